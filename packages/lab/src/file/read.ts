@@ -18,7 +18,15 @@ import { ROUTER_OPTIONS } from '../router.ts'
 import { checkTopology, type Topology } from '../topology.ts'
 import { directionsOf, type WireSpec } from '../wire-spec.ts'
 import { linkNames } from './links.ts'
-import { type FaultEntry, type HostChanges, type LabFile, labScenario, labSchema, type Service } from './schema.ts'
+import {
+  type FaultEntry,
+  type HostChanges,
+  type LabFile,
+  labScenario,
+  labSchema,
+  type Service,
+  type Step,
+} from './schema.ts'
 
 const MAX_BYTES = 1 << 20
 
@@ -60,7 +68,7 @@ export function parseLabFile(
   name: string,
   scenario?: { readonly name: string; readonly text: string },
 ): LabPlan {
-  let problems = new ConfigFile(name)
+  const problems = new ConfigFile(name)
   const file = problems.read(text, labSchema) as LabFile | undefined
   if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs namespaces`)
   const { seed, capture = false, namespaces, run = {}, faults = [] } = file
@@ -72,12 +80,64 @@ export function parseLabFile(
   const stage = file.stages === undefined ? noStages : () => anyStage
   const resources: WireResources = { filter: compileFilter, file: readTextFile, stage }
   const check: CheckText = (text, direction) => parseWire(text, resources, direction, { bareUs: false })
-  const [routers, cables, lans] = [
-    recorded(capture, ROUTER_OPTIONS, file.routers),
-    recorded(capture, CABLE_OPTIONS, file.cables),
-    recorded(capture, LAN_OPTIONS, file.lans),
-  ]
-  const topology = { namespaces, routers, cables, lans }
+  const topology = {
+    namespaces,
+    routers: recorded(capture, ROUTER_OPTIONS, file.routers),
+    cables: recorded(capture, CABLE_OPTIONS, file.cables),
+    lans: recorded(capture, LAN_OPTIONS, file.lans),
+  }
+  checkLinks(topology, problems, check)
+  // Mistakes below would be consequences of mistakes above.
+  problems.throwIfAny()
+  for (const host of Object.keys(run)) checkKnown(problems, `run.${host}`, host, hostsOf(topology), 'host')
+  checkFaults(faults, linkNames(topology), problems)
+  // Mistakes of a scenario in a file of its own are reported with that file.
+  problems.throwIfAny()
+  return {
+    seed,
+    stages,
+    topology,
+    services: Object.entries(run).flatMap(([host, each]) => listed(each).map(service => ({ ...service, host }))),
+    faults,
+    scenario:
+      scenario === undefined
+        ? planScenario(file.scenario, 'scenario', topology, problems, check)
+        : readScenario(scenario, topology, check),
+  }
+}
+
+function readScenario(
+  { name, text }: { readonly name: string; readonly text: string },
+  topology: LabTopology,
+  check: CheckText,
+): LabPlan['scenario'] {
+  const problems = new ConfigFile(name)
+  const changes = problems.read(text, labScenario) as LabFile['scenario']
+  if (changes === undefined) throw new FileError(`${name}: it has no steps`)
+  return planScenario(changes, '', topology, problems, check)
+}
+
+/** Checks a scenario at a path of its file, and throws a FileError for its mistakes. */
+function planScenario(
+  changes: LabFile['scenario'],
+  path: string,
+  topology: LabTopology,
+  problems: ConfigFile,
+  check: CheckText,
+): LabPlan['scenario'] {
+  const isNested = changes !== undefined && 'steps' in changes
+  const steps = isNested ? changes.steps : (changes ?? [])
+  checkSteps(steps, isNested ? `${path && `${path}.`}steps` : path, topology, problems)
+  const list = checkScenario(changes, path, problems, (text, direction) => {
+    check(text, direction)
+    return text
+  })
+  problems.throwIfAny()
+  return list && { list, links: steps.map(({ link }) => link), hosts: steps }
+}
+
+function checkLinks(topology: LabTopology, problems: ConfigFile, check: CheckText): void {
+  const { routers, cables, lans } = topology
   checkTopology(topology, (path, error) => problems.add(path, firstLine(error)))
   for (const [kind, entries] of Object.entries({ routers, cables, lans })) {
     for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>)) {
@@ -88,33 +148,47 @@ export function parseLabFile(
     // Its addresses depend on the number of the link, its mistakes do not.
     reporting(problems, `lans.${key}`, () => parseLanConfig(JSON.stringify(planLan(1, ports, options).file)))
   }
-  // Mistakes below would be consequences of mistakes above.
-  problems.throwIfAny()
-  const hosts = [...namespaces, ...Object.keys(routers)]
-  for (const host of Object.keys(run).filter(each => !hosts.includes(each))) {
-    problems.add(`run.${host}`, `the lab has no host ${host}; it has ${hosts.join(', ')}`)
-  }
-  const links = linkNames(topology)
-  const checkLink = (path: string, link: string) => {
-    if (!links.includes(link)) problems.add(path, `the lab has no link ${link}; it has ${links.join(', ')}`)
-  }
+}
+
+function checkFaults(faults: readonly FaultEntry[], links: readonly string[], problems: ConfigFile): void {
   for (const [i, { link, direction: _, action, filter, ...when }] of faults.entries()) {
-    checkLink(`faults[${i}].link`, link)
+    checkKnown(problems, `faults[${i}].link`, link, links, 'link')
     reporting(problems, `faults[${i}]`, () => fault(action, undefined, whenOf(when)))
     if (filter !== undefined) reporting(problems, `faults[${i}].filter`, () => compileFilter(filter))
   }
-  // Mistakes of a scenario in a file of its own are reported with that file.
-  problems.throwIfAny()
-  if (scenario !== undefined) problems = new ConfigFile(scenario.name)
-  const inFile = scenario === undefined ? 'scenario' : ''
-  const changes =
-    scenario === undefined ? file.scenario : (problems.read(scenario.text, labScenario) as LabFile['scenario'])
-  if (scenario !== undefined && changes === undefined) throw new FileError(`${scenario.name}: it has no steps`)
-  const steps = changes === undefined ? [] : 'steps' in changes ? changes.steps : changes
-  const path = changes !== undefined && 'steps' in changes ? `${inFile && 'scenario.'}steps` : inFile
-  const checkHost = (path: string, host: string, known: readonly string[], what: string) => {
-    if (!known.includes(host)) problems.add(path, `the lab has no ${what} ${host}; it has ${known.join(', ')}`)
+}
+
+function checkSteps(steps: readonly Step[], path: string, topology: LabTopology, problems: ConfigFile): void {
+  const { namespaces, routers } = topology
+  const links = linkNames(topology)
+  const portals = Object.keys(routers).filter(name => accessOf(routers[name] ?? {}).firewall === 'captive-portal')
+  for (const [i, { link, accept, switch: switched, at: _, ...ofLink }] of steps.entries()) {
+    const known = (place: string, name: string, names: readonly string[], what: string) =>
+      checkKnown(problems, `${path}[${i}].${place}`, name, names, what)
+    if (link !== undefined) known('link', link, links, 'link')
+    else if (Object.keys(ofLink).length > 0) problems.add(`${path}[${i}]`, 'link is missing')
+    if (accept !== undefined) {
+      known('accept.host', accept.host, hostsOf(topology), 'host')
+      known('accept.router', accept.router, portals, 'captive portal')
+    }
+    if (switched !== undefined) {
+      const { host, uplink } = switched
+      const areKnown = [
+        known('switch.host', host, namespaces, 'host'),
+        known('switch.uplink', uplink, Object.keys(routers), 'router'),
+      ]
+      if (areKnown.every(Boolean)) checkUplink(problems, `${path}[${i}].switch.uplink`, host, uplink, topology)
+    }
   }
+}
+
+function checkUplink(
+  problems: ConfigFile,
+  path: string,
+  host: string,
+  uplink: string,
+  { routers, cables, lans }: LabTopology,
+): void {
   const segments = [
     ...Object.entries(routers).flatMap(([name, { inside = [], outside = name }]) =>
       [...inside, outside].map(host => [host, name]),
@@ -122,47 +196,23 @@ export function parseLabFile(
     ...Object.values(cables).map(({ ends }) => ends),
     ...Object.values(lans).map(({ ports }) => ports),
   ]
-  const checkUplink = (path: string, host: string, uplink: string) => {
-    const own = segments.filter(hosts => hosts.includes(host) && hosts.includes(uplink))
-    const other = own.flat().find(each => each !== uplink && each in routers)
-    if (own.length === 0) problems.add(path, `${uplink} is not an uplink of ${host}`)
-    else if (other !== undefined) {
-      problems.add(path, `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`)
-    }
+  const own = segments.filter(hosts => hosts.includes(host) && hosts.includes(uplink))
+  const other = own.flat().find(each => each !== uplink && each in routers)
+  if (own.length === 0) problems.add(path, `${uplink} is not an uplink of ${host}`)
+  else if (other !== undefined) {
+    problems.add(path, `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`)
   }
-  const portals = Object.entries(routers).filter(([, each]) => accessOf(each).firewall === 'captive-portal')
-  for (const [i, { link, accept, switch: switched, at: _, ...ofLink }] of steps.entries()) {
-    if (link !== undefined) checkLink(`${path}[${i}].link`, link)
-    else if (Object.keys(ofLink).length > 0) problems.add(`${path}[${i}]`, 'link is missing')
-    if (accept !== undefined) {
-      checkHost(`${path}[${i}].accept.host`, accept.host, hosts, 'host')
-      checkHost(
-        `${path}[${i}].accept.router`,
-        accept.router,
-        portals.map(([name]) => name),
-        'captive portal',
-      )
-    }
-    if (switched !== undefined) {
-      const { host, uplink } = switched
-      checkHost(`${path}[${i}].switch.host`, host, namespaces, 'host')
-      checkHost(`${path}[${i}].switch.uplink`, uplink, Object.keys(routers), 'router')
-      if (namespaces.includes(host) && uplink in routers) checkUplink(`${path}[${i}].switch.uplink`, host, uplink)
-    }
-  }
-  const list = checkScenario(changes, inFile, problems, (text, direction) => {
-    check(text, direction)
-    return text
-  })
-  problems.throwIfAny()
-  return {
-    seed,
-    stages,
-    topology,
-    services: Object.entries(run).flatMap(([host, each]) => listed(each).map(service => ({ ...service, host }))),
-    faults,
-    scenario: list && { list, links: steps.map(({ link }) => link), hosts: steps },
-  }
+}
+
+/** Returns whether the lab has this `what`: a host, a link. */
+function checkKnown(problems: ConfigFile, path: string, name: string, known: readonly string[], what: string): boolean {
+  if (known.includes(name)) return true
+  problems.add(path, `the lab has no ${what} ${name}; it has ${known.join(', ')}`)
+  return false
+}
+
+function hostsOf({ namespaces, routers }: LabTopology): readonly string[] {
+  return [...namespaces, ...Object.keys(routers)]
 }
 
 /** The default of faults is every packet that matches. */
@@ -179,6 +229,8 @@ function recorded<E>(capture: boolean, options: object, entries: Readonly<Record
 function listed(services: Service | readonly Service[]): readonly Service[] {
   return Array.isArray(services) ? services : [services as Service]
 }
+
+type LabTopology = Required<Pick<Topology, 'namespaces' | 'routers' | 'cables' | 'lans'>>
 
 /** Throws a UsageError if the text of a direction is wrong. */
 type CheckText = (text: string, direction: Direction) => void

@@ -92,7 +92,8 @@ const step = object(
 )
 /** The scenario of a lab, in its file or in a file of its own. */
 export const labScenario = scenarioOfSteps(step)
-export type HostChanges = Pick<TypeOf<typeof step>, 'accept' | 'switch'>
+export type Step = TypeOf<typeof step>
+export type HostChanges = Pick<Step, 'accept' | 'switch'>
 
 export const labSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
