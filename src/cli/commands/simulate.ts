@@ -3,16 +3,14 @@ import { setImmediate } from 'node:timers/promises'
 import { explain, reasonOf } from '../../base/errno.ts'
 import { describeException } from '../../base/exception.ts'
 import { printable } from '../../base/printable.ts'
-import { FileError, UsageError } from '../../base/usage-error.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/error.ts'
-import type { ScenarioList, ScenarioStep } from '../../netdev/device-wire.ts'
 import { FRAME_MAX } from '../../skb/pool.ts'
 import { DecisionFile } from '../../wire/decision-file.node.ts'
 import { DecisionFileError } from '../../wire/decision-reader.ts'
-import { parseWire } from '../../wire/parse.ts'
 import { parseScenario } from '../../wire/scenario-file.ts'
-import { Simulation } from '../../wire/simulation.ts'
-import type { Direction, Impairment } from '../../wire/wire.ts'
+import type { Simulation, SimulationOptions } from '../../wire/simulation.ts'
+import { SimulationRun } from '../../wire/simulation-run.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
 import { capturedSeed } from '../replay/captured-seed.ts'
@@ -43,22 +41,16 @@ const DIRECTIONS = ['ab', 'ba'] as const
 export async function simulate(file: string, options: SimulateOptions, io: Io): Promise<number> {
   using input = new ReplayInput(file)
   const chunks = input.chunks()
-  let chunk = await chunks.next()
-  const isLog = !chunk.done && chunk.value[0] === BRACE
+  const first = await chunks.next()
+  const isLog = !first.done && first.value[0] === BRACE
   await using resources = new LinuxWireResources(parseScenario)
   if (options.stage !== undefined) {
     await resources.loadStages(options.stage, (await import('../driver-file.ts')).importFile)
   }
   const texts = textsOf(options, isLog)
-  let ordersJitter = false
-  const noted = new Set<string>()
-  const stages = (of: string, direction: Direction) => {
-    return parseWire(of, resources, direction, { bareUs: true, ordersJitter, note: line => noted.add(line) })
-  }
   // A wrong text must not empty the files that are written.
-  for (const direction of DIRECTIONS) stages(texts?.[direction] ?? '', direction)
+  const run = new SimulationRun(resources, texts, options.scenario)
   const { out, log } = options
-  const changes = options.scenario === undefined ? undefined : scenarioOf(options.scenario, resources, stages)
   if (out !== undefined && out === log) throw new UsageError(`${out}: --out and --log need a file each`)
   for (const path of [out, log]) if (path !== undefined) input.refuse(path)
   const seed = options.seed ?? (isLog ? undefined : await capturedSeed(input))
@@ -66,47 +58,47 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   const decisions = log === undefined ? undefined : new DecisionFile(log, { room: Infinity })
 
   const problems: string[] = []
-  const simulation = new Simulation({
-    log: decisions,
-    deliver: (skb, direction, time) => output?.add(skb, direction, time),
-    failed(stage, error) {
-      if (problems.length === 0) problems.push(`wire, ${stage}: ${describeException(error)}`)
-    },
-  })
-  let hasBegun = false
-  const begin: Begin = (time, { seconds, nanoseconds }) => {
-    hasBegun = true
-    steps = changes && momentsOf(changes, time)
-    next = steps?.next().value
-    if (output !== undefined) Object.assign(output, { seconds, nanoseconds })
-    if (texts === undefined) return
-    for (const direction of DIRECTIONS) {
-      const of = texts[direction]
-      simulation.set(direction, time, stages(of, direction), of, seed ?? DEFAULT_SEED)
-    }
+  const deliver: SimulationOptions['deliver'] = (skb, direction, time) => output?.add(skb, direction, time)
+  const failed = (stage: string, error: unknown) => {
+    if (problems.length === 0) problems.push(`wire, ${stage}: ${describeException(error)}`)
   }
-  let steps: Generator<Change, undefined> | undefined
-  let next: Change | undefined
-  /** Makes the changes of the scenario up to a time. */
-  const before = (time: number) => {
-    for (; next !== undefined && next.at <= time; next = steps?.next().value) {
-      simulation.advance(next.at)
-      for (const direction of DIRECTIONS) {
-        const parsed = next[direction]
-        if (parsed !== undefined) simulation.set(direction, next.at, parsed.stages, parsed.text, seed ?? DEFAULT_SEED)
-      }
-    }
+  const simulation = run.start({ log: decisions, deliver, failed }, seed ?? DEFAULT_SEED)
+  const begin: Begin = (time, { seconds, nanoseconds }) => {
+    if (output !== undefined) Object.assign(output, { seconds, nanoseconds })
+    run.begin(time)
   }
   const format = (of: number) => {
-    ordersJitter = of === 1
+    run.ordersJitter = of === 1
     // The texts that are logged again mean the same again.
     if (decisions !== undefined) decisions.format = of
   }
+  const replay = texts === undefined ? { seed, format, stages: run.stages.bind(run) } : undefined
+  const before = (time: number) => run.advance(time)
   const arrivals = isLog
-    ? new LoggedArrivals(file, simulation, begin, texts === undefined ? { seed, format, stages } : undefined, before)
+    ? new LoggedArrivals(file, simulation, begin, replay, before)
     : new CapturedArrivals(file, simulation, begin, before)
+  problems.push(...(await arrive(arrivals, first, chunks, decisions)))
+  run.finish()
+  output?.flush()
+  if (output?.failure !== undefined) problems.push(`${out}: ${reasonOf(output.failure)}`)
+  await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(explain(error)))
+  if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
+  print(file, simulation, options, io)
+  for (const note of [...run.notes, ...notes(file, simulation, arrivals), ...problems]) {
+    io.err(`vnet: ${printable(note)}\n`)
+  }
+  return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+/** Simulates the arrivals of all chunks. Returns the defect of the file, if it has one. */
+async function arrive(
+  arrivals: Arrivals,
+  first: IteratorResult<Uint8Array, unknown>,
+  rest: AsyncIterator<Uint8Array>,
+  decisions: DecisionFile | undefined,
+): Promise<string[]> {
   try {
-    for (; !chunk.done; chunk = await chunks.next()) {
+    for (let chunk = first; !chunk.done; chunk = await rest.next()) {
       arrivals.push(chunk.value)
       arrivals.simulate()
       await decisions?.written()
@@ -115,58 +107,11 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
     }
     arrivals.end()
     arrivals.simulate()
+    return []
   } catch (error) {
     if (!(error instanceof CaptureError || error instanceof DecisionFileError)) throw error
-    problems.push(error.message)
+    return [error.message]
   }
-  if (!hasBegun) begin(0, { seconds: 0, nanoseconds: 0 })
-  // The last changes may deliver packets that a wire would hold forever.
-  if (changes !== undefined) before(lastMoment(changes, next))
-  simulation.finish()
-  output?.flush()
-  if (output?.failure !== undefined) problems.push(`${out}: ${reasonOf(output.failure)}`)
-  await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(explain(error)))
-  if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
-  print(file, simulation, options, io)
-  for (const note of [...noted, ...notes(file, simulation, arrivals), ...problems]) io.err(`vnet: ${printable(note)}\n`)
-  return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
-}
-
-interface ParsedText {
-  readonly text: string
-  readonly stages: readonly Impairment[]
-}
-
-/** A step of a scenario with its moment. */
-type Change = ScenarioStep<ParsedText>
-
-/** Reads a scenario. Throws a FileError for changes that a simulation cannot make. */
-function scenarioOf(
-  path: string,
-  resources: LinuxWireResources,
-  stages: (of: string, direction: Direction) => readonly Impairment[],
-): ScenarioList<ParsedText> {
-  const list = resources.scenario(path, (text, direction) => ({ text, stages: stages(text, direction) }))
-  if (list.hasSides) {
-    throw new FileError(`${path}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`)
-  }
-  if (list.steps.some(({ carrier }) => carrier !== undefined)) {
-    throw new FileError(`${path}: simulate has no carrier to cut: write wire: partition`)
-  }
-  return list
-}
-
-/** Yields the steps with their moments after `start`; without end if they repeat. */
-function* momentsOf({ steps, repeat }: ScenarioList<ParsedText>, start: number): Generator<Change, undefined> {
-  for (let round = start; ; round += repeat ?? 0) {
-    for (const step of steps) yield { ...step, at: round + step.at }
-    if (repeat === undefined) return undefined
-  }
-}
-
-/** Returns when the last change after all arrivals is made: at the end, or after one more round. */
-function lastMoment({ repeat }: ScenarioList<ParsedText>, next: Change | undefined): number {
-  return repeat === undefined || next === undefined ? Number.POSITIVE_INFINITY : next.at + repeat
 }
 
 /** Returns the text of both directions, or undefined for the log's own text. */
