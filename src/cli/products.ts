@@ -52,7 +52,7 @@ export async function commandsOf(product: Product): Promise<readonly LazyCommand
 export const loadLan = () => fromPackage<{ readonly driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan')
 
 /** The processes of `--web` and `--metrics`, as web-process.ts of @vnet/web describes them. */
-interface WebProcesses extends AsyncDisposable {
+export interface WebProcesses extends AsyncDisposable {
   readonly kinds: ReadonlyMap<number, ChildKind>
   readonly descriptors: Int32Array
   readonly urls: WebUrls

@@ -12,7 +12,7 @@ import type { NetNamespace } from '../control/protocol/directory.ts'
 import { serveControl } from '../control/server/server.ts'
 import { TimerfdClock } from '../linux/clock.ts'
 import { check } from '../linux/errno.ts'
-import { loadNative } from '../linux/native.ts'
+import { loadNative, type Native } from '../linux/native.ts'
 import { netnsPath } from '../linux/netns-name.ts'
 import { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap-port.ts'
@@ -27,11 +27,11 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import { formatMac } from '../packet/address.ts'
 import { LinuxWireResources } from '../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
-import { live } from './live.ts'
+import { live, type Run } from './live.ts'
 import type { CommonOptions } from './options.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import { keepAddresses, nameDevices, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
-import { loadWebProcesses } from './products.ts'
+import { loadWebProcesses, type WebProcesses } from './products.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
 
 /** Runs the driver to its end. Returns the exit status. */
@@ -58,27 +58,14 @@ export async function run(
     // It may start a thread of Node's, which needs the descriptors of the others too.
     for (const file of stages) await importFile(file)
   }
-  // Each read or write of a descriptor table that threads share takes a reference, which costs a
-  // few percent of a small frame (fdget in fs/file.c). A container may forbid unshare(2).
-  if (io.sole) {
-    native.unshare(CLONE_FILES)
-    native.shortenSlice()
-  }
-  check(native.setBusyPoll(options.busyPoll ?? 0), 'setBusyPoll')
+  prepareThread(native, options, io)
   const log = new Log(level, output.log)
   await using processes = web && new web.WebProcesses(native, options)
   await using clock = new TimerfdClock(native)
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const chance = random(randomBytes(4).readUInt32LE())
   using _errors = logDriverErrors(driver, log, clock, io)
-  const hasScenario = namedBy(driver.params, params, 'scenario').length > 0
-  const scenarios = hasScenario ? await import('../wire/scenario-file.ts') : undefined
-  await using wireResources = new LinuxWireResources(scenarios?.parseScenario, error =>
-    log.err(`vnet: log: ${explain(error)}`),
-  )
-  for (const file of stages) {
-    await wireResources.loadStages(file, (await import('./driver-file.ts')).importFile)
-  }
+  await using wireResources = await openWireResources(driver, params, stages, log)
   // -v has the carrier in its lines already.
   const msgEnable = verbose > 1 ? NETIF_MSG_FRAMES & ~NETIF_MSG_LINK : 0
   const debugging = options.debug ? await import('../netdev/debug/debug.ts') : undefined
@@ -102,34 +89,7 @@ export async function run(
       await removeAll(platform, plans)
       status = EXIT_OK
     } else {
-      refuseOverlaps(plans)
-      for (const plan of plans) refuseConflicts(platform, plan)
-      if (verbose > 0) logChanges(net)
-      const urls = processes?.urls
-      // Before the control socket is made: no client has connected with a process id of theirs.
-      processes?.start(log, clock)
-      await using _control = serveControl(native, net, {
-        netnsOf: dev => netnsOf(dev, plans),
-        namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
-        module: {
-          name: driver.name,
-          params: driver.params,
-          values: module.params,
-          attaches: driver.attaches,
-          flips: driver.flips,
-          segment: driver.segment && (kinds => driver.segment?.(kinds) ?? []),
-        },
-        owner: options.user,
-        captureGroup: options.captureGroup,
-        children: processes?.kinds,
-      })
-      const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
-      const endCapture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
-      try {
-        status = await live({ module, plans, net, native, platform, options, io, output, urls })
-      } finally {
-        if ((await endCapture?.()) === false) status = EXIT_FAILURE
-      }
+      status = await runDevices({ module, plans, net, native, platform, options, io, output }, processes)
     }
   } finally {
     if (!(await unload(module, log))) status = EXIT_FAILURE
@@ -140,6 +100,67 @@ export async function run(
     net.debug?.end()
     log.flush()
     if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
+  }
+  return status
+}
+
+/** Prepares the main thread, which carries the frames. */
+function prepareThread(native: Native, { busyPoll = 0 }: CommonOptions, io: Io): void {
+  // Each read or write of a descriptor table that threads share takes a reference, which costs a
+  // few percent of a small frame (fdget in fs/file.c). A container may forbid unshare(2).
+  if (io.sole) {
+    native.unshare(CLONE_FILES)
+    native.shortenSlice()
+  }
+  check(native.setBusyPoll(busyPoll), 'setBusyPoll')
+}
+
+/** Returns the resources of wires, with the own stages of `stages`. */
+async function openWireResources(
+  driver: Driver,
+  params: Record<string, unknown>,
+  stages: readonly string[],
+  log: Log,
+): Promise<LinuxWireResources> {
+  const hasScenario = namedBy(driver.params, params, 'scenario').length > 0
+  const scenarios = hasScenario ? await import('../wire/scenario-file.ts') : undefined
+  const resources = new LinuxWireResources(scenarios?.parseScenario, error => log.err(`vnet: log: ${explain(error)}`))
+  for (const file of stages) await resources.loadStages(file, (await import('./driver-file.ts')).importFile)
+  return resources
+}
+
+/** Runs the devices with what serves them: the control socket, a capture, other processes. */
+async function runDevices(run: Run, processes: WebProcesses | undefined): Promise<number> {
+  const { module, plans, net, native, platform, options, io } = run
+  const { driver } = module
+  refuseOverlaps(plans)
+  for (const plan of plans) refuseConflicts(platform, plan)
+  if (options.verbose) logChanges(net)
+  const urls = processes?.urls
+  // Before the control socket is made: no client has connected with a process id of theirs.
+  processes?.start(net.log, net.clock)
+  await using _control = serveControl(native, net, {
+    netnsOf: dev => netnsOf(dev, plans),
+    namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
+    module: {
+      name: driver.name,
+      params: driver.params,
+      values: module.params,
+      attaches: driver.attaches,
+      flips: driver.flips,
+      segment: driver.segment && (kinds => driver.segment?.(kinds) ?? []),
+    },
+    owner: options.user,
+    captureGroup: options.captureGroup,
+    children: processes?.kinds,
+  })
+  const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
+  const endCapture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
+  let status = EXIT_FAILURE
+  try {
+    status = await live({ ...run, urls })
+  } finally {
+    if ((await endCapture?.()) === false) status = EXIT_FAILURE
   }
   return status
 }
