@@ -122,46 +122,15 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
     if (key === 's') toggle()
     else if (key === 'n' && step !== undefined) void run(NEXT)
   })
-  // Another program may have chosen a time that is not in the list.
-  const times: readonly number[] = TIMES.some(time => time === every) ? TIMES : [...TIMES, every]
   return (
     <div class="step stack">
       {!mayChange && <p class="warn">{NO_TOKEN}</p>}
       <section class="panel stack close">
-        <div class="row">
-          <button
-            type="button"
-            class={step === undefined ? '' : 'primary'}
-            aria-keyshortcuts="n"
-            disabled={!mayChange || step === undefined}
-            onClick={() => run(NEXT)}
-          >
-            Next step <kbd class="muted">n</kbd>
-          </button>
-          <button
-            type="button"
-            class={isOn ? '' : 'primary'}
-            aria-keyshortcuts="s"
-            disabled={!mayChange}
-            onClick={toggle}
-          >
-            <span>{isOn ? 'Let frames pass' : 'Halt frames'}</span> <kbd class="muted">s</kbd>
-          </button>
-          <label class="row">
-            Goes on by itself
-            <select
-              value={`${every}`}
-              disabled={!mayChange}
-              onChange={({ currentTarget }) => choose(Number(currentTarget.value))}
-            >
-              {times.map(ms => (
-                <option key={ms} value={`${ms}`}>
-                  {timeWords(ms)}
-                </option>
-              ))}
-            </select>
-          </label>
-        </div>
+        <Buttons
+          {...{ isOn, every, toggle, choose }}
+          hasToken={mayChange}
+          next={step === undefined ? undefined : () => run(NEXT)}
+        />
         <div class="row">
           <span>Halt only</span>
           <FilterFields
@@ -201,6 +170,51 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
           <Frame step={step} changed={changed} first={first} hasToken={mayChange} />
         </div>
       )}
+    </div>
+  )
+}
+
+interface ButtonsProps {
+  readonly isOn: boolean
+  readonly every: number
+  readonly hasToken: boolean
+  readonly toggle: () => void
+  readonly choose: (ms: number) => void
+  /** Makes the next step; undefined if no frame waits. */
+  readonly next: (() => void) | undefined
+}
+
+function Buttons({ isOn, every, hasToken, toggle, choose, next }: ButtonsProps) {
+  // Another program may have chosen a time that is not in the list.
+  const times: readonly number[] = TIMES.some(time => time === every) ? TIMES : [...TIMES, every]
+  return (
+    <div class="row">
+      <button
+        type="button"
+        class={next === undefined ? '' : 'primary'}
+        aria-keyshortcuts="n"
+        disabled={!hasToken || next === undefined}
+        onClick={next}
+      >
+        Next step <kbd class="muted">n</kbd>
+      </button>
+      <button type="button" class={isOn ? '' : 'primary'} aria-keyshortcuts="s" disabled={!hasToken} onClick={toggle}>
+        <span>{isOn ? 'Let frames pass' : 'Halt frames'}</span> <kbd class="muted">s</kbd>
+      </button>
+      <label class="row">
+        Goes on by itself
+        <select
+          value={`${every}`}
+          disabled={!hasToken}
+          onChange={({ currentTarget }) => choose(Number(currentTarget.value))}
+        >
+          {times.map(ms => (
+            <option key={ms} value={`${ms}`}>
+              {timeWords(ms)}
+            </option>
+          ))}
+        </select>
+      </label>
     </div>
   )
 }

@@ -61,7 +61,6 @@ function newState(app: App) {
 
 function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
   const { history, device } = app
-  const { isPaused, length, zoom } = state
   const id = state.id.value
   const wire = app.last('wire')?.wire
   /** The drawn samples, until the next one, or while the drawing is paused. */
@@ -70,91 +69,13 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
     const contents = PLOTS.map(spec => spec.content(history, id, end - WINDOW))
     return { end, contents, stages: wire?.stages }
   }, [id, state.version.value])
-  /** The time at the cursor, and whether keys have moved it there, so that it remains there. */
-  const [cursor, setCursor] = useState<{ readonly time: number | undefined; readonly isPointed: boolean }>()
-  const range = zoom.value ?? { from: end - length.value, to: end }
+  const { range, zoomTo, cursor, setCursor } = useRange(state, end, contents[0].times)
   const scheme = useScheme()
   const all = app.events
   const events = useMemo(() => all.filter(event => event.id === id), [all, id])
-  /** A zoom keeps its place while time advances. It cannot leave the recorded time. */
-  const zoomTo = (range: TimeRange | undefined) => {
-    const { from, to } = range ?? { from: end, to: end }
-    const by = Math.max(end - WINDOW - from, 0) + Math.min(end - to, 0)
-    zoom.value = range && { from: from + by, to: to + by }
-  }
-  /** Zooms about the cursor, or about the end of the range shown. */
-  const scale = (by: number) => {
-    const span = Math.max((range.to - range.from) * by, ZOOM_MIN)
-    const fixed = cursor?.time ?? range.to
-    const part = (fixed - range.from) / (range.to - range.from)
-    zoomTo(span >= WINDOW ? undefined : { from: fixed - part * span, to: fixed + (1 - part) * span })
-  }
-  const pan = (direction: -1 | 1) => {
-    const by = direction * (range.to - range.from) * PAN_STEP
-    zoomTo({ from: range.from + by, to: range.to + by })
-  }
-  /** Moves the cursor to the sample before or after, in all plots. */
-  const step = (direction: -1 | 1) => {
-    const times = contents[0].times.filter(time => time >= range.from && time <= range.to)
-    const at = times.indexOf(cursor?.time ?? Number.NaN)
-    const next = at === -1 ? times.length - 1 : Math.min(Math.max(at + direction, 0), times.length - 1)
-    setCursor({ time: times[next], isPointed: true })
-  }
-  const pause = () => {
-    isPaused.value = !isPaused.value
-    if (!isPaused.value) state.version.value++
-  }
-  const actions: Readonly<Record<string, (isShifted: boolean) => void>> = {
-    '+': () => scale(ZOOM_STEP),
-    '=': () => scale(ZOOM_STEP),
-    '-': () => scale(1 / ZOOM_STEP),
-    '0': () => zoomTo(undefined),
-    Escape: () => zoomTo(undefined),
-    ArrowLeft: isShifted => (isShifted ? pan(-1) : step(-1)),
-    ArrowRight: isShifted => (isShifted ? pan(1) : step(1)),
-  }
-  useKeys(event => {
-    if (event.key === 'p') pause()
-    // Other keys belong to the focused element.
-    const { target } = event
-    const action = actions[event.key]
-    if (action === undefined || (target instanceof Element && target.closest('nav, header') !== null)) return
-    event.preventDefault()
-    action(event.shiftKey)
-  })
-  const status = [
-    zoom.value && `${clockText(range.from)} to ${clockText(range.to)}`,
-    isPaused.value && `paused at ${clockText(end)}`,
-  ]
   return (
     <div class="traffic stack close">
-      <div class="row">
-        <fieldset class="row" aria-label="Time shown">
-          {WINDOWS.map(seconds => (
-            <button
-              key={seconds}
-              type="button"
-              aria-pressed={zoom.value === undefined && length.value === seconds}
-              onClick={() => {
-                length.value = seconds
-                zoomTo(undefined)
-              }}
-            >
-              {`${seconds / 60} min`}
-            </button>
-          ))}
-        </fieldset>
-        <button type="button" aria-keyshortcuts="p" aria-pressed={isPaused.value} onClick={pause}>
-          Pause
-        </button>
-        <button type="button" hidden={zoom.value === undefined} onClick={() => zoomTo(undefined)}>
-          Zoom out
-        </button>
-        <span class="muted" role="status">
-          {status.filter(Boolean).join(', ')}
-        </span>
-        <span class="muted">{cursor?.time !== undefined && `values of ${clockText(cursor.time)}`}</span>
-      </div>
+      <Toolbar state={state} end={end} range={range} zoomTo={zoomTo} time={cursor?.time} />
       <p class="muted keys">Drag or + − to zoom, double click or 0 to zoom out, ← → for values, p to pause</p>
       <div class="plots">
         {PLOTS.map((spec, i) => (
@@ -176,6 +97,113 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
         <Stages stages={stages ?? wire?.stages ?? []} device={device} />
       </div>
       <p class="small muted">{GSO_NOTE}</p>
+    </div>
+  )
+}
+
+/** The time at the cursor, and whether keys have moved it there, so that it remains there. */
+interface Cursor {
+  readonly time: number | undefined
+  readonly isPointed: boolean
+}
+
+/** Returns the range shown and the cursor, which keys change. The recorded time ends at `end`. */
+function useRange(state: State, end: number, times: readonly number[]) {
+  const { length, zoom } = state
+  const [cursor, setCursor] = useState<Cursor>()
+  const range = zoom.value ?? { from: end - length.value, to: end }
+  /** A zoom keeps its place while time advances. It cannot leave the recorded time. */
+  const zoomTo = (range: TimeRange | undefined) => {
+    const { from, to } = range ?? { from: end, to: end }
+    const by = Math.max(end - WINDOW - from, 0) + Math.min(end - to, 0)
+    zoom.value = range && { from: from + by, to: to + by }
+  }
+  /** Zooms about the cursor, or about the end of the range shown. */
+  const scale = (by: number) => {
+    const span = Math.max((range.to - range.from) * by, ZOOM_MIN)
+    const fixed = cursor?.time ?? range.to
+    const part = (fixed - range.from) / (range.to - range.from)
+    zoomTo(span >= WINDOW ? undefined : { from: fixed - part * span, to: fixed + (1 - part) * span })
+  }
+  const pan = (direction: -1 | 1) => {
+    const by = direction * (range.to - range.from) * PAN_STEP
+    zoomTo({ from: range.from + by, to: range.to + by })
+  }
+  /** Moves the cursor to the sample before or after, in all plots. */
+  const step = (direction: -1 | 1) => {
+    const shown = times.filter(time => time >= range.from && time <= range.to)
+    const at = shown.indexOf(cursor?.time ?? Number.NaN)
+    const next = at === -1 ? shown.length - 1 : Math.min(Math.max(at + direction, 0), shown.length - 1)
+    setCursor({ time: shown[next], isPointed: true })
+  }
+  const actions: Readonly<Record<string, (isShifted: boolean) => void>> = {
+    '+': () => scale(ZOOM_STEP),
+    '=': () => scale(ZOOM_STEP),
+    '-': () => scale(1 / ZOOM_STEP),
+    '0': () => zoomTo(undefined),
+    Escape: () => zoomTo(undefined),
+    ArrowLeft: isShifted => (isShifted ? pan(-1) : step(-1)),
+    ArrowRight: isShifted => (isShifted ? pan(1) : step(1)),
+  }
+  useKeys(event => {
+    if (event.key === 'p') pause(state)
+    // Other keys belong to the focused element.
+    const { target } = event
+    const action = actions[event.key]
+    if (action === undefined || (target instanceof Element && target.closest('nav, header') !== null)) return
+    event.preventDefault()
+    action(event.shiftKey)
+  })
+  return { range, zoomTo, cursor, setCursor }
+}
+
+function pause({ isPaused, version }: State): void {
+  isPaused.value = !isPaused.value
+  if (!isPaused.value) version.value++
+}
+
+interface ToolbarProps {
+  readonly state: State
+  readonly end: number
+  readonly range: TimeRange
+  readonly zoomTo: (range: TimeRange | undefined) => void
+  /** The time at the cursor. */
+  readonly time: number | undefined
+}
+
+function Toolbar({ state, end, range, zoomTo, time }: ToolbarProps) {
+  const { isPaused, length, zoom } = state
+  const status = [
+    zoom.value && `${clockText(range.from)} to ${clockText(range.to)}`,
+    isPaused.value && `paused at ${clockText(end)}`,
+  ]
+  return (
+    <div class="row">
+      <fieldset class="row" aria-label="Time shown">
+        {WINDOWS.map(seconds => (
+          <button
+            key={seconds}
+            type="button"
+            aria-pressed={zoom.value === undefined && length.value === seconds}
+            onClick={() => {
+              length.value = seconds
+              zoomTo(undefined)
+            }}
+          >
+            {`${seconds / 60} min`}
+          </button>
+        ))}
+      </fieldset>
+      <button type="button" aria-keyshortcuts="p" aria-pressed={isPaused.value} onClick={() => pause(state)}>
+        Pause
+      </button>
+      <button type="button" hidden={zoom.value === undefined} onClick={() => zoomTo(undefined)}>
+        Zoom out
+      </button>
+      <span class="muted" role="status">
+        {status.filter(Boolean).join(', ')}
+      </span>
+      <span class="muted">{time !== undefined && `values of ${clockText(time)}`}</span>
     </div>
   )
 }

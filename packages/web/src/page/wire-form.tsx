@@ -1,5 +1,5 @@
 /** The text of the wire: the present one, a field for another, and the presets. */
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
 import type { App } from './app.ts'
@@ -41,63 +41,17 @@ function Form({ hands, now }: FormProps) {
   const field = useRef<HTMLInputElement>(null)
   const spec = text.trim()
   const to = direction === '' ? {} : { direction }
-  useEffect(() => {
-    if (spec === '' || spec === 'off' || !app.mayChange) return
-    let isCurrent = true
-    const timer = setTimeout(async () => {
-      const checked = await app.command({ do: 'check-wire', text: spec })
-      // A result of Set that came first is about the same text.
-      if (isCurrent && !checked.ok) result.value ??= checked
-    }, CHECK_MS)
-    return () => {
-      isCurrent = false
-      clearTimeout(timer)
-    }
-  }, [spec, direction])
+  useCheck(app, spec, direction, result)
   /** Puts a text into the field, for one direction or for both. */
   const edit = (text: string, direction: Direction | '') => {
     wire.value = { text, direction }
     result.value = undefined
     field.current?.focus()
   }
-  const presets: readonly Column<App['presets'][number]>[] = [
-    { title: 'Name', cell: ({ name }) => <span class="mono">{name}</span> },
-    // Frames that an attached interface receives are a download.
-    { title: directionName(device, 'ab'), cell: ({ up, down }) => <code>{device?.isAttached ? down : up}</code> },
-    { title: directionName(device, 'ba'), cell: ({ up, down }) => <code>{device?.isAttached ? up : down}</code> },
-    {
-      title: '',
-      cell: ({ name }) => (
-        <button type="button" aria-label={`Use ${name}`} onClick={() => edit(`preset ${name}`, '')}>
-          Use
-        </button>
-      ),
-    },
-  ]
   const change: Change = { do: 'wire', text: spec === 'off' ? undefined : spec, ...to }
   return (
     <div class="wire-form stack close">
-      <fieldset disabled={!app.mayChange}>
-        <table class="text-now">
-          {(['ab', 'ba'] as const).map(each => (
-            <tr key={each}>
-              <th scope="row">{directionName(device, each)}</th>
-              <td>
-                <code>{now[each] || 'off'}</code>
-              </td>
-              <td class="fit">
-                <button
-                  type="button"
-                  aria-label={`Edit the text of ${directionName(device, each)}`}
-                  onClick={() => edit(now[each], each)}
-                >
-                  Edit
-                </button>
-              </td>
-            </tr>
-          ))}
-        </table>
-      </fieldset>
+      <TextNow {...{ app, now, edit }} />
       <Control hands={hands} button="Set" change={spec === '' ? undefined : change} shown={result}>
         <select
           id="wire-direction"
@@ -126,17 +80,88 @@ function Form({ hands, now }: FormProps) {
       <Control hands={hands} button="Off" change={{ do: 'wire', text: undefined, ...to }}>
         <span class="muted">Take all stages out</span>
       </Control>
-      <details>
-        <summary>Presets</summary>
-        <fieldset class="scroll" disabled={!app.mayChange}>
-          <Table columns={presets} rows={app.presets} keyOf={({ name }) => name} />
-        </fieldset>
-      </details>
+      <Presets app={app} use={name => edit(`preset ${name}`, '')} />
       <p class="muted">
         {device?.isAttached
           ? 'in has the frames that the interface receives, out the frames that it transmits.'
           : 'ab leads from the first interface to the second, in a lan from the interface to the segment; ba back.'}
       </p>
     </div>
+  )
+}
+
+/** Checks the text while it is written. */
+function useCheck(app: App, spec: string, direction: Direction | '', result: Signal<CommandResult | undefined>): void {
+  useEffect(() => {
+    if (spec === '' || spec === 'off' || !app.mayChange) return
+    let isCurrent = true
+    const timer = setTimeout(async () => {
+      const checked = await app.command({ do: 'check-wire', text: spec })
+      // A result of Set that came first is about the same text.
+      if (isCurrent && !checked.ok) result.value ??= checked
+    }, CHECK_MS)
+    return () => {
+      isCurrent = false
+      clearTimeout(timer)
+    }
+  }, [spec, direction])
+}
+
+interface TextNowProps {
+  readonly app: App
+  readonly now: FormProps['now']
+  readonly edit: (text: string, direction: Direction) => void
+}
+
+function TextNow({ app, now, edit }: TextNowProps) {
+  const { device } = app
+  return (
+    <fieldset disabled={!app.mayChange}>
+      <table class="text-now">
+        {(['ab', 'ba'] as const).map(each => (
+          <tr key={each}>
+            <th scope="row">{directionName(device, each)}</th>
+            <td>
+              <code>{now[each] || 'off'}</code>
+            </td>
+            <td class="fit">
+              <button
+                type="button"
+                aria-label={`Edit the text of ${directionName(device, each)}`}
+                onClick={() => edit(now[each], each)}
+              >
+                Edit
+              </button>
+            </td>
+          </tr>
+        ))}
+      </table>
+    </fieldset>
+  )
+}
+
+function Presets({ app, use }: { readonly app: App; readonly use: (name: string) => void }) {
+  const { device } = app
+  const columns: readonly Column<App['presets'][number]>[] = [
+    { title: 'Name', cell: ({ name }) => <span class="mono">{name}</span> },
+    // Frames that an attached interface receives are a download.
+    { title: directionName(device, 'ab'), cell: ({ up, down }) => <code>{device?.isAttached ? down : up}</code> },
+    { title: directionName(device, 'ba'), cell: ({ up, down }) => <code>{device?.isAttached ? up : down}</code> },
+    {
+      title: '',
+      cell: ({ name }) => (
+        <button type="button" aria-label={`Use ${name}`} onClick={() => use(name)}>
+          Use
+        </button>
+      ),
+    },
+  ]
+  return (
+    <details>
+      <summary>Presets</summary>
+      <fieldset class="scroll" disabled={!app.mayChange}>
+        <Table columns={columns} rows={app.presets} keyOf={({ name }) => name} />
+      </fieldset>
+    </details>
   )
 }
