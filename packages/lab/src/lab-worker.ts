@@ -7,7 +7,6 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
-import { type CallSite, callSiteOf, thrownAt } from './caller.ts'
 import type { Calls } from './lab-worker-main.ts'
 import type { WorkerReply, WorkerRequest } from './protocol.ts'
 
@@ -118,4 +117,23 @@ export class LabWorker {
     for (const { reject } of this.#pending.values()) reject(this.#failure)
     this.#pending.clear()
   }
+}
+
+/** The stack of a call. */
+interface CallSite {
+  readonly stack: string
+}
+
+/** Returns the stack of the caller of `callee`. */
+export function callSiteOf(callee: (...args: never[]) => unknown): CallSite {
+  const caller = { stack: '' }
+  Error.captureStackTrace(caller, callee)
+  return caller
+}
+
+/** Makes the stack of an error lead to a call. Returns the error. */
+export function thrownAt<E extends Error>({ stack }: CallSite, error: E): E {
+  // The first line has the name of the error, the rest is where the call was made.
+  error.stack = stack.replace(/^.*/, () => String(error))
+  return error
 }

@@ -13,7 +13,9 @@
 import 'vnet/internal/base/dispose'
 import { existsSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import net from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
+import { pipeline } from 'node:stream'
 import type {
   Browser,
   BrowserType,
@@ -27,7 +29,6 @@ import type {
   TestType,
 } from '@playwright/test'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { forwarder } from './forward.ts'
 import { createLab, type Lab, type LabCableOptions, type LabNamespace } from './index.ts'
 import { LabWorker } from './lab-worker.ts'
 import { LabLink } from './link.ts'
@@ -329,3 +330,15 @@ export const test: NetworkTest<
   PlaywrightTestArgs & PlaywrightTestOptions & NetworkFixtures,
   PlaywrightWorkerArgs & PlaywrightWorkerOptions
 > = linking((runner.test as Base).extend(fixtures).extend(linked)) as never
+
+/**
+ * Returns a TCP server that connects each of its clients to `port` of localhost, in the network
+ * namespace of this process. A client is disconnected if that fails.
+ */
+function forwarder(port: number): net.Server {
+  return net.createServer({ allowHalfOpen: true, noDelay: true }, client => {
+    const server = net.connect({ port, host: 'localhost', allowHalfOpen: true, noDelay: true })
+    // An error destroys both sockets.
+    pipeline(client, server, client, () => {})
+  })
+}

@@ -1,19 +1,22 @@
 /** The data that a page reads about the device it shows. */
-import { VnetError } from 'vnet/internal/base/errno'
+import { EPERM, isErrno, VnetError } from 'vnet/internal/base/errno'
 import {
   type ControlClient,
   type FoundDevice,
   type SegmentInfo,
+  type StepHalt,
+  type StepState,
   supported,
   type WireInfo,
 } from 'vnet/internal/control/index'
 import { labPlace } from 'vnet/internal/control/protocol/directory'
-import { pack } from './feed.ts'
-import type { DeviceId, FeedMessage, Want } from './feed-types.ts'
+import { type Packed, pack } from './feed.ts'
+import type { DeviceId, FeedMessage, StepInfo, Want } from './feed-types.ts'
+import { FrameText } from './frame-text.ts'
 import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
 import { quantile, since } from './lateness.ts'
+import { deviceId } from './rows.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
-import { readStep } from './step.ts'
 import { unlessStuck, type Vnets } from './vnets.ts'
 
 type Late = NonNullable<WireInfo['stages'][number]['late']>
@@ -188,4 +191,42 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
     },
     want === 'wire' ? { ...options, recent } : options,
   )
+}
+
+/**
+ * Reads the waiting step in the vnet of a device: on the device itself, or on another of its
+ * devices. Pages without the token do not see the frame itself.
+ */
+async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId): Promise<Packed> {
+  const { mode, every, halt } = await stateOf(client, device)
+  const message = (step: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step })
+  if (halt === undefined) return pack(message(undefined))
+  const step = stepInfo(device, halt)
+  return pack(message({ ...step, frame: undefined, source: undefined }), message(step))
+}
+
+/** A vnet of another user shows no steps. */
+async function stateOf(client: ControlClient, device: FoundDevice): Promise<StepState> {
+  try {
+    return await client.step(device.vnet, device)
+  } catch (error) {
+    if (isErrno(error, EPERM)) return { mode: 'off', every: 0, halt: undefined }
+    throw error
+  }
+}
+
+function stepInfo(
+  { vnet, pid }: FoundDevice,
+  { number, device, next, queue, count, frame, source }: StepHalt,
+): StepInfo {
+  const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
+  return {
+    id: deviceId({ vnet, pid, ...device }),
+    step: number as StepInfo['step'],
+    next,
+    queue,
+    count,
+    source,
+    frame: frame && new FrameText().of({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
+  }
 }

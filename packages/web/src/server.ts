@@ -3,12 +3,12 @@
  * frames nothing but its requests. It makes none before the first page is open, and none when none
  * has been open for ten minutes.
  */
-import type { IncomingMessage } from 'node:http'
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { printable } from 'vnet/internal/base/printable'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { DeviceEvent } from 'vnet/internal/control/index'
-import { sendCapture } from './capture.ts'
+import type { ControlClient, DeviceEvent, FoundDevice } from 'vnet/internal/control/index'
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'
 import { Feed } from './feed.ts'
@@ -213,4 +213,37 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
     if (size <= BODY_MAX) chunks.push(chunk)
   }
   return size <= BODY_MAX ? Buffer.concat(chunks).toString('utf8') : undefined
+}
+
+/**
+ * GET /capture: sends the frames of a device as a pcapng file, until the client closes it. The vnet
+ * sends only as fast as it is read: frames for which a slow client has no room are lost, and
+ * counted in the file. Throws a VnetError or a UsageError if it cannot start.
+ */
+export async function sendCapture(
+  client: ControlClient,
+  device: FoundDevice,
+  filter: string | undefined,
+  response: ServerResponse,
+): Promise<void> {
+  const stream = await client.capture(device.vnet, { devices: [device], filter })
+  const closed = new AbortController()
+  const end = () => {
+    closed.abort()
+    void stream[Symbol.asyncDispose]()
+  }
+  response.on('close', end)
+  if (response.destroyed) return end()
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'content-disposition': 'attachment; filename=vnet.pcapng',
+  }
+  response.writeHead(200, headers)
+  // An interface may be silent for as long as it likes.
+  response.socket?.setTimeout(0)
+  for await (const bytes of stream) {
+    // A copy, because the bytes are valid until the next are read.
+    if (!response.write(bytes.slice())) await once(response, 'drain', { signal: closed.signal }).catch(() => {})
+  }
+  response.end()
 }

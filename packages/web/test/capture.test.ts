@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EPERM, VnetError } from '../../../src/base/errno.ts'
 import { UsageError } from '../../../src/base/usage-error.ts'
 import type { CaptureRequest, CaptureStream, FoundDevice } from '../../../src/control/index.ts'
-import { sendCapture } from '../src/capture.ts'
+import { sendCapture } from '../src/server.ts'
 import { type Served, served, TOKEN } from './served.ts'
 
 const id = `${process.pid}//sn0`

@@ -4,7 +4,6 @@
  * text of strangers: every text is escaped by `html`.
  */
 import { printableLines } from 'vnet/internal/base/printable'
-import { endsOf } from './link-ends.ts'
 import { PAGE_STYLE } from './page-style.ts'
 import {
   type ExploreResult,
@@ -172,4 +171,28 @@ ${output === '' ? undefined : html`<h4>Output</h4><pre>${output}</pre>`}
 ${wire.map(each => html`<p>${each.link} ${each.direction}: <code>${each.wire}</code>${wireNote(failure)}</p><pre>${each.code.join('\n')}</pre>`)}
 ${captures.map(path => html`<p>Capture: <code>${path}</code>${recordedFailed ? undefined : ' (this run passed)'}</p>`)}
 </section>`
+}
+
+type Named = Pick<ResultPacket, 'link' | 'direction' | 'flow'>
+
+/**
+ * Returns the sending and the receiving host of a packet. Links are named by their ends,
+ * `client-server`, or `client-server.2`. A hyphen may belong to a host, too: the hosts of
+ * flows decide.
+ */
+export function endsOf({ link, direction }: Named, packets: readonly Named[]): [from: string, to: string] {
+  const known = new Set(packets.flatMap(({ flow }) => hostsOf(flow)))
+  const name = link.replace(/\.\d+$/, '')
+  const splits = [...name.matchAll(/-/g)].map(({ index }): [string, string] => {
+    return [name.slice(0, index), name.slice(index + 1)]
+  })
+  const count = (ends: readonly string[]) => ends.filter(end => known.has(end)).length
+  const [[a, b] = [name, '']] = splits.sort((one, other) => count(other) - count(one))
+  return direction === 'ab' ? [a, b] : [b, a]
+}
+
+/** Returns the hosts of `tcp client:*#2 > server:80`. */
+function hostsOf(flow: string): string[] {
+  const [, from = '', , to = ''] = flow.split(' ')
+  return [from, to].map(end => end.replace(/(:[^:]*)?(#\d+)?$/, ''))
 }

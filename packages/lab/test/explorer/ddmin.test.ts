@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { forAllAsync } from '../../../../test/support/for-all.ts'
-import { ddmin } from '../../src/explore/ddmin.ts'
+import { ddmin } from '../../src/explore/describe.ts'
 
 /** Reduces the numbers below `size`, where a set fails if it has all of `needed`. */
 async function reduce(size: number, needed: readonly number[]) {

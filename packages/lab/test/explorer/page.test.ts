@@ -1,7 +1,6 @@
 /** The page of a result: what it shows, and that texts of strangers remain text. */
 import { expect, test } from 'vitest'
-import { endsOf } from '../../src/explore/link-ends.ts'
-import { pageOf } from '../../src/explore/page.ts'
+import { endsOf, pageOf } from '../../src/explore/page.ts'
 import type { ExploreResult, Failure, ResultPacket } from '../../src/explore/result.ts'
 
 const packet = (link: string, direction: 'ab' | 'ba', flow: string, part: string): ResultPacket => ({

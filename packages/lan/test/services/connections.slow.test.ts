@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Connections } from '../../src/services/connections.ts'
 import { http, TCP_SERVICES, type TcpHandler } from '../../src/services/tcp-handlers.ts'
+import { Connections } from '../../src/services/tcp-services.ts'
 
 const HOST = { index: 0, name: 'web', mac: new Uint8Array(6), ip: [], ip6: [], router: false }
 const LIMITS = { all: 100, ofHost: 100, ofClient: 100, idle: 60_000 }

@@ -2,10 +2,9 @@
  * An HTTP server of vnet: the live page, or /metrics. Every local user can connect to it, so no
  * client holds a connection, memory or time for long.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Address, close, listen } from './address.ts'
-import { refusalOf, SECURITY_HEADERS } from './guard.ts'
+import { type Address, close, hostName, isAddressOrLocalhost, listen } from './address.ts'
 import { type Access, type Proof, ServerToken } from './token.ts'
 
 /** Connections at one time. The last of them are kept for clients that have shown the token. */
@@ -144,4 +143,53 @@ class Connections {
     response.once('close', () => this.#busy.delete(socket))
     return true
   }
+}
+
+interface HttpRefusal {
+  readonly status: number
+  readonly text: string
+}
+
+/** Headers of each reply. The live page needs nothing but the files of its server. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data: blob:",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; '),
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+}
+
+/**
+ * Returns why a request is refused, whatever its path; undefined if it is not. `hosts` are names
+ * for this server. A stranger's web page, open in the user's browser, can send requests here too.
+ * Its requests have a Host that DNS resolves to this server, or another origin (Origin,
+ * Sec-Fetch-Site).
+ */
+function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]): HttpRefusal | undefined {
+  if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {
+    return {
+      status: 403,
+      text: 'wrong Host: use the address, localhost, or a name given by --host of vnet web and vnet metrics',
+    }
+  }
+  if (isForeign(headers)) return { status: 403, text: 'this request is from another origin' }
+  // A proxy's form, `GET http://other/ HTTP/1.1`, would carry another host.
+  if (!url.startsWith('/')) return { status: 400, text: 'the request names no path' }
+  return undefined
+}
+
+function isForeign({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (origin !== undefined && origin.toLowerCase() !== `http://${host}`.toLowerCase()) return true
+  // `same-site` is another port of this machine. `none` is an address that the user has typed.
+  return site !== undefined && site !== 'same-origin' && site !== 'none'
 }

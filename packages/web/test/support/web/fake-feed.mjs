@@ -8,7 +8,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { readPage } from '../../../dist/files.js'
-import { SECURITY_HEADERS } from '../../../dist/http/guard.js'
+import { SECURITY_HEADERS } from '../../../dist/http/server.js'
 import { ServerToken } from '../../../dist/http/token.js'
 import { FakeWorld } from './fake-world.mjs'
 
