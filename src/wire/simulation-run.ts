@@ -50,7 +50,7 @@ export class SimulationRun {
     })
   }
 
-  /** Returns the simulation, whose wires begin() sets. */
+  /** Returns the simulation, which has no wires yet. */
   start(options: SimulationOptions, seed: number): Simulation {
     this.#seed = seed
     this.#simulation = new Simulation(options)
@@ -58,7 +58,7 @@ export class SimulationRun {
   }
 
   /** Sets the wires at the time of the first arrival, which is time 0 of the scenario. */
-  begin(time: number): void {
+  setWires(time: number): void {
     this.#hasBegun = true
     this.#changes = this.#scenario && momentsOf(this.#scenario, time)
     this.#next = this.#changes?.next().value
@@ -81,7 +81,7 @@ export class SimulationRun {
    * those of one more round. Then lets time run until the wires are empty.
    */
   finish(): void {
-    if (!this.#hasBegun) this.begin(0)
+    if (!this.#hasBegun) this.setWires(0)
     const { repeat } = this.#scenario ?? {}
     this.advance(repeat === undefined || this.#next === undefined ? Number.POSITIVE_INFINITY : this.#next.at + repeat)
     this.#simulation?.finish()

@@ -7,6 +7,8 @@
  *     for (const arrival of arrivals) simulation.arrive(arrival)
  *     simulation.finish()
  */
+import type { Alarm, Clock } from '../base/clock.ts'
+import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 import type { DecisionLog, StageReport, WireSide } from '../netdev/device-wire.ts'
 import { ETH_HLEN } from '../netdev/if.ts'
 import { FRAME_MAX, SkBuffPool } from '../skb/pool.ts'
@@ -14,7 +16,6 @@ import { Ring } from '../skb/ring.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../skb/sk-buff.ts'
 import { Chain } from './chain.ts'
 import { packetsOf } from './held.ts'
-import { VirtualClock } from './virtual-clock.ts'
 import type { Direction, Impairment } from './wire.ts'
 
 /** A frame that reaches a wire. The caller may use the same object for each. */
@@ -53,6 +54,46 @@ const SMALL = 524_288
 const TCP_CHECK = 16
 const UDP_CHECK = 6
 const REVERSE = { ab: 'ba', ba: 'ab' } as const
+
+interface VirtualAlarm extends Alarm, HeapItem {
+  readonly fn: () => void
+}
+
+/** Stands still until it is moved. On each move it rings the alarms that become due. */
+export class VirtualClock implements Clock {
+  readonly #alarms = new MomentHeap<VirtualAlarm>()
+  #now = Number.NEGATIVE_INFINITY
+
+  /** -Infinity until the clock is moved for the first time. */
+  now(): number {
+    return this.#now
+  }
+
+  /** The moment of the alarm that rings first; Infinity without one. */
+  get next(): number {
+    return this.#alarms.first
+  }
+
+  alarm(fn: () => void): Alarm {
+    const alarm: VirtualAlarm = {
+      fn,
+      index: -1,
+      at: ns => this.#alarms.set(alarm, ns),
+      cancel: () => this.#alarms.remove(alarm),
+    }
+    return alarm
+  }
+
+  /** Moves to `to`, and rings each alarm at its moment. Never goes back. */
+  advance(to: number): void {
+    while (this.#alarms.first <= to) {
+      const moment = this.#alarms.first
+      if (moment > this.#now) this.#now = moment
+      this.#alarms.shift()?.fn()
+    }
+    if (to > this.#now) this.#now = to
+  }
+}
 
 export class Simulation {
   /** Frames too short for an Ethernet header, which no wire gets. */

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { PRINTED } from '../../src/capture/frame-text.ts'
 import type { CapturedPacket } from '../../src/capture/packet.ts'
-import { FrameLines } from '../../src/cli/frame-lines.ts'
+import { FrameLines } from '../../src/cli/commands/frames.ts'
 import { print } from '../../src/packet/print.ts'
 import { buildFrame, type Packet, plain } from '../packet/frames.ts'
 

@@ -1,12 +1,13 @@
 /** `vnet frames`: a line for each frame that passes the interfaces, until Ctrl-C. */
+import { printable } from '../../base/printable.ts'
 import { CaptureError } from '../../capture/error.ts'
-import { PRINTED } from '../../capture/frame-text.ts'
+import { directionOf, dropReasonOf, FramePrinter, isGso, PRINTED } from '../../capture/frame-text.ts'
+import type { CapturedPacket } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
 import type { VnetStream } from '../capture-streams.ts'
-import { label } from '../device-text.ts'
-import { FrameLines } from '../frame-lines.ts'
+import { label, type NamedDevice } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 import { openNamed } from '../named-streams.ts'
 
@@ -63,4 +64,48 @@ async function printAll({ devices, stream }: VnetStream, json: boolean, io: Io):
 
 function lostLine(frames: number): string {
   return `${frames} ${frames === 1 ? 'frame was' : 'frames were'} lost: not read in time\n`
+}
+
+/** Frames of a capture as lines of text, and as JSON objects. */
+export class FrameLines {
+  readonly #printer = new FramePrinter()
+
+  /**
+   * Returns `02:00:00.125000 red/eth0 tx-0 IP 198.18.0.1 > ...`: the time in UTC, the interface,
+   * its direction and queue, the frame as tcpdump prints it, and why it was dropped.
+   */
+  line(device: string, packet: CapturedPacket): string {
+    const reason = dropReasonOf(packet)
+    const why = reason === 'dropped' ? reason : `dropped: ${reason}`
+    const gso = isGso(packet) ? ', gso' : ''
+    const at = `${device} ${directionOf(packet)}-${packet.queue ?? 0}`
+    const text = `${timeOfDay(packet)} ${at} ${this.#printer.print(packet)}${gso}`
+    return `${printable(reason === undefined ? text : `${text}, ${why}`)}\n`
+  }
+
+  /** Returns the same as a line of JSON. `time` is in milliseconds since 1970. */
+  json({ name, netns }: NamedDevice, packet: CapturedPacket): string {
+    const { seconds, nanoseconds, queue = 0, originalLength: length, packetId: id = null } = packet
+    return `${JSON.stringify({
+      event: 'frame',
+      time: seconds * 1000 + nanoseconds / 1e6,
+      name,
+      netns: netns ?? null,
+      direction: directionOf(packet),
+      queue,
+      id,
+      length,
+      gso: isGso(packet),
+      dropped: dropReasonOf(packet) ?? null,
+      text: this.#printer.print(packet),
+    })}\n`
+  }
+}
+
+/** Returns the time in UTC, as in `vnet events`. */
+function timeOfDay({ seconds, nanoseconds }: CapturedPacket): string {
+  const date = new Date(seconds * 1000)
+  const two = (n: number) => `${n}`.padStart(2, '0')
+  const fraction = `${Math.floor(nanoseconds / 1000)}`.padStart(6, '0')
+  return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}.${fraction}`
 }

@@ -4,12 +4,12 @@
  * removes the file if that is still its own.
  */
 import { chmodSync, lstatSync } from 'node:fs'
-import { attempt, EAGAIN, ENAMETOOLONG } from '../../base/errno.ts'
+import { attempt, EAGAIN, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
+import { closeAside } from '../../linux/aside.ts'
 import { check, startPoller } from '../../linux/errno.ts'
 import type { Native, Poller } from '../../linux/native.ts'
 import { AF_UNIX, int32, SO_PASSRIGHTS, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrUn } from '../../linux/uapi.ts'
 import { removeQuietly } from '../protocol/directory.ts'
-import { withoutDescriptors } from './foreign-descriptors.ts'
 
 /**
  * Connections at most that wait to be accepted. They are accepted in order, so a longer queue would
@@ -78,5 +78,44 @@ export class ListeningSocket {
     this.calls.close(this.#fd)
     // If the file remains, a client that finds it gets ECONNREFUSED.
     if (attempt(() => lstatSync(this.path).ino) === this.#inode) removeQuietly(this.path)
+  }
+}
+
+/** SCM_MAX_FD: descriptors in one message at most. */
+const MESSAGE_DESCRIPTORS = 253
+/** The most descriptors that are being closed. Beyond it, nothing is accepted or received. */
+const CLOSING = 256
+
+/**
+ * Returns the system calls for the connections of a server, on kernels that cannot refuse
+ * descriptors (SCM_RIGHTS). A connection that carries one fails with EPROTO. Closing a descriptor
+ * may take as long as its sender likes: a socket with SO_LINGER, a file of a FUSE file system. So
+ * they are received, and closed on separate threads. Each connection is closed in the same way,
+ * because descriptors may wait in it.
+ */
+function withoutDescriptors(native: Native): Native {
+  const found = new Int32Array(MESSAGE_DESCRIPTORS)
+  let closing = 0
+  function close(fds: Int32Array): void {
+    closing += fds.length
+    void closeAside(native, [...fds]).then(() => {
+      closing -= fds.length
+    })
+  }
+  return {
+    ...native,
+    accept: fd => (closing < CLOSING ? native.accept(fd) : -EAGAIN),
+    recv(fd, into, flags) {
+      if (closing >= CLOSING) return -EAGAIN
+      const length = native.recvDescriptors(fd, into, flags, found)
+      const count = found.indexOf(-1)
+      if (count === 0) return length
+      close(found.slice(0, count < 0 ? found.length : count))
+      return -EPROTO
+    },
+    close(fd) {
+      close(Int32Array.of(fd))
+      return 0
+    },
   }
 }

@@ -8,11 +8,13 @@ import {
   type MessageBuilder,
   NLM_F_CREATE,
   NLM_F_EXCL,
+  NLM_F_REPLACE,
   policy,
+  putU16,
   putU32,
   u32,
 } from '../../netlink/index.ts'
-import { formatPrefix, type Prefix, parsePrefix } from '../../packet/address.ts'
+import { formatAddress, formatPrefix, type Prefix, parsePrefix } from '../../packet/address.ts'
 import { AF_INET, AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
@@ -120,4 +122,32 @@ export function addressesOf(sock: RouteSocket, name: string): string[] {
   const link = getLink(sock, { name })
   const all = link === undefined ? [] : getAddresses(sock, link.ifindex)
   return all.map(formatPrefix).filter(cidr => !cidr.startsWith('fe80:'))
+}
+
+// include/uapi/linux/rtnetlink.h, neighbour.h
+const RTM_NEWNEIGH = 28
+const NDA_DST = 1
+const NDA_LLADDR = 2
+const NUD_REACHABLE = 0x02
+const NTF_EXT_LEARNED = 0x10
+
+const NDMSG = 12
+
+/**
+ * Sets the hardware address of a host, as if it had just been resolved: the kernel confirms it
+ * again after a while. The entry does not count against the limit of all namespaces
+ * (net.ipv4.neigh.default.gc_thresh3).
+ */
+export function setNeighbour(sock: RouteSocket, ifindex: number, address: Uint8Array, mac: Uint8Array): void {
+  const message = new Uint8Array(NDMSG)
+  message[0] = address.length === 4 ? AF_INET : AF_INET6
+  putU32(message, 4, ifindex)
+  putU16(message, 8, NUD_REACHABLE)
+  message[10] = NTF_EXT_LEARNED
+  sock.request({
+    type: RTM_NEWNEIGH,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    what: () => ['RTM_NEWNEIGH', `${formatAddress(address)} on ${nameOf(sock, ifindex)}`],
+    write: builder => builder.payload(message).binary(NDA_DST, address).binary(NDA_LLADDR, mac),
+  })
 }

@@ -21,8 +21,7 @@ import { DeviceWatch, TOO_LONG } from './device-watch.ts'
 import { checkFrame } from './frame-check.ts'
 import { GuardedPool } from './guarded-pool.ts'
 import type { GuardedSkb, Life } from './guarded-skb.ts'
-import type { DebugHooks, Finding } from './hooks.ts'
-import { RULES } from './rules.ts'
+import { type DebugHooks, type Finding, RULES } from './hooks.ts'
 import { calledByDriver, driverPlace, type Trace, trace } from './trace.ts'
 
 export interface DebugOptions {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
 import { SkBuffPool } from '../../../src/skb/pool.ts'
+import { VirtualClock } from '../../../src/wire/simulation.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { loss } from '../../../src/wire/stages/loss.ts'
 import { rate } from '../../../src/wire/stages/rate.ts'
-import { VirtualClock } from '../../../src/wire/virtual-clock.ts'
 import type { Impairment } from '../../../src/wire/wire.ts'
 import { plainChain } from '../../support/wire.ts'
 
