@@ -1,106 +1,113 @@
 /**
  * The site of these pages. `npm run docs` builds it in docs/.vitepress/dist; a dead link is an
  * error. The list of pages on the left comes from the headings and links of README.md and of
- * api/README.md, which scripts/api-reference.mjs writes. The front page is the README of the
- * repository, and each exercise of the course has a page: both are copied here when the site is
- * built.
+ * api/README.md, which scripts/api-reference.mjs writes. Pages outside of docs/ are copied to
+ * docs/site when the site is built: the README of the repository, which is the front page, the
+ * pages of the packages, and the exercises of the course.
  *
  * VNET_DOCS_BASE is the path of the site on its server; VNET_DOCS_SOURCE, or the repository of
- * GitHub Actions, is where links to files outside of docs/ lead. Without it they are plain text.
+ * GitHub Actions, is where links to files that are not pages lead. Without it they are plain text.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 
-const docs = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
+const copies = join(root, 'docs/site')
 const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_SHA, VNET_DOCS_BASE, VNET_DOCS_SOURCE } = process.env
 const ofAction = GITHUB_REPOSITORY && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/blob/${GITHUB_SHA}/`
 const source = VNET_DOCS_SOURCE || ofAction
 
-/** Copies a page of the repository to docs/site, whose links then lead from there. */
-function copyPage(from, to) {
-  const directory = dirname(from) === '.' ? [] : dirname(from).split('/')
-  const moved = readFileSync(join(docs, '..', from), 'utf8').replace(/\]\((?![a-z]+:|#)([^)]+)\)/g, (_, href) => {
-    const path = [...directory]
-    for (const part of href.split('/')) {
-      if (part === '..') path.pop()
-      else if (part !== '.') path.push(part)
-    }
-    return `](${path[0] === 'docs' ? `../${path.slice(1).join('/')}` : `../../${path.join('/')}`})`
-  })
-  mkdirSync(join(docs, 'site'), { recursive: true })
-  writeFileSync(join(docs, 'site', to), moved)
+/** Patterns of the paths of pages in the repository, and their paths on the site. */
+const PAGES = [
+  [/^README\.md$/, 'index.md'],
+  [/^docs\/README\.md$/, 'contents.md'],
+  [/^docs\/(\w+)\/README\.md$/, '$1/index.md'],
+  [/^docs\/(.*\.md)$/, '$1'],
+  [/^packages\/(\w+)\/docs\/(.*\.md)$/, '$1/$2'],
+  [/^packages\/learn\/course\/(\d+-[\w-]+)\/README\.md$/, 'learn/$1.md'],
+]
+
+/** Returns the path on the site of a file of the repository; undefined if it is not a page. */
+function onSite(path) {
+  const page = PAGES.find(([pattern]) => pattern.test(path))
+  return page && path.replace(...page)
 }
 
-const COURSE = 'packages/learn/course'
+const read = path => readFileSync(join(root, path), 'utf8')
+const filesIn = folder => (existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [])
+const exercises = filesIn('packages/learn/course')
+  .map(name => `packages/learn/course/${name}/README.md`)
+  .filter(onSite)
+const pagesOfPackages = filesIn('packages').flatMap(name => {
+  const folder = `packages/${name}/docs`
+  return filesIn(folder)
+    .map(file => join(folder, file))
+    .filter(onSite)
+})
 
-/** The exercises of the course, as entries of the list of pages. */
-function exercises() {
-  const names = readdirSync(join(docs, '..', COURSE)).filter(name => /^\d+-/.test(name))
-  return names.map(name => {
-    const page = join(COURSE, name, 'README.md')
-    copyPage(page, `${name}.md`)
-    const [, text] = /^# (.*)$/m.exec(readFileSync(join(docs, '..', page), 'utf8'))
-    return { text, link: `/site/${name}` }
-  })
-}
+/** The paths in the repository of the copied pages, by the paths of their copies. */
+const originals = new Map(
+  ['README.md', ...pagesOfPackages, ...exercises].map(path => [join(copies, onSite(path)), path]),
+)
+rmSync(copies, { recursive: true, force: true })
+for (const [copy, path] of originals) cpSync(join(root, path), copy)
 
-/** The title of a page, up to a colon, or the text of a link to it that has a capital letter. */
-function titleOf(text, page) {
-  if (/^[A-Z]|^vnet/.test(text)) return text
-  const [, title = text] = /^# ([^:\n]*)/m.exec(readFileSync(join(docs, `${page}.md`), 'utf8')) ?? []
-  return title
+/** An entry of the list of pages: the text of a link with a capital letter, or the page's title. */
+function entry(path, text = '') {
+  const [, title = text] = /^# ([^:\n]*)/m.exec(read(path)) ?? []
+  const shown = /^[A-Z\d]|^`?vnet/.test(text) ? text : title
+  return {
+    text: shown.replaceAll('`', '').replace(/\s+/g, ' '),
+    link: `/${onSite(path).replace(/(\bindex)?\.md$/, '')}`,
+  }
 }
 
 /** Groups of links to pages, by the headings of README.md, and the pages of the API. */
 function sidebar() {
-  copyPage('README.md', 'start.md')
   const groups = [{ text: 'vnet', items: [{ text: 'What vnet is, and installation', link: '/' }] }]
-  const lines = name => readFileSync(join(docs, name), 'utf8').split('\n')
-  const ofApi = lines('api/README.md').map(line => line.replace('](', '](api/'))
-  for (const line of [...lines('README.md'), '## API', ...ofApi]) {
-    const heading = /^##+ (.*)$/.exec(line)
-    if (heading) groups.push({ text: heading[1], items: [] })
-    for (const [, text, page] of line.matchAll(/\[([^\]]+)\]\((?!\.\.|https?:)([^)#]+)\.md\)/g)) {
+  const addLinks = index => {
+    for (const [, heading, text, href] of read(index).matchAll(/^##+ (.*)$|\[([^\]]+)\]\(([^):#]+\.md)\)/gm)) {
+      if (heading) groups.push({ text: heading, items: [] })
+      const path = join(dirname(index), href ?? '')
+      if (onSite(path) === undefined) continue
       const { items } = groups.at(-1)
-      const link = `/${page.replace(/(^|\/)README$/, '$1')}`
-      if (items.every(item => item.link !== link)) items.push({ text: titleOf(text, page).replaceAll('`', ''), link })
+      const added = entry(path, text)
+      if (items.every(({ link }) => link !== added.link)) items.push(added)
     }
   }
+  addLinks('docs/README.md')
+  groups.push({ text: 'API', items: [] })
+  addLinks('docs/api/README.md')
   const at = groups.findIndex(({ text }) => text === 'Learn drivers')
-  groups.splice(at + 1, 0, { text: 'Exercises', collapsed: true, items: exercises() })
+  groups.splice(at + 1, 0, {
+    text: 'Exercises',
+    collapsed: true,
+    items: exercises.map(path => entry(path, /^# (.*)$/m.exec(read(path))[1])),
+  })
   return groups.filter(({ items }) => items.length > 0)
 }
 
-/** Lets links that leave docs/ lead to the repository. */
-function linkOutside(markdown) {
-  markdown.core.ruler.push('outside', state => {
-    const directory = (state.env.relativePath ?? '').split('/').slice(0, -1)
-    for (const { children } of state.tokens) {
-      const open = []
-      for (const token of children ?? []) {
-        if (token.type === 'link_open') open.push(token)
-        if (token.type !== 'link_open' && token.type !== 'link_close') continue
-        const from = token.type === 'link_open' ? token : open.pop()
-        const outside = outsideOf(directory, from.attrGet('href') ?? '')
-        if (outside === undefined) continue
-        if (source) from.attrSet('href', source + outside)
-        else [token.type, token.tag] = [token.type === 'link_open' ? 'span_open' : 'span_close', 'span']
-        if (!source && token !== from) from.attrs = null
+/** Resolves links by paths in the repository: to pages of the site, or to files of other kinds. */
+function resolveLinks(markdown) {
+  const isRelative = href => !/^([a-z]+:|#|\/)/.test(href)
+  markdown.core.ruler.push('repository', state => {
+    const file = state.env.realPath ?? state.env.path
+    const directory = dirname(originals.get(file) ?? relative(root, file))
+    let isText = false
+    for (const token of state.tokens.flatMap(({ children }) => children ?? [])) {
+      const href = token.attrGet('href') ?? token.attrGet('src') ?? ''
+      const [path, anchor = ''] = join(directory, href).split(/(?=#)/)
+      if (token.type === 'image' && isRelative(href)) token.attrSet('src', relative(dirname(file), join(root, path)))
+      if (token.type === 'link_open') {
+        const page = onSite(path)
+        const to = page ? `/${page}` : source && source + path
+        isText = isRelative(href) && !to
+        if (isRelative(href) && to) token.attrSet('href', to + anchor)
       }
+      if (!isText || !token.type.startsWith('link_')) continue
+      Object.assign(token, { type: token.type.replace('link', 'span'), tag: 'span', attrs: null })
     }
   })
-}
-
-/** Returns the path in the repository of a link that leaves docs/, or is no page or picture. */
-function outsideOf(directory, href) {
-  if (/^([a-z]+:|#|\/)/.test(href)) return undefined
-  const path = ['docs', ...directory]
-  for (const part of href.split('/')) {
-    if (part === '..') path.pop()
-    else if (part !== '.') path.push(part)
-  }
-  const isPage = path[0] === 'docs' && /\.md(#.*)?$|\/$/.test(href)
-  return isPage || path.length === 0 ? undefined : path.join('/')
 }
 
 // biome-ignore lint/style/noDefaultExport: VitePress loads its configuration by the default export.
@@ -108,12 +115,17 @@ export default {
   title: 'vnet',
   description: 'Networks that fail, in tests and lessons: TAP, drivers and impairments in TypeScript',
   base: VNET_DOCS_BASE || '/',
-  rewrites: { 'site/start.md': 'index.md', 'README.md': 'contents.md', ':folder/README.md': ':folder/index.md' },
+  rewrites: {
+    'README.md': 'contents.md',
+    'site/index.md': 'index.md',
+    'site/:package/:page.md': ':package/:page.md',
+    ':folder/README.md': ':folder/index.md',
+  },
   srcExclude: ['node_modules/**'],
   lastUpdated: false,
   // On a phone, code without a language would make the page wide.
   head: [['style', {}, '.vp-doc pre { overflow-x: auto }']],
-  markdown: { config: linkOutside },
+  markdown: { config: resolveLinks },
   themeConfig: {
     search: { provider: 'local' },
     sidebar: sidebar(),
