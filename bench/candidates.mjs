@@ -256,7 +256,10 @@ export function control(more = {}) {
   }
 }
 
-/** The addresses between the gateway and the DHCP pool, and those after the pool (docs/lan.md). */
+/**
+ * The addresses between the gateway and the DHCP pool, and those after the pool
+ * (packages/lan/docs/lan.md).
+ */
 const hostsOf = n => [
   ['198.18.0.2', Math.min(n, 98)],
   ['198.18.0.200', Math.max(n - 98, 0)],

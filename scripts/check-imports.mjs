@@ -63,14 +63,14 @@ export const floors = [
   {
     product: 'lab',
     rooms: ['lab'],
-    what: '[networks in a unit test](testing.md), and their [exploration](explore.md)',
+    what: '[networks in a unit test](../packages/lab/docs/testing.md), and their [exploration](../packages/lab/docs/explore.md)',
   },
   {
     product: 'web',
     rooms: ['web/http', 'web/metrics', 'web', 'web/page'],
-    what: '[the live page](web.md), and counters for [Prometheus](metrics.md)',
+    what: '[the live page](../packages/web/docs/web.md), and counters for [Prometheus](../packages/web/docs/metrics.md)',
   },
-  { product: 'learn', rooms: ['learn'], what: 'the checks of [the course](course.md)' },
+  { product: 'learn', rooms: ['learn'], what: 'the checks of [the course](../packages/learn/docs/course.md)' },
   { product: 'exec', rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
 ]
 

@@ -1,8 +1,8 @@
 /**
  * node scripts/page-pictures.mjs [DIRECTORY [VIEW...]]: makes the pictures of the live page in
- * docs/page. It starts vnets in network namespaces of its own, lets traffic flow through them for a
- * minute, and takes pictures of the views in a browser. It needs root and `apt install chromium
- * imagemagick iputils-ping udhcpc`.
+ * packages/web/docs/page. It starts vnets in network namespaces of its own, lets traffic flow
+ * through them for a minute, and takes pictures of the views in a browser. It needs root and `apt
+ * install chromium imagemagick iputils-ping udhcpc`.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,7 +23,7 @@ const HALF_MS = 32_000
 const PORT = '8080'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const pictures = process.argv[2] ?? join(root, 'docs', 'page')
+const pictures = process.argv[2] ?? join(root, 'packages/web/docs/page')
 const directory = mkdtempSync(join(tmpdir(), 'vnet-pictures-'))
 const children = []
 /** Their names are in the pictures. That of the browser is not. */

@@ -78,7 +78,7 @@ function sidebar() {
   addLinks('docs/README.md')
   groups.push({ text: 'API', items: [] })
   addLinks('docs/api/README.md')
-  const at = groups.findIndex(({ text }) => text === 'Learn drivers')
+  const at = groups.findIndex(({ text }) => text === 'Package learn')
   groups.splice(at + 1, 0, {
     text: 'Exercises',
     collapsed: true,

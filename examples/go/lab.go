@@ -1,4 +1,4 @@
-// Package lab makes networks for tests by vnet lab --json (docs/lab.md).
+// Package lab makes networks for tests by vnet lab --json (packages/lab/docs/lab.md).
 package lab
 
 import (

@@ -38,7 +38,7 @@ class Lab:
                 future.set_result(response["result"])
 
     def begin(self, method, **params):
-        """Sends a request of docs/lab.md. Returns a Future of its result."""
+        """Sends a request of packages/lab/docs/lab.md. Returns a Future of its result."""
         number, future = next(self._ids), Future()
         self._pending[number] = future
         self._process.stdin.write(json.dumps({"id": number, "method": method, "params": params}) + "\n")

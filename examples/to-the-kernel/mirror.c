@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * examples/mirror.js as a module of the kernel: an interface in which the machine sees itself.
- * docs/to-the-kernel.md compares the two, function by function. It was compiled with the headers of
- * Linux 6.1 (Debian 12) and 6.12 (Debian 13).
+ * packages/learn/docs/to-the-kernel.md compares the two, function by function. It was compiled with
+ * the headers of Linux 6.1 (Debian 12) and 6.12 (Debian 13).
  */
 #include <linux/etherdevice.h>
 #include <linux/ip.h>

@@ -17,10 +17,10 @@ test('the driver in the README is the example that the kernel tests run', () => 
   expect(code?.trimEnd().split('\n')).toHaveLength(25)
 })
 
-test('the test in the README is the one in docs/testing.md, which a test runs', () => {
+test('the test in the README is the one in packages/lab/docs/testing.md, which a test runs', () => {
   const [, code = ''] = readme.match(/```js\n(.*?test\(.*?)```/s) ?? []
   expect(code).not.toBe('')
-  expect(readFileSync('docs/testing.md', 'utf8')).toContain(code)
+  expect(readFileSync('packages/lab/docs/testing.md', 'utf8')).toContain(code)
 })
 
 test.each([
@@ -32,10 +32,18 @@ test.each([
   for (const path of paths) expect(readFileSync(path, 'utf8').length, path).toBeGreaterThan(0)
 })
 
-test('the index of the documentation links to every page', () => {
-  const pages = readdirSync('docs').filter(name => name.endsWith('.md') && name !== 'README.md')
+test('the index of the documentation links to every page, and to those of the packages', () => {
+  const folders = [
+    'docs',
+    'docs/drivers',
+    ...['lan', 'lab', 'web', 'learn', 'exec'].map(name => `packages/${name}/docs`),
+  ]
   const linked = links('docs/README.md', index)
-  for (const page of pages) expect(linked).toContain(`docs/${page}`)
+  for (const folder of folders) {
+    const pages = readdirSync(folder).filter(name => name.endsWith('.md') && name !== 'README.md')
+    expect(pages, folder).not.toEqual([])
+    for (const page of pages) expect(linked).toContain(`${folder}/${page}`)
+  }
 })
 
 test('docs/internals.md has a line for every folder of src, in the order in which they may import each other', () => {

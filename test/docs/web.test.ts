@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { compileNumericFilter } from '../../src/linux/pcap-filter.ts'
 
-const page = readFileSync(join(import.meta.dirname, '../../docs/web.md'), 'utf8')
+const page = readFileSync(join(import.meta.dirname, '../../packages/web/docs/web.md'), 'utf8')
 
 test('each filter in the table of filters is one', () => {
   const [, table] = page.split('| filter | frames |\n|---|---|\n')

@@ -1,4 +1,4 @@
-/** Every recipe of docs/recipes.md does what it says. */
+/** Every recipe of packages/lab/docs/recipes.md does what it says. */
 import { on, once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { createLab, type Lab } from '../../packages/lab/src/index.ts'
 
-const page = readFileSync('docs/recipes.md', 'utf8')
+const page = readFileSync('packages/lab/docs/recipes.md', 'utf8')
 const recipes = [...page.matchAll(/^### (.*?)\n(.*?)^```js\n(.*?)^```$/gms)].map(([, title = '', , body = '']) => ({
   title,
   body,

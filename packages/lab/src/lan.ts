@@ -13,7 +13,7 @@ import { ANY, checkForms, FLAG, type Forms } from './options.ts'
 import { IPV6_MIN_MTU } from './subnet.ts'
 import { type LabLinkOptions, LINK_OPTIONS, type WireSpec } from './wire-spec.ts'
 
-/** The description of the segment, as in a file of `vnet lan` (docs/lan-config.md). */
+/** The description of the segment, as in a file of `vnet lan` (packages/lan/docs/lan-config.md). */
 export interface LabLanOptions extends Omit<LanFile, '$schema'>, LabLinkOptions {
   /** Impairments of each port. In `{ ab, ba }`, ab leads to the segment. */
   readonly wire?: WireSpec

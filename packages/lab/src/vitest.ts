@@ -8,7 +8,8 @@
  *       ...
  *     })
  *
- * `test.explore` is a test that runs a scenario once for each packet and fault (docs/explore.md).
+ * `test.explore` is a test that runs a scenario once for each packet and fault
+ * (packages/lab/docs/explore.md).
  */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import 'vnet/internal/base/dispose'

@@ -1,4 +1,7 @@
-/** The structure of an exercise (docs/write-an-exercise.md), and the results of its checks. */
+/**
+ * The structure of an exercise (packages/learn/docs/write-an-exercise.md), and the results of its
+ * checks.
+ */
 
 import type { TestBedOptions } from 'vnet/internal/bed/bed-options'
 import type { TestBed } from 'vnet/internal/bed/test-bed'

@@ -1,6 +1,6 @@
 /**
  * '@vnet/learn': what exercise.js of an exercise imports besides 'vnet'. See
- * docs/write-an-exercise.md.
+ * packages/learn/docs/write-an-exercise.md.
  */
 import 'vnet/internal/base/dispose'
 

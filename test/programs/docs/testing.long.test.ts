@@ -1,4 +1,4 @@
-/** docs/testing.md works: its tests pass under vitest and node:test. */
+/** packages/lab/docs/testing.md works: its tests pass under vitest and node:test. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { Consumer } from '../../support/consumer.ts'
 import { list } from '../../support/list.ts'
 
-const page = readFileSync('docs/testing.md', 'utf8')
+const page = readFileSync('packages/lab/docs/testing.md', 'utf8')
 const blocks = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string)
 const [vitest = '', withUsing = '', withHooks = '', jest = '', ...others] = blocks
 /** Without the statistics of a link, which test/kernel/recipes.test.ts reads. */

@@ -1,6 +1,6 @@
 /**
- * The module of docs/to-the-kernel.md is compiled as that page says, with the headers of the newest
- * kernel that the machine has them of. It is not loaded.
+ * The module of packages/learn/docs/to-the-kernel.md is compiled as that page says, with the
+ * headers of the newest kernel that the machine has them of. It is not loaded.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** `vnet explore`: every packet lost, doubled, late or damaged, one a run (docs/explore.md). */
+/**
+ * `vnet explore`: every packet lost, doubled, late or damaged, one a run
+ * (packages/lab/docs/explore.md).
+ */
 import { closeSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'

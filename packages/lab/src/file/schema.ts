@@ -1,7 +1,7 @@
 /**
  * The file of `vnet lab`, described once as JSON Schema: the topology of lab.topology, and the
  * programs, faults and scenario in it. The options of routers, cables, segments and faults are from
- * the tables that the lab checks them with. docs/lab.schema.json is made from it
+ * the tables that the lab checks them with. packages/lab/docs/lab.schema.json is made from it
  * (scripts/generate-schemas.mjs).
  */
 

@@ -1,4 +1,6 @@
-/** Servers and clients that people use survive every single fault (docs/explore.md). */
+/**
+ * Servers and clients that people use survive every single fault (packages/lab/docs/explore.md).
+ */
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

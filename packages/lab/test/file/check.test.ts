@@ -209,8 +209,8 @@ test('an empty file is refused', () => {
   expect(() => parseLabFile('', 'net.yaml')).toThrow('net.yaml: it is empty: a lab needs namespaces')
 })
 
-test('docs/lab.schema.json is the schema that files are validated by', () => {
-  const text = readFileSync(new URL('../../../../docs/lab.schema.json', import.meta.url), 'utf8')
+test('packages/lab/docs/lab.schema.json is the schema that files are validated by', () => {
+  const text = readFileSync(new URL('../../docs/lab.schema.json', import.meta.url), 'utf8')
   const message = 'run node scripts/generate-schemas.mjs and npm run format'
   expect(JSON.parse(text), message).toEqual(JSON.parse(JSON.stringify(labSchema)))
 })

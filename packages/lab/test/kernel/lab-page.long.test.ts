@@ -1,4 +1,4 @@
-/** docs/lab.md works: its file, its commands and its requests. */
+/** packages/lab/docs/lab.md works: its file, its commands and its requests. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { parseLabFile } from '../../src/file/read.ts'
 import { METHODS } from '../../src/file/requests.ts'
 import { labSchema } from '../../src/file/schema.ts'
 
-const page = readFileSync('docs/lab.md', 'utf8')
+const page = readFileSync('packages/lab/docs/lab.md', 'utf8')
 const blocks = (kind: string) =>
   [...page.matchAll(new RegExp(`^\`\`\`${kind}\n(.*?)^\`\`\`$`, 'gms'))].map(([, text]) => text as string)
 const [net = ''] = blocks('yaml')

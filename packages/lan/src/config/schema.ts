@@ -1,7 +1,7 @@
 /**
  * The configuration file of `vnet lan`, described once as JSON Schema. Error messages, the type
- * LanFile and docs/lan.schema.json (scripts/generate-schemas.mjs) come from this description.
- * check.ts has the rules across several parts of a file.
+ * LanFile and packages/lan/docs/lan.schema.json (scripts/generate-schemas.mjs) come from this
+ * description. check.ts has the rules across several parts of a file.
  */
 import {
   about,

@@ -11,8 +11,7 @@ import { loadLanConfig, parseLanConfig } from '../../src/config/config.ts'
 import { type LanFile, lanSchema } from '../../src/config/schema.ts'
 import { optionNames } from '../../src/services/dhcp/options.ts'
 
-const root = new URL('../../../../', import.meta.url)
-const page = readFileSync(new URL('docs/lan-config.md', root), 'utf8')
+const page = readFileSync(new URL('../../docs/lan-config.md', import.meta.url), 'utf8')
 const example = /```yaml\n(.*?)```/s.exec(page)![1]
 
 const parse = (text: string) => parseLanConfig(text, 'lan.yaml')
@@ -28,7 +27,7 @@ function rejected(text: string): string[] {
   return []
 }
 
-test('docs/lan-config.md lists the name of every DHCP option', () => {
+test('packages/lan/docs/lan-config.md lists the name of every DHCP option', () => {
   expect(optionNames.filter(name => !page.includes(`\`${name}\``))).toEqual([])
 })
 
@@ -59,7 +58,7 @@ describe('a valid file', () => {
     expect(dhcpv6?.domains).toEqual(['lan'])
   })
 
-  test('the example of docs/lan-config.md means what its comments say', () => {
+  test('the example of packages/lan/docs/lan-config.md means what its comments say', () => {
     const { network, gateway, hosts, dhcp, dns, ra } = parse(example)
     expect([network, gateway.mac, gateway.ip, ra?.advert.mtu]).toEqual([
       '198.18.0.0/16',
@@ -440,8 +439,8 @@ test('a file that cannot be read is refused with its path, and so is one of more
   expect(() => loadLanConfig(path)).toThrow(`${path}:1:1: netwrk: unknown key (known: $schema, network, network6,`)
 })
 
-test('docs/lan.schema.json is the schema that validates files', () => {
-  expect(JSON.parse(readFileSync(new URL('docs/lan.schema.json', root), 'utf8'))).toEqual(
+test('packages/lan/docs/lan.schema.json is the schema that validates files', () => {
+  expect(JSON.parse(readFileSync(new URL('../../docs/lan.schema.json', import.meta.url), 'utf8'))).toEqual(
     JSON.parse(JSON.stringify(lanSchema)),
   )
 })

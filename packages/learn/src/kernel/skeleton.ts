@@ -51,7 +51,7 @@ export function skeletonOf({ title, driver, devices, text }: SkeletonSource): st
   return `// SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * ${title}: the skeleton of the module, made from the driver's.
- * docs/to-the-kernel.md has the names of both side by side. To do, as in the driver:
+ * packages/learn/docs/to-the-kernel.md has the names of both side by side. To do, as in the driver:
  *
 ${todos.join('\n')}
  */

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { runMain } from '../../../../test/support/run-main.ts'
 import { loadExercises } from '../../src/commands/exercise-file.ts'
 
-const page = readFileSync(new URL('../../../../docs/course.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../docs/course.md', import.meta.url), 'utf8')
 
-test('docs/course.md lists the exercises of vnet learn', async () => {
+test('packages/learn/docs/course.md lists the exercises of vnet learn', async () => {
   const rows = [...page.matchAll(/^\| (\d\d-[\w-]+) \| (.+) \|$/gm)].map(([, name, summary]) => ({ name, summary }))
   const exercises = await loadExercises()
   expect(rows).toEqual(exercises.map(({ name, summary }) => ({ name, summary })))

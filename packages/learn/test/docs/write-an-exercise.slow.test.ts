@@ -6,7 +6,7 @@ import { runMain } from '../../../../test/support/run-main.ts'
 import { loadExercises } from '../../src/commands/exercise-file.ts'
 import * as course from '../../src/index.ts'
 
-const page = readFileSync('docs/write-an-exercise.md', 'utf8')
+const page = readFileSync('packages/learn/docs/write-an-exercise.md', 'utf8')
 const files = [...page.matchAll(/^`20-short\/([\w.]+)`:\n\n```\w+\n(.*?)```$/gms)].map(([, name, text]) => [name, text])
 const texts = Object.fromEntries(files) as Record<string, string>
 
@@ -27,7 +27,7 @@ beforeEach(() => {
   mkdirSync(own(), { recursive: true })
 })
 
-test('the example in docs/write-an-exercise.md passes vnet check --mistakes, which names a mistake that is not found', async () => {
+test('the example in packages/learn/docs/write-an-exercise.md passes vnet check --mistakes, which names a mistake that is not found', async () => {
   const found = texts['mistakes.js'] as string
   const none = "{ name: 'none', explainedBy: 'a frame of 9 bytes', replace: ['skb.len >', 'skb.len >='] },"
   write({ 'mistakes.js': found.replace(/\]\n$/, `  ${none}\n]\n`) })
@@ -79,7 +79,7 @@ test('vnet check --mistakes refuses a heading that the page does not have, in a 
   expect(stdout).toContain("FAILED  off-by-one is explained: no heading 'Nope' in README.md; ")
 })
 
-test('docs/write-an-exercise.md lists the values that @vnet/learn exports', () => {
+test('packages/learn/docs/write-an-exercise.md lists the values that @vnet/learn exports', () => {
   const [, table = ''] = /^\| export .*?\n\|---\|---\|\n(.*?)\n\n/ms.exec(page) ?? []
   const rows = table.split('\n').map(row => row.split('|')[1] as string)
   const named = rows.flatMap(row => [...row.matchAll(/`(\w+)/g)].map(([, name]) => name as string))

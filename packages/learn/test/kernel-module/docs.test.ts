@@ -1,4 +1,4 @@
-/** The commands of docs/to-the-kernel.md do what the page shows. */
+/** The commands of packages/learn/docs/to-the-kernel.md do what the page shows. */
 import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { COURSE } from '../../src/folder.ts'
 import { checkModule, LIMIT_MS } from '../support/kernel-module.ts'
 
 const directory = freshDirectory()
-const page = readFileSync(join(import.meta.dirname, '../../../../docs/to-the-kernel.md'), 'utf8')
+const page = readFileSync(join(import.meta.dirname, '../../docs/to-the-kernel.md'), 'utf8')
 
 test('vnet learn --kernel and vnet check --kernel print what the page shows', { timeout: LIMIT_MS }, async () => {
   const [, transcript = ''] = /```\n(\$ vnet learn --kernel 03-ring\n[\s\S]*?)```/.exec(page) ?? []

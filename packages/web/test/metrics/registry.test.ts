@@ -1,4 +1,6 @@
-/** The metrics of a snapshot, and what docs/metrics.md and the dashboard say of them. */
+/**
+ * The metrics of a snapshot, and what packages/web/docs/metrics.md and the dashboard say of them.
+ */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { RuntimeInfo, StageReport } from '../../../../src/control/index.ts'
@@ -6,7 +8,7 @@ import { type LinkStats64, linkStats64Fields } from '../../../../src/netdev/stat
 import { metricName, metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from '../../src/metrics/registry.ts'
 import type { DeviceSnapshot, Snapshot } from '../../src/metrics/snapshot.ts'
 
-const doc = (name: string) => readFileSync(new URL(`../../../../docs/${name}`, import.meta.url), 'utf8')
+const doc = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
 
 /** Every field has a number of its own. */
 const fields = Object.fromEntries(linkStats64Fields.map((field, i) => [field, i + 1])) as LinkStats64
@@ -164,7 +166,7 @@ test('without a vnet, no metrics are served', async () => {
   expect((await metricsText({ devices: [], vnets: [] }, OPEN_METRICS)).trim()).toBe('# EOF')
 })
 
-test('docs/metrics.md has every metric, and its alerts and the dashboard use only existing ones', async () => {
+test('packages/web/docs/metrics.md has every metric, and its alerts and the dashboard use only existing ones', async () => {
   const names = namesIn(await metricsText(whole, PROMETHEUS_TEXT))
   const page = doc('metrics.md')
   const fieldNames = new Set(linkStats64Fields.map(metricName))
