@@ -1,5 +1,5 @@
-/** docs/security.md: its links have targets, and its limits match the code. */
-import { readFileSync, statSync } from 'node:fs'
+/** docs/security.md: its limits match the code. */
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
 import { STRANGERS, TURN_NS } from '../../src/base/turns.ts'
@@ -15,12 +15,6 @@ function constant(file: string, name: string): number {
   expect(value, `${name} in ${file}`).toBeDefined()
   return (value ?? '').split('*').reduce((product, factor) => product * Number(factor.trim().replaceAll('_', '')), 1)
 }
-
-test('every file that docs/security.md links to exists', () => {
-  const links = [...page.matchAll(/\]\(([^)#]+)/g)].map(([, path]) => path as string)
-  expect(links.length).toBeGreaterThan(5)
-  for (const path of links) expect(statSync(new URL(path, docs), { throwIfNoEntry: false }), path).toBeDefined()
-})
 
 test('the limits in docs/security.md match the code', () => {
   expect(page).toContain(`at most ${VNET_WIRE_ATTACHMENTS_MAX.toLocaleString('en')} bytes`)

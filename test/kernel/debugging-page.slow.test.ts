@@ -4,7 +4,6 @@
  */
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type Child, outcome } from '../support/netns.ts'
@@ -46,12 +45,6 @@ test('the launch.json of docs/debugging.md starts programs with arguments that e
     const files = (args as string[]).filter(arg => /\.[jt]s$/.test(arg))
     expect(files.map(file => existsSync(file))).toEqual([true])
   }
-})
-
-test('every file that docs/debugging.md links to exists', () => {
-  const links = [...page.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path = '']) => path)
-  expect(links.length).toBeGreaterThan(4)
-  for (const path of links) expect(existsSync(join(dirname(PAGE), path)), path).toBe(true)
 })
 
 /** The terminals of the driver, of other commands, and of a debugger. */

@@ -64,7 +64,3 @@ test('the examples in TypeScript type-check strictly', () => {
   const examples = fileURLToPath(new URL('../../../examples', import.meta.url))
   expect(execFileSync(process.execPath, [tsc, '-p', examples, '--noEmit'], { encoding: 'utf8' })).toBe('')
 })
-
-test('every file that docs/control.md links to exists', () => {
-  for (const [, path] of page.matchAll(/\]\((?!http)([^)#]+)/g)) expect(read(`docs/${path}`).length).toBeGreaterThan(0)
-})

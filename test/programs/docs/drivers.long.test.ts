@@ -77,13 +77,3 @@ test('the drivers and the tests of docs/drivers are strict TypeScript', () => {
   expect(scripts.length).toBeGreaterThan(8)
   expect(typeErrors(typed, scripts)).toBe('')
 })
-
-test('every file that the pages of docs/drivers link to exists, and docs/README.md links to each page', () => {
-  const readme = readFileSync('docs/README.md', 'utf8')
-  for (const { name, page } of pages) {
-    expect(readme).toContain(`(drivers/${name})`)
-    for (const [, path] of page.matchAll(/\]\((?!http)([^)#]+)/g)) {
-      expect(readFileSync(join(FOLDER, path!), 'utf8').length, path).toBeGreaterThan(0)
-    }
-  }
-})
