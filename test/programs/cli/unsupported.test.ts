@@ -25,7 +25,7 @@ test.each(['16.20.2', '18.20.8', '20.18.3'])('vnet refuses Node %s in one line w
 })
 
 test('vnet refuses another operating system in one line with exit status 1', () => {
-  const stderr = "vnet: its commands make interfaces of Linux, and this is darwin: run it on Linux\n"
+  const stderr = 'vnet: its commands make interfaces of Linux, and this is darwin: run it on Linux\n'
   expect(run("Object.defineProperty(process, 'platform', { value: 'darwin' })")).toEqual({
     status: 1,
     stdout: '',
