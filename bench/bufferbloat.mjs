@@ -66,7 +66,7 @@ async function upload(client, server, cc, seconds) {
 async function measure(rate, queue, cc) {
   const lab = await createLab()
   try {
-    const [client, server] = lab.namespaces('client', 'server')
+    const [client, server] = lab.hosts('client', 'server')
     const bottleneck = `rate ${rate}mbit ${queue} limit ${LIMIT} | delay ${DELAY}ms`
     await lab.cable(client, server, { wire: { ab: bottleneck, ba: `delay ${DELAY}ms` } })
     if (cc === undefined) return await ping(client)

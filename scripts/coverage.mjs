@@ -36,7 +36,7 @@ const UNSEEN = [
   'lab/file/service.ts',
   'lab/lab-control.ts',
   'lab/lab-worker-main.ts',
-  'lab/namespace-worker.ts',
+  'lab/host-worker.ts',
   'lab/pref64-sender.ts',
   'lab/watch/link-watch.ts',
   'lab/worker-',

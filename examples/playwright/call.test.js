@@ -8,7 +8,7 @@ const FAKE = { args: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-m
 
 test('a video call between two symmetric NATs takes the TURN server', async ({ lab, browserIn }) => {
   test.skip(!HAS_TURN, 'apt install coturn')
-  const [alice, bob, turn] = lab.namespaces('alice', 'bob', 'turn')
+  const [alice, bob, turn] = lab.hosts('alice', 'bob', 'turn')
   const internet = await lab.router('internet', { inside: [turn] })
   await lab.router('home', { inside: [alice], outside: internet, nat: 'symmetric' })
   await lab.router('office', { inside: [bob], outside: internet, nat: 'symmetric' })

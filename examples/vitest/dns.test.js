@@ -17,7 +17,7 @@ async function nameServer(namespace) {
 }
 
 test('names are found although a third of the packets is lost', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   await nameServer(server)
   const lost = await link.ab.drop('udp dst port 53', { every: 3 })

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 const FILE = Buffer.alloc(400_000, 'x')
 
 test('curl downloads a file over 8 Mbit/s, and no faster', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire: 'rate 8mbit delay 10ms' })
   await server.listen(
     createServer((_, response) => response.end(FILE)),

@@ -11,7 +11,7 @@ test.for([
   ['curl', ['-sS', 'http://server/']],
   [process.execPath, ['--input-type=module', '-e', FETCH]],
 ])('%s takes IPv4 if nothing comes back by IPv6', async ([program, args], { lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const blackhole = await link.ab.drop('ip6 and tcp')
   // Replies with the address of the client.

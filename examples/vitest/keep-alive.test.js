@@ -5,7 +5,7 @@ import { got } from 'got'
 import { expect } from 'vitest'
 
 test('a request that crosses the end of its connection is sent again', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const web = createServer((_, response) => response.end('hello'))
   await server.listen(web, 80)

@@ -8,7 +8,7 @@ const DOWNLOAD = ['-4', '-sS', 'http://server/']
 
 /** Returns what joins a client to an HTTP server with a file. */
 async function path(lab, wire) {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire })
   await server.listen(
     createServer((_, response) => response.end(FILE)),

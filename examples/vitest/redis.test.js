@@ -9,7 +9,7 @@ const isInstalled = spawnSync('redis-server', ['--version']).status === 0
 
 test('a client of Redis connects again when its connection is reset', async ({ lab, skip }) => {
   if (!isInstalled && process.env.VNET_REQUIRED !== '1') skip('there is no redis-server: apt install redis-server')
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const redis = server.spawn('redis-server', ['--save', '', '--protected-mode', 'no'])
   for await (const text of redis.stdout) if (String(text).includes('Ready to accept connections')) break

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 
 /** Sends 50 numbered datagrams over a bad link. Returns the numbers that arrive, and the hits. */
 async function numbersThatArrive(lab) {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
   const sender = await client.createSocket('udp4')

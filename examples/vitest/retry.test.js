@@ -25,7 +25,7 @@ async function request(socket, number) {
 }
 
 test('every request is answered although each direction loses 30 % of the packets', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire: 'loss 30%' })
   const service = await server.createSocket('udp4', 5000)
   service.on('message', (message, { port, address }) => service.send(message, port, address))

@@ -44,7 +44,7 @@ async function login(namespace, options) {
 }
 
 test('a session continues after a partition, and no line is missing', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   await server.listen(countingServer(), 22)
   const connection = await login(client)
@@ -67,7 +67,7 @@ test('a session continues after a partition, and no line is missing', async ({ l
 })
 
 test('a session ends when its NAT forgets it, and the next one works', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const router = await lab.router('router', { inside: [client], outside: server, nat: 'restricted' })
   await server.listen(countingServer(), 22)
   const connection = await login(client, { keepaliveInterval: 100 })

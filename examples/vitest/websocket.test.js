@@ -22,7 +22,7 @@ async function connect(namespace) {
 }
 
 test('what a client sends during a short outage arrives after it', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   await echoServer(server)
   const socket = await connect(client)
@@ -36,7 +36,7 @@ test('what a client sends during a short outage arrives after it', async ({ lab 
 })
 
 test('the server ends a connection that does not answer its pings, and the client connects again', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const sockets = await echoServer(server)
   const accepted = once(sockets, 'connection')

@@ -49,7 +49,7 @@ import { expect } from 'vitest'
 import { test } from '@vnet/lab/vitest'
 
 test('a request survives the loss of its first packet', async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server, { wire: 'delay 20ms' })
   await server.listen(http.createServer((request, response) => response.end('hello')), 8080)
   const fault = await link.ab.drop('tcp port 8080', { nth: 1 })

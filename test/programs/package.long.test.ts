@@ -195,14 +195,14 @@ test('a test with a lab type-checks', () => {
     import { test } from '${VITEST}'
 
     test('a link', async ({ lab, expect }) => {
-      const [client, server] = lab.namespaces('client', 'server')
+      const [client, server] = lab.hosts('client', 'server')
       const link = await lab.cable(client, server, { wire: 'loss 1%' })
       const fault = await link.ab.drop('tcp', { nth: 1 })
       expect(fault.hits satisfies number).toBe(0)
       const response: Response = await client.fetch('http://server/')
       expect(response.status).toBe(200)
       // @ts-expect-error There are two.
-      lab.namespaces('a', 'b')[2].name
+      lab.hosts('a', 'b')[2].name
     })
   `
   writeFileSync(join(consumer, 'lab.ts'), text)

@@ -7,7 +7,7 @@ import type { SocketPlace } from './sockets.ts'
 /**
  * Counters by their names: `TcpRetransSegs`, `UdpInDatagrams`, `IpExtInOctets`, `Ip6OutRequests`.
  */
-export type NamespaceCounters = Readonly<Record<string, number>>
+export type HostCounters = Readonly<Record<string, number>>
 
 /** Pairs of lines: names of a protocol, and their values. */
 const TABLES = ['snmp', 'netstat']
@@ -15,7 +15,7 @@ const TABLES = ['snmp', 'netstat']
 const LIST = 'snmp6'
 
 /** Reads the counters of a network namespace. */
-export function countersOf(place: SocketPlace): NamespaceCounters {
+export function countersOf(place: SocketPlace): HostCounters {
   const counters: Record<string, number> = {}
   for (const table of TABLES) {
     const lines = read(place, table)

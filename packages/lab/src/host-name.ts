@@ -12,11 +12,11 @@ const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
 /** Throws a UsageError for a value that is not a name, or a name among `taken`. */
 export function checkName(name: unknown, taken: readonly string[]): asserts name is string {
   if (typeof name !== 'string') {
-    throw new UsageError(`namespace ${inspect(name)}: names are arguments, as in lab.namespaces('a', 'b')`)
+    throw new UsageError(`host ${inspect(name)}: names are arguments, as in lab.hosts('a', 'b')`)
   }
   if (!NAME.test(name) || name.length > HOST_MAX) {
-    throw new UsageError(`namespace '${name}': a name has 1 to ${HOST_MAX} letters, digits and inner hyphens`)
+    throw new UsageError(`host '${name}': a name has 1 to ${HOST_MAX} letters, digits and inner hyphens`)
   }
   const isTaken = [...taken, 'localhost'].some(other => other.toLowerCase() === name.toLowerCase())
-  if (isTaken) throw new UsageError(`namespace '${name}': the name is taken`)
+  if (isTaken) throw new UsageError(`host '${name}': the name is taken`)
 }

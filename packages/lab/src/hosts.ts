@@ -139,7 +139,7 @@ export class HostsFile {
     if (this.#hosts.has(name.toLowerCase()))
       throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
     const known = [...this.#hosts.values()].map(host => host.name).join(', ')
-    throw new UsageError(`${name}: the lab has no namespace of this name; it has ${known}`)
+    throw new UsageError(`${name}: the lab has no host of this name; it has ${known}`)
   }
 
   /**

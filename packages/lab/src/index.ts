@@ -1,10 +1,10 @@
 /**
  * '@vnet/lab': createLab makes a network in a test, and explore runs a scenario with every fault.
- * Namespaces are hosts, cables with wires join them, and everything
- * is removed at the end of the scope:
+ * Hosts are network namespaces, cables with wires join them, and everything is removed at the end
+ * of the scope:
  *
  *     await using lab = await createLab({ seed: 7 })
- *     const [client, server] = lab.namespaces('client', 'server')
+ *     const [client, server] = lab.hosts('client', 'server')
  *     const link = await lab.cable(client, server, { wire: 'delay 20ms loss 1%' })
  *     await server.listen(http.createServer(answer), 8080)
  *     const response = await client.fetch('http://server:8080/')
@@ -17,14 +17,14 @@ import type { LabSetup } from './links.ts'
 
 export type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 export type { Direction } from 'vnet/internal/wire/wire'
-export type { NamespaceCounters } from './counters.ts'
+export type { HostCounters } from './counters.ts'
 export * from './explore/index.ts'
 export type { LabFault } from './fault.ts'
+export type { LabHost, LabInterface } from './host.ts'
 export type { Lab, LabOptions } from './lab.ts'
 export type { LabLan, LabLanOptions } from './lan.ts'
 export type { LabLink, LinkDirection, LinkEvents } from './link.ts'
 export type { LabCableOptions } from './links.ts'
-export type { LabInterface, LabNamespace } from './namespace.ts'
 export type { ExecOptions, ExecResult, LabSpawnOptions } from './programs.ts'
 export type { DirectionReport, EndReport, LinkReport } from './protocol.ts'
 export type { LabRequestInit } from './requests.ts'
@@ -47,7 +47,7 @@ export async function warmLabs(): Promise<void> {
     LabWorker.take()
     const signal = AbortSignal.timeout(WARM_MS)
     await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
-    const [client, server] = lab.namespaces('client', 'server')
+    const [client, server] = lab.hosts('client', 'server')
     const link = await lab.cable(client, server, { wire: 'delay 1us' })
     await link.ab.drop('tcp port 9', { nth: 1 })
     await server.listen(

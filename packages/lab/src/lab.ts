@@ -1,10 +1,11 @@
-/** Lab: namespaces and the links between them, for a test. */
+/** Lab: hosts and the links between them, for a test. */
 import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { overflowLine, tableFulls } from 'vnet/internal/linux/neighbour-tables'
 import { LabCaptures } from './captures.ts'
+import { type HostLab, LabHost } from './host.ts'
 import { checkName } from './host-name.ts'
 import { HostsFile } from './hosts.ts'
 import { callSiteOf, type LabWorker, thrownAt } from './lab-worker.ts'
@@ -12,7 +13,6 @@ import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
 import { type LabCableOptions, type LabSetup, Links } from './links.ts'
-import { LabNamespace, type NamespaceLab } from './namespace.ts'
 import { checkForms, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
@@ -47,13 +47,13 @@ export class Lab implements AsyncDisposable {
   readonly name: string
   /** The seed of all random decisions. */
   readonly seed: number
-  /** The parts that its namespaces use. */
-  readonly #parts: NamespaceLab
+  /** The parts that its hosts use. */
+  readonly #parts: HostLab
   readonly #worker: LabWorker
   readonly #directory: string
-  readonly #hosts: HostsFile
+  readonly #hostsFile: HostsFile
   readonly #captures: LabCaptures
-  readonly #namespaces = new Map<string, LabNamespace>()
+  readonly #hosts = new Map<string, LabHost>()
   readonly #links: Links
   /** How often the kernel's neighbour tables were full before. */
   readonly #tableFulls = tableFulls()
@@ -69,14 +69,14 @@ export class Lab implements AsyncDisposable {
     this.seed = seed
     this.#worker = worker
     this.#directory = makeLabDirectory()
-    this.#hosts = new HostsFile(this.#directory)
+    this.#hostsFile = new HostsFile(this.#directory)
     this.#captures = new LabCaptures(this.#directory, name, setup.captures)
-    const namespaces = () => [...this.#namespaces.values()]
-    const parts = { hosts: this.#hosts, captures: this.#captures, namespaces }
+    const hosts = () => [...this.#hosts.values()]
+    const parts = { hostsFile: this.#hostsFile, captures: this.#captures, hosts }
     this.#links = new Links({ name: setup.isHidden ? '' : name, seed, stages, worker, ...parts, setup })
-    const switchTo: NamespaceLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
-    const checkEnds: NamespaceLab['checkEnds'] = (what, ends) => this.#links.checkEnds(what, ends)
-    this.#parts = { native, hosts: this.#hosts, switchTo, checkEnds, sysctls: setup.sysctls }
+    const switchTo: HostLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
+    const checkEnds: HostLab['checkEnds'] = (what, ends) => this.#links.checkEnds(what, ends)
+    this.#parts = { native, hostsFile: this.#hostsFile, switchTo, checkEnds, sysctls: setup.sysctls }
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
@@ -103,14 +103,19 @@ export class Lab implements AsyncDisposable {
     this.#links.stages = await loaded(this.#worker, [...this.#links.stages, ...files])
   }
 
-  /** Creates namespaces with these names. They find each other by name. */
-  namespaces<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabNamespace } {
-    const make = (name: string) => new LabNamespace(name, this.#parts)
-    return this.#add(names, make) as { [K in keyof Names]: LabNamespace }
+  /** Creates hosts with these names, each a network namespace. They find each other by name. */
+  hosts<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabHost } {
+    const make = (name: string) => new LabHost(name, this.#parts)
+    return this.#add(names, make) as { [K in keyof Names]: LabHost }
+  }
+
+  /** @internal The former name of `hosts`. */
+  namespaces(...names: readonly string[]): never {
+    throw new UsageError(`lab.namespaces is lab.hosts: lab.hosts(${names.map(name => `'${name}'`).join(', ')})`)
   }
 
   /**
-   * Creates a namespace that forwards packets, and joins it to the given namespaces. Each namespace
+   * Creates a host that forwards packets, and joins it to the given hosts. Each host
    * of the lab has routes to the networks past its routers, including networks added later. Outside
    * a NAT nothing has a route to the IPv4 hosts inside. Rejects with a UsageError for wrong
    * options, and with a VnetError if the kernel refuses.
@@ -122,8 +127,8 @@ export class Lab implements AsyncDisposable {
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
     const make = () => new LabRouter(name, this.#parts, options)
     const [router] = this.#add([name], make) as [LabRouter]
-    const joinInside = async (host: LabNamespace) => router.addLink(host, await this.cable(host, router, cable))
-    const joinOutside = async (host: LabNamespace) => {
+    const joinInside = async (host: LabHost) => router.addLink(host, await this.cable(host, router, cable))
+    const joinOutside = async (host: LabHost) => {
       router.addLink(host, await this.#made(() => this.#links.cable(router, host, cable, { translator: router.nat })))
       router.setUp()
       await router.openPortal()
@@ -134,47 +139,47 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Creates a segment of `vnet lan`, with its gateway, DHCP, DNS and hosts, and joins namespaces to
-   * it. Each gets an interface `lan`, and uses the gateway as its DNS server. Rejects with a
+   * Creates a segment of `vnet lan`, with its gateway, DHCP, DNS and hosts, and joins hosts of the
+   * lab to it. Each gets an interface `lan`, and uses the gateway as its DNS server. Rejects with a
    * UsageError for wrong options; a failed call leaves nothing in place.
    */
-  lan(options: LabLanOptions, ...namespaces: readonly LabNamespace[]): Promise<LabLan> {
-    return this.segment('lan', options, namespaces)
+  lan(options: LabLanOptions, ...hosts: readonly LabHost[]): Promise<LabLan> {
+    return this.segment('lan', options, hosts)
   }
 
   /** @internal Same as `lan`. Drawings show `name`. */
-  async segment(name: string, options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan> {
-    const made = await this.#made(() => this.#links.lan(options, namespaces, name))
-    await this.#forwardWaiting(namespaces)
+  async segment(name: string, options: LabLanOptions, hosts: readonly LabHost[]): Promise<LabLan> {
+    const made = await this.#made(() => this.#links.lan(options, hosts, name))
+    await this.#forwardWaiting(hosts)
     return made
   }
 
   /**
-   * Creates a whole network: `{ namespaces, routers, cables, lans }`, with references by name.
+   * Creates a whole network: `{ hosts, routers, cables, lans }`, with references by name.
    * Returns the created parts under the same names. Rejects with a UsageError for an unknown name.
    */
   topology<const T extends Topology>(topology: T): Promise<Made<T>> {
     return makeTopology(this, topology)
   }
 
-  #add<N extends LabNamespace>(names: readonly string[], make: (name: string) => N): N[] {
+  #add<N extends LabHost>(names: readonly string[], make: (name: string) => N): N[] {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
-    for (const [i, name] of names.entries()) checkName(name, [...this.#namespaces.keys(), ...names.slice(0, i)])
+    for (const [i, name] of names.entries()) checkName(name, [...this.#hosts.keys(), ...names.slice(0, i)])
     const made = names.map(name => {
       const namespace = make(name)
-      this.#namespaces.set(name, namespace)
+      this.#hosts.set(name, namespace)
       return namespace
     })
-    this.#hosts.add(...made)
+    this.#hostsFile.add(...made)
     return made
   }
 
   /**
-   * Joins two namespaces by a cable. Each end is an interface with the name of the other namespace
+   * Joins two hosts by a cable. Each end is an interface with the name of the other host
    * (`server2` if that is taken). Both are up, with a carrier and addresses, when it returns.
    * Rejects with a UsageError for a wrong text; a failed call leaves nothing in place.
    */
-  async cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions = {}): Promise<LabLink> {
+  async cable(a: LabHost, b: LabHost, options: LabCableOptions = {}): Promise<LabLink> {
     const routers = [a, b].filter(end => end instanceof LabRouter)
     const nat64 = routers.find(({ hasNat64 }) => hasNat64)
     const isInternal = routers.some(({ isNptv6 }) => isNptv6)
@@ -184,7 +189,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Forwards ports of routers to hosts that are new on their links. */
-  async #forwardWaiting(ends: readonly LabNamespace[]): Promise<void> {
+  async #forwardWaiting(ends: readonly LabHost[]): Promise<void> {
     for (const end of ends) if (end instanceof LabRouter) await end.forwardWaiting()
   }
 
@@ -214,7 +219,7 @@ export class Lab implements AsyncDisposable {
    * packets first. A full neighbour table precedes them.
    */
   drops(): Promise<readonly string[]> {
-    const routers = [...this.#namespaces.values()].filter(each => each instanceof LabRouter)
+    const routers = [...this.#hosts.values()].filter(each => each instanceof LabRouter)
     return this.#made(async () => {
       const lines = await this.#links.drops(routers.flatMap(each => each.dropLines()))
       return [...overflowLine(tableFulls() - this.#tableFulls), ...lines]
@@ -243,7 +248,7 @@ export class Lab implements AsyncDisposable {
       () => this.#endWorkers(),
       () => {
         this.#killPrograms()
-        return Promise.all([...this.#namespaces.values()].map(namespace => namespace.close()))
+        return Promise.all([...this.#hosts.values()].map(host => host.close()))
       },
       () => this.#links.close(),
       () => this.#captures.move(),
@@ -261,15 +266,15 @@ export class Lab implements AsyncDisposable {
 
   /** Ends the workers, which start programs. One that waits for its program ends after it. */
   async #endWorkers(): Promise<void> {
-    const ending = [...this.#namespaces.values()].flatMap(namespace => namespace.endWorkers())
+    const ending = [...this.#hosts.values()].flatMap(host => host.endWorkers())
     if (ending.length === 0) return
     this.#killPrograms()
     await Promise.all(ending)
   }
 
-  /** Kills the programs of all namespaces, with all that they have started. */
+  /** Kills the programs of all hosts, with all that they have started. */
   #killPrograms(): void {
-    const programs = [...this.#namespaces.values()].flatMap(namespace => namespace.programs ?? [])
+    const programs = [...this.#hosts.values()].flatMap(host => host.programs ?? [])
     if (programs.length === 0) return
     killProcesses({
       namespaces: programs.map(({ nsfd }) => nsfd),

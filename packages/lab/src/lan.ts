@@ -6,9 +6,9 @@
 import type { LanFile } from '@vnet/lan/internal/config/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/address'
+import { type LabHost, nameOf } from './host.ts'
 import { withoutPrefix } from './hosts.ts'
 import type { LabLink } from './link.ts'
-import { type LabNamespace, nameOf } from './namespace.ts'
 import { ANY, checkForms, FLAG, type Forms } from './options.ts'
 import { IPV6_MIN_MTU } from './subnet.ts'
 import { type LabLinkOptions, LINK_OPTIONS, type WireSpec } from './wire-spec.ts'
@@ -52,14 +52,14 @@ export class LabLan implements AsyncDisposable {
   readonly network: string
   /** Undefined without IPv6. */
   readonly network6: string | undefined
-  readonly #ports: ReadonlyMap<LabNamespace, LabLink>
+  readonly #ports: ReadonlyMap<LabHost, LabLink>
   readonly #onClose: () => Promise<void>
   #closed: Promise<void> | undefined
 
   /** @internal `onClose` is called when the ports are closed. */
   constructor(
     { gateway, network, network6 }: LanPlan,
-    ports: ReadonlyMap<LabNamespace, LabLink>,
+    ports: ReadonlyMap<LabHost, LabLink>,
     onClose: () => Promise<void>,
   ) {
     this.gateway = gateway
@@ -70,7 +70,7 @@ export class LabLan implements AsyncDisposable {
   }
 
   /** Returns the link of a namespace to the segment: `ab` leads to the segment. */
-  portOf(namespace: LabNamespace): LabLink {
+  portOf(namespace: LabHost): LabLink {
     const port = this.#ports.get(namespace)
     if (port === undefined) throw new UsageError(`${nameOf(namespace)} is not a port of this lan`)
     return port

@@ -7,12 +7,12 @@ import { checkAddresses } from 'vnet/internal/linux/check-addresses'
 import { pairSeed } from 'vnet/internal/wire/params'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { LabCaptures } from './captures.ts'
+import { LabHost, type Sysctl } from './host.ts'
 import { NAME_MAX } from './host-name.ts'
 import { type HostsFile, ipv4Of } from './hosts.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
-import { LabNamespace, type Sysctl } from './namespace.ts'
 import { ANY, checkForms, type Form, type Forms } from './options.ts'
 import type { EndSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
@@ -57,18 +57,18 @@ interface LinksLab {
   /** The files of own stages. */
   readonly stages: readonly string[]
   readonly worker: LabWorker
-  readonly hosts: HostsFile
+  readonly hostsFile: HostsFile
   readonly captures: LabCaptures
   readonly setup: LabSetup
-  /** Returns all namespaces. */
-  namespaces(): readonly LabNamespace[]
+  /** Returns all hosts. */
+  hosts(): readonly LabHost[]
 }
 
 /** The differences between a cable of a lab and one of a router. */
 interface CableKind {
   readonly translator?: Omit<NatSpec, 'address'> | undefined
   /** The end that is a NAT64, which the cable is inside. */
-  readonly nat64?: LabNamespace | undefined
+  readonly nat64?: LabHost | undefined
   readonly isInternal?: boolean
 }
 
@@ -117,8 +117,8 @@ export class Links {
    * `isInternal` addresses inside an NPTv6 router.
    */
   async cable(
-    a: LabNamespace,
-    b: LabNamespace,
+    a: LabHost,
+    b: LabHost,
     options: LabCableOptions,
     { translator, nat64, isInternal }: CableKind = {},
   ): Promise<LabLink> {
@@ -140,7 +140,7 @@ export class Links {
       this.#up.delete(link)
       this.#resolve.delete(link)
       for (const host of [a, b]) host.removeLink(link)
-      if (!this.#isClosing) this.#lab.hosts.update()
+      if (!this.#isClosing) this.#lab.hostsFile.update()
     }
     const endA = endOf(a, atA, macOf(link, 1), ofA)
     const endB = endOf(b, atB, macOf(link, 2), ofB)
@@ -201,7 +201,7 @@ export class Links {
       own.flatMap(wire => (wire[direction] === '' ? [] : wire[direction])).join(' | ')
     const texts = { ab: textOf('ab'), ba: textOf('ba') }
     const filters = await filtersOf(texts, this.#lab.worker)
-    const hosts = this.#lab.namespaces().flatMap(host => host.addresses.map(address => [address, host.name] as const))
+    const hosts = this.#lab.hosts().flatMap(host => host.addresses.map(address => [address, host.name] as const))
     return { lab: this.#watchId, hosts, plan: plan.filter(({ link }) => link === name), ...texts, filters }
   }
 
@@ -242,7 +242,7 @@ export class Links {
       this.#route([link])
     } finally {
       // Names depend on routes to a NAT64.
-      this.#lab.hosts.update()
+      this.#lab.hostsFile.update()
     }
   }
 
@@ -250,7 +250,7 @@ export class Links {
   #route(links: readonly number[]): void {
     for (const link of links) this.#up.add(link)
     try {
-      this.#routes.update(this.#lab.namespaces(), this.#up)
+      this.#routes.update(this.#lab.hosts(), this.#up)
     } catch (error) {
       for (const link of links) this.#up.delete(link)
       throw error
@@ -265,39 +265,39 @@ export class Links {
     return making
   }
 
-  /** Throws a UsageError unless these are namespaces of the lab, each named once. */
-  checkEnds(what: string, ends: readonly LabNamespace[]): void {
-    const own = this.#lab.namespaces()
+  /** Throws a UsageError unless these are hosts of the lab, each named once. */
+  checkEnds(what: string, ends: readonly LabHost[]): void {
+    const own = this.#lab.hosts()
     for (const end of ends) {
-      if (end instanceof LabNamespace && own.includes(end)) continue
-      const given = end instanceof LabNamespace ? `${end.name}, of another lab,` : inspect(end)
-      throw new UsageError(`${what}: ${given} is not a namespace of the lab`)
+      if (end instanceof LabHost && own.includes(end)) continue
+      const given = end instanceof LabHost ? `${end.name}, of another lab,` : inspect(end)
+      throw new UsageError(`${what}: ${given} is not a host of the lab`)
     }
     const twice = ends.find((end, i) => ends.indexOf(end) !== i)
     if (twice !== undefined) throw new UsageError(`${what}: ${twice.name} is named twice`)
   }
 
   /** Same as Lab.segment. */
-  async lan(options: LabLanOptions, namespaces: readonly LabNamespace[], name: string): Promise<LabLan> {
-    if (typeof options !== 'object' || options === null || options instanceof LabNamespace) {
-      throw new UsageError('lan(options, ...namespaces): the options are missing; {} stands for the defaults')
+  async lan(options: LabLanOptions, ends: readonly LabHost[], name: string): Promise<LabLan> {
+    if (typeof options !== 'object' || options === null || options instanceof LabHost) {
+      throw new UsageError('lan(options, ...hosts): the options are missing; {} stands for the defaults')
     }
-    this.checkEnds('lan', namespaces)
+    this.checkEnds('lan', ends)
     checkLanOptions(options)
-    if (namespaces.length === 0) throw new UsageError('lan: name the namespaces that are joined to it')
+    if (ends.length === 0) throw new UsageError('lan: name the hosts that are joined to it')
     const link = ++this.#last
-    const names = namespaces.map(({ name }) => name)
+    const names = ends.map(({ name }) => name)
     const plan = planLan(link, names, options)
-    const ports = namespaces.map((host, i) => {
+    const ports = ends.map((host, i) => {
       const addresses = plan.addresses[i] ?? []
       return endOf(host, takeInterface(host, 'lan', link, addresses), macOf(link, i + 1), addresses)
     })
     const linkNames = names.map(name => this.#nameOf(`${name}-lan`))
-    const forget = (host: LabNamespace) => {
+    const forget = (host: LabHost) => {
       host.removeLink(link)
       if (this.#isClosing) return
-      this.#lab.hosts.setResolver(host, link, undefined)
-      this.#lab.hosts.update()
+      this.#lab.hostsFile.setResolver(host, link, undefined)
+      this.#lab.hostsFile.update()
     }
     let made: LabLan | undefined
     try {
@@ -311,13 +311,13 @@ export class Links {
       const segment = this.#nameOf(name, this.#segmentNames)
       const spec = { lab: this.#lab.name, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
       const ids = await this.#made(this.#lab.worker.call('lan', spec))
-      const add = (host: LabNamespace, i: number) => {
+      const add = (host: LabHost, i: number) => {
         const own = (seed: number) => pairSeed(seedOf(seed, link), i)
         const ends = [host.name, 'lan'] as const
         const lab = { name: linkNames[i] as string, ends, seedOf: own, onClose: () => forget(host) }
         return this.#add(ids.ports[i] as number, lab)
       }
-      const links = new Map(namespaces.map((host, i) => [host, add(host, i)]))
+      const links = new Map(ends.map((host, i) => [host, add(host, i)]))
       const lan: LabLan = new LabLan(plan, links, async () => {
         this.#lans.delete(lan)
         this.#up.delete(link)
@@ -325,22 +325,22 @@ export class Links {
       })
       made = lan
       this.#lans.add(lan)
-      if (plan.file.dns !== false) for (const host of namespaces) this.#lab.hosts.setResolver(host, link, plan.gateway)
+      if (plan.file.dns !== false) for (const host of ends) this.#lab.hostsFile.setResolver(host, link, plan.gateway)
       await this.#lead(link)
       return lan
     } catch (error) {
-      if (made === undefined) for (const host of namespaces) forget(host)
+      if (made === undefined) for (const host of ends) forget(host)
       else await made.close()
       throw error
     }
   }
 
-  /** Same as LabNamespace.switchTo. */
-  switchTo(host: LabNamespace, uplink: LabNamespace): void {
+  /** Same as LabHost.switchTo. */
+  switchTo(host: LabHost, uplink: LabHost): void {
     this.checkEnds('switchTo', [host, uplink])
     if (isRouter(host)) throw new UsageError(`switchTo: ${host.name} is a router: only hosts switch`)
-    const routers = this.#lab.namespaces().filter(isRouter)
-    const hasLink = ({ interfaces }: LabNamespace, link: number) => interfaces.some(each => each.link === link)
+    const routers = this.#lab.hosts().filter(isRouter)
+    const hasLink = ({ interfaces }: LabHost, link: number) => interfaces.some(each => each.link === link)
     const uplinks = host.interfaces.filter(({ link }) => routers.some(each => hasLink(each, link)))
     if (!isRouter(uplink) || !uplinks.some(({ link }) => hasLink(uplink, link))) {
       const known = routers.filter(each => uplinks.some(({ link }) => hasLink(each, link))).map(each => each.name)
@@ -359,8 +359,8 @@ export class Links {
     }
     const opened = uplinks.filter(({ link }) => hasLink(uplink, link) && host.open(link))
     for (const { link } of opened) this.#resolve.get(link)?.()
-    this.#routes.update(this.#lab.namespaces(), this.#up)
-    this.#lab.hosts.update()
+    this.#routes.update(this.#lab.hosts(), this.#up)
+    this.#lab.hostsFile.update()
   }
 
   /** Same as Lab.drops, with the drops of firewalls. */
@@ -385,12 +385,12 @@ function seedOf(seed: number, link: number): number {
 const isRouter = (each: Routed): boolean => each.isRouter === true
 
 /** Describes an end of a link: the interface `name` of a host. */
-function endOf(host: LabNamespace, name: string, mac: Uint8Array, addresses: readonly string[]): EndSpec {
+function endOf(host: LabHost, name: string, mac: Uint8Array, addresses: readonly string[]): EndSpec {
   return { host: host.name, isRouter: isRouter(host), path: `${host.path}/${name}`, mac, addresses }
 }
 
 /** Gives a namespace an interface with a free name: `name`, `name2`, `name3` ... Returns it. */
-function takeInterface(host: LabNamespace, name: string, link: number, addresses: readonly string[]): string {
+function takeInterface(host: LabHost, name: string, link: number, addresses: readonly string[]): string {
   // The kernel refuses `all` and `default`, which are directories of sysctl(8) beside interfaces.
   const taken = new Set(['lo', 'all', 'default', ...host.interfaces.map(each => each.name)])
   let free = name.slice(0, NAME_MAX)

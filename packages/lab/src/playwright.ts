@@ -29,7 +29,7 @@ import type {
   TestType,
 } from '@playwright/test'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { createLab, type Lab, type LabCableOptions, type LabNamespace } from './index.ts'
+import { createLab, type Lab, type LabCableOptions, type LabHost } from './index.ts'
 import { LabWorker } from './lab-worker.ts'
 import { LabLink } from './link.ts'
 import { checkForm, type Form, OBJECT } from './options.ts'
@@ -91,11 +91,11 @@ export interface NetworkFixtures {
    */
   lab: Lab
   /** The host on which the pages' browser runs. */
-  client: LabNamespace
+  client: LabHost
   /** The host at the other end of the link, for servers: `http://server:8080`. */
-  server: LabNamespace
+  server: LabHost
   /** Launches the project's browser on a host of the lab. It is closed with the test. */
-  browserIn: (host: LabNamespace, options?: LaunchOptions) => Promise<Browser>
+  browserIn: (host: LabHost, options?: LaunchOptions) => Promise<Browser>
 }
 
 /** Playwright's test, whose `use` and `extend` take the options of the link as `network`. */
@@ -111,8 +111,8 @@ export interface NetworkTest<T extends object, W extends object> extends TestTyp
 
 /** The hosts at the ends of a test's link. */
 interface Ends {
-  readonly client: LabNamespace
-  readonly server: LabNamespace
+  readonly client: LabHost
+  readonly server: LabHost
   /** Arguments of Chromium, which lead forwarded ports of localhost to the server. */
   readonly args: readonly string[]
 }
@@ -211,7 +211,7 @@ async function joined(lab: Lab, given: string | LabNetworkOptions): Promise<LabL
   checkForm('network', given, NETWORK)
   const { forward = [], ...cable }: LabNetworkOptions = typeof given === 'string' ? { wire: given } : given
   checkForm('network: forward', forward, PORTS)
-  const [client, server] = lab.namespaces('browser', 'server')
+  const [client, server] = lab.hosts('browser', 'server')
   const link = await lab.cable(client, server, { capture: true, ...cable })
   for (const port of forward) await server.listen(forwarder(port), port)
   const rules = forward.flatMap(port => [`MAP localhost:${port} server`, `MAP 127.0.0.1:${port} server`])
@@ -279,8 +279,8 @@ const fixtures = {
     },
     LIMIT,
   ],
-  client: async ({ network }: Own, use: Use<LabNamespace>) => use(endsOf(network).client),
-  server: async ({ network }: Own, use: Use<LabNamespace>) => use(endsOf(network).server),
+  client: async ({ network }: Own, use: Use<LabHost>) => use(endsOf(network).client),
+  server: async ({ network }: Own, use: Use<LabHost>) => use(endsOf(network).server),
   browserIn: async (
     { lab, playwright, browserName, launchOptions, channel, connectOptions }: Own,
     use: Use<NetworkFixtures['browserIn']>,

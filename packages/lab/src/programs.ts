@@ -89,7 +89,7 @@ export class Programs {
     this.#place = place
   }
 
-  /** Same as LabNamespace.launcher. */
+  /** Same as LabHost.launcher. */
   launcher(command: string): string {
     checkForm('launcher', command, PROGRAM)
     const { nsfd, etc } = this.#place

@@ -21,11 +21,11 @@ import {
   routeHairpinPort,
   routeOutside,
 } from './access-rules.ts'
-import type { NamespaceCounters } from './counters.ts'
+import type { HostCounters } from './counters.ts'
+import { type HostLab, LabHost, type LabInterface, nameOf, type Sysctl } from './host.ts'
 import { ipv4Of } from './hosts.ts'
 import type { DropLine, LabLink } from './link.ts'
 import { placeOf } from './lookup.ts'
-import { type LabInterface, LabNamespace, type NamespaceLab, nameOf, type Sysctl } from './namespace.ts'
 import { ruleDrops } from './nftables.ts'
 import { Nptv6 } from './nptv6.ts'
 import { ANY, checkForms, checkNone, type Forms, LIST } from './options.ts'
@@ -35,13 +35,13 @@ import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
 
 export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
   /** Namespaces to be joined to the router, by a cable each: `ab` leads to the router. */
-  readonly inside?: readonly LabNamespace[]
+  readonly inside?: readonly LabHost[]
   /** A namespace to be joined to the router, which may be a router itself: `ab` leads to it. */
-  readonly outside?: LabNamespace
+  readonly outside?: LabHost
 }
 
 export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
-  inside: { ...LIST, text: 'a list of namespaces' },
+  inside: { ...LIST, text: 'a list of hosts' },
   outside: ANY,
   ...LINK_OPTIONS,
   ...ACCESS,
@@ -66,20 +66,20 @@ const SYSCTLS: readonly Sysctl[] = [
   ['net/ipv6/conf/all/forwarding', '1'],
 ]
 
-export class LabRouter extends LabNamespace {
+export class LabRouter extends LabHost {
   /** @internal For routes. */
   readonly isRouter = true
   readonly #access: AccessOptions
-  readonly #links = new Map<LabNamespace, LabLink>()
-  readonly #outside: LabNamespace | undefined
-  readonly #lab: NamespaceLab
+  readonly #links = new Map<LabHost, LabLink>()
+  readonly #outside: LabHost | undefined
+  readonly #lab: HostLab
   /** Forwards to hosts that are not connected yet. */
   readonly #waiting: Map<string, string>
 
   /** @internal */
   constructor(
     name: string,
-    lab: NamespaceLab,
+    lab: HostLab,
     { outside, inside: _, wire: __, mtu: ___, capture: ____, ...access }: LabRouterOptions,
   ) {
     super(name, { ...lab, sysctls: [...(lab.sysctls ?? []), ...SYSCTLS] })
@@ -159,7 +159,7 @@ export class LabRouter extends LabNamespace {
    * Accepts a host at the captive portal. Packets from its current addresses inside pass from then
    * on. Rejects with a UsageError if the router has no portal, or does not reach the host inside.
    */
-  async accept(host: LabNamespace): Promise<void> {
+  async accept(host: LabHost): Promise<void> {
     const { outer } = this
     if (this.#access.firewall !== 'captive-portal' || outer === undefined) {
       throw new UsageError(`router ${this.name}: accept needs firewall: 'captive-portal'`)
@@ -172,10 +172,10 @@ export class LabRouter extends LabNamespace {
   }
 
   /**
-   * Same as LabNamespace.stats. With a firewall it also counts the packets that the firewall has
+   * Same as LabHost.stats. With a firewall it also counts the packets that the firewall has
    * dropped: FirewallInDrops from outside, and FirewallOutDrops to outside.
    */
-  override stats(): NamespaceCounters {
+  override stats(): HostCounters {
     const counters = super.stats()
     if (!this.#drops) return counters
     const { arriving, leaving } = ruleDrops(this.place)
@@ -219,13 +219,13 @@ export class LabRouter extends LabNamespace {
     if (outer === undefined || nat === undefined) throw new UsageError(`${what}: forward needs \`nat\``)
     if (this.isNptv6) throw new UsageError(`${what}: forward is for a NAT of IPv4, not for nptv6`)
     const { host, ...forward } = parseForward(what, from, to)
-    const address = ipv4Of(this.#lab.hosts.find(this, host, 4).map(each => each.address))
+    const address = ipv4Of(this.#lab.hostsFile.find(this, host, 4).map(each => each.address))
     const meeting = this.#meeting(outer)
     if (nat === 'masquerade') {
       forwardByKernel(this.place, meeting, hairpin, { ...forward, address })
       return
     }
-    await this.linkTo(this.#outside as LabNamespace).forward({ ...forward, address })
+    await this.linkTo(this.#outside as LabHost).forward({ ...forward, address })
     if (hairpin) routeHairpinPort(this.place, meeting, forward.port)
   }
 
@@ -234,7 +234,7 @@ export class LabRouter extends LabNamespace {
     if (this.#outside === undefined || !this.#links.has(this.#outside)) return
     for (const [from, to] of this.#waiting) {
       const { host } = parseForward(this.name, from, to)
-      if (this.#lab.hosts.places(this, host).length === 0 && placeOf(host) === undefined) continue
+      if (this.#lab.hostsFile.places(this, host).length === 0 && placeOf(host) === undefined) continue
       this.#waiting.delete(from)
       await this.forward(from, to)
     }
@@ -244,7 +244,7 @@ export class LabRouter extends LabNamespace {
    * Returns the addresses outside NPTv6 of a host inside. Throws a UsageError if the router has
    * another NAT.
    */
-  addressesOutside(host: LabNamespace): readonly string[] {
+  addressesOutside(host: LabHost): readonly string[] {
     const { translatedFrom } = this
     if (translatedFrom === undefined) throw new UsageError(`router ${this.name}: addressesOutside needs nat: 'nptv6'`)
     this.#lab.checkEnds('addressesOutside', [host])
@@ -254,12 +254,12 @@ export class LabRouter extends LabNamespace {
   }
 
   /** @internal */
-  addLink(namespace: LabNamespace, link: LabLink): void {
+  addLink(namespace: LabHost, link: LabLink): void {
     this.#links.set(namespace, link)
   }
 
   /** Returns the cable to a namespace that is inside or outside. Throws a UsageError. */
-  linkTo(namespace: LabNamespace): LabLink {
+  linkTo(namespace: LabHost): LabLink {
     const link = this.#links.get(namespace)
     if (link === undefined)
       throw new UsageError(`the router ${this.name} was not made with a link to ${nameOf(namespace)}`)

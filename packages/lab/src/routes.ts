@@ -4,8 +4,8 @@
  */
 import { getLinks, RouteSocket, setNetworkRoute } from 'vnet/internal/linux/rtnetlink'
 import { formatPrefix, networkOf, type Prefix, parsePrefix, prefixesIntersect } from 'vnet/internal/packet/address'
+import type { LabInterface } from './host.ts'
 import { withoutPrefix } from './hosts.ts'
-import type { LabInterface } from './namespace.ts'
 import type { SocketPlace } from './sockets.ts'
 import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from './subnet.ts'
 

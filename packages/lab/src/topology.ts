@@ -1,19 +1,19 @@
 /** Topologies: a whole network of a lab as one object. */
 import { UsageError } from 'vnet/internal/base/usage-error'
+import type { LabHost } from './host.ts'
 import { checkName } from './host-name.ts'
 import { checkLanOptions, type LabLan, type LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
 import { checkCableOptions, type LabCableOptions } from './links.ts'
-import type { LabNamespace } from './namespace.ts'
 import { checkForm, checkForms, type Forms, LIST, OBJECT } from './options.ts'
 import { checkRouterOptions, type LabRouter, type LabRouterOptions } from './router.ts'
 
-/** A cable between two namespaces or routers, by their names. */
+/** A cable between two hosts or routers, by their names. */
 export interface CableEntry extends LabCableOptions {
   readonly ends: readonly [string, string]
 }
 
-/** A segment with namespaces or routers as its ports, by their names. */
+/** A segment with hosts or routers as its ports, by their names. */
 export interface LanEntry extends LabLanOptions {
   readonly ports: readonly string[]
 }
@@ -26,7 +26,7 @@ export interface RouterEntry extends Omit<LabRouterOptions, 'inside' | 'outside'
 
 /** A network. Routers may be joined to routers that come before them. */
 export interface Topology {
-  readonly namespaces: readonly string[]
+  readonly hosts: readonly string[]
   readonly routers?: Readonly<Record<string, RouterEntry>>
   readonly cables?: Readonly<Record<string, CableEntry>>
   readonly lans?: Readonly<Record<string, LanEntry>>
@@ -36,7 +36,7 @@ type Named<Entries, Value> = { readonly [K in keyof NonNullable<Entries>]: Value
 
 /** The parts that a topology has made, by name. */
 export interface Made<T extends Topology> {
-  readonly namespaces: { readonly [K in T['namespaces'][number]]: LabNamespace }
+  readonly hosts: { readonly [K in T['hosts'][number]]: LabHost }
   readonly routers: Named<T['routers'], LabRouter>
   readonly cables: Named<T['cables'], LabLink>
   readonly lans: Named<T['lans'], LabLan>
@@ -44,13 +44,13 @@ export interface Made<T extends Topology> {
 
 /** The methods of a lab that make the parts of a topology. */
 interface TopologyLab {
-  namespaces(...names: readonly string[]): readonly LabNamespace[]
+  hosts(...names: readonly string[]): readonly LabHost[]
   router(name: string, options: LabRouterOptions): Promise<LabRouter>
-  cable(a: LabNamespace, b: LabNamespace, options: LabCableOptions): Promise<LabLink>
-  segment(name: string, options: LabLanOptions, namespaces: readonly LabNamespace[]): Promise<LabLan>
+  cable(a: LabHost, b: LabHost, options: LabCableOptions): Promise<LabLink>
+  segment(name: string, options: LabLanOptions, hosts: readonly LabHost[]): Promise<LabLan>
 }
 
-const TOPOLOGY: Forms<Topology> = { namespaces: LIST, routers: OBJECT, cables: OBJECT, lans: OBJECT }
+const TOPOLOGY: Forms<Topology> = { hosts: LIST, routers: OBJECT, cables: OBJECT, lans: OBJECT }
 
 /** Reports a mistake in the part of a topology at `path`, such as `routers.home.outside`. */
 export type ReportProblem = (path: string, error: UsageError) => void
@@ -61,8 +61,8 @@ export type ReportProblem = (path: string, error: UsageError) => void
  */
 export function checkTopology(topology: Topology, report: ReportProblem): void {
   checkForms('topology', topology, TOPOLOGY)
-  if (topology.namespaces === undefined) throw new UsageError('a topology needs `namespaces`, a list of names')
-  const { namespaces, routers = {}, cables = {}, lans = {} } = topology
+  if (topology.hosts === undefined) throw new UsageError('a topology needs `hosts`, a list of names')
+  const { hosts, routers = {}, cables = {}, lans = {} } = topology
   const known: string[] = []
   const reporting = (path: string, check: () => void) => {
     try {
@@ -80,7 +80,7 @@ export function checkTopology(topology: Topology, report: ReportProblem): void {
     reporting(path, () => {
       if (before.includes(name)) throw new UsageError(`${name} is named twice`)
       if (known.includes(name)) return
-      throw new UsageError(`the topology has no namespace ${name} here; it has ${known.join(', ')}`)
+      throw new UsageError(`the topology has no host ${name} here; it has ${known.join(', ')}`)
     })
   }
   const checkEnds = (path: string, names: readonly string[]) => {
@@ -94,7 +94,7 @@ export function checkTopology(topology: Topology, report: ReportProblem): void {
       })
     }
   }
-  for (const [i, name] of namespaces.entries()) add(`namespaces[${i}]`, name)
+  for (const [i, name] of hosts.entries()) add(`hosts[${i}]`, name)
   checkAll('router', routers, ({ inside = [], outside, ...options }, name) => {
     checkEnds(`routers.${name}.inside`, namesIn(inside, `router ${name}: \`inside\``))
     if (outside !== undefined) checkEnd(`routers.${name}.outside`, outside, inside)
@@ -117,10 +117,10 @@ export async function makeTopology<const T extends Topology>(lab: TopologyLab, t
   checkTopology(topology, (_, error) => {
     throw error
   })
-  const { namespaces: names, routers = {}, cables = {}, lans = {} } = topology
-  const known = new Map<string, LabNamespace>(lab.namespaces(...names).map(each => [each.name, each]))
-  const found = (name: string) => known.get(name) as LabNamespace
-  const namespaces = Object.fromEntries(known)
+  const { hosts: names, routers = {}, cables = {}, lans = {} } = topology
+  const known = new Map<string, LabHost>(lab.hosts(...names).map(each => [each.name, each]))
+  const found = (name: string) => known.get(name) as LabHost
+  const hosts = Object.fromEntries(known)
   const made: Record<string, LabRouter> = {}
   // One after another: a router may be outside another.
   for (const [name, { inside = [], outside, ...options }] of Object.entries(routers)) {
@@ -132,7 +132,7 @@ export async function makeTopology<const T extends Topology>(lab: TopologyLab, t
   const join = ({ ends: [a, b], ...options }: CableEntry) => lab.cable(found(a), found(b), options)
   const attach = ({ ports, ...options }: LanEntry, name: string) => lab.segment(name, options, ports.map(found))
   const [allCables, allLans] = await Promise.all([all(cables, join), all(lans, attach)])
-  return { namespaces, routers: made, cables: allCables, lans: allLans } as Made<T>
+  return { hosts, routers: made, cables: allCables, lans: allLans } as Made<T>
 }
 
 function namesIn(names: readonly string[], what: string): readonly string[] {

@@ -3,7 +3,7 @@
  * timeout.
  *
  *     test('a download survives a slow link', async ({ lab }) => {
- *       const [client, server] = lab.namespaces('client', 'server')
+ *       const [client, server] = lab.hosts('client', 'server')
  *       await lab.cable(client, server, { wire: 'rate 1mbit delay 50ms' })
  *       ...
  *     })

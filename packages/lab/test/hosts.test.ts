@@ -51,7 +51,7 @@ test('localhost and its own name are the loopback addresses, and an address is i
 
 test('an unknown name, and a host without an address of the family, are errors that say so', () => {
   const hosts = made()
-  expect(() => hosts.find(a!, 'd')).toThrow('d: the lab has no namespace of this name; it has a, b, c')
+  expect(() => hosts.find(a!, 'd')).toThrow('d: the lab has no host of this name; it has a, b, c')
   expect(() => hosts.find(a!, 'c', 6)).toThrow('c has no IPv6 address')
 })
 

@@ -67,7 +67,7 @@ test('--stage makes them stages of an attachment', async () => {
 
 test('createLab takes files of stages, which the wires of its links name', async () => {
   await using lab = await createLab({ stages: [stageFile()] })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server, { wire: { ab: 'match icmp ( stage third )' } })
   await client.exec('sh', ['-c', 'ping -4 -c 9 -i 0.01 -W 1 server; ping -4 -c 1 server'])
   const { stdout } = await server.exec('awk', ['/^Icmp: [0-9]/ { print $10 }', '/proc/net/snmp'])
@@ -78,13 +78,13 @@ test('createLab takes files of stages, which the wires of its links name', async
   const file = join(directory, 'other.mjs')
   writeFileSync(file, 'export const third = (next, env) => ({ push: skb => env.drop(skb, "other") })\n')
   const plan = parseLabFile(
-    'stages: [other.mjs]\nnamespaces: [a, b]\ncables: { ab: { ends: [a, b], wire: stage third } }\n',
+    'stages: [other.mjs]\nhosts: [a, b]\ncables: { ab: { ends: [a, b], wire: stage third } }\n',
     join(directory, 'lab.yaml'),
   )
   await using other = await createLab()
   const filled = await FileLab.fill(other, plan, { signal: new AbortController().signal, log: () => {} })
   expect((await filled.link('ab').stats()).ab.text).toBe('stage third')
   await using none = await createLab()
-  const [a, b] = none.namespaces('a', 'b')
+  const [a, b] = none.hosts('a', 'b')
   await expect(none.cable(a, b, { wire: 'stage third' })).rejects.toThrow('stage third: no file was loaded')
 })

@@ -13,7 +13,7 @@ const directory = freshDirectory()
 test('record finds the delay and the rate of a link, and writes its trace', async () => {
   const out = join(directory, 'link.csv')
   await using lab = await createLab()
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire: 'rate 10mbit | delay 15ms' })
   const options = ['--time', '1s', '--interval', '10ms', '--out', out]
   const recorded = await client.exec(process.execPath, [PROGRAM, 'record', 'server', ...options])

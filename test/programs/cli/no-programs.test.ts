@@ -20,7 +20,7 @@ test('only exec, the start in namespaces, --web and --metrics, extcap’s instal
   expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
     'packages/exec/src/launch.ts',
     'packages/lab/src/explore/runners.ts',
-    'packages/lab/src/namespace.ts',
+    'packages/lab/src/host.ts',
     'packages/lab/src/programs.ts',
     'packages/learn/src/commands/check-kernel.ts',
     'packages/learn/src/kernel/build.ts',

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { LabHost } from '../../../packages/lab/src/host.ts'
 import { createLab } from '../../../packages/lab/src/index.ts'
 import { LabLink } from '../../../packages/lab/src/link.ts'
-import { LabNamespace } from '../../../packages/lab/src/namespace.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { Consumer } from '../../support/consumer.ts'
 import { list } from '../../support/list.ts'
@@ -44,7 +44,7 @@ kernelTest('the networks of the page can be made, and their hosts reach each oth
       /^await (\w+|namespaces\.\w+)\.exec\((.*)\)$/gm,
       'statuses.push((await $1.exec($2)).status)',
     )
-    const [a, b] = noting.includes('lab.namespaces') || noting.includes('lab.topology') ? [] : lab.namespaces('a', 'b')
+    const [a, b] = noting.includes('lab.namespaces') || noting.includes('lab.topology') ? [] : lab.hosts('a', 'b')
     const AsyncFunction = (async () => {}).constructor as FunctionConstructor
     await new AsyncFunction('lab', 'a', 'b', 'statuses', noting)(lab, a, b, statuses)
   }
@@ -59,7 +59,7 @@ test('the page names what a namespace and a link have', () => {
     'addNeighbours addInterface removeLink shut open addFault place programs endWorkers rebind forward partitionIn dropLines name watched reset capture',
   )
   for (const [heading, names] of [
-    ['| of a namespace | |', members(LabNamespace)],
+    ['| of a namespace | |', members(LabHost)],
     ['| of a link | |', members(LabLink)],
   ] as const) {
     const text = `${table(heading)} createConnection`

@@ -6,7 +6,7 @@ const bug = process.env.ECHO_BUG
 
 // biome-ignore lint/style/noDefaultExport: explore takes the default export.
 export default async function scenario({ lab, signal }) {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   const counted = []
   const receiver = await server.createSocket('udp4', 5000)

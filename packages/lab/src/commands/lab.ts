@@ -70,7 +70,7 @@ export async function lab(
 
 /** Returns the host in which a command runs: --host, or the first one. */
 export function hostOf({ topology }: LabPlan, host: string | undefined): string {
-  const hosts = [...topology.namespaces, ...Object.keys(topology.routers ?? {})]
+  const hosts = [...topology.hosts, ...Object.keys(topology.routers ?? {})]
   const [inside = ''] = host === undefined ? hosts : [host]
   if (hosts.includes(inside)) return inside
   throw new UsageError(`--host ${inside}: the lab has ${hosts.join(', ') || 'no host'}`)
@@ -120,8 +120,8 @@ function report(running: FileLab | undefined, io: Io): void {
 }
 
 export async function checkLab(path: string, io: Io): Promise<number> {
-  const { namespaces, routers = {}, cables = {}, lans = {} } = readLabFile(path).topology
-  const counts = { host: namespaces, router: routers, cable: cables, lan: lans }
+  const { hosts, routers = {}, cables = {}, lans = {} } = readLabFile(path).topology
+  const counts = { host: hosts, router: routers, cable: cables, lan: lans }
   const parts = Object.entries(counts).map(([what, entries]) => {
     const { length } = Object.keys(entries)
     return `${length} ${what}${length === 1 ? '' : 's'}`

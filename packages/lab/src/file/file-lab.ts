@@ -9,17 +9,9 @@ import { loadNative } from 'vnet/internal/linux/native'
 import type { ScenarioStep } from 'vnet/internal/netdev/device-wire'
 import { runScenario, scenarioOf } from 'vnet/internal/wire/scenario'
 import { addressVariables } from '../address-variables.ts'
-import type { NamespaceCounters } from '../counters.ts'
+import type { HostCounters } from '../counters.ts'
 import type { LabFault } from '../fault.ts'
-import {
-  createLab,
-  type Lab,
-  type LabLink,
-  type LabNamespace,
-  type LabRouter,
-  type Made,
-  type Topology,
-} from '../index.ts'
+import { createLab, type Lab, type LabHost, type LabLink, type LabRouter, type Made, type Topology } from '../index.ts'
 import { hostNamed, linkNamed, linkNames, wireOf } from './links.ts'
 import { type LabPlan, whenOf } from './read.ts'
 import type { FaultEntry, HostChanges, Service } from './schema.ts'
@@ -40,7 +32,7 @@ export interface FileLabOptions extends FillOptions {
 export class FileLab implements AsyncDisposable {
   readonly name: string
   /** The hosts and routers. */
-  readonly hosts: readonly LabNamespace[]
+  readonly hosts: readonly LabHost[]
   /** The names of the links. */
   readonly links: readonly string[]
   /** VNET_LAB and a variable for each address. */
@@ -57,7 +49,7 @@ export class FileLab implements AsyncDisposable {
   readonly #end = new AbortController()
   #scenarioEnd = new AbortController()
   /** The counters of hosts at the last reset. */
-  readonly #before = new Map<LabNamespace, NamespaceCounters>()
+  readonly #before = new Map<LabHost, HostCounters>()
   /** The directory of captures that requests have started. */
   #directory: string | undefined
   #captures: readonly string[] = []
@@ -70,7 +62,7 @@ export class FileLab implements AsyncDisposable {
     this.#plan = plan
     this.#made = made
     this.#log = log
-    this.hosts = [...Object.values(made.namespaces), ...Object.values(made.routers)]
+    this.hosts = [...Object.values(made.hosts), ...Object.values(made.routers)]
     this.links = linkNames(plan.topology)
     this.env = { VNET_LAB: `${name}-${process.pid}`, ...addressVariables(this.hosts) }
   }
@@ -99,7 +91,7 @@ export class FileLab implements AsyncDisposable {
   }
 
   /** Returns a host or a router. Throws a UsageError. */
-  host(name: string): LabNamespace {
+  host(name: string): LabHost {
     const host = hostNamed(this.#made, name)
     if (host !== undefined) return host
     throw new UsageError(`the lab has no host ${name}; it has ${this.hosts.map(each => each.name).join(', ')}`)
@@ -125,7 +117,7 @@ export class FileLab implements AsyncDisposable {
   }
 
   /** Returns the counters of a host since the last reset. */
-  counters(name: string): NamespaceCounters {
+  counters(name: string): HostCounters {
     const host = this.host(name)
     const before = this.#before.get(host)
     const counters = host.stats()

@@ -3,7 +3,7 @@ import type { Topology } from '../topology.ts'
 import type { WireSpec } from '../wire-spec.ts'
 
 /** Returns the text of a flowchart: hosts, routers, segments, and links with their wires. */
-export function graph({ namespaces, routers = {}, cables = {}, lans = {} }: Topology): string {
+export function graph({ hosts, routers = {}, cables = {}, lans = {} }: Topology): string {
   const shown = new Map<string, string>()
   const node = (key: string, [open, close]: readonly [string, string], text: string) => {
     shown.set(key, `n${shown.size}`)
@@ -12,7 +12,7 @@ export function graph({ namespaces, routers = {}, cables = {}, lans = {} }: Topo
   const join = (a: string, b: string, label = '') =>
     `${shown.get(a)} ---${label === '' ? '' : `|${quoted(label)}|`} ${shown.get(b)}`
   const nodes = [
-    ...namespaces.map(name => node(name, ['[', ']'], name)),
+    ...hosts.map(name => node(name, ['[', ']'], name)),
     ...Object.entries(routers).map(([name, { preset, nat, firewall }]) =>
       node(
         name,

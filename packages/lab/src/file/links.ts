@@ -1,6 +1,7 @@
 /** The names of links in a lab file: a cable's own name, ROUTER/HOST, or LAN/HOST. */
+
+import type { LabHost } from '../host.ts'
 import type { LabLink } from '../link.ts'
-import type { LabNamespace } from '../namespace.ts'
 import type { Made, Topology } from '../topology.ts'
 import type { WireSpec } from '../wire-spec.ts'
 
@@ -22,8 +23,8 @@ export function wireOf({ routers = {}, cables = {}, lans = {} }: Topology, name:
 }
 
 /** Returns the host or router of a name; undefined if the lab has none. */
-export function hostNamed({ namespaces, routers }: Made<Topology>, name: string): LabNamespace | undefined {
-  return [namespaces, routers].find(hosts => Object.hasOwn(hosts, name))?.[name]
+export function hostNamed({ hosts, routers }: Made<Topology>, name: string): LabHost | undefined {
+  return [hosts, routers].find(each => Object.hasOwn(each, name))?.[name]
 }
 
 /** Returns the link of a name that linkNames has returned. */
@@ -33,6 +34,6 @@ export function linkNamed(topology: Topology, made: Made<Topology>, name: string
   const [owner = '', host = ''] = name.split('/')
   const { inside = [], outside = [] } = topology.routers?.[owner] ?? {}
   const isOfRouter = [...inside, ...[outside].flat()].includes(host)
-  const end = hostNamed(made, host) as LabNamespace
+  const end = hostNamed(made, host) as LabHost
   return (isOfRouter ? made.routers[owner]?.linkTo(end) : made.lans[owner]?.portOf(end)) as LabLink
 }

@@ -70,8 +70,8 @@ export function parseLabFile(
 ): LabPlan {
   const problems = new ConfigFile(name)
   const file = problems.read(text, labSchema) as LabFile | undefined
-  if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs namespaces`)
-  const { seed, capture = false, namespaces, run = {}, faults = [] } = file
+  if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs hosts`)
+  const { seed, capture = false, hosts, run = {}, faults = [] } = file
   const stages = file.stages?.map(each => resolve(dirname(name), each)) ?? []
   for (const [i, each] of stages.entries()) {
     if (!existsSync(each)) problems.add(`stages[${i}]`, `${each}: no such file`)
@@ -81,7 +81,7 @@ export function parseLabFile(
   const resources: WireResources = { filter: compileFilter, file: readTextFile, stage }
   const check: CheckText = (text, direction) => parseWire(text, resources, direction, { bareUs: false })
   const topology = {
-    namespaces,
+    hosts,
     routers: recorded(capture, ROUTER_OPTIONS, file.routers),
     cables: recorded(capture, CABLE_OPTIONS, file.cables),
     lans: recorded(capture, LAN_OPTIONS, file.lans),
@@ -159,7 +159,7 @@ function checkFaults(faults: readonly FaultEntry[], links: readonly string[], pr
 }
 
 function checkSteps(steps: readonly Step[], path: string, topology: LabTopology, problems: ConfigFile): void {
-  const { namespaces, routers } = topology
+  const { hosts, routers } = topology
   const links = linkNames(topology)
   const portals = Object.keys(routers).filter(name => accessOf(routers[name] ?? {}).firewall === 'captive-portal')
   for (const [i, { link, accept, switch: switched, at: _, ...ofLink }] of steps.entries()) {
@@ -174,7 +174,7 @@ function checkSteps(steps: readonly Step[], path: string, topology: LabTopology,
     if (switched !== undefined) {
       const { host, uplink } = switched
       const areKnown = [
-        known('switch.host', host, namespaces, 'host'),
+        known('switch.host', host, hosts, 'host'),
         known('switch.uplink', uplink, Object.keys(routers), 'router'),
       ]
       if (areKnown.every(Boolean)) checkUplink(problems, `${path}[${i}].switch.uplink`, host, uplink, topology)
@@ -211,8 +211,8 @@ function checkKnown(problems: ConfigFile, path: string, name: string, known: rea
   return false
 }
 
-function hostsOf({ namespaces, routers }: LabTopology): readonly string[] {
-  return [...namespaces, ...Object.keys(routers)]
+function hostsOf({ hosts, routers }: LabTopology): readonly string[] {
+  return [...hosts, ...Object.keys(routers)]
 }
 
 /** The default of faults is every packet that matches. */
@@ -230,7 +230,7 @@ function listed(services: Service | readonly Service[]): readonly Service[] {
   return Array.isArray(services) ? services : [services as Service]
 }
 
-type LabTopology = Required<Pick<Topology, 'namespaces' | 'routers' | 'cables' | 'lans'>>
+type LabTopology = Required<Pick<Topology, 'hosts' | 'routers' | 'cables' | 'lans'>>
 
 /** Throws a UsageError if the text of a direction is wrong. */
 type CheckText = (text: string, direction: Direction) => void

@@ -104,7 +104,7 @@ export const labSchema = {
       seed: about('The seed of all random decisions. Default: 1.', WHOLE_NUMBER.schema as Typed<number>),
       stages: about('JavaScript files whose exported functions are stages. Relative to this file.', list(text)),
       capture: about('Whether all links are recorded. Default: false.', flag),
-      namespaces: about('The hosts.', { ...names, minItems: 1, maxItems: 1000 }),
+      hosts: about('The hosts.', { ...names, minItems: 1, maxItems: 1000 }),
       routers: about('Each may be joined to hosts, and to routers above it.', record(router)),
       cables: about('Links between two hosts or routers.', record(cable)),
       lans: about('Segments with a gateway, DHCP and DNS.', record(lan)),
@@ -112,7 +112,7 @@ export const labSchema = {
       faults: about('Faults, which are set before the programs start.', list(faultSchema)),
       scenario: about('Changes of links and hosts at set times. Time 0 is when all programs are ready.', labScenario),
     },
-    'namespaces',
+    'hosts',
   ),
 }
 

@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
-import type { LabNamespace } from '../namespace.ts'
+import type { LabHost } from '../host.ts'
 import type { Service } from './schema.ts'
 
 /** Milliseconds in which a program must be ready. */
@@ -38,7 +38,7 @@ export class ServiceError extends Error {
  * Starts a program in a host. Settles when it is ready. Rejects with a ServiceError if it ends
  * before, and is not to be started again, or is not ready in time.
  */
-export function startService(host: LabNamespace, service: Service, lab: ServiceLab): Promise<void> {
+export function startService(host: LabHost, service: Service, lab: ServiceLab): Promise<void> {
   const { command, env, cwd, ready, restart = false } = service
   const [program, ...args] = wordsOf(command)
   const what = `${host.name}: ${typeof command === 'string' ? command : command.join(' ')}`
@@ -80,6 +80,6 @@ export function startService(host: LabNamespace, service: Service, lab: ServiceL
   })
 }
 
-function readLines({ stdout, stderr }: ReturnType<LabNamespace['spawn']>, onLine: (line: string) => void): void {
+function readLines({ stdout, stderr }: ReturnType<LabHost['spawn']>, onLine: (line: string) => void): void {
   for (const input of [stdout, stderr]) if (input !== null) createInterface({ input }).on('line', onLine)
 }

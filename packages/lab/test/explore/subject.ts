@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net'
 import type { FaultVerb } from '../../../../src/wire/stages/fault-verbs.ts'
-import type { Direction, FaultAction, FaultWhen, Lab, LabNamespace } from '../../src/index.ts'
+import type { Direction, FaultAction, FaultWhen, Lab, LabHost } from '../../src/index.ts'
 
 export type Scenario = (run: { readonly lab: Lab; readonly signal: AbortSignal }) => Promise<void>
 
@@ -62,8 +62,8 @@ export const CONNECTIONS: SubjectOptions = { ...CONNECTION, faults: [...CONNECTI
 export const PORT = 7
 
 /** Makes a client and a server with a cable between them. The wire makes the round trip 10 ms. */
-export async function hosts(lab: Lab, wire = 'delay 5ms'): Promise<{ client: LabNamespace; server: LabNamespace }> {
-  const [client, server] = lab.namespaces('client', 'server')
+export async function hosts(lab: Lab, wire = 'delay 5ms'): Promise<{ client: LabHost; server: LabHost }> {
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire })
   return { client, server }
 }

@@ -11,7 +11,7 @@ import { graph } from '../../src/file/graph.ts'
 import { parseLabFile, readLabFile } from '../../src/file/read.ts'
 import { labSchema } from '../../src/file/schema.ts'
 
-const NET = `namespaces: [laptop, phone, server, backup]
+const NET = `hosts: [laptop, phone, server, backup]
 routers:
   internet: { inside: [server], wire: { ab: loss 2% } }
   home: { outside: internet, nat: symmetric }
@@ -54,7 +54,7 @@ test('a lab file has the topology of lab.topology, programs, faults and a scenar
     { at: 1e9, ab: 'loss 5%', ba: 'loss 5%' },
     { at: 2e9, carrier: false },
   ])
-  expect(topology.namespaces).toEqual(['laptop', 'phone', 'server', 'backup'])
+  expect(topology.hosts).toEqual(['laptop', 'phone', 'server', 'backup'])
   expect(topology.routers).toEqual({
     internet: { inside: ['server'], wire: { ab: 'loss 2%' } },
     home: { outside: 'internet', nat: 'symmetric' },
@@ -62,9 +62,9 @@ test('a lab file has the topology of lab.topology, programs, faults and a scenar
 })
 
 test.each([
-  ['backup]', 'backup, Phone]', "1:45: namespaces[4]: namespace 'Phone': the name is taken"],
+  ['backup]', 'backup, Phone]', "1:40: hosts[4]: host 'Phone': the name is taken"],
   ['nat: symmetric', 'nat: symetric', '4:35: routers.home.nat: expected masquerade, full-cone, '],
-  ['outside: internet', 'outside: intranet', '4:20: routers.home.outside: the topology has no namespace intranet here'],
+  ['outside: internet', 'outside: intranet', '4:20: routers.home.outside: the topology has no host intranet here'],
   ['outside: internet, ', '', '4:9: routers.home: router home: a NAT needs `outside`'],
   ['[server, backup]', '[server]', '6:9: cables.back: cable back: it has two `ends`'],
   ['[server, backup]', '[server, server]', '6:26: cables.back.ends[1]: server is named twice'],
@@ -123,7 +123,7 @@ test.each([
 
 test('a switch between two routers of one segment is refused in the file, and one between two cables is not', () => {
   const scenario = 'scenario: [{ at: 1s, switch: { host: phone, uplink: lte } }]\n'
-  const routers = (lte: string) => `namespaces: [phone]\nrouters: { wifi: {}, lte: { ${lte} } }\n`
+  const routers = (lte: string) => `hosts: [phone]\nrouters: { wifi: {}, lte: { ${lte} } }\n`
   const apart = `${routers('inside: [phone]')}lans: { home: { ports: [phone, wifi] } }\n${scenario}`
   expect(parseLabFile(apart, 'net.yaml').scenario?.hosts).toHaveLength(1)
   const together = `${routers('')}lans: { home: { ports: [phone, wifi, lte] } }\n${scenario}`
@@ -135,9 +135,7 @@ test('a switch between two routers of one segment is refused in the file, and on
 })
 
 test('a file without hosts, or of more than 1 MiB, is refused', () => {
-  expect(() => parseLabFile('namespaces: []', 'net.yaml')).toThrow(
-    'net.yaml:1:13: namespaces: expected at least 1 entry',
-  )
+  expect(() => parseLabFile('hosts: []', 'net.yaml')).toThrow('net.yaml:1:8: hosts: expected at least 1 entry')
   const path = join(testDirectory(), 'long.yaml')
   writeFileSync(path, '#'.repeat(2 ** 20 + 1))
   expect(() => readLabFile(path)).toThrow(`${path}: longer than 1 MiB`)
@@ -165,7 +163,7 @@ test('lab check counts hosts, routers, cables and lans, one of each in the singu
   const printed: string[] = []
   const io: Io = { out: text => printed.push(text), err() {}, onEnd: () => () => {} }
   const path = join(mkdtempSync(join(tmpdir(), 'lab-check-')), 'net.yaml')
-  writeFileSync(path, 'namespaces: [a, b]\nrouters: { home: { inside: [a], outside: b } }')
+  writeFileSync(path, 'hosts: [a, b]\nrouters: { home: { inside: [a], outside: b } }')
   try {
     expect(await checkLab(path, io)).toBe(0)
     expect(printed).toEqual([`${path}: 2 hosts, 1 router, 0 cables, 0 lans\n`])
@@ -206,7 +204,7 @@ test('a wire names stages only in a file with `stages`, whose paths are relative
 })
 
 test('an empty file is refused', () => {
-  expect(() => parseLabFile('', 'net.yaml')).toThrow('net.yaml: it is empty: a lab needs namespaces')
+  expect(() => parseLabFile('', 'net.yaml')).toThrow('net.yaml: it is empty: a lab needs hosts')
 })
 
 test('packages/lab/docs/lab.schema.json is the schema that files are validated by', () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { createLab, type LabNamespace, type LabRouterOptions } from '../../src/index.ts'
+import { createLab, type LabHost, type LabRouterOptions } from '../../src/index.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
 
 clientAndServer()
@@ -12,16 +12,16 @@ const OWN = ['full-cone', 'restricted', 'port-restricted', 'symmetric'] as const
 const NATS = ['masquerade', ...OWN] as const
 
 const router = (options: LabRouterOptions) => lab.router('router', { inside: [client], outside: server, ...options })
-const v4 = (host: LabNamespace) => host.addresses.filter(each => !each.includes(':'))
-const v6 = (host: LabNamespace) => host.addresses.filter(each => each.includes(':'))
+const v4 = (host: LabHost) => host.addresses.filter(each => !each.includes(':'))
+const v6 = (host: LabHost) => host.addresses.filter(each => each.includes(':'))
 /** The IPv4 address of a router on its link to `outside`. */
-const outer = async (made: LabNamespace, outside: LabNamespace) => {
+const outer = async (made: LabHost, outside: LabHost) => {
   const links = outside.interfaces.map(({ link }) => link)
   return made.interfaces.find(({ link }) => links.includes(link))!.addresses[0]!.split('/')[0]!
 }
 
 /** The IPv4 address of a router on its link to the client. */
-const gatewayOf = (made: LabNamespace) => {
+const gatewayOf = (made: LabHost) => {
   return made.interfaces.find(({ name }) => name === 'client')!.addresses[0]!.split('/')[0]!
 }
 
@@ -29,19 +29,13 @@ const gatewayOf = (made: LabNamespace) => {
 const echo = () =>
   http.createServer(({ socket }, response) => response.end(socket.remoteAddress?.replace('::ffff:', '')))
 
-const text = async (from: LabNamespace, host: string, port = 80) => {
+const text = async (from: LabHost, host: string, port = 80) => {
   const response = await from.fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}/`)
   return response.text()
 }
 
 /** Whether a UDP datagram arrives before `known`, which sends something later by its path. */
-async function reaches(
-  from: LabNamespace,
-  to: LabNamespace,
-  address: string,
-  known: () => Promise<unknown>,
-  port = 7000,
-) {
+async function reaches(from: LabHost, to: LabHost, address: string, known: () => Promise<unknown>, port = 7000) {
   const type = address.includes(':') ? 'udp6' : 'udp4'
   const [receiver, sender] = [await to.createSocket(type, port), await from.createSocket(type)]
   let arrived = false
@@ -63,7 +57,7 @@ describe('a forwarded port', () => {
   })
 
   test.each(NATS)('%s: a host that is joined later gets its port', async nat => {
-    const [late] = lab.namespaces('late')
+    const [late] = lab.hosts('late')
     const made = await router({ nat, forward: { 'udp 5000': 'late' } })
     await lab.cable(late, made)
     const [receiver, sender] = [await late.createSocket('udp4', 5000), await server.createSocket('udp4')]
@@ -81,13 +75,13 @@ describe('a forwarded port', () => {
     expect(await text(server, await outer(made, server), 2222)).toBe(v4(server)[0])
     await expect(made.forward('tcp 8080', 'client:81')).rejects.toThrow('the port 8080 is forwarded already')
     await expect(made.forward('tcp 8081', 'client:80')).rejects.toThrow('has the port 8080 outside already')
-    await expect(made.forward('tcp 1', 'nobody')).rejects.toThrow('the lab has no namespace of this name')
+    await expect(made.forward('tcp 1', 'nobody')).rejects.toThrow('the lab has no host of this name')
   })
 })
 
 describe('hairpinning', () => {
   test.each(NATS)('%s: a host inside reaches a forwarded port of another by the address outside', async nat => {
-    const [neighbour] = lab.namespaces('neighbour')
+    const [neighbour] = lab.hosts('neighbour')
     const made = await router({
       nat,
       hairpin: true,
@@ -103,7 +97,7 @@ describe('hairpinning', () => {
   })
 
   test.each(['full-cone', 'symmetric'] as const)('%s: without it the router refuses such packets', async nat => {
-    const [neighbour] = lab.namespaces('neighbour')
+    const [neighbour] = lab.hosts('neighbour')
     const made = await router({ nat, inside: [client, neighbour], forward: { 'tcp 8080': 'client:80' } })
     await client.listen(echo(), 80)
     const refused = neighbour.connect(8080, await outer(made, server))
@@ -113,7 +107,7 @@ describe('hairpinning', () => {
   test.each([true, false])(
     'with hairpin: %s, no packet from outside passes with an address of the inside',
     async hairpin => {
-      const [neighbour] = lab.namespaces('neighbour')
+      const [neighbour] = lab.hosts('neighbour')
       const made = await router({
         nat: 'full-cone',
         hairpin,
@@ -140,7 +134,7 @@ describe('hairpinning', () => {
   )
 
   test('two hosts inside one NAT exchange datagrams through their ports outside', async () => {
-    const [neighbour] = lab.namespaces('neighbour')
+    const [neighbour] = lab.hosts('neighbour')
     await router({ nat: 'port-restricted', hairpin: true, inside: [client, neighbour] })
     const stun = await server.createSocket('udp4', 3478)
     const ends = await Promise.all([client.createSocket('udp4'), neighbour.createSocket('udp4')])
@@ -160,10 +154,10 @@ describe('hairpinning', () => {
 })
 
 describe('a captive portal', () => {
-  const curl = (from: LabNamespace, ...args: string[]) => from.exec('curl', ['-sS', '-m30', ...args])
+  const curl = (from: LabHost, ...args: string[]) => from.exec('curl', ['-sS', '-m30', ...args])
 
   test.each([4, 6])('answers HTTP requests over IPv%i until it has accepted their host', async family => {
-    const [guest] = lab.namespaces('guest')
+    const [guest] = lab.hosts('guest')
     const made = await router({ preset: 'captive-portal', inside: [client, guest] })
     await server.listen(echo(), 80)
     const url = `http://${family === 4 ? v4(server)[0] : `[${v6(server)[0]}]`}/`
@@ -193,7 +187,7 @@ describe('a captive portal', () => {
   })
 
   test('accepts hosts that it reaches inside, by their addresses there, and refuses others', async () => {
-    const [guest, neighbour, stranger] = lab.namespaces('guest', 'neighbour', 'stranger')
+    const [guest, neighbour, stranger] = lab.hosts('guest', 'neighbour', 'stranger')
     const made = await router({ firewall: 'captive-portal' })
     await lab.router('inner', { inside: [guest], outside: made })
     await lab.cable(guest, stranger)
@@ -202,8 +196,8 @@ describe('a captive portal', () => {
     await expect(made.accept(neighbour)).rejects.toThrow('accept: neighbour has no address inside')
     await expect(made.accept(made)).rejects.toThrow('accept: router has no address inside')
     await using other = await createLab()
-    const [client] = other.namespaces('client')
-    await expect(made.accept(client)).rejects.toThrow('accept: client, of another lab, is not a namespace of the lab')
+    const [client] = other.hosts('client')
+    await expect(made.accept(client)).rejects.toThrow('accept: client, of another lab, is not a host of the lab')
     await server.listen(echo(), 8080)
     await made.accept(guest)
     expect(await text(guest, v6(server)[0]!, 8080)).toMatch(/^2001:/)
@@ -212,9 +206,9 @@ describe('a captive portal', () => {
   test('is needed to accept a host', async () => {
     const made = await router({ firewall: 'block-inbound' })
     await expect(made.accept(client)).rejects.toThrow("router router: accept needs firewall: 'captive-portal'")
-    const [guest] = lab.namespaces('guest')
+    const [guest] = lab.hosts('guest')
     const portal = await lab.router('portal', { inside: [guest], outside: server, firewall: 'captive-portal' })
-    await expect(portal.accept('guest' as never)).rejects.toThrow("accept: 'guest' is not a namespace of the lab")
+    await expect(portal.accept('guest' as never)).rejects.toThrow("accept: 'guest' is not a host of the lab")
   })
 })
 
@@ -298,7 +292,7 @@ describe('a firewall', () => {
 
 describe('ports that hosts ask for', () => {
   /** Asks for the port 80 of TCP by NAT-PMP. Returns the port outside. */
-  const ask = async (from: LabNamespace, gateway: string) => {
+  const ask = async (from: LabHost, gateway: string) => {
     const socket = await from.createSocket('udp4')
     socket.send(Uint8Array.of(0, 2, 0, 0, 0, 80, 0, 0, 0, 0, 2, 88), 5351, gateway)
     const [reply] = (await once(socket, 'message')) as [Buffer]

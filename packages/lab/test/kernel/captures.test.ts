@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { recordsIn } from '../../../../test/support/capture-records.ts'
-import { createLab, type LabNamespace } from '../../src/index.ts'
+import { createLab, type LabHost } from '../../src/index.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'vnet-test-captures-'))
 afterEach(() => {
@@ -19,16 +19,15 @@ function sendersIn(path: string): string[] {
   return [...names].sort()
 }
 
-const ping = async (from: LabNamespace, to: string) =>
-  expect((await from.exec('ping', ['-c1', '-W30', to])).status).toBe(0)
-const mtus = async (host: LabNamespace) => {
+const ping = async (from: LabHost, to: string) => expect((await from.exec('ping', ['-c1', '-W30', to])).status).toBe(0)
+const mtus = async (host: LabHost) => {
   const { stdout } = await host.exec('sh', ['-c', 'for each in /sys/class/net/*; do cat $each/mtu; done'])
   return [...new Set(stdout.trim().split('\n'))].sort()
 }
 
 test('the links of a router with a NAT have captures, an MTU and a wire', async () => {
   const lab = await createLab({ name: 'routed' })
-  const [inside, outside] = lab.namespaces('inside', 'outside')
+  const [inside, outside] = lab.hosts('inside', 'outside')
   const options = { nat: 'restricted', capture: true, mtu: 1400, wire: { ab: 'delay 1ms' } } as const
   const router = await lab.router('router', { inside: [inside], outside, ...options })
   for (const host of [inside, outside]) {
@@ -53,7 +52,7 @@ test('the links of a router with a NAT have captures, an MTU and a wire', async 
 
 test('a lan has a capture of all its ports, and an MTU', async () => {
   const lab = await createLab({ name: 'segment' })
-  const [a, b] = lab.namespaces('a', 'b')
+  const [a, b] = lab.hosts('a', 'b')
   await lab.lan({ capture: true, mtu: 1300 }, a, b)
   expect(await mtus(a)).toEqual(['1300', '65536'])
   await ping(a, 'b')
@@ -65,7 +64,7 @@ test('a lan has a capture of all its ports, and an MTU', async () => {
 
 test('a lan with an MTU too small for IPv6 has IPv4 alone', async () => {
   await using lab = await createLab()
-  const [a, b] = lab.namespaces('a', 'b')
+  const [a, b] = lab.hosts('a', 'b')
   const lan = await lab.lan({ mtu: 1000 }, a, b)
   expect([lan.network6, a.addresses.filter(each => each.includes(':'))]).toEqual([undefined, []])
   await ping(a, 'b')
@@ -75,7 +74,7 @@ test('VNET_CAPTURE records every link of every lab in a directory, and keeps the
   vi.stubEnv('VNET_CAPTURE', join(directory, 'made'))
   {
     await using lab = await createLab({ name: 'all' })
-    const [a, b, c] = lab.namespaces('a', 'b', 'c')
+    const [a, b, c] = lab.hosts('a', 'b', 'c')
     await lab.cable(a, b)
     await lab.router('r', { inside: [b], outside: c, nat: 'masquerade' })
     await lab.cable(a, c, { capture: false })
@@ -96,7 +95,7 @@ test('a VNET_CAPTURE that is not a directory is a usage error', async () => {
 
 test('a partition of one direction leaves the other as it is', async () => {
   await using lab = await createLab()
-  const [a, b] = lab.namespaces('a', 'b')
+  const [a, b] = lab.hosts('a', 'b')
   const link = await lab.cable(a, b)
   const [socket, peer] = await Promise.all([a.createSocket('udp4', 5000), b.createSocket('udp4', 5000)])
   const received: string[] = []
@@ -119,17 +118,17 @@ test('a partition of one direction leaves the other as it is', async () => {
 test('a host has a name of up to 63 characters, and interfaces with its first 15', async () => {
   await using lab = await createLab({ name: 'long' })
   const name = `postgres-${'x'.repeat(54)}`
-  const [client, server] = lab.namespaces('client', name)
+  const [client, server] = lab.hosts('client', name)
   await lab.cable(client, server)
   await lab.cable(client, server)
   expect(client.interfaces.map(each => each.name)).toEqual(['postgres-xxxxxx', 'postgres-xxxxx2'])
   await ping(client, name)
-  expect(() => lab.namespaces('x'.repeat(64))).toThrow('a name has 1 to 63 letters')
+  expect(() => lab.hosts('x'.repeat(64))).toThrow('a name has 1 to 63 letters')
 })
 
 test('the comment of a dropped packet has the number of frame.packet_id in both directions', async () => {
   const lab = await createLab()
-  const [a, b] = lab.namespaces('a', 'b')
+  const [a, b] = lab.hosts('a', 'b')
   const link = await lab.cable(a, b, { capture: true })
   const faults = await Promise.all([link.ab.drop('udp port 5000'), link.ba.drop('udp port 5000')])
   const [socket, peer] = await Promise.all([a.createSocket('udp4', 5000), b.createSocket('udp4', 5000)])

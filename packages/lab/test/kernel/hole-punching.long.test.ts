@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createLab, type Lab, type LabLink, type LabNamespace, type LabRouterOptions } from '../../src/index.ts'
+import { createLab, type Lab, type LabHost, type LabLink, type LabRouterOptions } from '../../src/index.ts'
 
 const OWN = ['full-cone', 'restricted', 'port-restricted', 'symmetric']
 /** With a firewall the router does not reply to packets that arrive before the hole is punched. */
@@ -25,19 +25,19 @@ const ROUNDS = 3
 const RENDEZVOUS = 3478
 
 let lab: Lab
-let server: LabNamespace
+let server: LabHost
 let rendezvous: Socket
 const meeting = net.createServer()
 /** Hosts inside a NAT of each kind, two for pairs of one kind. */
-const hosts = new Map<string, { readonly host: LabNamespace; readonly outside: LabLink }>()
+const hosts = new Map<string, { readonly host: LabHost; readonly outside: LabLink }>()
 
 beforeAll(async () => {
   lab = await createLab({ seed: 7 })
-  ;[server] = lab.namespaces('server')
+  ;[server] = lab.hosts('server')
   const internet = await lab.router('internet', { inside: [server] })
   for (const [kind, options] of Object.entries(KINDS)) {
     for (const end of ['a', 'b']) {
-      const [host] = lab.namespaces(`h${hosts.size}`)
+      const [host] = lab.hosts(`h${hosts.size}`)
       const router = await lab.router(`r${hosts.size}`, { inside: [host], outside: internet, ...options })
       hosts.set(`${kind} ${end}`, { host, outside: router.linkTo(internet) })
     }
@@ -86,7 +86,7 @@ class Peer {
   }
 }
 
-async function punchUdp(one: LabNamespace, other: LabNamespace): Promise<boolean> {
+async function punchUdp(one: LabHost, other: LabHost): Promise<boolean> {
   const [a, b] = [new Peer(await one.createSocket('udp4')), new Peer(await other.createSocket('udp4'))] as const
   for (const peer of [a, b]) await peer.meet()
   for (let round = 0; round < ROUNDS; round++) {
@@ -135,7 +135,7 @@ async function punchTcp(...ends: readonly [string, string]): Promise<boolean> {
 }
 
 /** A thread on a host that has met the server, which sees it at `seen`. */
-async function puncherOf(host: LabNamespace) {
+async function puncherOf(host: LabHost) {
   const accepted = once(meeting, 'connection')
   const workerData = { host: address(), port: RENDEZVOUS, localPort: nextPort++ }
   const worker = host.worker(new URL(`data:text/javascript,${encodeURIComponent(PUNCHER)}`), { workerData })

@@ -14,7 +14,7 @@ import { useTmpdir } from '../support/own-tmpdir.ts'
 
 const NET = `
 seed: 7
-namespaces: [client, server]
+hosts: [client, server]
 cables:
   link: { ends: [client, server], wire: { ab: delay 20ms } }
 `
@@ -182,7 +182,7 @@ faults:
 
 test('the scenario changes links at its times, of cables, routers and segments', () => {
   const net = `
-namespaces: [client, server, other]
+hosts: [client, server, other]
 routers: { middle: { inside: [client, server] } }
 lans: { wifi: { ports: [server, other] } }
 scenario:
@@ -201,7 +201,7 @@ scenario:
 
 test('the scenario makes a captive portal accept a host, and a host switch to another uplink', () => {
   const net = `
-namespaces: [client, server]
+hosts: [client, server]
 routers:
   portal: { inside: [client], outside: server, preset: captive-portal }
   lte: { inside: [client], outside: server }
@@ -315,7 +315,7 @@ describe('--json', () => {
 
   test('accepts a host at a captive portal', async () => {
     const net =
-      'namespaces: [guest, server]\nrouters: { hotel: { inside: [guest], outside: server, firewall: captive-portal } }'
+      'hosts: [guest, server]\nrouters: { hotel: { inside: [guest], outside: server, firewall: captive-portal } }'
     await using lab = new LabRequests(file(net))
     await lab.next()
     lab.send('accept', { router: 'hotel', host: 'guest' })
@@ -348,7 +348,7 @@ describe('--json', () => {
   test('a reset has the links, faults and counters of the file again, with the random decisions of a seed', async () => {
     const net = `
 seed: 5
-namespaces: [client, server]
+hosts: [client, server]
 routers: { nat: { inside: [client], outside: server, nat: restricted, wire: { ab: 'match "icmp" ( loss 20% )' } } }
 faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
 `
@@ -381,7 +381,7 @@ faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
   })
 
   test('cuts a link for a time, and changes a NAT', async () => {
-    const net = 'namespaces: [client, server]\nrouters: { nat: { inside: [client], outside: server, nat: restricted } }'
+    const net = 'hosts: [client, server]\nrouters: { nat: { inside: [client], outside: server, nat: restricted } }'
     await using lab = new LabRequests(file(net))
     await lab.next()
     expect(await lab.ask('partition', { link: 'nat/client', ms: 1, direction: 'ab' })).toEqual({})
@@ -393,7 +393,7 @@ faults: [{ link: nat/client, direction: ba, action: drop, filter: udp }]
   })
 
   test('switches a host to another uplink', async () => {
-    const net = 'namespaces: [phone, server]\nrouters: { wifi: { inside: [phone, server] }, lte: { inside: [phone] } }'
+    const net = 'hosts: [phone, server]\nrouters: { wifi: { inside: [phone, server] }, lte: { inside: [phone] } }'
     await using lab = new LabRequests(file(net))
     await lab.next()
     lab.send('switch', { host: 'phone', uplink: 'lte' })

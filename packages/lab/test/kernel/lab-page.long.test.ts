@@ -76,5 +76,5 @@ test('the files of the page and of the examples are valid', () => {
   const texts = [net, ...examples.map(name => readFileSync(join('examples', name), 'utf8'))]
   const labs = texts.filter(text => text.includes('lab.schema.json'))
   expect(labs.length).toBeGreaterThan(1)
-  for (const text of labs) expect(parseLabFile(text, 'net.yaml').topology.namespaces).toContain('client')
+  for (const text of labs) expect(parseLabFile(text, 'net.yaml').topology.hosts).toContain('client')
 })

@@ -3,34 +3,34 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { testDirectory } from '../../../../test/support/fresh-directory.ts'
-import { createLab, type Lab, type LabNamespace } from '../../src/index.ts'
+import { createLab, type Lab, type LabHost } from '../../src/index.ts'
 
 let lab: Lab
-let a: LabNamespace
-let b: LabNamespace
+let a: LabHost
+let b: LabHost
 
 beforeEach(async () => {
   lab = await createLab({ seed: 7 })
-  ;[a, b] = lab.namespaces('a', 'b')
+  ;[a, b] = lab.hosts('a', 'b')
 })
 afterEach(() => lab.close())
 
 /** Pings once. Returns whether a reply arrived. */
-async function pings(from: LabNamespace, to: string, seconds = '15'): Promise<boolean> {
+async function pings(from: LabHost, to: string, seconds = '15'): Promise<boolean> {
   return (await from.exec('ping', ['-c', '1', '-W', seconds, to])).status === 0
 }
 
-const dig = async (from: LabNamespace, ...words: string[]) =>
+const dig = async (from: LabHost, ...words: string[]) =>
   (await from.exec('dig', ['+short', '+tries=1', '+time=15', ...words])).stdout.trim()
 
-test('namespaces on a lan reach each other by their names, the gateway and simulated hosts', async () => {
+test('hosts on a lan reach each other by their names, the gateway and simulated hosts', async () => {
   const lan = await lab.lan({ hosts: [{ name: 'printer', ip: '198.18.1.9' }] }, a, b)
   expect(lan.gateway).toBe('198.18.1.1')
   expect(a.addresses).toEqual(['198.18.1.201', '2001:db8:0:1::c9'])
   for (const host of ['b', ...b.addresses, lan.gateway, '198.18.1.9']) expect(await pings(a, host)).toBe(true)
 })
 
-test('the DNS server of a lan knows its namespaces and its hosts', async () => {
+test('the DNS server of a lan knows the hosts of the lab and its own', async () => {
   await lab.lan({ hosts: [{ name: 'printer', ip: '198.18.1.9' }], dns: { records: { www: '192.0.2.80' } } }, a, b)
   expect(await dig(a, 'b.lan')).toBe('198.18.1.202')
   expect(await dig(a, 'b.lan', 'AAAA')).toBe('2001:db8:0:1::ca')
@@ -66,7 +66,7 @@ test('the link of a port has its own wire, faults, carrier and counters', async 
   const lan = await lab.lan({ wire: 'delay 1ms' }, a, b)
   const port = lan.portOf(a)
   await port.wire('')
-  const words = async (host: LabNamespace) => (await lan.portOf(host).stats()).ab.text
+  const words = async (host: LabHost) => (await lan.portOf(host).stats()).ab.text
   expect([await words(a), await words(b)]).toEqual(['', 'delay 1ms'])
   const fault = await port.ab.drop('icmp')
   expect(await pings(a, '198.18.1.202', '0.2')).toBe(false)
@@ -102,7 +102,7 @@ test('wrong options are one line, and leave nothing', async () => {
   await expect(lab.lan({ network: '192.0.2.0/28' }, a)).rejects.toThrow('give `addresses: false`')
   await expect(lab.lan({ wire: 'los 1%' }, a)).rejects.toThrow('los')
   await expect(lab.lan({ dhcp: { pool: '10.0.0.1' } }, a)).rejects.toThrow('pool')
-  await expect(lab.lan({})).rejects.toThrow('name the namespaces')
+  await expect(lab.lan({})).rejects.toThrow('name the hosts')
   await expect(lab.lan({}, a, a)).rejects.toThrow('lan: a is named twice')
   expect([a.interfaces, (await a.exec('ip', ['-o', 'link'])).stdout.includes('lan')]).toEqual([[], false])
   const lan = await lab.lan({}, a)
@@ -113,7 +113,7 @@ test('labs with lans and routers leave no descriptor', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length
   const round = async () => {
     await using other = await createLab()
-    const [host, server] = other.namespaces('host', 'server')
+    const [host, server] = other.hosts('host', 'server')
     const router = await other.router('router', { outside: server, nat: 'symmetric' })
     await other.lan({ hosts: [{ name: 'web', ip: '198.18.2.9' }] }, host, router)
     expect(await pings(host, 'server')).toBe(true)
@@ -127,10 +127,10 @@ test('labs with lans and routers leave no descriptor', async () => {
 
 test('a lan without options, or with an end that is not a namespace, is a usage error', async () => {
   const lan = lab.lan as (...words: unknown[]) => Promise<unknown>
-  const missing = 'lan(options, ...namespaces): the options are missing; {} stands for the defaults'
+  const missing = 'lan(options, ...hosts): the options are missing; {} stands for the defaults'
   for (const words of [[a, b], []]) await expect(lan.apply(lab, words)).rejects.toThrow(missing)
-  await expect(lan.call(lab, {}, 'a')).rejects.toThrow("lan: 'a' is not a namespace of the lab")
-  await expect(lan.call(lab, {})).rejects.toThrow('lan: name the namespaces')
+  await expect(lan.call(lab, {}, 'a')).rejects.toThrow("lan: 'a' is not a host of the lab")
+  await expect(lan.call(lab, {})).rejects.toThrow('lan: name the hosts')
 })
 
 test('a lan is removed at the end of its scope', async () => {

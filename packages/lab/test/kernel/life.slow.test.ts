@@ -23,7 +23,7 @@ const directories = (pid = process.pid) =>
 /** Makes a lab in which something of each kind is still open. */
 async function busyLab(options?: Parameters<typeof createLab>[0]): Promise<Lab> {
   const lab = await createLab(options)
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server, { wire: 'delay 1ms' })
   await server.listen(
     http.createServer((_, response) => response.end('x')),
@@ -55,7 +55,7 @@ test('an exception in its scope ends a lab', async () => {
   let sleeping: number | undefined
   const failing = async () => {
     await using lab = await busyLab()
-    const [other] = lab.namespaces('other')
+    const [other] = lab.hosts('other')
     sleeping = other.spawn('sleep', ['1000']).pid
     throw new Error('the test failed')
   }
@@ -66,25 +66,25 @@ test('an exception in its scope ends a lab', async () => {
 test('a signal that aborts ends a lab, and one that has aborted starts none', async () => {
   const ended = new AbortController()
   const lab = await busyLab({ signal: ended.signal })
-  const [other] = lab.namespaces('other')
+  const [other] = lab.hosts('other')
   const exec = other.exec('sleep', ['1000'])
   ended.abort()
   expect(await exec).toMatchObject({ signal: 'SIGKILL' })
   await lab.close()
-  expect(() => lab.namespaces('late')).toThrow('the lab has ended')
+  expect(() => lab.hosts('late')).toThrow('the lab has ended')
   await expect(lab.cable(other, other)).rejects.toThrow('the lab has ended')
   await expect(createLab({ signal: ended.signal })).rejects.toThrow('aborted')
 })
 
 test('what waits when a lab ends is rejected', async () => {
   const lab = await createLab()
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server, { wire: 'loss 100%' })
   const cable = lab.cable(client, server)
   const waiting = [
     client.connect(80, 'server'),
     client.fetch('http://server/'),
-    lab.namespaces('third')[0].connect(80, '198.18.1.1'),
+    lab.hosts('third')[0].connect(80, '198.18.1.1'),
   ].map(each =>
     each.then(
       () => 'done',
@@ -105,7 +105,7 @@ test('what waits when a lab ends is rejected', async () => {
 
 test('a server that was closed before the lab, and one that never listened, do not hold it up', async () => {
   const lab = await createLab()
-  const [server] = lab.namespaces('server')
+  const [server] = lab.hosts('server')
   const closed = http.createServer()
   await server.listen(closed, 80)
   await new Promise(resolve => closed.close(resolve))
@@ -116,7 +116,7 @@ test('a server that was closed before the lab, and one that never listened, do n
 
 test('close of a lab closes everything else if one part fails, and rejects', async () => {
   const lab = await createLab()
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const { close } = client
   client.close = () => close.call(client).then(() => Promise.reject(new Error('on purpose')))
@@ -127,7 +127,7 @@ test('close of a lab closes everything else if one part fails, and rejects', asy
 
 test('a router that the kernel refuses leaves no descriptor', async () => {
   await using lab = await createLab()
-  const [client] = lab.namespaces('client')
+  const [client] = lab.hosts('client')
   const before = descriptors()
   const open = vi.spyOn(client.place.native, 'open').mockReturnValue(-13)
   await expect(lab.router('router')).rejects.toThrow('/proc/sys/net/ipv4/ip_forward: EACCES')
@@ -141,13 +141,13 @@ test('a namespace leaves out settings that the kernel does not have, and makes t
     ['net/ipv4/ip_default_ttl', '7'],
   ] as const
   await using lab = await createLabWith({}, { sysctls })
-  const [client] = lab.namespaces('client')
+  const [client] = lab.hosts('client')
   expect((await client.exec('cat', ['/proc/sys/net/ipv4/ip_default_ttl'])).stdout).toBe('7\n')
 })
 
 test('a host does not forward, whatever the first namespace of the machine does', async () => {
   await using lab = await createLab()
-  const [client] = lab.namespaces('client')
+  const [client] = lab.hosts('client')
   expect((await client.exec('cat', ['/proc/sys/net/ipv4/ip_forward'])).stdout).toBe('0\n')
 })
 
@@ -208,7 +208,7 @@ const NEXT = `
     }
   }
   const lab = await createLab({ name: 'next' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   const others = names => names.filter(name => !name.includes(process.pid + '-'))
   while (others(readdirSync('/run/user/0/vnet')).length === readdirSync('/run/user/0/vnet').length) await setTimeout(20)
@@ -241,7 +241,7 @@ test('the next lab removes what kill -9 has left, also if PID 1 waits for no pro
 
 test('a process that ends the processes of its own namespace, like a lab in a lab, continues', async () => {
   await using lab = await createLab()
-  const [host] = lab.namespaces('host')
+  const [host] = lab.hosts('host')
   const other = host.spawn('sleep', ['1000'])
   const ended = once(other, 'exit')
   const script = `

@@ -8,15 +8,15 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { loadNative } from '../../../../src/linux/native.ts'
 import { getLink, RouteSocket } from '../../../../src/linux/rtnetlink.ts'
 import { IF_OPER_UP } from '../../../../src/linux/uapi.ts'
-import { createLab, type Lab, type LabCableOptions, type LabNamespace } from '../../src/index.ts'
+import { createLab, type Lab, type LabCableOptions, type LabHost } from '../../src/index.ts'
 
 let lab: Lab
-let client: LabNamespace
-let server: LabNamespace
+let client: LabHost
+let server: LabHost
 
 beforeEach(async () => {
   lab = await createLab({ seed: 7 })
-  ;[client, server] = lab.namespaces('client', 'server')
+  ;[client, server] = lab.hosts('client', 'server')
 })
 afterEach(() => lab.close())
 
@@ -46,7 +46,7 @@ test('the wire loses the same packets for the same seed, and others for another'
   const losses: string[] = []
   for (const seed of [7, 7, 8]) {
     await using other = await createLab({ seed })
-    ;[client, server] = other.namespaces('client', 'server')
+    ;[client, server] = other.hosts('client', 'server')
     await other.cable(client, server, { wire: `match "${PORT}" (loss 30%)` })
     losses.push((await numbered(40)).join())
   }
@@ -101,25 +101,24 @@ test('wrong words and wrong filters are usage errors, and change nothing', async
 
 test('a namespace name that is not a host name, or is taken, is a usage error', () => {
   const wrong = [
-    [['a', 'b'], "namespace [ 'a', 'b' ]: names are arguments, as in lab.namespaces('a', 'b')"],
-    ['a b', "namespace 'a b': a name has 1 to 63 letters, digits and inner hyphens"],
-    ['Server', "namespace 'Server': the name is taken"],
+    [['a', 'b'], "host [ 'a', 'b' ]: names are arguments, as in lab.hosts('a', 'b')"],
+    ['a b', "host 'a b': a name has 1 to 63 letters, digits and inner hyphens"],
+    ['Server', "host 'Server': the name is taken"],
   ] as const
-  for (const [name, message] of wrong) expect(() => lab.namespaces(name as string)).toThrow(message)
-  expect(lab.namespaces('b')[0].name).toBe('b')
+  for (const [name, message] of wrong) expect(() => lab.hosts(name as string)).toThrow(message)
+  expect(lab.hosts('b')[0].name).toBe('b')
+  expect(() => lab.namespaces('c', 'd')).toThrow("lab.namespaces is lab.hosts: lab.hosts('c', 'd')")
 })
 
 test('a cable and a connection without its other end are usage errors', async () => {
   await using other = await createLab()
-  const [stranger] = other.namespaces('stranger')
+  const [stranger] = other.hosts('stranger')
   for (const [end, named] of [
     [undefined, 'undefined'],
     ['server', "'server'"],
     [stranger, 'stranger, of another lab,'],
   ]) {
-    await expect(lab.cable(client, end as LabNamespace)).rejects.toThrow(
-      `cable: ${named} is not a namespace of the lab`,
-    )
+    await expect(lab.cable(client, end as LabHost)).rejects.toThrow(`cable: ${named} is not a host of the lab`)
   }
   expect(client.interfaces).toEqual([])
   await expect(client.connect(80, undefined as unknown as string)).rejects.toThrow(
@@ -350,7 +349,7 @@ test('both ends have the MTU of the cable, and below 1280 no IPv6', async () => 
   await lab.cable(server, client, { mtu: 576 })
   expect(client.interfaces.map(({ name }) => name)).toEqual(['server', 'server2'])
   expect(server.addresses).toEqual(['198.18.1.2', '2001:db8:0:1::2', '198.18.2.1'])
-  const mtus = async (namespace: LabNamespace, name: string) =>
+  const mtus = async (namespace: LabHost, name: string) =>
     (await namespace.exec('cat', [`/sys/class/net/${name}/mtu`, `/sys/class/net/${name}2/mtu`])).stdout
   expect([await mtus(client, 'server'), await mtus(server, 'client')]).toEqual(['1280\n576\n', '1280\n576\n'])
 })
@@ -380,7 +379,7 @@ test('addresses in another form are usage errors that show the right one', async
 
 test('a cable leaves no interface if its routes cannot be set', async () => {
   await lab.router('router', { inside: [client] })
-  const [far] = lab.namespaces('far')
+  const [far] = lab.hosts('far')
   vi.spyOn(far.place.native, 'socket').mockImplementationOnce(() => -24)
   await expect(lab.cable(server, far)).rejects.toThrow('EMFILE')
   vi.restoreAllMocks()
@@ -389,7 +388,7 @@ test('a cable leaves no interface if its routes cannot be set', async () => {
 })
 
 test('namespaces may have the names that the kernel refuses for interfaces', async () => {
-  const [all, other] = lab.namespaces('all', 'default')
+  const [all, other] = lab.hosts('all', 'default')
   await lab.cable(all, other)
   expect([all.interfaces[0]?.name, other.interfaces[0]?.name]).toEqual(['default2', 'all2'])
 })
@@ -429,7 +428,7 @@ test('fake timers of vitest stop neither a wire nor a partition, nor end the wor
   vi.useFakeTimers()
   try {
     lab = await createLab()
-    ;[client, server] = lab.namespaces('client', 'server')
+    ;[client, server] = lab.hosts('client', 'server')
     const link = await cable({ wire: 'delay 2ms' })
     vi.advanceTimersByTime(3_600_000)
     await link.partition(5)

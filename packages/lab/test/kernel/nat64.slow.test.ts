@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs'
 import http from 'node:http'
 import { dirname } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { LabNamespace, LabRouter } from '../../src/index.ts'
+import type { LabHost, LabRouter } from '../../src/index.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
 
 clientAndServer()
@@ -59,7 +59,7 @@ describe('a host inside a NAT64', () => {
   })
 
   test('reaches hosts with IPv6 without translation', async () => {
-    const [dual] = lab.namespaces('dual')
+    const [dual] = lab.hosts('dual')
     await lab.cable(dual, internet)
     await dual.listen(echo(), 80)
     const { stdout } = await client.exec('curl', ['-sS', '-m30', 'http://dual/'])
@@ -79,7 +79,7 @@ describe('a host inside a NAT64', () => {
   })
 
   test('exchanges datagrams that are fragments in both directions', async () => {
-    const [far] = lab.namespaces('far')
+    const [far] = lab.hosts('far')
     // The translator does not fragment packets that grow beyond the MTU inside.
     await lab.cable(far, internet, { mtu: 1400, addresses: [['192.0.2.129/30'], ['192.0.2.130/30']] })
     const [receiver, sender] = [await far.createSocket('udp4', 5000), await client.createSocket('udp6')]
@@ -101,7 +101,7 @@ describe('a host inside a NAT64', () => {
   })
 
   test('learns the smaller MTU of an IPv4 link from an error that the translator adjusts', async () => {
-    const [far] = lab.namespaces('far')
+    const [far] = lab.hosts('far')
     await lab.cable(far, internet, { mtu: 1400, addresses: [['192.0.2.129/30'], ['192.0.2.130/30']] })
     const address = '64:ff9b::192.0.2.129'
     await ping('-M', 'do', '-s', '1452', address)
@@ -117,10 +117,10 @@ describe('a host inside a NAT64', () => {
 
 describe('a NAT64', () => {
   const DEFAULT = 'until ip -6 route show default | grep "proto ra"; do sleep 0.05; done'
-  const routed = async (from: LabNamespace) => (await from.exec('sh', ['-c', DEFAULT])).stdout
+  const routed = async (from: LabHost) => (await from.exec('sh', ['-c', DEFAULT])).stdout
 
   test('advertises its prefix (PREF64) and itself on links inside, and no addresses', async () => {
-    const [late] = lab.namespaces('late')
+    const [late] = lab.hosts('late')
     await lab.cable(late, router, { capture: true })
     const { addresses } = late
     for (const host of [client, late]) expect(await routed(host)).toMatch(/^default via fe80::ff:fe00:\w+ dev router/)
@@ -141,7 +141,7 @@ describe('a NAT64', () => {
   })
 
   test('replies to solicitations of this link only, and advertises nothing outside', async () => {
-    const solicit = (from: LabNamespace, wait: string, name: string) => from.exec('rdisc6', ['-1', '-w', wait, name])
+    const solicit = (from: LabHost, wait: string, name: string) => from.exec('rdisc6', ['-1', '-w', wait, name])
     await routed(client)
     expect((await solicit(client, '9000', 'router')).stdout).toMatch(/Router lifetime +: +1800 .*from fe80::ff:/s)
     expect((await internet.exec('ip', ['-6', 'route', 'show', 'default'])).stdout).toBe('')
@@ -153,7 +153,7 @@ describe('a NAT64', () => {
     (await router.linkTo(internet).stats()).ba.stages.find(({ stage }) => stage === 'nat')?.drops.filtered
 
   test('lets only addresses in to which the host has sent', async () => {
-    const [other] = lab.namespaces('other')
+    const [other] = lab.hosts('other')
     await lab.cable(other, internet, { addresses: [['192.0.2.65/30'], ['192.0.2.66/30']] })
     const [known, stranger] = [await server.createSocket('udp4', 5000), await other.createSocket('udp4')]
     const socket = await client.createSocket('udp6')
@@ -172,7 +172,7 @@ describe('a NAT64', () => {
   })
 
   test('leads one host inside to a port of another by the address outside', async () => {
-    const [neighbour] = lab.namespaces('neighbour')
+    const [neighbour] = lab.hosts('neighbour')
     await lab.cable(neighbour, router)
     const stun = await server.createSocket('udp4', 3478)
     const ends = await Promise.all([client.createSocket('udp6'), neighbour.createSocket('udp6')])

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { LabNamespace, LabRouter } from '../../src/index.ts'
+import type { LabHost, LabRouter } from '../../src/index.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
 
 clientAndServer()
@@ -16,11 +16,11 @@ beforeEach(async () => {
   router = await lab.router('router', { inside: [client], outside: internet, nat: 'nptv6' })
 })
 
-const v6 = (host: LabNamespace) => host.addresses.find(each => each.includes(':'))!
+const v6 = (host: LabHost) => host.addresses.find(each => each.includes(':'))!
 const outside = (host = client) => router.addressesOutside(host)[0]!
 const echo = () => http.createServer(({ socket }, response) => response.end(socket.remoteAddress))
-const text = async (from: LabNamespace, host: string) => (await from.fetch(`http://[${host}]/`)).text()
-const ping = async (from: LabNamespace, ...args: string[]) => (await from.exec('ping', ['-c1', '-W9', ...args])).stdout
+const text = async (from: LabHost, host: string) => (await from.fetch(`http://[${host}]/`)).text()
+const ping = async (from: LabHost, ...args: string[]) => (await from.exec('ping', ['-c1', '-W9', ...args])).stdout
 
 describe('a host inside NPTv6', () => {
   test('has an address of fd00::/48, and another one outside', () => {
@@ -42,7 +42,7 @@ describe('a host inside NPTv6', () => {
   })
 
   test('reaches another host inside by the address outside', async () => {
-    const [neighbour] = lab.namespaces('neighbour')
+    const [neighbour] = lab.hosts('neighbour')
     await lab.cable(neighbour, router)
     expect(v6(neighbour)).toMatch(/^fd00:/)
     await neighbour.listen(echo(), 80)
@@ -57,7 +57,7 @@ describe('a host inside NPTv6', () => {
     socket.send('x')
     expect((await once(socket, 'error'))[0]).toMatchObject({ code: 'ECONNREFUSED' })
     expect(await ping(client, '-t', '2', v6(server))).toContain('Time exceeded')
-    const [far] = lab.namespaces('far')
+    const [far] = lab.hosts('far')
     await lab.cable(far, internet, { mtu: 1400 })
     await client.exec('ping', ['-c1', '-W30', '-M', 'do', '-s', '1452', v6(far)])
     expect((await client.exec('ip', ['-6', 'route', 'get', v6(far)])).stdout).toContain('mtu 1400')
@@ -79,7 +79,7 @@ describe('a host inside NPTv6', () => {
 })
 
 test('a firewall at NPTv6 lets only replies in, of both versions of IP', async () => {
-  const [guest] = lab.namespaces('guest')
+  const [guest] = lab.hosts('guest')
   const made = await lab.router('guarded', {
     inside: [guest],
     outside: internet,
@@ -119,7 +119,7 @@ test.each([
 
 test('a router without NPTv6 has no addresses outside, and NPTv6 neither forwards nor rebinds', async () => {
   expect(() => internet.addressesOutside(client)).toThrow("router internet: addressesOutside needs nat: 'nptv6'")
-  expect(() => router.addressesOutside('client' as never)).toThrow("'client' is not a namespace of the lab")
+  expect(() => router.addressesOutside('client' as never)).toThrow("'client' is not a host of the lab")
   await expect(router.forward('tcp 80', 'client')).rejects.toThrow('forward is for a NAT of IPv4, not for nptv6')
   await expect(router.rebind()).rejects.toThrow('has no NAT that rebinds')
 })

@@ -1,16 +1,16 @@
 /** Options and arguments that are not understood are refused in one line, and change nothing. */
 import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createLab, type Lab, type LabLink, type LabNamespace } from '../../src/index.ts'
+import { createLab, type Lab, type LabHost, type LabLink } from '../../src/index.ts'
 
 let lab: Lab
-let a: LabNamespace
-let b: LabNamespace
+let a: LabHost
+let b: LabHost
 let link: LabLink
 
 beforeEach(async () => {
   lab = await createLab({ seed: 7 })
-  ;[a, b] = lab.namespaces('a', 'b')
+  ;[a, b] = lab.hosts('a', 'b')
   link = await lab.cable(a, b, { wire: 'delay 1ms' })
 })
 afterEach(() => lab.close())
@@ -47,24 +47,19 @@ const REFUSED: readonly Refused[] = [
     'router',
     given => lab.router('r', given),
     { inside: { name: 'a' } },
-    "router r: inside: { name: 'a' } is not a list of namespaces",
+    "router r: inside: { name: 'a' } is not a list of hosts",
   ],
-  ['router', given => lab.router('r', given), { inside: ['a'] }, "router r: 'a' is not a namespace of the lab"],
-  ['router', given => lab.router('r', given), { outside: 'b' }, "router r: 'b' is not a namespace of the lab"],
+  ['router', given => lab.router('r', given), { inside: ['a'] }, "router r: 'a' is not a host of the lab"],
+  ['router', given => lab.router('r', given), { outside: 'b' }, "router r: 'b' is not a host of the lab"],
   ['router', given => lab.router('r', given), { nat: true }, 'router r: nat: true is not a NAT, which are masquerade,'],
   ['lan', given => lab.lan(given, a), { wire: 5 }, `lan: wire: 5 ${WIRE}`],
   ['lan', given => lab.lan(given, a), { addresses: 'no' }, "lan: addresses: 'no' is not true or false"],
   ['lan', given => lab.lan(given, a), { capture: 1 }, 'lan: capture: 1 is not true or false'],
   ['lan', given => lab.lan(given, a), { captures: true }, `lan: no option is called 'captures', but ${LAN_OPTIONS}`],
   ['topology', given => lab.topology(given), null, `topology: null ${OPTIONS}`],
-  ['topology', given => lab.topology(given), { namespaces: 'c' }, "topology: namespaces: 'c' is not a list"],
-  ['topology', given => lab.topology(given), { namespaces: [], lans: [] }, 'topology: lans: [] is not an object'],
-  [
-    'topology',
-    given => lab.topology(given),
-    { namespaces: ['c'], cables: { x: null } },
-    'cable x: null is not an object',
-  ],
+  ['topology', given => lab.topology(given), { hosts: 'c' }, "topology: hosts: 'c' is not a list"],
+  ['topology', given => lab.topology(given), { hosts: [], lans: [] }, 'topology: lans: [] is not an object'],
+  ['topology', given => lab.topology(given), { hosts: ['c'], cables: { x: null } }, 'cable x: null is not an object'],
   ['link.wire', given => link.wire(given), {}, `wire: {} ${WIRE}`],
   ['link.wire', given => link.wire(given), ['loss 1%'], `wire: [ 'loss 1%' ] ${WIRE}`],
   ['link.wire', given => link.wire(given), undefined, `wire: undefined ${WIRE}`],
@@ -117,7 +112,7 @@ test.each(REFUSED)('%s refuses what it does not understand (%#)', async (_, fn, 
   const { ab, ba } = await link.stats()
   expect([ab.text, ba.text, ab.stages.length]).toEqual(['delay 1ms', 'delay 1ms', 1])
   // No name was taken.
-  expect(lab.namespaces('r', 'c').length).toBe(2)
+  expect(lab.hosts('r', 'c').length).toBe(2)
 })
 
 test('linkTo and portOf name what is not a namespace', async () => {

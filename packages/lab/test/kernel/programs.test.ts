@@ -125,7 +125,7 @@ test('a program keeps the process id of its launcher, so that signals reach it',
 
 test('exec and spawn after the end of the lab are errors', async () => {
   await lab.close()
-  await expect(client.exec('true')).rejects.toThrow('namespace client: the lab has ended')
+  await expect(client.exec('true')).rejects.toThrow('host client: the lab has ended')
   expect(() => client.spawn('true')).toThrow('the lab has ended')
 })
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { describe, expect, test } from 'vitest'
-import type { LabNamespace, LabRouterOptions } from '../../src/index.ts'
+import type { LabHost, LabRouterOptions } from '../../src/index.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
 
 clientAndServer()
@@ -21,7 +21,7 @@ interface Peer {
   next(): Promise<{ readonly text: string; readonly from: RemoteInfo }>
 }
 
-async function peer(namespace: LabNamespace, port = 0, host?: string): Promise<Peer> {
+async function peer(namespace: LabHost, port = 0, host?: string): Promise<Peer> {
   const socket = await namespace.createSocket('udp4', port, host)
   const waiting: { text: string; from: RemoteInfo }[] = []
   const arrived: string[] = []
@@ -196,7 +196,7 @@ describe('a NAT', () => {
     ['symmetric', [true, false, false]],
     ['masquerade', [true, false, false]],
   ] as const)('%s: who may send to the port of the client', async (kind, admitted) => {
-    const [stranger] = lab.namespaces('stranger')
+    const [stranger] = lab.hosts('stranger')
     const internet = await lab.router('internet', { inside: [server, stranger] })
     await lab.router('router', { inside: [client], outside: internet, nat: kind })
     const [receiver, sender] = [await peer(server, 5000), await peer(client)]
@@ -214,10 +214,10 @@ describe('a NAT', () => {
   })
 
   test('symmetric: each peer sees another port; a cone shows them one', async () => {
-    const [other] = lab.namespaces('other')
+    const [other] = lab.hosts('other')
     const internet = await lab.router('internet', { inside: [server, other] })
     const ports = async (kind: 'symmetric' | 'restricted') => {
-      const [host] = lab.namespaces(`in-${kind}`)
+      const [host] = lab.hosts(`in-${kind}`)
       await lab.router(kind, { inside: [host], outside: internet, nat: kind })
       const sender = await peer(host)
       const receivers = [await peer(server), await peer(other)]
@@ -268,7 +268,7 @@ describe('a NAT', () => {
 
 test.each(['first', 'last'])('a cable whose routes the kernel refuses, made %s, fails alone', async place => {
   const router = await lab.router('router', { inside: [server] })
-  const [good, bad] = lab.namespaces('good', 'bad')
+  const [good, bad] = lab.hosts('good', 'bad')
   // The gateway of `bad` is not in its network.
   const options = { addresses: [['192.0.2.1/24'], ['203.0.113.1/24']] } as const
   const makers = [() => lab.cable(bad, router, options), () => lab.cable(client, router), () => lab.cable(good, router)]

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Native } from '../../../../src/linux/native.ts'
 import { HostsFile } from '../../src/hosts.ts'
-import { createLab, type Lab, type LabNamespace } from '../../src/index.ts'
+import { createLab, type Lab, type LabHost } from '../../src/index.ts'
 
 const tables = vi.hoisted(() => ({ fulls: 36 }))
 vi.mock('../../../../src/linux/neighbour-tables.ts', async original => ({
@@ -26,11 +26,10 @@ afterEach(async () => {
   await lab.close()
 })
 
-const hostsOf = (count: number, prefix = 'h') =>
-  lab.namespaces(...Array.from({ length: count }, (_, i) => `${prefix}${i}`))
+const hostsOf = (count: number, prefix = 'h') => lab.hosts(...Array.from({ length: count }, (_, i) => `${prefix}${i}`))
 
 /** Returns the number of routes that are requested during `fn`, and of sockets that are opened. */
-async function requests({ place }: LabNamespace, fn: () => Promise<unknown>) {
+async function requests({ place }: LabHost, fn: () => Promise<unknown>) {
   const native = place.native as { -readonly [K in keyof Native]: Native[K] }
   const { send } = native
   const socket = vi.spyOn(native, 'socket')
@@ -51,7 +50,7 @@ test('a router requests each route once, and a cable away from it none', async (
   const made = () => lab.router('router', { inside: hosts })
   // Each of the twelve has eleven networks past the router, each with two families.
   expect((await requests(hosts[0]!, made)).routes).toBe(12 * 11 * 2)
-  const [other] = lab.namespaces('other')
+  const [other] = lab.hosts('other')
   expect((await requests(other, () => lab.cable(hosts[1]!, other))).routes).toBe(0)
   expect((await hosts[3]!.exec('ping', ['-c1', '-W30', 'h9'])).status).toBe(0)
 })
@@ -59,14 +58,14 @@ test('a router requests each route once, and a cable away from it none', async (
 test('a host that joins a router has a route to each network, and each other host one more', async () => {
   const hosts = hostsOf(8)
   const router = await lab.router('router', { inside: hosts })
-  const [late] = lab.namespaces('late')
+  const [late] = lab.hosts('late')
   expect((await requests(late, () => lab.cable(late, router))).routes).toBe(8 * 2 + 8 * 2)
   expect((await late.exec('ping', ['-c1', '-W30', 'h7'])).status).toBe(0)
   expect((await hosts[7]!.exec('ping', ['-c1', '-W30', 'late'])).status).toBe(0)
 })
 
 test('a route by a link that was closed is requested again when a link of the same addresses is made', async () => {
-  const [near, far] = lab.namespaces('near', 'far')
+  const [near, far] = lab.hosts('near', 'far')
   const router = await lab.router('router', { inside: [far] })
   const options = { addresses: [['192.0.2.1/24'], ['192.0.2.2/24']] } as const
   const first = await lab.cable(near, router, options)
@@ -77,7 +76,7 @@ test('a route by a link that was closed is requested again when a link of the sa
 })
 
 test('a cable requests as much in a lab of many hosts as in an empty one', async () => {
-  const [a, b] = lab.namespaces('a', 'b')
+  const [a, b] = lab.hosts('a', 'b')
   const before = await requests(a, () => lab.cable(a, b))
   const hosts = hostsOf(10)
   await Promise.all(hosts.slice(1).map(host => lab.cable(host, hosts[0]!)))
@@ -98,7 +97,7 @@ test('links that are made together write the hosts files once, and only of hosts
 })
 
 test('links that are made together with a failing link still get names and routes', async () => {
-  const [a, b, c] = lab.namespaces('a', 'b', 'c')
+  const [a, b, c] = lab.hosts('a', 'b', 'c')
   const wrong = lab.cable(a, b, { wire: 'delay soon' })
   const [failed] = await Promise.allSettled([wrong, lab.router('router', { inside: [a, c] })])
   expect(failed.status).toBe('rejected')
@@ -106,7 +105,7 @@ test('links that are made together with a failing link still get names and route
 })
 
 test('a neighbour table that was full while the lab ran is the first line of its drops', async () => {
-  const [a, b] = lab.namespaces('a', 'b')
+  const [a, b] = lab.hosts('a', 'b')
   await (await lab.cable(a, b)).ab.drop('icmp')
   await a.exec('ping', ['-4', '-c1', '-W0.2', 'b'])
   expect(await lab.drops()).toEqual([expect.stringContaining('a-b ab: 1 by drop')])

@@ -3,17 +3,17 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createLab, type Lab, type LabNamespace, type LabRouter } from '../../src/index.ts'
+import { createLab, type Lab, type LabHost, type LabRouter } from '../../src/index.ts'
 
 let lab: Lab
-let phone: LabNamespace
-let server: LabNamespace
+let phone: LabHost
+let server: LabHost
 let wifi: LabRouter
 let lte: LabRouter
 
 beforeEach(async () => {
   lab = await createLab({ seed: 7 })
-  ;[phone, server] = lab.namespaces('phone', 'server')
+  ;[phone, server] = lab.hosts('phone', 'server')
   const internet = await lab.router('internet', { inside: [server] })
   wifi = await lab.router('wifi', { inside: [phone], outside: internet, nat: 'restricted' })
   lte = await lab.router('lte', { inside: [phone], outside: internet, nat: 'symmetric' })
@@ -53,7 +53,7 @@ test('the kernel has addresses and routes of the current uplink only', async () 
 })
 
 test('a host that switches back reaches the hosts that only this uplink leads to', async () => {
-  const [printer] = lab.namespaces('printer')
+  const [printer] = lab.hosts('printer')
   await lab.cable(printer, wifi)
   const ping = async (wait = '-W30') => (await phone.exec('ping', ['-4', '-c1', wait, 'printer'])).status
   expect(await ping()).toBe(0)
@@ -85,7 +85,7 @@ test('a connection stops with its address, and continues when the host switches 
 })
 
 test('other hosts find a host by the address of its current uplink', async () => {
-  const [neighbour] = lab.namespaces('neighbour')
+  const [neighbour] = lab.hosts('neighbour')
   await lab.cable(neighbour, lte)
   await phone.switchTo(lte)
   const onLte = v4(addressesOn('lte'))
@@ -112,7 +112,7 @@ test('a host with several addresses of one network switches away and back with a
 })
 
 test('a host does not switch to one of two uplinks on a segment, but away from both', async () => {
-  const [laptop] = lab.namespaces('laptop')
+  const [laptop] = lab.hosts('laptop')
   const [one, two] = [await lab.router('one'), await lab.router('two')]
   await lab.lan({}, laptop, one, two)
   await lab.cable(laptop, lte)
@@ -133,7 +133,7 @@ test.each([
     'server is not an uplink of phone; it has wifi, lte',
   ],
   ['a router', () => lte.switchTo(wifi), 'lte is a router: only hosts switch'],
-  ['a name', () => phone.switchTo('wifi' as never), "'wifi' is not a namespace of the lab"],
+  ['a name', () => phone.switchTo('wifi' as never), "'wifi' is not a host of the lab"],
 ])('a switch to or of %s is refused', async (_, switching, message) => {
   await expect(switching()).rejects.toThrow(message)
 })

@@ -1,7 +1,7 @@
 /** Labs of 1,000 hosts: on one LAN, and with a cable each. Every datagram is counted. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createLab, type Lab, type LabNamespace } from '../../src/index.ts'
+import { createLab, type Lab, type LabHost } from '../../src/index.ts'
 
 const HOSTS = 1000
 /** The kernel's limits of neighbours, for all namespaces together. */
@@ -16,10 +16,10 @@ afterAll(() => {
   for (const [i, path] of LIMITS.entries()) writeFileSync(path, limits[i] as string)
 })
 
-const hostsOf = (lab: Lab, count: number) => lab.namespaces(...Array.from({ length: count }, (_, i) => `h${i}`))
+const hostsOf = (lab: Lab, count: number) => lab.hosts(...Array.from({ length: count }, (_, i) => `h${i}`))
 
 /** Each host replies to datagrams. Returns a function that sends one and waits for the reply. */
-async function exchanging(hosts: readonly LabNamespace[]) {
+async function exchanging(hosts: readonly LabHost[]) {
   const sockets = await Promise.all(hosts.map(host => host.createSocket('udp4', 5000)))
   const replied = new Map<string, () => void>()
   let count = 0
@@ -57,7 +57,7 @@ test('1,000 hosts with IPv6 on a LAN reach others as soon as it is made, without
 test('1,000 hosts with a cable each to one host exchange datagrams without a loss', async () => {
   await using lab = await createLab()
   const hosts = hostsOf(lab, HOSTS)
-  const [hub] = lab.namespaces('hub')
+  const [hub] = lab.hosts('hub')
   const place = (i: number, end: number) => `10.${i >> 8}.${i & 255}.${end}`
   const ends = (i: number) => [[`${place(i, 2)}/24`], [`${place(i, 1)}/24`]] as const
   await Promise.all(hosts.map((host, i) => lab.cable(host, hub, { addresses: ends(i) })))

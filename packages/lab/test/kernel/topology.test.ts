@@ -8,14 +8,14 @@ beforeEach(async () => {
 })
 afterEach(() => lab.close())
 
-test('a topology makes namespaces, routers, cables and lans, which it returns by their names', async () => {
-  const { namespaces, routers, cables, lans } = await lab.topology({
-    namespaces: ['laptop', 'phone', 'server', 'backup'],
+test('a topology makes hosts, routers, cables and lans, which it returns by their names', async () => {
+  const { hosts, routers, cables, lans } = await lab.topology({
+    hosts: ['laptop', 'phone', 'server', 'backup'],
     routers: { internet: { inside: ['server'] }, home: { outside: 'internet', nat: 'symmetric' } },
     cables: { back: { ends: ['server', 'backup'], wire: 'loss 1%' } },
     lans: { wifi: { ports: ['home', 'laptop', 'phone'], hosts: [{ name: 'printer', ip: '198.18.4.9' }] } },
   })
-  const { laptop, phone, server } = namespaces
+  const { laptop, phone, server } = hosts
   const ping = async (from: typeof laptop, to: string) => (await from.exec('ping', ['-c1', '-W15', to])).status
   expect([await ping(laptop, 'phone'), await ping(phone, 'server'), await ping(laptop, '198.18.4.9')]).toEqual([
     0, 0, 0,
@@ -30,17 +30,17 @@ test('a topology makes namespaces, routers, cables and lans, which it returns by
 
 test('a name that the topology does not have is an error', async () => {
   const cables = { link: { ends: ['a', 'c'] } } as const
-  await expect(lab.topology({ namespaces: ['a', 'b'], cables })).rejects.toThrow('no namespace c here; it has a, b')
+  await expect(lab.topology({ hosts: ['a', 'b'], cables })).rejects.toThrow('no host c here; it has a, b')
 })
 
 test.each([
-  [{}, 'a topology needs `namespaces`'],
+  [{}, 'a topology needs `hosts`'],
   [{ namespace: [] }, "topology: no option is called 'namespace'"],
-  [{ namespaces: [], cable: {} }, "topology: no option is called 'cable', but namespaces, routers, cables, lans"],
-  [{ namespaces: ['a'], cables: { x: {} } }, 'cable x: `ends` is a list of names'],
-  [{ namespaces: ['a'], cables: { x: { ends: ['a'] } } }, 'cable x: it has two `ends`'],
-  [{ namespaces: ['a'], lans: { x: { ports: 'a' } } }, 'lan x: `ports` is a list of names'],
-  [{ namespaces: ['a'], routers: { x: { inside: 'a' } } }, 'router x: `inside` is a list of names'],
+  [{ hosts: [], cable: {} }, "topology: no option is called 'cable', but hosts, routers, cables, lans"],
+  [{ hosts: ['a'], cables: { x: {} } }, 'cable x: `ends` is a list of names'],
+  [{ hosts: ['a'], cables: { x: { ends: ['a'] } } }, 'cable x: it has two `ends`'],
+  [{ hosts: ['a'], lans: { x: { ports: 'a' } } }, 'lan x: `ports` is a list of names'],
+  [{ hosts: ['a'], routers: { x: { inside: 'a' } } }, 'router x: `inside` is a list of names'],
 ])('the topology %j is refused', async (topology, text) => {
   await expect(lab.topology(topology as unknown as Topology)).rejects.toThrow(text)
 })

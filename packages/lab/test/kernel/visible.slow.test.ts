@@ -66,7 +66,7 @@ async function changedUntil(printed: Promise<void>, ...devices: readonly string[
 
 test('list names both ends of a link LAB:HOST/IF, and commands take these names', async () => {
   await using lab = await createLab({ name: 'seen' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   await seen('seen')
   const listed = (await runMain('list', '--names')).stdout.split('\n')
@@ -85,8 +85,8 @@ test('list names both ends of a link LAB:HOST/IF, and commands take these names'
 test('clients get the segment of each port of a lab, and see which interfaces belong to routers', async () => {
   await using lab = await createLab({ name: 'drawn' })
   const lans = { wifi: { ports: ['tv', 'home'] }, office: { ports: ['tv'] } }
-  await lab.topology({ namespaces: ['tv'], routers: { home: { inside: ['tv'] } }, lans })
-  await lab.lan({}, lab.namespaces('guest')[0])
+  await lab.topology({ hosts: ['tv'], routers: { home: { inside: ['tv'] } }, lans })
+  await lab.lan({}, lab.hosts('guest')[0])
   await seen('drawn', 6)
   using client = new ControlClient(loadNative())
   const devices = await client.devices(runningLabs().find(({ name }) => name === 'drawn')!.vnet)
@@ -103,7 +103,7 @@ test('clients get the segment of each port of a lab, and see which interfaces be
 
 test('a lab is found from every network namespace', async () => {
   await using lab = await createLab({ name: 'far' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   await seen('far')
   const { status, stdout } = await client.exec(process.execPath, [PROGRAM, 'list', '--names'])
@@ -112,7 +112,7 @@ test('a lab is found from every network namespace', async () => {
 
 test('vnet wire replaces the text of a lab link, and neither its faults nor its NAT', async () => {
   await using lab = await createLab({ name: 'wires' })
-  const [inside, outside] = lab.namespaces('inside', 'outside')
+  const [inside, outside] = lab.hosts('inside', 'outside')
   const router = await lab.router('router', { inside: [inside], outside, nat: 'restricted' })
   const link = router.linkTo(outside)
   await link.ab.fault('drop', 'udp port 9')
@@ -143,7 +143,7 @@ test('vnet wire replaces the text of a lab link, and neither its faults nor its 
 
 test('vnet wire shows what replaced stages of a lab link have dropped', async () => {
   await using lab = await createLab({ name: 'former' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server, { wire: { ab: 'loss 100%' } })
   await client.exec('ping', ['-c1', '-W0.1', '198.18.1.2'])
   await link.wire('')
@@ -182,7 +182,7 @@ test('labs of one name are called LAB-PID in every command', async () => {
 
 test('every command takes the name of a lab with its process, as in VNET_LAB, although the name alone is unique', async () => {
   await using lab = await createLab({ name: 'alone' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   await seen('alone')
   const device = `alone-${process.pid}:client/server`
@@ -216,14 +216,14 @@ test('events of labs of one name have the process in the name', async () => {
 
 test('other processes do not see a hidden lab, like the warm-up of a test process', async () => {
   await using hidden = await createLabWith({}, { isHidden: true })
-  const [quiet, other] = hidden.namespaces('quiet', 'other')
+  const [quiet, other] = hidden.hosts('quiet', 'other')
   await hidden.cable(quiet, other)
   const child = await labProcess()
   // It becomes visible later than the hidden one would have.
   await labsUntil(labs => labs.some(({ pid }) => pid === child.pid))
   expect(own().filter(name => name.startsWith(`${process.pid}-`))).toEqual([])
   await using lab = await createLab({ name: 'beside' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   await seen('beside')
   expect(runningLabs().flatMap(({ hosts }) => [...hosts.keys()])).not.toContain('quiet')
@@ -240,7 +240,7 @@ test('a lab leaves none of the files by which it is found, and removes the files
   expect(files(killed.pid)).toHaveLength(2)
   {
     await using lab = await createLab({ name: 'next' })
-    const [client, server] = lab.namespaces('client', 'server')
+    const [client, server] = lab.hosts('client', 'server')
     await lab.cable(client, server)
     await seen('next')
     expect(files(process.pid)).toHaveLength(2)
@@ -250,7 +250,7 @@ test('a lab leaves none of the files by which it is found, and removes the files
 
 test('another user can neither read which labs of root run, nor connect to them', async () => {
   await using lab = await createLab({ name: 'private' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   await seen('private')
   const script = `
@@ -269,7 +269,7 @@ for call in [lambda path: open(path + '.json'), lambda path: socket.socket(socke
 
 test('lab list shows labs with their hosts', async () => {
   await using lab = await createLab({ name: 'listed' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   await seen('listed')
   const { stdout } = await runMain('lab', 'list')
@@ -328,7 +328,7 @@ VNET_LAB=${lab}
 test('lab exec finds IPv4 hosts by the addresses of a NAT64, like a program of the lab', async () => {
   const lab = `${OWN}-nat64`
   await using made = await createLab({ name: lab })
-  const [phone, server] = made.namespaces('phone', 'server')
+  const [phone, server] = made.hosts('phone', 'server')
   const internet = await made.router('internet')
   await made.cable(server, internet, { addresses: [['192.0.2.1/24'], ['192.0.2.2/24']] })
   const router = await made.router('router', { inside: [phone], outside: internet, nat: 'nat64' })
@@ -360,7 +360,7 @@ test('lab exec passes Ctrl-C on to its program if no terminal has, and leaves no
 
 test('a program of lab exec is killed when the lab ends', async () => {
   const lab = await createLab({ name: 'ends' })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   await seen('ends')
   const program = spawn(process.execPath, [
@@ -431,7 +431,7 @@ test('root does not enter the namespaces of a process that another user names as
   mkdirSync(directory, { mode: 0o700 })
   try {
     await using lab = await createLab({ name: 'bait' })
-    const [client, server] = lab.namespaces('client', 'server')
+    const [client, server] = lab.hosts('client', 'server')
     await lab.cable(client, server)
     await seen('bait')
     const [{ vnet } = { vnet: '' }] = runningLabs()

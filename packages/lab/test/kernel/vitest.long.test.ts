@@ -12,7 +12,7 @@ const PROGRAM = `
   import { test } from '@vnet/lab/vitest'
 
   async function ping(lab) {
-    const [client, server] = lab.namespaces('client', 'server')
+    const [client, server] = lab.hosts('client', 'server')
     await lab.cable(client, server, { capture: true })
     return client.exec('ping', ['-c1', '-W30', 'server'])
   }
@@ -27,12 +27,12 @@ const PROGRAM = `
   })
   test('times out', { timeout: 3000 }, async ({ lab }) => {
     await ping(lab)
-    const [third] = lab.namespaces('third')
+    const [third] = lab.hosts('third')
     const { signal } = await third.exec('sleep', ['1000'])
     console.log('ended by', signal)
   })
   test('does not end', { timeout: 2000 }, async ({ lab }) => {
-    const [server] = lab.namespaces('server')
+    const [server] = lab.hosts('server')
     await server.listen(Object.assign(net.createServer(), { close() {} }), 80)
   })
   test.concurrent('runs beside another', async ({ lab }) => expect((await ping(lab)).status).toBe(0))
@@ -89,7 +89,7 @@ test('the message of a failed test says what was dropped on which link, in at mo
     `
     import { test } from '@vnet/lab/vitest'
     test('Loses packets!', async ({ lab }) => {
-      const [a, b] = lab.namespaces('a', 'b')
+      const [a, b] = lab.hosts('a', 'b')
       const link = await lab.cable(a, b)
       const socket = await a.createSocket('udp4')
       for (let i = 1; i <= 7; i++) {

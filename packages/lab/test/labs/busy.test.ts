@@ -10,7 +10,7 @@ const PROGRAM = `
   import { expect } from 'vitest'
   import { test } from '@vnet/lab/vitest'
   test.for([1, 2, 3])('lab %d', async (_, { lab }) => {
-    const [client, server] = lab.namespaces('client', 'server')
+    const [client, server] = lab.hosts('client', 'server')
     const link = await lab.cable(client, server, { wire: 'delay 5ms' })
     await server.listen(http.createServer((_, response) => response.end('hello')), 8080)
     const fault = await link.ab.drop('tcp port 8080', { nth: 1 })

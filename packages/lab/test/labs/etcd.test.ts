@@ -25,7 +25,7 @@ function labFile(): string {
   const file = join(directory, 'etcd.yaml')
   writeFileSync(
     file,
-    `namespaces: [one, two, three]
+    `hosts: [one, two, three]
 lans: { cluster: { ports: [one, two, three], wire: delay 1ms } }
 run:
 ${run.join('\n')}

@@ -17,7 +17,7 @@ test.each([
   ['masquerade', 'Endpoint Independent Mapping', 'Address and Port Dependent Filtering'],
 ] as const)('coturn finds that %s has %s and %s', async (nat, mapping, filtering) => {
   await using lab = await createLab({ seed: 7 })
-  const [client, stun] = lab.namespaces('client', 'stun')
+  const [client, stun] = lab.hosts('client', 'stun')
   const internet = await lab.router('internet')
   const addresses = [ADDRESSES.map(each => `${each}/24`), ['192.0.2.254/24']] as const
   await lab.cable(stun, internet, { addresses })
@@ -38,7 +38,7 @@ test.each(['udp', 'tcp'])(
   'natpmpc asks a home router for a port of %s, and a peer outside reaches it',
   async protocol => {
     await using lab = await createLab({ seed: 7 })
-    const [client, peer] = lab.namespaces('client', 'peer')
+    const [client, peer] = lab.hosts('client', 'peer')
     const home = await lab.router('home', { inside: [client], outside: peer, preset: 'home' })
     const gateway = home.interfaces.find(({ name }) => name === 'client')!.addresses[0]!.split('/')[0]!
     const { status, stdout } = await client.exec('natpmpc', ['-g', gateway, '-a', '0', '7000', protocol, '600'])
@@ -101,7 +101,7 @@ deny 0-65535 0.0.0.0/0 0-65535
 
 test('upnpc asks miniupnpd on a masquerading router for a port, and a peer outside reaches it', async () => {
   await using lab = await createLab({ seed: 7 })
-  const [client, peer] = lab.namespaces('client', 'peer')
+  const [client, peer] = lab.hosts('client', 'peer')
   const router = await lab.router('router', { inside: [client], outside: peer, nat: 'masquerade' })
   const outside = router.interfaces.find(({ name }) => name === 'peer')!.addresses[0]!.split('/')[0]!
   const own = client.addresses[0]!

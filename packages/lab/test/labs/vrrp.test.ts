@@ -35,7 +35,7 @@ function labFile(): string {
   })
   const file = join(directory, 'vrrp.yaml')
   const lan = 'lans: { net: { ports: [one, two, client], network: 198.18.9.0/24, dhcp: false, ra: false } }'
-  writeFileSync(file, `namespaces: [one, two, client]\n${lan}\nrun:\n${run.join('\n')}\n`)
+  writeFileSync(file, `hosts: [one, two, client]\n${lan}\nrun:\n${run.join('\n')}\n`)
   return file
 }
 

@@ -6,7 +6,7 @@ import { createLab } from '../../dist/index.js'
 
 const [, , seed = '1', name = 'lab'] = process.argv
 const lab = await createLab({ name, seed: Number(seed) })
-const [client, server] = lab.namespaces('client', 'server')
+const [client, server] = lab.hosts('client', 'server')
 await lab.cable(client, server)
 const { status } = await client.exec('ping', ['-c1', '-W10', 'server'])
 const script = `

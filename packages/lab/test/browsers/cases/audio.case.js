@@ -6,7 +6,7 @@ const FAKE = { args: ['--use-fake-device-for-media-stream', '--use-fake-ui-for-m
 const RTP = 'udp[8] & 0xc0 = 0x80 and udp[9] & 0x7f = 111'
 
 test('a receiver misses as many packets of audio as the wire has dropped', async ({ lab, browserIn }) => {
-  const [alice, bob] = lab.namespaces('alice', 'bob')
+  const [alice, bob] = lab.hosts('alice', 'bob')
   const link = await lab.cable(alice, bob)
   // Filters read the bytes of UDP in IPv4 only.
   await Promise.all([alice, bob].map(onlyIPv4))

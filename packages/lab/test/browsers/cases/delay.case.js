@@ -2,7 +2,7 @@ import { expect, test } from '@vnet/lab/playwright'
 import { call, openPeer, statsOf } from './peer.js'
 
 test('the round trip of a data channel is the delay of the wire, there and back', async ({ lab, browserIn }) => {
-  const [alice, bob] = lab.namespaces('alice', 'bob')
+  const [alice, bob] = lab.hosts('alice', 'bob')
   await lab.cable(alice, bob, { wire: 'delay 200ms' })
   const [from, to] = await Promise.all([alice, bob].map(async host => openPeer(host, await browserIn(host))))
 

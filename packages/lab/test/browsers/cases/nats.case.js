@@ -23,12 +23,12 @@ async function refused({ nat, internet }) {
 }
 
 test('pairs of NATs connect by the candidates that RFC 8445 and RFC 4787 predict', async ({ lab, browserIn }) => {
-  const [turn] = lab.namespaces('turn')
+  const [turn] = lab.hosts('turn')
   const internet = await lab.router('internet', { inside: [turn] })
   const sides = { a: [], b: [] }
   for (const kind of KINDS) {
     for (const side of ['a', 'b']) {
-      const [host] = lab.namespaces(`${side}-${kind}`)
+      const [host] = lab.hosts(`${side}-${kind}`)
       const router = { inside: [host], outside: internet, nat: kind }
       const nat = kind === 'none' ? await lab.cable(host, internet) : await lab.router(`${side}-${kind}-nat`, router)
       sides[side].push({ kind, host, nat, internet })

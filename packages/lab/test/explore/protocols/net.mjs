@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 
 /** Returns the hosts of a new network. */
 export async function hosts(lab) {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   return { client, server }
 }

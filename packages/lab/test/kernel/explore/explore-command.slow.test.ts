@@ -11,7 +11,7 @@ import { runMain, startMain } from '../../../../../test/support/run-main.ts'
 import { PROGRAM } from '../../../../../test/support/vnet-process.ts'
 
 const NET = `
-namespaces: [client, server]
+hosts: [client, server]
 cables:
   link: { ends: [client, server] }
 run:
@@ -21,7 +21,7 @@ run:
 const SCENARIO = `
 import { appendFileSync } from 'node:fs'
 export default async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
   const sender = await client.createSocket('udp4')

@@ -10,7 +10,7 @@ const PROGRAM = `
 
   const ask = again => async ({ lab }) => {
     console.log('timeout of ' + again + ' ' + getCurrentTest().timeout)
-    const [client, server] = lab.namespaces('client', 'server')
+    const [client, server] = lab.hosts('client', 'server')
     await lab.cable(client, server)
     const receiver = await server.createSocket('udp4', 5000)
     receiver.on('message', (message, from) => receiver.send(message, from.port, from.address))

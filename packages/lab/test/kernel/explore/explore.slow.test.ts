@@ -24,7 +24,7 @@ test('a program that survives every fault passes, and each packet was met', asyn
 
 /** Sends one datagram. Returns with its answer, and rejects when the link has lost a packet. */
 const ask: LabScenario = async ({ lab }) => {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
   receiver.on('message', (message, from) => receiver.send(message, from.port, from.address))
@@ -127,7 +127,7 @@ test('an error of an earlier run does not fail the run in which it arrives', asy
 
 test('no packet of other links is faulted', async () => {
   const both: LabScenario = async ({ lab }) => {
-    const [a, b, c] = lab.namespaces('a', 'b', 'c')
+    const [a, b, c] = lab.hosts('a', 'b', 'c')
     for (const other of [b, c]) {
       await lab.cable(a, other)
       const receiver = await other.createSocket('udp4', 5000)

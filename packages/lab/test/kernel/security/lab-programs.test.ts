@@ -106,7 +106,7 @@ test('a process that sees a lab’s hosts file as /etc/hosts is killed with the 
 
 test("the children of a program that itself enters the machine's namespaces end with the lab", async () => {
   await using lab = await createLab()
-  const [host] = lab.namespaces('host')
+  const [host] = lab.hosts('host')
   const ns = `/proc/${process.pid}/ns`
   const script = 'sleep 1000 >/dev/null 2>&1 & echo $!; wait'
   const child = host.spawn('nsenter', [`--net=${ns}/net`, `--mount=${ns}/mnt`, 'sh', '-c', script])
@@ -126,7 +126,7 @@ test.each([
   ],
 ])('a program that enters %s ends with the lab', async (_, script) => {
   await using lab = await createLab()
-  const [host] = lab.namespaces('host')
+  const [host] = lab.hosts('host')
   const env = { ...process.env, NET: `/proc/${process.pid}/ns/net`, MNT: `/proc/${process.pid}/ns/mnt` }
   const child = host.spawn('sh', ['-c', script.replaceAll('1000 &', '1000 >/dev/null 2>&1 &')], { env })
   const [line] = await once(child.stdout!.setEncoding('utf8'), 'data')
@@ -155,7 +155,7 @@ const isNumber = (text: string) => /^\d+$/.test(text)
 test('a daemon of a program that runs again while programs are killed ends with the lab', async () => {
   const mark = `1000.${process.pid}`
   await using lab = await createLab()
-  const [host] = lab.namespaces('host')
+  const [host] = lab.hosts('host')
   const script = `trap 'setsid -f sleep ${mark}' HUP; echo $$; exec >&- 2>&-; read line <${fifo()}`
   const child = host.spawn('setsid', ['-f', 'sh', '-c', script])
   const [line] = await once(child.stdout!.setEncoding('utf8'), 'data')
@@ -176,7 +176,7 @@ test('a daemon of a program that runs again while programs are killed ends with 
 
 test('the children of a program are killed before it', async () => {
   await using lab = await createLab()
-  const [host] = lab.namespaces('host')
+  const [host] = lab.hosts('host')
   const child = host.spawn('sh', ['-c', 'sleep 1000 & echo $!; wait'])
   const [line] = await once(child.stdout!.setEncoding('utf8'), 'data')
   using kill = vi.spyOn(process, 'kill')
@@ -198,7 +198,7 @@ test.each([
     setInterval(() => {}, 1000)`,
   )
   await using lab = await createLab()
-  const [host] = lab.namespaces('host')
+  const [host] = lab.hosts('host')
   host.worker(file)
   await expect.poll(() => processesOf(mark).length).toBe(1)
   await lab.close()
@@ -226,7 +226,7 @@ test('a child that a program starts while the lab lists the processes ends with 
   const mark = `1001.${process.pid}`
   const [path, done] = [fifo(), join(directory, 'done')]
   await using lab = await createLab()
-  const [host] = lab.namespaces('host')
+  const [host] = lab.hosts('host')
   const ns = `/proc/${process.pid}/ns`
   const script = `echo ready; exec >&- 2>&-; read line <${path}; sleep ${mark} & touch ${done}; wait`
   const child = host.spawn('nsenter', [`--net=${ns}/net`, `--mount=${ns}/mnt`, 'sh', '-c', script])
@@ -241,7 +241,7 @@ test('a daemon that starts another and ends while the lab lists the processes le
   const mark = `1002.${process.pid}`
   const path = fifo()
   await using lab = await createLab()
-  const [host] = lab.namespaces('host')
+  const [host] = lab.hosts('host')
   const script = `echo $$; exec >&- 2>&-; read line <${path}; setsid -f sleep ${mark}`
   const child = host.spawn('setsid', ['-f', 'sh', '-c', script])
   const ended = once(child, 'exit')

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 // biome-ignore lint/style/noDefaultExport: explore takes the default export.
 export default async function scenario({ lab }) {
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const receiver = await server.createSocket('udp4', 5000)
   const counted = new Set()

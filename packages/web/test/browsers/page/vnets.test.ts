@@ -218,7 +218,7 @@ test('the page shows and changes an interface with markup as its name', async ()
 test('a page draws a running lab, and opens the drawing of a link of it', async () => {
   const name = `shop-${process.pid}`
   await using lab = await createLab({ name })
-  const [client, server] = lab.namespaces('client', 'server')
+  const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire: { ab: 'delay 3ms' } })
   await lab.lan({}, client, server)
   await seen(name, 4)

@@ -1,5 +1,5 @@
 /**
- * LabNamespace: a network namespace of a lab, which is a host: its programs, servers, sockets and
+ * LabHost: a network namespace of a lab, which is a host: its programs, servers, sockets and
  * requests. It has no name outside. A descriptor keeps it open, so that it ends with the process at
  * the latest.
  */
@@ -28,9 +28,9 @@ import {
 import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { builtModule } from './built-module.ts'
-import { countersOf, type NamespaceCounters } from './counters.ts'
+import { countersOf, type HostCounters } from './counters.ts'
+import type { NamespaceWorkerData } from './host-worker.ts'
 import { type HostInterface, type HostsFile, withoutPrefix } from './hosts.ts'
-import type { NamespaceWorkerData } from './namespace-worker.ts'
 import { OpenSockets } from './open-sockets.ts'
 import { ANY, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
@@ -45,12 +45,12 @@ export interface LabInterface extends HostInterface {
 }
 
 /** The parts of a lab that a namespace uses. */
-export interface NamespaceLab {
+export interface HostLab {
   readonly native: Native
-  readonly hosts: HostsFile
-  switchTo(host: LabNamespace, uplink: LabNamespace): void
+  readonly hostsFile: HostsFile
+  switchTo(host: LabHost, uplink: LabHost): void
   /** Throws a UsageError unless these are different namespaces of the lab. */
-  checkEnds(what: string, ends: readonly LabNamespace[]): void
+  checkEnds(what: string, ends: readonly LabHost[]): void
   readonly sysctls?: readonly Sysctl[] | undefined
 }
 
@@ -68,7 +68,7 @@ const SYSCTLS: readonly Sysctl[] = [
 
 /** Returns the name of a namespace for an error, or what was given in place of one. */
 export function nameOf(given: unknown): string {
-  return given instanceof LabNamespace ? given.name : inspect(given)
+  return given instanceof LabHost ? given.name : inspect(given)
 }
 
 const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
@@ -95,7 +95,7 @@ const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
   workerData: ANY,
 }
 
-export class LabNamespace {
+export class LabHost {
   readonly name: string
   /** Oldest first, without the loopback interface. */
   readonly interfaces: readonly LabInterface[] = []
@@ -103,7 +103,7 @@ export class LabNamespace {
   hasDns64 = false
   readonly #native: Native
   readonly #hosts: HostsFile
-  readonly #switchTo: NamespaceLab['switchTo']
+  readonly #switchTo: HostLab['switchTo']
   /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
   readonly #shut = new Map<number, LabInterface>()
   readonly #place: SocketPlace
@@ -115,14 +115,14 @@ export class LabNamespace {
   #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(name: string, { native, hosts, switchTo, sysctls = [] }: NamespaceLab) {
+  constructor(name: string, { native, hostsFile, switchTo, sysctls = [] }: HostLab) {
     this.name = name
     this.#native = native
-    this.#hosts = hosts
+    this.#hosts = hostsFile
     this.#switchTo = switchTo
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.#place = { native, nsfd }
-    this.#programs = new Programs({ nsfd, etc: () => hosts.etcOf(this) })
+    this.#programs = new Programs({ nsfd, etc: () => hostsFile.etcOf(this) })
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
@@ -254,7 +254,7 @@ export class LabNamespace {
     return Object.assign(agent, { createConnection })
   }
 
-  /** fetch() from the namespace: `http://server:8080/` leads to the namespace `server`. */
+  /** fetch() from the host: `http://server:8080/` leads to the host `server`. */
   async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
     this.#check()
     return this.#requests.fetch(url, init)
@@ -274,7 +274,7 @@ export class LabNamespace {
       url: url.href,
       data: options.workerData,
     }
-    const worker = new Worker(builtModule('./namespace-worker.ts', import.meta.url), { ...options, workerData: own })
+    const worker = new Worker(builtModule('./host-worker.ts', import.meta.url), { ...options, workerData: own })
     this.#hasWorked = true
     this.#workers.add(worker)
     worker.once('exit', () => this.#workers.delete(worker))
@@ -282,7 +282,7 @@ export class LabNamespace {
   }
 
   /** Returns the counters of its network stack, as nstat(8) names them: `TcpRetransSegs`. */
-  stats(): NamespaceCounters {
+  stats(): HostCounters {
     this.#check()
     return countersOf(this.#place)
   }
@@ -292,7 +292,7 @@ export class LabNamespace {
    * to other routers go down and lose their addresses, and all routes lead by this one. Throws a
    * UsageError unless the host has a link to the router.
    */
-  async switchTo(uplink: LabNamespace): Promise<void> {
+  async switchTo(uplink: LabHost): Promise<void> {
     this.#check()
     this.#switchTo(this, uplink)
   }
@@ -393,6 +393,6 @@ export class LabNamespace {
   }
 
   #check(): void {
-    if (this.#closed !== undefined) throw new Error(`namespace ${this.name}: the lab has ended`)
+    if (this.#closed !== undefined) throw new Error(`host ${this.name}: the lab has ended`)
   }
 }

@@ -13,7 +13,7 @@ import { loadNative } from 'vnet/internal/linux/native'
 import { CLONE_NEWNET } from 'vnet/internal/linux/uapi'
 import { lookupIn } from './lookup.ts'
 
-/** The workerData that LabNamespace.worker passes. */
+/** The workerData that LabHost.worker passes. */
 export interface NamespaceWorkerData {
   readonly nsfd: number
   /** The hosts file of the namespace. */
