@@ -14,7 +14,7 @@ import {
   parseDocument,
   type YAMLMap,
 } from 'yaml'
-import type { Schema } from './schema.ts'
+import { admits, type Schema } from './schema.ts'
 import { FileError, UsageError } from './usage-error.ts'
 
 /** The number of problems that are reported; the others are counted. */
@@ -176,24 +176,12 @@ function accepts(schema: Schema, node: unknown): boolean {
   if (schema.anyOf !== undefined) return schema.anyOf.some(each => accepts(each, node))
   if (isMap(node)) return schema.type === 'object'
   if (isSeq(node)) return schema.type === 'array'
-  if (!isScalar(node)) return false
-  const { value } = node
-  if (schema.enum !== undefined) return schema.enum.some(each => each === value)
-  if (schema.type === 'null') return value === null
-  if (schema.type === 'boolean') return typeof value === 'boolean'
-  if (schema.type === 'string') return typeof value === 'string' && isText(schema, value)
-  if (schema.type !== 'integer' || typeof value !== 'number' || !Number.isSafeInteger(value)) return false
-  return value >= (schema.minimum ?? value) && value <= (schema.maximum ?? value)
+  return isScalar(node) && admits(schema, node.value)
 }
 
 /** Whether a schema admits every value. */
 function isAny({ type, anyOf, enum: values }: Schema): boolean {
   return type === undefined && anyOf === undefined && values === undefined
-}
-
-function isText({ accepts, pattern, maxLength = Number.POSITIVE_INFINITY }: Schema, value: string): boolean {
-  if (accepts !== undefined) return accepts(value)
-  return value.length <= maxLength && (pattern === undefined || new RegExp(pattern, 'u').test(value))
 }
 
 /** The values that a schema admits, as text. */

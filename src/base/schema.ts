@@ -62,3 +62,18 @@ export const about = <T>(description: string, schema: Typed<T>): Typed<T> => ({ 
 
 export const anyText: Typed<string> = { type: 'string' }
 export const flag: Typed<boolean> = { type: 'boolean' }
+
+/** Whether a schema of a single value, without `anyOf`, admits this one. */
+export function admits(schema: Schema, value: unknown): boolean {
+  if (schema.enum !== undefined) return schema.enum.some(each => each === value)
+  if (schema.type === 'null') return value === null
+  if (schema.type === 'boolean') return typeof value === 'boolean'
+  if (schema.type === 'string') return typeof value === 'string' && isText(schema, value)
+  if (schema.type !== 'integer' || typeof value !== 'number' || !Number.isSafeInteger(value)) return false
+  return value >= (schema.minimum ?? value) && value <= (schema.maximum ?? value)
+}
+
+function isText({ accepts, pattern, maxLength = Number.POSITIVE_INFINITY }: Schema, value: string): boolean {
+  if (accepts !== undefined) return accepts(value)
+  return value.length <= maxLength && (pattern === undefined || new RegExp(pattern, 'u').test(value))
+}

@@ -4,16 +4,17 @@
  */
 import { inspect } from 'node:util'
 import { durationOf } from 'vnet/internal/base/duration'
-import { anyText, either, flag, integer, oneOf, type Schema } from 'vnet/internal/base/schema'
+import { admits, anyText, either, flag, integer, oneOf, type Schema } from 'vnet/internal/base/schema'
 import { checkOptions, didYouMean, UsageError } from 'vnet/internal/base/usage-error'
 
 /** The form that a value must have. */
 export interface Form {
-  readonly accepts: (value: unknown) => boolean
   /** Follows "is not" in the error: `a whole number`. */
   readonly text: string
   /** Its values in a lab file. Any by default. */
   readonly schema?: Schema
+  /** Its values in a program, if they are others. By default those of the schema. */
+  readonly accepts?: (value: unknown) => boolean
 }
 
 /** The form of each option. */
@@ -21,31 +22,26 @@ export type Forms<Options> = { readonly [Key in keyof Options]-?: Form }
 
 /** For options that are checked where they are used. */
 export const ANY: Form = { accepts: () => true, text: '' }
-export const FLAG: Form = { accepts: value => typeof value === 'boolean', text: 'true or false', schema: flag }
+export const FLAG: Form = { text: 'true or false', schema: flag }
 export const WHOLE_NUMBER: Form = {
-  accepts: Number.isSafeInteger,
   text: 'a whole number',
   schema: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
 }
-export const COUNT: Form = {
-  accepts: value => Number.isSafeInteger(value) && Number(value) >= 1,
-  text: 'a whole number of at least 1',
-  schema: integer(1, Number.MAX_SAFE_INTEGER),
-}
+export const COUNT: Form = { text: 'a whole number of at least 1', schema: integer(1, Number.MAX_SAFE_INTEGER) }
 export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
 export const LIST: Form = { accepts: Array.isArray, text: 'a list' }
-export const OBJECT: Form = { accepts: isObject, text: 'an object' }
-export const DURATION: Form = {
-  accepts: value => (typeof value === 'string' || typeof value === 'number') && durationOf(value) > 0,
+export const OBJECT = { accepts: isObject, text: 'an object' } satisfies Form
+export const DURATION = {
+  accepts: (value: unknown) => (typeof value === 'string' || typeof value === 'number') && durationOf(value) > 0,
   text: "a duration, such as '30s'",
   schema: either(anyText, integer(1, Number.MAX_SAFE_INTEGER)),
-}
+} satisfies Form
 const OPTIONS: Form = { ...OBJECT, text: 'an object with options' }
 const NONE: Form = { accepts: () => false, text: 'expected: the function takes no arguments' }
 
 /** Throws a UsageError if a value does not have the form. */
-export function checkForm(what: string, value: unknown, { accepts, text, schema }: Form): void {
-  if (accepts(value)) return
+export function checkForm(what: string, value: unknown, { text, schema, accepts }: Form): void {
+  if (accepts?.(value) ?? (schema === undefined || admits(schema, value))) return
   const words = schema?.enum?.filter(word => word !== false) ?? []
   const meant = typeof value === 'string' ? didYouMean(value, words) : ''
   const shown = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY })
@@ -54,11 +50,7 @@ export function checkForm(what: string, value: unknown, { accepts, text, schema 
 
 /** The form of an option that is one of some words; `what` names it: 'a NAT, which are'. */
 export function wordOf(what: string, words: readonly string[]): Form {
-  return {
-    accepts: value => words.includes(value as string),
-    text: `${what} ${words.join(', ')}`,
-    schema: oneOf(...words),
-  }
+  return { text: `${what} ${words.join(', ')}`, schema: oneOf(...words) }
 }
 
 /** Throws a UsageError unless `options` is an object of known options, each of its form. */

@@ -16,7 +16,7 @@ export interface WireDirections {
 /** Impairments in both directions, or in each. */
 export type WireSpec = string | WireDirections
 
-export const WIRE_TEXT: Form = { accepts: value => typeof value === 'string', text: "a text such as 'delay 20ms'" }
+export const WIRE_TEXT: Form = { text: "a text such as 'delay 20ms'", schema: anyText }
 export const WIRE: Form = {
   accepts: value => typeof value === 'string' || isDirections(value),
   text: "a text such as 'delay 20ms', or { ab, ba } with the text of each direction",
@@ -39,7 +39,6 @@ export interface LabLinkOptions {
 }
 
 const MTU: Form = {
-  accepts: value => Number.isSafeInteger(value) && Number(value) >= ETH_MIN_MTU && Number(value) <= ETH_MAX_MTU,
   text: `a whole number from ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`,
   schema: integer(ETH_MIN_MTU, ETH_MAX_MTU),
 }
