@@ -41,38 +41,12 @@ export function FrameTable({ host, list, hasQueues, note }: TableProps) {
   useLayoutEffect(() => {
     if (isHeld && at >= 0) reveal(host.current!, at)
   }, [height])
-  /** Moves the selection by a number of rows, to the first row for -Infinity. */
-  const move = (by: number) => {
-    const { frames, isHeld } = list.log
-    const last = frames.length - 1
-    if (last < 0) return
-    const at = list.selected.value === undefined ? -1 : frames.indexOf(list.selected.value)
-    const seen = isHeld ? Math.min(Math.ceil(host.current!.scrollTop / rowHeight), last) : last
-    const next = at === -1 && Number.isFinite(by) ? seen : Math.min(Math.max(at + by, 0), last)
-    list.select(frames[next])
-    reveal(host.current!, next)
-  }
   const open = (frame: FrameRow | undefined) => {
     if (frame === undefined) return
     list.open(frame)
     host.current!.focus({ preventScroll: true })
   }
-  const page = Math.max(Math.floor(height / rowHeight) - 2, 1)
-  const actions: Readonly<Record<string, () => void>> = {
-    ArrowUp: () => move(-1),
-    ArrowDown: () => move(1),
-    PageUp: () => move(-page),
-    PageDown: () => move(page),
-    Home: () => move(Number.NEGATIVE_INFINITY),
-    End: () => list.follow(true),
-    Enter: () => open(list.selected.value),
-  }
-  const pressed = (event: KeyboardEvent) => {
-    const action = actions[event.key]
-    if (action === undefined || event.ctrlKey || event.metaKey || event.altKey) return
-    event.preventDefault()
-    action()
-  }
+  const pressed = keysOf(host, list, open, rowHeight, height)
   const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: { currentTarget: HTMLElement }) => {
     if (!list.log.isHeld && scrollHeight - clientHeight - scrollTop >= rowHeight) list.follow(false)
   }
@@ -116,6 +90,43 @@ export function FrameTable({ host, list, hasQueues, note }: TableProps) {
       {frames.length === 0 && <p class="muted note">{note}</p>}
     </div>
   )
+}
+
+/** Returns the listener for keys that move the selection, and open its frame. */
+function keysOf(
+  host: TableProps['host'],
+  list: FrameList,
+  open: (frame: FrameRow | undefined) => void,
+  rowHeight: number,
+  height: number,
+): (event: KeyboardEvent) => void {
+  /** Moves the selection by a number of rows, to the first row for -Infinity. */
+  const move = (by: number) => {
+    const { frames, isHeld } = list.log
+    const last = frames.length - 1
+    if (last < 0) return
+    const at = list.selected.value === undefined ? -1 : frames.indexOf(list.selected.value)
+    const seen = isHeld ? Math.min(Math.ceil(host.current!.scrollTop / rowHeight), last) : last
+    const next = at === -1 && Number.isFinite(by) ? seen : Math.min(Math.max(at + by, 0), last)
+    list.select(frames[next])
+    reveal(host.current!, next)
+  }
+  const page = Math.max(Math.floor(height / rowHeight) - 2, 1)
+  const actions: Readonly<Record<string, () => void>> = {
+    ArrowUp: () => move(-1),
+    ArrowDown: () => move(1),
+    PageUp: () => move(-page),
+    PageDown: () => move(page),
+    Home: () => move(Number.NEGATIVE_INFINITY),
+    End: () => list.follow(true),
+    Enter: () => open(list.selected.value),
+  }
+  return event => {
+    const action = actions[event.key]
+    if (action === undefined || event.ctrlKey || event.metaKey || event.altKey) return
+    event.preventDefault()
+    action()
+  }
 }
 
 interface RowProps {

@@ -255,65 +255,17 @@ export class Page implements App {
 
   #frame() {
     const view = this.#view.value
-    const state = this.#state.value
-    const [text, tone] = WORDS[state]
     const trouble = this.#trouble.value
     const isOpen = this.#isListOpen.value
     const place = useRef<HTMLDivElement>(null)
-    const isHalted = this.last('step')?.mode === 'on' && view.name !== 'step'
     useLayoutEffect(() => place.current?.scrollTo(0, 0), [view])
     return (
       <div class={trouble === undefined ? 'page' : 'page stale'}>
         <button type="button" class="skip" onClick={() => document.getElementById('view')?.focus()}>
           Skip to the view
         </button>
-        <header>
-          <button
-            type="button"
-            class="open-devices"
-            aria-expanded={isOpen}
-            onClick={() => (this.#isListOpen.value = !isOpen)}
-          >
-            Interfaces
-          </button>
-          <strong>vnet</strong>
-          <span class="muted">{this.#version}</span>
-          <button
-            type="button"
-            class="help"
-            aria-label="Keys"
-            aria-keyshortcuts="?"
-            aria-expanded={this.#isHelpOpen.value}
-            onClick={() => (this.#isHelpOpen.value = !this.#isHelpOpen.value)}
-          >
-            ?
-          </button>
-          <span class="connection row" role="status" data-state={state}>
-            <span class={`lamp ${tone}`} /> {text}
-          </span>
-        </header>
-        <section class="notices" aria-label="Notices">
-          <div class="notice" hidden={trouble === undefined}>
-            <p role="status">{trouble}</p>
-            {trouble !== undefined && <Retry state={state} feed={this.#feed} />}
-          </div>
-          <p class="notice" role="status" hidden={!isHalted}>
-            The frames of this vnet halt before each step. <a href={this.#hashOf('step')}>See where</a>
-          </p>
-          {this.#isHelpOpen.value && (
-            <dl class="notice keys-help" aria-label="Keys">
-              {KEYS.map(([key, meaning]) => (
-                <div key={key} class="row">
-                  <dt>
-                    <kbd>{key}</kbd>
-                  </dt>
-                  <dd>{meaning}</dd>
-                </div>
-              ))}
-            </dl>
-          )}
-          <div aria-live="polite">{this.#notices.value.map(notice => this.#notice(notice))}</div>
-        </section>
+        {this.#header()}
+        {this.#noticesOf(view)}
         <DeviceList app={this} view={view} isOpen={isOpen} />
         <main>
           <div class="about">
@@ -338,6 +290,68 @@ export class Page implements App {
           </div>
         </main>
       </div>
+    )
+  }
+
+  #header() {
+    const state = this.#state.value
+    const [text, tone] = WORDS[state]
+    const isOpen = this.#isListOpen.value
+    return (
+      <header>
+        <button
+          type="button"
+          class="open-devices"
+          aria-expanded={isOpen}
+          onClick={() => (this.#isListOpen.value = !isOpen)}
+        >
+          Interfaces
+        </button>
+        <strong>vnet</strong>
+        <span class="muted">{this.#version}</span>
+        <button
+          type="button"
+          class="help"
+          aria-label="Keys"
+          aria-keyshortcuts="?"
+          aria-expanded={this.#isHelpOpen.value}
+          onClick={() => (this.#isHelpOpen.value = !this.#isHelpOpen.value)}
+        >
+          ?
+        </button>
+        <span class="connection row" role="status" data-state={state}>
+          <span class={`lamp ${tone}`} /> {text}
+        </span>
+      </header>
+    )
+  }
+
+  #noticesOf(view: View) {
+    const trouble = this.#trouble.value
+    const isHalted = this.last('step')?.mode === 'on' && view.name !== 'step'
+    return (
+      <section class="notices" aria-label="Notices">
+        <div class="notice" hidden={trouble === undefined}>
+          <p role="status">{trouble}</p>
+          {trouble !== undefined && <Retry state={this.#state.value} feed={this.#feed} />}
+        </div>
+        <p class="notice" role="status" hidden={!isHalted}>
+          The frames of this vnet halt before each step. <a href={this.#hashOf('step')}>See where</a>
+        </p>
+        {this.#isHelpOpen.value && (
+          <dl class="notice keys-help" aria-label="Keys">
+            {KEYS.map(([key, meaning]) => (
+              <div key={key} class="row">
+                <dt>
+                  <kbd>{key}</kbd>
+                </dt>
+                <dd>{meaning}</dd>
+              </div>
+            ))}
+          </dl>
+        )}
+        <div aria-live="polite">{this.#notices.value.map(notice => this.#notice(notice))}</div>
+      </section>
     )
   }
 

@@ -46,8 +46,49 @@ const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300]
 const DRAG_MIN = 8
 
 export function Plot(props: PlotProps) {
-  const { spec, title, content, range, events, pointed, scheme } = props
+  const { spec, title, content } = props
   const { lines, more } = content
+  const off = props.off.value
+  const { host, index } = useChart(props)
+  const isHidden = lines.length === 0 && spec.empty === undefined
+  const toggle = (label: string) => {
+    const others = new Set(off)
+    if (!others.delete(label)) others.add(label)
+    props.off.value = others
+  }
+  return (
+    <section class="panel plot" hidden={isHidden}>
+      <h2>{title}</h2>
+      <div class="plot-legend">
+        {lines.map(({ label, colour, isDashed, values }) => {
+          const value = values[index ?? values.length - 1]
+          return (
+            <button
+              key={label}
+              type="button"
+              class="plot-key"
+              title={`Show or hide ${label}`}
+              aria-pressed={!off.has(label)}
+              onClick={() => toggle(label)}
+            >
+              <span class={isDashed ? 'sample dashed' : 'sample'} style={{ color: `var(--${colour})` }} />
+              <span>{label}</span>
+              <span class="value">{typeof value === 'number' ? formatNumber(value, spec.unit) : '-'}</span>
+            </button>
+          )
+        })}
+        {lines.length === 0 && <span class="muted">{spec.empty}</span>}
+        {more > 0 && <span class="muted">{`${more} more`}</span>}
+      </div>
+      <div class="plot-drawing" aria-hidden="true" ref={host} />
+    </section>
+  )
+}
+
+/** Draws the chart in the element `host`. `index` is the sample at the cursor. */
+function useChart(props: PlotProps) {
+  const { content, range, events, pointed, scheme } = props
+  const { lines } = content
   const off = props.off.value
   const [host, width] = useWidth<HTMLDivElement>()
   /** The sample at the cursor. */
@@ -56,7 +97,6 @@ export function Plot(props: PlotProps) {
   const colours = useMemo(readColours, [scheme])
   const latest = useRef({ ...props, colours })
   latest.current = { ...props, colours }
-  const isHidden = lines.length === 0 && spec.empty === undefined
   const made = JSON.stringify(lines.map(({ label, colour, isDashed }) => [label, colour, isDashed]))
   useLayoutEffect(() => {
     if (width === 0) return
@@ -92,38 +132,7 @@ export function Plot(props: PlotProps) {
     chart.current?.setCursor({ left: chart.current.valToPos(pointed, 'x'), top: -10 }, false)
     setIndex(chart.current?.cursor.idx ?? undefined)
   }, [pointed, content, range.from, range.to])
-  const toggle = (label: string) => {
-    const others = new Set(off)
-    if (!others.delete(label)) others.add(label)
-    props.off.value = others
-  }
-  return (
-    <section class="panel plot" hidden={isHidden}>
-      <h2>{title}</h2>
-      <div class="plot-legend">
-        {lines.map(({ label, colour, isDashed, values }) => {
-          const value = values[index ?? values.length - 1]
-          return (
-            <button
-              key={label}
-              type="button"
-              class="plot-key"
-              title={`Show or hide ${label}`}
-              aria-pressed={!off.has(label)}
-              onClick={() => toggle(label)}
-            >
-              <span class={isDashed ? 'sample dashed' : 'sample'} style={{ color: `var(--${colour})` }} />
-              <span>{label}</span>
-              <span class="value">{typeof value === 'number' ? formatNumber(value, spec.unit) : '-'}</span>
-            </button>
-          )
-        })}
-        {lines.length === 0 && <span class="muted">{spec.empty}</span>}
-        {more > 0 && <span class="muted">{`${more} more`}</span>}
-      </div>
-      <div class="plot-drawing" aria-hidden="true" ref={host} />
-    </section>
-  )
+  return { host, index }
 }
 
 function dataOf({ times, lines }: PlotContent): uPlot.AlignedData {
