@@ -39,6 +39,19 @@ export const EARLIER_FAILED = 'an earlier check failed'
 /** The same for live checks; spreadsheets would read a first `-` as a formula. */
 export const MEMORY_ONLY = 'left out by --memory-only'
 
+/** Returns the command that starts the worker, and its environment. */
+function commandOf({ directory }: Exercise, where: CheckPlace, file: string, isConfined: boolean) {
+  const command = [process.execPath, WORKER, where, realpathSync(directory), realpathSync(file)]
+  const rootless = [process.execPath, PROGRAM, 'rootless', '--']
+  const [program = '', ...args] = isConfined
+    ? confined([...command, 'confined'], where === 'live' ? 'all' : 'none')
+    : where === 'live'
+      ? [...rootless, ...command]
+      : command
+  const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env
+  return { program, args, env: isConfined ? { PATH, HOME, LANG } : process.env }
+}
+
 /**
  * Runs the checks of a place on `file`. `add` is called with each result, `print` with the driver's
  * output. After a failed check, the others are not run. `isConfined`: where they can do no harm,
@@ -53,17 +66,9 @@ export async function runWorker(
   print: (text: string) => void,
   isConfined = false,
 ): Promise<void> {
-  const command = [process.execPath, WORKER, where, realpathSync(exercise.directory), realpathSync(file)]
-  const rootless = [process.execPath, PROGRAM, 'rootless', '--']
-  const [program, ...args] = isConfined
-    ? confined([...command, 'confined'], where === 'live' ? 'all' : 'none')
-    : where === 'live'
-      ? [...rootless, ...command]
-      : command
-  const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env
-  const env = isConfined ? { PATH, HOME, LANG } : process.env
+  const { program, args, env } = commandOf(exercise, where, file, isConfined)
   // The results have a descriptor of their own. No driver inherits it, nor can import what writes.
-  const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env })
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env })
   const titles = exercise[where].map(({ title }) => title)
   let current = titles[0] ?? ''
   let hasBegun = false
