@@ -4,6 +4,7 @@ import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
 import { aboutVnet, directoriesOf, isHere, isOfLab, labNames } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
+import type { RunDirectory } from '../../control/protocol/run-directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
@@ -17,86 +18,116 @@ export interface EventsOptions extends AskOptions {
 }
 
 /** Prints the events of the interfaces `names`, or of all if `names` is empty. */
-export function events(names: readonly string[], { json, drops, user }: EventsOptions, io: Io): Promise<number> {
+export function events(names: readonly string[], options: EventsOptions, io: Io): Promise<number> {
+  const { user } = options
   const follow = async (client: ControlClient) => {
     using end = endOf(io)
-    const onLost = () => io.out(json ? '{"event":"lost"}\n' : 'some events were lost\n')
-    const directories = directoriesOf({ user })
-    const here = client.namespace
-    /** The subscription to each vnet; undefined while the vnet has not replied yet. */
-    const subscriptions = new Map<string, Subscription | undefined>()
-    /** For each vnet of another namespace: its interfaces that were seen in this one. */
-    const guests = new Map<string, Set<string>>()
-    let namesOf = labNames([])
-    let noneIsLeft = () => {}
-    const allEnded = new Promise<false>(resolve => {
-      noneIsLeft = () => resolve(false)
+    const followed = new FollowedVnets(names, options, io, client)
+    using _ = watchDirectories(() => followed.listenToAll(true), followed.directories)
+    followed.listenToAll(false)
+    const asked = await Promise.race([end.asked.then(() => true), followed.allEnded]).finally(() => {
+      followed.isOver = true
     })
-    let complained = false
-    let isOver = false
-
-    /** Prints a vnet's events until it ends; for a new vnet, first its events up to now. */
-    async function listen(entry: Entry, isNew: boolean): Promise<void> {
-      const { vnet, netns, pid } = entry
-      subscriptions.set(vnet, undefined)
-      let held: DeviceEvent[] | undefined = isNew ? [] : undefined
-      const named = (event: DeviceEvent) => ({ ...event, ...namesOf(event.netns, pid) })
-      const print = (event: DeviceEvent) =>
-        io.out(`${json ? JSON.stringify(fields(event)) : eventLine(named(event))}\n`)
-      try {
-        const isShown = (event: DeviceEvent) =>
-          isAmong(named(event), names) &&
-          (netns === here.inode || isOfLab(event) || guests.get(vnet)?.has(keyOf(event)))
-        const onEvent = (event: DeviceEvent) => {
-          if (!isShown(event)) return
-          if (held === undefined) print(event)
-          else held.push(event)
-        }
-        const subscription = await client.subscribe(vnet, onEvent, { dropThreshold: drops, onLost })
-        subscriptions.set(vnet, subscription)
-        if (held !== undefined) {
-          // A vnet that has ended by now has sent all its events.
-          const devices = await client.devices(vnet).catch(() => [])
-          const before = devices.flatMap(begun).filter(event => isShown(event) && !held?.some(isSameAs(event)))
-          for (const event of [...before, ...held]) print(event)
-          held = undefined
-        }
-        await subscription.ended
-        subscriptions.delete(vnet)
-      } catch (error) {
-        if (!(error instanceof VnetError)) throw error
-        subscriptions.delete(vnet)
-        if (error.errno !== ECONNREFUSED && !isOver) {
-          fail(io, aboutVnet(error, entry))
-          complained = true
-        }
-      }
-      if (subscriptions.size === 0) noneIsLeft()
-    }
-    function listenToAll(areNew: boolean): void {
-      // A change of the directory while the command ends must not subscribe again.
-      if (isOver) return
-      const entries = readDirectories(directories)
-      namesOf = labNames(entries)
-      for (const entry of entries) {
-        if (!isHere(entry, here)) continue
-        const { vnet, interfaces } = entry
-        const seen = guests.get(vnet) ?? new Set()
-        guests.set(vnet, seen)
-        for (const device of interfaces) if (isSameNamespace(device, here)) seen.add(keyOf(device))
-        if (!subscriptions.has(vnet)) void listen(entry, areNew)
-      }
-    }
-    using _ = watchDirectories(() => listenToAll(true), directories)
-    listenToAll(false)
-    const asked = await Promise.race([end.asked.then(() => true), allEnded]).finally(() => {
-      isOver = true
-    })
-    if (!asked) return complained ? EXIT_FAILURE : failEnded(io)
-    for (const subscription of subscriptions.values()) await subscription?.close()
+    if (!asked) return followed.complained ? EXIT_FAILURE : failEnded(io)
+    await followed.close()
     return EXIT_OK
   }
   return askVnets(names, io, follow, { user })
+}
+
+class FollowedVnets {
+  readonly directories: readonly RunDirectory[]
+  /** Settles when no vnet is left. */
+  readonly allEnded: Promise<false>
+  complained = false
+  isOver = false
+  readonly #names: readonly string[]
+  readonly #options: EventsOptions
+  readonly #io: Io
+  readonly #client: ControlClient
+  /** The subscription to each vnet; undefined while the vnet has not replied yet. */
+  readonly #subscriptions = new Map<string, Subscription | undefined>()
+  /** For each vnet of another namespace: its interfaces that were seen in this one. */
+  readonly #guests = new Map<string, Set<string>>()
+  #namesOf = labNames([])
+  #noneIsLeft = () => {}
+
+  constructor(names: readonly string[], options: EventsOptions, io: Io, client: ControlClient) {
+    this.directories = directoriesOf({ user: options.user })
+    this.#names = names
+    this.#options = options
+    this.#io = io
+    this.#client = client
+    this.allEnded = new Promise(resolve => {
+      this.#noneIsLeft = () => resolve(false)
+    })
+  }
+
+  listenToAll(areNew: boolean): void {
+    // A change of the directory while the command ends must not subscribe again.
+    if (this.isOver) return
+    const here = this.#client.namespace
+    const entries = readDirectories(this.directories)
+    this.#namesOf = labNames(entries)
+    for (const entry of entries) {
+      if (!isHere(entry, here)) continue
+      const { vnet, interfaces } = entry
+      const seen = this.#guests.get(vnet) ?? new Set()
+      this.#guests.set(vnet, seen)
+      for (const device of interfaces) if (isSameNamespace(device, here)) seen.add(keyOf(device))
+      if (!this.#subscriptions.has(vnet)) void this.#listen(entry, areNew)
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const subscription of this.#subscriptions.values()) await subscription?.close()
+  }
+
+  async #listen(entry: Entry, isNew: boolean): Promise<void> {
+    const { vnet } = entry
+    this.#subscriptions.set(vnet, undefined)
+    try {
+      const subscription = await this.#subscribe(entry, isNew)
+      await subscription.ended
+      this.#subscriptions.delete(vnet)
+    } catch (error) {
+      if (!(error instanceof VnetError)) throw error
+      this.#subscriptions.delete(vnet)
+      if (error.errno !== ECONNREFUSED && !this.isOver) {
+        fail(this.#io, aboutVnet(error, entry))
+        this.complained = true
+      }
+    }
+    if (this.#subscriptions.size === 0) this.#noneIsLeft()
+  }
+
+  /** Prints a vnet's events until it ends; for a new vnet, first its events up to now. */
+  async #subscribe({ vnet, netns, pid }: Entry, isNew: boolean): Promise<Subscription> {
+    const { json, drops } = this.#options
+    const line = (text: string) => this.#io.out(`${text}\n`)
+    let held: DeviceEvent[] | undefined = isNew ? [] : undefined
+    const named = (event: DeviceEvent) => ({ ...event, ...this.#namesOf(event.netns, pid) })
+    const print = (event: DeviceEvent) => line(json ? JSON.stringify(fields(event)) : eventLine(named(event)))
+    const isShown = (event: DeviceEvent) =>
+      isAmong(named(event), this.#names) &&
+      (netns === this.#client.namespace.inode || isOfLab(event) || this.#guests.get(vnet)?.has(keyOf(event)))
+    const onEvent = (event: DeviceEvent) => {
+      if (!isShown(event)) return
+      if (held === undefined) print(event)
+      else held.push(event)
+    }
+    const onLost = () => line(json ? '{"event":"lost"}' : 'some events were lost')
+    const subscription = await this.#client.subscribe(vnet, onEvent, { dropThreshold: drops, onLost })
+    this.#subscriptions.set(vnet, subscription)
+    if (held !== undefined) {
+      // A vnet that has ended by now has sent all its events.
+      const devices = await this.#client.devices(vnet).catch(() => [])
+      const before = devices.flatMap(begun).filter(event => isShown(event) && !held?.some(isSameAs(event)))
+      for (const event of [...before, ...held]) print(event)
+      held = undefined
+    }
+    return subscription
+  }
 }
 
 function keyOf({ ifindex, netns }: { readonly ifindex: number; readonly netns?: string | undefined }): string {
