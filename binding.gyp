@@ -7,7 +7,7 @@
     {
       'target_name': 'vnet',
       'sources': [
-        'native/addon.cc', 'native/aside.cc', 'native/batch.cc', 'native/lockup.cc', 'native/poller.cc',
+        'native/addon.cc', 'native/aside.cc', 'native/batch.cc', 'native/poller.cc',
         'native/privileges.cc', 'native/rx-action.cc', 'native/supervise.cc', 'native/sys.cc',
       ],
       'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],

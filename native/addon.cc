@@ -1,11 +1,10 @@
 // The addon's exports. All state belongs to a thread's environment, so the addon can be loaded by
-// any number of threads; only the watch for lockups is one per process.
+// any number of threads; only signal handlers are the process's.
 #include <napi.h>
 
 #include "aside.h"
 #include "batch.h"
 #include "environment.h"
-#include "lockup.h"
 #include "poller.h"
 #include "privileges.h"
 #include "rx-action.h"
@@ -57,6 +56,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::PidfdGetfd>(exports, "pidfdGetfd");
   add<vnet::ProcessVmReadv>(exports, "processVmReadv");
   add<vnet::Exec>(exports, "exec");
+  add<vnet::EndBySignals>(exports, "endBySignals");
   add<vnet::EndAs>(exports, "endAs");
   add<vnet::EventFd>(exports, "eventfd");
   add<vnet::TimerfdCreate>(exports, "timerfdCreate");
@@ -77,7 +77,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::RecvMsgRaw>(exports, "recvmsgRaw");
   add<vnet::CreatePoller>(exports, "createPoller");
   add<vnet::SetBusyPoll>(exports, "setBusyPoll");
-  add<vnet::WatchLockups>(exports, "watchLockups");
   exports.Set("createBatch", raw(env, "createBatch", vnet::CreateBatch));
   exports.Set("readBatch", raw(env, "readBatch", vnet::ReadBatch));
   exports.Set("writeBatch", raw(env, "writeBatch", vnet::WriteBatch));

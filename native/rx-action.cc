@@ -70,7 +70,6 @@ void RxAction::remove(Poller* poller) {
 }
 
 void RxAction::touch() {
-  calls_.store(calls() + 1, std::memory_order_relaxed);
   if (window_ == 0) return;
   until_ = uv_hrtime() + window_;
   uv_idle_start(idle_, onIdle);

@@ -14,7 +14,6 @@
 #include <poll.h>
 #include <uv.h>
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -38,9 +37,6 @@ class RxAction {
   /** An event arrived, for which a poller is called: the window starts. */
   void touch();
 
-  /** The number of such calls, for any thread. */
-  uint32_t calls() const { return calls_.load(std::memory_order_relaxed); }
-
   /** Calls the poller in the next turn. The event loop must not watch its descriptor. */
   void schedule(Poller* poller);
 
@@ -60,8 +56,6 @@ class RxAction {
 
   uv_idle_t* idle_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
-  /** Written by the environment's thread alone. */
-  std::atomic<uint32_t> calls_{0};
   uint64_t window_ = 0;
   uint64_t until_ = 0;
   /**

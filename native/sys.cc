@@ -26,6 +26,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -210,6 +211,24 @@ int receive(int fd, Bytes into, uint8_t (&control)[size], int flags, msghdr& mes
 
 OpenFds& openFds(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<Environment>()->fds;
+}
+
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM};
+
+/** Raises a signal with its default action. */
+void raiseDefault(int signal) {
+  ::signal(signal, SIG_DFL);
+  sigset_t just;
+  sigemptyset(&just);
+  sigaddset(&just, signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &just, nullptr);
+  ::raise(signal);
+}
+
+void endBy(int signal) {
+  raiseDefault(signal);
+  // The first process of a pid namespace does not end by its own signals.
+  ::_exit(128 + signal);
 }
 
 }  // namespace
@@ -563,6 +582,21 @@ Napi::Value Exec(const Napi::CallbackInfo& info) {
   return result(info, -errno);
 }
 
+Napi::Value EndBySignals(const Napi::CallbackInfo& info) {
+  // Signal handlers are the process's.
+  static struct sigaction before[std::size(kEndingSignals)];
+  Args args(info);
+  const auto on = args.integer<int32_t>(0);
+  if (!args.ok()) return result(info, -EINVAL);
+  struct sigaction ending = {};
+  ending.sa_handler = endBy;
+  for (size_t i = 0; i < std::size(kEndingSignals); i++) {
+    if (on != 0) ::sigaction(kEndingSignals[i], &ending, &before[i]);
+    else ::sigaction(kEndingSignals[i], &before[i], nullptr);
+  }
+  return result(info, 0);
+}
+
 Napi::Value EndAs(const Napi::CallbackInfo& info) {
   Args args(info);
   const auto status = args.integer<int32_t>(0);
@@ -572,12 +606,7 @@ Napi::Value EndAs(const Napi::CallbackInfo& info) {
     // No core dump: the supervised program's is the interesting one. RLIMIT_CORE is ignored if core
     // dumps are piped to a program (core(5)).
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    ::signal(signal, SIG_DFL);
-    sigset_t just;
-    sigemptyset(&just);
-    sigaddset(&just, signal);
-    ::pthread_sigmask(SIG_UNBLOCK, &just, nullptr);
-    ::raise(signal);
+    raiseDefault(signal);
   }
   // Not exit(3): Node would restore the terminal and undo the supervised program's changes to it.
   ::_exit(status);

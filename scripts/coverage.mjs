@@ -19,7 +19,7 @@ const folders = ['src', ...packages].map(name => join(root, name)).filter(exists
  * they run only in workers, child processes and browsers, unseen.
  */
 const UNSEEN = [
-  'cli/lockup-',
+  'cli/lockup-worker.ts',
   'learn/commands/check-worker.ts',
   'learn/commands/kernel-worker.ts',
   'learn/commands/restrict-',

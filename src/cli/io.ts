@@ -1,6 +1,5 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
 import { printable } from '../base/printable.ts'
-import type { LockupWatch } from './lockup.ts'
 
 export interface Io {
   /**
@@ -52,8 +51,11 @@ export interface Io {
   readonly sole?: boolean
   /** True if the process exists for this command, which then drops privileges once ready. */
   readonly own?: boolean
-  /** The watchdog for lockups. Absent if the process is not vnet's. */
-  readonly lockups?: LockupWatch
+  /**
+   * Starts the watchdog for lockups. Settles when the main thread may unshare its descriptors.
+   * Absent if the process is not vnet's.
+   */
+  watchLockups?(name: string): Promise<void>
   /**
    * For `vnet exec`, which represents another program: calls `fn` for every signal, none of which
    * ends the process meanwhile. Returns an undo. Absent if the process is not vnet's.

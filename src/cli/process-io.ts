@@ -2,8 +2,7 @@
 import { constants } from 'node:os'
 import { describeException, isOfCallback, isOwnDefect } from '../base/exception.ts'
 import type { DriverError, End, Io } from './io.ts'
-import { LockupWatch } from './lockup.ts'
-import type { LockupTimes } from './lockup-reporter.ts'
+import { watchLockups } from './lockup.ts'
 import { type ProcessLike, ProcessOutput } from './process-output.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -24,20 +23,24 @@ export interface ProcessIo extends Io {
 /**
  * A signal or uncaught exception notifies listeners. Without any, or again, the process exits;
  * signals within SAME_CAUSE_MS of the first count as one. A driver's rejected promise, or an
- * exception in its callback, ends nothing if something listens for it. `lockupTimes` are for tests.
+ * exception in its callback, ends nothing if something listens for it. `lockupMs` is for tests.
  *
  * SIGHUP reloads if something listens for that. A process that systemd started ignores it
  * otherwise: `systemctl reload` would stop the service, with status 0, which Restart=on-failure
  * does not start again.
  */
-export function processIo(process: ProcessLike, lockupTimes?: LockupTimes): ProcessIo {
+export function processIo(process: ProcessLike, lockupMs?: number): ProcessIo {
+  let lockups: Promise<void> | undefined
   const { stderr } = process
   const output = new ProcessOutput(process)
   const ends = new Ends(process, output)
   return {
     sole: true,
     own: true,
-    lockups: new LockupWatch(lockupTimes),
+    watchLockups(name) {
+      lockups ??= watchLockups(name, lockupMs)
+      return lockups
+    },
     out: (text, colour) => output.print(text, colour),
     err: text => output.put('err', text),
     writeLater: () => output.writeLater(),

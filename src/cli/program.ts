@@ -160,7 +160,7 @@ async function driverOf(name: string, module: { readonly driver: unknown } | und
 
 /** Returns the command of a driver file, which has the file's name. */
 async function fileCommand(file: string, io: Io | undefined): Promise<LazyCommand> {
-  void io?.lockups?.startFile(file)
+  void io?.watchLockups?.(file)
   const [{ driverCommand }, driver] = await Promise.all([import('./driver-command.ts'), loadDriver(file)])
   const taken = commonOptions().find(({ key }) => Object.hasOwn(driver.params, key))
   if (taken !== undefined) {

@@ -50,10 +50,9 @@ export async function run(
   const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const native = loadNative()
   const web = options.web === undefined && options.metrics === undefined ? undefined : await loadWebProcesses()
-  // Before the unsharing, which leaves its thread the descriptors of the others.
-  io.lockups?.begin()
   const stages = namedBy(driver.params, params, 'stages')
   if (stages.length > 0) {
+    await io.watchLockups?.(driver.name)
     const { importFile } = await import('./driver-file.ts')
     // It may start a thread of Node's, which needs the descriptors of the others too.
     for (const file of stages) await importFile(file)
@@ -71,7 +70,6 @@ export async function run(
   const debugging = options.debug ? await import('../netdev/debug/debug.ts') : undefined
   const debug = debugging?.debugWith({ chaos: options.chaos, placeOf: functionPlace })
   const net = new Net({ platform, clock, random: chance, log, msgEnable, debug })
-  io.lockups?.start(net, driver.name, options.json === true)
   let made: Module | undefined
   const initialize = () => {
     made ??= load(driver, params, args, options, net, wireResources)

@@ -163,6 +163,11 @@ export interface Native {
    * reset.
    */
   endAs(status: number, signal: number): number
+  /**
+   * With 1, SIGINT and SIGTERM end this process immediately, even while JavaScript does not return.
+   * 0 restores the handlers of before.
+   */
+  endBySignals(on: 0 | 1): number
 
   /** A non-blocking eventfd. */
   eventfd(): number
@@ -227,19 +232,6 @@ export interface Native {
    * second, before they sleep. 0, the default, turns that off.
    */
   setBusyPoll(ns: number): number
-
-  /**
-   * Watches the main thread, from a separate thread, for a call that has not returned for
-   * `limitMs`; called again, it replaces the arguments. The time is the CPU time of the main
-   * thread, and with `countsSleep` 1 also the time that it slept in the call; not the time in which
-   * the process was stopped or the machine suspended.
-   *
-   * Returns an eventfd: 1 is added when a call exceeds the limit, and the call's duration, in ms,
-   * when it returns. With the 1, `line` is written to the descriptor `out`, unless it is empty.
-   * From now on a second SIGINT or SIGTERM ends the process if neither of them reaches JavaScript
-   * for half the limit. -EPERM if this is not the main thread.
-   */
-  watchLockups(limitMs: number, countsSleep: 0 | 1, out: number, line: Uint8Array): number
 
   /**
    * Returns the first page of a file, shared with it: written bytes are in the file when the

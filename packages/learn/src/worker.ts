@@ -20,7 +20,7 @@ const WORKER = fileURLToPath(new URL('../dist/commands/check-worker.js', import.
  * the lockup watchdog logs it.
  */
 const LIMITS_S = { memory: 30, live: 120 } as const
-/** The line that only `lockedLine` of the watchdog (src/cli/lockup-reporter.ts) makes. */
+/** The line that only `report` of the watchdog (src/cli/lockup-worker.ts) makes. */
 const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
 
 /** The line that only `mention` of the launcher (native/rootless-confine.cc) prints. */

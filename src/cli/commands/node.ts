@@ -49,7 +49,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   using end = endOf(lasting)
   io.writeLater?.()
   const native = loadNative()
-  io.lockups?.begin()
+  await io.watchLockups?.('node')
   // As in run.ts: a separate descriptor table makes each frame cheaper.
   if (io.sole) {
     native.unshare(CLONE_FILES)
@@ -60,7 +60,6 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   await using clock = new TimerfdClock(native)
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
-  io.lockups?.start(net, 'node', json)
   const path = agentSocket()
   await using attachments = new Attachments({ native, net, files, state: agentFile('.state', path) })
   await using _control = serveControl(native, net, {

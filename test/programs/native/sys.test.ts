@@ -471,6 +471,7 @@ describe('other processes', () => {
     expect(native.processVmReadv(process.pid, 16 as never, octets)).toBe(-errno.EINVAL)
     expect(native.pidfdOpen('1' as never, 0)).toBe(-errno.EINVAL)
     expect(native.endAs(0, -1)).toBe(-errno.EINVAL)
+    expect(native.endBySignals(true as never)).toBe(-errno.EINVAL)
     expect(native.poll('x' as never)).toBe(-errno.EINVAL)
   })
 

@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs'
 import { describeException } from 'vnet/internal/base/exception'
 import { freezeIntrinsics } from 'vnet/internal/base/frozen-intrinsics'
 import { loadDriver } from 'vnet/internal/cli/driver-file'
-import { LockupWatch } from 'vnet/internal/cli/lockup'
+import { watchLockups } from 'vnet/internal/cli/lockup'
 import { type CheckPlace, resultOf } from '../exercise.ts'
 import { ownClasses } from '../own-classes.ts'
 import { type Report, runChecks } from '../run.ts'
@@ -47,12 +47,8 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1']) process.on(signal, () => 
 if (where === 'memory') {
   // It takes a while, which is not the driver's.
   freezeIntrinsics(await ownClasses())
-  try {
-    // Logs the place at which the driver does not return, before this process is ended.
-    await new LockupWatch().startFile(file)
-  } catch {
-    // Without the addon the explanation has no place.
-  }
+  // Logs the place at which the driver does not return, before this process is ended.
+  await watchLockups(file)
 }
 const load = () => {
   restrictDriver(file)
