@@ -41,17 +41,17 @@ kernelTest('the networks of the page can be made, and their hosts reach each oth
   for (const network of networks) {
     await using lab = await createLab()
     const noting = network.replace(
-      /^await (\w+|namespaces\.\w+)\.exec\((.*)\)$/gm,
+      /^await (\w+|hosts\.\w+)\.exec\((.*)\)$/gm,
       'statuses.push((await $1.exec($2)).status)',
     )
-    const [a, b] = noting.includes('lab.namespaces') || noting.includes('lab.topology') ? [] : lab.hosts('a', 'b')
+    const [a, b] = noting.includes('lab.hosts') || noting.includes('lab.topology') ? [] : lab.hosts('a', 'b')
     const AsyncFunction = (async () => {}).constructor as FunctionConstructor
     await new AsyncFunction('lab', 'a', 'b', 'statuses', noting)(lab, a, b, statuses)
   }
   expect(statuses).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
 })
 
-test('the page names what a namespace and a link have', () => {
+test('the page names what a host and a link have', () => {
   const table = (heading: string) => page.split(heading)[1]!.split('\n\n')[0]!
   const members = ({ prototype }: { prototype: object }) =>
     Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
@@ -59,7 +59,7 @@ test('the page names what a namespace and a link have', () => {
     'addNeighbours addInterface removeLink shut open addFault place programs endWorkers rebind forward partitionIn dropLines name watched reset capture',
   )
   for (const [heading, names] of [
-    ['| of a namespace | |', members(LabHost)],
+    ['| of a host | |', members(LabHost)],
     ['| of a link | |', members(LabLink)],
   ] as const) {
     const text = `${table(heading)} createConnection`
