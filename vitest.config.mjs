@@ -88,7 +88,7 @@ const projects = ['programs', 'unit', 'alone', 'kernel', ...OWN, 'tools']
 
 const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
 
-/** What the packages and the course import is the source, which is under test. */
+/** The packages and the course import the source, which is under test. */
 const alias = [
   { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
   { find: /^@vnet\/([^/]+)\/internal\/(.*)$/, replacement: join(root, 'packages/$1/src/$2.ts') },

@@ -91,7 +91,7 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 /** `src/a.ts` to `dist/a.js`, in the core and in the packages. */
 const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$/, 'js')
 
-/** The packages with code to compile, each after those that it imports. */
+/** The packages with code to compile, each after its imports. */
 const PACKAGES = ['exec', 'lan', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
 const sources = () => ['src', ...PACKAGES.map(path => `${path}/src`)].flatMap(filesUnder)
 

@@ -20,7 +20,7 @@ import * as pcapng from './pcapng.ts'
 const TWO_32 = 2 ** 32
 /** Fixed fields before the frame. */
 const HEADER = 28
-/** All options but those of a drop's texts, and the length after them. */
+/** All options but the texts of a drop, and the length after them. */
 const TRAILER = 64
 /** Longer frames are copied by a view, which costs an allocation but copies faster. */
 const COPY_BY_LOOP = 256

@@ -16,7 +16,7 @@ export interface LockupWorkerData {
   readonly tickMs: number
   /** Milliseconds after which a call counts as a lockup. */
   readonly limitMs: number
-  /** Logged for a lockup whose place is not found. */
+  /** Logged for a lockup without a known place. */
   readonly name: string
   readonly json: boolean
 }

@@ -23,7 +23,7 @@ class Valued {
     return this
   }
 
-  /** The shells complete these words too; others are valid. */
+  /** The shells complete to these, too; other values are valid. */
   offers(words: () => readonly string[]): this {
     this.offered = words
     return this

@@ -1,4 +1,4 @@
-/** The outputs of a process, which are written at once or later, and its exit after them. */
+/** The outputs of a process, which are written immediately or later, and its exit after them. */
 import { fstatSync, write, writeSync } from 'node:fs'
 import { reasonOf } from '../base/errno.ts'
 import { loadNative } from '../linux/native.ts'
@@ -44,7 +44,7 @@ export class ProcessOutput {
   readonly #streams: { readonly out: Stream; readonly err: Stream }
   readonly #isColoured: boolean
   readonly #failed = { out: false, err: false }
-  /** Notified when the reader of standard output is gone. */
+  /** Notified when standard output has lost its reader. */
   readonly #closed = new Set<() => void>()
   #later: { readonly out: LateOutput; readonly err: LateOutput } | undefined
 

@@ -18,7 +18,7 @@ test('the test in the README is the one in packages/lab/docs/testing.md, which a
   expect(readFileSync('packages/lab/docs/testing.md', 'utf8')).toContain(code)
 })
 
-test('the index of the documentation links to every page, and to those of the packages', () => {
+test('the index of the documentation links to every page, of the core and of the packages', () => {
   const folders = [
     'docs',
     'docs/drivers',

@@ -13,7 +13,7 @@ export interface Form {
   readonly text: string
   /** Its values in a lab file. Any by default. */
   readonly schema?: Schema
-  /** Its values in a program, if they are others. By default those of the schema. */
+  /** Its values in a program, if they are others. By default, the values of the schema. */
   readonly accepts?: (value: unknown) => boolean
 }
 

@@ -358,7 +358,7 @@ export class WorkerCable {
     alarm.cancel()
   }
 
-  /** Puts the other stages of a direction around those of its text. */
+  /** Puts the other stages of a direction around the stages of its text. */
   #set(direction: Direction): void {
     const { wire, faults, partitions, watch } = this.#directions[direction]
     const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]

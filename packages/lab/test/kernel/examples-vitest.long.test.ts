@@ -32,7 +32,7 @@ function run(words: readonly string[], cwd: string, more: Readonly<Record<string
   return { status, text: stdout + stderr }
 }
 
-/** What the project installs, and where it is in the clone. */
+/** The packages that the project installs, with their folders in the clone. */
 const PACKAGES = [
   ['vnet', '.'],
   ['@vnet/lan', 'packages/lan'],

@@ -21,9 +21,9 @@ interface Resolved {
 }
 
 const MAIN = pathToFileURL(PROGRAM).href
-/** What is compiled of this package; src and dist are equally deep. */
+/** The compiled files of this package; src and dist are equally deep. */
 const OWN = new URL('../../dist/', import.meta.url).href
-/** The packages whose modules may import anything. */
+/** The packages with modules that may import anything. */
 const TRUSTED = [OWN, ...['./', '../node_modules/'].map(name => new URL(name, MAIN).href)]
 
 /** The directory of the driver, a URL. It is set in the thread of Node's hooks. */
