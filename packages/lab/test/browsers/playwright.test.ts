@@ -1,5 +1,4 @@
 /** '@vnet/lab/playwright' in runs of Playwright with the chromium of the distribution. */
-import { spawnSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -28,7 +27,7 @@ test('the tests of examples/playwright pass', LIMIT, () => {
 })
 
 test('the tests of examples/playwright pass as an ordinary user by vnet rootless', LIMIT, () => {
-  spawnSync('chmod', ['-R', 'a+rwX', join(project.directory, '../../../..')])
+  project.openToAll()
   // Root's run has left the cache of unchanged files, in a directory that the user cannot write to.
   appendFileSync(join(project.directory, 'checkout.test.js'), '// changed\n')
   const home = { HOME: project.directory, ...REQUIRED }
@@ -127,7 +126,7 @@ test('mistakes in the options are refused in one line', LIMIT, () => {
     /wires/,
     /network: forward: \[ 0 \] is not a list of ports/,
     /network: 7 is not a wire, such as 'preset slow-3g', or options/,
-    /network: set it with test\.use\(\) of 'vnet\/playwright': use\(\) of a merged test makes no link/,
+    /network: set it with test\.use\(\) of '@vnet\/lab\/playwright': use\(\) of a merged test makes no link/,
     /browser: it starts with the fixtures page and context; on other hosts use browserIn\(host\)/,
   ]) {
     expect(text).toMatch(line)

@@ -89,6 +89,11 @@ export class PlaywrightProject implements Disposable {
     return text
   }
 
+  /** Lets any user read and write the project. */
+  openToAll(): void {
+    spawnSync('chmod', ['-R', 'a+rwX', this.#parent])
+  }
+
   /** Installs a package of npm where the project's files find it. */
   add(name: string): void {
     const flags = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund']
