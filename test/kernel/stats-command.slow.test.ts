@@ -127,13 +127,15 @@ while time.monotonic() < end:
     const child = near.spawn(['python3', '-c', flood])
     await once(child.stdout, 'data')
     let before = 0
-    for (let i = 0; i < either(5, 2) || before <= 1000; i++) {
+    // Between two readings a busy machine may give the flood no time.
+    for (let grown = 0; grown < either(5, 2) || before <= 1000; ) {
       const [stats] = interfacesOf(await statsIn(near, 'vnet0', '--json'))
       const { total, kernel } = stats!
       for (const field of ['txPackets', 'txBytes', 'rxPackets', 'rxBytes'] as const) {
         expect([field, total[field]]).toEqual([field, kernel![field]])
       }
-      expect(total.txPackets).toBeGreaterThan(before)
+      expect(total.txPackets).toBeGreaterThanOrEqual(before)
+      if (total.txPackets > before) grown++
       before = total.txPackets
     }
     child.kill('SIGKILL')
