@@ -55,7 +55,7 @@ export const steps = [
   {
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',
-    inputs: () => digest(['tsconfig.json', ...sources()]),
+    inputs: () => digest([...PROJECTS.map(path => join(path, 'tsconfig.json')), ...sources()]),
     outputs: () => sources().filter(isSource).map(compiled),
     make: compile,
   },
@@ -93,7 +93,8 @@ const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$
 
 /** The packages with code to compile, each after its imports. */
 const PACKAGES = ['exec', 'lan', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
-const sources = () => ['src', ...PACKAGES.map(path => `${path}/src`)].flatMap(filesUnder)
+const PROJECTS = ['.', ...PACKAGES]
+const sources = () => PROJECTS.map(path => join(path, 'src')).flatMap(filesUnder)
 
 async function compile() {
   await compileTo('dist', async to => {

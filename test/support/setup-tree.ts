@@ -12,7 +12,9 @@ import { dirname, join, resolve } from 'node:path'
 const repository = resolve(import.meta.dirname, '../..')
 
 const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
-const PACKAGES = ['exec', 'lan', 'lab', 'web', 'learn'].map(name => `packages/${name}/src/commands.ts`)
+const PACKAGES = ['exec', 'lan', 'lab', 'web', 'learn'].flatMap(name =>
+  ['tsconfig.json', 'src/commands.ts'].map(file => `packages/${name}/${file}`),
+)
 
 const record = (name: string) => `
 const fs = require('fs')

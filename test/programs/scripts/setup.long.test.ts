@@ -57,6 +57,7 @@ describe('the steps that are due', () => {
     ['a new source', 'src/netdev/net.ts', compile],
     ['a source of a package', 'packages/lan/src/driver.ts', compile],
     ['the compiler options', 'tsconfig.json', compile],
+    ["a package's compiler options", 'packages/lan/tsconfig.json', compile],
     ['the netlink family', 'docs/vnet_nl.yaml', ['family']],
     ['a native source', 'native/addon.cc', ['node-gyp']],
     ['a new native source', 'native/sys.h', ['node-gyp']],
