@@ -19,12 +19,12 @@
  * coverage threshold, because it holds for full runs only.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
-import { placeOf, reasonToSkipKernelTests, testFolders, toolUse } from './scripts/kernel-tests.mjs'
+import { placeOf, reasonToSkipKernelTests, testFiles, toolUse } from './scripts/kernel-tests.mjs'
 import { toolProblems } from './scripts/setup/test-tools.mjs'
 
 const reason = reasonToSkipKernelTests()
@@ -38,9 +38,6 @@ if (problems.length > 0) {
   console.error(`${process.env.CI ? 'vnet' : 'tests are skipped'}: ${problems.map(({ line }) => line).join('; ')}`)
   if (process.env.CI) process.exit(1)
 }
-const names = testFolders(root).flatMap(folder =>
-  readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`),
-)
 const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isQuick = process.env.VNET_QUICK === '1'
 const isLongFile = name => name.endsWith('.long.test.ts')
@@ -51,7 +48,7 @@ const isOfRun = name =>
 const OWN = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'course-live', 'install']
 const own = process.env.VNET_TEST_FOLDER
 const ownOf = name => OWN.find(folder => placeOf(name).startsWith(`test/${folder}/`))
-const ofRun = names.filter(
+const ofRun = testFiles(root).filter(
   name => name.endsWith('.test.ts') && ownOf(name) === own && (own !== undefined || isOfRun(name)),
 )
 

@@ -11,7 +11,7 @@ import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { testFolders } from './kernel-tests.mjs'
+import { testFiles } from './kernel-tests.mjs'
 import { tool } from './setup/command.mjs'
 
 const USAGE = `Usage: node scripts/flaky.mjs [OPTIONS] [TEXT...]
@@ -69,11 +69,10 @@ function count(values, name, least, otherwise) {
 }
 
 /** Returns the test files with one of `texts` in their path, except the long tests. */
-function testFiles(texts) {
-  const names = testFolders(root).flatMap(folder =>
-    readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`),
-  )
-  const files = names.filter(name => /(?<!\.long)\.test\.ts$/.test(name)).sort()
+function filesWith(texts) {
+  const files = testFiles(root)
+    .filter(name => /(?<!\.long)\.test\.ts$/.test(name))
+    .sort()
   for (const text of texts) {
     if (!files.some(file => file.includes(text))) throw new WrongUsage(`no test file contains ${text} in its path`)
   }
@@ -217,7 +216,7 @@ async function main(args) {
   const { values, positionals } = parse(args)
   if (values.help) return void process.stdout.write(USAGE)
   if (values.list) return void Object.entries(MEASURING).map(([file, why]) => console.log(`${file}: ${why}`))
-  const files = testFiles(positionals)
+  const files = filesWith(positionals)
   const results = values.results ?? 'flaky.jsonl'
   const times = count(values, 'times', 1, 20)
   const together = count(values, 'together', 1, 8)

@@ -26,6 +26,13 @@ export function testFolders(root) {
   return ['test', ...names.filter(folder => existsSync(join(root, folder)))]
 }
 
+/** Returns the files below these folders: `test/kernel/a.test.ts`. */
+export function testFiles(root) {
+  return testFolders(root).flatMap(folder =>
+    readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`),
+  )
+}
+
 /** Where a test is in test/, or in the test/ of its package: `test/kernel/a.test.ts`. */
 export const placeOf = name => name.replace(/^packages\/[^/]+\//, '')
 
