@@ -2,7 +2,7 @@
 import { utimesSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
 import { ownNamespace } from '../../../src/control/protocol/directory.ts'
-import { Announcement } from '../../../src/control/server/announcement.ts'
+import { Announcement } from '../../../src/control/server/presence.ts'
 import { freshDirectory } from '../../../test/support/fresh-directory.ts'
 import { ReachableVnets } from '../src/vnets.ts'
 

@@ -3,7 +3,7 @@
  * end with a worker.
  */
 
-import { encodeFilter, type WireAttachment } from 'vnet/internal/control/protocol/wire-attachment'
+import { encodeFilter, type WireAttachment } from 'vnet/internal/control/protocol/attachment'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
 
 export function compiled(filter: string): WireAttachment[] {

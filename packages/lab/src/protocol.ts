@@ -1,7 +1,7 @@
 /** The messages between a lab's thread and the worker that carries its frames. */
 
 import type { LanFile } from '@vnet/lan/internal/config/schema'
-import type { WireAttachment } from 'vnet/internal/control/protocol/wire-attachment'
+import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
 import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import type { Direction } from 'vnet/internal/wire/wire'

@@ -21,19 +21,18 @@ import {
   encodeAttributes,
   encodeName,
   type Fields,
-  type MessageBuilder,
   NLM_F_ACK,
   NLM_F_DUMP,
   type Policy,
   policy,
 } from '../../netlink/index.ts'
+import { encodeProgram } from '../protocol/attachment.ts'
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
 import { encodeFrames } from '../protocol/frame-list.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
-import { CaptureRequests } from './capture-request.ts'
-import type { CaptureStream } from './capture-stream.ts'
-import { Exchanges } from './exchange.ts'
+import { type CaptureStream, VnetCapture } from './capture-stream.ts'
+import { Exchanges, type Request } from './exchange.ts'
 import {
   type CaptureRequest,
   type Device,
@@ -71,6 +70,7 @@ export const SERVED_TIMEOUT_MS = 2000
 /** Milliseconds before frames that a vnet could not accept are sent again. */
 const AGAIN_MS = 1
 const ROOT = 0
+const NO_REPLY = policy({}) as Policy<never>
 
 export interface ControlClientOptions {
   /** How long a vnet may take for the next part of its reply, in milliseconds. */
@@ -90,14 +90,15 @@ export class ControlClient {
   /** The network namespace that the client was made in. */
   readonly namespace: NetNamespace
   readonly #exchanges: Exchanges
-  readonly #captures: CaptureRequests
+  readonly #native: Native
+  readonly #captures = new Set<VnetCapture>()
 
   /** `native` is the addon, which opens the connections. */
   constructor(native: Native, { timeoutMs = TIMEOUT_MS, user = ROOT }: ControlClientOptions = {}) {
+    this.#native = native
     this.namespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
     const users = new Set([ROOT, process.geteuid?.() ?? ROOT, user])
     this.#exchanges = new Exchanges(native, timeoutMs, users)
-    this.#captures = new CaptureRequests(native, timeoutMs, users)
   }
 
   /** Returns a client of all vnets. Loads the addon. */
@@ -317,13 +318,24 @@ export class ControlClient {
    * captures.
    */
   async capture(vnet: string, options: CaptureRequest = {}): Promise<CaptureStream> {
-    return this.#captures.start(vnet, options)
+    const { devices, snaplen, filter, dropsOnly } = options
+    const values = {
+      devices: devices?.map(which),
+      snaplen,
+      filter,
+      drops: dropsOnly || undefined,
+      program: filter === undefined ? undefined : encodeProgram((await loadFilters()).compileFilter(filter)),
+    }
+    const detached = await this.#exchanges.detach(vnet, requestOf(commands.capture, values, NLM_F_ACK))
+    const capture = new VnetCapture(this.#native, detached, ended => this.#captures.delete(ended))
+    this.#captures.add(capture)
+    return capture
   }
 
   /** Cancels pending requests, and ends captures immediately. Idempotent. */
   close(): void {
     this.#exchanges.close()
-    this.#captures.close()
+    for (const capture of [...this.#captures]) capture.close()
   }
 
   [Symbol.dispose](): void {
@@ -355,10 +367,17 @@ export class ControlClient {
     object?: string,
     flags = NLM_F_DUMP,
   ): Promise<Decoded<R>[]> {
-    const { cmd, request, reply = policy({}) as Policy<never> } = command
-    const write = (builder: MessageBuilder) => encodeAttributes(builder, request, values)
-    return this.#exchanges.ask(vnet, { cmd, flags, what: whatOf(command, object), write }, reply)
+    return this.#exchanges.ask(vnet, requestOf(command, values, flags, object), command.reply ?? NO_REPLY)
   }
+}
+
+function requestOf<F extends Fields>(
+  { cmd, name, request }: Command<F, Fields>,
+  values: Encodable<F>,
+  flags: number,
+  object?: string,
+): Request {
+  return { cmd, flags, what: whatOf({ name }, object), write: builder => encodeAttributes(builder, request, values) }
 }
 
 function whatOf({ name }: { readonly name: string }, object = 'vnet'): Call {
@@ -380,4 +399,9 @@ function ifreqOf({ name }: Device): Uint8Array {
 /** Loads the parsers that only setWire() needs, for wire specs and filters. */
 export function loadWireRequest() {
   return import('./wire-request.ts')
+}
+
+/** Loads the code that only filters need. */
+export function loadFilters() {
+  return import('../../linux/pcap-filter.ts')
 }

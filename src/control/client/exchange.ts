@@ -1,9 +1,9 @@
 /**
  * Exchanges with running vnets, over one connection to each: requests and their replies, matched by
- * sequence number, and events. A request ends with its reply or with a VnetError: ECONNREFUSED if
- * no vnet listens, or not any more, ETIMEDOUT if it does not reply, EPROTO if the reply is
- * malformed, EPERM if the socket belongs to another user, ECANCELED if the client is closed
- * meanwhile, EBADF if it was closed before.
+ * sequence number, and events. A capture has a connection of its own. A request ends with its reply
+ * or with a VnetError: ECONNREFUSED if no vnet listens, or not any more, ETIMEDOUT if it does not
+ * reply, EPROTO if the reply is malformed, EPERM if the socket belongs to another user, ECANCELED
+ * if the client is closed meanwhile, EBADF if it was closed before.
  */
 
 import {
@@ -13,6 +13,8 @@ import {
   ECANCELED,
   ECONNREFUSED,
   ECONNRESET,
+  ENOENT,
+  EPERM,
   EPROTO,
   ETIMEDOUT,
   VnetError,
@@ -36,12 +38,14 @@ import {
   parseAck,
   parseGenl,
 } from '../../netlink/index.ts'
-import { Connection, type ConnectionListener } from '../protocol/connection.ts'
+import { Connection, type ConnectionListener, type Detached } from '../protocol/connection.ts'
 import { VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
-import { AGAIN_MS, connectTo } from './connect.ts'
 
 /** Bytes of a reply at most, all parts together: an endless dump must not take all memory. */
 const REPLY_MAX = 64 << 20
+
+/** Milliseconds until the next attempt to connect to a vnet with a full connection queue. */
+const AGAIN_MS = 2
 
 /** The whole reply may take this many times as long as one part: a trickle must end. */
 const WHOLE_REPLY = 6
@@ -78,8 +82,8 @@ export class Exchanges {
   readonly #native: Native
   readonly #timeoutMs: number
   readonly #users: ReadonlySet<number>
-  /** Vnets by the path of their sockets. */
-  readonly #vnets = new Map<string, Vnet>()
+  /** The vnets with shared connections by the path of their sockets, the others by a symbol. */
+  readonly #vnets = new Map<string | symbol, Vnet>()
   #open = true
 
   /** `users` are the owners of the sockets that are trusted. */
@@ -90,12 +94,38 @@ export class Exchanges {
   }
 
   /** Sends a request; returns the decoded messages of its reply. */
-  ask<F extends Fields>(vnet: string, request: Request, policy: Policy<F>): Promise<Decoded<F>[]> {
+  ask<F extends Fields>(path: string, request: Request, policy: Policy<F>): Promise<Decoded<F>[]> {
     const replies: Decoded<F>[] = []
+    let size = 0
+    const message: Exchange['message'] = (bytes, offset, length) => {
+      size += length
+      if (size > REPLY_MAX) throw new NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
+      replies.push(decodeAttributes(policy, bytes, offset, length))
+    }
+    return this.#ask(this.#at(path), request, message, () => replies)
+  }
+
+  /** Sends a request on a connection of its own; returns that once the request is acknowledged. */
+  async detach(path: string, request: Request): Promise<Detached> {
+    const vnet = this.#at(path, Symbol(path))
+    try {
+      return await this.#ask(
+        vnet,
+        request,
+        () => {},
+        () => vnet.detach(),
+      )
+    } catch (error) {
+      vnet.close(ECANCELED)
+      throw error
+    }
+  }
+
+  /** Returns the `result` at the end of the reply, before further messages are read. */
+  #ask<T>(at: Vnet, request: Request, message: Exchange['message'], result: () => T): Promise<T> {
     const { cmd, flags, what, write } = request
     return new Promise((resolve, reject) => {
       if (!this.#open) throw new VnetError(EBADF, what)
-      const at = this.#at(vnet)
       const seq = at.nextSeq()
       const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST | flags, seq)
       write(builder.payload(genlmsghdr(cmd, VNET_GENL_VERSION)))
@@ -121,14 +151,8 @@ export class Exchanges {
         clearTimeout(deadline)
         at.exchanges.delete(seq)
         at.keepAlive()
-        if (error === undefined) resolve(replies)
+        if (error === undefined) resolve(result())
         else reject(error)
-      }
-      let size = 0
-      const message = (bytes: Uint8Array, offset: number, length: number) => {
-        size += length
-        if (size > REPLY_MAX) throw new NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
-        replies.push(decodeAttributes(policy, bytes, offset, length))
       }
       at.begin(seq, { request: builder.bytes, message, end, progress, what })
     })
@@ -147,11 +171,9 @@ export class Exchanges {
     for (const vnet of [...this.#vnets.values()]) vnet.close(ECANCELED)
   }
 
-  #at(path: string): Vnet {
-    const known = this.#vnets.get(path)
-    if (known !== undefined) return known
-    const vnet = new Vnet(this.#native, path, this.#users, () => this.#vnets.delete(path))
-    this.#vnets.set(path, vnet)
+  #at(path: string, key: string | symbol = path): Vnet {
+    const vnet = this.#vnets.get(key) ?? new Vnet(this.#native, path, this.#users, () => this.#vnets.delete(key))
+    this.#vnets.set(key, vnet)
     return vnet
   }
 }
@@ -224,6 +246,14 @@ class Vnet implements ConnectionListener {
     listening?.end()
   }
 
+  /** Gives the connection away. */
+  detach(): Detached {
+    const connection = this.#connection as Connection
+    this.#connection = undefined
+    this.#onGone()
+    return connection.detach()
+  }
+
   onMessage(bytes: Uint8Array, at: number, length: number): void {
     for (const message of messages(bytes, at, length)) {
       const exchange = this.exchanges.get(message.seq)
@@ -233,23 +263,24 @@ class Vnet implements ConnectionListener {
   }
 
   onEnd(errno: number): void {
-    if (errno === EPROTO) this.close(EPROTO)
-    else this.close(ECONNREFUSED)
+    this.close(errno === EPROTO ? EPROTO : ECONNREFUSED)
   }
 
   #connect(): void {
     this.#again = undefined
-    if (this.exchanges.size === 0) {
-      this.close(ECANCELED)
-      return
-    }
-    const connection = connectTo(this.#native, this.#path, this.#users, this)
-    if (!(connection instanceof Connection)) {
-      if (connection.errno === EAGAIN) this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
-      else this.close(connection.errno, connection.advice)
-      return
-    }
+    const connection = this.exchanges.size === 0 ? -ECANCELED : Connection.connect(this.#native, this.#path, this)
+    if (connection === -EAGAIN) this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
+    else if (typeof connection === 'number') this.close(connection === -ENOENT ? ECONNREFUSED : -connection)
+    else this.#connected(connection)
+  }
+
+  #connected(connection: Connection): void {
     this.#connection = connection
+    const uid = connection.peer()?.uid
+    if (uid === undefined || !this.#users.has(uid)) {
+      this.close(EPERM, `${this.#path} belongs to user ${uid}, who is neither root nor you`)
+      return
+    }
     for (const exchange of [...this.exchanges.values()]) this.#send(exchange)
     this.keepAlive()
   }

@@ -5,8 +5,8 @@ import type { DeviceWire } from '../../netdev/device-wire.ts'
 import { buildGroups, directed } from '../../wire/grammar/groups.ts'
 import { readText } from '../../wire/parse.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
+import { type CompilingResources, recording, type WireAttachment } from '../protocol/attachment.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_TEXT_MAX } from '../protocol/family.ts'
-import { type CompilingResources, recording, type WireAttachment } from '../protocol/wire-attachment.ts'
 
 /** Room in a message for the headers of an attachment. */
 const OVERHEAD = 16

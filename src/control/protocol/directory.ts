@@ -1,5 +1,5 @@
 /**
- * The running vnets, according to the files in their directories (server/announcement.ts). A file
+ * The running vnets, according to the files in their directories (server/presence.ts). A file
  * is trusted only as much as the owner of its directory. Another user's program may have written
  * it, so its contents are checked.
  */

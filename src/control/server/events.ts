@@ -27,7 +27,7 @@ import { deviceCounters } from '../protocol/queue-counters.ts'
 import type { Caller } from './operation.ts'
 import { stepDetails } from './step.ts'
 import { identify, isMeant, type Subject, type SubscriptionSpec, type Which } from './subject.ts'
-import { wireText } from './wire-text.ts'
+import { wireText } from './wire.ts'
 
 /** How often drops are polled. */
 const DROPS_MS = 100

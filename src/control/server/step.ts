@@ -10,7 +10,7 @@ import { StepGate } from '../../netdev/step-gate.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
 import { identify, type Subject, theOne } from './subject.ts'
-import { wireText } from './wire-text.ts'
+import { wireText } from './wire.ts'
 
 /** Bytes of the frame that are sent. */
 const FRAME_BYTES = 256

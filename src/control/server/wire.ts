@@ -5,14 +5,16 @@
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { EINVAL, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
+import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { DeviceWire, StageReport, WireScenario } from '../../netdev/device-wire.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { commands, vnetAttributes, wireDirectionNumbers } from '../protocol/family.ts'
-import { attached } from '../protocol/wire-attachment.ts'
+import { attached } from '../protocol/attachment.ts'
+import { commands, VNET_WIRE_TEXT_MAX, vnetAttributes, wireDirectionNumbers } from '../protocol/family.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne } from './subject.ts'
-import { wireText } from './wire-text.ts'
+
+const CUT = ' ...'
 
 export function wires(subject: Subject): Operation[] {
   const getWire = operation(commands.getWire, {
@@ -94,4 +96,15 @@ function* scenarioMessages({ file, repeat, elapsed, steps }: WireScenario, now: 
   const started = now === undefined || since === undefined ? undefined : Math.round(now - since / NSEC_PER_MSEC)
   yield { scenario: { file: wireText(file), started, repeat } }
   for (const { at, text } of steps()) yield { step: { at, text: wireText(text) } }
+}
+
+/**
+ * Returns a text, which may be anything in a stage of one's own, as one line that fits an
+ * attribute. The end of a longer one is cut.
+ */
+export function wireText(text: string): string {
+  const line = printable(text)
+  if (Buffer.byteLength(line) <= VNET_WIRE_TEXT_MAX) return line
+  const room = Buffer.from(line).subarray(0, VNET_WIRE_TEXT_MAX - CUT.length)
+  return room.toString('utf8').replace(/\ufffd+$/, '') + CUT
 }

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { wireChange } from '../../../src/control/client/wire-request.ts'
-import { attached } from '../../../src/control/protocol/wire-attachment.ts'
+import { attached } from '../../../src/control/protocol/attachment.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 

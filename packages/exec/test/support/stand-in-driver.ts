@@ -7,11 +7,11 @@ import { EFAULT, ENODEV, EOPNOTSUPP, VnetError } from '../../../../src/base/errn
 import { Connection } from '../../../../src/control/protocol/connection.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_NAME } from '../../../../src/control/protocol/family.ts'
 import { makeRunDirectory } from '../../../../src/control/protocol/run-directory.ts'
-import { Announcement } from '../../../../src/control/server/announcement.ts'
 import { type Client, dispatch } from '../../../../src/control/server/dispatch.ts'
 import { ListeningSocket } from '../../../../src/control/server/listening-socket.ts'
 import { nlctrl } from '../../../../src/control/server/nlctrl.ts'
 import { operation } from '../../../../src/control/server/operation.ts'
+import { Announcement } from '../../../../src/control/server/presence.ts'
 import { loadNative } from '../../../../src/linux/native.ts'
 import { MessageBuilder } from '../../../../src/netlink/index.ts'
 

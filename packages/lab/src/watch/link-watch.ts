@@ -1,5 +1,5 @@
 /** LinkWatch: records the packets of a link by name, and applies planned faults to them. */
-import type { WireAttachment } from 'vnet/internal/control/protocol/wire-attachment'
+import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
 import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { parseWire } from 'vnet/internal/wire/parse'

@@ -6,8 +6,7 @@
 
 import { enterCommand } from 'vnet/internal/cli/rootless'
 import { packageVersion } from 'vnet/internal/cli/version'
-import { loadFilters } from 'vnet/internal/control/client/capture-request'
-import { ControlClient, loadWireRequest, SERVED_TIMEOUT_MS } from 'vnet/internal/control/client/client'
+import { ControlClient, loadFilters, loadWireRequest, SERVED_TIMEOUT_MS } from 'vnet/internal/control/client/client'
 import { loadNative } from 'vnet/internal/linux/native'
 import { dropPrivileges } from 'vnet/internal/linux/privileges'
 import { ownAccess } from '../http/token.ts'

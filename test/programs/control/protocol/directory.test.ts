@@ -10,7 +10,7 @@ import {
   readDirectories,
   watchDirectories,
 } from '../../../../src/control/protocol/directory.ts'
-import { Announcement } from '../../../../src/control/server/announcement.ts'
+import { Announcement } from '../../../../src/control/server/presence.ts'
 import { freshDirectory } from '../../../support/fresh-directory.ts'
 
 const self = process.geteuid?.() ?? 0

@@ -1,7 +1,7 @@
 /** Files and filters that a wire spec refers to, from the client to the vnet. */
 import { expect, test } from 'vitest'
 import { UsageError } from '../../../src/base/usage-error.ts'
-import { attached, recording, type WireAttachment } from '../../../src/control/protocol/wire-attachment.ts'
+import { attached, recording, type WireAttachment } from '../../../src/control/protocol/attachment.ts'
 import { BpfProgram } from '../../../src/packet/bpf.ts'
 import { packetFilter } from '../../../src/packet/filter.ts'
 
