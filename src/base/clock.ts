@@ -8,19 +8,14 @@
 export interface Clock {
   /** Nanoseconds since some fixed moment. Never decreases. */
   now(): number
-  /**
-   * Nanoseconds by which alarms may be delayed, so that several ring in one wake-up; absent if a
-   * wake-up costs nothing.
-   */
+  /** Nanoseconds that alarms may be late, so that several ring in one wake-up; absent: 0. */
   readonly slack?: number
   /** Returns an alarm that calls `fn`. Make it once and arm it often: arming allocates nothing. */
   alarm(fn: () => void): Alarm
 }
 
 export interface Alarm {
-  /**
-   * Arms the alarm for the moment `ns` of `Clock.now()`, or moves it if it is armed. It rings once.
-   */
+  /** Arms it for the moment `ns` of `Clock.now()`, or moves it there. It rings once. */
   at(ns: number): void
   /** Disarms the alarm. Harmless if it is not armed. */
   cancel(): void

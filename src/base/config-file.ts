@@ -1,7 +1,4 @@
-/**
- * ConfigFile: YAML or JSON that has a schema. It collects the problems of the file, to report all
- * of them together with their positions.
- */
+/** YAML or JSON with a schema: all problems of a file are reported together, with positions. */
 import {
   type ErrorCode,
   isAlias,

@@ -138,10 +138,7 @@ export function isOwn(frame: string): boolean {
   return frame.includes(OWN)
 }
 
-/**
- * Parses a line of a stack trace into `startXmit (/my-driver.js:12:7)`, or the place alone;
- * undefined if it is not in a file.
- */
+/** Parses a line of a stack into `startXmit (/my-driver.js:12:7)`; undefined without a file. */
 export function stackFrame(line: string): string | undefined {
   const named = /^\s+at (?:async )?(.+?) \((.+:\d+:\d+)\)$/.exec(line)
   const place = named?.[2] ?? /^\s+at (?:async )?(.+:\d+:\d+)$/.exec(line)?.[1]
@@ -150,10 +147,7 @@ export function stackFrame(line: string): string | undefined {
   return name === undefined ? pathOf(place) : `${name} (${pathOf(place)})`
 }
 
-/**
- * startXmit for `Object.startXmit [as ndoStartXmit]`; undefined for functions without a name and
- * the top level of a module.
- */
+/** startXmit for `Object.startXmit [as ndoStartXmit]`; undefined without a name. */
 function functionName(text: string | undefined): string | undefined {
   const name = text?.replace(/ \[as [^\]]*\]$/, '').replace(/^Object\./, '')
   return name?.endsWith('<anonymous>') ? undefined : name

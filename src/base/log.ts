@@ -72,10 +72,7 @@ const USUAL = { lines: 100, seconds: 10 }
 interface Kind {
   readonly level: number
   readonly alarm: Alarm
-  /**
-   * When the first line of this period was written, in ns, and the lines since then, written or
-   * not.
-   */
+  /** When the first line of this period was written, in ns, and the lines since then. */
   since: number
   seen: number
   /** Takes back that the count is reported at the end of the program. */

@@ -1,7 +1,4 @@
-/**
- * Chance as the framework sees it: a stream of numbers from a seed, so that a run can be replayed.
- * Not for secrets.
- */
+/** Chance as streams of numbers from a seed, so that a run can be replayed. Not for secrets. */
 
 export interface Random {
   /** Returns a number in [0, 1). */
@@ -12,10 +9,7 @@ export interface Random {
   fork(): Random
 }
 
-/**
- * The sfc32 generator of PractRand: four words of state, period about 2^127. `seed` is any number;
- * its 32 low bits count.
- */
+/** The sfc32 generator of PractRand: period about 2^127. The 32 low bits of `seed` count. */
 export function random(seed: number): Random {
   let a = 0x9e3779b9
   let b = 0x243f6a88

@@ -1,11 +1,6 @@
-/**
- * Descriptions of files as JSON Schema, made by functions that give each its TypeScript type.
- */
+/** Descriptions of files as JSON Schema, made by functions that give each its TypeScript type. */
 
-/**
- * The part of JSON Schema that is used. `title` describes the expected value in errors: `an IPv4
- * address`.
- */
+/** The part of JSON Schema that is used. `title` is the expected value: `an IPv4 address`. */
 export interface Schema {
   readonly $schema?: string
   readonly title?: string
@@ -25,10 +20,7 @@ export interface Schema {
   readonly maxLength?: number
   readonly pattern?: string
   readonly format?: string
-  /**
-   * The rule of a format, or a rule that other properties cannot express. JSON Schema has no such
-   * property.
-   */
+  /** A rule that the other properties cannot express. JSON Schema has no such property. */
   readonly accepts?: (text: string) => boolean
 }
 

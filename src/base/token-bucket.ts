@@ -1,7 +1,4 @@
-/**
- * TokenBucket limits how often something is done: for work that every frame may cause. (Log lines
- * have a limiter that reports what it drops: limited-log.ts.)
- */
+/** TokenBucket limits how often work is done that every frame may cause. For logs: LimitedLog. */
 import { type Clock, NSEC_PER_SEC } from './clock.ts'
 
 export interface Rate {

@@ -96,10 +96,7 @@ export class Turns {
   }
 }
 
-/**
- * The work of one share. Both rings are arrays with the index of the next: a Map and its Sets make
- * garbage in each step.
- */
+/** The work of one share. Arrays with the index of the next: a Map makes garbage in each step. */
 interface Share {
   readonly name: Work['share']
   readonly works: Work[]

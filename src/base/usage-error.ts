@@ -28,10 +28,7 @@ export function asUsageError<T>(path: string, fn: () => T): T {
   }
 }
 
-/**
- * Throws a UsageError for an option that is not among `known`: a misspelt option, which only types
- * would notice otherwise.
- */
+/** Throws a UsageError for an option that is not `known`, which only types would notice. */
 export function checkOptions(what: string, options: object, known: readonly string[]): void {
   const unknown = Object.keys(options).find(key => !known.includes(key))
   if (unknown === undefined) return

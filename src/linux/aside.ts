@@ -32,10 +32,7 @@ export async function sendAside(
   if (error > 0) throw new VnetError(error, what())
 }
 
-/**
- * bpf(2) with `attr`, which is copied, of a command that returns a descriptor; `nsfd` as in
- * Native.open. Resolves to the descriptor, or to -errno.
- */
+/** bpf(2) of a command that returns a descriptor. Resolves to it, or to -errno. Copies `attr`. */
 export async function bpfAside(native: Native, nsfd: number, command: number, attr: Uint8Array): Promise<number> {
   // The descriptor that the new object gets.
   let fd = native.eventfd()

@@ -25,10 +25,7 @@ const PORT = { tp: 0, fibre: 3 }
 const SPEED_UNKNOWN = 0xffffffff
 const DUPLEX_UNKNOWN = 0xff
 
-/**
- * Offsets in struct ethtool_link_settings. Three masks of link modes follow it: supported,
- * advertised, and advertised by the link partner.
- */
+/** In struct ethtool_link_settings. Masks of modes follow: supported, advertised, partner's. */
 const SPEED_AT = 4
 const DUPLEX_AT = 8
 const PORT_AT = 9
@@ -40,9 +37,7 @@ const MASKS_AT = 48
 const MASKS = 3
 const PARTNER = 2
 
-/**
- * ETHTOOL_LINK_MODE_*_BIT of twisted pair, by speed in Mbit/s: half duplex if it exists, and full.
- */
+/** ETHTOOL_LINK_MODE_*_BIT of twisted pair, by speed in Mbit/s: half duplex (if any) and full. */
 const TWISTED_PAIR: readonly (readonly [speed: number, ...bits: number[]])[] = [
   [10, 0, 1],
   [100, 2, 3],

@@ -18,10 +18,7 @@ type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
  */
 export type FfiValue = number | bigint | string | Uint8Array
 
-/**
- * A shared library by its soname, which ld.so looks up at the first call. Every method throws a
- * VnetError if ffi-rs cannot be loaded.
- */
+/** A shared library by its soname. Methods throw a VnetError if ffi-rs cannot be loaded. */
 export class SharedLibrary {
   readonly #soname: string
 

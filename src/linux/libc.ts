@@ -2,9 +2,7 @@
 import { ERANGE, VnetError } from '../base/errno.ts'
 import { SharedLibrary } from './ffi.ts'
 
-/**
- * Room for struct passwd (48 bytes) and struct group (32 bytes); the id is at offset 16 in both.
- */
+/** Room for struct passwd (48 bytes) or struct group (32 bytes), with the id at offset 16. */
 const ENTRY_LEN = 64
 const ID_AT = 16
 const BUFFER_MIN = 4096
@@ -35,9 +33,7 @@ export function getgrnam(name: string): number | undefined {
   return lookUp('getgrnam_r', name)
 }
 
-/**
- * Copies `length` bytes of native memory, which must be readable: a wrong address ends the process.
- */
+/** Copies `length` bytes of native memory. A wrong address ends the process. */
 export function copyMemory(address: bigint, length: number): Buffer {
   const copy = Buffer.alloc(length)
   libc.address('memcpy', copy, address, length)

@@ -40,10 +40,7 @@ const TC_H_CLSACT = 0xffff_fff1
 export interface LinkListener {
   /** Returns true if the listener wants the events of an interface; by default of all. */
   wants?(nsid: number, ifindex: number): boolean
-  /**
-   * An interface was created or changed ('new'), or left its namespace ('del': deleted or moved).
-   * `nsid` is the id of that namespace.
-   */
+  /** An interface was created or changed ('new'), or left namespace `nsid` ('del'). */
   onLink(nsid: number, link: Link, event: 'new' | 'del'): void
   /**
    * The protocol addresses or multicast groups of an interface may have changed. While the kernel
@@ -52,16 +49,11 @@ export interface LinkListener {
   onAddress(nsid: number, ifindex: number): void
   /** The clsact qdisc of an interface, or a program in it, was removed (traffic-control.ts). */
   onProgramRemoved?(nsid: number, ifindex: number): void
-  /**
-   * An event of an interface was unreadable: read its state again. Without it, onOverrun is called.
-   */
+  /** An event was unreadable: read the interface again. Without it, onOverrun is called. */
   onLost?(nsid: number, ifindex: number): void
   /** Events were lost. Called after the last event before the loss: read all state again. */
   onOverrun(): void
-  /**
-   * A namespace was deleted with all its interfaces, which get no 'del' events of their own. Its id
-   * may now be assigned to another.
-   */
+  /** A namespace was deleted, with its interfaces and without 'del' events. Its id is free. */
   onNsidGone(nsid: number): void
   /** An event was unreadable, or the listener threw. For a log. */
   onError?(error: unknown): void
@@ -103,10 +95,7 @@ export function readEvents(
   }
 }
 
-/**
- * The interface index in the first message of a datagram, which may be truncated; undefined if the
- * message has none.
- */
+/** The interface index in the first message of a datagram that may be cut; or undefined. */
 export function firstIndex(bytes: Uint8Array): number | undefined {
   if (bytes.length < NLMSG_HDRLEN + INDEX_END) return undefined
   const [type, length] = [bytes[4] | (bytes[5] << 8), bytes.length - NLMSG_HDRLEN]

@@ -18,29 +18,20 @@ const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT | IFF_E
 /** The most addresses of an interface that are read, and the most groups. */
 export const LIST_MAX = 1000
 
-/**
- * The properties of an interface that link messages lack: its protocol addresses and multicast
- * groups.
- */
+/** What link messages lack: the protocol addresses and multicast groups of an interface. */
 export interface LinkLists extends Pick<LinkState, 'multicast' | 'addresses'> {
   /** True if not all groups were read: the interface then counts as IFF_ALLMULTI. */
   readonly groupsCut?: boolean
 }
 
-/**
- * The location of an interface: a socket and a descriptor of its namespace (-1: ours), and its
- * index.
- */
+/** Where an interface is: a socket in its namespace, a descriptor of that (-1: ours), its index. */
 export interface LinkPlace {
   readonly sock: RouteSocket
   readonly nsfd: number
   readonly ifindex: number
 }
 
-/**
- * Reads both lists, the first LIST_MAX of each; the list of groups is empty unless `multicast`.
- * Throws a VnetError.
- */
+/** Reads the first LIST_MAX of each list; no groups unless `multicast`. Throws a VnetError. */
 export function readLists(native: Native, { sock, nsfd, ifindex }: LinkPlace, multicast: boolean): LinkLists {
   // An address may be there several times, with other prefixes or peers.
   const addresses = new Map(getAddresses(sock, ifindex, LIST_MAX).map(({ bytes }) => [String(bytes), bytes]))
@@ -59,10 +50,7 @@ export function linkState(link: Link, { multicast, addresses, groupsCut = false 
   return { name, ifindex, flags, mtu, address, txQueueLen, queues, qdisc, multicast, addresses }
 }
 
-/**
- * Reports each difference between two states, `down` first and `up` last, except in place and
- * lists.
- */
+/** Reports the differences of two states without lists, `down` first and `up` last. */
 export function reportLinkChanges(before: LinkState, now: LinkState, report: (change: LinkChange) => void): void {
   const was = (before.flags & IFF_UP) !== 0
   const is = (now.flags & IFF_UP) !== 0

@@ -51,10 +51,7 @@ export interface WatchedPrograms {
   removed(): void
 }
 
-/**
- * Like watchLink, but calls `fn` with the interface at each event, and with undefined once it is
- * gone.
- */
+/** Like watchLink, but calls `fn` at each event with the interface; undefined once it is gone. */
 export function followLink(
   native: Native,
   { ifindex, netns, nsfd }: WatchTarget,

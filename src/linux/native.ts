@@ -73,10 +73,7 @@ export interface Native {
    * Sets `event`, an eventfd, to 1 at the end. An environment that ends waits for that.
    */
   closeAside(fds: Int32Array, event: number): number
-  /**
-   * Hands a descriptor over to another owner, for example a socket of Node, which closes it: it is
-   * no longer closed with its worker.
-   */
+  /** Gives a descriptor to another owner, such as a socket of Node, which will close it. */
   release(fd: number): number
   /**
    * ioctl(2) with a number, or with the bytes of a struct (at most 16 KiB), which the kernel may
@@ -121,10 +118,7 @@ export interface Native {
    * else -1, and meta[2] to msg_flags.
    */
   recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
-  /**
-   * recv(2), also of the descriptors that a message carries: `found`, of 253 elements, gets them
-   * and then -1. They belong to the caller.
-   */
+  /** recv(2) with descriptors: `found`, of 253 elements, gets them, for the caller, then -1. */
   recvDescriptors(fd: number, into: Uint8Array, flags: number, found: Int32Array): number
   /** poll(2) for reading, without waiting. Returns the POLL* bits that are set. */
   poll(fd: number): number
@@ -163,24 +157,16 @@ export interface Native {
    * reset.
    */
   endAs(status: number, signal: number): number
-  /**
-   * With 1, SIGINT and SIGTERM end this process immediately, even while JavaScript does not return.
-   * 0 restores the handlers of before.
-   */
+  /** With 1, SIGINT and SIGTERM end this process even if JavaScript is busy. 0 undoes it. */
   endBySignals(on: 0 | 1): number
 
   /** A non-blocking eventfd. */
   eventfd(): number
   /** A non-blocking timerfd on CLOCK_MONOTONIC. */
   timerfdCreate(): number
-  /**
-   * Makes it expire once, when monotonic() reaches `ns`; immediately if that is past. 0 disarms it.
-   */
+  /** Makes it expire once, when monotonic() reaches `ns`, or now if that is past. 0 disarms. */
   timerfdSettime(fd: number, ns: number): number
-  /**
-   * Returns the number of expirations since it was last read or set, or the value of an eventfd;
-   * -EAGAIN if none.
-   */
+  /** Returns the expirations since it was last read, or an eventfd's value; -EAGAIN if 0. */
   timerfdRead(fd: number): number
   /**
    * bpf(2) with a union bpf_attr; `nsfd` as in open. Each further pair is an offset, a multiple of
@@ -253,10 +239,7 @@ export interface Native {
   shortenSlice(): number
   /** setns(2) of the calling thread into the namespace of a descriptor; `type` is CLONE_* or 0. */
   setns(fd: number, type: number): number
-  /**
-   * Returns a descriptor of a new network namespace, which holds only `lo`, down. It lives as long
-   * as something refers to it.
-   */
+  /** Returns a descriptor of a new network namespace, which it keeps alive: only `lo`, down. */
   createNetns(): number
   /** The same, of one namespace for all calls of this thread. The addon keeps the descriptor. */
   unnamedNetns(): number
@@ -282,9 +265,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** The scripts of a clone are not in the package, but node-gyp builds both. */
 export const BUILD_ADVICE = `run \`npx node-gyp rebuild\` in ${ROOT}`
 
-/**
- * The path of a built file: in build/Release, else in the package's prebuilds. Throws a VnetError.
- */
+/** The path of a file in build/Release or else in prebuilds. Throws a VnetError without it. */
 export function builtFile(name: string, what: string): string {
   const built = `${ROOT}build/Release/${name}`
   if (isThere(built)) return built

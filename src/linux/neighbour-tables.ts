@@ -8,10 +8,7 @@ import { attempt } from '../base/errno.ts'
 const DIRECTORY = '/proc/net/stat'
 const ADVICE = 'sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv6.neigh.default.gc_thresh3=16384'
 
-/**
- * Returns how often a table was full since the machine started; 0 where the kernel does not show
- * it, as in a container.
- */
+/** How often a table was full since the machine started; 0 if hidden, as in a container. */
 export function tableFulls(directory = DIRECTORY): number {
   const counts = ['arp_cache', 'ndisc_cache'].flatMap(file => {
     const text = attempt(() => readFileSync(`${directory}/${file}`, 'latin1')) ?? ''

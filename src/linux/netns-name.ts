@@ -22,10 +22,7 @@ export function netnsPath(netns: string): string {
   return netns.includes('/') ? netns : `${NAMES}/${netns}`
 }
 
-/**
- * The name of the network namespace that `nsfd` refers to: undefined for our own, `net:[INODE]`, as
- * in /proc, for one without a name.
- */
+/** A namespace's name; `net:[INODE]`, as in /proc, without one; undefined for our own. */
 export function netnsName(nsfd: number): string | undefined {
   if (nsfd < 0) return undefined
   const namespace = fstatSync(nsfd)

@@ -135,10 +135,7 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
   }
 }
 
-/**
- * Loads the code that opens interfaces on Linux: a program that is tested in memory needs none of
- * it.
- */
+/** Loads the code for interfaces on Linux, which a program that is tested in memory lacks. */
 async function linuxPlatform(): Promise<LinuxPlatform> {
   const [{ LinuxPlatform }, { loadNative }] = await Promise.all([import('./platform.ts'), import('./native.ts')])
   return new LinuxPlatform(loadNative(), warn)

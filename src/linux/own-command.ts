@@ -6,10 +6,7 @@ export function ownCommand(): string[] {
   return [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
 }
 
-/**
- * Returns the command for a shell that runs this program as root. It has the full path of node,
- * because sudo has a search path of its own.
- */
+/** Returns the shell command to run this as root. sudo has a PATH of its own: node's is full. */
 export function sudoCommand(): string {
   return ['sudo', ...ownCommand().map(shellWord)].join(' ')
 }

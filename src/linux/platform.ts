@@ -66,10 +66,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   /** One for each port that is being opened. */
   readonly #heard = new Set<Heard>()
 
-  /**
-   * `warn` logs errors with events, each kind once. `turns` grants the time for events, by default
-   * from a separate account.
-   */
+  /** `warn` logs errors with events, each kind once. `turns` grants the time for events. */
   constructor(native: Native, warn: (text: string) => void = () => {}, turns = new Turns(eventLoopClock)) {
     this.#native = native
     this.turns = turns
@@ -111,10 +108,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     }
   }
 
-  /**
-   * Opens a port on `fd`, a TAP or TUN that another program opened. The descriptor remains the
-   * caller's until the port's take().
-   */
+  /** Opens a port on `fd`, a TAP or TUN, which remains the caller's until the port's take(). */
   async adopt(fd: number, spec: AdoptSpec): Promise<TapPort> {
     // As in open().
     await undefined
@@ -169,10 +163,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     this.#there(netns, (there, nsfd) => removeTap(this.#native, there, name, nsfd))
   }
 
-  /**
-   * The addresses of an interface, as `198.18.0.1/24`, without link-local ones, which the kernel
-   * adds itself.
-   */
+  /** An interface's addresses, as `198.18.0.1/24`, without the kernel's link-local ones. */
   addresses(name: string, netns: string | undefined): string[] {
     return this.#there(netns, there => addressesOf(there, name))
   }
@@ -185,10 +176,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     return this.#there(netns, there => conflictWith(there, address, except))
   }
 
-  /**
-   * Waits until the kernel has finished all requests for a port, or all, so that frames pass;
-   * usually a few ms.
-   */
+  /** Waits, usually a few ms, until requests for a port, or all, are done and frames pass. */
   async settle(only?: readonly Port[]): Promise<void> {
     const ports = [...this.#ports.keys()].filter(port => only?.includes(port) ?? true)
     for (const end = performance.now() + SETTLE_MS; performance.now() < end; ) {
@@ -368,10 +356,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 }
 
-/**
- * Logs the first error of each kind: administrators of other namespaces can cause any number of
- * them.
- */
+/** Logs the first error of each kind: other namespaces can cause any number of them. */
 function warnOnce(error: unknown, logged: Set<string>, warn: (text: string) => void): void {
   const isExpected = error instanceof NetlinkParseError || error instanceof VnetError
   const text = isExpected ? error.message : describeException(error)

@@ -37,10 +37,7 @@ export class PrivateNetns implements Disposable {
     return `/proc/thread-self/fd/${this.#fd}`
   }
 
-  /**
-   * Receives every packet on interface `name` as its own, and sends every packet by it. The
-   * interface must be up.
-   */
+  /** Receives every packet on interface `name`, which must be up, and sends every packet by it. */
   receiveAll(name: string): void {
     using sock = RouteSocket.open(this.#native, this.#fd)
     const oif = check(getLink(sock, { name })?.ifindex ?? -ENODEV, ['RTM_GETLINK', name])
@@ -51,10 +48,7 @@ export class PrivateNetns implements Disposable {
     }
   }
 
-  /**
-   * Returns a TCP socket bound to `port` of every IPv4 and IPv6 address. It does not listen yet.
-   * The caller closes it.
-   */
+  /** Returns a TCP socket, bound but not listening, of `port` of every address, to be closed. */
   bind(port: number): number {
     const native = this.#native
     const what = `bind port ${port}`

@@ -1,25 +1,16 @@
-/**
- * Least privilege: once it is ready, a program permanently drops the rights that it no longer
- * needs.
- */
+/** Least privilege: a program drops the rights for good that it does not need once it is ready. */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { ETIMEDOUT } from '../base/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 
-/**
- * Whether the thread has an effective capability (CAP_*). Read from /proc, because no library can
- * be loaded once privileges are dropped.
- */
+/** Whether the thread has CAP_*. Read from /proc: a program without rights loads no library. */
 export function hasCapability(capability: number): boolean {
   const [, effective = '0'] = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1')) ?? []
   return ((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n) === 1n
 }
 
-/**
- * Whether a process is in our user namespace. True also if it has ended, or if this user may not
- * look at it: a later call reports that.
- */
+/** Whether a process is in our user namespace; also true if it ended or is hidden. */
 export function sharesUserNamespace(pid: number): boolean {
   try {
     return readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')
@@ -28,10 +19,7 @@ export function sharesUserNamespace(pid: number): boolean {
   }
 }
 
-/**
- * Drops all capabilities but `keep` (CAP_*) in all threads. Throws a VnetError if a thread could
- * not be reached; the process must then end.
- */
+/** Drops all CAP_* but `keep` in all threads. If that throws, the process must end. */
 export function dropPrivileges(native: Native, keep: readonly number[]): void {
   const half = (from: number) =>
     keep.filter(bit => bit >= from && bit < from + 32).reduce((bits, bit) => (bits | (1 << (bit - from))) >>> 0, 0)

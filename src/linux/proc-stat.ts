@@ -10,10 +10,7 @@ const [UTIME, STIME] = [11, 12]
 const FLAGS = 6
 const PF_EXITING = 0x4
 
-/**
- * Returns the fields from the state on of a process, `self`, or a thread (`self/task/TID`);
- * undefined if it does not exist or is hidden.
- */
+/** The fields from the state on of `self`, a process, or `self/task/TID`; undefined if hidden. */
 export function statOf(process: number | string): readonly string[] | undefined {
   const stat = attempt(() => readFileSync(`/proc/${process}/stat`, 'latin1'))
   return stat === undefined ? undefined : fieldsOf(stat)

@@ -13,19 +13,13 @@ export function isGeneric(native: Native, fd: number): boolean {
   return option32(native, fd, SO_DOMAIN) === AF_NETLINK && option32(native, fd, SO_PROTOCOL) === NETLINK_GENERIC
 }
 
-/**
- * The cookie of the socket's network namespace. It takes no privilege and is never reused.
- * Undefined before Linux 5.14.
- */
+/** The cookie of the socket's namespace, which is never reused; undefined before Linux 5.14. */
 export function netnsCookie(native: Native, fd: number): bigint | undefined {
   const value = new Uint8Array(8)
   return native.getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, value) < 0 ? undefined : getU64(value, 0)
 }
 
-/**
- * The cookie of the network namespace that `nsfd` refers to; -1 is our own. Undefined without
- * permission to enter it, and before Linux 5.14.
- */
+/** The same of a namespace (-1: our own); also undefined without permission to enter it. */
 export function netnsCookieOf(native: Native, nsfd = -1): number | undefined {
   const fd = native.socket(AF_UNIX, SOCK_DGRAM, 0, nsfd)
   if (fd < 0) return undefined

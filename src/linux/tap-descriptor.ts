@@ -1,7 +1,4 @@
-/**
- * A TAP or TUN that another program opened: systemd, a container runtime or a privileged helper
- * passes the descriptor on.
- */
+/** A TAP or TUN that another program opened, such as systemd or a container runtime. */
 import { EBADF, EBADFD, EINVAL, EPERM, VnetError } from '../base/errno.ts'
 import { sameBytes } from '../packet/address.ts'
 import { check, checkTap } from './errno.ts'

@@ -134,10 +134,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     return this.#writer.write(data, info)
   }
 
-  /**
-   * Like `write`, for frames in a row: one native call writes up to 64 of them. If one of them
-   * throws, those before it are written.
-   */
+  /** Like `write`, for a row: 64 per native call. If one throws, those before it are written. */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
     this.#checkOpen('write')
     return this.#writer.writeBatch(batch)

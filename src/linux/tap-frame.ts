@@ -13,9 +13,7 @@ import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
 
 export type TapLayer = 'tap' | 'tun'
 
-/**
- * Information that may accompany the bytes of a frame. Positions count from the frame's first byte.
- */
+/** Information about the bytes of a frame. Positions count from the frame's first byte. */
 export interface TapFrameInfo {
   /** CHECKSUM_*: CHECKSUM_PARTIAL if the sum from `csumStart` on is still to be completed. */
   readonly ipSummed?: number
@@ -52,10 +50,7 @@ export interface TapFrame extends Required<TapFrameInfo> {
   readonly offset: number
   /** Returns a copy of the bytes in new memory. */
   copy(): Uint8Array<ArrayBuffer>
-  /**
-   * Completes a partial checksum in place. Returns false, and changes nothing, if the field lies
-   * outside the frame.
-   */
+  /** Completes a partial checksum in place. Returns false if its field is not in the frame. */
   completeChecksum(): boolean
   /**
    * Returns the packets of the frame, with full checksums: itself, or the segments of a GSO frame,
@@ -237,10 +232,7 @@ export function segmentRing(): Ring {
   return new Ring(GSO_SEGS_MAX)
 }
 
-/**
- * Like skbGsoSegment, also for IP packets without a link header, which temporarily get one of
- * Ethernet.
- */
+/** Like skbGsoSegment, also for IP packets, which get an Ethernet header meanwhile. */
 export function segmentSkb(skb: SkBuff, into: Ring, layer: TapLayer): number {
   if (layer === 'tap') return skbGsoSegment(skb, into)
   if (skb.headroom() < ETH_HLEN) return -SKB_DROP_REASON_SKB_GSO_SEG

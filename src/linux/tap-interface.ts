@@ -118,10 +118,7 @@ export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: numbe
   return openTun(native, { layer, name, queues, features, carrier, multiQueue, exclusive: false, rights, nsfd })
 }
 
-/**
- * Removes a persistent TAP that no program is attached to, from the namespace of `there` and
- * `nsfd`. Throws a VnetError.
- */
+/** Removes a persistent TAP that no program is attached to. Throws a VnetError. */
 export function removeTap(native: Native, there: RouteSocket, name: string, nsfd: number): void {
   const existing = getLink(there, { name })
   if (existing === undefined) throw new VnetError(ENOENT, `delete ${name}`, 'there is no such interface')

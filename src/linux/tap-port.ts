@@ -168,9 +168,7 @@ export class TapPort implements Port {
     }
   }
 
-  /**
-   * Returns true if the kernel's workers have finished the requested changes, so that frames pass.
-   */
+  /** Returns true if the kernel has finished the requested changes, so that frames pass. */
   settled(): boolean {
     if (this.#gone || this.#closed) return true
     try {
@@ -296,10 +294,7 @@ export class TapPort implements Port {
     this.#gone = true
   }
 
-  /**
-   * Sets the speed first, so that it can be read when the carrier event arrives. A failure to set
-   * it does not keep the carrier off.
-   */
+  /** Sets the speed first, for readers at the carrier event. Its failure does not stop that. */
   #setCarrier(carrier: boolean): void {
     try {
       if (carrier && this.#linkKsettings) this.#atPlace((place, link) => this.#showLink(place, link, true))
@@ -324,10 +319,7 @@ export class TapPort implements Port {
     if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name, GONE)
   }
 
-  /**
-   * The inode and the cookie of the interface's network namespace; undefined if the kernel refuses
-   * it, or the interface was deleted.
-   */
+  /** The inode and cookie of the interface's network namespace; undefined if unknown. */
   namespace(): { readonly inode: number; readonly cookie: number | undefined } | undefined {
     return attempt(() =>
       this.#inNamespace(nsfd => {

@@ -28,10 +28,7 @@ import { FrameView, segmentRing, segmentSkb, type TapFrame, type TapFrameInfo, t
 
 /** Frames that may wait for room in each queue. */
 const RING = 256
-/**
- * Milliseconds after which waiting frames are written again. The kernel does not report that it has
- * room.
- */
+/** Milliseconds until waiting frames are written again: the kernel does not report room. */
 const RETRY_MS = 1
 
 export interface TapWriterOptions {
@@ -66,10 +63,7 @@ export class TapWriter {
     return this.#flush()
   }
 
-  /**
-   * Writes frames in order, with one native call for many. Returns true if no frame waits. If a
-   * value throws, the frames before it are written.
-   */
+  /** Writes frames in order. If a value throws, those before it are written. Returns `drained`. */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
     try {
       for (let i = 0; i < batch.length; i++) this.#take(batch[i])

@@ -23,10 +23,7 @@ export const TUNGETDEVNETNS = 0x54e3
 // include/uapi/linux/if_tun.h: TUNSETOFFLOAD's mask
 
 // include/uapi/linux/virtio_net.h
-/**
- * sizeof(struct virtio_net_hdr): flags, gso_type, then hdr_len, gso_size, csum_start, csum_offset
- * of 16 bits each.
- */
+/** sizeof(struct virtio_net_hdr): 2 bytes, then hdr_len, gso_size, csum_start, csum_offset. */
 export const VIRTIO_NET_HDR_LEN = 10
 
 // include/uapi/asm-generic/fcntl.h
@@ -156,10 +153,7 @@ export function ifreqFlags(request: Uint8Array): number {
   return getU16(request, IFNAMSIZ)
 }
 
-/**
- * A struct sockaddr_nl (include/uapi/linux/netlink.h). Port 0 is the kernel; bind(2) then chooses
- * one.
- */
+/** A struct sockaddr_nl (linux/netlink.h). Port 0 is the kernel; for bind(2), any free one. */
 export function sockaddrNl(port = 0, groups = 0): Uint8Array {
   const address = new Uint8Array(12)
   putU16(address, 0, AF_NETLINK)
@@ -181,10 +175,7 @@ export function sockaddrUn(path: string): Uint8Array | undefined {
   return address
 }
 
-/**
- * A struct sockaddr_in or sockaddr_in6 (include/uapi/linux/in.h, in6.h) for an address of 4 or 16
- * bytes.
- */
+/** A struct sockaddr_in or sockaddr_in6 (linux/in.h, in6.h), by the length of the address. */
 export function sockaddrInet(bytes: Uint8Array, port: number): Uint8Array {
   const isV4 = bytes.length === 4
   const address = new Uint8Array(isV4 ? 16 : 28)

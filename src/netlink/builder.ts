@@ -97,18 +97,13 @@ export class MessageBuilder {
     return this
   }
 
-  /**
-   * Writes UTF-8 with a terminating NUL. RangeError if `value` contains a NUL, where readers would
-   * stop.
-   */
+  /** Writes UTF-8 with a final NUL. RangeError for a NUL before, where readers would stop. */
   string(type: number, value: string): this {
     if (value.includes('\0')) throw new RangeError('a netlink string cannot hold a NUL')
     return this.#ascii(type, value) ?? this.binary(type, ENCODER.encode(`${value}\0`))
   }
 
-  /**
-   * Like `string`, for a name: bytes that are not UTF-8 are written as they were read (name.ts).
-   */
+  /** Like `string`, for a name: bytes that are not UTF-8 are written as they were read. */
   name(type: number, value: string): this {
     if (value.includes('\0')) throw new RangeError('a name cannot hold a NUL')
     return this.#ascii(type, value) ?? this.binary(type, encodeName(`${value}\0`))

@@ -120,10 +120,7 @@ export function* attributes(bytes: Uint8Array, offset = 0, length = bytes.length
   }
 }
 
-/**
- * Returns the size of the attribute at `at`, with its header and without padding. Throws
- * NetlinkParseError if it does not end up to `end`.
- */
+/** Returns the size of an attribute with its header, without padding. NetlinkParseError if cut. */
 export function attributeSize(bytes: Uint8Array, at: number, end: number): number {
   const left = end - at
   if (left < NLA_HDRLEN) throw new NetlinkParseError(`${left} bytes are too few for an attribute header`, at)
@@ -138,10 +135,7 @@ export function attributeType(bytes: Uint8Array, at: number): number {
   return getU16(bytes, at + 2) & NLA_TYPE_MASK
 }
 
-/**
- * The only error that parsing throws, on any input. Its message is one line: the error and its
- * position.
- */
+/** The only error of parsing, on any input. Its message is one line: the error and its position. */
 export class NetlinkParseError extends Error {
   /** The error without the position. */
   readonly reason: string

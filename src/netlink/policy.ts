@@ -51,10 +51,7 @@ const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
 /** A text of so many bytes at most is decoded without a decoder, if it is ASCII. */
 const SHORT_TEXT = 32
 
-/**
- * An attribute of a policy. Its payload is decoded to a T and encoded from an In. `Present`: a
- * decoded set always has it.
- */
+/** An attribute, decoded to a T and encoded from an In. `Present`: a decoded set always has it. */
 export interface Field<T, Present extends boolean = boolean, In = T> {
   readonly type: number
   /** A set without it is refused, unless `absent` is given. */
@@ -239,10 +236,7 @@ export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, f
   return { type, required: false, decode, encode: (b, type, octets) => b.binary(type, octets), nla }
 }
 
-/**
- * Attributes in an attribute. NLA_F_NESTED is not required, because much of the kernel does not set
- * it.
- */
+/** Attributes in an attribute. NLA_F_NESTED is not required: much of the kernel omits it. */
 export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<Decoded<F>, false, Encodable<F>> {
   return {
     type,

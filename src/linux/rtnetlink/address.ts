@@ -89,10 +89,7 @@ export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): vo
   })
 }
 
-/**
- * The IPv4 and IPv6 addresses of an interface, the first `most` of them. If it has more, nothing
- * else can be read from the socket.
- */
+/** An interface's addresses, the first `most`: if it has more, the socket cannot be used again. */
 export function getAddresses(sock: RouteSocket, ifindex: number, most?: number): InterfaceAddress[] {
   const what = () => 'RTM_GETADDR'
   const write = (builder: MessageBuilder) => {
@@ -114,10 +111,7 @@ export function getAddresses(sock: RouteSocket, ifindex: number, most?: number):
   return sock.dump({ type: RTM_GETADDR, what, write }, decode, most)
 }
 
-/**
- * The addresses of an interface, as `198.18.0.1/24`, without link-local ones; none if it does not
- * exist.
- */
+/** The addresses of an interface, as `198.18.0.1/24`, without link-local ones. */
 export function addressesOf(sock: RouteSocket, name: string): string[] {
   const link = getLink(sock, { name })
   const all = link === undefined ? [] : getAddresses(sock, link.ifindex)

@@ -1,7 +1,4 @@
-/**
- * Network interfaces: parses messages about them, reads (RTM_GETLINK), changes and moves them
- * (RTM_NEWLINK).
- */
+/** Network interfaces: RTM_GETLINK reads them, RTM_NEWLINK changes and moves them. */
 import { ENODEV, isErrno } from '../../base/errno.ts'
 import { LINK_STATS64_LENGTH } from '../../netdev/stats.ts'
 import {

@@ -1,7 +1,4 @@
-/**
- * Ids that a network namespace gives to others (RTM_GETNSID, RTM_NEWNSID).
- * include/uapi/linux/net_namespace.h.
- */
+/** Ids that a network namespace gives to others. include/uapi/linux/net_namespace.h. */
 import { EEXIST, isErrno } from '../../base/errno.ts'
 import { decodeAttributes, type Message, type MessageBuilder, policy, s32 } from '../../netlink/index.ts'
 import { RTM_GETNSID, RTM_NEWNSID } from '../uapi.ts'
@@ -17,10 +14,7 @@ const nsidPolicy = policy({ nsid: s32(NETNSA_NSID) })
 /** sizeof(struct rtgenmsg), with padding. */
 const RTGENMSG = 4
 
-/**
- * Parses the id in the payload of an RTM_NEWNSID or RTM_DELNSID; -1 if the namespace has none.
- * Throws NetlinkParseError.
- */
+/** Returns the id in an RTM_NEWNSID or RTM_DELNSID, -1 if none. Throws NetlinkParseError. */
 export function parseNsid(bytes: Uint8Array, { offset, length }: Message): number {
   if (length < RTGENMSG) return NETNSA_NSID_NOT_ASSIGNED
   return decodeAttributes(nsidPolicy, bytes, offset + RTGENMSG, length - RTGENMSG).nsid ?? NETNSA_NSID_NOT_ASSIGNED

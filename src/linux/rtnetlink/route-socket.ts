@@ -47,10 +47,7 @@ const RECEIVE_BYTES = 8 << 10
 const RECEIVE_BYTES_MAX = 1 << 20
 /** The buffer for reading only the length of a datagram. */
 const NOTHING = new Uint8Array(0)
-/**
- * Attempts at a dump that changes interrupt. Limited, because a busy system may never stop
- * changing.
- */
+/** Attempts at a dump that changes interrupt: a busy system may never stop changing. */
 const DUMP_ATTEMPTS = 8
 /**
  * The requests that may be about another namespace than the socket's. RTM_NEWLINK is not one of
@@ -65,24 +62,16 @@ export interface RouteRequest {
   readonly type: number
   /** NLM_F_CREATE and so on; REQUEST, ACK and DUMP are set as needed. */
   readonly flags?: number
-  /**
-   * Returns, for example, `RTM_NEWADDR 198.18.0.1/24 on vnet0`. Called only if the request fails.
-   */
+  /** For errors: `RTM_NEWADDR 198.18.0.1/24 on vnet0`. Called only if the request fails. */
   readonly what: () => string | Call
   readonly write: (builder: MessageBuilder) => void
 }
 
-/**
- * Called with each message of a reply. The bytes belong to the socket and are valid during the
- * call. Returns false to read no further datagram.
- */
+/** Gets each message of a reply, for the time of the call. Returns false to read no more. */
 type OnReply = (bytes: Uint8Array, message: Message) => unknown
 
 export class RouteSocket implements Disposable {
-  /**
-   * The id, in the socket's namespace, of the namespace that requests are about; undefined for the
-   * socket's own.
-   */
+  /** The id of the namespace that requests are about; undefined for the socket's own. */
   readonly target: number | undefined
   readonly #native: Native
   readonly #fd: number
@@ -190,10 +179,7 @@ export class RouteSocket implements Disposable {
     return this.#builder.bytes
   }
 
-  /**
-   * Reads until the acknowledgement or the end of the dump. Returns false if a change interrupted
-   * the dump.
-   */
+  /** Reads to the acknowledgement or end of dump. Returns false if changes interrupted it. */
   #receive({ what }: RouteRequest, onReply: OnReply): boolean {
     let consistent = true
     for (;;) {

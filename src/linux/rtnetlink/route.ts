@@ -63,10 +63,7 @@ export interface Route {
   /** 4 or 16 bytes; zeros for a default route. */
   readonly dst: Uint8Array
   readonly prefixLen: number
-  /**
-   * The interface index, of the first next hop if there are several; undefined without one (as in a
-   * blackhole route).
-   */
+  /** The interface index, of the first next hop; undefined without one (a blackhole route). */
   readonly oif: number | undefined
   /** RTN_* */
   readonly type: number
@@ -167,10 +164,7 @@ export function overlappingRoute(routes: readonly Route[], cidr: Prefix, exceptI
   })
 }
 
-/**
- * Returns the interface index to which the most specific unicast route leads; undefined for local
- * addresses and without a route.
- */
+/** Returns where the most specific unicast route leads; undefined if nowhere, or to ourselves. */
 export function outputTo(routes: readonly Route[], address: Uint8Array): number | undefined {
   const to = { bytes: address, prefixLen: 8 * address.length }
   const leading = routes.filter(({ dst, prefixLen }) => prefixesIntersect({ bytes: dst, prefixLen }, to))
@@ -191,9 +185,7 @@ export interface InterfaceRoute {
   readonly family: AddressFamily
   /** Interface index. */
   readonly oif: number
-  /**
-   * True if every address is local (AnyIP); else every address is reached through the interface.
-   */
+  /** True: every address is local (AnyIP). Default: all are reached through the interface. */
   readonly local?: boolean
   /** 1 to 255; RT_TABLE_MAIN by default. */
   readonly table?: number
