@@ -16,12 +16,16 @@ export class Log {
   readonly #prefix: string
   /** Lines to log at the end, of this log and of all logs that are named after it. */
   readonly #pending: Set<() => void>
+  readonly err = (text: string): void => this.write(LOGLEVEL_ERR, text)
+  readonly warn = (text: string): void => this.write(LOGLEVEL_WARNING, text)
+  readonly info = (text: string): void => this.write(LOGLEVEL_INFO, text)
+  readonly debug = (text: string): void => this.write(LOGLEVEL_DEBUG, text)
 
   constructor(
     level: number,
     write: (level: number, text: string) => void,
     prefix = '',
-    pending: Set<() => void> = new Set(),
+    pending = new Set<() => void>(),
   ) {
     this.level = level
     this.#write = write
@@ -32,22 +36,6 @@ export class Log {
   /** Returns the same log with every line begun by `name: `. */
   named(name: string): Log {
     return new Log(this.level, this.#write, `${name}: `, this.#pending)
-  }
-
-  err(text: string): void {
-    this.write(LOGLEVEL_ERR, text)
-  }
-
-  warn(text: string): void {
-    this.write(LOGLEVEL_WARNING, text)
-  }
-
-  info(text: string): void {
-    this.write(LOGLEVEL_INFO, text)
-  }
-
-  debug(text: string): void {
-    this.write(LOGLEVEL_DEBUG, text)
   }
 
   /** Calls `fn` at the end of the program, for a line that is put off. Returns an undo. */
@@ -68,6 +56,9 @@ export class Log {
 
 /** The limit: this many lines of a kind in this many seconds. */
 const USUAL = { lines: 100, seconds: 10 }
+
+/** A function if the text is costly to build. */
+type Text = string | (() => string)
 
 interface Kind {
   readonly level: number
@@ -91,6 +82,10 @@ export class LimitedLog {
   readonly #limit: typeof USUAL
   /** Kinds are named by code, never from received data, so they are few. */
   readonly #kinds = new Map<string, Kind>()
+  readonly err = (kind: string, text: Text): void => this.#write(LOGLEVEL_ERR, kind, text)
+  readonly warn = (kind: string, text: Text): void => this.#write(LOGLEVEL_WARNING, kind, text)
+  readonly info = (kind: string, text: Text): void => this.#write(LOGLEVEL_INFO, kind, text)
+  readonly debug = (kind: string, text: Text): void => this.#write(LOGLEVEL_DEBUG, kind, text)
 
   constructor(log: Log, clock: Clock, limit = USUAL) {
     this.log = log
@@ -98,29 +93,12 @@ export class LimitedLog {
     this.#limit = limit
   }
 
-  /** `text` is a function if it is costly to build. */
-  err(kind: string, text: string | (() => string)): void {
-    this.#write(LOGLEVEL_ERR, kind, text)
-  }
-
-  warn(kind: string, text: string | (() => string)): void {
-    this.#write(LOGLEVEL_WARNING, kind, text)
-  }
-
-  info(kind: string, text: string | (() => string)): void {
-    this.#write(LOGLEVEL_INFO, kind, text)
-  }
-
-  debug(kind: string, text: string | (() => string)): void {
-    this.#write(LOGLEVEL_DEBUG, kind, text)
-  }
-
   /** Reports the counts of suppressed lines now. */
   flush(): void {
     for (const [name, { seen }] of this.#kinds) if (seen > this.#limit.lines) this.#over(name)
   }
 
-  #write(level: number, name: string, text: string | (() => string)): void {
+  #write(level: number, name: string, text: Text): void {
     if (level > this.log.level) return
     const kind = this.#kindOf(level, name)
     const now = this.#clock.now()

@@ -3,6 +3,7 @@
  * interface. Every descriptor holds its object, so all of them end with the process.
  */
 import { EAGAIN, EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
+import { getU32, putU32 } from '../netlink/host-order.ts'
 import { bpfAside } from './aside.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
@@ -83,12 +84,8 @@ export const mapValue = (dst: number, map: number): Instruction[] => [
 
 /** An array with one value of `count` 64-bit words. Returns its descriptor. */
 export function createArray(native: Native, count: number): number {
-  const attr = attributes()
-  attr.setUint32(0, BPF_MAP_TYPE_ARRAY, true)
-  attr.setUint32(4, 4, true)
-  attr.setUint32(8, count * 8, true)
-  attr.setUint32(12, 1, true)
-  return checkBpf(native.bpf(-1, BPF_MAP_CREATE, bytesOf(attr)), 'BPF_MAP_CREATE')
+  const attr = attributes({ 0: BPF_MAP_TYPE_ARRAY, 4: 4, 8: count * 8, 12: 1 })
+  return checkBpf(native.bpf(-1, BPF_MAP_CREATE, attr), 'BPF_MAP_CREATE')
 }
 
 const KEY = new Uint8Array(4)
@@ -104,33 +101,27 @@ export function readArray(native: Native, map: number, into: BigUint64Array): vo
 }
 
 function element(native: Native, command: number, map: number, value: BigUint64Array): void {
-  const attr = attributes()
-  attr.setUint32(0, map, true)
   const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-  checkBpf(native.bpf(-1, command, bytesOf(attr), 8, KEY, 16, bytes), 'bpf(2) of a map')
+  checkBpf(native.bpf(-1, command, attributes({ 0: map }), 8, KEY, 16, bytes), 'bpf(2) of a map')
 }
 
 /** Loads a program for tcx. `name` has at most 15 characters. Returns its descriptor. */
 export function loadProgram(native: Native, name: string, instructions: readonly Instruction[]): number {
   const code = Buffer.concat(instructions)
   const log = new Uint8Array(LOG_LEN)
-  const attr = attributes()
-  attr.setUint32(0, BPF_PROG_TYPE_SCHED_CLS, true)
-  attr.setUint32(4, instructions.length, true)
-  attr.setUint32(24, 1, true)
-  attr.setUint32(28, LOG_LEN, true)
-  bytesOf(attr).set(new TextEncoder().encode(name), 48)
+  const attr = attributes({ 0: BPF_PROG_TYPE_SCHED_CLS, 4: instructions.length, 24: 1, 28: LOG_LEN })
+  attr.set(new TextEncoder().encode(name), 48)
   let fd = -EAGAIN
   // A signal during verification, such as a profiler's, makes it end with EAGAIN.
   for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++) {
-    fd = native.bpf(-1, BPF_PROG_LOAD, bytesOf(attr), 8, code, 16, LICENSE, 32, log)
+    fd = native.bpf(-1, BPF_PROG_LOAD, attr, 8, code, 16, LICENSE, 32, log)
   }
   if (fd >= 0) return fd
-  const said = Buffer.from(log.subarray(0, log.indexOf(0)))
-    .toString()
-    .trim()
-    .split('\n')
-    .at(-1)
+  const said = /.*$/.exec(
+    Buffer.from(log.subarray(0, log.indexOf(0)))
+      .toString()
+      .trim(),
+  )?.[0]
   throw new VnetError(fd, ['BPF_PROG_LOAD', `eBPF program ${name}`], said || 'CAP_BPF and CAP_NET_ADMIN are needed')
 }
 
@@ -153,12 +144,8 @@ export async function attachTcx(
   { nsfd, ifindex }: TcxTarget,
   type: number,
 ): Promise<number> {
-  const attr = attributes()
-  attr.setUint32(0, program, true)
-  attr.setUint32(4, ifindex, true)
-  attr.setUint32(8, type, true)
-  attr.setUint32(12, BPF_F_BEFORE, true)
-  return checkTcx(await bpfAside(native, nsfd, BPF_LINK_CREATE, bytesOf(attr).subarray(0, 64)), 'BPF_LINK_CREATE')
+  const attr = attributes({ 0: program, 4: ifindex, 8: type, 12: BPF_F_BEFORE }, 64)
+  return checkTcx(await bpfAside(native, nsfd, BPF_LINK_CREATE, attr), 'BPF_LINK_CREATE')
 }
 
 /**
@@ -166,28 +153,20 @@ export async function attachTcx(
  * that the process may not look at, which takes CAP_SYS_ADMIN.
  */
 export function tcxPrograms(native: Native, { nsfd, ifindex }: TcxTarget, type: number): (string | undefined)[] {
-  const attr = attributes()
-  attr.setUint32(0, ifindex, true)
-  attr.setUint32(4, type, true)
-  attr.setUint32(24, PROGRAMS_MAX, true)
+  const attr = attributes({ 0: ifindex, 4: type, 24: PROGRAMS_MAX }, 64)
   const ids = new Uint32Array(PROGRAMS_MAX)
-  const bytes = new Uint8Array(ids.buffer)
-  checkTcx(native.bpf(nsfd, BPF_PROG_QUERY, bytesOf(attr).subarray(0, 64), 16, bytes), 'BPF_PROG_QUERY')
-  return [...ids.subarray(0, attr.getUint32(24, true))].map(id => programName(native, id))
+  checkTcx(native.bpf(nsfd, BPF_PROG_QUERY, attr, 16, new Uint8Array(ids.buffer)), 'BPF_PROG_QUERY')
+  return [...ids.subarray(0, getU32(attr, 24))].map(id => programName(native, id))
 }
 
 /** Returns the name of a program by its id; undefined if it was deleted or may not be looked at. */
 export function programName(native: Native, id: number): string | undefined {
-  const attr = attributes()
-  attr.setUint32(0, id, true)
-  const program = native.bpf(-1, BPF_PROG_GET_FD_BY_ID, bytesOf(attr).subarray(0, 16))
+  const program = native.bpf(-1, BPF_PROG_GET_FD_BY_ID, attributes({ 0: id }, 16))
   if (program < 0) return undefined
   return closing(native, program, fd => {
     const info = new Uint8Array(PROG_INFO_LEN)
-    const about = attributes()
-    about.setUint32(0, fd, true)
-    about.setUint32(4, PROG_INFO_LEN, true)
-    if (native.bpf(-1, BPF_OBJ_GET_INFO_BY_FD, bytesOf(about).subarray(0, 16), 8, info) < 0) return undefined
+    const about = attributes({ 0: fd, 4: PROG_INFO_LEN }, 16)
+    if (native.bpf(-1, BPF_OBJ_GET_INFO_BY_FD, about, 8, info) < 0) return undefined
     return Buffer.from(info.subarray(PROG_INFO_NAME)).toString('latin1').replace(/\0.*/s, '')
   })
 }
@@ -197,12 +176,11 @@ function checkTcx(result: number, what: string): number {
   return checkBpf(result, what)
 }
 
-function attributes(): DataView {
-  return new DataView(new ArrayBuffer(ATTR_LEN))
-}
-
-function bytesOf({ buffer }: DataView): Uint8Array {
-  return new Uint8Array(buffer)
+/** A union bpf_attr of `length` bytes: 32-bit fields by their offset. */
+function attributes(fields: Readonly<Record<number, number>>, length = ATTR_LEN): Uint8Array {
+  const attr = new Uint8Array(length)
+  for (const [offset, value] of Object.entries(fields)) putU32(attr, Number(offset), value)
+  return attr
 }
 
 function checkBpf(result: number, what: string): number {

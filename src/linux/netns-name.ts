@@ -27,21 +27,14 @@ export function netnsName(nsfd: number): string | undefined {
   if (nsfd < 0) return undefined
   const namespace = fstatSync(nsfd)
   if (names('/proc/thread-self/ns/net', namespace, false)) return undefined
-  const name = namesIn(NAMES).find(name => names(netnsPath(name), namespace, false))
+  const known = attempt(() => readdirSync(NAMES)) ?? []
+  const name = known.find(name => names(netnsPath(name), namespace, false))
   return name ?? `net:[${namespace.ino}]`
 }
 
 /** Whether netnsName() returned it for a namespace that has a name, which can be watched. */
 export function isNamed(netns: string): boolean {
   return !netns.startsWith('net:[')
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return []
-  }
 }
 
 /** Whether `path` names a namespace; `unknown` without permission to look. */

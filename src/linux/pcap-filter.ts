@@ -3,9 +3,9 @@
  * only compiles: the program is copied, checked, and run by packet/bpf.ts. The library is opened at
  * the first filter, by its soname, so that ld.so finds it in the system's directories.
  */
-import { endianness } from 'node:os'
 import { printable } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
+import { getU16, getU32, getU64 } from '../netlink/host-order.ts'
 import { BpfProgram } from '../packet/bpf.ts'
 import type { BpfInstruction } from '../packet/bpf-check.ts'
 import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
@@ -34,8 +34,6 @@ const INSN_LEN = 8
 const TEXT_MAX = 1000
 /** Longest text that is compiled in some 10 ms at worst. */
 const NUMERIC_MAX = 200
-
-const LITTLE = endianness() === 'LE'
 
 /**
  * Compiles a filter of Ethernet frames with their VLAN tags in place. Looks up host names and
@@ -99,23 +97,16 @@ function compile(libpcap: SharedLibrary, pcap: bigint, text: string): BpfInstruc
   if (libpcap.int('pcap_compile', pcap, program, words, OPTIMIZE, PCAP_NETMASK_UNKNOWN) !== 0)
     throw refused(text, lastError(libpcap, pcap))
   try {
-    const view = new DataView(program.buffer, program.byteOffset, PROGRAM_LEN)
-    return instructionsIn(copyMemory(view.getBigUint64(INSNS_AT, LITTLE), view.getUint32(0, LITTLE) * INSN_LEN))
+    return instructionsIn(copyMemory(getU64(program, INSNS_AT), getU32(program, 0) * INSN_LEN))
   } finally {
     libpcap.int('pcap_freecode', program)
   }
 }
 
-function instructionsIn({ buffer, byteOffset, length }: Buffer): BpfInstruction[] {
-  const view = new DataView(buffer, byteOffset, length)
-  return Array.from({ length: length / INSN_LEN }, (_, i) => {
+function instructionsIn(bytes: Uint8Array): BpfInstruction[] {
+  return Array.from({ length: bytes.length / INSN_LEN }, (_, i) => {
     const at = i * INSN_LEN
-    return {
-      code: view.getUint16(at, LITTLE),
-      jt: view.getUint8(at + 2),
-      jf: view.getUint8(at + 3),
-      k: view.getUint32(at + 4, LITTLE),
-    }
+    return { code: getU16(bytes, at), jt: bytes[at + 2], jf: bytes[at + 3], k: getU32(bytes, at + 4) }
   })
 }
 

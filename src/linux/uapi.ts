@@ -20,8 +20,6 @@ export const TUNSETCARRIER = 0x400454e2
 /** Returns a descriptor of the network namespace that the device is in. */
 export const TUNGETDEVNETNS = 0x54e3
 
-// include/uapi/linux/if_tun.h: TUNSETOFFLOAD's mask
-
 // include/uapi/linux/virtio_net.h
 /** sizeof(struct virtio_net_hdr): 2 bytes, then hdr_len, gso_size, csum_start, csum_offset. */
 export const VIRTIO_NET_HDR_LEN = 10
@@ -80,6 +78,9 @@ export const SO_PASSRIGHTS = 83
 export const OVERFLOW_GID = 65534
 
 // include/uapi/linux/in.h, in6.h
+export const IPPROTO_IPV6 = 41
+export const IPV6_V6ONLY = 26
+export const IPV6_TRANSPARENT = 75
 
 // include/uapi/linux/netlink.h
 export const NETLINK_ROUTE = 0
@@ -120,8 +121,6 @@ export const SIOCGIFHWADDR = 0x8927
 /** Returns a descriptor of the network namespace that a socket is in. */
 export const SIOCGSKNS = 0x894c
 export { SIOCDEVPRIVATE } from '../netdev/if.ts'
-
-// include/uapi/linux/if_packet.h, if_ether.h
 
 // include/uapi/linux/capability.h
 export const CAP_NET_BROADCAST = 11

@@ -54,27 +54,19 @@ export class MessageBuilder {
   }
 
   u8(type: number, value: number): this {
-    const at = this.#attribute(type, 1)
-    this.#bytes[at] = range(value, 0, 0xff)
-    return this
+    return this.#integer(type, 1, range(value, 0, 0xff))
   }
 
   u16(type: number, value: number): this {
-    const at = this.#attribute(type, 2)
-    putU16(this.#bytes, at, range(value, 0, 0xffff))
-    return this
+    return this.#integer(type, 2, range(value, 0, 0xffff))
   }
 
   u32(type: number, value: number): this {
-    const at = this.#attribute(type, 4)
-    putU32(this.#bytes, at, range(value, 0, 0xffff_ffff))
-    return this
+    return this.#integer(type, 4, range(value, 0, 0xffff_ffff))
   }
 
   s32(type: number, value: number): this {
-    const at = this.#attribute(type, 4)
-    putU32(this.#bytes, at, range(value, -0x8000_0000, 0x7fff_ffff))
-    return this
+    return this.#integer(type, 4, range(value, -0x8000_0000, 0x7fff_ffff))
   }
 
   u64(type: number, value: bigint): this {
@@ -132,6 +124,12 @@ export class MessageBuilder {
   /** Ends the attribute that starts at `at`. */
   endNest(at: number): this {
     putU16(this.#bytes, at, range(this.#length - at, 0, 0xffff))
+    return this
+  }
+
+  #integer(type: number, size: number, value: number): this {
+    const at = this.#attribute(type, size)
+    for (let i = 0; i < size; i++) this.#bytes[at + i] = value >>> (8 * i)
     return this
   }
 

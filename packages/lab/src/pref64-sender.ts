@@ -13,6 +13,7 @@ import { socketFilter } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import {
   AF_INET6,
+  IPPROTO_IPV6,
   int32,
   SO_ATTACH_FILTER,
   SOCK_NONBLOCK,
@@ -31,7 +32,7 @@ const LIFETIME = 1800
 
 // include/uapi/asm-generic/socket.h, linux/in6.h
 const SO_BINDTODEVICE = 25
-const [IPPROTO_IPV6, IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS] = [41, 17, 18]
+const [IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS] = [17, 18]
 // include/uapi/linux/bpf_common.h, filter.h
 const [BPF_LD_B_ABS, BPF_JEQ_K, BPF_RET_K] = [0x30, 0x15, 0x06]
 /** The place of the scope in struct sockaddr_in6. */

@@ -14,6 +14,8 @@ import type { Native } from 'vnet/internal/linux/native'
 import {
   AF_INET,
   AF_INET6,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
   int32,
   SO_REUSEADDR,
   SOCK_DGRAM,
@@ -26,9 +28,6 @@ import { parseAddress } from 'vnet/internal/packet/address'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import type { HostAddress } from './lookup.ts'
 
-// include/uapi/asm-generic/socket.h, linux/in6.h
-const IPPROTO_IPV6 = 41
-const IPV6_V6ONLY = 26
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
 

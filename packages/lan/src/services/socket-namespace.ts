@@ -6,7 +6,6 @@
 
 import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
 import type { Native } from 'vnet/internal/linux/native'
-import { PrivateNetns } from 'vnet/internal/linux/private-netns'
 import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'
 import { IFF_NOARP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from 'vnet/internal/netdev/if'
 import { Net } from 'vnet/internal/netdev/net'
@@ -15,6 +14,7 @@ import { devOpen, ethTypeTrans, netifRx } from 'vnet/internal/netdev/netif'
 import { registerNetdev } from 'vnet/internal/netdev/register'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { Services } from '../machines/state.ts'
+import { PrivateNetns } from './private-netns.ts'
 
 export interface SocketNamespace extends AsyncDisposable {
   readonly station: Services

@@ -1,13 +1,13 @@
 /** The process that `vnet check` starts: check-worker memory|live DIRECTORY FILE [confined]. */
 import { writeSync } from 'node:fs'
 import { describeException } from 'vnet/internal/base/exception'
-import { freezeIntrinsics } from 'vnet/internal/base/frozen-intrinsics'
 import { loadDriver } from 'vnet/internal/cli/driver-file'
 import { watchLockups } from 'vnet/internal/cli/lockup'
 import { type CheckPlace, resultOf } from '../exercise.ts'
 import { ownClasses } from '../own-classes.ts'
 import { type Report, runChecks } from '../run.ts'
 import { loadExercise } from './exercise-file.ts'
+import { freezeIntrinsics } from './frozen-intrinsics.ts'
 import { restrictDriver } from './restrict-driver.ts'
 
 /** The descriptor for the results. */

@@ -3,7 +3,7 @@
  * drops packets to hosts that it does not know yet, without a count in the namespace.
  */
 import { readFileSync } from 'node:fs'
-import { attempt } from '../base/errno.ts'
+import { attempt } from 'vnet/internal/base/errno'
 
 const DIRECTORY = '/proc/net/stat'
 const ADVICE = 'sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv6.neigh.default.gc_thresh3=16384'

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { overflowLine, tableFulls } from '../../src/linux/neighbour-tables.ts'
-import { testDirectory } from '../support/fresh-directory.ts'
+import { testDirectory } from '../../../test/support/fresh-directory.ts'
+import { overflowLine, tableFulls } from '../src/neighbour-tables.ts'
 
 test('the times that a neighbour table was full are the sum over families and CPUs', () => {
   const directory = testDirectory()

@@ -7,17 +7,24 @@
  * another, so a client and a server may have addresses of the same network. The servers' sockets
  * are transparent: they use addresses that no interface has.
  */
-import { EACCES, ENODEV } from '../base/errno.ts'
-import { IPV6_ALEN } from '../packet/ipv6.ts'
-import { check, closingOnError } from './errno.ts'
-import type { Native } from './native.ts'
-import { addRule, getLink, RouteSocket, setDefaultRoute } from './rtnetlink.ts'
-import { AF_INET, AF_INET6, int32, SO_REUSEADDR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrInet } from './uapi.ts'
-
-// include/uapi/asm-generic/socket.h, linux/in.h, in6.h
-export const IPPROTO_IPV6 = 41
-export const IPV6_TRANSPARENT = 75
-export const IPV6_V6ONLY = 26
+import { EACCES, ENODEV } from 'vnet/internal/base/errno'
+import { check, closingOnError } from 'vnet/internal/linux/errno'
+import type { Native } from 'vnet/internal/linux/native'
+import { addRule, getLink, RouteSocket, setDefaultRoute } from 'vnet/internal/linux/rtnetlink'
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_IPV6,
+  IPV6_TRANSPARENT,
+  IPV6_V6ONLY,
+  int32,
+  SO_REUSEADDR,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  sockaddrInet,
+} from 'vnet/internal/linux/uapi'
+import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 
 /** The table with all addresses local. */
 const TABLE = 100
