@@ -11,7 +11,6 @@
 
 import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/eth.ts'
-import { logEvent } from '../netdev/frame-log.ts'
 import {
   ETH_ALEN,
   ETH_ZLEN,
@@ -76,10 +75,10 @@ function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   addressToHost(skb, dev.devAddr)
   skb.padto(ETH_ZLEN)
   const log = (dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0
-  if (log) logEvent(dev, `TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
+  if (log) dev.logEvent(`TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
   flows?.steer(skb)
   const queue = skb.queueMapping % dev.numRxQueues
-  if (log) logEvent(dev, `copied to RX queue ${queue}`)
+  if (log) dev.logEvent(`copied to RX queue ${queue}`)
   // (3) The frame moves to a ring of the driver's own.
   if (rxRings[queue].push(skb)) processRxRing(queue, dev)
   else skb.drop(SKB_DROP_REASON_FULL_RING)
@@ -91,7 +90,7 @@ function processRxRing(queue: number, dev: NetDevice<LoopPriv>): void {
   const ring = dev.priv.rxRings[queue]
   for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
     ethTypeTrans(skb, dev)
-    if ((dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) logEvent(dev, `RX queue ${queue}: delivering, len ${skb.len}`)
+    if ((dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) dev.logEvent(`RX queue ${queue}: delivering, len ${skb.len}`)
     netifRx(skb)
   }
 }

@@ -5,7 +5,6 @@
  * hardware that coalesces.
  */
 
-import { logEvent } from './frame-log.ts'
 import { NETIF_MSG_INTR } from './if.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -121,7 +120,7 @@ export class Irq {
       const result: unknown = this.#handler(this.dev)
       if (result !== IRQ_HANDLED) this.spurious++
       if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
-        logEvent(this.dev, `interrupt ${result === IRQ_HANDLED ? 'handled' : 'spurious'}`)
+        this.dev.logEvent(`interrupt ${result === IRQ_HANDLED ? 'handled' : 'spurious'}`)
       }
       if (result === IRQ_HANDLED) return
       if (result !== IRQ_NONE) logBadReturn(this.dev, 'interrupt handler', result, 'IRQ_HANDLED or IRQ_NONE')
@@ -131,6 +130,6 @@ export class Irq {
   }
 
   #log(what: string, bits: number, more = ''): void {
-    logEvent(this.dev, `interrupt 0x${(bits >>> 0).toString(16)} ${what}${more}`)
+    this.dev.logEvent(`interrupt 0x${(bits >>> 0).toString(16)} ${what}${more}`)
   }
 }

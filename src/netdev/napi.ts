@@ -5,7 +5,6 @@
  * not keep to this is warned.
  */
 import { callerOf } from '../base/exception.ts'
-import { logEvent } from './frame-log.ts'
 import { NETIF_MSG_RX_STATUS } from './if.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -128,7 +127,7 @@ export class Napi {
       }
       const again = this.#scheduled && (isCompleted || work >= this.weight)
       if ((this.dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) {
-        logEvent(this.dev, `poll: ${work} of ${this.weight}${again ? ', again' : ', done'}`)
+        this.dev.logEvent(`poll: ${work} of ${this.weight}${again ? ', again' : ', done'}`)
       }
       if (again || !this.#scheduled) return again
       this.#warnOfReturn(`${work} of ${this.weight} without napi_complete_done: it is not polled again`)

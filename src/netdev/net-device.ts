@@ -16,9 +16,7 @@ import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
-import { logFrame } from './frame-log.ts'
 import type { FrameProbe } from './frame-probe.ts'
-import type { Gate } from './gate.ts'
 import {
   ARPHRD_ETHER,
   DEFAULT_TX_QUEUE_LEN,
@@ -40,6 +38,7 @@ import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
 import type { PartSource } from './parts.ts'
 import type { LinkKsettings, Port, PortQueue } from './port.ts'
 import type { RxQueue } from './rx-queue.ts'
+import type { StepGate } from './step-gate.ts'
 import { TxQueue } from './tx-queue.ts'
 import type { Watchdog } from './watchdog.ts'
 
@@ -158,7 +157,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   /** The gate at which its frames wait while stepping is on; undefined otherwise. */
-  get gate(): Gate | undefined {
+  get gate(): StepGate | undefined {
     return this.#net?.gate
   }
 
@@ -223,7 +222,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #logDrop(skb: SkBuff, reason: number): void {
     const rx = skb.rxDev !== undefined
     if ((this.msgEnable & (rx ? NETIF_MSG_RX_ERR : NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined) return
-    logFrame(this as NetDevice, rx ? 'rx' : 'tx', skb, reason)
+    this.logFrame(rx ? 'rx' : 'tx', skb, reason)
   }
 
   countMade(skb: SkBuff, n: number): void {
@@ -314,6 +313,26 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Logs a warning about a frame; all of them together are rate-limited. */
   logRatelimited(text: string): void {
     this.limitedLog.warn('warnings', text)
+  }
+
+  /**
+   * Logs one frame in tcpdump's format, for a device whose msgEnable has NETIF_MSG_PKTDATA: `tx-0
+   * IP 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` goes to the
+   * kernel. `dropped` is the reason if the frame was dropped.
+   */
+  logFrame(direction: 'tx' | 'rx', skb: SkBuff, dropped?: number): void {
+    this.logEvent(() => `${direction}-${skb.queueMapping} ${this.net.frameText(skb, dropped)}`)
+  }
+
+  /**
+   * Logs an event other than a frame, for a device whose msgEnable has its bit. The caller tests
+   * the bit first, so that text is built only if it is logged. Without a port nothing is logged.
+   */
+  logEvent(text: string | (() => string)): void {
+    if (this.#port === undefined) return
+    const { debugLog } = this
+    if (debugLog !== undefined) debugLog.info('IFF_DEBUG', text)
+    else this.log.info(typeof text === 'string' ? text : text())
   }
 
   rename(name: string): void {

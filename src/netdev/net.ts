@@ -15,11 +15,11 @@ import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DebugHooks } from './debug/hooks.ts'
-import type { Gate, TimedCall } from './gate.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
 import { pollBatches } from './port-reader.ts'
+import type { StepGate, TimedCall } from './step-gate.ts'
 
 /** Rounds of interrupts and polls before the event loop has its turn, and interrupts in a round. */
 const SOFTIRQ_ROUNDS = 10
@@ -80,7 +80,7 @@ export class Net {
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
   /** Makes frames wait at each step of their path; undefined unless requested. */
-  gate: Gate | undefined
+  gate: StepGate | undefined
   /** Segments of the GSO frame being cut. */
   readonly segments = new Ring(GSO_SEGS_MAX)
 
@@ -276,7 +276,7 @@ export class Net {
  * Returns a clock that permits alarms to throw: `failed` is called with the error, and the rest
  * continues. While stepping is on, the alarms of a driver wait for a step.
  */
-function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed: (error: unknown) => void): Clock {
+function guarded(clock: Clock, net: { readonly gate: StepGate | undefined }, failed: (error: unknown) => void): Clock {
   function alarm(fn: () => void): Alarm {
     const run = () => {
       try {

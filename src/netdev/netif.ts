@@ -23,12 +23,11 @@ import {
   PACKET_OTHERHOST,
   type SkBuff,
 } from '../skb/sk-buff.ts'
-import { logEvent, logFrame } from './frame-log.ts'
-import type { FrameOrigin } from './gate.ts'
 import { canOffload, skbChecksumHelp, skbGsoSegment } from './gso.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
+import type { FrameOrigin } from './step-gate.ts'
 
 /**
  * (4) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came
@@ -51,7 +50,7 @@ export function netifRxFrom(skb: SkBuff, from: FrameOrigin): void {
 }
 
 function receive(skb: SkBuff, dev: NetDevice, from: FrameOrigin): void {
-  if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'rx', skb)
+  if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) dev.logFrame('rx', skb)
   const { gate } = dev
   if (gate !== undefined) gate.received(skb, from)
   else netifRxNow(skb, dev)
@@ -209,7 +208,7 @@ function updateCarrier(dev: NetDevice): boolean {
   const carrier = dev.driverCarrier && (!dev.cut || dev.netdevOps.keepsCarrier === true)
   if (dev.carrier === carrier) return false
   dev.carrier = carrier
-  if ((dev.msgEnable & NETIF_MSG_LINK) !== 0) logEvent(dev, `carrier ${carrier ? 'on' : 'off'}`)
+  if ((dev.msgEnable & NETIF_MSG_LINK) !== 0) dev.logEvent(`carrier ${carrier ? 'on' : 'off'}`)
   request(dev, { carrier })
   stateChange(dev)
   return true

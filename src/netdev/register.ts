@@ -4,7 +4,6 @@
  */
 
 import { EINVAL, EIO, VnetError } from '../base/errno.ts'
-import { netdevFixFeatures } from './features.ts'
 import {
   devValidName,
   IFF_NOARP,
@@ -12,6 +11,17 @@ import {
   NETDEV_POST_INIT,
   NETDEV_REGISTER,
   NETDEV_UNREGISTER,
+  NETIF_F_CSUM_MASK,
+  NETIF_F_GSO,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_HW_CSUM,
+  NETIF_F_IP_CSUM,
+  NETIF_F_IPV6_CSUM,
+  NETIF_F_NO_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
+  NETIF_F_TSO6,
   NETREG_REGISTERED,
   NETREG_UNINITIALIZED,
   NETREG_UNREGISTERED,
@@ -162,6 +172,28 @@ export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void
     throw new VnetError(EINVAL, `unregister_netdev ${dev.name}`, 'it is not registered')
   }
   await unregister(dev)
+}
+
+const ALL_TSO = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN
+const PROTOCOL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
+
+/** netdev_fix_features: returns the features that work together, with a notice of each dropped. */
+export function netdevFixFeatures(features: number, notice: (text: string) => void): number {
+  let fixed = features
+  const has = (mask: number): boolean => (fixed & mask) !== 0
+  function drop(mask: number, isUnusable: boolean, text: string): void {
+    if (!has(mask) || !isUnusable) return
+    notice(text)
+    fixed &= ~mask
+  }
+  drop(PROTOCOL_CSUM, has(NETIF_F_HW_CSUM), 'mixed HW and IP checksum settings.')
+  drop(PROTOCOL_CSUM | NETIF_F_HW_CSUM, has(NETIF_F_NO_CSUM), 'mixed no checksumming and other settings.')
+  drop(NETIF_F_SG, !has(NETIF_F_CSUM_MASK), 'Dropping NETIF_F_SG since no checksum feature.')
+  drop(ALL_TSO, !has(NETIF_F_SG), 'Dropping TSO features since no SG feature.')
+  drop(NETIF_F_TSO_ECN, !has(NETIF_F_TSO | NETIF_F_TSO6), 'Dropping NETIF_F_TSO_ECN since no TSO feature.')
+  drop(NETIF_F_GSO_UDP_L4, !has(NETIF_F_CSUM_MASK), 'Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.')
+  drop(NETIF_F_GSO_UDP_L4, !has(NETIF_F_SG), 'Dropping NETIF_F_GSO_UDP_L4 since no SG feature.')
+  return has(NETIF_F_SG) ? fixed | NETIF_F_GSO : fixed
 }
 
 /**

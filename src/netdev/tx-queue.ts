@@ -14,7 +14,6 @@ import { OWNER_XMIT } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { wrap } from './counters.ts'
-import { logEvent, logFrame } from './frame-log.ts'
 import type { FrameProbe } from './frame-probe.ts'
 import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_QUEUED } from './if.ts'
 import { logBadReturn } from './ndo.ts'
@@ -182,7 +181,7 @@ export class TxQueue extends PortReader {
   }
 
   #log(what: string): void {
-    if ((this.dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0) logEvent(this.dev, `tx-${this.index} ${what}`)
+    if ((this.dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0) this.dev.logEvent(`tx-${this.index} ${what}`)
   }
 
   /** Lets the watchdog time the stopped queue from now on. */
@@ -285,7 +284,7 @@ export class TxQueue extends PortReader {
     }
     const { dev } = this
     skb.owner = OWNER_XMIT
-    if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) logFrame(dev, 'tx', skb)
+    if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) dev.logFrame('tx', skb)
     let result: number | undefined
     try {
       result = dev.netdevOps.ndoStartXmit(skb, dev) as number | undefined

@@ -4,7 +4,6 @@
  * net/sched/sch_generic.c). A link without a carrier is not timed.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../base/clock.ts'
-import { logEvent } from './frame-log.ts'
 import { IFF_UP, NETDEV_TX_TIMEOUT, NETIF_MSG_TIMER } from './if.ts'
 import { callNdo } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -65,7 +64,7 @@ export class Watchdog {
       if ((dev.flags & IFF_UP) === 0) return
       if (!txq.stopped) continue
       if ((dev.msgEnable & NETIF_MSG_TIMER) !== 0) {
-        logEvent(dev, `watchdog: tx-${txq.index} stopped for ${inMs(now - txq.transStart)} ms of ${dev.watchdogTimeo}`)
+        dev.logEvent(`watchdog: tx-${txq.index} stopped for ${inMs(now - txq.transStart)} ms of ${dev.watchdogTimeo}`)
       }
       if (now >= this.#due(txq)) {
         this.#barked[txq.index] = now

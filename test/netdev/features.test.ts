@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { netdevFixFeatures } from '../../src/netdev/features.ts'
 import * as flags from '../../src/netdev/if.ts'
+import { netdevFixFeatures } from '../../src/netdev/register.ts'
 import { forAll } from '../support/for-all.ts'
 
 /** Returns the fixed features and the logged notices. */
