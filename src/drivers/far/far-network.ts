@@ -25,9 +25,8 @@ import { get16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
 import { FLIPPED_IPV4, FLIPPED_IPV6, isUnicast4, isUnicast6 } from '../flip/address.ts'
-import { solicitorAt, toAdvertisement, toArpReply } from './address-reply.ts'
 import { createPacket, isIcmpChecksumRight, type Packet, parse4, parse6 } from './packet.ts'
-import { echo } from './reply.ts'
+import { echo, solicitorAt, toAdvertisement, toArpReply } from './reply.ts'
 
 const SPA = 14
 const TPA = 24

@@ -9,15 +9,15 @@
  * which works until nothing is left.
  */
 
-import { EBUSY, ENETDOWN, EOPNOTSUPP } from '../../base/errno.ts'
+import { EBUSY, EINVAL, ENETDOWN, EOPNOTSUPP, EPERM } from '../../base/errno.ts'
 import { bool, defineDriver, int, interfaceArgs, type ParamValues } from '../../netdev/driver.ts'
 import { allocNetdevMqs, etherSetup } from '../../netdev/eth.ts'
-import { ETH_ZLEN, IFF_NOARP, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from '../../netdev/if.ts'
+import { ETH_ZLEN, IFF_NOARP, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { IRQ_HANDLED, IRQ_NONE } from '../../netdev/irq.ts'
 import { Napi } from '../../netdev/napi.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { ethTypeTrans, netifRx, netifRxDrop, netifTxStartAllQueues, netifTxStopAllQueues } from '../../netdev/netif.ts'
-import type { Ifmap, NetDeviceOps } from '../../netdev/ops.ts'
+import type { Ifmap, NetDeviceOps, UserData } from '../../netdev/ops.ts'
 import { TX_ERRORS } from '../../netdev/stats.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_NOMEM } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -26,9 +26,12 @@ import { directedWires, wireParams } from '../../wire/params.ts'
 import { answerFar, type FarNetwork, farNetwork } from '../far/far-network.ts'
 import { addressToHost, flipNetwork } from '../flip/hidden-loopback.ts'
 import { FlowQueues } from '../flow-queues.ts'
-import { SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './board.ts'
-import { DAY, faultParams, faults, isFault, takes } from './faults.ts'
-import { snullIoctl } from './ioctl.ts'
+import { resetStats, VNET_IOCTL_RESET_STATS } from '../reset-stats.ts'
+import { DAY, faultParams, faults, isFault, SNULL_RX_INTR, SNULL_TX_INTR, SnullHw, takes } from './board.ts'
+
+const SNULL_IOCTL_GET_STATS = SIOCDEVPRIVATE + 1
+const SNULL_IOCTL_GET_LOCKUP = SIOCDEVPRIVATE + 2
+const SNULL_IOCTL_SET_LOCKUP = SIOCDEVPRIVATE + 3
 
 const params = {
   eth: bool({ default: false, description: 'call the interfaces eth%d' }),
@@ -175,6 +178,43 @@ function setConfig(dev: NetDevice<SnullPriv>, map: Ifmap): number {
   return 0
 }
 
+/**
+ * The private ioctls, on a struct ifreq whose ifr_data points to the value:
+ *
+ *   + 0  VNET_IOCTL_RESET_STATS  no value       owner  sets the interface's statistics to 0
+ *   + 1  SNULL_IOCTL_GET_STATS   200 bytes, out all    struct rtnl_link_stats64
+ *   + 2  SNULL_IOCTL_GET_LOCKUP  int, out       all    the parameter `lockup`
+ *   + 3  SNULL_IOCTL_SET_LOCKUP  int, in        owner  sets it, for both interfaces
+ *
+ * The numbers are added to SIOCDEVPRIVATE; all others are EOPNOTSUPP. The owner is root or the user
+ * that the driver runs as; others get EPERM. A negative `lockup` is EINVAL.
+ */
+function ioctl(dev: NetDevice<SnullPriv>, _ifr: Uint8Array, data: UserData, cmd: number): number {
+  const { params } = dev.priv
+  switch (cmd) {
+    case VNET_IOCTL_RESET_STATS:
+      return resetStats(dev, data)
+    case SNULL_IOCTL_GET_STATS:
+      data.write(new Uint8Array(BigUint64Array.from(dev.getStats64(), BigInt).buffer))
+      return 0
+    case SNULL_IOCTL_GET_LOCKUP:
+      data.write(new Uint8Array(Int32Array.of(params.lockup).buffer))
+      return 0
+    case SNULL_IOCTL_SET_LOCKUP:
+      return setLockup(params, data)
+    default:
+      return -EOPNOTSUPP
+  }
+}
+
+function setLockup(params: SnullParams, data: UserData): number {
+  if (!data.mayChange) return -EPERM
+  const [lockup] = new Int32Array(data.read(Int32Array.BYTES_PER_ELEMENT).buffer)
+  if (lockup < 0) return -EINVAL
+  params.lockup = lockup
+  return 0
+}
+
 /** Causes a fault of the board, which needs to be powered. */
 function trigger(dev: NetDevice<SnullPriv>, fault: string, queue: number | undefined): number {
   if (!isFault(fault)) return -EOPNOTSUPP
@@ -200,7 +240,7 @@ const snullOps: NetDeviceOps<SnullPriv> = {
   ndoStartXmit: startXmit,
   ndoTxTimeout: txTimeout,
   ndoSetConfig: setConfig,
-  ndoSiocdevprivate: (dev, _ifr, data, cmd) => snullIoctl(dev, data, cmd),
+  ndoSiocdevprivate: ioctl,
   ndoTrigger: trigger,
   faults,
 }

@@ -5,7 +5,7 @@ import { ControlClient, type Entry, serveControl } from '../../../src/control/in
 import { readDirectories } from '../../../src/control/protocol/directory.ts'
 import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import type { LabPart } from '../../../src/control/server/subject.ts'
-import { faults } from '../../../src/drivers/snull/faults.ts'
+import { faults } from '../../../src/drivers/snull/board.ts'
 import { loadNative } from '../../../src/linux/native.ts'
 import { partsOf } from '../../../src/netdev/parts.ts'
 import { endedAfterEach } from '../../support/ends.ts'

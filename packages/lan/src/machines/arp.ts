@@ -5,8 +5,7 @@
  * DEFEND_INTERVAL (RFC 5227 sec. 2.4 (c)).
  */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { toArpReply } from 'vnet/internal/drivers/far/address-reply'
-import { setPlain } from 'vnet/internal/drivers/far/reply'
+import { setPlain, toArpReply } from 'vnet/internal/drivers/far/reply'
 import * as arp from 'vnet/internal/packet/arp'
 import { ARP_LEN } from 'vnet/internal/packet/arp'
 import * as ethernet from 'vnet/internal/packet/ethernet'

@@ -5,9 +5,8 @@
  * taken.
  */
 
-import { solicitorAt, toAdvertisement } from 'vnet/internal/drivers/far/address-reply'
 import { isIcmpChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
-import { echo } from 'vnet/internal/drivers/far/reply'
+import { echo, solicitorAt, toAdvertisement } from 'vnet/internal/drivers/far/reply'
 import * as ethernet from 'vnet/internal/packet/ethernet'
 import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
