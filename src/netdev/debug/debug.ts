@@ -19,7 +19,7 @@ import type { NetDevice } from '../net-device.ts'
 import { Chaos } from './chaos.ts'
 import { DeviceWatch, TOO_LONG } from './device-watch.ts'
 import { checkFrame } from './frame-check.ts'
-import { GuardedPool } from './guarded-pool.ts'
+import { GuardedPool, type Reports } from './guarded-pool.ts'
 import type { GuardedSkb, Life } from './guarded-skb.ts'
 import { type DebugHooks, type Finding, RULES } from './hooks.ts'
 import { calledByDriver, driverPlace, type Trace, trace } from './trace.ts'
@@ -43,7 +43,7 @@ export function debugWith(options: DebugOptions): (net: Net) => Debug {
   return net => new Debug(net, options)
 }
 
-export class Debug implements DebugHooks {
+export class Debug implements DebugHooks, Reports {
   readonly findings: Finding[] = []
   pool!: GuardedPool
   readonly #poolOptions: SkBuffPoolOptions
@@ -51,7 +51,7 @@ export class Debug implements DebugHooks {
   readonly #net: Net
   readonly #log: LimitedLog
   readonly #sweep: Alarm
-  readonly #placeOf: (fn: unknown) => string | undefined
+  readonly placeOf: (fn: unknown) => string | undefined
   readonly #byKey = new Map<string, Finding>()
   readonly #watched = new Map<object, DeviceWatch>()
   /** The netdevOps that each device's driver set. */
@@ -66,7 +66,7 @@ export class Debug implements DebugHooks {
     this.#log = new LimitedLog(log, clock, { lines: 1, seconds: 10 })
     // The debugger takes its time.
     const places = new Map<unknown, string | undefined>()
-    this.#placeOf = fn => {
+    this.placeOf = fn => {
       if (!places.has(fn)) places.set(fn, placeOf(fn))
       return places.get(fn)
     }
@@ -78,14 +78,7 @@ export class Debug implements DebugHooks {
 
   /** Makes the frame memory. For Net. */
   makePool(options: SkBuffPoolOptions): SkBuffPool {
-    const reports = {
-      now: () => this.#net.clock.now(),
-      found: (rule: string, what: string, place: string | undefined, name: string | undefined) =>
-        this.#found(rule, what, place, name),
-      handedOn: (skb: GuardedSkb, at: Trace) => this.#checkFrame(skb, at),
-      failsAlloc: () => this.chaos?.failsAlloc() ?? false,
-    }
-    this.pool = new GuardedPool(reports, { ...options, ...this.#poolOptions })
+    this.pool = new GuardedPool(this, { ...options, ...this.#poolOptions })
     return this.pool
   }
 
@@ -109,15 +102,8 @@ export class Debug implements DebugHooks {
 
   /** Watches a registered device. Undone by `release`. */
   watch(dev: NetDevice): void {
-    const reports = {
-      now: () => this.#net.clock.now(),
-      found: (rule: string, what: string, place: string | undefined, name: string | undefined) =>
-        this.#found(rule, what, place, name),
-      placeOf: this.#placeOf,
-      beforeXmit: (dev: NetDevice) => this.chaos?.beforeXmit(dev),
-    }
     this.#ops.set(dev, dev.netdevOps)
-    this.#watched.set(dev, new DeviceWatch(dev, this.pool, reports))
+    this.#watched.set(dev, new DeviceWatch(dev, this))
   }
 
   release(dev: NetDevice): void {
@@ -136,9 +122,9 @@ export class Debug implements DebugHooks {
       if (result !== IRQ_HANDLED) return result
       const rule = status === 0 ? 'irq-claimed' : irq.stuck ? 'irq-not-acknowledged' : undefined
       if (rule === undefined) return result
-      const place = this.#placeOf(handler) ?? driverPlace(at)
+      const place = this.placeOf(handler) ?? driverPlace(at)
       const isClaimed = rule === 'irq-claimed'
-      this.#found(
+      this.found(
         rule,
         isClaimed ? 'IRQ_HANDLED, but no bit was set' : 'bits that were handled are still set',
         place,
@@ -161,6 +147,10 @@ export class Debug implements DebugHooks {
     this.#napis.delete(napi)
   }
 
+  now(): number {
+    return this.#net.clock.now()
+  }
+
   #notified(event: number, dev: NetDevice): void {
     const { devices, clock } = this.#net
     if (event === NETDEV_REGISTER) this.#sweep.at(clock.now() + SWEEP)
@@ -173,11 +163,11 @@ export class Debug implements DebugHooks {
   #stopped(dev: NetDevice): void {
     for (const [irq, at] of this.#irqs) {
       if (irq.dev === dev)
-        this.#found('irq-not-freed', 'an interrupt is requested after ndoStop', driverPlace(at), dev.name)
+        this.found('irq-not-freed', 'an interrupt is requested after ndoStop', driverPlace(at), dev.name)
     }
     for (const [napi, at] of this.#napis) {
       if (napi.dev === dev)
-        this.#found('napi-not-disabled', 'a poll is enabled after ndoStop', driverPlace(at), dev.name)
+        this.found('napi-not-disabled', 'a poll is enabled after ndoStop', driverPlace(at), dev.name)
     }
   }
 
@@ -200,17 +190,18 @@ export class Debug implements DebugHooks {
     }
     for (const [place, [skb, ...more]] of byPlace) {
       if (rule === 'held' && (place === '' || this.#byKey.has(`${rule} ${place}`))) continue
-      this.#found(rule, what(more.length + 1), place === '' ? undefined : place, skb?.dev?.name)
+      this.found(rule, what(more.length + 1), place === '' ? undefined : place, skb?.dev?.name)
     }
   }
 
   #takenAt(skb: GuardedSkb): string | undefined {
     const { held, owner, refused } = skb.life
     const ops = skb.dev && this.#ops.get(skb.dev)
-    return owner === OWNER_XMIT ? this.#placeOf(ops?.ndoStartXmit) : driverPlace(refused ?? held)
+    return owner === OWNER_XMIT ? this.placeOf(ops?.ndoStartXmit) : driverPlace(refused ?? held)
   }
 
-  #checkFrame(skb: GuardedSkb, at: Trace): void {
+  /** A driver handed a frame to the kernel or to a wire. */
+  handedOn(skb: GuardedSkb, at: Trace): void {
     const isForKernel = skb.life.owner === OWNER_PORT || skb.life.owner === OWNER_RX
     const complaint = checkFrame(skb, skb.life.isMade && isForKernel)
     const fn = complaint && calledByDriver(at)
@@ -218,10 +209,10 @@ export class Debug implements DebugHooks {
     if (complaint === undefined || fn === undefined || fn === 'netifRxDrop') return
     const { rule, what } = complaint
     const frame = rule === 'frame-bounds' ? '' : `: ${print(this.pool.bytes, skb.data, skb.len)}`
-    this.#found(rule, `${what}${frame}`, driverPlace(at), skb.dev?.name)
+    this.found(rule, `${what}${frame}`, driverPlace(at), skb.dev?.name)
   }
 
-  #found(rule: string, what: string, place: string | undefined, name: string | undefined): void {
+  found(rule: string, what: string, place: string | undefined, name: string | undefined): void {
     const message = `${what}${place === undefined ? '' : `, at ${place}`}; ${RULES[rule]}`
     this.#add(rule, message, place)
     const line = `${name === undefined ? '' : `${name}: `}debug: ${rule}`

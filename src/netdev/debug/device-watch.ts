@@ -9,7 +9,7 @@ import { IFF_UP, NETDEV_TX_BUSY } from '../if.ts'
 import type { NetDevice } from '../net-device.ts'
 import { kernelName, linkStats64Fields, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../stats.ts'
 import type { TxQueue } from '../tx-queue.ts'
-import type { GuardedPool } from './guarded-pool.ts'
+import type { GuardedPool, Reports } from './guarded-pool.ts'
 import type { GuardedSkb } from './guarded-skb.ts'
 import { calledByDriver, driverPlace, isInDriver, type Trace, trace } from './trace.ts'
 
@@ -20,13 +20,6 @@ const TOO_LONG_IDLE = NSEC_PER_SEC
 const COMPARED = 256
 /** Fields that vnet counts for every device. */
 const COUNTED: ReadonlySet<number> = new Set([RX_PACKETS, TX_PACKETS, RX_BYTES, TX_BYTES, MULTICAST])
-
-export interface WatchReports {
-  now(): number
-  found(rule: string, what: string, place: string | undefined, name: string | undefined): void
-  placeOf(fn: unknown): string | undefined
-  beforeXmit(dev: NetDevice): void
-}
 
 /** A stopped queue. */
 interface Stop {
@@ -41,14 +34,14 @@ export class DeviceWatch {
   readonly #ops: NetDevice['netdevOps']
   readonly #dev: NetDevice
   readonly #pool: GuardedPool
-  readonly #reports: WatchReports
+  readonly #reports: Reports
   readonly #stops = new Map<TxQueue, Stop>()
 
-  constructor(dev: NetDevice, pool: GuardedPool, reports: WatchReports) {
+  constructor(dev: NetDevice, reports: Reports) {
     const ops = dev.netdevOps
     this.#ops = ops
     this.#dev = dev
-    this.#pool = pool
+    this.#pool = reports.pool
     this.#reports = reports
     dev.netdevOps = Object.assign(Object.create(ops) as typeof ops, {
       ndoStartXmit: (skb: SkBuff) => this.#xmit(skb as GuardedSkb),
@@ -112,7 +105,7 @@ export class DeviceWatch {
   #xmit(skb: GuardedSkb): number | undefined {
     const ops = this.#ops
     const dev = this.#dev
-    this.#reports.beforeXmit(dev)
+    this.#reports.chaos?.beforeXmit(dev)
     const { data, len, protocol, ipSummed, gsoSize, gsoType } = skb
     const before = this.#pool.bytes.slice(data, data + Math.min(len, COMPARED))
     const { activity } = this.#pool

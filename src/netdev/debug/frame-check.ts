@@ -7,6 +7,7 @@ import * as ipv6 from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
 import * as tcp from '../../packet/tcp.ts'
 import * as udp from '../../packet/udp.ts'
+import { UpperHeader } from '../../packet/upper-header.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, type SkBuff } from '../../skb/sk-buff.ts'
 import { canSegment } from '../gso.ts'
@@ -14,15 +15,6 @@ import { canSegment } from '../gso.ts'
 export interface Complaint {
   readonly rule: 'frame-bounds' | 'frame-short' | 'protocol' | 'checksum' | 'gso'
   readonly what: string
-}
-
-/** A TCP or UDP header in a frame. Its checksum is at `at` + `field`. */
-interface Transport {
-  readonly at: number
-  readonly end: number
-  readonly field: number
-  /** The sum of the pseudo-header. */
-  readonly pseudo: number
 }
 
 /**
@@ -68,17 +60,19 @@ function checksumComplaint(skb: SkBuff): Complaint | undefined {
   if (get16(bytes, nh - 2) === ETH_P_IP && isHeaderWrong(bytes, nh, data + len - nh)) {
     return { rule: 'checksum', what: 'the checksum of its IPv4 header is wrong' }
   }
-  const transport = transportOf(bytes, nh, data + len - nh)
-  if (transport === undefined) return undefined
-  const { at, end, pseudo } = transport
-  const value = get16(bytes, at + transport.field)
-  if (ipSummed === CHECKSUM_PARTIAL && csumStart === at && csumOffset === transport.field) {
+  const upper = upperOf(bytes, nh, data + len)
+  if (upper === undefined) return undefined
+  const { h, end, check, protocol } = upper
+  const value = get16(bytes, check)
+  const pseudoHeaderSum = get16(bytes, nh - 2) === ETH_P_IP ? pseudoHeaderSum4 : pseudoHeaderSum6
+  const pseudo = fold(pseudoHeaderSum(bytes, nh, protocol, end - h))
+  if (ipSummed === CHECKSUM_PARTIAL && csumStart === h && field === check) {
     if (isSame(value, pseudo)) return undefined
     return { rule: 'checksum', what: `the partial checksum is ${hex(value)}, the pseudo-header's sum ${hex(pseudo)}` }
   }
   // A UDP checksum of zero means that there is no checksum.
   if (ipSummed !== CHECKSUM_UNNECESSARY || skb.gsoSize !== 0 || value === 0) return undefined
-  if (isSame(onesComplementSum(bytes, at, end - at, pseudo), 0)) return undefined
+  if (isSame(onesComplementSum(bytes, h, end - h, pseudo), 0)) return undefined
   return { rule: 'checksum', what: 'CHECKSUM_UNNECESSARY, but its checksum is wrong' }
 }
 
@@ -87,21 +81,16 @@ function isHeaderWrong(bytes: Uint8Array, nh: number, length: number): boolean {
   return header >= 0 && !isSame(onesComplementSum(bytes, nh, header), 0)
 }
 
-/** Returns the transport header of the IP packet at `nh`; undefined unless it is TCP or UDP. */
-function transportOf(bytes: Uint8Array, nh: number, length: number): Transport | undefined {
-  const isIpv4 = get16(bytes, nh - 2) === ETH_P_IP
-  const header = isIpv4 ? ipv4.parse(bytes, nh, length) : ipv6.parse(bytes, nh, length)
-  if (header < 0 || (isIpv4 && ipv4.isFragment(bytes, nh))) return undefined
-  if (!isIpv4 && get16(bytes, nh - 2) !== ETH_P_IPV6) return undefined
-  const end = nh + (isIpv4 ? ipv4.totalLength(bytes, nh) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
-  const upper = isIpv4 ? (header << 8) | ipv4.protocol(bytes, nh) : ipv6.upperLayer(bytes, nh, end - nh, false)
-  const protocol = upper & 0xff
-  const at = nh + (upper >>> 8)
-  const parse = protocol === IPPROTO_TCP ? tcp.parse : protocol === IPPROTO_UDP ? udp.parse : undefined
-  if (upper < 0 || parse === undefined || parse(bytes, at, end - at) < 0) return undefined
-  const pseudoHeaderSum = isIpv4 ? pseudoHeaderSum4 : pseudoHeaderSum6
-  const field = protocol === IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK
-  return { at, end, field, pseudo: fold(pseudoHeaderSum(bytes, nh, protocol, end - at)) }
+/** Finds the transport header of the IP packet at `nh`; undefined unless it is TCP or UDP. */
+function upperOf(bytes: Uint8Array, nh: number, end: number): UpperHeader | undefined {
+  const type = get16(bytes, nh - 2)
+  const ip = type === ETH_P_IP ? ipv4 : type === ETH_P_IPV6 ? ipv6 : undefined
+  const upper = new UpperHeader()
+  if (ip === undefined || ip.parse(bytes, nh, end - nh) < 0 || upper.find(bytes, nh, end) === 0) return undefined
+  const { protocol, h, isFragment } = upper
+  const transport = protocol === IPPROTO_TCP ? tcp : protocol === IPPROTO_UDP ? udp : undefined
+  if (h < 0 || isFragment || transport === undefined) return undefined
+  return transport.parse(bytes, h, upper.end - h) < 0 ? undefined : upper
 }
 
 /** Whether two sums are equal: 0 and 0xffff both mean zero. */

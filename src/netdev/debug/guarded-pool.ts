@@ -8,8 +8,9 @@
 import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT } from '../../skb/error.ts'
 import { SkBuffPool, type SkBuffPoolOptions, type SlotAccount, type SlotClass } from '../../skb/pool.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
+import type { Chaos } from './chaos.ts'
 import { type Check, checkedBytes, type How } from './checked-bytes.ts'
-import { GuardedSkb, type SkbWatcher } from './guarded-skb.ts'
+import { GuardedSkb } from './guarded-skb.ts'
 import { calledByDriver, driverPlace, isInDriver, type Trace, trace } from './trace.ts'
 
 /** include/linux/poison.h: bytes of freed memory, and of red zones. */
@@ -24,18 +25,20 @@ const SLACK = 256
 /** Slots past the last one in use that a sweep checks. */
 const BEYOND = 2
 
-/** Receives a GuardedPool's findings. */
-export interface PoolReports {
+/** Receives the findings of a GuardedPool and of DeviceWatches. */
+export interface Reports {
+  readonly pool: GuardedPool
+  readonly chaos: Chaos | undefined
   now(): number
   found(rule: string, what: string, place: string | undefined, name: string | undefined): void
   /** A driver handed a frame to the kernel or to a wire. */
   handedOn(skb: GuardedSkb, at: Trace): void
-  /** Whether this allocation is to fail. */
-  failsAlloc(): boolean
+  /** Returns the place of a function, if it is known. */
+  placeOf(fn: unknown): string | undefined
 }
 
-export class GuardedPool extends SkBuffPool implements SkbWatcher {
-  readonly #reports: PoolReports
+export class GuardedPool extends SkBuffPool {
+  readonly #reports: Reports
   /** By slot number: the frame that has the slot, or had it last. */
   readonly #frames: GuardedSkb[] = []
   /** Freed slots of each size, the oldest first. */
@@ -47,7 +50,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
   /** Counts frames that were allocated and handed on, and changes of counters. */
   activity = 0
 
-  constructor(reports: PoolReports, options: SkBuffPoolOptions = {}) {
+  constructor(reports: Reports, options: SkBuffPoolOptions = {}) {
     super(options, RED_ZONE)
     this.#reports = reports
     this.#words = new Int32Array(this.bytes.buffer)
@@ -65,7 +68,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
 
   override alloc(size: number): SkBuff | undefined {
     this.activity++
-    if (this.#reports.failsAlloc()) return undefined
+    if (this.#reports.chaos?.failsAlloc()) return undefined
     const skb = super.alloc(size) as GuardedSkb | undefined
     if (skb !== undefined) skb.life.isMade = true
     return skb
@@ -125,6 +128,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     }
   }
 
+  /** Returns the arena as a driver sees it: each access is checked. */
   checked(skb: GuardedSkb): Uint8Array {
     const check: Check = (from, to, how) => this.#check(skb, from, to, how)
     return checkedBytes(this.bytes, check, () => {
@@ -132,6 +136,7 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     })
   }
 
+  /** The owner was changed from `before`. */
   owned(skb: GuardedSkb, before: number): void {
     const { life } = skb
     const at = trace()
@@ -158,6 +163,10 @@ export class GuardedPool extends SkBuffPool implements SkbWatcher {
     }
   }
 
+  /**
+   * A frame that was handed on is used: by a verb, which then refuses, or by reading a field.
+   * Returns whether the framework does that, which it may.
+   */
   used(skb: GuardedSkb, isVerb: boolean): boolean {
     const at = trace()
     const verb = isVerb ? calledByDriver(at) : undefined
