@@ -35,6 +35,14 @@ export interface PacketFields extends LinkFields {
   readonly to: FrameAddress
 }
 
+/** The fields that UDP datagrams and TCP segments share. */
+export interface DatagramFields extends PacketFields {
+  readonly sourcePort?: number
+  readonly destinationPort?: number
+  /** A number stands for as many zero bytes. */
+  readonly payload?: Uint8Array | string | number
+}
+
 /** The first hardware address of a test bed, for drivers that choose none. */
 const FIRST_MAC = '02:00:00:00:00:02'
 const BROADCAST = 'ff:ff:ff:ff:ff:ff'
@@ -84,17 +92,13 @@ export function echoRequest({
   return bytes
 }
 
-/** Returns a UDP datagram. A number as payload stands for as many zero bytes. */
+/** Returns a UDP datagram. */
 export function udpFrame({
   sourcePort = 50_000,
   destinationPort = 9,
   payload = 18,
   ...ends
-}: PacketFields & {
-  readonly sourcePort?: number
-  readonly destinationPort?: number
-  readonly payload?: Uint8Array | string | number
-}): Uint8Array {
+}: DatagramFields): Uint8Array {
   const data = dataOf(payload)
   const bytes = ipv4Frame(ends, ipv4.IPPROTO_UDP, udp.UDP_HLEN + data.length)
   udp.setSourcePort(bytes, L4_AT, sourcePort)
@@ -112,12 +116,7 @@ export function tcpFrame({
   sequence = 1,
   payload = 18,
   ...ends
-}: PacketFields & {
-  readonly sourcePort?: number
-  readonly destinationPort?: number
-  readonly sequence?: number
-  readonly payload?: Uint8Array | string | number
-}): Uint8Array {
+}: DatagramFields & { readonly sequence?: number }): Uint8Array {
   const data = dataOf(payload)
   const bytes = ipv4Frame(ends, ipv4.IPPROTO_TCP, TCP_HLEN + data.length)
   put16(bytes, L4_AT, sourcePort)

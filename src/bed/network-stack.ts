@@ -1,12 +1,14 @@
 /**
- * NetworkStack: the part of the kernel above one device of a test bed that ping(8) needs. It
- * replies to ARP requests and ICMP echo requests for the addresses of its device, resolves
- * neighbours unless the device is IFF_NOARP, and ignores frames that the kernel would ignore:
- * frames for others, wrong checksums, packets from its own address.
+ * The kernel's part in a test bed. `refuse` throws for a frame that the kernel gives to no device.
+ * NetworkStack is the part above one device that ping(8) needs. It replies to ARP requests and ICMP
+ * echo requests for the addresses of its device, resolves neighbours unless the device is
+ * IFF_NOARP, and ignores frames that the kernel would ignore: frames for others, wrong checksums,
+ * packets from its own address.
  */
 
 import type { AnyDevice } from '../netdev/driver.ts'
-import { IFF_NOARP } from '../netdev/if.ts'
+import { canOffload } from '../netdev/gso.ts'
+import { IFF_NOARP, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'
 import { formatAddress, isInPrefix, type Prefix, parsePrefix, sameBytes } from '../packet/address.ts'
 import * as arp from '../packet/arp.ts'
 import { finish, onesComplementSum } from '../packet/checksum.ts'
@@ -24,11 +26,30 @@ import {
 } from '../packet/ethernet.ts'
 import * as icmp from '../packet/icmp.ts'
 import * as ipv4 from '../packet/ipv4.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
 import { arpRequest } from './frames.ts'
-import type { Frame, MemoryPort } from './memory-port.ts'
+import type { Frame, FrameInfo, MemoryPort } from './memory-port.ts'
 
 /** Packets that wait for one neighbour's address. */
 const UNRESOLVED_MAX = 64
+
+/** Throws for a frame that the kernel does not give to a device. */
+export function refuse(
+  { name, flags, carrier, mtu, features }: AnyDevice,
+  { length }: Uint8Array,
+  info: FrameInfo,
+): void {
+  const { gsoSize = 0, gsoType = 0, ipSummed = 0 } = info
+  const why = (text: string): Error => new Error(`the kernel transmits nothing on ${name}: ${text}`)
+  if ((flags & IFF_UP) === 0) throw why('it is down')
+  if (!carrier) throw why('it has no carrier')
+  if (length < ETH_HLEN) throw why(`a frame of ${length} bytes has no whole header`)
+  if (gsoSize === 0 && length > mtu + ETH_HLEN + VLAN_HLEN) throw why(`${length} bytes are more than its MTU of ${mtu}`)
+  const isOffloaded = gsoSize !== 0 || ipSummed === CHECKSUM_PARTIAL
+  if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features)) {
+    throw why('the driver does not offer the offload (dev.features)')
+  }
+}
 
 export class NetworkStack {
   readonly #dev: AnyDevice

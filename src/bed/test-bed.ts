@@ -31,7 +31,6 @@ import { dropsByName } from '../skb/drop-reason-name.ts'
 import { SkBuffPool } from '../skb/pool.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { BedCapture, capturedFrames } from './bed-capture.ts'
-import { DATA_AT, refuse } from './bed-kernel.ts'
 import type {
   BedIoctlResult,
   IoctlOptions,
@@ -44,13 +43,16 @@ import { type Balance, balance } from './conservation.ts'
 import { FakeClock } from './fake-clock.ts'
 import { echoRequest, ipv4Of } from './frames.ts'
 import { type Frame, type FrameInfo, frameOf, MemoryPlatform, type MemoryPort } from './memory-port.ts'
-import { NetworkStack } from './network-stack.ts'
+import { NetworkStack, refuse } from './network-stack.ts'
 
 /** A device, its port and the kernel above it. */
 interface Side {
   readonly port: MemoryPort
   readonly stack: NetworkStack
 }
+
+/** The address at which an ioctl caller's memory starts. */
+const DATA_AT = 0x1000n
 
 /** Small slots for frames that a bed's wires hold. */
 const RESERVE = 1 << 14
