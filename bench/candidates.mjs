@@ -40,6 +40,14 @@ export const RUN = '/run/vnet'
  * garbage collection.
  */
 export const vnetProgram = words => [process.execPath, '--trace-gc', `${root}dist/vnet.js`, ...words]
+/**
+ * Returns the command line that runs a command, and a server of vnet as its child: its CPU time
+ * and memory count, and it ends with the command.
+ */
+export const withServer = (server, words) => {
+  const beside = `setpriv --pdeathsig TERM ${vnetProgram(server).join(' ')} > /dev/null & exec "$@"`
+  return ['sh', '-c', beside, 'sh', ...words]
+}
 const program = (command, options) => vnetProgram([command, '-q', ...options])
 /** Returns the command line that runs vnet in a namespace, as a user would run it. */
 const inside = ({ ns }) => ['nsenter', `--net=/run/netns/${ns}`]
@@ -312,7 +320,7 @@ const PAGE = 18_080
 
 /** A cable without a page, one with a page without viewers, and one with a viewer. */
 export function web(asked = {}) {
-  const withPage = vnet(vnetCable(['--web', `127.0.0.1:${PAGE}`]), 'plain')
+  const withPage = vnet(net => withServer(['web', `${PAGE}`], vnetCable([])(net)), 'plain')
   return Object.fromEntries([
     ['plain', vnet(vnetCable([]), 'plain')],
     ['unwatched', withPage],

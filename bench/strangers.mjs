@@ -9,7 +9,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { BUILD, RUN, vnetProgram } from './candidates.mjs'
+import { BUILD, RUN, vnetProgram, withServer } from './candidates.mjs'
 import { run } from './processes.mjs'
 import { IDLE, STRANGER } from './topology.mjs'
 
@@ -64,7 +64,8 @@ const ATTACKS = {
   deaf: requests('deaf', DEAF),
   captures: requests('captures', ASKING),
   metrics: {
-    command: (_net, ends) => ['cable', '--metrics', METRICS, ...ends],
+    ...cable,
+    server: ['metrics', METRICS],
     flood: (_net, child) => ['metrics', `/proc/${child.pid}/ns/net`, METRICS, ASKING],
     idle: () => ['metrics', '/proc/self/ns/net', HTTP, ASKING],
   },
@@ -104,14 +105,15 @@ export function strangers() {
   )
 }
 
-function candidate(base, { command, prepare, stderr, ...attack }, like, idle) {
+function candidate(base, { command, server, prepare, stderr, ...attack }, like, idle) {
   return {
     base,
     like,
     ours: true,
     command(net) {
       const ends = net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => `${ns}/${name}`))
-      const words = vnetProgram(command(net, ends))
+      const program = vnetProgram(command(net, ends))
+      const words = server === undefined ? program : withServer(server, program)
       return stderr === undefined ? words : ['sh', '-c', stderr, `${net.directory}/stderr`, ...words]
     },
     stranger: {

@@ -42,7 +42,6 @@ const UNSEEN = [
   'lab/worker-',
   'lab/vitest.ts',
   'vnet.ts',
-  'web/commands/web-process-main.ts',
   'web/page/',
 ]
 

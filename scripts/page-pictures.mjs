@@ -55,10 +55,14 @@ async function stop(child) {
   await closed
 }
 
-/** Starts a vnet with a page. Resolves with it and with the address of the page. */
+/** The address of the page, once a server of it has been started. */
+let address
+
+/** Starts a vnet, which the page shows. Resolves with it and with the address of the page. */
 async function startVnet(...args) {
-  const { child, found } = await start(space, vnet(...args, '--web', PORT, '--json'), /"web":"([^"]+)"/)
-  return { child, address: found }
+  const { child } = await start(space, vnet(...args, '--json'), /"event":"ready"/)
+  address ??= (await start(space, vnet('web', PORT), /(http:\S+)/)).found
+  return { child, address }
 }
 
 /** Opens a page of the given size and colours, and shows a view. */

@@ -76,10 +76,14 @@ async function parseFor(command: LazyCommand, words: readonly string[]): Promise
   } catch (error) {
     if (!(error instanceof UnknownOption) || error.advice !== '') throw error
     const { flag } = error
-    const owners = (await allCommands(false)).filter(({ options }) => options?.some(({ long }) => long === flag))
+    const commands = await allCommands(false)
+    const owners = commands.filter(({ options }) => options?.some(({ long }) => long === flag))
     const [owner] = owners
-    if (owner === undefined || owners.length > 1) throw new UsageError(error.message + see(command))
-    throw new UsageError(`${error.message}: it is an option of vnet ${owner.name}`)
+    if (owner !== undefined && owners.length === 1) {
+      throw new UsageError(`${error.message}: it is an option of vnet ${owner.name}`)
+    }
+    const isCommand = owner === undefined && commands.some(({ name }) => flag === `--${name}`)
+    throw new UsageError(error.message + (isCommand ? `: it is the command vnet ${flag.slice(2)}` : see(command)))
   }
 }
 

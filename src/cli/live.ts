@@ -16,7 +16,7 @@ import { devOpen } from '../netdev/netif.ts'
 import { StepGate } from '../netdev/step-gate.ts'
 import { complain, type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
-import type { Output, WebUrls } from './output.ts'
+import type { Output } from './output.ts'
 import { netnsOf, type Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsOf } from './statistics.ts'
 import { Wires } from './wire-stages.ts'
@@ -30,7 +30,6 @@ export interface Run {
   readonly options: CommonOptions
   readonly io: Io
   readonly output: Output
-  readonly urls?: WebUrls | undefined
 }
 
 /** Brings the devices up, waits for the end, and takes them down. Returns the exit status. */
@@ -57,7 +56,7 @@ export async function live(run: Run): Promise<number> {
   try {
     const configured = await bringUp(run)
     if (io.own && !run.options.keepPrivileges) dropPrivileges(run.native, await needed(driver, plans))
-    output.ready(configured, driver, run.urls)
+    output.ready(configured, driver)
     if (lasting !== undefined) limit.at(net.clock.now() + lasting)
     const why = await ended
     // A frame that waits at one device is in a slot of another, which would report it as held.

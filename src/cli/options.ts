@@ -54,9 +54,6 @@ export interface CommonOptions extends CaptureCliOptions {
   captureGroup?: number
   user?: number
   group?: number
-  /** `[ADDR:]PORT`, which web-process.ts parses. */
-  web?: string
-  metrics?: string
   down?: boolean
   keepPrivileges?: boolean
   /** ns after which the program ends. */
@@ -142,22 +139,13 @@ export function commonOptions(attaches = false): Option[] {
         id('user', getpwnam),
       ),
       option('--group <group>', 'group that may attach; with --user, that user must be in it', id('group', getgrnam)),
-      option('--delete', 'remove the interface that an earlier run kept').conflicts([
-        'persist',
-        'capture',
-        'web',
-        'metrics',
-      ]),
+      option('--delete', 'remove the interface that an earlier run kept').conflicts(['persist', 'capture']),
     ],
     'Capture:': [
       option('--capture <file>', 'write all frames, and why others were dropped, to a pcapng file'),
       option('--filter <filter>', 'write only frames that match, in the language of pcap-filter(7)'),
       ...captureFileOptions(),
       option('--capture-group <group>', 'group that may capture by `vnet capture`, name or number', group),
-    ],
-    'Monitoring:': [
-      option('--web <[addr:]port>', 'serve a live page of these interfaces; the line `ready` has its URL'),
-      option('--metrics <[addr:]port>', 'serve their counters at /metrics, for Prometheus'),
     ],
     'Driver checks:': [
       option('--debug', 'look for misuse of frames, leaks and wrong checksums, each with its line; slow'),
@@ -181,7 +169,7 @@ export function commonOptions(attaches = false): Option[] {
         'log changes; -vv: every frame, interrupt, poll and drop too',
         (_, n: number | undefined) => (n ?? 0) + 1,
       ),
-      option('-q, --quiet', 'print only URLs, the line `ready`, and errors'),
+      option('-q, --quiet', 'print only the line `ready`, and errors'),
     ],
   }
   return Object.entries(groups)

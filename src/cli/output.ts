@@ -13,18 +13,11 @@ import type { Plan } from './plan.ts'
 import { type DeviceStatistics, statisticsTable } from './statistics.ts'
 import { stageLines, type WireStatistics } from './wire-stages.ts'
 
-/** The URLs that `--web` and `--metrics` serve. */
-export interface WebUrls {
-  /** With the token. */
-  readonly web?: string
-  readonly metrics?: string
-}
-
 export interface Output {
   /** Writes a log line; passed to Log. */
   readonly log: (level: number, text: string) => void
   /** Reports that the interfaces exist and are up. */
-  ready(plans: readonly Plan[], driver: Driver, urls?: WebUrls): void
+  ready(plans: readonly Plan[], driver: Driver): void
   /** `wires` are the stages of the wires; undefined if no device can have one. */
   statistics(devices: readonly DeviceStatistics[], wires?: readonly WireStatistics[]): void
 }
@@ -33,7 +26,7 @@ export interface Output {
 export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
   return {
     log: (level, text) => log(io, false, level, text),
-    ready(plans, driver, urls = {}) {
+    ready(plans, driver) {
       if (!quiet) {
         // Whoever runs vnet without a word may not know yet what it is.
         if (io.commandLine === 'vnet') {
@@ -42,10 +35,6 @@ export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
         }
         for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
         if (enter !== undefined) io.out(`no root: in another terminal, first: ${enter}\n`)
-      }
-      // A page cannot be opened without its URL.
-      for (const [what, url] of Object.entries(urls)) io.out(`${what}: ${url}\n`)
-      if (!quiet) {
         for (const hint of hints(plans, driver, enter === undefined)) io.out(`try: ${hint}\n`)
       }
       io.out('ready\n')
@@ -66,7 +55,7 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
   const line = (object: object): void => io.out(`${JSON.stringify(object)}\n`)
   return {
     log: (level, text) => log(io, true, level, text),
-    ready(plans, _, urls = {}) {
+    ready(plans) {
       const interfaces = plans.map(({ dev, netns, addresses }) => ({
         name: dev.name,
         ifindex: dev.ifindex,
@@ -78,7 +67,7 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
         addresses,
         offloads: offloads(dev),
       }))
-      line({ event: 'ready', interfaces, ...(enter === undefined ? {} : { enter }), ...urls })
+      line({ event: 'ready', interfaces, ...(enter !== undefined && { enter }) })
     },
     statistics(devices, wires) {
       const interfaces = devices.map(each => ({ ...each, netns: each.netns ?? null, kernel: each.kernel ?? null }))

@@ -3,14 +3,8 @@
  * is loaded when one of its commands is given, or when all commands are listed.
  */
 import { createRequire } from 'node:module'
-import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import { UsageError } from '../base/usage-error.ts'
-import type { ChildKind } from '../control/server/rights.ts'
-import type { Native } from '../linux/native.ts'
 import type { LazyCommand } from './lazy-command.ts'
-import type { CommonOptions } from './options.ts'
-import type { WebUrls } from './output.ts'
 import { packageVersion } from './version.ts'
 
 export interface Product {
@@ -50,21 +44,6 @@ export async function commandsOf(product: Product): Promise<readonly LazyCommand
 
 /** The driver of the product lan. */
 export const loadLan = () => fromPackage<{ readonly driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan')
-
-/** The processes of `--web` and `--metrics`, as web-process.ts of @vnet/web describes them. */
-export interface WebProcesses extends AsyncDisposable {
-  readonly kinds: ReadonlyMap<number, ChildKind>
-  readonly descriptors: Int32Array
-  readonly urls: WebUrls
-  start(log: Log, clock: Clock): void
-}
-
-type WebProcessModule = {
-  readonly WebProcesses: new (native: Native, options: Pick<CommonOptions, ChildKind>) => WebProcesses
-}
-
-export const loadWebProcesses = () =>
-  fromPackage<WebProcessModule>('@vnet/web', 'internal/commands/web-process', '--web and --metrics')
 
 /**
  * Loads a module of a package, which `what` needs. Throws a UsageError if it is not installed, or

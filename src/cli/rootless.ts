@@ -16,25 +16,24 @@ import type { CommonOptions } from './options.ts'
 const ENTERED = 'VNET_ROOTLESS'
 
 /**
- * Returns the command with which another terminal enters the namespaces of `pid`, which is this
- * program or its parent; undefined if that has not entered its own.
+ * Returns the command with which another terminal enters the namespaces of this program; undefined
+ * if it has not entered its own.
  */
-export function enterCommand(pid = process.pid): string | undefined {
-  if (process.env[ENTERED] !== String(pid)) return undefined
-  return `nsenter --preserve-credentials -U -n -t ${pid}`
+export function enterCommand(): string | undefined {
+  const { pid, env } = process
+  return env[ENTERED] === String(pid) ? `nsenter --preserve-credentials -U -n -t ${pid}` : undefined
 }
 
 /**
  * Executes the program again in its own namespaces if an ordinary user wants new interfaces and
  * does not say where. `namesOf` returns the driver's default names. Returns if it need not enter;
- * throws a VnetError if entering fails. `descriptors` remain open.
+ * throws a VnetError if entering fails.
  */
 export function enterNamespaces(
   native: Native,
   options: CommonOptions,
   args: readonly string[],
   namesOf: () => readonly string[],
-  descriptors: Int32Array = new Int32Array(),
 ): void {
   const { netns, persist, delete: remove, name = [] } = options
   if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
@@ -46,7 +45,7 @@ export function enterNamespaces(
   if (links.some(link => names.includes(link.name))) return
   checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)
-  execInUserNamespace(native, ownCommand(), descriptors)
+  execInUserNamespace(native, ownCommand())
 }
 
 /** Like enterNamespaces, into the namespaces of `vnet rootless`, for an ordinary user's lab. */
@@ -54,7 +53,7 @@ export function enterForLab(native: Native): void {
   if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
   checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)
-  execRootless(native, ownCommand(), new Int32Array())
+  execRootless(native, ownCommand())
 }
 
 /** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */

@@ -31,7 +31,6 @@ import { live, type Run } from './live.ts'
 import type { CommonOptions } from './options.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import { keepAddresses, nameDevices, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
-import { loadWebProcesses, type WebProcesses } from './products.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
 
 /** Runs the driver to its end. Returns the exit status. */
@@ -49,7 +48,6 @@ export async function run(
   const output = options.json ? jsonOutput(io, quiet, enter) : textOutput(io, quiet, enter)
   const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const native = loadNative()
-  const web = options.web === undefined && options.metrics === undefined ? undefined : await loadWebProcesses()
   const stages = namedBy(driver.params, params, 'stages')
   if (stages.length > 0) {
     await io.watchLockups?.(driver.name)
@@ -59,7 +57,6 @@ export async function run(
   }
   prepareThread(native, options, io)
   const log = new Log(level, output.log)
-  await using processes = web && new web.WebProcesses(native, options)
   await using clock = new TimerfdClock(native)
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const chance = random(randomBytes(4).readUInt32LE())
@@ -77,7 +74,7 @@ export async function run(
   }
   const named = [...args, ...namedBy(driver.params, params, 'interface')]
   if (io.own) {
-    enterNamespaces(native, options, named, () => initialize().devices.map(({ name }) => name), processes?.descriptors)
+    enterNamespaces(native, options, named, () => initialize().devices.map(({ name }) => name))
   }
   const module = initialize()
   let status = EXIT_FAILURE
@@ -87,7 +84,7 @@ export async function run(
       await removeAll(platform, plans)
       status = EXIT_OK
     } else {
-      status = await runDevices({ module, plans, net, native, platform, options, io, output }, processes)
+      status = await runDevices({ module, plans, net, native, platform, options, io, output })
     }
   } finally {
     if (!(await unload(module, log))) status = EXIT_FAILURE
@@ -127,16 +124,13 @@ async function openWireResources(
   return resources
 }
 
-/** Runs the devices with what serves them: the control socket, a capture, other processes. */
-async function runDevices(run: Run, processes: WebProcesses | undefined): Promise<number> {
+/** Runs the devices with what serves them: the control socket and a capture. */
+async function runDevices(run: Run): Promise<number> {
   const { module, plans, net, native, platform, options, io } = run
   const { driver } = module
   refuseOverlaps(plans)
   for (const plan of plans) refuseConflicts(platform, plan)
   if (options.verbose) logChanges(net)
-  const urls = processes?.urls
-  // Before the control socket is made: no client has connected with a process id of theirs.
-  processes?.start(net.log, net.clock)
   await using _control = serveControl(native, net, {
     netnsOf: dev => netnsOf(dev, plans),
     namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
@@ -150,13 +144,12 @@ async function runDevices(run: Run, processes: WebProcesses | undefined): Promis
     },
     owner: options.user,
     captureGroup: options.captureGroup,
-    children: processes?.kinds,
   })
   const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
   const endCapture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
   let status = EXIT_FAILURE
   try {
-    status = await live({ ...run, urls })
+    status = await live(run)
   } finally {
     if ((await endCapture?.()) === false) status = EXIT_FAILURE
   }

@@ -18,7 +18,7 @@ const LIMIT_MS = 10_000
  * `descriptors`. Throws a VnetError if the launcher cannot be executed. If the kernel refuses the
  * namespaces, the launcher prints one line and exits with status 1.
  */
-export function execRootless(native: Native, command: readonly string[], descriptors: Int32Array): never {
+export function execRootless(native: Native, command: readonly string[], descriptors?: Int32Array): never {
   const launcher = launcherPath()
   throw new VnetError(native.exec([launcher, namespaces(), ...command], descriptors), ['exec', launcher])
 }
@@ -27,9 +27,9 @@ export function execRootless(native: Native, command: readonly string[], descrip
  * Replaces this process with a program in a user namespace and a network namespace, and no mount
  * namespace: other terminals enter these without one. Otherwise as execRootless.
  */
-export function execInUserNamespace(native: Native, command: readonly string[], descriptors: Int32Array): never {
+export function execInUserNamespace(native: Native, command: readonly string[]): never {
   const launcher = launcherPath()
-  throw new VnetError(native.exec([launcher, 'user,net', ...command], descriptors), ['exec', launcher])
+  throw new VnetError(native.exec([launcher, 'user,net', ...command]), ['exec', launcher])
 }
 
 /**

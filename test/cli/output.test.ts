@@ -55,16 +55,6 @@ test('vnet without arguments first says what it made, and how to see the other c
   expect(text.out).toMatch(/^made vnet0 with the driver loop; other commands: vnet --help\nvnet0: 4 tx/)
 })
 
-test('ready prints the URLs of the page and of the metrics', () => {
-  const { io, text } = texts()
-  const urls = { web: 'http://127.0.0.1:8080/#token=T', metrics: 'http://[::1]:9100/metrics' }
-  textOutput(io, false).ready([], driver, urls)
-  expect(text.out).toBe(`web: ${urls.web}\nmetrics: ${urls.metrics}\nready\n`)
-  text.out = ''
-  jsonOutput(io, true).ready([], driver, urls)
-  expect(JSON.parse(text.out)).toEqual({ event: 'ready', interfaces: [], ...urls })
-})
-
 test('an interface in another namespace is shown with it, and the proposed commands enter it', () => {
   const { io, text } = texts()
   const plans = [plan('sn0', ['2001:db8::1/64'], { netns: 'red' }), plan('sn1', [], { netns: '/proc/7/ns/net' })]
@@ -103,12 +93,6 @@ test('quiet text output is only the word ready', () => {
   output.ready([plan('vnet0', [])], driver)
   output.statistics([])
   expect(text).toEqual({ out: 'ready\n', err: '' })
-})
-
-test('quiet text output still has the URLs of the page and the metrics, which are needed to open them', () => {
-  const { io, text } = texts()
-  textOutput(io, true).ready([plan('vnet0', [])], driver, { web: 'http://a/#token=b', metrics: 'http://a/metrics' })
-  expect(text).toEqual({ out: 'web: http://a/#token=b\nmetrics: http://a/metrics\nready\n', err: '' })
 })
 
 test('JSON output is one object per line', () => {

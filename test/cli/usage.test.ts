@@ -48,6 +48,8 @@ test.each([
   [['loop', '--dely', '10ms'], "unknown option '--dely' (see vnet loop --help)"],
   [['--frobnicate'], "unknown option '--frobnicate' (see vnet loop --help)"],
   [['--mut', '9000'], "unknown option '--mut'; did you mean '--mtu'?"],
+  [['snull', '--web', '8080'], "unknown option '--web': it is the command vnet web"],
+  [['--metrics', '9100'], "unknown option '--metrics': it is the command vnet metrics"],
   [['cable', 'a', 'b', '--eth'], "unknown option '--eth': it is an option of vnet snull"],
   [['--mtu'], '--mtu needs a value: --mtu N'],
   [['--bogus', '--version'], "unknown option '--bogus' (see vnet loop --help)"],

@@ -30,5 +30,4 @@ test('the limits in docs/security.md match the code', () => {
   const sessions = (name: string) => constant('control/server/sessions.ts', name)
   const [all, own, kept] = ['CONNECTIONS', 'CONNECTIONS_A_USER', 'KEPT'].map(sessions)
   expect(page).toContain(`are ${all} connections, ${own} per user, and ${kept} are kept`)
-  expect(page).toContain(`Up to ${sessions('CONNECTIONS_METRICS')} connections are kept for it`)
 })

@@ -27,18 +27,14 @@ function processOf({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number {
 export type ReadAddresses = (device: FoundDevice) => readonly string[] | undefined
 
 /** Devices by vnet, in the order in which they were found. */
-export function vnetRows(
-  devices: readonly FoundDevice[],
-  addressesOf: ReadAddresses = () => undefined,
-  enter = '',
-): VnetRow[] {
+export function vnetRows(devices: readonly FoundDevice[], addressesOf: ReadAddresses = () => undefined): VnetRow[] {
   const vnets = new Map<string, FoundDevice[]>()
   for (const device of devices) vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
   return [...vnets.values()].map(ofVnet => {
     const [first] = ofVnet as [FoundDevice]
     const addresses = new Map(ofVnet.map(device => [device, addressesOf(device)]))
     const devices = ofVnet.map(device => {
-      return { ...deviceRow(device), addresses: addresses.get(device), hint: hintOf(device, addresses, enter) }
+      return { ...deviceRow(device), addresses: addresses.get(device), hint: hintOf(device, addresses) }
     })
     return { pid: processOf(first), driver: first.driver ?? '', devices }
   })
@@ -51,7 +47,6 @@ export function vnetRows(
 function hintOf(
   device: FoundDevice,
   addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>,
-  enterOwn: string,
 ): string | undefined {
   const others = [...addresses.keys()]
   const ends = device.flips ? others : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
@@ -62,7 +57,7 @@ function hintOf(
   if (found === undefined) return undefined
   const { netns = '' } = device
   const named = netns.includes('/') ? `nsenter --net=${netns}` : `ip netns exec ${netns}`
-  const enter = netns === '' ? enterOwn : named
+  const enter = netns === '' ? '' : named
   return printable(`${enter} ping ${formatAddress(found)}`.trim())
 }
 

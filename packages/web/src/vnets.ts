@@ -37,14 +37,12 @@ const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
 export interface VnetsOptions {
   readonly client: ControlClient
   readonly version: string
-  /** The only vnet that is shown, by its process; all by default. */
-  readonly pid?: number | undefined
+  /** True for the vnets of all network namespaces. */
+  readonly everywhere?: boolean | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
   /** The devices that are shown; all by default. */
   readonly isWanted?: ((device: FoundDevice) => boolean) | undefined
-  /** The command with which a user's terminal enters the namespaces of the vnet `pid`. */
-  readonly enter?: string | undefined
   /** Where vnets are found, instead of the usual directories. */
   readonly directory?: string | undefined
 }
@@ -163,8 +161,8 @@ export class Vnets {
   }
 
   get findOptions(): FindOptions {
-    const { pid, user, directory } = this.#options
-    return { pid, user, directory }
+    const { everywhere, user, directory } = this.#options
+    return { everywhere, user, directory }
   }
 
   async #readDevices(): Promise<Packed> {
@@ -185,7 +183,7 @@ export class Vnets {
     } as const
     return pack(hello, {
       ...hello,
-      vnets: vnetRows(devices, device => this.#addressesOf(device), this.#options.enter),
+      vnets: vnetRows(devices, device => this.#addressesOf(device)),
       mayChange: true,
     })
   }

@@ -29,12 +29,6 @@ test('an interface in a network namespace without a lab has no lab', () => {
   expect(rowOf({ netns: 'red' })).toMatchObject({ label: 'red/server', lab: undefined })
 })
 
-test('the hint for a vnet without root enters its namespaces first', () => {
-  const found = end({ flips: true, name: 'vnet0', netns: undefined })
-  const [row] = vnetRows([found], () => ['198.18.0.1/24', '198.18.1.2/24'], 'nsenter -U -n -t 7')
-  expect(row!.devices[0]!.hint).toBe('nsenter -U -n -t 7 ping 198.18.0.2')
-})
-
 const hints = (addresses: Record<string, string[]>, ...devices: object[]) =>
   vnetRows(devices.map(end), ({ name }) => addresses[name])[0]!.devices.map(({ hint }) => hint)
 

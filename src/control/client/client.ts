@@ -182,7 +182,7 @@ export class ControlClient {
     text: string | WireChange | undefined,
     { direction }: SetWireOptions = {},
   ): Promise<void> {
-    const change = typeof text === 'object' ? text : (await loadWireRequest()).wireChange(text, { direction })
+    const change = typeof text === 'object' ? text : (await import('./wire-request.ts')).wireChange(text, { direction })
     await this.#change(vnet, commands.setWire, { ...which(device), ...change }, device.name)
   }
 
@@ -324,7 +324,10 @@ export class ControlClient {
       snaplen,
       filter,
       drops: dropsOnly || undefined,
-      program: filter === undefined ? undefined : encodeProgram((await loadFilters()).compileFilter(filter)),
+      program:
+        filter === undefined
+          ? undefined
+          : encodeProgram((await import('../../linux/pcap-filter.ts')).compileFilter(filter)),
     }
     const detached = await this.#exchanges.detach(vnet, requestOf(commands.capture, values, NLM_F_ACK))
     const capture = new VnetCapture(this.#native, detached, ended => this.#captures.delete(ended))
@@ -394,14 +397,4 @@ function ifreqOf({ name }: Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)
   ifreq.set(encodeName(name).subarray(0, IFNAMSIZ - 1))
   return ifreq
-}
-
-/** Loads the parsers that only setWire() needs, for wire specs and filters. */
-export function loadWireRequest() {
-  return import('./wire-request.ts')
-}
-
-/** Loads the code that only filters need. */
-export function loadFilters() {
-  return import('../../linux/pcap-filter.ts')
 }

@@ -57,8 +57,6 @@ export interface Found {
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
   readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns' | 'place' | 'alias'>) => boolean) | undefined
-  /** The only vnet that is queried, by its process; all by default. */
-  readonly pid?: number | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
   /** True for the vnets of all network namespaces, with all their interfaces. */
@@ -119,11 +117,10 @@ export function withPlaces(entries: readonly Entry[]): Entry[] {
  * Interfaces of labs have the names of labNames.
  */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
-  const { isWanted, pid, user, directory, everywhere = false } = options
+  const { isWanted, user, directory, everywhere = false } = options
   const [namespace, pidns] = [client.namespace, ownNamespace('pid')]
-  const all = withPlaces(readDirectories(directoriesOf(options)))
-  const namesOf = labNames(all)
-  const entries = all.filter(entry => pid === undefined || (entry.pid === pid && entry.pidns === pidns))
+  const entries = withPlaces(readDirectories(directoriesOf(options)))
+  const namesOf = labNames(entries)
   const here = entries.filter(entry => everywhere || isHere(entry, namespace))
   const queried = isWanted === undefined ? here : here.filter(({ interfaces }) => interfaces.some(isWanted))
   const failed: VnetError[] = []

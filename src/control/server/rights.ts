@@ -24,50 +24,32 @@ const [FEW_GROUPS, NGROUPS_MAX] = [64, 65536]
 /** The right that a client lacks, in a few words; undefined if it lacks none. */
 export type Missing = string | undefined
 
-/** The option that a process of the vnet serves. The process of `web` may change the vnet. */
-export type ChildKind = 'web' | 'metrics'
-
-export interface RightsOptions {
-  readonly captureGroup?: number | undefined
-  readonly children?: ReadonlyMap<number, ChildKind> | undefined
-}
-
 /** Reads the rights of the clients that connect. */
 export class Rights {
   readonly #native: Native
   readonly #owners: ReadonlySet<number>
   readonly #captureGroup: number | undefined
-  readonly #children: ReadonlyMap<number, ChildKind> | undefined
   readonly #uidMap = readFileSync('/proc/self/uid_map', 'utf8')
 
   /**
-   * `owners` are the users that may change everything; root also needs the capability. `children`
-   * are processes that this one has not reaped, by process id, which no other process has.
-   * The members of `captureGroup` may capture frames.
+   * `owners` are the users that may change everything; root also needs the capability. The members
+   * of `captureGroup` may capture frames.
    */
-  constructor(native: Native, owners: Iterable<number>, { captureGroup, children }: RightsOptions = {}) {
+  constructor(native: Native, owners: Iterable<number>, captureGroup?: number) {
     this.#native = native
     this.#owners = new Set([...owners].filter(uid => uid !== ROOT))
     this.#captureGroup = captureGroup
-    this.#children = children
   }
 
   /**
    * Returns the right that the peer of a connected socket lacks; called once, when it is accepted.
    */
   missing(fd: number, { uid, pid }: Peer): Missing {
-    const child = this.#children?.get(pid)
-    if (child === 'metrics') return 'the process of --metrics may only read'
-    if (this.#owners.has(uid) || child !== undefined) return undefined
+    if (this.#owners.has(uid)) return undefined
     const owners = [...this.#owners].map(owner => ` and user ${owner}`).join('')
     if (uid !== ROOT) return `only root${owners} may do this: you are user ${uid}`
     const missing = this.#missingOfRoot(fd, pid)
     return missing && `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
-  }
-
-  /** Returns the share of time for the requests of a peer. */
-  share({ uid, pid }: Peer): number | 'metrics' {
-    return this.#children?.get(pid) === 'metrics' ? 'metrics' : uid
   }
 
   /**

@@ -12,7 +12,7 @@ import { Events } from './events.ts'
 import { nlctrl } from './nlctrl.ts'
 import type { Caller, Family } from './operation.ts'
 import { Presence, type PresenceOptions } from './presence.ts'
-import { type ChildKind, Rights } from './rights.ts'
+import { Rights } from './rights.ts'
 import { Runtime } from './runtime.ts'
 import { Sessions } from './sessions.ts'
 import type { RunningDriver, Subject } from './subject.ts'
@@ -33,12 +33,6 @@ export interface ServerOptions extends PresenceOptions {
   readonly owner?: number | undefined
   /** The group with the right to capture frames; none by default. */
   readonly captureGroup?: number | undefined
-  /**
-   * Processes that this one has started and not reaped yet, by process id. The process of `web` may
-   * change this vnet for its user without the usual capability, which it may have dropped. The
-   * process of `metrics` is a client without rights, with its own share.
-   */
-  readonly children?: ReadonlyMap<number, ChildKind> | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
@@ -70,10 +64,10 @@ export interface Server extends Disposable, AsyncDisposable {
 
 /** Serves the devices of `net` as serveControl does. */
 export function serveAt(presence: Presence, native: Native, net: Net, options: ServerOptions): Server {
-  const { netnsOf = () => undefined, labPartOf, module, owner, now = Date.now } = options
+  const { netnsOf = () => undefined, labPartOf, module, owner, captureGroup, now = Date.now } = options
   const { listening } = presence
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
-  const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], options)
+  const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], captureGroup)
   const events = new Events(net, netnsOf, now, module?.attaches)
   const captures = new Captures({ native: listening.calls, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)

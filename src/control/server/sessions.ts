@@ -16,8 +16,6 @@ const CONNECTIONS = 256
 const KEPT = 64
 /** Concurrent connections of a user without rights to change anything. */
 const CONNECTIONS_A_USER = 64
-/** Connections of the process of --metrics, which needs only one. They count among the KEPT. */
-const CONNECTIONS_METRICS = 4
 /** Milliseconds until the next attempt, after descriptors or memory ran out. */
 const NO_ROOM_MS = 10
 
@@ -109,7 +107,7 @@ export class Sessions implements Work {
       return false
     }
     const missingToCapture = this.#rights.missingToCapture(fd, peer, missing)
-    const owner = { missing, missingToCapture, share: this.#rights.share(peer) }
+    const owner = { missing, missingToCapture, share: peer.uid }
     const session = Session.of(this.#native, fd, owner, this.#server)
     if (typeof session !== 'number') this.#sessions.add(session)
     return typeof session !== 'number'
@@ -119,15 +117,11 @@ export class Sessions implements Work {
   #refusal(peer: Peer, missing: Missing): string | undefined {
     const { size } = this.#sessions
     if (missing === undefined) return undefined
-    const share = this.#rights.share(peer)
-    const isMetrics = share === 'metrics'
-    if (!isMetrics && size >= CONNECTIONS - KEPT)
+    if (size >= CONNECTIONS - KEPT)
       return `this vnet has ${size} clients already; the rest is kept for root and its owner`
     let own = 0
-    for (const session of this.#sessions) if (session.share === share && !session.privileged) own++
-    return own < (isMetrics ? CONNECTIONS_METRICS : CONNECTIONS_A_USER)
-      ? undefined
-      : `user ${peer.uid} has ${own} connections to this vnet already`
+    for (const session of this.#sessions) if (session.share === peer.uid && !session.privileged) own++
+    return own < CONNECTIONS_A_USER ? undefined : `user ${peer.uid} has ${own} connections to this vnet already`
   }
 }
 

@@ -14,18 +14,6 @@ it('rights depend on the process number only where the kernel has no SO_PEERPIDF
   expect(missing(ENOPROTOOPT) ?? '').not.toContain('your process has ended')
 })
 
-it('the process of --web may change a vnet, while --metrics only reads, in a share of its own', () => {
-  const kinds = new Map([7, 8].map(pid => [pid, pid === 7 ? 'web' : 'metrics'] as const))
-  const rights = new Rights({} as Native, [1000], { children: kinds })
-  const of = (pid: number) =>
-    [0, 1000, 2000].map(uid => {
-      const peer = { uid, gid: uid, pid }
-      return [rights.missing(3, peer), rights.share(peer)]
-    })
-  expect(of(7)).toEqual([0, 1000, 2000].map(uid => [undefined, uid]))
-  expect(of(8)).toEqual(Array(3).fill(['the process of --metrics may only read', 'metrics']))
-})
-
 describe('the right to capture', () => {
   /** It lacks nothing for a change. */
   const MAY = null
@@ -48,7 +36,7 @@ describe('the right to capture', () => {
         return groups.length * 4
       },
     } as unknown as Native
-    return new Rights(native, [0], { captureGroup }).missingToCapture(
+    return new Rights(native, [0], captureGroup).missingToCapture(
       3,
       { uid: 1000, gid: 100, pid: 1 },
       missing ?? undefined,

@@ -1,20 +1,17 @@
 /** The server's side of a connection, over a real Unix socket. */
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Turns } from '../../../src/base/turns.ts'
 import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
 import { Connection } from '../../../src/control/protocol/connection.ts'
-import { readDirectories } from '../../../src/control/protocol/directory.ts'
-import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
 import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
 import { type Caller, type Family, operation } from '../../../src/control/server/operation.ts'
 import type { Rights } from '../../../src/control/server/rights.ts'
 import { Session, Sessions } from '../../../src/control/server/sessions.ts'
 import { loadNative } from '../../../src/linux/native.ts'
+import { SO_PEERCRED } from '../../../src/linux/uapi.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
-import { addDevice, memoryNets } from '../../support/memory-net.ts'
 
 const FAMILY = 100
 /** More than the buffers of both sockets and the output queue hold together. */
@@ -22,37 +19,28 @@ const REQUESTS = 1000
 const REPLY_BYTES = 4096
 
 const native = loadNative()
-const memoryNet = memoryNets()
 const directory = freshDirectory()
 
-test('the process of --metrics is served without rights, in a share of its own', async () => {
-  const turns = new Turns(new FakeClock())
-  const added = vi.spyOn(turns, 'add')
-  const memory = memoryNet({ turns })
-  const { dev } = await addDevice(memory, {}, { name: 'eth9' })
-  const children = new Map([[process.pid, 'metrics' as const]])
-  using _control = serveControl(native, memory.net, { directory: join(directory, 'vnet'), children })
-  const client = new ControlClient(native)
-  const [entry] = readDirectories(namedDirectory(join(directory, 'vnet')))
-  const { vnet } = entry as Entry
-  expect(await client.stats(vnet, dev)).toMatchObject({ name: 'eth9', kernel: undefined })
-  await expect(client.cut(vnet, dev)).rejects.toThrow(/EPERM.*the process of --metrics may only read/)
-  client.close()
-  const sessions = added.mock.calls.map(([work]) => work).filter(work => work instanceof Session)
-  expect(new Set(sessions.map(({ share, privileged }) => `${share} ${privileged}`))).toEqual(new Set(['metrics false']))
-})
-
-test('the process of --metrics gets a connection beside 192 of users without rights, and at most 4', () => {
-  let share: number | 'metrics'
-  const rights = { missing: () => 'everything', missingToCapture: () => 'everything', share: () => share }
+test('users without rights get 64 connections each, and 192 in all', () => {
+  let user = 0
+  const calls: typeof native = {
+    ...native,
+    getsockopt(fd, level, name, into) {
+      const length = native.getsockopt(fd, level, name, into)
+      // The uid of a struct ucred.
+      if (name === SO_PEERCRED) new DataView(into.buffer).setUint32(4, user, true)
+      return length
+    },
+  }
+  const rights = { missing: () => 'everything', missingToCapture: () => 'everything' }
   const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   const turns = new Turns(new FakeClock())
   const server = { families: new Map(), turns, onEnd() {}, onDefect() {} }
-  const sessions = new Sessions(native, listening, rights as unknown as Rights, server)
+  const sessions = new Sessions(calls, listening, rights as unknown as Rights, server)
   const clients: Connection[] = []
   /** Connects `count` clients; returns how many there are in all. */
-  const connect = (count: number, by: typeof share) => {
-    share = by
+  const connect = (count: number, by: number) => {
+    user = by
     for (let i = 0; i < count; i++) {
       clients.push(Connection.connect(native, listening.path, { onMessage() {}, onEnd() {} }) as Connection)
       sessions.step()
@@ -60,7 +48,6 @@ test('the process of --metrics gets a connection beside 192 of users without rig
     return sessions.size
   }
   expect([connect(65, 1), connect(65, 2), connect(65, 3), connect(1, 4)]).toEqual([64, 128, 192, 192])
-  expect([connect(1, 'metrics'), connect(64, 'metrics')]).toEqual([193, 196])
   sessions.close(0)
   for (const each of [...clients, listening]) each.close()
 })

@@ -2,15 +2,14 @@
  * vnet uses netlink for links, addresses and flags. It starts no other program, except for the
  * command of `vnet exec`, and in namespaces of its own itself or the command of `vnet rootless`.
  * Installing extcap asks tshark for its folders, and a test that has a lab starts its own programs
- * there; `explore` runs a scenario in another process. The processes of --web and --metrics are
- * vnet's own.
+ * there; `explore` runs a scenario in another process.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { sourcesOfPackages } from '../../support/packages.ts'
 
-test('only exec, the start in namespaces, --web and --metrics, extcap’s installation, record, labs, explorations and the course start a program', () => {
+test('only exec, the start in namespaces, extcap’s installation, record, labs, explorations and the course start a program', () => {
   const root = new URL('../../../', import.meta.url).pathname
   const sources = ['src', ...sourcesOfPackages()]
     .flatMap(folder => readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`))
@@ -29,7 +28,6 @@ test('only exec, the start in namespaces, --web and --metrics, extcap’s instal
     'packages/learn/src/kernel/packages.ts',
     'packages/learn/src/live.ts',
     'packages/learn/src/worker.ts',
-    'packages/web/src/commands/web-process.ts',
     'src/cli/commands/record.ts',
     'src/cli/extcap-install.ts',
     'src/linux/native.ts',

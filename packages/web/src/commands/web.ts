@@ -1,6 +1,6 @@
 /** `vnet web`: serves the live page of running vnets, in a separate process. */
 
-import { type AskOptions, findNamed } from 'vnet/internal/cli/ask'
+import { findNamed } from 'vnet/internal/cli/ask'
 import { isAmong, type NamedDevice } from 'vnet/internal/cli/device-text'
 import { complain, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
 import { packageVersion } from 'vnet/internal/cli/version'
@@ -9,12 +9,7 @@ import { loadNative } from 'vnet/internal/linux/native'
 import type { Address } from '../http/address.ts'
 import { ownAccess } from '../http/token.ts'
 import { serveWeb } from '../server.ts'
-
-interface WebCommandOptions extends AskOptions {
-  /** Names of the server, besides its addresses. */
-  readonly host?: readonly string[]
-  readonly json?: boolean
-}
+import type { ServerCommandOptions } from './index.ts'
 
 /**
  * Serves the interfaces `names`, or all, until the user ends it. Vnets may start and end meanwhile.
@@ -22,7 +17,7 @@ interface WebCommandOptions extends AskOptions {
 export async function web(
   address: Address,
   names: readonly string[],
-  { user, host: hosts, json }: WebCommandOptions,
+  { user, all: everywhere, host: hosts, json }: ServerCommandOptions,
   io: Io,
 ): Promise<number> {
   using end = endOf(io)
@@ -30,10 +25,10 @@ export async function web(
   const version = packageVersion()
   const isWanted = (device: NamedDevice) => isAmong(device, names)
   const access = ownAccess('web', user)
-  await using server = await serveWeb({ address, access, hosts, client, version, user, isWanted })
+  await using server = await serveWeb({ address, access, hosts, client, version, user, everywhere, isWanted })
   io.out(`${json ? JSON.stringify({ event: 'ready', web: server.url }) : server.url}\n`)
   if (names.length > 0) {
-    const { complaints } = await findNamed(client, names, io, { user })
+    const { complaints } = await findNamed(client, names, io, { user, everywhere })
     for (const line of complaints) complain(io, `${line}; the page shows interfaces that come later`)
   }
   await end.asked

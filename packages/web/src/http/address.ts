@@ -14,8 +14,6 @@ export function bindAdvice(errno: number, host: string): string | undefined {
 export interface Address {
   readonly host: string
   readonly port: number
-  /** A socket that listens there already. */
-  readonly fd?: number
 }
 
 /** Parses `[ADDR:]PORT`: `9100`, `192.0.2.1:9100`, `[::1]:9100`. Undefined if malformed. */
@@ -44,11 +42,11 @@ export function urlOf(host: string, port: number): string {
 }
 
 /** Listens. Returns the URL, without a path. Throws a VnetError if the address cannot be had. */
-export async function listen(server: Server, { host, port, fd }: Address): Promise<string> {
+export async function listen(server: Server, { host, port }: Address): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     const fail = ({ errno = 0 }: NodeJS.ErrnoException) =>
       reject(new VnetError(errno, `${host} port ${port}`, bindAdvice(Math.abs(errno), host)))
-    server.once('error', fail).listen(fd === undefined ? { host, port } : { fd }, resolve)
+    server.once('error', fail).listen({ host, port }, resolve)
   })
   return urlOf(host, (server.address() as AddressInfo).port)
 }

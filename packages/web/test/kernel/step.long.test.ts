@@ -15,10 +15,10 @@ beforeAll(() => {
 })
 
 test('a stepped ping continues by a click, a key or a timer, and each step shows its frame and lines', async () => {
-  const args = ['snull', '--step', '--web', '8080', '--json']
-  const vnet = await spawnVnet(args, { within: ['ip', 'netns', 'exec', netns.name] })
-  const ready = jsonLines(vnet.stdout).find(({ event }) => event === 'ready')
-  const page = await browser.open(`${ready!.web}`)
+  const within = ['ip', 'netns', 'exec', netns.name]
+  const vnet = await spawnVnet(['snull', '--step', '--json'], { within })
+  const web = await spawnVnet(['web', '8080', '--json'], { within })
+  const page = await browser.open(`${jsonLines(web.stdout)[0]?.web}`)
   const notice = page.getByText('The frames of this vnet halt before each step.')
   await notice.waitFor()
   await page.getByRole('link', { name: 'See where' }).click()

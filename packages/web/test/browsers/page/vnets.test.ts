@@ -1,4 +1,4 @@
-/** The live page of real vnets, in a browser: `--web`, in a network namespace of its own. */
+/** The live page of real vnets, in a browser: `vnet web`, in a network namespace of its own. */
 import type { Locator, Page } from 'playwright-core'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Child, type Netns, OwnNetns } from '../../../../../test/support/netns.ts'
@@ -25,11 +25,12 @@ afterEach(() => {
   for (const child of children) child.kill('SIGTERM')
 })
 
-/** Starts `vnet ARGS --web PORT`, and returns it and the address of its page. */
+/** Starts `vnet ARGS` and `vnet web PORT`, and returns it and the address of the page. */
 async function startWithPage(...args: string[]): Promise<{ vnet: Running; address: string }> {
-  const vnet = await spawnVnet([...args, '--web', PORT, '--json'], { within: ['ip', 'netns', 'exec', netns.name] })
-  const ready = jsonLines(vnet.stdout).find(({ event }) => event === 'ready')
-  return { vnet, address: `${ready!.web}` }
+  const within = ['ip', 'netns', 'exec', netns.name]
+  const vnet = await spawnVnet([...args, '--json'], { within })
+  const page = await spawnVnet(['web', PORT, '--json'], { within })
+  return { vnet, address: `${jsonLines(page.stdout)[0]?.web}` }
 }
 
 const ping = (args: string) => children.add(netns.spawn(`ping -q ${args} 198.18.0.2`))
