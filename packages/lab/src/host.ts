@@ -14,7 +14,6 @@ import { inspect } from 'node:util'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
-import type { Native } from 'vnet/internal/linux/native'
 import {
   addAddress,
   delAddress,
@@ -30,7 +29,8 @@ import { IFF_UP } from 'vnet/internal/netdev/if'
 import { builtModule } from './built-module.ts'
 import { countersOf, type HostCounters } from './counters.ts'
 import type { NamespaceWorkerData } from './host-worker.ts'
-import { type HostInterface, type HostsFile, withoutPrefix } from './hosts.ts'
+import { type HostInterface, withoutPrefix } from './hosts.ts'
+import type { Links } from './links.ts'
 import { OpenSockets } from './open-sockets.ts'
 import { ANY, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
@@ -44,17 +44,7 @@ export interface LabInterface extends HostInterface {
   readonly isShut?: boolean
 }
 
-/** The parts of a lab that a namespace uses. */
-export interface HostLab {
-  readonly native: Native
-  readonly hostsFile: HostsFile
-  switchTo(host: LabHost, uplink: LabHost): void
-  /** Throws a UsageError unless these are different namespaces of the lab. */
-  checkEnds(what: string, ends: readonly LabHost[]): void
-  readonly sysctls?: readonly Sysctl[] | undefined
-}
-
-/** A setting of a namespace: `net/ipv4/tcp_rto_min_us` and its value. */
+/** A setting of a network namespace: `net/ipv4/tcp_rto_min_us` and its value. */
 export type Sysctl = readonly [name: string, value: string]
 
 const SYSCTLS: readonly Sysctl[] = [
@@ -101,12 +91,11 @@ export class LabHost {
   readonly interfaces: readonly LabInterface[] = []
   /** @internal Whether names of IPv4 hosts have addresses of its NAT64 (RFC 6147). */
   hasDns64 = false
-  readonly #native: Native
-  readonly #hosts: HostsFile
-  readonly #switchTo: HostLab['switchTo']
+  readonly #links: Links
   /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
   readonly #shut = new Map<number, LabInterface>()
-  readonly #place: SocketPlace
+  /** @internal */
+  readonly place: SocketPlace
   readonly #programs: Programs
   readonly #workers = new Set<Worker>()
   #hasWorked = false
@@ -115,25 +104,24 @@ export class LabHost {
   #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(name: string, { native, hostsFile, switchTo, sysctls = [] }: HostLab) {
+  constructor(name: string, links: Links, ownSysctls: readonly Sysctl[] = []) {
+    const { native, hostsFile, setup } = links.lab
     this.name = name
-    this.#native = native
-    this.#hosts = hostsFile
-    this.#switchTo = switchTo
+    this.#links = links
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
-    this.#place = { native, nsfd }
+    this.place = { native, nsfd }
     this.#programs = new Programs({ nsfd, etc: () => hostsFile.etcOf(this) })
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
-      for (const [name, value] of [...SYSCTLS, ...sysctls])
+      for (const [name, value] of [...SYSCTLS, ...(setup.sysctls ?? []), ...ownSysctls])
         if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
     })
   }
 
   /** The path of the namespace for functions of this process: `/proc/self/fd/23`. */
   get path(): string {
-    return `/proc/self/fd/${this.#place.nsfd}`
+    return `/proc/self/fd/${this.place.nsfd}`
   }
 
   /** The IP addresses of its interfaces, without prefixes, in the interfaces' order. */
@@ -185,9 +173,9 @@ export class LabHost {
     }
     if (server instanceof dgram.Socket) {
       this.#sockets.add(server)
-      return bindUdp(this.#place, server, port, host)
+      return bindUdp(this.place, server, port, host)
     }
-    const listening = await listen(this.#place, server, port, host)
+    const listening = await listen(this.place, server, port, host)
     this.#sockets.addServer(listening.accepting)
     return listening.port
   }
@@ -217,8 +205,8 @@ export class LabHost {
     this.#check()
     if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
     checkPort(port)
-    const [place] = this.#hosts.find(this, host.replace(/^\[(.*)\]$/, '$1'))
-    const socket = connecting(this.#place, place, port)
+    const [place] = this.#links.lab.hostsFile.find(this, host.replace(/^\[(.*)\]$/, '$1'))
+    const socket = connecting(this.place, place, port)
     this.#sockets.add(socket)
     return socket
   }
@@ -234,7 +222,7 @@ export class LabHost {
     const family = options.type === 'udp6' ? 6 : 4
     const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
     this.#sockets.add(socket)
-    await bindUdp(this.#place, socket, port, host, options)
+    await bindUdp(this.place, socket, port, host, options)
     return socket
   }
 
@@ -269,8 +257,8 @@ export class LabHost {
     checkForms('worker', options, WORKER_OPTIONS)
     const url = typeof file === 'string' ? pathToFileURL(file) : file
     const own: NamespaceWorkerData = {
-      nsfd: this.#place.nsfd,
-      hosts: this.#hosts.fileOf(this),
+      nsfd: this.place.nsfd,
+      hosts: this.#links.lab.hostsFile.fileOf(this),
       url: url.href,
       data: options.workerData,
     }
@@ -284,7 +272,7 @@ export class LabHost {
   /** Returns the counters of its network stack, as nstat(8) names them: `TcpRetransSegs`. */
   stats(): HostCounters {
     this.#check()
-    return countersOf(this.#place)
+    return countersOf(this.place)
   }
 
   /**
@@ -294,7 +282,7 @@ export class LabHost {
    */
   async switchTo(uplink: LabHost): Promise<void> {
     this.#check()
-    this.#switchTo(this, uplink)
+    this.#links.switchTo(this, uplink)
   }
 
   /** @internal Takes the interface of a link down, and its addresses away. */
@@ -321,7 +309,7 @@ export class LabHost {
     if (each === undefined) return
     const to = changed(each)
     ;(this.interfaces as LabInterface[])[i] = to
-    using sock = RouteSocket.open(this.#native, this.#place.nsfd)
+    using sock = RouteSocket.open(this.place.native, this.place.nsfd)
     const { ifindex } = getLink(sock, { name: each.name }) ?? {}
     if (ifindex === undefined) return
     // With the first address of a network, the kernel deletes the others.
@@ -335,15 +323,10 @@ export class LabHost {
    * run wait for an ARP or NDP reply, and later packets may overtake them.
    */
   addNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
-    using sock = RouteSocket.open(this.#native, this.#place.nsfd)
+    using sock = RouteSocket.open(this.place.native, this.place.nsfd)
     const { ifindex } = getLink(sock, { name }) ?? {}
     if (ifindex === undefined) return
     for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
-  }
-
-  /** @internal */
-  get place(): SocketPlace {
-    return this.#place
   }
 
   /** @internal Adds an existing interface. */
@@ -360,7 +343,7 @@ export class LabHost {
   /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
   get programs(): { readonly nsfd: number; readonly pids: readonly number[] } | undefined {
     const mayHaveStarted = this.#programs.hasStarted || this.#hasWorked
-    return mayHaveStarted ? { nsfd: this.#place.nsfd, pids: this.#programs.pids } : undefined
+    return mayHaveStarted ? { nsfd: this.place.nsfd, pids: this.#programs.pids } : undefined
   }
 
   /** @internal Ends the workers. Returns a promise for the end of each one. */
@@ -378,13 +361,13 @@ export class LabHost {
 
   async #close(): Promise<void> {
     await Promise.all([this.#programs.close(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
-    this.#native.close(this.#place.nsfd)
+    this.place.native.close(this.place.nsfd)
   }
 
   #lookup(family: 4 | 6): NonNullable<dgram.SocketOptions['lookup']> {
     return (name, _options, callback) => {
       try {
-        const [{ address, family: found }] = this.#hosts.find(this, name, family)
+        const [{ address, family: found }] = this.#links.lab.hostsFile.find(this, name, family)
         process.nextTick(callback, null, address, found)
       } catch (error) {
         process.nextTick(callback, error as Error, '', family)

@@ -4,20 +4,19 @@ import { resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { LabCaptures } from './captures.ts'
-import { type HostLab, LabHost } from './host.ts'
-import { checkName } from './host-name.ts'
-import { HostsFile } from './hosts.ts'
+import { LabHost } from './host.ts'
+import { checkName, HostsFile } from './hosts.ts'
 import { callSiteOf, type LabWorker, thrownAt } from './lab-worker.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
-import { type LabCableOptions, type LabSetup, Links } from './links.ts'
+import { type LabCableOptions, type LabParts, type LabSetup, Links } from './links.ts'
 import { overflowLine, tableFulls } from './neighbour-tables.ts'
 import { checkForms, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
-import { type Made, makeTopology, type Topology } from './topology.ts'
+import { type CableEntry, checkTopology, type LanEntry, type Made, type Topology } from './topology.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
 
 export interface LabOptions {
@@ -47,13 +46,9 @@ export class Lab implements AsyncDisposable {
   readonly name: string
   /** The seed of all random decisions. */
   readonly seed: number
-  /** The parts that its hosts use. */
-  readonly #parts: HostLab
-  readonly #worker: LabWorker
-  readonly #directory: string
-  readonly #hostsFile: HostsFile
-  readonly #captures: LabCaptures
-  readonly #hosts = new Map<string, LabHost>()
+  readonly #directory = makeLabDirectory()
+  readonly #hosts: LabHost[] = []
+  readonly #parts: LabParts
   readonly #links: Links
   /** How often the kernel's neighbour tables were full before. */
   readonly #tableFulls = tableFulls()
@@ -67,16 +62,11 @@ export class Lab implements AsyncDisposable {
     const { name = 'lab', seed = 1, stages = [], signal } = options
     this.name = name
     this.seed = seed
-    this.#worker = worker
-    this.#directory = makeLabDirectory()
-    this.#hostsFile = new HostsFile(this.#directory)
-    this.#captures = new LabCaptures(this.#directory, name, setup.captures)
-    const hosts = () => [...this.#hosts.values()]
-    const parts = { hostsFile: this.#hostsFile, captures: this.#captures, hosts }
-    this.#links = new Links({ name: setup.isHidden ? '' : name, seed, stages, worker, ...parts, setup })
-    const switchTo: HostLab['switchTo'] = (host, uplink) => this.#links.switchTo(host, uplink)
-    const checkEnds: HostLab['checkEnds'] = (what, ends) => this.#links.checkEnds(what, ends)
-    this.#parts = { native, hostsFile: this.#hostsFile, switchTo, checkEnds, sysctls: setup.sysctls }
+    const hostsFile = new HostsFile(this.#directory)
+    const captures = new LabCaptures(this.#directory, name, setup.captures)
+    const shown = setup.isHidden ? '' : name
+    this.#parts = { name: shown, seed, native, worker, hostsFile, captures, setup, hosts: this.#hosts }
+    this.#links = new Links(this.#parts, stages)
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
@@ -100,12 +90,12 @@ export class Lab implements AsyncDisposable {
 
   /** @internal Makes the stages of more files known to the wires of links that are made later. */
   async loadStages(files: readonly string[]): Promise<void> {
-    this.#links.stages = await loaded(this.#worker, [...this.#links.stages, ...files])
+    this.#links.stages = await loaded(this.#parts.worker, [...this.#links.stages, ...files])
   }
 
   /** Creates hosts with these names, each a network namespace. They find each other by name. */
   hosts<const Names extends readonly string[]>(...names: Names): { [K in keyof Names]: LabHost } {
-    const make = (name: string) => new LabHost(name, this.#parts)
+    const make = (name: string) => new LabHost(name, this.#links)
     return this.#add(names, make) as { [K in keyof Names]: LabHost }
   }
 
@@ -125,7 +115,7 @@ export class Lab implements AsyncDisposable {
     const { inside = [], outside, wire = '', mtu, capture } = options
     const cable = { wire, ...(mtu !== undefined && { mtu }), ...(capture !== undefined && { capture }) }
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
-    const make = () => new LabRouter(name, this.#parts, options)
+    const make = () => new LabRouter(name, this.#links, options)
     const [router] = this.#add([name], make) as [LabRouter]
     const joinInside = async (host: LabHost) => router.addLink(host, await this.cable(host, router, cable))
     const joinOutside = async (host: LabHost) => {
@@ -158,19 +148,37 @@ export class Lab implements AsyncDisposable {
    * Creates a whole network: `{ hosts, routers, cables, lans }`, with references by name.
    * Returns the created parts under the same names. Rejects with a UsageError for an unknown name.
    */
-  topology<const T extends Topology>(topology: T): Promise<Made<T>> {
-    return makeTopology(this, topology)
+  async topology<const T extends Topology>(topology: T): Promise<Made<T>> {
+    checkTopology(topology, (_, error) => {
+      throw error
+    })
+    const { hosts: names, routers = {}, cables = {}, lans = {} } = topology
+    const known = new Map<string, LabHost>(this.hosts(...names).map(each => [each.name, each]))
+    const hosts = Object.fromEntries(known)
+    const made: Record<string, LabRouter> = {}
+    const found = (name: string) => known.get(name) as LabHost
+    // One after another: a router may be outside another.
+    for (const [name, { inside = [], outside, ...options }] of Object.entries(routers)) {
+      const ends = { inside: inside.map(found), ...(outside !== undefined && { outside: found(outside) }) }
+      made[name] = await this.router(name, { ...options, ...ends })
+      known.set(name, made[name])
+    }
+    const join = ({ ends: [a, b], ...options }: CableEntry) => this.cable(found(a), found(b), options)
+    const attach = ({ ports, ...options }: LanEntry, name: string) => this.segment(name, options, ports.map(found))
+    const [allCables, allLans] = await Promise.all([all(cables, join), all(lans, attach)])
+    return { hosts, routers: made, cables: allCables, lans: allLans } as Made<T>
   }
 
   #add<N extends LabHost>(names: readonly string[], make: (name: string) => N): N[] {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
-    for (const [i, name] of names.entries()) checkName(name, [...this.#hosts.keys(), ...names.slice(0, i)])
+    const taken = this.#hosts.map(({ name }) => name)
+    for (const [i, name] of names.entries()) checkName(name, [...taken, ...names.slice(0, i)])
     const made = names.map(name => {
-      const namespace = make(name)
-      this.#hosts.set(name, namespace)
-      return namespace
+      const host = make(name)
+      this.#hosts.push(host)
+      return host
     })
-    this.#hostsFile.add(...made)
+    this.#parts.hostsFile.add(...made)
     return made
   }
 
@@ -211,7 +219,7 @@ export class Lab implements AsyncDisposable {
    * has failed. Returns their paths. The files are complete when the lab has ended.
    */
   keepCaptures(): readonly string[] {
-    return this.#captures.keep()
+    return this.#parts.captures.keep()
   }
 
   /**
@@ -219,7 +227,7 @@ export class Lab implements AsyncDisposable {
    * packets first. A full neighbour table precedes them.
    */
   drops(): Promise<readonly string[]> {
-    const routers = [...this.#hosts.values()].filter(each => each instanceof LabRouter)
+    const routers = this.#hosts.filter(each => each instanceof LabRouter)
     return this.#made(async () => {
       const lines = await this.#links.drops(routers.flatMap(each => each.dropLines()))
       return [...overflowLine(tableFulls() - this.#tableFulls), ...lines]
@@ -248,12 +256,12 @@ export class Lab implements AsyncDisposable {
       () => this.#endWorkers(),
       () => {
         this.#killPrograms()
-        return Promise.all([...this.#hosts.values()].map(host => host.close()))
+        return Promise.all(this.#hosts.map(host => host.close()))
       },
       () => this.#links.close(),
-      () => this.#captures.move(),
+      () => this.#parts.captures.move(),
       () => rmSync(this.#directory, { recursive: true, force: true }),
-      () => this.#worker.release(),
+      () => this.#parts.worker.release(),
     ]
     // A close that fails does not keep the others from closing.
     const errors: unknown[] = []
@@ -266,7 +274,7 @@ export class Lab implements AsyncDisposable {
 
   /** Ends the workers, which start programs. One that waits for its program ends after it. */
   async #endWorkers(): Promise<void> {
-    const ending = [...this.#hosts.values()].flatMap(host => host.endWorkers())
+    const ending = this.#hosts.flatMap(host => host.endWorkers())
     if (ending.length === 0) return
     this.#killPrograms()
     await Promise.all(ending)
@@ -274,7 +282,7 @@ export class Lab implements AsyncDisposable {
 
   /** Kills the programs of all hosts, with all that they have started. */
   #killPrograms(): void {
-    const programs = [...this.#hosts.values()].flatMap(host => host.programs ?? [])
+    const programs = this.#hosts.flatMap(host => host.programs ?? [])
     if (programs.length === 0) return
     killProcesses({
       namespaces: programs.map(({ nsfd }) => nsfd),
@@ -290,4 +298,12 @@ async function loaded(worker: LabWorker, files: readonly string[] = []): Promise
   const paths = files.map(file => resolve(file))
   if (paths.length > 0) await worker.call('loadStages', paths)
   return paths
+}
+
+async function all<Entry, Value>(
+  entries: Readonly<Record<string, Entry>>,
+  make: (entry: Entry, name: string) => Promise<Value>,
+): Promise<Record<string, Value>> {
+  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry, name)] as const)
+  return Object.fromEntries(await Promise.all(made))
 }

@@ -4,17 +4,17 @@ import { inspect } from 'node:util'
 import { anyText, list } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkAddresses } from 'vnet/internal/linux/check-addresses'
+import type { Native } from 'vnet/internal/linux/native'
 import { pairSeed } from 'vnet/internal/wire/params'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { LabCaptures } from './captures.ts'
 import { LabHost, type Sysctl } from './host.ts'
-import { NAME_MAX } from './host-name.ts'
-import { type HostsFile, ipv4Of } from './hosts.ts'
+import { type HostsFile, ipv4Of, NAME_MAX } from './hosts.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
-import { ANY, checkForms, type Form, type Forms } from './options.ts'
-import type { EndSpec, NatSpec } from './protocol.ts'
+import { ANY, checkForms, type Forms } from './options.ts'
+import type { EndSpec, LinkSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
 import { addressesOf, externalNetwork, macOf } from './subnet.ts'
 import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
@@ -34,7 +34,7 @@ export interface LabSetup {
   readonly plan?: readonly PlannedFault[] | undefined
   /** With a plan, wires in front of the wires of the links. */
   readonly wires?: readonly ExtraWire[] | undefined
-  /** Settings of each namespace. Settings that the kernel does not have are left out. */
+  /** Settings of each host. Settings that the kernel does not have are left out. */
   readonly sysctls?: readonly Sysctl[] | undefined
   /** The directory in which every link is recorded; undefined for none. */
   readonly captures?: string | undefined
@@ -50,18 +50,18 @@ export interface LabCableOptions extends LabLinkOptions {
   readonly addresses?: readonly [readonly string[], readonly string[]]
 }
 
-/** The parts of a lab that its links use. */
-interface LinksLab {
+/** The parts of a lab that its hosts and links share. */
+export interface LabParts {
+  /** Empty for a hidden lab. */
   readonly name: string
   readonly seed: number
-  /** The files of own stages. */
-  readonly stages: readonly string[]
+  readonly native: Native
   readonly worker: LabWorker
   readonly hostsFile: HostsFile
   readonly captures: LabCaptures
   readonly setup: LabSetup
-  /** Returns all hosts. */
-  hosts(): readonly LabHost[]
+  /** All hosts, to which the lab adds. */
+  readonly hosts: readonly LabHost[]
 }
 
 /** The differences between a cable of a lab and one of a router. */
@@ -72,22 +72,28 @@ interface CableKind {
   readonly isInternal?: boolean
 }
 
-const ADDRESSES: Form = { ...ANY, schema: list(list(anyText)) }
 export const CABLE_OPTIONS: Forms<LabCableOptions> = {
   ...LINK_OPTIONS,
-  addresses: ADDRESSES,
+  addresses: { ...ANY, schema: list(list(anyText)) },
 }
 
 /** Throws a UsageError for options of a cable that are not understood. */
 export function checkCableOptions(options: LabCableOptions): void {
   checkForms('cable', options, CABLE_OPTIONS)
-  givenAddresses(options)
+  const { addresses } = options
+  if (addresses === undefined) return
+  if (!Array.isArray(addresses) || addresses.length !== 2 || !addresses.every(Array.isArray)) {
+    const given = inspect(addresses, { breakLength: Number.POSITIVE_INFINITY })
+    const form = "[['192.0.2.1/24'], ['192.0.2.2/24']]"
+    throw new UsageError(`cable: addresses ${given}: give a list for each end: ${form}`)
+  }
+  for (const ofEnd of addresses) checkAddresses(ofEnd)
 }
 
 export class Links {
   /** The files of own stages. */
   stages: readonly string[]
-  readonly #lab: LinksLab
+  readonly lab: LabParts
   /** Different in each lab of a thread, whatever their names. */
   readonly #watchId = randomUUID()
   /** How many links have each name. */
@@ -107,9 +113,9 @@ export class Links {
   #last = 0
   #isClosing = false
 
-  constructor(lab: LinksLab) {
-    this.#lab = lab
-    this.stages = lab.stages
+  constructor(lab: LabParts, stages: readonly string[]) {
+    this.lab = lab
+    this.stages = stages
   }
 
   /**
@@ -125,55 +131,34 @@ export class Links {
     this.checkEnds('cable', [a, b])
     checkCableOptions(options)
     const link = ++this.#last
-    const { wire = '', mtu, capture = this.#lab.captures.isAll } = options
-    const { ab = '', ba = '' } = directionsOf(wire)
     const [ofA, ofB] =
-      givenAddresses(options) ??
+      options.addresses ??
       ([1, 2].map(host => {
-        return addressesOf(link, host, mtu, isInternal).filter(each => nat64 === undefined || each.includes(':'))
+        const own = addressesOf(link, host, options.mtu, isInternal)
+        return own.filter(each => nat64 === undefined || each.includes(':'))
       }) as [string[], string[]])
     const name = this.#nameOf(`${a.name}-${b.name}`)
     // Immediately, so that two cables that are made together do not take the same name.
-    const atA = takeInterface(a, b.name, link, ofA)
-    const atB = takeInterface(b, a.name, link, ofB)
+    const endA = endOf(a, takeInterface(a, b.name, link, ofA), macOf(link, 1), ofA)
+    const endB = endOf(b, takeInterface(b, a.name, link, ofB), macOf(link, 2), ofB)
     const onClose = () => {
       this.#up.delete(link)
       this.#resolve.delete(link)
-      for (const host of [a, b]) host.removeLink(link)
-      if (!this.#isClosing) this.#lab.hostsFile.update()
+      this.#forget(link, [a, b])
     }
-    const endA = endOf(a, atA, macOf(link, 1), ofA)
-    const endB = endOf(b, atB, macOf(link, 2), ofB)
     const resolve = () => {
-      a.addNeighbours(atA, ofB, endB.mac)
-      b.addNeighbours(atB, ofA, endA.mac)
+      a.addNeighbours(endA.name, ofB, endB.mac)
+      b.addNeighbours(endB.name, ofA, endA.mac)
     }
     let made: LabLink | undefined
     try {
-      const seed = seedOf(this.#lab.seed, link)
-      const file = capture ? this.#lab.captures.add(a.name, b.name) : undefined
-      const isNptv6 = translator?.kind === 'nptv6'
-      const places = isNptv6 ? { address: 0, external: externalNetwork(link).bytes } : undefined
-      const nat = translator && { ...translator, ...(places ?? { address: ipv4Of(ofA) }) }
-      const advertiser = nat64 === a ? { name: atA, mac: endA.mac } : { name: atB, mac: endB.mac }
-      const filters = filtersOf({ ab, ba }, this.#lab.worker)
-      const lab = this.#lab.name
-      const spec = {
-        lab,
-        a: endA,
-        b: endB,
-        ab,
-        ba,
-        filters: filters && (await filters),
-        stages: this.stages,
-        seed,
-        mtu,
-        nat,
-        capture: file,
-        watch: await this.#watchOf(name),
-        pref64: nat64 && { ...advertiser, nsfd: nat64.place.nsfd },
-      }
-      const id = await this.#made(this.#lab.worker.call('cable', spec))
+      const common = await this.#specOf(link, options, a.name, b.name)
+      const watch = await this.#watchOf(name)
+      const nat = translator && { ...translator, ...placeOf(translator, link, ofA) }
+      const { name: at, mac } = nat64 === a ? endA : endB
+      const pref64 = nat64 && { name: at, mac, nsfd: nat64.place.nsfd }
+      const spec = { ...common, a: endA, b: endB, nat, watch, pref64 }
+      const id = await this.#made(this.lab.worker.call('cable', spec))
       made = this.#add(id, { name, ends: [a.name, b.name], seedOf: seed => seedOf(seed, link), onClose, onUp: resolve })
       this.#resolve.set(link, resolve)
       resolve()
@@ -186,6 +171,25 @@ export class Links {
     }
   }
 
+  /** Returns the part of a spec that cables and segments have. `names` name the capture. */
+  async #specOf(link: number, options: LabLinkOptions, ...names: readonly string[]): Promise<LinkSpec> {
+    const { name: lab, worker, captures } = this.lab
+    const { wire = '', mtu, capture = captures.isAll } = options
+    const { ab = '', ba = '' } = directionsOf(wire)
+    const file = capture ? captures.add(...names) : undefined
+    const filters = await filtersOf({ ab, ba }, worker)
+    return { lab, ab, ba, filters, stages: this.stages, seed: seedOf(this.lab.seed, link), mtu, capture: file }
+  }
+
+  /** Forgets the interfaces of a link. */
+  #forget(link: number, hosts: readonly LabHost[]): void {
+    for (const host of hosts) {
+      host.removeLink(link)
+      if (!this.#isClosing) this.lab.hostsFile.setResolver(host, link, undefined)
+    }
+    if (!this.#isClosing) this.lab.hostsFile.update()
+  }
+
   /** Returns a name for one more link or segment: `client-server`, `client-server.2`. */
   #nameOf(name: string, names = this.#names): string {
     const number = (names.get(name) ?? 0) + 1
@@ -194,14 +198,14 @@ export class Links {
   }
 
   async #watchOf(name: string): Promise<WatchSpec | undefined> {
-    const { plan, wires = [] } = this.#lab.setup
+    const { plan, wires = [] } = this.lab.setup
     if (plan === undefined) return undefined
     const own = wires.filter(({ link }) => link === undefined || link === name)
     const textOf = (direction: Direction) =>
       own.flatMap(wire => (wire[direction] === '' ? [] : wire[direction])).join(' | ')
     const texts = { ab: textOf('ab'), ba: textOf('ba') }
-    const filters = await filtersOf(texts, this.#lab.worker)
-    const hosts = this.#lab.hosts().flatMap(host => host.addresses.map(address => [address, host.name] as const))
+    const filters = await filtersOf(texts, this.lab.worker)
+    const hosts = this.lab.hosts.flatMap(host => host.addresses.map(address => [address, host.name] as const))
     return { lab: this.#watchId, hosts, plan: plan.filter(({ link }) => link === name), ...texts, filters }
   }
 
@@ -212,7 +216,7 @@ export class Links {
   }
 
   #add(id: number, lab: LinkLab): LabLink {
-    const made: LabLink = new LabLink(this.#lab.worker, id, {
+    const made: LabLink = new LabLink(this.lab.worker, id, {
       ...lab,
       onClose: () => {
         this.#links.delete(made)
@@ -225,7 +229,7 @@ export class Links {
 
   /**
    * Makes names and routes lead to a link, which is up. Links that are made together wait for each
-   * other, and the first one does it for all, because each update visits all namespaces.
+   * other, and the first one does it for all, because each update visits all hosts.
    */
   async #lead(link: number): Promise<void> {
     this.#waiting.add(link)
@@ -242,7 +246,7 @@ export class Links {
       this.#route([link])
     } finally {
       // Names depend on routes to a NAT64.
-      this.#lab.hostsFile.update()
+      this.lab.hostsFile.update()
     }
   }
 
@@ -250,7 +254,7 @@ export class Links {
   #route(links: readonly number[]): void {
     for (const link of links) this.#up.add(link)
     try {
-      this.#routes.update(this.#lab.hosts(), this.#up)
+      this.#routes.update(this.lab.hosts, this.#up)
     } catch (error) {
       for (const link of links) this.#up.delete(link)
       throw error
@@ -267,7 +271,7 @@ export class Links {
 
   /** Throws a UsageError unless these are hosts of the lab, each named once. */
   checkEnds(what: string, ends: readonly LabHost[]): void {
-    const own = this.#lab.hosts()
+    const own = this.lab.hosts
     for (const end of ends) {
       if (end instanceof LabHost && own.includes(end)) continue
       const given = end instanceof LabHost ? `${end.name}, of another lab,` : inspect(end)
@@ -293,43 +297,32 @@ export class Links {
       return endOf(host, takeInterface(host, 'lan', link, addresses), macOf(link, i + 1), addresses)
     })
     const linkNames = names.map(name => this.#nameOf(`${name}-lan`))
-    const forget = (host: LabHost) => {
-      host.removeLink(link)
-      if (this.#isClosing) return
-      this.#lab.hostsFile.setResolver(host, link, undefined)
-      this.#lab.hostsFile.update()
-    }
     let made: LabLan | undefined
     try {
-      const { ab = '', ba = '' } = directionsOf(options.wire ?? '')
-      const filters = filtersOf({ ab, ba }, this.#lab.worker)
-      const seed = seedOf(this.#lab.seed, link)
-      const { mtu, capture = this.#lab.captures.isAll } = options
-      const file = capture ? this.#lab.captures.add('lan') : undefined
+      const common = await this.#specOf(link, options, 'lan')
       const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
-      const wires = { ab, ba, filters: filters && (await filters), stages: this.stages, seed }
-      const segment = this.#nameOf(name, this.#segmentNames)
-      const spec = { lab: this.#lab.name, name: segment, ports, file: plan.file, ...wires, mtu, capture: file, watches }
-      const ids = await this.#made(this.#lab.worker.call('lan', spec))
-      const add = (host: LabHost, i: number) => {
-        const own = (seed: number) => pairSeed(seedOf(seed, link), i)
-        const ends = [host.name, 'lan'] as const
-        const lab = { name: linkNames[i] as string, ends, seedOf: own, onClose: () => forget(host) }
-        return this.#add(ids.ports[i] as number, lab)
-      }
+      const spec = { ...common, name: this.#nameOf(name, this.#segmentNames), ports, file: plan.file, watches }
+      const ids = await this.#made(this.lab.worker.call('lan', spec))
+      const add = (host: LabHost, i: number) =>
+        this.#add(ids.ports[i] as number, {
+          name: linkNames[i] as string,
+          ends: [host.name, 'lan'],
+          seedOf: seed => pairSeed(seedOf(seed, link), i),
+          onClose: () => this.#forget(link, [host]),
+        })
       const links = new Map(ends.map((host, i) => [host, add(host, i)]))
       const lan: LabLan = new LabLan(plan, links, async () => {
         this.#lans.delete(lan)
         this.#up.delete(link)
-        await this.#lab.worker.call('closeLan', ids.lan)
+        await this.lab.worker.call('closeLan', ids.lan)
       })
       made = lan
       this.#lans.add(lan)
-      if (plan.file.dns !== false) for (const host of ends) this.#lab.hostsFile.setResolver(host, link, plan.gateway)
+      if (plan.file.dns !== false) for (const host of ends) this.lab.hostsFile.setResolver(host, link, plan.gateway)
       await this.#lead(link)
       return lan
     } catch (error) {
-      if (made === undefined) for (const host of ends) forget(host)
+      if (made === undefined) this.#forget(link, ends)
       else await made.close()
       throw error
     }
@@ -339,7 +332,7 @@ export class Links {
   switchTo(host: LabHost, uplink: LabHost): void {
     this.checkEnds('switchTo', [host, uplink])
     if (isRouter(host)) throw new UsageError(`switchTo: ${host.name} is a router: only hosts switch`)
-    const routers = this.#lab.hosts().filter(isRouter)
+    const routers = this.lab.hosts.filter(isRouter)
     const hasLink = ({ interfaces }: LabHost, link: number) => interfaces.some(each => each.link === link)
     const uplinks = host.interfaces.filter(({ link }) => routers.some(each => hasLink(each, link)))
     if (!isRouter(uplink) || !uplinks.some(({ link }) => hasLink(uplink, link))) {
@@ -359,8 +352,8 @@ export class Links {
     }
     const opened = uplinks.filter(({ link }) => hasLink(uplink, link) && host.open(link))
     for (const { link } of opened) this.#resolve.get(link)?.()
-    this.#routes.update(this.#lab.hosts(), this.#up)
-    this.#lab.hostsFile.update()
+    this.#routes.update(this.lab.hosts, this.#up)
+    this.lab.hostsFile.update()
   }
 
   /** Same as Lab.drops, with the drops of firewalls. */
@@ -385,11 +378,17 @@ function seedOf(seed: number, link: number): number {
 const isRouter = (each: Routed): boolean => each.isRouter === true
 
 /** Describes an end of a link: the interface `name` of a host. */
-function endOf(host: LabHost, name: string, mac: Uint8Array, addresses: readonly string[]): EndSpec {
-  return { host: host.name, isRouter: isRouter(host), path: `${host.path}/${name}`, mac, addresses }
+function endOf(host: LabHost, name: string, mac: Uint8Array, addresses: readonly string[]) {
+  const end: EndSpec = { host: host.name, isRouter: isRouter(host), path: `${host.path}/${name}`, mac, addresses }
+  return { ...end, name }
 }
 
-/** Gives a namespace an interface with a free name: `name`, `name2`, `name3` ... Returns it. */
+/** Returns the addresses between which a translator is. */
+function placeOf({ kind }: Pick<NatSpec, 'kind'>, link: number, inside: readonly string[]) {
+  return kind === 'nptv6' ? { address: 0, external: externalNetwork(link).bytes } : { address: ipv4Of(inside) }
+}
+
+/** Gives a host an interface with a free name: `name`, `name2`, `name3` ... Returns the name. */
 function takeInterface(host: LabHost, name: string, link: number, addresses: readonly string[]): string {
   // The kernel refuses `all` and `default`, which are directories of sysctl(8) beside interfaces.
   const taken = new Set(['lo', 'all', 'default', ...host.interfaces.map(each => each.name)])
@@ -397,17 +396,4 @@ function takeInterface(host: LabHost, name: string, link: number, addresses: rea
   for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
   host.addInterface({ link, name: free, addresses })
   return free
-}
-
-/** Returns the addresses of both ends that options give. Throws a UsageError if they are wrong. */
-function givenAddresses({ addresses }: LabCableOptions): LabCableOptions['addresses'] {
-  if (addresses === undefined) return undefined
-  if (!Array.isArray(addresses) || addresses.length !== 2 || !addresses.every(Array.isArray)) {
-    const form = "[['192.0.2.1/24'], ['192.0.2.2/24']]"
-    throw new UsageError(
-      `cable: addresses ${inspect(addresses, { breakLength: Number.POSITIVE_INFINITY })}: give a list for each end: ${form}`,
-    )
-  }
-  for (const ofEnd of addresses) checkAddresses(ofEnd)
-  return addresses
 }

@@ -24,12 +24,11 @@ export interface EndSpec {
   readonly addresses: readonly string[]
 }
 
-export interface CableSpec {
+/** The settings of a cable, or of each port of a segment. */
+export interface LinkSpec {
   /** The name of the lab; empty for one that clients do not see. */
   readonly lab: string
-  readonly a: EndSpec
-  readonly b: EndSpec
-  /** The wire specs from a to b and back. */
+  /** The wire specs from a to b and back, or to the segment and back. */
   readonly ab: string
   readonly ba: string
   readonly filters?: Filters
@@ -40,6 +39,11 @@ export interface CableSpec {
   readonly mtu: number | undefined
   /** The file that records its frames; undefined for none. */
   readonly capture: string | undefined
+}
+
+export interface CableSpec extends LinkSpec {
+  readonly a: EndSpec
+  readonly b: EndSpec
   /** Makes `a`, a router, translate packets between it and `b`. */
   readonly nat?: NatSpec | undefined
   /** Records its packets by name, and applies planned faults. */
@@ -80,23 +84,12 @@ export interface NatForward {
   readonly to: number
 }
 
-export interface LanSpec {
+export interface LanSpec extends LinkSpec {
   /** A name that no other segment of the lab has, for drawings. */
   readonly name: string
-  readonly mtu: number | undefined
-  /** The file that records the frames of all ports; undefined for none. */
-  readonly capture: string | undefined
-  /** The name of the lab. */
-  readonly lab: string
   readonly ports: readonly EndSpec[]
   /** The description of the segment, as in a file of `vnet lan`. */
   readonly file: LanFile
-  /** Impairments of each port, to the segment and back. */
-  readonly ab: string
-  readonly ba: string
-  readonly filters?: Filters
-  readonly stages?: readonly string[]
-  readonly seed: number
   /** As in CableSpec, for each port. */
   readonly watches?: readonly WatchSpec[] | undefined
 }

@@ -8,23 +8,12 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { toPrefix } from 'vnet/internal/linux/rtnetlink'
 import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
-import {
-  acceptSource,
-  captureHttp,
-  firewall,
-  forwardByKernel,
-  masquerade,
-  type Outside,
-  reachedInside,
-  refusePortControl,
-  routeHairpin,
-  routeHairpinPort,
-  routeOutside,
-} from './access-rules.ts'
+import * as kernel from './access-rules.ts'
 import type { HostCounters } from './counters.ts'
-import { type HostLab, LabHost, type LabInterface, nameOf, type Sysctl } from './host.ts'
+import { LabHost, type LabInterface, nameOf, type Sysctl } from './host.ts'
 import { ipv4Of } from './hosts.ts'
 import type { DropLine, LabLink } from './link.ts'
+import type { Links } from './links.ts'
 import { placeOf } from './lookup.ts'
 import { ruleDrops } from './nftables.ts'
 import { Nptv6 } from './nptv6.ts'
@@ -72,20 +61,20 @@ export class LabRouter extends LabHost {
   readonly #access: AccessOptions
   readonly #links = new Map<LabHost, LabLink>()
   readonly #outside: LabHost | undefined
-  readonly #lab: HostLab
+  readonly #lab: Links
   /** Forwards to hosts that are not connected yet. */
   readonly #waiting: Map<string, string>
 
   /** @internal */
   constructor(
     name: string,
-    lab: HostLab,
+    links: Links,
     { outside, inside: _, wire: __, mtu: ___, capture: ____, ...access }: LabRouterOptions,
   ) {
-    super(name, { ...lab, sysctls: [...(lab.sysctls ?? []), ...SYSCTLS] })
+    super(name, links, SYSCTLS)
+    this.#lab = links
     this.#access = accessOf(access)
     this.#outside = outside
-    this.#lab = lab
     this.#waiting = new Map(Object.entries(this.#access.forward ?? {}))
   }
 
@@ -129,14 +118,14 @@ export class LabRouter extends LabHost {
     const { nat, hairpin, firewall: kind = 'none' } = this.#access
     const { outer } = this
     if (outer === undefined) return
-    if (nat === 'masquerade') masquerade(this.place, this.#meeting(outer), this.#access)
+    if (nat === 'masquerade') kernel.masquerade(this.place, this.#meeting(outer), this.#access)
     else if (nat === 'nat64' || nat === 'nptv6') {
       const network = nat === 'nat64' ? NAT64_NETWORK : externalNetwork(outer.link)
       const nextHop = this.#nextHop(outer).find(text => text.includes(':'))
-      routeOutside(this.place, outer.name, network, nextHop)
-    } else if (nat !== undefined && hairpin) routeHairpin(this.place, this.#meeting(outer))
-    if (this.nat?.portMapping !== undefined) refusePortControl(this.place, outer.name)
-    if (kind !== 'none') firewall(this.place, outer.name, this.#access)
+      kernel.routeOutside(this.place, outer.name, network, nextHop)
+    } else if (nat !== undefined && hairpin) kernel.routeHairpin(this.place, this.#meeting(outer))
+    if (this.nat?.portMapping !== undefined) kernel.refusePortControl(this.place, outer.name)
+    if (kind !== 'none') kernel.firewall(this.place, outer.name, this.#access)
   }
 
   /**
@@ -152,7 +141,7 @@ export class LabRouter extends LabHost {
       if (url === PORTAL) response.writeHead(511).end(`sign in: router.accept(host) of ${this.name}\n`)
       else response.writeHead(302, { Location }).end()
     })
-    captureHttp(this.place, this.outer.name, await this.listen(server))
+    kernel.captureHttp(this.place, this.outer.name, await this.listen(server))
   }
 
   /**
@@ -166,9 +155,9 @@ export class LabRouter extends LabHost {
     }
     this.#lab.checkEnds('accept', [host])
     const addresses = host.interfaces.flatMap(each => each.addresses.map(cidr => toPrefix(cidr).bytes))
-    const inside = reachedInside(this.place, outer.name, addresses)
+    const inside = kernel.reachedInside(this.place, outer.name, addresses)
     if (inside.length === 0) throw new UsageError(`accept: ${host.name} has no address inside the router ${this.name}`)
-    acceptSource(this.place, outer.name, inside)
+    kernel.acceptSource(this.place, outer.name, inside)
   }
 
   /**
@@ -199,7 +188,7 @@ export class LabRouter extends LabHost {
     return this.outer !== undefined && (kind !== 'none' || portMapping)
   }
 
-  #meeting(outer: LabInterface): Outside {
+  #meeting(outer: LabInterface): kernel.Outside {
     return { name: outer.name, address: ipv4Of(outer.addresses), nextHop: ipv4Of(this.#nextHop(outer)) }
   }
 
@@ -219,14 +208,14 @@ export class LabRouter extends LabHost {
     if (outer === undefined || nat === undefined) throw new UsageError(`${what}: forward needs \`nat\``)
     if (this.isNptv6) throw new UsageError(`${what}: forward is for a NAT of IPv4, not for nptv6`)
     const { host, ...forward } = parseForward(what, from, to)
-    const address = ipv4Of(this.#lab.hostsFile.find(this, host, 4).map(each => each.address))
+    const address = ipv4Of(this.#lab.lab.hostsFile.find(this, host, 4).map(each => each.address))
     const meeting = this.#meeting(outer)
     if (nat === 'masquerade') {
-      forwardByKernel(this.place, meeting, hairpin, { ...forward, address })
+      kernel.forwardByKernel(this.place, meeting, hairpin, { ...forward, address })
       return
     }
     await this.linkTo(this.#outside as LabHost).forward({ ...forward, address })
-    if (hairpin) routeHairpinPort(this.place, meeting, forward.port)
+    if (hairpin) kernel.routeHairpinPort(this.place, meeting, forward.port)
   }
 
   /** @internal Forwards ports of the options to hosts that have addresses now. */
@@ -234,7 +223,7 @@ export class LabRouter extends LabHost {
     if (this.#outside === undefined || !this.#links.has(this.#outside)) return
     for (const [from, to] of this.#waiting) {
       const { host } = parseForward(this.name, from, to)
-      if (this.#lab.hostsFile.places(this, host).length === 0 && placeOf(host) === undefined) continue
+      if (this.#lab.lab.hostsFile.places(this, host).length === 0 && placeOf(host) === undefined) continue
       this.#waiting.delete(from)
       await this.forward(from, to)
     }

@@ -1,7 +1,7 @@
 /** Topologies: a whole network of a lab as one object. */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { LabHost } from './host.ts'
-import { checkName } from './host-name.ts'
+import { checkName } from './hosts.ts'
 import { checkLanOptions, type LabLan, type LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
 import { checkCableOptions, type LabCableOptions } from './links.ts'
@@ -40,14 +40,6 @@ export interface Made<T extends Topology> {
   readonly routers: Named<T['routers'], LabRouter>
   readonly cables: Named<T['cables'], LabLink>
   readonly lans: Named<T['lans'], LabLan>
-}
-
-/** The methods of a lab that make the parts of a topology. */
-interface TopologyLab {
-  hosts(...names: readonly string[]): readonly LabHost[]
-  router(name: string, options: LabRouterOptions): Promise<LabRouter>
-  cable(a: LabHost, b: LabHost, options: LabCableOptions): Promise<LabLink>
-  segment(name: string, options: LabLanOptions, hosts: readonly LabHost[]): Promise<LabLan>
 }
 
 const TOPOLOGY: Forms<Topology> = { hosts: LIST, routers: OBJECT, cables: OBJECT, lans: OBJECT }
@@ -112,38 +104,7 @@ export function checkTopology(topology: Topology, report: ReportProblem): void {
   })
 }
 
-/** Makes a topology in a lab. Rejects with a UsageError for a name that it does not have. */
-export async function makeTopology<const T extends Topology>(lab: TopologyLab, topology: T): Promise<Made<T>> {
-  checkTopology(topology, (_, error) => {
-    throw error
-  })
-  const { hosts: names, routers = {}, cables = {}, lans = {} } = topology
-  const known = new Map<string, LabHost>(lab.hosts(...names).map(each => [each.name, each]))
-  const found = (name: string) => known.get(name) as LabHost
-  const hosts = Object.fromEntries(known)
-  const made: Record<string, LabRouter> = {}
-  // One after another: a router may be outside another.
-  for (const [name, { inside = [], outside, ...options }] of Object.entries(routers)) {
-    const ends = { inside: inside.map(found), ...(outside !== undefined && { outside: found(outside) }) }
-    const router = await lab.router(name, { ...options, ...ends })
-    known.set(name, router)
-    made[name] = router
-  }
-  const join = ({ ends: [a, b], ...options }: CableEntry) => lab.cable(found(a), found(b), options)
-  const attach = ({ ports, ...options }: LanEntry, name: string) => lab.segment(name, options, ports.map(found))
-  const [allCables, allLans] = await Promise.all([all(cables, join), all(lans, attach)])
-  return { hosts, routers: made, cables: allCables, lans: allLans } as Made<T>
-}
-
 function namesIn(names: readonly string[], what: string): readonly string[] {
   if (Array.isArray(names)) return names
   throw new UsageError(`${what} is a list of names`)
-}
-
-async function all<Entry, Value>(
-  entries: Readonly<Record<string, Entry>>,
-  make: (entry: Entry, name: string) => Promise<Value>,
-): Promise<Record<string, Value>> {
-  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry, name)] as const)
-  return Object.fromEntries(await Promise.all(made))
 }
