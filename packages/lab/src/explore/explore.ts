@@ -1,52 +1,72 @@
 /**
- * explore: runs a scenario again and again, each time with another packet lost, doubled, late or
- * damaged, and reports the faults that break it.
+ * explore, explore.repeat and explore.shrink. explore runs a scenario again and again, each time
+ * with another packet lost, doubled, late or damaged, and reports the faults that break it.
  */
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { capturesIn, describeFailure } from './describe.ts'
+import { loadNative } from 'vnet/internal/linux/native'
+import { hasSysctl } from 'vnet/internal/linux/sysctl'
+import type { Forms } from '../options.ts'
+import { directionsOf } from '../wire-spec.ts'
+import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseFault, parseKind } from './fault-text.ts'
 import { Judge, leftOver } from './judge.ts'
 import { type ExploredPacket, packetsOf, roundTripOf, unstableNames } from './points.ts'
-import { baselineOf, CLEAN_MS, cleanRuns, type Prepared, prepare } from './prepare.ts'
-import { ExploreReport } from './report.ts'
-import { differences } from './result.ts'
-import type { RunResult } from './run-once.ts'
+import { ExploreReport, failureLines } from './report.ts'
+import { type Baseline, differences, type Failure } from './result.ts'
+import type { RunResult, RunSpec } from './run-once.ts'
+import { abortable, functionRunner, ModuleRunner, type Runner } from './runners.ts'
 import {
+  checkExplore,
   EXPLORE_OPTIONS,
   type ExploreOptions,
   type LabScenario,
   REPEAT_OPTIONS,
   type RepeatOptions,
+  SHRINK_OPTIONS,
+  type ShrinkOptions,
 } from './scenario.ts'
-import { singleTrials } from './sets.ts'
-import { Trials } from './trials.ts'
+import { singleTrials, Trials } from './trials.ts'
 
 const DEFAULT_FAULTS = ['drop', 'duplicate', 'delay', 'corrupt']
+const CLEAN_RUNS = 3
+/** Milliseconds for a clean run. */
+const CLEAN_MS = 30_000
+/** More than the 40 ms by which Linux delays acknowledgements at least. */
+const DEFAULT_RTO = '50ms'
+const RTO_SYSCTL = 'net/ipv4/tcp_rto_min_us'
+
+/** A scenario that is ready to be run. */
+interface Prepared<O> {
+  readonly runner: Runner
+  readonly options: O & ExploreOptions
+  readonly spec: Omit<RunSpec, 'plan' | 'timeout'>
+  /** Milliseconds of a run, if the options say so. */
+  readonly timeout: number | undefined
+  /** The URL of the module; undefined for a function. */
+  readonly module: string | undefined
+  /** The report's line about TCP's timeout. */
+  readonly rto: string
+}
 
 /** Same as explore. */
-export async function exploreScenario(
-  scenario: LabScenario | string | URL,
-  options: ExploreOptions = {},
-): Promise<ExploreReport> {
-  const prepared = await prepare('explore', scenario, options, EXPLORE_OPTIONS)
-  try {
-    return await exploreWith(prepared)
-  } finally {
-    prepared.runner.close()
-  }
+export function exploreScenario(scenario: LabScenario | string | URL, options: ExploreOptions): Promise<ExploreReport> {
+  return withRunner('explore', scenario, options, EXPLORE_OPTIONS, exploreWith)
 }
 
 /** Same as explore.repeat. */
 export async function repeatFaults(
   scenario: LabScenario | string | URL,
   faults: readonly string[],
-  options: RepeatOptions = {},
+  options: RepeatOptions,
 ): Promise<void> {
   const plan = faults.map(parseFault)
-  const { runner, spec, timeout = CLEAN_MS } = await prepare('explore.repeat', scenario, options, REPEAT_OPTIONS)
-  try {
+  await withRunner('explore.repeat', scenario, options, REPEAT_OPTIONS, async prepared => {
+    const { runner, spec, timeout = CLEAN_MS } = prepared
     const result = await runner.run({ ...spec, plan, timeout })
     if (result.error !== undefined) throw new Error(result.error)
     const hits = packetsOf(result).filter(({ hit }) => hit).length
@@ -55,14 +75,17 @@ export async function repeatFaults(
     const clean = await runner.run({ ...spec, plan: [], timeout })
     const error = leftOver(result.left, clean.left)
     if (error !== undefined) throw new Error(error)
-  } finally {
-    runner.close()
-  }
+  })
+}
+
+/** Same as explore.shrink. */
+export function shrinkFailure(scenario: LabScenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
+  return withRunner('explore.shrink', scenario, options, SHRINK_OPTIONS, shrinkWith)
 }
 
 async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreReport> {
-  const { runner, options, spec, module, rto, timeout } = prepared
-  const { faults = DEFAULT_FAULTS, bursts = [], seed, rtoMin, invariant } = options
+  const { runner, options, spec, rto, timeout } = prepared
+  const { faults = DEFAULT_FAULTS, bursts = [] } = options
   // Fails before the first run.
   const kinds = [...faults.map(parseKind), ...bursts.map(burstKind)]
   const captures = capturesIn(options.captures)
@@ -93,16 +116,14 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
       const texts = kinds.map(({ text }) => text).join(', ')
       throw new UsageError(`explore: no packet can have these faults, so nothing can be tried: ${texts}`)
     }
-    const test = { seed, rtoMin, invariant: invariant !== undefined }
-    const describing = { judge, module, test, captures, clean: first }
-    const known = new Set<string>()
+    const describing = describingOf(prepared, judge, captures, first)
     const trials = new Trials({
       report,
       judge,
       options,
       select,
       concurrency: runner.concurrency,
-      explain: ({ faults }, judgement) => describeFailure(faults, judgement, { ...describing, known }),
+      explain: ({ faults }, judgement) => describeFailure(faults, judgement, describing),
     })
     await trials.all(new Set(runs.flatMap(packets => packets.map(({ name }) => name))))
     report.laterErrors = judge.cleanErrors
@@ -112,15 +133,73 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   return report
 }
 
+/** What explore.shrink has found. */
+export class Shrunk {
+  readonly failure: Failure
+  /** How many packets the run with the random wire lost. */
+  readonly lost: number
+  readonly runs: number
+
+  /** @internal */
+  constructor(failure: Failure, lost: number, runs: number) {
+    this.failure = failure
+    this.lost = lost
+    this.runs = runs
+  }
+
+  /** Returns the failure for a terminal, as several lines. */
+  toString(): string {
+    const { failure, lost, runs } = this
+    const sum = `${lost} lost packets were reduced to ${failure.faults.length} in ${runs} runs`
+    return [...failureLines(failure).slice(1), sum].join('\n')
+  }
+}
+
+async function shrinkWith(prepared: Prepared<ShrinkOptions>): Promise<Shrunk> {
+  const { runner, spec, timeout, options } = prepared
+  const captures = capturesIn(options.captures)
+  const clean = await cleanRuns(prepared)
+  const [broken] = clean.flatMap(({ error }) => error ?? [])
+  if (broken !== undefined) throw new Error(`the scenario fails without the wire: ${broken}`)
+  const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal })
+  const { ab = '', ba = '' } = directionsOf(options.wire)
+  const run = await runner.run({ ...spec, plan: [], wires: [{ ab, ba }], timeout: timeout ?? CLEAN_MS })
+  for (const each of [...clean, run]) judge.count(each)
+  const what = `the run with this wire and seed ${spec.seed}`
+  if (judge.errorOf(run) === undefined) throw new Error(`${what} has passed: there is nothing to shrink`)
+  const packets = packetsOf(run)
+  const faults = packets
+    .filter(({ lost }) => lost)
+    .map(({ link, direction, flow, part, n, copy }) => {
+      return { link, direction, flow, part, n, copy, verb: 'drop' as const, time: 0 }
+    })
+  if (faults.length === 0) throw new Error(`${what} has failed without a lost packet: ${judge.errorOf(run)}`)
+  const judgement = await judge.judge(faults)
+  if (judgement.verdict !== 'failed') {
+    throw new Error(`${what} has failed, but a run that loses only the same ${faults.length} packets has passed`)
+  }
+  const failure = await describeFailure(faults, judgement, describingOf(prepared, judge, captures, packets))
+  return new Shrunk(failure as Failure, faults.length, judge.spent.runs)
+}
+
+function describingOf(
+  { module, options: { seed, rtoMin, invariant } }: Prepared<RepeatOptions>,
+  judge: Judge,
+  captures: string | false,
+  clean: readonly ExploredPacket[],
+): Describing {
+  const test = { seed, rtoMin, invariant: invariant !== undefined }
+  return { judge, module, test, captures, clean, known: new Set() }
+}
+
 /** Returns a line for each link with packets that have no names. */
 function unrecordedOf(clean: readonly RunResult[]): string[] {
   const most = new Map<string, number>()
   for (const { links } of clean) {
     for (const [link, { unrecorded }] of links) most.set(link, Math.max(most.get(link) ?? 0, unrecorded))
   }
-  return [...most].flatMap(([link, n]) =>
-    n === 0 ? [] : [`${link}: ${n} packets have no names, and were not faulted`],
-  )
+  const lines = [...most].filter(([, n]) => n > 0)
+  return lines.map(([link, n]) => `${link}: ${n} packets have no names, and were not faulted`)
 }
 
 /** Throws a UsageError if nothing would be tested. */
@@ -141,14 +220,71 @@ function checkSelected(
 
 /** Returns a function that returns the packets of the chosen links that the filter matches. */
 async function selector({ links, filter }: ExploreOptions) {
-  const matches = filter === undefined ? undefined : await compiled(filter)
+  const matches =
+    filter === undefined ? undefined : (await import('vnet/internal/linux/pcap-filter')).compileFilter(filter)
   return (packets: readonly ExploredPacket[]): ExploredPacket[] =>
     packets.filter(({ link, head, length }) => {
       return (links === undefined || links.includes(link)) && (matches?.(head, 0, length) ?? true)
     })
 }
 
-async function compiled(filter: string): Promise<(bytes: Uint8Array, at: number, length: number) => boolean> {
-  const { compileFilter } = await import('vnet/internal/linux/pcap-filter')
-  return compileFilter(filter)
+/**
+ * Prepares runs for `fn`: their runner, the options of the module, and the settings of labs. `what`
+ * names the function, whose options have these forms. Rejects with a UsageError for others.
+ */
+async function withRunner<O extends RepeatOptions, T>(
+  what: string,
+  scenario: LabScenario | string | URL,
+  given: O,
+  forms: Forms<O>,
+  fn: (prepared: Prepared<O>) => Promise<T>,
+): Promise<T> {
+  checkExplore(what, scenario, given, forms)
+  const url = typeof scenario === 'string' ? urlOf(scenario) : scenario
+  let options: O & ExploreOptions = given
+  if (url instanceof URL) {
+    const exported = await ModuleRunner.options(url.href)
+    checkExplore(what, url, exported, EXPLORE_OPTIONS)
+    options = { ...exported, ...given }
+  }
+  const { rtoMin = DEFAULT_RTO, seed = 1, concurrency = availableParallelism() } = options
+  const canSet = rtoMin !== false && hasSysctl(loadNative(), -1, RTO_SYSCTL)
+  const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
+  const sysctls = canSet ? ([[RTO_SYSCTL, String(us)]] as const) : []
+  const rto = canSet ? `${us / 1000} ms` : rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here"
+  options.signal?.throwIfAborted()
+  const module = url instanceof URL ? url.href : undefined
+  const own =
+    module === undefined
+      ? functionRunner(scenario as LabScenario, options.invariant)
+      : new ModuleRunner(module, concurrency)
+  const runner = options.signal === undefined ? own : abortable(own, options.signal)
+  const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
+  try {
+    return await fn({ runner, options, spec: { seed, sysctls }, timeout, module, rto })
+  } finally {
+    runner.close()
+  }
+}
+
+function urlOf(text: string): URL {
+  return /^file:/.test(text) ? new URL(text) : pathToFileURL(resolve(text))
+}
+
+/** Runs without faults, as many at a time as later, so that their times can be compared. */
+async function cleanRuns({ runner, spec, timeout = CLEAN_MS }: Prepared<unknown>): Promise<RunResult[]> {
+  const done: RunResult[] = []
+  while (done.length < CLEAN_RUNS) {
+    const together = Math.min(runner.concurrency, CLEAN_RUNS - done.length)
+    const run = () => runner.run({ ...spec, plan: [], timeout })
+    done.push(...(await Promise.all(Array.from({ length: together }, run))))
+  }
+  return done
+}
+
+function baselineOf(clean: readonly RunResult[]): Baseline {
+  const times = clean.map(({ ms }) => ms).sort((a, b) => a - b)
+  // The longest list: what a clean run may leave is not the fault of a packet.
+  const left = clean.reduce<readonly string[]>((most, each) => (each.left.length > most.length ? each.left : most), [])
+  return { times, left }
 }

@@ -3,14 +3,15 @@
  * is called.
  */
 
+import type { Shrunk } from './explore.ts'
 import type { ExploreReport } from './report.ts'
 import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'
-import type { Shrunk } from './shrink.ts'
 
-export type { Baseline, Judgement } from './judge.ts'
+export type { Shrunk } from './explore.ts'
+export type { Judgement } from './judge.ts'
 export type { ExploredPacket } from './points.ts'
-export type { ExploreReport } from './report.ts'
-export type { ExploreResult, Failure, ResultPacket, ResultPoint, Verdict, WireFault } from './result.ts'
+export type { ExploreReport, Point } from './report.ts'
+export type { Baseline, ExploreResult, Failure, ResultPacket, ResultPoint, Verdict, WireFault } from './result.ts'
 export type {
   ExploreOptions,
   Invariant,
@@ -20,8 +21,6 @@ export type {
   ScenarioRun,
   ShrinkOptions,
 } from './scenario.ts'
-export type { Shrunk } from './shrink.ts'
-export type { Point } from './table.ts'
 
 /**
  * Runs `scenario` three times without faults, and then once for each packet and fault. A function
@@ -56,7 +55,7 @@ async function repeat(
  * fails. Rejects if the run with the wire passes, or if its lost packets alone do not explain it.
  */
 async function shrink(scenario: LabScenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
-  const { shrinkFailure } = await import('./shrink.ts')
+  const { shrinkFailure } = await import('./explore.ts')
   return shrinkFailure(scenario, options)
 }
 

@@ -1,34 +1,14 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
 import type { PlannedFault } from '../watch/packet-name.ts'
 import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
-import type { Verdict } from './result.ts'
+import type { Baseline, Outcome, Verdict } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
 
-export interface Judgement {
-  readonly verdict: Verdict
-  /** How many of the runs failed. */
-  readonly failed: number
-  readonly runs: number
-  /** The time of the fastest run in ms; of the first one, if it failed. */
-  readonly ms: number
-  /** The times in ms of the clean runs that `ms` is compared with. */
-  readonly clean: readonly number[]
-  /** `ms` as a multiple of the fastest clean run. */
-  readonly factor: number
-  /** Why it failed first. */
-  readonly error?: string | undefined
+export interface Judgement extends Outcome {
   readonly output?: string | undefined
   /** The packets of the first run. */
   readonly packets: readonly ExploredPacket[]
-}
-
-/** The clean runs. */
-export interface Baseline {
-  /** The times of the scenario in ms, the shortest first. */
-  readonly times: readonly number[]
-  /** What was left after each of the runs. */
-  readonly left: readonly string[]
 }
 
 interface JudgeOptions {

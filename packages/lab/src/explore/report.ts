@@ -1,13 +1,18 @@
 /** ExploreReport: what explore found, as data and as text for a terminal. */
 
+import { layersOf } from 'vnet/internal/packet/layers'
+import { flagText } from 'vnet/internal/packet/print'
+import * as tcp from 'vnet/internal/packet/tcp'
 import type { PlannedFault } from '../watch/packet-name.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
-import { type Baseline, isSlower } from './judge.ts'
+import { isSlower, type Judge } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
 import { bareText } from './reproduce.ts'
 import {
+  type Baseline,
   type ExploreResult,
   type Failure,
+  type Outcome,
   type ResultPacket,
   type ResultPoint,
   TIMED_OUT,
@@ -15,7 +20,6 @@ import {
   type Verdict,
   wireNote,
 } from './result.ts'
-import { type Point, tableOf } from './table.ts'
 
 /** The parts of a report that are known before the first fault. */
 type Start = Pick<
@@ -23,11 +27,19 @@ type Start = Pick<
   'packets' | 'kinds' | 'baseline' | 'unstable' | 'unrecorded' | 'cleanErrors' | 'roundTrip' | 'rto'
 >
 
-interface Spent {
-  readonly runs: number
-  readonly scenario: number
-  readonly total: number
+/** One packet and one fault of it. */
+export interface Point extends Partial<Outcome> {
+  /** Indexes into the packets and the kinds of the report. */
+  readonly packet: number
+  readonly kind: number
+  /** The second fault of a pair. */
+  readonly second?: { readonly packet: number; readonly kind: number } | undefined
+  readonly faults: readonly PlannedFault[]
+  readonly verdict: Verdict
 }
+
+/** Milliseconds above which a time has no decimals. */
+const WHOLE_MS = 100
 
 export class ExploreReport {
   /**
@@ -95,7 +107,7 @@ export class ExploreReport {
   }
 
   /** @internal */
-  finish(ms: number, { runs, scenario, total }: Spent): void {
+  finish(ms: number, { runs, scenario, total }: Judge['spent']): void {
     this.ms = ms
     this.runs = runs
     this.kitShare = total === 0 ? 0 : 1 - scenario / total
@@ -230,4 +242,68 @@ export function failureLines(failure: Failure): string[] {
 function shareOf({ failed, runs, stopped }: Failure): string {
   if (stopped) return `in ${failed} of ${runs} runs, and then stopped`
   return failed === runs ? 'always' : failed === 1 ? 'never again' : `sometimes (${failed} of ${runs} runs)`
+}
+
+/** Returns a row for each packet and a column for each fault. */
+function tableOf({ packets, kinds, points, skippedPairs }: ExploreReport): string[] {
+  if (points.length === 0) return []
+  const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text), '']
+  const rows = packets.map((packet, i) => [
+    String(i + 1),
+    packet.at.toFixed(packet.at < WHOLE_MS ? 1 : 0),
+    `${packet.link} ${packet.direction}`,
+    `${packet.flow} ${partText(packet)}`,
+    ...kinds.map((_, k) => cell(points.find(point => isCell(point, i, k)))),
+    packet.after === undefined ? '' : `after ${packet.after}`,
+  ])
+  const all = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
+  const isRight = (column: number) => column < 2
+  const line = (row: readonly string[]) =>
+    row.map((text, i) => (isRight(i) ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0))).join('  ')
+  return [
+    '',
+    ...all.map(row => line(row).trimEnd()),
+    '',
+    '.  passed   xN  slower by this factor   ?  the run had no such packet   -  it cannot have this fault',
+    ...points.flatMap(slowerLine),
+    ...pairLines(points, skippedPairs),
+  ]
+}
+
+/** Returns the times of a slower point: `x5.8: 1136.0 ms, 190.2 to 196.1 ms without: drop ...`. */
+function slowerLine(point: Point): string[] {
+  const { verdict, ms = 0, clean = [], faults } = point
+  if (verdict !== 'slower') return []
+  return [`${cell(point)}: ${ms.toFixed(1)} ms, ${timesText(clean)} without: ${faults.map(formatFault).join(' and ')}`]
+}
+
+/** Returns the sums of the pairs, which have no cells. */
+function pairLines(points: readonly Point[], skipped: number): string[] {
+  const pairs = points.filter(({ second }) => second !== undefined)
+  const failed = pairs.filter(({ verdict }) => verdict === 'failed').length
+  const all = pairs.length + skipped
+  return all === 0 ? [] : [`${all} pairs of faults: ${failed} failed, ${skipped} skipped`]
+}
+
+function isCell({ packet, kind, second }: Point, row: number, column: number): boolean {
+  return packet === row && kind === column && second === undefined
+}
+
+/** Returns the flags and the bytes of a segment, or the number of a packet: `[P.] 1:79`. */
+function partText({ head, part, n, end, copy, number, length }: ExploredPacket): string {
+  const upper = layersOf(head, 0, head.length).at(-1)
+  if (part === 'packet' || upper === undefined) return `packet ${number}, ${length} bytes`
+  const flags = `[${flagText(tcp.flags(head, upper.at))}]`
+  if (part !== 'seq') return `${flags} ${part} ${n}`
+  return `${flags} seq ${n}:${end}${copy === 1 ? '' : ` copy ${copy}`}`
+}
+
+function cell(point: Point | undefined): string {
+  if (point === undefined) return '-'
+  const { verdict, failed = 0, runs = 0, factor = 1 } = point
+  if (verdict === 'passed') return '.'
+  if (verdict === 'slower') return `x${factor.toFixed(factor < 10 ? 1 : 0)}`
+  if (verdict === 'failed') return failed === runs ? 'FAILED' : `FAILED ${failed}/${runs}`
+  return verdict === 'missed' ? '?' : ''
 }

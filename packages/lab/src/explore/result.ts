@@ -20,6 +20,30 @@ export interface WireFault {
 /** `missed`: the run had no such packet. `skipped`: `budget` or `stopAt` ended the exploration. */
 export type Verdict = 'passed' | 'slower' | 'failed' | 'missed' | 'skipped'
 
+/** The outcome of the runs with one set of faults. */
+export interface Outcome {
+  readonly verdict: Verdict
+  /** How many of the runs failed. */
+  readonly failed: number
+  readonly runs: number
+  /** The time of the fastest run in ms; of the first one, if it failed. */
+  readonly ms: number
+  /** Times in ms of the clean runs that `ms` is compared with. For `slower` they ran beside it. */
+  readonly clean: readonly number[]
+  /** `ms` as a multiple of the fastest clean run. */
+  readonly factor: number
+  /** Why it failed first. */
+  readonly error?: string | undefined
+}
+
+/** The clean runs. */
+export interface Baseline {
+  /** The times of the scenario in ms, the shortest first. */
+  readonly times: readonly number[]
+  /** What was left after each of the runs. */
+  readonly left: readonly string[]
+}
+
 /** A row of the table. */
 export interface ResultPacket {
   /** Its name, which means the same packet in each run. */
@@ -39,7 +63,7 @@ export interface ResultPacket {
 }
 
 /** A cell of the table, or a pair of faults that was tried. */
-export interface ResultPoint {
+export interface ResultPoint extends Partial<Outcome> {
   /** Indexes into the packets and the faults of the result. A burst starts with the packet. */
   readonly packet: number
   readonly fault: number
@@ -48,19 +72,6 @@ export interface ResultPoint {
   /** The faults, as explore.repeat takes them. */
   readonly faults: readonly string[]
   readonly verdict: Verdict
-  /** How many of its runs failed, and how many there were. */
-  readonly failed?: number | undefined
-  readonly runs?: number | undefined
-  /** The time in ms of its fastest run, or of the first one if that failed. */
-  readonly ms?: number | undefined
-  /**
-   * The times in ms of the clean runs that this is compared with, and `ms` as a multiple of the
-   * fastest. For `slower` they ran beside its runs.
-   */
-  readonly clean?: readonly number[] | undefined
-  readonly factor?: number | undefined
-  /** Why it failed first. */
-  readonly error?: string | undefined
 }
 
 export interface Failure {
@@ -97,8 +108,7 @@ export interface ExploreResult {
   readonly passed: boolean
   /** The errors of clean runs. With one, nothing was faulted. */
   readonly cleanErrors: readonly string[]
-  /** The times in ms of the first clean runs, the shortest first, and the leftovers of each. */
-  readonly baseline: { readonly times: readonly number[]; readonly left: readonly string[] }
+  readonly baseline: Baseline
   /** The round trip in ms that delays are multiples of. */
   readonly roundTrip: number
   /** TCP's least retransmission timeout in the labs, as a text. */

@@ -16,12 +16,14 @@ export interface RunRequest {
   readonly spec?: RunSpec
 }
 
-export type RunReply =
-  | { readonly started: true }
-  | { readonly options: ExploreOptions }
-  | { readonly result: RunResult }
-  | { readonly left: readonly string[] }
-  | { readonly refused: string }
+/** The replies up to now. Each message has one of them. */
+export interface RunReplies {
+  readonly started?: true
+  readonly options?: ExploreOptions
+  readonly result?: RunResult
+  readonly left?: readonly string[]
+  readonly refused?: string
+}
 
 interface ScenarioModule {
   readonly default?: unknown
@@ -32,7 +34,7 @@ interface ScenarioModule {
 /** Milliseconds for the program under test to end after its run. */
 const LEFT_MS = 1000
 
-const send = (reply: RunReply) => new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
+const send = (reply: RunReplies) => new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
 
 async function load(url: string): Promise<ScenarioModule> {
   const loaded = (await import(url).catch(error => {

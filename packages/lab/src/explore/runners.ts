@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../built-module.ts'
 import { removeLeftovers } from '../leftovers.ts'
-import type { RunReply, RunRequest } from './run-main.ts'
+import type { RunReplies, RunRequest } from './run-main.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 import type { ExploreOptions, Invariant, LabScenario } from './scenario.ts'
 
@@ -51,7 +51,10 @@ export function abortable(runner: Runner, signal: AbortSignal): Runner {
 class RunProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown[]>
+  readonly #replies: RunReplies = {}
   #output = ''
+  #isLate = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor() {
     const main = fileURLToPath(builtModule('./run-main.ts', import.meta.url))
@@ -79,52 +82,48 @@ class RunProcess {
   async run(url: string, spec: RunSpec): Promise<RunResult> {
     const began = performance.now()
     let started = began
-    let result: RunResult | undefined
-    let left: readonly string[] = []
-    let refused: string | undefined
-    let isLate = false
-    const late = () => {
-      isLate = true
-      this.kill()
-    }
-    let timer = setTimeout(late, LOAD_MS)
-    this.#child.on('message', (reply: RunReply) => {
-      if ('started' in reply) {
-        started = performance.now()
-        clearTimeout(timer)
-        timer = setTimeout(late, spec.timeout + GRACE_MS)
-      } else if ('result' in reply) result = reply.result
-      else if ('left' in reply) left = reply.left
-      else if ('refused' in reply) refused = reply.refused
+    const [status, signal] = await this.#serve({ url, spec }, () => {
+      started = performance.now()
+      this.#killAfter(spec.timeout + GRACE_MS)
     })
-    this.#child.send({ url, spec } satisfies RunRequest, () => {})
-    const [status, signal] = await this.#exited
-    clearTimeout(timer)
     // A process that was killed has not removed its lab.
     if (signal !== null) removeLeftovers()
+    const { result, left = [], refused } = this.#replies
     if (refused !== undefined) throw new Error(refused)
     const total = performance.now() - began
     if (result !== undefined) return { ...result, total, left, output: this.#output }
-    const error = isLate
-      ? `the scenario blocks its thread: killed after ${Math.round(performance.now() - started)} ms`
-      : `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
     const ms = performance.now() - started
+    const error = this.#isLate
+      ? `the scenario blocks its thread: killed after ${Math.round(ms)} ms`
+      : `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
     return { error, ms, total, links: new Map(), left: [], output: this.#output }
   }
 
   /** Returns the options that a module exports. */
   async options(url: string): Promise<ExploreOptions> {
-    let options: ExploreOptions | undefined
-    let refused: string | undefined
-    this.#child.on('message', (reply: RunReply) => {
-      if ('options' in reply) options = reply.options
-      else if ('refused' in reply) refused = reply.refused
-    })
-    this.#child.send({ url } satisfies RunRequest, () => {})
-    const timer = setTimeout(() => this.kill(), LOAD_MS)
-    await this.#exited.finally(() => clearTimeout(timer))
+    await this.#serve({ url }, () => {})
+    const { options, refused } = this.#replies
     if (options === undefined) throw new UsageError(refused ?? `${url}: cannot be loaded: ${this.#output}`)
     return options
+  }
+
+  /** Settles when the process has ended. */
+  async #serve(request: RunRequest, onStart: () => void): Promise<unknown[]> {
+    this.#killAfter(LOAD_MS)
+    this.#child.on('message', (reply: RunReplies) => {
+      Object.assign(this.#replies, reply)
+      if (reply.started) onStart()
+    })
+    this.#child.send(request, () => {})
+    return this.#exited.finally(() => clearTimeout(this.#timer))
+  }
+
+  #killAfter(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#isLate = true
+      this.kill()
+    }, ms)
   }
 }
 

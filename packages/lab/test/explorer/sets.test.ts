@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { type ExploredPacket, unstableNames } from '../../src/explore/points.ts'
-import { Pairs, type Trial } from '../../src/explore/sets.ts'
+import { Pairs, type Trial } from '../../src/explore/trials.ts'
 
 const single = (packet: number, kind: number): Trial => {
   const verb = ['drop', 'duplicate'][kind]
