@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { statsOfDrop } from '../../src/netdev/counters.ts'
 import { linkStats64Fields } from '../../src/netdev/stats.ts'
+import { DROP_CAUSES } from '../../src/skb/drop-cause.ts'
 import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
 import { dropReasonName, dropReasonOf } from '../../src/skb/drop-reason-name.ts'
 
@@ -23,10 +24,13 @@ test('docs/statistics.md has a row for every field', () => {
   expect([...fields].sort()).toEqual([...snake].sort())
 })
 
-test('docs/statistics.md has a row for every drop reason', () => {
-  const reasons = rows('Reasons').flatMap(([, cell]) => names(cell))
+test('docs/statistics.md has the cause of every drop reason', () => {
+  const causes = rows('Reasons').flatMap(([, reasons, cause = '']) =>
+    names(reasons).map(reason => [reason, cause.replaceAll('`', '')]),
+  )
+  expect(Object.fromEntries(causes)).toEqual(DROP_CAUSES)
   const all = Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1))
-  expect([...reasons].sort()).toEqual([...all].sort())
+  expect(Object.keys(DROP_CAUSES)).toEqual(all)
 })
 
 test('a drop reason in the row of a field counts in that field', () => {

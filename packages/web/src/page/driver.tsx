@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/quantity'
+import { DROP_CAUSES } from 'vnet/internal/skb/drop-cause'
 import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { CommandBox } from './copy.tsx'
@@ -10,7 +11,7 @@ import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox, Title
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
 import { type Lane, labelLines, type Model, modelOf, type PartInfo, peerOf, type StageReport } from './driver-model.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
-import { CAUSES, HARMLESS } from './drop-reason.ts'
+import { HARMLESS } from './drop-reason.ts'
 import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
 import { useWidth } from './hooks.ts'
@@ -286,7 +287,7 @@ function Drops({ drops }: { readonly drops: Readonly<Record<string, number>> }) 
       {reasons.map(([reason, count], i) => (
         <span key={reason}>
           {`${i === 0 ? '' : ', '}${whole(count)} `}
-          <abbr class={reason === HARMLESS ? 'muted' : 'drop'} title={CAUSES[reason]}>
+          <abbr class={reason === HARMLESS ? 'muted' : 'drop'} title={DROP_CAUSES[reason]}>
             {reason}
           </abbr>
         </span>
