@@ -20,7 +20,7 @@ import type { NetDevice } from './netdev/net-device.ts'
 import type { PacketFilter } from './packet/filter.ts'
 import type { Cable } from './wire.ts'
 
-export { CaptureError } from './capture/error.ts'
+export { CaptureError } from './capture/input.ts'
 export {
   type CapturedPacket,
   FLAG_CHECKSUM_NOT_READY,

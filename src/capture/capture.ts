@@ -9,8 +9,7 @@
  * dropped before it, has bit 39 set. A dropped frame is recorded again, with a verdict, a
  * comment with the reason, and the same as fields (FrameDrop).
  */
-import type { Alarm } from '../base/clock.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
+import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { describeException } from '../base/exception.ts'
 import type { FrameDrop } from '../netdev/frame-drop.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../netdev/if.ts'
@@ -22,9 +21,8 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { BlockRing } from './block-ring.ts'
 import { type CapturedDevice, DeviceProbe } from './device-probe.ts'
 import { FrameBlocks, type Side } from './frame-blocks.ts'
-import { interfaceOf, roomOf } from './interface.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment, PACKET_IDS } from './packet.ts'
-import { writeInterface, writeSection, writeStatistics } from './pcapng-writer.ts'
+import { type CaptureInterface, writeInterface, writeSection, writeStatistics } from './pcapng-writer.ts'
 
 /** Bytes of a frame that are kept by default: all, as tcpdump does. */
 export const SNAPLEN = 262_144
@@ -70,7 +68,6 @@ export class Capture {
   readonly #options: CaptureSetup
   readonly #ring: BlockRing
   readonly #blocks: FrameBlocks
-  readonly #snaplen: number
   readonly #start: Moment
   readonly #origin: Moment
   readonly #alarm: Alarm
@@ -89,10 +86,9 @@ export class Capture {
   constructor(options: CaptureSetup) {
     const { net, snaplen = SNAPLEN, bufferBytes = BUFFER_BYTES, buffer } = options
     this.#options = options
-    this.#snaplen = snaplen
     this.#ring = new BlockRing(buffer ?? new Uint8Array(bufferBytes))
     this.#start = options.wallTime()
-    this.#origin = minus(this.#start, net.clock.now())
+    this.#origin = plus(this.#start, -net.clock.now())
     this.#blocks = new FrameBlocks(this.#ring, net.pool, snaplen, this.#origin)
     this.#alarm = net.clock.alarm(() => this.#notify())
     const { os, program: userAppl } = options
@@ -195,8 +191,7 @@ export class Capture {
     const first = this.#sides.length
     const transmit = newSide(first, FLAG_OUTBOUND, idBase)
     const receive = newSide(first + 1, FLAG_INBOUND, (first + 1) * PACKET_IDS)
-    const about = { ...this.#options, snaplen: this.#snaplen }
-    const interfaces = [transmit, receive].map(({ flags }) => interfaceOf(dev, flags, about))
+    const interfaces = [transmit, receive].map(({ flags }) => interfaceOf(dev, flags, this.#options))
     const room = interfaces.reduce((sum, each) => sum + roomOf(each), 0)
     const { bytes } = this.#ring
     const write = (at: number) => interfaces.reduce((end, each) => writeInterface(bytes, end, each), at)
@@ -277,6 +272,30 @@ function plus({ seconds, nanoseconds }: Moment, ns: number): Moment {
   return { seconds: seconds + Math.trunc(ns / NSEC_PER_SEC) + carry, nanoseconds: rest }
 }
 
-function minus(moment: Moment, ns: number): Moment {
-  return plus(moment, -ns)
+/** The most bytes of an interface without its texts, and of a character. */
+const INTERFACE_MAX = 128
+const UTF8_MAX = 3
+
+/** Returns the interface of the transmit side (FLAG_OUTBOUND) or receive side of a device. */
+function interfaceOf(dev: NetDevice, flags: number, options: CaptureSetup): CaptureInterface {
+  const { snaplen = SNAPLEN, driver, netnsOf, filter } = options
+  const netns = netnsOf?.(dev)
+  const peer = peerOf(dev)
+  const place = netns === undefined ? '' : ` in ${netns}`
+  const isSent = flags === FLAG_OUTBOUND
+  const other = peer === undefined ? '' : `, ${isSent ? 'to' : 'from'} ${peer.name}`
+  const speed = dev.linkKsettings?.speed
+  return {
+    name: dev.logPrefix + dev.name,
+    snaplen,
+    mac: dev.devAddr,
+    description: `${driver ?? 'vnet'}: ${isSent ? 'sent' : 'received'} by the kernel${place}${other}`,
+    ...(speed !== undefined && speed > 0 && { speed: speed * 1_000_000 }),
+    ...(filter !== undefined && { filter: filter.text }),
+  }
+}
+
+/** Returns the most bytes that an interface takes in the file. */
+function roomOf({ name = '', description = '', filter = '' }: CaptureInterface): number {
+  return INTERFACE_MAX + UTF8_MAX * (name.length + description.length + filter.length)
 }

@@ -2,7 +2,19 @@
  * Input: the bytes of a file that were pushed and not yet read. They are kept in one array that is
  * reused and grows with the longest block, so views of it hold until the next push.
  */
-import { CaptureError } from './error.ts'
+
+/** Thrown by the readers for a file that is truncated, broken or not a capture. */
+export class CaptureError extends Error {
+  override readonly name = 'CaptureError'
+  /** Where in the file it is broken, in bytes from its beginning. */
+  readonly position: number
+
+  /** The message is one line, `FILE: what is wrong`. */
+  constructor(file: string, text: string, position: number) {
+    super(`${file}: ${text}`)
+    this.position = position
+  }
+}
 
 /** The longest block or packet that is read. It bounds the memory of a reader. */
 export const MAX_BLOCK = 16 * 1024 * 1024

@@ -11,7 +11,6 @@ import { Input } from './input.ts'
 import type { Moment } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 import { writeStatistics, writeTlsKeyLog } from './pcapng-writer.ts'
-import { RecordOrder } from './record-order.ts'
 
 /** The most interfaces of a file, and bytes of their descriptions: bounds of memory. */
 const MAX_INTERFACES = 65_536
@@ -284,3 +283,23 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   }
   return whole
 }
+
+/**
+ * Whether records are in the order of their times. A wire's arrivals are recorded when its timer
+ * rings, after frames that were sent meanwhile, but with the wire's own time.
+ */
+export class RecordOrder {
+  isKept = true
+  #high = 0
+  #low = 0
+
+  /** The time of the next record, as two numbers. */
+  add(high: number, low: number): void {
+    if (high < this.#high || (high === this.#high && low < this.#low)) this.isKept = false
+    this.#high = high
+    this.#low = low
+  }
+}
+
+/** For people, if the order is not kept. */
+export const UNORDERED = 'the file is not in order of time: `reordercap IN OUT` sorts it'

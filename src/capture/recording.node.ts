@@ -1,12 +1,20 @@
 /** Recording: writes the frames of devices to a file while they pass. */
 
+import { createRequire } from 'node:module'
+import { release, type } from 'node:os'
+import { wallTime } from '../linux/clock.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { Capture, type CaptureSetup } from './capture.ts'
 import type { CaptureFile } from './capture-file.node.ts'
-import { captureHead } from './capture-head.node.ts'
 import { Drain } from './drain.ts'
 
-export type RecordedOptions = Omit<CaptureSetup, 'onData' | 'wallTime' | 'os' | 'program'>
+// Read at the start: later root may not be able to. src/linux and dist/linux are equally deep.
+const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string }
+
+/** Returns the options of a Capture that this system and program give it. */
+export function captureHead(): Pick<CaptureSetup, 'wallTime' | 'os' | 'program'> {
+  return { wallTime, os: `${type()} ${release()}`, program: `vnet ${version}` }
+}
 
 export class Recording implements AsyncDisposable {
   readonly #file: CaptureFile
@@ -26,7 +34,10 @@ export class Recording implements AsyncDisposable {
   }
 
   /** Records the present and future devices of a Net for which `wants` returns true. */
-  follow(options: RecordedOptions, wants?: (dev: NetDevice) => boolean): void {
+  follow(
+    options: Omit<CaptureSetup, 'onData' | 'wallTime' | 'os' | 'program'>,
+    wants?: (dev: NetDevice) => boolean,
+  ): void {
     const capture: Capture = new Capture({ ...captureHead(), ...options, onData: () => drain.wake() })
     const drain = new Drain(capture, this.#file.source(), error => this.#fail(error))
     this.#captures.push(capture)

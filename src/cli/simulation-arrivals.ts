@@ -2,7 +2,7 @@
 
 import { NSEC_PER_SEC } from '../base/clock.ts'
 import { UsageError } from '../base/usage-error.ts'
-import { CaptureError } from '../capture/error.ts'
+import { CaptureError } from '../capture/input.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, LINKTYPE_ETHERNET } from '../capture/packet.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { CaptureRecord } from '../capture/record.ts'

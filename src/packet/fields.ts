@@ -13,7 +13,7 @@ import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import { isWholeIpv4, type Layer, layersOf } from './layers.ts'
 import { get16 } from './octets.ts'
-import { ipv6Text } from './print-icmp.ts'
+import { ipv6Text } from './print.ts'
 import { dei, pcp, VLAN_HLEN, vid } from './vlan.ts'
 
 const ETHER_TYPES: ReadonlyMap<number, string> = new Map([

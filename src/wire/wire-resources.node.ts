@@ -1,14 +1,80 @@
 /** Files and filters named by the text and options of a wire, opened with this program's rights. */
 
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { VnetError } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { describeException } from '../base/exception.ts'
+import { didYouMean, UsageError } from '../base/usage-error.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
-import { readTextFile } from '../linux/regular-file.ts'
-import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
+import { checkRegular, readTextFile } from '../linux/regular-file.ts'
+import type { ScenarioList, StageValue, WireResources } from '../netdev/device-wire.ts'
 import type { CompiledFilter } from '../packet/filter.ts'
 import { DecisionFile } from './decision-file.node.ts'
-import { type ImportFile, OwnStages } from './own-stages.node.ts'
 import type { parseScenario } from './scenario-file.ts'
+import { ownKind } from './stages/own.ts'
+import type { Impairment, Wire, WireEnv } from './wire.ts'
+
+/** Imports a file. Throws a UsageError that names it. */
+export type ImportFile = (file: string) => Promise<object>
+
+/** A function of the user. The values after its name in the text are its last arguments. */
+interface StageFunction extends Pick<Impairment, 'kind' | 'params' | 'takesGso'> {
+  (next: Wire, env: WireEnv, ...values: readonly StageValue[]): Wire
+}
+
+interface OwnStage {
+  readonly file: string
+  readonly fn: StageFunction
+}
+
+const importFile: ImportFile = async file => {
+  checkRegular(file)
+  try {
+    return await import(pathToFileURL(resolve(file)).href)
+  } catch (error) {
+    throw new UsageError(`${file} does not load: ${describeException(error)}`)
+  }
+}
+
+export class OwnStages {
+  readonly #stages = new Map<string, OwnStage>()
+
+  /** Adds the stages of a file. Throws a UsageError if it exports none, or one of a known name. */
+  async load(file: string, load: ImportFile = importFile): Promise<void> {
+    const path = resolve(file)
+    const exported = Object.entries(await load(file))
+    const functions = exported.filter(([name, value]) => name !== 'default' && typeof value === 'function')
+    if (functions.length === 0) {
+      throw new UsageError(`${file} exports no stage: it needs \`export function NAME(next, env) { ... }\``)
+    }
+    for (const [name, fn] of functions) {
+      const other = this.#stages.get(name)?.file
+      if (other === path) continue
+      if (other !== undefined) throw new UsageError(`${file}: ${other} has a stage ${name} too`)
+      this.#stages.set(name, { file: path, fn })
+    }
+  }
+
+  /** Returns the stage of a name and values. Throws a UsageError if no file has it. */
+  get(name: string, values: readonly StageValue[] = []): Impairment {
+    const found = this.#stages.get(name)
+    if (found !== undefined) return named(name, found.fn, values)
+    const known = [...this.#stages.keys()]
+    if (known.length === 0) {
+      throw new UsageError(`stage ${name}: no file was loaded: --stage FILE, or stages: [FILE] in a lab`)
+    }
+    throw new UsageError(`'${name}' is not a stage${didYouMean(name, known) || `: ${known.join(', ')}`}`)
+  }
+}
+
+function named(name: string, fn: StageFunction, values: readonly StageValue[]): Impairment {
+  const made: Impairment = (next, env) => {
+    const wire = fn(next, env, ...values)
+    if (typeof wire?.push === 'function') return wire
+    throw new UsageError(`stage ${name} returns no wire: it needs \`return { push(skb) { ... } }\``)
+  }
+  return Object.assign(made, { ...fn, kind: fn.kind ?? name, text: ownKind.print({ name, values }), source: fn })
+}
 
 /** Files are read when they are requested, and filters compiled by libpcap, each once. */
 export class LinuxWireResources implements WireResources, AsyncDisposable {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CaptureError } from '../../src/capture/error.ts'
+import { CaptureError } from '../../src/capture/input.ts'
 import { CaptureReader } from '../../src/capture/reader.ts'
 import { BIG, LITTLE, type Order, readAll } from '../support/capture-bytes.ts'
 

@@ -4,7 +4,7 @@
  * two. Any exception but CaptureError fails, and so does a packet too many.
  */
 import { expect, test } from 'vitest'
-import { CaptureError } from '../../src/capture/error.ts'
+import { CaptureError } from '../../src/capture/input.ts'
 import { CaptureReader } from '../../src/capture/reader.ts'
 import type { CaptureRecord } from '../../src/capture/record.ts'
 import { BIG, LITTLE, type Order, text } from '../support/capture-bytes.ts'

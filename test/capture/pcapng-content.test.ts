@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CaptureError } from '../../src/capture/error.ts'
+import { CaptureError } from '../../src/capture/input.ts'
 import { PcapngContent } from '../../src/capture/pcapng-content.ts'
 import { LITTLE, readAll, take, text } from '../support/capture-bytes.ts'
 import { forAll } from '../support/for-all.ts'

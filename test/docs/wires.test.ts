@@ -2,8 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { WireResources } from '../../src/netdev/device-wire.ts'
-import { PRESETS } from '../../src/wire/grammar/presets.ts'
-import { KEYWORDS, parseWire } from '../../src/wire/parse.ts'
+import { KEYWORDS, PRESETS, parseWire } from '../../src/wire/parse.ts'
 import { parseScenario } from '../../src/wire/scenario-file.ts'
 
 const page = readFileSync(new URL('../../docs/wires.md', import.meta.url), 'utf8')

@@ -15,9 +15,9 @@ import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import { Net } from 'vnet/internal/netdev/net'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { filtersOf } from 'vnet/internal/wire/grammar/groups'
-import { OwnStages } from 'vnet/internal/wire/own-stages.node'
 import { readText } from 'vnet/internal/wire/parse'
 import type { Direction } from 'vnet/internal/wire/wire'
+import { OwnStages } from 'vnet/internal/wire/wire-resources.node'
 import type { LabControl, LabPlace } from './lab-control.ts'
 import type {
   CableSpec,

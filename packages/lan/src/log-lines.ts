@@ -2,8 +2,16 @@
 
 import { formatAddress, formatHex } from 'vnet/internal/packet/address'
 import { D6O_CLIENTID, DHCPV6_INFORMATION_REQUEST, parse } from 'vnet/internal/packet/dhcpv6'
-import { DNS_TYPES, type DnsQuestion, formatName, T_A, T_AAAA, T_PTR } from 'vnet/internal/packet/dns'
-import type { DnsRecord, DnsReply } from 'vnet/internal/packet/dns-reply'
+import {
+  DNS_TYPES,
+  type DnsQuestion,
+  type DnsRecord,
+  type DnsReply,
+  formatName,
+  T_A,
+  T_AAAA,
+  T_PTR,
+} from 'vnet/internal/packet/dns'
 import type { AdvertisedPrefix } from 'vnet/internal/packet/router-advert'
 
 /** Bytes of a DUID with its type (RFC 8415 sec. 11.1). */

@@ -10,7 +10,7 @@ import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from 'vn
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from 'vnet/internal/control/index'
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
-import { PRESETS } from 'vnet/internal/wire/grammar/presets'
+import { PRESETS } from 'vnet/internal/wire/parse'
 import { type Feed, type Packed, pack } from './feed.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { SharedReading } from './http/shared-reading.ts'

@@ -1,7 +1,7 @@
 /** `vnet frames`: a line for each frame that passes the interfaces, until Ctrl-C. */
 import { printable } from '../../base/printable.ts'
-import { CaptureError } from '../../capture/error.ts'
 import { directionOf, dropReasonOf, FramePrinter, isGso, PRINTED } from '../../capture/frame-text.ts'
+import { CaptureError } from '../../capture/input.ts'
 import type { CapturedPacket } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'

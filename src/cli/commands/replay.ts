@@ -3,7 +3,7 @@
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { reasonOf, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import { CaptureError } from '../../capture/error.ts'
+import { CaptureError } from '../../capture/input.ts'
 import { listed } from '../../control/client/find.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative, type Native } from '../../linux/native.ts'

@@ -1,7 +1,7 @@
 /** The seed of the wire that a vnet recorded, from the comments of its dropped packets. */
 import { printable } from '../../base/printable.ts'
 import { FileError, UsageError } from '../../base/usage-error.ts'
-import { CaptureError } from '../../capture/error.ts'
+import { CaptureError } from '../../capture/input.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ReplayInput } from './input.ts'
 

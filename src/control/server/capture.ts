@@ -9,7 +9,7 @@ import { EAGAIN, EBUSY, EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../base/
 import type { Turns, Work } from '../../base/turns.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { Capture } from '../../capture/capture.ts'
-import { captureHead } from '../../capture/capture-head.node.ts'
+import { captureHead } from '../../capture/recording.node.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
 import { NETDEV_UNREGISTER } from '../../netdev/if.ts'

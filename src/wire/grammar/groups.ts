@@ -6,12 +6,11 @@
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { formatSize, join } from '../units.ts'
 import type { Direction, Impairment, LimitSpec } from '../wire.ts'
-import type { Cursor } from './cursor.ts'
-import { pointing, type Span } from './cursor.ts'
-import { noResources } from './resources.ts'
+import { type Cursor, pointing, type Span } from './cursor.ts'
 
 /** A kind of stage. `S` is its spec. */
 export interface StageKind<S = unknown> {
@@ -161,4 +160,31 @@ export function stageOf<S>(kind: StageKind<S>, spec: S, { text, limit }: Partial
 function buildStage<S>(kind: StageKind<S>, spec: S, building: Building): Impairment {
   const stage = kind.build(spec, building)
   return kind.holds ? Object.assign(stage, { holds: true }) : stage
+}
+
+/** There are neither filters nor files. */
+export const noResources: WireResources = {
+  filter: text => {
+    throw new UsageError(`filter '${text}': filters cannot be compiled here`)
+  },
+  file: path => {
+    throw new UsageError(`${path}: files cannot be read here`)
+  },
+}
+
+/** Parses a file. Errors name the file; `needs` is put before the error of an unreadable one. */
+export function fromFile<T>(path: string, resources: WireResources, parse: (text: string) => T, needs = ''): T {
+  const asked = (prefix: string, error: unknown) =>
+    error instanceof UsageError ? new UsageError(prefix + error.message, { cause: error.cause }) : error
+  let text: string
+  try {
+    text = resources.file(path)
+  } catch (error) {
+    throw asked(needs, error)
+  }
+  try {
+    return parse(text)
+  } catch (error) {
+    throw asked(`${path}: `, error)
+  }
 }

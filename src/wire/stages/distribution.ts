@@ -11,7 +11,7 @@
 import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import type { Cursor } from '../grammar/cursor.ts'
-import { fromFile } from '../grammar/resources.ts'
+import { fromFile } from '../grammar/groups.ts'
 import { quote } from '../units.ts'
 import { normalCdf, normalDensity } from './correlated.ts'
 

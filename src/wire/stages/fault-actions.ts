@@ -1,14 +1,149 @@
 /** FaultActions: what a fault does to a packet, whichever stage selects the packet. */
+
+import { checksumUpdate } from '../../packet/checksum.ts'
+import { ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
+import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
+import { get16, put16 } from '../../packet/octets.ts'
+import * as tcp from '../../packet/tcp.ts'
+import { UDP_HLEN } from '../../packet/udp.ts'
 import { UpperHeader } from '../../packet/upper-header.ts'
-import type { SkBuff } from '../../skb/sk-buff.ts'
-import type { Wire, WireEnv } from '../wire.ts'
+import { networkOffset } from '../../packet/vlan.ts'
+import { OWNER_WIRE } from '../../skb/error.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
+import type { QueueEnv, Wire, WireEnv } from '../wire.ts'
 import { flipBit } from './corrupt.ts'
-import { DelayQueue } from './delay-queue.ts'
+import { DelayQueue, DueQueue, type PacketStore } from './delay-queue.ts'
 import { ecnOf, markCe } from './ecn.ts'
-import type { FaultVerb } from './fault-verbs.ts'
-import { SwapQueue } from './swap.ts'
-import { payloadMiddle, tamper } from './tamper.ts'
+import { flowHash } from './flow.ts'
 import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
+
+/** The faults of one packet. docs/wires.md describes them. */
+export const FAULT_VERBS = ['drop', 'duplicate', 'delay', 'swap', 'corrupt', 'tamper', 'ce', 'reset'] as const
+export type FaultVerb = (typeof FAULT_VERBS)[number]
+/** The faults that have no time. */
+export const TIMELESS_VERBS = FAULT_VERBS.filter(verb => verb !== 'delay')
+
+/** A packet that nothing has overtaken for this time leaves alone, in ns. */
+const WAIT = 1_000_000_000
+const SWAP_LIMIT = { packets: 100 }
+
+interface Held {
+  readonly skb: SkBuff
+  readonly moment: number
+  readonly flow: number
+}
+
+/** Few packets, at most one of each flow. */
+class SwapStore implements PacketStore {
+  readonly #held: Held[] = []
+
+  get length(): number {
+    return this.#held.length
+  }
+
+  get first(): number {
+    return this.#held[0]?.moment ?? Number.POSITIVE_INFINITY
+  }
+
+  add(skb: SkBuff, moment: number): void {
+    skb.owner = OWNER_WIRE
+    this.#held.push({ skb, moment, flow: flowHash(skb, 0) })
+  }
+
+  shift(): SkBuff | undefined {
+    return this.#held.shift()?.skb
+  }
+
+  /** Takes the packet of a flow. */
+  take(flow: number): SkBuff | undefined {
+    const at = this.#held.findIndex(held => held.flow === flow)
+    return at < 0 ? undefined : this.#held.splice(at, 1)[0]?.skb
+  }
+
+  each(fn: (skb: SkBuff) => void): void {
+    for (const { skb } of this.#held) fn(skb)
+  }
+}
+
+/** swap: lets the next packet of the same flow overtake a packet. */
+class SwapQueue extends DueQueue<SwapStore> {
+  readonly #next: Wire
+
+  constructor(next: Wire, env: QueueEnv) {
+    const alone: Wire = {
+      push(skb) {
+        env.decided('delay', skb, WAIT)
+        next.push(skb)
+      },
+    }
+    super(SWAP_LIMIT, alone, env, new SwapStore())
+    this.#next = next
+  }
+
+  /**
+   * Holds a packet until `follow` passes the next one of its flow, which may be this packet. It is
+   * not swapped if too many are held.
+   */
+  push(skb: SkBuff): void {
+    if (this.follow(skb)) return
+    if (!this.admits(skb)) {
+      this.#next.push(skb)
+      return
+    }
+    const moment = this.env.clock.now() + WAIT
+    if (this.hold(skb, moment) && this.length === 1) this.alarm.at(moment)
+  }
+
+  /** Passes a packet and then the held packet of its flow. Returns false if none is held. */
+  follow(skb: SkBuff): boolean {
+    const held = this.held.take(flowHash(skb, 0))
+    if (held === undefined) return false
+    this.#next.push(skb)
+    this.release(held)
+    this.env.note('reorder', held)
+    this.#next.push(held)
+    return true
+  }
+}
+
+type Frame = Pick<SkBuff, 'bytes' | 'data' | 'len'>
+
+/** Returns the middle byte of the payload of a whole TCP or UDP packet, or -1 without payload. */
+export function payloadMiddle({ bytes, data, len }: Frame, upper = new UpperHeader()): number {
+  const network = networkOffset(bytes, data, len)
+  const type = network < 0 ? 0 : get16(bytes, data + network - 2)
+  if (type !== ETH_P_IP && type !== ETH_P_IPV6) return -1
+  if (upper.find(bytes, data + network, data + len) === 0 || upper.check < 0 || upper.isFragment) return -1
+  const { h, end, protocol } = upper
+  let header = -1
+  if (protocol === IPPROTO_UDP) header = UDP_HLEN
+  else if (protocol === IPPROTO_TCP) header = tcp.parse(bytes, h, end - h)
+  const payload = h + header
+  return header < 0 || payload >= end ? -1 : (payload + end) >>> 1
+}
+
+/**
+ * Flips the lowest bit of the middle byte of the payload, and corrects the checksum. Returns the
+ * position of the bit from the start of the frame, or -1 for a packet without payload.
+ */
+function tamper(skb: SkBuff, upper: UpperHeader): number {
+  const at = payloadMiddle(skb, upper)
+  if (at < 0) return -1
+  const { bytes, data } = skb
+  const { h, end, check, protocol } = upper
+  const word = at - ((at - h) & 1)
+  const value = () => (word + 1 < end ? get16(bytes, word) : (bytes[word] as number) << 8)
+  const before = value()
+  bytes[at] ^= 1
+  const checksum = get16(bytes, check)
+  // The sum of a partial checksum covers the pseudo-header only, and 0 is UDP without a checksum.
+  const hasChecksum = skb.ipSummed !== CHECKSUM_PARTIAL && (protocol !== IPPROTO_UDP || checksum !== 0)
+  if (hasChecksum) {
+    const corrected = checksumUpdate(checksum, before, value())
+    put16(bytes, check, corrected === 0 && protocol === IPPROTO_UDP ? 0xffff : corrected)
+  }
+  return 8 * (at - data) + 7
+}
 
 /** The most packets that are delayed at a time: the default limit of other stages. */
 const LIMIT = { packets: 1000 }

@@ -5,7 +5,7 @@
  *
  * The logarithm of the rate and the delay follow Ornstein-Uhlenbeck processes: normal values that
  * forget earlier ones in the time `memory`. `delay` maps them to its quantiles, so the shares of
- * the time agree with the model. A rate with `walk` is a Brownian motion (rate-walk.ts). The
+ * the time agree with the model. A rate with `walk` is a Brownian motion (RateWalk). The
  * sources of the figures are in docs/wires.md.
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
@@ -19,7 +19,6 @@ import { normal } from './correlated.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type LinkTraceParams, LinkTraceWire, linkTrace, type Rows } from './link-trace.ts'
 import type { QueueKind } from './queue.ts'
-import { RateWalk } from './rate-walk.ts'
 
 const TICK = 20 * NSEC_PER_MSEC
 /** The length of the rows, which are extended to whole handovers. */
@@ -233,4 +232,54 @@ export function link(name: LinkName, direction: 'up' | 'down', options: LinkOpti
   const spec = { isUp: direction === 'up', ...(handover !== undefined && { handover }), ...(queue && { queue }) }
   const kind = KINDS[name]
   return stageOf(kind, spec, { limit, text: join([kind.print(spec), limitText(limit)]) })
+}
+
+/** The mean length of an outage, in ns: a choice. */
+const OUTAGE = 100 * NSEC_PER_MSEC
+
+export class RateWalk {
+  readonly #random: Random
+  /** The probability that an outage ends at a tick. */
+  readonly #end: number
+  /** The standard deviation of a step. */
+  readonly #step: number
+  /**
+   * Where the walk is reflected: twice the median, and as much more as makes up for the time at 0.
+   * So the rate is below the median for half of the time.
+   */
+  readonly #most: number
+  #rate = 0
+  #isOut = false
+
+  /** `deviation` is the standard deviation after a second, `tick` the ns of a step. */
+  constructor(median: number, deviation: number, tick: number, random: Random) {
+    this.#random = random
+    this.#end = tick / OUTAGE
+    this.#step = deviation * Math.sqrt(tick / NSEC_PER_SEC)
+    // The mean part of a step that leads below 0, from rates that are all equally likely, is
+    // step / sqrt(2 pi).
+    this.#most = 2 * median + this.#step / Math.sqrt(2 * Math.PI) / this.#end
+    this.restart()
+  }
+
+  /** Draws a rate that is independent of the ones before. */
+  restart(): void {
+    this.#rate = this.#most * this.#random.next()
+    this.#isOut = false
+  }
+
+  /** Returns the rate after a tick. */
+  next(): number {
+    const step = this.#step * normal(this.#random)
+    if (this.#isOut) {
+      this.#isOut = this.#random.next() >= this.#end
+      if (!this.#isOut) this.#rate = Math.abs(step)
+      return this.#rate
+    }
+    this.#rate += step
+    if (this.#rate > this.#most) this.#rate = 2 * this.#most - this.#rate
+    this.#isOut = this.#rate <= 0
+    if (this.#isOut) this.#rate = 0
+    return this.#rate
+  }
 }

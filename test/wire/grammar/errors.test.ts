@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type FileError, UsageError } from '../../../src/base/usage-error.ts'
-import { noResources } from '../../../src/wire/grammar/resources.ts'
+import { noResources } from '../../../src/wire/grammar/groups.ts'
 import { KEYWORDS, parseWire } from '../../../src/wire/parse.ts'
 import { forAll } from '../../support/for-all.ts'
 import { SEED, scaled } from '../../support/scale.ts'

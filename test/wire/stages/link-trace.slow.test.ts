@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { noResources } from '../../../src/wire/grammar/resources.ts'
+import { noResources } from '../../../src/wire/grammar/groups.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
 import { Simulation } from '../../../src/wire/simulation.ts'
 import type { delay } from '../../../src/wire/stages/delay.ts'

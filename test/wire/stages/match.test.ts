@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { noResources } from '../../../src/wire/grammar/resources.ts'
+import { noResources } from '../../../src/wire/grammar/groups.ts'
 import { parseWire } from '../../../src/wire/parse.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { loss } from '../../../src/wire/stages/loss.ts'

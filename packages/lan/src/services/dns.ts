@@ -5,9 +5,8 @@
  */
 import type { Socket } from 'node:net'
 import type { Turns } from 'vnet/internal/base/turns'
-import type { DnsQuestion } from 'vnet/internal/packet/dns'
 import * as dns from 'vnet/internal/packet/dns'
-import { type DnsRecord, type DnsReply, writeReply } from 'vnet/internal/packet/dns-reply'
+import { type DnsQuestion, type DnsRecord, type DnsReply, writeReply } from 'vnet/internal/packet/dns'
 import { long } from 'vnet/internal/packet/octets'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
 import { LATER, Paced } from './paced.ts'

@@ -1,5 +1,0 @@
-/** The faults of one packet. docs/wires.md describes them. */
-export const FAULT_VERBS = ['drop', 'duplicate', 'delay', 'swap', 'corrupt', 'tamper', 'ce', 'reset'] as const
-export type FaultVerb = (typeof FAULT_VERBS)[number]
-/** The faults that have no time. */
-export const TIMELESS_VERBS = FAULT_VERBS.filter(verb => verb !== 'delay')
