@@ -66,7 +66,6 @@ export interface Cable extends AsyncDisposable {
   readonly ba: DirectedWire
   /** Cuts the cable: neither end has a carrier. */
   down(): void
-  /** Plugs it in again. */
   up(): void
   /** Runs a scenario in the time of this cable, until it ends, `signal` aborts or it is closed. */
   run(scenario: Scenario, signal?: AbortSignal): Promise<void>
@@ -107,7 +106,6 @@ interface OpenOptions<P extends Params> {
   readonly args: readonly string[]
   readonly netns?: string | undefined
   readonly params: Partial<ParamValues<P>>
-  /** Addresses for each device. */
   readonly addresses?: readonly (readonly string[] | undefined)[]
 }
 

@@ -14,7 +14,6 @@ export class BlockRing {
     this.bytes = bytes
   }
 
-  /** Bytes that wait. */
   get used(): number {
     return this.#head >= this.#tail ? this.#head - this.#tail : this.#wrap - this.#tail + this.#head
   }

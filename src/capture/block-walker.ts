@@ -26,7 +26,6 @@ export class BlockWalker {
     return this.input.view
   }
 
-  /** The bytes of the block. */
   get block(): Uint8Array {
     return this.input.bytes.subarray(this.at, this.at + this.length)
   }
@@ -50,12 +49,10 @@ export class BlockWalker {
     return true
   }
 
-  /** Moves past the block that peek() found. */
   skip(): void {
     this.input.at = this.at + this.length
   }
 
-  /** Returns whether the current section header is little endian. */
   #byteOrder(): boolean {
     const { view, at } = this.input
     if (view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC) return true

@@ -166,7 +166,6 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /** Ends the current file and starts the next. */
   async #rotate(): Promise<void> {
     await this.#finish()
     const { files } = this.#ring as FileRing
@@ -234,7 +233,6 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /** Writes the statistics and closes the current file. */
   async #finish(): Promise<void> {
     const tail = this.#content.tail(this.#wallTime())
     if (tail.length > 0) await this.#put(tail)

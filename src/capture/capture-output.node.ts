@@ -17,7 +17,6 @@ export interface BinaryOutput {
 export interface CaptureOutput {
   /** Writes all bytes. Rejects with the system's error; `position` is how far it got. */
   write(bytes: Uint8Array): Promise<void>
-  /** Bytes that were written. */
   readonly position: number
   /** Keeps the first `length` bytes. Does nothing unless it is a file on a disk. */
   truncate(length: number): Promise<void>
@@ -160,7 +159,6 @@ export function firstOutput(path: string): Promise<CaptureOutput> {
   })
 }
 
-/** Opens a FIFO that has a reader. */
 function openRead(path: string): number {
   try {
     return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)

@@ -40,11 +40,9 @@ export interface CaptureSetup {
   readonly wallTime: () => Moment
   /** Called when blocks wait, never for every frame. It must not throw. */
   readonly onData: () => void
-  /** Bytes of each frame that are kept. */
   readonly snaplen?: number | undefined
   /** Frames that do not match are left out; frames for which it throws are kept. */
   readonly filter?: PacketFilter | undefined
-  /** Records only frames that were dropped. */
   readonly dropsOnly?: boolean | undefined
   /** Bytes that may wait, 16 MiB by default. */
   readonly bufferBytes?: number | undefined
@@ -96,12 +94,10 @@ export class Capture {
     this.#append(SECTION_MAX, at => writeSection(this.#ring.bytes, at, section))
   }
 
-  /** The memory of the waiting blocks. */
   get buffer(): Uint8Array {
     return this.#ring.bytes
   }
 
-  /** Frames that the buffer had no room for. */
   get lost(): number {
     return this.#sides.reduce((n, { lost }) => n + lost, 0)
   }
@@ -150,7 +146,6 @@ export class Capture {
     if (this.#ring.used > 0) this.#schedule()
   }
 
-  /** Ends the capture and writes the statistics of each interface. Idempotent. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -173,7 +168,6 @@ export class Capture {
     if (this.#blocks.write(skb, to, time, drop)) this.#schedule()
   }
 
-  /** Returns whether a frame passes the filter; true if the filter throws. */
   #matches(skb: SkBuff): boolean {
     const { filter, net } = this.#options
     if (filter === undefined) return true
@@ -264,7 +258,6 @@ function newSide(number: number, flags: number, idBase: number): Side {
   return { number, flags, idBase, passed: 0, written: 0, lost: 0, lostSince: 0 }
 }
 
-/** Returns the moment `ns` after another. */
 function plus({ seconds, nanoseconds }: Moment, ns: number): Moment {
   const sum = nanoseconds + (ns % NSEC_PER_SEC)
   const carry = Math.floor(sum / NSEC_PER_SEC)
@@ -295,7 +288,6 @@ function interfaceOf(dev: NetDevice, flags: number, options: CaptureSetup): Capt
   }
 }
 
-/** Returns the most bytes that an interface takes in the file. */
 function roomOf({ name = '', description = '', filter = '' }: CaptureInterface): number {
   return INTERFACE_MAX + UTF8_MAX * (name.length + description.length + filter.length)
 }

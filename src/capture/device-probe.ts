@@ -36,7 +36,6 @@ export class DeviceProbe implements FrameProbe {
     this.#hasWires = dev.wires.length !== 0
   }
 
-  /** Records the frames of a device until the returned function is called. */
   static add(dev: NetDevice, captured: CapturedDevice): () => void {
     const probe = dev.frameProbe instanceof DeviceProbe ? dev.frameProbe : new DeviceProbe(dev)
     probe.#captured = [...probe.#captured, captured]

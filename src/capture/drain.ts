@@ -1,6 +1,5 @@
 /** Drain: writes the data of a capture to a file as it arrives. */
 
-/** The part of a Capture that is used. */
 export interface Drained {
   peek(): Uint8Array
   consume(length: number): void
@@ -20,7 +19,6 @@ export class Drain {
   readonly #sink: CaptureSink
   readonly #failed: (error: unknown) => void
   #isWriting = false
-  /** The writes that are under way, or were last. */
   #writing: Promise<void> | undefined
   #hasFailed = false
 
@@ -38,7 +36,6 @@ export class Drain {
     this.#writing = this.#write()
   }
 
-  /** Ends the capture. Settles when all of it was written. */
   async close(): Promise<void> {
     this.#capture.close()
     this.wake()

@@ -28,15 +28,11 @@ const UTF8 = new TextEncoder()
 
 /** One direction of a device: an interface of the file, and the capture's counters there. */
 export interface Side {
-  /** The number of the interface. */
   readonly number: number
-  /** FLAG_INBOUND or FLAG_OUTBOUND. */
   readonly flags: number
   /** Added to the number of a packet on its wire. */
   idBase: number
-  /** Frames that passed. */
   passed: number
-  /** Frames written. */
   written: number
   /** Frames lost, because the ring had no room for them. */
   lost: number
@@ -134,7 +130,6 @@ export class FrameBlocks {
     for (let i = at + length; i < end; i++) to.setUint8(i, 0)
   }
 
-  /** Writes the header of an option and returns the index after its value. */
   #option(at: number, code: number, length: number): number {
     this.#to.setUint32(at, code + length * 0x10000, true)
     return at + 4 + pcapng.padded(length)
@@ -147,7 +142,6 @@ export class FrameBlocks {
     return end
   }
 
-  /** The verdict of a dropped frame. */
   #verdict(at: number): number {
     const to = this.#to
     const end = this.#option(at, pcapng.EPB_VERDICT, 9)

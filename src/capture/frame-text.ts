@@ -16,7 +16,6 @@ export class FramePrinter {
   /** A frame of its original length: the captured bytes, then zeros, which are not printed. */
   readonly #whole = new Uint8Array(MAX_FRAME)
 
-  /** Returns a frame as tcpdump prints it. */
   print({ bytes, at, capturedLength, originalLength }: CapturedFrame): string {
     const [kept, length] = [Math.min(capturedLength, MAX_FRAME), Math.min(originalLength, MAX_FRAME)]
     if (kept === length || kept < PRINTED) return print(bytes, at, kept)

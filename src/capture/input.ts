@@ -25,14 +25,12 @@ export class Input {
   readonly #file: string
   bytes = new Uint8Array(INITIAL_CAPACITY)
   view = new DataView(this.bytes.buffer)
-  /** Index of the next byte to read. */
   at = 0
   #end = 0
   /** Position of bytes[0] in the file. */
   #base = 0
   #ended = false
 
-  /** `file`: its name in errors. */
   constructor(file: string) {
     this.#file = file
   }
@@ -44,7 +42,6 @@ export class Input {
     this.#end += chunk.length
   }
 
-  /** No chunk follows. */
   end(): void {
     this.#ended = true
   }
@@ -72,7 +69,6 @@ export class Input {
     return new CaptureError(this.#file, `broken at byte ${position}: ${text}`, position)
   }
 
-  /** Returns the error that the file is not a capture. */
   unknown(text: string): CaptureError {
     return new CaptureError(this.#file, text, 0)
   }

@@ -69,7 +69,6 @@ export class Options {
     return this.#input.view.getUint32(this.#little ? at + 4 - 4 * half : at + 4 * half, this.#little)
   }
 
-  /** Returns text, from the first `most` bytes at most. */
   text(most: number): string {
     return decodeText(this.#input.bytes.subarray(this.at, this.at + Math.min(this.length, most)))
   }

@@ -39,13 +39,11 @@ export interface Moment {
 export interface CapturedPacket extends Moment {
   /** Number of the interface in its section, from 0. */
   interfaceIndex: number
-  /** The frame: `capturedLength` bytes at `at`. */
   bytes: Uint8Array
   at: number
   capturedLength: number
   /** The original length of the frame, of which capturedLength bytes were kept. */
   originalLength: number
-  /** FLAG_INBOUND and so on. */
   flags?: number | undefined
   /** Packets lost since the packet before it, on the same interface. */
   dropCount?: number | undefined

@@ -30,7 +30,6 @@ interface FileInterface {
   readonly description: Uint8Array
   frames: number
   lost: number
-  /** The statistics block that ended it. */
   end: Uint8Array | undefined
   /** True if the current file has that block. */
   hasEnded: boolean
@@ -43,12 +42,10 @@ export class PcapngContent {
   #section: Uint8Array | undefined
   #descriptions = 0
 
-  /** `start`: when the capture started. */
   constructor(start: Moment) {
     this.#start = { ...start }
   }
 
-  /** True once the first file may have keys. */
   get hasBegun(): boolean {
     return this.interfaces.length > 0
   }
@@ -63,17 +60,14 @@ export class PcapngContent {
     return this.interfaces.reduce((sum, { lost }) => sum + lost, 0)
   }
 
-  /** At least the length of the tail. */
   get tailRoom(): number {
     return this.interfaces.length * STATISTICS_LENGTH
   }
 
-  /** Adds a source. `name`: the start of errors about its bytes. */
   source(name: string): PcapngSource {
     return new PcapngSource(this, name)
   }
 
-  /** Keeps a section header. Returns false if the file has one. */
   begin(block: Uint8Array): boolean {
     if (this.#section !== undefined) return false
     this.#section = block.slice()
@@ -88,14 +82,12 @@ export class PcapngContent {
     return this.interfaces.push({ description, frames: 0, lost: 0, end: undefined, hasEnded: false }) - 1
   }
 
-  /** Returns the start of a file: the sources' descriptions up to now. */
   head(): Uint8Array {
     if (this.#section === undefined) return NOTHING
     for (const each of this.interfaces) each.hasEnded = false
     return joined([this.#section, ...this.interfaces.map(({ description }) => description)])
   }
 
-  /** Returns the end of a file, at this time: its statistics. */
   tail(now: Moment): Uint8Array {
     const blocks = this.interfaces.map((each, interfaceIndex) => {
       if (each.hasEnded) return NOTHING
@@ -108,7 +100,6 @@ export class PcapngContent {
     return joined(blocks)
   }
 
-  /** Returns a TLS key log in the form in which it is added to a file. */
   keys(log: Uint8Array): Uint8Array {
     const block = new Uint8Array(20 + pcapng.padded(log.length))
     writeTlsKeyLog(block, 0, log)
@@ -293,7 +284,6 @@ export class RecordOrder {
   #high = 0
   #low = 0
 
-  /** The time of the next record, as two numbers. */
   add(high: number, low: number): void {
     if (high < this.#high || (high === this.#high && low < this.#low)) this.isKept = false
     this.#high = high
@@ -301,5 +291,4 @@ export class RecordOrder {
   }
 }
 
-/** For people, if the order is not kept. */
 export const UNORDERED = 'the file is not in order of time: `reordercap IN OUT` sorts it'

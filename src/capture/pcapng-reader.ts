@@ -43,7 +43,6 @@ export class PcapngReader {
     this.#walker = new BlockWalker(input)
   }
 
-  /** Reads up to the next packet and it. Returns false if its bytes are not there yet. */
   read(record: CaptureRecord): boolean {
     const walker = this.#walker
     while (walker.peek()) {
@@ -54,7 +53,6 @@ export class PcapngReader {
     return false
   }
 
-  /** Reads a whole block. Returns true if it is a packet. */
   #block(type: number, length: number, record: CaptureRecord): boolean {
     switch (type) {
       case pcapng.ENHANCED_PACKET:
@@ -154,7 +152,6 @@ export class PcapngReader {
     }
   }
 
-  /** Reads the time and the data of an enhanced or old packet block, and starts its options. */
   #packet(length: number, interfaceIndex: number, record: CaptureRecord): void {
     const { view, at } = this.#input
     const little = this.#walker.isLittle

@@ -34,7 +34,6 @@ function putLe64(to: Uint8Array, at: number, value: number): number {
   return putLe32(to, at + 4, Math.floor(value / 2 ** 32))
 }
 
-/** Copies `length` bytes and pads them with zeros. */
 function putBytes(to: Uint8Array, at: number, bytes: Uint8Array, from: number, length: number): number {
   const end = at + pcapng.padded(length)
   // A view costs an allocation; copying by a loop takes twice as long for 60 bytes, 40 for 64 KiB.
@@ -59,7 +58,6 @@ function putMoment(to: Uint8Array, at: number, { seconds, nanoseconds }: Moment)
   return putLe32(to, at + 4, rest >>> 0)
 }
 
-/** Starts a block; endBlock() writes its length. */
 function startBlock(to: Uint8Array, at: number, type: number): number {
   return putLe32(to, at, type) + 4
 }
@@ -111,7 +109,6 @@ const LIBPCAP_FILTER = '\0'
 export interface Section {
   hardware?: string
   os?: string
-  /** The program that writes the file. */
   userAppl?: string
 }
 

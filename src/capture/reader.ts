@@ -29,7 +29,6 @@ const RECORD_HEADER = 16
 /** Returns whether `magic`, the first four bytes of a file, marks a pcap file of its byte order. */
 const isPcap = (magic: number): boolean => magic === MICROSECONDS_MAGIC || magic === NANOSECONDS_MAGIC
 
-/** Reads classic pcap, with microseconds or nanoseconds, in either byte order. */
 class PcapReader {
   readonly #input: Input
   readonly #little: boolean
@@ -49,7 +48,6 @@ class PcapReader {
     input.at += FILE_HEADER
   }
 
-  /** Reads the next packet. Returns false if its bytes are not there yet. */
   read(record: CaptureRecord): boolean {
     const input = this.#input
     if (!input.has(RECORD_HEADER, 'a record header')) return false
@@ -111,7 +109,6 @@ export class CaptureReader {
     return this.#format?.read(this.#record) ? this.#record : undefined
   }
 
-  /** Returns the reader of the file's format, undefined if its header is not there yet. */
   #detect(): PcapReader | PcapngReader | undefined {
     const input = this.#input
     if (input.isAtEnd) throw input.unknown('empty, not a pcap or pcapng file')

@@ -36,7 +36,6 @@ export class CaptureRecord implements CapturedPacket {
   #dropAt = 0
   #dropLength = 0
 
-  /** The comments, decoded at each call. */
   get comments(): readonly string[] {
     if (this.#comments.length === 0) return NO_COMMENTS
     const decoded: string[] = []
@@ -51,7 +50,6 @@ export class CaptureRecord implements CapturedPacket {
     return this.#dropLength === 0 ? undefined : parseDrop(this.#text(this.#dropAt, this.#dropLength))
   }
 
-  /** A view of the frame, which holds as long as `bytes` does. */
   get frame(): Uint8Array {
     return this.bytes.subarray(this.at, this.at + this.capturedLength)
   }

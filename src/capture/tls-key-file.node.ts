@@ -21,7 +21,6 @@ export class TlsKeyFile {
   readonly #path: string
   readonly #warn: (text: string) => void
   #fd: number | undefined
-  /** Position in the file where the next line starts. */
   #at = 0
   #hasWarned = false
 
@@ -37,7 +36,6 @@ export class TlsKeyFile {
     throw new UsageError(`--tls-keys ${path}: not a file; name the one in SSLKEYLOGFILE`)
   }
 
-  /** Opens the file if it exists. */
   async open(): Promise<void> {
     if (this.#fd !== undefined) return
     try {

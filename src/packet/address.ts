@@ -100,7 +100,6 @@ export function isInPrefix(address: Uint8Array, prefix: Prefix): boolean {
   return sameBytes(networkOf({ bytes: address, prefixLen: prefix.prefixLen }), networkOf(prefix))
 }
 
-/** Returns true if two addresses, of any kind, are the same. */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, i) => byte === other[i])
 }

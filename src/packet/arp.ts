@@ -6,7 +6,6 @@
 import { copyAddress, ETH_P_IP } from './ethernet.ts'
 import { type Getter, get16, get32, put16, put32, type Setter } from './octets.ts'
 
-/** Bytes of a packet for IPv4 on Ethernet. */
 export const ARP_LEN = 28
 export const ARPHRD_ETHER = 1
 export const ARPOP_REQUEST = 1

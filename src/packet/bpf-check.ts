@@ -16,9 +16,7 @@ export interface BpfInstruction {
   readonly k: number
 }
 
-/** Longest program, in instructions. */
 export const BPF_MAXINSNS = 4096
-/** Words of scratch memory. */
 export const BPF_MEMWORDS = 16
 
 /**
@@ -54,7 +52,6 @@ export function checkProgram(instructions: readonly BpfInstruction[]): void {
   checkScratch(instructions)
 }
 
-/** Returns the error in an instruction that `left` others follow, or undefined. */
 function problemOf({ code, jt, jf, k }: BpfInstruction, left: number): string | undefined {
   if (!CODES.has(code)) return `unknown code 0x${code.toString(16)}`
   if (!isUnsigned(k, 2 ** 32) || !isUnsigned(jt, 256) || !isUnsigned(jf, 256)) return 'a field is out of range'

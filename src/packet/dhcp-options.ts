@@ -103,7 +103,6 @@ class Field {
   }
 }
 
-/** The parts of an option: each a code, a length and up to 255 bytes of the value. */
 function parts(code: number, value: Uint8Array): number[][] {
   const written: number[][] = []
   for (let at = 0; at === 0 || at < value.length; at += PART_MAX) {

@@ -189,7 +189,6 @@ function fitted(message: DhcpMessage, room: number): Fitted {
   return { laid, sname: laid.sname ?? best.sname, file: laid.file ?? best.file }
 }
 
-/** Adds `sname` and `file` as options, after the message type (RFC 2132 sec. 9.4, 9.5). */
 function withNames({ options, sname, file }: DhcpMessage): DhcpOptions {
   const type = options.get(DHO_MESSAGE_TYPE)
   return new Map([

@@ -33,7 +33,6 @@ export const DNS_TYPES: ReadonlyMap<number, string> = new Map([
   [65, 'HTTPS'],
   [T_ANY, 'ANY'],
 ])
-/** Classes. */
 export const C_IN = 1
 export const C_ANY = 255
 
@@ -45,7 +44,6 @@ export const NOTIMP = 4
 export const REFUSED = 5
 export const BADVERS = 16
 
-/** Bits of the header's second word. */
 export const DNS_QR = 0x8000
 export const DNS_OPCODE = 0x7800
 export const DNS_AA = 0x0400
@@ -172,11 +170,9 @@ const DO = 0x8000
 /** A name in record data may be compressed; bytes are written unchanged. */
 export type RecordData = Uint8Array | { readonly name: Uint8Array }
 
-/** A record of class IN. */
 export interface DnsRecord {
   readonly name: Uint8Array
   readonly type: number
-  /** Seconds. */
   readonly ttl: number
   readonly data: readonly RecordData[]
 }

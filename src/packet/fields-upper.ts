@@ -45,7 +45,6 @@ const ICMPV6_TYPES: ReadonlyMap<number, string> = new Map([
   [icmpv6.NDISC_REDIRECT, 'redirect'],
 ])
 
-/** Returns the headers that follow IP; none for an unknown protocol. */
 export function upperHeaders(bytes: Uint8Array, { at, end, protocol }: Layer): Header[] {
   if (protocol === ipv4.IPPROTO_TCP) return [tcpHeader(bytes, at, end)]
   if (protocol === ipv4.IPPROTO_UDP) return udpHeaders(bytes, at, end)
@@ -132,7 +131,6 @@ function icmpv6Header(bytes: Uint8Array, at: number, end: number): Header {
   })
 }
 
-/** Bytes of a DHCP message before its options. */
 const DHCP_FIXED = 240
 
 const DHCP_TYPES: ReadonlyMap<number, string> = new Map([

@@ -51,7 +51,6 @@ const ECN = ['not ECT', 'ECT(1)', 'ECT(0)', 'CE']
 
 type HeaderOf = (bytes: Uint8Array, layer: Layer, next: Layer | undefined) => Header | readonly Header[]
 
-/** The headers that show a layer. */
 const HEADERS: Readonly<Record<Layer['kind'], HeaderOf>> = {
   ethernet: ethernetHeader,
   vlan: vlanHeader,

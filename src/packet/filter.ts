@@ -8,7 +8,6 @@ export interface PacketFilter {
   readonly text: string
 }
 
-/** A filter that a program decides. */
 export interface CompiledFilter extends PacketFilter {
   readonly program: BpfProgram
 }

@@ -66,7 +66,6 @@ function above6(bytes: Uint8Array, at: number, end: number, { hasJumbo = false }
   const last = length === 0 && hasJumbo ? end : Math.min(end, first + length)
   const upper = ipv6.upperLayer(bytes, at, last - at)
   const protocol = upper & 0xff
-  // An extension header is cut off.
   if (upper < 0) return [{ kind: 'extension', at: first, end: last, protocol: -1 }]
   if (upper >>> 8 === 0) return [{ kind: 'fragment', at: first, end: last, protocol }]
   const to = at + (upper >>> 8)

@@ -22,13 +22,11 @@ export function get32(bytes: Uint8Array, at: number): number {
 export const word = (value: number): number[] => [(value >>> 8) & 0xff, value & 0xff]
 export const long = (value: number): number[] => [...word(value >>> 16), ...word(value)]
 
-/** Writes the low 16 bits of `value`. */
 export function put16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 8
   bytes[at + 1] = value
 }
 
-/** Writes the low 32 bits of `value`. */
 export function put32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24
   bytes[at + 1] = value >>> 16

@@ -107,7 +107,6 @@ function printTransport(bytes: Uint8Array, { at, end, protocol }: Layer, source:
   return `${source} > ${destination}: ip-proto-${protocol}, length ${length}`
 }
 
-/** The TCP segment at `at`, with its ports appended to the two addresses. */
 function printTcp(bytes: Uint8Array, at: number, end: number, source: string, destination: string): string {
   const header = tcp.parse(bytes, at, end - at)
   if (header < 0) return `${source} > ${destination}: [|tcp], length ${end - at}`
@@ -176,12 +175,10 @@ const NEIGHBOUR = [
   'redirect',
 ]
 
-/** The IPv6 address at `at` as text. */
 export function ipv6Text(bytes: Uint8Array, at: number): string {
   return formatAddress(bytes.subarray(at, at + ipv6.IPV6_ALEN))
 }
 
-/** The ICMP message at `at`. */
 export function printIcmp(bytes: Uint8Array, at: number, end: number): string {
   const length = end - at
   if (icmp.parse(bytes, at, length) < 0) return `ICMP [|icmp], length ${length}`
@@ -217,7 +214,6 @@ function quote4(bytes: Uint8Array, at: number, end: number): string {
   return `, about ${source} > ${formatIpv4(ipv4.destination(bytes, at))}`
 }
 
-/** The ICMPv6 message at `at`. */
 export function printIcmpv6(bytes: Uint8Array, at: number, end: number): string {
   const length = end - at
   if (icmpv6.parse(bytes, at, length) < 0) return `ICMP6 [|icmp6], length ${length}`

@@ -12,7 +12,6 @@ import { TCP_CHECK } from './tcp.ts'
 import { UDP_CHECK } from './udp.ts'
 import { networkOffset } from './vlan.ts'
 
-/** Offset of the checksum of ICMPv6. */
 const ICMP_CHECK = 2
 
 /** Offsets of the checksums that cover the pseudo-header. */

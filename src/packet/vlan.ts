@@ -42,7 +42,6 @@ export const dei: Getter = (bytes, at) => (bytes[at + 2] >>> 4) & 1
 /** VLAN id of the tag whose type is at `at`, 0 to 4095. */
 export const vid: Getter = (bytes, at) => get16(bytes, at + 2) & 0xfff
 
-/** The parts of an SkBuff that a tag changes. */
 interface Frame {
   readonly bytes: Uint8Array
   readonly data: number

@@ -27,7 +27,6 @@ import { StageSet } from './stage-set.ts'
 import type { Direction, Impairment, LimitSpec, Wire } from './wire.ts'
 import { WireClock } from './wire-clock.ts'
 
-/** The most reports of former stages. */
 const FORMER_MAX = 100
 
 export interface ChainOptions {
@@ -72,11 +71,9 @@ export class Chain implements Wire, StageOwner {
    */
   #lastMade: number
   #closed = false
-  /** Made for the first copy. */
   #copies: Copies | undefined
   /** Small slots that the pool has grown by. */
   #grown = 0
-  /** The limits of the stages. */
   #limits: readonly SharedLimit[] = []
   /** Drops by reason, of removed stages and of packets that reached no stage. */
   readonly #drops = new Map<string, number>()
@@ -118,7 +115,6 @@ export class Chain implements Wire, StageOwner {
     this.#toProbe = to
   }
 
-  /** Takes ownership of a frame from the sender's device. */
   push(skb: SkBuff): void {
     if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, this.push, 'wire push')
     skb.owner = OWNER_STAGE
@@ -219,7 +215,6 @@ export class Chain implements Wire, StageOwner {
     probe.cause = undefined
   }
 
-  /** Cuts a GSO frame into packets, for a stage in the middle or else for the first. */
   cut(skb: SkBuff, to?: Wire): void {
     const { segments } = this.#options
     const { dev, packetId, family } = skb
@@ -384,7 +379,6 @@ export class Chain implements Wire, StageOwner {
   }
 }
 
-/** Adds the report of a stage to `former`, if the stage dropped packets. */
 function remember(stage: Stage, former: Map<string, StageReport>): void {
   if (stage.stats.dropped === 0) return
   const { late: _, ...report } = reportOf(stage)
@@ -419,7 +413,6 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
   }
 }
 
-/** Adds up two reports of stages with the same text. */
 function sumOf(a: StageReport, b: StageReport): StageReport {
   const counts = (['in', 'out', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(
     key => [key, a[key] + b[key]] as const,

@@ -6,7 +6,6 @@
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 
-/** The most frames that one frame may become. */
 export const COPIES_MAX = 64
 
 /**

@@ -21,7 +21,6 @@ import type { DecisionLog, WireSide } from '../netdev/device-wire.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { DECISION_FORMAT } from './decision-reader.ts'
 
-/** Bytes of a packet that are logged. */
 const HEAD = 128
 /** Characters that wait for the disk; more are left out. */
 const ROOM = 16 * 1024 * 1024
@@ -47,14 +46,12 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   readonly #fd: Promise<number>
   readonly #room: number
   readonly #failed: (error: VnetError) => void
-  /** Bytes of the file. */
   #length = 0
   #error: VnetError | undefined
   #lines = ''
   #hasFormat = false
   /** Written as the first line, before the first decision or at the end. */
   format = DECISION_FORMAT
-  /** The write that is under way. */
   #writing: Promise<void> | undefined
   #lost = 0
   #timer: NodeJS.Timeout | undefined

@@ -39,7 +39,6 @@ export interface LoggedArrival extends Line {
   readonly verdict: 'arrive'
   readonly id: number
   readonly length: number
-  /** The first bytes. */
   readonly head: Uint8Array
   /** Segment size, type and transport offset of a GSO frame. */
   readonly gso: readonly [size: number, type: number, transport: number] | undefined
@@ -60,9 +59,7 @@ export class DecisionReader {
   #at = 0
   #line = 0
   #ended = false
-  /** The format of the file, after its first line. */
   format = DECISION_FORMAT
-  /** Lines that were left out of the log. */
   lost = 0
 
   /** `file`: the name of the file, with which errors start. */
@@ -70,13 +67,11 @@ export class DecisionReader {
     this.#file = file
   }
 
-  /** Takes the next bytes of the file. Call it when next() returned undefined. */
   push(chunk: Uint8Array): void {
     this.#chunk = Buffer.concat([this.#chunk.subarray(this.#at), chunk])
     this.#at = 0
   }
 
-  /** Notes that the file ends here. */
   end(): void {
     this.#ended = true
   }
@@ -93,12 +88,10 @@ export class DecisionReader {
     return undefined
   }
 
-  /** The error that the last line is broken. */
   broken(text: string): DecisionFileError {
     return new DecisionFileError(`${this.#file}: line ${this.#line}: ${text}`)
   }
 
-  /** Returns the next whole line, or undefined. */
   #next(): string | undefined {
     const end = this.#chunk.indexOf(NEWLINE, this.#at)
     const left = this.#chunk.length - this.#at

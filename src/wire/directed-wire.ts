@@ -47,10 +47,8 @@ export interface WireEnd {
 export interface DirectedWireOptions {
   readonly direction: Direction
   readonly side?: WireSide | undefined
-  /** The seed of all random streams. */
   readonly seed: number
   readonly net: Net
-  /** The clock of the stages; by default the Net's. */
   readonly clock?: Clock | undefined
   readonly from: WireEnd
   readonly to: WireEnd
@@ -70,7 +68,6 @@ export interface ReadText extends WireText {
 export class DirectedWire implements DeviceWire {
   readonly direction: Direction
   readonly side: WireSide | undefined
-  /** The seed of all its random decisions. */
   seed: number
   text = ''
   scenario: WireScenario | undefined
@@ -98,7 +95,6 @@ export class DirectedWire implements DeviceWire {
     this.textOptions = { bareUs: true, note: line => options.net.log.warn(printable(line)) }
   }
 
-  /** The sender's end, which takes replies. */
   get from(): WireEnd {
     return this.#options.from
   }
@@ -122,7 +118,6 @@ export class DirectedWire implements DeviceWire {
     this.set(this.#stages)
   }
 
-  /** Replaces the stages. Packets that are held are not lost. */
   set(stages: readonly Impairment[], text = textOf(stages)): void {
     this.#stages = stages
     const all = this.#around?.(stages)

@@ -11,7 +11,6 @@ import { formatRate, formatShare, join } from './units.ts'
 /** A probe: when it was sent, and its round trip; both in ns. */
 export interface Probe {
   readonly sent: number
-  /** Undefined if no reply came. */
   readonly trip: number | undefined
 }
 
@@ -24,7 +23,6 @@ export interface Measured {
 }
 
 export interface Fit {
-  /** The text of a wire in both directions. */
   readonly text: string
   /**
    * Kolmogorov-Smirnov: the largest difference of both distributions of round trips, 0 to 1;
@@ -97,7 +95,6 @@ export function fitWire({ probes, bytes, rate }: Measured): Fit {
   return { text, distance: delay.distance, lost, runs: lengths.length, meanRun, quantile }
 }
 
-/** Returns the lengths of the runs of lost probes. */
 function runsOf(probes: readonly Probe[]): number[] {
   const lengths: number[] = []
   for (const [i, { trip }] of probes.entries()) {
@@ -155,7 +152,6 @@ function distanceOf(a: Float64Array, b: Float64Array): number {
   return most
 }
 
-/** Returns a trace with a row for each `step` in ns, in which a direction has half of the trip. */
 export function traceOf({ probes, bytes, rate }: Measured, step: number): string {
   const rows = new Map<number, Probe[]>()
   for (const probe of probes) {
@@ -181,7 +177,6 @@ function quantileOf(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
 }
 
-/** Returns a number with three digits. */
 function rounded(value: number): number {
   return Number(value.toPrecision(3))
 }

@@ -64,7 +64,6 @@ export class HeldPackets {
     return skb
   }
 
-  /** Calls `fn` with every packet, in no particular order. */
   each(fn: (skb: SkBuff) => void): void {
     for (let i = 0; i < this.#length; i++) fn(this.#skbs[(this.#head + i) & (this.#moments.length - 1)] as SkBuff)
     this.#early.each(fn)

@@ -65,7 +65,6 @@ export interface WirePairOptions {
   readonly nth?: number
   /** The device of an attachment. Its directions are called `in` and `out`. */
   readonly attached?: WireDevice
-  /** The clock of the stages; by default the Net's. */
   readonly clock?: Clock | undefined
 }
 
@@ -118,7 +117,6 @@ export function directedWires(
   return [ab, ba]
 }
 
-/** Calls `fn`. An error in the text of a wire names its option. */
 function naming(option: string, fn: () => void): void {
   try {
     fn()

@@ -23,7 +23,6 @@ import type { Direction, Impairment } from './wire.ts'
 /** How deep branches may be nested: their stages call each other for every packet. */
 const DEPTH_MAX = 16
 
-/** The keywords that complete a stage. */
 const PARTS: ReadonlyMap<string, StagePart> = new Map(
   STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as StagePart])),
 )
@@ -36,7 +35,6 @@ const STARTS: ReadonlySet<string> = new Set([
   'preset',
 ])
 
-/** All keywords, for suggestions. */
 export const KEYWORDS: ReadonlySet<string> = new Set([
   ...STARTS,
   ...STAGES.flatMap(({ inner = {} }) => Object.keys(inner)),
@@ -63,7 +61,6 @@ const HINTS: Readonly<Record<string, string>> = {
   off: "'off' stands alone, and only in vnet wire and in a scenario",
 }
 
-/** A group that is being read. */
 interface GroupText {
   readonly items: Item[]
   readonly parts: Map<StagePart, { readonly value: unknown; readonly token: Token }>
@@ -93,7 +90,6 @@ export function readText(text: string, options?: TextOptions): Group[] {
   return groups
 }
 
-/** Reads groups up to the end or a `)`. */
 function readGroups(c: Cursor): Group[] {
   const groups: Group[] = []
   do {
@@ -140,7 +136,6 @@ function readGroup(c: Cursor): Group {
   return { items: completed, limit: group.limit }
 }
 
-/** Reads a stage, or a keyword that belongs to one. */
 function readWord(c: Cursor, token: Token, group: GroupText): void {
   const { items, parts } = group
   const twice = () => c.error(`${token.text} is given twice: put | between them`, token)
@@ -174,7 +169,6 @@ function notAWord(c: Cursor, token: Token): UsageError {
   return c.error(`'${token.text}' is not a word of a wire${didYouMean(token.text, KEYWORDS)}`, token)
 }
 
-/** Reads `( ... )`, which may be empty. */
 function readBranch(c: Cursor, missing: string): Group[] {
   const open = c.peek()
   if (open === undefined || !c.takes('(')) throw c.error(missing)

@@ -18,7 +18,6 @@ const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.
 
 const wireText = either(anyText, oneOf(false))
 
-/** The keys of a step in every scenario. */
 export const stepKeys = {
   at: about('When, after the start or the start of a round.', time),
   wire: about('The text of both directions; off takes the stages out.', wireText),
@@ -36,7 +35,6 @@ const step = object(
 )
 type Step = TypeOf<typeof step>
 
-/** Returns the schema of a scenario with steps of this schema. */
 export const scenarioOfSteps = <S extends Step>(schema: Typed<S>) =>
   either(list(schema), object({ repeat: about('The length of a round.', time), steps: list(schema) }, 'steps'))
 

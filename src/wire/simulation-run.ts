@@ -10,7 +10,6 @@ interface ParsedText {
   readonly stages: readonly Impairment[]
 }
 
-/** A step of a scenario with its moment. */
 type Change = ScenarioStep<ParsedText>
 
 const DIRECTIONS = ['ab', 'ba'] as const
@@ -40,7 +39,6 @@ export class SimulationRun {
     this.#scenario = scenario === undefined ? undefined : this.#read(scenario)
   }
 
-  /** Returns the stages of a text. Throws a UsageError. */
   stages(text: string, direction: Direction): Impairment[] {
     const { ordersJitter } = this
     return parseWire(text, this.#resources, direction, {
@@ -50,14 +48,12 @@ export class SimulationRun {
     })
   }
 
-  /** Returns the simulation, which has no wires yet. */
   start(options: SimulationOptions, seed: number): Simulation {
     this.#seed = seed
     this.#simulation = new Simulation(options)
     return this.#simulation
   }
 
-  /** Sets the wires at the time of the first arrival, which is time 0 of the scenario. */
   setWires(time: number): void {
     this.#hasBegun = true
     this.#changes = this.#scenario && momentsOf(this.#scenario, time)
@@ -68,7 +64,6 @@ export class SimulationRun {
     }
   }
 
-  /** Makes the changes of the scenario up to a time. */
   advance(time: number): void {
     for (; this.#next !== undefined && this.#next.at <= time; this.#next = this.#changes?.next().value) {
       this.#simulation?.advance(this.#next.at)

@@ -27,7 +27,6 @@ export interface Arrival {
   bytes: Uint8Array
   at: number
   captured: number
-  /** The length that the frame had. */
   length: number
   /** For a GSO frame: payload bytes per segment, SKB_GSO_*, offset of the transport header. */
   gsoSize: number
@@ -43,7 +42,6 @@ export interface SimulationOptions {
    * frame and frees it.
    */
   readonly deliver?: ((skb: SkBuff, direction: Direction, time: number) => void) | undefined
-  /** Called with an error that a stage throws. */
   readonly failed?: ((stage: string, error: unknown) => void) | undefined
 }
 
@@ -69,7 +67,6 @@ export class VirtualClock implements Clock {
     return this.#now
   }
 
-  /** The moment of the alarm that rings first; Infinity without one. */
   get next(): number {
     return this.#alarms.first
   }
@@ -119,7 +116,6 @@ export class Simulation {
     return this.#text.get(direction) ?? ''
   }
 
-  /** True if the wire of a direction was set. */
   has(direction: Direction): boolean {
     return this.#chains.has(direction)
   }
@@ -160,7 +156,6 @@ export class Simulation {
     this.#chains.get(direction)?.close()
   }
 
-  /** Moves the time of one direction to `time`, without an arrival. */
   pass(direction: Direction, time: number): void {
     const chain = this.#chains.get(direction)
     if (chain === undefined || time <= chain.clock.now()) return

@@ -15,7 +15,6 @@ export class StageSet {
   #seed: number
   /** The stages in the order of the text; stages of a branch follow the stage that contains it. */
   #stages: readonly Stage[] = []
-  /** The impairments that were set last. */
   #impairments: readonly Impairment[] = []
   #isBuilding = false
   /** While a change is made: the stages it keeps or makes, and how many of each kind. */
@@ -77,7 +76,6 @@ export class StageSet {
     return first
   }
 
-  /** Returns the limit that the stages with this spec share. */
   limit(spec: LimitSpec): SharedLimit {
     const known = this.#limits.get(spec)
     if (known !== undefined) return known
@@ -92,7 +90,6 @@ export class StageSet {
     return this.inner('', impairments, end)
   }
 
-  /** Returns the stage of this kind and ordinal, changed, or a new one. */
   #stageOf(path: string, impairment: Impairment, to: Wire): Stage {
     const kind = impairment.kind ?? (impairment.name || 'custom')
     const ordinal = (this.#ordinals.get(kind) ?? 0) + 1

@@ -54,7 +54,6 @@ export class Stage implements Wire, WireEnv {
   }
   /** Set for a stage that holds packets for a time. */
   lateness: Lateness | undefined
-  /** The current impairment. A change replaces it. */
   impairment: Impairment
   readonly stage: string
   /** The stage that it lies in and the branch of it, `match then`; empty at the top. */
@@ -121,12 +120,10 @@ export class Stage implements Wire, WireEnv {
     this.#pushed = before
   }
 
-  /** Drops its held packets. */
   close(): void {
     this.#run(() => this.#wire.close?.())
   }
 
-  /** Called when it is removed from its chain: passes on packets that it would hold forever. */
   retire(): void {
     this.#run(() => this.#wire.retire?.())
   }

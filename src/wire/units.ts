@@ -79,7 +79,6 @@ export function formatShare(share: number): string {
   return `${Number((100 * share).toPrecision(15))}%`
 }
 
-/** Returns the text of a rate: `10mbit`. */
 export function formatRate(bits: number): string {
   return formatQuantity(bits, ['gbit', 'mbit', 'kbit'], RATES) ?? `${bits}bit`
 }
@@ -100,7 +99,6 @@ export function quoted(text: string): string {
   return text.includes("'") ? `"${text}"` : `'${text}'`
 }
 
-/** Joins parts, without the absent and empty ones. */
 export function join(parts: readonly (string | false | undefined)[]): string {
   return parts.filter(part => part !== false && part !== undefined && part !== '').join(' ')
 }

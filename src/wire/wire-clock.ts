@@ -41,9 +41,7 @@ export class WireClock implements Clock {
   /** Packets that have arrived later than the time of the wire is, or while an alarm rings. */
   readonly #arrivals = new HeldPackets()
   #now: number
-  /** The last reading of the real clock. */
   #present = 0
-  /** When the present turn started. */
   #began = 0
   /** When the timer rings; Infinity if it is not armed. */
   #armed = Number.POSITIVE_INFINITY
@@ -53,7 +51,6 @@ export class WireClock implements Clock {
   #inAlarm = false
   /** True if the last turn left work, which the timer continues. */
   #behind = false
-  /** The alarm that rings again. */
   #again: WireAlarm | undefined
   /** Packets, alarms and copies until the real clock is read. */
   #untilLook = LOOK

@@ -14,7 +14,6 @@ import type { parseScenario } from './scenario-file.ts'
 import { ownKind } from './stages/own.ts'
 import type { Impairment, Wire, WireEnv } from './wire.ts'
 
-/** Imports a file. Throws a UsageError that names it. */
 export type ImportFile = (file: string) => Promise<object>
 
 /** A function of the user. The values after its name in the text are its last arguments. */
@@ -115,7 +114,6 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
     return this.#parseScenario(this.file(path), path, parse)
   }
 
-  /** Loads the own stages of a file. Throws a UsageError. */
   loadStages(file: string, load?: ImportFile): Promise<void> {
     return this.#stages.load(file, load)
   }

@@ -13,7 +13,6 @@ import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
-/** Takes packets. */
 export interface Wire {
   /** Takes ownership of the packet. */
   push(skb: SkBuff): void
@@ -99,7 +98,6 @@ export interface LimitSpec {
   readonly bytes?: number
 }
 
-/** Some packets that count toward a limit, none of which stands for several. */
 export interface Packets {
   readonly length: number
   readonly bytes: number

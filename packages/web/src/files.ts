@@ -21,12 +21,12 @@ const SHARED = [
   'base/printable.js',
   'base/quantity.js',
   'capture/block-walker.js',
-  'capture/error.js',
   'capture/input.js',
   'capture/pcapng.js',
   'packet/bpf-check.js',
   'packet/bpf.js',
   'packet/octets.js',
+  'skb/drop-cause.js',
 ]
 
 /** The packages of the page. Each module is served under its specifier. */

@@ -56,17 +56,14 @@ export class Cursor {
     this.#tokens = tokensOf(text)
   }
 
-  /** The token that is `ahead` tokens from here; undefined past the last. */
   peek(ahead = 0): Token | undefined {
     return this.#tokens[this.#at + ahead]
   }
 
-  /** Returns the token here and moves to the next. */
   next(): Token | undefined {
     return this.#tokens[this.#at++]
   }
 
-  /** The token before this place. */
   get last(): Token {
     return this.#tokens[this.#at - 1]
   }
@@ -98,7 +95,6 @@ export class Cursor {
     return pointing(this.text, token, () => parse(token.text))
   }
 
-  /** Reads a number if the next token is one. */
   optional<T>(parse: (text: string) => T, absent: T): T {
     return this.atNumber ? this.value('', parse) : absent
   }
@@ -109,7 +105,6 @@ export class Cursor {
     return ns
   }
 
-  /** Reads a rate in bit/s. */
   rate(missing: string): number {
     const bits = this.value(missing, parseRate)
     this.#noteBare(`${formatRate(bits)}/s`)
@@ -131,7 +126,6 @@ export class Cursor {
     if (!/[a-df-z]/i.test(text)) this.options.note?.(`'${text}' has no unit: it means ${meaning}, as in tc(8)`)
   }
 
-  /** Reads a duration if the next token is a number. */
   optionalDuration(absent: number): number {
     return this.atNumber ? this.duration('') : absent
   }
@@ -166,7 +160,6 @@ export class Cursor {
   }
 }
 
-/** Returns a parser of whole numbers. */
 export function whole(what: string, min = 1, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return text => {
     const n = /^[-+]?\d+$/.test(text) ? Number(text) : Number.NaN
@@ -182,7 +175,6 @@ function spaceEnd(text: string, at: number): number {
   return SPACE.lastIndex
 }
 
-/** A part of the text, from one character to just past another. */
 export interface Span {
   readonly at: number
   readonly end: number

@@ -34,11 +34,9 @@ export interface StageKind<S = unknown> {
   read(c: Cursor, branch: (missing: string) => readonly Group[]): S
   /** Returns the spec for a direction, if each has its own. Direction ab uploads. */
   directed?(spec: S, direction: Direction): S
-  /** Returns the filters that the spec names. */
   filters?(spec: S): readonly string[]
   /** Returns the rate in bit/s by which a limit in time becomes bytes, if the stage has one. */
   bits?(spec: S): number
-  /** Returns the shortest text that is read as the same spec. */
   print(spec: S): string
   /** Returns the impairment. Throws a UsageError if a value is out of range. */
   build(spec: S, building: Building): Impairment
@@ -46,7 +44,6 @@ export interface StageKind<S = unknown> {
 
 /** The surroundings of a stage that is built. */
 export interface Building {
-  /** The text of the stage. */
   readonly text: string
   /** Shared with the stages of the group; undefined is the default of the stage. */
   readonly limit: LimitSpec | undefined
@@ -55,7 +52,6 @@ export interface Building {
   readonly resources: WireResources
 }
 
-/** Keywords that complete a stage from anywhere in its group, like `reorder` a delay. */
 export interface StagePart {
   /** The property of the spec that they set. */
   readonly key: string
@@ -100,12 +96,10 @@ export function directed(groups: readonly Group[], direction: Direction): Group[
   })
 }
 
-/** Returns the filters that groups of one direction name. */
 export function filtersOf(groups: readonly Group[]): string[] {
   return groups.flatMap(({ items }) => items.flatMap(({ kind, spec }) => kind.filters?.(spec) ?? []))
 }
 
-/** Returns the text of groups. */
 export function printGroups(groups: readonly Group[]): string {
   return groups.map(group => printGroup(group).join(' ')).join(' | ')
 }
@@ -116,7 +110,6 @@ function printGroup({ items, limit }: Group): string[] {
   return items.map(({ kind, spec }, i) => join([kind.print(spec), i === last && printLimit(limit)]))
 }
 
-/** Returns the text of a limit; empty without one. */
 export function printLimit({ packets, bytes, time }: GroupLimit = {}): string {
   return join([
     time !== undefined && `limit ${formatDuration(time)}`,

@@ -27,7 +27,6 @@ export interface CodelOptions {
    * default 100ms.
    */
   readonly interval?: number | string
-  /** Marks packets that are capable of ECN in place of dropping them. */
   readonly ecn?: boolean
   /** Marks packets that are capable of ECN and waited longer, in ms or with a unit. */
   readonly ceThreshold?: number | string
@@ -42,10 +41,8 @@ export interface CodelParams {
   readonly ceThreshold: number
 }
 
-/** A queue that CoDel controls. */
 export interface CodelQueue {
   readonly env: QueueEnv
-  /** Bytes that wait. */
   readonly bytes: number
   /** When the packet that was taken last had arrived. */
   readonly arrived: number
@@ -163,7 +160,6 @@ export const codelKind: DisciplineKind<CodelSpec> = {
   build: spec => queueOf(codelParams(spec)),
 }
 
-/** Completes a spec by the defaults. */
 export function codelParams({
   target = TARGET,
   interval = INTERVAL,
@@ -173,7 +169,6 @@ export function codelParams({
   return { target, interval, ecn, ceThreshold }
 }
 
-/** Returns the spec of a program's options. */
 export function codelSpec({ ecn = false, target, interval, ceThreshold }: CodelOptions): CodelSpec {
   return {
     ecn,

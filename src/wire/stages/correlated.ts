@@ -20,7 +20,6 @@ export class CorrelatedEvents {
     this.#random = random
   }
 
-  /** Returns true for a share of the calls. */
   happens(share: number, correlation: number): boolean {
     if (correlation === 0 || this.#last < 0 || this.#random.next() >= correlation) this.#last = this.#random.next()
     return this.#last < share

@@ -18,7 +18,6 @@ export interface CorruptOptions {
 interface CorruptSpec {
   readonly share: number
   readonly correlation: number
-  /** The byte of the frame; a random bit without it. */
   readonly at?: number
 }
 

@@ -28,7 +28,6 @@ export class LimitedQueue<S extends PacketStore> {
     this.#limit = env.limit(limit)
   }
 
-  /** Packets that wait. */
   get length(): number {
     return this.held.length
   }
@@ -78,7 +77,6 @@ export class LimitedQueue<S extends PacketStore> {
     this.#limit = limit
   }
 
-  /** Drops everything. */
   close(): void {
     for (let skb = this.shift(); skb !== undefined; skb = this.shift()) {
       this.release(skb)

@@ -49,7 +49,6 @@ const ORDERS = ['ordered', 'unordered'] as const
 type Order = (typeof ORDERS)[number]
 
 interface DelaySpec {
-  /** Times in ns. */
   readonly time: number
   readonly jitter: number
   readonly correlation: number

@@ -32,13 +32,11 @@ export const queuePart: StagePart = {
   missing: word => `${word} needs rate or trace beside it: rate 10mbit ${word}`,
 }
 
-/** Returns the text of a queue; empty for the default. */
 export function printQueue(queue: WrittenQueue): string {
   if (typeof queue === 'object') return DISCIPLINES[queue.kind].print(queue.params)
   return queue === 'head' ? 'drophead' : ''
 }
 
-/** Returns the parameters of a queue with a limit. */
 export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): QueueParams {
   if (typeof queue === 'object' && !('make' in queue)) {
     return queueParams(limit, DISCIPLINES[queue.kind].build(queue.params, limit ?? {}))
@@ -49,7 +47,6 @@ export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): Queu
   return queueParams(limit, queue)
 }
 
-/** Returns the text of a limit; empty for the default. */
 export function limitText({ packets, ...rest }: LimitSpec = {}): string {
   return printLimit(packets === undefined || packets === 1000 ? rest : { packets, ...rest })
 }

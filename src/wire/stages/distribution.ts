@@ -31,7 +31,6 @@ const PARETO_ALPHA = 3
 /** `paretonormal` is this share of the normal distribution's quantiles, the rest of Pareto's. */
 const NORMAL_SHARE = 0.25
 
-/** Reads a distribution: its name, or the path of a table. */
 export function readDistribution(c: Cursor): string {
   return c.value('distribution needs uniform, normal, pareto, paretonormal or a file', text => text)
 }
@@ -50,7 +49,6 @@ function isKnown(name: string): name is (typeof DISTRIBUTIONS)[number] {
   return DISTRIBUTIONS.some(distribution => distribution === name)
 }
 
-/** Like `tableOf`; any other name is the path of a file. */
 export function readTable(distribution: Distribution | string, resources: WireResources): Int16Array | undefined {
   if (typeof distribution !== 'string' || isKnown(distribution)) return tableOf(distribution)
   const needs = `distribution needs ${DISTRIBUTIONS.join(', ')} or a file; `

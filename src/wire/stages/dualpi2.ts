@@ -49,12 +49,10 @@ export interface DualPi2Options {
 }
 
 interface DualPi2Params {
-  /** Times in ns. */
   readonly target: number
   readonly step: number
 }
 
-/** A queue and its spacing of drops or marks. */
 class HalfQueue {
   readonly held = new HeldPackets()
   #count = 0
@@ -110,7 +108,6 @@ class DualPi2 implements Discipline {
   #next = NEVER
   /** The base probability p'. */
   #p = 0
-  /** The wait at the correction before, in ns. */
   #prevq = 0
 
   constructor(params: DualPi2Params, queue: PacketQueue) {

@@ -54,7 +54,6 @@ class SwapStore implements PacketStore {
     return this.#held.shift()?.skb
   }
 
-  /** Takes the packet of a flow. */
   take(flow: number): SkBuff | undefined {
     const at = this.#held.findIndex(held => held.flow === flow)
     return at < 0 ? undefined : this.#held.splice(at, 1)[0]?.skb
@@ -154,7 +153,6 @@ export class FaultActions {
   readonly #upper = new UpperHeader()
   /** Made for the first delay; other faults hold nothing. */
   #queue: DelayQueue | undefined
-  /** Made for the first swap. */
   #swaps: SwapQueue | undefined
 
   constructor(next: Wire, env: WireEnv) {
@@ -172,7 +170,6 @@ export class FaultActions {
     return verb !== 'ce' || ecnOf(skb) !== 0
   }
 
-  /** Passes on a packet without a fault. */
   pass(skb: SkBuff): void {
     if (this.#swaps === undefined || this.#swaps.length === 0 || !this.#swaps.follow(skb)) this.#next.push(skb)
   }

@@ -47,7 +47,6 @@ interface FaultParams extends Required<When> {
   readonly action: FaultVerb
   readonly time: number
   readonly filter: WireFilter | undefined
-  /** Called at each hit. */
   readonly onHit: (() => void) | undefined
 }
 
@@ -57,9 +56,7 @@ const WORDS: readonly FaultVerb[] = ['drop', 'swap', 'tamper', 'ce', 'reset']
 const WHEN: ReadonlySet<string> = new Set(['first', 'nth', 'every', 'after'])
 
 class FaultWire extends StageWire<FaultParams> implements Wire {
-  /** When the first packet came; NaN before. */
   #began = Number.NaN
-  /** Packets that matched. */
   #matched = 0
   readonly #actions = new FaultActions(this.next, this.env)
 

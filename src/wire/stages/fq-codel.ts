@@ -42,7 +42,6 @@ interface FqCodelParams extends CodelParams {
   readonly quantum: number
 }
 
-/** The queue of the flows with one hash. */
 class FlowQueue implements CodelQueue {
   readonly held = new HeldPackets()
   readonly codel: Codel
@@ -50,7 +49,6 @@ class FlowQueue implements CodelQueue {
   bytes = 0
   arrived = 0
   deficit = 0
-  /** The list that it is in. */
   list: FlowList | undefined
   after: FlowQueue | undefined
   readonly #store: FlowStore
@@ -61,7 +59,6 @@ class FlowQueue implements CodelQueue {
     this.codel = new Codel(params, this)
   }
 
-  /** Takes its first packet. */
   shift(): SkBuff | undefined {
     this.arrived = this.held.first
     const skb = this.held.shift()
@@ -76,7 +73,6 @@ class FlowQueue implements CodelQueue {
   }
 }
 
-/** Queues in the order of their turns. */
 class FlowList {
   first: FlowQueue | undefined
   #last: FlowQueue | undefined
@@ -89,7 +85,6 @@ class FlowList {
     this.#last = flow
   }
 
-  /** Removes the first queue. */
   shift(): void {
     const { first } = this
     if (first === undefined) return
@@ -99,7 +94,6 @@ class FlowList {
   }
 }
 
-/** The packets of all flows. */
 class FlowStore implements PacketStore {
   length = 0
   readonly queue: PacketQueue
@@ -149,13 +143,11 @@ class FlowStore implements PacketStore {
     for (const flow of this.flows) flow?.held.each(fn)
   }
 
-  /** Called when a flow's queue gave a packet. */
   taken(skb: SkBuff): void {
     this.length--
     this.queue.bytes -= skb.len
   }
 
-  /** Returns the queue with the most bytes. */
   get fattest(): FlowQueue | undefined {
     let most: FlowQueue | undefined
     for (const flow of this.flows) if (flow !== undefined && flow.bytes > (most?.bytes ?? 0)) most = flow

@@ -8,7 +8,6 @@ import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
 import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
 
-/** The text of a gate has no parameters, only its kind. */
 type GateSpec = Readonly<Record<string, never>>
 
 /** Returns a gate that drops everything, with its kind as the reason. */
@@ -45,7 +44,6 @@ export interface HoldGate extends Impairment {
 }
 
 interface HoldParams extends QueueParams {
-  /** The stages that were made of this impairment. */
   readonly stages: Set<HoldWire>
 }
 

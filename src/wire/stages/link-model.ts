@@ -28,7 +28,6 @@ const HANDOVER_MAX = 3600 * NSEC_PER_SEC
 
 /** Rates are in Mbit/s, times in ms. */
 interface LinkModel {
-  /** Medians. */
   readonly up: number
   readonly down: number
   /** The standard deviation of the logarithm of the rate. */
@@ -171,7 +170,6 @@ function delayAt(quantiles: LinkModel['delay'], value: number): number {
 
 interface LinkSpec {
   readonly isUp: boolean
-  /** Time between handovers in ns; the model's own by default. */
   readonly handover?: number
   readonly queue?: WrittenQueue
 }
@@ -239,9 +237,7 @@ const OUTAGE = 100 * NSEC_PER_MSEC
 
 export class RateWalk {
   readonly #random: Random
-  /** The probability that an outage ends at a tick. */
   readonly #end: number
-  /** The standard deviation of a step. */
   readonly #step: number
   /**
    * Where the walk is reflected: twice the median, and as much more as makes up for the time at 0.
@@ -268,7 +264,6 @@ export class RateWalk {
     this.#isOut = false
   }
 
-  /** Returns the rate after a tick. */
   next(): number {
     const step = this.#step * normal(this.#random)
     if (this.#isOut) {

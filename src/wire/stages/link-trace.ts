@@ -56,7 +56,6 @@ export interface LinkTraceParams extends QueueParams {
 
 export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
   #link: LinkTrace
-  /** When the trace started; NaN before the first packet. */
   #began = Number.NaN
   /** When the packet in transmission leaves the queue; Infinity on a link that sends nothing. */
   #leaves = NEVER
@@ -124,7 +123,6 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     }
   }
 
-  /** Starts a transmission. Returns true if it has ended. */
   #arm(skb: SkBuff, now: number): boolean {
     this.#leaves = this.#sentAt(now, 8 * skb.len)
     if (this.#leaves <= now || (this.#retired && this.#leaves === NEVER)) return true
@@ -132,7 +130,6 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     return false
   }
 
-  /** Passes on the packet whose transmission has ended. */
   #pass(): void {
     const { queue, env } = this
     const now = env.clock.now()
@@ -146,7 +143,6 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     else this.next.push(skb)
   }
 
-  /** Returns the time since the rows started last. */
   #phase(now: number): number {
     const { period } = this.#link
     const phase = now - this.#began
@@ -180,7 +176,6 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
   }
 }
 
-/** Returns how many numbers of an ascending list are at most `bound`. */
 function countUpTo(list: Float64Array, bound: number): number {
   let from = 0
   let to = list.length
@@ -200,7 +195,6 @@ function flightLimit(rates: readonly number[], delays: readonly number[]): Limit
   return { packets: Math.ceil(Math.min(FLIGHT_MAX, Math.max(FLIGHT_MIN, packets))) }
 }
 
-/** The mean time of a byte, in ns. */
 function byteTime({ rates, period, periodBits }: LinkTrace): number {
   if (rates === undefined) return 1
   return 8 / (period === NEVER ? rates[0] : periodBits / period)
@@ -223,7 +217,6 @@ export function isLinkTrace(text: string): boolean {
   return /^\uFEFF?(\s*#.*\n)*\s*[a-z]/i.test(text.slice(0, HEAD))
 }
 
-/** Parses a trace in CSV. Throws a UsageError that names the wrong line. */
 export function parseLinkTrace(text: string, once: boolean): LinkTrace {
   const rows: Record<Column, number[]> = { time: [], rate: [], delay: [], loss: [] }
   let columns: readonly Column[] | undefined
@@ -260,7 +253,6 @@ function readHeader(line: string): Column[] {
   return names as Column[]
 }
 
-/** Reads a row. An empty cell has the value of the row before. */
 function readRow(line: string, columns: readonly Column[], rows: Record<Column, number[]>): void {
   const cells = cellsOf(line)
   if (cells.length !== columns.length) {

@@ -19,10 +19,8 @@ type LossParams =
   | ({ readonly model: 'gemodel' } & GemodelParams)
   | { readonly model: 'every'; readonly n: number }
 
-/** Probabilities of the transitions of the model of four states. */
 type StateParams = Readonly<Record<'p13' | 'p31' | 'p32' | 'p23' | 'p14', number>>
 
-/** Probabilities of the Gilbert-Elliott model. */
 interface GemodelParams {
   /** From good to bad, and back. */
   readonly p: number
@@ -119,7 +117,6 @@ class LossWire extends StageWire<LossSpec> implements Wire {
     this.next.push(skb)
   }
 
-  /** Keeps the state if the model remains the same. */
   override change(params: unknown): boolean {
     const before = this.params.model.model
     super.change(params)
@@ -196,7 +193,6 @@ function printModel(model: LossParams): string {
   }
 }
 
-/** Throws a UsageError for parameters that no packets could follow. */
 function checkModel(model: LossParams): void {
   if (model.model === 'burst') {
     const { share, mean } = model

@@ -25,7 +25,6 @@ interface Selection {
   readonly nth?: number
 }
 
-/** The packets that a match selects. */
 export interface MatchOptions extends Omit<Selection, 'flow'> {
   readonly filter?: WireFilter
   /** The share of the flows: '10%', or 0.1. */
@@ -33,7 +32,6 @@ export interface MatchOptions extends Omit<Selection, 'flow'> {
 }
 
 interface MatchSpec extends Selection {
-  /** Empty for all packets. */
   readonly filter: string
   readonly matching: readonly Group[]
   readonly others: readonly Group[]
@@ -45,7 +43,6 @@ interface MatchParams extends Selection {
   readonly otherwise: readonly Impairment[]
 }
 
-/** Flow hashes are below it. */
 const HASHES = 2 ** 32
 
 class MatchWire implements Wire {

@@ -44,7 +44,6 @@ class MtuWire extends StageWire<MtuSpec> implements Wire {
     this.env.drop(skb, 'mtu', SKB_DROP_REASON_PKT_TOO_BIG)
   }
 
-  /** Sends an error about `skb` to its sender, if one may be sent. */
   #sendError(skb: SkBuff): void {
     const env = this.env
     // The error quotes the packet as sent on a link, with a full checksum.

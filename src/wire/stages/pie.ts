@@ -47,7 +47,6 @@ export interface PieOptions {
 }
 
 interface PieParams {
-  /** Times in ns. */
   readonly target: number
   readonly tupdate: number
   readonly ecn: boolean
@@ -61,7 +60,6 @@ class Pie implements Discipline {
   #dropProb = 0
   #accuProb = 0
   #burstAllowance = MAX_BURST
-  /** The wait at the correction before, in ns. */
   #qdelayOld = 0
 
   constructor(params: PieParams, queue: PacketQueue) {
@@ -109,7 +107,6 @@ class Pie implements Discipline {
     return true
   }
 
-  /** Makes the corrections that were due. Returns the present. */
   #correct(): number {
     const now = this.#queue.env.clock.now()
     const { target, tupdate } = this.#params

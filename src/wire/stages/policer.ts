@@ -12,15 +12,12 @@ import { formatRate, formatSize, parseRate, parseSize, sizeOf } from '../units.t
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 
 interface PolicerSpec {
-  /** Bit/s. */
   readonly bits: number
-  /** Bytes. */
   readonly burst: number
 }
 
 class PolicerWire extends StageWire<PolicerSpec> implements Wire {
   #tokens = this.params.burst
-  /** When the tokens were counted. */
   #counted = this.env.clock.now()
 
   push(skb: SkBuff): void {

@@ -38,7 +38,6 @@ export interface Discipline {
   next?(): SkBuff | undefined
   /** Called when the queue has nothing more to send. */
   idle?(): void
-  /** Takes over parameters of the same kind. */
   change?(params: unknown): void
 }
 
@@ -53,14 +52,12 @@ export type QueueKind = 'tail' | 'head' | QueueSpec
 
 /** A kind of discipline, like a StageKind. `S` is its spec. */
 export interface DisciplineKind<S = unknown> {
-  /** Reads the text after its keyword. */
   read(c: Cursor): S
   print(spec: S): string
   /** Returns the queue. Its defaults may depend on its limit. */
   build(spec: S, limit: LimitSpec): QueueKind
 }
 
-/** The parameters of a stage with a queue. */
 export interface QueueParams {
   readonly limit: LimitSpec
   readonly queue: QueueKind
@@ -113,12 +110,10 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     return this.length === 0 ? 0 : now - this.held.first
   }
 
-  /** True if it holds nothing. */
   get isEmpty(): boolean {
     return this.taken === undefined && this.length === 0
   }
 
-  /** Adds a packet. Returns false if it was dropped. */
   push(skb: SkBuff): boolean {
     const discipline = this.#discipline
     if (!this.admits(skb)) {
@@ -151,7 +146,6 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     return skb
   }
 
-  /** Returns the packet that was taken, which leaves the stage. */
   leave(): SkBuff {
     const skb = this.taken as SkBuff
     this.taken = undefined
@@ -183,7 +177,6 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     this.#drop(skb, why, SKB_DROP_REASON_QDISC_CONGESTED)
   }
 
-  /** Takes over other parameters and keeps its held packets. */
   change({ limit, queue }: QueueParams): void {
     this.changeLimit(limit, this.taken)
     if (typeof queue === 'object' && typeof this.#kind === 'object' && queue.kind === this.#kind.kind) {

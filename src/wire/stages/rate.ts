@@ -48,7 +48,6 @@ export interface RateParams extends RateSpec, QueueParams {
 
 /** A line, which a port of a lan shares (lan/port/line.ts). */
 export class RateWire extends QueueWire<RateParams> implements Wire {
-  /** When the packet in transmission leaves. */
   #leaves = 0
   /** When a line without a burst would have sent everything that was taken. */
   #sent = 0
@@ -107,7 +106,6 @@ export class RateWire extends QueueWire<RateParams> implements Wire {
     }
   }
 
-  /** Returns the bytes that a packet takes on the line. */
   protected lineBytes(skb: SkBuff): number {
     const { overhead, cell, cellOverhead } = this.params
     const bytes = Math.max(0, skb.len + overhead)

@@ -76,7 +76,6 @@ class Red implements Discipline {
     return passes
   }
 
-  /** Returns false if the packet is to be dropped. Marks it if that is enough. */
   #passes(skb: SkBuff): boolean {
     const share = this.#share()
     if (share === 0) {

@@ -37,7 +37,6 @@ export interface SlotOptions {
 }
 
 interface SlotSpec {
-  /** Times in ns. */
   readonly min: number
   readonly max: number
   /** In place of min and max, which are 0. */
@@ -46,7 +45,6 @@ interface SlotSpec {
     readonly delay: number
     readonly jitter: number
   }
-  /** 0 means no limit. */
   readonly packets: number
   readonly bytes: number
 }

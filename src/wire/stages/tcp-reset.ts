@@ -106,7 +106,6 @@ function resetOf(
   return made
 }
 
-/** Swaps the two ends of a segment of resetOf, which changes no checksum. */
 function turn({ bytes, data, len }: SkBuff): void {
   const at = data + networkOffset(bytes, data, len)
   const h = data + len - TCP_HLEN

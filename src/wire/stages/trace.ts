@@ -34,7 +34,6 @@ interface TraceSpec {
 }
 
 interface TraceParams extends QueueParams {
-  /** The times of the opportunities, in ms. */
   readonly times: readonly number[]
   readonly once: boolean
 }
@@ -45,11 +44,8 @@ const OPPORTUNITY = 1504
 const OVERHEAD = 4
 
 class TraceWire extends QueueWire<TraceParams> implements Wire {
-  /** When the current round of the trace started; NaN before the first packet. */
   #began = Number.NaN
-  /** The next opportunity of this round. */
   #at = 0
-  /** Bytes that are left of the packet in delivery. */
   #left = 0
   #retired = false
 
@@ -131,7 +127,6 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     return undefined
   }
 
-  /** Moves to the next opportunity. */
   #proceed(): void {
     const { times, once } = this.params
     this.#at++
@@ -203,7 +198,6 @@ function make(lines: string | readonly number[], common: QueueParams & { once: b
   return impairment('trace', params, (p, next, env) => new TraceWire(p, next, env), own)
 }
 
-/** The mean time of a byte, in ns. */
 function byteTime({ times }: TraceParams): number {
   return (times[times.length - 1] * NSEC_PER_MSEC) / (times.length * OPPORTUNITY)
 }
