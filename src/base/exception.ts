@@ -1,5 +1,5 @@
 /** Exceptions as text, with the line of the driver that threw them or called vnet. */
-import { explain, VnetError } from './errno.ts'
+import { attempt, explain, VnetError } from './errno.ts'
 import { printableLines } from './printable.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -9,12 +9,11 @@ import { UsageError } from './usage-error.ts'
  * a driver may throw anything.
  */
 export function describeException(error: unknown): string {
-  try {
+  const describe = () => {
     const lines = causesOf(error).map(each => (each instanceof Error ? describeError(each) : String(each)))
     return printableLines(lines.join('; then '))
-  } catch {
-    return 'an exception without a description'
   }
+  return attempt(describe) ?? 'an exception without a description'
 }
 
 /**
@@ -39,13 +38,12 @@ export function messageOrDescription(error: unknown): string {
  * VnetError is not a defect: it reports the system's refusal, which a driver did not catch.
  */
 export function isOwnDefect(error: unknown): boolean {
-  try {
+  const isVnets = () => {
     if (!(error instanceof Error) || error instanceof VnetError) return false
     const place = placeOf(String(error.stack).split('\n'))
     return place !== undefined && isOwn(place)
-  } catch {
-    return false
   }
+  return attempt(isVnets) ?? false
 }
 
 /**
@@ -54,18 +52,12 @@ export function isOwnDefect(error: unknown): boolean {
  * interrupted. Returns false if that is unknown, because the stack is missing or cut off.
  */
 export function isOfCallback(error: unknown): boolean {
-  try {
-    if (!(error instanceof Error)) return false
-    const lines = String(error.stack)
-      .split('\n')
-      .filter(line => line.startsWith('    at '))
-    const frames = lines.map(stackFrame).filter(frame => frame !== undefined)
-    const outermost = frames.at(-1)
-    const isWhole = lines.length < Error.stackTraceLimit
-    return isWhole && outermost !== undefined && !isOwn(outermost) && frames.some(isDriverFile)
-  } catch {
-    return false
-  }
+  const stack = attempt(() => (error instanceof Error ? String(error.stack) : '')) ?? ''
+  const lines = stack.split('\n').filter(line => line.startsWith('    at '))
+  const frames = lines.map(stackFrame).filter(frame => frame !== undefined)
+  const outermost = frames.at(-1)
+  const isWhole = lines.length < Error.stackTraceLimit
+  return isWhole && outermost !== undefined && !isOwn(outermost) && frames.some(isDriverFile)
 }
 
 function describeError(error: Error): string {
@@ -157,9 +149,5 @@ function functionName(text: string | undefined): string | undefined {
 function pathOf(place: string): string {
   if (!place.startsWith('file://')) return place
   const path = place.slice('file://'.length).replace(/[?#].*(?=:\d+:\d+$)/, '')
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    return path
-  }
+  return attempt(() => decodeURIComponent(path)) ?? path
 }

@@ -62,18 +62,14 @@ export class FrameBatches {
   of(pool: SkBuffPool): FrameBatch {
     const known = this.#made.get(pool)
     if (known !== undefined) return known
-    const batch = createFrameBatch(this.#native, pool)
+    const offsets = new Int32Array(new SharedArrayBuffer(4 * FRAMES))
+    const lengths = new Int32Array(new SharedArrayBuffer(4 * FRAMES))
+    const handle = this.#native.createBatch(pool.bytes, offsets, lengths)
+    if (typeof handle === 'number') throw new VnetError(handle, 'createBatch')
+    const batch = { handle, offsets, lengths }
     this.#made.set(pool, batch)
     return batch
   }
-}
-
-function createFrameBatch(native: Native, pool: SkBuffPool): FrameBatch {
-  const offsets = new Int32Array(new SharedArrayBuffer(4 * FRAMES))
-  const lengths = new Int32Array(new SharedArrayBuffer(4 * FRAMES))
-  const handle = native.createBatch(pool.bytes, offsets, lengths)
-  if (typeof handle === 'number') throw new VnetError(handle, 'createBatch')
-  return { handle, offsets, lengths }
 }
 
 export class FrameQueue implements PortQueue {

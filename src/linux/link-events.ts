@@ -60,12 +60,6 @@ export interface LinkListener {
 }
 
 /**
- * Called for an event that was unreadable or made the listener throw; `ifindex` is undefined if
- * unknown.
- */
-export type OnBadEvent = (error: unknown, ifindex?: number) => void
-
-/**
  * Reports each message of the datagram `bytes`, from namespace `nsid`, to `listener`, until
  * `isOpen` returns false. An exception of the parser or the listener is passed to `onBad`, and the
  * next message follows.
@@ -74,7 +68,7 @@ export function readEvents(
   bytes: Uint8Array,
   nsid: number,
   listener: LinkListener,
-  onBad: OnBadEvent,
+  onBad: (error: unknown, ifindex?: number) => void,
   isOpen: () => boolean = () => true,
 ): void {
   try {

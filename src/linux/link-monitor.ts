@@ -81,45 +81,35 @@ export class LinkMonitor implements Work {
   #alive: NodeJS.Timeout | undefined
   #againMs = AGAIN_MS
 
-  private constructor(
-    native: Native,
-    fd: number,
-    listener: LinkListener,
-    allNamespaces: boolean,
-    turns: Pick<Turns, 'add' | 'addNow' | 'delete'>,
-  ) {
-    this.#turns = turns
-    this.#native = native
-    this.#fd = fd
-    this.#listener = listener
-    this.allNamespaces = allNamespaces
-    this.#poller = startPoller(native, fd, () => this.#readable())
-    this.#poller.unref()
-    this.ref()
-  }
-
   /**
    * Opens the socket and starts to listen. Call it before reading the state, so that no change is
    * missed. `nsfd` refers to the namespace to open it in, which it keeps alive; -1 is our own.
    * `turns` grants the time to read events, by default from a separate account.
    */
-  static open(
+  constructor(
     native: Native,
     listener: LinkListener,
     nsfd = -1,
     turns: Pick<Turns, 'add' | 'addNow' | 'delete'> = new Turns(eventLoopClock),
-  ): LinkMonitor {
+  ) {
     const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, nsfd), 'socket(AF_NETLINK, NETLINK_ROUTE)')
-    return closingOnError(native, [fd], () => {
+    this.#native = native
+    this.#fd = fd
+    this.#listener = listener
+    this.#turns = turns
+    this.allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
+    this.#poller = closingOnError(native, [fd], () => {
       setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER)
       // Without a port, the kernel takes the socket for the one to be excluded from an event.
       check(native.bind(fd, sockaddrNl()), 'bind(AF_NETLINK)')
-      const allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
       for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
       for (const group of NEWER_GROUPS) join(native, fd, group)
       if (listener.onProgramRemoved !== undefined) join(native, fd, RTNLGRP_TC)
-      return new LinkMonitor(native, fd, listener, allNamespaces, turns)
+      // An overflow is an error condition, which stops the poller: the next step starts it again.
+      return startPoller(native, fd, () => turns.addNow(this))
     })
+    this.#poller.unref()
+    this.ref()
   }
 
   /** Keeps the process alive, also while the poller is stopped; the default. */
@@ -201,11 +191,6 @@ export class LinkMonitor implements Work {
       this.#turns.add(this)
     }, this.#againMs).unref()
     this.#againMs = Math.min(2 * this.#againMs, AGAIN_MS_MAX)
-  }
-
-  /** An overflow is an error condition, which stops the poller: the next step starts it again. */
-  #readable(): void {
-    this.#turns.addNow(this)
   }
 
   #poll(): void {

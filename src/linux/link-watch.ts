@@ -90,7 +90,7 @@ export function followLink(
       onOverrun: read,
       onNsidGone() {},
     }
-    const monitor = LinkMonitor.open(native, listener, nsfd, turns)
+    const monitor = new LinkMonitor(native, listener, nsfd, turns)
     ends.push(() => monitor.close())
     monitor.unref()
     if (netns !== undefined && nsfd >= 0) ends.push(watchNetnsName(netns, nsfd, () => report(undefined)))

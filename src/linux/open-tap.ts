@@ -138,11 +138,7 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
 /** Loads the code for interfaces on Linux, which a program that is tested in memory lacks. */
 async function linuxPlatform(): Promise<LinuxPlatform> {
   const [{ LinuxPlatform }, { loadNative }] = await Promise.all([import('./platform.ts'), import('./native.ts')])
-  return new LinuxPlatform(loadNative(), warn)
-}
-
-function warn(text: string): void {
-  process.emitWarning(text, 'VnetWarning')
+  return new LinuxPlatform(loadNative(), text => process.emitWarning(text, 'VnetWarning'))
 }
 
 /** Options of a new interface, which a descriptor's interface is not. */

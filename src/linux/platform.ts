@@ -83,7 +83,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
         for (const queue of this.#ports.values()) if (queue.nsid === gone) queue.lost()
       },
     }
-    this.#monitor = LinkMonitor.open(native, listener, -1, turns)
+    this.#monitor = new LinkMonitor(native, listener, -1, turns)
     this.#monitor.unref()
   }
 

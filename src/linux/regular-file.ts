@@ -56,10 +56,7 @@ export function openOutput(path: string, { keeps = false, mode = 0o600 } = {}): 
 
 /** Throws a UsageError if the path leads to a device, a FIFO or a socket, or to nothing. */
 export function checkRegular(path: string): void {
-  refuseIrregular(
-    path,
-    asUsageError(path, () => statSync(path)),
-  )
+  asUsageError(path, () => refuseIrregular(path, statSync(path)))
 }
 
 /**

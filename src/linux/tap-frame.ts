@@ -146,14 +146,10 @@ export class FrameView implements TapFrame {
   }
 
   get #frame(): SkBuff {
-    if (this.#skb === undefined) throw ended()
-    return this.#skb
+    if (this.#skb !== undefined) return this.#skb
+    const when = 'it was written, or its batch is over'
+    throw new Error(`a frame was used after its end: ${when}; copy() what is to be kept`)
   }
-}
-
-function ended(): Error {
-  const when = 'it was written, or its batch is over'
-  return new Error(`a frame was used after its end: ${when}; copy() what is to be kept`)
 }
 
 /** The frames of one read. Each list of them is made once. */
@@ -210,7 +206,7 @@ export class TapBatch {
 
   /** Cuts a GSO frame into segments, which end with the batch. */
   cut(frame: FrameView): readonly TapFrame[] {
-    this.#ring ??= segmentRing()
+    this.#ring ??= new Ring(GSO_SEGS_MAX)
     const skb = frame.take()
     if (segmentSkb(skb, this.#ring, this.#layer) < 0) {
       frame.bind(skb)
@@ -225,11 +221,6 @@ export class TapBatch {
     this.#segments.push(...segments)
     return segments
   }
-}
-
-/** Returns a ring for the segments of one frame. */
-export function segmentRing(): Ring {
-  return new Ring(GSO_SEGS_MAX)
 }
 
 /** Like skbGsoSegment, also for IP packets, which get an Ethernet header meanwhile. */

@@ -139,7 +139,7 @@ export class TapPort implements Port {
 
   refresh(): LinkState {
     this.#checkOpen()
-    this.#link = this.#readState()
+    this.#link = this.#atPlace((place, link) => this.#stateOf(place, link))
     return this.#link
   }
 
@@ -170,25 +170,12 @@ export class TapPort implements Port {
 
   /** Returns true if the kernel has finished the requested changes, so that frames pass. */
   settled(): boolean {
-    if (this.#gone || this.#closed) return true
-    try {
-      return this.#atPlace(({ sock }, link) => isSettled(sock, link, this.#carrierSet))
-    } catch (error) {
-      // The interface is being deleted: nothing passes any more.
-      if (error instanceof VnetError) return true
-      throw error
-    }
+    return this.#ifThere(({ sock }, link) => isSettled(sock, link, this.#carrierSet)) ?? true
   }
 
   kernelStats(): Float64Array | undefined {
-    if (this.#gone || this.#closed) return undefined
-    try {
-      return this.#atPlace((_, { stats64 }) => stats64.map((n, i) => n - (this.#options.link.stats64[i] ?? 0)))
-    } catch (error) {
-      // The interface is being deleted, or no descriptor is left.
-      if (error instanceof VnetError) return undefined
-      throw error
-    }
+    const { stats64: before } = this.#options.link
+    return this.#ifThere((_, { stats64 }) => stats64.map((n, i) => n - (before[i] ?? 0)))
   }
 
   /** From now on the port owns its descriptors, and close() closes them. */
@@ -234,15 +221,9 @@ export class TapPort implements Port {
    */
   reportLists(): boolean {
     if (this.#gone || this.#closed) return true
-    let now: LinkState
-    try {
-      now = this.#readState()
-    } catch (error) {
-      // The interface is being deleted or moved, which the next event reports. Or no descriptor is
-      // left. The queue tries again in LISTS_MS.
-      if (error instanceof VnetError) return false
-      throw error
-    }
+    const now = this.#ifThere((place, link) => this.#stateOf(place, link))
+    // The next event reports the change. Or no descriptor is left: the queue tries again in LISTS_MS.
+    if (now === undefined) return false
     const before = this.#reported
     const { multicast, addresses } = now
     const flags = (before.flags & ~MODES) | (now.flags & MODES)
@@ -329,12 +310,10 @@ export class TapPort implements Port {
     )
   }
 
-  #readState(): LinkState {
-    return this.#atPlace((place, link) => {
-      const lists = readLists(this.#native, place, this.#options.multicastList)
-      this.#groupsCut = lists.groupsCut === true
-      return linkState(link, lists)
-    })
+  #stateOf(place: LinkPlace, link: Link): LinkState {
+    const lists = readLists(this.#native, place, this.#options.multicastList)
+    this.#groupsCut = lists.groupsCut === true
+    return linkState(link, lists)
   }
 
   /** Reads the interface by its current name, which the TAP returns. */
@@ -376,5 +355,16 @@ export class TapPort implements Port {
       if (link === undefined) throw new VnetError(EBADFD, this.#link.name, GONE)
       return fn({ sock, nsfd, ifindex: link.ifindex }, link)
     })
+  }
+
+  /** The same, or undefined if the interface is being deleted or moved, or no descriptor is left. */
+  #ifThere<T>(fn: (place: LinkPlace, link: Link) => T): T | undefined {
+    if (this.#gone || this.#closed) return undefined
+    try {
+      return this.#atPlace(fn)
+    } catch (error) {
+      if (error instanceof VnetError) return undefined
+      throw error
+    }
   }
 }

@@ -2,7 +2,7 @@
  * The writing side of a Tap: frames go to the kernel immediately. Frames for which the kernel has
  * no room wait in a ring for each queue, and are written again a moment later.
  */
-import { canOffload, skbChecksumHelp } from '../netdev/gso.ts'
+import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../netdev/gso.ts'
 import type { Port } from '../netdev/port.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
@@ -24,7 +24,7 @@ import {
   type SkBuff,
 } from '../skb/sk-buff.ts'
 import type { TapCounts } from './tap-counts.ts'
-import { FrameView, segmentRing, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './tap-frame.ts'
+import { FrameView, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './tap-frame.ts'
 
 /** Frames that may wait for room in each queue. */
 const RING = 256
@@ -114,7 +114,7 @@ export class TapWriter {
   }
 
   #cut(skb: SkBuff): void {
-    this.#segments ??= segmentRing()
+    this.#segments ??= new Ring(GSO_SEGS_MAX)
     const n = segmentSkb(skb, this.#segments, this.#options.layer)
     if (n < 0) skb.drop(-n)
     for (let i = 0; i < n; i++) this.#push(this.#segments.shift() as SkBuff)
@@ -141,12 +141,8 @@ export class TapWriter {
       this.#options.port.queues[q].submit(ring)
       waiting ||= ring.length !== 0
     }
-    if (waiting) this.#retryLater()
+    if (waiting) this.#retry ??= setTimeout(() => this.#again(), RETRY_MS)
     return !waiting
-  }
-
-  #retryLater(): void {
-    this.#retry ??= setTimeout(() => this.#again(), RETRY_MS)
   }
 
   #again(): void {

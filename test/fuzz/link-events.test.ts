@@ -106,7 +106,7 @@ test('no event ends the monitor, grows memory without bound, or hides the event 
   const oversized = [280, 600, 5_000, 40_000].map(withAltNames)
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
-  using monitor = LinkMonitor.open(native, listener, -1, atOnce)
+  using monitor = new LinkMonitor(native, listener, -1, atOnce)
   for (const seed of seedsOf(COUNT, SEED)) {
     const [bender, chance] = [new Bender(seed, RIGHT), new Chance(seed + 1)]
     for (let i = 0; i < FUZZ_BLOCK; i++) {

@@ -75,7 +75,7 @@ afterEach(() => {
 })
 
 function listen(overrides: Partial<Native> = {}): void {
-  monitor = LinkMonitor.open(own.at(home, overrides), recorder)
+  monitor = new LinkMonitor(own.at(home, overrides), recorder)
 }
 
 /** A TAP that was made before the monitor listens. */
@@ -241,7 +241,7 @@ describe('events of other namespaces', () => {
     expect(nsidOf(there, farther.fd)).toBe(nsid)
     listen()
     const recorderThere = new Recorder()
-    using _ = LinkMonitor.open(own.at(far), recorderThere)
+    using _ = new LinkMonitor(own.at(far), recorderThere)
     farther.release()
     execFileSync('ip', ['netns', 'del', farther.name])
     await recorderThere.until(told => 'nsidGone' in told)
@@ -318,7 +318,7 @@ describe('its socket', () => {
         return own.native.setsockopt(fd, level, name, value)
       },
     })
-    expect(refused).toEqual([uapi.SO_RCVBUFFORCE, uapi.NETLINK_LISTEN_ALL_NSID])
+    expect(refused).toEqual([uapi.NETLINK_LISTEN_ALL_NSID, uapi.SO_RCVBUFFORCE])
     expect(monitor?.allNamespaces).toBe(false)
     far.ip('tuntap add mode tap name tap0')
     home.ip('tuntap add mode tap name last')

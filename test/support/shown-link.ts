@@ -61,7 +61,7 @@ export async function untilFound<T>(own: OwnNetns, netns: Netns, look: () => T |
     onOverrun: () => changed(),
     onNsidGone: () => {},
   }
-  using _ = LinkMonitor.open(own.at(netns), listener)
+  using _ = new LinkMonitor(own.at(netns), listener)
   for (;;) {
     const event = new Promise<void>(resolve => {
       changed = resolve

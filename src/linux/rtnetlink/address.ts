@@ -15,7 +15,7 @@ import {
   u32,
 } from '../../netlink/index.ts'
 import { formatAddress, formatPrefix, type Prefix, parsePrefix } from '../../packet/address.ts'
-import { AF_INET, AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
+import { type AddressFamily, AF_INET, AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
 
@@ -32,11 +32,8 @@ export function toPrefix(text: string): Prefix {
   throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
 }
 
-/** An address of an interface. */
-export interface InterfaceAddress extends Prefix {
-  /** IFA_F_* */
-  readonly flags: number
-}
+/** An address of an interface, with its IFA_F_*. */
+export type InterfaceAddress = Prefix & { readonly flags: number }
 
 const addressPolicy = policy({
   address: binary(IFA_ADDRESS, 4, 16),
@@ -45,6 +42,10 @@ const addressPolicy = policy({
 })
 
 const IFADDRMSG = 8
+
+export function familyOf(address: Uint8Array): AddressFamily {
+  return address.length === 4 ? AF_INET : AF_INET6
+}
 
 function ifaddrmsg(family: number, prefixLen: number, ifindex: number): Uint8Array {
   const bytes = new Uint8Array(IFADDRMSG)
@@ -62,16 +63,14 @@ function ifaddrmsg(family: number, prefixLen: number, ifindex: number): Uint8Arr
  */
 export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { nodad = false } = {}): void {
   const { bytes, prefixLen } = cidr
-  const family = bytes.length === 4 ? AF_INET : AF_INET6
+  const family = familyOf(bytes)
   sock.request({
     type: RTM_NEWADDR,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     what: () => ['RTM_NEWADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
     write: builder => {
-      builder
-        .payload(ifaddrmsg(family, prefixLen, ifindex))
-        .binary(IFA_LOCAL, bytes)
-        .binary(IFA_ADDRESS, bytes)
+      const message = ifaddrmsg(family, prefixLen, ifindex)
+      builder.payload(message).binary(IFA_LOCAL, bytes).binary(IFA_ADDRESS, bytes)
       if (nodad && family === AF_INET6) builder.u32(IFA_FLAGS, IFA_F_NODAD)
     },
   })
@@ -83,9 +82,7 @@ export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): vo
   sock.request({
     type: RTM_DELADDR,
     what: () => ['RTM_DELADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
-    write: builder => {
-      builder.payload(ifaddrmsg(bytes.length === 4 ? AF_INET : AF_INET6, prefixLen, ifindex)).binary(IFA_LOCAL, bytes)
-    },
+    write: builder => builder.payload(ifaddrmsg(familyOf(bytes), prefixLen, ifindex)).binary(IFA_LOCAL, bytes),
   })
 }
 
@@ -134,7 +131,7 @@ const NDMSG = 12
  */
 export function setNeighbour(sock: RouteSocket, ifindex: number, address: Uint8Array, mac: Uint8Array): void {
   const message = new Uint8Array(NDMSG)
-  message[0] = address.length === 4 ? AF_INET : AF_INET6
+  message[0] = familyOf(address)
   putU32(message, 4, ifindex)
   putU16(message, 8, NUD_REACHABLE)
   message[10] = NTF_EXT_LEARNED

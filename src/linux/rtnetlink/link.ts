@@ -7,6 +7,7 @@ import {
   decodeAttributes,
   getCounter64,
   getS32,
+  getU16,
   getU32,
   type Message,
   type MessageBuilder,
@@ -56,56 +57,8 @@ const IFLA_TUN_MULTI_QUEUE = 7
 const IFLA_TUN_NUM_QUEUES = 8
 const IFLA_TUN_NUM_DISABLED_QUEUES = 9
 
-/** The properties of a TUN or TAP (IFLA_TUN_*). */
-export interface TunInfo {
-  readonly type: 'tun' | 'tap'
-  readonly persist: boolean
-  /** 4 bytes (struct tun_pi) are in front of each frame. */
-  readonly packetInfo: boolean
-  readonly multiQueue: boolean
-  /** Attached queues, and those detached with TUNSETQUEUE. Both are 0 if it is not multi-queue. */
-  readonly numQueues: number
-  readonly numDisabledQueues: number
-  /** The user and the group that may attach; undefined is not restricted. */
-  readonly owner: number | undefined
-  readonly group: number | undefined
-}
-
 /** A network interface. */
-export interface Link {
-  readonly ifindex: number
-  readonly name: string
-  /** Alternative names, unique in the namespace. */
-  readonly altNames: readonly string[]
-  /** ARPHRD_* */
-  readonly type: number
-  /** IFF_* */
-  readonly flags: number
-  readonly mtu: number
-  /** MAC address: 6 bytes on Ethernet, none on some kinds. */
-  readonly address: Uint8Array
-  /** IF_OPER_* */
-  readonly operstate: number
-  readonly carrier: boolean
-  readonly txQueueLen: number
-  /** Name of the root queueing discipline. */
-  readonly qdisc: string
-  /** The number of requests, including requests of packet sockets, which do not set IFF_PROMISC. */
-  readonly promiscuity: number
-  readonly allmulti: number
-  /** 'tun' (also for a TAP), 'veth', 'bridge'; undefined for hardware and the loopback. */
-  readonly kind: string | undefined
-  /** The index of the interface that it is on, or joined with: the other end of a veth. */
-  readonly peer: number | undefined
-  /** The namespace of that interface, as an id of this one; undefined if it is this one. */
-  readonly peerNsid: number | undefined
-  readonly tun: TunInfo | undefined
-  /**
-   * The kernel's counters in the order of linkStats64Fields; 0 for counters that an old kernel
-   * lacks.
-   */
-  readonly stats64: Float64Array
-}
+export type Link = Readonly<NonNullable<ReturnType<typeof parseLink>>>
 
 const tunPolicy = policy({
   type: required(u8(IFLA_TUN_TYPE)),
@@ -150,7 +103,7 @@ export const IFINFOMSG = 16
  * something else: bridge ports (an RTM_DELLINK of family AF_BRIDGE does not mean deletion) and
  * wireless events. Throws NetlinkParseError.
  */
-export function parseLink(bytes: Uint8Array, { offset, length }: Message): Link | undefined {
+export function parseLink(bytes: Uint8Array, { offset, length }: Message) {
   if (length < IFINFOMSG || bytes[offset] !== AF_UNSPEC) return undefined
   const decoded = decodeAttributes(linkPolicy, bytes, offset + IFINFOMSG, length - IFINFOMSG)
   const { name, mtu, linkinfo } = decoded
@@ -159,26 +112,37 @@ export function parseLink(bytes: Uint8Array, { offset, length }: Message): Link 
   return {
     ifindex: getS32(bytes, offset + 4),
     name,
+    /** Alternative names, unique in the namespace. */
     altNames: parseAltNames(decoded.properties),
-    type: bytes[offset + 2] | (bytes[offset + 3] << 8),
+    /** ARPHRD_* */
+    type: getU16(bytes, offset + 2),
+    /** IFF_* */
     flags: getU32(bytes, offset + 8),
     mtu,
-    address: decoded.address.slice(),
+    /** MAC address: 6 bytes on Ethernet, none on some kinds. */
+    address: decoded.address.slice() as Uint8Array,
+    /** IF_OPER_* */
     operstate: decoded.operstate,
     carrier: decoded.carrier === 1,
     txQueueLen: decoded.txQueueLen,
+    /** Name of the root queueing discipline. */
     qdisc: decoded.qdisc,
+    /** The number of requests, also those of packet sockets, which do not set IFF_PROMISC. */
     promiscuity: decoded.promiscuity,
     allmulti: decoded.allmulti,
+    /** 'tun' (also for a TAP), 'veth', 'bridge'; undefined for hardware and the loopback. */
     kind: linkinfo?.kind,
+    /** The index of the interface that it is on, or joined with: the other end of a veth. */
     peer: decoded.peer,
+    /** The namespace of that interface, as an id of this one; undefined if it is this one. */
     peerNsid: decoded.peerNsid,
     tun: linkinfo?.kind === 'tun' && linkinfo.data !== undefined ? parseTun(linkinfo.data) : undefined,
+    /** The kernel's counters in the order of linkStats64Fields; 0 if an old kernel lacks them. */
     stats64: parseStats64(decoded.stats64),
   }
 }
 
-function parseAltNames(properties: Uint8Array): string[] {
+function parseAltNames(properties: Uint8Array): readonly string[] {
   const names: string[] = []
   if (properties.length === 0) return names
   for (const { offset, length } of attributes(properties)) {
@@ -188,20 +152,20 @@ function parseAltNames(properties: Uint8Array): string[] {
   return names
 }
 
-function parseTun(data: Uint8Array): TunInfo {
-  const { type, persist, packetInfo, multiQueue, owner, group, numQueues, numDisabledQueues } = decodeAttributes(
-    tunPolicy,
-    data,
-  )
+function parseTun(data: Uint8Array) {
+  const tun = decodeAttributes(tunPolicy, data)
   return {
-    type: type === IFF_TAP ? 'tap' : 'tun',
-    persist: persist === 1,
-    packetInfo: packetInfo === 1,
-    multiQueue: multiQueue === 1,
-    numQueues,
-    numDisabledQueues,
-    owner,
-    group,
+    type: tun.type === IFF_TAP ? ('tap' as const) : ('tun' as const),
+    persist: tun.persist === 1,
+    /** 4 bytes (struct tun_pi) are in front of each frame. */
+    packetInfo: tun.packetInfo === 1,
+    multiQueue: tun.multiQueue === 1,
+    /** Attached queues, and those detached with TUNSETQUEUE; both 0 without multiQueue. */
+    numQueues: tun.numQueues,
+    numDisabledQueues: tun.numDisabledQueues,
+    /** The user and the group that may attach; undefined is not restricted. */
+    owner: tun.owner,
+    group: tun.group,
   }
 }
 
@@ -213,14 +177,11 @@ function parseStats64(bytes: Uint8Array): Float64Array {
 }
 
 /** Changes of an interface. Omitted properties are not changed. */
-export interface LinkChanges {
+export interface LinkChanges extends Partial<Pick<Link, 'mtu' | 'address' | 'txQueueLen'>> {
   /** The IFF_* in `mask` take the values in `set`. */
   readonly flags?: { readonly set: number; readonly mask: number }
-  readonly mtu?: number
-  readonly address?: Uint8Array
   /** A name, or a pattern with one %d for the first free number. */
   readonly name?: string
-  readonly txQueueLen?: number
   /** A descriptor of the network namespace to move to. The other changes are then made there. */
   readonly netnsFd?: number
 }

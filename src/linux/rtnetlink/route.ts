@@ -33,7 +33,7 @@ import {
   RTM_NEWROUTE,
   RTM_NEWRULE,
 } from '../uapi.ts'
-import { getAddresses, IFA_F_NODAD, type InterfaceAddress, toPrefix } from './address.ts'
+import { familyOf, getAddresses, IFA_F_NODAD, toPrefix } from './address.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteRequest, RouteSocket } from './route-socket.ts'
 
@@ -125,8 +125,8 @@ function routesOf(sock: RouteSocket, family: AddressFamily): Route[] {
  * before.
  */
 export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
-  const isAtOnce = ({ bytes, flags }: InterfaceAddress) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0
-  const addresses = getAddresses(sock, ifindex).filter(isAtOnce)
+  const all = getAddresses(sock, ifindex)
+  const addresses = all.filter(({ bytes, flags }) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0)
   if (addresses.length === 0) return true
   const locals = routesOf(sock, AF_INET6).filter(({ type, prefixLen }) => type === RTN_LOCAL && prefixLen === 128)
   return addresses.every(({ bytes }) => locals.some(({ dst }) => sameBytes(dst, bytes)))
@@ -226,7 +226,7 @@ export function setNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
 export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
   const { dst, table = RT_TABLE_MAIN } = route
   const network = networkOf(dst)
-  const [used] = routesOf(sock, familyOf(dst))
+  const [used] = routesOf(sock, familyOf(dst.bytes))
     .filter(known => known.table === table && known.type === RTN_UNICAST)
     .filter(known => known.prefixLen === dst.prefixLen && sameBytes(known.dst, network))
     .sort((a, b) => a.metric - b.metric)
@@ -237,7 +237,7 @@ export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
 
 function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): RouteRequest {
   const { dst, oif, via, table = RT_TABLE_MAIN } = route
-  const family = familyOf(dst)
+  const family = familyOf(dst.bytes)
   const scope = via === undefined && family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE
   const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, scope, type: RTN_UNICAST }
   const over = via === undefined ? '' : ` via ${formatAddress(via)}`
@@ -250,10 +250,6 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
       if (via !== undefined) builder.binary(RTA_GATEWAY, via)
     },
   }
-}
-
-function familyOf({ bytes }: Prefix): AddressFamily {
-  return bytes.length === 4 ? AF_INET : AF_INET6
 }
 
 /** Whether a route to the same network has the same next hop. */

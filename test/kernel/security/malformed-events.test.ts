@@ -134,7 +134,7 @@ describe('the monitor', () => {
   test('an interface is read again if its event is malformed or too long, and the buffer grows for the next', () => {
     const { native, wake } = fake(malformed(), long(OURS, 2), long(OURS, 2), long(OURS, 17), link())
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(native, listener, -1, atOnce)
+    using _ = new LinkMonitor(native, listener, -1, atOnce)
     wake()
     const tooLong = expect.stringMatching(/^error VnetError: event of 11\d{5} bytes: EMSGSIZE/)
     const lost = `lost ${OURS}`
@@ -144,7 +144,7 @@ describe('the monitor', () => {
   test('events of other interfaces are ignored, however long they are', () => {
     const { native, wake } = fake(malformed(8), long(8, 2), long(8, 17), link())
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(native, listener, -1, atOnce)
+    using _ = new LinkMonitor(native, listener, -1, atOnce)
     wake()
     expect(calls).toEqual(['new tap0'])
   })
@@ -152,7 +152,7 @@ describe('the monitor', () => {
   test('all interfaces are read again when it is unknown which event was lost', () => {
     const { native, wake } = fake(link().subarray(0, 12), -ENOBUFS, link())
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(native, listener, -1, atOnce)
+    using _ = new LinkMonitor(native, listener, -1, atOnce)
     wake()
     expect(calls.slice(1)).toEqual(['new tap0', 'overrun'])
   })
@@ -160,7 +160,7 @@ describe('the monitor', () => {
   test('each failed read of a socket is followed by a longer pause', () => {
     const { native, wake, queue, recvmsg, poller } = fake(-EIO)
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(native, listener, -1, atOnce)
+    using _ = new LinkMonitor(native, listener, -1, atOnce)
     wake()
     expect([recvmsg.mock.calls.length, poller.stop.mock.calls.length]).toEqual([1, 1])
     queue.push(-EIO)
@@ -183,7 +183,7 @@ describe('the monitor', () => {
     const onOverrun = vi.fn(() => {
       throw new Error('no descriptors')
     })
-    using _ = LinkMonitor.open(native, { ...listener, onOverrun }, -1, atOnce)
+    using _ = new LinkMonitor(native, { ...listener, onOverrun }, -1, atOnce)
     wake()
     expect(onOverrun.mock.calls.length).toBe(1)
     vi.advanceTimersByTime(60 * 60 * 1000)
@@ -209,7 +209,7 @@ describe('the monitor', () => {
       },
     }
     const { calls, listener } = recorder()
-    using _ = LinkMonitor.open(slow, listener, -1, loop.turns)
+    using _ = new LinkMonitor(slow, listener, -1, loop.turns)
     // The turn of the first event in a second may be long.
     loop.turns.addNow({ share: 'first', privileged: false, step: () => false, wait() {} })
     wake()
@@ -232,7 +232,7 @@ describe('the monitor', () => {
     const { native } = fake(...events)
     const loop = new Loop()
     const { calls, listener } = recorder()
-    using monitor = LinkMonitor.open(native, listener, -1, loop.turns)
+    using monitor = new LinkMonitor(native, listener, -1, loop.turns)
     let settled = 0
     const pending = monitor.sync()?.then(() => {
       settled = calls.length
@@ -247,7 +247,7 @@ describe('the monitor', () => {
   test('a request settles during a flood that never ends, after 200 ms', async () => {
     const { native } = fake()
     const endless: Native = { ...native, recvmsg: () => link(8).length }
-    using monitor = LinkMonitor.open(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
+    using monitor = new LinkMonitor(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
     const pending = monitor.sync()
     vi.advanceTimersByTime(200)
     expect(await pending).toBe(false)
@@ -256,7 +256,7 @@ describe('the monitor', () => {
   test('requests that settled during a flood leave no timers', async () => {
     const { native } = fake()
     const endless: Native = { ...native, recvmsg: () => link(8).length }
-    const monitor = LinkMonitor.open(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
+    const monitor = new LinkMonitor(endless, recorder().listener, -1, { add() {}, addNow() {}, delete() {} })
     for (let n = 0; n < 100; n++) {
       const pending = monitor.sync()
       vi.advanceTimersByTime(200)

@@ -143,7 +143,7 @@ describe('the carrier', () => {
     const onLink = (_: number, { name, flags, carrier }: Link) => {
       if (name === 'eth9' && (flags & IFF_UP) !== 0) told.push(carrier)
     }
-    using _ = LinkMonitor.open(own.at(near), { ...nothing, onLink })
+    using _ = new LinkMonitor(own.at(near), { ...nothing, onLink })
     const vnet = await startLan(near, 'eth9', '--negotiation', '100')
     await until(hasCarrier)
     while (!told.includes(true)) await setImmediate()
