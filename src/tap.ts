@@ -9,6 +9,6 @@
 import './base/dispose.ts'
 
 export { openTap, type TapOptions } from './linux/open-tap.ts'
-export type { TapCounters } from './linux/tap-counts.ts'
 export type { Tap, TapEvents } from './linux/tap-device.ts'
 export type { TapFrame, TapFrameInfo, TapLayer } from './linux/tap-frame.ts'
+export type { TapCounters } from './linux/tap-writer.ts'

@@ -1,8 +1,7 @@
 /** Enters the user namespace of a lab. */
 import { VnetError } from '../base/errno.ts'
 import { loadNative } from '../linux/native.ts'
-import { ownCommand } from '../linux/own-command.ts'
-import { sharesUserNamespace } from '../linux/privileges.ts'
+import { ownCommand, sharesUserNamespace } from '../linux/privileges.ts'
 
 /**
  * Executes the program again, as the same process, in the user namespace of the process `pid` if

@@ -1,5 +1,5 @@
 /** Commands as tables list them, and options of several. Their code is loaded when they run. */
-import { getpwnam } from '../linux/libc.ts'
+import { getpwnam } from '../linux/ffi.ts'
 import type { Io } from './io.ts'
 import { type Argument, Option } from './option.ts'
 import { id, wholeNumber } from './options.ts'

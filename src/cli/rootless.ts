@@ -5,8 +5,7 @@
  */
 
 import type { Native } from '../linux/native.ts'
-import { ownCommand, sudoCommand } from '../linux/own-command.ts'
-import { hasCapability } from '../linux/privileges.ts'
+import { hasCapability, ownCommand, sudoCommand } from '../linux/privileges.ts'
 import { checkTun, execInUserNamespace, execRootless } from '../linux/rootless.ts'
 import { getLinks, type Link, RouteSocket } from '../linux/rtnetlink.ts'
 import { CAP_NET_ADMIN } from '../linux/uapi.ts'

@@ -9,8 +9,7 @@ import { getU16, getU32, getU64 } from '../netlink/host-order.ts'
 import { BpfProgram } from '../packet/bpf.ts'
 import type { BpfInstruction } from '../packet/bpf-check.ts'
 import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
-import { SharedLibrary } from './ffi.ts'
-import { copyMemory } from './libc.ts'
+import { copyMemory, SharedLibrary } from './ffi.ts'
 
 /** The second is the name in Debian and Ubuntu. */
 const SONAMES: readonly string[] = ['libpcap.so.1', 'libpcap.so.0.8']

@@ -15,8 +15,16 @@ import type { Native } from './native.ts'
 import { inNetns, isNamed, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { setPersist, type Tun } from './tap.ts'
-import { adoptTun, linkOfTun, netnsOfTun } from './tap-descriptor.ts'
-import { attachTap, checkQueues, createTap, devAllocName, removeTap } from './tap-interface.ts'
+import {
+  adoptTun,
+  attachTap,
+  checkQueues,
+  createTap,
+  devAllocName,
+  linkOfTun,
+  netnsOfTun,
+  removeTap,
+} from './tap-interface.ts'
 import { TapPort, type TapPortOwner } from './tap-port.ts'
 import { TUNSETPERSIST } from './uapi.ts'
 

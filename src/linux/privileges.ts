@@ -1,6 +1,7 @@
-/** Least privilege: a program drops the rights for good that it does not need once it is ready. */
+/** The rights of this program: it drops those for good that it does not need once it is ready. */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { ETIMEDOUT } from '../base/errno.ts'
+import { shellWord } from '../base/printable.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 
@@ -26,4 +27,14 @@ export function dropPrivileges(native: Native, keep: readonly number[]): void {
   const result = native.dropPrivileges(half(0), half(32))
   const advice = result === -ETIMEDOUT ? 'a thread did not respond; --keep-privileges skips this' : undefined
   check(result, 'drop privileges', advice)
+}
+
+/** Returns the command that starts this program again, with the same arguments. */
+export function ownCommand(): string[] {
+  return [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+}
+
+/** Returns the shell command to run this as root. sudo has a PATH of its own: node's is full. */
+export function sudoCommand(): string {
+  return ['sudo', ...ownCommand().map(shellWord)].join(' ')
 }

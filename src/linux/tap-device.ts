@@ -5,10 +5,9 @@ import { IFF_UP } from '../netdev/if.ts'
 import type { LinkChange, Port } from '../netdev/port.ts'
 import { formatMac } from '../packet/address.ts'
 import type { SlotAccount } from '../skb/pool.ts'
-import { type TapCounters, TapCounts } from './tap-counts.ts'
 import type { TapFrame, TapFrameInfo, TapLayer } from './tap-frame.ts'
 import { type OnFrames, TapReader } from './tap-reader.ts'
-import { TapWriter } from './tap-writer.ts'
+import { type TapCounters, TapCounts, TapWriter } from './tap-writer.ts'
 
 /** The events of a Tap, and the arguments of their listeners. */
 export interface TapEvents {

@@ -222,7 +222,7 @@ export class TapPort implements Port {
   reportLists(): boolean {
     if (this.#gone || this.#closed) return true
     const now = this.#ifThere((place, link) => this.#stateOf(place, link))
-    // The next event reports the change. Or no descriptor is left: the queue tries again in LISTS_MS.
+    // The next event reports the change; or no descriptor is left, and the queue tries again later.
     if (now === undefined) return false
     const before = this.#reported
     const { multicast, addresses } = now
@@ -357,7 +357,7 @@ export class TapPort implements Port {
     })
   }
 
-  /** The same, or undefined if the interface is being deleted or moved, or no descriptor is left. */
+  /** The same; undefined if the interface is being deleted or moved, or no descriptor is left. */
   #ifThere<T>(fn: (place: LinkPlace, link: Link) => T): T | undefined {
     if (this.#gone || this.#closed) return undefined
     try {

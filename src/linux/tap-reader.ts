@@ -7,8 +7,8 @@ import type { PortQueue } from '../netdev/port.ts'
 import { BATCH, BUDGET, BUSY, OWN_REASON, PortReader, pollBatches, READ_FAILED } from '../netdev/port-reader.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import { GONE } from './errno.ts'
-import type { TapCounts } from './tap-counts.ts'
 import { TapBatch, type TapFrame, type TapLayer } from './tap-frame.ts'
+import type { TapCounts } from './tap-writer.ts'
 
 /** Queues are not polled because no consumer wants frames. A bit of `state`. */
 const IDLE = OWN_REASON

@@ -8,10 +8,12 @@ import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_MAX,
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_PKT_TOO_BIG,
   SKB_DROP_REASON_SKB_CSUM,
 } from '../skb/drop-reason.ts'
+import { dropsByName } from '../skb/drop-reason-name.ts'
 import { FRAME_MAX, type SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import {
@@ -22,8 +24,8 @@ import {
   SKB_GSO_TCPV6,
   SKB_GSO_UDP_L4,
   type SkBuff,
+  type SkBuffDevice,
 } from '../skb/sk-buff.ts'
-import type { TapCounts } from './tap-counts.ts'
 import { FrameView, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './tap-frame.ts'
 
 /** Frames that may wait for room in each queue. */
@@ -148,6 +150,53 @@ export class TapWriter {
   #again(): void {
     this.#retry = undefined
     if (this.#flush()) this.#options.onDrain()
+  }
+}
+
+/** Frames and bytes of a Tap since it was opened. */
+export interface TapCounters {
+  /** Frames that the kernel sent through the interface and the program has read. */
+  readonly framesRead: number
+  readonly bytesRead: number
+  /** Frames that were written and the kernel has received. Each segment that was cut counts. */
+  readonly framesWritten: number
+  readonly bytesWritten: number
+  /** Frames that were written and lost: in all, and by reason (docs/statistics.md). */
+  readonly dropped: number
+  readonly drops: Readonly<Record<string, number>>
+}
+
+/** The device of all frames that are written: each is counted when it ends. */
+export class TapCounts implements SkBuffDevice {
+  name: string
+  framesRead = 0
+  bytesRead = 0
+  #framesWritten = 0
+  #bytesWritten = 0
+  readonly #drops = new Float64Array(SKB_DROP_REASON_MAX)
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  countReceived(skb: SkBuff): void {
+    this.#framesWritten++
+    this.#bytesWritten += skb.len
+  }
+
+  countDrop(_: SkBuff | undefined, reason: number): void {
+    this.#drops[reason] += 1
+  }
+
+  counters(): TapCounters {
+    return {
+      framesRead: this.framesRead,
+      bytesRead: this.bytesRead,
+      framesWritten: this.#framesWritten,
+      bytesWritten: this.#bytesWritten,
+      dropped: this.#drops.reduce((sum, n) => sum + n, 0),
+      drops: dropsByName(this.#drops),
+    }
   }
 }
 

@@ -20,8 +20,7 @@ import {
 } from '../netdev/if.ts'
 import { check, checkTap, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
-import { sudoCommand } from './own-command.ts'
-import { hasCapability } from './privileges.ts'
+import { hasCapability, sudoCommand } from './privileges.ts'
 import {
   CAP_NET_ADMIN,
   CAP_SYS_ADMIN,
