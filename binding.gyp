@@ -53,7 +53,7 @@
     {
       'target_name': 'vnet-within',
       'type': 'executable',
-      'sources': ['native/within.cc', 'native/sys-mount.cc'],
+      'sources': ['native/within.cc', 'native/alone.cc', 'native/sys-mount.cc'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
     },

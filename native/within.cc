@@ -1,8 +1,8 @@
-// vnet-within PARENT NSFD ETC PROGRAM [ARGS]: executes PROGRAM in the network namespace of the
-// descriptor NSFD, with the files of the directory ETC instead of the same files in /etc, like
-// ip-netns(8) with /etc/netns/NAME, and with the /sys of the namespace. The program is killed when
-// the thread that started it ends; PARENT is its process id. If that fails, one line on stderr
-// gives the reason.
+// vnet-within PARENT NSFD ETC [--alone UID:GID:HIDDEN] PROGRAM [ARGS]: executes PROGRAM in the
+// network namespace of the descriptor NSFD, with the files of the directory ETC instead of the same
+// files in /etc, like ip-netns(8) with /etc/netns/NAME, and with the /sys of the namespace. The
+// program is killed when the thread that started it ends; PARENT is its process id. If that fails,
+// one line on stderr gives the reason. With --alone, see alone.h.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -17,6 +17,7 @@
 #include <cstring>
 #include <string>
 
+#include "alone.h"
 #include "sys-mount.h"
 
 namespace {
@@ -63,6 +64,11 @@ int main(int count, char** arguments) {
   if (::mount("", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) fail("mount /");
   mountEtc(arguments[3]);
   vnet::mountSys();
-  ::execvp(arguments[4], arguments + 4);
-  fail("exec ", arguments[4], errno == ENOENT ? kNotFound : kNotExecutable);
+  char** program = arguments + 4;
+  if (count > 6 && std::strcmp(*program, "--alone") == 0) {
+    if (const char* what = vnet::becomeAlone(program[1]); what != nullptr) fail(what);
+    program += 2;
+  }
+  ::execvp(*program, program);
+  fail("exec ", *program, errno == ENOENT ? kNotFound : kNotExecutable);
 }

@@ -1,0 +1,21 @@
+// A program that runs by itself: with the ids of the user, without rights in the namespaces around
+// it, and in a PID namespace, so that everything it has started ends with it or with vnet.
+#ifndef VNET_NATIVE_ALONE_H
+#define VNET_NATIVE_ALONE_H
+
+namespace vnet {
+
+/**
+ * Makes this process the program's. `text` is UID:GID:HIDDEN, the ids that the program has, and a
+ * directory that it sees empty, if HIDDEN is not empty. With rights in its user namespace only
+ * because of a map of ids, the process enters another user namespace, in which the program has the
+ * ids and no rights. Two processes remain between the caller and the program: the first passes
+ * signals on and ends with the program's status (128 + N for a signal), the second is process 1 of
+ * the PID namespace and reaps. Returns nullptr in the process that becomes the program; otherwise
+ * what failed, with errno.
+ */
+const char* becomeAlone(const char* text);
+
+}  // namespace vnet
+
+#endif
