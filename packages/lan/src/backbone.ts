@@ -249,7 +249,7 @@ export class Backbone implements AsyncDisposable {
    */
   #serves(client: Uint8Array, budget = this.#ip6Budget): boolean {
     if (budget.take(client)) return true
-    this.#population.hosts.countRefused()
+    this.#population.hosts.counters.refused++
     return false
   }
 

@@ -209,7 +209,7 @@ describe('the gateway', () => {
   test('the gateway resolves over TCP for a client when floods over UDP and of a similar address wait', async () => {
     const net = await addBackbone(memory, setupOf())
     const { hosts, gateway } = net.backbone.population
-    const serve = hosts.kind(gateway.index).tcp.get(53) as TcpHandler
+    const serve = hosts.table.kind(gateway.index).tcp.get(53) as TcpHandler
     const connect = (remoteAddress: string) => {
       const [client, server] = duplexPair() as [Duplex, Duplex]
       serve(Object.assign(server, { remoteAddress, setTimeout() {} }) as unknown as Socket, gateway)

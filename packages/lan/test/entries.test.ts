@@ -120,7 +120,7 @@ test('inherit takes over counters, and neighbours that are not hosts now', async
     learn(before, 198, 18, 0, last)
     learn(before, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, last)
   }
-  for (let n = 0; n < 7; n++) before.countRefused()
+  for (let n = 0; n < 7; n++) before.counters.refused++
   after.inherit(before)
   const mac = '02:00:00:00:00:09'
   expect(textOf(after.neighbours4.entries())).toEqual([`198.18.0.50 ${mac}`])

@@ -53,7 +53,7 @@ hosts:
     { hosts: [host({ ip: '198.18.0.8', on: { tcp: { 80: mine, 81: 'daytime' } } })] },
   )
   const tcp = (index: number) =>
-    [...hosts.kind(index).tcp].map(([port, does]) => `${port} ${typeof does === 'string' ? does : typeof does}`)
+    [...hosts.table.kind(index).tcp].map(([port, does]) => `${port} ${typeof does === 'string' ? does : typeof does}`)
   const usual = ['7 echo', '9 discard', '13 daytime', '19 chargen']
   expect([1, 2, 3, 4].map(tcp)).toEqual([
     [...usual, '99 discard'],
@@ -61,9 +61,9 @@ hosts:
     ['8080 function'],
     ['8080 function'],
   ])
-  expect(hosts.kind(2).tcp.get(80)).toBe(mine)
-  expect([1, 3].map(index => [...hosts.kind(index).udp.keys()])).toEqual([[7, 9, 13, 19], [99]])
-  expect([...hosts.tcpPorts].toSorted((a, b) => a - b)).toEqual([7, 9, 13, 19, 80, 81, 99, 8080])
+  expect(hosts.table.kind(2).tcp.get(80)).toBe(mine)
+  expect([1, 3].map(index => [...hosts.table.kind(index).udp.keys()])).toEqual([[7, 9, 13, 19], [99]])
+  expect([...hosts.table.tcpPorts].toSorted((a, b) => a - b)).toEqual([7, 9, 13, 19, 80, 81, 99, 8080])
 })
 
 describe('an invalid setup', () => {

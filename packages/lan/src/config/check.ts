@@ -2,7 +2,7 @@
 
 import type { ConfigFile } from 'vnet/internal/base/config-file'
 import { plus } from 'vnet/internal/packet/address'
-import { listOf } from '../machines/host-definition.ts'
+import { listOf } from '../machines/host-table.ts'
 import { DEFAULT_DOMAIN, type LanConfig } from './defaults.ts'
 import type { FileHost, LanFile } from './schema.ts'
 import { type AddressSpan, formatSpan, isWithin, toNetwork, toSpan } from './span.ts'

@@ -1,7 +1,7 @@
 /** Fills in the properties that a configuration file omits. The file matches the schema. */
 import { formatAddress, parseAddress, parsePrefix, plus } from 'vnet/internal/packet/address'
 import type { RouterAdvert } from 'vnet/internal/packet/router-advert'
-import { listOf } from '../machines/host-definition.ts'
+import { listOf } from '../machines/host-table.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../machines/network.ts'
 import type { DhcpSpec } from '../services/dhcp/config.ts'
 import type { HostName } from '../services/dns-names.ts'

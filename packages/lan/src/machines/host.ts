@@ -38,6 +38,13 @@ export interface HostHandlers {
 /** RFC 862, 863, 867, 864. */
 export type SmallService = 'echo' | 'discard' | 'daytime' | 'chargen'
 
+export const SMALL_SERVICE_PORTS: Readonly<Record<SmallService, number>> = {
+  echo: 7,
+  discard: 9,
+  daytime: 13,
+  chargen: 19,
+}
+
 /** `reply` sends a datagram back to the source; it returns false if it cannot. */
 export type UdpHandler = (message: UdpMessage, reply: (data: Uint8Array) => boolean) => void
 

@@ -5,7 +5,7 @@
  * for them.
  *
  *   ARP                         arp.ts, address-reply.ts
- *   IP, ICMP, ICMPv6            ip.ts, icmp.ts, address-reply.ts, icmp-error.ts
+ *   IP, ICMP, ICMPv6            ip.ts, icmp.ts, address-reply.ts
  *   UDP                         udp.ts
  *   TCP                         tcp.ts
  *   shared parts                state.ts, packet.ts, reply.ts
@@ -18,8 +18,7 @@ import { SKB_DROP_REASON_UNHANDLED_PROTO } from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { receiveArp } from './arp.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
-import { hostOf, hostsOf, kindOf } from './host-definition.ts'
-import type { HostKind } from './host-table.ts'
+import { hostOf, hostsOf, kindOf } from './host-table.ts'
 import { receiveIp } from './ip.ts'
 import { type Icmpv6Datagram, sendArpRequest, sendIcmpv6, sendUdp, type UdpDatagram } from './send.ts'
 import { HostState, type HostsOptions } from './state.ts'
@@ -41,16 +40,6 @@ export class Hosts extends HostState {
     return this.table.size
   }
 
-  /** Counts a request that exceeded its limit. */
-  countRefused(): void {
-    this.counters.refused++
-  }
-
-  /** The TCP ports that are open on any host. */
-  get tcpPorts(): ReadonlySet<number> {
-    return this.table.tcpPorts
-  }
-
   /** VnetError EINVAL on a bad definition, EEXIST on an address or a name of another host. */
   add(definition: HostDefinition): SegmentHost {
     const { table, handlers } = this
@@ -68,11 +57,6 @@ export class Hosts extends HostState {
   /** The host with an index, 0 to size - 1. */
   host(index: number): SegmentHost {
     return this.table.describe(index)
-  }
-
-  /** Returns the kind of the host with an index. */
-  kind(index: number): HostKind {
-    return this.table.kind(index)
   }
 
   byName(name: string): SegmentHost | undefined {
@@ -120,16 +104,6 @@ export class Hosts extends HostState {
   /** Takes over a frame from `services` and sends it from the host that has its source address. */
   fromServices(skb: SkBuff): void {
     fromServices(this, skb)
-  }
-
-  /** Runs a handler of a host, called `what` in the log if it fails. Returns false if it throws. */
-  call(index: number, what: string, fn: () => unknown): boolean {
-    return this.handlers.call(index, what, fn)
-  }
-
-  /** Handler calls that failed. */
-  get exceptions(): number {
-    return this.handlers.exceptions
   }
 
   /** Takes over the counters of other hosts, and their neighbours that are not hosts here. */

@@ -17,8 +17,7 @@ import {
   SKB_DROP_REASON_UNHANDLED_PROTO,
 } from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
-import { receiveIcmp } from './icmp.ts'
-import { NO_ROUTE, PROTOCOL_UNREACHABLE, sendError } from './icmp-error.ts'
+import { NO_ROUTE, PROTOCOL_UNREACHABLE, receiveIcmp, sendError } from './icmp.ts'
 import type { HostState } from './state.ts'
 import { receiveTcp } from './tcp.ts'
 import { receiveUdp } from './udp.ts'

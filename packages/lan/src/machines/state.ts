@@ -4,7 +4,8 @@
  * hosts.ts puts the two together.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import type { Log } from 'vnet/internal/base/log'
+import { describeException } from 'vnet/internal/base/exception'
+import { LimitedLog, type Log } from 'vnet/internal/base/log'
 import type { Random } from 'vnet/internal/base/random'
 import { TokenBucket } from 'vnet/internal/base/token-bucket'
 import { createPacket } from 'vnet/internal/drivers/far/packet'
@@ -18,7 +19,7 @@ import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { Segment } from '../switch/segment.ts'
 import type { Inhabitant, Station } from '../switch/station.ts'
 import { Budget } from './budget.ts'
-import { Handlers } from './handlers.ts'
+import type { HostHandlers, UdpHandler } from './host.ts'
 import { HostTable } from './host-table.ts'
 import { NeighbourTable } from './neighbour-table.ts'
 
@@ -139,6 +140,57 @@ export abstract class HostState implements Inhabitant {
     this.#between.close()
     this.segment.detach(this)
   }
+}
+
+/**
+ * Code of users and of the gateway that hosts run on received packets. A handler that throws loses
+ * its frame and logs a line, at most one per second, because it may throw for every frame. A
+ * rejected promise is logged when it rejects.
+ */
+class Handlers {
+  /** Calls that failed. */
+  exceptions = 0
+  /** By port: the hosts that receive group and broadcast datagrams. */
+  readonly udp = new Map<number, { index: number; handler: UdpHandler }[]>()
+  /** By type: the indices of the hosts that receive ICMPv6 messages to a group. */
+  readonly icmpv6 = new Map<number, number[]>()
+  readonly #log: LimitedLog
+  readonly #nameOf: (index: number) => string
+
+  constructor(clock: Clock, log: Log, nameOf: (index: number) => string) {
+    this.#log = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
+    this.#nameOf = nameOf
+  }
+
+  /** Lets a host receive group and broadcast packets, too. */
+  add(index: number, on: HostHandlers | undefined): void {
+    for (const [port, handler] of Object.entries(on?.udp ?? {}))
+      if (typeof handler === 'function') addTo(this.udp, Number(port), { index, handler })
+    for (const type of Object.keys(on?.icmpv6 ?? {})) addTo(this.icmpv6, Number(type), index)
+  }
+
+  /** Runs a handler of a host, called `what` in the log. Returns false if it throws. */
+  call(index: number, what: string, fn: () => unknown): boolean {
+    try {
+      const result = fn()
+      if (result instanceof Promise) result.catch(error => this.#failed(index, what, error))
+      return true
+    } catch (error) {
+      this.#failed(index, what, error)
+      return false
+    }
+  }
+
+  #failed(index: number, what: string, error: unknown): void {
+    this.exceptions++
+    this.#log.err('handlers', () => `host ${this.#nameOf(index)}: ${what}: ${describeException(error)}`)
+  }
+}
+
+function addTo<T>(lists: Map<number, T[]>, key: number, item: T): void {
+  const list = lists.get(key) ?? []
+  lists.set(key, list)
+  list.push(item)
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 } from 'vnet/internal/skb/drop-reason'
 import { CHECKSUM_NONE, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { SmallService, UdpHandler } from './host.ts'
-import { PORT_UNREACHABLE, sendError } from './icmp-error.ts'
+import { PORT_UNREACHABLE, sendError } from './icmp.ts'
 import { sendUdp } from './send.ts'
 import type { HostState } from './state.ts'
 
@@ -42,7 +42,7 @@ function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: nu
   // A frame that returns while a handler runs overwrites the record.
   const datagram = { ...packet }
   let succeeded = true
-  for (const { index, handler } of state.handlers.udp(port)) {
+  for (const { index, handler } of state.handlers.udp.get(port) ?? []) {
     succeeded = callHandler(state, skb, datagram, index, handler) && succeeded
   }
   state.done(skb, succeeded)
@@ -102,14 +102,7 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
  */
 type UdpService = (state: HostState, skb: SkBuff, packet: Packet) => void
 
-export const UDP_SERVICES: Readonly<Record<SmallService, UdpService>> = { echo, discard, daytime, chargen }
-
-export const SMALL_SERVICE_PORTS: readonly (readonly [number, SmallService])[] = [
-  [7, 'echo'],
-  [9, 'discard'],
-  [13, 'daytime'],
-  [19, 'chargen'],
-]
+const UDP_SERVICES: Readonly<Record<SmallService, UdpService>> = { echo, discard, daytime, chargen }
 
 /** Ports below this are reserved for services. */
 const IPPORT_RESERVED = 1024
@@ -121,21 +114,8 @@ const CHARACTERS = 95
 /** Bytes until the pattern repeats. */
 export const CHARGEN_PERIOD = CHARACTERS * (CHARGEN_LINE + 2)
 
-const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
-const MONTHS = [
-  'January',
-  'February',
-  'March',
-  'April',
-  'May',
-  'June',
-  'July',
-  'August',
-  'September',
-  'October',
-  'November',
-  'December',
-]
+const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ')
+const MONTHS = 'January February March April May June July August September October November December'.split(' ')
 
 /**
  * Sends the datagrams back unchanged, a GSO frame as one frame. The UDP checksum remains right: a

@@ -30,7 +30,7 @@ export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): Udp
   return ({ data, source: { mac }, destination, host }) => {
     const hasChaddr = data.length >= CHADDR + ETH_ALEN && data[HLEN] === ETH_ALEN
     if (!(hasChaddr ? budget.take(data, CHADDR) : budget.take(mac))) {
-      hosts.countRefused()
+      hosts.counters.refused++
       return
     }
     const broadcast = destination.address.every(byte => byte === 255)

@@ -73,7 +73,7 @@ export class TcpServices implements AsyncDisposable {
     if (hosts === undefined) return
     hosts.services = this.#station
     if (namespace === undefined) return
-    for (const port of hosts.tcpPorts) {
+    for (const port of hosts.table.tcpPorts) {
       if (this.#servers.has(port)) continue
       const server = createServer({ allowHalfOpen: true }, socket => this.#connected(socket))
       const failed = (error: unknown) => this.#net.log.err(`tcp port ${port}: ${messageOrDescription(error)}`)
@@ -90,18 +90,18 @@ export class TcpServices implements AsyncDisposable {
   #connected(socket: Socket): void {
     const { localAddress = '', localPort = 0 } = socket
     if (!this.#connections.admit(socket, localAddress, remoteOf(socket))) {
-      this.#hosts?.countRefused()
+      if (this.#hosts !== undefined) this.#hosts.counters.refused++
       return
     }
     const address = parseAddress(localAddress.replace(MAPPED, ''))
     const hosts = this.#hosts
     const host = address && hosts?.byAddress(address)
-    const serve = host && handlerOf(hosts?.kind(host.index).tcp.get(localPort), this.#net.turns)
+    const serve = host && handlerOf(hosts?.table.kind(host.index).tcp.get(localPort), this.#net.turns)
     if (hosts === undefined || host === undefined || serve === undefined) {
       socket.destroy()
       return
     }
-    hosts.call(host.index, `tcp ${localPort}`, async () => {
+    hosts.handlers.call(host.index, `tcp ${localPort}`, async () => {
       try {
         await serve(socket, host)
       } catch (error) {

@@ -93,3 +93,35 @@ export class AddressTable {
     for (const [i, value] of values.entries()) if (value >= 0) this.set(keys, i * this.length, value)
   }
 }
+
+/** Numbers addresses from 0 to `max` - 1. Beyond that it forgets the one that it got first. */
+export class RecentAddresses {
+  /** The addresses and their numbers. */
+  readonly table: AddressTable
+  readonly #addresses: Uint8Array
+  readonly #max: number
+  #next = 0
+
+  constructor(length: number, max: number) {
+    this.table = new AddressTable(length)
+    this.#addresses = new Uint8Array(max * length)
+    this.#max = max
+  }
+
+  /** Adds the address at `at`, which has no number yet. Returns its number. */
+  add(bytes: Uint8Array, at: number): number {
+    const { length, size } = this.table
+    const n = this.#next
+    this.#next = (n + 1) % this.#max
+    if (size === this.#max) this.table.delete(this.#addresses, n * length)
+    for (let i = 0; i < length; i++) this.#addresses[n * length + i] = bytes[at + i]
+    this.table.set(bytes, at, n)
+    return n
+  }
+
+  /** A copy of the address with a number. */
+  address(n: number): Uint8Array {
+    const { length } = this.table
+    return this.#addresses.slice(n * length, (n + 1) * length)
+  }
+}

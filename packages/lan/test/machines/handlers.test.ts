@@ -118,7 +118,7 @@ describe('a UDP handler', () => {
     const frames = ['bad', 'good', 'bad'].map(word => udp(OWN, 53, word))
     expect(net.ask(frames).map(frame => datagram(frame).text)).toEqual(['good'])
     expect(net.drops()).toEqual({ HANDLER_EXCEPTION: 2 })
-    expect(net.hosts.exceptions).toBe(2)
+    expect(net.hosts.handlers.exceptions).toBe(2)
     const lines = () => memory.lines.filter(line => line.startsWith('host '))
     expect(lines()).toEqual([expect.stringMatching(/^host own: udp 53: Error: no good \(at .*handlers\.test\.ts/)])
     memory.clock.advance(NSEC_PER_SEC)
@@ -156,7 +156,7 @@ describe('a UDP handler', () => {
     const broadcast = { mac: BROADCAST, ip: [255, 255, 255, 255] }
     const unspecified = { mac: CLIENT_MAC, ip: [0, 0, 0, 0] }
     const answers = ask(udp(broadcast, 53, 'discover', { from: unspecified })).map(datagram)
-    expect([got.map(message => message.host.index), hosts.exceptions]).toEqual([[1, 2], 0])
+    expect([got.map(message => message.host.index), hosts.handlers.exceptions]).toEqual([[1, 2], 0])
     // A broadcast frame with a packet to one host is ignored.
     expect(ask(udp({ mac: BROADCAST, ip: OWN.ip }, 53, 'x'))).toEqual([])
     expect(got).toHaveLength(2)
