@@ -26,15 +26,12 @@ import { loadLanConfig, toLanConfig } from './config/config.ts'
 import type { LanConfig } from './config/defaults.ts'
 import type { LanFile } from './config/schema.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from './machines/network.ts'
-import { lanPortArgs, lanPorts, type PortAddress, portAddress, portParams } from './port/device.ts'
-import { PrimaryRoute } from './port/primary-route.ts'
+import { lanPortArgs, lanPorts, type PortAddress, PrimaryRoute, portAddress, portParams } from './port/device.ts'
 import type { LeaseStore } from './services/dhcp/lease.ts'
-import { STATE_DIRECTORY, usualLeases } from './services/lease-store.ts'
-import { leasesFile } from './services/leases-file.ts'
+import { leasesFile, STATE_DIRECTORY, usualLeases } from './services/leases-file.ts'
 import type { LanHost } from './services/tcp-handlers.ts'
 import { Segment } from './switch/segment.ts'
-import { openUplink } from './uplink/open.ts'
-import type { Uplink } from './uplink/uplink.ts'
+import { openUplink, type Uplink } from './uplink/uplink.ts'
 
 /** The contents of a configuration file, except that hosts may have handlers. */
 export interface LanOptions extends Omit<LanFile, 'hosts' | '$schema'> {

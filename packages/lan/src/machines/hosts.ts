@@ -4,8 +4,8 @@
  * discovery name their target, and other frames to groups go only to the hosts that have a handler
  * for them.
  *
- *   ARP                         arp.ts, address-reply.ts
- *   IP, ICMP, ICMPv6            ip.ts, icmp.ts, address-reply.ts
+ *   ARP                         arp.ts, reply.ts
+ *   IP, ICMP, ICMPv6            ip.ts, icmp.ts, reply.ts
  *   UDP                         udp.ts
  *   TCP                         tcp.ts
  *   shared parts                state.ts, packet.ts, reply.ts

@@ -10,14 +10,16 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { ENETDOWN, EOPNOTSUPP } from 'vnet/internal/base/errno'
+import { EBADFD, ENETDOWN, EOPNOTSUPP, explain, isErrno } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { bool, type DriverContext, int, interfaceArg, type ParamValues, text } from 'vnet/internal/netdev/driver'
 import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'
-import { IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from 'vnet/internal/netdev/if'
+import { IFF_UP, NETDEV_TX_OK, NETDEV_UNREGISTER, NETDEV_UP, NETIF_F_ALL_TAP } from 'vnet/internal/netdev/if'
+import type { Net } from 'vnet/internal/netdev/net'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { netifCarrierOff, netifRunning, netifTxStartAllQueues, netifTxStopAllQueues } from 'vnet/internal/netdev/netif'
 import type { NetDeviceOps } from 'vnet/internal/netdev/ops'
+import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
 import { SKB_DROP_REASON_TX_CARRIER } from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { directedWires, takenSeed, wireParams } from 'vnet/internal/wire/params'
@@ -168,4 +170,48 @@ function machineId(): string {
     }
   }
   return hostname()
+}
+
+/**
+ * PrimaryRoute: an IPv4 default route through the segment's gateway for ports that are the primary
+ * interface of their network namespace, while they are up. For IPv6, router advertisements have
+ * that effect. Other routes are not changed: they are in use again when this one is removed.
+ */
+export class PrimaryRoute {
+  readonly #ports: readonly NetDevice[]
+  #gateway: Uint8Array
+
+  /** `gateway` is its IPv4 address, 4 bytes. */
+  constructor(net: Net, ports: readonly NetDevice[], gateway: Uint8Array) {
+    this.#ports = ports
+    this.#gateway = gateway
+    net.registerNetdeviceNotifier((event, dev) => {
+      if (!ports.includes(dev)) return
+      if (event === NETDEV_UP) this.#request(dev, true)
+      // A persistent interface would keep the route, which would lead nowhere.
+      if (event === NETDEV_UNREGISTER) this.#request(dev, false)
+    })
+  }
+
+  /** Changes the address of the gateway. */
+  set gateway(address: Uint8Array) {
+    if (sameBytes(address, this.#gateway)) return
+    const up = this.#ports.filter(({ flags }) => (flags & IFF_UP) !== 0)
+    for (const dev of up) this.#request(dev, false)
+    this.#gateway = address
+    for (const dev of up) this.#request(dev, true)
+  }
+
+  #request(dev: NetDevice, there: boolean): void {
+    const { port, log } = dev
+    const via = this.#gateway
+    if (port === undefined) return
+    port.apply({ defaultRoute: { via, there } }).then(
+      () => there && log.info(`default route via ${formatAddress(via)}`),
+      error => {
+        // The interface was deleted or is down, which removed the route. The next up adds it.
+        if (!isErrno(error, EBADFD, ENETDOWN)) log.err(error instanceof Error ? explain(error) : String(error))
+      },
+    )
+  }
 }

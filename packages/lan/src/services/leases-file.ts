@@ -1,7 +1,7 @@
 /**
  * Stores leases in a JSON file, one per line. A save replaces the whole file and is on the disk
  * when its promise settles, so the file always has the old state or the new one. A malformed file
- * is refused, never overwritten.
+ * is refused, never overwritten. Without `--leases`, `usualLeases` chooses the file.
  *
  * All steps of a save run in Node's thread pool, from open(2) to close(2). The main thread forwards
  * frames, and its descriptors are its own (unshare(2) in cli/run.ts), invalid in the pool.
@@ -10,7 +10,8 @@ import * as fs from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { EACCES, EBUSY, EEXIST, EINVAL, ENOENT, VnetError } from 'vnet/internal/base/errno'
+import { EACCES, EBUSY, EEXIST, EINVAL, ENOENT, explain, isErrno, VnetError } from 'vnet/internal/base/errno'
+import type { Log } from 'vnet/internal/base/log'
 import { refuseForeign } from 'vnet/internal/linux/regular-file'
 import { formatIpv4, parseIpv4 } from 'vnet/internal/packet/address'
 import type { Lease, LeaseStore } from './dhcp/lease.ts'
@@ -224,4 +225,57 @@ function toLease(entry: unknown): Lease | undefined {
 
 function isAbsentOr(value: unknown, pattern: RegExp): value is string | undefined {
   return value === undefined || (typeof value === 'string' && pattern.test(value))
+}
+
+export const STATE_DIRECTORY = '/var/lib/vnet'
+
+/** Named network namespaces (ip-netns(8)). */
+const NAMESPACES = '/run/netns'
+
+/** Keeps leases until the program ends. */
+const NO_STORE: LeaseStore = { load: () => [], save: () => undefined }
+
+/**
+ * A file named after the interface. Other network namespaces may have interfaces of the same name,
+ * so only interfaces of the initial one have files.
+ */
+export function usualLeases(name: string, netns: string | undefined, log: Log): LeaseStore {
+  if (netns !== undefined || !isInitialNamespace()) return NO_STORE
+  return leasesFileIfAny(`${STATE_DIRECTORY}/${name}.leases`, log)
+}
+
+/**
+ * A file, created with its directory. If that fails, load() logs it, once, and nothing is stored
+ * from then on.
+ */
+export function leasesFileIfAny(path: string, log: Log): LeaseStore {
+  const file = leasesFile(path)
+  let store = file
+  return {
+    load() {
+      if (store === NO_STORE) return []
+      try {
+        fs.mkdirSync(dirname(path), { recursive: true })
+        return file.load()
+      } catch (error) {
+        // The file exists but is malformed.
+        if (isErrno(error, EINVAL)) throw error
+        log.warn(`leases are not stored: ${explain(error as Error)}`)
+        store = NO_STORE
+        return []
+      }
+    },
+    save: leases => store.save(leases),
+  }
+}
+
+/** Compares namespaces with process 1; if it may not, any unnamed namespace counts. */
+function isInitialNamespace(): boolean {
+  const own = fs.statSync('/proc/thread-self/ns/net').ino
+  try {
+    return fs.statSync('/proc/1/ns/net').ino === own
+  } catch {
+    const names = fs.existsSync(NAMESPACES) ? fs.readdirSync(NAMESPACES) : []
+    return !names.some(name => fs.statSync(`${NAMESPACES}/${name}`, { throwIfNoEntry: false })?.ino === own)
+  }
 }

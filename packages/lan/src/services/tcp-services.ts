@@ -1,16 +1,23 @@
 /**
- * TcpServices: the TCP ports of the simulated hosts, served by sockets of the kernel. The segment
- * rejects connections to closed ports. An accepted socket belongs to the host that has its local
- * address.
+ * TcpServices: the TCP ports of the simulated hosts, served by sockets of the kernel, whose stack
+ * has IPv6 and segmentation offload, which the stacks for Node lack. The segment rejects connections
+ * to closed ports. An accepted socket belongs to the host that has its local address.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { messageOrDescription } from 'vnet/internal/base/exception'
+import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
 import type { Native } from 'vnet/internal/linux/native'
-import type { Net } from 'vnet/internal/netdev/net'
+import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'
+import { IFF_NOARP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from 'vnet/internal/netdev/if'
+import { Net } from 'vnet/internal/netdev/net'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import { devOpen, ethTypeTrans, netifRx } from 'vnet/internal/netdev/netif'
+import { registerNetdev } from 'vnet/internal/netdev/register'
 import { parseAddress } from 'vnet/internal/packet/address'
+import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { Hosts } from '../machines/hosts.ts'
 import type { Services } from '../machines/state.ts'
-import { openSocketNamespace, type SocketNamespace } from './socket-namespace.ts'
+import { PrivateNetns } from './private-netns.ts'
 import { handlerOf, MAPPED, remoteOf } from './tcp-handlers.ts'
 
 /** Unaccepted connections per port. Node accepts all of them in one go while frames wait. */
@@ -26,7 +33,7 @@ export class TcpServices implements AsyncDisposable {
   readonly #servers = new Map<number, Server>()
   readonly #connections = new Connections()
   #hosts: Hosts | undefined
-  #namespace: SocketNamespace | undefined
+  #namespace: Awaited<ReturnType<typeof openSocketNamespace>> | undefined
   #station: Services | undefined = OPENING
 
   constructor(native: Native, net: Net) {
@@ -65,7 +72,7 @@ export class TcpServices implements AsyncDisposable {
     const closed = [...this.#servers.values()].map(server => new Promise(resolve => server.close(resolve)))
     this.#connections.destroyAll()
     await Promise.all(closed)
-    await namespace?.[Symbol.asyncDispose]()
+    await namespace?.close()
   }
 
   #listen(): void {
@@ -164,4 +171,57 @@ export class Connections {
   destroyAll(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
+}
+
+/**
+ * Opens the network namespace of the hosts' sockets: every address is local in it, and the interface
+ * into it is a station of the segment. `receive` takes over the frames of the sockets. Throws
+ * VnetError EPERM without CAP_SYS_ADMIN.
+ */
+async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBuff) => void) {
+  const netns = new PrivateNetns(native)
+  const dev = createDevice(receive)
+  let registered: AsyncDisposable | undefined
+  async function close(): Promise<void> {
+    await registered?.[Symbol.asyncDispose]()
+    netns[Symbol.dispose]()
+  }
+  try {
+    registered = await registerNetdev(dev, privateNet(net), { netns: netns.path })
+    await devOpen(dev)
+    netns.receiveAll(dev.name)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const station: Services = {
+    address: dev.devAddr,
+    receive(skb: SkBuff) {
+      skb.dev = dev
+      ethTypeTrans(skb, dev)
+      netifRx(skb)
+    },
+  }
+  /** Opens a TCP socket on a port of every address, not listening yet. The caller closes it. */
+  const bind = (port: number): number => netns.bind(port)
+  return { station, bind, close }
+}
+
+/** As in the kernel, a namespace has its own Net: commands and notifiers of `net` do not see it. */
+function privateNet({ platform, clock, pool, random, log }: Net): Net {
+  const warnings = new Log(LOGLEVEL_WARNING, (_, text) => log.warn(text))
+  return new Net({ platform, clock, pool, random, log: warnings })
+}
+
+function createDevice(receive: (skb: SkBuff) => void): NetDevice {
+  const dev: NetDevice = allocEtherdevMqs<unknown>({ name: 'services', priv: undefined })
+  dev.features = NETIF_F_ALL_TAP
+  dev.flags |= IFF_NOARP
+  dev.netdevOps = {
+    ndoStartXmit(skb) {
+      receive(skb)
+      return NETDEV_TX_OK
+    },
+  }
+  return dev
 }

@@ -22,8 +22,8 @@ import { pingAll } from '../../../../test/support/traffic.ts'
 import { BOTH_WAYS, jsonLines, type Running, startVnet } from '../../../../test/support/vnet-process.ts'
 import { Segment } from '../../src/switch/segment.ts'
 import type { Station } from '../../src/switch/station.ts'
-import { openUplink } from '../../src/uplink/open.ts'
 import type { Uplink } from '../../src/uplink/uplink.ts'
+import { openUplink } from '../../src/uplink/uplink.ts'
 
 const SUPPORT = resolve(import.meta.dirname, '../support')
 

@@ -3,7 +3,7 @@ import { EBADFD, EIO, ENETDOWN, VnetError } from '../../../../src/base/errno.ts'
 import { devClose, devOpen } from '../../../../src/netdev/netif.ts'
 import { registerNetdev, unregisterNetdev } from '../../../../src/netdev/register.ts'
 import { addDevice, makeDevice, memoryNets } from '../../../../test/support/memory-net.ts'
-import { PrimaryRoute } from '../../src/port/primary-route.ts'
+import { PrimaryRoute } from '../../src/port/device.ts'
 
 const makeNet = memoryNets()
 const ONE = Uint8Array.of(198, 18, 0, 1)

@@ -4,7 +4,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { LOGLEVEL_INFO, Log } from '../../../../src/base/log.ts'
 import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
 import type { Lease } from '../../src/services/dhcp/lease.ts'
-import { leasesFileIfAny, usualLeases } from '../../src/services/lease-store.ts'
+import { leasesFileIfAny, usualLeases } from '../../src/services/leases-file.ts'
 
 const directory = freshDirectory()
 let lines: string[]
