@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withParent } from 'vnet/internal/linux/rootless'
-import type { GuestEnd } from './wire.ts'
 
 /** The options of the virtual machine. */
 export interface GuestFiles {
@@ -40,9 +39,6 @@ export function accelerator(): 'kvm' | 'tcg' {
 export class GuestEnded extends Error {
   override readonly name = 'GuestEnded'
 }
-
-/** One interface of the module, and whether it has NOARP. */
-export type GuestInterface = Pick<GuestEnd, 'name' | 'mac' | 'isNoArp'>
 
 export class Guest {
   /** The kernel's console so far. */
@@ -166,12 +162,6 @@ export class Guest {
     await this.ready()
     this.#control?.write(`${words.join(' ')}\n`)
     return this.#reply(COMMAND_LIMIT_MS[this.#accelerator])
-  }
-
-  /** Waits for the end of a machine whose kernel has crashed; false if it continues. */
-  async crashes(ms: number): Promise<boolean> {
-    const late = sleep(ms, false, { ref: false })
-    return Promise.race([this.ended.catch(() => true), late])
   }
 
   async close(): Promise<void> {
