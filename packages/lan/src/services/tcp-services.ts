@@ -174,8 +174,8 @@ export class Connections {
 }
 
 /**
- * Opens the network namespace of the hosts' sockets: every address is local in it, and the interface
- * into it is a station of the segment. `receive` takes over the frames of the sockets. Throws
+ * Opens the network namespace of the hosts' sockets. Every address is local in it, and the
+ * interface into it is a station of the segment. `receive` takes over the frames of the sockets. Throws a
  * VnetError EPERM without CAP_SYS_ADMIN.
  */
 async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBuff) => void) {

@@ -211,7 +211,8 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
 
 /**
  * Opens the interface of `--uplink [NETNS/]IF`. Returns undefined if it does not exist and `text`
- * names a network namespace: then a port is created there. Throws a VnetError if it does not exist here, or is not Ethernet.
+ * names a network namespace: then a port is created there. Throws a VnetError if it does not exist
+ * here, or is not Ethernet.
  */
 export function openUplink(native: Native, net: Net, text: string): Uplink | undefined {
   const { name, netns } = interfaceArg(text)
