@@ -68,8 +68,8 @@ interface Label {
 }
 
 /**
- * Checks rules that the schema cannot express: whether the parts of `file`, and of `config`, which is
- * made from it, agree.
+ * Checks rules that the schema cannot express: whether the parts of `file`, and of `config`, which
+ * is made from it, agree.
  */
 function checkTogether(file: LanFile, config: LanConfig, problems: ConfigFile): void {
   const { gateway, hosts, dhcp, ra } = config

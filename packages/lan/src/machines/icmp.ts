@@ -157,10 +157,10 @@ const MAX_LENGTH_6 = 1280
 
 /**
  * Takes over a frame and sends the error about its packet, in the same frame, quoting as much of
- * the packet as fits, as it would be on a wire: the first segment of a GSO datagram, with a complete
- * checksum. The error is sent from the address that the packet was sent to, or from the first
- * address of the host if that is not its own. Callers send no errors about a group, a fragment,
- * another error, or a packet without a unicast source. The rate is limited here.
+ * the packet as fits, as it would be on a wire: the first segment of a GSO datagram, with a
+ * complete checksum. The error is sent from the address that the packet was sent to, or from the
+ * first address of the host if that is not its own. Callers send no errors about a group, a
+ * fragment, another error, or a packet without a unicast source. The rate is limited here.
  */
 export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: IcmpError): void {
   if (!prepareQuote(state, skb, packet)) return

@@ -1,7 +1,7 @@
 /**
  * TcpServices: the TCP ports of the simulated hosts, served by sockets of the kernel, whose stack
- * has IPv6 and segmentation offload, which the stacks for Node lack. The segment rejects connections
- * to closed ports. An accepted socket belongs to the host that has its local address.
+ * has IPv6 and segmentation offload, which the stacks for Node lack. The segment rejects
+ * connections to closed ports. An accepted socket belongs to the host that has its local address.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { messageOrDescription } from 'vnet/internal/base/exception'
@@ -175,8 +175,8 @@ export class Connections {
 
 /**
  * Opens the network namespace of the hosts' sockets. Every address is local in it, and the
- * interface into it is a station of the segment. `receive` takes over the frames of the sockets. Throws a
- * VnetError EPERM without CAP_SYS_ADMIN.
+ * interface into it is a station of the segment. `receive` takes over the frames of the sockets.
+ * Throws a VnetError EPERM without CAP_SYS_ADMIN.
  */
 async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBuff) => void) {
   const netns = new PrivateNetns(native)
