@@ -10,10 +10,7 @@ export interface TestBedOptions {
   readonly names?: readonly string[]
   readonly txqs?: number
   readonly rxqs?: number
-  /**
-   * The addresses of each device in place of the driver's; by default 198.18.0.1/24, 198.18.0.2/24
-   * and so on for devices to which the driver gives none.
-   */
+  /** Addresses in place of the driver's; without any, 198.18.0.1/24, 198.18.0.2/24 and so on. */
   readonly addresses?: readonly (readonly string[])[]
   /** The seed of `net.random`; default 1. */
   readonly seed?: number

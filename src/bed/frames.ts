@@ -1,7 +1,4 @@
-/**
- * Frames for tests: whole Ethernet frames, with right lengths and checksums. Addresses are text or
- * bytes.
- */
+/** Whole Ethernet frames for tests, with right lengths and checksums. Addresses: text or bytes. */
 import { parseAddress, parseMac } from '../packet/address.ts'
 import * as arp from '../packet/arp.ts'
 import { finish, onesComplementSum } from '../packet/checksum.ts'

@@ -82,10 +82,7 @@ export class MemoryPort implements Port {
   readonly queues: readonly MemoryQueue[]
   /** Frames that the kernel received, oldest first, unless `onFrame` is set. */
   readonly received: Frame[] = []
-  /**
-   * Called with each frame that the kernel takes, and its queue, in place of `received`; the skb is
-   * only lent.
-   */
+  /** Called with each frame and its queue, in place of `received`; the skb is only lent. */
   onFrame: ((skb: SkBuff, queue: number) => void) | undefined
   carrier: boolean
   /** 'tap' for Ethernet frames, 'tun' for IP packets. */
@@ -178,10 +175,7 @@ export class MemoryPort implements Port {
     return this.queues.reduce((n, queue) => n + queue.drain(), 0)
   }
 
-  /**
-   * Changes the interface, like a user, and notifies the driver. A change to the same value does
-   * nothing.
-   */
+  /** Changes the interface, like a user, and notifies the driver if the value differs. */
   change(change: LinkChange): void {
     if (this.#gone || this.#closed || !this.#differs(change)) return
     const { kind, ...part } = change
@@ -265,10 +259,7 @@ export class MemoryQueue implements PortQueue {
     this.#schedule()
   }
 
-  /**
-   * The kernel sends one frame `times` times; only the frame itself is kept in memory. For load
-   * tests.
-   */
+  /** For load tests: the kernel sends one frame `times` times, which is in memory once. */
   repeat(bytes: Uint8Array, times: number): void {
     this.#endless = makeFrame(bytes, this.#queue)
     this.#left = times
@@ -387,9 +378,7 @@ export class MemoryQueue implements PortQueue {
     this.#listener?.(this.#dead ? -EBADFD : 0)
   }
 
-  /**
-   * Level-triggered, like a descriptor: polls again each turn of the event loop while frames wait.
-   */
+  /** Level-triggered, like a descriptor: polls each turn of the event loop while frames wait. */
   #schedule(): void {
     if (this.#scheduled || !this.#ready() || this.#listener === undefined) return
     this.#scheduled = true
@@ -408,10 +397,7 @@ export function frameOf(skb: SkBuff, queue: number): Frame {
   return { bytes, queue, ipSummed, csumStart: skb.csumStart - skb.data, csumOffset, gsoSize, gsoType }
 }
 
-/**
- * Written out because a spread would make objects of many shapes, with fields that are slow to
- * read.
- */
+/** Written out: a spread would make objects of many shapes, whose fields are slow to read. */
 function makeFrame(bytes: Uint8Array, queue: number, info: FrameInfo = {}): Frame {
   const { ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0 } = info
   return { bytes, queue, ipSummed, csumStart, csumOffset, gsoSize, gsoType }

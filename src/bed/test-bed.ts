@@ -301,9 +301,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     this.#side(dev).port.transmit(bytes, queue, info)
   }
 
-  /**
-   * Passes waiting frames on and runs interrupts and polls, until nothing is due at this moment.
-   */
+  /** Passes waiting frames on and runs interrupts and polls, until nothing is due now. */
   #settle(): void {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.net.flush()

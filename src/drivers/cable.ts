@@ -37,10 +37,7 @@ interface CablePriv {
 /** Mbit/s, as veth shows it. */
 const SPEED = 10_000
 
-/**
- * The carrier follows the peer's IFF_UP, not its carrier: two ends that wait for each other's
- * carrier would never get one.
- */
+/** The carrier follows the peer's IFF_UP: ends that wait for a carrier would never get one. */
 function open(dev: NetDevice<CablePriv>): void {
   const { peer } = dev.priv
   if (peer === undefined || (peer.flags & IFF_UP) === 0) {

@@ -29,10 +29,7 @@ const WAYS = 4
 const SETS_LOG2 = 12
 /** How often the clock is read: not for each frame. */
 const TICK = NSEC_PER_SEC
-/**
- * A flow is new after one to three seconds without a frame; the kernel forgets it after three
- * (TUN_FLOW_EXPIRE).
- */
+/** A flow is new after 1 to 3 s without a frame; the kernel's limit is 3 s (TUN_FLOW_EXPIRE). */
 const EXPIRE = 2 * NSEC_PER_SEC
 
 export class FlowQueues {
@@ -53,10 +50,7 @@ export class FlowQueues {
     })
   }
 
-  /**
-   * Sets `queueMapping` of a frame that has just been flipped (`nh`, `h` and `protocol` are set) to
-   * its flow's queue.
-   */
+  /** Sets `queueMapping` of a flipped frame (`nh`, `h`, `protocol` are set) to its flow's queue. */
   steer(skb: SkBuff): void {
     const key = flowKey(skb)
     if (key === 0) return
@@ -82,10 +76,7 @@ export class FlowQueues {
   }
 }
 
-/**
- * Returns the same key for both directions and on both sides of the flip; 0 for frames that are
- * left alone.
- */
+/** Returns one key for both directions, on both sides of the flip; 0 for frames left alone. */
 function flowKey({ bytes, protocol, nh, h }: SkBuff): number {
   const isIpv6 = protocol === ETH_P_IPV6
   if (!isIpv6 && protocol !== ETH_P_IP) return 0

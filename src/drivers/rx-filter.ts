@@ -42,10 +42,7 @@ export class RxFilter {
   }
 }
 
-/**
- * Returns the last stretch of a wire: frames that the filter of `to` keeps out are dropped and
- * counted there.
- */
+/** Returns the last stretch of a wire: `to` drops and counts frames that its filter keeps out. */
 export function filtered(next: Wire, to: NetDevice, filter: RxFilter): Wire {
   return {
     push(skb) {

@@ -49,9 +49,7 @@ function byReason(fields: ReadonlyMap<number, Fields>, others: Fields): readonly
   return Array.from({ length: drop.SKB_DROP_REASON_MAX }, (_, reason) => fields.get(reason) ?? others)
 }
 
-/**
- * Returns the fields that a drop of this reason adds one to, on the receive or the transmit side.
- */
+/** Returns the fields that count a drop of this reason on the receive or the transmit side. */
 export function statsOfDrop(reason: number, rx: boolean): Fields {
   return (rx ? rxByReason : txByReason)[reason]
 }
@@ -78,10 +76,7 @@ export class Counters {
   readonly rows: Float64Array
   readonly #txDrops: Float64Array
   readonly #rxDrops: Float64Array
-  /**
-   * Frames merged into the one before (GRO), by receive queue: received, but not as separate
-   * frames. Shared like the rows.
-   */
+  /** Frames that GRO merged into the one before, by receive queue. Shared like the rows. */
   readonly groMerged: Float64Array
   /** Extra frames (`made`) per transmit queue. Shared like the rows. */
   readonly made: Float64Array
@@ -182,9 +177,7 @@ export class Counters {
   }
 }
 
-/**
- * Returns `queue`, 16 bits as in the kernel, modulo `queues`, without a division if it is in range.
- */
+/** Returns `queue`, 16 bits as in the kernel, modulo `queues`; in range without a division. */
 export function wrap(queue: number, queues: number): number {
   const index = queue & 0xffff
   return index < queues ? index : index % queues

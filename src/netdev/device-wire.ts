@@ -96,19 +96,13 @@ export interface WireScenario {
   steps(): readonly { readonly at: number; readonly text: string }[]
 }
 
-/**
- * Files and filters named by a wire's text: the program reads and compiles them before the wire is
- * made.
- */
+/** Files and filters that a wire's text names, read and compiled before the wire is made. */
 export interface WireResources {
   /** Returns a filter in pcap-filter(7)'s language. Throws a UsageError. */
   filter(text: string): PacketFilter
   /** Returns the text of a file. Throws a UsageError. */
   file(path: string): string
-  /**
-   * Returns an own stage by its name and values: an Impairment of wire/wire.ts. Throws a
-   * UsageError.
-   */
+  /** Returns an own stage, an Impairment of wire/wire.ts, by name. Throws a UsageError. */
   readonly stage?: ((name: string, values: readonly StageValue[]) => unknown) | undefined
   /** Returns the log that is written to a file, one for each path. Throws a UsageError. */
   log?(path: string): DecisionLog
@@ -170,10 +164,7 @@ export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, w
   for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }
 
-/**
- * Returns the direction of a preset that a wire uses: `ab` uploads. Frames that an interface
- * receives are a download.
- */
+/** Returns a wire's direction of a preset: `ab` uploads; what an interface receives downloads. */
 export function presetDirection({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): 'ab' | 'ba' {
   if (side === undefined) return direction
   return side === 'in' ? 'ba' : 'ab'

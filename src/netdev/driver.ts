@@ -198,10 +198,7 @@ export function defineDriver<P extends Params, Dev extends AnyDevice>(driver: Dr
   return driver
 }
 
-/**
- * Throws a VnetError unless the driver's init returned a list of at least one device. `log` gets
- * the error of an async init.
- */
+/** Throws a VnetError unless init returned devices. `log` gets the error of an async init. */
 export function checkSpecs({ name }: { readonly name: string }, specs: unknown, log: Log): void {
   if (Array.isArray(specs) && specs.length > 0 && specs.every(hasDevice)) return
   let advice = 'it must return a list of at least one device: [{ dev }]'

@@ -163,10 +163,7 @@ export function ethMacAddr(dev: NetDevice, address: Uint8Array): number {
   return 0
 }
 
-/**
- * eth_validate_addr, an ndoValidateAddr: returns 0, or -EADDRNOTAVAIL if the device's address is a
- * group address or zero.
- */
+/** eth_validate_addr, an ndoValidateAddr: 0, or -EADDRNOTAVAIL for a group address or zero. */
 export function ethValidateAddr(dev: NetDevice): number {
   return isStationAddress(dev.devAddr, 0) ? 0 : -EADDRNOTAVAIL
 }

@@ -64,10 +64,7 @@ export class Gro {
     return false
   }
 
-  /**
-   * Holds a frame that the next one may continue. It must not change or be handed on before
-   * `flush`.
-   */
+  /** Holds a frame that the next may continue. It must not change or move on before `flush`. */
   hold(skb: SkBuff): void {
     this.#head = skb.gsoSize === 0 ? skb : undefined
   }
@@ -150,10 +147,7 @@ export class Gro {
     return true
   }
 
-  /**
-   * Returns true if a segment's checksum is right, or partial, so that the merged frame's may
-   * replace it.
-   */
+  /** Whether a segment's checksum is right or partial: the merged frame's may replace it. */
   #mayStand({ bytes, data, len, ipSummed, csumStart, csumOffset }: SkBuff): boolean {
     const h = data + this.#h
     if (ipSummed === CHECKSUM_PARTIAL) return csumStart === h && csumOffset === TCP_CHECK
@@ -187,10 +181,7 @@ export class Gro {
   }
 }
 
-/**
- * Returns the offset of the transport header from the start of a frame that is one whole TCP
- * packet; 0 for any other frame.
- */
+/** Returns the transport header's offset in a frame of one whole TCP packet; 0 for other frames. */
 function transportOffset({ bytes, data, len }: SkBuff): number {
   const nh = data + ETH_HLEN
   if (len < H_IPV4 + TCP_HLEN) return 0

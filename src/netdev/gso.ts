@@ -110,10 +110,7 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
   return count
 }
 
-/**
- * Returns the number of frames that skbGsoSegment cuts a frame into, 1 for a frame that it cannot
- * cut. (gso_segs of struct skb_shared_info)
- */
+/** The number of frames that skbGsoSegment makes of a frame (gso_segs); 1 if it cannot be cut. */
 export function gsoSegs(skb: SkBuff): number {
   const protocol = gsoProtocol(skb)
   const h = transportOf(skb, protocol)
@@ -162,10 +159,7 @@ function isIpv4(bytes: Uint8Array, nh: number): boolean {
   return get16(bytes, nh - 2) === ETH_P_IP
 }
 
-/**
- * Returns the position of the transport header, -1 if the frame is not a whole packet of its GSO
- * kind, or is a fragment.
- */
+/** Returns the transport header's position; -1 unless the frame is whole and of its GSO kind. */
 function transportHeader(skb: SkBuff, nh: number, protocol: number): number {
   const { bytes, gsoType } = skb
   const length = skb.data + skb.len - nh
@@ -190,10 +184,7 @@ function editTcp(bytes: Uint8Array, h: number, advance: number, isFirst: boolean
   tcp.setFlags(bytes, h, flags)
 }
 
-/**
- * Writes a segment's IP lengths and identification and its checksums: none in the transport header,
- * a partial or a full one.
- */
+/** Writes a segment's IP lengths and identification, and no, a partial or a full checksum. */
 function finishSegment(
   segment: SkBuff,
   protocol: number,
@@ -238,10 +229,7 @@ function unpush(ring: Ring, n: number): void {
   for (let i = 0; i < n; i++) ring.shift()?.free()
 }
 
-/**
- * Returns true if a device with these features takes a GSO frame or a partial checksum unchanged
- * (netif_needs_gso).
- */
+/** Whether a device takes a GSO frame or a partial checksum unchanged (netif_needs_gso). */
 export function canOffload(skb: SkBuff, features: number): boolean {
   if ((features & NETIF_F_CSUM_MASK) === 0) return false
   if (skb.gsoSize === 0) return true

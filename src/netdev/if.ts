@@ -110,10 +110,7 @@ export const NETDEV_CHANGEMTU = 7
 export const NETDEV_CHANGEADDR = 8
 export const NETDEV_CHANGENAME = 10
 export const NETDEV_POST_INIT = 16
-/**
- * vnet's own: a transmit queue was stopped for too long (`dev.watchdog.lastQueue`), and
- * ndoTxTimeout is called next.
- */
+/** vnet's own: queue `dev.watchdog.lastQueue` was stopped for too long; ndoTxTimeout is next. */
 export const NETDEV_TX_TIMEOUT = 0x100
 /** vnet's own: the stages of a wire of the device were changed. */
 export const NETDEV_WIRE = 0x101

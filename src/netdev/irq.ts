@@ -59,10 +59,7 @@ export class Irq {
     this.dev.partSources.delete(this)
   }
 
-  /**
-   * For hardware: sets bits of the status word, and interrupts unless all of them are masked.
-   * Without bits the interrupt is spurious.
-   */
+  /** For hardware: sets status bits, and interrupts unless all are masked. 0 is spurious. */
   raise(bits: number): void {
     this.status |= bits
     if (this.#pending || this.#handler === undefined) return

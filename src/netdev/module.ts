@@ -31,10 +31,7 @@ export interface UpOptions {
   readonly register?: Omit<RegisterOptions, 'netns'>
   /** The addresses of each device, in order. */
   readonly addresses?: readonly (readonly string[] | undefined)[]
-  /**
-   * Called in order when all devices are registered. By default it sets a device's `addresses` and
-   * brings it up.
-   */
+  /** Called in order for the registered devices; by default sets `addresses` and brings them up. */
   readonly configure?: (dev: NetDevice, index: number) => Promise<void>
 }
 
@@ -86,9 +83,7 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
     await Promise.all(registered.map(dev => unregisterNetdev(dev)))
   }
 
-  /**
-   * rmmod: unregisters the devices and calls the driver's exit. Rejects if exit fails. Idempotent.
-   */
+  /** rmmod: unregisters the devices and calls exit, whose error it passes on. Idempotent. */
   rmmod(): Promise<void> {
     this.#removed ??= this.#remove()
     return this.#removed

@@ -90,10 +90,7 @@ export class Napi {
     return was
   }
 
-  /**
-   * Polls once. Returns true if it is to be polled again: its budget was not enough, or it was
-   * scheduled again. For Net.
-   */
+  /** For Net: polls once. Returns true if the budget was not enough or it was scheduled again. */
   run(): boolean {
     this.#listed = this.#scheduled && this.#pollOnce()
     return this.#listed
@@ -144,9 +141,7 @@ export class Napi {
     this.dev.limitedLog.warn(verb, `${verb} ${what}${caller === undefined ? '' : `, ${caller}`}: ${advice}`)
   }
 
-  /**
-   * Warns about the poll function's return value. Its line is not known, only where it was added.
-   */
+  /** Warns of what the poll returned. Its line is not known, only where it was added. */
   #warnOfReturn(what: string): void {
     const { name } = this.#poll
     const added = this.#origin === undefined ? '' : `, added ${this.#origin},`

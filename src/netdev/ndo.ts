@@ -38,9 +38,7 @@ export function logBadReturn(dev: ExceptionLog, op: string, result: unknown, wan
   }
 }
 
-/**
- * Requests a change without waiting for it. An error is logged, unless the interface was deleted.
- */
+/** Requests a change without waiting. An error is logged, unless the interface was deleted. */
 export function request(
   dev: { readonly port: Port | undefined; readonly changeLog: LimitedLog },
   change: LinkRequest,

@@ -42,9 +42,7 @@ import type { StepGate } from './step-gate.ts'
 import { TxQueue } from './tx-queue.ts'
 import type { Watchdog } from './watchdog.ts'
 
-/**
- * The parts that registering adds to a device, so that the module of a driver loads none of them.
- */
+/** What registering adds to a device, so that the module of a driver loads none of it. */
 interface DeviceParts {
   readonly watchdog: Watchdog
   /** Makes the receive queue that writes to a queue of the port. */
@@ -79,15 +77,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   logPrefix = ''
   /** NETREG_* */
   regState = NETREG_UNINITIALIZED
-  /**
-   * NETIF_MSG_*: the events to log; everything about single frames while the interface has
-   * IFF_DEBUG.
-   */
+  /** NETIF_MSG_*: the events to log; all about single frames while the interface has IFF_DEBUG. */
   msgEnable = 0
-  /**
-   * The settings that ethtool(8) shows while the device has a carrier; undefined leaves them to the
-   * kernel.
-   */
+  /** The settings that ethtool(8) shows with a carrier; undefined leaves them to the kernel. */
   linkKsettings: LinkKsettings | undefined = undefined
   /** The resources ifconfig(8) shows. */
   map: Ifmap = { memStart: 0, memEnd: 0, baseAddr: 0, irq: 0, dma: 0, port: 0 }
@@ -229,9 +221,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.counters.madeFrom(skb.queueMapping, n)
   }
 
-  /**
-   * dev_get_stats: sets `row` to LinkStats64 including the driver's own statistics, and returns it.
-   */
+  /** dev_get_stats: sets `row` to LinkStats64 with the driver's own statistics, and returns it. */
   getStats64(row?: Float64Array): Float64Array {
     return this.#stats.get(row)
   }
@@ -290,9 +280,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#limitedLog
   }
 
-  /**
-   * The log for lines that changes of the interface cause: anyone may have the rights to make them.
-   */
+  /** The log for lines that changes of the interface cause, which anyone may have rights for. */
   get changeLog(): LimitedLog {
     this.#changeLog ??= new LimitedLog(this.log, this.net.clock)
     return this.#changeLog

@@ -59,9 +59,7 @@ interface ScheduledPoll extends Softirq {
   run(): boolean
 }
 
-/**
- * A receive queue with frames for the kernel (RxQueue). Returns false if it waits for more frames.
- */
+/** A receive queue with frames (RxQueue). `flush` returns false if it waits for more frames. */
 interface DirtyQueue {
   flush(more: boolean): boolean
 }
@@ -120,9 +118,7 @@ export class Net {
     else this.pool = pool ?? framePool(options => new SkBuffPool(options))
   }
 
-  /**
-   * Notifies `fn` of every device registered, changed and unregistered. Returns how to stop that.
-   */
+  /** Notifies `fn` of devices registered, changed and unregistered. Returns how to stop that. */
   registerNetdeviceNotifier(fn: NetdeviceNotifier): () => void {
     this.#notifiers.push(fn)
     return () => {

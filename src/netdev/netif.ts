@@ -1,7 +1,4 @@
-/**
- * netif_rx, eth_type_trans, dev_open, the carrier, all queues (net/core/dev.c,
- * net/ethernet/eth.c).
- */
+/** netif_rx, eth_type_trans, dev_open, carriers, queues (net/core/dev.c, net/ethernet/eth.c). */
 import { EIO, ENODEV, VnetError } from '../base/errno.ts'
 import {
   ETH_P_802_2,

@@ -29,9 +29,7 @@ export interface NetDeviceOps<Priv> {
   ndoStartXmit(skb: SkBuff, dev: NetDevice<Priv>): number | void
   /** IFF_PROMISC, IFF_ALLMULTI or the list `dev.mc` changed, or the device was opened. */
   ndoSetRxMode?(dev: NetDevice<Priv>): void
-  /**
-   * The hardware address was changed; an error changes it back. `dev.devAddr` is still the old one.
-   */
+  /** The hardware address changed, `dev.devAddr` not yet; an error changes it back. */
   ndoSetMacAddress?(dev: NetDevice<Priv>, address: Uint8Array): Errno
   /** The MTU changes; an error keeps or restores the old one, which `dev.mtu` still is. */
   ndoChangeMtu?(dev: NetDevice<Priv>, mtu: number): Errno
@@ -54,10 +52,7 @@ export interface NetDeviceOps<Priv> {
   ndoGetWires?(dev: NetDevice<Priv>): readonly DeviceWire[]
   /** Returns the driver's own rings and buffers in their current state, for monitoring. */
   ndoGetParts?(dev: NetDevice<Priv>): readonly Part[]
-  /**
-   * The cable was cut or plugged in (`dev.cut`). For drivers that have more to do than to lose the
-   * carrier.
-   */
+  /** The cable was cut or plugged in (`dev.cut`), if that does more than turn the carrier off. */
   ndoCableChanged?(dev: NetDevice<Priv>): void
   /** True if the device's carrier is not the driver's: a cut only drops frames. */
   readonly keepsCarrier?: true
@@ -134,10 +129,7 @@ export interface UserData {
   readonly address: bigint
   /** True if the caller may change something. */
   readonly mayChange: boolean
-  /**
-   * Returns a copy of `length` bytes. Throws a VnetError EFAULT, which is the ioctl's result unless
-   * caught.
-   */
+  /** Returns a copy of `length` bytes. Throws a VnetError EFAULT, the ioctl's result by default. */
   read(length: number): Uint8Array
   /** Copies bytes there. Throws as `read` does. */
   write(bytes: Uint8Array): void
@@ -145,10 +137,7 @@ export interface UserData {
 
 /** Builds and parses the link headers of frames that a driver makes itself. */
 export interface HeaderOps {
-  /**
-   * Pushes a link header and returns its length. Addresses are 6 bytes; the source is the device's
-   * own by default.
-   */
+  /** Pushes a link header, its 6-byte source by default the device's own. Returns its length. */
   create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Array, source?: Uint8Array): number
   /** Copies the source address of a frame to `into`. Returns its length, 0 without one. */
   parse(skb: SkBuff, into: Uint8Array): number

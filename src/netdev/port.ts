@@ -48,21 +48,13 @@ export interface Port {
   readonly link: LinkState
   /** The NETIF_F_* that frames on this port may use, of those requested. */
   readonly features: number
-  /**
-   * True if the kernel announced the interface (RTM_NEWLINK) and the port received that: it then
-   * receives all later changes too.
-   */
+  /** True if the port received the interface's RTM_NEWLINK, and so all later changes too. */
   readonly announced: boolean
   /** False if the interface existed and the port attached to it. */
   readonly created: boolean
-  /**
-   * Requests other features. Returns those it got, which `features` has from then on. Throws a
-   * VnetError.
-   */
+  /** Requests other features; returns and keeps in `features` those it got. Throws a VnetError. */
   setFeatures(features: number): number
-  /**
-   * Reads `link` again from the kernel. Throws a VnetError, EBADFD if the interface was deleted.
-   */
+  /** Reads `link` from the kernel. Throws a VnetError, EBADFD if the interface was deleted. */
   refresh(): LinkState
   /** Calls `fn` with every change from now on. One listener. */
   onChange(fn: (change: LinkChange) => void): void
@@ -90,10 +82,7 @@ export interface Platform {
    * %d unchanged. Throws a VnetError, ENFILE if no number is free.
    */
   allocName(pattern: string, netns?: string): string
-  /**
-   * Opens a port with all its queues. Rejects with a VnetError after releasing everything it
-   * opened.
-   */
+  /** Opens a port with all its queues. Rejects with a VnetError, and nothing is left open. */
   open(spec: PortSpec): Promise<Port>
 }
 
@@ -105,10 +94,7 @@ export interface PortSpec {
   readonly queues: number
   /** The NETIF_F_* that the device offers. */
   readonly features: number
-  /**
-   * 'tap', the default, carries Ethernet frames; 'tun' IP packets without a link header, and has no
-   * hardware address.
-   */
+  /** 'tap', the default, carries Ethernet frames; 'tun' IP packets, without a hardware address. */
   readonly layer?: 'tap' | 'tun' | undefined
   /** Network namespace, by name (as for `ip netns`) or path; undefined is the current one. */
   readonly netns?: string | undefined
@@ -172,13 +158,9 @@ export interface LinkRequest {
   readonly persist?: boolean
   /** Protocol addresses to add, `198.18.0.1/24`; one that exists is left alone. */
   readonly addresses?: readonly string[]
-  /**
-   * The medium's properties that ethtool(8) shows while the link has a carrier; they limit nothing.
-   */
+  /** What ethtool(8) shows while the link has a carrier; it limits nothing. */
   readonly linkKsettings?: LinkKsettings
-  /**
-   * A default route. It needs a link that is up (ENETDOWN), and is removed when the link goes down.
-   */
+  /** Needs a link that is up (ENETDOWN), and is removed when the link goes down. */
   readonly defaultRoute?: DefaultRoute
   /**
    * Routes to add over the link, in order, after it is up; one that exists is left alone. The
@@ -207,9 +189,7 @@ export interface LinkKsettings {
   /** Mbit/s */
   readonly speed: number
   readonly duplex: 'half' | 'full'
-  /**
-   * Negotiated with the far end: both show all speeds of twisted pair up to this one as supported.
-   */
+  /** Negotiated with the far end: all speeds of twisted pair up to this one are supported. */
   readonly autoneg?: boolean
   /** The kind of cable; default 'tp'. */
   readonly port?: 'tp' | 'fibre'

@@ -163,10 +163,7 @@ export async function registerNetdev<Priv>(
   }
 }
 
-/**
- * unregister_netdev: stops the device, notifies the notifiers, and deletes the interface. EINVAL if
- * it is not registered.
- */
+/** unregister_netdev: stops the device, then deletes the interface. EINVAL if not registered. */
 export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void> {
   if (dev.regState !== NETREG_REGISTERED) {
     throw new VnetError(EINVAL, `unregister_netdev ${dev.name}`, 'it is not registered')
@@ -244,9 +241,7 @@ async function unregister(dev: NetDevice): Promise<void> {
   dev.regState = NETREG_UNREGISTERED
 }
 
-/**
- * The interface was deleted from outside: the device is unregistered, with nothing left to delete.
- */
+/** The interface was deleted from outside: the device is unregistered, with nothing to delete. */
 function gone(dev: NetDevice): void {
   if (dev.regState !== NETREG_REGISTERED) return
   dev.log.warn('interface was deleted from outside')

@@ -316,10 +316,7 @@ export class StepGate {
     return { step: 2, dev, queue, next: 'ndoStartXmit', skb, code: dev.netdevOps.ndoStartXmit, caller: undefined }
   }
 
-  /**
-   * The first transmit queue with a frame that was read, or else the first with a frame in the
-   * kernel.
-   */
+  /** The first transmit queue with a frame that was read, or else with one in the kernel. */
   #ready(): TxQueue | undefined {
     const ready = [...this.#queues].filter(txq => txq.ready)
     return ready.find(({ waiting }) => waiting !== undefined) ?? ready[0]

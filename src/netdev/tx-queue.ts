@@ -48,9 +48,7 @@ export class TxQueue extends PortReader {
   /** Notified of the frames that are read; undefined if the device has wires, which notify it. */
   frameProbe: FrameProbe | undefined = undefined
 
-  /**
-   * True while requeued frames are drained; a wake() in the meantime does not start a second drain.
-   */
+  /** True while requeued frames are drained; a wake() meanwhile starts no second drain. */
   #draining = false
   #port: PortQueue | undefined
   #retry: Alarm | undefined
@@ -261,9 +259,7 @@ export class TxQueue extends PortReader {
     return n
   }
 
-  /**
-   * Returns the queue on which the driver wants a frame to leave; by default the one it came from.
-   */
+  /** Returns the queue on which the driver wants a frame to leave, by default its own. */
   #select(skb: SkBuff): TxQueue {
     const { dev } = this
     try {
@@ -300,9 +296,7 @@ export class TxQueue extends PortReader {
     else if (result !== NETDEV_TX_OK && result !== undefined) this.#refuse(skb, result)
   }
 
-  /**
-   * Drops a frame if the driver returned an invalid value, unless it was handed on: it would leak.
-   */
+  /** After an invalid result, drops a frame that was not handed on: it would leak. */
   #refuse(skb: SkBuff, result: unknown): void {
     logBadReturn(this.dev, 'ndoStartXmit', result, 'NETDEV_TX_OK or NETDEV_TX_BUSY')
     if (skb.owner === OWNER_XMIT) skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)

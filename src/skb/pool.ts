@@ -52,10 +52,7 @@ export interface SlotClass {
   readonly all: SkBuff[]
 }
 
-/**
- * Limits the number of large slots that a device may use at a time, so that a stuck device cannot
- * starve the others.
- */
+/** Limits a device's large slots in use, so that a stuck device cannot starve the others. */
 export interface SlotAccount {
   readonly pool: SkBuffPool
   quota: number
@@ -111,10 +108,7 @@ export class SkBuffPool {
     return [...this.large.all, ...this.small.all].filter(skb => skb.owner !== OWNER_FREE)
   }
 
-  /**
-   * Returns an empty frame with room for `size` bytes after the usual headroom, owned by the
-   * caller; undefined if no slot is left.
-   */
+  /** Returns an empty frame, the caller's, with room for `size` bytes; undefined without a slot. */
   alloc(size: number): SkBuff | undefined {
     if (!(size >= 0 && size <= FRAME_MAX)) throw sizePanic(size)
     const skb = size <= FRAME_SMALL ? (this.#take(this.small) ?? this.#take(this.large)) : this.#take(this.large)
@@ -125,10 +119,7 @@ export class SkBuffPool {
     return skb
   }
 
-  /**
-   * For SkBuff.copy: an empty frame with room for a copy of `skb`, with the same headroom if the
-   * slot is large enough.
-   */
+  /** For SkBuff.copy: an empty frame with room for `skb`, and its headroom if the slot allows. */
   allocLike(skb: SkBuff): SkBuff | undefined {
     const headroom = skb.headroom()
     // A frame that extends into the usual headroom leaves less for alloc to find after it.
@@ -191,10 +182,7 @@ export class SkBuffPool {
     return n
   }
 
-  /**
-   * Returns the next slot that `peek` showed, as a frame of `len` bytes, charged to the account and
-   * owned by the caller.
-   */
+  /** Returns the next slot that `peek` showed as the caller's frame, charged to the account. */
   take(account: SlotAccount, len: number): SkBuff {
     const { large } = this
     const skb = large.free[--large.top]

@@ -32,10 +32,7 @@ export class Ring {
     return this.#length
   }
 
-  /**
-   * Takes over the frame as the last one. Returns false if the ring is full; the caller keeps the
-   * frame.
-   */
+  /** Takes over the frame as the last one. False if the ring is full: the caller keeps it. */
   push(skb: SkBuff): boolean {
     if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, this.push, 'skb_queue_tail')
     if (this.#length === this.capacity) {

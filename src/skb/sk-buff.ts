@@ -24,9 +24,7 @@ import type { SkBuffPool, SlotAccount, SlotClass } from './pool.ts'
 export const CHECKSUM_NONE = 0
 /** The driver verified the checksum; the network stack does not. */
 export const CHECKSUM_UNNECESSARY = 1
-/**
- * The field at csumStart + csumOffset contains the sum of the pseudo-header only (virtio 5.1.6.2).
- */
+/** The field at csumStart + csumOffset has the sum of the pseudo-header only (virtio 5.1.6.2). */
 export const CHECKSUM_PARTIAL = 3
 
 /** `gsoType` bits, include/linux/skbuff.h. */
@@ -66,10 +64,7 @@ export class SkBuff {
   pktType = PACKET_HOST
   /** CHECKSUM_*, set by the port for a frame that it read, by the driver for one that it makes. */
   ipSummed = CHECKSUM_NONE
-  /**
-   * For CHECKSUM_PARTIAL: the position where checksumming starts, and the distance from there to
-   * the checksum field.
-   */
+  /** For CHECKSUM_PARTIAL: where checksumming starts, and from there to the checksum field. */
   csumStart = 0
   csumOffset = 0
   /** Payload bytes per segment, 0 if the frame is not GSO. */
@@ -77,10 +72,7 @@ export class SkBuff {
   gsoType = 0
   /** The transmit queue that the frame came from; it is sent back on the same. */
   queueMapping = 0
-  /**
-   * Positions of the link, network and transport headers, 0 if unknown. ethTypeTrans sets the first
-   * two.
-   */
+  /** Link, network, transport header positions; 0: unknown. ethTypeTrans sets `mac` and `nh`. */
   mac = 0
   nh = 0
   h = 0
@@ -244,10 +236,7 @@ export class SkBuff {
     return this.pool.expand(this)
   }
 
-  /**
-   * Frees a frame that was delivered, or for which the caller counts the drop (dev_kfree_skb,
-   * consume_skb).
-   */
+  /** Frees a frame that arrived, or whose drop the caller counts (dev_kfree_skb, consume_skb). */
   free(): void {
     if (this.owner < OWNER_HOLDER) throw notFreeable(this.owner)
     this.pool.release(this)
@@ -268,10 +257,7 @@ export class SkBuff {
     this.pool.release(this)
   }
 
-  /**
-   * Copies bytes and fields to an empty frame with enough room; it keeps its owner, slot and
-   * account.
-   */
+  /** Copies bytes and fields to an empty frame with room, which keeps owner, slot, account. */
   copyTo(to: SkBuff): void {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.copyTo, 'skb_copy')
     if (to.owner < OWNER_HOLDER) throw handedOn(to.owner, this.copyTo, 'skb_copy')

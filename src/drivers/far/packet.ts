@@ -121,10 +121,7 @@ export function isChecksumRight(skb: SkBuff, packet: Packet, offset: number, vie
   return fold(onesComplementSum(bytes, h, end - h, pseudoHeaderSum(bytes, packet), view)) === 0xffff
 }
 
-/**
- * The same for an ICMP or ICMPv6 message that is not fragmented. A partial checksum must be the sum
- * of the pseudo-header.
- */
+/** The same for a whole ICMP message: a partial checksum must be the sum of the pseudo-header. */
 export function isIcmpChecksumRight(skb: SkBuff, packet: Packet): boolean {
   if (!isChecksumRight(skb, packet, ICMP_CHECK)) return false
   if (skb.ipSummed !== CHECKSUM_PARTIAL) return true

@@ -41,9 +41,7 @@ export function flip(bytes: Uint8Array, at: number, weight: number): number {
   return (byte & 1) === 0 ? weight : -weight
 }
 
-/**
- * Adjusts a checksum after the words it covers grew by `delta`; returns the growth of the checksum.
- */
+/** Adjusts a checksum after its words grew by `delta`; returns the growth of the checksum. */
 export function adjust(bytes: Uint8Array, field: number, delta: number, partial: boolean, zeroIsNone: boolean): number {
   const before = get16(bytes, field)
   grow(bytes, field, growthOf(delta), partial, zeroIsNone)

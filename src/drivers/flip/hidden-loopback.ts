@@ -263,10 +263,7 @@ function flipQuote6(bytes: Uint8Array, q: number, end: number): number {
   return field === 0 ? delta : delta + adjust(bytes, field, delta, partial, isZeroNone(protocol))
 }
 
-/**
- * The length in the pseudo-header of a quote: UDP's own field, which is right in a first fragment,
- * too, or `size`, from the IP header.
- */
+/** A quote's length: UDP's field, right in a first fragment too, or `size`, by the IP header. */
 function transportLength(bytes: Uint8Array, h: number, end: number, protocol: number, size: number): number {
   return protocol === IPPROTO_UDP && h + 6 <= end ? get16(bytes, h + 4) : size
 }

@@ -103,10 +103,7 @@ export class SnullHw {
   readonly #inUse: Int32Array
   readonly #lost: Uint8Array
   readonly #stuck: readonly Ring[]
-  /**
-   * Faults ordered for the next frame of each queue; the last entry is for the next frame of any
-   * queue.
-   */
+  /** Faults ordered for the next frame of each queue, and in the last entry of any queue. */
   readonly #orders: Uint8Array
   #sent = 0
   #spurious: Alarm | undefined
@@ -152,20 +149,14 @@ export class SnullHw {
     this.#triggered = true
   }
 
-  /**
-   * Frees the buffers of a queue that were sent. Returns false if the completion was lost or a
-   * frame is stuck.
-   */
+  /** Frees a queue's sent buffers. Returns false if a completion was lost or a frame is stuck. */
   reclaim(queue: number): boolean {
     if (this.#lost[queue] !== 0 || this.#stuck[queue].length > 0) return false
     this.#inUse[queue] = 0
     return true
   }
 
-  /**
-   * Repairs one queue: sends the stuck frame, if a peer still exists, and raises the lost
-   * interrupt.
-   */
+  /** Repairs a queue: sends the stuck frame, if a peer exists, and raises the lost interrupt. */
   reset(queue: number, peer: NetDevice | undefined): void {
     const skb = this.#stuck[queue].shift()
     if (peer === undefined) skb?.drop(SKB_DROP_REASON_DEV_READY)
@@ -193,9 +184,7 @@ export class SnullHw {
     return [...buffers, { kind: 'ring', name: 'rx ring', direction: 'rx', length, capacity }]
   }
 
-  /**
-   * Powers up: interrupts call `handler`. The fault `flap` turns the carrier off and on from here.
-   */
+  /** Powers up: interrupts call `handler`, and the fault `flap` switches the carrier. */
   start(handler: IrqHandler): void {
     this.irq.request(handler)
     const { clock } = this.#dev.net
@@ -258,10 +247,7 @@ export class SnullHw {
     } else netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)
   }
 
-  /**
-   * Transmits a frame with the faults that were ordered. Returns false if the queue has to be
-   * stopped.
-   */
+  /** Transmits a frame with the ordered faults. Returns false if the queue has to be stopped. */
   #transmitFaulty(skb: SkBuff, peer: NetDevice): boolean {
     const { lockup, stuck, spurious, drop } = this.#faults
     const queue = skb.queueMapping

@@ -64,10 +64,7 @@ export function checkedBytes(bytes: Uint8Array, check: Check, escaped: () => voi
   })
 }
 
-/**
- * Returns undefined for a property that is not a position. Negative positions count, so that they
- * are reported.
- */
+/** Returns undefined unless `key` is a position. Negative ones count: they are reported. */
 function positionOf(key: string | symbol): number | undefined {
   if (typeof key === 'symbol') return undefined
   const code = key.charCodeAt(key.startsWith('-') ? 1 : 0)

@@ -10,10 +10,7 @@ import { OWN } from '../../base/exception.ts'
 /** The global variable by which the debugger's protocol names the function. */
 const HOLDER = 'vnetFunctionPlace'
 
-/**
- * Lines of a file around `line`. Line numbers count from 1; `first` is the number of the first
- * line.
- */
+/** Lines of a file around `line`. `first` is the number of the first one; they count from 1. */
 export interface SourceLines {
   readonly file: string
   readonly line: number

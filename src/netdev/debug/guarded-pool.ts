@@ -347,9 +347,7 @@ export class GuardedPool extends SkBuffPool {
     return at
   }
 
-  /**
-   * Reports a driver's change to a frame, once per line. Returns true if no driver's code made it.
-   */
+  /** Reports a driver's change to a frame, once per line. Returns true if no driver made it. */
   #found(rule: string, what: string, at: Trace, skb: GuardedSkb): boolean {
     const place = driverPlace(at)
     if (place === undefined) return true
