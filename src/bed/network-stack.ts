@@ -52,8 +52,8 @@ export function refuse(
 }
 
 export class NetworkStack {
+  readonly port: MemoryPort
   readonly #dev: AnyDevice
-  readonly #port: MemoryPort
   readonly #transmit: (bytes: Uint8Array, queue: number) => void
   readonly #echoed: (identifier: number, sequence: number) => void
   /** Hardware addresses by protocol address. */
@@ -69,14 +69,14 @@ export class NetworkStack {
     echoed: (identifier: number, sequence: number) => void,
   ) {
     this.#dev = dev
-    this.#port = port
+    this.port = port
     this.#transmit = transmit
     this.#echoed = echoed
   }
 
   /** The IPv4 addresses of the interface, with their networks. */
   get prefixes(): Prefix[] {
-    return this.#port.addresses.flatMap(text => parsePrefix(text) ?? []).filter(({ bytes }) => bytes.length === 4)
+    return this.port.addresses.flatMap(text => parsePrefix(text) ?? []).filter(({ bytes }) => bytes.length === 4)
   }
 
   /** Returns the stack's own address in the network of `to`; undefined without a route. */

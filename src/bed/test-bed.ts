@@ -45,12 +45,6 @@ import { echoRequest, ipv4Of } from './frames.ts'
 import { type Frame, type FrameInfo, frameOf, MemoryPlatform, type MemoryPort } from './memory-port.ts'
 import { NetworkStack, refuse } from './network-stack.ts'
 
-/** A device, its port and the kernel above it. */
-interface Side {
-  readonly port: MemoryPort
-  readonly stack: NetworkStack
-}
-
 /** The address at which an ioctl caller's memory starts. */
 const DATA_AT = 0x1000n
 
@@ -77,7 +71,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   #module: Module<P, Dev> | undefined
   readonly #options: TestBedOptions
   readonly #devices: Dev[] = []
-  readonly #sides = new Map<AnyDevice, Side>()
+  readonly #stacks = new Map<AnyDevice, NetworkStack>()
   readonly #capture = new BedCapture()
   readonly #errors: string[] = []
   #closed = false
@@ -193,7 +187,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   /** Pings like ping(8). The clock moves until the last reply arrives or the timeout ends. */
   ping(options: PingOptions<Dev> = {}): PingResult {
     const { from = this.dev, count = 1, interval = '1s', size = 56, timeout = '10s', queue = 0 } = options
-    const { stack } = this.#side(from)
+    const stack = this.#stack(from)
     const to = options.to === undefined ? this.#target(stack) : ipv4Of(options.to)
     const source = stack.sourceFor(to)
     if (source === undefined) throw new Error(`${from.name}: no route to ${formatAddress(to)}`)
@@ -280,7 +274,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     const port = dev.port as MemoryPort
     const transmit = (bytes: Uint8Array, queue: number) => this.#transmit(dev, bytes, queue)
     const stack = new NetworkStack(dev, port, transmit, (id, sequence) => this.#echoed(id, sequence))
-    this.#sides.set(dev, { port, stack })
+    this.#stacks.set(dev, stack)
     port.onFrame = (skb, queue) => {
       const frame = frameOf(skb, queue)
       port.received.push(frame)
@@ -289,16 +283,16 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     }
   }
 
-  #side(dev: AnyDevice): Side {
-    const side = this.#sides.get(dev)
-    if (side === undefined) throw new Error(`${dev.name} is not a device of this test bed`)
-    return side
+  #stack(dev: AnyDevice): NetworkStack {
+    const stack = this.#stacks.get(dev)
+    if (stack === undefined) throw new Error(`${dev.name} is not a device of this test bed`)
+    return stack
   }
 
   #transmit(dev: AnyDevice, bytes: Uint8Array, queue: number, info: FrameInfo = {}): void {
     if (!dev.carrier || (dev.flags & IFF_UP) === 0) return
     this.#capture.add(this.#devices.indexOf(dev as Dev), bytes, this.clock.now(), false)
-    this.#side(dev).port.transmit(bytes, queue, info)
+    this.#stack(dev).port.transmit(bytes, queue, info)
   }
 
   /** Passes waiting frames on and runs interrupts and polls, until nothing is due now. */
@@ -348,7 +342,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   #target(stack: NetworkStack): Uint8Array {
     const [first] = stack.prefixes
     if (first === undefined) throw new Error('the device has no IPv4 address: name one with `addresses`')
-    const own = [...this.#sides.values()].flatMap(side => side.stack.prefixes.map(({ bytes }) => bytes))
+    const own = [...this.#stacks.values()].flatMap(({ prefixes }) => prefixes.map(({ bytes }) => bytes))
     const far = this.#driver.flips ? own.map(flipAddress) : []
     const others = own.filter(address => !stack.isOwn(address))
     const reached = [...far, ...others].find(address => stack.sourceFor(address) !== undefined)

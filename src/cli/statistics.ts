@@ -28,7 +28,7 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
     total: { ...linkStats64(dev.getStats64()), ...deviceCounters(dev) },
     queues: queueCounters(dev).map((each, q) => ({ ...linkStats64(dev.counters.queue(q)), ...each })),
     rxQueues: dev.numRxQueues,
-    held: dev.slotsUsed,
+    held: dev.slots.used,
     drops: { tx: dropsByName(tx), rx: dropsByName(rx) },
     kernel: kernel === undefined ? undefined : linkStats64(kernel),
   }

@@ -3,12 +3,12 @@
  * wire/; this file declares the parts that the control plane and the program use.
  */
 
-import type { Log } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { directionText, type WireSide } from './frame-drop.ts'
 import { NETDEV_WIRE } from './if.ts'
+import type { Net } from './net.ts'
 
 export { directionText, type WireSide }
 
@@ -145,20 +145,8 @@ export interface DeviceWire {
   close(): void
 }
 
-/** A device that a wire may join. */
-interface WiredDevice {
-  readonly log: Log
-  readonly wires: readonly DeviceWire[]
-}
-
-/** The parts of a Net that wireChanged uses. */
-interface WiredNet<Device> {
-  readonly devices: readonly Device[]
-  callNetdeviceNotifiers(event: number, dev: Device): number
-}
-
 /** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
-export function wireChanged<Device extends WiredDevice>(net: WiredNet<Device>, wire: DeviceWire): void {
+export function wireChanged(net: Net, wire: DeviceWire): void {
   const devices = net.devices.filter(({ wires }) => wires.includes(wire))
   devices[0]?.log.info(printable(`wire ${directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
   for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)

@@ -113,23 +113,16 @@ export function insmod<P extends Params, Dev extends AnyDevice>(
   { params, ...context }: ModuleOptions<P>,
 ): Module<P, Dev> {
   const values: ParamValues<P> = { ...defaultParams(driver.params), ...params }
-  const specs = init(driver, values, { args: [], names: [], txqs: undefined, rxqs: undefined, ...context })
   const { net, netns } = context
-  checkSpecs(driver, specs, net.log)
-  const placed = specs.map(spec => ({ ...spec, netns: spec.netns ?? netns }))
-  return new Module(driver, values, placed, net)
-}
-
-function init<P extends Params, Dev extends AnyDevice>(
-  driver: Driver<P, Dev>,
-  values: ParamValues<P>,
-  context: DriverContext,
-): readonly DeviceSpec<Dev>[] {
+  let specs: readonly DeviceSpec<Dev>[]
   try {
-    return driver.init(values, context)
+    specs = driver.init(values, { args: [], names: [], txqs: undefined, rxqs: undefined, ...context })
   } catch (error) {
     // If a device cannot be allocated, the arguments are wrong.
     if (!isErrno(error, EINVAL, E2BIG)) throw error
     throw new UsageError(explain(error))
   }
+  checkSpecs(driver, specs, net.log)
+  const placed = specs.map(spec => ({ ...spec, netns: spec.netns ?? netns }))
+  return new Module(driver, values, placed, net)
 }

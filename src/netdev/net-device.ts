@@ -6,12 +6,7 @@
 import { EINVAL, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog, type Log } from '../base/log.ts'
-import {
-  SKB_DROP_REASON_CUT,
-  SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_TX_CARRIER,
-} from '../skb/drop-reason.ts'
+import * as drop from '../skb/drop-reason.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
@@ -139,7 +134,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   get cutReason(): number {
-    return this.netdevOps.keepsCarrier ? SKB_DROP_REASON_CUT : SKB_DROP_REASON_TX_CARRIER
+    return this.netdevOps.keepsCarrier ? drop.SKB_DROP_REASON_CUT : drop.SKB_DROP_REASON_TX_CARRIER
   }
 
   /** The Net it is registered on; throws before. */
@@ -254,12 +249,10 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.tx.reduce((n, txq) => n + txq.held, 0) + this.#rx.reduce((n, rxq) => n + rxq.length, 0)
   }
 
-  /** Slots of its share in use: all frames that it read, except those moved by `skb.hold()`. */
-  get slotsUsed(): number {
-    return this.slots.used
-  }
-
-  /** Its share of the large slots: how many are in use, and how many may be. */
+  /**
+   * Its share of the large slots: how many may be in use, and how many are, by all frames that it
+   * read except those moved by `skb.hold()`.
+   */
   get slots(): { readonly used: number; readonly quota: number } {
     return this.#slots ?? { used: 0, quota: 0 }
   }
@@ -268,7 +261,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   receive(skb: SkBuff): void {
     const rxq = this.#rx[wrap(skb.queueMapping, this.#rx.length)]
     if (rxq === undefined) {
-      skb.drop(SKB_DROP_REASON_DEV_READY)
+      skb.drop(drop.SKB_DROP_REASON_DEV_READY)
       return
     }
     rxq.push(skb)
@@ -371,7 +364,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Drops frames that the kernel did not accept. */
   purge(): void {
     this.gate?.purge(this as NetDevice)
-    for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
+    for (const rxq of this.#rx) rxq.purge(drop.SKB_DROP_REASON_DEV_STOPPED)
   }
 
   /** Undoes enlist and attach; the caller closes the port. For unregisterNetdev. */

@@ -16,9 +16,12 @@ import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DebugHooks } from './debug/hooks.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
+import type { Irq } from './irq.ts'
+import type { Napi } from './napi.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
 import { pollBatches } from './port-reader.ts'
+import type { RxQueue } from './rx-queue.ts'
 import type { StepGate, TimedCall } from './step-gate.ts'
 
 /** Rounds of interrupts and polls before the event loop has its turn, and interrupts in a round. */
@@ -41,29 +44,6 @@ export interface NetOptions {
   debug?: ((net: Net) => DebugHooks) | undefined
 }
 
-/** An interrupt or a poll that is to run, for people. */
-interface Softirq {
-  readonly dev: NetDevice
-  readonly what: string
-  /** The driver's function; undefined if it does not run any more. */
-  readonly code: unknown
-}
-
-/** An interrupt that was raised (Irq). */
-interface RaisedIrq extends Softirq {
-  handle(): void
-}
-
-/** A poll that was scheduled (Napi). Returns true if it is to be run again. */
-interface ScheduledPoll extends Softirq {
-  run(): boolean
-}
-
-/** A receive queue with frames (RxQueue). `flush` returns false if it waits for more frames. */
-interface DirtyQueue {
-  flush(more: boolean): boolean
-}
-
 export class Net {
   readonly platform: Platform
   readonly clock: Clock
@@ -84,11 +64,11 @@ export class Net {
 
   readonly #notifiers: NetdeviceNotifier[] = []
   // Each array is valid up to its count. The arrays only grow: emptying them would allocate.
-  readonly #dirty: DirtyQueue[] = []
+  readonly #dirty: Pick<RxQueue, 'flush'>[] = []
   #dirtyCount = 0
-  readonly #irqs: RaisedIrq[] = []
+  readonly #irqs: Irq[] = []
   #irqCount = 0
-  readonly #napis: ScheduledPoll[] = []
+  readonly #napis: Napi[] = []
   #napiCount = 0
   /** Runs the rest of the work after SOFTIRQ_ROUNDS. */
   readonly #ksoftirqd: Alarm
@@ -147,7 +127,7 @@ export class Net {
   }
 
   /** Schedules a flush of the queue, at the end of the current poll or in a microtask. */
-  markDirty(queue: DirtyQueue): void {
+  markDirty(queue: Pick<RxQueue, 'flush'>): void {
     this.#dirty[this.#dirtyCount++] = queue
     this.#scheduleFlush()
   }
@@ -160,13 +140,13 @@ export class Net {
   }
 
   /** Schedules an interrupt for the next flush. */
-  raiseIrq(irq: RaisedIrq): void {
+  raiseIrq(irq: Irq): void {
     this.#irqs[this.#irqCount++] = irq
     this.#scheduleFlush()
   }
 
   /** Schedules a poll for the next flush. */
-  scheduleNapi(napi: ScheduledPoll): void {
+  scheduleNapi(napi: Napi): void {
     this.#napis[this.#napiCount++] = napi
     this.#scheduleFlush()
   }
@@ -209,7 +189,7 @@ export class Net {
   }
 
   /** The interrupt that is taken next, or else the poll that runs next. For a StepGate. */
-  get softirq(): Softirq | undefined {
+  get softirq(): Irq | Napi | undefined {
     // Interrupts and polls that were freed or disabled meanwhile do nothing.
     while (this.#irqCount > 0 && this.#irqs[0].code === undefined) this.#takeIrqs(1)
     if (this.#irqCount > 0) return this.#irqs[0]

@@ -3,7 +3,8 @@
  * the frame memory. It is made when it is read, and costs nothing otherwise.
  */
 import { describeException } from '../base/exception.ts'
-import { type ExceptionLog, logBadReturn } from './ndo.ts'
+import { logBadReturn } from './ndo.ts'
+import type { NetDevice } from './net-device.ts'
 
 const KINDS = ['queue', 'ring', 'buffers', 'irq', 'napi', 'pool'] as const
 /** The kinds of parts. `buffers` hold frames in any order, unlike a ring. */
@@ -47,16 +48,8 @@ export interface PartSource {
   part(index: number): Part
 }
 
-/** The parts of a NetDevice that partsOf uses. */
-interface PartOwner<Device> extends ExceptionLog {
-  readonly tx: readonly { readonly index: number; readonly stopped: boolean; readonly held: number }[]
-  readonly partSources: Iterable<PartSource>
-  readonly slots: { readonly used: number; readonly quota: number }
-  readonly netdevOps: { ndoGetParts?(dev: Device): readonly Part[] }
-}
-
 /** Returns the parts of a device: the framework's, then its driver's (ndoGetParts). */
-export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
+export function partsOf(dev: NetDevice): Part[] {
   const queues = dev.tx.map(({ index, stopped, held }): Part => {
     const state = stopped ? 'stopped' : 'running'
     return { kind: 'queue', name: `tx ${index}`, direction: 'tx', length: held, state }
@@ -72,7 +65,7 @@ export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
 }
 
 /** Logs and omits a driver's invalid parts. */
-function driverParts<Device extends PartOwner<Device>>(dev: Device): Part[] {
+function driverParts(dev: NetDevice): Part[] {
   try {
     const parts: unknown = dev.netdevOps.ndoGetParts?.(dev) ?? []
     if (Array.isArray(parts)) return parts.filter(part => isPart(dev, part))
@@ -83,7 +76,7 @@ function driverParts<Device extends PartOwner<Device>>(dev: Device): Part[] {
   return []
 }
 
-function isPart(dev: ExceptionLog, part: unknown): part is Part {
+function isPart(dev: NetDevice, part: unknown): part is Part {
   const fields = (part ?? {}) as Record<string, unknown>
   const wrong = Object.keys(FIELDS).find(name => !FIELDS[name as keyof Part](fields[name]))
   if (wrong !== undefined)

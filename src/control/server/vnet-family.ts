@@ -204,7 +204,7 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
     txTimeouts: counted(txTimeouts),
     groMerged: counted(groMerged),
     made: counted(made),
-    held: counted(dev.slotsUsed),
+    held: counted(dev.slots.used),
   }
 }
 

@@ -46,7 +46,7 @@ export class Chaos {
     const scheduleNapi = net.scheduleNapi.bind(net)
     net.scheduleNapi = napi => {
       scheduleNapi(napi)
-      this.#scheduled(napi as Napi)
+      this.#scheduled(napi)
     }
   }
 
