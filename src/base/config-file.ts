@@ -93,10 +93,7 @@ export class ConfigFile {
     return this.#name === undefined ? path : `${path} (${this.#position(offset)})`
   }
 
-  /**
-   * Throws a FileError with one line for each problem, in the order of the file. Without a file it
-   * is a UsageError of one line. Does nothing without problems.
-   */
+  /** Throws a FileError with a line for each problem; without a file, a UsageError of one line. */
   throwIfAny(): void {
     if (this.#found.size === 0) return
     const sorted = [...this.#found].toSorted(([, one], [, other]) => one.offset - other.offset)

@@ -46,10 +46,7 @@ export function durationOf(value: number | string): number {
   return Math.round(value * NS_PER_MS)
 }
 
-/**
- * Returns the text of a duration in ns, in the largest unit that leaves a short number: `1.5ms`. It
- * is parsed as the same number, unless it is rounded to `digits`.
- */
+/** Returns the shortest text of a duration in ns, such as `1.5ms`; rounded only to `digits`. */
 export function formatDuration(ns: number, { digits }: { readonly digits?: number } = {}): string {
   const rounded = digits === undefined ? ns : Number(ns.toPrecision(digits))
   return formatQuantity(rounded, ['s', 'ms', 'us'], UNITS) ?? `${rounded}ns`

@@ -231,10 +231,7 @@ const ADVISED: readonly number[] = [
   ENETDOWN,
 ]
 
-/**
- * Returns the message of an error for people: a failed call has it without the names of the call
- * and of the error, unless nothing else is known.
- */
+/** Returns the message of an error for people, without the names of the call and the error. */
 export function explain(error: Error): string {
   if (!(error instanceof VnetError)) return error.message
   const { what, errno, advice, message } = error

@@ -17,9 +17,8 @@ export function describeException(error: unknown): string {
 }
 
 /**
- * Returns the errors of a block with `using`, in the order in which they were thrown: a
- * SuppressedError has an error of the block and an error of a disposal. Any other error is returned
- * alone.
+ * Returns the errors of a block with `using` in their order: a SuppressedError has one of the block
+ * and one of a disposal. Any other error is returned alone.
  */
 export function causesOf(error: unknown): readonly unknown[] {
   if (!(error instanceof Error && error.name === 'SuppressedError')) return [error]
@@ -82,10 +81,7 @@ export type Fn = ((...args: never[]) => unknown) | (abstract new (...args: never
 /** The path of vnet's own code: src/ or dist/. */
 export const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
 
-/**
- * Returns the function and source line that called `fn`, preferably a driver's: `by startXmit
- * (/my-driver.js:12:7)`, or `at /my-driver.js:12:7`; undefined if unknown.
- */
+/** Returns which function and line called `fn`, preferably a driver's: `by f (/my.js:12:7)`. */
 export function callerOf(fn: Fn): string | undefined {
   const frame = driverFrame(stackOf(fn))
   if (frame === undefined) return undefined
@@ -107,10 +103,7 @@ export function callerLine(fn: Fn): string | undefined {
   return /^(?:.* \()?(\/.+:\d+):\d+\)?$/.exec(frame ?? '')?.[1]
 }
 
-/**
- * Returns the innermost place of a stack trace that is neither in vnet's own code nor in a package;
- * if all are, the innermost. Places without a file (natives, Node) are skipped.
- */
+/** Returns the innermost place of a stack outside of vnet and packages; else the innermost. */
 export function driverFrame(stack: readonly string[]): string | undefined {
   const frames = stack.map(stackFrame).filter(frame => frame !== undefined)
   return frames.find(isDrivers) ?? frames[0]

@@ -18,10 +18,7 @@ export function parseQuantity(text: string, units: Units, bare = Number.NaN): nu
   return Number.isFinite(n) ? n : undefined
 }
 
-/**
- * Returns the text that parseQuantity reads as exactly `n`, in the first of the units `names` that
- * is not larger; undefined if no unit gives the same number.
- */
+/** Returns the text of exactly `n`, in the first of the units `names` that fits, or undefined. */
 export function formatQuantity(n: number, names: readonly string[], units: Units): string | undefined {
   const unit = names.find(name => n >= units[name] && Math.round((n / units[name]) * units[name]) === n)
   return unit && `${n / units[unit]}${unit}`

@@ -36,10 +36,7 @@ const URGENT_NS_MAX = 5 * NSEC_PER_MSEC
 const URGENT_STEPS = 4
 
 export interface Work {
-  /**
-   * Whose work it is. Work of equal shares shares one part of the time. Clients have the uid of
-   * their user; other work has a text, such as `netns 5`.
-   */
+  /** Whose work it is: equal shares have one part of the time. A uid, or a text: `netns 5`. */
   readonly share: number | string
   /** True for work of root and of the owner of the vnet, which has its own account. */
   readonly privileged: boolean

@@ -148,10 +148,7 @@ export async function attachTcx(
   return checkTcx(await bpfAside(native, nsfd, BPF_LINK_CREATE, attr), 'BPF_LINK_CREATE')
 }
 
-/**
- * Returns the names of the tcx programs of an interface, in their order; undefined for programs
- * that the process may not look at, which takes CAP_SYS_ADMIN.
- */
+/** The names of an interface's tcx programs in their order; undefined without CAP_SYS_ADMIN. */
 export function tcxPrograms(native: Native, { nsfd, ifindex }: TcxTarget, type: number): (string | undefined)[] {
   const attr = attributes({ 0: ifindex, 4: type, 24: PROGRAMS_MAX }, 64)
   const ids = new Uint32Array(PROGRAMS_MAX)

@@ -54,10 +54,7 @@ export function setBuffer(
   check(native.setsockopt(fd, SOL_SOCKET, option, int32(bytes)), what)
 }
 
-/**
- * Watches `fd` from now on, as Native.createPoller does. It keeps the process alive until unref().
- * The caller keeps the descriptor. Throws a VnetError if `fd` cannot be watched.
- */
+/** Watches `fd`, which keeps the process alive until unref(). Throws a VnetError if it cannot. */
 export function startPoller(native: Native, fd: number, fn: (status: number) => void): Poller {
   const poller = native.createPoller(fd, fn)
   if (typeof poller === 'number') throw new VnetError(poller, 'poll')

@@ -60,9 +60,8 @@ export interface ShownLink extends LinkKsettings {
 }
 
 /**
- * Sets the properties that `ethtool` shows of the interface `name` in the namespace that `nsfd`
- * refers to; -1 is our own. It has no other effect, so an error is ignored if the kernel does not
- * support it or forbids it.
+ * Sets what `ethtool` shows of interface `name` in the namespace of `nsfd`; -1 is our own. It has
+ * no other effect, so a kernel may lack or forbid it.
  */
 export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
   const what = ['ETHTOOL_SLINKSETTINGS', name] as const

@@ -12,10 +12,7 @@ const RTLD_LAZY_NODELETE = 0x1001
 
 type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
 
-/**
- * A number is passed as an integer, a bigint as an address. A buffer is passed by address and may
- * be written during the call; C must not keep the address.
- */
+/** A number is an integer, a bigint an address. A buffer may be written during the call only. */
 export type FfiValue = number | bigint | string | Uint8Array
 
 /** A shared library by its soname. Methods throw a VnetError if ffi-rs cannot be loaded. */

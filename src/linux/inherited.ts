@@ -1,5 +1,6 @@
 /** The descriptors that this process inherited. */
 import { readdirSync, readlinkSync } from 'node:fs'
+import { attempt } from '../base/errno.ts'
 
 /**
  * Returns, by number, whether this process inherited a descriptor. Node sets close-on-exec on all
@@ -9,11 +10,9 @@ import { readdirSync, readlinkSync } from 'node:fs'
 export function inherited(): boolean[] {
   const names: string[] = []
   for (const fd of readdirSync('/proc/self/fd')) {
-    try {
-      names[Number(fd)] = readlinkSync(`/proc/self/fd/${fd}`)
-    } catch {
-      // The descriptor of the listing itself.
-    }
+    const name = attempt(() => readlinkSync(`/proc/self/fd/${fd}`))
+    // Undefined for the descriptor of the listing itself.
+    if (name !== undefined) names[Number(fd)] = name
   }
   const first = names.indexOf('anon_inode:[eventpoll]')
   const later = names.slice(first)

@@ -60,9 +60,8 @@ export interface LinkListener {
 }
 
 /**
- * Reports each message of the datagram `bytes`, from namespace `nsid`, to `listener`, until
- * `isOpen` returns false. An exception of the parser or the listener is passed to `onBad`, and the
- * next message follows.
+ * Reports each message of the datagram `bytes`, from namespace `nsid`, until `isOpen` returns
+ * false. Exceptions are passed to `onBad`, and the next message follows.
  */
 export function readEvents(
   bytes: Uint8Array,

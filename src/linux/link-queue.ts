@@ -16,9 +16,8 @@ import type { Link } from './rtnetlink.ts'
 /** Milliseconds between two readings of the addresses and groups of an interface. */
 export const LISTS_MS = 500
 /**
- * The part of all time that readings may take, each with a pause after it. The kernel keeps them
- * waiting for a lock (RTNL) that others hold, for example while they rename interfaces, and frames
- * wait meanwhile.
+ * The part of all time that readings may take, each with a pause after it. Frames wait while the
+ * kernel keeps a reading waiting for its lock (RTNL), which renaming interfaces holds.
  */
 export const LISTS_PART = 1 / 200
 /** The longest such pause in milliseconds: the process may have been stopped while it read. */

@@ -3,11 +3,11 @@
  * are read separately, and compared with an earlier state to find the changes to report.
  */
 import { readSync } from 'node:fs'
-import { EIO, VnetError } from '../base/errno.ts'
+import { withErrno } from '../base/errno.ts'
 import { IFF_ALLMULTI, IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_PROMISC, IFF_RUNNING, IFF_UP } from '../netdev/if.ts'
 import type { LinkChange, LinkState } from '../netdev/port.ts'
 import { sameBytes } from '../packet/address.ts'
-import { check } from './errno.ts'
+import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { getAddresses, type Link, type RouteSocket } from './rtnetlink.ts'
 import { O_RDONLY } from './uapi.ts'
@@ -89,19 +89,14 @@ const READ_MAX = 128 << 10
  * not kept open, because it keeps the namespace alive. It has the groups of all interfaces: beyond
  * READ_MAX it is not read. Throws a VnetError.
  */
-export function readMulticastList(
-  native: Native,
-  nsfd: number,
-  ifindex: number,
-): { multicast: Uint8Array[]; groupsCut: boolean } {
-  const fd = check(native.open(DEV_MCAST, O_RDONLY, nsfd), ['open', DEV_MCAST])
-  try {
+export function readMulticastList(native: Native, nsfd: number, ifindex: number) {
+  return closing(native, check(native.open(DEV_MCAST, O_RDONLY, nsfd), ['open', DEV_MCAST]), fd => {
     // Read in chunks: the lists of other interfaces may be long and are not kept.
     const multicast: Uint8Array[] = []
     const chunk = Buffer.alloc(CHUNK)
     let read = 0
     for (let rest = ''; ; ) {
-      const length = readSync(fd, chunk)
+      const length = withErrno(['read', DEV_MCAST], () => readSync(fd, chunk))
       if (length === 0) return { multicast, groupsCut: false }
       read += length
       const text = rest + chunk.toString('latin1', 0, length)
@@ -111,12 +106,7 @@ export function readMulticastList(
         return { multicast: multicast.slice(0, LIST_MAX), groupsCut: true }
       rest = text.slice(end)
     }
-  } catch (error) {
-    const { errno = -EIO } = error as NodeJS.ErrnoException
-    throw new VnetError(-errno, ['read', DEV_MCAST])
-  } finally {
-    native.close(fd)
-  }
+  })
 }
 
 /** Parses the addresses of one interface, 6 bytes each, from the text of /proc/net/dev_mcast. */

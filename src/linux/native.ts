@@ -44,17 +44,15 @@ export const WATCH_WRITE = 2
 
 export interface Native {
   /**
-   * open(2), always with O_CLOEXEC. `nsfd` is a descriptor of the network namespace to open in, or
-   * -1 for the thread's own. The thread returns to its own namespace; if that fails, the process is
-   * aborted.
+   * open(2) with O_CLOEXEC. `nsfd` is a descriptor of the namespace to open in, or -1 for the
+   * thread's own. If the thread cannot return to that, the process is aborted.
    */
   open(path: string, flags: number, nsfd: number): number
   /** socket(2), always with SOCK_CLOEXEC; `nsfd` as in open. */
   socket(domain: number, type: number, protocol: number, nsfd: number): number
   /**
-   * socket(2) with the credentials of another user, because the kernel checks the opener's:
-   * effective uid and gid, supplementary groups and, as far as this process has them, effective
-   * capabilities. Otherwise like connectAs.
+   * socket(2) with the effective uid and gid, groups and, as far as this process has them,
+   * capabilities of another user: the kernel checks the opener's. Otherwise like connectAs.
    */
   socketAs(
     domain: number,
@@ -146,15 +144,13 @@ export interface Native {
     meta: Int32Array,
   ): number
   /**
-   * execv(2): replaces this process with the program at the path in the first word. The program
-   * gets only the standard streams and `descriptors`. Returns only if it fails. No exit handler of
-   * Node runs.
+   * execv(2) of the path in the first word, with only the standard streams and `descriptors`.
+   * Returns only if it fails. No exit handler of Node runs.
    */
   exec(words: readonly string[], descriptors?: Int32Array): number
   /**
-   * Ends this process immediately: by `signal` unless that is 0 or does not end it, else with
-   * `status`. No exit handler of Node runs: unwritten output is lost, and the terminal is not
-   * reset.
+   * Ends this process by `signal`, or with `status` if that is 0 or does not end it. No exit
+   * handler of Node runs: output is lost, and the terminal is not reset.
    */
   endAs(status: number, signal: number): number
   /** With 1, SIGINT and SIGTERM end this process even if JavaScript is busy. 0 undoes it. */
@@ -175,9 +171,8 @@ export interface Native {
    */
   bpf(nsfd: number, command: number, attr: Uint8Array, ...pointers: (number | Uint8Array)[]): number
   /**
-   * bpf(2) of a command that returns a descriptor, on its own thread. `fd`, an open descriptor,
-   * then refers to the new object, or is not changed. Sets `event`, an eventfd, to 1 at the end, or
-   * to 1 + errno.
+   * bpf(2) of a command that returns a descriptor, on its own thread. `fd`, which must be open,
+   * then refers to the new object. Sets `event`, an eventfd, to 1 at the end, or to 1 + errno.
    */
   bpfAside(nsfd: number, command: number, attr: Uint8Array, fd: number, event: number): number
   /** CLOCK_MONOTONIC in ns. */
@@ -213,16 +208,12 @@ export interface Native {
    * fn returns something else. An exception of fn is an uncaughtException.
    */
   createPoller(fd: number, fn: (status: number) => boolean | void): Poller | number
-  /**
-   * Makes all pollers of the thread look for the next event for `ns` after each event, at most a
-   * second, before they sleep. 0, the default, turns that off.
-   */
+  /** Makes the thread's pollers look for events for `ns`, at most 1 s, before they sleep. */
   setBusyPoll(ns: number): number
 
   /**
-   * Returns the first page of a file, shared with it: written bytes are in the file when the
-   * process is killed. The file must not become shorter than a page: an access would then end the
-   * process (SIGBUS).
+   * Returns the first page of a file, shared with it: bytes remain if the process is killed. If the
+   * file becomes shorter than a page, an access ends the process (SIGBUS).
    */
   mapPage(fd: number): ArrayBuffer | number
 

@@ -39,12 +39,11 @@ export function isNamed(netns: string): boolean {
 
 /** Whether `path` names a namespace; `unknown` without permission to look. */
 function names(path: string, { dev, ino }: Stats, unknown: boolean): boolean {
-  try {
+  const isSame = () => {
     const found = statSync(path, { throwIfNoEntry: false })
     return found?.dev === dev && found.ino === ino
-  } catch {
-    return unknown
   }
+  return attempt(isSame) ?? unknown
 }
 
 /**
@@ -79,10 +78,7 @@ function openNetns(native: Native, netns: string | undefined): number {
   return check(nsfd, ['open', netns], nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
 }
 
-/**
- * Returns a descriptor of a network namespace that a process has open; undefined if it has none of
- * this inode. Throws EACCES or ENOENT of Node's file system.
- */
+/** Returns a descriptor of a namespace that a process has open, or undefined. Throws EACCES. */
 export function openNetnsOf(pid: number, inode: number): number | undefined {
   const directory = `/proc/${pid}/fd`
   for (const fd of readdirSync(directory)) {

@@ -129,13 +129,8 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       if (netns !== undefined) this.#checkEvents(netns)
       linkOfTun(this.#native, there, tap)
       await this.#monitor.sync()
-      const port = this.#port(
-        { ...spec, name: tap.name, netns, queues: 1, borrowed: true },
-        tap,
-        there,
-        nsfd,
-        undefined,
-      )
+      const adopted = { ...spec, name: tap.name, netns, queues: 1, borrowed: true }
+      const port = this.#port(adopted, tap, there, nsfd, undefined)
       if (netns !== undefined && isNamed(netns)) this.#watchName(port, netns, nsfd)
       return port
     } finally {
@@ -306,10 +301,8 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   #watchName(port: TapPort, netns: string, nsfd: number): void {
-    this.#watches.set(
-      port,
-      watchNetnsName(netns, nsfd, () => port.leave()),
-    )
+    const unwatch = watchNetnsName(netns, nsfd, () => port.leave())
+    this.#watches.set(port, unwatch)
   }
 
   #unwatchName(port: TapPort): void {

@@ -1,6 +1,6 @@
 /** The rights of this program: it drops those for good that it does not need once it is ready. */
 import { readFileSync, readlinkSync } from 'node:fs'
-import { ETIMEDOUT } from '../base/errno.ts'
+import { attempt, ETIMEDOUT } from '../base/errno.ts'
 import { shellWord } from '../base/printable.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
@@ -13,11 +13,7 @@ export function hasCapability(capability: number): boolean {
 
 /** Whether a process is in our user namespace; also true if it ended or is hidden. */
 export function sharesUserNamespace(pid: number): boolean {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')
-  } catch {
-    return true
-  }
+  return attempt(() => readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')) ?? true
 }
 
 /** Drops all CAP_* but `keep` in all threads. If that throws, the process must end. */

@@ -45,10 +45,7 @@ export function readTextFile(path: string, most = FILE_MAX): string {
   })
 }
 
-/**
- * Creates a file, or empties it unless `keeps`. Returns a descriptor that appends. Throws a
- * UsageError if that fails, also for a pipe, a socket or a disk.
- */
+/** Returns a descriptor that appends to a new file, or to one that it empties unless `keeps`. */
 export function openOutput(path: string, { keeps = false, mode = 0o600 } = {}): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC } = constants
   return openRegular(path, O_WRONLY | O_APPEND | O_CREAT | (keeps ? 0 : O_TRUNC), mode)

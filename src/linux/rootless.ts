@@ -23,19 +23,13 @@ export function execRootless(native: Native, command: readonly string[], descrip
   throw new VnetError(native.exec([launcher, namespaces(), ...command], descriptors), ['exec', launcher])
 }
 
-/**
- * Replaces this process with a program in a user namespace and a network namespace, and no mount
- * namespace: other terminals enter these without one. Otherwise as execRootless.
- */
+/** Like execRootless, with no mount namespace: other terminals enter these without one. */
 export function execInUserNamespace(native: Native, command: readonly string[]): never {
   const launcher = launcherPath()
   throw new VnetError(native.exec([launcher, 'user,net', ...command]), ['exec', launcher])
 }
 
-/**
- * Returns why `vnet rootless` cannot run a command here and what to do about it, in one line;
- * undefined if it can. It tries it, which takes a few milliseconds.
- */
+/** Returns why `vnet rootless` cannot run here, and a remedy; undefined if a try succeeds. */
 export function whyNotRootless(native: Native = loadNative()): string | undefined {
   return messageOf(() => checkTun(native)) ?? whyNot(namespaces())
 }
@@ -89,10 +83,7 @@ function messageOf(attempt: () => string | undefined | void): string | undefined
   }
 }
 
-/**
- * Throws a VnetError if /dev/net/tun cannot be opened: inside, no more is allowed than outside.
- * `command` is the command line that root could run instead.
- */
+/** Throws a VnetError if /dev/net/tun cannot be opened. `command` is what root could run. */
 export function checkTun(native: Native, command?: string): void {
   const fd = native.open('/dev/net/tun', O_RDWR, -1)
   check(fd, ['open', '/dev/net/tun'], tunAdvice(-fd, command))

@@ -5,10 +5,7 @@ import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { O_RDONLY, O_WRONLY } from './uapi.ts'
 
-/**
- * Returns the value of `net/ipv4/conf/lo/rp_filter` in the namespace of `nsfd`; -1 is our own.
- * Throws a VnetError, ENOENT for an unknown setting.
- */
+/** Returns a setting: `net/ipv4/conf/lo/rp_filter`. Throws a VnetError, ENOENT if unknown. */
 export function readSysctl(native: Native, nsfd: number, name: string): string {
   const path = `/proc/sys/${name}`
   return closing(native, check(native.open(path, O_RDONLY, nsfd), ['open', path]), fd => {

@@ -106,10 +106,7 @@ async function move(native: Native, here: RouteSocket, ifindex: number, nsfd: nu
   }
 }
 
-/**
- * Throws EBUSY if `link`, an interface that was opened with `queues` queues, has others: another
- * program may have attached them while everyone was permitted to.
- */
+/** Throws EBUSY if `link` has other queues: anyone could attach some while it had no owner. */
 export function checkQueues({ name, tun }: Link, queues: number): void {
   if (tun === undefined || !tun.multiQueue) return
   const others = tun.numQueues + tun.numDisabledQueues - queues

@@ -215,9 +215,8 @@ export class TapPort implements Port {
   }
 
   /**
-   * Reads the lists again, and the modes, which may change without an event: an interface on top
-   * with its own address (macvlan) makes this one promiscuous. Returns false if they cannot be read
-   * now.
+   * Reads the lists again, and the modes, which may change without an event: a macvlan on top makes
+   * this interface promiscuous. Returns false if they cannot be read now.
    */
   reportLists(): boolean {
     if (this.#gone || this.#closed) return true
@@ -322,9 +321,8 @@ export class TapPort implements Port {
   }
 
   /**
-   * Calls `fn` with a descriptor of the interface's current namespace, or -1, meaning our own, if
-   * the kernel refuses it. Throws EBADFD if the interface was deleted or its namespace is being
-   * deleted.
+   * Calls `fn` with a descriptor of the interface's current namespace; -1, our own, if the kernel
+   * refuses it. Throws EBADFD if the interface or namespace is being deleted.
    */
   #inNamespace<T>(fn: (nsfd: number) => T): T {
     const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
@@ -344,9 +342,8 @@ export class TapPort implements Port {
   }
 
   /**
-   * Calls `fn` with a socket in the interface's current namespace and with its state there: the
-   * last known index may already be another interface's. Throws EBADFD if the interface was
-   * deleted.
+   * Calls `fn` with a socket in the interface's current namespace and its state there: another may
+   * have the last known index. Throws EBADFD if the interface was deleted.
    */
   #atPlace<T>(fn: (place: LinkPlace, link: Link) => T): T {
     return this.#inNamespace(nsfd => {

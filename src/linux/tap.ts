@@ -78,9 +78,8 @@ export interface TunOptions {
 }
 
 /**
- * Who may attach a queue to an interface without CAP_NET_ADMIN: its owner, by default this
- * process's user, or the members of a group. With both, the owner must be a member. Without either,
- * every user may.
+ * Who may attach a queue without CAP_NET_ADMIN: the owner, by default this process's user, or a
+ * member of the group. With both, the owner must be a member. Without either, every user may.
  */
 export interface TunRights {
   readonly owner?: number | undefined
@@ -183,10 +182,7 @@ const ANY_CSUM = NETIF_F_HW_CSUM | NETIF_F_NO_CSUM
 const PROTOCOL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
 const SEGMENTATION = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4
 
-/**
- * Sets the offloads of a TAP that was opened with a vnet header of `vnetHdrLen` bytes. Returns the
- * features that the kernel granted, or 0 without the header. Throws a VnetError.
- */
+/** Sets the offloads of a TAP. Returns the features that the kernel granted; 0 without header. */
 export function setOffload(native: Native, fd: number, name: string, features: number, vnetHdrLen: number): number {
   const wanted = vnetHdrLen === 0 ? 0 : expressible(features)
   const result = native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(wanted))

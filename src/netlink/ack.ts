@@ -41,9 +41,8 @@ const extendedAck = policy({
 export type Ack = { readonly error: number } & Decoded<(typeof extendedAck)['fields']>
 
 /**
- * Parses an NLMSG_ERROR or NLMSG_DONE that `messages` found in the same `bytes`. Throws
- * NetlinkParseError if it is another message, truncated or malformed. The cookie is a view of
- * `bytes`.
+ * Parses an NLMSG_ERROR or NLMSG_DONE of `messages`, with the cookie as a view of `bytes`. Throws
+ * NetlinkParseError if it is another message, truncated or malformed.
  */
 export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: Message): Ack {
   checkRange(bytes, offset, length)
@@ -73,10 +72,7 @@ export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: Mes
 /** The fields of an Ack that a server sets. */
 export type Answer = Omit<Ack, 'cookie'>
 
-/**
- * Writes an NLMSG_ERROR to port `portid` for the request `message` in `bytes`. It quotes only the
- * header of the request (NLM_F_CAPPED).
- */
+/** Writes an NLMSG_ERROR to `portid` that quotes only the header of the request (NLM_F_CAPPED). */
 export function writeAck(
   builder: MessageBuilder,
   bytes: Uint8Array,

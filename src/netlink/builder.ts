@@ -109,20 +109,9 @@ export class MessageBuilder {
 
   /** Writes an attribute that contains the attributes written by `write`, with NLA_F_NESTED. */
   nested(type: number, write: (builder: this) => void): this {
-    const nest = this.beginNest(type)
-    write(this)
-    return this.endNest(nest)
-  }
-
-  /** Starts such an attribute; returns its position, for `endNest`. */
-  beginNest(type: number): number {
     const at = this.#attribute(type, 0) - NLA_HDRLEN
     putU16(this.#bytes, at + 2, type | NLA_F_NESTED)
-    return at
-  }
-
-  /** Ends the attribute that starts at `at`. */
-  endNest(at: number): this {
+    write(this)
     putU16(this.#bytes, at, range(this.#length - at, 0, 0xffff))
     return this
   }

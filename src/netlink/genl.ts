@@ -54,10 +54,7 @@ export function genlmsghdr(cmd: number, version: number): Uint8Array {
   return Uint8Array.of(cmd, version, 0, 0)
 }
 
-/**
- * Parses the header of a message that `messages` found in the same `bytes`. Throws
- * NetlinkParseError if it is truncated or its reserved bytes are not zero.
- */
+/** Parses the header of a message of `messages` in `bytes`. Throws NetlinkParseError. */
 export function parseGenl(bytes: Uint8Array, { offset, length }: Message): GenlMessage {
   checkRange(bytes, offset, length)
   const at = offset - NLMSG_HDRLEN

@@ -1,7 +1,6 @@
 /**
- * Numbers in the byte order of the machine, as netlink has them, at any alignment. x86_64 and
- * aarch64 are little-endian. Bounds are not checked: `attributes`, `messages` and policies have
- * checked them before.
+ * Numbers in the byte order of the machine, at any alignment: x86_64 and aarch64 are little-endian.
+ * Bounds are not checked here, but by `attributes`, `messages` and policies.
  */
 
 export function getU16(bytes: Uint8Array, offset: number): number {

@@ -48,9 +48,8 @@ export function align4(length: number): number {
 }
 
 /**
- * Yields the messages in `length` bytes at `offset`, in order, without copying. Throws
- * NetlinkParseError at the first truncated one, after the messages before it. The padding of the
- * last may be missing.
+ * Yields the messages in `length` bytes at `offset`, without copying; the last padding may be
+ * missing. Throws NetlinkParseError at the first truncated one, after those before it.
  */
 export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Message, void> {
   checkRange(bytes, offset, length)
@@ -106,9 +105,8 @@ export interface Attribute {
 }
 
 /**
- * Yields the attributes in `length` bytes at `offset`, in order, without copying. Throws
- * NetlinkParseError at the first truncated one and on bytes left over. The padding of the last may
- * be missing.
+ * Yields the attributes in `length` bytes at `offset`, without copying; the last padding may be
+ * missing. Throws NetlinkParseError at the first truncated one and on bytes left over.
  */
 export function* attributes(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Attribute, void> {
   checkRange(bytes, offset, length)

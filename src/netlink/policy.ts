@@ -243,11 +243,7 @@ export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<
     required: false,
     nla: { type: NL_ATTR_TYPE_NESTED },
     decode: (bytes, offset, length) => decodeAttributes(inner, bytes, offset, length),
-    encode(b, type, values) {
-      const nest = b.beginNest(type)
-      encodeAttributes(b, inner, values)
-      b.endNest(nest)
-    },
+    encode: (b, type, values) => b.nested(type, () => encodeAttributes(b, inner, values)),
   }
 }
 
@@ -276,15 +272,10 @@ export function indexedArray<F extends Fields>(
     nla: { type: NL_ATTR_TYPE_NESTED_ARRAY },
     decode: (bytes, offset, length) =>
       Array.from(attributes(bytes, offset, length), each => decodeAttributes(inner, bytes, each.offset, each.length)),
-    encode(b, type, sets) {
-      const array = b.beginNest(type)
-      let index = 1
-      for (const values of sets) {
-        const nest = b.beginNest(index++)
-        encodeAttributes(b, inner, values)
-        b.endNest(nest)
-      }
-      b.endNest(array)
-    },
+    encode: (b, type, sets) =>
+      b.nested(type, () => {
+        let index = 1
+        for (const values of sets) b.nested(index++, () => encodeAttributes(b, inner, values))
+      }),
   }
 }

@@ -33,14 +33,13 @@ interface Counted {
 function linkStats({ type }: { readonly type: number }): Field<LinkStats64, false, Counted> {
   return {
     ...nested(type, defaulting(made.linkStatsPolicy, zeros)),
-    encode(builder, type, { row, isBrief = false }) {
-      const nest = builder.beginNest(type)
-      for (let i = 0; i < row.length; i++) {
-        const n = toCount(row[i])
-        if (n > 0 || !isBrief) builder.counter64(i + 1, n)
-      }
-      builder.endNest(nest)
-    },
+    encode: (builder, type, { row, isBrief = false }) =>
+      builder.nested(type, () => {
+        for (let i = 0; i < row.length; i++) {
+          const n = toCount(row[i])
+          if (n > 0 || !isBrief) builder.counter64(i + 1, n)
+        }
+      }),
   }
 }
 

@@ -120,9 +120,8 @@ function routesOf(sock: RouteSocket, family: AddressFamily): Route[] {
 }
 
 /**
- * Whether every IPv6 address that was added without duplicate address detection has its local
- * route. The kernel adds the route shortly after the address, and accepts no packet for the address
- * before.
+ * Whether every IPv6 address without duplicate address detection has its local route, which follows
+ * shortly: the kernel accepts no packet for the address before.
  */
 export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   const all = getAddresses(sock, ifindex)
@@ -258,10 +257,7 @@ function leadsTo({ oif, via, complex }: Route, route: NetworkRoute): boolean {
   return via === undefined || route.via === undefined ? via === route.via : sameBytes(via, route.via)
 }
 
-/**
- * A default route with metric 0, which no route precedes: of several, the kernel uses the first.
- * `oif` is the interface index, `via` the gateway, 4 bytes.
- */
+/** A default route with metric 0, which none precedes, by interface index and IPv4 gateway. */
 export interface GatewayRoute {
   readonly oif: number
   readonly via: Uint8Array
