@@ -10,9 +10,8 @@
  */
 import './base/dispose.ts'
 import { UsageError } from './base/usage-error.ts'
-import { CaptureFile } from './capture/capture-file.node.ts'
+import { CaptureFile, type CaptureFileOptions } from './capture/capture-file.node.ts'
 import { Recording } from './capture/recording.node.ts'
-import type { FileRing } from './capture/ring-name.ts'
 import { compileFilter } from './linux/pcap-filter.ts'
 import { TapPort } from './linux/tap-port.ts'
 import type { Net } from './netdev/net.ts'
@@ -50,7 +49,7 @@ export type { FileRing } from './capture/ring-name.ts'
 export type { FrameDrop, WireDrop } from './netdev/frame-drop.ts'
 export { print } from './packet/print.ts'
 
-export interface CaptureOptions {
+export interface CaptureOptions extends Pick<CaptureFileOptions, 'ring' | 'tlsKeys'> {
   /** Bytes of each frame that are kept, at least 1; all by default. */
   readonly snaplen?: number
   /**
@@ -60,24 +59,10 @@ export interface CaptureOptions {
   readonly filter?: string | PacketFilter
   /** Records only frames that were dropped. */
   readonly dropsOnly?: boolean
-  /** Continues in another file when one has this many bytes, and keeps the last files. */
-  readonly ring?: FileRing
-  /** A file to which programs write their TLS keys (SSLKEYLOGFILE); it need not exist yet. */
-  readonly tlsKeys?: string
 }
 
 /** A capture that runs. Disposing of it is as stop(). */
-export interface RunningCapture extends AsyncDisposable {
-  /** Frames recorded up to now, once at each end, and dropped ones again. */
-  readonly frames: number
-  /** Frames that were not recorded, because the file did not keep up. */
-  readonly lost: number
-  /**
-   * Ends the capture: writes the remaining data and the statistics, and closes the file.
-   * Idempotent. Rejects with a VnetError if the file did not accept all of it.
-   */
-  stop(): Promise<void>
-}
+export type RunningCapture = AsyncDisposable & Pick<Recording, 'frames' | 'lost' | 'stop'>
 
 /** An object that can be captured: a cable, at both ends, or a device. */
 export type Captured = Cable | NetDevice<never> | NetDevice

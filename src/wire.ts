@@ -27,34 +27,31 @@ import { LinuxWireResources } from './wire/wire-resources.node.ts'
 
 export * from './wire/index.ts'
 
-export interface CableOptions {
-  /** The stages from a to b and back: impairments, or a text. */
-  readonly ab?: readonly Impairment[] | string
-  readonly ba?: readonly Impairment[] | string
+interface CommonOptions {
   /** The seed of all random decisions; random by default. */
   readonly seed?: number
   /** A file to which every decision of the wires is written, one JSON line each. */
   readonly logFile?: string
-  /** IP addresses of both ends, with their prefix: `198.18.0.1/24`. */
-  readonly addresses?: { readonly a?: readonly string[]; readonly b?: readonly string[] }
   /** Called with warnings and errors, a line each; by default they go to stderr. */
   readonly log?: (line: string) => void
 }
 
-export interface AttachOptions {
+export interface CableOptions extends CommonOptions {
+  /** The stages from a to b and back: impairments, or a text. */
+  readonly ab?: readonly Impairment[] | string
+  readonly ba?: readonly Impairment[] | string
+  /** IP addresses of both ends, with their prefix: `198.18.0.1/24`. */
+  readonly addresses?: { readonly a?: readonly string[]; readonly b?: readonly string[] }
+}
+
+export interface AttachOptions extends CommonOptions {
   /** The stages of received frames, and of transmitted frames: impairments, or a text. */
   readonly in?: readonly Impairment[] | string
   readonly out?: readonly Impairment[] | string
-  /** The seed of all random decisions; random by default. */
-  readonly seed?: number
   /** Network namespace of the interface: a name as in `ip netns`, or a path. Default: our own. */
   readonly netns?: string
   /** Time without a turn of the event loop after which frames pass directly; `500ms` by default. */
   readonly failOpen?: string | number
-  /** A file to which every decision of the wires is written, one JSON line each. */
-  readonly logFile?: string
-  /** Called with warnings and errors, a line each; by default they go to stderr. */
-  readonly log?: (line: string) => void
 }
 
 /** A cable between two interfaces. Disposing of it deletes both. */

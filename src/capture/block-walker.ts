@@ -30,10 +30,7 @@ export class BlockWalker {
     return this.input.bytes.subarray(this.at, this.at + this.length)
   }
 
-  /**
-   * Finds the next block, the same one until skip() is called. Returns false if its bytes are not
-   * there yet. Throws a CaptureError if it is broken.
-   */
+  /** Finds the next block, if all of it is there, until skip(). Throws a CaptureError. */
   peek(): boolean {
     const { input } = this
     if (!input.has(MIN_BLOCK, 'a block')) return false

@@ -23,9 +23,9 @@ import { type FileRing, ringName } from './ring-name.ts'
 import { TlsKeyFile } from './tls-key-file.node.ts'
 
 export interface CaptureFileOptions {
-  /** Starts another file when one is full, and removes the oldest. */
+  /** Continues in another file when one has this many bytes, and keeps the last files. */
   readonly ring?: FileRing | undefined
-  /** A file in the format of SSLKEYLOGFILE, from which keys are added; it need not exist yet. */
+  /** A file to which programs write their TLS keys (SSLKEYLOGFILE); it need not exist yet. */
   readonly tlsKeys?: string | undefined
   /** Called with a line if the keys cannot be read. */
   readonly warn?: ((text: string) => void) | undefined
@@ -57,10 +57,7 @@ export class CaptureFile implements AsyncDisposable {
   #error: unknown
   #end: Promise<void> | undefined
 
-  /**
-   * Creates the file, or empties it, at mode 0600; `-` is standard output. Throws a UsageError if
-   * that is not possible.
-   */
+  /** Creates the file, or empties it, at mode 0600; `-` is standard output. Throws a UsageError. */
   constructor(path: string, options: CaptureFileOptions = {}) {
     const { ring, tlsKeys, warn = () => {} } = options
     if (path === '-' && ring !== undefined) throw new UsageError('--ring: standard output is one file; name a file')
@@ -112,17 +109,14 @@ export class CaptureFile implements AsyncDisposable {
     return this.#end
   }
 
-  /**
-   * Settles when the file and the key log are open, so that privileges can be dropped. Never
-   * rejects: write() does.
-   */
+  /** Settles, also on errors, once all is open, so that privileges can be dropped. */
   async ready(): Promise<void> {
     await Promise.all([this.#output.catch(() => {}), this.#keys?.open()])
   }
 
   /** Lets no reader of a FIFO delay the end: call it before the last writes. */
   hurry(): void {
-    this.#output.then(output => output.hurry()).catch(() => {})
+    this.#output.then(output => output.hurry?.()).catch(() => {})
   }
 
   /** Runs `fn` after all earlier calls, unless they failed. */
@@ -206,22 +200,19 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /**
-   * Ends a file that accepted no more bytes after the last whole record, with statistics if they
-   * fit.
-   */
+  /** Ends a file that accepts no more after its last whole record, with statistics if they fit. */
   async #mend(output: CaptureOutput, bytes: Uint8Array): Promise<void> {
     const before = this.#size + this.#keyBytes
     const end = before + this.#content.whole(bytes, output.position - before)
     try {
-      await output.truncate(end)
+      await output.truncate?.(end)
       try {
         await output.write(this.#content.tail(this.#wallTime()))
       } catch {
-        await output.truncate(end)
+        await output.truncate?.(end)
       }
     } finally {
-      await output.close()
+      await output.close?.()
     }
   }
 
@@ -238,7 +229,7 @@ export class CaptureFile implements AsyncDisposable {
     if (tail.length > 0) await this.#put(tail)
     const output = await this.#opened()
     try {
-      await output.close()
+      await output.close?.()
     } catch (error) {
       throw this.#failed('close', this.#name, error)
     }

@@ -18,11 +18,11 @@ export interface CaptureOutput {
   /** Writes all bytes. Rejects with the system's error; `position` is how far it got. */
   write(bytes: Uint8Array): Promise<void>
   readonly position: number
-  /** Keeps the first `length` bytes. Does nothing unless it is a file on a disk. */
-  truncate(length: number): Promise<void>
+  /** Keeps the first `length` bytes. Only a file on a disk has it. */
+  truncate?(length: number): Promise<void>
   /** From now on, a reader that reads nothing for PATIENCE_MS makes write() reject. */
-  hurry(): void
-  close(): Promise<void>
+  hurry?(): void
+  close?(): Promise<void>
 }
 
 const MODE = 0o600
@@ -56,8 +56,6 @@ class FileOutput implements CaptureOutput {
     this.position = length
   }
 
-  hurry(): void {}
-
   close(): Promise<void> {
     return closed(this.#fd)
   }
@@ -80,12 +78,6 @@ class StreamOutput implements CaptureOutput {
       })
     })
   }
-
-  async truncate(): Promise<void> {}
-
-  hurry(): void {}
-
-  async close(): Promise<void> {}
 }
 
 /** A FIFO. Writes to it wait in the event loop, not in a thread that nothing can end. */
@@ -110,8 +102,6 @@ class FifoOutput implements CaptureOutput {
     await written.finally(() => clearTimeout(this.#timer))
     this.position += bytes.length
   }
-
-  async truncate(): Promise<void> {}
 
   hurry(): void {
     this.#isLate = true

@@ -118,10 +118,7 @@ export class Capture {
     })
   }
 
-  /**
-   * Captures a registered device: if the buffer has no room for its interfaces, as soon as it has.
-   * Does nothing if it is captured already.
-   */
+  /** Captures a registered device, once, as soon as the buffer has room for its interfaces. */
   add(dev: NetDevice): void {
     if (!this.#isClosed && !this.#devices.has(dev)) this.#add(dev, this.#sides.length * PACKET_IDS)
   }

@@ -9,10 +9,7 @@ import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Side } from './frame-blocks.ts'
 
-/**
- * Frames that were dropped before their wire count down from here, separate from frames that wires
- * made.
- */
+/** Ids of frames dropped before their wire count down from here, apart from frames of wires. */
 const OFF_WIRE = -(2 ** 30)
 
 /** The parts of a capture for one device. */
@@ -48,13 +45,11 @@ export class DeviceProbe implements FrameProbe {
 
   transmitted(skb: SkBuff): void {
     if (!this.#hasWires && skb.packetId === 0) skb.packetId = ++this.#lastId
-    const time = this.#now()
-    for (const captured of this.#captured) captured.record(skb, captured.transmit, time, undefined)
+    this.#record(skb, false, undefined)
   }
 
   received(skb: SkBuff): void {
-    const time = this.#now()
-    for (const captured of this.#captured) captured.record(skb, captured.receive, time, undefined)
+    this.#record(skb, true, undefined)
   }
 
   dropped(skb: SkBuff, reason: number): void {
@@ -64,14 +59,13 @@ export class DeviceProbe implements FrameProbe {
       skb.packetId = OFF_WIRE - ++this.#lastId
       this.transmitted(skb)
     }
-    const drop = { reason: dropReasonName(reason), wire: this.cause }
-    const time = this.#now()
+    this.#record(skb, isReceived, { reason: dropReasonName(reason), wire: this.cause })
+  }
+
+  #record(skb: SkBuff, isReceived: boolean, drop: FrameDrop | undefined): void {
+    const time = Number.isNaN(this.time) ? this.#dev.net.clock.now() : this.time
     for (const captured of this.#captured) {
       captured.record(skb, isReceived ? captured.receive : captured.transmit, time, drop)
     }
-  }
-
-  #now(): number {
-    return Number.isNaN(this.time) ? this.#dev.net.clock.now() : this.time
   }
 }

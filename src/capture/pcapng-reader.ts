@@ -54,34 +54,22 @@ export class PcapngReader {
   }
 
   #block(type: number, length: number, record: CaptureRecord): boolean {
-    switch (type) {
-      case pcapng.ENHANCED_PACKET:
-        this.#enhancedPacket(length, record)
-        return true
-      case pcapng.SIMPLE_PACKET:
-        this.#simplePacket(length, record)
-        return true
-      case pcapng.OLD_PACKET:
-        this.#oldPacket(length, record)
-        return true
-      case pcapng.INTERFACE_DESCRIPTION:
-        this.#interface(length)
-        return false
-      case pcapng.SECTION_HEADER:
-        this.#section(length)
-        return false
-      default:
-        return false
+    if (type === pcapng.ENHANCED_PACKET) this.#enhancedPacket(length, record)
+    else if (type === pcapng.SIMPLE_PACKET) this.#simplePacket(length, record)
+    else if (type === pcapng.OLD_PACKET) this.#oldPacket(length, record)
+    else {
+      if (type === pcapng.INTERFACE_DESCRIPTION) this.#interface(length)
+      else if (type === pcapng.SECTION_HEADER) this.#section(length)
+      return false
     }
+    return true
   }
 
   #section(length: number): void {
     this.#require(length, MIN_SECTION, 'a section header')
     const { view, at } = this.#input
-    const [major, minor] = [
-      view.getUint16(at + 12, this.#walker.isLittle),
-      view.getUint16(at + 14, this.#walker.isLittle),
-    ]
+    const { isLittle } = this.#walker
+    const [major, minor] = [view.getUint16(at + 12, isLittle), view.getUint16(at + 14, isLittle)]
     // Some writers use 1.2 for the same format.
     if (major !== 1 || (minor !== 0 && minor !== 2)) {
       throw this.#input.broken(`pcapng version ${major}.${minor} is not supported, 1.0 is`)
@@ -217,10 +205,7 @@ class TimeUnit {
   readonly #wide: bigint
   readonly #offset: number
 
-  /**
-   * `tsresol`: if_tsresol, a negative power of 10, or of 2 if its high bit is set. `tsoffset`:
-   * if_tsoffset, seconds to add.
-   */
+  /** `tsresol` is a negative power of 10, or of 2 with its high bit; `tsoffset` is in seconds. */
   constructor(tsresol = MICROSECONDS, tsoffset = 0) {
     const isFast = tsresol <= FINEST_FAST
     this.#perSecond = isFast ? 10 ** tsresol : 0

@@ -25,9 +25,7 @@ export class Recording implements AsyncDisposable {
   #hasFailed = false
   #end: Promise<void> | undefined
 
-  /**
-   * Closes `file` in the end. `onFailure` is called immediately with the error that stop() throws.
-   */
+  /** Closes `file` in the end. `onFailure` gets the error that stop() throws, immediately. */
   constructor(file: CaptureFile, onFailure: (error: unknown) => void = () => {}) {
     this.#file = file
     this.#onFailure = onFailure

@@ -51,10 +51,7 @@ export class TlsKeyFile {
     this.#at = 0
   }
 
-  /**
-   * Returns the lines added since the last call, at most a MiB, or undefined. With `isEnd` the last
-   * line need not end.
-   */
+  /** Returns the lines added since the last call, at most a MiB; at the end also an open line. */
   async read(isEnd = false): Promise<Uint8Array | undefined> {
     await this.open()
     if (this.#fd === undefined) return undefined
@@ -92,7 +89,7 @@ export class TlsKeyFile {
   }
 
   #fail(error: unknown): void {
-    if (!this.#hasWarned) this.#warn(describe(this.#path, error))
+    if (!this.#hasWarned) this.#warn(`--tls-keys ${this.#path}: ${reasonOf(error)}`)
     this.#hasWarned = true
   }
 }
@@ -104,8 +101,4 @@ async function bytesAt(fd: number, at: number): Promise<Uint8Array> {
     end += bytesRead
     if (bytesRead === 0 || end === CHUNK) return bytes.subarray(0, end)
   }
-}
-
-function describe(path: string, error: unknown): string {
-  return `--tls-keys ${path}: ${reasonOf(error)}`
 }

@@ -72,9 +72,7 @@ export function maskOf(prefixLen: number): number {
   return prefixLen === 0 ? 0 : (0xffff_ffff << (32 - prefixLen)) >>> 0
 }
 
-/**
- * Parses `198.18.0.1/24` or `2001:db8::1/64`. The prefix length is decimal, without leading zeros.
- */
+/** Parses `198.18.0.1/24` or `2001:db8::1/64`; the length is decimal, without leading zeros. */
 export function parsePrefix(text: string): Prefix | undefined {
   const slash = text.indexOf('/')
   if (slash === -1) return undefined

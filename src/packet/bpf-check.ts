@@ -19,10 +19,7 @@ export interface BpfInstruction {
 export const BPF_MAXINSNS = 4096
 export const BPF_MEMWORDS = 16
 
-/**
- * From here on, the kernel reads ancillary data, and data before the network header, instead of
- * bytes of the frame (SKF_LL_OFF).
- */
+/** From here on, the kernel reads ancillary data in place of the frame (SKF_LL_OFF). */
 const FIRST_SPECIAL = 0xffe00000
 const CLASS_MASK = 0x07
 const CLASS_JMP = 0x05

@@ -102,17 +102,12 @@ export function pseudoHeaderSum6(bytes: Uint8Array, at: number, protocol: number
   return onesComplementSum(bytes, at + 8, 32, protocol + (length & 0xffff) + (length >>> 16))
 }
 
-/**
- * The checksum after one of its 16-bit words changed from `from` to `to`: RFC 1624 eqn. 3,
- * ~(~HC + ~m + m').
- */
+/** The checksum after a word changed from `from` to `to`: RFC 1624 eqn. 3, ~(~HC + ~m + m'). */
 export function checksumUpdate(checksum: number, from: number, to: number): number {
   return ~fold((~checksum & 0xffff) + (~from & 0xffff) + to) & 0xffff
 }
 
-/**
- * Turns a signed change of words, less than 16 * 0xffff up or down, into a growth of 1 to 0xffff.
- */
+/** Turns a change of words, less than 16 * 0xffff up or down, into a growth of 1 to 0xffff. */
 export function growthOf(delta: number): number {
   return fold(delta + 0xffff0)
 }

@@ -18,10 +18,7 @@ export const DHCP_SNAME_LEN = 64
 
 const PART_MAX = 255
 
-/**
- * Adds the options in `field` to `into`. Returns false if an option runs past the end of the field.
- * DHO_END may be missing.
- */
+/** Adds the options in `field`, with or without DHO_END. Returns false if one does not fit it. */
 export function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): boolean {
   for (let at = 0; at < field.length; ) {
     const code = field[at++] as number

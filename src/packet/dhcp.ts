@@ -62,9 +62,7 @@ const SNAME = 44
 const FILE = SNAME + DHCP_SNAME_LEN
 const COOKIE = FILE + DHCP_FILE_LEN
 const OPTIONS = COOKIE + 4
-/**
- * The least length of a BOOTP message (RFC 951, RFC 1542 sec. 2.1). Old relays drop shorter ones.
- */
+/** The least length of a BOOTP message (RFC 1542 sec. 2.1). Old relays drop shorter ones. */
 const BOOTP_LEN = 300
 
 export interface DhcpMessage {
@@ -118,9 +116,7 @@ export function parse(bytes: Uint8Array): DhcpMessage | undefined {
   }
 }
 
-/**
- * The fields that hold options: bit 0 `file`, bit 1 `sname`; undefined if the option is malformed.
- */
+/** The fields that hold options: bit 0 `file`, bit 1 `sname`; undefined if malformed. */
 function overloadOf(options: DhcpOptions): number | undefined {
   const value = options.get(DHO_OVERLOAD)
   if (value === undefined) return 0

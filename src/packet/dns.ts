@@ -120,10 +120,7 @@ function skipName(bytes: Uint8Array, at: number, pointers: boolean): number {
   return -1
 }
 
-/**
- * The wire form of `www.example.lan`, with or without a dot at the end. Returns undefined unless
- * all labels are ASCII and of a valid length.
- */
+/** The wire form of `www.example.lan`; undefined unless all labels are valid and ASCII. */
 export function nameOf(text: string): Uint8Array | undefined {
   const labels = text === '.' || text === '' ? [] : text.replace(/\.$/, '').split('.')
   if (!labels.every(label => /^[\x21-\x7e]{1,63}$/.test(label))) return undefined
@@ -147,10 +144,7 @@ function escaped(octet: number): string {
 
 const octetsOf = (label: string): number[] => [...label].map(character => character.charCodeAt(0))
 
-/**
- * The labels of a name, one character per byte, A to Z in lower case: equal for names that are
- * equal (RFC 4343).
- */
+/** The labels of a name, one character per byte, A to Z in lower case (RFC 4343). */
 export function labelsOf(name: Uint8Array): string[] {
   const labels: string[] = []
   for (let at = 0; name[at] > 0; at += name[at] + 1) {

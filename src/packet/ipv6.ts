@@ -96,10 +96,7 @@ export function swapAddresses(bytes: Uint8Array, at: number): void {
   }
 }
 
-/**
- * Writes a header without traffic class and flow label. `length` is the length of the payload. The
- * addresses are left to the caller.
- */
+/** Writes a header for `length` bytes of payload, without traffic class, label and addresses. */
 export function create(bytes: Uint8Array, at: number, protocol: number, length: number, hops: number): void {
   put16(bytes, at, 0x6000)
   put16(bytes, at + 2, 0)

@@ -41,9 +41,7 @@ export interface AdvertisedPrefix {
   readonly preferredLifetime: number
 }
 
-/**
- * The contents of a router advertisement. Times are in seconds, or in ms by name; 0 is unspecified.
- */
+/** Times are in seconds, or in ms by name; 0 is unspecified. */
 export interface RouterAdvert {
   readonly hopLimit: number
   /** DHCPv6 has addresses (flag M), or other information (O). */

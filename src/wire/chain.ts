@@ -128,10 +128,7 @@ export class Chain implements Wire, StageOwner {
     }
   }
 
-  /**
-   * Replaces the stages, which `text` describes. If an impairment throws, the stages do not change.
-   * Does nothing after `close`.
-   */
+  /** Replaces the stages; none changes if an impairment throws. Does nothing after `close`. */
   set(stages: readonly Impairment[], text = ''): void {
     if (this.#closed) return
     this.clock.settle()
@@ -171,14 +168,14 @@ export class Chain implements Wire, StageOwner {
    * cut out of a GSO frame, or were dropped by removed stages that are now empty.
    */
   get drops(): Readonly<Record<string, number>> {
-    const drops = new Map(this.#drops)
-    for (const stage of this.#retired) if (stage.held === 0) addAll(drops, stage.stats.drops)
-    return Object.fromEntries(drops)
+    this.#collect()
+    return Object.fromEntries(this.#drops)
   }
 
   /** Packets duplicated by removed stages that are now empty. */
   get duplicated(): number {
-    return this.#retired.reduce((n, { held, stats }) => (held === 0 ? n + stats.duplicated : n), this.#duplicated)
+    this.#collect()
+    return this.#duplicated
   }
 
   /** Drops the packets that the stages hold, and all later packets. */
@@ -298,7 +295,8 @@ export class Chain implements Wire, StageOwner {
 
   /** An empty stage remains while an earlier one may still push packets to it. */
   #forgetEmpty(): void {
-    while (this.#retired[0]?.held === 0) this.#forget(this.#retired.shift() as Stage)
+    if (this.#retired[0]?.held === 0) this.#collect()
+    while (this.#retired[0]?.held === 0) this.#retired.shift()?.close()
   }
 
   #arrive(skb: SkBuff): void {
@@ -351,22 +349,21 @@ export class Chain implements Wire, StageOwner {
     return { direction, side, place, kind, text, why, seed: this.#seed, packet }
   }
 
-  /**
-   * Reports of stages that were replaced and are empty, if they dropped packets. Stages of one text
-   * are one report.
-   */
+  /** Reports of replaced, empty stages that dropped packets; stages of one text are one report. */
   get former(): readonly StageReport[] {
-    const former = new Map(this.#former)
-    // An earlier stage may still hold packets.
-    for (const stage of this.#retired) if (stage.held === 0) remember(stage, former)
-    return [...former.values()]
+    this.#collect()
+    return [...this.#former.values()]
   }
 
-  #forget(stage: Stage): void {
-    stage.close()
-    remember(stage, this.#former)
-    addAll(this.#drops, stage.stats.drops)
-    this.#duplicated += stage.stats.duplicated
+  /** Takes over the counts of removed stages that are empty. */
+  #collect(): void {
+    for (const stage of this.#retired) {
+      if (stage.held !== 0) continue
+      remember(stage, this.#former)
+      addAll(this.#drops, stage.stats.drops)
+      this.#duplicated += stage.stats.duplicated
+      stage.forgetCounts()
+    }
   }
 
   #drop(skb: SkBuff, why: string, reason: number): void {

@@ -8,10 +8,7 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 
 export const COPIES_MAX = 64
 
-/**
- * The number of counts: one for each of the newest families. A frame that waits while so many
- * others are copied is not copied again.
- */
+/** Counts, one for each of the newest families. An older frame is not copied again. */
 const FAMILIES = 1 << 18
 
 export class Copies {

@@ -57,10 +57,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   #end: Promise<void> | undefined
 
-  /**
-   * Creates the file, or empties it. Throws a UsageError if that fails, or if it is not a regular
-   * file.
-   */
+  /** Creates or empties a regular file. Throws a UsageError if that fails. */
   constructor(path: string, { room = ROOM, failed = () => {} }: DecisionFileOptions = {}) {
     closeSync(openOutput(path))
     this.#path = path
@@ -103,10 +100,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     while (this.#writing !== undefined) await this.#writing
   }
 
-  /**
-   * Writes the waiting lines and closes the file. Idempotent. Rejects with the VnetError of a write
-   * that failed.
-   */
+  /** Writes the waiting lines and closes the file. Idempotent. Rejects if a write failed. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#end ??= this.#close()
     return this.#end

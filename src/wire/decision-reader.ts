@@ -3,18 +3,14 @@
  * set, the arrivals, the times of decisions, and when the wires were closed.
  */
 import type { WireSide } from '../netdev/device-wire.ts'
+import { UDP_HLEN } from '../packet/udp.ts'
 
-/**
- * The format that is written. In a text of format 1 jitter keeps packets in order; since format 2
- * it does so only beside a rate.
- */
+/** Format 1 kept packets with jitter in order; format 2 does so only beside a rate. */
 export const DECISION_FORMAT = 2
 
 /** The longest line; it bounds the memory of a reader. */
 const MAX_LINE = 1024 * 1024
 const NEWLINE = 10
-/** The shortest transport header that GSO frames have. */
-const UDP_HLEN = 8
 
 /** The file is truncated, broken or not a log. The message is one line, `FILE: what is wrong`. */
 export class DecisionFileError extends Error {
@@ -44,9 +40,7 @@ export interface LoggedArrival extends Line {
   readonly gso: readonly [size: number, type: number, transport: number] | undefined
 }
 
-/**
- * A stage decided something, or the wire dropped its held packets because its devices were closed.
- */
+/** A decision of a stage, or the drops of a wire whose devices were closed. */
 interface LoggedMoment extends Line {
   readonly verdict: 'decide' | 'close'
 }

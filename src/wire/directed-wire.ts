@@ -73,10 +73,7 @@ export class DirectedWire implements DeviceWire {
   scenario: WireScenario | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
-  /**
-   * @internal How texts are read. By default times without a unit are microseconds, and notes are
-   * logged.
-   */
+  /** @internal By default times without a unit are microseconds, and notes are logged. */
   textOptions: TextOptions
   readonly #options: DirectedWireOptions
   readonly #limitedLog: LimitedLog
@@ -99,10 +96,7 @@ export class DirectedWire implements DeviceWire {
     return this.#options.from
   }
 
-  /**
-   * @internal Wraps the wire to the sender, which takes replies. Called before the first stages are
-   * set.
-   */
+  /** @internal Wraps the wire to the sender, which takes replies, before stages are set. */
   wrapSender(wrap: (wire: Wire) => Wire): void {
     const { from } = this.#options
     from.wire = wrap(from.wire)
@@ -216,10 +210,7 @@ export class DirectedWire implements DeviceWire {
   }
 }
 
-/**
- * Returns a wire to `to`, which receives each frame on the queue it came from. Frames that arrive
- * while the cable is cut are dropped.
- */
+/** Returns a wire to `to` that keeps queues, and drops frames while the cable is cut. */
 export function direct(to: NetDevice): Wire {
   return {
     push(skb: SkBuff): void {

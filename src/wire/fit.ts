@@ -24,10 +24,7 @@ export interface Measured {
 
 export interface Fit {
   readonly text: string
-  /**
-   * Kolmogorov-Smirnov: the largest difference of both distributions of round trips, 0 to 1;
-   * undefined for a constant delay.
-   */
+  /** Kolmogorov-Smirnov distance of the round trips, 0 to 1; undefined for a constant delay. */
   readonly distance: number | undefined
   /** The share of probes without reply, the number of their runs, and the mean length of a run. */
   readonly lost: number

@@ -84,10 +84,7 @@ export class HeldPackets {
   }
 }
 
-/**
- * Returns the number of packets that a frame stands for: 1, or the segments of a GSO frame, as many
- * as it would be cut into.
- */
+/** Returns the packets that a frame stands for: 1, or the segments of a GSO frame. */
 export function packetsOf(skb: SkBuff): number {
   return skb.gsoSize === 0 ? 1 : gsoSegs(skb)
 }

@@ -53,10 +53,7 @@ export function takenSeed(seed: number, net: Net): number {
   return seed === 0 ? net.random.below(2 ** 31) + 1 : seed
 }
 
-/**
- * Returns the seed of the `nth` pair of wires of a run. The first pair has the seed of the run. The
- * others are drawn from it, so that they are not the seeds of runs that count up.
- */
+/** Returns the run's seed for the first pair of wires, and seeds drawn from it for others. */
 export function pairSeed(seed: number, nth: number): number {
   return nth === 0 ? seed : stream(seed, `pair/${nth}`).below(2 ** 31) + 1
 }

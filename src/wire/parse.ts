@@ -50,15 +50,13 @@ const HINTS: Readonly<Record<string, string>> = {
   bw: "the word is 'rate'",
   queue: 'the queue is bounded by limit: rate 10mbit limit 100',
   '%': 'a number and its % are one word: loss 1%',
-  ns: 'a number and its unit are one word: delay 20ms',
-  us: 'a number and its unit are one word: delay 20ms',
-  ms: 'a number and its unit are one word: delay 20ms',
-  s: 'a number and its unit are one word: delay 20ms',
-  ab: 'a wire spec is for both directions: give this one with --wire-ab',
-  ba: 'a wire spec is for both directions: give this one with --wire-ba',
-  in: 'a wire spec is for both directions: give this one with --wire-in',
-  out: 'a wire spec is for both directions: give this one with --wire-out',
+  ...hints(['ns', 'us', 'ms', 's'], () => 'a number and its unit are one word: delay 20ms'),
+  ...hints(['ab', 'ba', 'in', 'out'], way => `a wire spec is for both directions: give this one with --wire-${way}`),
   off: "'off' stands alone, and only in vnet wire and in a scenario",
+}
+
+function hints(words: readonly string[], hint: (word: string) => string): Record<string, string> {
+  return Object.fromEntries(words.map(word => [word, hint(word)]))
 }
 
 interface GroupText {

@@ -35,20 +35,16 @@ const step = object(
 )
 type Step = TypeOf<typeof step>
 
+/** Makes something of a wire's text, or throws a UsageError. */
+type Parse<T> = (text: string, direction: 'ab' | 'ba') => T
+
 export const scenarioOfSteps = <S extends Step>(schema: Typed<S>) =>
   either(list(schema), object({ repeat: about('The length of a round.', time), steps: list(schema) }, 'steps'))
 
 const scenarioSchema = scenarioOfSteps(step)
 
-/**
- * Parses the text of the file `name`. `parse` makes something of the text for a direction, or
- * throws a UsageError. Throws a FileError with a line for each mistake.
- */
-export function parseScenario<T>(
-  text: string,
-  name: string,
-  parse: (text: string, direction: 'ab' | 'ba') => T,
-): ScenarioList<T> {
+/** Parses the text of the file `name`. Throws a FileError with a line for each mistake. */
+export function parseScenario<T>(text: string, name: string, parse: Parse<T>): ScenarioList<T> {
   const problems = new ConfigFile(name)
   const value = problems.read(text, scenarioSchema) as TypeOf<typeof scenarioSchema> | undefined
   const list = checkScenario(value, '', problems, parse)
@@ -57,15 +53,12 @@ export function parseScenario<T>(
   return list
 }
 
-/**
- * Completes a scenario that is at `path` of a file, and reports its mistakes. Returns undefined if
- * it has no steps.
- */
+/** Completes the scenario at `path`, and reports mistakes. Returns undefined without steps. */
 export function checkScenario<T>(
   value: readonly Step[] | { readonly repeat?: string; readonly steps: readonly Step[] } | undefined,
   at: string,
   problems: ConfigFile,
-  parse: (text: string, direction: 'ab' | 'ba') => T,
+  parse: Parse<T>,
 ): ScenarioList<T> | undefined {
   const { steps, repeat } = isList(value) ? { steps: value } : { repeat: undefined, ...value }
   if (steps === undefined || steps.length === 0) return undefined
@@ -87,7 +80,7 @@ function parseStep<T>(
   { at, carrier, wire, ...own }: Step,
   path: string,
   problems: ConfigFile,
-  parse: (text: string, direction: 'ab' | 'ba') => T,
+  parse: Parse<T>,
 ): ScenarioStep<T> {
   const stagesOf = (direction: 'ab' | 'ba', side: 'in' | 'out'): T | undefined => {
     const keys = ([`wire-${side}`, `wire-${direction}`] as const).filter(key => own[key] !== undefined)

@@ -18,10 +18,7 @@ export interface ScenarioTimes {
 
 export type Scenario = (times: ScenarioTimes) => void | Promise<void>
 
-/**
- * Runs a scenario, with time 0 now. Settles when it has ended or `signal` is aborted. Rejects with
- * any other error from the scenario.
- */
+/** Runs a scenario from time 0 until it ends or `signal` aborts. Rejects with its errors. */
 export async function runScenario(clock: Clock, scenario: Scenario, signal?: AbortSignal): Promise<void> {
   const start = clock.now()
   const end = new AbortController()

@@ -11,6 +11,8 @@ import type { Alarm, Clock } from '../base/clock.ts'
 import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 import type { DecisionLog, StageReport, WireSide } from '../netdev/device-wire.ts'
 import { ETH_HLEN } from '../netdev/if.ts'
+import { TCP_CHECK } from '../packet/tcp.ts'
+import { UDP_CHECK } from '../packet/udp.ts'
 import { FRAME_MAX, SkBuffPool } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../skb/sk-buff.ts'
@@ -48,9 +50,6 @@ export interface SimulationOptions {
 /** Slots. Memory is used only for the frames that the wires actually hold. */
 const LARGE = 8192
 const SMALL = 524_288
-/** Where a transport header has its checksum. */
-const TCP_CHECK = 16
-const UDP_CHECK = 6
 const REVERSE = { ab: 'ba', ba: 'ab' } as const
 
 interface VirtualAlarm extends Alarm, HeapItem {
@@ -129,10 +128,7 @@ export class Simulation {
     chain.set(stages, text)
   }
 
-  /**
-   * Simulates an arrival in a direction that was set. Returns how many packets the frame stands
-   * for, 0 if it is not a frame.
-   */
+  /** Returns how many packets the frame stands for, 0 if it is not a frame. */
   arrive(arrival: Arrival): number {
     this.#clocks[arrival.direction].advance(arrival.time)
     if (arrival.length < ETH_HLEN) {

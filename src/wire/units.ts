@@ -74,6 +74,13 @@ export function sizeOf(value: number | string): number {
   return value
 }
 
+/** Returns a rate in bit/s that is a number, or written with a unit. `what` starts the error. */
+export function rateOf(value: number | string, what: string): number {
+  const bits = typeof value === 'number' ? value : parseRate(value)
+  if (bits > 0 && bits < Number.POSITIVE_INFINITY) return bits
+  throw new UsageError(`${what} ${value}: it must be more than 0 and finite`)
+}
+
 /** Returns the percentage of a share: `0.1%`. */
 export function formatShare(share: number): string {
   return `${Number((100 * share).toPrecision(15))}%`

@@ -56,10 +56,7 @@ export class WireClock implements Clock {
   #untilLook = LOOK
   #closed = false
 
-  /**
-   * `failed` gets the exceptions of alarms and of `arrived`; `arrived` gets the packets of
-   * `arrive`.
-   */
+  /** `arrived` gets the packets of `arrive`; `failed` gets its exceptions and those of alarms. */
   constructor(clock: Clock, failed: (error: unknown) => void, arrived: (skb: SkBuff) => void) {
     this.#clock = clock
     this.#failed = failed
@@ -156,10 +153,7 @@ export class WireClock implements Clock {
     for (let skb = this.#arrivals.shift(); skb !== undefined; skb = this.#arrivals.shift()) drop(skb)
   }
 
-  /**
-   * Rings the alarms that are due, or those that are due at the time of the wire. Packets that
-   * arrive meanwhile are handed over in between.
-   */
+  /** Rings the alarms that are due, and hands over packets that arrive meanwhile in between. */
   #run(settles = false): void {
     const present = this.#present
     this.#began = present

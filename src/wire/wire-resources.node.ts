@@ -84,10 +84,7 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   readonly #stages = new OwnStages()
   readonly stage: WireResources['stage'] = (name, values) => this.#stages.get(name, values)
 
-  /**
-   * Scenarios need `parse`: only they use the YAML parser. `failed` is called with the error of a
-   * log as soon as it happens.
-   */
+  /** Scenarios need `parse` (the YAML parser). `failed` gets the error of a log immediately. */
   constructor(parse?: typeof parseScenario, failed?: (error: VnetError) => void) {
     this.#parseScenario = parse
     this.#failed = failed

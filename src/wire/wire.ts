@@ -23,9 +23,7 @@ export interface Wire {
    * Returns false if it cannot; it then continues unchanged until it is empty.
    */
   change?(params: unknown): boolean
-  /**
-   * Called when the stage is removed from its chain: passes on packets that it would hold forever.
-   */
+  /** Called when the stage is removed: passes on packets that it would hold forever. */
   retire?(): void
 }
 
@@ -149,10 +147,7 @@ export interface Impairment {
   readonly source?: unknown
 }
 
-/**
- * A running stage with parameters. A change replaces them from the next packet on; held packets
- * remain.
- */
+/** A running stage. A change replaces its parameters from the next packet on. */
 export abstract class StageWire<P, E = WireEnv> {
   protected params: P
   protected readonly next: Wire

@@ -111,10 +111,7 @@ export class Cursor {
     return bits
   }
 
-  /**
-   * Checks a number of bytes into which frames must fit whole: refuses it if not even the shortest
-   * fits, and notes it if the longest usual one does not.
-   */
+  /** Refuses a size into which no frame fits, and notes one into which not every frame fits. */
   checkRoom(bytes: number, span?: Span): void {
     if (bytes < ETH_ZLEN) throw this.error(`${bytes} bytes hold no frame: it needs at least ${ETH_ZLEN}`, span)
     if (bytes < ETH_FRAME_LEN) this.options.note?.(`frames of more than ${bytes} bytes never pass: they do not fit`)
@@ -184,10 +181,7 @@ export interface Span {
 const CONTEXT = 30
 const WRONG_MAX = 60
 
-/**
- * Returns an error of three lines: the message, which makes sense alone, the text, and a caret
- * under each character of `span`.
- */
+/** Returns an error of three lines: the message, the text, and carets under `span`. */
 export function textError(text: string, span: Span, message: string): FileError {
   const { at } = span
   const end = Math.min(span.end, at + WRONG_MAX)
@@ -200,10 +194,7 @@ export function textError(text: string, span: Span, message: string): FileError 
   return new FileError(`${printable(message)}\n  ${line.trimEnd()}\n  ${carets}`, at + 1)
 }
 
-/**
- * Calls `fn`. Its UsageError is rethrown as one that points at the word of `span` that the message
- * names, such as a file, or at all of `span`, unless it has a caret.
- */
+/** Has UsageErrors of `fn` point at the word of `span` that they name, or at all of `span`. */
 export function pointing<T>(text: string, span: Span, fn: () => T): T {
   try {
     return fn()

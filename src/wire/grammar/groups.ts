@@ -25,10 +25,7 @@ export interface StageKind<S = unknown> {
   readonly holds?: boolean
   /** True if a group may have several, which keep their order. */
   readonly repeats?: boolean
-  /**
-   * Returns true if a stage of this kind starts here; by default if the token is `kind`. A filter
-   * without quotes is not one of `keywords`.
-   */
+  /** Whether a stage starts here; by default at `kind`. A bare filter is not in `keywords`. */
   starts?(c: Cursor, keywords: ReadonlySet<string>): boolean
   /** Reads the text after its first keyword. `branch` reads `( ... )`. */
   read(c: Cursor, branch: (missing: string) => readonly Group[]): S
@@ -118,10 +115,7 @@ export function printLimit({ packets, bytes, time }: GroupLimit = {}): string {
   ])
 }
 
-/**
- * Returns the stages of groups of one direction. Throws a UsageError that points at the wrong
- * stage.
- */
+/** Returns the stages of groups of one direction. Throws a UsageError that points at one. */
 export function buildGroups(groups: readonly Group[], resources: WireResources): Impairment[] {
   return groups.flatMap(group => {
     const text = printGroup(group)

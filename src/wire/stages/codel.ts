@@ -6,13 +6,12 @@
  * With `ce_threshold` it also marks every packet that waited longer than that, as tc-codel(8) does.
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { durationOf } from '../../base/duration.ts'
 import { ETH_FRAME_LEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import type { QueueEnv } from '../wire.ts'
 import { markCe } from './ecn.ts'
-import { type Discipline, type DisciplineKind, printTimes, type QueueSpec, readTimes } from './queue.ts'
+import { type Discipline, type DisciplineKind, givenTimes, printTimes, type QueueSpec, readTimes } from './queue.ts'
 
 /** The defaults of RFC 8289, in ns. */
 const TARGET = 5 * NSEC_PER_MSEC
@@ -22,10 +21,7 @@ const NEVER = Number.POSITIVE_INFINITY
 export interface CodelOptions {
   /** The wait that a queue may keep up, in ms or with a unit; default 5ms. */
   readonly target?: number | string
-  /**
-   * How long the wait may exceed `target`: the longest usual round trip, in ms or with a unit;
-   * default 100ms.
-   */
+  /** How long it may exceed `target`: a long round trip, in ms or with a unit; default 100ms. */
   readonly interval?: number | string
   readonly ecn?: boolean
   /** Marks packets that are capable of ECN and waited longer, in ms or with a unit. */
@@ -157,32 +153,23 @@ export const codelKind: DisciplineKind<CodelSpec> = {
     const times = { target, interval, ce_threshold: ceThreshold === NEVER ? undefined : ceThreshold }
     return join(['codel', printTimes(times), ecn && 'ecn'])
   },
-  build: spec => queueOf(codelParams(spec)),
+  build: queueOf,
 }
 
-export function codelParams({
-  target = TARGET,
-  interval = INTERVAL,
-  ecn,
-  ceThreshold = NEVER,
-}: CodelSpec): CodelParams {
-  return { target, interval, ecn, ceThreshold }
+export function codelParams(spec: CodelSpec): CodelParams {
+  return { target: TARGET, interval: INTERVAL, ceThreshold: NEVER, ...spec }
 }
 
 export function codelSpec({ ecn = false, target, interval, ceThreshold }: CodelOptions): CodelSpec {
-  return {
-    ecn,
-    ...(target !== undefined && { target: durationOf(target) }),
-    ...(interval !== undefined && { interval: durationOf(interval) }),
-    ...(ceThreshold !== undefined && { ceThreshold: durationOf(ceThreshold) }),
-  }
+  return { ecn, ...givenTimes({ target, interval, ceThreshold }) }
 }
 
-function queueOf(params: CodelParams): QueueSpec {
+function queueOf(spec: CodelSpec): QueueSpec {
+  const params = codelParams(spec)
   return { kind: 'codel', params, make: queue => new Codel(params, queue) }
 }
 
 /** Returns CoDel as the queue of a rate or a trace. */
 export function codel(options: CodelOptions = {}): QueueSpec {
-  return queueOf(codelParams(codelSpec(options)))
+  return queueOf(codelSpec(options))
 }

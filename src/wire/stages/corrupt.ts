@@ -59,10 +59,7 @@ export function flipBit(skb: SkBuff, random: number): number {
   return bit
 }
 
-/**
- * Prepares a packet for damage that the receiver will find: completes a partial checksum, and
- * clears the mark that the checksum was verified.
- */
+/** Prepares a packet for damage that the receiver will find by its checksum. */
 export function finishChecksum(skb: SkBuff): void {
   skbChecksumHelp(skb)
   skb.ipSummed = CHECKSUM_NONE

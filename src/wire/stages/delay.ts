@@ -39,9 +39,7 @@ export interface DelayOptions {
 export interface ReorderOptions {
   readonly share: number | string
   readonly correlation?: number | string
-  /**
-   * Each packet after gap - 1 delayed ones is sent immediately with the probability; 1 by default.
-   */
+  /** Only packets after gap - 1 delayed ones may be sent immediately; 1 by default. */
   readonly gap?: number
 }
 

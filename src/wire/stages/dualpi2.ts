@@ -9,7 +9,6 @@
  * In overload, when L4S packets are all marked, both queues drop alike.
  */
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { durationOf } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
@@ -19,6 +18,7 @@ import { ecnOf, markCe } from './ecn.ts'
 import {
   type Discipline,
   type DisciplineKind,
+  givenTimes,
   type PacketQueue,
   printTimes,
   type QueueSpec,
@@ -202,24 +202,19 @@ class DualPi2 implements Discipline {
   }
 }
 
-/** The values in its text; absent ones have defaults. */
-type DualPi2Spec = Partial<DualPi2Params>
-
-export const dualpi2Kind: DisciplineKind<DualPi2Spec> = {
+export const dualpi2Kind: DisciplineKind<Partial<DualPi2Params>> = {
   read: c => readTimes(c, { target: '15ms', step: '1ms' }),
   print: ({ target, step }) => join(['dualpi2', printTimes({ target, step })]),
-  build: ({ target = TARGET, step = STEP }) => queueOf({ target, step }),
+  build: queueOf,
 }
 
-function queueOf(params: DualPi2Params): QueueSpec {
+function queueOf(spec: Partial<DualPi2Params>): QueueSpec {
+  const params: DualPi2Params = { target: TARGET, step: STEP, ...spec }
   if (params.target < MIN_TARGET) throw new UsageError('dualpi2: target must be at least 1ms')
   return { kind: 'dualpi2', params, make: queue => new DualPi2(params, queue) }
 }
 
 /** Returns DualPI2 as the queue of a rate or a trace. Throws a UsageError. */
 export function dualpi2({ target, step }: DualPi2Options = {}): QueueSpec {
-  return queueOf({
-    target: target === undefined ? TARGET : durationOf(target),
-    step: step === undefined ? STEP : durationOf(step),
-  })
+  return queueOf(givenTimes({ target, step }))
 }

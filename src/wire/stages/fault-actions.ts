@@ -79,10 +79,7 @@ class SwapQueue extends DueQueue<SwapStore> {
     this.#next = next
   }
 
-  /**
-   * Holds a packet until `follow` passes the next one of its flow, which may be this packet. It is
-   * not swapped if too many are held.
-   */
+  /** Holds a packet until the next of its flow has passed, unless too many are held. */
   push(skb: SkBuff): void {
     if (this.follow(skb)) return
     if (!this.admits(skb)) {
@@ -121,10 +118,7 @@ export function payloadMiddle({ bytes, data, len }: Frame, upper = new UpperHead
   return header < 0 || payload >= end ? -1 : (payload + end) >>> 1
 }
 
-/**
- * Flips the lowest bit of the middle byte of the payload, and corrects the checksum. Returns the
- * position of the bit from the start of the frame, or -1 for a packet without payload.
- */
+/** Flips a bit amid the payload, and corrects the checksum. Returns its position, or -1. */
 function tamper(skb: SkBuff, upper: UpperHeader): number {
   const at = payloadMiddle(skb, upper)
   if (at < 0) return -1

@@ -53,7 +53,6 @@ interface FaultParams extends Required<When> {
 const ACTIONS: ReadonlySet<string> = new Set(TIMELESS_VERBS)
 /** The words with which no other stage starts. */
 const WORDS: readonly FaultVerb[] = ['drop', 'swap', 'tamper', 'ce', 'reset']
-const WHEN: ReadonlySet<string> = new Set(['first', 'nth', 'every', 'after'])
 
 class FaultWire extends StageWire<FaultParams> implements Wire {
   #began = Number.NaN
@@ -140,10 +139,7 @@ export const faultKind: StageKind<FaultSpec> = {
   },
 }
 
-/**
- * Returns true if a fault's filter and condition start `ahead` tokens from here. A filter without
- * quotes is one word that is not one of `keywords`.
- */
+/** Whether a fault's filter, in quotes or no keyword, and condition start `ahead` tokens on. */
 function selects(c: Cursor, ahead: number, keywords: ReadonlySet<string>): boolean {
   const token = c.peek(ahead)
   if (token === undefined) return false
@@ -195,8 +191,8 @@ export function fault(
   if (typeof action === 'string' ? !ACTIONS.has(action) : action?.delay === undefined) {
     throw new UsageError(`a fault is one of ${[...ACTIONS].join(', ')} or { delay }, not ${JSON.stringify(action)}`)
   }
-  const unknown = Object.keys(when).find(key => !WHEN.has(key))
-  if (unknown !== undefined) throw new UsageError(`a fault has no '${unknown}', but ${[...WHEN].join(', ')}`)
+  const unknown = Object.keys(when).find(key => !CONDITIONS.includes(key))
+  if (unknown !== undefined) throw new UsageError(`a fault has no '${unknown}', but ${CONDITIONS.join(', ')}`)
   const counts = [when.first, when.nth, when.every].filter(n => n !== undefined)
   if (counts.length > 1) throw new UsageError('a fault has one of first, nth and every')
   if (counts.some(n => !(Number.isInteger(n) && n > 0))) {

@@ -219,10 +219,9 @@ type FqCodelSpec = CodelSpec & { readonly quantum?: number }
 
 export const fqCodelKind: DisciplineKind<FqCodelSpec> = {
   read(c) {
-    const quantum = c.takes('quantum')
-      ? c.value('quantum needs bytes: quantum 300', whole('a number of bytes'))
-      : undefined
-    return { ...codelKind.read(c), ...(quantum !== undefined && { quantum }) }
+    if (!c.takes('quantum')) return codelKind.read(c)
+    const quantum = c.value('quantum needs bytes: quantum 300', whole('a number of bytes'))
+    return { ...codelKind.read(c), quantum }
   },
   print({ quantum, ...spec }) {
     return join([
@@ -231,15 +230,16 @@ export const fqCodelKind: DisciplineKind<FqCodelSpec> = {
       codelKind.print(spec).slice('codel '.length),
     ])
   },
-  build: ({ quantum = QUANTUM, ...spec }) => queueOf({ ...codelParams(spec), quantum }),
+  build: queueOf,
 }
 
-function queueOf(params: FqCodelParams): QueueSpec {
+function queueOf({ quantum = QUANTUM, ...spec }: FqCodelSpec): QueueSpec {
+  const params: FqCodelParams = { ...codelParams(spec), quantum }
   return { kind: 'fq_codel', params, make: queue => new FqCodel(params, queue) }
 }
 
 /** Returns FQ-CoDel as the queue of a rate or a trace. Throws a UsageError. */
 export function fqCodel({ quantum = QUANTUM, ...options }: FqCodelOptions = {}): QueueSpec {
   if (!(Number.isInteger(quantum) && quantum > 0)) throw new UsageError(`quantum ${quantum}: it must be at least 1`)
-  return queueOf({ ...codelParams(codelSpec(options)), quantum })
+  return queueOf({ ...codelSpec(options), quantum })
 }

@@ -176,7 +176,7 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
   }
 }
 
-function countUpTo(list: Float64Array, bound: number): number {
+export function countUpTo(list: ArrayLike<number>, bound: number): number {
   let from = 0
   let to = list.length
   while (from < to) {

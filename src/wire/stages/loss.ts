@@ -43,10 +43,7 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
     return ({ share, correlation }) => events.happens(share, correlation)
   },
 
-  /**
-   * Bursts in which every packet is lost. They have a geometric length of the given mean, and start
-   * often enough to lose the given share.
-   */
+  /** Bursts of geometric length in which all is lost, as often as the share demands. */
   burst(random) {
     let burst = false
     return ({ share, mean }) => {

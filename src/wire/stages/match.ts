@@ -68,10 +68,7 @@ class MatchWire implements Wire {
     else this.#otherwise.push(skb)
   }
 
-  /**
-   * The stages of each branch are changed like a chain's. Packets are counted from 0 again if
-   * another condition applies.
-   */
+  /** Changes the stages of the branches. Counts from 0 again if another condition applies. */
   change(params: unknown): boolean {
     const before = this.#params
     this.#params = params as MatchParams

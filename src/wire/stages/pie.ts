@@ -8,7 +8,6 @@
  * are made when the next packet arrives or leaves, in the same way as by a timer.
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { durationOf } from '../../base/duration.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
@@ -16,6 +15,7 @@ import { markCe } from './ecn.ts'
 import {
   type Discipline,
   type DisciplineKind,
+  givenTimes,
   type PacketQueue,
   printTimes,
   type QueueSpec,
@@ -162,15 +162,13 @@ function scaleOf(dropProb: number): number {
 type PieSpec = Partial<PieParams> & Pick<PieParams, 'ecn'>
 
 export const pieKind: DisciplineKind<PieSpec> = {
-  read(c) {
-    const times = readTimes(c, { target: '15ms', tupdate: '15ms' })
-    return { ...times, ecn: c.takes('ecn') }
-  },
+  read: c => ({ ...readTimes(c, { target: '15ms', tupdate: '15ms' }), ecn: c.takes('ecn') }),
   print: ({ target, tupdate, ecn }) => join(['pie', printTimes({ target, tupdate }), ecn && 'ecn']),
-  build: ({ target = TARGET, tupdate = TUPDATE, ecn }) => queueOf({ target, tupdate, ecn }),
+  build: queueOf,
 }
 
-function queueOf(params: PieParams): QueueSpec {
+function queueOf(spec: PieSpec): QueueSpec {
+  const params: PieParams = { target: TARGET, tupdate: TUPDATE, ...spec }
   for (const name of ['target', 'tupdate'] as const) {
     if (params[name] < MIN) throw new UsageError(`pie: ${name} must be at least 1ms`)
   }
@@ -179,9 +177,5 @@ function queueOf(params: PieParams): QueueSpec {
 
 /** Returns PIE as the queue of a rate or a trace. Throws a UsageError. */
 export function pie({ ecn = false, target, tupdate }: PieOptions = {}): QueueSpec {
-  return queueOf({
-    target: target === undefined ? TARGET : durationOf(target),
-    tupdate: tupdate === undefined ? TUPDATE : durationOf(tupdate),
-    ecn,
-  })
+  return queueOf({ ecn, ...givenTimes({ target, tupdate }) })
 }

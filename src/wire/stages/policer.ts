@@ -8,7 +8,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import { ETH_ZLEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
-import { formatRate, formatSize, parseRate, parseSize, sizeOf } from '../units.ts'
+import { formatRate, formatSize, parseSize, rateOf, sizeOf } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 
 interface PolicerSpec {
@@ -64,10 +64,7 @@ export const policerKind: StageKind<PolicerSpec> = {
  * in bytes or with a unit. Packets count from the Ethernet header on. Throws a UsageError.
  */
 export function policer(bits: number | string, burst: number | string): Impairment {
-  const bitsPerSecond = typeof bits === 'number' ? bits : parseRate(bits)
-  if (!(bitsPerSecond > 0 && bitsPerSecond < Number.POSITIVE_INFINITY)) {
-    throw new UsageError(`policer ${bits}: it must be more than 0 and finite`)
-  }
+  const bitsPerSecond = rateOf(bits, 'policer')
   const bytes = sizeOf(burst)
   if (!(bytes >= ETH_ZLEN)) throw new UsageError(`policer: a burst of ${bytes} bytes passes no frame`)
   return stageOf(policerKind, { bits: bitsPerSecond, burst: bytes })

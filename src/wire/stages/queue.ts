@@ -14,7 +14,7 @@
  * alarm: in virtual time it would ring for ever on a link that sends nothing more.
  */
 import type { Alarm } from '../../base/clock.ts'
-import { formatDuration } from '../../base/duration.ts'
+import { durationOf, formatDuration } from '../../base/duration.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { Cursor } from '../grammar/cursor.ts'
@@ -68,15 +68,26 @@ export function queueParams(limit: LimitSpec = { packets: 1000 }, queue: QueueKi
   return { limit, queue }
 }
 
+type Times<K extends string> = { [key in K]?: number }
+
 /** Reads durations, each after its keyword, in any order. `examples` has one for each keyword. */
-export function readTimes<K extends string>(c: Cursor, examples: Readonly<Record<K, string>>): { [key in K]?: number } {
+export function readTimes<K extends string>(c: Cursor, examples: Readonly<Record<K, string>>): Times<K> {
   const keywords = Object.keys(examples) as K[]
-  const times: { [key in K]?: number } = {}
+  const times: Times<K> = {}
   for (;;) {
     const key = keywords.find(each => c.takes(each))
     if (key === undefined) return times
     times[key] = c.duration(`${key} needs a time: ${key} ${examples[key]}`)
   }
+}
+
+/** Returns the times that a program gave, in ms or with a unit, in ns. */
+export function givenTimes<K extends string>(times: Readonly<Record<K, number | string | undefined>>): Times<K> {
+  const given: Times<K> = {}
+  for (const [key, time] of Object.entries(times) as [K, number | string | undefined][]) {
+    if (time !== undefined) given[key] = durationOf(time)
+  }
+  return given
 }
 
 /** Returns the text of the durations that are set: `target 5ms interval 100ms`. */
@@ -132,10 +143,7 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     return true
   }
 
-  /**
-   * Takes the next packet that the discipline lets pass. Returns undefined if none is left, or
-   * while the packet before has not left.
-   */
+  /** Takes the next packet, if there is one and the packet before has left. */
   take(): SkBuff | undefined {
     if (this.taken !== undefined) return undefined
     const discipline = this.#discipline

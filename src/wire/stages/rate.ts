@@ -12,7 +12,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { whole } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
-import { formatRate, formatSize, join, parseRate, parseSize, sizeOf, trimmed } from '../units.ts'
+import { formatRate, formatSize, join, parseSize, rateOf, sizeOf, trimmed } from '../units.ts'
 import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type QueueKind, type QueueParams, QueueWire } from './queue.ts'
@@ -24,9 +24,7 @@ export interface RateOptions extends Partial<QueueParams> {
   readonly cell?: number | string
   /** Bytes added to every cell; may be negative. */
   readonly cellOverhead?: number | string
-  /**
-   * Bytes that may leave in a burst after the line was idle. 0 is one packet, after its own time.
-   */
+  /** Bytes that may leave in a burst after the line was idle; 0 is one packet, in its own time. */
   readonly burst?: number | string
 }
 
@@ -155,13 +153,9 @@ const readOverhead = whole('an overhead in bytes', Number.MIN_SAFE_INTEGER)
  * A change keeps queued packets, and takes effect for the next packet. (tc-netem(8), rate)
  */
 export function rate(bits: number | string, options: RateOptions = {}): Impairment {
-  const bitsPerSecond = typeof bits === 'number' ? bits : parseRate(bits)
-  if (!(bitsPerSecond > 0 && bitsPerSecond < Number.POSITIVE_INFINITY)) {
-    throw new UsageError(`rate ${bits}: it must be more than 0 and finite`)
-  }
   const burst = bytesOf(options.burst)
   const spec: RateSpec = {
-    bits: bitsPerSecond,
+    bits: rateOf(bits, 'rate'),
     overhead: bytesOf(options.overhead),
     cell: bytesOf(options.cell),
     cellOverhead: bytesOf(options.cellOverhead),

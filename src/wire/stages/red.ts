@@ -95,10 +95,7 @@ class Red implements Discipline {
     return false
   }
 
-  /**
-   * Updates the average. On an idle line it decays as if typical packets had passed an empty queue
-   * at the rate of the line.
-   */
+  /** Updates the average, which an idle line lowers as if typical packets passed it. */
   #measure(): void {
     const { weight, avpkt } = this.#params
     if (Number.isNaN(this.#idle)) {
@@ -150,9 +147,7 @@ export const redKind: DisciplineKind<RedSpec> = {
       ecn && 'ecn',
     ])
   },
-  /**
-   * The default thresholds are from tc-red(8): a quarter of the limit, and a third of that value.
-   */
+  /** The default thresholds of tc-red(8): a quarter of the limit, and a third of that. */
   build({ min, ...spec }, { packets = 1000, bytes }) {
     const max = spec.max ?? (min === undefined ? (bytes ?? packets * USUAL_PACKET) / 4 : 3 * min)
     return red({ ...spec, min: min ?? max / 3, max })

@@ -19,7 +19,7 @@ import { join, quote } from '../units.ts'
 import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
 import { AGAIN } from '../wire-clock.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
-import { isLinkTrace, type LinkTraceParams, LinkTraceWire, parseLinkTrace } from './link-trace.ts'
+import { countUpTo, isLinkTrace, type LinkTraceParams, LinkTraceWire, parseLinkTrace } from './link-trace.ts'
 import { type QueueParams, QueueWire } from './queue.ts'
 
 export interface TraceOptions extends Partial<QueueParams> {
@@ -100,14 +100,7 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     const { times, once } = this.params
     const period = times[times.length - 1] * NSEC_PER_MSEC
     if (!once) this.#began += Math.floor((now - this.#began) / period) * period
-    let from = 0
-    let to = times.length
-    while (from < to) {
-      const middle = (from + to) >> 1
-      if (this.#began + times[middle] * NSEC_PER_MSEC > now) to = middle
-      else from = middle + 1
-    }
-    this.#at = from
+    this.#at = countUpTo(times, (now - this.#began) / NSEC_PER_MSEC)
   }
 
   /** Uses an opportunity that is due, and rings again for each. */
