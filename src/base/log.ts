@@ -1,5 +1,4 @@
 /** Log lines like the kernel's, `vnet0: device opened`. The program chooses where they go. */
-
 import { type Alarm, type Clock, NSEC_PER_SEC } from './clock.ts'
 import { printable } from './printable.ts'
 

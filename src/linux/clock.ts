@@ -3,7 +3,6 @@
  * time or up to one turn of the event loop later, never earlier. Arming an alarm allocates nothing,
  * and makes a system call only if it is the next to ring.
  */
-
 import type { Alarm, Clock } from '../base/clock.ts'
 import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 import type { Moment } from '../capture/packet.ts'
@@ -84,8 +83,7 @@ export class TimerfdClock implements Clock, AsyncDisposable {
     const now = this.now()
     this.#armed = Number.POSITIVE_INFINITY
     try {
-      // Runs at most the present number of alarms: an alarm that arms itself for the past must not
-      // spin.
+      // At most the present number of alarms: one that arms itself for the past must not spin.
       for (let left = this.#alarms.size; left > 0 && this.#alarms.first <= now; left--) this.#alarms.shift()?.fn()
     } finally {
       // Even if an alarm threw, so that the others still ring.
@@ -94,8 +92,7 @@ export class TimerfdClock implements Clock, AsyncDisposable {
   }
 
   #arm(ns: number): void {
-    // 0 would disarm it; a past time expires immediately. A time too large for an integer expires
-    // early.
+    // 0 would disarm it. A past time expires immediately, one too large for an integer early.
     const at = Math.min(Math.max(1, Math.ceil(ns)), Number.MAX_SAFE_INTEGER)
     check(this.#native.timerfdSettime(this.#fd, at), 'timerfd_settime')
     this.#armed = ns

@@ -7,7 +7,6 @@
  * read, for example without a free descriptor, the old one remains until the monitor tries again,
  * initially after a second.
  */
-
 import type { Turns, Work } from '../base/turns.ts'
 import { IFF_UP } from '../netdev/if.ts'
 import { sameBytes } from '../packet/address.ts'

@@ -3,7 +3,6 @@ import { EEXIST, EHOSTUNREACH, EINVAL, ENETUNREACH, ESRCH, isErrno, VnetError } 
 import { IFF_NOARP, IFF_UP } from '../netdev/if.ts'
 import type { DefaultRoute, LinkRequest, LinkRoute } from '../netdev/port.ts'
 import { formatPrefix, sameBytes } from '../packet/address.ts'
-
 import {
   addAddress,
   addGatewayRoute,

@@ -3,7 +3,6 @@
  * namespace alive, so a named namespace counts as deleted when its name is removed, and the owner
  * must then release everything it holds there.
  */
-
 import type { Turns } from '../base/turns.ts'
 import { IFF_UP } from '../netdev/if.ts'
 import { NSID_HOME } from './link-events.ts'

@@ -1,5 +1,4 @@
 /** openTap: a TAP or TUN for programs that want its frames and need no driver. */
-
 import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { checkOptions, UsageError } from '../base/usage-error.ts'

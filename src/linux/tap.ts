@@ -18,6 +18,7 @@ import {
   NETIF_F_TSO_ECN,
   NETIF_F_TSO6,
 } from '../netdev/if.ts'
+import type { PortSpec } from '../netdev/port.ts'
 import { check, checkTap, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
 import { hasCapability, sudoCommand } from './privileges.ts'
@@ -55,18 +56,11 @@ export const IFF_TUN_EXCL = 0x8000
 export const TUNSETOWNER = 0x400454cc
 export const TUNSETGROUP = 0x400454ce
 
-export interface TunOptions {
-  /** Ethernet frames (IFF_TAP), or IP packets without a link header (IFF_TUN). */
-  layer: 'tap' | 'tun'
-  /** A name, or a pattern with one %d. */
-  name: string
+export interface TunOptions extends Pick<PortSpec, 'name' | 'queues' | 'features'>, Pick<Tun, 'layer'> {
   /** The name in errors, if it is another. */
   shownName?: string
-  queues: number
   /** False for an interface that was made with a single queue. */
   multiQueue: boolean
-  /** The requested NETIF_F_*; 0 means no vnet header. */
-  features: number
   /** False to start without a carrier (TUNSETCARRIER). */
   carrier: boolean
   /** Fail if the interface exists. */
@@ -81,10 +75,7 @@ export interface TunOptions {
  * Who may attach a queue without CAP_NET_ADMIN: the owner, by default this process's user, or a
  * member of the group. With both, the owner must be a member. Without either, every user may.
  */
-export interface TunRights {
-  readonly owner?: number | undefined
-  readonly group?: number | undefined
-}
+export type TunRights = Pick<PortSpec, 'owner' | 'group'>
 
 /** An open TAP or TUN. Its descriptors, one per queue, belong to the caller. */
 export interface Tun {
@@ -114,8 +105,7 @@ export function openTun(native: Native, options: TunOptions): Tun {
       name = ifreqName(request)
       if (q === 0 && rights !== undefined) setRights(native, fd, name, rights)
     }
-    // For Linux before 6.1, which does not know IFF_NO_CARRIER; later kernels have no carrier here
-    // yet.
+    // Linux before 6.1 does not know IFF_NO_CARRIER; later kernels have no carrier here yet.
     if (!options.carrier) native.ioctl(fds[0], TUNSETCARRIER, int32(0))
     const vnetHdrLen = features === 0 ? 0 : VIRTIO_NET_HDR_LEN
     if (vnetHdrLen !== 0) check(native.ioctl(fds[0], TUNSETVNETHDRSZ, int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
