@@ -94,8 +94,9 @@ export class Pool {
   /** Puts an address back among the free ones after its offer or lease ended. */
   putBack(address: number): void {
     if (!isInNetwork(this.#config, address) || this.#leases.held(address) !== undefined) return
-    if (this.#leases.last(address) === undefined) this.#free.putUnused(address)
-    else this.#free.putEnded(address)
+    const { unused, ended } = this.#free
+    const queue = this.#leases.last(address) === undefined ? unused : ended
+    queue.push(address)
   }
 }
 
@@ -169,28 +170,17 @@ export class FreeAddresses {
   /** The range that is counted through, and how many of its addresses were passed. */
   #range = 0
   #passed = 0
-  readonly #unused = new Queue()
-  readonly #ended = new Queue()
+  /** Addresses without a remembered lease, and those whose lease has ended. */
+  readonly unused = new Queue()
+  readonly ended = new Queue()
 
   constructor(ranges: readonly AddressRange[]) {
     this.#ranges = ranges
   }
 
-  /** Puts back an address without a remembered lease. */
-  putUnused(address: number): void {
-    this.#unused.push(address)
-  }
-
-  /** Puts back an address after its lease ended. */
-  putEnded(address: number): void {
-    this.#ended.push(address)
-  }
-
-  /**
-   * Removes and returns an unused address, otherwise the free address with the oldest ended lease.
-   */
+  /** Removes and returns an unused address, else the free address with the oldest ended lease. */
   take(isFree: (address: number) => boolean, isUnused: (address: number) => boolean): number | undefined {
-    return this.#unused.take(isUnused) ?? this.#count(isUnused) ?? this.#ended.take(isFree)
+    return this.unused.take(isUnused) ?? this.#count(isUnused) ?? this.ended.take(isFree)
   }
 
   #count(isUnused: (address: number) => boolean): number | undefined {

@@ -32,7 +32,6 @@ export interface DhcpRequest {
   readonly from: Uint8Array
 }
 
-const BROADCAST = 0xffff_ffff
 /** Size in bytes: an Ethernet frame's IP packet, without the IP and UDP headers. */
 const MAX_MESSAGE = 1472
 const HEADERS = 28
@@ -42,16 +41,10 @@ export function leaseReply(type: number, request: DhcpRequest, config: DhcpConfi
   const { message } = request
   const seconds = leaseTime(request, config)
   const [renewal, rebinding] = renewalTimes(config, seconds)
-  const options = new Map<number, Uint8Array>([
-    ...head(type, config, message),
-    [dhcp.DHO_LEASE_TIME, u32(seconds)],
-    ...(seconds === DHCP_INFINITE
-      ? []
-      : ([
-          [dhcp.DHO_RENEWAL_TIME, u32(renewal)],
-          [dhcp.DHO_REBINDING_TIME, u32(rebinding)],
-        ] as const)),
-  ])
+  const options = new Map(head(type, config, message)).set(dhcp.DHO_LEASE_TIME, u32(seconds))
+  if (seconds !== DHCP_INFINITE) {
+    options.set(dhcp.DHO_RENEWAL_TIME, u32(renewal)).set(dhcp.DHO_REBINDING_TIME, u32(rebinding))
+  }
   addConfigured(options, request, config)
   return reply(request, options, { ciaddr: type === dhcp.DHCPOFFER ? 0 : message.ciaddr, yiaddr: address }, config)
 }
@@ -70,15 +63,13 @@ export function informReply(request: DhcpRequest, config: DhcpConfig): DhcpReply
 
 /** A DHCPNAK. It is broadcast, by a relay too, since the client may have no valid address. */
 export function nakReply(message: DhcpMessage, config: DhcpConfig, why: string): DhcpReply {
+  const { giaddr } = message
   const options = new Map(head(dhcp.DHCPNAK, config, message))
-  options.set(dhcp.DHO_MESSAGE, new TextEncoder().encode(why))
-  const flags = message.giaddr === 0 ? message.flags : message.flags | dhcp.DHCP_FLAG_BROADCAST
+  options.set(dhcp.DHO_MESSAGE, text(why))
+  const flags = giaddr === 0 ? message.flags : message.flags | dhcp.DHCP_FLAG_BROADCAST
   const none = new Uint8Array(0)
-  const nak = { ...headerFor(message), flags, ciaddr: 0, yiaddr: 0, siaddr: 0, sname: none, file: none }
-  const { data, left: omitted } = dhcp.build({ ...nak, options: withRelay(options, message) }, sizeLimit(message))
-  const relayed = message.giaddr !== 0
-  const address = relayed ? message.giaddr : BROADCAST
-  return { data, omitted, address, port: relayed ? dhcp.DHCP_SERVER_PORT : dhcp.DHCP_CLIENT_PORT, mac: undefined }
+  const built = build({ ...message, flags }, options, { ciaddr: 0, yiaddr: 0, siaddr: 0, sname: none, file: none })
+  return { ...built, ...(giaddr === 0 ? TO_ALL : toRelay(giaddr)) }
 }
 
 function reply(
@@ -88,24 +79,37 @@ function reply(
   config: DhcpConfig,
 ): DhcpReply {
   const { message, reservation } = request
-  const { siaddr, sname, file } = reservation?.boot ?? config.boot
-  const whole = { ...headerFor(message), ...fields, siaddr, sname, file, options: withRelay(options, message) }
-  const { data, left: omitted } = dhcp.build(whole, sizeLimit(message))
-  return { data, omitted, ...destination(request, fields.yiaddr) }
+  const built = build(message, options, { ...fields, ...(reservation?.boot ?? config.boot) })
+  return { ...built, ...destination(request, fields.yiaddr) }
 }
 
-function headerFor({ htype, xid, flags, giaddr, chaddr }: DhcpMessage) {
-  return { op: dhcp.BOOTREPLY, htype, hops: 0, xid, secs: 0, flags, giaddr, chaddr }
+/** Builds a message to the sender of another one, of at most the size that the sender accepts. */
+function build(
+  { htype, xid, flags, giaddr, chaddr, options: received }: DhcpMessage,
+  options: Map<number, Uint8Array>,
+  fields: Pick<DhcpMessage, 'ciaddr' | 'yiaddr' | 'siaddr' | 'sname' | 'file'>,
+): Pick<DhcpReply, 'data' | 'omitted'> {
+  const relay = received.get(DHO_RELAY_AGENT)
+  if (relay !== undefined && giaddr !== 0) options.set(DHO_RELAY_AGENT, relay)
+  const size = received.get(dhcp.DHO_MAX_MESSAGE_SIZE)
+  // Option 57 includes the IP and UDP headers.
+  const accepted = size === undefined ? 0 : Math.min(MAX_MESSAGE, get16(size, 0) - HEADERS)
+  const header = { op: dhcp.BOOTREPLY, htype, hops: 0, xid, secs: 0, flags, giaddr, chaddr }
+  const limit = Math.max(dhcp.DHCP_MIN_MESSAGE, accepted)
+  const { data, left: omitted } = dhcp.build({ ...header, ...fields, options }, limit)
+  return { data, omitted }
 }
+
+const TO_ALL = { address: 0xffff_ffff, port: dhcp.DHCP_CLIENT_PORT, mac: undefined } as const
+const toRelay = (giaddr: number) => ({ address: giaddr, port: dhcp.DHCP_SERVER_PORT, mac: undefined }) as const
 
 /** RFC 2131 sec. 4.1. */
 function destination({ message, from }: DhcpRequest, yiaddr: number): Pick<DhcpReply, 'address' | 'port' | 'mac'> {
   const { giaddr, ciaddr, flags, htype, chaddr } = message
-  if (giaddr !== 0) return { address: giaddr, port: dhcp.DHCP_SERVER_PORT, mac: undefined }
+  if (giaddr !== 0) return toRelay(giaddr)
   if (ciaddr !== 0) return { address: ciaddr, port: dhcp.DHCP_CLIENT_PORT, mac: from }
   const reachable = htype === ARPHRD_ETHER && chaddr.length === 6 && ((chaddr[0] as number) & 1) === 0
-  if ((flags & dhcp.DHCP_FLAG_BROADCAST) !== 0 || !reachable)
-    return { address: BROADCAST, port: dhcp.DHCP_CLIENT_PORT, mac: undefined }
+  if ((flags & dhcp.DHCP_FLAG_BROADCAST) !== 0 || !reachable) return TO_ALL
   return { address: yiaddr, port: dhcp.DHCP_CLIENT_PORT, mac: chaddr }
 }
 
@@ -119,21 +123,12 @@ function head(type: number, config: DhcpConfig, message: DhcpMessage): [number, 
   ]
 }
 
-function withRelay(options: Map<number, Uint8Array>, message: DhcpMessage): Map<number, Uint8Array> {
-  const relay = message.options.get(DHO_RELAY_AGENT)
-  if (relay !== undefined && message.giaddr !== 0) options.set(DHO_RELAY_AGENT, relay)
-  return options
-}
-
 /**
  * Adds the configured options that the client requests, in its order, except that the subnet mask
  * precedes the routers (RFC 2132 sec. 3.3). A client without a parameter request list gets all.
  */
-function addConfigured(
-  options: Map<number, Uint8Array>,
-  { message, reservation }: DhcpRequest,
-  config: DhcpConfig,
-): void {
+function addConfigured(options: Map<number, Uint8Array>, request: DhcpRequest, config: DhcpConfig): void {
+  const { message, reservation } = request
   const { siaddr, sname, file } = reservation?.boot ?? config.boot
   const bootServer = sname.length > 0 || siaddr === 0 ? sname : text(formatIpv4(siaddr))
   const configured = new Map<number, Uint8Array | null>([
@@ -158,14 +153,6 @@ function renewalTimes({ renewalTime, rebindingTime }: DhcpConfig, seconds: numbe
     rebindingTime !== undefined && rebindingTime < seconds ? rebindingTime : Math.floor((seconds * 7) / 8)
   const renewal = renewalTime !== undefined && renewalTime < rebinding ? renewalTime : Math.floor(seconds / 2)
   return [Math.min(renewal, rebinding), rebinding]
-}
-
-/** The largest message that the client accepts, in bytes. Option 57 includes IP and UDP headers. */
-function sizeLimit({ options }: DhcpMessage): number {
-  const size = options.get(dhcp.DHO_MAX_MESSAGE_SIZE)
-  return size === undefined
-    ? dhcp.DHCP_MIN_MESSAGE
-    : Math.min(MAX_MESSAGE, Math.max(dhcp.DHCP_MIN_MESSAGE, get16(size, 0) - HEADERS))
 }
 
 const u32 = (value: number): Uint8Array => Uint8Array.from(long(value))

@@ -98,25 +98,10 @@ function toHostname(name: string): string | undefined {
  * others' traffic.
  */
 const WELL_KNOWN: readonly string[] = [
-  'wpad',
-  'isatap',
-  'teredo',
-  'autodiscover',
-  'autoconfig',
-  'mta-sts',
-  'openpgpkey',
-  'lyncdiscover',
-  'lyncdiscoverinternal',
-  'localhost',
-  'localdomain',
-  'broadcasthost',
-  'ip6-localhost',
-  'ip6-loopback',
-  'ip6-localnet',
-  'ip6-mcastprefix',
-  'ip6-allnodes',
-  'ip6-allrouters',
-]
+  'wpad isatap teredo autodiscover autoconfig mta-sts openpgpkey lyncdiscover lyncdiscoverinternal',
+  'localhost localdomain broadcasthost',
+  'ip6-localhost ip6-loopback ip6-localnet ip6-mcastprefix ip6-allnodes ip6-allrouters',
+].flatMap(names => names.split(' '))
 
 /** Whether `name`, a result of toHostname(), is one of them. No client may choose it. */
 export function isWellKnown(name: string): boolean {

@@ -18,8 +18,8 @@ describe('FreeAddresses', () => {
   test('FreeAddresses gives returned addresses first, then unused ones, then ended leases in their order', () => {
     const free = new FreeAddresses([{ first: 10, last: 11 }])
     expect(free.take(yes, yes)).toBe(10)
-    for (const address of [31, 30, 31]) free.putEnded(address)
-    free.putUnused(10)
+    for (const address of [31, 30, 31]) free.ended.push(address)
+    free.unused.push(10)
     expect(Array.from({ length: 5 }, () => free.take(yes, yes))).toEqual([10, 11, 31, 30, undefined])
   })
 
@@ -32,16 +32,16 @@ describe('FreeAddresses', () => {
     }
     for (let n = 0; n < 100; n++) expect(free.take(isFree, isFree)).toBeUndefined()
     expect(looks).toBe(33_000)
-    free.putEnded(7)
+    free.ended.push(7)
     for (let n = 0; n < 100; n++) free.take(isFree, no)
     expect(looks).toBe(33_001)
-    free.putEnded(7)
+    free.ended.push(7)
     expect(free.take(yes, no)).toBe(7)
   })
 
   test('FreeAddresses holds an address once, however often it is put back', () => {
     const free = new FreeAddresses([])
-    for (let n = 0; n < 1000; n++) free.putUnused(n % 3)
+    for (let n = 0; n < 1000; n++) free.unused.push(n % 3)
     expect(Array.from({ length: 4 }, () => free.take(yes, yes))).toEqual([0, 1, 2, undefined])
   })
 })
