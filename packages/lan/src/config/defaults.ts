@@ -3,10 +3,10 @@ import { formatAddress, networkOf, parseAddress, parsePrefix, plus } from 'vnet/
 import type { RouterAdvert } from 'vnet/internal/packet/router-advert'
 import { listOf } from '../machines/host-table.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../machines/network.ts'
-import type { DhcpSpec } from '../services/dhcp/config.ts'
+import type { DhcpSpec, FileDhcp } from '../services/dhcp/config.ts'
 import type { HostName } from '../services/dns-names.ts'
 import { http, type LanHost } from '../services/tcp-handlers.ts'
-import type { FileDhcp, FileHost, LanFile } from './schema.ts'
+import type { FileHost, LanFile } from './schema.ts'
 
 export const DEFAULT_DOMAIN = 'lan'
 /** Seconds between two router advertisements. */

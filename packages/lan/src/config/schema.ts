@@ -1,7 +1,8 @@
 /**
  * The configuration file of `vnet lan`, described once as JSON Schema. Error messages, the type
  * LanFile and packages/lan/docs/lan.schema.json (scripts/generate-schemas.mjs) come from this
- * description. check.ts has the rules across several parts of a file.
+ * description; services/dhcp/config.ts has the part about DHCP. config.ts has the rules across
+ * several parts of a file.
  */
 import {
   about,
@@ -15,22 +16,16 @@ import {
   oneOrMore,
   record,
   string,
-  type Typed,
   type TypeOf,
 } from 'vnet/internal/base/schema'
 import { networkOf, parseAddress, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
+import { dhcp, ipv4, label, mac } from '../services/dhcp/config.ts'
 
-const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 const names = `^${label}(\\.${label})*`
 
-const text = string('text', { pattern: '.' })
 const off = oneOf(false)
-const seconds = integer(1, 0xffff_fffe, 'a number of seconds')
-const secondsOrInfinite = either(seconds, oneOf('infinite'))
 const lifetime = either(integer(0, 0xffff_fffe, 'a number of seconds'), oneOf('infinite'))
-const ipv4 = string('an IPv4 address', { format: 'ipv4', accepts: isAddress(4) })
-const ipv6 = string('an IPv6 address', { format: 'ipv6', accepts: isAddress(16) })
-const mac = string('a unicast MAC address', { pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$' })
+const ipv6 = string('an IPv6 address', { format: 'ipv6', accepts: text => parseAddress(text)?.length === 16 })
 const network = string('an IPv4 network of /8 to /30 (host bits zero)', {
   format: 'cidr4',
   accepts: isNetwork(4, 8, 30),
@@ -41,7 +36,6 @@ const network6 = string('an IPv6 network of /3 to /120 (host bits zero)', {
   accepts: isNetwork(16, 3, 120),
   pattern: '^[0-9a-fA-F:.]+/[0-9]{1,3}$',
 })
-const range = string('an address or FIRST-LAST', { pattern: '^[0-9.]+( *- *[0-9.]+)?$' })
 const hostName = string('a host name', { pattern: `${names}$`, maxLength: 253 })
 const domain = string('a domain', { pattern: `${names}\\.?$`, maxLength: 254 })
 
@@ -67,41 +61,6 @@ const host = object({
   count: about('The number of hosts of this kind, at consecutive addresses.', integer(1, 1_000_000)),
   services: about('Echo, discard, daytime, chargen. Default: true; false if the uplink has an address.', flag),
   ports: about('Services on other ports.', list(port)),
-})
-
-const scalar = either(anyText, { type: 'integer' } as Typed<number>)
-const options = record(either(scalar, flag, list(scalar), { type: 'null' } as Typed<null>))
-const boot = object({ nextServer: ipv4, serverName: text, file: text })
-
-const clientId = string('a client identifier such as 01:02:00:00', {
-  pattern: '^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){0,254}$',
-})
-const reservation = object(
-  {
-    mac,
-    clientId: about('Option 61 in hex, including its type byte.', clientId),
-    address: ipv4,
-    hostname: { ...hostName, pattern: `^${label}$` },
-    options,
-    boot,
-  },
-  'address',
-)
-
-const dhcp = object({
-  pool: about('Addresses for any client. Default: the 100th to the 199th of the network.', oneOrMore(range)),
-  reservations: list(reservation),
-  leaseTime: about('Seconds for a client that requests no time. Default: 3600.', secondsOrInfinite),
-  minLeaseTime: seconds,
-  maxLeaseTime: secondsOrInfinite,
-  renewalTime: seconds,
-  rebindingTime: seconds,
-  offerTime: seconds,
-  declineTime: seconds,
-  authoritative: about('Whether this is the only DHCP server. Default: true; false with --uplink.', flag),
-  options: about('By name (router, dns-server, ntp-server) or number; null removes a default.', options),
-  always: about('Options that are sent even if a client does not request them.', list(text)),
-  boot,
 })
 
 const dnsName = '^[!--/-~]{1,63}(\\.[!--/-~]{1,63})*\\.?$'
@@ -150,11 +109,6 @@ export const lanSchema = {
 /** The contents of a configuration file, as written. */
 export type LanFile = TypeOf<typeof lanSchema>
 export type FileHost = TypeOf<typeof host>
-export type FileDhcp = TypeOf<typeof dhcp>
-
-function isAddress(length: number) {
-  return (text: string): boolean => parseAddress(text)?.length === length
-}
 
 function isNetwork(length: number, min: number, max: number) {
   return (text: string): boolean => {

@@ -1,66 +1,85 @@
 /**
- * The configuration of the DHCP server: DhcpSpec in its written form, DhcpConfig in the server's
- * form. The form of addresses, names and times, and the network of the addresses, have been checked
- * (lan/config); this file checks options, boot fields and times that do not fit together.
+ * The configuration of the DHCP server: the schema of its part of a file, DhcpSpec in its written
+ * form, DhcpConfig in the server's form. The schema, and the network of the addresses, have been
+ * checked (lan/config); this file checks options, boot fields and times that do not fit together.
  */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
+import {
+  about,
+  anyText,
+  either,
+  flag,
+  integer,
+  list,
+  object,
+  oneOf,
+  oneOrMore,
+  record,
+  string,
+  type Typed,
+  type TypeOf,
+} from 'vnet/internal/base/schema'
 import { ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/address'
 import { get32 } from 'vnet/internal/packet/octets'
-import { encodeOption, type OptionType, type OptionValue, optionOf } from './options.ts'
+import { encodeOption, type OptionType, optionOf } from './options.ts'
 
-/** Values by option name or number; null removes a default. */
-type OptionsSpec = Readonly<Record<string, OptionValue | null>>
+export const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 
-interface ReservationSpec {
-  /** The client: its MAC address, or its identifier (option 61, type byte included) in hex. */
-  readonly mac?: string
-  readonly clientId?: string
-  /** An address of the network, inside or outside the ranges. */
-  readonly address: string
-  /** Overrides the name that the client gives itself. */
-  readonly hostname?: string
-  readonly options?: OptionsSpec
-  readonly boot?: BootSpec
-}
+export const ipv4 = string('an IPv4 address', { format: 'ipv4', accepts: text => parseIpv4(text) !== undefined })
+export const mac = string('a unicast MAC address', { pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$' })
+const text = string('text', { pattern: '.' })
+const seconds = integer(1, 0xffff_fffe, 'a number of seconds')
+const secondsOrInfinite = either(seconds, oneOf('infinite'))
+const range = string('an address or FIRST-LAST', { pattern: '^[0-9.]+( *- *[0-9.]+)?$' })
+const scalar = either(anyText, { type: 'integer' } as Typed<number>)
+const options = record(either(scalar, flag, list(scalar), { type: 'null' } as Typed<null>))
+const boot = object({ nextServer: ipv4, serverName: text, file: text })
 
-/** The fields of a network boot. */
-interface BootSpec {
-  /** Server of the boot file (siaddr). Default: the DHCP server, if a boot file is set. */
-  readonly nextServer?: string
-  readonly serverName?: string
-  readonly file?: string
-}
+const clientId = string('a client identifier such as 01:02:00:00', {
+  pattern: '^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){0,254}$',
+})
+const reservation = object(
+  {
+    mac,
+    clientId: about('Option 61 in hex, including its type byte.', clientId),
+    address: ipv4,
+    hostname: string('a host name', { pattern: `^${label}$`, maxLength: 253 }),
+    options,
+    boot,
+  },
+  'address',
+)
 
-export interface DhcpSpec {
+/** The part `dhcp` of the configuration file. */
+export const dhcp = object({
+  pool: about('Addresses for any client. Default: the 100th to the 199th of the network.', oneOrMore(range)),
+  reservations: list(reservation),
+  leaseTime: about('Seconds for a client that requests no time. Default: 3600.', secondsOrInfinite),
+  minLeaseTime: seconds,
+  maxLeaseTime: secondsOrInfinite,
+  renewalTime: seconds,
+  rebindingTime: seconds,
+  offerTime: seconds,
+  declineTime: seconds,
+  authoritative: about('Whether this is the only DHCP server. Default: true; false with --uplink.', flag),
+  options: about('By name (router, dns-server, ntp-server) or number; null removes a default.', options),
+  always: about('Options that are sent even if a client does not request them.', list(text)),
+  boot,
+})
+
+type OptionsSpec = TypeOf<typeof options>
+type ReservationSpec = TypeOf<typeof reservation>
+type BootSpec = TypeOf<typeof boot>
+export type FileDhcp = TypeOf<typeof dhcp>
+
+/** The part of a file with its defaults: lists of options include what other parts determine. */
+export interface DhcpSpec extends Omit<FileDhcp, 'pool'> {
   /** The server's own address, in the network. */
   readonly server: string
   /** `198.18.0.0/24` */
   readonly network: string
   /** Addresses for any client, `198.18.0.100-198.18.0.199` or a single one. */
   readonly ranges: readonly string[]
-  readonly reservations?: readonly ReservationSpec[]
-  /** Options of a reservation take precedence. */
-  readonly options?: OptionsSpec
-  /** Options that are sent even if the client does not request them. */
-  readonly always?: readonly string[]
-  readonly boot?: BootSpec
-  /**
-   * Seconds: the lease for clients that request no time (3600), and the bounds of requested times.
-   */
-  readonly leaseTime?: number | 'infinite'
-  readonly minLeaseTime?: number
-  readonly maxLeaseTime?: number | 'infinite'
-  /** Seconds until a client renews and rebinds. Default: 1/2 and 7/8 of the lease. */
-  readonly renewalTime?: number
-  readonly rebindingTime?: number
-  /**
-   * Seconds for which an offered address is reserved (30), and for which one is unused after a
-   * conflict (600).
-   */
-  readonly offerTime?: number
-  readonly declineTime?: number
-  /** Refuses requests of unknown clients, as the only server of a network may, not ignores them. */
-  readonly authoritative?: boolean
 }
 
 export type DhcpConfig = ReturnType<typeof dhcpConfig>
