@@ -8,7 +8,7 @@ import { LimitedLog, LOGLEVEL_DEBUG } from 'vnet/internal/base/log'
 import type { SegmentEntry } from 'vnet/internal/control/protocol/segment-entry'
 import type { Native } from 'vnet/internal/linux/native'
 import type { Net } from 'vnet/internal/netdev/net'
-import { formatAddress, ipv4Bytes, parseAddress } from 'vnet/internal/packet/address'
+import { formatAddress, formatHex, ipv4Bytes, parseAddress } from 'vnet/internal/packet/address'
 import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
 import { DHCPV6_SERVER_PORT, duidOf } from 'vnet/internal/packet/dhcpv6'
 import { isSameAddress } from 'vnet/internal/packet/ethernet'
@@ -17,7 +17,6 @@ import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import { get32 } from 'vnet/internal/packet/octets'
 import { type AdvertisedPrefix, isRouterSolicitation } from 'vnet/internal/packet/router-advert'
 import type { LanConfig } from './config/defaults.ts'
-import { advertLine, dhcpv6Line, dnsLines, solicitLine } from './log-lines.ts'
 import { Budget } from './machines/budget.ts'
 import type { Icmpv6Message, UdpHandler, UdpMessage } from './machines/host.ts'
 import type { Network } from './machines/network.ts'
@@ -25,8 +24,8 @@ import { type LanSetup, type Population, populate, resolverConfig, segmentEntrie
 import type { DhcpConfig } from './services/dhcp/config.ts'
 import type { LeaseStore } from './services/dhcp/lease.ts'
 import { DhcpServer } from './services/dhcp/server.ts'
-import { type Dhcpv6Config, dhcpv6Reply } from './services/dhcpv6.ts'
-import { createResolver, type OnReply, type Resolver, serveDnsOverTcp } from './services/dns.ts'
+import { type Dhcpv6Config, dhcpv6Line, dhcpv6Reply } from './services/dhcpv6.ts'
+import { createResolver, dnsLines, type OnReply, type Resolver, serveDnsOverTcp } from './services/dns.ts'
 import type { LeaseNames } from './services/dns-names.ts'
 import { arpNeighbours, clientBudget, serveDhcp } from './services/gateway.ts'
 import { RaSender } from './services/router-advert.ts'
@@ -46,9 +45,7 @@ export interface Lan extends Network {
   readonly net: Net
 }
 
-/**
- * Called with the network set up. Returns a function that is called at the end and before a reload.
- */
+/** Called with the network set up. What it returns is called before a reload and at the end. */
 export type Start = (lan: Lan) => (() => void) | void
 
 export interface BackboneOptions {
@@ -210,13 +207,13 @@ export class Backbone implements AsyncDisposable {
       return
     }
     const { clock, random } = this.#options.net
+    const { maxInterval } = ra
     const advert = { ...ra.advert, mac: this.#population.gateway.mac }
     this.#prefixes = advert.prefixes
     if (this.#ra !== undefined) {
-      this.#ra.reload(advert, ra.maxInterval)
+      this.#ra.reload(advert, maxInterval)
       return
     }
-    const { maxInterval } = ra
     const send = (data: Uint8Array, address: Uint8Array) => this.#sendAdvert(data, address)
     this.#ra = new RaSender({ clock, random, advert, maxInterval, send })
     this.#ra.start()
@@ -231,21 +228,19 @@ export class Backbone implements AsyncDisposable {
   #sendAdvert(data: Uint8Array, address: Uint8Array): void {
     const { net, name, segment } = this.#options
     const { hosts, gateway } = this.#population
-    if (segment.stations.length > 1) net.log.info(advertLine(name, this.#prefixes))
+    const prefixes = this.#prefixes.map(({ prefix }) => formatAddress(prefix))
+    if (segment.stations.length > 1) net.log.info([`RTR-ADVERT(${name})`, ...prefixes].join(' '))
     hosts.sendIcmpv6(gateway, { address, source: gateway.ip6.at(-1), data })
   }
 
   #solicited({ data, hopLimit, source }: Icmpv6Message): void {
     if (!this.#serves(source.mac) || !isRouterSolicitation(data, hopLimit, source.address)) return
-    const { name } = this.#options
-    this.#log.info(`RTR-SOLICIT(${name})`, () => solicitLine(name, source.mac))
+    const kind = `RTR-SOLICIT(${this.#options.name})`
+    this.#log.info(kind, () => `${kind} ${formatHex(source.mac)}`)
     this.#ra?.solicited()
   }
 
-  /**
-   * Whether a client is within its budget: by default the budget for DHCPv6 and router
-   * solicitations.
-   */
+  /** Whether a client is within its budget, by default that for DHCPv6 and router solicitations. */
   #serves(client: Uint8Array, budget = this.#ip6Budget): boolean {
     if (budget.take(client)) return true
     this.#population.hosts.counters.refused++
@@ -275,8 +270,7 @@ export class Backbone implements AsyncDisposable {
   }
 
   #inform(message: Uint8Array): Uint8Array | undefined {
-    const { name } = this.#options
-    const logged = dhcpv6Line(name, message)
+    const logged = dhcpv6Line(this.#options.name, message)
     if (logged !== undefined) this.#log.info(logged.kind, logged.line)
     return this.#dhcpv6 && dhcpv6Reply(message, this.#dhcpv6)
   }

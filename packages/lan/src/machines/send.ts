@@ -31,30 +31,26 @@ import type { HostState } from './state.ts'
 const MTU = 1500
 const BROADCAST = new Uint8Array(ETH_ALEN).fill(255)
 
-export interface UdpDatagram {
-  readonly sourcePort: number
+export interface Icmpv6Datagram {
   /**
    * An address of the host. Default: its first address of the family; to link-local IPv6 addresses
    * and groups, its link-local one.
    */
   readonly source?: Uint8Array | undefined
-  /** 4 or 16 bytes, or an IPv4 address as an unsigned number. */
-  readonly address: Uint8Array | number
-  readonly port: number
+  readonly address: Uint8Array
   /** Destination. Default: from the neighbour table, or the address of the group or broadcast. */
   readonly mac?: Uint8Array | undefined
+  /** The message from its type on; its checksum is filled in. Of a UDP datagram, its payload. */
   readonly data: Uint8Array
+  /** Default 255, which neighbour discovery requires; 64 over UDP. */
   readonly hops?: number | undefined
 }
 
-export interface Icmpv6Datagram {
-  readonly source?: Uint8Array | undefined
-  readonly address: Uint8Array
-  readonly mac?: Uint8Array | undefined
-  /** The message from its type on; its checksum is filled in. */
-  readonly data: Uint8Array
-  /** Default 255, which neighbour discovery requires. */
-  readonly hops?: number | undefined
+export interface UdpDatagram extends Omit<Icmpv6Datagram, 'address'> {
+  readonly sourcePort: number
+  /** 4 or 16 bytes, or an IPv4 address as an unsigned number. */
+  readonly address: Uint8Array | number
+  readonly port: number
 }
 
 /**
@@ -70,15 +66,13 @@ export function sendUdp(state: HostState, host: SegmentHost, datagram: UdpDatagr
   udp.setDestinationPort(transport, 0, port)
   udp.setLength(transport, 0, length)
   transport.set(data, UDP_HLEN)
-  const { source, mac } = datagram
-  return send(state, host, { source, address, mac, hops, protocol: IPPROTO_UDP, transport, field: UDP_CHECK })
+  return send(state, host, { ...datagram, address, hops, data: transport }, IPPROTO_UDP, UDP_CHECK)
 }
 
 /** Sends an ICMPv6 message. Returns as sendUdp does. */
 export function sendIcmpv6(state: HostState, host: SegmentHost, datagram: Icmpv6Datagram): boolean {
-  const { source, address, mac, data, hops = 255 } = datagram
-  if (data.length < ICMP_CHECK + 2) return false
-  return send(state, host, { source, address, mac, hops, protocol: NEXTHDR_ICMP, transport: data, field: ICMP_CHECK })
+  const { data, hops = 255 } = datagram
+  return data.length >= ICMP_CHECK + 2 && send(state, host, { ...datagram, hops }, NEXTHDR_ICMP, ICMP_CHECK)
 }
 
 /** Broadcasts an ARP request. Returns false if the pool is empty or `host` has only IPv6. */
@@ -97,19 +91,12 @@ export function sendArpRequest(state: HostState, host: SegmentHost, address: num
   return true
 }
 
-interface Outgoing extends Pick<Icmpv6Datagram, 'source' | 'address' | 'mac'> {
-  readonly hops: number
-  readonly protocol: number
-  /** Transport header and data, the checksum `field` bytes into them. */
-  readonly transport: Uint8Array
-  readonly field: number
-}
-
-function send(state: HostState, host: SegmentHost, outgoing: Outgoing): boolean {
-  const { address, hops, protocol, transport, field } = outgoing
+/** `data` has the transport header, with its checksum `field` bytes into it. */
+function send(state: HostState, host: SegmentHost, outgoing: Icmpv6Datagram, protocol: number, field: number): boolean {
+  const { address, hops, data } = outgoing
   const isIpv6 = address.length !== IPV4_ALEN
   const header = isIpv6 ? IPV6_HLEN : IPV4_HLEN
-  const { length } = transport
+  const { length } = data
   const from = outgoing.source ?? sourceFor(host, address)
   const mac = outgoing.mac ?? macOf(state, address)
   if (from === undefined || mac === undefined || header + length > MTU) return false
@@ -121,7 +108,7 @@ function send(state: HostState, host: SegmentHost, outgoing: Outgoing): boolean 
   setPositions(packet, isIpv6, nh, nh + header)
   bytes.set(from, packet.sourceAt)
   bytes.set(address, packet.destinationAt)
-  bytes.set(transport, packet.h)
+  bytes.set(data, packet.h)
   fillHeader(skb, packet, hops)
   fillChecksum(skb, packet, field)
   transmit(state, skb)
@@ -129,14 +116,8 @@ function send(state: HostState, host: SegmentHost, outgoing: Outgoing): boolean 
 }
 
 /** Returns a frame with its link header; undefined if the pool is empty. */
-function newFrame(
-  { env }: HostState,
-  host: SegmentHost,
-  mac: Uint8Array,
-  type: number,
-  length: number,
-): SkBuff | undefined {
-  const skb = env.pool.alloc(ETH_HLEN + length)
+function newFrame(state: HostState, host: SegmentHost, mac: Uint8Array, type: number, length: number) {
+  const skb = state.env.pool.alloc(ETH_HLEN + length)
   if (skb === undefined) return undefined
   const { bytes } = skb
   const at = skb.put(ETH_HLEN + length)

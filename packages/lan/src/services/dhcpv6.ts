@@ -1,9 +1,10 @@
 /**
  * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains to clients that made
  * their address from a router advertisement. It gives no addresses, so it replies only to
- * INFORMATION-REQUEST. A reply to a relayed message goes back through the relays.
+ * INFORMATION-REQUEST. A reply to a relayed message goes back through the relays. Log lines have
+ * the form of dnsmasq.
  */
-import { sameBytes } from 'vnet/internal/packet/address'
+import { formatHex, sameBytes } from 'vnet/internal/packet/address'
 import * as dhcpv6 from 'vnet/internal/packet/dhcpv6'
 import { nameOf } from 'vnet/internal/packet/dns'
 import { get16, long } from 'vnet/internal/packet/octets'
@@ -21,6 +22,8 @@ export interface Dhcpv6Config {
 
 /** RFC 8415 sec. 7.6. */
 const HOP_COUNT_LIMIT = 8
+/** Bytes of a DUID with its type (RFC 8415 sec. 11.1). */
+const DUID_MAX = 130
 /** Smallest information refresh time, s (RFC 8415 sec. 7.6). */
 const IRT_MINIMUM = 600
 
@@ -75,5 +78,30 @@ function contains(requested: Uint8Array, code: number): boolean {
   return false
 }
 
-/** A type and 1 to 128 bytes (RFC 8415 sec. 11.1). */
-const isDuid = (bytes: Uint8Array): boolean => bytes.length >= 3 && bytes.length <= 130
+const isDuid = (bytes: Uint8Array): boolean => bytes.length >= 3 && bytes.length <= DUID_MAX
+
+/** Messages to which only a stateful server replies (RFC 8415 sec. 7.3). */
+const STATEFUL: Readonly<Record<number, string>> = {
+  1: 'SOLICIT',
+  3: 'REQUEST',
+  4: 'CONFIRM',
+  5: 'RENEW',
+  6: 'REBIND',
+  8: 'RELEASE',
+  9: 'DECLINE',
+}
+
+/**
+ * Returns the line `DHCPINFORMATION-REQUEST(eth9) 00:03:00:01:02:00:00:00:00:09`, with the client's
+ * DUID, and as `kind` its first word. Returns undefined for messages that are not a client's.
+ */
+export function dhcpv6Line(name: string, message: Uint8Array): { kind: string; line: string } | undefined {
+  const { type = 0, options } = dhcpv6.parse(message) ?? {}
+  const unanswered = STATEFUL[type]
+  const isRequest = type === dhcpv6.DHCPV6_INFORMATION_REQUEST
+  if (!isRequest && unanswered === undefined) return undefined
+  const kind = `DHCP${unanswered ?? 'INFORMATION-REQUEST'}(${name})`
+  const client = formatHex(options?.get(dhcpv6.D6O_CLIENTID)?.subarray(0, DUID_MAX) ?? [])
+  const why = isRequest ? '' : 'not answered: only stateless DHCPv6 is served'
+  return { kind, line: [kind, client, why].filter(word => word).join(' ') }
+}

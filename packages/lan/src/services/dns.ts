@@ -4,12 +4,12 @@
  * server. The codec is packet/dns.ts.
  */
 import type { Socket } from 'node:net'
-import type { Turns } from 'vnet/internal/base/turns'
+import { formatAddress } from 'vnet/internal/packet/address'
 import * as dns from 'vnet/internal/packet/dns'
 import { type DnsQuestion, type DnsRecord, type DnsReply, writeReply } from 'vnet/internal/packet/dns'
 import { long } from 'vnet/internal/packet/octets'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
-import { LATER, Paced } from './paced.ts'
+import { LATER, replyPaced, type TimeForWork } from './paced.ts'
 
 /** Seconds for which clients may cache a reply, and a negative reply: a lease may add the name. */
 const TTL = 60
@@ -75,9 +75,26 @@ function soa(zone: Uint8Array, names: Names, ttl: number): DnsRecord {
   return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, numbers] }
 }
 
+const RCODES: Readonly<Record<number, string>> = { 0: 'NODATA', 1: 'FORMERR', 3: 'NXDOMAIN', 5: 'REFUSED' }
+
+/** Returns `query[A] web.lan from 198.18.0.100` and `reply web.lan is 198.18.0.2`. */
+export function dnsLines(from: string, { name, type }: DnsQuestion, { rcode, answers = [] }: DnsReply): string[] {
+  const asked = dns.formatName(name)
+  const replies = answers.length === 0 ? [RCODES[rcode] ?? `RCODE ${rcode}`] : answers.map(dataOf)
+  return [`query[${typeName(type)}] ${asked} from ${from}`, ...replies.map(reply => `reply ${asked} is ${reply}`)]
+}
+
+function dataOf({ type, data: [first] }: DnsRecord): string {
+  if ((type === dns.T_A || type === dns.T_AAAA) && first instanceof Uint8Array) return formatAddress(first)
+  if (type === dns.T_PTR && first !== undefined && 'name' in first) return dns.formatName(first.name)
+  return `<${typeName(type)}>`
+}
+
+const typeName = (type: number): string => dns.DNS_TYPES.get(type) ?? `type=${type}`
+
 /** The parts of a server that its connections use. */
 export interface DnsTcpServer {
-  readonly turns: Pick<Turns, 'add' | 'delete'>
+  readonly turns: TimeForWork
   /** Returns the reply to a query, undefined if it gets none. */
   answer(query: Uint8Array): Uint8Array | undefined
   /** Takes a query from the budget of the client. Returns false if none is left now. */
@@ -113,7 +130,5 @@ export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpS
     rest = rest.subarray(at)
   }
   socket.setTimeout(IDLE_MS, () => socket.destroy())
-  const paced = new Paced(turns, replies)
-  socket.on('close', () => paced.destroy())
-  socket.pipe(paced).pipe(socket)
+  replyPaced(socket, turns, replies)
 }

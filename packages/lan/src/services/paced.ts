@@ -1,8 +1,9 @@
 /**
- * Paced: the replies of a TCP service, made in the time that Turns grants to work without rights. A
+ * The replies of a TCP service, made in the time that Turns grants to work without rights. A
  * chunk that waits for time pauses its socket. All connections together are one share: a client may
  * have any number of addresses, and events and requests must have their turn.
  */
+import type { Socket } from 'node:net'
 import { Transform } from 'node:stream'
 import type { Turns, Work } from 'vnet/internal/base/turns'
 
@@ -11,22 +12,20 @@ export const LATER = undefined
 /** Milliseconds until a LATER reply is tried again. */
 const LATER_MS = 100
 
+export type TimeForWork = Pick<Turns, 'add' | 'delete'>
+
 type Reply = (chunk: Buffer) => Iterable<Buffer | typeof LATER>
 
-export class Paced extends Transform implements Work {
+class Paced extends Transform implements Work {
   readonly privileged = false
   readonly share = 'tcp'
-  readonly #turns: Pick<Turns, 'add' | 'delete'>
+  readonly #turns: TimeForWork
   readonly #reply: Reply
   #replies: Iterator<Buffer | typeof LATER> | undefined
   #timer: NodeJS.Timeout | undefined
   #done: (() => void) | undefined
 
-  /**
-   * `reply` yields the replies to a chunk, one a step; an empty one is not sent. After LATER, the
-   * next is requested some time later.
-   */
-  constructor(turns: Pick<Turns, 'add' | 'delete'>, reply: Reply) {
+  constructor(turns: TimeForWork, reply: Reply) {
     super()
     this.#turns = turns
     this.#reply = reply
@@ -64,4 +63,14 @@ export class Paced extends Transform implements Work {
   }
 
   wait(): void {}
+}
+
+/**
+ * Replies to what arrives on a socket. `reply` yields the replies to a chunk, one a step; an empty
+ * one is not sent. After LATER, the next is requested some time later.
+ */
+export function replyPaced(socket: Socket, turns: TimeForWork, reply: Reply): Socket {
+  const paced = new Paced(turns, reply)
+  socket.on('close', () => paced.destroy())
+  return socket.pipe(paced).pipe(socket)
 }

@@ -5,13 +5,10 @@
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type { Turns } from 'vnet/internal/base/turns'
 import { formatAddress } from 'vnet/internal/packet/address'
 import type { HostDefinition, HostHandlers, SegmentHost, SmallService } from '../machines/host.ts'
 import { CHARGEN_PERIOD, chargenCharacter, daytimeText } from '../machines/udp.ts'
-import { Paced } from './paced.ts'
-
-type TimeForWork = Pick<Turns, 'add' | 'delete'>
+import { replyPaced, type TimeForWork } from './paced.ts'
 
 /** The prefix of an IPv4 address on a socket for both families. */
 export const MAPPED = /^::ffff:(?=[\d.]+$)/
@@ -44,12 +41,7 @@ const PATTERN = Buffer.from(Array.from({ length: CHARGEN_PERIOD }, (_, i) => cha
 
 /** RFC 862, 863, 867, 864. With `turns`, echo uses the time of work without rights. */
 export const TCP_SERVICES: Readonly<Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>> = {
-  echo(socket, turns) {
-    if (turns === undefined) return socket.pipe(socket)
-    const paced = new Paced(turns, chunk => [chunk])
-    socket.on('close', () => paced.destroy())
-    return socket.pipe(paced).pipe(socket)
-  },
+  echo: (socket, turns) => (turns === undefined ? socket.pipe(socket) : replyPaced(socket, turns, chunk => [chunk])),
   discard: socket => socket.resume().on('end', () => socket.end()),
   daytime: socket => socket.resume().end(daytimeText(Date.now())),
   // Until the client closes: the end of its data does not end the pattern.
