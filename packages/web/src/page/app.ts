@@ -1,4 +1,5 @@
 /** The interfaces between the parts of the page: the app, and the views that it shows. */
+import { effect, type Signal, signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
 import type { PageEvent } from './events.tsx'
@@ -59,4 +60,20 @@ export interface View {
   receive?(message: FeedMessage): void
   /** The app has looked at another device, or the row of the device has changed. */
   deviceChanged?(): void
+}
+
+/**
+ * Returns a signal for what is typed or chosen in a view, which is kept while other views are shown.
+ * It has its first value again when another device is selected.
+ */
+export function draftOf<T>(app: App, first: T): Signal<T> {
+  const draft = signal(first)
+  let id = ''
+  effect(() => {
+    const { device } = app
+    if (device === undefined || device.id === id) return
+    id = device.id
+    draft.value = first
+  })
+  return draft
 }

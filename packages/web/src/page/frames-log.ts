@@ -1,4 +1,4 @@
-/** The last frames of the selected device: all of them, and the frames that pass the filter. */
+/** The last frames of the selected device, the frames that pass the filter, and the chosen one. */
 import { signal } from '@preact/signals'
 import type { FrameRow } from '../feed-types.ts'
 import type { FrameTest } from './frames-filter.ts'
@@ -24,6 +24,9 @@ export class FrameLog {
   /** The lists at the time of `hold`. */
   readonly #held = signal<Lists | undefined>(undefined)
   #filter: FrameTest = () => true
+  readonly selected = signal<FrameRow | undefined>(undefined)
+  /** Whether the details of the selected frame are shown. */
+  readonly isOpen = signal(false)
 
   /** The newest frames that pass the filter, or the frames at the time of `hold`, oldest first. */
   get frames(): readonly FrameRow[] {
@@ -59,7 +62,7 @@ export class FrameLog {
   }
 
   /** Shows the frames that pass it, kept and future ones. */
-  setFilter(filter: FrameTest): void {
+  setFilter(filter: FrameTest = () => true): void {
     this.#filter = filter
     for (const lists of [this.#lists, this.#held]) {
       const now = lists.peek()
@@ -76,8 +79,22 @@ export class FrameLog {
     this.#held.value = undefined
   }
 
+  /** Selects a frame, which must not run away. */
+  select(frame: FrameRow): void {
+    this.selected.value = frame
+    this.hold()
+  }
+
+  /** Shows the details of a frame, or closes them if they are open. */
+  open(frame: FrameRow): void {
+    this.isOpen.value = frame !== this.selected.value || !this.isOpen.value
+    this.select(frame)
+  }
+
   clear(): void {
     this.#lists.value = NONE
     this.release()
+    this.selected.value = undefined
+    this.isOpen.value = false
   }
 }

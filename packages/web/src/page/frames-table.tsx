@@ -5,7 +5,7 @@
 import type { RefObject } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
 import type { FrameRow } from '../feed-types.ts'
-import type { FrameList } from './frames-list.ts'
+import type { FrameLog } from './frames-log.ts'
 import { protocolOf, timeText } from './frames-text.ts'
 import { rowHeightOf, SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
 
@@ -22,16 +22,16 @@ const TITLES = [
 interface TableProps {
   /** The element that scrolls. */
   readonly host: RefObject<HTMLDivElement | null>
-  readonly list: FrameList
+  readonly log: FrameLog
   /** Whether the device has several queues, which are shown then. */
   readonly hasQueues: boolean
   /** The text that an empty table shows. */
   readonly note: string
 }
 
-export function FrameTable({ host, list, hasQueues, note }: TableProps) {
-  const { frames, isHeld } = list.log
-  const selected = list.selected.value
+export function FrameTable({ host, log, hasQueues, note }: TableProps) {
+  const { frames, isHeld } = log
+  const selected = log.selected.value
   const at = selected === undefined ? -1 : frames.indexOf(selected)
   const { first, end, rowHeight, height } = useRowsInSight(host, frames.length, !isHeld)
   useLayoutEffect(() => {
@@ -43,12 +43,12 @@ export function FrameTable({ host, list, hasQueues, note }: TableProps) {
   }, [height])
   const open = (frame: FrameRow | undefined) => {
     if (frame === undefined) return
-    list.open(frame)
+    log.open(frame)
     host.current!.focus({ preventScroll: true })
   }
-  const pressed = keysOf(host, list, open, rowHeight, height)
+  const pressed = keysOf(host, log, open, rowHeight, height)
   const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: { currentTarget: HTMLElement }) => {
-    if (!list.log.isHeld && scrollHeight - clientHeight - scrollTop >= rowHeight) list.follow(false)
+    if (scrollHeight - clientHeight - scrollTop >= rowHeight) log.hold()
   }
   const clicked = ({ target }: MouseEvent) => {
     const row = target instanceof Element && target.closest('.frames-row')
@@ -95,20 +95,20 @@ export function FrameTable({ host, list, hasQueues, note }: TableProps) {
 /** Returns the listener for keys that move the selection, and open its frame. */
 function keysOf(
   host: TableProps['host'],
-  list: FrameList,
+  log: FrameLog,
   open: (frame: FrameRow | undefined) => void,
   rowHeight: number,
   height: number,
 ): (event: KeyboardEvent) => void {
   /** Moves the selection by a number of rows, to the first row for -Infinity. */
   const move = (by: number) => {
-    const { frames, isHeld } = list.log
+    const { frames, isHeld } = log
     const last = frames.length - 1
     if (last < 0) return
-    const at = list.selected.value === undefined ? -1 : frames.indexOf(list.selected.value)
+    const at = log.selected.value === undefined ? -1 : frames.indexOf(log.selected.value)
     const seen = isHeld ? Math.min(Math.ceil(host.current!.scrollTop / rowHeight), last) : last
     const next = at === -1 && Number.isFinite(by) ? seen : Math.min(Math.max(at + by, 0), last)
-    list.select(frames[next])
+    log.select(frames[next])
     reveal(host.current!, next)
   }
   const page = Math.max(Math.floor(height / rowHeight) - 2, 1)
@@ -118,8 +118,8 @@ function keysOf(
     PageUp: () => move(-page),
     PageDown: () => move(page),
     Home: () => move(Number.NEGATIVE_INFINITY),
-    End: () => list.follow(true),
-    Enter: () => open(list.selected.value),
+    End: () => log.release(),
+    Enter: () => open(log.selected.value),
   }
   return event => {
     const action = actions[event.key]

@@ -1,4 +1,5 @@
 /** The frames of a device as they pass: a table with a filter, and captures from now on. */
+import { computed, effect } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import type { FrameRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
@@ -6,7 +7,8 @@ import { CopyButton } from './copy.tsx'
 import { FilterFields } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
 import { CaptureBar, PageCapture } from './frames-capture.tsx'
-import { FrameList } from './frames-list.ts'
+import { FrameFilter } from './frames-filter.ts'
+import { FrameLog } from './frames-log.ts'
 import { FrameTable } from './frames-table.tsx'
 import { hexDump, timeText, verdict } from './frames-text.ts'
 import { SCROLLABLE, useKeys } from './hooks.ts'
@@ -29,39 +31,47 @@ const HELP: readonly (readonly [words: string, meaning: string])[] = [
 ]
 
 export function framesView(app: App): View {
-  const list = new FrameList(app)
+  const log = new FrameLog()
+  const filter = new FrameFilter(app)
+  const id = computed(() => app.device?.id)
+  effect(() => {
+    void id.value
+    log.clear()
+  })
+  effect(() => log.setFilter(filter.passes.value))
   const capture = new PageCapture(app)
   return {
     name: 'frames',
     title: 'Frames',
     wants: ['frames'],
     receive(message) {
-      if (message.type === 'frames' && message.id === app.device?.id) list.log.add(message.frames, message.skipped)
+      if (message.type === 'frames' && message.id === app.device?.id) log.add(message.frames, message.skipped)
     },
-    Body: () => <Frames app={app} list={list} capture={capture} />,
+    Body: () => <Frames {...{ app, log, filter, capture }} />,
   }
 }
 
 interface FramesProps {
   readonly app: App
-  readonly list: FrameList
+  readonly log: FrameLog
+  readonly filter: FrameFilter
   readonly capture: PageCapture
 }
 
-function Frames({ app, list, capture }: FramesProps) {
-  const { log } = list
+function Frames({ app, log, filter, capture }: FramesProps) {
   const { frames, isHeld, seen, seenSinceHeld, skipped } = log
-  const [selected, error] = [list.selected.value, list.filter.error.value]
+  const [selected, error] = [log.selected.value, filter.error.value]
   const input = useRef<HTMLInputElement>(null)
   const table = useRef<HTMLDivElement>(null)
   const focusTable = () => table.current?.focus({ preventScroll: true })
   const close = () => {
-    if (!list.isOpen.value) return
-    list.isOpen.value = false
+    if (!log.isOpen.value) return
+    log.isOpen.value = false
     focusTable()
   }
+  const toggle = () => (isHeld ? log.release() : log.hold())
   useKeys(event => {
-    if (event.key === 'p') list.follow(isHeld)
+    if (event.key === 'p') toggle()
     if (event.key === 'Escape') close()
     if (event.key !== '/') return
     // Elsewhere this key leads to the search for interfaces.
@@ -83,7 +93,7 @@ function Frames({ app, list, capture }: FramesProps) {
     <div class="frames">
       <div class="row">
         <FilterFields
-          filter={list.filter}
+          filter={filter}
           label="Filter of the table"
           describedBy="frames-error"
           device={app.device}
@@ -92,7 +102,7 @@ function Frames({ app, list, capture }: FramesProps) {
           input={input}
           pressed={pressed}
         />
-        <button type="button" aria-keyshortcuts="p" aria-pressed={!isHeld} onClick={() => list.follow(isHeld)}>
+        <button type="button" aria-keyshortcuts="p" aria-pressed={!isHeld} onClick={toggle}>
           Follow
         </button>
         <span class="muted">{counts.filter(Boolean).join(', ')}</span>
@@ -119,11 +129,11 @@ function Frames({ app, list, capture }: FramesProps) {
       <CaptureBar app={app} capture={capture} />
       <FrameTable
         host={table}
-        list={list}
+        log={log}
         hasQueues={(app.device?.txQueues ?? 0) > 1 || (app.device?.rxQueues ?? 0) > 1}
         note={app.mayChange ? none : noToken}
       />
-      {list.isOpen.value && selected !== undefined && <Details key={selected.number} frame={selected} close={close} />}
+      {log.isOpen.value && selected !== undefined && <Details key={selected.number} frame={selected} close={close} />}
     </div>
   )
 }

@@ -2,12 +2,10 @@
 import { type Signal, signal } from '@preact/signals'
 import { useMemo, useRef } from 'preact/hooks'
 import type { DeviceRow } from '../feed-types.ts'
-import type { App, View } from './app.ts'
-import { draftOf } from './draft.ts'
+import { type App, draftOf, type View } from './app.ts'
 import { SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
 import { conversations, type DhcpTransaction } from './lan-dhcp.ts'
-import { groupsOf, type SegmentPicture } from './lan-picture.ts'
-import { COLUMNS, cellsOf, found, PARTS, type SegmentPart } from './lan-tables.ts'
+import { COLUMNS, cellsOf, found, groupsOf, PARTS, type SegmentPart, type SegmentPicture } from './lan-segment.ts'
 import { clockText, whole } from './traffic-units.ts'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const

@@ -1,8 +1,8 @@
 /** The lists of a segment: the search, the rows in sight, and the time that a lease has left. */
 import { describe, expect, test } from 'vitest'
 import { rowsInSight } from '../../src/page/hooks.ts'
-import type { SegmentPicture } from '../../src/page/lan-picture.ts'
-import { cellsOf, found, timeLeft } from '../../src/page/lan-tables.ts'
+import type { SegmentPicture } from '../../src/page/lan-segment.ts'
+import { cellsOf, found, timeLeft } from '../../src/page/lan-segment.ts'
 
 const segment: SegmentPicture = {
   hosts: Array.from({ length: 10_000 }, (_, i) => ({

@@ -1,6 +1,6 @@
 /** The boxes in the picture of a segment. */
 import { describe, expect, test } from 'vitest'
-import { type BoxGroup, groupsOf, type SegmentPicture } from '../../src/page/lan-picture.ts'
+import { type BoxGroup, groupsOf, type SegmentPicture } from '../../src/page/lan-segment.ts'
 
 const host = (i: number, router = false) => ({
   name: router ? 'gateway' : `host${i}`,
