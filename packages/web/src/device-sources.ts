@@ -11,23 +11,18 @@ import {
 } from 'vnet/internal/control/index'
 import { labPlace } from 'vnet/internal/control/protocol/directory'
 import { type Packed, pack } from './feed.ts'
-import type { DeviceId, FeedMessage, StepInfo, Want } from './feed-types.ts'
-import { FrameText } from './frame-text.ts'
-import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
+import type { DeviceId, FeedMessage, StageReport, StepInfo, Want } from './feed-types.ts'
+import { FlightSource, FrameSource, frameContents, SNAPLEN } from './frames.ts'
 import { quantile, since } from './lateness.ts'
 import { deviceId } from './rows.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
 import { unlessStuck, type Vnets } from './vnets.ts'
 
-type Late = NonNullable<WireInfo['stages'][number]['late']>
+type Late = NonNullable<StageReport['late']>
 type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
 /** Those that are read at an interval. */
-const READ: {
-  readonly [W in Exclude<Want, 'frames' | 'flights' | 'dhcp' | 'late' | 'segment' | 'step'>]: PollOptions & {
-    readonly read: Read
-  }
-} = {
+const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOptions & { readonly read: Read }>> = {
   parts: {
     interval: 250,
     async read(client, device, id) {
@@ -151,14 +146,14 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
   if (want === 'frames' || want === 'dhcp') {
     const filter = want === 'dhcp' ? DHCP : undefined
     const open = async () => {
-      const device = vnets.known(id)
+      const device = vnets.all.get(id)
       return device && client.capture(device.vnet, { devices: [device], snaplen: SNAPLEN, filter })
     }
     return new FrameSource(id, open, want)
   }
   if (want === 'flights') {
     const open = async () => {
-      const device = vnets.known(id)
+      const device = vnets.all.get(id)
       const devices = [device, vnets.peerOf(id)].filter(each => each !== undefined)
       return device && client.capture(device.vnet, { devices, snaplen: 1 })
     }
@@ -169,28 +164,23 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
     return new FlightSource({ id, open, peer, isBusy: () => vnets.framesPerSecond(id) > FLIGHTS_MOST })
   }
   if (want === 'step') {
+    const read = async () => {
+      const device = vnets.all.get(id)
+      return device && readStep(client, device, id)
+    }
     // An event reports each waiting step; this is for a vnet that was stepping before.
-    return new Poll(
-      async () => {
-        const device = vnets.known(id)
-        return device && readStep(client, device, id)
-      },
-      { interval: 2000, isState: true },
-    )
+    return new Poll(read, { interval: 2000, isState: true })
   }
   if (want === 'late') {
     const read = latenessReader(vnets, client)
     return new Poll(async () => pack(await read(id)), { interval: LATE_MS })
   }
-  const { recent } = vnets
   const { read, ...options } = want === 'segment' ? { read: segmentReader(), interval: SEGMENT_MS } : READ[want]
-  return new Poll(
-    async () => {
-      const device = vnets.known(id)
-      return device && pack(await read(client, device, id))
-    },
-    want === 'wire' ? { ...options, recent } : options,
-  )
+  const readPacked = async () => {
+    const device = vnets.all.get(id)
+    return device && pack(await read(client, device, id))
+  }
+  return new Poll(readPacked, { ...options, ...(want === 'wire' && { recent: vnets.recent }) })
 }
 
 /**
@@ -215,18 +205,12 @@ async function stateOf(client: ControlClient, device: FoundDevice): Promise<Step
   }
 }
 
-function stepInfo(
-  { vnet, pid }: FoundDevice,
-  { number, device, next, queue, count, frame, source }: StepHalt,
-): StepInfo {
+function stepInfo({ vnet, pid }: FoundDevice, { number, device, frame, ...rest }: StepHalt): StepInfo {
   const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
   return {
+    ...rest,
     id: deviceId({ vnet, pid, ...device }),
     step: number as StepInfo['step'],
-    next,
-    queue,
-    count,
-    source,
-    frame: frame && new FrameText().of({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
+    frame: frame && frameContents({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
   }
 }

@@ -5,17 +5,21 @@
 
 import type {
   DeviceEvent,
+  DeviceInfo,
+  DeviceStats,
   DriverParam,
   PartInfo,
   ScenarioInfo,
   SegmentInfo,
+  StepHalt,
   WireDirection,
   WireInfo,
 } from 'vnet/internal/control/client/types'
 import type { BpfInstruction } from 'vnet/internal/packet/bpf-check'
 import type { Header } from 'vnet/internal/packet/header-fields'
 
-export type { ScenarioInfo }
+export type { DriverParam, PartInfo, ScenarioInfo, SegmentInfo, WireInfo }
+export type StageReport = WireInfo['stages'][number]
 
 /**
  * A device, unique among all that a page shows: the process of its vnet, its network namespace if
@@ -23,31 +27,20 @@ export type { ScenarioInfo }
  */
 export type DeviceId = string
 
+type Kept = 'name' | 'mac' | 'mtu' | 'carrier' | 'txQueues' | 'rxQueues' | 'faults' | 'faultTexts' | 'flips'
 /** The properties of a device that rarely change. */
-export interface DeviceRow {
+export interface DeviceRow extends Pick<DeviceInfo, Kept> {
   readonly id: DeviceId
   /** The name in command lines: `sn0`, `red/eth0`. */
   readonly label: string
-  readonly name: string
   readonly driver: string
-  readonly mac: string
-  readonly mtu: number
   readonly isUp: boolean
-  readonly carrier: boolean
   /** Whether its cable is cut (`vnet cut`). */
   readonly isCut: boolean
-  readonly txQueues: number
-  readonly rxQueues: number
-  /** The faults that `vnet trigger` can cause; undefined if the driver does not list them. */
-  readonly faults: readonly string[] | undefined
-  /** A sentence about each fault; undefined if the driver describes none. */
-  readonly faultTexts: readonly string[] | undefined
   /** The label of the device at the other end of the cable, if known and of the same vnet. */
   readonly peer: string | undefined
   /** Whether vnet is attached to it, and did not make it. */
   readonly isAttached?: boolean | undefined
-  /** Whether its driver changes the network in the addresses of frames. */
-  readonly flips?: boolean | undefined
   /** Whether it is a port of a simulated network. */
   readonly onSegment: boolean
   /** With prefix lengths, without link-local ones; undefined if they cannot be read. */
@@ -75,25 +68,29 @@ export interface VnetRow {
   readonly devices: readonly DeviceRow[]
 }
 
+type Total = DeviceStats['total']
+type Passed = 'txPackets' | 'txBytes' | 'rxPackets' | 'rxBytes'
 /** Counters since the device opened. Rates are the page's work. */
-export interface DeviceCounters {
+export interface DeviceCounters extends Pick<DeviceStats, 'held' | 'drops'>, Readonly<Pick<Total, Passed>> {
   readonly id: DeviceId
-  readonly txPackets: number
-  readonly txBytes: number
-  readonly rxPackets: number
-  readonly rxBytes: number
   /** Left out if they are 0, as they are for most devices. */
   readonly txErrors?: number
   readonly rxErrors?: number
   readonly txTimeouts?: number
-  /** Frames that the driver and its rings hold. */
-  readonly held: number
-  /** Dropped frames by direction and reason. */
-  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+}
+
+/** A frame as the page shows it. */
+export interface FrameContents {
+  readonly length: number
+  /** The frame in tcpdump's format. */
+  readonly text: string
+  readonly headers: readonly Header[]
+  /** Its first bytes, at most 128, in hexadecimal digits. */
+  readonly bytes: string
 }
 
 /** A frame that passed a device, or was dropped. */
-export interface FrameRow {
+export interface FrameRow extends FrameContents {
   /**
    * Counts the frames of the device, from 1, since a page started to watch. Includes most of the
    * skipped frames.
@@ -104,14 +101,8 @@ export interface FrameRow {
   readonly id: DeviceId
   readonly direction: 'tx' | 'rx'
   readonly queue: number
-  readonly length: number
   /** Why it was dropped: `wire ab, stage 1 loss 5%`; undefined for a frame that passed. */
   readonly dropped: string | undefined
-  /** The frame in tcpdump's format. */
-  readonly text: string
-  readonly headers: readonly Header[]
-  /** Its first bytes, at most 128, in hexadecimal digits. */
-  readonly bytes: string
 }
 
 /** A frame in flight: sent, arrived, or dropped. */
@@ -135,28 +126,16 @@ export interface FlightDrop {
 }
 
 /** A frame that waits for a step of its path. */
-export interface StepInfo {
+export interface StepInfo extends Pick<StepHalt, 'next' | 'queue' | 'count' | 'source'> {
   readonly id: DeviceId
-  /** 1: read from the kernel, 2: ndoStartXmit, 3: driver or wire, 4: netifRx, 5: write. */
+  /** As in StepPlace. */
   readonly step: 1 | 2 | 3 | 4 | 5
-  /** The next function to run: `ndoStartXmit`, `snull_interrupt`. */
-  readonly next: string
-  readonly queue: number
-  /** The number of steps that ran before. */
-  readonly count: number
   /** The frame at this point; undefined while it is still in the kernel. */
-  readonly frame: Pick<FrameRow, 'length' | 'text' | 'headers' | 'bytes'> | undefined
-  /** Lines of the driver; `line` runs next. Undefined if their file is not known. */
-  readonly source:
-    | {
-        readonly file: string
-        readonly line: number
-        /** The number of the first of `lines`; absent if that is `line`. */
-        readonly first?: number
-        readonly lines: readonly string[]
-      }
-    | undefined
+  readonly frame: FrameContents | undefined
 }
+
+/** A message of a type. */
+export type Message<T extends FeedMessage['type']> = Extract<FeedMessage, { readonly type: T }>
 
 export type FeedMessage =
   /** The first message, repeated whenever a vnet or a device is added, removed or changed. */

@@ -6,19 +6,21 @@
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { printable } from 'vnet/internal/base/printable'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { directionOf, dropReasonOf } from 'vnet/internal/capture/frame-text'
+import { type CapturedFrame, directionOf, dropReasonOf, FramePrinter } from 'vnet/internal/capture/frame-text'
 import { CaptureError } from 'vnet/internal/capture/input'
 import { CaptureReader } from 'vnet/internal/capture/reader'
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import type { CaptureStream } from 'vnet/internal/control/index'
 import { dropText, stageDropText } from 'vnet/internal/netdev/frame-drop'
+import { headersOf } from 'vnet/internal/packet/fields'
 import { type Feed, pack } from './feed.ts'
-import type { DeviceId, FeedMessage, FlightDrop, FlightRow, FrameRow } from './feed-types.ts'
-import { FrameText } from './frame-text.ts'
+import type { DeviceId, FlightDrop, FlightRow, FrameContents, FrameRow } from './feed-types.ts'
 import { QUIET, type Source } from './source.ts'
 
 /** Bytes of each frame that are captured: up to the options of DHCP. */
 export const SNAPLEN = 512
+/** Bytes of a frame that a page gets. */
+const SHOWN = 128
 /** Frames of a message, and milliseconds from one message to the next. */
 export const ROWS_MAX = 200
 const INTERVAL_MS = 200
@@ -144,11 +146,22 @@ function dropOf(packet: CaptureRecord): FlightDrop | undefined {
   return { text: printable(dropText(drop)), stage }
 }
 
+/** Returns a frame as the page shows it: one line, its headers, its first bytes. */
+export function frameContents(frame: CapturedFrame, printer = new FramePrinter()): FrameContents {
+  const { bytes, at, capturedLength, originalLength: length } = frame
+  return {
+    length,
+    text: printable(printer.print(frame)),
+    headers: headersOf(bytes, at, capturedLength),
+    bytes: Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(capturedLength, SHOWN)).toString('hex'),
+  }
+}
+
 export class FrameSource implements Source {
-  readonly #open: () => Promise<CaptureStream | undefined>
+  readonly #open: FlightOptions['open']
   readonly #id: DeviceId
   readonly #type: 'frames' | 'dhcp'
-  readonly #text = new FrameText()
+  readonly #printer = new FramePrinter()
   /** The pages, and the frames that each had no room for. */
   readonly #feeds = new Map<Feed, number>()
   #stream: CaptureStream | undefined
@@ -170,7 +183,7 @@ export class FrameSource implements Source {
    * `open` starts the capture; it returns undefined if the device does not exist. `type` is the
    * type of the messages.
    */
-  constructor(id: DeviceId, open: () => Promise<CaptureStream | undefined>, type: 'frames' | 'dhcp' = 'frames') {
+  constructor(id: DeviceId, open: FlightOptions['open'], type: 'frames' | 'dhcp' = 'frames') {
     this.#id = id
     this.#type = type
     this.#open = open
@@ -239,9 +252,7 @@ export class FrameSource implements Source {
       this.#read += bytes.length
       if (this.#feeds.size === 0) return
       if (this.#read < READ_MAX) continue
-      await new Promise<void>(resolve => {
-        this.#goOn = resolve
-      })
+      await new Promise<void>(resolve => (this.#goOn = resolve))
     }
     this.#flush()
   }
@@ -263,7 +274,7 @@ export class FrameSource implements Source {
       direction: directionOf(packet),
       queue,
       dropped: dropped === undefined ? undefined : printable(dropped),
-      ...this.#text.of(packet),
+      ...frameContents(packet, this.#printer),
     }
   }
 
@@ -274,15 +285,10 @@ export class FrameSource implements Source {
     if (frames.length === 0 && skipped === 0) return
     this.#rows = []
     this.#skipped = 0
-    const message = (missed: number): FeedMessage => ({
-      type: this.#type,
-      id: this.#id,
-      frames,
-      skipped: skipped + missed,
-    })
-    const usual = pack(message(0))
+    const message = (missed: number) => pack({ type: this.#type, id: this.#id, frames, skipped: skipped + missed })
+    const usual = message(0)
     for (const [feed, missed] of this.#feeds) {
-      const isSent = feed.send(missed === 0 ? usual : pack(message(missed)))
+      const isSent = feed.send(missed === 0 ? usual : message(missed))
       this.#feeds.set(feed, isSent ? 0 : missed + frames.length + skipped)
     }
   }

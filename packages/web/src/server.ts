@@ -14,7 +14,7 @@ import { deviceSource } from './device-sources.ts'
 import { Feed } from './feed.ts'
 import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'
 import { type PageFile, readPage } from './files.ts'
-import { type Asked, type HttpOptions, isAllowed, refuse, serveHttp } from './http/server.ts'
+import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from './http/server.ts'
 import { pageUrl } from './http/token.ts'
 import { Metrics } from './metrics/server.ts'
 import { snapshot } from './metrics/snapshot.ts'
@@ -22,11 +22,6 @@ import type { Source } from './source.ts'
 import { Vnets, type VnetsOptions } from './vnets.ts'
 
 export interface WebOptions extends VnetsOptions, HttpOptions {}
-
-export interface WebServer extends AsyncDisposable {
-  /** With the token. */
-  readonly url: string
-}
 
 /** Feeds at one time. Those without the token get half of them. */
 export const FEEDS_MAX = 32
@@ -36,7 +31,8 @@ const BODY_MAX = 64 * 1024
 /** The nonce of a page that asks for a proof: random, at least 128 bits. */
 const NONCE = /^[\w-]{22,64}$/
 
-export async function serveWeb(options: WebOptions): Promise<WebServer> {
+/** Listens. Returns the server with the URL of the page, with the token. */
+export async function serveWeb(options: WebOptions): Promise<HttpServer> {
   const web = new Web(options)
   const server = await serveHttp(options, asked => web.reply(asked))
   return {
@@ -48,12 +44,8 @@ export async function serveWeb(options: WebOptions): Promise<WebServer> {
   }
 }
 
-interface Route {
-  readonly method: 'GET' | 'POST'
-  /** Whether requests without the token are served. */
-  readonly isPublic: boolean
-  reply(asked: Asked): Promise<void> | void
-}
+/** How the requests of a path are served. `isPublic`: also without the token. */
+type Route = readonly [method: 'GET' | 'POST', isPublic: boolean, reply: (asked: Asked) => Promise<void> | void]
 
 class Web {
   readonly #options: WebOptions
@@ -63,21 +55,20 @@ class Web {
   /** The sources that pages show, each while at least one page does. */
   readonly #sources = new Map<string, { readonly source: Source; readonly feeds: Set<Feed> }>()
   #captures = 0
-  readonly #metrics: Metrics
   readonly #routes: ReadonlyMap<string, Route>
 
   constructor(options: WebOptions) {
     this.#options = options
     const onEvent = (event: DeviceEvent) => this.#happened(event)
     this.#vnets = new Vnets(options, onEvent, id => this.#read(id))
-    this.#metrics = new Metrics(() => snapshot(options.client, this.#vnets.findOptions))
+    const metrics = new Metrics(() => snapshot(options.client, this.#vnets.findOptions))
     const { isPublic } = options.access
     this.#routes = new Map<string, Route>([
-      ['/proof', { method: 'GET', isPublic: true, reply: asked => this.#prove(asked) }],
-      ['/events', { method: 'GET', isPublic, reply: asked => this.#events(asked) }],
-      ['/command', { method: 'POST', isPublic: false, reply: asked => this.#command(asked) }],
-      ['/capture', { method: 'GET', isPublic: false, reply: asked => this.#capture(asked) }],
-      ['/metrics', { method: 'GET', isPublic: false, reply: asked => this.#metrics.reply(asked) }],
+      ['/proof', ['GET', true, asked => this.#prove(asked)]],
+      ['/events', ['GET', isPublic, asked => this.#events(asked)]],
+      ['/command', ['POST', false, asked => this.#command(asked)]],
+      ['/capture', ['GET', false, asked => this.#capture(asked)]],
+      ['/metrics', ['GET', false, asked => metrics.reply(asked)]],
     ])
   }
 
@@ -88,17 +79,14 @@ class Web {
   async reply(asked: Asked): Promise<void> {
     const { request, response, path } = asked
     const file = this.#files.get(path)
-    const route = this.#routes.get(path)
-    if (file === undefined && route === undefined) return refuse(response, 404, 'there is no such page')
-    const method = route?.method ?? 'GET'
+    const [method, isPublic, answer] = this.#routes.get(path) ?? ['GET' as const, true]
+    if (file === undefined && answer === undefined) return refuse(response, 404, 'there is no such page')
     const isHead = request.method === 'HEAD' && method === 'GET' && path !== '/events'
     if (request.method !== method && !isHead) return refuse(response, 405, `only ${method}`, { allow: method })
     if (file !== undefined) {
       const headers = { 'content-type': file.type, 'content-length': file.bytes.length }
       response.writeHead(200, headers).end(isHead ? '' : file.bytes)
-      return
-    }
-    if (route !== undefined && isAllowed(asked, route.isPublic)) await route.reply(asked)
+    } else if (isAllowed(asked, isPublic)) await answer?.(asked)
   }
 
   /** Proves that this server has the token: a page shows nothing to a server that cannot. */

@@ -3,8 +3,7 @@
  * only while a page shows it.
  */
 import { explain, VnetError } from 'vnet/internal/base/errno'
-import { type Feed, type Packed, pack } from './feed.ts'
-import type { Recent } from './recent.ts'
+import { type Feed, type Packed, pack, type Recent } from './feed.ts'
 
 type Listener = Pick<Feed, 'send'>
 

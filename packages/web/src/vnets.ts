@@ -11,10 +11,9 @@ import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from 'vnet
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
 import { PRESETS } from 'vnet/internal/wire/parse'
-import { type Feed, type Packed, pack } from './feed.ts'
+import { type Feed, type Packed, pack, RECENT_MS, Recent } from './feed.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { SharedReading } from './http/shared-reading.ts'
-import { RECENT_MS, Recent } from './recent.ts'
 import { deviceId, isPeer, rowCounters, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 
@@ -126,11 +125,6 @@ export class Vnets {
     return this.#devices.get(id)
   }
 
-  /** The same, of the devices that are known. */
-  known(id: DeviceId): FoundDevice | undefined {
-    return this.#devices.get(id)
-  }
-
   /** All devices that pages see. */
   get all(): ReadonlyMap<DeviceId, FoundDevice> {
     return this.#devices
@@ -168,24 +162,14 @@ export class Vnets {
   async #readDevices(): Promise<Packed> {
     const failed = await this.#found.next()
     const devices = [...this.#devices.values()]
-    if (this.#isReading) {
-      for (const { vnet } of this.#devices.values()) if (!this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
-    }
+    for (const { vnet } of devices) if (this.#isReading && !this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
     const problems = new Set(failed.map(problemOf))
     for (const text of problems) if (!this.#problems.has(text)) this.#send(pack({ type: 'problem', text }))
     this.#problems = problems
-    const hello = {
-      type: 'hello',
-      version: this.#options.version,
-      vnets: vnetRows(devices),
-      mayChange: false,
-      presets,
-    } as const
-    return pack(hello, {
-      ...hello,
-      vnets: vnetRows(devices, device => this.#addressesOf(device)),
-      mayChange: true,
-    })
+    const { version } = this.#options
+    const hello = { type: 'hello', version, vnets: vnetRows(devices), mayChange: false, presets } as const
+    const vnets = vnetRows(devices, device => this.#addressesOf(device))
+    return pack(hello, { ...hello, vnets, mayChange: true })
   }
 
   /** Keeps the addresses for a while: events may repeat `hello` ten times a second. */
@@ -275,14 +259,11 @@ export function problemOf(error: VnetError): string {
 }
 
 /** Waits for replies, but not for those of a stuck vnet. */
-export function unlessStuck(replies: Promise<unknown>): Promise<unknown> {
-  return Promise.race([replies, sleep(STUCK_MS, undefined, { ref: false })])
-}
+export const unlessStuck = (replies: Promise<unknown>): Promise<unknown> =>
+  Promise.race([replies, sleep(STUCK_MS, undefined, { ref: false })])
 
-function isSame(device: FoundDevice, before: FoundDevice | undefined): boolean {
-  return before !== undefined && device.vnet === before.vnet && device.ifindex === before.ifindex
-}
+const isSame = (device: FoundDevice, before: FoundDevice | undefined): boolean =>
+  device.vnet === before?.vnet && device.ifindex === before.ifindex
 
-function keyOf(vnet: string, { ifindex, netns }: Pick<FoundDevice, 'ifindex' | 'netns'>): string {
-  return `${vnet} ${ifindex} ${netns}`
-}
+const keyOf = (vnet: string, { ifindex, netns }: Pick<FoundDevice, 'ifindex' | 'netns'>): string =>
+  `${vnet} ${ifindex} ${netns}`

@@ -24,7 +24,7 @@ async function readSegment(count: number, ms: number) {
       return { ...nothing, hosts: kinds === undefined ? hosts : [] }
     },
   } as unknown as ControlClient
-  const vnets = { known: () => ({ vnet: 'v', name: 'lan0', ifindex: 2 }) } as unknown as Vnets
+  const vnets = { all: new Map([['1//lan0', { vnet: 'v', name: 'lan0', ifindex: 2 }]]) } as unknown as Vnets
   const sent: { readonly segment: SegmentInfo; readonly allHosts?: number }[] = []
   const feed = { send: ({ text }: Packed) => sent.push(JSON.parse(text)) } as unknown as Feed
   const source = deviceSource(vnets, client, '1//lan0', 'segment')
@@ -59,7 +59,7 @@ test('the vnet filters if only DHCP frames are wanted', async () => {
     },
   } as unknown as ControlClient
   const device = { vnet: 'v', name: 'lan0', ifindex: 2 }
-  const vnets = { known: () => device } as unknown as Vnets
+  const vnets = { all: { get: () => device } } as unknown as Vnets
   for (const want of ['frames', 'dhcp'] as const) {
     deviceSource(vnets, client, '1//lan0', want).add({} as Feed)
     await vi.advanceTimersByTimeAsync(0)
@@ -74,7 +74,7 @@ test.each([
 ])('%s captured one by one', async (_, rate, captures) => {
   const capture = vi.fn(async () => undefined)
   const device = { vnet: 'v', name: 'sn0', ifindex: 2 }
-  const vnets = { known: () => device, peerOf: () => undefined, framesPerSecond: () => rate } as unknown as Vnets
+  const vnets = { all: { get: () => device }, peerOf: () => undefined, framesPerSecond: () => rate } as unknown as Vnets
   const feed = {} as Feed
   const source = deviceSource(vnets, { capture } as unknown as ControlClient, '1//sn0', 'flights')
   source.add(feed)

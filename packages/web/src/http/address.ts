@@ -37,9 +37,7 @@ export function isAddressOrLocalhost(header: string | undefined): boolean {
 }
 
 /** Returns the URL of a server, without a path. */
-export function urlOf(host: string, port: number): string {
-  return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
-}
+export const urlOf = (host: string, port: number): string => `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 
 /** Listens. Returns the URL, without a path. Throws a VnetError if the address cannot be had. */
 export async function listen(server: Server, { host, port }: Address): Promise<string> {

@@ -52,7 +52,7 @@ export async function serveHttp(
   server.maxConnections = CONNECTIONS_MAX
   server.maxRequestsPerSocket = REQUESTS_A_CONNECTION
   server.timeout = SILENCE_MS
-  const connections = new Connections(CONNECTIONS_MAX - KEPT)
+  const connections = new Connections()
   server.on('connection', socket => connections.add(socket))
   const url = await listen(server, address)
   const token = new ServerToken(access.tokenFor(url))
@@ -76,13 +76,10 @@ function askedOf(
   response: ServerResponse,
   hosts: readonly string[],
   token: ServerToken,
-): Asked | undefined {
+): Asked | void {
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
   const refusal = refusalOf(request, hosts)
-  if (refusal !== undefined) {
-    refuse(response, refusal.status, refusal.text)
-    return undefined
-  }
+  if (refusal !== undefined) return refuse(response, refusal.status, refusal.text)
   const [path = '', search = ''] = (request.url ?? '').split('?', 2)
   const query = new URLSearchParams(search)
   return { request, response, path, query, token, proof: token.proofOf(query, request.headers) }
@@ -109,20 +106,15 @@ export function refuse(
 
 /** The open connections. Those that have not shown the token make room for new ones. */
 class Connections {
-  readonly #max: number
   /** Without the token, the oldest first. */
   readonly #strangers = new Set<Socket>()
   readonly #busy = new WeakSet<Socket>()
-
-  constructor(max: number) {
-    this.#max = max
-  }
 
   add(socket: Socket): void {
     this.#strangers.add(socket)
     socket.once('close', () => this.#strangers.delete(socket))
     const [oldest] = this.#strangers
-    if (this.#strangers.size > this.#max) oldest?.destroy()
+    if (this.#strangers.size > CONNECTIONS_MAX - KEPT) oldest?.destroy()
   }
 
   /** The client has shown the token. */
@@ -143,11 +135,6 @@ class Connections {
     response.once('close', () => this.#busy.delete(socket))
     return true
   }
-}
-
-interface HttpRefusal {
-  readonly status: number
-  readonly text: string
 }
 
 /** Headers of each reply. The live page needs nothing but the files of its server. */
@@ -175,12 +162,10 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
  * Its requests have a Host that DNS resolves to this server, or another origin (Origin,
  * Sec-Fetch-Site).
  */
-function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]): HttpRefusal | undefined {
+function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]) {
   if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {
-    return {
-      status: 403,
-      text: 'wrong Host: use the address, localhost, or a name given by --host of vnet web and vnet metrics',
-    }
+    const text = 'wrong Host: use the address, localhost, or a name given by --host of vnet web and vnet metrics'
+    return { status: 403, text }
   }
   if (isForeign(headers)) return { status: 403, text: 'this request is from another origin' }
   // A proxy's form, `GET http://other/ HTTP/1.1`, would carry another host.

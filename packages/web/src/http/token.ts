@@ -57,9 +57,8 @@ export function metricsUrl(url: string, { isPublic, tokenFor }: Access): string 
 }
 
 /** Returns the token of the server of a kind at `url`. */
-export function tokenOf(secret: string, kind: Kind, url: string): string {
-  return hmac(secret, `vnet ${kind} ${url}`, 'base64url').slice(0, 32)
-}
+export const tokenOf = (secret: string, kind: Kind, url: string): string =>
+  hmac(secret, `vnet ${kind} ${url}`, 'base64url').slice(0, 32)
 
 /**
  * Returns the secret of this user. It is kept in a file that no other user can read, so that a
@@ -106,14 +105,6 @@ function readKept(path: string): string | undefined {
 /** Whether a request has the token, has none, or has a wrong one. */
 export type Proof = 'right' | 'missing' | 'wrong'
 
-/** The reply to a page that requests a proof from the server. */
-export interface ServerProof {
-  /** HMAC-SHA256 (hex), by the token, of the nonce of the page. */
-  readonly proof: string
-  /** The page's key is the HMAC of this. */
-  readonly nonce: string
-}
-
 /** The authenticated texts. The page has the same two (page/session.ts). */
 const proofText = (nonce: string): string => `vnet server ${nonce}`
 const keyText = (nonce: string): string => `vnet page ${nonce}`
@@ -129,7 +120,11 @@ export class ServerToken {
     this.#accepted = [text, hmac(text, keyText(this.#nonce), 'hex')].map(digest)
   }
 
-  prove(nonce: string): ServerProof {
+  /**
+   * Returns the reply to a page that requests a proof: the HMAC-SHA256 (hex), by the token, of the
+   * nonce of the page, and a nonce whose HMAC is the page's key.
+   */
+  prove(nonce: string) {
     return { proof: hmac(this.#text, proofText(nonce), 'hex'), nonce: this.#nonce }
   }
 

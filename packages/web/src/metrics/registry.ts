@@ -2,22 +2,15 @@
  * The metrics of a snapshot, in prom-client's format. Metrics that the kernel counts too have their
  * names from node_exporter (its netdev collector with detailed metrics), with `vnet` for `node`.
  */
-import {
-  Counter,
-  Gauge,
-  type OpenMetricsContentType,
-  type PrometheusContentType,
-  Registry,
-  type RegistryContentType,
-} from 'prom-client'
+import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client'
 import { distinct } from 'vnet/internal/base/printable'
-import type { RuntimeInfo, StageReport } from 'vnet/internal/control/index'
+import type { RuntimeInfo } from 'vnet/internal/control/index'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { kernelName, type LinkStats64Field, linkStats64Fields } from 'vnet/internal/netdev/stats'
 import type { DeviceSnapshot, Snapshot } from './snapshot.ts'
 
-export const OPEN_METRICS: OpenMetricsContentType = Registry.OPENMETRICS_CONTENT_TYPE
-export const PROMETHEUS_TEXT: PrometheusContentType = Registry.PROMETHEUS_CONTENT_TYPE
+export const OPEN_METRICS = Registry.OPENMETRICS_CONTENT_TYPE
+export const PROMETHEUS_TEXT = Registry.PROMETHEUS_CONTENT_TYPE
 
 type Labels = Readonly<Record<string, string | number>>
 type Add = (name: string, help: string, labels: Labels, value: number | undefined) => void
@@ -27,6 +20,15 @@ const EVENTS = [
   ['transmit_timeouts', 'txTimeouts', 'Times that the watchdog found the queue stopped for too long'],
   ['gro_merged', 'groMerged', 'Received frames that were merged into the one before'],
   ['made', 'made', 'Frames made from transmitted ones on their way'],
+] as const
+
+const STAGE_COUNTS = [
+  ['in', 'came to the stage'],
+  ['out', 'left the stage'],
+  ['duplicated', 'the stage duplicated'],
+  ['corrupted', 'the stage damaged'],
+  ['reordered', 'the stage reordered'],
+  ['marked', 'the stage marked with ECN'],
 ] as const
 
 /** Returns the text of a scrape. */
@@ -47,12 +49,9 @@ export function metricsText({ devices, vnets }: Snapshot, type: RegistryContentT
   return registry.metrics()
 }
 
-/**
- * Returns the metric name of a field of rtnl_link_stats64: `receive_crc_errors` for rxCrcErrors.
- */
-export function metricName(field: LinkStats64Field): string {
-  return kernelName(field).replace(/^rx_/, 'receive_').replace(/^tx_/, 'transmit_')
-}
+/** Returns the name of a field of rtnl_link_stats64: `receive_crc_errors` for rxCrcErrors. */
+export const metricName = (field: LinkStats64Field): string =>
+  kernelName(field).replace(/^rx_/, 'receive_').replace(/^tx_/, 'transmit_')
 
 /** Returns a function that sets a sample. The metric is made with its first sample. */
 function adder(registry: Registry<RegistryContentType>, isCounter: boolean): Add {
@@ -135,16 +134,9 @@ function addStages({ device, stages }: DeviceSnapshot, counter: Add, gauge: Add)
   for (const stage of stages) {
     const { direction, path, stage: name, late } = stage
     const labels = { ...labelsOf(device), direction, stage: `${path}${name}` }
-    const counts: readonly (readonly [keyof StageReport, string])[] = [
-      ['in', 'Packets that came to the stage'],
-      ['out', 'Packets that left the stage'],
-      ['duplicated', 'Packets that the stage duplicated'],
-      ['corrupted', 'Packets that the stage damaged'],
-      ['reordered', 'Packets that the stage reordered'],
-      ['marked', 'Packets that the stage marked with ECN'],
-    ]
-    for (const [field, help] of counts)
-      counter(`vnet_wire_${field}_packets_total`, help, labels, stage[field] as number)
+    for (const [field, what] of STAGE_COUNTS) {
+      counter(`vnet_wire_${field}_packets_total`, `Packets that ${what}`, labels, stage[field])
+    }
     gauge('vnet_wire_held_packets', 'Packets that the stage holds', labels, stage.held)
     for (const [reason, packets] of Object.entries(stage.drops)) {
       counter('vnet_wire_drops_total', 'Packets that the stage dropped, by reason', { ...labels, reason }, packets)
@@ -156,10 +148,5 @@ function addStages({ device, stages }: DeviceSnapshot, counter: Add, gauge: Add)
   }
 }
 
-function labelsOf({ name, netns = '' }: { readonly name: string; readonly netns?: string | undefined }) {
-  return { device: name, netns }
-}
-
-function seconds(ms: number | undefined): number | undefined {
-  return ms && ms / 1000
-}
+const labelsOf = ({ name, netns = '' }: DeviceSnapshot['device']) => ({ device: name, netns })
+const seconds = (ms: number | undefined) => ms && ms / 1000

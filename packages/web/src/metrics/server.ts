@@ -16,44 +16,35 @@ export async function serveMetrics(options: HttpOptions, read: () => Promise<Sna
   const server = await serveHttp(options, async asked => {
     const { request, response, path } = asked
     if (path !== '/metrics') refuse(response, 404, 'see /metrics')
-    else if (!isRead(request.method)) refuse(response, 405, 'only GET', { allow: 'GET' })
+    else if (!['GET', 'HEAD'].includes(request.method!)) refuse(response, 405, 'only GET', { allow: 'GET' })
     else if (isAllowed(asked, isPublic)) await metrics.reply(asked)
   })
   return { ...server, url: metricsUrl(server.url, options.access) }
 }
 
-const isRead = (method: string | undefined): boolean => method === 'GET' || method === 'HEAD'
+/** The texts of a snapshot, by their types, written once for all clients that wait for it. */
+type Scrape = (type: RegistryContentType) => Promise<Buffer>
 
 /** Replies to requests for metrics. Nothing is read between them. */
 export class Metrics {
   readonly #scrape: SharedReading<Scrape>
 
   constructor(read: () => Promise<Snapshot>) {
-    this.#scrape = new SharedReading(async () => new Scrape(await read()), SNAPSHOT_MS)
+    this.#scrape = new SharedReading(async () => scrapeOf(await read()), SNAPSHOT_MS)
   }
 
   async reply({ request: { method, headers }, response }: Pick<Asked, 'request' | 'response'>): Promise<void> {
     const type = headers.accept?.includes('application/openmetrics-text') ? OPEN_METRICS : PROMETHEUS_TEXT
-    const bytes = await (await this.#scrape.next()).bytes(type)
+    const bytes = await (await this.#scrape.next())(type)
     response.writeHead(200, { 'content-type': type }).end(method === 'HEAD' ? '' : bytes)
   }
 }
 
-/** A snapshot, written once for all clients that wait for it. */
-class Scrape {
-  readonly #snapshot: Snapshot
-  readonly #written = new Map<string, Promise<Buffer>>()
-
-  constructor(snapshot: Snapshot) {
-    this.#snapshot = snapshot
-  }
-
-  bytes(type: RegistryContentType): Promise<Buffer> {
-    let bytes = this.#written.get(type)
-    if (bytes === undefined) {
-      bytes = metricsText(this.#snapshot, type).then(text => Buffer.from(text))
-      this.#written.set(type, bytes)
-    }
+function scrapeOf(snapshot: Snapshot): Scrape {
+  const written = new Map<string, Promise<Buffer>>()
+  return type => {
+    const bytes = written.get(type) ?? metricsText(snapshot, type).then(text => Buffer.from(text))
+    written.set(type, bytes)
     return bytes
   }
 }

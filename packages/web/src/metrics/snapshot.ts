@@ -1,16 +1,17 @@
 /** The data read from the running vnets for one scrape: from all of them in parallel. */
 
 import { VnetError } from 'vnet/internal/base/errno'
-import type {
-  ControlClient,
-  DeviceStats,
-  FindOptions,
-  FoundDevice,
-  PartInfo,
-  RuntimeInfo,
-  StageReport,
+import {
+  type ControlClient,
+  type DeviceStats,
+  type FindOptions,
+  type FoundDevice,
+  findVnets,
+  type PartInfo,
+  type RuntimeInfo,
+  type StageReport,
+  supported,
 } from 'vnet/internal/control/index'
-import { findVnets, supported } from 'vnet/internal/control/index'
 
 export interface DeviceSnapshot {
   readonly device: FoundDevice
@@ -20,17 +21,15 @@ export interface DeviceSnapshot {
   readonly stages: readonly StageReport[]
 }
 
-export interface VnetSnapshot {
-  readonly pid: number
-  /** How long it took to reply to the shortest request, in s; undefined if it did not. */
-  readonly replied: number | undefined
-  /** Undefined if the vnet did not reply. */
-  readonly runtime: RuntimeInfo | undefined
-}
-
 export interface Snapshot {
   readonly devices: readonly DeviceSnapshot[]
-  readonly vnets: readonly VnetSnapshot[]
+  readonly vnets: readonly {
+    readonly pid: number
+    /** How long it took to reply to the shortest request, in s; undefined if it did not. */
+    readonly replied: number | undefined
+    /** Undefined if the vnet did not reply. */
+    readonly runtime: RuntimeInfo | undefined
+  }[]
 }
 
 /**
@@ -56,17 +55,14 @@ async function readDevice(client: ControlClient, device: FoundDevice): Promise<D
   return stats && { device, stats, parts, stages: wire?.stages ?? [] }
 }
 
-async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<VnetSnapshot> {
-  const [replied, runtime] = await Promise.all([replyTime(client, vnet), orNothing(() => client.runtime(vnet))])
-  return { pid, replied, runtime }
-}
-
-function replyTime(client: ControlClient, vnet: string): Promise<number | undefined> {
-  return orNothing(async () => {
+async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<Snapshot['vnets'][number]> {
+  const echo = async () => {
     const begin = performance.now()
     await client.echo(vnet, '')
     return (performance.now() - begin) / 1000
-  })
+  }
+  const [replied, runtime] = await Promise.all([orNothing(echo), orNothing(() => client.runtime(vnet))])
+  return { pid, replied, runtime }
 }
 
 async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {

@@ -1,7 +1,16 @@
 /** The interfaces between the parts of the page: the app, and the views that it shows. */
 import { effect, type Signal, signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import type { CommandResult, DeviceId, DeviceRow, FeedMessage, PageCommand, VnetRow, Want } from '../feed-types.ts'
+import type {
+  CommandResult,
+  DeviceId,
+  DeviceRow,
+  FeedMessage,
+  Message,
+  PageCommand,
+  VnetRow,
+  Want,
+} from '../feed-types.ts'
 import type { PageEvent } from './events.tsx'
 import type { Rates } from './rates.ts'
 import type { History } from './traffic-history.ts'
@@ -9,7 +18,6 @@ import type { History } from './traffic-history.ts'
 /** Messages of which only the last one about the selected device matters. */
 export const LAST_TYPES = ['wire', 'late', 'params', 'segment', 'scenario', 'step'] as const
 export type LastType = (typeof LAST_TYPES)[number]
-export type Last<T extends LastType> = Extract<FeedMessage, { readonly type: T }>
 
 /** A component or an effect that reads a property runs again when the property changes. */
 export interface App {
@@ -29,13 +37,10 @@ export interface App {
   /** The server's time of the last statistics, in milliseconds since 1970. */
   readonly time: number
   /** The last message of this type about the selected device; undefined before it arrives. */
-  last<T extends LastType>(type: T): Last<T> | undefined
+  last<T extends LastType>(type: T): Message<T> | undefined
   /** Where the server listens for requests that need the token: `/capture?...&token=...`. */
   path(name: string, query: Readonly<Record<string, string>>): string
-  /** Looks at another device. */
   select(id: DeviceId): void
-  /** Shows another view, by its name. */
-  show(view: string): void
   /** Does it to the device looked at. Never rejects: without a server the result is an error. */
   command(command: PageCommand): Promise<CommandResult>
 }
@@ -63,8 +68,8 @@ export interface View {
 }
 
 /**
- * Returns a signal for what is typed or chosen in a view, which is kept while other views are shown.
- * It has its first value again when another device is selected.
+ * Returns a signal for input in a view, which is kept while other views are shown. It has its first
+ * value again when another device is selected.
  */
 export function draftOf<T>(app: App, first: T): Signal<T> {
   const draft = signal(first)

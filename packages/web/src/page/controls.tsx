@@ -1,7 +1,7 @@
 /** Hands on: the changeable properties of the selected device, each with its command line. */
 import { type Signal, signal } from '@preact/signals'
 import { optionName } from 'vnet/internal/base/printable'
-import type { DeviceRow, FeedMessage } from '../feed-types.ts'
+import type { DeviceRow, DriverParam } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { type DoneChange, script } from './command-line.ts'
 import { Control, type Hands, NO_TOKEN } from './control.tsx'
@@ -9,8 +9,6 @@ import { CopyButton } from './copy.tsx'
 import { ScenarioTimeline } from './scenario.tsx'
 import { clockText } from './traffic-units.ts'
 import { WireForm } from './wire-form.tsx'
-
-type Param = Extract<FeedMessage, { type: 'params' }>['params'][number]
 
 export function controlsView(app: App): View {
   const hands: Hands = {
@@ -117,7 +115,7 @@ function Faults({ hands, device }: { readonly hands: Hands; readonly device: Dev
 }
 
 /** The parameters of the driver: changeable ones as fields, the others as text. */
-function Params({ hands, params }: { readonly hands: Hands; readonly params: readonly Param[] | undefined }) {
+function Params({ hands, params }: { readonly hands: Hands; readonly params: readonly DriverParam[] | undefined }) {
   const live = params?.filter(param => param.live) ?? []
   const fixed = params?.filter(param => !param.live) ?? []
   const none = fixed.length > 0 ? 'None can change while the driver runs.' : 'The driver has none.'
@@ -147,7 +145,7 @@ function Params({ hands, params }: { readonly hands: Hands; readonly params: rea
   )
 }
 
-function ParamControl({ hands, param }: { readonly hands: Hands; readonly param: Param }) {
+function ParamControl({ hands, param }: { readonly hands: Hands; readonly param: DriverParam }) {
   const { params } = hands
   const { name, type } = param
   /** Typed text is kept until it is set, whatever arrives. */
@@ -184,11 +182,11 @@ function ParamControl({ hands, param }: { readonly hands: Hands; readonly param:
   )
 }
 
-const valueText = ({ type, value }: Param): string =>
+const valueText = ({ type, value }: DriverParam): string =>
   type === 'bool' ? (value === '1' ? 'on' : 'off') : value || 'empty'
 
 /** Returns `transmit buffers per queue (int, 1 to 65536)`. */
-function aboutParam({ description, type, range }: Param): string {
+function aboutParam({ description, type, range }: DriverParam): string {
   return `${description} (${[type, range].filter(Boolean).join(', ')})`
 }
 

@@ -18,7 +18,8 @@ interface ListProps {
 export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: ListProps) {
   const text = useSignal('')
   const nav = useRef<HTMLElement>(null)
-  const id = app.device?.id
+  const { rates, device: { id } = {} } = app
+  const rowView = isGeneral ? 'driver' : view
   const vnets = app.vnets.map(vnet => ({ ...vnet, found: vnet.devices.filter(row => isFound(row, text.value)) }))
   const all = vnets.reduce((sum, { devices }) => sum + devices.length, 0)
   const found = vnets.reduce((sum, { found }) => sum + found.length, 0)
@@ -71,10 +72,7 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
                   {found.map(device => (
                     <Row
                       key={device.id}
-                      device={device}
-                      app={app}
-                      view={isGeneral ? 'driver' : view}
-                      isMarked={!isGeneral && device.id === id}
+                      {...{ device, rates, view: rowView, isMarked: !isGeneral && device.id === id }}
                     />
                   ))}
                 </ul>
@@ -86,17 +84,12 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
   )
 }
 
-interface RowProps {
-  readonly app: App
-  readonly device: DeviceRow
-  readonly view: string
-  readonly isMarked: boolean
-}
+type RowProps = Readonly<{ rates: App['rates']; device: DeviceRow; view: string; isMarked: boolean }>
 
-function Row({ app, device, view, isMarked }: RowProps) {
+function Row({ rates, device, view, isMarked }: RowProps) {
   const { id, label } = device
   const { text, tone } = stateOf(device)
-  const { txPackets = 0, rxPackets = 0, txDrops = 0, rxDrops = 0 } = app.rates.of(id) ?? {}
+  const { txPackets = 0, rxPackets = 0, txDrops = 0, rxDrops = 0 } = rates.of(id) ?? {}
   const frames = formatNumber(txPackets + rxPackets)
   const drops = formatNumber(txDrops + rxDrops)
   return (

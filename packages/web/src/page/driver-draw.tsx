@@ -34,13 +34,8 @@ const TAIL = 2
 
 export type ItemBox = Extract<DriverBox, { kind: 'item' }>
 
-interface ItemProps {
-  readonly box: ItemBox
-  /** The rate of the part's counter, or of the stage's drops. */
-  readonly perSecond: number | undefined
-}
-
-export function Item({ box, perSecond }: ItemProps) {
+/** `perSecond` is the rate of the part's counter, or of the stage's drops. */
+export function Item({ box, perSecond }: { readonly box: ItemBox; readonly perSecond: number | undefined }) {
   const { item } = box
   if (item.kind === 'fold') return <Fold box={box} item={item} />
   const shown = describe(item, perSecond)
@@ -206,18 +201,13 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
   )
 }
 
-interface FlowProps {
-  readonly arrow: Arrow
-  /** Frames per second. */
-  readonly rate: number
-}
-
 /**
- * A line that moves along an arrow, as wide as the rate. It is an element over the drawing, moved
- * by `transform`: a browser moves those without painting anything again, which it does not do
- * inside of SVG.
+ * A line that moves along an arrow, as wide as the rate in frames per second. It is an element over
+ * the drawing, moved by `transform`: a browser moves those without painting anything again, which
+ * it does not do inside of SVG.
  */
-export function Flow({ arrow: { lane, x1, y1, x2, y2 }, rate }: FlowProps) {
+export function Flow({ arrow, rate }: { readonly arrow: Arrow; readonly rate: number }) {
+  const { lane, x1, y1, x2, y2 } = arrow
   const width = flowWidth(rate)
   const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
   const style = {
@@ -273,31 +263,18 @@ export function Frames({ flights, drawing }: { readonly flights: Flights; readon
 export interface EndState {
   readonly lines: readonly { readonly text: string; readonly tone?: Tone | 'name' | 'muted' }[]
   readonly label: string
-}
-
-interface EndProps {
-  readonly box: DriverBox
-  readonly state: EndState
   readonly href?: string | undefined
 }
 
 /** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
-export function End({ box: { x, y, width, height }, state: { lines, label }, href }: EndProps) {
-  const top = y + height / 2 - (lines.length * LINE) / 2 + 13
+export function End({ box: { x, y, width, height }, lines, label, href }: EndState & { readonly box: DriverBox }) {
+  const [middle, top] = [x + width / 2, y + height / 2 - (lines.length * LINE) / 2 + 13]
   const inside = (
     <>
       <title>{label}</title>
       <rect class="box" x={x} y={y} width={width} height={height} rx={4} />
-      {lines.map(({ text, tone = 'plain' }, i) => (
-        <Label
-          key={i}
-          class={tone}
-          x={x + width / 2}
-          y={top + i * LINE}
-          anchor="middle"
-          text={text}
-          width={width - 4}
-        />
+      {lines.map(({ tone = 'plain', ...line }, i) => (
+        <Label key={i} class={tone} x={middle} y={top + i * LINE} anchor="middle" width={width - 4} {...line} />
       ))}
     </>
   )
@@ -312,17 +289,12 @@ export function End({ box: { x, y, width, height }, state: { lines, label }, hre
   )
 }
 
-interface TitledProps {
-  readonly box: DriverBox
-  readonly class: string
-  readonly title: string
-}
-
 /** A group of parts, or the frame around all groups of a vnet. */
-export function Titled({ box: { x, y, width, height }, class: name, title }: TitledProps) {
+export function Titled({ box, look, title }: Readonly<{ box: DriverBox; look: string; title: string }>) {
+  const { x, y, width, height } = box
   return (
     <g>
-      <rect class={name} x={x} y={y} width={width} height={height} rx={4} />
+      <rect class={look} x={x} y={y} width={width} height={height} rx={4} />
       <Label class="title muted" x={x + PAD} y={y + 17} text={title} />
     </g>
   )

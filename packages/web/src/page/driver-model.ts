@@ -2,12 +2,8 @@
  * The model for the drawing of a driver: the parts of a device, in the order in which frames pass
  * them from the kernel to the far end and back.
  */
-import type { DeviceRow, FeedMessage, VnetRow } from '../feed-types.ts'
+import type { DeviceRow, PartInfo, StageReport, VnetRow, WireInfo } from '../feed-types.ts'
 import { stageName } from './traffic-history.ts'
-
-export type PartInfo = Extract<FeedMessage, { type: 'parts' }>['parts'][number]
-export type WireInfo = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>
-export type StageReport = WireInfo['stages'][number]
 
 /** A part of the device, many parts of one kind folded into one, or a stage of a wire. */
 export type DrawnItem =
@@ -33,13 +29,11 @@ export interface Column {
   readonly toward: DrawnGroup | undefined
 }
 
-/** `driver`: the driver itself, where frames turn around or leave by an unknown path. */
-export type FarEnd = 'peer' | 'segment' | 'driver'
-
 export interface Model {
   readonly device: DeviceRow
   readonly peer: DeviceRow | undefined
-  readonly far: FarEnd
+  /** `driver`: the driver itself, where frames turn around or leave by an unknown path. */
+  readonly far: 'peer' | 'segment' | 'driver'
   readonly columns: readonly Column[]
 }
 
@@ -91,21 +85,16 @@ export function modelOf({ device, vnets, parts, wire, peerParts }: ShownDriver):
   }
 }
 
-const isRx = ({ direction }: PartInfo) => direction === 'rx'
-
 function sortParts(owner: 'near' | 'far', parts: readonly PartInfo[]) {
   const of = (...kinds: readonly string[]) => parts.filter(({ kind }) => kinds.includes(kind))
   const known = ['queue', 'irq', 'napi', 'pool']
   const board = parts.filter(({ kind }) => !known.includes(kind))
+  const boardOf = (lane: 'tx' | 'rx') => board.filter(({ direction }) => (direction === 'rx') === (lane === 'rx'))
   return {
     queues: group(`${owner} queues`, 'transmit queues', of('queue', 'pool')),
     interrupts: group(`${owner} interrupts`, 'interrupts, polls', of('irq', 'napi')),
-    tx: group(
-      `${owner} tx`,
-      'transmitter',
-      board.filter(part => !isRx(part)),
-    ),
-    rx: group(`${owner} rx`, 'receiver', board.filter(isRx)),
+    tx: group(`${owner} tx`, 'transmitter', boardOf('tx')),
+    rx: group(`${owner} rx`, 'receiver', boardOf('rx')),
   }
 }
 

@@ -1,20 +1,13 @@
 /** The text of a part in the drawing of a driver: a pure function of the part. */
 
 import { formatNumber } from 'vnet/internal/base/quantity'
-import type { DeviceRow } from '../feed-types.ts'
-import type { PartInfo, StageReport } from './driver-model.ts'
+import type { DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
 
 export type Tone = 'plain' | 'ok' | 'warn' | 'drop'
 
-export interface Description {
-  readonly name: string
-  /** Beside the name. */
-  readonly value: string
-  /** Below it. */
-  readonly note: string
+/** A name, a value beside it and a note below it; `title` has all of it. */
+export interface Description extends Readonly<Record<'name' | 'value' | 'note' | 'title', string>> {
   readonly tone: Tone
-  /** All of it as text. */
-  readonly title: string
   /** Cells, and how many of them are filled; none for a part without a capacity. */
   readonly cells: number
   readonly filled: number
@@ -56,29 +49,23 @@ function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Descr
   return { name: shown, value: state, note: `${places(length)}/${places(capacity)}`, tone, cells, filled }
 }
 
-export interface FoldDescription {
-  readonly note: string
-  readonly tone: Tone
-  readonly cells: readonly { readonly title: string; readonly tone: Tone; readonly isFilled: boolean }[]
-}
-
 /** Many parts of one kind: their sum, and a cell for each. */
-export function describeFold(parts: readonly PartInfo[]): FoldDescription {
+export function describeFold(parts: readonly PartInfo[]) {
   const cells = parts.map(part => {
     const { title, tone } = describePart(part, undefined)
     const isBusy = (part.length ?? 0) > 0 || part.state === 'scheduled' || /^masked|^status/.test(part.state ?? '')
     return { title, tone, isFilled: isBusy }
   })
   const counts = new Map<string, number>()
-  for (const { state } of parts)
-    if (state !== undefined && state !== 'running' && state !== 'idle') counts.set(state, (counts.get(state) ?? 0) + 1)
-  const states = [...counts].slice(0, 2).map(([state, count]) => `${count} ${state}`)
+  for (const { state = 'idle' } of parts) counts.set(state, (counts.get(state) ?? 0) + 1)
+  const unusual = [...counts].filter(([state]) => state !== 'running' && state !== 'idle')
+  const states = unusual.slice(0, 2).map(([state, count]) => `${count} ${state}`)
   const frames = parts.reduce((sum, { length = 0 }) => sum + length, 0)
   const hasFrames = parts.some(({ length }) => length !== undefined)
   const held = frames === 0 ? 'no frame held' : `${formatNumber(frames)} held`
   const note = [...(hasFrames ? [held] : []), ...states].join(', ')
   const tones = cells.map(({ tone }) => tone)
-  const tone = tones.includes('drop') ? 'drop' : tones.includes('warn') ? 'warn' : 'plain'
+  const tone: Tone = tones.includes('drop') ? 'drop' : tones.includes('warn') ? 'warn' : 'plain'
   return { note: note || 'all idle', tone, cells }
 }
 

@@ -3,13 +3,13 @@ import { signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/quantity'
 import { DROP_CAUSES } from 'vnet/internal/skb/drop-cause'
-import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
+import type { DeviceId, DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { CommandBox } from './copy.tsx'
 import { drawn } from './drawing.tsx'
 import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox, Titled } from './driver-draw.tsx'
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
-import { type Lane, labelLines, type Model, modelOf, type PartInfo, peerOf, type StageReport } from './driver-model.ts'
+import { type Lane, labelLines, type Model, modelOf, peerOf } from './driver-model.ts'
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { HARMLESS } from './drop-reason.ts'
 import { Events } from './events.tsx'
@@ -27,10 +27,7 @@ const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, t
 const LATELY = 3
 
 /** The last parts of a device, and the rates of their counters. */
-interface Parts {
-  readonly parts: readonly PartInfo[]
-  readonly rates: CountRates
-}
+type Parts = Readonly<{ parts: readonly PartInfo[]; rates: CountRates }>
 
 export function driverView(app: App): View {
   const parts = signal<ReadonlyMap<DeviceId, Parts>>(new Map())
@@ -93,7 +90,7 @@ function Driver({ app, parts, flights }: DriverProps) {
       {model !== undefined && (
         <>
           <p class="legend small muted">{LEGEND}</p>
-          <Hint counters={app.rates.counters(model.device.id)} line={model.device.hint} />
+          <Hint rates={app.rates} device={model.device} />
           <Events events={app.events.filter(({ id }) => id === model.device.id)} most={5} />
           <Numbers devices={devices} rates={app.rates} />
           <p class="small muted">{GSO_NOTE}</p>
@@ -103,18 +100,14 @@ function Driver({ app, parts, flights }: DriverProps) {
   )
 }
 
-interface HintProps {
-  readonly counters: DeviceCounters | undefined
-  readonly line: string | undefined
-}
-
 /** What to type, until frames have passed. */
-function Hint({ counters, line }: HintProps) {
-  if (line === undefined || counters === undefined || counters.txPackets + counters.rxPackets >= FEW) return null
+function Hint({ rates, device: { id, hint } }: { readonly rates: App['rates']; readonly device: DeviceRow }) {
+  const counters = rates.counters(id)
+  if (hint === undefined || counters === undefined || counters.txPackets + counters.rxPackets >= FEW) return null
   return (
     <div class="row hint">
       <span>Few frames yet. Send some from a terminal:</span>
-      <CommandBox line={line} />
+      <CommandBox line={hint} />
     </div>
   )
 }
@@ -141,24 +134,23 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
     boxes.some(
       box => box.kind === 'item' && box.lane === lane && box.item.kind === 'stage' && dropsOf(box.item.stage) > 0,
     )
-  const shown = arrows.map(arrow => ({
-    arrow,
-    state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)),
-  }))
+  const shown = arrows.map(arrow => {
+    return { arrow, state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)) }
+  })
   const box = (box: DriverBox) => {
     switch (box.kind) {
       case 'near frame':
-        return <Titled key={box.id} box={box} class="outline" title={`vnet: ${device.driver}`} />
+        return <Titled key={box.id} box={box} look="outline" title={`vnet: ${device.driver}`} />
       case 'far frame':
-        return <Titled key={box.id} box={box} class="outline" title={`vnet: ${peer?.driver}`} />
+        return <Titled key={box.id} box={box} look="outline" title={`vnet: ${peer?.driver}`} />
       case 'group':
-        return <Titled key={box.id} box={box} class={`group ${box.lane}`} title={box.group.title} />
+        return <Titled key={box.id} box={box} look={`group ${box.lane}`} title={box.group.title} />
       case 'item':
         return <Item key={box.id} box={box} perSecond={perSecond(box)} />
       case 'near':
-        return <End key={box.id} box={box} state={kernelEnd(device, isVertical)} />
+        return <End key={box.id} box={box} {...kernelEnd(device, isVertical)} />
       case 'far':
-        return <End key={box.id} box={box} state={farEnd(model, isVertical)} href={beyond(model)} />
+        return <End key={box.id} box={box} {...farEnd(model, isVertical)} />
     }
   }
   return (
@@ -204,12 +196,6 @@ function arrowState(rates: App['rates'], arrow: Arrow, { device, peer }: Model, 
   }
 }
 
-/** Where one sees more of the far end. */
-function beyond({ device, peer, far }: Model): string | undefined {
-  if (peer !== undefined) return placeHash({ view: 'driver', device: peer.id })
-  return far === 'segment' ? placeHash({ view: 'lan', device: device.id }) : undefined
-}
-
 /** `isWide`: the end has room for the whole label in a line. */
 function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
   const { text, tone } = stateOf(device)
@@ -224,9 +210,15 @@ function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
   }
 }
 
+/** It leads to where one sees more of the far end. */
 function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
-  if (peer !== undefined) return kernelEnd(peer, isWide)
-  if (far === 'segment') return { lines: [{ text: 'segment', tone: 'name' }], label: 'The segment with its hosts' }
+  if (peer !== undefined) {
+    return { ...kernelEnd(peer, isWide), href: placeHash({ view: 'driver', device: peer.id }) }
+  }
+  if (far === 'segment') {
+    const href = placeHash({ view: 'lan', device: device.id })
+    return { lines: [{ text: 'segment', tone: 'name' }], label: 'The segment with its hosts', href }
+  }
   return {
     lines: [
       { text: 'driver', tone: 'muted' },
@@ -236,11 +228,8 @@ function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
   }
 }
 
-interface DeviceDirection {
-  readonly device: DeviceRow
-  readonly direction: 'tx' | 'rx'
-  readonly colour: 'tx' | 'rx'
-}
+type Direction = 'tx' | 'rx'
+type DeviceDirection = Readonly<{ device: DeviceRow; direction: Direction; colour: Direction }>
 
 /** Frames that each device sent, received and dropped. */
 function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; readonly rates: App['rates'] }) {

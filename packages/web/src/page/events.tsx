@@ -1,5 +1,5 @@
 /** What happened to interfaces: cut cables, new wire specs, timeouts, faults. */
-import type { DeviceId, FeedMessage, PageCommand } from '../feed-types.ts'
+import type { DeviceId, Message, PageCommand } from '../feed-types.ts'
 import { directionName } from './driver-model.ts'
 import type { Tone } from './driver-text.ts'
 import { clockText } from './traffic-units.ts'
@@ -12,9 +12,7 @@ export interface PageEvent {
   readonly tone: Tone
 }
 
-type EventMessage = Extract<FeedMessage, { type: 'event' }>
-
-const TEXTS: Readonly<Partial<Record<EventMessage['event']['event'], readonly [text: string, tone: Tone]>>> = {
+const TEXTS: Readonly<Partial<Record<Message<'event'>['event']['event'], readonly [text: string, tone: Tone]>>> = {
   registered: ['registered', 'plain'],
   unregistered: ['unregistered', 'warn'],
   up: ['up', 'ok'],
@@ -26,7 +24,7 @@ const TEXTS: Readonly<Partial<Record<EventMessage['event']['event'], readonly [t
 }
 
 /** Returns the event of a message; undefined for events that other views show. */
-export function eventOf({ id, time, event }: EventMessage): PageEvent | undefined {
+export function eventOf({ id, time, event }: Message<'event'>): PageEvent | undefined {
   if (event.event === 'timeout') {
     return { id, time, text: `transmit timeout of queue ${event.queue ?? 0}`, tone: 'drop' }
   }

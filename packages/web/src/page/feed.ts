@@ -23,16 +23,11 @@ export interface FeedOptions {
   readonly changed: (state: FeedState) => void
 }
 
+/** The first wait before another attempt, which doubles, and the longest, in milliseconds. */
 const SHORTEST_WAIT = 500
 const LONGEST_WAIT = 8000
-/**
- * Statistics arrive every second. A feed without any message for this many milliseconds is opened
- * again.
- */
+/** Milliseconds without a message, which arrives every second, after which it is opened again. */
 const SILENCE = 10_000
-
-/** The wait before attempt `attempt`, counted from 0, in milliseconds. */
-const waitBefore = (attempt: number): number => Math.min(SHORTEST_WAIT * 2 ** attempt, LONGEST_WAIT)
 
 export class FeedReader {
   readonly #options: FeedOptions
@@ -40,15 +35,11 @@ export class FeedReader {
   #address: string | undefined
   #attempt = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  #retryAt = 0
+  /** When the feed that has failed is opened again, in milliseconds since 1970. */
+  retryAt = 0
 
   constructor(options: FeedOptions) {
     this.#options = options
-  }
-
-  /** When the feed that has failed is opened again, in milliseconds since 1970. */
-  get retryAt(): number {
-    return this.#retryAt
   }
 
   /** Opens the feed at an address. Does nothing if it is open there, or about to be. */
@@ -94,8 +85,8 @@ export class FeedReader {
     this.#source?.close()
     this.#source = undefined
     clearTimeout(this.#timer)
-    const wait = waitBefore(this.#attempt++)
-    this.#retryAt = Date.now() + wait
+    const wait = Math.min(SHORTEST_WAIT * 2 ** this.#attempt++, LONGEST_WAIT)
+    this.retryAt = Date.now() + wait
     this.#timer = setTimeout(() => this.#open(), wait)
     this.#options.changed(state)
   }

@@ -60,13 +60,7 @@ export function FilterFields({ filter, device, disabled, hasFate, ...rest }: Fie
       />
       {choice('direction', 'Direction', 'tx and rx', ['tx', 'rx'])}
       {hasFate && choice('fate', 'Fate', 'any fate', ['passed', 'dropped'])}
-      {queues > 1 &&
-        choice(
-          'queue',
-          'Queue',
-          'all queues',
-          Array.from({ length: queues }, (_, i) => `${i}`),
-        )}
+      {queues > 1 && choice('queue', 'Queue', 'all queues', [...Array(queues).keys()].map(String))}
       <input {...search('text')} placeholder="contains" aria-label="Text in the frame" />
     </>
   )

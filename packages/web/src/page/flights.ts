@@ -3,12 +3,10 @@
  * need microseconds through a driver, so there a dot has a speed of its own; in the wire it waits
  * as long as its frame did.
  */
-import type { FeedMessage, FlightDrop } from '../feed-types.ts'
+import type { FlightDrop, Message } from '../feed-types.ts'
 import type { Drawing, Rect } from './driver-layout.ts'
 import type { Lane } from './driver-model.ts'
 import { HARMLESS } from './drop-reason.ts'
-
-type FlightsMessage = Extract<FeedMessage, { type: 'flights' }>
 
 /** Times in ms of the server: when it entered the wire, arrived, or was dropped. */
 interface Flight {
@@ -69,7 +67,7 @@ export class Flights {
   }
 
   /** `hasPeer`: frames arrive at a device that is captured, too. */
-  receive({ time, frames, isStart }: FlightsMessage, hasPeer: boolean, now = Date.now()): void {
+  receive({ time, frames, isStart }: Message<'flights'>, hasPeer: boolean, now = Date.now()): void {
     for (const [key, { arrived, dropped }] of this.#flights) {
       if (isStart && arrived === undefined && dropped === undefined) this.#flights.delete(key)
     }

@@ -109,22 +109,17 @@ export function CaptureBar({ app, capture }: { readonly app: App; readonly captu
 }
 
 /** The bytes of a capture so far. */
-class CaptureParts {
-  readonly #counter = new PcapngCounter()
+class CaptureParts extends PcapngCounter {
   #parts: BlobPart[] = []
   #loose = 0
   size = 0
 
-  get frames(): number {
-    return this.#counter.frames
-  }
-
   get text(): string {
-    return `${whole(this.#counter.frames)} frames, ${formatNumber(this.size, 'B')}`
+    return `${whole(this.frames)} frames, ${formatNumber(this.size, 'B')}`
   }
 
-  add(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#counter.add(bytes)
+  override add(bytes: Uint8Array<ArrayBuffer>): void {
+    super.add(bytes)
     this.#parts.push(bytes)
     this.size += bytes.length
     this.#loose += bytes.length
@@ -135,15 +130,12 @@ class CaptureParts {
 
   /** Up to the end of the last whole block, so that the file is not cut off within one. */
   blob(): Blob {
-    return new Blob(this.#parts).slice(0, this.#counter.whole, 'application/octet-stream')
+    return new Blob(this.#parts).slice(0, this.whole, 'application/octet-stream')
   }
 }
 
-function save(blob: Blob, name: string): void {
-  const address = URL.createObjectURL(blob)
-  const link = document.createElement('a')
-  link.href = address
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(address), SAVED_MS)
+function save(blob: Blob, download: string): void {
+  const href = URL.createObjectURL(blob)
+  Object.assign(document.createElement('a'), { href, download }).click()
+  setTimeout(() => URL.revokeObjectURL(href), SAVED_MS)
 }

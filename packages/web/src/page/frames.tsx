@@ -63,11 +63,9 @@ function Frames({ app, log, filter, capture }: FramesProps) {
   const [selected, error] = [log.selected.value, filter.error.value]
   const input = useRef<HTMLInputElement>(null)
   const table = useRef<HTMLDivElement>(null)
-  const focusTable = () => table.current?.focus({ preventScroll: true })
   const close = () => {
-    if (!log.isOpen.value) return
+    if (log.isOpen.value) table.current?.focus({ preventScroll: true })
     log.isOpen.value = false
-    focusTable()
   }
   const toggle = () => (isHeld ? log.release() : log.hold())
   useKeys(event => {

@@ -53,12 +53,7 @@ export function useNow(intervalMs: number): number {
 const SPARE = 4
 
 /** Returns the rows from `first` to before `end` that are elements. */
-export function rowsInSight(
-  scrolled: number,
-  height: number,
-  rowHeight: number,
-  rows: number,
-): { first: number; end: number } {
+export function rowsInSight(scrolled: number, height: number, rowHeight: number, rows: number) {
   const first = Math.max(0, Math.floor(scrolled / rowHeight) - SPARE)
   const end = Math.min(rows, Math.ceil((scrolled + height) / rowHeight) + SPARE)
   return { first: Math.min(first, end), end }

@@ -56,26 +56,20 @@ function labOf(name: string, all: readonly DeviceRow[]): Lab {
   return { name, nodes: [...nodes.values()], links }
 }
 
-export interface NodeBox {
-  readonly node: LabNode
+interface Point {
   readonly x: number
   readonly y: number
 }
 
-export interface LinkLine {
+export interface NodeBox extends Point {
+  readonly node: LabNode
+}
+
+/** The point is a point of the line, for its text. */
+export interface LinkLine extends Point {
   readonly link: LabLink
   /** The path of SVG. */
   readonly path: string
-  /** A point of the line, for its text. */
-  readonly x: number
-  readonly y: number
-}
-
-export interface LabLayout {
-  readonly boxes: readonly NodeBox[]
-  readonly lines: readonly LinkLine[]
-  readonly width: number
-  readonly height: number
 }
 
 export const BOX = { width: 112, height: 28 } as const
@@ -95,7 +89,7 @@ const TEXT_PLACES = [0.5, 0.3, 0.7, 0.15, 0.85] as const
  * link joins neighbouring columns, or two hosts of one column. Parts without a link between them
  * are below each other.
  */
-export function layoutLab({ nodes, links }: Lab): LabLayout {
+export function layoutLab({ nodes, links }: Lab) {
   const near = new Map<LabNode, LabNode[]>(nodes.map(node => [node, []]))
   for (const { from, to } of links) {
     near.get(from)?.push(to)
@@ -105,13 +99,8 @@ export function layoutLab({ nodes, links }: Lab): LabLayout {
   let [width, height] = [0, 0]
   for (const node of nodes) {
     if (places.has(node)) continue
-    const columns = columnsFrom(
-      columnsFrom([[node]], near)
-        .at(-1)!
-        .slice(0, 1)
-        .map(end => [end]),
-      near,
-    )
+    const [end] = columnsFrom([[node]], near).at(-1)!
+    const columns = columnsFrom([[end]], near)
     const rows = Math.max(...columns.map(({ length }) => length))
     for (const [i, column] of columns.entries()) {
       const top = height + ((rows - column.length) * ROW) / 2 + MARGIN
@@ -131,13 +120,9 @@ export function layoutLab({ nodes, links }: Lab): LabLayout {
 function columnsFrom(columns: LabNode[][], near: ReadonlyMap<LabNode, readonly LabNode[]>): LabNode[][] {
   const seen = new Set(columns.flat())
   for (const column of columns) {
-    const next: LabNode[] = []
-    for (const each of column.flatMap(node => near.get(node) ?? [])) {
-      if (seen.has(each)) continue
-      seen.add(each)
-      next.push(each)
-    }
-    if (next.length > 0) columns.push(next)
+    const next = new Set(column.flatMap(node => near.get(node) ?? []).filter(node => !seen.has(node)))
+    for (const node of next) seen.add(node)
+    if (next.size > 0) columns.push([...next])
   }
   return columns
 }
@@ -150,7 +135,7 @@ function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox
   const order = new Map([...places.keys()].map((node, i) => [node, i]))
   const keyOf = ({ from, to }: LabLink) => [order.get(from)!, order.get(to)!].sort((a, b) => a - b).join(' ')
   for (const link of links) parallel.set(keyOf(link), [...(parallel.get(keyOf(link)) ?? []), link])
-  const texts: { readonly x: number; readonly y: number }[] = []
+  const texts: Point[] = []
   return links.map(link => {
     const all = parallel.get(keyOf(link))!
     const [a, b] = [places.get(link.from)!, places.get(link.to)!].sort((a, b) => a.x - b.x || a.y - b.y)
@@ -167,7 +152,7 @@ function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox
       x: (1 - t) ** 2 * x1 + 2 * t * (1 - t) * cx + t ** 2 * x2,
       y: (1 - t) ** 2 * y1 + 2 * t * (1 - t) * cy + t ** 2 * y2,
     })
-    const isFree = ({ x, y }: { readonly x: number; readonly y: number }) =>
+    const isFree = ({ x, y }: Point) =>
       texts.every(text => Math.abs(text.x - x) >= TEXT.width || Math.abs(text.y - y) >= TEXT.height)
     const text = TEXT_PLACES.map(at).find(isFree) ?? at(TEXT_PLACES[0])
     texts.push(text)

@@ -1,16 +1,14 @@
 /** The running labs: hosts, segments and links, with the rate and the drops of each link. */
 import { useMemo } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/quantity'
-import type { DeviceRow } from '../feed-types.ts'
-import type { App, Last, View } from './app.ts'
+import type { DeviceRow, Message } from '../feed-types.ts'
+import type { App, View } from './app.ts'
 import { Label } from './drawing.tsx'
 import { stateOf } from './driver-text.ts'
 import { SCROLLABLE } from './hooks.ts'
 import { BOX, type Lab, type LabNode, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
 import { placeHash } from './place.ts'
 import { type Column, numbers, Table } from './table.tsx'
-
-type RatesOf = App['rates']
 
 export function labsView(app: App): View {
   const isOffered = () => app.vnets.some(({ devices }) => devices.some(({ lab }) => lab !== undefined))
@@ -32,8 +30,8 @@ function Labs({ app }: { readonly app: App }) {
 
 interface DrawingProps {
   readonly lab: Lab
-  readonly rates: RatesOf
-  readonly wires: NonNullable<Last<'late'>['wires']>
+  readonly rates: App['rates']
+  readonly wires: NonNullable<Message<'late'>['wires']>
 }
 
 function Drawing({ lab, rates, wires }: DrawingProps) {
@@ -67,7 +65,7 @@ interface End {
 }
 
 /** The ends of links, each with the wire of the frames that it transmits. */
-function endsOf({ links }: Lab, rates: RatesOf, wires: DrawingProps['wires']): End[] {
+function endsOf({ links }: Lab, rates: App['rates'], wires: DrawingProps['wires']): End[] {
   return links.flatMap(({ device, peer, from, to }) => {
     const [own, other] = [wires[device.id], peer && wires[peer.id]]
     const end = (device: DeviceRow, to: LabNode, wire: string | undefined): End => {
@@ -114,7 +112,7 @@ function outlineOf(kind: LabNode['kind'], x: number, y: number): string {
   return `M${x + middle} ${y}h${side}a${middle} ${middle} 0 0 1 0 ${height}h${-side}a${middle} ${middle} 0 0 1 0 ${-height}z`
 }
 
-function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: RatesOf }) {
+function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: App['rates'] }) {
   const { from, to, device, peer } = link
   const [near, far] = [rates.of(device.id), peer && rates.of(peer.id)]
   const there = near?.txPackets ?? 0

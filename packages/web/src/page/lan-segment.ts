@@ -1,8 +1,6 @@
 /** A segment as boxes, one for each port and host, and as lists of rows, with a search. */
-import type { FeedMessage } from '../feed-types.ts'
+import type { SegmentInfo } from '../feed-types.ts'
 import { whole } from './traffic-units.ts'
-
-export type SegmentPicture = NonNullable<Extract<FeedMessage, { type: 'segment' }>['segment']>
 
 export interface Box {
   readonly kind: 'port' | 'gateway' | 'host' | 'more'
@@ -23,7 +21,7 @@ const MOST_ADDRESSES = 3
  * Returns the parts of a segment to draw: ports, the gateway, and at most `most` of the hosts.
  * There may be more hosts, `allHosts`, than are listed.
  */
-export function groupsOf(segment: SegmentPicture, most: number, allHosts: number = segment.hosts.length): BoxGroup[] {
+export function groupsOf(segment: SegmentInfo, most: number, allHosts: number = segment.hosts.length): BoxGroup[] {
   const { hosts, leases, neighbours, stations } = segment
   const found = [...neighbours, ...leases].filter(({ address }) => isGlobal(address))
   const addresses = valuesByKey(found.map(({ mac, address }) => [mac, address]))
@@ -84,7 +82,7 @@ export const COLUMNS: Readonly<Record<SegmentPart, readonly string[]>> = {
 }
 
 const CELLS: {
-  readonly [P in SegmentPart]: (entry: SegmentPicture[P][number], now: number) => readonly string[]
+  readonly [P in SegmentPart]: (entry: SegmentInfo[P][number], now: number) => readonly string[]
 } = {
   hosts: ({ name = '-', mac, addresses, router }) => [router ? `${name} (router)` : name, mac, addresses.join('  ')],
   leases: ({ address, mac, hostname = '-', expires }, now) => [address, mac, hostname, timeLeft(expires, now)],
@@ -93,12 +91,12 @@ const CELLS: {
 }
 
 /** Returns the cells of a row. `now` is in milliseconds since 1970. */
-export function cellsOf<P extends SegmentPart>(segment: Pick<SegmentPicture, P>, part: P, row: number, now: number) {
+export function cellsOf<P extends SegmentPart>(segment: Pick<SegmentInfo, P>, part: P, row: number, now: number) {
   return CELLS[part](segment[part][row], now)
 }
 
 /** Returns the rows that contain every word of `search`, ignoring case; undefined for all rows. */
-export function found(segment: SegmentPicture, part: SegmentPart, search: string): number[] | undefined {
+export function found(segment: SegmentInfo, part: SegmentPart, search: string): number[] | undefined {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return undefined
   return [...segment[part].keys()].filter(row => {

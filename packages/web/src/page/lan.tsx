@@ -1,11 +1,11 @@
 /** The segment that the ports of a `vnet lan` lead to. */
 import { type Signal, signal } from '@preact/signals'
 import { useMemo, useRef } from 'preact/hooks'
-import type { DeviceRow } from '../feed-types.ts'
+import type { DeviceRow, SegmentInfo } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
 import { conversations, type DhcpTransaction } from './lan-dhcp.ts'
-import { COLUMNS, cellsOf, found, groupsOf, PARTS, type SegmentPart, type SegmentPicture } from './lan-segment.ts'
+import { COLUMNS, cellsOf, found, groupsOf, PARTS, type SegmentPart } from './lan-segment.ts'
 import { clockText, whole } from './traffic-units.ts'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
@@ -14,11 +14,7 @@ const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered
 const HOSTS_MAX = 12
 
 /** The DHCP conversations on the port of this id. */
-interface Dhcp {
-  readonly id: string
-  readonly list: readonly DhcpTransaction[]
-  readonly skipped: number
-}
+type Dhcp = Readonly<{ id: string; list: readonly DhcpTransaction[]; skipped: number }>
 
 export function lanView(app: App): View {
   const dhcp = signal<Dhcp>({ id: '', list: [], skipped: 0 })
@@ -31,12 +27,8 @@ export function lanView(app: App): View {
     wants: ['segment', 'dhcp'],
     receive(message) {
       if (message.type !== 'dhcp' || message.id !== app.device?.id) return
-      const { list, skipped } = dhcpOf(message.id)
-      dhcp.value = {
-        id: message.id,
-        list: conversations(list, message.frames),
-        skipped: skipped + message.skipped,
-      }
+      const { id, list, skipped } = dhcpOf(message.id)
+      dhcp.value = { id, list: conversations(list, message.frames), skipped: skipped + message.skipped }
     },
     Body: () => {
       const { device } = app
@@ -44,14 +36,9 @@ export function lanView(app: App): View {
       const { segment, allHosts } = message ?? {}
       if (device === undefined) return <p class="muted">There is no interface.</p>
       if (segment === undefined) {
-        const waits = message === undefined && device.onSegment
-        return (
-          <p class="muted">
-            {waits
-              ? `Waiting for the segment of ${device.label}.`
-              : `${device.label} has no segment behind it: vnet lan makes one.`}
-          </p>
-        )
+        const waits = `Waiting for the segment of ${device.label}.`
+        const none = `${device.label} has no segment behind it: vnet lan makes one.`
+        return <p class="muted">{message === undefined && device.onSegment ? waits : none}</p>
       }
       return (
         <div key={device.id} class="lan stack">
@@ -78,14 +65,9 @@ export function lanView(app: App): View {
   }
 }
 
-interface PictureProps {
-  readonly segment: SegmentPicture
-  /** The port that is looked at. */
-  readonly own: DeviceRow
-  readonly allHosts: number | undefined
-}
+type PictureProps = Readonly<{ segment: SegmentInfo; own: DeviceRow; allHosts: number | undefined }>
 
-/** A trunk at the left, rails, and the boxes that hang on them. */
+/** A trunk at the left, rails, and the boxes that hang on them. `own` is the selected port. */
 function Picture({ segment, own, allHosts }: PictureProps) {
   const groups = useMemo(() => groupsOf(segment, HOSTS_MAX, allHosts), [segment, allHosts])
   return (
@@ -128,7 +110,7 @@ function Counters({ counters }: { readonly counters: Readonly<Record<string, num
 }
 
 interface ListsProps {
-  readonly segment: SegmentPicture
+  readonly segment: SegmentInfo
   readonly allHosts: number | undefined
   readonly now: number
   /** The list that is shown. */

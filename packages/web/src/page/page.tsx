@@ -2,15 +2,15 @@
 import { batch, computed, effect, type Signal, signal } from '@preact/signals'
 import { options, render } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand, Want } from '../feed-types.ts'
-import { type App, LAST_TYPES, type Last, type LastType, type View } from './app.ts'
+import type { CommandRequest, CommandResult, DeviceId, FeedMessage, Message, PageCommand, Want } from '../feed-types.ts'
+import { type App, LAST_TYPES, type LastType, type View } from './app.ts'
 import { DeviceList } from './devices.tsx'
 import { peerOf } from './driver-model.ts'
 import { stateOf, type Tone } from './driver-text.ts'
 import { changeText, eventOf, type PageEvent } from './events.tsx'
 import { FeedReader, type FeedState } from './feed.ts'
 import { isCommandKey, useNow } from './hooks.ts'
-import { findDevice, type PagePlace, parsePlace, placeHash } from './place.ts'
+import { findDevice, parsePlace, placeHash } from './place.ts'
 import { Rates } from './rates.ts'
 import { PageSession } from './session.ts'
 import { History, named } from './traffic-history.ts'
@@ -47,11 +47,7 @@ const KEYS = [
   ['s n', 'halt frames, and run a step, in Step'],
 ] as const
 
-type Hello = Extract<FeedMessage, { type: 'hello' }>
-interface Notice {
-  readonly text: string
-  readonly time: number
-}
+type Notice = Readonly<{ text: string; time: number }>
 
 // Components are drawn at most once a frame of the screen, and never while the page is hidden.
 options.debounceRendering = draw => requestAnimationFrame(() => draw())
@@ -67,7 +63,7 @@ export class Page implements App {
   })
   readonly #views: readonly View[]
   readonly #view: Signal<View>
-  readonly #hello = signal<Hello | undefined>(undefined)
+  readonly #hello = signal<Message<'hello'> | undefined>(undefined)
   /** The device of the page's address, even while it does not exist. */
   readonly #wanted = signal<DeviceId>('')
   readonly #device = computed(() => findDevice(this.vnets, this.#wanted.value))
@@ -87,9 +83,7 @@ export class Page implements App {
     this.#view = signal(this.#views[0])
     addEventListener('hashchange', () => batch(() => this.#follow()))
     addEventListener('keydown', event => this.#key(event))
-    document.addEventListener('visibilitychange', () => {
-      this.#isHidden.value = document.hidden
-    })
+    document.addEventListener('visibilitychange', () => (this.#isHidden.value = document.hidden))
     this.#follow()
     effect(() => this.#look())
     effect(() => this.#showTitle())
@@ -121,8 +115,8 @@ export class Page implements App {
     return this.#time.value
   }
 
-  last<T extends LastType>(type: T): Last<T> | undefined {
-    return this.#last.value[type] as Last<T> | undefined
+  last<T extends LastType>(type: T): Message<T> | undefined {
+    return this.#last.value[type] as Message<T> | undefined
   }
 
   path(name: string, query: Readonly<Record<string, string>>): string {
@@ -132,10 +126,6 @@ export class Page implements App {
   select(id: DeviceId): void {
     const { name, isGeneral } = this.#view.value
     location.hash = placeHash({ view: isGeneral ? 'driver' : name, device: id })
-  }
-
-  show(view: string): void {
-    location.hash = placeHash({ view, device: this.#wanted.value })
   }
 
   async command(command: PageCommand): Promise<CommandResult> {
@@ -170,9 +160,8 @@ export class Page implements App {
       this.#hello.value = message
       this.#choose(before)
       for (const view of this.#views) view.deviceChanged?.()
-    } else if (message.type === 'problem') {
-      this.#tell(message.text)
-    } else if (message.type === 'stats') {
+    } else if (message.type === 'problem') this.#tell(message.text)
+    else if (message.type === 'stats') {
       this.rates.receive(message)
       this.#time.value = message.time
     } else {
@@ -214,7 +203,7 @@ export class Page implements App {
       history.replaceState(null, '', rest || location.pathname)
       this.#feed.again()
     }
-    const { view: name, device } = parsePlace(location.hash) as PagePlace
+    const { view: name, device } = parsePlace(location.hash)
     const before = this.device?.id
     const view = this.#views.find(view => view.name === name)
     this.#view.value = view ?? this.#views[0]
@@ -255,18 +244,16 @@ export class Page implements App {
 
   #frame() {
     const view = this.#view.value
-    const trouble = this.#trouble.value
-    const isOpen = this.#isListOpen.value
     const place = useRef<HTMLDivElement>(null)
     useLayoutEffect(() => place.current?.scrollTo(0, 0), [view])
     return (
-      <div class={trouble === undefined ? 'page' : 'page stale'}>
+      <div class={this.#trouble.value === undefined ? 'page' : 'page stale'}>
         <button type="button" class="skip" onClick={() => document.getElementById('view')?.focus()}>
           Skip to the view
         </button>
         {this.#header()}
         {this.#noticesOf(view)}
-        <DeviceList app={this} view={view} isOpen={isOpen} />
+        <DeviceList app={this} view={view} isOpen={this.#isListOpen.value} />
         <main>
           <div class="about">
             {this.#about()}
@@ -384,9 +371,7 @@ export class Page implements App {
   }
 
   #notice(notice: Notice) {
-    const close = () => {
-      this.#notices.value = this.#notices.value.filter(other => other !== notice)
-    }
+    const close = () => (this.#notices.value = this.#notices.value.filter(other => other !== notice))
     return (
       <div class="notice" key={notice.text}>
         <span class="muted number">{clockText(notice.time / 1000)}</span>
@@ -416,7 +401,7 @@ export class Page implements App {
     if (event.key === '?') this.#isHelpOpen.value = !this.#isHelpOpen.value
     if (event.key === 'Escape') this.#isHelpOpen.value = false
     const view = this.#views[Number(event.key) - 1]
-    if (view !== undefined) this.show(view.name)
+    if (view !== undefined) location.hash = this.#hashOf(view.name)
   }
 }
 
@@ -436,6 +421,5 @@ function Retry({ state, feed }: { readonly state: FeedState; readonly feed: Feed
   )
 }
 
-function pathOf(name: string, query: Readonly<Record<string, string>>): string {
-  return `/${name}?${new URLSearchParams(query)}`
-}
+const pathOf = (name: string, query: Readonly<Record<string, string>>): string =>
+  `/${name}?${new URLSearchParams(query)}`

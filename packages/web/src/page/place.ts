@@ -1,18 +1,13 @@
 /** The place in the page, as in its address: `#driver/4711//sn0`. */
 import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
 
-export interface PagePlace {
-  readonly view: string
-  /** Empty if none was chosen. */
-  readonly device: DeviceId
-}
-
-export function parsePlace(hash: string): PagePlace {
+/** `device` is empty if none was chosen. */
+export function parsePlace(hash: string): { readonly view: string; readonly device: DeviceId } {
   const [, view, device] = /^#?([^/]*)\/?(.*)$/s.exec(hash)!
   return { view, device: decoded(device) }
 }
 
-export const placeHash = ({ view, device }: PagePlace): string =>
+export const placeHash = ({ view, device }: ReturnType<typeof parsePlace>): string =>
   `#${view}${device === '' ? '' : `/${encodeURIComponent(device).replaceAll('%2F', '/')}`}`
 
 function decoded(text: string): string {
@@ -36,13 +31,9 @@ export function findDevice(vnets: readonly VnetRow[], id: DeviceId): DeviceRow |
   return devices.find(device => device.id === id) ?? devices.find(device => lasting(device.id) === lasting(id))
 }
 
-/**
- * Returns true if every word of a search is in the name, driver or hardware address of a device.
- */
-export function isFound(device: DeviceRow, search: string): boolean {
-  const text = `${device.label} ${device.driver} ${device.mac}`.toLowerCase()
-  return search
-    .toLowerCase()
-    .split(/\s+/)
-    .every(word => text.includes(word))
+/** Whether every word of a search is in the name, driver or hardware address of a device. */
+export function isFound({ label, driver, mac }: DeviceRow, search: string): boolean {
+  const text = `${label} ${driver} ${mac}`.toLowerCase()
+  const words = search.toLowerCase().split(/\s+/)
+  return words.every(word => text.includes(word))
 }

@@ -1,20 +1,10 @@
 /** Rates of each device, from its counters in two messages with statistics. */
 import { signal } from '@preact/signals'
-import type { DeviceCounters, DeviceId, FeedMessage } from '../feed-types.ts'
+import type { DeviceCounters, DeviceId, Message } from '../feed-types.ts'
 import { wrongDrops } from './drop-reason.ts'
 
-export interface DeviceRate {
-  /** Frames and bits per second. */
-  readonly txPackets: number
-  readonly rxPackets: number
-  readonly txBits: number
-  readonly rxBits: number
-  /** Frames dropped per second, without harmless drops. */
-  readonly txDrops: number
-  readonly rxDrops: number
-}
-
-type Stats = Extract<FeedMessage, { type: 'stats' }>
+/** Frames and bits per second, and frames dropped per second, without harmless drops. */
+export type DeviceRate = Readonly<Record<`${'tx' | 'rx'}${'Packets' | 'Bits' | 'Drops'}`, number>>
 
 /** After a reset, which sets counters to 0, the whole count is new. */
 const since = (now: number, before: number): number => (now >= before ? now - before : now)
@@ -36,16 +26,13 @@ const SLOW_MS = 3000
 /** Frames per second, in one direction, that are not slow. */
 const FAST = 20
 
-interface Sample {
-  readonly time: number
-  readonly counters: ReadonlyMap<DeviceId, DeviceCounters>
-}
+type Sample = Readonly<{ time: number; counters: ReadonlyMap<DeviceId, DeviceCounters> }>
 
 /** A component that reads them is drawn again with each message. */
 export class Rates {
   /** The messages of the last SLOW_MS, oldest first. */
   readonly #samples = signal<readonly Sample[]>([])
-  readonly #rates = signal<ReadonlyMap<DeviceId, DeviceRate>>(new Map())
+  readonly #rates = signal<ReadonlyMap<DeviceId, DeviceRate | undefined>>(new Map())
 
   /**
    * Returns the rate between the last two messages, and for slow frames between the last few;
@@ -61,19 +48,15 @@ export class Rates {
   }
 
   /** A message with the time of the last one, which a new feed starts with, changes nothing. */
-  receive({ time, devices }: Stats): void {
+  receive({ time, devices }: Message<'stats'>): void {
     const samples = this.#samples.peek()
     const last = samples.at(-1)
     if (time === last?.time) return
     const before = last === undefined || time < last.time ? [] : samples
     const kept = before.filter((sample, i) => i === before.length - 1 || time - sample.time <= SLOW_MS)
     this.#samples.value = [...kept, { time, counters: new Map(devices.map(counters => [counters.id, counters])) }]
-    this.#rates.value = new Map(
-      devices.flatMap(now => {
-        const found = rateOf(now, time, kept)
-        return found === undefined ? [] : [[now.id, found]]
-      }),
-    )
+    const rates = devices.map(now => [now.id, rateOf(now, time, kept)] as const)
+    this.#rates.value = new Map(rates)
   }
 }
 

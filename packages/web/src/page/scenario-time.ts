@@ -63,16 +63,11 @@ export function formatTime(ms: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }
 
-/** A step with its place in the drawing. */
-export interface Placed {
-  readonly step: number
-  readonly x: number
-  /** True if its number fits beside the earlier ones. */
-  readonly hasLabel: boolean
-}
-
-/** Places the steps on an axis of this width in pixels. Each label needs `room` pixels. */
-export function place(steps: Scenario['steps'], length: number, width: number, room: number): Placed[] {
+/**
+ * Places the steps on an axis of this width in pixels. Each label needs `room` pixels; a step has
+ * one if it fits beside the earlier ones.
+ */
+export function place(steps: Scenario['steps'], length: number, width: number, room: number) {
   let free = Number.NEGATIVE_INFINITY
   return steps.map(({ at }, step) => {
     const x = (at / length) * width

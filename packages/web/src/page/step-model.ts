@@ -43,19 +43,13 @@ export function stateWords(
   return `Step ${step.step} of 5 at ${labelOf(step.id, vnets)}, queue ${step.queue}: ${step.next} is next.`
 }
 
-/**
- * Returns the reason for which the frame that waited last was dropped; undefined if it was not, or
- * had passed its last step.
- */
+/** Returns why the frame that waited last was dropped, if it was before its last step. */
 export function dropAfter(before: StepInfo | undefined, frames: readonly FlightRow[]): string | undefined {
   if (before === undefined || before.step >= 5) return undefined
   return frames.findLast(({ dropped }) => dropped !== undefined)?.dropped?.text
 }
 
-/**
- * Returns true for a step that a filter lets run by itself: its frame does not pass the filter, or
- * there is none to be seen.
- */
+/** Whether a filter lets a step run by itself: its frame does not pass it, or cannot be seen. */
 export function isPassedOver(filter: FrameTest, { id, step, queue, frame }: StepInfo): boolean {
   const direction = step < 4 ? 'tx' : 'rx'
   return frame === undefined || !filter({ ...frame, id, queue, direction, number: 0, time: 0, dropped: undefined })
@@ -90,10 +84,7 @@ export function changes(before: StepInfo | undefined, now: StepInfo | undefined)
   return changed
 }
 
-/**
- * Returns the earlier value of each field that has changed on the path of a frame so far: `known`
- * are the changes up to the step before.
- */
+/** The same on the path of a frame so far: `known` are the changes up to the step before. */
 export function onPath(
   known: ReadonlyMap<string, string> | undefined,
   before: StepInfo | undefined,
@@ -123,8 +114,8 @@ export function changedBytes(first: string, now: string): ReadonlySet<number> {
   const start = all.findIndex((byte, i) => byte !== old[i])
   const last = all.findLastIndex((byte, i) => byte !== old[i + shift])
   const end = Math.max(last, start - shift - 1)
-  const places = all.map((_, i) => i).filter(i => i >= start && i <= end)
-  return new Set(start < 0 ? [] : places.filter(i => shift !== 0 || all[i] !== old[i]))
+  const places = [...all.keys()].filter(i => i >= start && i <= end && (shift !== 0 || all[i] !== old[i]))
+  return new Set(start < 0 ? [] : places)
 }
 
 /** The values of fields by `HEADER/FIELD`; the first value of a field that occurs twice. */
@@ -134,7 +125,7 @@ function valuesOf(headers: readonly Header[]): Map<string, string> {
 }
 
 /** Returns the lines with their numbers, ` 9  skb.drop()`, and which of them runs next. */
-export function numbered({ line, first = line, lines }: NonNullable<StepInfo['source']>) {
+export function numbered({ line, first, lines }: NonNullable<StepInfo['source']>) {
   const width = `${first + lines.length - 1}`.length
   return lines.map((text, i) => {
     return { text: `${`${first + i}`.padStart(width)}  ${text}`, isNext: first + i === line }

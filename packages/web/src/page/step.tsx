@@ -1,12 +1,11 @@
 /** Step by step: a frame halts before each step of its path. A click or a key runs the step. */
 import { computed, effect, type Signal, signal, untracked } from '@preact/signals'
 import { useState } from 'preact/hooks'
-import type { DeviceId, DeviceRow, FeedMessage, PageCommand, StepInfo } from '../feed-types.ts'
+import type { DeviceId, DeviceRow, Message, PageCommand, PartInfo, StepInfo } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { commandLine } from './command-line.ts'
 import { NO_TOKEN } from './control.tsx'
 import { CommandBox } from './copy.tsx'
-import type { PartInfo } from './driver-model.ts'
 import { describePart } from './driver-text.ts'
 import { FilterFields } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
@@ -28,14 +27,13 @@ import {
   timeWords,
 } from './step-model.ts'
 
-type StepMessage = Extract<FeedMessage, { type: 'step' }>
 type StepCommand = Extract<PageCommand, { do: 'step' }>
 
 const NEXT: StepCommand = { do: 'step', mode: 'next' }
 
 /** A device's last message, and the frame that waited before it, to show the changes of a step. */
 interface Stepped {
-  readonly message: StepMessage
+  readonly message: Message<'step'>
   readonly before: StepInfo | undefined
   /** The earlier values of all fields that changed on the path of the frame. */
   readonly changed: ReadonlyMap<string, string>
@@ -166,7 +164,7 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
             <Code step={step} hasToken={mayChange} />
             <Parts label={labelOf(step.id, vnets)} parts={parts.value.get(step.id) ?? []} />
           </div>
-          <Frame step={step} changed={changed} first={first} hasToken={mayChange} />
+          <Frame {...{ step, changed, first }} hasToken={mayChange} />
         </div>
       )}
     </div>
@@ -221,14 +219,11 @@ function Buttons({ isOn, every, hasToken, toggle, choose, next }: ButtonsProps) 
 interface PanelProps {
   readonly step: StepInfo
   readonly hasToken: boolean
+  readonly changed?: Stepped['changed'] | undefined
+  readonly first?: string | undefined
 }
 
-interface FrameProps extends PanelProps {
-  readonly changed: Stepped['changed'] | undefined
-  readonly first: string | undefined
-}
-
-function Frame({ step, changed, first, hasToken }: FrameProps) {
+function Frame({ step, changed, first, hasToken }: PanelProps) {
   const { frame } = step
   return (
     <section class="panel stack close step-frame">
@@ -269,13 +264,8 @@ function Code({ step, hasToken }: PanelProps) {
   )
 }
 
-interface PartsProps {
-  readonly label: string
-  readonly parts: readonly PartInfo[]
-}
-
 /** The rings, queues and interrupts of the interface where the frame waits. */
-function Parts({ label, parts }: PartsProps) {
+function Parts({ label, parts }: { readonly label: string; readonly parts: readonly PartInfo[] }) {
   if (parts.length === 0) return null
   return (
     <section class="panel stack close step-parts">

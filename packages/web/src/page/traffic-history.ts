@@ -1,11 +1,7 @@
 /** Samples of all devices, made of the messages of the feed. */
-import type { DeviceCounters, DeviceId, FeedMessage } from '../feed-types.ts'
+import type { DeviceCounters, DeviceId, FeedMessage, PartInfo, StageReport, WireInfo } from '../feed-types.ts'
 import { quantile, since } from '../lateness.ts'
 import { Samples, WINDOW } from './traffic-samples.ts'
-
-type Wire = NonNullable<Extract<FeedMessage, { type: 'wire' }>['wire']>
-type Late = NonNullable<Wire['stages'][number]['late']>
-type Parts = Extract<FeedMessage, { type: 'parts' }>['parts']
 
 /** The number of devices for which counters are kept, and for which wires and queues are kept. */
 const DEVICES_MAX = 1000
@@ -23,7 +19,7 @@ interface Visited {
   /** `most` of the interval before, used if the next message about the wire is late. */
   before: Record<string, number>
   /** The packets of each stage by lateness, at the last sample. */
-  readonly late: Map<string, Late['counts']>
+  readonly late: Map<string, NonNullable<StageReport['late']>['counts']>
 }
 
 export class History {
@@ -72,7 +68,7 @@ export class History {
     }
   }
 
-  #addWire(id: DeviceId, time: number, { stages }: Wire): void {
+  #addWire(id: DeviceId, time: number, { stages }: WireInfo): void {
     const counters: Record<string, number> = {}
     const levels: Record<string, number> = {}
     const { wire, most, late } = this.#visit(id)
@@ -91,7 +87,7 @@ export class History {
     wire.add(time, counters, levels)
   }
 
-  #addParts(id: DeviceId, parts: Parts): void {
+  #addParts(id: DeviceId, parts: readonly PartInfo[]): void {
     const { most } = this.#visit(id)
     // The frames that the pool holds for a device are shown as `held`.
     for (const { kind, name, length } of parts)
@@ -132,7 +128,7 @@ export function named(message: FeedMessage): FeedMessage {
 }
 
 /** Returns `ab loss 2`, or `ab match then loss` for a stage that lies in another. */
-export function stageName({ direction, path, stage }: Pick<Wire['stages'][number], 'direction' | 'path' | 'stage'>) {
+export function stageName({ direction, path, stage }: Pick<StageReport, 'direction' | 'path' | 'stage'>) {
   return `${direction} ${path}${stage}`
 }
 

@@ -105,16 +105,12 @@ function heldLabel(key: string): string {
 function stages(direction: 'ab' | 'ba'): LinesOf {
   // The rest of both directions is with the first.
   const isShown = (key: string) => (key === OTHER ? 'ab' : key.split(' ')[1]) === direction
+  const labelOf = (key: string) => (key === OTHER ? 'others' : `${nameOf(key)}: ${key.split(' ')[0]}`)
   return (samples, from) => {
-    const lines = samples
-      .rateKeys()
-      .filter(isShown)
-      .map((key, i): PlotLine => {
-        const [counter] = key.split(' ')
-        const label = key === OTHER ? 'others' : `${nameOf(key)}: ${counter}`
-        return { label, ...styleOf(i), values: samples.rate(key, from) }
-      })
-    return lines.filter(isSeen)
+    const keys = samples.rateKeys().filter(isShown)
+    return keys
+      .map((key, i) => ({ label: labelOf(key), ...styleOf(i), values: samples.rate(key, from) }))
+      .filter(isSeen)
   }
 }
 

@@ -150,12 +150,7 @@ function optionsOf(
 ): uPlot.Options {
   const { unit, floor } = spec
   const font = `13px ${getComputedStyle(document.body).fontFamily}`
-  const axis: uPlot.Axis = {
-    font,
-    stroke: colours.muted,
-    grid: { stroke: colours.line, width: 1 },
-    ticks: { show: false },
-  }
+  const axis = { font, stroke: colours.muted, grid: { stroke: colours.line, width: 1 }, ticks: { show: false } }
   const series = content.lines.map(({ label, colour, isDashed }): uPlot.Series => {
     const look = { stroke: colours[colour], width: 1.5, points: { size: 4, fill: colours[colour] } }
     return { label, ...look, ...(isDashed && { dash: DASH }) }
@@ -170,13 +165,7 @@ function optionsOf(
     legend: { show: false },
     scales: { x: { time: true, auto: false }, y: { range: (_, _min, max) => [0, top(max, floor)] } },
     axes: [
-      {
-        ...axis,
-        size: AXIS_HEIGHT,
-        space: 72,
-        incrs: TIME_STEPS,
-        values: (_, splits, _axis, _space, step) => splits.map(time => timeOfAxis(time, step)),
-      },
+      { ...axis, size: AXIS_HEIGHT, space: 72, incrs: TIME_STEPS, values: timesOfAxis },
       { ...axis, values: (_, splits) => splits.map(value => formatNumber(value, unit)), size: AXIS_WIDTH, space: 28 },
     ],
     series: [{}, ...(series.length === 0 ? [{ show: false }] : series)],
@@ -185,11 +174,7 @@ function optionsOf(
       y: false,
       drag: { x: true, y: false, setScale: false, dist: DRAG_MIN },
       bind: { dblclick: () => back },
-      sync: {
-        key: CURSOR,
-        scales: ['x', null],
-        filters: { pub: type => type === 'mousemove' || type === 'mouseleave' },
-      },
+      sync: { key: CURSOR, scales: ['x', null], filters: { pub: type => /^mouse(move|leave)$/.test(type) } },
     },
   }
 }
@@ -224,14 +209,11 @@ function drawEvents({ ctx, bbox, scales, valToPos }: uPlot, { events, colours }:
   ctx.restore()
 }
 
-function top(max: number | null, floor: number): number {
-  return uPlot.rangeNum(0, Math.max(max ?? 0, floor), 0.1, true)[1] ?? floor
-}
+const top = (max: number | null, floor: number): number =>
+  uPlot.rangeNum(0, Math.max(max ?? 0, floor), 0.1, true)[1] ?? floor
 
-function timeOfAxis(time: number, step: number): string {
-  const text = clockText(time)
-  return step >= 60 ? text.slice(0, 5) : text
-}
+const timesOfAxis: uPlot.Axis.DynamicValues = (_, splits, _axis, _space, step) =>
+  splits.map(time => clockText(time).slice(0, step >= 60 ? 5 : undefined))
 
 /** A canvas does not know the variables of a style, so an element computes their colours. */
 function readColours(): Readonly<Record<LineColour | 'line', string>> {

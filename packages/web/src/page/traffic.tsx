@@ -1,8 +1,8 @@
 /** The traffic of a device: plots of the last ten minutes, and the stages of its wire. */
 import { effect, signal } from '@preact/signals'
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import type { DeviceRow } from '../feed-types.ts'
-import { type App, draftOf, type Last, type View } from './app.ts'
+import type { DeviceRow, StageReport } from '../feed-types.ts'
+import { type App, draftOf, type View } from './app.ts'
 import { directionName } from './driver-model.ts'
 import { GSO_NOTE } from './driver-text.ts'
 import { Events } from './events.tsx'
@@ -13,8 +13,6 @@ import { PLOTS } from './traffic-lines.ts'
 import { Plot, type TimeRange } from './traffic-plot.tsx'
 import { WINDOW } from './traffic-samples.ts'
 import { clockText, lateText, whole } from './traffic-units.ts'
-
-type Stage = NonNullable<Last<'wire'>['wire']>['stages'][number]
 
 /** How much is shown, in seconds, unless the user zooms. */
 const WINDOWS = [60, 300, WINDOW] as const
@@ -69,27 +67,23 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
     return { end, contents, stages: wire?.stages }
   }, [id, state.version.value])
   const { range, zoomTo, cursor, setCursor } = useRange(state, end, contents[0].times)
+  const pointed = cursor?.isPointed ? cursor.time : undefined
+  const point = (time: number | undefined) => setCursor({ time, isPointed: false })
   const scheme = useScheme()
-  const all = app.events
-  const events = useMemo(() => all.filter(event => event.id === id), [all, id])
+  const events = useMemo(() => app.events.filter(event => event.id === id), [app.events, id])
   return (
     <div class="traffic stack close">
-      <Toolbar state={state} end={end} range={range} zoomTo={zoomTo} time={cursor?.time} />
+      <Toolbar {...{ state, end, range, zoomTo, cursor }} />
       <p class="muted keys">Drag or + − to zoom, double click or 0 to zoom out, ← → for values, p to pause</p>
       <div class="plots">
         {PLOTS.map((spec, i) => (
           <Plot
             key={i}
-            spec={spec}
+            {...{ spec, range, events, scheme, pointed, point }}
             title={spec.title(device)}
             content={contents[i]}
             off={state.off[i]}
-            range={range}
-            events={events}
-            pointed={cursor?.isPointed ? cursor.time : undefined}
-            scheme={scheme}
             zoom={zoomTo}
-            point={time => setCursor({ time, isPointed: false })}
           />
         ))}
         <Events events={events} most={50} />
@@ -100,16 +94,11 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
   )
 }
 
-/** The time at the cursor, and whether keys have moved it there, so that it remains there. */
-interface Cursor {
-  readonly time: number | undefined
-  readonly isPointed: boolean
-}
-
 /** Returns the range shown and the cursor, which keys change. The recorded time ends at `end`. */
 function useRange(state: State, end: number, times: readonly number[]) {
   const { length, zoom } = state
-  const [cursor, setCursor] = useState<Cursor>()
+  /** The time at the cursor, and whether keys have moved it there, so that it remains there. */
+  const [cursor, setCursor] = useState<{ readonly time: number | undefined; readonly isPointed: boolean }>()
   const range = zoom.value ?? { from: end - length.value, to: end }
   /** A zoom keeps its place while time advances. It cannot leave the recorded time. */
   const zoomTo = (range: TimeRange | undefined) => {
@@ -161,16 +150,12 @@ function pause({ isPaused, version }: State): void {
   if (!isPaused.value) version.value++
 }
 
-interface ToolbarProps {
+type ToolbarProps = Pick<ReturnType<typeof useRange>, 'range' | 'zoomTo' | 'cursor'> & {
   readonly state: State
   readonly end: number
-  readonly range: TimeRange
-  readonly zoomTo: (range: TimeRange | undefined) => void
-  /** The time at the cursor. */
-  readonly time: number | undefined
 }
 
-function Toolbar({ state, end, range, zoomTo, time }: ToolbarProps) {
+function Toolbar({ state, end, range, zoomTo, cursor }: ToolbarProps) {
   const { isPaused, length, zoom } = state
   const status = [
     zoom.value && `${clockText(range.from)} to ${clockText(range.to)}`,
@@ -202,7 +187,7 @@ function Toolbar({ state, end, range, zoomTo, time }: ToolbarProps) {
       <span class="muted" role="status">
         {status.filter(Boolean).join(', ')}
       </span>
-      <span class="muted">{time !== undefined && `values of ${clockText(time)}`}</span>
+      <span class="muted">{cursor?.time !== undefined && `values of ${clockText(cursor.time)}`}</span>
     </div>
   )
 }
@@ -219,20 +204,26 @@ function useScheme(): string {
   return isDark ? 'dark' : 'light'
 }
 
-const COLUMNS: readonly Column<Stage>[] = [
+const COLUMNS: readonly Column<StageReport>[] = [
   { title: 'asked', cell: stage => stage.text },
   numbers('late p50', ({ late }) => lateText(late?.p50)),
   numbers('late p99', ({ late }) => lateText(late?.p99)),
   { title: 'dropped', cell: droppedText },
   ...(['in', 'out', 'held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(title =>
-    numbers<Stage>(title, stage => whole(stage[title])),
+    numbers<StageReport>(title, stage => whole(stage[title])),
   ),
 ]
 
 /** The settings and the counters of each stage of a wire. */
-function Stages({ stages, device }: { readonly stages: readonly Stage[]; readonly device: DeviceRow | undefined }) {
+function Stages({
+  stages,
+  device,
+}: {
+  readonly stages: readonly StageReport[]
+  readonly device: DeviceRow | undefined
+}) {
   if (stages.length === 0) return null
-  const cell = (stage: Stage) => stageName({ ...stage, direction: directionName(device, stage.direction) })
+  const cell = (stage: StageReport) => stageName({ ...stage, direction: directionName(device, stage.direction) })
   return (
     <section class="panel plot-wide">
       <h2>Wire: stages</h2>
@@ -247,7 +238,7 @@ function Stages({ stages, device }: { readonly stages: readonly Stage[]; readonl
   )
 }
 
-function droppedText({ dropped, drops }: Stage): string {
+function droppedText({ dropped, drops }: StageReport): string {
   if (dropped === 0) return '0'
   const reasons = Object.entries(drops).map(([reason, packets]) => `${reason} ${whole(packets)}`)
   return reasons.length === 0 ? whole(dropped) : reasons.join(', ')

@@ -17,9 +17,7 @@ export function WireForm({ hands }: { readonly hands: Hands }) {
     <section class="panel">
       <h2>Wire</h2>
       {message?.wire === undefined ? (
-        <p class="muted">
-          {message === undefined ? 'Waiting for the text of the wire.' : 'This interface has no wire.'}
-        </p>
+        <p class="muted">{message ? 'This interface has no wire.' : 'Waiting for the text of the wire.'}</p>
       ) : (
         <Form hands={hands} now={message.wire.text} />
       )}
@@ -27,13 +25,9 @@ export function WireForm({ hands }: { readonly hands: Hands }) {
   )
 }
 
-interface FormProps {
-  readonly hands: Hands
-  /** The present texts. */
-  readonly now: Readonly<Record<Direction, string>>
-}
+type Texts = Readonly<Record<Direction, string>>
 
-function Form({ hands, now }: FormProps) {
+function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
   const { app, wire } = hands
   const { device } = app
   const { text, direction } = wire.value
@@ -107,16 +101,12 @@ function useCheck(app: App, spec: string, direction: Direction | '', result: Sig
   }, [spec, direction])
 }
 
-interface TextNowProps {
-  readonly app: App
-  readonly now: FormProps['now']
-  readonly edit: (text: string, direction: Direction) => void
-}
+type TextNowProps = Readonly<{ app: App; now: Texts; edit: (text: string, direction: Direction) => void }>
 
-function TextNow({ app, now, edit }: TextNowProps) {
-  const { device } = app
+/** The present texts. */
+function TextNow({ app: { device, mayChange }, now, edit }: TextNowProps) {
   return (
-    <fieldset disabled={!app.mayChange}>
+    <fieldset disabled={!mayChange}>
       <table class="text-now">
         {(['ab', 'ba'] as const).map(each => (
           <tr key={each}>

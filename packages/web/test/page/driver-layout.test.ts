@@ -1,15 +1,8 @@
 /** The drawing of a driver: what is in it, and that nothing lies over something else. */
 import { describe, expect, test } from 'vitest'
+import type { PartInfo, WireInfo } from '../../src/feed-types.ts'
 import { type Drawing, type DriverBox, layout } from '../../src/page/driver-layout.ts'
-import {
-  FOLD_ABOVE,
-  labelLines,
-  type Model,
-  modelOf,
-  type PartInfo,
-  peerOf,
-  type WireInfo,
-} from '../../src/page/driver-model.ts'
+import { FOLD_ABOVE, labelLines, type Model, modelOf, peerOf } from '../../src/page/driver-model.ts'
 import { CHARACTER } from '../../src/page/driver-text.ts'
 import { vnetRow } from '../support/web/devices.ts'
 

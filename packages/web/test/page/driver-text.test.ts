@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseWire } from '../../../../src/wire/parse.ts'
 import { testWires } from '../../../../test/support/wire.ts'
-import type { PartInfo } from '../../src/page/driver-model.ts'
+import type { PartInfo } from '../../src/feed-types.ts'
 import {
   CountRates,
   clip,

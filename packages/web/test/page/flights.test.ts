@@ -1,8 +1,8 @@
 /** Where the dots of frames are, at times that the test chooses. */
 import { describe, expect, test } from 'vitest'
-import type { FlightRow } from '../../src/feed-types.ts'
+import type { FlightRow, PartInfo, StageReport } from '../../src/feed-types.ts'
 import { layout } from '../../src/page/driver-layout.ts'
-import { modelOf, type PartInfo, type StageReport } from '../../src/page/driver-model.ts'
+import { modelOf } from '../../src/page/driver-model.ts'
 import { Flights } from '../../src/page/flights.ts'
 import { vnetRow } from '../support/web/devices.ts'
 

@@ -1,6 +1,7 @@
 /** The boxes in the picture of a segment. */
 import { describe, expect, test } from 'vitest'
-import { type BoxGroup, groupsOf, type SegmentPicture } from '../../src/page/lan-segment.ts'
+import type { SegmentInfo } from '../../src/feed-types.ts'
+import { type BoxGroup, groupsOf } from '../../src/page/lan-segment.ts'
 
 const host = (i: number, router = false) => ({
   name: router ? 'gateway' : `host${i}`,
@@ -9,7 +10,7 @@ const host = (i: number, router = false) => ({
   router,
 })
 const nothing = { frames: {}, dropped: {}, answered: {} }
-const segment = (of: Partial<SegmentPicture>): SegmentPicture => ({
+const segment = (of: Partial<SegmentInfo>): SegmentInfo => ({
   hosts: [],
   leases: [],
   neighbours: [],

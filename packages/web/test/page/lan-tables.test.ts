@@ -1,10 +1,10 @@
 /** The lists of a segment: the search, the rows in sight, and the time that a lease has left. */
 import { describe, expect, test } from 'vitest'
+import type { SegmentInfo } from '../../src/feed-types.ts'
 import { rowsInSight } from '../../src/page/hooks.ts'
-import type { SegmentPicture } from '../../src/page/lan-segment.ts'
 import { cellsOf, found, timeLeft } from '../../src/page/lan-segment.ts'
 
-const segment: SegmentPicture = {
+const segment: SegmentInfo = {
   hosts: Array.from({ length: 10_000 }, (_, i) => ({
     ...(i > 0 && { name: `host${i}` }),
     mac: `02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`,

@@ -119,7 +119,7 @@ test('lines are numbered in a column, and the next one is marked', () => {
     { text: '10  x', isNext: true },
     { text: '11  }', isNext: false },
   ])
-  expect(numbered({ file: 'a.ts', line: 3, lines: ['x'] })).toEqual([{ text: '3  x', isNext: true }])
+  expect(numbered({ file: 'a.ts', line: 3, first: 3, lines: ['x'] })).toEqual([{ text: '3  x', isNext: true }])
 })
 
 test('a missing frame and missing code have a reason', () => {

@@ -1,7 +1,7 @@
 /** The drawing of a driver in a browser, with a server that fakes its vnets. */
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import type { PartInfo } from '../../../src/page/driver-model.ts'
+import type { PartInfo } from '../../../src/feed-types.ts'
 import { PHONE, startFeed, TestBrowser } from '../../support/web/browser.ts'
 import { FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
 

@@ -18,6 +18,7 @@ export function deviceRow(id: string, rest: Partial<DeviceRow> = {}): DeviceRow 
     faults: undefined,
     faultTexts: undefined,
     peer: undefined,
+    flips: false,
     onSegment: false,
     ...rest,
   }

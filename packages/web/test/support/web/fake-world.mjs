@@ -343,7 +343,8 @@ export class FakeWorld {
     const step = this.find(id)?.step ?? { mode: 'off', at: 0 }
     if (step.mode === 'off') return { type: 'step', id, mode: 'off', step: undefined }
     const number = /** @type {StepInfo['step']} */ (step.at + 1)
-    const source = { ...SOURCE, line: SOURCE.line + 12 * step.at }
+    const line = SOURCE.line + 12 * step.at
+    const source = { ...SOURCE, line, first: line }
     const frame = number === 1 ? undefined : ping(0, 1)
     return {
       type: 'step',
@@ -470,7 +471,7 @@ function device(pid, driver, name, netns, { rate = 0, hasBoard = false, queues =
     faults: driver === 'snull' ? ['lockup', 'lost-interrupt', 'stuck', 'flap'] : ['flap'],
     faultTexts: undefined,
     peer: undefined,
-    flips: driver === 'snull' || undefined,
+    flips: driver === 'snull',
     onSegment: driver === 'lan',
   }
   const params = paramsOf(driver)
