@@ -14,10 +14,7 @@ export function balance(net: Net, devices: readonly NetDevice[] = net.devices): 
   for (const dev of devices) {
     // Includes frames from before a reset of the statistics.
     const frames = dev.counters.frames()
-    sum.in += frames.in
-    sum.out += frames.out
-    sum.dropped += frames.dropped
-    sum.made += frames.made
+    for (const fate of ['in', 'out', 'dropped', 'made'] as const) sum[fate] += frames[fate]
   }
   return sum
 }
@@ -30,9 +27,8 @@ export function assertConserved(net: Net, devices: readonly NetDevice[] = net.de
   const sum = balance(net, devices)
   sum.made += made
   if (sum.in + sum.made !== sum.out + sum.dropped + sum.held) {
-    throw new Error(
-      `frames are not conserved: ${sum.in} in + ${sum.made} made, ${sum.out} out, ${sum.dropped} dropped, ${sum.held} held`,
-    )
+    const fates = `${sum.out} out, ${sum.dropped} dropped, ${sum.held} held`
+    throw new Error(`frames are not conserved: ${sum.in} in + ${sum.made} made, ${fates}`)
   }
   return sum
 }

@@ -202,9 +202,7 @@ export class MemoryPort implements Port {
 
   #addRoutes(routes: readonly LinkRoute[]): void {
     if (routes.length > 0 && !this.up) throw new VnetError(ENETDOWN, `routes on ${this.#link.name}`)
-    const written = routes.map(
-      ({ to, via }) => formatPrefix(to) + (via === undefined ? '' : ` via ${formatAddress(via)}`),
-    )
+    const written = routes.map(({ to, via }) => formatPrefix(to) + (via ? ` via ${formatAddress(via)}` : ''))
     this.routes = [...new Set([...this.routes, ...written])]
   }
 

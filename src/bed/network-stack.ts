@@ -34,11 +34,8 @@ import type { Frame, FrameInfo, MemoryPort } from './memory-port.ts'
 const UNRESOLVED_MAX = 64
 
 /** Throws for a frame that the kernel does not give to a device. */
-export function refuse(
-  { name, flags, carrier, mtu, features }: AnyDevice,
-  { length }: Uint8Array,
-  info: FrameInfo,
-): void {
+export function refuse(dev: AnyDevice, { length }: Uint8Array, info: FrameInfo): void {
+  const { name, flags, carrier, mtu, features } = dev
   const { gsoSize = 0, gsoType = 0, ipSummed = 0 } = info
   const why = (text: string): Error => new Error(`the kernel transmits nothing on ${name}: ${text}`)
   if ((flags & IFF_UP) === 0) throw why('it is down')

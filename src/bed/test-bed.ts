@@ -373,7 +373,6 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
 
 function heldAfterTheEnd(n: number, { bytes, data, len, dev }: SkBuff): string {
   const frame = `'${print(bytes, data, len)}' of ${dev?.name}`
-  const held =
-    n === 1 ? `a frame is held after the end: ${frame}` : `${n} frames are held after the end, such as ${frame}`
-  return `${held}: hand on or free each, in ndoStop at the latest`
+  const held = n === 1 ? 'a frame is held after the end:' : `${n} frames are held after the end, such as`
+  return `${held} ${frame}: hand on or free each, in ndoStop at the latest`
 }

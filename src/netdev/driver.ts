@@ -45,21 +45,18 @@ interface ParamOptions<T> {
 
 /** Returns a parameter that is a whole number, decimal or 0x..., within bounds. */
 export function int(options: ParamOptions<number> & { min?: number; max?: number }): Param<number> {
-  const { default: usual, description, live = false, min = 0, max = Number.MAX_SAFE_INTEGER } = options
+  const { min = 0, max = Number.MAX_SAFE_INTEGER, live = false, ...rest } = options
   return {
+    ...rest,
     type: 'int',
-    default: usual,
-    description,
     live,
     range: rangeOf(min, max),
     parse(text) {
       const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(text) ? Number(text) : Number.NaN
-      if (!(n >= min && n <= max)) {
-        throw new UsageError(
-          `'${text}' is not a whole number ${max === Number.MAX_SAFE_INTEGER && !(n > max) ? `of at least ${min}` : `from ${min} to ${max}`}`,
-        )
-      }
-      return n
+      if (n >= min && n <= max) return n
+      const isUnbounded = max === Number.MAX_SAFE_INTEGER && !(n > max)
+      const bounds = isUnbounded ? `of at least ${min}` : `from ${min} to ${max}`
+      throw new UsageError(`'${text}' is not a whole number ${bounds}`)
     },
   }
 }
@@ -72,10 +69,9 @@ function rangeOf(min: number, max: number): string | undefined {
 /** Returns a parameter that is on or off: `--name`, or `--no-name` if it is on by default. */
 export function bool(options: ParamOptions<boolean>): Param<boolean> {
   return {
+    live: false,
+    ...options,
     type: 'bool',
-    default: options.default,
-    description: options.description,
-    live: options.live ?? false,
     parse(text) {
       if (/^(1|y|yes|on|true)$/i.test(text)) return true
       if (/^(0|n|no|off|false)$/i.test(text)) return false
@@ -92,15 +88,12 @@ export function text<T extends string | undefined>(
 export function text<T>(
   options: ParamOptions<T> & Pick<Param<T>, 'value'> & { parse: (text: string) => T; format?: (value: T) => string },
 ): Param<T>
-export function text(
-  options: ParamOptions<unknown> & {
-    parse?: ((text: string) => unknown) | undefined
-    format?: ((value: never) => string) | undefined
-  } & Pick<Param<unknown>, 'value' | 'names'>,
-): Param<unknown> {
-  const { default: usual, description, live = false, parse = (text: string) => text, format, value, names } = options
-  const param: Param<unknown> = { type: 'string', default: usual, description, live, parse, value, names }
-  return format === undefined ? param : { ...param, format: format as (value: unknown) => string }
+export function text({
+  live = false,
+  parse = (text: string) => text,
+  ...rest
+}: ParamOptions<unknown> & { parse?: Param<unknown>['parse'] | undefined; format?: unknown }): Param<unknown> {
+  return { ...rest, type: 'string', live, parse } as Param<unknown>
 }
 
 /** Returns the values that are set of the parameters that name such a thing. */

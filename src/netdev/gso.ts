@@ -112,20 +112,24 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
 
 /** The number of frames that skbGsoSegment makes of a frame (gso_segs); 1 if it cannot be cut. */
 export function gsoSegs(skb: SkBuff): number {
-  const protocol = gsoProtocol(skb)
-  const h = transportOf(skb, protocol)
-  const header = h < 0 ? -1 : headerOf(skb, h, protocol)
-  if (header < 0) return 1
+  const payload = payloadAt(skb)
+  if (payload < 0) return 1
   const { bytes, data, len, gsoSize } = skb
   const end = endOf(bytes, data + networkOffset(bytes, data, len))
-  return Math.max(1, Math.ceil((end - h - header) / gsoSize))
+  return Math.max(1, Math.ceil((end - payload) / gsoSize))
 }
 
 /** Returns whether skbGsoSegment can cut a frame: its headers fit its GSO kind. */
 export function canSegment(skb: SkBuff): boolean {
+  return payloadAt(skb) >= 0
+}
+
+/** Returns the position of the payload, -1 for a frame that cannot be cut. */
+function payloadAt(skb: SkBuff): number {
   const protocol = gsoProtocol(skb)
   const h = transportOf(skb, protocol)
-  return h >= 0 && headerOf(skb, h, protocol) >= 0
+  const header = h < 0 ? -1 : headerOf(skb, h, protocol)
+  return header < 0 ? -1 : h + header
 }
 
 /** Returns the position of the transport header, -1 for a frame that cannot be cut. */

@@ -156,10 +156,8 @@ function addressChanged(dev: NetDevice, address: Uint8Array): void {
   if (sameBytes(address, dev.devAddr)) return
   const error = callNdo(dev, 'ndoSetMacAddress', () => dev.netdevOps.ndoSetMacAddress?.(dev, address))
   if (error !== 0) {
-    dev.changeLog.warn(
-      'hardware address refused',
-      `hardware address refused by the driver: ${errnoName(error)}; back to the former one`,
-    )
+    const what = 'hardware address refused'
+    dev.changeLog.warn(what, `${what} by the driver: ${errnoName(error)}; back to the former one`)
     request(dev, { address: dev.devAddr.slice() })
     return
   }

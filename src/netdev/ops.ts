@@ -106,11 +106,9 @@ const KNOWN: Readonly<Record<keyof Required<NetDeviceOps<unknown>>, true>> = {
 
 /** Returns a line about each key that is not an operation, such as a misspelt name. */
 export function unknownOps(ops: object): string[] {
-  return Object.keys(ops).flatMap(name =>
-    Object.hasOwn(KNOWN, name)
-      ? []
-      : [`netdevOps.${name} is no operation, and is never called${didYouMean(name, Object.keys(KNOWN))}`],
-  )
+  const known = Object.keys(KNOWN)
+  const unknown = Object.keys(ops).filter(name => !known.includes(name))
+  return unknown.map(name => `netdevOps.${name} is no operation, and is never called${didYouMean(name, known)}`)
 }
 
 /** `struct ifmap`: a device's resources, as ifconfig(8) sets them. */

@@ -72,10 +72,8 @@ export async function registerNetdev<Priv>(
     allocName()
 
     const chosen = dev.name
-    succeed(
-      callNdo(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev)),
-      `ndo_init of ${chosen}`,
-    )
+    const error = callNdo(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev))
+    succeed(error, `ndo_init of ${chosen}`)
     undo.push(() => uninit(dev))
     step('ndo_init')
 

@@ -120,16 +120,10 @@ export class Debug implements DebugHooks, Reports {
       const { status } = irq
       const result = handler(irq.dev)
       if (result !== IRQ_HANDLED) return result
-      const rule = status === 0 ? 'irq-claimed' : irq.stuck ? 'irq-not-acknowledged' : undefined
-      if (rule === undefined) return result
       const place = this.placeOf(handler) ?? driverPlace(at)
-      const isClaimed = rule === 'irq-claimed'
-      this.found(
-        rule,
-        isClaimed ? 'IRQ_HANDLED, but no bit was set' : 'bits that were handled are still set',
-        place,
-        irq.dev.name,
-      )
+      const { name } = irq.dev
+      if (status === 0) this.found('irq-claimed', 'IRQ_HANDLED, but no bit was set', place, name)
+      else if (irq.stuck) this.found('irq-not-acknowledged', 'bits that were handled are still set', place, name)
       return result
     }
   }

@@ -16,7 +16,8 @@ import { calledByDriver, driverPlace, isInDriver, type Trace, trace } from './tr
 /** How long a queue may be stopped, in ns: with frames in the driver, and after they have left. */
 export const TOO_LONG = 5 * NSEC_PER_SEC
 const TOO_LONG_IDLE = NSEC_PER_SEC
-/** Bytes of a frame that are compared after NETDEV_TX_BUSY. */
+/** Fields and bytes of a frame that are compared after NETDEV_TX_BUSY. */
+const FIELDS = ['data', 'len', 'protocol', 'ipSummed', 'gsoSize', 'gsoType'] as const
 const COMPARED = 256
 /** Fields that vnet counts for every device. */
 const COUNTED: ReadonlySet<number> = new Set([RX_PACKETS, TX_PACKETS, RX_BYTES, TX_BYTES, MULTICAST])
@@ -106,7 +107,8 @@ export class DeviceWatch {
     const ops = this.#ops
     const dev = this.#dev
     this.#reports.chaos?.beforeXmit(dev)
-    const { data, len, protocol, ipSummed, gsoSize, gsoType } = skb
+    const { data, len } = skb
+    const fields = FIELDS.map(name => skb[name])
     const before = this.#pool.bytes.slice(data, data + Math.min(len, COMPARED))
     const { activity } = this.#pool
     const txq = dev.txq(skb)
@@ -119,12 +121,7 @@ export class DeviceWatch {
     } else if (life.owner !== OWNER_XMIT) return result
     else if (result === NETDEV_TX_BUSY) {
       const isSame =
-        skb.data === data &&
-        skb.len === len &&
-        skb.protocol === protocol &&
-        skb.ipSummed === ipSummed &&
-        skb.gsoSize === gsoSize &&
-        skb.gsoType === gsoType &&
+        FIELDS.every((name, i) => skb[name] === fields[i]) &&
         before.every((byte, i) => byte === this.#pool.bytes[data + i])
       const what = 'NETDEV_TX_BUSY for a frame that it changed'
       if (!isSame) this.#reports.found('busy-changed', what, this.#reports.placeOf(ops.ndoStartXmit), dev.name)

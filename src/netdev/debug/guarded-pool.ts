@@ -242,12 +242,8 @@ export class GuardedPool extends SkBuffPool {
       if (how !== 'write') life.readTo = Math.max(life.readTo, to)
       else if (to > data + len) life.past ??= { to, at: trace() }
       if (how !== 'read' || to <= data + len) return true
-      return this.#found(
-        'uninitialized-read',
-        `a read of byte ${to - 1 - data} of a frame of ${len} bytes`,
-        trace(),
-        skb,
-      )
+      const what = `a read of byte ${to - 1 - data} of a frame of ${len} bytes`
+      return this.#found('uninitialized-read', what, trace(), skb)
     }
     if (isOwn && owner < OWNER_HOLDER) {
       return this.#usedAfter(skb, trace(), how === 'write' ? 'a write to bytes' : 'a read of bytes', false)
@@ -256,12 +252,8 @@ export class GuardedPool extends SkBuffPool {
       from < skb.head ? `${bytesOf(skb.head - from)} before the room` : `${bytesOf(to - skb.end)} behind the room`
     const other = frame === undefined || frame === skb ? undefined : driverPlace(frame.life.held)
     const there = other === undefined ? '' : `, where a frame is that was taken at ${other}`
-    return this.#found(
-      'out-of-bounds',
-      `a ${how === 'write' ? 'write' : 'read'} ${where} of a frame${there}`,
-      trace(),
-      skb,
-    )
+    const what = `a ${how === 'write' ? 'write' : 'read'} ${where} of a frame${there}`
+    return this.#found('out-of-bounds', what, trace(), skb)
   }
 
   #usedAfter(skb: GuardedSkb, at: Trace, how: string, isFree: boolean): boolean {
