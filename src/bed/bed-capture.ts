@@ -46,10 +46,7 @@ export class BedCapture {
   }
 }
 
-/**
- * Reads the frames of a pcap or pcapng file, given by its bytes or its name. Each has the ns since
- * the previous frame. Frames marked as received are left out.
- */
+/** Reads a capture file, by its bytes or name, without frames marked received. `gap` is in ns. */
 export function* capturedFrames(file: Uint8Array | string): Generator<{ bytes: Uint8Array; gap: number }> {
   const reader = new CaptureReader(typeof file === 'string' ? file : 'the capture')
   reader.push(typeof file === 'string' ? readFileSync(file) : file)

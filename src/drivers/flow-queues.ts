@@ -96,10 +96,7 @@ function isFlow(protocol: number): boolean {
   return protocol === IPPROTO_TCP || protocol === IPPROTO_UDP || protocol === IPPROTO_ICMP || protocol === NEXTHDR_ICMP
 }
 
-/**
- * Returns the hash of one end: its address without the lowest bit of byte `flipped`, and the port
- * at `port`, 0 for none. Multipliers after MurmurHash3.
- */
+/** Returns the hash of an address without its flipped bit, and a port (after MurmurHash3). */
 function end(bytes: Uint8Array, address: number, length: number, flipped: number, port: number): number {
   const at = address + flipped
   let sum = port === 0 ? 0 : get16(bytes, port)

@@ -143,10 +143,7 @@ export function devHardHeader(
   return dev.headerOps?.create(skb, dev, type, destination, source) ?? 0
 }
 
-/**
- * dev_parse_header: copies the source address of a frame, as its device reads it, to `into`.
- * Returns the length of the address, 0 without one.
- */
+/** dev_parse_header: copies a frame's source address to `into`. Returns its length, or 0. */
 export function devParseHeader(skb: SkBuff, into: Uint8Array): number {
   const dev = skb.dev as NetDevice | undefined
   return dev?.headerOps?.parse(skb, into) ?? 0

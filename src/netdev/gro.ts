@@ -52,10 +52,7 @@ export class Gro {
     return this.#count !== 0
   }
 
-  /**
-   * Merges a frame into the held one and returns true: the caller then frees it. Otherwise the
-   * caller queues it and calls `hold`. `features` are the receiving device's.
-   */
+  /** Merges a frame and returns true: the caller frees it. Otherwise it queues and holds it. */
   receive(skb: SkBuff, features: number): boolean {
     const head = this.#head
     if (head === undefined) return false

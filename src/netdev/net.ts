@@ -151,10 +151,7 @@ export class Net {
     this.#scheduleFlush()
   }
 
-  /**
-   * Polls a queue by pollBatches. Received frames are flushed after each batch and at the end.
-   * Returns true if more may wait.
-   */
+  /** Polls a queue by pollBatches, flushes after each batch, and returns true if more may wait. */
   poll(readBatch: () => number): boolean {
     const nested = this.#polling
     this.#polling = true
@@ -286,10 +283,7 @@ function guarded(clock: Clock, net: { readonly gate: StepGate | undefined }, fai
 /** Small slots for the frames that wires hold, 512 MiB of addresses. */
 const WIRE_RESERVE = 1 << 18
 
-/**
- * Reserves the usual frame memory, and the slots of wires if the process may have the addresses.
- * VnetError ENOMEM if it may not have even the former.
- */
+/** Reserves frame memory, and slots of wires if addresses are left. VnetError ENOMEM without. */
 function framePool(make: (options: SkBuffPoolOptions) => SkBuffPool, reserve = WIRE_RESERVE): SkBuffPool {
   try {
     return make({ reserve })

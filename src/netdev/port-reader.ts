@@ -18,10 +18,7 @@ export const BUDGET = 64
 const POLL_NS = 200_000
 /** A queue that returned this many frames is read again: a batch of large frames may end early. */
 export const BUSY = 4
-/**
- * Frames made in a poll, segments and copies, that cost as much of its budget as one that is read.
- * A poll cuts about 20 frames of the usual 45 segments.
- */
+/** 2^4 frames made in a poll, segments and copies, cost as much of its budget as one read. */
 const MADE_SHIFT = 4
 
 /** Why nothing is read; bits of `state`. A subclass has its own bits from OWN_REASON on. */

@@ -191,10 +191,7 @@ export function netdevFixFeatures(features: number, notice: (text: string) => vo
   return has(NETIF_F_SG) ? fixed | NETIF_F_GSO : fixed
 }
 
-/**
- * An existing interface is left unchanged, except for the driver's needs: no ARP if nothing replies
- * to it, and the medium, which only the driver knows.
- */
+/** For an existing interface: only no ARP, if nothing replies to it, and the driver's medium. */
 function needed(dev: NetDevice): LinkRequest {
   return { ...medium(dev), ...((dev.flags & IFF_NOARP) === 0 ? {} : { noarp: true }) }
 }

@@ -22,10 +22,7 @@ export const OWNER_PORT = 6
 /** A stage of a wire, or a simulated segment: no driver runs meanwhile. */
 export const OWNER_STAGE = 7
 
-/**
- * Returns the error for `fn`, `verb` in the kernel, on a frame that was handed on: `owner` is below
- * OWNER_HOLDER. Names the line that called `fn`.
- */
+/** The error of `fn`, `verb` in the kernel, on a handed-on frame. Names the caller of `fn`. */
 export function handedOn(owner: number, fn: (...args: never[]) => unknown, verb: string): SkbError {
   if (owner === OWNER_RX) return skbPanic(`${verb} on a frame that the kernel was given already`, fn, TAKEN)
   if (owner === OWNER_WIRE) return skbPanic(`${verb} on a frame that a wire was given already`, fn, TAKEN)
@@ -50,10 +47,7 @@ export class SkbError extends Error {
   }
 }
 
-/**
- * An SkbError with a message that names the caller of `fn`, between `text` and `why`. Its stack
- * starts at that caller, in the driver.
- */
+/** An SkbError that names the caller of `fn` between `text` and `why`; its stack starts there. */
 export function skbPanic(text: string, fn: Fn, why?: string): SkbError {
   const caller = callerOf(fn)
   const what = caller === undefined ? text : `${text}, ${caller}`

@@ -14,10 +14,7 @@ export class Ring {
   #head = 0
   #length = 0
 
-  /**
-   * The capacity is rounded up to a power of two. `owner` is the OWNER_* of the frames in the ring,
-   * `taker` the OWNER_* of a frame that `shift` returns.
-   */
+  /** Rounds `capacity` up to a power of two. `taker` is the OWNER_* of a frame from `shift`. */
   constructor(capacity: number, owner: number = OWNER_RING, taker: number = owner) {
     this.#owner = owner
     this.#taker = taker

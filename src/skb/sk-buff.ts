@@ -208,10 +208,7 @@ export class SkBuff {
     return skb
   }
 
-  /**
-   * Like `copy` (skb_clone). Frames never share bytes here, so that, unlike in the kernel, a clone
-   * may be written to.
-   */
+  /** Like `copy` (skb_clone). Frames never share bytes here: a clone may be written to. */
   clone(): SkBuff | undefined {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.clone, 'skb_clone')
     return this.copy()

@@ -76,10 +76,7 @@ function release(dev: NetDevice<SnullPriv>): void {
   dev.log.debug(`${hw.irq.count} interrupts, ${hw.irq.spurious} of them spurious`)
 }
 
-/**
- * The destination becomes the peer's address: the kernel wrote the device's own there, because
- * without ARP it has no other.
- */
+/** The destination becomes the peer's address: without ARP the kernel wrote the device's own. */
 function startXmit(skb: SkBuff, dev: NetDevice<SnullPriv>): number {
   const { peer, hw, params, far } = dev.priv
   if (peer === undefined) {

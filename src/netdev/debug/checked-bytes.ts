@@ -11,10 +11,7 @@ export type Check = (from: number, to: number, how: How) => boolean
 
 type Method = (...args: unknown[]) => unknown
 
-/**
- * Returns a proxy of `bytes` that calls `check` before each access, and `escaped` when all bytes
- * become accessible without a check.
- */
+/** Checks accesses to `bytes`; calls `escaped` when all bytes become accessible without a check. */
 export function checkedBytes(bytes: Uint8Array, check: Check, escaped: () => void): Uint8Array {
   const { length } = bytes
   const at = (position: unknown, usual: number): number => {

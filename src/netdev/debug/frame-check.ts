@@ -17,10 +17,7 @@ export interface Complaint {
   readonly what: string
 }
 
-/**
- * Returns the first error in a frame, or undefined. With `isNew` its protocol must be set; a frame
- * from the kernel may keep the protocol it came with.
- */
+/** Returns the first error in a frame, if any. With `isNew`, its protocol must be set. */
 export function checkFrame(skb: SkBuff, isNew: boolean): Complaint | undefined {
   const { data, len, head, end } = skb
   if (!Number.isInteger(data) || !Number.isInteger(len) || data < head || len < 0 || data + len > end) {

@@ -163,10 +163,7 @@ export class GuardedPool extends SkBuffPool {
     }
   }
 
-  /**
-   * A frame that was handed on is used: by a verb, which then refuses, or by reading a field.
-   * Returns whether the framework does that, which it may.
-   */
+  /** A verb or a field of a handed-on frame is used. Returns true if the framework does that. */
   used(skb: GuardedSkb, isVerb: boolean): boolean {
     const at = trace()
     const verb = isVerb ? calledByDriver(at) : undefined
