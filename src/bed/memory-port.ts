@@ -3,7 +3,6 @@
  * and `received` contains the frames that the device gives the kernel. MemoryPlatform makes these
  * ports, so that drivers are tested without root.
  */
-
 import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../base/errno.ts'
 import { toPrefix } from '../linux/rtnetlink.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'

@@ -5,7 +5,6 @@
  * IFF_NOARP, and ignores frames that the kernel would ignore: frames for others, wrong checksums,
  * packets from its own address.
  */
-
 import type { AnyDevice } from '../netdev/driver.ts'
 import { canOffload } from '../netdev/gso.ts'
 import { IFF_NOARP, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'

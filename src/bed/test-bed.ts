@@ -8,7 +8,6 @@
  * At its end the devices are unregistered. The driver must not leave a frame, a timer, or an error
  * in the log.
  */
-
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { durationOf } from '../base/duration.ts'
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../base/log.ts'

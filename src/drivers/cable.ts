@@ -4,7 +4,6 @@
  * receiver's MTU allows is dropped and counted. With `--rx-filter` each end receives as hardware
  * does: frames for others do not reach the kernel.
  */
-
 import { UsageError } from '../base/usage-error.ts'
 import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/eth.ts'

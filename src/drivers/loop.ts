@@ -8,7 +8,6 @@
  * their order. Only a reply that used another queue than its request goes back on the request's
  * (flow-queues.ts).
  */
-
 import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/eth.ts'
 import {

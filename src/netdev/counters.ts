@@ -5,7 +5,6 @@
  * as transmitted when it is read from the kernel, and as received when the kernel took it. The
  * kernel counts at the same moments, so both agree to the frame.
  */
-
 import { isBroadcastAddress } from '../packet/ethernet.ts'
 import * as drop from '../skb/drop-reason.ts'
 import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOT_SPECIFIED } from '../skb/drop-reason.ts'

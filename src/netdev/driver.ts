@@ -2,7 +2,6 @@
  * The contract of a driver module: `module_init`, `module_exit` and `module_param` in one object.
  * The program makes a command of it, with its parameters as options and interfaces as arguments.
  */
-
 import { EINVAL, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import type { Log } from '../base/log.ts'

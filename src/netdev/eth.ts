@@ -3,7 +3,6 @@
  * and the usual ndoSetMacAddress and ndoValidateAddr. Addresses are six bytes, an EtherType is in
  * host byte order.
  */
-
 import { E2BIG, EADDRNOTAVAIL, EBUSY, EINVAL, VnetError } from '../base/errno.ts'
 import type { Random } from '../base/random.ts'
 import {

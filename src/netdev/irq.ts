@@ -4,7 +4,6 @@
  * when the driver's own code has returned. So one interrupt may stand for many frames, as with
  * hardware that coalesces.
  */
-
 import { NETIF_MSG_INTR } from './if.ts'
 import { logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'

@@ -2,7 +2,6 @@
  * NetDevice: `struct net_device`. A driver allocates it (alloc.ts), fills it in, and registers it
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
-
 import { EINVAL, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog, type Log } from '../base/log.ts'

@@ -2,7 +2,6 @@
  * Net: the kernel's global state, one per thread: frame memory, clock, chance, log, the platform,
  * and the devices and notifiers registered on it. No module has its own state.
  */
-
 import type { Alarm, Clock } from '../base/clock.ts'
 import { EINVAL, EIO, ENOMEM, VnetError } from '../base/errno.ts'
 import { callerLine, describeException, isOwn, OWN } from '../base/exception.ts'

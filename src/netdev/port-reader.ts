@@ -3,7 +3,6 @@
  * frames remain in the kernel's own ring, which is the back-pressure. It is the transmit side of a
  * device (tx-queue.ts) and the reading side of a Tap (linux/tap-reader.ts).
  */
-
 import type { Clock } from '../base/clock.ts'
 import { EBADFD, ENOBUFS } from '../base/errno.ts'
 

@@ -6,7 +6,6 @@
  * PortQueue carries the frames. Port, below it, is the administration of the interface, and
  * Platform is the source of ports.
  */
-
 import type { Turns } from '../base/turns.ts'
 import type { Prefix } from '../packet/address.ts'
 import type { SlotAccount } from '../skb/pool.ts'

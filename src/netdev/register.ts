@@ -2,7 +2,6 @@
  * A device's life on a Net: register_netdev, unregister_netdev (net/core/dev.c). link-change.ts
  * handles the changes in between.
  */
-
 import { EINVAL, EIO, VnetError } from '../base/errno.ts'
 import {
   devValidName,

@@ -2,7 +2,6 @@
  * RxQueue: frames that go from a driver to the kernel through one queue of a port. netifRx puts
  * them here, and Net.flush writes them out after each batch.
  */
-
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
 import { OWNER_PORT, OWNER_RX } from '../skb/error.ts'

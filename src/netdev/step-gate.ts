@@ -14,7 +14,6 @@
  * wait in the kernel's ring or in a queue, and everything else continues. All devices of the Net
  * are stepped, because a frame passes from one to another.
  */
-
 import type { Alarm } from '../base/clock.ts'
 import { callerLine } from '../base/exception.ts'
 import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'

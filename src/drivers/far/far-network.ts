@@ -13,7 +13,6 @@
  * that is malformed, has a wrong checksum, or lacks a required unicast address. Nothing here
  * allocates or throws on any input.
  */
-
 import * as arp from '../../packet/arp.ts'
 import * as ethernet from '../../packet/ethernet.ts'
 import { copyAddress, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, isStationAddress } from '../../packet/ethernet.ts'

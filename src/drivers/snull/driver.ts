@@ -8,7 +8,6 @@
  * interrupt that a frame was sent or received. With useNapi the interrupt only schedules a poll,
  * which works until nothing is left.
  */
-
 import { EBUSY, EINVAL, ENETDOWN, EOPNOTSUPP, EPERM } from '../../base/errno.ts'
 import { bool, defineDriver, int, interfaceArgs, type ParamValues } from '../../netdev/driver.ts'
 import { allocNetdevMqs, etherSetup } from '../../netdev/eth.ts'

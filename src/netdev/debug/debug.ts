@@ -3,7 +3,6 @@
  * absent unless requested. Its pool watches the frames (guarded-pool.ts); this file checks frames
  * that are handed to the kernel and to wires, and frames that are held too long or leak.
  */
-
 import { type Alarm, NSEC_PER_SEC } from '../../base/clock.ts'
 import { describeException } from '../../base/exception.ts'
 import { LimitedLog } from '../../base/log.ts'

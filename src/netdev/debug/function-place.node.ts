@@ -1,5 +1,4 @@
 /** Finds the place and the source lines of a function, which only the debugger knows. */
-
 import { readFileSync } from 'node:fs'
 import { type Debugger, type Runtime, Session } from 'node:inspector'
 import { SourceMap, type SourceMapPayload } from 'node:module'
