@@ -36,11 +36,7 @@ export interface Param<T> {
 export type Params = Record<string, Param<unknown>>
 export type ParamValues<P extends Params> = { [K in keyof P]: P[K] extends Param<infer T> ? T : never }
 
-interface ParamOptions<T> {
-  default: T
-  description: string
-  live?: boolean
-}
+type ParamOptions<T> = Pick<Param<T>, 'default' | 'description'> & Partial<Pick<Param<T>, 'live'>>
 
 /** Returns a parameter that is a whole number, decimal or 0x..., within bounds. */
 export function int(options: ParamOptions<number> & { min?: number; max?: number }): Param<number> {

@@ -56,15 +56,12 @@ export function skbPanic(text: string, fn: Fn, why?: string): SkbError {
   return error
 }
 
-/**
- * Reports that the method `fn`, `verb` in the kernel, would move past the end of the slot or frame,
- * or got an invalid number of bytes.
- */
-export function overPanic(fn: Fn, verb: string, n: number, room: number): SkbError {
-  return skbPanic(`skb_over_panic: ${verb} of ${n} bytes where ${room} are left`, fn)
+/** The error of a method that would move past the end of a slot or frame, or got a wrong number. */
+export function overPanic(fn: Fn, verb: string, n: number, room: number, name = 'skb_over_panic'): SkbError {
+  return skbPanic(`${name}: ${verb} of ${n} bytes where ${room} are left`, fn)
 }
 
 /** Like overPanic, at the start of the slot. */
 export function underPanic(fn: Fn, verb: string, n: number, room: number): SkbError {
-  return skbPanic(`skb_under_panic: ${verb} of ${n} bytes where ${room} are left`, fn)
+  return overPanic(fn, verb, n, room, 'skb_under_panic')
 }

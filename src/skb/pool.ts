@@ -35,22 +35,24 @@ const ARENA_MAX = 0x7fff_ffff
 const RESERVED_MIN = 32 << 20
 const FEW = 1 << 20
 
-/** All slots of one size. */
-export interface SlotClass {
-  readonly size: number
-  /** Bytes from the start of one slot to the start of the next. */
-  readonly stride: number
-  /** The number of slots that may be in use at a time. */
-  count: number
-  /** Position of the first slot in the arena. */
-  readonly base: number
-  /** free[0 .. top) are the free slots; `made` slots have an SkBuff. */
-  readonly free: SkBuff[]
-  top: number
-  made: number
-  /** Every SkBuff that was made. */
-  readonly all: SkBuff[]
+/** Makes the record of all slots of one size, of which `count` may be in use at a time. */
+function slotClass(size: number, stride: number, count: number, base: number) {
+  return {
+    size,
+    /** Bytes from the start of one slot to the start of the next. */
+    stride,
+    count,
+    /** Position of the first slot in the arena. */
+    base,
+    /** free[0 .. top) are the free slots; `made` slots have an SkBuff. */
+    free: [] as SkBuff[],
+    top: 0,
+    made: 0,
+    /** Every SkBuff that was made. */
+    all: [] as SkBuff[],
+  }
 }
+export type SlotClass = ReturnType<typeof slotClass>
 
 /** Limits a device's large slots in use, so that a stuck device cannot starve the others. */
 export interface SlotAccount {
@@ -306,10 +308,6 @@ export class SkBuffPool {
     for (const account of this.#accounts) account.quota = quota
     this.wakeWaiting()
   }
-}
-
-function slotClass(size: number, stride: number, count: number, base: number): SlotClass {
-  return { size, stride, count, base, free: [], top: 0, made: 0, all: [] }
 }
 
 function sizePanic(size: number): SkbError {

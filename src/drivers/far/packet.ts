@@ -11,45 +11,33 @@ import { get16 } from '../../packet/octets.ts'
 import * as drop from '../../skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, type SkBuff } from '../../skb/sk-buff.ts'
 
-export interface Packet {
-  isIpv6: boolean
-  /** Position of the IP header. */
-  nh: number
-  /** Position of the transport header, after options and extension headers. */
-  h: number
-  /** Position after the last byte of the packet; padding may follow. */
-  end: number
-  /** The protocol of the header at `h`: IPPROTO_*, NEXTHDR_*. */
-  protocol: number
-  sourceAt: number
-  destinationAt: number
-  isFragment: boolean
-  /** A fragment other than the first: it has no transport header, and `h` means nothing. */
-  isLaterFragment: boolean
-  /** Index of the host that the frame is addressed to, -1 for a group. */
-  host: number
-}
-
 /** Bytes of ICMP and ICMPv6 before the checksum. */
 export const ICMP_CHECK = 2
 
 /** Offset and M flag in a fragment header: 0 in one that holds a whole packet (RFC 6946). */
 const FRAGMENT_MASK = 0xfff9
 
-export function createPacket(): Packet {
+export function createPacket() {
   return {
     isIpv6: false,
+    /** Position of the IP header. */
     nh: 0,
+    /** Position of the transport header, after options and extension headers. */
     h: 0,
+    /** Position after the last byte of the packet; padding may follow. */
     end: 0,
+    /** The protocol of the header at `h`: IPPROTO_*, NEXTHDR_*. */
     protocol: 0,
     sourceAt: 0,
     destinationAt: 0,
     isFragment: false,
+    /** A fragment other than the first: it has no transport header, and `h` means nothing. */
     isLaterFragment: false,
+    /** Index of the host that the frame is addressed to, -1 for a group. */
     host: -1,
   }
 }
+export type Packet = ReturnType<typeof createPacket>
 
 /** Reads the IPv4 packet at `nh`. Returns 0, or the SKB_DROP_REASON_* of a malformed packet. */
 export function parse4(packet: Packet, skb: SkBuff, nh: number): number {
