@@ -32,10 +32,7 @@ export function messageOrDescription(error: unknown): string {
   return error instanceof UsageError ? error.message : describeException(error)
 }
 
-/**
- * Returns true if an exception is a defect of vnet: only vnet's own code was involved in it. A
- * VnetError is not a defect: it reports the system's refusal, which a driver did not catch.
- */
+/** Returns true if only vnet's own code was involved in an exception, not the system's refusal. */
 export function isOwnDefect(error: unknown): boolean {
   const isVnets = () => {
     if (!(error instanceof Error) || error instanceof VnetError) return false

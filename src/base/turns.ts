@@ -24,10 +24,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from './clock.ts'
 
 /** Nanoseconds of a turn. */
 export const TURN_NS = 200_000
-/**
- * Nanoseconds that a turn is charged with at most. A longer turn was not at work: the process was
- * stopped meanwhile, for example by Ctrl-Z, or the machine was suspended.
- */
+/** The most nanoseconds charged for a turn: in a longer one the process or machine was stopped. */
 const CHARGE_NS_MAX = 100 * NSEC_PER_MSEC
 /** Nanoseconds of a turn that `addNow` takes: usually, and once a second. */
 const URGENT_NS = 500_000
@@ -75,10 +72,7 @@ export class Turns {
     this.#accountOf(work).add(work)
   }
 
-  /**
-   * Like `add`, but takes a turn immediately if time is left. It is for work that must take effect
-   * before the next frames. The turn has URGENT_NS, or once a second URGENT_NS_MAX.
-   */
+  /** Like `add`, but takes an urgent turn now: for work that must take effect before frames. */
   addNow(work: Work): void {
     this.#accountOf(work).addNow(work)
   }

@@ -134,10 +134,7 @@ export interface TcxTarget {
   readonly ifindex: number
 }
 
-/**
- * Attaches a program to an interface, before all others there. The kernel waits for a grace period
- * of RCU, some 10 ms, on a thread of its own. Returns the descriptor of the link.
- */
+/** Attaches a program before all others there, in some 10 ms. Returns the link's descriptor. */
 export async function attachTcx(
   native: Native,
   program: number,

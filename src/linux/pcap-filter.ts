@@ -34,10 +34,7 @@ const TEXT_MAX = 1000
 /** Longest text that is compiled in some 10 ms at worst. */
 const NUMERIC_MAX = 200
 
-/**
- * Compiles a filter of Ethernet frames with their VLAN tags in place. Looks up host names and
- * ports, which blocks. Throws UsageError if libpcap refuses the text or is missing.
- */
+/** Compiles a filter of Ethernet frames. It blocks to look up names. Throws a UsageError. */
 export function compileFilter(text: string, sonames = SONAMES): CompiledFilter {
   if (text.length > TEXT_MAX) throw new UsageError(`a filter has at most ${TEXT_MAX} characters, not ${text.length}`)
   // For libpcap the text would end there.

@@ -3,10 +3,7 @@ import { fstatSync } from 'node:fs'
 import type { Native } from './native.ts'
 import { O_NONBLOCK, O_WRONLY } from './uapi.ts'
 
-/**
- * Calls `fn` once when the last reader of the pipe `fd` closes it, even if nothing is written to
- * it. Keeps no process alive. Does nothing if `fd` is not a pipe, or is another user's.
- */
+/** Calls `fn` once when `fd`, a pipe of this user, has no reader left. Keeps no process alive. */
 export function onReaderGone(native: Native, fd: number, fn: () => void): Disposable {
   // A separate descriptor: Node may watch the other, and one loop watches a descriptor once.
   const own = fstatSync(fd).isFIFO() ? native.open(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK, -1) : -1

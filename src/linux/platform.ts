@@ -171,10 +171,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     return this.#there(netns, there => addressesOf(there, name))
   }
 
-  /**
-   * Describes the route that conflicts with an address, in a few words, or returns undefined. A
-   * route that overlaps the address's network would take its traffic or lose its own.
-   */
+  /** Describes the route that overlaps the network of an address, if there is one. */
   conflict(address: string, netns: string | undefined, except: string): string | undefined {
     return this.#there(netns, there => conflictWith(there, address, except))
   }

@@ -16,10 +16,7 @@ export function statOf(process: number | string): readonly string[] | undefined 
   return stat === undefined ? undefined : fieldsOf(stat)
 }
 
-/**
- * Returns whether a process is ending: after a signal the kernel closes its files first, which
- * takes seconds for many TAPs. False for process 0, which is in another namespace.
- */
+/** Whether a process is ending, which takes seconds with many TAPs. False for 0, an unknown one. */
 export function isExiting(pid: number): boolean {
   if (pid === 0) return false
   const fields = statOf(pid)

@@ -56,10 +56,7 @@ export function checkRegular(path: string): void {
   asUsageError(path, () => refuseIrregular(path, statSync(path)))
 }
 
-/**
- * Replaces a file as a whole: a reader sees the old text or the new one. Throws a VnetError if the
- * path is taken by anything but a regular file of this user, and the errors of the file system.
- */
+/** Replaces a file as a whole. Throws a VnetError unless `path` is free or a file of this user. */
 export function replaceFile(path: string, text: string, mode: number): void {
   const temporary = `${path}.new`
   for (const each of [path, temporary]) refuseForeign(each)

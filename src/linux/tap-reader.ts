@@ -57,10 +57,7 @@ export class TapReader extends PortReader {
     else this.clear(IDLE)
   }
 
-  /**
-   * Yields batches until the Tap is closed. Throws EBADFD once the interface was deleted. Other
-   * descriptors and timers have their turn after BUDGET frames, even if the loop awaits nothing.
-   */
+  /** Yields batches until the Tap is closed or deleted. Others have a turn after BUDGET frames. */
   async *batches(): AsyncGenerator<readonly TapFrame[], void, undefined> {
     if (this.#looping || this.#onFrames !== undefined) throw this.#taken()
     this.#looping = true

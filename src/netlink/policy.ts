@@ -186,10 +186,7 @@ const presence = fixed<boolean>(
 /** An attribute without payload: true if present, false if not. */
 export const flag = (type: number): Field<boolean, true> => withDefault(presence(type), false)
 
-/**
- * Text of at most `maxLength` bytes. It ends at the first NUL, which is not counted and may be
- * missing (NLA_STRING, NLA_NUL_STRING). Bytes that are not UTF-8 become U+FFFD.
- */
+/** Text of at most `maxLength` bytes before a NUL. Bytes that are not UTF-8 become U+FFFD. */
 export function string(type: number, maxLength = 0xffff): Field<string, false> {
   // A copy of a few bytes: TextDecoder refuses views of a SharedArrayBuffer.
   return text(

@@ -114,10 +114,7 @@ export class RouteSocket implements Disposable {
     this.#receive(request, onReply)
   }
 
-  /**
-   * Like request(), for a request that the kernel takes milliseconds to handle: the event loop
-   * continues meanwhile. Make no other request until the promise settles.
-   */
+  /** Like request(), for one that takes milliseconds. Make no other until the promise settles. */
   async requestAside(request: RouteRequest): Promise<void> {
     await sendAside(this.#native, this.#fd, this.#message(request, NLM_F_ACK), request.what)
     this.#receive(request, () => {})
