@@ -30,7 +30,7 @@ export function ownCommand(): string[] {
   return [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
 }
 
-/** Returns the shell command to run this as root. sudo has a PATH of its own: node's is full. */
+/** Returns the shell command that runs this as root; node's path is full, as sudo has its own. */
 export function sudoCommand(): string {
   return ['sudo', ...ownCommand().map(shellWord)].join(' ')
 }

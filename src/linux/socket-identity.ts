@@ -19,7 +19,7 @@ export function netnsCookie(native: Native, fd: number): bigint | undefined {
   return native.getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, value) < 0 ? undefined : getU64(value, 0)
 }
 
-/** The same of a namespace (-1: our own); also undefined without permission to enter it. */
+/** The same for a namespace (-1: our own); also undefined without permission to enter it. */
 export function netnsCookieOf(native: Native, nsfd = -1): number | undefined {
   const fd = native.socket(AF_UNIX, SOCK_DGRAM, 0, nsfd)
   if (fd < 0) return undefined

@@ -274,7 +274,7 @@ export class TapPort implements Port {
     this.#gone = true
   }
 
-  /** Sets the speed first, for readers at the carrier event. Its failure does not stop that. */
+  /** Sets the speed before the carrier event. The carrier changes even if that fails. */
   #setCarrier(carrier: boolean): void {
     try {
       if (carrier && this.#linkKsettings) this.#atPlace((place, link) => this.#showLink(place, link, true))

@@ -163,7 +163,7 @@ export function overlappingRoute(routes: readonly Route[], cidr: Prefix, exceptI
   })
 }
 
-/** Returns where the most specific unicast route leads; undefined if nowhere, or to ourselves. */
+/** Returns the index that the most specific unicast route leads to; undefined if local or none. */
 export function outputTo(routes: readonly Route[], address: Uint8Array): number | undefined {
   const to = { bytes: address, prefixLen: 8 * address.length }
   const leading = routes.filter(({ dst, prefixLen }) => prefixesIntersect({ bytes: dst, prefixLen }, to))

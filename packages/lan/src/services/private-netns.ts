@@ -55,7 +55,7 @@ export class PrivateNetns implements Disposable {
     }
   }
 
-  /** Returns a TCP socket, bound but not listening, of `port` of every address, to be closed. */
+  /** Returns a TCP socket bound to `port` of every address. The caller listens and closes it. */
   bind(port: number): number {
     const native = this.#native
     const what = `bind port ${port}`
