@@ -42,10 +42,7 @@ export interface Peer {
 }
 
 /** Another user to connect as: the server sees this uid and gid. */
-export interface As {
-  readonly uid: number
-  readonly gid: number
-}
+export type As = Pick<Peer, 'uid' | 'gid'>
 
 /** The parts of a connection that was given to another owner. */
 export interface Detached {
@@ -155,7 +152,7 @@ export class Connection {
    */
   send(bytes: Uint8Array): number {
     if (!this.#open) return -EBADF
-    const whole = padded(bytes)
+    const whole = bytes.length % 4 === 0 ? bytes : Buffer.concat([bytes], align4(bytes.length))
     if (this.pending + whole.length > OUTPUT_MAX) return -EAGAIN
     let sent = 0
     if (this.pending === 0) {
@@ -346,12 +343,4 @@ export function peerPidfd(native: Native, fd: number): number {
   const pidfd = new Uint8Array(4)
   const length = native.getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, pidfd)
   return length < 0 ? length : getU32(pidfd, 0)
-}
-
-function padded(bytes: Uint8Array): Uint8Array {
-  const length = align4(bytes.length)
-  if (length === bytes.length) return bytes
-  const whole = new Uint8Array(length)
-  whole.set(bytes)
-  return whole
 }

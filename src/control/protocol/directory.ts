@@ -3,17 +3,7 @@
  * is trusted only as much as the owner of its directory. Another user's program may have written
  * it, so its contents are checked.
  */
-import {
-  closeSync,
-  constants,
-  type FSWatcher,
-  fstatSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  watch,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from '../../base/errno.ts'
 import { statOf } from '../../linux/proc-stat.ts'
@@ -102,17 +92,10 @@ export function watchDirectories(
   onChange: () => void,
   directories: readonly RunDirectory[] = trustedDirectories(),
 ): Disposable {
-  const watchers: FSWatcher[] = []
-  for (const { path } of directories) {
-    try {
-      const watcher = watch(path, onChange)
-      // The directory was removed.
-      watcher.on('error', () => watcher.close())
-      watchers.push(watcher)
-    } catch {
-      // The directory was removed, or the limit of watches was reached.
-    }
-  }
+  // Fails if the directory was removed, or the limit of watches was reached.
+  const watchers = directories.flatMap(({ path }) => attempt(() => watch(path, onChange)) ?? [])
+  // The directory was removed.
+  for (const watcher of watchers) watcher.on('error', () => watcher.close())
   return {
     [Symbol.dispose]() {
       for (const watcher of watchers) watcher.close()
@@ -182,7 +165,5 @@ function runs({ pid, startTime: began }: Entry): boolean {
 
 /** Leaves a file that this user may not remove. */
 export function removeQuietly(file: string): void {
-  try {
-    rmSync(file, { force: true })
-  } catch {}
+  attempt(() => rmSync(file, { force: true }))
 }

@@ -50,10 +50,7 @@ export interface Dispatch {
 
 /** Dispatches the request of `length` bytes at `at`, which must be a whole message. */
 export function dispatch(dispatch: Dispatch, client: Client, bytes: Uint8Array, at: number, length: number): void {
-  dispatchOne(dispatch, client, bytes, readMessage(bytes, at, at + length))
-}
-
-function dispatchOne(dispatch: Dispatch, client: Client, bytes: Uint8Array, message: Message): void {
+  const message = readMessage(bytes, at, at + length)
   let dumping = false
   let answer: Answer = { error: 0 }
   try {
@@ -72,12 +69,8 @@ function dispatchOne(dispatch: Dispatch, client: Client, bytes: Uint8Array, mess
 }
 
 /** Sends the reply to a request; returns true if it is a dump. Throws a refusal. */
-function perform(
-  { families, builder, onDefect }: Dispatch,
-  client: Client,
-  bytes: Uint8Array,
-  message: Message,
-): boolean {
+function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message: Message): boolean {
+  const { families, builder } = dispatch
   const family = families.get(message.type)
   if (family === undefined) throw new VnetError(ENOENT, 'vnet_nl', `there is no family ${message.type}`)
   const request = parseGenl(bytes, message)
@@ -91,10 +84,7 @@ function perform(
   }
   if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
-    const end = (answer: Answer) => writeDone(builder, message.seq, message.portid, answer)
-    // The request's bytes are invalid by then: a Refusal has no place.
-    const failed = (error: unknown) => refusal(error, undefined, message, onDefect)
-    client.dump(parts(builder, operation.dumpit(bytes, offset, length, client), { begin, end, failed }))
+    client.dump(parts(dispatch, message, begin, operation.dumpit(bytes, offset, length, client)))
     return true
   }
   if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
@@ -107,17 +97,12 @@ function perform(
   return false
 }
 
-/** How a dump starts a message, ends, and reports an exception. */
-interface Frame {
-  begin(flags: number): void
-  end(answer: Answer): void
-  failed(error: unknown): Answer
-}
-
+/** `begin` starts a message. Not in a closure: each would be a generator with a shape of its own. */
 function* parts(
-  builder: MessageBuilder,
+  { builder, onDefect }: Dispatch,
+  message: Message,
+  begin: (flags: number) => void,
   items: Iterable<Write>,
-  { begin, end, failed }: Frame,
 ): Generator<Uint8Array, Uint8Array> {
   let answer: Answer = { error: 0 }
   builder.reset()
@@ -131,9 +116,10 @@ function* parts(
     }
   } catch (error) {
     builder.reset()
-    answer = failed(error)
+    // The request's bytes are invalid by now: a Refusal has no place.
+    answer = refusal(error, undefined, message, onDefect)
   }
-  end(answer)
+  writeDone(builder, message.seq, message.portid, answer)
   return builder.bytes
 }
 

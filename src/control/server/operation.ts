@@ -78,25 +78,20 @@ export interface Command<F extends Fields, R extends Fields> {
   readonly reply?: Policy<R>
 }
 
-/** Return the values of a reply or, without a policy for it, a function that writes it. */
-interface Handlers<F extends Fields, Reply> {
-  readonly doit?: (request: Decoded<F>, caller: Caller) => Reply | undefined
-  readonly dumpit?: (request: Decoded<F>, caller: Caller) => Iterable<Reply>
+/** Return the values of a reply or, for what no policy describes, a function that writes it. */
+interface Handlers<F extends Fields, R extends Fields> {
+  readonly doit?: (request: Decoded<F>, caller: Caller) => Encodable<R> | Write | undefined
+  readonly dumpit?: (request: Decoded<F>, caller: Caller) => Iterable<Encodable<R> | Write>
 }
 
 /** Makes an operation of functions that take decoded requests. */
 export function operation<F extends Fields, R extends Fields>(
-  command: Command<F, R> & { readonly reply: Policy<R> },
-  handlers: Handlers<F, Encodable<R>>,
-): Operation
-export function operation<F extends Fields>(command: Command<F, Fields>, handlers: Handlers<F, Write>): Operation
-export function operation<F extends Fields>(
-  { cmd, replyCmd = cmd, changes = false, request: policy, reply }: Command<F, Fields>,
-  { doit, dumpit }: Handlers<F, Encodable<Fields> | Write>,
+  { cmd, replyCmd = cmd, changes = false, request: policy, reply }: Command<F, R>,
+  { doit, dumpit }: Handlers<F, R>,
 ): Operation {
-  const write = (values: Encodable<Fields> | Write): Write =>
-    reply === undefined ? (values as Write) : builder => encodeAttributes(builder, reply, values as never)
-  function* writes(replies: Iterable<Encodable<Fields> | Write>): Generator<Write> {
+  const write = (values: Encodable<R> | Write): Write =>
+    typeof values === 'function' ? values : builder => reply && encodeAttributes(builder, reply, values)
+  function* writes(replies: Iterable<Encodable<R> | Write>): Generator<Write> {
     for (const values of replies) yield write(values)
   }
   return {

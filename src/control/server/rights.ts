@@ -7,7 +7,8 @@
  * The same clients may capture frames, and so may the members of a group that the vnet names.
  */
 import { readFileSync } from 'node:fs'
-import { ENOPROTOOPT, ERANGE } from '../../base/errno.ts'
+import { attempt, ENOPROTOOPT, ERANGE } from '../../base/errno.ts'
+import { closing } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import { OVERFLOW_GID, SO_PEERGROUPS, SOL_SOCKET } from '../../linux/uapi.ts'
 import { getU32 } from '../../netlink/index.ts'
@@ -74,11 +75,7 @@ export class Rights {
     if (pidfd === -ENOPROTOOPT) return this.#missingOf(pid, began => began !== undefined && began === startTime(pid))
     // No descriptor is left, or the process was reaped and its pid may be used again.
     if (pidfd < 0) return 'your process has ended, or cannot be looked at'
-    try {
-      return this.#missingOf(pidOf(pidfd), () => this.#native.poll(pidfd) === 0)
-    } finally {
-      this.#native.close(pidfd)
-    }
+    return closing(this.#native, pidfd, () => this.#missingOf(pidOf(pidfd), () => this.#native.poll(pidfd) === 0))
   }
 
   /**
@@ -86,13 +83,10 @@ export class Rights {
    */
   #missingOf(pid: number, isStill: (began: string | undefined) => boolean): Missing {
     if (pid <= 0) return 'your process is in another pid namespace, has ended, or cannot be looked at'
-    let status: string
-    let uidMap: string
     const began = startTime(pid)
-    try {
-      status = readFileSync(`/proc/${pid}/status`, 'latin1')
-      uidMap = readFileSync(`/proc/${pid}/uid_map`, 'utf8')
-    } catch {
+    const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'latin1'))
+    const uidMap = attempt(() => readFileSync(`/proc/${pid}/uid_map`, 'utf8'))
+    if (status === undefined || uidMap === undefined) {
       return `/proc/${pid} cannot be read (hidepid?), so your capabilities are not known`
     }
     if (!isStill(began)) return 'your process has ended'
@@ -104,12 +98,8 @@ export class Rights {
 
 /** Returns -1 if the process has ended, 0 if its pid namespace is not visible. */
 function pidOf(pidfd: number): number {
-  try {
-    const info = readFileSync(`/proc/thread-self/fdinfo/${pidfd}`, 'latin1')
-    return Number(/^Pid:\s*(-?\d+)$/m.exec(info)?.[1] ?? -1)
-  } catch {
-    return -1
-  }
+  const info = attempt(() => readFileSync(`/proc/thread-self/fdinfo/${pidfd}`, 'latin1')) ?? ''
+  return Number(/^Pid:\s*(-?\d+)$/m.exec(info)?.[1] ?? -1)
 }
 
 /** True if the peer is in a group by its effective or a supplementary gid. */

@@ -74,7 +74,7 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   const vnet = vnetFamily({ devices: net.devices, netnsOf, labPartOf, module, events, captures, runtime, now })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
-  const sessions = new Sessions(listening.calls, listening, rights, { families, turns: net.turns, onDefect, onEnd })
+  const sessions = new Sessions(listening, rights, { families, turns: net.turns, onDefect, onEnd })
   /** Requests that arrived before the end are served. */
   function stop(): Promise<void> {
     sessions.close(LAST_REQUESTS)

@@ -28,7 +28,6 @@ const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 export class Sessions implements Work {
   readonly share = 'connections'
   readonly privileged = false
-  readonly #native: Native
   readonly #listening: ListeningSocket
   readonly #rights: Rights
   readonly #server: Shared
@@ -36,8 +35,7 @@ export class Sessions implements Work {
   #timer: NodeJS.Timeout | undefined
   #isOpen = true
 
-  constructor(native: Native, listening: ListeningSocket, rights: Rights, server: SessionServer) {
-    this.#native = native
+  constructor(listening: ListeningSocket, rights: Rights, server: SessionServer) {
     this.#listening = listening
     this.#rights = rights
     this.#server = {
@@ -98,17 +96,18 @@ export class Sessions implements Work {
 
   /** Returns whether the client was admitted. */
   #admit(fd: number): boolean {
-    const peer = peerOf(this.#native, fd)
+    const { calls } = this.#listening
+    const peer = peerOf(calls, fd)
     const missing = peer && this.#rights.missing(fd, peer)
     const refusal = peer === undefined ? 'the kernel does not tell who you are' : this.#refusal(peer, missing)
     if (peer === undefined || refusal !== undefined) {
-      this.#native.send(fd, refused(this.#server.builder, refusal ?? ''), MSG_DONTWAIT)
-      this.#native.close(fd)
+      calls.send(fd, refused(this.#server.builder, refusal ?? ''), MSG_DONTWAIT)
+      calls.close(fd)
       return false
     }
     const missingToCapture = this.#rights.missingToCapture(fd, peer, missing)
     const owner = { missing, missingToCapture, share: peer.uid }
-    const session = Session.of(this.#native, fd, owner, this.#server)
+    const session = Session.of(calls, fd, owner, this.#server)
     if (typeof session !== 'number') this.#sessions.add(session)
     return typeof session !== 'number'
   }
@@ -133,12 +132,7 @@ function refused(builder: MessageBuilder, text: string): Uint8Array {
 }
 
 /** The client of a session. */
-interface SessionOwner {
-  /** The right to change something that it lacks. */
-  readonly missing: Missing
-  readonly missingToCapture: Missing
-  readonly share: Work['share']
-}
+type SessionOwner = Pick<Client, 'missing' | 'missingToCapture' | 'share'>
 
 /** The shared parts of a server's sessions. */
 interface SessionServer extends Omit<Dispatch, 'builder'> {

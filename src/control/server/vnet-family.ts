@@ -94,31 +94,27 @@ export function vnetFamily(subject: Subject): Family {
 }
 
 function describe(subject: Subject, dev: NetDevice) {
-  const { ifindex, name: ifname, numTxQueues: txQueues, numRxQueues: rxQueues, carrier, cut, mtu, devAddr: mac } = dev
-  const netns = subject.netnsOf(dev)
-  const flags = dev.flags >>> 0
   const { name: driver, segment, attaches: attached, flips } = subject.module ?? {}
-  const part = subject.labPartOf?.(dev) ?? {}
-  const [faults, texts, peer] = [faultsOf(dev)?.join(' '), faultTexts(dev), peerName(subject, dev)]
+  const part = subject.labPartOf?.(dev)
   return {
-    ifindex,
-    ifname,
-    netns,
-    txQueues,
-    rxQueues,
-    carrier,
-    cut,
-    flags,
-    mtu,
-    mac,
+    ifindex: dev.ifindex,
+    ifname: dev.name,
+    netns: subject.netnsOf(dev),
+    txQueues: dev.numTxQueues,
+    rxQueues: dev.numRxQueues,
+    carrier: dev.carrier,
+    cut: dev.cut,
+    flags: dev.flags >>> 0,
+    mtu: dev.mtu,
+    mac: dev.devAddr,
     driver,
-    faults,
-    faultTexts: texts,
-    peer,
+    faults: faultsOf(dev)?.join(' '),
+    faultTexts: faultTexts(dev),
+    peer: peerName(subject, dev),
     onSegment: segment !== undefined,
-    router: part.isRouter,
-    labSegment: part.segment,
-    labNat: part.nat,
+    router: part?.isRouter,
+    labSegment: part?.segment,
+    labNat: part?.nat,
     attached,
     flips,
   }

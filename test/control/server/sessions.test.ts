@@ -88,7 +88,7 @@ test('a refused client reads why, although all refusals are written into one buf
     share: () => 1,
   }
   const server = { families: new Map(), turns: new Turns(new FakeClock()), onEnd() {}, onDefect() {} }
-  const sessions = new Sessions(native, listening, rights as unknown as Rights, server)
+  const sessions = new Sessions(listening, rights as unknown as Rights, server)
   const clients: Connection[] = []
   const refusals: string[] = []
   for (let i = 0; i < 67; i++) {
