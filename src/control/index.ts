@@ -11,35 +11,7 @@ export type { CaptureStream } from './client/capture-stream.ts'
 export { ControlClient, type ControlClientOptions } from './client/client.ts'
 export { type FindOptions, type Found, type FoundDevice, findVnets } from './client/find.ts'
 export { supported } from './client/supported.ts'
-export type {
-  CaptureRequest,
-  Device,
-  DeviceEvent,
-  DeviceEventName,
-  DeviceInfo,
-  DeviceStats,
-  DriverParam,
-  HostInfo,
-  IoctlRequest,
-  IoctlResult,
-  LeaseInfo,
-  NeighbourInfo,
-  PartInfo,
-  RuntimeInfo,
-  ScenarioInfo,
-  SegmentInfo,
-  SetWireOptions,
-  StationInfo,
-  StepHalt,
-  StepOptions,
-  StepPlace,
-  StepSource,
-  StepState,
-  SubscribeOptions,
-  Subscription,
-  WireDirection,
-  WireInfo,
-} from './client/types.ts'
+export type * from './client/types.ts'
 export type { Entry, EntryInterface } from './protocol/directory.ts'
 export type { QueueCounters } from './protocol/queue-counters.ts'
 export type { SegmentEntryKind } from './protocol/segment-entry.ts'

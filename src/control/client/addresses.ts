@@ -1,6 +1,6 @@
 /** The addresses of a found device, which its vnet does not know: they belong to the kernel. */
-import { closeSync } from 'node:fs'
 import { attempt } from '../../base/errno.ts'
+import { closing } from '../../linux/errno.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { inNetns, openNetnsOf, placeOf } from '../../linux/netns-name.ts'
 import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
@@ -32,12 +32,7 @@ export function addressesOf(
       // `lab:host` is not the name of a namespace, which the lab has open.
       if (pid === undefined || namespace === undefined) return undefined
       const nsfd = openNetnsOf(pid, namespace.inode)
-      if (nsfd === undefined) return undefined
-      try {
-        return read(placeOf(native, nsfd))
-      } finally {
-        closeSync(nsfd)
-      }
+      return nsfd === undefined ? undefined : closing(native, nsfd, () => read(placeOf(native, nsfd)))
     }
     return inNetns(native, netns ?? `/proc/${pid}/ns/net`, read)
   })

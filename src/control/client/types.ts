@@ -1,17 +1,14 @@
-/** The arguments and results of a client: the messages of a vnet, in the terms of a program. */
+/**
+ * The arguments and results of a client: the messages of a vnet, in the terms of a program. All
+ * types here are public.
+ */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EPROTO, VnetError } from '../../base/errno.ts'
 import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
 import type { LinkStats64 } from '../../netdev/stats.ts'
-import type { Decoded, Fields, Policy } from '../../netlink/index.ts'
-import type { commands, eventNumbers } from '../protocol/family.ts'
+import type { eventNumbers, Reply } from '../protocol/family.ts'
 import type { QueueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 
-/** The same type; optional properties may also be undefined. */
-type Loose<T> = { readonly [K in keyof T]: Record<never, never> extends Pick<T, K> ? T[K] | undefined : T[K] }
-type Reply<P> = P extends Policy<infer F extends Fields> ? Loose<Decoded<F>> : never
 /** A reply about a device. */
 type Named<R extends { readonly ifname: string; readonly netns?: string | undefined }> = Omit<R, 'ifname' | 'netns'> &
   Device
@@ -25,7 +22,7 @@ export interface Device {
 }
 
 /** The state of a device. */
-export type DeviceInfo = Omit<Named<DeviceReply>, 'faults' | 'faultTexts'> & {
+export type DeviceInfo = Omit<Named<Reply<'getDevices'>>, 'faults' | 'faultTexts'> & {
   /** The faults that `trigger` can cause; undefined if the driver does not list them. */
   readonly faults?: readonly string[] | undefined
   /** A sentence about each fault; undefined if the driver describes none. */
@@ -37,7 +34,7 @@ export type DeviceEventName = keyof typeof eventNumbers
  * An event of a device. For `wire`, `direction` and `text` describe the changed stages. For `step`,
  * `mode` is the present mode, and `step` is the waiting step, if any.
  */
-export type DeviceEvent = Omit<Named<EventReply>, 'wireDirection' | 'wireText' | 'stepMode' | 'step'> & {
+export type DeviceEvent = Omit<Named<Reply<'event'>>, 'wireDirection' | 'wireText' | 'stepMode' | 'step'> & {
   readonly direction?: WireDirection | undefined
   readonly text?: string | undefined
   readonly mode?: StepState['mode'] | undefined
@@ -88,7 +85,7 @@ export interface StepOptions {
 }
 
 /** A parameter of a running driver. `value` is text, as on the command line. */
-export type DriverParam = Reply<typeof commands.getParam.reply>
+export type DriverParam = Reply<'getParam'>
 
 /** The statistics of a device at one moment. */
 export interface DeviceStats extends Device {
@@ -190,13 +187,7 @@ export interface IoctlResult {
   readonly data: Uint8Array | undefined
 }
 
-type DeviceReply = Reply<typeof commands.getDevices.reply>
-type EventReply = Reply<typeof commands.event.reply>
-type StatsReply = Reply<typeof commands.getStats.reply>
-type StepReply = NonNullable<Reply<typeof commands.step.reply>['step']>
-type WireReply = Reply<typeof commands.getWire.reply>
-type StageReply = NonNullable<WireReply['stage']>
-type Entry<K extends SegmentEntryKind> = NonNullable<Reply<typeof commands.getSegment.reply>[K]>
+type Entry<K extends SegmentEntryKind> = NonNullable<Reply<'getSegment'>[K]>
 export type HostInfo = Omit<Entry<'host'>, 'addresses'> & {
   /** The link-local address is last. */
   readonly addresses: readonly string[]
@@ -208,34 +199,12 @@ export type NeighbourInfo = Entry<'neighbour'>
 export type StationInfo = Entry<'station'>
 
 /** A part of a device; of a kind that this client does not know, `part-kind N`. */
-export type PartInfo = Reply<typeof commands.getParts.reply>['part']
+export type PartInfo = Reply<'getParts'>['part']
 
 /** The resources that a vnet uses. Times are in ms, memory in bytes. */
-export type RuntimeInfo = Reply<typeof commands.getRuntime.reply>['runtime'] & {
+export type RuntimeInfo = Reply<'getRuntime'>['runtime'] & {
   /** When it was read, in milliseconds since 1970. */
   readonly time: number
-}
-
-type RuntimeReply = Reply<typeof commands.getRuntime.reply>
-
-/** Decodes a message with times in ns. */
-export function runtimeInfo({ time, runtime }: RuntimeReply): RuntimeInfo {
-  const { loopActive, loopIdle, loopDelay, gc, cpuUser, cpuSystem, ...rest } = runtime
-  const delays = Object.entries(loopDelay ?? {}).map(([name, ns]) => [name, inMs(ns)])
-  return {
-    ...rest,
-    time,
-    loopActive: inMs(loopActive),
-    loopIdle: inMs(loopIdle),
-    ...(loopDelay && { loopDelay: Object.fromEntries(delays) as typeof loopDelay }),
-    gc: gc.map(pause => ({ ...pause, time: inMs(pause.time) })),
-    cpuUser: inMs(cpuUser),
-    cpuSystem: inMs(cpuSystem),
-  }
-}
-
-function inMs(ns: number): number {
-  return ns / NSEC_PER_MSEC
 }
 
 type Counts = Readonly<Record<string, number>>
@@ -247,118 +216,4 @@ export interface SegmentInfo {
   readonly stations: readonly StationInfo[]
   /** Frames: all (in = out + taken + dropped + held), dropped by reason, replied to by kind. */
   readonly counters: { readonly frames: Counts; readonly dropped: Counts; readonly answered: Counts }
-}
-
-export function named<R extends { readonly ifname: string; readonly netns?: string | undefined }>(reply: R): Named<R> {
-  const { ifname: name, netns, ...rest } = reply
-  return { ...rest, name, netns } as never
-}
-
-export function deviceInfo({ faults, faultTexts, ...reply }: DeviceReply): DeviceInfo {
-  return {
-    ...named(reply),
-    ...(faults !== undefined && { faults: faults.split(' ').filter(Boolean) }),
-    ...(faultTexts !== undefined && { faultTexts: faultTexts.split('\n') }),
-  }
-}
-
-export function deviceEvent(reply: EventReply): DeviceEvent {
-  const { wireDirection: direction, wireText: text, stepMode: mode, step, ...event } = reply
-  return {
-    ...named(event),
-    ...(direction !== undefined && { direction: direction as WireDirection, text }),
-    ...(mode !== undefined && { mode: mode as StepState['mode'], step: step && stepPlace(step) }),
-  }
-}
-
-function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepReply): StepPlace {
-  return { number, device: { ifindex, name, netns }, queue, next }
-}
-
-export function stepState({ mode, every, step, count }: Reply<typeof commands.step.reply>): StepState {
-  if (step === undefined) return { mode: mode as StepState['mode'], every, halt: undefined }
-  const { length, frame: bytes } = step
-  const halt = {
-    ...stepPlace(step),
-    frame: length === undefined || bytes === undefined ? undefined : { length, bytes: bytes.slice() },
-    source: stepSource(step),
-    count,
-  }
-  return { mode: mode as StepState['mode'], every, halt }
-}
-
-function stepSource({ file, line, lines = '', first }: StepReply): StepSource | undefined {
-  if (file === undefined || line === undefined) return undefined
-  return { file, line, first: first ?? line, lines: lines.split('\n') }
-}
-
-/** Builds the information from the messages of a dump: first the directions, then the stages. */
-export function wireInfo(replies: readonly WireReply[]): WireInfo {
-  const text = { ab: '', ba: '' }
-  const stages: StageReport[] = []
-  const former: StageReport[] = []
-  let outgoing: WireDirection | undefined
-  for (const { direction, text: given, outgoing: isOutgoing, stage } of replies) {
-    if (direction === 'ab' || direction === 'ba') {
-      text[direction] = given ?? ''
-      if (isOutgoing) outgoing = direction
-    }
-    if (stage !== undefined) (stage.former ? former : stages).push(stageReport(stage))
-  }
-  const [{ time }] = replies as [WireReply]
-  return { time, text, outgoing, stages, former }
-}
-
-/** Builds the information from the messages of a dump: first the scenario, then its steps. */
-export function scenarioInfo(replies: readonly Reply<typeof commands.getScenario.reply>[]): ScenarioInfo {
-  const { file = '', started, repeat } = replies[0]?.scenario ?? {}
-  const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: inMs(step.at) }))
-  return { file, started, repeat: repeat && inMs(repeat), steps }
-}
-
-function stageReport({ former: _, drops, lateP50: p50, lateP99: p99, lateCounts, ...rest }: StageReply): StageReport {
-  return {
-    ...rest,
-    drops: Object.fromEntries(drops.map(({ reason, packets }) => [reason, packets])),
-    ...(p50 !== undefined &&
-      p99 !== undefined && { late: { p50: inMs(p50), p99: inMs(p99), counts: countsIn(lateCounts) } }),
-  }
-}
-
-/** From pairs of u64: ns and packets. */
-function countsIn(bytes: Uint8Array = new Uint8Array()): (readonly [number, number])[] {
-  if (bytes.length % 16 !== 0)
-    throw new VnetError(EPROTO, ['GET_WIRE', 'vnet'], `${bytes.length} bytes are not pairs of u64`)
-  const numbers = [...new BigUint64Array(Uint8Array.from(bytes).buffer)].map(Number)
-  return numbers.flatMap((ns, i) => (i % 2 === 0 ? [[inMs(ns), numbers[i + 1]!] as const] : []))
-}
-
-/** From the message with the sums, and the messages of the queues. */
-export function deviceStats([sum, ...queues]: readonly StatsReply[]): DeviceStats | undefined {
-  if (sum === undefined) return undefined
-  const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
-  for (const { direction, reason, frames } of sum.drops)
-    if (direction === 'tx' || direction === 'rx') drops[direction][reason] = frames
-  const { ifindex, ifname: name, netns, time, rxQueues, held, kernelStats: kernel } = sum
-  const rest = { rxQueues, held, drops, kernel }
-  return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }
-}
-
-function counters(reply: StatsReply): LinkStats64 & QueueCounters {
-  const { stats, requeues, txTimeouts, groMerged, made } = reply
-  return { ...stats, requeues, txTimeouts, groMerged, made }
-}
-
-/** From the messages of a dump. */
-export function segmentInfo(replies: readonly Reply<typeof commands.getSegment.reply>[]): SegmentInfo {
-  const counters: Record<string, Record<string, number>> = { frames: {}, dropped: {}, answered: {} }
-  const all = <K extends SegmentEntryKind>(kind: K) => replies.flatMap(reply => (reply[kind] as Entry<K>) ?? [])
-  for (const { group, name, value } of all('counter')) if (group in counters) counters[group][name] = value
-  return {
-    hosts: all('host').map(host => ({ ...host, addresses: host.addresses.map(({ address }) => address) })),
-    leases: all('lease'),
-    neighbours: all('neighbour'),
-    stations: all('station'),
-    counters: counters as SegmentInfo['counters'],
-  }
 }

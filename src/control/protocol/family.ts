@@ -7,7 +7,18 @@
  * this file does.
  */
 import type { LinkStats64 } from '../../netdev/stats.ts'
-import { binary, type Field, nested, policy, required, string, withDefault } from '../../netlink/index.ts'
+import {
+  binary,
+  type Decoded,
+  type Field,
+  type Fields,
+  nested,
+  type Policy,
+  policy,
+  required,
+  string,
+  withDefault,
+} from '../../netlink/index.ts'
 import { complete, defaulting, listing, nesting, requiring, strict, toCount } from './codec.ts'
 import * as generated from './family.generated.ts'
 
@@ -147,3 +158,13 @@ export const commands = {
   },
   getRuntime: { ...made.getRuntime, reply: complete(nesting(made.getRuntime.reply, { runtime })) },
 }
+
+/** The same type; optional properties may also be undefined. */
+type Loose<T> = { readonly [K in keyof T]: Record<never, never> extends Pick<T, K> ? T[K] | undefined : T[K] }
+
+/** A decoded message of the reply to a command. */
+export type Reply<K extends keyof typeof commands> = (typeof commands)[K] extends {
+  readonly reply: Policy<infer F extends Fields>
+}
+  ? Loose<Decoded<F>>
+  : never

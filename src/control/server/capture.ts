@@ -141,15 +141,7 @@ function filterOf(text: string | undefined, program: Uint8Array | undefined): Pa
   }
 }
 
-/** The data to send: a Capture. */
-export interface CaptureSource {
-  /** The waiting bytes, valid until the next call; may be empty. */
-  peek(): Uint8Array
-  /** Frees the first `bytes` of them. */
-  consume(bytes: number): void
-  /** Ends it. The rest, with the statistics, then waits in peek(). Idempotent. */
-  close(): void
-}
+export type CaptureSource = Pick<Capture, 'peek' | 'consume' | 'close'>
 
 export class CaptureSender implements Heir, Work {
   readonly share: Work['share']

@@ -33,16 +33,11 @@ const GC_KINDS: Readonly<Record<number, string>> = {
 
 type GcEntry = PerformanceEntry & { readonly detail: { readonly kind: number } }
 
-interface Pauses {
-  count: number
-  /** Total time in ns. */
-  time: number
-}
-
 export class Runtime implements Disposable {
   readonly #pool: Pick<SkBuffPool, 'out' | 'large' | 'small'>
-  readonly #pauses = new Map<string, Pauses>()
-  #watch: Watch | undefined
+  /** Their numbers and total times in ns. */
+  readonly #pauses = new Map<string, { readonly count: number; readonly time: number }>()
+  #watched: { readonly delay: IntervalHistogram; readonly pauses: PerformanceObserver } | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(pool: Pick<SkBuffPool, 'out' | 'large' | 'small'>) {
@@ -51,16 +46,16 @@ export class Runtime implements Disposable {
 
   /** Whether the loop and garbage collection are watched. */
   get isWatched(): boolean {
-    return this.#watch !== undefined
+    return this.#watched !== undefined
   }
 
   /** Returns the values, and watches from now on. The delay is that since the last call. */
   read() {
-    const loopDelay = this.#watch?.delay()
-    this.#watch ??= new Watch((kind, time) => {
-      const pauses = this.#pauses.get(kind) ?? { count: 0, time: 0 }
-      this.#pauses.set(kind, { count: pauses.count + 1, time: pauses.time + time })
-    })
+    const delay = this.#watched?.delay
+    // Undefined if the timer has not expired since.
+    const loopDelay = delay && delay.count > 0 ? delayOf(delay, RESOLUTION_MS * NSEC_PER_MSEC) : undefined
+    delay?.reset()
+    this.#watched ??= this.#watch()
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this[Symbol.dispose](), WATCH_MS).unref()
     const { active, idle } = performance.eventLoopUtilization()
@@ -86,37 +81,23 @@ export class Runtime implements Disposable {
   /** Stops watching; the counters remain. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer)
-    this.#watch?.end()
-    this.#watch = undefined
+    this.#watched?.pauses.disconnect()
+    this.#watched?.delay.disable()
+    this.#watched = undefined
   }
-}
 
-/** A measurement, from its creation to end(). */
-class Watch {
-  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-  readonly #observer: PerformanceObserver
-
-  constructor(onPause: (kind: string, ns: number) => void) {
-    this.#delay.enable()
-    this.#observer = new PerformanceObserver(list => {
-      for (const entry of list.getEntries() as GcEntry[]) {
-        onPause(GC_KINDS[entry.detail.kind] ?? 'other', entry.duration * NSEC_PER_MSEC)
+  #watch() {
+    const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+    delay.enable()
+    const pauses = new PerformanceObserver(list => {
+      for (const { detail, duration } of list.getEntries() as GcEntry[]) {
+        const kind = GC_KINDS[detail.kind] ?? 'other'
+        const { count, time } = this.#pauses.get(kind) ?? { count: 0, time: 0 }
+        this.#pauses.set(kind, { count: count + 1, time: time + duration * NSEC_PER_MSEC })
       }
     })
-    this.#observer.observe({ entryTypes: ['gc'] })
-  }
-
-  /** Returns the delay since the last call; undefined if the timer has not expired since. */
-  delay() {
-    if (this.#delay.count === 0) return undefined
-    const found = delayOf(this.#delay, RESOLUTION_MS * NSEC_PER_MSEC)
-    this.#delay.reset()
-    return found
-  }
-
-  end(): void {
-    this.#observer.disconnect()
-    this.#delay.disable()
+    pauses.observe({ entryTypes: ['gc'] })
+    return { delay, pauses }
   }
 }
 

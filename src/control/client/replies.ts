@@ -1,0 +1,170 @@
+/** Decodes the messages of a vnet to the results of a client. */
+
+import { NSEC_PER_MSEC } from '../../base/clock.ts'
+import { EPROTO, VnetError } from '../../base/errno.ts'
+import type { StageReport } from '../../netdev/device-wire.ts'
+import type { LinkStats64 } from '../../netdev/stats.ts'
+import type { Reply } from '../protocol/family.ts'
+import type { QueueCounters } from '../protocol/queue-counters.ts'
+import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
+import type {
+  DeviceEvent,
+  DeviceInfo,
+  DeviceStats,
+  RuntimeInfo,
+  ScenarioInfo,
+  SegmentInfo,
+  StepPlace,
+  StepSource,
+  StepState,
+  WireDirection,
+  WireInfo,
+} from './types.ts'
+
+type StepReply = NonNullable<Reply<'step'>['step']>
+type WireReply = Reply<'getWire'>
+type Entry<K extends SegmentEntryKind> = NonNullable<Reply<'getSegment'>[K]>
+
+/** Decodes a message with times in ns. */
+export function runtimeInfo({ time, runtime }: Reply<'getRuntime'>): RuntimeInfo {
+  const { loopActive, loopIdle, loopDelay, gc, cpuUser, cpuSystem, ...rest } = runtime
+  const delays = Object.entries(loopDelay ?? {}).map(([name, ns]) => [name, inMs(ns)])
+  return {
+    ...rest,
+    time,
+    loopActive: inMs(loopActive),
+    loopIdle: inMs(loopIdle),
+    ...(loopDelay && { loopDelay: Object.fromEntries(delays) as typeof loopDelay }),
+    gc: gc.map(pause => ({ ...pause, time: inMs(pause.time) })),
+    cpuUser: inMs(cpuUser),
+    cpuSystem: inMs(cpuSystem),
+  }
+}
+
+function inMs(ns: number): number {
+  return ns / NSEC_PER_MSEC
+}
+
+function named<R extends { readonly ifname: string; readonly netns?: string | undefined }>({
+  ifname,
+  netns,
+  ...rest
+}: R) {
+  return { ...rest, name: ifname, netns }
+}
+
+export function deviceInfo({ faults, faultTexts, ...reply }: Reply<'getDevices'>): DeviceInfo {
+  return {
+    ...named(reply),
+    ...(faults !== undefined && { faults: faults.split(' ').filter(Boolean) }),
+    ...(faultTexts !== undefined && { faultTexts: faultTexts.split('\n') }),
+  }
+}
+
+export function deviceEvent(reply: Reply<'event'>): DeviceEvent {
+  const { wireDirection: direction, wireText: text, stepMode: mode, step, ...event } = reply
+  return {
+    ...named(event),
+    ...(direction !== undefined && { direction: direction as WireDirection, text }),
+    ...(mode !== undefined && { mode: mode as StepState['mode'], step: step && stepPlace(step) }),
+  }
+}
+
+function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepReply): StepPlace {
+  return { number, device: { ifindex, name, netns }, queue, next }
+}
+
+export function stepState({ mode, every, step, count }: Reply<'step'>): StepState {
+  if (step === undefined) return { mode: mode as StepState['mode'], every, halt: undefined }
+  const { length, frame: bytes } = step
+  const halt = {
+    ...stepPlace(step),
+    frame: length === undefined || bytes === undefined ? undefined : { length, bytes: bytes.slice() },
+    source: stepSource(step),
+    count,
+  }
+  return { mode: mode as StepState['mode'], every, halt }
+}
+
+function stepSource({ file, line, lines = '', first }: StepReply): StepSource | undefined {
+  if (file === undefined || line === undefined) return undefined
+  return { file, line, first: first ?? line, lines: lines.split('\n') }
+}
+
+/** Builds the information from the messages of a dump: first the directions, then the stages. */
+export function wireInfo(replies: readonly WireReply[]): WireInfo {
+  const text = { ab: '', ba: '' }
+  const stages: StageReport[] = []
+  const former: StageReport[] = []
+  let outgoing: WireDirection | undefined
+  for (const { direction, text: given, outgoing: isOutgoing, stage } of replies) {
+    if (direction === 'ab' || direction === 'ba') {
+      text[direction] = given ?? ''
+      if (isOutgoing) outgoing = direction
+    }
+    if (stage !== undefined) (stage.former ? former : stages).push(stageReport(stage))
+  }
+  const [{ time }] = replies as [WireReply]
+  return { time, text, outgoing, stages, former }
+}
+
+/** Builds the information from the messages of a dump: first the scenario, then its steps. */
+export function scenarioInfo(replies: readonly Reply<'getScenario'>[]): ScenarioInfo {
+  const { file = '', started, repeat } = replies[0]?.scenario ?? {}
+  const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: inMs(step.at) }))
+  return { file, started, repeat: repeat && inMs(repeat), steps }
+}
+
+function stageReport({
+  former: _,
+  drops,
+  lateP50: p50,
+  lateP99: p99,
+  lateCounts,
+  ...rest
+}: NonNullable<WireReply['stage']>): StageReport {
+  return {
+    ...rest,
+    drops: Object.fromEntries(drops.map(({ reason, packets }) => [reason, packets])),
+    ...(p50 !== undefined &&
+      p99 !== undefined && { late: { p50: inMs(p50), p99: inMs(p99), counts: countsIn(lateCounts) } }),
+  }
+}
+
+/** From pairs of u64: ns and packets. */
+function countsIn(bytes: Uint8Array = new Uint8Array()): (readonly [number, number])[] {
+  if (bytes.length % 16 !== 0)
+    throw new VnetError(EPROTO, ['GET_WIRE', 'vnet'], `${bytes.length} bytes are not pairs of u64`)
+  const numbers = [...new BigUint64Array(Uint8Array.from(bytes).buffer)].map(Number)
+  return numbers.flatMap((ns, i) => (i % 2 === 0 ? [[inMs(ns), numbers[i + 1]!] as const] : []))
+}
+
+/** From the message with the sums, and the messages of the queues. */
+export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): DeviceStats | undefined {
+  if (sum === undefined) return undefined
+  const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
+  for (const { direction, reason, frames } of sum.drops)
+    if (direction === 'tx' || direction === 'rx') drops[direction][reason] = frames
+  const { ifindex, ifname: name, netns, time, rxQueues, held, kernelStats: kernel } = sum
+  const rest = { rxQueues, held, drops, kernel }
+  return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }
+}
+
+function counters(reply: Reply<'getStats'>): LinkStats64 & QueueCounters {
+  const { stats, requeues, txTimeouts, groMerged, made } = reply
+  return { ...stats, requeues, txTimeouts, groMerged, made }
+}
+
+/** From the messages of a dump. */
+export function segmentInfo(replies: readonly Reply<'getSegment'>[]): SegmentInfo {
+  const counters: Record<string, Record<string, number>> = { frames: {}, dropped: {}, answered: {} }
+  const all = <K extends SegmentEntryKind>(kind: K) => replies.flatMap(reply => (reply[kind] as Entry<K>) ?? [])
+  for (const { group, name, value } of all('counter')) if (group in counters) counters[group][name] = value
+  return {
+    hosts: all('host').map(host => ({ ...host, addresses: host.addresses.map(({ address }) => address) })),
+    leases: all('lease'),
+    neighbours: all('neighbour'),
+    stations: all('station'),
+    counters: counters as SegmentInfo['counters'],
+  }
+}
