@@ -33,10 +33,10 @@ test('users without rights get 64 connections each, and 192 in all', () => {
     },
   }
   const rights = { missing: () => 'everything', missingToCapture: () => 'everything' }
-  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
+  const listening = new ListeningSocket(calls, join(directory, 'a.sock'), 0o600, () => {})
   const turns = new Turns(new FakeClock())
   const server = { families: new Map(), turns, onEnd() {}, onDefect() {} }
-  const sessions = new Sessions(calls, listening, rights as unknown as Rights, server)
+  const sessions = new Sessions(listening, rights as unknown as Rights, server)
   const clients: Connection[] = []
   /** Connects `count` clients; returns how many there are in all. */
   const connect = (count: number, by: number) => {
