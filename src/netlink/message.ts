@@ -160,6 +160,16 @@ export class NetlinkParseError extends Error {
   }
 }
 
+/** Returns the result of `parse`; undefined if it throws a NetlinkParseError. */
+export function parsed<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof NetlinkParseError) return undefined
+    throw error
+  }
+}
+
 /** Throws unless the range is inside `bytes`. All later reads rely on this check. */
 export function checkRange(bytes: Uint8Array, offset: number, length: number): void {
   const isRange = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0

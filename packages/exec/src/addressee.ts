@@ -11,8 +11,8 @@ import {
   GENL_ID_CTRL,
   type Message,
   messages,
-  NetlinkParseError,
   NLM_F_DUMP,
+  parsed,
   parseGenl,
   policy,
   string,
@@ -30,17 +30,13 @@ const familyRequest = policy({ id: u16(CTRL_ATTR_FAMILY_ID), name: string(CTRL_A
 const deviceRequest = policy({ ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname })
 
 export function addresseeOf(octets: Uint8Array): Addressee {
-  try {
-    const [first, ...others] = messages(octets)
-    if (first === undefined) return 'kernel'
-    if (others.length === 0 && asksForAll(octets, first)) return 'both'
-    return [first, ...others].every(message => message.type === VNET_GENL_ID || asksForUs(octets, message))
-      ? 'driver'
-      : 'kernel'
-  } catch (error) {
-    if (error instanceof NetlinkParseError) return 'kernel'
-    throw error
-  }
+  const addressee = parsed<Addressee>(() => {
+    const all = [...messages(octets)]
+    if (all.length === 1 && asksForAll(octets, all[0]!)) return 'both'
+    const isForUs = all.every(message => message.type === VNET_GENL_ID || asksForUs(octets, message))
+    return isForUs && all.length > 0 ? 'driver' : 'kernel'
+  })
+  return addressee ?? 'kernel'
 }
 
 const isDump = ({ flags }: Message) => (flags & NLM_F_DUMP) === NLM_F_DUMP
@@ -75,13 +71,11 @@ export function vnetFor(serving: readonly Entry[], netns: number, octets: Uint8A
 
 function deviceNamed(octets: Uint8Array, message: Message): { readonly ifindex?: number; readonly ifname?: string } {
   if (message.type !== VNET_GENL_ID) return {}
-  try {
+  const device = parsed(() => {
     const { cmd, offset, length } = parseGenl(octets, message)
     // ECHO has other attributes.
-    return cmd === commands.echo.cmd ? {} : decodeAttributes(deviceRequest, octets, offset, length)
-  } catch (error) {
-    // The vnet reports the error.
-    if (error instanceof NetlinkParseError) return {}
-    throw error
-  }
+    return cmd === commands.echo.cmd ? undefined : decodeAttributes(deviceRequest, octets, offset, length)
+  })
+  // The vnet reports an error.
+  return device ?? {}
 }

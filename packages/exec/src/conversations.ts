@@ -7,9 +7,9 @@ import { availableParallelism } from 'node:os'
 import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from 'vnet/internal/base/errno'
 import { Connection } from 'vnet/internal/control/protocol/connection'
 import type { Entry } from 'vnet/internal/control/protocol/directory'
-import type { Native } from 'vnet/internal/linux/native'
 import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN } from 'vnet/internal/netlink/index'
 import type { Requester } from './credentials.ts'
+import type { Supervision } from './supervision.ts'
 
 /** Limit for the next part of a vnet's reply. */
 const TIMEOUT_MS = 5000
@@ -39,11 +39,8 @@ export interface SentRequest {
   readonly onEnd: (result: number) => void
 }
 
-/** The parts of the supervisor that a connection uses (supervision.ts). */
-interface Environment {
-  readonly native: Native
-  onDefect(error: unknown): void
-}
+/** The parts of the supervisor that a connection uses. */
+type Environment = Pick<Supervision, 'native' | 'onDefect'>
 
 export class Conversations {
   readonly #environment: Environment
@@ -76,7 +73,7 @@ export class Conversations {
   }
 }
 
-export interface ConversationListener {
+interface ConversationListener {
   /** Called with each message that belongs to no request, valid during the call. */
   onEvent?(message: Uint8Array): void
   /** Called once. */

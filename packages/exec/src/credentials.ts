@@ -1,4 +1,5 @@
 /** Whose rights a program's requests have, and the sockets that the supervisor opens for it. */
+import type { As } from 'vnet/internal/control/protocol/connection'
 import type { Native } from 'vnet/internal/linux/native'
 import { CAP_NET_ADMIN } from 'vnet/internal/linux/uapi'
 import { getU64 } from 'vnet/internal/netlink/index'
@@ -9,10 +10,7 @@ const ROOT = 0
 const NOBODY: Requester = { uid: 65534, gid: 65534 }
 
 /** The user of a connection to a vnet; undefined where it is the supervisor's own. */
-export interface Requester {
-  readonly uid: number
-  readonly gid: number
-}
+export type Requester = As
 
 /**
  * Returns the user of a thread: undefined if it is the supervisor's own; null if the thread has

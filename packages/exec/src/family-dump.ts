@@ -5,6 +5,7 @@
 
 import { EBADF } from 'vnet/internal/base/errno'
 import { VNET_GENL_NAME } from 'vnet/internal/control/protocol/family'
+import { closing } from 'vnet/internal/linux/errno'
 import type { Native } from 'vnet/internal/linux/native'
 import { AF_NETLINK, MSG_DONTWAIT, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from 'vnet/internal/linux/uapi'
 import {
@@ -50,13 +51,10 @@ export function kernelsPart(
 ): Uint8Array[] | undefined {
   const fd = processes.inNamespaceOf(pid, nsfd => native.socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, nsfd)) ?? -EBADF
   if (fd < 0) return undefined
-  try {
-    if (processes.namespaceOf(fd) !== netns || native.sendto(fd, request, MSG_DONTWAIT, sockaddrNl()) < 0)
-      return undefined
-    return whole(native, fd)
-  } finally {
-    native.close(fd)
-  }
+  return closing(native, fd, () => {
+    const isThere = processes.namespaceOf(fd) === netns
+    return isThere && native.sendto(fd, request, MSG_DONTWAIT, sockaddrNl()) >= 0 ? whole(native, fd) : undefined
+  })
 }
 
 /** Merges both parts for the program at `port`; undefined unless the vnet sent one family. */

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import { EBUSY, EINVAL, ENOSYS, EPERM, EPROTO, VnetError } from 'vnet/internal/base/errno'
-import { check } from 'vnet/internal/linux/errno'
+import { check, closing } from 'vnet/internal/linux/errno'
 import { inherited } from 'vnet/internal/linux/inherited'
 import { BUILD_ADVICE, builtFile, type Native } from 'vnet/internal/linux/native'
 import { FIRST_DESCRIPTOR, LAST_DESCRIPTOR } from './generic-netlink.ts'
@@ -96,16 +96,10 @@ function toTheEnd(
 function superviseChild(native: Native, pid: number, number: number, onDefect: LaunchOptions['onDefect']): Disposable {
   if (number < 0) throw new VnetError(number, 'seccomp', adviceOn(-number))
   const pidfd = check(native.pidfdOpen(pid, 0), 'pidfd_open', 'vnet exec needs Linux 5.14')
-  try {
-    const fd = check(
-      native.pidfdGetfd(pidfd, number),
-      'pidfd_getfd',
-      'vnet exec needs Linux 5.14 and the right to trace',
-    )
-    return supervise(native, fd, onDefect)
-  } finally {
-    native.close(pidfd)
-  }
+  return closing(native, pidfd, () => {
+    const advice = 'vnet exec needs Linux 5.14 and the right to trace'
+    return supervise(native, check(native.pidfdGetfd(pidfd, number), 'pidfd_getfd', advice), onDefect)
+  })
 }
 
 function adviceOn(errno: number): string | undefined {

@@ -15,10 +15,10 @@ import {
   getU64,
   MessageBuilder,
   messages,
-  NetlinkParseError,
   NLM_F_REQUEST,
   NLMSG_ERROR,
   parseAck,
+  parsed,
   parseGenl,
 } from 'vnet/internal/netlink/index'
 import type { Notification } from './seccomp.ts'
@@ -141,18 +141,16 @@ function nameOf(ifreq: Uint8Array): string {
 }
 
 function replyIn(bytes: Uint8Array): Reply {
-  try {
-    for (const message of messages(bytes)) {
-      if (message.type === NLMSG_ERROR) {
-        const { error } = parseAck(bytes, message)
-        return { result: error, gone: error === -ENODEV }
-      }
-      const { offset, length } = parseGenl(bytes, message)
-      const { ifreq, data, ...reply } = decodeAttributes(commands.ioctl.reply, bytes, offset, length)
-      return { ...reply, ifreq: ifreq.slice(), data: data?.slice() }
+  const reply = parsed((): Reply | undefined => {
+    const [message] = messages(bytes)
+    if (message === undefined) return undefined
+    if (message.type === NLMSG_ERROR) {
+      const { error } = parseAck(bytes, message)
+      return { result: error, gone: error === -ENODEV }
     }
-  } catch (error) {
-    if (!(error instanceof NetlinkParseError)) throw error
-  }
-  return { result: -EIO }
+    const { offset, length } = parseGenl(bytes, message)
+    const { ifreq, data, ...reply } = decodeAttributes(commands.ioctl.reply, bytes, offset, length)
+    return { ...reply, ifreq: ifreq.slice(), data: data?.slice() }
+  })
+  return reply ?? { result: -EIO }
 }

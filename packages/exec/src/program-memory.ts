@@ -4,6 +4,7 @@
  */
 
 import { EFAULT } from 'vnet/internal/base/errno'
+import { getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
 
 const MSGHDR_LEN = 56
@@ -37,6 +38,11 @@ export function span(address: bigint, length: bigint): MemorySpan {
   return { address, length: Number(length < LENGTH_MAX ? length : LENGTH_MAX) }
 }
 
+/** Reads an address and the length after it. */
+function spanAt(octets: Uint8Array, at: number): MemorySpan {
+  return span(getU64(octets, at), getU64(octets, at + 8))
+}
+
 /** Reads an array of struct iovec; undefined if it is too long or unreadable. */
 export function iovecs(
   processes: OtherProcesses,
@@ -47,10 +53,7 @@ export function iovecs(
   if (count > IOVECS_MAX) return undefined
   const octets = new Uint8Array(IOVEC_LEN * Number(count))
   if (processes.read(pid, address, octets) < 0) return undefined
-  const view = new DataView(octets.buffer)
-  return Array.from({ length: Number(count) }, (_, i) =>
-    span(view.getBigUint64(IOVEC_LEN * i, true), view.getBigUint64(IOVEC_LEN * i + 8, true)),
-  )
+  return Array.from({ length: Number(count) }, (_, i) => spanAt(octets, IOVEC_LEN * i))
 }
 
 export interface Msghdr {
@@ -64,11 +67,9 @@ export interface Msghdr {
 export function msghdr(processes: OtherProcesses, pid: number, address: bigint): Msghdr | undefined {
   const octets = new Uint8Array(MSGHDR_LEN)
   if (processes.read(pid, address, octets) < 0) return undefined
-  const view = new DataView(octets.buffer)
-  const name = { address: view.getBigUint64(0, true), length: view.getUint32(NAMELEN_AT, true) }
-  const spans = iovecs(processes, pid, view.getBigUint64(IOV_AT, true), view.getBigUint64(IOVLEN_AT, true))
-  const controlAt = span(view.getBigUint64(CONTROL_AT, true), view.getBigUint64(CONTROLLEN_AT, true))
-  return spans && { name, spans, controlAt }
+  const name = { address: getU64(octets, 0), length: getU32(octets, NAMELEN_AT) }
+  const spans = iovecs(processes, pid, getU64(octets, IOV_AT), getU64(octets, IOVLEN_AT))
+  return spans && { name, spans, controlAt: spanAt(octets, CONTROL_AT) }
 }
 
 /** Reads the messages of sendmmsg(2), at most MESSAGES_MAX; undefined if one is unreadable. */
@@ -88,7 +89,7 @@ export function putLength(processes: OtherProcesses, address: bigint, length: nu
 /** Writes a number below 2^32 in 4 or 8 bytes. Returns 0 or -EFAULT. */
 function putUint(processes: OtherProcesses, address: bigint, value: number, bytes: 4 | 8): number {
   const octets = new Uint8Array(bytes)
-  new DataView(octets.buffer).setUint32(0, value, true)
+  putU32(octets, 0, value)
   return processes.write(address, octets)
 }
 
@@ -137,7 +138,7 @@ export function isToKernel(processes: OtherProcesses, pid: number, name: MemoryS
   if (name === undefined || name.address === 0n || name.length === 0) return true
   const sockaddr = new Uint8Array(SOCKADDR_NL_LEN)
   if (name.length < SOCKADDR_NL_LEN || processes.read(pid, name.address, sockaddr) < 0) return false
-  return new DataView(sockaddr.buffer).getUint32(NL_PID_AT, true) === 0
+  return getU32(sockaddr, NL_PID_AT) === 0
 }
 
 /**

@@ -9,13 +9,13 @@ import type { Entry } from 'vnet/internal/control/protocol/directory'
 import {
   type Message,
   messages,
-  NetlinkParseError,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLMSG_DONE,
   NLMSG_ERROR,
   NLMSG_HDRLEN,
   parseAck,
+  parsed,
   putU16,
   putU32,
 } from 'vnet/internal/netlink/index'
@@ -173,26 +173,30 @@ export class Relayed {
   /** Returns the part of a vnet's datagram that is for the program, or undefined. */
   answer(bytes: Uint8Array, length: number): Uint8Array | undefined {
     const parts: Uint8Array[] = []
-    try {
+    // Of a malformed datagram, the messages before the error are passed on.
+    parsed(() => {
       for (const message of messages(bytes, 0, length)) {
-        const original = this.#open.get(message.seq)
-        if (original === undefined) continue
-        const part = messageAt(bytes, message)
-        putU32(part, SEQ_AT, original.seq)
-        putU32(part, PORT_AT, this.#port)
-        if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) this.#open.delete(message.seq)
-        if (message.type === NLMSG_ERROR) {
-          const { error } = parseAck(bytes, message)
-          if (error === 0 && (original.flags & NLM_F_ACK) === 0) continue
-          putU16(part, QUOTED_AT + FLAGS_AT, original.flags)
-          putU32(part, QUOTED_AT + SEQ_AT, original.seq)
-          putU32(part, QUOTED_AT + PORT_AT, original.portid)
-        }
-        parts.push(part)
+        const part = this.#part(bytes, message)
+        if (part !== undefined) parts.push(part)
       }
-    } catch (error) {
-      if (!(error instanceof NetlinkParseError)) throw error
-    }
+    })
     return parts.length === 0 ? undefined : Buffer.concat(parts)
+  }
+
+  #part(bytes: Uint8Array, message: Message): Uint8Array | undefined {
+    const original = this.#open.get(message.seq)
+    if (original === undefined) return undefined
+    const part = messageAt(bytes, message)
+    putU32(part, SEQ_AT, original.seq)
+    putU32(part, PORT_AT, this.#port)
+    if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) this.#open.delete(message.seq)
+    if (message.type === NLMSG_ERROR) {
+      const { error } = parseAck(bytes, message)
+      if (error === 0 && (original.flags & NLM_F_ACK) === 0) return undefined
+      putU16(part, QUOTED_AT + FLAGS_AT, original.flags)
+      putU32(part, QUOTED_AT + SEQ_AT, original.seq)
+      putU32(part, QUOTED_AT + PORT_AT, original.portid)
+    }
+    return part
   }
 }

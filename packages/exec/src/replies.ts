@@ -7,7 +7,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { ENOBUFS } from 'vnet/internal/base/errno'
+import { attempt, ENOBUFS } from 'vnet/internal/base/errno'
 import type { Native } from 'vnet/internal/linux/native'
 import { MSG_DONTWAIT, SO_MEMINFO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/linux/uapi'
 import {
@@ -130,12 +130,8 @@ export class Replies {
 
   /** Drops the replies of closed sockets of this namespace. */
   #dropClosed(netns: number, pid: number): void {
-    let table: string
-    try {
-      table = readFileSync(`/proc/${pid}/net/netlink`, 'latin1')
-    } catch {
-      return
-    }
+    const table = attempt(() => readFileSync(`/proc/${pid}/net/netlink`, 'latin1'))
+    if (table === undefined) return
     const open = new Set(table.split('\n').map(line => Number(line.trim().split(/\s+/).at(-1))))
     for (const [inode, waiting] of this.#sockets) {
       if (waiting.netns === netns && !open.has(inode)) this.#sockets.delete(inode)

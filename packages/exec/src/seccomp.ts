@@ -152,44 +152,32 @@ export class NotificationListener {
 }
 
 /**
- * Numbers of the system calls that `vnet exec` traps: arch/x86/entry/syscalls/syscall_64.tbl and
- * include/uapi/asm-generic/unistd.h.
+ * Numbers of the system calls that `vnet exec` traps, on x64 and on arm64:
+ * arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
  */
-const x64 = {
-  ioctl: 16,
-  socket: 41,
-  sendmsg: 46,
-  sendto: 44,
-  sendmmsg: 307,
-  recvmsg: 47,
-  recvfrom: 45,
-  recvmmsg: 299,
-  setsockopt: 54,
-  read: 0,
-  readv: 19,
-  preadv2: 327,
-  write: 1,
-  writev: 20,
+const SYSCALLS = {
+  ioctl: [16, 29],
+  socket: [41, 198],
+  sendmsg: [46, 211],
+  sendto: [44, 206],
+  sendmmsg: [307, 269],
+  recvmsg: [47, 212],
+  recvfrom: [45, 207],
+  recvmmsg: [299, 243],
+  setsockopt: [54, 208],
+  read: [0, 63],
+  readv: [19, 65],
+  preadv2: [327, 286],
+  write: [1, 64],
+  writev: [20, 66],
+} as const
+
+/** Returns the values of `calls` by the numbers of the system calls on this machine. */
+export function bySyscallNumber<T>(calls: Readonly<Record<keyof typeof SYSCALLS, T>>): Map<number, T> {
+  const column = ['x64', 'arm64'].indexOf(process.arch)
+  const numbered = Object.entries(SYSCALLS).map(([name, numbers]): [number, T] => [
+    numbers[column] ?? -1,
+    calls[name as keyof typeof SYSCALLS],
+  ])
+  return new Map(numbered)
 }
-
-export type SyscallNumbers = Readonly<typeof x64>
-
-const arm64: SyscallNumbers = {
-  ioctl: 29,
-  socket: 198,
-  sendmsg: 211,
-  sendto: 206,
-  sendmmsg: 269,
-  recvmsg: 212,
-  recvfrom: 207,
-  recvmmsg: 243,
-  setsockopt: 208,
-  read: 63,
-  readv: 65,
-  preadv2: 286,
-  write: 64,
-  writev: 66,
-}
-
-/** System call numbers by architecture, in the names of process.arch. */
-export const syscallNumbers: Readonly<Partial<Record<string, SyscallNumbers>>> = { x64, arm64 }

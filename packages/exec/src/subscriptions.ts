@@ -20,10 +20,10 @@ import {
   getU32,
   MessageBuilder,
   messages,
-  NetlinkParseError,
   NLM_F_ACK,
   NLM_F_REQUEST,
   NLMSG_MIN_TYPE,
+  parsed,
   parseGenl,
 } from 'vnet/internal/netlink/index'
 import { Conversation, type SentRequest } from './conversations.ts'
@@ -245,15 +245,13 @@ function request(seq: number, wanted: Wanted): Uint8Array {
 /** Returns the attributes of the last SUBSCRIBE in a datagram; undefined if it has none. */
 export function subscribes(octets: Uint8Array): Wanted | undefined {
   let wanted: Wanted | undefined
-  try {
+  // The vnet reports an error.
+  parsed(() => {
     for (const message of messages(octets)) {
       const { cmd, offset, length } = parseGenl(octets, message)
       if (message.type !== VNET_GENL_ID || cmd !== commands.subscribe.cmd) continue
       wanted = decodeAttributes(commands.subscribe.request, octets, offset, length)
     }
-  } catch (error) {
-    // The vnet reports the error.
-    if (!(error instanceof NetlinkParseError)) throw error
-  }
+  })
   return wanted
 }

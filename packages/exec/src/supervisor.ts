@@ -17,7 +17,7 @@ import { PrivateIoctls } from './private-ioctl.ts'
 import { Reception } from './reception.ts'
 import { Relay } from './relay.ts'
 import { Replies } from './replies.ts'
-import { type Notification, NotificationListener, type SyscallNumbers, syscallNumbers } from './seccomp.ts'
+import { bySyscallNumber, type Notification, NotificationListener } from './seccomp.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { Supervision } from './supervision.ts'
 import { ReachableVnets } from './vnets.ts'
@@ -27,7 +27,6 @@ import { ReachableVnets } from './vnets.ts'
  * last process with the filter has ended. An exception goes to `onDefect`; its call returns EIO.
  */
 export function supervise(native: Native, fd: number, onDefect: (error: unknown) => void): Disposable {
-  const numbers = syscallNumbers[process.arch]
   const home = check(native.socket(AF_UNIX, SOCK_STREAM, 0, -1), 'socket(AF_UNIX)')
   const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })
   const vnets = new ReachableVnets()
@@ -54,7 +53,7 @@ export function supervise(native: Native, fd: number, onDefect: (error: unknown)
   const subscriptions = new Subscriptions(supervision, replies)
   const reception = new Reception(supervision, replies)
   const netlink = new GenericNetlink(supervision, new Relay(supervision, replies, subscriptions))
-  const calls: Record<keyof SyscallNumbers, (notification: Notification) => void> = {
+  const handlers = bySyscallNumber<(call: Notification) => void>({
     ioctl: call => ioctls.handle(call),
     socket: call => netlink.socket(call),
     sendmsg: call => netlink.sendmsg(call),
@@ -69,8 +68,7 @@ export function supervise(native: Native, fd: number, onDefect: (error: unknown)
     read: call => reception.read(call),
     readv: call => reception.readv(call),
     preadv2: call => reception.preadv2(call),
-  }
-  const handlers = new Map(Object.entries(numbers ?? {}).map(([name, nr]) => [nr, calls[name as keyof SyscallNumbers]]))
+  })
   return {
     [Symbol.dispose]() {
       listener.close()

@@ -36,6 +36,7 @@ import {
   NLMSG_OVERRUN,
   type Policy,
   parseAck,
+  parsed,
   parseGenl,
 } from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, type Detached } from '../protocol/connection.ts'
@@ -305,12 +306,13 @@ class Vnet implements ConnectionListener {
       // A copy, because the decoded views outlive the message.
       exchange.message(bytes.slice(offset, offset + length), 0, length)
     } catch (error) {
-      exchange.end(malformed(error, exchange.what))
+      // The peer may be something other than a vnet.
+      exchange.end(error instanceof NetlinkParseError ? new VnetError(EPROTO, exchange.what, error.message) : error)
     }
   }
 
   #unasked(bytes: Uint8Array, message: Message): void {
-    try {
+    parsed(() => {
       if (message.type === NLMSG_ERROR) {
         // An error about the connection itself: the user has too many.
         const { error, message: text } = parseAck(bytes, message)
@@ -321,13 +323,6 @@ class Vnet implements ConnectionListener {
         const { cmd, offset, length } = parseGenl(bytes, message)
         this.#listening?.message(cmd, bytes.slice(offset, offset + length))
       }
-    } catch (error) {
-      if (!(error instanceof NetlinkParseError)) throw error
-    }
+    })
   }
-}
-
-/** The peer may be something other than a vnet. */
-function malformed(error: unknown, what: Call): unknown {
-  return error instanceof NetlinkParseError ? new VnetError(EPROTO, what, error.message) : error
 }

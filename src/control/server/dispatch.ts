@@ -97,7 +97,7 @@ function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message:
   return false
 }
 
-/** `begin` starts a message. Not in a closure: each would be a generator with a shape of its own. */
+/** `begin` starts a message. Not a closure: each would be a generator with a shape of its own. */
 function* parts(
   { builder, onDefect }: Dispatch,
   message: Message,
