@@ -173,7 +173,7 @@ export class Relayed {
   /** Returns the part of a vnet's datagram that is for the program, or undefined. */
   answer(bytes: Uint8Array, length: number): Uint8Array | undefined {
     const parts: Uint8Array[] = []
-    // Of a malformed datagram, the messages before the error are passed on.
+    // The messages before an error in a datagram are passed on.
     parsed(() => {
       for (const message of messages(bytes, 0, length)) {
         const part = this.#part(bytes, message)

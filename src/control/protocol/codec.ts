@@ -138,7 +138,7 @@ export function nesting<F extends Fields, G extends Inner<F>>(
   return changed(outer, inner, ({ type }, policy) => nested(type, policy as never) as never)
 }
 
-/** The same policy, but the attributes of `inner` contain sets of the policy there; [] if absent. */
+/** The same policy, but the attributes of `inner` contain lists of such sets; [] if absent. */
 export function listing<F extends Fields, G extends Inner<F>>(
   outer: Policy<F>,
   inner: G,
