@@ -16,7 +16,6 @@ import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, ETIMEDOUT, VnetError } from 
 import { UsageError } from '../base/usage-error.ts'
 import { wallTime } from '../linux/clock.ts'
 import { type BinaryOutput, type CaptureOutput, fileOutput, firstOutput, streamOutput } from './capture-output.node.ts'
-import type { CaptureSink } from './drain.ts'
 import type { Moment } from './packet.ts'
 import { PcapngContent, type PcapngSource } from './pcapng-content.ts'
 import { type FileRing, ringName } from './ring-name.ts'
@@ -33,6 +32,11 @@ export interface CaptureFileOptions {
   readonly wallTime?: (() => Moment) | undefined
   /** The destination of `-`; standard output of the process by default. */
   readonly stdout?: BinaryOutput | undefined
+}
+
+export interface CaptureSink {
+  /** Writes the next bytes of a pcapng stream. Settles when `bytes` may be reused. */
+  write(bytes: Uint8Array): Promise<void>
 }
 
 const unlinked = promisify(unlink)
@@ -81,9 +85,8 @@ export class CaptureFile implements AsyncDisposable {
     return this.#content.lost
   }
 
-  /** True if the written frames are in the order of their times. */
   get isOrdered(): boolean {
-    return this.#content.order.isKept
+    return this.#content.isOrdered
   }
 
   /**
@@ -148,7 +151,6 @@ export class CaptureFile implements AsyncDisposable {
     }
   }
 
-  /** Adds the keys that were logged since the last call. */
   async #putKeys(isEnd = false): Promise<void> {
     for (;;) {
       const log = await this.#keys?.read(isEnd)

@@ -17,7 +17,7 @@ export interface BinaryOutput {
 export interface CaptureOutput {
   /** Writes all bytes. Rejects with the system's error; `position` is how far it got. */
   write(bytes: Uint8Array): Promise<void>
-  readonly position: number
+  position: number
   /** Keeps the first `length` bytes. Only a file on a disk has it. */
   truncate?(length: number): Promise<void>
   /** From now on, a reader that reads nothing for PATIENCE_MS makes write() reject. */
@@ -58,25 +58,6 @@ class FileOutput implements CaptureOutput {
 
   close(): Promise<void> {
     return closed(this.#fd)
-  }
-}
-
-class StreamOutput implements CaptureOutput {
-  readonly #stream: BinaryOutput
-  position = 0
-
-  constructor(stream: BinaryOutput) {
-    this.#stream = stream
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#stream.write(bytes, error => {
-        if (error) return reject(error)
-        this.position += bytes.length
-        resolve()
-      })
-    })
   }
 }
 
@@ -121,7 +102,18 @@ export function streamOutput(stream: BinaryOutput): CaptureOutput {
   if (stream.isTTY) {
     throw new UsageError('standard output is a terminal, and a capture is binary: name a file, or pipe it to a program')
   }
-  return new StreamOutput(stream)
+  return {
+    position: 0,
+    write(bytes) {
+      return new Promise((resolve, reject) => {
+        stream.write(bytes, error => {
+          if (error) return reject(error)
+          this.position += bytes.length
+          resolve()
+        })
+      })
+    },
+  }
 }
 
 /**

@@ -18,9 +18,8 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import { peerOf } from '../netdev/netif.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { BlockRing } from './block-ring.ts'
 import { type CapturedDevice, DeviceProbe } from './device-probe.ts'
-import { FrameBlocks, type Side } from './frame-blocks.ts'
+import { BlockRing, FrameBlocks, type Side } from './frame-blocks.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment, PACKET_IDS } from './packet.ts'
 import { type CaptureInterface, writeInterface, writeSection, writeStatistics } from './pcapng-writer.ts'
 
@@ -36,7 +35,6 @@ const PATIENCE = 50 * NSEC_PER_MSEC
 
 export interface CaptureSetup {
   readonly net: Net
-  /** Returns the time of the wall clock; called once. */
   readonly wallTime: () => Moment
   /** Called when blocks wait, never for every frame. It must not throw. */
   readonly onData: () => void
@@ -51,7 +49,6 @@ export interface CaptureSetup {
   /** The operating system and the program, for the head of the file. */
   readonly os?: string | undefined
   readonly program?: string | undefined
-  /** The driver of the devices, for their descriptions. */
   readonly driver?: string | undefined
   /** Returns the namespace of a device, undefined if it is the program's own. */
   readonly netnsOf?: ((dev: NetDevice) => string | undefined) | undefined
@@ -102,7 +99,6 @@ export class Capture {
     return this.#sides.reduce((n, { lost }) => n + lost, 0)
   }
 
-  /** Frames recorded, dropped ones again. */
   get frames(): number {
     return this.#sides.reduce((n, { written }) => n + written, 0)
   }
@@ -135,7 +131,6 @@ export class Capture {
     return this.#ring.peek()
   }
 
-  /** Frees the first `n` bytes that `peek` returned. */
   consume(n: number): void {
     this.#ring.consume(n)
     for (const dev of this.#waiting) this.add(dev)

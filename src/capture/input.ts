@@ -35,7 +35,6 @@ export class Input {
     this.#file = file
   }
 
-  /** Copies a chunk after the remaining bytes. */
   push(chunk: Uint8Array): void {
     if (this.#end + chunk.length > this.bytes.length) this.#makeRoom(chunk.length)
     this.bytes.set(chunk, this.#end)

@@ -1,5 +1,4 @@
 /** CapturedPacket: a packet of a capture file, as the readers return it and the writers take it. */
-
 import type { FrameDrop } from '../netdev/frame-drop.ts'
 
 /** LINKTYPE_ETHERNET: frames that start with their Ethernet header. */

@@ -6,6 +6,7 @@
  * A file may end before its streams do: the next one starts with the section header and the
  * interfaces again. Until an interface's own statistics arrive, they are counted here.
  */
+import { concat } from '../packet/octets.ts'
 import { BlockWalker } from './block-walker.ts'
 import { Input } from './input.ts'
 import type { Moment } from './packet.ts'
@@ -15,7 +16,6 @@ import { writeStatistics, writeTlsKeyLog } from './pcapng-writer.ts'
 /** The most interfaces of a file, and bytes of their descriptions: bounds of memory. */
 const MAX_INTERFACES = 65_536
 const MAX_DESCRIPTIONS = 16 * 1024 * 1024
-/** Bytes of the longest statistics that are written here. */
 const STATISTICS_LENGTH = 128
 const MIN_PACKET = 32
 const MIN_STATISTICS = 24
@@ -38,7 +38,13 @@ interface FileInterface {
 export class PcapngContent {
   readonly #start: Moment
   readonly interfaces: FileInterface[] = []
-  readonly order = new RecordOrder()
+  /**
+   * Whether packets are in the order of their times. A wire's arrivals are recorded when its timer
+   * rings, after frames that were sent meanwhile, but with the wire's own time.
+   */
+  isOrdered = true
+  #high = 0
+  #low = 0
   #section: Uint8Array | undefined
   #descriptions = 0
 
@@ -64,6 +70,12 @@ export class PcapngContent {
     return this.interfaces.length * STATISTICS_LENGTH
   }
 
+  noteTime(high: number, low: number): void {
+    if (high < this.#high || (high === this.#high && low < this.#low)) this.isOrdered = false
+    this.#high = high
+    this.#low = low
+  }
+
   source(name: string): PcapngSource {
     return new PcapngSource(this, name)
   }
@@ -85,7 +97,7 @@ export class PcapngContent {
   head(): Uint8Array {
     if (this.#section === undefined) return NOTHING
     for (const each of this.interfaces) each.hasEnded = false
-    return joined([this.#section, ...this.interfaces.map(({ description }) => description)])
+    return concat([this.#section, ...this.interfaces.map(({ description }) => description)])
   }
 
   tail(now: Moment): Uint8Array {
@@ -97,7 +109,7 @@ export class PcapngContent {
       const end = writeStatistics(block, 0, { interfaceIndex, start: this.#start, end: now, dropped, delivered })
       return block.subarray(0, end)
     })
-    return joined(blocks)
+    return concat(blocks)
   }
 
   keys(log: Uint8Array): Uint8Array {
@@ -195,7 +207,7 @@ export class PcapngSource {
     if (captured > walker.length - MIN_PACKET) throw walker.input.broken('a packet that is longer than its block')
     const on = this.#renumber(walker)
     on.frames++
-    this.#content.order.add(view.getUint32(at + 12, true), view.getUint32(at + 16, true))
+    this.#content.noteTime(view.getUint32(at + 12, true), view.getUint32(at + 16, true))
     const lastOption = this.#isRenumbered ? pcapng.EPB_PACKETID : pcapng.EPB_DROPCOUNT
     for (let option = at + 28 + pcapng.padded(captured); option + 12 <= last; ) {
       const header = view.getUint32(option, true)
@@ -263,32 +275,6 @@ function dropped({ view, at, length }: BlockWalker): number {
     if (view.getUint16(option, true) === pcapng.ISB_IFDROP) return u64(view, option + 4)
   }
   return 0
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
-
-/**
- * Whether records are in the order of their times. A wire's arrivals are recorded when its timer
- * rings, after frames that were sent meanwhile, but with the wire's own time.
- */
-export class RecordOrder {
-  isKept = true
-  #high = 0
-  #low = 0
-
-  add(high: number, low: number): void {
-    if (high < this.#high || (high === this.#high && low < this.#low)) this.isKept = false
-    this.#high = high
-    this.#low = low
-  }
 }
 
 export const UNORDERED = 'the file is not in order of time: `reordercap IN OUT` sorts it'

@@ -3,10 +3,8 @@
  * byte order. Packets are read from enhanced, simple and the old packet blocks. The necessary
  * properties of their interfaces are kept, and all other blocks are skipped.
  */
-
-import { BlockWalker } from './block-walker.ts'
+import { BlockWalker, Options } from './block-walker.ts'
 import type { Input } from './input.ts'
-import { Options } from './options.ts'
 import { type Moment, VERDICT_TC, VERDICT_XDP } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 import type { CaptureRecord } from './record.ts'
@@ -16,7 +14,6 @@ const MIN_SECTION = 28
 const MIN_INTERFACE = 20
 const MIN_SIMPLE = 16
 const MIN_PACKET = 32
-/** The most interfaces of a section; a bound of memory. */
 const MAX_INTERFACES = 65_536
 /** The most bytes that are kept of the name of an interface. */
 const MAX_NAME = 255

@@ -6,7 +6,6 @@
  * A file is a section header, then interfaces, each before its first packet, then packets. The
  * first interface is number 0.
  */
-
 import { type CapturedPacket, LINKTYPE_ETHERNET, type Moment, VERDICT_TC } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 
@@ -44,7 +43,6 @@ function putBytes(to: Uint8Array, at: number, bytes: Uint8Array, from: number, l
   return end
 }
 
-/** A moment in nanoseconds as two words, the high one first. */
 function putMoment(to: Uint8Array, at: number, { seconds, nanoseconds }: Moment): number {
   if (!(seconds >= 0 && seconds <= MAX_SECONDS)) {
     throw new RangeError(`a timestamp of ${seconds} seconds: pcapng holds 0 to ${MAX_SECONDS} in nanoseconds`)

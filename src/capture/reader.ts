@@ -93,7 +93,6 @@ export class CaptureReader {
     this.#input.push(chunk)
   }
 
-  /** Notes that the file ends here. */
   end(): void {
     this.#input.end()
   }

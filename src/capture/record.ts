@@ -2,9 +2,8 @@
  * CaptureRecord: the packet that a reader read last. There is one per reader, which is overwritten
  * with each packet.
  */
-
 import { type FrameDrop, parseDrop } from '../netdev/frame-drop.ts'
-import { decodeText } from './options.ts'
+import { decodeText } from './block-walker.ts'
 import type { CapturedPacket } from './packet.ts'
 
 const NO_COMMENTS: readonly string[] = []
@@ -45,7 +44,6 @@ export class CaptureRecord implements CapturedPacket {
     return decoded
   }
 
-  /** Why the frame was dropped, decoded at each call. */
   get drop(): FrameDrop | undefined {
     return this.#dropLength === 0 ? undefined : parseDrop(this.#text(this.#dropAt, this.#dropLength))
   }

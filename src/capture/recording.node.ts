@@ -1,12 +1,62 @@
 /** Recording: writes the frames of devices to a file while they pass. */
-
 import { createRequire } from 'node:module'
 import { release, type } from 'node:os'
 import { wallTime } from '../linux/clock.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { Capture, type CaptureSetup } from './capture.ts'
-import type { CaptureFile } from './capture-file.node.ts'
-import { Drain } from './drain.ts'
+import type { CaptureFile, CaptureSink } from './capture-file.node.ts'
+
+/** The most bytes per write: their room is freed when all of them are written. */
+const CHUNK = 1024 * 1024
+
+type Drained = Pick<Capture, 'peek' | 'consume' | 'close'>
+
+/** Writes the data of a capture to a file as it arrives. */
+export class Drain {
+  readonly #capture: Drained
+  readonly #sink: CaptureSink
+  readonly #failed: (error: unknown) => void
+  #isWriting = false
+  #writing: Promise<void> | undefined
+  #hasFailed = false
+
+  /** `failed` is called once, with the first error of a write; the capture is closed then. */
+  constructor(capture: Drained, sink: CaptureSink, failed: (error: unknown) => void) {
+    this.#capture = capture
+    this.#sink = sink
+    this.#failed = failed
+  }
+
+  /** Schedules a write of the waiting data; for onData of the capture. Never throws. */
+  wake(): void {
+    if (this.#isWriting) return
+    this.#isWriting = true
+    this.#writing = this.#write()
+  }
+
+  async close(): Promise<void> {
+    this.#capture.close()
+    this.wake()
+    await this.#writing
+  }
+
+  async #write(): Promise<void> {
+    const capture = this.#capture
+    for (let bytes = capture.peek(); bytes.length > 0; bytes = capture.peek()) {
+      const chunk = bytes.length > CHUNK ? bytes.subarray(0, CHUNK) : bytes
+      if (!this.#hasFailed) await this.#sink.write(chunk).catch(error => this.#fail(error))
+      capture.consume(chunk.length)
+    }
+    this.#isWriting = false
+  }
+
+  /** The rest of the capture is read but not written. */
+  #fail(error: unknown): void {
+    this.#hasFailed = true
+    this.#capture.close()
+    this.#failed(error)
+  }
+}
 
 // Read at the start: later root may not be able to. src/linux and dist/linux are equally deep.
 const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string }

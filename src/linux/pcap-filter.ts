@@ -6,8 +6,7 @@
 import { printable } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { getU16, getU32, getU64 } from '../netlink/host-order.ts'
-import { BpfProgram } from '../packet/bpf.ts'
-import type { BpfInstruction } from '../packet/bpf-check.ts'
+import { type BpfInstruction, BpfProgram } from '../packet/bpf.ts'
 import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
 import { copyMemory, SharedLibrary } from './ffi.ts'
 

@@ -1,17 +1,136 @@
 /**
  * DHCP messages (RFC 2131 sec. 2). Fields have the RFC's names. Addresses are unsigned numbers;
  * byte arrays are copies.
+ *
+ * Options (RFC 2132 sec. 2) are a map from code to value. Several instances of an option, also in
+ * different fields, are one value (RFC 2131 sec. 4.1, RFC 3396). A value of more than 255 bytes is
+ * written as several instances. Options that do not fit the options field overflow into the fields
+ * `file` and `sname` if these are free.
  */
-import {
-  DHCP_FILE_LEN,
-  DHCP_SNAME_LEN,
-  DHO_OVERLOAD,
-  type DhcpOptions,
-  type LaidOut,
-  layOut,
-  readOptions,
-} from './dhcp-options.ts'
-import { get16, get32, put16, put32 } from './octets.ts'
+import { concat, get32, put32 } from './octets.ts'
+
+export type DhcpOptions = ReadonlyMap<number, Uint8Array>
+
+const DHO_PAD = 0
+const DHO_OVERLOAD = 52
+export const DHO_RELAY_AGENT = 82
+const DHO_END = 255
+
+/** Lengths of the fields that options may overflow into. */
+const DHCP_FILE_LEN = 128
+const DHCP_SNAME_LEN = 64
+
+const PART_MAX = 255
+
+/** Adds the options in `field`, with or without DHO_END. Returns false if one does not fit it. */
+function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): boolean {
+  for (let at = 0; at < field.length; ) {
+    const code = field[at++] as number
+    if (code === DHO_PAD) continue
+    if (code === DHO_END) return true
+    if (at === field.length) return false
+    const length = field[at++] as number
+    if (at + length > field.length) return false
+    into.set(code, concat([into.get(code) ?? new Uint8Array(0), field.subarray(at, at + length)]))
+    at += length
+  }
+  return true
+}
+
+/** Options as bytes, by field, each with DHO_END; a field without options is undefined. */
+interface LaidOut {
+  readonly options: Uint8Array
+  readonly file: Uint8Array | undefined
+  readonly sname: Uint8Array | undefined
+  /** Codes of the options that fit in no field. */
+  readonly left: readonly number[]
+}
+
+/**
+ * Packs options, in order, into an options field of at most `room` bytes and the fields in
+ * `overflow`. An option goes to the first field in which it fits whole; only one that has several
+ * parts may be split between fields. The relay agent option is the last in the options field (RFC
+ * 3046 sec. 2.2).
+ */
+function layOut(options: DhcpOptions, room: number, overflow: { file: boolean; sname: boolean }): LaidOut {
+  const overload = overflow.file || overflow.sname ? 3 : 0
+  const relay = options.get(DHO_RELAY_AGENT)
+  const tail = relay === undefined ? [] : parts(DHO_RELAY_AGENT, relay).flat()
+  const keepsTail = tail.length + overload + 1 <= room
+  const main = new Field(room - overload - 1 - (keepsTail ? tail.length : 0))
+  const file = new Field(overflow.file ? DHCP_FILE_LEN - 1 : 0)
+  const sname = new Field(overflow.sname ? DHCP_SNAME_LEN - 1 : 0)
+  const left = keepsTail ? [] : [DHO_RELAY_AGENT]
+  for (const [code, value] of options) {
+    if (code === DHO_RELAY_AGENT || code === DHO_OVERLOAD) continue
+    if (!place(parts(code, value), [main, file, sname])) left.push(code)
+  }
+  const used = (file.octets.length > 0 ? 1 : 0) + (sname.octets.length > 0 ? 2 : 0)
+  return {
+    options: Uint8Array.from([
+      ...(used ? [DHO_OVERLOAD, 1, used] : []),
+      ...main.octets,
+      ...(keepsTail ? tail : []),
+      DHO_END,
+    ]),
+    file: file.ended(),
+    sname: sname.ended(),
+    left,
+  }
+}
+
+class Field {
+  readonly octets: number[] = []
+  readonly #room: number
+
+  constructor(room: number) {
+    this.#room = room
+  }
+
+  get free(): number {
+    return this.#room - this.octets.length
+  }
+
+  ended(): Uint8Array | undefined {
+    return this.octets.length === 0 ? undefined : Uint8Array.from([...this.octets, DHO_END])
+  }
+}
+
+function parts(code: number, value: Uint8Array): number[][] {
+  const written: number[][] = []
+  for (let at = 0; at === 0 || at < value.length; at += PART_MAX) {
+    const part = value.subarray(at, at + PART_MAX)
+    written.push([code, part.length, ...part])
+  }
+  return written
+}
+
+function place(written: readonly number[][], fields: readonly Field[]): boolean {
+  const whole = written.flat()
+  const field = fields.find(({ free }) => whole.length <= free)
+  if (field !== undefined) {
+    field.octets.push(...whole)
+    return true
+  }
+  return written.length > 1 && spread(written, fields)
+}
+
+/** Splits a long option among all fields, in the order in which a reader joins the parts. */
+function spread(written: readonly number[][], fields: readonly Field[]): boolean {
+  const code = (written[0] as number[])[0] as number
+  const value = written.flatMap(part => part.slice(2))
+  const pieces: [Field, number[]][] = []
+  for (const field of fields) {
+    for (let { free } = field; free > 2 && value.length > 0; ) {
+      const piece = value.splice(0, Math.min(free - 2, PART_MAX))
+      pieces.push([field, [code, piece.length, ...piece]])
+      free -= piece.length + 2
+    }
+  }
+  if (value.length > 0) return false
+  for (const [field, piece] of pieces) field.octets.push(...piece)
+  return true
+}
 
 export const DHCP_SERVER_PORT = 67
 export const DHCP_CLIENT_PORT = 68
@@ -53,9 +172,20 @@ export const DHO_CLIENT_FQDN = 81
 export const DHCP_MIN_MESSAGE = 548
 
 const MAGIC_COOKIE = 0x63825363
-const SECS = 8
-const FLAGS = 10
-const CIADDR = 12
+/** The numbers of a message: their positions and lengths. */
+const NUMBERS = {
+  op: [0, 1],
+  htype: [1, 1],
+  hops: [3, 1],
+  xid: [4, 4],
+  secs: [8, 2],
+  flags: [10, 2],
+  ciaddr: [12, 4],
+  yiaddr: [16, 4],
+  siaddr: [20, 4],
+  giaddr: [24, 4],
+} as const
+type Numbers = { readonly [K in keyof typeof NUMBERS]: number }
 const CHADDR = 28
 const CHADDR_LEN = 16
 const SNAME = 44
@@ -65,17 +195,7 @@ const OPTIONS = COOKIE + 4
 /** The least length of a BOOTP message (RFC 1542 sec. 2.1). Old relays drop shorter ones. */
 const BOOTP_LEN = 300
 
-export interface DhcpMessage {
-  readonly op: number
-  readonly htype: number
-  readonly hops: number
-  readonly xid: number
-  readonly secs: number
-  readonly flags: number
-  readonly ciaddr: number
-  readonly yiaddr: number
-  readonly siaddr: number
-  readonly giaddr: number
+export interface DhcpMessage extends Numbers {
   /** `hlen` bytes. */
   readonly chaddr: Uint8Array
   /** Up to the first NUL; empty where the field holds options. */
@@ -97,23 +217,18 @@ export function parse(bytes: Uint8Array): DhcpMessage | undefined {
   const sname = bytes.subarray(SNAME, FILE)
   if (overload & 1 && !readOptions(file, options)) return undefined
   if (overload & 2 && !readOptions(sname, options)) return undefined
-  const address = (i: number) => get32(bytes, CIADDR + 4 * i)
+  const numbers = Object.entries(NUMBERS).map(([name, [at, size]]) => [name, numberAt(bytes, at, size)])
   return {
-    op: bytes[0] as number,
-    htype: bytes[1] as number,
-    hops: bytes[3] as number,
-    xid: get32(bytes, 4),
-    secs: get16(bytes, SECS),
-    flags: get16(bytes, FLAGS),
-    ciaddr: address(0),
-    yiaddr: address(1),
-    siaddr: address(2),
-    giaddr: address(3),
+    ...(Object.fromEntries(numbers) as Numbers),
     chaddr: bytes.slice(CHADDR, CHADDR + hlen),
     sname: overload & 2 ? new Uint8Array(0) : upToNul(sname),
     file: overload & 1 ? new Uint8Array(0) : upToNul(file),
     options,
   }
+}
+
+function numberAt(bytes: Uint8Array, at: number, size: number): number {
+  return bytes.subarray(at, at + size).reduce((value, byte) => value * 256 + byte, 0)
 }
 
 /** The fields that hold options: bit 0 `file`, bit 1 `sname`; undefined if malformed. */
@@ -129,7 +244,7 @@ function upToNul(field: Uint8Array): Uint8Array {
 }
 
 /** A message as bytes, and the codes of the options that did not fit. */
-export interface BuiltDhcp {
+interface BuiltDhcp {
   readonly data: Uint8Array
   readonly left: readonly number[]
 }
@@ -141,15 +256,11 @@ export interface BuiltDhcp {
 export function build(message: DhcpMessage, limit: number = DHCP_MIN_MESSAGE): BuiltDhcp {
   const { laid, sname, file } = fitted(message, limit - OPTIONS)
   const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + laid.options.length))
-  data[0] = message.op
-  data[1] = message.htype
   data[2] = message.chaddr.length
-  data[3] = message.hops
-  put32(data, 4, message.xid)
-  put16(data, SECS, message.secs)
-  put16(data, FLAGS, message.flags)
-  for (const [i, address] of [message.ciaddr, message.yiaddr, message.siaddr, message.giaddr].entries())
-    put32(data, CIADDR + 4 * i, address)
+  for (const name of Object.keys(NUMBERS) as (keyof Numbers)[]) {
+    const [at, size] = NUMBERS[name]
+    for (let i = 0; i < size; i++) data[at + i] = message[name] >>> (8 * (size - 1 - i))
+  }
   data.set(message.chaddr, CHADDR)
   data.set(sname, SNAME)
   data.set(file, FILE)

@@ -64,7 +64,6 @@ export interface DnsQuery {
   readonly flags: number
   /** Undefined if it is malformed. */
   readonly question: DnsQuestion | undefined
-  /** From the OPT record. */
   readonly edns: { readonly udpSize: number; readonly version: number; readonly flags: number } | undefined
   /** NOERROR, or the error to reply with: FORMERR, NOTIMP (another opcode) or BADVERS. */
   readonly rcode: number
@@ -124,7 +123,10 @@ function skipName(bytes: Uint8Array, at: number, pointers: boolean): number {
 export function nameOf(text: string): Uint8Array | undefined {
   const labels = text === '.' || text === '' ? [] : text.replace(/\.$/, '').split('.')
   if (!labels.every(label => /^[\x21-\x7e]{1,63}$/.test(label))) return undefined
-  const octets = [...labels.flatMap(label => [label.length, ...octetsOf(label)]), 0]
+  const octets = [
+    ...labels.flatMap(label => [label.length, ...Array.from(label, character => character.charCodeAt(0))]),
+    0,
+  ]
   return octets.length > 255 ? undefined : Uint8Array.from(octets)
 }
 
@@ -141,8 +143,6 @@ function escaped(octet: number): string {
   if (!/[\x21-\x7e]/.test(character)) return `\\${String(octet).padStart(3, '0')}`
   return /[.\\]/.test(character) ? `\\${character}` : character
 }
-
-const octetsOf = (label: string): number[] => [...label].map(character => character.charCodeAt(0))
 
 /** The labels of a name, one character per byte, A to Z in lower case (RFC 4343). */
 export function labelsOf(name: Uint8Array): string[] {

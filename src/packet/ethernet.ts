@@ -2,7 +2,7 @@
  * The Ethernet II header (IEEE 802.3, RFC 894). `parse` checks the length; the accessors do not
  * check anything. `at` is the position of the header's first byte.
  */
-import { type Getter, get16, type Predicate, put16, type Setter } from './octets.ts'
+import { type Getter, get16, type Predicate, put16, type Setter, swap } from './octets.ts'
 
 /** Lengths of an address, of the header, and of the shortest frame without its check sequence. */
 export const ETH_ALEN = 6
@@ -81,9 +81,5 @@ export function isStationAddress(bytes: Uint8Array, at: number): boolean {
 
 /** Swaps destination and source. */
 export function swapAddresses(bytes: Uint8Array, at: number): void {
-  for (let i = at; i < at + ETH_ALEN; i++) {
-    const octet = bytes[i]
-    bytes[i] = bytes[i + SOURCE]
-    bytes[i + SOURCE] = octet
-  }
+  swap(bytes, at, ETH_ALEN)
 }

@@ -2,11 +2,10 @@
  * The fields of the headers that follow IP: ICMP, ICMPv6, UDP, TCP, and of the messages in UDP that
  * a network cannot start without: DHCP and DNS.
  */
+import { printable } from '../base/printable.ts'
 import { formatAddress, formatHex, formatIpv4 } from './address.ts'
 import * as dhcp from './dhcp.ts'
-import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from './dhcp.ts'
 import * as dns from './dns.ts'
-import { cutOff, type Header, header, hex, named } from './header-fields.ts'
 import * as icmp from './icmp.ts'
 import * as icmpv6 from './icmpv6.ts'
 import * as ipv4 from './ipv4.ts'
@@ -16,6 +15,40 @@ import { get16, get32 } from './octets.ts'
 import { flagText, ipv6Text, optionText } from './print.ts'
 import * as tcp from './tcp.ts'
 import * as udp from './udp.ts'
+
+export interface HeaderField {
+  readonly name: string
+  readonly value: string
+}
+
+/** A header of a frame: `IPv4`, and its fields in their order. */
+export interface Header {
+  readonly name: string
+  readonly fields: readonly HeaderField[]
+}
+
+/** Returns a header with these fields, in their order. Undefined ones are left out. */
+export function header(name: string, fields: Readonly<Record<string, string | number | undefined>>): Header {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return { name, fields: given.map(([name, value]) => ({ name, value: printable(`${value}`) })) }
+}
+
+/** Returns a header of which only `there` bytes were captured. */
+export function cutOff(name: string, there: number, size: number | undefined): Header {
+  const of = size === undefined ? '' : ` of ${size}`
+  return header(name, { Note: `cut off: ${Math.max(0, there)}${of} bytes are here` })
+}
+
+/** Returns `0x0800` for four digits. */
+export function hex(value: number, digits: number): string {
+  return `0x${value.toString(16).padStart(digits, '0')}`
+}
+
+/** Returns `TCP (6)`; the number alone if it has no name. */
+export function named(names: ReadonlyMap<number, string>, value: number, shown: string = `${value}`): string {
+  const name = names.get(value)
+  return name === undefined ? shown : `${name} (${shown})`
+}
 
 const DNS_PORT = 53
 /** Bytes of a neighbour message up to the end of its target. */
@@ -93,7 +126,7 @@ function udpHeaders(bytes: Uint8Array, at: number, end: number): Header[] {
     }),
   ]
   const data = bytes.subarray(at + udp.UDP_HLEN, Math.max(at + udp.UDP_HLEN, Math.min(end, at + length)))
-  const isDhcp = ports.every(port => port === DHCP_SERVER_PORT || port === DHCP_CLIENT_PORT)
+  const isDhcp = ports.every(port => port === dhcp.DHCP_SERVER_PORT || port === dhcp.DHCP_CLIENT_PORT)
   if (isDhcp) found.push(dhcpHeader(data))
   else if (ports.includes(DNS_PORT)) found.push(dnsHeader(data))
   return found

@@ -4,7 +4,6 @@ import type { BpfProgram } from './bpf.ts'
 /** Returns whether the filter matches the Ethernet frame of `length` bytes at `at`. */
 export interface PacketFilter {
   (bytes: Uint8Array, at: number, length: number): boolean
-  /** The text that the filter was made from. */
   readonly text: string
 }
 

@@ -3,7 +3,7 @@
  * anything. `at` is the position of the header's first byte; lengths and offsets are in bytes.
  */
 import { finish, onesComplementSum } from './checksum.ts'
-import { type Getter, get16, get32, type Predicate, put16, put32, type Setter } from './octets.ts'
+import { type Getter, get16, get32, type Predicate, put16, put32, type Setter, swap } from './octets.ts'
 
 /** Lengths of a header without options, and of an address. */
 export const IPV4_HLEN = 20
@@ -121,10 +121,5 @@ export function create(bytes: Uint8Array, at: number, protocol: number, length: 
 
 /** Swaps source and destination, which changes no checksum. */
 export function swapAddresses(bytes: Uint8Array, at: number): void {
-  // Byte by byte: V8 may allocate an object for a number of 32 bits.
-  for (let i = at + 12; i < at + 16; i++) {
-    const octet = bytes[i]
-    bytes[i] = bytes[i + IPV4_ALEN]
-    bytes[i + IPV4_ALEN] = octet
-  }
+  swap(bytes, at + 12, IPV4_ALEN)
 }

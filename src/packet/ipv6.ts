@@ -2,7 +2,7 @@
  * The IPv6 header and extension headers (RFC 8200). `parse` checks version and lengths; the
  * accessors do not check anything. `at` is the position of the header's first byte.
  */
-import { type Getter, get16, type Predicate, put16, type Setter } from './octets.ts'
+import { type Getter, get16, type Predicate, put16, type Setter, swap } from './octets.ts'
 
 /** Lengths of the fixed header, and of an address. */
 export const IPV6_HLEN = 40
@@ -77,7 +77,6 @@ export function isUnicastAddress(bytes: Uint8Array, at: number): boolean {
 /** Whether the address at `at` is unspecified (`::`). */
 export const isUnspecified: Predicate = (bytes, at) => bytes[at + 15] === 0 && isLow(bytes, at)
 
-/** Whether all bytes but the last are zero. */
 function isLow(bytes: Uint8Array, at: number): boolean {
   let i = 0
   while (i < IPV6_ALEN - 1 && bytes[at + i] === 0) i++
@@ -89,11 +88,7 @@ export const isLinkLocal: Predicate = (bytes, at) => bytes[at] === 0xfe && (byte
 
 /** Swaps source and destination, which changes no checksum. */
 export function swapAddresses(bytes: Uint8Array, at: number): void {
-  for (let i = at + 8; i < at + 24; i++) {
-    const octet = bytes[i]
-    bytes[i] = bytes[i + IPV6_ALEN]
-    bytes[i + IPV6_ALEN] = octet
-  }
+  swap(bytes, at + 8, IPV6_ALEN)
 }
 
 /** Writes a header for `length` bytes of payload, without traffic class, label and addresses. */

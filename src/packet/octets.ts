@@ -18,6 +18,26 @@ export function get32(bytes: Uint8Array, at: number): number {
   return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
 }
 
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+/** Swaps the `length` bytes at `at` with the bytes after them. */
+export function swap(bytes: Uint8Array, at: number, length: number): void {
+  // Byte by byte: V8 may allocate an object for a number of 32 bits.
+  for (let i = at; i < at + length; i++) {
+    const octet = bytes[i]
+    bytes[i] = bytes[i + length]
+    bytes[i + length] = octet
+  }
+}
+
 /** The low 16 and 32 bits of `value` as bytes, for messages made of lists of bytes. */
 export const word = (value: number): number[] => [(value >>> 8) & 0xff, value & 0xff]
 export const long = (value: number): number[] => [...word(value >>> 16), ...word(value)]

@@ -51,7 +51,6 @@ export interface RouterAdvert {
   readonly lifetime: number
   readonly reachableTimeMs: number
   readonly retransTimerMs: number
-  /** The router's Ethernet address. */
   readonly mac?: Uint8Array | undefined
   readonly mtu?: number | undefined
   readonly prefixes: readonly AdvertisedPrefix[]

@@ -5,7 +5,6 @@
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from './checksum.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from './ethernet.ts'
 import * as ipv4 from './ipv4.ts'
-import { IPPROTO_DCCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import { get16, put16 } from './octets.ts'
 import { TCP_CHECK } from './tcp.ts'
@@ -14,12 +13,11 @@ import { networkOffset } from './vlan.ts'
 
 const ICMP_CHECK = 2
 
-/** Offsets of the checksums that cover the pseudo-header. */
 const CHECK: ReadonlyMap<number, number> = new Map([
-  [IPPROTO_TCP, TCP_CHECK],
-  [IPPROTO_UDP, UDP_CHECK],
-  [IPPROTO_UDPLITE, UDP_CHECK],
-  [IPPROTO_DCCP, UDP_CHECK],
+  [ipv4.IPPROTO_TCP, TCP_CHECK],
+  [ipv4.IPPROTO_UDP, UDP_CHECK],
+  [ipv4.IPPROTO_UDPLITE, UDP_CHECK],
+  [ipv4.IPPROTO_DCCP, UDP_CHECK],
   [ipv6.NEXTHDR_ICMP, ICMP_CHECK],
 ])
 
@@ -88,10 +86,10 @@ export function completeChecksum(bytes: Uint8Array, at: number, length: number, 
   const version = upper.find(bytes, nh, at + length)
   const { protocol, h, check, end } = upper
   if (version === 0 || check < 0 || upper.isFragment) return false
-  if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) return false
+  if (protocol !== ipv4.IPPROTO_TCP && protocol !== ipv4.IPPROTO_UDP) return false
   const pseudoHeaderSum = version === 4 ? pseudoHeaderSum4 : pseudoHeaderSum6
   put16(bytes, check, 0)
   const sum = finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum(bytes, nh, protocol, end - h)))
-  put16(bytes, check, sum === 0 && protocol === IPPROTO_UDP ? 0xffff : sum)
+  put16(bytes, check, sum === 0 && protocol === ipv4.IPPROTO_UDP ? 0xffff : sum)
   return true
 }

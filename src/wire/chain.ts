@@ -22,7 +22,7 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { Copies } from './copies.ts'
 import type { SharedLimit } from './held.ts'
 import { packetsOf } from './held.ts'
-import type { Stage, StageOwner } from './stage.ts'
+import { NO_COUNTS, type Stage, type StageOwner } from './stage.ts'
 import { StageSet } from './stage-set.ts'
 import type { Direction, Impairment, LimitSpec, Wire } from './wire.ts'
 import { WireClock } from './wire-clock.ts'
@@ -72,7 +72,6 @@ export class Chain implements Wire, StageOwner {
   #lastMade: number
   #closed = false
   #copies: Copies | undefined
-  /** Small slots that the pool has grown by. */
   #grown = 0
   #limits: readonly SharedLimit[] = []
   /** Drops by reason, of removed stages and of packets that reached no stage. */
@@ -81,7 +80,6 @@ export class Chain implements Wire, StageOwner {
   #seed: number
   /** Reports of stages that were replaced and had dropped packets, by their text. */
   readonly #former = new Map<string, StageReport>()
-  /** The probes of the sending and the receiving device. */
   #fromProbe: FrameProbe | undefined
   #toProbe: FrameProbe | undefined
 
@@ -172,7 +170,6 @@ export class Chain implements Wire, StageOwner {
     return Object.fromEntries(this.#drops)
   }
 
-  /** Packets duplicated by removed stages that are now empty. */
   get duplicated(): number {
     this.#collect()
     return this.#duplicated
@@ -411,9 +408,7 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
 }
 
 function sumOf(a: StageReport, b: StageReport): StageReport {
-  const counts = (['in', 'out', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(
-    key => [key, a[key] + b[key]] as const,
-  )
+  const counts = (Object.keys(NO_COUNTS) as (keyof typeof NO_COUNTS)[]).map(key => [key, a[key] + b[key]])
   const drops = new Map(Object.entries(a.drops))
   addAll(drops, new Map(Object.entries(b.drops)))
   return { ...a, ...Object.fromEntries(counts), drops: Object.fromEntries(drops) }

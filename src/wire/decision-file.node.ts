@@ -35,7 +35,6 @@ const written = promisify(write)
 const truncated = promisify(ftruncate)
 
 export interface DecisionFileOptions {
-  /** How many characters may wait for the disk. */
   readonly room?: number
   /** Called once, as soon as a write fails: the log ends there. */
   readonly failed?: ((error: VnetError) => void) | undefined

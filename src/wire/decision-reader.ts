@@ -25,7 +25,6 @@ interface Line {
 
 export interface LoggedSet extends Line {
   readonly verdict: 'set'
-  /** The side of an attachment. */
   readonly side: WireSide | undefined
   readonly text: string
   readonly seed: number

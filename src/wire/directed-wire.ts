@@ -2,7 +2,6 @@
  * DirectedWire: the wire of one direction between two devices. Without stages frames go straight to
  * the receiver; with stages they pass a chain.
  */
-
 import type { Clock } from '../base/clock.ts'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog } from '../base/log.ts'
@@ -55,7 +54,6 @@ export interface DirectedWireOptions {
   readonly log?: DecisionLog | undefined
   /** Called when the wire gets its first stages. */
   readonly onStages?: () => void
-  /** The own stages of the program, as in WireResources. */
   readonly stage?: WireResources['stage']
 }
 

@@ -5,7 +5,7 @@
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { formatDuration } from '../base/duration.ts'
 import { random } from '../base/random.ts'
-import { TABLE_FACTOR, tableOf } from './stages/distribution.ts'
+import { DISTRIBUTIONS, TABLE_FACTOR, tableOf } from './stages/distribution.ts'
 import { formatRate, formatShare, join } from './units.ts'
 
 /** A probe: when it was sent, and its round trip; both in ns. */
@@ -34,8 +34,6 @@ export interface Fit {
   quantile(share: number): number
 }
 
-const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const
-/** Round trips that are drawn of each candidate. */
 const DRAWS = 20_000
 /** A jitter below this, in ns, comes from the computers. */
 export const JITTER_MIN = 50_000
@@ -84,7 +82,7 @@ export function fitWire({ probes, bytes, rate }: Measured): Fit {
   const lost = 1 - trips.length / probes.length
   const lengths = runsOf(probes)
   const meanRun = lengths.length === 0 ? 0 : lengths.reduce((a, b) => a + b) / lengths.length
-  const quantile = (share: number) => trips[Math.min(trips.length - 1, Math.floor(share * trips.length))] as number
+  const quantile = (share: number) => quantileOf(trips, share)
   const sending = rate === undefined ? 0 : (8 * bytes * NSEC_PER_SEC) / rate
   const delay = bestDelay(trips, sending)
   const loss = lossText(lost, meanRun, lengths.length)
@@ -178,7 +176,6 @@ function rounded(value: number): number {
   return Number(value.toPrecision(3))
 }
 
-/** Returns a time with three digits, of at least 1 us each. */
 function roundedTime(ns: number): number {
   return Math.round(rounded(ns) / 1000) * 1000
 }

@@ -1,5 +1,4 @@
 /** The options of drivers that join their devices by a wire, and the wires made from them. */
-
 import type { Clock } from '../base/clock.ts'
 import { describeException } from '../base/exception.ts'
 import { stream } from '../base/random.ts'
@@ -16,18 +15,12 @@ import { parseWire } from './parse.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
 import type { Direction, Impairment } from './wire.ts'
 
+const spec = (description: string) => text({ default: undefined, value: 'spec', description })
+
 export const wireParams = {
-  wire: text({
-    default: undefined,
-    value: 'spec',
-    description: "impairments in both directions, such as 'delay 20ms loss 1%'",
-  }),
-  wireAb: text({
-    default: undefined,
-    value: 'spec',
-    description: 'the same only from the first interface to the second; for lan, from the interface to the segment',
-  }),
-  wireBa: text({ default: undefined, value: 'spec', description: 'the same only in the other direction' }),
+  wire: spec("impairments in both directions, such as 'delay 20ms loss 1%'"),
+  wireAb: spec('the same only from the first interface to the second; for lan, from the interface to the segment'),
+  wireBa: spec('the same only in the other direction'),
   log: text({
     default: undefined,
     value: 'file',
@@ -123,7 +116,7 @@ function naming(option: string, fn: () => void): void {
   }
 }
 
-interface ParsedText {
+export interface ParsedText {
   readonly text: string
   readonly stages: readonly Impairment[]
 }
@@ -165,16 +158,11 @@ function follow(
 /** Returns a step's changes as text: `wire ab loss 5%, carrier off`. */
 function stepText({ ab, ba, carrier }: ScenarioStep<ParsedText>): string {
   const [forth, back] = [ab, ba].map(parsed => parsed && (parsed.text || 'off'))
-  const wires =
-    forth === back
-      ? [['wire', forth]]
-      : [
-          ['wire ab', forth],
-          ['wire ba', back],
-        ]
-  const cable = ['carrier', carrier === undefined ? undefined : carrier ? 'on' : 'off']
-  return [...wires, cable]
-    .filter(([, text]) => text !== undefined)
-    .map(pair => pair.join(' '))
-    .join(', ')
+  const isBoth = forth === back
+  const parts = [
+    forth !== undefined && `wire ${isBoth ? '' : 'ab '}${forth}`,
+    back !== undefined && !isBoth && `wire ba ${back}`,
+    carrier !== undefined && `carrier ${carrier ? 'on' : 'off'}`,
+  ]
+  return parts.filter(Boolean).join(', ')
 }

@@ -1,14 +1,10 @@
 /** SimulationRun: a simulation whose wires are texts, which the steps of a scenario change. */
 import { FileError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep, WireResources } from '../netdev/device-wire.ts'
+import type { ParsedText } from './params.ts'
 import { parseWire } from './parse.ts'
 import { Simulation, type SimulationOptions } from './simulation.ts'
 import type { Direction, Impairment } from './wire.ts'
-
-interface ParsedText {
-  readonly text: string
-  readonly stages: readonly Impairment[]
-}
 
 type Change = ScenarioStep<ParsedText>
 

@@ -16,7 +16,7 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import type { SharedLimit } from './held.ts'
 import { packetsOf } from './held.ts'
 import { Lateness } from './lateness.ts'
-import type { Direction, Impairment, Limit, LimitSpec, NotedVerdict, StageStats, Wire, WireEnv } from './wire.ts'
+import type { Direction, Impairment, Limit, LimitSpec, NotedVerdict, Wire, WireEnv } from './wire.ts'
 import type { WireClock } from './wire-clock.ts'
 
 /** The parts of a chain that its stages use. */
@@ -41,17 +41,11 @@ export interface StageOwner {
   limit(spec: LimitSpec): SharedLimit
 }
 
+export const NO_COUNTS = { in: 0, out: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 }
+
 export class Stage implements Wire, WireEnv {
-  readonly stats: StageStats = {
-    in: 0,
-    out: 0,
-    dropped: 0,
-    duplicated: 0,
-    corrupted: 0,
-    reordered: 0,
-    marked: 0,
-    drops: new Map(),
-  }
+  /** In packets. */
+  readonly stats = { ...NO_COUNTS, drops: new Map<string, number>() }
   /** Set for a stage that holds packets for a time. */
   lateness: Lateness | undefined
   impairment: Impairment
@@ -97,7 +91,7 @@ export class Stage implements Wire, WireEnv {
   /** Forgets what happened before: only the packets that it holds count as arrived. */
   forgetCounts(): void {
     const { held, stats } = this
-    Object.assign(stats, { in: held, out: 0, dropped: 0, duplicated: 0, corrupted: 0, reordered: 0, marked: 0 })
+    Object.assign(stats, NO_COUNTS, { in: held })
     stats.drops.clear()
   }
 

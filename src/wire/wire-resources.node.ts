@@ -1,5 +1,4 @@
 /** Files and filters named by the text and options of a wire, opened with this program's rights. */
-
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { VnetError } from '../base/errno.ts'

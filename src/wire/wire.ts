@@ -14,7 +14,6 @@ import type { Random } from '../base/random.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 export interface Wire {
-  /** Takes ownership of the packet. */
   push(skb: SkBuff): void
   /** Drops the packets it holds (`env.drop(skb, 'closed')`). May be called again. */
   close?(): void
@@ -114,19 +113,6 @@ export interface Limit {
 /** Returns true if the frame of `length` bytes at `at` matches. `text` is the filter's source. */
 export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & { readonly text?: string }
 
-/** A stage's counters, in packets. */
-export interface StageStats {
-  in: number
-  out: number
-  dropped: number
-  duplicated: number
-  corrupted: number
-  reordered: number
-  marked: number
-  /** Drops by reason: `loss`, `limit`, `memory`, `closed` ... */
-  readonly drops: Map<string, number>
-}
-
 /**
  * Wraps a wire in one that impairs its packets. A plain function will do. Those of this folder also
  * have a kind, a text and parameters; `impairment` makes them.
@@ -135,11 +121,9 @@ export interface Impairment {
   (next: Wire, env: WireEnv): Wire
   /** Names its stages; by default the name of the function. */
   readonly kind?: string
-  /** The text that describes it, for people. */
   readonly text?: string
   /** True if a GSO frame may pass it whole. */
   readonly takesGso?: boolean
-  /** True if it holds packets. */
   readonly holds?: boolean
   /** Passed to Wire.change. */
   readonly params?: unknown

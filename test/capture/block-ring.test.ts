@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { random } from '../../src/base/random.ts'
-import { BlockRing } from '../../src/capture/block-ring.ts'
+import { BlockRing } from '../../src/capture/frame-blocks.ts'
 import { SEED, scaled } from '../support/scale.ts'
 
 /** Writes a block of `length` bytes; returns its position. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Drain } from '../../src/capture/drain.ts'
+import { Drain } from '../../src/capture/recording.node.ts'
 
 /** A capture of which `put` makes more wait. */
 class FakeCapture {

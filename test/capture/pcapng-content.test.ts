@@ -57,11 +57,11 @@ describe('several streams', () => {
     const [a, b] = [content.source('a'), content.source('b')]
     const at = (high: number, low: number) => packet(0, (BigInt(high) << 32n) + BigInt(low), [1])
     take(a, [...section(), ...named('x'), ...at(3, 2000), ...at(3, 2000), ...at(4, 1000)])
-    expect(content.order.isKept).toBe(true)
+    expect(content.isOrdered).toBe(true)
     take(b, [...section(), ...named('y'), ...at(4, 0)])
-    expect(content.order.isKept).toBe(false)
+    expect(content.isOrdered).toBe(false)
     take(b, at(5, 0))
-    expect(content.order.isKept).toBe(false)
+    expect(content.isOrdered).toBe(false)
   })
 
   test('several streams become one section, with interfaces in order of arrival and distinct packet ids', () => {

@@ -4,8 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { type Random, random } from '../../src/base/random.ts'
-import { BpfProgram } from '../../src/packet/bpf.ts'
-import type { BpfInstruction } from '../../src/packet/bpf-check.ts'
+import { type BpfInstruction, BpfProgram } from '../../src/packet/bpf.ts'
 import { SEED, scaled } from '../support/scale.ts'
 import { CODE, isValid, model, type Name, op } from './bpf-model.ts'
 

@@ -15,8 +15,8 @@ import type {
   WireDirection,
   WireInfo,
 } from 'vnet/internal/control/client/types'
-import type { BpfInstruction } from 'vnet/internal/packet/bpf-check'
-import type { Header } from 'vnet/internal/packet/header-fields'
+import type { BpfInstruction } from 'vnet/internal/packet/bpf'
+import type { Header } from 'vnet/internal/packet/fields-upper'
 
 export type { DriverParam, PartInfo, ScenarioInfo, SegmentInfo, WireInfo }
 export type StageReport = WireInfo['stages'][number]

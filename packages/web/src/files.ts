@@ -23,7 +23,6 @@ const SHARED = [
   'capture/block-walker.js',
   'capture/input.js',
   'capture/pcapng.js',
-  'packet/bpf-check.js',
   'packet/bpf.js',
   'packet/octets.js',
   'skb/drop-cause.js',

@@ -43,7 +43,6 @@ export function tokensOf(text: string): Token[] {
 
 export class Cursor {
   readonly text: string
-  /** The number of branches around this place. */
   depth = 0
   readonly options: TextOptions
   readonly #tokens: readonly Token[]
@@ -121,10 +120,6 @@ export class Cursor {
   #noteBare(meaning: string): void {
     const { text } = this.last
     if (!/[a-df-z]/i.test(text)) this.options.note?.(`'${text}' has no unit: it means ${meaning}, as in tc(8)`)
-  }
-
-  optionalDuration(absent: number): number {
-    return this.atNumber ? this.duration('') : absent
   }
 
   share(missing: string): number {

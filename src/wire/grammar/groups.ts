@@ -54,7 +54,6 @@ export interface StagePart {
   readonly key: string
   /** The noun for error messages: `queue discipline`. */
   readonly name: string
-  /** Reads the text after each keyword. */
   readonly keywords: Readonly<Record<string, (c: Cursor) => unknown>>
   /** Returns the message for a keyword in a group without such a stage. */
   missing(word: string): string
@@ -63,7 +62,6 @@ export interface StagePart {
 /** Stages written in one go, in their order. */
 export interface Group {
   readonly items: readonly Item[]
-  /** The value of `limit`; undefined without it. */
   readonly limit: GroupLimit | undefined
   /** The groups of a preset, which has no items of its own. */
   readonly preset?: Readonly<Record<Direction, readonly Group[]>>

@@ -80,7 +80,6 @@ export class Codel implements Discipline {
     return skb
   }
 
-  /** The RFC's `dequeue`. */
   #dequeue(now: number): SkBuff | undefined {
     let skb = this.#pull(now)
     if (this.#dropping) {

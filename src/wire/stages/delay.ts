@@ -149,7 +149,7 @@ export const delayKind: StageKind<DelaySpec> = {
   read(c) {
     const time = c.duration('delay needs a time: delay 20ms')
     const jitters = c.atNumber
-    const jitter = c.optionalDuration(0)
+    const jitter = jitters ? c.duration('') : 0
     const correlation = jitters ? c.optional(parseShare, 0) : 0
     const word = c.peek()
     const isDistributed = c.takes('distribution')

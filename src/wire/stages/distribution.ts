@@ -15,7 +15,7 @@ import { fromFile } from '../grammar/groups.ts'
 import { quote } from '../units.ts'
 import { normalCdf, normalDensity } from './correlated.ts'
 
-const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const
+export const DISTRIBUTIONS = ['uniform', 'normal', 'pareto', 'paretonormal'] as const
 export type Distribution = (typeof DISTRIBUTIONS)[number] | Int16Array
 
 /** The number in a table that stands for the whole jitter. */

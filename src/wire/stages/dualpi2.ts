@@ -31,7 +31,6 @@ const STEP = NSEC_PER_MSEC
 const RTT_MAX = 100 * NSEC_PER_MSEC
 const TSHIFT = 50 * NSEC_PER_MSEC
 const NEVER = Number.POSITIVE_INFINITY
-/** The coupling factor k. */
 const COUPLING = 2
 /** Packets in the L4S queue up to which the step marks none: one packet may take longer alone. */
 const TH_LEN = 1
@@ -186,7 +185,6 @@ class DualPi2 implements Discipline {
     return now
   }
 
-  /** The RFC's `dualpi2_update`. */
   #update(now: number): void {
     const { target } = this.#params
     const tupdate = this.#tupdate

@@ -1,5 +1,4 @@
 /** FaultActions: what a fault does to a packet, whichever stage selects the packet. */
-
 import { checksumUpdate } from '../../packet/checksum.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
@@ -33,7 +32,6 @@ interface Held {
   readonly flow: number
 }
 
-/** Few packets, at most one of each flow. */
 class SwapStore implements PacketStore {
   readonly #held: Held[] = []
 
@@ -145,7 +143,6 @@ export class FaultActions {
   readonly #next: Wire
   readonly #env: WireEnv
   readonly #upper = new UpperHeader()
-  /** Made for the first delay; other faults hold nothing. */
   #queue: DelayQueue | undefined
   #swaps: SwapQueue | undefined
 

@@ -123,15 +123,13 @@ export const faultKind: StageKind<FaultSpec> = {
     return { action, ...time, filter, when: readWhen(c, action) }
   },
   filters: ({ filter }) => (filter === '' ? [] : [filter]),
-  print({ action, time, filter, when: { first, nth, every, after } }) {
+  print({ action, time, filter, when }) {
     return join([
       action,
       time !== undefined && formatDuration(time),
       filter !== '' && quoted(filter),
-      first !== undefined && `first ${first}`,
-      nth !== undefined && `nth ${nth}`,
-      every !== undefined && `every ${every}`,
-      after !== undefined && `after ${formatDuration(after)}`,
+      ...COUNTS.map(key => when[key] !== undefined && `${key} ${when[key]}`),
+      when.after !== undefined && `after ${formatDuration(when.after)}`,
     ])
   },
   build(spec, { text, resources }) {

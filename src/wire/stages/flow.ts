@@ -1,9 +1,7 @@
 /** The flow of a packet: its addresses, protocol, and the ports of whole TCP and UDP packets. */
 import { ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
-import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { IPV6_HLEN } from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -25,9 +23,9 @@ export function flowHash({ bytes, data, len }: SkBuff, key: number): number {
     const upper = ipv6.upperLayer(bytes, at, len - network, false)
     protocol = upper & 0xff
     if (upper >= 0) ports = at + (upper >>> 8)
-    hash = mixed(bytes, ipv6.sourceAt(at), at + IPV6_HLEN, hash)
+    hash = mixed(bytes, ipv6.sourceAt(at), at + ipv6.IPV6_HLEN, hash)
   } else return -1
-  const hasPorts = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP
+  const hasPorts = protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP
   if (hasPorts && ports >= 0 && ports + 4 <= data + len) hash = mixed(bytes, ports, ports + 4, hash)
   hash = Math.imul(hash ^ protocol, 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

@@ -8,6 +8,7 @@
  * most half of them or 64, as `limit`.
  */
 import { UsageError } from '../../base/usage-error.ts'
+import { SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { whole } from '../grammar/cursor.ts'
 import { HeldPackets } from '../held.ts'
@@ -184,7 +185,7 @@ class FqCodel implements Discipline {
       if (flow === undefined) return
       for (let n = Math.min(BATCH, Math.ceil(flow.held.length / 2)); n > 0; n--) {
         const first = flow.shift()
-        if (first !== undefined) this.#queue.dropOver(first, 'limit')
+        if (first !== undefined) this.#queue.drop(first, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
       }
     }
   }
@@ -214,7 +215,6 @@ class FqCodel implements Discipline {
   }
 }
 
-/** The values in its text; absent ones have defaults. */
 type FqCodelSpec = CodelSpec & { readonly quantum?: number }
 
 export const fqCodelKind: DisciplineKind<FqCodelSpec> = {

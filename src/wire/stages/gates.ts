@@ -106,7 +106,6 @@ export const holdKind: StageKind<GateSpec> = {
   build: (_, { text, limit }) => holdGate(limit, text),
 }
 
-/** Passes GSO frames whole. */
 function holdGate(limit: LimitSpec | undefined, text: string): HoldGate {
   const params: HoldParams = { ...queueParams(limit), stages: new Set() }
   const gate = impairment('hold', params, (p, next, env) => new HoldWire(p, next, env), { text, takesGso: true })

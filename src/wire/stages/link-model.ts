@@ -5,7 +5,7 @@
  *
  * The logarithm of the rate and the delay follow Ornstein-Uhlenbeck processes: normal values that
  * forget earlier ones in the time `memory`. `delay` maps them to its quantiles, so the shares of
- * the time agree with the model. A rate with `walk` is a Brownian motion (RateWalk). The
+ * the time agree with the model. A rate with `walk` is a Brownian motion (rateWalk). The
  * sources of the figures are in docs/wires.md.
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
@@ -32,7 +32,7 @@ interface LinkModel {
   readonly down: number
   /** The standard deviation of the logarithm of the rate. */
   readonly spread?: number
-  /** The deviation of the rate after a second; see RateWalk. */
+  /** The deviation of the rate after a second; see rateWalk. */
   readonly walk?: number
   /** The delay of a direction: the minimum, the median, and the quantiles 0.9 and 0.99. */
   readonly delay: readonly [number, number, number, number]
@@ -45,7 +45,6 @@ interface LinkModel {
 /** `every` is Infinity if only the text sets it. A handover draws the rate and the delay again. */
 interface Handover {
   readonly every: number
-  /** For so long nothing is sent. */
   readonly outage: number
   /** From `before` until `after` it packets take `delay` longer, and up to `loss` are lost. */
   readonly before: number
@@ -120,7 +119,7 @@ export function drawRows(name: LinkName, isUp: boolean, every: number, random: R
   // The rows start just after a handover, and repeat after the last one.
   const lead = Math.max(handover.outage, handover.after) * NSEC_PER_MSEC
   const end = lead + (every === Number.POSITIVE_INFINITY ? LENGTH : Math.ceil(LENGTH / every) * every)
-  const walked = walk === undefined ? undefined : new RateWalk(median, walk, TICK, random)
+  const walked = walk === undefined ? undefined : rateWalk(median, walk, random)
   let began = 0
   let quality = normal(random)
   let distance = normal(random)
@@ -235,46 +234,38 @@ export function link(name: LinkName, direction: 'up' | 'down', options: LinkOpti
 /** The mean length of an outage, in ns: a choice. */
 const OUTAGE = 100 * NSEC_PER_MSEC
 
-export class RateWalk {
-  readonly #random: Random
-  readonly #end: number
-  readonly #step: number
-  /**
-   * Where the walk is reflected: twice the median, and as much more as makes up for the time at 0.
-   * So the rate is below the median for half of the time.
-   */
-  readonly #most: number
-  #rate = 0
-  #isOut = false
-
-  /** `deviation` is the standard deviation after a second, `tick` the ns of a step. */
-  constructor(median: number, deviation: number, tick: number, random: Random) {
-    this.#random = random
-    this.#end = tick / OUTAGE
-    this.#step = deviation * Math.sqrt(tick / NSEC_PER_SEC)
-    // The mean part of a step that leads below 0, from rates that are all equally likely, is
-    // step / sqrt(2 pi).
-    this.#most = 2 * median + this.#step / Math.sqrt(2 * Math.PI) / this.#end
-    this.restart()
-  }
-
-  /** Draws a rate that is independent of the ones before. */
-  restart(): void {
-    this.#rate = this.#most * this.#random.next()
-    this.#isOut = false
-  }
-
-  next(): number {
-    const step = this.#step * normal(this.#random)
-    if (this.#isOut) {
-      this.#isOut = this.#random.next() >= this.#end
-      if (!this.#isOut) this.#rate = Math.abs(step)
-      return this.#rate
-    }
-    this.#rate += step
-    if (this.#rate > this.#most) this.#rate = 2 * this.#most - this.#rate
-    this.#isOut = this.#rate <= 0
-    if (this.#isOut) this.#rate = 0
-    return this.#rate
+/**
+ * Returns a rate that is a Brownian motion, with `deviation` after a second, and rests in an outage
+ * when it reaches 0, as in Winstein, Sivaraman and Balakrishnan, "Stochastic Forecasts Achieve High
+ * Throughput and Low Delay over Cellular Networks" (Sprout, NSDI 2013). An outage ends at each tick
+ * with the same probability, so its mean length is exact. `restart` draws an independent rate.
+ */
+function rateWalk(median: number, deviation: number, random: Random): { restart(): void; next(): number } {
+  const end = TICK / OUTAGE
+  const deviationOfTick = deviation * Math.sqrt(TICK / NSEC_PER_SEC)
+  // The walk is reflected at twice the median, and as much more as makes up for the time at 0, so
+  // that the rate is below the median for half of the time. The mean part of a step that leads
+  // below 0, from rates that are all equally likely, is its deviation / sqrt(2 pi).
+  const most = 2 * median + deviationOfTick / Math.sqrt(2 * Math.PI) / end
+  let rate = most * random.next()
+  let isOut = false
+  return {
+    restart() {
+      rate = most * random.next()
+      isOut = false
+    },
+    next() {
+      const step = deviationOfTick * normal(random)
+      if (isOut) {
+        isOut = random.next() >= end
+        if (!isOut) rate = Math.abs(step)
+        return rate
+      }
+      rate += step
+      if (rate > most) rate = 2 * most - rate
+      isOut = rate <= 0
+      if (isOut) rate = 0
+      return rate
+    },
   }
 }

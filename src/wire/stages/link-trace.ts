@@ -26,7 +26,6 @@ const NEVER = Number.POSITIVE_INFINITY
 const ROWS_MAX = 1_000_000
 /** Characters of a file in which its header must be, after comments. */
 const HEAD = 4096
-/** Bounds of the packets in flight. */
 const FLIGHT_MIN = 1000
 const FLIGHT_MAX = 65_536
 

@@ -6,7 +6,6 @@
  */
 import { UsageError } from '../../base/usage-error.ts'
 import * as tcp from '../../packet/tcp.ts'
-import { TCP_SYN } from '../../packet/tcp.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import { buildGroups, directed, filtersOf, type Group, printGroups, type StageKind } from '../grammar/groups.ts'
@@ -50,9 +49,7 @@ class MatchWire implements Wire {
   #then: Wire
   #otherwise: Wire
   readonly #env: WireEnv
-  /** Decides which flows are in a share. */
   readonly #key: number
-  /** Packets that met all conditions but `nth`. */
   #matched = 0
 
   constructor(params: MatchParams, env: WireEnv) {
@@ -94,7 +91,7 @@ class MatchWire implements Wire {
 
 function isSyn(skb: SkBuff): boolean {
   const header = tcpHeaderOf(skb)
-  return header >= 0 && (tcp.flags(skb.bytes, header) & TCP_SYN) !== 0
+  return header >= 0 && (tcp.flags(skb.bytes, header) & tcp.TCP_SYN) !== 0
 }
 
 const CONDITIONS: readonly string[] = ['syn', 'flow', 'nth']

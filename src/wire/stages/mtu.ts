@@ -6,7 +6,6 @@
  *
  * IPv6 hosts ignore an MTU below 1280 (RFC 8201 sec. 4), so that their packets above it are lost.
  */
-
 import { TokenBucket } from '../../base/token-bucket.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'

@@ -120,7 +120,6 @@ class Pie implements Discipline {
     return now
   }
 
-  /** The RFC's `calculate_drop_prob`. */
   #update(now: number): void {
     const { target, tupdate } = this.#params
     const qdelay = this.#queue.waitOfFirst(now)
@@ -158,7 +157,6 @@ function scaleOf(dropProb: number): number {
   return dropProb < 0.1 ? 2 : 1
 }
 
-/** The values in its text; absent ones have defaults. */
 type PieSpec = Partial<PieParams> & Pick<PieParams, 'ecn'>
 
 export const pieKind: DisciplineKind<PieSpec> = {

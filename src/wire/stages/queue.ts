@@ -161,7 +161,6 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     return skb
   }
 
-  /** For a discipline: takes the first packet. */
   override shift(): SkBuff | undefined {
     if (this.length === 0) return undefined
     this.arrived = this.held.first
@@ -175,14 +174,10 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     this.env.drop(skb, why, SKB_DROP_REASON_QDISC_CONGESTED)
   }
 
-  /** For a discipline: drops a packet that it took, to make room. */
-  dropOver(skb: SkBuff, why: string): void {
-    this.#drop(skb, why, SKB_DROP_REASON_QDISC_OVERLIMIT)
-  }
-
   /** For a discipline: drops a packet that it took. */
-  drop(skb: SkBuff, why: string): void {
-    this.#drop(skb, why, SKB_DROP_REASON_QDISC_CONGESTED)
+  drop(skb: SkBuff, why: string, reason = SKB_DROP_REASON_QDISC_CONGESTED): void {
+    this.release(skb)
+    this.env.drop(skb, why, reason)
   }
 
   change({ limit, queue }: QueueParams): void {
@@ -210,12 +205,6 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     super.close()
   }
 
-  #drop(skb: SkBuff | undefined, why: string, reason: number): void {
-    if (skb === undefined) return
-    this.release(skb)
-    this.env.drop(skb, why, reason)
-  }
-
   #disciplineOf(queue: QueueKind): Discipline {
     if (typeof queue === 'object') return queue.make(this)
     return queue === 'tail' ? {} : { makeRoom: skb => this.#dropHead(skb) }
@@ -223,7 +212,7 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
 
   #dropHead(skb: SkBuff): void {
     while (this.length !== 0 && !this.admits(skb)) {
-      this.#drop(this.shift(), 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
+      this.drop(this.shift() as SkBuff, 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
     }
   }
 }

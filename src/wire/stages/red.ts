@@ -117,7 +117,6 @@ class Red implements Discipline {
   }
 }
 
-/** The values in its text; absent ones have defaults. */
 type RedSpec = Partial<Pick<RedParams, 'min' | 'max' | 'probability'>> & Pick<RedParams, 'ecn'>
 
 export const redKind: DisciplineKind<RedSpec> = {

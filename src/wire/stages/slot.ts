@@ -127,7 +127,7 @@ export const slotKind: StageKind<SlotSpec> = {
     }
     const min = c.duration('slot needs a time: slot 10ms')
     const place = c.peek()
-    const max = c.optionalDuration(min)
+    const max = c.atNumber ? c.duration('') : min
     if (max < min) throw c.error('the longest time of a slot is shorter than its shortest', place)
     return { min, max, ...readRoom(c) }
   },

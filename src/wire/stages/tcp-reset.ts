@@ -1,14 +1,10 @@
 /** Makes TCP resets in the name of the two ends of a connection, from a segment between them. */
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
 import * as ethernet from '../../packet/ethernet.ts'
-import { ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
-import { IPPROTO_TCP, IPV4_HLEN } from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { IPV6_HLEN } from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
 import * as tcp from '../../packet/tcp.ts'
-import { TCP_ACK, TCP_FIN, TCP_HLEN, TCP_RST, TCP_SYN } from '../../packet/tcp.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { WireEnv } from '../wire.ts'
@@ -23,14 +19,14 @@ export function tcpHeaderOf({ bytes, data, len }: SkBuff): number {
   const type = get16(bytes, at - 2)
   let header = -1
   let end = 0
-  if (type === ETH_P_IP && ipv4.parse(bytes, at, len - offset) >= 0) {
-    if (ipv4.isFragment(bytes, at) || ipv4.protocol(bytes, at) !== IPPROTO_TCP) return -1
+  if (type === ethernet.ETH_P_IP && ipv4.parse(bytes, at, len - offset) >= 0) {
+    if (ipv4.isFragment(bytes, at) || ipv4.protocol(bytes, at) !== ipv4.IPPROTO_TCP) return -1
     header = at + ipv4.headerLength(bytes, at)
     end = at + ipv4.totalLength(bytes, at)
-  } else if (type === ETH_P_IPV6 && ipv6.parse(bytes, at, len - offset) >= 0) {
-    const length = IPV6_HLEN + ipv6.payloadLength(bytes, at)
+  } else if (type === ethernet.ETH_P_IPV6 && ipv6.parse(bytes, at, len - offset) >= 0) {
+    const length = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at)
     const upper = ipv6.upperLayer(bytes, at, length, false)
-    if (upper < 0 || (upper & 0xff) !== IPPROTO_TCP) return -1
+    if (upper < 0 || (upper & 0xff) !== ipv4.IPPROTO_TCP) return -1
     header = at + (upper >>> 8)
     end = at + length
   }
@@ -46,15 +42,22 @@ export function tcpHeaderOf({ bytes, data, len }: SkBuff): number {
 export function sendResets(skb: SkBuff, h: number, env: WireEnv): void {
   const { bytes } = skb
   const flags = tcp.flags(bytes, h)
-  const acks = (flags & TCP_ACK) !== 0
+  const acks = (flags & tcp.TCP_ACK) !== 0
   const sequence = tcp.sequenceNumber(bytes, h)
   const acknowledgment = tcp.acknowledgmentNumber(bytes, h)
-  const forward = resetOf(skb, h, env, sequence, acks ? acknowledgment : 0, acks ? TCP_RST | TCP_ACK : TCP_RST)
+  const forward = resetOf(
+    skb,
+    h,
+    env,
+    sequence,
+    acks ? acknowledgment : 0,
+    acks ? tcp.TCP_RST | tcp.TCP_ACK : tcp.TCP_RST,
+  )
   if (forward !== undefined) env.inject(forward)
-  if ((flags & TCP_RST) !== 0) return
+  if ((flags & tcp.TCP_RST) !== 0) return
   const back = acks
-    ? resetOf(skb, h, env, acknowledgment, 0, TCP_RST)
-    : resetOf(skb, h, env, 0, sequence + lengthOf(skb, h, flags), TCP_RST | TCP_ACK)
+    ? resetOf(skb, h, env, acknowledgment, 0, tcp.TCP_RST)
+    : resetOf(skb, h, env, 0, sequence + lengthOf(skb, h, flags), tcp.TCP_RST | tcp.TCP_ACK)
   if (back === undefined) return
   turn(back)
   env.reply(back)
@@ -63,8 +66,9 @@ export function sendResets(skb: SkBuff, h: number, env: WireEnv): void {
 /** The sequence numbers that a segment takes: its data, SYN and FIN. */
 function lengthOf({ bytes, data, len }: SkBuff, h: number, flags: number): number {
   const at = data + networkOffset(bytes, data, len)
-  const end = ipv4.version(bytes, at) === 4 ? ipv4.totalLength(bytes, at) : IPV6_HLEN + ipv6.payloadLength(bytes, at)
-  const control = ((flags & TCP_SYN) !== 0 ? 1 : 0) + ((flags & TCP_FIN) !== 0 ? 1 : 0)
+  const end =
+    ipv4.version(bytes, at) === 4 ? ipv4.totalLength(bytes, at) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at)
+  const control = ((flags & tcp.TCP_SYN) !== 0 ? 1 : 0) + ((flags & tcp.TCP_FIN) !== 0 ? 1 : 0)
   return at + end - h - tcp.dataOffset(bytes, h) + control
 }
 
@@ -79,8 +83,8 @@ function resetOf(
 ): SkBuff | undefined {
   const offset = networkOffset(skb.bytes, skb.data, skb.len)
   const isIpv4 = ipv4.version(skb.bytes, skb.data + offset) === 4
-  const ipLength = isIpv4 ? IPV4_HLEN : IPV6_HLEN
-  const size = offset + ipLength + TCP_HLEN
+  const ipLength = isIpv4 ? ipv4.IPV4_HLEN : ipv6.IPV6_HLEN
+  const size = offset + ipLength + tcp.TCP_HLEN
   const made = env.alloc(size, skb)
   if (made === undefined) return undefined
   const { bytes } = made
@@ -90,25 +94,25 @@ function resetOf(
   const from = skb.data + offset
   bytes.set(skb.bytes.subarray(skb.data, from), data)
   if (isIpv4) {
-    ipv4.create(bytes, at, IPPROTO_TCP, TCP_HLEN, HOP_LIMIT)
-    bytes.set(skb.bytes.subarray(from + 12, from + IPV4_HLEN), at + 12)
+    ipv4.create(bytes, at, ipv4.IPPROTO_TCP, tcp.TCP_HLEN, HOP_LIMIT)
+    bytes.set(skb.bytes.subarray(from + 12, from + ipv4.IPV4_HLEN), at + 12)
     ipv4.fillHeaderChecksum(bytes, at)
   } else {
-    ipv6.create(bytes, at, IPPROTO_TCP, TCP_HLEN, HOP_LIMIT)
-    bytes.set(skb.bytes.subarray(from + 8, from + IPV6_HLEN), at + 8)
+    ipv6.create(bytes, at, ipv4.IPPROTO_TCP, tcp.TCP_HLEN, HOP_LIMIT)
+    bytes.set(skb.bytes.subarray(from + 8, from + ipv6.IPV6_HLEN), at + 8)
   }
   tcp.setSourcePort(bytes, to, tcp.sourcePort(skb.bytes, h))
   tcp.setDestinationPort(bytes, to, tcp.destinationPort(skb.bytes, h))
   tcp.create(bytes, to, sequence, acknowledgment, control)
   const pseudo = isIpv4 ? pseudoHeaderSum4 : pseudoHeaderSum6
-  const sum = pseudo(bytes, at, IPPROTO_TCP, TCP_HLEN)
-  tcp.setChecksum(bytes, to, finish(onesComplementSum(bytes, to, TCP_HLEN, sum)))
+  const sum = pseudo(bytes, at, ipv4.IPPROTO_TCP, tcp.TCP_HLEN)
+  tcp.setChecksum(bytes, to, finish(onesComplementSum(bytes, to, tcp.TCP_HLEN, sum)))
   return made
 }
 
 function turn({ bytes, data, len }: SkBuff): void {
   const at = data + networkOffset(bytes, data, len)
-  const h = data + len - TCP_HLEN
+  const h = data + len - tcp.TCP_HLEN
   ethernet.swapAddresses(bytes, data)
   if (ipv4.version(bytes, at) === 4) ipv4.swapAddresses(bytes, at)
   else ipv6.swapAddresses(bytes, at)

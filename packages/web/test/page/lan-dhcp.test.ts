@@ -10,8 +10,7 @@ import {
   DHO_MESSAGE_TYPE,
   DHO_REQUESTED_ADDRESS,
 } from '../../../../src/packet/dhcp.ts'
-import { dhcpHeader } from '../../../../src/packet/fields-upper.ts'
-import type { Header } from '../../../../src/packet/header-fields.ts'
+import { dhcpHeader, type Header } from '../../../../src/packet/fields-upper.ts'
 import type { FrameRow } from '../../src/feed-types.ts'
 import { conversations, type DhcpTransaction } from '../../src/page/lan-dhcp.ts'
 

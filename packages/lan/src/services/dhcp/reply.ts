@@ -1,9 +1,8 @@
 /** Builds the DHCP server's replies and their destinations (RFC 2131 sec. 4.1, 4.3, table 3). */
 import { formatIpv4, ipv4Bytes } from 'vnet/internal/packet/address'
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
-import type { DhcpMessage } from 'vnet/internal/packet/dhcp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
-import { DHO_RELAY_AGENT } from 'vnet/internal/packet/dhcp-options'
+import { DHO_RELAY_AGENT, type DhcpMessage } from 'vnet/internal/packet/dhcp'
 import { get16, long } from 'vnet/internal/packet/octets'
 import { DHCP_INFINITE, type DhcpConfig, type Reservation } from './config.ts'
 import { type DhcpClient, numberIn } from './request.ts'
