@@ -11,7 +11,6 @@ import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN } from 'vnet/internal
 import type { Requester } from './credentials.ts'
 import type { Supervision } from './supervision.ts'
 
-/** Limit for the next part of a vnet's reply. */
 const TIMEOUT_MS = 5000
 /** Late replies are looked for this often; a timer per request would cost more than the request. */
 const LOOK_MS = 250
@@ -22,7 +21,6 @@ const AGAIN_MS = 2
  * longer than most replies. Not on a single CPU, where the vnet could not run meanwhile.
  */
 const SPIN_NS = 50_000
-/** Requests that wait for room on one connection. */
 const UNSENT_MAX = 4096
 const TYPE_AT = 4
 const SEQ_AT = 8

@@ -67,23 +67,22 @@ export class GenericNetlink {
     native.close(fd)
   }
 
-  sendto(notification: Notification): void {
-    const name = { address: notification.address(4), length: notification.int(5) }
-    this.#send(notification, { spans: [span(notification.address(1), notification.address(2))], name })
+  sendto(call: Notification): void {
+    const name = { address: call.address(4), length: call.int(5) }
+    this.#send(call, { spans: [span(call.address(1), call.address(2))], name })
   }
 
-  write(notification: Notification): void {
-    this.#send(notification, { spans: [span(notification.address(1), notification.address(2))] })
+  write(call: Notification): void {
+    this.#send(call, { spans: [span(call.address(1), call.address(2))] })
   }
 
-  writev(notification: Notification): void {
-    const { processes } = this.#supervision
-    const spans = iovecs(processes, notification.pid, notification.address(1), notification.address(2))
-    this.#send(notification, spans && { spans })
+  writev(call: Notification): void {
+    const spans = iovecs(this.#supervision.processes, call.pid, call.address(1), call.address(2))
+    this.#send(call, spans && { spans })
   }
 
-  sendmsg(notification: Notification): void {
-    this.#send(notification, msghdr(this.#supervision.processes, notification.pid, notification.address(1)))
+  sendmsg(call: Notification): void {
+    this.#send(call, msghdr(this.#supervision.processes, call.pid, call.address(1)))
   }
 
   /** Sends datagrams up to the first for the kernel; the program's next call sends the others. */

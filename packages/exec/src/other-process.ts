@@ -9,6 +9,7 @@ import { closing } from 'vnet/internal/linux/errno'
 import type { Native } from 'vnet/internal/linux/native'
 import { netnsCookie } from 'vnet/internal/linux/socket-identity'
 import { O_RDONLY, O_RDWR, SIOCGSKNS } from 'vnet/internal/linux/uapi'
+import { getU32, putU32 } from 'vnet/internal/netlink/index'
 
 /** A thread, not only a process's first one. Linux 6.9. */
 const PIDFD_THREAD = 0x80
@@ -23,14 +24,13 @@ const EGID_AT = 40
 const KEPT = 64
 
 /** The process of a thread, and its credentials. */
-export interface Identity {
+type Identity = Pick<ThreadStatus, 'tgid' | 'euid' | 'egid'>
+
+/** The status of a thread, as in proc(5). In sets of signals SIGHUP is the lowest bit. */
+export interface ThreadStatus {
   readonly tgid: number
   readonly euid: number
   readonly egid: number
-}
-
-/** The status of a thread, as in proc(5). In sets of signals SIGHUP is the lowest bit. */
-export interface ThreadStatus extends Identity {
   /** One letter: R runs, S sleeps, D sleeps and only a fatal signal wakes it. */
   readonly state: string
   readonly groups: readonly number[]
@@ -64,10 +64,7 @@ export class OtherProcesses {
     this.#home = { cookie: netnsCookie(this.#native, home.fd), inode: home.inode }
   }
 
-  /**
-   * Calls `fn` with our own descriptor of the socket that is `fd` in thread `pid`. Returns
-   * undefined without such a socket, or without permission.
-   */
+  /** Calls `fn` with descriptor(); undefined without such a socket, or without permission. */
   withDescriptor<T>(pid: number, fd: number, fn: (fd: number) => T): T | undefined {
     const ours = this.descriptor(pid, fd)
     return ours < 0 ? undefined : closing(this.#native, ours, fn)
@@ -118,27 +115,20 @@ export class OtherProcesses {
   /** Writes `from` to the memory opened by inMemoryOf(); -EFAULT if part of it is not writable. */
   write(address: bigint, from: Uint8Array): number {
     if (from.length === 0) return 0
-    if (this.#memory === undefined || address > BigInt(Number.MAX_SAFE_INTEGER)) return -EFAULT
-    try {
-      return writeSync(this.#memory, from, 0, from.length, Number(address)) === from.length ? 0 : -EFAULT
-    } catch {
-      return -EFAULT
-    }
+    const memory = this.#memory
+    if (memory === undefined || address > BigInt(Number.MAX_SAFE_INTEGER)) return -EFAULT
+    const written = attempt(() => writeSync(memory, from, 0, from.length, Number(address)))
+    return written === from.length ? 0 : -EFAULT
   }
 
   identity(pid: number): Identity | undefined {
     const info = new Uint8Array(PIDFD_INFO_LEN)
-    const view = new DataView(info.buffer)
-    view.setUint32(0, PIDFD_INFO_CREDS, true)
+    putU32(info, 0, PIDFD_INFO_CREDS)
     if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, PIDFD_GET_INFO, info)) < 0) return this.status(pid)
-    return {
-      tgid: view.getUint32(TGID_AT, true),
-      euid: view.getUint32(EUID_AT, true),
-      egid: view.getUint32(EGID_AT, true),
-    }
+    return { tgid: getU32(info, TGID_AT), euid: getU32(info, EUID_AT), egid: getU32(info, EGID_AT) }
   }
 
-  /** The status of a thread; undefined for an unknown thread. */
+  /** Undefined for an unknown thread. */
   status(pid: number): ThreadStatus | undefined {
     const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'latin1'))
     if (status === undefined) return undefined
@@ -166,17 +156,12 @@ export class OtherProcesses {
 
   /** Whether a thread is in our own user namespace; false without permission to look. */
   isInOwnUserNamespace(pid: number): boolean {
-    const isOwn = attempt(() => {
-      this.#userns ??= statSync('/proc/thread-self/ns/user').ino
-      return statSync(`/proc/${pid}/ns/user`).ino === this.#userns
-    })
-    return isOwn === true
+    this.#userns ??= attempt(() => statSync('/proc/thread-self/ns/user').ino)
+    const userns = attempt(() => statSync(`/proc/${pid}/ns/user`).ino)
+    return userns !== undefined && userns === this.#userns
   }
 
-  /**
-   * The inode of a socket's network namespace; undefined if it is not a socket, or without
-   * permission.
-   */
+  /** The inode of a socket's network namespace; undefined for other files or if not permitted. */
   namespaceOf(socket: number): number | undefined {
     const cookie = netnsCookie(this.#native, socket)
     if (cookie === undefined) return undefined
@@ -222,10 +207,8 @@ export class OtherProcesses {
     }
     const pidfd = this.#open(pid)
     if (pidfd < 0) return pidfd
-    for (const [oldest, fd] of this.#pidfds) {
-      if (this.#pidfds.size < KEPT) break
-      this.#forget(oldest, fd)
-    }
+    const [oldest] = this.#pidfds
+    if (oldest !== undefined && this.#pidfds.size >= KEPT) this.#forget(...oldest)
     this.#pidfds.set(pid, pidfd)
     return fn(pidfd)
   }

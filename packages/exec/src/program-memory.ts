@@ -109,8 +109,7 @@ export function timespecMs(processes: OtherProcesses, pid: number, address: bigi
   if (address === 0n) return Number.POSITIVE_INFINITY
   const octets = new Uint8Array(TIMESPEC_LEN)
   if (processes.read(pid, address, octets) < 0) return undefined
-  const view = new DataView(octets.buffer)
-  const [seconds, nanoseconds] = [view.getBigInt64(0, true), view.getBigInt64(8, true)]
+  const [seconds = -1n, nanoseconds = -1n] = new BigInt64Array(octets.buffer)
   if (seconds < 0n || nanoseconds < 0n || nanoseconds >= NSEC_PER_SEC) return undefined
   return Number(seconds) * 1000 + Number(nanoseconds) / 1e6
 }

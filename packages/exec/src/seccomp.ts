@@ -6,6 +6,7 @@
 import { ENOENT } from 'vnet/internal/base/errno'
 import { check, startPoller } from 'vnet/internal/linux/errno'
 import type { Native, Poller } from 'vnet/internal/linux/native'
+import { putU32 } from 'vnet/internal/netlink/index'
 
 const SECCOMP_IOCTL_NOTIF_RECV = 0xc0502100
 const SECCOMP_IOCTL_NOTIF_SEND = 0xc0182101
@@ -92,11 +93,13 @@ export class NotificationListener {
    * if the thread no longer waits.
    */
   answer({ id }: Notification, result: number | undefined): void {
-    if (result === undefined) this.#send(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE)
-    else this.#send(id, Math.max(result, 0), Math.min(result, 0), 0)
+    // A struct seccomp_notif_resp: the value, which is an int, in 64 bits, the error, the flags.
+    const [value, error] = [Math.max(result ?? 0, 0), Math.min(result ?? 0, 0)]
+    const flags = result === undefined ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0
+    this.#write(SECCOMP_IOCTL_NOTIF_SEND, id, [value, 0, error, flags])
   }
 
-  /** Lets the kernel run the call as if it had not been trapped. */
+  /** Lets the kernel run the call. */
   proceed(notification: Notification): void {
     this.answer(notification, undefined)
   }
@@ -106,14 +109,8 @@ export class NotificationListener {
    * Returns newfd or -errno.
    */
   answerDescriptor({ id }: Notification, fd: number, newfd: number, cloexec: boolean): number {
-    const addfd = new Uint8Array(RESP_LEN)
-    const view = new DataView(addfd.buffer)
-    addfd.set(id)
-    view.setUint32(8, SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND, true)
-    view.setUint32(12, fd, true)
-    view.setUint32(16, newfd, true)
-    view.setUint32(20, cloexec ? O_CLOEXEC : 0, true)
-    return this.#ioctl(SECCOMP_IOCTL_NOTIF_ADDFD, addfd)
+    const flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND
+    return this.#write(SECCOMP_IOCTL_NOTIF_ADDFD, id, [flags, fd, newfd, cloexec ? O_CLOEXEC : 0])
   }
 
   /** Waiting and later calls fail with ENOSYS. Idempotent. */
@@ -135,15 +132,11 @@ export class NotificationListener {
     return undefined
   }
 
-  #send(id: Uint8Array, value: number, error: number, flags: number): void {
-    const view = new DataView(this.#resp.buffer)
+  /** Passes the id of a call and four 32-bit numbers to the kernel. */
+  #write(request: number, id: Uint8Array, numbers: readonly number[]): number {
     this.#resp.set(id)
-    // The result is an int, sign-extended.
-    view.setInt32(8, value, true)
-    view.setInt32(12, 0, true)
-    view.setInt32(16, error, true)
-    view.setUint32(20, flags, true)
-    this.#ioctl(SECCOMP_IOCTL_NOTIF_SEND, this.#resp)
+    for (const [i, number] of numbers.entries()) putU32(this.#resp, ID_LEN + 4 * i, number)
+    return this.#ioctl(request, this.#resp)
   }
 
   #ioctl(request: number, bytes: Uint8Array): number {

@@ -16,9 +16,7 @@ import type { Supervision } from './supervision.ts'
 /** Signals are polled for this often, for LOOKS threads each time. */
 const LOOK_MS = 20
 const LOOKS = 32
-/**
- * The number of concurrent waiting receives, each with a descriptor; one more fails with ENOBUFS.
- */
+/** Concurrent waiting receives, each with a descriptor; one more fails with ENOBUFS. */
 const WAITS_MAX = 1024
 /** The longest timeout of setTimeout. */
 const TIMEOUT_MAX_MS = 0x7fff_ffff
@@ -117,8 +115,9 @@ export class Waits {
     const { notification, timeoutMs } = waiting
     const { processes, listener } = this.#supervision
     const status = processes.status(notification.pid)
-    const isInterrupted =
-      status !== undefined && isWoken(status) && (hasSignal(status) || processes.isStopping(notification.pid))
+    // A waiting thread sleeps in state S until a signal wakes it, and in state D from then on,
+    // because its call was received (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).
+    const isInterrupted = status?.state === 'D' && (hasSignal(status) || processes.isStopping(notification.pid))
     // Checked after the status was read, because the pid may belong to another thread by now.
     if (status === undefined || !listener.isWaiting(notification)) this.#forget(waiting)
     // A timeout makes it EINTR, for any handler (signal(7)).
@@ -142,12 +141,5 @@ export class Waits {
     return true
   }
 }
-
-/**
- * Whether a signal has woken a thread that waits for the supervisor. The thread sleeps in state S
- * until then and in state D from then on, because the supervisor has received its call
- * (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).
- */
-const isWoken = ({ state }: ThreadStatus) => state === 'D'
 
 const hasSignal = ({ pending, sharedPending, blocked }: ThreadStatus) => ((pending | sharedPending) & ~blocked) !== 0n

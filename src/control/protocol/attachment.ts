@@ -16,7 +16,7 @@ const INSTRUCTION_LEN = 8
 export interface WireAttachment {
   readonly file?: string
   readonly filter?: string
-  /** The text of the file, or the program: an array of struct sock_filter in host byte order. */
+  /** The text of the file, or the program of the filter. */
   readonly bytes: Uint8Array
 }
 
@@ -58,7 +58,6 @@ export function attached(attachments: readonly WireAttachment[]): CompilingResou
   }
 }
 
-/** Returns a filter as an attachment. */
 export function encodeFilter(text: string, filter: CompiledFilter): WireAttachment {
   return { filter: text, bytes: encodeProgram(filter) }
 }

@@ -79,6 +79,7 @@ export class Connection {
   #until = 0
   /** The messages that wait to be sent; mostly empty. */
   readonly #output: Uint8Array[] = []
+  /** Bytes of them. */
   #pending = 0
   #watches = true
   #receiving = false
@@ -130,17 +131,14 @@ export class Connection {
     return this.#open
   }
 
-  /** Bytes that are queued because the peer has not read. */
   get pending(): number {
     return this.#pending
   }
 
-  /** Bytes that have been received and not handed on. */
   get buffered(): number {
     return this.#until - this.#from
   }
 
-  /** Undefined once closed. */
   peer(): Peer | undefined {
     return this.#open ? peerOf(this.#native, this.fd) : undefined
   }
@@ -192,9 +190,7 @@ export class Connection {
     return count
   }
 
-  /**
-   * Receives what has arrived, until `isEnough`. It ends even if the peer never stops to send.
-   */
+  /** Receives what has arrived, until `isEnough`; ends even if the peer never stops to send. */
   receiveAll(isEnough: () => boolean): void {
     for (let i = 0; i < READS_MAX && !isEnough() && this.receive() > 0; i++);
   }

@@ -12,7 +12,6 @@ export interface QueueCounters {
   readonly made: number
 }
 
-/** The counters of each queue at this moment. */
 export function queueCounters({ tx, counters: { groMerged, made } }: NetDevice): QueueCounters[] {
   return tx.map(({ requeues, transTimeout }, q) => ({
     requeues,
@@ -22,7 +21,7 @@ export function queueCounters({ tx, counters: { groMerged, made } }: NetDevice):
   }))
 }
 
-/** The sums of the counters of all queues at this moment. */
+/** The sums of the counters of all queues. */
 export function deviceCounters({ tx, counters }: NetDevice): QueueCounters {
   const sum = { requeues: 0, txTimeouts: 0, groMerged: 0, made: 0 }
   for (let q = 0; q < tx.length; q++) {

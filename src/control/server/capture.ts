@@ -32,10 +32,9 @@ const CAPTURES_A_USER = 4
 /** Bytes at most in one step; the socket usually takes fewer. */
 const STEP_BYTES = 256 * 1024
 
-export interface CapturesOptions {
+interface CapturesOptions extends Pick<Subject, 'netnsOf'> {
   readonly native: Native
   readonly net: Net
-  readonly netnsOf: Subject['netnsOf']
   /** The driver of the devices. */
   readonly driver: string | undefined
 }
@@ -160,10 +159,7 @@ export class CaptureSender implements Heir, Work {
   #isOpen = true
   readonly #scrap = new Uint8Array(64)
 
-  /**
-   * Sends in the share of `owner`. `onEnd` is called once, when nothing is left to send or the
-   * client has gone.
-   */
+  /** `onEnd` is called once, when nothing is left to send or the client has gone. */
   constructor(
     native: Native,
     turns: Turns,
@@ -211,7 +207,8 @@ export class CaptureSender implements Heir, Work {
     const connection = this.#connection
     if (connection === undefined) return false
     this.#isFull = false
-    if (!this.#isEnding) this.#receive(connection.fd)
+    // Any byte from the client ends the capture, and so does the end of its data.
+    if (!this.#isEnding && this.#native.recv(connection.fd, this.#scrap, MSG_DONTWAIT) !== -EAGAIN) this.end()
     const bytes = this.#before.length > 0 ? this.#before : this.#source.peek()
     if (bytes.length === 0 && this.#isEnding) {
       this.close()
@@ -223,7 +220,8 @@ export class CaptureSender implements Heir, Work {
       this.close()
       return false
     }
-    if (sent > 0) this.#sent(sent)
+    if (sent > 0 && this.#before.length > 0) this.#before = this.#before.subarray(sent)
+    else if (sent > 0) this.#source.consume(sent)
     if (part.length > 0 && sent === part.length) return true
     this.#isFull = part.length > 0
     this.#watch()
@@ -251,16 +249,6 @@ export class CaptureSender implements Heir, Work {
     // The client disconnected before it read everything.
     if (status < 0) this.close()
     else this.#turns.add(this)
-  }
-
-  /** Any byte from the client ends the capture, and so does the end of its data. */
-  #receive(fd: number): void {
-    if (this.#native.recv(fd, this.#scrap, MSG_DONTWAIT) !== -EAGAIN) this.end()
-  }
-
-  #sent(bytes: number): void {
-    if (this.#before.length > 0) this.#before = this.#before.subarray(bytes)
-    else this.#source.consume(bytes)
   }
 
   #watch(): void {

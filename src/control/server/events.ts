@@ -70,7 +70,7 @@ export class Events {
   readonly #reported = new WeakMap<NetDevice, { readonly carrier: boolean; readonly cut: boolean }>()
   /** The text of the wires of each device, as last reported. */
   readonly #wires = new WeakMap<NetDevice, readonly string[]>()
-  readonly #polls = [true, false].map(privileged => new DropPoll(privileged, () => this.#dropsFor(privileged)))
+  readonly #polls = [true, false].map(privileged => this.#dropPoll(privileged))
   readonly #alarm: Alarm
   readonly #stop: () => void
   #polling = false
@@ -182,6 +182,18 @@ export class Events {
     if (this.#polling) this.#pollLater()
   }
 
+  /** One poll of the drops of all devices, which may outlast the time until the next. */
+  #dropPoll(privileged: boolean): Work {
+    let steps: Iterator<undefined> | undefined
+    const step = () => {
+      steps ??= this.#dropsFor(privileged)
+      if (steps.next().done !== true) return true
+      steps = undefined
+      return false
+    }
+    return { share: 'drops', privileged, step, wait() {} }
+  }
+
   /** Sends the drops that are due to the subscribers with rights, or without, in steps. */
   *#dropsFor(privileged: boolean): Generator<undefined, void> {
     for (const dev of [...this.#net.devices]) {
@@ -208,28 +220,6 @@ export class Events {
       yield
     }
   }
-}
-
-/** One poll of the drops of all devices, which may outlast the time until the next. */
-class DropPoll implements Work {
-  readonly share = 'drops'
-  readonly privileged: boolean
-  readonly #begin: () => Iterator<undefined>
-  #steps: Iterator<undefined> | undefined
-
-  constructor(privileged: boolean, begin: () => Iterator<undefined>) {
-    this.privileged = privileged
-    this.#begin = begin
-  }
-
-  step(): boolean {
-    this.#steps ??= this.#begin()
-    if (this.#steps.next().done !== true) return true
-    this.#steps = undefined
-    return false
-  }
-
-  wait(): void {}
 }
 
 function detailsOf(dev: NetDevice, event: EventName, netnsOf: Subject['netnsOf']): object {

@@ -56,7 +56,6 @@ export class ListeningSocket {
     return this.#open ? this.calls.accept(this.#fd) : -EAGAIN
   }
 
-  /** Stops watching for clients: they wait. */
   pause(): void {
     this.#poller.stop()
   }

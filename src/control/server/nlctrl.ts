@@ -1,7 +1,7 @@
 /** nlctrl, the family of families: it gives their message types, and describes their requests. */
 import { ENOENT, VnetError } from '../../base/errno.ts'
 import * as genl from '../../netlink/genl.ts'
-import { type Fields, indexedArray, type Policy, policy, string, u16, u32, writeNlaType } from '../../netlink/index.ts'
+import { indexedArray, type MessageBuilder, policy, string, u16, u32, writeNlaType } from '../../netlink/index.ts'
 import { type Family, MissingAttribute, type Operation, operation, type Write } from './operation.ts'
 
 const ops = policy({ id: u32(genl.CTRL_ATTR_OP_ID), flags: u32(genl.CTRL_ATTR_OP_FLAGS) })
@@ -91,18 +91,15 @@ function* describePolicies({ id }: Family, operations: readonly Operation[]): Ge
       )
     }
   }
-  for (const [index, policy] of policies.entries()) yield* attributesOf(id, index, policy)
-}
-
-function* attributesOf(id: number, index: number, { fields }: Policy<Fields>): Generator<Write> {
-  for (const { type, nla } of Object.values(fields)) {
-    if (nla === undefined) continue
-    yield builder => {
-      builder
-        .u16(genl.CTRL_ATTR_FAMILY_ID, id)
-        .nested(genl.CTRL_ATTR_POLICY, policies =>
-          policies.nested(index, attributes => attributes.nested(type, attribute => writeNlaType(attribute, nla))),
-        )
+  for (const [index, { fields }] of policies.entries()) {
+    for (const { type, nla } of Object.values(fields)) {
+      if (nla === undefined) continue
+      yield builder => {
+        const write = (attributes: MessageBuilder) => attributes.nested(type, attribute => writeNlaType(attribute, nla))
+        builder
+          .u16(genl.CTRL_ATTR_FAMILY_ID, id)
+          .nested(genl.CTRL_ATTR_POLICY, policies => policies.nested(index, write))
+      }
     }
   }
 }

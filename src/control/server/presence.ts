@@ -120,22 +120,19 @@ function keepWritten(
   const now = () => write(() => file.write(interfaces()))
   now()
   return net.registerNetdeviceNotifier((event, dev) => {
-    if (event === NETDEV_REGISTER) changed.add(dev)
-    else if (event === NETDEV_UNREGISTER) {
+    if (event !== NETDEV_REGISTER && event !== NETDEV_UNREGISTER && event !== NETDEV_CHANGENAME) return
+    if (event === NETDEV_UNREGISTER) {
       changed.delete(dev)
       places.delete(dev)
-    } else if (event === NETDEV_CHANGENAME) {
-      changed.add(dev)
-      soon()
-      return
-    } else return
+    } else changed.add(dev)
+    if (event === NETDEV_CHANGENAME) soon()
     // The device gets its port, which knows the namespace, right after this.
-    if (isLab) queueMicrotask(soon)
+    else if (isLab) queueMicrotask(soon)
     else now()
   })
 }
 
-/** The file that names the interfaces, and the path of the socket beside it. */
+/** The file that names the interfaces, and the path of the socket. */
 export class Announcement {
   /** The path of the socket. */
   readonly socket: string

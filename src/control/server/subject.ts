@@ -33,7 +33,6 @@ export interface RunningDriver {
   readonly flips?: true | undefined
 }
 
-/** The part of a device in its lab. */
 export interface LabPart {
   readonly isRouter?: boolean | undefined
   /** The translation of addresses that its router does on it. */
@@ -68,7 +67,6 @@ export interface SubscriptionSpec {
   readonly which?: Which
 }
 
-/** The devices that have everything that is named. */
 export function chosen({ devices, netnsOf }: Subject, which: Which): NetDevice[] {
   return devices.filter(dev => isMeant(dev, which, netnsOf))
 }
