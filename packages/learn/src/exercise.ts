@@ -183,6 +183,10 @@ export interface Result {
   readonly why?: string
 }
 
+export function notRun(title: string, where: CheckPlace, why: string): Result {
+  return { title, where, result: 'not run', why }
+}
+
 /** The heading for a failure that names none. */
 export const USUAL_HEADING = 'What to do'
 
@@ -195,15 +199,8 @@ export function resultOf(
 ): Result {
   if (problem === undefined) return { title, where, result: 'passed' }
   const { seen, expected, read = usual } = problem
-  return {
-    title,
-    where,
-    result: 'failed',
-    seen,
-    expected,
-    read,
-    ...(logged && { logged: logged.slice(0, LOGGED_MAX) }),
-  }
+  const kept = logged && { logged: logged.slice(0, LOGGED_MAX) }
+  return { title, where, result: 'failed', seen, expected, read, ...kept }
 }
 
 /** Ends the check as failed. */

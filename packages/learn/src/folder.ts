@@ -131,12 +131,8 @@ function packageJson(directory: string): string {
  * program must not run because of the note, which may be a student's.
  */
 export function notedExercise(directory: string): string | undefined {
-  try {
-    const { vnet } = JSON.parse(readTextFile(join(directory, 'package.json')))
-    return typeof vnet?.exercise === 'string' ? vnet.exercise : undefined
-  } catch {
-    return undefined
-  }
+  const exercise = attempt(() => JSON.parse(readTextFile(join(directory, 'package.json'))).vnet.exercise)
+  return typeof exercise === 'string' ? exercise : undefined
 }
 
 /** Lets an editor find the types of 'vnet' where the package is not installed. */

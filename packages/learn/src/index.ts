@@ -10,7 +10,6 @@ export type { Frame, FrameInfo } from 'vnet/internal/bed/memory-port'
 export type { TestBed } from 'vnet/internal/bed/test-bed'
 export { devIoctl } from 'vnet/internal/netdev/dev-ioctl'
 export { unregisterNetdev } from 'vnet/internal/netdev/register'
-export { beforeCall, recordCalls } from './calls.ts'
 export {
   type Bench,
   type CheckPlace,
@@ -30,5 +29,5 @@ export {
   type Result,
   verify,
 } from './exercise.ts'
+export { addressesOf, beforeCall, counts, macAt, numberOf, recordCalls } from './observe.ts'
 export { type Pings, verifyDownAndUp, verifyNothingLost, verifyUsed } from './pings.ts'
-export { addressesOf, counts, macAt, numberOf } from './text.ts'

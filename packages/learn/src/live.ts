@@ -4,8 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { dirname } from 'node:path'
+import { accessSync, constants } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { attempt } from 'vnet/internal/base/errno'
 import { describeException } from 'vnet/internal/base/exception'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { cpuTimeOf, processorWaitOf, statOf } from 'vnet/internal/linux/proc-stat'
@@ -18,11 +21,11 @@ import {
   type LiveCheck,
   type LiveStatistics,
   type LiveVnet,
+  notRun,
   type ProgramOutput,
   type Result,
   resultOf,
 } from './exercise.ts'
-import { isInstalled } from './installed.ts'
 
 /** src and dist are equally deep. */
 const RESTRICT = new URL('../dist/commands/restrict-live.js', import.meta.url).href
@@ -49,6 +52,12 @@ export interface LivePlace {
   run(program: string, args: readonly string[]): Promise<ProgramOutput>
   /** Rejects when no check can continue; undefined if that does not happen. */
   readonly broken?: Promise<never>
+}
+
+/** Returns whether a program is in PATH. */
+export function isInstalled(name: string): boolean {
+  const isProgram = (path: string) => attempt(() => accessSync(path, constants.X_OK) ?? true) === true
+  return (process.env.PATH ?? '').split(':').some(directory => isProgram(join(directory, name)))
 }
 
 /** Live checks of a driver file. */
@@ -89,7 +98,7 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
   const { title, needs = [] } = check
   const missing = needs.filter(name => !isInstalled(name))
   if (missing.length > 0) {
-    return { title, where: 'live', result: 'not run', why: `${missing.join(' and ')} is not installed` }
+    return notRun(title, 'live', `${missing.join(' and ')} is not installed`)
   }
   const started: Started[] = []
   const live: Live = {
@@ -121,7 +130,7 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
       problem ??= explanationOf(error)
     }
   }
-  if (whyNot !== undefined) return { title, where: 'live', result: 'not run', why: whyNot }
+  if (whyNot !== undefined) return notRun(title, 'live', whyNot)
   const logged = started.flatMap(vnet => vnet.complaints).filter(line => !check.allow?.test(line))
   if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`)
   return resultOf('live', check, problem, logged)
@@ -173,17 +182,13 @@ export class VnetProcess implements Started {
       const waited = processorWaitOf(this.#child.pid ?? 0)
       if (waited > BUSY_MS)
         throw new NotRun(`${late}, of which it waited ${Math.round(waited / 1000)} s for a processor`)
-      fail(unexpected(late))
+      return fail(unexpected(late))
     })
-    this.#ready.catch(() => {})
     const look = setInterval(() => {
       const fields = statOf(this.#child.pid ?? 0)
       if (fields !== undefined && cpuTimeOf(fields) > START_CPU_MS) this.#child.kill('SIGKILL')
     }, 500)
-    this.#ready.then(
-      () => clearInterval(look),
-      () => clearInterval(look),
-    )
+    this.#ready.catch(() => {}).finally(() => clearInterval(look))
   }
 
   ready(): Promise<void> {
@@ -200,9 +205,8 @@ export class VnetProcess implements Started {
     await within(STOP_LIMIT_MS, this.#ended, () => {
       this.#child.kill('SIGKILL')
       const last = this.log.at(-1)
-      fail(
-        unexpected(`vnet does not end ${STOP_LIMIT_MS / 1000} s after SIGTERM${last === undefined ? '' : `: ${last}`}`),
-      )
+      const late = `vnet does not end ${STOP_LIMIT_MS / 1000} s after SIGTERM`
+      return fail(unexpected(last === undefined ? late : `${late}: ${last}`))
     })
     return this.#statistics
   }
@@ -224,30 +228,17 @@ export class VnetProcess implements Started {
 
 /** A driver may print its own lines. */
 function parse(line: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
+  const value: unknown = attempt(() => JSON.parse(line))
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
 /** Settles as `promise` does, or calls `late` after `ms`, which throws. */
-async function within<T>(ms: number, promise: Promise<T>, late: () => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      try {
-        late()
-      } catch (error) {
-        reject(error)
-      }
-    }, ms)
-  })
+async function within<T>(ms: number, promise: Promise<T>, late: () => never): Promise<T> {
+  const done = new AbortController()
   try {
-    return await Promise.race([promise, limit])
+    return await Promise.race([promise, sleep(ms, undefined, { signal: done.signal }).then(late)])
   } finally {
-    clearTimeout(timer)
+    done.abort()
   }
 }
 

@@ -20,6 +20,8 @@ import {
 const USE_OF_FRAMES =
   /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|past-end|write-after|leak|ring-overflow)/
 
+const WOKEN = "woken (netif_wake_queue): start is for ndoOpen, and sends nothing of what waits in the kernel's queue"
+
 /** Runs a check of the exercise. Never throws. */
 export async function runInMemory(check: MemoryCheck, driver: Driver, exercise: Exercise): Promise<Result> {
   const { params: usual = {}, rules = [] } = exercise
@@ -50,12 +52,13 @@ export async function runInMemory(check: MemoryCheck, driver: Driver, exercise: 
   }
   // In this order: a leak often follows from a logged problem.
   const complain = () => {
-    if (problem === undefined && logged.length > 0) problem = complained(logged.shift() as string)
+    if (problem === undefined && logged.length > 0)
+      problem = { seen: `the log has: ${logged.shift()}`, expected: 'no warning and no error' }
   }
   await attempt(async () => check.run(await bench.another(check.params, check.options), bench), thrown)
   complain()
   for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
-  if (problem === undefined && started.length > 0) problem = startedNotWoken(started[0] as string)
+  if (problem === undefined && started.length > 0) problem = { seen: started[0] as string, expected: WOKEN }
   complain()
   const rule = problem && rules.find(({ seen }) => seen.test(problem?.seen ?? ''))
   if (problem && rule) problem = { ...rule, seen: problem.seen }
@@ -92,15 +95,4 @@ function noteStarts(dev: NetDevice, started: string[]): void {
       start()
     }
   }
-}
-
-function startedNotWoken(seen: string): Explanation {
-  return {
-    seen,
-    expected: "woken (netif_wake_queue): start is for ndoOpen, and sends nothing of what waits in the kernel's queue",
-  }
-}
-
-function complained(line: string): Explanation {
-  return { seen: `the log has: ${line}`, expected: 'no warning and no error' }
 }

@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
+import { attempt } from 'vnet/internal/base/errno'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
 import { onVnet, runLive } from './live.ts'
@@ -71,11 +72,7 @@ export async function runEach<C extends { readonly title: string }>(
 /** The number of timers of Node.js that keep this process alive. */
 const timers = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
 
-/** Keeps the kernel from transmitting frames that no check requested. */
+/** Keeps the kernel from transmitting frames that no check requested, if IPv6 is available here. */
 export function silenceIpv6(): void {
-  try {
-    writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1')
-  } catch {
-    // IPv6 is not available here.
-  }
+  attempt(() => writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1'))
 }

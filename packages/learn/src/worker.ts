@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { confined } from 'vnet/internal/linux/rootless'
-import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
+import { type CheckPlace, type Exercise, notRun, type Result, resultOf } from './exercise.ts'
 import type { Report } from './run.ts'
 
 /** src and dist are equally deep. */
@@ -123,5 +123,5 @@ export async function runWorker(
     const expected = 'a driver ends no process'
     finish(resultOf(where, { title: current }, { seen, expected }))
   }
-  for (const title of [...titles]) finish({ title, where, result: 'not run', why: EARLIER_FAILED })
+  for (const title of [...titles]) finish(notRun(title, where, EARLIER_FAILED))
 }

@@ -6,15 +6,15 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { importFile } from 'vnet/internal/cli/driver-file'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
 import { whyNotRootless } from 'vnet/internal/linux/rootless'
-import { type Exercise, type Mistake, type Result, USUAL_HEADING, withMistake } from '../exercise.ts'
+import { type CheckPlace, type Exercise, type Mistake, type Result, USUAL_HEADING, withMistake } from '../exercise.ts'
 import { NotChecked, runWorker } from '../worker.ts'
 
-interface Options {
-  readonly memoryOnly?: boolean
-}
-
 /** Returns the exit status: 1 if a solution fails, or a skeleton or a mistake is not found. */
-export async function checkExercises(exercises: readonly Exercise[], options: Options, io: Io): Promise<number> {
+export async function checkExercises(
+  exercises: readonly Exercise[],
+  options: { readonly memoryOnly?: boolean },
+  io: Io,
+): Promise<number> {
   const why = options.memoryOnly ? '--memory-only' : whyNotRootless()
   let status = EXIT_OK
   for (const exercise of exercises) {
@@ -44,13 +44,8 @@ async function checkExercise(exercise: Exercise, whyNotLive: string | undefined,
   return isRight
 }
 
-interface Statement {
-  readonly title: string
-  readonly problem: string | undefined
-}
-
 /** `whyNotLive` is why no check runs on live interfaces. */
-async function* statements(exercise: Exercise, whyNotLive: string | undefined): AsyncGenerator<Statement> {
+async function* statements(exercise: Exercise, whyNotLive: string | undefined) {
   const { directory, driver } = exercise
   const solution = join(directory, 'solution.js')
   const list = join(directory, 'mistakes.js')
@@ -99,14 +94,8 @@ const textOf = ({ seen, expected, logged = [] }: Result): string =>
 async function firstFailure(exercise: Exercise, file: string, isLive: boolean): Promise<Result | undefined> {
   const results: Result[] = []
   const failed = () => results.find(({ result }) => result === 'failed')
-  const run = (place: 'memory' | 'live') =>
-    runWorker(
-      exercise,
-      place,
-      file,
-      each => results.push(each),
-      () => {},
-    )
+  const add = (result: Result) => results.push(result)
+  const run = (place: CheckPlace) => runWorker(exercise, place, file, add, () => {})
   await run('memory')
   if (isLive && failed() === undefined) await run('live')
   return failed()

@@ -11,9 +11,8 @@ import { checkRegular } from 'vnet/internal/linux/regular-file'
 import { whyNotRootless } from 'vnet/internal/linux/rootless'
 import { type Exercise, type Result, resultOf } from '../exercise.ts'
 import { courseDirectory, exerciseNamed } from '../folder.ts'
-import { buildGuest } from '../kernel/build.ts'
+import { buildGuest, findKernel, KernelSetupError, whyNoKernel } from '../kernel/build.ts'
 import { addressesOf, type KernelTask } from '../kernel/check.ts'
-import { findKernel, KernelSetupError, whyNoKernel } from '../kernel/packages.ts'
 import type { Report } from '../run.ts'
 
 /** src and dist are equally deep. */

@@ -4,12 +4,12 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { printable } from 'vnet/internal/base/printable'
+import { optionName, printable } from 'vnet/internal/base/printable'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { isDriverFile } from 'vnet/internal/cli/driver-file'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
 import { whyNoTun, whyNotConfined, whyNotRootless } from 'vnet/internal/linux/rootless'
-import type { CheckPlace, Exercise, Result } from '../exercise.ts'
+import { type CheckPlace, type Exercise, notRun, type Result } from '../exercise.ts'
 import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone, notedExercise } from '../folder.ts'
 import { EARLIER_FAILED, MEMORY_ONLY, runWorker } from '../worker.ts'
 import { checkExercises, orNotChecked } from './check-exercise.ts'
@@ -30,22 +30,10 @@ interface Task {
   readonly file: string
 }
 
-/** Options that have a meaning for some of the commands only, and their names. */
-const OPTIONS = {
-  from: '--from',
-  kernel: '--kernel',
-  memoryOnly: '--memory-only',
-  requireLive: '--require-live',
-  json: '--json',
-  csv: '--csv',
-  jobs: '--jobs',
-  unsafe: '--unsafe',
-} as const
-
 /** Throws a UsageError for an option that `what` would ignore. */
-function refuse(options: CheckOptions, names: readonly (keyof typeof OPTIONS)[], what: string): void {
+function refuse(options: CheckOptions, names: readonly (keyof CheckOptions)[], what: string): void {
   const given = names.find(name => options[name] !== undefined)
-  if (given !== undefined) throw new UsageError(`check: ${OPTIONS[given]} ${what}`)
+  if (given !== undefined) throw new UsageError(`check: --${optionName(given)} ${what}`)
 }
 
 /**
@@ -153,16 +141,16 @@ async function checkOne(
   const isConfined = whyNotConfined() === undefined
   const run = (place: CheckPlace) => runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
   await run('memory')
-  const count = (which: Result['result']) => results.filter(({ result }) => result === which).length
+  const count = counter(results)
   const whyNotLive = () => (isConfined ? whyNoTun() : whyNotRootless())
   const why = options.memoryOnly ? MEMORY_ONLY : count('failed') > 0 ? EARLIER_FAILED : whyNotLive()
   if (why === undefined) await run('live')
-  else for (const { title } of exercise.live) add({ title, where: 'live', result: 'not run', why })
+  else for (const { title } of exercise.live) add(notRun(title, 'live', why))
   const isPassed = count('failed') === 0 && (!options.requireLive || count('not run') === 0)
   // A learner on a machine without live interfaces gets on, too.
   const isUsual = driverFileIn(dirname(resolve(file)), exercise) === resolve(file)
   if (isPassed && !options.memoryOnly && isUsual) markDone(file)
-  if (!options.json) io.out(summary(exercise, exercises, results, options.from))
+  if (!options.json) io.out(summary(exercise.name, exercises, results, options.from))
   return isPassed
 }
 
@@ -176,6 +164,9 @@ const printer = (options: CheckOptions, io: Io) => (exercise: Exercise, file: st
 function jsonLine({ name }: Exercise, file: string, result: Result): string {
   return `${JSON.stringify({ exercise: name, file, ...result })}\n`
 }
+
+const counter = (results: readonly Result[]) => (which: Result['result']) =>
+  results.filter(({ result }) => result === which).length
 
 const VERDICTS = { passed: 'ok', failed: 'FAILED', 'not run': 'not run' } as const
 
@@ -191,13 +182,8 @@ function textLines({ name }: Exercise, file: string, { title, where, result, ...
   return `${lines.join('\n        ')}\n`
 }
 
-function summary(
-  { name }: Exercise,
-  exercises: readonly Exercise[],
-  results: readonly Result[],
-  from: string | undefined,
-): string {
-  const count = (which: Result['result']) => results.filter(({ result }) => result === which).length
+function summary(name: string, exercises: readonly Exercise[], results: readonly Result[], from?: string): string {
+  const count = counter(results)
   const [passed, failed, notRun] = [count('passed'), count('failed'), count('not run')]
   const left = notRun === 0 ? '' : `, ${notRun} not run`
   if (failed > 0) return `${name}: ${passed} passed, ${failed} failed${left && `${left} until it passes`}\n`

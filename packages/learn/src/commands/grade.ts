@@ -7,7 +7,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
 import { whyNoTun, whyNotConfined } from 'vnet/internal/linux/rootless'
-import { type Exercise, type Result, resultOf } from '../exercise.ts'
+import { type Exercise, notRun, type Result, resultOf } from '../exercise.ts'
 import { driverFileIn } from '../folder.ts'
 import { MEMORY_ONLY, NotChecked, runWorker } from '../worker.ts'
 
@@ -129,17 +129,12 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
     } catch (error) {
       if (!(error instanceof NotChecked)) throw error
       const [title = ''] = titles.slice(results.length)
-      add({
-        title,
-        where: results.length < exercise.memory.length ? 'memory' : 'live',
-        result: 'not run',
-        why: error.message,
-      })
+      add(notRun(title, results.length < exercise.memory.length ? 'memory' : 'live', error.message))
       const passed = results.filter(({ result }) => result === 'passed').length
       return { ...whole, verdict: 'not graded', passed, results }
     }
     if (!failed() && whyNotLive !== undefined)
-      for (const { title } of exercise.live) add({ title, where: 'live', result: 'not run', why: whyNotLive })
+      for (const { title } of exercise.live) add(notRun(title, 'live', whyNotLive))
   } else {
     const expected = 'files of the directory only, and no symbolic links out of it'
     add(resultOf('memory', { title: 'the driver file loads' }, { seen: `${file} leads out of it`, expected }))

@@ -4,7 +4,8 @@
  */
 import { writeFileSync } from 'node:fs'
 import { loadNative } from 'vnet/internal/linux/native'
-import { type KernelTask, prepare, runInGuest, startGuest } from '../kernel/check.ts'
+import { type KernelTask, prepare, runInGuest } from '../kernel/check.ts'
+import { Guest } from '../kernel/guest.ts'
 import { type Report, runEach, silenceIpv6 } from '../run.ts'
 import { loadExercise } from './exercise-file.ts'
 
@@ -27,7 +28,7 @@ silenceIpv6()
 // congestion control, such as bbr, would always do so.
 writeFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'reno')
 writeFileSync('/proc/sys/net/ipv4/tcp_min_tso_segs', '40')
-const guest = startGuest(job)
+const guest = new Guest(job)
 await runEach(exercise.live, check => runInGuest(check, guest, job), report)
 await guest.close()
 process.exit(0)

@@ -5,13 +5,12 @@
 import { Buffer } from 'node:buffer'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { type Explanation, type LiveCheck, type Result, resultOf } from '../exercise.ts'
+import { type Explanation, type LiveCheck, notRun, type Result, resultOf, USUAL_HEADING } from '../exercise.ts'
 import { runLive } from '../live.ts'
-import { buildModule, moduleName } from './build.ts'
-import { Guest } from './guest.ts'
-import { type Addresses, GuestPlace } from './live.ts'
+import { buildModule, type KernelFiles, moduleName } from './build.ts'
+import type { Guest } from './guest.ts'
+import { type Addresses, onGuest } from './live.ts'
 import { lineOf, reportsIn } from './oops.ts'
-import type { KernelFiles } from './packages.ts'
 
 /** A module to check. */
 export interface KernelTask {
@@ -23,30 +22,14 @@ export interface KernelTask {
   readonly addresses: Addresses
 }
 
-/** The input of a module's checks. */
-export interface KernelJob {
-  /** The learner's file. */
-  readonly file: string
-  readonly image: string
-  readonly initramfs: string
-  /** The module with its debug information. */
-  readonly module: string
-  readonly directory: string
-  readonly addresses: Addresses
-}
-
-const BUILDS = 'the module compiles'
-const READ = 'What to do'
+/** The input of a module's checks: `module` is the one with debug information. */
+export type KernelJob = Exclude<ReturnType<typeof prepare>, Result>
 
 /**
  * Builds a module and the files that the machine starts from, in a directory of `parent`.
  * Returns the result if it does not compile. `print` is called with each message of the compiler.
  */
-export function prepare(
-  { file, kernel, guest, addresses }: KernelTask,
-  parent: string,
-  print: (line: string) => void,
-): KernelJob | Result {
+export function prepare({ file, kernel, guest, addresses }: KernelTask, parent: string, print: (line: string) => void) {
   const directory = mkdtempSync(join(parent, 'vnet-kernel-'))
   const build = join(directory, 'build')
   mkdirSync(build)
@@ -54,7 +37,7 @@ export function prepare(
   for (const message of messages) print(message)
   if (module === undefined) {
     const seen = messages.find(line => line.includes('error')) ?? (messages[0] as string)
-    return resultOf('live', { title: BUILDS, read: READ }, { seen, expected: 'no error of the compiler' }, messages)
+    return resultOf('live', { title: 'the module compiles' }, { seen, expected: 'no error of the compiler' }, messages)
   }
   const initramfs = join(directory, 'initramfs')
   const modules = kernel.modules.map((path, i) => ({ name: `${i}.ko`, content: readFileSync(path) }))
@@ -77,19 +60,13 @@ const NOT_HERE: Readonly<Record<string, string>> = {
 /** Runs a check in a machine that has started. Never throws. */
 export async function runInGuest(check: LiveCheck, guest: Guest, job: KernelJob): Promise<Result> {
   const why = NOT_HERE[check.title]
-  if (why !== undefined) return { title: check.title, where: 'live', result: 'not run', why }
+  if (why !== undefined) return notRun(check.title, 'live', why)
   // The messages of the kernel's start are not about the module.
-  await guest.ready().catch(() => {})
+  await guest.started.catch(() => {})
   const from = guest.console.length
-  const place = new GuestPlace(guest, moduleName(job.file), job.addresses, dirname(job.file))
-  const result = await runLive(check, place)
+  const result = await runLive(check, onGuest(guest, moduleName(job.file), job.addresses, dirname(job.file)))
   const problem = reported(guest.console.slice(from), check, job)
   return problem === undefined ? result : resultOf('live', check, problem, result.logged)
-}
-
-/** Starts the machine. */
-export function startGuest({ image, initramfs, directory }: KernelJob): Guest {
-  return new Guest({ image, initramfs, directory })
 }
 
 /** Returns the first report of the kernel, by the learner's line. */
@@ -106,11 +83,10 @@ export function reported(
   const first = lines.find(({ line }) => line !== undefined)
   const where =
     first === undefined ? `not in ${basename(job.file)}` : `${first.line}, ${first.place.replace(/\+.*/, '()')}`
-  return { seen: `${report.what}: ${where}`, expected: 'no report of the kernel', read: READ }
+  return { seen: `${report.what}: ${where}`, expected: 'no report of the kernel', read: USUAL_HEADING }
 }
 
-/** The usual address of the first interface, and the exercises with several interfaces. */
-const FIRST: Addresses = ['198.18.0.1/24']
+/** The exercises with several interfaces. */
 const OTHERS: Readonly<Record<string, Addresses>> = {
   '10-switch': ['198.18.0.1/24', '198.18.0.2/24', '198.18.0.3/24'],
   '12-board': ['198.18.0.1/24', '198.18.1.2/24'],
@@ -118,7 +94,7 @@ const OTHERS: Readonly<Record<string, Addresses>> = {
 
 /** Returns the addresses that the driver of an exercise gives its interfaces. */
 export function addressesOf(exercise: string): Addresses {
-  return OTHERS[exercise] ?? FIRST
+  return OTHERS[exercise] ?? ['198.18.0.1/24']
 }
 
 const MAGIC = '070701'
@@ -129,7 +105,6 @@ const DIRECTORY = 0o040_000
 interface ArchiveFile {
   readonly name: string
   readonly content?: Uint8Array
-  /** Whether it is a program. */
   readonly isProgram?: boolean
 }
 
@@ -152,6 +127,5 @@ function entry(name: string, inode: number, mode: number, content: Uint8Array): 
 }
 
 function padded(bytes: Uint8Array): Uint8Array {
-  const rest = -bytes.length & 3
-  return rest === 0 ? bytes : Buffer.concat([bytes, new Uint8Array(rest)])
+  return Buffer.concat([bytes, new Uint8Array(-bytes.length & 3)])
 }

@@ -7,14 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withParent } from 'vnet/internal/linux/rootless'
-
-/** The options of the virtual machine. */
-export interface GuestFiles {
-  readonly image: string
-  readonly initramfs: string
-  /** For sockets; empty. */
-  readonly directory: string
-}
+import type { KernelJob } from './check.ts'
 
 const MEMORY_MB = 256
 const WIRES = 3
@@ -25,7 +18,7 @@ const COMMAND_LIMIT_MS = { kvm: 15_000, tcg: 60_000 }
 const CONSOLE_MAX = 1 << 20
 
 /** Returns how QEMU runs a machine here: some machines have /dev/kvm without what it needs. */
-export function accelerator(): 'kvm' | 'tcg' {
+function accelerator(): 'kvm' | 'tcg' {
   if (!/^flags\s.* (vmx|svm) /m.test(readFileSync('/proc/cpuinfo', 'utf8'))) return 'tcg'
   try {
     accessSync('/dev/kvm', constants.R_OK | constants.W_OK)
@@ -46,6 +39,8 @@ export class Guest {
   readonly sockets: string
   readonly #accelerator = accelerator()
   readonly #child: ChildProcess
+  /** Settles when the guest has started. */
+  readonly started: Promise<void>
   /** Rejects with a GuestEnded. */
   readonly ended: Promise<never>
   readonly #lines: string[] = []
@@ -53,7 +48,8 @@ export class Guest {
   #wake = () => {}
   #closes = false
 
-  constructor({ image, initramfs, directory }: GuestFiles) {
+  /** `directory` is for sockets. */
+  constructor({ image, initramfs, directory }: Pick<KernelJob, 'image' | 'initramfs' | 'directory'>) {
     this.sockets = join(directory, 'wire')
     const control = join(directory, 'control')
     const isKvm = this.#accelerator === 'kvm'
@@ -70,16 +66,8 @@ export class Guest {
       ...['-device', `virtio-net-pci,netdev=n${i},mac=02:00:00:00:01:0${i},romfile=,mrg_rxbuf=on`],
     ]).flat()
     const args = [
-      ...[
-        '-accel',
-        isKvm ? 'kvm' : 'tcg,thread=multi',
-        '-cpu',
-        isKvm ? 'host' : 'Nehalem',
-        '-smp',
-        '2',
-        '-m',
-        `${MEMORY_MB}`,
-      ],
+      ...['-accel', isKvm ? 'kvm' : 'tcg,thread=multi', '-cpu', isKvm ? 'host' : 'Nehalem'],
+      ...['-smp', '2', '-m', `${MEMORY_MB}`],
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-kernel', image, '-initrd', initramfs],
       ...['-append', append, '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
       ...['-chardev', `socket,id=control,path=${control},server=on,wait=off`, '-serial', 'chardev:control', ...wires],
@@ -100,15 +88,8 @@ export class Guest {
       })
     })
     this.ended.catch(() => {})
-    this.#ready = this.#start(control)
-    this.#ready.catch(() => {})
-  }
-
-  readonly #ready: Promise<void>
-
-  /** Waits until the guest has started. */
-  ready(): Promise<void> {
-    return this.#ready
+    this.started = this.#start(control)
+    this.started.catch(() => {})
   }
 
   async #start(control: string): Promise<void> {
@@ -159,7 +140,7 @@ export class Guest {
 
   /** Runs a command of course/kernel/guest.c. Throws an Error with its text, or a GuestEnded. */
   async command(...words: readonly string[]): Promise<string[]> {
-    await this.ready()
+    await this.started
     this.#control?.write(`${words.join(' ')}\n`)
     return this.#reply(COMMAND_LIMIT_MS[this.#accelerator])
   }

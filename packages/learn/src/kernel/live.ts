@@ -15,75 +15,58 @@ const SETTLE_MS = 100
 const SETTLED = 10
 const SETTLE_MAX = 200
 
-const CAMEL = /_([a-z0-9])/g
-const camelCase = (name: string): string => name.replace(CAMEL, (_, letter: string) => letter.toUpperCase())
+const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 /** The addresses of a module's interfaces, in order: a module has none, its user adds them. */
 export type Addresses = readonly string[]
 
-/** Runs live checks on the module `name`. */
-export class GuestPlace implements LivePlace {
-  readonly broken: Promise<never>
-  readonly #guest: Guest
-  readonly #name: string
-  readonly #addresses: Addresses
-  readonly #directory: string
-
-  constructor(guest: Guest, name: string, addresses: Addresses, directory: string) {
-    this.#guest = guest
-    this.#name = name
-    this.#addresses = addresses
-    this.#directory = directory
-    this.broken = guest.ended
-  }
-
-  start(args: readonly string[]): Started {
-    return new StartedModule(this.#guest, this.#name, args, this.#addresses)
-  }
-
-  /** The commands of `vnet` ask the module; `ip link set` also sets its interface. */
-  async run(program: string, args: readonly string[]): Promise<ProgramOutput> {
-    if (program === 'vnet') return this.#vnet(args)
-    const result = await runProgram(program, args, this.#directory)
-    const [link, set, name = '', state = ''] = args
-    if (program === 'ip' && link === 'link' && set === 'set' && (state === 'up' || state === 'down')) {
-      await this.#guest.command('link', name, state === 'up' ? '1' : '0')
-    }
-    return result
-  }
-
-  async #vnet([verb, name = '', ...rest]: readonly string[]): Promise<ProgramOutput> {
-    try {
-      return { status: 0, stdout: await this.#answer(verb, name, rest), stderr: '' }
-    } catch (error) {
-      if (error instanceof GuestEnded) throw error
-      return { status: 1, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
-    }
-  }
-
-  async #answer(verb: string | undefined, name: string, rest: readonly string[]): Promise<string> {
-    if (verb === 'stats') {
-      const lines = await this.#guest.command('stats')
-      return lines
-        .map(line => line.split(' '))
-        .map(([, , field, value]) => `${field} ${value}\n`)
-        .join('')
-    }
-    if (verb === 'param') {
-      for (const setting of rest) {
-        const [param = '', value = ''] = setting.split('=')
-        await this.#guest.command('param', this.#name, param, value)
+/** Live checks on the module `name`; `directory` is its file's. */
+export function onGuest(guest: Guest, name: string, addresses: Addresses, directory: string): LivePlace {
+  return {
+    broken: guest.ended,
+    start: args => new StartedModule(guest, name, args, addresses),
+    /** The commands of `vnet` ask the module; `ip link set` also sets its interface. */
+    async run(program, args) {
+      if (program === 'vnet') return runVnet(guest, name, args)
+      const result = await runProgram(program, args, directory)
+      const [link, set, dev = '', state = ''] = args
+      if (program === 'ip' && link === 'link' && set === 'set' && (state === 'up' || state === 'down')) {
+        await guest.command('link', dev, state === 'up' ? '1' : '0')
       }
-      return ''
-    }
-    if (verb === 'ioctl') {
-      const [number = '0', hex = ''] = rest
-      const length = rest[rest.indexOf('--length') + 1] ?? '0'
-      const [data = ''] = await this.#guest.command('ioctl', name, number, hex, length)
-      return JSON.stringify({ data: data.slice('data '.length) })
-    }
-    throw new Error(`no virtual machine runs vnet ${verb}`)
+      return result
+    },
   }
+}
+
+async function runVnet(guest: Guest, module: string, args: readonly string[]): Promise<ProgramOutput> {
+  try {
+    return { status: 0, stdout: await answer(guest, module, args), stderr: '' }
+  } catch (error) {
+    if (error instanceof GuestEnded) throw error
+    return { status: 1, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+async function answer(guest: Guest, module: string, args: readonly string[]): Promise<string> {
+  const [verb, name = '', ...rest] = args
+  if (verb === 'stats') {
+    const lines = (await guest.command('stats')).map(line => line.split(' '))
+    return lines.map(([, , field, value]) => `${field} ${value}\n`).join('')
+  }
+  if (verb === 'param') {
+    for (const setting of rest) {
+      const [param = '', value = ''] = setting.split('=')
+      await guest.command('param', module, param, value)
+    }
+    return ''
+  }
+  if (verb === 'ioctl') {
+    const [number = '0', hex = ''] = rest
+    const length = rest[rest.indexOf('--length') + 1] ?? '0'
+    const [data = ''] = await guest.command('ioctl', name, number, hex, length)
+    return JSON.stringify({ data: data.slice('data '.length) })
+  }
+  throw new Error(`no virtual machine runs vnet ${verb}`)
 }
 
 /** `['--pool-size', '8', '--plain']` as parameters of insmod. */
@@ -133,7 +116,7 @@ class StartedModule implements Started {
   }
 
   async #load(args: readonly string[], addresses: Addresses): Promise<void> {
-    await this.#guest.ready()
+    await this.#guest.started
     this.#from = this.#guest.console.length
     const lines = await this.#guest.command('load', ...moduleParams(args)).catch(error => {
       if (error instanceof GuestEnded) throw error

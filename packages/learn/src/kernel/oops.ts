@@ -11,18 +11,14 @@ const USUAL =
   /loading out-of-tree module|module verification failed|^random: |^tsc: |^clocksource: |^process '|^NETDEV WATCHDOG/
 const TIME = /^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? /
 
-export interface ConsoleReport {
-  /** `BUG: kernel NULL pointer dereference, address: 0000000000000008`. */
-  readonly what: string
-  readonly isFatal: boolean
-  /** `ring_start_xmit+0x1a/0x80`, places in the learner's module, innermost first. */
-  readonly places: readonly string[]
-}
-
 const withoutTime = (line: string): string => line.replace(TIME, '').trim()
 
-/** Returns the reports of a console, in order. */
-export function reportsIn(console: string, module: string): ConsoleReport[] {
+/**
+ * Returns the reports of a console, in order: what is reported, such as `BUG: kernel NULL pointer
+ * dereference, address: 0000000000000008`, and places in the learner's module, innermost first, as
+ * `ring_start_xmit+0x1a/0x80`.
+ */
+export function reportsIn(console: string, module: string) {
   const reports: { what: string; isFatal: boolean; places: string[] }[] = []
   const place = /^(RIP: \w+:)?(\? )?([\w.]+\+0x[0-9a-f]+\/0x[0-9a-f]+)(?: \[(\w+)[^\]]*\])?/
   for (const line of console.split('\n').map(withoutTime)) {

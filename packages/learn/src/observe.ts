@@ -1,4 +1,4 @@
-/** Formats the observations of checks as text. */
+/** What checks observe: frames as text, and the calls that a driver makes of the objects that it was given. */
 import { formatAddress, formatMac } from 'vnet/internal/packet/address'
 import { ETH_ALEN, ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
@@ -25,4 +25,24 @@ export function macAt(bytes: Uint8Array, at: number): string {
 export function numberOf(pattern: RegExp, text: string): number | undefined {
   const found = pattern.exec(text)?.[1]
   return found === undefined ? undefined : Number(found)
+}
+
+/** Calls `look` before each call of a method of this object. */
+export function beforeCall(object: object, method: string, look: () => void): void {
+  const target = object as Record<string, (...args: unknown[]) => unknown>
+  const call = target[method]
+  if (call === undefined) throw new TypeError(`no method ${method}`)
+  target[method] = (...args) => {
+    look()
+    return call.apply(object, args)
+  }
+}
+
+/** Records the names of methods, such as `napi.enable`, as they are called. */
+export function recordCalls(methods: Readonly<Record<string, object>>): string[] {
+  const called: string[] = []
+  for (const [name, object] of Object.entries(methods)) {
+    beforeCall(object, name.slice(name.lastIndexOf('.') + 1), () => called.push(name))
+  }
+  return called
 }
