@@ -1,6 +1,6 @@
 /**
  * Freezes the intrinsics of JavaScript: code that is loaded later cannot change what `for`, `await`
- * or a Map do for the other code of its realm. It runs in Node.js and in browsers.
+ * or a Map do for the other code of its realm.
  */
 
 /** The globals of JavaScript, and the platform's globals that vnet calls. */
@@ -35,6 +35,7 @@ function samples(): object[] {
 
 const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, preventExtensions } = Object
 const { ownKeys } = Reflect
+const { captureStackTrace } = Error
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'function' || (typeof value === 'object' && value !== null)
@@ -100,8 +101,13 @@ function overridable(
     configurable: false,
     enumerable,
     get: () => value,
-    set(this: object, own: unknown) {
-      if (this === owner) throw new TypeError(`${String(key)} is read-only: JavaScript's own objects are frozen`)
+    set: function set(this: object, own: unknown) {
+      if (this === owner) {
+        const error = new TypeError(`${String(key)} is read-only: JavaScript's own objects are frozen`)
+        // Its place is the line that assigns.
+        captureStackTrace(error, set)
+        throw error
+      }
       defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true })
     },
   }
