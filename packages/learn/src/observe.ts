@@ -1,4 +1,7 @@
-/** What checks observe: frames as text, and the calls that a driver makes of the objects that it was given. */
+/**
+ * What checks observe: frames as text, and the calls that a driver makes of the objects that it was
+ * given.
+ */
 import { formatAddress, formatMac } from 'vnet/internal/packet/address'
 import { ETH_ALEN, ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'

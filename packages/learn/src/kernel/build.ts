@@ -1,6 +1,6 @@
 /**
- * Builds the learner's module, and the program of the virtual machine. Debian's cloud kernel and its
- * headers are downloaded by apt-get and unpacked into a cache, never installed.
+ * Builds the learner's module, and the program of the virtual machine. Debian's cloud kernel and
+ * its headers are downloaded by apt-get and unpacked into a cache, never installed.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
