@@ -31,15 +31,13 @@ import { countersOf, type HostCounters } from './counters.ts'
 import type { NamespaceWorkerData } from './host-worker.ts'
 import { type HostInterface, withoutPrefix } from './hosts.ts'
 import type { Links } from './links.ts'
-import { OpenSockets } from './open-sockets.ts'
 import { ANY, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
-import { bindUdp, checkPort, connecting, listen, type SocketPlace, type StreamServer } from './sockets.ts'
+import { bindUdp, checkPort, connecting, listen, OpenSockets, type SocketPlace, type StreamServer } from './sockets.ts'
 
 /** An interface of a namespace. */
 export interface LabInterface extends HostInterface {
-  readonly name: string
   /** Whether the host has switched to another uplink. It then has no addresses here. */
   readonly isShut?: boolean
 }

@@ -31,6 +31,7 @@ export interface Host {
 }
 
 export interface HostInterface {
+  readonly name: string
   /** The link that it is an end of. Ends of one link reach each other without a router. */
   readonly link: number
   /** Addresses with their prefix. */
@@ -215,4 +216,35 @@ export function checkName(name: unknown, taken: readonly string[]): asserts name
   }
   const isTaken = [...taken, 'localhost'].some(other => other.toLowerCase() === name.toLowerCase())
   if (isTaken) throw new UsageError(`host '${name}': the name is taken`)
+}
+
+/**
+ * Returns VNET_IP4_HOST and VNET_IP6_HOST, the first addresses of each host, and
+ * VNET_IP4_HOST__INTERFACE and VNET_IP6_HOST__INTERFACE. Throws a UsageError for two of one name.
+ */
+export function addressVariables(hosts: readonly Pick<Host, 'name' | 'interfaces'>[]): Record<string, string> {
+  const variables: Record<string, string> = {}
+  const set = (name: string, value: string) => {
+    if (name in variables) throw new UsageError(`two addresses would be the variable ${name}: rename a host`)
+    variables[name] = value
+  }
+  for (const { name, interfaces } of hosts) {
+    for (const family of [4, 6]) {
+      const own = interfaces.map(each => ({
+        name: each.name,
+        addresses: each.addresses.map(withoutPrefix).filter(text => text.includes(':') === (family === 6)),
+      }))
+      const host = `VNET_IP${family}_${nameOfVariable(name)}`
+      const [first] = own.flatMap(({ addresses }) => addresses)
+      if (first !== undefined) set(host, first)
+      for (const { name, addresses } of own) {
+        if (addresses.length > 0) set(`${host}__${nameOfVariable(name)}`, addresses.join(' '))
+      }
+    }
+  }
+  return variables
+}
+
+function nameOfVariable(name: string): string {
+  return name.toUpperCase().replaceAll('-', '_')
 }

@@ -7,8 +7,7 @@ import { OWNER_STAGE, OWNER_WIRE } from 'vnet/internal/skb/error'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from 'vnet/internal/wire/wire'
 import type { Nat } from './nat.ts'
-import { FRAGMENT_TIME } from './nat-fragments.ts'
-import type { NatVerdict } from './nat-table.ts'
+import { FRAGMENT_TIME, type NatVerdict } from './nat-table.ts'
 import type { Siit } from './siit.ts'
 
 /** Limits of early fragments: the bytes are Linux's (ipfrag_high_thresh). */

@@ -17,12 +17,13 @@ import { get16, put16 } from 'vnet/internal/packet/octets'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import { networkOffset } from 'vnet/internal/packet/vlan'
-import { fragmentKey, NatFragments } from './nat-fragments.ts'
 import {
   addressOf,
   connectionTo,
   endpoint,
   FIRST_PORT,
+  fragmentKey,
+  NatFragments,
   type NatKind,
   type NatMapping,
   NatTable,

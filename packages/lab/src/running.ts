@@ -9,7 +9,6 @@ import { openNetnsOf } from 'vnet/internal/linux/netns-name'
 import { sharesUserNamespace } from 'vnet/internal/linux/privileges'
 import { addressesOf, getRoutes, type Route, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { formatAddress, networkOf, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
-import type { AddressedHost } from './address-variables.ts'
 import { type Host, HostsFile, withoutPrefix } from './hosts.ts'
 import { pidNamespaceHasEnded } from './leftovers.ts'
 import { NAT64_NETWORK } from './subnet.ts'
@@ -114,7 +113,7 @@ export function openHost({ lab, host }: RunningHost): number {
 }
 
 /** Reads the addresses of all hosts of a lab from the kernel, and whether they use a NAT64. */
-export function readHosts(native: Native, lab: RunningLab): (Host & AddressedHost)[] {
+export function readHosts(native: Native, lab: RunningLab): Host[] {
   /** Interfaces in one network are ends of one link. */
   const links = new Map<string, number>()
   const linkOf = (addresses: readonly string[]): number => {

@@ -17,15 +17,15 @@ const READER = `
 const directory = freshDirectory()
 
 const [a, b, c] = [
-  { name: 'a', interfaces: [{ link: 1, addresses: ['198.18.1.1/24', '2001:db8:0:1::1/64'] }] },
+  { name: 'a', interfaces: [{ name: 'eth1', link: 1, addresses: ['198.18.1.1/24', '2001:db8:0:1::1/64'] }] },
   {
     name: 'b',
     interfaces: [
-      { link: 2, addresses: ['198.18.2.1/24'] },
-      { link: 1, addresses: ['198.18.1.2/24', '2001:db8:0:1::2/64'] },
+      { name: 'eth2', link: 2, addresses: ['198.18.2.1/24'] },
+      { name: 'eth1', link: 1, addresses: ['198.18.1.2/24', '2001:db8:0:1::2/64'] },
     ],
   },
-  { name: 'c', interfaces: [{ link: 2, addresses: ['198.18.2.2/24'] }] },
+  { name: 'c', interfaces: [{ name: 'eth2', link: 2, addresses: ['198.18.2.2/24'] }] },
 ]
 
 function made(): HostsFile {
@@ -103,7 +103,7 @@ test('lookupIn calls back as dns.lookup does for each form of its options', asyn
 
 test('names are alike in capitals and small letters, as in the host of a URL', () => {
   const hosts = new HostsFile(directory)
-  const named = { name: 'Server', interfaces: [{ link: 1, addresses: ['198.18.1.3/24'] }] }
+  const named = { name: 'Server', interfaces: [{ name: 'eth1', link: 1, addresses: ['198.18.1.3/24'] }] }
   hosts.add(a!, named)
   for (const name of ['server', 'Server', 'SERVER']) expect(hosts.find(a!, name)[0].address).toBe('198.18.1.3')
   expect(hosts.find(named, 'server')[0].address).toBe('127.0.0.1')
@@ -123,7 +123,7 @@ test('a changed hosts file is still the same file, is never empty, and everyone 
     reader.once('message', n => {
       empty = n
     })
-    const long = { name: 'long', interfaces: [{ link: 1, addresses: Array(50).fill('198.18.1.9/24') }] }
+    const long = { name: 'long', interfaces: [{ name: 'eth1', link: 1, addresses: Array(50).fill('198.18.1.9/24') }] }
     hosts.add(long)
     while (empty === undefined) {
       for (let i = 0; i < 50; i++) hosts.update()

@@ -8,26 +8,16 @@ import { TimerfdClock } from 'vnet/internal/linux/clock'
 import { loadNative } from 'vnet/internal/linux/native'
 import type { ScenarioStep } from 'vnet/internal/netdev/device-wire'
 import { runScenario, scenarioOf } from 'vnet/internal/wire/scenario'
-import { addressVariables } from '../address-variables.ts'
 import type { HostCounters } from '../counters.ts'
 import type { LabFault } from '../fault.ts'
+import { addressVariables } from '../hosts.ts'
 import { createLab, type Lab, type LabHost, type LabLink, type LabRouter, type Made, type Topology } from '../index.ts'
-import { hostNamed, linkNamed, linkNames, wireOf } from './links.ts'
 import { type LabPlan, whenOf } from './read.ts'
 import type { FaultEntry, HostChanges, Service } from './schema.ts'
-import { type ServiceLab, startService } from './service.ts'
+import { type ServiceOptions, startService } from './service.ts'
 
-export interface FillOptions {
-  /** Ends the programs and the scenario when it aborts. */
-  readonly signal: AbortSignal
-  /** Called with each line that its programs print. */
-  log(line: string): void
-}
-
-export interface FileLabOptions extends FillOptions {
-  /** The name of the lab, which ends when `signal` aborts. */
-  readonly name: string
-}
+/** Programs and the scenario end when `signal` aborts. `log` is called with lines of programs. */
+type FillOptions = Pick<ServiceOptions, 'signal' | 'log'>
 
 export class FileLab implements AsyncDisposable {
   readonly name: string
@@ -45,14 +35,15 @@ export class FileLab implements AsyncDisposable {
   readonly #lab: Lab
   readonly #plan: LabPlan
   readonly #made: Made<Topology>
-  readonly #log: FileLabOptions['log']
+  readonly #log: FillOptions['log']
   readonly #end = new AbortController()
   #scenarioEnd = new AbortController()
   /** The counters of hosts at the last reset. */
   readonly #before = new Map<LabHost, HostCounters>()
   /** The directory of captures that requests have started. */
   #directory: string | undefined
-  #captures: readonly string[] = []
+  /** The files of the captures, which are complete when the lab has ended. */
+  captures: readonly string[] = []
 
   private constructor(lab: Lab, plan: LabPlan, made: Made<Topology>, { signal, log }: FillOptions) {
     const { name } = lab
@@ -63,13 +54,16 @@ export class FileLab implements AsyncDisposable {
     this.#made = made
     this.#log = log
     this.hosts = [...Object.values(made.hosts), ...Object.values(made.routers)]
-    this.links = linkNames(plan.topology)
+    this.links = [...plan.links.keys()]
     this.env = { VNET_LAB: `${name}-${process.pid}`, ...addressVariables(this.hosts) }
   }
 
-  /** Makes the lab. Settles when its programs are ready and its scenario has started. */
-  static async start(plan: LabPlan, options: FileLabOptions): Promise<FileLab> {
-    const { name, signal } = options
+  /**
+   * Makes a lab with this name, which ends when `signal` aborts. Settles when its programs are ready
+   * and its scenario has started.
+   */
+  static async start(plan: LabPlan, name: string, options: FillOptions): Promise<FileLab> {
+    const { signal } = options
     const lab = await createLab({ name, ...(plan.seed !== undefined && { seed: plan.seed }), signal })
     try {
       return await FileLab.fill(lab, plan, options)
@@ -92,15 +86,19 @@ export class FileLab implements AsyncDisposable {
 
   /** Returns a host or a router. Throws a UsageError. */
   host(name: string): LabHost {
-    const host = hostNamed(this.#made, name)
+    const host = this.hosts.find(each => each.name === name)
     if (host !== undefined) return host
     throw new UsageError(`the lab has no host ${name}; it has ${this.hosts.map(each => each.name).join(', ')}`)
   }
 
   /** Throws a UsageError. */
   link(name: string): LabLink {
-    if (this.links.includes(name)) return linkNamed(this.#plan.topology, this.#made, name)
-    throw new UsageError(`the lab has no link ${name}; it has ${this.links.join(', ')}`)
+    const found = this.#plan.links.get(name)
+    if (found === undefined) throw new UsageError(`the lab has no link ${name}; it has ${this.links.join(', ')}`)
+    const { router, lan, host = '' } = found
+    if (router !== undefined) return this.router('link', router).linkTo(this.host(host))
+    const { cables, lans } = this.#made
+    return (lan === undefined ? cables[name] : lans[lan]?.portOf(this.host(host))) as LabLink
   }
 
   /** Makes changes of hosts. Rejects with a UsageError. */
@@ -129,14 +127,10 @@ export class FileLab implements AsyncDisposable {
   async capture(name: string, file?: string): Promise<{ readonly capture: number; readonly file: string }> {
     const link = this.link(name)
     const number = ++this.#recorded
-    const path = resolve(file ?? join(this.#captureDirectory(), `${link.name}.${number}.pcapng`))
+    if (file === undefined) this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-captures-'))
+    const path = resolve(file ?? join(this.#directory ?? '', `${link.name}.${number}.pcapng`))
     this.captured[number - 1] = await link.capture(path)
     return { capture: number, file: path }
-  }
-
-  #captureDirectory(): string {
-    this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-captures-'))
-    return this.#directory
   }
 
   /**
@@ -146,9 +140,9 @@ export class FileLab implements AsyncDisposable {
    */
   async reset(seed = this.#plan.seed ?? 1): Promise<void> {
     this.#scenarioEnd.abort()
-    const { topology, faults, scenario } = this.#plan
+    const { links, faults, scenario } = this.#plan
     this.faults.length = 0
-    await Promise.all(this.links.map(name => this.link(name).reset(wireOf(topology, name), seed)))
+    await Promise.all([...links].map(([name, { wire }]) => this.link(name).reset(wire, seed)))
     for (const entry of faults) await this.addFault(entry)
     for (const host of this.hosts) this.#before.set(host, host.stats())
     await this.#play(scenario)
@@ -163,18 +157,13 @@ export class FileLab implements AsyncDisposable {
 
   /** Same as startService. */
   run(host: string, service: Service): Promise<void> {
-    const lab: ServiceLab = { env: { ...process.env, ...this.env }, log: this.#log, signal: this.#end.signal }
-    return startService(this.host(host), service, lab)
-  }
-
-  /** The files of the captures, which are complete when the lab has ended. */
-  get captures(): readonly string[] {
-    return this.#captures
+    const env = { ...process.env, ...this.env }
+    return startService(this.host(host), service, { env, log: this.#log, signal: this.#end.signal })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop()
-    this.#captures = this.#lab.keepCaptures()
+    this.captures = this.#lab.keepCaptures()
     await this.#lab.close()
   }
 

@@ -17,7 +17,6 @@ import { CABLE_OPTIONS } from '../links.ts'
 import { ROUTER_OPTIONS } from '../router.ts'
 import { checkTopology, type Topology } from '../topology.ts'
 import { directionsOf, type WireSpec } from '../wire-spec.ts'
-import { linkNames } from './links.ts'
 import {
   type FaultEntry,
   type HostChanges,
@@ -36,7 +35,10 @@ export interface LabPlan {
   /** The paths of files of own stages. */
   readonly stages: readonly string[]
   readonly topology: Topology
-  readonly services: readonly HostService[]
+  /** By name: a cable's own name, ROUTER/HOST, or LAN/HOST. */
+  readonly links: ReadonlyMap<string, FileLink>
+  /** The programs of `run`. */
+  readonly services: readonly (Service & { readonly host: string })[]
   readonly faults: readonly FaultEntry[]
   /** A step concerns the link, and makes the changes of hosts, of the same index. */
   readonly scenario:
@@ -48,9 +50,12 @@ export interface LabPlan {
     | undefined
 }
 
-/** A program of `run`, and its host. */
-export interface HostService extends Service {
-  readonly host: string
+/** A cable, or the link of a host to a router or a segment. */
+interface FileLink {
+  readonly wire: WireSpec
+  readonly router?: string
+  readonly lan?: string
+  readonly host?: string
 }
 
 /**
@@ -90,13 +95,15 @@ export function parseLabFile(
   // Mistakes below would be consequences of mistakes above.
   problems.throwIfAny()
   for (const host of Object.keys(run)) checkKnown(problems, `run.${host}`, host, hostsOf(topology), 'host')
-  checkFaults(faults, linkNames(topology), problems)
+  const links = linksOf(topology)
+  checkFaults(faults, [...links.keys()], problems)
   // Mistakes of a scenario in a file of its own are reported with that file.
   problems.throwIfAny()
   return {
     seed,
     stages,
     topology,
+    links,
     services: Object.entries(run).flatMap(([host, each]) => listed(each).map(service => ({ ...service, host }))),
     faults,
     scenario:
@@ -160,7 +167,7 @@ function checkFaults(faults: readonly FaultEntry[], links: readonly string[], pr
 
 function checkSteps(steps: readonly Step[], path: string, topology: LabTopology, problems: ConfigFile): void {
   const { hosts, routers } = topology
-  const links = linkNames(topology)
+  const links = [...linksOf(topology).keys()]
   const portals = Object.keys(routers).filter(name => accessOf(routers[name] ?? {}).firewall === 'captive-portal')
   for (const [i, { link, accept, switch: switched, at: _, ...ofLink }] of steps.entries()) {
     const known = (place: string, name: string, names: readonly string[], what: string) =>
@@ -209,6 +216,18 @@ function checkKnown(problems: ConfigFile, path: string, name: string, known: rea
   if (known.includes(name)) return true
   problems.add(path, `the lab has no ${what} ${name}; it has ${known.join(', ')}`)
   return false
+}
+
+function linksOf({ routers, cables, lans }: LabTopology): LabPlan['links'] {
+  return new Map<string, FileLink>([
+    ...Object.entries(cables).map(([name, { wire = '' }]) => [name, { wire }] as const),
+    ...Object.entries(routers).flatMap(([router, { inside = [], outside = [], wire = '' }]) =>
+      [inside, outside].flat().map(host => [`${router}/${host}`, { router, host, wire }] as const),
+    ),
+    ...Object.entries(lans).flatMap(([lan, { ports, wire = '' }]) =>
+      ports.map(host => [`${lan}/${host}`, { lan, host, wire }] as const),
+    ),
+  ])
 }
 
 function hostsOf({ hosts, routers }: LabTopology): readonly string[] {

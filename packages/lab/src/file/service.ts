@@ -11,7 +11,7 @@ const READY_MS = 60_000
 /** Milliseconds between the end of a program and its next start. */
 const RESTART_MS = 1000
 
-export interface ServiceLab {
+export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv
   /** Called with each line that a program prints, and with a line when it ends. */
   log(line: string): void
@@ -38,7 +38,7 @@ export class ServiceError extends Error {
  * Starts a program in a host. Settles when it is ready. Rejects with a ServiceError if it ends
  * before, and is not to be started again, or is not ready in time.
  */
-export function startService(host: LabHost, service: Service, lab: ServiceLab): Promise<void> {
+export function startService(host: LabHost, service: Service, lab: ServiceOptions): Promise<void> {
   const { command, env, cwd, ready, restart = false } = service
   const [program, ...args] = wordsOf(command)
   const what = `${host.name}: ${typeof command === 'string' ? command : command.join(' ')}`
