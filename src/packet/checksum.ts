@@ -6,7 +6,7 @@
  * added in any order. 0 and 0xffff both mean zero. A sum is 0 only if every byte is, so a checksum
  * made here is 0xffff only if everything summed is zero.
  */
-import { get16 } from './octets.ts'
+import { get16, put16 } from './octets.ts'
 
 /** With more bytes at a time, the running sums could exceed 31 bits. */
 const BLOCK = 0x10000
@@ -120,6 +120,17 @@ export function checksumGrow(checksum: number, growth: number): number {
   if (growth === 0xffff) return checksum
   const check = checksum - growth
   return check < 0 ? check + 0xffff : check
+}
+
+/**
+ * Updates the checksum at `at`, whose words grew by `delta`. With `zeroIsNone`, as in UDP, 0 means
+ * no checksum, which remains 0, and a checksum of 0 is written as 0xffff.
+ */
+export function growChecksum(bytes: Uint8Array, at: number, delta: number, zeroIsNone = false): void {
+  const before = get16(bytes, at)
+  if (before === 0 && zeroIsNone) return
+  const after = checksumGrow(before, growthOf(delta))
+  put16(bytes, at, after === 0 && zeroIsNone ? 0xffff : after)
 }
 
 /** Like checksumGrow for a folded sum, as in a partial checksum field. */

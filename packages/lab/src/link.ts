@@ -10,7 +10,7 @@ import type { LabWorker } from './lab-worker.ts'
 import { COUNT, checkForm, checkForms, checkNone, type Form, type Forms } from './options.ts'
 import type { DirectionReport, EndReport, LinkReport, NatForward } from './protocol.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
-import { directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
+import { compiled, directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
 
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }
@@ -314,7 +314,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     when: FaultWhen,
   ): Promise<LabFault> {
     checkFault(action, filter, when)
-    const filters = filter === undefined ? undefined : (await import('./filters.ts')).compiled(filter)
+    const filters = filter === undefined ? undefined : await compiled([filter])
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
     const id = await this.#worker.call('fault', this.#id, { direction, action, filter, filters, when, hits })
     return new LabFault(hits, {

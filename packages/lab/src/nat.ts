@@ -8,7 +8,7 @@
  */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Random } from 'vnet/internal/base/random'
-import { checksumGrow, growthOf, onesComplementSum } from 'vnet/internal/packet/checksum'
+import { growChecksum, onesComplementSum } from 'vnet/internal/packet/checksum'
 import { ETH_P_IP } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
@@ -259,7 +259,7 @@ export class Nat {
     const { h, end } = this.#upper
     const before = onesComplementSum(bytes, h + 4, end - h - 4)
     translate(bytes, nh, this.#quoted, at, address, field, port)
-    grow(bytes, h + 2, growthOf(onesComplementSum(bytes, h + 4, end - h - 4) - before))
+    growChecksum(bytes, h + 2, onesComplementSum(bytes, h + 4, end - h - 4) - before)
   }
 }
 
@@ -299,18 +299,11 @@ function translate(
   const moved = high - get16(bytes, at) + low - get16(bytes, at + 2)
   put16(bytes, at, high)
   put16(bytes, at + 2, low)
-  grow(bytes, nh + 10, growthOf(moved))
+  growChecksum(bytes, nh + 10, moved)
   const changed = field < 0 ? 0 : port - get16(bytes, field)
   if (field >= 0) put16(bytes, field, port)
   // Errors and later fragments have no checksum of the pseudo-header.
   if (protocol === IPPROTO_ICMP) {
-    if (field >= 0 && h + 4 <= end) grow(bytes, h + 2, growthOf(changed))
-  } else if (check >= 0 && !(protocol === IPPROTO_UDP && get16(bytes, check) === 0)) {
-    grow(bytes, check, growthOf(moved + changed))
-    if (protocol === IPPROTO_UDP && get16(bytes, check) === 0) put16(bytes, check, 0xffff)
-  }
-}
-
-function grow(bytes: Uint8Array, check: number, growth: number): void {
-  put16(bytes, check, checksumGrow(get16(bytes, check), growth))
+    if (field >= 0 && h + 4 <= end) growChecksum(bytes, h + 2, changed)
+  } else if (check >= 0) growChecksum(bytes, check, moved + changed, protocol === IPPROTO_UDP)
 }

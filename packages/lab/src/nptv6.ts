@@ -13,6 +13,7 @@ import { get16, put16 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import { networkOffset } from 'vnet/internal/packet/vlan'
 import type { NatVerdict } from './nat-table.ts'
+import { isAt } from './subnet.ts'
 
 /** Bytes of a prefix, which the subnet follows. */
 const PREFIX = 6
@@ -39,7 +40,7 @@ export class Nptv6 {
   /** Returns the address outside of an address inside; undefined if it has none. */
   outside(address: Uint8Array): Uint8Array | undefined {
     const bytes = address.slice()
-    return this.#isInternal(bytes, 0) && this.#toExternal(bytes, 0) ? bytes : undefined
+    return isAt(this.#internal, bytes, 0) && move(bytes, 0, this.#external, this.#outward) ? bytes : undefined
   }
 
   /** Translates the frame of `length` bytes at `at` that the router sends. */
@@ -47,10 +48,11 @@ export class Nptv6 {
     const nh = this.#find(bytes, at, length)
     if (nh < 0) return 'pass'
     const [source, destination] = [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
-    if (this.#isInternal(bytes, source) && !this.#toExternal(bytes, source)) return 'untranslatable'
+    if (isAt(this.#internal, bytes, source) && !move(bytes, source, this.#external, this.#outward))
+      return 'untranslatable'
     const quoted = this.#quoted(bytes)
-    if (quoted >= 0 && this.#isInternal(bytes, ipv6.destinationAt(quoted))) {
-      this.#toExternal(bytes, ipv6.destinationAt(quoted))
+    if (quoted >= 0 && isAt(this.#internal, bytes, ipv6.destinationAt(quoted))) {
+      move(bytes, ipv6.destinationAt(quoted), this.#external, this.#outward)
     }
     if (!isAt(this.#external, bytes, destination)) return 'pass'
     return this.#toHost(bytes, destination, quoted) ? 'hairpin' : 'untranslatable'
@@ -62,7 +64,7 @@ export class Nptv6 {
     if (nh < 0) return 'pass'
     const [source, destination] = [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
     // Addresses inside have no meaning outside.
-    if (this.#isInternal(bytes, source) || this.#isInternal(bytes, destination)) return 'filtered'
+    if (isAt(this.#internal, bytes, source) || isAt(this.#internal, bytes, destination)) return 'filtered'
     if (!isAt(this.#external, bytes, destination)) return 'pass'
     return this.#toHost(bytes, destination, this.#quoted(bytes)) ? 'pass' : 'untranslatable'
   }
@@ -72,14 +74,6 @@ export class Nptv6 {
     const source = quoted < 0 ? -1 : ipv6.sourceAt(quoted)
     if (source >= 0 && isAt(this.#external, bytes, source)) move(bytes, source, this.#internal, this.#inward)
     return move(bytes, destination, this.#internal, this.#inward)
-  }
-
-  #toExternal(bytes: Uint8Array, at: number): boolean {
-    return move(bytes, at, this.#external, this.#outward)
-  }
-
-  #isInternal(bytes: Uint8Array, at: number): boolean {
-    return isAt(this.#internal, bytes, at)
   }
 
   /** Finds the headers of an IPv6 packet. Returns -1 for any other frame. */
@@ -105,10 +99,5 @@ function move(bytes: Uint8Array, at: number, prefix: Uint8Array, growth: number)
   const moved = fold(subnet + growth)
   bytes.set(prefix, at)
   put16(bytes, at + PREFIX, moved === NO_SUBNET ? 0 : moved)
-  return true
-}
-
-function isAt(prefix: Uint8Array, bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < PREFIX; i++) if (bytes[at + i] !== prefix[i]) return false
   return true
 }

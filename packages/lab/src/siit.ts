@@ -7,7 +7,7 @@
  * The hop limit is left alone, because the router's kernel decrements it. Checksums are updated by
  * increments, so that a wrong checksum remains wrong.
  */
-import { checksumGrow, finish, growthOf, onesComplementSum, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
+import { finish, growChecksum, onesComplementSum, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
@@ -19,7 +19,7 @@ import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
 import { TCP_CHECK } from 'vnet/internal/packet/tcp'
 import { UDP_CHECK } from 'vnet/internal/packet/udp'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
-import { IPV6_MIN_MTU, NAT64_PREFIX } from './subnet.ts'
+import { IPV6_MIN_MTU, isAt, NAT64_PREFIX } from './subnet.ts'
 
 /** A packet that the translator leaves alone, has translated, or cannot translate. */
 export type SiitVerdict = 'alone' | 'translated' | 'untranslatable'
@@ -340,11 +340,6 @@ function isIp({ bytes, data, len }: SkBuff, type: number, header: number): boole
 
 const hasPrefix = (bytes: Uint8Array, at: number): boolean => isAt(NAT64_PREFIX, bytes, at)
 
-function isAt(wanted: Uint8Array, bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false
-  return true
-}
-
 const wordsOf = (address: number): number => (address >>> 16) + (address & 0xffff)
 
 /** The end of the quote, if the error says that something follows it (RFC 4884). */
@@ -372,19 +367,12 @@ function putError(
 
 /** Grows the checksum of a message by its sum and `more`. */
 function growIcmp(bytes: Uint8Array, { h, end }: Header, more: number): void {
-  grow(bytes, h + 2, onesComplementSum(bytes, h, end - h) + more)
+  growChecksum(bytes, h + 2, onesComplementSum(bytes, h, end - h) + more)
 }
 
 /** Grows the checksum of TCP or UDP, unless it is missing. */
 function growUpper(bytes: Uint8Array, { h, end, protocol, offset }: Header, growth: number): void {
   const check = h + (protocol === IPPROTO_TCP ? TCP_CHECK : UDP_CHECK)
   if ((protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) || offset !== 0 || check + 2 > end) return
-  const isUdp = protocol === IPPROTO_UDP
-  if (isUdp && get16(bytes, check) === 0) return
-  grow(bytes, check, growth)
-  if (isUdp && get16(bytes, check) === 0) put16(bytes, check, 0xffff)
-}
-
-function grow(bytes: Uint8Array, check: number, growth: number): void {
-  put16(bytes, check, checksumGrow(get16(bytes, check), growthOf(growth)))
+  growChecksum(bytes, check, growth, protocol === IPPROTO_UDP)
 }

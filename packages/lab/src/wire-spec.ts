@@ -54,14 +54,20 @@ export function directionsOf(wire: WireSpec): WireDirections {
  * threads of labs need its parser. Returns undefined without a text. Rejects with a UsageError.
  */
 export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LabWorker): Promise<Filters> | undefined {
-  return ab === '' && ba === '' ? undefined : compiledFilters([ab, ba], worker)
+  return ab === '' && ba === '' ? undefined : worker.call('filters', [ab, ba]).then(compiled)
 }
 
-async function compiledFilters(texts: readonly string[], worker: LabWorker): Promise<Filters> {
-  const filters = await worker.call('filters', texts)
+/**
+ * Compiles filters in the thread of the lab: libpcap is loaded for a whole process, so it must not
+ * end with a worker.
+ */
+export async function compiled(filters: readonly string[]): Promise<Filters> {
   if (filters.length === 0) return undefined
-  const { compiled } = await import('./filters.ts')
-  return filters.flatMap(compiled)
+  const [{ encodeFilter }, { compileFilter }] = await Promise.all([
+    import('vnet/internal/control/protocol/attachment'),
+    import('vnet/internal/linux/pcap-filter'),
+  ])
+  return filters.map(filter => encodeFilter(filter, compileFilter(filter)))
 }
 
 function isDirections(value: unknown): boolean {

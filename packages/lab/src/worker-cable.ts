@@ -5,6 +5,7 @@ import { printable } from 'vnet/internal/base/printable'
 import { random } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { driver as cableDriver } from 'vnet/internal/drivers/cable'
+import { loadNative } from 'vnet/internal/linux/native'
 import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import { NETREG_REGISTERED } from 'vnet/internal/netdev/if'
 import { insmod } from 'vnet/internal/netdev/module'
@@ -46,6 +47,8 @@ interface DirectionState {
   watch: readonly Impairment[]
 }
 
+const DIRECTIONS = ['ab', 'ba'] as const
+
 /** How many turns of the event loop read frames before a call. A flood does not end. */
 const READ_TURNS = 100
 /** A turn may end before it has read all frames that were waiting; the next turn reads them. */
@@ -75,12 +78,7 @@ export class WorkerCable {
     this.#nat = nat
     this.#devices = devices
     const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [DirectedWire, DirectedWire]
-    const state = (wire: DirectedWire) => ({
-      wire,
-      faults: new Map(),
-      partitions: new Set<Impairment>(),
-      watch: [],
-    })
+    const state = (wire: DirectedWire) => ({ wire, faults: new Map(), partitions: new Set<Impairment>(), watch: [] })
     this.#directions = { ab: state(ab), ba: state(ba) }
     const note = (line: string) => {
       const [{ logPrefix, name }] = devices
@@ -90,7 +88,7 @@ export class WorkerCable {
     for (const wire of [ab, ba]) wire.textOptions = { bareUs: false, note }
     if (nat !== undefined) ab.wrapSender(end => natEnd(nat, net.clock, end))
     // A client replaces the text, and neither faults nor the NAT.
-    for (const direction of ['ab', 'ba'] as const) this.#set(direction)
+    for (const direction of DIRECTIONS) this.#set(direction)
   }
 
   /**
@@ -134,12 +132,10 @@ export class WorkerCable {
     return new WorkerCable(net, [dev])
   }
 
-  /** The devices of its ends. */
   get devices(): readonly NetDevice[] {
     return this.#devices.filter(dev => dev !== undefined)
   }
 
-  /** The interfaces of its ends. */
   get ports(): Port[] {
     return this.#devices.flatMap(dev => dev?.port ?? [])
   }
@@ -181,10 +177,7 @@ export class WorkerCable {
 
   /** Advertises a NAT64 on the cable, when it is up. Throws a VnetError. */
   async advertise({ nsfd, ...options }: AdvertSpec, seed: number): Promise<void> {
-    const [{ Pref64Sender }, { loadNative }] = await Promise.all([
-      import('./pref64-sender.ts'),
-      import('vnet/internal/linux/native'),
-    ])
+    const { Pref64Sender } = await import('./pref64-sender.ts')
     const { clock } = this.#net
     this.#advertising = new Pref64Sender({ native: loadNative(), nsfd }, { ...options, clock, random: random(seed) })
   }
@@ -251,7 +244,7 @@ export class WorkerCable {
 
   /** Removes a fault. Packets that it holds arrive. */
   removeFault(id: number): void {
-    for (const direction of ['ab', 'ba'] as const) {
+    for (const direction of DIRECTIONS) {
       const { faults } = this.#directions[direction]
       const fault = faults.get(id)
       if (fault === undefined) continue
@@ -261,10 +254,9 @@ export class WorkerCable {
     }
   }
 
-  /** Starts to watch its packets. */
   watch(watch: LinkWatch): void {
     this.#watch = watch
-    for (const direction of ['ab', 'ba'] as const) {
+    for (const direction of DIRECTIONS) {
       this.#directions[direction].watch = watch.stages(direction)
       this.#set(direction)
     }
@@ -277,17 +269,8 @@ export class WorkerCable {
   report(): LinkReport {
     const [a, b] = this.#ends()
     const [beforeA, beforeB] = this.#before ?? []
-    const direction = ({ wire }: DirectionState): DirectionReport => ({
-      text: wire.text,
-      stages: wire.report(),
-      former: wire.former,
-    })
-    return {
-      a: sinceReset(a, beforeA),
-      b: sinceReset(b, beforeB),
-      ab: direction(this.#directions.ab),
-      ba: direction(this.#directions.ba),
-    }
+    const { ab, ba } = this.#directions
+    return { a: sinceReset(a, beforeA), b: sinceReset(b, beforeB), ab: reportOf(ab), ba: reportOf(ba) }
   }
 
   /**
@@ -298,7 +281,7 @@ export class WorkerCable {
     const changes = this.#stagesOf(ab, ba, resources)
     for (const end of this.#ending) end()
     this.#added = 0
-    for (const direction of ['ab', 'ba'] as const) {
+    for (const direction of DIRECTIONS) {
       const { wire, faults, partitions } = this.#directions[direction]
       for (const fault of faults.values()) fault.end('the link was reset')
       faults.clear()
@@ -347,9 +330,7 @@ export class WorkerCable {
   async sleep(ms: number): Promise<void> {
     const { clock } = this.#net
     let end = () => {}
-    const ended = new Promise<void>(resolve => {
-      end = resolve
-    })
+    const ended = new Promise<void>(resolve => (end = resolve))
     const alarm = clock.alarm(end)
     alarm.at(clock.now() + ms * NSEC_PER_MSEC)
     this.#ending.add(end)
@@ -386,13 +367,14 @@ async function makeNat({ kind, address, external, ...options }: NatSpec, seed: n
 /** Serves requests for ports in the namespace of `nsfd`, which few NATs do. */
 async function controlOf(nat: Translator, { clock }: Net, nsfd: number | undefined): Promise<PortControl | undefined> {
   if (nsfd === undefined) return undefined
-  const [{ PortControl }, { loadNative }] = await Promise.all([
-    import('./port-control.ts'),
-    import('vnet/internal/linux/native'),
-  ])
+  const { PortControl } = await import('./port-control.ts')
   const control = new PortControl(nat as Nat, clock)
   await control.listen({ native: loadNative(), nsfd })
   return control
+}
+
+function reportOf({ wire }: DirectionState): DirectionReport {
+  return { text: wire.text, stages: wire.report(), former: wire.former }
 }
 
 function endReport(dev: NetDevice | undefined): EndReport {
