@@ -1,6 +1,6 @@
 /**
- * Kernel settings for access networks in a router's namespace: firewalls, the kernel's NAT, and the
- * routes of hairpinning.
+ * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, and the routes
+ * of hairpinning.
  */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
@@ -71,7 +71,7 @@ const DNS_PORT = 53
 /** The table of routes for hairpinning. */
 const HAIRPIN_TABLE = 100
 
-/** Masquerades IPv4 packets that leave the namespace by an interface. Throws a VnetError. */
+/** Masquerades IPv4 packets that leave the router by an interface. Throws a VnetError. */
 export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
   const rules: NftExpr[][] = [[oif(name), MASQUERADE]]
   // Replies of a host on the same segment must return through the router.

@@ -1,4 +1,4 @@
-/** The counters of a namespace's network stack, as nstat(8) names them. */
+/** The counters of a host's network stack, as nstat(8) names them. */
 import { readFileSync } from 'node:fs'
 import { closing } from 'vnet/internal/linux/errno'
 import { O_RDONLY } from 'vnet/internal/linux/uapi'
@@ -14,7 +14,6 @@ const TABLES = ['snmp', 'netstat']
 /** A name and a value a line. */
 const LIST = 'snmp6'
 
-/** Reads the counters of a network namespace. */
 export function countersOf(place: SocketPlace): HostCounters {
   const counters: Record<string, number> = {}
   for (const table of TABLES) {

@@ -1,7 +1,7 @@
 /**
- * The entry of a worker thread of a namespace: enters the namespace, then runs the file of the
- * worker. From then on, sockets that the thread makes are in the namespace. Threads of libuv's pool
- * are not: they look names up outside, so names of the lab are found here.
+ * The entry of a worker thread of a host: enters the host's network namespace, then runs the file
+ * of the worker. From then on, sockets that the thread makes are the host's. Threads of libuv's
+ * pool are outside, and look names up there, so names of the lab are found here.
  */
 import dns from 'node:dns'
 import { readFileSync } from 'node:fs'
@@ -14,17 +14,16 @@ import { CLONE_NEWNET } from 'vnet/internal/linux/uapi'
 import { lookupIn } from './lookup.ts'
 
 /** The workerData that LabHost.worker passes. */
-export interface NamespaceWorkerData {
+export interface HostWorkerData {
   readonly nsfd: number
-  /** The hosts file of the namespace. */
+  /** The path of the hosts file of the host. */
   readonly hosts: string
-  /** The file that it runs. */
+  /** The file that it runs, and its workerData. */
   readonly url: string
-  /** The workerData of the file. */
   readonly data: unknown
 }
 
-const { nsfd, hosts, url, data } = workerData as NamespaceWorkerData
+const { nsfd, hosts, url, data } = workerData as HostWorkerData
 check(loadNative().setns(nsfd, CLONE_NEWNET), 'setns')
 
 const outside = dns.lookup

@@ -1,7 +1,6 @@
 /**
- * LabHost: a network namespace of a lab, which is a host: its programs, servers, sockets and
- * requests. It has no name outside. A descriptor keeps it open, so that it ends with the process at
- * the latest.
+ * LabHost: a host of a lab, which is a network namespace: its programs, servers, sockets and
+ * requests. A descriptor keeps the namespace open, so that it ends with the process at the latest.
  */
 import type { ChildProcess } from 'node:child_process'
 import dgram from 'node:dgram'
@@ -28,7 +27,7 @@ import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { builtModule } from './built-module.ts'
 import { countersOf, type HostCounters } from './counters.ts'
-import type { NamespaceWorkerData } from './host-worker.ts'
+import type { HostWorkerData } from './host-worker.ts'
 import { type HostInterface, withoutPrefix } from './hosts.ts'
 import type { Links } from './links.ts'
 import { ANY, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
@@ -36,13 +35,12 @@ import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } fro
 import { type LabRequestInit, Requests } from './requests.ts'
 import { bindUdp, checkPort, connecting, listen, OpenSockets, type SocketPlace, type StreamServer } from './sockets.ts'
 
-/** An interface of a namespace. */
 export interface LabInterface extends HostInterface {
   /** Whether the host has switched to another uplink. It then has no addresses here. */
   readonly isShut?: boolean
 }
 
-/** A setting of a network namespace: `net/ipv4/tcp_rto_min_us` and its value. */
+/** A setting of a host: `net/ipv4/tcp_rto_min_us` and its value. */
 export type Sysctl = readonly [name: string, value: string]
 
 const SYSCTLS: readonly Sysctl[] = [
@@ -54,7 +52,7 @@ const SYSCTLS: readonly Sysctl[] = [
   ['net/ipv6/conf/default/accept_dad', '0'],
 ]
 
-/** Returns the name of a namespace for an error, or what was given in place of one. */
+/** Returns the name of a host for an error, or what was given in place of one. */
 export function nameOf(given: unknown): string {
   return given instanceof LabHost ? given.name : inspect(given)
 }
@@ -117,7 +115,7 @@ export class LabHost {
     })
   }
 
-  /** The path of the namespace for functions of this process: `/proc/self/fd/23`. */
+  /** The path of its network namespace for functions of this process: `/proc/self/fd/23`. */
   get path(): string {
     return `/proc/self/fd/${this.place.nsfd}`
   }
@@ -128,10 +126,10 @@ export class LabHost {
   }
 
   /**
-   * Starts a program in the namespace. In its /etc/hosts it finds the other namespaces of the lab.
-   * It is killed at the end of the lab, with all that it started, or when this process ends. A
-   * program that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError
-   * for wrong arguments.
+   * Starts a program on the host. In its /etc/hosts it finds the other hosts of the lab. It is
+   * killed at the end of the lab, with all that it started, or when this process ends. A program
+   * that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError for
+   * wrong arguments.
    */
   spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
     this.#check()
@@ -149,7 +147,7 @@ export class LabHost {
   }
 
   /**
-   * Returns the path of a program that runs `command` in the namespace, with the arguments and the
+   * Returns the path of a program that runs `command` on the host, with the arguments and the
    * descriptors that it is given, as spawn does. Libraries that start a program themselves run it,
    * such as `chromium.launch({ executablePath: client.launcher('/usr/bin/chromium') })`.
    */
@@ -159,7 +157,7 @@ export class LabHost {
   }
 
   /**
-   * Makes a server of this process listen in the namespace: a server of node:net, tls, http, https
+   * Makes a server of this process listen on the host: a server of node:net, tls, http, https
    * or http2, or a socket of node:dgram. It listens on every address, or on `host`. Returns the
    * port; 0 takes a free one. The server and its connections are closed at the end of the lab.
    * Rejects with a UsageError for any other object.
@@ -178,7 +176,7 @@ export class LabHost {
     return listening.port
   }
 
-  /** Connects by TCP from the namespace to an address, or to a namespace by its name. */
+  /** Connects by TCP to an address, or to a host by its name. */
   async connect(port: number, host: string): Promise<Socket> {
     const socket = this.createConnection(port, host)
     // Closed by the lab before it has connected, it would report neither event.
@@ -211,7 +209,7 @@ export class LabHost {
 
   /**
    * Returns a UDP socket, bound to `port` of every address or of `host`; 0 takes a free one. It
-   * sends to addresses, and to namespaces by name. Takes the `options` of dgram.createSocket.
+   * sends to addresses, and to hosts by name. Takes the `options` of dgram.createSocket.
    */
   async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
     this.#check()
@@ -224,14 +222,14 @@ export class LabHost {
     return socket
   }
 
-  /** Returns an agent of node:http that connects from the namespace. */
+  /** Returns an agent of node:http that connects from the host. */
   agent(options?: http.AgentOptions): http.Agent {
     const createConnection = ({ port, host }: http.ClientRequestArgs) =>
       this.createConnection(Number(port), host ?? 'localhost')
     return Object.assign(new http.Agent(options), { createConnection })
   }
 
-  /** Returns an agent of node:https that connects from the namespace. */
+  /** Returns an agent of node:https that connects from the host. */
   httpsAgent(options?: https.AgentOptions): https.Agent {
     const agent = new https.Agent(options)
     const secure = agent.createConnection.bind(agent)
@@ -247,14 +245,14 @@ export class LabHost {
   }
 
   /**
-   * Starts a worker thread that runs a JavaScript file. All its sockets are in the namespace, and
-   * it finds the other namespaces by name. It is terminated at the end of the lab.
+   * Starts a worker thread that runs a JavaScript file. All its sockets are the host's, and it
+   * finds the other hosts by name. It is terminated at the end of the lab.
    */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
     this.#check()
     checkForms('worker', options, WORKER_OPTIONS)
     const url = typeof file === 'string' ? pathToFileURL(file) : file
-    const own: NamespaceWorkerData = {
+    const own: HostWorkerData = {
       nsfd: this.place.nsfd,
       hosts: this.#links.lab.hostsFile.fileOf(this),
       url: url.href,
@@ -327,7 +325,7 @@ export class LabHost {
     for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
   }
 
-  /** @internal Adds an existing interface. */
+  /** @internal */
   addInterface(added: LabInterface): void {
     ;(this.interfaces as LabInterface[]).push(added)
   }
@@ -349,9 +347,7 @@ export class LabHost {
     return [...this.#workers].map(worker => worker.terminate())
   }
 
-  /**
-   * @internal Ends everything in it except processes that its programs have started. Idempotent.
-   */
+  /** @internal Ends everything in it except processes that its programs have started. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed

@@ -1,8 +1,7 @@
 /**
- * HostsFile: the names of a lab's namespaces. Each namespace has a hosts file of its own
- * (hosts(5)), in which addresses on a common link come first. Programs of the namespace see it
- * as /etc/hosts. The file is made for the first program, so that a link costs no files of hosts
- * without programs.
+ * HostsFile: the names of a lab's hosts. Each host has a hosts file of its own (hosts(5)), in which
+ * addresses on a common link come first. Programs of the host see it as /etc/hosts. The file is
+ * made for the first program, so that a link costs no files of hosts without programs.
  */
 import {
   closeSync,
@@ -22,7 +21,6 @@ import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/addres
 import { type HostAddress, placeOf } from './lookup.ts'
 import { NAT64_PREFIX } from './subnet.ts'
 
-/** A host: a name, and the addresses of its interfaces. */
 export interface Host {
   readonly name: string
   readonly interfaces: readonly HostInterface[]
@@ -70,7 +68,6 @@ export class HostsFile {
     this.#directory = directory
   }
 
-  /** Adds hosts with different names. */
   add(...hosts: readonly Host[]): void {
     for (const host of hosts) this.#hosts.set(host.name.toLowerCase(), host)
     this.update()

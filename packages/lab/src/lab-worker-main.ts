@@ -58,7 +58,7 @@ async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | '
   return { ...resourcesOf(filters), stage: (name, values) => own.get(name, values) }
 }
 
-/** Records the devices of `hosts`, in which each has the name of its namespace, in a file. */
+/** Records the devices of `hosts`, in which each has the name of its host, in a file. */
 async function record(net: Net, hosts: ReadonlyMap<NetDevice, string>, path: string): Promise<Recording> {
   const [{ CaptureFile }, { Recording }] = await Promise.all([
     import('vnet/internal/capture/capture-file.node'),
@@ -100,7 +100,7 @@ export class Calls {
     return [...new Set(texts.flatMap(text => filtersOf(readText(text, { bareUs: false }))))]
   }
 
-  /** Joins two namespaces. Returns the number of the link. */
+  /** Joins two hosts. Returns the number of the link. */
   async cable(spec: CableSpec) {
     const resources = await withStages(spec)
     const [watch] = await this.#watching(spec.watch && [spec.watch], resources)

@@ -1,6 +1,6 @@
 /**
  * LabLan: a segment of `vnet lan` in a lab, with its gateway, simulated hosts, DHCP, DNS and router
- * advertisements. Namespaces are ports of it.
+ * advertisements. Hosts are ports of it.
  */
 
 import type { LanFile } from '@vnet/lan/internal/config/schema'
@@ -69,10 +69,10 @@ export class LabLan implements AsyncDisposable {
     this.#onClose = onClose
   }
 
-  /** Returns the link of a namespace to the segment: `ab` leads to the segment. */
-  portOf(namespace: LabHost): LabLink {
-    const port = this.#ports.get(namespace)
-    if (port === undefined) throw new UsageError(`${nameOf(namespace)} is not a port of this lan`)
+  /** Returns the link of a host to the segment: `ab` leads to the segment. */
+  portOf(host: LabHost): LabLink {
+    const port = this.#ports.get(host)
+    if (port === undefined) throw new UsageError(`${nameOf(host)} is not a port of this lan`)
     return port
   }
 

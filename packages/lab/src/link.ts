@@ -1,4 +1,4 @@
-/** LabLink: a cable between two namespaces of a lab. A test changes its wire while it runs. */
+/** LabLink: a cable between two hosts of a lab. A test changes its wire while it runs. */
 import { EventEmitter } from 'node:events'
 import { anyText, either, object, oneOf } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -121,9 +121,9 @@ export interface LinkLab {
 }
 
 export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable {
-  /** From the first namespace to the second. */
+  /** From the first host to the second. */
   readonly ab: LinkDirection
-  /** From the second namespace to the first. */
+  /** From the second host to the first. */
   readonly ba: LinkDirection
   readonly #worker: LabWorker
   readonly #id: number

@@ -1,4 +1,4 @@
-/** Programs: the processes that run in a namespace of a lab. */
+/** Programs: the processes that run on a host of a lab. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync, writeFileSync } from 'node:fs'

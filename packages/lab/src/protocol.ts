@@ -13,10 +13,10 @@ export type Filters = readonly WireAttachment[] | undefined
 
 /** One end of a cable. */
 export interface EndSpec {
-  /** The name of the namespace, for captures. */
+  /** Its name, for captures. */
   readonly host: string
   readonly isRouter: boolean
-  /** The namespace and the interface, in the form for drivers: `/proc/self/fd/23/server`. */
+  /** The network namespace and the interface, in the form for drivers: `/proc/self/fd/23/server`. */
   readonly path: string
   /** The hardware address, 6 bytes. */
   readonly mac: Uint8Array
@@ -52,7 +52,7 @@ export interface CableSpec extends LinkSpec {
   readonly pref64?: AdvertSpec | undefined
 }
 
-/** The namespace of a router, and its interface. */
+/** The network namespace of a router, and its interface. */
 export interface AdvertSpec {
   readonly nsfd: number
   readonly name: string
@@ -70,7 +70,7 @@ export interface NatSpec {
   readonly tcp?: number | undefined
   /** Whether packets for other addresses than the router's are dropped. */
   readonly blocks?: boolean
-  /** The namespace in which hosts ask for ports; undefined if they cannot. */
+  /** The network namespace in which hosts ask for ports; undefined if they cannot. */
   readonly portMapping?: number | undefined
 }
 

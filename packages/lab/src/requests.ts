@@ -1,4 +1,4 @@
-/** HTTP requests from a namespace. */
+/** HTTP requests from a host. */
 import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type * as Undici from 'undici'

@@ -1,5 +1,5 @@
 /**
- * LabRouter: a namespace that forwards IPv4 and IPv6 packets. With a NAT, IPv4 hosts inside share
+ * LabRouter: a host that forwards IPv4 and IPv6 packets. With a NAT, IPv4 hosts inside share
  * the router's address outside.
  */
 import http from 'node:http'
@@ -23,9 +23,9 @@ import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from '
 import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
 
 export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
-  /** Namespaces to be joined to the router, by a cable each: `ab` leads to the router. */
+  /** Hosts to be joined to the router, by a cable each: `ab` leads to the router. */
   readonly inside?: readonly LabHost[]
-  /** A namespace to be joined to the router, which may be a router itself: `ab` leads to it. */
+  /** A host or router to be joined to the router: `ab` leads to it. */
   readonly outside?: LabHost
 }
 
@@ -49,7 +49,7 @@ export function checkRouterOptions(name: string, options: LabRouterOptions): voi
 /** The page of a captive portal. */
 const PORTAL = '/portal'
 
-/** Turns a namespace into a router. */
+/** Turns a host into a router. */
 const SYSCTLS: readonly Sysctl[] = [
   ['net/ipv4/ip_forward', '1'],
   ['net/ipv6/conf/all/forwarding', '1'],
@@ -243,15 +243,14 @@ export class LabRouter extends LabHost {
   }
 
   /** @internal */
-  addLink(namespace: LabHost, link: LabLink): void {
-    this.#links.set(namespace, link)
+  addLink(host: LabHost, link: LabLink): void {
+    this.#links.set(host, link)
   }
 
-  /** Returns the cable to a namespace that is inside or outside. Throws a UsageError. */
-  linkTo(namespace: LabHost): LabLink {
-    const link = this.#links.get(namespace)
-    if (link === undefined)
-      throw new UsageError(`the router ${this.name} was not made with a link to ${nameOf(namespace)}`)
+  /** Returns the cable to a host that is inside or outside. Throws a UsageError. */
+  linkTo(host: LabHost): LabLink {
+    const link = this.#links.get(host)
+    if (link === undefined) throw new UsageError(`the router ${this.name} was not made with a link to ${nameOf(host)}`)
     return link
   }
 

@@ -1,5 +1,5 @@
 /**
- * The routes of a lab: each namespace has a route to every network past its neighbouring routers,
+ * The routes of a lab: each host has a route to every network past its neighbouring routers,
  * by the path with the fewest routers.
  */
 import { getLinks, RouteSocket, setNetworkRoute } from 'vnet/internal/linux/rtnetlink'
@@ -9,7 +9,7 @@ import { withoutPrefix } from './hosts.ts'
 import type { SocketPlace } from './sockets.ts'
 import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from './subnet.ts'
 
-/** A namespace, as far as routes are concerned. */
+/** A host, as far as routes are concerned. */
 export interface Routed {
   readonly interfaces: readonly LabInterface[]
   /** Whether it forwards packets. */
@@ -70,41 +70,39 @@ const IPV4_HOSTS = networkNamed(NAT64_NETWORK)
 
 export class Routes {
   readonly #addresses = new WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>()
-  /** The routes that each namespace has: the next hops of its networks. */
+  /** The routes that each host has: the next hops of its networks. */
   readonly #known = new WeakMap<object, Map<string, string>>()
 
-  /** Adds the missing routes over `links`, which are up, to each namespace. Throws a VnetError. */
+  /** Adds the missing routes over `links`, which are up, to each host. Throws a VnetError. */
   update(
-    namespaces: readonly (Routed & { readonly place: SocketPlace; hasDns64: boolean })[],
+    hosts: readonly (Routed & { readonly place: SocketPlace; hasDns64: boolean })[],
     links: ReadonlySet<number>,
   ): void {
-    if (!namespaces.some(({ isRouter }) => isRouter)) return
-    const up = namespaces.map(
-      ({ interfaces, isRouter = false, hiddenFrom, translatedFrom, hasNat64 = false }): Routed => {
-        const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
-        return { interfaces: own, isRouter, hiddenFrom, translatedFrom, hasNat64 }
-      },
-    )
+    if (!hosts.some(({ isRouter }) => isRouter)) return
+    const up = hosts.map(({ interfaces, isRouter = false, hiddenFrom, translatedFrom, hasNat64 = false }): Routed => {
+      const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
+      return { interfaces: own, isRouter, hiddenFrom, translatedFrom, hasNat64 }
+    })
     for (const [i, routes] of this.find(up).entries()) {
-      const namespace = namespaces[i] as (typeof namespaces)[number]
-      const known = this.#known.get(namespace) ?? new Map<string, string>()
-      this.#known.set(namespace, known)
+      const host = hosts[i] as (typeof hosts)[number]
+      const known = this.#known.get(host) ?? new Map<string, string>()
+      this.#known.set(host, known)
       // The number of a link is never used again, so a known route is one that the kernel has.
       const hopOf = ({ link, via }: LabRoute) => `${link} ${via.text}`
       const added = routes.filter(route => known.get(route.network.text) !== hopOf(route))
-      if (added.length > 0) setRoutes(namespace.place, added)
+      if (added.length > 0) setRoutes(host.place, added)
       for (const route of added) known.set(route.network.text, hopOf(route))
-      namespace.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
+      host.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
     }
   }
 
-  /** Forgets the routes of a namespace by a link, which the kernel has deleted. */
-  forget(namespace: object, link: number): void {
-    const known = this.#known.get(namespace) ?? new Map<string, string>()
-    for (const [network, hop] of known) if (hop.startsWith(`${link} `)) known.delete(network)
+  /** Forgets the routes of a host by a link, which the kernel has deleted. */
+  forget(host: object, link: number): void {
+    const known = this.#known.get(host)
+    for (const [network, hop] of known ?? []) if (hop.startsWith(`${link} `)) known?.delete(network)
   }
 
-  /** Returns the routes of each of these namespaces, which must be all namespaces of the lab. */
+  /** Returns the routes of each of these hosts, which must be all hosts of the lab. */
   find(all: readonly Routed[]): LabRoute[][] {
     const routers = new Map<number, NextHop[]>()
     for (const router of all.filter(({ isRouter }) => isRouter)) {

@@ -7,9 +7,9 @@ import type { Filters } from './protocol.ts'
 
 /** The text of each direction. A missing direction has no text, or keeps its own. */
 export interface WireDirections {
-  /** From the first namespace to the second. */
+  /** From the first host to the second. */
   readonly ab?: string
-  /** From the second namespace to the first. */
+  /** From the second host to the first. */
   readonly ba?: string
 }
 
@@ -27,7 +27,7 @@ export const WIRE: Form = {
 export interface LabLinkOptions {
   /**
    * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads
-   * from the first namespace to the second. Times have a unit.
+   * from the first host to the second. Times have a unit.
    */
   readonly wire?: WireSpec
   /** The MTU of its interfaces. 1500 by default; below 1280 they have no IPv6. */

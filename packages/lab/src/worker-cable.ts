@@ -92,7 +92,7 @@ export class WorkerCable {
   }
 
   /**
-   * Joins two namespaces, with both ends up. The text refers to `resources`. `onDevice` is called
+   * Joins two hosts, with both ends up. The text refers to `resources`. `onDevice` is called
    * with each end before its interface is made. Throws a UsageError for a wrong text, and a
    * VnetError if the kernel refuses; a failed call leaves nothing in place.
    */

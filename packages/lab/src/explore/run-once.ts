@@ -3,25 +3,19 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 // Imported, because a scenario may replace the timers of globalThis.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { createLabWith, type Lab } from '../index.ts'
-import type { ExtraWire } from '../links.ts'
+import type { LabSetup } from '../links.ts'
 import { closeWithin } from '../runner.ts'
 import type { WatchedLink } from '../watch/link-watch.ts'
 import type { PlannedFault } from '../watch/packet-name.ts'
 import { TIMED_OUT } from './result.ts'
 import type { Invariant, LabScenario } from './scenario.ts'
 
-/** A run. It is sent to the process of the run. */
-export interface RunSpec {
+/** A run and the setup of its lab. It is sent to the process of the run. */
+export interface RunSpec extends LabSetup {
   readonly plan: readonly PlannedFault[]
-  /** Wires before the scenario's own. */
-  readonly wires?: readonly ExtraWire[] | undefined
   /** Milliseconds from the start of the scenario. */
   readonly timeout: number
   readonly seed: number
-  /** Settings of each namespace. */
-  readonly sysctls: readonly (readonly [name: string, value: string])[]
-  /** The directory in which all links are recorded; undefined for none. */
-  readonly captures?: string | undefined
 }
 
 export interface RunResult {
@@ -47,10 +41,10 @@ const RUN = new AsyncLocalStorage<AbortController>()
 export async function runOnce(
   scenario: LabScenario,
   invariant: Invariant | undefined,
-  { plan, wires, timeout, seed, sysctls, captures }: RunSpec,
+  { timeout, seed, ...setup }: RunSpec,
 ): Promise<RunResult> {
   const began = performance.now()
-  const lab = await createLabWith({ name: 'explore', seed }, { plan, wires, sysctls, captures })
+  const lab = await createLabWith({ name: 'explore', seed }, setup)
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
   const started = performance.now()
