@@ -54,9 +54,7 @@ import type { NatForward } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
 import { NAT64_PREFIX } from './subnet.ts'
 
-/** The router's connection to the outside. */
 export interface Outside {
-  /** The interface. */
   readonly name: string
   /** The IPv4 addresses of the router and of the next hop there, as unsigned numbers. */
   readonly address: number
@@ -68,7 +66,6 @@ const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
-/** The table of routes for hairpinning. */
 const HAIRPIN_TABLE = 100
 
 /** Masquerades IPv4 packets that leave the router by an interface. Throws a VnetError. */

@@ -8,10 +8,8 @@ import { join, resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
 
 export class LabCaptures {
-  /** Where they are written. */
   readonly #directory: string
   readonly #names: string[] = []
-  /** Where they are kept. */
   #kept: string | undefined
 
   /**
@@ -32,7 +30,6 @@ export class LabCaptures {
     this.#kept = this.#directory
   }
 
-  /** Whether every link is recorded. */
   get isAll(): boolean {
     return this.#kept === this.#directory
   }
@@ -53,7 +50,6 @@ export class LabCaptures {
     return this.#names.map(name => join(this.#kept as string, name))
   }
 
-  /** Moves kept files to their directory. */
   move(): void {
     if (this.#kept === undefined || this.isAll) return
     for (const name of this.#names) {

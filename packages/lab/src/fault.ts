@@ -1,7 +1,6 @@
 /** LabFault: a fault that a test has set. */
 import { COUNT, checkForm } from './options.ts'
 
-/** The calls that a fault makes to its link. */
 interface FaultCalls {
   hit(n: number): Promise<void>
   remove(): Promise<void>

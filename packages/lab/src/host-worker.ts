@@ -13,7 +13,6 @@ import { loadNative } from 'vnet/internal/linux/native'
 import { CLONE_NEWNET } from 'vnet/internal/linux/uapi'
 import { lookupIn } from './lookup.ts'
 
-/** The workerData that LabHost.worker passes. */
 export interface HostWorkerData {
   readonly nsfd: number
   /** The path of the hosts file of the host. */

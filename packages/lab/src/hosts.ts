@@ -59,7 +59,6 @@ export class HostsFile {
   readonly #hosts = new Map<string, Host>()
   /** The DNS servers of each host, by the links that lead to them. */
   readonly #resolvers = new Map<Host, Map<number, string>>()
-  /** The hosts that have files. */
   readonly #written = new Set<Host>()
   readonly #places = new WeakMap<HostInterface, readonly HostAddress[]>()
 
@@ -87,7 +86,6 @@ export class HostsFile {
     return directory
   }
 
-  /** Returns the path of the hosts file of a host. Makes it like etcOf. */
   fileOf(host: Host): string {
     return join(this.etcOf(host), 'hosts')
   }

@@ -12,7 +12,6 @@ import type { Net } from 'vnet/internal/netdev/net'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { removeAnnouncements } from './leftovers.ts'
 
-/** The place of a device in its lab. */
 export interface LabPlace extends LabPart {
   /** The lab and the host: `lab:client`. */
   readonly netns: string

@@ -51,7 +51,6 @@ function resourcesOf(filters: Filters = []): WireResources {
   return { filter: attached(filters).filter, file: readTextFile }
 }
 
-/** Returns the resources of a new link, with the own stages of its lab. */
 async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | 'filters'>): Promise<WireResources> {
   const own = new OwnStages()
   for (const file of stages) await own.load(file)
@@ -78,7 +77,6 @@ export class Calls {
   readonly #lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
   /** The names of addresses in labs that are watched. */
   readonly #hostNames = new Map<string, Map<string, string>>()
-  /** The place of each device, as clients see it. */
   readonly #places = new WeakMap<NetDevice, LabPlace>()
   #last = 0
   #control: Promise<LabControl | undefined> | undefined
@@ -140,7 +138,6 @@ export class Calls {
     return { lan: this.#last, ports }
   }
 
-  /** Ends a segment after its ports are closed. */
   async closeLan(lan: number) {
     const ended = this.#lans.get(lan)
     this.#lans.delete(lan)
@@ -198,7 +195,6 @@ export class Calls {
     return this.#found(link).partition(ms, directions)
   }
 
-  /** Adds a fault. Returns its number. */
   fault(link: number, spec: FaultSpec) {
     const id = ++this.#last
     return this.#inOrder(link, cable => {
@@ -223,7 +219,6 @@ export class Calls {
     return this.#inOrder(link, cable => cable.watched)
   }
 
-  /** Deletes the interfaces. */
   async close(link: number) {
     const ended = this.#links.get(link)
     this.#links.delete(link)
@@ -269,7 +264,6 @@ export class Calls {
     if (lab !== '') this.#visible ??= setTimeout(() => (this.#control = this.#shown()), VISIBLE_MS)
   }
 
-  /** Hides labs without links. */
   async #hide(): Promise<void> {
     if (this.#links.size > 0) return
     this.#hostNames.clear()

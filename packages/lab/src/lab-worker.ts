@@ -119,12 +119,10 @@ export class LabWorker {
   }
 }
 
-/** The stack of a call. */
 interface CallSite {
   readonly stack: string
 }
 
-/** Returns the stack of the caller of `callee`. */
 export function callSiteOf(callee: (...args: never[]) => unknown): CallSite {
   const caller = { stack: '' }
   Error.captureStackTrace(caller, callee)

@@ -52,7 +52,6 @@ export class Lab implements AsyncDisposable {
   readonly #links: Links
   /** How often the kernel's neighbour tables were full before. */
   readonly #tableFulls = tableFulls()
-  /** Links that are being made. */
   readonly #making = new Set<Promise<unknown>>()
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = () => void this.close().catch(() => {})
@@ -280,7 +279,6 @@ export class Lab implements AsyncDisposable {
     await Promise.all(ending)
   }
 
-  /** Kills the programs of all hosts, with all that they have started. */
   #killPrograms(): void {
     const programs = this.#hosts.flatMap(host => host.programs ?? [])
     if (programs.length === 0) return
@@ -292,7 +290,6 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Checks that files of own stages load. Returns their paths. */
 async function loaded(worker: LabWorker, files: readonly string[] = []): Promise<readonly string[]> {
   // The worker resolves paths against the directory of its process.
   const paths = files.map(file => resolve(file))

@@ -37,7 +37,6 @@ export const LAN_OPTIONS: Forms<LabLanOptions> = {
   ra: ANY,
 }
 
-/** Throws a UsageError for options of a segment that are not understood. */
 export function checkLanOptions(options: LabLanOptions): void {
   checkForms('lan', options, LAN_OPTIONS)
 }
@@ -131,7 +130,6 @@ function checkRoom(network: string, ports: number): void {
   throw new UsageError(`lan: ${network} has addresses for ${room} ports, not for ${ports}: ${remedy}`)
 }
 
-/** Returns the address of a host in a network, with its prefix. */
 function addressOf(network: string, host: number): string {
   const prefix = prefixOf(network)
   return `${formatAddress(plus(networkOf(prefix), host))}/${prefix.prefixLen}`

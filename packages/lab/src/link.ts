@@ -36,7 +36,6 @@ export const ACTION: Form = {
 }
 export const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, after: TIME }
 
-/** Throws a UsageError for arguments of a fault that are not understood. */
 export function checkFault(action: FaultAction, filter: string | undefined, when: FaultWhen): void {
   checkForm('fault', action, ACTION)
   if (typeof action === 'object') checkForms('fault', action, { delay: TIME })
@@ -114,7 +113,6 @@ export interface LinkLab {
   readonly ends: readonly [string, string]
   /** Returns its own seed in a lab with this seed. */
   seedOf(seed: number): number
-  /** Called when it is closed. */
   onClose(): void
   /** Called when it has a carrier again. */
   onUp?(): void

@@ -77,7 +77,6 @@ export const CABLE_OPTIONS: Forms<LabCableOptions> = {
   addresses: { ...ANY, schema: list(list(anyText)) },
 }
 
-/** Throws a UsageError for options of a cable that are not understood. */
 export function checkCableOptions(options: LabCableOptions): void {
   checkForms('cable', options, CABLE_OPTIONS)
   const { addresses } = options
@@ -91,19 +90,15 @@ export function checkCableOptions(options: LabCableOptions): void {
 }
 
 export class Links {
-  /** The files of own stages. */
   stages: readonly string[]
   readonly lab: LabParts
   /** Different in each lab of a thread, whatever their names. */
   readonly #watchId = randomUUID()
-  /** How many links have each name. */
   readonly #names = new Map<string, number>()
   readonly #segmentNames = new Map<string, number>()
   readonly #links = new Set<LabLink>()
   readonly #lans = new Set<LabLan>()
-  /** Cables and segments that are being made. */
   readonly #making = new Set<Promise<unknown>>()
-  /** The numbers of links that are up. */
   readonly #up = new Set<number>()
   readonly #routes = new Routes()
   /** Sets the hardware addresses at the ends of each cable. */
@@ -181,7 +176,6 @@ export class Links {
     return { lab, ab, ba, filters, stages: this.stages, seed: seedOf(this.lab.seed, link), mtu, capture: file }
   }
 
-  /** Forgets the interfaces of a link. */
   #forget(link: number, hosts: readonly LabHost[]): void {
     for (const host of hosts) {
       host.removeLink(link)
@@ -261,7 +255,6 @@ export class Links {
     }
   }
 
-  /** Returns what the worker makes. */
   #made<T>(making: Promise<T>): Promise<T> {
     this.#making.add(making)
     const made = () => this.#making.delete(making)
@@ -363,7 +356,6 @@ export class Links {
     return all.map(({ text }) => text)
   }
 
-  /** Closes all of them. */
   async close(): Promise<void> {
     this.#isClosing = true
     await Promise.all([...this.#lans, ...this.#links].map(each => each.close()))
@@ -377,7 +369,6 @@ function seedOf(seed: number, link: number): number {
 
 const isRouter = (each: Routed): boolean => each.isRouter === true
 
-/** Describes an end of a link: the interface `name` of a host. */
 function endOf(host: LabHost, name: string, mac: Uint8Array, addresses: readonly string[]) {
   const end: EndSpec = { host: host.name, isRouter: isRouter(host), path: `${host.path}/${name}`, mac, addresses }
   return { ...end, name }

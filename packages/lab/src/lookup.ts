@@ -1,7 +1,6 @@
 /** Name resolution like dns.lookup, from the text of a hosts file (hosts(5)). */
 import { parseAddress } from 'vnet/internal/packet/address'
 
-/** An address of a host. */
 export interface HostAddress {
   readonly address: string
   readonly family: 4 | 6
@@ -14,7 +13,6 @@ interface LookupOptions {
 
 type LookupCallback = (error: Error | null, address?: string | readonly HostAddress[], family?: number) => void
 
-/** Returns the addresses of a name, in the order of the file. */
 export function placesIn(hosts: string, name: string): HostAddress[] {
   const words = hosts.split('\n').map(line => line.replace(/#.*/, '').trim().split(/\s+/))
   const wanted = name.toLowerCase()

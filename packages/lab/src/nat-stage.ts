@@ -103,7 +103,6 @@ class NatWire implements Wire {
     if (this.#early.size === 1) this.#alarm.at(now + FRAGMENT_TIME)
   }
 
-  /** Sends held fragments after their first one. */
   #release(key: number): void {
     for (const skb of this.#take(key)) this.push(skb)
   }
@@ -123,7 +122,6 @@ class NatWire implements Wire {
     return fragments
   }
 
-  /** Drops the fragments of expired packets. */
   #expire(): void {
     const now = this.#env.clock.now()
     for (const [key, { expires }] of [...this.#early]) {
@@ -143,7 +141,6 @@ function outbound(nat: Translator, skb: SkBuff, now: number): NatVerdict {
   return verdict === 'hairpin' ? to6(nat.siit, skb, verdict) : verdict
 }
 
-/** Translates a frame for the router. */
 function inbound(nat: Translator, skb: SkBuff, now: number): NatVerdict {
   if (nat.siit?.isSpoofed(skb)) return 'filtered'
   const verdict = nat.inbound(skb.bytes, skb.data, skb.len, now)

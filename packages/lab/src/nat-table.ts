@@ -27,7 +27,6 @@ export const LAST_PORT = 65_534
 export const PORT_CONTROL_PORT = 5351
 export const PORTS = LAST_PORT - FIRST_PORT + 1
 
-/** The maximum number of peers of one mapping. */
 const MAX_PEERS = 1024
 
 /** An endpoint as one number: an IPv4 address and a port. */
@@ -35,7 +34,6 @@ export const endpoint = (address: number, port: number): number => address * 0x1
 export const addressOf = (end: number): number => Math.floor(end / 0x1_0000)
 export const portOf = (end: number): number => end % 0x1_0000
 
-/** A TCP connection of a mapping to one peer. */
 export interface NatConnection {
   /** When it ends, in ns. */
   expires: number
@@ -48,7 +46,6 @@ export interface NatMapping {
   readonly inside: number
   /** The only peer of a symmetric mapping; 0 for a mapping that serves every peer. */
   readonly peer: number
-  /** The port outside. */
   readonly port: number
   /** When it ends, in ns. A packet from inside postpones it. */
   expires: number
@@ -135,7 +132,6 @@ export class NatTable {
     return mapping
   }
 
-  /** Ends a mapping of `hold`. */
   release(inside: number, now: number): void {
     const mapping = this.#byInside.get(inside)?.get(0)
     if (mapping === undefined || mapping.held === Number.POSITIVE_INFINITY) return
@@ -260,7 +256,6 @@ export class NatFragments {
   /** By key, in the order in which the first fragments arrived. */
   readonly #packets = new Map<number, Fragmented>()
 
-  /** Records the fate of the first fragment of a packet. */
   set(key: number, fate: Fragmented['fate'], now: number): void {
     this.#packets.delete(key)
     this.#packets.set(key, { fate, expires: now + FRAGMENT_TIME })

@@ -44,7 +44,6 @@ const SECONDS: ReadonlyMap<number, number> = new Map([
   [IPPROTO_UDP, 120],
   [IPPROTO_ICMP, 60],
 ])
-/** The timeout of a TCP connection that opens or closes. */
 const TRANSITORY_SECONDS = 240
 
 /** 224.0.0.0 */
@@ -72,7 +71,6 @@ export class Nat {
   readonly #upper = new UpperHeader()
   readonly #quoted = new UpperHeader()
 
-  /** Nanoseconds after which a mapping ends, by protocol. */
   readonly #timeouts: ReadonlyMap<number, number>
 
   /** `address` is the router's address outside. `random` picks the first ports. */
@@ -101,7 +99,6 @@ export class Nat {
     return this.#tables.get(protocol)?.hold(endpoint(address, to), port, until, now)?.port
   }
 
-  /** Ends a lease of `hold`. */
   release(protocol: number, address: number, port: number, now: number): void {
     this.#tables.get(protocol)?.release(endpoint(address, port), now)
   }
@@ -283,7 +280,6 @@ function flagsOf(bytes: Uint8Array, h: number, end: number): number {
   return h + tcp.TCP_HLEN <= end ? tcp.flags(bytes, h) : 0
 }
 
-/** Whether these flags of TCP end a connection. */
 const isEnd = (flags: number): boolean => (flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0
 
 function translate(

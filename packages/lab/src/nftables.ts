@@ -56,7 +56,6 @@ export const [NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6] = [1, 2, 10]
 /** A part of a rule: matches packets, or decides on packets that match all parts before it. */
 export type NftExpr = (rule: MessageBuilder) => void
 
-/** A chain, and the rules that are added to it. */
 export interface NftChain {
   readonly name: string
   readonly type: 'filter' | 'nat'
@@ -84,10 +83,8 @@ export const protocol = (ipproto: number): NftExpr => matchMeta(NFT_META_L4PROTO
 export const KNOWN: NftExpr = rule => matchCt(rule, NFT_CT_STATE, CT_ESTABLISHED_OR_RELATED)
 /** Matches packets of connections with a translated destination. */
 export const FORWARDED: NftExpr = rule => matchCt(rule, NFT_CT_STATUS, IPS_DST_NAT)
-/** Matches the destination port of TCP or UDP. */
 export const dport = (port: number): NftExpr =>
   matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, Uint8Array.from(word(port)))
-/** Matches the destination of IPv4 packets. */
 export const daddr4 = (address: number): NftExpr => {
   return matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 16, Uint8Array.from(long(address)))
 }
@@ -129,7 +126,6 @@ export const dnat4 = (address: number, port: number): NftExpr => {
   }
 }
 
-/** The table of the rules of a family. */
 const NAME = 'vnet-lab'
 
 /**

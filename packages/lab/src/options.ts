@@ -17,7 +17,6 @@ export interface Form {
   readonly accepts?: (value: unknown) => boolean
 }
 
-/** The form of each option. */
 export type Forms<Options> = { readonly [Key in keyof Options]-?: Form }
 
 /** For options that are checked where they are used. */
@@ -39,7 +38,6 @@ export const DURATION = {
 const OPTIONS: Form = { ...OBJECT, text: 'an object with options' }
 const NONE: Form = { accepts: () => false, text: 'expected: the function takes no arguments' }
 
-/** Throws a UsageError if a value does not have the form. */
 export function checkForm(what: string, value: unknown, { text, schema, accepts }: Form): void {
   if (accepts?.(value) ?? (schema === undefined || admits(schema, value))) return
   const words = schema?.enum?.filter(word => word !== false) ?? []
@@ -68,7 +66,6 @@ export function schemaOf(forms: Readonly<Record<string, Form>>, own: Readonly<Re
   return { type: 'object', properties: { ...Object.fromEntries(properties), ...own }, additionalProperties: false }
 }
 
-/** Throws a UsageError for an argument of a function that takes none. */
 export function checkNone(what: string, values: readonly unknown[]): void {
   for (const value of values) if (value !== undefined) checkForm(what, value, NONE)
 }

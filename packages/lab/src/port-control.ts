@@ -13,7 +13,6 @@ import { PORT_CONTROL_PORT } from './nat-table.ts'
 import { bindUdp, type SocketPlace } from './sockets.ts'
 
 const [NAT_PMP, PCP] = [0, 2]
-/** Marks responses. */
 const RESPONSE = 0x80
 
 /** Result codes of PCP. */
@@ -22,7 +21,6 @@ const MALFORMED_OPTION = 6
 const [NO_RESOURCES, UNSUPP_PROTOCOL, USER_EX_QUOTA, ADDRESS_MISMATCH] = [8, 9, 10, 12]
 const [ANNOUNCE, MAP] = [0, 1]
 const [HEADER, MAP_LENGTH, MAX_LENGTH] = [24, 36, 1100]
-/** The position of the nonce of MAP. */
 const [NONCE, NONCE_END] = [HEADER, HEADER + 12]
 /** The first code of options that a server may ignore. */
 const FIRST_OPTIONAL = 128
@@ -88,7 +86,6 @@ export class PortControl {
     this.#socket.close()
   }
 
-  /** Returns the reply to a request from a host; undefined without a reply. */
   handle(request: Uint8Array, address: number): Uint8Array | undefined {
     if (request.length < 2 || ((request[1] as number) & RESPONSE) !== 0) return undefined
     return request[0] === NAT_PMP ? this.#natPmp(request, address) : this.#pcp(request, address)

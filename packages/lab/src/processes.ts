@@ -31,11 +31,9 @@ export interface ProcessMarks {
   readonly namespaces?: readonly number[]
   /** The lab's directory, from which files are mounted in /etc. */
   readonly directory?: string
-  /** Process ids of children of this process. */
   readonly children?: readonly number[]
 }
 
-/** A process, as /proc shows it. */
 interface Status {
   /** One letter (proc_pid_stat(5)). */
   readonly state: string
@@ -180,11 +178,9 @@ function mountsFrom(directory: string): (pid: number) => boolean {
 
 interface Mount {
   readonly id: string
-  /** Major and minor number. */
   readonly device: string
   /** The path, in its file system, of the directory or file that is mounted. */
   readonly root: string
-  /** The mount point. */
   readonly at: string
 }
 

@@ -24,7 +24,6 @@ export interface ExecResult {
   readonly stderr: string
 }
 
-/** The environment of programs. */
 export interface ProgramPlace {
   /** A descriptor of the network namespace. */
   readonly nsfd: number
@@ -89,7 +88,6 @@ export class Programs {
     this.#place = place
   }
 
-  /** Same as LabHost.launcher. */
   launcher(command: string): string {
     checkForm('launcher', command, PROGRAM)
     const { nsfd, etc } = this.#place
@@ -142,12 +140,10 @@ export class Programs {
     throw new VnetError(Number(errno), what, isLine ? 'the arguments are a list: exec(command, args)' : undefined)
   }
 
-  /** Whether a program was ever started. */
   get hasStarted(): boolean {
     return this.#hasStarted
   }
 
-  /** The process ids of the running programs. */
   get pids(): readonly number[] {
     return [...this.#children].flatMap(({ pid }) => pid ?? [])
   }
@@ -160,7 +156,6 @@ export class Programs {
   }
 }
 
-/** Throws a VnetError for a directory that does not exist. */
 function checkDirectory(command: string, cwd: SpawnOptions['cwd']): void {
   const isThere = cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
   if (!isThere) throw new VnetError(ENOENT, `start ${command}`, `the directory ${cwd} does not exist`)

@@ -11,7 +11,6 @@ import type { WatchSpec } from './watch/link-watch.ts'
 /** The compiled filters of a text; undefined if it has none. */
 export type Filters = readonly WireAttachment[] | undefined
 
-/** One end of a cable. */
 export interface EndSpec {
   /** Its name, for captures. */
   readonly host: string
@@ -103,7 +102,6 @@ export interface DirectionReport {
   readonly former: readonly StageReport[]
 }
 
-/** The frames of one end. */
 export interface EndReport {
   /** Frames that the kernel of this end sent. */
   readonly sent: number
@@ -133,12 +131,10 @@ export interface FaultSpec {
 
 export interface WorkerRequest {
   readonly id: number
-  /** The name of one of the Calls. */
   readonly call: string
   readonly args: readonly unknown[]
 }
 
-/** The reply to a request, or a warning. */
 export type WorkerReply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string; readonly usage: boolean }

@@ -58,7 +58,6 @@ export class Requests {
     this.#connect = connect
   }
 
-  /** Same as fetch(). */
   async fetch(url: string | URL, given: LabRequestInit): Promise<Response> {
     checkForms('fetch', given, OPTIONS)
     const { tls = PLAIN, ...init } = given
@@ -75,7 +74,6 @@ export class Requests {
     return fetch(url, { ...(init as object), ...form, dispatcher: agent }) as unknown as Promise<Response>
   }
 
-  /** Ends all requests and connections. */
   async close(): Promise<void> {
     await Promise.all([...this.#agents.values()].map(agent => agent.destroy()))
     this.#agents.clear()

@@ -38,7 +38,6 @@ export async function whyNoLab(native: Native): Promise<string | undefined> {
   return `${lacks}, and \`vnet rootless\` cannot run here: ${why}`
 }
 
-/** Returns the rights that the process lacks; undefined if it has all. */
 function lackOf(native: Native): string | undefined {
   const missing = NEEDED.filter(([, capability]) => !hasCapability(capability)).map(([name]) => name)
   if (missing.length > 0) return `a lab needs ${missing.join(', ')}`

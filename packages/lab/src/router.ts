@@ -46,10 +46,8 @@ export function checkRouterOptions(name: string, options: LabRouterOptions): voi
   }
 }
 
-/** The page of a captive portal. */
 const PORTAL = '/portal'
 
-/** Turns a host into a router. */
 const SYSCTLS: readonly Sysctl[] = [
   ['net/ipv4/ip_forward', '1'],
   ['net/ipv6/conf/all/forwarding', '1'],

@@ -9,10 +9,8 @@ import { withoutPrefix } from './hosts.ts'
 import type { SocketPlace } from './sockets.ts'
 import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from './subnet.ts'
 
-/** A host, as far as routes are concerned. */
 export interface Routed {
   readonly interfaces: readonly LabInterface[]
-  /** Whether it forwards packets. */
   readonly isRouter?: boolean
   /** The link outside a NAT, from which the IPv4 networks of its other links are hidden. */
   readonly hiddenFrom?: number | undefined
@@ -27,7 +25,6 @@ export interface LabRoute {
   readonly network: Network
   readonly via: Gateway
   readonly link: number
-  /** The interface on the link. */
   readonly dev: string
 }
 
@@ -46,14 +43,12 @@ interface Gateway {
 /** The addresses of one family of an interface. */
 interface FamilyAddresses {
   readonly networks: readonly Network[]
-  /** The first address. */
   readonly gateway: Gateway | undefined
 }
 
 /** The length of an address: IPv4 or IPv6. */
 type Family = 4 | 16
 
-/** A router on a link, by its interface there. */
 interface NextHop {
   readonly router: Routed
   readonly at: LabInterface

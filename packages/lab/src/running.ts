@@ -22,13 +22,11 @@ export interface RunningLab {
   readonly pid: number
   /** The user of the directory in which it was found. */
   readonly uid: number
-  /** The path of its control socket. */
   readonly vnet: string
   /** The interfaces of each host, in the order in which they were made. */
   readonly hosts: ReadonlyMap<string, readonly EntryInterface[]>
 }
 
-/** A host of a running lab. */
 export interface RunningHost {
   readonly lab: RunningLab
   readonly host: string

@@ -24,7 +24,6 @@ import { IPV6_MIN_MTU, isAt, NAT64_PREFIX } from './subnet.ts'
 /** A packet that the translator leaves alone, has translated, or cannot translate. */
 export type SiitVerdict = 'alone' | 'translated' | 'untranslatable'
 
-/** The maximum number of IPv6 hosts inside. */
 const MAX_HOSTS = 4096
 /** 1.0.0.0: numbers of hosts are below. */
 const FIRST_IPV4 = 0x0100_0000
@@ -173,10 +172,8 @@ export class Siit {
   readonly #quoted = new Header()
   /** The link header of the frame, which a longer packet overwrites. */
   readonly #link = new Uint8Array(ETH_HLEN)
-  /** The identification of the last IPv4 packet. */
   #id = 0
 
-  /** Translates an IPv6 packet that is for an IPv4 host. */
   to4(skb: SkBuff): SiitVerdict {
     const { bytes, data, len } = skb
     const nh = data + ETH_HLEN
@@ -304,7 +301,6 @@ export class Siit {
     return true
   }
 
-  /** Puts the link header before the translated packet at `nh`. */
   #moveFrame(skb: SkBuff, nh: number, type: number): void {
     const { bytes, data } = skb
     const at = nh - ETH_HLEN

@@ -105,7 +105,6 @@ export async function bindUdp(
   return portOf(socket.address())
 }
 
-/** Returns a TCP socket that connects, like net.connect. */
 export function connecting({ native, nsfd }: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {
   const domain = family === 6 ? AF_INET6 : AF_INET
   const fd = check(native.socket(domain, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
@@ -161,7 +160,6 @@ function addressToListen(host: string): Uint8Array {
   return ip
 }
 
-/** A socket, or a server. */
 interface Closable extends NodeJS.EventEmitter {
   close?(): unknown
   destroy?(): unknown

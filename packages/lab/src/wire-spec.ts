@@ -13,7 +13,6 @@ export interface WireDirections {
   readonly ba?: string
 }
 
-/** Impairments in both directions, or in each. */
 export type WireSpec = string | WireDirections
 
 export const WIRE_TEXT: Form = { text: "a text such as 'delay 20ms'", schema: anyText }

@@ -41,7 +41,6 @@ import { WorkerFault } from './worker-fault.ts'
 interface DirectionState {
   readonly wire: DirectedWire
   readonly faults: Map<number, WorkerFault>
-  /** Current partitions. */
   readonly partitions: Set<Impairment>
   /** Come before everything else. */
   watch: readonly Impairment[]
@@ -63,7 +62,6 @@ export class WorkerCable {
   /** Ends pending calls when the cable is closed. */
   readonly #ending = new Set<() => void>()
   readonly #nat: Translator | undefined
-  /** The server of hosts' port requests. */
   #control: PortControl | undefined
   #watch: LinkWatch | undefined
   #advertising: Pref64Sender | undefined
@@ -182,7 +180,6 @@ export class WorkerCable {
     this.#advertising = new Pref64Sender({ native: loadNative(), nsfd }, { ...options, clock, random: random(seed) })
   }
 
-  /** Makes the NAT forget its mappings. */
   rebind(): void {
     this.#nat?.rebind?.()
     this.#control?.restart()
@@ -314,7 +311,6 @@ export class WorkerCable {
     await Promise.all(registered.map(dev => unregisterNetdev(dev)))
   }
 
-  /** Waits until the frames that the kernels have sent are read. */
   async #readAll(): Promise<void> {
     const read = () => this.#devices.reduce((sum, dev) => sum + (dev?.counters.frames().in ?? 0), 0)
     let before = read()
@@ -385,7 +381,6 @@ function endReport(dev: NetDevice | undefined): EndReport {
   return { sent, received, drops: dropsByName(tx, rx) }
 }
 
-/** Returns the counts of an end that are not in `before`. */
 function sinceReset({ sent, received, drops }: EndReport, before?: EndReport): EndReport {
   if (before === undefined) return { sent, received, drops }
   const more = Object.entries(drops).map(([reason, n]) => [reason, n - (before.drops[reason] ?? 0)] as const)

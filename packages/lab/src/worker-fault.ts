@@ -5,7 +5,6 @@ import type { Impairment } from 'vnet/internal/wire/wire'
 import type { FaultSpec } from './protocol.ts'
 
 interface Waiting {
-  /** The calls that wait for hits. */
   readonly n: number
   resolve(): void
   reject(error: Error): void
@@ -35,7 +34,6 @@ export class WorkerFault {
     return new Promise((resolve, reject) => this.#waiting.add({ n, resolve, reject }))
   }
 
-  /** Rejects pending calls. */
   end(why: string): void {
     for (const { n, reject } of this.#waiting) {
       reject(new Error(`${why} after ${Atomics.load(this.#hits, 0)} of ${n} hits`))

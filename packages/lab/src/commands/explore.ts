@@ -25,7 +25,6 @@ import { hostOf } from './lab.ts'
 export interface ExploreCliOptions extends Omit<ExploreOptions, 'before'> {
   readonly host?: string
   readonly json?: boolean
-  /** The path of the page. */
   readonly html?: string
   readonly repeat?: readonly string[]
   /** The path of the result of an earlier exploration. */
@@ -94,7 +93,6 @@ interface Output {
   readonly seed: number | undefined
 }
 
-/** Returns 0 if every run passed. */
 async function exploreAll(
   subject: Subject,
   options: ExploreOptions,
@@ -117,7 +115,6 @@ async function exploreAll(
   return report.passed ? EXIT_OK : EXIT_FAILURE
 }
 
-/** Returns the result of an earlier exploration. */
 function resultIn(path: string): ExploreResult {
   const text = readTextFile(path)
   const result: unknown = attempt(() => JSON.parse(text))
@@ -162,7 +159,6 @@ function nameCommands(
   }
 }
 
-/** Returns 0 if a run with these faults passes. */
 async function repeatOnce(url: URL, faults: readonly string[], options: ExploreOptions, io: Io): Promise<number> {
   try {
     await explore.repeat(url, faults, options)
@@ -175,7 +171,6 @@ async function repeatOnce(url: URL, faults: readonly string[], options: ExploreO
   }
 }
 
-/** Returns the title of the page: the file, and the command. */
 function titleOf(path: string, command: readonly string[]): string {
   return [basename(path), ...command.map(shellWord)].join(' ')
 }

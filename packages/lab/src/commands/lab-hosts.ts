@@ -22,7 +22,6 @@ interface LabsOptions {
   readonly user?: number
 }
 
-/** `vnet lab list`: one line for each lab. */
 export function listLabs({ json, user }: LabsOptions & { readonly json?: boolean }, io: Io): number {
   checkUser(user)
   const labs = runningLabs(user)
@@ -76,7 +75,6 @@ export async function execInHost(
   }
 }
 
-/** `vnet lab shell [LAB:]HOST`: starts the user's shell. */
 export function shellInHost(text: string, options: LabsOptions, io: Io): Promise<number> {
   return execInHost(text, [process.env.SHELL || '/bin/sh'], options, io)
 }

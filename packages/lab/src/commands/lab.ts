@@ -15,7 +15,6 @@ import { greeting, serveLines } from '../file/requests.ts'
 import { ServiceError, statusOf } from '../file/service.ts'
 import { LabUnavailableError } from '../index.ts'
 
-/** The most characters of the name of a lab. */
 const LAB_NAME_MAX = 63
 
 export interface LabCommandOptions {
@@ -100,7 +99,6 @@ async function runCommand(
   }
 }
 
-/** Serves requests of standard input until `asked`. */
 async function serveRequests(running: FileLab, asked: Promise<unknown>, io: Io): Promise<void> {
   const print = (object: object) => io.out(`${JSON.stringify(object)}\n`)
   print(greeting(running))

@@ -9,7 +9,6 @@ import { readLabFile } from '../file/read.ts'
 import type { ScenarioRun } from './scenario.ts'
 
 export interface CommandRun {
-  /** The path of the lab file. */
   readonly file: string
   readonly host: string
   readonly command: readonly string[]

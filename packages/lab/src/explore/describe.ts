@@ -22,7 +22,6 @@ export interface Describing {
   /** The directory of captures; false for none. */
   readonly captures: string | false
   readonly clean: readonly ExploredPacket[]
-  /** The sets that are described already. */
   readonly known: Set<string>
 }
 
@@ -69,7 +68,6 @@ export async function describeFailure(
   }
 }
 
-/** Returns the smallest failing set and its judgement. */
 async function smallestOf(
   set: readonly PlannedFault[],
   judgement: Judgement,

@@ -40,7 +40,6 @@ const CLEAN_MS = 30_000
 const DEFAULT_RTO = '50ms'
 const RTO_SYSCTL = 'net/ipv4/tcp_rto_min_us'
 
-/** A scenario that is ready to be run. */
 interface Prepared<O> {
   readonly runner: Runner
   readonly options: O & ExploreOptions
@@ -202,7 +201,6 @@ function unrecordedOf(clean: readonly RunResult[]): string[] {
   return lines.map(([link, n]) => `${link}: ${n} packets have no names, and were not faulted`)
 }
 
-/** Throws a UsageError if nothing would be tested. */
 function checkSelected(
   packets: readonly ExploredPacket[],
   clean: readonly RunResult[],

@@ -17,7 +17,6 @@ export interface FaultKind {
 /** A packet later than this many round trips is overtaken by all of the packets after it. */
 const DELAY_RTTS = 3
 
-/** Returns the loss of this many packets in a row. */
 export function burstKind(count: number): FaultKind {
   return { text: `burst ${count}`, verb: 'drop', time: 0, rtts: 0, count }
 }

@@ -32,7 +32,6 @@ const SLOWER_MS = 100
 const CLEAN_FACTOR = 3
 const MS_PER_S = 1000
 
-/** How a run differs from others with the same faults. */
 type RunMore = Pick<RunSpec, 'captures' | 'wires'>
 
 export class Judge {
@@ -108,7 +107,6 @@ export class Judge {
     }
   }
 
-  /** Counts a run. */
   count({ ms, total }: RunResult): void {
     this.spent.runs++
     this.spent.scenario += ms
@@ -120,7 +118,6 @@ export class Judge {
     return error ?? leftOver(left, this.baseline.left)
   }
 
-  /** Same as attempt and confirm. */
   async judge(plan: readonly PlannedFault[]): Promise<Judgement> {
     return this.confirm(plan, await this.attempt(plan))
   }

@@ -6,12 +6,10 @@ import { formatName, type PacketName, type PlannedFault, type WatchedPacket } fr
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'
 
-/** A packet of the clean run. */
 export interface ExploredPacket extends WatchedPacket {
   readonly link: string
   /** Its name, which means the same packet in each run. */
   readonly name: string
-  /** Milliseconds since the first packet. */
   readonly at: number
   /** For a packet that no clean run has, the fault that makes it appear. */
   readonly after?: string
@@ -20,7 +18,6 @@ export interface ExploredPacket extends WatchedPacket {
 /** Delays are multiples of at least this round trip, so that later packets overtake. */
 const RTT_MIN_MS = 2
 
-/** Returns all packets of a run, in the order of time. */
 export function packetsOf({ links }: RunResult): ExploredPacket[] {
   const all = [...links].flatMap(([link, { packets }]) =>
     packets.map(packet => ({ ...packet, link, name: formatName({ ...packet, link }) })),
@@ -93,7 +90,6 @@ export function isOpenTo(verb: FaultVerb, { head, flow }: ExploredPacket): boole
   return verb !== 'ce' || ecnOf(frame) !== 0
 }
 
-/** Whether a packet follows another one of the same flow and direction. */
 function isLater(packet: ExploredPacket, { link, direction, flow, number }: ExploredPacket): boolean {
   return packet.link === link && packet.direction === direction && packet.flow === flow && packet.number > number
 }

@@ -220,7 +220,6 @@ function byPlace(a: Point, b: Point): number {
   return first || (a.second?.packet ?? 0) - (b.second?.packet ?? 0) || (a.second?.kind ?? 0) - (b.second?.kind ?? 0)
 }
 
-/** Returns the lines of a failure for a terminal. */
 export function failureLines(failure: Failure): string[] {
   const { faults, from, error, output, packets, wire, captures, test, recordedFailed } = failure
   const indent = (text: string) => text.split('\n').map(line => `  ${line}`)

@@ -10,7 +10,6 @@ import { type ExploredPacket, isOpenTo, packetOf } from './points.ts'
 import type { WireFault } from './result.ts'
 import type { ExploreOptions } from './scenario.ts'
 
-/** Returns the line of tcpdump for a packet. */
 export function bareText({ head, length }: ExploredPacket): string {
   const long = new Uint8Array(Math.max(head.length, length))
   long.set(head)
@@ -64,7 +63,6 @@ interface FlowFilter {
 /** ICMPv6 without neighbour discovery and MLD, which have no names. */
 const ICMPV6 = 'icmp6 and (ip6[40] < 130 or ip6[40] > 137) and ip6[40] != 143'
 
-/** Returns a filter for the flows that look like a flow. */
 function filterOf(flow: string): FlowFilter {
   const { protocol, source, destination } = partsOf(flow)
   const isAlike = (other: string) => partsOf(other).protocol === protocol
@@ -95,7 +93,6 @@ export interface TestOptions {
   readonly seed?: number | undefined
   readonly rtoMin?: ExploreOptions['rtoMin'] | undefined
   readonly timeout: number
-  /** Whether the caller has given an invariant. */
   readonly invariant: boolean
 }
 

@@ -27,7 +27,6 @@ export interface RunResult {
   readonly links: ReadonlyMap<string, WatchedLink>
   /** The kinds of timers, sockets and handles that kept the process of the run alive. */
   readonly left: readonly string[]
-  /** The end of the scenario's output. */
   readonly output: string
 }
 

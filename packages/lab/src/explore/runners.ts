@@ -47,7 +47,6 @@ export function abortable(runner: Runner, signal: AbortSignal): Runner {
   }
 }
 
-/** A process that runs a module once. */
 class RunProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown[]>
@@ -99,7 +98,6 @@ class RunProcess {
     return { error, ms, total, links: new Map(), left: [], output: this.#output }
   }
 
-  /** Returns the options that a module exports. */
   async options(url: string): Promise<ExploreOptions> {
     await this.#serve({ url }, () => {})
     const { options, refused } = this.#replies
@@ -107,7 +105,6 @@ class RunProcess {
     return options
   }
 
-  /** Settles when the process has ended. */
   async #serve(request: RunRequest, onStart: () => void): Promise<unknown[]> {
     this.#killAfter(LOAD_MS)
     this.#child.on('message', (reply: RunReplies) => {
@@ -141,7 +138,6 @@ export class ModuleRunner implements Runner {
     this.#start()
   }
 
-  /** Returns the options that the module exports. */
   static options(url: string): Promise<ExploreOptions> {
     return new RunProcess().options(url)
   }

@@ -124,7 +124,6 @@ export class Trials {
     if (!arePairs) for (let next = untried.next(); next.done !== true; next = untried.next()) skip(next.value)
   }
 
-  /** Repeats a run that failed or was slow, and describes a failure. */
   async #confirm(trial: Trial, first: Judgement): Promise<[Trial, Judgement]> {
     const { report, judge, explain } = this.#setup
     const judgement = await judge.confirm(trial.faults, first)
@@ -144,7 +143,6 @@ export class Trials {
     }
   }
 
-  /** Reports that `more` points were tried or skipped. */
   #progress(more: number): void {
     const { report, options } = this.#setup
     this.#done += more

@@ -21,9 +21,7 @@ type FillOptions = Pick<ServiceOptions, 'signal' | 'log'>
 
 export class FileLab implements AsyncDisposable {
   readonly name: string
-  /** The hosts and routers. */
   readonly hosts: readonly LabHost[]
-  /** The names of the links. */
   readonly links: readonly string[]
   /** VNET_LAB and a variable for each address. */
   readonly env: NodeJS.ProcessEnv
@@ -38,7 +36,6 @@ export class FileLab implements AsyncDisposable {
   readonly #log: FillOptions['log']
   readonly #end = new AbortController()
   #scenarioEnd = new AbortController()
-  /** The counters of hosts at the last reset. */
   readonly #before = new Map<LabHost, HostCounters>()
   /** The directory of captures that requests have started. */
   #directory: string | undefined
@@ -101,7 +98,6 @@ export class FileLab implements AsyncDisposable {
     return (lan === undefined ? cables[name] : lans[lan]?.portOf(this.host(host))) as LabLink
   }
 
-  /** Makes changes of hosts. Rejects with a UsageError. */
   async change({ accept, switch: switched }: HostChanges): Promise<void> {
     if (switched !== undefined) await this.host(switched.host).switchTo(this.host(switched.uplink))
     if (accept !== undefined) await this.router('accept', accept.router).accept(this.host(accept.host))
@@ -114,7 +110,6 @@ export class FileLab implements AsyncDisposable {
     return router
   }
 
-  /** Returns the counters of a host since the last reset. */
   counters(name: string): HostCounters {
     const host = this.host(name)
     const before = this.#before.get(host)
@@ -155,7 +150,6 @@ export class FileLab implements AsyncDisposable {
     return this.faults.push({ entry, fault })
   }
 
-  /** Same as startService. */
   run(host: string, service: Service): Promise<void> {
     const env = { ...process.env, ...this.env }
     return startService(this.host(host), service, { env, log: this.#log, signal: this.#end.signal })

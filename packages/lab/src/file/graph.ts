@@ -2,7 +2,6 @@
 import type { Topology } from '../topology.ts'
 import type { WireSpec } from '../wire-spec.ts'
 
-/** Returns the text of a flowchart: hosts, routers, segments, and links with their wires. */
 export function graph({ hosts, routers = {}, cables = {}, lans = {} }: Topology): string {
   const shown = new Map<string, string>()
   const node = (key: string, [open, close]: readonly [string, string], text: string) => {

@@ -29,15 +29,12 @@ import {
 
 const MAX_BYTES = 1 << 20
 
-/** A checked lab file. */
 export interface LabPlan {
   readonly seed: number | undefined
-  /** The paths of files of own stages. */
   readonly stages: readonly string[]
   readonly topology: Topology
   /** By name: a cable's own name, ROUTER/HOST, or LAN/HOST. */
   readonly links: ReadonlyMap<string, FileLink>
-  /** The programs of `run`. */
   readonly services: readonly (Service & { readonly host: string })[]
   readonly faults: readonly FaultEntry[]
   /** A step concerns the link, and makes the changes of hosts, of the same index. */
@@ -251,7 +248,6 @@ function listed(services: Service | readonly Service[]): readonly Service[] {
 
 type LabTopology = Required<Pick<Topology, 'hosts' | 'routers' | 'cables' | 'lans'>>
 
-/** Throws a UsageError if the text of a direction is wrong. */
 type CheckText = (text: string, direction: Direction) => void
 
 const anyStage: Impairment = next => next

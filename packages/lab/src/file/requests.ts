@@ -126,7 +126,6 @@ export function serveLines(
   })
 }
 
-/** Serves one line. Returns the response, or undefined for `end`. */
 async function serve(lab: FileLab, line: string): Promise<object | undefined> {
   let id: unknown = null
   try {

@@ -36,7 +36,6 @@ const name = string('the name of a host', { pattern: '^[A-Za-z0-9-]+$' })
 const names = list(name)
 export const link = string('a link: the name of a cable, ROUTER/HOST or LAN/HOST', { pattern: '.' })
 
-/** Returns the schema of options, some of which are required. */
 const options = <T>(forms: object, own: Readonly<Record<string, Schema>>, ...required: string[]) =>
   ({ ...schemaOf(forms as Readonly<Record<string, Form>>, own), ...(required.length > 0 && { required }) }) as Typed<T>
 
@@ -45,7 +44,6 @@ const cable = options<CableEntry>(CABLE_OPTIONS, { ends: names }, 'ends')
 const { $schema: _, ...segment } = lanSchema.properties as Readonly<Record<string, Schema>>
 const lan = options<LanEntry>(LAN_OPTIONS, { ...segment, ports: names }, 'ports')
 
-/** A program that a host runs. */
 export const programKeys = {
   command: about(
     'Text for sh, or a list of the program and its arguments.',
@@ -62,7 +60,6 @@ export const serviceKeys = {
 const serviceSchema = object(serviceKeys, 'command')
 export type Service = TypeOf<typeof serviceSchema>
 
-/** A fault of one direction of a link. */
 export interface FaultEntry extends FaultWhen {
   readonly link: string
   readonly direction: Direction
@@ -116,5 +113,4 @@ export const labSchema = {
   ),
 }
 
-/** The contents of a lab file, as written. */
 export type LabFile = TypeOf<typeof labSchema>

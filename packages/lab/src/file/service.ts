@@ -15,11 +15,9 @@ export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv
   /** Called with each line that a program prints, and with a line when it ends. */
   log(line: string): void
-  /** Aborted when the lab ends. */
   readonly signal: AbortSignal
 }
 
-/** Returns the program and the arguments of a command. */
 export function wordsOf(command: string | readonly string[]): [string, ...string[]] {
   return (typeof command === 'string' ? ['sh', '-c', command] : command) as [string, ...string[]]
 }

@@ -32,7 +32,6 @@ const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [NEXTHDR_ICMP, 'icmp6'],
 ])
 
-/** One direction of a flow. */
 export interface HalfFlow {
   /** From the source of its packets: `tcp client:* > server:80`. */
   readonly text: string
@@ -57,7 +56,6 @@ interface Flow {
   syn: number
 }
 
-/** The last packet that `name` has named. */
 export interface NamedPacket {
   half: HalfFlow
   number: number
@@ -148,7 +146,6 @@ function v6(nh: number): [number, number] {
   return [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
 }
 
-/** Whether a message is neighbour or router discovery, or MLD. */
 function isOfKernel(bytes: Uint8Array, h: number, end: number): boolean {
   if (h >= end) return false
   const type = bytes[h] as number

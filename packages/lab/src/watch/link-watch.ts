@@ -30,7 +30,6 @@ export interface WatchSpec {
   readonly plan: readonly PlannedFault[]
 }
 
-/** The packets of a link. */
 export interface WatchedLink {
   readonly packets: readonly WatchedPacket[]
   /** Packets that were not recorded, because there were too many. */
