@@ -112,16 +112,8 @@ export function checkAccess(what: string, options: AccessOptions, hasOutside: bo
   }
 }
 
-/** A port outside, and the host and port inside that it leads to. */
-export interface Forward {
-  readonly protocol: number
-  readonly port: number
-  readonly host: string
-  readonly to: number
-}
-
 /** Parses `tcp 8080` and `server:80`, or `server` for the same port. Throws a UsageError. */
-export function parseForward(what: string, from: string, to: string): Forward {
+export function parseForward(what: string, from: string, to: string) {
   const [, protocol, port] = /^(tcp|udp) (\d+)$/.exec(from) ?? []
   const [, host, own = port] = /^([^:]+)(?::(\d+))?$/.exec(String(to)) ?? []
   if (protocol === undefined || host === undefined || !isPort(port) || !isPort(own)) {

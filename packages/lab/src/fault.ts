@@ -1,17 +1,12 @@
 /** LabFault: a fault that a test has set. */
 import { COUNT, checkForm } from './options.ts'
 
-interface FaultCalls {
-  hit(n: number): Promise<void>
-  remove(): Promise<void>
-}
-
 export class LabFault implements AsyncDisposable {
   readonly #hits: Int32Array
-  readonly #calls: FaultCalls
+  readonly #calls: Pick<LabFault, 'hit' | 'remove'>
 
   /** @internal */
-  constructor(hits: SharedArrayBuffer, calls: FaultCalls) {
+  constructor(hits: SharedArrayBuffer, calls: Pick<LabFault, 'hit' | 'remove'>) {
     this.#hits = new Int32Array(hits)
     this.#calls = calls
   }

@@ -30,7 +30,7 @@ import { countersOf, type HostCounters } from './counters.ts'
 import type { HostWorkerData } from './host-worker.ts'
 import { type HostInterface, withoutPrefix } from './hosts.ts'
 import type { Links } from './links.ts'
-import { ANY, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
+import { anyOf, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
 import { bindUdp, checkPort, connecting, listen, OpenSockets, type SocketPlace, type StreamServer } from './sockets.ts'
@@ -58,27 +58,14 @@ export function nameOf(given: unknown): string {
 }
 
 const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
-  type: ANY,
+  ...anyOf('type', 'recvBufferSize', 'sendBufferSize', 'receiveBlockList', 'sendBlockList'),
   reuseAddr: FLAG,
   ipv6Only: FLAG,
-  recvBufferSize: ANY,
-  sendBufferSize: ANY,
   signal: SIGNAL,
-  // Spread, because the oldest Node's types do not have them.
-  ...{ receiveBlockList: ANY, sendBlockList: ANY },
 }
 const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
-  argv: ANY,
-  env: ANY,
-  execArgv: ANY,
-  name: ANY,
-  resourceLimits: ANY,
-  stderr: ANY,
-  stdin: ANY,
-  stdout: ANY,
-  trackUnmanagedFds: ANY,
-  transferList: ANY,
-  workerData: ANY,
+  ...anyOf('argv', 'env', 'execArgv', 'name', 'resourceLimits', 'stderr', 'stdin', 'stdout'),
+  ...anyOf('trackUnmanagedFds', 'transferList', 'workerData'),
 }
 
 export class LabHost {

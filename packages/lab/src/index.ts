@@ -9,7 +9,6 @@
  *     await server.listen(http.createServer(answer), 8080)
  *     const response = await client.fetch('http://server:8080/')
  */
-
 import http from 'node:http'
 import type { Lab, LabOptions } from './lab.ts'
 import { LabWorker } from './lab-worker.ts'

@@ -12,7 +12,7 @@ import type { WorkerReply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
   /** The stack of the call, which leads to the line of the test. */
-  readonly from: CallSite
+  readonly from: string
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -21,10 +21,6 @@ interface Pending {
 const IDLE_MS = 5000
 
 const LAB_WORKER = Symbol('the worker of this thread')
-
-interface Thread {
-  [LAB_WORKER]?: LabWorker | undefined
-}
 
 export class LabWorker {
   readonly #worker: Worker
@@ -41,7 +37,7 @@ export class LabWorker {
    * alive.
    */
   static take(): LabWorker {
-    const thread = globalThis as Thread
+    const thread = globalThis as { [LAB_WORKER]?: LabWorker | undefined }
     thread[LAB_WORKER] ??= new LabWorker(worker => {
       if (thread[LAB_WORKER] === worker) thread[LAB_WORKER] = undefined
     })
@@ -119,18 +115,14 @@ export class LabWorker {
   }
 }
 
-interface CallSite {
-  readonly stack: string
-}
-
-export function callSiteOf(callee: (...args: never[]) => unknown): CallSite {
+export function callSiteOf(callee: (...args: never[]) => unknown): string {
   const caller = { stack: '' }
   Error.captureStackTrace(caller, callee)
-  return caller
+  return caller.stack
 }
 
 /** Makes the stack of an error lead to a call. Returns the error. */
-export function thrownAt<E extends Error>({ stack }: CallSite, error: E): E {
+export function thrownAt<E extends Error>(stack: string, error: E): E {
   // The first line has the name of the error, the rest is where the call was made.
   error.stack = stack.replace(/^.*/, () => String(error))
   return error

@@ -2,14 +2,13 @@
  * LabLan: a segment of `vnet lan` in a lab, with its gateway, simulated hosts, DHCP, DNS and router
  * advertisements. Hosts are ports of it.
  */
-
 import type { LanFile } from '@vnet/lan/internal/config/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/address'
 import { type LabHost, nameOf } from './host.ts'
 import { withoutPrefix } from './hosts.ts'
 import type { LabLink } from './link.ts'
-import { ANY, checkForms, FLAG, type Forms } from './options.ts'
+import { anyOf, checkForms, FLAG, type Forms } from './options.ts'
 import { IPV6_MIN_MTU } from './subnet.ts'
 import { type LabLinkOptions, LINK_OPTIONS, type WireSpec } from './wire-spec.ts'
 
@@ -28,13 +27,7 @@ export interface LabLanOptions extends Omit<LanFile, '$schema'>, LabLinkOptions 
 export const LAN_OPTIONS: Forms<LabLanOptions> = {
   ...LINK_OPTIONS,
   addresses: FLAG,
-  network: ANY,
-  network6: ANY,
-  gateway: ANY,
-  hosts: ANY,
-  dhcp: ANY,
-  dns: ANY,
-  ra: ANY,
+  ...anyOf('network', 'network6', 'gateway', 'hosts', 'dhcp', 'dns', 'ra'),
 }
 
 export function checkLanOptions(options: LabLanOptions): void {
@@ -57,7 +50,7 @@ export class LabLan implements AsyncDisposable {
 
   /** @internal `onClose` is called when the ports are closed. */
   constructor(
-    { gateway, network, network6 }: LanPlan,
+    { gateway, network, network6 }: ReturnType<typeof planLan>,
     ports: ReadonlyMap<LabHost, LabLink>,
     onClose: () => Promise<void>,
   ) {
@@ -91,21 +84,11 @@ export class LabLan implements AsyncDisposable {
   }
 }
 
-/** The settings from which the worker makes a segment. */
-export interface LanPlan {
-  readonly network: string
-  readonly network6: string | false
-  readonly gateway: string
-  /** The addresses of each port, with their prefixes. */
-  readonly addresses: readonly (readonly string[])[]
-  readonly file: LanFile
-}
-
 /**
  * Plans the segment with the number `link` and ports of these names, which its DNS server knows.
  * Throws a UsageError for options that leave no room for the ports.
  */
-export function planLan(link: number, names: readonly string[], options: LabLanOptions): LanPlan {
+export function planLan(link: number, names: readonly string[], options: LabLanOptions) {
   const { wire: _, capture: __, mtu = IPV6_MIN_MTU, addresses: hasAddresses = true, ...file } = options
   if (names.length > MAX_PORTS) throw new UsageError(`lan: ${names.length} ports: a lan has at most ${MAX_PORTS}`)
   const { network = `198.${18 + (link >> 8)}.${link & 0xff}.0/24`, dns = {} } = file

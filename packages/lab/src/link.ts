@@ -316,7 +316,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
     const id = await this.#worker.call('fault', this.#id, { direction, action, filter, filters, when, hits })
     return new LabFault(hits, {
-      hit: n => this.#worker.call('hit', this.#id, id, n),
+      hit: (n = 1) => this.#worker.call('hit', this.#id, id, n),
       remove: async () => {
         if (this.#closed === undefined) await this.#worker.call('removeFault', this.#id, id)
       },

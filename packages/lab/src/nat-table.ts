@@ -3,7 +3,6 @@
  * TCP, UDP and ICMP echo have a table each; the identifier of an echo is used as its port. The
  * terms are from RFC 4787, which calls a peer an external endpoint.
  */
-
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 

@@ -32,7 +32,7 @@ import {
   portOf,
   setExpires,
 } from './nat-table.ts'
-import type { NatForward } from './protocol.ts'
+import type { NatForward, NatSpec } from './protocol.ts'
 import type { Siit } from './siit.ts'
 
 /**
@@ -49,12 +49,7 @@ const TRANSITORY_SECONDS = 240
 /** 224.0.0.0 */
 const FIRST_MULTICAST = 0xe000_0000
 
-export interface NatOptions {
-  /** Nanoseconds without a packet from inside after which a mapping ends. */
-  readonly udp?: number | undefined
-  readonly tcp?: number | undefined
-  /** Whether packets for other addresses than the router's are dropped. */
-  readonly blocks?: boolean
+export interface NatOptions extends Pick<NatSpec, 'udp' | 'tcp' | 'blocks'> {
   /** Translates the packets of IPv6 hosts inside to IPv4, before this NAT, and back after it. */
   readonly siit?: Siit | undefined
 }

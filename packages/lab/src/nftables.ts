@@ -2,7 +2,6 @@
  * Rules of the kernel's packet filter (nf_tables), as nft(8) adds them: tables, chains, and rules
  * made of steps. include/uapi/linux/netfilter/nf_tables.h, nfnetlink.h.
  */
-
 import { VnetError } from 'vnet/internal/base/errno'
 import { check, closing } from 'vnet/internal/linux/errno'
 import { AF_NETLINK, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/uapi'

@@ -21,6 +21,8 @@ export type Forms<Options> = { readonly [Key in keyof Options]-?: Form }
 
 /** For options that are checked where they are used. */
 export const ANY: Form = { accepts: () => true, text: '' }
+export const anyOf = <Name extends string>(...names: readonly Name[]) =>
+  Object.fromEntries(names.map(name => [name, ANY])) as Record<Name, Form>
 export const FLAG: Form = { text: 'true or false', schema: flag }
 export const WHOLE_NUMBER: Form = {
   text: 'a whole number',

@@ -28,6 +28,7 @@ import type {
   TestInfo,
   TestType,
 } from '@playwright/test'
+import { attempt } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { createLab, type Lab, type LabCableOptions, type LabHost } from './index.ts'
 import { LabWorker } from './lab-worker.ts'
@@ -46,21 +47,13 @@ function loadPlaywright(): typeof import('@playwright/test') {
   const places = [resolve(process.argv[1] ?? ''), join(process.cwd(), 'package.json'), import.meta.filename]
   for (const require of places.map(place => createRequire(place))) {
     for (const name of NAMES) {
-      const path = resolved(require, name)
+      const path = attempt(() => require.resolve(name))
       if (path !== undefined) return require(path)
     }
   }
   throw new UsageError(
     '@vnet/lab/playwright: @playwright/test is not installed: npm install --save-dev @playwright/test',
   )
-}
-
-function resolved(require: NodeJS.Require, name: string): string | undefined {
-  try {
-    return require.resolve(name)
-  } catch {
-    return undefined
-  }
 }
 
 const runner = loadPlaywright()

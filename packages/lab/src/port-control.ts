@@ -32,15 +32,6 @@ const [PMP_REFUSED, PMP_NO_RESOURCES, PMP_UNSUPP_OPCODE] = [2, 4, 5]
 const [LEAST_SECONDS, MOST_SECONDS] = [120, 86_400]
 const [MAX_MAPPINGS, MAX_OF_HOST] = [1024, 64]
 
-interface Held {
-  readonly address: number
-  readonly protocol: number
-  readonly port: number
-  /** The nonce as text; '' for NAT-PMP, which has none. */
-  readonly nonce: string
-  expires: number
-}
-
 /** A host's request: a port inside, and for how many seconds. 0 ends its mappings. */
 interface Wish {
   readonly address: number
@@ -48,7 +39,12 @@ interface Wish {
   readonly port: number
   readonly suggested: number
   readonly seconds: number
+  /** The nonce as text; '' for NAT-PMP, which has none. */
   readonly nonce: string
+}
+
+interface Held extends Omit<Wish, 'suggested' | 'seconds'> {
+  expires: number
 }
 
 export class PortControl {

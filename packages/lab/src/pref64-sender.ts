@@ -3,7 +3,6 @@
  * router's namespace. The advertisements make the router a default router. They have no prefix of
  * the link, so that hosts keep the addresses that the lab has set.
  */
-
 import { RaSender } from '@vnet/lan/internal/services/router-advert'
 import type { Clock } from 'vnet/internal/base/clock'
 import type { Random } from 'vnet/internal/base/random'
@@ -24,6 +23,7 @@ import {
 import { putU32 } from 'vnet/internal/netlink/host-order'
 import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
 import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import type { AdvertSpec } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
 import { NAT64_NETWORK } from './subnet.ts'
 
@@ -51,12 +51,9 @@ const SOLICITATIONS = [
   [BPF_RET_K, 0, 0, 0],
 ] as const
 
-export interface Pref64SenderOptions {
+export interface Pref64SenderOptions extends Omit<AdvertSpec, 'nsfd'> {
   readonly clock: Clock
   readonly random: Random
-  /** The router's interface on the link, and its hardware address. */
-  readonly name: string
-  readonly mac: Uint8Array
 }
 
 export class Pref64Sender {

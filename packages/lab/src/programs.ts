@@ -5,7 +5,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import { ENOENT, VnetError } from 'vnet/internal/base/errno'
 import { shellWord } from 'vnet/internal/base/printable'
 import { builtFile } from 'vnet/internal/linux/native'
-import { ANY, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
+import { anyOf, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
 
 /** The options of node:child_process's spawn. To run a program as another user, run setpriv(1). */
 export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
@@ -48,16 +48,9 @@ const INPUT: Form = {
 
 /** Node checks the values of its own options. */
 const SPAWN_OPTIONS: Forms<SpawnOptions> = {
-  cwd: ANY,
-  env: ANY,
-  stdio: ANY,
+  ...anyOf('cwd', 'env', 'stdio', 'timeout', 'killSignal', 'serialization', 'windowsHide', 'windowsVerbatimArguments'),
   detached: FLAG,
-  timeout: ANY,
-  killSignal: ANY,
   signal: SIGNAL,
-  serialization: ANY,
-  windowsHide: ANY,
-  windowsVerbatimArguments: ANY,
   shell: NOT_POSSIBLE,
   uid: NOT_POSSIBLE,
   gid: NOT_POSSIBLE,

@@ -1,5 +1,4 @@
 /** The messages between a lab's thread and the worker that carries its frames. */
-
 import type { LanFile } from '@vnet/lan/internal/config/schema'
 import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
@@ -64,7 +63,7 @@ export interface NatSpec {
   readonly address: number
   /** The network outside of NPTv6. */
   readonly external?: Uint8Array | undefined
-  /** How long mappings of UDP and TCP last, in ns. */
+  /** Nanoseconds without a packet from inside after which mappings of UDP and TCP end. */
   readonly udp?: number | undefined
   readonly tcp?: number | undefined
   /** Whether packets for other addresses than the router's are dropped. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type * as Undici from 'undici'
 import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
-import { ANY, checkForms, type Forms, OBJECT } from './options.ts'
+import { anyOf, checkForms, type Forms, OBJECT } from './options.ts'
 
 export interface LabRequestInit extends RequestInit {
   /** For https: `ca`, `rejectUnauthorized`, `servername` and other options of tls.connect. */
@@ -14,21 +14,8 @@ export interface LabRequestInit extends RequestInit {
 const OPTIONS: Forms<
   Omit<LabRequestInit, 'dispatcher'> & { readonly cache?: string; readonly duplex?: string; readonly priority?: string }
 > = {
-  method: ANY,
-  headers: ANY,
-  body: ANY,
-  redirect: ANY,
-  signal: ANY,
-  duplex: ANY,
-  referrer: ANY,
-  referrerPolicy: ANY,
-  mode: ANY,
-  credentials: ANY,
-  cache: ANY,
-  integrity: ANY,
-  keepalive: ANY,
-  window: ANY,
-  priority: ANY,
+  ...anyOf('method', 'headers', 'body', 'redirect', 'signal', 'duplex', 'referrer', 'referrerPolicy', 'mode'),
+  ...anyOf('credentials', 'cache', 'integrity', 'keepalive', 'window', 'priority'),
   tls: OBJECT,
 }
 

@@ -11,11 +11,7 @@ import {
   O_RDWR,
 } from 'vnet/internal/linux/uapi'
 
-const NEEDED = [
-  ['CAP_NET_ADMIN', CAP_NET_ADMIN],
-  ['CAP_SYS_ADMIN', CAP_SYS_ADMIN],
-  ['CAP_NET_BROADCAST', CAP_NET_BROADCAST],
-] as const
+const NEEDED = Object.entries({ CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST })
 
 /** Thrown if no lab can be made. The message says why, and what to do. */
 export class LabUnavailableError extends Error {

@@ -16,14 +16,6 @@ export interface TestError {
   stack?: string | undefined
 }
 
-/** Adds text to the message of an error. Some reporters print it from the stack. */
-function addToMessage(error: TestError, text: string): void {
-  const { message: old = '' } = error
-  const message = old + text
-  if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
-  error.message = message
-}
-
 /**
  * Adds lines of `lab.drops()` to the message of a failed test, at most DROP_LINES of them, and then
  * the seed that repeats them.
@@ -33,7 +25,11 @@ export function addDrops(error: TestError | undefined, drops: readonly string[],
   const isCut = drops.length > DROP_LINES
   const shown = isCut ? [...drops.slice(0, DROP_LINES - 1), `${drops.length - DROP_LINES + 1} more`] : drops
   const lines = [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`]
-  addToMessage(error, `\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`)
+  const { message: old = '' } = error
+  const message = `${old}\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`
+  // Some reporters print the message from the stack.
+  if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
+  error.message = message
 }
 
 /** Closes a lab. Rejects if it has not ended after `limit` milliseconds. */

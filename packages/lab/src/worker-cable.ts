@@ -1,5 +1,4 @@
 /** WorkerCable: a cable of a lab in the worker that carries its frames. */
-
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { printable } from 'vnet/internal/base/printable'
 import { random } from 'vnet/internal/base/random'

@@ -1,5 +1,4 @@
 /** The commands of labs. Each loads its code when it runs. */
-
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { json, type LazyCommand, user } from 'vnet/internal/cli/lazy-command'
 import { Argument, Option } from 'vnet/internal/cli/option'

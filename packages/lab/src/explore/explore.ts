@@ -15,7 +15,7 @@ import { directionsOf } from '../wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseFault, parseKind } from './fault-text.ts'
 import { Judge, leftOver } from './judge.ts'
-import { type ExploredPacket, packetsOf, roundTripOf, unstableNames } from './points.ts'
+import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } from './points.ts'
 import { ExploreReport, failureLines } from './report.ts'
 import { type Baseline, differences, type Failure } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
@@ -167,11 +167,8 @@ async function shrinkWith(prepared: Prepared<ShrinkOptions>): Promise<Shrunk> {
   const what = `the run with this wire and seed ${spec.seed}`
   if (judge.errorOf(run) === undefined) throw new Error(`${what} has passed: there is nothing to shrink`)
   const packets = packetsOf(run)
-  const faults = packets
-    .filter(({ lost }) => lost)
-    .map(({ link, direction, flow, part, n, copy }) => {
-      return { link, direction, flow, part, n, copy, verb: 'drop' as const, time: 0 }
-    })
+  const lost = packets.filter(packet => packet.lost)
+  const faults = lost.flatMap(packet => faultOf(packet, parseKind('drop'), 0, packets) ?? [])
   if (faults.length === 0) throw new Error(`${what} has failed without a lost packet: ${judge.errorOf(run)}`)
   const judgement = await judge.judge(faults)
   if (judgement.verdict !== 'failed') {

@@ -1,5 +1,4 @@
 /** ExploreReport: what explore found, as data and as text for a terminal. */
-
 import { layersOf } from 'vnet/internal/packet/layers'
 import { flagText } from 'vnet/internal/packet/print'
 import * as tcp from 'vnet/internal/packet/tcp'

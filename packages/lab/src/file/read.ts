@@ -101,7 +101,7 @@ export function parseLabFile(
     stages,
     topology,
     links,
-    services: Object.entries(run).flatMap(([host, each]) => listed(each).map(service => ({ ...service, host }))),
+    services: Object.entries(run).flatMap(([host, each]) => [each].flat().map(service => ({ ...service, host }))),
     faults,
     scenario:
       scenario === undefined
@@ -240,10 +240,6 @@ export function whenOf<W extends object>(when: W): W | { readonly every: 1 } {
 function recorded<E>(capture: boolean, options: object, entries: Readonly<Record<string, E>> = {}): Record<string, E> {
   const given = capture && 'capture' in options ? { capture } : {}
   return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, { ...given, ...entry }]))
-}
-
-function listed(services: Service | readonly Service[]): readonly Service[] {
-  return Array.isArray(services) ? services : [services as Service]
 }
 
 type LabTopology = Required<Pick<Topology, 'hosts' | 'routers' | 'cables' | 'lans'>>

@@ -4,7 +4,6 @@
  * the tables that the lab checks them with. packages/lab/docs/lab.schema.json is made from it
  * (scripts/generate-schemas.mjs).
  */
-
 import { lanSchema } from '@vnet/lan/internal/config/schema'
 import {
   about,
