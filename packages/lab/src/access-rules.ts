@@ -1,6 +1,6 @@
 /**
- * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, and the routes
- * of hairpinning.
+ * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, and the
+ * routes of hairpinning.
  */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'

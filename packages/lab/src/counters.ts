@@ -1,5 +1,9 @@
-/** The counters of a host's network stack, as nstat(8) names them. */
+/**
+ * The kernel's counters: of a host's network stack, and of the neighbour tables, which all network
+ * namespaces share.
+ */
 import { readFileSync } from 'node:fs'
+import { attempt } from 'vnet/internal/base/errno'
 import { closing } from 'vnet/internal/linux/errno'
 import { O_RDONLY } from 'vnet/internal/linux/uapi'
 import type { SocketPlace } from './sockets.ts'
@@ -39,4 +43,26 @@ export function countersOf(place: SocketPlace): HostCounters {
 function read({ native, nsfd }: SocketPlace, name: string): string {
   const fd = native.open(`/proc/thread-self/net/${name}`, O_RDONLY, nsfd)
   return fd < 0 ? '' : closing(native, fd, () => readFileSync(fd, 'utf8'))
+}
+
+const ADVICE = 'sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv6.neigh.default.gc_thresh3=16384'
+
+/**
+ * How often a neighbour table was full since the machine started; 0 if hidden, as in a container.
+ * While it is, the kernel drops packets to hosts that it does not know yet, and counts them nowhere
+ * else.
+ */
+export function tableFulls(directory = '/proc/net/stat'): number {
+  const counts = ['arp_cache', 'ndisc_cache'].flatMap(file => {
+    const text = attempt(() => readFileSync(`${directory}/${file}`, 'latin1')) ?? ''
+    const [names = [], ...ofCpus] = text.split('\n').map(line => line.trim().split(/\s+/))
+    const column = names.indexOf('table_fulls')
+    return ofCpus.map(fields => Number.parseInt(fields[column] ?? '0', 16))
+  })
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/** Returns a line that explains losses if a table was full so many times. */
+export function overflowLine(times: number): string[] {
+  return times > 0 ? [`the kernel's neighbour table was full ${times} times, and packets were lost: ${ADVICE}`] : []
 }

@@ -243,14 +243,32 @@ export class Nat {
   }
 
   /** Replaces an address and, unless `field` is -1, a port. */
-  #translate(bytes: Uint8Array, nh: number, at: number, address: number, field = -1, port = 0): void {
-    translate(bytes, nh, this.#upper, at, address, field, port)
+  #translate(
+    bytes: Uint8Array,
+    nh: number,
+    at: number,
+    address: number,
+    field = -1,
+    port = 0,
+    { h, protocol, check, end } = this.#upper,
+  ): void {
+    const [high, low] = [address >>> 16, address & 0xffff]
+    const moved = high - get16(bytes, at) + low - get16(bytes, at + 2)
+    put16(bytes, at, high)
+    put16(bytes, at + 2, low)
+    growChecksum(bytes, nh + 10, moved)
+    const changed = field < 0 ? 0 : port - get16(bytes, field)
+    if (field >= 0) put16(bytes, field, port)
+    // Errors and later fragments have no checksum of the pseudo-header.
+    if (protocol === IPPROTO_ICMP) {
+      if (field >= 0 && h + 4 <= end) growChecksum(bytes, h + 2, changed)
+    } else if (check >= 0) growChecksum(bytes, check, moved + changed, protocol === IPPROTO_UDP)
   }
 
   #translateQuoted(bytes: Uint8Array, nh: number, at: number, address: number, field: number, port: number): void {
     const { h, end } = this.#upper
     const before = onesComplementSum(bytes, h + 4, end - h - 4)
-    translate(bytes, nh, this.#quoted, at, address, field, port)
+    this.#translate(bytes, nh, at, address, field, port, this.#quoted)
     growChecksum(bytes, h + 2, onesComplementSum(bytes, h + 4, end - h - 4) - before)
   }
 }
@@ -276,25 +294,3 @@ function flagsOf(bytes: Uint8Array, h: number, end: number): number {
 }
 
 const isEnd = (flags: number): boolean => (flags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0
-
-function translate(
-  bytes: Uint8Array,
-  nh: number,
-  { h, protocol, check, end }: UpperHeader,
-  at: number,
-  address: number,
-  field: number,
-  port: number,
-): void {
-  const [high, low] = [address >>> 16, address & 0xffff]
-  const moved = high - get16(bytes, at) + low - get16(bytes, at + 2)
-  put16(bytes, at, high)
-  put16(bytes, at + 2, low)
-  growChecksum(bytes, nh + 10, moved)
-  const changed = field < 0 ? 0 : port - get16(bytes, field)
-  if (field >= 0) put16(bytes, field, port)
-  // Errors and later fragments have no checksum of the pseudo-header.
-  if (protocol === IPPROTO_ICMP) {
-    if (field >= 0 && h + 4 <= end) growChecksum(bytes, h + 2, changed)
-  } else if (check >= 0) growChecksum(bytes, check, moved + changed, protocol === IPPROTO_UDP)
-}

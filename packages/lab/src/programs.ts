@@ -75,7 +75,8 @@ export class Programs {
   readonly #place: ProgramPlace
   readonly #children = new Set<ChildProcess>()
   #launchers = 0
-  #hasStarted = false
+  /** Whether a program was ever started. */
+  hasStarted = false
 
   constructor(place: ProgramPlace) {
     this.#place = place
@@ -90,7 +91,7 @@ export class Programs {
     const path = `${files}.${++this.#launchers}`
     const script = `#!/bin/sh\nexec ${LAUNCHER_FD}</proc/${process.pid}/fd/${nsfd}\nexec ${enter} "$@"\n`
     writeFileSync(path, script, { mode: 0o700 })
-    this.#hasStarted = true
+    this.hasStarted = true
     return path
   }
 
@@ -106,7 +107,7 @@ export class Programs {
     const launcher = builtFile('vnet-within', 'the launcher')
     const words = [String(process.pid), String(streams.length), etc(), command, ...args]
     const child = spawn(launcher, words, { ...options, stdio: [...streams, nsfd] })
-    this.#hasStarted = true
+    this.hasStarted = true
     this.#children.add(child)
     child.once('exit', () => this.#children.delete(child))
     child.once('error', () => child.pid === undefined && this.#children.delete(child))
@@ -131,10 +132,6 @@ export class Programs {
     if (what === undefined) return { status, signal, stdout, stderr }
     const isLine = /\s/.test(command) && args.length === 0
     throw new VnetError(Number(errno), what, isLine ? 'the arguments are a list: exec(command, args)' : undefined)
-  }
-
-  get hasStarted(): boolean {
-    return this.#hasStarted
   }
 
   get pids(): readonly number[] {

@@ -14,7 +14,7 @@ export interface EndSpec {
   /** Its name, for captures. */
   readonly host: string
   readonly isRouter: boolean
-  /** The network namespace and the interface, in the form for drivers: `/proc/self/fd/23/server`. */
+  /** The network namespace and the interface, as drivers name them: `/proc/self/fd/23/server`. */
   readonly path: string
   /** The hardware address, 6 bytes. */
   readonly mac: Uint8Array

@@ -43,6 +43,11 @@ interface LabContext {
   skip(reason: string): never
 }
 
+/** A lab ends within some hundredths of a second, or a second on a busy machine. */
+const LEAST_LIMIT_MS = 2000
+/** The longest time that a timer takes. */
+const MOST_LIMIT_MS = 2 ** 31 - 1
+
 // It takes seconds on a busy machine, which would count as the time of the first test.
 await warmLabs()
 
@@ -67,7 +72,9 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
       await use(started)
       if (task.result?.state === 'fail' && drops === undefined) keep()
     } finally {
-      await closeWithin(started, limitOf(task.timeout))
+      // As long as its test may take, as vitest sets no limit.
+      const limit = Math.max(task.timeout ?? 0, LEAST_LIMIT_MS)
+      await closeWithin(started, Math.min(limit, MOST_LIMIT_MS))
     }
     addDrops(task.result?.errors?.[0], (await drops) ?? [], seed)
     for (const path of captures) console.error(`vnet: captured in ${path}`)
@@ -121,12 +128,3 @@ function exploreLimit({ budget, timeout }: ExploreOptions): number {
 export const test: TestAPI<LabFixtures> & { readonly explore: ExploreTest } = Object.assign(withLab, {
   explore: exploreTest,
 })
-/** A lab ends within some hundredths of a second, or a second on a busy machine. */
-const LEAST_LIMIT_MS = 2000
-/** The longest time that a timer takes. */
-const MOST_LIMIT_MS = 2 ** 31 - 1
-
-/** Returns how long a lab may take to end: as long as its test may, as vitest sets no limit. */
-function limitOf(timeout = 0): number {
-  return Math.min(Math.max(timeout, LEAST_LIMIT_MS), MOST_LIMIT_MS)
-}

@@ -3,10 +3,10 @@ import { layersOf } from 'vnet/internal/packet/layers'
 import { flagText } from 'vnet/internal/packet/print'
 import * as tcp from 'vnet/internal/packet/tcp'
 import type { PlannedFault } from '../watch/packet-name.ts'
+import { bareText } from './describe.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
 import { isSlower, type Judge } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
-import { bareText } from './reproduce.ts'
 import {
   type Baseline,
   type ExploreResult,

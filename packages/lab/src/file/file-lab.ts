@@ -56,8 +56,8 @@ export class FileLab implements AsyncDisposable {
   }
 
   /**
-   * Makes a lab with this name, which ends when `signal` aborts. Settles when its programs are ready
-   * and its scenario has started.
+   * Makes a lab with this name, which ends when `signal` aborts. Settles when its programs are
+   * ready and its scenario has started.
    */
   static async start(plan: LabPlan, name: string, options: FillOptions): Promise<FileLab> {
     const { signal } = options

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { FAULT_VERBS } from '../../../../src/wire/stages/fault-actions.ts'
+import { testText } from '../../src/explore/describe.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
-import { testText } from '../../src/explore/reproduce.ts'
 import { EXPLORE_OPTIONS } from '../../src/explore/scenario.ts'
 
 const page = readFileSync(new URL('../../docs/explore.md', import.meta.url), 'utf8')

@@ -8,7 +8,7 @@ import { HostsFile } from '../../src/hosts.ts'
 import { createLab, type Lab, type LabHost } from '../../src/index.ts'
 
 const tables = vi.hoisted(() => ({ fulls: 36 }))
-vi.mock('../../../../src/linux/neighbour-tables.ts', async original => ({
+vi.mock('../../src/counters.ts', async original => ({
   ...(await original<object>()),
   tableFulls: () => tables.fulls,
 }))
