@@ -18,7 +18,6 @@ export interface TestBedOptions {
   readonly up?: boolean
   /** The highest LOGLEVEL_* that is kept; default LOGLEVEL_INFO. */
   readonly logLevel?: number
-  /** Called with each line of the log. */
   readonly onLog?: (line: string, level: number) => void
   /** Checks the driver for mistakes: `bed.findings`. */
   readonly debug?: boolean | DebugOptions
@@ -42,7 +41,6 @@ export interface PingOptions<Dev extends AnyDevice = AnyDevice> {
   readonly size?: number
   /** How long to wait for the last reply, in ms or with a unit; default '10s'. */
   readonly timeout?: number | string
-  /** The transmit queue of the requests. */
   readonly queue?: number
 }
 

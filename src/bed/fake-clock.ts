@@ -41,18 +41,14 @@ export class FakeClock implements Clock {
       const [ring, at] = next
       this.#armed.delete(ring)
       this.#now = Math.max(this.#now, at)
-      this.#ring(ring)
+      this.#ringing = true
+      try {
+        ring()
+      } finally {
+        this.#ringing = false
+      }
     }
     this.#now = end
-  }
-
-  #ring(ring: () => void): void {
-    this.#ringing = true
-    try {
-      ring()
-    } finally {
-      this.#ringing = false
-    }
   }
 
   #next(end: number): [ring: () => void, at: number] | undefined {

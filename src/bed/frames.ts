@@ -27,12 +27,10 @@ export interface LinkFields {
 
 /** The fields of an IPv4 packet that all builders take. */
 export interface PacketFields extends LinkFields {
-  /** IPv4 addresses. */
   readonly from: FrameAddress
   readonly to: FrameAddress
 }
 
-/** The fields that UDP datagrams and TCP segments share. */
 export interface DatagramFields extends PacketFields {
   readonly sourcePort?: number
   readonly destinationPort?: number

@@ -80,12 +80,10 @@ export class NetworkStack {
     return this.prefixes.find(prefix => isInPrefix(to, prefix))?.bytes
   }
 
-  /** Whether an address is one of the interface's own. */
   isOwn(address: Uint8Array): boolean {
     return this.prefixes.some(({ bytes }) => sameBytes(bytes, address))
   }
 
-  /** Handles a frame that the kernel received. */
   receive({ bytes, queue }: Frame): void {
     const isForUs = isSameAddress(bytes, destinationAt(0), this.#dev.devAddr)
     if (!isForUs && !isBroadcastAddress(bytes, destinationAt(0))) return
@@ -146,13 +144,11 @@ export class NetworkStack {
     if (finish(onesComplementSum(bytes, at, length)) !== 0) return
     const type = icmp.type(bytes, at)
     if (type === icmp.ICMP_ECHOREPLY) this.#echoed(icmp.identifier(bytes, at), icmp.sequenceNumber(bytes, at))
-    else if (type === icmp.ICMP_ECHO) this.#reply(bytes.slice(0, at + length), at, queue)
-  }
-
-  #reply(bytes: Uint8Array, at: number, queue: number): void {
-    ipv4.swapAddresses(bytes, ETH_HLEN)
-    icmp.changeType(bytes, at, icmp.ICMP_ECHOREPLY)
-    this.send(bytes, queue)
+    if (type !== icmp.ICMP_ECHO) return
+    const reply = bytes.slice(0, at + length)
+    ipv4.swapAddresses(reply, ETH_HLEN)
+    icmp.changeType(reply, at, icmp.ICMP_ECHOREPLY)
+    this.send(reply, queue)
   }
 }
 

@@ -96,7 +96,6 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     this.net = new Net({ platform: this.platform, clock: this.clock, log, pool, random: random(seed), debug })
   }
 
-  /** For testBed(). */
   static async make<P extends Params, Dev extends AnyDevice>(
     driver: Driver<P, Dev>,
     params: Partial<ParamValues<P>>,
@@ -268,7 +267,6 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     this.#settle()
   }
 
-  /** Puts a network stack above a device. */
   #connect(dev: NetDevice, index: number): void {
     const port = dev.port as MemoryPort
     const transmit = (bytes: Uint8Array, queue: number) => this.#transmit(dev, bytes, queue)
@@ -303,7 +301,6 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     throw new Error(`${this.#driver.name}: frames go round without end`)
   }
 
-  /** Moves the clock to `end`, or until `isDone`. */
   #run(end: number, isDone = () => false): void {
     const { clock } = this
     let rounds = 0
@@ -337,7 +334,6 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     rtts.push((this.clock.now() - at) / NSEC_PER_MSEC)
   }
 
-  /** Returns an address to ping from a stack. */
   #target(stack: NetworkStack): Uint8Array {
     const [first] = stack.prefixes
     if (first === undefined) throw new Error('the device has no IPv4 address: name one with `addresses`')

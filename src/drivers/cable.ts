@@ -27,7 +27,6 @@ interface CablePriv {
   peer: NetDevice<CablePriv> | undefined
   /** Leads to the peer; undefined until both ends are made. */
   outgoing: DirectedWire | undefined
-  /** The wires of both directions. */
   wires: readonly DirectedWire[]
   /** The frames that the kernel at this end receives; undefined is all frames. */
   rxFilter: RxFilter | undefined

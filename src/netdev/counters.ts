@@ -89,7 +89,6 @@ export class Counters {
     this.made = shared(txqs)
   }
 
-  /** Counts `packets` frames of `bytes` bytes together, read on transmit queue `queue`. */
   transmitted(queue: number, packets: number, bytes: number): void {
     const row = queue * LINK_STATS64_LENGTH
     this.rows[row + TX_PACKETS] += packets
@@ -127,13 +126,6 @@ export class Counters {
     const known = reason >>> 0 === reason && reason < SKB_DROP_REASON_MAX ? reason : SKB_DROP_REASON_NOT_SPECIFIED
     drops[queue * SKB_DROP_REASON_MAX + known] += 1
     for (const field of statsOfDrop(known, rx)) this.count(queue, field)
-  }
-
-  /** Frames read on all transmit queues since the last reset. */
-  txPackets(): number {
-    let packets = 0
-    for (let at = TX_PACKETS; at < this.rows.length; at += LINK_STATS64_LENGTH) packets += this.rows[at] as number
-    return packets
   }
 
   /** Returns all frames ever counted, also before a reset: in + made = out + dropped + held. */

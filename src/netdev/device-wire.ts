@@ -18,7 +18,6 @@ export interface StageReport {
   /** The stages that contain it, `match then `; empty at the top. */
   readonly path: string
   readonly direction: string
-  /** The text it was made of. */
   readonly text: string
   readonly in: number
   readonly out: number
@@ -45,7 +44,6 @@ export interface StageReport {
  * the number of the packet in its direction, from 1.
  */
 export interface DecisionLog {
-  /** The stages of a direction were set. */
   set(direction: string, time: number, text: string, seed: number, side?: WireSide): void
   /** A packet arrived, or a GSO frame that passes whole. The wire owns it. */
   arrival(direction: string, time: number, id: number, skb: SkBuff): void
@@ -120,7 +118,6 @@ export interface WireText {
   readonly text: string
 }
 
-/** One direction. */
 export interface DeviceWire {
   readonly direction: 'ab' | 'ba'
   /** Only on an attachment. */

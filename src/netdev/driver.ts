@@ -188,17 +188,13 @@ export function defineDriver<P extends Params, Dev extends AnyDevice>(driver: Dr
 
 /** Throws a VnetError unless init returned devices. `log` gets the error of an async init. */
 export function checkSpecs({ name }: { readonly name: string }, specs: unknown, log: Log): void {
-  if (Array.isArray(specs) && specs.length > 0 && specs.every(hasDevice)) return
+  if (Array.isArray(specs) && specs.length > 0 && specs.every(spec => typeof spec?.dev === 'object' && spec.dev)) return
   let advice = 'it must return a list of at least one device: [{ dev }]'
   if (specs instanceof Promise) {
     advice = `it must not be async: ${advice}`
     specs.catch(error => log.err(`${name}: init: ${describeException(error)}`))
   }
   throw new VnetError(EINVAL, `init of ${name}`, advice)
-}
-
-function hasDevice(spec: Partial<DeviceSpec> | null | undefined): boolean {
-  return typeof spec?.dev === 'object' && spec.dev !== null
 }
 
 /** `far/sn1` is sn1 in the namespace far; `/proc/7/ns/net/sn1` names the namespace by a path. */

@@ -30,7 +30,6 @@ const GRO_MAX = ETH_HLEN + 0xffff
 const H_IPV4 = ETH_HLEN + IPV4_HLEN
 const H_IPV6 = ETH_HLEN + IPV6_HLEN
 
-/** Merges the frames of one receive queue. */
 export class Gro {
   readonly #view: DataView
   /** The frame received last, if it may be continued. Its queue owns it. */
@@ -42,7 +41,6 @@ export class Gro {
   #payload = 0
   #nextSequence = 0
 
-  /** `bytes` is the memory of all frames. */
   constructor(bytes: Uint8Array) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }

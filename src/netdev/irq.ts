@@ -13,7 +13,6 @@ import type { Part } from './parts.ts'
 export const IRQ_NONE = 0
 export const IRQ_HANDLED = 1
 
-/** Gets the device that the interrupt is of. */
 // biome-ignore lint/suspicious/noExplicitAny: a driver knows what data its device has.
 export type IrqHandler = (dev: NetDevice<any>) => number
 
@@ -27,7 +26,6 @@ export class Irq {
   #enabled = -1
   readonly what = 'interrupt handler'
   #handler: IrqHandler | undefined
-  /** The handler as the driver gave it. */
   #code: IrqHandler | undefined
   #pending = false
 

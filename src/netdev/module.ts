@@ -29,7 +29,6 @@ export interface ModuleOptions<P extends Params = Params> extends Partial<Driver
 export interface UpOptions {
   /** How the interface of a device is made, besides its network namespace. */
   readonly register?: Omit<RegisterOptions, 'netns'>
-  /** The addresses of each device, in order. */
   readonly addresses?: readonly (readonly string[] | undefined)[]
   /** Called in order for the registered devices; by default sets `addresses` and brings them up. */
   readonly configure?: (dev: NetDevice, index: number) => Promise<void>
@@ -43,7 +42,6 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
   readonly #net: Net
   #removed: Promise<void> | undefined
 
-  /** Called by `insmod`. */
   constructor(driver: Driver<P, Dev>, params: ParamValues<P>, specs: readonly DeviceSpec<Dev>[], net: Net) {
     this.driver = driver
     this.params = params

@@ -16,16 +16,13 @@ export const NAPI_POLL_WEIGHT = 64
 export class Napi {
   readonly dev: NetDevice
   readonly weight: number
-  /** Polls that were run. */
   polls = 0
   readonly what = 'napi poll'
   readonly #poll: (napi: Napi, budget: number) => number
-  /** The place where the driver made it. */
   readonly #origin = callerOf(Napi)
   #enabled = false
   #wasEnabled = false
   #scheduled = false
-  /** True while the Net has it listed. */
   #listed = false
   /** The argument of completeDone in the current poll; -1 if it was not called. */
   #completed = -1

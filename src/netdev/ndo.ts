@@ -11,16 +11,12 @@ export const MAX_ERRNO = 4095
 export function callNdo(dev: NetDevice<never> | NetDevice, op: string, fn: () => number | void): number {
   try {
     const result: unknown = fn() ?? 0
-    if (isErrnoResult(result)) return result
+    if (Number.isInteger(result) && (result as number) <= 0 && (result as number) >= -MAX_ERRNO) return result as number
     logBadReturn(dev, op, result, '0 or a negative errno')
   } catch (error) {
     dev.logException(op, error)
   }
   return -EIO
-}
-
-function isErrnoResult(result: unknown): result is number {
-  return Number.isInteger(result) && (result as number) <= 0 && (result as number) >= -MAX_ERRNO
 }
 
 /** Logs that a driver's function returned `result`, not `wanted`; if it is async, its error too. */

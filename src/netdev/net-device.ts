@@ -41,7 +41,6 @@ interface DeviceParts {
   readonly watchdog: Watchdog
   /** Makes the receive queue that writes to a queue of the port. */
   readonly receiver: (queue: PortQueue) => RxQueue
-  /** Called if the interface is deleted. */
   readonly lost: () => void
 }
 
@@ -69,7 +68,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   addresses: readonly Uint8Array[] = []
   /** Put before the name in log lines: `red/` if two devices of a program have one name. */
   logPrefix = ''
-  /** NETREG_* */
   regState = NETREG_UNINITIALIZED
   /** NETIF_MSG_*: the events to log; all about single frames while the interface has IFF_DEBUG. */
   msgEnable = 0
@@ -110,7 +108,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #mergesWire = false
   #frameProbe: FrameProbe | undefined
 
-  /** Called by allocNetdevMqs. */
   constructor(name: string, txqs: number, rxqs: number, priv: Priv) {
     this.name = name
     this.priv = priv
@@ -346,7 +343,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#slots
   }
 
-  /** Joins it to its port. For registerNetdev. */
   attach(port: Port, { watchdog, receiver, lost }: DeviceParts): void {
     this.#port = port
     this.watchdog = watchdog
@@ -360,7 +356,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     debug?.watch(this as NetDevice)
   }
 
-  /** Drops frames that the kernel did not accept. */
   purge(): void {
     this.gate?.purge(this as NetDevice)
     for (const rxq of this.#rx) rxq.purge(drop.SKB_DROP_REASON_DEV_STOPPED)

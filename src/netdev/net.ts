@@ -52,7 +52,6 @@ export class Net {
   /** Grants time for work that others cause: the platform's, so both together get no more. */
   readonly turns: Turns
   readonly msgEnable: number
-  /** The driver checks; undefined unless requested. */
   readonly debug: DebugHooks | undefined
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
@@ -138,13 +137,11 @@ export class Net {
     return print(skb.bytes, skb.data, skb.len) + gso + why
   }
 
-  /** Schedules an interrupt for the next flush. */
   raiseIrq(irq: Irq): void {
     this.#irqs[this.#irqCount++] = irq
     this.#scheduleFlush()
   }
 
-  /** Schedules a poll for the next flush. */
   scheduleNapi(napi: Napi): void {
     this.#napis[this.#napiCount++] = napi
     this.#scheduleFlush()
@@ -193,7 +190,6 @@ export class Net {
     return this.#napiCount > 0 ? this.#napis[0] : undefined
   }
 
-  /** Takes that interrupt, or runs that poll. */
   runSoftirq(): void {
     const nested = this.#polling
     this.#polling = true
@@ -234,7 +230,6 @@ export class Net {
     this.#irqCount = left
   }
 
-  /** Runs each of the first `n` polls once. */
   #pollNapis(n: number): void {
     let again = 0
     for (let i = 0; i < n; i++) if (this.#napis[i].run()) this.#napis[again++] = this.#napis[i]

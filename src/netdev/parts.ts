@@ -64,7 +64,6 @@ export function partsOf(dev: NetDevice): Part[] {
   return [...queues, ...driverParts(dev), ...sources, { kind: 'pool', name: 'frames', length: used, capacity: quota }]
 }
 
-/** Logs and omits a driver's invalid parts. */
 function driverParts(dev: NetDevice): Part[] {
   try {
     const parts: unknown = dev.netdevOps.ndoGetParts?.(dev) ?? []

@@ -92,7 +92,6 @@ export abstract class PortReader {
   protected abstract resumeReading(): void
   /** Calls slotFreed() once the account has a slot. */
   protected abstract waitForSlot(): void
-  /** Called when the interface was deleted. */
   protected abstract lost(): void
   /** Clears READ_FAILED after `ms`. `error` is a negative errno. */
   protected abstract reread(ms: number, error: number): void

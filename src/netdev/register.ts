@@ -191,23 +191,14 @@ export function netdevFixFeatures(features: number, notice: (text: string) => vo
 }
 
 /** For an existing interface: only no ARP, if nothing replies to it, and the driver's medium. */
-function needed(dev: NetDevice): LinkRequest {
-  return { ...medium(dev), ...((dev.flags & IFF_NOARP) === 0 ? {} : { noarp: true }) }
-}
-
-function medium({ linkKsettings }: NetDevice): LinkRequest {
-  return linkKsettings === undefined ? {} : { linkKsettings }
+function needed({ flags, linkKsettings }: NetDevice): LinkRequest {
+  return { ...(linkKsettings && { linkKsettings }), ...((flags & IFF_NOARP) !== 0 && { noarp: true }) }
 }
 
 function wanted(dev: NetDevice): LinkRequest {
-  const address = dev.devAddr.some(byte => byte !== 0)
-  return {
-    mtu: dev.mtu,
-    txQueueLen: dev.txQueueLen,
-    noarp: (dev.flags & IFF_NOARP) !== 0,
-    ...(address ? { address: dev.devAddr.slice() } : {}),
-    ...medium(dev),
-  }
+  const { mtu, txQueueLen, devAddr } = dev
+  const hasAddress = devAddr.some(byte => byte !== 0)
+  return { mtu, txQueueLen, noarp: false, ...(hasAddress && { address: devAddr.slice() }), ...needed(dev) }
 }
 
 /** Returns a function that restores the fields which registering sets from the interface. */

@@ -33,7 +33,6 @@ export class RxQueue {
   readonly #port: PortQueue
   readonly #ring = new Ring(RX_RING, OWNER_RX, OWNER_PORT)
   readonly #retry: Alarm
-  /** Undefined while frames are not merged. */
   #gro: Gro | undefined
   #frameProbe: FrameProbe | undefined
   /** True while frames are neither merged nor captured, so that a frame costs one test for both. */
@@ -67,7 +66,6 @@ export class RxQueue {
     this.#isPlain = probe === undefined && this.#gro === undefined
   }
 
-  /** The first frame that waits. */
   get first(): SkBuff | undefined {
     return this.#ring.peek(0)
   }
@@ -109,7 +107,6 @@ export class RxQueue {
     return true
   }
 
-  /** Writes its frames to the kernel, as many as that has room for. */
   write(): void {
     this.#gro?.flush()
     if (this.#ring.length === 0) return

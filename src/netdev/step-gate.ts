@@ -30,7 +30,6 @@ import type { TxQueue } from './tx-queue.ts'
 /** The caller of netifRx: a driver, the end of a wire, or a client that injects a frame. */
 export type FrameOrigin = 'driver' | 'wire' | 'client'
 
-/** A step that `next()` can run. */
 export interface Halt {
   readonly step: 1 | 2 | 3 | 4 | 5
   readonly dev: NetDevice
@@ -77,7 +76,6 @@ export class StepGate {
   readonly #calls: TimedCall[] = []
   /** True from a step that ran one of them to the next ndoStartXmit, which then precedes others. */
   #wasCall = false
-  /** The device whose step runs. */
   #running: NetDevice | undefined
   /** The last frame that ndoStartXmit got. The next interrupt may be for it. */
   #sent: SkBuff | undefined
@@ -89,7 +87,6 @@ export class StepGate {
   steps = 0
   #reported = ''
 
-  /** Turns stepping on. */
   constructor(net: Net, every = 0) {
     this.#net = net
     this.#every = every
@@ -111,7 +108,6 @@ export class StepGate {
     if (ns > 0) this.#alarm.at(this.#net.clock.now() + ns)
   }
 
-  /** The step that runs next; undefined if nothing waits. */
   get halt(): Halt | undefined {
     const written = this.#written()
     if (written !== undefined) {
@@ -190,7 +186,6 @@ export class StepGate {
     return true
   }
 
-  /** Takes over a call whose time has come. */
   due(call: TimedCall): void {
     if (!this.#calls.includes(call)) this.#calls.push(call)
     this.changed()

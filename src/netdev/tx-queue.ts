@@ -36,7 +36,6 @@ export class TxQueue extends PortReader {
    * then, and not for every frame.
    */
   transStart = 0
-  /** Frames the driver was offered again after NETDEV_TX_BUSY. */
   requeues = 0
   /** Times that the watchdog found the queue stopped for too long. */
   transTimeout = 0
@@ -128,7 +127,6 @@ export class TxQueue extends PortReader {
     }
   }
 
-  /** True if the driver may be given frames. */
   get ready(): boolean {
     return this.state === 0
   }
@@ -166,7 +164,6 @@ export class TxQueue extends PortReader {
     }
   }
 
-  /** Keeps a frame that the driver cannot be given now. */
   #park(skb: SkBuff): void {
     if ((this.state & DEV_DOWN) !== 0) skb.drop(drop.SKB_DROP_REASON_DEV_STOPPED)
     else if (!this.#requeue.push(skb)) skb.drop(drop.SKB_DROP_REASON_QDISC_DROP)

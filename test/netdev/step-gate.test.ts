@@ -111,7 +111,7 @@ describe('a frame that is stepped', () => {
       [1, undefined],
       [undefined, 'interrupt'],
     ])
-    expect(sn0.counters.txPackets()).toBe(1)
+    expect(sn0.counters.frames().in).toBe(1)
   })
 
   test('netifRx is shown with the line that called it', async () => {

@@ -24,23 +24,18 @@ import { get16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
 import { FLIPPED_IPV4, FLIPPED_IPV6, isUnicast4, isUnicast6 } from '../flip/address.ts'
-import { createPacket, isIcmpChecksumRight, type Packet, parse4, parse6 } from './packet.ts'
+import { createPacket, isIcmpChecksumRight, parse4, parse6 } from './packet.ts'
 import { echo, solicitorAt, toAdvertisement, toArpReply } from './reply.ts'
 
 const SPA = 14
 const TPA = 24
 
-export interface FarNetwork {
-  /** The hardware address of all far hosts, six bytes. Its owner may change it at any time. */
-  readonly address: Uint8Array
-  /** Filled for each frame, so that parsing allocates nothing. */
-  readonly packet: Packet
-}
-
 /** Makes a far network. Its hosts have the hardware address in `address`, which is not copied. */
-export function farNetwork(address: Uint8Array): FarNetwork {
+export function farNetwork(address: Uint8Array) {
+  // The packet is filled again for each frame, so that parsing allocates nothing.
   return { address, packet: createPacket() }
 }
+export type FarNetwork = ReturnType<typeof farNetwork>
 
 /** The IP addresses of a device, 4 or 16 bytes each. */
 type Addresses = readonly Uint8Array[]

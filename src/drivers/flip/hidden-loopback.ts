@@ -203,7 +203,6 @@ function flipIcmp(bytes: Uint8Array, h: number, end: number): number {
   return delta + flipQuote4(bytes, h + 8, quoteEnd(h + 8, icmp.quoteLength(bytes, h), end))
 }
 
-/** The same for an ICMPv6 error. */
 function flipIcmpv6(bytes: Uint8Array, h: number, end: number): number {
   if (!icmpv6.isError(icmpv6.type(bytes, h)) || icmpv6.parse(bytes, h, end - h) < 0) return 0
   return flipQuote6(bytes, h + 8, quoteEnd(h + 8, icmpv6.quoteLength(bytes, h), end))

@@ -166,7 +166,6 @@ export class SnullHw {
     this.irq.raise(SNULL_TX_INTR)
   }
 
-  /** Its rings and buffers in their current state. */
   get parts(): Part[] {
     const buffers = [...this.#inUse].map((length, queue): Part => {
       const state = this.#lost[queue] !== 0 ? 'interrupt lost' : this.#stuck[queue].length > 0 ? 'stuck' : undefined
@@ -236,7 +235,6 @@ export class SnullHw {
     this.#flap?.at(clock.now() + part * this.#faults.flap * NSEC_PER_MSEC)
   }
 
-  /** Takes a frame from the wire. */
   receive(skb: SkBuff): void {
     const dev = this.#dev
     if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
@@ -277,7 +275,6 @@ export class SnullHw {
   }
 }
 
-/** Returns true if the transmitter has to look at any of them. */
 function isFaulty({ lockup, stuck, spurious, flap, drop }: Faults): boolean {
   return (lockup | stuck | spurious | flap) !== 0 || drop !== undefined
 }

@@ -276,12 +276,10 @@ export const driver = defineDriver({
       return dev
     })
     const [sn0, sn1] = devices as [NetDevice<SnullPriv>, NetDevice<SnullPriv>]
-    for (const [dev, peer] of [[sn0, sn1] as const, [sn1, sn0] as const]) {
+    const wires = directedWires(params, context, endOf(sn0), endOf(sn1))
+    for (const [i, [dev, peer]] of [[sn0, sn1] as const, [sn1, sn0] as const].entries()) {
       dev.priv.peer = peer
       dev.priv.far = farNetwork(peer.devAddr)
-    }
-    const wires = directedWires(params, context, endOf(sn0), endOf(sn1))
-    for (const [i, dev] of [sn0, sn1].entries()) {
       dev.priv.wires = wires
       dev.priv.hw.outgoing = wires[i]
     }

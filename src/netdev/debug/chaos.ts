@@ -29,7 +29,6 @@ const ROOM = 8
 const SMALL_READ = 4
 
 export class Chaos {
-  /** The interrupts that are requested. */
   readonly irqs = new Set<Irq>()
   readonly #net: Net
   readonly #random: Random
@@ -50,7 +49,6 @@ export class Chaos {
     }
   }
 
-  /** A device was registered, changed or unregistered. */
   notified(event: number): void {
     if (this.#net.devices.length === 0 && event !== NETDEV_REGISTER) this.#alarm.cancel()
     else if (event === NETDEV_REGISTER) this.#again()

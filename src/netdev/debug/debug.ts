@@ -26,7 +26,6 @@ import { calledByDriver, driverPlace, type Trace, trace } from './trace.ts'
 export interface DebugOptions {
   /** Causes events at awkward moments; the seed chooses them. */
   readonly chaos?: number | undefined
-  /** Sizes of the frame memory. */
   readonly pool?: SkBuffPoolOptions | undefined
   /** Returns the place of a function, such as `/my-driver.js:12`, if it is known. */
   readonly placeOf?: ((fn: unknown) => string | undefined) | undefined
@@ -34,10 +33,8 @@ export interface DebugOptions {
 
 /** Interval in ns between checks of the memory, of held frames and of stopped queues. */
 const SWEEP = NSEC_PER_SEC
-/** Findings that are kept. */
 const FINDINGS_MAX = 1000
 
-/** Returns a function that makes a Debug for a Net. */
 export function debugWith(options: DebugOptions): (net: Net) => Debug {
   return net => new Debug(net, options)
 }
@@ -75,7 +72,6 @@ export class Debug implements DebugHooks, Reports {
     net.registerNetdeviceNotifier((event, dev) => this.#notified(event, dev))
   }
 
-  /** Makes the frame memory. For Net. */
   makePool(options: SkBuffPoolOptions): SkBuffPool {
     this.pool = new GuardedPool(this, { ...options, ...this.#poolOptions })
     return this.pool
@@ -91,7 +87,6 @@ export class Debug implements DebugHooks, Reports {
     this.#log.flush()
   }
 
-  /** An operation of a driver threw. The caller logs it. */
   threw(op: string, error: unknown): void {
     const place = error instanceof Error ? driverPlace({ stack: String(error.stack) }) : undefined
     // A refused verb is a finding already.
@@ -193,7 +188,6 @@ export class Debug implements DebugHooks, Reports {
     return owner === OWNER_XMIT ? this.placeOf(ops?.ndoStartXmit) : driverPlace(refused ?? held)
   }
 
-  /** A driver handed a frame to the kernel or to a wire. */
   handedOn(skb: GuardedSkb, at: Trace): void {
     const isForKernel = skb.life.owner === OWNER_PORT || skb.life.owner === OWNER_RX
     const complaint = checkFrame(skb, skb.life.isMade && isForKernel)

@@ -22,7 +22,6 @@ const COMPARED = 256
 /** Fields that vnet counts for every device. */
 const COUNTED: ReadonlySet<number> = new Set([RX_PACKETS, TX_PACKETS, RX_BYTES, TX_BYTES, MULTICAST])
 
-/** A stopped queue. */
 interface Stop {
   readonly at: Trace
   readonly since: number

@@ -54,7 +54,8 @@ function checksumComplaint(skb: SkBuff): Complaint | undefined {
   const network = networkOffset(bytes, data, len)
   if (network < 0) return undefined
   const nh = data + network
-  if (get16(bytes, nh - 2) === ETH_P_IP && isHeaderWrong(bytes, nh, data + len - nh)) {
+  const header = get16(bytes, nh - 2) === ETH_P_IP ? ipv4.parse(bytes, nh, data + len - nh) : -1
+  if (header >= 0 && !isSame(onesComplementSum(bytes, nh, header), 0)) {
     return { rule: 'checksum', what: 'the checksum of its IPv4 header is wrong' }
   }
   const upper = upperOf(bytes, nh, data + len)
@@ -71,11 +72,6 @@ function checksumComplaint(skb: SkBuff): Complaint | undefined {
   if (ipSummed !== CHECKSUM_UNNECESSARY || skb.gsoSize !== 0 || value === 0) return undefined
   if (isSame(onesComplementSum(bytes, h, end - h, pseudo), 0)) return undefined
   return { rule: 'checksum', what: 'CHECKSUM_UNNECESSARY, but its checksum is wrong' }
-}
-
-function isHeaderWrong(bytes: Uint8Array, nh: number, length: number): boolean {
-  const header = ipv4.parse(bytes, nh, length)
-  return header >= 0 && !isSame(onesComplementSum(bytes, nh, header), 0)
 }
 
 /** Finds the transport header of the IP packet at `nh`; undefined unless it is TCP or UDP. */

@@ -33,7 +33,6 @@ export interface Reports {
   found(rule: string, what: string, place: string | undefined, name: string | undefined): void
   /** A driver handed a frame to the kernel or to a wire. */
   handedOn(skb: GuardedSkb, at: Trace): void
-  /** Returns the place of a function, if it is known. */
   placeOf(fn: unknown): string | undefined
 }
 
@@ -136,7 +135,6 @@ export class GuardedPool extends SkBuffPool {
     })
   }
 
-  /** The owner was changed from `before`. */
   owned(skb: GuardedSkb, before: number): void {
     const { life } = skb
     const at = trace()
@@ -229,7 +227,6 @@ export class GuardedPool extends SkBuffPool {
     this.bytes.fill(SLUB_RED_ACTIVE, end, end + RED_ZONE)
   }
 
-  /** Checks an access through `skb.bytes` of a frame. */
   #check(skb: GuardedSkb, from: number, to: number, how: How): boolean {
     const isOwn = from >= skb.slot && from < skb.end + RED_ZONE
     const frame = isOwn ? skb : this.#frames[this.#numberAt(from)]

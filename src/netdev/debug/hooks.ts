@@ -9,7 +9,6 @@ export interface Finding {
   readonly message: string
   /** The driver's line, such as `/my-driver.js:12`; undefined if unknown. */
   readonly place: string | undefined
-  /** The number of times it was found. */
   count: number
 }
 
@@ -31,7 +30,6 @@ export interface DebugHooks {
   threw(op: string, error: unknown): void
   watch(dev: object): void
   release(dev: object): void
-  /** Returns the handler that the interrupt is to call. */
   requested(irq: object, handler: Handler): Handler
   freed(irq: object): void
   enabled(napi: object): void
