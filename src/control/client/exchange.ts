@@ -62,11 +62,9 @@ export interface Request {
 /** A pending request. */
 interface Exchange {
   readonly request: Uint8Array
-  readonly message: (bytes: Uint8Array, offset: number, length: number) => void
-  readonly end: (error?: unknown) => void
-  /** Called with each part of the reply, to wait for the next. */
-  readonly progress: () => void
   readonly what: Call
+  readonly onMessage: (bytes: Uint8Array, message: Message) => void
+  readonly end: (error?: unknown) => void
 }
 
 /** Receives the events of a vnet. */
@@ -98,12 +96,12 @@ export class Exchanges {
   ask<F extends Fields>(path: string, request: Request, policy: Policy<F>): Promise<Decoded<F>[]> {
     const replies: Decoded<F>[] = []
     let size = 0
-    const message: Exchange['message'] = (bytes, offset, length) => {
-      size += length
+    const receive = (attributes: Uint8Array) => {
+      size += attributes.length
       if (size > REPLY_MAX) throw new NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
-      replies.push(decodeAttributes(policy, bytes, offset, length))
+      replies.push(decodeAttributes(policy, attributes))
     }
-    return this.#ask(this.#at(path), request, message, () => replies)
+    return this.#ask(this.#at(path), request, receive, () => replies)
   }
 
   /** Sends a request on a connection of its own; returns that once the request is acknowledged. */
@@ -122,8 +120,8 @@ export class Exchanges {
     }
   }
 
-  /** Returns the `result` at the end of the reply, before further messages are read. */
-  #ask<T>(at: Vnet, request: Request, message: Exchange['message'], result: () => T): Promise<T> {
+  /** Calls `receive` with each message; returns the `result` at the end, before it reads on. */
+  #ask<T>(at: Vnet, request: Request, receive: (attributes: Uint8Array) => void, result: () => T): Promise<T> {
     const { cmd, flags, what, write } = request
     return new Promise((resolve, reject) => {
       if (!this.#open) throw new VnetError(EBADF, what)
@@ -143,10 +141,6 @@ export class Exchanges {
         at.receive(() => !at.exchanges.has(seq))
         if (at.exchanges.has(seq)) timeOut(`its reply is not complete after ${wholeMs / 1000} s`)
       }, wholeMs)
-      const progress = () => {
-        parts++
-        timer.refresh()
-      }
       const end = (error?: unknown) => {
         clearTimeout(timer)
         clearTimeout(deadline)
@@ -155,7 +149,17 @@ export class Exchanges {
         if (error === undefined) resolve(result())
         else reject(error)
       }
-      at.begin(seq, { request: builder.bytes, message, end, progress, what })
+      const onMessage = (bytes: Uint8Array, message: Message) => {
+        parts++
+        timer.refresh()
+        try {
+          if (isEnd(bytes, message, what, receive)) end()
+        } catch (error) {
+          // The peer may be something other than a vnet.
+          end(error instanceof NetlinkParseError ? new VnetError(EPROTO, what, error.message) : error)
+        }
+      }
+      at.begin(seq, { request: builder.bytes, what, onMessage, end })
     })
   }
 
@@ -258,7 +262,7 @@ class Vnet implements ConnectionListener {
   onMessage(bytes: Uint8Array, at: number, length: number): void {
     for (const message of messages(bytes, at, length)) {
       const exchange = this.exchanges.get(message.seq)
-      if (exchange !== undefined) this.#replied(exchange, bytes, message)
+      if (exchange !== undefined) exchange.onMessage(bytes, message)
       else if (message.seq === 0) this.#unasked(bytes, message)
     }
   }
@@ -292,25 +296,6 @@ class Vnet implements ConnectionListener {
     if (sent === -EAGAIN) end(new VnetError(EAGAIN, what, 'it does not read its requests'))
   }
 
-  #replied(exchange: Exchange, bytes: Uint8Array, message: Message): void {
-    exchange.progress()
-    try {
-      if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
-        const { error, message: report } = parseAck(bytes, message)
-        // The report of a vnet or its driver names its object.
-        const what: Call = report === undefined ? exchange.what : [exchange.what[0], '']
-        exchange.end(error === 0 ? undefined : new VnetError(error, what, report))
-        return
-      }
-      const { offset, length } = parseGenl(bytes, message)
-      // A copy, because the decoded views outlive the message.
-      exchange.message(bytes.slice(offset, offset + length), 0, length)
-    } catch (error) {
-      // The peer may be something other than a vnet.
-      exchange.end(error instanceof NetlinkParseError ? new VnetError(EPROTO, exchange.what, error.message) : error)
-    }
-  }
-
   #unasked(bytes: Uint8Array, message: Message): void {
     parsed(() => {
       if (message.type === NLMSG_ERROR) {
@@ -325,4 +310,18 @@ class Vnet implements ConnectionListener {
       }
     })
   }
+}
+
+/** Passes a message of a reply on. Returns whether it is the end; throws if that is a refusal. */
+function isEnd(bytes: Uint8Array, message: Message, what: Call, receive: (attributes: Uint8Array) => void): boolean {
+  if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
+    const { error, message: report } = parseAck(bytes, message)
+    // The report of a vnet or its driver names its object.
+    if (error !== 0) throw new VnetError(error, report === undefined ? what : [what[0], ''], report)
+    return true
+  }
+  const { offset, length } = parseGenl(bytes, message)
+  // A copy, because the decoded views outlive the message.
+  receive(bytes.slice(offset, offset + length))
+  return false
 }

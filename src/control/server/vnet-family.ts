@@ -236,11 +236,8 @@ function changes(subject: Subject): Operation[] {
         const set = carrier ? netifCarrierOn : netifCarrierOff
         const dev = theOne(subject, which)
         if (dev.netdevOps.keepsCarrier) {
-          throw new VnetError(
-            EOPNOTSUPP,
-            `carrier of ${dev.name}`,
-            'the carrier of an attached interface is its own; `vnet cut` drops its frames',
-          )
+          const why = 'the carrier of an attached interface is its own; `vnet cut` drops its frames'
+          throw new VnetError(EOPNOTSUPP, `carrier of ${dev.name}`, why)
         }
         return void set(dev)
       },
@@ -289,11 +286,8 @@ function parameters(subject: Subject): Operation[] {
       const module = moduleOf(subject, which)
       const param = findParam(module, name)
       if (!param.live) {
-        throw new Refusal(
-          EOPNOTSUPP,
-          NAME,
-          `${optionName(name)} is given to ${module.name} when it starts, and stays as it is`,
-        )
+        const why = `${optionName(name)} is given to ${module.name} when it starts, and stays as it is`
+        throw new Refusal(EOPNOTSUPP, NAME, why)
       }
       module.values[name] = parseParam(name, param, value)
       subject.devices[0]?.net.log.debug(`${module.name}: ${name}=${formatParam(param, module.values[name])}`)
@@ -342,12 +336,10 @@ function segment(subject: Subject): Operation {
 
 function* segmentMessages(entries: Iterable<SegmentEntry>) {
   for (const entry of entries) {
+    if (entry.kind === 'host') yield { host: { ...entry, addresses: entry.addresses.map(address => ({ address })) } }
     // A lease without an end has no `expires`.
-    if (entry.kind === 'lease' && !Number.isFinite(entry.expires)) yield { lease: { ...entry, expires: undefined } }
-    else
-      yield {
-        [entry.kind]:
-          entry.kind === 'host' ? { ...entry, addresses: entry.addresses.map(address => ({ address })) } : entry,
-      }
+    else if (entry.kind === 'lease' && !Number.isFinite(entry.expires))
+      yield { lease: { ...entry, expires: undefined } }
+    else yield { [entry.kind]: entry }
   }
 }
