@@ -78,7 +78,7 @@ interface ConversationListener {
   onEnd(): void
 }
 
-/** A connection to a vnet as a user, with the requests on it. */
+/** A connection to a vnet as a user. */
 export class Conversation {
   readonly #environment: Environment
   readonly #vnet: Entry

@@ -114,9 +114,7 @@ export class PrivateIoctls {
     return length > 0 ? this.#data.subarray(0, length) : undefined
   }
 
-  /**
-   * Writes back the driver's changes to the `length` bytes sent. Returns the result of the call.
-   */
+  /** Writes the driver's changes to the `length` bytes back; returns the result of the call. */
   #finish(notification: Notification, reply: Reply, ifreq: Uint8Array, length: number): number {
     const { listener, processes } = this.#supervision
     const { result, data, ifreq: after } = reply

@@ -36,7 +36,6 @@ export function boundPortOf(native: Native, fd: number, process: number): number
   return portOf(native, fd) || undefined
 }
 
-/** Whether O_NONBLOCK is set. */
 export function isNonBlocking(fd: number): boolean {
   const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0'
   return (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0

@@ -38,7 +38,6 @@ const SOCKADDR_LEN = 12
 /** Messages of one call; the program receives the others by its next call. */
 const MESSAGES_MAX = 64
 
-/** The values that a call returns beside a message. */
 interface Envelope {
   /** The sender's address, or its beginning. */
   readonly name: Uint8Array
@@ -48,7 +47,6 @@ interface Envelope {
   readonly flags: number
 }
 
-/** Where a call receives a message. */
 interface ReceiveBuffers {
   readonly spans: readonly MemorySpan[]
   readonly controlLength: number

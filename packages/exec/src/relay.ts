@@ -138,7 +138,6 @@ const QUOTED_AT = NLMSG_HDRLEN + 4
  * that it did not request.
  */
 export class Relayed {
-  /** The datagram for the vnet. */
   readonly question: Uint8Array
   readonly #port: number
   /** The program's messages without a complete reply, by the supervisor's sequence number. */

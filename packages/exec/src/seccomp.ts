@@ -36,12 +36,10 @@ export class Notification {
   readonly bytes = new Uint8Array(NOTIF_LEN)
   readonly #view = new DataView(this.bytes.buffer)
 
-  /** The thread that made the call. */
   get pid(): number {
     return this.#view.getUint32(PID_AT, true)
   }
 
-  /** Number of the system call. */
   get nr(): number {
     return this.#view.getInt32(NR_AT, true)
   }

@@ -33,7 +33,6 @@ import type { Replies } from './replies.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 
-/** A socket of a process. */
 export interface Where {
   readonly tgid: number
   readonly number: number
@@ -220,9 +219,7 @@ export class Subscriptions {
     if (!this.#withSocket(where, put)) this.#end(key)
   }
 
-  /**
-   * Calls `fn` with a duplicate of the program's socket. Returns false if the socket was closed.
-   */
+  /** Calls `fn` with a duplicate of the program's socket; returns false if that was closed. */
   #withSocket({ tgid, number, inode }: Where, fn: (fd: number) => void): boolean {
     const found = this.#supervision.processes.withDescriptor(tgid, number, fd => {
       if (!isGeneric(this.#supervision.native, fd) || inodeOf(fd) !== inode) return false

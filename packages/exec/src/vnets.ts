@@ -12,7 +12,6 @@ const LOOK_MS = 1
 /** The granularity of a file system's clock: two changes within it may have one time stamp. */
 const SETTLED_MS = 50
 
-/** An interface and its vnet. */
 export interface RemoteDevice {
   readonly vnet: Entry
   readonly device: EntryInterface

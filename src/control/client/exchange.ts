@@ -251,7 +251,6 @@ class Vnet implements ConnectionListener {
     listening?.end()
   }
 
-  /** Gives the connection away. */
   detach(): Detached {
     const connection = this.#connection as Connection
     this.#connection = undefined

@@ -26,7 +26,6 @@ import type { DeviceInfo } from './types.ts'
 /** How many names a message lists: a vnet may have hundreds of interfaces. */
 const NAMES = 8
 
-/** A device and its vnet. */
 export interface FoundDevice extends DeviceInfo {
   /** The displayed name of its network namespace, if not `netns`, and another: see labNames. */
   readonly place?: string | undefined
@@ -44,7 +43,6 @@ export interface Found {
   readonly devices: readonly FoundDevice[]
   /** The interfaces' vnets, including vnets that were not queried. */
   readonly here: readonly Entry[]
-  /** The vnets that failed to reply. */
   readonly failed: readonly VnetError[]
   /** Vnets of other network namespaces, but not of other pid namespaces. */
   readonly elsewhere: readonly Entry[]
@@ -65,7 +63,6 @@ export interface FindOptions {
   readonly directory?: string | undefined
 }
 
-/** Returns the directories to look in. */
 export function directoriesOf({ user, directory }: FindOptions): RunDirectory[] {
   return directory === undefined ? trustedDirectories(user) : namedDirectory(directory)
 }

@@ -13,10 +13,7 @@ import { listed, type RunDirectory, trustedDirectories } from './run-directory.t
 const FILE_MAX = 1 << 20
 const IFNAME_MAX = 15
 
-/**
- * A network namespace: its inode, which the kernel reuses, and if known its cookie, which it does
- * not reuse.
- */
+/** A network namespace: the kernel reuses its inode, but not its cookie, if that is known. */
 export interface NetNamespace {
   readonly inode: number
   readonly cookie?: number | undefined
@@ -44,11 +41,9 @@ export function labPlace(netns: string | undefined): { readonly lab: string; rea
   return lab === undefined || host === undefined ? undefined : { lab, host }
 }
 
-/** A running vnet. */
 export interface Entry {
   /** The path of its socket, with which clients name it. */
   readonly vnet: string
-  /** The user that owns it. */
   readonly uid: number
   readonly pid: number
   /** Start of the process in ticks since boot (proc(5), field 22): pids are used again. */
@@ -92,9 +87,8 @@ export function watchDirectories(
   onChange: () => void,
   directories: readonly RunDirectory[] = trustedDirectories(),
 ): Disposable {
-  // Fails if the directory was removed, or the limit of watches was reached.
+  // Fails if a directory was removed, or the limit of watches was reached.
   const watchers = directories.flatMap(({ path }) => attempt(() => watch(path, onChange)) ?? [])
-  // The directory was removed.
   for (const watcher of watchers) watcher.on('error', () => watcher.close())
   return {
     [Symbol.dispose]() {

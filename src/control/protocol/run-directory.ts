@@ -18,7 +18,6 @@ export interface RunDirectory {
   readonly uid: number
 }
 
-/** A directory that is not used. */
 export interface Untrusted {
   readonly path: string
   /** The reason, with the path in it. */
@@ -100,10 +99,7 @@ export function otherUsers(): number[] {
   return [...new Set(found.map(({ name }) => Number(name)))].sort((a, b) => a - b)
 }
 
-/**
- * Whether the directory has the file of a vnet. Other files, such as the token of a page, may
- * remain in it.
- */
+/** Files other than a vnet's, such as the token of a page, may remain in a directory. */
 function hasVnets(path: string): boolean {
   return listed(path).some(name => name.endsWith('.json'))
 }

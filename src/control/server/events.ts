@@ -29,7 +29,6 @@ import { stepDetails } from './step.ts'
 import { identify, isMeant, type Subject, type SubscriptionSpec, type Which } from './subject.ts'
 import { wireText } from './wire.ts'
 
-/** How often drops are polled. */
 const DROPS_MS = 100
 /** Subscribers that a step of a poll sends to, about 50 us. */
 const DROPS_STEP = 16

@@ -25,7 +25,6 @@ const [FEW_GROUPS, NGROUPS_MAX] = [64, 65536]
 /** The right that a client lacks, in a few words; undefined if it lacks none. */
 export type Missing = string | undefined
 
-/** Reads the rights of the clients that connect. */
 export class Rights {
   readonly #native: Native
   readonly #owners: ReadonlySet<number>
@@ -42,9 +41,7 @@ export class Rights {
     this.#captureGroup = captureGroup
   }
 
-  /**
-   * Returns the right that the peer of a connected socket lacks; called once, when it is accepted.
-   */
+  /** Returns the right that the peer of a socket lacks; called once, when it is accepted. */
   missing(fd: number, { uid, pid }: Peer): Missing {
     if (this.#owners.has(uid)) return undefined
     const owners = [...this.#owners].map(owner => ` and user ${owner}`).join('')
@@ -53,10 +50,7 @@ export class Rights {
     return missing && `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
   }
 
-  /**
-   * Returns the right that the peer lacks to capture frames; `missing` is the right that it lacks
-   * for a change.
-   */
+  /** Returns the right that the peer lacks to capture; `missing` is the one for a change. */
   missingToCapture(fd: number, { uid, gid }: Peer, missing: Missing): Missing {
     const group = this.#captureGroup
     if (missing === undefined || (group !== undefined && isMember(this.#native, fd, gid, group))) return undefined
@@ -70,17 +64,14 @@ export class Rights {
 
   #missingOfRoot(fd: number, pid: number): Missing {
     const pidfd = peerPidfd(this.#native, fd)
-    // Before Linux 6.5 only the pid is available. A process with the same start time is the same
-    // one.
+    // Before Linux 6.5 there is only the pid. A process with the same start time is the same one.
     if (pidfd === -ENOPROTOOPT) return this.#missingOf(pid, began => began !== undefined && began === startTime(pid))
     // No descriptor is left, or the process was reaped and its pid may be used again.
     if (pidfd < 0) return 'your process has ended, or cannot be looked at'
     return closing(this.#native, pidfd, () => this.#missingOf(pidOf(pidfd), () => this.#native.poll(pidfd) === 0))
   }
 
-  /**
-   * `isStill` returns whether the pid still belongs to the connected process. It is called last.
-   */
+  /** `isStill` returns whether the pid still belongs to the process. It is called last. */
   #missingOf(pid: number, isStill: (began: string | undefined) => boolean): Missing {
     if (pid <= 0) return 'your process is in another pid namespace, has ended, or cannot be looked at'
     const began = startTime(pid)

@@ -58,7 +58,6 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
 
 /** A server for clients that connect through the socket of a Presence. */
 export interface Server extends Disposable, AsyncDisposable {
-  /** Is to be called while a client waits. */
   onReadable(): void
 }
 

@@ -131,7 +131,6 @@ function refused(builder: MessageBuilder, text: string): Uint8Array {
   return builder.bytes
 }
 
-/** The client of a session. */
 type SessionOwner = Pick<Client, 'missing' | 'missingToCapture' | 'share'>
 
 /** The shared parts of a server's sessions. */
@@ -155,7 +154,6 @@ export class Session implements Work, Client, ConnectionListener {
   readonly missing: Missing
   readonly missingToCapture: Missing
   readonly share: Work['share']
-  /** Called when the client has read everything that was sent to it. */
   onDrained: (() => void) | undefined
   readonly #server: Shared
   #connection: Connection | undefined
