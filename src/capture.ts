@@ -93,6 +93,7 @@ export function capture(
   const nets = new Set<Net>([...devices].map(({ net }) => net))
   const compiled = typeof filter === 'string' ? compileFilter(filter) : filter
   const recording = new Recording(new CaptureFile(file, { ring, tlsKeys }))
+  const netnsOf = ({ port }: NetDevice) => (port instanceof TapPort ? port.netns : undefined)
   for (const net of nets) {
     recording.follow({ net, snaplen, filter: compiled, dropsOnly, netnsOf }, dev => devices.has(dev))
   }
@@ -101,8 +102,4 @@ export function capture(
 
 function isCount(n: number): boolean {
   return Number.isSafeInteger(n) && n >= 1
-}
-
-function netnsOf({ port }: NetDevice): string | undefined {
-  return port instanceof TapPort ? port.netns : undefined
 }

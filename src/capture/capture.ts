@@ -54,10 +54,7 @@ export interface CaptureSetup {
   readonly netnsOf?: ((dev: NetDevice) => string | undefined) | undefined
 }
 
-interface Watched extends CapturedDevice {
-  readonly dev: NetDevice
-  readonly removeProbe: () => void
-}
+type Watched = CapturedDevice & { readonly dev: NetDevice; readonly removeProbe: () => void }
 
 export class Capture {
   readonly #options: CaptureSetup

@@ -243,17 +243,15 @@ function upToNul(field: Uint8Array): Uint8Array {
   return field.slice(0, end === -1 ? field.length : end)
 }
 
-/** A message as bytes, and the codes of the options that did not fit. */
-interface BuiltDhcp {
-  readonly data: Uint8Array
-  readonly left: readonly number[]
-}
-
 /**
  * Builds a message of at most `limit` bytes, which is 548 or more. `file` has at most 127 bytes and
  * `sname` at most 63. If their fields are needed for options, `file` and `sname` become options.
+ * `left` are the codes of the options that did not fit.
  */
-export function build(message: DhcpMessage, limit: number = DHCP_MIN_MESSAGE): BuiltDhcp {
+export function build(
+  message: DhcpMessage,
+  limit: number = DHCP_MIN_MESSAGE,
+): { data: Uint8Array; left: readonly number[] } {
   const { laid, sname, file } = fitted(message, limit - OPTIONS)
   const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + laid.options.length))
   data[2] = message.chaddr.length

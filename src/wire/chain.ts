@@ -22,7 +22,7 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { Copies } from './copies.ts'
 import type { SharedLimit } from './held.ts'
 import { packetsOf } from './held.ts'
-import { NO_COUNTS, type Stage, type StageOwner } from './stage.ts'
+import type { Stage, StageOwner } from './stage.ts'
 import { StageSet } from './stage-set.ts'
 import type { Direction, Impairment, LimitSpec, Wire } from './wire.ts'
 import { WireClock } from './wire-clock.ts'
@@ -408,7 +408,9 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
 }
 
 function sumOf(a: StageReport, b: StageReport): StageReport {
-  const counts = (Object.keys(NO_COUNTS) as (keyof typeof NO_COUNTS)[]).map(key => [key, a[key] + b[key]])
+  const counts = (['in', 'out', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(
+    key => [key, a[key] + b[key]] as const,
+  )
   const drops = new Map(Object.entries(a.drops))
   addAll(drops, new Map(Object.entries(b.drops)))
   return { ...a, ...Object.fromEntries(counts), drops: Object.fromEntries(drops) }

@@ -7,7 +7,6 @@ import { describeException } from '../base/exception.ts'
 import { LimitedLog } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import {
-  type DecisionLog,
   type DeviceWire,
   directionText,
   presetDirection,
@@ -24,7 +23,7 @@ import { netifRxFrom } from '../netdev/netif.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { Chain } from './chain.ts'
+import { Chain, type ChainOptions } from './chain.ts'
 import type { TextOptions } from './grammar/cursor.ts'
 import { buildGroups, directed, type Group } from './grammar/groups.ts'
 import { readText } from './parse.ts'
@@ -43,15 +42,11 @@ export interface WireEnd {
   drop?(skb: SkBuff, reason: number): void
 }
 
-export interface DirectedWireOptions {
-  readonly direction: Direction
-  readonly side?: WireSide | undefined
-  readonly seed: number
+export interface DirectedWireOptions extends Pick<ChainOptions, 'direction' | 'side' | 'seed' | 'log'> {
   readonly net: Net
   readonly clock?: Clock | undefined
   readonly from: WireEnd
   readonly to: WireEnd
-  readonly log?: DecisionLog | undefined
   /** Called when the wire gets its first stages. */
   readonly onStages?: () => void
   readonly stage?: WireResources['stage']

@@ -77,9 +77,7 @@ export class StageSet {
   }
 
   limit(spec: LimitSpec): SharedLimit {
-    const known = this.#limits.get(spec)
-    if (known !== undefined) return known
-    const limit = new SharedLimit(spec)
+    const limit = this.#limits.get(spec) ?? new SharedLimit(spec)
     this.#limits.set(spec, limit)
     return limit
   }
@@ -103,15 +101,11 @@ export class StageSet {
       this.#building.set(name, before)
       return before
     }
-    const random = this.#stream(`${this.#owner.direction}/${kind}/${ordinal}`)
+    const streamName = `${this.#owner.direction}/${kind}/${ordinal}`
+    const random = this.#streams.get(streamName) ?? stream(this.#seed, streamName)
+    this.#streams.set(streamName, random)
     const stage = new Stage(this.#owner, impairment, name, path, random, to)
     this.#building.set(name, stage)
     return stage
-  }
-
-  #stream(name: string): Random {
-    const random = this.#streams.get(name) ?? stream(this.#seed, name)
-    this.#streams.set(name, random)
-    return random
   }
 }

@@ -20,11 +20,6 @@ interface StageFunction extends Pick<Impairment, 'kind' | 'params' | 'takesGso'>
   (next: Wire, env: WireEnv, ...values: readonly StageValue[]): Wire
 }
 
-interface OwnStage {
-  readonly file: string
-  readonly fn: StageFunction
-}
-
 const importFile: ImportFile = async file => {
   checkRegular(file)
   try {
@@ -35,7 +30,7 @@ const importFile: ImportFile = async file => {
 }
 
 export class OwnStages {
-  readonly #stages = new Map<string, OwnStage>()
+  readonly #stages = new Map<string, { readonly file: string; readonly fn: StageFunction }>()
 
   /** Adds the stages of a file. Throws a UsageError if it exports none, or one of a known name. */
   async load(file: string, load: ImportFile = importFile): Promise<void> {

@@ -11,7 +11,7 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import type { QueueEnv } from '../wire.ts'
 import { markCe } from './ecn.ts'
-import { type Discipline, type DisciplineKind, givenTimes, printTimes, type QueueSpec, readTimes } from './queue.ts'
+import { type DisciplineKind, givenTimes, ParamDiscipline, printTimes, type QueueSpec, readTimes } from './queue.ts'
 
 /** The defaults of RFC 8289, in ns. */
 const TARGET = 5 * NSEC_PER_MSEC
@@ -46,9 +46,7 @@ export interface CodelQueue {
   drop(skb: SkBuff, why: string): void
 }
 
-export class Codel implements Discipline {
-  #params: CodelParams
-  readonly #queue: CodelQueue
+export class Codel extends ParamDiscipline<CodelParams, CodelQueue> {
   /** True if the packet that was pulled may be dropped (`ok_to_drop`). */
   #okToDrop = false
   /** When the wait will have been above the target for an interval; 0 if it is not above. */
@@ -62,21 +60,12 @@ export class Codel implements Discipline {
   /** The packet that was marked in this call of `next`. */
   #marked: SkBuff | undefined
 
-  constructor(params: CodelParams, queue: CodelQueue) {
-    this.#params = params
-    this.#queue = queue
-  }
-
-  change(params: unknown): void {
-    this.#params = params as CodelParams
-  }
-
   next(): SkBuff | undefined {
-    const now = this.#queue.env.clock.now()
+    const now = this.queue.env.clock.now()
     this.#marked = undefined
     const skb = this.#dequeue(now)
-    if (skb === undefined || skb === this.#marked || now - this.#queue.arrived <= this.#params.ceThreshold) return skb
-    if (markCe(skb)) this.#queue.env.note('mark', skb)
+    if (skb === undefined || skb === this.#marked || now - this.queue.arrived <= this.params.ceThreshold) return skb
+    if (markCe(skb)) this.queue.env.note('mark', skb)
     return skb
   }
 
@@ -90,20 +79,20 @@ export class Codel implements Discipline {
           this.#dropNext = this.#controlLaw(this.#dropNext)
           break
         }
-        this.#queue.drop(skb, 'codel')
+        this.queue.drop(skb, 'codel')
         skb = this.#pull(now)
         if (this.#okToDrop) this.#dropNext = this.#controlLaw(this.#dropNext)
         else this.#dropping = false
       }
     } else if (this.#okToDrop && skb !== undefined) {
       if (!this.#marks(skb)) {
-        this.#queue.drop(skb, 'codel')
+        this.queue.drop(skb, 'codel')
         skb = this.#pull(now)
       }
       this.#dropping = true
       // Dropping restarted soon: continue at the rate that controlled the queue last time.
       const delta = this.#count - this.#lastCount
-      this.#count = delta > 1 && now - this.#dropNext < 16 * this.#params.interval ? delta : 1
+      this.#count = delta > 1 && now - this.#dropNext < 16 * this.params.interval ? delta : 1
       this.#dropNext = this.#controlLaw(now)
       this.#lastCount = this.#count
     }
@@ -112,7 +101,7 @@ export class Codel implements Discipline {
 
   /** Takes a packet and decides whether it may be dropped (`dodequeue`). */
   #pull(now: number): SkBuff | undefined {
-    const queue = this.#queue
+    const queue = this.queue
     const skb = queue.shift()
     this.#okToDrop = false
     if (skb === undefined) {
@@ -120,21 +109,21 @@ export class Codel implements Discipline {
       return undefined
     }
     if (skb.len > this.#maxPacket) this.#maxPacket = skb.len
-    if (now - queue.arrived < this.#params.target || queue.bytes <= this.#maxPacket) this.#firstAboveTime = 0
-    else if (this.#firstAboveTime === 0) this.#firstAboveTime = now + this.#params.interval
+    if (now - queue.arrived < this.params.target || queue.bytes <= this.#maxPacket) this.#firstAboveTime = 0
+    else if (this.#firstAboveTime === 0) this.#firstAboveTime = now + this.params.interval
     else this.#okToDrop = now >= this.#firstAboveTime
     return skb
   }
 
   #marks(skb: SkBuff): boolean {
-    if (!this.#params.ecn || !markCe(skb)) return false
-    this.#queue.env.note('mark', skb)
+    if (!this.params.ecn || !markCe(skb)) return false
+    this.queue.env.note('mark', skb)
     this.#marked = skb
     return true
   }
 
   #controlLaw(from: number): number {
-    return from + this.#params.interval / Math.sqrt(this.#count)
+    return from + this.params.interval / Math.sqrt(this.#count)
   }
 }
 

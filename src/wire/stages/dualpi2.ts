@@ -15,15 +15,7 @@ import { HeldPackets } from '../held.ts'
 import { join } from '../units.ts'
 import type { PacketStore } from './delay-queue.ts'
 import { ecnOf, markCe } from './ecn.ts'
-import {
-  type Discipline,
-  type DisciplineKind,
-  givenTimes,
-  type PacketQueue,
-  printTimes,
-  type QueueSpec,
-  readTimes,
-} from './queue.ts'
+import { type DisciplineKind, givenTimes, ParamDiscipline, printTimes, type QueueSpec, readTimes } from './queue.ts'
 
 /** The defaults of RFC 9332, in ns. */
 const TARGET = 15 * NSEC_PER_MSEC
@@ -99,24 +91,17 @@ class DualStore implements PacketStore {
   }
 }
 
-class DualPi2 implements Discipline {
+class DualPi2 extends ParamDiscipline<DualPi2Params> {
   readonly store = new DualStore()
-  #params: DualPi2Params
-  readonly #queue: PacketQueue
   /** When the next correction is due, as in pie.ts; Infinity on an idle line. */
   #next = NEVER
   /** The base probability p'. */
   #p = 0
   #prevq = 0
 
-  constructor(params: DualPi2Params, queue: PacketQueue) {
-    this.#params = params
-    this.#queue = queue
-  }
-
-  change(params: unknown): void {
+  override change(params: unknown): void {
     this.#correct()
-    this.#params = params as DualPi2Params
+    super.change(params)
   }
 
   arrives(): boolean {
@@ -139,21 +124,21 @@ class DualPi2 implements Discipline {
       if (skb === undefined) return undefined
       if (isL) {
         if (isOverloaded && lq.recurs(pC)) {
-          this.#queue.drop(skb, 'dualpi2')
+          this.queue.drop(skb, 'dualpi2')
           continue
         }
-        const isNative = wait >= this.#params.step && lq.held.length > TH_LEN && !isOverloaded
+        const isNative = wait >= this.params.step && lq.held.length > TH_LEN && !isOverloaded
         if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) {
-          this.#queue.env.note('mark', skb)
+          this.queue.env.note('mark', skb)
         }
         return skb
       }
       if (!cq.recurs(pC)) return skb
       if (isOverloaded || !markCe(skb)) {
-        this.#queue.drop(skb, 'dualpi2')
+        this.queue.drop(skb, 'dualpi2')
         continue
       }
-      this.#queue.env.note('mark', skb)
+      this.queue.env.note('mark', skb)
       return skb
     }
     return undefined
@@ -163,22 +148,22 @@ class DualPi2 implements Discipline {
     const { first } = half.held
     const skb = half.held.shift()
     if (skb === undefined) return undefined
-    this.#queue.arrived = first
-    this.#queue.bytes -= skb.len
+    this.queue.arrived = first
+    this.queue.bytes -= skb.len
     return skb
   }
 
   get #tupdate(): number {
-    return Math.min(this.#params.target, RTT_MAX / 3)
+    return Math.min(this.params.target, RTT_MAX / 3)
   }
 
   /** Makes the corrections that were due. Returns the present. */
   #correct(): number {
-    const now = this.#queue.env.clock.now()
+    const now = this.queue.env.clock.now()
     while (this.#next <= now) {
       this.#update(this.#next)
       // On a line that stands still nothing changes any more.
-      if (this.#p === 1 && this.#prevq > this.#params.target && this.#next <= now) {
+      if (this.#p === 1 && this.#prevq > this.params.target && this.#next <= now) {
         this.#next += Math.floor((now - this.#next) / this.#tupdate) * this.#tupdate
       }
     }
@@ -186,7 +171,7 @@ class DualPi2 implements Discipline {
   }
 
   #update(now: number): void {
-    const { target } = this.#params
+    const { target } = this.params
     const tupdate = this.#tupdate
     // Of both: L4S packets alone may overload the line (A.2).
     const curq = Math.max(this.store.cq.wait(now), this.store.lq.wait(now))

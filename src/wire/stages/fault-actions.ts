@@ -26,14 +26,8 @@ export const TIMELESS_VERBS = FAULT_VERBS.filter(verb => verb !== 'delay')
 const WAIT = 1_000_000_000
 const SWAP_LIMIT = { packets: 100 }
 
-interface Held {
-  readonly skb: SkBuff
-  readonly moment: number
-  readonly flow: number
-}
-
 class SwapStore implements PacketStore {
-  readonly #held: Held[] = []
+  readonly #held: { readonly skb: SkBuff; readonly moment: number; readonly flow: number }[] = []
 
   get length(): number {
     return this.#held.length

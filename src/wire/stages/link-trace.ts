@@ -236,7 +236,8 @@ export function parseLinkTrace(text: string, once: boolean): LinkTrace {
   if (rows.time.length === 0) throw new UsageError(`trace, line ${number}: it has no rows`)
   const trace = linkTrace(rows)
   const isCut =
-    trace.rates !== undefined && (once || trace.period === NEVER ? sum(trace.rates) : trace.periodBits) === 0
+    trace.rates !== undefined &&
+    (once || trace.period === NEVER ? trace.rates.reduce((a, b) => a + b) : trace.periodBits) === 0
   if (isCut) throw new UsageError(`trace, line ${number}: the rate is 0 in every row`)
   return trace
 }
@@ -292,8 +293,4 @@ function cellsOf(line: string): string[] {
 
 function isBare(text: string): boolean {
   return /^\d*\.?\d+(e[-+]?\d+)?$/i.test(text)
-}
-
-function sum(list: Float64Array): number {
-  return list.reduce((a, b) => a + b, 0)
 }

@@ -6,14 +6,9 @@ import type { StageKind } from '../grammar/groups.ts'
 import { quote, quoted } from '../units.ts'
 import type { Impairment } from '../wire.ts'
 
-interface OwnSpec {
-  readonly name: string
-  readonly values: readonly StageValue[]
-}
-
 const isNumber = (text: string) => /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
 
-export const ownKind: StageKind<OwnSpec> = {
+export const ownKind: StageKind<{ readonly name: string; readonly values: readonly StageValue[] }> = {
   kind: 'stage',
   repeats: true,
   read(c) {

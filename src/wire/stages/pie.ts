@@ -12,15 +12,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import { markCe } from './ecn.ts'
-import {
-  type Discipline,
-  type DisciplineKind,
-  givenTimes,
-  type PacketQueue,
-  printTimes,
-  type QueueSpec,
-  readTimes,
-} from './queue.ts'
+import { type DisciplineKind, givenTimes, ParamDiscipline, printTimes, type QueueSpec, readTimes } from './queue.ts'
 
 /** The defaults of RFC 8033, in ns. */
 const TARGET = 15 * NSEC_PER_MSEC
@@ -52,9 +44,7 @@ interface PieParams {
   readonly ecn: boolean
 }
 
-class Pie implements Discipline {
-  #params: PieParams
-  readonly #queue: PacketQueue
+class Pie extends ParamDiscipline<PieParams> {
   /** When the next correction is due; Infinity on an idle line. */
   #next = NEVER
   #dropProb = 0
@@ -62,14 +52,9 @@ class Pie implements Discipline {
   #burstAllowance = MAX_BURST
   #qdelayOld = 0
 
-  constructor(params: PieParams, queue: PacketQueue) {
-    this.#params = params
-    this.#queue = queue
-  }
-
-  change(params: unknown): void {
+  override change(params: unknown): void {
     this.#correct()
-    this.#params = params as PieParams
+    super.change(params)
   }
 
   /** Resets the spacing of drops, like a tail drop in the RFC's appendix A. */
@@ -80,36 +65,36 @@ class Pie implements Discipline {
 
   next(): SkBuff | undefined {
     this.#correct()
-    return this.#queue.shift()
+    return this.queue.shift()
   }
 
   arrives(skb: SkBuff): boolean {
     const now = this.#correct()
-    if (this.#next === NEVER) this.#next = now + this.#params.tupdate
+    if (this.#next === NEVER) this.#next = now + this.params.tupdate
     if (this.#burstAllowance !== 0 || !this.#dropsEarly()) return true
-    if (this.#params.ecn && this.#dropProb <= MARK_ECNTH && markCe(skb)) {
-      this.#queue.env.note('mark', skb)
+    if (this.params.ecn && this.#dropProb <= MARK_ECNTH && markCe(skb)) {
+      this.queue.env.note('mark', skb)
       return true
     }
-    this.#queue.refuse(skb, 'pie')
+    this.queue.refuse(skb, 'pie')
     return false
   }
 
   /** The RFC's `drop_early`. */
   #dropsEarly(): boolean {
-    const isShort = this.#qdelayOld < this.#params.target / 2 && this.#dropProb < 0.2
-    if (isShort || this.#queue.bytes <= 2 * MEAN_PKTSIZE) return false
+    const isShort = this.#qdelayOld < this.params.target / 2 && this.#dropProb < 0.2
+    if (isShort || this.queue.bytes <= 2 * MEAN_PKTSIZE) return false
     if (this.#dropProb === 0) this.#accuProb = 0
     this.#accuProb += this.#dropProb
     if (this.#accuProb < 0.85) return false
-    if (this.#accuProb < 8.5 && this.#queue.env.random.next() >= this.#dropProb) return false
+    if (this.#accuProb < 8.5 && this.queue.env.random.next() >= this.#dropProb) return false
     this.#accuProb = 0
     return true
   }
 
   #correct(): number {
-    const now = this.#queue.env.clock.now()
-    const { target, tupdate } = this.#params
+    const now = this.queue.env.clock.now()
+    const { target, tupdate } = this.params
     while (this.#next <= now) {
       this.#update(this.#next)
       // On a line that stands still nothing changes any more.
@@ -121,8 +106,8 @@ class Pie implements Discipline {
   }
 
   #update(now: number): void {
-    const { target, tupdate } = this.#params
-    const qdelay = this.#queue.waitOfFirst(now)
+    const { target, tupdate } = this.params
+    const qdelay = this.queue.waitOfFirst(now)
     const before = this.#dropProb
     const { alpha, beta } = weightsOf(tupdate)
     let p = (alpha * (qdelay - target) + beta * (qdelay - this.#qdelayOld)) / NSEC_PER_SEC
@@ -134,7 +119,7 @@ class Pie implements Discipline {
     const isIdle = this.#dropProb === 0 && qdelay < target / 2 && this.#qdelayOld < target / 2
     this.#burstAllowance = isIdle ? MAX_BURST : Math.max(0, this.#burstAllowance - tupdate)
     this.#qdelayOld = qdelay
-    this.#next = isIdle && this.#queue.length === 0 ? NEVER : now + tupdate
+    this.#next = isIdle && this.queue.length === 0 ? NEVER : now + tupdate
   }
 }
 

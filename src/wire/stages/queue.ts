@@ -41,6 +41,21 @@ export interface Discipline {
   change?(params: unknown): void
 }
 
+/** A discipline with parameters, which a change replaces. */
+export abstract class ParamDiscipline<P, Q = PacketQueue> implements Discipline {
+  protected params: P
+  protected readonly queue: Q
+
+  constructor(params: P, queue: Q) {
+    this.params = params
+    this.queue = queue
+  }
+
+  change(params: unknown): void {
+    this.params = params as P
+  }
+}
+
 /** A discipline with parameters: made by red(), codel() and their like. */
 export interface QueueSpec {
   readonly kind: 'red' | 'codel' | 'fq_codel' | 'pie' | 'dualpi2'

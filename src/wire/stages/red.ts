@@ -13,7 +13,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { formatShare, formatSize, join, parseShare, parseSize, sizeOf } from '../units.ts'
 import { markCe } from './ecn.ts'
-import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
+import { type DisciplineKind, ParamDiscipline, type QueueSpec } from './queue.ts'
 
 /** Bytes of a packet, where the default thresholds are derived from a limit in packets. */
 const USUAL_PACKET = 1500
@@ -41,27 +41,15 @@ interface RedParams {
   readonly ecn: boolean
 }
 
-class Red implements Discipline {
-  #params: RedParams
-  readonly #queue: PacketQueue
+class Red extends ParamDiscipline<RedParams> {
   #average = 0
   /** Packets that passed since the last mark or drop. */
   #count = 0
   /** The time up to which the average includes an idle line; NaN while the line is busy. */
-  #idle: number
-
-  constructor(params: RedParams, queue: PacketQueue) {
-    this.#params = params
-    this.#queue = queue
-    this.#idle = queue.env.clock.now()
-  }
-
-  change(params: unknown): void {
-    this.#params = params as RedParams
-  }
+  #idle = this.queue.env.clock.now()
 
   idle(): void {
-    if (Number.isNaN(this.#idle)) this.#idle = this.#queue.env.clock.now()
+    if (Number.isNaN(this.#idle)) this.#idle = this.queue.env.clock.now()
   }
 
   overflows(): void {
@@ -72,7 +60,7 @@ class Red implements Discipline {
     this.#measure()
     const passes = this.#passes(skb)
     if (passes) this.#idle = Number.NaN
-    else this.#queue.refuse(skb, 'red')
+    else this.queue.refuse(skb, 'red')
     return passes
   }
 
@@ -83,13 +71,13 @@ class Red implements Discipline {
       return true
     }
     const spaced = share * (this.#count + 1) >= 1 ? 1 : share / (1 - share * this.#count)
-    if (this.#queue.env.random.next() >= spaced) {
+    if (this.queue.env.random.next() >= spaced) {
       this.#count++
       return true
     }
     this.#count = 0
-    if (this.#params.ecn && share < 1 && markCe(skb)) {
-      this.#queue.env.note('mark', skb)
+    if (this.params.ecn && share < 1 && markCe(skb)) {
+      this.queue.env.note('mark', skb)
       return true
     }
     return false
@@ -97,19 +85,19 @@ class Red implements Discipline {
 
   /** Updates the average, which an idle line lowers as if typical packets passed it. */
   #measure(): void {
-    const { weight, avpkt } = this.#params
+    const { weight, avpkt } = this.params
     if (Number.isNaN(this.#idle)) {
-      this.#average += weight * (this.#queue.bytes - this.#average)
+      this.#average += weight * (this.queue.bytes - this.#average)
       return
     }
-    const now = this.#queue.env.clock.now()
-    this.#average *= (1 - weight) ** ((now - this.#idle) / (avpkt * this.#queue.byteTime))
+    const now = this.queue.env.clock.now()
+    this.#average *= (1 - weight) ** ((now - this.#idle) / (avpkt * this.queue.byteTime))
     this.#idle = now
   }
 
   /** Returns the share of packets to mark, before they are spaced. */
   #share(): number {
-    const { min, max, probability } = this.#params
+    const { min, max, probability } = this.params
     const average = this.#average
     if (average < min) return 0
     if (average < max) return (probability * (average - min)) / (max - min)
