@@ -37,8 +37,7 @@ import { SKB_DROP_REASON_CUT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DirectedWire, WireEnd } from '../wire/directed-wire.ts'
 import type { InWork } from './in-work.ts'
-import { prepareLoopback } from './loopback.ts'
-import { attachTapName, type Target } from './target.ts'
+import { attachTapName, prepareLoopback, type Target } from './target.ts'
 import { TcxRedirect } from './tcx.ts'
 
 /** How often the heartbeat beats within the time after which frames pass directly. */

@@ -1,13 +1,14 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
 
-import { ECONNREFUSED, ENODEV, explain, isErrno } from '../base/errno.ts'
+import { ECONNREFUSED, ENODEV, explain, isErrno, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'
+
+import { ownCommand, sharesUserNamespace } from '../linux/privileges.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type NamedDevice } from './device-text.ts'
-import { enterUserNamespace } from './enter-lab.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 
 export interface AskOptions {
@@ -143,4 +144,18 @@ export function complaintsAbout(
  */
 function enter({ pid, uid }: { pid: number; uid: number }, user?: number): string {
   return user !== undefined || uid === 0 ? `nsenter -n -t ${pid}` : `nsenter --preserve-credentials -U -n -t ${pid}`
+}
+
+/**
+ * Executes the program again, as the same process, in the user namespace of the process `pid` if
+ * that is another one, and in more of its namespaces (options of nsenter(1)). There alone the owner
+ * of a rootless lab may change its links and enter its hosts. The kernel lets the owner and root
+ * in.
+ */
+export function enterUserNamespace(pid: number | undefined, ...more: readonly string[]): void {
+  if (pid === undefined || sharesUserNamespace(pid)) return
+  // Root takes the ids of the lab's user; others keep theirs.
+  const ids = process.geteuid?.() === 0 ? [] : ['--preserve-credentials']
+  const words = ['/usr/bin/env', 'nsenter', ...ids, '-U', ...more, '-t', String(pid)]
+  throw new VnetError(loadNative().exec([...words, ...ownCommand()]), ['exec', 'nsenter'])
 }

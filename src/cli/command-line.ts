@@ -4,12 +4,11 @@ import { causesOf, describeException } from '../base/exception.ts'
 import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
 import { isOtherFile } from './driver-file.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
-import type { LazyCommand } from './lazy-command.ts'
-import { Option } from './option.ts'
+import { type LazyCommand, Option } from './option.ts'
 import { commonOptions } from './options.ts'
+import { packageVersion } from './own-package.ts'
 import { commandIndex, knownWords, type Parsed, parse, see, UnknownOption } from './parse.ts'
 import { allCommands, commandNamed, printHelp } from './program.ts'
-import { packageVersion } from './version.ts'
 
 const VERSION = new Option('-V, --version', 'print the version')
 /** `-h` among other letters is help too. */

@@ -8,8 +8,7 @@
  * Names are chosen by strangers and may be `$(...)`. The shells compare them and quote what they
  * insert. They must never be expanded, as bash's `compgen -W` and an unquoted `$(...)` would do.
  */
-import type { LazyCommand } from './lazy-command.ts'
-import { type Argument, Option } from './option.ts'
+import { type Argument, type LazyCommand, Option } from './option.ts'
 
 /** The pattern of a driver file's name, for `case` of both shells. */
 const FILES = '*.[jt]s|*.[cm][jt]s'

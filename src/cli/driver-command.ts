@@ -4,8 +4,7 @@ import { UsageError } from '../base/usage-error.ts'
 import { type Driver, defaultParams, type Param, type Params } from '../netdev/driver.ts'
 import { attachByAgent, attachOptions, optionalTargets } from './attach-options.ts'
 import { isDriverFile } from './driver-file.ts'
-import type { LazyCommand } from './lazy-command.ts'
-import { Argument, InvalidArgumentError, Option } from './option.ts'
+import { Argument, InvalidArgumentError, type LazyCommand, Option } from './option.ts'
 import { type CommonOptions, commonOptions, refuseStrayCaptureOptions } from './options.ts'
 
 /** Finds a command, or a subcommand of `under`. */

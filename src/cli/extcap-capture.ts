@@ -8,12 +8,11 @@ import { findVnets, isOfLab } from '../control/client/find.ts'
 import type { CaptureRequest } from '../control/client/types.ts'
 import { loadNative } from '../linux/native.ts'
 import { onReaderGone } from '../linux/pipe-reader.ts'
-import { fail } from './ask.ts'
+import { enterUserNamespace, fail } from './ask.ts'
 import { complaintsOf, openStreams, type VnetStream, writeAll } from './capture-streams.ts'
-import { enterUserNamespace } from './enter-lab.ts'
 import { ALL, interfaceSentences, interfaceValue } from './extcap-sentences.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from './io.ts'
-import { packageVersion } from './version.ts'
+import { packageVersion } from './own-package.ts'
 
 /** How long a vnet may take to reply: Wireshark waits for the list when it starts. */
 const LIST_MS = 500

@@ -1,6 +1,5 @@
 /** The help texts: of the program on one screen, of all commands, and of each command. */
-import type { Example, LazyCommand } from './lazy-command.ts'
-import type { Argument, Option } from './option.ts'
+import type { Argument, Example, LazyCommand, Option } from './option.ts'
 
 type Section = readonly [heading: string, items: readonly (readonly [term: string, description: string])[]]
 

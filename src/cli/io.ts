@@ -1,4 +1,6 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
+
+import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 
 export interface Io {
@@ -117,4 +119,15 @@ export function endOf(io: Io): UserEnd {
     },
     [Symbol.dispose]: stop,
   }
+}
+
+/** Returns the line with its end: the text, or one JSON object. */
+export function logLine(json: boolean, level: number, message: string): string {
+  return json ? `${JSON.stringify({ event: 'log', level: levelName(level), message })}\n` : `${message}\n`
+}
+
+function levelName(level: number): string {
+  if (level <= LOGLEVEL_ERR) return 'error'
+  if (level <= LOGLEVEL_WARNING) return 'warning'
+  return level <= LOGLEVEL_INFO ? 'info' : 'debug'
 }

@@ -18,8 +18,7 @@ import { complain, type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import type { CommonOptions } from './options.ts'
 import type { Output } from './output.ts'
 import { netnsOf, type Plan } from './plan.ts'
-import { type DeviceStatistics, statisticsOf } from './statistics.ts'
-import { Wires } from './wire-stages.ts'
+import { type DeviceStatistics, statisticsOf, Wires } from './statistics.ts'
 
 export interface Run {
   readonly module: Module

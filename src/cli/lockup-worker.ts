@@ -11,8 +11,8 @@ import { LOGLEVEL_ERR } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import { loadNative, type Native } from '../linux/native.ts'
 import { cpuTimeOf, statOf } from '../linux/proc-stat.ts'
+import { logLine } from './io.ts'
 import type { LockupWorkerData } from './lockup.ts'
-import { logLine } from './log-line.ts'
 
 /** Milliseconds that the main thread may take to be paused. In a system call it is not paused. */
 const PATIENCE_MS = 1000

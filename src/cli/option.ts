@@ -1,4 +1,5 @@
-/** Options and arguments, as the tables of commands list them. */
+/** Commands, options and arguments in tables. The code of a command is loaded when it runs. */
+import type { Io } from './io.ts'
 
 /** Thrown by the parser of a value. The message says what the value must be. */
 export class InvalidArgumentError extends Error {}
@@ -98,4 +99,29 @@ export class Argument extends Valued {
     this.required = open === '<'
     this.variadic = dots !== undefined
   }
+}
+
+export type Example = readonly [command: string, effect: string]
+
+export interface LazyCommand {
+  readonly name: string
+  /** The command that it is a subcommand of; `vnet` itself if absent. */
+  readonly under?: string
+  readonly description: string
+  /** Its heading in the help. */
+  readonly group?: string
+  readonly args?: readonly Argument[]
+  /** The text after the name in the usage line; by default `[OPTIONS]` and the arguments. */
+  readonly usage?: string
+  /** Under the heading `Options:` unless they have another. */
+  readonly options?: readonly Option[]
+  /** Beside an option that starts with this, unknown options and arguments are ignored. */
+  readonly lenient?: string
+  /** True if options after the first argument belong to that. */
+  readonly passThrough?: boolean
+  /** Command lines for the help, each with its effect. */
+  readonly examples?: readonly Example[]
+  /** Gets the arguments and then the options, as they were parsed. Returns the exit status. */
+  // biome-ignore lint/suspicious/noExplicitAny: the parsers of the options have checked the types
+  readonly run: (io: Io, ...args: any[]) => Promise<number>
 }

@@ -278,3 +278,10 @@ export function id(kind: string, lookUp: (name: string) => number | undefined): 
     return found
   }
 }
+
+export const count = wholeNumber(0, 0xffff_ffff)
+export const json = () => new Option('--json', 'print one JSON object')
+export const user = () =>
+  new Option('--user <user>', 'query the vnets of another user, name or number; for root').argParser(
+    id('user', getpwnam),
+  )

@@ -16,7 +16,7 @@ export interface SynchronousHooks<T> {
   registerHooks?(hooks: { resolve(specifier: string, context: Context, next: Next<T>): T }): void
 }
 
-/** The program `vnet`. src/cli and dist/cli are equally deep. */
+/** The program `vnet`. In all paths of this file, src/cli and dist/cli are equally deep. */
 export const PROGRAM = fileURLToPath(new URL('../../dist/vnet.js', import.meta.url))
 
 /** A process registers the hooks once. */
@@ -27,22 +27,15 @@ export function provideOwnPackage(url?: string): void {
   if (hooks.areRegistered || (url !== undefined && isInstalledFor(url))) return
   hooks.areRegistered = true
   const { registerHooks } = module as SynchronousHooks<unknown>
+  if (registerHooks !== undefined) registerHooks({ resolve })
   // Without synchronous hooks, Node loads this module again, into a thread that resolves.
-  // src/cli and dist/cli are equally deep.
-  if (registerHooks === undefined)
-    module.register(new URL('../../dist/cli/own-package.js', import.meta.url), import.meta.url)
-  else registerHooks({ resolve: (specifier, context, next) => next(specifier, contextFor(specifier, context)) })
+  else module.register(new URL('../../dist/cli/own-package.js', import.meta.url), import.meta.url)
 }
 
-/** A hook for module.register. */
+/** A hook: the package refers to itself by its name, and to its products, as from this file. */
 export function resolve<T>(specifier: string, context: Context, next: Next<T>): T {
-  return next(specifier, contextFor(specifier, context))
-}
-
-/** The package refers to itself by its name, and to its products, as from this file. */
-function contextFor(specifier: string, context: Context): Context {
   const isOurs = /^(vnet|@vnet\/\w+)(\/|$)/.test(specifier) && !isInstalledFor(context.parentURL)
-  return isOurs ? { ...context, parentURL: import.meta.url } : context
+  return next(specifier, isOurs ? { ...context, parentURL: import.meta.url } : context)
 }
 
 function isInstalledFor(url: string | undefined): boolean {
@@ -52,4 +45,9 @@ function isInstalledFor(url: string | undefined): boolean {
   } catch {
     return false
   }
+}
+
+/** Returns the version of this package. */
+export function packageVersion(): string {
+  return createRequire(import.meta.url)('../../package.json').version
 }

@@ -1,7 +1,6 @@
 /** Parses the command line after a command into its options and arguments. */
 import { didYouMean, UsageError } from '../base/usage-error.ts'
-import type { LazyCommand } from './lazy-command.ts'
-import { InvalidArgumentError, Option } from './option.ts'
+import { InvalidArgumentError, type LazyCommand, Option } from './option.ts'
 
 export interface Parsed {
   readonly args: readonly unknown[]

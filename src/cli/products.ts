@@ -4,30 +4,51 @@
  */
 import { createRequire } from 'node:module'
 import { UsageError } from '../base/usage-error.ts'
-import type { LazyCommand } from './lazy-command.ts'
-import { packageVersion } from './version.ts'
+import type { LazyCommand } from './option.ts'
+import { packageVersion } from './own-package.ts'
 
-export interface Product {
+/** A driver in the lists of commands. */
+export interface LazyDriver extends Pick<LazyCommand, 'name' | 'usage' | 'examples'> {
+  load(): Promise<{ readonly driver: unknown }>
+  /** For lists that do not load its code: that of lan would take a third of each start. */
+  readonly description?: string
+}
+
+interface Product {
   readonly name: string
   /** The names of its commands. Subcommands are under them. */
   readonly commands: readonly string[]
+  readonly drivers?: readonly LazyDriver[]
 }
 
 export const PRODUCTS: readonly Product[] = [
-  { name: '@vnet/lan', commands: ['lan'] },
+  {
+    name: '@vnet/lan',
+    commands: ['lan'],
+    drivers: [
+      {
+        name: 'lan',
+        load: () => fromPackage('@vnet/lan', 'internal/driver', 'vnet lan'),
+        usage: '[OPTIONS] [[NETNS/]IF ...]',
+        description: 'Ethernet ports on a network of their own: gateway, hosts, DHCP, DNS',
+        examples: [
+          ['vnet lan eth9 --hosts 8', 'a port with a network of 8 hosts behind it'],
+          ['vnet lan eth9 --config lan.yaml', 'a network from a file'],
+          ['vnet lan show eth9 --leases', 'the DHCP leases of a running lan'],
+        ],
+      },
+    ],
+  },
   { name: '@vnet/lab', commands: ['lab', 'explore'] },
   { name: '@vnet/web', commands: ['web', 'metrics'] },
   { name: '@vnet/learn', commands: ['learn', 'check'] },
   { name: '@vnet/exec', commands: ['exec'] },
 ]
 
-interface Table {
-  readonly commands: readonly LazyCommand[]
-}
-
 /** Returns the commands of a product, for one of them. Throws a UsageError without the package. */
 export async function commandsFor(command: string, { name }: Product): Promise<readonly LazyCommand[]> {
-  return (await fromPackage<Table>(name, 'commands', `vnet ${command}`)).commands
+  return (await fromPackage<{ readonly commands: readonly LazyCommand[] }>(name, 'commands', `vnet ${command}`))
+    .commands
 }
 
 /** Returns the commands of a product. Without the package, each says so. */
@@ -41,9 +62,6 @@ export async function commandsOf(product: Product): Promise<readonly LazyCommand
     return commands.map(name => ({ name, description: error.message, group: 'Not installed:', run }))
   }
 }
-
-/** The driver of the product lan. */
-export const loadLan = () => fromPackage<{ readonly driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan')
 
 /**
  * Loads a module of a package, which `what` needs. Throws a UsageError if it is not installed, or

@@ -4,56 +4,51 @@ import type { Driver } from '../netdev/driver.ts'
 import { controlCommands } from './control-commands.ts'
 import { isDriverFile, loadDriver } from './driver-file.ts'
 import { EXIT_OK, type Io } from './io.ts'
-import type { Example, LazyCommand } from './lazy-command.ts'
-import { Argument, Option } from './option.ts'
+import { Argument, type LazyCommand, Option } from './option.ts'
 import { commonOptions } from './options.ts'
-import { commandsFor, commandsOf, loadLan, PRODUCTS } from './products.ts'
+import { commandsFor, commandsOf, type LazyDriver, PRODUCTS } from './products.ts'
 
 /** The command that runs if none is named. */
 const USUAL = 'loop'
 const MAKING = 'Interfaces:'
 const HELP = 'Help:'
 
-/** The drivers of the program but lan. */
-const DRIVERS: Readonly<Record<string, () => Promise<{ readonly driver: unknown }>>> = {
-  loop: () => import('../drivers/loop.ts'),
-  snull: () => import('../drivers/snull/driver.ts'),
-  cable: () => import('../drivers/cable.ts'),
-  attach: () => import('../attach/driver.ts'),
-}
-
-const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
-  loop: [
-    ['vnet', 'vnet0; then `ping 198.18.0.2`'],
-    ['vnet --name tap0 --persist --user 1000', 'keep tap0 at the end'],
-    ['vnet --name tap0', 'attach to it again, as user 1000'],
-    ['vnet --name tap0 --delete', 'remove it'],
-  ],
-  snull: [
-    ['vnet snull --mtu 9000', 'sn0 and sn1; then `tcpdump -ni sn1`'],
-    ["vnet snull --wire 'delay 20ms loss 1%' --seed 7", 'with a bad link between them'],
-    ['vnet snull --capture a.pcapng', 'record all frames, and why others were dropped'],
-  ],
-  cable: [
-    ['vnet cable red/eth0 blue/eth0', 'join the namespaces red and blue'],
-    ["vnet cable a b --wire 'rate 10mbit delay 50ms'", 'a slow cable'],
-  ],
-  attach: [["vnet attach eth0 --wire 'delay 20ms'", 'a wire on an interface that exists']],
-  lan: [
-    ['vnet lan eth9 --hosts 8', 'a port with a network of 8 hosts behind it'],
-    ['vnet lan eth9 --config lan.yaml', 'a network from a file'],
-    ['vnet lan show eth9 --leases', 'the DHCP leases of a running lan'],
-  ],
-}
-
-/** The help of lan. Loading its code would take a third of each start. */
-const LAN: LazyCommand = {
-  name: 'lan',
-  usage: '[OPTIONS] [[NETNS/]IF ...]',
-  description: 'Ethernet ports on a network of their own: gateway, hosts, DHCP, DNS',
-  group: MAKING,
-  run: async () => EXIT_OK,
-}
+/** The drivers of the program and of its products. */
+const DRIVERS: readonly LazyDriver[] = [
+  {
+    name: 'loop',
+    load: () => import('../drivers/loop.ts'),
+    examples: [
+      ['vnet', 'vnet0; then `ping 198.18.0.2`'],
+      ['vnet --name tap0 --persist --user 1000', 'keep tap0 at the end'],
+      ['vnet --name tap0', 'attach to it again, as user 1000'],
+      ['vnet --name tap0 --delete', 'remove it'],
+    ],
+  },
+  {
+    name: 'snull',
+    load: () => import('../drivers/snull/driver.ts'),
+    examples: [
+      ['vnet snull --mtu 9000', 'sn0 and sn1; then `tcpdump -ni sn1`'],
+      ["vnet snull --wire 'delay 20ms loss 1%' --seed 7", 'with a bad link between them'],
+      ['vnet snull --capture a.pcapng', 'record all frames, and why others were dropped'],
+    ],
+  },
+  {
+    name: 'cable',
+    load: () => import('../drivers/cable.ts'),
+    examples: [
+      ['vnet cable red/eth0 blue/eth0', 'join the namespaces red and blue'],
+      ["vnet cable a b --wire 'rate 10mbit delay 50ms'", 'a slow cable'],
+    ],
+  },
+  {
+    name: 'attach',
+    load: () => import('../attach/driver.ts'),
+    examples: [["vnet attach eth0 --wire 'delay 20ms'", 'a wire on an interface that exists']],
+  },
+  ...PRODUCTS.flatMap(({ drivers = [] }) => drivers),
+]
 
 const COMPLETION: LazyCommand = {
   name: 'completion',
@@ -103,13 +98,10 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
   if (command !== undefined) {
     const subs = commands.filter(({ under }) => under === command.name && command.under === undefined)
     io.out(commandHelp(command, subs))
-  } else {
-    // Only their names, to load no driver.
-    const drivers = Object.keys(DRIVERS).map(name => ({ ...LAN, name }))
-    const named = [...drivers, ...(hasLan(commands) ? [LAN] : []), ...commands].filter(
-      ({ under }) => under === undefined,
-    )
-    io.out(isFull ? commandList(await allCommands(false)) : programHelp(named))
+  } else if (isFull) io.out(commandList(await allCommands(false)))
+  else {
+    const named = [...driversBeside(commands).map(listed), ...commands]
+    io.out(programHelp(named.filter(({ under }) => under === undefined)))
   }
 }
 
@@ -120,8 +112,8 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
 export async function commandNamed(name = USUAL, under?: string, io?: Io): Promise<LazyCommand | undefined> {
   const found = controlCommands.find(each => each.name === name && each.under === under)
   if (found !== undefined) return found
-  if (under === undefined && Object.hasOwn(DRIVERS, name)) return driverOf(name, await DRIVERS[name]?.())
-  if (under === undefined && name === LAN.name) return driverOf(name, await loadLan())
+  const driver = under === undefined ? DRIVERS.find(each => each.name === name) : undefined
+  if (driver !== undefined) return driverOf(driver)
   if (under === undefined && isDriverFile(name)) return fileCommand(name, io)
   const word = under ?? name
   const product = PRODUCTS.find(({ commands }) => commands.includes(word))
@@ -129,17 +121,24 @@ export async function commandNamed(name = USUAL, under?: string, io?: Io): Promi
   return commands.find(each => each.name === name && each.under === under)
 }
 
-/** Returns all commands, with the options of each driver, and of lan if `isFull`. */
+/** Returns all commands, with the options of each driver; of a product's only if `isFull`. */
 export async function allCommands(isFull = true): Promise<LazyCommand[]> {
   const commands = await tables()
-  const lan = hasLan(commands) ? [isFull ? commandNamed(LAN.name) : LAN] : []
-  const drivers = await Promise.all([...Object.keys(DRIVERS).map(name => commandNamed(name)), ...lan])
-  return [...drivers.filter(each => each !== undefined), ...commands]
+  const drivers = driversBeside(commands).map(driver =>
+    driver.description === undefined || isFull ? driverOf(driver) : listed(driver),
+  )
+  return [...(await Promise.all(drivers)), ...commands]
 }
 
-/** Whether @vnet/lan is installed: otherwise a command says that it is not. */
-const hasLan = (commands: readonly LazyCommand[]) =>
-  commands.every(({ name, under }) => name !== LAN.name || under !== undefined)
+/** Returns the drivers that are installed: otherwise one of `commands` says that it is not. */
+function driversBeside(commands: readonly LazyCommand[]): readonly LazyDriver[] {
+  return DRIVERS.filter(driver => !commands.some(({ name, under }) => name === driver.name && under === undefined))
+}
+
+/** Returns a driver as an entry of a list, without its code. */
+function listed({ load: _, description = '', ...driver }: LazyDriver): LazyCommand {
+  return { ...driver, description, group: MAKING, run: async () => EXIT_OK }
+}
 
 /** The commands other than drivers. */
 async function tables(): Promise<LazyCommand[]> {
@@ -153,9 +152,9 @@ async function ownTable(): Promise<readonly LazyCommand[]> {
   return [...toolCommands, COMPLETION, HELP_COMMAND]
 }
 
-async function driverOf(name: string, module: { readonly driver: unknown } | undefined): Promise<LazyCommand> {
-  const { driverCommand } = await import('./driver-command.ts')
-  return { ...driverCommand(module?.driver as Driver, commandNamed), group: MAKING, examples: EXAMPLES[name] ?? [] }
+async function driverOf({ load, examples = [] }: LazyDriver): Promise<LazyCommand> {
+  const [{ driverCommand }, { driver }] = await Promise.all([import('./driver-command.ts'), load()])
+  return { ...driverCommand(driver as Driver, commandNamed), group: MAKING, examples }
 }
 
 /** Returns the command of a driver file, which has the file's name. */

@@ -3,9 +3,8 @@
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { durationOf } from '../base/duration.ts'
-import { json, type LazyCommand } from './lazy-command.ts'
-import { Argument, Option } from './option.ts'
-import { wholeNumber } from './options.ts'
+import { Argument, type LazyCommand, Option } from './option.ts'
+import { json, wholeNumber } from './options.ts'
 import { DIRECTIONS } from './replay/selection.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER

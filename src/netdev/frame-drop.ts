@@ -48,7 +48,7 @@ export function dropText({ reason, wire }: FrameDrop): string {
 
 /**
  * Returns the text for a capture: `wire ab, stage 2 loss 1% (seed 7, packet 1042)`. Documentation
- * shows it, and cli/replay/captured-seed.ts reads the seed in it.
+ * shows it, and cli/commands/simulate.ts reads the seed in it.
  */
 export function capturedDropText(drop: FrameDrop): string {
   const { wire } = drop

@@ -5,10 +5,11 @@ import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { explain, reasonOf } from '../../base/errno.ts'
 import { describeException } from '../../base/exception.ts'
 import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { FileError, UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/input.ts'
 import type { CapturedPacket } from '../../capture/packet.ts'
 import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../../capture/pcapng-writer.ts'
+import { CaptureReader } from '../../capture/reader.ts'
 import { openOutput } from '../../linux/regular-file.ts'
 import { FRAME_MAX } from '../../skb/pool.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -20,10 +21,9 @@ import { SimulationRun } from '../../wire/simulation-run.ts'
 import type { Direction } from '../../wire/wire.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
-import { capturedSeed } from '../replay/captured-seed.ts'
 import { ReplayInput } from '../replay/input.ts'
 import { type Arrivals, type Begin, CapturedArrivals, LoggedArrivals } from '../simulation-arrivals.ts'
-import { stageDrops } from '../wire-stages.ts'
+import { stageDrops } from '../statistics.ts'
 import { wireTable } from './wire.ts'
 
 interface SimulateOptions {
@@ -42,6 +42,13 @@ const DEFAULT_SEED = 1
 /** The first byte of a log. No capture starts with it. */
 const BRACE = 0x7b
 const DIRECTIONS = ['ab', 'ba'] as const
+
+/**
+ * `dropped: wire ab, stage 1 loss 5% (seed 3, packet 13)`, from capturedDropText, and an id if that
+ * is another number. Unlike the fields of a drop, editcap(1) and Wireshark keep it.
+ */
+const COMMENT = /^dropped: wire (?:(?:in|out) \()?(?:ab|ba)\)?, /
+const SEED = /\(seed (\d+), packet -?\d+\)(?:, id \d+)?$/
 
 /** Simulates `file` and prints the effect of each stage. Returns the exit status. */
 export async function simulate(file: string, options: SimulateOptions, io: Io): Promise<number> {
@@ -94,6 +101,49 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
     io.err(`vnet: ${printable(note)}\n`)
   }
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
+}
+
+/**
+ * Returns the only seed in the comments of a capture; undefined if it has none, or is read from a
+ * pipe. Rejects with a UsageError for several seeds, and with a FileError for a comment of a wire
+ * without its seed. Packets after a defect of the file do not count.
+ */
+async function capturedSeed(input: ReplayInput): Promise<number | undefined> {
+  if (!input.repeats) return undefined
+  const reader = new CaptureReader(input.name)
+  const chunks = input.chunks()
+  const seeds = new Set<number>()
+  let packets = 0
+  const scan = () => {
+    for (let record = reader.next(); record !== undefined; record = reader.next()) {
+      packets++
+      for (const comment of record.comments) {
+        if (COMMENT.test(comment)) seeds.add(seedOf(comment, `${input.name}: packet ${packets}`))
+      }
+    }
+  }
+  try {
+    for (let chunk = await chunks.next(); chunk.done !== true; chunk = await chunks.next()) {
+      reader.push(chunk.value)
+      scan()
+    }
+    reader.end()
+    scan()
+  } catch (error) {
+    // The simulation reports it.
+    if (!(error instanceof CaptureError)) throw error
+  }
+  if (seeds.size > 1) {
+    const [one, other] = seeds
+    throw new UsageError(`${input.name}: its comments have several seeds, such as ${one} and ${other}: give --seed`)
+  }
+  return [...seeds][0]
+}
+
+function seedOf(comment: string, place: string): number {
+  const seed = Number(SEED.exec(comment)?.[1])
+  if (seed >= 1 && Number.isSafeInteger(seed)) return seed
+  throw new FileError(`${place}: the comment '${printable(comment)}' has no seed of a wire: give --seed`)
 }
 
 /** Simulates the arrivals of all chunks. Returns the defect of the file, if it has one. */

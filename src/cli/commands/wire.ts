@@ -10,7 +10,7 @@ import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label, sideOf } from '../device-text.ts'
 import { complain, EXIT_OK, endOf, type Io } from '../io.ts'
-import { stageDrops, stageName } from '../wire-stages.ts'
+import { stageDrops, stageName } from '../statistics.ts'
 
 interface WireOptions extends AskOptions {
   readonly wireAb?: string

@@ -1,6 +1,5 @@
 /** The command `vnet exec`, which loads its code when it runs. */
-import type { LazyCommand } from 'vnet/internal/cli/lazy-command'
-import { Argument } from 'vnet/internal/cli/option'
+import { Argument, type LazyCommand } from 'vnet/internal/cli/option'
 
 export const commands: readonly LazyCommand[] = [
   {

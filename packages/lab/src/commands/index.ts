@@ -1,8 +1,7 @@
 /** The commands of labs. Each loads its code when it runs. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { json, type LazyCommand, user } from 'vnet/internal/cli/lazy-command'
-import { Argument, Option } from 'vnet/internal/cli/option'
-import { duration, wholeNumber } from 'vnet/internal/cli/options'
+import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/option'
+import { duration, json, user, wholeNumber } from 'vnet/internal/cli/options'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')

@@ -1,6 +1,5 @@
 /** The commands of the course. Each loads its code when it runs. */
-import type { LazyCommand } from 'vnet/internal/cli/lazy-command'
-import { Argument, Option } from 'vnet/internal/cli/option'
+import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/option'
 import { wholeNumber } from 'vnet/internal/cli/options'
 import { courseNames } from '../folder.ts'
 

@@ -2,8 +2,8 @@
 import { getPriority, setPriority } from 'node:os'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { Io } from 'vnet/internal/cli/io'
-import { json, type LazyCommand, user } from 'vnet/internal/cli/lazy-command'
-import { Argument, Option } from 'vnet/internal/cli/option'
+import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/option'
+import { json, user } from 'vnet/internal/cli/options'
 import { type Address, parseAddress } from '../http/address.ts'
 
 /** The nice value of a server: requests of strangers must not take the CPU from frames. */
