@@ -23,7 +23,6 @@ import type { NetDevice } from '../netdev/net-device.ts'
 import type { Mark } from './mark.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
-/** A request for an attachment. */
 export interface AttachRequest extends Spec {
   readonly name: string
   /** The inode of the interface's namespace; undefined is our own. */
@@ -60,17 +59,7 @@ interface Attached {
   readonly netns: string | undefined
 }
 
-/** Why an attachment is away, and the remedy. */
 const AWAY = 'vnet node ended twice while a frame of it was in work; vnet attach --node attaches it again'
-
-export interface AttachmentsOptions {
-  readonly native: Native
-  readonly net: Net
-  /** The directory of files that wires may name. */
-  readonly files?: string | undefined
-  /** The file that has the attachments. */
-  readonly state: string
-}
 
 export class Attachments implements AsyncDisposable {
   readonly native: Native
@@ -87,7 +76,8 @@ export class Attachments implements AsyncDisposable {
   #queue: Promise<unknown> = Promise.resolve()
   #isKept = false
 
-  constructor({ native, net, files, state }: AttachmentsOptions) {
+  /** `state` is the file that has the attachments, `files` the directory that wires may name. */
+  constructor(native: Native, net: Net, state: string, files?: string) {
     this.native = native
     this.#net = net
     this.log = net.log
@@ -122,14 +112,13 @@ export class Attachments implements AsyncDisposable {
     this.#net.log.warn(printable(line))
   }
 
-  /** Returns the attachment of an interface, by name and namespace, also if it is away. */
-  find(name: string, inode = ownNamespace('net')): AttachRequest | undefined {
-    return (this.#at(name, inode) ?? this.#awayAt(name, inode))?.request
+  /** Returns whether an interface of our own namespace has an attachment, also if it is away. */
+  has(name: string): boolean {
+    const inode = ownNamespace('net')
+    return (this.#at(name, inode) ?? this.#awayAt(name, inode)) !== undefined
   }
 
-  /**
-   * Returns the namespace of a device: by name, and by an identifier that no other namespace has.
-   */
+  /** Returns the namespace of a device: by name, and by an identifier that no other has. */
   placeOf(dev: NetDevice): { readonly netns: string | undefined; readonly place: Place } | undefined {
     return [...this.#all].find(each => each.dev === dev)
   }
@@ -248,14 +237,11 @@ export class Attachments implements AsyncDisposable {
   #keep(): void {
     if (!this.#isKept) return
     const up = [...this.#all].filter(({ dev }) => dev.regState === NETREG_REGISTERED)
-    const live = up.map(({ place, number, request, dev }) => ({
-      ...place,
-      number,
-      request: { ...request, name: dev.name },
-    }))
-    const kept: Kept[] = [...live, ...this.#away]
+    const live = up.map(({ place, number, request, dev }): Kept => {
+      return { ...place, number, request: { ...request, name: dev.name } }
+    })
     try {
-      replaceFile(this.#state, JSON.stringify(kept), 0o600)
+      replaceFile(this.#state, JSON.stringify([...live, ...this.#away]), 0o600)
     } catch (error) {
       this.#net.log.err(`attachments will not be back after a restart: ${describeException(error)}`)
     }

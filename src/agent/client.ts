@@ -28,7 +28,6 @@ export const requestSchema = object(
 type Asked = TypeOf<typeof requestSchema>
 export type AgentRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined }
 
-/** A reply. */
 export interface AgentReply {
   /** The exit status for the client's program. */
   readonly status: number

@@ -32,7 +32,6 @@ const KEYS: readonly (readonly [keyof Spec, annotation: string, arg: string, key
 /** The namespaces that runtimes name. Another path could be a device or a FIFO. */
 const NETNS = /^(\/proc\/\d+\/(task\/\d+\/)?ns\/net|\/(var\/)?run\/(docker\/)?netns\/[\w.-]+)$/
 
-/** An error of the specification. */
 class CniError extends Error {
   readonly code: number
 
@@ -47,7 +46,6 @@ type Config = Readonly<Record<string, unknown>>
 interface Call {
   readonly variables: ReadonlyMap<string, string>
   readonly config: Config
-  /** The name of the network. */
   readonly network: string
 }
 
@@ -63,7 +61,10 @@ export async function cni(attachments: Attachments, request: string): Promise<Ag
       throw new CniError(INCOMPATIBLE, `cniVersion ${version}: vnet knows ${VERSIONS.join(', ')}`)
     }
     const network = typeof config.name === 'string' ? config.name : ''
-    const result = await run(attachments, variables.get('CNI_COMMAND') ?? '', { variables, config, network })
+    const command = variables.get('CNI_COMMAND') ?? ''
+    const run = COMMANDS.get(command)
+    if (run === undefined) throw new CniError(UNSUPPORTED, `CNI_COMMAND '${command}' is unknown`)
+    const result = await run(attachments, { variables, config, network })
     return { status: 0, text: result === undefined ? '' : `${JSON.stringify(result)}\n` }
   } catch (error) {
     const code = error instanceof CniError ? error.code : NOT_ATTACHED
@@ -86,23 +87,14 @@ function decode(text: string): Config {
   throw new CniError(UNDECODABLE, 'the configuration is not a JSON object')
 }
 
-/** Returns the output of the plugin. */
-async function run(attachments: Attachments, command: string, call: Call): Promise<object | undefined> {
-  switch (command) {
-    case 'ADD':
-      return add(attachments, call)
-    case 'CHECK':
-      return check(attachments, call)
-    case 'DEL':
-      return removeAll(attachments, ownerOf(call))
-    case 'GC':
-      return collect(attachments, call)
-    case 'STATUS':
-      return undefined
-    default:
-      throw new CniError(UNSUPPORTED, `CNI_COMMAND '${command}' is unknown`)
-  }
-}
+/** The commands, which return the output of the plugin. */
+const COMMANDS = new Map<string, (attachments: Attachments, call: Call) => Promise<object | undefined>>([
+  ['ADD', add],
+  ['CHECK', check],
+  ['DEL', (attachments, call) => removeAll(attachments, ownerOf(call))],
+  ['GC', collect],
+  ['STATUS', async () => undefined],
+])
 
 async function add(attachments: Attachments, call: Call): Promise<object> {
   const { config } = call
@@ -132,9 +124,7 @@ async function check(attachments: Attachments, call: Call): Promise<undefined> {
   throw new CniError(NOT_ATTACHED, 'the wire is no longer attached')
 }
 
-function removeAll(attachments: Attachments, owner: string): Promise<undefined> {
-  return remove(attachments, each => each === owner)
-}
+const removeAll = (attachments: Attachments, owner: string) => remove(attachments, each => each === owner)
 
 /** Detaches the attachments of some owners, if they have any. */
 async function remove(attachments: Attachments, isOwner: (owner: string) => boolean): Promise<undefined> {

@@ -15,7 +15,7 @@ const LABELS = {
   scenario: 'vnet.scenario',
 } as const
 
-export interface DockerOptions {
+interface DockerOptions {
   readonly socket: string
   /** True if the labels of an image count too: then the author of the image chooses the wire. */
   readonly imageLabels: boolean
@@ -60,22 +60,18 @@ async function adoptContainer(attachments: Attachments, id: string, options: Doc
       if (isSpec(labelsOf(container))) attachments.log.debug(`container ${container.name}: only its image has labels`)
       return
     }
-    await attachments.inTurn(() => attachAll(attachments, container, spec))
+    const { id, pid } = container
+    const wanted = { text: 'labels', path: netnsOf(pid), netns: undefined, only: undefined }
+    await attachments.inTurn(async () => {
+      for (const name of otherEnds(attachments.native, wanted)) {
+        if (!attachments.has(name)) await attachments.attach({ ...spec, name, farSide: true, owner: `docker ${id}` })
+      }
+    })
   } catch (error) {
     attachments.warn(`container ${container.name}: ${lineOf(error)}`)
   }
 }
 
-/** Attaches to the interfaces of a container that have no attachment. */
-async function attachAll(attachments: Attachments, { id, pid }: Container, spec: Spec): Promise<void> {
-  const wanted = { text: 'labels', path: netnsOf(pid), netns: undefined, only: undefined }
-  for (const name of otherEnds(attachments.native, wanted)) {
-    if (attachments.find(name) !== undefined) continue
-    await attachments.attach({ ...spec, name, farSide: true, owner: `docker ${id}` })
-  }
-}
-
-/** Returns the wire of the labels that count. */
 async function specOf(container: Container, { socket, imageLabels: all }: DockerOptions): Promise<Spec> {
   const given = labelsOf(container)
   if (all || !isSpec(given)) return given

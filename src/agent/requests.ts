@@ -25,10 +25,8 @@ import { type AgentReply, type AgentRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
 import { lineOf } from './spec.ts'
 
-/** Maximum size of a request in bytes; a CNI configuration has a few kilobytes. */
-const REQUEST_MAX = 4 << 20
-/** Maximum size of a JSON request in bytes. */
-const JSON_MAX = 64 << 10
+/** Maximum size of a request, and of one in JSON, in bytes; a CNI configuration has a few KiB. */
+const [REQUEST_MAX, JSON_MAX] = [4 << 20, 64 << 10]
 /** The maximum number of connections at the same time; more wait. */
 const CONNECTIONS = 64
 /** Milliseconds without a byte after which a connection ends. */
@@ -61,7 +59,8 @@ export async function serveRequests(
       const peer = peerOf(native, fd)
       const missing = peer === undefined ? 'the kernel does not tell who you are' : rights.missing(fd, peer)
       const isOurs = peer !== undefined && group !== undefined && isMember(native, fd, peer.gid, group)
-      serve(fd, isOurs ? undefined : missing && refusal(missing, group))
+      const others = group === undefined ? '' : `; or members of group ${group}`
+      serve(fd, isOurs ? undefined : missing && missing + others)
     }
     listening.pause()
   }
@@ -99,10 +98,6 @@ export async function serveRequests(
       for (const socket of sockets) socket.destroy()
     },
   }
-}
-
-function refusal(missing: string, group: number | undefined): string {
-  return group === undefined ? missing : `${missing}; or members of group ${group}`
 }
 
 /**

@@ -11,7 +11,6 @@ import { FileError, UsageError } from '../base/usage-error.ts'
 import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
-import type { PacketFilter } from '../packet/filter.ts'
 import { buildGroups, directed, type Group } from '../wire/grammar/groups.ts'
 import { readText } from '../wire/parse.ts'
 import { parseScenario } from '../wire/scenario-file.ts'
@@ -110,14 +109,11 @@ function groupsIn(value: unknown): Group[] {
 export class StrangerResources implements WireResources {
   /** The names of the files that were read, for messages. */
   readonly read = new Set<string>()
+  readonly filter = compileNumericFilter
   readonly #directory: string | undefined
 
   constructor(directory?: string) {
     this.#directory = directory
-  }
-
-  filter(text: string): PacketFilter {
-    return compileNumericFilter(text)
   }
 
   file(name: string): string {

@@ -36,7 +36,6 @@ import { RX_DROPPED, TX_DROPPED } from '../netdev/stats.ts'
 import { SKB_DROP_REASON_CUT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DirectedWire, WireEnd } from '../wire/directed-wire.ts'
-import type { InWork } from './in-work.ts'
 import { attachTapName, prepareLoopback, type Target } from './target.ts'
 import { TcxRedirect } from './tcx.ts'
 
@@ -102,7 +101,14 @@ class Near extends NetDevice<undefined> {
   }
 }
 
-export interface AttachmentOptions {
+/** Shows that an attachment has a frame in work. */
+export interface InWork {
+  /** The first word has `number` while a frame of the attachment is in work, otherwise 0. */
+  readonly word: Int32Array
+  readonly number: number
+}
+
+interface AttachmentOptions {
   readonly native: Native
   readonly net: Net
   readonly target: Target
@@ -110,7 +116,6 @@ export interface AttachmentOptions {
   readonly failOpen: number
   /** True if `in` and `out` are named from the far side of the interface, such as a container. */
   readonly farSide: boolean
-  /** Where it shows that a frame is in work. */
   readonly shown?: InWork | undefined
 }
 
@@ -155,10 +160,9 @@ export class Attachment {
     this.#out = 1 - this.#in
     this.#farNet = new FarNet(net)
     const near = new Near(attachTapName(ifindex, 'b'), 1, 1, undefined)
-    const far = new Far(attachTapName(ifindex, 'a'), near)
-    near.far = far
     this.near = near
-    this.far = far
+    this.far = near.far = new Far(attachTapName(ifindex, 'a'), near)
+    const { far } = this
     for (const dev of [near, far]) {
       etherSetup(dev)
       dev.mtu = mtuOf(target.link)
@@ -169,7 +173,7 @@ export class Attachment {
       ndoGetWires: () => this.wires,
       ndoStop: () => this.#stopped(near),
       ndoUninit: () => void this.close(),
-      ndoStartXmit: skb => this.#transmit(skb),
+      ndoStartXmit: skb => this.#push(skb, this.#out),
     }
     far.netdevOps = { ndoStop: () => this.#stopped(far), ndoStartXmit: skb => this.#receive(skb) }
     const ends: [WireEnd, WireEnd] = [
@@ -217,22 +221,17 @@ export class Attachment {
   }
 
   #receive(skb: SkBuff): number {
-    if (this.near.cut) netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
-    else this.#push(skb, this.#in)
+    if (!this.near.cut) return this.#push(skb, this.#in)
+    netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
     return NETDEV_TX_OK
   }
 
-  #transmit(skb: SkBuff): number {
-    this.#push(skb, this.#out)
-    return NETDEV_TX_OK
-  }
-
-  #push(skb: SkBuff, nth: number): void {
+  #push(skb: SkBuff, nth: number): number {
     const { wire } = this.wires[nth] as DirectedWire
     const shown = this.#shown
     if (shown === undefined) {
       wire.push(skb)
-      return
+      return NETDEV_TX_OK
     }
     shown.word[0] = shown.number
     try {
@@ -240,6 +239,7 @@ export class Attachment {
     } finally {
       shown.word[0] = 0
     }
+    return NETDEV_TX_OK
   }
 
   /** A received frame leaves its wire. */

@@ -1,12 +1,13 @@
 /** The driver `attach`: its parameters, and an attachment for each interface. */
+
+import type { Clock } from '../base/clock.ts'
 import { formatDuration, parseDuration } from '../base/duration.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { loadNative } from '../linux/native.ts'
 import { bool, type Driver, defineDriver, interfaceArg, text } from '../netdev/driver.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { directedWires, takenSeed, wireParams } from '../wire/params.ts'
-import { Attachment } from './attachment.ts'
-import { clockInWork, type InWork } from './in-work.ts'
+import { Attachment, type InWork } from './attachment.ts'
 import { findTarget } from './target.ts'
 
 const FAIL_OPEN = 500e6
@@ -38,13 +39,11 @@ const params = {
   }),
 }
 
-export type AttachParams = typeof params
-
 /**
  * Creates the driver, which can run once at a time. `shown` is where its attachments show that a
  * frame is in work.
  */
-export function attachDriver(shown?: InWork): Driver<AttachParams> {
+export function attachDriver(shown?: InWork): Driver<typeof params> {
   const attachments: Attachment[] = []
   return defineDriver({
     name: 'attach',
@@ -80,6 +79,20 @@ export function attachDriver(shown?: InWork): Driver<AttachParams> {
       await Promise.all(attachments.splice(0).map(attachment => attachment.close()))
     },
   })
+}
+
+/** Returns a clock for the wires of the attachment, because alarms of wires pass frames on. */
+function clockInWork(clock: Clock, { word, number }: InWork): Clock {
+  const alarm = (fn: () => void) =>
+    clock.alarm(() => {
+      word[0] = number
+      try {
+        fn()
+      } finally {
+        word[0] = 0
+      }
+    })
+  return { now: () => clock.now(), ...(clock.slack !== undefined && { slack: clock.slack }), alarm }
 }
 
 export const driver = attachDriver()

@@ -11,14 +11,12 @@ const BODY_MAX = 16 << 20
 /** A name or an id: RestrictedNameChars of both engines. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
 
-/** A container, with the fields that vnet uses. */
 export interface Container {
   readonly id: string
   readonly name: string
   /** The process id of its first process; 0 if it is not running. */
   readonly pid: number
   readonly labels: Readonly<Record<string, string>>
-  /** The id of its image. */
   readonly image: string
 }
 
@@ -75,7 +73,6 @@ export async function imageLabels(socket: string, image: string): Promise<Readon
   return status === 404 ? {} : labelsOf(parse(socket, status, body).Config)
 }
 
-/** Returns the ids of the containers that run. */
 export async function runningContainers(socket: string): Promise<string[]> {
   const { status, body } = await get(socket, '/containers/json')
   const list = parse(socket, status, body)

@@ -8,36 +8,7 @@
  * When the time `aliveUntil` is over, frames pass the interface directly, because vnet hangs.
  */
 import { closeAside } from '../linux/aside.ts'
-import {
-  addAtomic64,
-  attachTcx,
-  BPF_F_INGRESS,
-  BPF_FUNC_KTIME_GET_NS,
-  BPF_FUNC_REDIRECT,
-  BPF_TCX_EGRESS,
-  BPF_TCX_INGRESS,
-  call,
-  createArray,
-  exit,
-  type Instruction,
-  jumpIfEqual,
-  jumpIfGreater,
-  load32,
-  load64,
-  loadProgram,
-  mapValue,
-  mov,
-  mov32Imm,
-  movImm,
-  readArray,
-  SKB_MARK,
-  store32,
-  TCX_DROP,
-  TCX_NEXT,
-  type TcxTarget,
-  tcxPrograms,
-  writeArray,
-} from '../linux/bpf.ts'
+import * as bpf from '../linux/bpf.ts'
 import { closingOnError } from '../linux/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { addClsact, addProgram, RouteSocket, type TcHook } from '../linux/rtnetlink.ts'
@@ -51,7 +22,7 @@ interface Maps {
 }
 
 /** The interface, and the TAPs that its received and transmitted frames pass. */
-export interface Ends extends TcxTarget {
+export interface Ends extends bpf.TcxTarget {
   readonly a: number
   readonly b: number
 }
@@ -60,58 +31,58 @@ export interface Ends extends TcxTarget {
  * On the interface: a frame that has passed the wire continues, without the mark. Other frames are
  * redirected to a TAP. When the time is over they continue, with their own mark, and are counted.
  */
-function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1): Instruction[] {
+function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1): bpf.Instruction[] {
   return [
-    mov(6, 1),
-    load32(2, 6, SKB_MARK),
-    mov32Imm(3, mark),
-    jumpIfEqual(2, 3, 17),
-    call(BPF_FUNC_KTIME_GET_NS),
-    ...mapValue(1, maps.aliveUntil),
-    load64(1, 1, 0),
-    jumpIfGreater(0, 1, 6),
+    bpf.mov(6, 1),
+    bpf.load32(2, 6, bpf.SKB_MARK),
+    bpf.mov32Imm(3, mark),
+    bpf.jumpIfEqual(2, 3, 17),
+    bpf.call(bpf.BPF_FUNC_KTIME_GET_NS),
+    ...bpf.mapValue(1, maps.aliveUntil),
+    bpf.load64(1, 1, 0),
+    bpf.jumpIfGreater(0, 1, 6),
     // vnet is alive.
-    mov32Imm(2, mark),
-    store32(6, SKB_MARK, 2),
-    movImm(1, tap),
-    movImm(2, 0),
-    call(BPF_FUNC_REDIRECT),
-    exit(),
+    bpf.mov32Imm(2, mark),
+    bpf.store32(6, bpf.SKB_MARK, 2),
+    bpf.movImm(1, tap),
+    bpf.movImm(2, 0),
+    bpf.call(bpf.BPF_FUNC_REDIRECT),
+    bpf.exit(),
     // vnet hangs.
-    ...mapValue(1, maps.passed),
-    movImm(2, 1),
-    addAtomic64(1, counter * 8, 2),
-    mov32Imm(0, TCX_NEXT),
-    exit(),
+    ...bpf.mapValue(1, maps.passed),
+    bpf.movImm(2, 1),
+    bpf.addAtomic64(1, counter * 8, 2),
+    bpf.mov32Imm(0, bpf.TCX_NEXT),
+    bpf.exit(),
     // The frame has passed the wire.
-    movImm(2, 0),
-    store32(6, SKB_MARK, 2),
-    mov32Imm(0, TCX_NEXT),
-    exit(),
+    bpf.movImm(2, 0),
+    bpf.store32(6, bpf.SKB_MARK, 2),
+    bpf.mov32Imm(0, bpf.TCX_NEXT),
+    bpf.exit(),
   ]
 }
 
 /** On a TAP: makes the frames that vnet writes return to the interface. */
-function fromTap(mark: number, ifindex: number, flags: number): Instruction[] {
+function fromTap(mark: number, ifindex: number, flags: number): bpf.Instruction[] {
   return [
-    mov32Imm(2, mark),
-    store32(1, SKB_MARK, 2),
-    movImm(1, ifindex),
-    movImm(2, flags),
-    call(BPF_FUNC_REDIRECT),
-    exit(),
+    bpf.mov32Imm(2, mark),
+    bpf.store32(1, bpf.SKB_MARK, 2),
+    bpf.movImm(1, ifindex),
+    bpf.movImm(2, flags),
+    bpf.call(bpf.BPF_FUNC_REDIRECT),
+    bpf.exit(),
   ]
 }
 
 /** On a TAP: drops frames that other programs send there, which have no mark. */
-function onlyMarked(mark: number): Instruction[] {
+function onlyMarked(mark: number): bpf.Instruction[] {
   return [
-    load32(2, 1, SKB_MARK),
-    mov32Imm(3, mark),
-    mov32Imm(0, TCX_NEXT),
-    jumpIfEqual(2, 3, 1),
-    mov32Imm(0, TCX_DROP),
-    exit(),
+    bpf.load32(2, 1, bpf.SKB_MARK),
+    bpf.mov32Imm(3, mark),
+    bpf.mov32Imm(0, bpf.TCX_NEXT),
+    bpf.jumpIfEqual(2, 3, 1),
+    bpf.mov32Imm(0, bpf.TCX_DROP),
+    bpf.exit(),
   ]
 }
 
@@ -123,8 +94,8 @@ const OWNER = /^vnet_in_(\d+)$/
  * vnet has, or if this process lacks CAP_SYS_ADMIN. Throws a VnetError, EOPNOTSUPP if the kernel
  * has no tcx.
  */
-export function attachedBy(native: Native, target: TcxTarget): number | undefined {
-  const names = tcxPrograms(native, target, BPF_TCX_INGRESS)
+export function attachedBy(native: Native, target: bpf.TcxTarget): number | undefined {
+  const names = bpf.tcxPrograms(native, target, bpf.BPF_TCX_INGRESS)
   const pid = names.map(name => OWNER.exec(name ?? '')?.[1]).find(found => found !== undefined)
   return pid === undefined ? undefined : Number(pid)
 }
@@ -135,13 +106,13 @@ async function attachToTap(
   nsfd: number,
   ifindex: number,
   end: 'a' | 'b',
-  programs: Readonly<Record<TcHook, Instruction[]>>,
+  programs: Readonly<Record<TcHook, bpf.Instruction[]>>,
 ): Promise<void> {
   using sock = RouteSocket.open(native, nsfd)
   await addClsact(sock, ifindex)
   for (const at of ['egress', 'ingress'] as const) {
     const name = `vnet_${end}_${at}`
-    const fd = loadProgram(native, name, programs[at])
+    const fd = bpf.loadProgram(native, name, programs[at])
     await addProgram(sock, { ifindex, at, name, fd }).finally(() => native.close(fd))
   }
 }
@@ -159,8 +130,8 @@ export class TcxRedirect {
   /** Throws a VnetError, EPERM without CAP_BPF. */
   constructor(native: Native) {
     this.#native = native
-    const aliveUntil = createArray(native, 1)
-    this.#maps = closingOnError(native, [aliveUntil], () => ({ aliveUntil, passed: createArray(native, 2) }))
+    const aliveUntil = bpf.createArray(native, 1)
+    this.#maps = closingOnError(native, [aliveUntil], () => ({ aliveUntil, passed: bpf.createArray(native, 2) }))
   }
 
   /**
@@ -178,28 +149,30 @@ export class TcxRedirect {
     const egress = onlyMarked(mark)
     await Promise.all([
       attachToTap(native, nsfd, a, 'a', { egress, ingress: fromTap(mark, ifindex, 0) }),
-      attachToTap(native, nsfd, b, 'b', { egress, ingress: fromTap(mark, ifindex, BPF_F_INGRESS) }),
+      attachToTap(native, nsfd, b, 'b', { egress, ingress: fromTap(mark, ifindex, bpf.BPF_F_INGRESS) }),
     ])
     for (const [name, instructions, type] of [
-      [`vnet_in_${process.pid}`, toTap(mark, this.#maps, a, 0), BPF_TCX_INGRESS],
-      ['vnet_out', toTap(mark, this.#maps, b, 1), BPF_TCX_EGRESS],
+      [`vnet_in_${process.pid}`, toTap(mark, this.#maps, a, 0), bpf.BPF_TCX_INGRESS],
+      ['vnet_out', toTap(mark, this.#maps, b, 1), bpf.BPF_TCX_EGRESS],
     ] as const) {
-      const program = loadProgram(native, name, instructions)
-      this.#links.push(await attachTcx(native, program, { nsfd, ifindex }, type).finally(() => native.close(program)))
+      const program = bpf.loadProgram(native, name, instructions)
+      this.#links.push(
+        await bpf.attachTcx(native, program, { nsfd, ifindex }, type).finally(() => native.close(program)),
+      )
     }
     // Frames that passed directly up to now were not late.
-    writeArray(native, this.#maps.passed, this.#passed)
+    bpf.writeArray(native, this.#maps.passed, this.#passed)
   }
 
   /** Frames pass the wire until `ns`, a time of CLOCK_MONOTONIC. */
   aliveUntil(ns: number): void {
     this.#time[0] = BigInt(Math.round(ns))
-    writeArray(this.#native, this.#maps.aliveUntil, this.#time)
+    bpf.writeArray(this.#native, this.#maps.aliveUntil, this.#time)
   }
 
   /** How many frames passed directly because vnet was late. */
   passed(): { in: number; out: number } {
-    readArray(this.#native, this.#maps.passed, this.#passed)
+    bpf.readArray(this.#native, this.#maps.passed, this.#passed)
     return { in: Number(this.#passed[0]), out: Number(this.#passed[1]) }
   }
 

@@ -6,14 +6,12 @@ import type { ControlClient, FoundDevice } from '../control/index.ts'
 import { NLA_PAYLOAD_MAX } from '../netlink/message.ts'
 import type { Io } from './io.ts'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from './option.ts'
-import { captureFileOptions, count, group, json, time, user, wholeNumber } from './options.ts'
+import { captureFileOptions, count, group, json, option, time, user, wholeNumber } from './options.ts'
 
 const LOOK = 'Monitoring:'
 const CHANGE = 'Controlling:'
 
-/**
- * The value of the family's VNET_IOCTL_DATA_MAX: loading that module would take time at each start.
- */
+/** VNET_IOCTL_DATA_MAX of the family: loading that module would take time at each start. */
 const IOCTL_DATA_MAX = 16_384
 
 const names = (what: string) =>
@@ -21,6 +19,11 @@ const names = (what: string) =>
 /** An option that Wireshark gives, which the help does not list. */
 const given = (flags: string) => new Option(flags).hideHelp()
 const IF = () => new Argument('<IF>')
+const jsonLines = () => new Option('--json', 'print one JSON object a line')
+const frameOptions = () => [
+  new Option('--filter <filter>', 'only frames that match, in the language of pcap-filter(7)'),
+  new Option('--drops', 'only dropped frames'),
+]
 const queries = () => import('./commands/queries.ts')
 const commands: readonly LazyCommand[] = [
   {
@@ -53,7 +56,7 @@ const commands: readonly LazyCommand[] = [
     options: [
       new Option('--queues', 'show each queue too'),
       new Option('--all', 'include counters that are 0'),
-      new Option('--watch <time>', 'repeat at this interval, such as 1s or 500ms, with rates').argParser(interval),
+      option('--watch <time>', 'repeat at this interval, such as 1s or 500ms, with rates', interval),
       new Option('--json', 'print one JSON object, as `vnet --json` does at its end'),
       user(),
     ],
@@ -67,7 +70,7 @@ const commands: readonly LazyCommand[] = [
     'reset',
     'set the statistics of an interface to 0; the counts of its wire continue',
     'count from 0 again',
-    (client, device) => client.resetStats(device.vnet, device),
+    'resetStats',
   ),
   {
     name: 'echo',
@@ -84,7 +87,7 @@ const commands: readonly LazyCommand[] = [
     group: CHANGE,
     args: [IF(), new Argument('<N>').argParser(wholeNumber(0, 15)), new Argument('[HEX]').argParser(hex)],
     options: [
-      new Option('--length <n>', 'bytes of data; bytes that HEX lacks are 0').argParser(wholeNumber(1, IOCTL_DATA_MAX)),
+      option('--length <n>', 'bytes of data; bytes that HEX lacks are 0', wholeNumber(1, IOCTL_DATA_MAX)),
       json(),
     ],
     examples: [['vnet ioctl sn0 1 --length 28', 'read a struct of 28 bytes']],
@@ -94,11 +97,8 @@ const commands: readonly LazyCommand[] = [
     'cut',
     'cut the cable of an interface: neither end has a carrier until `plug`',
     'as if its cable were pulled out',
-    (client, device) => client.cut(device.vnet, device),
   ),
-  change('plug', 'plug the cable in again, at both ends', 'and plugged in again', (client, device) =>
-    client.plug(device.vnet, device),
-  ),
+  change('plug', 'plug the cable in again, at both ends', 'and plugged in again'),
   {
     name: 'carrier',
     description: 'turn the carrier of one end on or off',
@@ -121,7 +121,7 @@ const commands: readonly LazyCommand[] = [
       new Option('--wire-out <spec>', 'on an attachment: replace the stages for transmitted packets').conflicts(
         'wireBa',
       ),
-      new Option('--watch <time>', 'repeat at this interval, with rates').argParser(interval),
+      option('--watch <time>', 'repeat at this interval, with rates', interval),
       new Option('--json', 'print one JSON object for each stage'),
       user(),
     ],
@@ -150,30 +150,23 @@ const commands: readonly LazyCommand[] = [
     description: 'cause one fault now, or list the faults of its driver',
     group: CHANGE,
     args: [IF(), new Argument('[FAULT]')],
-    options: [new Option('--queue <n>', 'queue that the fault is for').argParser(count), json()],
+    options: [option('--queue <n>', 'queue that the fault is for', count), json()],
     examples: [
       ['vnet trigger sn0', 'list the faults'],
       ['vnet trigger sn0 lockup', 'cause one'],
     ],
-    run: async (io, name, fault, options) =>
-      fault === undefined
-        ? (await queries()).faults(name, options, io)
-        : request(
-            io,
-            name,
-            (client, device) => client.trigger(device.vnet, device, fault, options.queue),
-            'trigger',
-            options,
-          ),
+    run: async (io, name, fault, options) => {
+      if (fault === undefined) return (await queries()).faults(name, options, io)
+      const trigger: DeviceRequest = (client, device) => client.trigger(device.vnet, device, fault, options.queue)
+      return request(io, name, trigger, 'trigger', options)
+    },
   },
   {
     name: 'step',
     description: 'single-step frames: show the current one, turn stepping on or off, or run the next step',
     args: [IF(), new Argument('[on|off|next]').choices(['on', 'off', 'next'])],
     options: [
-      new Option('--every <time>', 'with `on`: run each step by itself after this time, such as 500ms').argParser(
-        interval,
-      ),
+      option('--every <time>', 'with `on`: run each step by itself after this time, such as 500ms', interval),
       new Option('--filter <filter>', 'with `next`: run steps up to a frame that matches, as in pcap-filter(7)'),
       json(),
       user(),
@@ -190,11 +183,7 @@ const commands: readonly LazyCommand[] = [
     name: 'events',
     description: 'print events of the interfaces until Ctrl-C',
     args: [new Argument('[IF...]')],
-    options: [
-      new Option('--json', 'print one JSON object a line'),
-      new Option('--drops <n>', 'also report every Nth dropped frame of an interface').argParser(count),
-      user(),
-    ],
+    options: [jsonLines(), option('--drops <n>', 'also report every Nth dropped frame of an interface', count), user()],
     examples: [
       ['vnet events', 'up, down, cut, timeouts of all interfaces'],
       ['vnet events sn0 --drops 100', 'and every 100th dropped frame'],
@@ -206,13 +195,7 @@ const commands: readonly LazyCommand[] = [
     description: 'write frames, and why others were dropped, to a file until Ctrl-C',
     group: 'Captures:',
     args: [new Argument('<FILE...>')],
-    options: [
-      new Option('--filter <filter>', 'only frames that match, in the language of pcap-filter(7)'),
-      new Option('--drops', 'only dropped frames'),
-      ...captureFileOptions(),
-      json(),
-      user(),
-    ],
+    options: [...frameOptions(), ...captureFileOptions(), json(), user()],
     examples: [
       ['vnet capture sn0 a.pcapng', 'record sn0'],
       ['vnet capture sn0 - | wireshark -k -i -', 'watch its frames in Wireshark'],
@@ -224,12 +207,7 @@ const commands: readonly LazyCommand[] = [
     name: 'frames',
     description: 'print each frame that passes, and why frames were dropped, until Ctrl-C',
     args: [new Argument('[IF...]')],
-    options: [
-      new Option('--filter <filter>', 'only frames that match, in the language of pcap-filter(7)'),
-      new Option('--drops', 'only dropped frames'),
-      new Option('--json', 'print one JSON object a line'),
-      user(),
-    ],
+    options: [...frameOptions(), jsonLines(), user()],
     examples: [
       ['vnet frames sn0', 'as tcpdump does, with drops'],
       ["vnet frames --drops --filter 'tcp'", 'only lost TCP segments'],
@@ -267,8 +245,8 @@ const commands: readonly LazyCommand[] = [
       new Option('--docker', "attach to Docker's containers that have labels such as vnet.wire"),
       new Option('--image-labels', 'with --docker: count the labels of images too'),
       new Option('--files <dir>', 'directory of the files that wires may name, such as traces and scenarios'),
-      new Option('--group <group>', 'group that may attach and detach, too').argParser(group),
-      new Option('--json', 'print one JSON object a line'),
+      option('--group <group>', 'group that may attach and detach, too', group),
+      jsonLines(),
       new Option('-v, --verbose', 'log changes').argParser((_, n: number = 0) => n + 1),
       new Option('-q, --quiet', 'print only the line `ready`, and errors'),
     ],
@@ -288,23 +266,19 @@ const commands: readonly LazyCommand[] = [
 /** The commands that need no driver. */
 export const controlCommands: readonly LazyCommand[] = commands.map(each => ({ group: LOOK, ...each }))
 
-/** Returns a command that makes one request about an interface. */
-function change(name: string, description: string, effect: string, make: DeviceRequest): LazyCommand {
+/** Returns a command that makes one request about an interface: by default, of its own name. */
+function change(name: string, description: string, effect: string, method = name as Change): LazyCommand {
   const examples = [[`vnet ${name} sn0`, effect]] as const
+  const make: DeviceRequest = (client, device) => client[method](device.vnet, device)
   const run: LazyCommand['run'] = (io, device, options) => request(io, device, make, name, options)
   return { name, description, group: CHANGE, args: [IF()], examples, options: [json()], run }
 }
 
+type Change = 'resetStats' | 'cut' | 'plug'
 type DeviceRequest = (client: ControlClient, device: FoundDevice) => Promise<void>
 
 /** Makes one request about the interface `name`. Returns the exit status. */
-async function request(
-  io: Io,
-  name: string,
-  make: DeviceRequest,
-  event: string,
-  { json }: { readonly json?: boolean },
-): Promise<number> {
+async function request(io: Io, name: string, make: DeviceRequest, event: string, { json }: { json?: boolean }) {
   const ask = async (client: ControlClient, device: FoundDevice) => {
     await make(client, device)
     if (json) io.out(`${JSON.stringify({ event, name: device.name, netns: device.netns ?? null })}\n`)

@@ -206,7 +206,7 @@ export function refuseStrayCaptureOptions({ capture, captureGroup, ...options }:
   throw new UsageError(`--${stray.replace(/[A-Z]/, letter => `-${letter.toLowerCase()}`)} needs --capture FILE`)
 }
 
-function option(flags: string, description: string, parse?: Option['parse']): Option {
+export function option(flags: string, description: string, parse?: Option['parse']): Option {
   const made = new Option(flags, description)
   return parse === undefined ? made : made.argParser(parse)
 }

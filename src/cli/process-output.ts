@@ -55,7 +55,7 @@ export class LateOutput {
   #length = 0
   #writing = 0
   #lost = 0
-  #lostLine: ((lines: number) => string) | undefined
+  #lostLine = (_lines: number) => ''
   #isDead = false
   #idle: (() => void)[] = []
   #roomy: (() => void)[] = []
@@ -122,12 +122,10 @@ export class LateOutput {
       this.#lost = 0
     }
     if (this.#lost > 0 && this.#length < ROOM / 2) {
-      const line = this.#lostLine?.(this.#lost)
+      const line = this.#lostLine(this.#lost)
       this.#lost = 0
-      if (line !== undefined) {
-        this.#waiting.push(line)
-        this.#length += line.length
-      }
+      this.#waiting.push(line)
+      this.#length += line.length
     }
     if (this.#length < ROOM / 2) for (const fn of this.#roomy.splice(0)) fn()
     if (this.#length > 0) this.#next()

@@ -22,10 +22,8 @@ const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
 
 /** Passes the arrivals that it reads to a simulation. */
 export interface Arrivals {
-  /** Takes the next bytes of the file. */
-  push(chunk: Uint8Array): void
-  /** Notes that the file ends here. */
-  end(): void
+  /** Takes the bytes of the file, and its end. */
+  readonly reader: Pick<CaptureReader, 'push' | 'end'>
   /**
    * Simulates the available data. Throws a CaptureError, a DecisionFileError or a UsageError if the
    * file is broken, after simulating the data before the defect.
@@ -33,9 +31,7 @@ export interface Arrivals {
   simulate(): void
   /** Lines that the log of a live wire left out. */
   readonly lost: number
-  /**
-   * Captured frames of more than one packet, or of a jumbo packet: a capture does not say which.
-   */
+  /** Captured frames of more than one packet, or of a jumbo packet: a capture does not say which. */
   readonly oversized: number
   /** Captured frames that did not arrive at a wire: it delivered, dropped or made them. */
   readonly skipped: number
@@ -81,8 +77,7 @@ class RepeatedPackets {
     return this.#repeated > SHARE * this.#packets ? this.#repeated : 0
   }
 
-  /** Notes a frame that was captured at `time` ns. */
-  add(bytes: Uint8Array, at: number, length: number, time: number): void {
+  add({ bytes, at, captured: length, time }: Arrival): void {
     this.#packets++
     const network = networkOffset(bytes, at, length)
     if (network < 0) return
@@ -114,20 +109,19 @@ export class CapturedArrivals implements Arrivals {
   skipped = 0
   readonly #repeats = new RepeatedPackets()
   readonly #file: string
-  readonly #reader: CaptureReader
+  readonly reader: CaptureReader
   readonly #simulation: Simulation
   readonly #begin: Begin
-  readonly #before: Before | undefined
+  readonly #before: Before
   readonly #arrival = newArrival()
   #packets = 0
-  #hasBegun = false
-  #seconds = 0
-  #nanoseconds = 0
+  /** The time of the first frame. */
+  #origin: { readonly seconds: number; readonly nanoseconds: number } | undefined
 
-  constructor(file: string, simulation: Simulation, begin: Begin, before?: Before) {
+  constructor(file: string, simulation: Simulation, begin: Begin, before: Before) {
     this.#before = before
     this.#file = file
-    this.#reader = new CaptureReader(file)
+    this.reader = new CaptureReader(file)
     this.#simulation = simulation
     this.#begin = begin
   }
@@ -136,16 +130,8 @@ export class CapturedArrivals implements Arrivals {
     return this.#repeats.count
   }
 
-  push(chunk: Uint8Array): void {
-    this.#reader.push(chunk)
-  }
-
-  end(): void {
-    this.#reader.end()
-  }
-
   simulate(): void {
-    const reader = this.#reader
+    const { reader } = this
     for (let record = reader.next(); record !== undefined; record = reader.next()) this.#arrive(record)
   }
 
@@ -155,10 +141,8 @@ export class CapturedArrivals implements Arrivals {
       this.skipped++
       return
     }
-    if (!this.#hasBegun) {
-      this.#hasBegun = true
-      this.#seconds = record.seconds
-      this.#nanoseconds = record.nanoseconds
+    if (this.#origin === undefined) {
+      this.#origin = { seconds: record.seconds, nanoseconds: record.nanoseconds }
       this.#begin(0, record)
     }
     if (record.linkType !== LINKTYPE_ETHERNET) {
@@ -169,17 +153,16 @@ export class CapturedArrivals implements Arrivals {
     arrival.direction = directionOf(record)
     // A packet without a time arrives with the one before it.
     if (record.hasTime) {
-      arrival.time = (record.seconds - this.#seconds) * NSEC_PER_SEC + (record.nanoseconds - this.#nanoseconds)
+      const { seconds, nanoseconds } = this.#origin
+      arrival.time = (record.seconds - seconds) * NSEC_PER_SEC + (record.nanoseconds - nanoseconds)
     }
     arrival.bytes = record.bytes
     arrival.at = record.at
     arrival.captured = record.capturedLength
     arrival.length = Math.max(record.originalLength, record.capturedLength)
     if (arrival.length > ORDINARY) this.oversized++
-    if (record.packetId === undefined) {
-      this.#repeats.add(arrival.bytes, arrival.at, arrival.captured, arrival.time)
-    }
-    this.#before?.(arrival.time)
+    if (record.packetId === undefined) this.#repeats.add(arrival)
+    this.#before(arrival.time)
     this.#simulation.advance(arrival.time)
     this.#simulation.arrive(arrival)
   }
@@ -209,38 +192,30 @@ export class LoggedArrivals implements Arrivals {
   readonly oversized = 0
   readonly skipped = 0
   readonly repeated = 0
-  readonly #reader: DecisionReader
+  readonly reader: DecisionReader
   readonly #simulation: Simulation
   readonly #begin: Begin
   readonly #replay: Replay | undefined
-  readonly #before: Before | undefined
+  readonly #before: Before
   readonly #arrival = newArrival()
   /** Number of the next packet. */
   readonly #next = { ab: 1, ba: 1 }
   #hasBegun = false
 
-  constructor(file: string, simulation: Simulation, begin: Begin, replay: Replay | undefined, before?: Before) {
+  constructor(file: string, simulation: Simulation, begin: Begin, replay: Replay | undefined, before: Before) {
     this.#before = before
-    this.#reader = new DecisionReader(file)
+    this.reader = new DecisionReader(file)
     this.#simulation = simulation
     this.#begin = begin
     this.#replay = replay
   }
 
-  push(chunk: Uint8Array): void {
-    this.#reader.push(chunk)
-  }
-
-  end(): void {
-    this.#reader.end()
-  }
-
   get lost(): number {
-    return this.#reader.lost
+    return this.reader.lost
   }
 
   simulate(): void {
-    const reader = this.#reader
+    const { reader } = this
     for (let event = reader.next(); event !== undefined; event = reader.next()) {
       if (!this.#hasBegun) {
         this.#replay?.format(reader.format)
@@ -263,20 +238,20 @@ export class LoggedArrivals implements Arrivals {
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
       const [what] = error.message.split('\n')
-      throw this.#reader.broken(`its text cannot be used here: ${what}; give --wire`)
+      throw this.reader.broken(`its text cannot be used here: ${what}; give --wire`)
     }
     if (side !== undefined) this.#simulation.sides[direction] = side
     this.#simulation.set(direction, time, stages, text, replay.seed ?? seed)
   }
 
   #arrive({ direction, time, id, length, head, gso }: LoggedArrival): void {
-    if (!this.#simulation.has(direction)) throw this.#reader.broken(`nothing sets direction ${direction} before it`)
+    if (!this.#simulation.has(direction)) throw this.reader.broken(`nothing sets direction ${direction} before it`)
     if (id !== this.#next[direction]) {
       const expected = `packet ${this.#next[direction]} of ${direction}`
-      throw this.#reader.broken(`packet ${id} where ${expected} must be: lines are missing, or it logs several wires`)
+      throw this.reader.broken(`packet ${id} where ${expected} must be: lines are missing, or it logs several wires`)
     }
     if (this.#replay === undefined) {
-      this.#before?.(time)
+      this.#before(time)
       this.#simulation.advance(time)
     }
     const [gsoSize, gsoType, transport] = gso ?? [0, 0, 0]

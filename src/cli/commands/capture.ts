@@ -16,10 +16,8 @@ import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
 import { openNamed } from '../named-streams.ts'
 import type { CaptureCliOptions } from '../options.ts'
 
-export interface CaptureCommandOptions extends AskOptions, CaptureCliOptions {
-  /** In the language of pcap-filter(7). */
+interface CaptureCommandOptions extends AskOptions, CaptureCliOptions {
   readonly filter?: string
-  /** Writes only dropped frames. */
   readonly drops?: boolean
   readonly json?: boolean
 }

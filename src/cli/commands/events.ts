@@ -11,7 +11,7 @@ import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
 import { isAmong, label, type NamedDevice, sideOf } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 
-export interface EventsOptions extends AskOptions {
+interface EventsOptions extends AskOptions {
   readonly json?: boolean
   /** Dropped frames of an interface between two `drops` events. */
   readonly drops?: number
@@ -134,15 +134,14 @@ function keyOf({ ifindex, netns }: { readonly ifindex: number; readonly netns?: 
   return `${ifindex} ${netns}`
 }
 
+const isSameAs = (event: DeviceEvent) => (other: DeviceEvent) =>
+  other.event === event.event && keyOf(other) === keyOf(event)
+
 /** Returns the events that have led to the present state of a device. */
 function begun({ ifindex, name, netns, flags }: DeviceInfo): DeviceEvent[] {
   const events: DeviceEvent['event'][] = (flags & IFF_UP) === 0 ? ['registered'] : ['registered', 'up']
   const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined, attached: false }
   return events.map(event => ({ event, time: undefined, ifindex, name, netns, ...rest }))
-}
-
-function isSameAs({ event, ifindex, netns }: DeviceEvent): (other: DeviceEvent) => boolean {
-  return other => other.event === event && other.ifindex === ifindex && other.netns === netns
 }
 
 function fields({ event, time, name, ifindex, netns, attached, ...rest }: DeviceEvent) {

@@ -9,7 +9,7 @@ import { UsageError } from '../../base/usage-error.ts'
 import { configSentences, linkTypeSentences } from '../extcap-sentences.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 
-export interface ExtcapOptions {
+interface ExtcapOptions {
   readonly install?: boolean
   readonly uninstall?: boolean
   readonly extcapInterfaces?: boolean

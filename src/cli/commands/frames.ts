@@ -11,10 +11,8 @@ import { label, type NamedDevice } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
 import { openNamed } from '../named-streams.ts'
 
-export interface FramesOptions extends AskOptions {
-  /** In the language of pcap-filter(7). */
+interface FramesOptions extends AskOptions {
   readonly filter?: string
-  /** Prints only dropped frames. */
   readonly drops?: boolean
   readonly json?: boolean
 }
@@ -52,7 +50,9 @@ async function printAll({ devices, stream }: VnetStream, json: boolean, io: Io):
     reader.push(bytes)
     for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
       const { interfaceName = '', dropCount: lost, verdict } = packet
-      if (lost !== undefined) io.out(json ? `${JSON.stringify({ event: 'lost', frames: lost })}\n` : lostLine(lost))
+      if (lost !== undefined && json) io.out(`${JSON.stringify({ event: 'lost', frames: lost })}\n`)
+      else if (lost !== undefined)
+        io.out(`${lost} ${lost === 1 ? 'frame was' : 'frames were'} lost: not read in time\n`)
       const device = named.get(interfaceName) ?? { name: interfaceName }
       if (json) io.out(lines.json(device, packet))
       else io.out(lines.line(label(device), packet), verdict === undefined ? undefined : 'red')
@@ -60,10 +60,6 @@ async function printAll({ devices, stream }: VnetStream, json: boolean, io: Io):
       if (room !== undefined) await room
     }
   }
-}
-
-function lostLine(frames: number): string {
-  return `${frames} ${frames === 1 ? 'frame was' : 'frames were'} lost: not read in time\n`
 }
 
 /** Frames of a capture as lines of text, and as JSON objects. */

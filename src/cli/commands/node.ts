@@ -25,7 +25,7 @@ import { EXIT_OK, endOf, type Io, logLine } from '../io.ts'
  */
 const KEPT = [CAP_NET_ADMIN, CAP_BPF, CAP_SYS_ADMIN, CAP_SYS_PTRACE]
 
-export interface NodeOptions {
+interface NodeOptions {
   readonly docker?: boolean
   readonly imageLabels?: boolean
   readonly files?: string
@@ -60,7 +60,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
   const path = agentSocket()
-  await using attachments = new Attachments({ native, net, files, state: agentFile('.state', path) })
+  await using attachments = new Attachments(native, net, agentFile('.state', path), files)
   await using _control = serveControl(native, net, {
     netnsOf: dev => attachments.placeOf(dev)?.netns,
     namespaceOf: dev => attachments.placeOf(dev)?.place,

@@ -32,12 +32,8 @@ interface QueryOptions extends AskOptions {
   readonly names?: boolean
 }
 
-interface ListOptions extends QueryOptions {
-  readonly all?: boolean
-}
-
 /** `vnet list`: all interfaces, in a table. */
-export function list({ json, names, user, all }: ListOptions, io: Io): Promise<number> {
+export function list({ json, names, user, all }: QueryOptions & { all?: boolean }, io: Io): Promise<number> {
   const print = async (client: ControlClient, { devices: found, failed, users }: Found) => {
     const devices = all ? found.map(device => ({ ...device, place: placeOf(device) })) : found
     if (names) for (const device of devices) io.out(`${label(device)}\n`)
@@ -53,26 +49,18 @@ export function list({ json, names, user, all }: ListOptions, io: Io): Promise<n
   return askVnets([], io, print, { user, everywhere: all })
 }
 
-type Listed = ReturnType<typeof deviceFields> & Awaited<ReturnType<typeof linkFields>>
-
-async function listed(client: ControlClient, device: FoundDevice): Promise<Listed> {
-  return { ...deviceFields(device), ...(await linkFields(client, device)) }
-}
-
-/** Returns the addresses, the other end, the wire and the drops of a device. */
-async function linkFields(client: ControlClient, device: FoundDevice) {
+/** Returns a device with its addresses, the other end, the wire and the drops. */
+async function listed(client: ControlClient, device: FoundDevice) {
   const [stats, wire] = await Promise.all([
     client.stats(device.vnet, device).catch(() => undefined),
     client.wire(device.vnet, device).catch(() => undefined),
   ])
-  const drops = stats && dropsOf(stats)
-  return {
-    addresses: addressesOf(device) ?? null,
-    peer: device.peer ?? null,
-    wire: wire?.text ?? null,
-    drops: drops ?? null,
-  }
+  const { peer = null } = device
+  const link = { addresses: addressesOf(device) ?? null, peer, wire: wire?.text ?? null }
+  return { ...deviceFields(device), ...link, drops: stats === undefined ? null : dropsOf(stats) }
 }
+
+type Listed = Awaited<ReturnType<typeof listed>>
 
 /** Returns the name of a device's network namespace; undefined for the program's own. */
 function placeOf({ netns, place, pid }: FoundDevice): string | undefined {
@@ -93,15 +81,8 @@ function rows(devices: readonly FoundDevice[], interfaces: readonly Listed[]): s
 
 /** Returns the row of an interface that `vnet node` does not attach to again. */
 function awayRow(name: string): string[] {
-  return [
-    name,
-    'attach',
-    'away',
-    '-',
-    '-',
-    '-',
-    'vnet node ended twice while a frame of it was in work: attach it again',
-  ]
+  const why = 'vnet node ended twice while a frame of it was in work: attach it again'
+  return [name, 'attach', 'away', '-', '-', '-', why]
 }
 
 /** Returns the text of both directions, or of each if they differ. */
@@ -123,7 +104,10 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
       return
     }
     const { driver, state, addresses, peer, drops, wire, mac, mtu, txqs, rxqs, netns, vnet, pid } = fields
-    const groups: readonly (readonly [heading: string, rows: readonly (readonly (string | number | null)[])[]])[] = [
+    const groups: readonly (readonly [
+      heading: string,
+      rows: readonly (readonly (string | number | null | undefined)[])[],
+    ])[] = [
       [
         label(device),
         [
@@ -133,20 +117,20 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
           ['peer', peer],
           ['wire', wire && wireText(wire)],
           ['drops', drops],
-          ['mac', mac ?? null],
-          ['mtu', mtu ?? null],
+          ['mac', mac],
+          ['mtu', mtu],
           ['queues', `${txqs} tx, ${rxqs} rx`],
           ['netns', netns],
           ['pid', pid],
           ['socket', vnet],
         ],
       ],
-      ['parameters', found.map(({ name, value, type }) => [optionName(name), type === 'bool' ? onOff(value) : value])],
+      ['parameters', found.map(paramRow)],
       ['scenario', scenario === undefined ? [] : scenarioRows(scenario)],
       ['parts', parts.map(part => [part.name, partText(part)])],
     ]
     for (const [heading, rows] of groups) {
-      const shown = rows.filter(([, word]) => word !== null && word !== '')
+      const shown = rows.filter(([, word]) => (word ?? '') !== '')
       if (shown.length === 0) continue
       for (const line of [heading, ...alignLeft(shown.map(([key, word]) => [`  ${key}`, `${word}`]))])
         io.out(`${line}\n`)
@@ -164,33 +148,20 @@ function params(client: ControlClient, device: FoundDevice): Promise<DriverParam
     const found = await client.params(device.vnet, device)
     if (!found.some(({ name }) => name === 'wireAb' || name === 'wireIn')) return found
     const { text } = await client.wire(device.vnet, device)
-    const now: Readonly<Record<string, string>> = {
-      wireAb: text.ab,
-      wireBa: text.ba,
-      wireIn: text.ab,
-      wireOut: text.ba,
-    }
-    return found
-      .filter(({ name }) => name !== 'wire')
-      .map(param => ({ ...param, value: now[param.name] ?? param.value }))
+    const { ab, ba } = text
+    const now: Readonly<Record<string, string>> = { wireAb: ab, wireBa: ba, wireIn: ab, wireOut: ba }
+    const others = found.filter(({ name }) => name !== 'wire')
+    return others.map(param => ({ ...param, value: now[param.name] ?? param.value }))
   })
-}
-
-/** A bool of a driver is `0` or `1`. */
-function onOff(value: string): string {
-  return value === '0' ? 'off' : 'on'
 }
 
 /** Returns a line for how far a scenario is, and one for each step. */
 function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
-  const elapsed =
-    started === undefined ? undefined : formatDuration((Date.now() - started) * NSEC_PER_MSEC, { digits: 3 })
-  const now = elapsed === undefined ? 'not started' : `${elapsed} after its start`
-  const rounds = repeat === undefined ? '' : `, repeats every ${formatDuration(repeat * NSEC_PER_MSEC)}`
-  return [
-    ['now', `${now}${rounds}`],
-    ...steps.map(({ at, text }) => [`at ${formatDuration(at * NSEC_PER_MSEC)}`, text]),
-  ]
+  const time = (ms: number, digits?: number) =>
+    formatDuration(ms * NSEC_PER_MSEC, digits === undefined ? {} : { digits })
+  const now = started === undefined ? 'not started' : `${time(Date.now() - started, 3)} after its start`
+  const rounds = repeat === undefined ? '' : `, repeats every ${time(repeat)}`
+  return [['now', `${now}${rounds}`], ...steps.map(({ at, text }) => [`at ${time(at)}`, text])]
 }
 
 /** Returns `3 of 256, stopped, 17`: frames in the part, its state, how often it was used. */
@@ -207,10 +178,9 @@ export function param(name: string, which: string | undefined, options: QueryOpt
     const { vnet } = device
     if (which === undefined) {
       const params = await client.params(vnet, device)
+      const lines = options.names ? params.map(({ name }) => optionName(name)) : paramTable(params)
       if (options.json) json({ params: params.map(paramFields) })
-      else
-        for (const line of options.names ? params.map(({ name }) => optionName(name)) : paramTable(params))
-          io.out(`${line}\n`)
+      else for (const line of lines) io.out(`${line}\n`)
       return
     }
     const [, written = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(which) ?? []
@@ -228,6 +198,11 @@ export function param(name: string, which: string | undefined, options: QueryOpt
   return askInterface(name, io, ask, options)
 }
 
+function paramRow({ name, value, type }: DriverParam): string[] {
+  const onOff = value === '0' ? 'off' : 'on'
+  return [optionName(name), type === 'bool' ? onOff : value]
+}
+
 function paramFields({ range, ...param }: DriverParam) {
   return { ...param, range: range ?? null }
 }
@@ -239,18 +214,13 @@ function paramTable(params: readonly DriverParam[]): string[] {
 }
 
 /** `vnet trigger IF`: the faults of its driver, one a line. */
-export function faults(
-  name: string,
-  { json, queue }: QueryOptions & { readonly queue?: number },
-  io: Io,
-): Promise<number> {
+export function faults(name: string, { json, queue }: QueryOptions & { queue?: number }, io: Io): Promise<number> {
   if (queue !== undefined) throw new UsageError('trigger: --queue needs a FAULT')
   return askInterface(name, io, async (_, device) => {
-    if (device.faults === undefined)
-      throw new VnetError(EOPNOTSUPP, ['TRIGGER', ''], `the driver of ${name} does not list its faults`)
-    if (device.faults.length === 0)
-      throw new VnetError(EOPNOTSUPP, ['TRIGGER', ''], `the driver of ${name} has no faults to trigger`)
     const { faults, netns = null } = device
+    const refusal = (why: string) => new VnetError(EOPNOTSUPP, ['TRIGGER', ''], `the driver of ${name} ${why}`)
+    if (faults === undefined) throw refusal('does not list its faults')
+    if (faults.length === 0) throw refusal('has no faults to trigger')
     if (json) io.out(`${JSON.stringify({ event: 'trigger', name: device.name, netns, faults })}\n`)
     else io.out(faults.map(fault => `${fault}\n`).join(''))
   })
@@ -294,6 +264,4 @@ export function echo(text: string, { json }: QueryOptions, io: Io): Promise<numb
   })
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

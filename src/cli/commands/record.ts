@@ -10,22 +10,12 @@ import { reasonOf } from '../../base/errno.ts'
 import { printable } from '../../base/printable.ts'
 import { asUsageError, UsageError } from '../../base/usage-error.ts'
 import { openOutput } from '../../linux/regular-file.ts'
-import {
-  type Fit,
-  fitWire,
-  JITTER_MIN,
-  type Measured,
-  type Probe,
-  rateOfTrains,
-  TRAIN_PACKETS,
-  TRAINS,
-  traceOf,
-} from '../../wire/fit.ts'
+import * as fits from '../../wire/fit.ts'
 import { formatRate, formatShare } from '../../wire/units.ts'
 import { fail } from '../ask.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 
-export interface RecordOptions {
+interface RecordOptions {
   /** Nanoseconds. */
   readonly time: number
   readonly interval: number
@@ -60,10 +50,10 @@ export async function record(target: string, options: RecordOptions, io: Io): Pr
   if (each.trips.size === 0) return fail(io, `record ${target}: no reply: ${each.said}`)
   const headers = HEADERS[each.isIpv6 ? 6 : 4]
   const { rate, said } = await rateOf(to, headers)
-  const probes: Probe[] = Array.from({ length: count }, (_, i) => ({ sent: i * interval, trip: each.trips.get(i + 1) }))
+  const probes = Array.from({ length: count }, (_, i) => ({ sent: i * interval, trip: each.trips.get(i + 1) }))
   const measured = { probes, bytes: SMALL + headers, rate }
-  const fit = fitWire(measured)
-  write(out, traceOf(measured, STEP))
+  const fit = fits.fitWire(measured)
+  write(out, fits.traceOf(measured, STEP))
   if (options.json) io.out(`${JSON.stringify(jsonOf(target, measured, fit, out))}\n`)
   else io.out(textOf(target, measured, fit, said, out))
   return EXIT_OK
@@ -81,22 +71,15 @@ function write(path: string, text: string): void {
 const QUANTILES = { min: 0, median: 0.5, p90: 0.9, p99: 0.99 } as const
 
 /** Times are in ms, the rate in bit/s; shares are from 0 to 1. */
-function jsonOf(target: string, { probes, bytes, rate }: Measured, fit: Fit, out: string): object {
+function jsonOf(target: string, { probes, bytes, rate }: fits.Measured, fit: fits.Fit, out: string): object {
   const { text, distance, lost, runs, meanRun, quantile } = fit
-  const trip = Object.fromEntries(
-    Object.entries(QUANTILES).map(([name, share]) => [name, quantile(share) / NSEC_PER_MSEC]),
-  )
-  const loss = { lost, runs, meanRun }
-  const found = {
-    rate: rate === undefined ? null : Math.round(rate),
-    wire: text,
-    distance: distance ?? null,
-    trace: out,
-  }
-  return { event: 'record', target, probes: probes.length, bytes, trip, ...loss, ...found }
+  const trips = Object.entries(QUANTILES).map(([name, share]) => [name, quantile(share) / NSEC_PER_MSEC])
+  const measured = { probes: probes.length, bytes, trip: Object.fromEntries(trips), lost, runs, meanRun }
+  const found = { rate: rate === undefined ? null : Math.round(rate), wire: text, distance: distance ?? null }
+  return { event: 'record', target, ...measured, ...found, trace: out }
 }
 
-function textOf(target: string, { probes, bytes }: Measured, fit: Fit, rate: string, out: string): string {
+function textOf(target: string, { probes, bytes }: fits.Measured, fit: fits.Fit, rate: string, out: string): string {
   const { text, distance, lost, runs, meanRun, quantile } = fit
   const [min, median, p90, p99] = Object.values(QUANTILES).map(share => formatDuration(quantile(share), { digits: 3 }))
   const inRuns = runs === 0 ? '' : `, in ${runs} runs of ${meanRun.toFixed(1)} on average`
@@ -112,7 +95,7 @@ function textOf(target: string, { probes, bytes }: Measured, fit: Fit, rate: str
 }
 
 function distanceText(distance: number | undefined): string {
-  if (distance === undefined) return `not measured: the jitter is less than ${formatDuration(JITTER_MIN)}`
+  if (distance === undefined) return `not measured: the jitter is less than ${formatDuration(fits.JITTER_MIN)}`
   return `${distance.toFixed(3)} of the round trips (Kolmogorov-Smirnov; 0 is the same distribution)`
 }
 
@@ -131,12 +114,12 @@ async function hostOf(target: string): Promise<string[]> {
  */
 async function rateOf(to: readonly string[], headers: number): Promise<{ rate?: number; said: string }> {
   const trains: number[][] = []
-  for (let i = 0; i < TRAINS; i++) {
-    const args = ['-c', `${TRAIN_PACKETS}`, '-l', `${TRAIN_PACKETS}`, '-i', '0.2', '-s', `${LARGE}`]
+  for (let i = 0; i < fits.TRAINS; i++) {
+    const args = ['-c', `${fits.TRAIN_PACKETS}`, '-l', `${fits.TRAIN_PACKETS}`, '-i', '0.2', '-s', `${LARGE}`]
     const { arrivals } = await ping([...to, ...args])
     trains.push([...arrivals].sort(([a], [b]) => a - b).map(([, time]) => time))
   }
-  const rate = rateOfTrains(trains, LARGE + headers)
+  const rate = fits.rateOfTrains(trains, LARGE + headers)
   if (rate === undefined) {
     // ping sends trains for root only.
     return { said: `not measured: ${process.getuid?.() === 0 ? 'trains of packets were lost' : 'needs root'}` }

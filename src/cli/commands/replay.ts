@@ -67,7 +67,9 @@ async function play(
   const ended = end.asked.then(() => player.stop())
   let problem: Error | undefined
   try {
-    await Promise.race([playAll(player, input, sink), ended])
+    // Frames played before an error are sent, too.
+    const played = player.play(input.name, input.chunks()).finally(() => sink.drained())
+    await Promise.race([played, ended])
     const isMissing = name !== undefined && !player.isOver && !player.interfaces.has(name)
     if (isMissing) problem = new Error(`${input.name}: ${noneOf(name, [...player.interfaces])}`)
   } catch (error) {
@@ -83,15 +85,6 @@ async function play(
   for (const line of lines) io.out(`${line}\n`)
   if (problem === undefined) return EXIT_OK
   return fail(io, isFileError(problem) ? `${input.name}: ${reasonOf(problem)}` : problem)
-}
-
-async function playAll(player: Player, input: ReplayInput, sink: Injector): Promise<void> {
-  try {
-    await player.play(input.name, input.chunks())
-  } finally {
-    // Frames played before an error are sent, too.
-    await sink.drained()
-  }
 }
 
 /** Says that no packet is of the interface `name`, but of these. */

@@ -155,13 +155,13 @@ async function arrive(
 ): Promise<string[]> {
   try {
     for (let chunk = first; !chunk.done; chunk = await rest.next()) {
-      arrivals.push(chunk.value)
+      arrivals.reader.push(chunk.value)
       arrivals.simulate()
       await decisions?.written()
       // Lets signals be handled.
       await setImmediate()
     }
-    arrivals.end()
+    arrivals.reader.end()
     arrivals.simulate()
     return []
   } catch (error) {
@@ -170,7 +170,7 @@ async function arrive(
   }
 }
 
-/** Returns the text of both directions, or undefined for the log's own text. */
+/** Returns the text of both directions; undefined for the log's own text. */
 function textsOf({ wire, wireAb = wire, wireBa = wire, scenario }: SimulateOptions, isLog: boolean) {
   if ((wireAb ?? wireBa ?? scenario) !== undefined) return { ab: wireAb ?? '', ba: wireBa ?? '' }
   if (isLog) return undefined
@@ -193,13 +193,11 @@ function print(file: string, simulation: Simulation, { json }: SimulateOptions, 
 
 /** Returns a line for each kind of frame that was not simulated unchanged. */
 function notes(file: string, { short, long }: Simulation, { oversized, skipped, repeated }: Arrivals): string[] {
+  const leftOut = 'frames were left out'
   const lines = [
-    [
-      skipped,
-      'frames were left out: the capture says that a wire delivered or dropped them, or that they reached no wire',
-    ],
+    [skipped, `${leftOut}: the capture says that a wire delivered or dropped them, or that they reached no wire`],
     [repeated, 'frames repeat a packet of the file, and count as packets of their own: capture one interface'],
-    [short, 'frames were left out: shorter than an Ethernet header'],
+    [short, `${leftOut}: shorter than an Ethernet header`],
     [long, `frames count as ${FRAME_MAX} bytes, because they are longer`],
     [
       oversized,
@@ -249,12 +247,10 @@ class SimulationOutput implements Disposable {
     this.#end = writePacket(this.#buffer, this.#end, packet)
   }
 
-  /** Closes the file. */
   [Symbol.dispose](): void {
     closeSync(this.#fd)
   }
 
-  /** Writes the waiting data. */
   flush(): void {
     try {
       for (let at = 0; at < this.#end; ) at += writeSync(this.#fd, this.#buffer, at, this.#end - at)

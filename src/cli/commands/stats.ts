@@ -112,20 +112,15 @@ function rateRows(interfaces: readonly PlacedStats[], before: readonly PlacedSta
   const rows = interfaces.map(stats => {
     const rate = rateOf(stats, before)
     const reasons = (['tx', 'rx'] as const).flatMap(direction =>
-      Object.keys(stats.drops[direction]).map(reason => {
-        return { name: `${direction} ${reason}`, now: rate?.(({ drops }) => drops[direction][reason] ?? 0) ?? 0 }
-      }),
+      Object.keys(stats.drops[direction]).map(reason => ({
+        name: `${direction} ${reason}`,
+        now: rate?.(({ drops }) => drops[direction][reason] ?? 0) ?? 0,
+      })),
     )
     const frequent = reasons.filter(({ now }) => now > 0).sort((a, b) => b.now - a.now)
-    return [
-      label(stats),
-      ...RATES.map(([, count]) => formatNumber(rate?.(count))),
-      frequent
-        .slice(0, REASONS)
-        .map(({ name }) => name)
-        .join(', '),
-      `${stats.held}`,
-    ]
+    const named = frequent.slice(0, REASONS).map(({ name }) => name)
+    const rates = RATES.map(([, count]) => formatNumber(rate?.(count)))
+    return [label(stats), ...rates, named.join(', '), `${stats.held}`]
   })
   return [['interface', ...RATES.map(([name]) => name), 'dropped', 'held'], ...rows]
 }
@@ -159,12 +154,8 @@ function queueRows({ queues, rxQueues }: DeviceStats, { all = false }: TableOpti
   const events = EVENTS.filter(([, field]) => all || queues.some(row => row[field] !== 0))
   const cell = (row: LinkStats64, q: number, field: LinkStats64Field) =>
     q >= rxQueues && (field.startsWith('rx') || field === 'multicast') ? '-' : `${row[field]}`
-  return [
-    ['  queue', ...shown.map(kernelName), ...events.map(([name]) => name)],
-    ...queues.map((row, q) => [
-      `  ${q}`,
-      ...shown.map(field => cell(row, q, field)),
-      ...events.map(([, field]) => `${row[field]}`),
-    ]),
-  ]
+  const rows = queues.map((row, q) => {
+    return [`  ${q}`, ...shown.map(field => cell(row, q, field)), ...events.map(([, field]) => `${row[field]}`)]
+  })
+  return [['  queue', ...shown.map(kernelName), ...events.map(([name]) => name)], ...rows]
 }

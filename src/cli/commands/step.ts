@@ -85,19 +85,20 @@ function dropLine({ interface: name, direction, reason, frames }: Dropped): stri
 function stepWords({ mode, every, halt }: StepState) {
   if (halt === undefined) return { mode, every, halt: null }
   const { number, device, queue, next, frame = null, source = null } = halt
-  const fields = frame && { length: frame.length, text: text(frame), headers: headers(frame), bytes: hex(frame.bytes) }
+  const fields = frame && {
+    length: frame.length,
+    text: text(frame),
+    headers: headers(frame),
+    bytes: hex(frame.bytes),
+  }
   return { mode, every, halt: { step: number, interface: label(device), queue, next, frame: fields, source } }
 }
 
 /** Returns the lines that are printed. */
 function stepLines({ mode, halt }: StepState): string[] {
   if (mode === 'off') return ['off']
-  return halt === undefined
-    ? ['on: no frame waits yet: send one, by ping for instance, or look again']
-    : haltLines(halt)
-}
-
-function haltLines({ number, device, queue, next, frame, source }: StepHalt): string[] {
+  if (halt === undefined) return ['on: no frame waits yet: send one, by ping for instance, or look again']
+  const { number, device, queue, next, frame, source } = halt
   const head = `step ${number} of 5, ${label(device)}, queue ${queue}: ${next}`
   return [head, ...(frame === undefined ? [] : frameLines(frame)), ...(source === undefined ? [] : codeLines(source))]
 }
@@ -117,17 +118,11 @@ function frameLines(frame: Frame): string[] {
 }
 
 function text({ length, bytes }: Frame): string {
-  const packet = { bytes, at: 0, capturedLength: bytes.length, originalLength: length }
-  return new FramePrinter().print(packet)
+  return new FramePrinter().print({ bytes, at: 0, capturedLength: bytes.length, originalLength: length })
 }
 
-function headers({ bytes }: Frame) {
-  return headersOf(bytes, 0, bytes.length)
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}
+const headers = ({ bytes }: Frame) => headersOf(bytes, 0, bytes.length)
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 function codeLines({ file, line, first, lines }: NonNullable<StepHalt['source']>): string[] {
   const width = `${first + lines.length - 1}`.length

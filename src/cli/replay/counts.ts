@@ -28,12 +28,6 @@ export class ReplayCounts {
   cut = 0
   segments = 0
 
-  /** Frames that were sent or could not be. */
-  get played(): number {
-    return this.sent + this.failed.total
-  }
-
-  /** The summary as an object of JSON. */
   json(seconds: number): object {
     const { sent, bytes, failed, skipped, cut, segments } = this
     return { event: 'replay', sent, bytes, seconds, cut, segments, failed: failed.total, skipped: skipped.total }

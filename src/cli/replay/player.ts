@@ -104,8 +104,9 @@ export interface PlayerOptions {
 }
 
 export class Player {
-  /** Bytes of captures that were read. */
+  /** Bytes of captures that were read, and frames that the sink has accepted. */
   read = 0
+  taken = 0
   /** The interfaces of the packets that were read, if one of them was chosen. */
   readonly interfaces = new Set<string>()
   readonly #options: PlayerOptions
@@ -116,8 +117,6 @@ export class Player {
   /** Ends the current wait. */
   #wake = () => {}
   #isStopped = false
-  /** Frames that the sink took. */
-  #taken = 0
   /** The time when it was read last. */
   #now = Number.NEGATIVE_INFINITY
 
@@ -131,12 +130,7 @@ export class Player {
 
   /** Whether no further frame is played: it was stopped, or the limit is reached. */
   get isOver(): boolean {
-    return this.#isStopped || this.#taken >= this.#options.limit
-  }
-
-  /** Frames that the sink has accepted. */
-  get taken(): number {
-    return this.#taken
+    return this.#isStopped || this.taken >= this.#options.limit
   }
 
   /** Ends `play` soon, whatever it waits for. */
@@ -209,7 +203,7 @@ export class Player {
     if (due > this.#now) this.#now = this.#options.clock.now()
     if (due > this.#now) return this.#later(due, bytes, at, length)
     if (!this.#options.sink.offer(bytes, at, length)) return this.#whenRoom(bytes, at, length)
-    this.#taken++
+    this.taken++
     return undefined
   }
 
@@ -222,7 +216,7 @@ export class Player {
       else this.#alarm.at(due)
     })
     if (this.#isStopped) return
-    if (sink.offer(bytes, at, length)) this.#taken++
+    if (sink.offer(bytes, at, length)) this.taken++
     else await this.#whenRoom(bytes, at, length)
   }
 
@@ -232,7 +226,7 @@ export class Player {
       await this.#unlessStopped(sink.room())
       if (this.#isStopped) return
     } while (!sink.offer(bytes, at, length))
-    this.#taken++
+    this.taken++
   }
 
   /** Settles as `promise` does, or with undefined when it is stopped. */
@@ -246,11 +240,7 @@ export class Player {
 }
 
 /** When a frame was captured. */
-interface CaptureTime {
-  readonly seconds: number
-  readonly nanoseconds: number
-  readonly hasTime: boolean
-}
+type CaptureTime = Readonly<Pick<CaptureRecord, 'seconds' | 'nanoseconds' | 'hasTime'>>
 
 /** A clock that moves back by more than this, in ns, was set: its old time means nothing. */
 const SET_BACK = NSEC_PER_SEC
@@ -259,7 +249,7 @@ const SET_BACK = NSEC_PER_SEC
 export class Pace {
   readonly #now: () => number
   /** The captured moment that is due at #from. */
-  #origin: { readonly seconds: number; readonly nanoseconds: number } | undefined
+  #origin: Omit<CaptureTime, 'hasTime'> | undefined
   #from = 0
   /** The latest moment up to now, since #origin, and when it was due. */
   #latest = 0
