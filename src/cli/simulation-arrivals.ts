@@ -31,7 +31,7 @@ export interface Arrivals {
   simulate(): void
   /** Lines that the log of a live wire left out. */
   readonly lost: number
-  /** Captured frames of more than one packet, or of a jumbo packet: a capture does not say which. */
+  /** Captured frames of several packets, or of a jumbo packet: a capture does not say which. */
   readonly oversized: number
   /** Captured frames that did not arrive at a wire: it delivered, dropped or made them. */
   readonly skipped: number
