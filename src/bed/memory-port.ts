@@ -7,11 +7,9 @@ import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from 
 import { toPrefix } from '../linux/rtnetlink.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'
 import type {
-  DefaultRoute,
   LinkChange,
   LinkKsettings,
   LinkRequest,
-  LinkRoute,
   LinkState,
   Platform,
   Port,
@@ -140,7 +138,7 @@ export class MemoryPort implements Port {
 
   async apply(request: LinkRequest): Promise<void> {
     if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name)
-    const { up, carrier, mtu, address, noarp, txQueueLen, addresses = [] } = request
+    const { up, carrier, mtu, address, noarp, txQueueLen, addresses = [], defaultRoute, routes = [] } = request
     if (carrier !== undefined) this.carrier = carrier
     if (mtu !== undefined) this.change({ kind: 'mtu', mtu })
     if (address !== undefined) this.change({ kind: 'address', address: address.slice() })
@@ -149,8 +147,11 @@ export class MemoryPort implements Port {
     if (request.linkKsettings !== undefined) this.linkKsettings = request.linkKsettings
     this.#addAddresses(addresses)
     if (up !== undefined) this.change({ kind: up ? 'up' : 'down' })
-    if (request.defaultRoute !== undefined) this.#setDefaultRoute(request.defaultRoute)
-    this.#addRoutes(request.routes ?? [])
+    const added = defaultRoute?.there ? 'default route' : routes.length > 0 ? 'routes' : undefined
+    if (added !== undefined && !this.up) throw new VnetError(ENETDOWN, `${added} on ${this.#link.name}`)
+    if (defaultRoute !== undefined) this.defaultRoute = defaultRoute.there ? defaultRoute.via : undefined
+    const written = routes.map(({ to, via }) => formatPrefix(to) + (via ? ` via ${formatAddress(via)}` : ''))
+    this.routes = [...new Set([...this.routes, ...written])]
   }
 
   kernelStats(): Float64Array | undefined {
@@ -192,17 +193,6 @@ export class MemoryPort implements Port {
   count(packets: number, n: number, bytes: number, length: number): void {
     this.#stats[packets] += n
     this.#stats[bytes] += length
-  }
-
-  #setDefaultRoute({ via, there }: DefaultRoute): void {
-    if (there && !this.up) throw new VnetError(ENETDOWN, `default route on ${this.#link.name}`)
-    this.defaultRoute = there ? via : undefined
-  }
-
-  #addRoutes(routes: readonly LinkRoute[]): void {
-    if (routes.length > 0 && !this.up) throw new VnetError(ENETDOWN, `routes on ${this.#link.name}`)
-    const written = routes.map(({ to, via }) => formatPrefix(to) + (via ? ` via ${formatAddress(via)}` : ''))
-    this.routes = [...new Set([...this.routes, ...written])]
   }
 
   #addAddresses(addresses: readonly string[]): void {

@@ -155,9 +155,8 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   /**
-   * The kernel transmits the frames of a pcap or pcapng file, given by its bytes or its name, at
-   * the distances that they have there. Frames marked as received are left out. Returns their
-   * number.
+   * The kernel transmits the frames of a capture file, given by its bytes or its name, at their
+   * distances and without those marked as received. Returns their number.
    */
   transmitPcap(file: Uint8Array | string, options: { readonly dev?: Dev; readonly queue?: number } = {}): number {
     let frames = 0
@@ -174,10 +173,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     return this.#capture.file(this.devices)
   }
 
-  /**
-   * Moves the clock by milliseconds, or by a time with its unit (`2s`, `50us`). Timers, interrupts
-   * and polls run at their moments.
-   */
+  /** Moves the clock by ms or a time with its unit (`2s`, `50us`); timers run at their moments. */
   advance(time: number | string): void {
     this.#run(this.clock.now() + durationOf(time))
   }

@@ -106,9 +106,8 @@ export class Net {
   }
 
   /**
-   * Runs the notifiers in order. Returns the first negative errno, which ends the run, or 0. A
-   * notifier that throws is logged and counts as -EIO, but the run continues: the others must not
-   * miss the end of a device.
+   * Runs the notifiers in order. Returns the first negative errno, which ends the run, or 0. One
+   * that throws is logged and counts as -EIO, but the others still learn of the end of a device.
    */
   callNetdeviceNotifiers(event: number, dev: NetDevice): number {
     let thrown = 0
@@ -161,9 +160,8 @@ export class Net {
   }
 
   /**
-   * Takes the interrupts and runs the waiting polls, then writes the received frames to the kernel:
-   * one native call a queue. With `more` frames to come in the same poll, a queue may wait for
-   * them.
+   * Takes the interrupts and runs the waiting polls, then writes the received frames to the kernel,
+   * one native call a queue. With `more` frames to come in the same poll, a queue may wait.
    */
   flush(more = false): void {
     if (this.gate !== undefined) {

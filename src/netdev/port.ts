@@ -15,9 +15,8 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 /** One queue of a port, in both directions: the reply to a frame from it is written to it. */
 export interface PortQueue {
   /**
-   * Reads at most `max` waiting frames into `into[0 ..]`. Returns how many, 0 if none waits, or
-   * -errno: -ENOBUFS if the account has no free slot. Never blocks. The port takes the slots; the
-   * caller owns the frames.
+   * Reads at most `max` waiting frames into `into[0 ..]`, which the caller then owns. Returns how
+   * many, 0 if none waits, or -errno: -ENOBUFS if the account has no free slot. Never blocks.
    */
   read(into: SkBuff[], max: number): number
   /**

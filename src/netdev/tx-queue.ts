@@ -31,9 +31,8 @@ export class TxQueue extends PortReader {
   readonly index: number
   readonly dev: NetDevice
   /**
-   * When the driver got the last frame before it stopped the queue, in ns of the Net's clock. Set
-   * only if `dev.watchdogTimeo` is. A driver stops its queue with that frame, so the clock is read
-   * then, and not for every frame.
+   * When the driver got the last frame before it stopped the queue, in ns, if `dev.watchdogTimeo`
+   * is set. It stops its queue with that frame, so the clock is not read for every frame.
    */
   transStart = 0
   requeues = 0

@@ -169,9 +169,8 @@ export class SkBuffPool {
   }
 
   /**
-   * For a port that reads into slots before it takes them. Writes the frame positions of the next
-   * large slots that `take` will return to `offsets`, and returns their number, limited by `max`
-   * and by the account's quota.
+   * For a port that reads into slots before it takes them: writes the positions of the next large
+   * slots that `take` will return to `offsets`. Returns how many, by `max` and the account's quota.
    */
   peek(account: SlotAccount, max: number, offsets: Int32Array): number {
     const { large } = this

@@ -149,14 +149,10 @@ export class Debug implements DebugHooks, Reports {
 
   /** Its ndoStop has returned. */
   #stopped(dev: NetDevice): void {
-    for (const [irq, at] of this.#irqs) {
-      if (irq.dev === dev)
-        this.found('irq-not-freed', 'an interrupt is requested after ndoStop', driverPlace(at), dev.name)
-    }
-    for (const [napi, at] of this.#napis) {
-      if (napi.dev === dev)
-        this.found('napi-not-disabled', 'a poll is enabled after ndoStop', driverPlace(at), dev.name)
-    }
+    const found = (at: Trace, rule: string, what: string) =>
+      this.found(rule, `${what} after ndoStop`, driverPlace(at), dev.name)
+    for (const [irq, at] of this.#irqs) if (irq.dev === dev) found(at, 'irq-not-freed', 'an interrupt is requested')
+    for (const [napi, at] of this.#napis) if (napi.dev === dev) found(at, 'napi-not-disabled', 'a poll is enabled')
   }
 
   #look(): void {
