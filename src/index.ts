@@ -9,7 +9,6 @@ export { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from './base/cloc
 export * from './base/errno.ts'
 export { FileError, UsageError } from './base/usage-error.ts'
 export * from './netdev/driver.ts'
-export { type InterfaceArg, interfaceArg, interfaceArgs } from './netdev/driver.ts'
 export * from './netdev/eth.ts'
 export * from './netdev/gso.ts'
 export * from './netdev/if.ts'

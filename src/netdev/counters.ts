@@ -203,10 +203,7 @@ export class DevStats {
     return less(stats, this.#driverBefore)
   }
 
-  /**
-   * Returns the kernel's counters; undefined if it keeps none or the interface was deleted. Owned
-   * by the caller.
-   */
+  /** Returns a copy of the kernel's counters; undefined without any, or a deleted interface. */
   kernel(): Float64Array | undefined {
     this.#readKernel()
     const stats = this.#dev.port?.kernelStats()

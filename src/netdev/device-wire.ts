@@ -39,18 +39,12 @@ export interface StageReport {
   }
 }
 
-/**
- * The log of wires: arrivals and decisions. `time` is the time of the wire's clock in ns; `id` is
- * the number of the packet in its direction, from 1.
- */
+/** Arrivals and decisions of wires: `time` is the wire's in ns, `id` the packet's, from 1. */
 export interface DecisionLog {
   set(direction: string, time: number, text: string, seed: number, side?: WireSide): void
   /** A packet arrived, or a GSO frame that passes whole. The wire owns it. */
   arrival(direction: string, time: number, id: number, skb: SkBuff): void
-  /**
-   * A stage decided. `verdict` is drop, duplicate, corrupt, reorder, mark, delay ...; `amount` its
-   * size, ns for a delay; `why` the reason of a drop.
-   */
+  /** A stage decided: drop, delay ... `amount` is the size, a delay's in ns; `why` the reason. */
   decision(
     direction: string,
     time: number,

@@ -1,7 +1,4 @@
-/**
- * FrameDrop: why a frame was dropped, as fields. Its text for people is made here. Captures have
- * both.
- */
+/** FrameDrop: why a frame was dropped, as fields and as text for people. Captures have both. */
 
 /** The direction of an attachment as seen from its interface: `in` is ab, `out` is ba. */
 export type WireSide = 'in' | 'out'
@@ -46,10 +43,7 @@ export function dropText({ reason, wire }: FrameDrop): string {
   return `wire ${directionText(wire)}, ${stage} ${stageDropText(wire)}`
 }
 
-/**
- * Returns the text for a capture: `wire ab, stage 2 loss 1% (seed 7, packet 1042)`. Documentation
- * shows it, and cli/commands/simulate.ts reads the seed in it.
- */
+/** The text for captures, in which `simulate` finds the seed: `loss 1% (seed 7, packet 1042)`. */
 export function capturedDropText(drop: FrameDrop): string {
   const { wire } = drop
   return wire === undefined ? dropText(drop) : `${dropText(drop)} (seed ${wire.seed}, packet ${wire.packet})`

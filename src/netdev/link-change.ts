@@ -110,10 +110,7 @@ function flagsChanged(dev: NetDevice, flags: number): void {
   dev.net.callNetdeviceNotifiers(NETDEV_CHANGE, dev)
 }
 
-/**
- * dev_set_mtu: calls the driver (ndoChangeMtu), then changes the interface. Rejects with a
- * VnetError if one of them refuses; the MTU is then as before.
- */
+/** dev_set_mtu: calls ndoChangeMtu, then changes the interface. Rejects, undone, if one refuses. */
 export async function devSetMtu<Priv>(dev: NetDevice<Priv>, mtu: number): Promise<void> {
   const device = dev as NetDevice
   const before = dev.mtu

@@ -245,10 +245,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.tx.reduce((n, txq) => n + txq.held, 0) + this.#rx.reduce((n, rxq) => n + rxq.length, 0)
   }
 
-  /**
-   * Its share of the large slots: how many may be in use, and how many are, by all frames that it
-   * read except those moved by `skb.hold()`.
-   */
+  /** Its share of large slots: the most, and those in use. After `skb.hold()` a frame uses none. */
   get slots(): { readonly used: number; readonly quota: number } {
     return this.#slots ?? { used: 0, quota: 0 }
   }
@@ -294,17 +291,13 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /**
    * Logs one frame in tcpdump's format, for a device whose msgEnable has NETIF_MSG_PKTDATA: `tx-0
-   * IP 198.18.0.1 > 198.18.0.2: ...` was sent by the kernel on transmit queue 0, `rx-0` goes to the
-   * kernel. `dropped` is the reason if the frame was dropped.
+   * IP ...` from the kernel's transmit queue 0, `rx-0` to the kernel; `dropped` is its drop reason.
    */
   logFrame(direction: 'tx' | 'rx', skb: SkBuff, dropped?: number): void {
     this.logEvent(() => `${direction}-${skb.queueMapping} ${this.net.frameText(skb, dropped)}`)
   }
 
-  /**
-   * Logs an event other than a frame, for a device whose msgEnable has its bit. The caller tests
-   * the bit first, so that text is built only if it is logged. Without a port nothing is logged.
-   */
+  /** Logs an event if there is a port. The caller first tests msgEnable, to save the text. */
   logEvent(text: string | (() => string)): void {
     if (this.#port === undefined) return
     const { debugLog } = this

@@ -28,8 +28,7 @@ import type { FrameOrigin } from './step-gate.ts'
 
 /**
  * (4) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came
- * from. It is written after the current batch. Offloads that the receiving side lacks are done here
- * first.
+ * from, after the current batch. Offloads that the receiving side lacks are done here first.
  */
 export function netifRx(skb: SkBuff): void {
   const dev = skb.dev as NetDevice | undefined

@@ -32,9 +32,8 @@ export function handedOn(owner: number, fn: (...args: never[]) => unknown, verb:
 const TAKEN = 'a frame that was handed on belongs to its receiver'
 
 /**
- * Thrown when a driver uses frame memory wrongly, which is a defect of the driver: the message
- * names the line that did it. All code here runs only in that case; a correct call costs one
- * comparison.
+ * Thrown when a driver uses frame memory wrongly; the message names the line that did it. All code
+ * here runs only in that case: a correct call costs one comparison.
  */
 export class SkbError extends Error {
   override readonly name = 'SkbError'

@@ -150,10 +150,9 @@ export function solicitorAt({ bytes, data, end }: SkBuff, packet: Packet): numbe
 }
 
 /**
- * Turns a solicitation into the advertisement that its target has the address `mac`. The caller has
- * put the hardware address of the solicitor into the link header. If the source is unspecified, as
- * in duplicate address detection, the advertisement goes to all nodes instead (RFC 4861 sec.
- * 7.2.4). `router` is NA_ROUTER or 0.
+ * Turns a solicitation into the advertisement that its target has the address `mac`; the caller has
+ * put the solicitor's address into the link header. For an unspecified source, as in duplicate
+ * address detection, it goes to all nodes (RFC 4861 sec. 7.2.4). `router` is NA_ROUTER or 0.
  */
 export function toAdvertisement(skb: SkBuff, packet: Packet, mac: Uint8Array, macAt: number, router = 0): void {
   const { bytes, data } = skb
