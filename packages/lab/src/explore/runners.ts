@@ -112,7 +112,10 @@ class RunProcess {
       if (reply.started) onStart()
     })
     this.#child.send(request, () => {})
-    return this.#exited.finally(() => clearTimeout(this.#timer))
+    const ended = await this.#exited.finally(() => clearTimeout(this.#timer))
+    // The last replies may be read after the exit is noticed.
+    if (this.#child.connected) await once(this.#child, 'disconnect')
+    return ended
   }
 
   #killAfter(ms: number): void {
