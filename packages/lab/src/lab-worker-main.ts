@@ -16,19 +16,9 @@ import { Net } from 'vnet/internal/netdev/net'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { filtersOf } from 'vnet/internal/wire/grammar/groups'
 import { readText } from 'vnet/internal/wire/parse'
-import type { Direction } from 'vnet/internal/wire/wire'
 import { OwnStages } from 'vnet/internal/wire/wire-resources.node'
 import type { LabControl, LabPlace } from './lab-control.ts'
-import type {
-  CableSpec,
-  EndSpec,
-  FaultSpec,
-  Filters,
-  LanSpec,
-  NatForward,
-  WorkerReply,
-  WorkerRequest,
-} from './protocol.ts'
+import type { CableSpec, EndSpec, FaultSpec, Filters, LanSpec, WorkerReply, WorkerRequest } from './protocol.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
@@ -69,7 +59,7 @@ async function record(net: Net, hosts: ReadonlyMap<NetDevice, string>, path: str
 }
 
 /** The calls of a lab's thread. Most take the number of a link. Each settles when it is done. */
-export class Calls {
+class Calls {
   readonly #native = loadNative()
   readonly #platform: LinuxPlatform
   readonly #net: Net
@@ -147,12 +137,12 @@ export class Calls {
 
   /** Makes a link as if it were new, with these texts and this seed. */
   reset(link: number, seed: number, ab: string, ba: string, filters: Filters) {
-    return this.#inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters)))
+    return this.inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters)))
   }
 
   /** Starts to record a link in a file. Returns the number of the capture. */
   async capture(link: number, path: string) {
-    const { devices } = this.#found(link)
+    const { devices } = this.found(link)
     const names = devices.map(dev => [dev, this.#places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
     const id = ++this.#last
     this.#links.get(link)?.recordings.set(id, await record(this.#net, new Map(names), path))
@@ -161,62 +151,34 @@ export class Calls {
 
   /** Ends a capture. Settles when its file is complete. */
   async endCapture(link: number, capture: number) {
-    await this.#inOrder(link, () => {})
+    await this.inOrder(link, () => {})
     const recording = this.#links.get(link)?.recordings.get(capture)
     this.#links.get(link)?.recordings.delete(capture)
     await recording?.stop()
   }
 
-  rebind(link: number) {
-    return this.#inOrder(link, cable => cable.rebind())
-  }
-
-  forward(link: number, forward: NatForward) {
-    return this.#inOrder(link, cable => cable.forward(forward))
-  }
-
   wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters) {
-    return this.#inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters)))
+    return this.inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters)))
   }
 
   async carrier(link: number, up: boolean) {
-    const ports = await this.#inOrder(link, cable => {
+    const ports = await this.inOrder(link, cable => {
       cable.setCarrier(up)
       return cable.ports
     })
     await this.#platform.settle(ports)
   }
 
-  sleep(link: number, ms: number) {
-    return this.#found(link).sleep(ms)
-  }
-
-  partition(link: number, ms: number, directions: readonly Direction[]) {
-    return this.#found(link).partition(ms, directions)
-  }
-
   fault(link: number, spec: FaultSpec) {
     const id = ++this.#last
-    return this.#inOrder(link, cable => {
+    return this.inOrder(link, cable => {
       cable.addFault(id, spec, resourcesOf(spec.filters))
       return id
     })
   }
 
-  hit(link: number, fault: number, n: number) {
-    return this.#found(link).hit(fault, n)
-  }
-
-  removeFault(link: number, fault: number) {
-    return this.#inOrder(link, cable => cable.removeFault(fault))
-  }
-
-  report(link: number) {
-    return this.#inOrder(link, cable => cable.report())
-  }
-
   watched(link: number) {
-    return this.#inOrder(link, cable => cable.watched)
+    return this.inOrder(link, cable => cable.watched)
   }
 
   async close(link: number) {
@@ -279,16 +241,34 @@ export class Calls {
     return LabControl.start(this.#native, this.#net, dev => this.#places.get(dev))
   }
 
-  #found(link: number): WorkerCable {
+  found(link: number): WorkerCable {
     const { cable } = this.#links.get(link) ?? {}
     if (cable === undefined) throw new UsageError('the link is closed')
     return cable
   }
 
-  async #inOrder<T>(link: number, fn: (cable: WorkerCable) => T): Promise<Awaited<T>> {
-    const cable = this.#found(link)
+  async inOrder<T>(link: number, fn: (cable: WorkerCable) => T): Promise<Awaited<T>> {
+    const cable = this.found(link)
     return await cable.inOrder(() => fn(cable))
   }
+}
+
+/** The calls that only pass on to a link: in order, or at once because they wait themselves. */
+const ORDERED = ['rebind', 'forward', 'removeFault', 'report'] as const
+const WAITING = ['sleep', 'partition', 'hit'] as const
+type LinkCalls = Pick<WorkerCable, (typeof ORDERED | typeof WAITING)[number]>
+type OfLink<F> = F extends (...args: infer A) => infer R ? (link: number, ...args: A) => R : never
+
+/** What a lab's thread can call. */
+export type WorkerCalls = Omit<Calls, 'found' | 'inOrder'> & { [K in keyof LinkCalls]: OfLink<LinkCalls[K]> }
+
+function run(calls: Calls, call: string, args: readonly unknown[]): unknown {
+  const [link, ...rest] = args
+  const of = (target: object) => Reflect.get(target, call) as (...args: readonly unknown[]) => unknown
+  const onLink = (cable: WorkerCable) => of(cable).apply(cable, rest)
+  if (ORDERED.some(name => name === call)) return calls.inOrder(link as number, onLink)
+  if (WAITING.some(name => name === call)) return onLink(calls.found(link as number))
+  return of(calls).apply(calls, [...args])
 }
 
 function serve(port: MessagePort): void {
@@ -296,8 +276,7 @@ function serve(port: MessagePort): void {
   port.on('message', async ({ id, call, args }: WorkerRequest) => {
     const reply = (reply: WorkerReply) => port.postMessage(reply)
     try {
-      const called = calls[call as keyof Calls] as (...args: readonly unknown[]) => unknown
-      reply({ id, value: await called.apply(calls, args as unknown[]) })
+      reply({ id, value: await run(calls, call, args) })
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       reply({ id, error: text, usage: error instanceof UsageError })

@@ -7,7 +7,7 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
-import type { Calls } from './lab-worker-main.ts'
+import type { WorkerCalls } from './lab-worker-main.ts'
 import type { WorkerReply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
@@ -70,10 +70,10 @@ export class LabWorker {
    * Calls a function of the worker. Rejects with a UsageError, or with an Error of the same
    * message. A pending call keeps the process alive.
    */
-  call<Name extends keyof Calls>(
+  call<Name extends keyof WorkerCalls>(
     call: Name,
-    ...args: Parameters<Calls[Name]>
-  ): Promise<Awaited<ReturnType<Calls[Name]>>> {
+    ...args: Parameters<WorkerCalls[Name]>
+  ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()

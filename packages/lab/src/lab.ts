@@ -12,7 +12,7 @@ import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
 import { type LabCableOptions, type LabParts, type LabSetup, Links } from './links.ts'
-import { checkForms, type Form, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
+import { checkForms, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
 import { killProcesses } from './processes.ts'
 import { LabUnavailableError, whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
@@ -32,15 +32,18 @@ export interface LabOptions {
   readonly signal?: AbortSignal
 }
 
-const LAB_NAME: Form = {
-  accepts: value => typeof value === 'string' && /^[\w.-]{1,63}$/.test(value),
-  text: 'a name of 1 to 63 letters, digits, dots, hyphens and underscores',
+const LAB_OPTIONS: Forms<LabOptions> = {
+  name: {
+    accepts: value => typeof value === 'string' && /^[\w.-]{1,63}$/.test(value),
+    text: 'a name of 1 to 63 letters, digits, dots, hyphens and underscores',
+  },
+  seed: WHOLE_NUMBER,
+  stages: {
+    accepts: value => Array.isArray(value) && value.every(each => typeof each === 'string'),
+    text: 'a list of files',
+  },
+  signal: SIGNAL,
 }
-const FILES: Form = {
-  accepts: value => Array.isArray(value) && value.every(each => typeof each === 'string'),
-  text: 'a list of files',
-}
-const LAB_OPTIONS: Forms<LabOptions> = { name: LAB_NAME, seed: WHOLE_NUMBER, stages: FILES, signal: SIGNAL }
 
 export class Lab implements AsyncDisposable {
   readonly name: string

@@ -82,29 +82,18 @@ export interface Progress {
 }
 
 const FUNCTION: Form = { accepts: value => typeof value === 'function', text: 'a function' }
-const FAULTS: Form = {
-  accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
-  text: `a list of faults, such as ${FAULT_VERBS.join(', ')}, delay 3rtt`,
-}
-const BURSTS: Form = {
-  accepts: value => Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 2),
-  text: 'a list of whole numbers of at least 2, such as [2, 3]',
-}
-const DEPTH: Form = { accepts: value => value === 1 || value === 2, text: '1 or 2' }
-const CAPTURES: Form = {
-  accepts: value => value === false || (typeof value === 'string' && value !== ''),
-  text: 'a directory, or false',
-}
-const BEFORE: Form = { accepts: isResult, text: 'the result of an earlier exploration' }
-const RTO: Form = { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" }
-const TEXT: Form = { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" }
-
 export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   links: LIST,
-  filter: TEXT,
-  faults: FAULTS,
-  bursts: BURSTS,
-  depth: DEPTH,
+  filter: { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" },
+  faults: {
+    accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
+    text: `a list of faults, such as ${FAULT_VERBS.join(', ')}, delay 3rtt`,
+  },
+  bursts: {
+    accepts: value => Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && n >= 2),
+    text: 'a list of whole numbers of at least 2, such as [2, 3]',
+  },
+  depth: { accepts: value => value === 1 || value === 2, text: '1 or 2' },
   pairs: FLAG,
   budget: DURATION,
   concurrency: COUNT,
@@ -112,10 +101,13 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   stopAt: COUNT,
   seed: WHOLE_NUMBER,
   invariant: FUNCTION,
-  rtoMin: RTO,
+  rtoMin: { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" },
   signal: SIGNAL,
-  captures: CAPTURES,
-  before: BEFORE,
+  captures: {
+    accepts: value => value === false || (typeof value === 'string' && value !== ''),
+    text: 'a directory, or false',
+  },
+  before: { accepts: isResult, text: 'the result of an earlier exploration' },
   onProgress: FUNCTION,
 }
 const { timeout, seed, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
