@@ -70,9 +70,8 @@ async function run(client: ControlClient, device: FoundDevice, command: PageComm
   const { vnet } = device
   switch (command.do) {
     case 'cut':
-      return client.cut(vnet, device)
     case 'plug':
-      return client.plug(vnet, device)
+      return client[command.do](vnet, device)
     case 'reset':
       return client.resetStats(vnet, device)
     case 'carrier':
@@ -81,17 +80,13 @@ async function run(client: ControlClient, device: FoundDevice, command: PageComm
       return client.setParam(vnet, device, command.name, command.value)
     case 'trigger':
       return client.trigger(vnet, device, command.fault, command.queue)
-    case 'wire': {
-      const { text, direction } = command
-      return client.setWire(vnet, device, readWire(text, direction))
-    }
+    case 'wire':
+      return client.setWire(vnet, device, readWire(command.text, command.direction))
     case 'check-wire':
       readWire(command.text)
       return
-    case 'step': {
-      const { mode, every, count } = command
-      await client.step(vnet, device, mode, { every, count })
-    }
+    case 'step':
+      await client.step(vnet, device, command.mode, { every: command.every, count: command.count })
   }
 }
 

@@ -7,7 +7,7 @@ export type Change = Exclude<PageCommand, { readonly do: 'check-wire' | 'filter'
 
 /** Returns `vnet cut sn0`, quoted for a shell. `label` names the device: `sn0`, `red/eth0`. */
 export function commandLine(label: string, change: Change): string {
-  const { name, operands, options = [] } = wordsOf(change)
+  const [name, operands, options = []] = wordsOf(change)
   return vnetLine(name, options, [label, ...operands])
 }
 
@@ -18,35 +18,29 @@ export function vnetLine(name: string, options: readonly string[], operands: rea
   return ['vnet', name, ...options, ...dashes, ...operands].map(shellWord).join(' ')
 }
 
-interface Words {
-  readonly name: string
-  readonly operands: readonly string[]
-  readonly options?: readonly string[]
-}
+type Words = readonly [name: string, operands: readonly string[], options?: readonly string[]]
 
 function wordsOf(change: Change): Words {
   switch (change.do) {
     case 'carrier':
-      return { name: 'carrier', operands: [change.on ? 'on' : 'off'] }
+      return ['carrier', [change.on ? 'on' : 'off']]
     case 'param':
-      return { name: 'param', operands: [`${change.name}=${change.value}`] }
+      return ['param', [`${change.name}=${change.value}`]]
     case 'trigger':
-      return { name: 'trigger', operands: [change.fault], options: option('--queue', change.queue) }
+      return ['trigger', [change.fault], option('--queue', change.queue)]
     case 'wire': {
       const { text = 'off', direction } = change
-      if (direction === undefined) return { name: 'wire', operands: [text] }
-      return { name: 'wire', operands: [], options: option(`--wire-${direction}`, text) }
+      return direction === undefined ? ['wire', [text]] : ['wire', [], option(`--wire-${direction}`, text)]
     }
     case 'step':
-      return { name: 'step', operands: [change.mode], options: option('--every', change.every && `${change.every}ms`) }
+      return ['step', [change.mode], option('--every', change.every && `${change.every}ms`)]
     default:
-      return { name: change.do, operands: [] }
+      return [change.do, []]
   }
 }
 
-function option(name: string, value: string | number | undefined): string[] {
-  return value === undefined ? [] : [name, `${value}`]
-}
+const option = (name: string, value: string | number | undefined): string[] =>
+  value === undefined ? [] : [name, `${value}`]
 
 /** A change that was made, or was tried. */
 export interface DoneChange {

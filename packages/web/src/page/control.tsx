@@ -27,7 +27,6 @@ export interface Hands {
 
 interface ControlProps {
   readonly hands: Hands
-  /** The button's label. */
   readonly button: string
   /** The change that it makes; undefined while the fields are incomplete. */
   readonly change: Change | undefined

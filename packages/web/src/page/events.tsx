@@ -43,14 +43,8 @@ export function changeText(command: PageCommand): string | undefined {
   return command.do === 'reset' ? 'statistics reset' : undefined
 }
 
-interface EventsProps {
-  /** Of one device, oldest first. */
-  readonly events: readonly PageEvent[]
-  readonly most: number
-}
-
-/** The newest events, the last one first; nothing without any. */
-export function Events({ events, most }: EventsProps) {
+/** The newest of the events of a device, which are oldest first; the last one is shown first. */
+export function Events({ events, most }: { readonly events: readonly PageEvent[]; readonly most: number }) {
   if (events.length === 0) return null
   return (
     <section class="panel plot-wide events">

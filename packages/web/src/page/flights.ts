@@ -6,7 +6,7 @@
 import type { FlightDrop, Message } from '../feed-types.ts'
 import type { Drawing, Rect } from './driver-layout.ts'
 import type { Lane } from './driver-model.ts'
-import { HARMLESS } from './drop-reason.ts'
+import { HARMLESS } from './rates.ts'
 
 /** Times in ms of the server: when it entered the wire, arrived, or was dropped. */
 interface Flight {
@@ -109,11 +109,9 @@ export class Flights {
       const { lane, sent = flight.arrived ?? 0 } = flight
       if (time < sent) continue
       const place = placeOf(flight, time, routes[lane], waiting[lane])
+      if (place?.isWaiting) waiting[lane]++
       if (place === undefined) this.#flights.delete(key)
-      else {
-        if (place.isWaiting) waiting[lane]++
-        dots.push({ key, lane, ...place })
-      }
+      else dots.push({ key, lane, ...place })
     }
     return dots
   }

@@ -3,12 +3,9 @@ import type { FrameRow } from '../feed-types.ts'
 import { byteColumn, hexDump, PER_LINE } from './frames-text.ts'
 import { SCROLLABLE } from './hooks.ts'
 
-interface HeadersProps {
-  readonly headers: FrameRow['headers']
-  /** The earlier values of fields that have changed, by `HEADER/FIELD`. */
-  readonly changed?: ReadonlyMap<string, string>
-}
+type HeadersProps = Pick<FrameRow, 'headers'> & { readonly changed?: ReadonlyMap<string, string> }
 
+/** `changed` has the earlier values of fields that have changed, by `HEADER/FIELD`. */
 export function Headers({ headers, changed }: HeadersProps) {
   return (
     <div class="frame-headers">
@@ -35,11 +32,9 @@ export function Headers({ headers, changed }: HeadersProps) {
   )
 }
 
-interface BytesProps extends Pick<FrameRow, 'bytes' | 'length'> {
-  /** The places of bytes that are marked. */
-  readonly changed?: ReadonlySet<number>
-}
+type BytesProps = Pick<FrameRow, 'bytes' | 'length'> & { readonly changed?: ReadonlySet<number> }
 
+/** `changed` has the places of bytes that are marked. */
 export function Bytes({ bytes, length, changed }: BytesProps) {
   const shown = bytes.length / 2
   return (

@@ -89,9 +89,8 @@ export function frameTest(wanted: Wanted, program: BpfProgram | undefined): Fram
     (program === undefined || program.runCutOff(bytesOf(frame), frame.length) !== 0)
 }
 
-function hasText({ text, dropped = '', headers }: FrameRow, part: string): boolean {
-  return [text, dropped, ...headers.map(({ name }) => name)].some(each => each.toLowerCase().includes(part))
-}
+const hasText = ({ text, dropped = '', headers }: FrameRow, part: string): boolean =>
+  [text, dropped, ...headers.map(({ name }) => name)].some(each => each.toLowerCase().includes(part))
 
 /** The bytes of frames, which several filters may read. */
 const decoded = new WeakMap<FrameRow, Uint8Array>()

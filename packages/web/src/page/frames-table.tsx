@@ -129,15 +129,9 @@ function keysOf(
   }
 }
 
-interface RowProps {
-  readonly frame: FrameRow
-  /** The number of its element. */
-  readonly number: number
-  readonly index: number
-  readonly y: number
-  readonly isSelected: boolean
-}
+type RowProps = Readonly<{ frame: FrameRow; number: number; index: number; y: number; isSelected: boolean }>
 
+/** `number` is the number of the row's element. */
 function Row({ frame, number, index, y, isSelected }: RowProps) {
   const { time, direction, queue, length, text, dropped } = frame
   const cells = [timeText(time), direction, `${queue}`, `${length}`, text, dropped ?? '']

@@ -51,12 +51,7 @@ export function framesView(app: App): View {
   }
 }
 
-interface FramesProps {
-  readonly app: App
-  readonly log: FrameLog
-  readonly filter: FrameFilter
-  readonly capture: PageCapture
-}
+type FramesProps = Readonly<{ app: App; log: FrameLog; filter: FrameFilter; capture: PageCapture }>
 
 function Frames({ app, log, filter, capture }: FramesProps) {
   const { frames, isHeld, seen, seenSinceHeld, skipped } = log
@@ -160,8 +155,8 @@ function Details({ frame, close }: { readonly frame: FrameRow; readonly close: (
 
 function asText(frame: FrameRow): string {
   const { time, direction, queue, length, bytes } = frame
-  const headers = frame.headers.map(({ name, fields }) => {
-    return [name, ...fields.map(field => `  ${field.name}: ${field.value}`)].join('\n')
+  const headers = frame.headers.flatMap(({ name, fields }) => {
+    return [name, ...fields.map(field => `  ${field.name}: ${field.value}`)]
   })
   const first = `${timeText(time)} ${direction} queue ${queue} length ${length} ${verdict(frame)}`
   return [first, frame.text, ...headers, ...hexDump(bytes), ''].join('\n')

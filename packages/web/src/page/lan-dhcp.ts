@@ -25,12 +25,8 @@ const MOST = 20
 const MOST_MESSAGES = 12
 
 /** Returns the conversations, the latest first, with the DHCP messages among more frames. */
-export function conversations(
-  before: readonly DhcpTransaction[],
-  frames: readonly FrameRow[],
-): readonly DhcpTransaction[] {
-  return frames.reduce(withFrame, before)
-}
+export const conversations = (before: readonly DhcpTransaction[], frames: readonly FrameRow[]) =>
+  frames.reduce(withFrame, before)
 
 function withFrame(all: readonly DhcpTransaction[], frame: FrameRow): readonly DhcpTransaction[] {
   const fields = dhcpFields(frame)
@@ -43,10 +39,8 @@ function withFrame(all: readonly DhcpTransaction[], frame: FrameRow): readonly D
   return [changed, ...all.filter(each => !isSame(each))].slice(0, MOST)
 }
 
-type Fields = DhcpRow & Pick<DhcpTransaction, 'client' | 'transaction' | 'hostname'>
-
 /** Returns the fields of a frame, from its headers; undefined if it is not a DHCP message. */
-function dhcpFields({ time, headers, dropped }: FrameRow): Fields | undefined {
+function dhcpFields({ time, headers, dropped }: FrameRow) {
   const header = headers.find(({ name }) => name === 'DHCP')
   if (header === undefined) return undefined
   const field = (wanted: string) => header.fields.find(({ name }) => name === wanted)?.value

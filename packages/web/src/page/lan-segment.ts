@@ -2,13 +2,9 @@
 import type { SegmentInfo } from '../feed-types.ts'
 import { whole } from './traffic-units.ts'
 
-export interface Box {
-  readonly kind: 'port' | 'gateway' | 'host' | 'more'
-  /** Its name, then addresses. */
-  readonly lines: readonly string[]
-}
+/** The lines of a box are its name, then addresses. */
+type Box = Readonly<{ kind: 'port' | 'gateway' | 'host' | 'more'; lines: readonly string[] }>
 
-/** Boxes of one kind, and the number of boxes that are not drawn. */
 export interface BoxGroup {
   readonly title: string
   readonly boxes: readonly Box[]
@@ -53,13 +49,10 @@ function valuesByKey(entries: readonly (readonly [key: string, value: string | u
 }
 
 /** Every host with IPv6 has a link-local address, made from its MAC address. */
-function isGlobal(address: string): boolean {
-  return !address.startsWith('fe80:')
-}
+const isGlobal = (address: string): boolean => !address.startsWith('fe80:')
 
-function firstOf(lines: readonly string[], most: number): readonly string[] {
-  return lines.length <= most ? lines : [...lines.slice(0, most - 1), `${lines.length - most + 1} more`]
-}
+const firstOf = (lines: readonly string[], most: number): readonly string[] =>
+  lines.length <= most ? lines : [...lines.slice(0, most - 1), `${lines.length - most + 1} more`]
 
 function cut(boxes: readonly Box[], most: number, all: number, what: string): readonly Box[] {
   if (all <= most) return boxes
@@ -67,9 +60,7 @@ function cut(boxes: readonly Box[], most: number, all: number, what: string): re
   return [...shown, { kind: 'more', lines: [`${whole(all - shown.length)} more ${what}`, 'in the list below'] }]
 }
 
-function count(n: number, noun: string): string {
-  return `${whole(n)} ${noun}${n === 1 ? '' : 's'}`
-}
+const count = (n: number, noun: string): string => `${whole(n)} ${noun}${n === 1 ? '' : 's'}`
 
 export type SegmentPart = 'hosts' | 'leases' | 'neighbours' | 'stations'
 export const PARTS: readonly SegmentPart[] = ['hosts', 'leases', 'neighbours', 'stations']

@@ -1,7 +1,14 @@
 /** Rates of each device, from its counters in two messages with statistics. */
 import { signal } from '@preact/signals'
 import type { DeviceCounters, DeviceId, Message } from '../feed-types.ts'
-import { wrongDrops } from './drop-reason.ts'
+
+/** A driver without neighbours drops their discovery whenever a kernel sends it: that is right. */
+export const HARMLESS = 'NEIGH'
+
+/** Returns the number of drops, without harmless ones. */
+export function wrongDrops(drops: Readonly<Record<string, number>> = {}): number {
+  return Object.entries(drops).reduce((sum, [reason, count]) => (reason === HARMLESS ? sum : sum + count), 0)
+}
 
 /** Frames and bits per second, and frames dropped per second, without harmless drops. */
 export type DeviceRate = Readonly<Record<`${'tx' | 'rx'}${'Packets' | 'Bits' | 'Drops'}`, number>>

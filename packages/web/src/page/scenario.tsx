@@ -16,13 +16,8 @@ const MARK_ROOM = 64
 const MOVE_MS = 100
 const CALM_MS = 1000
 
-interface TimelineProps {
-  readonly scenario: ScenarioInfo
-  /** The server's time of the last statistics, in milliseconds since 1970. */
-  readonly time: number
-}
-
-export function ScenarioTimeline({ scenario, time }: TimelineProps) {
+/** `time` is the server's time of the last statistics, in milliseconds since 1970. */
+export function ScenarioTimeline({ scenario, time }: { readonly scenario: ScenarioInfo; readonly time: number }) {
   const { file, repeat, steps } = scenario
   const [ref, whole] = useWidth<SVGSVGElement>()
   const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches

@@ -67,7 +67,7 @@ export class PageSession {
   async #prove(): Promise<FeedFailure | undefined> {
     const token = this.#token
     if (token === undefined) return undefined
-    const mine = randomText()
+    const mine = hex(crypto.getRandomValues(new Uint8Array(NONCE_BYTES)))
     try {
       const response = await fetch(`/proof?nonce=${mine}`)
       if (!response.ok) return 'foreign'
@@ -80,5 +80,3 @@ export class PageSession {
     }
   }
 }
-
-const randomText = (): string => hex(crypto.getRandomValues(new Uint8Array(NONCE_BYTES)))

@@ -133,12 +133,8 @@ export function stageName({ direction, path, stage }: Pick<StageReport, 'directi
 }
 
 function countersOf({ txBytes, rxBytes, txPackets, rxPackets, drops }: DeviceCounters): Record<string, number> {
-  const counters: Record<string, number> = {
-    'tx bits': 8 * txBytes,
-    'rx bits': 8 * rxBytes,
-    'tx frames': txPackets,
-    'rx frames': rxPackets,
-  }
+  const bits = { 'tx bits': 8 * txBytes, 'rx bits': 8 * rxBytes }
+  const counters: Record<string, number> = { ...bits, 'tx frames': txPackets, 'rx frames': rxPackets }
   for (const direction of ['tx', 'rx'] as const)
     for (const [reason, frames] of Object.entries(drops[direction])) counters[`${direction} ${reason}`] = frames
   return counters

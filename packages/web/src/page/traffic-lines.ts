@@ -135,6 +135,4 @@ function styleOf(index: number): Pick<PlotLine, 'colour' | 'isDashed'> {
   return { colour: COLOURS_OF_MANY[index % count], isDashed: index % LINES_MAX >= count }
 }
 
-function isSeen({ values }: Pick<PlotLine, 'values'>): boolean {
-  return values.some(value => value !== null && value > 0)
-}
+const isSeen = ({ values }: Pick<PlotLine, 'values'>): boolean => values.some(value => value !== null && value > 0)

@@ -53,7 +53,7 @@ export class Samples {
     const last = this.#recent.at(-1)
     if (!Number.isFinite(time) || time === last?.time) return
     const elapsed = last === undefined ? 0 : time - last.time
-    if (elapsed < 0) this.#move(elapsed - 1000)
+    if (elapsed < 0) this.#times.set(this.#times.map(time => time + elapsed - 1000))
     if (elapsed > GAP) this.#advance(last!.time + 1, false)
     if (elapsed < 0 || elapsed > GAP || hasFallen(last?.counters ?? {}, counters)) this.#recent = []
     this.#recent.push({ time, counters: { ...counters } })
@@ -125,10 +125,6 @@ export class Samples {
     for (const [key, column] of this.#levels) if (column.every(Number.isNaN)) this.#levels.delete(key)
   }
 
-  #move(by: number): void {
-    this.#times.set(this.#times.map(time => time + by))
-  }
-
   #read(from: number, column: Column | Float64Array): number[] {
     const first = this.#times.findIndex(time => time >= from * 1000)
     return first < 0 ? [] : [...column.subarray(first)]
@@ -142,8 +138,7 @@ function push(column: Column | Float64Array, value: number): void {
 }
 
 /** A counter that is missing is 0, so one that goes missing has fallen. */
-function hasFallen(before: Values, counters: Values): boolean {
-  return Object.entries(before).some(([key, value]) => (counters[key] ?? 0) < value)
-}
+const hasFallen = (before: Values, counters: Values): boolean =>
+  Object.entries(before).some(([key, value]) => (counters[key] ?? 0) < value)
 
 const known = (value: number): number | null => (Number.isNaN(value) ? null : value)
