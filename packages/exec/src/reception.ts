@@ -6,6 +6,7 @@
  */
 
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
+import { closingOnError } from 'vnet/internal/linux/errno'
 import { isGeneric } from 'vnet/internal/linux/socket-identity'
 import { MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/uapi'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
@@ -202,14 +203,10 @@ export class Reception {
         () => listener.isWaiting(notification),
         () => attempt(fd),
       ) ?? -EFAULT
-    let [result, waits] = [-EFAULT, false]
-    try {
-      result = inPlace()
-      waits = result === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd)
-    } catch (error) {
-      native.close(fd)
-      throw error
-    }
+    const [result, waits] = closingOnError(native, [fd], () => {
+      const result = inPlace()
+      return [result, result === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd)] as const
+    })
     if (waits) {
       const timeoutMs = receiveTimeoutMs(native, fd)
       this.#waits.add({ notification, fd, timeoutMs, attempt: inPlace, ended })

@@ -6,7 +6,7 @@
 import { ENOENT } from 'vnet/internal/base/errno'
 import { check, startPoller } from 'vnet/internal/linux/errno'
 import type { Native, Poller } from 'vnet/internal/linux/native'
-import { putU32 } from 'vnet/internal/netlink/index'
+import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 
 const SECCOMP_IOCTL_NOTIF_RECV = 0xc0502100
 const SECCOMP_IOCTL_NOTIF_SEND = 0xc0182101
@@ -34,24 +34,23 @@ const O_CLOEXEC = 0x80000
 /** A system call that waits for its result. */
 export class Notification {
   readonly bytes = new Uint8Array(NOTIF_LEN)
-  readonly #view = new DataView(this.bytes.buffer)
 
   get pid(): number {
-    return this.#view.getUint32(PID_AT, true)
+    return getU32(this.bytes, PID_AT)
   }
 
   get nr(): number {
-    return this.#view.getInt32(NR_AT, true)
+    return getS32(this.bytes, NR_AT)
   }
 
   /** Argument i as an address or a length. */
   address(i: number): bigint {
-    return this.#view.getBigUint64(ARGS_AT + 8 * i, true)
+    return getU64(this.bytes, ARGS_AT + 8 * i)
   }
 
   /** Argument i as an int. */
   int(i: number): number {
-    return this.#view.getInt32(ARGS_AT + 8 * i, true)
+    return getS32(this.bytes, ARGS_AT + 8 * i)
   }
 
   get id(): Uint8Array {

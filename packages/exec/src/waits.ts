@@ -6,7 +6,7 @@
  */
 
 import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet/internal/base/errno'
-import { startPoller } from 'vnet/internal/linux/errno'
+import { closingOnError, startPoller } from 'vnet/internal/linux/errno'
 import type { Poller } from 'vnet/internal/linux/native'
 import { FIONBIO } from 'vnet/internal/linux/uapi'
 import type { ThreadStatus } from './other-process.ts'
@@ -73,16 +73,14 @@ export class Waits {
   }
 
   #watch(fd: number, onReadable: () => void): Poller {
-    try {
-      const poller = startPoller(this.#supervision.native, fd, onReadable)
+    const { native } = this.#supervision
+    return closingOnError(native, [fd], () => {
+      const poller = startPoller(native, fd, onReadable)
       // libuv makes watched descriptors non-blocking, which affects the program's descriptor too.
-      this.#supervision.native.ioctl(fd, FIONBIO, new Uint8Array(4))
+      native.ioctl(fd, FIONBIO, new Uint8Array(4))
       poller.unref()
       return poller
-    } catch (error) {
-      this.#supervision.native.close(fd)
-      throw error
-    }
+    })
   }
 
   /** An exception here has no caller but the event loop, so it ends the call alone. */

@@ -36,9 +36,7 @@ function mapped<T, In, V, W>(
 }
 
 /** A u64 as a number. */
-export const count = (type: number) => mapped(counter64(type), same, toCount)
-
-const same = (n: number) => n
+export const count = (type: number) => mapped(counter64(type), n => n, toCount)
 
 /** A driver may have counted anything: an invalid count becomes 0. */
 export function toCount(n: number): number {

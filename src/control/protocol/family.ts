@@ -33,8 +33,8 @@ export const VNET_EVENTS_ALL = Object.values(generated.eventNumbers).reduce((mas
 const text = string(generated.echoAttributes.text.type)
 const textBytes = binary(text.type)
 
-const linkStatsZero = Object.fromEntries(Object.keys(generated.linkStatsPolicy.fields).map(name => [name, 0]))
-const zeros = linkStatsZero as unknown as LinkStats64
+const linkStatsNames = Object.keys(generated.linkStatsPolicy.fields)
+const zeros = Object.fromEntries(linkStatsNames.map(name => [name, 0])) as unknown as LinkStats64
 
 /** Statistics of a device: a row of counters. Those that are 0 are left out if `isBrief`. */
 interface Counted {
