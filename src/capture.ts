@@ -19,6 +19,7 @@ import type { NetDevice } from './netdev/net-device.ts'
 import type { PacketFilter } from './packet/filter.ts'
 import type { Cable } from './wire.ts'
 
+export type { FileRing } from './capture/capture-file.node.ts'
 export { CaptureError } from './capture/input.ts'
 export {
   type CapturedPacket,
@@ -45,7 +46,6 @@ export {
 } from './capture/pcapng-writer.ts'
 export { CaptureReader } from './capture/reader.ts'
 export type { CaptureRecord } from './capture/record.ts'
-export type { FileRing } from './capture/ring-name.ts'
 export type { FrameDrop, WireDrop } from './netdev/frame-drop.ts'
 export { print } from './packet/print.ts'
 

@@ -18,8 +18,29 @@ import { wallTime } from '../linux/clock.ts'
 import { type BinaryOutput, type CaptureOutput, fileOutput, firstOutput, streamOutput } from './capture-output.node.ts'
 import type { Moment } from './packet.ts'
 import { PcapngContent, type PcapngSource } from './pcapng-content.ts'
-import { type FileRing, ringName } from './ring-name.ts'
 import { TlsKeyFile } from './tls-key-file.node.ts'
+
+/** A ring of files: at most `files` are kept, of at most `bytes` bytes each. */
+export interface FileRing {
+  readonly files: number
+  readonly bytes: number
+}
+
+/** dumpcap counts to 99,999 and restarts at 0. */
+const NUMBERS = 100_000
+
+/**
+ * Returns the name of file `number` of a ring, counted from 1, for a file started at `moment` in
+ * local time: `a/b_00001_20261121083000.pcapng` for `a/b.pcapng`.
+ */
+export function ringName(path: string, number: number, { seconds }: Moment): string {
+  const dot = path.lastIndexOf('.')
+  const at = dot > path.lastIndexOf('/') + 1 ? dot : path.length
+  const date = new Date(seconds * 1000)
+  const fields = [date.getMonth() + 1, date.getDate(), date.getHours(), date.getMinutes(), date.getSeconds()]
+  const time = `${date.getFullYear()}${fields.map(field => String(field).padStart(2, '0')).join('')}`
+  return `${path.slice(0, at)}_${String(number % NUMBERS).padStart(5, '0')}_${time}${path.slice(at)}`
+}
 
 export interface CaptureFileOptions {
   /** Continues in another file when one has this many bytes, and keeps the last files. */

@@ -148,9 +148,9 @@ export class PcapngSource {
   }
 
   /**
-   * Returns the next whole records that fit `room` bytes together with the tail. The result is
-   * valid until take() is called again. Returns an empty array if not even one fits, unless
-   * `atLeastOne`, and undefined if more bytes are needed. Throws a CaptureError for broken data.
+   * Returns the next whole records that fit `room` bytes with the tail, valid until the next call;
+   * an empty array if not even one fits, unless `atLeastOne`, and undefined if more bytes are
+   * needed. Throws a CaptureError for broken data.
    */
   take(room: number, atLeastOne: boolean): Uint8Array | undefined {
     const walker = this.#walker

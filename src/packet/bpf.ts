@@ -132,9 +132,8 @@ export class BpfProgram {
   }
 
   /**
-   * Runs over the frame of `length` bytes at `at` and returns the program's result: how many bytes
-   * of the frame to keep, 0 if the filter does not match. A load from outside the frame and a
-   * division by zero end the program with 0.
+   * Runs over the frame at `at`, and returns how many bytes of it to keep. It is 0 if the filter
+   * does not match, at a load from outside the frame, and at a division by zero.
    */
   run(bytes: Uint8Array, at: number, length: number): number {
     // Registers are int32, because V8 allocates for a larger number before it optimizes.

@@ -95,8 +95,7 @@ export function pseudoHeaderSum4(bytes: Uint8Array, at: number, protocol: number
 
 /**
  * The sum of the IPv6 pseudo-header: the addresses of the header at `at`, the upper layer's
- * `protocol` (not the header's own next-header field), and the length of upper-layer header and
- * payload (RFC 8200 sec. 8.1).
+ * `protocol`, and the length of its header and payload (RFC 8200 sec. 8.1).
  */
 export function pseudoHeaderSum6(bytes: Uint8Array, at: number, protocol: number, length: number): number {
   return onesComplementSum(bytes, at + 8, 32, protocol + (length & 0xffff) + (length >>> 16))

@@ -16,15 +16,10 @@ import { flagText, ipv6Text, optionText } from './print.ts'
 import * as tcp from './tcp.ts'
 import * as udp from './udp.ts'
 
-export interface HeaderField {
-  readonly name: string
-  readonly value: string
-}
-
 /** A header of a frame: `IPv4`, and its fields in their order. */
 export interface Header {
   readonly name: string
-  readonly fields: readonly HeaderField[]
+  readonly fields: readonly { readonly name: string; readonly value: string }[]
 }
 
 /** Returns a header with these fields, in their order. Undefined ones are left out. */

@@ -65,7 +65,7 @@ const HEADERS: Readonly<Record<Layer['kind'], HeaderOf>> = {
 /** Returns the headers of the Ethernet frame at `at`, of which `length` bytes were captured. */
 export function headersOf(bytes: Uint8Array, at: number, length: number): Header[] {
   const end = Math.min(bytes.length, at + length)
-  const layers = layersOf(bytes, at, end, { hasJumbo: true })
+  const layers = layersOf(bytes, at, end, true)
   return layers.flatMap((layer, i) => HEADERS[layer.kind](bytes, layer, layers[i + 1]))
 }
 

@@ -22,13 +22,11 @@ export interface Layer {
   readonly protocol: number
 }
 
-export interface LayersOptions {
-  /** True if an IPv6 packet of length 0 ends with the frame: a GSO frame above 64 KiB. */
-  readonly hasJumbo?: boolean
-}
-
-/** Returns the layers of the Ethernet frame from `at` to `end`; the last may be cut off. */
-export function layersOf(bytes: Uint8Array, at: number, end: number, options: LayersOptions = {}): Layer[] {
+/**
+ * Returns the layers of the Ethernet frame from `at` to `end`; the last may be cut off. With
+ * `hasJumbo`, an IPv6 packet of length 0 ends with the frame: a GSO frame above 64 KiB.
+ */
+export function layersOf(bytes: Uint8Array, at: number, end: number, hasJumbo = false): Layer[] {
   const layers: Layer[] = [{ kind: 'ethernet', at, end, protocol: 0 }]
   if (end - at < ethernet.ETH_HLEN) return layers
   let type = ethernet.etherType(bytes, at)
@@ -41,7 +39,7 @@ export function layersOf(bytes: Uint8Array, at: number, end: number, options: La
   const network = { at: nh, end, protocol: type }
   if (type === ethernet.ETH_P_ARP) layers.push({ kind: 'arp', ...network })
   else if (type === ethernet.ETH_P_IP) layers.push({ kind: 'ipv4', ...network }, ...above4(bytes, nh, end))
-  else if (type === ethernet.ETH_P_IPV6) layers.push({ kind: 'ipv6', ...network }, ...above6(bytes, nh, end, options))
+  else if (type === ethernet.ETH_P_IPV6) layers.push({ kind: 'ipv6', ...network }, ...above6(bytes, nh, end, hasJumbo))
   else layers.push({ kind: 'other', ...network })
   return layers
 }
@@ -59,7 +57,7 @@ function above4(bytes: Uint8Array, at: number, end: number): Layer[] {
   return [{ kind: 'upper', at: at + ipv4.headerLength(bytes, at), end: last, protocol: ipv4.protocol(bytes, at) }]
 }
 
-function above6(bytes: Uint8Array, at: number, end: number, { hasJumbo = false }: LayersOptions): Layer[] {
+function above6(bytes: Uint8Array, at: number, end: number, hasJumbo: boolean): Layer[] {
   if (end - at < ipv6.IPV6_HLEN || ipv6.version(bytes, at) !== 6) return []
   const first = at + ipv6.IPV6_HLEN
   const length = ipv6.payloadLength(bytes, at)

@@ -109,9 +109,8 @@ const octets = (bytes: Uint8Array): number[] => [...bytes]
 const lifetime = (seconds: number): number[] => long(Math.min(seconds, 0xffff_ffff))
 
 /**
- * Whether an ICMPv6 message with a correct checksum is a valid router solicitation (RFC 4861 sec.
- * 6.1.1). `source` is the packet's IPv6 source address: if unspecified, a hardware address in the
- * message makes it invalid.
+ * Whether an ICMPv6 message with a correct checksum, from the IPv6 address `source`, is a valid
+ * router solicitation (RFC 4861 sec. 6.1.1).
  */
 export function isRouterSolicitation(message: Uint8Array, hopLimit: number, source: Uint8Array): boolean {
   if (hopLimit !== NDISC_HOP_LIMIT || message.length < NDISC_RS_HLEN) return false

@@ -74,9 +74,8 @@ export class UpperHeader {
 }
 
 /**
- * Completes the checksum that an offload was to compute: the TCP or UDP checksum in the Ethernet
- * frame of `length` bytes at `at`, whatever is in the field. Returns false for frames without such
- * a checksum, and for fragments.
+ * Computes the TCP or UDP checksum of the Ethernet frame at `at`, whatever is in the field. Returns
+ * false for frames without such a checksum, and for fragments.
  */
 export function completeChecksum(bytes: Uint8Array, at: number, length: number, upper = new UpperHeader()): boolean {
   const network = networkOffset(bytes, at, length)

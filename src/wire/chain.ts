@@ -65,9 +65,8 @@ export class Chain implements Wire, StageOwner {
   #cutsGso = false
   #lastId = 0
   /**
-   * The number of the last frame that a stage made. The numbers are odd in one direction and even
-   * in the other, because replies and frames injected in the other direction arrive at the same
-   * device.
+   * The number of the last frame that a stage made: odd in one direction and even in the other,
+   * because replies and injected frames of the other arrive at the same device.
    */
   #lastMade: number
   #closed = false
@@ -162,8 +161,8 @@ export class Chain implements Wire, StageOwner {
   }
 
   /**
-   * Packets dropped by reason that `report` does not show. They arrived after the end, could not be
-   * cut out of a GSO frame, or were dropped by removed stages that are now empty.
+   * Drops by reason that `report` does not show: after the end, of GSO frames that could not be
+   * cut, and by removed stages that are now empty.
    */
   get drops(): Readonly<Record<string, number>> {
     this.#collect()

@@ -96,9 +96,8 @@ export class DirectedWire implements DeviceWire {
   }
 
   /**
-   * @internal Puts stages of the caller around those that are set, now and by later changes:
-   * `around` returns all. The text is then the text of all. Called again when `around` returns
-   * others.
+   * @internal Puts stages of the caller around those that are set, now and later: `around` returns
+   * all, whose text is the wire's. Call it again when `around` returns others.
    */
   surround(around: (stages: readonly Impairment[]) => readonly Impairment[]): void {
     this.#around = around

@@ -59,8 +59,8 @@ export interface WirePairOptions {
 }
 
 /**
- * Returns the wires from `a` to `b` and back, with the stages that the parameters name. The `nth`
- * pair of one seed has its own random numbers. Throws a UsageError if the text is wrong.
+ * Returns the wires from `a` to `b` and back, with the stages of the parameters and with the random
+ * numbers of the `nth` pair of the seed. Throws a UsageError.
  */
 export function directedWires(
   { wire, wireAb, wireBa, log, scenario, seed }: ParamValues<typeof wireParams>,

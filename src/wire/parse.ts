@@ -209,12 +209,7 @@ function readPreset(c: Cursor): Group {
  * rate holds about half a second of traffic, at least 16kb. Packets in flight are not in it: they
  * are after the `|`. Sources and figures are in docs/wires.md.
  */
-export interface Preset {
-  readonly up: string
-  readonly down: string
-}
-
-export const PRESETS: ReadonlyMap<string, Preset> = new Map(
+export const PRESETS: ReadonlyMap<string, { readonly up: string; readonly down: string }> = new Map(
   Object.entries({
     'dial-up': { up: 'rate 30kbit limit 16kb | delay 60ms', down: 'rate 49kbit limit 16kb | delay 60ms' },
     '2g': { up: 'rate 32kbit limit 16kb | delay 650ms', down: 'rate 35kbit limit 16kb | delay 650ms' },

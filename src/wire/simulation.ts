@@ -39,9 +39,8 @@ export interface Arrival {
 export interface SimulationOptions {
   readonly log?: DecisionLog | undefined
   /**
-   * Called with each frame that leaves a wire. A frame that a stage sent back has the other
-   * direction. `queueMapping` is the number of bytes that were captured. The simulation owns the
-   * frame and frees it.
+   * Called with each frame that leaves a wire, in the other direction if a stage sent it back.
+   * `queueMapping` is the number of captured bytes. The simulation frees the frame.
    */
   readonly deliver?: ((skb: SkBuff, direction: Direction, time: number) => void) | undefined
   readonly failed?: ((stage: string, error: unknown) => void) | undefined
@@ -160,8 +159,8 @@ export class Simulation {
   }
 
   /**
-   * Moves the time of both directions together, so that their frames leave in the order of time.
-   * Not for a log: there one direction may be closed at a time that the other has passed.
+   * Moves both directions together, so that frames leave in the order of time. Not for a log: one
+   * direction may be closed at a time that the other has passed.
    */
   advance(time: number): void {
     const { ab, ba } = this.#clocks

@@ -40,8 +40,8 @@ export class StageSet {
   }
 
   /**
-   * Replaces the stages by stages of the impairments, the last of which leads to `end`. Returns the
-   * first stage and the removed stages. If an impairment throws, the stages do not change.
+   * Makes stages of the impairments, which lead to `end`, and returns the first and the removed
+   * ones. If an impairment throws, the stages do not change.
    */
   replace(impairments: readonly Impairment[], end: Wire): { first: Wire; gone: Stage[] } {
     this.#isBuilding = true

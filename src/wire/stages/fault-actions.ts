@@ -160,9 +160,8 @@ export class FaultActions {
   }
 
   /**
-   * Takes ownership of a packet, and applies `verb` to it. `time` is the time of a delay, in ns.
-   * A reset drops a TCP segment and resets the connection at both ends. Packets to which a fault
-   * does not apply pass.
+   * Takes ownership of a packet, and applies `verb` to it; `time` is of a delay, in ns. A reset
+   * drops a TCP segment and resets both ends. Packets to which a fault does not apply pass.
    */
   apply(verb: FaultVerb, skb: SkBuff, time: number): void {
     const env = this.#env
