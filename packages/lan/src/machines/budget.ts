@@ -22,9 +22,7 @@ export class Budget {
     this.#clients = new RecentAddresses(length, CLIENTS)
   }
 
-  /**
-   * Takes a request of the client with the address at `at`. Returns false if its budget is empty.
-   */
+  /** Takes a request of the client with the address at `at`; false if its budget is empty. */
   take(bytes: Uint8Array, at = 0): boolean {
     let client = this.#clients.table.get(bytes, at)
     if (client < 0) {

@@ -29,9 +29,7 @@ export interface HostHandlers {
    * neighbour solicitations are not passed on.
    */
   readonly icmpv6?: Readonly<Record<number, Icmpv6Handler>> | undefined
-  /**
-   * By port: the service for connections, in the terms of `Hosts.services`. Other ports are closed.
-   */
+  /** By port: the service for connections, as known to `Hosts.services`. Other ports are closed. */
   readonly tcp?: Readonly<Record<number, unknown>> | undefined
 }
 

@@ -65,14 +65,12 @@ function receiveMessage6(state: HostState, skb: SkBuff, packet: Packet): void {
   if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT) {
     learnAdvertised(state, bytes, packet)
   }
-  if (icmpv6.isError(type) && host >= 0) {
-    receiveIcmpError(state, skb, packet)
-    return
-  }
-  if (host >= 0) {
-    state.done(skb, callHandler(state, skb, packet, host))
-    return
-  }
+  if (host < 0) receiveGroupMessage6(state, skb, packet, type)
+  else if (icmpv6.isError(type)) receiveIcmpError(state, skb, packet)
+  else state.done(skb, callHandler(state, skb, packet, host))
+}
+
+function receiveGroupMessage6(state: HostState, skb: SkBuff, packet: Packet, type: number): void {
   // A frame that returns while a handler runs overwrites the record.
   const message = { ...packet }
   let succeeded = true

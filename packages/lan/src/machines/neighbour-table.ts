@@ -26,9 +26,7 @@ export class NeighbourTable {
     return entry < 0 || isMulticastAddress(this.macs, entry * ETH_ALEN) ? -1 : entry * ETH_ALEN
   }
 
-  /**
-   * Forgets the hardware address of the address at `at`. Its entry remains, with a group address.
-   */
+  /** Forgets the hardware address for the address at `at`. Its entry has a group address then. */
   forget(bytes: Uint8Array, at: number): void {
     const entry = this.#known.table.get(bytes, at)
     if (entry >= 0) this.macs.fill(0xff, entry * ETH_ALEN, (entry + 1) * ETH_ALEN)

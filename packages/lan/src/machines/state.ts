@@ -213,12 +213,10 @@ class BetweenHosts {
   /** Takes over a frame; drops it if too many are in flight. */
   push(skb: SkBuff): void {
     skb.hold()
-    if (!this.#ring.push(skb)) {
-      this.#segment.drop(skb, SKB_DROP_REASON_FULL_RING)
-      return
-    }
-    this.#segment.stats.held++
-    if (this.#ring.length === 1) this.#alarm.at(this.#clock.now() + LATENCY)
+    if (this.#ring.push(skb)) {
+      this.#segment.stats.held++
+      if (this.#ring.length === 1) this.#alarm.at(this.#clock.now() + LATENCY)
+    } else this.#segment.drop(skb, SKB_DROP_REASON_FULL_RING)
   }
 
   /** Frees the frames in flight. */

@@ -122,14 +122,13 @@ const MONTHS = 'January February March April May June July August September Octo
  * sum does not depend on the order of its words.
  */
 function echo(state: HostState, skb: SkBuff, packet: Packet): void {
-  if (isServicePort(state, skb, packet)) {
-    state.segment.take(skb)
-    return
+  if (isServicePort(state, skb, packet)) state.segment.take(skb)
+  else {
+    swapPorts(skb, packet.h)
+    turnAround(skb, packet)
+    state.counters.udp++
+    state.forward(skb)
   }
-  swapPorts(skb, packet.h)
-  turnAround(skb, packet)
-  state.counters.udp++
-  state.forward(skb)
 }
 
 function discard({ segment }: HostState, skb: SkBuff): void {

@@ -23,8 +23,7 @@ export function clientBudget(clock: Clock): Budget {
 }
 
 /**
- * The handler of UDP port 67. A reply that cannot be sent is dropped: the client repeats its
- * request.
+ * The handler of UDP port 67. Drops a reply that it cannot send: the client repeats its request.
  */
 export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): UdpHandler {
   return ({ data, source: { mac }, destination, host }) => {

@@ -19,10 +19,7 @@ export class ForwardingTable {
   readonly #clock: Clock
   readonly #tick: number
   readonly #alarm: Alarm
-  /**
-   * Each entry has an address, a station (undefined in a free entry), and the tick of the last
-   * frame.
-   */
+  /** Each entry has an address, a station (undefined if free), and the tick of the last frame. */
   #macs = new Uint8Array(16 * ETH_ALEN)
   readonly #stations: (Station | undefined)[] = []
   readonly #heard: number[] = []

@@ -24,10 +24,7 @@ import { type Inhabitant, isInhabitant, type Station } from './station.ts'
 export interface SegmentStats {
   /** Frames that stations sent, copies included. */
   in: number
-  /**
-   * The part of `in` that is copies, or made by inhabitants: no device counted these as
-   * transmitted.
-   */
+  /** The part of `in` that no device counted as transmitted: copies, or made by inhabitants. */
   made: number
   /** Delivered to stations that are not inhabitants. */
   out: number
@@ -124,8 +121,7 @@ export class Segment {
 
   /** Drops a frame. Counted here and on no device: the frame has left the device of its sender. */
   drop(skb: SkBuff, reason: number): void {
-    this.stats.dropped++
-    this.drops[reason] = this.drops[reason] + 1
+    this.#countDrop(reason)
     skb.free()
   }
 
@@ -172,13 +168,16 @@ export class Segment {
     const copy = skb.copy()
     this.stats.in++
     this.stats.made++
-    if (copy !== undefined) {
+    if (copy === undefined) this.#countDrop(SKB_DROP_REASON_NOMEM)
+    else {
       copy.owner = OWNER_STAGE
       this.#deliver(copy, to)
-      return
     }
+  }
+
+  #countDrop(reason: number): void {
     this.stats.dropped++
-    this.drops[SKB_DROP_REASON_NOMEM] = this.drops[SKB_DROP_REASON_NOMEM] + 1
+    this.drops[reason] = this.drops[reason] + 1
   }
 
   #deliver(skb: SkBuff, to: Station): void {

@@ -120,9 +120,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
     this.#queue.resume()
   }
 
-  /**
-   * Called when the state of the interface changes. Closes the uplink if the interface was deleted.
-   */
+  /** Called when the interface's state changes. Closes the uplink if the interface was deleted. */
   changed(state: WatchedState): void {
     this.#state = state
     const segment = this.#segment
@@ -179,7 +177,10 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   #readBatch(): number {
     if (this.#closed) return 0
     const n = this.#queue.read(this.#batch, BATCH)
-    if (n === -ENOBUFS) this.#waitForSlot()
+    if (n === -ENOBUFS) {
+      this.#queue.pause()
+      this.#net.pool.wait(this.#slots)
+    }
     for (let i = 0; i < n; i++) this.#received(this.#batch[i])
     return n
   }
@@ -187,18 +188,12 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   #received(skb: SkBuff): void {
     this.stats.rxPackets++
     this.stats.rxBytes += skb.len
-    if (skb.len < FRAME_MAX) {
-      this.#segment?.send(skb, this)
-      return
+    if (skb.len < FRAME_MAX) this.#segment?.send(skb, this)
+    else {
+      // A frame that fills the slot was truncated by the kernel (BIG TCP).
+      skb.dev = this
+      skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
     }
-    // A frame that fills the slot was truncated by the kernel (BIG TCP).
-    skb.dev = this
-    skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
-  }
-
-  #waitForSlot(): void {
-    this.#queue.pause()
-    this.#net.pool.wait(this.#slots)
   }
 
   #summary(missed: number): string {

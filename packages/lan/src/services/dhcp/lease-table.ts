@@ -35,17 +35,15 @@ export class LeaseTable {
   constructor(store: LeaseStore, clock: Clock, wall: () => number, onWritten: (error: unknown) => void) {
     this.#clock = clock
     this.#wall = wall
-    const entries = this.#byAddress
-    const leases: Iterable<Lease> = {
-      *[Symbol.iterator]() {
-        for (const { lease } of entries.values()) yield lease
-      },
-    }
-    this.writer = new LeaseWriter({ store, clock, leases, onWritten })
+    this.writer = new LeaseWriter({ store, clock, leases: () => this.#all(), onWritten })
     for (const lease of store.load()) {
       const until = clock.now() + (lease.expires - wall()) * NSEC_PER_MSEC
       this.#put({ lease, until, change: 0, index: -1 })
     }
+  }
+
+  *#all(): Generator<Lease, void> {
+    for (const { lease } of this.#byAddress.values()) yield lease
   }
 
   /** The lease that keeps an address from other clients: bound or declined, and not expired. */
@@ -111,9 +109,9 @@ export class LeaseTable {
     const { mac, clientId } = client
     if (hostname !== undefined) this.#takeName(hostname, client)
     const before = this.#byClient.get(client.key)
-    const same =
-      before?.lease.address === address && before.lease.state === 'bound' && before.lease.hostname === hostname
-    if (before !== undefined && before.lease.address !== address) this.#remove(before)
+    const had = before?.lease
+    const same = had?.address === address && had.state === 'bound' && had.hostname === hostname
+    if (before !== undefined && had?.address !== address) this.#remove(before)
     const change = same && before !== undefined ? before.change : this.writer.change
     this.#put(this.#ending({ address, mac, clientId, hostname, state: 'bound' }, seconds, change))
     if (this.writer.isSaved(change)) {

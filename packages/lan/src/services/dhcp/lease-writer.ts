@@ -16,8 +16,8 @@ const RETRY = 5 * NSEC_PER_SEC
 export interface LeaseWriterOptions {
   readonly store: LeaseStore
   readonly clock: Clock
-  /** The current leases, each time it is iterated. */
-  readonly leases: Iterable<Lease>
+  /** Returns the current leases. */
+  readonly leases: () => Iterable<Lease>
   /** Called with the error of each failed write, and with undefined once one succeeds again. */
   readonly onWritten: (error: unknown) => void
 }
@@ -104,7 +104,7 @@ export class LeaseWriter {
     this.#alarm.cancel()
     let saved: Promise<void> | undefined
     try {
-      saved = store.save(leases)
+      saved = store.save(leases())
     } catch (error) {
       this.#ended(waiting, error)
       return
