@@ -90,9 +90,7 @@ async function unknownCommand(word: string): Promise<UsageError> {
   const { readDirectories } = await import('../control/protocol/directory.ts')
   const names = readDirectories().flatMap(({ interfaces }) => interfaces.map(({ name }) => name))
   if (names.includes(word)) return new UsageError(`${word} is an interface: vnet show ${word}`)
-  const near = didYouMean(
-    word,
-    (await allCommands(false)).filter(({ under }) => under === undefined).map(({ name }) => name),
-  )
+  const commands = (await allCommands(false)).filter(({ under }) => under === undefined)
+  const near = didYouMean(word, new Set(commands.map(({ name }) => name)))
   return new UsageError(`unknown command '${word}'${near || ' (see vnet --help)'}`)
 }

@@ -35,9 +35,8 @@ export async function loadDriver(file: string): Promise<Driver> {
   const negative = Object.keys(driver.params).find(name => /^no[A-Z]/.test(name))
   if (negative !== undefined) {
     const positive = negative.charAt(2).toLowerCase() + negative.slice(3)
-    throw new UsageError(
-      `${file}: parameter ${negative}: call it ${positive}; a bool whose default is true has --no-NAME`,
-    )
+    const advice = `call it ${positive}; a bool whose default is true has --no-NAME`
+    throw new UsageError(`${file}: parameter ${negative}: ${advice}`)
   }
   return driver
 }

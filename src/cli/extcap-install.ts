@@ -28,7 +28,7 @@ const TSHARK_MS = 10_000
 
 /** Returns lines about the changes. Throws a VnetError if it fails. */
 export function install(): string[] {
-  const file = fileOf(folder())
+  const file = join(folder(), 'vnet')
   checkOurs(file)
   withErrno(file, () => {
     mkdirSync(dirname(file), { recursive: true })
@@ -44,7 +44,7 @@ export function install(): string[] {
 
 /** Returns a line about the changes. */
 export function uninstall(): string[] {
-  const file = fileOf(folder())
+  const file = join(folder(), 'vnet')
   if (!existsSync(file)) return [`${file}: not there`]
   checkOurs(file)
   withErrno(file, () => rmSync(file))
@@ -53,10 +53,6 @@ export function uninstall(): string[] {
 
 function script(): string {
   return ['#!/bin/sh', MARK, `exec ${shellWord(process.execPath)} ${shellWord(PROGRAM)} extcap "$@"`, ''].join('\n')
-}
-
-function fileOf(folder: string): string {
-  return join(folder, 'vnet')
 }
 
 /** Throws if the file is another program's. */
@@ -70,18 +66,14 @@ function checkOurs(file: string): void {
 function folder(): string {
   const { personal, global } = foldersOfTshark() ?? usual()
   if (process.geteuid?.() === 0) {
-    if (global === undefined)
-      throw new VnetError(ENOENT, 'extcap folder of Wireshark', 'there is none: install tshark first')
-    return global
+    if (global !== undefined) return global
+    throw new VnetError(ENOENT, 'extcap folder of Wireshark', 'there is none: install tshark first')
   }
   if (personal !== undefined) return personal
   // WIRESHARK_EXTCAP_DIR may name one that is the user's.
   if (global !== undefined && attempt(() => accessSync(global, constants.W_OK) ?? true)) return global
-  throw new VnetError(
-    EPERM,
-    `${global}`,
-    'this Wireshark has no other folder for extcap programs: run this command as root',
-  )
+  const why = 'this Wireshark has no other folder for extcap programs: run this command as root'
+  throw new VnetError(EPERM, `${global}`, why)
 }
 
 interface Folders {

@@ -74,26 +74,9 @@ const address = checked(
   'must be written as 192.0.2.1/24 or 2001:db8::1/64, with IF= before it to name one',
 )
 
-/** Options that make an interface, or test its driver: not for existing interfaces. */
-const MAKING = [
-  '--name',
-  '--address',
-  '--no-address',
-  '--mtu',
-  '--mac',
-  '--txqs',
-  '--rxqs',
-  '--txqueuelen',
-  '--no-offload',
-  '--gro',
-  '--down',
-  '--persist',
-  '--user',
-  '--group',
-  '--delete',
-  '--debug',
-  '--chaos',
-]
+/** Groups of options for interfaces that vnet makes; of `Interfaces:`, these are for all. */
+const MAKING: readonly (string | undefined)[] = ['Interfaces:', 'Persistent interfaces:', 'Driver checks:']
+const FOR_ALL = ['--netns', '--busy-poll', '--keep-privileges', '--for']
 
 /** Returns new options, in the order of the help; with `attaches` those for existing interfaces. */
 export function commonOptions(attaches = false): Option[] {
@@ -174,7 +157,7 @@ export function commonOptions(attaches = false): Option[] {
   }
   return Object.entries(groups)
     .flatMap(([heading, options]) => options.map(each => each.helpGroup(heading)))
-    .filter(({ long }) => !attaches || !MAKING.includes(long))
+    .filter(({ long, group }) => !attaches || !MAKING.includes(group) || FOR_ALL.includes(long))
 }
 
 /** Returns new options that every command has which writes a capture. */

@@ -39,12 +39,8 @@ export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
     },
     statistics(devices, wires = []) {
       if (quiet) return
-      io.out(
-        statisticsTable(devices) +
-          stageLines(wires)
-            .map(line => `${printable(line)}\n`)
-            .join(''),
-      )
+      const stages = stageLines(wires).map(line => `${printable(line)}\n`)
+      io.out(statisticsTable(devices) + stages.join(''))
     },
   }
 }
@@ -77,12 +73,9 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
 function log(io: Io, json: boolean, level: number, text: string): void {
   const to = json ? 'out' : 'err'
   const line = logLine(json, level, text)
+  const lost = (lines: number) => `${lines} log lines were lost: they were not read in time`
   if (io.logLine !== undefined) io.logLine(to, line, lines => logLine(json, LOGLEVEL_WARNING, lost(lines)))
   else io[to](line)
-}
-
-function lost(lines: number): string {
-  return `${lines} log lines were lost: they were not read in time`
 }
 
 /** Returns `vnet0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:01, 198.18.0.1/24, offloads csum` */

@@ -135,18 +135,17 @@ function checked(
 
 function argumentsOf(command: LazyCommand, words: readonly string[], isLenient: boolean): unknown[] {
   const { args = [] } = command
-  const missing = args.find((argument, i) => argument.required && words[i] === undefined)
-  if (missing !== undefined)
-    throw new UsageError(
-      `${command.name}: missing argument ${missing.name.includes('|') ? missing.name : missing.name.toUpperCase()}${see(command)}`,
-    )
+  const missing = args.find((argument, i) => argument.required && words[i] === undefined)?.name
+  if (missing !== undefined) {
+    const shown = missing.includes('|') ? missing : missing.toUpperCase()
+    throw new UsageError(`${command.name}: missing argument ${shown}${see(command)}`)
+  }
   const extra = args.at(-1)?.variadic ? undefined : words[args.length]
   if (extra !== undefined && !isLenient) {
     // A wire spec without quotes is the usual reason.
     if (command.name === 'wire') throw new UsageError("a wire spec is one argument, in quotes: 'delay 20ms loss 1%'")
-    throw new UsageError(
-      `${command.name} takes ${args.length === 0 ? 'no arguments' : `at most ${args.length} argument${args.length > 1 ? 's' : ''}`}, but got '${extra}'${see(command)}`,
-    )
+    const most = args.length === 0 ? 'no arguments' : `at most ${args.length} argument${args.length > 1 ? 's' : ''}`
+    throw new UsageError(`${command.name} takes ${most}, but got '${extra}'${see(command)}`)
   }
   return args.map((argument, i) => {
     if (argument.variadic) return words.slice(i)
@@ -166,10 +165,8 @@ function adviceAbout(word: string, known: readonly Option[]): string {
   const longs = [...known, HELP].filter(({ isHidden }) => !isHidden).map(({ long }) => long)
   if (longs.includes(`--no-${flag.slice(2)}`)) return `: it is on, and --no-${flag.slice(2)} turns it off`
   const bare = flag.replace(/^-+/, '')
-  const near = didYouMean(
-    bare,
-    longs.map(long => long.slice(2)),
-  )
+  const names = longs.map(long => long.slice(2))
+  const near = didYouMean(bare, names)
   if (near !== '') return near.replace("'", "'--")
   const meant = longs.includes('--wire') ? didYouMean(bare, WIRE_WORDS) : ''
   return meant.replace(/'(.*)'/, "--wire '$1 ...'")

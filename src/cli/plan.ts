@@ -12,7 +12,6 @@ import type { LinkRequest } from '../netdev/port.ts'
 import { prefixesIntersect } from '../packet/address.ts'
 import type { CommonOptions } from './options.ts'
 
-/** One interface to be made. */
 export interface Plan {
   readonly dev: NetDevice
   readonly netns: string | undefined
@@ -56,8 +55,7 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
     if (txQueueLen !== undefined) dev.txQueueLen = txQueueLen
     if (bare.has(spec)) dev.features = 0
     else if (options.gro) dev.features |= NETIF_F_GRO
-    const asked = Object.entries({ address, txQueueLen }).filter(([, value]) => value !== undefined)
-    const explicit: LinkRequest = Object.fromEntries(asked)
+    const explicit = { ...(address && { address }), ...(txQueueLen !== undefined && { txQueueLen }) }
     return { dev, netns: spec.netns, addresses: addresses[i] ?? [], explicit }
   })
   for (const { dev, netns } of plans) {
@@ -111,12 +109,7 @@ function withoutOffload(specs: readonly DeviceSpec[], options: CommonOptions): R
  * Returns the interfaces that `[NETNS/]IF` names, in any namespace if NETNS is absent. Throws
  * without a match.
  */
-function specsNamed(
-  text: string,
-  option: string,
-  specs: readonly DeviceSpec[],
-  options: CommonOptions,
-): readonly DeviceSpec[] {
+function specsNamed(text: string, option: string, specs: readonly DeviceSpec[], options: CommonOptions): DeviceSpec[] {
   const found = specs.filter(spec => text === spec.dev.name || text === `${placeOf(spec, options)}/${spec.dev.name}`)
   if (found.length > 0) return found
   const names = specs.map(spec => spec.dev.name).join(' and ')
@@ -141,14 +134,13 @@ export function keepAddresses(platform: LinuxPlatform, plan: Plan, { address }: 
 /** Throws if two interfaces of this run share a network: each would take the other's traffic. */
 export function refuseOverlaps(plans: readonly Plan[]): void {
   const all = plans.flatMap(plan => plan.addresses.map(text => ({ plan, text, cidr: toPrefix(text) })))
-  for (const [i, one] of all.entries()) {
-    const other = all
-      .slice(i + 1)
-      .find(({ plan, cidr }) => plan !== one.plan && plan.netns === one.plan.netns && prefixesIntersect(cidr, one.cidr))
+  for (const [i, { plan: one, text, cidr }] of all.entries()) {
+    const isOverlap = (other: (typeof all)[number]) =>
+      other.plan !== one && other.plan.netns === one.netns && prefixesIntersect(other.cidr, cidr)
+    const other = all.slice(i + 1).find(isOverlap)
     if (other === undefined) continue
-    throw new UsageError(
-      `${one.text} and ${other.text} are on one network: give ${one.plan.dev.name} and ${other.plan.dev.name} one each`,
-    )
+    const names = `${one.dev.name} and ${other.plan.dev.name}`
+    throw new UsageError(`${text} and ${other.text} are on one network: give ${names} one each`)
   }
 }
 

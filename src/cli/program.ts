@@ -83,10 +83,10 @@ const HELP_COMMAND: LazyCommand = {
       const under = sub === undefined ? undefined : name
       const command = rest.length > 0 ? undefined : await commandNamed(sub ?? name, under, io)
       if (command === undefined) throw new UsageError(`unknown command '${words.join(' ')}' (see vnet help --all)`)
-      if (!names) await printHelp(command, io)
-      else
-        for (const { long, isHidden } of [...(command.options ?? []), new Option('-h, --help')])
-          if (!isHidden) io.out(`${long}\n`)
+      const { options = [] } = command
+      const shown = [...options, new Option('-h, --help')].filter(({ isHidden }) => !isHidden)
+      if (names) for (const { long } of shown) io.out(`${long}\n`)
+      else await printHelp(command, io)
     }
     return EXIT_OK
   },

@@ -18,7 +18,6 @@ import { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap-port.ts'
 import { CLONE_FILES } from '../linux/uapi.ts'
 import { functionPlace } from '../netdev/debug/function-place.node.ts'
-import type { WireResources } from '../netdev/device-wire.ts'
 import { type Driver, namedBy } from '../netdev/driver.ts'
 import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_CHANGEMTU, NETIF_MSG_FRAMES, NETIF_MSG_LINK } from '../netdev/if.ts'
 import { insmod, type Module } from '../netdev/module.ts'
@@ -67,34 +66,23 @@ export async function run(
   const debugging = options.debug ? await import('../netdev/debug/debug.ts') : undefined
   const debug = debugging?.debugWith({ chaos: options.chaos, placeOf: functionPlace })
   const net = new Net({ platform, clock, random: chance, log, msgEnable, debug })
+  const { name: names = [], netns, txqs, rxqs } = options
   let made: Module | undefined
   const initialize = () => {
-    made ??= load(driver, params, args, options, net, wireResources)
+    made ??= insmod(driver, { args, net, names, netns, txqs, rxqs, wireResources, params })
     return made
   }
   const named = [...args, ...namedBy(driver.params, params, 'interface')]
-  if (io.own) {
-    enterNamespaces(native, options, named, () => initialize().devices.map(({ name }) => name))
-  }
+  if (io.own) enterNamespaces(native, options, named, () => initialize().devices.map(({ name }) => name))
   const module = initialize()
+  nameDevices(module.specs, names)
   let status = EXIT_FAILURE
   try {
     const plans = planDevices(module.specs, options).map(plan => keepAddresses(platform, plan, options))
-    if (options.delete) {
-      await removeAll(platform, plans)
-      status = EXIT_OK
-    } else {
-      status = await runDevices({ module, plans, net, native, platform, options, io, output })
-    }
+    if (options.delete) status = await removeAll(platform, plans)
+    else status = await runDevices({ module, plans, net, native, platform, options, io, output })
   } finally {
-    if (!(await unload(module, log))) status = EXIT_FAILURE
-    // It was reported when it happened.
-    await wireResources[Symbol.asyncDispose]().catch(() => {
-      status = EXIT_FAILURE
-    })
-    net.debug?.end()
-    log.flush()
-    if (net.pool.out > 0) log.err(`${net.pool.out} frames were neither handed on nor freed`)
+    if (!(await unload(module, net, wireResources))) status = EXIT_FAILURE
   }
   return status
 }
@@ -156,20 +144,6 @@ async function runDevices(run: Run): Promise<number> {
   return status
 }
 
-function load(
-  driver: Driver,
-  params: Record<string, unknown>,
-  args: readonly string[],
-  options: CommonOptions,
-  net: Net,
-  wireResources: WireResources,
-): Module {
-  const { name: names = [], netns, txqs, rxqs } = options
-  const module = insmod(driver, { args, net, names, netns, txqs, rxqs, wireResources, params })
-  nameDevices(module.specs, names)
-  return module
-}
-
 /** Logs errors of the driver that nothing handles, until disposed. */
 function logDriverErrors({ name }: Driver, log: Log, clock: Clock, io: Io): Disposable {
   const limited = new LimitedLog(log.named(name), clock, { lines: 1, seconds: 1 })
@@ -179,24 +153,33 @@ function logDriverErrors({ name }: Driver, log: Log, clock: Clock, io: Io): Disp
   return { [Symbol.dispose]: () => stop?.() }
 }
 
-/** Calls the driver's exit, which may be async. If it fails, logs the error and returns false. */
-async function unload(module: Module, log: Log): Promise<boolean> {
+/** Calls the driver's exit, and closes the logs of wires. Returns whether both succeeded. */
+async function unload(module: Module, { log, debug, pool }: Net, resources: LinuxWireResources): Promise<boolean> {
   const { name } = module.driver
+  let isWhole = true
   try {
     await module.rmmod()
+    log.debug(`${name}: module unloaded`)
   } catch (error) {
+    isWhole = false
     log.err(`${name}: exit: ${describeException(error)}`)
-    return false
   }
-  log.debug(`${name}: module unloaded`)
-  return true
+  await resources[Symbol.asyncDispose]().catch(() => {
+    // It was reported when it happened.
+    isWhole = false
+  })
+  debug?.end()
+  log.flush()
+  if (pool.out > 0) log.err(`${pool.out} frames were neither handed on nor freed`)
+  return isWhole
 }
 
-/** Removes every interface that can be removed, then throws the first error. */
-async function removeAll(platform: LinuxPlatform, plans: readonly Plan[]): Promise<void> {
+/** Removes every interface that can be removed, then throws the first error. Returns EXIT_OK. */
+async function removeAll(platform: LinuxPlatform, plans: readonly Plan[]): Promise<number> {
   const errors: unknown[] = []
   for (const { dev, netns } of plans) await platform.remove(dev.name, netns).catch(error => errors.push(error))
   if (errors.length > 0) throw errors[0]
+  return EXIT_OK
 }
 
 /** Returns a device's network namespace; undefined if that is the program's own. */
