@@ -1,5 +1,4 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
-
 import { ECONNREFUSED, ENODEV, explain, isErrno, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
@@ -14,7 +13,6 @@ import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 export interface AskOptions {
   /** Query this user's vnets instead of root's and the caller's. */
   readonly user?: number | undefined
-  /** True for the vnets of all network namespaces. */
   readonly everywhere?: boolean | undefined
 }
 

@@ -1,5 +1,4 @@
 /** The streams of captured frames of running vnets: one for each vnet. */
-
 import { EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { listed } from '../control/client/find.ts'
 import type { CaptureRequest, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
@@ -7,7 +6,6 @@ import { hasEnded } from './ask.ts'
 import { label } from './device-text.ts'
 
 export interface VnetStream {
-  /** Those that are captured. */
   readonly devices: readonly FoundDevice[]
   readonly stream: CaptureStream
 }
@@ -52,7 +50,6 @@ export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean)
   return failed.filter(error => !isLeftOut(error))
 }
 
-/** Writes a stream to its end. */
 export async function writeAll(stream: CaptureStream, to: { write(bytes: Uint8Array): Promise<void> }): Promise<void> {
   for await (const bytes of stream) await to.write(bytes)
 }

@@ -1,5 +1,4 @@
 /** The commands that query or change running vnets. Each loads its code only when it runs. */
-
 import { NSEC_PER_MSEC } from '../base/clock.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { ControlClient, FoundDevice } from '../control/index.ts'

@@ -1,5 +1,4 @@
 /** How an interface is named and described: on the command line, in tables and in `--json`. */
-
 import { printable } from '../base/printable.ts'
 import type { DeviceStats, FoundDevice, WireDirection } from '../control/index.ts'
 import type { WireSide } from '../netdev/device-wire.ts'

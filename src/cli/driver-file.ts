@@ -1,5 +1,4 @@
 /** `vnet ./my-driver.js`: loads a driver from a file instead of a built-in one. */
-
 import type { Debugger, Runtime, Session } from 'node:inspector'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -42,7 +42,6 @@ export function install(): string[] {
   ]
 }
 
-/** Returns a line about the changes. */
 export function uninstall(): string[] {
   const file = join(folder(), 'vnet')
   if (!existsSync(file)) return [`${file}: not there`]
@@ -55,7 +54,6 @@ function script(): string {
   return ['#!/bin/sh', MARK, `exec ${shellWord(process.execPath)} ${shellWord(PROGRAM)} extcap "$@"`, ''].join('\n')
 }
 
-/** Throws if the file is another program's. */
 function checkOurs(file: string): void {
   if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return
   if (attempt(() => readTextFile(file))?.split('\n')[1] === MARK) return

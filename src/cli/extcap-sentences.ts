@@ -21,11 +21,9 @@ export function interfaceSentences(devices: readonly FoundDevice[], version: str
   const one = (value: string, display: string) => sentence('interface', { value, display: `vnet: ${display}` })
   const described = (device: FoundDevice) => {
     const { driver, netns } = device
-    const notes = [
-      ...(driver === undefined ? [] : [driver]),
-      ...(netns === undefined ? [] : [`in ${label({ name: netns })}`]),
-    ]
-    return `${label({ name: device.name })}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`
+    const place = netns === undefined ? undefined : `in ${label({ name: netns })}`
+    const notes = [driver, place].filter(note => note !== undefined).join(', ')
+    return label({ name: device.name }) + (notes === '' ? '' : ` (${notes})`)
   }
   return [
     sentence('extcap', { version, help, display: 'vnet' }),

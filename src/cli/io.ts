@@ -93,7 +93,6 @@ export interface UserEnd extends Disposable {
   within(ms: number): Promise<boolean>
 }
 
-/** Listens for the end until disposed. */
 export function endOf(io: Io): UserEnd {
   let stop = () => {}
   const asked = new Promise<NodeJS.Signals | undefined>((resolve, reject) => {

@@ -1,5 +1,4 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
-
 import { EPERM, explain, isErrno } from '../base/errno.ts'
 import { describeException, isOwnDefect, messageOrDescription } from '../base/exception.ts'
 import type { Log } from '../base/log.ts'

@@ -1,5 +1,4 @@
 /** The output of a run: lines for people, or one JSON object a line for programs. */
-
 import { LOGLEVEL_WARNING } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import { flipAddress } from '../drivers/flip/address.ts'

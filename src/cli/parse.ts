@@ -26,7 +26,6 @@ const HELP = new Option('-h, --help')
 const WIRE_WORDS = ['delay', 'loss', 'duplicate', 'corrupt', 'reorder', 'rate', 'limit', 'slot']
 
 interface Token {
-  /** The word's index. */
   readonly at: number
   readonly word: string
   /** Undefined for an argument, and for an unknown option. */
@@ -154,7 +153,6 @@ function argumentsOf(command: LazyCommand, words: readonly string[], isLenient: 
   })
 }
 
-/** Returns where the usage of a command is shown. */
 export function see({ name, under }: Pick<LazyCommand, 'name' | 'under'>): string {
   return ` (see vnet ${under === undefined ? '' : `${under} `}${name} --help)`
 }

@@ -1,5 +1,4 @@
 /** Plans a driver's devices from the options: names, addresses, queues, offloads, namespaces. */
-
 import { EEXIST, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'

@@ -157,7 +157,6 @@ export class ProcessOutput {
     else if (!this.#failed[to]) writeNow(this.#streams[to], text, error => this.#fail(to, error))
   }
 
-  /** Prints on standard output. */
   print(text: string, colour: Colour | undefined): void {
     if (colour === undefined || !this.#isColoured) this.put('out', text)
     // The end of the line is not cleared, for a terminal that would fill it with the background.

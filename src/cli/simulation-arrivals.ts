@@ -1,5 +1,4 @@
 /** Reads the arrivals of a simulation: from a capture, or from the log of a wire. */
-
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { CaptureError } from '../capture/input.ts'
@@ -56,7 +55,6 @@ const ORDINARY = 1522
 const REPEAT = 100 * NSEC_PER_MSEC
 /** Recent packets that are compared; a power of two. */
 const RECENT = 4096
-/** Bytes that are compared. */
 const COMPARED = 96
 /** The share of copies from which a capture is suspect. */
 const SHARE = 0.1
@@ -198,7 +196,6 @@ export class LoggedArrivals implements Arrivals {
   readonly #replay: Replay | undefined
   readonly #before: Before
   readonly #arrival = newArrival()
-  /** Number of the next packet. */
   readonly #next = { ab: 1, ba: 1 }
   #hasBegun = false
 

@@ -80,7 +80,6 @@ function row(label: string, direction: 'tx' | 'rx', stats: LinkStats64): string[
 export type WireStatistics = StageReport & Sided & { readonly name: string; readonly netns: string | null }
 
 interface Sided {
-  /** Only of an attachment. */
   readonly side?: WireSide | undefined
 }
 

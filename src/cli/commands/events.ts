@@ -1,5 +1,4 @@
 /** `vnet events`: one line an event, also of vnets that start in the meantime, until Ctrl-C. */
-
 import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
 import { aboutVnet, directoriesOf, isHere, isOfLab, labNames } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'

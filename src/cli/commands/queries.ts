@@ -1,5 +1,4 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
-
 import { awayNames } from '../../agent/client.ts'
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'

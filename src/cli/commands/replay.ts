@@ -1,5 +1,4 @@
 /** `vnet replay`: plays a capture to an interface of a running vnet. */
-
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { reasonOf, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'

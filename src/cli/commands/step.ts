@@ -2,7 +2,6 @@
  * `vnet step IF [on|off|next]`: prints the frame that waits for a step, and the function that runs
  * next.
  */
-
 import { printable } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { FramePrinter } from '../../capture/frame-text.ts'

@@ -12,7 +12,6 @@ const STDIN = 0
 const readFile = promisify(read)
 
 export class ReplayInput implements Disposable {
-  /** The name for messages. */
   readonly name: string
   /** In bytes; undefined unless it is a regular file. */
   readonly size: number | undefined
