@@ -18,7 +18,7 @@ const LIMIT_MS = 10_000
  * `descriptors`. Throws a VnetError if the launcher cannot be executed. If the kernel refuses the
  * namespaces, the launcher prints one line and exits with status 1.
  */
-export function execRootless(native: Native, command: readonly string[], descriptors?: Int32Array): never {
+export function execRootless(native: Native, command: readonly string[], descriptors = new Int32Array()): never {
   const launcher = launcherPath()
   throw new VnetError(native.exec([launcher, namespaces(), ...command], descriptors), ['exec', launcher])
 }
