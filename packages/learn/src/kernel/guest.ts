@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withParent } from 'vnet/internal/linux/rootless'
-import type { KernelJob } from './check.ts'
 
 const MEMORY_MB = 256
 const WIRES = 3
@@ -49,7 +48,7 @@ export class Guest {
   #closes = false
 
   /** `directory` is for sockets. */
-  constructor({ image, initramfs, directory }: Pick<KernelJob, 'image' | 'initramfs' | 'directory'>) {
+  constructor({ image, initramfs, directory }: Readonly<Record<'image' | 'initramfs' | 'directory', string>>) {
     this.sockets = join(directory, 'wire')
     const control = join(directory, 'control')
     const isKvm = this.#accelerator === 'kvm'
