@@ -14,43 +14,9 @@ const packages = readdirSync(join(root, 'packages')).map(name => `packages/${nam
 /** The folders with code to measure: of the core and of the packages. */
 const folders = ['src', ...packages].map(name => join(root, name)).filter(existsSync)
 
-/**
- * How these paths start, below src/ and, with the name of the package, below packages/NAME/src/:
- * they run only in workers, child processes and browsers, unseen.
- */
-const UNSEEN = [
-  'cli/lockup-worker.ts',
-  'learn/commands/check-worker.ts',
-  'learn/commands/kernel-worker.ts',
-  'learn/commands/restrict-',
-  'learn/kernel/guest.ts',
-  'learn/kernel/live.ts',
-  'learn/live.ts',
-  'learn/run.ts',
-  'learn/worker.ts',
-  'lab/playwright.ts',
-  'lab/commands/lab.ts',
-  'lab/explore/run-main.ts',
-  'lab/file/file-lab.ts',
-  'lab/file/requests.ts',
-  'lab/file/service.ts',
-  'lab/lab-control.ts',
-  'lab/lab-worker-main.ts',
-  'lab/host-worker.ts',
-  'lab/pref64-sender.ts',
-  'lab/watch/link-watch.ts',
-  'lab/worker-',
-  'lab/vitest.ts',
-  'vnet.ts',
-  'web/page/',
-]
-
 const urls = folders.map(folder => `${pathToFileURL(folder)}/`)
 
-function isIncluded(path) {
-  const [, folder, name] = /^(?:packages\/(\w+\/))?src\/(.*\.[jt]s)$/.exec(relative(root, path)) ?? []
-  return name !== undefined && !UNSEEN.some(start => `${folder ?? ''}${name}`.startsWith(start))
-}
+const isIncluded = path => /^(packages\/\w+\/)?src\/.*(?<!\.d)\.tsx?$/.test(relative(root, path))
 
 // biome-ignore lint/style/noDefaultExport: vitest loads a coverage provider by the default export.
 export default {
