@@ -9,7 +9,7 @@ import { isBroadcastAddress } from '../packet/ethernet.ts'
 import * as drop from '../skb/drop-reason.ts'
 import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOT_SPECIFIED } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { NetDevice } from './net-device.ts'
+import type { Port } from './port.ts'
 import * as stats from './stats.ts'
 import { LINK_STATS64_LENGTH, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from './stats.ts'
 
@@ -181,18 +181,27 @@ function sumRows(rows: Float64Array, sum: Float64Array): Float64Array {
   return sum
 }
 
+/** The parts of a device that its statistics use. */
+interface StatsOwner {
+  readonly counters: Counters
+  readonly tx: readonly { requeues: number; transTimeout: number }[]
+  readonly port: Port | undefined
+  /** Adds the driver's own statistics (ndoGetStats64). */
+  addDriverStats(stats: Float64Array): void
+}
+
 /**
  * A device's statistics since it was made or last reset. The kernel's counters and the driver's own
  * cannot be set to zero, so their values at the reset are subtracted.
  */
 export class DevStats {
-  readonly #dev: NetDevice<never> | NetDevice
+  readonly #dev: StatsOwner
   #kernelBefore: Float64Array | undefined
   #driverBefore: Float64Array | undefined
   /** True after a reset, until the kernel's counters are read. */
   #kernelIsStale = false
 
-  constructor(dev: NetDevice<never> | NetDevice) {
+  constructor(dev: StatsOwner) {
     this.#dev = dev
   }
 

@@ -2,12 +2,9 @@
  * The wire on which a device's frames leave or arrive, as clients see it. The implementation is in
  * wire/; this file declares the parts that the control plane and the program use.
  */
-import { printable } from '../base/printable.ts'
 import type { PacketFilter } from '../packet/filter.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { directionText, type WireSide } from './frame-drop.ts'
-import { NETDEV_WIRE } from './if.ts'
-import type { Net } from './net.ts'
 
 export { directionText, type WireSide }
 
@@ -133,13 +130,6 @@ export interface DeviceWire {
   probeChanged?(): void
   /** Drops held packets and all later ones. Idempotent. */
   close(): void
-}
-
-/** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
-export function wireChanged(net: Net, wire: DeviceWire): void {
-  const devices = net.devices.filter(({ wires }) => wires.includes(wire))
-  devices[0]?.log.info(printable(`wire ${directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
-  for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }
 
 /** Returns a wire's direction of a preset: `ab` uploads; what an interface receives downloads. */

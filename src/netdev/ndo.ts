@@ -1,14 +1,19 @@
 /** Calling a driver's operations, and requesting changes of an interface that nothing waits for. */
 import { EBADFD, EIO, explain, isErrno } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
-import type { NetDevice } from './net-device.ts'
-import type { LinkRequest } from './port.ts'
+import type { LimitedLog } from '../base/log.ts'
+import type { LinkRequest, Port } from './port.ts'
 
 /** The largest errno (MAX_ERRNO, include/linux/err.h). */
 export const MAX_ERRNO = 4095
 
+/** The device with the log for a driver's mistakes. */
+export interface ExceptionLog {
+  logException(op: string, error: unknown): void
+}
+
 /** Runs an operation of the driver. Returns 0 or -errno, -EIO if it throws or returns nonsense. */
-export function callNdo(dev: NetDevice<never> | NetDevice, op: string, fn: () => number | void): number {
+export function callNdo(dev: ExceptionLog, op: string, fn: () => number | void): number {
   try {
     const result: unknown = fn() ?? 0
     if (Number.isInteger(result) && (result as number) <= 0 && (result as number) >= -MAX_ERRNO) return result as number
@@ -20,7 +25,7 @@ export function callNdo(dev: NetDevice<never> | NetDevice, op: string, fn: () =>
 }
 
 /** Logs that a driver's function returned `result`, not `wanted`; if it is async, its error too. */
-export function logBadReturn(dev: NetDevice<never> | NetDevice, op: string, result: unknown, wanted: string): void {
+export function logBadReturn(dev: ExceptionLog, op: string, result: unknown, wanted: string): void {
   if (result instanceof Promise) {
     dev.logException(op, `is async, but must return ${wanted} at once`)
     result.catch(error => dev.logException(`${op}, async`, error))
@@ -30,7 +35,10 @@ export function logBadReturn(dev: NetDevice<never> | NetDevice, op: string, resu
 }
 
 /** Requests a change without waiting. An error is logged, unless the interface was deleted. */
-export function request(dev: NetDevice, change: LinkRequest): void {
+export function request(
+  dev: { readonly port: Port | undefined; readonly changeLog: LimitedLog },
+  change: LinkRequest,
+): void {
   dev.port?.apply(change).catch(error => {
     if (isErrno(error, EBADFD)) return
     dev.changeLog.err('failed changes', error instanceof Error ? explain(error) : String(error))

@@ -11,6 +11,7 @@ import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
 import type { FrameProbe } from './frame-probe.ts'
+import type { Gate } from './gate.ts'
 import {
   ARPHRD_ETHER,
   DEFAULT_TX_QUEUE_LEN,
@@ -32,7 +33,6 @@ import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
 import type { PartSource } from './parts.ts'
 import type { LinkKsettings, Port, PortQueue } from './port.ts'
 import type { RxQueue } from './rx-queue.ts'
-import type { StepGate } from './step-gate.ts'
 import { TxQueue } from './tx-queue.ts'
 import type { Watchdog } from './watchdog.ts'
 
@@ -140,7 +140,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   /** The gate at which its frames wait while stepping is on; undefined otherwise. */
-  get gate(): StepGate | undefined {
+  get gate(): Gate | undefined {
     return this.#net?.gate
   }
 

@@ -14,14 +14,12 @@ import { SkBuffPool, type SkBuffPoolOptions } from '../skb/pool.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DebugHooks } from './debug/hooks.ts'
+import type { Gate, TimedCall } from './gate.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
-import type { Irq } from './irq.ts'
-import type { Napi } from './napi.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Platform } from './port.ts'
 import { pollBatches } from './port-reader.ts'
 import type { RxQueue } from './rx-queue.ts'
-import type { StepGate, TimedCall } from './step-gate.ts'
 
 /** Rounds of interrupts and polls before the event loop has its turn, and interrupts in a round. */
 const SOFTIRQ_ROUNDS = 10
@@ -43,6 +41,23 @@ export interface NetOptions {
   debug?: ((net: Net) => DebugHooks) | undefined
 }
 
+/** An interrupt (Irq) or a poll (Napi) that runs next. */
+interface Softirq {
+  readonly dev: NetDevice
+  readonly what: string
+  /** The driver's function; undefined if it does not run any more. */
+  readonly code: unknown
+}
+
+interface RaisedIrq extends Softirq {
+  handle(): void
+}
+
+/** `run` returns true if it is to be run again. */
+interface ScheduledPoll extends Softirq {
+  run(): boolean
+}
+
 export class Net {
   readonly platform: Platform
   readonly clock: Clock
@@ -56,7 +71,7 @@ export class Net {
   /** The registered devices, in the order of their registration. */
   readonly devices: NetDevice[] = []
   /** Makes frames wait at each step of their path; undefined unless requested. */
-  gate: StepGate | undefined
+  gate: Gate | undefined
   /** Segments of the GSO frame being cut. */
   readonly segments = new Ring(GSO_SEGS_MAX)
 
@@ -64,9 +79,9 @@ export class Net {
   // Each array is valid up to its count. The arrays only grow: emptying them would allocate.
   readonly #dirty: Pick<RxQueue, 'flush'>[] = []
   #dirtyCount = 0
-  readonly #irqs: Irq[] = []
+  readonly #irqs: RaisedIrq[] = []
   #irqCount = 0
-  readonly #napis: Napi[] = []
+  readonly #napis: ScheduledPoll[] = []
   #napiCount = 0
   /** Runs the rest of the work after SOFTIRQ_ROUNDS. */
   readonly #ksoftirqd: Alarm
@@ -136,12 +151,12 @@ export class Net {
     return print(skb.bytes, skb.data, skb.len) + gso + why
   }
 
-  raiseIrq(irq: Irq): void {
+  raiseIrq(irq: RaisedIrq): void {
     this.#irqs[this.#irqCount++] = irq
     this.#scheduleFlush()
   }
 
-  scheduleNapi(napi: Napi): void {
+  scheduleNapi(napi: ScheduledPoll): void {
     this.#napis[this.#napiCount++] = napi
     this.#scheduleFlush()
   }
@@ -179,8 +194,8 @@ export class Net {
     this.#dirtyCount = kept
   }
 
-  /** The interrupt that is taken next, or else the poll that runs next. For a StepGate. */
-  get softirq(): Irq | Napi | undefined {
+  /** The interrupt that is taken next, or else the poll that runs next. For a Gate. */
+  get softirq(): Softirq | undefined {
     // Interrupts and polls that were freed or disabled meanwhile do nothing.
     while (this.#irqCount > 0 && this.#irqs[0].code === undefined) this.#takeIrqs(1)
     if (this.#irqCount > 0) return this.#irqs[0]
@@ -241,7 +256,7 @@ export class Net {
  * Returns a clock that permits alarms to throw: `failed` is called with the error, and the rest
  * continues. While stepping is on, the alarms of a driver wait for a step.
  */
-function guarded(clock: Clock, net: { readonly gate: StepGate | undefined }, failed: (error: unknown) => void): Clock {
+function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed: (error: unknown) => void): Clock {
   function alarm(fn: () => void): Alarm {
     const run = () => {
       try {

@@ -20,11 +20,11 @@ import {
   PACKET_OTHERHOST,
   type SkBuff,
 } from '../skb/sk-buff.ts'
+import type { FrameOrigin } from './gate.ts'
 import { canOffload, skbChecksumHelp, skbGsoSegment } from './gso.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
-import type { FrameOrigin } from './step-gate.ts'
 
 /**
  * (4) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came

@@ -3,8 +3,7 @@
  * the frame memory. It is made when it is read, and costs nothing otherwise.
  */
 import { describeException } from '../base/exception.ts'
-import { logBadReturn } from './ndo.ts'
-import type { NetDevice } from './net-device.ts'
+import { type ExceptionLog, logBadReturn } from './ndo.ts'
 
 const KINDS = ['queue', 'ring', 'buffers', 'irq', 'napi', 'pool'] as const
 /** The kinds of parts. `buffers` hold frames in any order, unlike a ring. */
@@ -48,8 +47,15 @@ export interface PartSource {
   part(index: number): Part
 }
 
+interface PartOwner<Device> extends ExceptionLog {
+  readonly tx: readonly { readonly index: number; readonly stopped: boolean; readonly held: number }[]
+  readonly partSources: Iterable<PartSource>
+  readonly slots: { readonly used: number; readonly quota: number }
+  readonly netdevOps: { ndoGetParts?(dev: Device): readonly Part[] }
+}
+
 /** Returns the parts of a device: the framework's, then its driver's (ndoGetParts). */
-export function partsOf(dev: NetDevice): Part[] {
+export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
   const queues = dev.tx.map(({ index, stopped, held }): Part => {
     const state = stopped ? 'stopped' : 'running'
     return { kind: 'queue', name: `tx ${index}`, direction: 'tx', length: held, state }
@@ -64,7 +70,7 @@ export function partsOf(dev: NetDevice): Part[] {
   return [...queues, ...driverParts(dev), ...sources, { kind: 'pool', name: 'frames', length: used, capacity: quota }]
 }
 
-function driverParts(dev: NetDevice): Part[] {
+function driverParts<Device extends PartOwner<Device>>(dev: Device): Part[] {
   try {
     const parts: unknown = dev.netdevOps.ndoGetParts?.(dev) ?? []
     if (Array.isArray(parts)) return parts.filter(part => isPart(dev, part))
@@ -75,7 +81,7 @@ function driverParts(dev: NetDevice): Part[] {
   return []
 }
 
-function isPart(dev: NetDevice, part: unknown): part is Part {
+function isPart(dev: ExceptionLog, part: unknown): part is Part {
   const fields = (part ?? {}) as Record<string, unknown>
   const wrong = Object.keys(FIELDS).find(name => !FIELDS[name as keyof Part](fields[name]))
   if (wrong !== undefined)

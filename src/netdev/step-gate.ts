@@ -20,40 +20,13 @@ import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
+import type { FrameOrigin, Gate, Halt, TimedCall } from './gate.ts'
 import { NETDEV_STEP } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
 import { netifRx, netifRxDrop, netifRxNow } from './netif.ts'
 import type { RxQueue } from './rx-queue.ts'
 import type { TxQueue } from './tx-queue.ts'
-
-/** The caller of netifRx: a driver, the end of a wire, or a client that injects a frame. */
-export type FrameOrigin = 'driver' | 'wire' | 'client'
-
-export interface Halt {
-  readonly step: 1 | 2 | 3 | 4 | 5
-  readonly dev: NetDevice
-  readonly queue: number
-  /** The next function to run: an operation, or the driver's function. */
-  readonly next: string
-  /** The frame, to be read immediately; undefined if it is still in the kernel, or unknown. */
-  readonly skb: SkBuff | undefined
-  /** The driver's function that runs next, if any. */
-  readonly code: unknown
-  /** The driver's line that called netifRx, as `/my-driver.js:12`, if it did. */
-  readonly caller: string | undefined
-}
-
-/** Code that a clock runs: the alarm of a driver, or ndoTxTimeout. */
-export interface TimedCall {
-  /** The name of the function, or what it is if it has none. */
-  readonly next: string
-  readonly code: unknown
-  readonly run: () => void
-  /** The device whose code armed the alarm; undefined if it was armed outside of a step. */
-  dev: NetDevice | undefined
-  readonly queue?: number
-}
 
 /** Frames that may wait at one step; with more, the first one continues. */
 const WAITING = 256
@@ -64,7 +37,7 @@ interface Waiting {
   readonly callers: (string | undefined)[]
 }
 
-export class StepGate {
+export class StepGate implements Gate {
   readonly #net: Net
   readonly #alarm: Alarm
   /** Frames that wait at netifRx, and frames at the end of a wire. */

@@ -15,8 +15,8 @@ import {
   type WireScenario,
   type WireSide,
   type WireText,
-  wireChanged,
 } from '../netdev/device-wire.ts'
+import { NETDEV_WIRE } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { netifRxFrom } from '../netdev/netif.ts'
@@ -214,4 +214,11 @@ export function direct(to: NetDevice): Wire {
       netifRxFrom(skb, 'wire')
     },
   }
+}
+
+/** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
+function wireChanged(net: Net, wire: DeviceWire): void {
+  const devices = net.devices.filter(({ wires }) => wires.includes(wire))
+  devices[0]?.log.info(printable(`wire ${directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
+  for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }

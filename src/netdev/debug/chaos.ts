@@ -45,7 +45,7 @@ export class Chaos {
     const scheduleNapi = net.scheduleNapi.bind(net)
     net.scheduleNapi = napi => {
       scheduleNapi(napi)
-      this.#scheduled(napi)
+      this.#scheduled(napi as Napi)
     }
   }
 

@@ -1,0 +1,68 @@
+/** The step gate (step-gate.ts), as Net and the code that moves its frames see it. */
+import type { SkBuff } from '../skb/sk-buff.ts'
+import type { NetDevice } from './net-device.ts'
+
+/** The caller of netifRx: a driver, the end of a wire, or a client that injects a frame. */
+export type FrameOrigin = 'driver' | 'wire' | 'client'
+
+/** A step that `next()` can run. */
+export interface Halt {
+  /** Its number, as in step-gate.ts. */
+  readonly step: 1 | 2 | 3 | 4 | 5
+  readonly dev: NetDevice
+  readonly queue: number
+  /** The next function to run: an operation, or the driver's function. */
+  readonly next: string
+  /** The frame, to be read immediately; undefined if it is still in the kernel, or unknown. */
+  readonly skb: SkBuff | undefined
+  /** The driver's function that runs next, if any. */
+  readonly code: unknown
+  /** The driver's line that called netifRx, as `/my-driver.js:12`, if it did. */
+  readonly caller: string | undefined
+}
+
+/** Code that a clock runs: the alarm of a driver, or ndoTxTimeout. */
+export interface TimedCall {
+  /** The name of the function, or what it is if it has none. */
+  readonly next: string
+  readonly code: unknown
+  readonly run: () => void
+  /** The device whose code armed the alarm; undefined if it was armed outside of a step. */
+  dev: NetDevice | undefined
+  readonly queue?: number
+}
+
+/** A transmit queue. */
+interface GatedQueue {
+  /** The first frame that was read and waits for the driver. */
+  readonly waiting: SkBuff | undefined
+}
+
+export interface Gate {
+  /** The time in ns after which a step runs by itself; 0 is never. */
+  every: number
+  /** The step that runs next; undefined if nothing waits. */
+  readonly halt: Halt | undefined
+  /** Runs the next step. Returns false if nothing waits. */
+  next(): boolean
+  /** Turns stepping off: everything that waits continues, in order. Idempotent. */
+  off(): void
+  /** Takes over a frame from netifRx. */
+  received(skb: SkBuff, from: FrameOrigin): void
+  /** Makes a transmit queue wait: the kernel has frames for it, and its port is paused. */
+  waits(txq: GatedQueue): void
+  /** Returns true if a transmit queue waits, and must neither hand over frames nor read. */
+  holds(txq: GatedQueue): boolean
+  /** The number of steps that ran. */
+  readonly steps: number
+  /** When the last step ran, in ns. */
+  readonly ranAt: number
+  /** Takes over a call whose time has come. */
+  due(call: TimedCall): void
+  /** Forgets a call that waits, because its alarm was armed again or cancelled. */
+  rearmed(call: TimedCall): void
+  /** Reports the waiting frame, once the running code has returned. */
+  changed(): void
+  /** Drops and counts the waiting frames of a device that is brought down. */
+  purge(dev: NetDevice): void
+}
