@@ -47,7 +47,7 @@ export async function findNamed(
 ): Promise<{ readonly found: Found; readonly complaints: readonly string[] }> {
   // A vnet without interfaces is queried only if all are.
   const isWanted = names.length === 0 ? undefined : (device: NamedDevice) => isAmong(device, names)
-  const found = await findVnets(client, { isWanted, user, everywhere })
+  const found = await findVnets(client, { isWanted, user, everywhere, ...io.find })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
   return { found, complaints: complaintsAbout(unknown, found, io.commandLine ?? 'vnet list', user) }
 }

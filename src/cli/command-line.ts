@@ -40,7 +40,7 @@ export async function runCommandLine(argv: readonly string[], raw: Io): Promise<
     const next = at + commandIndex(rest.slice(at), usual)
     const sub = word === undefined || next < at ? undefined : await commandNamed(rest[next], word)
     const command = sub ?? (await commandNamed(word, undefined, io))
-    if (command === undefined) throw await unknownCommand(word ?? '')
+    if (command === undefined) throw await unknownCommand(word ?? '', io)
     if (sub !== undefined) rest.splice(next, 1)
     io = { ...raw, json: rest.includes('--json') && !TEXT_ERRORS.includes(command.group) }
     const parsed = await parseFor(command, rest)
@@ -86,9 +86,10 @@ async function parseFor(command: LazyCommand, words: readonly string[]): Promise
   }
 }
 
-async function unknownCommand(word: string): Promise<UsageError> {
+async function unknownCommand(word: string, { find = {} }: Io): Promise<UsageError> {
   const { readDirectories } = await import('../control/protocol/directory.ts')
-  const names = readDirectories().flatMap(({ interfaces }) => interfaces.map(({ name }) => name))
+  const { directoriesOf } = await import('../control/client/find.ts')
+  const names = readDirectories(directoriesOf(find)).flatMap(({ interfaces }) => interfaces.map(({ name }) => name))
   if (names.includes(word)) return new UsageError(`${word} is an interface: vnet show ${word}`)
   const commands = (await allCommands(false)).filter(({ under }) => under === undefined)
   const near = didYouMean(word, new Set(commands.map(({ name }) => name)))

@@ -22,7 +22,7 @@ const AGAIN_MS = 20
 /** Prints the interfaces. A vnet that does not reply is left out. */
 export async function listInterfaces(io: Io): Promise<number> {
   using client = new ControlClient(loadNative(), { timeoutMs: LIST_MS })
-  const { devices } = await findVnets(client)
+  const { devices } = await findVnets(client, io.find)
   const help = new URL('../../docs/capture.md', import.meta.url)
   io.out(interfaceSentences(devices, packageVersion(), help.href))
   return EXIT_OK
@@ -44,7 +44,7 @@ export async function capture(value: string, fifo: string, options: CaptureReque
   stopped.catch(() => {})
   const complain = (error: Error) => fail(io, error)
   try {
-    const opened = await openInterface(client, value, options)
+    const opened = await openInterface(client, value, options, io)
     streams = opened.streams
     const complaints = complaintsOf(opened, value === ALL)
     complaints.forEach(complain)
@@ -70,8 +70,8 @@ export async function capture(value: string, fifo: string, options: CaptureReque
   return EXIT_FAILURE
 }
 
-async function openInterface(client: ControlClient, value: string, options: CaptureRequest) {
-  const { devices } = await findVnets(client)
+async function openInterface(client: ControlClient, value: string, options: CaptureRequest, { find }: Io) {
+  const { devices } = await findVnets(client, find)
   const wanted = devices.filter(device => value === ALL || interfaceValue(device) === value)
   if (wanted.length === 0) throw new VnetError(ENODEV, value, 'its vnet has ended: refresh the list of interfaces')
   if (value !== ALL) for (const { pid } of wanted.filter(isOfLab)) enterUserNamespace(pid)

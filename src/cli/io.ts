@@ -2,6 +2,7 @@
 
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
+import type { FindOptions } from '../control/client/find.ts'
 
 export interface Io {
   /**
@@ -12,6 +13,8 @@ export interface Io {
   err(text: string): void
   /** The command line, quoted for a shell; for advice that repeats it. */
   readonly commandLine?: string
+  /** Where vnets are found, and who has others; by default as on this machine. */
+  readonly find?: Pick<FindOptions, 'directory' | 'users'> | undefined
   /** True with `--json`: errors are JSON objects too. */
   readonly json?: boolean
   /**

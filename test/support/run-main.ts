@@ -4,7 +4,28 @@ import { main } from '../../src/cli/main.ts'
 import type { Ended } from './vnet-process.ts'
 
 /** Runs `vnet ARGS` to its end, and returns its output. */
-export async function runMain(...args: readonly string[]): Promise<Ended> {
+export function runMain(...args: readonly string[]): Promise<Ended> {
+  return run(args)
+}
+
+/** Starts `vnet ARGS` in this process. */
+export function startMain(...args: readonly string[]): Going {
+  return start(args)
+}
+
+/**
+ * Returns the same two functions for commands that find the vnets in `directory`, and none of the
+ * machine's; `users` are the others with vnets.
+ */
+export function mainIn(directory: string, users: readonly number[] = []) {
+  const find = { directory, users }
+  return {
+    runMain: (...args: readonly string[]) => run(args, find),
+    startMain: (...args: readonly string[]) => start(args, find),
+  }
+}
+
+async function run(args: readonly string[], find?: Io['find']): Promise<Ended> {
   const text = { stdout: '', stderr: '' }
   const io: Io = {
     out(more) {
@@ -14,6 +35,7 @@ export async function runMain(...args: readonly string[]): Promise<Ended> {
       text.stderr += more
     },
     onEnd: () => () => {},
+    find,
   }
   return { status: await main(args, io), ...text }
 }
@@ -31,8 +53,7 @@ export interface Going {
   readonly ended: Promise<Ended>
 }
 
-/** Starts `vnet ARGS` in this process. */
-export function startMain(...args: readonly string[]): Going {
+function start(args: readonly string[], find?: Io['find']): Going {
   const text = { stdout: '', stderr: '' }
   const ends = new Set<(how: End) => void>()
   const closed = new Set<() => void>()
@@ -54,6 +75,7 @@ export function startMain(...args: readonly string[]): Going {
       closed.add(fn)
       return () => closed.delete(fn)
     },
+    find,
   }
   const ended = main(args, io).then(status => ({ status, ...text }))
   return {

@@ -52,7 +52,7 @@ class FollowedVnets {
   #noneIsLeft = () => {}
 
   constructor(names: readonly string[], options: EventsOptions, io: Io, client: ControlClient) {
-    this.directories = directoriesOf({ user: options.user })
+    this.directories = directoriesOf({ user: options.user, ...io.find })
     this.#names = names
     this.#options = options
     this.#io = io

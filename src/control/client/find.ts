@@ -61,6 +61,8 @@ export interface FindOptions {
   readonly everywhere?: boolean | undefined
   /** Where to look, instead of the usual directories. */
   readonly directory?: string | undefined
+  /** The other users with vnets; by default found for root in the usual directories. */
+  readonly users?: readonly number[] | undefined
 }
 
 export function directoriesOf({ user, directory }: FindOptions): RunDirectory[] {
@@ -114,7 +116,7 @@ export function withPlaces(entries: readonly Entry[]): Entry[] {
  * Interfaces of labs have the names of labNames.
  */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
-  const { isWanted, user, directory, everywhere = false } = options
+  const { isWanted, user, directory, users, everywhere = false } = options
   const [namespace, pidns] = [client.namespace, ownNamespace('pid')]
   const entries = withPlaces(readDirectories(directoriesOf(options)))
   const namesOf = labNames(entries)
@@ -145,8 +147,8 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
     failed,
     elsewhere: entries.filter(entry => !here.includes(entry) && entry.pidns === pidns),
     ...(user === undefined && directory === undefined
-      ? { users: otherUsers(), untrusted: untrustedDirectories() }
-      : { users: [], untrusted: [] }),
+      ? { users: users ?? otherUsers(), untrusted: untrustedDirectories() }
+      : { users: users ?? [], untrusted: [] }),
   }
 }
 

@@ -1,18 +1,12 @@
 /** docs/json.md has the fields that each command prints with --json. */
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
-import { commands, vnetAttributes as of } from '../../../src/control/protocol/family.ts'
-import type { MessageBuilder } from '../../../src/netlink/index.ts'
-import { FakeVnet } from '../../support/fake-vnet.ts'
-import { fileDirectory } from '../../support/fresh-directory.ts'
-import { directory } from '../../support/own-run-directory.ts'
-import { runMain } from '../../support/run-main.ts'
-
-// Vnets that run on this machine must not be found.
-vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
-  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
-)
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
+import { commands, vnetAttributes as of } from '../../src/control/protocol/family.ts'
+import type { MessageBuilder } from '../../src/netlink/index.ts'
+import { FakeVnet } from '../support/fake-vnet.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
+import { mainIn } from '../support/run-main.ts'
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER, GET_PARAM, SET_PARAM, TRIGGER] = [1, 2, 3, 4, 5, 6, 7, 8]
 const [CUT, PLUG, GET_PARTS, GET_SCENARIO] = [14, 15, 20, 23]
@@ -25,9 +19,10 @@ const lockup = (b: MessageBuilder) =>
   void b.string(35, 'snull').string(15, 'lockup').string(16, '5').string(17, 'int').flag(18).string(19, 'the lockup')
 
 let vnet: FakeVnet
-directory.path = fileDirectory()
+const directory = fileDirectory()
+const { runMain } = mainIn(directory)
 beforeAll(() => {
-  vnet = new FakeVnet(directory.path, {
+  vnet = new FakeVnet(directory, {
     [GET_DEVICES]: () => [sn0],
     [ECHO]: () => [b => void b.string(1, 'x')],
     [GET_STATS]: () => [sn0],
@@ -46,7 +41,7 @@ afterAll(() => {
   vnet[Symbol.dispose]()
 })
 
-const page = readFileSync(new URL('../../../docs/json.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../docs/json.md', import.meta.url), 'utf8')
 const rows = [...page.matchAll(/^\| (`[^|]+`|an error[^|]*) \| `(\w+)` \| (`.*`) \|$/gm)].map(
   ([, command = '', event = '', fields = '']) =>
     [command.replaceAll('`', ''), event, [...fields.matchAll(/`(\w+)`/g)].map(([, name]) => name)] as const,
@@ -79,7 +74,7 @@ test.each(rows)('vnet %s --json prints %s objects with the fields of the page', 
 test('list --all does not list own addresses for an interface of another pid namespace', async () => {
   const lo = (b: MessageBuilder) => void b.u32(1, 1).string(2, 'lo')
   using _ = new FakeVnet(
-    directory.path,
+    directory,
     { [GET_DEVICES]: () => [lo], [GET_STATS]: none },
     { interfaces: [{ name: 'lo', ifindex: 1, inode: 1 }], netns: 1, pidns: 1 },
   )

@@ -1,27 +1,23 @@
 /** `vnet capture` against fake vnets: its requests, and vnets that refuse. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
-import { EPERM, VnetError } from '../../../src/base/errno.ts'
-import type { MessageBuilder } from '../../../src/netlink/index.ts'
-import { LITTLE, readAll } from '../../support/capture-bytes.ts'
-import { endedAfterEach } from '../../support/ends.ts'
-import { type Answers, type Asked, FakeVnet } from '../../support/fake-vnet.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { directory } from '../../support/own-run-directory.ts'
-import { type Going, runMain, startMain } from '../../support/run-main.ts'
+import { expect, test } from 'vitest'
+import { EPERM, VnetError } from '../../src/base/errno.ts'
+import type { MessageBuilder } from '../../src/netlink/index.ts'
+import { LITTLE, readAll } from '../support/capture-bytes.ts'
+import { endedAfterEach } from '../support/ends.ts'
+import { type Answers, type Asked, FakeVnet } from '../support/fake-vnet.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
+import { type Going, mainIn } from '../support/run-main.ts'
 
-// Vnets that run on this machine must not be found.
-vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
-  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
-)
-directory.path = freshDirectory()
+const directory = freshDirectory()
+const { runMain, startMain } = mainIn(directory)
 
 const [GET_DEVICES, CAPTURE] = [2, 18]
 const [DEVICES, SNAPLEN, FILTER, PROGRAM, DROPS] = [53, 54, 55, 56, 57]
 
 const vnets = endedAfterEach<FakeVnet>()
-const file = join(directory.path, 'a.pcapng')
+const file = join(directory, 'a.pcapng')
 
 /** A vnet with these interfaces, which refuses captures for a reason, if there is one. */
 function vnet(names: string | readonly string[], refusal?: string): FakeVnet {
@@ -39,7 +35,7 @@ function vnet(names: string | readonly string[], refusal?: string): FakeVnet {
     },
   }
   const { ino: inode } = statSync('/proc/self/ns/net')
-  const made = new FakeVnet(directory.path, answers, { interfaces: all.map(each => ({ ...each, inode })) })
+  const made = new FakeVnet(directory, answers, { interfaces: all.map(each => ({ ...each, inode })) })
   vnets.push(made)
   return made
 }

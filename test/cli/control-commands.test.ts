@@ -3,20 +3,17 @@
  * reply.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { EOPNOTSUPP, EPERM, VnetError } from '../../../src/base/errno.ts'
-import { vnetAttributes } from '../../../src/control/protocol/family.ts'
-import type { MessageBuilder } from '../../../src/netlink/index.ts'
-import { type Answers, type FakeOptions, FakeVnet } from '../../support/fake-vnet.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { directory, users } from '../../support/own-run-directory.ts'
-import { runMain, startMain } from '../../support/run-main.ts'
-import { wireReadings } from '../../support/wire-readings.ts'
+import { EOPNOTSUPP, EPERM, VnetError } from '../../src/base/errno.ts'
+import { vnetAttributes } from '../../src/control/protocol/family.ts'
+import type { MessageBuilder } from '../../src/netlink/index.ts'
+import { type Answers, type FakeOptions, FakeVnet } from '../support/fake-vnet.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
+import { mainIn } from '../support/run-main.ts'
+import { wireReadings } from '../support/wire-readings.ts'
 
-// Vnets that run on this machine must not be found.
-vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
-  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
-)
-directory.path = freshDirectory()
+const directory = freshDirectory()
+const users: number[] = []
+const { runMain, startMain } = mainIn(directory, users)
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER] = [1, 2, 3, 4, 5]
 const [CUT, PLUG] = [14, 15]
@@ -55,7 +52,7 @@ afterEach(() => {
 
 function vnet(answers: Answers, options?: FakeOptions): FakeVnet {
   const all: Answers = { [GET_DEVICES]: () => [sn0, far], ...answers }
-  const made = new FakeVnet(directory.path, all, options)
+  const made = new FakeVnet(directory, all, options)
   vnets.push(made)
   return made
 }

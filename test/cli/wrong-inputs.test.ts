@@ -1,26 +1,21 @@
 /** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { EINVAL, ENOENT, EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
-import { FakeVnet } from '../../support/fake-vnet.ts'
-import { fileDirectory } from '../../support/fresh-directory.ts'
-import { directory } from '../../support/own-run-directory.ts'
-import { runMain } from '../../support/run-main.ts'
-
-// Vnets that run on this machine must not be found.
-vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
-  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
-)
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { EINVAL, ENOENT, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
+import { FakeVnet } from '../support/fake-vnet.ts'
+import { fileDirectory } from '../support/fresh-directory.ts'
+import { mainIn } from '../support/run-main.ts'
 
 const [SET_PARAM, TRIGGER] = [7, 8]
 let vnet: FakeVnet
 const refuse = (errno: number, text: string) => () => {
   throw new VnetError(errno, 'fake', text)
 }
-directory.path = fileDirectory()
+const directory = fileDirectory()
+const { runMain } = mainIn(directory)
 beforeAll(() => {
-  vnet = new FakeVnet(directory.path, {
+  vnet = new FakeVnet(directory, {
     2: () => [b => void b.u32(1, 7).string(2, 'sn0')],
     [SET_PARAM]: ({ attributes }) =>
       String.fromCharCode(...(attributes[15] ?? [])).startsWith('lockp')
@@ -37,7 +32,7 @@ afterAll(() => {
 const ONE_LINE = /^vnet: [^\n]+\n(vnet: {3}[^\n]+\nvnet: +\^+\n)?$/
 const NONE = 'no such file or directory'
 /** FIFOs that nothing opens: to open one would wait for ever. */
-const [FIFO, FIFO_JS] = [join(directory.path, 'fifo'), join(directory.path, 'fifo.js')]
+const [FIFO, FIFO_JS] = [join(directory, 'fifo'), join(directory, 'fifo.js')]
 execFileSync('mkfifo', [FIFO, FIFO_JS])
 const PIPE = /fifo(\.js)?: it is a pipe: name a regular file$/
 test.each<[string[], number, string | RegExp]>([

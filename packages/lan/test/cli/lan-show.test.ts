@@ -1,18 +1,14 @@
 /** `vnet lan show`: its requests, what it prints of the replies, and its command line. */
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../../../src/base/errno.ts'
 import type { MessageBuilder } from '../../../../src/netlink/index.ts'
 import { endedAfterEach } from '../../../../test/support/ends.ts'
 import { type Answers, type FakeOptions, FakeVnet } from '../../../../test/support/fake-vnet.ts'
 import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
-import { directory, users } from '../../../../test/support/own-run-directory.ts'
-import { runMain } from '../../../../test/support/run-main.ts'
+import { mainIn } from '../../../../test/support/run-main.ts'
 
-// Vnets that run on this machine are not found.
-directory.path = freshDirectory()
-vi.mock('../../../../src/control/protocol/run-directory.ts', async original =>
-  (await import('../../../../test/support/own-run-directory.ts')).ownRunDirectory(original),
-)
+const directory = freshDirectory()
+const { runMain } = mainIn(directory)
 
 const [GET_DEVICES, GET_SEGMENT] = [2, 13]
 const MAC = Uint8Array.of(2, 0x4c, 0x4e, 18, 0, 1)
@@ -64,10 +60,9 @@ const USUAL: FakeOptions = {
 }
 
 const vnets = endedAfterEach<FakeVnet>()
-afterEach(() => users.splice(0))
 
 function vnet(answers: Answers, options: FakeOptions = USUAL): FakeVnet {
-  const made = new FakeVnet(directory.path, { [GET_DEVICES]: () => [eth9, far], ...answers }, options)
+  const made = new FakeVnet(directory, { [GET_DEVICES]: () => [eth9, far], ...answers }, options)
   vnets.push(made)
   return made
 }
