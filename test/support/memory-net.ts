@@ -145,13 +145,14 @@ export async function addDriver<P extends Params>(
     features?: number
     down?: boolean
   } = {},
-): Promise<{ specs: readonly DeviceSpec[]; devices: NetDevice[]; ports: MemoryPort[] }> {
+): Promise<{ specs: readonly DeviceSpec[]; devices: NetDevice[]; ports: MemoryPort[]; values: ParamValues<P> }> {
   const { features, down, ...context } = options
   const module = insmod(driver, { ...context, net: memory.net, params })
   const { specs, devices } = module
   if (features !== undefined) for (const dev of devices) dev.features = features
   await module.up({ configure: async dev => void (down || (await devOpen(dev))) })
-  return { specs, devices: [...devices], ports: devices.map(dev => memory.platform.port(dev.name)) }
+  const ports = devices.map(dev => memory.platform.port(dev.name))
+  return { specs, devices: [...devices], ports, values: module.params }
 }
 
 /** `count` frames of 60 bytes, numbered in their last byte from `first` on. */

@@ -2,31 +2,14 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { EPERM, VnetError } from '../../../src/base/errno.ts'
-import { writeSection } from '../../../src/capture/pcapng-writer.ts'
-import type { MessageBuilder } from '../../../src/netlink/index.ts'
-import { FakeVnet } from '../../support/fake-vnet.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { directory as run } from '../../support/own-run-directory.ts'
-import { runMain, startMain } from '../../support/run-main.ts'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { EPERM, VnetError } from '../../src/base/errno.ts'
+import { writeSection } from '../../src/capture/pcapng-writer.ts'
+import { ControlClient } from '../../src/control/index.ts'
+import { driver as cable } from '../../src/drivers/cable.ts'
+import { servedNets } from '../support/served-nets.ts'
 
-// Vnets that run on this machine must not be found.
-const { opened } = vi.hoisted(() => ({
-  opened: { as: async (): Promise<unknown> => undefined },
-}))
-vi.mock('../../../src/cli/capture-streams.ts', async original => ({
-  ...(await original<object>()),
-  openStreams: () => opened.as(),
-}))
-vi.mock('../../../src/control/protocol/run-directory.ts', async original =>
-  (await import('../../support/own-run-directory.ts')).ownRunDirectory(original),
-)
-
-const directory = freshDirectory()
-beforeEach(() => {
-  run.path = directory
-})
+const { serve, directory, runMain, startMain } = servedNets()
 afterEach(() => {
   vi.restoreAllMocks()
   vi.unstubAllEnvs()
@@ -51,6 +34,7 @@ class EndlessStream {
     await this.#ended
     const to = new Uint8Array(100)
     yield to.subarray(0, writeSection(to, 0))
+    return undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -60,12 +44,8 @@ class EndlessStream {
 }
 
 describe('a call of Wireshark', () => {
-  const GET_DEVICES = 2
-  const ca = (b: MessageBuilder) => void b.u32(1, 7).string(2, 'ca').u32(4, 1).u32(5, 1).string(35, 'cable')
-  const cb = (b: MessageBuilder) => void b.u32(1, 8).string(2, 'cb').string(3, 'red').u32(4, 1).u32(5, 1)
-
   test('the interfaces of running vnets are listed, whatever else a newer version requests', async () => {
-    using _ = new FakeVnet(directory, { [GET_DEVICES]: () => [ca, cb] })
+    await serve(cable, ['ca', 'red/cb'])
     const { status, stdout, stderr } = await runMain(
       'extcap',
       '--extcap-interfaces',
@@ -110,7 +90,8 @@ describe('a call of Wireshark', () => {
   })
 
   test('SIGTERM ends a capture whose FIFO has no reader, whenever it arrives', async () => {
-    using _ = new FakeVnet(directory, { [GET_DEVICES]: () => [ca] })
+    await serve(cable, ['ca', 'red/cb'])
+    const capture = vi.spyOn(ControlClient.prototype, 'capture')
     const fifo = join(directory, 'fifo')
     execFileSync('mkfifo', [fifo])
     for (const isRefused of [false, true]) {
@@ -120,12 +101,12 @@ describe('a call of Wireshark', () => {
         const opening = new Promise<void>(resolve => {
           open = resolve
         })
-        opened.as = async () => {
+        capture.mockImplementation(async () => {
           open()
           await Promise.resolve()
-          const failed = isRefused ? [new VnetError(EPERM, ['CAPTURE', 'ca'])] : []
-          return { streams: isRefused ? [] : [{ devices: [], stream }], failed }
-        }
+          if (isRefused) throw new VnetError(EPERM, ['CAPTURE', 'ca'])
+          return stream
+        })
         const command = startMain('extcap', '--capture', '--extcap-interface', 'vnet-ca', '--fifo', fifo)
         await opening
         if (isLate) await new Promise(resolve => setImmediate(resolve))

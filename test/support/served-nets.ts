@@ -1,0 +1,52 @@
+/**
+ * Memory Nets of drivers, served like running vnets, and the commands of a program that finds these
+ * vnets only. Whatever a command changes, a test sees on the devices.
+ */
+import { type ServerOptions, serveControl } from '../../src/control/index.ts'
+import { loadNative } from '../../src/linux/native.ts'
+import type { Driver, Params, ParamValues } from '../../src/netdev/driver.ts'
+import type { NetDevice } from '../../src/netdev/net-device.ts'
+import { endedAfterEach } from './ends.ts'
+import { freshDirectory } from './fresh-directory.ts'
+import { addDriver, memoryNets, turn } from './memory-net.ts'
+import { mainIn } from './run-main.ts'
+
+/** The wall clock of all servers: 2027-01-15T08:00:00Z. */
+export const SERVED_AT = 1_800_000_000_000
+
+/** Call it once in a test file. */
+export function servedNets() {
+  const memoryNet = memoryNets()
+  const directory = freshDirectory()
+  const users: number[] = []
+  const ends = endedAfterEach<Disposable>()
+
+  /** Serves a driver's devices `[NETNS/]IF`, which are up. */
+  async function serve<P extends Params>(
+    driver: Driver<P>,
+    args: readonly string[],
+    params: Partial<ParamValues<P>> = {},
+    options: ServerOptions & { readonly queues?: number; readonly down?: boolean } = {},
+  ) {
+    const { queues, down = false, ...serverOptions } = options
+    const memory = memoryNet()
+    const made = await addDriver(memory, driver, params, { args, txqs: queues, rxqs: queues, down })
+    const netnsOf = (dev: NetDevice) => made.specs.find(spec => spec.dev === dev)?.netns
+    const server = serveControl(loadNative(), memory.net, {
+      directory,
+      module: { ...driver, values: made.values },
+      netnsOf,
+      namespaceOf: dev => (netnsOf(dev) === undefined ? undefined : { inode: 1 }),
+      now: () => SERVED_AT,
+      ...serverOptions,
+    })
+    ends.push(server)
+    return { ...memory, ...made, server, memory }
+  }
+  return { serve, directory, users, ends, ...mainIn(directory, users) }
+}
+
+/** Settles when a client captures the device, or with `false`, when none does. */
+export async function captured(dev: NetDevice | undefined, is = true): Promise<void> {
+  while ((dev?.frameProbe !== undefined) !== is) await turn()
+}
