@@ -81,7 +81,10 @@ export class Events {
     this.#netnsOf = netnsOf
     this.#now = now
     this.#alarm = net.clock.alarm(() => this.#pollDrops())
-    for (const dev of net.devices) this.#wires.set(dev, textsOf(dev))
+    for (const dev of net.devices) {
+      this.#reported.set(dev, { carrier: dev.carrier, cut: dev.cut })
+      this.#wires.set(dev, textsOf(dev))
+    }
     this.#stop = net.registerNetdeviceNotifier((happened, dev) => {
       const event = eventOf.get(happened)
       if (event !== undefined) this.#notify(dev, event)

@@ -1,5 +1,5 @@
 /** Events without sockets: which subscriber gets which event, and until when. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Turns, Work } from '../../../src/base/turns.ts'
 import type { MemoryPort } from '../../../src/bed/memory-port.ts'
 import { commands, eventNumbers, VNET_GENL_ID } from '../../../src/control/protocol/family.ts'
@@ -101,6 +101,21 @@ test('carrier changes, a cut cable and a plugged cable are events', async () => 
   expect(events()).toEqual([`b ${PLUGGED}`, `a ${PLUGGED}`, `a ${CARRIER_ON}`])
   netifCarrierOn(b)
   expect(events()).toEqual([`b ${CARRIER_ON}`])
+})
+
+test('the first change of a device that is older than the server is an event', async () => {
+  const memory = memoryNet()
+  const { dev } = await addDevice(memory)
+  using events = new Events(
+    memory.net,
+    () => undefined,
+    () => NOW,
+  )
+  const notify = vi.fn(() => true)
+  const rights = { missing: undefined, missingToCapture: undefined, share: 0, privileged: true }
+  events.subscribe({ ...rights, onDrained: undefined, notify, handOver() {} })
+  netifCarrierOff(dev)
+  expect(notify).toHaveBeenCalledOnce()
 })
 
 test('a timeout event has the queue and the number of timeouts', async () => {
