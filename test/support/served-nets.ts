@@ -21,20 +21,20 @@ export function servedNets() {
   const users: number[] = []
   const ends = endedAfterEach<Disposable>()
 
-  /** Serves a driver's devices `[NETNS/]IF`, which are up. */
+  /** Serves a driver's devices `[NETNS/]IF`, which are up; `bare` as devices of no driver. */
   async function serve<P extends Params>(
     driver: Driver<P>,
     args: readonly string[],
     params: Partial<ParamValues<P>> = {},
-    options: ServerOptions & { readonly queues?: number; readonly down?: boolean } = {},
+    options: ServerOptions & { readonly queues?: number; readonly down?: boolean; readonly bare?: boolean } = {},
   ) {
-    const { queues, down = false, ...serverOptions } = options
+    const { queues, down = false, bare = false, ...serverOptions } = options
     const memory = memoryNet()
     const made = await addDriver(memory, driver, params, { args, txqs: queues, rxqs: queues, down })
     const netnsOf = (dev: NetDevice) => made.specs.find(spec => spec.dev === dev)?.netns
     const server = serveControl(loadNative(), memory.net, {
       directory,
-      module: { ...driver, values: made.values },
+      ...(bare ? {} : { module: { ...driver, values: made.values } }),
       netnsOf,
       namespaceOf: dev => (netnsOf(dev) === undefined ? undefined : { inode: 1 }),
       now: () => SERVED_AT,

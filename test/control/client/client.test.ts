@@ -77,6 +77,12 @@ describe('requests', () => {
     expect(await client.ioctl(path, sn0, { cmd: 0x89f3 })).toEqual({ result: -95, ifreq, data: undefined })
   })
 
+  test('more bytes of data than were sent are EPROTO', async () => {
+    vnet({ [IOCTL]: () => [b => b.s32(27, 0).binary(24, new Uint8Array(40)).binary(26, Uint8Array.of(1, 2))] })
+    const call = client.ioctl(path, sn0, { cmd: 0x89f1, data: new Uint8Array(1) })
+    await expect(call).rejects.toThrow('0x89f1 sn0: EPROTO, protocol error; 2 bytes of data are more than were sent')
+  })
+
   test('an ifreq of the caller is sent unchanged', async () => {
     const ifreq = Uint8Array.from({ length: 40 }, (_, i) => i)
     const fake = vnet({ [IOCTL]: () => [b => b.s32(27, 0).binary(24, ifreq)] })
@@ -115,18 +121,20 @@ describe('a subscription', () => {
     const subscription = await subscribe({ events: ['up', 'drops'], dropThreshold: 10 })
     fake.event(up)
     fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 6).u64(31, 12n))
+    fake.event(b => b.u32(1, 7).string(2, 'sn0').u32(28, 99))
     await told()
     const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined, attached: false }
     expect(events).toEqual([
       { ...sn0, ...rest, event: 'up' },
       { ...sn0, ...rest, event: 'drops', dropped: 12 },
+      { ...sn0, ...rest, event: 'event 99' },
     ])
     await subscription.close()
     await subscription.ended
     await subscription.close()
     fake.event(up)
     await told()
-    expect(events).toHaveLength(2)
+    expect(events).toHaveLength(3)
     const masks = fake.asked
       .filter(({ cmd }) => cmd === SUBSCRIBE)
       .map(({ attributes }) => new DataView(attributes[29]!.buffer).getUint32(0, true))
