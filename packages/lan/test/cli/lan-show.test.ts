@@ -1,80 +1,57 @@
-/** `vnet lan show`: its requests, what it prints of the replies, and its command line. */
-import { describe, expect, test } from 'vitest'
-import { EOPNOTSUPP, EPERM, VnetError } from '../../../../src/base/errno.ts'
-import type { MessageBuilder } from '../../../../src/netlink/index.ts'
-import { endedAfterEach } from '../../../../test/support/ends.ts'
-import { type Answers, type FakeOptions, FakeVnet } from '../../../../test/support/fake-vnet.ts'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
-import { mainIn } from '../../../../test/support/run-main.ts'
+/** `vnet lan show`: what it prints of the segments of served vnets, and its command line. */
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { ECONNREFUSED, EPERM, VnetError } from '../../../../src/base/errno.ts'
+import { ControlClient, type SegmentEntryKind } from '../../../../src/control/index.ts'
+import type { SegmentEntry } from '../../../../src/control/protocol/segment-entry.ts'
+import { driver as cable } from '../../../../src/drivers/cable.ts'
+import { servedNets } from '../../../../test/support/served-nets.ts'
 
-const directory = freshDirectory()
-const { runMain } = mainIn(directory)
+const { serve, runMain } = servedNets()
+afterEach(() => vi.restoreAllMocks())
 
-const [GET_DEVICES, GET_SEGMENT] = [2, 13]
 const MAC = Uint8Array.of(2, 0x4c, 0x4e, 18, 0, 1)
 const CLIENT = Uint8Array.of(2, 0, 0, 0, 0, 9)
 const ip = (last: number) => Uint8Array.of(198, 18, 0, last)
 const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x4c, 0x4e, 0xff, 0xfe, 18, 0, 1)
-const u32 = (n: number) => new Uint8Array(Uint32Array.of(n).buffer)
-const nul = (text: string) => new TextEncoder().encode(`${text}\0`)
+const host = (name: string | undefined, mac: Uint8Array, addresses: readonly Uint8Array[], router = false) =>
+  ({ kind: 'host', name, mac, addresses, router }) as const
+const counter = (group: 'frames' | 'dropped' | 'answered', name: string, value: number) =>
+  ({ kind: 'counter', group, name, value }) as const
+const lease = { kind: 'lease', clientId: undefined, hostname: undefined } as const
 
-type Write = (builder: MessageBuilder) => void
-const eth9: Write = b => b.u32(1, 7).string(2, 'eth9')
-const far: Write = b => b.u32(1, 8).string(2, 'eth8').string(3, 'red')
-
-const host =
-  (name: string | undefined, mac: Uint8Array, addresses: readonly Uint8Array[], router = false): Write =>
-  b =>
-    b.nested(41, set => {
-      if (name !== undefined) set.string(1, name)
-      set.binary(2, mac).nested(3, list => {
-        for (const [i, address] of addresses.entries()) list.nested(i + 1, one => one.binary(1, address))
-      })
-      if (router) set.flag(4)
-    })
-const counter =
-  (group: number, name: string, value: number): Write =>
-  b =>
-    b.nested(45, set => set.u32(1, group).string(2, name).u64(3, BigInt(value)))
-
-const SEGMENT: readonly Write[] = [
+const SEGMENT: readonly SegmentEntry[] = [
   host('gateway', MAC, [ip(1), LINK_LOCAL], true),
   host(undefined, CLIENT, [ip(7)]),
-  b =>
-    b.nested(42, set => set.binary(1, ip(100)).string(2, '02:00:00:00:00:09').string(3, '01:02').string(4, 'laptop')),
-  b => b.nested(42, set => set.binary(1, ip(101)).string(2, '02:00:00:00:00:0a').u64(5, 1_795_197_600_000n)),
-  b => b.nested(43, set => set.binary(1, ip(100)).binary(2, CLIENT)),
-  b => b.nested(44, set => set.string(1, 'eth9').binary(2, CLIENT)),
-  b => b.nested(44, set => set.string(1, 'eth8')),
-  counter(0, 'in', 12),
-  counter(0, 'held', 0),
-  counter(2, 'arp', 3),
-  counter(2, 'echo', 0),
+  {
+    ...lease,
+    address: ip(100),
+    mac: '02:00:00:00:00:09',
+    clientId: '01:02',
+    hostname: 'laptop',
+    expires: Number.POSITIVE_INFINITY,
+  },
+  { ...lease, address: ip(101), mac: '02:00:00:00:00:0a', expires: 1_795_197_600_000 },
+  { kind: 'neighbour', address: ip(100), mac: CLIENT },
+  { kind: 'station', name: 'eth9', mac: CLIENT },
+  { kind: 'station', name: 'eth8', mac: undefined },
+  counter('frames', 'in', 12),
+  counter('frames', 'held', 0),
+  counter('answered', 'arp', 3),
+  counter('answered', 'echo', 0),
 ]
 
-const USUAL: FakeOptions = {
-  interfaces: [
-    { name: 'eth9', ifindex: 7, inode: 1 },
-    { name: 'eth8', ifindex: 8, netns: 'red', inode: 1 },
-  ],
+/** A vnet with this segment; null for none. Returns a spy that is called with requested kinds. */
+async function vnet(entries: readonly SegmentEntry[] | null = [], args = ['eth9', 'red/eth8']) {
+  const segment = vi.fn((kinds: ReadonlySet<SegmentEntryKind>) => (entries ?? []).filter(({ kind }) => kinds.has(kind)))
+  await serve(entries === null ? cable : { ...cable, segment }, args)
+  return segment
 }
-
-const vnets = endedAfterEach<FakeVnet>()
-
-function vnet(answers: Answers, options: FakeOptions = USUAL): FakeVnet {
-  const made = new FakeVnet(directory, { [GET_DEVICES]: () => [eth9, far], ...answers }, options)
-  vnets.push(made)
-  return made
-}
-
-const refuse = (errno: number) => () => {
-  throw new VnetError(errno, 'fake', 'not here')
-}
-const askedOf = ({ asked }: FakeVnet) => asked.filter(({ cmd }) => cmd === GET_SEGMENT)
+const client = ControlClient.prototype
+const refuse = (errno: number) => new VnetError(errno, 'fake', 'not here')
 
 describe('the output', () => {
   test('vnet lan show prints the length of each list and a table for each part', async () => {
-    vnet({ [GET_SEGMENT]: () => SEGMENT })
+    await vnet(SEGMENT)
     const { status, stdout, stderr } = await runMain('lan', 'show')
     expect([status, stderr]).toEqual([0, ''])
     expect(stdout.split('\n')).toEqual([
@@ -107,7 +84,7 @@ describe('the output', () => {
     const many = Array.from({ length: 1000 }, (_, i) =>
       host(`node${i}`, CLIENT, [Uint8Array.of(198, 18, i >> 8, i & 255)]),
     )
-    vnet({ [GET_SEGMENT]: () => [...many, ...SEGMENT] })
+    await vnet([...many, ...SEGMENT])
     const lines = (await runMain('lan', 'show')).stdout.split('\n')
     expect(lines.slice(1, 5)).toEqual([
       'hosts 1002, leases 2, neighbours 1, stations 2',
@@ -128,7 +105,7 @@ describe('the output', () => {
   })
 
   test('lan show --json prints one object, with null for missing values', async () => {
-    vnet({ [GET_SEGMENT]: () => SEGMENT })
+    await vnet(SEGMENT)
     const { stdout } = await runMain('lan', 'show', 'eth9', '--json')
     expect(stdout.match(/\n/g)).toHaveLength(1)
     expect(JSON.parse(stdout)).toEqual({
@@ -172,23 +149,29 @@ describe('the output', () => {
     })
   })
 
-  test.each([
-    [[], 31, ['hosts', 'leases', 'neighbours', 'stations', 'counters']],
-    [['--hosts'], 1, ['hosts']],
-    [['--neighbours', '--leases'], 6, ['leases', 'neighbours']],
-    [['--stations'], 8, ['stations']],
-    [['--counters'], 16, ['counters']],
-  ])('the options %j request the mask %i and print the parts %j', async (options, mask, parts) => {
-    const fake = vnet({ [GET_SEGMENT]: () => [] })
+  test.each<[string[], SegmentEntryKind[], string[]]>([
+    [
+      [],
+      ['host', 'lease', 'neighbour', 'station', 'counter'],
+      ['hosts', 'leases', 'neighbours', 'stations', 'counters'],
+    ],
+    [['--hosts'], ['host'], ['hosts']],
+    [
+      ['--neighbours', '--leases'],
+      ['lease', 'neighbour'],
+      ['leases', 'neighbours'],
+    ],
+    [['--stations'], ['station'], ['stations']],
+    [['--counters'], ['counter'], ['counters']],
+  ])('the options %j request the kinds %j and print the parts %j', async (options, kinds, parts) => {
+    const segment = await vnet(SEGMENT)
     const { stdout } = await runMain('lan', 'show', '--json', ...options)
-    expect(askedOf(fake)).toEqual([
-      { cmd: GET_SEGMENT, dump: true, attributes: { 1: u32(7), 2: nul('eth9'), 40: u32(mask) } },
-    ])
+    expect(segment.mock.calls.map(([asked]) => [...asked].toSorted())).toEqual([kinds.toSorted()])
     expect(Object.keys(JSON.parse(stdout).segments[0])).toEqual(['interfaces', ...parts])
   })
 
   test('an option prints its part only', async () => {
-    vnet({ [GET_SEGMENT]: () => SEGMENT.slice(0, 1) })
+    await vnet(SEGMENT.slice(0, 1))
     const { stdout } = await runMain('lan', 'show', '--hosts')
     expect(stdout).toBe(
       'eth9 red/eth8\nhosts 1\n\nhost     mac                addresses\ngateway  02:4c:4e:12:00:01  198.18.0.1\n',
@@ -196,90 +179,71 @@ describe('the output', () => {
   })
 
   test('a lease never expires if its end does not fit a Date', async () => {
-    vnet({
-      [GET_SEGMENT]: () => [
-        b =>
-          b.nested(42, set =>
-            set
-              .binary(1, ip(1))
-              .string(2, '')
-              .u64(5, 2n ** 64n - 1n),
-          ),
-      ],
-    })
+    await vnet([{ ...lease, address: ip(1), mac: '', expires: 2 ** 63 }])
     expect((await runMain('lan', 'show', '--leases')).stdout).toMatch(/^198\.18\.0\.1 .* never$/m)
   })
 })
 
 describe('the vnets that are asked', () => {
+  const EMPTY = 'eth9 red/eth8\nhosts 0\n\nhost  mac  addresses\n'
+
   test('NETNS/IF requests the segment of that interface', async () => {
-    const fake = vnet({ [GET_SEGMENT]: () => [] })
+    await vnet()
+    const segment = vi.spyOn(client, 'segment')
     expect((await runMain('lan', 'show', 'red/eth8')).status).toBe(0)
-    expect(askedOf(fake)[0]?.attributes).toEqual({ 1: u32(8), 2: nul('eth8'), 3: nul('red'), 40: u32(31) })
+    expect(segment.mock.calls.map(([, device]) => device)).toMatchObject([{ name: 'eth8', netns: 'red' }])
   })
 
   test('without an interface, each vnet with a segment is shown once', async () => {
-    const fakes = [
-      vnet({ [GET_SEGMENT]: () => [] }),
-      vnet(
-        { [GET_SEGMENT]: refuse(EOPNOTSUPP), [GET_DEVICES]: () => [b => b.u32(1, 9).string(2, 'sn0')] },
-        { interfaces: [] },
-      ),
-      vnet({ [GET_SEGMENT]: () => [], [GET_DEVICES]: () => [b => b.u32(1, 5).string(2, 'eth3')] }),
-    ]
+    const segments = [await vnet(), await vnet(null, ['a', 'b']), await vnet([], ['eth3', 'eth4'])]
     const { status, stdout } = await runMain('lan', 'show', '--hosts')
-    expect([status, stdout]).toEqual([
-      0,
-      'eth9 red/eth8\nhosts 0\n\nhost  mac  addresses\n\neth3\nhosts 0\n\nhost  mac  addresses\n',
-    ])
-    expect(fakes.map(fake => askedOf(fake).length)).toEqual([1, 1, 1])
+    const other = EMPTY.replace('eth9 red/eth8', 'eth3 eth4')
+    // Vnets of one process are found in any order.
+    expect([status, [`${EMPTY}\n${other}`, `${other}\n${EMPTY}`]]).toEqual([0, expect.arrayContaining([stdout])])
+    expect(segments.map(segment => segment.mock.calls.length)).toEqual([1, 0, 1])
   })
 
   test('without any segment, one line is printed and the status is 1', async () => {
-    vnet({ [GET_SEGMENT]: refuse(EOPNOTSUPP) })
-    const line = 'vnet: no vnet here has a segment behind its interfaces: `vnet lan` makes one\n'
-    expect(await runMain('lan', 'show')).toEqual({ status: 1, stdout: '', stderr: line })
-    const error = `${JSON.stringify({ event: 'error', error: line.slice(6, -1) })}\n`
+    await vnet(null)
+    const line = 'no vnet here has a segment behind its interfaces: `vnet lan` makes one'
+    expect(await runMain('lan', 'show')).toEqual({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
+    const error = `${JSON.stringify({ event: 'error', error: line })}\n`
     expect(await runMain('lan', 'show', '--json')).toEqual({ status: 1, stdout: '', stderr: error })
     const { status, stderr } = await runMain('lan', 'show', 'eth9')
-    expect([status, stderr]).toEqual([1, 'vnet: not here\n'])
+    expect([status, stderr]).toEqual([1, 'vnet: cable has no segment behind its devices\n'])
   })
 
   test('a vnet that fails is one line and status 1, after the segments of the others', async () => {
-    vnet({ [GET_SEGMENT]: () => [] })
-    vnet({ [GET_DEVICES]: refuse(EPERM) })
+    for (const _ of [1, 2]) await vnet()
+    vi.spyOn(client, 'devices').mockRejectedValueOnce(refuse(EPERM))
     const { status, stdout, stderr } = await runMain('lan', 'show', '--hosts')
-    expect([status, stdout]).toEqual([1, 'eth9 red/eth8\nhosts 0\n\nhost  mac  addresses\n'])
+    expect([status, stdout]).toEqual([1, EMPTY])
     expect(stderr).toMatch(/^vnet: vnet \d+ \(eth9, red\/eth8\): operation not permitted; not here\n$/)
   })
 
   test('a vnet that ends meanwhile is left out', async () => {
-    const fake = vnet({
-      [GET_SEGMENT]() {
-        fake[Symbol.dispose]()
-        return []
-      },
-    })
-    vnet({ [GET_SEGMENT]: () => [] })
-    const { status, stderr } = await runMain('lan', 'show', '--hosts')
-    expect([status, stderr]).toEqual([0, ''])
+    for (const _ of [1, 2]) await vnet()
+    vi.spyOn(client, 'segment').mockRejectedValueOnce(refuse(ECONNREFUSED))
+    expect(await runMain('lan', 'show', '--hosts')).toEqual({ status: 0, stdout: EMPTY, stderr: '' })
   })
 
   test('if the only vnet refuses, one line is printed and the status is 1', async () => {
-    vnet({ [GET_SEGMENT]: refuse(EPERM) })
+    await vnet()
+    vi.spyOn(client, 'segment').mockRejectedValue(refuse(EPERM))
     const { status, stdout, stderr } = await runMain('lan', 'show', '--json')
-    expect([status, stdout, stderr]).toEqual([1, '', '{"event":"error","error":"not here"}\n'])
+    expect([status, stdout, JSON.parse(stderr)]).toEqual([
+      1,
+      '',
+      { event: 'error', error: expect.stringMatching(/not here$/) },
+    ])
   })
 
   test('an unknown interface, and no running vnet, are one line each', async () => {
-    const { status, stderr } = await runMain('lan', 'show')
-    expect([status, stderr]).toEqual([1, 'vnet: no vnet is running in this network namespace\n'])
-    vnet({})
-    const unknown = await runMain('lan', 'show', 'eth7')
-    expect([unknown.status, unknown.stderr]).toEqual([
-      1,
-      'vnet: no interface is called eth7; there are eth9, red/eth8\n',
-    ])
+    const failed = (line: string) => ({ status: 1, stdout: '', stderr: `vnet: ${line}\n` })
+    expect(await runMain('lan', 'show')).toEqual(failed('no vnet is running in this network namespace'))
+    await vnet()
+    const line = 'no interface is called eth7; there are eth9, red/eth8'
+    expect(await runMain('lan', 'show', 'eth7')).toEqual(failed(line))
   })
 })
 
