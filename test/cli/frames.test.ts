@@ -10,7 +10,7 @@ import { ControlClient } from '../../src/control/index.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { turn } from '../support/memory-net.ts'
-import { captured, servedNets } from '../support/served-nets.ts'
+import { captured, servedNets, streamOf } from '../support/served-nets.ts'
 
 const { serve, directory, runMain, startMain } = servedNets()
 const udp = buildFrame({ packet: plain, tags: [], padding: [] })
@@ -35,16 +35,6 @@ afterEach(() => vi.restoreAllMocks())
 
 /** Lets the vnets refuse captures, or send other bytes. */
 const captures = () => vi.spyOn(ControlClient.prototype, 'capture')
-function stream(...parts: Uint8Array[]) {
-  return {
-    async *[Symbol.asyncIterator]() {
-      yield* parts
-      return undefined
-    },
-    stop() {},
-    async [Symbol.asyncDispose]() {},
-  }
-}
 
 /** The start of a file of ca, and a frame that it sent, with what else is known of it. */
 function head(): Uint8Array {
@@ -73,7 +63,7 @@ test('frames are printed in their order, with the labels of their interfaces, un
 })
 
 test('the options choose the captured interfaces, filter and drops', async () => {
-  const capture = captures().mockResolvedValue(stream())
+  const capture = captures().mockResolvedValue(streamOf())
   await runMain('frames', 'red/cb', '--filter', 'tcp', '--drops')
   const devices = [expect.objectContaining({ name: 'cb' })]
   expect(capture.mock.calls.map(([, options]) => options)).toEqual([
@@ -82,7 +72,7 @@ test('the options choose the captured interfaces, filter and drops', async () =>
 })
 
 test('lost frames are a line in their place', async () => {
-  captures().mockImplementation(async () => stream(head(), frame({ dropCount: 3 }), frame({ dropCount: 1 })))
+  captures().mockImplementation(async () => streamOf(head(), frame({ dropCount: 3 }), frame({ dropCount: 1 })))
   const lost = ['3 frames were lost: not read in time', '1 frame was lost: not read in time']
   const { stdout } = await runMain('frames')
   expect(lines(stdout)).toEqual([lost[0], `ca tx-0 ${UDP}`, lost[1], `ca tx-0 ${UDP}`, ''])
@@ -122,7 +112,7 @@ test.each([
   }
   // All interfaces that the user may capture.
   await cableOf()
-  const open = () => captures().mockRejectedValueOnce(refusal).mockResolvedValueOnce(stream(head(), frame()))
+  const open = () => captures().mockRejectedValueOnce(refusal).mockResolvedValueOnce(streamOf(head(), frame()))
   open()
   expect(await runMain('frames', 'ca', 'cb')).toEqual({ status: 1, stdout: expect.stringContaining(UDP), stderr })
   open()
@@ -130,7 +120,7 @@ test.each([
 })
 
 test('a stream that is broken ends the command with one line', async () => {
-  captures().mockResolvedValue(stream(head(), new Uint8Array(12)))
+  captures().mockResolvedValue(streamOf(head(), new Uint8Array(12)))
   expect(await runMain('frames')).toMatchObject({ status: 1, stderr: /^vnet: capture: broken at byte \d+: .*\n$/ })
 })
 
@@ -160,7 +150,7 @@ test('dropped frames are red and have their reason, other frames and JSON are no
 })
 
 test('a reader that is slow has the stream wait, and Ctrl-C still ends the command', async () => {
-  captures().mockResolvedValue(stream(head(), ...Array.from({ length: 10 }, () => frame())))
+  captures().mockResolvedValue(streamOf(head(), ...Array.from({ length: 10 }, () => frame())))
   let end = () => {}
   const waits = vi.fn(() => (waits.mock.calls.length < 4 ? undefined : new Promise<void>(() => end())))
   const out = vi.fn()

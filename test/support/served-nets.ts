@@ -2,7 +2,7 @@
  * Memory Nets of drivers, served like running vnets, and the commands of a program that finds these
  * vnets only. Whatever a command changes, a test sees on the devices.
  */
-import { type ServerOptions, serveControl } from '../../src/control/index.ts'
+import { type CaptureStream, type ServerOptions, serveControl } from '../../src/control/index.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import type { Driver, Params, ParamValues } from '../../src/netdev/driver.ts'
 import type { NetDevice } from '../../src/netdev/net-device.ts'
@@ -44,6 +44,18 @@ export function servedNets() {
     return { ...memory, ...made, server, memory }
   }
   return { serve, directory, users, ends, ...mainIn(directory, users) }
+}
+
+/** A capture of these bytes, which no vnet would send on demand. */
+export function streamOf(...parts: readonly Uint8Array[]): CaptureStream {
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield* parts
+      return undefined
+    },
+    stop() {},
+    async [Symbol.asyncDispose]() {},
+  }
 }
 
 /** Settles when a client captures the device, or with `false`, when none does. */
