@@ -56,14 +56,16 @@ export function serve(socket: Socket, answer: (request: Message) => Message | un
   })
 }
 
-/** Calls `transmit` now and every INTERVAL until the returned function is called. */
-export function repeat(socket: Socket, transmit: () => void): () => void {
+/** Calls `transmit` now and every INTERVAL until disposed of. */
+export function repeat(socket: Socket, transmit: () => void): Disposable {
   const stop = every(INTERVAL, transmit)
   socket.once('close', stop)
   transmit()
-  return () => {
-    socket.off('close', stop)
-    stop()
+  return {
+    [Symbol.dispose]() {
+      socket.off('close', stop)
+      stop()
+    },
   }
 }
 
@@ -76,11 +78,10 @@ export async function ask(socket: Socket, request: Message, port?: number, addre
   const end = onMessages(socket, message => {
     if (message.id === request.id && message.request === request.type) resolve(message)
   })
-  const stop = repeat(socket, () => send(socket, request, port, address))
+  using _ = repeat(socket, () => send(socket, request, port, address))
   try {
     return await within(reply, `the client has no reply to ${JSON.stringify(request)}`)
   } finally {
-    stop()
     end()
   }
 }

@@ -21,6 +21,21 @@ export type SubjectFault =
     }
   | { readonly direction: Direction; readonly wire: string }
 
+/** Sets of faults, of which each reveals the bug. */
+export type SubjectFaults = readonly (readonly SubjectFault[])[]
+
+/** Makes faults of packets to the port of the server, and of packets from it. */
+const faultsOf = (protocol: 'tcp' | 'udp') => ({
+  toServer: (action: FaultAction, when: FaultWhen): SubjectFault => {
+    return { direction: 'ab', action, filter: `${protocol} dst port ${PORT}`, when }
+  },
+  fromServer: (action: FaultAction, when: FaultWhen): SubjectFault => {
+    return { direction: 'ba', action, filter: `${protocol} src port ${PORT}`, when }
+  },
+})
+export const tcp = faultsOf('tcp')
+export const udp = faultsOf('udp')
+
 export interface SubjectOptions {
   /** The links on which explore sets faults. */
   readonly links: readonly string[]
@@ -32,13 +47,18 @@ export interface SubjectOptions {
   readonly timeout: number
 }
 
+export interface Cause {
+  readonly broken: Scenario
+  readonly fixed: Scenario
+}
+
 export interface Subject {
   readonly bug: string
   readonly options: SubjectOptions
   readonly broken: Scenario
   readonly fixed: Scenario
-  readonly faults?: readonly (readonly SubjectFault[])[]
-  readonly cause?: { readonly broken: Scenario; readonly fixed: Scenario }
+  readonly faults?: SubjectFaults
+  readonly cause?: Cause
 }
 
 const TIMEOUT = 5000

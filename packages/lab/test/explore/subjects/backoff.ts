@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'the pause between two samples grows after a lost one, and never shrinks again'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ab', action: 'drop', filter: 'udp dst port 7', when: { nth: 1 } }],
-  [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 2 } }],
-]
+export const faults: SubjectFaults = [[udp.toServer('drop', { nth: 1 })], [udp.fromServer('drop', { nth: 2 })]]
 
 const SAMPLES = 4
 const SHORTEST_PAUSE = 10
@@ -27,14 +24,12 @@ const scenario =
       const taken = new Promise<void>(resolve => {
         onMessages(client, reply => reply.id === id && resolve())
       })
-      const stop = repeat(client, () => {
-        transmissions++
-        send(client, { type: 'sample', id })
-      })
-      try {
+      {
+        using _ = repeat(client, () => {
+          transmissions++
+          send(client, { type: 'sample', id })
+        })
         await within(taken, `sample ${id} is not taken`)
-      } finally {
-        stop()
       }
       if (transmissions > 1) pause *= 4
       else if (resetsPause) pause = SHORTEST_PAUSE

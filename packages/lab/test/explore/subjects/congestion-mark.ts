@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { CONNECTION, hosts, onLines, PORT, type Scenario, type SubjectFault } from '../subject.ts'
+import { CONNECTION, hosts, onLines, PORT, type Scenario, type SubjectFaults } from '../subject.ts'
 
 export const bug = 'the server closes the connection when a packet arrives with the mark ECN CE'
 
 export const options = CONNECTION
 
 /** A total loss with `ecn` marks every packet instead, if its sender knows ECN. */
-export const faults: readonly (readonly SubjectFault[])[] = [
+export const faults: SubjectFaults = [
   [{ direction: 'ab', wire: "delay 5ms match 'tcp[tcpflags] & tcp-push != 0' ( loss 100% ecn )" }],
 ]
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { repeat, seal, sockets, unseal } from '../datagrams.ts'
-import { DATAGRAMS, PORT, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, PORT, type Scenario, type SubjectFaults, within } from '../subject.ts'
 
 export const bug = 'the server relies on the checksum of UDP, which is right for a message changed on its path'
 
 export const options = DATAGRAMS
 
 /** The two bytes are complements, two places apart: inverted, they have the same sum (RFC 1071). */
-export const faults: readonly (readonly SubjectFault[])[] = [
+export const faults: SubjectFaults = [
   [
     {
       direction: 'ab',
@@ -36,12 +36,8 @@ const scenario =
     })
     const sent = checksMessages ? seal(FIRMWARE) : FIRMWARE
     let transmission = 0
-    const stop = repeat(client, () => client.send([Buffer.from([++transmission]), sent], PORT, 'server'))
-    try {
-      await within(acknowledged, 'the server has not stored the firmware')
-    } finally {
-      stop()
-    }
+    using _ = repeat(client, () => client.send([Buffer.from([++transmission]), sent], PORT, 'server'))
+    await within(acknowledged, 'the server has not stored the firmware')
 
     assert.deepEqual(stored, FIRMWARE)
   }

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict'
 import { ask, type Message, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp } from '../subject.ts'
 
 export const bug = 'the bank transfers the amount again for a duplicate or a retransmission of the request'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ab', action: 'duplicate', filter: 'udp dst port 7', when: { nth: 1 } }],
-  [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 1 } }],
-]
+export const faults: SubjectFaults = [[udp.toServer('duplicate', { nth: 1 })], [udp.fromServer('drop', { nth: 1 })]]
 
 const scenario =
   (remembersTransfers: boolean): Scenario =>

@@ -1,14 +1,11 @@
 import { onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'the server refuses a client whose key arrives before its hello'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ab', action: { delay: '20ms' }, filter: 'udp dst port 7', when: { nth: 1 } }],
-  [{ direction: 'ab', action: 'drop', filter: 'udp dst port 7', when: { nth: 1 } }],
-]
+export const faults: SubjectFaults = [[udp.toServer({ delay: '20ms' }, { nth: 1 })], [udp.toServer('drop', { nth: 1 })]]
 
 const scenario =
   (acceptsAnyOrder: boolean): Scenario =>
@@ -28,15 +25,11 @@ const scenario =
         else reject(new Error(`the server answers ${type}`))
       })
     })
-    const stop = repeat(client, () => {
+    using _ = repeat(client, () => {
       send(client, { type: 'hello' })
       send(client, { type: 'key' })
     })
-    try {
-      await within(answered, 'the client has no answer')
-    } finally {
-      stop()
-    }
+    await within(answered, 'the client has no answer')
   }
 
 export const broken = scenario(false)

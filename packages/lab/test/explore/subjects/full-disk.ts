@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ask, type Message, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario } from '../subject.ts'
+import { type Cause, DATAGRAMS, type Scenario } from '../subject.ts'
 
 export const bug = 'the server acknowledges a write that the disk has no room for'
 
@@ -37,7 +37,7 @@ const scenario =
 
 export const broken = scenario(false)
 export const fixed = scenario(true)
-export const cause: { readonly broken: Scenario; readonly fixed: Scenario } = {
+export const cause: Cause = {
   broken: scenario(false, '/dev/full'),
   fixed: scenario(true, '/dev/full'),
 }

@@ -1,14 +1,11 @@
 import { ask, INTERVAL, onMessages, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'the server keeps a half-open connection for ever, and has room for one'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 1 } }],
-  [{ direction: 'ba', action: 'corrupt', filter: 'udp src port 7', when: { nth: 1 } }],
-]
+export const faults: SubjectFaults = [[udp.fromServer('drop', { nth: 1 })], [udp.fromServer('corrupt', { nth: 1 })]]
 
 /** Longer than a repeated confirmation takes. */
 const EXPIRY = 300

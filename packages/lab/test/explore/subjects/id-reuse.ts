@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { type Message, onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'the client gives a new request the lowest free id, which the one before it has just freed'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ba', action: 'duplicate', filter: 'udp src port 7', when: { nth: 1 } }],
-  [{ direction: 'ab', action: 'duplicate', filter: 'udp dst port 7', when: { nth: 1 } }],
+export const faults: SubjectFaults = [
+  [udp.fromServer('duplicate', { nth: 1 })],
+  [udp.toServer('duplicate', { nth: 1 })],
 ]
 
 const VALUES: Readonly<Record<string, number>> = { a: 1, b: 2, c: 3 }
@@ -31,11 +31,10 @@ const scenario =
     const get = async (key: string) => {
       const id = nextId()
       const reply = new Promise<Message>(resolve => pending.set(id, resolve))
-      const stop = repeat(client, () => send(client, { type: 'get', id, key }))
+      using _ = repeat(client, () => send(client, { type: 'get', id, key }))
       try {
         return (await within(reply, `the client has no value of ${key}`)).value
       } finally {
-        stop()
         pending.delete(id)
       }
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { isIPv6 } from 'node:net'
 import { ask, serve } from '../datagrams.ts'
-import { DATAGRAMS, hosts, PORT, type Scenario } from '../subject.ts'
+import { type Cause, DATAGRAMS, hosts, PORT, type Scenario } from '../subject.ts'
 
 export const bug = 'the client cuts "address:port" at the first colon, which is wrong for IPv6'
 
@@ -32,7 +32,7 @@ const lastColon = (place: string) => place.lastIndexOf(':')
 
 export const broken = scenario(firstColon)
 export const fixed = scenario(lastColon)
-export const cause: { readonly broken: Scenario; readonly fixed: Scenario } = {
+export const cause: Cause = {
   broken: scenario(firstColon, 'udp6'),
   fixed: scenario(lastColon, 'udp6'),
 }

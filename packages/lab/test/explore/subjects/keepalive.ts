@@ -1,14 +1,11 @@
 import { ask, onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'the client takes its own keepalives for signs of life of the server'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 2 } }],
-  [{ direction: 'ba', action: 'corrupt', filter: 'udp src port 7', when: { nth: 2 } }],
-]
+export const faults: SubjectFaults = [[udp.fromServer('drop', { nth: 2 })], [udp.fromServer('corrupt', { nth: 2 })]]
 
 const scenario =
   (countsOwn: boolean): Scenario =>
@@ -23,13 +20,13 @@ const scenario =
 
     await ask(client, { type: 'hello', id: 1 })
     let silent = 0
-    let stop = () => {}
+    let repeating: Disposable | undefined
     const left = new Promise<void>(resolve => {
       onMessages(client, ({ type }) => {
         silent = 0
         if (type === 'bye') resolve()
       })
-      stop = repeat(client, () => {
+      repeating = repeat(client, () => {
         if (++silent > 3) resolve()
         send(client, { type: 'keepalive', id: 2 })
         if (countsOwn) silent = 0
@@ -38,7 +35,7 @@ const scenario =
     try {
       await within(left, 'the client still waits for a server that has left')
     } finally {
-      stop()
+      repeating?.[Symbol.dispose]()
     }
   }
 

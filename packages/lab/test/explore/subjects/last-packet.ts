@@ -1,14 +1,11 @@
 import { ask, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'the client sends its last packet, the commit, once and does not wait for a reply'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ab', action: 'drop', filter: 'udp dst port 7', when: { nth: 2 } }],
-  [{ direction: 'ab', action: 'corrupt', filter: 'udp dst port 7', when: { nth: 2 } }],
-]
+export const faults: SubjectFaults = [[udp.toServer('drop', { nth: 2 })], [udp.toServer('corrupt', { nth: 2 })]]
 
 const scenario =
   (repeatsCommit: boolean): Scenario =>

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { CONNECTION, hosts, onLines, PORT, retried, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { CONNECTION, hosts, onLines, PORT, retried, type Scenario, type SubjectFaults, within } from '../subject.ts'
 
 export const bug = 'the client uses a connection again after a timeout, and takes the late reply for the next one'
 
 export const options = CONNECTION
 
-export const faults: readonly (readonly SubjectFault[])[] = [
+export const faults: SubjectFaults = [
   [
     {
       direction: 'ba',

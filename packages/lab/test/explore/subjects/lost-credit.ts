@@ -1,14 +1,11 @@
 import { onMessages, repeat, send, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'the credit of a sender is lost with a lost message, and both ends wait for ever'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ab', action: 'drop', filter: 'udp dst port 7', when: { nth: 2 } }],
-  [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 1 } }],
-]
+export const faults: SubjectFaults = [[udp.toServer('drop', { nth: 2 })], [udp.fromServer('drop', { nth: 1 })]]
 
 const FRAMES = 4
 
@@ -30,14 +27,10 @@ const scenario =
       })
     })
     send(client, { type: 'frame', frame: next++ })
-    const stop = repeat(client, () => {
+    using _ = repeat(client, () => {
       if (asksForCredit) send(client, { type: 'probe', frame: next - 1 })
     })
-    try {
-      await within(sent, 'the sender has no credit')
-    } finally {
-      stop()
-    }
+    await within(sent, 'the sender has no credit')
   }
 
 export const broken = scenario(false)

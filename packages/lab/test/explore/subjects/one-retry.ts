@@ -1,16 +1,13 @@
 import { INTERVAL, onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, type SubjectOptions, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, type SubjectOptions, udp, within } from '../subject.ts'
 
 export const bug = 'the client gives up after a single retry, so that it fails if two packets are lost'
 
 export const options: SubjectOptions = { ...DATAGRAMS, faults: ['drop'], pairs: true }
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ab', action: 'drop', filter: 'udp dst port 7', when: { first: 2 } }],
-  [
-    { direction: 'ab', action: 'drop', filter: 'udp dst port 7', when: { nth: 1 } },
-    { direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 1 } },
-  ],
+export const faults: SubjectFaults = [
+  [udp.toServer('drop', { first: 2 })],
+  [udp.toServer('drop', { nth: 1 }), udp.fromServer('drop', { nth: 1 })],
 ]
 
 const scenario =
@@ -24,14 +21,10 @@ const scenario =
         onMessages(client, reply => reply.id === id && resolve())
       })
       let left = 1 + retries
-      const stop = repeat(client, () => {
+      using _ = repeat(client, () => {
         if (left-- > 0) send(client, { type: 'request', id })
       })
-      try {
-        await within(replied, `the client has no reply to request ${id}`, (1 + retries) * INTERVAL)
-      } finally {
-        stop()
-      }
+      await within(replied, `the client has no reply to request ${id}`, (1 + retries) * INTERVAL)
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { ask, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario } from '../subject.ts'
+import { type Cause, DATAGRAMS, type Scenario } from '../subject.ts'
 
 export const bug = 'the server keeps its only slot for a request whose buffer it has no memory for'
 
@@ -38,7 +38,7 @@ function scarce(size: number): Uint8Array {
 
 export const broken = scenario(false)
 export const fixed = scenario(true)
-export const cause: { readonly broken: Scenario; readonly fixed: Scenario } = {
+export const cause: Cause = {
   broken: scenario(false, scarce),
   fixed: scenario(true, scarce),
 }

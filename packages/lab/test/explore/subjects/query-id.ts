@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'a resolver with two queries under way takes the replies in order and compares no ids'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ab', action: { delay: '20ms' }, filter: 'udp dst port 7', when: { nth: 1 } }],
-  [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 1 } }],
+export const faults: SubjectFaults = [
+  [udp.toServer({ delay: '20ms' }, { nth: 1 })],
+  [udp.fromServer('drop', { nth: 1 })],
 ]
 
 const RECORDS: Readonly<Record<string, string>> = { A: '192.0.2.1', AAAA: '2001:db8::1' }
@@ -29,14 +29,10 @@ const scenario =
         if (waiting.length === 0) resolve()
       })
     })
-    const stop = repeat(client, () => {
+    using _ = repeat(client, () => {
       for (const query of waiting) send(client, query)
     })
-    try {
-      await within(resolved, 'the resolver has no reply')
-    } finally {
-      stop()
-    }
+    await within(resolved, 'the resolver has no reply')
 
     assert.deepEqual(records, RECORDS)
   }

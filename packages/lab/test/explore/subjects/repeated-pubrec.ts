@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault, within } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp, within } from '../subject.ts'
 
 export const bug = 'the publisher of a QoS 2 message takes a repeated PUBREC for a protocol error'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ba', action: 'duplicate', filter: 'udp src port 7', when: { nth: 1 } }],
-  [{ direction: 'ab', action: 'duplicate', filter: 'udp dst port 7', when: { nth: 1 } }],
+export const faults: SubjectFaults = [
+  [udp.fromServer('duplicate', { nth: 1 })],
+  [udp.toServer('duplicate', { nth: 1 })],
 ]
 
 const scenario =
@@ -34,12 +34,8 @@ const scenario =
         transmit()
       })
     })
-    const stop = repeat(client, transmit)
-    try {
-      await within(completed, 'the publisher has no PUBCOMP')
-    } finally {
-      stop()
-    }
+    using _ = repeat(client, transmit)
+    await within(completed, 'the publisher has no PUBCOMP')
 
     assert.equal(delivered, 1, 'the broker delivers the message once')
   }

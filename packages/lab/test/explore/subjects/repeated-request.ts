@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { CONNECTIONS, hosts, onLines, PORT, retried, type Scenario, type SubjectFault } from '../subject.ts'
+import { CONNECTIONS, hosts, onLines, PORT, retried, type Scenario, type SubjectFaults } from '../subject.ts'
 
 export const bug = 'the client repeats an order on a new connection, and the shop takes it for another order'
 
 export const options = CONNECTIONS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
+export const faults: SubjectFaults = [
   [{ direction: 'ba', action: 'reset', filter: 'tcp src port 7 and tcp[tcpflags] & tcp-push != 0', when: { nth: 1 } }],
 ]
 

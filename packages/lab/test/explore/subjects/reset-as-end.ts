@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
-import { CONNECTIONS, hosts, PORT, retried, type Scenario, type SubjectFault } from '../subject.ts'
+import { CONNECTIONS, hosts, PORT, retried, type Scenario, type SubjectFaults, tcp } from '../subject.ts'
 
 export const bug = 'the client takes a connection reset for the end of the file'
 
 export const options = CONNECTIONS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ba', action: 'reset', filter: 'tcp src port 7', when: { nth: 3 } }],
-  [{ direction: 'ab', action: 'reset', filter: 'tcp dst port 7', when: { nth: 2 } }],
-]
+export const faults: SubjectFaults = [[tcp.fromServer('reset', { nth: 3 })], [tcp.toServer('reset', { nth: 2 })]]
 
 /** Bytes of the length before a file. */
 const PREFIX = 4

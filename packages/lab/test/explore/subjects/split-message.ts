@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { CONNECTION, hosts, onLines, PORT, type Scenario, type SubjectFault } from '../subject.ts'
+import { CONNECTION, hosts, onLines, PORT, type Scenario, type SubjectFaults, tcp } from '../subject.ts'
 
 export const bug = 'the client takes what one read returns for a whole message, which fills two segments'
 
 export const options = CONNECTION
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ba', action: 'drop', filter: 'tcp src port 7', when: { nth: 3 } }],
-  [{ direction: 'ba', action: { delay: '50ms' }, filter: 'tcp src port 7', when: { nth: 3 } }],
+export const faults: SubjectFaults = [
+  [tcp.fromServer('drop', { nth: 3 })],
+  [tcp.fromServer({ delay: '50ms' }, { nth: 3 })],
 ]
 
 /** Longer than a segment of Ethernet, and shorter than two. */

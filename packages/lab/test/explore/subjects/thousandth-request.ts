@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { ask, type Message, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario } from '../subject.ts'
+import { type Cause, DATAGRAMS, type Scenario } from '../subject.ts'
 
 export const bug = 'request numbers have three digits, and the thousandth gets the reply to the first'
 
@@ -27,7 +27,7 @@ const THREE_DIGITS = 1000
 
 export const broken = scenario(THREE_DIGITS)
 export const fixed = scenario(2 ** 32)
-export const cause: { readonly broken: Scenario; readonly fixed: Scenario } = {
+export const cause: Cause = {
   broken: scenario(THREE_DIGITS, 1000),
   fixed: scenario(2 ** 32, 1000),
 }

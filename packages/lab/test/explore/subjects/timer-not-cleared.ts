@@ -1,14 +1,11 @@
 import { onMessages, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, type Scenario, type SubjectFault } from '../subject.ts'
+import { DATAGRAMS, type Scenario, type SubjectFaults, udp } from '../subject.ts'
 
 export const bug = 'a retransmission starts a second timer, and the reply clears only that one'
 
 export const options = DATAGRAMS
 
-export const faults: readonly (readonly SubjectFault[])[] = [
-  [{ direction: 'ab', action: 'drop', filter: 'udp dst port 7', when: { nth: 1 } }],
-  [{ direction: 'ba', action: 'drop', filter: 'udp src port 7', when: { nth: 1 } }],
-]
+export const faults: SubjectFaults = [[udp.toServer('drop', { nth: 1 })], [udp.fromServer('drop', { nth: 1 })]]
 
 /** The wire makes the round trip 60 ms, so that the requests after a fault outlast its timer. */
 const WIRE = 'delay 30ms'

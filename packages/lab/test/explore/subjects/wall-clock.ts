@@ -1,5 +1,5 @@
 import { ask, onMessages, repeat, send, serve, sockets } from '../datagrams.ts'
-import { DATAGRAMS, LIMIT, type Scenario } from '../subject.ts'
+import { type Cause, DATAGRAMS, LIMIT, type Scenario } from '../subject.ts'
 
 export const bug = 'the client measures its timeout by the wall clock, which can be set'
 
@@ -22,14 +22,14 @@ const scenario =
     await ask(client, { type: 'hello', id: 1 })
 
     const started = time(clock)
-    let stop = () => {}
+    let repeating: Disposable | undefined
     const replied = new Promise<void>((resolve, reject) => {
       onMessages(client, ({ id }) => {
         if (id !== 2) return
         if (time(clock) - started > LIMIT) reject(new Error('the reply has come too late'))
         else resolve()
       })
-      stop = repeat(client, () => {
+      repeating = repeat(client, () => {
         if (time(clock) - started > LIMIT) reject(new Error('the client has no reply'))
         else send(client, { type: 'request', id: 2 })
       })
@@ -37,7 +37,7 @@ const scenario =
     try {
       await replied
     } finally {
-      stop()
+      repeating?.[Symbol.dispose]()
     }
   }
 
@@ -52,7 +52,7 @@ function jumping(): Clock {
 
 export const broken = scenario(wall)
 export const fixed = scenario(steady)
-export const cause: { readonly broken: Scenario; readonly fixed: Scenario } = {
+export const cause: Cause = {
   broken: scenario(wall, jumping()),
   fixed: scenario(steady, jumping()),
 }
