@@ -25,12 +25,12 @@ afterEach(() => {
   for (const child of children) child.kill('SIGTERM')
 })
 
-/** Starts `vnet ARGS` and `vnet web PORT`, and returns it and the address of the page. */
-async function startWithPage(...args: string[]): Promise<{ vnet: Running; address: string }> {
+/** Starts `vnet ARGS` and `vnet web PORT`. */
+async function startWithPage(...args: string[]): Promise<{ vnet: Running; web: Running; address: string }> {
   const within = ['ip', 'netns', 'exec', netns.name]
   const vnet = await spawnVnet([...args, '--json'], { within })
-  const page = await spawnVnet(['web', PORT, '--json'], { within })
-  return { vnet, address: `${jsonLines(page.stdout)[0]?.web}` }
+  const web = await spawnVnet(['web', PORT, '--json'], { within })
+  return { vnet, web, address: `${jsonLines(web.stdout)[0]?.web}` }
 }
 
 const ping = (args: string) => children.add(netns.spawn(`ping -q ${args} 198.18.0.2`))
@@ -153,11 +153,11 @@ test('a ping halts before each step of its path, there and back', async () => {
   await stopConserved(vnet)
 })
 
-test('a page continues when its vnet is restarted on the same port', async () => {
+test('a page continues when its server is restarted on the same port', async () => {
   const first = await startWithPage('snull')
   const page = await browser.open(first.address, { expected: /net::ERR_/ })
   await connection(page, 'live')
-  await stopConserved(first.vnet)
+  await Promise.all([stopConserved(first.vnet), first.web.stop()])
   await connection(page, 'lost')
   const second = await startWithPage('snull', '--use-napi')
   expect(second.address).toBe(first.address)
