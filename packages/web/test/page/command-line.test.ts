@@ -2,17 +2,12 @@
 import { spawnSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 import fc from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
-import { shellWord } from '../../../../../src/base/printable.ts'
-import { FakeVnet } from '../../../../../test/support/fake-vnet.ts'
-import { freshDirectory } from '../../../../../test/support/fresh-directory.ts'
-import { directory } from '../../../../../test/support/own-run-directory.ts'
-import { runMain } from '../../../../../test/support/run-main.ts'
-import { type Change, commandLine, script } from '../../../src/page/command-line.ts'
-
-vi.mock('../../../../../src/control/protocol/run-directory.ts', async original =>
-  (await import('../../../../../test/support/own-run-directory.ts')).ownRunDirectory(original),
-)
+import { describe, expect, test } from 'vitest'
+import { shellWord } from '../../../../src/base/printable.ts'
+import { FakeVnet } from '../../../../test/support/fake-vnet.ts'
+import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { mainIn } from '../../../../test/support/run-main.ts'
+import { type Change, commandLine, script } from '../../src/page/command-line.ts'
 
 /** Splits a line into arguments like a shell. */
 function shellWords(line: string): string[] {
@@ -69,7 +64,8 @@ describe('commandLine', () => {
   const ATTACHMENTS = new Uint8Array()
   const u32 = (n: number) => new Uint8Array(Uint32Array.of(n).buffer)
   const nul = (text: string) => new TextEncoder().encode(`${text}\0`)
-  directory.path = freshDirectory()
+  const directory = freshDirectory()
+  const { runMain } = mainIn(directory)
 
   const cases: [Change, string, number, Record<number, Uint8Array>][] = [
     [{ do: 'cut' }, 'vnet cut sn0', CUT, {}],
@@ -119,7 +115,7 @@ describe('commandLine', () => {
   ]
   test.each(cases)('%j is `%s`, which makes the same request', async (change, line, cmd, attributes) => {
     const sn0 = { 1: u32(7), 2: nul('sn0') }
-    using fake = new FakeVnet(directory.path, {
+    using fake = new FakeVnet(directory, {
       [GET_DEVICES]: () => [b => void b.u32(1, 7).string(2, 'sn0')],
       // For the drops of a step.
       [GET_STATS]: () => [],
@@ -136,7 +132,7 @@ describe('commandLine', () => {
 
   test('a name with a leading dash follows --', async () => {
     using fake = new FakeVnet(
-      directory.path,
+      directory,
       {
         [GET_DEVICES]: () => [b => void b.u32(1, 7).string(2, '-h')],
         [CUT]: () => [],
