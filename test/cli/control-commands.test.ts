@@ -1,6 +1,4 @@
 /** The commands that query or change served vnets: what they print, and what they change. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EOPNOTSUPP, EPERM, VnetError } from '../../src/base/errno.ts'
 import { ControlClient, type ServerOptions } from '../../src/control/index.ts'
@@ -17,7 +15,7 @@ import { servedNets } from '../support/served-nets.ts'
 import { flowFrame, type SnullParams } from '../support/snull-pair.ts'
 import { wireReadings } from '../support/wire-readings.ts'
 
-const { serve, directory, users, runMain } = servedNets()
+const { serve, moveAway, users, runMain } = servedNets()
 afterEach(() => {
   vi.restoreAllMocks()
   users.splice(0)
@@ -39,15 +37,6 @@ const failed = (line: string) => ({ status: 1, stdout: '', stderr: `vnet: ${line
 const refusal = new VnetError(EPERM, 'fake', 'not today')
 const client = ControlClient.prototype
 const NOT_RUNNING = failed('no vnet is running in this network namespace')
-
-/** Writes into the files of the vnets that they run in another network namespace. */
-function moveAway(): void {
-  for (const name of readdirSync(directory).filter(name => name.endsWith('.json'))) {
-    const entry = JSON.parse(readFileSync(join(directory, name), 'utf8'))
-    const interfaces = entry.interfaces.map((each: object) => ({ ...each, inode: 1, cookie: undefined }))
-    writeFileSync(join(directory, name), JSON.stringify({ ...entry, netns: 1, interfaces }))
-  }
-}
 
 describe('list', () => {
   test('list prints a line for each interface, with its far end and its drops', async () => {

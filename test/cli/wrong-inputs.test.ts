@@ -1,38 +1,21 @@
 /** Wrong command lines: one line that says what is wrong, and status 2, or 1 if a call failed. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { EINVAL, ENOENT, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
-import { FakeVnet } from '../support/fake-vnet.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { driver as snull } from '../../src/drivers/snull/driver.ts'
 import { fileDirectory } from '../support/fresh-directory.ts'
-import { mainIn } from '../support/run-main.ts'
+import { servedNets } from '../support/served-nets.ts'
 
-const [SET_PARAM, TRIGGER] = [7, 8]
-let vnet: FakeVnet
-const refuse = (errno: number, text: string) => () => {
-  throw new VnetError(errno, 'fake', text)
-}
-const directory = fileDirectory()
-const { runMain } = mainIn(directory)
-beforeAll(() => {
-  vnet = new FakeVnet(directory, {
-    2: () => [b => void b.u32(1, 7).string(2, 'sn0')],
-    [SET_PARAM]: ({ attributes }) =>
-      String.fromCharCode(...(attributes[15] ?? [])).startsWith('lockp')
-        ? refuse(ENOENT, "no parameter 'lockp'; did you mean 'lockup'?")()
-        : refuse(EINVAL, "lockup: 'abc' is not a whole number of at least 0")(),
-    [TRIGGER]: refuse(EOPNOTSUPP, "no fault 'explode'; there are lockup, stuck"),
-  })
-})
-afterAll(() => {
-  vnet[Symbol.dispose]()
+const { serve, runMain } = servedNets()
+beforeEach(async () => {
+  await serve(snull, ['sn0', 'red/sn1'])
 })
 
 /** Below the line a wire spec is shown, with the wrong place marked. */
 const ONE_LINE = /^vnet: [^\n]+\n(vnet: {3}[^\n]+\nvnet: +\^+\n)?$/
 const NONE = 'no such file or directory'
 /** FIFOs that nothing opens: to open one would wait for ever. */
-const [FIFO, FIFO_JS] = [join(directory, 'fifo'), join(directory, 'fifo.js')]
+const [FIFO, FIFO_JS] = ['fifo', 'fifo.js'].map(name => join(fileDirectory(), name)) as [string, string]
 execFileSync('mkfifo', [FIFO, FIFO_JS])
 const PIPE = /fifo(\.js)?: it is a pipe: name a regular file$/
 test.each<[string[], number, string | RegExp]>([
@@ -69,7 +52,7 @@ test.each<[string[], number, string | RegExp]>([
   [['web'], 2, 'web: missing argument ADDRESS (see vnet web --help)'],
   [['param', 'sn0', 'lockp=3'], 1, "no parameter 'lockp'; did you mean 'lockup'?"],
   [['param', 'sn0', 'lockup=abc'], 1, "lockup: 'abc' is not a whole number of at least 0"],
-  [['trigger', 'sn0', 'explode'], 1, "no fault 'explode'; there are lockup, stuck"],
+  [['trigger', 'sn0', 'explode'], 1, "no fault 'explode'; there are lockup, lost-interrupt, stuck, flap"],
   [['simulate', 'nofile', '--wire', 'loss 1%'], 1, `nofile: ${NONE}`],
   [['replay', 'nofile', '--receive', 'a'], 1, `nofile: ${NONE}`],
   [['./nofile.js'], 1, `./nofile.js: ${NONE}`],

@@ -2,6 +2,8 @@
  * Memory Nets of drivers, served like running vnets, and the commands of a program that finds these
  * vnets only. Whatever a command changes, a test sees on the devices.
  */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type CaptureStream, type ServerOptions, serveControl } from '../../src/control/index.ts'
 import { loadNative } from '../../src/linux/native.ts'
 import type { Driver, Params, ParamValues } from '../../src/netdev/driver.ts'
@@ -43,7 +45,15 @@ export function servedNets() {
     ends.push(server)
     return { ...memory, ...made, server, memory }
   }
-  return { serve, directory, users, ends, ...mainIn(directory, users) }
+  /** Writes into the files of the vnets that they run in another network namespace, and `more`. */
+  function moveAway(more: object = {}): void {
+    for (const name of readdirSync(directory).filter(name => name.endsWith('.json'))) {
+      const entry = JSON.parse(readFileSync(join(directory, name), 'utf8'))
+      const interfaces = entry.interfaces.map((each: object) => ({ ...each, inode: 1, cookie: undefined }))
+      writeFileSync(join(directory, name), JSON.stringify({ ...entry, netns: 1, ...more, interfaces }))
+    }
+  }
+  return { serve, moveAway, directory, users, ...mainIn(directory, users) }
 }
 
 /** A capture of these bytes, which no vnet would send on demand. */

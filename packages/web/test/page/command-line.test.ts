@@ -1,13 +1,15 @@
 /** The command lines that the page shows: what a shell and vnet make of them. */
 import { spawnSync } from 'node:child_process'
-import { statSync } from 'node:fs'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { shellWord } from '../../../../src/base/printable.ts'
-import { FakeVnet } from '../../../../test/support/fake-vnet.ts'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
-import { mainIn } from '../../../../test/support/run-main.ts'
+import { ControlClient } from '../../../../src/control/index.ts'
+import { driver as loop } from '../../../../src/drivers/loop.ts'
+import { servedNets } from '../../../../test/support/served-nets.ts'
 import { type Change, commandLine, script } from '../../src/page/command-line.ts'
+
+const { serve, runMain } = servedNets()
+afterEach(() => vi.restoreAllMocks())
 
 /** Splits a line into arguments like a shell. */
 function shellWords(line: string): string[] {
@@ -59,89 +61,56 @@ test('words with single quotes stand in double quotes where that changes nothing
 })
 
 describe('commandLine', () => {
-  const [GET_DEVICES, GET_STATS, RESET_STATS, SET_CARRIER, SET_PARAM, TRIGGER, CUT, PLUG] = [2, 3, 4, 5, 7, 8, 14, 15]
-  const [SET_WIRE, STEP] = [17, 21]
-  const ATTACHMENTS = new Uint8Array()
-  const u32 = (n: number) => new Uint8Array(Uint32Array.of(n).buffer)
-  const nul = (text: string) => new TextEncoder().encode(`${text}\0`)
-  const directory = freshDirectory()
-  const { runMain } = mainIn(directory)
-
-  const cases: [Change, string, number, Record<number, Uint8Array>][] = [
-    [{ do: 'cut' }, 'vnet cut sn0', CUT, {}],
-    [{ do: 'plug' }, 'vnet plug sn0', PLUG, {}],
-    [{ do: 'reset' }, 'vnet reset sn0', RESET_STATS, {}],
-    [{ do: 'carrier', on: false }, 'vnet carrier sn0 off', SET_CARRIER, { 21: Uint8Array.of(0) }],
-    [{ do: 'carrier', on: true }, 'vnet carrier sn0 on', SET_CARRIER, { 21: Uint8Array.of(1) }],
-    [
-      { do: 'param', name: 'lockup', value: '5' },
-      'vnet param sn0 lockup=5',
-      SET_PARAM,
-      { 15: nul('lockup'), 16: nul('5') },
-    ],
-    [{ do: 'trigger', fault: 'flap' }, 'vnet trigger sn0 flap', TRIGGER, { 22: nul('flap') }],
-    [
-      { do: 'trigger', fault: 'lockup', queue: 2 },
-      'vnet trigger --queue 2 sn0 lockup',
-      TRIGGER,
-      { 22: nul('lockup'), 10: u32(2) },
-    ],
+  type Method = 'cut' | 'plug' | 'resetStats' | 'setCarrier' | 'setParam' | 'trigger' | 'setWire' | 'step'
+  const wire = (text: string | undefined, direction?: 'ab' | 'ba') => expect.objectContaining({ text, direction })
+  const cases: [Change, string, Method, unknown[]][] = [
+    [{ do: 'cut' }, 'vnet cut sn0', 'cut', []],
+    [{ do: 'plug' }, 'vnet plug sn0', 'plug', []],
+    [{ do: 'reset' }, 'vnet reset sn0', 'resetStats', []],
+    [{ do: 'carrier', on: false }, 'vnet carrier sn0 off', 'setCarrier', [false]],
+    [{ do: 'carrier', on: true }, 'vnet carrier sn0 on', 'setCarrier', [true]],
+    [{ do: 'param', name: 'lockup', value: '5' }, 'vnet param sn0 lockup=5', 'setParam', ['lockup', '5']],
+    [{ do: 'trigger', fault: 'flap' }, 'vnet trigger sn0 flap', 'trigger', ['flap', undefined]],
+    [{ do: 'trigger', fault: 'lockup', queue: 2 }, 'vnet trigger --queue 2 sn0 lockup', 'trigger', ['lockup', 2]],
     [
       { do: 'wire', text: 'delay 20ms loss 1%' },
       "vnet wire sn0 'delay 20ms loss 1%'",
-      SET_WIRE,
-      { 50: nul('delay 20ms loss 1%') },
+      'setWire',
+      [wire('delay 20ms loss 1%')],
     ],
     [
       { do: 'wire', text: 'delay 3ms', direction: 'ab' },
       "vnet wire --wire-ab 'delay 3ms' sn0",
-      SET_WIRE,
-      { 49: Uint8Array.of(0), 50: nul('delay 3ms') },
+      'setWire',
+      [wire('delay 3ms', 'ab')],
     ],
-    [{ do: 'wire', text: undefined }, 'vnet wire sn0 off', SET_WIRE, {}],
+    [{ do: 'wire', text: undefined }, 'vnet wire sn0 off', 'setWire', [wire(undefined)]],
     [
       { do: 'wire', text: undefined, direction: 'ba' },
       'vnet wire --wire-ba off sn0',
-      SET_WIRE,
-      { 49: Uint8Array.of(1) },
+      'setWire',
+      [wire(undefined, 'ba')],
     ],
-    [{ do: 'step', mode: 'next' }, 'vnet step sn0 next', STEP, { 67: Uint8Array.of(2) }],
-    [
-      { do: 'step', mode: 'on', every: 500 },
-      'vnet step --every 500ms sn0 on',
-      STEP,
-      { 67: Uint8Array.of(1), 68: u32(500) },
-    ],
+    [{ do: 'step', mode: 'next' }, 'vnet step sn0 next', 'step', ['next', { every: undefined }]],
+    [{ do: 'step', mode: 'on', every: 500 }, 'vnet step --every 500ms sn0 on', 'step', ['on', { every: 500 }]],
   ]
-  test.each(cases)('%j is `%s`, which makes the same request', async (change, line, cmd, attributes) => {
-    const sn0 = { 1: u32(7), 2: nul('sn0') }
-    using fake = new FakeVnet(directory, {
-      [GET_DEVICES]: () => [b => void b.u32(1, 7).string(2, 'sn0')],
-      // For the drops of a step.
-      [GET_STATS]: () => [],
-      [cmd]: () => (cmd === STEP ? [b => void b.u8(67, 0)] : []),
-    })
+  test.each(cases)('%j is `%s`, which makes the same request', async (change, line, method, args) => {
+    await serve(loop, ['sn0'])
+    const request = vi
+      .spyOn(ControlClient.prototype, method)
+      .mockResolvedValue({ mode: 'off', every: 0, halt: undefined })
     expect(commandLine('sn0', change)).toBe(line)
     const [vnet, ...words] = shellWords(line)
     expect(vnet).toBe('vnet')
     expect(await runMain(...words)).toMatchObject({ status: 0, stderr: '' })
-    expect(fake.asked.filter(asked => asked.cmd === cmd)).toEqual([
-      { cmd, dump: false, attributes: { ...sn0, ...attributes, ...(cmd === SET_WIRE && { 51: ATTACHMENTS }) } },
-    ])
+    expect(request.mock.calls).toEqual([[expect.any(String), expect.objectContaining({ name: 'sn0' }), ...args]])
   })
 
   test('a name with a leading dash follows --', async () => {
-    using fake = new FakeVnet(
-      directory,
-      {
-        [GET_DEVICES]: () => [b => void b.u32(1, 7).string(2, '-h')],
-        [CUT]: () => [],
-      },
-      { interfaces: [{ name: '-h', ifindex: 7, inode: statSync('/proc/self/ns/net').ino }] },
-    )
+    const { devices } = await serve(loop, ['-h'])
     const [, ...words] = shellWords(commandLine('-h', { do: 'cut' }))
     expect(await runMain(...words)).toMatchObject({ status: 0 })
-    expect(fake.asked.at(-1)).toMatchObject({ cmd: CUT, attributes: { 2: nul('-h') } })
+    expect(devices[0]?.cut).toBe(true)
   })
 })
 
