@@ -15,23 +15,8 @@ const ASKING = list(`
   extcap node detach
 `)
 const COMMANDS = [
-  'loop',
-  'snull',
-  'cable',
-  'attach',
-  'lan',
+  ...list('loop snull cable attach lan simulate record replay rootless learn check lab explore exec completion help'),
   ...ASKING,
-  'simulate',
-  'record',
-  'replay',
-  'rootless',
-  'learn',
-  'check',
-  'lab',
-  'explore',
-  'exec',
-  'completion',
-  'help',
 ]
 const EXERCISES = courseNames()
 

@@ -8,52 +8,15 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { Chance } from '../../support/fuzz-netlink.ts'
+import { list } from '../../support/list.ts'
 import { runMain } from '../../support/run-main.ts'
 import { SEED, scaled } from '../../support/scale.ts'
 
 const NAMES = scaled(25_000)
 /** Text that a shell may interpret; `>p` would leave a file. */
 const PIECES = [
-  '$(>p)',
-  '`>p`',
-  '>p',
-  ';',
-  '&',
-  '|',
-  '<',
-  '(',
-  ')',
-  '{',
-  '}',
-  '[',
-  ']',
-  '$',
-  '${',
-  '"',
-  "'",
-  '\\',
-  '!',
-  '#',
-  '*',
-  '?',
-  '~',
-  '=',
-  '-',
-  '--',
-  'a',
-  'b',
-  'sn0',
-  '@',
-  '%',
-  '^',
-  ',',
-  '.',
-  '\x1b',
-  '\x01',
-  '\x7f',
-  '\xff',
-  '\x9b',
-  'ö',
+  ...list('$(>p) `>p` >p ; & | < ( ) { } [ ] $ ${ " \' \\ ! # * ? ~ = - -- a b sn0 @ % ^ , .'),
+  ...['\x1b', '\x01', '\x7f', '\xff', '\x9b', 'ö'],
 ]
 
 const directory = freshDirectory()
