@@ -17,6 +17,8 @@
 // vnet-rootless --with-parent PID PROGRAM [ARGS]: executes PROGRAM, which is killed when the thread
 // that started it ends; PID is its process.
 //
+// vnet-rootless --way-out: see way-out.h.
+//
 // vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM in the present namespaces, see
 // rootless-tcpdump.h.
 #include <net/if.h>
@@ -38,6 +40,7 @@
 #include "rootless-mounts.h"
 #include "rootless-refusal.h"
 #include "rootless-tcpdump.h"
+#include "way-out.h"
 
 namespace {
 
@@ -92,6 +95,7 @@ int main(int count, char** arguments) {
     vnet::keepGroups();
     return execute(arguments + 2);
   }
+  if (count == 2 && std::strcmp(arguments[1], vnet::kWayOut) == 0) return vnet::serveWayOut();
   if (count > 2 && std::strcmp(arguments[1], "--network") == 0) {
     if (vnet::keepRights(vnet::Rights::kNetwork) != 0) return kFailure;
     return execute(arguments + 2);

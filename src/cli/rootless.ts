@@ -47,12 +47,16 @@ export function enterNamespaces(
   execInUserNamespace(native, ownCommand())
 }
 
-/** Like enterNamespaces, into the namespaces of `vnet rootless`, for an ordinary user's lab. */
-export function enterForLab(native: Native): void {
+/**
+ * Like enterNamespaces, into the namespaces of `vnet rootless`, for an ordinary user's lab. `prepare`
+ * is called before, outside; descriptors that it returns remain open.
+ */
+export function enterForLab(native: Native, prepare: () => readonly number[] = () => []): void {
   if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
   checkTun(native, sudoCommand())
+  const descriptors = Int32Array.from(prepare())
   process.env[ENTERED] = String(process.pid)
-  execRootless(native, ownCommand())
+  execRootless(native, ownCommand(), descriptors)
 }
 
 /** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */

@@ -64,6 +64,11 @@ export function withParent(command: readonly string[]): string[] {
   return [launcherPath(), '--with-parent', `${process.pid}`, ...command]
 }
 
+/** Returns the command of the process that waits for a namespace to connect (native/way-out.h). */
+export function waitingForWayOut(): [program: string, option: string] {
+  return [launcherPath(), '--way-out']
+}
+
 function whyNot(mode: string): string | undefined {
   return messageOf(() => {
     const stdio = ['ignore', 'ignore', 'pipe'] as const

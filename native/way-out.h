@@ -1,0 +1,23 @@
+// The program that connects a network namespace to the machine's network, such as pasta(1), and
+// lives as long as its vnet.
+#ifndef VNET_NATIVE_WAY_OUT_H
+#define VNET_NATIVE_WAY_OUT_H
+
+namespace vnet {
+
+/** The option of vnet-rootless. */
+constexpr const char* kWayOut = "--way-out";
+
+/**
+ * Waits for one request on standard input, and runs the program that it names until standard input
+ * ends. vnet starts this process in the machine's namespaces before it enters its own, and writes
+ * the request from there. The request is lines, with an empty line at the end: a file of a network
+ * namespace and a file that it is mounted on for the program (both `-`: none), a log, the program,
+ * and its arguments. The log gets the output of the program, and a last line `ended`. Returns the
+ * exit status.
+ */
+int serveWayOut();
+
+}  // namespace vnet
+
+#endif
