@@ -68,6 +68,11 @@ const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
 const HAIRPIN_TABLE = 100
 
+/** Masquerades all packets that leave the namespace by an interface. Throws a VnetError. */
+export function masqueradeAll(place: SocketPlace, name: string): void {
+  addRules(place, NEEDS_NAT, NFPROTO_INET, [{ ...POSTROUTING, rules: [[oif(name), MASQUERADE]] }])
+}
+
 /** Masquerades IPv4 packets that leave the router by an interface. Throws a VnetError. */
 export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
   const rules: NftExpr[][] = [[oif(name), MASQUERADE]]

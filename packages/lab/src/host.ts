@@ -50,6 +50,8 @@ const SYSCTLS: readonly Sysctl[] = [
   // IPv6 for a second or two, reach every host of a LAN, and at its end have Chromium abort what it
   // loads (ERR_NETWORK_CHANGED).
   ['net/ipv6/conf/default/accept_dad', '0'],
+  // ping(8) needs no rights, also in a user namespace, where 0 is the group of the user.
+  ['net/ipv4/ping_group_range', '0 0'],
 ]
 
 /** Returns the name of a host for an error, or what was given in place of one. */
@@ -74,6 +76,8 @@ export class LabHost {
   readonly interfaces: readonly LabInterface[] = []
   /** @internal Whether names of IPv4 hosts have addresses of its NAT64 (RFC 6147). */
   hasDns64 = false
+  /** @internal Whether it has a route to the machine's network. */
+  isOnline = false
   readonly #links: Links
   /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
   readonly #shut = new Map<number, LabInterface>()

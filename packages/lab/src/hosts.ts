@@ -19,13 +19,15 @@ import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
 import { type HostAddress, placeOf } from './lookup.ts'
-import { NAT64_PREFIX } from './subnet.ts'
+import { NAT64_PREFIX, RESOLVER } from './subnet.ts'
 
 export interface Host {
   readonly name: string
   readonly interfaces: readonly HostInterface[]
   /** Whether names of IPv4 hosts have addresses of its NAT64. */
   readonly hasDns64?: boolean
+  /** Whether it has a route to the machine's network, whose names RESOLVER knows. */
+  readonly isOnline?: boolean
 }
 
 export interface HostInterface {
@@ -82,7 +84,7 @@ export class HostsFile {
     mkdirSync(directory)
     this.#written.add(host)
     this.#writeHosts(host)
-    if (this.#resolvers.has(host)) this.#writeResolver(host)
+    if (this.#resolvers.has(host) || host.isOnline) this.#writeResolver(host)
     return directory
   }
 
@@ -105,7 +107,10 @@ export class HostsFile {
 
   /** Writes the files again, because hosts have new addresses. */
   update(): void {
-    for (const host of this.#written) this.#writeHosts(host)
+    for (const host of this.#written) {
+      this.#writeHosts(host)
+      if (host.isOnline) this.#writeResolver(host)
+    }
   }
 
   #writeHosts(from: Host): void {
@@ -118,7 +123,7 @@ export class HostsFile {
 
   #writeResolver(host: Host): void {
     if (!existsSync(RESOLVERS)) return
-    const last = [...(this.#resolvers.get(host)?.values() ?? [])].at(-1)
+    const last = [...(this.#resolvers.get(host)?.values() ?? [])].at(-1) ?? (host.isOnline ? RESOLVER : undefined)
     const text = last === undefined ? readFileSync(RESOLVERS, 'utf8') : `nameserver ${last}\n`
     overwrite(join(this.etcOf(host), 'resolv.conf'), text)
   }

@@ -114,7 +114,10 @@ export class Lab implements AsyncDisposable {
    */
   async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
     checkRouterOptions(name, options)
-    const { inside = [], outside, wire = '', mtu, capture } = options
+    const { inside = [], outside, internet = false, wire = '', mtu, capture } = options
+    if (internet && this.#hosts.some(each => each instanceof LabRouter && each.isWayOut)) {
+      throw new UsageError(`router ${name}: the lab has a router with \`internet\` already`)
+    }
     const cable = { wire, ...(mtu !== undefined && { mtu }), ...(capture !== undefined && { capture }) }
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
     const make = () => new LabRouter(name, this.#links, options)
@@ -125,9 +128,19 @@ export class Lab implements AsyncDisposable {
       router.setUp()
       await router.openPortal()
     }
-    await Promise.all([...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
+    const wayOut = internet ? this.#made(() => this.#links.openWayOut(router, this.#directory)) : undefined
+    await Promise.all([wayOut, ...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
     await router.forwardWaiting()
     return router
+  }
+
+  /**
+   * Leads hosts to the network of the machine, and by it to the Internet: a router `internet` with
+   * the option `internet`. Rejects like `router`, and with a LabUnavailableError if pasta(1), of the
+   * package passt, is not installed or finds no network.
+   */
+  internet(options: Omit<LabRouterOptions, 'internet' | 'outside'>): Promise<LabRouter> {
+    return this.router('internet', { ...options, internet: true })
   }
 
   /**

@@ -255,6 +255,11 @@ export class Links {
     }
   }
 
+  /** Same as LabRouter.openWayOut. Links that are made meanwhile wait for it. */
+  openWayOut(router: { openWayOut(directory: string): Promise<void> }, directory: string): Promise<void> {
+    return this.#made(router.openWayOut(directory))
+  }
+
   #made<T>(making: Promise<T>): Promise<T> {
     this.#making.add(making)
     const made = () => this.#making.delete(making)

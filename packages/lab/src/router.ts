@@ -3,10 +3,13 @@
  * the router's address outside.
  */
 import http from 'node:http'
+import net, { type Socket } from 'node:net'
+import { pipeline } from 'node:stream'
 import { durationOf } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { toPrefix } from 'vnet/internal/linux/rtnetlink'
 import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
+import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
 import * as kernel from './access-rules.ts'
 import type { HostCounters } from './counters.ts'
@@ -17,9 +20,11 @@ import type { Links } from './links.ts'
 import { placeOf } from './lookup.ts'
 import { ruleDrops } from './nftables.ts'
 import { Nptv6 } from './nptv6.ts'
-import { ANY, checkForms, checkNone, type Forms, LIST } from './options.ts'
+import { ANY, checkForms, checkNone, FLAG, type Forms, LIST } from './options.ts'
 import type { NatSpec } from './protocol.ts'
-import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from './subnet.ts'
+import type { Family } from './routes.ts'
+import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK, OUTSIDE } from './subnet.ts'
+import type { WayOut } from './way-out.ts'
 import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
 
 export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
@@ -27,11 +32,18 @@ export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
   readonly inside?: readonly LabHost[]
   /** A host or router to be joined to the router: `ab` leads to it. */
   readonly outside?: LabHost
+  /**
+   * Whether the router leads to the network of the machine, and by it to the Internet. pasta(1), of
+   * the package passt, makes the connections of hosts inside with sockets of this process's network
+   * namespace. A lab has one such router. Default false.
+   */
+  readonly internet?: boolean
 }
 
 export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
   inside: { ...LIST, text: 'a list of hosts' },
   outside: ANY,
+  internet: FLAG,
   ...LINK_OPTIONS,
   ...ACCESS,
 }
@@ -39,10 +51,22 @@ export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
 /** Throws a UsageError for options of a router that are not understood. */
 export function checkRouterOptions(name: string, options: LabRouterOptions): void {
   checkForms(`router ${name}`, options, ROUTER_OPTIONS)
-  checkAccess(`router ${name}`, options, options.outside !== undefined)
+  if (options.internet) checkInternet(`router ${name}`, options)
+  else checkAccess(`router ${name}`, options, options.outside !== undefined)
   const { nat } = accessOf(options)
   if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {
     throw new UsageError(`router ${name}: ${nat} needs an mtu of at least ${IPV6_MIN_MTU}`)
+  }
+}
+
+function checkInternet(what: string, { outside, forward = {}, ...options }: LabRouterOptions): void {
+  const [refused] = Object.keys(ACCESS).filter(key => key in options)
+  if (outside !== undefined) throw new UsageError(`${what}: \`internet\` is outside already: leave \`outside\` out`)
+  if (refused !== undefined)
+    throw new UsageError(`${what}: ${refused} needs \`outside\`, another router than \`internet\``)
+  for (const [from, to] of Object.entries(forward)) {
+    if (parseForward(what, from, to).protocol === IPPROTO_TCP) continue
+    throw new UsageError(`${what}: forward '${from}': the ports of the machine are TCP's: write 'tcp 8080'`)
   }
 }
 
@@ -62,17 +86,19 @@ export class LabRouter extends LabHost {
   readonly #lab: Links
   /** Forwards to hosts that are not connected yet. */
   readonly #waiting: Map<string, string>
+  #wayOut: WayOut | undefined
 
   /** @internal */
   constructor(
     name: string,
     links: Links,
-    { outside, inside: _, wire: __, mtu: ___, capture: ____, ...access }: LabRouterOptions,
+    { outside, inside: _, internet = false, wire: __, mtu: ___, capture: ____, ...access }: LabRouterOptions,
   ) {
     super(name, links, SYSCTLS)
     this.#lab = links
     this.#access = accessOf(access)
     this.#outside = outside
+    this.isWayOut = internet
     this.#waiting = new Map(Object.entries(this.#access.forward ?? {}))
   }
 
@@ -95,6 +121,38 @@ export class LabRouter extends LabHost {
   /** @internal Whether hosts inside have only IPv6. */
   get hasNat64(): boolean {
     return this.#access.nat === 'nat64'
+  }
+
+  /** @internal Whether it leads, or will lead, to the machine's network. */
+  readonly isWayOut: boolean
+  /** @internal The families of addresses that it leads to by the machine's network. */
+  get defaults(): readonly Family[] {
+    return this.#wayOut?.families ?? []
+  }
+
+  /** @internal Connects it to the machine's network. Rejects with a LabUnavailableError. */
+  async openWayOut(directory: string): Promise<void> {
+    const { WayOut } = await import('./way-out.ts')
+    const forwards = Object.entries(this.#access.forward ?? {}).map(each => parseForward(this.name, ...each))
+    this.#wayOut = await WayOut.open(
+      this.place,
+      directory,
+      forwards.map(({ port }) => port),
+    )
+    kernel.masqueradeAll(this.place, OUTSIDE)
+    for (const { port, host, to } of forwards) {
+      const connect = (socket: Socket) => {
+        const inside = this.createConnection(to, host)
+        pipeline(socket, inside, socket, () => {})
+      }
+      await this.listen(net.createServer({ allowHalfOpen: true }, connect), port)
+    }
+  }
+
+  override async close(): Promise<void> {
+    this.#wayOut?.close()
+    this.#wayOut = undefined
+    await super.close()
   }
 
   /** @internal The interface outside. */

@@ -18,6 +18,8 @@ export interface Routed {
   readonly translatedFrom?: number | undefined
   /** Whether this NAT translates IPv6 to IPv4. */
   readonly hasNat64?: boolean
+  /** The families of addresses whose other networks are past this router. */
+  readonly defaults?: readonly Family[]
 }
 
 /** A route to a network, by a gateway on a link. */
@@ -47,7 +49,7 @@ interface FamilyAddresses {
 }
 
 /** The length of an address: IPv4 or IPv6. */
-type Family = 4 | 16
+export type Family = 4 | 16
 
 interface NextHop {
   readonly router: Routed
@@ -62,6 +64,11 @@ interface Path extends Pick<LabRoute, 'via' | 'link' | 'dev'>, NextHop {
 
 /** The network of IPv4 hosts past a NAT64. */
 const IPV4_HOSTS = networkNamed(NAT64_NETWORK)
+/** All networks of a family. */
+const ALL: Readonly<Record<Family, Network>> = {
+  4: networkNamed({ bytes: new Uint8Array(4), prefixLen: 0 }),
+  16: networkNamed({ bytes: new Uint8Array(16), prefixLen: 0 }),
+}
 
 export class Routes {
   readonly #addresses = new WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>()
@@ -70,14 +77,16 @@ export class Routes {
 
   /** Adds the missing routes over `links`, which are up, to each host. Throws a VnetError. */
   update(
-    hosts: readonly (Routed & { readonly place: SocketPlace; hasDns64: boolean })[],
+    hosts: readonly (Routed & { readonly place: SocketPlace; hasDns64: boolean; isOnline: boolean })[],
     links: ReadonlySet<number>,
   ): void {
     if (!hosts.some(({ isRouter }) => isRouter)) return
-    const up = hosts.map(({ interfaces, isRouter = false, hiddenFrom, translatedFrom, hasNat64 = false }): Routed => {
-      const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
-      return { interfaces: own, isRouter, hiddenFrom, translatedFrom, hasNat64 }
-    })
+    const up = hosts.map(
+      ({ interfaces, isRouter = false, hiddenFrom, translatedFrom, hasNat64 = false, defaults = [] }): Routed => {
+        const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
+        return { interfaces: own, isRouter, hiddenFrom, translatedFrom, hasNat64, defaults }
+      },
+    )
     for (const [i, routes] of this.find(up).entries()) {
       const host = hosts[i] as (typeof hosts)[number]
       const known = this.#known.get(host) ?? new Map<string, string>()
@@ -88,6 +97,7 @@ export class Routes {
       if (added.length > 0) setRoutes(host.place, added)
       for (const route of added) known.set(route.network.text, hopOf(route))
       host.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
+      host.isOnline = routes.some(({ network }) => network.prefix.prefixLen === 0)
     }
   }
 
@@ -128,8 +138,9 @@ export class Routes {
     for (const { router, at, isHidden = false, ...path } of paths) {
       const hides = isHidden || router.translatedFrom === at.link
       const translated = family === 16 ? translatedBy(router, at.link) : []
+      const others = router.defaults?.includes(family) ? [ALL[family]] : []
       for (const next of router.interfaces) {
-        for (const network of [...this.#of(next, family).networks, ...translated]) {
+        for (const network of [...this.#of(next, family).networks, ...translated, ...others]) {
           if (known.has(network.text) || (hides && isInternal(network))) continue
           known.add(network.text)
           routes.push({ network, ...path })

@@ -131,9 +131,10 @@ export function readHosts(native: Native, lab: RunningLab): Host[] {
         const addresses = addressesOf(sock, each.name)
         return { name: each.name, link: linkOf(addresses), addresses }
       }
-      const { via } = getRoutes(sock).find(isToNat64) ?? {}
+      const routes = getRoutes(sock)
+      const { via } = routes.find(isToNat64) ?? {}
       if (via !== undefined) hops.set(name, formatAddress(via))
-      return { name, interfaces: interfaces.map(read) }
+      return { name, interfaces: interfaces.map(read), isOnline: routes.some(({ prefixLen }) => prefixLen === 0) }
     } finally {
       closeSync(nsfd)
     }
