@@ -39,7 +39,7 @@ export const PRODUCTS: readonly Product[] = [
       },
     ],
   },
-  { name: '@vnet/lab', commands: ['lab', 'explore'] },
+  { name: '@vnet/lab', commands: ['lab', 'explore', 'run'] },
   { name: '@vnet/web', commands: ['web', 'metrics'] },
   { name: '@vnet/learn', commands: ['learn', 'check'] },
   { name: '@vnet/exec', commands: ['exec'] },

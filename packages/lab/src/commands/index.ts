@@ -40,7 +40,44 @@ const exploring: readonly Option[] = [
   new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
 ]
 
+const WIRE = "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline"
+const running: readonly Option[] = [
+  new Option('--wire <text>', WIRE),
+  new Option('--wire-out <text>', 'impairments of packets that leave'),
+  new Option('--wire-in <text>', 'impairments of packets that arrive'),
+  new Option('--after <time>', 'set the wire after this time').argParser(inMs),
+  new Option('--seed <n>', 'seed of all random decisions (1)').argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+  new Option('--scenario <file>', 'YAML file of changes of the wire').conflicts('after'),
+  new Option('--drop <filter>', 'lose packets that match, a pcap-filter(7) expression'),
+  new Option('--delay <time>', 'delay the packets of --drop instead').argParser(inMs),
+  new Option('--nth <n>', 'only the Nth of them, in each direction').argParser(number),
+  new Option('--first <n>', 'only the first N').argParser(number),
+  new Option('--every <n>', 'only every Nth').argParser(number),
+  new Option('--mtu <n>', 'MTU (1500; 65520 without a wire)').argParser(wholeNumber(68, 65_520)),
+  new Option('--no-internet', 'leave out the network of the machine'),
+  new Option('--publish <port>', 'lead a TCP port of the machine to the command; repeat for more').argParser(
+    (text: string, before: readonly number[] = []) => [...before, wholeNumber(1, 65_535)(text)],
+  ),
+  new Option('--capture <file>', 'record all packets in a pcapng file'),
+  new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(number),
+  new Option('--json <file>', 'write the report as JSON'),
+  new Option('--quiet', 'print no report'),
+]
+
 const table: readonly LazyCommand[] = [
+  {
+    name: 'run',
+    description: 'a command behind a bad link, with the real Internet',
+    args: [new Argument('<command...>')],
+    usage: '[OPTIONS] -- COMMAND [ARGS...]',
+    options: running,
+    examples: [
+      ["vnet run --wire 'preset slow-3g' -- npm install", 'on a slow phone network'],
+      ["vnet run --drop 'udp src port 53' --first 1 -- curl example.org", 'lose the first DNS answer'],
+      ["vnet run --wire 'loss 5%' --repeat 20 -- npm test", 'with 20 seeds'],
+    ],
+    run: async (io, command, options) => (await import('./run.ts')).run(command, options, io),
+  },
   {
     name: 'lab',
     description: 'hosts, routers and links that a file describes',

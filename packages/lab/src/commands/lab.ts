@@ -82,13 +82,13 @@ function nameOf(path: string): string {
     .slice(0, LAB_NAME_MAX)
 }
 
-async function runCommand(
+export async function runCommand(
   running: FileLab,
   host: string,
   [program, ...args]: readonly string[],
   io: Io,
+  env: NodeJS.ProcessEnv = { ...process.env, ...running.env },
 ): Promise<number> {
-  const env = { ...process.env, ...running.env }
   const child = running.host(host).spawn(program as string, args, { env, stdio: 'inherit' })
   const stop = passSignals(io, signal => child.kill(signal))
   try {
