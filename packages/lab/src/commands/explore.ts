@@ -18,8 +18,8 @@ import { type ExploreOptions, type ExploreResult, explore, type Failure, type Pr
 import { pageOf } from '../explore/page.ts'
 import { isResult } from '../explore/scenario.ts'
 import { readLabFile } from '../file/read.ts'
-import { statusOf } from '../file/service.ts'
 import { createLab, LabUnavailableError } from '../index.ts'
+import { statusOf } from '../programs.ts'
 import { hostOf } from './lab.ts'
 
 export interface ExploreCliOptions extends Omit<ExploreOptions, 'before'> {

@@ -10,10 +10,9 @@ import { ControlClient } from 'vnet/internal/control/client/client'
 import { otherUserLine } from 'vnet/internal/control/client/find'
 import { otherUsers } from 'vnet/internal/control/protocol/run-directory'
 import { loadNative } from 'vnet/internal/linux/native'
-import { statusOf } from '../file/service.ts'
 import { addressVariables } from '../hosts.ts'
 import { makeLabDirectory } from '../leftovers.ts'
-import { Programs } from '../programs.ts'
+import { Programs, statusOf } from '../programs.ts'
 import { checkOwner, findHost, openHost, type RunningLab, readHosts, runningLabs, writeEtc } from '../running.ts'
 
 interface LabsOptions {

@@ -1,19 +1,19 @@
 /** `vnet lab`: makes the network that a file describes, and runs a command in it. */
-import { once } from 'node:events'
 import { parse } from 'node:path'
 import { createInterface } from 'node:readline'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
-import { passSignals } from 'vnet/internal/cli/pass-signals'
 import { enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative } from 'vnet/internal/linux/native'
 import { FileLab } from '../file/file-lab.ts'
 import { graph } from '../file/graph.ts'
 import { type LabPlan, readLabFile } from '../file/read.ts'
 import { greeting, serveLines } from '../file/requests.ts'
-import { ServiceError, statusOf } from '../file/service.ts'
+import { ServiceError } from '../file/service.ts'
 import { LabUnavailableError } from '../index.ts'
+import { statusOf } from '../programs.ts'
+import { runCommand } from './run-command.ts'
 
 const LAB_NAME_MAX = 63
 
@@ -47,7 +47,8 @@ export async function lab(
     const log = (line: string) => io.err(`${line}\n`)
     running = await FileLab.start(plan, nameOf(path), { signal: stop.signal, log })
     if (json) await serveRequests(running, asked, io)
-    else if (command.length > 0) status = await runCommand(running, inside, command, io)
+    else if (command.length > 0)
+      status = await runCommand(running.host(inside), command, { ...process.env, ...running.env }, io)
     else {
       for (const { name, addresses } of running.hosts) io.out(`${[name, ...addresses].join(' ')}\n`)
       io.out('ready\n')
@@ -80,23 +81,6 @@ function nameOf(path: string): string {
   return parse(path)
     .name.replaceAll(/[^\w.-]/g, '-')
     .slice(0, LAB_NAME_MAX)
-}
-
-export async function runCommand(
-  running: FileLab,
-  host: string,
-  [program, ...args]: readonly string[],
-  io: Io,
-  env: NodeJS.ProcessEnv = { ...process.env, ...running.env },
-): Promise<number> {
-  const child = running.host(host).spawn(program as string, args, { env, stdio: 'inherit' })
-  const stop = passSignals(io, signal => child.kill(signal))
-  try {
-    const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
-    return statusOf(status, signal)
-  } finally {
-    stop()
-  }
 }
 
 async function serveRequests(running: FileLab, asked: Promise<unknown>, io: Io): Promise<void> {

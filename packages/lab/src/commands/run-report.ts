@@ -1,6 +1,8 @@
 /** What `vnet run` reports of a run. */
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
-import type { FileLab } from '../file/file-lab.ts'
+import type { HostCounters } from '../counters.ts'
+import type { LabHost } from '../host.ts'
+import type { LabLink } from '../link.ts'
 import type { DirectionReport, EndReport } from '../protocol.ts'
 
 /** The packets of a direction. */
@@ -22,21 +24,22 @@ export interface RunReport {
   readonly retransmissions: number
 }
 
-/** Returns the report of a run in `host`, since the last reset of the lab. */
+/** Returns the report of a run in `host`, whose counters were `before`. */
 export async function reportOf(
-  lab: FileLab,
-  host: string,
-  link: string,
+  host: LabHost,
+  link: LabLink,
+  before: HostCounters,
   run: Pick<RunReport, 'seed' | 'status' | 'seconds'>,
 ): Promise<RunReport> {
-  const counters = lab.counters(host)
-  const { a, b, ab, ba } = await lab.link(link).stats()
-  const bytes = (way: 'In' | 'Out') => (counters[`IpExt${way}Octets`] ?? 0) + (counters[`Ip6${way}Octets`] ?? 0)
+  const counters = host.stats()
+  const since = (name: string) => (counters[name] ?? 0) - (before[name] ?? 0)
+  const bytes = (way: 'In' | 'Out') => since(`IpExt${way}Octets`) + since(`Ip6${way}Octets`)
+  const { a, b, ab, ba } = await link.stats()
   return {
     ...run,
     out: { packets: a.sent, bytes: bytes('Out'), lost: lossesOf(ab, b) },
     in: { packets: b.sent, bytes: bytes('In'), lost: lossesOf(ba, a) },
-    retransmissions: counters.TcpRetransSegs ?? 0,
+    retransmissions: since('TcpRetransSegs'),
   }
 }
 

@@ -2,16 +2,13 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { describeException } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { TimerfdClock } from 'vnet/internal/linux/clock'
-import { loadNative } from 'vnet/internal/linux/native'
 import type { ScenarioStep } from 'vnet/internal/netdev/device-wire'
-import { runScenario, scenarioOf } from 'vnet/internal/wire/scenario'
 import type { HostCounters } from '../counters.ts'
 import type { LabFault } from '../fault.ts'
 import { addressVariables } from '../hosts.ts'
 import { createLab, type Lab, type LabHost, type LabLink, type LabRouter, type Made, type Topology } from '../index.ts'
+import { changeLink, playScenario } from './play-scenario.ts'
 import { type LabPlan, whenOf } from './read.ts'
 import type { FaultEntry, HostChanges, Service } from './schema.ts'
 import { type ServiceOptions, startService } from './service.ts'
@@ -175,23 +172,8 @@ export class FileLab implements AsyncDisposable {
       const i = list.steps.indexOf(step)
       await this.change(hosts[i] as HostChanges)
       const name = links[i]
-      if (name === undefined) return
-      const link = this.link(name)
-      const { ab, ba, carrier } = step
-      const wire = { ...(ab !== undefined && { ab }), ...(ba !== undefined && { ba }) }
-      if (Object.keys(wire).length > 0) await link.wire(wire)
-      if (carrier !== undefined) await (carrier ? link.up() : link.down())
+      if (name !== undefined) await changeLink(this.link(name), step)
     }
-    const made = new Set(list.steps.filter(({ at }) => at === 0))
-    for (const step of made) await change(step)
-    const failed = (error: unknown) => {
-      if (!signal.aborted) this.#log(`scenario: ${describeException(error)}`)
-    }
-    const scenario = scenarioOf(list, step => {
-      if (!made.delete(step)) void change(step).catch(failed)
-    })
-    const clock = new TimerfdClock(loadNative())
-    const ended = runScenario(clock, scenario, signal).catch(failed)
-    void ended.then(() => clock[Symbol.asyncDispose]())
+    await playScenario(list, change, signal, this.#log)
   }
 }

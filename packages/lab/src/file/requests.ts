@@ -7,9 +7,10 @@ import { ConfigFile } from 'vnet/internal/base/config-file'
 import { about, anyText, either, integer, object, oneOf, type Schema, type Typed } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { WHOLE_NUMBER } from '../options.ts'
+import { statusOf } from '../programs.ts'
 import type { FileLab } from './file-lab.ts'
 import { acceptKeys, type FaultEntry, faultSchema, link, programKeys, serviceKeys, switchKeys, text } from './schema.ts'
-import { statusOf, wordsOf } from './service.ts'
+import { wordsOf } from './service.ts'
 
 interface Method<P = never> {
   readonly params: Schema

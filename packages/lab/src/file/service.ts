@@ -1,9 +1,9 @@
 /** A program of `run`: started when the lab is made, and with `restart` again after its end. */
-import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { LabHost } from '../host.ts'
+import { statusOf } from '../programs.ts'
 import type { Service } from './schema.ts'
 
 /** Milliseconds in which a program must be ready. */
@@ -20,11 +20,6 @@ export interface ServiceOptions {
 
 export function wordsOf(command: string | readonly string[]): [string, ...string[]] {
   return (typeof command === 'string' ? ['sh', '-c', command] : command) as [string, ...string[]]
-}
-
-/** Returns the exit status like a shell: 128 plus the number of a signal. */
-export function statusOf(status: number | null, signal: NodeJS.Signals | null): number {
-  return status ?? 128 + (signal === null ? 0 : constants.signals[signal])
 }
 
 /** Thrown if a program ends, or is late, before it is ready. */

@@ -1,0 +1,176 @@
+/** The lab of `vnet run`: a host with the command, and a router to the machine's network. */
+import { closeSync, readFileSync, writeSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { fail } from 'vnet/internal/cli/ask'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
+import { enterCommand } from 'vnet/internal/cli/rootless'
+import { makeRunDirectory, privateCandidates } from 'vnet/internal/control/protocol/run-directory'
+import { openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
+import type { ScenarioList } from 'vnet/internal/netdev/device-wire'
+import type { Direction } from 'vnet/internal/wire/wire'
+import { createLab, type Lab, type LabHost, type LabLink, LabUnavailableError } from '../index.ts'
+import { statusOf } from '../programs.ts'
+import type { RunOptions } from './run.ts'
+import { runCommand } from './run-command.ts'
+import { type RunReport, reportLines, reportOf } from './run-report.ts'
+
+/** The text of a wire that is a cut cable. */
+const OFFLINE = 'offline'
+const SCENARIO_BYTES = 1 << 20
+/** The MTU without a wire: fewer packets of more bytes. With one, packets are as on Ethernet. */
+const MTU_MAX = 65_520
+
+/** Same as run, in the namespaces of the lab. */
+export async function runInLab(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
+  const { json, quiet = false, repeat = 1, capture, seed = 1 } = options
+  const faults = await checkFaults(options)
+  const steps = await stepsOf(options)
+  const out = json === undefined ? undefined : openOutput(json, { mode: 0o666 })
+  using end = endOf(io)
+  const stop = new AbortController()
+  const asked = end.asked.finally(() => stop.abort())
+  asked.catch(() => {})
+  // The links of a lab keep no process alive.
+  const alive = setInterval(() => {}, 2 ** 31 - 1)
+  const log = (line: string) => io.err(`vnet: ${line}\n`)
+  const reports: RunReport[] = []
+  let lab: Lab | undefined
+  try {
+    lab = await createLab({ name: 'run', seed, signal: stop.signal })
+    const { host, link } = await joined(lab, steps === undefined, options)
+    if (capture !== undefined) await link.capture(capture)
+    for (let i = 0; i < repeat && !stop.signal.aborted; i++) {
+      if (i > 0) await link.reset(steps === undefined ? wiresOf(options) : '', seed + i)
+      for (const fault of faults) await fault(link)
+      const before = host.stats()
+      using _ = await play(link, steps, log)
+      const start = performance.now()
+      const status = await runCommand(host, alone(command), outerEnvironment(), io)
+      const seconds = (performance.now() - start) / 1000
+      const report = await reportOf(host, link, before, { seed: seed + i, status, seconds })
+      reports.push(report)
+      if (!quiet) for (const line of reportLines(report)) log(line)
+    }
+  } catch (error) {
+    if (stop.signal.aborted) {
+      const signal = await asked
+      return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+    }
+    if (error instanceof LabUnavailableError) return fail(io, error.message)
+    throw error
+  } finally {
+    await lab?.close()
+    clearInterval(alive)
+  }
+  if (out !== undefined) {
+    writeSync(out, `${JSON.stringify(repeat === 1 ? reports[0] : reports)}\n`)
+    closeSync(out)
+  }
+  if (repeat === 1) return reports[0]?.status ?? EXIT_FAILURE
+  const failed = reports.filter(({ status }) => status !== EXIT_OK).map(each => each.seed)
+  log(`${failed.length} of ${reports.length} runs failed${failed.length === 0 ? '' : `: seeds ${failed.join(', ')}`}`)
+  return failed.length === 0 && reports.length === repeat ? EXIT_OK : EXIT_FAILURE
+}
+
+/** Makes the host, named after this process, and the link to the machine's network. */
+async function joined(lab: Lab, hasWire: boolean, options: RunOptions): Promise<{ host: LabHost; link: LabLink }> {
+  const { internet = true, publish = [] } = options
+  const [host] = lab.hosts(String(process.pid))
+  const wire = hasWire ? wiresOf(options) : ''
+  const isPlain = hasWire && [options.wire, options.wireIn, options.wireOut].every(text => (text ?? '') === '')
+  const forward = Object.fromEntries(publish.map(port => [`tcp ${port}`, `${host.name}:${port}`]))
+  const router = await lab.router('internet', {
+    inside: [host],
+    internet,
+    wire,
+    mtu: options.mtu ?? (isPlain ? MTU_MAX : 1500),
+    ...(publish.length > 0 && { forward }),
+  })
+  return { host, link: router.linkTo(host) }
+}
+
+/** Returns the texts of both directions. `ab` leads out. */
+const wiresOf = ({ wire = '', wireIn = wire, wireOut = wire }: RunOptions) => ({ ab: wireOut, ba: wireIn })
+
+/** Returns later changes of the wire; undefined without them. Throws a UsageError. */
+async function stepsOf(options: RunOptions): Promise<ScenarioList<string> | undefined> {
+  const { after, scenario } = options
+  const { ab, ba } = wiresOf(options)
+  if (after !== undefined && ab === '' && ba === '') throw new UsageError('--after: --wire is missing')
+  const isOffline = ab === OFFLINE
+  if (scenario === undefined && after === undefined && !isOffline) return undefined
+  const [{ parseWire }, { compileFilter }] = await Promise.all([
+    import('vnet/internal/wire/parse'),
+    import('vnet/internal/linux/pcap-filter'),
+  ])
+  const checked = (text: string, direction: Direction) => {
+    parseWire(text, { filter: compileFilter, file: readTextFile }, direction, { bareUs: false })
+    return text
+  }
+  if (scenario !== undefined) {
+    const { parseScenario } = await import('vnet/internal/wire/scenario-file')
+    return parseScenario(readTextFile(scenario, SCENARIO_BYTES), scenario, checked)
+  }
+  const change = isOffline ? { carrier: false } : { ab: checked(ab, 'ab'), ba: checked(ba, 'ba') }
+  return { steps: [{ at: (after ?? 0) * NSEC_PER_MSEC, ...change }] }
+}
+
+/** Starts the changes of a wire. Settles when the changes at time 0 are made. Disposal ends them. */
+async function play(
+  link: LabLink,
+  list: ScenarioList<string> | undefined,
+  log: (line: string) => void,
+): Promise<Disposable> {
+  const stop = new AbortController()
+  const ended = { [Symbol.dispose]: () => stop.abort() }
+  if (list === undefined) return ended
+  const { changeLink, playScenario } = await import('../file/play-scenario.ts')
+  await playScenario(list, step => changeLink(link, step), stop.signal, log)
+  return ended
+}
+
+/**
+ * Returns functions that set the faults of the options, in both directions, each of which counts
+ * its own packets. Throws a UsageError.
+ */
+async function checkFaults({
+  drop,
+  delay,
+  nth,
+  first,
+  every,
+}: RunOptions): Promise<((link: LabLink) => Promise<unknown>)[]> {
+  const given = Object.entries({ nth, first, every }).filter(([, n]) => n !== undefined)
+  if (drop === undefined) {
+    const [alone] = delay === undefined ? given.map(([name]) => name) : ['delay']
+    if (alone !== undefined) throw new UsageError(`--${alone}: it is for the packets of --drop FILTER`)
+    return []
+  }
+  if (given.length > 1) throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)
+  const { compileFilter } = await import('vnet/internal/linux/pcap-filter')
+  compileFilter(drop)
+  const action = delay === undefined ? 'drop' : { delay }
+  const when = given.length === 0 ? undefined : Object.fromEntries(given)
+  return (['ab', 'ba'] as const).map(direction => link => link[direction].fault(action, drop, when))
+}
+
+/** Returns the command line of the launcher for a program with the ids of the user. */
+function alone(command: readonly string[]): readonly string[] {
+  const hasEntered = enterCommand() !== undefined
+  const ids = hasEntered ? [outerId('uid'), outerId('gid')] : [process.geteuid?.(), process.getegid?.()]
+  const hidden = hasEntered ? makeRunDirectory(privateCandidates()).path : ''
+  return ['--alone', `${ids.join(':')}:${hidden}`, ...command]
+}
+
+/** Returns the environment without the marks of the namespaces that this process has entered. */
+function outerEnvironment(): NodeJS.ProcessEnv {
+  const { VNET_ROOTLESS: _, VNET_WAY_OUT: __, PATH, ...env } = process.env
+  return { ...env, ...(PATH !== undefined && { PATH: PATH.replace(/^\/run\/vnet-bin:/, '') }) }
+}
+
+/** Returns the user's id, which is root's in this user namespace. */
+function outerId(kind: 'uid' | 'gid'): string | undefined {
+  return readFileSync(`/proc/self/${kind}_map`, 'latin1').trim().split(/\s+/)[1]
+}
