@@ -3,14 +3,13 @@ import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
 import { enterCommand } from 'vnet/internal/cli/rootless'
 import { makeRunDirectory, privateCandidates } from 'vnet/internal/control/protocol/run-directory'
 import { openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
 import type { ScenarioList } from 'vnet/internal/netdev/device-wire'
 import type { Direction } from 'vnet/internal/wire/wire'
-import { createLab, type Lab, type LabHost, type LabLink, LabUnavailableError } from '../index.ts'
+import { createLab, type Lab, type LabHost, type LabLink } from '../index.ts'
 import { statusOf } from '../programs.ts'
 import type { RunOptions } from './run.ts'
 import { runCommand } from './run-command.ts'
@@ -58,7 +57,6 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       const signal = await asked
       return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
     }
-    if (error instanceof LabUnavailableError) return fail(io, error.message)
     throw error
   } finally {
     await lab?.close()

@@ -1,9 +1,10 @@
 /** `vnet run`: a command whose network is the machine's, past a wire. */
 
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { Io } from 'vnet/internal/cli/io'
+import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative } from 'vnet/internal/linux/native'
+import { LabUnavailableError } from '../rights.ts'
 import { prepareWayOut } from '../way-out.ts'
 
 export interface RunOptions {
@@ -37,7 +38,13 @@ export async function run(command: readonly string[], options: RunOptions, io: I
   if (!internet && publish.length > 0) {
     throw new UsageError('--publish: with --no-internet no port leads to the command')
   }
-  if (io.own) enterForLab(loadNative(), internet ? prepareWayOut : undefined)
-  const { runInLab } = await import('./run-lab.ts')
-  return runInLab(command, options, io)
+  try {
+    if (io.own) enterForLab(loadNative(), internet ? prepareWayOut : undefined)
+    const { runInLab } = await import('./run-lab.ts')
+    return await runInLab(command, options, io)
+  } catch (error) {
+    if (!(error instanceof LabUnavailableError)) throw error
+    complain(io, error.message)
+    return EXIT_FAILURE
+  }
 }

@@ -1,0 +1,228 @@
+/** `vnet run`: a command of an ordinary user, whose network is the machine's, past a wire. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { attempt } from '../../../../src/base/errno.ts'
+import { recordsIn } from '../../../../test/support/capture-records.ts'
+import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { ended } from '../../../../test/support/ordinary-user.ts'
+import { NOBODY } from '../../../../test/support/privileges.ts'
+import { isAlive } from '../../src/processes.ts'
+import { MACHINE_ADDRESS, SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
+
+const { machine, server, vnet, run } = standInInternet()
+const directory = freshDirectory(0o1777)
+
+/** The machine without pasta. */
+const NO_PASTA = { before: 'mount --bind /dev/null "$(which pasta)"' }
+/** Prints a line when it listens. */
+const SERVE = `exec python3 -c "
+import http.server
+server = http.server.ThreadingHTTPServer(('0.0.0.0', 8080), http.server.SimpleHTTPRequestHandler)
+import os; os.chdir('/sys/class/net'); print('ready', flush=True); server.serve_forever()"`
+
+/** Servers of the machine: of its loopback, and of an abstract socket. */
+const LISTEN = `
+  const http = require('node:http')
+  const serve = text => http.createServer((_, response) => response.end(text + '\\n'))
+  serve('of an abstract socket').listen('\\0vnet-of-machine')
+  serve('of the loopback').listen(7070, '127.0.0.1', () => console.log('ready'))`
+
+const sh = (text: string) => ['--', 'sh', '-c', text]
+const REPORT = /^(vnet: .*\n)+$/
+const fetched = 'curl -sS http://example.test/'
+
+/** The report of a run, as JSON. */
+function reported(...args: readonly string[]) {
+  const file = join(directory, 'report.json')
+  const { status, stdout, stderr } = run('--json', file, '--quiet', ...args)
+  expect(stderr).toBe('')
+  return { status, stdout, report: JSON.parse(readFileSync(file, 'utf8')) }
+}
+
+describe('the command', () => {
+  test('has the ids, the directory, the input and the exit status of the user, and a report', () => {
+    const { status, stdout, stderr } = run(...sh('id -u; id -g; pwd; exit 7'))
+    expect({ status, stdout }).toEqual({ status: 7, stdout: `${NOBODY}\n${NOBODY}\n/run/tree\n` })
+    expect(stderr).toMatch(REPORT)
+  })
+
+  test('ends with 128 and the number of the signal that ends it', () => {
+    expect(run('--quiet', ...sh('kill -TERM $$'))).toEqual({ status: 143, stdout: '', stderr: '' })
+  })
+
+  test('that does not exist ends with status 127', () => {
+    expect(run('--quiet', '--', 'no-such-program').status).toBe(127)
+  })
+
+  test('reaches a server by its name, with the address of the machine', () => {
+    const { status, stdout } = run('--quiet', ...sh(fetched))
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `::ffff:${MACHINE_ADDRESS}\n` })
+  })
+
+  test('reaches it by IPv6, and by ping', () => {
+    const { stdout } = run(
+      '--quiet',
+      ...sh('curl -sS "http://[2001:db8:ffff::80]/"; ping -qc1 192.0.2.80 | grep -c " 0%"'),
+    )
+    expect(stdout).toBe('2001:db8:ffff::1\n1\n')
+  })
+
+  test('has no Internet with --no-internet, also without pasta', () => {
+    const words = [...vnet('run', NO_PASTA), '--quiet', '--no-internet', ...sh('ip -4 route; ip -br link | wc -l')]
+    expect(ended(words)).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/^198\.18\.1\.0\/24 .*\n2\n$/),
+      stderr: '',
+    })
+  })
+})
+
+describe('is refused', () => {
+  test('without pasta, with the name of its package', () => {
+    const line = 'vnet: the way to the Internet is pasta, which is not installed: sudo apt-get install passt\n'
+    expect(ended([...vnet('run', NO_PASTA), '--', 'true'])).toEqual({ status: 1, stdout: '', stderr: line })
+  })
+
+  test('on a machine without a network', () => {
+    machine.ip('link delete up0')
+    const { status, stderr } = run('--', 'true')
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/^vnet: no way to the Internet: .+\n$/),
+    })
+  })
+
+  test.each([
+    [['--wire', 'delay 5'], /^vnet: .*delay 5/],
+    [['--after', '1s'], /^vnet: --after: --wire is missing\n$/],
+    [['--nth', '3'], /^vnet: --nth: it is for the packets of --drop FILTER\n$/],
+    [['--drop', 'icmp', '--nth', '3', '--first', '1'], /^vnet: --first: give one of --nth, --first and --every\n$/],
+    [['--drop', 'tcp porrt 3'], /^vnet: .*porrt/],
+    [['--no-internet', '--publish', '80'], /^vnet: --publish: with --no-internet no port leads to the command\n$/],
+    [['--bogus'], /^vnet: .*--bogus/],
+  ])('with %j, and status 2', (args, line) => {
+    const { status, stdout, stderr } = run(...args, '--', 'echo', 'started')
+    expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringMatching(line) })
+  })
+})
+
+describe('the wire', () => {
+  test('delays packets in both directions', () => {
+    const { stdout } = run('--quiet', '--wire', 'delay 50ms', ...sh(`ping -qc2 ${SERVER_ADDRESS} | tail -1`))
+    const [, least] = /= ([\d.]+)\//.exec(stdout) ?? []
+    expect(Number(least)).toBeGreaterThan(100)
+  })
+
+  test('delays only packets that leave with --wire-out', () => {
+    const file = join(directory, 'out.pcapng')
+    run('--quiet', '--wire-out', 'loss 100%', '--capture', file, ...sh(`ping -qc1 -W0.1 ${SERVER_ADDRESS}`))
+    const { report, status } = reported('--wire-out', 'loss 100%', ...sh(`ping -qc1 -W0.1 ${SERVER_ADDRESS}`))
+    expect(status).toBe(1)
+    expect(report.out.lost).toEqual([{ packets: report.out.packets, by: 'loss 100%' }])
+    expect(report.in.lost).toEqual([])
+    expect([...recordsIn(file)].length).toBeGreaterThan(0)
+  })
+
+  test('loses the first DNS answer with --drop', () => {
+    const { status, report } = reported('--drop', 'udp src port 53', '--first', '1', ...sh(`${fetched} >/dev/null`))
+    expect(status).toBe(0)
+    expect(report.in.lost).toEqual([{ packets: 1, by: expect.stringContaining('udp src port 53') }])
+  })
+
+  test('delays packets of --drop with --delay', () => {
+    const filter = ['--drop', 'icmp', '--delay', '300ms', '--nth', '1']
+    const { stdout } = run('--quiet', ...filter, ...sh(`ping -qc1 ${SERVER_ADDRESS} | tail -1`))
+    expect(Number(/= ([\d.]+)\//.exec(stdout)?.[1])).toBeGreaterThan(600)
+  })
+
+  test('counts segments that are sent again', () => {
+    const { report } = reported('--drop', 'tcp[tcpflags] == tcp-syn', '--nth', '1', ...sh(`${fetched} >/dev/null`))
+    expect(report.retransmissions).toBe(1)
+  })
+
+  test('is set later with --after, and offline cuts the cable', () => {
+    const script = `ping -qc1 -W9 ${SERVER_ADDRESS} >/dev/null && echo reached
+      while [ "$(cat /sys/class/net/internet/carrier)" = 1 ]; do sleep 0.05; done; echo cut`
+    expect(run('--quiet', '--wire', 'offline', '--after', '500ms', ...sh(script)).stdout).toBe('reached\ncut\n')
+  })
+})
+
+describe('a hostile command', () => {
+  test('reaches no server, socket or interface of the machine that it did not reach before', async () => {
+    const listening = machine.spawn([process.execPath, '-e', LISTEN])
+    await once(listening.stdout, 'data')
+    const script = `
+      curl -sS --connect-timeout 2 http://127.0.0.1:7070/ 2>&1; curl -sS http://${SERVER_ADDRESS}/
+      curl -sS --abstract-unix-socket vnet-of-machine http://localhost/ 2>&1
+      ip link set internet down; ip link delete internet; ip netns add x
+      ls -A /tmp/vnet-${NOBODY}; nsenter --net=/proc/1/ns/net true; nsenter --preserve-credentials -U -t 1 true
+      cat /proc/sys/kernel/ns_last_pid >/dev/null; kill -9 1; ls /proc/1/root/ >/dev/null; echo end`
+    const { stdout, stderr } = run('--quiet', ...sh(script))
+    expect(stdout.trimEnd().split('\n')).toEqual([
+      expect.stringContaining('curl: (7)'),
+      `::ffff:${MACHINE_ADDRESS}`,
+      expect.stringContaining('curl: (7)'),
+      'end',
+    ])
+    const refused = expect.stringMatching(/Operation not permitted|Permission denied/)
+    expect(stderr.trimEnd().split('\n')).toEqual(Array(6).fill(refused))
+  })
+})
+
+describe('--repeat', () => {
+  test('names the seeds of the runs that failed', () => {
+    const text = `n=$(cat ${directory}/runs 2>/dev/null | wc -l); echo >> ${directory}/runs; [ $n != 1 ]`
+    const { status, stderr } = run('--quiet', '--repeat', '3', '--seed', '5', ...sh(text))
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: 1 of 3 runs failed: seeds 6\n' })
+  })
+})
+
+describe('--publish', () => {
+  test('leads a port of the machine to a server of the command', async () => {
+    const [program, ...args] = [...vnet('run'), '--quiet', '--publish', '8080', ...sh(SERVE)] as [string, ...string[]]
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    for (const [from, address] of [
+      [server, MACHINE_ADDRESS],
+      [machine, '127.0.0.1'],
+    ] as const) {
+      const { stdout } = await from.run(`curl -sS http://${address}:8080/`)
+      expect(stdout).toContain('"internet/"')
+    }
+    child.kill()
+    await once(child, 'close')
+  })
+})
+
+/** The descendants of a process, each with its command line. */
+function descendants(pid: number): { pid: number; words: string }[] {
+  const of = (file: string) => attempt(() => readFileSync(`/proc/${pid}/${file}`, 'latin1')) ?? ''
+  const threads = attempt(() => readdirSync(`/proc/${pid}/task`)) ?? []
+  const children = threads.flatMap(thread => of(`task/${thread}/children`).split(' ').filter(Boolean).map(Number))
+  return [{ pid, words: of('cmdline').replaceAll('\0', ' ') }, ...children.flatMap(descendants)]
+}
+
+describe('the end by SIGKILL', () => {
+  test.each([
+    ['vnet', / run --quiet /],
+    ['the command', /^sh -c /],
+    ['pasta', /--config-net/],
+    ['the process that started pasta', /--way-out/],
+    ['the first process of the command', /--alone/],
+  ])('of %s leaves no process', async (part, words) => {
+    const script = 'setsid sleep 2718 & while ! grep -q sleep /proc/$!/comm; do :; done; echo; sleep 2719; true'
+    const [program, ...args] = [...vnet('run'), '--quiet', ...sh(script)] as [string, ...string[]]
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    await once(child.stdout, 'data')
+    const all = descendants(child.pid as number)
+    const found = all.find(each => words.test(each.words))
+    process.kill(found?.pid as number, 'SIGKILL')
+    if (part.includes('pasta')) child.kill()
+    await once(child, 'close')
+    expect(all.length).toBeGreaterThan(6)
+    await expect.poll(() => all.filter(({ pid }) => isAlive(pid))).toEqual([])
+  })
+})
