@@ -11,6 +11,8 @@ export interface NamedDevice {
   readonly place?: string | undefined
   /** Another name of the namespace, such as VNET_LAB and the host. */
   readonly alias?: string | undefined
+  /** The names of its namespace that mean this interface, because it is the only one there. */
+  readonly hosts?: readonly string[] | undefined
 }
 
 /** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
@@ -18,10 +20,11 @@ export function label(device: NamedDevice): string {
   return printable(fullName(device))
 }
 
-/** Whether `text` names the device: with or without namespace, raw or as label() shows it. */
+/** Whether `text` names the device: by its name, its namespace or both, raw or as label() shows it. */
 export function isNamed(device: NamedDevice, text: string): boolean {
-  const { name, alias } = device
-  const names = [name, fullName(device), ...(alias === undefined ? [] : [`${alias}/${name}`])]
+  const { name, alias, hosts = [] } = device
+  const withAlias = alias === undefined ? [] : [`${alias}/${name}`]
+  const names = [name, fullName(device), ...withAlias, ...hosts, ...hosts.map(host => `${host}/${name}`)]
   return names.some(each => each === text || printable(each) === text)
 }
 

@@ -30,6 +30,8 @@ export interface FoundDevice extends DeviceInfo {
   /** The displayed name of its network namespace, if not `netns`, and another: see labNames. */
   readonly place?: string | undefined
   readonly alias?: string | undefined
+  /** The names of its lab's host that mean this interface: see labNames. */
+  readonly hosts?: readonly string[] | undefined
   /** The path of its vnet's socket. */
   readonly vnet: string
   /** The process of its vnet; undefined if that is in another pid namespace. */
@@ -54,7 +56,9 @@ export interface Found {
 
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
-  readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns' | 'place' | 'alias'>) => boolean) | undefined
+  readonly isWanted?:
+    | ((device: Pick<EntryInterface, 'name' | 'netns' | 'place' | 'alias' | 'hosts'>) => boolean)
+    | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
   /** True for the vnets of all network namespaces, with all their interfaces. */
@@ -82,23 +86,30 @@ export function isOfLab({ netns }: { readonly netns?: string | undefined }): boo
 /**
  * Returns a function from the name of a lab's namespace and the lab's process to the names that it
  * has: `alias` is `LAB-PID:HOST`, and `place` the same if several of these vnets have labs of this
- * name. Namespaces of others have neither.
+ * name. `hosts` are `LAB:HOST` and `LAB-PID:HOST`, each if one interface alone is there. Namespaces
+ * of others have none of these.
  */
 export function labNames(
   entries: readonly Entry[],
-): (netns: string | undefined, pid: number) => Pick<EntryInterface, 'place' | 'alias'> {
+): (netns: string | undefined, pid: number) => Pick<EntryInterface, 'place' | 'alias' | 'hosts'> {
   const owners = new Map<string, Set<Entry>>()
+  /** How many interfaces a name of a host means. */
+  const interfaces = new Map<string, number>()
   for (const entry of entries) {
     for (const { netns } of entry.interfaces) {
-      const lab = labPlace(netns)?.lab
-      if (lab !== undefined) owners.set(lab, (owners.get(lab) ?? new Set()).add(entry))
+      const { lab, host } = labPlace(netns) ?? {}
+      if (lab === undefined) continue
+      owners.set(lab, (owners.get(lab) ?? new Set()).add(entry))
+      for (const name of [`${lab}:${host}`, `${lab}-${entry.pid}:${host}`])
+        interfaces.set(name, (interfaces.get(name) ?? 0) + 1)
     }
   }
   return (netns, pid) => {
     const { lab, host } = labPlace(netns) ?? {}
     if (lab === undefined) return {}
     const alias = `${lab}-${pid}:${host}`
-    return { alias, place: (owners.get(lab)?.size ?? 0) > 1 ? alias : undefined }
+    const hosts = [`${lab}:${host}`, alias].filter(name => interfaces.get(name) === 1)
+    return { alias, place: (owners.get(lab)?.size ?? 0) > 1 ? alias : undefined, hosts }
   }
 }
 

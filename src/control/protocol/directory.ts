@@ -29,9 +29,10 @@ export interface EntryInterface extends NetNamespace {
   readonly ifindex: number
   /** The name of its network namespace; absent for the vnet's own. */
   readonly netns?: string | undefined
-  /** The displayed name of that namespace, if not `netns`, and another name: see labNames. */
+  /** The displayed name of that namespace, if not `netns`, and other names: see labNames. */
   readonly place?: string | undefined
   readonly alias?: string | undefined
+  readonly hosts?: readonly string[] | undefined
 }
 
 /** Returns the lab and the host in the name of a namespace: `my:client`; undefined for others. */
