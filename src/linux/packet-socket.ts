@@ -41,7 +41,9 @@ const SKF_AD_VLAN_TAG = SKF_AD_OFF + 44
 const SKF_AD_VLAN_TAG_PRESENT = SKF_AD_OFF + 48
 const VLAN_VID_MASK = 0x0fff
 
-/** Code, jump if true, jump if false, operand. */
+/** Code, jump if true, jump if false, operand: struct sock_filter. */
+export type FilterInstruction = readonly [code: number, jt: number, jf: number, k: number]
+
 const UNTAGGED = [
   [BPF_LD_W_ABS, 0, 0, SKF_AD_VLAN_TAG_PRESENT],
   [BPF_JEQ_K, 2, 0, 0],
@@ -73,6 +75,26 @@ export function openPacketSocket(native: Native, nsfd: number, ifindex: number, 
   return fd
 }
 
+/**
+ * Opens a packet socket that receives a copy of the frames that a filter accepts, also of frames
+ * that the kernel itself transmits, and nothing else. Otherwise like openPacketSocket.
+ */
+export function openFilteredSocket(
+  native: Native,
+  nsfd: number,
+  ifindex: number,
+  filter: readonly FilterInstruction[],
+  what: string,
+): number {
+  const result = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
+  const fd = check(result, what, result === -EPERM ? NEEDS_RAW : undefined)
+  closingOnError(native, [fd], () => {
+    check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(filter)), what)
+    check(native.bind(fd, sockaddrLl(ifindex)), what)
+  })
+  return fd
+}
+
 /** Returns the frames received since the last call, also those without room (tp_packets). */
 export function packetsArrived(native: Native, fd: number): number {
   const statistics = new Uint8Array(8)
@@ -81,7 +103,7 @@ export function packetsArrived(native: Native, fd: number): number {
 }
 
 /** Encodes each instruction as a struct sock_filter. */
-export function socketFilter(program: readonly (readonly [number, number, number, number])[]): Uint8Array {
+export function socketFilter(program: readonly FilterInstruction[]): Uint8Array {
   const bytes = new Uint8Array(8 * program.length)
   const view = new DataView(bytes.buffer)
   for (const [i, [code, jt, jf, k]] of program.entries()) {

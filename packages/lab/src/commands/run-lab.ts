@@ -11,10 +11,13 @@ import type { ScenarioList } from 'vnet/internal/netdev/device-wire'
 import type { Direction } from 'vnet/internal/wire/wire'
 import { createLab, type Lab, type LabHost, type LabLink } from '../index.ts'
 import { statusOf } from '../programs.ts'
+import { RepeatedQueries } from '../repeated-queries.ts'
 import type { RunOptions } from './run.ts'
 import { runCommand } from './run-command.ts'
 import { type RunReport, reportLines, reportOf } from './run-report.ts'
 
+/** The router to the machine's network, after which the interface of the command is named. */
+const ROUTER = 'internet'
 /** The text of a wire that is a cut cable. */
 const OFFLINE = 'offline'
 const SCENARIO_BYTES = 1 << 20
@@ -40,6 +43,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
     lab = await createLab({ name: 'run', seed, signal: stop.signal })
     const { host, link } = await joined(lab, steps === undefined, options)
     if (capture !== undefined) await link.capture(capture)
+    using queries = new RepeatedQueries(host.place, ROUTER)
     for (let i = 0; i < repeat && !stop.signal.aborted; i++) {
       if (i > 0) await link.reset(steps === undefined ? wiresOf(options) : '', seed + i)
       for (const fault of faults) await fault(link)
@@ -48,7 +52,8 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       const start = performance.now()
       const status = await runCommand(host, alone(command), outerEnvironment(), io)
       const seconds = (performance.now() - start) / 1000
-      const report = await reportOf(host, link, before, { seed: seed + i, status, seconds })
+      const run = { seed: seed + i, status, seconds, repeatedQueries: queries.take() }
+      const report = await reportOf(host, link, before, run)
       reports.push(report)
       if (!quiet) for (const line of reportLines(report)) log(line)
     }
@@ -79,7 +84,7 @@ async function joined(lab: Lab, hasWire: boolean, options: RunOptions): Promise<
   const wire = hasWire ? wiresOf(options) : ''
   const isPlain = hasWire && [options.wire, options.wireIn, options.wireOut].every(text => (text ?? '') === '')
   const forward = Object.fromEntries(publish.map(port => [`tcp ${port}`, `${host.name}:${port}`]))
-  const router = await lab.router('internet', {
+  const router = await lab.router(ROUTER, {
     inside: [host],
     internet,
     wire,

@@ -1,4 +1,5 @@
 /** What `vnet run` reports of a run. */
+import { formatNumber } from 'vnet/internal/base/quantity'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
 import type { HostCounters } from '../counters.ts'
 import type { LabHost } from '../host.ts'
@@ -22,6 +23,8 @@ export interface RunReport {
   readonly in: Traffic
   /** The TCP segments that the command's side sent again. */
   readonly retransmissions: number
+  /** The DNS queries that the command's side sent again. */
+  readonly repeatedQueries: number
 }
 
 /** Returns the report of a run in `host`, whose counters were `before`. */
@@ -29,7 +32,7 @@ export async function reportOf(
   host: LabHost,
   link: LabLink,
   before: HostCounters,
-  run: Pick<RunReport, 'seed' | 'status' | 'seconds'>,
+  run: Pick<RunReport, 'seed' | 'status' | 'seconds' | 'repeatedQueries'>,
 ): Promise<RunReport> {
   const counters = host.stats()
   const since = (name: string) => (counters[name] ?? 0) - (before[name] ?? 0)
@@ -52,14 +55,18 @@ function lossesOf({ stages, former }: DirectionReport, { drops }: EndReport): Tr
 }
 
 /** Returns the lines of a report for people. */
-export function reportLines({ seed, seconds, retransmissions, ...report }: RunReport): string[] {
-  const again = retransmissions === 0 ? '' : `; ${retransmissions} TCP segments sent again`
+export function reportLines({ seed, seconds, retransmissions, repeatedQueries, ...report }: RunReport): string[] {
+  const again = [
+    ...(retransmissions > 0 ? [`TCP segments sent again: ${retransmissions}`] : []),
+    ...(repeatedQueries > 0 ? [`DNS queries sent again: ${repeatedQueries}`] : []),
+  ]
   return [
-    `${seconds.toFixed(1)} s, seed ${seed}${again}`,
+    [`${seconds.toFixed(1)} s, seed ${seed}`, ...again].join('; '),
     ...(['out', 'in'] as const).map(way => {
       const { packets, bytes, lost } = report[way]
       const causes = lost.map(({ packets, by }) => `${packets} by ${by}`)
-      return `${way}: ${packets} packets, ${bytes} bytes${causes.length > 0 ? `; lost: ${causes.join(', ')}` : ''}`
+      const losses = causes.length > 0 ? `; lost: ${causes.join(', ')}` : ''
+      return `${way}: ${packets} packets, ${formatNumber(bytes, 'B')}${losses}`
     }),
   ]
 }
