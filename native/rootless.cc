@@ -17,7 +17,9 @@
 // vnet-rootless --with-parent PID PROGRAM [ARGS]: executes PROGRAM, which is killed when the thread
 // that started it ends; PID is its process.
 //
-// vnet-rootless --way-out: see way-out.h.
+// vnet-rootless --execute PROGRAM [ARGS]: executes PROGRAM in the present namespaces.
+//
+// vnet-rootless --way-out, vnet-rootless --way-out-aside: see way-out.h.
 //
 // vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM in the present namespaces, see
 // rootless-tcpdump.h.
@@ -82,6 +84,8 @@ void bringUpLoopback() {
 
 /** Executes a program. If that fails, returns the exit status that a shell would return. */
 int execute(char** program) {
+  // Node ignores these signals, and a program inherits ignored signals.
+  for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
   ::execvp(*program, program);
   const int error = errno;
   std::fprintf(stderr, "vnet: %s: %s\n", *program, error == ENOENT ? "not found" : std::strerror(error));
@@ -95,7 +99,9 @@ int main(int count, char** arguments) {
     vnet::keepGroups();
     return execute(arguments + 2);
   }
-  if (count == 2 && std::strcmp(arguments[1], vnet::kWayOut) == 0) return vnet::serveWayOut();
+  if (count > 2 && std::strcmp(arguments[1], "--execute") == 0) return execute(arguments + 2);
+  if (count == 2 && std::strcmp(arguments[1], vnet::kWayOut) == 0) return vnet::serveWayOut(false);
+  if (count == 2 && std::strcmp(arguments[1], vnet::kWayOutAside) == 0) return vnet::serveWayOut(true);
   if (count > 2 && std::strcmp(arguments[1], "--network") == 0) {
     if (vnet::keepRights(vnet::Rights::kNetwork) != 0) return kFailure;
     return execute(arguments + 2);
@@ -136,7 +142,5 @@ int main(int count, char** arguments) {
     if (const int error = vnet::makeMounts(); error != 0) vnet::refuse("mounts of its own", error, had);
     if (isUser) vnet::keepTcpdumpRoot(arguments[0]);
   }
-  // Node ignores these signals, and a program inherits ignored signals.
-  for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_DFL);
   return count == 2 ? 0 : execute(arguments + 2);
 }

@@ -66,7 +66,8 @@ bool mountNamespace(const std::string& from, const std::string& to) {
 
 }  // namespace
 
-int serveWayOut() {
+int serveWayOut(bool isAside) {
+  if (isAside && ::fork() != 0) return 0;
   // A terminal's signals are not for it, and it does not stop with the job.
   ::setsid();
   sigset_t signals;

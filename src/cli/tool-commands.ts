@@ -76,12 +76,14 @@ export const toolCommands: readonly LazyCommand[] = [
     group: 'Programs:',
     description: 'run a command as root of a network of its own; needs no root',
     args: [new Argument('<command>'), new Argument('[args...]')],
-    usage: '[--] COMMAND [ARGS...]',
+    usage: '[OPTIONS] [--] COMMAND [ARGS...]',
+    options: [new Option('--internet', 'connect it to the network of the machine')],
     passThrough: true,
     examples: [
       ['vnet rootless -- npx vitest run', 'tests with interfaces, without root'],
       ['vnet rootless -- bash', 'a shell with a network of its own'],
     ],
-    run: async (_, command, args) => (await import('./commands/rootless.ts')).rootless([command, ...args]),
+    run: async (_, command, args, options) =>
+      (await import('./commands/rootless.ts')).rootless([command, ...args], options),
   },
 ]

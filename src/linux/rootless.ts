@@ -29,6 +29,12 @@ export function execInUserNamespace(native: Native, command: readonly string[]):
   throw new VnetError(native.exec([launcher, 'user,net', ...command]), ['exec', launcher])
 }
 
+/** Like execRootless, in the namespaces of this process. */
+export function execHere(native: Native, command: readonly string[], descriptors?: Int32Array): never {
+  const launcher = launcherPath()
+  throw new VnetError(native.exec([launcher, '--execute', ...command], descriptors), ['exec', launcher])
+}
+
 /** Returns why `vnet rootless` cannot run here, and a remedy; undefined if a try succeeds. */
 export function whyNotRootless(native: Native = loadNative()): string | undefined {
   return messageOf(() => checkTun(native)) ?? whyNot(namespaces())
@@ -65,8 +71,8 @@ export function withParent(command: readonly string[]): string[] {
 }
 
 /** Returns the command of the process that waits for a namespace to connect (native/way-out.h). */
-export function waitingForWayOut(): [program: string, option: string] {
-  return [launcherPath(), '--way-out']
+export function waitingForWayOut(isAside: boolean): [program: string, option: string] {
+  return [launcherPath(), isAside ? '--way-out-aside' : '--way-out']
 }
 
 function whyNot(mode: string): string | undefined {

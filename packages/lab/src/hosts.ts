@@ -17,9 +17,10 @@ import {
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { RESOLVER } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
 import { type HostAddress, placeOf } from './lookup.ts'
-import { NAT64_PREFIX, RESOLVER } from './subnet.ts'
+import { NAT64_PREFIX } from './subnet.ts'
 
 export interface Host {
   readonly name: string

@@ -6,8 +6,10 @@ import http from 'node:http'
 import net, { type Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import { durationOf } from 'vnet/internal/base/duration'
+import { explain, VnetError } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { toPrefix } from 'vnet/internal/linux/rtnetlink'
+import { OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
 import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
@@ -22,9 +24,9 @@ import { ruleDrops } from './nftables.ts'
 import { Nptv6 } from './nptv6.ts'
 import { ANY, checkForms, checkNone, FLAG, type Forms, LIST } from './options.ts'
 import type { NatSpec } from './protocol.ts'
+import { LabUnavailableError } from './rights.ts'
 import type { Family } from './routes.ts'
-import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK, OUTSIDE } from './subnet.ts'
-import type { WayOut } from './way-out.ts'
+import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from './subnet.ts'
 import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
 
 export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
@@ -132,13 +134,11 @@ export class LabRouter extends LabHost {
 
   /** @internal Connects it to the machine's network. Rejects with a LabUnavailableError. */
   async openWayOut(directory: string): Promise<void> {
-    const { WayOut } = await import('./way-out.ts')
     const forwards = Object.entries(this.#access.forward ?? {}).map(each => parseForward(this.name, ...each))
-    this.#wayOut = await WayOut.open(
-      this.place,
-      directory,
-      forwards.map(({ port }) => port),
-    )
+    const ports = forwards.map(({ port }) => port)
+    this.#wayOut = await WayOut.open(this.place, directory, ports).catch(error => {
+      throw error instanceof VnetError ? new LabUnavailableError(explain(error)) : error
+    })
     kernel.masqueradeAll(this.place, OUTSIDE)
     for (const { port, host, to } of forwards) {
       const connect = (socket: Socket) => {

@@ -8,12 +8,6 @@ const MAX_LINKS = 511
 /** The minimum MTU of an interface with IPv6 (RFC 8200 section 5). */
 export const IPV6_MIN_MTU = 1280
 
-/** The interface of a router to the machine's network. */
-export const OUTSIDE = 'pasta0'
-
-/** The DNS server of hosts with a way out: the way out passes its queries to the machine's server. */
-export const RESOLVER = '198.19.255.53'
-
 /** The first 12 bytes of 64:ff9b::/96, the addresses of IPv4 hosts past a NAT64 (RFC 6052). */
 export const NAT64_PREFIX = Uint8Array.of(0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0)
 export const NAT64_NETWORK: Prefix = { bytes: Uint8Array.of(...NAT64_PREFIX, 0, 0, 0, 0), prefixLen: 96 }

@@ -1,18 +1,61 @@
 /** `vnet rootless`: becomes the command, in new namespaces in which the user is root. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { EPERM, VnetError } from '../../base/errno.ts'
 import { inherited } from '../../linux/inherited.ts'
-import { loadNative } from '../../linux/native.ts'
-import { checkTun, execRootless } from '../../linux/rootless.ts'
+import { loadNative, type Native } from '../../linux/native.ts'
+import { ownCommand } from '../../linux/privileges.ts'
+import { checkTun, execHere, execRootless } from '../../linux/rootless.ts'
+import { hasSysctl, writeSysctl } from '../../linux/sysctl.ts'
+import { preparedWayOut, prepareWayOut, RESOLVER, WayOut } from '../../linux/way-out.ts'
+
+/** The resolver of programs, and the file that they see instead, in the /run of the namespaces. */
+const RESOLV_CONF = '/etc/resolv.conf'
+const OWN_RESOLV_CONF = '/run/vnet-resolv.conf'
+const PING_GROUPS = 'net/ipv4/ping_group_range'
+
+export interface RootlessOptions {
+  /** Connects the namespaces to the network of the machine. */
+  readonly internet?: boolean
+}
 
 /** Returns only by throwing a VnetError. */
-export function rootless(command: readonly string[]): never {
+export async function rootless(command: readonly string[], { internet = false }: RootlessOptions): Promise<never> {
   const native = loadNative()
+  const given = inherited().flatMap((isGiven, fd) => (isGiven && fd > 2 ? [fd] : []))
+  const prepared = preparedWayOut()
+  if (internet && prepared !== undefined) {
+    // This program has executed itself inside.
+    const fd = await connect(native)
+    return execHere(native, command, Int32Array.from([...given.filter(each => each !== prepared), fd]))
+  }
   checkTun(native)
   // The cache of Playwright is named after the user id, which inside is root's. Where root has run
   // tests, the user could not write to it.
   process.env.PLAYWRIGHT_TRANSFORM_CACHE_DIR ??=
     process.env.PWTEST_CACHE_DIR ?? join(tmpdir(), `playwright-transform-cache-${process.geteuid?.()}`)
-  const given = inherited().flatMap((isGiven, fd) => (isGiven && fd > 2 ? [fd] : []))
-  execRootless(native, command, Int32Array.from(given))
+  if (!internet) return execRootless(native, command, Int32Array.from(given))
+  return execRootless(native, ownCommand(), Int32Array.from([...given, ...prepareWayOut({ isAside: true })]))
+}
+
+/**
+ * Connects the namespaces of this process to the machine's network. Returns the descriptor with
+ * which the connection ends.
+ */
+async function connect(native: Native): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-way-out-'))
+  try {
+    const { fd } = await WayOut.open({ native, nsfd: -1 }, directory)
+    // The ways out of labs inside answer pings by sockets that only this group may open.
+    if (hasSysctl(native, -1, PING_GROUPS)) writeSysctl(native, -1, PING_GROUPS, '0 0')
+    if (!existsSync(RESOLV_CONF)) return fd
+    writeFileSync(OWN_RESOLV_CONF, `nameserver ${RESOLVER}\n`)
+    const { status, stderr } = spawnSync('mount', ['--bind', OWN_RESOLV_CONF, RESOLV_CONF], { encoding: 'utf8' })
+    if (status !== 0) throw new VnetError(EPERM, ['mount', RESOLV_CONF], stderr?.trim())
+    return fd
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
 }

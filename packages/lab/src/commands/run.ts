@@ -4,8 +4,8 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative } from 'vnet/internal/linux/native'
+import { prepareWayOut } from 'vnet/internal/linux/way-out'
 import { LabUnavailableError } from '../rights.ts'
-import { prepareWayOut } from '../way-out.ts'
 
 export interface RunOptions {
   readonly wire?: string
