@@ -38,6 +38,7 @@ const packages = {
   nmap: 'nmap',
   dig: 'bind9-dnsutils',
   curl: 'curl',
+  pasta: 'passt',
   'systemd-analyze': 'systemd',
   'genl-ctrl-list': 'libnl-utils',
   'redis-check-rdb': 'redis-tools',

@@ -8,12 +8,13 @@ import { inherited } from '../../linux/inherited.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { ownCommand } from '../../linux/privileges.ts'
 import { checkTun, execHere, execRootless } from '../../linux/rootless.ts'
-import { hasSysctl, writeSysctl } from '../../linux/sysctl.ts'
+import { hasSysctl, readSysctl, writeSysctl } from '../../linux/sysctl.ts'
 import { preparedWayOut, prepareWayOut, RESOLVER, WayOut } from '../../linux/way-out.ts'
 
 /** The resolver of programs, and the file that they see instead, in the /run of the namespaces. */
 const RESOLV_CONF = '/etc/resolv.conf'
 const OWN_RESOLV_CONF = '/run/vnet-resolv.conf'
+const ACCEPT_DAD = 'net/ipv6/conf/default/accept_dad'
 const PING_GROUPS = 'net/ipv4/ping_group_range'
 
 export interface RootlessOptions {
@@ -47,7 +48,7 @@ export async function rootless(command: readonly string[], { internet = false }:
 async function connect(native: Native): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-way-out-'))
   try {
-    const { fd } = await WayOut.open({ native, nsfd: -1 }, directory)
+    const fd = await withoutDad(native, async () => (await WayOut.open({ native, nsfd: -1 }, directory)).fd)
     // The ways out of labs inside answer pings by sockets that only this group may open.
     if (hasSysctl(native, -1, PING_GROUPS)) writeSysctl(native, -1, PING_GROUPS, '0 0')
     if (!existsSync(RESOLV_CONF)) return fd
@@ -57,5 +58,17 @@ async function connect(native: Native): Promise<number> {
     return fd
   } finally {
     rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** An interface that `fn` makes has its IPv6 addresses immediately: nobody else could have them. */
+async function withoutDad<T>(native: Native, fn: () => Promise<T>): Promise<T> {
+  if (!hasSysctl(native, -1, ACCEPT_DAD)) return await fn()
+  const before = readSysctl(native, -1, ACCEPT_DAD)
+  writeSysctl(native, -1, ACCEPT_DAD, '0')
+  try {
+    return await fn()
+  } finally {
+    writeSysctl(native, -1, ACCEPT_DAD, before)
   }
 }
