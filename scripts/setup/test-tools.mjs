@@ -27,7 +27,6 @@ const packages = {
   capinfos: 'wireshark-common',
   editcap: 'wireshark-common',
   iperf3: 'iperf3',
-  pasta: 'passt',
   ethtool: 'ethtool',
   traceroute: 'traceroute',
   zsh: 'zsh',

@@ -40,17 +40,20 @@ export async function reportOf(
   const { a, b, ab, ba } = await link.stats()
   return {
     ...run,
-    out: { packets: a.sent, bytes: bytes('Out'), lost: lossesOf(ab, b) },
-    in: { packets: b.sent, bytes: bytes('In'), lost: lossesOf(ba, a) },
+    out: { packets: a.sent, bytes: bytes('Out'), lost: lossesOf(ab, a) },
+    in: { packets: b.sent, bytes: bytes('In'), lost: lossesOf(ba, b) },
     retransmissions: since('TcpRetransSegs'),
   }
 }
 
-/** The drops of a direction, and of the end that it leads to. */
+/** Drops of an end that no stage of its wire counts: of a cut cable, and of a closed interface. */
+const OF_END: readonly string[] = ['TX_CARRIER', 'DEV_READY']
+
+/** The drops of a direction, and of the end that sends in it. */
 function lossesOf({ stages, former }: DirectionReport, { drops }: EndReport): Traffic['lost'] {
   const ofStage = ({ dropped, path, text }: StageReport) => ({ packets: dropped, by: `${path}${text}` })
-  const ofEnd = Object.entries(drops).filter(([reason]) => !reason.startsWith('WIRE_'))
-  const all = [...[...stages, ...former].map(ofStage), ...ofEnd.map(([by, packets]) => ({ packets, by }))]
+  const ofEnd = OF_END.map(by => ({ packets: drops[by] ?? 0, by }))
+  const all = [...[...stages, ...former].map(ofStage), ...ofEnd]
   return all.filter(({ packets }) => packets > 0).sort((one, other) => other.packets - one.packets)
 }
 

@@ -143,6 +143,30 @@ describe('the wire', () => {
     expect(report.retransmissions).toBe(1)
   })
 
+  test('loses the packets of a full queue once, in its direction', () => {
+    const pings = `ping -q -c20 -i0.002 -W1 ${SERVER_ADDRESS}`
+    const { report } = reported('--wire-out', 'delay 200ms limit 5', ...sh(pings))
+    expect(report.out.lost).toEqual([{ packets: expect.any(Number), by: 'delay 200ms limit 5' }])
+    expect(report.in.lost).toEqual([])
+  })
+
+  test('counts DNS queries that are sent again', () => {
+    const { report } = reported('--drop', 'udp src port 53', '--first', '1', ...sh(`${fetched} >/dev/null`))
+    expect(report.repeatedQueries).toBeGreaterThan(0)
+  })
+
+  test('of a running command is changed by the name run:PID', async () => {
+    const script = 'read line; while ! ping -qc1 192.0.2.80 | grep -q "= 2.."; do :; done; echo slow'
+    const [program, ...args] = [...vnet('run'), '--quiet', ...sh(`echo; ${script}`)] as [string, ...string[]]
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    // The name appears some time after the start.
+    await expect.poll(() => ended([...vnet('wire'), `run:${child.pid}`, 'delay 100ms']).status).toBe(0)
+    child.stdin.end('\n')
+    expect(String((await once(child.stdout, 'data'))[0])).toBe('slow\n')
+    await once(child, 'close')
+  })
+
   test('is set later with --after, and offline cuts the cable', () => {
     const script = `ping -qc1 -W9 ${SERVER_ADDRESS} >/dev/null && echo reached
       while [ "$(cat /sys/class/net/internet/carrier)" = 1 ]; do sleep 0.05; done; echo cut`
