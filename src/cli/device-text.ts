@@ -20,7 +20,7 @@ export function label(device: NamedDevice): string {
   return printable(fullName(device))
 }
 
-/** Whether `text` names the device: by its name, its namespace or both, raw or as label() shows it. */
+/** Whether `text` names the device: by name, namespace or both, raw or as label() shows it. */
 export function isNamed(device: NamedDevice, text: string): boolean {
   const { name, alias, hosts = [] } = device
   const withAlias = alias === undefined ? [] : [`${alias}/${name}`]

@@ -48,8 +48,8 @@ export function enterNamespaces(
 }
 
 /**
- * Like enterNamespaces, into the namespaces of `vnet rootless`, for an ordinary user's lab. `prepare`
- * is called before, outside; descriptors that it returns remain open.
+ * Like enterNamespaces, into the namespaces of `vnet rootless`, for an ordinary user's lab.
+ * `prepare` is called before, outside; descriptors that it returns remain open.
  */
 export function enterForLab(native: Native, prepare: () => readonly number[] = () => []): void {
   if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return

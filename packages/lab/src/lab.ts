@@ -136,8 +136,8 @@ export class Lab implements AsyncDisposable {
 
   /**
    * Leads hosts to the network of the machine, and by it to the Internet: a router `internet` with
-   * the option `internet`. Rejects like `router`, and with a LabUnavailableError if pasta(1), of the
-   * package passt, is not installed or finds no network.
+   * the option `internet`. Rejects like `router`, and with a LabUnavailableError if pasta(1), of
+   * the package passt, is not installed or finds no network.
    */
   internet(options: Omit<LabRouterOptions, 'internet' | 'outside'>): Promise<LabRouter> {
     return this.router('internet', { ...options, internet: true })

@@ -120,7 +120,7 @@ async function stepsOf(options: RunOptions): Promise<ScenarioList<string> | unde
   return { steps: [{ at: (after ?? 0) * NSEC_PER_MSEC, ...change }] }
 }
 
-/** Starts the changes of a wire. Settles when the changes at time 0 are made. Disposal ends them. */
+/** Starts the changes of a wire. Settles when those at time 0 are made. Disposal ends them. */
 async function play(
   link: LabLink,
   list: ScenarioList<string> | undefined,

@@ -37,7 +37,7 @@ export function standInInternet() {
     const { stdout } = server.spawn([process.execPath, SERVER])
     await new Promise(resolve => stdout.once('data', resolve))
   })
-  /** The words that run a program of vnet as the user on the machine; to be followed by arguments. */
+  /** The words that run a command of vnet as the user there; to be followed by arguments. */
   const vnet = (command: string, { before = '', ...options }: Machine = {}): string[] => {
     const words = asUser({ ...options, before: `${SET_UP}\n${before}` })
     return ['ip', 'netns', 'exec', machine.name, ...words, process.execPath, `${TREE}/dist/vnet.js`, command]
