@@ -14,9 +14,9 @@ constexpr const char* kWayOutAside = "--way-out-aside";
  * ends. Aside, another process does so, which is no child of the caller, and this one returns: vnet
  * may become a program that does not expect a child. vnet starts this process in the machine's
  * namespaces before it enters its own, and writes the request from there. The request is lines,
- * with an empty line at the end: a file of a network namespace and a file that it is mounted on for the
- * program (both `-`: none), a log, the program, and its arguments. The log gets the output of the
- * program, and a last line `ended`. Returns the exit status.
+ * with an empty line at the end: a file of a network namespace and a file that it is mounted on for
+ * the program (both `-`: none), a log, the program, and its arguments. The log gets the output of
+ * the program, and a last line `ended`. Returns the exit status.
  */
 int serveWayOut(bool isAside);
 
