@@ -47,6 +47,7 @@ import {
   PREROUTING,
   protocol,
   redirect,
+  routedTo,
   saddr,
   saddr6,
 } from './nftables.ts'
@@ -62,15 +63,22 @@ export interface Outside {
 }
 
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
+const NEEDS_FIB = 'internet (the kernel needs nf_tables, nft_masq, nft_redir and nft_fib)'
 const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
 const HAIRPIN_TABLE = 100
 
-/** Masquerades all packets that leave the namespace by an interface. Throws a VnetError. */
-export function masqueradeAll(place: SocketPlace, name: string): void {
-  addRules(place, NEEDS_NAT, NFPROTO_INET, [{ ...POSTROUTING, rules: [[oif(name), MASQUERADE]] }])
+/**
+ * Leads packets to the interface of the way out: TCP to a port of the router, which connects
+ * further, and all others with the router's address. Throws a VnetError.
+ */
+export function leadOut(place: SocketPlace, name: string, port: number): void {
+  addRules(place, NEEDS_FIB, NFPROTO_INET, [
+    { ...PREROUTING, rules: [[notIif(name), protocol(IPPROTO_TCP), routedTo(name), redirect(port)]] },
+    { ...POSTROUTING, rules: [[oif(name), MASQUERADE]] },
+  ])
 }
 
 /** Masquerades IPv4 packets that leave the router by an interface. Throws a VnetError. */

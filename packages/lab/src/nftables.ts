@@ -42,6 +42,7 @@ const [NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER] = [1, 2]
 const [NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA, NFT_CMP_EQ, NFT_CMP_NEQ] = [1, 2, 3, 0, 1]
 const [NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA] = [1, 2]
 const [NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO_MIN, NFT_NAT_DNAT] = [1, 2, 3, 5, 1]
+const [NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS, NFT_FIB_RESULT_OIFNAME, NFTA_FIB_F_DADDR] = [1, 2, 3, 2, 2]
 const NFTA_COUNTER_PACKETS = 2
 const NFTA_REDIR_REG_PROTO_MIN = 1
 const [NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE] = [1, 2, 1]
@@ -108,6 +109,17 @@ export const redirect = (port: number): NftExpr => {
   return rule => {
     load(rule, NFT_REG_1, Uint8Array.from(word(port)))
     expression(rule, 'redir', data => number(data, NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1))
+  }
+}
+/** Matches packets whose route leads to an interface, before they are routed. */
+export const routedTo = (name: string): NftExpr => {
+  return rule => {
+    expression(rule, 'fib', data => {
+      number(data, NFTA_FIB_DREG, NFT_REG_1)
+      number(data, NFTA_FIB_RESULT, NFT_FIB_RESULT_OIFNAME)
+      number(data, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR)
+    })
+    compare(rule, NFT_CMP_EQ, nameBytes(name))
   }
 }
 export const MASQUERADE: NftExpr = rule => expression(rule, 'masq', () => {})

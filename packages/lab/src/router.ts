@@ -3,8 +3,6 @@
  * the router's address outside.
  */
 import http from 'node:http'
-import net, { type Socket } from 'node:net'
-import { pipeline } from 'node:stream'
 import { durationOf } from 'vnet/internal/base/duration'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -27,6 +25,7 @@ import type { NatSpec } from './protocol.ts'
 import { LabUnavailableError } from './rights.ts'
 import type { Family } from './routes.ts'
 import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from './subnet.ts'
+import { originalDestination, proxyServer } from './tcp-proxy.ts'
 import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
 
 export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
@@ -139,14 +138,16 @@ export class LabRouter extends LabHost {
     this.#wayOut = await WayOut.open(this.place, directory, ports).catch(error => {
       throw error instanceof VnetError ? new LabUnavailableError(explain(error)) : error
     })
-    kernel.masqueradeAll(this.place, OUTSIDE)
-    for (const { port, host, to } of forwards) {
-      const connect = (socket: Socket) => {
-        const inside = this.createConnection(to, host)
-        pipeline(socket, inside, socket, () => {})
-      }
-      await this.listen(net.createServer({ allowHalfOpen: true }, connect), port)
-    }
+    const proxy = proxyServer(socket => {
+      const { address, port } = originalDestination(this.place.native, socket)
+      return this.createConnection(port, address)
+    })
+    kernel.leadOut(this.place, OUTSIDE, await this.listen(proxy))
+    for (const { port, host, to } of forwards)
+      await this.listen(
+        proxyServer(() => this.createConnection(to, host)),
+        port,
+      )
   }
 
   override async close(): Promise<void> {
