@@ -70,6 +70,11 @@ describe('the command', () => {
     expect(stdout).toBe('2001:db8:ffff::1\n1\n')
   })
 
+  test('has its connection reset if the server refuses it', () => {
+    const { stdout } = run('--quiet', ...sh(`curl -sS http://${SERVER_ADDRESS}:81/ 2>&1`))
+    expect(stdout).toContain('Connection reset by peer')
+  })
+
   test('has no Internet with --no-internet, also without pasta', () => {
     const words = [...vnet('run', NO_PASTA), '--quiet', '--no-internet', ...sh('ip -4 route; ip -br link | wc -l')]
     expect(ended(words)).toEqual({
