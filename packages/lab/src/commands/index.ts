@@ -42,7 +42,7 @@ const exploring: readonly Option[] = [
 
 const WIRE = "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline"
 const running: readonly Option[] = [
-  new Option('--wire <text>', WIRE),
+  new Option('--wire <text>', WIRE).conflicts(['wireIn', 'wireOut']),
   new Option('--wire-out <text>', 'impairments of packets that leave'),
   new Option('--wire-in <text>', 'impairments of packets that arrive'),
   new Option('--after <time>', 'set the wire after this time').argParser(inMs),

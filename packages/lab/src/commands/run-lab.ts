@@ -41,11 +41,11 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   let lab: Lab | undefined
   try {
     lab = await createLab({ name: 'run', seed, signal: stop.signal })
-    const { host, link } = await joined(lab, steps === undefined, options)
+    const { host, link } = await joined(lab, options)
     if (capture !== undefined) await link.capture(capture)
     using queries = new RepeatedQueries(host.place, ROUTER)
     for (let i = 0; i < repeat && !stop.signal.aborted; i++) {
-      if (i > 0) await link.reset(steps === undefined ? wiresOf(options) : '', seed + i)
+      if (i > 0) await link.reset(firstWires(options), seed + i)
       for (const fault of faults) await fault(link)
       const before = host.stats()
       using _ = await play(link, steps, log)
@@ -78,16 +78,16 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
 }
 
 /** Makes the host, named after this process, and the link to the machine's network. */
-async function joined(lab: Lab, hasWire: boolean, options: RunOptions): Promise<{ host: LabHost; link: LabLink }> {
+async function joined(lab: Lab, options: RunOptions): Promise<{ host: LabHost; link: LabLink }> {
   const { internet = true, publish = [] } = options
   const [host] = lab.hosts(String(process.pid))
-  const wire = hasWire ? wiresOf(options) : ''
-  const isPlain = hasWire && [options.wire, options.wireIn, options.wireOut].every(text => (text ?? '') === '')
+  const { ab, ba } = wiresOf(options)
+  const isPlain = ab === '' && ba === '' && options.scenario === undefined
   const forward = Object.fromEntries(publish.map(port => [`tcp ${port}`, `${host.name}:${port}`]))
   const router = await lab.router(ROUTER, {
     inside: [host],
     internet,
-    wire,
+    wire: firstWires(options),
     mtu: options.mtu ?? (isPlain ? MTU_MAX : 1500),
     ...(publish.length > 0 && { forward }),
   })
@@ -97,12 +97,19 @@ async function joined(lab: Lab, hasWire: boolean, options: RunOptions): Promise<
 /** Returns the texts of both directions. `ab` leads out. */
 const wiresOf = ({ wire = '', wireIn = wire, wireOut = wire }: RunOptions) => ({ ab: wireOut, ba: wireIn })
 
+/** Returns the texts before any change. */
+function firstWires(options: RunOptions): { readonly ab: string; readonly ba: string } {
+  const isLater = options.after !== undefined || options.wire === OFFLINE
+  return isLater ? { ab: '', ba: '' } : wiresOf(options)
+}
+
 /** Returns later changes of the wire; undefined without them. Throws a UsageError. */
 async function stepsOf(options: RunOptions): Promise<ScenarioList<string> | undefined> {
   const { after, scenario } = options
   const { ab, ba } = wiresOf(options)
   if (after !== undefined && ab === '' && ba === '') throw new UsageError('--after: --wire is missing')
-  const isOffline = ab === OFFLINE
+  const isOffline = options.wire === OFFLINE
+  if (isOffline && scenario !== undefined) throw new UsageError('--scenario: it needs another wire than offline')
   if (scenario === undefined && after === undefined && !isOffline) return undefined
   const [{ parseWire }, { compileFilter }] = await Promise.all([
     import('vnet/internal/wire/parse'),

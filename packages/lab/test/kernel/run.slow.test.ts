@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { attempt } from '../../../../src/base/errno.ts'
 import { recordsIn } from '../../../../test/support/capture-records.ts'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { freshDirectory, written } from '../../../../test/support/fresh-directory.ts'
 import { ended } from '../../../../test/support/ordinary-user.ts'
 import { NOBODY } from '../../../../test/support/privileges.ts'
 import { isAlive } from '../../src/processes.ts'
@@ -70,11 +70,6 @@ describe('the command', () => {
     expect(stdout).toBe('2001:db8:ffff::1\n1\n')
   })
 
-  test('has its connection reset if the server refuses it', () => {
-    const { stdout } = run('--quiet', ...sh(`curl -sS http://${SERVER_ADDRESS}:81/ 2>&1`))
-    expect(stdout).toContain('Connection reset by peer')
-  })
-
   test('has no Internet with --no-internet, also without pasta', () => {
     const words = [...vnet('run', NO_PASTA), '--quiet', '--no-internet', ...sh('ip -4 route; ip -br link | wc -l')]
     expect(ended(words)).toEqual({
@@ -108,6 +103,8 @@ describe('is refused', () => {
     [['--drop', 'tcp porrt 3'], /^vnet: .*porrt/],
     [['--no-internet', '--publish', '80'], /^vnet: --publish: with --no-internet no port leads to the command\n$/],
     [['--bogus'], /^vnet: .*--bogus/],
+    [['--wire', 'loss 1%', '--wire-in', 'loss 2%'], /^vnet: .*--wire/],
+    [['--wire-in', 'offline'], /^vnet: .*offline/],
   ])('with %j, and status 2', (args, line) => {
     const { status, stdout, stderr } = run(...args, '--', 'echo', 'started')
     expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringMatching(line) })
@@ -170,6 +167,13 @@ describe('the wire', () => {
     child.stdin.end('\n')
     expect(String((await once(child.stdout, 'data'))[0])).toBe('slow\n')
     await once(child, 'close')
+  })
+
+  test('changes by a scenario, which starts with the wire of --wire', () => {
+    const file = written(directory, 'scenario.yaml', '- { at: 1s, wire: loss 100% }')
+    const script = `ping -qc1 ${SERVER_ADDRESS} | tail -1; while ping -qc1 -W0.2 ${SERVER_ADDRESS} >/dev/null; do :; done`
+    const { stdout } = run('--quiet', '--wire', 'delay 50ms', '--scenario', file, ...sh(script))
+    expect(Number(/= ([\d.]+)\//.exec(stdout)?.[1])).toBeGreaterThan(100)
   })
 
   test('is set later with --after, and offline cuts the cable', () => {
