@@ -15,7 +15,9 @@ const ASKING = list(`
   extcap node detach
 `)
 const COMMANDS = [
-  ...list('loop snull cable attach lan simulate record replay rootless learn check lab explore exec completion help'),
+  ...list(
+    'loop snull cable attach lan simulate record replay rootless learn check lab explore run exec completion help',
+  ),
   ...ASKING,
 ]
 const EXERCISES = courseNames()
@@ -60,7 +62,7 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet frames --filter tcp ', ['sn0', 'red/sn1']],
   ['vnet extcap --', ['--install', '--uninstall', '--help']],
   ['vnet roo', ['rootless']],
-  ['vnet rootless --', ['--help']],
+  ['vnet rootless --', ['--help', '--internet']],
   ['vnet learn 0', EXERCISES.slice(0, 9)],
   ['vnet learn v', []],
   ['vnet learn 01-drop ', []],

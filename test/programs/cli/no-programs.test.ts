@@ -28,9 +28,11 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
     'packages/learn/src/live.ts',
     'packages/learn/src/worker.ts',
     'src/cli/commands/record.ts',
+    'src/cli/commands/rootless.ts',
     'src/cli/extcap-install.ts',
     'src/linux/native.ts',
     'src/linux/rootless.ts',
+    'src/linux/way-out.ts',
   ])
   const used = sources.filter(path => /native\.exec\(/.test(readFileSync(join(root, path), 'utf8')))
   expect(used).toEqual(['src/linux/rootless.ts'])
