@@ -11,7 +11,7 @@ constexpr const char* kWayOutAside = "--way-out-aside";
 
 /**
  * Waits for one request on standard input, and runs the program that it names until standard input
- * ends. Aside, another process does so, which is no child of the caller, and this one returns: vnet
+ * ends. Aside, another process does so, not a child of the caller, and this one returns: vnet
  * may become a program that does not expect a child. vnet starts this process in the machine's
  * namespaces before it enters its own, and writes the request from there. The request is lines,
  * with an empty line at the end: a file of a network namespace and a file that it is mounted on for

@@ -71,7 +71,7 @@ const DNS_PORT = 53
 const HAIRPIN_TABLE = 100
 
 /**
- * Leads packets to the interface of the way out: TCP to a port of the router, which connects
+ * Leads packets to the outer interface: TCP to a port of the router, which connects
  * further, and all others with the router's address. Throws a VnetError.
  */
 export function leadOut(place: SocketPlace, name: string, port: number): void {

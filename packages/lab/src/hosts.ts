@@ -27,7 +27,7 @@ export interface Host {
   readonly interfaces: readonly HostInterface[]
   /** Whether names of IPv4 hosts have addresses of its NAT64. */
   readonly hasDns64?: boolean
-  /** Whether it has a route to the machine's network, whose names RESOLVER knows. */
+  /** Whether it has a route to the machine's network. RESOLVER knows the names there. */
   readonly isOnline?: boolean
 }
 

@@ -253,7 +253,7 @@ class Calls {
   }
 }
 
-/** The calls that only pass on to a link: in order, or at once because they wait themselves. */
+/** The calls that only pass on to a link: in order, or immediately because they wait themselves. */
 const ORDERED = ['rebind', 'forward', 'removeFault', 'report'] as const
 const WAITING = ['sleep', 'partition', 'hit'] as const
 type LinkCalls = Pick<WorkerCable, (typeof ORDERED | typeof WAITING)[number]>

@@ -111,7 +111,7 @@ export const redirect = (port: number): NftExpr => {
     expression(rule, 'redir', data => number(data, NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1))
   }
 }
-/** Matches packets whose route leads to an interface, before they are routed. */
+/** Matches packets with a route to an interface, before they are routed. */
 export const routedTo = (name: string): NftExpr => {
   return rule => {
     expression(rule, 'fib', data => {

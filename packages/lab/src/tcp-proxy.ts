@@ -12,8 +12,8 @@ import { formatAddress } from 'vnet/internal/packet/address'
 const [SOL_IP, SO_ORIGINAL_DST] = [0, 80]
 
 /**
- * Returns a server that passes each connection on to the one that `connect` returns. If one side is
- * reset, or cannot be connected, the other is reset.
+ * Returns a server. It passes each connection on to the connection that `connect` returns. If one
+ * side is reset, or cannot be connected, the other is reset.
  */
 export function proxyServer(connect: (socket: Socket) => Socket): net.Server {
   return net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {

@@ -67,7 +67,7 @@ const running: readonly Option[] = [
 const table: readonly LazyCommand[] = [
   {
     name: 'run',
-    description: 'a command behind a bad link, with the real Internet',
+    description: 'a command under a bad link, with the real Internet',
     args: [new Argument('<command...>')],
     usage: '[OPTIONS] -- COMMAND [ARGS...]',
     options: running,

@@ -27,7 +27,7 @@ export interface RunReport {
   readonly repeatedQueries: number
 }
 
-/** Returns the report of a run in `host`, whose counters were `before`. */
+/** Returns the report of a run in `host`. `before`: its counters at the start. */
 export async function reportOf(
   host: LabHost,
   link: LabLink,

@@ -1,5 +1,4 @@
-/** `vnet run`: a command whose network is the machine's, past a wire. */
-
+/** `vnet run`: a command on the machine's network, past a wire. */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'

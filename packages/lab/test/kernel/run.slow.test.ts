@@ -1,4 +1,4 @@
-/** `vnet run`: a command of an ordinary user, whose network is the machine's, past a wire. */
+/** `vnet run`: an ordinary user's command on the machine's network, past a wire. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
