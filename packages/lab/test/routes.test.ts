@@ -34,6 +34,13 @@ describe('routes of a namespace', () => {
     ])
   })
 
+  test('lead to all other networks of a family by a router with a way out', () => {
+    const wayOut = { ...second, defaults: [4] as const }
+    expect(words(client, first, wayOut)).toContain('0.0.0.0/0 via 10.0.1.2 dev eth1')
+    expect(words(client, first, wayOut).join()).not.toContain('::/0 ')
+    expect(words(wayOut, client, first).join()).not.toContain('/0 ')
+  })
+
   test('do not lead through a namespace that does not forward', () => {
     const { interfaces } = first
     expect(words(client, { interfaces }, second)).toEqual([])

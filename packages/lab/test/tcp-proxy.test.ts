@@ -49,6 +49,14 @@ test('bytes pass in both directions, and each direction ends by itself', async (
   expect(await read(client)).toBe('answer after the end of the question')
 })
 
+test('a client may send after the server has ended its direction', async () => {
+  const [client, end] = await connected()
+  end.end('greeting')
+  expect(await read(client)).toBe('greeting')
+  client.end('late question')
+  expect(await read(end)).toBe('late question')
+})
+
 test('a reset of the server resets the client', async () => {
   const [client, end] = await connected()
   const failed = once(client, 'error')
