@@ -207,7 +207,7 @@ describe('--test', () => {
   const some = ['tcpdump', 'ping']
   const iproute2 = ['ip', 'tc', 'genl']
   const others = list(`
-    arping ndisc6 iperf3 ethtool traceroute zsh genl-ctrl-list pkg-config nmap dig curl systemd-analyze tshark
+    arping ndisc6 iperf3 pasta ethtool traceroute zsh genl-ctrl-list pkg-config nmap dig curl systemd-analyze tshark
     capinfos editcap newuidmap redis-check-rdb
   `)
 
