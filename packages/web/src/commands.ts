@@ -90,10 +90,7 @@ async function run(client: ControlClient, device: FoundDevice, command: PageComm
   }
 }
 
-/**
- * Throws a UsageError if the text is wrong, or names a file: the token is not for the files that
- * this process may read.
- */
+/** Throws a UsageError if the text is wrong or names a file: the token gives no file access. */
 function readWire(text: string | undefined, direction?: 'ab' | 'ba'): WireChange {
   const { filter } = clientResources()
   const file = (path: string) => {

@@ -21,7 +21,6 @@ import { unlessStuck, type Vnets } from './vnets.ts'
 type Late = NonNullable<StageReport['late']>
 type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
-/** Those that are read at an interval. */
 const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOptions & { readonly read: Read }>> = {
   parts: {
     interval: 250,
@@ -55,16 +54,12 @@ const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOption
   },
 }
 
-/** In the language of pcap-filter(7). */
 const DHCP = 'udp port 67 or udp port 68'
 /** Frames per second, beyond which they are not captured one by one. */
 const FLIGHTS_MOST = 40
 const SEGMENT_MS = 2000
 const LATE_MS = 2000
-/**
- * The most hosts that a page gets, and the time after which they are read again. A segment may have
- * a million, and they change only when the vnet reads its configuration again.
- */
+/** The most hosts a page gets, and ms until they are read again: a segment may have a million. */
 const HOSTS_MAX = 20_000
 const HOSTS_MS = 10_000
 
@@ -87,10 +82,7 @@ function segmentReader(): Read {
   }
 }
 
-/**
- * Returns a function that reads the lateness of all wires. The two ends of a cable have one wire,
- * which is read once; a device without a wire is not asked again.
- */
+/** Returns a function that reads the lateness of all wires; both ends of a cable share one. */
 function latenessReader(vnets: Vnets, client: ControlClient) {
   const without = new Set<DeviceId>()
   let before: ReadonlyMap<string, Late['counts']> = new Map()
@@ -141,7 +133,6 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
   }
 }
 
-/** Makes a source of messages about the device `id`. */
 export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, want: Want): Source {
   if (want === 'frames' || want === 'dhcp') {
     const filter = want === 'dhcp' ? DHCP : undefined
@@ -183,10 +174,7 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
   return new Poll(readPacked, { ...options, ...(want === 'wire' && { recent: vnets.recent }) })
 }
 
-/**
- * Reads the waiting step in the vnet of a device: on the device itself, or on another of its
- * devices. Pages without the token do not see the frame itself.
- */
+/** Reads the step that waits anywhere in a device's vnet. Its frame is only for token holders. */
 async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId): Promise<Packed> {
   const { mode, every, halt } = await stateOf(client, device)
   const message = (step: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step })

@@ -1,7 +1,4 @@
-/**
- * The messages between the page and its server. The server sends feed messages as server-sent
- * events, each one JSON object; the page sends commands by POST /command.
- */
+/** The feed: server-sent events, each one JSON object; and the commands of POST /command. */
 
 import type {
   DeviceEvent,
@@ -21,10 +18,7 @@ import type { Header } from 'vnet/internal/packet/fields-upper'
 export type { DriverParam, PartInfo, ScenarioInfo, SegmentInfo, WireInfo }
 export type StageReport = WireInfo['stages'][number]
 
-/**
- * A device, unique among all that a page shows: the process of its vnet, its network namespace if
- * that is not the vnet's own, and its name, as in `4711/red/eth0` and `4711//sn0`.
- */
+/** The vnet's process, a netns that is not the vnet's, the name: `4711/red/eth0`, `4711//sn0`. */
 export type DeviceId = string
 
 type Kept = 'name' | 'mac' | 'mtu' | 'carrier' | 'txQueues' | 'rxQueues' | 'faults' | 'faultTexts' | 'flips'
@@ -35,7 +29,6 @@ export interface DeviceRow extends Pick<DeviceInfo, Kept> {
   readonly label: string
   readonly driver: string
   readonly isUp: boolean
-  /** Whether its cable is cut (`vnet cut`). */
   readonly isCut: boolean
   /** The label of the device at the other end of the cable, if known and of the same vnet. */
   readonly peer: string | undefined
@@ -79,7 +72,6 @@ export interface DeviceCounters extends Pick<DeviceStats, 'held' | 'drops'>, Rea
   readonly txTimeouts?: number
 }
 
-/** A frame as the page shows it. */
 export interface FrameContents {
   readonly length: number
   /** The frame in tcpdump's format. */
@@ -91,10 +83,7 @@ export interface FrameContents {
 
 /** A frame that passed a device, or was dropped. */
 export interface FrameRow extends FrameContents {
-  /**
-   * Counts the frames of the device, from 1, since a page started to watch. Includes most of the
-   * skipped frames.
-   */
+  /** Counts the device's frames from 1 since a page started to watch, with most skipped ones. */
   readonly number: number
   /** Milliseconds since 1970, with a fraction. */
   readonly time: number
@@ -134,7 +123,6 @@ export interface StepInfo extends Pick<StepHalt, 'next' | 'queue' | 'count' | 's
   readonly frame: FrameContents | undefined
 }
 
-/** A message of a type. */
 export type Message<T extends FeedMessage['type']> = Extract<FeedMessage, { readonly type: T }>
 
 export type FeedMessage =
@@ -150,10 +138,7 @@ export type FeedMessage =
     }
   /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
   | { readonly type: 'stats'; readonly time: number; readonly devices: readonly DeviceCounters[] }
-  /**
-   * The parts of the selected device, four times a second, and of its peer (`peer=ID` in the
-   * address).
-   */
+  /** The parts of the selected device, four times a second, and of its peer (`peer=ID`). */
   | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly PartInfo[] }
   /** The wires of the selected device, every second; undefined if it has none. */
   | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
@@ -170,10 +155,7 @@ export type FeedMessage =
     }
   /** The parameters of the selected device, when it is selected and after each change. */
   | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
-  /**
-   * Frames of the selected device, at most 200 a message, five messages a second. `dhcp` has the
-   * DHCP frames, even if other frames are too many.
-   */
+  /** At most 200 frames, five times a second. `dhcp`: DHCP frames, even if others are too many. */
   | {
       readonly type: 'frames' | 'dhcp'
       readonly id: DeviceId
@@ -216,9 +198,7 @@ export type FeedMessage =
   /** Something that the server could not read, in a sentence. */
   | { readonly type: 'problem'; readonly text: string }
 
-/**
- * The messages that a feed can request besides `hello`, `stats` and `event`, which it always has.
- */
+/** The messages that a feed can request; it always has `hello`, `stats` and `event`. */
 export const WANTS = [
   'parts',
   'wire',
@@ -260,8 +240,5 @@ export interface CommandRequest {
 export type CommandResult =
   /** `program`: the compiled filter. */
   | { readonly ok: true; readonly program?: readonly BpfInstruction[] }
-  /**
-   * The message about a wire's text has three lines: the error, the text, carets under the wrong
-   * part.
-   */
+  /** A message about a wire's text has three lines: the error, the text, carets under the error. */
   | { readonly ok: false; readonly message: string }

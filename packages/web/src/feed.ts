@@ -1,8 +1,4 @@
-/**
- * A feed: the messages of one page, as server-sent events. A page that reads too slowly, such as a
- * hidden tab, loses messages. When it reads again it gets the latest state messages; others are
- * lost.
- */
+/** The server-sent events of a page. A slow page loses all messages but the latest states. */
 import type { ServerResponse } from 'node:http'
 import type { FeedMessage } from './feed-types.ts'
 
@@ -33,7 +29,6 @@ export function pack(message: FeedMessage, secret?: FeedMessage): Packed {
 }
 
 export class Feed {
-  /** Whether the page has the token. */
   readonly hasToken: boolean
   readonly #response: ServerResponse
   /** The latest messages that the page had no room for, by type and device. */
@@ -43,7 +38,6 @@ export class Feed {
   #replayed = 0
   #stuck: NodeJS.Timeout | undefined
 
-  /** Starts the reply. */
   constructor(response: ServerResponse, hasToken: boolean) {
     this.#response = response
     this.hasToken = hasToken
@@ -104,10 +98,7 @@ export const RECENT_MAX = 16 << 20
 /** The messages of the last ten minutes, for pages that are reloaded, or opened later. */
 export class Recent {
   readonly #kept = new Set<{ readonly at: number; readonly message: Packed }>()
-  /**
-   * The number of the latest message. It ascends even if the server restarts, as long as fewer than
-   * a thousand messages a second are kept.
-   */
+  /** The latest number. It ascends across restarts, below a thousand kept messages a second. */
   #number = Date.now()
   #length = 0
 
@@ -129,10 +120,7 @@ export class Recent {
     this.#length = 0
   }
 
-  /**
-   * The messages after a number, oldest first: those about all devices, and those about the wire of
-   * `id`, which have a number of their own.
-   */
+  /** The messages after a number, oldest first. Messages about the wire of `id` have their own. */
   *after(number: number, id: string, wireNumber: number): Generator<Packed> {
     for (const { message } of this.#kept) {
       const isWire = message.type === 'wire'

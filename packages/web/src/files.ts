@@ -1,7 +1,4 @@
-/**
- * The files of the page, in memory: no path of a request reaches the file system. Each is served
- * under its name.
- */
+/** The files of the page, in memory by name: no path of a request reaches the file system. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'

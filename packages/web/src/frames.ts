@@ -1,7 +1,4 @@
-/**
- * The frames of a device, for the pages that show them: one capture for all. Frames beyond the
- * number that a page can show are only counted. So the cost of watching is bounded.
- */
+/** A device's frames, in one capture for all pages. It only counts frames beyond their limit. */
 
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { printable } from 'vnet/internal/base/printable'
@@ -24,10 +21,7 @@ const SHOWN = 128
 /** Frames of a message, and milliseconds from one message to the next. */
 export const ROWS_MAX = 200
 const INTERVAL_MS = 200
-/**
- * Bytes of the capture that are read in that time: more than most vnets send, since frames that
- * wait in the buffer of the vnet are shown late. Frames that do not fit are lost, and counted.
- */
+/** Bytes read in that time: waiting frames would be shown late. The rest is lost, and counted. */
 export const READ_MAX = 4 << 20
 
 export interface FlightOptions {
@@ -45,10 +39,7 @@ const CALM_MS = 2000
 /** Rows of a capture in one interval, beyond which it ends. */
 const FLIGHTS_MAX = 40
 
-/**
- * The frames of a device and its peer one by one, while they are few. The capture ends as soon as
- * they are many, so that it costs a busy device nothing.
- */
+/** The frames of a device and its peer. The capture ends once they are many: it costs CPU time. */
 export class FlightSource implements Source {
   readonly #options: FlightOptions
   readonly #feeds = new Set<Feed>()
@@ -179,10 +170,7 @@ export class FrameSource implements Source {
   /** Lets the reader continue. */
   #goOn = () => {}
 
-  /**
-   * `open` starts the capture; it returns undefined if the device does not exist. `type` is the
-   * type of the messages.
-   */
+  /** `open` starts the capture; it returns undefined if the device does not exist. */
   constructor(id: DeviceId, open: FlightOptions['open'], type: 'frames' | 'dhcp' = 'frames') {
     this.#id = id
     this.#type = type

@@ -10,10 +10,7 @@ import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.
 
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
 
-/**
- * Returns the same for the same device at any time, and nothing that a URL cannot hold: a name may
- * have bytes that are not UTF-8.
- */
+/** Returns a stable id that a URL can hold: a name may have bytes that are not UTF-8. */
 export function deviceId({ vnet, pid, name, netns = '' }: Identity): DeviceId {
   return `${processOf({ vnet, pid })}/${distinct(netns)}/${distinct(name)}`
 }
@@ -40,10 +37,7 @@ export function vnetRows(devices: readonly FoundDevice[], addressesOf: ReadAddre
   })
 }
 
-/**
- * Returns a ping that leaves through a device: of a flipped address, or of the peer, unless the
- * kernel that sends it has both ends.
- */
+/** Returns a ping through a device: of a flipped address, or of a peer in another kernel. */
 function hintOf(
   device: FoundDevice,
   addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>,
@@ -61,7 +55,6 @@ function hintOf(
   return printable(`${enter} ping ${formatAddress(found)}`.trim())
 }
 
-/** Whether a device is the peer of another one. */
 export const isPeer = ({ name, netns }: FoundDevice, { peer }: FoundDevice) =>
   peer === (netns === undefined ? name : `${netns}/${name}`)
 

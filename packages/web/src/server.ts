@@ -139,10 +139,7 @@ class Web {
     }
   }
 
-  /**
-   * Immediately reads the data that a device's event is about, even if it is shown at another
-   * device.
-   */
+  /** Reads the data that a device's event is about immediately, even if another device shows it. */
   #happened({ event }: DeviceEvent): void {
     for (const [key, { source }] of this.#sources) if (key.startsWith(`${event} `)) source.soon()
   }

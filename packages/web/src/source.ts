@@ -1,7 +1,4 @@
-/**
- * A source of messages for pages that show the same thing: it is read once for all of them, and
- * only while a page shows it.
- */
+/** Messages for pages that show the same: read once for all of them, while a page shows it. */
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { type Feed, type Packed, pack, type Recent } from './feed.ts'
 
@@ -26,7 +23,6 @@ export interface PollOptions {
   readonly interval: number
   /** A message is sent only if it differs from the one before. */
   readonly isState?: boolean
-  /** Keeps the messages. */
   readonly recent?: Recent
 }
 
@@ -114,10 +110,7 @@ export class Poll implements Source {
   }
 }
 
-/**
- * Returns the next multiple of the interval that is at least a quarter of it later. Sources that
- * are read at the same moments wake this process, and the vnet, once for all.
- */
+/** Returns the next multiple, a quarter interval away or more: all sources share one wake-up. */
 function nextMoment(begun: number, interval: number): number {
   return (Math.floor(begun / interval + 0.25) + 1) * interval
 }

@@ -1,7 +1,4 @@
-/**
- * The running vnets, as all pages see them: their devices, statistics and events. Nothing is read
- * when no page has been open for ten minutes.
- */
+/** The running vnets as all pages see them: not read after ten minutes without a page. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { explain, objectOf, VnetError } from 'vnet/internal/base/errno'
@@ -17,10 +14,7 @@ import { SharedReading } from './http/shared-reading.ts'
 import { deviceId, isPeer, rowCounters, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 
-/**
- * The devices are read again after each of their events. This interval in milliseconds is for
- * changes without an event.
- */
+/** Milliseconds until the devices are read again, for changes without an event. */
 const DEVICES_MS = 5000
 const STATS_MS = 1000
 /** Milliseconds from one search for devices to the next, however many pages want an unknown one. */
@@ -72,10 +66,7 @@ export class Vnets {
   readonly #subscriptions = new Map<string, Subscription | undefined>()
   #watch: Disposable | undefined
 
-  /**
-   * `onEvent` is called with each event of a device that pages see, `onFound` with each device that
-   * is new, or has replaced another of the same id.
-   */
+  /** `onEvent` gets each event of a shown device, `onFound` each device that is new or replaced. */
   constructor(options: VnetsOptions, onEvent: (event: DeviceEvent) => void, onFound: (id: DeviceId) => void) {
     this.#options = options
     this.#onEvent = onEvent
@@ -125,7 +116,6 @@ export class Vnets {
     return this.#devices.get(id)
   }
 
-  /** All devices that pages see. */
   get all(): ReadonlyMap<DeviceId, FoundDevice> {
     return this.#devices
   }
@@ -208,9 +198,7 @@ export class Vnets {
     this.#counted = { time, frames }
   }
 
-  /**
-   * Returns no statistics for a vnet that does not reply: the reading of its devices reports that.
-   */
+  /** Returns nothing for a vnet that does not reply: the reading of its devices reports that. */
   async #statsOf(vnet: string): Promise<readonly DeviceStats[]> {
     try {
       return await this.#options.client.allStats(vnet)

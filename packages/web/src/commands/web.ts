@@ -11,9 +11,7 @@ import { ownAccess } from '../http/token.ts'
 import { serveWeb } from '../server.ts'
 import type { ServerCommandOptions } from './index.ts'
 
-/**
- * Serves the interfaces `names`, or all, until the user ends it. Vnets may start and end meanwhile.
- */
+/** Serves the interfaces `names`, or all, until the user ends it, while vnets start and end. */
 export async function web(
   address: Address,
   names: readonly string[],

@@ -1,7 +1,4 @@
-/**
- * An HTTP server of vnet: the live page, or /metrics. Every local user can connect to it, so no
- * client holds a connection, memory or time for long.
- */
+/** An HTTP server of vnet. Every local user can connect, so no client holds resources for long. */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Address, close, hostName, isAddressOrLocalhost, listen } from './address.ts'
@@ -13,10 +10,7 @@ const KEPT = 64
 /** Time for the headers, and for the whole of a request, in milliseconds. */
 const HEADERS_MS = 5000
 const REQUEST_MS = 10_000
-/**
- * Milliseconds without a byte in either direction after which a connection is closed. Node grants
- * them twice to a reply that was partly read.
- */
+/** Milliseconds of silence that close a connection. Node doubles them for a partly read reply. */
 const SILENCE_MS = 30_000
 const REQUESTS_A_CONNECTION = 100
 
@@ -122,10 +116,7 @@ class Connections {
     this.#strangers.delete(socket)
   }
 
-  /**
-   * Ends the connection and returns false if it has a reply to read first: no browser sends a
-   * request before that, and replies to many would fill the memory.
-   */
+  /** Ends a connection with an unread reply and returns false: many replies would fill memory. */
   begin(socket: Socket, response: ServerResponse): boolean {
     if (this.#busy.has(socket)) {
       socket.destroy()

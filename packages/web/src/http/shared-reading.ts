@@ -1,7 +1,4 @@
-/**
- * SharedReading serves all waiting callers from one reading. It runs one reading at a time, and at
- * most one in each interval.
- */
+/** Serves all waiting callers from one reading: one at a time, at most one in each interval. */
 export class SharedReading<T> {
   readonly #read: () => Promise<T>
   readonly #interval: number

@@ -19,7 +19,6 @@ const SECRET_BYTES = 24
 const OTHERS = 0o077
 const ROOT = 0
 
-/** The access to a server. */
 export interface Access {
   /** Whether requests without the token may read the data that a vnet gives to everybody. */
   readonly isPublic: boolean
@@ -43,10 +42,7 @@ export function ownAccess(kind: Kind, user?: number): Access {
   }
 }
 
-/**
- * Returns the URL of the page of the server at `url`, with the token. A browser does not send the
- * part after #.
- */
+/** Returns the page's URL with the token after the #, a part that browsers do not send. */
 export function pageUrl(url: string, { tokenFor }: Access): string {
   return `${url}/#token=${tokenFor(url)}`
 }
@@ -56,14 +52,10 @@ export function metricsUrl(url: string, { isPublic, tokenFor }: Access): string 
   return `${url}/metrics${isPublic ? '' : `?token=${tokenFor(url)}`}`
 }
 
-/** Returns the token of the server of a kind at `url`. */
 export const tokenOf = (secret: string, kind: Kind, url: string): string =>
   hmac(secret, `vnet ${kind} ${url}`, 'base64url').slice(0, 32)
 
-/**
- * Returns the secret of this user. It is kept in a file that no other user can read, so that a
- * server has the same token after a restart; the first server makes it.
- */
+/** Returns this user's secret, which the first server keeps in a file that others cannot read. */
 export function keptSecret(directory: string): string {
   const path = join(directory, FILE)
   const kept = readKept(path)
@@ -102,7 +94,6 @@ function readKept(path: string): string | undefined {
   return undefined
 }
 
-/** Whether a request has the token, has none, or has a wrong one. */
 export type Proof = 'right' | 'missing' | 'wrong'
 
 /** The authenticated texts. The page has the same two (page/session.ts). */

@@ -1,7 +1,4 @@
-/**
- * The metrics of a snapshot, in prom-client's format. Metrics that the kernel counts too have their
- * names from node_exporter (its netdev collector with detailed metrics), with `vnet` for `node`.
- */
+/** Metrics for prom-client, named as in node_exporter's detailed netdev, with `vnet` for `node`. */
 import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client'
 import { distinct } from 'vnet/internal/base/printable'
 import type { RuntimeInfo } from 'vnet/internal/control/index'

@@ -32,10 +32,7 @@ export interface Snapshot {
   }[]
 }
 
-/**
- * Reads the vnets that `options` select. Vnets that end meanwhile, or do not reply in time, are
- * left out.
- */
+/** Reads the selected vnets, except vnets that end meanwhile or do not reply in time. */
 export async function snapshot(client: ControlClient, options: FindOptions = {}): Promise<Snapshot> {
   const found = await findVnets(client, options)
   const [devices, vnets] = await Promise.all([

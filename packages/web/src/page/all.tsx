@@ -89,7 +89,6 @@ function lineOf(device: DeviceRow, rate: Line['rate'] = {}, counters: Line['coun
   return { device, rate, counters, rank: 1000 * isBroken + 20 * size(txDrops + rxDrops) + size(txPackets + rxPackets) }
 }
 
-/** A line up to the largest value, as wide as its column. */
 function Sparkline({ values }: { readonly values: readonly number[] }) {
   const most = Math.max(1, ...values)
   const points = values.map((value, i) => `${60 - values.length + i},${(15 - (14 * value) / most).toFixed(1)}`)

@@ -67,10 +67,7 @@ export interface View {
   deviceChanged?(): void
 }
 
-/**
- * Returns a signal for input in a view, which is kept while other views are shown. It has its first
- * value again when another device is selected.
- */
+/** A signal for input, kept while other views are shown, and reset for another device. */
 export function draftOf<T>(app: App, first: T): Signal<T> {
   const draft = signal(first)
   let id = ''

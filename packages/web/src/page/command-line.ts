@@ -51,10 +51,7 @@ export interface DoneChange {
   readonly error?: string | undefined
 }
 
-/**
- * Returns a shell script that makes the same changes with the same pauses, to the second. Failed
- * changes are left out. `changes` are in the order of their times.
- */
+/** Returns a shell script of the changes that succeeded, with their pauses, to the second. */
 export function script(changes: readonly DoneChange[]): string {
   const made = changes.filter(({ error }) => error === undefined)
   const lines = made.flatMap(({ time, line }, i) => {

@@ -33,7 +33,6 @@ interface ControlProps {
   /** The result that is shown, the later of its button's and any other that is put here. */
   readonly shown?: Signal<CommandResult | undefined>
   readonly done?: () => void
-  /** In front of the button: labels, fields, text. */
   readonly children: ComponentChildren
 }
 

@@ -190,7 +190,6 @@ function aboutParam({ description, type, range }: DriverParam): string {
   return `${description} (${[type, range].filter(Boolean).join(', ')})`
 }
 
-/** The last changes that were made from this page, with their command lines. */
 function Changes({ log }: { readonly log: Signal<readonly DoneChange[]> }) {
   const changes = log.value
   const isNothingMade = changes.every(({ error }) => error !== undefined)

@@ -19,7 +19,6 @@ interface CopyProps {
   readonly title: string
   readonly label?: string
   readonly disabled?: boolean
-  /** Returns what is copied. */
   readonly text: () => string
 }
 

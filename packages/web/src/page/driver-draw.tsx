@@ -70,10 +70,7 @@ function cellsOf(cells: number, filled: number, cell: (i: number, name: string) 
   return <g class="cells">{all}</g>
 }
 
-/**
- * A name and a value, and below them cells and a note. In a dense group the note is beside the
- * value, and the cells are a thin bar.
- */
+/** A dense group shows the note beside the value, and the cells as a thin bar. */
 function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
   const { x, y, width, group } = box
   const isThin = isDense(group)
@@ -129,7 +126,6 @@ function Ring({ box, shown }: ShapeProps) {
   )
 }
 
-/** A piece of a ring between two angles. */
 function arc(cx: number, cy: number, outer: number, inner: number, from: number, to: number): string {
   const at = (radius: number, angle: number) =>
     `${(cx + radius * Math.cos(angle)).toFixed(2)} ${(cy + radius * Math.sin(angle)).toFixed(2)}`

@@ -1,7 +1,4 @@
-/**
- * The layout of a driver's parts: from left to right if there is room, else from top to bottom. A
- * pure function of the model and of the width in CSS pixels.
- */
+/** The layout of a driver: a pure function of the model and of the width in CSS pixels. */
 import { type Column, type DrawnGroup, type DrawnItem, type Lane, labelLines, type Model } from './driver-model.ts'
 import { CHARACTER } from './driver-text.ts'
 
@@ -93,10 +90,7 @@ function groupHeight(group: DrawnGroup, width: number): number {
   return TITLE + PAD + items - gapOf(group) + PAD
 }
 
-/**
- * Omits the parts of the peer if the width does not hold them. Draws from top to bottom if it does
- * not hold the parts of the device.
- */
+/** Omits parts of the peer that do not fit. Draws downward if the parts of the device do not. */
 export function layout(model: Model, width: number): Drawing {
   const near = model.columns.filter(({ owner }) => owner !== 'far')
   for (const columns of [model.columns, near]) {

@@ -1,7 +1,4 @@
-/**
- * The model for the drawing of a driver: the parts of a device, in the order in which frames pass
- * them from the kernel to the far end and back.
- */
+/** A device's parts, in the order in which frames pass them to the far end and back. */
 import type { DeviceRow, PartInfo, StageReport, VnetRow, WireInfo } from '../feed-types.ts'
 import { stageName } from './traffic-history.ts'
 

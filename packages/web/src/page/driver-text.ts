@@ -69,7 +69,6 @@ export function describeFold(parts: readonly PartInfo[]) {
   return { note: note || 'all idle', tone, cells }
 }
 
-/** The counters of a stage, in the order of its title. */
 const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
 
 /** A stage of a wire: packets in flight, and packets dropped, per second while there are any. */

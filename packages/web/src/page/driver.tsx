@@ -26,7 +26,6 @@ const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, t
 /** The seconds whose last sample is the present. */
 const LATELY = 3
 
-/** The last parts of a device, and the rates of their counters. */
 type Parts = Readonly<{ parts: readonly PartInfo[]; rates: CountRates }>
 
 export function driverView(app: App): View {
@@ -231,7 +230,6 @@ function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
 type Direction = 'tx' | 'rx'
 type DeviceDirection = Readonly<{ device: DeviceRow; direction: Direction; colour: Direction }>
 
-/** Frames that each device sent, received and dropped. */
 function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; readonly rates: App['rates'] }) {
   const rows = devices.flatMap((device, i): DeviceDirection[] => [
     { device, direction: 'tx', colour: i === 0 ? 'tx' : 'rx' },

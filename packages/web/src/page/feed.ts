@@ -1,7 +1,4 @@
-/**
- * The feed of messages from the server. It is opened again whenever the page looks at something
- * else, and after each failure, at longer and longer intervals.
- */
+/** The feed of the server: opened again for each view, and after failures ever less often. */
 import type { FeedMessage } from '../feed-types.ts'
 
 /**

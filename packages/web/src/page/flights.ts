@@ -1,8 +1,4 @@
-/**
- * Frames in flight through the drawing of a driver: where each of them is at a moment. Frames
- * need microseconds through a driver, so there a dot has a speed of its own; in the wire it waits
- * as long as its frame did.
- */
+/** Frames in flight. Dots have their own speed in drivers, where frames need only microseconds. */
 import type { FlightDrop, Message } from '../feed-types.ts'
 import type { Drawing, Rect } from './driver-layout.ts'
 import type { Lane } from './driver-model.ts'
@@ -57,7 +53,6 @@ export class Flights {
   #ahead = Number.POSITIVE_INFINITY
   #copies = 0
 
-  /** Whether there were frames at all. */
   get hasSome(): boolean {
     return Number.isFinite(this.#ahead)
   }
@@ -123,7 +118,6 @@ interface Route {
   readonly enter: Point
   readonly leave: Point
   readonly to: Point
-  /** Where a frame is dropped. */
   dropAt(drop: Drop): Point
 }
 

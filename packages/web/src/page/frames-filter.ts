@@ -1,7 +1,4 @@
-/**
- * The frames that a view takes: a pcap-filter(7) expression, which the server compiles, and choices
- * about what is not in the bytes of a frame.
- */
+/** A view's filter: a pcap-filter(7) expression, which the server compiles, and other choices. */
 import { computed, effect, type Signal, signal } from '@preact/signals'
 import { BpfProgram } from 'vnet/internal/packet/bpf'
 import type { CommandResult, DeviceRow, FrameRow, PageCommand } from '../feed-types.ts'
@@ -25,7 +22,6 @@ const INSTEAD: readonly (readonly [words: RegExp, advice: string])[] = [
   [/"/, "type the text into 'contains' beside the filter"],
 ]
 
-/** As in App. */
 interface Server {
   readonly device: DeviceRow | undefined
   command(command: PageCommand): Promise<CommandResult>

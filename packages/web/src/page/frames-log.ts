@@ -37,12 +37,10 @@ export class FrameLog {
     return this.#held.value !== undefined
   }
 
-  /** The number of frames that arrived. */
   get seen(): number {
     return this.#lists.value.seen
   }
 
-  /** The number of frames that arrived while it was held. */
   get seenSinceHeld(): number {
     return this.seen - (this.#held.value?.seen ?? this.seen)
   }

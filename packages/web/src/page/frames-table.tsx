@@ -1,7 +1,4 @@
-/**
- * The table of frames. It may be long, so only the rows that can be seen are in the page, and they
- * are used again as it scrolls. All rows are of one height.
- */
+/** The table of frames. Only rows in sight are elements, and are reused; all have one height. */
 import type { RefObject } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
 import type { FrameRow } from '../feed-types.ts'
@@ -23,7 +20,6 @@ interface TableProps {
   /** The element that scrolls. */
   readonly host: RefObject<HTMLDivElement | null>
   readonly log: FrameLog
-  /** Whether the device has several queues, which are shown then. */
   readonly hasQueues: boolean
   /** The text that an empty table shows. */
   readonly note: string

@@ -9,7 +9,6 @@ export function timeText(ms: number): string {
   return `${clockText(ms / 1000)}.${`${micros}`.padStart(6, '0')}`
 }
 
-/** The fate of a frame. */
 export function verdict({ dropped }: Pick<FrameRow, 'dropped'>): string {
   return dropped === undefined ? 'passed' : `dropped: ${dropped}`
 }

@@ -131,7 +131,6 @@ function Frames({ app, log, filter, capture }: FramesProps) {
   )
 }
 
-/** The decoded headers of a frame, and its bytes. */
 function Details({ frame, close }: { readonly frame: FrameRow; readonly close: () => void }) {
   const { time, direction, queue, length, dropped, text, headers, bytes } = frame
   return (

@@ -59,10 +59,7 @@ export function rowsInSight(scrolled: number, height: number, rowHeight: number,
   return { first: Math.min(first, end), end }
 }
 
-/**
- * Returns the rows of a long list that are elements, for the element that scrolls them. `isAtEnd`:
- * it is scrolled to its end once the rows are in the page.
- */
+/** Returns the rows in sight, for the element that scrolls. `isAtEnd`: it starts at its end. */
 export function useRowsInSight(ref: RefObject<HTMLElement | null>, rows: number, isAtEnd = false) {
   const [, draw] = useReducer((count: number, _: unknown) => count + 1, 0)
   useLayoutEffect(() => {

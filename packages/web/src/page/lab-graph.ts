@@ -84,11 +84,7 @@ const MARGIN = 4
 const TEXT = { width: 40, height: 16 } as const
 const TEXT_PLACES = [0.5, 0.3, 0.7, 0.15, 0.85] as const
 
-/**
- * Puts each part of a lab in columns by its distance from one end of the longest path, so that a
- * link joins neighbouring columns, or two hosts of one column. Parts without a link between them
- * are below each other.
- */
+/** Puts hosts in columns by distance from an end of the longest path: links join neighbours. */
 export function layoutLab({ nodes, links }: Lab) {
   const near = new Map<LabNode, LabNode[]>(nodes.map(node => [node, []]))
   for (const { from, to } of links) {

@@ -12,7 +12,6 @@ export interface DhcpRow {
   readonly dropped: string | undefined
 }
 
-/** The messages of one transaction of a client. */
 export interface DhcpTransaction {
   readonly client: string
   readonly transaction: string

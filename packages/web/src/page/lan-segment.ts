@@ -13,10 +13,7 @@ export interface BoxGroup {
 const MOST_PORTS = 24
 const MOST_ADDRESSES = 3
 
-/**
- * Returns the parts of a segment to draw: ports, the gateway, and at most `most` of the hosts.
- * There may be more hosts, `allHosts`, than are listed.
- */
+/** Returns the parts to draw: ports, the gateway, and at most `most` of the `allHosts` hosts. */
 export function groupsOf(segment: SegmentInfo, most: number, allHosts: number = segment.hosts.length): BoxGroup[] {
   const { hosts, leases, neighbours, stations } = segment
   const found = [...neighbours, ...leases].filter(({ address }) => isGlobal(address))
@@ -103,10 +100,7 @@ const UNITS = [
   ['s', 1],
 ] as const
 
-/**
- * Returns `2 d 4 h`, `3 h 59 min`, `4 min 12 s`, `12 s`, `ended`, or `no end`. A lease without an
- * end has null here, because JSON has no Infinity.
- */
+/** Returns `2 d 4 h`, `4 min 12 s`, `ended` or `no end`. Null has no end: JSON has no Infinity. */
 export function timeLeft(expires: number | null, now: number): string {
   if (expires === null || expires === Number.POSITIVE_INFINITY) return 'no end'
   const seconds = Math.ceil((expires - now) / 1000)

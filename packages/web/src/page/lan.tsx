@@ -113,7 +113,6 @@ interface ListsProps {
   readonly segment: SegmentInfo
   readonly allHosts: number | undefined
   readonly now: number
-  /** The list that is shown. */
   readonly part: Signal<SegmentPart>
   readonly search: Signal<string>
 }
@@ -191,7 +190,6 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
   )
 }
 
-/** DHCP conversations as they happen on the port that is looked at. */
 function Conversations({ dhcp, mayChange }: { readonly dhcp: Dhcp; readonly mayChange: boolean }) {
   const { list, skipped } = dhcp
   const seen = 'No DHCP message has passed this port while this view was open.'

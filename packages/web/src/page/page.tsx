@@ -405,7 +405,6 @@ export class Page implements App {
   }
 }
 
-/** The seconds until the feed is opened again, and a button that opens it now. */
 function Retry({ state, feed }: { readonly state: FeedState; readonly feed: FeedReader }) {
   const now = useNow(500)
   const seconds = Math.max(0, Math.ceil((feed.retryAt - now) / 1000))

@@ -21,10 +21,7 @@ function decoded(text: string): string {
 /** The part of an id that remains the same when the vnet restarts as another process. */
 const lasting = (id: DeviceId): string => id.slice(id.indexOf('/'))
 
-/**
- * The device with this id, or the device of the same name after its vnet was restarted. The first
- * device if none was chosen.
- */
+/** The device with this id, or of the same name after a restart; the first if none was chosen. */
 export function findDevice(vnets: readonly VnetRow[], id: DeviceId): DeviceRow | undefined {
   const devices = vnets.flatMap(vnet => vnet.devices)
   if (id === '') return devices[0]

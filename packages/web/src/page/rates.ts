@@ -49,7 +49,6 @@ export class Rates {
     return this.#rates.value.get(id)
   }
 
-  /** Its counters in the last message. */
   counters(id: DeviceId): DeviceCounters | undefined {
     return this.#samples.value.at(-1)?.counters.get(id)
   }

@@ -3,7 +3,6 @@ import type { ScenarioInfo } from '../feed-types.ts'
 
 type Scenario = Pick<ScenarioInfo, 'started' | 'repeat' | 'steps'>
 
-/** How far a scenario is. */
 export interface ScenarioProgress {
   readonly state: 'waiting' | 'running' | 'ended'
   /** Counted from 1; 0 while it waits. */
@@ -63,10 +62,7 @@ export function formatTime(ms: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }
 
-/**
- * Places the steps on an axis of this width in pixels. Each label needs `room` pixels; a step has
- * one if it fits beside the earlier ones.
- */
+/** Places the steps on `width` pixels. A label needs `room` pixels beside the earlier ones. */
 export function place(steps: Scenario['steps'], length: number, width: number, room: number) {
   let free = Number.NEGATIVE_INFINITY
   return steps.map(({ at }, step) => {

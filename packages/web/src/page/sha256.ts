@@ -1,7 +1,4 @@
-/**
- * HMAC-SHA256 (RFC 2104, FIPS 180-4). Browsers have it (crypto.subtle), but only for pages of this
- * machine and of https, and the page may be reached by another address.
- */
+/** HMAC-SHA256 (RFC 2104, FIPS 180-4): crypto.subtle is only for https and this machine's pages. */
 const BLOCK = 64
 const LENGTH_BYTES = 8
 

@@ -69,10 +69,7 @@ export function noCodeWords({ step, next }: StepInfo, hasToken: boolean): string
   return next === 'wire' ? 'The wire does this step.' : 'The lines of this step are not known.'
 }
 
-/**
- * Returns the earlier value of each field that has changed since the step before, by
- * `HEADER/FIELD`; empty for another frame.
- */
+/** Returns the earlier values of changed fields by `HEADER/FIELD`; empty for another frame. */
 export function changes(before: StepInfo | undefined, now: StepInfo | undefined): ReadonlyMap<string, string> {
   const changed = new Map<string, string>()
   if (before?.frame === undefined || now?.frame === undefined || !isLater(now, before)) return changed
@@ -93,7 +90,6 @@ export function onPath(
   return new Map([...changes(before, now), ...((!isNewPath(before, now) && known) || [])])
 }
 
-/** Returns true if a step is of another frame than the step before. */
 export function isNewPath(before: StepInfo | undefined, now: StepInfo | undefined): boolean {
   return before !== undefined && now !== undefined && !isLater(now, before)
 }
@@ -103,10 +99,7 @@ function isLater({ step }: StepInfo, before: StepInfo): boolean {
   return step > before.step || (step === 3 && before.step === 3)
 }
 
-/**
- * Returns the places of the bytes that differ from those at the start of the path, both in
- * hexadecimal. If bytes were inserted or removed, it is what lies between the common ends.
- */
+/** Returns the differing places of hex bytes; if lengths differ, all between the common ends. */
 export function changedBytes(first: string, now: string): ReadonlySet<number> {
   const bytesOf = (digits: string): readonly string[] => digits.match(/../g) ?? []
   const [old, all] = [bytesOf(first), bytesOf(now)]

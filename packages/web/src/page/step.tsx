@@ -92,7 +92,6 @@ interface StepperProps {
   readonly parts: Signal<ReadonlyMap<DeviceId, readonly PartInfo[]>>
   /** After how many milliseconds frames continue by themselves, 0 for never. */
   readonly chosen: Signal<number>
-  /** The frames that halt. */
   readonly filter: FrameFilter
 }
 

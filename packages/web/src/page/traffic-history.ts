@@ -9,7 +9,6 @@ const VISITED_MAX = 16
 /** A device that was missing in this many messages, one a second, has no sample left to show. */
 const ABSENT_MAX = WINDOW
 
-/** The counters of a stage, by their names. */
 export const STAGE_COUNTERS = ['dropped', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
 
 interface Visited {
@@ -27,15 +26,11 @@ export class History {
   readonly #visited = new Map<DeviceId, Visited>()
   #messages = 0
 
-  /** Devices that have samples. */
   get size(): number {
     return this.#devices.size
   }
 
-  /**
-   * Rates `tx bits`, `rx frames`, `tx NEIGH` ...; level `held`; and of a device that was looked at,
-   * the levels of its parts and stages: `queue tx 0`, `ring rx ring`, `wire ab delay`.
-   */
+  /** Rates `tx bits`, `tx NEIGH`; levels `held`, and if visited `queue tx 0`, `wire ab delay`. */
   device(id: DeviceId): Samples | undefined {
     return this.#devices.get(id)?.samples
   }

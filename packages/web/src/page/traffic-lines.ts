@@ -25,7 +25,6 @@ export interface PlotContent {
 
 export interface PlotSpec {
   title(device: Pick<DeviceRow, 'isAttached'> | undefined): string
-  /** The unit of the values on the axis. */
   readonly unit: string
   /** The axis reaches at least up to this value. */
   readonly floor: number

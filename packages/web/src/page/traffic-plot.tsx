@@ -91,7 +91,6 @@ function useChart(props: PlotProps) {
   const { lines } = content
   const off = props.off.value
   const [host, width] = useWidth<HTMLDivElement>()
-  /** The sample at the cursor. */
   const [index, setIndex] = useState<number>()
   const chart = useRef<uPlot | undefined>(undefined)
   const colours = useMemo(readColours, [scheme])
@@ -190,7 +189,6 @@ function hooksOf(latest: Latest, moved: (chart: uPlot) => void): uPlot.Hooks.Arr
   return { setSelect: [dragged], setCursor: [moved], draw: [chart => drawEvents(chart, latest.current)] }
 }
 
-/** Draws a line at the time of each event. */
 function drawEvents({ ctx, bbox, scales, valToPos }: uPlot, { events, colours }: Latest['current']): void {
   const { min = 0, max = 0 } = scales.x
   ctx.save()

@@ -1,8 +1,4 @@
-/**
- * The last ten minutes of a device: rates of its counters, and levels such as frames held, in
- * columns of a fixed size. Times are in milliseconds since 1970 where they come in, seconds where
- * they go out, since plots want those.
- */
+/** Ten minutes of rates and levels. Times are given in ms since 1970, and returned in seconds. */
 
 /** How far back plots show, in seconds. */
 export const WINDOW = 600
@@ -10,10 +6,7 @@ export const WINDOW = 600
 export const SLOTS = 640
 /** Without a sample for longer than this, in ms, the line of a plot is broken. */
 export const GAP = 3500
-/**
- * A rate is the growth over at least this time, in ms: between two samples, a frame more or less
- * would make slow steady traffic look like noise.
- */
+/** Rates are growth over at least this many ms: slow steady traffic would look like noise. */
 export const SPAN = 3000
 /** The first rates are over less time, but not over less than this, in ms. */
 const SPAN_MIN = 500
@@ -44,11 +37,7 @@ export class Samples {
     return last && last.time / 1000
   }
 
-  /**
-   * Adds a sample. The rate of a counter is its growth per second over SPAN. If any counter fell,
-   * the device was reset: all rates of this sample are unknown, and no later one spans it. If the
-   * clock was set back, the samples before move along with it.
-   */
+  /** Adds a sample. No rate spans a reset (a fallen counter). Samples follow a clock set back. */
   add(time: number, counters: Values, levels: Values): void {
     const last = this.#recent.at(-1)
     if (!Number.isFinite(time) || time === last?.time) return

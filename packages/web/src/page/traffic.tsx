@@ -214,7 +214,6 @@ const COLUMNS: readonly Column<StageReport>[] = [
   ),
 ]
 
-/** The settings and the counters of each stage of a wire. */
 function Stages({
   stages,
   device,

@@ -84,7 +84,6 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
   )
 }
 
-/** Checks the text while it is written. */
 function useCheck(app: App, spec: string, direction: Direction | '', result: Signal<CommandResult | undefined>): void {
   useEffect(() => {
     if (spec === '' || spec === 'off' || !app.mayChange) return
@@ -103,7 +102,6 @@ function useCheck(app: App, spec: string, direction: Direction | '', result: Sig
 
 type TextNowProps = Readonly<{ app: App; now: Texts; edit: (text: string, direction: Direction) => void }>
 
-/** The present texts. */
 function TextNow({ app: { device, mayChange }, now, edit }: TextNowProps) {
   return (
     <fieldset disabled={!mayChange}>
