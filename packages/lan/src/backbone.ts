@@ -40,7 +40,6 @@ const DNS_ALL = { perSecond: 4000, burst: 8000 }
 /** Bytes of a message over TCP: its length has 16 bits. */
 const DNS_TCP_MAX = 0xffff
 
-/** The network of a running driver, and its Net. */
 export interface Lan extends Network {
   readonly net: Net
 }
@@ -60,7 +59,6 @@ export interface BackboneOptions {
 
 export class Backbone implements AsyncDisposable {
   readonly #options: BackboneOptions
-  /** The log for lines that clients cause. */
   readonly #log: LimitedLog
   readonly #dhcpBudget: Budget
   /** The budget for DHCPv6 and router solicitations. */
@@ -77,7 +75,6 @@ export class Backbone implements AsyncDisposable {
   #resolver: Resolver | undefined
   #dhcpv6: Dhcpv6Config | undefined
   #ra: RaSender | undefined
-  /** The prefixes of the advertisements. */
   #prefixes: readonly AdvertisedPrefix[] = []
   readonly #leased: LeaseNames = {
     address: name => {
@@ -133,7 +130,6 @@ export class Backbone implements AsyncDisposable {
     return this.#population
   }
 
-  /** Undefined if the configuration has no DHCP. */
   get dhcp(): DhcpServer | undefined {
     return this.#population.dhcp && this.#dhcp
   }
@@ -186,7 +182,6 @@ export class Backbone implements AsyncDisposable {
     this.#dhcp = new DhcpServer({ config, clock, wall: Date.now, store, log, name, inUse, neighbours })
   }
 
-  /** Starts the services of the configuration for the current hosts. */
   #serve(config: LanConfig): void {
     const { hosts, gateway, dhcp } = this.#population
     const { net, start } = this.#options

@@ -1,7 +1,6 @@
 /**
- * The driver `lan`: Ethernet ports that look like a network card's, and the simulated network that
- * they lead to: hosts, DHCP, DNS, router advertisements. port/device.ts has the ports, backbone.ts
- * the network; this file has the parameters.
+ * The driver `lan`: Ethernet ports that look like a network card's (port/device.ts), and the
+ * simulated network that they lead to (backbone.ts). This file has the parameters.
  */
 
 import { EINVAL, explain, isErrno, VnetError } from 'vnet/internal/base/errno'
@@ -72,9 +71,8 @@ const params = {
 type LanParams = typeof params
 
 /**
- * Creates a driver with the network that `options` and its parameters describe:
- * `export const driver = lan({ hosts: [host({ ... })] })`. It can run once at a time. Its `init`
- * throws a UsageError for invalid options.
+ * `export const driver = lan({ hosts: [host({ ... })] })` creates a driver with this network.
+ * It can run once at a time. Its `init` throws a UsageError for invalid options.
  */
 export function lan(options: LanOptions = {}): Driver<LanParams> {
   const { hosts = [], start, ...file } = options

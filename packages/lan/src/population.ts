@@ -1,7 +1,4 @@
-/**
- * Population: the gateway and the hosts of a configuration, and their handlers. Lists them, their
- * names, and what else is on their segment.
- */
+/** The gateway and hosts of a configuration, their names, and what else is on their segment. */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
 import type { CounterEntry, SegmentEntry, StationEntry } from 'vnet/internal/control/protocol/segment-entry'
 import { ipv4Bytes } from 'vnet/internal/packet/address'
@@ -34,9 +31,8 @@ export interface Population extends Network {
 }
 
 /**
- * Adds the hosts of a setup to `segment`, by default a new one; `gateway` are the handlers of the
- * gateway. Throws a VnetError: EEXIST if two hosts have the same address or name, EINVAL if a host
- * is invalid.
+ * Adds the hosts of a setup to `segment`; `gateway` are the gateway's handlers. Throws a VnetError:
+ * EEXIST if two hosts have the same address or name, EINVAL if a host is invalid.
  */
 export function populate(
   env: HostsEnvironment,

@@ -20,7 +20,6 @@ const PARTS = Object.keys(KINDS) as Part[]
 
 export type LanShowOptions = AskOptions & { readonly [P in Part]?: boolean } & { readonly json?: boolean }
 
-/** A segment and the interfaces of its vnet. */
 interface Shown {
   readonly interfaces: readonly string[]
   readonly segment: SegmentInfo

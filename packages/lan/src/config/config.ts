@@ -1,7 +1,4 @@
-/**
- * Reads the configuration of `vnet lan` from YAML or JSON and fills in its defaults. A file that is
- * invalid is rejected with the position of every problem: `lan.yaml:12:5: hosts[3].ip: ...`.
- */
+/** Reads the YAML or JSON of `vnet lan`. Errors have positions: `lan.yaml:12:5: hosts: ...`. */
 import { ConfigFile } from 'vnet/internal/base/config-file'
 import { VnetError } from 'vnet/internal/base/errno'
 import { readTextFile } from 'vnet/internal/linux/regular-file'
@@ -67,10 +64,7 @@ interface Label {
   readonly count?: number | undefined
 }
 
-/**
- * Checks rules that the schema cannot express: whether the parts of `file`, and of `config`, which
- * is made from it, agree.
- */
+/** Checks rules that the schema cannot express: whether the parts of a file agree. */
 function checkTogether(file: LanFile, config: LanConfig, problems: ConfigFile): void {
   const { gateway, hosts, dhcp, ra } = config
   const reservations = dhcp?.reservations ?? []

@@ -50,7 +50,6 @@ export function complete(file: LanFile, { authoritative = true, serves = true }:
     /** Whether a host has the usual services if its definition does not set `services`. */
     services: serves,
     dhcp: dhcp ? dhcpOf({ authoritative, ...dhcp }, network, gateway.ip, domain) : undefined,
-    /** The names of `hosts` and of dns.records. */
     dns: domain === undefined ? undefined : { domain, names: [...hosts.flatMap(namesOf), ...recorded] },
     ra: advertised,
     /** Without the DUID, which is made from the gateway's MAC address. */
@@ -74,7 +73,6 @@ function toHost({ ports = [], services, ...host }: FileHost, usual: boolean): La
   return { ...host, services: services ?? usual, on: handlers }
 }
 
-/** The names and addresses of each host that has a name. */
 function namesOf({ name, ip, ip6, count }: LanHost): HostName[] {
   if (name === undefined) return []
   const { addresses } = named(name, [...listOf(ip), ...listOf(ip6)])

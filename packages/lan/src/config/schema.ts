@@ -1,8 +1,7 @@
 /**
- * The configuration file of `vnet lan`, described once as JSON Schema. Error messages, the type
- * LanFile and packages/lan/docs/lan.schema.json (scripts/generate-schemas.mjs) come from this
- * description; services/dhcp/config.ts has the part about DHCP. config.ts has the rules across
- * several parts of a file.
+ * The configuration file of `vnet lan` as JSON Schema, the source of error messages, the type
+ * LanFile and packages/lan/docs/lan.schema.json (scripts/generate-schemas.mjs).
+ * services/dhcp/config.ts has the part about DHCP, config.ts the rules across several parts.
  */
 import {
   about,

@@ -1,7 +1,4 @@
-/**
- * Budget limits the requests of each client, identified by an address, and of all clients together,
- * so a client that floods uses up its own share only.
- */
+/** Limits requests by client and in total: a client that floods uses up its own share only. */
 import type { Clock } from 'vnet/internal/base/clock'
 import { type Rate, TokenBucket } from 'vnet/internal/base/token-bucket'
 import { ETH_ALEN } from 'vnet/internal/packet/ethernet'

@@ -1,7 +1,6 @@
 /**
- * HostTable: the simulated hosts by index, name, hardware address, IPv4 and IPv6 address.
- * Properties shared by many hosts are stored once (HostKind). The rest is in typed arrays: some 300
- * bytes a host. `kindOf`, `hostOf` and `hostsOf` read the definitions of hosts.
+ * HostTable: the simulated hosts by index, name and address. Properties shared by many hosts are
+ * stored once (HostKind), the rest in typed arrays: some 300 bytes a host.
  */
 
 import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
@@ -23,7 +22,6 @@ import {
   type UdpHandler,
 } from './host.ts'
 
-/** The shared properties of hosts. */
 export interface HostKind {
   readonly router: boolean
   readonly udp: ReadonlyMap<number, UdpHandler | SmallService>
@@ -201,7 +199,6 @@ export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array):
   return { name, mac: mac === undefined ? macFor(first, oui) : macOf(mac), ip: all4, ip6: all6 }
 }
 
-/** The hosts of a range, in order. */
 export function* hostsOf(range: HostRange, oui: Uint8Array): Generator<NewHost> {
   const { count, name, except = () => false } = range
   const ip = range.ip === undefined ? undefined : addressOf(range.ip, IPV4_ALEN)

@@ -10,10 +10,7 @@ export interface HostDefinition {
   readonly ip6?: string | readonly string[] | undefined
   /** Advertises itself as a router, and replies to packets for other networks with "no route". */
   readonly router?: boolean | undefined
-  /**
-   * Whether it has echo, discard, daytime and chargen (RFC 862, 863, 867, 864), over UDP and, with
-   * `Hosts.services`, over TCP. Default true.
-   */
+  /** Whether it has the small services, over UDP and, with `Hosts.services`, TCP. Default true. */
   readonly services?: boolean | undefined
   readonly on?: HostHandlers | undefined
 }

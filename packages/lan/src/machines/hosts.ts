@@ -1,15 +1,7 @@
 /**
  * Hosts: all simulated hosts of a segment as one station. A frame to one of them becomes the reply
- * in place, without allocation. No frame is offered to all hosts in turn: ARP and neighbour
- * discovery name their target, and other frames to groups go only to the hosts that have a handler
- * for them.
- *
- *   ARP                         arp.ts, reply.ts
- *   IP, ICMP, ICMPv6            ip.ts, icmp.ts, reply.ts
- *   UDP                         udp.ts
- *   TCP                         tcp.ts
- *   shared parts                state.ts, packet.ts, reply.ts
- *
+ * in place, without allocation. Frames are not offered to all hosts in turn: ARP and neighbour
+ * discovery name their target, and other frames to groups go only to the hosts that have a handler.
  * Hosts have no VLANs and do not reply to pings to groups (Linux: icmp_echo_ignore_broadcasts).
  */
 import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from 'vnet/internal/packet/ethernet'

@@ -1,9 +1,7 @@
 /**
- * ICMP (RFC 792) and ICMPv6 (RFC 4443) for the simulated hosts, with neighbour discovery (RFC
- * 4861). The reply to a solicitation for a host's address goes to its sender. The reply to
- * duplicate address detection (RFC 4862 sec. 5.4) goes to all nodes, and means that the address is
- * taken. Errors are ICMP (RFC 1122 sec. 3.2.2) and ICMPv6 (RFC 4443 sec. 3.1) "destination
- * unreachable".
+ * ICMP (RFC 792), ICMPv6 (RFC 4443) and neighbour discovery (RFC 4861) for the simulated hosts. The
+ * reply to duplicate address detection (RFC 4862 sec. 5.4) goes to all nodes: the address is taken.
+ * Errors are "destination unreachable" (RFC 1122 sec. 3.2.2, RFC 4443 sec. 3.1).
  */
 
 import { ICMP_CHECK, isIcmpChecksumRight, type Packet, setPositions } from 'vnet/internal/drivers/far/packet'

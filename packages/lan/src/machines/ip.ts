@@ -1,7 +1,4 @@
-/**
- * The simulated hosts' handling of IP packets (RFC 1122 sec. 3.2, RFC 8200). They reassemble no
- * fragments; the fragments of a ping are sent back one by one.
- */
+/** IP (RFC 1122 sec. 3.2, RFC 8200) without reassembly: ping fragments return one by one. */
 
 import { type Packet, parse4, parse6 } from 'vnet/internal/drivers/far/packet'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'

@@ -1,7 +1,4 @@
-/**
- * NeighbourTable: the hardware addresses of IP addresses, learned from ARP, neighbour discovery and
- * TCP. A full table forgets the entry that it learned first.
- */
+/** Hardware addresses by IP address. A full table forgets the entry that it learned first. */
 import { copyAddress, ETH_ALEN, isMulticastAddress } from 'vnet/internal/packet/ethernet'
 import { RecentAddresses } from '../switch/address-table.ts'
 
@@ -32,7 +29,6 @@ export class NeighbourTable {
     if (entry >= 0) this.macs.fill(0xff, entry * ETH_ALEN, (entry + 1) * ETH_ALEN)
   }
 
-  /** Notes that the address at `at` has the hardware address in `mac` at `macAt`. */
   learn(bytes: Uint8Array, at: number, mac: Uint8Array, macAt: number): void {
     const known = this.#known.table.get(bytes, at)
     const entry = known < 0 ? this.#known.add(bytes, at) : known

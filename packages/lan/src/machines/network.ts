@@ -1,7 +1,4 @@
-/**
- * Network: a segment with a gateway and hosts, numbered within one network of each family. The
- * gateway has the first address; hosts given by number only have the next free ones.
- */
+/** A segment with a gateway at the first address; hosts given by number have the next free ones. */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/address'
 import { get32 } from 'vnet/internal/packet/octets'

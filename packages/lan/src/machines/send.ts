@@ -1,7 +1,4 @@
-/**
- * Frames that a host sends on its own: UDP datagrams, ICMPv6 messages, ARP requests. Each is one
- * frame of at most 1514 bytes; a longer one is not sent.
- */
+/** Frames that a host sends on its own, at most 1514 bytes each; a longer one is not sent. */
 
 import { createPacket, ICMP_CHECK, setPositions } from 'vnet/internal/drivers/far/packet'
 import { fillChecksum, fillHeader, IPDEFTTL } from 'vnet/internal/drivers/far/reply'
@@ -32,10 +29,7 @@ const MTU = 1500
 const BROADCAST = new Uint8Array(ETH_ALEN).fill(255)
 
 export interface Icmpv6Datagram {
-  /**
-   * An address of the host. Default: its first address of the family; to link-local IPv6 addresses
-   * and groups, its link-local one.
-   */
+  /** Default: its first address of the family; its link-local one to link-local IPv6 and groups. */
   readonly source?: Uint8Array | undefined
   readonly address: Uint8Array
   /** Destination. Default: from the neighbour table, or the address of the group or broadcast. */
@@ -53,10 +47,7 @@ export interface UdpDatagram extends Omit<Icmpv6Datagram, 'address'> {
   readonly port: number
 }
 
-/**
- * Sends a datagram. Returns false if it is too long, the pool is empty, or an address that it
- * needs is unknown.
- */
+/** Returns false if it is too long, the pool is empty, or a needed address is unknown. */
 export function sendUdp(state: HostState, host: SegmentHost, datagram: UdpDatagram): boolean {
   const { sourcePort, port, data, hops = IPDEFTTL } = datagram
   const length = UDP_HLEN + data.length
@@ -127,7 +118,6 @@ function newFrame(state: HostState, host: SegmentHost, mac: Uint8Array, type: nu
   return skb
 }
 
-/** Puts a new frame on the segment. */
 function transmit(state: HostState, skb: SkBuff): void {
   const { stats } = state.segment
   stats.in++
@@ -142,10 +132,7 @@ function sourceFor({ ip, ip6 }: SegmentHost, address: Uint8Array): Uint8Array | 
   return isLocal ? ip6.at(-1) : ip6[0]
 }
 
-/**
- * Returns the MAC address of an IP address, undefined if it is unknown. The MAC address of a group
- * is made from its IP address (RFC 1112 sec. 6.4, RFC 2464 sec. 7).
- */
+/** A group's is made from its IP address (RFC 1112 sec. 6.4, RFC 2464 sec. 7). */
 function macOf(state: HostState, address: Uint8Array): Uint8Array | undefined {
   const isIpv6 = address.length !== IPV4_ALEN
   if (isIpv6 && address[0] === 0xff) return Uint8Array.of(0x33, 0x33, ...address.subarray(12))

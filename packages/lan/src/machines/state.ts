@@ -1,7 +1,6 @@
 /**
- * HostState: the state that the protocols of the simulated hosts share: the table of hosts, the
- * neighbours, limits and counters, and the path of a frame that they send. It imports no protocol;
- * hosts.ts puts the two together.
+ * HostState: the state that the hosts' protocols share: hosts, neighbours, limits, counters, and
+ * the path of a frame that they send. It imports no protocol; hosts.ts puts the two together.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { describeException } from 'vnet/internal/base/exception'
@@ -143,12 +142,10 @@ export abstract class HostState implements Inhabitant {
 }
 
 /**
- * Code of users and of the gateway that hosts run on received packets. A handler that throws loses
- * its frame and logs a line, at most one per second, because it may throw for every frame. A
- * rejected promise is logged when it rejects.
+ * Handlers of users and of the gateway. A handler that throws loses its frame and logs a line, at
+ * most one per second, because it may throw for every frame. A rejected promise is logged, too.
  */
 class Handlers {
-  /** Calls that failed. */
   exceptions = 0
   /** By port: the hosts that receive group and broadcast datagrams. */
   readonly udp = new Map<number, { index: number; handler: UdpHandler }[]>()
@@ -193,10 +190,7 @@ function addTo<T>(lists: Map<number, T[]>, key: number, item: T): void {
   list.push(item)
 }
 
-/**
- * Frames from one simulated host to another. Each is delayed, so that two hosts that reply to each
- * other endlessly do not keep the process from other frames.
- */
+/** Frames between hosts, delayed: two hosts in an endless exchange must not stop other frames. */
 class BetweenHosts {
   readonly #ring = new Ring(CAPACITY)
   readonly #segment: Segment

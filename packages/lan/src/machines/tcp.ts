@@ -1,12 +1,10 @@
 /**
  * TCP for the simulated hosts. A segment to a closed port is reset (RFC 9293 sec. 3.10.7.1). A
- * segment to an open port goes to the services, and so do ICMP errors about their packets. The
- * services are, for example, real sockets in a network namespace that has the addresses of all
- * hosts. On link-local addresses all ports are closed.
- *
- * Frames cross to and from the services whole, GSO and partial checksums included; only their
- * hardware addresses change. The hosts find the receiver of a frame by its IP address, so the
- * services may have a point-to-point or NOARP interface.
+ * segment to an open port, and an ICMP error about its packets, goes to the services, for example
+ * sockets in a network namespace that has all addresses. On link-local addresses all ports are
+ * closed. Frames cross whole, GSO and partial checksums included; only their hardware addresses
+ * change. The hosts find the receiver by its IP address, so the services may have a point-to-point
+ * or NOARP interface.
  */
 
 import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
@@ -79,10 +77,7 @@ function toServices(state: HostState, services: Services, skb: SkBuff, packet: P
   services.receive(skb)
 }
 
-/**
- * Takes over a frame from the services and sends it on as if from the host with its source address.
- * Consumes a frame without such a host: the kernel's own traffic in their namespace.
- */
+/** Takes over a frame of the services. Consumes one without a host: their kernel's own traffic. */
 export function fromServices(state: HostState, skb: SkBuff): void {
   const { segment, table } = state
   segment.stats.in++

@@ -60,10 +60,7 @@ function parseUdp({ view }: HostState, skb: SkBuff, packet: Packet): number {
   return isChecksumRight(skb, packet, UDP_CHECK, view) ? 0 : SKB_DROP_REASON_UDP_CSUM
 }
 
-/**
- * Calls the handler of a host for each datagram of the frame: a GSO frame has as many as segments.
- * Returns false if one of the calls throws.
- */
+/** Calls the handler once for each segment of a GSO frame. Returns false if a call throws. */
 function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: number, handler: UdpHandler): boolean {
   const { bytes, data, gsoSize } = skb
   const { isIpv6, h, end, sourceAt, destinationAt } = packet
@@ -96,9 +93,8 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
 }
 
 /**
- * A UDP service of every host: echo (RFC 862), discard (RFC 863), daytime (RFC 867) or chargen (RFC
- * 864). It takes over a frame with a datagram. As in inetd(8), none replies to a port below 1024,
- * nor to a port on which any host has a service: two services would reply to each other endlessly.
+ * Takes over a frame with a datagram (RFC 862, 863, 864, 867). As in inetd(8), it replies neither
+ * to a port below 1024 nor to a service port of any host: two services would reply endlessly.
  */
 type UdpService = (state: HostState, skb: SkBuff, packet: Packet) => void
 
@@ -117,10 +113,7 @@ export const CHARGEN_PERIOD = CHARACTERS * (CHARGEN_LINE + 2)
 const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ')
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
 
-/**
- * Sends the datagrams back unchanged, a GSO frame as one frame. The UDP checksum remains right: a
- * sum does not depend on the order of its words.
- */
+/** The UDP checksum remains right: a sum does not depend on the order of its words. */
 function echo(state: HostState, skb: SkBuff, packet: Packet): void {
   if (isServicePort(state, skb, packet)) state.segment.take(skb)
   else {

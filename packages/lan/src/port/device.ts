@@ -1,11 +1,8 @@
 /**
  * The ports of lan: Ethernet interfaces on a simulated segment that look like a network card's. The
- * link comes up after a negotiation; `vnet trigger IF flap` takes it down and up again. A port is a
- * station of the segment only while it has a carrier, so the switch forgets addresses and floods as
- * if a cable was pulled.
- *
- * Several interfaces may be ports of one segment. They have no IP addresses: a DHCP client requests
- * them from the segment.
+ * link comes up after a negotiation; `vnet trigger IF flap` takes it down and up again. A port is
+ * on the segment only while it has a carrier, as if a cable was pulled. The interfaces have no IP
+ * addresses: a DHCP client requests them from the segment.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -173,9 +170,8 @@ function machineId(): string {
 }
 
 /**
- * PrimaryRoute: an IPv4 default route through the segment's gateway for ports that are the primary
- * interface of their network namespace, while they are up. For IPv6, router advertisements have
- * that effect. Other routes are not changed: they are in use again when this one is removed.
+ * An IPv4 default route through the segment's gateway while a port that is its namespace's primary
+ * interface is up. Router advertisements do so for IPv6. Other routes are not changed.
  */
 export class PrimaryRoute {
   readonly #ports: readonly NetDevice[]
@@ -193,7 +189,6 @@ export class PrimaryRoute {
     })
   }
 
-  /** Changes the address of the gateway. */
   set gateway(address: Uint8Array) {
     if (sameBytes(address, this.#gateway)) return
     const up = this.#ports.filter(({ flags }) => (flags & IFF_UP) !== 0)

@@ -1,7 +1,6 @@
 /**
- * LanPort: the wire side of a lan interface, and a station of the segment while the link is up.
- * When the interface comes up it negotiates, then it has a carrier. With a rate limit, frames pass
- * a Line in each direction.
+ * LanPort: the wire side of a lan interface, and a station of the segment while its link is up,
+ * after a negotiation. With a rate limit, frames pass a Line in each direction.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ETH_ZLEN } from 'vnet/internal/netdev/if'

@@ -80,7 +80,6 @@ export class Line extends RateWire {
     this.#onRoom = onRoom
   }
 
-  /** Frames in the queue. */
   get length(): number {
     return this.#limit.frames
   }

@@ -1,8 +1,7 @@
 /**
- * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains to clients that made
- * their address from a router advertisement. It gives no addresses, so it replies only to
- * INFORMATION-REQUEST. A reply to a relayed message goes back through the relays. Log lines have
- * the form of dnsmasq.
+ * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains, but no addresses, so
+ * it replies only to INFORMATION-REQUEST. A reply to a relayed message goes back through the
+ * relays. Log lines have the form of dnsmasq.
  */
 import { formatHex, sameBytes } from 'vnet/internal/packet/address'
 import * as dhcpv6 from 'vnet/internal/packet/dhcpv6'
@@ -91,10 +90,7 @@ const STATEFUL: Readonly<Record<number, string>> = {
   9: 'DECLINE',
 }
 
-/**
- * Returns the line `DHCPINFORMATION-REQUEST(eth9) 00:03:00:01:02:00:00:00:00:09`, with the client's
- * DUID, and as `kind` its first word. Returns undefined for messages that are not a client's.
- */
+/** Returns a client's `DHCPINFORMATION-REQUEST(eth9) DUID` and its first word, or undefined. */
 export function dhcpv6Line(name: string, message: Uint8Array): { kind: string; line: string } | undefined {
   const { type = 0, options } = dhcpv6.parse(message) ?? {}
   const unanswered = STATEFUL[type]

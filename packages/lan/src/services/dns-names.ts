@@ -1,7 +1,4 @@
-/**
- * The names of the segment for the gateway's DNS: names to addresses and back. Every query is a
- * lookup; none walks all hosts or all leases.
- */
+/** The names of the gateway's DNS. Every query is a lookup; none walks all hosts or leases. */
 import { labelsOf, nameOf } from 'vnet/internal/packet/dns'
 
 export interface ResolverConfig {
@@ -117,10 +114,7 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
     isZone: (labels: readonly string[]) =>
       zones.some(zone => zone.labels.length === labels.length && endsWith(labels, zone.labels)),
     addresses,
-    /**
-     * Returns the complete names of an address in wire form, or undefined if it has none. For the
-     * first digits of an address the result is empty, with or without names below them.
-     */
+    /** Returns names in wire form, undefined for none; empty for the first digits of an address. */
     pointers({ family, digits }: Digits): readonly Uint8Array[] | undefined {
       if (digits.length < digitsIn(family)) return []
       const known = pointers.get(addressOf(digits))

@@ -20,9 +20,8 @@ const STEP_QUERIES = 4
 const IDLE_MS = 10_000
 
 /**
- * Returns the reply to `query`, or undefined for bytes that are not a query. It has at most
- * `maxSize` bytes: 65535 over TCP; by default the size that the query's EDNS allows over UDP. Calls
- * `onReply` unless the query is malformed. Never throws.
+ * Returns the reply of at most `maxSize` bytes (65535 over TCP; default: the query's EDNS size), or
+ * undefined if `query` is not one. A malformed query does not call `onReply`. Never throws.
  */
 export type Resolver = (query: Uint8Array, maxSize?: number, onReply?: OnReply) => Uint8Array | undefined
 
@@ -102,11 +101,10 @@ export interface DnsTcpServer {
 }
 
 /**
- * Replies to the queries of a TCP connection in order, each message after its length (RFC 1035 sec.
- * 4.2.2), within the time of work without rights. Queries wait while the client does not read
- * replies. A query beyond the client's budget waits for the budget, and nothing more is read
- * meanwhile. A disconnected client would open another connection, which costs more than its
- * queries.
+ * Replies to the queries of a TCP connection in order, each after its length (RFC 1035 sec. 4.2.2),
+ * within the time of work without rights. Queries wait while the client does not read replies. A
+ * query beyond its budget waits, and nothing more is read: a disconnected client would open another
+ * connection, which costs more than its queries.
  */
 export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)

@@ -22,9 +22,7 @@ export function clientBudget(clock: Clock): Budget {
   return new Budget(clock, EACH, ALL)
 }
 
-/**
- * The handler of UDP port 67. Drops a reply that it cannot send: the client repeats its request.
- */
+/** Handles UDP port 67. Drops a reply that it cannot send: the client repeats its request. */
 export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): UdpHandler {
   return ({ data, source: { mac }, destination, host }) => {
     const hasChaddr = data.length >= CHADDR + ETH_ALEN && data[HLEN] === ETH_ALEN

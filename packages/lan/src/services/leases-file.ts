@@ -1,10 +1,8 @@
 /**
  * Stores leases in a JSON file, one per line. A save replaces the whole file and is on the disk
  * when its promise settles, so the file always has the old state or the new one. A malformed file
- * is refused, never overwritten. Without `--leases`, `usualLeases` chooses the file.
- *
- * All steps of a save run in Node's thread pool, from open(2) to close(2). The main thread forwards
- * frames, and its descriptors are its own (unshare(2) in cli/run.ts), invalid in the pool.
+ * is refused, never overwritten. All steps of a save run in Node's thread pool: the main thread
+ * forwards frames, and its descriptors are its own (unshare(2) in cli/run.ts), invalid in the pool.
  */
 import * as fs from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
@@ -54,9 +52,8 @@ export function leasesFile(path: string): LeaseStore {
 }
 
 /**
- * Refuses another user's directory, because that user could replace or withhold the file. Refuses a
- * directory that only a privilege can reach or write, since vnet drops its capabilities before it
- * saves.
+ * Refuses another user's directory: that user could replace or withhold the file. Refuses one that
+ * needs a privilege to reach or write: vnet drops its capabilities before it saves.
  */
 function checkDirectory(path: string): void {
   const directory = dirname(path)
@@ -235,19 +232,13 @@ const NAMESPACES = '/run/netns'
 /** Keeps leases until the program ends. */
 const NO_STORE: LeaseStore = { load: () => [], save: () => undefined }
 
-/**
- * A file named after the interface. Other network namespaces may have interfaces of the same name,
- * so only interfaces of the initial one have files.
- */
+/** Only the initial network namespace has files: other namespaces may have the same names. */
 export function usualLeases(name: string, netns: string | undefined, log: Log): LeaseStore {
   if (netns !== undefined || !isInitialNamespace()) return NO_STORE
   return leasesFileIfAny(`${STATE_DIRECTORY}/${name}.leases`, log)
 }
 
-/**
- * A file, created with its directory. If that fails, load() logs it, once, and nothing is stored
- * from then on.
- */
+/** Creates the directory, too. If that fails, load() logs it, once, and nothing is stored. */
 export function leasesFileIfAny(path: string, log: Log): LeaseStore {
   const file = leasesFile(path)
   let store = file

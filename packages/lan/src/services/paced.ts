@@ -1,7 +1,6 @@
 /**
- * The replies of a TCP service, made in the time that Turns grants to work without rights. A
- * chunk that waits for time pauses its socket. All connections together are one share: a client may
- * have any number of addresses, and events and requests must have their turn.
+ * The replies of a TCP service, in the time that Turns grants to work without rights. All sockets
+ * are one share: a client may have any number of addresses, and other work must have its turn.
  */
 import type { Socket } from 'node:net'
 import { Transform } from 'node:stream'

@@ -1,7 +1,4 @@
-/**
- * Hosts with ports that code of a driver file serves, and the TCP handlers that a configuration can
- * name: echo, discard, daytime, chargen, HTTP.
- */
+/** Hosts with ports that a driver file serves, and the TCP handlers that a file can name. */
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -22,7 +19,6 @@ export const MAPPED = /^::ffff:(?=[\d.]+$)/
 export type TcpHandler = (socket: Socket, host: SegmentHost) => unknown
 
 export interface LanHandlers extends HostHandlers {
-  /** The handlers of connections, by port. */
   readonly tcp?: Readonly<Record<number, TcpHandler | SmallService>> | undefined
 }
 

@@ -1,7 +1,6 @@
 /**
- * TcpServices: the TCP ports of the simulated hosts, served by sockets of the kernel, whose stack
- * has IPv6 and segmentation offload, which the stacks for Node lack. The segment rejects
- * connections to closed ports. An accepted socket belongs to the host that has its local address.
+ * TcpServices: the TCP ports of the simulated hosts, served by sockets of the kernel: its stack has
+ * IPv6 and segmentation offload. A socket belongs to the host that has its local address.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { messageOrDescription } from 'vnet/internal/base/exception'
@@ -122,10 +121,7 @@ export class TcpServices implements AsyncDisposable {
 /** `idle` is the time in ms without a byte in either direction. */
 export const LIMITS = { all: 4096, ofHost: 1024, ofClient: 512, idle: 60_000 }
 
-/**
- * Limits the open TCP connections to all hosts, to one host and from one client, and the time that
- * they may be silent. A connection over a limit is closed immediately.
- */
+/** Limits the open TCP connections to all hosts, to one host and from one client, and silence. */
 export class Connections {
   readonly #limits: typeof LIMITS
   readonly #sockets = new Set<Socket>()
@@ -142,8 +138,7 @@ export class Connections {
 
   /**
    * Admits a connection from address `client` to address `host`, and closes it once it is idle for
-   * too long; its handler may set another time (socket.setTimeout). Above a limit, destroys the
-   * connection and returns false.
+   * too long; its handler may set another time. Above a limit, destroys it and returns false.
    */
   admit(socket: Socket, host: string, client: string): boolean {
     // A client may reset its connection.
@@ -174,9 +169,8 @@ export class Connections {
 }
 
 /**
- * Opens the network namespace of the hosts' sockets. Every address is local in it, and the
- * interface into it is a station of the segment. `receive` takes over the frames of the sockets.
- * Throws a VnetError EPERM without CAP_SYS_ADMIN.
+ * Opens the namespace of the hosts' sockets; its interface is a station of the segment. `receive`
+ * takes over the sockets' frames. Throws a VnetError EPERM without CAP_SYS_ADMIN.
  */
 async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBuff) => void) {
   const netns = new PrivateNetns(native)
@@ -202,7 +196,6 @@ async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBu
       netifRx(skb)
     },
   }
-  /** Opens a TCP socket on a port of every address, not listening yet. The caller closes it. */
   const bind = (port: number): number => netns.bind(port)
   return { station, bind, close }
 }

@@ -1,8 +1,7 @@
 /**
- * AddressTable: a map from addresses of one length (Ethernet 6, IPv4 4, IPv6 16 bytes) to whole
- * numbers of 0 or more. Keys are read in place from a frame, so a lookup allocates nothing, and are
- * kept in typed arrays: some 20 bytes an entry. Open addressing with linear probing, at most half
- * full.
+ * AddressTable: a map from addresses of one length (6, 4 or 16 bytes) to whole numbers of 0 or
+ * more. Keys are read in place from a frame, without allocation, and kept in typed arrays: some 20
+ * bytes an entry. Open addressing with linear probing, at most half full.
  */
 
 export class AddressTable {
@@ -96,7 +95,6 @@ export class AddressTable {
 
 /** Numbers addresses from 0 to `max` - 1. Beyond that it forgets the one that it got first. */
 export class RecentAddresses {
-  /** The addresses and their numbers. */
   readonly table: AddressTable
   readonly #addresses: Uint8Array
   readonly #max: number

@@ -1,9 +1,8 @@
 /**
- * ForwardingTable: the station from which each hardware address was heard last, as a switch learns
- * it (IEEE 802.1D sec. 7.8, 7.9). An address that is not heard for the ageing time is forgotten. In
- * a full table a new address replaces another address of its own station. If that station has less
- * than an equal share, it replaces an address of the station with the most. So only the frames of a
- * station that sends from many addresses are flooded.
+ * ForwardingTable: the station from which each hardware address was heard last (IEEE 802.1D sec.
+ * 7.8, 7.9), forgotten after the ageing time. In a full table a new address replaces another
+ * address of its own station, or of the station with the most if its own has less than an equal
+ * share. So only the frames of a station that sends from many addresses are flooded.
  */
 import { type Alarm, type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { copyAddress, ETH_ALEN } from 'vnet/internal/packet/ethernet'
@@ -43,13 +42,11 @@ export class ForwardingTable {
     return this.#table.size
   }
 
-  /** The station from which the address at `at` was heard. */
   get(bytes: Uint8Array, at: number): Station | undefined {
     const entry = this.#table.get(bytes, at)
     return entry < 0 ? undefined : this.#stations[entry]
   }
 
-  /** Records that the address at `at` was heard from `station`. */
   learn(bytes: Uint8Array, at: number, station: Station): void {
     const entry = this.#table.get(bytes, at)
     if (entry < 0) this.#add(bytes, at, station)
@@ -62,7 +59,6 @@ export class ForwardingTable {
     }
   }
 
-  /** Forgets all addresses heard from a station. */
   forget(station: Station): void {
     for (const entry of [...(this.#ofStation.get(station) ?? [])]) this.#remove(entry)
     if (this.size === 0) this.#alarm.cancel()

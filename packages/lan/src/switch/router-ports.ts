@@ -1,7 +1,6 @@
 /**
- * Messages by which a switch knows the ports of routers, and messages that only these ports get
- * (RFC 4541 sec. 2.1.1). A host does not need the reports and solicitations of other hosts, and on
- * a segment of many hosts they would be most of the traffic.
+ * The ports of routers, and messages that only these ports get (RFC 4541 sec. 2.1.1): hosts do not
+ * need each other's reports and solicitations, which would be most of the traffic of many hosts.
  */
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from 'vnet/internal/packet/ethernet'
 import { NDISC_ROUTER_ADVERTISEMENT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
@@ -34,10 +33,7 @@ export function isForRouters(skb: SkBuff): boolean {
   return type === IGMPV3_HOST_MEMBERSHIP_REPORT || type === ICMPV6_MLD2_REPORT
 }
 
-/**
- * Returns whether the sender of a multicast frame is a router: it is a router advertisement, a
- * query, or a report of membership in a group of routers.
- */
+/** Routers send advertisements, queries, and reports of membership in a group of routers. */
 export function isFromRouter(skb: SkBuff): boolean {
   const group = groupOf(skb)
   if (group === NODES) {

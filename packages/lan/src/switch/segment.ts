@@ -1,11 +1,9 @@
 /**
- * Segment: an Ethernet switch with a station at each port. A frame to a known address goes to the
- * station from which the address was last heard. A frame to a group or to an unknown address is
- * flooded, in copies. Messages to routers go to the stations that are routers only. Frames to
- * 01:80:c2:00:00:00 to 0f are for the switch itself, which consumes them (IEEE 802.1D sec. 7.12.6).
- *
- * Every frame is accounted for: in = out + taken + dropped + held, at any moment. Only the copies
- * of a flooded frame take memory.
+ * Segment: an Ethernet switch with a station at each port. A frame goes to the station from which
+ * its destination was last heard; to a group or an unknown address it is flooded, in copies.
+ * Messages to routers go to routers only. The switch consumes frames to 01:80:c2:00:00:00 to 0f
+ * (IEEE 802.1D sec. 7.12.6). Every frame is accounted for: in = out + taken + dropped + held, at
+ * any moment. Only the copies of a flooded frame take memory.
  */
 import type { Clock } from 'vnet/internal/base/clock'
 import { ETH_HLEN, isMulticastAddress, isStationAddress, sourceAt } from 'vnet/internal/packet/ethernet'
@@ -147,10 +145,7 @@ export class Segment {
     return undefined
   }
 
-  /**
-   * Delivers copies to all given stations but the sender, and the frame itself to the last one.
-   * Inhabitants do not get unknown unicast: they own their addresses.
-   */
+  /** The last one gets the frame itself. Inhabitants own their addresses: no unknown unicast. */
   #flood(skb: SkBuff, from: Station, stations: readonly Station[]): void {
     const isGroup = isMulticastAddress(skb.bytes, skb.data)
     let last: Station | undefined

@@ -12,16 +12,14 @@ export interface Station {
 }
 
 /**
- * A station that is part of the segment, such as the simulated hosts: frames to its addresses go to
- * it alone. It ends each frame that it receives with one of `segment.forward`, `segment.take`
- * (consumed) and `segment.drop` (lost).
+ * A station that is part of the segment and alone gets frames to its addresses. It ends each frame
+ * with one of `segment.forward`, `segment.take` (consumed) and `segment.drop` (lost).
  */
 export interface Inhabitant extends Station {
   /** Whether it has the hardware address at `at`. */
   owns(bytes: Uint8Array, at: number): boolean
 }
 
-/** Returns whether a station is part of the segment itself. */
 export function isInhabitant(station: Station): station is Inhabitant {
   return 'owns' in station
 }

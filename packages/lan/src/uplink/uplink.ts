@@ -1,10 +1,8 @@
 /**
- * Uplink: an existing interface as a station of the segment. Frames that it receives are sent to
- * the segment, and frames for the network it leads to are sent through it. Like a port, it is
- * attached to the segment while its link is up.
- *
- * Every frame is accounted for: a received frame is sent to the segment or counted in `drops`; a
- * frame from the segment is sent, counted in `drops`, or waiting.
+ * Uplink: an existing interface as a station of the segment, attached like a port while its link is
+ * up. Frames that it receives go to the segment; frames for its network go through it. Every frame
+ * is accounted for: a received frame is sent to the segment or counted in `drops`; a frame from the
+ * segment is sent, counted in `drops`, or waiting.
  */
 
 import { EINVAL, ENOBUFS, ENODEV, VnetError } from 'vnet/internal/base/errno'
@@ -205,9 +203,8 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
 }
 
 /**
- * Opens the interface of `--uplink [NETNS/]IF`. Returns undefined if it does not exist and `text`
- * names a network namespace: then a port is created there. Throws a VnetError if it does not exist
- * here, or is not Ethernet.
+ * Opens `--uplink [NETNS/]IF`. Returns undefined if a named namespace lacks it: a port is created
+ * there. Throws a VnetError if it does not exist here, or is not Ethernet.
  */
 export function openUplink(native: Native, net: Net, text: string): Uplink | undefined {
   const { name, netns } = interfaceArg(text)

@@ -1,7 +1,6 @@
 /**
- * The configuration of the DHCP server: the schema of its part of a file, DhcpSpec in its written
- * form, DhcpConfig in the server's form. The schema, and the network of the addresses, have been
- * checked (lan/config); this file checks options, boot fields and times that do not fit together.
+ * The DHCP configuration: its schema, DhcpSpec as written, DhcpConfig for the server. lan/config
+ * has checked schema and networks; this file checks options, boot fields and times together.
  */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
 import {
@@ -50,7 +49,6 @@ const reservation = object(
   'address',
 )
 
-/** The part `dhcp` of the configuration file. */
 export const dhcp = object({
   pool: about('Addresses for any client. Default: the 100th to the 199th of the network.', oneOrMore(range)),
   reservations: list(reservation),

@@ -28,10 +28,7 @@ export class LeaseTable {
   readonly #clock: Clock
   readonly #wall: () => number
 
-  /**
-   * Loads the stored leases. Passes on the store's exceptions. `wall` returns milliseconds since
-   * 1970; `onWritten` is LeaseWriterOptions.onWritten.
-   */
+  /** Passes on the store's exceptions. `wall` returns milliseconds since 1970. */
   constructor(store: LeaseStore, clock: Clock, wall: () => number, onWritten: (error: unknown) => void) {
     this.#clock = clock
     this.#wall = wall
@@ -56,7 +53,6 @@ export class LeaseTable {
     return this.#byClient.get(client.key)?.lease
   }
 
-  /** The lease of the client that has the name now. */
   named(hostname: string): Lease | undefined {
     return this.#ifHeld(this.#byName.get(hostname))
   }
@@ -71,7 +67,6 @@ export class LeaseTable {
     return this.#byAddress.get(address)?.lease
   }
 
-  /** The leases of clients that have not ended. */
   live(): Lease[] {
     return [...this.#byAddress.values()].flatMap(entry => {
       const lease = this.#ifHeld(entry)
@@ -97,9 +92,8 @@ export class LeaseTable {
   }
 
   /**
-   * Leases the address to the client for `seconds`. The client loses any other address, and another
-   * client loses the name. Calls `bound` with whether the lease was saved: after the write, or at
-   * once if only its time changes, which is saved later.
+   * Leases the address for `seconds`. The client loses any other address, another client the name.
+   * Calls `bound` with whether it was saved, after the write, or now if only its time changes.
    */
   bind(
     client: DhcpClient,

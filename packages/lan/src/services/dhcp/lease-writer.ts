@@ -1,7 +1,6 @@
 /**
- * LeaseWriter: decides when leases are saved. Changes are grouped: a write saves all changes made
- * before it starts, and the next write starts PAUSE after its end at the earliest. A caller that
- * needs to know that a change is saved waits for its write.
+ * LeaseWriter: decides when leases are saved. A write saves all changes made before it starts; the
+ * next write starts PAUSE after its end at the earliest. A caller may wait for its write.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Lease, LeaseStore } from './lease.ts'
@@ -16,7 +15,6 @@ const RETRY = 5 * NSEC_PER_SEC
 export interface LeaseWriterOptions {
   readonly store: LeaseStore
   readonly clock: Clock
-  /** Returns the current leases. */
   readonly leases: () => Iterable<Lease>
   /** Called with the error of each failed write, and with undefined once one succeeds again. */
   readonly onWritten: (error: unknown) => void

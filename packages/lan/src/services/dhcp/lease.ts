@@ -9,10 +9,7 @@ export interface Lease {
   readonly clientId: string | undefined
   /** One label, in lower case. */
   readonly hostname: string | undefined
-  /**
-   * bound: the client's until it expires. free: released, but remembered as the client's. declined:
-   * given to no client until it expires.
-   */
+  /** free: released, but remembered as the client's. declined: kept from all until it expires. */
   readonly state: 'bound' | 'free' | 'declined'
   /** Milliseconds since 1970, Infinity for never. */
   readonly expires: number
@@ -22,9 +19,8 @@ export interface LeaseStore {
   /** @throws VnetError if the leases cannot be read, or could not be saved */
   load(): readonly Lease[]
   /**
-   * Replaces the stored leases; `leases` is read before it returns. Returns undefined if they are
-   * stored already, otherwise a promise that settles when they are, or rejects with a VnetError.
-   * Not called again before that.
+   * Reads `leases` before it returns. Returns undefined if they are stored already, otherwise a
+   * promise, which may reject with a VnetError. Not called again before that settles.
    */
   save(leases: Iterable<Lease>): Promise<void> | undefined
 }

@@ -55,7 +55,6 @@ export class DhcpLog {
     })
   }
 
-  /** The result of a write of the leases, as LeaseWriter reports it. */
   written(error: unknown): void {
     const start = `DHCP(${this.#name}) leases`
     if (error === undefined) this.#log.info(start, `${start} are saved again`)

@@ -1,7 +1,6 @@
 /**
- * Offering: replies to DHCPDISCOVER. A new address is probed before it is offered (RFC 2131 sec.
- * 2.2). An address that a neighbour is known to use is set aside; for any other, one ARP request is
- * sent. Without a reply within PROBE_TIME the address is offered; otherwise the next one is probed.
+ * Replies to DHCPDISCOVER. A new address is probed first (RFC 2131 sec. 2.2): an address in use is
+ * set aside, others get an ARP request and are offered if PROBE_TIME passes without a reply.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { formatIpv4 } from 'vnet/internal/packet/address'
@@ -117,9 +116,8 @@ export class Offering {
   }
 
   /**
-   * Returns the MAC address of a neighbour that is known to use the address. The client does not
-   * count, nor does the last lessee, which replies to ARP if it still uses the address. Sends the
-   * ARP request.
+   * Returns the MAC address of a neighbour known to use the address, except the client and the last
+   * lessee, which replies to ARP if it still uses the address. Sends the ARP request.
    */
   #knownOwner({ mac }: DhcpClient, address: number): string | undefined {
     const { neighbours, leases } = this.#options

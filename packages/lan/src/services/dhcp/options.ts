@@ -1,7 +1,4 @@
-/**
- * The DHCP options that a configuration may set: names, codes, types, and how a value becomes
- * bytes. Options without a name are set by number, in hex.
- */
+/** The DHCP options that a configuration may set, by name or, in hex, by number. */
 import { parseAddress, parsePrefix } from 'vnet/internal/packet/address'
 
 export type OptionValue = string | number | boolean | readonly (string | number)[]
@@ -97,11 +94,7 @@ export function optionOf(name: string): { code: number; type: OptionType } | und
   return { code, type: known?.type ?? 'bytes' }
 }
 
-/**
- * Encodes a value as its option's type.
- *
- * @throws RangeError `takes an IPv4 address, not "x"` if the value does not fit the type
- */
+/** @throws RangeError `takes an IPv4 address, not "x"` if the value does not fit the type */
 export function encodeOption(type: OptionType, value: OptionValue): Uint8Array {
   const { encode, takes } = encoders[type]
   const bytes = encode(value)

@@ -1,8 +1,7 @@
 /**
- * The address pool: decides which addresses a client may have and which one it gets. Of the
- * permitted addresses, a client gets the first of these: its reservation, its present or last
- * lease, its pending offer, the address it requests, an address that was never leased, the address
- * with the oldest ended lease.
+ * The address pool: which addresses a client may have and which it gets, the first of: its
+ * reservation, its present or last lease, its pending offer, the address it requests, an address
+ * that was never leased, the address with the oldest ended lease.
  */
 import { type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { type HeapItem, MomentHeap } from 'vnet/internal/base/moment-heap'
@@ -40,10 +39,7 @@ export class Pool {
     for (const address of this.#leases.ended()) this.putBack(address)
   }
 
-  /**
-   * Whether a message is about the server's network: by the address of its relay, or by the one
-   * that the client renews by unicast.
-   */
+  /** Checks the address of the relay, or the address that the client renews by unicast. */
   serves({ giaddr, ciaddr }: DhcpMessage, from: DhcpSender): boolean {
     const renewed = from.broadcast ? 0 : ciaddr
     return isInNetwork(this.#config, giaddr || renewed || this.#config.server)
@@ -54,10 +50,7 @@ export class Pool {
     return this.#config.byClientId.get(clientId ?? '') ?? this.#config.byMac.get(mac)
   }
 
-  /**
-   * Returns why the client may not have the address, as the text of the DHCPNAK that refuses it, or
-   * undefined if it may.
-   */
+  /** Returns the text of the DHCPNAK that refuses the address, undefined if it is allowed. */
   objection(client: DhcpClient, address: number): string | undefined {
     if (!isInNetwork(this.#config, address)) return 'wrong network'
     const reservation = this.#config.byAddress.get(address)
@@ -65,8 +58,7 @@ export class Pool {
     if (reservation !== undefined && reservation !== own) return 'address reserved'
     const held = this.#leases.held(address)
     if (held?.state === 'declined') return 'address declined'
-    // An address reserved for a MAC address is that machine's, even if its boot ROM and its
-    // operating system send different client identifiers.
+    // One machine's boot ROM and operating system may send different client identifiers.
     const isOwn = (mac: string) => reservation?.mac !== undefined && mac === client.mac
     if (held !== undefined && this.#leases.of(client) !== held && !isOwn(held.mac)) return 'address in use'
     const taker = this.offers.taker(address)
@@ -76,10 +68,7 @@ export class Pool {
     return this.#inUse(address) ? 'address in use' : undefined
   }
 
-  /**
-   * Takes the address for a client that perhaps requests `wanted` out of the free addresses; the
-   * caller offers it. Returns undefined if the pool is full.
-   */
+  /** Takes a free address, perhaps `wanted`; the caller offers it. Undefined in a full pool. */
   choose(client: DhcpClient, wanted: number | undefined): number | undefined {
     this.offers.dropLapsed(SWEEP)
     for (const address of this.#leases.takeEnded(SWEEP)) this.putBack(address)
@@ -126,7 +115,6 @@ export class Offers {
     return offer !== undefined && offer.until > this.#clock.now() ? offer.address : undefined
   }
 
-  /** The client that an address is offered to. */
   taker(address: number): DhcpClient | undefined {
     const offer = this.#byAddress.get(address)
     return offer !== undefined && offer.until > this.#clock.now() ? offer.client : undefined
@@ -160,10 +148,8 @@ export class Offers {
 }
 
 /**
- * The addresses of the pool that may be free, kept so that no search is necessary: a counter
- * through the addresses that were never given, and queues of returned addresses. An address in it
- * may have been taken in the meantime. take() checks that and discards it; its owner puts it back
- * later.
+ * The addresses that may be free, found without a search. An address may have been taken in the
+ * meantime: take() discards it, and its owner puts it back later.
  */
 export class FreeAddresses {
   readonly #ranges: readonly AddressRange[]

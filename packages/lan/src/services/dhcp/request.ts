@@ -6,10 +6,7 @@ import * as dhcp from 'vnet/internal/packet/dhcp'
 import { get32 } from 'vnet/internal/packet/octets'
 
 export interface DhcpClient {
-  /**
-   * Identifies the client's lease: its client identifier, or its hardware address if it sends none
-   * (RFC 2131 sec. 4.2).
-   */
+  /** Its client identifier, or its hardware address if it sends none (RFC 2131 sec. 4.2). */
   readonly key: string
   /** `02:00:00:00:00:01`, prefixed with the hardware type unless it is Ethernet: `20-80:00:...`. */
   readonly mac: string
@@ -82,20 +79,15 @@ export function hostnameOf({ options }: DhcpMessage): string | undefined {
   return full ?? (name === undefined ? undefined : toHostname(ascii(name).replace(/\0+$/, '')))
 }
 
-/**
- * Returns the first label of a name in lower case, or undefined unless it consists of letters,
- * digits and inner hyphens (RFC 1123 sec. 2.1).
- */
+/** The first label in lower case, if of letters, digits, inner hyphens (RFC 1123 sec. 2.1). */
 function toHostname(name: string): string | undefined {
   const label = name.split('.', 1)[0] as string
   return /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label) ? label.toLowerCase() : undefined
 }
 
 /**
- * Names that programs look up on their own to configure themselves: web proxies (wpad), IPv6
- * tunnels (isatap, teredo), mail (autodiscover, autoconfig, mta-sts), keys (openpgpkey), telephony
- * (lyncdiscover), and the entries of every /etc/hosts. A client with such a name would attract
- * others' traffic.
+ * Names that programs look up on their own to configure proxies, tunnels, mail, keys or telephony,
+ * and the entries of every /etc/hosts. They would attract others' traffic to a client.
  */
 const WELL_KNOWN: readonly string[] = [
   'wpad isatap teredo autodiscover autoconfig mta-sts openpgpkey lyncdiscover lyncdiscoverinternal',

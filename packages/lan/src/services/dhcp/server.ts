@@ -1,7 +1,6 @@
 /**
- * The DHCP server (RFC 2131): takes messages sent to port 67 and replies. It never throws, whatever
- * the bytes. A new lease is acknowledged once it is stored, a renewal immediately. No message makes
- * it walk all addresses or all leases.
+ * The DHCP server (RFC 2131), which never throws. A new lease is acknowledged once it is stored, a
+ * renewal immediately. No message makes it walk all addresses or leases.
  */
 import type { Clock } from 'vnet/internal/base/clock'
 import type { Log } from 'vnet/internal/base/log'
@@ -121,10 +120,7 @@ export class DhcpServer {
       this.#log.warn('relays', `${client.mac} its relay is not in the network: ${formatIpv4(message.giaddr)}`)
   }
 
-  /**
-   * By the client's state (RFC 2131 sec. 4.3.2, table 4): in SELECTING it names a server, in
-   * INIT-REBOOT it requests an address, in RENEWING and REBINDING it has one.
-   */
+  /** RFC 2131 table 4: SELECTING names a server, INIT-REBOOT an address; other states have one. */
   #request(request: DhcpRequest, send: SendReply): void {
     const { message, client, requested } = request
     const selecting = message.options.has(dhcp.DHO_SERVER_IDENTIFIER)
