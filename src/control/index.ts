@@ -1,7 +1,6 @@
 /**
- * 'vnet/control': the control plane. Programs find running vnets, query them and change them; the
- * server of a vnet is here, too. Loading this module loads no native code; `ControlClient.open`
- * does.
+ * 'vnet/control': clients that find, query and change running vnets, and the server of a vnet.
+ * Loading this module loads no native code; `ControlClient.open` does.
  */
 import '../base/dispose.ts'
 

@@ -1,7 +1,6 @@
 /**
- * Requests to running vnets on behalf of programs, on one connection per vnet and user. The vnet
- * grants rights by the credentials that the kernel reports of the connection. Replies are passed on
- * immediately, without a promise, because a program waits for them.
+ * Requests to running vnets on behalf of programs, on one connection per vnet and user, so that the
+ * vnet grants rights by its credentials. Replies are passed on without a promise: a program waits.
  */
 import { availableParallelism } from 'node:os'
 import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from 'vnet/internal/base/errno'
@@ -16,10 +15,7 @@ const TIMEOUT_MS = 5000
 const LOOK_MS = 250
 /** Milliseconds before connecting again to a vnet with a full backlog. */
 const AGAIN_MS = 2
-/**
- * Nanoseconds to spin for a reply before returning to the event loop: sleeping and waking up takes
- * longer than most replies. Not on a single CPU, where the vnet could not run meanwhile.
- */
+/** Nanoseconds to spin for a reply, unless on a single CPU: sleeping and waking up takes longer. */
 const SPIN_NS = 50_000
 const UNSENT_MAX = 4096
 const TYPE_AT = 4
@@ -37,7 +33,6 @@ export interface SentRequest {
   readonly onEnd: (result: number) => void
 }
 
-/** The parts of the supervisor that a connection uses. */
 type Environment = Pick<Supervision, 'native' | 'onDefect'>
 
 export class Conversations {
@@ -78,7 +73,6 @@ interface ConversationListener {
   onEnd(): void
 }
 
-/** A connection to a vnet as a user. */
 export class Conversation {
   readonly #environment: Environment
   readonly #vnet: Entry

@@ -9,7 +9,6 @@ const ROOT = 0
 /** A user with the right to read that owns nothing. */
 const NOBODY: Requester = { uid: 65534, gid: 65534 }
 
-/** The user of a connection to a vnet; undefined where it is the supervisor's own. */
 export type Requester = As
 
 /**

@@ -1,7 +1,4 @@
-/**
- * Datagrams for a program: messages packed like the kernel packs them, and the dump of all
- * families, in which vnet_nl is inserted before the end of the kernel's own dump.
- */
+/** Datagrams for a program: packed like the kernel's, and the merged dump of all families. */
 
 import { EBADF } from 'vnet/internal/base/errno'
 import { VNET_GENL_NAME } from 'vnet/internal/control/protocol/family'
@@ -32,17 +29,13 @@ const TYPE_AT = 4
 const FLAGS_AT = 6
 const PORT_AT = 12
 
-/** Returns the request for the vnet's part of the dump: family vnet_nl, by name. */
 export function ourPart(seq: number): Uint8Array {
   const request = new MessageBuilder().message(GENL_ID_CTRL, NLM_F_REQUEST, seq)
   return request.payload(genlmsghdr(CTRL_CMD_GETFAMILY, CTRL_VERSION)).string(CTRL_ATTR_FAMILY_NAME, VNET_GENL_NAME)
     .bytes
 }
 
-/**
- * Returns the kernel's messages, up to its NLMSG_DONE, in the namespace of thread `pid`; undefined
- * if that is not namespace `netns` or the dump is incomplete.
- */
+/** Returns the kernel's messages up to NLMSG_DONE; undefined if incomplete or not of `netns`. */
 export function kernelsPart(
   native: Native,
   processes: OtherProcesses,
@@ -107,7 +100,6 @@ export function packed(all: readonly Uint8Array[]): Uint8Array[] {
   return datagrams.map(parts => Buffer.concat(parts))
 }
 
-/** Returns the bytes of one message, padded. */
 export function messageAt(bytes: Uint8Array, { offset, length }: { readonly offset: number; readonly length: number }) {
   const part = new Uint8Array(align4(NLMSG_HDRLEN + length))
   part.set(bytes.subarray(offset - NLMSG_HDRLEN, offset + length))

@@ -32,7 +32,6 @@ export const LAST_DESCRIPTOR = 1023
 /** Longer than any request; the kernel gets longer datagrams. */
 const SEND_MAX = 65536
 
-/** A datagram to send in the program's memory, with the address it is for, if any. */
 interface Datagram {
   readonly spans: readonly MemorySpan[]
   readonly name?: MemorySpan

@@ -1,7 +1,6 @@
 /**
- * Access to other processes: their memory, descriptors and credentials. A process is identified by
- * the id of a thread, which may be assigned to another thread when that ends. So the caller checks,
- * after reading and before writing, that the thread is still the same.
+ * Access to other processes, identified by a thread id. Another thread may get the id when the
+ * thread ends, so the caller checks after reading and before writing that the thread is the same.
  */
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
 import { attempt, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from 'vnet/internal/base/errno'
@@ -23,7 +22,6 @@ const EGID_AT = 40
 /** The number of recently used pidfds, and of namespaces, to keep. */
 const KEPT = 64
 
-/** The process of a thread, and its credentials. */
 type Identity = Pick<ThreadStatus, 'tgid' | 'euid' | 'egid'>
 
 /** The status of a thread, as in proc(5). In sets of signals SIGHUP is the lowest bit. */
@@ -54,10 +52,7 @@ export class OtherProcesses {
   readonly #linkOf: typeof procLink
   readonly #home: { readonly cookie: bigint | undefined; readonly inode: number }
 
-  /**
-   * `home` is a socket in our own namespace, and the namespace's inode. `linkOf` returns the target
-   * of a thread's descriptor.
-   */
+  /** `home` is a socket in our namespace, and its inode. `linkOf` returns a descriptor's target. */
   constructor(native: Native, home: { readonly fd: number; readonly inode: number }, linkOf = procLink) {
     this.#native = native
     this.#linkOf = linkOf
@@ -82,7 +77,6 @@ export class OtherProcesses {
     return this.#onPidfd(pid, pidfd => this.#native.pidfdGetfd(pidfd, fd))
   }
 
-  /** Whether the thread has no descriptor `fd`. */
   isFree(pid: number, fd: number): boolean {
     return this.#linkOf(pid, fd) === -EBADF
   }
@@ -128,7 +122,6 @@ export class OtherProcesses {
     return { tgid: getU32(info, TGID_AT), euid: getU32(info, EUID_AT), egid: getU32(info, EGID_AT) }
   }
 
-  /** Undefined for an unknown thread. */
   status(pid: number): ThreadStatus | undefined {
     const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'latin1'))
     if (status === undefined) return undefined
@@ -173,10 +166,7 @@ export class OtherProcesses {
     return inode
   }
 
-  /**
-   * Calls `fn` with a descriptor of the thread's network namespace, -1 for ours. Returns undefined
-   * without permission.
-   */
+  /** Calls `fn` with the thread's network namespace, -1 for ours; undefined without permission. */
   inNamespaceOf<T>(pid: number, fn: (nsfd: number) => T): T | undefined {
     const nsfd = this.#native.open(`/proc/${pid}/ns/net`, O_RDONLY, -1)
     if (nsfd < 0) return undefined
@@ -194,10 +184,7 @@ export class OtherProcesses {
     return nsfd < 0 ? undefined : closing(this.#native, nsfd, () => fstatSync(nsfd).ino)
   }
 
-  /**
-   * Calls `fn` with a pidfd of the thread, and again with a new one if the kept one refers to a
-   * former thread (-ESRCH).
-   */
+  /** Calls `fn` with a pidfd of the thread, or a new one if the kept one is stale (-ESRCH). */
   #onPidfd(pid: number, fn: (pidfd: number) => number): number {
     const known = this.#pidfds.get(pid)
     if (known !== undefined) {
@@ -226,10 +213,7 @@ export class OtherProcesses {
   }
 }
 
-/**
- * The target of a thread's descriptor, as proc(5) shows it, without querying a file system; -EBADF
- * or -EPERM.
- */
+/** The target of a thread's descriptor (proc(5)), without a file system query; -EBADF or -EPERM. */
 function procLink(pid: number, fd: number): string | number {
   try {
     return readlinkSync(`/proc/${pid}/fd/${fd}`)

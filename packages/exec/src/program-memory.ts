@@ -28,7 +28,6 @@ const NL_PID_AT = 4
 /** Longer lengths are cut to this one. */
 const LENGTH_MAX = 0x7fff_ffffn
 
-/** A range of a program's memory. */
 export interface MemorySpan {
   readonly address: bigint
   readonly length: number
@@ -86,7 +85,6 @@ export function putLength(processes: OtherProcesses, address: bigint, length: nu
   return putUint(processes, address + BigInt(MSGHDR_LEN), length, 4)
 }
 
-/** Writes a number below 2^32 in 4 or 8 bytes. Returns 0 or -EFAULT. */
 function putUint(processes: OtherProcesses, address: bigint, value: number, bytes: 4 | 8): number {
   const octets = new Uint8Array(bytes)
   putU32(octets, 0, value)
@@ -140,10 +138,7 @@ export function isToKernel(processes: OtherProcesses, pid: number, name: MemoryS
   return getU32(sockaddr, NL_PID_AT) === 0
 }
 
-/**
- * Writes the fields of a struct msghdr that recvmsg(2) sets; `flags` are MSG_*. Returns 0 or
- * -EFAULT.
- */
+/** Writes the fields of a struct msghdr that recvmsg(2) sets. Returns 0 or -EFAULT. */
 export function finishMsghdr(
   processes: OtherProcesses,
   address: bigint,

@@ -6,11 +6,8 @@ import { O_NONBLOCK, SO_RCVTIMEO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/l
 import { getU32, getU64 } from 'vnet/internal/netlink/index'
 
 export interface ProgramSocket {
-  /** The supervisor's duplicate. */
   readonly fd: number
-  /** Its netlink port. */
   readonly port: number
-  /** Inode of its network namespace. */
   readonly netns: number
   /** Its inode, the same for all descriptors of the socket in all processes. */
   readonly inode: number
@@ -26,9 +23,7 @@ export function portOf(native: Native, fd: number): number {
   return native.getsockname(fd, address) < 0 ? 0 : getU32(address, 4)
 }
 
-/**
- * Like portOf, but binds a socket without a port: to the process id, like the kernel, or any other.
- */
+/** Like portOf, but binds a socket without a port: to the process id, or else any other port. */
 export function boundPortOf(native: Native, fd: number, process: number): number | undefined {
   const known = portOf(native, fd)
   if (known !== 0) return known
@@ -43,7 +38,6 @@ export function isNonBlocking(fd: number): boolean {
 
 /** Returns SO_RCVTIMEO in ms; 0 means without a limit. */
 export function receiveTimeoutMs(native: Native, fd: number): number {
-  // A struct timeval.
   const value = new Uint8Array(16)
   if (native.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, value) < 0) return 0
   return Number(getU64(value, 0)) * 1000 + Number(getU64(value, 8)) / 1000

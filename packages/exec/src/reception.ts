@@ -1,8 +1,7 @@
 /**
- * Receives on a program's generic netlink sockets. The supervisor makes the call for the program,
- * on a duplicate of the socket, so that no program receives a placeholder (replies.ts): the program
- * gets the driver's reply with the sender and the ancillary data that the kernel gave the
- * placeholder. Every other message is passed on unchanged.
+ * Receives on a program's generic netlink sockets. The supervisor makes the call on a duplicate, so
+ * that the program gets the driver's reply instead of a placeholder (replies.ts), with its sender
+ * and ancillary data. Every other message is passed on unchanged.
  */
 
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
@@ -40,11 +39,9 @@ const SOCKADDR_LEN = 12
 const MESSAGES_MAX = 64
 
 interface Envelope {
-  /** The sender's address, or its beginning. */
   readonly name: Uint8Array
   readonly namelen: number
   readonly control: Uint8Array
-  /** MSG_* */
   readonly flags: number
 }
 

@@ -1,7 +1,6 @@
 /**
- * Relays a program's datagram to a vnet, and queues the replies for the program's socket before the
- * sending call returns. Datagrams that cannot be relayed are left to the kernel, which has no
- * vnet_nl.
+ * Relays a program's datagram to a vnet, and queues the replies before the sending call returns.
+ * Datagrams that cannot be relayed are left to the kernel, which has no vnet_nl.
  */
 
 import { ECONNREFUSED, ENOBUFS } from 'vnet/internal/base/errno'
@@ -132,10 +131,9 @@ const PORT_AT = 12
 const QUOTED_AT = NLMSG_HDRLEN + 4
 
 /**
- * A program's datagram, changed for a vnet. Its messages have the supervisor's sequence numbers, so
- * that a late reply is never taken for another request's. They request an acknowledgement, so that
- * each reply has an end. The program sees its own numbers, its own port, and no acknowledgement
- * that it did not request.
+ * A program's datagram, changed for a vnet: with the supervisor's sequence numbers, so that a late
+ * reply is never taken for another request's, and with acknowledgements, so that each reply ends.
+ * The program sees its own numbers and port, and only the acknowledgements that it requested.
  */
 export class Relayed {
   readonly question: Uint8Array
@@ -160,7 +158,6 @@ export class Relayed {
     }
   }
 
-  /** The sequence numbers that the vnet sees. */
   get seqs(): readonly number[] {
     return [...this.#open.keys()]
   }

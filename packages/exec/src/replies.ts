@@ -65,10 +65,7 @@ export class Replies {
     putU32(this.#noop, PORT_AT, this.#mark)
   }
 
-  /**
-   * Queues replies in order. Returns 0, or -ENOBUFS if they do not all fit. `pid` is a thread in
-   * the namespace of the socket.
-   */
+  /** Queues replies in order; -ENOBUFS without room for all. `pid` is in the socket's namespace. */
   put(socket: ProgramSocket, pid: number, replies: readonly Uint8Array[]): number {
     const { fd, inode } = socket
     const waiting = this.#waitingFor(socket, pid)

@@ -18,10 +18,7 @@ const SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP = 1
 const SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1
 const SECCOMP_ADDFD_FLAG_SETFD = 1
 const SECCOMP_ADDFD_FLAG_SEND = 2
-/**
- * struct seccomp_notif: id, pid, flags, then struct seccomp_data: nr, arch, instruction pointer,
- * six arguments.
- */
+/** struct seccomp_notif: id, pid, flags; struct seccomp_data: nr, arch, ip, six arguments. */
 const NOTIF_LEN = 80
 const PID_AT = 8
 const NR_AT = 16
@@ -31,7 +28,6 @@ const RESP_LEN = 24
 const POLLHUP = 0x10
 const O_CLOEXEC = 0x80000
 
-/** A system call that waits for its result. */
 export class Notification {
   readonly bytes = new Uint8Array(NOTIF_LEN)
 
@@ -43,12 +39,10 @@ export class Notification {
     return getS32(this.bytes, NR_AT)
   }
 
-  /** Argument i as an address or a length. */
   address(i: number): bigint {
     return getU64(this.bytes, ARGS_AT + 8 * i)
   }
 
-  /** Argument i as an int. */
   int(i: number): number {
     return getS32(this.bytes, ARGS_AT + 8 * i)
   }
@@ -65,10 +59,7 @@ export class NotificationListener {
   readonly #resp = new Uint8Array(RESP_LEN)
   #open = true
 
-  /**
-   * Takes over the notification descriptor and reports each system call. Keeps the process alive.
-   * Closes itself when the last process with the filter has ended.
-   */
+  /** Takes over the descriptor. Keeps the process alive until no process has the filter. */
   constructor(native: Native, fd: number, onNotification: (notification: Notification) => void) {
     this.#native = native
     this.#fd = fd
@@ -85,10 +76,7 @@ export class NotificationListener {
     return this.#ioctl(SECCOMP_IOCTL_NOTIF_ID_VALID, notification.id) >= 0
   }
 
-  /**
-   * Ends the call with a result: 0 or more, or -errno; undefined lets the kernel run it. No effect
-   * if the thread no longer waits.
-   */
+  /** Ends the call, if it waits, with 0 or more, or -errno; undefined lets the kernel run it. */
   answer({ id }: Notification, result: number | undefined): void {
     // A struct seccomp_notif_resp: the value, which is an int, in 64 bits, the error, the flags.
     const [value, error] = [Math.max(result ?? 0, 0), Math.min(result ?? 0, 0)]
@@ -101,10 +89,7 @@ export class NotificationListener {
     this.answer(notification, undefined)
   }
 
-  /**
-   * Ends the call with a duplicate of our descriptor `fd` as number `newfd` of that process.
-   * Returns newfd or -errno.
-   */
+  /** Ends the call with a duplicate of `fd` as that process's `newfd`. Returns newfd or -errno. */
   answerDescriptor({ id }: Notification, fd: number, newfd: number, cloexec: boolean): number {
     const flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND
     return this.#write(SECCOMP_IOCTL_NOTIF_ADDFD, id, [flags, fd, newfd, cloexec ? O_CLOEXEC : 0])
@@ -122,8 +107,7 @@ export class NotificationListener {
     const notification = new Notification()
     const result = this.#ioctl(SECCOMP_IOCTL_NOTIF_RECV, notification.bytes)
     if (result >= 0) return notification
-    // Either the thread was killed before its call was received, or all processes have ended, which
-    // the kernel keeps reporting.
+    // The thread was killed, or all processes have ended, which the kernel keeps reporting.
     if (result !== -ENOENT || (this.#native.poll(this.#fd) & POLLHUP) !== 0) this.close()
     else this.#poller.start()
     return undefined

@@ -91,9 +91,8 @@ export class Subscriptions {
   }
 
   /**
-   * Joins or leaves the group of vnet_nl. Other groups and options are left to the kernel. As in
-   * the kernel, no event after a join is missed: the call returns when each vnet has replied, has
-   * ended, or took too long to reply (conversations.ts).
+   * Joins or leaves the group of vnet_nl; the kernel gets other groups. The call returns when each
+   * vnet has replied, ended or taken too long, so that no event after a join is missed.
    */
   setsockopt(notification: Notification): void {
     const answer = (result: number | undefined) => this.#supervision.listener.answer(notification, result)
@@ -166,10 +165,7 @@ export class Subscriptions {
     }
   }
 
-  /**
-   * Subscribes each subscription to the vnets that it does not have yet. Calls `onReplies` when all
-   * of these have replied or ended.
-   */
+  /** Subscribes to the new vnets. Calls `onReplies` when all of these have replied or ended. */
   #askAll(onReplies = () => {}): void {
     const { vnets, conversations } = this.#supervision
     let awaited = 1

@@ -12,10 +12,7 @@ export interface Supervision {
   readonly processes: OtherProcesses
   readonly vnets: ReachableVnets
   readonly conversations: Conversations
-  /**
-   * The user that determines the rights of a thread's requests: undefined for the supervisor's own
-   * user, null if no request may be made for the thread.
-   */
+  /** The user for a thread's requests: undefined is the supervisor's own, null permits none. */
   requesterOf(pid: number): Requester | undefined | null
   /** Called with an exception of a timer or an event, which is a defect. */
   onDefect(error: unknown): void

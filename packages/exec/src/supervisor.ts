@@ -22,10 +22,7 @@ import { Subscriptions } from './subscriptions.ts'
 import type { Supervision } from './supervision.ts'
 import { ReachableVnets } from './vnets.ts'
 
-/**
- * Handles the notifications of descriptor `fd`, which it takes over, until it is disposed of or the
- * last process with the filter has ended. An exception goes to `onDefect`; its call returns EIO.
- */
+/** Takes over `fd` until disposed of or no process has the filter. Calls that throw return EIO. */
 export function supervise(native: Native, fd: number, onDefect: (error: unknown) => void): Disposable {
   const home = check(native.socket(AF_UNIX, SOCK_STREAM, 0, -1), 'socket(AF_UNIX)')
   const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })

@@ -20,10 +20,7 @@ const LOOKS = 32
 const WAITS_MAX = 1024
 /** The longest timeout of setTimeout. */
 const TIMEOUT_MAX_MS = 0x7fff_ffff
-/**
- * include/linux/errno.h: the call is restarted if the signal's handler has SA_RESTART and returns
- * EINTR otherwise. Valid only while a signal is pending.
- */
+/** include/linux/errno.h: restarts a call if SA_RESTART is set. Only while a signal is pending. */
 const ERESTARTSYS = 512
 
 export interface Wait {

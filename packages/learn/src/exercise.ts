@@ -1,7 +1,4 @@
-/**
- * The structure of an exercise (packages/learn/docs/write-an-exercise.md), and the results of its
- * checks.
- */
+/** An exercise (packages/learn/docs/write-an-exercise.md), and the results of its checks. */
 
 import type { TestBedOptions } from 'vnet/internal/bed/bed-options'
 import type { TestBed } from 'vnet/internal/bed/test-bed'
@@ -75,7 +72,6 @@ export interface Rule extends Required<Omit<Explanation, 'seen'>> {
   readonly seen: RegExp
 }
 
-/** Where a check runs. */
 export type CheckPlace = 'memory' | 'live'
 
 export type ParamChoices = Readonly<Record<string, unknown>>
@@ -91,10 +87,7 @@ interface Check {
 /** The arguments of a check in memory besides its test bed. */
 export interface Bench {
   readonly driver: Driver
-  /**
-   * Returns another test bed for the driver. Beds are closed after the check, which may close them
-   * earlier to look at the end.
-   */
+  /** Returns another test bed. A check may close it earlier, to look at the end. */
   another(params?: Readonly<Record<string, unknown>>, options?: TestBedOptions): Promise<TestBed>
 }
 
@@ -107,9 +100,7 @@ export interface MemoryCheck extends Check {
 
 /** The arguments of a live check. */
 export interface Live {
-  /**
-   * Starts `vnet FILE ARGS` and waits until its interfaces are up. It is stopped after the check.
-   */
+  /** Starts `vnet FILE ARGS`, waits until its interfaces are up, and stops it after the check. */
   vnet(...args: readonly string[]): Promise<LiveVnet>
   /** Runs a program to its end, in the directory of the driver; `vnet` is this one. */
   run(program: string, ...args: readonly string[]): Promise<ProgramOutput>

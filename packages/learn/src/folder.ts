@@ -1,7 +1,4 @@
-/**
- * The learner's directory of an exercise: the files that `vnet learn` writes there, and the mark
- * that `vnet check` leaves when all checks passed.
- */
+/** The learner's directory of an exercise: its files, and the mark that all checks passed. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
@@ -16,7 +13,6 @@ export type State = 'new' | 'begun' | 'done'
 /** Where the exercises of vnet are; src and dist are equally deep. */
 export const COURSE = fileURLToPath(new URL('../course/', import.meta.url))
 
-/** The page of an exercise. */
 const PAGE = 'README.md'
 
 /** A learner's file, and whether it was written: existing files are not changed. */
@@ -35,10 +31,7 @@ export function courseNames(): string[] {
     .sort()
 }
 
-/**
- * Returns the exercise that a learner means: `03-ring`, `3`, `03` or `ring`; `03-ring/` too, which
- * a shell completes.
- */
+/** Returns the exercise that is meant: `03-ring`, `3`, `03`, `ring`, or a shell's `03-ring/`. */
 export function exerciseNamed(typed: string, exercises: readonly Exercise[]): Exercise | undefined {
   const text = typed.replace(/\/$/, '').toLowerCase()
   const number = /^\d+$/.test(text) ? Number(text) : undefined
@@ -86,10 +79,7 @@ function digest(file: string): string {
   return createHash('sha256').update(readTextFile(file)).digest('hex')
 }
 
-/**
- * Writes the files of an exercise into `parent`/NAME. Returns their paths, and whether each was
- * written; existing files are not changed.
- */
+/** Writes the files of an exercise into `parent`/NAME; existing files are not changed. */
 export function writeExercise(parent: string, { name, directory, driver }: Exercise): Written[] {
   const own = join(parent, name)
   mkdirSync(own, { recursive: true })
@@ -126,10 +116,7 @@ function packageJson(directory: string): string {
   return `{ "private": true, "type": "module"${where} }\n`
 }
 
-/**
- * Returns the directory of the exercise that a learner's directory is for, if it was noted. Its
- * program must not run because of the note, which may be a student's.
- */
+/** Returns the noted exercise of a directory. Never run its program: the note may be forged. */
 export function notedExercise(directory: string): string | undefined {
   const exercise = attempt(() => JSON.parse(readTextFile(join(directory, 'package.json'))).vnet.exercise)
   return typeof exercise === 'string' ? exercise : undefined

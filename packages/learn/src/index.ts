@@ -1,7 +1,4 @@
-/**
- * '@vnet/learn': what exercise.js of an exercise imports besides 'vnet'. See
- * packages/learn/docs/write-an-exercise.md.
- */
+/** '@vnet/learn': the imports of exercise.js. See packages/learn/docs/write-an-exercise.md. */
 import 'vnet/internal/base/dispose'
 
 export type { TestBedOptions } from 'vnet/internal/bed/bed-options'

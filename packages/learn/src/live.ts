@@ -1,7 +1,4 @@
-/**
- * Runs the checks on live interfaces: vnet with the driver file, and programs such as ping, in the
- * network namespace of this process, which is made for it (`vnet rootless`).
- */
+/** Runs live checks: vnet and programs such as ping, in this process's own network namespace. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
@@ -39,7 +36,6 @@ const START_CPU_MS = 5_000
 const STOP_LIMIT_MS = 20_000
 const LOOPS = `no interface is up after ${START_CPU_MS / 1000} s of CPU time`
 
-/** A driver that a live check has started. */
 export interface Started extends LiveVnet {
   /** Warnings and errors of its log, each once. */
   readonly complaints: readonly string[]
@@ -54,13 +50,11 @@ export interface LivePlace {
   readonly broken?: Promise<never>
 }
 
-/** Returns whether a program is in PATH. */
 export function isInstalled(name: string): boolean {
   const isProgram = (path: string) => attempt(() => accessSync(path, constants.X_OK) ?? true) === true
   return (process.env.PATH ?? '').split(':').some(directory => isProgram(join(directory, name)))
 }
 
-/** Live checks of a driver file. */
 export function onVnet(file: string, isConfined = false): LivePlace {
   const cwd = dirname(file)
   return {
@@ -82,10 +76,7 @@ const NOT_STARTED = [126, 127]
 const OF_MACHINE =
   /^.*(?:cannot (?:create|open) .*|: (?:command )?not found|: Permission denied|: socket.*: Operation not permitted|Read-only file system|No space left on device|error while loading shared libraries.*)$/m
 
-/**
- * Returns why a program failed if that was because of this machine, not of the driver. vnet's
- * errors are the driver's. A pipeline ends with the status of its last program.
- */
+/** Returns why a program failed because of this machine. vnet's errors are the driver's. */
 function machineFailure(program: string, { status, stderr }: ProgramOutput): string | undefined {
   if (program === 'vnet') return undefined
   const last = stderr.trim().split('\n').at(-1) || `status ${status}`

@@ -67,8 +67,7 @@ export async function runInMemory(check: MemoryCheck, driver: Driver, exercise: 
 
 function thrown(error: unknown): Explanation {
   return {
-    // A bed's error about the driver is not a defect of the bed: its line means nothing to a
-    // learner.
+    // A bed's error about the driver is not a defect of the bed: its line helps no learner.
     seen:
       error instanceof Error && error.name === 'Error' && isOwnDefect(error) ? error.message : describeException(error),
     expected: 'the driver loads, its devices are registered and come up, and nothing throws',
@@ -82,10 +81,7 @@ function left(error: unknown): Explanation {
   }
 }
 
-/**
- * Records each queue that the driver starts instead of waking it. In the kernel its frames would
- * wait on; here it continues as if woken, so no check would notice.
- */
+/** Records queues that are started instead of woken: in the kernel their frames would wait. */
 function noteStarts(dev: NetDevice, started: string[]): void {
   for (const txq of dev.tx) {
     const start = txq.start.bind(txq)

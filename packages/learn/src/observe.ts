@@ -1,7 +1,4 @@
-/**
- * What checks observe: frames as text, and the calls that a driver makes of the objects that it was
- * given.
- */
+/** Observations of checks: frames as text, and the calls of a driver. */
 import { formatAddress, formatMac } from 'vnet/internal/packet/address'
 import { ETH_ALEN, ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
@@ -12,14 +9,12 @@ export function counts(all: Readonly<Record<string, number>>): string {
   return texts.length === 0 ? 'nothing' : texts.join(', ')
 }
 
-/** The IPv4 addresses of a frame, as text. */
 export function addressesOf(bytes: Uint8Array): { from: string; to: string } {
   const at = ETH_HLEN
   const text = (from: number) => formatAddress(bytes.subarray(from, from + ipv4.IPV4_ALEN))
   return { from: text(ipv4.sourceAt(at)), to: text(ipv4.destinationAt(at)) }
 }
 
-/** The hardware address at a position of a frame, as text. */
 export function macAt(bytes: Uint8Array, at: number): string {
   return formatMac(bytes.subarray(at, at + ETH_ALEN))
 }

@@ -13,10 +13,7 @@ function propertiesOf(objects: readonly object[]): object[] {
   )
 }
 
-/**
- * Returns the classes that drivers import, and instances of the others: a test bed and its parts,
- * at a moment when a driver has a frame.
- */
+/** Returns the classes that drivers import, and instances of others, while a driver has a frame. */
 export async function ownClasses(): Promise<object[]> {
   const found: object[] = []
   const setup = (dev: vnet.NetDevice): void => {

@@ -38,10 +38,7 @@ export async function verifyNothingLost({ vnet, run }: Live, args: readonly stri
   })
 }
 
-/**
- * Takes the interface down and up, `times` times while pings are under way, or once without them.
- * Fails unless pings afterwards get a reply.
- */
+/** Takes the interface down and up, `times` times during pings, or once. Fails without replies. */
 export async function verifyDownAndUp({ vnet, run }: Live, args: readonly string[] = [], times = 0): Promise<void> {
   const [name = ''] = (await vnet(...args)).interfaces
   const pings = times > 0 && run('ping', '-q', '-c', '100', '-i', '0.01', '-W', '1', FAR)

@@ -11,13 +11,11 @@ import { type CheckPlace, type Exercise, type Result, resultOf } from './exercis
 import { onVnet, runLive } from './live.ts'
 import { runInMemory } from './memory.ts'
 
-/** A line that the worker prints. */
 export type Report = { readonly begin: string } | { readonly end: Result }
 
 /**
- * Runs the checks of a place one by one, until one fails: later checks would mislead about a driver
- * that does less than they assume. `load` returns the driver of the file. `isConfined`: programs
- * with the driver have fewer rights than this process, and cannot reach it.
+ * Runs checks until one fails: later checks would mislead about a driver that does less than they
+ * assume. `load` returns the file's driver. `isConfined`: its programs cannot reach this process.
  */
 export async function runChecks(
   exercise: Exercise,

@@ -1,6 +1,4 @@
-/**
- * Starts the worker of `vnet check`, passes on its results, and ends a driver that does not return.
- */
+/** Starts the worker of `vnet check`, passes on its results, and ends a driver that is stuck. */
 import { spawn } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -14,11 +12,7 @@ import type { Report } from './run.ts'
 /** src and dist are equally deep. */
 const WORKER = fileURLToPath(new URL('../dist/commands/check-worker.js', import.meta.url))
 
-/**
- * Seconds that a check may take: checks in memory take milliseconds, and live ones wait for
- * programs, which have limits of their own. A driver that does not return is ended earlier, when
- * the lockup watchdog logs it.
- */
+/** Seconds that a check may take. The lockup watchdog notices a stuck driver earlier. */
 const LIMITS_S = { memory: 30, live: 120 } as const
 /** The line that only `report` of the watchdog (src/cli/lockup-worker.ts) makes. */
 const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
@@ -34,7 +28,6 @@ export class NotChecked extends Error {
   override readonly name = 'NotChecked'
 }
 
-/** Why a check was not run. */
 export const EARLIER_FAILED = 'an earlier check failed'
 /** The same for live checks; spreadsheets would read a first `-` as a formula. */
 export const MEMORY_ONLY = 'left out by --memory-only'
@@ -53,10 +46,9 @@ function commandOf({ directory }: Exercise, where: CheckPlace, file: string, isC
 }
 
 /**
- * Runs the checks of a place on `file`. `add` is called with each result, `print` with the driver's
- * output. After a failed check, the others are not run. `isConfined`: where they can do no harm,
- * with no environment but what programs need. Rejects with a NotChecked if the worker ends without
- * the driver having a part in it.
+ * Runs the checks of a place on `file` until one fails. `add` gets each result, `print` the
+ * driver's output. `isConfined`: runs them without rights and with a minimal environment. Rejects
+ * with a NotChecked if the worker ends without the driver's fault.
  */
 export async function runWorker(
   exercise: Exercise,

@@ -21,8 +21,7 @@ export function addressesOf(
     return linkAddresses(sock, name)
   }
   return attempt(() => {
-    // A server without privileges can enter no namespace, but may be in the vnet's. Without a path
-    // inNetns would enter this program's own.
+    // A server without privileges may be in the vnet's namespace, but can enter none.
     if (netns === undefined && namespace !== undefined) {
       const own = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
       if (isSameNamespace(namespace, own)) return read(-1)

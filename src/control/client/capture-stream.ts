@@ -1,7 +1,4 @@
-/**
- * CaptureStream: a capture that a vnet runs and sends to this process, on a separate connection
- * that carries only pcapng.
- */
+/** CaptureStream: a vnet's capture, on a separate connection that carries only pcapng. */
 
 import { EAGAIN } from '../../base/errno.ts'
 import { type Native, type Poller, WATCH_READ } from '../../linux/native.ts'
@@ -16,10 +13,9 @@ const END = Uint8Array.of(0)
 /** A running capture. It keeps the process alive until its end. */
 export interface CaptureStream extends AsyncDisposable {
   /**
-   * The bytes of the pcapng file, cut anywhere; each part is valid until the next is requested. The
-   * vnet sends only as fast as parts are requested. Frames that meanwhile do not fit its buffer are
-   * lost, and counted in the file. Ends after stop(), and with the vnet. Can be used once: leaving
-   * the loop ends the capture.
+   * The pcapng file's bytes, cut anywhere; each part is valid until the next is requested, and the
+   * vnet sends only as fast. Frames beyond its buffer are lost, and counted in the file. Ends after
+   * stop(), and with the vnet. Can be used once: leaving the loop ends the capture.
    */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>
   /** Requests the end: the vnet sends the rest of the frames and the statistics. Idempotent. */

@@ -125,10 +125,7 @@ export class ControlClient {
     return deviceStats(found.filter(reply => reply.netns === netns))
   }
 
-  /**
-   * Returns the statistics of all devices of a vnet by one request. Statistics of queues and of the
-   * kernel are left out: they would take the vnet most of the time.
-   */
+  /** Returns the statistics of all devices, without the slow ones of queues and of the kernel. */
   async allStats(vnet: string): Promise<DeviceStats[]> {
     const found = await this.#dump(vnet, commands.getStats, { scope: scopeNumbers.own })
     return found.flatMap(reply => deviceStats([reply]) ?? [])
@@ -159,9 +156,7 @@ export class ControlClient {
     return scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
   }
 
-  /**
-   * Returns the current state of a device's parts: queues, rings, interrupts, polls, frame memory.
-   */
+  /** Returns the state of a device's parts: queues, rings, interrupts, polls, frame memory. */
   async parts(vnet: string, device: Device): Promise<PartInfo[]> {
     const found = await this.#dump(vnet, commands.getParts, which(device), device.name)
     return found.map(({ part }) => part)
@@ -208,10 +203,7 @@ export class ControlClient {
     await this.#change(vnet, commands.setParam, { ...which(device), name, value }, `${name} of ${device.name}`)
   }
 
-  /**
-   * Returns the entries of the segment that the devices lead to, all or of some kinds. Rejects with
-   * EOPNOTSUPP for devices without a segment.
-   */
+  /** Returns entries of the devices' segment, all or of some kinds. EOPNOTSUPP without one. */
   async segment(vnet: string, device: Device, kinds?: readonly SegmentEntryKind[]): Promise<SegmentInfo> {
     const parts = kinds?.reduce((mask, kind) => mask | segmentPartNumbers[kind], 0)
     return segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
@@ -260,10 +252,7 @@ export class ControlClient {
     return { refused }
   }
 
-  /**
-   * Runs a private ioctl of the driver. A refusal by the driver does not throw: it is the -errno in
-   * `result`, -EOPNOTSUPP if the driver has no private ioctls.
-   */
+  /** Runs a private ioctl. A refusal is the -errno in `result`: -EOPNOTSUPP without any. */
   async ioctl(vnet: string, device: Device, { cmd, ifreq, data }: IoctlRequest): Promise<IoctlResult> {
     const values = { ...which(device), cmd, ifreq: ifreq ?? ifreqOf(device), data }
     const call = `0x${cmd.toString(16)} ${device.name}`
@@ -280,9 +269,8 @@ export class ControlClient {
   }
 
   /**
-   * Calls `onEvent` for each event of the vnet's devices from now on, until the subscription is
-   * closed; it keeps the process alive. A client has one subscription to a vnet: the second
-   * replaces the first.
+   * Calls `onEvent` for the vnet's events until the subscription is closed; keeps the process
+   * alive. A client has one subscription to a vnet: the second replaces the first.
    */
   async subscribe(
     vnet: string,
@@ -347,7 +335,6 @@ export class ControlClient {
     this.close()
   }
 
-  /** A request that one message replies to. */
   async #one<F extends Fields, R extends Fields>(
     vnet: string,
     command: Command<F, R>,
@@ -359,7 +346,6 @@ export class ControlClient {
     return reply
   }
 
-  /** A request that is acknowledged. */
   async #change<F extends Fields>(vnet: string, command: Command<F, Fields>, values: Encodable<F>, object?: string) {
     await this.#dump(vnet, command, values, object, NLM_F_ACK)
   }
@@ -389,12 +375,10 @@ function whatOf({ name }: { readonly name: string }, object = 'vnet'): Call {
   return [name, object]
 }
 
-/** Returns the attributes that name a device in a request. */
 function which({ ifindex, name: ifname, netns }: Partial<Device>) {
   return { ifindex, ifname, netns }
 }
 
-/** A struct ifreq that holds the name of the device and zeros. */
 function ifreqOf({ name }: Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)
   ifreq.set(encodeName(name).subarray(0, IFNAMSIZ - 1))

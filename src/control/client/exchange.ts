@@ -59,7 +59,6 @@ export interface Request {
   readonly write: (builder: MessageBuilder) => void
 }
 
-/** A pending request. */
 interface Exchange {
   readonly request: Uint8Array
   readonly what: Call
@@ -183,7 +182,6 @@ export class Exchanges {
   }
 }
 
-/** The connection to a vnet, with its pending requests. */
 class Vnet implements ConnectionListener {
   readonly exchanges = new Map<number, Exchange>()
   readonly #native: Native

@@ -1,7 +1,4 @@
-/**
- * Finds the running vnets, and their interfaces here: interfaces in this network namespace, and all
- * interfaces of a vnet that was started in it.
- */
+/** Finds running vnets and their interfaces here: in this namespace, or of a vnet started in it. */
 import { ECONNREFUSED, isErrno, VnetError } from '../../base/errno.ts'
 import {
   type Entry,
@@ -122,10 +119,7 @@ export function withPlaces(entries: readonly Entry[]): Entry[] {
   })
 }
 
-/**
- * Queries all vnets for their devices in parallel: one that does not reply delays no other.
- * Interfaces of labs have the names of labNames.
- */
+/** Queries all vnets for their devices in parallel. Lab interfaces have the names of labNames. */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
   const { isWanted, user, directory, users, everywhere = false } = options
   const [namespace, pidns] = [client.namespace, ownNamespace('pid')]

@@ -1,7 +1,4 @@
-/**
- * The arguments and results of a client: the messages of a vnet, in the terms of a program. All
- * types here are public.
- */
+/** The arguments and results of a client, in the terms of a program. All types are public. */
 
 import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
 import type { LinkStats64 } from '../../netdev/stats.ts'
@@ -41,9 +38,7 @@ export type DeviceEvent = Omit<Named<Reply<'event'>>, 'wireDirection' | 'wireTex
   readonly step?: StepPlace | undefined
 }
 
-/**
- * A waiting step: its number, its device, and the function that runs next, such as `ndoStartXmit`.
- */
+/** A waiting step: its number, device, and the function that runs next, such as `ndoStartXmit`. */
 export interface StepPlace {
   /** 1: read from the kernel, 2: ndoStartXmit, 3: driver or wire, 4: netifRx, 5: write. */
   readonly number: number
@@ -99,10 +94,7 @@ export interface DeviceStats extends Device {
   readonly held: number
   /** Drops by reason: of frames that the kernel sent (tx), and of frames for the kernel (rx). */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
-  /**
-   * The kernel's counters since it opened; undefined for clients without rights, while the device
-   * is deleted, and in allStats.
-   */
+  /** The kernel's counters since it opened; undefined without rights, in allStats, if deleted. */
   readonly kernel: LinkStats64 | undefined
 }
 

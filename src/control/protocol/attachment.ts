@@ -1,7 +1,6 @@
 /**
- * Files and filters on their way to a vnet. The client reads files and compiles filters with its
- * own rights; the vnet finds them in the request and nowhere else. It checks a program by the
- * kernel's rules and compiles nothing.
+ * Files and filters on their way to a vnet. The client reads and compiles with its own rights; the
+ * vnet finds them in the request alone, and checks a program by the kernel's rules.
  */
 import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'

@@ -1,7 +1,6 @@
 /**
- * One end of a Unix stream socket that carries netlink messages, driven by events. Received bytes
- * are gathered into whole messages; messages to a peer that does not read wait in a bounded queue.
- * The descriptor and its watcher are released by `close`, and when the connection ends.
+ * One end of a Unix stream socket with netlink messages. Received bytes are gathered into whole
+ * messages; a bounded queue holds messages to a slow peer. The end releases the descriptor.
  */
 
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
@@ -18,10 +17,7 @@ import {
 } from '../../linux/uapi.ts'
 import { align4, getU32, NLMSG_HDRLEN } from '../../netlink/index.ts'
 
-/**
- * Bytes of a message at most: an attribute of 64 KiB, and the headers and smaller attributes around
- * it. A longer one ends the connection.
- */
+/** Bytes of a message at most: an attribute of 64 KiB, and others. More ends the connection. */
 export const MESSAGE_MAX = 68 * 1024
 /** Bytes at most that wait for a peer that does not read; a message beyond them is refused. */
 const OUTPUT_MAX = 2 * MESSAGE_MAX
@@ -30,10 +26,7 @@ const INPUT_BYTES = 2 * 1024
 /** Reads of receiveAll at most: 2 MiB and more, several times what a socket holds by default. */
 const READS_MAX = 1024
 
-/**
- * The process at the other end, as the kernel vouches for it: a client at the time when it
- * connected, a server at the time when it started to listen.
- */
+/** The process at the other end, from the kernel: when a client connected, or a server listened. */
 export interface Peer {
   readonly uid: number
   readonly gid: number
@@ -59,11 +52,8 @@ export interface ConnectionListener {
   onMessage(bytes: Uint8Array, at: number, length: number): void
   /** Called while data can be read. Without it, messages are received as they arrive. */
   onReadable?(): void
-  /** Called when everything that was queued has been sent. */
   onDrain?(): void
-  /**
-   * Called once, unless close() was called first: 0 if the peer ended the connection, or an errno.
-   */
+  /** Called once, unless close() was called first: 0 if the peer ended it, or an errno. */
   onEnd(errno: number): void
 }
 
@@ -79,7 +69,6 @@ export class Connection {
   #until = 0
   /** The messages that wait to be sent; mostly empty. */
   readonly #output: Uint8Array[] = []
-  /** Bytes of them. */
   #pending = 0
   #watches = true
   #receiving = false
@@ -145,8 +134,7 @@ export class Connection {
 
   /**
    * Sends messages, or queues them if the peer has no room, and returns 0. Takes nothing and
-   * returns -EAGAIN if the queue is full, or another -errno if the connection has ended. The last
-   * message's padding may be missing.
+   * returns -EAGAIN if the queue is full, or another -errno. The last padding may be missing.
    */
   send(bytes: Uint8Array): number {
     if (!this.#open) return -EBADF
@@ -162,10 +150,7 @@ export class Connection {
     return 0
   }
 
-  /**
-   * Reads the socket once and hands on at most `most` whole messages; returns how many. Does
-   * nothing while a message is being handed on.
-   */
+  /** Reads once and hands on at most `most` whole messages; returns how many. Not reentrant: 0. */
   receive(most = Number.POSITIVE_INFINITY): number {
     if (this.#receiving) return 0
     this.#receiving = true
@@ -221,10 +206,7 @@ export class Connection {
     this.#native.close(this.fd)
   }
 
-  /**
-   * Gives away an open connection, which then carries something other than messages. The listener
-   * is not called again, and close() does nothing.
-   */
+  /** Gives away an open connection: the listener is not called again, and close() does nothing. */
   detach(): Detached {
     const detached = {
       fd: this.fd,
@@ -310,7 +292,6 @@ export class Connection {
     return received > 0
   }
 
-  /** Makes room for the whole message at #from, or for the next one. */
   #makeRoom(): void {
     const { buffered } = this
     // The length is not validated yet, so it is bounded here.

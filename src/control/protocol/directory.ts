@@ -1,7 +1,6 @@
 /**
- * The running vnets, according to the files in their directories (server/presence.ts). A file
- * is trusted only as much as the owner of its directory. Another user's program may have written
- * it, so its contents are checked.
+ * The running vnets, according to the files in their directories (server/presence.ts). Another
+ * user's program may have written a file, so its contents are checked.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
@@ -80,10 +79,7 @@ export function readDirectories(directories: readonly RunDirectory[] = trustedDi
   return entries
 }
 
-/**
- * Calls `onChange` when a vnet starts, ends, or gets other interfaces, until disposed of.
- * Directories that are created later are not watched.
- */
+/** Calls `onChange` when a vnet starts, ends or changes interfaces; ignores later directories. */
 export function watchDirectories(
   onChange: () => void,
   directories: readonly RunDirectory[] = trustedDirectories(),

@@ -82,7 +82,6 @@ const runtime = complete(
 )
 const attachments = requiring(generated.wireAttachmentPolicy, 'bytes')
 
-/** The commands. */
 export const commands = {
   ...made,
   echo: {

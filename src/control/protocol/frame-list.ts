@@ -1,11 +1,8 @@
-/**
- * The frames of an INJECT: each after its length, two bytes in network byte order, without padding.
- */
+/** The frames of an INJECT: each after its length, 2 bytes in network byte order, unpadded. */
 import { VNET_INJECT_FRAMES_MAX } from './family.ts'
 
 /** Frames that one request may have received: frames of the network must not wait for more. */
 export const INJECT_FRAMES = 128
-/** Bytes of the length before each frame. */
 export const FRAME_PREFIX = 2
 
 /** Returns the list of as many frames as fit one, from `from` on, and their number. */

@@ -21,7 +21,6 @@ export function queueCounters({ tx, counters: { groMerged, made } }: NetDevice):
   }))
 }
 
-/** The sums of the counters of all queues. */
 export function deviceCounters({ tx, counters }: NetDevice): QueueCounters {
   const sum = { requeues: 0, txTimeouts: 0, groMerged: 0, made: 0 }
   for (let q = 0; q < tx.length; q++) {

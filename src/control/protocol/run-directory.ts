@@ -1,7 +1,6 @@
 /**
- * Directories in which vnets are found: /run/vnet for root's, and one for each user's own. The user
- * that may write a directory owns the vnets in it, so a directory that others may write, or that
- * belongs to another user, is never used.
+ * Directories in which vnets are found: /run/vnet for root's, and one for each user's own. A
+ * directory that others may write, or that belongs to another user, is never used.
  */
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,17 +24,15 @@ export interface Untrusted {
 }
 
 /**
- * Makes the directory in which a vnet of this process is found: the first candidate that only this
- * user may write. In a user namespace the effective uid is 0, but /run/vnet belongs to another
- * user. Throws a VnetError with the problem of each candidate.
+ * Makes this process's directory for vnets: the first candidate that only this user may write. In a
+ * user namespace /run/vnet is another user's. Throws a VnetError with each problem.
  */
 export function makeRunDirectory(candidates = ownCandidates(effectiveUid())): RunDirectory {
   const uid = effectiveUid()
   const reasons: string[] = []
   for (const path of candidates) {
     try {
-      // Every user may look at root's vnets. The umask reduces the mode of a new directory, which
-      // another vnet may make at the same time.
+      // Every user may look at root's vnets. The umask reduces the mode of a new directory.
       const mode = path === RUN_DIRECTORY ? 0o755 : 0o700
       if (mkdirSync(path, { mode, recursive: true }) !== undefined) chmodSync(path, mode)
       const reason = reasonAgainst(path, uid)
@@ -48,18 +45,12 @@ export function makeRunDirectory(candidates = ownCandidates(effectiveUid())): Ru
   throw new VnetError(EACCES, 'a directory to be found in', reasons.join('; '))
 }
 
-/**
- * The directories that only the user of this process may enter. /run/vnet is not one of them, and
- * `vnet rootless` has its own, which other terminals do not see.
- */
+/** The directories that only this user may enter: not /run/vnet. `vnet rootless` has its own. */
 export function privateCandidates(): string[] {
   return ownCandidates(effectiveUid()).filter(path => path !== RUN_DIRECTORY)
 }
 
-/**
- * The directories of vnets that this process trusts: root's and its own user's or, if root names a
- * `user`, that user's alone.
- */
+/** The directories that this process trusts: root's and its own, or only `user`'s, for root. */
 export function trustedDirectories(user?: number): RunDirectory[] {
   const self = effectiveUid()
   const candidates =
@@ -70,10 +61,7 @@ export function trustedDirectories(user?: number): RunDirectory[] {
   return found.filter(({ path }, at) => found.findIndex(other => other.path === path) === at)
 }
 
-/**
- * The directories of vnets that exist but are not trusted, with the reason. In a user namespace
- * root's is among them.
- */
+/** Existing directories of vnets that are not trusted, and why; root's in a user namespace. */
 export function untrustedDirectories(candidates = ownCandidates(effectiveUid())): Untrusted[] {
   return [...new Set([RUN_DIRECTORY, ...candidates])].flatMap(path => {
     const reason = reasonAgainst(path, path === RUN_DIRECTORY ? ROOT : effectiveUid())

@@ -1,7 +1,4 @@
-/**
- * The entries of a segment, listed for clients of a running vnet one at a time. Hardware addresses
- * have 6 bytes, IP addresses 4 or 16.
- */
+/** The entries of a segment for clients. Hardware addresses have 6 bytes, IP addresses 4 or 16. */
 
 export interface HostEntry {
   readonly kind: 'host'
@@ -39,10 +36,7 @@ export interface StationEntry {
   readonly mac: Uint8Array | undefined
 }
 
-/**
- * A number of frames: of the segment (`frames`: in = out + taken + dropped + held), dropped for a
- * reason, or with a reply from hosts.
- */
+/** A number of frames (in = out + taken + dropped + held), dropped for a reason, or replied to. */
 export interface CounterEntry {
   readonly kind: 'counter'
   readonly group: 'frames' | 'dropped' | 'answered'

@@ -1,8 +1,7 @@
 /**
- * CAPTURE: the captures of a vnet that its clients have requested, and how many there may be. Each
- * is sent over the connection on which it was requested: straight from its buffer, as fast as the
- * client reads, in the share of the time that requests have. So a client that does not read costs
- * that buffer and nothing else.
+ * CAPTURE: the captures that clients have requested, each sent over the connection of its request,
+ * from its buffer, as fast as the client reads, in the share of the time that requests have. So a
+ * client that does not read costs that buffer and nothing else.
  */
 
 import { EAGAIN, EBUSY, EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
@@ -21,10 +20,7 @@ import { commands, vnetAttributes } from '../protocol/family.ts'
 import { type Caller, type Heir, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne, type WantedCapture } from './subject.ts'
 
-/**
- * The number of concurrent captures, because each has a buffer. The last KEPT are for clients with
- * rights.
- */
+/** Concurrent captures, each with a buffer. The last KEPT are for clients with rights. */
 const CAPTURES = 16
 const KEPT = 4
 /** Concurrent captures of a user without rights to change anything. */
@@ -35,7 +31,6 @@ const STEP_BYTES = 256 * 1024
 interface CapturesOptions extends Pick<Subject, 'netnsOf'> {
   readonly native: Native
   readonly net: Net
-  /** The driver of the devices. */
   readonly driver: string | undefined
 }
 
@@ -45,7 +40,6 @@ export class Captures {
   readonly #senders = new Set<CaptureSender>()
   /** The buffer of a capture that has ended, for the next one. */
   #spare: Uint8Array | undefined
-  /** Called when the last capture has ended. */
   #onIdle = () => {}
 
   constructor(options: CapturesOptions) {
@@ -189,7 +183,6 @@ export class CaptureSender implements Heir, Work {
     this.#turns.add(this)
   }
 
-  /** The source has something to send. */
   onData(): void {
     if (this.#connection !== undefined && !this.#isFull) this.#turns.add(this)
   }

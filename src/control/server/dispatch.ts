@@ -1,7 +1,6 @@
 /**
- * Dispatches the requests of a client like the kernel's generic netlink. Every request gets a
- * reply: messages, an acknowledgement on request, or a refusal with a text and the place of the
- * error. No socket is involved.
+ * Dispatches requests like the kernel's generic netlink, without a socket. Every request gets
+ * messages, an acknowledgement on request, or a refusal with a text and the place of the error.
  */
 import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, explain, VnetError } from '../../base/errno.ts'
 import {
@@ -32,7 +31,6 @@ const PART_BYTES = 8192
 /** The parts of a dump; the last is returned. A part is valid until anything else is written. */
 export type Parts = Iterator<Uint8Array, Uint8Array>
 
-/** The client that sent a request, and that gets the replies. */
 export interface Client extends Caller {
   /** Sends messages; `bytes` is valid during the call only. */
   send(bytes: Uint8Array): void

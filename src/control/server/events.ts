@@ -1,9 +1,8 @@
 /**
- * Events: changes of the devices, sent to each subscriber immediately. Drops are polled, as long as
- * a subscriber has a threshold for them, so that dropping a frame costs nothing more. Turns grants
- * the time for that, separately to subscribers with rights and without. A subscriber that does not
- * read loses the events that do not fit. NLMSG_OVERRUN replaces them: it is sent with the next
- * event that fits, or when everything has been read.
+ * Events: changes of the devices, sent to each subscriber immediately. Drops are polled, and only
+ * while a subscriber has a threshold for them, in the time that Turns grants. A subscriber that
+ * does not read loses the events that do not fit. NLMSG_OVERRUN replaces them: it is sent with the
+ * next event that fits, or when everything has been read.
  */
 import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { Work } from '../../base/turns.ts'
@@ -55,7 +54,6 @@ interface Subscriber {
   readonly which: Which
   /** The drops of each device at the last event. */
   readonly notified: WeakMap<NetDevice, number>
-  /** An event was lost for lack of room. */
   lost: boolean
 }
 

@@ -26,9 +26,7 @@ export function inject(subject: Subject): Operation {
   })
 }
 
-/**
- * Receives frames until no slot is free for the next, or until there are enough for one request.
- */
+/** Receives frames until no slot is free for the next, or one request has received enough. */
 function receive(dev: NetDevice, list: Uint8Array): { taken: number; refused: number } {
   const { pool } = dev.net
   const longest = dev.mtu + ETH_HLEN + VLAN_HLEN

@@ -1,6 +1,4 @@
-/**
- * IOCTL: an ioctl on an interface. It touches no process's memory: the request carries its data.
- */
+/** IOCTL: an ioctl on an interface. The request carries the data: no process's memory is used. */
 
 import { ByteMemory, devIoctl, noMemory } from '../../netdev/dev-ioctl.ts'
 import { IFR_IFRU } from '../../netdev/if.ts'
@@ -34,7 +32,6 @@ class RequestMemory extends ByteMemory {
     return result
   }
 
-  /** The part that holds everything that was written; undefined if nothing was. */
   get written(): Uint8Array | undefined {
     return this.#length === 0 ? undefined : this.bytes.subarray(0, this.#length)
   }

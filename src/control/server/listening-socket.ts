@@ -1,7 +1,6 @@
 /**
- * A Unix stream socket that listens at a path, driven by events. Its owner accepts the connections
- * one by one, and so limits their number. `close` releases the descriptor and its watcher, and
- * removes the file if that is still its own.
+ * A Unix stream socket that listens at a path. Its owner accepts the connections one by one, and so
+ * limits their number. `close` removes the file if that is still its own.
  */
 import { chmodSync, lstatSync } from 'node:fs'
 import { attempt, EAGAIN, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
@@ -11,10 +10,7 @@ import type { Native, Poller } from '../../linux/native.ts'
 import { AF_UNIX, int32, SO_PASSRIGHTS, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrUn } from '../../linux/uapi.ts'
 import { removeQuietly } from '../protocol/directory.ts'
 
-/**
- * Connections at most that wait to be accepted. They are accepted in order, so a longer queue would
- * let one user delay the others.
- */
+/** Connections at most that wait. They are accepted in order: one user could delay the others. */
 const BACKLOG = 64
 
 export class ListeningSocket {
@@ -86,11 +82,10 @@ const MESSAGE_DESCRIPTORS = 253
 const CLOSING = 256
 
 /**
- * Returns the system calls for the connections of a server, on kernels that cannot refuse
- * descriptors (SCM_RIGHTS). A connection that carries one fails with EPROTO. Closing a descriptor
- * may take as long as its sender likes: a socket with SO_LINGER, a file of a FUSE file system. So
- * they are received, and closed on separate threads. Each connection is closed in the same way,
- * because descriptors may wait in it.
+ * Returns the system calls for a server's connections, on kernels that cannot refuse descriptors
+ * (SCM_RIGHTS). A connection that carries one fails with EPROTO. Closing one may take as long as
+ * its sender likes (SO_LINGER, FUSE), so descriptors and connections are closed on separate
+ * threads.
  */
 function withoutDescriptors(native: Native): Native {
   const found = new Int32Array(MESSAGE_DESCRIPTORS)

@@ -59,10 +59,7 @@ function flagsOf({ doit, dumpit, changes }: Operation): number {
   return (changes ? genl.GENL_ADMIN_PERM : 0) | can | genl.GENL_CMD_CAP_HASPOL
 }
 
-/**
- * CTRL_CMD_GETPOLICY: the attributes that requests of a family may have (`genl ctrl policy`).
- * `find` returns the family of a name and a number, or throws.
- */
+/** CTRL_CMD_GETPOLICY: the attributes of a family's requests (`genl ctrl policy`). */
 function getPolicy(find: (request: { id?: number; name?: string }) => Family): Operation {
   return operation(
     { cmd: genl.CTRL_CMD_GETPOLICY, request: policy({ ...named, op: u32(genl.CTRL_ATTR_OP) }, { strict: true }) },

@@ -1,7 +1,6 @@
 /**
  * Operations of a generic netlink family: the requests, replies and refusals of a command. An
- * operation refuses a request by throwing a VnetError. Its advice is the text for the client. Its
- * policy has checked the bytes of the request by then.
+ * operation refuses a request by throwing a VnetError, with the text for the client as its advice.
  */
 import { EINVAL, VnetError } from '../../base/errno.ts'
 import type { Work } from '../../base/turns.ts'
@@ -29,10 +28,7 @@ export interface Caller extends Pick<Work, 'share' | 'privileged'> {
   notify(bytes: Uint8Array): boolean
   /** Called, while it is set, when the client has read everything that was sent. */
   onDrained: (() => void) | undefined
-  /**
-   * Gives the connection to `heir` after the acknowledgement of this request, or closes `heir` if
-   * the client has disconnected by then.
-   */
+  /** Gives the connection to `heir` after the acknowledgement; without a client closes `heir`. */
   handOver(heir: Heir): void
 }
 
@@ -48,7 +44,6 @@ export interface Operation {
   readonly replyCmd: number
   /** Reserved for clients that may change something (GENL_ADMIN_PERM). */
   readonly changes: boolean
-  /** The attributes that a request may have. */
   readonly policy: Policy<Fields>
   /** Replies with one message, or with the acknowledgement alone. Keeps no reference to `bytes`. */
   readonly doit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Write | undefined) | undefined
@@ -63,7 +58,6 @@ export interface Family {
   readonly version: number
   readonly maxattr: number
   readonly operations: readonly Operation[]
-  /** Its multicast groups. */
   readonly groups?: readonly { readonly name: string; readonly id: number }[]
 }
 
@@ -72,7 +66,6 @@ export interface Command<F extends Fields, R extends Fields> {
   readonly cmd: number
   /** The command of its replies, if it is another. */
   readonly replyCmd?: number
-  /** Reserved for clients that may change something. */
   readonly changes?: boolean
   readonly request: Policy<F>
   readonly reply?: Policy<R>

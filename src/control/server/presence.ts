@@ -1,8 +1,7 @@
 /**
  * The files by which a running vnet is found: PID-RANDOM.sock, on which it listens, and
- * PID-RANDOM.json, which names its process and its interfaces, so that clients find the vnet of an
- * interface without querying all vnets. The random part is used once, so that removing the files of
- * a vnet that has ended never hits a new one's.
+ * PID-RANDOM.json, which names its process and interfaces for clients. The random part is used
+ * once, so that removing the files of an ended vnet never hits a new one's.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
@@ -42,10 +41,7 @@ export interface PresenceOptions {
   readonly namespaceOf?: (dev: NetDevice) => NetNamespace | undefined
   /** The directory of the socket; by default the first candidate that only this user may write. */
   readonly directory?: string
-  /**
-   * True for devices of labs. Only their user and root may enter the directory, and changes of the
-   * interfaces are written every 100 ms at most.
-   */
+  /** True for labs: for their user and root alone, with changes written every 100 ms at most. */
   readonly isLab?: boolean
 }
 
@@ -134,7 +130,6 @@ function keepWritten(
 
 /** The file that names the interfaces, and the path of the socket. */
 export class Announcement {
-  /** The path of the socket. */
   readonly socket: string
   readonly #directory: string
   readonly #file: string
@@ -169,9 +164,8 @@ export class Announcement {
   }
 
   /**
-   * Replaces the file soon, for a change that others may cause at any rate: immediately after a
-   * second without one, otherwise every 100 ms at most, in threads that carry no frames. Calls
-   * `interfaces` then, and `failed` with an error of the file system.
+   * Replaces the file soon: immediately after a second without a change, otherwise every 100 ms at
+   * most, in threads that carry no frames. `failed` is called with an error of the file system.
    */
   update(interfaces: () => readonly EntryInterface[], failed: (error: unknown) => void): void {
     if (this.#removed || this.#timer !== undefined) return
@@ -201,10 +195,7 @@ export class Announcement {
     this.#timer = setTimeout(save, Math.max(0, PERIOD_MS - age)).unref()
   }
 
-  /**
-   * Removes the files and, with the last vnet in it, a user's own directory; settles when no thread
-   * writes any more. Never throws.
-   */
+  /** Removes the files, and a user's empty directory. Settles after all writes; never throws. */
   async remove(): Promise<void> {
     this.#removed = true
     clearTimeout(this.#timer)

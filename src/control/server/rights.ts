@@ -31,10 +31,7 @@ export class Rights {
   readonly #captureGroup: number | undefined
   readonly #uidMap = readFileSync('/proc/self/uid_map', 'utf8')
 
-  /**
-   * `owners` are the users that may change everything; root also needs the capability. The members
-   * of `captureGroup` may capture frames.
-   */
+  /** `owners` may change everything, root only with the capability; `captureGroup` may capture. */
   constructor(native: Native, owners: Iterable<number>, captureGroup?: number) {
     this.#native = native
     this.#owners = new Set([...owners].filter(uid => uid !== ROOT))

@@ -1,7 +1,6 @@
 /**
  * GET_RUNTIME: the resources that the program uses. The delay of the event loop and garbage
- * collection are watched only while clients request them, because watching costs a timer and an
- * object for each collection.
+ * collection are watched only while clients request them, because watching costs time.
  */
 import {
   type Histogram,
@@ -14,10 +13,7 @@ import {
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { SkBuffPool } from '../../skb/pool.ts'
 
-/**
- * Milliseconds without a request after which watching stops. Prometheus usually scrapes once a
- * minute.
- */
+/** Milliseconds without a request after which watching stops. Prometheus scrapes once a minute. */
 const WATCH_MS = 90_000
 /** A timer this long, again and again, shows the delay of the loop. */
 const RESOLUTION_MS = 20
@@ -44,7 +40,6 @@ export class Runtime implements Disposable {
     this.#pool = pool
   }
 
-  /** Whether the loop and garbage collection are watched. */
   get isWatched(): boolean {
     return this.#watched !== undefined
   }

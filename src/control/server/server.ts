@@ -38,9 +38,8 @@ export interface ServerOptions extends PresenceOptions {
 }
 
 /**
- * Serves the present and later devices of `net` until disposed of. Disposing ends it immediately,
- * or asynchronously when clients that read have got the rest of their captures. A failure is
- * logged, and the program continues.
+ * Serves the present and later devices of `net` until disposed of: immediately, or asynchronously
+ * when clients that read have the rest of their captures. Failures are logged only.
  */
 export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable & AsyncDisposable {
   let presence: Presence | undefined
@@ -61,7 +60,6 @@ export interface Server extends Disposable, AsyncDisposable {
   onReadable(): void
 }
 
-/** Serves the devices of `net` as serveControl does. */
 export function serveAt(presence: Presence, native: Native, net: Net, options: ServerOptions): Server {
   const { netnsOf = () => undefined, labPartOf, module, owner, captureGroup, now = Date.now } = options
   const { listening } = presence

@@ -94,7 +94,6 @@ export class Sessions implements Work {
     }
   }
 
-  /** Returns whether the client was admitted. */
   #admit(fd: number): boolean {
     const { calls } = this.#listening
     const peer = peerOf(calls, fd)
@@ -136,7 +135,6 @@ type SessionOwner = Pick<Client, 'missing' | 'missingToCapture' | 'share'>
 /** The shared parts of a server's sessions. */
 interface SessionServer extends Omit<Dispatch, 'builder'> {
   readonly turns: Turns
-  /** Called when the client or the server has ended the connection. */
   readonly onEnd: (session: Session) => void
 }
 
@@ -146,9 +144,8 @@ interface Shared extends SessionServer, Dispatch {
 }
 
 /**
- * The server's side of a client's connection. Requests are served one after the other, and none
- * before the client has read the reply to the previous one. So a client that does not read costs no
- * more than the queue of a connection, and one part of a dump.
+ * The server's side of a client's connection. No request is served before the client has read the
+ * previous reply. So a client that does not read costs one queue, and one part of a dump.
  */
 export class Session implements Work, Client, ConnectionListener {
   readonly missing: Missing

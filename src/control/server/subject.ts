@@ -9,7 +9,6 @@ import { type Caller, MissingAttribute } from './operation.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface Subject {
-  /** The registered devices. */
   readonly devices: readonly NetDevice[]
   /** The network namespace that a device is in; undefined for the program's own. */
   netnsOf(dev: NetDevice): string | undefined
@@ -57,7 +56,6 @@ export interface WantedCapture {
   readonly dropsOnly: boolean
 }
 
-/** A subscriber's request. */
 export interface SubscriptionSpec {
   /** Bits 1 << VNET_EVENT_*; all by default. */
   readonly events?: number | undefined
@@ -80,9 +78,7 @@ export function isMeant(dev: NetDevice, { ifindex, ifname, netns }: Which, netns
   )
 }
 
-/**
- * The one device that a request names. Of several it is the device in the program's own namespace.
- */
+/** The one device that a request names; of several, the device in the program's own namespace. */
 export function theOne(subject: Subject, which: Which): NetDevice {
   if ((which.ifindex ?? which.ifname) === undefined) {
     throw new MissingAttribute(vnetAttributes.ifindex.type, 'the request names no interface')

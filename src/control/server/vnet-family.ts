@@ -1,7 +1,6 @@
 /**
- * The replies of a running vnet to requests of `vnet_nl`. The counters of a device, vnet's and the
- * kernel's, are read in one turn of the event loop. Both count a frame in the call that moves it,
- * so they agree to the frame at every moment, even under load.
+ * The replies of a running vnet to requests of `vnet_nl`. A device's counters, vnet's and the
+ * kernel's, are read in one turn of the event loop, so they agree to the frame, even under load.
  */
 
 import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
@@ -143,10 +142,7 @@ function peerName(subject: Subject, dev: NetDevice): string | undefined {
   return netns === undefined ? peer.name : `${netns}/${peer.name}`
 }
 
-/**
- * The sums of each device and, if `scope` requests them, of its queues after them. A device is read
- * when its turn comes.
- */
+/** The sums of each device and, if `scope` requests them, its queues, read when its turn comes. */
 function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number, caller: Caller) {
   const isOwn = (scope & scopeNumbers.own) !== 0
   for (const dev of devices) {

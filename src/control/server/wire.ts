@@ -1,7 +1,4 @@
-/**
- * GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages with counters, and the
- * scenario that changes them.
- */
+/** GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages, and their scenario. */
 
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { EINVAL, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
@@ -98,10 +95,7 @@ function* scenarioMessages({ file, repeat, elapsed, steps }: WireScenario, now: 
   for (const { at, text } of steps()) yield { step: { at, text: wireText(text) } }
 }
 
-/**
- * Returns a text, which may be anything in a stage of one's own, as one line that fits an
- * attribute. The end of a longer one is cut.
- */
+/** Returns any text as one line that fits an attribute; the end of a longer one is cut. */
 export function wireText(text: string): string {
   const line = printable(text)
   if (Buffer.byteLength(line) <= VNET_WIRE_TEXT_MAX) return line

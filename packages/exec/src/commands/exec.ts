@@ -19,7 +19,6 @@ import { supervise } from '../supervisor.ts'
 const EXIT_NOT_EXECUTABLE = 126
 const EXIT_NOT_FOUND = 127
 const GO = Uint8Array.of(1)
-/** The launcher writes 32-bit numbers. */
 const NUMBER_LEN = 4
 
 /** Returns the program's exit status, or 128 plus the number of the signal that ended it. */
@@ -57,10 +56,7 @@ interface ProgramEnd {
   readonly notStarted: number | undefined
 }
 
-/**
- * Settles when the program ends. Rejects with a VnetError if it could not be supervised; then it
- * was not started.
- */
+/** Settles at the program's end. Rejects with a VnetError if it could not start supervised. */
 function toTheEnd(
   native: Native,
   child: ChildProcess,

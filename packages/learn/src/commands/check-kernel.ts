@@ -21,7 +21,6 @@ const WORKER = fileURLToPath(new URL('../../dist/commands/kernel-worker.js', imp
 /** Milliseconds for all checks of an exercise, with the build and the start of the machine. */
 const LIMIT_MS = 180_000
 
-/** Prints a result. */
 type Print = (result: Result) => void
 
 /** Returns the exit status: 1 if a check failed or none was run. */

@@ -10,7 +10,6 @@ import { loadExercise } from './exercise-file.ts'
 import { freezeIntrinsics } from './frozen-intrinsics.ts'
 import { restrictDriver } from './restrict-driver.ts'
 
-/** The descriptor for the results. */
 const RESULTS = 3
 
 const [where, directory, file, confined] = process.argv.slice(2) as [CheckPlace, string, string, string?]

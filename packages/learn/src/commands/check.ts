@@ -1,7 +1,4 @@
-/**
- * `vnet check`: runs the checks of an exercise on a learner's driver. The checks in memory run
- * first. If they all pass, the checks on live interfaces run in their own namespaces.
- */
+/** `vnet check`: runs an exercise's checks on a driver, in memory and then on live interfaces. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { optionName, printable } from 'vnet/internal/base/printable'
@@ -24,7 +21,6 @@ interface CheckOptions extends GradeOptions {
   readonly requireLive?: boolean
 }
 
-/** An exercise and the driver file to check. */
 interface Task {
   readonly exercise: Exercise
   readonly file: string
@@ -36,10 +32,7 @@ function refuse(options: CheckOptions, names: readonly (keyof CheckOptions)[], w
   if (given !== undefined) throw new UsageError(`check: --${optionName(given)} ${what}`)
 }
 
-/**
- * Returns the exit status: 1 if a check failed. Checks that were not run do not count, except for
- * grades and with --require-live.
- */
+/** Returns 1 if a check failed or, for grades and with --require-live, was not run. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
   if (options.mistakes) {
     const others = ['from', 'kernel', 'requireLive', 'json', 'csv', 'jobs', 'unsafe'] as const
@@ -82,9 +75,8 @@ function tasksHere(exercises: readonly Exercise[]): Task[] {
 }
 
 /**
- * Returns the exercise that a directory has the name of. Throws a UsageError if it is another one,
- * or was written for one: a student may have written both, and the program of an exercise runs with
- * all rights. Only --from selects it.
+ * Returns the exercise with the directory's name. Throws a UsageError if the directory is, or was
+ * written for, another exercise: its program runs with all rights, so only --from selects it.
  */
 function exerciseIn(directory: string, exercises: readonly Exercise[]): Exercise | undefined {
   const named = exercises.find(({ name }) => name === basename(resolve(directory)))
@@ -123,7 +115,6 @@ function taskIn(directory: string, exercise: Exercise): Task {
   return { exercise, file }
 }
 
-/** Returns false if a check failed. */
 async function checkOne(
   { exercise, file }: Task,
   exercises: readonly Exercise[],

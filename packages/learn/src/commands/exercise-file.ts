@@ -9,15 +9,13 @@ import { COURSE } from '../folder.ts'
 
 const DEFINITION = 'exercise.js'
 
-/** Returns whether a directory is an exercise. */
 export function isExercise(directory: string): boolean {
   return existsSync(join(directory, DEFINITION))
 }
 
 /**
- * Returns the exercises of a directory, sorted by name; only the directory's own if it is an
- * exercise itself. `from` may be a package that is installed for the current directory. Throws a
- * UsageError with one line about an exercise that is broken.
+ * Returns a directory's exercises by name, or the exercise that it is. `from` may be an installed
+ * package. Throws a UsageError of one line about a broken exercise.
  */
 export async function loadExercises(from: string = COURSE): Promise<Exercise[]> {
   const directory = directoryOf(from)

@@ -1,7 +1,4 @@
-/**
- * Freezes the intrinsics of JavaScript: code that is loaded later cannot change what `for`, `await`
- * or a Map do for the other code of its realm.
- */
+/** Freezes JavaScript's intrinsics, so that later code cannot change `for`, `await` or a Map. */
 
 /** The globals of JavaScript, and the platform's globals that vnet calls. */
 const GLOBALS = `
@@ -61,7 +58,6 @@ export function freezeIntrinsics(more: readonly object[] = []): void {
   for (const name of GLOBALS) fix(globalThis, name)
 }
 
-/** The functions and the prototypes that are properties of an object. */
 function members(object: object): unknown[] {
   return ownKeys(object).flatMap(key => {
     const { value, get, set } = getOwnPropertyDescriptor(object, key) as PropertyDescriptor
@@ -82,9 +78,8 @@ function freeze(object: object): void {
 }
 
 /**
- * Whether an object may inherit the property and have its own by assignment. For `constructor`
- * these are plain objects and errors: nothing else inherits without `class`. Node.js prints the
- * name of an object's class only if `constructor` is a plain value.
+ * Whether an object may inherit the property and assign its own. With `constructor` these are plain
+ * objects and errors, because Node.js prints a class name only if `constructor` is a plain value.
  */
 function isAssignable(object: object, key: PropertyKey): boolean {
   if (key !== 'constructor') return true

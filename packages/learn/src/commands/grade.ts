@@ -31,13 +31,11 @@ interface Grade {
   readonly student: string
   readonly exercise: string
   readonly verdict: 'passed' | 'failed' | 'not run' | 'not graded' | 'missing'
-  /** The checks that passed, and all. */
   readonly passed: number
   readonly checks: number
   readonly results: readonly Result[]
 }
 
-/** Returns the error for a path that does not exist. */
 export function missingFile(path: string): UsageError {
   return new UsageError(`check: '${path}' is neither an exercise nor a file; vnet learn lists them`, { cause: path })
 }
@@ -80,10 +78,7 @@ export async function grade(
   return grades.every(({ verdict }) => verdict === 'passed') ? EXIT_OK : EXIT_FAILURE
 }
 
-/**
- * All students times all exercises that one of them has. A path is a student's directory, or that
- * of a student's exercise; files, such as a list of names, are skipped.
- */
+/** All students times all exercises of one of them. `paths` may be students' or exercises'. */
 function submissionsIn(paths: readonly string[], exercises: readonly Exercise[]): Submission[] {
   const missing = paths.find(path => !existsSync(path))
   if (missing !== undefined) throw missingFile(missing)

@@ -1,7 +1,4 @@
-/**
- * The process that `vnet check --kernel` starts, in namespaces of its own: kernel-worker DIRECTORY
- * TASK. It prints each result as a line of JSON. The learner's code runs in the machine only.
- */
+/** The process of `vnet check --kernel`: kernel-worker DIRECTORY TASK. It prints JSON lines. */
 import { writeFileSync } from 'node:fs'
 import { loadNative } from 'vnet/internal/linux/native'
 import { type KernelTask, prepare, runInGuest } from '../kernel/check.ts'
@@ -24,8 +21,7 @@ if ('result' in job) {
   process.exit(0)
 }
 silenceIpv6()
-// Otherwise TCP shortens its frames on a slow link, such as that to a machine without KVM. A pacing
-// congestion control, such as bbr, would always do so.
+// Otherwise TCP shortens its frames on a slow link, or with a pacing congestion control.
 writeFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'reno')
 writeFileSync('/proc/sys/net/ipv4/tcp_min_tso_segs', '40')
 const guest = new Guest(job)

@@ -1,7 +1,4 @@
-/**
- * Takes from the driver of an exercise what could write results or change checks: Node's modules,
- * files of others, and most of `process`.
- */
+/** Takes from an exercise's driver Node's modules, files of others, and most of `process`. */
 import { writeSync } from 'node:fs'
 import module from 'node:module'
 import { resolve as absolute, dirname } from 'node:path'
@@ -29,9 +26,7 @@ const TRUSTED = [OWN, ...['./', '../node_modules/'].map(name => new URL(name, MA
 /** The directory of the driver, a URL. It is set in the thread of Node's hooks. */
 const driver = { directory: '' }
 
-/**
- * Prepares a process that runs the driver and its checks: call it when everything else is loaded.
- */
+/** Prepares a process that runs the driver and its checks, when everything else is loaded. */
 export function restrictDriver(file: string): void {
   restrictImports(file)
   const print = (...values: unknown[]): void => {
@@ -86,7 +81,6 @@ function set(name: string, value: object): void {
   Object.defineProperty(globalThis, name, { value, configurable: false, writable: false })
 }
 
-/** Hooks for module.register. */
 export function initialize(directory: string): void {
   driver.directory = directory
 }

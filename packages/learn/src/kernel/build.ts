@@ -24,13 +24,11 @@ const KERNEL_COURSE = fileURLToPath(new URL('../../course/kernel/', import.meta.
 
 const BUILD_LIMIT_MS = 120_000
 
-/** The name of the module that a C file makes. */
 export const moduleName = (file: string): string => basename(file, '.c').replaceAll('-', '_')
 
 /**
- * Builds a module with debug information in `directory`, which contains nothing else. Returns the
- * module, undefined if it did not compile, and the compiler's warnings, or its errors:
- * `FILE:LINE:COLUMN: error: TEXT`.
+ * Builds a module with debug information in the empty `directory`. Returns the module, undefined if
+ * it did not compile, and the compiler's messages: `FILE:LINE:COLUMN: error: TEXT`.
  */
 export function buildModule(file: string, { headers }: KernelFiles, directory: string) {
   const name = basename(file, '.c')
@@ -122,10 +120,7 @@ function cacheDirectory(): string {
   return directory
 }
 
-/**
- * Returns the newest cloud kernel that apt offers, else the last one in the cache. `print` is
- * called before a download. Throws a KernelSetupError.
- */
+/** Returns apt's newest cloud kernel, else the cached one. Throws a KernelSetupError. */
 export function findKernel(print: (line: string) => void): KernelFiles {
   const cache = cacheDirectory()
   const release = offeredRelease()

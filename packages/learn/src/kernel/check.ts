@@ -12,12 +12,9 @@ import type { Guest } from './guest.ts'
 import { type Addresses, onGuest } from './live.ts'
 import { lineOf, reportsIn } from './oops.ts'
 
-/** A module to check. */
 export interface KernelTask {
-  /** The learner's file. */
   readonly file: string
   readonly kernel: KernelFiles
-  /** The program of the virtual machine. */
   readonly guest: string
   readonly addresses: Addresses
 }

@@ -47,7 +47,6 @@ export class Guest {
   #wake = () => {}
   #closes = false
 
-  /** `directory` is for sockets. */
   constructor({ image, initramfs, directory }: Readonly<Record<'image' | 'initramfs' | 'directory', string>>) {
     this.sockets = join(directory, 'wire')
     const control = join(directory, 'control')

@@ -15,8 +15,7 @@ const withoutTime = (line: string): string => line.replace(TIME, '').trim()
 
 /**
  * Returns the reports of a console, in order: what is reported, such as `BUG: kernel NULL pointer
- * dereference, address: 0000000000000008`, and places in the learner's module, innermost first, as
- * `ring_start_xmit+0x1a/0x80`.
+ * dereference`, and its places in the module, innermost first: `ring_start_xmit+0x1a/0x80`.
  */
 export function reportsIn(console: string, module: string) {
   const reports: { what: string; isFatal: boolean; places: string[] }[] = []
@@ -43,10 +42,7 @@ export function complaintsIn(console: string): string[] {
   return [...new Set(before)].filter(line => line !== '' && !USUAL.test(line))
 }
 
-/**
- * Returns `FILE:LINE` of a place, undefined if the module has no debug information of it. `ko` is
- * the module, `file` the learner's path of the source.
- */
+/** Returns `FILE:LINE` of a place in the module `ko`; undefined without debug information of it. */
 export function lineOf(place: string, ko: string, file: string): string | undefined {
   const [, symbol, offset] = /^([\w.]+)\+(0x[0-9a-f]+)\//.exec(place) ?? []
   if (symbol === undefined || offset === undefined) return undefined

@@ -1,7 +1,4 @@
-/**
- * The skeleton of a module in C, made from the skeleton of the same driver in TypeScript: its
- * parameters, its operations under the kernel's names, and the tasks in each.
- */
+/** The skeleton of a module in C, from the one in TypeScript: parameters, operations and tasks. */
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { IFF_NOARP } from 'vnet/internal/netdev/if'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
@@ -29,14 +26,12 @@ const OPERATIONS: Readonly<Record<string, { result: string; args: string; body: 
   },
 }
 
-/** The sources of the skeleton. */
 export interface SkeletonSource {
   /** `3. A ring: frames that stay for a while`. */
   readonly title: string
   readonly driver: Driver
   /** The devices of the driver, as its init makes them. */
   readonly devices: readonly Pick<NetDevice, 'name' | 'netdevOps' | 'flags' | 'numTxQueues'>[]
-  /** The text of the skeleton in TypeScript. */
   readonly text: string
 }
 

@@ -1,9 +1,8 @@
 /**
- * The driver of the outer ends of the wires to a virtual machine: each frame that the kernel
- * transmits goes to a network card of QEMU by a Unix socket, and each frame of the card is received
- * here. On the socket each frame follows a length of 4 bytes, big-endian, an Ethernet header, and
- * its vnet header. QEMU removes the length, and course/kernel/guest.c the Ethernet header. So the
- * kernel's long frames reach the module as they are, with their checksums left to do.
+ * The driver of the outer wire ends of a virtual machine: passes frames between the kernel and a
+ * network card of QEMU. On its socket each frame follows a length (4 bytes, big-endian), which QEMU
+ * removes, an Ethernet header, which guest.c removes, and its vnet header. So long frames reach the
+ * module as they are, with their checksums left to do.
  */
 import { Buffer } from 'node:buffer'
 import { connect, type Socket } from 'node:net'
@@ -21,13 +20,11 @@ import { devAllocSkb } from 'vnet/internal/skb/alloc-skb'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 
 interface WirePriv {
-  /** The path of QEMU's socket. */
   readonly path: string
   readonly end: GuestEnd
   socket: Socket | undefined
 }
 
-/** An interface of the learner, as the virtual machine reports it. */
 export interface GuestEnd {
   /** `sw0`, or `a/sw0` in a network namespace. */
   readonly name: string
