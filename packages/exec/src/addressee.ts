@@ -20,7 +20,7 @@ import {
 } from 'vnet/internal/netlink/index'
 import { isIn } from './vnets.ts'
 
-/** 'driver': each message is for vnet_nl or queries it. 'both': only a dump of all families. */
+/** 'driver': messages for vnet_nl, or queries of it at nlctrl. 'both': a dump of all families. */
 export type Addressee = 'kernel' | 'driver' | 'both'
 
 const familyRequest = policy({ id: u16(CTRL_ATTR_FAMILY_ID), name: string(CTRL_ATTR_FAMILY_NAME) })
