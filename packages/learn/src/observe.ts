@@ -9,12 +9,14 @@ export function counts(all: Readonly<Record<string, number>>): string {
   return texts.length === 0 ? 'nothing' : texts.join(', ')
 }
 
+/** Returns the IPv4 addresses of a frame, as text. */
 export function addressesOf(bytes: Uint8Array): { from: string; to: string } {
   const at = ETH_HLEN
   const text = (from: number) => formatAddress(bytes.subarray(from, from + ipv4.IPV4_ALEN))
   return { from: text(ipv4.sourceAt(at)), to: text(ipv4.destinationAt(at)) }
 }
 
+/** Returns the hardware address at a position of a frame, as text. */
 export function macAt(bytes: Uint8Array, at: number): string {
   return formatMac(bytes.subarray(at, at + ETH_ALEN))
 }

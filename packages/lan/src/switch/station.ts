@@ -20,6 +20,7 @@ export interface Inhabitant extends Station {
   owns(bytes: Uint8Array, at: number): boolean
 }
 
+/** Returns whether a station is part of the segment itself. */
 export function isInhabitant(station: Station): station is Inhabitant {
   return 'owns' in station
 }
