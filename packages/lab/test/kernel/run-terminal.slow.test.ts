@@ -1,4 +1,4 @@
-/** `vnet run` on a terminal: the command has the terminal, and jobs of a shell work. */
+/** `vnet run` on a terminal: the command has the terminal. */
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { ended } from '../../../../test/support/ordinary-user.ts'
@@ -37,15 +37,6 @@ test('a command may handle Ctrl-C, and vnet ends with its status', () => {
     ...['prompt ', 'echo status $?; exit\\n'],
   )
   expect(shown).toContain('status 7')
-})
-
-test('Ctrl-Z stops the job, and fg continues it', () => {
-  const script = 'trap "echo contin\\"\\"ued" CONT; echo sta\\"\\"rted; until read line; do :; done; echo "got $line"'
-  const shown = onTerminal(
-    ...['prompt ', `run sh -c '${script}'\\n`, 'started', '\\x1a', 'Stopped', 'fg\\n'],
-    ...['continued', 'hello\\n', 'got hello', '', 'prompt ', 'echo status $?; exit\\n'],
-  )
-  expect(shown).toContain('status 0')
 })
 
 test('the command has the size of the terminal', () => {

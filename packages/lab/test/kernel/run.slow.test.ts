@@ -191,7 +191,7 @@ describe('a hostile command', () => {
       curl -sS --connect-timeout 2 http://127.0.0.1:7070/ 2>&1; curl -sS http://${SERVER_ADDRESS}/
       curl -sS --abstract-unix-socket vnet-of-machine http://localhost/ 2>&1
       ip link set internet down; ip link delete internet; ip netns add x
-      ls -A /tmp/vnet-${NOBODY}; nsenter --net=/proc/1/ns/net true; nsenter --preserve-credentials -U -t 1 true
+      ls -A "$XDG_RUNTIME_DIR/vnet"; nsenter --net=/proc/1/ns/net true; nsenter --preserve-credentials -U -t 1 true
       cat /proc/sys/kernel/ns_last_pid >/dev/null; kill -9 1; ls /proc/1/root/ >/dev/null; echo end`
     const { stdout, stderr } = run('--quiet', ...sh(script))
     expect(stdout.trimEnd().split('\n')).toEqual([

@@ -6,15 +6,17 @@ import { fileURLToPath } from 'node:url'
 import { beforeEach } from 'vitest'
 import { freshNamespaces } from '../../../../test/support/fresh-namespaces.ts'
 import { asUser, ended, type Machine, TREE } from '../../../../test/support/ordinary-user.ts'
+import { NOBODY } from '../../../../test/support/privileges.ts'
 
 const SERVER = fileURLToPath(new URL('./stand-in.mjs', import.meta.url))
 export const SERVER_ADDRESS = '192.0.2.80'
 export const MACHINE_ADDRESS = '192.0.2.1'
 
-/** The user's DNS server, and ping without rights, as on most machines. */
-const SET_UP = `
+/** The user's DNS server, and a directory in which no vnet of another test is found. */
+const setUp = (directory: string) => `
   echo nameserver ${SERVER_ADDRESS} > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf
-  export HOME=/`
+  chmod 700 ${directory} && chown ${NOBODY} ${directory}
+  export HOME=/ XDG_RUNTIME_DIR=${directory}`
 
 export function standInInternet() {
   const { machine, server, directory } = freshNamespaces('machine', 'server')
@@ -39,7 +41,7 @@ export function standInInternet() {
   })
   /** The words that run a command of vnet as the user there; to be followed by arguments. */
   const vnet = (command: string, { before = '', ...options }: Machine = {}): string[] => {
-    const words = asUser({ ...options, before: `${SET_UP}\n${before}` })
+    const words = asUser({ ...options, before: `${setUp(directory)}\n${before}` })
     return ['ip', 'netns', 'exec', machine.name, ...words, process.execPath, `${TREE}/dist/vnet.js`, command]
   }
   /** Runs `vnet run ARGS` to its end. */
