@@ -41,3 +41,8 @@ export function stream(seed: number, name: string): Random {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   return random(hash ^ (hash >>> 13))
 }
+
+/** Returns the run's seed for the first pair of wires, and seeds drawn from it for others. */
+export function pairSeed(seed: number, nth: number): number {
+  return nth === 0 ? seed : stream(seed, `pair/${nth}`).below(2 ** 31) + 1
+}

@@ -1,7 +1,7 @@
 /** The options of drivers that join their devices by a wire, and the wires made from them. */
 import type { Clock } from '../base/clock.ts'
 import { describeException } from '../base/exception.ts'
-import { stream } from '../base/random.ts'
+import { pairSeed } from '../base/random.ts'
 import { FileError } from '../base/usage-error.ts'
 import { presetDirection, type ScenarioList, type ScenarioStep, type WireScenario } from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
@@ -44,11 +44,6 @@ export const wireParams = {
 /** Returns the seed of a run: `seed`, or one taken at random if that is 0. */
 export function takenSeed(seed: number, net: Net): number {
   return seed === 0 ? net.random.below(2 ** 31) + 1 : seed
-}
-
-/** Returns the run's seed for the first pair of wires, and seeds drawn from it for others. */
-export function pairSeed(seed: number, nth: number): number {
-  return nth === 0 ? seed : stream(seed, `pair/${nth}`).below(2 ** 31) + 1
 }
 
 export interface WirePairOptions {

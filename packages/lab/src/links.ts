@@ -1,11 +1,11 @@
 /** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
+import { pairSeed } from 'vnet/internal/base/random'
 import { anyText, list } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkAddresses } from 'vnet/internal/linux/check-addresses'
 import type { Native } from 'vnet/internal/linux/native'
-import { pairSeed } from 'vnet/internal/wire/params'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { LabCaptures } from './captures.ts'
 import { LabHost, type Sysctl } from './host.ts'

@@ -13,14 +13,9 @@ import type { QueueEnv, Wire, WireEnv } from '../wire.ts'
 import { flipBit } from './corrupt.ts'
 import { DelayQueue, DueQueue, type PacketStore } from './delay-queue.ts'
 import { ecnOf, markCe } from './ecn.ts'
+import type { FaultVerb } from './fault-verbs.ts'
 import { flowHash } from './flow.ts'
 import { sendResets, tcpHeaderOf } from './tcp-reset.ts'
-
-/** The faults of one packet. docs/wires.md describes them. */
-export const FAULT_VERBS = ['drop', 'duplicate', 'delay', 'swap', 'corrupt', 'tamper', 'ce', 'reset'] as const
-export type FaultVerb = (typeof FAULT_VERBS)[number]
-/** The faults that have no time. */
-export const TIMELESS_VERBS = FAULT_VERBS.filter(verb => verb !== 'delay')
 
 /** A packet that nothing has overtaken for this time leaves alone, in ns. */
 const WAIT = 1_000_000_000

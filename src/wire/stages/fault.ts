@@ -9,7 +9,8 @@ import { type Cursor, whole } from '../grammar/cursor.ts'
 import type { StageKind } from '../grammar/groups.ts'
 import { join, quoted } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire, type WireFilter } from '../wire.ts'
-import { FaultActions, type FaultVerb, TIMELESS_VERBS } from './fault-actions.ts'
+import { FaultActions } from './fault-actions.ts'
+import { type FaultVerb, TIMELESS_VERBS } from './fault-verbs.ts'
 
 /**
  * Which of the matching packets are hit: the first N, the Nth or every Nth. With `after` (in ms, or

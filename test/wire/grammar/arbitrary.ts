@@ -1,7 +1,7 @@
 /** Random specs of a wire, with values that print exactly. */
 import fc from 'fast-check'
 import { type Group, type Item, limitOf } from '../../../src/wire/grammar/groups.ts'
-import { TIMELESS_VERBS } from '../../../src/wire/stages/fault-actions.ts'
+import { TIMELESS_VERBS } from '../../../src/wire/stages/fault-verbs.ts'
 import { STAGES } from '../../../src/wire/stages.ts'
 
 /** The spec of a stage with its kind. */

@@ -1,7 +1,7 @@
 /** The text of a planned fault: `drop client-server ab tcp client:* > server:80 seq 1`. */
 import { durationOf, formatDuration } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { FAULT_VERBS, type FaultVerb } from 'vnet/internal/wire/stages/fault-actions'
+import { FAULT_VERBS, type FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import { formatName, type PlannedFault, parseName } from '../watch/packet-name.ts'
 
 /** A kind of fault. `time` is the time of a delay in ns, `rtts` the same in round trips. */

@@ -1,7 +1,8 @@
 /** Points: the sets of faults that are tried, made from the packets of the clean runs. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ecnOf } from 'vnet/internal/wire/stages/ecn'
-import { type FaultVerb, payloadMiddle } from 'vnet/internal/wire/stages/fault-actions'
+import { payloadMiddle } from 'vnet/internal/wire/stages/fault-actions'
+import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import { formatName, type PacketName, type PlannedFault, type WatchedPacket } from '../watch/packet-name.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'

@@ -1,6 +1,6 @@
 /** The scenario that is explored, and the options. */
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-actions'
+import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Lab } from '../lab.ts'
 import { COUNT, checkForms, DURATION, FLAG, type Form, type Forms, LIST, SIGNAL, WHOLE_NUMBER } from '../options.ts'
 import { WIRE, type WireSpec } from '../wire-spec.ts'

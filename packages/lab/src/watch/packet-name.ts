@@ -1,6 +1,6 @@
 /** PacketName: identifies a packet of a run, by a text that means the same in another run. */
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { FaultVerb } from 'vnet/internal/wire/stages/fault-actions'
+import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'
 
 /**

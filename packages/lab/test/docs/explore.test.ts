@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { FAULT_VERBS } from '../../../../src/wire/stages/fault-actions.ts'
+import { FAULT_VERBS } from '../../../../src/wire/stages/fault-verbs.ts'
 import { testText } from '../../src/explore/describe.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { EXPLORE_OPTIONS } from '../../src/explore/scenario.ts'
