@@ -36,7 +36,7 @@
       'type': 'executable',
       'sources': [
         'native/rootless.cc', 'native/rootless-confine.cc', 'native/rootless-ids.cc', 'native/rootless-mounts.cc', 'native/rootless-refusal.cc',
-        'native/rootless-tcpdump.cc', 'native/sys-mount.cc', 'native/way-out.cc',
+        'native/rootless-tcpdump.cc', 'native/syn.cc', 'native/sys-mount.cc', 'native/tcp-out.cc', 'native/way-out.cc',
       ],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],

@@ -33,6 +33,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::Open>(exports, "open");
   add<vnet::Socket>(exports, "socket");
   add<vnet::SocketAs>(exports, "socketAs");
+  add<vnet::SocketPair>(exports, "socketpair");
   add<vnet::Close>(exports, "close");
   add<vnet::CloseAside>(exports, "closeAside");
   add<vnet::Release>(exports, "release");
@@ -50,6 +51,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::SendTo>(exports, "sendto");
   add<vnet::Recv>(exports, "recv");
   add<vnet::RecvMsg>(exports, "recvmsg");
+  add<vnet::SendDescriptors>(exports, "sendDescriptors");
   add<vnet::RecvDescriptors>(exports, "recvDescriptors");
   add<vnet::Poll>(exports, "poll");
   add<vnet::PidfdOpen>(exports, "pidfdOpen");

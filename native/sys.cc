@@ -273,6 +273,17 @@ Napi::Value SocketAs(const Napi::CallbackInfo& info) {
   return result(info, openFds(info).add(fd));
 }
 
+Napi::Value SocketPair(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const auto type = args.integer<int32_t>(0);
+  int32_t* pair = args.int32s(1, 2);
+  if (!args.ok()) return result(info, -EINVAL);
+  int made[2];
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, made) != 0) return result(info, -errno);
+  for (size_t i = 0; i < 2; i++) pair[i] = openFds(info).add(made[i]);
+  return result(info, 0);
+}
+
 Napi::Value Close(const Napi::CallbackInfo& info) {
   Args args(info);
   const int fd = args.fd(0);
@@ -507,6 +518,30 @@ Napi::Value RecvDescriptors(const Napi::CallbackInfo& info) {
   }
   for (size_t i = 0; i < kMessageDescriptors; i++) openFds(info).add(found[i]);
   return result(info, bytes);
+}
+
+Napi::Value SendDescriptors(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  const Bytes data = args.bytes(1);
+  const int flags = args.integer<int32_t>(2);
+  size_t count = 0;
+  const int32_t* given = args.int32s(3, 1, count);
+  if (!args.ok() || count > kMessageDescriptors) return result(info, -EINVAL);
+
+  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int) * kMessageDescriptors)] = {};
+  iovec part = {data.data, data.length};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+  memcpy(CMSG_DATA(header), given, sizeof(int) * count);
+  return result(info, uninterrupted([&] { return ::sendmsg(fd, &message, flags | MSG_NOSIGNAL); }));
 }
 
 Napi::Value Poll(const Napi::CallbackInfo& info) {

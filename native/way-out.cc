@@ -6,15 +6,21 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "tcp-out.h"
 
 namespace vnet {
 
@@ -22,23 +28,49 @@ namespace {
 
 constexpr int kNotFound = 127;
 
-/** Reads lines up to an empty one. Returns none if the input ends before. */
-std::vector<std::string> readRequest() {
-  std::string text;
-  char part[4096];
-  while (text.size() < 2 || text.compare(text.size() - 2, 2, "\n\n") != 0) {
-    const ssize_t length = ::read(STDIN_FILENO, part, sizeof part);
-    if (length < 0 && errno == EINTR) continue;
-    if (length <= 0) return {};
-    text.append(part, static_cast<size_t>(length));
-  }
+/** The longest request, and the descriptors that come with it: the gate and the listener. */
+constexpr size_t kRequest = 1 << 16;
+constexpr int kDescriptors = 2;
+/** Milliseconds between two looks at connections that nobody accepts. */
+constexpr int kExpire = 10'000;
+
+struct Request {
   std::vector<std::string> lines;
-  for (size_t at = 0; at + 1 < text.size();) {
-    const size_t end = text.find('\n', at);
-    lines.push_back(text.substr(at, end - at));
+  int descriptors[kDescriptors] = {-1, -1};
+};
+
+/** Receives one request. Its lines are empty if the other end is closed before. */
+Request receiveRequest() {
+  Request request;
+  std::vector<char> text(kRequest);
+  iovec part = {text.data(), text.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof request.descriptors)] = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t length = 0;
+  do length = ::recvmsg(STDIN_FILENO, &message, MSG_CMSG_CLOEXEC);
+  while (length < 0 && errno == EINTR);
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof request.descriptors)) {
+    std::memcpy(request.descriptors, CMSG_DATA(header), sizeof request.descriptors);
+  }
+  for (const char* at = text.data(); length > 0 && at < text.data() + length;) {
+    const char* end = std::find(at, static_cast<const char*>(text.data() + length), '\n');
+    request.lines.emplace_back(at, end);
     at = end + 1;
   }
-  return lines;
+  return request;
+}
+
+/** A connection takes up to six descriptors. */
+void raiseLimit() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /** Mounts a namespace on a file, for this process and its children only. */
@@ -73,7 +105,8 @@ int serveWayOut(bool isAside) {
   sigset_t signals;
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGCHLD);
-  const std::vector<std::string> request = readRequest();
+  const Request received = receiveRequest();
+  const std::vector<std::string>& request = received.lines;
   if (request.size() < 4) return 0;
   const int log = ::open(request[2].c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
@@ -85,10 +118,18 @@ int serveWayOut(bool isAside) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != own) ::_exit(1);
     execute(request, log);
   }
-  pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {ended, POLLIN, 0}};
-  while (child > 0 && ::poll(both, 2, -1) < 0 && errno == EINTR) {
+  raiseLimit();
+  const auto [gate, listener] = received.descriptors;
+  std::optional<TcpOut> tcp;
+  if (gate >= 0) tcp.emplace(gate, listener);
+  bool isEnded = child < 0;
+  // Without events, only the end of the input is reported.
+  pollfd all[] = {{STDIN_FILENO, 0, 0}, {ended, POLLIN, 0}, {tcp ? tcp->fd() : -1, POLLIN, 0}};
+  while (!isEnded && all[0].revents == 0) {
+    if (::poll(all, 3, kExpire) < 0 && errno != EINTR) break;
+    isEnded = all[1].revents != 0;
+    if (tcp) tcp->step();
   }
-  const bool isEnded = child < 0 || both[1].revents != 0;
   if (child > 0 && !isEnded) ::kill(child, SIGKILL);
   if (child > 0) ::waitpid(child, nullptr, 0);
   if (isEnded) {

@@ -10,13 +10,14 @@ constexpr const char* kWayOut = "--way-out";
 constexpr const char* kWayOutAside = "--way-out-aside";
 
 /**
- * Waits for one request on standard input, and runs the program that it names until standard input
- * ends. Aside, another process does so, not a child of the caller, and this one returns: vnet
- * may become a program that does not expect a child. vnet starts this process in the machine's
- * namespaces before it enters its own, and writes the request from there. The request is lines,
- * with an empty line at the end: a file of a network namespace and a file that it is mounted on for
- * the program (both `-`: none), a log, the program, and its arguments. The log gets the output of
- * the program, and a last line `ended`. Returns the exit status.
+ * Waits for one message on standard input, a Unix socket, and runs the program that it names until
+ * the other end of the socket is closed. Aside, another process does so, not a child of the caller,
+ * and this one returns: vnet may become a program that does not expect a child. vnet starts this
+ * process in the machine's namespaces before it enters its own, and sends the message from there.
+ * It is lines: a file of a network namespace and a file that it is mounted on for the program (both
+ * `-`: none), a log, the program, and its arguments. The log gets the output of the program, and a
+ * last line `ended`. Two descriptors with the message are those of a TcpOut. Returns the exit
+ * status.
  */
 int serveWayOut(bool isAside);
 

@@ -50,6 +50,8 @@ export interface Native {
   open(path: string, flags: number, nsfd: number): number
   /** socket(2), always with SOCK_CLOEXEC; `nsfd` as in open. */
   socket(domain: number, type: number, protocol: number, nsfd: number): number
+  /** socketpair(2) of AF_UNIX, like socket. Sets the two elements of `pair`. */
+  socketpair(type: number, pair: Int32Array): number
   /**
    * socket(2) with the effective uid and gid, groups and, as far as this process has them,
    * capabilities of another user: the kernel checks the opener's. Otherwise like connectAs.
@@ -118,6 +120,8 @@ export interface Native {
   recvmsg(fd: number, into: Uint8Array, flags: number, meta: Int32Array): number
   /** recv(2) with descriptors: `found`, of 253 elements, gets them, for the caller, then -1. */
   recvDescriptors(fd: number, into: Uint8Array, flags: number, found: Int32Array): number
+  /** send(2) with descriptors, 1 to 253, which remain the caller's. */
+  sendDescriptors(fd: number, data: Uint8Array, flags: number, descriptors: Int32Array): number
   /** poll(2) for reading, without waiting. Returns the POLL* bits that are set. */
   poll(fd: number): number
 

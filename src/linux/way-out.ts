@@ -6,25 +6,14 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  accessSync,
-  closeSync,
-  constants,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  watch,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { accessSync, constants, readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { attempt, ENETUNREACH, VnetError } from '../base/errno.ts'
+import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { waitingForWayOut } from './rootless.ts'
 import { getRoutes, RouteSocket } from './rtnetlink.ts'
+import { SOCK_SEQPACKET } from './uapi.ts'
 
 /** The interface of a namespace to the machine's network. */
 export const OUTSIDE = 'pasta0'
@@ -38,10 +27,19 @@ export const RESOLVER = '198.19.255.53'
  */
 const WAITING = 'VNET_WAY_OUT'
 
+/** include/uapi/asm-generic/ioctls.h */
+const FIOCLEX = 0x5451
+
 /** A network namespace: a descriptor of it, or -1 for this process's own. */
 interface Place {
   readonly native: Native
   readonly nsfd: number
+}
+
+/** Sockets of a namespace for its TCP connections, which do not use pasta (native/tcp-out.h). */
+interface TcpSockets {
+  readonly gate: number
+  readonly listener: number
 }
 
 /**
@@ -49,9 +47,9 @@ interface Place {
  * Returns the descriptors that must remain open. Aside, it is no child of this process, which may
  * become another program. Throws a VnetError without pasta.
  */
-export function prepareWayOut({ isAside = false } = {}): readonly number[] {
+export function prepareWayOut(native: Native, { isAside = false } = {}): readonly number[] {
   pastaPath()
-  const fd = startWaiting(isAside)
+  const fd = startWaiting(native, isAside)
   process.env[WAITING] = `${process.pid} ${fd} ${userNamespace()}`
   return [fd]
 }
@@ -74,21 +72,27 @@ export class WayOut {
   /** The connection ends when all copies of this descriptor are closed. */
   readonly fd: number
 
-  private constructor(families: readonly (4 | 16)[], fd: number) {
+  readonly #native: Native
+
+  private constructor(native: Native, families: readonly (4 | 16)[], fd: number) {
+    this.#native = native
     this.families = families
     this.fd = fd
   }
 
   /**
    * Connects a namespace. These TCP ports of the machine lead to it. `directory`, which the machine
-   * has too, is for files. Rejects with a VnetError if pasta is missing, or fails.
+   * has too, is for files. `tcp` remains the caller's. Rejects with a VnetError if pasta is missing, or fails.
    */
-  static async open(place: Place, directory: string, ports: readonly number[] = []): Promise<WayOut> {
+  static async open(place: Place, directory: string, ports: readonly number[] = [], tcp?: TcpSockets): Promise<WayOut> {
+    const { native } = place
     const pasta = pastaPath()
     const waiting = prepared()
     if (waiting === undefined && familiesOf({ ...place, nsfd: -1 }).length === 0) throw noWayOut(NO_ROUTE)
     delete process.env[WAITING]
-    const fd = waiting === undefined ? startWaiting() : reopened(waiting.fd)
+    const fd = waiting?.fd ?? startWaiting(native)
+    // Programs do not inherit it.
+    native.ioctl(fd, FIOCLEX, 0)
     try {
       const [ready, log, mounted] = ['ready', 'log', 'netns'].map(name => join(directory, `way-out.${name}`)) as [
         string,
@@ -106,7 +110,13 @@ export class WayOut {
       const words = [from, to, log, pasta, ...where, ...OPTIONS, '--tcp-ports', ports.join(',') || 'none', '-P', ready]
       const changes = watch(directory)
       try {
-        writeSync(fd, `${words.join('\n')}\n\n`)
+        const request = Buffer.from(words.map(word => `${word}\n`).join(''))
+        check(
+          tcp === undefined
+            ? native.send(fd, request, 0)
+            : native.sendDescriptors(fd, request, 0, Int32Array.of(tcp.gate, tcp.listener)),
+          'send a request',
+        )
         while (readFileSync(ready, 'latin1') === '') {
           const text = readFileSync(log, 'latin1')
           if (/^ended$/m.test(text)) throw noWayOut(`no way to the Internet: ${reasonIn(text)}`)
@@ -115,16 +125,16 @@ export class WayOut {
       } finally {
         changes.close()
       }
-      return new WayOut(familiesOf(place), fd)
+      return new WayOut(native, familiesOf(place), fd)
     } catch (error) {
-      closeSync(fd)
+      native.close(fd)
       throw error
     }
   }
 
   /** Ends the connection. */
   close(): void {
-    closeSync(this.fd)
+    this.#native.close(this.fd)
   }
 }
 
@@ -139,28 +149,22 @@ const OPTIONS = [
   ...['--tcp-ns', 'none', '--udp-ns', 'none', '--udp-ports', 'none', '--dns-forward', RESOLVER],
 ]
 
-/** Returns another descriptor of the same file, which programs do not inherit. */
-function reopened(fd: number): number {
-  const own = openSync(`/proc/self/fd/${fd}`, constants.O_RDWR)
-  closeSync(fd)
-  return own
-}
-
-/** Returns a descriptor: the process reads a request from it, and ends when it is closed. */
-function startWaiting(isAside = false): number {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-way-out-'))
+/**
+ * Starts the process that reads one request from the other end of the returned socket, and ends
+ * when all copies of that are closed.
+ */
+function startWaiting(native: Native, isAside = false): number {
+  const pair = new Int32Array(2)
+  check(native.socketpair(SOCK_SEQPACKET, pair), 'socketpair')
+  const [fd, input] = pair as unknown as [number, number]
   try {
-    const path = join(directory, 'request')
-    spawnSync('mkfifo', ['-m', '600', path])
-    const [fd, input] = [constants.O_RDWR, constants.O_RDONLY].map(flags => openSync(path, flags)) as [number, number]
     const [program, ...args] = waitingForWayOut(isAside)
     const stdio = [input, 'ignore', 'ignore'] as const
     if (isAside) spawnSync(program, args, { stdio: [...stdio] })
     else spawn(program, args, { stdio: [...stdio] }).unref()
-    closeSync(input)
     return fd
   } finally {
-    rmSync(directory, { recursive: true, force: true })
+    native.close(input)
   }
 }
 

@@ -4,7 +4,9 @@
  */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
+import { closingOnError } from 'vnet/internal/linux/errno'
 import {
+  addAddress,
   addRule,
   delRule,
   getLink,
@@ -12,13 +14,16 @@ import {
   outputTo,
   RouteSocket,
   RT_TABLE_LOCAL,
+  setLink,
   setNetworkRoute,
   toPrefix,
 } from 'vnet/internal/linux/rtnetlink'
-import { writeSysctl } from 'vnet/internal/linux/sysctl'
-import { AF_INET } from 'vnet/internal/linux/uapi'
+import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
+import { openTun } from 'vnet/internal/linux/tap'
+import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
+import { IFF_UP } from 'vnet/internal/netdev/if'
 import type { Prefix } from 'vnet/internal/packet/address'
-import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { long } from 'vnet/internal/packet/octets'
 import type { AccessOptions } from './access.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from './nat-table.ts'
@@ -36,18 +41,22 @@ import {
   iif,
   KNOWN,
   MASQUERADE,
+  mark,
   NFPROTO_INET,
   NFPROTO_IPV4,
   NFPROTO_IPV6,
   type NftExpr,
+  NOTRACK,
   notIif,
   notOif,
   oif,
   POSTROUTING,
   PREROUTING,
   protocol,
+  RAW,
   redirect,
   routedTo,
+  SYN,
   saddr,
   saddr6,
 } from './nftables.ts'
@@ -63,20 +72,54 @@ export interface Outside {
 }
 
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
-const NEEDS_FIB = 'internet (the kernel needs nf_tables, nft_masq, nft_redir and nft_fib)'
+const NEEDS_FIB = 'internet (the kernel needs nf_tables, nft_masq, nft_redir, nft_ct and nft_fib)'
 const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
 const HAIRPIN_TABLE = 100
+const [GATE, GATE_TABLE, GATE_MARK] = ['gate', 101, 1]
+/** Like RESOLVER, on no link of a lab. */
+const GATE_ADDRESSES = ['198.19.255.54/32', '2001:db8:0:1ff::36/128']
 
 /**
- * Leads packets to the outer interface: TCP to a port of the router, which connects
- * further, and all others with the router's address. Throws a VnetError.
+ * Makes the TUN to which leadOut leads the SYNs of connections. Returns its descriptor, for the
+ * caller. Throws a VnetError.
+ */
+export function openGate(place: SocketPlace): number {
+  const { native, nsfd } = place
+  const kind = { layer: 'tun', queues: 1, multiQueue: false, features: 0, rights: undefined } as const
+  const tun = openTun(native, { ...kind, name: GATE, carrier: true, exclusive: true, nsfd })
+  return closingOnError(native, tun.fds, () => {
+    using sock = RouteSocket.open(native, nsfd)
+    const { ifindex: oif = 0 } = getLink(sock, { name: GATE }) ?? {}
+    // Redirected packets get its first address, which must not be a link-local one.
+    const addrGenMode = `net/ipv6/conf/${GATE}/addr_gen_mode`
+    const hasIpv6 = hasSysctl(native, nsfd, addrGenMode)
+    if (hasIpv6) writeSysctl(native, nsfd, addrGenMode, '1')
+    setLink(sock, oif, { flags: { set: IFF_UP, mask: IFF_UP } })
+    // Answers come from addresses with another route.
+    for (const each of ['all', GATE]) writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
+    for (const text of hasIpv6 ? GATE_ADDRESSES : GATE_ADDRESSES.slice(0, 1)) {
+      const address = toPrefix(text)
+      const { length } = address.bytes
+      addAddress(sock, oif, address, { nodad: true })
+      setNetworkRoute(sock, { dst: { bytes: new Uint8Array(length), prefixLen: 0 }, oif, table: GATE_TABLE })
+      addRule(sock, { family: length === IPV4_ALEN ? AF_INET : AF_INET6, fwmark: GATE_MARK, table: GATE_TABLE })
+    }
+    return tun.fds[0] as number
+  })
+}
+
+/**
+ * Leads packets to the outer interface with the router's address; except SYNs, which pass the gate
+ * first, and then lead to a port of the router. Throws a VnetError.
  */
 export function leadOut(place: SocketPlace, name: string, port: number): void {
+  const isSyn = [notIif(name), notIif(GATE), protocol(IPPROTO_TCP), SYN, routedTo(name)]
   addRules(place, NEEDS_FIB, NFPROTO_INET, [
-    { ...PREROUTING, rules: [[notIif(name), protocol(IPPROTO_TCP), routedTo(name), redirect(port)]] },
+    { ...RAW, rules: [[...isSyn, mark(GATE_MARK), NOTRACK]] },
+    { ...PREROUTING, rules: [[iif(GATE), protocol(IPPROTO_TCP), redirect(port)]] },
     { ...POSTROUTING, rules: [[oif(name), MASQUERADE]] },
   ])
 }

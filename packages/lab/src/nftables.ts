@@ -18,6 +18,7 @@ import {
   parseAck,
 } from 'vnet/internal/netlink/index'
 import { long, word } from 'vnet/internal/packet/octets'
+import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { SocketPlace } from './sockets.ts'
 
 const NETLINK_NETFILTER = 12
@@ -33,8 +34,8 @@ const [NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY] = [1, 2]
 const [NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS] = [1, 2, 4]
 const NFTA_LIST_ELEM = 1
 const [NFTA_EXPR_NAME, NFTA_EXPR_DATA] = [1, 2]
-const [NFTA_META_DREG, NFTA_META_KEY] = [1, 2]
-const [NFT_META_IIFNAME, NFT_META_OIFNAME, NFT_META_NFPROTO, NFT_META_L4PROTO] = [6, 7, 15, 16]
+const [NFTA_META_DREG, NFTA_META_KEY, NFTA_META_SREG] = [1, 2, 3]
+const [NFT_META_MARK, NFT_META_IIFNAME, NFT_META_OIFNAME, NFT_META_NFPROTO, NFT_META_L4PROTO] = [3, 6, 7, 15, 16]
 const [NFTA_CT_DREG, NFTA_CT_KEY, NFT_CT_STATE, NFT_CT_STATUS] = [1, 2, 0, 2]
 const [NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK, NFTA_BITWISE_XOR] = [1, 2, 3, 4, 5]
 const [NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN] = [1, 2, 3, 4]
@@ -68,6 +69,8 @@ export interface NftChain {
 }
 
 /** Where rules of each kind are: NF_INET_* and NF_IP_PRI_* of include/uapi/linux/netfilter*.h. */
+/** Before the kernel tracks connections. */
+export const RAW = { name: 'raw', type: 'filter', hook: 0, priority: -300 } as const
 export const PREROUTING = { name: 'prerouting', type: 'nat', hook: 0, priority: -100 } as const
 export const INPUT = { name: 'input', type: 'filter', hook: 1, priority: 0 } as const
 export const FORWARD = { name: 'forward', type: 'filter', hook: 2, priority: 0 } as const
@@ -102,6 +105,26 @@ export const saddr = (address: Uint8Array): NftExpr => {
   return rule => {
     family(isIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)(rule)
     matchPayload(NFT_PAYLOAD_NETWORK_HEADER, isIpv4 ? 12 : 8, address)(rule)
+  }
+}
+/** Matches the first segment of a TCP connection. */
+export const SYN: NftExpr = rule => {
+  const flags = 13
+  payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, flags, 1)
+  mask(rule, Uint8Array.of(TCP_SYN | TCP_ACK))
+  compare(rule, NFT_CMP_EQ, Uint8Array.of(TCP_SYN))
+}
+/** The kernel forgets the packet: one of its connection that follows is the first. */
+export const NOTRACK: NftExpr = rule => expression(rule, 'notrack', () => {})
+/** Marks packets for routing rules. */
+export const mark = (value: number): NftExpr => {
+  return rule => {
+    // The kernel keeps marks in its own byte order.
+    load(rule, NFT_REG_1, new Uint8Array(Uint32Array.of(value).buffer))
+    expression(rule, 'meta', data => {
+      number(data, NFTA_META_KEY, NFT_META_MARK)
+      number(data, NFTA_META_SREG, NFT_REG_1)
+    })
   }
 }
 /** Leads packets to a port of this machine. */
@@ -265,33 +288,42 @@ function matchMeta(key: number, value: Uint8Array, op: number): NftExpr {
   }
 }
 
-/** Matches if a value of connection tracking has one of the bits of `mask`. */
-function matchCt(rule: MessageBuilder, key: number, mask: number): void {
+/** Matches if a value of connection tracking has one of the bits. */
+function matchCt(rule: MessageBuilder, key: number, bits: number): void {
   expression(rule, 'ct', data => {
     number(data, NFTA_CT_DREG, NFT_REG_1)
     number(data, NFTA_CT_KEY, key)
   })
+  // The kernel keeps these values in its own byte order.
+  mask(rule, new Uint8Array(Uint32Array.of(bits).buffer))
+  compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
+}
+
+/** Clears all other bits of the value in the register. */
+function mask(rule: MessageBuilder, bits: Uint8Array): void {
   expression(rule, 'bitwise', data => {
     number(data, NFTA_BITWISE_SREG, NFT_REG_1)
     number(data, NFTA_BITWISE_DREG, NFT_REG_1)
-    number(data, NFTA_BITWISE_LEN, 4)
-    // The kernel keeps these values in its own byte order.
-    data.nested(NFTA_BITWISE_MASK, own => own.u32(NFTA_DATA_VALUE, mask))
-    data.nested(NFTA_BITWISE_XOR, own => own.u32(NFTA_DATA_VALUE, 0))
+    number(data, NFTA_BITWISE_LEN, bits.length)
+    data.nested(NFTA_BITWISE_MASK, own => own.binary(NFTA_DATA_VALUE, bits))
+    data.nested(NFTA_BITWISE_XOR, own => own.binary(NFTA_DATA_VALUE, new Uint8Array(bits.length)))
   })
-  compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
 }
 
 function matchPayload(base: number, offset: number, value: Uint8Array): NftExpr {
   return rule => {
-    expression(rule, 'payload', data => {
-      number(data, NFTA_PAYLOAD_DREG, NFT_REG_1)
-      number(data, NFTA_PAYLOAD_BASE, base)
-      number(data, NFTA_PAYLOAD_OFFSET, offset)
-      number(data, NFTA_PAYLOAD_LEN, value.length)
-    })
+    payload(rule, base, offset, value.length)
     compare(rule, NFT_CMP_EQ, value)
   }
+}
+
+function payload(rule: MessageBuilder, base: number, offset: number, length: number): void {
+  expression(rule, 'payload', data => {
+    number(data, NFTA_PAYLOAD_DREG, NFT_REG_1)
+    number(data, NFTA_PAYLOAD_BASE, base)
+    number(data, NFTA_PAYLOAD_OFFSET, offset)
+    number(data, NFTA_PAYLOAD_LEN, length)
+  })
 }
 
 function compare(rule: MessageBuilder, op: number, value: Uint8Array): void {

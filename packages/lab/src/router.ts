@@ -6,6 +6,7 @@ import http from 'node:http'
 import { durationOf } from 'vnet/internal/base/duration'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { closingOnError } from 'vnet/internal/linux/errno'
 import { toPrefix } from 'vnet/internal/linux/rtnetlink'
 import { OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
 import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
@@ -24,8 +25,9 @@ import { ANY, checkForms, checkNone, FLAG, type Forms, LIST } from './options.ts
 import type { NatSpec } from './protocol.ts'
 import { LabUnavailableError } from './rights.ts'
 import type { Family } from './routes.ts'
+import { listener } from './sockets.ts'
 import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from './subnet.ts'
-import { originalDestination, proxyServer } from './tcp-proxy.ts'
+import { proxyServer } from './tcp-proxy.ts'
 import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
 
 export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
@@ -135,14 +137,17 @@ export class LabRouter extends LabHost {
   async openWayOut(directory: string): Promise<void> {
     const forwards = Object.entries(this.#access.forward ?? {}).map(each => parseForward(this.name, ...each))
     const ports = forwards.map(({ port }) => port)
-    this.#wayOut = await WayOut.open(this.place, directory, ports).catch(error => {
+    const { native } = this.place
+    const gate = kernel.openGate(this.place)
+    const { fd, port } = closingOnError(native, [gate], () => listener(this.place))
+    try {
+      kernel.leadOut(this.place, OUTSIDE, port)
+      this.#wayOut = await WayOut.open(this.place, directory, ports, { gate, listener: fd })
+    } catch (error) {
       throw error instanceof VnetError ? new LabUnavailableError(explain(error)) : error
-    })
-    const proxy = proxyServer(socket => {
-      const { address, port } = originalDestination(this.place.native, socket)
-      return this.createConnection(port, address)
-    })
-    kernel.leadOut(this.place, OUTSIDE, await this.listen(proxy))
+    } finally {
+      for (const each of [gate, fd]) native.close(each)
+    }
     for (const { port, host, to } of forwards)
       await this.listen(
         proxyServer(() => this.createConnection(to, host)),

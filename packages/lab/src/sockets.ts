@@ -30,6 +30,7 @@ import type { HostAddress } from './lookup.ts'
 
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
+const SOCKADDR_IN6 = 28
 
 /** A server of Node that accepts connections: of net, tls, http, https, http2. */
 export interface StreamServer extends NodeJS.EventEmitter {
@@ -113,6 +114,19 @@ export function connecting({ native, nsfd }: SocketPlace, { address, family }: H
   // Without autoSelectFamily Node does not try sockets of its own, which are not of the namespace.
   socket.connect({ host: address, port, family, autoSelectFamily: false } as net.TcpNetConnectOpts)
   return socket
+}
+
+/** Returns a listening TCP socket, for the caller, that no server accepts from, and its port. */
+export function listener(place: SocketPlace): { readonly fd: number; readonly port: number } {
+  const { native } = place
+  const fd = bound(place, { type: SOCK_STREAM, port: 0, host: undefined })
+  return closingOnError(native, [fd], () => {
+    check(native.listen(fd, BACKLOG), 'listen')
+    const address = new Uint8Array(SOCKADDR_IN6)
+    check(native.getsockname(fd, address), 'getsockname')
+    // struct sockaddr_in and sockaddr_in6 have it at the same place.
+    return { fd, port: new DataView(address.buffer).getUint16(2) }
+  })
 }
 
 /** Settles when a socket listens, and rejects if it reports an error. */

@@ -38,7 +38,7 @@ export async function rootless(command: readonly string[], { internet = false }:
   process.env.PLAYWRIGHT_TRANSFORM_CACHE_DIR ??=
     process.env.PWTEST_CACHE_DIR ?? join(tmpdir(), `playwright-transform-cache-${process.geteuid?.()}`)
   if (!internet) return execRootless(native, command, Int32Array.from(given))
-  return execRootless(native, ownCommand(), Int32Array.from([...given, ...prepareWayOut({ isAside: true })]))
+  return execRootless(native, ownCommand(), Int32Array.from([...given, ...prepareWayOut(native, { isAside: true })]))
 }
 
 /**

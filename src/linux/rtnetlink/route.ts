@@ -55,7 +55,7 @@ const RT_SCOPE_LINK = 253
 const RT_SCOPE_HOST = 254
 const RT_TABLE_MAIN = 254
 export const RT_TABLE_LOCAL = 255
-const [FRA_DST, FRA_IIFNAME, FRA_PRIORITY, FRA_DPORT_RANGE] = [1, 3, 6, 24]
+const [FRA_DST, FRA_IIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_DPORT_RANGE] = [1, 3, 6, 10, 24]
 const FR_ACT_TO_TBL = 1
 
 export interface Route {
@@ -318,11 +318,13 @@ export interface RoutingRule {
   /** Rules with smaller numbers apply first. The kernel chooses one before the last by default. */
   readonly priority?: number
   readonly iif?: string
+  /** The mark that the packet filter has set. */
+  readonly fwmark?: number
   /** An address, and the first and the last port at it. */
   readonly to?: { readonly address: Uint8Array; readonly ports: readonly [number, number] }
 }
 
-/** `ip rule add [pref N] [iif IF] [to ADDRESS dport N-M] lookup TABLE`. Throws a VnetError. */
+/** `ip rule add [pref N] [iif IF] [fwmark N] [to ADDRESS dport N-M] lookup TABLE`. Throws a VnetError. */
 export function addRule(sock: RouteSocket, rule: RoutingRule): void {
   sock.request(ruleRequest(RTM_NEWRULE, rule))
 }
@@ -332,7 +334,7 @@ export function delRule(sock: RouteSocket, rule: RoutingRule): void {
   sock.request(ruleRequest(RTM_DELRULE, rule))
 }
 
-function ruleRequest(type: number, { family, table, priority, iif, to }: RoutingRule): RouteRequest {
+function ruleRequest(type: number, { family, table, priority, iif, fwmark, to }: RoutingRule): RouteRequest {
   // struct fib_rule_hdr has the layout of struct rtmsg.
   const header = rtmsg({ family, dstLen: to === undefined ? 0 : 8 * to.address.length, table, type: FR_ACT_TO_TBL })
   return {
@@ -343,6 +345,7 @@ function ruleRequest(type: number, { family, table, priority, iif, to }: Routing
       builder.payload(header)
       if (iif !== undefined) builder.name(FRA_IIFNAME, iif)
       if (priority !== undefined) builder.u32(FRA_PRIORITY, priority)
+      if (fwmark !== undefined) builder.u32(FRA_FWMARK, fwmark)
       if (to === undefined) return
       const [first, last] = to.ports
       builder.binary(FRA_DST, to.address)

@@ -38,7 +38,8 @@ export async function run(command: readonly string[], options: RunOptions, io: I
     throw new UsageError('--publish: with --no-internet no port leads to the command')
   }
   try {
-    if (io.own) enterForLab(loadNative(), internet ? prepareWayOut : undefined)
+    const native = loadNative()
+    if (io.own) enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
     const { runInLab } = await import('./run-lab.ts')
     return await runInLab(command, options, io)
   } catch (error) {

@@ -1,0 +1,278 @@
+#include "tcp-out.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace vnet {
+
+namespace {
+
+/** Packets of the gate are as on Ethernet. */
+constexpr size_t kPacket = 1500;
+/** Bounds the memory that a flood of SYNs takes: the kernel repeats those that are dropped. */
+constexpr size_t kPending = 4096;
+/** Seconds in which a client accepts: its kernel gives up after 127. */
+constexpr time_t kPatience = 130;
+/** The bytes that a connection moves at once, so that others have their turn. */
+constexpr size_t kMove = 1 << 18;
+constexpr size_t kIdlePipes = 64;
+constexpr int kEvents = 64;
+/** include/uapi/linux/netfilter_ipv4.h, netfilter_ipv6/ip6_tables.h */
+constexpr int kOriginalDestination = 80;
+
+time_t now() {
+  timespec time;
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec;
+}
+
+int errorOf(int socket) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+void setNoDelay(int socket) {
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+/** Makes close(2) send a RST. */
+void setReset(int socket) {
+  const linger none = {1, 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
+socklen_t lengthOf(const sockaddr_storage& address) {
+  return address.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+}
+
+/** Returns whether an address is the machine's loopback, which is not of its network. */
+bool isLoopback(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    const uint32_t v4 = ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
+    return v4 >> 24 == IN_LOOPBACKNET || v4 >> 24 == 0;
+  }
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_V4MAPPED(&v6) ||
+         IN6_IS_ADDR_V4COMPAT(&v6);
+}
+
+/** Returns the key of an accepted connection; empty if it was not redirected. */
+std::string acceptedKey(int socket, const sockaddr_storage& peer) {
+  const bool isMapped =
+      peer.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr);
+  const int level = peer.ss_family == AF_INET || isMapped ? SOL_IP : SOL_IPV6;
+  sockaddr_storage to = {};
+  socklen_t length = sizeof to;
+  if (::getsockopt(socket, level, kOriginalDestination, &to, &length) != 0) return {};
+  return connectionKey(peer, to);
+}
+
+}  // namespace
+
+TcpOut::TcpOut(int gate, int listener) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), gate_(gate), listener_(listener) {
+  for (int* each : {&gate_, &listener_}) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    event.data.ptr = each;
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, *each, &event);
+  }
+}
+
+void TcpOut::step() {
+  epoll_event events[kEvents];
+  const int count = ::epoll_wait(epoll_, events, kEvents, 0);
+  for (int i = 0; i < count; i++) {
+    void* what = events[i].data.ptr;
+    if (what == &gate_) readGate();
+    else if (what == &listener_) accept();
+    else handle(*static_cast<End*>(what), events[i].events);
+  }
+  closed_.clear();
+  if (pending_ > 0 && expired_ != now()) expire();
+}
+
+void TcpOut::readGate() {
+  uint8_t packet[kPacket];
+  for (int i = 0; i < kEvents; i++) {
+    const ssize_t length = ::read(gate_, packet, sizeof packet);
+    if (length < 0) return;
+    Syn syn;
+    if (!parseSyn(packet, static_cast<size_t>(length), syn)) continue;
+    std::string key = connectionKey(syn.from, syn.to);
+    const auto known = byKey_.find(key);
+    if (known == byKey_.end()) open(std::move(syn), std::move(key));
+    else if (known->second->state != State::kConnecting) writeGate(syn.packet);
+  }
+}
+
+void TcpOut::writeGate(const std::vector<uint8_t>& packet) const {
+  // The client repeats a SYN that is lost here.
+  if (!packet.empty() && ::write(gate_, packet.data(), packet.size()) < 0) return;
+}
+
+void TcpOut::open(Syn syn, std::string key) {
+  if (isLoopback(syn.to)) return writeGate(refusalOf(syn, EACCES));
+  if (pending_ >= kPending) return;
+  const int socket = ::socket(syn.to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (socket < 0) return;
+  setNoDelay(socket);
+  Connection& made = connections_.emplace_back();
+  made.self = std::prev(connections_.end());
+  made.state = State::kConnecting;
+  made.since = now();
+  made.inner.connection = made.outer.connection = &made;
+  made.outer.fd = socket;
+  made.key = std::move(key);
+  made.syn = std::move(syn);
+  byKey_[made.key] = &made;
+  pending_++;
+  const auto* to = reinterpret_cast<const sockaddr*>(&made.syn.to);
+  if (::connect(socket, to, lengthOf(made.syn.to)) != 0 && errno != EINPROGRESS) refuse(made, errno);
+  else watch(made.outer, EPOLLOUT, false);
+}
+
+void TcpOut::refuse(Connection& connection, int error) {
+  writeGate(refusalOf(connection.syn, error));
+  close(connection, true);
+}
+
+void TcpOut::accept() {
+  for (int i = 0; i < kEvents; i++) {
+    sockaddr_storage peer = {};
+    socklen_t length = sizeof peer;
+    const int socket =
+        ::accept4(listener_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (socket < 0) return;
+    const auto found = byKey_.find(acceptedKey(socket, peer));
+    if (found == byKey_.end() || found->second->state != State::kOffered) {
+      setReset(socket);
+      ::close(socket);
+      continue;
+    }
+    setNoDelay(socket);
+    Connection& connection = *found->second;
+    connection.state = State::kOpen;
+    connection.inner.fd = socket;
+    connection.syn.packet = {};
+    pending_--;
+    watch(connection.inner, EPOLLIN, false);
+    watch(connection.outer, EPOLLIN, false);
+  }
+}
+
+void TcpOut::handle(End& end, uint32_t events) {
+  Connection& connection = *end.connection;
+  auto& [state, key, syn, since, inner, outer, out, in, self] = connection;
+  if (state == State::kClosed) return;
+  if ((events & EPOLLERR) != 0) {
+    const int error = errorOf(end.fd);
+    return state == State::kConnecting ? refuse(connection, error) : close(connection, true);
+  }
+  if (state == State::kConnecting) {
+    state = State::kOffered;
+    writeGate(syn.packet);
+  }
+  if (state == State::kOffered) return watch(outer, 0, false);
+  if (!move(out, inner.fd, outer.fd) || !move(in, outer.fd, inner.fd)) return close(connection, true);
+  const bool isOutDone = out.isEnded && out.held == 0;
+  const bool isInDone = in.isEnded && in.held == 0;
+  if (isOutDone && isInDone) return close(connection, false);
+  const auto wanted = [](const Stream& from, const Stream& to) -> uint32_t {
+    return (from.isEnded || from.held > 0 ? 0U : EPOLLIN) | (to.held > 0 ? EPOLLOUT : 0U);
+  };
+  const bool isHungUp = (events & EPOLLHUP) != 0;
+  watch(inner, wanted(out, in), isHungUp && &end == &inner);
+  watch(outer, wanted(in, out), isHungUp && &end == &outer);
+}
+
+bool TcpOut::move(Stream& stream, int from, int to) {
+  constexpr unsigned kFlags = SPLICE_F_NONBLOCK | SPLICE_F_MOVE;
+  if (stream.held == 0 && !stream.isEnded) {
+    if (!takePipe(stream)) return false;
+    const ssize_t got = ::splice(from, nullptr, stream.pipe[1], nullptr, kMove, kFlags);
+    if (got < 0 && errno != EAGAIN) return false;
+    stream.isEnded = got == 0;
+    if (got > 0) stream.held = static_cast<size_t>(got);
+  }
+  if (stream.held > 0) {
+    const ssize_t put = ::splice(stream.pipe[0], nullptr, to, nullptr, stream.held, kFlags);
+    if (put < 0 && errno != EAGAIN) return false;
+    if (put > 0) stream.held -= static_cast<size_t>(put);
+  }
+  if (stream.held > 0) return true;
+  if (stream.pipe[0] >= 0) givePipe(stream);
+  if (stream.isEnded && !stream.isShut) {
+    ::shutdown(to, SHUT_WR);
+    stream.isShut = true;
+  }
+  return true;
+}
+
+bool TcpOut::takePipe(Stream& stream) {
+  if (pipes_.empty()) {
+    if (::pipe2(stream.pipe, O_NONBLOCK | O_CLOEXEC) != 0) return false;
+    // Without it the pipe holds less at once.
+    ::fcntl(stream.pipe[0], F_SETPIPE_SZ, kMove);
+  } else {
+    stream.pipe[0] = pipes_.back().first;
+    stream.pipe[1] = pipes_.back().second;
+    pipes_.pop_back();
+  }
+  return true;
+}
+
+void TcpOut::givePipe(Stream& stream) {
+  if (stream.held == 0 && pipes_.size() < kIdlePipes) {
+    pipes_.emplace_back(stream.pipe[0], stream.pipe[1]);
+  } else {
+    ::close(stream.pipe[0]);
+    ::close(stream.pipe[1]);
+  }
+  stream.pipe[0] = stream.pipe[1] = -1;
+}
+
+void TcpOut::watch(End& end, uint32_t events, bool isHungUp) {
+  // epoll reports a hangup for as long as it watches.
+  const int operation = isHungUp && events == 0 ? EPOLL_CTL_DEL : end.isWatched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (operation == EPOLL_CTL_MOD && events == end.events) return;
+  epoll_event event = {};
+  event.events = end.events = events;
+  event.data.ptr = &end;
+  ::epoll_ctl(epoll_, operation, end.fd, &event);
+  end.isWatched = operation != EPOLL_CTL_DEL;
+}
+
+void TcpOut::close(Connection& connection, bool isReset) {
+  if (connection.state != State::kOpen) pending_--;
+  connection.state = State::kClosed;
+  for (const End* end : {&connection.inner, &connection.outer}) {
+    if (end->fd < 0) continue;
+    if (isReset) setReset(end->fd);
+    ::close(end->fd);
+  }
+  for (Stream* stream : {&connection.out, &connection.in}) {
+    if (stream->pipe[0] >= 0) givePipe(*stream);
+  }
+  byKey_.erase(connection.key);
+  closed_.splice(closed_.end(), connections_, connection.self);
+}
+
+void TcpOut::expire() {
+  expired_ = now();
+  const time_t limit = expired_ - kPatience;
+  for (auto each = connections_.begin(); each != connections_.end() && each->since < limit;) {
+    Connection& connection = *each++;
+    if (connection.state != State::kOpen) close(connection, true);
+  }
+  closed_.clear();
+}
+
+}  // namespace vnet

@@ -1,0 +1,93 @@
+// TCP connections from a network namespace to the machine's network. The kernel's TCP ends them on
+// both sides, and splice(2) moves their bytes.
+#ifndef VNET_NATIVE_TCP_OUT_H
+#define VNET_NATIVE_TCP_OUT_H
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <list>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "syn.h"
+
+namespace vnet {
+
+/**
+ * Connects from the network namespace of its process. `gate`, a TUN of the other namespace, gets
+ * the first packet of each connection, a SYN, and its destination is connected. The SYN then
+ * returns through the gate, and the other namespace redirects it to `listener`. A connection that
+ * is refused is refused through the gate.
+ */
+class TcpOut {
+ public:
+  /** Both descriptors are non-blocking, and remain the caller's. */
+  TcpOut(int gate, int listener);
+
+  /** Readable when step() has something to do. */
+  int fd() const { return epoll_; }
+  /** Handles the present events. To be called every few seconds without any, too. */
+  void step();
+
+ private:
+  struct Connection;
+  /** A socket. */
+  struct End {
+    Connection* connection;
+    int fd = -1;
+    /** Of epoll; it also reports errors and hangups while it watches. */
+    uint32_t events = 0;
+    bool isWatched = false;
+  };
+  /** The bytes in one direction. */
+  struct Stream {
+    /** A pipe, while it holds bytes that the other end has not taken. */
+    int pipe[2] = {-1, -1};
+    size_t held = 0;
+    /** Whether the sender has sent all, and whether the receiver knows. */
+    bool isEnded = false;
+    bool isShut = false;
+  };
+  enum class State { kConnecting, kOffered, kOpen, kClosed };
+  struct Connection {
+    State state;
+    std::string key;
+    Syn syn;
+    time_t since;
+    /** To the client in the other namespace, and to the server. */
+    End inner, outer;
+    Stream out, in;
+    std::list<Connection>::iterator self;
+  };
+
+  void readGate();
+  void writeGate(const std::vector<uint8_t>& packet) const;
+  void open(Syn syn, std::string key);
+  void refuse(Connection& connection, int error);
+  void accept();
+  void handle(End& end, uint32_t events);
+  /** Returns false if the connection has failed. */
+  bool move(Stream& stream, int from, int to);
+  bool takePipe(Stream& stream);
+  void givePipe(Stream& stream);
+  void watch(End& end, uint32_t events, bool isHungUp);
+  void close(Connection& connection, bool isReset);
+  void expire();
+
+  int epoll_, gate_, listener_;
+  std::list<Connection> connections_;
+  /** Closed ones, to which the events of a step may still refer. */
+  std::list<Connection> closed_;
+  std::unordered_map<std::string, Connection*> byKey_;
+  /** How many are not open. */
+  size_t pending_ = 0;
+  time_t expired_ = 0;
+  /** Empty pipes. */
+  std::vector<std::pair<int, int>> pipes_;
+};
+
+}  // namespace vnet
+
+#endif
