@@ -81,7 +81,7 @@ std::vector<uint8_t> reply(const Syn& syn, uint8_t protocol, size_t length) {
   return bytes;
 }
 
-/** Writes the checksum over the payload of a reply and, if its protocol has one, a pseudo header. */
+/** Writes the checksum over the payload, and over a pseudo header if the protocol has one. */
 void setChecksum(std::vector<uint8_t>& bytes, const Syn& syn, uint8_t protocol, size_t at) {
   const size_t from = isIpv6(syn) ? kIpv6 : kIpv4;
   const size_t length = bytes.size() - from;

@@ -82,7 +82,8 @@ export class WayOut {
 
   /**
    * Connects a namespace. These TCP ports of the machine lead to it. `directory`, which the machine
-   * has too, is for files. `tcp` remains the caller's. Rejects with a VnetError if pasta is missing, or fails.
+   * has too, is for files. `tcp` remains the caller's. Rejects with a VnetError if pasta is
+   * missing, or fails.
    */
   static async open(place: Place, directory: string, ports: readonly number[] = [], tcp?: TcpSockets): Promise<WayOut> {
     const { native } = place

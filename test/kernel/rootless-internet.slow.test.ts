@@ -88,7 +88,7 @@ test('the connection ends with the command, also after kill -9', async () => {
     listed += text
   })
   const ended = outcome(child)
-  await expect.poll(() => listed).toMatch(/request/)
+  await expect.poll(() => listed).toMatch(/ 3 -> .*\/fd$/m)
   expect(listed).not.toMatch(/anon_inode|node/)
   const processes = () => machine.exec(`ip netns pids ${machine.name}`).trim().split('\n').length
   const before = processes()

@@ -324,7 +324,10 @@ export interface RoutingRule {
   readonly to?: { readonly address: Uint8Array; readonly ports: readonly [number, number] }
 }
 
-/** `ip rule add [pref N] [iif IF] [fwmark N] [to ADDRESS dport N-M] lookup TABLE`. Throws a VnetError. */
+/**
+ * `ip rule add [pref N] [iif IF] [fwmark N] [to ADDRESS dport N-M] lookup TABLE`. Throws a
+ * VnetError.
+ */
 export function addRule(sock: RouteSocket, rule: RoutingRule): void {
   sock.request(ruleRequest(RTM_NEWRULE, rule))
 }
