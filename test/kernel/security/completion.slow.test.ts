@@ -12,7 +12,7 @@ import { freshDirectory } from '../../support/fresh-directory.ts'
 import { runMain } from '../../support/run-main.ts'
 import { either } from '../../support/scale.ts'
 
-const TYPE_IN_SHELL = fileURLToPath(new URL('../../support/type-in-shell.py', import.meta.url))
+const ON_TERMINAL = fileURLToPath(new URL('../../support/on-terminal.py', import.meta.url))
 const PROMPT = 'vnet-test> '
 
 /**
@@ -68,7 +68,7 @@ async function type(shell: 'bash' | 'zsh', text: string, there: readonly string[
   writeFileSync(rc, `${set}${script}\nPATH=${directory}:$PATH PS1='${PROMPT}' PS2=''\n`)
   const command = shell === 'zsh' ? ['zsh', '-d', '-i'] : ['bash', '--rcfile', rc, '-i']
   const env = { ...process.env, ZDOTDIR: directory, HISTFILE: '/dev/null', TERM: 'xterm', LC_ALL: 'C.UTF-8' }
-  const { status, stdout, stderr } = spawnSync('python3', [TYPE_IN_SHELL, PROMPT, text, ...command], {
+  const { status, stdout, stderr } = spawnSync('python3', [ON_TERMINAL, ...command, '--', PROMPT, text], {
     cwd: work,
     env,
     timeout: 60_000,
