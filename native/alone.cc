@@ -17,8 +17,6 @@ namespace vnet {
 
 namespace {
 
-/** Signals that stop and continue a job: these processes stop and continue with it. */
-constexpr int kJobControl[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT};
 /** Signals of a terminal reach the program themselves, because it is in the same process group. */
 constexpr int kOfKernel = SI_KERNEL;
 
@@ -42,39 +40,65 @@ bool enterUser(unsigned uid, unsigned gid) {
 }
 
 /**
- * Passes signals on to a child, until it ends. Ends with its status. Process 1 (`isFirst`) also
- * reaps processes that have lost their parent.
+ * Forks a process that is killed when this one ends, and waits until a byte is written to `go`.
+ * Returns its id, 0 in it, and -1 on an error.
  */
-[[noreturn]] void serve(pid_t child, const sigset_t& signals, bool isFirst) {
+pid_t forkAlong(int& go) {
+  int both[2];
+  if (::pipe2(both, O_CLOEXEC) != 0) return -1;
+  const pid_t child = ::fork();
+  ::close(both[child == 0 ? 1 : 0]);
+  go = both[1];
+  if (child != 0) return child;
+  char byte;
+  // The pipe ends if the parent has ended before its death could have a signal.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::read(both[0], &byte, 1) != 1) ::_exit(128 + SIGKILL);
+  ::close(both[0]);
+  return 0;
+}
+
+/** Is process 1, which adopts processes. They leave no zombies, because it ignores SIGCHLD. */
+[[noreturn]] void reap() {
+  ::signal(SIGCHLD, SIG_IGN);
+  for (;;) ::pause();
+}
+
+/** Makes the process of forkAlong continue. */
+bool start(int go) {
+  const bool isWritten = ::write(go, "", 1) == 1;
+  ::close(go);
+  return isWritten;
+}
+
+/** Ends with the status of the program, after all that it has started. */
+[[noreturn]] void finish(pid_t first, int status) {
+  ::kill(first, SIGKILL);
+  ::waitpid(first, nullptr, 0);
+  ::_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/**
+ * Passes signals of the parent on to the program, until it ends. Reports to the parent by SIGCHLD
+ * that the program has stopped, and makes the parent continue with it.
+ */
+[[noreturn]] void serve(pid_t first, pid_t program, const sigset_t& signals) {
+  const pid_t parent = ::getppid();
+  bool isStopped = false;
   for (;;) {
     siginfo_t info = {};
     const int signal = ::sigwaitinfo(&signals, &info);
-    if (signal < 0) continue;
-    if (signal != SIGCHLD) {
-      if (info.si_code != kOfKernel) ::kill(child, signal);
-      continue;
-    }
     int status = 0;
-    for (pid_t ended; (ended = ::waitpid(isFirst ? -1 : child, &status, WNOHANG)) > 0;) {
-      if (ended == child) ::_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+    while (::waitpid(program, &status, WNOHANG | WUNTRACED | WCONTINUED) > 0) {
+      isStopped = WIFSTOPPED(status);
+      if (!isStopped && !WIFCONTINUED(status)) finish(first, status);
+      ::kill(parent, isStopped ? SIGCHLD : SIGCONT);
     }
+    if (signal < 0 || signal == SIGCHLD || info.si_code == kOfKernel) continue;
+    // A shell continues its job, and a program may stop it, by a signal to the process group.
+    const bool isOfJob = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU || signal == SIGCONT;
+    if (isOfJob && info.si_pid != parent) continue;
+    if (signal != SIGCONT || isStopped) ::kill(program, signal);
   }
-}
-
-/** Forks; the parent serves the child. Returns in the child, or on an error. */
-bool splitOff(const sigset_t& signals, bool isFirst) {
-  // Its end shows that the parent has ended before its death could have a signal.
-  int alive[2];
-  if (::pipe2(alive, O_CLOEXEC | O_NONBLOCK) != 0) return false;
-  const pid_t child = ::fork();
-  if (child < 0) return false;
-  ::close(alive[child > 0 ? 0 : 1]);
-  if (child > 0) serve(child, signals, isFirst);
-  char byte;
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
-  if (::read(alive[0], &byte, 1) == 0) ::_exit(128 + SIGKILL);
-  ::close(alive[0]);
-  return true;
 }
 
 }  // namespace
@@ -95,11 +119,23 @@ const char* becomeAlone(const char* text) {
   if (::unshare(CLONE_NEWPID) != 0) return "unshare the PID namespace";
   sigset_t signals, before;
   ::sigfillset(&signals);
-  for (const int signal : kJobControl) ::sigdelset(&signals, signal);
   ::sigprocmask(SIG_BLOCK, &signals, &before);
-  if (!splitOff(signals, false)) return "fork";
+  int go = -1;
+  const pid_t first = forkAlong(go);
+  if (first == 0) reap();
+  if (first < 0 || !start(go)) return "fork";
+  const pid_t program = forkAlong(go);
+  if (program < 0) return "fork";
+  if (program > 0) {
+    // Signals of a terminal may have arrived before the program was in the process group.
+    sigset_t early = signals;
+    ::sigdelset(&early, SIGCHLD);
+    const timespec now = {};
+    for (int signal; (signal = ::sigtimedwait(&early, nullptr, &now)) > 0;) ::kill(program, signal);
+    start(go);
+    serve(first, program, signals);
+  }
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return "mount /proc";
-  if (!splitOff(signals, true)) return "fork";
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   return nullptr;
 }

@@ -9,10 +9,10 @@ namespace vnet {
  * Makes this process the program's. `text` is UID:GID:HIDDEN, the ids that the program has, and a
  * directory that it sees empty, if HIDDEN is not empty. With rights in its user namespace only
  * because of a map of ids, the process enters another user namespace, in which the program has the
- * ids and no rights. Two processes remain between the caller and the program: the first passes
- * signals on and ends with the program's status (128 + N for a signal), the second is process 1 of
- * the PID namespace and reaps. Returns nullptr in the process that becomes the program; otherwise
- * what failed, with errno.
+ * ids and no rights. Two more processes remain: the parent of the program, which passes signals on
+ * and ends with its status (128 + N for a signal), and process 1 of the PID namespace. When the
+ * program stops, the parent sends SIGCHLD to its own parent, and SIGCONT when it continues. Returns
+ * nullptr in the process that becomes the program; otherwise what failed, with errno.
  */
 const char* becomeAlone(const char* text);
 

@@ -1,40 +1,73 @@
-/** `vnet run` on a terminal: the command has the terminal. */
+/** `vnet run` on a terminal: the command has the terminal, and is a job of the shell. */
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { ended } from '../../../../test/support/ordinary-user.ts'
-import { standInInternet } from '../support/internet.ts'
+import { ended, type Machine } from '../../../../test/support/ordinary-user.ts'
+import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const ON_TERMINAL = fileURLToPath(new URL('../../../../test/support/on-terminal.py', import.meta.url))
+const [CTRL_C, CTRL_Z] = ['\x03', '\x1a']
 const { vnet } = standInInternet()
 
-/** Runs an interactive shell, in which `run` is vnet run. `steps` are as in on-terminal.py. */
-function onTerminal(...steps: readonly string[]): string {
-  const words = vnet('run')
+/**
+ * Runs an interactive shell, in which `run` is vnet run. `steps` are as in on-terminal.py. A text
+ * of a command has "" inside, so that the text is expected of its output only.
+ */
+function onTerminal(steps: readonly string[], machine: Machine = {}): string {
+  const words = vnet('run', machine)
   const user = words.slice(0, words.indexOf(process.execPath))
   const shell = ['env', 'PS1=prompt ', 'PS2=', 'bash', '--norc', '--noprofile', '-i']
-  const start = ['run() { ', ...words.slice(user.length).map(word => `'${word}'`), '--quiet -- "$@"; }\n'].join(' ')
-  const { stdout, stderr } = ended(['python3', ON_TERMINAL, ...user, ...shell, '--', 'prompt ', start, ...steps])
+  const define = `run() { ${words.slice(user.length).join(' ')} --quiet -- "$@"; }\n`
+  const { stdout, stderr } = ended(['python3', ON_TERMINAL, ...user, ...shell, '--', 'prompt ', define, ...steps])
   expect(stderr).toBe('')
   return stdout.replaceAll('\r', '')
 }
 
+const STATUS = ['prompt ', 'echo status $?; exit\n']
+
 test('Ctrl-C ends the command, and vnet with its status', () => {
-  const shown = onTerminal(
-    ...['prompt ', 'run sh -c \'echo sta""rted; exec sleep 1000\'\n', 'started', '\x03'],
-    ...['prompt ', 'echo status $?; exit\n'],
-  )
-  expect(shown).toContain('status 130')
+  const start = 'run sh -c \'echo sta""rted; exec sleep 1000\'\n'
+  expect(onTerminal(['prompt ', start, 'started', CTRL_C, ...STATUS])).toContain('status 130')
 })
 
 test('a command may handle Ctrl-C, and vnet ends with its status', () => {
-  const shown = onTerminal(
-    ...['prompt ', 'run sh -c \'trap "exit 7" INT; echo sta""rted; while :; do sleep 0.1; done\'\n', 'started', '\x03'],
-    ...['prompt ', 'echo status $?; exit\n'],
-  )
-  expect(shown).toContain('status 7')
+  const start = `run sh -c 'trap "exit 7" INT; echo sta""rted; while :; do sleep 0.1; done'\n`
+  expect(onTerminal(['prompt ', start, 'started', CTRL_C, ...STATUS])).toContain('status 7')
 })
 
-test('the command has the size of the terminal', () => {
-  const shown = onTerminal('prompt ', 'stty rows 33 cols 77; run stty size; exit\n')
-  expect(shown).toMatch(/^\S*33 77$/m)
+test('Ctrl-Z stops the job, and fg continues it', () => {
+  const script = 'on() { echo contin""ued; }; trap on CONT; echo sta""rted; until read line; do :; done; echo got $line'
+  const shown = onTerminal([
+    ...['prompt ', `run sh -c '${script}; exec sleep 1000'\n`, 'started', CTRL_Z, 'Stopped', 'fg\n'],
+    ...['continued', 'hello\n', 'got hello', CTRL_C, ...STATUS],
+  ])
+  expect(shown).toContain('status 130')
+})
+
+test('a command may handle Ctrl-Z, and vnet carries its packets until it stops', () => {
+  const onStop = `ping -qc2 -i0.2 ${SERVER_ADDRESS} >/dev/null && echo rea""ched; kill -STOP $$; exit 4`
+  const script = `on() { ${onStop}; }; trap on TSTP; echo sta""rted; until read line; do :; done`
+  const shown = onTerminal([
+    ...['prompt ', `run sh -c '${script}'\n`, 'started', CTRL_Z, 'reached', ''],
+    ...['Stopped', 'fg\n', ...STATUS],
+  ])
+  expect(shown).toContain('status 4')
+})
+
+test('Ctrl-Z stops vnet before the command starts, too', () => {
+  const pasta = '#!/bin/sh\necho wait""ing > /run/waiting; read line < /run/go; exec /run/pasta "$@"'
+  const before = `
+    mkfifo -m 666 /run/waiting /run/go
+    cp "$(which pasta)" /run/pasta
+    echo '${pasta}' > /run/pasta.sh && chmod 755 /run/pasta.sh && mount --bind /run/pasta.sh "$(which pasta)"`
+  const steps = [
+    ...['prompt ', 'cat /run/waiting &\n', 'prompt ', 'run echo sta""rted\n', 'waiting', CTRL_Z],
+    ...['Stopped', 'echo > /run/go; fg\n', 'started', '', ...STATUS],
+  ]
+  expect(onTerminal(steps, { before })).toContain('status 0')
+})
+
+test('the command has the size of the terminal, and is notified of its changes', () => {
+  const script = 'stty size; trap "stty size; exit 3" WINCH; stty rows 41 cols 91; read line'
+  const shown = onTerminal(['prompt ', `stty rows 33 cols 77; run sh -c '${script}'\n`, '41 91', '', ...STATUS])
+  expect(shown).toMatch(/^\S*33 77\n41 91\n[\s\S]*status 3$/m)
 })
