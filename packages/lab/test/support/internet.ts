@@ -2,6 +2,8 @@
  * A stand-in for the Internet: a machine, where an ordinary user runs commands, and a server that
  * it reaches by its default route.
  */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach } from 'vitest'
 import { freshNamespaces } from '../../../../test/support/fresh-namespaces.ts'
@@ -13,12 +15,32 @@ export const SERVER_ADDRESS = '192.0.2.80'
 export const MACHINE_ADDRESS = '192.0.2.1'
 
 /** The user's DNS server, and a directory in which no vnet of another test is found. */
-const setUp = (directory: string) => `
+const setUp = (directory: string, site?: string) => `
   echo nameserver ${SERVER_ADDRESS} > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf
+  ${site === undefined ? '' : `mount --bind ${join(site, 'ca.pem')} /etc/ssl/certs/ca-certificates.crt`}
   chmod 700 ${directory} && chown ${NOBODY} ${directory}
   export HOME=/ XDG_RUNTIME_DIR=${directory}`
 
-export function standInInternet() {
+/** The name that the server's certificate has. */
+export const NAME = 'example.test'
+
+const NEW_KEY = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+
+/** Makes an authority, ca.pem, and the server's certificate by it, in a directory. */
+export function certify(directory: string): void {
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' })
+  openssl(...NEW_KEY, '-subj', '/CN=Authority of a test', '-keyout', 'ca.key', '-out', 'ca.pem')
+  const names = ['-subj', `/CN=${NAME}`, '-addext', `subjectAltName=DNS:${NAME}`]
+  const use = ['-addext', 'basicConstraints=critical,CA:FALSE', '-addext', 'extendedKeyUsage=serverAuth']
+  const by = ['-CA', 'ca.pem', '-CAkey', 'ca.key']
+  openssl(...NEW_KEY, ...names, ...use, ...by, '-keyout', 'key.pem', '-out', 'cert.pem')
+}
+
+/**
+ * `site` is a directory that each test makes empty: then the server has HTTPS and more, and the
+ * machine trusts its authority.
+ */
+export function standInInternet(site?: string) {
   const { machine, server, directory } = freshNamespaces('machine', 'server')
   beforeEach(async () => {
     machine.ip(
@@ -39,12 +61,13 @@ export function standInInternet() {
     for (const { ip } of [machine, server]) ip('link show dev up0')
     machine.ip(`route add default via ${SERVER_ADDRESS}`, '-6 route add default via 2001:db8:ffff::80')
     machine.exec('sysctl -qw net.ipv4.ping_group_range=0\t2147483647')
-    const { stdout } = server.spawn([process.execPath, SERVER])
+    if (site !== undefined) certify(site)
+    const { stdout } = server.spawn([process.execPath, SERVER, ...(site === undefined ? [] : [site])])
     await new Promise(resolve => stdout.once('data', resolve))
   })
   /** The words that run a command of vnet as the user there; to be followed by arguments. */
   const vnet = (command: string, { before = '', ...options }: Machine = {}): string[] => {
-    const words = asUser({ ...options, before: `${setUp(directory)}\n${before}` })
+    const words = asUser({ ...options, before: `${setUp(directory, site)}\n${before}` })
     return ['ip', 'netns', 'exec', machine.name, ...words, process.execPath, `${TREE}/dist/vnet.js`, command]
   }
   /** Runs `vnet run ARGS` to its end. */
