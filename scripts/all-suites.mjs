@@ -29,7 +29,7 @@ const SUITES = {
   test: ['test'],
   all: ['test', '--', '--all'],
   ...Object.fromEntries(
-    ['long', 'browsers', 'labs', 'containers', 'explore', 'kernel-module', 'course', 'install'].map(suite => [
+    ['long', 'browsers', 'labs', 'containers', 'explore', 'kernel-module', 'course', 'install', 'run'].map(suite => [
       suite,
       ['run', `test:${suite}`],
     ]),

@@ -1,9 +1,9 @@
 /**
  * node scripts/setup.mjs [--test] [--long] [--containers] [--labs] [--browsers] [--explore]
- * [--kernel-module] [--install]: makes a clone runnable, in the steps that are due. The options
- * also install programs: for the tests, for the long tests, and for these folders of test/. Each
- * step is one line on stderr with its time; without a step that is due it prints nothing. A failure
- * is one line on stderr with what to do about it, and exit code 1.
+ * [--kernel-module] [--install] [--run]: makes a clone runnable, in the steps that are due. The
+ * options also install programs: for the tests, for the long tests, and for these folders of test/.
+ * Each step is one line on stderr with its time; without a step that is due it prints nothing. A
+ * failure is one line on stderr with what to do about it, and exit code 1.
  *
  * This file holds only the checks that an old Node must be able to run: it must parse on Node 12,
  * so no `node:` imports, no top-level await, nothing newer than ES2019. The work itself is loaded
@@ -31,7 +31,7 @@ else
   import('./setup/main.mjs')
     .then(main => {
       const has = option => process.argv.includes(option)
-      const own = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install'].filter(folder =>
+      const own = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install', 'run'].filter(folder =>
         has(`--${folder}`),
       )
       return main.setUp({ testTools: has('--test'), long: has('--long'), own })

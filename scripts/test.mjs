@@ -45,6 +45,7 @@ const LIMITS_MS = {
   'kernel-module': 1_800_000,
   'course-live': 1_800_000,
   install: 1_800_000,
+  run: 900_000,
 }
 
 async function main(args) {

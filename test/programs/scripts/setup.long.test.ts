@@ -265,7 +265,7 @@ describe('--test', () => {
   })
 
   test('only --long installs the headers of the kernel', async () => {
-    for (const program of [...some, 'modinfo', 'promtool', 'chromium', 'pytest-3', 'qemu-system-x86_64'])
+    for (const program of [...some, 'modinfo', 'promtool', 'chromium', 'openssl', 'pytest-3', 'qemu-system-x86_64'])
       tree.program(program, 'echo iputils')
     aptGet('')
     // The machine that runs this test may have the headers.
