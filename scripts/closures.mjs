@@ -2,10 +2,12 @@
  * node scripts/closures.mjs [--json]: prints how the files of src hang together. Run-time circles
  * would be files that load each other. A circle of types can be read only as a whole. The closure
  * of an entry is every file that its import loads. The files of a wire spec are the files with code
- * that turns the text of `--wire` into the stages of a cable; they are found by running dist/.
+ * that turns the text of `--wire` into the stages of a cable; they are found by running dist/. The
+ * files that a command loads are those of dist, many of which are joined.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
+import { SourceMap } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAst } from 'vitest/node'
@@ -62,7 +64,7 @@ export function closure(edges, entry) {
 }
 
 /**
- * Returns the files of dist/ with functions that run when a spec becomes the stages of a cable,
+ * Returns the files of src with functions that run when a spec becomes the stages of a cable,
  * except files that also run for a cable without stages (`all`), and the files among them that do
  * not run for a stage that a program makes without a text (`text`).
  */
@@ -93,23 +95,64 @@ async function wireFiles() {
     const { result } = post('Profiler.takePreciseCoverage')
     post('Profiler.stopPreciseCoverage')
     const dist = new URL('../dist/', import.meta.url).href
-    // The first function of a file is its top level, which ran when the file was loaded.
-    const ran = result.filter(({ functions }) =>
-      functions.some(({ functionName, ranges }) => functionName !== '' && ranges[0].count > 0),
-    )
-    return ran
-      .map(({ url }) => url)
-      .filter(url => url.startsWith(dist))
-      .map(url => url.slice(dist.length))
+    return [...new Set(result.filter(({ url }) => url.startsWith(dist)).flatMap(sourcesRun))]
   }
   post('Profiler.enable')
   const without = filesOf(undefined)
   const made = filesOf(undefined, [next => next])
   const all = filesOf(SPEC)
-    .filter(file => !without.includes(file) && !file.startsWith('testing/'))
+    .filter(file => !without.includes(file))
     .sort()
   return { text: all.filter(file => !made.includes(file)), all }
 }
+
+/** Returns the files of src with functions of a compiled file that ran. */
+function sourcesRun({ url, functions }) {
+  const file = fileURLToPath(url)
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const map = new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8')))
+  // Without a name it may be the top level, which ran when the file was loaded.
+  const ran = functions.filter(({ functionName, ranges }) => functionName !== '' && ranges[0].count > 0)
+  return ran.flatMap(({ ranges: [{ startOffset }] }) => {
+    let [line, column] = [0, startOffset]
+    while (column > lines[line].length) column -= lines[line++].length + 1
+    const { originalSource } = map.findEntry(line, column)
+    return originalSource === undefined ? [] : originalSource.replace(/^.*\/src\//, '')
+  })
+}
+
+/** The modules that each process of a command imports itself until it is ready, in order. */
+const START = ['vnet', 'cli/inherited-files', 'cli/main', 'cli/process-io', 'cli/command-line'].map(
+  name => `dist/${name}.js`,
+)
+const RUN = [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/run.js']
+const COMMANDS = {
+  cable: [...START, 'dist/cli/driver-command.js', 'dist/drivers/cable.js', 'dist/cli/run.js'],
+  run: RUN,
+  runInside: [...RUN, 'packages/lab/dist/commands/run-lab.js', 'packages/lab/dist/lab.js'],
+  worker: ['packages/lab/dist/lab-worker-main.js'],
+}
+
+/** Returns the compiled files that imports of these modules load, and the modules in them. */
+function loadedFiles(entries) {
+  const found = new Set(entries)
+  for (const file of found) {
+    const program = parseAst(readFileSync(join(root, file), 'utf8'), {}, file)
+    for (const { source } of program.body.filter(isLoaded)) {
+      const [, name] = /^vnet\/internal\/(.*)$/.exec(source.value) ?? []
+      if (name !== undefined) found.add(`dist/${name}.js`)
+      else if (source.value.startsWith('.')) found.add(join(dirname(file), source.value))
+    }
+  }
+  const modules = [...found].flatMap(file => {
+    const { sources } = JSON.parse(readFileSync(join(root, `${file}.map`), 'utf8'))
+    return sources.map(source => join(dirname(file), source))
+  })
+  return { files: [...found].sort(), modules: [...new Set(modules)].filter(isSource).sort() }
+}
+
+/** Whether a file of the tree, and not of the tool that joins files. */
+const isSource = file => file.endsWith('.ts')
 
 const roomOf = circle => [...new Set(circle.map(file => file.split('/')[0]))].join(', ')
 
@@ -121,12 +164,14 @@ export async function measure() {
     index: closure(values, 'index.ts'),
     tap: closure(values, 'tap.ts'),
     ...(await wireFiles()),
+    commands: Object.fromEntries(Object.entries(COMMANDS).map(([name, entries]) => [name, loadedFiles(entries)])),
   }
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { runTime, types, index, tap, text, all } = await measure()
-  if (process.argv[2] === '--json') console.log(JSON.stringify({ runTime, types, index, tap, text, all }))
+  const measured = await measure()
+  const { runTime, types, index, tap, text, all, commands } = measured
+  if (process.argv[2] === '--json') console.log(JSON.stringify(measured))
   else {
     console.log(`run-time circles: ${runTime.length}`)
     for (const circle of runTime) console.log(`  ${circle.join(' ')}`)
@@ -136,5 +181,10 @@ if (process.argv[1] === import.meta.filename) {
     console.log(`files that import ... from 'vnet/tap' loads: ${tap.length}`)
     console.log(`files that the text of --wire crosses: ${text.length}\n  ${text.join(' ')}`)
     console.log(`with those of a chain of any stages: ${all.length}`)
+    for (const [name, { files, modules }] of Object.entries(commands)) {
+      console.log(
+        `compiled files that ${name} loads: ${files.length}, of ${modules.length} modules\n  ${files.join(' ')}`,
+      )
+    }
   }
 }

@@ -5,8 +5,9 @@
  */
 
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
+import { importJoined, JOINED } from './joined.mjs'
 import { digest, filesUnder } from './stamp.mjs'
 
 /**
@@ -55,13 +56,14 @@ export const steps = [
   {
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',
-    inputs: () => digest([...PROJECTS.map(path => join(path, 'tsconfig.json')), ...sources()]),
+    inputs: () => digest([...JOIN, ...PROJECTS.map(path => join(path, 'tsconfig.json')), ...sources()]),
     outputs: () => sources().filter(isSource).map(compiled),
     make: compile,
   },
 ]
 
 const GENERATE = 'scripts/generate-family.mjs'
+const JOIN = ['join.config.mjs', 'joined.mjs'].map(name => `scripts/setup/${name}`)
 const FAMILY = 'src/control/protocol/family.generated.ts'
 
 const dependencies = () => {
@@ -96,13 +98,24 @@ const PACKAGES = ['exec', 'lan', 'lab', 'web', 'learn'].map(name => `packages/${
 const PROJECTS = ['.', ...PACKAGES]
 const sources = () => PROJECTS.map(path => join(path, 'src')).flatMap(filesUnder)
 
+/** Joins compiled modules: see joined.mjs. */
+async function joinModules(name, to) {
+  if (JOINED[name] !== undefined) {
+    const environment = `DIST:${to},PROJECT:${name}`
+    await run(`joining modules of ${name}`, [...tool('rolldown'), '-c', JOIN[0], '--environment', environment])
+  }
+  importJoined(to)
+}
+
 async function compile() {
   await compileTo('dist', async to => {
     await run('compiling', [...tool('tsc'), '-p', '.', '--outDir', to, '--noEmitOnError'])
+    await joinModules('vnet', to)
   })
   for (const path of PACKAGES) {
     await compileTo(`${path}/dist`, async to => {
       await run(`compiling ${path}`, [...tool('tsc'), '-p', path, '--outDir', to, '--noEmitOnError'])
+      await joinModules(basename(path), to)
       if (!PAGE.startsWith(`${path}/`)) return
       await run('compiling the page', [...tool('tsc'), '-p', PAGE, '--outDir', to, '--noEmitOnError'])
       for (const name of pageFiles()) copyFileSync(join(PAGE, name), join(to, 'page', name))

@@ -19,6 +19,7 @@ import { join, resolve } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { beforeAll, expect, test } from 'vitest'
+import { JOINED } from '../../scripts/setup/joined.mjs'
 import { fileDirectory } from '../support/fresh-directory.ts'
 import { list } from '../support/list.ts'
 
@@ -93,7 +94,8 @@ test('the package holds the program, the addon for this machine and its sources,
   const compiled = ofPackage.map(file => file.slice('package/dist/'.length))
   const sources = readdirSync(join(root, 'src'), { recursive: true }) as string[]
   const asCompiled = sources.filter(file => /(?<!\.d)\.tsx?$|\.(html|css|svg)$/.test(file))
-  expect(compiled.sort()).toEqual(asCompiled.map(file => file.replace(/\.tsx?$/, '.js')).sort())
+  const joined = Object.keys(JOINED.vnet).map(name => `${name}.js`)
+  expect(compiled.sort()).toEqual([...asCompiled.map(file => file.replace(/\.tsx?$/, '.js')), ...joined].sort())
 })
 
 test('the package is at most 3 MB large', () => {

@@ -1,7 +1,7 @@
 /**
- * A temporary tree with the real set-up scripts and stand-ins for npm, node-gyp and tsc, which
- * record their calls and write the outputs of the real ones. PATH has only stand-ins for the
- * required programs.
+ * A temporary tree with the real set-up scripts and stand-ins for npm, node-gyp, tsc and
+ * rolldown, which record their calls and write the outputs of the real ones. PATH has only
+ * stand-ins for the required programs.
  */
 
 import { spawn } from 'node:child_process'
@@ -56,6 +56,7 @@ fs.rmSync('node_modules', { recursive: true, force: true })
 fs.mkdirSync('node_modules/.bin', { recursive: true })
 fs.writeFileSync('node_modules/.bin/node-gyp', ${JSON.stringify(nodeGyp)})
 fs.writeFileSync('node_modules/.bin/tsc', ${JSON.stringify(tsc)})
+fs.writeFileSync('node_modules/.bin/rolldown', ${JSON.stringify(record('rolldown'))})
 `
 
 export interface Outcome {

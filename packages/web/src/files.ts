@@ -15,13 +15,13 @@ const COMPILED = fileURLToPath(new URL('../dist/', import.meta.url))
 
 /** The files of vnet that the page imports, including indirect imports. */
 const SHARED = [
+  'base/joined.js',
   'base/printable.js',
   'base/quantity.js',
   'capture/block-walker.js',
   'capture/input.js',
   'capture/pcapng.js',
   'packet/bpf.js',
-  'packet/octets.js',
   'skb/drop-cause.js',
 ]
 

@@ -45,7 +45,7 @@ describe('the files of the page', () => {
         seen.add(new URL(specifier, `http://page${path}`).pathname)
       }
     }
-    expect([...seen]).toEqual(expect.arrayContaining(['/packet/octets.js', '/@preact/signals-core.js']))
+    expect([...seen]).toEqual(expect.arrayContaining(['/base/joined.js', '/@preact/signals-core.js']))
   })
 
   test('HEAD has the length of a file and no body', async () => {

@@ -11,18 +11,19 @@ interface Found {
   readonly tap: string[]
   readonly text: string[]
   readonly all: string[]
+  readonly commands: Readonly<Record<string, { readonly files: string[]; readonly modules: string[] }>>
 }
 
 /** The largest circle of types in each room. A room that is not listed has none. */
 const CIRCLES: Readonly<Record<string, number>> = { netdev: 6, skb: 2 }
 
-describe('the files of src', () => {
-  let found: Found
-  beforeAll(() => {
-    const script = join(import.meta.dirname, '../../../scripts/closures.mjs')
-    found = JSON.parse(execFileSync(process.execPath, [script, '--json'], { encoding: 'utf8' }))
-  })
+let found: Found
+beforeAll(() => {
+  const script = join(import.meta.dirname, '../../../scripts/closures.mjs')
+  found = JSON.parse(execFileSync(process.execPath, [script, '--json'], { encoding: 'utf8' }))
+})
 
+describe('the files of src', () => {
   test('no two files load each other', () => {
     expect(found.runTime).toEqual([])
   })
@@ -41,6 +42,20 @@ describe('the files of src', () => {
   ] as const)('%s runs through a limited number of files', (_, name, most) => {
     expect(found[name].length, found[name].join(' ')).toBeLessThanOrEqual(most)
     expect(found[name].length).toBeGreaterThan(10)
+  })
+})
+
+describe('compiled files', () => {
+  test.each([
+    ['vnet cable', 'cable', 19, 245],
+    ['vnet run outside its namespaces', 'run', 14, 86],
+    ['vnet run inside them', 'runInside', 20, 120],
+    ['the worker of a lab', 'worker', 10, 185],
+  ] as const)('%s loads a limited number of files, and of modules in them', (_, name, files, modules) => {
+    const loads = found.commands[name]
+    expect(loads?.files.length, loads?.files.join(' ')).toBeLessThanOrEqual(files)
+    expect(loads?.modules.length, loads?.modules.join(' ')).toBeLessThanOrEqual(modules)
+    expect(loads?.modules.length).toBeGreaterThan(50)
   })
 })
 

@@ -1,0 +1,189 @@
+/**
+ * Joined files: compiled modules that are loaded together are one file, because Node takes longer
+ * to find and link a module than to compile it. The file of such a module exports from the joined
+ * one, so that everyone who imports the module gets the same objects. join.config.mjs makes them.
+ */
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+
+/**
+ * The joined files of each project, in order. Each holds modules with their static imports, except
+ * modules of files before it. A command needs few files until it is ready, and a program that
+ * imports the package loads no command.
+ */
+export const JOINED = {
+  vnet: {
+    // Pure: the page loads it in a browser.
+    'base/joined': [
+      'base/dispose',
+      'base/duration',
+      'base/exception',
+      'base/log',
+      'base/random',
+      'base/schema',
+      'capture/block-walker',
+      'capture/pcapng',
+      'netdev/if',
+      'netdev/stats',
+      'netlink/index',
+      'packet/address',
+      'packet/bpf',
+      'packet/dns',
+      'packet/icmpv6',
+      'packet/layers',
+      'packet/upper-header',
+      'skb/drop-cause',
+    ],
+    'netdev/joined': [
+      'netdev/driver',
+      'netdev/eth',
+      'netdev/irq',
+      'netdev/netif',
+      'netdev/port-reader',
+      'packet/arp',
+      'skb/alloc-skb',
+    ],
+    'linux/joined': ['linux/check-addresses', 'linux/errno', 'linux/native'],
+    'linux/joined-tap': ['linux/open-tap'],
+    'linux/joined-machine': [
+      'cli/pass-signals',
+      'control/protocol/directory',
+      'linux/ffi',
+      'linux/packet-socket',
+      'linux/privileges',
+      'linux/regular-file',
+      'linux/rtnetlink',
+      'linux/sysctl',
+      'linux/way-out',
+      'wire/stages/fault-verbs',
+      'wire/units',
+    ],
+    'cli/joined': ['cli/command-line', 'cli/inherited-files', 'cli/main', 'cli/process-io', 'cli/rootless'],
+    'drivers/joined': [
+      'control/protocol/attachment',
+      'drivers/cable',
+      'drivers/loop',
+      'linux/clock',
+      'linux/platform',
+      'netdev/module',
+      'netdev/net',
+      'skb/drop-reason-name',
+      'wire/wire-resources.node',
+    ],
+    'capture/joined': ['capture/capture-file.node', 'capture/reader', 'capture/recording.node'],
+    'cli/joined-driver': ['cli/driver-command', 'cli/run'],
+  },
+  lab: {
+    'joined-base': ['nat-table', 'rights', 'subnet'],
+    'commands/joined': ['commands/index', 'commands/run'],
+    'joined-index': ['index'],
+    joined: ['commands/run-lab', 'lab'],
+    'joined-worker': ['worker-cable'],
+  },
+}
+
+/** Not joined: loaded alone in a thread of Node's hooks; listed by its exports. */
+const APART = ['cli/own-package', 'skb/drop-reason']
+
+/** Returns the name of the joined file of each joined module, by the path of the module. */
+export function joinedModules(dist, project) {
+  const pathOf = name => join(dist, `${name}.js`)
+  const apart = APART.map(pathOf)
+  const joined = new Map()
+  for (const [name, modules] of Object.entries(JOINED[project])) {
+    const found = new Set(modules.map(pathOf))
+    for (const path of found) {
+      if (joined.has(path) || apart.includes(path)) continue
+      joined.set(path, name)
+      checkPlace(path, pathOf(name))
+      for (const each of importsOf(path)) found.add(each)
+    }
+  }
+  return joined
+}
+
+/** Returns the paths of modules that a compiled module imports statically. */
+function importsOf(path) {
+  const found = readFileSync(path, 'utf8').matchAll(/^(?:(?:import|export)\b[^'"]*? from|import) '(\.[^']+)'/gm)
+  return Array.from(found, ([, specifier]) => join(dirname(path), specifier))
+}
+
+/** Throws if a module finds files by its own place, and would not from the joined file. */
+function checkPlace(path, joined) {
+  const text = readFileSync(path, 'utf8')
+  if (!text.includes('import.meta.') || dirname(path) === dirname(joined)) return
+  const isAsDeep = dirname(dirname(path)) === dirname(dirname(joined))
+  if (isAsDeep && !/'\.\/[^']*', import\.meta/.test(text)) return
+  throw new Error(`${path} finds files by import.meta: it cannot be joined to ${joined}`)
+}
+
+/**
+ * Makes all files of `dist` import joined files, instead of modules that export from them. Other
+ * packages import those of the core: all are installed with one version.
+ */
+export function importJoined(dist) {
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const path = join(dist, name)
+    if (!name.endsWith('.js') || name.startsWith(`page${sep}`)) continue
+    const text = readFileSync(path, 'utf8')
+    const changed = withJoined(text, path)
+    if (changed !== text) writeFileSync(path, changed)
+  }
+}
+
+/** Returns the text of a module that imports joined files. Lines keep their numbers. */
+export function withJoined(text, path) {
+  const statement = /^(import|export) (?:\{([^}]*)\}|\*) from '(\.[^']+\.js|vnet\/internal\/[^']+)';/gm
+  return text.replace(statement, (all, verb, names, specifier) => {
+    const isCore = !specifier.startsWith('.')
+    const name = specifier.replace(/^vnet\/internal\/(.*)/, '$1.js')
+    const exported = exportsOf(isCore ? resolve('dist', name) : join(dirname(path), name))
+    if (exported === undefined) return all
+    const byFile = new Map()
+    for (const [shown, local = shown] of names === undefined
+      ? Array.from(exported.keys(), key => [key])
+      : namesIn(names)) {
+      const { own, file } = exported.get(shown)
+      byFile.set(file, [...(byFile.get(file) ?? []), own === local ? own : `${own} as ${local}`])
+    }
+    const specifierOf = file =>
+      isCore ? `vnet/internal/${relative('dist', file).slice(0, -'.js'.length)}` : beside(dirname(path), file)
+    return Array.from(byFile, ([file, own]) => `${verb} { ${own.join(', ')} } from '${specifierOf(file)}';`).join(' ')
+  })
+}
+
+function beside(directory, file) {
+  const path = relative(directory, file)
+  return path.startsWith('.') ? path : `./${path}`
+}
+
+/** Returns the names in the braces of an import or export, each with its other name. */
+function namesIn(text) {
+  const names = text.split(',').map(name => name.trim())
+  return names.filter(name => name !== '').map(name => name.split(' as '))
+}
+
+/**
+ * Returns the joined file, and the name there, of each export of a module that only exports from
+ * them; undefined for other modules.
+ */
+function exportsOf(path) {
+  const text = readFileSync(path, 'utf8').replace(/^\/\/#.*$/m, '')
+  const statement = /^(import|export) \{([^}]*)\}(?: from "([^"]*)")?;\s*/gm
+  const statements = Array.from(text.matchAll(statement))
+  if (statements.length === 0 || statements.map(([all]) => all).join('') !== text) return undefined
+  if (!statements.every(([, , , from]) => from === undefined || IS_JOINED.test(from))) return undefined
+  const [imported, exported] = [new Map(), new Map()]
+  for (const [, verb, names, from] of statements) {
+    const file = from && join(dirname(path), from)
+    for (const [one, other = one] of namesIn(names)) {
+      const place = file === undefined ? imported.get(one) : { own: one, file }
+      const found = verb === 'import' ? imported : exported
+      found.set(other, place)
+    }
+  }
+  return exported
+}
+
+const IS_JOINED = /(^|[/-])joined(-\w+)?\.js$/
