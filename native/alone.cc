@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 namespace vnet {
@@ -110,12 +111,16 @@ const char* becomeAlone(const char* text) {
     errno = EINVAL;
     return "read the user";
   }
-  const std::string hidden = text + end;
-  if (!hidden.empty() && ::access(hidden.c_str(), F_OK) == 0 &&
-      ::mount("vnet", hidden.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "mode=700,size=4k") != 0) {
-    return "hide the control sockets";
+  const bool isMapped = text[end] != '\0';
+  for (const char* at = text + end; *at != '\0';) {
+    const std::string hidden(at, std::strcspn(at, "\n"));
+    if (::mount("vnet", hidden.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "mode=700,size=4k") != 0) {
+      return "hide the control sockets";
+    }
+    at += hidden.size();
+    if (*at == '\n') at++;
   }
-  if ((uid != ::geteuid() || gid != ::getegid()) && !enterUser(uid, gid)) return "enter a user namespace";
+  if (isMapped && !enterUser(uid, gid)) return "enter a user namespace";
   if (::unshare(CLONE_NEWPID) != 0) return "unshare the PID namespace";
   sigset_t signals, before;
   ::sigfillset(&signals);
@@ -135,7 +140,10 @@ const char* becomeAlone(const char* text) {
     start(go);
     serve(first, program, signals);
   }
-  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return "mount /proc";
+  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
+    // The kernel refuses it where a part of the present one is hidden.
+    return "mount /proc (in a container, docker run --security-opt systempaths=unconfined or podman run --security-opt unmask=ALL)";
+  }
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   return nullptr;
 }

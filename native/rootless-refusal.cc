@@ -61,10 +61,14 @@ std::string limit() {
          "user.max_mnt_namespaces with sudo sysctl -w";
 }
 
-std::string forbidden() {
+std::string forbidden(Had had) {
   // Without flags, unshare(2) does nothing and always succeeds unless it is forbidden altogether.
   if (::unshare(0) != 0) {
     return "a seccomp filter forbids it, as Docker's does: docker run --security-opt seccomp=unconfined";
+  }
+  // Since Linux 5.12, the id of root is mapped by a process with this capability only.
+  if (had == Had::kUidOfRootAlone) {
+    return "for the id of root it takes CAP_SETFCAP: docker run --cap-add SETFCAP, or --user 1000";
   }
   const std::string confined = profile();
   const bool isRestricted = isSet("kernel/apparmor_restrict_unprivileged_userns", "1");
@@ -84,10 +88,10 @@ std::string forbidden() {
   return "a chroot or a security module forbids it";
 }
 
-std::string reason(int error) {
+std::string reason(int error, Had had) {
   if (error == ENOSPC) return limit();
   if (error == EUSERS) return "namespaces are nested too deeply";
-  if (error == EPERM || error == EACCES) return forbidden();
+  if (error == EPERM || error == EACCES) return forbidden(had);
   if (error == EINVAL || error == ENOSYS) {
     return "this kernel has none, or the root directory is not a mount point (chroot)";
   }
@@ -102,11 +106,11 @@ void refuse(const char* what, int error, Had had) {
   if (had == Had::kUser) {
     before = "without root ";
     otherwise = "; otherwise run it with sudo";
-  } else if (had == Had::kUidOfRoot) {
+  } else if (had == Had::kUidOfRoot || had == Had::kUidOfRootAlone) {
     before = "without the capabilities of root ";
     otherwise = "; otherwise docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN";
   }
-  std::fprintf(stderr, "vnet: %sit needs %s: %s%s\n", before, what, reason(error).c_str(), otherwise);
+  std::fprintf(stderr, "vnet: %sit needs %s: %s%s\n", before, what, reason(error, had).c_str(), otherwise);
   std::exit(1);
 }
 

@@ -10,6 +10,8 @@ enum class Had {
   kUser,
   /** The uid of root, but not its capabilities. */
   kUidOfRoot,
+  /** The same, without CAP_SETFCAP. */
+  kUidOfRootAlone,
   /** Root's rights. */
   kRoot,
 };

@@ -23,6 +23,7 @@
 //
 // vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM in the present namespaces, see
 // rootless-tcpdump.h.
+#include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -121,8 +122,9 @@ int main(int count, char** arguments) {
   const bool isMount = (flags & CLONE_NEWNS) != 0;
   const char* what = isUser ? "a user namespace" : "namespaces";
   const vnet::Had had = !isUser            ? vnet::Had::kRoot
-                        : ::geteuid() == 0 ? vnet::Had::kUidOfRoot
-                                           : vnet::Had::kUser;
+                        : ::geteuid() != 0 ? vnet::Had::kUser
+                        : ::prctl(PR_CAPBSET_READ, CAP_SETFCAP) == 0 ? vnet::Had::kUidOfRootAlone
+                                                                     : vnet::Had::kUidOfRoot;
   std::optional<vnet::IdMap> ids;
   if (isUser) ids.emplace();
   if (::unshare(flags) != 0) vnet::refuse(what, errno, had);

@@ -5,11 +5,14 @@
  */
 
 import type { Native } from '../linux/native.ts'
-import { hasCapability, ownCommand, sudoCommand } from '../linux/privileges.ts'
-import { checkTun, execInUserNamespace, execRootless } from '../linux/rootless.ts'
+import { canReturn, hasCapability, ownCommand, sudoCommand } from '../linux/privileges.ts'
+import { checkTun, execInAllNamespaces, execInUserNamespace } from '../linux/rootless.ts'
 import { getLinks, type Link, RouteSocket } from '../linux/rtnetlink.ts'
-import { CAP_NET_ADMIN } from '../linux/uapi.ts'
+import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN } from '../linux/uapi.ts'
 import type { CommonOptions } from './options.ts'
+
+/** The capabilities that a lab needs. */
+const OF_LABS = [CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST]
 
 /** Set to the process id after the program has entered; children inherit it, but not the id. */
 const ENTERED = 'VNET_ROOTLESS'
@@ -48,15 +51,21 @@ export function enterNamespaces(
 }
 
 /**
- * Like enterNamespaces, into the namespaces of `vnet rootless`, for an ordinary user's lab.
- * `prepare` is called before, outside; descriptors that it returns remain open.
+ * Like enterNamespaces, into the namespaces of `vnet rootless`, for the lab of an ordinary user,
+ * and of root without capabilities, as in a container. `prepare` is called before, outside;
+ * descriptors that it returns remain open.
  */
-export function enterForLab(native: Native, prepare: () => readonly number[] = () => []): void {
-  if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
+export function enterForLab(native: Native, prepare?: () => readonly number[]): void {
+  const isRoot = process.geteuid?.() === 0
+  // pasta(1) takes root, so a user with capabilities enters, too.
+  const canStay = isRoot
+    ? OF_LABS.every(hasCapability) && canReturn(native)
+    : hasCapability(CAP_NET_ADMIN) && prepare === undefined
+  if (canStay || enterCommand() !== undefined) return
   checkTun(native, sudoCommand())
-  const descriptors = Int32Array.from(prepare())
+  const descriptors = Int32Array.from(prepare?.() ?? [])
   process.env[ENTERED] = String(process.pid)
-  execRootless(native, ownCommand(), descriptors)
+  execInAllNamespaces(native, ownCommand(), descriptors)
 }
 
 /** Returns whether the user may attach to the interface: a persistent TAP of that user or group. */

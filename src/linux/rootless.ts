@@ -10,6 +10,9 @@ import { builtFile, loadNative, type Native } from './native.ts'
 import { hasCapability } from './privileges.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN, O_RDWR } from './uapi.ts'
 
+/** The launcher's list with a user namespace. */
+const ALL = 'user,net,mount'
+
 /** Any namespace is entered within milliseconds. */
 const LIMIT_MS = 10_000
 
@@ -18,9 +21,23 @@ const LIMIT_MS = 10_000
  * `descriptors`. Throws a VnetError if the launcher cannot be executed. If the kernel refuses the
  * namespaces, the launcher prints one line and exits with status 1.
  */
-export function execRootless(native: Native, command: readonly string[], descriptors = new Int32Array()): never {
+export function execRootless(
+  native: Native,
+  command: readonly string[],
+  descriptors = new Int32Array(),
+  list = namespaces(),
+): never {
   const launcher = launcherPath()
-  throw new VnetError(native.exec([launcher, namespaces(), ...command], descriptors), ['exec', launcher])
+  throw new VnetError(native.exec([launcher, list, ...command], descriptors), ['exec', launcher])
+}
+
+/** Like execRootless, in a user namespace also for root. */
+export function execInAllNamespaces(
+  native: Native,
+  command: readonly string[],
+  descriptors: Int32Array<ArrayBuffer>,
+): never {
+  return execRootless(native, command, descriptors, ALL)
 }
 
 /** Like execRootless, with no mount namespace: other terminals enter these without one. */
@@ -117,7 +134,7 @@ function tunAdvice(error: number, command: string | undefined): string | undefin
 /** The launcher's list. Root keeps its user if it may do without a user namespace. */
 function namespaces(): string {
   const isRoot = process.geteuid?.() === 0 && hasCapability(CAP_SYS_ADMIN) && hasCapability(CAP_NET_ADMIN)
-  return isRoot ? 'net,mount' : 'user,net,mount'
+  return isRoot ? 'net,mount' : ALL
 }
 
 function launcherPath(): string {

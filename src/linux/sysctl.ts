@@ -1,9 +1,13 @@
 /** Settings of a network namespace under /proc/sys. */
 import { readSync, writeSync } from 'node:fs'
-import { ENOENT } from '../base/errno.ts'
+import { ENOENT, EROFS } from '../base/errno.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { O_RDONLY, O_WRONLY } from './uapi.ts'
+
+const READ_ONLY =
+  'in this container /proc/sys is read-only: docker run --security-opt systempaths=unconfined, ' +
+  'or podman run --security-opt unmask=ALL'
 
 /** Returns a setting: `net/ipv4/conf/lo/rp_filter`. Throws a VnetError, ENOENT if unknown. */
 export function readSysctl(native: Native, nsfd: number, name: string): string {
@@ -24,5 +28,6 @@ export function hasSysctl(native: Native, nsfd: number, name: string): boolean {
 /** Throws a VnetError if it may not be changed. */
 export function writeSysctl(native: Native, nsfd: number, name: string, value: string): void {
   const path = `/proc/sys/${name}`
-  closing(native, check(native.open(path, O_WRONLY, nsfd), ['open', path]), fd => writeSync(fd, value))
+  const fd = native.open(path, O_WRONLY, nsfd)
+  closing(native, check(fd, ['open', path], fd === -EROFS ? READ_ONLY : undefined), fd => writeSync(fd, value))
 }

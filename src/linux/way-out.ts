@@ -23,12 +23,16 @@ export const RESOLVER = '198.19.255.53'
 
 /**
  * Set to the id of this process, its descriptor for the process that waits, and the user namespace
- * in which that one was started.
+ * and the user id with which that one was started.
  */
 const WAITING = 'VNET_WAY_OUT'
 
-/** include/uapi/asm-generic/ioctls.h */
+/** include/uapi/asm-generic/ioctls.h and poll.h */
 const FIOCLEX = 0x5451
+const POLLHUP = 0x10
+
+/** Milliseconds between two looks at whether the process that waits was killed. */
+const ALIVE_MS = 100
 
 /** A network namespace: a descriptor of it, or -1 for this process's own. */
 interface Place {
@@ -50,7 +54,7 @@ interface TcpSockets {
 export function prepareWayOut(native: Native, { isAside = false } = {}): readonly number[] {
   pastaPath()
   const fd = startWaiting(native, isAside)
-  process.env[WAITING] = `${process.pid} ${fd} ${userNamespace()}`
+  process.env[WAITING] = `${process.pid} ${fd} ${userNamespace()} ${process.geteuid?.()}`
   return [fd]
 }
 
@@ -59,9 +63,11 @@ export function preparedWayOut(): number | undefined {
   return prepared()?.fd
 }
 
-function prepared(): { readonly fd: number; readonly isOutside: boolean } | undefined {
-  const [pid, fd, user] = (process.env[WAITING] ?? '').split(' ')
-  return pid === String(process.pid) ? { fd: Number(fd), isOutside: user !== userNamespace() } : undefined
+function prepared(): { readonly fd: number; readonly isOutside: boolean; readonly isRoot: boolean } | undefined {
+  const [pid, fd, user, uid] = (process.env[WAITING] ?? '').split(' ')
+  return pid === String(process.pid)
+    ? { fd: Number(fd), isOutside: user !== userNamespace(), isRoot: uid === '0' }
+    : undefined
 }
 
 const userNamespace = () => readlinkSync('/proc/self/ns/user')
@@ -102,11 +108,13 @@ export class WayOut {
       ]
       for (const file of [ready, log, mounted]) writeFileSync(file, '', { mode: 0o600 })
       const netns = `/proc/${process.pid}/${place.nsfd < 0 ? 'ns/net' : `fd/${place.nsfd}`}`
+      // Root's pasta would become another user.
+      const asRoot = (waiting?.isRoot ?? true) ? ['--runas', '0'] : []
       // The rights of its own user namespace are all that pasta needs there. Otherwise it gives up
       // the right to open a file of another process, so the file is mounted before.
       const target = waiting?.isOutside
-        ? (['-', '-', ['--userns', `/proc/${process.pid}/ns/user`, '--netns', netns]] as const)
-        : ([netns, mounted, ['--runas', '0', '--netns-only', '--netns', mounted]] as const)
+        ? (['-', '-', [...asRoot, '--userns', `/proc/${process.pid}/ns/user`, '--netns', netns]] as const)
+        : ([netns, mounted, [...asRoot, '--netns-only', '--netns', mounted]] as const)
       const [from, to, where] = target
       const words = [from, to, log, pasta, ...where, ...OPTIONS, '--tcp-ports', ports.join(',') || 'none', '-P', ready]
       const changes = watch(directory)
@@ -119,9 +127,10 @@ export class WayOut {
           'send a request',
         )
         while (readFileSync(ready, 'latin1') === '') {
+          const isGone = (native.poll(fd) & POLLHUP) !== 0
           const text = readFileSync(log, 'latin1')
-          if (/^ended$/m.test(text)) throw noWayOut(`no way to the Internet: ${reasonIn(text)}`)
-          await once(changes, 'change')
+          if (isGone || /^ended$/m.test(text)) throw noWayOut(`no way to the Internet: ${reasonIn(text)}`)
+          await once(changes, 'change', { signal: AbortSignal.timeout(ALIVE_MS) }).catch(() => {})
         }
       } finally {
         changes.close()
@@ -180,7 +189,8 @@ function pastaPath(): string {
 /** Returns the last error in the output of pasta, which also complains of a missing syslog. */
 function reasonIn(log: string): string {
   const lines = log.split('\n').filter(line => line !== '' && !/syslog|^ended$/.test(line))
-  return lines.at(-1) ?? 'pasta has ended'
+  const reason = lines.at(-1) ?? 'pasta has ended'
+  return /sandbox/.test(reason) ? `${reason}: in Docker, run it with --security-opt seccomp=unconfined` : reason
 }
 
 function familiesOf({ native, nsfd }: Place): (4 | 16)[] {

@@ -1,15 +1,7 @@
 /** Checks whether this process can make labs. */
-import { closing } from 'vnet/internal/linux/errno'
 import type { Native } from 'vnet/internal/linux/native'
-import { hasCapability } from 'vnet/internal/linux/privileges'
-import {
-  CAP_NET_ADMIN,
-  CAP_NET_BROADCAST,
-  CAP_SYS_ADMIN,
-  CLONE_NEWNET,
-  O_RDONLY,
-  O_RDWR,
-} from 'vnet/internal/linux/uapi'
+import { canReturn, hasCapability } from 'vnet/internal/linux/privileges'
+import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN, O_RDWR } from 'vnet/internal/linux/uapi'
 
 const NEEDED = Object.entries({ CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST })
 
@@ -37,7 +29,5 @@ export async function whyNoLab(native: Native): Promise<string | undefined> {
 function lackOf(native: Native): string | undefined {
   const missing = NEEDED.filter(([, capability]) => !hasCapability(capability)).map(([name]) => name)
   if (missing.length > 0) return `a lab needs ${missing.join(', ')}`
-  const home = native.open('/proc/thread-self/ns/net', O_RDONLY, -1)
-  const canReturn = home >= 0 && closing(native, home, () => native.setns(home, CLONE_NEWNET)) === 0
-  return canReturn ? undefined : 'a lab needs a network namespace that belongs to its user namespace'
+  return canReturn(native) ? undefined : 'a lab needs a network namespace that belongs to its user namespace'
 }
