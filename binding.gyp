@@ -35,7 +35,7 @@
       'target_name': 'vnet-rootless',
       'type': 'executable',
       'sources': [
-        'native/rootless.cc', 'native/rootless-confine.cc', 'native/rootless-ids.cc', 'native/rootless-mounts.cc', 'native/rootless-refusal.cc',
+        'native/remove-after.cc', 'native/rootless.cc', 'native/rootless-confine.cc', 'native/rootless-ids.cc', 'native/rootless-mounts.cc', 'native/rootless-refusal.cc',
         'native/rootless-tcpdump.cc', 'native/syn.cc', 'native/sys-mount.cc', 'native/tcp-out.cc', 'native/way-out.cc',
       ],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],

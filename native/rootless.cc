@@ -19,6 +19,8 @@
 //
 // vnet-rootless --execute PROGRAM [ARGS]: executes PROGRAM in the present namespaces.
 //
+// vnet-rootless --remove-after: see remove-after.h.
+//
 // vnet-rootless --way-out, vnet-rootless --way-out-aside: see way-out.h.
 //
 // vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM in the present namespaces, see
@@ -38,6 +40,7 @@
 #include <cstring>
 #include <optional>
 
+#include "remove-after.h"
 #include "rootless-confine.h"
 #include "rootless-ids.h"
 #include "rootless-mounts.h"
@@ -101,6 +104,7 @@ int main(int count, char** arguments) {
     return execute(arguments + 2);
   }
   if (count > 2 && std::strcmp(arguments[1], "--execute") == 0) return execute(arguments + 2);
+  if (count == 2 && std::strcmp(arguments[1], vnet::kRemoveAfter) == 0) return vnet::removeAfter();
   if (count == 2 && std::strcmp(arguments[1], vnet::kWayOut) == 0) return vnet::serveWayOut(false);
   if (count == 2 && std::strcmp(arguments[1], vnet::kWayOutAside) == 0) return vnet::serveWayOut(true);
   if (count > 2 && std::strcmp(arguments[1], "--network") == 0) {

@@ -87,6 +87,11 @@ export function withParent(command: readonly string[]): string[] {
   return [launcherPath(), '--with-parent', `${process.pid}`, ...command]
 }
 
+/** Returns the command that removes files after this process's end (native/remove-after.h). */
+export function removingAfter(): [program: string, option: string] {
+  return [launcherPath(), '--remove-after']
+}
+
 /** Returns the command of the process that waits for a namespace to connect (native/way-out.h). */
 export function waitingForWayOut(isAside: boolean): [program: string, option: string] {
   return [launcherPath(), isAside ? '--way-out-aside' : '--way-out']

@@ -62,6 +62,7 @@ export class Lab implements AsyncDisposable {
 
   private constructor(native: Native, worker: LabWorker, options: LabOptions, setup: LabSetup) {
     const { name = 'lab', seed = 1, stages = [], signal } = options
+    setup.onDirectory?.(this.#directory)
     this.name = name
     this.seed = seed
     const hostsFile = new HostsFile(this.#directory)

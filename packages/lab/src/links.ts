@@ -28,7 +28,7 @@ export interface ExtraWire {
   readonly ba: string
 }
 
-/** What fixtures and explore set in a lab, besides its options. */
+/** What fixtures, explore and `vnet run` set in a lab, besides its options. */
 export interface LabSetup {
   /** Faults of packets. The packets of all links are then recorded by name. */
   readonly plan?: readonly PlannedFault[] | undefined
@@ -40,6 +40,8 @@ export interface LabSetup {
   readonly captures?: string | undefined
   /** Whether other processes do not see the lab. */
   readonly isHidden?: boolean
+  /** Is called with the lab's directory, which is removed when the lab is closed. */
+  readonly onDirectory?: (directory: string) => void
 }
 
 export interface LabCableOptions extends LabLinkOptions {

@@ -5,16 +5,16 @@ import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
 import { enterCommand } from 'vnet/internal/cli/rootless'
-import { makeRunDirectory, privateCandidates } from 'vnet/internal/control/protocol/run-directory'
 import { openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
 import type { ScenarioList } from 'vnet/internal/netdev/device-wire'
 import type { Direction } from 'vnet/internal/wire/wire'
-import { createLab, type Lab, type LabHost, type LabLink } from '../index.ts'
+import { createLabWith, type Lab, type LabHost, type LabLink } from '../index.ts'
 import { statusOf } from '../programs.ts'
 import { RepeatedQueries } from '../repeated-queries.ts'
 import type { RunOptions } from './run.ts'
 import { runCommand } from './run-command.ts'
 import { type RunReport, reportLines, reportOf } from './run-report.ts'
+import { RunTraces } from './run-traces.ts'
 
 /** The router to the machine's network, after which the interface of the command is named. */
 const ROUTER = 'internet'
@@ -39,8 +39,10 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   const log = (line: string) => io.err(`vnet: ${line}\n`)
   const reports: RunReport[] = []
   let lab: Lab | undefined
+  const traces = new RunTraces()
   try {
-    lab = await createLab({ name: 'run', seed, signal: stop.signal })
+    const onDirectory = (path: string) => traces.removeLast(path)
+    lab = await createLabWith({ name: 'run', seed, signal: stop.signal }, { onDirectory })
     const { host, link } = await joined(lab, options)
     if (capture !== undefined) await link.capture(capture)
     using queries = new RepeatedQueries(host.place, ROUTER)
@@ -50,7 +52,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       const before = host.stats()
       using _ = await play(link, steps, log)
       const start = performance.now()
-      const status = await runCommand(host, alone(command), outerEnvironment(), io)
+      const status = await runCommand(host, alone(command, traces), outerEnvironment(), io)
       const seconds = (performance.now() - start) / 1000
       const run = { seed: seed + i, status, seconds, repeatedQueries: queries.take() }
       const report = await reportOf(host, link, before, run)
@@ -58,20 +60,22 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       if (!quiet) for (const line of reportLines(report)) log(line)
     }
   } catch (error) {
-    if (stop.signal.aborted) {
-      const signal = await asked
-      return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
-    }
-    throw error
+    if (!stop.signal.aborted) throw error
+    reports.length = 0
   } finally {
+    traces[Symbol.dispose]()
     await lab?.close()
     clearInterval(alive)
+  }
+  if (reports.length === 0) {
+    const signal = await asked
+    return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
   }
   if (out !== undefined) {
     writeSync(out, `${JSON.stringify(repeat === 1 ? reports[0] : reports)}\n`)
     closeSync(out)
   }
-  if (repeat === 1) return reports[0]?.status ?? EXIT_FAILURE
+  if (repeat === 1) return (reports[0] as RunReport).status
   const failed = reports.filter(({ status }) => status !== EXIT_OK).map(each => each.seed)
   log(`${failed.length} of ${reports.length} runs failed${failed.length === 0 ? '' : `: seeds ${failed.join(', ')}`}`)
   return failed.length === 0 && reports.length === repeat ? EXIT_OK : EXIT_FAILURE
@@ -167,10 +171,10 @@ async function checkFaults({
 }
 
 /** Returns the command line of the launcher for a program with the ids of the user. */
-function alone(command: readonly string[]): readonly string[] {
+function alone(command: readonly string[], { directories }: RunTraces): readonly string[] {
   const hasEntered = enterCommand() !== undefined
   const ids = hasEntered ? [outerId('uid'), outerId('gid')] : [process.geteuid?.(), process.getegid?.()]
-  const hidden = hasEntered ? makeRunDirectory(privateCandidates()).path : ''
+  const hidden = hasEntered ? directories.join('\n') : ''
   return ['--alone', `${ids.join(':')}:${hidden}`, ...command]
 }
 
