@@ -1,0 +1,53 @@
+/** TCP connections to the machine's network (native/tcp-out.cc), with real kernels on both sides. */
+import { describe, expect, test } from 'vitest'
+import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
+
+const { machine, server, run } = standInInternet()
+const ENDS = 'packages/lab/test/support/tcp-ends.mjs'
+
+test.each([
+  ['IPv4', SERVER_ADDRESS, []],
+  ['IPv6', '2001:db8:ffff::80', []],
+  [
+    'a wire that loses, repeats and reorders',
+    SERVER_ADDRESS,
+    ['--wire', 'delay 1ms loss 1% duplicate 2% reorder 5% gap 3'],
+  ],
+])('refusals, ends, resets and all bytes pass in both directions: %s', async (_, address, options) => {
+  const { stdout } = server.spawn([process.execPath, ENDS, 'serve'])
+  let noticed = ''
+  stdout.on('data', text => {
+    noticed += text
+  })
+  await expect.poll(() => noticed).toMatch(/ready/)
+  const { status, stdout: asked, stderr } = run('--quiet', ...options, '--', process.execPath, ENDS, address)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(JSON.parse(asked)).toEqual({
+    refused: 'ECONNREFUSED',
+    echoed: 'to the end',
+    greeting: 'greeting',
+    reset: 'ECONNRESET',
+    many: 200,
+    same: true,
+  })
+  await expect.poll(() => noticed).toMatch(/after the greeting: still there/)
+  await expect.poll(() => noticed).toMatch(/watched: ECONNRESET/)
+})
+
+describe('a refusal', () => {
+  const timed = 'curl -so /dev/null -w "%{exitcode} %{time_total}" http://192.0.2.80:9099'
+
+  test('crosses the wire like the packet that is refused', () => {
+    const { stdout } = run('--quiet', '--wire', 'delay 150ms', '--', 'sh', '-c', timed)
+    const [code, seconds] = stdout.split(' ').map(Number)
+    expect(code).toBe(7)
+    expect(seconds).toBeGreaterThanOrEqual(0.3)
+  })
+
+  test('says that there is no route', () => {
+    machine.ip('route add unreachable 198.18.77.0/24', '-6 route add unreachable 2001:db8:77::/48')
+    const connect = (to: string) => `node -e "net.connect(80, '${to}').on('error', ({ code }) => console.log(code))"`
+    const { stdout } = run('--quiet', '--', 'sh', '-c', `${connect('198.18.77.1')}; ${connect('2001:db8:77::1')}`)
+    expect(stdout).toBe('EHOSTUNREACH\nEHOSTUNREACH\n')
+  })
+})
