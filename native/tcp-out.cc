@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace vnet {
 
@@ -53,15 +55,38 @@ socklen_t lengthOf(const sockaddr_storage& address) {
   return address.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
 
-/** Returns whether an address is the machine's loopback, which is not of its network. */
-bool isLoopback(const sockaddr_storage& address) {
-  if (address.ss_family == AF_INET) {
-    const uint32_t v4 = ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
-    return v4 >> 24 == IN_LOOPBACKNET || v4 >> 24 == 0;
+in_addr_t v4Of(const sockaddr_storage& address) {
+  return address.ss_family == AF_INET ? ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) : 0;
+}
+
+/** Sets `to` to a loopback address, with the same port. */
+void setLoopback(sockaddr_storage& to, sa_family_t family) {
+  const in_port_t port = reinterpret_cast<const sockaddr_in&>(to).sin_port;
+  to = {};
+  to.ss_family = family;
+  reinterpret_cast<sockaddr_in&>(to).sin_port = port;
+  if (family == AF_INET) reinterpret_cast<sockaddr_in&>(to).sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  else reinterpret_cast<sockaddr_in6&>(to).sin6_addr = in6addr_loopback;
+}
+
+/** Returns whether an address is the machine's own: packets to it would have it as the source. */
+bool isOwn(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET6) {
+    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+    if (IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_V4MAPPED(&v6)) return true;
+  } else if (v4Of(address) >> 24 == IN_LOOPBACKNET || v4Of(address) >> 24 == 0) {
+    return true;
   }
-  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-  return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_V4MAPPED(&v6) ||
-         IN6_IS_ADDR_V4COMPAT(&v6);
+  const int socket = ::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_storage source = {};
+  socklen_t length = sizeof source;
+  const bool isRouted = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), lengthOf(address)) == 0 &&
+                        ::getsockname(socket, reinterpret_cast<sockaddr*>(&source), &length) == 0;
+  ::close(socket);
+  if (!isRouted) return false;
+  if (address.ss_family == AF_INET) return v4Of(source) == v4Of(address);
+  return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(source).sin6_addr,
+                            &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
 }
 
 /** Returns the key of an accepted connection; empty if it was not redirected. */
@@ -77,7 +102,8 @@ std::string acceptedKey(int socket, const sockaddr_storage& peer) {
 
 }  // namespace
 
-TcpOut::TcpOut(int gate, int listener) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), gate_(gate), listener_(listener) {
+TcpOut::TcpOut(int gate, int listener, std::vector<uint16_t> ports)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), gate_(gate), listener_(listener), ports_(std::move(ports)) {
   for (int* each : {&gate_, &listener_}) {
     epoll_event event = {};
     event.events = EPOLLIN;
@@ -119,28 +145,50 @@ void TcpOut::writeGate(const std::vector<uint8_t>& packet) const {
 }
 
 void TcpOut::open(Syn syn, std::string key) {
-  if (isLoopback(syn.to)) return writeGate(refusalOf(syn, EACCES));
+  sockaddr_storage to = syn.to;
+  const bool isMachine = v4Of(to) == kMachine;
+  const uint16_t port = ntohs(reinterpret_cast<const sockaddr_in&>(to).sin_port);
+  if (isMachine && std::find(ports_.begin(), ports_.end(), port) == ports_.end()) {
+    return writeGate(refusalOf(syn, ECONNREFUSED));
+  }
+  if (isMachine) setLoopback(to, AF_INET);
+  else if (isOwn(to)) return writeGate(refusalOf(syn, EACCES));
   if (pending_ >= kPending) return;
-  const int socket = ::socket(syn.to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (socket < 0) return;
-  setNoDelay(socket);
   Connection& made = connections_.emplace_back();
   made.self = std::prev(connections_.end());
   made.state = State::kConnecting;
   made.since = now();
+  made.hasSecond = isMachine;
   made.inner.connection = made.outer.connection = &made;
-  made.outer.fd = socket;
   made.key = std::move(key);
   made.syn = std::move(syn);
   byKey_[made.key] = &made;
   pending_++;
-  const auto* to = reinterpret_cast<const sockaddr*>(&made.syn.to);
-  if (::connect(socket, to, lengthOf(made.syn.to)) != 0 && errno != EINPROGRESS) refuse(made, errno);
-  else watch(made.outer, EPOLLOUT, false);
+  connect(made, to);
 }
 
-void TcpOut::refuse(Connection& connection, int error) {
-  writeGate(refusalOf(connection.syn, error));
+void TcpOut::connect(Connection& connection, const sockaddr_storage& to) {
+  const int socket = ::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  // Without a descriptor for it, the client repeats the SYN.
+  if (socket < 0) return close(connection, true);
+  setNoDelay(socket);
+  connection.outer.fd = socket;
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&to), lengthOf(to)) != 0 && errno != EINPROGRESS) {
+    return fail(connection, errno);
+  }
+  watch(connection.outer, EPOLLOUT, false);
+}
+
+void TcpOut::fail(Connection& connection, int error) {
+  if (connection.state == State::kConnecting && connection.hasSecond) {
+    connection.hasSecond = false;
+    ::close(connection.outer.fd);
+    connection.outer = {&connection};
+    sockaddr_storage to = connection.syn.to;
+    setLoopback(to, AF_INET6);
+    return connect(connection, to);
+  }
+  if (connection.state == State::kConnecting) writeGate(refusalOf(connection.syn, error));
   close(connection, true);
 }
 
@@ -170,12 +218,9 @@ void TcpOut::accept() {
 
 void TcpOut::handle(End& end, uint32_t events) {
   Connection& connection = *end.connection;
-  auto& [state, key, syn, since, inner, outer, out, in, self] = connection;
+  auto& [state, key, syn, since, hasSecond, inner, outer, out, in, self] = connection;
   if (state == State::kClosed) return;
-  if ((events & EPOLLERR) != 0) {
-    const int error = errorOf(end.fd);
-    return state == State::kConnecting ? refuse(connection, error) : close(connection, true);
-  }
+  if ((events & EPOLLERR) != 0) return fail(connection, errorOf(end.fd));
   if (state == State::kConnecting) {
     state = State::kOffered;
     writeGate(syn.packet);

@@ -15,16 +15,22 @@
 
 namespace vnet {
 
+/** The address of the machine in the other namespace: 198.19.255.55. */
+constexpr uint32_t kMachine = 0xc613ff37;
+
 /**
- * Connects from the network namespace of its process. `gate`, a TUN of the other namespace, gets
+ * Connects from the network namespace of its process, but not to that machine itself. `gate`, a TUN of the other namespace, gets
  * the first packet of each connection, a SYN, and its destination is connected. The SYN then
  * returns through the gate, and the other namespace redirects it to `listener`. A connection that
  * is refused is refused through the gate.
  */
 class TcpOut {
  public:
-  /** Both descriptors are non-blocking, and remain the caller's. */
-  TcpOut(int gate, int listener);
+  /**
+   * Both descriptors are non-blocking, and remain the caller's. kMachine leads to these ports of
+   * the machine's loopback.
+   */
+  TcpOut(int gate, int listener, std::vector<uint16_t> ports);
 
   /** Readable when step() has something to do. */
   int fd() const { return epoll_; }
@@ -56,6 +62,8 @@ class TcpOut {
     std::string key;
     Syn syn;
     time_t since;
+    /** Whether the machine's loopback of IPv6 is to be tried after that of IPv4. */
+    bool hasSecond;
     /** To the client in the other namespace, and to the server. */
     End inner, outer;
     Stream out, in;
@@ -65,7 +73,8 @@ class TcpOut {
   void readGate();
   void writeGate(const std::vector<uint8_t>& packet) const;
   void open(Syn syn, std::string key);
-  void refuse(Connection& connection, int error);
+  void connect(Connection& connection, const sockaddr_storage& to);
+  void fail(Connection& connection, int error);
   void accept();
   void handle(End& end, uint32_t events);
   /** Returns false if the connection has failed. */
@@ -77,6 +86,7 @@ class TcpOut {
   void expire();
 
   int epoll_, gate_, listener_;
+  const std::vector<uint16_t> ports_;
   std::list<Connection> connections_;
   /** Closed ones, to which the events of a step may still refer. */
   std::list<Connection> closed_;

@@ -14,7 +14,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -65,6 +67,17 @@ Request receiveRequest() {
   return request;
 }
 
+/** Returns the ports of a list with commas. */
+std::vector<uint16_t> portsOf(const std::string& list) {
+  std::vector<uint16_t> ports;
+  for (const char* at = list.c_str(); *at != '\0';) {
+    char* end;
+    ports.push_back(static_cast<uint16_t>(std::strtoul(at, &end, 10)));
+    at = *end == ',' ? end + 1 : "";
+  }
+  return ports;
+}
+
 /** A connection takes up to six descriptors. */
 void raiseLimit() {
   rlimit limit;
@@ -89,7 +102,7 @@ bool mountNamespace(const std::string& from, const std::string& to) {
     ::_exit(1);
   }
   std::vector<char*> words;
-  for (size_t i = 3; i < request.size(); i++) words.push_back(const_cast<char*>(request[i].c_str()));
+  for (size_t i = 4; i < request.size(); i++) words.push_back(const_cast<char*>(request[i].c_str()));
   words.push_back(nullptr);
   ::execv(words[0], words.data());
   std::fprintf(stderr, "%s: %s\n", words[0], std::strerror(errno));
@@ -107,7 +120,7 @@ int serveWayOut(bool isAside) {
   ::sigaddset(&signals, SIGCHLD);
   const Request received = receiveRequest();
   const std::vector<std::string>& request = received.lines;
-  if (request.size() < 4) return 0;
+  if (request.size() < 5) return 0;
   const int log = ::open(request[2].c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   const int ended = ::signalfd(-1, &signals, SFD_CLOEXEC);
@@ -121,7 +134,7 @@ int serveWayOut(bool isAside) {
   raiseLimit();
   const auto [gate, listener] = received.descriptors;
   std::optional<TcpOut> tcp;
-  if (gate >= 0) tcp.emplace(gate, listener);
+  if (gate >= 0) tcp.emplace(gate, listener, portsOf(request[3]));
   bool isEnded = child < 0;
   // Without events, only the end of the input is reported.
   pollfd all[] = {{STDIN_FILENO, 0, 0}, {ended, POLLIN, 0}, {tcp ? tcp->fd() : -1, POLLIN, 0}};

@@ -18,6 +18,9 @@ import { SOCK_SEQPACKET } from './uapi.ts'
 /** The interface of a namespace to the machine's network. */
 export const OUTSIDE = 'pasta0'
 
+/** The address of the machine's loopback in namespaces with a way out (native/tcp-out.h). */
+export const MACHINE = '198.19.255.55'
+
 /** The DNS server in namespaces with a way out, which passes queries to the machine's server. */
 export const RESOLVER = '198.19.255.53'
 
@@ -40,10 +43,13 @@ interface Place {
   readonly nsfd: number
 }
 
-/** Sockets of a namespace for its TCP connections, which do not use pasta (native/tcp-out.h). */
-interface TcpSockets {
+/** TCP connections of a namespace, which do not use pasta (native/tcp-out.h). */
+interface TcpOut {
+  /** Descriptors. */
   readonly gate: number
   readonly listener: number
+  /** Ports of the machine's loopback to which MACHINE leads. */
+  readonly localhost: readonly number[]
 }
 
 /**
@@ -91,7 +97,7 @@ export class WayOut {
    * has too, is for files. `tcp` remains the caller's. Rejects with a VnetError if pasta is
    * missing, or fails.
    */
-  static async open(place: Place, directory: string, ports: readonly number[] = [], tcp?: TcpSockets): Promise<WayOut> {
+  static async open(place: Place, directory: string, ports: readonly number[] = [], tcp?: TcpOut): Promise<WayOut> {
     const { native } = place
     const pasta = pastaPath()
     const waiting = prepared()
@@ -116,7 +122,19 @@ export class WayOut {
         ? (['-', '-', [...asRoot, '--userns', `/proc/${process.pid}/ns/user`, '--netns', netns]] as const)
         : ([netns, mounted, [...asRoot, '--netns-only', '--netns', mounted]] as const)
       const [from, to, where] = target
-      const words = [from, to, log, pasta, ...where, ...OPTIONS, '--tcp-ports', ports.join(',') || 'none', '-P', ready]
+      const words = [
+        from,
+        to,
+        log,
+        tcp?.localhost.join(',') ?? '',
+        pasta,
+        ...where,
+        ...OPTIONS,
+        '--tcp-ports',
+        ports.join(',') || 'none',
+        '-P',
+        ready,
+      ]
       const changes = watch(directory)
       try {
         const request = Buffer.from(words.map(word => `${word}\n`).join(''))

@@ -21,10 +21,11 @@ import {
 import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
+import { MACHINE } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
-import type { Prefix } from 'vnet/internal/packet/address'
+import { type Prefix, parseAddress } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { long } from 'vnet/internal/packet/octets'
+import { get32, long } from 'vnet/internal/packet/octets'
 import type { AccessOptions } from './access.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from './nat-table.ts'
 import {
@@ -49,6 +50,7 @@ import {
   NOTRACK,
   notIif,
   notOif,
+  OUTPUT,
   oif,
   POSTROUTING,
   PREROUTING,
@@ -77,6 +79,7 @@ const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
+const LOOPBACK = '127.0.0.1'
 const HAIRPIN_TABLE = 100
 const [GATE, GATE_TABLE, GATE_MARK] = ['gate', 101, 1]
 /** Like RESOLVER, on no link of a lab. */
@@ -121,6 +124,18 @@ export function leadOut(place: SocketPlace, name: string, port: number): void {
     { ...RAW, rules: [[...isSyn, mark(GATE_MARK), NOTRACK]] },
     { ...PREROUTING, rules: [[iif(GATE), protocol(IPPROTO_TCP), redirect(port)]] },
     { ...POSTROUTING, rules: [[oif(name), MASQUERADE]] },
+  ])
+}
+
+/** Leads these ports of a host's 127.0.0.1 to the machine's. Throws a VnetError. */
+export function leadLocalhost(place: SocketPlace, ports: readonly number[]): void {
+  // The kernel routes no packet from 127.0.0.1 to another machine otherwise.
+  writeSysctl(place.native, place.nsfd, 'net/ipv4/conf/all/route_localnet', '1')
+  const [own, machine] = [LOOPBACK, MACHINE].map(text => get32(parseAddress(text) as Uint8Array, 0)) as [number, number]
+  const lead = (port: number) => [daddr4(own), protocol(IPPROTO_TCP), dport(port), dnat4(machine, port)]
+  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [
+    { ...OUTPUT, rules: ports.map(lead) },
+    { ...POSTROUTING, rules: [[daddr4(machine), MASQUERADE]] },
   ])
 }
 

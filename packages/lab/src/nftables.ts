@@ -72,6 +72,8 @@ export interface NftChain {
 /** Before the kernel tracks connections. */
 export const RAW = { name: 'raw', type: 'filter', hook: 0, priority: -300 } as const
 export const PREROUTING = { name: 'prerouting', type: 'nat', hook: 0, priority: -100 } as const
+/** Packets of the machine itself. */
+export const OUTPUT = { name: 'output', type: 'nat', hook: 3, priority: -100 } as const
 export const INPUT = { name: 'input', type: 'filter', hook: 1, priority: 0 } as const
 export const FORWARD = { name: 'forward', type: 'filter', hook: 2, priority: 0 } as const
 export const POSTROUTING = { name: 'postrouting', type: 'nat', hook: 4, priority: 100 } as const

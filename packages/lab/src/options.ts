@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { durationOf } from 'vnet/internal/base/duration'
-import { admits, anyText, either, flag, integer, oneOf, type Schema } from 'vnet/internal/base/schema'
+import { admits, anyText, either, flag, integer, list, oneOf, type Schema } from 'vnet/internal/base/schema'
 import { checkOptions, didYouMean, UsageError } from 'vnet/internal/base/usage-error'
 
 /** The form that a value must have. */
@@ -31,6 +31,12 @@ export const WHOLE_NUMBER: Form = {
 export const COUNT: Form = { text: 'a whole number of at least 1', schema: integer(1, Number.MAX_SAFE_INTEGER) }
 export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
 export const LIST: Form = { accepts: Array.isArray, text: 'a list' }
+const port = integer(1, 65_535)
+export const PORTS: Form = {
+  accepts: value => Array.isArray(value) && value.every(each => admits(port, each)),
+  text: 'a list of TCP ports',
+  schema: list(port),
+}
 export const OBJECT = { accepts: isObject, text: 'an object' } satisfies Form
 export const DURATION = {
   accepts: (value: unknown) => (typeof value === 'string' || typeof value === 'number') && durationOf(value) > 0,

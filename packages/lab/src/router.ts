@@ -21,7 +21,7 @@ import type { Links } from './links.ts'
 import { placeOf } from './lookup.ts'
 import { ruleDrops } from './nftables.ts'
 import { Nptv6 } from './nptv6.ts'
-import { ANY, checkForms, checkNone, FLAG, type Forms, LIST } from './options.ts'
+import { ANY, checkForms, checkNone, FLAG, type Forms, LIST, PORTS } from './options.ts'
 import type { NatSpec } from './protocol.ts'
 import { LabUnavailableError } from './rights.ts'
 import type { Family } from './routes.ts'
@@ -41,12 +41,18 @@ export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
    * namespace. A lab has one such router. Default false.
    */
   readonly internet?: boolean
+  /**
+   * With `internet`: TCP ports that hosts inside reach at their own 127.0.0.1 past the link, and
+   * that are those of the machine's loopback.
+   */
+  readonly localhost?: readonly number[]
 }
 
 export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
   inside: { ...LIST, text: 'a list of hosts' },
   outside: ANY,
   internet: FLAG,
+  localhost: PORTS,
   ...LINK_OPTIONS,
   ...ACCESS,
 }
@@ -55,7 +61,10 @@ export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
 export function checkRouterOptions(name: string, options: LabRouterOptions): void {
   checkForms(`router ${name}`, options, ROUTER_OPTIONS)
   if (options.internet) checkInternet(`router ${name}`, options)
-  else checkAccess(`router ${name}`, options, options.outside !== undefined)
+  else {
+    if (options.localhost !== undefined) throw new UsageError(`router ${name}: localhost needs \`internet\``)
+    checkAccess(`router ${name}`, options, options.outside !== undefined)
+  }
   const { nat } = accessOf(options)
   if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {
     throw new UsageError(`router ${name}: ${nat} needs an mtu of at least ${IPV6_MIN_MTU}`)
@@ -89,19 +98,30 @@ export class LabRouter extends LabHost {
   readonly #lab: Links
   /** Forwards to hosts that are not connected yet. */
   readonly #waiting: Map<string, string>
+  readonly #localhost: readonly number[]
   #wayOut: WayOut | undefined
 
   /** @internal */
   constructor(
     name: string,
     links: Links,
-    { outside, inside: _, internet = false, wire: __, mtu: ___, capture: ____, ...access }: LabRouterOptions,
+    {
+      outside,
+      inside: _,
+      internet = false,
+      localhost = [],
+      wire: __,
+      mtu: ___,
+      capture: ____,
+      ...access
+    }: LabRouterOptions,
   ) {
     super(name, links, SYSCTLS)
     this.#lab = links
     this.#access = accessOf(access)
     this.#outside = outside
     this.isWayOut = internet
+    this.#localhost = localhost
     this.#waiting = new Map(Object.entries(this.#access.forward ?? {}))
   }
 
@@ -142,7 +162,11 @@ export class LabRouter extends LabHost {
     const { fd, port } = closingOnError(native, [gate], () => listener(this.place))
     try {
       kernel.leadOut(this.place, OUTSIDE, port)
-      this.#wayOut = await WayOut.open(this.place, directory, ports, { gate, listener: fd })
+      this.#wayOut = await WayOut.open(this.place, directory, ports, {
+        gate,
+        listener: fd,
+        localhost: this.#localhost,
+      })
     } catch (error) {
       throw error instanceof VnetError ? new LabUnavailableError(explain(error)) : error
     } finally {
@@ -307,6 +331,7 @@ export class LabRouter extends LabHost {
   /** @internal */
   addLink(host: LabHost, link: LabLink): void {
     this.#links.set(host, link)
+    if (this.#localhost.length > 0) kernel.leadLocalhost(host.place, this.#localhost)
   }
 
   /** Returns the cable to a host that is inside or outside. Throws a UsageError. */

@@ -7,7 +7,9 @@ import { check } from '../../../src/linux/errno.ts'
 import { builtFile } from '../../../src/linux/native.ts'
 import { AF_INET, SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM } from '../../../src/linux/uapi.ts'
 import { parseAddress } from '../../../src/packet/address.ts'
-import { onesComplementSum, pseudoHeaderSum6 } from '../../../src/packet/checksum.ts'
+import { onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../../src/packet/checksum.ts'
+import { IPPROTO_TCP } from '../../../src/packet/ipv4.ts'
+import { acknowledgmentNumber, destinationPort, sourcePort, TCP_ACK, TCP_RST } from '../../../src/packet/tcp.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { native } from './support.ts'
 
@@ -32,7 +34,7 @@ beforeEach(() => {
   listener = check(native.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket')
   check(native.listen(listener, 1), 'listen')
   child = spawn(builtFile('vnet-rootless', 'the launcher'), ['--way-out'], { stdio: [theirs, 'ignore', 'inherit'] })
-  const lines = ['-', '-', join(directory, 'log'), '/bin/sleep', '60']
+  const lines = ['-', '-', join(directory, 'log'), '', '/bin/sleep', '60']
   const request = Buffer.from(lines.map(line => `${line}\n`).join(''))
   check(native.sendDescriptors(control, request, 0, Int32Array.of(theirGate, listener)), 'sendDescriptors')
   for (const fd of [theirs, theirGate]) native.close(fd)
@@ -86,6 +88,15 @@ test.each([
   expect(onesComplementSum(reply, ip, length, pseudo) % 0xffff).toBe(0)
   if (isIpv4) expect(onesComplementSum(reply, 0, ip) % 0xffff).toBe(0)
   expect(reply[isIpv4 ? 9 : 6]).toBe(isIpv4 ? ICMP : ICMPV6)
+})
+
+test('the machine refuses a port that is not open', async () => {
+  put(syn('198.18.0.1', '198.19.255.55'))
+  const reply = await answer()
+  expect([reply.length, reply[33]]).toEqual([40, TCP_RST | TCP_ACK])
+  expect(acknowledgmentNumber(reply, 20)).toBe(0x01020305)
+  expect([sourcePort(reply, 20), destinationPort(reply, 20)]).toEqual([80, 40_000])
+  expect(onesComplementSum(reply, 20, 20, pseudoHeaderSum4(reply, 0, IPPROTO_TCP, 20)) % 0xffff).toBe(0)
 })
 
 test('packets that are no SYN are ignored', async () => {

@@ -40,6 +40,7 @@ const exploring: readonly Option[] = [
   new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
 ]
 
+const ports = (text: string, before: readonly number[] = []) => [...before, wholeNumber(1, 65_535)(text)]
 const WIRE = "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline"
 const running: readonly Option[] = [
   new Option('--wire <text>', WIRE).conflicts(['wireIn', 'wireOut']),
@@ -55,9 +56,11 @@ const running: readonly Option[] = [
   new Option('--every <n>', 'only every Nth').argParser(number),
   new Option('--mtu <n>', 'MTU (1500; 65520 without a wire)').argParser(wholeNumber(68, 65_520)),
   new Option('--no-internet', 'leave out the network of the machine'),
-  new Option('--publish <port>', 'lead a TCP port of the machine to the command; repeat for more').argParser(
-    (text: string, before: readonly number[] = []) => [...before, wholeNumber(1, 65_535)(text)],
-  ),
+  new Option(
+    '--localhost <port>',
+    "lead a TCP port of the command's 127.0.0.1 to the machine's; repeat for more",
+  ).argParser(ports),
+  new Option('--publish <port>', 'lead a TCP port of the machine to the command; repeat for more').argParser(ports),
   new Option('--capture <file>', 'record all packets in a pcapng file'),
   new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(number),
   new Option('--json <file>', 'write the report as JSON'),

@@ -83,7 +83,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
 
 /** Makes the host, named after this process, and the link to the machine's network. */
 async function joined(lab: Lab, options: RunOptions): Promise<{ host: LabHost; link: LabLink }> {
-  const { internet = true, publish = [] } = options
+  const { internet = true, publish = [], localhost } = options
   const [host] = lab.hosts(String(process.pid))
   const { ab, ba } = wiresOf(options)
   const isPlain = ab === '' && ba === '' && options.scenario === undefined
@@ -91,6 +91,7 @@ async function joined(lab: Lab, options: RunOptions): Promise<{ host: LabHost; l
   const router = await lab.router(ROUTER, {
     inside: [host],
     internet,
+    ...(localhost !== undefined && { localhost }),
     wire: firstWires(options),
     mtu: options.mtu ?? (isPlain ? MTU_MAX : 1500),
     ...(publish.length > 0 && { forward }),

@@ -18,6 +18,7 @@ export interface RunOptions {
   readonly mtu?: number
   readonly internet?: boolean
   readonly publish?: readonly number[]
+  readonly localhost?: readonly number[]
   readonly drop?: string
   readonly delay?: number
   readonly nth?: number
@@ -33,9 +34,12 @@ export interface RunOptions {
  * user's process executes itself again in namespaces of its own: all else is loaded there only.
  */
 export async function run(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
-  const { internet = true, publish = [] } = options
+  const { internet = true, publish = [], localhost = [] } = options
   if (!internet && publish.length > 0) {
     throw new UsageError('--publish: with --no-internet no port leads to the command')
+  }
+  if (!internet && localhost.length > 0) {
+    throw new UsageError('--localhost: with --no-internet no port leads to the machine')
   }
   try {
     const native = loadNative()

@@ -102,6 +102,7 @@ describe('is refused', () => {
     [['--drop', 'icmp', '--nth', '3', '--first', '1'], /^vnet: --first: give one of --nth, --first and --every\n$/],
     [['--drop', 'tcp porrt 3'], /^vnet: .*porrt/],
     [['--no-internet', '--publish', '80'], /^vnet: --publish: with --no-internet no port leads to the command\n$/],
+    [['--no-internet', '--localhost', '80'], /^vnet: --localhost: with --no-internet no port leads to the machine\n$/],
     [['--bogus'], /^vnet: .*--bogus/],
     [['--wire', 'loss 1%', '--wire-in', 'loss 2%'], /^vnet: .*--wire/],
     [['--wire-in', 'offline'], /^vnet: .*offline/],
@@ -211,6 +212,22 @@ describe('--repeat', () => {
     const { status, stderr } = run('--quiet', '--repeat', '3', '--seed', '5', ...sh(text))
     expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: 1 of 3 runs failed: seeds 6\n' })
   })
+})
+
+test('--localhost leads a port of 127.0.0.1 past the wire to the loopback of the machine, and no other', async () => {
+  const serve = (port: number, address: string) =>
+    `require('node:http').createServer((_, r) => r.end('on ${address}')).listen(${port}, '${address}', () => console.log('ready'))`
+  for (const text of [serve(3000, '127.0.0.1'), serve(3001, '::1'), serve(3002, '127.0.0.1')]) {
+    await once(machine.spawn([process.execPath, '-e', text]).stdout, 'data')
+  }
+  const options = ['--quiet', '--wire', 'delay 60ms', '--localhost', '3000', '--localhost', '3001']
+  const get = (port: number) => `curl -s -w ';%{exitcode};%{time_total}\\n' http://localhost:${port}`
+  const { stdout } = run(...options, ...sh([3000, 3001, 3002].map(get).join('; ')))
+  const [first, second, third] = stdout.split('\n').map(line => line.split(';'))
+  expect(first?.slice(0, 2)).toEqual(['on 127.0.0.1', '0'])
+  expect(second?.slice(0, 2)).toEqual(['on ::1', '0'])
+  expect(third?.slice(0, 2)).toEqual(['', '7'])
+  expect(Number(first?.[2])).toBeGreaterThanOrEqual(0.24)
 })
 
 describe('--publish', () => {

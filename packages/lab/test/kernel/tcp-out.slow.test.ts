@@ -35,6 +35,7 @@ test.each([
 })
 
 describe('a refusal', () => {
+  const connect = (to: string) => `node -e "net.connect(80, '${to}').on('error', ({ code }) => console.log(code))"`
   const timed = 'curl -so /dev/null -w "%{exitcode} %{time_total}" http://192.0.2.80:9099'
 
   test('crosses the wire like the packet that is refused', () => {
@@ -44,9 +45,14 @@ describe('a refusal', () => {
     expect(seconds).toBeGreaterThanOrEqual(0.3)
   })
 
+  test('comes for every address of the machine itself', () => {
+    machine.ip('address add 198.18.66.1/32 dev lo', '-6 address add 2001:db8:66::1/128 dev lo')
+    const { stdout } = run('--quiet', '--', 'sh', '-c', `${connect('198.18.66.1')}; ${connect('2001:db8:66::1')}`)
+    expect(stdout).toBe('EHOSTUNREACH\nEACCES\n')
+  })
+
   test('says that there is no route', () => {
     machine.ip('route add unreachable 198.18.77.0/24', '-6 route add unreachable 2001:db8:77::/48')
-    const connect = (to: string) => `node -e "net.connect(80, '${to}').on('error', ({ code }) => console.log(code))"`
     const { stdout } = run('--quiet', '--', 'sh', '-c', `${connect('198.18.77.1')}; ${connect('2001:db8:77::1')}`)
     expect(stdout).toBe('EHOSTUNREACH\nEHOSTUNREACH\n')
   })
