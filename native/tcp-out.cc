@@ -25,8 +25,6 @@ constexpr time_t kPatience = 130;
 constexpr size_t kMove = 1 << 18;
 constexpr size_t kIdlePipes = 64;
 constexpr int kEvents = 64;
-/** include/uapi/linux/netfilter_ipv4.h, netfilter_ipv6/ip6_tables.h */
-constexpr int kOriginalDestination = 80;
 
 time_t now() {
   timespec time;
@@ -87,17 +85,6 @@ bool isOwn(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) return v4Of(source) == v4Of(address);
   return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(source).sin6_addr,
                             &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
-}
-
-/** Returns the key of an accepted connection; empty if it was not redirected. */
-std::string acceptedKey(int socket, const sockaddr_storage& peer) {
-  const bool isMapped =
-      peer.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr);
-  const int level = peer.ss_family == AF_INET || isMapped ? SOL_IP : SOL_IPV6;
-  sockaddr_storage to = {};
-  socklen_t length = sizeof to;
-  if (::getsockopt(socket, level, kOriginalDestination, &to, &length) != 0) return {};
-  return connectionKey(peer, to);
 }
 
 }  // namespace
@@ -194,12 +181,15 @@ void TcpOut::fail(Connection& connection, int error) {
 
 void TcpOut::accept() {
   for (int i = 0; i < kEvents; i++) {
-    sockaddr_storage peer = {};
-    socklen_t length = sizeof peer;
+    sockaddr_storage from = {}, to = {};
+    socklen_t length = sizeof from;
     const int socket =
-        ::accept4(listener_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        ::accept4(listener_, reinterpret_cast<sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket < 0) return;
-    const auto found = byKey_.find(acceptedKey(socket, peer));
+    // The socket has the address that the client has connected to.
+    length = sizeof to;
+    ::getsockname(socket, reinterpret_cast<sockaddr*>(&to), &length);
+    const auto found = byKey_.find(connectionKey(from, to));
     if (found == byKey_.end() || found->second->state != State::kOffered) {
       setReset(socket);
       ::close(socket);

@@ -19,10 +19,10 @@ namespace vnet {
 constexpr uint32_t kMachine = 0xc613ff37;
 
 /**
- * Connects from the network namespace of its process, but not to that machine itself. `gate`, a TUN of the other namespace, gets
- * the first packet of each connection, a SYN, and its destination is connected. The SYN then
- * returns through the gate, and the other namespace redirects it to `listener`. A connection that
- * is refused is refused through the gate.
+ * Connects from the network namespace of its process, but not to that machine itself. `gate`, a TUN
+ * of the other namespace, gets the first packet of each connection, a SYN, and its destination is
+ * connected. The SYN then returns through the gate, and the other namespace hands it to `listener`,
+ * which is transparent. A connection that is refused is refused through the gate.
  */
 class TcpOut {
  public:

@@ -6,7 +6,6 @@ import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { closingOnError } from 'vnet/internal/linux/errno'
 import {
-  addAddress,
   addRule,
   delRule,
   getLink,
@@ -25,6 +24,7 @@ import { MACHINE } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { type Prefix, parseAddress } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import { get32, long } from 'vnet/internal/packet/octets'
 import type { AccessOptions } from './access.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from './nat-table.ts'
@@ -41,12 +41,14 @@ import {
   INPUT,
   iif,
   KNOWN,
+  MANGLE,
   MASQUERADE,
   mark,
   NFPROTO_INET,
   NFPROTO_IPV4,
   NFPROTO_IPV6,
   type NftExpr,
+  NOT_SYN,
   NOTRACK,
   notIif,
   notOif,
@@ -61,6 +63,7 @@ import {
   SYN,
   saddr,
   saddr6,
+  tproxy,
 } from './nftables.ts'
 import type { NatForward } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
@@ -74,16 +77,15 @@ export interface Outside {
 }
 
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
-const NEEDS_FIB = 'internet (the kernel needs nf_tables, nft_masq, nft_redir, nft_ct and nft_fib)'
+const NEEDS_TPROXY = 'internet (the kernel needs nf_tables, nft_masq, nft_tproxy, nft_ct and nft_fib)'
 const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
 const LOOPBACK = '127.0.0.1'
 const HAIRPIN_TABLE = 100
-const [GATE, GATE_TABLE, GATE_MARK] = ['gate', 101, 1]
-/** Like RESOLVER, on no link of a lab. */
-const GATE_ADDRESSES = ['198.19.255.54/32', '2001:db8:0:1ff::36/128']
+/** The interface, the tables of routes, and the marks of packets that leadOut uses. */
+const [GATE, GATE_TABLE, OWN_TABLE, TO_GATE, TO_SOCKET] = ['gate', 101, 102, 1, 2]
 
 /**
  * Makes the TUN to which leadOut leads the SYNs of connections. Returns its descriptor, for the
@@ -96,33 +98,43 @@ export function openGate(place: SocketPlace): number {
   return closingOnError(native, tun.fds, () => {
     using sock = RouteSocket.open(native, nsfd)
     const { ifindex: oif = 0 } = getLink(sock, { name: GATE }) ?? {}
-    // Redirected packets get its first address, which must not be a link-local one.
-    const addrGenMode = `net/ipv6/conf/${GATE}/addr_gen_mode`
-    const hasIpv6 = hasSysctl(native, nsfd, addrGenMode)
-    if (hasIpv6) writeSysctl(native, nsfd, addrGenMode, '1')
+    const { ifindex: lo = 0 } = getLink(sock, { name: 'lo' }) ?? {}
     setLink(sock, oif, { flags: { set: IFF_UP, mask: IFF_UP } })
     // Answers come from addresses with another route.
     for (const each of ['all', GATE]) writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
-    for (const text of hasIpv6 ? GATE_ADDRESSES : GATE_ADDRESSES.slice(0, 1)) {
-      const address = toPrefix(text)
-      const { length } = address.bytes
-      addAddress(sock, oif, address, { nodad: true })
-      setNetworkRoute(sock, { dst: { bytes: new Uint8Array(length), prefixLen: 0 }, oif, table: GATE_TABLE })
-      addRule(sock, { family: length === IPV4_ALEN ? AF_INET : AF_INET6, fwmark: GATE_MARK, table: GATE_TABLE })
+    for (const [family, length] of [
+      [AF_INET, IPV4_ALEN],
+      [AF_INET6, IPV6_ALEN],
+    ] as const) {
+      if (family === AF_INET6 && !hasSysctl(native, nsfd, `net/ipv6/conf/${GATE}/mtu`)) continue
+      const dst = { bytes: new Uint8Array(length), prefixLen: 0 }
+      setNetworkRoute(sock, { dst, oif, table: GATE_TABLE })
+      addRule(sock, { family, fwmark: TO_GATE, table: GATE_TABLE })
+      setNetworkRoute(sock, { dst, oif: lo, table: OWN_TABLE, isLocal: true })
+      addRule(sock, { family, fwmark: TO_SOCKET, table: OWN_TABLE })
     }
     return tun.fds[0] as number
   })
 }
 
 /**
- * Leads packets to the outer interface with the router's address; except SYNs, which pass the gate
- * first, and then lead to a port of the router. Throws a VnetError.
+ * Leads packets to the outer interface with the router's address; except TCP, whose SYNs pass the
+ * gate first: connections are those of the transparent listener on a port. Throws a VnetError.
  */
 export function leadOut(place: SocketPlace, name: string, port: number): void {
-  const isSyn = [notIif(name), notIif(GATE), protocol(IPPROTO_TCP), SYN, routedTo(name)]
-  addRules(place, NEEDS_FIB, NFPROTO_INET, [
-    { ...RAW, rules: [[...isSyn, mark(GATE_MARK), NOTRACK]] },
-    { ...PREROUTING, rules: [[iif(GATE), protocol(IPPROTO_TCP), redirect(port)]] },
+  const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]
+  const toSocket = [tproxy(port), mark(TO_SOCKET)]
+  addRules(place, NEEDS_TPROXY, NFPROTO_INET, [
+    // TCP is not translated, so the kernel need not track it.
+    ...RAW.map(chain => ({ ...chain, rules: [[protocol(IPPROTO_TCP), NOTRACK]] })),
+    {
+      ...MANGLE,
+      rules: [
+        [notIif(GATE), ...isTcpOut, SYN, mark(TO_GATE)],
+        [iif(GATE), ...isTcpOut, SYN, ...toSocket],
+        [...isTcpOut, NOT_SYN, ...toSocket],
+      ],
+    },
     { ...POSTROUTING, rules: [[oif(name), MASQUERADE]] },
   ])
 }

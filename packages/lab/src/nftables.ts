@@ -46,6 +46,7 @@ const [NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO
 const [NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS, NFT_FIB_RESULT_OIFNAME, NFTA_FIB_F_DADDR] = [1, 2, 3, 2, 2]
 const NFTA_COUNTER_PACKETS = 2
 const NFTA_REDIR_REG_PROTO_MIN = 1
+const [NFTA_TPROXY_FAMILY, NFTA_TPROXY_REG_PORT, NFPROTO_UNSPEC] = [1, 3, 0]
 const [NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE] = [1, 2, 1]
 const [NFT_REG_VERDICT, NFT_REG_1, NFT_REG_2] = [0, 1, 2]
 const [NF_DROP, NF_ACCEPT] = [0, 1]
@@ -69,8 +70,13 @@ export interface NftChain {
 }
 
 /** Where rules of each kind are: NF_INET_* and NF_IP_PRI_* of include/uapi/linux/netfilter*.h. */
-/** Before the kernel tracks connections. */
-export const RAW = { name: 'raw', type: 'filter', hook: 0, priority: -300 } as const
+/** Before the kernel tracks connections: of packets that arrive, and of this machine's. */
+export const RAW = [
+  { name: 'raw', type: 'filter', hook: 0, priority: -300 },
+  { name: 'raw-output', type: 'filter', hook: 3, priority: -300 },
+] as const
+/** Before packets are routed. */
+export const MANGLE = { name: 'mangle', type: 'filter', hook: 0, priority: -150 } as const
 export const PREROUTING = { name: 'prerouting', type: 'nat', hook: 0, priority: -100 } as const
 /** Packets of the machine itself. */
 export const OUTPUT = { name: 'output', type: 'nat', hook: 3, priority: -100 } as const
@@ -109,14 +115,10 @@ export const saddr = (address: Uint8Array): NftExpr => {
     matchPayload(NFT_PAYLOAD_NETWORK_HEADER, isIpv4 ? 12 : 8, address)(rule)
   }
 }
-/** Matches the first segment of a TCP connection. */
-export const SYN: NftExpr = rule => {
-  const flags = 13
-  payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, flags, 1)
-  mask(rule, Uint8Array.of(TCP_SYN | TCP_ACK))
-  compare(rule, NFT_CMP_EQ, Uint8Array.of(TCP_SYN))
-}
-/** The kernel forgets the packet: one of its connection that follows is the first. */
+/** Matches the first segment of a TCP connection, or all others. */
+export const SYN: NftExpr = rule => matchSyn(rule, NFT_CMP_EQ)
+export const NOT_SYN: NftExpr = rule => matchSyn(rule, NFT_CMP_NEQ)
+/** The kernel does not track the packet's connection. */
 export const NOTRACK: NftExpr = rule => expression(rule, 'notrack', () => {})
 /** Marks packets for routing rules. */
 export const mark = (value: number): NftExpr => {
@@ -126,6 +128,19 @@ export const mark = (value: number): NftExpr => {
     expression(rule, 'meta', data => {
       number(data, NFTA_META_KEY, NFT_META_MARK)
       number(data, NFTA_META_SREG, NFT_REG_1)
+    })
+  }
+}
+/**
+ * Hands TCP segments to the socket that they are for, even if their address is not this machine's,
+ * and those of no socket to the transparent listener on a port.
+ */
+export const tproxy = (port: number): NftExpr => {
+  return rule => {
+    load(rule, NFT_REG_1, Uint8Array.from(word(port)))
+    expression(rule, 'tproxy', data => {
+      number(data, NFTA_TPROXY_FAMILY, NFPROTO_UNSPEC)
+      number(data, NFTA_TPROXY_REG_PORT, NFT_REG_1)
     })
   }
 }
@@ -299,6 +314,13 @@ function matchCt(rule: MessageBuilder, key: number, bits: number): void {
   // The kernel keeps these values in its own byte order.
   mask(rule, new Uint8Array(Uint32Array.of(bits).buffer))
   compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
+}
+
+function matchSyn(rule: MessageBuilder, op: number): void {
+  const flags = 13
+  payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, flags, 1)
+  mask(rule, Uint8Array.of(TCP_SYN | TCP_ACK))
+  compare(rule, op, Uint8Array.of(TCP_SYN))
 }
 
 /** Clears all other bits of the value in the register. */

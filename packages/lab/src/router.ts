@@ -25,7 +25,7 @@ import { ANY, checkForms, checkNone, FLAG, type Forms, LIST, PORTS } from './opt
 import type { NatSpec } from './protocol.ts'
 import { LabUnavailableError } from './rights.ts'
 import type { Family } from './routes.ts'
-import { listener } from './sockets.ts'
+import { transparentListener } from './sockets.ts'
 import { externalNetwork, INTERNAL_NETWORK, IPV6_MIN_MTU, NAT64_NETWORK } from './subnet.ts'
 import { proxyServer } from './tcp-proxy.ts'
 import { type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
@@ -159,7 +159,7 @@ export class LabRouter extends LabHost {
     const ports = forwards.map(({ port }) => port)
     const { native } = this.place
     const gate = kernel.openGate(this.place)
-    const { fd, port } = closingOnError(native, [gate], () => listener(this.place))
+    const { fd, port } = closingOnError(native, [gate], () => transparentListener(this.place))
     try {
       kernel.leadOut(this.place, OUTSIDE, port)
       this.#wayOut = await WayOut.open(this.place, directory, ports, {

@@ -31,6 +31,8 @@ import type { HostAddress } from './lookup.ts'
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
 const SOCKADDR_IN6 = 28
+/** include/uapi/linux/in.h */
+const [IPPROTO_IP, IP_TRANSPARENT] = [0, 19]
 
 /** A server of Node that accepts connections: of net, tls, http, https, http2. */
 export interface StreamServer extends NodeJS.EventEmitter {
@@ -116,11 +118,16 @@ export function connecting({ native, nsfd }: SocketPlace, { address, family }: H
   return socket
 }
 
-/** Returns a listening TCP socket, for the caller, that no server accepts from, and its port. */
-export function listener(place: SocketPlace): { readonly fd: number; readonly port: number } {
+/**
+ * Returns a listening TCP socket, for the caller, that no server accepts from, and its port. It
+ * takes connections to addresses of other machines (IP_TRANSPARENT).
+ */
+export function transparentListener(place: SocketPlace): { readonly fd: number; readonly port: number } {
   const { native } = place
   const fd = bound(place, { type: SOCK_STREAM, port: 0, host: undefined })
   return closingOnError(native, [fd], () => {
+    // An IPv6 socket takes it for both.
+    check(native.setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, int32(1)), 'IP_TRANSPARENT')
     check(native.listen(fd, BACKLOG), 'listen')
     const address = new Uint8Array(SOCKADDR_IN6)
     check(native.getsockname(fd, address), 'getsockname')

@@ -210,9 +210,11 @@ export interface NetworkRoute {
   readonly via?: Uint8Array | undefined
   /** 1 to 255; RT_TABLE_MAIN by default. */
   readonly table?: number
+  /** Whether packets to the network are for this machine. */
+  readonly isLocal?: boolean
 }
 
-/** `ip route replace PREFIX [via GATEWAY] dev IF [table N]`. Throws a VnetError. */
+/** `ip route replace [local] PREFIX [via GATEWAY] dev IF [table N]`. Throws a VnetError. */
 export function setNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
   sock.request(networkRequest(sock, NLM_F_CREATE | NLM_F_REPLACE, route))
 }
@@ -235,10 +237,12 @@ export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
 }
 
 function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): RouteRequest {
-  const { dst, oif, via, table = RT_TABLE_MAIN } = route
+  const { dst, oif, via, table = RT_TABLE_MAIN, isLocal = false } = route
   const family = familyOf(dst.bytes)
-  const scope = via === undefined && family === AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE
-  const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, scope, type: RTN_UNICAST }
+  const onLink = isLocal ? RT_SCOPE_HOST : RT_SCOPE_LINK
+  const scope = via === undefined && family === AF_INET ? onLink : RT_SCOPE_UNIVERSE
+  const type = isLocal ? RTN_LOCAL : RTN_UNICAST
+  const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, scope, type }
   const over = via === undefined ? '' : ` via ${formatAddress(via)}`
   return {
     type: RTM_NEWROUTE,
