@@ -1,5 +1,6 @@
 #include "tcp-out.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,6 +10,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <utility>
 
 namespace vnet {
@@ -25,6 +29,7 @@ constexpr time_t kPatience = 130;
 constexpr size_t kMove = 1 << 18;
 constexpr size_t kIdlePipes = 64;
 constexpr int kEvents = 64;
+constexpr uint16_t kDomain = 53;
 
 time_t now() {
   timespec time;
@@ -65,6 +70,26 @@ void setLoopback(sockaddr_storage& to, sa_family_t family) {
   reinterpret_cast<sockaddr_in&>(to).sin_port = port;
   if (family == AF_INET) reinterpret_cast<sockaddr_in&>(to).sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   else reinterpret_cast<sockaddr_in6&>(to).sin6_addr = in6addr_loopback;
+}
+
+/** Sets `to` to the machine's first DNS server, with the same port. Returns false without one. */
+bool setNameserver(sockaddr_storage& to) {
+  const in_port_t port = reinterpret_cast<const sockaddr_in&>(to).sin_port;
+  std::ifstream file("/etc/resolv.conf");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string keyword, address;
+    if (!(words >> keyword >> address) || keyword != "nameserver") continue;
+    to = {};
+    auto& v4 = reinterpret_cast<sockaddr_in&>(to);
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(to);
+    v4.sin_port = port;
+    if (::inet_pton(AF_INET, address.c_str(), &v4.sin_addr) == 1) to.ss_family = AF_INET;
+    else if (::inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr) == 1) to.ss_family = AF_INET6;
+    else continue;
+    return true;
+  }
+  return false;
 }
 
 /** Returns whether an address is the machine's own: packets to it would have it as the source. */
@@ -138,8 +163,9 @@ void TcpOut::open(Syn syn, std::string key) {
   if (isMachine && std::find(ports_.begin(), ports_.end(), port) == ports_.end()) {
     return writeGate(refusalOf(syn, ECONNREFUSED));
   }
+  const bool isResolver = v4Of(to) == kResolver && port == kDomain;
   if (isMachine) setLoopback(to, AF_INET);
-  else if (isOwn(to)) return writeGate(refusalOf(syn, EACCES));
+  else if (isResolver ? !setNameserver(to) : isOwn(to)) return writeGate(refusalOf(syn, EACCES));
   if (pending_ >= kPending) return;
   Connection& made = connections_.emplace_back();
   made.self = std::prev(connections_.end());

@@ -15,7 +15,8 @@
 
 namespace vnet {
 
-/** The address of the machine in the other namespace: 198.19.255.55. */
+/** Addresses in the other namespace: of the machine's DNS server, 198.19.255.53, and of itself. */
+constexpr uint32_t kResolver = 0xc613ff35;
 constexpr uint32_t kMachine = 0xc613ff37;
 
 /**

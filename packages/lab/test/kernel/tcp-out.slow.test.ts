@@ -1,4 +1,4 @@
-/** TCP connections to the machine's network (native/tcp-out.cc), with real kernels on both sides. */
+/** TCP connections to the machine's network (native/tcp-out.cc), with real kernels at both ends. */
 import { describe, expect, test } from 'vitest'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
@@ -32,6 +32,11 @@ test.each([
   })
   await expect.poll(() => noticed).toMatch(/after the greeting: still there/)
   await expect.poll(() => noticed).toMatch(/watched: ECONNRESET/)
+})
+
+test('DNS by TCP reaches the server of the machine', () => {
+  const { stdout } = run('--quiet', '--', 'env', 'RES_OPTIONS=use-vc', 'getent', 'ahostsv4', 'example.test')
+  expect(stdout).toMatch(/^192\.0\.2\.80 +STREAM/)
 })
 
 describe('a refusal', () => {
