@@ -77,7 +77,7 @@ export const JOINED = {
   lab: {
     'joined-base': ['nat-table', 'rights', 'subnet'],
     'commands/joined': ['commands/index', 'commands/run'],
-    'joined-index': ['index'],
+    'joined-index': ['index', 'lab-worker'],
     joined: ['commands/run-lab', 'lab'],
     'joined-worker': ['worker-cable'],
   },

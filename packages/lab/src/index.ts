@@ -9,7 +9,6 @@
  *     await server.listen(http.createServer(answer), 8080)
  *     const response = await client.fetch('http://server:8080/')
  */
-import http from 'node:http'
 import type { Lab, LabOptions } from './lab.ts'
 import { LabWorker } from './lab-worker.ts'
 import type { LabSetup } from './links.ts'
@@ -44,13 +43,14 @@ const WARM_MS = 60_000
 export async function warmLabs(): Promise<void> {
   try {
     LabWorker.take()
+    const { createServer } = await import('node:http')
     const signal = AbortSignal.timeout(WARM_MS)
     await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
     const [client, server] = lab.hosts('client', 'server')
     const link = await lab.cable(client, server, { wire: 'delay 1us' })
     await link.ab.drop('tcp port 9', { nth: 1 })
     await server.listen(
-      http.createServer((_, response) => response.end()),
+      createServer((_, response) => response.end()),
       8080,
     )
     await (await client.fetch('http://server:8080/', { signal })).text()

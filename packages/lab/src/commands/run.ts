@@ -44,8 +44,15 @@ export async function run(command: readonly string[], options: RunOptions, io: I
   try {
     const native = loadNative()
     if (io.own) enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
-    const { runInLab } = await import('./run-lab.ts')
-    return await runInLab(command, options, io)
+    // The worker starts while this thread loads the rest.
+    const { LabWorker } = await import('../lab-worker.ts')
+    const worker = LabWorker.take()
+    try {
+      const { runInLab } = await import('./run-lab.ts')
+      return await runInLab(command, options, io)
+    } finally {
+      worker.release()
+    }
   } catch (error) {
     if (!(error instanceof LabUnavailableError)) throw error
     complain(io, error.message)
