@@ -1,5 +1,5 @@
 /**
- * Parses DNS queries and writes replies (RFC 1035 sec. 4, EDNS RFC 6891). Names are in wire
+ * Parses and writes DNS queries and replies (RFC 1035 sec. 4, EDNS RFC 6891). Names are in wire
  * form, so that case, dots inside a label and bytes that are not text are kept; replies compress
  * them. Nothing here throws on any input.
  */
@@ -87,6 +87,46 @@ export function parseQuestion(bytes: Uint8Array): DnsQuestion | undefined {
   const end = skipName(bytes, DNS_HLEN, false)
   if (end < 0 || end + 4 > bytes.length) return undefined
   return { name: bytes.slice(DNS_HLEN, end), type: get16(bytes, end), class: get16(bytes, end + 2) }
+}
+
+/** Writes a query with one question, which asks the server to find the answer (RD). */
+export function writeQuery(id: number, { name, type, class: qclass }: DnsQuestion): Uint8Array {
+  const words = [type, qclass].flatMap(word => [word >>> 8, word & 0xff])
+  return Uint8Array.of(id >>> 8, id & 0xff, DNS_RD >>> 8, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, ...words)
+}
+
+/** The reply to a query. */
+export interface DnsAnswer {
+  readonly rcode: number
+  /** Whether the server has left answers out (TC). */
+  readonly isTruncated: boolean
+  /** The data of answers of the type that the query asks for, up to a malformed one. */
+  readonly data: readonly Uint8Array[]
+}
+
+/** Parses the reply to a query of writeQuery. Undefined if it is another message. */
+export function parseReply(bytes: Uint8Array, query: Uint8Array): DnsAnswer | undefined {
+  if (bytes.length < query.length || get16(bytes, 0) !== get16(query, 0)) return undefined
+  const [asked, question] = [parseQuestion(query), parseQuestion(bytes)]
+  const isReply = (get16(bytes, 2) & (DNS_QR | DNS_OPCODE)) === DNS_QR && get16(bytes, 4) === 1
+  if (!isReply || asked === undefined || question === undefined || !isEqual(asked, question)) return undefined
+  const data: Uint8Array[] = []
+  for (let i = get16(bytes, 6), start = query.length; i > 0; i--) {
+    const fixed = skipName(bytes, start, true)
+    if (fixed < 0 || fixed + 10 > bytes.length) break
+    start = fixed + 10 + get16(bytes, fixed + 8)
+    if (start > bytes.length) break
+    const isAsked = get16(bytes, fixed) === asked.type && get16(bytes, fixed + 2) === asked.class
+    if (isAsked) data.push(bytes.slice(fixed + 10, start))
+  }
+  const flags = get16(bytes, 2)
+  return { rcode: flags & 0xf, isTruncated: (flags & DNS_TC) !== 0, data }
+}
+
+function isEqual(one: DnsQuestion, other: DnsQuestion): boolean {
+  // The length of a label is no letter.
+  const [name, otherName] = [one, other].map(each => String.fromCharCode(...each.name).toLowerCase())
+  return name === otherName && one.type === other.type && one.class === other.class
 }
 
 /** The OPT record, undefined without one; FORMERR if there are two or a record does not fit. */

@@ -30,10 +30,21 @@ import { countersOf, type HostCounters } from './counters.ts'
 import type { HostWorkerData } from './host-worker.ts'
 import { type HostInterface, withoutPrefix } from './hosts.ts'
 import type { Links } from './links.ts'
+import { type HostAddress, placeOf } from './lookup.ts'
 import { anyOf, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
-import { bindUdp, checkPort, connecting, listen, OpenSockets, type SocketPlace, type StreamServer } from './sockets.ts'
+import { resolve } from './resolver.ts'
+import {
+  bindUdp,
+  checkPort,
+  connecting,
+  connectingTo,
+  listen,
+  OpenSockets,
+  type SocketPlace,
+  type StreamServer,
+} from './sockets.ts'
 
 export interface LabInterface extends HostInterface {
   /** Whether the host has switched to another uplink. It then has no addresses here. */
@@ -187,13 +198,21 @@ export class LabHost {
     return socket
   }
 
-  /** Returns a socket that connects, like net.createConnection. Throws for an unknown name. */
+  /**
+   * Returns a socket that connects, like net.createConnection. Throws for an unknown name. With a
+   * way to the Internet, the DNS server there is asked for names with a dot, by UDP from the host.
+   */
   createConnection(port: number, host: string): Socket {
     this.#check()
     if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
     checkPort(port)
-    const [place] = this.#links.lab.hostsFile.find(this, host.replace(/^\[(.*)\]$/, '$1'))
-    const socket = connecting(this.place, place, port)
+    const name = host.replace(/^\[(.*)\]$/, '$1')
+    const { hostsFile } = this.#links.lab
+    const server = hostsFile.serverFor(this, name)
+    const socket =
+      server === undefined
+        ? connecting(this.place, hostsFile.find(this, name)[0], port)
+        : connectingTo(this.place, name, port, () => this.#resolve(server, name, [4, 6]))
     this.#sockets.add(socket)
     return socket
   }
@@ -351,13 +370,25 @@ export class LabHost {
 
   #lookup(family: 4 | 6): NonNullable<dgram.SocketOptions['lookup']> {
     return (name, _options, callback) => {
+      const found = ({ address, family: of }: HostAddress) => process.nextTick(callback, null, address, of)
+      const failed = (error: Error) => process.nextTick(callback, error, '', family)
       try {
-        const [{ address, family: found }] = this.#links.lab.hostsFile.find(this, name, family)
-        process.nextTick(callback, null, address, found)
+        const { hostsFile } = this.#links.lab
+        const server = hostsFile.serverFor(this, name)
+        if (server === undefined) found(hostsFile.find(this, name, family)[0])
+        else this.#resolve(server, name, [family]).then(found, failed)
       } catch (error) {
-        process.nextTick(callback, error as Error, '', family)
+        failed(error as Error)
       }
     }
+  }
+
+  /** Asks a DNS server for a name, by UDP. */
+  async #resolve(server: string, name: string, families: readonly (4 | 6)[]): Promise<HostAddress> {
+    const socket = dgram.createSocket(placeOf(server)?.family === 6 ? 'udp6' : 'udp4')
+    this.#sockets.add(socket)
+    await bindUdp(this.place, socket, 0, undefined)
+    return resolve(socket, server, name, families)
   }
 
   #check(): void {

@@ -124,9 +124,22 @@ export class HostsFile {
 
   #writeResolver(host: Host): void {
     if (!existsSync(RESOLVERS)) return
-    const last = [...(this.#resolvers.get(host)?.values() ?? [])].at(-1) ?? (host.isOnline ? RESOLVER : undefined)
+    const last = this.#resolverOf(host)
     const text = last === undefined ? readFileSync(RESOLVERS, 'utf8') : `nameserver ${last}\n`
     overwrite(join(this.etcOf(host), 'resolv.conf'), text)
+  }
+
+  #resolverOf(host: Host): string | undefined {
+    return [...(this.#resolvers.get(host)?.values() ?? [])].at(-1) ?? (host.isOnline ? RESOLVER : undefined)
+  }
+
+  /**
+   * Returns the DNS server that knows a name which the lab does not know; undefined for addresses,
+   * names of hosts, and hosts without a way to the machine's network. No name there is one label.
+   */
+  serverFor(from: Host, name: string): string | undefined {
+    const isOutside = from.isOnline && name.includes('.') && placeOf(name) === undefined
+    return isOutside && this.places(from, name).length === 0 ? this.#resolverOf(from) : undefined
   }
 
   /**

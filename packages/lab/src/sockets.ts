@@ -108,14 +108,50 @@ export async function bindUdp(
   return portOf(socket.address())
 }
 
-export function connecting({ native, nsfd }: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {
-  const domain = family === 6 ? AF_INET6 : AF_INET
-  const fd = check(native.socket(domain, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
+export function connecting(place: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {
+  const { native } = place
+  const fd = tcpSocket(place, family)
   const socket = closingOnError(native, [fd], () => new net.Socket({ fd, readable: true, writable: true }))
   native.release(fd)
   // Without autoSelectFamily Node does not try sockets of its own, which are not of the namespace.
   socket.connect({ host: address, port, family, autoSelectFamily: false } as net.TcpNetConnectOpts)
   return socket
+}
+
+/** A socket of Node with its handle, which can take over a descriptor that is not connected yet. */
+type WithHandle = net.Socket & { readonly _handle: { open(fd: number): number } | null }
+
+/** Same as connecting, to the address that `resolve` finds for a name. */
+export function connectingTo(
+  place: SocketPlace,
+  name: string,
+  port: number,
+  resolve: () => Promise<HostAddress>,
+): net.Socket {
+  const { native } = place
+  const socket = new net.Socket() as WithHandle
+  const found = ({ address, family }: HostAddress) => {
+    // Null if the socket is destroyed.
+    const handle = socket._handle
+    if (handle === null) return { address, family }
+    const fd = tcpSocket(place, family)
+    closingOnError(native, [fd], () => check(handle.open(fd), 'socket'))
+    native.release(fd)
+    return { address, family }
+  }
+  const lookup: net.LookupFunction = (_name, _options, callback) => {
+    const done = ({ address, family }: HostAddress) => callback(null, address, family)
+    void resolve()
+      .then(found)
+      .then(done, error => callback(error, '', 4))
+  }
+  socket.connect({ host: name, port, lookup, autoSelectFamily: false } as net.TcpNetConnectOpts)
+  return socket
+}
+
+/** Returns the descriptor of a TCP socket in the namespace. */
+function tcpSocket({ native, nsfd }: SocketPlace, family: 4 | 6): number {
+  return check(native.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
 }
 
 /**

@@ -1,4 +1,5 @@
-// The server of the stand-in for the Internet. Its DNS on port 53 has 192.0.2.80 for every name.
+// The server of the stand-in for the Internet. Its DNS on port 53 has 192.0.2.80 for every name
+// but those like unknown.test.
 // HTTP on port 80 answers with the address of the client; /bytes/N has N bytes.
 // With a directory as argument, it also serves HTTPS, by key.pem and cert.pem there, and on both
 // ports the files of www, /git/ with repositories of git, for git-http-backend, and /box/KEY:
@@ -94,9 +95,11 @@ function resolve(query) {
   // The header, and the question: a name, a type and a class.
   const end = query.indexOf(0, 12) + 5
   const isA = query.readUInt16BE(end - 4) === 1
-  const header = Buffer.concat([query.subarray(0, 2), Buffer.from([0x81, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0])])
-  const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...ADDRESS])
-  return Buffer.concat([header, query.subarray(12, end), ...(isA ? [answer] : [])])
+  const isKnown = query.toString('latin1', 13, 20) !== 'unknown'
+  const answers = isA && isKnown ? [Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...ADDRESS])] : []
+  const flags = [0x81, isKnown ? 0x80 : 0x83]
+  const header = Buffer.from([...query.subarray(0, 2), ...flags, 0, 1, 0, answers.length, 0, 0, 0, 0])
+  return Buffer.concat([header, query.subarray(12, end), ...answers])
 }
 
 const dns = dgram.createSocket('udp6')
