@@ -35,6 +35,7 @@ export interface Tried {
   readonly output: RegExp
 }
 
+const ICMP = 'shows the router, and the destination as the second hop: hops between them are hidden'
 const CA = '/etc/ssl/certs/ca-certificates.crt'
 const SSH = 'ssh -i $HOME/id -o UserKnownHostsFile=$HOME/known'
 const GREETED = new RegExp(GREETING)
@@ -82,7 +83,7 @@ export const TRIED: readonly Tried[] = [
   {
     program: 'aria2c',
     version: '1.36.0',
-    did: '1 MB over HTTPS',
+    did: 'a file over HTTPS',
     command: 'aria2c -q -d ~ -o bytes https://example.test/bytes/1000000; wc -c ~/bytes',
     output: /^1000000 /,
   },
@@ -110,7 +111,7 @@ export const TRIED: readonly Tried[] = [
     output: /Verify return code: 0 \(ok\)/,
   },
   {
-    program: 'git, HTTPS',
+    program: 'git over HTTPS',
     version: '2.39.5',
     did: 'clone, commit, push',
     serve: gitRepository,
@@ -118,7 +119,7 @@ export const TRIED: readonly Tried[] = [
     output: new RegExp(`^${GREETING}\npushed\n$`),
   },
   {
-    program: 'git, SSH',
+    program: 'git over SSH',
     version: '2.39.5',
     did: 'clone, commit, push',
     serve: sshServer,
@@ -136,23 +137,23 @@ export const TRIED: readonly Tried[] = [
   {
     program: 'sftp',
     version: '9.2p1',
-    did: 'a file',
+    did: 'files of a directory',
     serve: sshServer,
     command: `sftp -q -S ssh -i $HOME/id -o UserKnownHostsFile=$HOME/known nobody@example.test:www/hello ~/got >&2; cat ~/got`,
     output: GREETED,
   },
   {
-    program: 'rsync, SSH',
+    program: 'rsync over SSH',
     version: '3.5.0',
-    did: 'a directory',
+    did: 'files of a directory',
     serve: sshServer,
     command: `rsync -a -e "${SSH}" nobody@example.test:www/ ~/www; cat ~/www/hello`,
     output: GREETED,
   },
   {
-    program: 'rsync, its own protocol',
+    program: 'rsync',
     version: '3.5.0',
-    did: 'a directory',
+    did: 'files of a directory',
     serve: rsyncServer,
     command: 'rsync -a rsync://example.test/www/ ~/www; cat ~/www/hello',
     output: GREETED,
@@ -170,7 +171,7 @@ export const TRIED: readonly Tried[] = [
   {
     program: 'pip',
     version: '23.0.1',
-    did: 'install of a wheel',
+    did: 'install of a package',
     serve: pythonIndex,
     command: `/usr/bin/python3 -m pip install -q --no-cache-dir --target ~/lib -i https://example.test/simple hello-afar
       PYTHONPATH=~/lib /usr/bin/python3 -m hello_afar`,
@@ -194,34 +195,34 @@ export const TRIED: readonly Tried[] = [
     output: GREETED,
   },
   {
-    program: 'java',
+    program: 'java (java.net.http)',
     version: '17.0.15',
-    did: 'java.net.http over HTTPS',
+    did: 'a file over HTTPS',
     serve: files,
     command: `cd ~; keytool -importcert -noprompt -file ${CA} -keystore trust -storepass changeit 2>&1
       printf '%s' '${JAVA}' > Get.java; java -Djavax.net.ssl.trustStore=trust -Djavax.net.ssl.trustStorePassword=changeit Get.java`,
     output: GREETED,
   },
   {
-    program: 'node',
+    program: 'node (fetch)',
     version: '20.20.2',
-    did: 'fetch over HTTPS',
+    did: 'a file over HTTPS',
     serve: files,
     command: `NODE_EXTRA_CA_CERTS=${CA} node -e 'fetch("https://example.test/hello").then(r => r.text()).then(console.log)'`,
     output: GREETED,
   },
   {
-    program: 'python3',
+    program: 'python3 (urllib)',
     version: '3.11.2',
-    did: 'urllib over HTTPS',
+    did: 'a file over HTTPS',
     serve: files,
     command: `/usr/bin/python3 -c 'from urllib.request import *; print(urlopen("https://example.test/hello").read())'`,
     output: GREETED,
   },
   {
-    program: 'perl',
+    program: 'perl (HTTP::Tiny)',
     version: '5.36.0',
-    did: 'HTTP::Tiny',
+    did: 'a file over HTTP',
     serve: files,
     command: `perl -MHTTP::Tiny -e 'print HTTP::Tiny->new->get("http://example.test/hello")->{content}'`,
     output: GREETED,
@@ -229,14 +230,14 @@ export const TRIED: readonly Tried[] = [
   {
     program: 'chromium --headless',
     version: '150',
-    did: 'a page over HTTPS that fetches',
+    did: 'a page that fetches',
     serve: files,
     command:
       'chromium --headless --user-data-dir="$HOME/profile" --ignore-certificate-errors --dump-dom https://example.test/page.html',
     output: /fetched: hello from afar/,
   },
   {
-    program: 'chromium, WebRTC',
+    program: 'chromium with WebRTC',
     version: '150',
     did: 'a data channel to a browser outside',
     serve: webrtc,
@@ -244,9 +245,9 @@ export const TRIED: readonly Tried[] = [
     output: /echo: hello from afar/,
   },
   {
-    program: 'playwright-core',
+    program: 'playwright-core with chromium',
     version: '1.65.1',
-    did: 'chromium, a page over HTTPS that fetches',
+    did: 'a page that fetches',
     serve: files,
     command: `node --input-type=module -e 'import { createRequire } from "node:module"
       const require = createRequire(process.cwd() + "/")
@@ -256,7 +257,7 @@ export const TRIED: readonly Tried[] = [
   {
     program: 'firefox-esr --headless',
     version: '140.12',
-    did: 'a page that fetches, and its screenshot',
+    did: 'a page that fetches',
     serve: files,
     command: `mkdir ~/profile; firefox-esr --headless --no-remote --profile ~/profile --screenshot ~/page.png http://example.test/page.html >&2
       head -c4 ~/page.png | tail -c3; curl -sS http://example.test/box/agent`,
@@ -287,10 +288,9 @@ export const TRIED: readonly Tried[] = [
   {
     program: 'dig +tcp',
     version: '9.18.49',
-    did: 'a name, over TCP',
-    result: 'no answer: the DNS server of the command answers over UDP only',
-    command: 'dig +short example.test; dig +tcp +tries=1 +time=1 +short example.test || echo status $?',
-    output: /^192\.0\.2\.80\n;; (.*\n)+status 9\n$/,
+    did: 'a name',
+    command: 'dig +tcp +short example.test',
+    output: /^192\.0\.2\.80\n$/,
   },
   {
     program: 'traceroute',
@@ -304,7 +304,7 @@ export const TRIED: readonly Tried[] = [
     program: 'traceroute -I',
     version: '2.1.2',
     did: 'probes by ICMP',
-    result: 'shows the router, and the destination as the second hop: hops between them are hidden',
+    result: ICMP,
     command: 'traceroute -I -n -m 4 -q 1 192.0.2.80',
     output: /^ 1 {2}198\.18\.1\.2 .*\n 2 {2}192\.0\.2\.80 {2}([4-9]\d|\d{3,})\.\d+ ms\n$/m,
   },
@@ -319,8 +319,8 @@ export const TRIED: readonly Tried[] = [
   {
     program: 'mtr',
     version: '0.95',
-    did: 'a report, by ICMP',
-    result: 'like traceroute -I',
+    did: 'probes by ICMP',
+    result: ICMP,
     command: 'mtr -n -r -c 1 192.0.2.80',
     output: /1\.\|-- 198\.18\.1\.2 +0\.0%.*\n.*2\.\|-- 192\.0\.2\.80 +0\.0%/,
   },
@@ -358,7 +358,7 @@ export const TRIED: readonly Tried[] = [
   {
     program: 'redis-cli',
     version: '7.0.15',
-    did: 'SET and GET',
+    did: 'a query',
     serve: redis,
     command: `redis-cli -h example.test set greeting '${GREETING}'; redis-cli -h example.test get greeting`,
     output: GREETED,
@@ -372,25 +372,30 @@ export const TRIED: readonly Tried[] = [
     output: GREETED,
   },
   {
-    program: 'iperf3, TCP',
+    program: 'iperf3 over TCP',
     version: '3.12',
-    did: '4 MB each way',
+    did: 'a measurement each way',
     serve: iperf3,
     command: 'iperf3 -c example.test -n 4M; iperf3 -c example.test -n 4M -R',
     output: /receiver\n(.*\n)+.*receiver\n/,
   },
   {
-    program: 'iperf3, UDP',
+    program: 'iperf3 over UDP',
     version: '3.12',
-    did: '250 kB each way',
+    did: 'a measurement each way',
     serve: iperf3,
     command: 'iperf3 -u -c example.test -b 2M -l 1000 -n 250K; iperf3 -u -c example.test -b 2M -l 1000 -n 250K -R',
     output: /receiver\n(.*\n)+.*receiver\n/,
   },
 ]
 
-/** The table of docs/run.md. */
+/** The table of docs/run.md: a row for the programs that did the same with the same result. */
 export function table(): string {
-  const row = ({ program, version, did, result = 'works' }: Tried) => `| ${program} | ${version} | ${did} | ${result} |`
-  return ['| program | version | what it did | result |', '|---|---|---|---|', ...TRIED.map(row)].join('\n')
+  const rows = new Map<string, string[]>()
+  for (const { program, version, did, result = 'works' } of TRIED) {
+    const key = `${did} | ${result}`
+    rows.set(key, [...(rows.get(key) ?? []), `${program} ${version}`])
+  }
+  const lines = [...rows].map(([key, programs]) => `| ${programs.join(', ')} | ${key} |`)
+  return ['| programs | what they did | result |', '|---|---|---|', ...lines].join('\n')
 }
