@@ -8,10 +8,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { SourceMap } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAst } from 'vitest/node'
 import { importsOf } from './check-imports.mjs'
+import { joinedFileOf } from './setup/joined.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const SPEC = 'delay 20ms loss 1%'
@@ -135,7 +136,7 @@ const COMMANDS = {
 
 /** Returns the compiled files that imports of these modules load, and the modules in them. */
 function loadedFiles(entries) {
-  const found = new Set(entries)
+  const found = new Set(entries.map(entry => relative(root, joinedFileOf(join(root, entry)) ?? join(root, entry))))
   for (const file of found) {
     const program = parseAst(readFileSync(join(root, file), 'utf8'), {}, file)
     for (const { source } of program.body.filter(isLoaded)) {

@@ -55,6 +55,7 @@ export const JOINED = {
       'linux/regular-file',
       'linux/rtnetlink',
       'linux/sysctl',
+      'linux/tap',
       'linux/way-out',
       'wire/stages/fault-verbs',
       'wire/units',
@@ -132,30 +133,50 @@ export function importJoined(dist) {
   }
 }
 
+const SPECIFIER = String.raw`\.[^'"]+\.js|vnet\/internal\/[^'"]+`
+const STATIC = new RegExp(`^(import|export) (?:\\{([^}]*)\\}|\\*) from '(${SPECIFIER})';`, 'gm')
+const DYNAMIC = new RegExp(`\\bimport\\((['"])(${SPECIFIER})\\1\\)`, 'g')
+
 /** Returns the text of a module that imports joined files. Lines keep their numbers. */
 export function withJoined(text, path) {
-  const statement = /^(import|export) (?:\{([^}]*)\}|\*) from '(\.[^']+\.js|vnet\/internal\/[^']+)';/gm
-  return text.replace(statement, (all, verb, names, specifier) => {
-    const isCore = !specifier.startsWith('.')
-    const name = specifier.replace(/^vnet\/internal\/(.*)/, '$1.js')
-    const exported = exportsOf(isCore ? resolve('dist', name) : join(dirname(path), name))
-    if (exported === undefined) return all
-    const byFile = new Map()
-    for (const [shown, local = shown] of names === undefined
-      ? Array.from(exported.keys(), key => [key])
-      : namesIn(names)) {
-      const { own, file } = exported.get(shown)
-      byFile.set(file, [...(byFile.get(file) ?? []), own === local ? own : `${own} as ${local}`])
-    }
-    const specifierOf = file =>
-      isCore ? `vnet/internal/${relative('dist', file).slice(0, -'.js'.length)}` : beside(dirname(path), file)
-    return Array.from(byFile, ([file, own]) => `${verb} { ${own.join(', ')} } from '${specifierOf(file)}';`).join(' ')
-  })
+  const moduleOf = specifier =>
+    specifier.startsWith('.')
+      ? join(dirname(path), specifier)
+      : resolve('dist', specifier.replace(/^vnet\/internal\/(.*)/, '$1.js'))
+  return text
+    .replace(STATIC, (all, verb, names, specifier) => {
+      const exported = exportsOf(moduleOf(specifier))
+      if (exported === undefined) return all
+      const shown = names === undefined ? Array.from(exported.keys(), key => [key]) : namesIn(names)
+      const byFile = new Map()
+      for (const [name, local = name] of shown) {
+        const { own, file } = exported.get(name)
+        byFile.set(file, [...(byFile.get(file) ?? []), own === local ? own : `${own} as ${local}`])
+      }
+      return Array.from(
+        byFile,
+        ([file, own]) => `${verb} { ${own.join(', ')} } from '${specifierFor(file, specifier, path)}';`,
+      ).join(' ')
+    })
+    .replace(DYNAMIC, (all, _, specifier) => {
+      const file = joinedFileOf(moduleOf(specifier))
+      return file === undefined ? all : `import('${specifierFor(file, specifier, path)}')`
+    })
 }
 
-function beside(directory, file) {
-  const path = relative(directory, file)
-  return path.startsWith('.') ? path : `./${path}`
+/** Returns the specifier of a joined file, for a module that names one of its modules. */
+function specifierFor(file, specifier, path) {
+  if (!specifier.startsWith('.')) return `vnet/internal/${relative('dist', file).slice(0, -'.js'.length)}`
+  const found = relative(dirname(path), file)
+  return found.startsWith('.') ? found : `./${found}`
+}
+
+/** Returns the joined file with all exports of a module by their names; undefined if none has. */
+export function joinedFileOf(path) {
+  const exported = [...(exportsOf(path) ?? [])]
+  const [first] = exported
+  const isSame = exported.every(([name, { own, file }]) => name === own && file === first[1].file)
+  return isSame ? first?.[1].file : undefined
 }
 
 /** Returns the names in the braces of an import or export, each with its other name. */
