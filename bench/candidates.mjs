@@ -315,6 +315,31 @@ export function capture(asked = {}) {
   ])
 }
 
+/** The user id of nobody. */
+const NOBODY = '65534'
+/** Makes a default route, and runs a command as a user who has a TUN device and this clone. */
+const USER = `
+  ip address add 192.0.2.1/24 dev "$1"
+  ip route add default via 192.0.2.2
+  mount -t tmpfs none /run
+  mknod -m 666 /run/tun c 10 200 && mount --bind /run/tun /dev/net/tun
+  mkdir /run/tree && mount --bind '${root}' /run/tree
+  shift
+  cd / && exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups --inh-caps=-all "$@"`
+
+/** Commands of `vnet run` that print `ready`: with the machine's network, and without. */
+export function run() {
+  const command = ['--quiet', '--', 'sh', '-c', 'echo ready; exec sleep infinity']
+  const vnetRun = options => ({
+    ...vnet(net => [
+      ...[...inside(net.a), 'unshare', '-m', 'sh', '-ec', USER, 'sh', net.a.name],
+      ...[process.execPath, '/run/tree/dist/vnet.js', 'run', ...options, ...command],
+    ]),
+    attaches: true,
+  })
+  return { vnet: vnetRun([]), 'no-internet': vnetRun(['--no-internet']) }
+}
+
 /** The port of the live page, on the loopback interface of this namespace. */
 const PAGE = 18_080
 

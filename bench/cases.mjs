@@ -119,6 +119,13 @@ export function cases(asked = {}) {
       more: [...of('tcp4', 'bidir', 'udp1472', 'gso', 'rtt1', 'rtt'), ...ends],
       against: { short: 'plain', what: 'the same cable without a capture' },
     },
+    run: {
+      title: 'run: a command under `vnet run` of an ordinary user, with the network of the machine and without',
+      candidates: candidates.run(),
+      metrics: of('start'),
+      more: [],
+      asks: true,
+    },
     web: {
       title: 'web: a cable with 1,000 packets a second, and its live page',
       candidates: candidates.web(asked),

@@ -70,6 +70,7 @@ export function targets(report) {
 
   row('ready, one device in its own namespace', atMost(150), figure('loop', 'vnet', 'ready'), 'ms')
   row('ready, two devices moved to two other namespaces', atMost(150), figure('cable', 'vnet', 'ready'), 'ms')
+  row('vnet run, until its command runs', atMost(250), figure('run', 'vnet', 'ready'), 'ms')
   row('peak memory, one device', atMost(90), figure('loop', 'vnet', 'rss'), 'MiB')
   const further = report.cases.find(({ kase }) => kase === 'cables')?.furtherDevice?.vnet
   row('peak memory, each further device', atMost(20), further, 'MiB')
