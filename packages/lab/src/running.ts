@@ -65,10 +65,12 @@ export function findHost(text: string, user?: number): RunningHost | string {
   const labs = runningLabs(user)
   const all = labs.flatMap(lab => [...lab.hosts.keys()].map(host => ({ lab, host })))
   const nameOf = ({ lab, host }: RunningHost) => `${lab.name}:${host}`
-  const isOf = ({ name, id }: RunningLab, lab: string | undefined) => lab === name || lab === id
   const [name = '', lab = process.env.VNET_LAB] = text.split(':').reverse()
-  const own = all.filter(each => each.host === name && isOf(each.lab, lab))
-  const named = own.length > 0 ? own : all.filter(each => each.host === text)
+  const hosts = all.filter(each => each.host === name)
+  const own = hosts.filter(each => lab === each.lab.name || lab === each.lab.id)
+  // Several labs of one name may have hosts of different names, as `vnet run` has.
+  const alike = hosts.filter(each => each.lab.id === `${lab}-${each.lab.pid}`)
+  const named = [own, alike].find(({ length }) => length > 0) ?? all.filter(each => each.host === text)
   const [found] = named
   if (found !== undefined && named.length === 1) return found
   const users = user === undefined && found === undefined ? otherUsers() : []
