@@ -4,6 +4,7 @@
  * namespaces, and persistent interfaces of the user, are used where they are.
  */
 
+import { setImmediate } from 'node:timers/promises'
 import type { Native } from '../linux/native.ts'
 import { canReturn, hasCapability, ownCommand, sudoCommand } from '../linux/privileges.ts'
 import { checkTun, execInAllNamespaces, execInUserNamespace } from '../linux/rootless.ts'
@@ -55,13 +56,17 @@ export function enterNamespaces(
  * and of root without capabilities, as in a container. `prepare` is called before, outside;
  * descriptors that it returns remain open.
  */
-export function enterForLab(native: Native, prepare?: () => readonly number[]): void {
+export async function enterForLab(native: Native, prepare?: () => readonly number[]): Promise<void> {
   const isRoot = process.geteuid?.() === 0
   // pasta(1) takes root, so a user with capabilities enters, too.
   const canStay = isRoot
     ? OF_LABS.every(hasCapability) && canReturn(native)
     : hasCapability(CAP_NET_ADMIN) && prepare === undefined
   if (canStay || enterCommand() !== undefined) return
+  // A signal that Node had caught, and had not handled, would be lost. The poll for signals is
+  // between two immediates.
+  native.endBySignals(1)
+  for (let i = 0; i < 2; i++) await setImmediate()
   checkTun(native, sudoCommand())
   const descriptors = Int32Array.from(prepare?.() ?? [])
   process.env[ENTERED] = String(process.pid)

@@ -8,7 +8,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { attempt, ENETUNREACH, VnetError } from '../base/errno.ts'
+import { attempt, ENETUNREACH, EPIPE, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { waitingForWayOut } from './rootless.ts'
@@ -138,12 +138,12 @@ export class WayOut {
       const changes = watch(directory)
       try {
         const request = Buffer.from(words.map(word => `${word}\n`).join(''))
-        check(
+        const sent =
           tcp === undefined
             ? native.send(fd, request, 0)
-            : native.sendDescriptors(fd, request, 0, Int32Array.of(tcp.gate, tcp.listener)),
-          'send a request',
-        )
+            : native.sendDescriptors(fd, request, 0, Int32Array.of(tcp.gate, tcp.listener))
+        // If the process was killed, the log is empty.
+        if (sent !== -EPIPE) check(sent, 'send a request')
         while (readFileSync(ready, 'latin1') === '') {
           const isGone = (native.poll(fd) & POLLHUP) !== 0
           const text = readFileSync(log, 'latin1')

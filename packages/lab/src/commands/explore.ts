@@ -54,7 +54,7 @@ export async function exploreCommand(
     throw new UsageError(`${what}: with --repeat there is one run, and no report`)
   }
   const earlier = before === undefined ? {} : { before: resultIn(before) }
-  if (io.own) enterForLab(loadNative())
+  if (io.own) await enterForLab(loadNative())
   try {
     // Without rights each run would fail.
     await (await createLab()).close()

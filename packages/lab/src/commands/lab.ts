@@ -34,7 +34,7 @@ export async function lab(
   if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
   const plan = readLabFile(path, scenario)
   const inside = command.length === 0 ? '' : hostOf(plan, host)
-  if (io.own) enterForLab(loadNative())
+  if (io.own) await enterForLab(loadNative())
   using end = endOf(io)
   const stop = new AbortController()
   const asked = end.asked.finally(() => stop.abort())

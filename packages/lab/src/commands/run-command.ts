@@ -9,21 +9,30 @@ import { statOf } from 'vnet/internal/linux/proc-stat'
 import type { LabHost } from '../host.ts'
 import { statusOf } from '../programs.ts'
 
-/** Returns the exit status of the command, like a shell. */
+/** Signals by which users stop a program. */
+const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
+
+/**
+ * Returns the exit status of the command, like a shell. `onStop` is called when this process gets a
+ * signal by which users stop a program; the command gets it, too.
+ */
 export async function runCommand(
   host: LabHost,
   [program, ...args]: readonly string[],
   env: NodeJS.ProcessEnv,
   io: Io,
+  onStop = () => {},
 ): Promise<number> {
   const child = host.spawn(program as string, args, { env, stdio: 'inherit' })
   const stop = passSignals(io, signal => child.kill(signal))
+  const stopNotice = io.onSignal?.(signal => STOPPING.includes(signal) && onStop())
   const stopJob = io.onSignal && stopWith(child)
   try {
     const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
     return statusOf(status, signal)
   } finally {
     stop()
+    stopNotice?.()
     stopJob?.()
   }
 }

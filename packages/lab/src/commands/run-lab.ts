@@ -46,13 +46,18 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
     const { host, link } = await joined(lab, options)
     if (capture !== undefined) await link.capture(capture)
     using queries = new RepeatedQueries(host.place, ROUTER)
-    for (let i = 0; i < repeat && !stop.signal.aborted; i++) {
+    let isStopped = false
+    const onStop = () => {
+      isStopped = true
+    }
+    for (let i = 0; i < repeat && !isStopped && !stop.signal.aborted; i++) {
       if (i > 0) await link.reset(firstWires(options), seed + i)
       for (const fault of faults) await fault(link)
       const before = host.stats()
       using _ = await play(link, steps, log)
+      if (stop.signal.aborted) break
       const start = performance.now()
-      const status = await runCommand(host, alone(command, traces), outerEnvironment(), io)
+      const status = await runCommand(host, alone(command, traces), outerEnvironment(), io, onStop)
       const seconds = (performance.now() - start) / 1000
       const run = { seed: seed + i, status, seconds, repeatedQueries: queries.take() }
       const report = await reportOf(host, link, before, run)

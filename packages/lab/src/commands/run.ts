@@ -43,7 +43,7 @@ export async function run(command: readonly string[], options: RunOptions, io: I
   }
   try {
     const native = loadNative()
-    if (io.own) enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
+    if (io.own) await enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
     // The worker starts while this thread loads the rest.
     const { LabWorker } = await import('../lab-worker.ts')
     const worker = LabWorker.take()

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { attempt } from '../../../../src/base/errno.ts'
 import { recordsIn } from '../../../../test/support/capture-records.ts'
@@ -211,6 +212,15 @@ describe('--repeat', () => {
     const text = `n=$(cat ${directory}/runs 2>/dev/null | wc -l); echo >> ${directory}/runs; [ $n != 1 ]`
     const { status, stderr } = run('--quiet', '--repeat', '3', '--seed', '5', ...sh(text))
     expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: 1 of 3 runs failed: seeds 6\n' })
+  })
+
+  test('ends by one signal', async () => {
+    const [program = '', ...args] = [...vnet('run'), '--quiet', '--repeat', '3', ...sh('echo; exec sleep 1008')]
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    await once(child.stdout, 'data')
+    child.kill()
+    const [[status], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: 1 of 1 runs failed: seeds 1\n' })
   })
 })
 
