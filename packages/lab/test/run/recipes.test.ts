@@ -1,4 +1,4 @@
-/** The recipes of docs/run.md, word for word, against servers of the stand-in for the Internet. */
+/** The recipes of run.md, word for word, against servers of the stand-in for the Internet. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,6 +1,6 @@
 /**
  * Programs of Debian and npm, unchanged in `vnet run`. test/run runs each against the stand-in for
- * the Internet, and a test holds the table of docs/run.md against this one.
+ * the Internet, and a test holds the table of run.md against this one.
  */
 import {
   aptRepository,
@@ -389,7 +389,7 @@ export const TRIED: readonly Tried[] = [
   },
 ]
 
-/** The table of docs/run.md: a row for the programs that did the same with the same result. */
+/** The table of run.md: a row for the programs that did the same with the same result. */
 export function table(): string {
   const rows = new Map<string, string[]>()
   for (const { program, version, did, result = 'works' } of TRIED) {
