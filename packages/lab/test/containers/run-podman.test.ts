@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
 import { type Netns, OwnNetns, outcome } from '../../../../test/support/netns.ts'
-import { SERVER_ADDRESS } from '../support/internet.ts'
+import { MACHINE_ADDRESS, SERVER_ADDRESS } from '../support/internet.ts'
 import { COMMAND, makeRunImage, mountsOf, TREE } from '../support/run-image.ts'
 
 const SERVER = fileURLToPath(new URL('../support/stand-in.mjs', import.meta.url))
@@ -43,17 +43,17 @@ END
 beforeAll(async () => {
   netns = own.add()
   image = await makeRunImage(directory)
+  const server = own.add()
   netns.ip(
     'link set lo up',
-    `address add ${SERVER_ADDRESS}/32 dev lo`,
-    'link add up0 type veth peer name up1',
-    'address add 198.18.5.1/24 dev up0',
+    `link add up0 type veth peer name up0 netns ${server.name}`,
+    `address add ${MACHINE_ADDRESS}/24 dev up0`,
     'link set up0 up',
-    'link set up1 up',
-    'route add default via 198.18.5.2',
   )
+  server.ip(`address add ${SERVER_ADDRESS}/24 dev up0`, 'link set up0 up')
+  netns.ip(`route add default via ${SERVER_ADDRESS}`)
   netns.exec('sysctl -qw net.ipv4.ping_group_range=0\t2147483647')
-  const { stdout } = netns.spawn([process.execPath, SERVER])
+  const { stdout } = server.spawn([process.execPath, SERVER])
   await new Promise(resolve => stdout.once('data', resolve))
 })
 afterAll(() => own.remove())
@@ -81,7 +81,7 @@ test.each([
 ])('user %i reaches the network past a wire with %j', async (user, options) => {
   const { status, stdout, stderr } = await run('--user', `${user}`, ...options)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  expect(stdout).toMatch(new RegExp(`^${user}\n1\n(::ffff:.*\n){2}$`))
+  expect(stdout).toMatch(new RegExp(`^${user}\n1\n(::ffff:${MACHINE_ADDRESS}\n){2}$`))
 })
 
 test.each([
