@@ -102,7 +102,8 @@ async function runOnce(machine: ClosedMachine, draw: Random, port: number): Prom
     const all = childrenOf(child.pid as number).flatMap(descendants)
     const found = all.filter(({ words }) => part.test(words) && isOther(words))
     if (found.length === 0 || !isRunning()) return false
-    const { pid, words } = pick(draw, found)
+    // A process that vnet is starting has its command line at first.
+    const { pid, words } = part === VNET ? (found[0] as (typeof found)[0]) : pick(draw, found)
     done.push(`${signal} to ${words.slice(-50)}`)
     // It may have ended meanwhile.
     attempt(() => process.kill(pid, signal))
