@@ -211,6 +211,12 @@ function reasonIn(log: string): string {
   return /sandbox/.test(reason) ? `${reason}: in Docker, run it with --security-opt seccomp=unconfined` : reason
 }
 
+/** Returns the IPv4 address of the machine's first DNS server. */
+export function nameserver(): string | undefined {
+  const text = attempt(() => readFileSync('/etc/resolv.conf', 'latin1'))
+  return /^nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/m.exec(text ?? '')?.[1]
+}
+
 function familiesOf({ native, nsfd }: Place): (4 | 16)[] {
   using sock = RouteSocket.open(native, nsfd)
   const routes = getRoutes(sock).filter(({ prefixLen, via }) => prefixLen === 0 && via !== undefined)

@@ -20,7 +20,7 @@ import {
 import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
-import { MACHINE } from 'vnet/internal/linux/way-out'
+import { MACHINE, nameserver, RESOLVER } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { type Prefix, parseAddress } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
@@ -82,6 +82,7 @@ const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
+const TO_RESOLVER = dnat4(get32(parseAddress(RESOLVER) as Uint8Array, 0), DNS_PORT)
 const LOOPBACK = '127.0.0.1'
 const HAIRPIN_TABLE = 100
 /** The interface, the tables of routes, and the marks of packets that leadOut uses. */
@@ -124,6 +125,10 @@ export function openGate(place: SocketPlace): number {
 export function leadOut(place: SocketPlace, name: string, port: number): void {
   const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]
   const toSocket = [tproxy(port), mark(TO_SOCKET)]
+  // All replies of the machine's DNS server have the address RESOLVER in pasta.
+  const queries = [nameserver()]
+    .flatMap(text => parseAddress(text ?? '') ?? [])
+    .map(own => [family(NFPROTO_IPV4), daddr4(get32(own, 0)), protocol(IPPROTO_UDP), dport(DNS_PORT), TO_RESOLVER])
   addRules(place, NEEDS_TPROXY, NFPROTO_INET, [
     // TCP is not translated, so the kernel need not track it.
     ...RAW.map(chain => ({ ...chain, rules: [[protocol(IPPROTO_TCP), NOTRACK]] })),
@@ -135,6 +140,7 @@ export function leadOut(place: SocketPlace, name: string, port: number): void {
         [...isTcpOut, NOT_SYN, ...toSocket],
       ],
     },
+    { ...PREROUTING, rules: queries },
     { ...POSTROUTING, rules: [[oif(name), MASQUERADE]] },
   ])
 }

@@ -63,6 +63,14 @@ describe('the command', () => {
     expect({ status, stdout }).toEqual({ status: 0, stdout: `::ffff:${MACHINE_ADDRESS}\n` })
   })
 
+  test('reaches the DNS server of the machine by its own address, too', () => {
+    const text = `const { Resolver } = require('node:dns').promises
+      const resolver = new Resolver({ tries: 1 })
+      resolver.setServers(['${SERVER_ADDRESS}'])
+      resolver.resolve4('example.test').then(console.log)`
+    expect(run('--quiet', '--', process.execPath, '-e', text).stdout).toBe(`[ '${SERVER_ADDRESS}' ]\n`)
+  })
+
   test('reaches it by IPv6, and by ping', () => {
     const { stdout } = run(
       '--quiet',
