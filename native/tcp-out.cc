@@ -2,14 +2,18 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -22,9 +26,11 @@ namespace {
 /** Packets of the gate are as on Ethernet. */
 constexpr size_t kPacket = 1500;
 /** Bounds the memory that a flood of SYNs takes: the kernel repeats those that are dropped. */
-constexpr size_t kPending = 4096;
-/** Seconds in which a client accepts: its kernel gives up after 127. */
-constexpr time_t kPatience = 130;
+constexpr size_t kConnecting = 4096;
+/** Beyond it, the oldest connection that no client has accepted is closed. */
+constexpr size_t kOffered = 4096;
+/** Seconds: the kernels give up after 127 to connect, and after 63 to be answered. */
+constexpr time_t kConnectPatience = 130, kOfferPatience = 65;
 /** The bytes that a connection moves at once, so that others have their turn. */
 constexpr size_t kMove = 1 << 18;
 constexpr size_t kIdlePipes = 64;
@@ -92,36 +98,74 @@ bool setNameserver(sockaddr_storage& to) {
   return false;
 }
 
-/** Returns whether an address is the machine's own: packets to it would have it as the source. */
-bool isOwn(const sockaddr_storage& address) {
-  if (address.ss_family == AF_INET6) {
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-    if (IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_V4MAPPED(&v6)) return true;
-  } else if (v4Of(address) >> 24 == IN_LOOPBACKNET || v4Of(address) >> 24 == 0) {
-    return true;
-  }
-  const int socket = ::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  sockaddr_storage source = {};
-  socklen_t length = sizeof source;
-  const bool isRouted = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), lengthOf(address)) == 0 &&
-                        ::getsockname(socket, reinterpret_cast<sockaddr*>(&source), &length) == 0;
-  ::close(socket);
-  if (!isRouted) return false;
-  if (address.ss_family == AF_INET) return v4Of(source) == v4Of(address);
-  return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(source).sin6_addr,
-                            &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+/** Moves bytes that splice(2) does not. */
+ssize_t copy(int from, int pipe) {
+  char bytes[4096];
+  const ssize_t got = ::recv(from, bytes, sizeof bytes, 0);
+  return got > 0 ? ::write(pipe, bytes, static_cast<size_t>(got)) : got;
+}
+
+/** Returns the number of connections for which this process has descriptors: two, and two pipes. */
+size_t descriptorLimit() {
+  constexpr size_t kOthers = 64, kEach = 6;
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= kOthers) return 1;
+  return (limit.rlim_cur - kOthers) / kEach;
 }
 
 }  // namespace
 
 TcpOut::TcpOut(int gate, int listener, std::vector<uint16_t> ports)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), gate_(gate), listener_(listener), ports_(std::move(ports)) {
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), gate_(gate), listener_(listener), ports_(std::move(ports)),
+      limit_(descriptorLimit()), routes_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {
   for (int* each : {&gate_, &listener_}) {
     epoll_event event = {};
     event.events = EPOLLIN;
     event.data.ptr = each;
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, *each, &event);
   }
+}
+
+TcpOut::~TcpOut() {
+  while (!connections_.empty()) close(connections_.front(), true);
+  for (const auto& [from, to] : pipes_) {
+    ::close(from);
+    ::close(to);
+  }
+  ::close(routes_);
+  ::close(epoll_);
+}
+
+bool TcpOut::isOwn(const sockaddr_storage& address) const {
+  if (address.ss_family == AF_INET && v4Of(address) >> 24 == 0) return true;
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  if (address.ss_family == AF_INET6 && (IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_V4MAPPED(&v6))) return true;
+  struct {
+    nlmsghdr header;
+    rtmsg route;
+    rtattr attribute;
+    uint8_t destination[sizeof(in6_addr)];
+  } request = {};
+  const bool is4 = address.ss_family == AF_INET;
+  const size_t length = is4 ? sizeof(in_addr) : sizeof(in6_addr);
+  request.attribute.rta_type = RTA_DST;
+  request.attribute.rta_len = static_cast<uint16_t>(RTA_LENGTH(length));
+  request.header.nlmsg_len = static_cast<uint32_t>(NLMSG_LENGTH(sizeof(rtmsg)) + RTA_LENGTH(length));
+  request.header.nlmsg_type = RTM_GETROUTE;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  request.route.rtm_family = static_cast<uint8_t>(address.ss_family);
+  request.route.rtm_dst_len = static_cast<uint8_t>(length * 8);
+  const void* bytes = is4 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(address).sin_addr) : &v6;
+  std::memcpy(request.destination, bytes, length);
+  alignas(nlmsghdr) uint8_t reply[4096];
+  if (::send(routes_, &request, request.header.nlmsg_len, 0) < 0) return true;
+  const ssize_t got = ::recv(routes_, reply, sizeof reply, 0);
+  const auto* header = reinterpret_cast<const nlmsghdr*>(reply);
+  if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(rtmsg)))) return true;
+  // Without a route, connect(2) says so.
+  if (header->nlmsg_type != RTM_NEWROUTE) return false;
+  const auto type = static_cast<const rtmsg*>(NLMSG_DATA(header))->rtm_type;
+  return type == RTN_LOCAL || type == RTN_ANYCAST || type == RTN_BROADCAST;
 }
 
 void TcpOut::step() {
@@ -134,7 +178,7 @@ void TcpOut::step() {
     else handle(*static_cast<End*>(what), events[i].events);
   }
   closed_.clear();
-  if (pending_ > 0 && expired_ != now()) expire();
+  if (connecting_ + offered_ > 0 && expired_ != now()) expire();
 }
 
 void TcpOut::readGate() {
@@ -166,7 +210,7 @@ void TcpOut::open(Syn syn, std::string key) {
   const bool isResolver = v4Of(to) == kResolver && port == kDomain;
   if (isMachine) setLoopback(to, AF_INET);
   else if (isResolver ? !setNameserver(to) : isOwn(to)) return writeGate(refusalOf(syn, EACCES));
-  if (pending_ >= kPending) return;
+  if (connecting_ >= kConnecting || connections_.size() >= limit_) return;
   Connection& made = connections_.emplace_back();
   made.self = std::prev(connections_.end());
   made.state = State::kConnecting;
@@ -176,7 +220,7 @@ void TcpOut::open(Syn syn, std::string key) {
   made.key = std::move(key);
   made.syn = std::move(syn);
   byKey_[made.key] = &made;
-  pending_++;
+  connecting_++;
   connect(made, to);
 }
 
@@ -223,10 +267,9 @@ void TcpOut::accept() {
     }
     setNoDelay(socket);
     Connection& connection = *found->second;
-    connection.state = State::kOpen;
+    setState(connection, State::kOpen);
     connection.inner.fd = socket;
     connection.syn.packet = {};
-    pending_--;
     watch(connection.inner, EPOLLIN, false);
     watch(connection.outer, EPOLLIN, false);
   }
@@ -238,11 +281,16 @@ void TcpOut::handle(End& end, uint32_t events) {
   if (state == State::kClosed) return;
   if ((events & EPOLLERR) != 0) return fail(connection, errorOf(end.fd));
   if (state == State::kConnecting) {
-    state = State::kOffered;
+    setState(connection, State::kOffered);
+    since = now();
     writeGate(syn.packet);
   }
   if (state == State::kOffered) return watch(outer, 0, false);
-  if (!move(out, inner.fd, outer.fd) || !move(in, outer.fd, inner.fd)) return close(connection, true);
+  const bool isReadable = (events & EPOLLIN) != 0;
+  if (!move(out, inner.fd, outer.fd, isReadable && &end == &inner) ||
+      !move(in, outer.fd, inner.fd, isReadable && &end == &outer)) {
+    return close(connection, true);
+  }
   const bool isOutDone = out.isEnded && out.held == 0;
   const bool isInDone = in.isEnded && in.held == 0;
   if (isOutDone && isInDone) return close(connection, false);
@@ -254,11 +302,13 @@ void TcpOut::handle(End& end, uint32_t events) {
   watch(outer, wanted(in, out), isHungUp && &end == &outer);
 }
 
-bool TcpOut::move(Stream& stream, int from, int to) {
+bool TcpOut::move(Stream& stream, int from, int to, bool isReadable) {
   constexpr unsigned kFlags = SPLICE_F_NONBLOCK | SPLICE_F_MOVE;
   if (stream.held == 0 && !stream.isEnded) {
     if (!takePipe(stream)) return false;
-    const ssize_t got = ::splice(from, nullptr, stream.pipe[1], nullptr, kMove, kFlags);
+    ssize_t got = ::splice(from, nullptr, stream.pipe[1], nullptr, kMove, kFlags);
+    // It stops before urgent data, as if there were none, or the end. recv(2) passes them by.
+    if (got == 0 || (got < 0 && errno == EAGAIN && isReadable)) got = copy(from, stream.pipe[1]);
     if (got < 0 && errno != EAGAIN) return false;
     stream.isEnded = got == 0;
     if (got > 0) stream.held = static_cast<size_t>(got);
@@ -280,8 +330,8 @@ bool TcpOut::move(Stream& stream, int from, int to) {
 bool TcpOut::takePipe(Stream& stream) {
   if (pipes_.empty()) {
     if (::pipe2(stream.pipe, O_NONBLOCK | O_CLOEXEC) != 0) return false;
-    // Without it the pipe holds less at once.
-    ::fcntl(stream.pipe[0], F_SETPIPE_SZ, kMove);
+    // The memory for pipes of a user is limited. Others hold less at once.
+    if (openPipes_++ < kIdlePipes) ::fcntl(stream.pipe[0], F_SETPIPE_SZ, kMove);
   } else {
     stream.pipe[0] = pipes_.back().first;
     stream.pipe[1] = pipes_.back().second;
@@ -296,6 +346,7 @@ void TcpOut::givePipe(Stream& stream) {
   } else {
     ::close(stream.pipe[0]);
     ::close(stream.pipe[1]);
+    openPipes_--;
   }
   stream.pipe[0] = stream.pipe[1] = -1;
 }
@@ -311,9 +362,15 @@ void TcpOut::watch(End& end, uint32_t events, bool isHungUp) {
   end.isWatched = operation != EPOLL_CTL_DEL;
 }
 
+void TcpOut::setState(Connection& connection, State state) {
+  if (connection.state == State::kConnecting) connecting_--;
+  if (connection.state == State::kOffered) offered_--;
+  if (state == State::kOffered) offered_++;
+  connection.state = state;
+}
+
 void TcpOut::close(Connection& connection, bool isReset) {
-  if (connection.state != State::kOpen) pending_--;
-  connection.state = State::kClosed;
+  setState(connection, State::kClosed);
   for (const End* end : {&connection.inner, &connection.outer}) {
     if (end->fd < 0) continue;
     if (isReset) setReset(end->fd);
@@ -328,10 +385,12 @@ void TcpOut::close(Connection& connection, bool isReset) {
 
 void TcpOut::expire() {
   expired_ = now();
-  const time_t limit = expired_ - kPatience;
-  for (auto each = connections_.begin(); each != connections_.end() && each->since < limit;) {
+  for (auto each = connections_.begin(); each != connections_.end();) {
     Connection& connection = *each++;
-    if (connection.state != State::kOpen) close(connection, true);
+    const time_t age = expired_ - connection.since;
+    const bool isOffered = connection.state == State::kOffered;
+    if (isOffered && (offered_ > kOffered || age > kOfferPatience)) close(connection, true);
+    if (connection.state == State::kConnecting && age > kConnectPatience) close(connection, true);
   }
   closed_.clear();
 }

@@ -32,6 +32,10 @@ class TcpOut {
    * the machine's loopback.
    */
   TcpOut(int gate, int listener, std::vector<uint16_t> ports);
+  /** Resets all connections: their last bytes may be missing. */
+  ~TcpOut();
+  TcpOut(const TcpOut&) = delete;
+  TcpOut& operator=(const TcpOut&) = delete;
 
   /** Readable when step() has something to do. */
   int fd() const { return epoll_; }
@@ -74,16 +78,19 @@ class TcpOut {
   void readGate();
   void writeGate(const std::vector<uint8_t>& packet) const;
   void open(Syn syn, std::string key);
+  bool isOwn(const sockaddr_storage& address) const;
   void connect(Connection& connection, const sockaddr_storage& to);
   void fail(Connection& connection, int error);
   void accept();
   void handle(End& end, uint32_t events);
-  /** Returns false if the connection has failed. */
-  bool move(Stream& stream, int from, int to);
+  /** Returns false if the connection has failed. `isReadable`: epoll has reported EPOLLIN. */
+  bool move(Stream& stream, int from, int to, bool isReadable);
   bool takePipe(Stream& stream);
   void givePipe(Stream& stream);
   void watch(End& end, uint32_t events, bool isHungUp);
+  void setState(Connection& connection, State state);
   void close(Connection& connection, bool isReset);
+  /** Closes connections that no client accepts. */
   void expire();
 
   int epoll_, gate_, listener_;
@@ -92,11 +99,16 @@ class TcpOut {
   /** Closed ones, to which the events of a step may still refer. */
   std::list<Connection> closed_;
   std::unordered_map<std::string, Connection*> byKey_;
-  /** How many are not open. */
-  size_t pending_ = 0;
+  /** How many are being made, and how many no client has accepted. */
+  size_t connecting_ = 0, offered_ = 0;
   time_t expired_ = 0;
+  /** Connections for which there are descriptors. */
+  size_t limit_;
+  size_t openPipes_ = 0;
   /** Empty pipes. */
   std::vector<std::pair<int, int>> pipes_;
+  /** A socket of rtnetlink. */
+  int routes_;
 };
 
 }  // namespace vnet

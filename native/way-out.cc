@@ -131,6 +131,8 @@ int serveWayOut(bool isAside) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != own) ::_exit(1);
     execute(request, log);
   }
+  // splice(2) to a socket that the other side has closed raises it.
+  ::signal(SIGPIPE, SIG_IGN);
   raiseLimit();
   const auto [gate, listener] = received.descriptors;
   std::optional<TcpOut> tcp;

@@ -17,14 +17,16 @@ import {
   setNetworkRoute,
   toPrefix,
 } from 'vnet/internal/linux/rtnetlink'
-import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
+import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
 import { MACHINE, nameserver, RESOLVER } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { type Prefix, parseAddress } from 'vnet/internal/packet/address'
-import { IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
+import { ICMP_DEST_UNREACH } from 'vnet/internal/packet/icmp'
+import { ICMPV6_PKT_TOOBIG } from 'vnet/internal/packet/icmpv6'
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+import { IPV6_ALEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { get32, long } from 'vnet/internal/packet/octets'
 import type { AccessOptions } from './access.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from './nat-table.ts'
@@ -39,6 +41,7 @@ import {
   FORWARDED,
   family,
   INPUT,
+  icmpType,
   iif,
   KNOWN,
   MANGLE,
@@ -83,6 +86,11 @@ const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
 const TO_RESOLVER = dnat4(get32(parseAddress(RESOLVER) as Uint8Array, 0), DNS_PORT)
+/** Destination unreachable, and packet too big. */
+const TOO_BIG = [
+  [protocol(IPPROTO_ICMP), icmpType(ICMP_DEST_UNREACH)],
+  [protocol(NEXTHDR_ICMP), icmpType(ICMPV6_PKT_TOOBIG)],
+]
 const LOOPBACK = '127.0.0.1'
 const HAIRPIN_TABLE = 100
 /** The interface, the tables of routes, and the marks of packets that leadOut uses. */
@@ -101,13 +109,19 @@ export function openGate(place: SocketPlace): number {
     const { ifindex: oif = 0 } = getLink(sock, { name: GATE }) ?? {}
     const { ifindex: lo = 0 } = getLink(sock, { name: 'lo' }) ?? {}
     setLink(sock, oif, { flags: { set: IFF_UP, mask: IFF_UP } })
+    // The kernel would take a SYN from a port of an earlier connection for a packet of that one,
+    // and not forward it.
+    writeSysctl(native, nsfd, 'net/ipv4/tcp_early_demux', '0')
     // Answers come from addresses with another route.
     for (const each of ['all', GATE]) writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
     for (const [family, length] of [
       [AF_INET, IPV4_ALEN],
       [AF_INET6, IPV6_ALEN],
     ] as const) {
-      if (family === AF_INET6 && !hasSysctl(native, nsfd, `net/ipv6/conf/${GATE}/mtu`)) continue
+      const setting = `net/ipv6/conf/${GATE}/disable_ipv6`
+      if (family === AF_INET6 && !(hasSysctl(native, nsfd, setting) && readSysctl(native, nsfd, setting) === '0')) {
+        continue
+      }
       const dst = { bytes: new Uint8Array(length), prefixLen: 0 }
       setNetworkRoute(sock, { dst, oif, table: GATE_TABLE })
       addRule(sock, { family, fwmark: TO_GATE, table: GATE_TABLE })
@@ -138,6 +152,8 @@ export function leadOut(place: SocketPlace, name: string, port: number): void {
         [notIif(GATE), ...isTcpOut, SYN, mark(TO_GATE)],
         [iif(GATE), ...isTcpOut, SYN, ...toSocket],
         [...isTcpOut, NOT_SYN, ...toSocket],
+        // The sockets learn the path MTU.
+        ...TOO_BIG.map(isTooBig => [notIif(name), ...isTooBig, routedTo(name), mark(TO_SOCKET)]),
       ],
     },
     { ...PREROUTING, rules: queries },

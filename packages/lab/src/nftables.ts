@@ -96,6 +96,7 @@ export const KNOWN: NftExpr = rule => matchCt(rule, NFT_CT_STATE, CT_ESTABLISHED
 export const FORWARDED: NftExpr = rule => matchCt(rule, NFT_CT_STATUS, IPS_DST_NAT)
 export const dport = (port: number): NftExpr =>
   matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, Uint8Array.from(word(port)))
+export const icmpType = (type: number): NftExpr => matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, Uint8Array.of(type))
 export const daddr4 = (address: number): NftExpr => {
   return matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 16, Uint8Array.from(long(address)))
 }

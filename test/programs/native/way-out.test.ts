@@ -71,7 +71,7 @@ test.each([
   ['the loopback of IPv6', '2001:db8::1', '::1', [1, 1]],
   ['the loopback, mapped', '2001:db8::1', '::ffff:127.0.0.1', [1, 1]],
   ['the unspecified address', '198.18.0.1', '0.0.0.0', [3, 13]],
-  ['an address of no host', '198.18.0.1', '255.255.255.255', [3, 0]],
+  ['an address of no host', '198.18.0.1', '224.0.0.1', [3, 0]],
 ])('%s is refused with an ICMP error that quotes the SYN', async (_, from, to, code) => {
   const packet = syn(from, to)
   put(packet)

@@ -1,9 +1,12 @@
 /** TCP connections to the machine's network (native/tcp-out.cc), with real kernels at both ends. */
+import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
+import { ended } from '../../../../test/support/ordinary-user.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const { machine, server, run } = standInInternet()
 const ENDS = 'packages/lab/test/support/tcp-ends.mjs'
+const ODD = 'packages/lab/test/support/odd-connections.py'
 
 test.each([
   ['IPv4', SERVER_ADDRESS, []],
@@ -34,6 +37,37 @@ test.each([
   await expect.poll(() => noticed).toMatch(/watched: ECONNRESET/)
 })
 
+test.each([
+  ['urgent data does not stop those after it', 'urgent', 'beforeafter'],
+  ['a client may use a port again that the server has closed', 'port', 'xxxxx'],
+  ['servers that close while 800 clients send end no other connection', 'deaf', 'last'],
+])('%s', async (_, kind, answer) => {
+  const { stdout } = server.spawn(['python3', ODD, 'serve', kind])
+  await once(stdout, 'data')
+  expect(run('--quiet', '--', 'python3', ODD, kind, SERVER_ADDRESS)).toEqual({
+    status: 0,
+    stdout: `${answer}\n`,
+    stderr: '',
+  })
+})
+
+test('connections learn the MTU of a path inside', () => {
+  const program = `
+    import { createLab } from '${process.cwd()}/packages/lab/dist/index.js'
+    const lab = await createLab()
+    const [client] = lab.hosts('client')
+    const inner = await lab.router('inner', { inside: [client] })
+    await lab.internet({ inside: [inner] })
+    await inner.exec('ip', ['link', 'set', 'client', 'mtu', '1280'])
+    for (const to of ['${SERVER_ADDRESS}', '[2001:db8:ffff::80]']) {
+      const words = ['-s', '-o', '/dev/null', '-m', '20', '-w', '%{size_download}', 'http://' + to + '/bytes/300000']
+      console.log((await client.exec('curl', words)).stdout)
+    }
+    await lab.close()`
+  const words = ['ip', 'netns', 'exec', machine.name, process.execPath, '--input-type=module', '-e', program]
+  expect(ended(words)).toEqual({ status: 0, stdout: '300000\n300000\n', stderr: '' })
+})
+
 test('DNS by TCP reaches the server of the machine', () => {
   const { stdout } = run('--quiet', '--', 'env', 'RES_OPTIONS=use-vc', 'getent', 'ahostsv4', 'example.test')
   expect(stdout).toMatch(/^192\.0\.2\.80 +STREAM/)
@@ -51,9 +85,16 @@ describe('a refusal', () => {
   })
 
   test('comes for every address of the machine itself', () => {
-    machine.ip('address add 198.18.66.1/32 dev lo', '-6 address add 2001:db8:66::1/128 dev lo')
-    const { stdout } = run('--quiet', '--', 'sh', '-c', `${connect('198.18.66.1')}; ${connect('2001:db8:66::1')}`)
-    expect(stdout).toBe('EHOSTUNREACH\nEACCES\n')
+    machine.ip(
+      'address add 198.18.66.1/32 dev lo',
+      'address add 192.0.2.2/24 dev up0',
+      'route add local 198.18.70.5 dev lo',
+      '-6 address add 2001:db8:66::1/128 dev lo',
+      '-6 route add local 2001:db8:70::/64 dev lo',
+    )
+    const addresses = ['198.18.66.1', '192.0.2.2', '198.18.70.5', '2001:db8:66::1', '2001:db8:70::5']
+    const { stdout } = run('--quiet', '--', 'sh', '-c', addresses.map(connect).join('; '))
+    expect(stdout).toBe('EHOSTUNREACH\nEHOSTUNREACH\nEHOSTUNREACH\nEACCES\nEACCES\n')
   })
 
   test('says that there is no route', () => {
