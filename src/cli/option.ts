@@ -42,6 +42,8 @@ export class Option extends Valued {
   readonly isOptional: boolean
   group: string | undefined
   isHidden = false
+  /** True if a second value is refused instead of replacing the first. */
+  isSingle = false
   /** Its value if it is not given. */
   usual: { readonly value: unknown; readonly text: string } | undefined
   /** The keys of the options that cannot be given as well. */
@@ -77,6 +79,11 @@ export class Option extends Valued {
 
   helpGroup(heading: string): this {
     this.group = heading
+    return this
+  }
+
+  single(): this {
+    this.isSingle = true
     return this
   }
 

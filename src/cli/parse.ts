@@ -52,7 +52,8 @@ function* tokens(words: readonly string[], options: readonly Option[]): Generato
       const [, flag = '', value] = /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? []
       const option = options.find(({ long }) => long === flag)
       const takesNext = option?.value !== undefined && !option.isOptional && value === undefined
-      yield { at, word, option, value: takesNext ? words[++at] : value, isOption: true } as Token
+      const hasNext = takesNext && words[at + 1] !== '--'
+      yield { at, word, option, value: hasNext ? words[++at] : value, isOption: true } as Token
     }
   }
 }
@@ -93,6 +94,7 @@ export function parse(command: LazyCommand, words: readonly string[]): Parsed | 
     if (!isOption) args.push(word)
     else if (option === HELP) return undefined
     else if (option !== undefined) {
+      if (option.isSingle && given.includes(option)) throw new UsageError(`${option.long} is given twice`)
       found[option.key] = parsed(option, value, word, found[option.key])
       given.push(option)
     } else if (!isLenient) throw new UnknownOption(word, adviceAbout(word, known))
@@ -111,7 +113,7 @@ function parsed(option: Option, text: string | undefined, word: string, before: 
     return parse === undefined ? !long.startsWith('--no-') : parse(undefined, before)
   }
   if (text === undefined && !isOptional) throw new UsageError(`${word} needs a value: ${long} ${value.toUpperCase()}`)
-  return checked(option, `${long} ${text}`, text, before)
+  return checked(option, `${long} ${text === '' ? "''" : text}`, text, before)
 }
 
 /** Returns the value of a text. `what` is the start of the message if it is wrong. */

@@ -1,6 +1,6 @@
 /** The commands of labs. Each loads its code when it runs. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/option'
+import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/option'
 import { duration, json, user, wholeNumber } from 'vnet/internal/cli/options'
 
 const FILE = new Argument('<FILE>')
@@ -40,30 +40,43 @@ const exploring: readonly Option[] = [
   new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
 ]
 
+/** An empty value comes from a variable that is not set. */
+const filled = (text: string) => {
+  if (text.trim() === '') throw new InvalidArgumentError('must not be empty; without the option, nothing is impaired')
+  return text
+}
+const fileName = (text: string) => {
+  if (text === '') throw new InvalidArgumentError('must be the name of a file')
+  if (text === '-') throw new InvalidArgumentError("must be a file: standard output is the command's")
+  return text
+}
+/** Marks an option whose repetition would silently replace the first value. */
+const single = (flags: string, description: string) => new Option(flags, description).single()
+
 const ports = (text: string, before: readonly number[] = []) => [...before, wholeNumber(1, 65_535)(text)]
 const WIRE = "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline"
 const running: readonly Option[] = [
-  new Option('--wire <text>', WIRE).conflicts(['wireIn', 'wireOut']),
-  new Option('--wire-out <text>', 'impairments of packets that leave'),
-  new Option('--wire-in <text>', 'impairments of packets that arrive'),
-  new Option('--after <time>', 'set the wire after this time').argParser(inMs),
-  new Option('--seed <n>', 'seed of all random decisions (1)').argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
-  new Option('--scenario <file>', 'YAML file of changes of the wire').conflicts('after'),
-  new Option('--drop <filter>', 'lose packets that match, a pcap-filter(7) expression'),
-  new Option('--delay <time>', 'delay the packets of --drop instead').argParser(inMs),
-  new Option('--nth <n>', 'only the Nth of them, in each direction').argParser(number),
-  new Option('--first <n>', 'only the first N').argParser(number),
-  new Option('--every <n>', 'only every Nth').argParser(number),
-  new Option('--mtu <n>', 'MTU (1500; 65520 without a wire)').argParser(wholeNumber(68, 65_520)),
+  single('--wire <text>', WIRE).argParser(filled).conflicts(['wireIn', 'wireOut']),
+  single('--wire-out <text>', 'impairments of packets that leave').argParser(filled),
+  single('--wire-in <text>', 'impairments of packets that arrive').argParser(filled),
+  single('--after <time>', 'set the wire after this time').argParser(inMs),
+  single('--seed <n>', 'seed of all random decisions (1)').argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+  single('--scenario <file>', 'YAML file of changes of the wire').argParser(filled).conflicts('after'),
+  single('--drop <filter>', 'lose packets that match, a pcap-filter(7) expression').argParser(filled),
+  single('--delay <time>', 'delay the packets of --drop instead').argParser(inMs),
+  single('--nth <n>', 'only the Nth of them, in each direction').argParser(number),
+  single('--first <n>', 'only the first N').argParser(number),
+  single('--every <n>', 'only every Nth').argParser(number),
+  single('--mtu <n>', 'MTU (1500; 65520 without a wire)').argParser(wholeNumber(68, 65_520)),
   new Option('--no-internet', 'leave out the network of the machine'),
   new Option(
     '--localhost <port>',
     "lead a TCP port of the command's 127.0.0.1 to the machine's; repeat for more",
   ).argParser(ports),
   new Option('--publish <port>', 'lead a TCP port of the machine to the command; repeat for more').argParser(ports),
-  new Option('--capture <file>', 'record all packets in a pcapng file'),
-  new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(number),
-  new Option('--json <file>', 'write the report as JSON'),
+  single('--capture <file>', 'record all packets in a pcapng file').argParser(fileName),
+  single('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(number),
+  single('--json <file>', 'write the report as JSON').argParser(fileName),
   new Option('--quiet', 'print no report'),
 ]
 
