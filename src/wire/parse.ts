@@ -52,6 +52,7 @@ const HINTS: Readonly<Record<string, string>> = {
   '%': 'a number and its % are one word: loss 1%',
   ...hints(['ns', 'us', 'ms', 's'], () => 'a number and its unit are one word: delay 20ms'),
   ...hints(['ab', 'ba', 'in', 'out'], way => `a wire spec is for both directions: give this one with --wire-${way}`),
+  offline: "'offline' is not a word of a wire: vnet cut IF cuts the cable, loss 100% loses the packets of a direction",
   off: "'off' stands alone, and only in vnet wire and in a scenario",
 }
 

@@ -41,6 +41,14 @@ export function tokensOf(text: string): Token[] {
   return tokens
 }
 
+/** Returns a line about a filter that never matches IPv6, though its author may mean both families. */
+export function noteOfFilter(filter: string): string | undefined {
+  const [indexed] = /\b(tcp|udp)\s*\[/.exec(filter) ?? []
+  if (indexed === undefined) return undefined
+  const instead = 'match syn and words such as port match both families'
+  return `${indexed}...] in a filter never matches IPv6 (pcap-filter(7)): ${instead}`
+}
+
 export class Cursor {
   readonly text: string
   depth = 0
@@ -130,11 +138,8 @@ export class Cursor {
   filter(followers: readonly string[]): string {
     const first = this.peek()
     const filter = this.value("a filter is missing: 'tcp port 80'", text => text)
-    const [indexed] = /\b(tcp|udp)\s*\[/.exec(filter) ?? []
-    if (indexed !== undefined) {
-      const instead = 'match syn and words such as port match both families'
-      this.options.note?.(`${indexed}...] in a filter never matches IPv6 (pcap-filter(7)): ${instead}`)
-    }
+    const note = noteOfFilter(filter)
+    if (note !== undefined) this.options.note?.(note)
     const token = this.peek()
     if (first === undefined || token === undefined || (!token.quoted && followers.includes(token.text))) return filter
     let end = 0
