@@ -29,6 +29,12 @@ import { WireClock } from './wire-clock.ts'
 
 const FORMER_MAX = 100
 
+/** The difference between packets and the GSO frames that they were. */
+export interface Extra {
+  readonly packets: number
+  readonly bytes: number
+}
+
 export interface ChainOptions {
   readonly direction: Direction
   readonly side?: WireSide | undefined
@@ -64,6 +70,8 @@ export class Chain implements Wire, StageOwner {
   #first: Wire
   #cutsGso = false
   #lastId = 0
+  #extraPackets = 0
+  #extraBytes = 0
   /**
    * The number of the last frame that a stage made: odd in one direction and even in the other,
    * because replies and injected frames of the other arrive at the same device.
@@ -153,6 +161,8 @@ export class Chain implements Wire, StageOwner {
     this.#former.clear()
     this.#drops.clear()
     this.#duplicated = 0
+    this.#extraPackets = 0
+    this.#extraBytes = 0
   }
 
   /** Reports every stage in the order of the text, then removed stages that hold packets. */
@@ -167,6 +177,11 @@ export class Chain implements Wire, StageOwner {
   get drops(): Readonly<Record<string, number>> {
     this.#collect()
     return Object.fromEntries(this.#drops)
+  }
+
+  /** What GSO frames have become more by being cut: packets, and bytes of their headers. */
+  get extra(): Extra {
+    return { packets: this.#extraPackets, bytes: this.#extraBytes }
   }
 
   get duplicated(): number {
@@ -210,7 +225,7 @@ export class Chain implements Wire, StageOwner {
 
   cut(skb: SkBuff, to?: Wire): void {
     const { segments } = this.#options
-    const { dev, packetId, family } = skb
+    const { dev, packetId, family, len } = skb
     const packets = packetsOf(skb)
     const n = skbGsoSegment(skb, segments, true)
     if (n < 0) {
@@ -218,8 +233,11 @@ export class Chain implements Wire, StageOwner {
       this.drop(skb, -n)
       return
     }
+    this.#extraPackets += n - 1
+    this.#extraBytes -= len
     for (let i = 0, segment = segments.shift(); segment !== undefined; i++, segment = segments.shift()) {
       segment.owner = OWNER_STAGE
+      this.#extraBytes += segment.len
       if (segments.length !== 0) dev?.countMade?.(segment, 1)
       segment.packetId = packetId + i
       segment.family = family

@@ -23,7 +23,7 @@ import { netifRxFrom } from '../netdev/netif.ts'
 import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { Chain, type ChainOptions } from './chain.ts'
+import { Chain, type ChainOptions, type Extra } from './chain.ts'
 import type { TextOptions } from './grammar/cursor.ts'
 import { buildGroups, directed, type Group } from './grammar/groups.ts'
 import { readText } from './parse.ts'
@@ -169,6 +169,11 @@ export class DirectedWire implements DeviceWire {
 
   get former(): readonly StageReport[] {
     return this.#chain?.former ?? []
+  }
+
+  /** @internal What GSO frames have become more by being cut, since the last restart. */
+  get extra(): Extra {
+    return this.#chain?.extra ?? { packets: 0, bytes: 0 }
   }
 
   close(): void {

@@ -15,6 +15,8 @@ export type HostCounters = Readonly<Record<string, number>>
 
 /** Pairs of lines: names of a protocol, and their values. */
 const TABLES = ['snmp', 'netstat']
+/** The column of tx_dropped in /proc/net/dev, after the name. */
+const TX_DROPPED = 11
 /** A name and a value a line. */
 const LIST = 'snmp6'
 
@@ -37,6 +39,21 @@ export function countersOf(place: SocketPlace): HostCounters {
     if (name !== '') counters[name] = Number(value)
   }
   return counters
+}
+
+/**
+ * Returns how many packets the kernel has dropped before they left an interface: its cable was cut,
+ * or its queue full.
+ */
+export function unsentBy(place: SocketPlace, name: string): number {
+  const lines = read(place, 'dev').split('\n')
+  const found = lines.map(line => line.trim()).find(line => line.startsWith(`${name}:`)) ?? ''
+  return Number(
+    found
+      .slice(name.length + 1)
+      .trim()
+      .split(/\s+/)[TX_DROPPED] ?? 0,
+  )
 }
 
 /** Reads a file of /proc/net as a thread in the namespace sees it; '' if it does not exist. */

@@ -279,7 +279,8 @@ function serve(port: MessagePort): void {
       reply({ id, value: await run(calls, call, args) })
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
-      reply({ id, error: text, usage: error instanceof UsageError })
+      const usage = error instanceof UsageError
+      reply({ id, error: text, usage, failed: usage && error.cause !== undefined })
     }
   })
 }

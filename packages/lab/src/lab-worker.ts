@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
 import type { WorkerCalls } from './lab-worker-main.ts'
-import type { WorkerReply, WorkerRequest } from './protocol.ts'
+import type { ErrorForm, WorkerReply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
   /** The stack of the call, which leads to the line of the test. */
@@ -103,8 +103,7 @@ export class LabWorker {
     if (pending === undefined) return
     if ('value' in reply) pending.resolve(reply.value)
     else {
-      const error = reply.usage ? new UsageError(reply.error) : new Error(reply.error)
-      pending.reject(thrownAt(pending.from, error))
+      pending.reject(thrownAt(pending.from, errorOf(reply)))
     }
   }
 
@@ -113,6 +112,11 @@ export class LabWorker {
     for (const { reject } of this.#pending.values()) reject(this.#failure)
     this.#pending.clear()
   }
+}
+
+function errorOf({ error, usage, failed }: { readonly error: string } & ErrorForm): Error {
+  if (!usage) return new Error(error)
+  return new UsageError(error, failed ? { cause: error } : undefined)
 }
 
 export function callSiteOf(callee: (...args: never[]) => unknown): string {

@@ -99,11 +99,15 @@ export interface DirectionReport {
   readonly stages: readonly StageReport[]
   /** Ended stages, faults and partitions, if they dropped packets. */
   readonly former: readonly StageReport[]
+  /** What GSO frames of the sender have become more by being cut for the wire, since a reset. */
+  readonly extra: { readonly packets: number; readonly bytes: number }
 }
 
 export interface EndReport {
   /** Frames that the kernel of this end sent. */
   readonly sent: number
+  /** Their bytes, with Ethernet headers. */
+  readonly sentBytes: number
   /** Frames that it received. */
   readonly received: number
   /** Frames dropped, by reason. */
@@ -134,7 +138,14 @@ export interface WorkerRequest {
   readonly args: readonly unknown[]
 }
 
+/** The class of an error in the worker. */
+export interface ErrorForm {
+  readonly usage: boolean
+  /** The cause is a call that failed. */
+  readonly failed: boolean
+}
+
 export type WorkerReply =
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: string; readonly usage: boolean }
+  | ({ readonly id: number; readonly error: string } & ErrorForm)
   | { readonly warning: string }

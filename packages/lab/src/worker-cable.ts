@@ -13,6 +13,7 @@ import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { cutCable, plugCable } from 'vnet/internal/netdev/netif'
 import type { Port } from 'vnet/internal/netdev/port'
 import { unregisterNetdev } from 'vnet/internal/netdev/register'
+import { TX_BYTES } from 'vnet/internal/netdev/stats'
 import { dropsByName } from 'vnet/internal/skb/drop-reason-name'
 import type { DirectedWire, ReadText } from 'vnet/internal/wire/directed-wire'
 import { drop } from 'vnet/internal/wire/stages/fault'
@@ -369,22 +370,25 @@ async function controlOf(nat: Translator, { clock }: Net, nsfd: number | undefin
 }
 
 function reportOf({ wire }: DirectionState): DirectionReport {
-  return { text: wire.text, stages: wire.report(), former: wire.former }
+  return { text: wire.text, stages: wire.report(), former: wire.former, extra: wire.extra }
 }
 
 function endReport(dev: NetDevice | undefined): EndReport {
-  if (dev === undefined) return { sent: 0, received: 0, drops: {} }
+  if (dev === undefined) return { sent: 0, sentBytes: 0, received: 0, drops: {} }
   const { counters } = dev
   const { tx, rx } = counters.drops()
   const { in: sent, out: received } = counters.frames()
-  return { sent, received, drops: dropsByName(tx, rx) }
+  const sentBytes = counters.sum()[TX_BYTES] as number
+  return { sent, sentBytes, received, drops: dropsByName(tx, rx) }
 }
 
-function sinceReset({ sent, received, drops }: EndReport, before?: EndReport): EndReport {
-  if (before === undefined) return { sent, received, drops }
+function sinceReset(report: EndReport, before?: EndReport): EndReport {
+  if (before === undefined) return report
+  const { sent, sentBytes, received, drops } = report
   const more = Object.entries(drops).map(([reason, n]) => [reason, n - (before.drops[reason] ?? 0)] as const)
   return {
     sent: sent - before.sent,
+    sentBytes: sentBytes - before.sentBytes,
     received: received - before.received,
     drops: Object.fromEntries(more.filter(([, n]) => n > 0)),
   }

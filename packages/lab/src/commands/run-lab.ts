@@ -2,18 +2,19 @@
 import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { asUsageError, UsageError } from 'vnet/internal/base/usage-error'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
 import { enterCommand } from 'vnet/internal/cli/rootless'
 import { openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
 import type { ScenarioList } from 'vnet/internal/netdev/device-wire'
 import type { Direction } from 'vnet/internal/wire/wire'
-import { createLabWith, type Lab, type LabHost, type LabLink } from '../index.ts'
+import type { LabFault } from '../fault.ts'
+import { createLabWith, type Lab, type LabLink } from '../index.ts'
 import { statusOf } from '../programs.ts'
 import { RepeatedQueries } from '../repeated-queries.ts'
 import type { RunOptions } from './run.ts'
 import { runCommand } from './run-command.ts'
-import { type RunReport, reportLines, reportOf } from './run-report.ts'
+import { countsBefore, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
 import { RunTraces } from './run-traces.ts'
 
 /** The router to the machine's network, after which the interface of the command is named. */
@@ -27,7 +28,8 @@ const MTU_MAX = 65_520
 /** Same as run, in the namespaces of the lab. */
 export async function runInLab(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
   const { json, quiet = false, repeat = 1, capture, seed = 1 } = options
-  const faults = await checkFaults(options)
+  const log = (line: string) => io.err(`vnet: ${line}\n`)
+  const faults = await checkFaults(options, log)
   const steps = await stepsOf(options)
   const out = json === undefined ? undefined : openOutput(json, { mode: 0o666 })
   using end = endOf(io)
@@ -36,31 +38,40 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   asked.catch(() => {})
   // The links of a lab keep no process alive.
   const alive = setInterval(() => {}, 2 ** 31 - 1)
-  const log = (line: string) => io.err(`vnet: ${line}\n`)
   const reports: RunReport[] = []
   let lab: Lab | undefined
+  /** The signal that stopped the runs, and the latest of all signals. */
+  let stoppedBy: NodeJS.Signals | undefined
+  let latest: NodeJS.Signals | undefined
   const traces = new RunTraces()
   try {
     const onDirectory = (path: string) => traces.removeLast(path)
     lab = await createLabWith({ name: 'run', seed, signal: stop.signal }, { onDirectory })
-    const { host, link } = await joined(lab, options)
+    const path = await joined(lab, options)
+    const { host, link } = path
     if (capture !== undefined) await link.capture(capture)
     using queries = new RepeatedQueries(host.place, ROUTER)
-    let isStopped = false
     const onStop = () => {
-      isStopped = true
+      stoppedBy = latest
     }
-    for (let i = 0; i < repeat && !isStopped && !stop.signal.aborted; i++) {
+    for (let i = 0; i < repeat && stoppedBy === undefined && !stop.signal.aborted; i++) {
       if (i > 0) await link.reset(firstWires(options), seed + i)
-      for (const fault of faults) await fault(link)
-      const before = host.stats()
+      const set: LabFault[] = []
+      for (const fault of faults) set.push(await fault(link))
+      const before = countsBefore(path)
       using _ = await play(link, steps, log)
       if (stop.signal.aborted) break
       const start = performance.now()
-      const status = await runCommand(host, alone(command, traces), outerEnvironment(), io, onStop)
-      const seconds = (performance.now() - start) / 1000
+      // Notified before runCommand, which calls onStop.
+      const stopNotice = io.onSignal?.(signal => {
+        latest = signal
+      })
+      const status = await runCommand(host, alone(command, traces), outerEnvironment(), io, onStop).finally(() =>
+        stopNotice?.(),
+      )
+      const seconds = Math.round(performance.now() - start) / 1000
       const run = { seed: seed + i, status, seconds, repeatedQueries: queries.take() }
-      const report = await reportOf(host, link, before, run)
+      const report = await reportOf(path, before, set, run)
       reports.push(report)
       if (!quiet) for (const line of reportLines(report)) log(line)
     }
@@ -77,17 +88,26 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
     return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
   }
   if (out !== undefined) {
-    writeSync(out, `${JSON.stringify(repeat === 1 ? reports[0] : reports)}\n`)
+    const text = `${JSON.stringify(repeat === 1 ? reports[0] : reports)}\n`
+    asUsageError(json as string, () => writeSync(out, text))
     closeSync(out)
   }
   if (repeat === 1) return (reports[0] as RunReport).status
-  const failed = reports.filter(({ status }) => status !== EXIT_OK).map(each => each.seed)
+  if (stop.signal.aborted) stoppedBy ??= await asked
+  // A signal ends the last run: that it failed says nothing.
+  const whole = stoppedBy === undefined ? reports : reports.slice(0, -1)
+  const failed = whole.filter(({ status }) => status !== EXIT_OK).map(each => each.seed)
+  if (stoppedBy !== undefined) {
+    const seeds = failed.length === 0 ? '' : `; failed: seeds ${failed.join(', ')}`
+    log(`interrupted after ${reports.length} of ${repeat} runs${seeds}`)
+    return statusOf(null, stoppedBy)
+  }
   log(`${failed.length} of ${reports.length} runs failed${failed.length === 0 ? '' : `: seeds ${failed.join(', ')}`}`)
   return failed.length === 0 && reports.length === repeat ? EXIT_OK : EXIT_FAILURE
 }
 
 /** Makes the host, named after this process, and the link to the machine's network. */
-async function joined(lab: Lab, options: RunOptions): Promise<{ host: LabHost; link: LabLink }> {
+async function joined(lab: Lab, options: RunOptions): Promise<RunPath> {
   const { internet = true, publish = [], localhost } = options
   const [host] = lab.hosts(String(process.pid))
   const { ab, ba } = wiresOf(options)
@@ -101,7 +121,7 @@ async function joined(lab: Lab, options: RunOptions): Promise<{ host: LabHost; l
     mtu: options.mtu ?? (isPlain ? MTU_MAX : 1500),
     ...(publish.length > 0 && { forward }),
   })
-  return { host, link: router.linkTo(host) }
+  return { host, router, link: router.linkTo(host) }
 }
 
 /** Returns the texts of both directions. `ab` leads out. */
@@ -155,13 +175,10 @@ async function play(
  * Returns functions that set the faults of the options, in both directions, each of which counts
  * its own packets. Throws a UsageError.
  */
-async function checkFaults({
-  drop,
-  delay,
-  nth,
-  first,
-  every,
-}: RunOptions): Promise<((link: LabLink) => Promise<unknown>)[]> {
+async function checkFaults(
+  { drop, delay, nth, first, every, quiet = false }: RunOptions,
+  log: (line: string) => void,
+): Promise<((link: LabLink) => Promise<LabFault>)[]> {
   const given = Object.entries({ nth, first, every }).filter(([, n]) => n !== undefined)
   if (drop === undefined) {
     const [alone] = delay === undefined ? given.map(([name]) => name) : ['delay']
@@ -169,8 +186,13 @@ async function checkFaults({
     return []
   }
   if (given.length > 1) throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)
-  const { compileFilter } = await import('vnet/internal/linux/pcap-filter')
+  const [{ compileFilter }, { noteOfFilter }] = await Promise.all([
+    import('vnet/internal/linux/pcap-filter'),
+    import('vnet/internal/wire/grammar/cursor'),
+  ])
   compileFilter(drop)
+  const note = quiet ? undefined : noteOfFilter(drop)
+  if (note !== undefined) log(`--drop: ${note}`)
   const action = delay === undefined ? 'drop' : { delay }
   const when = given.length === 0 ? undefined : Object.fromEntries(given)
   return (['ab', 'ba'] as const).map(direction => link => link[direction].fault(action, drop, when))

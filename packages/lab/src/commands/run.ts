@@ -1,5 +1,5 @@
 /** `vnet run`: a command on the machine's network, past a wire. */
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { FileError, UsageError } from 'vnet/internal/base/usage-error'
 import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative } from 'vnet/internal/linux/native'
@@ -54,6 +54,8 @@ export async function run(command: readonly string[], options: RunOptions, io: I
       worker.release()
     }
   } catch (error) {
+    // The worker's error about a wire spec: the mistake, the text, and carets under it.
+    if (error instanceof UsageError && error.message.includes('\n')) throw new FileError(error.message)
     if (!(error instanceof LabUnavailableError)) throw error
     complain(io, error.message)
     return EXIT_FAILURE

@@ -105,7 +105,7 @@ describe('is refused', () => {
   })
 
   test.each([
-    [['--wire', 'delay 5'], /^vnet: .*delay 5/],
+    [['--wire', 'delay 5'], /^vnet: .*no unit.*\nvnet: {3}delay 5\n/],
     [['--after', '1s'], /^vnet: --after: --wire is missing\n$/],
     [['--nth', '3'], /^vnet: --nth: it is for the packets of --drop FILTER\n$/],
     [['--drop', 'icmp', '--nth', '3', '--first', '1'], /^vnet: --first: give one of --nth, --first and --every\n$/],
@@ -114,10 +114,53 @@ describe('is refused', () => {
     [['--no-internet', '--localhost', '80'], /^vnet: --localhost: with --no-internet no port leads to the machine\n$/],
     [['--bogus'], /^vnet: .*--bogus/],
     [['--wire', 'loss 1%', '--wire-in', 'loss 2%'], /^vnet: .*--wire/],
-    [['--wire-in', 'offline'], /^vnet: .*offline/],
+    [
+      ['--wire-in', 'offline'],
+      /^vnet: 'offline' is not a word of a wire: vnet cut .*\nvnet: {3}offline\nvnet: {3}\^+\n$/,
+    ],
+    [['--wire', 'preset slow3g'], /^vnet: .* did you mean 'slow-3g'\?\nvnet: {3}preset slow3g\nvnet: +\^+\n$/],
   ])('with %j, and status 2', (args, line) => {
     const { status, stdout, stderr } = run(...args, '--', 'echo', 'started')
     expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringMatching(line) })
+  })
+})
+
+test.each([
+  ['--capture', 'nodir/x'],
+  ['--json', 'nodir/x'],
+  ['--scenario', 'nofile'],
+])('the file of %s %s is refused in one line with status 1', (option, file) => {
+  const { status, stdout, stderr } = run(option, file, '--no-internet', '--', 'true')
+  const line = expect.stringMatching(/^vnet: no(file|dir\/x): no such file or directory.*\n$/)
+  expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: line })
+})
+
+test('a full disk for --json is one line', () => {
+  const { status, stderr } = run('--quiet', '--json', '/dev/full', '--no-internet', '--', 'true')
+  expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: /dev/full: no space left on device\n' })
+})
+
+describe('the report', () => {
+  test('counts packets, also of GSO frames, so that the lost ones are a share of them', () => {
+    const tenth = ['--drop', 'tcp src port 80', '--every', '10']
+    const get = 'curl -sS -o /dev/null http://192.0.2.80/bytes/1000000'
+    const { report } = reported('--mtu', '1500', ...tenth, ...sh(get))
+    const { packets, bytes, lost } = report.in
+    expect(packets).toBeGreaterThan(600)
+    expect(Math.abs(packets / lost[0].packets - 10)).toBeLessThan(1)
+    expect(bytes).toBeGreaterThan(1_000_000 + packets * 40)
+    expect(report.seconds * 1000).toBeCloseTo(Math.round(report.seconds * 1000), 6)
+  })
+
+  test('has the packets that the kernel drops at a cut cable', () => {
+    const { report } = reported('--wire', 'offline', ...sh(`ping -qc2 -i0.2 -W1 ${SERVER_ADDRESS}`))
+    expect(report.out.lost).toEqual([{ packets: expect.any(Number), by: 'tx_dropped' }])
+  })
+
+  test('names a fault that hits no packet, after a warning about a filter without IPv6', () => {
+    const { stderr } = run('--no-internet', '--drop', 'tcp[tcpflags] == 5', '--nth', '1', '--', 'true')
+    expect(stderr.split('\n')[0]).toMatch(/^vnet: --drop: tcp\[\.\.\.\] in a filter never matches IPv6/)
+    expect(stderr).toMatch(/\nvnet: drop 'tcp\[tcpflags\] == 5' nth 1 hit no packet\n$/)
   })
 })
 
@@ -222,13 +265,13 @@ describe('--repeat', () => {
     expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: 1 of 3 runs failed: seeds 6\n' })
   })
 
-  test('ends by one signal', async () => {
+  test('ends by one signal, with its status', async () => {
     const [program = '', ...args] = [...vnet('run'), '--quiet', '--repeat', '3', ...sh('echo; exec sleep 1008')]
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     await once(child.stdout, 'data')
     child.kill()
     const [[status], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
-    expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: 1 of 1 runs failed: seeds 1\n' })
+    expect({ status, stderr }).toEqual({ status: 143, stderr: 'vnet: interrupted after 1 of 3 runs\n' })
   })
 })
 
