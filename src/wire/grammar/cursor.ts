@@ -41,7 +41,7 @@ export function tokensOf(text: string): Token[] {
   return tokens
 }
 
-/** Returns a line about a filter that never matches IPv6, though its author may mean both families. */
+/** Returns a line about a filter that never matches IPv6, though both families may be meant. */
 export function noteOfFilter(filter: string): string | undefined {
   const [indexed] = /\b(tcp|udp)\s*\[/.exec(filter) ?? []
   if (indexed === undefined) return undefined

@@ -9,8 +9,8 @@ import type { LabLink } from '../link.ts'
 import type { DirectionReport, EndReport } from '../protocol.ts'
 
 /**
- * The packets of a direction, from the start of the link or of a repetition. Without a wire they are
- * the kernel's frames, of up to 64 KiB.
+ * The packets of a direction, from the start of the link or of a repetition. Without a wire they
+ * are the kernel's frames, of up to 64 KiB.
  */
 interface Traffic {
   readonly packets: number
