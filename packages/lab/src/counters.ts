@@ -56,6 +56,21 @@ export function unsentBy(place: SocketPlace, name: string): number {
   )
 }
 
+export interface TcpSocket {
+  /** A number of include/net/tcp_states.h. */
+  readonly state: number
+  /** Bytes that no program has read yet; of a listener, connections that none has accepted. */
+  readonly unread: number
+}
+
+export function tcpSocketsOf(place: SocketPlace): TcpSocket[] {
+  const lines = ['tcp', 'tcp6'].flatMap(table => read(place, table).trimEnd().split('\n').slice(1))
+  return lines.map(line => {
+    const [, , , state = '', queues = ''] = line.trim().split(/\s+/)
+    return { state: Number.parseInt(state, 16), unread: Number.parseInt(queues.split(':')[1] ?? '', 16) }
+  })
+}
+
 /** Reads a file of /proc/net as a thread in the namespace sees it; '' if it does not exist. */
 function read({ native, nsfd }: SocketPlace, name: string): string {
   const fd = native.open(`/proc/thread-self/net/${name}`, O_RDONLY, nsfd)

@@ -12,13 +12,13 @@ import type { LabFault } from '../fault.ts'
 import { createLabWith, type Lab, type LabLink } from '../index.ts'
 import { statusOf } from '../programs.ts'
 import { RepeatedQueries } from '../repeated-queries.ts'
-import type { RunOptions } from './run.ts'
-import { runCommand } from './run-command.ts'
+import { LabUnavailableError } from '../rights.ts'
+import { ROUTER, type RunEnd, type RunOptions } from './run.ts'
+import { runCommand, STOPPING } from './run-command.ts'
+import { drain } from './run-drain.ts'
 import { countsBefore, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
 import { RunTraces } from './run-traces.ts'
 
-/** The router to the machine's network, after which the interface of the command is named. */
-const ROUTER = 'internet'
 /** The text of a wire that is a cut cable. */
 const OFFLINE = 'offline'
 const SCENARIO_BYTES = 1 << 20
@@ -26,7 +26,7 @@ const SCENARIO_BYTES = 1 << 20
 const MTU_MAX = 65_520
 
 /** Same as run, in the namespaces of the lab. */
-export async function runInLab(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
+export async function runInLab(command: readonly string[], options: RunOptions, io: Io): Promise<RunEnd> {
   const { json, quiet = false, repeat = 1, capture, seed = 1 } = options
   const log = (line: string) => io.err(`vnet: ${line}\n`)
   const faults = await checkFaults(options, log)
@@ -39,22 +39,24 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   // The links of a lab keep no process alive.
   const alive = setInterval(() => {}, 2 ** 31 - 1)
   const reports: RunReport[] = []
+  /** The signals by which the user has stopped the run, and the one that has ended it. */
+  const signals: NodeJS.Signals[] = []
+  let endedBy: NodeJS.Signals | undefined
   let lab: Lab | undefined
-  /** The signal that stopped the runs, and the latest of all signals. */
-  let stoppedBy: NodeJS.Signals | undefined
-  let latest: NodeJS.Signals | undefined
   const traces = new RunTraces()
   try {
     const onDirectory = (path: string) => traces.removeLast(path)
     lab = await createLabWith({ name: 'run', seed, signal: stop.signal }, { onDirectory })
     const path = await joined(lab, options)
-    const { host, link } = path
+    const { host, router, link } = path
     if (capture !== undefined) await link.capture(capture)
     using queries = new RepeatedQueries(host.place, ROUTER)
-    const onStop = () => {
-      stoppedBy = latest
+    const stopped = new AbortController()
+    const onStop = (signal: NodeJS.Signals) => {
+      signals.push(signal)
+      stopped.abort()
     }
-    for (let i = 0; i < repeat && stoppedBy === undefined && !stop.signal.aborted; i++) {
+    for (let i = 0; i < repeat && signals.length === 0 && !stop.signal.aborted; i++) {
       if (i > 0) await link.reset(firstWires(options), seed + i)
       const set: LabFault[] = []
       for (const fault of faults) set.push(await fault(link))
@@ -62,14 +64,14 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       using _ = await play(link, steps, log)
       if (stop.signal.aborted) break
       const start = performance.now()
-      // Notified before runCommand, which calls onStop.
-      const stopNotice = io.onSignal?.(signal => {
-        latest = signal
-      })
-      const status = await runCommand(host, alone(command, traces), outerEnvironment(), io, onStop).finally(() =>
-        stopNotice?.(),
-      )
+      const status = await runCommand(host, alone(command, traces), outerEnvironment(), io, onStop)
       const seconds = Math.round(performance.now() - start) / 1000
+      endedBy = signals.find(signal => statusOf(null, signal) === status)
+      if (signals.length === 0) {
+        const stopNotice = io.onSignal?.(signal => STOPPING.includes(signal) && onStop(signal))
+        await drain(host, router, link, AbortSignal.any([stopped.signal, stop.signal])).finally(stopNotice)
+        endedBy = signals[0]
+      }
       const run = { seed: seed + i, status, seconds, repeatedQueries: queries.take() }
       const report = await reportOf(path, before, set, run)
       reports.push(report)
@@ -85,25 +87,25 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   }
   if (reports.length === 0) {
     const signal = await asked
-    return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+    return { status: signal === undefined ? EXIT_FAILURE : statusOf(null, signal), signal }
   }
   if (out !== undefined) {
     const text = `${JSON.stringify(repeat === 1 ? reports[0] : reports)}\n`
     asUsageError(json as string, () => writeSync(out, text))
     closeSync(out)
   }
-  if (repeat === 1) return (reports[0] as RunReport).status
-  if (stop.signal.aborted) stoppedBy ??= await asked
+  if (repeat === 1) return { status: (reports[0] as RunReport).status, signal: endedBy }
+  const stoppedBy = signals.at(-1) ?? (stop.signal.aborted ? await asked : undefined)
   // A signal ends the last run: that it failed says nothing.
   const whole = stoppedBy === undefined ? reports : reports.slice(0, -1)
   const failed = whole.filter(({ status }) => status !== EXIT_OK).map(each => each.seed)
   if (stoppedBy !== undefined) {
     const seeds = failed.length === 0 ? '' : `; failed: seeds ${failed.join(', ')}`
     log(`interrupted after ${reports.length} of ${repeat} runs${seeds}`)
-    return statusOf(null, stoppedBy)
+    return { status: statusOf(null, stoppedBy), signal: stoppedBy }
   }
   log(`${failed.length} of ${reports.length} runs failed${failed.length === 0 ? '' : `: seeds ${failed.join(', ')}`}`)
-  return failed.length === 0 && reports.length === repeat ? EXIT_OK : EXIT_FAILURE
+  return { status: failed.length === 0 && reports.length === repeat ? EXIT_OK : EXIT_FAILURE }
 }
 
 /** Makes the host, named after this process, and the link to the machine's network. */
@@ -113,7 +115,7 @@ async function joined(lab: Lab, options: RunOptions): Promise<RunPath> {
   const { ab, ba } = wiresOf(options)
   const isPlain = ab === '' && ba === '' && options.scenario === undefined
   const forward = Object.fromEntries(publish.map(port => [`tcp ${port}`, `${host.name}:${port}`]))
-  const router = await lab.router(ROUTER, {
+  const making = lab.router(ROUTER, {
     inside: [host],
     internet,
     ...(localhost !== undefined && { localhost }),
@@ -121,7 +123,17 @@ async function joined(lab: Lab, options: RunOptions): Promise<RunPath> {
     mtu: options.mtu ?? (isPlain ? MTU_MAX : 1500),
     ...(publish.length > 0 && { forward }),
   })
+  const router = await making.catch(error => {
+    throw withoutPorts(error) ?? error
+  })
   return { host, router, link: router.linkTo(host) }
+}
+
+/** Returns an error in words of the options if pasta could not listen on ports of --publish. */
+function withoutPorts({ message }: Error): LabUnavailableError | undefined {
+  const [, ports] = /Failed to bind .*'-t ([\d,]+)'/.exec(message) ?? []
+  if (ports === undefined) return undefined
+  return new LabUnavailableError(`--publish ${ports}: the port needs root, or is in use`)
 }
 
 /** Returns the texts of both directions. `ab` leads out. */

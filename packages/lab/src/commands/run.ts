@@ -1,10 +1,16 @@
 /** `vnet run`: a command on the machine's network, past a wire. */
+import { constants } from 'node:os'
 import { FileError, UsageError } from 'vnet/internal/base/usage-error'
 import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'
-import { loadNative } from 'vnet/internal/linux/native'
+import { loadNative, type Native } from 'vnet/internal/linux/native'
+import { addressesOf, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { prepareWayOut } from 'vnet/internal/linux/way-out'
 import { LabUnavailableError } from '../rights.ts'
+import { addressesOf as addressesOnLink } from '../subnet.ts'
+
+/** The router to the machine's network, after which the interface of the command is named. */
+export const ROUTER = 'internet'
 
 export interface RunOptions {
   readonly wire?: string
@@ -29,6 +35,13 @@ export interface RunOptions {
   readonly quiet?: boolean
 }
 
+/** How this process is to end. */
+export interface RunEnd {
+  readonly status: number
+  /** The signal by which the user has ended the run. */
+  readonly signal?: NodeJS.Signals | undefined
+}
+
 /**
  * Returns the exit status of the command; with --repeat, 0 if every run had status 0. An ordinary
  * user's process executes itself again in namespaces of its own: all else is loaded there only.
@@ -43,16 +56,22 @@ export async function run(command: readonly string[], options: RunOptions, io: I
   }
   try {
     const native = loadNative()
+    if (isInsideRun(native)) throw new LabUnavailableError('vnet run cannot run inside vnet run')
     if (io.own) await enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
     // The worker starts while this thread loads the rest.
     const { LabWorker } = await import('../lab-worker.ts')
     const worker = LabWorker.take()
+    let end: RunEnd
     try {
       const { runInLab } = await import('./run-lab.ts')
-      return await runInLab(command, options, io)
+      end = await runInLab(command, options, io)
     } finally {
       worker.release()
     }
+    const { status, signal } = end
+    // A shell ends its loop only if its command was ended by Ctrl-C.
+    if (signal !== undefined && io.onSignal !== undefined) native.endAs(status, constants.signals[signal])
+    return status
   } catch (error) {
     // The worker's error about a wire spec: the mistake, the text, and carets under it.
     if (error instanceof UsageError && error.message.includes('\n')) throw new FileError(error.message)
@@ -60,4 +79,11 @@ export async function run(command: readonly string[], options: RunOptions, io: I
     complain(io, error.message)
     return EXIT_FAILURE
   }
+}
+
+/** Returns whether this process is the command of another run, which has the same addresses. */
+function isInsideRun(native: Native): boolean {
+  using sock = RouteSocket.open(native)
+  const [address = ''] = addressesOnLink(1, 1)
+  return addressesOf(sock, ROUTER).includes(address)
 }

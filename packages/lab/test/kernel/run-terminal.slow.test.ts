@@ -9,14 +9,16 @@ const [CTRL_C, CTRL_Z] = ['\x03', '\x1a']
 const { vnet } = standInInternet()
 
 /**
- * Runs an interactive shell, in which `run` is vnet run. `steps` are as in on-terminal.py. A text
- * of a command has "" inside, so that the text is expected of its output only.
+ * Runs an interactive shell, in which the function `run`, or `$RUN`, is vnet run. `steps` are as in
+ * on-terminal.py. A text of a command has "" inside, so that the text is expected of its output
+ * only.
  */
 function onTerminal(steps: readonly string[], machine: Machine = {}): string {
   const words = vnet('run', machine)
   const user = words.slice(0, words.indexOf(process.execPath))
   const shell = ['env', 'PS1=prompt ', 'PS2=', 'bash', '--norc', '--noprofile', '-i']
-  const define = `run() { ${words.slice(user.length).join(' ')} --quiet -- "$@"; }\n`
+  const run = `${words.slice(user.length).join(' ')} --quiet --`
+  const define = `RUN='${run}'; run() { ${run} "$@"; }\n`
   const { stdout, stderr } = ended(['python3', ON_TERMINAL, ...user, ...shell, '--', 'prompt ', define, ...steps])
   expect(stderr).toBe('')
   return stdout.replaceAll('\r', '')
@@ -26,6 +28,11 @@ const STATUS = ['prompt ', 'echo status $?; exit\n']
 
 test('Ctrl-C ends the command, and vnet with its status', () => {
   const start = 'run sh -c \'echo sta""rted; exec sleep 1000\'\n'
+  expect(onTerminal(['prompt ', start, 'started', CTRL_C, ...STATUS])).toContain('status 130')
+})
+
+test('Ctrl-C ends a loop of the shell', () => {
+  const start = 'for i in 1 2 3; do $RUN sh -c \'echo sta""rted; exec sleep 1000\'; done\n'
   expect(onTerminal(['prompt ', start, 'started', CTRL_C, ...STATUS])).toContain('status 130')
 })
 

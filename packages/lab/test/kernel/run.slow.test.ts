@@ -104,6 +104,17 @@ describe('is refused', () => {
     })
   })
 
+  test('inside another run', () => {
+    const inner = `${process.execPath} dist/vnet.js run -- true`
+    const line = 'vnet: vnet run cannot run inside vnet run\n'
+    expect(run('--quiet', ...sh(inner))).toEqual({ status: 1, stdout: '', stderr: line })
+  })
+
+  test('with --publish of a port that the user may not open', () => {
+    const line = 'vnet: --publish 80: the port needs root, or is in use\n'
+    expect(run('--publish', '80', '--', 'true')).toEqual({ status: 1, stdout: '', stderr: line })
+  })
+
   test.each([
     [['--wire', 'delay 5'], /^vnet: .*no unit.*\nvnet: {3}delay 5\n/],
     [['--after', '1s'], /^vnet: --after: --wire is missing\n$/],
@@ -265,13 +276,13 @@ describe('--repeat', () => {
     expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: 1 of 3 runs failed: seeds 6\n' })
   })
 
-  test('ends by one signal, with its status', async () => {
+  test('ends by one signal, like its command', async () => {
     const [program = '', ...args] = [...vnet('run'), '--quiet', '--repeat', '3', ...sh('echo; exec sleep 1008')]
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     await once(child.stdout, 'data')
     child.kill()
-    const [[status], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
-    expect({ status, stderr }).toEqual({ status: 143, stderr: 'vnet: interrupted after 1 of 3 runs\n' })
+    const [[, signal], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
+    expect({ signal, stderr }).toEqual({ signal: 'SIGTERM', stderr: 'vnet: interrupted after 1 of 3 runs\n' })
   })
 })
 
