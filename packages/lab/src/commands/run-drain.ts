@@ -10,13 +10,13 @@ const LIMIT_MS = 2000
 /** Milliseconds between two looks. */
 const LOOK_MS = 10
 
-/** include/net/tcp_states.h: TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_CLOSING */
-const UNDELIVERED: readonly number[] = [4, 9, 11]
+/** include/net/tcp_states.h: TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK, TCP_CLOSING */
+const UNDELIVERED: readonly number[] = [4, 5, 9, 11]
 
 /**
- * Waits until the command's packets are delivered: the other end has acknowledged all bytes of
- * closed TCP connections, the link holds no packet, and the router's sockets have been read. Ends
- * after 2 s, and when `signal` aborts.
+ * Waits until the command's packets are delivered: the servers of closed TCP connections have
+ * closed them, too, because the process outside may still hold data; the link holds no packet, and
+ * the router's sockets have been read. Ends after 2 s, and when `signal` aborts.
  */
 export async function drain(host: LabHost, router: LabHost, link: LabLink, signal: AbortSignal): Promise<void> {
   const end = performance.now() + LIMIT_MS

@@ -14,16 +14,19 @@ const directory = freshDirectory(0o1777)
 
 /** Prints the number of bytes that arrive, and how they end. */
 const SINK = `
-import os, socket
+import os, socket, time
 listener = socket.create_server(('${SERVER_ADDRESS}', 7000))
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); datagrams.bind(('${SERVER_ADDRESS}', 7000))
 os.write(1, b'ready\\n')
-def tcp():
+def tcp(before=0):
     connection, size = listener.accept()[0], 0
+    time.sleep(before)
     try:
         while data := connection.recv(65536): size += len(data)
         return f'{size} bytes, closed'
     except ConnectionResetError: return f'{size} bytes, reset'
+def slow(): return tcp(before=0.5)
 def udp(): return f'{len(datagrams.recv(65536))} bytes'
 `
 const SEND_TCP = `import socket
@@ -32,7 +35,7 @@ const SEND_UDP = `import socket
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x' * 100, ('${SERVER_ADDRESS}', 7000))`
 
 /** Starts the server. */
-async function sink(protocol: 'tcp' | 'udp'): Promise<{ readonly received: Promise<string> }> {
+async function sink(protocol: 'tcp' | 'slow' | 'udp'): Promise<{ readonly received: Promise<string> }> {
   const { stdout } = server.spawn(['python3', '-c', `${SINK}\nos.write(1, ${protocol}().encode())`])
   await once(stdout, 'data')
   return { received: once(stdout, 'data').then(String) }
@@ -52,6 +55,12 @@ test.for([
     expect(await received).toBe(got)
   },
 )
+
+test('delivers data that the server reads slowly', async () => {
+  const { received } = await sink('slow')
+  expect(run('--quiet', '--', 'python3', '-c', SEND_TCP.replace('1000', '100000')).status).toBe(0)
+  expect(await received).toBe('100000 bytes, closed')
+})
 
 test('counts the packets after the end of the command, and not the time', async () => {
   const { received } = await sink('tcp')
