@@ -66,7 +66,7 @@ export const JOINED = {
     ],
     'cli/joined': ['cli/command-line', 'cli/inherited-files', 'cli/main', 'cli/process-io', 'cli/rootless'],
     'control/joined': ['cli/ask', 'control/client/client', 'control/client/find'],
-    'drivers/joined': [
+    'netdev/joined-machine': [
       'drivers/cable',
       'drivers/loop',
       'linux/clock',
@@ -76,6 +76,7 @@ export const JOINED = {
       'skb/drop-reason-name',
       'wire/wire-resources.node',
     ],
+    'drivers/joined': ['drivers/cable', 'drivers/loop'],
     'capture/joined': ['capture/capture-file.node', 'capture/reader', 'capture/recording.node'],
     'cli/joined-driver': ['cli/driver-command', 'cli/run'],
   },
@@ -100,13 +101,17 @@ export function joinedModules(dist, project) {
     const found = new Set(modules.map(pathOf))
     for (const path of found) {
       if (joined.has(path) || apart.includes(path)) continue
+      for (const each of importsOf(path)) found.add(each)
+      // --debug tells drivers from the framework by their folder.
+      if (isDriver(path, dist) !== isDriver(pathOf(name), dist)) continue
       joined.set(path, name)
       checkPlace(path, pathOf(name))
-      for (const each of importsOf(path)) found.add(each)
     }
   }
   return joined
 }
+
+const isDriver = (path, dist) => path.startsWith(join(dist, 'drivers', sep))
 
 /** Returns the paths of modules that a compiled module imports statically. */
 function importsOf(path) {
