@@ -102,7 +102,7 @@ export function joinedModules(dist, project) {
     for (const path of found) {
       if (joined.has(path) || apart.includes(path)) continue
       for (const each of importsOf(path)) found.add(each)
-      // --debug tells drivers from the framework by their folder.
+      // --debug knows drivers by their folder.
       if (isDriver(path, dist) !== isDriver(pathOf(name), dist)) continue
       joined.set(path, name)
       checkPlace(path, pathOf(name))

@@ -159,5 +159,5 @@ test('too few descriptors are reported in one line', async () => {
   const command = ['sh', '-c', 'ulimit -n 40 && exec "$0" "$@"', process.execPath, PROGRAM, '--txqs', '64']
   const { status, stdout, stderr } = await outcome(netns.spawn(command))
   expect([status, stdout, links()]).toEqual([1, '', ['lo']])
-  expect(stderr).toMatch(/^vnet: .*EMFILE.*\n$/)
+  expect(stderr).toMatch(/^vnet: .*too many open files.*\n$/)
 })

@@ -113,7 +113,7 @@ async function joined(lab: Lab, options: RunOptions): Promise<RunPath> {
   const { internet = true, publish = [], localhost } = options
   const [host] = lab.hosts(String(process.pid))
   const { ab, ba } = wiresOf(options)
-  const isPlain = ab === '' && ba === '' && options.scenario === undefined
+  const isPlain = ab === '' && ba === '' && options.scenario === undefined && options.drop === undefined
   const forward = Object.fromEntries(publish.map(port => [`tcp ${port}`, `${host.name}:${port}`]))
   const making = lab.router(ROUTER, {
     inside: [host],

@@ -150,10 +150,10 @@ test('an ordinary user explores without rights', () => {
   expect(stdout).toContain('\n2 points: ')
 })
 
-test('without rights it says what to do', () => {
+test('root without capabilities explores in namespaces of its own', () => {
   const by = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all', process.execPath, PROGRAM]
   const { status, stderr } = ended([...by, 'explore', path('scenario.mjs')])
-  expect([status, stderr]).toEqual([1, expect.stringMatching(/^vnet: a lab needs CAP_SYS_ADMIN.*\n$/)])
+  expect([status, stderr]).toEqual([0, ''])
 })
 
 test('a page that cannot be written is reported before the first run', async () => {
