@@ -226,6 +226,14 @@ class Calls {
     if (lab !== '') this.#visible ??= setTimeout(() => (this.#control = this.#shown()), VISIBLE_MS)
   }
 
+  /** Makes labs with links visible now, unless none has a name. */
+  async show(): Promise<void> {
+    if (this.#visible === undefined) return
+    clearTimeout(this.#visible)
+    this.#control ??= this.#shown()
+    await this.#control
+  }
+
   async #hide(): Promise<void> {
     if (this.#links.size > 0) return
     this.#hostNames.clear()

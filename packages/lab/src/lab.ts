@@ -91,6 +91,11 @@ export class Lab implements AsyncDisposable {
     }
   }
 
+  /** @internal Settles when `vnet list` shows its links, unless it is hidden. */
+  async show(): Promise<void> {
+    await this.#parts.worker.call('show')
+  }
+
   /** @internal Makes the stages of more files known to the wires of links that are made later. */
   async loadStages(files: readonly string[]): Promise<void> {
     this.#links.stages = await loaded(this.#parts.worker, [...this.#links.stages, ...files])

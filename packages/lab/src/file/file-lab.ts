@@ -60,7 +60,10 @@ export class FileLab implements AsyncDisposable {
     const { signal } = options
     const lab = await createLab({ name, ...(plan.seed !== undefined && { seed: plan.seed }), signal })
     try {
-      return await FileLab.fill(lab, plan, options)
+      const running = await FileLab.fill(lab, plan, options)
+      // Its command may ask for it.
+      await lab.show()
+      return running
     } catch (error) {
       await lab.close()
       throw error

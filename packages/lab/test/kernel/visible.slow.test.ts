@@ -389,15 +389,12 @@ test('an ordinary user sees, changes and enters a rootless lab from outside of i
     ${command} list --names | grep ${OWN}
     ${command} wire ${OWN}:client/server 'delay 1ms'
     ${command} wire ${OWN}:client/server | head -1
-    ${command} lab exec ${OWN}:client -- ping -qc1 -W10 server | grep received
+    ${command} lab exec ${OWN}:client -- ping -qc1 -W10 server | grep -o '1 received'
     ${command} capture ${OWN}:client/server - 2> /dev/null | head -c 4 | od -An -tx1
     echo end >&3; wait`
   const { status, stdout } = ended([...asUser(), 'sh', '-c', script])
   const names = `${OWN}:client/server\n${OWN}:server/client\n`
-  expect([status, stdout]).toEqual([
-    0,
-    `${names}${OWN}:client/server ab: delay 1ms\n1 packets transmitted, 1 received, 0% packet loss, time 0ms\n 0a 0d 0d 0a\n`,
-  ])
+  expect([status, stdout]).toEqual([0, `${names}${OWN}:client/server ab: delay 1ms\n1 received\n 0a 0d 0d 0a\n`])
 })
 
 test('root sees, with --user, the labs of another user, and enters them as that user', () => {
@@ -412,7 +409,7 @@ test('root sees, with --user, the labs of another user, and enters them as that 
     ${command} lab exec ${OWN}:client -- true 2>&1 | grep -o 'user ${NOBODY} has.*'
     ${command} lab exec --user ${NOBODY} ${OWN}:client -- sh -c 'id -u; cat /proc/self/uid_map; ls /sys/class/net'
     ${command} wire --user ${NOBODY} ${OWN}:client/server 'delay 1ms' 2>&1 | grep -o 'only root may do this'
-    echo 'ping -qc1 -W10 server | grep received' | SHELL=/bin/sh ${command} lab shell --user ${NOBODY} ${OWN}:client
+    echo "ping -qc1 -W10 server | grep -o '1 received'" | SHELL=/bin/sh ${command} lab shell --user ${NOBODY} ${OWN}:client
     ${USER.join(' ')} ${command} lab exec --user 0 x true 2>&1 || echo $?
     echo end >&3; wait`
   const hint = `user ${NOBODY} has vnets too: vnet lab list --user ${NOBODY}\n`
@@ -420,7 +417,7 @@ test('root sees, with --user, the labs of another user, and enters them as that 
   expect([status, stdout.replaceAll(/ +/g, ' ')]).toEqual([
     0,
     `vnet: ${hint}${hint}0\n 0 ${NOBODY} 1\nlo\nserver\nonly root may do this\n` +
-      '1 packets transmitted, 1 received, 0% packet loss, time 0ms\n' +
+      '1 received\n' +
       'vnet: --user 0: only root may query the vnets of another user\n2\n',
   ])
 })
