@@ -98,6 +98,8 @@ const alias = [
 // Processes, not threads: workers do not support --expose-gc, and setns(2) moves one thread only.
 const common = {
   alias,
+  // Compiled packages import files of the core that have no source: Node loads them.
+  server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
   pool: 'forks',
   // V8 shrinks the young generation of a process that allocates slowly, as all do on a busy
   // machine; what is allocated between two collections would then be too little to measure.
