@@ -27,7 +27,7 @@ int removeOne(const char* path, const struct stat*, int, FTW*) {
   return 0;
 }
 
-/** Returns the entries of a directory whose names start with `start`. */
+/** Returns the names in a directory that start with `start`. */
 std::vector<std::string> entries(const std::string& directory, std::string_view start) {
   std::vector<std::string> found;
   DIR* listing = ::opendir(directory.c_str());

@@ -1,4 +1,4 @@
-// The first packet of a TCP connection, and the answers of a machine that refuses it.
+// The first packet of a TCP connection, and the packets that refuse it.
 #ifndef VNET_NATIVE_SYN_H
 #define VNET_NATIVE_SYN_H
 
@@ -24,7 +24,7 @@ struct Syn {
 bool parseSyn(const uint8_t* packet, size_t length, Syn& syn);
 
 /**
- * Returns the packet with which the destination of a SYN answers: a RST for ECONNREFUSED, an ICMP
+ * Returns the packet that the destination of a SYN returns: a RST for ECONNREFUSED, an ICMP
  * error for other errors of connect(2) (RFC 792; RFC 4443 section 3.1); empty for ETIMEDOUT.
  */
 std::vector<uint8_t> refusalOf(const Syn& syn, int error);

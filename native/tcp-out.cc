@@ -25,11 +25,11 @@ namespace {
 
 /** Packets of the gate are as on Ethernet. */
 constexpr size_t kPacket = 1500;
-/** Bounds the memory that a flood of SYNs takes: the kernel repeats those that are dropped. */
+/** Bounds the memory that a flood of SYNs takes: the kernel repeats a dropped SYN. */
 constexpr size_t kConnecting = 4096;
 /** Beyond it, the oldest connection that no client has accepted is closed. */
 constexpr size_t kOffered = 4096;
-/** Seconds: the kernels give up after 127 to connect, and after 63 to be answered. */
+/** Seconds. A kernel gives up a connect after 127, and a SYN-ACK without an ACK after 63. */
 constexpr time_t kConnectPatience = 130, kOfferPatience = 65;
 /** The bytes that a connection moves at once, so that others have their turn. */
 constexpr size_t kMove = 1 << 18;

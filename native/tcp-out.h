@@ -67,7 +67,7 @@ class TcpOut {
     std::string key;
     Syn syn;
     time_t since;
-    /** Whether the machine's loopback of IPv6 is to be tried after that of IPv4. */
+    /** Whether to try the machine's IPv6 loopback after its IPv4 loopback. */
     bool hasSecond;
     /** To the client in the other namespace, and to the server. */
     End inner, outer;

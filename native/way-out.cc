@@ -33,7 +33,7 @@ constexpr int kNotFound = 127;
 /** The longest request, and the descriptors that come with it: the gate and the listener. */
 constexpr size_t kRequest = 1 << 16;
 constexpr int kDescriptors = 2;
-/** Milliseconds between two looks at connections that nobody accepts. */
+/** Milliseconds between two looks for connections that no client accepts. */
 constexpr int kExpire = 10'000;
 
 struct Request {

@@ -1,7 +1,7 @@
 /**
  * Joined files: compiled modules that are loaded together are one file, because Node takes longer
  * to find and link a module than to compile it. The file of such a module exports from the joined
- * one, so that everyone who imports the module gets the same objects. join.config.mjs makes them.
+ * one, so that every importer of the module gets the same objects. join.config.mjs makes them.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -130,7 +130,7 @@ function checkPlace(path, joined) {
 
 /**
  * Makes all files of `dist` import joined files, instead of modules that export from them. Other
- * packages import those of the core: all are installed with one version.
+ * packages import the core's files: all are installed with one version.
  */
 export function importJoined(dist) {
   for (const name of readdirSync(dist, { recursive: true })) {

@@ -89,7 +89,7 @@ export function parseQuestion(bytes: Uint8Array): DnsQuestion | undefined {
   return { name: bytes.slice(DNS_HLEN, end), type: get16(bytes, end), class: get16(bytes, end + 2) }
 }
 
-/** Writes a query with one question, which asks the server to find the answer (RD). */
+/** Writes a query with one question, with recursion desired (RD). */
 export function writeQuery(id: number, { name, type, class: qclass }: DnsQuestion): Uint8Array {
   const words = [type, qclass].flatMap(word => [word >>> 8, word & 0xff])
   return Uint8Array.of(id >>> 8, id & 0xff, DNS_RD >>> 8, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, ...words)

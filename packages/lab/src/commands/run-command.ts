@@ -38,7 +38,7 @@ export async function runCommand(
 }
 
 /**
- * Makes this process stop and continue with the command, whose launcher is `child`. It does not
+ * Makes this process stop and continue with the command. `child` is its launcher. It does not
  * stop before: the shell would prompt while the command still reads the terminal. Returns an undo.
  */
 function stopWith(child: ChildProcess): () => void {

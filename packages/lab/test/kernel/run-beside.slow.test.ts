@@ -47,7 +47,7 @@ afterEach(async () => {
   await Promise.all(closed)
 })
 
-test('vnet list has the interface of each command, and that of its router', () => {
+test('vnet list has the interfaces of each command and of its router', () => {
   const list = second('list')
   for (const { pid } of runs) {
     expect(list).toMatch(new RegExp(`run:${pid}\\b`))
