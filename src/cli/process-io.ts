@@ -113,12 +113,12 @@ function listenToSignals(
   ends: Ends,
 ): Required<Pick<Io, 'onReload' | 'onSignal'>> {
   const reloads = new Set<() => void>()
-  let passedOn = false
+  let listeners = 0
   // systemd.exec(5): other processes of the service inherit the variable, with another process id.
   const isService = process.pid !== undefined && process.env?.SYSTEMD_EXEC_PID === String(process.pid)
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      if (passedOn) return
+      if (listeners > 0) return
       if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
       else if (signal === 'SIGHUP' && isService) {
         output.put('err', 'vnet: SIGHUP ignored: there is nothing to read again\n')
@@ -128,11 +128,11 @@ function listenToSignals(
   return {
     onReload: addingTo(reloads),
     onSignal(fn) {
-      passedOn = true
+      listeners++
       const passed = SIGNALS_PASSED_ON.map(signal => [signal, () => fn(signal)] as const)
       for (const [signal, listener] of passed) process.on(signal, listener)
       return () => {
-        passedOn = false
+        listeners--
         for (const [signal, listener] of passed) process.off(signal, listener)
       }
     },

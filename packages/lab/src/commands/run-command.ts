@@ -9,30 +9,21 @@ import { statOf } from 'vnet/internal/linux/proc-stat'
 import type { LabHost } from '../host.ts'
 import { statusOf } from '../programs.ts'
 
-/** Signals by which users stop a program. */
-export const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
-
-/**
- * Returns the exit status of the command, like a shell. `onStop` is called when this process gets a
- * signal of STOPPING; the command gets it, too.
- */
+/** Returns the exit status of the command, like a shell. It gets the signals of this process. */
 export async function runCommand(
   host: LabHost,
   [program, ...args]: readonly string[],
   env: NodeJS.ProcessEnv,
   io: Io,
-  onStop: (signal: NodeJS.Signals) => void = () => {},
 ): Promise<number> {
   const child = host.spawn(program as string, args, { env, stdio: 'inherit' })
   const stop = passSignals(io, signal => child.kill(signal))
-  const stopNotice = io.onSignal?.(signal => STOPPING.includes(signal) && onStop(signal))
   const stopJob = io.onSignal && stopWith(child)
   try {
     const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
     return statusOf(status, signal)
   } finally {
     stop()
-    stopNotice?.()
     stopJob?.()
   }
 }

@@ -14,7 +14,7 @@ import { statusOf } from '../programs.ts'
 import { RepeatedQueries } from '../repeated-queries.ts'
 import { LabUnavailableError } from '../rights.ts'
 import { ROUTER, type RunEnd, type RunOptions } from './run.ts'
-import { runCommand, STOPPING } from './run-command.ts'
+import { runCommand } from './run-command.ts'
 import { drain } from './run-drain.ts'
 import { countsBefore, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
 import { RunTraces } from './run-traces.ts'
@@ -22,6 +22,8 @@ import { RunTraces } from './run-traces.ts'
 /** The text of a wire that is a cut cable. */
 const OFFLINE = 'offline'
 const SCENARIO_BYTES = 1 << 20
+/** Signals by which users stop a program. */
+const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
 /** The MTU without a wire: fewer packets of more bytes. With one, packets are as on Ethernet. */
 const MTU_MAX = 65_520
 
@@ -52,7 +54,8 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
     if (capture !== undefined) await link.capture(capture)
     using queries = new RepeatedQueries(host.place, ROUTER)
     const stopped = new AbortController()
-    const onStop = (signal: NodeJS.Signals) => {
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (!STOPPING.includes(signal)) return
       signals.push(signal)
       stopped.abort()
     }
@@ -64,15 +67,20 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       using _ = await play(link, steps, log)
       if (stop.signal.aborted) break
       const start = performance.now()
-      const status = await runCommand(host, alone(command, traces), outerEnvironment(), io, onStop)
-      const seconds = Math.round(performance.now() - start) / 1000
-      endedBy = signals.find(signal => statusOf(null, signal) === status)
-      if (signals.length === 0) {
-        const stopNotice = io.onSignal?.(signal => STOPPING.includes(signal) && onStop(signal))
-        await drain(host, router, link, AbortSignal.any([stopped.signal, stop.signal])).finally(stopNotice)
-        endedBy = signals[0]
+      const stopListening = io.onSignal?.(onSignal)
+      let ended: Pick<RunReport, 'status' | 'seconds'>
+      try {
+        const status = await runCommand(host, alone(command, traces), outerEnvironment(), io)
+        ended = { status, seconds: Math.round(performance.now() - start) / 1000 }
+        endedBy = signals.find(signal => statusOf(null, signal) === status)
+        if (signals.length === 0) {
+          await drain(host, router, link, AbortSignal.any([stopped.signal, stop.signal]))
+          endedBy = signals[0]
+        }
+      } finally {
+        stopListening?.()
       }
-      const run = { seed: seed + i, status, seconds, repeatedQueries: queries.take() }
+      const run = { seed: seed + i, ...ended, repeatedQueries: queries.take() }
       const report = await reportOf(path, before, set, run)
       reports.push(report)
       if (!quiet) for (const line of reportLines(report)) log(line)
