@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Child, type Netns, OwnNetns, outcome } from '../support/netns.ts'
+import { PODMAN_CONF } from '../support/podman-conf.ts'
 import { lines, pingWithoutLoss } from '../support/traffic.ts'
 import { type Running, spawnVnet } from '../support/vnet-process.ts'
 import { copyPlugins, makeRoot, writeChain } from './chain.ts'
@@ -17,17 +18,7 @@ let netns: Netns
 let service: Child
 let socket: string
 
-/**
- * The runtime is runc, because crun 1.8 does not start where both versions of cgroups are in use.
- * The limits are low, because only CAP_SYS_RESOURCE raises them.
- */
-const CONF = (at: (name: string) => string) => `
-  [engine]
-  runtime = "runc"
-  cgroup_manager = "cgroupfs"
-  events_logger = "file"
-  [containers]
-  default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+const CONF = (at: (name: string) => string) => `${PODMAN_CONF}
   [network]
   network_backend = "cni"
   cni_plugin_dirs = ["${at('plugins')}"]

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
 import { type Netns, OwnNetns, outcome } from '../../../../test/support/netns.ts'
+import { PODMAN_CONF } from '../../../../test/support/podman-conf.ts'
 import { MACHINE_ADDRESS, SERVER_ADDRESS } from '../support/internet.ts'
 import { COMMAND, makeRunImage, mountsOf, TREE } from '../support/run-image.ts'
 
@@ -14,11 +15,7 @@ const directory = fileDirectory()
 let netns: Netns
 let image: Awaited<ReturnType<typeof makeRunImage>>
 
-/**
- * The user's machine: a user with further ids, its directories, and /dev/net/tun for everybody. The
- * runtime is runc, because crun 1.8 does not start where both versions of cgroups are in use. The
- * limits are low, because only CAP_SYS_RESOURCE raises them.
- */
+/** The user's machine: a user with further ids, its directories, and /dev/net/tun for everybody. */
 const MACHINE = `
   mount --make-rshared /; mount -t tmpfs none /run; mkdir -p /run/tree /run/over/upper /run/over/work /run/home /run/user/${USER}
   chown ${USER}:${USER} /run/home /run/user/${USER}
@@ -28,13 +25,7 @@ const MACHINE = `
   rm -f /etc/resolv.conf; echo nameserver ${SERVER_ADDRESS} > /etc/resolv.conf
   mount --bind "$1" /dev/net/tun; mount --bind "$2" /run/tree; shift 2
   cat > /run/containers.conf <<END
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-END
+${PODMAN_CONF}END
   printf '[storage]\\ndriver = "vfs"\\n' > /run/storage.conf
   export HOME=/run/home XDG_RUNTIME_DIR=/run/user/${USER} PATH=/usr/sbin:/usr/bin:/sbin:/bin
   export CONTAINERS_CONF=/run/containers.conf CONTAINERS_STORAGE_CONF=/run/storage.conf
