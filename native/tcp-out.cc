@@ -14,8 +14,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -31,7 +29,7 @@ constexpr size_t kConnecting = 4096;
 constexpr size_t kOffered = 4096;
 /** Seconds. A kernel gives up a connect after 127, and a SYN-ACK without an ACK after 63. */
 constexpr time_t kConnectPatience = 130, kOfferPatience = 65;
-/** The bytes that a connection moves at once, so that others have their turn. */
+/** The most bytes that a connection moves in one step, so that others have their turn. */
 constexpr size_t kMove = 1 << 18;
 constexpr size_t kIdlePipes = 64;
 constexpr int kEvents = 64;
@@ -68,34 +66,16 @@ in_addr_t v4Of(const sockaddr_storage& address) {
   return address.ss_family == AF_INET ? ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) : 0;
 }
 
-/** Sets `to` to a loopback address, with the same port. */
-void setLoopback(sockaddr_storage& to, sa_family_t family) {
+/** Sets `to` to an address in text form, with the same port. Returns false if it is none. */
+bool setAddress(sockaddr_storage& to, const char* text) {
   const in_port_t port = reinterpret_cast<const sockaddr_in&>(to).sin_port;
   to = {};
-  to.ss_family = family;
-  reinterpret_cast<sockaddr_in&>(to).sin_port = port;
-  if (family == AF_INET) reinterpret_cast<sockaddr_in&>(to).sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  else reinterpret_cast<sockaddr_in6&>(to).sin6_addr = in6addr_loopback;
-}
-
-/** Sets `to` to the machine's first DNS server, with the same port. Returns false without one. */
-bool setNameserver(sockaddr_storage& to) {
-  const in_port_t port = reinterpret_cast<const sockaddr_in&>(to).sin_port;
-  std::ifstream file("/etc/resolv.conf");
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string keyword, address;
-    if (!(words >> keyword >> address) || keyword != "nameserver") continue;
-    to = {};
-    auto& v4 = reinterpret_cast<sockaddr_in&>(to);
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(to);
-    v4.sin_port = port;
-    if (::inet_pton(AF_INET, address.c_str(), &v4.sin_addr) == 1) to.ss_family = AF_INET;
-    else if (::inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr) == 1) to.ss_family = AF_INET6;
-    else continue;
-    return true;
-  }
-  return false;
+  auto& v4 = reinterpret_cast<sockaddr_in&>(to);
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(to);
+  v4.sin_port = port;
+  if (::inet_pton(AF_INET, text, &v4.sin_addr) == 1) to.ss_family = AF_INET;
+  else if (::inet_pton(AF_INET6, text, &v6.sin6_addr) == 1) to.ss_family = AF_INET6;
+  return to.ss_family != AF_UNSPEC;
 }
 
 /** Moves bytes that splice(2) does not. */
@@ -115,9 +95,10 @@ size_t descriptorLimit() {
 
 }  // namespace
 
-TcpOut::TcpOut(int gate, int listener, std::vector<uint16_t> ports)
+TcpOut::TcpOut(int gate, int listener, std::vector<uint16_t> ports, std::string nameserver)
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)), gate_(gate), listener_(listener), ports_(std::move(ports)),
-      limit_(descriptorLimit()), routes_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {
+      nameserver_(std::move(nameserver)), limit_(descriptorLimit()),
+      routes_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {
   for (int* each : {&gate_, &listener_}) {
     epoll_event event = {};
     event.events = EPOLLIN;
@@ -208,8 +189,8 @@ void TcpOut::open(Syn syn, std::string key) {
     return writeGate(refusalOf(syn, ECONNREFUSED));
   }
   const bool isResolver = v4Of(to) == kResolver && port == kDomain;
-  if (isMachine) setLoopback(to, AF_INET);
-  else if (isResolver ? !setNameserver(to) : isOwn(to)) return writeGate(refusalOf(syn, EACCES));
+  if (isMachine) setAddress(to, "127.0.0.1");
+  else if (isResolver ? !setAddress(to, nameserver_.c_str()) : isOwn(to)) return writeGate(refusalOf(syn, EACCES));
   if (connecting_ >= kConnecting || connections_.size() >= limit_) return;
   Connection& made = connections_.emplace_back();
   made.self = std::prev(connections_.end());
@@ -226,7 +207,7 @@ void TcpOut::open(Syn syn, std::string key) {
 
 void TcpOut::connect(Connection& connection, const sockaddr_storage& to) {
   const int socket = ::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  // Without a descriptor for it, the client repeats the SYN.
+  // The client repeats a SYN for which there is no descriptor.
   if (socket < 0) return close(connection, true);
   setNoDelay(socket);
   connection.outer.fd = socket;
@@ -242,7 +223,7 @@ void TcpOut::fail(Connection& connection, int error) {
     ::close(connection.outer.fd);
     connection.outer = {&connection};
     sockaddr_storage to = connection.syn.to;
-    setLoopback(to, AF_INET6);
+    setAddress(to, "::1");
     return connect(connection, to);
   }
   if (connection.state == State::kConnecting) writeGate(refusalOf(connection.syn, error));
@@ -307,7 +288,7 @@ bool TcpOut::move(Stream& stream, int from, int to, bool isReadable) {
   if (stream.held == 0 && !stream.isEnded) {
     if (!takePipe(stream)) return false;
     ssize_t got = ::splice(from, nullptr, stream.pipe[1], nullptr, kMove, kFlags);
-    // It stops before urgent data, as if there were none, or the end. recv(2) passes them by.
+    // At urgent data, splice(2) returns EAGAIN or 0, as at the end. recv(2) skips them.
     if (got == 0 || (got < 0 && errno == EAGAIN && isReadable)) got = copy(from, stream.pipe[1]);
     if (got < 0 && errno != EAGAIN) return false;
     stream.isEnded = got == 0;
@@ -330,7 +311,7 @@ bool TcpOut::move(Stream& stream, int from, int to, bool isReadable) {
 bool TcpOut::takePipe(Stream& stream) {
   if (pipes_.empty()) {
     if (::pipe2(stream.pipe, O_NONBLOCK | O_CLOEXEC) != 0) return false;
-    // The memory for pipes of a user is limited. Others hold less at once.
+    // The kernel limits the memory of a user's pipes. Further ones keep the default size.
     if (openPipes_++ < kIdlePipes) ::fcntl(stream.pipe[0], F_SETPIPE_SZ, kMove);
   } else {
     stream.pipe[0] = pipes_.back().first;

@@ -29,9 +29,9 @@ class TcpOut {
  public:
   /**
    * Both descriptors are non-blocking, and remain the caller's. kMachine leads to these ports of
-   * the machine's loopback.
+   * the machine's loopback, and kResolver to the DNS server at an address; "" for none.
    */
-  TcpOut(int gate, int listener, std::vector<uint16_t> ports);
+  TcpOut(int gate, int listener, std::vector<uint16_t> ports, std::string nameserver);
   /** Resets all connections: their last bytes may be missing. */
   ~TcpOut();
   TcpOut(const TcpOut&) = delete;
@@ -95,6 +95,7 @@ class TcpOut {
 
   int epoll_, gate_, listener_;
   const std::vector<uint16_t> ports_;
+  const std::string nameserver_;
   std::list<Connection> connections_;
   /** Closed ones, to which the events of a step may still refer. */
   std::list<Connection> closed_;

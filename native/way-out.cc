@@ -102,7 +102,7 @@ bool mountNamespace(const std::string& from, const std::string& to) {
     ::_exit(1);
   }
   std::vector<char*> words;
-  for (size_t i = 4; i < request.size(); i++) words.push_back(const_cast<char*>(request[i].c_str()));
+  for (size_t i = 5; i < request.size(); i++) words.push_back(const_cast<char*>(request[i].c_str()));
   words.push_back(nullptr);
   ::execv(words[0], words.data());
   std::fprintf(stderr, "%s: %s\n", words[0], std::strerror(errno));
@@ -120,7 +120,7 @@ int serveWayOut(bool isAside) {
   ::sigaddset(&signals, SIGCHLD);
   const Request received = receiveRequest();
   const std::vector<std::string>& request = received.lines;
-  if (request.size() < 5) return 0;
+  if (request.size() < 6) return 0;
   const int log = ::open(request[2].c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   const int ended = ::signalfd(-1, &signals, SFD_CLOEXEC);
@@ -136,7 +136,7 @@ int serveWayOut(bool isAside) {
   raiseLimit();
   const auto [gate, listener] = received.descriptors;
   std::optional<TcpOut> tcp;
-  if (gate >= 0) tcp.emplace(gate, listener, portsOf(request[3]));
+  if (gate >= 0) tcp.emplace(gate, listener, portsOf(request[3]), request[4]);
   bool isEnded = child < 0;
   // Without events, only the end of the input is reported.
   pollfd all[] = {{STDIN_FILENO, 0, 0}, {ended, POLLIN, 0}, {tcp ? tcp->fd() : -1, POLLIN, 0}};

@@ -15,9 +15,9 @@ constexpr const char* kWayOutAside = "--way-out-aside";
  * and this one returns: vnet may become a program that does not expect a child. vnet starts this
  * process in the machine's namespaces before it enters its own, and sends the message from there.
  * It is lines: a file of a network namespace and a file that it is mounted on for the program (both
- * `-`: none), a log, ports, the program, and its arguments. The log gets the output of the program,
- * and a last line `ended`. Two descriptors with the message, and the ports, are those of a TcpOut.
- * Returns the exit status.
+ * `-`: none), a log, ports, a DNS server, the program, and its arguments. The log gets the output
+ * of the program, and a last line `ended`. Two descriptors with the message, the ports and the
+ * server are for a TcpOut. Returns the exit status.
  */
 int serveWayOut(bool isAside);
 

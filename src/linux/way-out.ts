@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { accessSync, constants, readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { attempt, ENETUNREACH, EPIPE, VnetError } from '../base/errno.ts'
+import { parseAddress } from '../packet/address.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { waitingForWayOut } from './rootless.ts'
@@ -127,6 +128,7 @@ export class WayOut {
         to,
         log,
         tcp?.localhost.join(',') ?? '',
+        nameservers()[0] ?? '',
         pasta,
         ...where,
         ...OPTIONS,
@@ -211,10 +213,11 @@ function reasonIn(log: string): string {
   return /sandbox/.test(reason) ? `${reason}: in Docker, run it with --security-opt seccomp=unconfined` : reason
 }
 
-/** Returns the IPv4 address of the machine's first DNS server. */
-export function nameserver(): string | undefined {
-  const text = attempt(() => readFileSync('/etc/resolv.conf', 'latin1'))
-  return /^nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/m.exec(text ?? '')?.[1]
+/** Returns the addresses of the machine's DNS servers. */
+export function nameservers(): string[] {
+  const text = attempt(() => readFileSync('/etc/resolv.conf', 'latin1')) ?? ''
+  const found = Array.from(text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm), ([, address]) => address as string)
+  return found.filter(address => parseAddress(address) !== undefined)
 }
 
 function familiesOf({ native, nsfd }: Place): (4 | 16)[] {

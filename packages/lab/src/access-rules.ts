@@ -20,7 +20,7 @@ import {
 import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
-import { MACHINE, nameserver, RESOLVER } from 'vnet/internal/linux/way-out'
+import { MACHINE, nameservers, RESOLVER } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { type Prefix, parseAddress } from 'vnet/internal/packet/address'
 import { ICMP_DEST_UNREACH } from 'vnet/internal/packet/icmp'
@@ -140,8 +140,10 @@ export function leadOut(place: SocketPlace, name: string, port: number): void {
   const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]
   const toSocket = [tproxy(port), mark(TO_SOCKET)]
   // All replies of the machine's DNS server have the address RESOLVER in pasta.
-  const queries = [nameserver()]
-    .flatMap(text => parseAddress(text ?? '') ?? [])
+  const queries = nameservers()
+    .map(text => parseAddress(text) as Uint8Array)
+    .filter(({ length }) => length === IPV4_ALEN)
+    .slice(0, 1)
     .map(own => [family(NFPROTO_IPV4), daddr4(get32(own, 0)), protocol(IPPROTO_UDP), dport(DNS_PORT), TO_RESOLVER])
   addRules(place, NEEDS_TPROXY, NFPROTO_INET, [
     // TCP is not translated, so the kernel need not track it.

@@ -34,7 +34,7 @@ beforeEach(() => {
   listener = check(native.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket')
   check(native.listen(listener, 1), 'listen')
   child = spawn(builtFile('vnet-rootless', 'the launcher'), ['--way-out'], { stdio: [theirs, 'ignore', 'inherit'] })
-  const lines = ['-', '-', join(directory, 'log'), '', '/bin/sleep', '60']
+  const lines = ['-', '-', join(directory, 'log'), '', '', '/bin/sleep', '60']
   const request = Buffer.from(lines.map(line => `${line}\n`).join(''))
   check(native.sendDescriptors(control, request, 0, Int32Array.of(theirGate, listener)), 'sendDescriptors')
   for (const fd of [theirs, theirGate]) native.close(fd)
