@@ -11,10 +11,11 @@ export const BATCH = 16
 /** Frames that one poll handles before other descriptors and timers have their turn. */
 export const BUDGET = 64
 /**
- * Nanoseconds after which a poll reads no other batch, even if its budget is not spent: frames of
- * 64 KiB take 20 times as long as short ones, and the frames of other devices wait meanwhile.
+ * Nanoseconds after its first batch after which a poll reads no other batch, even if its budget is
+ * not spent: frames of 64 KiB take 20 times as long as short ones, and the frames of other devices
+ * wait meanwhile. A poll of one small batch, which most are, does not read the clock.
  */
-const POLL_NS = 200_000
+const POLL_NS = 100_000
 /** A queue that returned this many frames is read again: a batch of large frames may end early. */
 export const BUSY = 4
 /** 2^4 frames made in a poll, segments and copies, cost as much of its budget as one read. */
@@ -40,14 +41,18 @@ export function pollBatches(
   clock?: Pick<Clock, 'now'>,
 ): boolean {
   let budget = BUDGET
-  const end = clock === undefined ? 0 : clock.now() + POLL_NS
+  let end = 0
   while (budget > 0) {
     const before = pool.allocated
     const n = readBatch()
     if (n <= 0) break
     handled()
     budget -= n + ((pool.allocated - before) >> MADE_SHIFT)
-    if (n < BUSY || (clock !== undefined && clock.now() >= end)) break
+    if (n < BUSY) break
+    if (clock === undefined) continue
+    const now = clock.now()
+    if (end === 0) end = now + POLL_NS
+    else if (now >= end) break
   }
   return budget <= BUDGET - BUSY
 }

@@ -63,7 +63,7 @@ test('a flooded device with slow frames gives other devices their turn after 200
     await new Promise<void>(resolve => setImmediate(resolve))
     expect(received()).toBe(turn)
   }
-  // 200 us end within the second batch of 16 frames.
+  // 100 us after the first batch end within the second batch of 16 frames.
   expect(Math.max(...turns.flooded)).toBe(2 * 16 * 10_000)
 })
 
