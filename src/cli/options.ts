@@ -104,7 +104,7 @@ export function commonOptions(attaches = false): Option[] {
         'turn off checksum and segmentation offload, on all interfaces or on those named',
         noOffload,
       ),
-      option('--gro', 'merge TCP segments that arrive in a row, on interfaces with offloads'),
+      option('--gro', 'merge TCP segments and UDP datagrams that arrive in a row, on interfaces with offloads'),
       option(
         '--busy-poll <time>',
         'look for the next frame this long before sleeping, such as 50us; uses a CPU while there is traffic',

@@ -1,11 +1,11 @@
 /**
- * Generic receive offload: consecutive TCP segments of a flow become one GSO frame, so that the
- * kernel's stack runs once for all of them (dev_gro_receive, tcp_gro_receive, tcp_gro_complete).
- * Only the frame received last is ever continued, so no frame overtakes another.
+ * Generic receive offload: consecutive TCP segments or UDP datagrams of a flow become one GSO
+ * frame, so that the kernel's stack runs once for all of them (dev_gro_receive, tcp_gro_receive,
+ * udp_gro_receive). Only the frame received last is ever continued, so no frame overtakes another.
  *
- * Segments are merged only if `skbGsoSegment` would cut them into the same bytes again. The headers
- * differ only in lengths, checksums and counters. The flags are ACK alone, with PSH on the last
- * segment. All payloads have one size; the last may be shorter.
+ * Frames are merged only if `skbGsoSegment` would cut them into the same bytes again. The headers
+ * differ only in lengths, checksums and counters. The flags of TCP are ACK alone, with PSH on the
+ * last segment. All payloads have one size; the last may be shorter.
  *
  * The checksum of a GSO frame is partial: a kernel that forwards it computes the sums of all its
  * segments again. So a full sum is verified before it is replaced, and a segment with a wrong sum
@@ -14,18 +14,29 @@
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
-import { IPPROTO_TCP, IPV4_HLEN } from '../packet/ipv4.ts'
+import { IPPROTO_TCP, IPPROTO_UDP, IPV4_HLEN } from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'
 import { IPV6_HLEN } from '../packet/ipv6.ts'
 import { put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
 import { TCP_ACK, TCP_CHECK, TCP_HLEN, TCP_PSH } from '../packet/tcp.ts'
+import * as udp from '../packet/udp.ts'
+import { UDP_CHECK, UDP_HLEN } from '../packet/udp.ts'
 import { OWNER_PORT } from '../skb/error.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff } from '../skb/sk-buff.ts'
-import { NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+} from '../skb/sk-buff.ts'
+import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
 /** The longest frame with a link header, whatever the kernel takes beyond (GRO_LEGACY_MAX_SIZE). */
 const GRO_MAX = ETH_HLEN + 0xffff
+/** The most datagrams of a frame (UDP_MAX_SEGMENTS before Linux 6.9). */
+const DATAGRAMS_MAX = 64
 /** Offset of the transport header from the start of the frame. */
 const H_IPV4 = ETH_HLEN + IPV4_HLEN
 const H_IPV6 = ETH_HLEN + IPV6_HLEN
@@ -34,8 +45,9 @@ export class Gro {
   readonly #view: DataView
   /** The frame received last, if it may be continued. Its queue owns it. */
   #head: SkBuff | undefined
-  /** Segments merged into it. The fields below are valid if it is not 0. */
+  /** Frames merged into it. The fields below are valid if it is not 0. */
   #count = 0
+  #protocol = 0
   /** Offsets of the transport header and of the payload from the start of the frame. */
   #h = 0
   #payload = 0
@@ -72,16 +84,20 @@ export class Gro {
   }
 
   #merge(head: SkBuff, skb: SkBuff, features: number): boolean {
-    const h = skb.gsoSize === 0 ? transportOffset(skb) : 0
-    if (h === 0 || (features & (h === H_IPV4 ? NETIF_F_TSO : NETIF_F_TSO6)) === 0) return false
+    const protocol = skb.gsoSize === 0 ? protocolOf(skb) : 0
+    if (protocol === 0) return false
     const { bytes, data, len } = skb
-    const payload = h + tcp.dataOffset(bytes, data + h)
+    const h = transportOffset(skb)
+    if (!canMerge(features, protocol, h)) return false
+    const header = headerLength(protocol, bytes, data + h, len - h)
+    const payload = h + header
     const size = len - payload
-    if (payload < h + TCP_HLEN || size <= 0) return false
+    if (header === 0 || size <= 0) return false
     if (head.len + size > GRO_MAX) return false
-    if (this.#count === 0 && !this.#begin(head, h, payload)) return false
+    if (this.#count === 0 && !this.#begin(head, protocol, h, payload)) return false
     const gsoSize = head.gsoSize === 0 ? head.len - payload : head.gsoSize
-    if (size > gsoSize || h !== this.#h || !this.#continues(head.data, data)) return false
+    if (size > gsoSize || protocol !== this.#protocol || h !== this.#h) return false
+    if (!this.#continues(head.data, data)) return false
     if (this.#count === 0 && !this.#mayStand(head)) return false
     if (!this.#mayStand(skb)) return false
     // A frame that a wire held is in a small slot.
@@ -90,17 +106,24 @@ export class Gro {
     bytes.copyWithin(head.__put(size), data + payload, data + len)
     head.gsoSize = gsoSize
     this.#count++
-    this.#nextSequence = (this.#nextSequence + size) | 0
-    const flags = tcp.flags(bytes, data + h)
-    tcp.setFlags(bytes, head.data + h, flags)
-    if (flags !== TCP_ACK || size < gsoSize) this.flush()
+    let isLast = size < gsoSize
+    if (protocol === IPPROTO_TCP) {
+      this.#nextSequence = (this.#nextSequence + size) | 0
+      const flags = tcp.flags(bytes, data + h)
+      tcp.setFlags(bytes, head.data + h, flags)
+      isLast ||= flags !== TCP_ACK
+    } else isLast ||= this.#count === DATAGRAMS_MAX - 1
+    if (isLast) this.flush()
     return true
   }
 
-  /** Returns true if a frame can be the first of several. Header lengths are the next frame's. */
-  #begin(head: SkBuff, h: number, payload: number): boolean {
+  /** Returns true if a frame can be the first of several. The offsets are those of the next. */
+  #begin(head: SkBuff, protocol: number, h: number, payload: number): boolean {
     const { bytes, data, len } = head
-    if (transportOffset(head) !== h || tcp.flags(bytes, data + h) !== TCP_ACK) return false
+    if (protocolOf(head) !== protocol || transportOffset(head) !== h) return false
+    if (headerLength(protocol, bytes, data + h, len - h) === 0) return false
+    if (protocol === IPPROTO_TCP && tcp.flags(bytes, data + h) !== TCP_ACK) return false
+    this.#protocol = protocol
     this.#h = h
     this.#payload = payload
     this.#nextSequence = (this.#view.getInt32(data + h + 4) + len - payload) | 0
@@ -112,15 +135,22 @@ export class Gro {
     const view = this.#view
     const h = this.#h
     for (let i = 0; i < ETH_HLEN - 2; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false
-    for (let i = h; i < this.#payload; i += 4) {
+    // The ports; lengths and checksums of datagrams are their own.
+    if (this.#protocol === IPPROTO_UDP && view.getInt32(a + h) !== view.getInt32(b + h)) return false
+    if (this.#protocol === IPPROTO_TCP && !this.#continuesTcp(a + h, b + h)) return false
+    return h === H_IPV4 ? this.#continues4(a + ETH_HLEN, b + ETH_HLEN) : this.#continues6(a + ETH_HLEN, b + ETH_HLEN)
+  }
+
+  #continuesTcp(a: number, b: number): boolean {
+    const view = this.#view
+    for (let i = 0; i < this.#payload - this.#h; i += 4) {
       if (view.getInt32(a + i) === view.getInt32(b + i)) continue
-      if (i === h + 4) continue
-      if (i === h + 12 && ((view.getInt32(a + i) ^ view.getInt32(b + i)) & ~(TCP_PSH << 16)) === 0) continue
-      if (i === h + 16 && view.getInt16(a + i + 2) === view.getInt16(b + i + 2)) continue
+      if (i === 4) continue
+      if (i === 12 && ((view.getInt32(a + i) ^ view.getInt32(b + i)) & ~(TCP_PSH << 16)) === 0) continue
+      if (i === 16 && view.getInt16(a + i + 2) === view.getInt16(b + i + 2)) continue
       return false
     }
-    if (view.getInt32(b + h + 4) !== this.#nextSequence) return false
-    return h === H_IPV4 ? this.#continues4(a + ETH_HLEN, b + ETH_HLEN) : this.#continues6(a + ETH_HLEN, b + ETH_HLEN)
+    return view.getInt32(b + 4) === this.#nextSequence
   }
 
   /** The identification counts up, whatever the flags are: skbGsoSegment makes it so. */
@@ -142,10 +172,10 @@ export class Gro {
     return true
   }
 
-  /** Whether a segment's checksum is right or partial: the merged frame's may replace it. */
+  /** Whether a frame's checksum is right or partial: the merged frame's may replace it. */
   #mayStand({ bytes, data, len, ipSummed, csumStart, csumOffset }: SkBuff): boolean {
     const h = data + this.#h
-    if (ipSummed === CHECKSUM_PARTIAL) return csumStart === h && csumOffset === TCP_CHECK
+    if (ipSummed === CHECKSUM_PARTIAL) return csumStart === h && csumOffset === checkOffset(this.#protocol)
     if (ipSummed !== CHECKSUM_NONE) return false
     const length = data + len - h
     return finish(onesComplementSum(bytes, h, length, this.#pseudoHeaderSum(bytes, data, length), this.#view)) === 0
@@ -153,10 +183,10 @@ export class Gro {
 
   #pseudoHeaderSum(bytes: Uint8Array, data: number, length: number): number {
     const sum = this.#h === H_IPV4 ? pseudoHeaderSum4 : pseudoHeaderSum6
-    return sum(bytes, data + ETH_HLEN, IPPROTO_TCP, length)
+    return sum(bytes, data + ETH_HLEN, this.#protocol, length)
   }
 
-  /** tcp_gro_complete, inet_gro_complete */
+  /** tcp_gro_complete, udp_gro_complete, inet_gro_complete */
   #complete(head: SkBuff): void {
     const { bytes, data, len } = head
     const nh = data + ETH_HLEN
@@ -169,25 +199,60 @@ export class Gro {
       ipv6.setPayloadLength(bytes, nh, len - H_IPV6)
       head.gsoType = SKB_GSO_TCPV6
     }
-    put16(bytes, h + TCP_CHECK, this.#pseudoHeaderSum(bytes, data, len - this.#h))
+    if (this.#protocol === IPPROTO_UDP) {
+      udp.setLength(bytes, h, len - this.#h)
+      head.gsoType = SKB_GSO_UDP_L4
+    }
+    const check = checkOffset(this.#protocol)
+    put16(bytes, h + check, this.#pseudoHeaderSum(bytes, data, len - this.#h))
     head.ipSummed = CHECKSUM_PARTIAL
     head.csumStart = h
-    head.csumOffset = TCP_CHECK
+    head.csumOffset = check
   }
 }
 
-/** Returns the transport header's offset in a frame of one whole TCP packet; 0 for other frames. */
-function transportOffset({ bytes, data, len }: SkBuff): number {
+function checkOffset(protocol: number): number {
+  return protocol === IPPROTO_TCP ? TCP_CHECK : UDP_CHECK
+}
+
+/**
+ * Whether a device with `features` takes GSO frames of a protocol, over IPv4 or IPv6 by the offset
+ * of the transport header. Datagrams that a wire has cut remain single, without NETIF_F_GRO.
+ */
+function canMerge(features: number, protocol: number, h: number): boolean {
+  if (protocol === IPPROTO_UDP) return (~features & (NETIF_F_GRO | NETIF_F_GSO_UDP_L4)) === 0
+  return (features & (h === H_IPV4 ? NETIF_F_TSO : NETIF_F_TSO6)) !== 0
+}
+
+/**
+ * Returns the length of the transport header at `h`, of a packet with `length` bytes from there on.
+ * Returns 0 for a TCP header that is too short, and for a datagram that ends before its packet or
+ * has no checksum: cut again, it would have one.
+ */
+function headerLength(protocol: number, bytes: Uint8Array, h: number, length: number): number {
+  if (protocol === IPPROTO_UDP) return udp.length(bytes, h) === length && udp.checksum(bytes, h) !== 0 ? UDP_HLEN : 0
+  const header = tcp.dataOffset(bytes, h)
+  return header < TCP_HLEN ? 0 : header
+}
+
+/** Returns the transport header's offset in a frame whose protocol is known. */
+function transportOffset({ bytes, data }: SkBuff): number {
+  return etherType(bytes, data) === ETH_P_IP ? H_IPV4 : H_IPV6
+}
+
+/** Returns the protocol of a frame of one whole TCP or UDP packet; 0 for other frames. */
+function protocolOf({ bytes, data, len }: SkBuff): number {
   const nh = data + ETH_HLEN
-  if (len < H_IPV4 + TCP_HLEN) return 0
+  if (len < H_IPV4 + UDP_HLEN) return 0
   const type = etherType(bytes, data)
+  let protocol = 0
   if (type === ETH_P_IP) {
-    if (bytes[nh] !== 0x45 || ipv4.protocol(bytes, nh) !== IPPROTO_TCP || ipv4.isFragment(bytes, nh)) return 0
-    const isWhole = ipv4.totalLength(bytes, nh) === len - ETH_HLEN
-    return isWhole && finish(onesComplementSum(bytes, nh, IPV4_HLEN)) === 0 ? H_IPV4 : 0
+    if (bytes[nh] !== 0x45 || ipv4.isFragment(bytes, nh) || ipv4.totalLength(bytes, nh) !== len - ETH_HLEN) return 0
+    if (finish(onesComplementSum(bytes, nh, IPV4_HLEN)) === 0) protocol = ipv4.protocol(bytes, nh)
+  } else if (type === ETH_P_IPV6 && ipv6.version(bytes, nh) === 6 && ipv6.payloadLength(bytes, nh) === len - H_IPV6) {
+    protocol = ipv6.nextHeader(bytes, nh)
   }
-  if (type !== ETH_P_IPV6 || ipv6.version(bytes, nh) !== 6) return 0
-  return ipv6.nextHeader(bytes, nh) === IPPROTO_TCP && ipv6.payloadLength(bytes, nh) === len - H_IPV6 ? H_IPV6 : 0
+  return protocol === IPPROTO_TCP || protocol === IPPROTO_UDP ? protocol : 0
 }
 
 /** Like `head.expand()`, for a frame that its queue owns. */

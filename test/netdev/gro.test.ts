@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Gro } from '../../src/netdev/gro.ts'
 import { skbGsoSegment } from '../../src/netdev/gso.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_GRO, NETIF_F_TSO, NETIF_F_TSO6 } from '../../src/netdev/if.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from '../../src/netdev/if.ts'
 import { netifRx } from '../../src/netdev/netif.ts'
 import { fillHeaderChecksum } from '../../src/packet/ipv4.ts'
 import { FRAME_MAX } from '../../src/skb/pool.ts'
@@ -13,6 +13,7 @@ import {
   CHECKSUM_UNNECESSARY,
   SKB_GSO_TCPV4,
   SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
   type SkBuff,
 } from '../../src/skb/sk-buff.ts'
 import { buildFrame, FIELD, isIpv6, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
@@ -24,6 +25,7 @@ const pool = balancedPool({ large: 70, small: 128 })
 const memory = freshNet()
 
 const TSO = NETIF_F_TSO | NETIF_F_TSO6
+const ALL = TSO | NETIF_F_GSO_UDP_L4 | NETIF_F_GRO
 /** The position of a field in the transport header. */
 const SEQUENCE = 4
 const ACKNOWLEDGMENT = 8
@@ -48,7 +50,7 @@ const headers = ({ packet, options }: Stream): number => 14 + transportOffset(pa
 /** A stream's bytes as one GSO frame, as a kernel hands it over. */
 function whole({ packet, options, payload, sequence, flags }: Stream, gsoSize: number): SkBuff {
   const tcp: Packet = { ...packet, kind: 'tcp', checksum: 'partial', payload: [...options, ...payload] }
-  const skb = place(buildFrame({ packet: tcp, tags: [], padding: [] }))
+  const skb = placed(buildFrame({ packet: tcp, tags: [], padding: [] }))
   const { bytes } = skb
   const h = skb.data + 14 + transportOffset(packet)
   new DataView(bytes.buffer).setUint32(h + SEQUENCE, sequence)
@@ -63,7 +65,7 @@ function whole({ packet, options, payload, sequence, flags }: Stream, gsoSize: n
 }
 
 /** A frame in a large slot, as one that was read. */
-function place(octets: ArrayLike<number>): SkBuff {
+function placed(octets: ArrayLike<number>): SkBuff {
   const skb = pool.alloc(FRAME_MAX) as SkBuff
   skb.bytes.set(octets, skb.put(octets.length))
   return skb
@@ -85,7 +87,7 @@ function drain(ring: Ring): number[][] {
 }
 
 /** Returns the frames that the kernel would get for one batch. The caller owns them. */
-function merge(frames: readonly SkBuff[], features = TSO): SkBuff[] {
+function merge(frames: readonly SkBuff[], features = ALL): SkBuff[] {
   const gro = new Gro(pool.bytes)
   const received: SkBuff[] = []
   for (const skb of frames) {
@@ -117,7 +119,7 @@ describe('segments of a stream', () => {
       const { gsoType } = original
       const before = octetsOf(original)
       const segments = cut(original)
-      const merged = merge(segments.map(place))
+      const merged = merge(segments.map(placed))
       expect(merged).toHaveLength(1)
       const [skb] = merged as [SkBuff]
       if (segments.length === 1) {
@@ -142,7 +144,7 @@ describe('segments of a stream', () => {
       if (isIpv6(description.packet) && at < 18) return
       if (isIpv6(description.packet) && at === 14 + 7) return
       wrong[at] = (wrong[at] as number) ^ by
-      const merged = merge(segments.map(place))
+      const merged = merge(segments.map(placed))
       const frames = merged.flatMap(skb => {
         if (skb.gsoSize !== 0) return cut(skb)
         const octets = octetsOf(skb)
@@ -167,13 +169,13 @@ describe('segments of a stream', () => {
         1448,
       ),
     )
-    const merged = merge([...first, ...second].map(place))
+    const merged = merge([...first, ...second].map(placed))
     expect(merged.map(({ len }) => len)).toEqual([66 + 45 * 1448, 66 + 10 * 1448])
     for (const skb of merged) skb.free()
   })
 
   test('segments with partial checksums are merged without verification', () => {
-    const segments = cut(whole({ ...stream, payload: numbered(1000) }, 500)).map(place)
+    const segments = cut(whole({ ...stream, payload: numbered(1000) }, 500)).map(placed)
     for (const skb of segments) {
       skb.ipSummed = CHECKSUM_PARTIAL
       skb.csumStart = skb.data + 34
@@ -190,7 +192,7 @@ describe('segments of a stream', () => {
   test('frames that a wire held in small slots are merged, in a large slot', () => {
     const original = whole({ ...stream, payload: numbered(3 * 1200) }, 1200)
     const expected = octetsOf(original)
-    const segments = cut(original).map(place)
+    const segments = cut(original).map(placed)
     for (const skb of segments) expect(skb.hold()).toBe(true)
     const [skb, ...others] = merge(segments) as [SkBuff]
     expect([others, octetsOf(skb), skb.slotClass === pool.large]).toEqual([[], expected, true])
@@ -200,13 +202,13 @@ describe('segments of a stream', () => {
   test('a segment with PSH, or a shorter one, ends a merged frame', () => {
     const segments = cut(whole({ ...stream, payload: numbered(1200) }, 200))
     const fourth = segments[3] as number[]
-    const pushed = place(fourth)
+    const pushed = placed(fourth)
     pushed.bytes[pushed.data + 34 + FLAGS] = PSH_ACK
     // The flag is eight more in the sum.
     const view = new DataView(pool.bytes.buffer)
     const check = pushed.data + 34 + FIELD.tcp
     view.setUint16(check, (view.getUint16(check) + 0xffff - 8) % 0xffff)
-    const merged = merge(segments.map((octets, i) => (i === 3 ? pushed : place(octets))))
+    const merged = merge(segments.map((octets, i) => (i === 3 ? pushed : placed(octets))))
     expect(merged.map(({ len }) => len)).toEqual([66 + 800, 66 + 400])
     for (const skb of merged) skb.free()
 
@@ -222,7 +224,7 @@ describe('segments of a stream', () => {
         200,
       ),
     )
-    const two = merge([...shorter, last as number[]].map(place))
+    const two = merge([...shorter, last as number[]].map(placed))
     expect(two.map(({ len }) => len)).toEqual([66 + 500, 66 + 100])
     for (const skb of two) skb.free()
   })
@@ -231,7 +233,7 @@ describe('segments of a stream', () => {
 describe('two frames are not merged when', () => {
   const segments = (packet: Packet = plain) => cut(whole({ ...stream, packet, payload: numbered(400) }, 200))
 
-  function expectApart(frames: readonly SkBuff[], features = TSO): void {
+  function expectApart(frames: readonly SkBuff[], features = ALL): void {
     const before = frames.map(skb => [octetsOf(skb), skb.ipSummed, skb.gsoSize])
     const after = merge(frames, features)
     expect(after.map(skb => [octetsOf(skb), skb.ipSummed, skb.gsoSize])).toEqual(before)
@@ -271,7 +273,7 @@ describe('two frames are not merged when', () => {
     ['urgent pointer', 34 + 19, 1],
     ['timestamp', 34 + 20 + 7, 1],
   ])('two frames that differ in %s are not merged', (_, at, by) => {
-    const [first, second] = segments().map(place) as [SkBuff, SkBuff]
+    const [first, second] = segments().map(placed) as [SkBuff, SkBuff]
     second.bytes[second.data + at] ^= by
     fillHeaderChecksum(second.bytes, second.data + 14)
     expectApart([first, second].map(believed))
@@ -285,29 +287,29 @@ describe('two frames are not merged when', () => {
     ['source', 22, 1],
     ['destination', 53, 1],
   ])('two IPv6 frames that differ in %s are not merged', (_, at, by) => {
-    const frames = segments(plain6).map(place) as [SkBuff, SkBuff]
+    const frames = segments(plain6).map(placed) as [SkBuff, SkBuff]
     frames[1].bytes[frames[1].data + at] ^= by
     expectApart(frames.map(believed))
   })
 
   test('frames are not merged for a device without GSO of their kind', () => {
-    expectApart(segments().map(place), NETIF_F_TSO6)
-    expectApart(segments(plain6).map(place), NETIF_F_TSO)
+    expectApart(segments().map(placed), NETIF_F_TSO6)
+    expectApart(segments(plain6).map(placed), NETIF_F_TSO)
   })
 
   test('a GSO frame, or one that its driver verified, is not merged', () => {
     for (const i of [0, 1]) {
-      const frames = segments().map(place)
+      const frames = segments().map(placed)
       Object.assign(frames[i] as SkBuff, { gsoSize: 1000, gsoType: SKB_GSO_TCPV4 })
       expectApart(frames)
-      const others = segments().map(place)
+      const others = segments().map(placed)
       Object.assign(others[i] as SkBuff, { ipSummed: CHECKSUM_UNNECESSARY })
       expectApart(others)
     }
   })
 
   test('frames in small slots are not merged if no large slot is free', () => {
-    const frames = cut(whole({ ...stream, payload: numbered(2400) }, 1200)).map(place)
+    const frames = cut(whole({ ...stream, payload: numbered(2400) }, 1200)).map(placed)
     for (const skb of frames) expect(skb.hold()).toBe(true)
     const taken = Array.from({ length: 70 }, () => pool.alloc(FRAME_MAX) as SkBuff)
     expectApart(frames)
@@ -316,12 +318,12 @@ describe('two frames are not merged when', () => {
 
   test('frames with padding, IP options, no payload, a longer successor or another frame between are not merged', () => {
     const [a, b] = segments() as [number[], number[]]
-    expectApart([place([...a, 0, 0]), place(b)])
-    expectApart([place(a), place([...b, 0, 0])])
+    expectApart([placed([...a, 0, 0]), placed(b)])
+    expectApart([placed(a), placed([...b, 0, 0])])
     const options = { ...plain, options: [1, 1, 1, 1] }
-    expectApart(segments(options).map(place))
+    expectApart(segments(options).map(placed))
     const [acknowledgment] = cut(whole(stream, 200)) as [number[]]
-    expectApart([acknowledgment, acknowledgment].map(place))
+    expectApart([acknowledgment, acknowledgment].map(placed))
     const [short] = cut(whole({ ...stream, payload: numbered(100) }, 200)) as [number[]]
     const [, longer] = cut(
       whole(
@@ -334,8 +336,8 @@ describe('two frames are not merged when', () => {
         200,
       ),
     ) as [number[], number[]]
-    expectApart([short, longer].map(place))
-    expectApart([a, acknowledgment, b].map(place))
+    expectApart([short, longer].map(placed))
+    expectApart([a, acknowledgment, b].map(placed))
   })
 
   /** The same byte of both, where the second does not differ from what should follow the first. */
@@ -347,7 +349,7 @@ describe('two frames are not merged when', () => {
     ['another upper layer', plain6, 20, 6 ^ 17],
     ['another protocol', plain, 23, 6 ^ 17],
   ])('two frames that both have %s are not merged', (_, packet, at, by) => {
-    const frames = segments(packet).map(place)
+    const frames = segments(packet).map(placed)
     for (const skb of frames) {
       skb.bytes[skb.data + at] ^= by
       if (packet === plain) fillHeaderChecksum(skb.bytes, skb.data + 14)
@@ -357,21 +359,117 @@ describe('two frames are not merged when', () => {
 
   test('frames are not merged after PSH, or if the second has padding or no payload', () => {
     const [a, b] = segments() as [number[], number[]]
-    const pushed = believed(place(a))
+    const pushed = believed(placed(a))
     pushed.bytes[pushed.data + 34 + FLAGS] = PSH_ACK
-    expectApart([pushed, believed(place(b))])
+    expectApart([pushed, believed(placed(b))])
     const [first, shorter] = cut(whole({ ...stream, payload: numbered(300) }, 200)) as [number[], number[]]
-    expectApart([place(first), place([...shorter, 0, 0])].map(believed))
+    expectApart([placed(first), placed([...shorter, 0, 0])].map(believed))
     const packet = { ...plain, identification: plain.identification + 1 }
     const [empty] = cut(whole({ ...stream, packet, sequence: stream.sequence + 200 }, 200)) as [number[]]
-    expectApart([place(a), place(empty)])
+    expectApart([placed(a), placed(empty)])
   })
 
   test('frames without a whole header are not merged', () => {
     const [a, b] = segments() as [number[], number[]]
     for (const length of [0, 13, 14, 33, 53, 60]) {
-      expectApart([place(a), place(b.slice(0, length))])
-      expectApart([place(a.slice(0, length)), place(b)])
+      expectApart([placed(a), placed(b.slice(0, length))])
+      expectApart([placed(a.slice(0, length)), placed(b)])
+    }
+  })
+})
+
+describe('datagrams of a flow', () => {
+  const datagram = (packet: Packet, payload: readonly number[]): Packet => ({
+    ...packet,
+    kind: 'udp',
+    checksum: 'full',
+    payload: payload.map(octet => octet & 0xff),
+  })
+  const place = (packet: Packet): SkBuff => placed(buildFrame({ packet, tags: [], padding: [] }))
+
+  /** Datagrams of these sizes, one after the other; IPv4 counts its identification up. */
+  function row(packet: Packet, ...sizes: number[]): SkBuff[] {
+    return sizes.map((size, i) =>
+      place({ ...datagram(packet, numbered(size)), identification: packet.identification + i }),
+    )
+  }
+
+  function lengths(frames: readonly SkBuff[]): number[] {
+    const merged = merge(frames)
+    const found = merged.map(({ len }) => len)
+    for (const skb of merged) skb.free()
+    return found
+  }
+
+  test.each([
+    ['IPv4', plain],
+    ['IPv6', plain6],
+  ])('datagrams of %s become one frame, and are the same bytes when cut again', (_, packet) => {
+    forAll(100, [fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 40 }), fc.nat()], (size, count, last) => {
+      const frames = row(packet, ...new Array<number>(count).fill(size), 1 + (last % size))
+      const before = frames.map(octetsOf)
+      const [skb, ...others] = merge(frames) as [SkBuff]
+      const csumStart = skb.data + 14 + transportOffset(packet)
+
+      expect(skb).toMatchObject({
+        gsoSize: size,
+        gsoType: SKB_GSO_UDP_L4,
+        ipSummed: CHECKSUM_PARTIAL,
+        csumStart,
+        csumOffset: 6,
+      })
+      expect(others).toEqual([])
+      expect(cut(skb)).toEqual(before)
+    })
+  })
+
+  test('datagrams with partial checksums are merged', () => {
+    const frames = row(plain, 18, 18, 18)
+    for (const skb of frames) {
+      skb.ipSummed = CHECKSUM_PARTIAL
+      skb.csumStart = skb.data + 34
+      skb.csumOffset = FIELD.udp
+    }
+    expect(lengths(frames)).toEqual([42 + 3 * 18])
+  })
+
+  test('a frame has at most 64 datagrams, and none follows a shorter one', () => {
+    expect(lengths(row(plain, ...new Array<number>(65).fill(18)))).toEqual([42 + 64 * 18, 42 + 18])
+    expect(lengths(row(plain, 20, 10, 10, 20))).toEqual([42 + 30, 42 + 10, 42 + 20])
+  })
+
+  test('datagrams that differ in a port, have no or a wrong checksum, or a wrong length, are not merged', () => {
+    const alone = [42 + 18, 42 + 18]
+    for (const at of [34, 35, 36, 37]) {
+      const [a, b] = row(plain, 18, 18) as [SkBuff, SkBuff]
+      for (const skb of [a, b])
+        Object.assign(skb, { ipSummed: CHECKSUM_PARTIAL, csumStart: skb.data + 34, csumOffset: 6 })
+      b.bytes[b.data + at] ^= 1
+      expect([at, lengths([a, b])]).toEqual([at, alone])
+    }
+    for (const i of [0, 1]) {
+      const zero = row(plain, 18, 18)
+      zero[i]!.bytes.fill(0, zero[i]!.data + 40, zero[i]!.data + 42)
+      expect(lengths(zero)).toEqual(alone)
+      const wrong = row(plain, 18, 18)
+      wrong[i]!.bytes[wrong[i]!.data + 50] ^= 1
+      expect(lengths(wrong)).toEqual(alone)
+      const short = row(plain, 18, 18)
+      Object.assign(short[i]!, { ipSummed: CHECKSUM_PARTIAL, csumStart: short[i]!.data + 34, csumOffset: 6 })
+      short[i]!.bytes[short[i]!.data + 39]--
+      expect(lengths(short)).toEqual(alone)
+    }
+  })
+
+  test('datagrams are not merged with segments, across IP versions, or for a device without USO or GRO', () => {
+    const udp = row(plain, 18)
+    const [segment] = cut(whole({ ...stream, options: [], payload: numbered(18) }, 200)) as [number[]]
+    expect(lengths([...udp, placed(segment)])).toEqual([42 + 18, 54 + 18])
+    expect(lengths([...row(plain, 18), ...row(plain6, 18)])).toEqual([42 + 18, 62 + 18])
+    for (const features of [ALL & ~NETIF_F_GSO_UDP_L4, ALL & ~NETIF_F_GRO]) {
+      const apart = merge(row(plain, 18, 18), features)
+      expect(apart).toHaveLength(2)
+      for (const skb of apart) skb.free()
     }
   })
 })
