@@ -35,11 +35,14 @@ export const BUILD = `${root}build/bench`
 /** The directory of the control sockets of root's vnets. */
 export const RUN = '/run/vnet'
 
+/** The program that is measured: this tree's, unless bisect.mjs names that of another. */
+const PROGRAM = process.env.VNET_BENCH_PROGRAM ?? `${root}dist/vnet.js`
+
 /**
  * Returns the command line of vnet with these arguments. V8's trace reports the time of each
  * garbage collection.
  */
-export const vnetProgram = words => [process.execPath, '--trace-gc', `${root}dist/vnet.js`, ...words]
+export const vnetProgram = words => [process.execPath, '--trace-gc', PROGRAM, ...words]
 /**
  * Returns the command line that runs a command, and a server of vnet as its child: its CPU time
  * and memory count, and it ends with the command.
@@ -89,6 +92,31 @@ export function cable(asked = {}) {
     ...variants(asked, vnetCable, 'relay-offload'),
   ])
 }
+
+/** C programs that handle frames in batches, by read(2) and write(2) and by io_uring. */
+export function batches() {
+  const batch = options => c(baseline('batch', [...ON, ...options]), 'relay-offload')
+  return {
+    'relay-offload': c(baseline('relay', ON), 'relay-offload'),
+    batch: batch([]),
+    'batch-writes': batch(['--writes']),
+    'batch-reads': batch(['--reads']),
+    vnet: vnet(vnetCable([]), 'relay-offload'),
+  }
+}
+
+/** The candidates of the figures that README.md quotes, and datagrams that are merged (--gro). */
+export function long(baselineName, build) {
+  return Object.fromEntries([
+    ['veth', {}],
+    [`${baselineName}-offload`, c(baseline(baselineName, ON), `${baselineName}-offload`)],
+    ['vnet', vnet(build([]), `${baselineName}-offload`)],
+    ['vnet-gro', vnet(build(['--gro']), `${baselineName}-offload`)],
+  ])
+}
+
+export const cableLong = () => long('relay', vnetCable)
+export const snullLong = () => long('snull', vnetSnull)
 
 /** A wire without stages on one end of a kernel veth, beside a plain veth and a cable. */
 export function attach(asked = {}) {

@@ -5,7 +5,8 @@
  * each has one CPU of its own. `asks`: programs send requests to the candidate, without
  * flows. `against`: what the ratios refer to, if not to C. `over`: the candidate with the one-way
  * delay that is subtracted from the others'. `settle`: seconds of TCP that are not counted.
- * `window`: bytes that a TCP connection may have under way.
+ * `window`: bytes that a TCP connection may have under way. `rounds` and `seconds`: the least of
+ * each.
  */
 import * as candidates from './candidates.mjs'
 import { METRICS } from './metrics.mjs'
@@ -15,10 +16,28 @@ const of = (...steps) => Object.keys(METRICS).filter(metric => steps.includes(ME
 const ends = of('start', 'idle', 'end')
 const one = [...of('tcp', 'tcp4', 'bidir', 'gso', 'udp', 'udp1472', 'rtt1', 'rtt'), ...ends]
 
+const LONG = { metrics: of('tcp', 'udp', 'rtt1'), more: [], rounds: 10, seconds: 5 }
+
 /** `asked` are the variants of vnet, see candidates.mjs. */
 export function cases(asked = {}) {
   return {
     cable: { title: 'cable: two namespaces joined', candidates: candidates.cable(asked), metrics: one, more: [] },
+    'cable-long': {
+      title: 'cable, long: the figures of the README',
+      candidates: candidates.cableLong(),
+      ...LONG,
+    },
+    'snull-long': {
+      title: 'snull, long: the figures of the README',
+      candidates: candidates.snullLong(),
+      ...LONG,
+    },
+    batches: {
+      title: 'batches: C by batches of frames, without and with io_uring',
+      candidates: candidates.batches(),
+      metrics: of('tcp', 'udp', 'rtt1'),
+      more: [],
+    },
     attach: {
       title: 'attach: a kernel veth with a wire attached to one end, beside a plain veth and a cable',
       candidates: candidates.attach(asked),

@@ -16,18 +16,21 @@ const TOOLS = {
   setpriv: 'util-linux',
 }
 
-/** Returns why the benchmark cannot run, or undefined. `needsRoot`: it makes network namespaces. */
-export function obstacle(needsRoot) {
-  const isThere = file => {
+/** Returns whether a program of this name is in PATH. */
+export function hasTool(name) {
+  return (process.env.PATH ?? '').split(path.delimiter).some(directory => {
     try {
-      accessSync(file, constants.X_OK)
+      accessSync(path.join(directory, name), constants.X_OK)
       return true
     } catch {
       return false
     }
-  }
-  const directories = (process.env.PATH ?? '').split(path.delimiter)
-  const missing = Object.keys(TOOLS).filter(tool => !directories.some(directory => isThere(path.join(directory, tool))))
+  })
+}
+
+/** Returns why the benchmark cannot run, or undefined. `needsRoot`: it makes network namespaces. */
+export function obstacle(needsRoot) {
+  const missing = Object.keys(TOOLS).filter(tool => !hasTool(tool))
   if (needsRoot && process.getuid() !== 0) return 'the benchmark makes network namespaces: run it as root'
   if (missing.length === 0) return undefined
   const packages = new Set(missing.map(tool => TOOLS[tool]))

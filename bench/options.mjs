@@ -29,13 +29,14 @@ measures vnet in memory.
 
 What to measure:
   --only PART,...         ${PARTS.slice(0, 10).join(', ')},
-                          ${PARTS.slice(10).join(', ')}; repeatable (default: all)
+                          ${PARTS.slice(10, 20).join(', ')},
+                          ${PARTS.slice(20).join(', ')}; repeatable (default: all)
   --candidates NAME,...   ${namesIn(cases()).join(', ')}
   --variant NAME=OPTIONS  add a candidate: vnet with these options, as 'busy=--busy-poll 50us'; repeatable
   --metrics NAME,...      ${Object.keys(METRICS).join(', ')}
                           (default: depends on the part, see bench/README.md)
   --rounds N              number of rounds, 1 to 100 (default 3)
-  --secs S                seconds per measurement, 0.5 to 3 (default 1)
+  --secs S                seconds per measurement, 0.5 to 10 (default 1)
 
 What to do with it:
   --json FILE             write every sample and the medians as JSON; - is standard output (the table then goes to stderr)
@@ -99,7 +100,7 @@ export function parseOptions(argv) {
     cases: table,
     memory: parts.includes('memory'),
     rounds: number(values.rounds, 'rounds', 1, 100, Number.isInteger),
-    seconds: number(values.secs, 'secs', 0.5, 3, Number.isFinite),
+    seconds: number(values.secs, 'secs', 0.5, 10, Number.isFinite),
   }
 }
 

@@ -1,12 +1,13 @@
 /**
- * npm packages that open a TAP, to compare with. Each is installed into build/bench/peers when the
- * benchmark runs; none is a dependency of this project. Install scripts are not run; addons are
- * compiled from their sources. A package that cannot be installed, compiled or opened is left out,
- * and one line reports why.
+ * Programs and npm packages of others that open a TAP, to compare with. An npm package is installed
+ * into build/bench/peers when the benchmark runs; none is a dependency of this project. Install
+ * scripts are not run; addons are compiled from their sources. Programs are not installed. A peer
+ * that is not there, or cannot be compiled or opened, is left out, and one line reports why.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { hasTool } from './environment.mjs'
 import { complaint } from './processes.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -17,6 +18,8 @@ const NODE_GYP = `${root}node_modules/node-gyp/bin/node-gyp.js`
  * PACKAGE NS_A IF_A NS_B IF_B`.
  */
 export const PEERS = [
+  program('socat'),
+  program('openvpn'),
   peer({
     name: 'npm-node-tuntap2-wintun',
     package: '@xiaobaidadada/node-tuntap2-wintun',
@@ -25,6 +28,12 @@ export const PEERS = [
     relay: 'node-tuntap2-wintun.mjs',
   }),
 ]
+
+/** A program of the machine, which bench/peers/NAME.sh starts. */
+function program(name) {
+  const script = `${root}bench/peers/${name}.sh`
+  return { name, program: name, command: ({ a, b }) => ['sh', script, a.ns, a.name, b.ns, b.name] }
+}
 
 function peer(spec) {
   const directory = `${root}build/bench/peers/${spec.name}`
@@ -40,9 +49,14 @@ function peer(spec) {
 }
 
 /**
- * Installs the packages that are missing. Throws one line if that fails. `processes` are the run's.
+ * Installs a package that is missing. Throws one line if that fails, or for a program that is
+ * missing. `processes` are the run's.
  */
-export async function install({ package: name, version, directory, home, addon }, processes) {
+export async function install({ program, package: name, version, directory, home, addon }, processes) {
+  if (program !== undefined) {
+    if (hasTool(program)) return
+    throw new Error(`not installed: apt-get install ${program}`)
+  }
   if (installedVersion(home) !== version) {
     mkdirSync(directory, { recursive: true })
     writeFileSync(path.join(directory, 'package.json'), '{ "private": true }\n')

@@ -10,12 +10,14 @@ import { furtherDevices, spread, subtractPlain, summarise } from './summary.mjs'
 const MEMORY = fileURLToPath(new URL('memory/main.mjs', import.meta.url))
 
 /**
- * Runs a case of cases.mjs `rounds` times. Each round starts with another candidate. An npm package
- * that cannot be installed or fails is left out from then on. Any other failure is reported, and
- * the run continues.
+ * Runs a case of cases.mjs `rounds` times, or more if it says so. Each round starts with another
+ * candidate. A peer that cannot be installed or fails is left out from then on. Any other failure
+ * is reported, and the run continues.
  */
-export async function runCase(name, kase, { rounds, seconds }, lab) {
+export async function runCase(name, kase, options, lab) {
   const { title, candidates, metrics, against, over } = kase
+  const rounds = Math.max(options.rounds, kase.rounds ?? 0)
+  const seconds = Math.max(options.seconds, kase.seconds ?? 0)
   const leftOut = await missingPeers(candidates, lab)
   const names = Object.keys(candidates).filter(candidate => leftOut.every(other => other.name !== candidate))
   const samples = Object.fromEntries(names.map(candidate => [candidate, []]))

@@ -15,7 +15,14 @@ const RETRIES = 2
 /** Seconds to wait for a ping through a wire with a delay of a second in each direction. */
 const PATIENT = 5
 const FIRST_PORT = 5201
-const SHAPES = { snull: 'snull', loop: 'loop', control: 'snull', lan: 'lan', strangers: 'strangers' }
+const SHAPES = {
+  snull: 'snull',
+  'snull-long': 'snull',
+  loop: 'loop',
+  control: 'snull',
+  lan: 'lan',
+  strangers: 'strangers',
+}
 
 /**
  * Measures the steps that `metrics` needs, `seconds` each, and returns the values by metric, with
