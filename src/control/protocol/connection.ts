@@ -25,6 +25,7 @@ const OUTPUT_MAX = 2 * MESSAGE_MAX
 const INPUT_BYTES = 2 * 1024
 /** Reads of receiveAll at most: 2 MiB and more, several times what a socket holds by default. */
 const READS_MAX = 1024
+const NONE = new Uint8Array(0)
 
 /** The process at the other end, from the kernel: when a client connected, or a server listened. */
 export interface Peer {
@@ -74,13 +75,22 @@ export class Connection {
   #receiving = false
   #open = true
 
-  private constructor(native: Native, fd: number, poller: Poller, listener: ConnectionListener, spares: Uint8Array[]) {
+  private constructor(
+    native: Native,
+    fd: number,
+    poller: Poller,
+    listener: ConnectionListener,
+    spares: Uint8Array[],
+    input: Uint8Array,
+  ) {
     this.#native = native
     this.fd = fd
     this.#poller = poller
     this.#listener = listener
     this.#spares = spares
-    this.#input = spares.pop() ?? new Uint8Array(INPUT_BYTES)
+    this.#until = input.length
+    this.#input = input.length > INPUT_BYTES ? input : (spares.pop() ?? new Uint8Array(INPUT_BYTES))
+    if (this.#input !== input) this.#input.set(input)
   }
 
   /**
@@ -101,14 +111,21 @@ export class Connection {
 
   /**
    * Takes over a non-blocking descriptor. On failure closes it and returns -errno. A connection
-   * takes its input buffer from `spares`, if it has one, and returns it at its end.
+   * takes its input buffer from `spares`, if it has one, and returns it at its end. `input` was
+   * received by another owner (Detached).
    */
-  static of(native: Native, fd: number, listener: ConnectionListener, spares: Uint8Array[] = []): Connection | number {
+  static of(
+    native: Native,
+    fd: number,
+    listener: ConnectionListener,
+    spares: Uint8Array[] = [],
+    input: Uint8Array = NONE,
+  ): Connection | number {
     let connection: Connection | undefined
     const poller = native.createPoller(fd, status => connection?.ready(status))
     const error = typeof poller === 'number' ? poller : poller.start()
     if (typeof poller !== 'number' && error >= 0) {
-      connection = new Connection(native, fd, poller, listener, spares)
+      connection = new Connection(native, fd, poller, listener, spares, input)
       return connection
     }
     if (typeof poller !== 'number') poller.close()

@@ -36,6 +36,8 @@ export interface Client extends Caller {
   send(bytes: Uint8Array): void
   /** Sends the parts as the client reads them; its next request is dispatched after the last. */
   dump(parts: Parts): void
+  /** True if an operation has left the reply, with its acknowledgement, to another thread. */
+  readonly isDeferred?: boolean
 }
 
 export interface Dispatch {
@@ -49,24 +51,24 @@ export interface Dispatch {
 /** Dispatches the request of `length` bytes at `at`, which must be a whole message. */
 export function dispatch(dispatch: Dispatch, client: Client, bytes: Uint8Array, at: number, length: number): void {
   const message = readMessage(bytes, at, at + length)
-  let dumping = false
+  let continues = false
   let answer: Answer = { error: 0 }
   try {
     // Other messages mean nothing here; like the kernel we acknowledge them.
     if ((message.flags & NLM_F_REQUEST) !== 0 && message.type >= NLMSG_MIN_TYPE) {
-      dumping = perform(dispatch, client, bytes, message)
+      continues = perform(dispatch, client, bytes, message)
     }
   } catch (error) {
     answer = refusal(error, bytes, message, dispatch.onDefect)
   }
   // The end of a dump is its acknowledgement.
-  if (dumping || (answer.error === 0 && (message.flags & NLM_F_ACK) === 0)) return
+  if (continues || (answer.error === 0 && (message.flags & NLM_F_ACK) === 0)) return
   const builder = dispatch.builder.reset()
   writeAck(builder, bytes, message, message.portid, answer)
   client.send(builder.bytes)
 }
 
-/** Sends the reply to a request; returns true if it is a dump. Throws a refusal. */
+/** Sends the reply to a request; returns true if the rest follows later. Throws a refusal. */
 function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message: Message): boolean {
   const { families, builder } = dispatch
   const family = families.get(message.type)
@@ -82,12 +84,13 @@ function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message:
   }
   if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
-    client.dump(parts(dispatch, message, begin, operation.dumpit(bytes, offset, length, client)))
+    const items = operation.dumpit(bytes, offset, length, client)
+    if (client.isDeferred !== true) client.dump(parts(dispatch, message, begin, items))
     return true
   }
   if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
   const write = operation.doit(bytes, offset, length, client)
-  if (write === undefined) return false
+  if (write === undefined) return client.isDeferred === true
   builder.reset()
   begin(0)
   write(builder)

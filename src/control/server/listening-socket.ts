@@ -17,7 +17,9 @@ export class ListeningSocket {
   readonly path: string
   /** The system calls for its connections. */
   readonly calls: Native
-  readonly #fd: number
+  /** True if the kernel refuses descriptors of clients. */
+  readonly isRefusing: boolean
+  readonly fd: number
   readonly #poller: Poller
   #inode = 0
   #open = true
@@ -27,21 +29,21 @@ export class ListeningSocket {
     const address = sockaddrUn(path)
     this.path = path
     if (address === undefined) check(-ENAMETOOLONG, path, 'a Unix socket’s path has at most 107 bytes')
-    this.#fd = check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)')
+    this.fd = check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)')
     // A client that passes a descriptor gets EPERM. The connections inherit it.
-    const isRefusing = native.setsockopt(this.#fd, SOL_SOCKET, SO_PASSRIGHTS, int32(0)) >= 0
-    this.calls = isRefusing ? native : withoutDescriptors(native)
+    this.isRefusing = native.setsockopt(this.fd, SOL_SOCKET, SO_PASSRIGHTS, int32(0)) >= 0
+    this.calls = connectionCalls(native, this.isRefusing)
     let isBound = false
     try {
-      check(native.bind(this.#fd, address as Uint8Array), ['bind', path])
+      check(native.bind(this.fd, address as Uint8Array), ['bind', path])
       isBound = true
       this.#inode = lstatSync(path).ino
       // The umask reduces the mode of a new file. Nobody can connect before it listens.
       chmodSync(path, mode)
-      check(native.listen(this.#fd, BACKLOG), ['listen', path])
-      this.#poller = startPoller(native, this.#fd, onReadable)
+      check(native.listen(this.fd, BACKLOG), ['listen', path])
+      this.#poller = startPoller(native, this.fd, onReadable)
     } catch (error) {
-      native.close(this.#fd)
+      native.close(this.fd)
       if (isBound) removeQuietly(path)
       throw error
     }
@@ -49,7 +51,7 @@ export class ListeningSocket {
 
   /** Returns a non-blocking descriptor of the next connection, or -EAGAIN, or another -errno. */
   accept(): number {
-    return this.#open ? this.calls.accept(this.#fd) : -EAGAIN
+    return this.#open ? this.calls.accept(this.fd) : -EAGAIN
   }
 
   pause(): void {
@@ -70,10 +72,15 @@ export class ListeningSocket {
     this.#open = false
     this.#poller.close()
     // Descriptors may wait in the connections that were not accepted.
-    this.calls.close(this.#fd)
+    this.calls.close(this.fd)
     // If the file remains, a client that finds it gets ECONNREFUSED.
     if (attempt(() => lstatSync(this.path).ino) === this.#inode) removeQuietly(this.path)
   }
+}
+
+/** Returns the system calls for connections of a socket that refuses descriptors, or does not. */
+export function connectionCalls(native: Native, isRefusing: boolean): Native {
+  return isRefusing ? native : withoutDescriptors(native)
 }
 
 /** SCM_MAX_FD: descriptors in one message at most. */

@@ -38,6 +38,14 @@ export interface Heir {
   close(): void
 }
 
+/** The rest of a reply that another thread makes. */
+export interface Later {
+  /** Called, once or more, when the client has read everything: the next part may be made. */
+  more(): void
+  /** Called if the connection ends before the last part. */
+  close(): void
+}
+
 export interface Operation {
   readonly cmd: number
   /** The command of its replies. */

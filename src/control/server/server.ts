@@ -4,11 +4,14 @@
  * no process alive. Whatever happens to it, frames continue to pass.
  */
 
+import { type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { describeException, messageOrDescription } from '../../base/exception.ts'
 import type { Native } from '../../linux/native.ts'
 import type { Net } from '../../netdev/net.ts'
+import { Batches } from './batches.ts'
 import { Captures } from './capture.ts'
 import { Events } from './events.ts'
+import type { Front } from './front.ts'
 import { nlctrl } from './nlctrl.ts'
 import type { Caller, Family } from './operation.ts'
 import { Presence, type PresenceOptions } from './presence.ts'
@@ -55,6 +58,23 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
   }
 }
 
+/** Real time, also for a net whose clock a test moves: clients are real. */
+function realClock(native: Native): Clock {
+  const now = () => native.monotonic()
+  return {
+    now,
+    alarm(fn) {
+      let timer: NodeJS.Timeout | undefined
+      const cancel = () => clearTimeout(timer)
+      const at = (ns: number) => {
+        cancel()
+        timer = setTimeout(fn, (ns - now()) / NSEC_PER_MSEC).unref()
+      }
+      return { at, cancel }
+    },
+  }
+}
+
 /** A server for clients that connect through the socket of a Presence. */
 export interface Server extends Disposable, AsyncDisposable {
   onReadable(): void
@@ -64,16 +84,59 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   const { netnsOf = () => undefined, labPartOf, module, owner, captureGroup, now = Date.now } = options
   const { listening } = presence
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
-  const rights = new Rights(native, [process.geteuid?.() ?? ROOT, owner ?? ROOT], captureGroup)
+  const owners = [process.geteuid?.() ?? ROOT, owner ?? ROOT]
+  const rights = new Rights(native, owners, captureGroup)
   const events = new Events(net, netnsOf, now, module?.attaches)
   const captures = new Captures({ native: listening.calls, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)
   const vnet = vnetFamily({ devices: net.devices, netnsOf, labPartOf, module, events, captures, runtime, now })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
-  const sessions = new Sessions(listening, rights, { families, turns: net.turns, onDefect, onEnd })
+  const { turns } = net
+  const batches = new Batches(realClock(native), turns)
+  /** The process that serves clients without rights: the first of them starts it. */
+  let front: Front | undefined
+  let isFrontPossible = true
+  const sessions: Sessions = new Sessions(listening, rights, {
+    families,
+    turns,
+    batches,
+    onDefect,
+    onEnd,
+    elsewhere(fd, missing) {
+      if (missing === undefined || !isFrontPossible) return false
+      if (front === undefined) {
+        sessions.leave()
+        void startFront(fd)
+      } else front.serve(fd)
+      return true
+    },
+  })
+  async function startFront(fd: number): Promise<void> {
+    /** Without that process this one serves all clients. */
+    const onFailure = (clients: readonly number[]) => {
+      isFrontPossible = false
+      for (const client of clients) sessions.take(client)
+      sessions.resume()
+    }
+    try {
+      const { Front } = await import('./front.ts')
+      const { fd: socket, isRefusing } = listening
+      const take = (client: number, input: Uint8Array) => sessions.take(client, input)
+      const shared = { families, vnet, turns, batches, native, owners, captureGroup, isRefusing, onDefect }
+      if (!isFrontPossible) return onFailure([fd])
+      const onWaiting = () => sessions.acceptWaiting()
+      front = new Front({ ...shared, beats: false, listening: socket, take, onWaiting, onFailure })
+      front.serve(fd)
+    } catch (error) {
+      net.log.debug(`control: clients without rights share the thread of the frames: ${describeException(error)}`)
+      onFailure([fd])
+    }
+  }
   /** Requests that arrived before the end are served. */
   function stop(): Promise<void> {
+    isFrontPossible = false
+    front?.close()
     sessions.close(LAST_REQUESTS)
     return presence.remove()
   }

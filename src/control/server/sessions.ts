@@ -6,9 +6,10 @@ import type { Native } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
 import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX, type Peer, peerOf } from '../protocol/connection.ts'
+import type { Batches } from './batches.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
 import type { ListeningSocket } from './listening-socket.ts'
-import type { Heir } from './operation.ts'
+import type { Heir, Later } from './operation.ts'
 import type { Missing, Rights } from './rights.ts'
 
 /** The number of concurrent connections; more wait. The last KEPT are for clients with rights. */
@@ -28,14 +29,16 @@ const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 export class Sessions implements Work {
   readonly share = 'connections'
   readonly privileged = false
-  readonly #listening: ListeningSocket
-  readonly #rights: Rights
+  readonly #listening: Accepting
+  readonly #rights: ClientRights
   readonly #server: Shared
   readonly #sessions = new Set<Session>()
   #timer: NodeJS.Timeout | undefined
   #isOpen = true
+  /** `waiting`: another process accepts, and only the clients that wait now are accepted here. */
+  #accepts: 'all' | 'waiting' | 'none' = 'all'
 
-  constructor(listening: ListeningSocket, rights: Rights, server: SessionServer) {
+  constructor(listening: Accepting, rights: ClientRights, server: SessionServer) {
     this.#listening = listening
     this.#rights = rights
     this.#server = {
@@ -49,8 +52,16 @@ export class Sessions implements Work {
     }
   }
 
+  get #isAccepting(): boolean {
+    return this.#accepts !== 'none'
+  }
+
   get size(): number {
     return this.#sessions.size
+  }
+
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#sessions.values()
   }
 
   /** A client waits to be accepted. */
@@ -60,14 +71,18 @@ export class Sessions implements Work {
 
   /** Admits one client, or refuses a few, so that a user with too many delays no others. */
   step(): boolean {
-    if (!this.#isOpen) return false
+    if (!this.#isOpen || !this.#isAccepting) return false
     let fd = -EMFILE
     for (let refused = 0; this.#sessions.size < CONNECTIONS; ) {
       fd = this.#listening.accept()
       if (fd < 0) break
-      if (this.#admit(fd) || ++refused === REFUSALS) return true
+      const isAdmitted = this.#admit(fd, this.#server.elsewhere)
+      if (!this.#isAccepting) return false
+      if (isAdmitted || ++refused === REFUSALS) return true
     }
-    if (OUT_OF_ROOM.includes(-fd)) {
+    if (this.#accepts === 'waiting') {
+      this.#accepts = 'none'
+    } else if (OUT_OF_ROOM.includes(-fd)) {
       // Without a pause the watcher would report the waiting clients again and again.
       this.#listening.pause()
       this.#timer = setTimeout(() => this.#listening.resume(), NO_ROOM_MS).unref()
@@ -81,9 +96,36 @@ export class Sessions implements Work {
     this.#listening.pause()
   }
 
+  /** Admits a client that another process has accepted, with the bytes that it has read. */
+  take(fd: number, input?: Uint8Array): void {
+    if (this.#isOpen) this.#admit(fd, undefined, input)
+    else this.#listening.calls.close(fd)
+  }
+
+  /** Stops accepting: another process does that. */
+  leave(): void {
+    this.#accepts = 'none'
+    this.#listening.pause()
+  }
+
+  /** After `leave`: accepts the clients that still wait. */
+  acceptWaiting(): void {
+    if (!this.#isOpen || this.#accepts !== 'none') return
+    this.#accepts = 'waiting'
+    this.#server.turns.add(this)
+  }
+
+  /** Accepts again after `leave`. */
+  resume(): void {
+    if (!this.#isOpen) return
+    this.#accepts = 'all'
+    this.#listening.resume()
+  }
+
   /** Serves the pending requests, at most `most` requests and parts, and ends all sessions. */
   close(most: number): void {
     let left = most
+    this.#accepts = 'all'
     while (left > 0 && this.step()) left--
     this.#isOpen = false
     this.#server.turns.delete(this)
@@ -94,10 +136,11 @@ export class Sessions implements Work {
     }
   }
 
-  #admit(fd: number): boolean {
+  #admit(fd: number, elsewhere: SessionServer['elsewhere'], input?: Uint8Array): boolean {
     const { calls } = this.#listening
     const peer = peerOf(calls, fd)
     const missing = peer && this.#rights.missing(fd, peer)
+    if (peer !== undefined && elsewhere?.(fd, missing)) return true
     const refusal = peer === undefined ? 'the kernel does not tell who you are' : this.#refusal(peer, missing)
     if (peer === undefined || refusal !== undefined) {
       calls.send(fd, refused(this.#server.builder, refusal ?? ''), MSG_DONTWAIT)
@@ -106,9 +149,12 @@ export class Sessions implements Work {
     }
     const missingToCapture = this.#rights.missingToCapture(fd, peer, missing)
     const owner = { missing, missingToCapture, share: peer.uid }
-    const session = Session.of(calls, fd, owner, this.#server)
-    if (typeof session !== 'number') this.#sessions.add(session)
-    return typeof session !== 'number'
+    const session = Session.of(calls, fd, owner, this.#server, input)
+    if (typeof session === 'number') return false
+    this.#sessions.add(session)
+    // Its first request may be in `input`, which wakes nobody.
+    if (input !== undefined) session.onReadable()
+    return true
   }
 
   /** Returns why a client is refused, or undefined. */
@@ -130,11 +176,20 @@ function refused(builder: MessageBuilder, text: string): Uint8Array {
   return builder.bytes
 }
 
+type ClientRights = Pick<Rights, 'missing' | 'missingToCapture'>
+
+/** The listening socket, as far as clients are accepted. */
+export type Accepting = Pick<ListeningSocket, 'accept' | 'pause' | 'resume' | 'calls'>
+
 type SessionOwner = Pick<Client, 'missing' | 'missingToCapture' | 'share'>
 
 /** The shared parts of a server's sessions. */
 interface SessionServer extends Omit<Dispatch, 'builder'> {
   readonly turns: Turns
+  /** Bounds the requests of clients without rights; undefined in a process without frames. */
+  readonly batches?: Batches | undefined
+  /** Passes an accepted client to another process if it belongs there; returns whether it did. */
+  readonly elsewhere?: (fd: number, missing: Missing) => boolean
   readonly onEnd: (session: Session) => void
 }
 
@@ -157,6 +212,8 @@ export class Session implements Work, Client, ConnectionListener {
   #dump: Parts | undefined
   /** Gets the connection once the request in hand is acknowledged. */
   #heir: Heir | undefined
+  /** The rest of a reply that another thread makes. */
+  #later: Later | undefined
 
   private constructor(owner: SessionOwner, server: Shared) {
     this.missing = owner.missing
@@ -169,10 +226,17 @@ export class Session implements Work, Client, ConnectionListener {
     return this.missing === undefined
   }
 
-  /** Takes over a descriptor. Returns -errno on failure; the descriptor is closed then. */
-  static of(native: Native, fd: number, owner: SessionOwner, server: Shared): Session | number {
+  get isDeferred(): boolean {
+    return this.#later !== undefined
+  }
+
+  /**
+   * Takes over a descriptor, from which `input` was read already. Returns -errno on failure; the
+   * descriptor is closed then.
+   */
+  static of(native: Native, fd: number, owner: SessionOwner, server: Shared, input?: Uint8Array): Session | number {
     const session = new Session(owner, server)
-    const connection = Connection.of(native, fd, session, server.spares)
+    const connection = Connection.of(native, fd, session, server.spares, input)
     if (typeof connection === 'number') return connection
     connection.unref()
     session.#connection = connection
@@ -193,6 +257,18 @@ export class Session implements Work, Client, ConnectionListener {
     this.#heir = heir
   }
 
+  /** Leaves the reply to another thread, which calls `reply`. */
+  defer(later: Later): void {
+    this.#later = later
+  }
+
+  /** Sends a part of a deferred reply. */
+  reply(bytes: Uint8Array, isLast: boolean): void {
+    if (isLast) this.#later = undefined
+    this.send(bytes)
+    if (this.#connection !== undefined) this.#server.turns.add(this)
+  }
+
   /** Sends an event if a reply would still fit after it; returns whether it was sent. */
   notify(bytes: Uint8Array): boolean {
     const connection = this.#connection
@@ -204,6 +280,15 @@ export class Session implements Work, Client, ConnectionListener {
     const connection = this.#connection
     if (connection === undefined) return false
     if (connection.pending > 0) {
+      connection.pause()
+      return false
+    }
+    if (this.#later !== undefined) {
+      connection.pause()
+      this.#later.more()
+      return false
+    }
+    if (!this.privileged && this.#server.batches?.admit(this) === false) {
       connection.pause()
       return false
     }
@@ -243,9 +328,11 @@ export class Session implements Work, Client, ConnectionListener {
   close(): void {
     if (this.#connection === undefined) return
     this.#heir?.close()
+    this.#later?.close()
     this.#connection.close()
-    this.#connection = this.#heir = this.#dump = undefined
+    this.#connection = this.#heir = this.#dump = this.#later = undefined
     this.#server.turns.delete(this)
+    this.#server.batches?.delete(this)
     this.#server.onEnd(this)
   }
 

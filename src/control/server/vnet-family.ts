@@ -50,7 +50,7 @@ export function vnetFamily(subject: Subject): Family {
   })
   const getDevices = operation(commands.getDevices, {
     doit: which => describe(subject, theOne(subject, which)),
-    dumpit: which => chosen(subject, which).map(dev => describe(subject, dev)),
+    dumpit: which => describeAll(subject, chosen(subject, which)),
   })
   const getStats = operation(commands.getStats, {
     doit: (which, caller) => deviceStats(subject, theOne(subject, which), { caller }),
@@ -90,6 +90,10 @@ export function vnetFamily(subject: Subject): Family {
     ].sort((a, b) => a.cmd - b.cmd),
     groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
   }
+}
+
+function* describeAll(subject: Subject, devices: readonly NetDevice[]) {
+  for (const dev of devices) yield describe(subject, dev)
 }
 
 function describe(subject: Subject, dev: NetDevice) {
