@@ -39,12 +39,19 @@ function fullName({ name, netns, place = netns }: NamedDevice): string {
 
 /**
  * Returns a device with the properties of the `ready` line of `--json`. `state` is `up`, `down`,
- * `cut` if its cable is, or `no-carrier`.
+ * `cut` if its cable is, or `no-carrier`. `busy` is present if the driver has not returned for so
+ * many milliseconds.
  */
 export function deviceFields(device: FoundDevice) {
-  const { name, ifindex, netns = null, driver = null, mac, mtu, vnet, pid = null } = device
+  const { name, ifindex, netns = null, driver = null, mac, mtu, vnet, pid = null, busy } = device
   const [state, txqs, rxqs] = [stateOf(device), device.txQueues, device.rxQueues]
-  return { name, ifindex, netns, driver, state, mac, mtu, txqs, rxqs, vnet, pid }
+  const lasting = busy === undefined ? {} : { busy }
+  return { name, ifindex, netns, driver, state, ...lasting, mac, mtu, txqs, rxqs, vnet, pid }
+}
+
+/** Returns `busy for 3 s`. */
+export function busyText(ms: number): string {
+  return `busy for ${Math.round(ms / 1000)} s`
 }
 
 function stateOf({ flags, carrier, cut }: FoundDevice): string {

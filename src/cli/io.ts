@@ -3,6 +3,7 @@
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import type { FindOptions } from '../control/client/find.ts'
+import type { Deputy } from '../control/server/snapshot.ts'
 
 export interface Io {
   /**
@@ -60,7 +61,9 @@ export interface Io {
    * Starts the watchdog for lockups. Settles when the main thread may unshare its descriptors.
    * Absent if the process is not vnet's.
    */
-  watchLockups?(name: string): Promise<void>
+  watchLockups?(name: string): Promise<unknown>
+  /** Returns the watchdog's thread, if it was started, which can stand in for the main thread. */
+  deputy?(): Promise<Deputy | undefined>
   /**
    * For `vnet exec`, which represents another program: calls `fn` for every signal, none of which
    * ends the process meanwhile. Returns an undo. Absent if the process is not vnet's.

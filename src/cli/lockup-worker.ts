@@ -5,14 +5,16 @@
  */
 import { writeSync } from 'node:fs'
 import type { Session } from 'node:inspector'
-import { workerData } from 'node:worker_threads'
-import { driverFrame } from '../base/exception.ts'
+import { parentPort, workerData } from 'node:worker_threads'
+import { driverFrame, messageOrDescription } from '../base/exception.ts'
 import { LOGLEVEL_ERR } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
+import { check, closing } from '../linux/errno.ts'
 import { loadNative, type Native } from '../linux/native.ts'
 import { cpuTimeOf, statOf } from '../linux/proc-stat.ts'
+import { align4, getU32, NLMSG_HDRLEN } from '../netlink/index.ts'
 import { logLine } from './io.ts'
-import type { LockupWorkerData } from './lockup.ts'
+import type { LockupMessage, LockupWorkerData } from './lockup.ts'
 
 /** Milliseconds that the main thread may take to be paused. In a system call it is not paused. */
 const PATIENCE_MS = 1000
@@ -24,8 +26,16 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
   let stuckMs = 0
   let isLocked = false
   let session: Session | undefined
+  /** When the main thread returned last, in ms of performance.now(). */
+  let returnedAt = performance.now()
+  let served: LockupMessage | undefined
+  let standing: Promise<Disposable | undefined> | undefined
   /** The function that has not returned, with its place, or the name; set once it is logged. */
   let what: string | undefined
+
+  parentPort?.on('message', (message: LockupMessage) => {
+    served = message
+  })
 
   setInterval(() => {
     const fields = statOf(`self/task/${process.pid}`) ?? ['S']
@@ -35,16 +45,41 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
     const beat = Atomics.load(beats, 0)
     if (beat !== lastBeat) {
       lastBeat = beat
+      returnedAt = performance.now()
       if (isLocked) returned()
+      void standing?.then(found => found?.[Symbol.dispose]())
+      standing = undefined
       // The timer may run for the next time when a tick has passed.
       stuckMs = -tickMs
       return
     }
     // The time for which it waits for a CPU does not count.
     stuckMs += fields[0] === 'S' ? tickMs : usedMs
+    if (stuckMs >= limitMs / 4) standing ??= stand()
     if (stuckMs >= limitMs && !isLocked) locked()
     if (stuckMs >= limitMs + PATIENCE_MS) report(name)
   }, tickMs)
+
+  /** Replies to the vnet's clients in place of the main thread. */
+  async function stand(): Promise<Disposable | undefined> {
+    if (served === undefined) return undefined
+    const { bytes, listening: theirs } = served
+    try {
+      const { standIn } = await import('../control/server/stand-in.ts')
+      const listening = ownDescriptor(theirs)
+      const snapshot = () => bytes.slice(0, lengthOf(bytes))
+      return standIn({ native, listening, snapshot, busyMs: () => performance.now() - returnedAt })
+    } catch (error) {
+      log(`no replies to clients meanwhile: ${messageOrDescription(error)}`)
+      return undefined
+    }
+  }
+
+  /** The main thread may have a descriptor table of its own. */
+  function ownDescriptor(fd: number): number {
+    const pidfd = check(native.pidfdOpen(process.pid, 0), 'pidfd_open')
+    return closing(native, pidfd, () => check(native.pidfdGetfd(pidfd, fd), 'pidfd_getfd'))
+  }
 
   function locked(): void {
     isLocked = true
@@ -89,6 +124,13 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
       // The reader has closed its pipe, or the pipe is full.
     }
   }
+}
+
+/** The length of the messages before the zeros. */
+function lengthOf(bytes: Uint8Array): number {
+  let length = 0
+  while (length + NLMSG_HDRLEN <= bytes.length && getU32(bytes, length) > 0) length += align4(getU32(bytes, length))
+  return length
 }
 
 watch(workerData, loadNative())

@@ -5,9 +5,16 @@
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { Deputy } from '../control/server/snapshot.ts'
 
 /** Taken before the driver of an exercise is restricted. Some builds of Node have none. */
 const inspector = process.getBuiltinModule('node:inspector')
+
+/** Lets the worker reply to clients: the listening socket; a Snapshot's messages, then zeros. */
+export interface LockupMessage {
+  readonly listening: number
+  readonly bytes: Uint8Array
+}
 
 /** The worker's data. */
 export interface LockupWorkerData {
@@ -25,12 +32,17 @@ export interface LockupWorkerData {
  * Watches the main thread, which calls it, to the end of the process. Settles when the worker has
  * opened its descriptors, which the main thread writes to: it may unshare its own from then on.
  */
-export async function watchLockups(name: string, limitMs = 2000): Promise<void> {
+export async function watchLockups(name: string, limitMs = 2000): Promise<Deputy | undefined> {
   // A debugger may pause the program.
-  if (inspector?.url() !== undefined) return
+  if (inspector?.url() !== undefined) return undefined
   const tickMs = limitMs / 4
   const beats = new Int32Array(new SharedArrayBuffer(4))
-  setInterval(() => Atomics.add(beats, 0, 1), tickMs).unref()
+  let onBeat = () => true
+  const beat = () => {
+    Atomics.add(beats, 0, 1)
+    onBeat()
+  }
+  setInterval(beat, tickMs).unref()
   const json = process.argv.includes('--json')
   const workerData: LockupWorkerData = { beats, tickMs, limitMs, name, json }
   // Without the preloaded modules of this thread, which are the user's.
@@ -39,4 +51,23 @@ export async function watchLockups(name: string, limitMs = 2000): Promise<void> 
   worker.on('error', () => {})
   await once(worker, 'online').catch(() => {})
   worker.unref()
+  return {
+    serve(listening, next) {
+      let bytes: Uint8Array = new Uint8Array(0)
+      onBeat = () => {
+        const found = next()
+        if (found === undefined) return false
+        if (found.length > bytes.length) {
+          bytes = new Uint8Array(new SharedArrayBuffer(2 * found.length))
+          const message: LockupMessage = { listening, bytes }
+          worker.postMessage(message)
+        }
+        bytes.set(found)
+        // A message without a type ends the snapshot.
+        bytes.fill(0, found.length)
+        return true
+      }
+      return onBeat
+    },
+  }
 }

@@ -1,6 +1,7 @@
 /** The Io of a real process: its streams, its signals and its uncaught exceptions. */
 import { constants } from 'node:os'
 import { describeException, isOfCallback, isOwnDefect } from '../base/exception.ts'
+import type { Deputy } from '../control/server/snapshot.ts'
 import type { DriverError, End, Io } from './io.ts'
 import { watchLockups } from './lockup.ts'
 import { type ProcessLike, ProcessOutput } from './process-output.ts'
@@ -30,7 +31,7 @@ export interface ProcessIo extends Io {
  * does not start again.
  */
 export function processIo(process: ProcessLike, lockupMs?: number): ProcessIo {
-  let lockups: Promise<void> | undefined
+  let lockups: Promise<Deputy | undefined> | undefined
   const { stderr } = process
   const output = new ProcessOutput(process)
   const ends = new Ends(process, output)
@@ -41,6 +42,7 @@ export function processIo(process: ProcessLike, lockupMs?: number): ProcessIo {
       lockups ??= watchLockups(name, lockupMs)
       return lockups
     },
+    deputy: async () => await lockups,
     out: (text, colour) => output.print(text, colour),
     err: text => output.put('err', text),
     writeLater: () => output.writeLater(),

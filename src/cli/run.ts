@@ -132,6 +132,7 @@ async function runDevices(run: Run): Promise<number> {
     },
     owner: options.user,
     captureGroup: options.captureGroup,
+    deputy: await io.deputy?.(),
   })
   const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
   const endCapture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })

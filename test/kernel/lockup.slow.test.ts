@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
+import { vnetIn } from '../support/lan-program.ts'
 import { LOCKUP_PROGRAM, spawnVnet } from '../support/vnet-process.ts'
 
 const { own, files, directory } = freshNamespaces()
@@ -51,6 +52,28 @@ test('a signal in a lockup ends vnet, and its interface is deleted', async () =>
   await vnet.line(/ has not returned/)
   expect((await vnet.stop('SIGINT')).status).toBe(130)
   expect(netns.ip('-br link')).not.toContain('mine0')
+})
+
+test('list and stats reply in a lockup: for how long the driver has not returned, and the last counters', async () => {
+  const { netns, go, vnet } = await looping()
+  const list = async () => JSON.parse((await vnetIn(netns, 'list', '--json')).stdout).interfaces[0]
+  const { ifindex, mac, drops } = await list()
+  netns.ip('link set mine0 allmulticast on')
+  await vnet.line(/ has not returned/)
+
+  const listed = await list()
+  expect(listed).toMatchObject({ name: 'mine0', state: 'up', ifindex, mac, wire: null })
+  expect(listed.drops).toBeLessThanOrEqual(drops)
+  expect(listed.busy).toBeGreaterThan(900)
+  expect((await vnetIn(netns, 'list')).stdout).toMatch(/mine0 +mine +up, busy for \d+ s /)
+  expect((await vnetIn(netns, 'stats', 'mine0')).stdout).toMatch(/mine0: busy for \d+ s, the counters are older\n/)
+  expect((await vnetIn(netns, 'reset', 'mine0')).stderr).toMatch(/the driver has not returned for \d+ s/)
+
+  writeFileSync(go, '')
+  await vnet.line(/ returned after/)
+  expect(await list()).not.toHaveProperty('busy')
+  expect((await vnetIn(netns, 'stats', 'mine0')).stdout).not.toContain('busy')
+  expect((await vnet.stop('SIGINT')).status).toBe(0)
 })
 
 test('a loop in vnet node is logged, and a signal ends it', async () => {

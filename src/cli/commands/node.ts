@@ -49,6 +49,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   io.writeLater?.()
   const native = loadNative()
   await io.watchLockups?.('node')
+  const deputy = await io.deputy?.()
   // As in run.ts: a separate descriptor table makes each frame cheaper.
   if (io.sole) {
     native.unshare(CLONE_FILES)
@@ -65,6 +66,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
     netnsOf: dev => attachments.placeOf(dev)?.netns,
     namespaceOf: dev => attachments.placeOf(dev)?.place,
     module: { name: 'attach', attaches: true, params: {}, values: {} },
+    deputy,
   })
   // First, because a daemon that listens has these attachments.
   using requests = await serveRequests(native, attachments, { path, group })

@@ -22,7 +22,7 @@ import { inNetns, netnsName } from '../../linux/netns-name.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
-import { deviceFields, dropsOf, label } from '../device-text.ts'
+import { busyText, deviceFields, dropsOf, label } from '../device-text.ts'
 import { EXIT_OK, type Io } from '../io.ts'
 
 interface QueryOptions extends AskOptions {
@@ -70,9 +70,10 @@ function placeOf({ netns, place, pid }: FoundDevice): string | undefined {
 function rows(devices: readonly FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [
     ['interface', 'driver', 'state', 'address', 'peer', 'drops', 'wire'],
-    ...interfaces.map(({ driver, state, addresses, peer, drops, wire }, i) => {
+    ...interfaces.map(({ driver, state, busy, addresses, peer, drops, wire }, i) => {
       const text = wire === null ? '-' : wireText(wire)
-      const shown = [driver, state, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
+      const now = busy === undefined ? state : `${state}, ${busyText(busy)}`
+      const shown = [driver, now, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
       return [label(devices[i] as FoundDevice), ...shown]
     }),
   ]

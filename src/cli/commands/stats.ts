@@ -4,7 +4,7 @@ import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../contr
 import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
-import { dropsOf, isAmong, label } from '../device-text.ts'
+import { busyText, dropsOf, isAmong, label } from '../device-text.ts'
 import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { jsonOutput } from '../output.ts'
 import { EVENTS } from '../statistics.ts'
@@ -75,6 +75,7 @@ export function statsTable(
   before: readonly PlacedStats[] = [],
 ): string {
   const blocks = interfaces.map(stats => [
+    ...(stats.busy === undefined ? [] : [`${label(stats)}: ${busyText(stats.busy)}, the counters are older`]),
     ...align(countRows(stats, options, before)),
     ...(options.queues ? align(queueRows(stats, options)) : []),
   ])

@@ -145,8 +145,8 @@ export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): Dev
   const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
   for (const { direction, reason, frames } of sum.drops)
     if (direction === 'tx' || direction === 'rx') drops[direction][reason] = frames
-  const { ifindex, ifname: name, netns, time, rxQueues, held, kernelStats: kernel } = sum
-  const rest = { rxQueues, held, drops, kernel }
+  const { ifindex, ifname: name, netns, time, rxQueues, held, kernelStats: kernel, busy } = sum
+  const rest = { rxQueues, held, drops, kernel, ...(busy !== undefined && { busy }) }
   return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }
 }
 

@@ -96,6 +96,11 @@ export interface DeviceStats extends Device {
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
   /** The kernel's counters since it opened; undefined without rights, in allStats, if deleted. */
   readonly kernel: LinkStats64 | undefined
+  /**
+   * Milliseconds for which the vnet's thread has not returned from its driver: the values are older
+   * then. Absent if it does return.
+   */
+  readonly busy?: number | undefined
 }
 
 export interface SubscribeOptions {

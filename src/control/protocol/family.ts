@@ -91,7 +91,17 @@ export const commands = {
   },
   getDevices: {
     ...made.getDevices,
-    reply: complete(made.getDevices.reply, 'netns', 'driver', 'faults', 'faultTexts', 'peer', 'labSegment', 'labNat'),
+    reply: complete(
+      made.getDevices.reply,
+      'netns',
+      'driver',
+      'faults',
+      'faultTexts',
+      'peer',
+      'labSegment',
+      'labNat',
+      'busy',
+    ),
   },
   getStats: {
     ...made.getStats,

@@ -18,6 +18,7 @@ import { Presence, type PresenceOptions } from './presence.ts'
 import { Rights } from './rights.ts'
 import { Runtime } from './runtime.ts'
 import { Sessions } from './sessions.ts'
+import type { Deputy } from './snapshot.ts'
 import type { RunningDriver, Subject } from './subject.ts'
 import { vnetFamily } from './vnet-family.ts'
 
@@ -36,6 +37,8 @@ export interface ServerOptions extends PresenceOptions {
   readonly owner?: number | undefined
   /** The group with the right to capture frames; none by default. */
   readonly captureGroup?: number | undefined
+  /** Replies to clients while this thread does not return; nothing does by default. */
+  readonly deputy?: Deputy | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
@@ -81,7 +84,7 @@ export interface Server extends Disposable, AsyncDisposable {
 }
 
 export function serveAt(presence: Presence, native: Native, net: Net, options: ServerOptions): Server {
-  const { netnsOf = () => undefined, labPartOf, module, owner, captureGroup, now = Date.now } = options
+  const { netnsOf = () => undefined, labPartOf, module, owner, captureGroup, deputy, now = Date.now } = options
   const { listening } = presence
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
   const owners = [process.geteuid?.() ?? ROOT, owner ?? ROOT]
@@ -97,6 +100,14 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   /** The process that serves clients without rights: the first of them starts it. */
   let front: Front | undefined
   let isFrontPossible = true
+  let isOpen = true
+  let stopPublishing = () => {}
+  if (deputy !== undefined) {
+    void import('./snapshot.ts').then(({ publish }) => {
+      if (!isOpen) return
+      stopPublishing = publish(deputy, listening.fd, net, vnet, () => front?.beat())
+    })
+  }
   const sessions: Sessions = new Sessions(listening, rights, {
     families,
     turns,
@@ -124,9 +135,10 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
       const { fd: socket, isRefusing } = listening
       const take = (client: number, input: Uint8Array) => sessions.take(client, input)
       const shared = { families, vnet, turns, batches, native, owners, captureGroup, isRefusing, onDefect }
+      const beats = deputy !== undefined
       if (!isFrontPossible) return onFailure([fd])
       const onWaiting = () => sessions.acceptWaiting()
-      front = new Front({ ...shared, beats: false, listening: socket, take, onWaiting, onFailure })
+      front = new Front({ ...shared, beats, listening: socket, take, onWaiting, onFailure })
       front.serve(fd)
     } catch (error) {
       net.log.debug(`control: clients without rights share the thread of the frames: ${describeException(error)}`)
@@ -135,7 +147,8 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   }
   /** Requests that arrived before the end are served. */
   function stop(): Promise<void> {
-    isFrontPossible = false
+    isOpen = isFrontPossible = false
+    stopPublishing()
     front?.close()
     sessions.close(LAST_REQUESTS)
     return presence.remove()
