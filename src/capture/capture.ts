@@ -30,7 +30,7 @@ const BUFFER_BYTES = 16 * 1024 * 1024
 const SECTION_MAX = 1024
 const STATISTICS_MAX = 128
 /** `onData` is called when this many bytes wait, or this long after the first. */
-const CHUNK = 64 * 1024
+const CHUNK = 256 * 1024
 const PATIENCE = 50 * NSEC_PER_MSEC
 
 export interface CaptureSetup {

@@ -17,6 +17,9 @@ export class Drain {
   readonly #sink: CaptureSink
   readonly #failed: (error: unknown) => void
   #isWriting = false
+  /** True from a wake-up to its write. Few bytes wait for the next: another thread writes. */
+  #isDue = false
+  #isClosing = false
   #writing: Promise<void> | undefined
   #hasFailed = false
 
@@ -29,12 +32,14 @@ export class Drain {
 
   /** Schedules a write of the waiting data; for onData of the capture. Never throws. */
   wake(): void {
+    this.#isDue = true
     if (this.#isWriting) return
     this.#isWriting = true
     this.#writing = this.#write()
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true
     this.#capture.close()
     this.wake()
     await this.#writing
@@ -42,7 +47,10 @@ export class Drain {
 
   async #write(): Promise<void> {
     const capture = this.#capture
-    for (let bytes = capture.peek(); bytes.length > 0; bytes = capture.peek()) {
+    while (this.#isDue || this.#isClosing) {
+      this.#isDue = false
+      const bytes = capture.peek()
+      if (bytes.length === 0) break
       const chunk = bytes.length > CHUNK ? bytes.subarray(0, CHUNK) : bytes
       if (!this.#hasFailed) await this.#sink.write(chunk).catch(error => this.#fail(error))
       capture.consume(chunk.length)

@@ -344,7 +344,7 @@ describe('a capture', () => {
     memory.clock.advance(2_000_000)
     expect(notified).toBe(1)
     take()
-    for (let i = 0; i < 50; i++) send(portA, frame(i, 1000))
+    for (let i = 0; i < 150; i++) send(portA, frame(i, 1000))
     expect(notified).toBe(2)
     capture.close()
   })

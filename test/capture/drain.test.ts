@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Drain } from '../../src/capture/recording.node.ts'
+import { turn } from '../support/memory-net.ts'
 
 /** A capture of which `put` makes more wait. */
 class FakeCapture {
@@ -51,6 +52,27 @@ test('waiting packets are written in order, one write at a time, even those that
   await drain.close()
   expect(written.join('')).toBe('abend')
   expect(capture.waiting).toHaveLength(0)
+})
+
+test('bytes that arrive during a write are written when the capture notifies again, or at the end', async () => {
+  const capture = new FakeCapture()
+  const written: string[] = []
+  const sink = {
+    async write(bytes: Uint8Array) {
+      written.push(Buffer.from(bytes).toString())
+      if (written.length < 3) capture.put(`${written.length}`)
+    },
+  }
+  const drain = new Drain(capture, sink, fail)
+  capture.put('0')
+  drain.wake()
+  await turn()
+  expect(written).toEqual(['0'])
+  drain.wake()
+  await turn()
+  expect(written).toEqual(['0', '1'])
+  await drain.close()
+  expect(written).toEqual(['0', '1', '2'])
 })
 
 test('many bytes are written in parts, so that the room of each part is free early', async () => {
