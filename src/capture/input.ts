@@ -1,6 +1,7 @@
 /**
  * Input: the bytes of a file that were pushed and not yet read. They are kept in one array that is
- * reused and grows with the longest block, so views of it hold until the next push.
+ * reused and grows with the longest block, so views of it hold until the next push. A borrowed
+ * chunk is read where it is.
  */
 
 /** Thrown by the readers for a file that is truncated, broken or not a capture. */
@@ -23,10 +24,12 @@ const INITIAL_CAPACITY = 4096
 
 export class Input {
   readonly #file: string
-  bytes = new Uint8Array(INITIAL_CAPACITY)
+  bytes: Uint8Array = new Uint8Array(INITIAL_CAPACITY)
   view = new DataView(this.bytes.buffer)
   at = 0
   #end = 0
+  /** Its own array while it reads a borrowed chunk. */
+  #own: Uint8Array | undefined
   /** Position of bytes[0] in the file. */
   #base = 0
   #ended = false
@@ -39,6 +42,26 @@ export class Input {
     if (this.#end + chunk.length > this.bytes.length) this.#makeRoom(chunk.length)
     this.bytes.set(chunk, this.#end)
     this.#end += chunk.length
+  }
+
+  /** Like push, but without a copy if no bytes are left: `chunk` is in use until keep(). */
+  borrow(chunk: Uint8Array): void {
+    if (this.at !== this.#end) {
+      this.push(chunk)
+      return
+    }
+    this.#own ??= this.bytes
+    this.#read(chunk, chunk.length)
+  }
+
+  /** Copies the unread bytes of a borrowed chunk. */
+  keep(): void {
+    const own = this.#own
+    if (own === undefined) return
+    const left = this.bytes.subarray(this.at, this.#end)
+    this.#own = undefined
+    this.#read(own, 0)
+    this.push(left)
   }
 
   end(): void {
@@ -67,6 +90,14 @@ export class Input {
 
   unknown(text: string): CaptureError {
     return new CaptureError(this.#file, text, 0)
+  }
+
+  #read(bytes: Uint8Array, end: number): void {
+    this.#base += this.at
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.at = 0
+    this.#end = end
   }
 
   /** Moves the remaining bytes to the start, of a larger array if need be. */

@@ -142,9 +142,12 @@ export class PcapngSource {
     this.#walker = new BlockWalker(new Input(name))
   }
 
-  /** Copies the next bytes of a pcapng stream, cut anywhere, once take() returned undefined. */
+  /**
+   * Reads the next bytes of a pcapng stream, cut anywhere, once take() returned undefined. They are
+   * in use, and may be changed, until take() returns undefined again.
+   */
   push(chunk: Uint8Array): void {
-    this.#walker.input.push(chunk)
+    this.#walker.input.borrow(chunk)
   }
 
   /**
@@ -176,7 +179,9 @@ export class PcapngSource {
       // Data before a broken block is written first: the next call throws again.
       if (from < 0) throw error
     }
-    return from < 0 ? undefined : this.#run(from, end)
+    if (from >= 0) return this.#run(from, end)
+    walker.input.keep()
+    return undefined
   }
 
   #run(from: number, end: number): Uint8Array {

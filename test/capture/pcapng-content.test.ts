@@ -48,6 +48,27 @@ describe('one stream', () => {
     )
   })
 
+  test('a stream is written from the memory of its parts, which may be reused after each part', () => {
+    const source = new PcapngContent(START).source('a')
+    const stream = Uint8Array.from([
+      ...section(),
+      ...named('x'),
+      ...packet(0, 1n, [1, 2, 3], id(7)),
+      ...packet(0, 2n, [4, 5], id(8)),
+    ])
+    const written: number[] = []
+    for (let at = 0; at < stream.length; at += 50) {
+      const part = stream.slice(at, at + 50)
+      source.push(part)
+      for (let span = source.take(ALL, true); span !== undefined; span = source.take(ALL, true)) {
+        written.push(...span)
+        if (at === 0) expect(span.buffer).toBe(part.buffer)
+      }
+      part.fill(0xff)
+    }
+    expect(written).toEqual([...stream])
+  })
+
   const dropped = (n: number) => option(5, u64(BigInt(n)))
 })
 
