@@ -16,20 +16,29 @@ import {
 } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 
+/** The first bytes of a ring, which its blocks use while its reader keeps up. */
+const WARM = 1024 * 1024
+
 /**
  * BlockRing: bounded memory for blocks between a writer and a reader, both on one thread. No block
  * wraps around the end of the memory, so waiting blocks can be handed on as a view.
+ *
+ * Blocks wrap around early, because the first bytes remain in the processor's cache. The rest of
+ * the memory is for a reader that falls behind.
  */
 export class BlockRing {
   readonly bytes: Uint8Array
+  readonly #warm: number
   /** The next block is written at #head; the oldest starts at #tail. Empty if they are equal. */
   #head = 0
   #tail = 0
   /** Where the blocks from #tail on end, if #head is before them. */
   #wrap = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, warm = WARM) {
     this.bytes = bytes
+    // Twice that and the blocks before it must fit the memory (#unwrap).
+    this.#warm = Math.min(warm, bytes.length >> 2)
   }
 
   get used(): number {
@@ -40,8 +49,11 @@ export class BlockRing {
   reserve(size: number): number {
     const head = this.#head
     const tail = this.#tail
-    if (head < tail) return head + size < tail ? head : -1
-    if (head + size <= this.bytes.length) return head
+    if (head < tail) return head + size < tail ? head : this.#unwrap(size)
+    const end = head + size
+    if (end <= this.#warm) return head
+    const isEarly = head <= 2 * this.#warm && tail >= head >> 1
+    if (end <= this.bytes.length && !(isEarly && size < tail)) return head
     if (size >= tail) return -1
     this.#wrap = head
     this.#head = 0
@@ -63,6 +75,15 @@ export class BlockRing {
     if (this.#tail === this.#head) this.#head = this.#tail = 0
     else if (this.#head < this.#tail && this.#tail === this.#wrap) this.#tail = 0
   }
+
+  /** Moves the blocks before #tail after all others. Returns where to write a block, or -1. */
+  #unwrap(size: number): number {
+    const at = this.#wrap + this.#head
+    if (at + size > this.bytes.length) return -1
+    this.bytes.copyWithin(this.#wrap, 0, this.#head)
+    this.#head = at
+    return at
+  }
 }
 
 const TWO_32 = 2 ** 32
@@ -73,6 +94,13 @@ const TRAILER = 64
 /** Longer frames are copied by a view, which costs an allocation but copies faster. */
 const COPY_BY_LOOP = 256
 const UTF8 = new TextEncoder()
+
+/** The head of an option: its code and length. */
+const option = (code: number, length: number): number => code + length * 0x10000
+const OPTION_FLAGS = option(pcapng.EPB_FLAGS, 4)
+const OPTION_DROPCOUNT = option(pcapng.EPB_DROPCOUNT, 8)
+const OPTION_PACKETID = option(pcapng.EPB_PACKETID, 8)
+const OPTION_QUEUE = option(pcapng.EPB_QUEUE, 4)
 
 /** One direction of a device: an interface of the file, and the capture's counters there. */
 export interface Side {
@@ -87,12 +115,17 @@ export interface Side {
   lostSince: number
 }
 
+/**
+ * Blocks are written as 32-bit words of a machine that is little-endian (netlink/host-order.ts),
+ * which takes half the time of a DataView.
+ */
 export class FrameBlocks {
   /** Bytes of the ring that frames leave free. */
   kept = 0
   readonly #ring: BlockRing
-  readonly #to: DataView
-  readonly #from: DataView
+  readonly #to: Int32Array
+  readonly #pool: Uint8Array
+  readonly #from: Int32Array
   readonly #snaplen: number
   /** The number added to the clock's ns, as two 32-bit words. */
   readonly #high: number
@@ -101,8 +134,9 @@ export class FrameBlocks {
   /** `origin` is the wall clock when the clock of the frames was at 0. */
   constructor(ring: BlockRing, pool: SkBuffPool, snaplen: number, origin: Moment) {
     this.#ring = ring
-    this.#to = new DataView(ring.bytes.buffer)
-    this.#from = new DataView(pool.bytes.buffer, pool.bytes.byteOffset, pool.bytes.byteLength)
+    this.#to = wordsOf(ring.bytes)
+    this.#pool = pool.bytes
+    this.#from = wordsOf(pool.bytes)
     this.#snaplen = snaplen
     const ns = BigInt(origin.seconds) * 1_000_000_000n + BigInt(origin.nanoseconds)
     this.#high = Number(ns >> 32n)
@@ -114,15 +148,12 @@ export class FrameBlocks {
    * fit is counted as lost. Returns whether it was written.
    */
   write(skb: SkBuff, side: Side, time: number, drop: FrameDrop | undefined): boolean {
-    const { data, len, packetId } = skb
+    const { len, packetId } = skb
     const id = packetId === 0 ? 0 : side.idBase + (packetId > 0 ? packetId : PACKET_ID_OFF_WIRE - packetId)
-    const fields = drop === undefined ? '' : JSON.stringify(drop)
-    // The number of the packet on its wire is the id in one direction only.
-    const comment = drop === undefined ? '' : commentOf(drop, packetId <= 0 || id === packetId ? undefined : id)
     const captured = len < this.#snaplen ? len : this.#snaplen
-    // A character takes at most 3 bytes.
-    const dropRoom = drop === undefined ? 0 : 16 + 3 * (fields.length + comment.length)
-    const most = HEADER + captured + 3 + TRAILER + dropRoom
+    // The number of the packet on its wire is the id in one direction only.
+    const texts = drop === undefined ? undefined : textsOf(drop, packetId <= 0 || id === packetId ? undefined : id)
+    const most = HEADER + captured + 3 + TRAILER + (texts === undefined ? 0 : roomFor(texts))
     const start = this.#ring.reserve(most + this.kept)
     if (start < 0) {
       side.lost++
@@ -130,86 +161,111 @@ export class FrameBlocks {
       return false
     }
     const to = this.#to
+    const block = start >> 2
     const whole = Math.floor(time)
     const timeHigh = Math.floor(whole / TWO_32)
     const low = this.#low + (whole - timeHigh * TWO_32)
-    to.setUint32(start, pcapng.ENHANCED_PACKET, true)
-    to.setUint32(start + 8, side.number, true)
-    to.setUint32(start + 12, this.#high + timeHigh + (low >= TWO_32 ? 1 : 0), true)
-    to.setUint32(start + 16, low >= TWO_32 ? low - TWO_32 : low, true)
-    to.setUint32(start + 20, captured, true)
-    to.setUint32(start + 24, len, true)
-    this.#copy(skb.bytes, data, captured, start + HEADER)
-    let at = this.#option(start + HEADER + pcapng.padded(captured), pcapng.EPB_FLAGS, 4)
-    to.setUint32(at - 4, flagsOf(skb, side.flags), true)
+    to[block] = pcapng.ENHANCED_PACKET
+    to[block + 2] = side.number
+    to[block + 3] = this.#high + timeHigh + (low >= TWO_32 ? 1 : 0)
+    to[block + 4] = low
+    to[block + 5] = captured
+    to[block + 6] = len
+    let at = this.#copy(skb, captured, block + HEADER / 4)
+    to[at] = OPTION_FLAGS
+    to[at + 1] = flagsOf(skb, side.flags)
+    at += 2
     if (side.lostSince !== 0) {
-      at = this.#option64(at, pcapng.EPB_DROPCOUNT, side.lostSince)
+      at = this.#number(at, OPTION_DROPCOUNT, side.lostSince)
       side.lostSince = 0
     }
-    if (packetId !== 0) at = this.#option64(at, pcapng.EPB_PACKETID, id)
-    at = this.#option(at, pcapng.EPB_QUEUE, 4)
-    to.setUint32(at - 4, skb.queueMapping, true)
-    if (drop !== undefined) {
-      at = this.#verdict(at)
-      at = this.#text(at, pcapng.EPB_DROP, fields)
-      at = this.#text(at, pcapng.OPT_COMMENT, comment)
-    }
-    to.setUint32(at, pcapng.OPT_ENDOFOPT, true)
-    const length = at + 8 - start
-    to.setUint32(at + 4, length, true)
-    to.setUint32(start + 4, length, true)
+    if (packetId !== 0) at = this.#number(at, OPTION_PACKETID, id)
+    to[at] = OPTION_QUEUE
+    to[at + 1] = skb.queueMapping
+    at += 2
+    if (texts !== undefined) at = this.#drop(at, texts)
+    to[at] = pcapng.OPT_ENDOFOPT
+    const length = 4 * (at + 2 - block)
+    to[at + 1] = length
+    to[block + 1] = length
     this.#ring.commit(start + length)
     side.written++
     return true
   }
 
-  #copy(bytes: Uint8Array, from: number, length: number, at: number): void {
+  /** Copies the start of a frame to word `at`, padded with zeros. Returns the word after it. */
+  #copy({ bytes, data }: SkBuff, length: number, at: number): number {
     const to = this.#to
-    const end = at + pcapng.padded(length)
-    const source = this.#from
+    const from = this.#from
+    const end = at + ((length + 3) >> 2)
+    const first = data >> 2
     // Whole words of a frame may reach past its end, but not past the end of frame memory.
-    if (length > COPY_BY_LOOP || from + pcapng.padded(length) > source.byteLength) {
-      this.#ring.bytes.set(bytes.subarray(from, from + length), at)
-      for (let i = at + length; i < end; i++) to.setUint8(i, 0)
-      return
+    if (length > COPY_BY_LOOP || bytes !== this.#pool || first + end - at >= from.length) {
+      if (length > 0) to[end - 1] = 0
+      this.#ring.bytes.set(bytes.subarray(data, data + length), 4 * at)
+      return end
     }
-    for (let i = 0; at + i < end; i += 4) to.setInt32(at + i, source.getInt32(from + i))
-    for (let i = at + length; i < end; i++) to.setUint8(i, 0)
-  }
-
-  #option(at: number, code: number, length: number): number {
-    this.#to.setUint32(at, code + length * 0x10000, true)
-    return at + 4 + pcapng.padded(length)
-  }
-
-  #option64(at: number, code: number, value: number): number {
-    const end = this.#option(at, code, 8)
-    this.#to.setUint32(end - 8, value >>> 0, true)
-    this.#to.setUint32(end - 4, Math.floor(value / TWO_32), true)
+    const shift = (data & 3) << 3
+    if (shift === 0) for (let i = first, j = at; j < end; j++) to[j] = from[i++]
+    else {
+      let word = from[first]
+      for (let i = first + 1, j = at; j < end; j++) {
+        const next = from[i++]
+        to[j] = (word >>> shift) | (next << (32 - shift))
+        word = next
+      }
+    }
+    if ((length & 3) !== 0) to[end - 1] &= (1 << ((length & 3) << 3)) - 1
     return end
   }
 
-  #verdict(at: number): number {
+  /** Writes an option of 64 bits at word `at`. Returns the word after it. */
+  #number(at: number, head: number, value: number): number {
     const to = this.#to
-    const end = this.#option(at, pcapng.EPB_VERDICT, 9)
-    to.setUint32(end - 12, VERDICT_TC + TC_ACT_SHOT * 0x100, true)
-    to.setUint32(end - 8, 0, true)
-    to.setUint32(end - 4, 0, true)
-    return end
+    to[at] = head
+    to[at + 1] = value
+    to[at + 2] = value / TWO_32
+    return at + 3
+  }
+
+  /** Writes the options of a drop at word `at`. Returns the word after them. */
+  #drop(at: number, { fields, comment }: DropTexts): number {
+    const to = this.#to
+    to[at] = option(pcapng.EPB_VERDICT, 9)
+    to[at + 1] = VERDICT_TC + TC_ACT_SHOT * 0x100
+    to[at + 2] = 0
+    to[at + 3] = 0
+    return this.#text(this.#text(at + 4, pcapng.EPB_DROP, fields), pcapng.OPT_COMMENT, comment)
   }
 
   #text(at: number, code: number, text: string): number {
-    const value = at + 4
-    const { written } = UTF8.encodeInto(text, this.#ring.bytes.subarray(value, value + pcapng.OPTION_MAX))
-    const end = this.#option(at, code, written)
-    for (let i = value + written; i < end; i++) this.#to.setUint8(i, 0)
-    return end
+    const value = 4 * (at + 1)
+    const { bytes } = this.#ring
+    const { written } = UTF8.encodeInto(text, bytes.subarray(value, value + pcapng.OPTION_MAX))
+    const end = value + pcapng.padded(written)
+    bytes.fill(0, value + written, end)
+    this.#to[at] = option(code, written)
+    return end >> 2
   }
 }
 
-function commentOf(drop: FrameDrop, id: number | undefined): string {
+function wordsOf({ buffer, byteOffset, length }: Uint8Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length >> 2)
+}
+
+interface DropTexts {
+  readonly fields: string
+  readonly comment: string
+}
+
+function textsOf(drop: FrameDrop, id: number | undefined): DropTexts {
   const text = `dropped: ${capturedDropText(drop)}`
-  return id === undefined ? text : `${text}, id ${id}`
+  return { fields: JSON.stringify(drop), comment: id === undefined ? text : `${text}, id ${id}` }
+}
+
+/** The most bytes of the options of a drop: a character takes at most 3. */
+function roomFor({ fields, comment }: DropTexts): number {
+  return 16 + 3 * (fields.length + comment.length)
 }
 
 function flagsOf({ ipSummed, gsoSize }: SkBuff, direction: number): number {

@@ -125,9 +125,10 @@ export class Chain implements Wire, StageOwner {
     skb.owner = OWNER_STAGE
     if (this.#retired.length !== 0) this.#forgetEmpty()
     if (this.#closed) this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED)
-    else if (this.busy) this.clock.arrive(skb)
-    else {
-      this.#options.onIdle?.()
+    else if (this.#first !== this.#end || this.#retired.length !== 0 || this.clock.waiting !== 0) {
+      this.clock.arrive(skb)
+    } else {
+      if (this.#fromProbe === undefined && this.#toProbe === undefined) this.#options.onIdle?.()
       this.clock.advance()
       this.#enter(skb)
     }
