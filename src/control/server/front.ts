@@ -53,8 +53,8 @@ const WAIT_MS = 100
 /** SCM_MAX_FD: descriptors in one message at most. */
 const MESSAGE_DESCRIPTORS = 253
 
-/** Arguments of Node: a small heap, and one thread to compile and to collect garbage. */
-const NODE_ARGS = ['--max-old-space-size=64', '--v8-pool-size=1']
+/** Arguments of Node: a small heap, and no threads that compile or collect garbage. */
+const NODE_ARGS = ['--max-old-space-size=64', '--max-semi-space-size=1', '--single-threaded']
 
 /** The argument of the front, as JSON. */
 export interface FrontData {

@@ -17,11 +17,16 @@ const CONNECTIONS = 256
 const KEPT = 64
 /** Concurrent connections of a user without rights to change anything. */
 const CONNECTIONS_A_USER = 64
-/** Milliseconds until the next attempt, after descriptors or memory ran out. */
-const NO_ROOM_MS = 10
+/** Milliseconds until the next attempt, after descriptors or memory ran out, or after refusals. */
+const PAUSE_MS = 10
 
 /** Connections that are refused in one step. */
 const REFUSALS = 4
+/**
+ * Refusals before a pause: a client that connects again each time would keep the kernel busy with
+ * the ends of connections, and frames wait for that.
+ */
+const REFUSALS_MAX = 16
 
 const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 
@@ -34,6 +39,8 @@ export class Sessions implements Work {
   readonly #server: Shared
   readonly #sessions = new Set<Session>()
   #timer: NodeJS.Timeout | undefined
+  /** Refusals since the last pause. */
+  #refused = 0
   #isOpen = true
   /** `waiting`: another process accepts, and only the clients that wait now are accepted here. */
   #accepts: 'all' | 'waiting' | 'none' = 'all'
@@ -78,14 +85,15 @@ export class Sessions implements Work {
       if (fd < 0) break
       const isAdmitted = this.#admit(fd, this.#server.elsewhere)
       if (!this.#isAccepting) return false
-      if (isAdmitted || ++refused === REFUSALS) return true
+      if (isAdmitted) return true
+      if (++this.#refused >= REFUSALS_MAX) return this.#pause()
+      if (++refused === REFUSALS) return true
     }
     if (this.#accepts === 'waiting') {
       this.#accepts = 'none'
     } else if (OUT_OF_ROOM.includes(-fd)) {
       // Without a pause the watcher would report the waiting clients again and again.
-      this.#listening.pause()
-      this.#timer = setTimeout(() => this.#listening.resume(), NO_ROOM_MS).unref()
+      return this.#pause()
     } else {
       this.#listening.resume()
     }
@@ -134,6 +142,17 @@ export class Sessions implements Work {
       while (left > 0 && session.step()) left--
       session.close()
     }
+  }
+
+  #pause(): false {
+    if (this.#accepts === 'waiting') this.#accepts = 'none'
+    this.#listening.pause()
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#refused = 0
+      if (this.#accepts === 'all') this.#listening.resume()
+    }, PAUSE_MS).unref()
+    return false
   }
 
   #admit(fd: number, elsewhere: SessionServer['elsewhere'], input?: Uint8Array): boolean {

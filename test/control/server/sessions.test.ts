@@ -105,6 +105,27 @@ test('a refused client reads why, although all refusals are written into one buf
   for (const each of [...clients, listening]) each.close()
 })
 
+test('a user that connects again after each refusal is refused sixteen times before a pause', () => {
+  const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
+  const rights = { missing: () => 'everything', missingToCapture: () => 'everything' }
+  const server = { families: new Map(), turns: new Turns(new FakeClock()), onEnd() {}, onDefect() {} }
+  const sessions = new Sessions(listening, rights, server)
+  let refusals = 0
+  const connect = () =>
+    Connection.connect(native, listening.path, { onMessage: () => void refusals++, onEnd() {} }) as Connection
+  const clients: Connection[] = []
+  for (let i = 0; i < 64; i++) {
+    clients.push(connect())
+    sessions.step()
+  }
+  for (let i = 0; i < 40; i++) clients.push(connect())
+  while (sessions.step()) {}
+  for (const client of clients) client.receive()
+  expect([sessions.size, refusals]).toEqual([64, 16])
+  sessions.close(0)
+  for (const each of [...clients, listening]) each.close()
+})
+
 test('a client that reads nothing is not served further, and gets every reply once it reads', async () => {
   const listening = new ListeningSocket(native, join(directory, 'a.sock'), 0o600, () => {})
   let served = 0
