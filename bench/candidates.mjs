@@ -57,6 +57,9 @@ const inside = ({ ns }) => ['nsenter', `--net=/run/netns/${ns}`]
 const ends = (net, separator) => net.pairs.flatMap(({ a, b }) => [a, b].map(({ ns, name }) => ns + separator + name))
 const baseline = (name, options) => net => [`${BUILD}/${name}`, ...ends(net, ':'), ...options]
 
+/** The C relay with offloads. */
+export const relay = baseline('relay', ['--offload'])
+
 const vnetCable = options => net => [...program('cable', options), ...ends(net, '/')]
 /** Returns the command line for any number of cables: the driver file cables.mjs. */
 const vnetCables = options => net => [...program(`${root}bench/cables.mjs`, options), ...ends(net, '/')]

@@ -377,15 +377,15 @@ async function besideStranger(bench) {
       const pings = { priority: FIRST, every: [PING_EVERY] }
       const ping = await roundTrip({ ...bench, seconds: PING_PART * seconds }, 'stranger', pings)
       const started = performance.now()
-      await processes.start(vnetProgram(['list'])).output(LOOKING)
-      const list = performance.now() - started
+      if (bench.ours) await processes.start(vnetProgram(['list'])).output(LOOKING)
+      const list = bench.ours && { stranger_list: performance.now() - started }
       const { candidate, seconds: took } = used()
       flood.child.kill('SIGTERM')
       const { sent, seconds: flooded } = lastJson(await flood.child.output(GRACE))
       const effort = { stranger_rate: sent / flooded / 1e3, stranger_cores: candidate / took }
       const foreignCores = Math.max(use.foreignCores, ping.use.foreignCores)
       const stolenCores = Math.max(use.stolenCores, ping.use.stolenCores)
-      return { row: { ...row, ...ping.row, stranger_list: list, ...effort }, use: { foreignCores, stolenCores } }
+      return { row: { ...row, ...ping.row, ...list, ...effort }, use: { foreignCores, stolenCores } }
     })
   })
 }

@@ -9,7 +9,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { BUILD, RUN, vnetProgram, withServer } from './candidates.mjs'
+import { BUILD, RUN, relay, vnetProgram, withServer } from './candidates.mjs'
 import { run } from './processes.mjs'
 import { IDLE, STRANGER } from './topology.mjs'
 
@@ -92,17 +92,34 @@ const ATTACKS = {
   },
 }
 
-/** Each attack, followed by the candidate that it is compared with. */
+/** Each attack, followed by the candidate that it is compared with, then attacks on C programs. */
 export function strangers() {
-  return Object.fromEntries(
-    Object.entries(ATTACKS).flatMap(([base, attack]) => {
+  return Object.fromEntries([
+    ...Object.entries(ATTACKS).flatMap(([base, attack]) => {
       const like = `${base}-idle`
       return [
         [base, candidate(base, attack, like, false)],
         [like, candidate(base, attack, like, true)],
       ]
     }),
-  )
+    ['c-requests', inC('requests', 'control', ASKING)],
+    ['c-deaf', inC('deaf', 'deaf', DEAF)],
+  ])
+}
+
+/** The C relay with a C server beside it, on the same CPU, which is flooded. */
+function inC(base, mode, connections) {
+  const server = ({ directory }) => `${directory}/c.sock`
+  return {
+    base,
+    like: `${base}-idle`,
+    command: net => ['sh', '-c', '"$0" dumps "$1" & shift; exec "$@"', `${BUILD}/control`, server(net), ...relay(net)],
+    stranger: {
+      prepare() {},
+      bystander: net => [`${BUILD}/flood`, 'idle', idleSocket(net), IDLE],
+      flood: net => [`${BUILD}/flood`, mode, server(net), connections],
+    },
+  }
 }
 
 function candidate(base, { command, server, prepare, stderr, ...attack }, like, idle) {

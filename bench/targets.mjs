@@ -133,7 +133,7 @@ export function targets(report) {
   row('live page: CPU with no viewer, beyond that of the frames', atMost(0.5), page('unwatched'), '% of a core')
 
   const attacks = report.cases.find(({ kase }) => kase === 'strangers')?.summary ?? {}
-  for (const name of Object.keys(attacks).filter(attack => !attack.endsWith('-idle'))) {
+  for (const name of Object.keys(attacks).filter(attack => !/^c-|-idle$/.test(attack))) {
     const ping = entry('strangers', name, 'stranger_p99')
     const soon = { text: 'at most 1 ms, or 1.5 times', holds: ms => ms <= 1 || ping.vsC <= 1.5 }
     row(`strangers, ${name}: TCP`, atLeast(0.9), toC('strangers', name, 'stranger_tcp'), 'of idle')

@@ -1,6 +1,8 @@
 /* control.c - a baseline: the smallest program that does the work of a driver and of vnet exec.
  *
  *   control serve DIRECTORY            echoes messages on a Unix stream socket; prints "ready"
+ *   control dumps PATH                 answers requests of many clients with a reply as long as the
+ *                                      statistics of two devices, until its parent ends
  *   control supervise IF PROGRAM ...   writes an int 0 to ifr_data for SIOCDEVPRIVATE + 2 on IF;
  *                                      leaves other interfaces to the kernel
  *
@@ -84,6 +86,52 @@ static _Noreturn void serve(const char *directory)
                 break;
         }
         close(client);
+    }
+}
+
+enum { CLIENTS = 256, REQUEST = 20, REPLY = 900 };
+
+/* Serves one request of each client in turn, and none while the last reply is not sent. */
+static _Noreturn void dumps(const char *path)
+{
+    static const char reply[REPLY];
+    static struct pollfd fds[1 + CLIENTS];
+    static size_t left[1 + CLIENTS];
+    char request[REQUEST];
+    nfds_t n = 1;
+
+    snprintf(own.sun_path, sizeof own.sun_path, "%s", path);
+    fds[0] = (struct pollfd){ socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), POLLIN, 0 };
+    if (fds[0].fd < 0 || bind(fds[0].fd, (void *)&own, sizeof own) < 0 || chmod(path, 0666) < 0 || listen(fds[0].fd, 64) < 0)
+        die("socket");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
+        if (poll(fds, n, -1) < 0)
+            die("poll");
+        if (fds[0].revents && n <= CLIENTS) {
+            left[n] = 0;
+            fds[n++] = (struct pollfd){ accept4(fds[0].fd, NULL, NULL, SOCK_CLOEXEC), POLLIN, 0 };
+        }
+        for (nfds_t i = 1; i < n; i++) {
+            if (!fds[i].revents)
+                continue;
+            ssize_t got = left[i] ? REQUEST : recv(fds[i].fd, request, REQUEST, MSG_WAITALL);
+            if (got == REQUEST && !left[i])
+                left[i] = REPLY;
+            if (got == REQUEST)
+                got = send(fds[i].fd, reply, left[i], MSG_DONTWAIT | MSG_NOSIGNAL);
+            if (got > 0)
+                left[i] -= (size_t)got;
+            else if (got == 0 || errno != EAGAIN) {
+                close(fds[i].fd);
+                n--;
+                fds[i] = fds[n];
+                left[i] = left[n];
+                i--;
+                continue;
+            }
+            fds[i].events = left[i] ? POLLOUT : POLLIN;
+        }
     }
 }
 
@@ -178,8 +226,10 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && !strcmp(argv[1], "serve"))
         serve(argv[2]);
+    if (argc == 3 && !strcmp(argv[1], "dumps"))
+        dumps(argv[2]);
     if (argc > 3 && !strcmp(argv[1], "supervise"))
         return supervise(argv[2], argv + 3);
-    fprintf(stderr, "usage: control serve DIRECTORY | control supervise IF PROGRAM [ARGS...]\n");
+    fprintf(stderr, "usage: control serve DIRECTORY | control dumps PATH | control supervise IF PROGRAM [ARGS...]\n");
     return 2;
 }
