@@ -35,7 +35,7 @@ export const BUILD = `${root}build/bench`
 /** The directory of the control sockets of root's vnets. */
 export const RUN = '/run/vnet'
 
-/** The program that is measured: this tree's, unless bisect.mjs names that of another. */
+/** The program that is measured: this tree's, unless bisect.mjs names another tree's. */
 const PROGRAM = process.env.VNET_BENCH_PROGRAM ?? `${root}dist/vnet.js`
 
 /**

@@ -24,7 +24,7 @@ const WARM = 1024 * 1024
  * wraps around the end of the memory, so waiting blocks can be handed on as a view.
  *
  * Blocks wrap around early, because the first bytes remain in the processor's cache. The rest of
- * the memory is for a reader that falls behind.
+ * the memory is for a slow reader.
  */
 export class BlockRing {
   readonly bytes: Uint8Array

@@ -117,7 +117,7 @@ export class Gro {
     return true
   }
 
-  /** Returns true if a frame can be the first of several. The offsets are those of the next. */
+  /** Returns true if a frame can be the first of several, with the offsets of the next one. */
   #begin(head: SkBuff, protocol: number, h: number, payload: number): boolean {
     const { bytes, data, len } = head
     if (protocolOf(head) !== protocol || transportOffset(head) !== h) return false

@@ -57,7 +57,7 @@ describe('a ring of blocks', () => {
     expect(Math.min(...positions)).toBe(0)
   })
 
-  test('a ring uses all its memory for a reader that falls behind after blocks have wrapped early', () => {
+  test('a ring uses all its memory for a slow reader after blocks have wrapped early', () => {
     const ring = new BlockRing(new Uint8Array(400), 100)
     const values = Array.from({ length: 46 }, (_, i) => i + 1)
     for (const value of values.slice(0, 10)) write(ring, 10, value)

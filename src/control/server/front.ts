@@ -35,7 +35,7 @@ import type { Batches } from './batches.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
 import type { Family, Heir } from './operation.ts'
 
-/** Types of messages: not those that end a reply. */
+/** Types of messages, of which none ends a reply. */
 export const FRONT_READY = 8
 export const FRONT_MORE = 9
 export const FRONT_FORGET = 10

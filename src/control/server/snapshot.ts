@@ -1,7 +1,7 @@
 /**
  * The replies to GET_DEVICES and GET_STATS, kept up to date for a thread that answers while this
  * one is busy (stand-in.ts). They are written a bit at each beat of a timer, however many devices
- * there are, without the kernel's counters and those of queues.
+ * there are, without the counters of the kernel and of queues.
  */
 import type { Clock } from '../../base/clock.ts'
 import { NETDEV_REGISTER } from '../../netdev/if.ts'

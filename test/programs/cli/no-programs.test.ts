@@ -2,14 +2,15 @@
  * vnet uses netlink for links, addresses and flags. It starts no other program, except for the
  * command of `vnet exec`, and in namespaces of its own itself or the command of `vnet rootless`.
  * Installing extcap asks tshark for its folders, and a test that has a lab starts its own programs
- * there; `explore` runs a scenario in another process.
+ * there. `explore` runs a scenario in another process, and another one serves clients without
+ * rights.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { sourcesOfPackages } from '../../support/packages.ts'
 
-test('only exec, the start in namespaces, extcap’s installation, record, labs, explorations and the course start a program', () => {
+test('only exec, the start in namespaces, extcap’s installation, record, labs, explorations, the course and the front start a program', () => {
   const root = new URL('../../../', import.meta.url).pathname
   const sources = ['src', ...sourcesOfPackages()]
     .flatMap(folder => readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`))
@@ -32,6 +33,7 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
     'src/cli/commands/record.ts',
     'src/cli/commands/rootless.ts',
     'src/cli/extcap-install.ts',
+    'src/control/server/front.ts',
     'src/linux/native.ts',
     'src/linux/rootless.ts',
     'src/linux/way-out.ts',
