@@ -24,6 +24,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { builtModule } from '../../base/built-module.ts'
 import { VnetError } from '../../base/errno.ts'
 import type { Turns, Work } from '../../base/turns.ts'
 import { check, closingOnError, startPoller } from '../../linux/errno.ts'
@@ -275,7 +276,7 @@ function socketpair(native: Native, type: number): [number, number] {
 
 /** Starts the process with descriptors from FRONT_MESSAGES on. */
 function start(data: FrontData, fds: readonly number[]): ChildProcess {
-  const program = fileURLToPath(new URL('./front-process.js', import.meta.url))
+  const program = fileURLToPath(builtModule('./front-process.ts', import.meta.url))
   // The options in the environment would load the modules of the user.
   const { NODE_OPTIONS: _, ...env } = process.env
   const child = spawn(process.execPath, [...NODE_ARGS, program, JSON.stringify(data)], {
