@@ -60,7 +60,8 @@ export function targets(report) {
   row('close of a Tap: the event loop stands still', atMost(2), figure('open', 'vnet', 'stall_close'), 'ms')
   const npm = (metric, best) => {
     const names = Object.keys(report.cases.find(({ kase }) => kase === 'cable')?.summary ?? {})
-    return best(...names.filter(name => name.startsWith('npm-')).map(name => figure('cable', name, metric)))
+    const figures = names.filter(name => name.startsWith('npm-')).map(name => figure('cable', name, metric))
+    return figures.length === 0 ? undefined : best(...figures)
   }
   const toNpm = (metric, best) => figure('cable', 'vnet', metric) / npm(metric, best)
   row('TCP, to the best npm package', atLeast(70), toNpm('tcp', Math.max), 'times')

@@ -2,7 +2,8 @@
 # run in NS_A, and end with this shell; the second interface is moved afterwards.
 end() {
   setpriv --pdeathsig KILL ip netns exec "$1" openvpn --dev "$2" --dev-type tap --proto udp \
-    --local 127.0.0.1 --lport "$3" --remote 127.0.0.1 "$4" --cipher none --auth none --verb 0 > /dev/null &
+    --local 127.0.0.1 --lport "$3" --remote 127.0.0.1 "$4" \
+    --cipher none --auth none --verb 0 > /dev/null &
 }
 ip -n "$1" link set lo up
 end "$1" "$2" 11941 11942

@@ -113,6 +113,8 @@ describe('targets', () => {
     expect(row('snull-long: CPU per GB')).toBeUndefined()
     expect(row('cables: TCP, sum, 8 to one')).toBeUndefined()
     expect(targets({ cases: [] })).toEqual([])
+    const alone = { kase: 'cable', summary: { vnet: { tcp: one(16), udp64: one(800), cpu_gb: one(0.2) } } }
+    expect(targets({ cases: [alone] })).toEqual([])
   })
 
   test('targets are printed as a table, with their units', () => {
