@@ -461,6 +461,19 @@ describe('datagrams of a flow', () => {
     }
   })
 
+  test('datagrams without a checksum are not merged, even if their sum is right', () => {
+    for (const i of [0, 1]) {
+      const frames = row(plain, 18, 18)
+      const { bytes, data } = frames[i]!
+      const view = new DataView(bytes.buffer)
+      // The payload takes over the checksum.
+      const sum = view.getUint16(data + 40) + view.getUint16(data + 42)
+      view.setUint16(data + 42, (sum & 0xffff) + (sum >> 16))
+      view.setUint16(data + 40, 0)
+      expect(lengths(frames)).toEqual([42 + 18, 42 + 18])
+    }
+  })
+
   test('datagrams are not merged with segments, across IP versions, or for a device without USO or GRO', () => {
     const udp = row(plain, 18)
     const [segment] = cut(whole({ ...stream, options: [], payload: numbered(18) }, 200)) as [number[]]
