@@ -5,8 +5,8 @@
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
-import { builtModule } from 'vnet/internal/base/built-module'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { builtModule } from './built-module.ts'
 import type { WorkerCalls } from './lab-worker-main.ts'
 import type { ErrorForm, WorkerReply, WorkerRequest } from './protocol.ts'
 

@@ -24,7 +24,6 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { builtModule } from '../../base/built-module.ts'
 import { VnetError } from '../../base/errno.ts'
 import type { Turns, Work } from '../../base/turns.ts'
 import { check, closingOnError, startPoller } from '../../linux/errno.ts'
@@ -276,7 +275,9 @@ function socketpair(native: Native, type: number): [number, number] {
 
 /** Starts the process with descriptors from FRONT_MESSAGES on. */
 function start(data: FrontData, fds: readonly number[]): ChildProcess {
-  const program = fileURLToPath(builtModule('./front-process.ts', import.meta.url))
+  const here = fileURLToPath(new URL('./front-process.js', import.meta.url))
+  // The process runs built code, also if this module is a source, as in tests.
+  const program = here.replace(/\/src(\/control\/server\/[^/]*)$/, '/dist$1')
   // The options in the environment would load the modules of the user.
   const { NODE_OPTIONS: _, ...env } = process.env
   const child = spawn(process.execPath, [...NODE_ARGS, program, JSON.stringify(data)], {

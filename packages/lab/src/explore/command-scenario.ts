@@ -3,7 +3,7 @@
  * describes, and passes if its status is 0. The URL of this module has a CommandRun.
  */
 import { once } from 'node:events'
-import { builtModule } from 'vnet/internal/base/built-module'
+import { builtModule } from '../built-module.ts'
 import { FileLab } from '../file/file-lab.ts'
 import { readLabFile } from '../file/read.ts'
 import type { ScenarioRun } from './scenario.ts'

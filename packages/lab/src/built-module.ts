@@ -1,8 +1,8 @@
-/** Finds the modules of workers and of other processes. */
+/** Finds the modules of workers. */
 
 /**
- * Returns the URL in dist of a vnet module for a worker or a process. They run built code only,
- * even if src is imported, as in tests. `path` is relative to `from`, the URL of a module.
+ * Returns the URL in dist of a vnet module for a worker. Workers run built code only, even if src
+ * is imported, as in tests. `path` is relative to `from`, the URL of a module.
  */
 export function builtModule(path: string, from: string): URL {
   const { href } = new URL(path, from)
