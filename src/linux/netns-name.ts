@@ -57,14 +57,17 @@ export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd:
     if (fd >= 0) native.close(fd)
   }
   const fail = (error: unknown): never => {
-    throw explained(error, netns)
+    throw explained(native, fd, error, netns)
   }
   let result: T
   try {
     result = fn(fd < 0 ? -1 : placeOf(native, fd))
   } catch (error) {
-    end()
-    return fail(error)
+    try {
+      return fail(error)
+    } finally {
+      end()
+    }
   }
   if (result instanceof Promise) return result.catch(fail).finally(end) as T
   end()
@@ -100,12 +103,21 @@ export function placeOf(native: Native, nsfd: number): number {
   return home.isIn(nsfd) ? -1 : nsfd
 }
 
-function explained(error: unknown, netns: string | undefined): unknown {
+function explained(native: Native, fd: number, error: unknown, netns: string | undefined): unknown {
   if (netns === undefined || !(error instanceof VnetError) || error.advice !== undefined) return error
   const what = `enter network namespace ${netns}`
-  if (error.errno === EINVAL) return new VnetError(EINVAL, what, 'it is not a network namespace')
+  if (error.errno === EINVAL) {
+    return isNetns(native, fd) ? error : new VnetError(EINVAL, what, 'it is not a network namespace')
+  }
   // An EPERM without advice means that the namespace may not be entered.
   return error.errno === EPERM ? new VnetError(EPERM, what, rootAdvice()) : error
+}
+
+/** setns(2) refuses another file with EINVAL. */
+function isNetns(native: Native, fd: number): boolean {
+  const opened = native.open('/dev/null', O_RDONLY, fd)
+  if (opened >= 0) native.close(opened)
+  return opened !== -EINVAL
 }
 
 /**
