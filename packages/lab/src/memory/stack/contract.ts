@@ -1,0 +1,182 @@
+/**
+ * The contracts between the parts of a host in memory: IP below, TCP and UDP above it, and the
+ * sockets of Node on top. All times are nanoseconds of a Clock. Addresses are 4 or 16 bytes, in
+ * network byte order, and no part changes an address that it was given. Errors are negative errno
+ * numbers as return values, and positive ones in events.
+ */
+import type { Clock } from 'vnet/internal/base/clock'
+import type { Random } from 'vnet/internal/base/random'
+
+export interface Endpoint {
+  readonly address: Uint8Array
+  readonly port: number
+}
+
+/** A received packet. It is lent: a protocol copies what it keeps. */
+export interface Packet {
+  readonly bytes: Uint8Array
+  /** Position and length of the TCP, UDP or ICMP header with its payload. */
+  readonly at: number
+  readonly length: number
+  readonly source: Uint8Array
+  readonly destination: Uint8Array
+}
+
+/** An ICMP error about a packet that this host sent. */
+export interface IpError {
+  /** As Linux reports it to a socket: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE. */
+  readonly errno: number
+  /** Whether Linux ends a connecting TCP socket with it (icmp_err_convert.fatal). */
+  readonly isFatal: boolean
+  /** The next-hop MTU of EMSGSIZE; otherwise 0. */
+  readonly mtu: number
+  /** The quoted packet: `source` is this host. At least 8 bytes of its TCP or UDP header. */
+  readonly packet: Packet
+}
+
+/** A protocol above IP. */
+export interface Protocol {
+  /** Takes a packet for an address of this host, whose checksum is right. */
+  receive(packet: Packet): void
+  error(error: IpError): void
+}
+
+export interface SendOptions {
+  /** Time to live, or hop limit. Default 64. */
+  readonly ttl?: number
+  /** Whether routers may fragment it. TCP sets it, like Linux with path MTU discovery. */
+  readonly dontFragment?: boolean
+}
+
+/** What IP offers to the protocols above it. */
+export interface Ip {
+  readonly clock: Clock
+  /** Source of initial sequence numbers and ephemeral ports. */
+  readonly random: Random
+  /** Returns the own address from which packets to `to` leave; undefined without a route. */
+  sourceFor(to: Uint8Array): Uint8Array | undefined
+  /** Whether an address is one of this host, its loopback addresses included. */
+  isOwn(address: Uint8Array): boolean
+  /** Returns the known MTU of the path to an address, in bytes with the IP header. */
+  mtuTo(to: Uint8Array): number
+  /**
+   * Sends a header with its payload. IP takes over `segment`, fills in the checksum of TCP, UDP and
+   * ICMPv6, and fragments it if it is larger than the MTU. Returns 0, or -ENETUNREACH without a
+   * route, or -EMSGSIZE with `dontFragment`.
+   */
+  send(protocol: number, from: Uint8Array, to: Uint8Array, segment: Uint8Array, options?: SendOptions): number
+  /** Makes `protocol` take the packets of a protocol number. One each. */
+  use(number: number, protocol: Protocol): void
+  /** Replies to a received packet that no socket takes: ICMP port unreachable. */
+  refuse(packet: Packet): void
+  /** Adds to a counter, as nstat(8) names it: `TcpRetransSegs`. */
+  count(name: string, n?: number): void
+}
+
+/** Events of a TCP connection. None is called inside a call to the connection. */
+export interface TcpEvents {
+  /** The handshake is complete. */
+  onConnect(): void
+  /** `read` has more bytes, or will return null. */
+  onReadable(): void
+  /** `write` takes bytes again, after it took fewer than it was given. */
+  onWritable(): void
+  /**
+   * The connection has failed, and all its state is freed: ECONNREFUSED, ECONNRESET, ETIMEDOUT,
+   * EHOSTUNREACH ... After an orderly end of both directions nothing is reported. `read` still
+   * returns bytes that arrived in order before a failure, except ECONNRESET, as on Linux.
+   */
+  onError(errno: number): void
+}
+
+export interface TcpConnection {
+  events: TcpEvents
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  /** A name of RFC 9293 section 3.3.2, as ss(8) writes it: `ESTAB`, `SYN-SENT`, `TIME-WAIT`. */
+  readonly state: string
+  /**
+   * Copies bytes into the send buffer. Returns how many it took, 0 if it has no room, -EPIPE after
+   * `shutdown` or the end of the connection, -ENOTCONN before it is connected.
+   */
+  write(bytes: Uint8Array): number
+  /**
+   * Returns the next received bytes, which the caller owns; undefined if there are none now; null
+   * once, after the last byte, if the peer has sent FIN. Bytes that nobody reads close the window.
+   */
+  read(): Uint8Array | undefined | null
+  /** Sends FIN after the last byte. */
+  shutdown(): void
+  /**
+   * Like close(2): no events follow. Sends FIN after the written bytes, or RST if received bytes
+   * were not read. The connection continues without a user until it has ended.
+   */
+  close(): void
+  /** Like close(2) with SO_LINGER of 0: sends RST. */
+  reset(): void
+  /** TCP_NODELAY */
+  setNoDelay(on: boolean): void
+  /** SO_KEEPALIVE with TCP_KEEPIDLE, TCP_KEEPINTVL (ns) and TCP_KEEPCNT. */
+  setKeepAlive(on: boolean, idle?: number, interval?: number, probes?: number): void
+}
+
+export interface TcpListener {
+  readonly local: Endpoint
+  /** Resets the connections that nobody has accepted yet. */
+  close(): void
+}
+
+/** TCP of a host. */
+export interface TcpHost extends Protocol {
+  /**
+   * Connects to `remote`, from `local` or a free ephemeral port. Throws a VnetError: ENETUNREACH,
+   * EADDRNOTAVAIL, EADDRINUSE.
+   */
+  connect(remote: Endpoint, events: TcpEvents, local?: Partial<Endpoint>): TcpConnection
+  /**
+   * Listens on a port of one address, or, if `address` is undefined, of all addresses of both
+   * families; port 0 takes a free one. `accept` is called with each connection whose handshake is
+   * complete. It sets `connection.events` before it returns. Throws a VnetError: EADDRINUSE,
+   * EADDRNOTAVAIL.
+   */
+  listen(
+    local: { readonly address: Uint8Array | undefined; readonly port: number },
+    backlog: number,
+    accept: (connection: TcpConnection) => void,
+  ): TcpListener
+  /** Frees everything without a packet. */
+  close(): void
+}
+
+export interface UdpEvents {
+  /** A datagram, which the receiver owns. */
+  onMessage(data: Uint8Array, from: Endpoint): void
+  /** An ICMP error about a datagram of a connected socket, as Linux reports it. */
+  onError(errno: number): void
+}
+
+export interface UdpSocket {
+  readonly local: Endpoint
+  readonly remote: Endpoint | undefined
+  /** Returns 0 or a negative errno: -ENETUNREACH, -EMSGSIZE, -EDESTADDRREQ, -EINVAL. */
+  send(data: Uint8Array, to?: Endpoint): number
+  /** Sets the only peer; undefined for all. */
+  connect(remote: Endpoint | undefined): number
+  close(): void
+}
+
+export interface UdpBinding {
+  /** Undefined for all addresses of `family`, and, for 6 without `ipv6Only`, of IPv4 also. */
+  readonly address: Uint8Array | undefined
+  readonly family: 4 | 6
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly reuseAddr?: boolean | undefined
+  readonly ipv6Only?: boolean | undefined
+}
+
+export interface UdpHost extends Protocol {
+  /** Throws a VnetError: EADDRINUSE, EADDRNOTAVAIL. */
+  bind(binding: UdpBinding, events: UdpEvents): UdpSocket
+  close(): void
+}
