@@ -29,6 +29,7 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal
 import { IPV6_ALEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { get32, long } from 'vnet/internal/packet/octets'
 import type { AccessOptions } from './access.ts'
+import type { Outside } from './host-stack.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from './nat-table.ts'
 import {
   ACCEPT,
@@ -71,13 +72,6 @@ import {
 import type { NatForward } from './protocol.ts'
 import type { SocketPlace } from './sockets.ts'
 import { NAT64_PREFIX } from './subnet.ts'
-
-export interface Outside {
-  readonly name: string
-  /** The IPv4 addresses of the router and of the next hop there, as unsigned numbers. */
-  readonly address: number
-  readonly nextHop: number
-}
 
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
 const NEEDS_TPROXY = 'internet (the kernel needs nf_tables, nft_masq, nft_tproxy, nft_ct and nft_fib)'

@@ -1,6 +1,6 @@
 /**
- * LabHost: a host of a lab, which is a network namespace: its programs, servers, sockets and
- * requests. A descriptor keeps the namespace open, so that it ends with the process at the latest.
+ * LabHost: a host of a lab, with its programs, servers, sockets and requests. It is a network
+ * namespace, or a host in memory.
  */
 import type { ChildProcess } from 'node:child_process'
 import dgram from 'node:dgram'
@@ -12,21 +12,9 @@ import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { check, closingOnError } from 'vnet/internal/linux/errno'
-import {
-  addAddress,
-  delAddress,
-  getLink,
-  getLinks,
-  RouteSocket,
-  setLink,
-  setNeighbour,
-  toPrefix,
-} from 'vnet/internal/linux/rtnetlink'
-import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
-import { IFF_UP } from 'vnet/internal/netdev/if'
 import { builtModule } from './built-module.ts'
-import { countersOf, type HostCounters } from './counters.ts'
+import type { HostCounters } from './counters.ts'
+import type { HostStack, Sysctl } from './host-stack.ts'
 import type { HostWorkerData } from './host-worker.ts'
 import { type HostInterface, withoutPrefix } from './hosts.ts'
 import type { Links } from './links.ts'
@@ -35,40 +23,19 @@ import { anyOf, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
 import { resolve } from './resolver.ts'
-import {
-  bindUdp,
-  checkPort,
-  connecting,
-  connectingTo,
-  listen,
-  OpenSockets,
-  type SocketPlace,
-  type StreamServer,
-} from './sockets.ts'
+import { checkPort, OpenSockets, type SocketPlace, type StreamServer } from './sockets.ts'
 
 export interface LabInterface extends HostInterface {
   /** Whether the host has switched to another uplink. It then has no addresses here. */
   readonly isShut?: boolean
 }
 
-/** A setting of a host: `net/ipv4/tcp_rto_min_us` and its value. */
-export type Sysctl = readonly [name: string, value: string]
-
-const SYSCTLS: readonly Sysctl[] = [
-  // Where Docker runs, the kernel's new namespaces forward.
-  ['net/ipv4/ip_forward', '0'],
-  // Addresses in a lab are unique. A check of its link-local address would keep an interface from
-  // IPv6 for a second or two, reach every host of a LAN, and at its end have Chromium abort what it
-  // loads (ERR_NETWORK_CHANGED).
-  ['net/ipv6/conf/default/accept_dad', '0'],
-  // ping(8) needs no rights, also in a user namespace, where 0 is the group of the user.
-  ['net/ipv4/ping_group_range', '0 0'],
-]
-
 /** Returns the name of a host for an error, or what was given in place of one. */
 export function nameOf(given: unknown): string {
   return given instanceof LabHost ? given.name : inspect(given)
 }
+
+const NEEDS_KERNEL = "a program needs world: 'kernel'"
 
 const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
   ...anyOf('type', 'recvBufferSize', 'sendBufferSize', 'receiveBlockList', 'sendBlockList'),
@@ -93,8 +60,8 @@ export class LabHost {
   /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
   readonly #shut = new Map<number, LabInterface>()
   /** @internal */
-  readonly place: SocketPlace
-  readonly #programs: Programs
+  readonly stack: HostStack
+  readonly #programs: Programs | undefined
   readonly #workers = new Set<Worker>()
   #hasWorked = false
   readonly #sockets = new OpenSockets()
@@ -103,18 +70,19 @@ export class LabHost {
 
   /** @internal */
   constructor(name: string, links: Links, ownSysctls: readonly Sysctl[] = []) {
-    const { native, hostsFile, setup } = links.lab
+    const { makeStack, hostsFile, setup } = links.lab
     this.name = name
     this.#links = links
-    const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
-    this.place = { native, nsfd }
-    this.#programs = new Programs({ nsfd, etc: () => hostsFile.etcOf(this) })
-    closingOnError(native, [nsfd], () => {
-      using sock = RouteSocket.open(native, nsfd)
-      for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
-      for (const [name, value] of [...SYSCTLS, ...(setup.sysctls ?? []), ...ownSysctls])
-        if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
-    })
+    this.stack = makeStack(name, [...(setup.sysctls ?? []), ...ownSysctls])
+    const { place } = this.stack
+    this.#programs = place && new Programs({ nsfd: place.nsfd, etc: () => hostsFile.etcOf(this) })
+  }
+
+  /** @internal Throws a UsageError in memory. */
+  get place(): SocketPlace {
+    const { place } = this.stack
+    if (place === undefined) throw new UsageError(`host ${this.name} has no network namespace: ${NEEDS_KERNEL}`)
+    return place
   }
 
   /** The path of its network namespace for functions of this process: `/proc/self/fd/23`. */
@@ -135,7 +103,7 @@ export class LabHost {
    */
   spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
     this.#check()
-    return this.#programs.spawn(command, args, options)
+    return this.#startable('spawn').spawn(command, args, options)
   }
 
   /**
@@ -145,7 +113,7 @@ export class LabHost {
    */
   async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
     this.#check()
-    return this.#programs.exec(command, args, options)
+    return this.#startable('exec').exec(command, args, options)
   }
 
   /**
@@ -155,7 +123,7 @@ export class LabHost {
    */
   launcher(command: string): string {
     this.#check()
-    return this.#programs.launcher(command)
+    return this.#startable('launcher').launcher(command)
   }
 
   /**
@@ -171,9 +139,9 @@ export class LabHost {
     }
     if (server instanceof dgram.Socket) {
       this.#sockets.add(server)
-      return bindUdp(this.place, server, port, host)
+      return this.stack.bindUdp(server, port, host)
     }
-    const listening = await listen(this.place, server, port, host)
+    const listening = await this.stack.listen(server, port, host)
     this.#sockets.addServer(listening.accepting)
     return listening.port
   }
@@ -211,8 +179,8 @@ export class LabHost {
     const server = hostsFile.serverFor(this, name)
     const socket =
       server === undefined
-        ? connecting(this.place, hostsFile.find(this, name)[0], port)
-        : connectingTo(this.place, name, port, () => this.#resolve(server, name, [4, 6]))
+        ? this.stack.connect(hostsFile.find(this, name)[0], port)
+        : this.stack.connectTo(name, port, () => this.#resolve(server, name, [4, 6]))
     this.#sockets.add(socket)
     return socket
   }
@@ -228,7 +196,7 @@ export class LabHost {
     const family = options.type === 'udp6' ? 6 : 4
     const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
     this.#sockets.add(socket)
-    await bindUdp(this.place, socket, port, host, options)
+    await this.stack.bindUdp(socket, port, host, options)
     return socket
   }
 
@@ -260,6 +228,7 @@ export class LabHost {
    */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
     this.#check()
+    this.#startable('worker')
     checkForms('worker', options, WORKER_OPTIONS)
     const url = typeof file === 'string' ? pathToFileURL(file) : file
     const own: HostWorkerData = {
@@ -278,7 +247,7 @@ export class LabHost {
   /** Returns the counters of its network stack, as nstat(8) names them: `TcpRetransSegs`. */
   stats(): HostCounters {
     this.#check()
-    return countersOf(this.place)
+    return this.stack.counters()
   }
 
   /**
@@ -315,13 +284,7 @@ export class LabHost {
     if (each === undefined) return
     const to = changed(each)
     ;(this.interfaces as LabInterface[])[i] = to
-    using sock = RouteSocket.open(this.place.native, this.place.nsfd)
-    const { ifindex } = getLink(sock, { name: each.name }) ?? {}
-    if (ifindex === undefined) return
-    // With the first address of a network, the kernel deletes the others.
-    for (const cidr of [...each.addresses].reverse()) delAddress(sock, ifindex, toPrefix(cidr))
-    setLink(sock, ifindex, { flags: { set: to.isShut ? 0 : IFF_UP, mask: IFF_UP } })
-    for (const cidr of to.addresses) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
+    this.stack.changeInterface(each.name, each.addresses, to.isShut !== true, to.addresses)
   }
 
   /**
@@ -329,10 +292,7 @@ export class LabHost {
    * run wait for an ARP or NDP reply, and later packets may overtake them.
    */
   addNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
-    using sock = RouteSocket.open(this.place.native, this.place.nsfd)
-    const { ifindex } = getLink(sock, { name }) ?? {}
-    if (ifindex === undefined) return
-    for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+    this.stack.setNeighbours(name, cidrs, mac)
   }
 
   /** @internal */
@@ -348,8 +308,9 @@ export class LabHost {
 
   /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
   get programs(): { readonly nsfd: number; readonly pids: readonly number[] } | undefined {
-    const mayHaveStarted = this.#programs.hasStarted || this.#hasWorked
-    return mayHaveStarted ? { nsfd: this.place.nsfd, pids: this.#programs.pids } : undefined
+    const programs = this.#programs
+    const mayHaveStarted = programs !== undefined && (programs.hasStarted || this.#hasWorked)
+    return mayHaveStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined
   }
 
   /** @internal Ends the workers. Returns a promise for the end of each one. */
@@ -364,8 +325,8 @@ export class LabHost {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#programs.close(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
-    this.place.native.close(this.place.nsfd)
+    await Promise.all([this.#programs?.close(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
+    this.stack.close()
   }
 
   #lookup(family: 4 | 6): NonNullable<dgram.SocketOptions['lookup']> {
@@ -387,8 +348,14 @@ export class LabHost {
   async #resolve(server: string, name: string, families: readonly (4 | 6)[]): Promise<HostAddress> {
     const socket = dgram.createSocket(placeOf(server)?.family === 6 ? 'udp6' : 'udp4')
     this.#sockets.add(socket)
-    await bindUdp(this.place, socket, 0, undefined)
+    await this.stack.bindUdp(socket, 0, undefined)
     return resolve(socket, server, name, families)
+  }
+
+  /** Throws a UsageError in memory, where `call` would have no kernel. */
+  #startable(call: string): Programs {
+    if (this.#programs !== undefined) return this.#programs
+    throw new UsageError(`host ${this.name}: ${call}: ${NEEDS_KERNEL}`)
   }
 
   #check(): void {

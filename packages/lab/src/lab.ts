@@ -6,7 +6,9 @@ import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { LabCaptures } from './captures.ts'
 import { overflowLine, tableFulls } from './counters.ts'
 import { LabHost } from './host.ts'
+import type { Sysctl } from './host-stack.ts'
 import { checkName, HostsFile } from './hosts.ts'
+import { KernelStack } from './kernel-stack.ts'
 import { callSiteOf, type LabWorker, thrownAt } from './lab-worker.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
@@ -68,7 +70,8 @@ export class Lab implements AsyncDisposable {
     const hostsFile = new HostsFile(this.#directory)
     const captures = new LabCaptures(this.#directory, name, setup.captures)
     const shown = setup.isHidden ? '' : name
-    this.#parts = { name: shown, seed, native, worker, hostsFile, captures, setup, hosts: this.#hosts }
+    const makeStack = (_: string, sysctls: readonly Sysctl[]) => new KernelStack(native, sysctls)
+    this.#parts = { name: shown, seed, makeStack, worker, hostsFile, captures, setup, hosts: this.#hosts }
     this.#links = new Links(this.#parts, stages)
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })

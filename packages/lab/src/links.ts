@@ -5,10 +5,10 @@ import { pairSeed } from 'vnet/internal/base/random'
 import { anyText, list } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkAddresses } from 'vnet/internal/linux/check-addresses'
-import type { Native } from 'vnet/internal/linux/native'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { LabCaptures } from './captures.ts'
-import { LabHost, type Sysctl } from './host.ts'
+import { LabHost } from './host.ts'
+import type { HostStack, Sysctl } from './host-stack.ts'
 import { type HostsFile, ipv4Of, NAME_MAX } from './hosts.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
@@ -57,7 +57,8 @@ export interface LabParts {
   /** Empty for a hidden lab. */
   readonly name: string
   readonly seed: number
-  readonly native: Native
+  /** Returns the network stack of a new host. */
+  readonly makeStack: (name: string, sysctls: readonly Sysctl[]) => HostStack
   readonly worker: LabWorker
   readonly hostsFile: HostsFile
   readonly captures: LabCaptures
@@ -153,7 +154,7 @@ export class Links {
       const watch = await this.#watchOf(name)
       const nat = translator && { ...translator, ...placeOf(translator, link, ofA) }
       const { name: at, mac } = nat64 === a ? endA : endB
-      const pref64 = nat64 && { name: at, mac, nsfd: nat64.place.nsfd }
+      const pref64 = nat64 && { name: at, mac, nsfd: nat64.stack.number }
       const spec = { ...common, a: endA, b: endB, nat, watch, pref64 }
       const id = await this.#made(this.lab.worker.call('cable', spec))
       made = this.#add(id, { name, ends: [a.name, b.name], seedOf: seed => seedOf(seed, link), onClose, onUp: resolve })
@@ -377,7 +378,7 @@ function seedOf(seed: number, link: number): number {
 const isRouter = (each: Routed): boolean => each.isRouter === true
 
 function endOf(host: LabHost, name: string, mac: Uint8Array, addresses: readonly string[]) {
-  const end: EndSpec = { host: host.name, isRouter: isRouter(host), path: `${host.path}/${name}`, mac, addresses }
+  const end: EndSpec = { host: host.name, isRouter: isRouter(host), path: `${host.stack.path}/${name}`, mac, addresses }
   return { ...end, name }
 }
 

@@ -14,12 +14,12 @@ import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
 import * as kernel from './access-rules.ts'
 import type { HostCounters } from './counters.ts'
-import { LabHost, type LabInterface, nameOf, type Sysctl } from './host.ts'
+import { LabHost, type LabInterface, nameOf } from './host.ts'
+import type { Outside, Sysctl } from './host-stack.ts'
 import { ipv4Of } from './hosts.ts'
 import type { DropLine, LabLink } from './link.ts'
 import type { Links } from './links.ts'
 import { placeOf } from './lookup.ts'
-import { ruleDrops } from './nftables.ts'
 import { Nptv6 } from './nptv6.ts'
 import { ANY, checkForms, checkNone, FLAG, type Forms, LIST, PORTS } from './options.ts'
 import type { NatSpec } from './protocol.ts'
@@ -196,22 +196,23 @@ export class LabRouter extends LabHost {
     const { nat, udpTimeout, tcpTimeout, portMapping, firewall: kind = 'none' } = this.#access
     if (nat === undefined || nat === 'masquerade') return undefined
     const [udp, tcp] = [udpTimeout, tcpTimeout].map(value => (value === undefined ? undefined : durationOf(value)))
-    return { kind: nat, udp, tcp, blocks: kind !== 'none', portMapping: portMapping ? this.place.nsfd : undefined }
+    return { kind: nat, udp, tcp, blocks: kind !== 'none', portMapping: portMapping ? this.stack.number : undefined }
   }
 
   /** @internal Sets up the kernel's part, when the link outside is up. Throws a VnetError. */
   setUp(): void {
     const { nat, hairpin, firewall: kind = 'none' } = this.#access
     const { outer } = this
+    const { rules } = this.stack
     if (outer === undefined) return
-    if (nat === 'masquerade') kernel.masquerade(this.place, this.#meeting(outer), this.#access)
+    if (nat === 'masquerade') rules.masquerade(this.#meeting(outer), this.#access)
     else if (nat === 'nat64' || nat === 'nptv6') {
       const network = nat === 'nat64' ? NAT64_NETWORK : externalNetwork(outer.link)
       const nextHop = this.#nextHop(outer).find(text => text.includes(':'))
-      kernel.routeOutside(this.place, outer.name, network, nextHop)
-    } else if (nat !== undefined && hairpin) kernel.routeHairpin(this.place, this.#meeting(outer))
-    if (this.nat?.portMapping !== undefined) kernel.refusePortControl(this.place, outer.name)
-    if (kind !== 'none') kernel.firewall(this.place, outer.name, this.#access)
+      rules.routeOutside(outer.name, network, nextHop)
+    } else if (nat !== undefined && hairpin) rules.routeHairpin(this.#meeting(outer))
+    if (this.nat?.portMapping !== undefined) rules.refusePortControl(outer.name)
+    if (kind !== 'none') rules.firewall(outer.name, this.#access)
   }
 
   /**
@@ -227,7 +228,7 @@ export class LabRouter extends LabHost {
       if (url === PORTAL) response.writeHead(511).end(`sign in: router.accept(host) of ${this.name}\n`)
       else response.writeHead(302, { Location }).end()
     })
-    kernel.captureHttp(this.place, this.outer.name, await this.listen(server))
+    this.stack.rules.captureHttp(this.outer.name, await this.listen(server))
   }
 
   /**
@@ -241,9 +242,9 @@ export class LabRouter extends LabHost {
     }
     this.#lab.checkEnds('accept', [host])
     const addresses = host.interfaces.flatMap(each => each.addresses.map(cidr => toPrefix(cidr).bytes))
-    const inside = kernel.reachedInside(this.place, outer.name, addresses)
+    const inside = this.stack.rules.reachedInside(outer.name, addresses)
     if (inside.length === 0) throw new UsageError(`accept: ${host.name} has no address inside the router ${this.name}`)
-    kernel.acceptSource(this.place, outer.name, inside)
+    this.stack.rules.acceptSource(outer.name, inside)
   }
 
   /**
@@ -253,7 +254,7 @@ export class LabRouter extends LabHost {
   override stats(): HostCounters {
     const counters = super.stats()
     if (!this.#drops) return counters
-    const { arriving, leaving } = ruleDrops(this.place)
+    const { arriving, leaving } = this.stack.rules.drops()
     return { ...counters, FirewallInDrops: arriving, FirewallOutDrops: leaving }
   }
 
@@ -261,7 +262,7 @@ export class LabRouter extends LabHost {
   dropLines(): DropLine[] {
     const link = this.#outside && this.#links.get(this.#outside)
     if (link === undefined || !this.#drops) return []
-    const { arriving, leaving } = ruleDrops(this.place)
+    const { arriving, leaving } = this.stack.rules.drops()
     const { firewall: kind = 'none' } = this.#access
     const by = kind === 'none' ? 'portMapping' : `firewall ${kind}`
     const lines = Object.entries({ ab: leaving, ba: arriving }).filter(([, packets]) => packets > 0)
@@ -274,7 +275,7 @@ export class LabRouter extends LabHost {
     return this.outer !== undefined && (kind !== 'none' || portMapping)
   }
 
-  #meeting(outer: LabInterface): kernel.Outside {
+  #meeting(outer: LabInterface): Outside {
     return { name: outer.name, address: ipv4Of(outer.addresses), nextHop: ipv4Of(this.#nextHop(outer)) }
   }
 
@@ -297,11 +298,11 @@ export class LabRouter extends LabHost {
     const address = ipv4Of(this.#lab.lab.hostsFile.find(this, host, 4).map(each => each.address))
     const meeting = this.#meeting(outer)
     if (nat === 'masquerade') {
-      kernel.forwardByKernel(this.place, meeting, hairpin, { ...forward, address })
+      this.stack.rules.forward(meeting, hairpin, { ...forward, address })
       return
     }
     await this.linkTo(this.#outside as LabHost).forward({ ...forward, address })
-    if (hairpin) kernel.routeHairpinPort(this.place, meeting, forward.port)
+    if (hairpin) this.stack.rules.routeHairpinPort(meeting, forward.port)
   }
 
   /** @internal Forwards ports of the options to hosts that have addresses now. */

@@ -2,11 +2,10 @@
  * The routes of a lab: each host has a route to every network past its neighbouring routers,
  * by the path with the fewest routers.
  */
-import { getLinks, RouteSocket, setNetworkRoute } from 'vnet/internal/linux/rtnetlink'
 import { formatPrefix, networkOf, type Prefix, parsePrefix, prefixesIntersect } from 'vnet/internal/packet/address'
 import type { LabInterface } from './host.ts'
+import type { HostStack } from './host-stack.ts'
 import { withoutPrefix } from './hosts.ts'
-import type { SocketPlace } from './sockets.ts'
 import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from './subnet.ts'
 
 export interface Routed {
@@ -77,7 +76,7 @@ export class Routes {
 
   /** Adds the missing routes over `links`, which are up, to each host. Throws a VnetError. */
   update(
-    hosts: readonly (Routed & { readonly place: SocketPlace; hasDns64: boolean; isOnline: boolean })[],
+    hosts: readonly (Routed & { readonly stack: Pick<HostStack, 'setRoutes'>; hasDns64: boolean; isOnline: boolean })[],
     links: ReadonlySet<number>,
   ): void {
     if (!hosts.some(({ isRouter }) => isRouter)) return
@@ -94,7 +93,7 @@ export class Routes {
       // The number of a link is never used again, so a known route is one that the kernel has.
       const hopOf = ({ link, via }: LabRoute) => `${link} ${via.text}`
       const added = routes.filter(route => known.get(route.network.text) !== hopOf(route))
-      if (added.length > 0) setRoutes(host.place, added)
+      if (added.length > 0) host.stack.setRoutes(added)
       for (const route of added) known.set(route.network.text, hopOf(route))
       host.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
       host.isOnline = routes.some(({ network }) => network.prefix.prefixLen === 0)
@@ -182,13 +181,4 @@ function addressesOf({ addresses }: LabInterface, family: Family): FamilyAddress
   })
   const [first] = found
   return { networks, gateway: first && { address: first.prefix.bytes, text: first.text } }
-}
-
-function setRoutes({ native, nsfd }: SocketPlace, routes: readonly LabRoute[]): void {
-  using sock = RouteSocket.open(native, nsfd)
-  const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
-  for (const { network, via, dev } of routes) {
-    const oif = indexes.get(dev)
-    if (oif !== undefined) setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
-  }
 }

@@ -1,0 +1,72 @@
+/**
+ * The network stack of a host: a network namespace of the kernel (kernel-stack.ts), or a host in
+ * memory (memory/memory-stack.ts).
+ */
+import type dgram from 'node:dgram'
+import type { Socket } from 'node:net'
+import type { Prefix } from 'vnet/internal/packet/address'
+import type { AccessOptions } from './access.ts'
+import type { HostCounters } from './counters.ts'
+import type { HostAddress } from './lookup.ts'
+import type { NatForward } from './protocol.ts'
+import type { LabRoute } from './routes.ts'
+import type { SocketPlace, StreamServer } from './sockets.ts'
+
+/** A setting of a host: `net/ipv4/tcp_rto_min_us` and its value. */
+export type Sysctl = readonly [name: string, value: string]
+
+/** The options of a UDP socket that matter when it is bound. */
+export type UdpOptions = Omit<dgram.SocketOptions, 'type'>
+
+export interface HostStack {
+  /** Where drivers make its interfaces: `/proc/self/fd/23`, or a name of the world in memory. */
+  readonly path: string
+  /** The number by which the worker of its links finds it: the descriptor of its namespace. */
+  readonly number: number
+  /** The namespace of the kernel; undefined in memory. */
+  readonly place: SocketPlace | undefined
+  readonly rules: RouterRules
+  /** Same as `listen` of sockets.ts. */
+  listen(
+    server: StreamServer,
+    port: number,
+    host: string | undefined,
+  ): Promise<{ readonly port: number; readonly accepting: StreamServer }>
+  /** Same as `bindUdp` of sockets.ts. */
+  bindUdp(socket: dgram.Socket, port: number, host: string | undefined, options?: UdpOptions): Promise<number>
+  /** Returns a socket that connects to an address. */
+  connect(to: HostAddress, port: number): Socket
+  /** Same, to the address that `resolve` finds for a name. */
+  connectTo(name: string, port: number, resolve: () => Promise<HostAddress>): Socket
+  counters(): HostCounters
+  /** Removes addresses of an interface, takes it up or down, and adds addresses. */
+  changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void
+  /** Sets the hardware address of hosts on an interface. */
+  setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void
+  setRoutes(routes: readonly LabRoute[]): void
+  close(): void
+}
+
+/** The interface of a router to the outside. */
+export interface Outside {
+  readonly name: string
+  /** The IPv4 addresses of the router and of the next hop there, as unsigned numbers. */
+  readonly address: number
+  readonly nextHop: number
+}
+
+/** The settings of a router for access networks. access-rules.ts describes them. */
+export interface RouterRules {
+  masquerade(outside: Outside, options: AccessOptions): void
+  forward(outside: Outside, hairpin: boolean, forward: NatForward): void
+  refusePortControl(name: string): void
+  firewall(name: string, options: AccessOptions): void
+  captureHttp(name: string, port: number): void
+  reachedInside(name: string, addresses: readonly Uint8Array[]): readonly Uint8Array[]
+  acceptSource(name: string, addresses: readonly Uint8Array[]): void
+  routeHairpin(outside: Outside): void
+  routeHairpinPort(outside: Outside, port: number): void
+  routeOutside(name: string, network: Prefix, nextHop: string | undefined): void
+  /** Returns the packets that the rules have dropped, from outside and to outside. */
+  drops(): { readonly arriving: number; readonly leaving: number }
+}
