@@ -91,7 +91,7 @@ export class Recording implements AsyncDisposable {
 
   /** Records the present and future devices of a Net for which `wants` returns true. */
   follow(
-    options: Omit<CaptureSetup, 'onData' | 'wallTime' | 'os' | 'program'>,
+    options: Omit<CaptureSetup, 'onData' | 'wallTime' | 'os' | 'program'> & Partial<Pick<CaptureSetup, 'wallTime'>>,
     wants?: (dev: NetDevice) => boolean,
   ): void {
     const capture: Capture = new Capture({ ...captureHead(), ...options, onData: () => drain.wake() })

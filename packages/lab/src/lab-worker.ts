@@ -7,7 +7,7 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
-import type { WorkerCalls } from './lab-worker-main.ts'
+import type { WorkerCalls } from './lab-calls.ts'
 import type { ErrorForm, WorkerReply, WorkerRequest } from './protocol.ts'
 
 interface Pending {

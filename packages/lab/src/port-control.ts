@@ -9,8 +9,6 @@ import { parseIpv4 } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
 import type { Nat } from './nat.ts'
-import { PORT_CONTROL_PORT } from './nat-table.ts'
-import { bindUdp, type SocketPlace } from './sockets.ts'
 
 const [NAT_PMP, PCP] = [0, 2]
 const RESPONSE = 0x80
@@ -50,7 +48,8 @@ interface Held extends Omit<Wish, 'suggested' | 'seconds'> {
 export class PortControl {
   readonly #nat: Nat
   readonly #clock: Clock
-  readonly #socket = dgram.createSocket('udp4')
+  /** Serves the hosts that reach the router, when it is bound to PORT_CONTROL_PORT. */
+  readonly socket = dgram.createSocket('udp4')
   readonly #held = new Map<string, Held>()
   /** When it started to know its mappings, in ns. */
   #epoch: number
@@ -59,17 +58,12 @@ export class PortControl {
     this.#nat = nat
     this.#clock = clock
     this.#epoch = clock.now()
-    this.#socket.on('message', (message, { address, port }) => {
+    this.socket.on('message', (message, { address, port }) => {
       const reply = this.handle(message, parseIpv4(address) ?? 0)
-      if (reply !== undefined) this.#socket.send(reply, port, address)
+      if (reply !== undefined) this.socket.send(reply, port, address)
     })
     // For example an ICMP error about a reply, because the requester has closed its socket.
-    this.#socket.on('error', () => {})
-  }
-
-  /** Serves the hosts that reach the router. Throws a VnetError if the port is taken. */
-  async listen(place: SocketPlace): Promise<void> {
-    await bindUdp(place, this.#socket, PORT_CONTROL_PORT, undefined)
+    this.socket.on('error', () => {})
   }
 
   /** Forgets the mappings, which the NAT has forgotten. */
@@ -79,7 +73,7 @@ export class PortControl {
   }
 
   close(): void {
-    this.#socket.close()
+    this.socket.close()
   }
 
   handle(request: Uint8Array, address: number): Uint8Array | undefined {

@@ -1,4 +1,5 @@
 /** WorkerCable: a cable of a lab in the worker that carries its frames. */
+import type { Socket } from 'node:dgram'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { printable } from 'vnet/internal/base/printable'
 import { random } from 'vnet/internal/base/random'
@@ -53,6 +54,14 @@ const READ_TURNS = 100
 /** A turn may end before it has read all frames that were waiting; the next turn reads them. */
 const QUIET_TURNS = 2
 
+export interface Joining {
+  /** Called with each end before its interface is made. */
+  readonly onDevice?: ((dev: NetDevice, end: EndSpec) => void) | undefined
+  readonly watch?: LinkWatch | undefined
+  /** Binds the socket of port control on a host, by the number of its stack. */
+  readonly bindUdp?: ((host: number, socket: Socket) => Promise<unknown>) | undefined
+}
+
 export class WorkerCable {
   readonly #net: Net
   readonly #devices: readonly [NetDevice, NetDevice?]
@@ -90,16 +99,14 @@ export class WorkerCable {
   }
 
   /**
-   * Joins two hosts, with both ends up. The text refers to `resources`. `onDevice` is called
-   * with each end before its interface is made. Throws a UsageError for a wrong text, and a
-   * VnetError if the kernel refuses; a failed call leaves nothing in place.
+   * Joins two hosts, with both ends up. The text refers to `resources`. Throws a UsageError for a
+   * wrong text, and a VnetError if the kernel refuses; a failed call leaves nothing in place.
    */
   static async join(
     net: Net,
     resources: WireResources,
     spec: CableSpec,
-    onDevice: (dev: NetDevice, end: EndSpec) => void = () => {},
-    watch?: LinkWatch,
+    { onDevice = () => {}, watch, bindUdp }: Joining = {},
   ): Promise<WorkerCable> {
     const { a, b, ab, ba, seed, mtu } = spec
     const context = { args: [a.path, b.path], net, txqs: 1, rxqs: 1, wireResources: resources }
@@ -109,7 +116,8 @@ export class WorkerCable {
     const cable = new WorkerCable(net, devices, nat)
     try {
       if (watch !== undefined) cable.watch(watch)
-      if (nat !== undefined) cable.#control = await controlOf(nat, net, spec.nat?.portMapping)
+      const host = spec.nat?.portMapping
+      if (host !== undefined) cable.#control = await controlOf(nat as Nat, net, socket => bindUdp?.(host, socket))
       for (const [i, dev] of devices.entries()) {
         const end = [a, b][i] as EndSpec
         if (mtu !== undefined) dev.mtu = mtu
@@ -360,12 +368,11 @@ async function makeNat({ kind, address, external, ...options }: NatSpec, seed: n
   return new Nat('restricted', address, random(seed), { ...options, blocks: true, siit: new Siit() })
 }
 
-/** Serves requests for ports in the namespace of `nsfd`, which few NATs do. */
-async function controlOf(nat: Translator, { clock }: Net, nsfd: number | undefined): Promise<PortControl | undefined> {
-  if (nsfd === undefined) return undefined
+/** Serves requests for ports, by a socket that `bind` binds. Few NATs do. */
+async function controlOf(nat: Nat, { clock }: Net, bind: (socket: Socket) => unknown): Promise<PortControl> {
   const { PortControl } = await import('./port-control.ts')
-  const control = new PortControl(nat as Nat, clock)
-  await control.listen({ native: loadNative(), nsfd })
+  const control = new PortControl(nat, clock)
+  await bind(control.socket)
   return control
 }
 

@@ -1,0 +1,300 @@
+/** Calls: what a lab asks of the carrier of its frames, a worker thread or the world in memory. */
+import type dgram from 'node:dgram'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { CaptureSetup } from 'vnet/internal/capture/capture'
+import type { Recording } from 'vnet/internal/capture/recording.node'
+import { attached } from 'vnet/internal/control/protocol/attachment'
+import { readTextFile } from 'vnet/internal/linux/regular-file'
+import type { WireResources } from 'vnet/internal/netdev/device-wire'
+import type { Net } from 'vnet/internal/netdev/net'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import type { Port } from 'vnet/internal/netdev/port'
+import { filtersOf } from 'vnet/internal/wire/grammar/groups'
+import { readText } from 'vnet/internal/wire/parse'
+import { OwnStages } from 'vnet/internal/wire/wire-resources.node'
+import type { LabControl, LabPlace } from './lab-control.ts'
+import { PORT_CONTROL_PORT } from './nat-table.ts'
+import type { CableSpec, EndSpec, FaultSpec, Filters, LanSpec } from './protocol.ts'
+import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
+import { WorkerCable } from './worker-cable.ts'
+import type { WorkerLan } from './worker-lan.ts'
+
+interface WorkerLink {
+  readonly cable: WorkerCable
+  /** By their numbers. The link was made with number 0. */
+  readonly recordings: Map<number, Recording>
+}
+
+/** A cable, or a LAN with a name. */
+type LinkSpec = Pick<CableSpec, 'lab' | 'capture'> &
+  Partial<Pick<CableSpec, 'a' | 'nat'>> & { readonly segment?: string }
+
+/** Milliseconds after its first link until a lab is visible. A shorter lab costs nothing. */
+const VISIBLE_MS = 100
+
+/** The worker reads files, because the lab's thread may be too busy. */
+function resourcesOf(filters: Filters = []): WireResources {
+  return { filter: attached(filters).filter, file: readTextFile }
+}
+
+async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | 'filters'>): Promise<WireResources> {
+  const own = new OwnStages()
+  for (const file of stages) await own.load(file)
+  return { ...resourcesOf(filters), stage: (name, values) => own.get(name, values) }
+}
+
+/** The differences between the kernel and the world in memory. */
+export interface CallsPlatform {
+  /** Settles when the interfaces have what was requested. */
+  settle(ports: readonly Port[]): Promise<void>
+  /** Binds a UDP socket on a host, by the number of its stack. Returns its port. */
+  bindUdp(host: number, socket: dgram.Socket, port: number): Promise<number>
+  /** Whether routers advertise a NAT64 to the stacks of hosts, which may have no routes yet. */
+  readonly advertises: boolean
+  /** Makes labs visible to `vnet list`. */
+  show(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<LabControl | undefined>
+  /** The time of day of captures; by default the machine's. */
+  readonly wallTime?: CaptureSetup['wallTime']
+}
+
+type RecordOptions = Pick<CallsPlatform, 'wallTime'> & { readonly net: Net }
+
+/** Records the devices of `hosts`, in which each has the name of its host, in a file. */
+async function record(
+  { net, wallTime }: RecordOptions,
+  hosts: ReadonlyMap<NetDevice, string>,
+  path: string,
+): Promise<Recording> {
+  const [{ CaptureFile }, { Recording }] = await Promise.all([
+    import('vnet/internal/capture/capture-file.node'),
+    import('vnet/internal/capture/recording.node'),
+  ])
+  const recording = new Recording(new CaptureFile(path))
+  const options = { net, driver: 'cable', netnsOf: (dev: NetDevice) => hosts.get(dev), ...(wallTime && { wallTime }) }
+  recording.follow(options, dev => hosts.has(dev))
+  return recording
+}
+
+/** The calls of a lab's thread. Most take the number of a link. Each settles when it is done. */
+export class Calls {
+  readonly #platform: CallsPlatform
+  readonly #net: Net
+  readonly #links = new Map<number, WorkerLink>()
+  readonly #lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
+  /** The names of addresses in labs that are watched. */
+  readonly #hostNames = new Map<string, Map<string, string>>()
+  readonly #places = new WeakMap<NetDevice, LabPlace>()
+  #last = 0
+  #control: Promise<LabControl | undefined> | undefined
+  #visible: NodeJS.Timeout | undefined
+
+  constructor(net: Net, platform: CallsPlatform) {
+    this.#net = net
+    this.#platform = platform
+  }
+
+  /** Loads files of own stages. Settles with their first mistake. */
+  async loadStages(stages: readonly string[]) {
+    await withStages({ stages })
+  }
+
+  /** Returns the filters that texts of wires name, each once. Throws a UsageError. */
+  filters(texts: readonly string[]) {
+    return [...new Set(texts.flatMap(text => filtersOf(readText(text, { bareUs: false }))))]
+  }
+
+  /** Joins two hosts. Returns the number of the link. */
+  async cable(spec: CableSpec) {
+    const resources = await withStages(spec)
+    const [watch] = await this.#watching(spec.watch && [spec.watch], resources)
+    const [cable, recording] = await this.#recorded(spec, async onDevice => {
+      const bindUdp = (host: number, socket: dgram.Socket) => this.#platform.bindUdp(host, socket, PORT_CONTROL_PORT)
+      const cable = await WorkerCable.join(this.#net, resources, spec, { onDevice, watch, bindUdp })
+      await this.#platform.settle(cable.ports)
+      try {
+        if (spec.pref64 !== undefined && this.#platform.advertises) await cable.advertise(spec.pref64, spec.seed)
+        return cable
+      } catch (error) {
+        await cable.close()
+        throw error
+      }
+    })
+    this.#links.set(++this.#last, { cable, recordings: new Map(recording && [[0, recording]]) })
+    this.#show(spec.lab)
+    return this.#last
+  }
+
+  /** Makes a segment. Returns its number and the numbers of its ports, which are links. */
+  async lan(spec: LanSpec) {
+    // Loaded on demand, because most labs have none.
+    const { makeLan } = await import('./worker-lan.ts')
+    const resources = await withStages(spec)
+    const watches = await this.#watching(spec.watches, resources)
+    const [lan, recording] = await this.#recorded({ ...spec, segment: spec.name }, async onDevice => {
+      const lan = await makeLan(this.#net, resources, spec, onDevice, watches)
+      await this.#platform.settle(lan.ports.flatMap(cable => cable.ports))
+      return lan
+    })
+    const ports = lan.ports.map(cable => {
+      this.#links.set(++this.#last, { cable, recordings: new Map() })
+      return this.#last
+    })
+    this.#show(spec.lab)
+    this.#lans.set(++this.#last, { lan, recording })
+    return { lan: this.#last, ports }
+  }
+
+  async closeLan(lan: number) {
+    const ended = this.#lans.get(lan)
+    this.#lans.delete(lan)
+    await ended?.lan.close()
+    await ended?.recording?.stop()
+  }
+
+  /** Makes a link as if it were new, with these texts and this seed. */
+  reset(link: number, seed: number, ab: string, ba: string, filters: Filters) {
+    return this.inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters)))
+  }
+
+  /** Starts to record a link in a file. Returns the number of the capture. */
+  async capture(link: number, path: string) {
+    const { devices } = this.found(link)
+    const names = devices.map(dev => [dev, this.#places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
+    const id = ++this.#last
+    this.#links.get(link)?.recordings.set(id, await record(this.#recorder, new Map(names), path))
+    return id
+  }
+
+  /** Ends a capture. Settles when its file is complete. */
+  async endCapture(link: number, capture: number) {
+    await this.inOrder(link, () => {})
+    const recording = this.#links.get(link)?.recordings.get(capture)
+    this.#links.get(link)?.recordings.delete(capture)
+    await recording?.stop()
+  }
+
+  wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters) {
+    return this.inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters)))
+  }
+
+  async carrier(link: number, up: boolean) {
+    const ports = await this.inOrder(link, cable => {
+      cable.setCarrier(up)
+      return cable.ports
+    })
+    await this.#platform.settle(ports)
+  }
+
+  fault(link: number, spec: FaultSpec) {
+    const id = ++this.#last
+    return this.inOrder(link, cable => {
+      cable.addFault(id, spec, resourcesOf(spec.filters))
+      return id
+    })
+  }
+
+  watched(link: number) {
+    return this.inOrder(link, cable => cable.watched)
+  }
+
+  async close(link: number) {
+    const ended = this.#links.get(link)
+    this.#links.delete(link)
+    await ended?.cable.close()
+    for (const recording of ended?.recordings.values() ?? []) await recording.stop()
+    await this.#hide()
+  }
+
+  /** Returns what `make` makes, and its recording. `make` reports each device by `onDevice`. */
+  async #recorded<L>(
+    { lab, capture, segment, a, nat }: LinkSpec,
+    make: (onDevice: (dev: NetDevice, end: EndSpec) => void) => Promise<L>,
+  ): Promise<[L, Recording | undefined]> {
+    const hosts = new Map<NetDevice, string>()
+    const recording = capture === undefined ? undefined : await record(this.#recorder, hosts, capture)
+    try {
+      const link = await make((dev, end) => {
+        const { host, isRouter } = end
+        hosts.set(dev, host)
+        this.#places.set(dev, { netns: `${lab}:${host}`, isRouter, segment, nat: end === a ? nat?.kind : undefined })
+        dev.logPrefix = `${lab}:${host}/`
+      })
+      return [link, recording]
+    } catch (error) {
+      await recording?.stop()
+      throw error
+    }
+  }
+
+  /** Returns watches of links. They share the names of the addresses of their lab. */
+  async #watching(specs: readonly WatchSpec[] = [], resources: WireResources): Promise<LinkWatch[]> {
+    const [{ lab } = {}] = specs
+    if (lab === undefined) return []
+    const { LinkWatch } = await import('./watch/link-watch.ts')
+    const hosts = this.#hostNames.get(lab) ?? new Map<string, string>()
+    this.#hostNames.set(lab, hosts)
+    for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
+    return specs.map(spec => new LinkWatch(spec, hosts, { ...resources, ...resourcesOf(spec.filters) }))
+  }
+
+  /** Makes labs with links visible, if `lab` has a name. */
+  #show(lab: string): void {
+    if (lab !== '') this.#visible ??= setTimeout(() => (this.#control = this.#shown()), VISIBLE_MS)
+  }
+
+  /** Makes labs with links visible now, unless none has a name. */
+  async show(): Promise<void> {
+    if (this.#visible === undefined) return
+    clearTimeout(this.#visible)
+    this.#control ??= this.#shown()
+    await this.#control
+  }
+
+  async #hide(): Promise<void> {
+    if (this.#links.size > 0) return
+    this.#hostNames.clear()
+    clearTimeout(this.#visible)
+    this.#visible = undefined
+    const started = this.#control
+    this.#control = undefined
+    await (await started)?.[Symbol.asyncDispose]()
+  }
+
+  async #shown(): Promise<LabControl | undefined> {
+    return this.#platform.show(dev => this.#places.get(dev))
+  }
+
+  get #recorder(): RecordOptions {
+    return { net: this.#net, ...this.#platform }
+  }
+
+  found(link: number): WorkerCable {
+    const { cable } = this.#links.get(link) ?? {}
+    if (cable === undefined) throw new UsageError('the link is closed')
+    return cable
+  }
+
+  async inOrder<T>(link: number, fn: (cable: WorkerCable) => T): Promise<Awaited<T>> {
+    const cable = this.found(link)
+    return await cable.inOrder(() => fn(cable))
+  }
+}
+
+/** The calls that only pass on to a link: in order, or immediately because they wait themselves. */
+const ORDERED = ['rebind', 'forward', 'removeFault', 'report'] as const
+const WAITING = ['sleep', 'partition', 'hit'] as const
+type LinkCalls = Pick<WorkerCable, (typeof ORDERED | typeof WAITING)[number]>
+type OfLink<F> = F extends (...args: infer A) => infer R ? (link: number, ...args: A) => R : never
+
+/** What a lab's thread can call. */
+export type WorkerCalls = Omit<Calls, 'found' | 'inOrder'> & { [K in keyof LinkCalls]: OfLink<LinkCalls[K]> }
+
+/** Runs a call by its name. */
+export function run(calls: Calls, call: string, args: readonly unknown[]): unknown {
+  const [link, ...rest] = args
+  const of = (target: object) => Reflect.get(target, call) as (...args: readonly unknown[]) => unknown
+  const onLink = (cable: WorkerCable) => of(cable).apply(cable, rest)
+  if (ORDERED.some(name => name === call)) return calls.inOrder(link as number, onLink)
+  if (WAITING.some(name => name === call)) return onLink(calls.found(link as number))
+  return of(calls).apply(calls, [...args])
+}
