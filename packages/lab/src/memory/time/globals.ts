@@ -1,0 +1,95 @@
+/** What a world in memory replaces in its thread: the timers, Date, performance and hrtime. */
+import { syncBuiltinESMExports } from 'node:module'
+import timers from 'node:timers'
+import promises from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { thread } from './real.ts'
+import { clearTimeout, setInterval, setTimeout } from './timers.ts'
+import { every, signalAfter, sleep, wait } from './timers-promises.ts'
+
+Object.defineProperty(setTimeout, promisify.custom, { value: sleep })
+
+/** Nanoseconds since 0 of the timeline. */
+function ns(): number | undefined {
+  return thread.timeline?.now
+}
+
+/** performance.now: also ms since performance.timeOrigin, so its sum with it is Date.now(). */
+function now(): number {
+  const at = ns()
+  return at === undefined ? thread.now() : at / NSEC_PER_MSEC
+}
+
+/** Date.now */
+function dateNow(): number {
+  const { timeline } = thread
+  return timeline === undefined ? thread.Date.now() : timeline.epoch + Math.floor(timeline.now / NSEC_PER_MSEC)
+}
+
+function hrtimeOf(since?: [number, number]): [number, number] {
+  const at = ns()
+  if (at === undefined) return thread.hrtime(since)
+  const [seconds, nanoseconds] = [Math.floor(at / NSEC_PER_SEC), Math.floor(at % NSEC_PER_SEC)]
+  if (since === undefined) return [seconds, nanoseconds]
+  const borrow = nanoseconds < since[1] ? 1 : 0
+  return [seconds - since[0] - borrow, nanoseconds - since[1] + borrow * NSEC_PER_SEC]
+}
+
+const hrtime = Object.assign(hrtimeOf, {
+  bigint: (): bigint => {
+    const at = ns()
+    return at === undefined ? thread.hrtimeBigint() : BigInt(Math.floor(at))
+  },
+})
+
+/** Dates of all kinds are those of the real class: `instanceof` holds in both directions. */
+const VirtualDate: DateConstructor = new Proxy(thread.Date, {
+  apply: () => new thread.Date(dateNow()).toString(),
+  construct: (real, args, target) =>
+    Reflect.construct(real, args.length === 0 ? [dateNow()] : args, target === VirtualDate ? real : target),
+  get: (real, key) => (key === 'now' ? dateNow : Reflect.get(real, key)),
+})
+
+const { scheduler } = promises
+
+/** Owners, names and values of what is replaced. */
+const REPLACED: readonly (readonly [object, string, unknown])[] = [
+  ...[globalThis, timers].flatMap(
+    owner =>
+      [
+        [owner, 'setTimeout', setTimeout],
+        [owner, 'setInterval', setInterval],
+        [owner, 'clearTimeout', clearTimeout],
+        [owner, 'clearInterval', clearTimeout],
+      ] as const,
+  ),
+  [promises, 'setTimeout', sleep],
+  [promises, 'setInterval', every],
+  [scheduler, 'wait', wait],
+  [AbortSignal, 'timeout', signalAfter],
+  [globalThis, 'Date', VirtualDate],
+  [Date.prototype, 'constructor', VirtualDate],
+  [performance, 'now', now],
+  [process, 'hrtime', hrtime],
+]
+
+/** Puts the world's time into the thread. Returns a function that restores everything. */
+export function replaceGlobals(): () => void {
+  const saved = REPLACED.map(([owner, name]) => [owner, name, Object.getOwnPropertyDescriptor(owner, name)] as const)
+  for (const [owner, name, value] of REPLACED) {
+    const enumerable = Object.getOwnPropertyDescriptor(owner, name)?.enumerable ?? false
+    Object.defineProperty(owner, name, { value, enumerable, configurable: true, writable: true })
+  }
+  const origin = { value: thread.timeline?.epoch, configurable: true }
+  Object.defineProperty(performance, 'timeOrigin', origin)
+  syncBuiltinESMExports()
+  return () => {
+    for (const [owner, name, descriptor] of saved) {
+      if (descriptor === undefined) Reflect.deleteProperty(owner, name)
+      else Object.defineProperty(owner, name, descriptor)
+    }
+    Reflect.deleteProperty(performance, 'timeOrigin')
+    syncBuiltinESMExports()
+  }
+}

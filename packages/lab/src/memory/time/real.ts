@@ -1,0 +1,40 @@
+/**
+ * What one thread has once: the clock and timers of Node as they were before a world replaced them,
+ * and the timeline of its worlds. It hangs on globalThis, because a second copy of this module,
+ * loaded while a world runs, would take the world's timers for those of Node.
+ */
+import { AsyncResource } from 'node:async_hooks'
+import promises from 'node:timers/promises'
+import type { Timeline } from './timeline.ts'
+import type { Shared } from './virtual-time.ts'
+
+function ofThread() {
+  const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, performance } = globalThis
+  return {
+    /** While a world runs: the timeline that the globals show. */
+    timeline: undefined as Timeline | undefined,
+    /** While there is a world, running or not. */
+    shared: undefined as Shared | undefined,
+    /** A context without the values of any AsyncLocalStorage, if the module is loaded in one. */
+    root: new AsyncResource('VirtualTime', { requireManualDestroy: true }),
+    setTimeout,
+    clearTimeout,
+    setInterval,
+    clearInterval,
+    setImmediate,
+    promises: { setTimeout: promises.setTimeout, setInterval: promises.setInterval },
+    signalAfter: AbortSignal.timeout.bind(AbortSignal),
+    Date: globalThis.Date,
+    now: performance.now.bind(performance),
+    hrtime: process.hrtime,
+    hrtimeBigint: process.hrtime.bigint,
+  }
+}
+
+type Thread = ReturnType<typeof ofThread>
+
+const KEY = Symbol.for('vnet.virtualTime')
+const holder = globalThis as { [KEY]?: Thread }
+
+holder[KEY] ??= ofThread()
+export const thread: Thread = holder[KEY]

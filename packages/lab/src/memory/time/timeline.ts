@@ -1,0 +1,136 @@
+/**
+ * A timeline: one heap for the alarms of networks and the timers of JavaScript, in nanoseconds from
+ * 0. Entries ring in the order of their moments, and those of one moment in the order in which they
+ * were armed. A timeline only rings; turns.ts decides when.
+ */
+import type { Alarm, Clock } from 'vnet/internal/base/clock'
+import { type HeapItem, MomentHeap } from 'vnet/internal/base/moment-heap'
+
+/** Whose alarm an entry is: a world. */
+export interface Owner {
+  readonly isClosed: boolean
+}
+
+/** An alarm or a timer. */
+export interface Entry extends HeapItem {
+  /** The last moment at which it rang; -1 before the first. */
+  rang: number
+  /** Whether it keeps the process alive while it is armed. */
+  readonly isRef: boolean
+  /** The world that it ends with; undefined if it ends with the last one. */
+  readonly owner: Owner | undefined
+  ring(): void
+}
+
+/**
+ * What rings again and again at one moment is delayed by this many ns. Alarms that arm each other
+ * for now would otherwise stop time for all others. A real machine also takes about this long.
+ */
+const BUSY_NS = 1000
+/** The most rings of one moment before everything armed for it is delayed, new alarms included. */
+const RINGS_MAX = 10_000
+
+export class Timeline {
+  /** The milliseconds of Date at 0. */
+  readonly epoch: number
+  /** The present moment. It changes only when an entry rings. */
+  now = 0
+  /** Called when something is armed. */
+  onArm: () => void = () => {}
+  readonly #heap = new MomentHeap<Entry>()
+  #refs = 0
+  #rings = 0
+  #closed = false
+
+  constructor(epoch: number) {
+    this.epoch = epoch
+  }
+
+  /** The number of armed entries. */
+  get size(): number {
+    return this.#heap.size
+  }
+
+  /** Whether an armed entry keeps the process alive. */
+  get isRef(): boolean {
+    return this.#refs > 0
+  }
+
+  /**
+   * Arms an entry for a moment, or moves it there. A past moment is now. An entry that already rang
+   * at this moment rings BUSY_NS later.
+   */
+  arm(entry: Entry, moment: number): void {
+    if (this.#closed) return
+    let at = moment
+    // Also for NaN.
+    if (!(at > this.now)) at = entry.rang === this.now || this.#rings > RINGS_MAX ? this.now + BUSY_NS : this.now
+    if (entry.index < 0 && entry.isRef) this.#refs++
+    this.#heap.set(entry, at)
+    this.onArm()
+  }
+
+  /** Disarms an entry. Harmless if it is not armed. */
+  cancel(entry: Entry): void {
+    if (entry.index < 0) return
+    if (entry.isRef) this.#refs--
+    this.#heap.remove(entry)
+  }
+
+  /** Counts an armed entry whose `isRef` has changed. */
+  changeRef(entry: Entry): void {
+    if (entry.index < 0) return
+    this.#refs += entry.isRef ? 1 : -1
+    this.onArm()
+  }
+
+  /** Moves time to the next entry and rings it. Throws what it throws. */
+  ringNext(): void {
+    const moment = this.#heap.first
+    const entry = this.#heap.shift()
+    if (entry === undefined) return
+    if (entry.isRef) this.#refs--
+    if (moment > this.now) {
+      this.now = moment
+      this.#rings = 0
+    }
+    this.#rings++
+    entry.rang = this.now
+    entry.ring()
+  }
+
+  /** Disarms everything that belongs to one world. */
+  cancelOf(owner: Owner): void {
+    const entries: Entry[] = []
+    this.#heap.each(entry => {
+      if (entry.owner === owner) entries.push(entry)
+    })
+    for (const entry of entries) this.cancel(entry)
+  }
+
+  /** Disarms everything. Nothing can be armed afterwards. */
+  close(): void {
+    this.#closed = true
+    this.#refs = 0
+    this.#heap.clear()
+  }
+}
+
+/**
+ * Returns the clock of a world on a timeline. It is 0 at the moment `start` of the timeline. After
+ * the world is closed, its alarms never ring. With `isRef`, armed alarms keep the process alive.
+ */
+export function clockOf(timeline: Timeline, owner: Owner, start: number, isRef: boolean): Clock {
+  return {
+    now: () => timeline.now - start,
+    alarm: (fn): Alarm => {
+      const entry: Entry = { index: -1, rang: -1, isRef, owner, ring: () => fn() }
+      return {
+        at: ns => {
+          if (!owner.isClosed) timeline.arm(entry, ns + start)
+        },
+        cancel: () => timeline.cancel(entry),
+      }
+    },
+  }
+}

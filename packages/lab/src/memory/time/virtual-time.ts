@@ -1,0 +1,131 @@
+/**
+ * VirtualTime: the time of labs in memory. Programs of Node in this thread see it as their own:
+ * timers, Date, performance.now, process.hrtime, AbortSignal.timeout. It stands still while
+ * something can run, and then jumps to the next alarm or timer. All worlds of a thread share one
+ * timeline, since they share the globals of JavaScript, but the `clock` of each starts at 0.
+ *
+ * Not in it: timers that a module took before the world (`const { setTimeout } = require('timers')`
+ * at its top), and those inside Node, such as the header and request time-outs of http servers.
+ */
+import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { durationOf } from 'vnet/internal/base/duration'
+import { replaceGlobals } from './globals.ts'
+import { Outside } from './outside.ts'
+import { thread } from './real.ts'
+import { clockOf, type Owner, Timeline } from './timeline.ts'
+import { forgetTimers } from './timers.ts'
+import { TimelineTurns } from './turns.ts'
+
+export interface VirtualTimeOptions {
+  /** What Date shows at the start, in ms since 1970. Default: 2000-01-01T00:00:00Z. */
+  readonly epoch?: number | undefined
+  /**
+   * Real milliseconds without an event after which the clock no longer waits for real sockets and
+   * child processes. Default 5,000.
+   */
+  readonly patience?: number | undefined
+  /** Is given a line about each of them. Default: writes it to standard error. */
+  readonly log?: ((line: string) => void) | undefined
+}
+
+const EPOCH = Date.UTC(2000, 0, 1)
+const PATIENCE = 5000
+
+/** What the worlds of a thread share. The options are those of the first. */
+export interface Shared {
+  readonly timeline: Timeline
+  readonly outside: Outside
+  readonly turns: TimelineTurns
+  /** The numbers of worlds that are not closed, and of those that run. */
+  worlds: number
+  running: number
+  restore: () => void
+}
+
+export class VirtualTime implements Owner, Disposable {
+  /** In ns since this object was made. Armed alarms keep the process alive, like open sockets. */
+  readonly clock: Clock
+  /** The same time for endless upkeep: these alarms do not keep the process alive. */
+  readonly background: Clock
+  readonly #shared: Shared
+  #isInstalled = false
+  #isClosed = false
+
+  /** Time runs from `install` to `close`. */
+  constructor(options: VirtualTimeOptions = {}) {
+    this.#shared = thread.shared ??= makeShared(options)
+    this.#shared.worlds++
+    const { timeline } = this.#shared
+    this.clock = clockOf(timeline, this, timeline.now, true)
+    this.background = clockOf(timeline, this, timeline.now, false)
+  }
+
+  /** Starts time and makes it the time of this thread. */
+  install(): this {
+    if (this.#isInstalled || this.#isClosed) return this
+    this.#isInstalled = true
+    const shared = this.#shared
+    if (shared.running++ > 0) return this
+    thread.timeline = shared.timeline
+    shared.restore = replaceGlobals()
+    shared.outside.open()
+    shared.turns.start()
+    return this
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Milliseconds since this object was made. */
+  get now(): number {
+    return this.clock.now() / NSEC_PER_MSEC
+  }
+
+  /** Waits for virtual time: ms, or a text such as '2h'. After `close` it never ends. */
+  sleep(duration: number | string): Promise<void> {
+    const at = this.clock.now() + durationOf(duration)
+    return new Promise(resolve => this.clock.alarm(resolve).at(at))
+  }
+
+  /**
+   * Stops the clock until the returned function is called: for real work that vnet does not see,
+   * such as an answer from another process that was started before.
+   */
+  hold(): () => void {
+    return this.#shared.outside.hold()
+  }
+
+  /**
+   * Idempotent. Its alarms never ring. With the last world, the real clock and timers return, and
+   * timers that are pending are cancelled.
+   */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const shared = this.#shared
+    shared.timeline.cancelOf(this)
+    if (this.#isInstalled && --shared.running === 0) {
+      shared.turns.stop()
+      shared.outside.close()
+      shared.restore()
+      thread.timeline = undefined
+    }
+    if (--shared.worlds > 0) return
+    shared.timeline.close()
+    thread.shared = undefined
+    forgetTimers()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+function makeShared(options: VirtualTimeOptions): Shared {
+  const { epoch = EPOCH, patience = PATIENCE, log = line => process.stderr.write(`${line}\n`) } = options
+  const timeline = new Timeline(epoch)
+  const outside = new Outside({ patience, log }, () => turns.wake())
+  const turns = new TimelineTurns(timeline, outside)
+  return { timeline, outside, turns, worlds: 0, running: 0, restore: () => {} }
+}
