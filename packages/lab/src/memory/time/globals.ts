@@ -1,4 +1,4 @@
-/** What a world in memory replaces in its thread: the timers, Date, performance and hrtime. */
+/** The globals that a world in memory replaces: timers, Date, performance and process.hrtime. */
 import { syncBuiltinESMExports } from 'node:module'
 import timers from 'node:timers'
 import promises from 'node:timers/promises'
@@ -15,7 +15,7 @@ function ns(): number | undefined {
   return thread.timeline?.now
 }
 
-/** performance.now: also ms since performance.timeOrigin, so its sum with it is Date.now(). */
+/** performance.now. As in Node, performance.timeOrigin plus it is the time of Date. */
 function now(): number {
   const at = ns()
   return at === undefined ? thread.now() : at / NSEC_PER_MSEC
@@ -43,7 +43,7 @@ const hrtime = Object.assign(hrtimeOf, {
   },
 })
 
-/** Dates of all kinds are those of the real class: `instanceof` holds in both directions. */
+/** Makes dates of the real class, so that `instanceof` works with both. */
 const VirtualDate: DateConstructor = new Proxy(thread.Date, {
   apply: () => new thread.Date(dateNow()).toString(),
   construct: (real, args, target) =>
@@ -53,7 +53,7 @@ const VirtualDate: DateConstructor = new Proxy(thread.Date, {
 
 const { scheduler } = promises
 
-/** Owners, names and values of what is replaced. */
+/** The replaced properties: owner, name and new value. */
 const REPLACED: readonly (readonly [object, string, unknown])[] = [
   ...[globalThis, timers].flatMap(
     owner =>

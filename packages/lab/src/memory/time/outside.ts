@@ -1,10 +1,10 @@
 /**
- * What a world in memory waits for while its clock stands still, because it takes real time:
- * requests to libuv's thread pool (files, crypto, zlib, dns.lookup), and real things that were made
- * while the world runs (sockets, pipes, child processes, worker threads).
+ * Outside: everything that takes real time, so that the clock of a world in memory stands still
+ * until it ends: requests to libuv's thread pool (files, crypto, zlib, dns.lookup), and real things
+ * that were made while the world runs (sockets, pipes, child processes, worker threads).
  *
- * async_hooks report all of them in every version of Node, also those that a program makes with
- * functions that it took before. process.getActiveResourcesInfo() leaves out crypto, zlib and,
+ * async_hooks report all of them in every version of Node, even if a program imported the function
+ * before the world ran. process.getActiveResourcesInfo() leaves out crypto, zlib and,
  * since Node 26, readFile. The price, measured: an `await` takes 0.12 instead of 0.05 us on Node 20
  * and 22, and nothing since Node 24, where promises need not be tracked.
  */
@@ -33,7 +33,7 @@ interface Wrap {
 /** `part` is an operation or a part of a real thing, such as a port of a worker thread. */
 type Kind = 'request' | 'thing' | 'part' | 'called' | undefined
 
-/** Types of async_hooks whose objects are real things, and what a line calls them. */
+/** The types of real things in async_hooks, and their names in log lines. */
 const THINGS: Readonly<Record<string, string>> = {
   PROCESSWRAP: 'a child process',
   WORKER: 'a worker thread',
@@ -42,7 +42,7 @@ const THINGS: Readonly<Record<string, string>> = {
   PIPEWRAP: 'a real pipe',
 }
 const PARTS = ['MESSAGEPORT', 'TCPCONNECTWRAP', 'PIPECONNECTWRAP', 'WRITEWRAP', 'SHUTDOWNWRAP', 'UDPSENDWRAP']
-/** Types whose objects do many requests, each started by a call of this method. */
+/** Types of objects that make many requests, each by a call of this method. */
 const CALLED: Readonly<Record<string, string>> = { ZLIB: 'write', BLOBREADER: 'pull' }
 /** FSREQCALLBACK, GETADDRINFOREQWRAP, SCRYPTREQUEST ... */
 const REQUEST = /^(?!HTTP)[A-Z\d]*(REQ(UEST|CALLBACK|PROMISE|WRAP)?|QUERYWRAP)$/
@@ -50,13 +50,13 @@ const REQUEST = /^(?!HTTP)[A-Z\d]*(REQ(UEST|CALLBACK|PROMISE|WRAP)?|QUERYWRAP)$/
 interface Tracked {
   readonly kind: Kind
   readonly type: string
-  /** Of a thing: weak, because nothing reports that it is closed. */
+  /** For a thing. Weak, because nothing reports that it is closed. */
   readonly wrap?: WeakRef<Wrap>
 }
 
 export class Outside {
   readonly #options: OutsideOptions
-  /** Called when what the world waited for may have ended. */
+  /** Called when `isBusy` may have changed. */
   readonly #onChange: () => void
   readonly #kinds = new Map<string, Kind>()
   readonly #tracked = new Map<number, Tracked>()
@@ -115,7 +115,7 @@ export class Outside {
     return has
   }
 
-  /** Returns whether the clock must stand still. `onChange` is called when that may have changed. */
+  /** Returns whether the clock must stand still. `onChange` reports that this may have changed. */
   isBusy(): boolean {
     if (this.#requests === 0 && this.#holds === 0 && !this.#hasThing()) return false
     const patience = this.#options.patience * (this.#requests > 0 ? REQUEST_PATIENCE : 1)
@@ -192,7 +192,7 @@ export class Outside {
     this.#patched.push({ wrap: prototype, name, was })
   }
 
-  /** Whether a real thing is open and keeps the process alive. Forgets those that are freed. */
+  /** Whether a real thing is open and keeps the process alive. Forgets freed things. */
   #hasThing(): boolean {
     if (this.#things === 0) return false
     let has = false

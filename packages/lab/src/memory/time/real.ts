@@ -1,7 +1,7 @@
 /**
  * What one thread has once: the clock and timers of Node as they were before a world replaced them,
  * and the timeline of its worlds. It hangs on globalThis, because a second copy of this module,
- * loaded while a world runs, would take the world's timers for those of Node.
+ * loaded while a world runs, would take the world's timers for Node's.
  */
 import { AsyncResource } from 'node:async_hooks'
 import promises from 'node:timers/promises'

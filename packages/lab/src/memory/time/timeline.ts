@@ -1,7 +1,7 @@
 /**
  * A timeline: one heap for the alarms of networks and the timers of JavaScript, in nanoseconds from
- * 0. Entries ring in the order of their moments, and those of one moment in the order in which they
- * were armed. A timeline only rings; turns.ts decides when.
+ * 0. Entries ring in the order of their moments, and entries of one moment in the order in which
+ * they were armed. A timeline only rings; turns.ts decides when.
  */
 import type { Alarm, Clock } from 'vnet/internal/base/clock'
 import { type HeapItem, MomentHeap } from 'vnet/internal/base/moment-heap'
@@ -77,7 +77,7 @@ export class Timeline {
     this.#heap.remove(entry)
   }
 
-  /** Counts an armed entry whose `isRef` has changed. */
+  /** Takes note of a changed `isRef`. */
   changeRef(entry: Entry): void {
     if (entry.index < 0) return
     this.#refs += entry.isRef ? 1 : -1

@@ -49,7 +49,7 @@ export async function* every<T>(delay?: number, value?: T, options: Options = {}
   if (thread.timeline === undefined) return yield* thread.promises.setInterval(delay, value as T, options as object)
   const { signal, ref = true } = check(options)
   if (signal?.aborted) throw abortError(signal)
-  // Rings that nobody has taken yet, and the consumer that waits for one.
+  // Rings that the consumer has not taken yet, and a function that continues a waiting consumer.
   let rings = 0
   let wake = () => {}
   const timer = setInterval(() => {

@@ -6,7 +6,7 @@
  * itself, and node:test's MockTimers has a queue of its own, too. Neither shows when its next timer
  * is due, and neither restores the AsyncLocalStorage of the code that set a timer.
  *
- * Without a world they are those of Node: a program may have taken them while a world ran.
+ * Without a world they call Node's functions, because a program may keep them after its world.
  */
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
@@ -18,7 +18,7 @@ const TIMEOUT_MAX = 2 ** 31 - 1
 
 type Callback = (...args: unknown[]) => void
 
-/** Timers whose numbers a program knows, by these numbers. */
+/** Timers by number, if a program has asked for the number. */
 const known = new Map<number, Timeout>()
 
 /** What setTimeout and setInterval return. Only the methods and behaviour of Node's class. */

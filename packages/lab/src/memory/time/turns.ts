@@ -3,7 +3,7 @@
  * immediate, for each entry. Between two turns, Node runs all microtasks, ticks, immediates and
  * events. A turn rings nothing while an immediate of a program is queued or `Outside` is busy.
  *
- * A turn with its checks takes about 1 us. Without armed entries there are no turns, and the
+ * A turn with its checks takes about 1 us. Without armed entries it takes no turns, and the
  * process may end.
  */
 import type { Outside } from './outside.ts'
@@ -64,7 +64,7 @@ export class TimelineTurns {
     try {
       this.#timeline.ringNext()
     } finally {
-      // What an entry throws is an uncaught exception, as in Node, and others still ring.
+      // An exception of an entry is uncaught, as in Node, and the others still ring.
       this.wake()
     }
   }

@@ -31,12 +31,12 @@ export interface VirtualTimeOptions {
 const EPOCH = Date.UTC(2000, 0, 1)
 const PATIENCE = 5000
 
-/** What the worlds of a thread share. The options are those of the first. */
+/** The parts that all worlds of a thread share. The first world's options count. */
 export interface Shared {
   readonly timeline: Timeline
   readonly outside: Outside
   readonly turns: TimelineTurns
-  /** The numbers of worlds that are not closed, and of those that run. */
+  /** The number of worlds that are not closed, and the number of running worlds. */
   worlds: number
   running: number
   restore: () => void
@@ -90,7 +90,7 @@ export class VirtualTime implements Owner, Disposable {
 
   /**
    * Stops the clock until the returned function is called: for real work that vnet does not see,
-   * such as an answer from another process that was started before.
+   * such as a reply from a process that was started before.
    */
   hold(): () => void {
     return this.#shared.outside.hold()

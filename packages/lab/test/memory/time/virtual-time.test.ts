@@ -14,7 +14,7 @@ afterEach(() => {
   for (const time of worlds.splice(0)) time.close()
 })
 
-test('two hours pass at once, in the order of alarms and timers', async () => {
+test('two hours pass immediately, in the order of alarms and timers', async () => {
   const time = start()
   const rung: string[] = []
   time.clock.alarm(() => rung.push(`frame ${time.now}`)).at(20_300_000)
