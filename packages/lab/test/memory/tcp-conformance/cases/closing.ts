@@ -1,0 +1,245 @@
+/** The end of connections: FIN in both directions, and what remains in TIME-WAIT. */
+import { tcp } from '../notation.ts'
+
+export const closing = [
+  tcp(
+    'close sends FIN, and the other direction continues to a FIN of the peer',
+    `
+    open
+    shutdown
+    out fin 1, ack 1
+    in ack 2
+    state FIN-WAIT-2
+    in data 1..101, ack 2
+    out ack 101
+    read 100
+    in fin 101, ack 2
+    out ack 102
+    read end
+    `,
+  ),
+  tcp(
+    'after a FIN of the peer the host may still send',
+    `
+    open
+    in fin 1, ack 1
+    out ack 2
+    read end
+    state CLOSE-WAIT
+    write 100
+    out data 1..101, ack 2
+    in ack 101
+    close
+    out fin 101, ack 2
+    in ack 102
+    `,
+  ),
+  tcp(
+    'the last bytes and FIN share a segment',
+    `
+    open mss 1000
+    write 10
+    out data 1..11, ack 1
+    write 500
+    close
+    in ack 11
+    out data 11..511, fin, ack 1
+    in ack 512
+    `,
+  ),
+  tcp(
+    'a FIN that comes with bytes is acknowledged with them',
+    `
+    open
+    in data 1..101, fin, ack 1
+    out ack 102
+    read 100
+    read end
+    state CLOSE-WAIT
+    `,
+  ),
+  tcp(
+    'a FIN before missing bytes ends the stream only after them',
+    `
+    open
+    in data 101..201, fin, ack 1
+    out ack 1
+    read nothing
+    in data 1..101, ack 1
+    out ack 202
+    read 200
+    read end
+    `,
+  ),
+  tcp(
+    'write after shutdown fails',
+    `
+    open
+    shutdown
+    out fin 1, ack 1
+    write 10 = EPIPE
+    `,
+  ),
+  tcp(
+    'two FINs that cross are acknowledged',
+    `
+    open
+    shutdown
+    out fin 1, ack 1
+    in fin 1, ack 1
+    out ack 2, seq 2
+    state CLOSING
+    in ack 2, seq 2
+    read end
+    `,
+  ),
+  tcp(
+    'a FIN is repeated after a retransmission timeout',
+    `
+    open
+    shutdown
+    out fin 1, ack 1
+    +200..210 out fin 1, ack 1
+    +400..420 out fin 1, ack 1
+    in ack 2
+    state FIN-WAIT-2
+    `,
+  ),
+  tcp(
+    'a repeated FIN of the peer is acknowledged again in TIME-WAIT',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in fin 1, ack 2
+    out ack 2, seq 2
+    in fin 1, ack 2
+    out ack 2, seq 2
+    `,
+  ),
+  tcp(
+    'a SYN with a higher number starts a new connection from TIME-WAIT',
+    `
+    opened mss 1460
+    close
+    out fin 1, ack 1
+    in fin 1, ack 2
+    out ack 2, seq 2
+    in syn 1000, mss 1460
+    out syn 0, ack 1001
+    in ack 1, seq 1001
+    accept
+    `,
+  ),
+  tcp(
+    'a SYN with a lower number is only acknowledged in TIME-WAIT',
+    `
+    opened mss 1460
+    in data 1..101, ack 1
+    out ack 101
+    read 100
+    close
+    out fin 1, ack 101
+    in fin 101, ack 2
+    out ack 102, seq 2
+    in syn 50, mss 1460
+    out ack 102, seq 2
+    `,
+  ),
+  tcp(
+    'bytes in TIME-WAIT are acknowledged and dropped',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in fin 1, ack 2
+    out ack 2, seq 2
+    in data 2..12, ack 2
+    out ack 2, seq 2
+    `,
+  ),
+  tcp(
+    'a reset ends TIME-WAIT',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in fin 1, ack 2
+    out ack 2, seq 2
+    in rst 2
+    in ack 2, seq 2
+    out rst 2
+    `,
+  ),
+  tcp(
+    'TIME-WAIT ends after a minute',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in fin 1, ack 2
+    out ack 2, seq 2
+    +59000 in fin 1, ack 2
+    out ack 2, seq 2
+    +59000 in fin 1, ack 2
+    out ack 2, seq 2
+    +60010 in fin 1, ack 2
+    out rst 2
+    `,
+    { memoryOnly: 'the kernel has no setting for the time of TIME-WAIT' },
+  ),
+  tcp(
+    'close with unread bytes sends a reset',
+    `
+    open
+    in data 1..11, ack 1
+    out ack 11
+    close
+    out rst 1, ack 11
+    `,
+  ),
+  tcp(
+    'bytes that arrive after close get a reset',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in ack 2
+    in data 1..11, ack 2
+    out rst 2
+    `,
+  ),
+  tcp(
+    'reset sends a reset and no FIN',
+    `
+    open
+    write 10
+    out data 1..11, ack 1
+    reset
+    out rst 11, ack 1
+    `,
+  ),
+  tcp(
+    'closing a listener resets connections before they are accepted',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in ack 1
+    unlisten
+    out rst 1, ack 1
+    `,
+  ),
+  tcp(
+    'FIN-WAIT-2 without a user ends after tcp_fin_timeout',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in ack 2
+    +2500 in fin 1, ack 2
+    out rst 2
+    `,
+    { sysctls: { tcp_fin_timeout: 1 } },
+  ),
+]

@@ -1,0 +1,205 @@
+/** Accepting connections. */
+import { tcp } from '../notation.ts'
+
+export const listening = [
+  tcp(
+    'SYN-ACK offers only what the SYN offered: nothing',
+    `
+    listen
+    in syn 0
+    out syn 0, ack 1, mss 1460
+    accept nothing
+    in ack 1
+    accept
+    state ESTAB
+    `,
+  ),
+  tcp(
+    'SYN-ACK offers only what the SYN offered: everything',
+    `
+    listen
+    in syn 0, mss 1460, sack-ok, ts 5, scale 7
+    out syn 0, ack 1, mss 1460, sack-ok, ts 5, scale
+    in ack 1, ts 6
+    accept
+    in data 1..101, ack 1, ts 7
+    out ack 101, ts 7
+    read 100
+    `,
+  ),
+  tcp(
+    'SYN-ACK offers SACK alone to a SYN with SACK alone',
+    `
+    listen
+    in syn 0, mss 1000, sack-ok
+    out syn 0, ack 1, mss 1460, sack-ok
+    in ack 1
+    accept
+    write 1500
+    out data 1..1001, ack 1
+    out data 1001..1501, ack 1
+    `,
+  ),
+  tcp(
+    'SYN-ACK offers window scale alone to a SYN with window scale alone',
+    `
+    listen
+    in syn 0, mss 1460, scale 2
+    out syn 0, ack 1, mss 1460, scale
+    in ack 1
+    accept
+    `,
+  ),
+  tcp(
+    'SYN-ACK is repeated after 1 s and then after 2 s',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    +1000..1010 out syn 0, ack 1
+    +2000..2020 out syn 0, ack 1
+    in ack 1
+    accept
+    `,
+  ),
+  tcp(
+    'a repeated SYN gets the same SYN-ACK',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1, mss 1460
+    in syn 0, mss 1460
+    out syn 0, ack 1, mss 1460
+    in ack 1
+    accept
+    `,
+  ),
+  tcp(
+    'a SYN to a closed port gets a reset',
+    `
+    in syn 0, mss 1460
+    out rst 0, ack 1
+    `,
+  ),
+  tcp(
+    'an ACK to a closed port gets a reset of its number',
+    `
+    in ack 77, seq 1
+    out rst 77
+    `,
+  ),
+  tcp(
+    'a FIN to a closed port gets a reset that acknowledges it',
+    `
+    in data 10..20, fin
+    out rst 0, ack 21
+    `,
+  ),
+  tcp(
+    'a reset to a closed port gets no reply',
+    `
+    in rst 5
+    in rst 5, ack 7
+    quiet 20
+    `,
+  ),
+  tcp(
+    'an ACK to a listener gets a reset of its number',
+    `
+    listen
+    in ack 77, seq 1
+    out rst 77
+    `,
+  ),
+  tcp(
+    'a FIN to a listener is ignored',
+    `
+    listen
+    in fin 1
+    in rst 1
+    quiet 20
+    `,
+  ),
+  tcp(
+    'an ACK of something else gets a reset and does not complete the handshake',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in ack 5
+    out rst 5
+    accept nothing
+    in ack 1
+    accept
+    `,
+  ),
+  tcp(
+    'a reset ends a half-open connection',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in rst 1
+    in ack 1
+    out rst 1
+    accept nothing
+    `,
+  ),
+  tcp(
+    'bytes that come with the last ACK of the handshake are received',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in data 1..101, ack 1
+    out ack 101
+    accept
+    read 100
+    `,
+  ),
+  tcp(
+    'bytes complete the handshake when the ACK before them is lost, and FIN may follow',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in data 1..11, fin, ack 1
+    out ack 12
+    accept
+    read 10
+    read end
+    state CLOSE-WAIT
+    `,
+  ),
+  tcp(
+    'SYNs are dropped while the backlog is full of half-open connections',
+    `
+    listen 1
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in syn 0, mss 1460, peer 2
+    out syn 0, ack 1, peer 2
+    in syn 0, mss 1460, peer 3
+    quiet 20
+    in ack 1
+    accept
+    in syn 0, mss 1460, peer 3
+    out syn 0, ack 1, peer 3
+    `,
+  ),
+  tcp(
+    'the connections of a listener have their own sequence numbers and bytes',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in ack 1
+    in syn 0, mss 1460, peer 2
+    out syn 0, ack 1, peer 2
+    in ack 1, peer 2
+    accept
+    write 10
+    out data 1..11, ack 1
+    `,
+  ),
+]

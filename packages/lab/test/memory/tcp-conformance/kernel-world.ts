@@ -1,0 +1,106 @@
+/** A World on the Linux kernel. Each has a peer address of its own, so many can run at a time. */
+import { setTimeout } from 'node:timers/promises'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { check } from 'vnet/internal/linux/errno'
+import { AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_STREAM, sockaddrInet } from 'vnet/internal/linux/uapi'
+import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
+import { get16 } from 'vnet/internal/packet/octets'
+import type { KernelHost } from './kernel-host.ts'
+import { KernelSocket } from './kernel-socket.ts'
+import { errorPacket, tcpPacket } from './packet.ts'
+import type { IcmpError, Sent, TestListener, TestSocket, World } from './world.ts'
+
+const EINPROGRESS = 115
+
+export class KernelWorld implements World {
+  /** Timers of the kernel end with a jiffy, of up to 10 ms. A busy machine may be very late. */
+  readonly tolerance = { early: 11 * NSEC_PER_MSEC, late: 20 * NSEC_PER_SEC }
+  readonly #host: KernelHost
+  readonly #addresses: { readonly host: Uint8Array; readonly peer: Uint8Array }
+  readonly #sent: Sent[] = []
+  readonly #sockets: KernelSocket[] = []
+  #wake = (): void => {}
+
+  constructor(host: KernelHost, family: 4 | 6, hasFastTimers: boolean) {
+    this.#host = host
+    this.#addresses = host.attach(family, hasFastTimers, ({ protocol, payload }, at) => {
+      if (protocol !== IPPROTO_TCP) return
+      this.#sent.push({ segment: payload, at })
+      this.#wake()
+    })
+  }
+
+  now(): number {
+    return this.#host.now()
+  }
+
+  async sleepUntil(moment: number): Promise<void> {
+    while (this.now() < moment) await setTimeout(Math.ceil((moment - this.now()) / NSEC_PER_MSEC))
+  }
+
+  inject(segment: Uint8Array): void {
+    const { host, peer } = this.#addresses
+    this.#host.inject(tcpPacket(peer, host, segment))
+  }
+
+  injectError(error: IcmpError, about: Uint8Array): void {
+    const { host, peer } = this.#addresses
+    this.#host.inject(errorPacket(error, host, peer, about))
+  }
+
+  async next(until: number): Promise<Sent | undefined> {
+    this.#host.receive()
+    if (this.#sent.length === 0) {
+      const cancel = new AbortController()
+      const woken = new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+      const waited = setTimeout(Math.max(0, (until - this.now()) / NSEC_PER_MSEC), undefined, cancel)
+      await Promise.race([woken, waited])
+      cancel.abort()
+      waited.catch(() => {})
+      this.#host.receive()
+    }
+    return this.#sent.shift()
+  }
+
+  connect(port: number, to: 'peer' | 'own'): TestSocket {
+    const { native } = this.#host
+    const { peer, host } = this.#addresses
+    const fd = this.#socket()
+    const result = native.connect(fd, sockaddrInet(to === 'own' ? host : peer, port))
+    return this.#adopt(fd, result === -EINPROGRESS ? 0 : result)
+  }
+
+  listen(backlog: number): TestListener {
+    const { native } = this.#host
+    const fd = this.#socket()
+    check(native.bind(fd, sockaddrInet(this.#addresses.host, 0)), 'bind')
+    check(native.listen(fd, backlog), 'listen')
+    const name = new Uint8Array(28)
+    check(native.getsockname(fd, name), 'getsockname')
+    const socket = this.#adopt(fd, 0)
+    return {
+      port: get16(name, 2),
+      accept: async () => this.#adopt(await socket.accept(), 0),
+      hasConnection: () => socket.isReadable(),
+      close: () => socket.close(),
+    }
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.end()
+  }
+
+  #socket(): number {
+    const { native, netns } = this.#host
+    const family = this.#addresses.host.length === 4 ? AF_INET : AF_INET6
+    return check(native.socket(family, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP, netns.fd), 'socket')
+  }
+
+  #adopt(fd: number, error: number): KernelSocket {
+    const socket = new KernelSocket(this.#host.native, fd, error)
+    this.#sockets.push(socket)
+    return socket
+  }
+}
