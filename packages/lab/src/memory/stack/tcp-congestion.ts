@@ -1,0 +1,106 @@
+/**
+ * The congestion window: slow start and congestion avoidance (RFC 5681) from 10 segments (RFC
+ * 6928), proportional rate reduction in recovery (RFC 6937), and the restart after a pause (RFC
+ * 2861). The window counts segments, as in Linux, whose default is CUBIC: after a loss it keeps
+ * 70 % of the window and grows along a cubic curve, while this one keeps half and grows by a
+ * segment per round trip.
+ */
+
+const INITIAL_WINDOW = 10
+
+export class Congestion {
+  window = INITIAL_WINDOW
+  threshold = Number.POSITIVE_INFINITY
+  state: 'open' | 'recovery' | 'loss' = 'open'
+  /** The end of the data that was in flight when the loss was found. */
+  recoverAt = 0
+  /** Segments acknowledged since the window grew, in congestion avoidance. */
+  #count = 0
+  /** Whether the window limited the sender in its last round trip, and how much it used. */
+  #isLimited = true
+  #used = 0
+  #usedUntil = 0
+  /** PRR: segments that arrived, and that were sent, in this recovery. */
+  #arrived = 0
+  #sent = 0
+  #before = 0
+
+  get isRecovering(): boolean {
+    return this.state !== 'open'
+  }
+
+  /** Notes how much of the window is used after sending. */
+  onUsed(packets: number, isLimited: boolean, una: number, next: number): void {
+    if (una < this.#usedUntil && !isLimited && packets <= this.#used) return
+    this.#used = packets
+    this.#isLimited = isLimited
+    this.#usedUntil = next
+  }
+
+  /** Grows the window for acknowledged segments, if the sender uses it. */
+  grow(acknowledged: number): void {
+    const isSlowStart = this.window < this.threshold
+    if (isSlowStart ? this.window >= 2 * this.#used && !this.#isLimited : !this.#isLimited) return
+    let rest = acknowledged
+    if (isSlowStart) {
+      const grown = Math.min(this.window + acknowledged, this.threshold)
+      rest -= grown - this.window
+      this.window = grown
+    }
+    if (this.window < this.threshold) return
+    this.#count += rest
+    if (this.#count < this.window) return
+    this.#count -= this.window
+    this.window++
+  }
+
+  /** Starts a recovery from lost segments. */
+  enterRecovery(next: number): void {
+    this.state = 'recovery'
+    this.recoverAt = next
+    this.#before = this.window
+    this.#arrived = this.#sent = this.#count = 0
+    this.threshold = Math.max(this.window >> 1, 2)
+  }
+
+  /** Sets the window in a recovery: RFC 6937, with the slow start reduction bound. */
+  reduce(delivered: number, inFlight: number, hasProgress: boolean): void {
+    this.#arrived += delivered
+    const room = this.threshold - inFlight
+    let count: number
+    if (room < 0) count = Math.ceil((this.#arrived * this.threshold) / this.#before) - this.#sent
+    else {
+      const allowed = hasProgress ? Math.max(this.#arrived - this.#sent, delivered) + 1 : delivered
+      count = Math.min(room, allowed)
+    }
+    // The first repetition is always sent.
+    this.window = inFlight + Math.max(count, this.#sent === 0 ? 1 : 0)
+  }
+
+  onSent(): void {
+    this.#sent++
+  }
+
+  /** Starts again with one segment after a timeout. */
+  enterLoss(next: number, inFlight: number): void {
+    if (this.state === 'open') this.threshold = Math.max(this.window >> 1, 2)
+    this.state = 'loss'
+    this.recoverAt = next
+    this.window = inFlight + 1
+    this.#count = 0
+  }
+
+  /** Ends a recovery. */
+  leave(): void {
+    if (this.state === 'recovery') this.window = this.threshold
+    this.state = 'open'
+  }
+
+  /** Halves the window for each timeout in which nothing was sent. */
+  restart(pause: number, timeout: number): void {
+    const least = Math.min(INITIAL_WINDOW, this.window)
+    this.threshold = Math.max(this.threshold, Math.floor((this.window * 3) / 4))
+    for (let left = pause; left > timeout && this.window > least; left -= timeout) this.window >>= 1
+    this.window = Math.max(this.window, least)
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The processing of received segments (RFC 9293 sec. 3.10.7), in Linux's order: timestamps (RFC
+ * 7323), sequence number, RST and SYN (RFC 5961), acknowledgment, data, FIN.
+ */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { ECONNREFUSED, ECONNRESET, EPIPE } from 'vnet/internal/base/errno'
+import { get32 } from 'vnet/internal/packet/octets'
+import { TCP_PSH } from 'vnet/internal/packet/tcp'
+import { ACCEPT, CONNECT, type Connection, READABLE } from './tcp-connection.ts'
+import type { Segment } from './tcp-segment.ts'
+
+/** Returns the unwrapped sequence number near `near` that is `wire` after the initial one. */
+function unwrap(wire: number, initial: number, near: number): number {
+  return near + ((wire - initial - near) | 0)
+}
+
+/**
+ * Processes a segment of a connection. Returns false if the sender must get a RST in reply, because
+ * the segment acknowledges what was never sent.
+ */
+export function arrive(c: Connection, s: Segment): boolean {
+  if (c.state === 'SYN-SENT') return arriveInSynSent(c, s)
+  const sequence = unwrap(s.sequence, c.irs, c.receive.next)
+  if (c.state === 'TIME-WAIT') {
+    arriveInTimeWait(c, s, sequence)
+    return true
+  }
+  if (!isValid(c, s, sequence)) return true
+  if (!s.isAck) return true
+  c.onHeard()
+  if (s.hasTimestamp && c.hasTimestamps && sequence <= c.acknowledged) c.recentTimestamp = s.timestamp
+  if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
+  if (!takeAck(c, s, sequence)) return true
+  if (!afterAck(c)) return true
+  if (s.length > 0 || s.isFin) {
+    if (!takeData(c, s, sequence)) return false
+    if ((c.state as string) === 'TIME-WAIT') return true
+  }
+  c.sender.push()
+  c.checkAck()
+  return true
+}
+
+/** Takes the options of the peer's SYN. */
+export function takeSyn(c: Connection, s: Segment): void {
+  const { sender } = c
+  c.irs = s.sequence
+  c.hasTimestamps = s.hasTimestamp
+  c.recentTimestamp = s.timestamp
+  c.isScaling = s.windowScale >= 0
+  c.peerScale = Math.max(s.windowScale, 0)
+  c.window.scale = c.isScaling ? 7 : 0
+  sender.hasSack = s.sackPermitted
+  if (s.mss > 0) c.peerMss = s.mss
+  c.receive.next = 1
+  c.window.edge = 1 + c.window.limit
+  // The window of a SYN is not scaled.
+  sender.setWindow(s.window)
+  c.windowSequence = 0
+  c.updateMss()
+}
+
+function arriveInSynSent(c: Connection, s: Segment): boolean {
+  const ack = unwrap(s.acknowledgment, c.iss, 0)
+  if (s.isAck && ack !== 1) return s.isRst
+  if (s.isRst) {
+    if (s.isAck) c.fail(ECONNREFUSED)
+    return true
+  }
+  if (!s.isSyn) return true
+  takeSyn(c, s)
+  if (!s.isAck) {
+    c.answerSyn()
+    return true
+  }
+  c.establish()
+  c.notify(CONNECT)
+  c.sendAck()
+  return true
+}
+
+function completeHandshake(c: Connection, s: Segment): boolean {
+  if (unwrap(s.acknowledgment, c.iss, 0) !== 1) return false
+  c.establish()
+  if (!c.isActive) c.count('TcpPassiveOpens')
+  c.notify(c.isActive ? CONNECT : ACCEPT)
+  return true
+}
+
+/** Whether a timestamp is older than the last one, beyond a tick (PAWS, RFC 7323 sec. 5). */
+function isOldTimestamp(c: Connection, s: Segment): boolean {
+  return c.hasTimestamps && s.hasTimestamp && ((c.recentTimestamp - s.timestamp) | 0) > 1
+}
+
+/** Whether a segment belongs into the window, and is neither RST nor SYN. Replies to it if not. */
+function isValid(c: Connection, s: Segment, sequence: number): boolean {
+  const { receive } = c
+  const { next } = receive
+  const end = sequence + s.space
+  if (isOldTimestamp(c, s) && !s.isRst) {
+    c.count('TcpExtPAWSEstab')
+    c.sendInvalidAck(s.length > 0)
+    return false
+  }
+  const edge = next + c.window.left(next)
+  const isBeyond = end > edge && receive.unread > 0 && s.length > 0
+  if (end < c.acknowledged || sequence > edge || isBeyond) {
+    if (!s.isRst) rejectSequence(c, s, sequence, end)
+    return false
+  }
+  if (s.isRst) {
+    if (sequence === next || sequence === Math.max(...receive.ranges)) onReset(c)
+    else c.sendInvalidAck(false, true)
+    return false
+  }
+  if (s.isSyn) return isValidSyn(c, s, sequence)
+  return true
+}
+
+function rejectSequence(c: Connection, s: Segment, sequence: number, end: number): void {
+  const { receive } = c
+  if (c.state === 'SYN-RECV' && s.isSyn) {
+    if (sequence === 0) c.repeatSynAck()
+    return
+  }
+  if (s.length > 0 && sequence < receive.next) {
+    c.count('TcpExtDelayedACKLost')
+    c.acks.enterQuick(c.window.left(receive.next))
+    receive.duplicateStart = sequence
+    receive.duplicateEnd = Math.min(end, receive.next)
+  }
+  c.sendInvalidAck(s.length > 0, s.isSyn)
+}
+
+/** A SYN is valid only in SYN-RECV: repeated, or the answer to the own SYN (RFC 9293 fig. 7). */
+function isValidSyn(c: Connection, s: Segment, sequence: number): boolean {
+  if (c.state === 'SYN-RECV' && sequence === 0) {
+    if (s.isAck && c.isActive) return true
+    if (!s.isAck) {
+      c.repeatSynAck()
+      return false
+    }
+  }
+  c.sendInvalidAck(false, true)
+  return false
+}
+
+function onReset(c: Connection): void {
+  if (c.state === 'SYN-RECV') c.fail(c.isActive ? ECONNREFUSED : 0)
+  else c.fail(c.state === 'CLOSE-WAIT' ? EPIPE : ECONNRESET)
+}
+
+/** Processes the acknowledgment. Returns false if the segment is to be dropped. */
+function takeAck(c: Connection, s: Segment, sequence: number): boolean {
+  const { sender } = c
+  const now = c.clock.now()
+  const ack = unwrap(s.acknowledgment, c.iss, sender.una)
+  const before = sender.una
+  if (ack > sender.next) {
+    if (c.state !== 'ESTAB') c.sendInvalidAck(false, true)
+    return false
+  }
+  if (ack < before - sender.maxWindow) {
+    c.sendInvalidAck(false, true)
+    return false
+  }
+  const window = s.isSyn ? s.window : s.window * 2 ** c.peerScale
+  const hasProgress = ack > before
+  const isNewer = sequence > c.windowSequence || (sequence === c.windowSequence && window !== sender.window)
+  const isUpdate = ack >= before && (hasProgress || isNewer)
+  const isSameWindow = window === sender.window
+  if (isUpdate) {
+    c.windowSequence = sequence
+    sender.setWindow(window)
+  }
+  const removed = sender.onProgress(ack, now)
+  if (sender.hasSack) {
+    for (let i = 0; i < s.sacks; i++) {
+      const start = unwrap(get32(s.bytes, s.sackAt + 8 * i), c.iss, sender.una)
+      sender.onSack(start, start + ((get32(s.bytes, s.sackAt + 8 * i + 4) - (c.iss + start)) | 0), now)
+    }
+  }
+  if (ack < before) return true
+  const isDuplicate = !hasProgress && s.space === 0 && isSameWindow && sender.board.packets > 0
+  const echoed = s.hasTimestamp && c.hasTimestamps ? ((c.timestamp - s.echo) | 0) * NSEC_PER_MSEC : -1
+  sender.onAck(removed, hasProgress, isDuplicate, echoed)
+  if (hasProgress) c.checkWritable()
+  return true
+}
+
+/** Changes the state once the own FIN is acknowledged. Returns false at the end. */
+function afterAck(c: Connection): boolean {
+  if (!c.sender.isFinAcknowledged) return true
+  if (c.state === 'FIN-WAIT-1') c.enterFinWait2()
+  else if (c.state === 'CLOSING') {
+    c.enterTimeWait()
+    return false
+  } else if (c.state === 'LAST-ACK') {
+    c.end()
+    return false
+  }
+  return true
+}
+
+/** Takes data and FIN. Returns false if the user has closed and cannot get them. */
+function takeData(c: Connection, s: Segment, sequence: number): boolean {
+  const { acks, receive } = c
+  const { state } = c
+  if (state !== 'ESTAB' && state !== 'FIN-WAIT-1' && state !== 'FIN-WAIT-2') {
+    // After the peer's FIN only repetitions can arrive.
+    if (sequence < receive.next) c.sendAck()
+    return true
+  }
+  if (c.isOrphan && sequence + s.length > receive.next) {
+    c.count('TcpExtTCPAbortOnData')
+    c.end()
+    return false
+  }
+  const left = c.window.left(receive.next)
+  if (s.length > 0 && left === 0 && sequence + s.length > receive.next) {
+    c.count('TcpExtTCPZeroWindowDrop')
+    acks.isPending = acks.isUrgent = true
+    return true
+  }
+  const isInOrder = receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
+  if (!isInOrder) {
+    if (sequence + s.space <= receive.next) acks.enterQuick(left)
+    acks.isPending = acks.isUrgent = true
+    return true
+  }
+  if (s.length > 0) {
+    acks.onData(s.length, (s.flags & TCP_PSH) !== 0, c.clock.now(), c.sender.rtt.timeout, left)
+  }
+  if (receive.isFinished) onFin(c)
+  c.notify(READABLE)
+  return true
+}
+
+function onFin(c: Connection): void {
+  c.acks.isPending = true
+  if (c.state === 'ESTAB') {
+    c.state = 'CLOSE-WAIT'
+    c.acks.isInteractive = true
+  } else if (c.state === 'FIN-WAIT-1') {
+    c.sendAck()
+    c.state = 'CLOSING'
+  } else {
+    c.sendAck()
+    c.enterTimeWait()
+  }
+}
+
+/** Linux's rules for a segment in TIME-WAIT, for which no new connection is made. */
+function arriveInTimeWait(c: Connection, s: Segment, sequence: number): void {
+  const isOld = isOldTimestamp(c, s)
+  if (!isOld && sequence === c.receive.next && (s.space === 0 || s.isRst)) {
+    if (s.isRst) c.end()
+    else c.restartTimeWait()
+    return
+  }
+  if (s.isRst) return
+  if (isOld || s.isAck) c.restartTimeWait()
+  c.sendAck()
+}
+
+/** Whether a SYN may replace a connection in TIME-WAIT (RFC 9293 sec. 3.10.7.4, RFC 6191). */
+export function mayReuse(c: Connection, s: Segment): boolean {
+  if (!s.isSyn || s.isRst || s.isAck || c.state !== 'TIME-WAIT' || isOldTimestamp(c, s)) return false
+  const isNewer = c.hasTimestamps && s.hasTimestamp && ((s.timestamp - c.recentTimestamp) | 0) > 0
+  return isNewer || unwrap(s.sequence, c.irs, c.receive.next) > c.receive.next
+}

@@ -1,0 +1,44 @@
+/** A listening port, and its connections that nobody has accepted yet. */
+import type { Endpoint, TcpConnection, TcpListener } from './contract.ts'
+import type { Connection } from './tcp-connection.ts'
+
+/** somaxconn of Linux. */
+const MAX_BACKLOG = 4096
+
+export class Listener implements TcpListener {
+  readonly local: Endpoint
+  /** Undefined for all addresses. */
+  readonly address: Uint8Array | undefined
+  readonly accept: (connection: TcpConnection) => void
+  /** Connections in a handshake or after it, until they are accepted. */
+  readonly waiting = new Set<Connection>()
+  readonly #backlog: number
+  readonly #onClose: (listener: Listener) => void
+
+  constructor(
+    local: Endpoint,
+    address: Uint8Array | undefined,
+    backlog: number,
+    accept: (connection: TcpConnection) => void,
+    onClose: (listener: Listener) => void,
+  ) {
+    this.local = local
+    this.address = address
+    this.accept = accept
+    this.#backlog = Math.min(Math.max(backlog, 1), MAX_BACKLOG)
+    this.#onClose = onClose
+  }
+
+  get isFull(): boolean {
+    return this.waiting.size > this.#backlog
+  }
+
+  close(): void {
+    this.#onClose(this)
+    for (const connection of this.waiting) {
+      if (connection.state === 'SYN-RECV') connection.end()
+      else connection.reset()
+    }
+    this.waiting.clear()
+  }
+}

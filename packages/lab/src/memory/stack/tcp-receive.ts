@@ -1,0 +1,155 @@
+/**
+ * Received bytes of a connection: those in order, which the user reads, those that wait for a gap
+ * to be filled, and the SACK blocks that report them (RFC 2018, RFC 2883). Sequence numbers count
+ * from the peer's SYN, which is 0, and do not wrap.
+ */
+
+interface Later {
+  readonly start: number
+  readonly end: number
+  readonly bytes: Uint8Array
+}
+
+/** Linux reports up to four ranges, the latest first. */
+const MAX_RANGES = 4
+const COMPACT = 64
+
+export class ReceiveBuffer {
+  /** The next expected sequence number, RCV.NXT. */
+  next = 1
+  /** Bytes that the user has not read. */
+  unread = 0
+  /** Whether the peer's FIN arrived in order. */
+  isFinished = false
+  #ready: Uint8Array[] = []
+  #first = 0
+  /** Sequence number of the FIN; -1 before it arrives. */
+  #finAt = -1
+  /** In the order of sequence numbers, without overlaps. */
+  readonly #later: Later[] = []
+  /** Edges of received ranges after `next`, in pairs, the latest range first. */
+  readonly ranges: number[] = []
+  /** A range that arrived twice, to report once (RFC 2883); -1 if there is none. */
+  duplicateStart = -1
+  duplicateEnd = -1
+
+  get hasGap(): boolean {
+    return this.ranges.length > 0
+  }
+
+  /**
+   * Takes the data and the FIN of a segment in the window, and copies what is new. Returns whether
+   * `next` advanced.
+   */
+  accept(sequence: number, bytes: Uint8Array, at: number, length: number, isFin: boolean): boolean {
+    const end = sequence + length
+    const endWithFin = isFin ? end + 1 : end
+    if (endWithFin <= this.next || this.isFinished) {
+      this.#setDuplicate(sequence, endWithFin)
+      return false
+    }
+    if (isFin && this.#finAt < 0) this.#finAt = end
+    if (sequence > this.next) {
+      this.#addLater(sequence, end, bytes, at)
+      this.#addRange(sequence, endWithFin)
+      return false
+    }
+    const skipped = this.next - sequence
+    if (skipped > 0) this.#setDuplicate(sequence, this.next)
+    if (length > skipped) this.#append(bytes.slice(at + skipped, at + length))
+    if (this.#later.length > 0) this.#joinLater()
+    if (this.next === this.#finAt) {
+      this.next++
+      this.isFinished = true
+    }
+    if (this.ranges.length > 0) this.#dropRanges()
+    return true
+  }
+
+  /** Removes the next chunk and returns it; undefined if there is none. */
+  read(): Uint8Array | undefined {
+    if (this.#first === this.#ready.length) return undefined
+    const chunk = this.#ready[this.#first++]
+    this.unread -= chunk.length
+    if (this.#first === this.#ready.length) {
+      this.#ready = []
+      this.#first = 0
+    } else if (this.#first === COMPACT) {
+      this.#ready.splice(0, COMPACT)
+      this.#first = 0
+    }
+    return chunk
+  }
+
+  /** Frees all bytes. */
+  clear(): void {
+    this.#ready = []
+    this.#first = this.unread = 0
+    this.#later.length = this.ranges.length = 0
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#ready.push(bytes)
+    this.unread += bytes.length
+    this.next += bytes.length
+  }
+
+  #joinLater(): void {
+    let joined = 0
+    for (const { start, end, bytes } of this.#later) {
+      if (start > this.next) break
+      if (end > this.next) this.#append(start === this.next ? bytes : bytes.subarray(this.next - start))
+      joined++
+    }
+    if (joined > 0) this.#later.splice(0, joined)
+  }
+
+  /** Keeps the bytes that no earlier segment brought. */
+  #addLater(from: number, to: number, bytes: Uint8Array, at: number): void {
+    const later = this.#later
+    let start = from
+    let i = later.length
+    while (i > 0 && later[i - 1].start > start) i--
+    if (i > 0) start = Math.max(start, later[i - 1].end)
+    if (start >= to) {
+      if (from < to) this.#setDuplicate(from, to)
+      return
+    }
+    let covered = i
+    while (covered < later.length && later[covered].end <= to) covered++
+    const end = covered < later.length ? Math.min(to, later[covered].start) : to
+    if (start === end) return
+    const kept = { start, end, bytes: bytes.slice(at + start - from, at + end - from) }
+    if (i === later.length) later.push(kept)
+    else later.splice(i, covered - i, kept)
+  }
+
+  #addRange(from: number, to: number): void {
+    const { ranges } = this
+    let start = from
+    let end = to
+    for (let i = 0; i < ranges.length; ) {
+      if (ranges[i] > end || ranges[i + 1] < start) i += 2
+      else {
+        start = Math.min(start, ranges[i])
+        end = Math.max(end, ranges[i + 1])
+        ranges.splice(i, 2)
+      }
+    }
+    ranges.unshift(start, end)
+    if (ranges.length > 2 * MAX_RANGES) ranges.length = 2 * MAX_RANGES
+  }
+
+  #dropRanges(): void {
+    const { ranges } = this
+    for (let i = ranges.length - 2; i >= 0; i -= 2) if (ranges[i] < this.next) ranges.splice(i, 2)
+    // More ranges than are reported can be forgotten while their bytes are kept.
+    if (ranges.length === 0 && this.#later.length > 0) this.#addRange(this.#later[0].start, this.#later[0].end)
+  }
+
+  #setDuplicate(start: number, end: number): void {
+    if (start === end) return
+    this.duplicateStart = start
+    this.duplicateEnd = end
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Round-trip time and retransmission timeout of a connection: RFC 6298, with Linux's bounds. Linux
+ * adds at least 200 ms to the smoothed RTT, and counts in ticks, here of 1 ms.
+ */
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+
+export const RTO_INITIAL = NSEC_PER_SEC
+export const RTO_MIN = 200 * NSEC_PER_MSEC
+export const RTO_MAX = 120 * NSEC_PER_SEC
+/** How long a minimum of the RTT counts (tcp_min_rtt_wlen). */
+const MIN_RTT_WINDOW = 300 * NSEC_PER_SEC
+
+export class Rtt {
+  /** Smoothed round-trip time and its variation; 0 before the first sample. */
+  smoothed = 0
+  #variation = 0
+  /** The shortest round-trip time of the last minutes. */
+  minimum = Number.POSITIVE_INFINITY
+  #minimumAt = 0
+  /** Timeout without backoff. */
+  #base = RTO_INITIAL
+  /** How often the timeout was doubled. */
+  backoff = 0
+
+  get timeout(): number {
+    return Math.min(this.#base * 2 ** this.backoff, RTO_MAX)
+  }
+
+  /** Takes a measurement, which ends a backoff (Karn's algorithm). */
+  sample(rtt: number, now: number): void {
+    const r = Math.max(rtt, 1)
+    if (r <= this.minimum || now - this.#minimumAt > MIN_RTT_WINDOW) {
+      this.minimum = r
+      this.#minimumAt = now
+    }
+    if (this.smoothed === 0) {
+      this.smoothed = r
+      this.#variation = r / 2
+    } else {
+      this.#variation += (Math.abs(this.smoothed - r) - this.#variation) / 4
+      this.smoothed += (r - this.smoothed) / 8
+    }
+    const exact = this.smoothed + Math.max(4 * this.#variation, RTO_MIN)
+    this.#base = Math.min(Math.ceil(exact / NSEC_PER_MSEC) * NSEC_PER_MSEC, RTO_MAX)
+    this.backoff = 0
+  }
+}
+
+/**
+ * How long Linux sends again before it gives up, counted from the first retransmission: the time
+ * that so many retransmissions take with a first timeout of RTO_MIN. 15 take 924.6 s.
+ */
+export function giveUpTime(retries: number): number {
+  const doublings = Math.floor(Math.log2(RTO_MAX / RTO_MIN))
+  if (retries <= doublings) return (2 ** (retries + 1) - 1) * RTO_MIN
+  return (2 ** (doublings + 1) - 1) * RTO_MIN + (retries - doublings) * RTO_MAX
+}

@@ -1,0 +1,401 @@
+/**
+ * The sending half of a connection: what is sent when, within the peer's window, the congestion
+ * window and Nagle's algorithm, and what is sent again. Sequence numbers count from the own SYN,
+ * which is 0, and do not wrap.
+ */
+import type { Alarm, Clock } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { EMSGSIZE } from 'vnet/internal/base/errno'
+import { TCP_ACK, TCP_FIN, TCP_PSH } from 'vnet/internal/packet/tcp'
+import { SendBuffer } from './tcp-buffer.ts'
+import { Congestion } from './tcp-congestion.ts'
+import { giveUpTime, RTO_MAX, RTO_MIN, Rtt } from './tcp-rtt.ts'
+import { Scoreboard, type Sent } from './tcp-scoreboard.ts'
+
+/** What a sender needs of its connection. */
+export interface SenderOwner {
+  readonly clock: Clock
+  /** Whether the user has closed the connection. */
+  readonly isOrphan: boolean
+  /** Sends a segment with `length` bytes of the buffer. Returns 0 or a negative errno. */
+  emit(flags: number, sequence: number, length: number): number
+  /** Length of the options of a segment that vary: SACK blocks. */
+  readonly extraLength: number
+  /** Sets `mss` from the MTU of the path. */
+  updateMss(): void
+  count(name: string): void
+  /** Ends the connection: nothing was acknowledged for too long. */
+  giveUp(): void
+}
+
+/** tcp_retries2, and the retries after `close` while the timeout is short (tcp_orphan_retries). */
+const RETRIES = 15
+const ORPHAN_RETRIES = 8
+/** Linux's accounting of send buffers: what a segment costs, and the bounds (tcp_wmem). */
+const SEGMENT_OVERHEAD = 640
+const SEGMENT_STRUCT = 256
+const MAX_BUFFER = 4 * 1024 * 1024
+const MIN_SEGMENTS = 10
+const DUP_THRESHOLD = 3
+/** What a loss probe waits for beyond two round trips: two ticks. */
+const PROBE_SLACK = 8 * NSEC_PER_MSEC
+
+type Timer = 'none' | 'resend' | 'window-probe' | 'loss-probe' | 'reorder'
+
+export class Sender {
+  readonly buffer = new SendBuffer(1)
+  readonly board = new Scoreboard()
+  readonly congestion = new Congestion()
+  readonly rtt = new Rtt()
+  /** The first sequence number that is not acknowledged, and the next to send. */
+  una = 0
+  next = 0
+  /** The peer's window in bytes, and the largest that it offered. */
+  window = 0
+  maxWindow = 0
+  mss = 536
+  hasSack = false
+  isNoDelay = false
+  /** The sequence number of the FIN; -1 before it is queued. */
+  finAt = -1
+  readonly #owner: SenderOwner
+  readonly #alarm: Alarm
+  #timer: Timer = 'none'
+  /** The end of the last segment that was not full (Minshall's variant of Nagle's algorithm). */
+  #smallEnd = 0
+  #sentAt = 0
+  /** Timeouts in a row, and when the first repetition was sent. */
+  #timeouts = 0
+  #resentAt = 0
+  /** Window probes without an acknowledgment, and how often their interval was doubled. */
+  #probes = 0
+  #probeBackoff = 0
+  /** The end of the data at the last loss probe; -1 without one. */
+  #probedAt = -1
+  #isProbeNew = false
+
+  constructor(owner: SenderOwner) {
+    this.#owner = owner
+    this.#alarm = owner.clock.alarm(() => this.#ring())
+  }
+
+  /** The bytes that the send buffer may hold. It grows with the congestion window. */
+  get limit(): number {
+    const cost = 2 ** Math.ceil(Math.log2(this.mss + SEGMENT_OVERHEAD)) + SEGMENT_STRUCT
+    return Math.min(2 * Math.max(this.congestion.window, MIN_SEGMENTS) * cost, MAX_BUFFER)
+  }
+
+  /** The end of everything to send, with the FIN. */
+  get end(): number {
+    return this.finAt < 0 ? this.buffer.end : this.finAt + 1
+  }
+
+  get hasUnsent(): boolean {
+    return this.next < this.end
+  }
+
+  get isFinAcknowledged(): boolean {
+    return this.finAt >= 0 && this.una > this.finAt
+  }
+
+  queueFin(): void {
+    this.finAt = this.board.finAt = this.buffer.end
+  }
+
+  /** The connection is established: the SYN is acknowledged. */
+  start(): void {
+    this.una = this.next = 1
+  }
+
+  /** Sends what may be sent: first lost segments, then new ones. */
+  push(): void {
+    const now = this.#owner.clock.now()
+    if (this.board.lost > 0) this.#repeat(now)
+    if (this.hasUnsent) this.#sendNew(now)
+    if (this.board.packets === 0 && this.hasUnsent && this.#timer === 'none') this.#arm('window-probe', this.#probeTime)
+  }
+
+  #sendNew(now: number): void {
+    const { board, congestion } = this
+    const wasIdle = board.packets === 0
+    if (wasIdle && now - this.#sentAt > this.rtt.timeout) congestion.restart(now - this.#sentAt, this.rtt.timeout)
+    const before = this.next
+    let isLimited = false
+    while (this.hasUnsent) {
+      if (board.inFlight >= congestion.window) {
+        isLimited = true
+        break
+      }
+      const mss = this.mss - this.#owner.extraLength
+      const length = Math.min(this.buffer.end - this.next, mss)
+      const end = this.next + length === this.finAt ? this.finAt + 1 : this.next + length
+      if (end > this.una + this.window) break
+      if (length < mss && end !== this.finAt + 1 && this.#mustWait()) break
+      this.#sendSegment(end, now)
+      if (length < mss) this.#smallEnd = this.next
+    }
+    if (this.next === before) return
+    congestion.onUsed(board.packets, isLimited, this.una, this.next)
+    if (wasIdle || this.#timer === 'none') this.#armProbeOrResend()
+  }
+
+  /** Nagle's algorithm: one small segment in flight (Minshall's variant). */
+  #mustWait(): boolean {
+    return !this.isNoDelay && this.board.packets > 0 && this.#smallEnd > this.una
+  }
+
+  #sendSegment(end: number, now: number): void {
+    const start = this.next
+    this.board.add(start, end, now)
+    this.next = end
+    this.#sentAt = now
+    if (this.congestion.state === 'recovery') this.congestion.onSent()
+    this.#emit(start, end)
+  }
+
+  #emit(start: number, end: number): void {
+    const dataEnd = Math.min(end, this.buffer.end)
+    let flags = TCP_ACK
+    if (end === this.finAt + 1 && this.finAt >= 0) flags |= TCP_FIN
+    if (dataEnd === this.buffer.end && dataEnd > start) flags |= TCP_PSH
+    if (this.#owner.emit(flags, start, dataEnd - start) === -EMSGSIZE) this.onMtu()
+  }
+
+  /** Sends lost segments again, as far as the congestion window allows. */
+  #repeat(now: number): void {
+    const { board, congestion } = this
+    while (board.inFlight < congestion.window) {
+      const lost = board.nextLost(this.mss - this.#owner.extraLength)
+      if (lost === undefined) return
+      this.#resend(lost, now)
+      this.#owner.count(congestion.state === 'loss' ? 'TcpExtTCPSlowStartRetrans' : 'TcpExtTCPFastRetrans')
+    }
+  }
+
+  #resend(sent: Sent, now: number): void {
+    this.board.resend(sent, now)
+    if (this.#resentAt === 0) this.#resentAt = now
+    this.#sentAt = now
+    if (this.congestion.state === 'recovery') this.congestion.onSent()
+    this.#owner.count('TcpRetransSegs')
+    this.#emit(sent.start, sent.end)
+    if (this.#timer === 'none') this.#arm('resend', this.rtt.timeout)
+  }
+
+  /** Takes a smaller path MTU: segments that are too large are sent again, in smaller ones. */
+  onMtu(): void {
+    const before = this.mss
+    this.#owner.updateMss()
+    if (this.mss < before) this.board.markLargeLost(this.mss)
+  }
+
+  /** Takes the window of a segment. */
+  setWindow(window: number): void {
+    this.window = window
+    if (window <= this.maxWindow) return
+    this.maxWindow = window
+    this.#owner.updateMss()
+  }
+
+  /** Takes a SACK block. Call `onAck` after the last one. */
+  onSack(start: number, end: number, now: number): void {
+    if (start >= this.una && end <= this.next) this.board.sack(start, end, now, this.rtt.minimum)
+  }
+
+  /** Takes an acknowledgment, before its SACK blocks. Returns how many segments it removed. */
+  onProgress(ack: number, now: number): number {
+    this.board.begin()
+    this.#probes = 0
+    if (ack <= this.una) return 0
+    const removed = this.board.acknowledge(ack, now, this.rtt.minimum)
+    this.buffer.release(ack)
+    this.una = ack
+    this.#timeouts = this.#resentAt = 0
+    return removed
+  }
+
+  /**
+   * Ends the processing of an acknowledgment. `removed` is the result of `onProgress`, `echoed` the
+   * RTT by the timestamps, or -1.
+   */
+  onAck(removed: number, hasProgress: boolean, isDuplicate: boolean, echoed: number): void {
+    const { board, congestion, rtt } = this
+    const now = this.#owner.clock.now()
+    if (board.rtt >= 0) rtt.sample(board.rtt, now)
+    else if (hasProgress && echoed >= 0) rtt.sample(echoed, now)
+    if (hasProgress && this.#probedAt >= 0) this.#endProbe()
+    if (congestion.isRecovering && this.una >= congestion.recoverAt) {
+      congestion.leave()
+      if (!this.hasSack) board.dropDuplicates()
+    }
+    const wait = this.#findLost(removed, hasProgress, isDuplicate, now)
+    if (board.lost > 0 && congestion.state === 'open') {
+      congestion.enterRecovery(this.next)
+      this.#owner.count(this.hasSack ? 'TcpExtTCPSackRecovery' : 'TcpExtTCPRenoRecovery')
+    }
+    if (congestion.state === 'recovery') congestion.reduce(board.delivered, board.inFlight, hasProgress)
+    else if (removed > 0) congestion.grow(removed)
+    this.#rearm(hasProgress, wait)
+  }
+
+  #findLost(removed: number, hasProgress: boolean, isDuplicate: boolean, now: number): number {
+    const { board, congestion, rtt } = this
+    if (this.hasSack) {
+      const needed = board.sacked > 0 || board.resent > 0
+      return needed ? board.detect(now, rtt.minimum, rtt.smoothed, congestion.isRecovering) : 0
+    }
+    if (hasProgress) board.dropDuplicates(congestion.isRecovering ? Math.max(removed - 1, 0) : board.sacked)
+    else if (isDuplicate && congestion.state !== 'loss') board.addDuplicate()
+    const isPartial = congestion.state === 'recovery' && hasProgress
+    if (isPartial || (congestion.state === 'open' && board.sacked >= DUP_THRESHOLD)) board.markHeadLost()
+    return 0
+  }
+
+  #rearm(hasProgress: boolean, wait: number): void {
+    if (this.board.packets === 0) {
+      if (this.#timer !== 'window-probe') this.#cancel()
+      else if (this.window > 0 || !this.hasUnsent) {
+        this.#probeBackoff = 0
+        this.#cancel()
+      } else this.#arm('window-probe', this.#probeTime)
+    } else if (wait > 0) this.#arm('reorder', wait)
+    else if (hasProgress) this.#armProbeOrResend()
+  }
+
+  /** Ends a loss probe. If it repaired a loss, the window is reduced (RFC 8985 sec. 7.4). */
+  #endProbe(): void {
+    if (this.una < this.#probedAt) return
+    this.#probedAt = -1
+  }
+
+  #arm(timer: Timer, delay: number): void {
+    this.#timer = timer
+    this.#alarm.at(this.#owner.clock.now() + delay)
+  }
+
+  #cancel(): void {
+    if (this.#timer === 'none') return
+    this.#timer = 'none'
+    this.#alarm.cancel()
+  }
+
+  /** Arms the loss probe (RFC 8985 sec. 7.2), or the retransmission timer. */
+  #armProbeOrResend(): void {
+    const { board, congestion, rtt } = this
+    if (!this.hasSack || congestion.state !== 'open' || board.sacked > 0 || this.#probedAt >= 0 || rtt.smoothed === 0) {
+      this.#arm('resend', rtt.timeout)
+      return
+    }
+    const slack = board.packets === 1 ? RTO_MIN : PROBE_SLACK
+    this.#arm('loss-probe', Math.min(2 * rtt.smoothed + slack, rtt.timeout))
+  }
+
+  #ring(): void {
+    const timer = this.#timer
+    this.#timer = 'none'
+    if (timer === 'resend') this.#onTimeout()
+    else if (timer === 'window-probe') this.#probeWindow()
+    else if (timer === 'loss-probe') this.#probeLoss()
+    else if (timer === 'reorder') this.#onReorderTime()
+  }
+
+  #onTimeout(): void {
+    const { board, congestion, rtt } = this
+    if (board.packets === 0) return
+    const now = this.#owner.clock.now()
+    if (this.#isExpired(now)) {
+      this.#owner.giveUp()
+      return
+    }
+    if (!this.hasSack) board.dropDuplicates()
+    this.#probedAt = -1
+    board.markAllLost()
+    congestion.enterLoss(this.next, board.inFlight)
+    this.#owner.count('TcpExtTCPTimeouts')
+    this.#timeouts++
+    const lost = board.nextLost(this.mss - this.#owner.extraLength)
+    rtt.backoff++
+    if (lost !== undefined) this.#resend(lost, now)
+    this.#arm('resend', rtt.timeout)
+  }
+
+  #isExpired(now: number): boolean {
+    if (this.#timeouts === 0) return false
+    let retries = RETRIES
+    if (this.#owner.isOrphan) retries = this.rtt.timeout < RTO_MAX ? ORPHAN_RETRIES : 0
+    return now - this.#resentAt >= giveUpTime(retries)
+  }
+
+  get #probeTime(): number {
+    return Math.min(Math.max(this.rtt.timeout, RTO_MIN) * 2 ** this.#probeBackoff, RTO_MAX)
+  }
+
+  /** Asks for the window: with the bytes that fit, or with a byte that was acknowledged. */
+  #probeWindow(): void {
+    if (this.board.packets > 0 || !this.hasUnsent) {
+      this.#probes = 0
+      return
+    }
+    const isLong = this.#probeTime >= RTO_MAX
+    const most = this.#owner.isOrphan ? (isLong ? 0 : ORPHAN_RETRIES) : RETRIES
+    if (this.#probes >= most) {
+      this.#owner.giveUp()
+      return
+    }
+    this.probe()
+    this.#probes++
+    if (this.board.packets > 0) return
+    if (this.#probeBackoff < RETRIES) this.#probeBackoff++
+    this.#arm('window-probe', this.#probeTime)
+  }
+
+  /** Sends a segment that the peer answers: new bytes if they fit, or an old sequence number. */
+  probe(): void {
+    const room = this.una + this.window - this.next
+    const length = Math.min(this.buffer.end - this.next, this.mss, room)
+    if (length > 0) {
+      this.#sendSegment(this.next + length, this.#owner.clock.now())
+      this.#arm('resend', this.rtt.timeout)
+    } else {
+      this.#owner.count('TcpExtTCPWinProbe')
+      this.#owner.emit(TCP_ACK, this.una - 1, 0)
+    }
+  }
+
+  /** Sends a new segment, or the last one again, so that an acknowledgment shows what is lost. */
+  #probeLoss(): void {
+    const { board } = this
+    const now = this.#owner.clock.now()
+    const { last } = board
+    if (last === undefined) return
+    this.#owner.count('TcpExtTCPLossProbes')
+    this.#probedAt = this.next
+    const length = Math.min(this.buffer.end - this.next, this.mss - this.#owner.extraLength)
+    this.#isProbeNew = length > 0 && this.next + length <= this.una + this.window
+    if (this.#isProbeNew) this.#sendSegment(this.next + length, now)
+    else this.#resend(last, now)
+    this.#arm('resend', this.rtt.timeout)
+  }
+
+  #onReorderTime(): void {
+    const { board, congestion, rtt } = this
+    const now = this.#owner.clock.now()
+    const wait = board.detect(now, rtt.minimum, rtt.smoothed, congestion.isRecovering)
+    if (board.lost > 0 && congestion.state === 'open') {
+      congestion.enterRecovery(this.next)
+      congestion.reduce(1, board.inFlight, false)
+      this.#owner.count('TcpExtTCPSackRecovery')
+    }
+    this.push()
+    const { head } = board
+    if (wait > 0) this.#arm('reorder', wait)
+    else if (head !== undefined) this.#arm('resend', Math.max(head.sentAt + rtt.timeout - now, NSEC_PER_MSEC))
+  }
+
+  /** Frees everything and stops the timers. */
+  clear(): void {
+    this.#cancel()
+    this.buffer.clear()
+    this.board.clear()
+  }
+}
