@@ -36,10 +36,9 @@ process.exit()
 
 /** Returns why the program cannot run here and what to do; undefined if it can. */
 function unsupported(): string | undefined {
-  const { platform, versions } = process
-  const [major = 0, minor = 0] = versions.node.split('.').map(Number)
-  if (platform !== 'linux') return `its commands make interfaces of Linux, and this is ${platform}: run it on Linux`
-  if (major < 20 || (major === 20 && minor < 19)) return `Node 20.19 or newer is needed, and this is ${versions.node}`
+  const { node } = process.versions
+  const [major = 0, minor = 0] = node.split('.').map(Number)
+  if (major < 20 || (major === 20 && minor < 19)) return `Node 20.19 or newer is needed, and this is ${node}`
   return undefined
 }
 

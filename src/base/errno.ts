@@ -253,8 +253,15 @@ function oneLine(text: string): string {
 
 /** Returns why a call of Node failed: the text of its error number, or its message. */
 export function reasonOf(error: unknown): string {
-  const { errno, message = String(error) } = error as { readonly errno?: number; readonly message?: string }
+  const { message = String(error) } = error as { readonly message?: string }
+  const errno = errnoOf(error)
   return errno === undefined ? message : errnoText(errno)
+}
+
+/** Returns Linux's number for an error of Node; other systems have other numbers for its name. */
+function errnoOf(error: unknown): number | undefined {
+  const { code = '', errno } = error as { readonly code?: string; readonly errno?: number }
+  return errno === undefined ? undefined : ((numbers as { readonly [name: string]: number })[code] ?? errno)
 }
 
 /** Returns true if `error` is a VnetError with one of these numbers. */
@@ -276,6 +283,6 @@ export function withErrno<T>(what: string | Call, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
-    throw new VnetError((error as { readonly errno?: number }).errno ?? EINVAL, what, undefined, { cause: error })
+    throw new VnetError(errnoOf(error) ?? EINVAL, what, undefined, { cause: error })
   }
 }

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import type { AgentRequest } from '../agent/client.ts'
 import { EINVAL, ENOENT, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
+import { checkLinux } from '../linux/native.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { complain, EXIT_OK, type Io } from './io.ts'
 import { Option } from './option.ts'
@@ -99,6 +100,7 @@ async function askAgent(request: AgentRequest, io: Io): Promise<number> {
 
 /** The inode of a namespace, which the daemon may know by another name. */
 function namespaceInode(netns = '/proc/self/ns/net'): number {
+  checkLinux(['stat', ''])
   const path = netns.includes('/') ? netns : `/run/netns/${netns}`
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined) throw new VnetError(ENOENT, path, 'there is no such network namespace')

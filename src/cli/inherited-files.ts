@@ -6,14 +6,18 @@ const STDERR = 2
 /** Commands that start a program of the user's, which inherits the files. */
 const STARTING: readonly (string | undefined)[] = ['exec', 'rootless']
 
+/** What the process was started with. */
+type Started = Pick<NodeJS.Process, 'argv' | 'execArgv' | 'env' | 'platform'>
+
 /**
  * Closes inherited files, directories and block devices, unless an argument names them, such as
  * /dev/fd/9. Call it before the program opens a file. Sockets, pipes and terminals remain open,
- * because some of them are Node's own. Does nothing if the command starts a program, or if Node has
- * options, because some options open files.
+ * because some of them are Node's own. Does nothing if the command starts a program, if Node has
+ * options, because some options open files, or off Linux, where vnet opens no interface.
  */
-export function closeInheritedFiles({ argv, execArgv, env }: Pick<NodeJS.Process, 'argv' | 'execArgv' | 'env'>): void {
-  if (execArgv.length > 0 || env.NODE_OPTIONS !== undefined || STARTING.includes(argv[2])) return
+export function closeInheritedFiles({ argv, execArgv, env, platform }: Started): void {
+  if (platform !== 'linux' || execArgv.length > 0 || env.NODE_OPTIONS !== undefined || STARTING.includes(argv[2]))
+    return
   const named = new Set(Array.from(argv.join('\n').matchAll(/\/fd\/(\d+)/g), ([, fd]) => Number(fd)))
   for (const fd of readdirSync('/proc/self/fd').map(Number)) {
     if (fd > STDERR && !named.has(fd) && isFile(fd)) closeSync(fd)

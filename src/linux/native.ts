@@ -9,7 +9,7 @@
 import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { ENOENT, ENOEXEC, VnetError } from '../base/errno.ts'
+import { type Call, ENOENT, ENOEXEC, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 
 declare const batch: unique symbol
 
@@ -265,8 +265,25 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** The scripts of a clone are not in the package, but node-gyp builds both. */
 export const BUILD_ADVICE = `run \`npx node-gyp rebuild\` in ${ROOT}`
 
-/** The path of a file in build/Release or else in prebuilds. Throws a VnetError without it. */
+/** Returns why nothing here opens an interface, in one line; undefined on Linux. */
+export function whyNotLinux(): string | undefined {
+  const { platform } = process
+  if (platform === 'linux') return undefined
+  return `this needs Linux: it drives TAP interfaces, which ${platform} does not have; drivers in memory work everywhere`
+}
+
+/** Throws a VnetError off Linux. */
+export function checkLinux(call: Call): void {
+  const why = whyNotLinux()
+  if (why !== undefined) throw new VnetError(EOPNOTSUPP, call, why)
+}
+
+/**
+ * The path of a file in build/Release or else in prebuilds. Throws a VnetError without it, and off
+ * Linux.
+ */
 export function builtFile(name: string, what: string): string {
+  checkLinux([`load ${what}`, ''])
   const built = `${ROOT}build/Release/${name}`
   if (isThere(built)) return built
   const prebuilt = `${ROOT}prebuilds/linux-${process.arch}/${name}`
@@ -290,10 +307,7 @@ function otherRuntime(): string | undefined {
  * used.
  */
 export function loadNative(): Native {
-  if (process.platform !== 'linux') {
-    const advice = `interfaces need Linux, and this is ${process.platform}; drivers run in memory here (vnet/bed)`
-    throw new VnetError(ENOEXEC, 'load the native addon', advice)
-  }
+  checkLinux(['load the native addon', ''])
   const runtime = otherRuntime()
   if (runtime !== undefined) {
     throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)

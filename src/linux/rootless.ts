@@ -53,8 +53,8 @@ export function execHere(native: Native, command: readonly string[], descriptors
 }
 
 /** Returns why `vnet rootless` cannot run here, and a remedy; undefined if a try succeeds. */
-export function whyNotRootless(native: Native = loadNative()): string | undefined {
-  return messageOf(() => checkTun(native)) ?? whyNot(namespaces())
+export function whyNotRootless(native?: Native): string | undefined {
+  return whyNoTun(native) ?? whyNot(namespaces())
 }
 
 /** Returns, like whyNotRootless, why no program can be confined here. It needs no /dev/net/tun. */
@@ -63,8 +63,8 @@ export function whyNotConfined(): string | undefined {
 }
 
 /** Returns why an ordinary user can make no interfaces, even in namespaces of its own. */
-export function whyNoTun(native: Native = loadNative()): string | undefined {
-  return messageOf(() => checkTun(native))
+export function whyNoTun(native?: Native): string | undefined {
+  return messageOf(() => checkTun(native ?? loadNative()))
 }
 
 /**

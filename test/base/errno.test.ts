@@ -109,3 +109,10 @@ describe('check', () => {
     )
   })
 })
+
+test.each([
+  ['macOS', { code: 'ENOTEMPTY', errno: -66 }, 'directory not empty'],
+  ['Windows', { code: 'ENOENT', errno: -4058 }, 'no such file or directory'],
+])('an error of %s has the text of its name, not of its number', (_, error, text) => {
+  expect(reasonOf(Object.assign(new Error(''), error))).toBe(text)
+})

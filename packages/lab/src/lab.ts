@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { loadNative, type Native } from 'vnet/internal/linux/native'
+import { loadNative, type Native, whyNotLinux } from 'vnet/internal/linux/native'
 import { LabCaptures } from './captures.ts'
 import { overflowLine, tableFulls } from './counters.ts'
 import { LabHost } from './host.ts'
@@ -81,6 +81,8 @@ export class Lab implements AsyncDisposable {
   static async start(worker: LabWorker, options: LabOptions, setup: LabSetup): Promise<Lab> {
     try {
       checkForms('createLab', options, LAB_OPTIONS)
+      const elsewhere = whyNotLinux()
+      if (elsewhere !== undefined) throw new LabUnavailableError(elsewhere)
       const native = loadNative()
       const why = await whyNoLab(native)
       if (why !== undefined) throw new LabUnavailableError(why)

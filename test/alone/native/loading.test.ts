@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { VnetError } from '../../../src/base/errno.ts'
-import { loadNative, type Native } from '../../../src/linux/native.ts'
+import { builtFile, loadNative, type Native } from '../../../src/linux/native.ts'
+import { whyNoTun, whyNotConfined, whyNotRootless } from '../../../src/linux/rootless.ts'
 import { addonPath } from '../../programs/native/support.ts'
 
 afterEach(() => {
@@ -64,11 +65,22 @@ test('loadNative does not return the addon of another vnet in node_modules', asy
   expect(error.code).toBe('ENOENT')
 })
 
-test('loadNative names Linux on another system, in one line', () => {
+test.each([
+  ['loadNative', loadNative],
+  ['builtFile', () => builtFile('vnet-launch', 'the launcher')],
+])('%s names Linux on another system, in one line', (_, load) => {
   vi.stubGlobal('process', Object.create(process, { platform: { value: 'darwin' } }))
-  const { code, message } = failure(loadNative)
-  expect(code).toBe('ENOEXEC')
-  expect(message).toMatch(/; interfaces need Linux, and this is darwin; drivers run in memory here \(vnet\/bed\)$/)
+  const { code, message } = failure(load)
+  expect(code).toBe('EOPNOTSUPP')
+  expect(message).toMatch(/; this needs Linux: it drives TAP interfaces, which darwin does not have; .*$/)
+})
+
+test('a check whether interfaces can be made returns the reason on another system', () => {
+  vi.stubGlobal('process', Object.create(process, { platform: { value: 'win32' } }))
+  const reason = expect.stringMatching(/^this needs Linux: it drives TAP interfaces, which win32 does not have; .*$/)
+  expect(whyNoTun()).toEqual(reason)
+  expect(whyNotRootless()).toEqual(reason)
+  expect(whyNotConfined()).toEqual(reason)
 })
 
 test.each([

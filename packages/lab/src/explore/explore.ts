@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { loadNative } from 'vnet/internal/linux/native'
+import { loadNative, whyNotLinux } from 'vnet/internal/linux/native'
 import { hasSysctl } from 'vnet/internal/linux/sysctl'
 import type { Forms } from '../options.ts'
 import { directionsOf } from '../wire-spec.ts'
@@ -243,7 +243,7 @@ async function withRunner<O extends RepeatOptions, T>(
     options = { ...exported, ...given }
   }
   const { rtoMin = DEFAULT_RTO, seed = 1, concurrency = availableParallelism() } = options
-  const canSet = rtoMin !== false && hasSysctl(loadNative(), -1, RTO_SYSCTL)
+  const canSet = rtoMin !== false && whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
   const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
   const sysctls = canSet ? ([[RTO_SYSCTL, String(us)]] as const) : []
   const rto = canSet ? `${us / 1000} ms` : rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here"
