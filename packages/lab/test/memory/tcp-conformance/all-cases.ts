@@ -2,11 +2,27 @@
 import { closing } from './cases/closing.ts'
 import { data } from './cases/data.ts'
 import { handshake } from './cases/handshake.ts'
+import { ipv6 } from './cases/ipv6.ts'
 import { listening } from './cases/listening.ts'
+import { options } from './cases/options.ts'
+import { recovery } from './cases/recovery.ts'
 import { resets } from './cases/resets.ts'
+import { retransmission } from './cases/retransmission.ts'
+import { windows } from './cases/windows.ts'
 import type { Case } from './notation.ts'
 
-export const ALL: readonly Case[] = [...handshake, ...listening, ...data, ...closing, ...resets]
+export const ALL: readonly Case[] = [
+  ...handshake,
+  ...listening,
+  ...data,
+  ...windows,
+  ...retransmission,
+  ...recovery,
+  ...options,
+  ...closing,
+  ...resets,
+  ...ipv6,
+]
 
 /** Whether a case waits so long in real time that `npm test` leaves it out. */
 export function isSlow({ steps }: Case): boolean {

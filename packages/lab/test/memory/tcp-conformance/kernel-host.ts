@@ -68,7 +68,7 @@ export class KernelHost {
         return [
           `addr add ${host}/${whole} dev tap0${family === 6 ? ' nodad' : ''}`,
           `route add ${fast}${family === 4 ? 0 : ''}/${part} dev tap0 src ${host}`,
-          `route add ${slow}${family === 4 ? 0 : ''}/${part} dev tap0 src ${host} rto_min 5s`,
+          `route add ${slow}${family === 4 ? 0 : ''}/${part} dev tap0 src ${host} rto_min 60s`,
         ]
       }),
     ]

@@ -9,6 +9,7 @@
  *
  *     in SEGMENT                    the host receives a segment of the peer
  *     out SEGMENT                   the host sends a segment
+ *     finally SEGMENT               the host sends this after any number of earlier acknowledgments
  *     quiet N                       the host sends nothing for N ms
  *     icmp KIND [MTU] [seq N]       the host receives an ICMP error about its latest segment, or
  *                                   about one like it with sequence number N
@@ -21,6 +22,7 @@
  *     fill                          writes until the send buffer is full
  *     writable                      the socket takes bytes again
  *     read N | end | nothing | ERRNO
+ *     skip N                        the stream continues after the next N bytes
  *     shutdown, close, reset, unlisten
  *     nodelay on|off, keepalive IDLE INTERVAL PROBES (ms)
  *     state NAME                    the state as ss(8) writes it
@@ -31,7 +33,8 @@
  * their sender, so the first byte has 1. `out` checks all flags but PSH.
  *
  *     syn N, fin N, rst N           a flag, with the sequence number
- *     data A..B                     the bytes from A to B, without B. `fin` may follow
+ *     data A..B [N]                 the bytes from A to B, without B. `fin` may follow. `in` sends
+ *                                   them in segments of at most N bytes
  *     seq N                         the sequence number; default: the next one of the sender
  *     ack N                         the ACK flag. Without this item the flag is not set
  *     push, urgent N                flags, the latter with the urgent pointer
@@ -73,6 +76,8 @@ export interface Items {
   flags: number
   sequence?: number
   data?: Range
+  /** The largest segment. */
+  size?: number
   ack?: number
   urgent?: number
   window?: readonly [relation: string, value: number]
@@ -113,7 +118,7 @@ const LINE = /^(?:\+(\d+)(?:\.\.(\d+))?\s+)?(\S+)\s*(.*)$/
 function parseStep(text: string): Step {
   const [, earliest, latest = earliest, verb = '', rest = ''] = LINE.exec(text) ?? []
   const time = earliest === undefined ? undefined : ([Number(earliest), Number(latest)] as const)
-  const isSegment = verb === 'in' || verb === 'out'
+  const isSegment = verb === 'in' || verb === 'out' || verb === 'finally'
   return { text, time, verb, words: rest.split(/\s+/), items: isSegment ? parseItems(text, rest) : undefined }
 }
 
@@ -132,6 +137,7 @@ function parseItems(text: string, rest: string): Items {
     else if (name === 'data') {
       items.data = range(word ?? '')
       items.sequence = items.data[0]
+      if (words[1] !== undefined) items.size = Number(words[1])
     } else if (name === 'ack') {
       items.ack = number
       items.flags |= TCP_ACK

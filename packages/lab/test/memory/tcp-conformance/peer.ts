@@ -47,8 +47,17 @@ export class Peer {
     this.#hostPort = hostPort
   }
 
-  /** Makes a segment to the host. */
-  segment(items: Items): Uint8Array {
+  /** Makes segments to the host. */
+  segments(items: Items): Uint8Array[] {
+    const { data, size } = items
+    if (data === undefined || size === undefined) return [this.#segment(items)]
+    return Array.from({ length: Math.ceil((data[1] - data[0]) / size) }, (_, i) => {
+      const from = data[0] + i * size
+      return this.#segment({ ...items, sequence: from, data: [from, Math.min(from + size, data[1])] })
+    })
+  }
+
+  #segment(items: Items): Uint8Array {
     const sequence = items.sequence ?? this.#next
     const data = items.data === undefined ? new Uint8Array(0) : pattern(items.data)
     const { mss, scale, sackPermitted = false, sack, timestamp, flags } = items

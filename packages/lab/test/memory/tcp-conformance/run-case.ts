@@ -53,6 +53,7 @@ class Run {
     const { verb, words, time, items } = step
     const world = this.#world
     if (verb === 'out') return this.#out(items as Items, time ?? IMMEDIATELY)
+    if (verb === 'finally') return this.#finally(items as Items)
     if (verb === 'quiet') return this.#quiet(Number(words[0]))
     const isEvent = verb === 'connected' || verb === 'error'
     if (!isEvent) {
@@ -60,10 +61,11 @@ class Run {
       this.#before = world.now()
       this.#note(`${step.text}`)
     }
-    if (verb === 'in') world.inject(this.#peer((items as Items).peer).segment(items as Items))
+    if (verb === 'in')
+      for (const segment of this.#peer((items as Items).peer).segments(items as Items)) world.inject(segment)
     else await this.#call(verb, words)
     if (isEvent) this.#note(step.text)
-    if (isEvent && time !== undefined) this.#checkTime(world.now(), time)
+    if (isEvent) this.#checkTime(world.now(), time ?? IMMEDIATELY)
   }
 
   /** Checks that nothing else was sent. */
@@ -87,6 +89,19 @@ class Run {
     this.#note(`out ${text}`, sent.at)
     if (wrong.length > 0) throw new Error(wrong.join('; '))
     this.#checkTime(sent.at, time)
+  }
+
+  /** Skips acknowledgments until one of what `items` acknowledge. */
+  async #finally(items: Items): Promise<void> {
+    for (;;) {
+      const sent = await this.#world.next(this.#before + this.#world.tolerance.late)
+      if (sent === undefined) throw new Error('the host has sent nothing more')
+      const segment = decode(sent.segment)
+      const wrong = this.#peer(items.peer).compare(segment, sent.segment, items)
+      this.#note(`out ${this.#describe(sent)}`, sent.at)
+      if (wrong.length === 0) return
+      if (!wrong.some(text => text.startsWith('ack is')) || segment.data.length > 0) throw new Error(wrong.join('; '))
+    }
   }
 
   async #quiet(milliseconds: number): Promise<void> {
@@ -124,6 +139,9 @@ class Run {
         return this.#listener?.close()
       case 'accept':
         return this.#accept(word)
+      case 'skip':
+        this.#read += Number(word)
+        return
       case 'icmp': {
         const at = words.indexOf('seq')
         const error = { kind: word, mtu: Number(words[1]) } as IcmpError

@@ -52,7 +52,7 @@ export const closing = [
     `
     open
     in data 1..101, fin, ack 1
-    out ack 102
+    +0..44 out ack 102
     read 100
     read end
     state CLOSE-WAIT
@@ -66,7 +66,7 @@ export const closing = [
     out ack 1
     read nothing
     in data 1..101, ack 1
-    out ack 202
+    +0..44 out ack 202
     read 200
     read end
     `,

@@ -164,7 +164,7 @@ export const listening = [
     in syn 0, mss 1460
     out syn 0, ack 1
     in data 1..11, fin, ack 1
-    out ack 12
+    +0..44 out ack 12
     accept
     read 10
     read end

@@ -1,0 +1,172 @@
+/** Lost, repeated and reordered segments. */
+import { tcp } from '../notation.ts'
+
+const segments = (from: number, count: number, size = 1000): string =>
+  Array.from({ length: count }, (_, i) => `out data ${from + i * size}..${from + (i + 1) * size}, ack 1`).join('\n')
+
+/** A round trip of 200 ms, so that a busy machine does not seem to reorder. */
+const accepted = (options: string): string => `
+    listen
+    in syn 0, ${options}
+    out syn 0, ack 1
+    +200 in ack 1
+    accept
+`
+
+export const recovery = [
+  tcp(
+    'a segment after a gap gets a duplicate ACK, and the missing one an ACK of both',
+    `
+    open
+    in data 1001..2001, ack 1
+    out ack 1
+    in data 2001..3001, ack 1
+    out ack 1
+    read nothing
+    in data 1..1001, ack 1
+    out ack 3001
+    read 3000
+    `,
+  ),
+  tcp(
+    'SACK blocks tell what arrived, the latest first',
+    `
+    open mss 1460, sack-ok
+    in data 1001..2001, ack 1
+    out ack 1, sack 1001..2001
+    in data 3001..4001, ack 1
+    out ack 1, sack 3001..4001 1001..2001
+    in data 5001..6001, ack 1
+    out ack 1, sack 5001..6001 3001..4001 1001..2001
+    in data 2001..3001, ack 1
+    out ack 1, sack 1001..4001 5001..6001
+    in data 1..1001, ack 1
+    out ack 4001, sack 5001..6001
+    in data 4001..5001, ack 1
+    out ack 6001
+    read 6000
+    `,
+  ),
+  tcp(
+    'a duplicate segment is reported by a SACK block below the ACK',
+    `
+    open mss 1460, sack-ok
+    in data 1..101, ack 1
+    out ack 101
+    in data 1..101, ack 1
+    out ack 101, sack 1..101
+    `,
+  ),
+  tcp(
+    'a duplicate above a gap is reported before the block that contains it',
+    `
+    open mss 1460, sack-ok
+    in data 101..301, ack 1
+    out ack 1, sack 101..301
+    in data 201..301, ack 1
+    out ack 1, sack 201..301 101..301
+    `,
+  ),
+  tcp(
+    'with timestamps a segment has at most three SACK blocks',
+    `
+    open mss 1460, sack-ok, ts 1
+    in data 101..201, ack 1, ts 2
+    out ack 1, ts 1, sack 101..201
+    in data 301..401, ack 1, ts 3
+    out ack 1, ts 1, sack 301..401 101..201
+    in data 501..601, ack 1, ts 4
+    out ack 1, ts 1, sack 501..601 301..401 101..201
+    in data 701..801, ack 1, ts 5
+    out ack 1, ts 1, sack 701..801 501..601 301..401
+    `,
+  ),
+  tcp(
+    'overlapping segments are put together',
+    `
+    open
+    in data 101..301, ack 1
+    out ack 1
+    in data 201..401, ack 1
+    out ack 1
+    in data 1..151, ack 1
+    out ack 401
+    read 400
+    `,
+  ),
+  tcp(
+    'three duplicate ACKs retransmit a segment before its timeout',
+    `
+    ${accepted('mss 1000')}
+    write 5000
+    ${segments(1, 5)}
+    in ack 1
+    in ack 1
+    in ack 1
+    out data 1..1001, ack 1
+    quiet 20
+    in ack 5001
+    `,
+  ),
+  tcp(
+    'the first two duplicate ACKs each send a new segment',
+    `
+    ${accepted('mss 1000')}
+    write 14000
+    ${segments(1, 10)}
+    in ack 1
+    out data 10001..11001, ack 1
+    in ack 1
+    out data 11001..12001, ack 1
+    in ack 1
+    out data 1..1001, ack 1
+    quiet 20
+    `,
+  ),
+  tcp(
+    'an ACK of a part during recovery retransmits the next missing segment',
+    `
+    ${accepted('mss 1000')}
+    write 5000
+    ${segments(1, 5)}
+    in ack 1
+    in ack 1
+    in ack 1
+    out data 1..1001, ack 1
+    in ack 2001
+    out data 2001..3001, ack 1
+    in ack 5001
+    quiet 20
+    `,
+  ),
+  tcp(
+    'with SACK all missing segments are sent again, and no others',
+    `
+    ${accepted('mss 1000, sack-ok')}
+    write 8000
+    ${segments(1, 8)}
+    in ack 1, sack 1001..2001
+    in ack 1, sack 3001..4001 1001..2001
+    in ack 1, sack 3001..5001 1001..2001
+    out data 1..1001, ack 1
+    in ack 1, sack 3001..6001 1001..2001
+    out data 2001..3001, ack 1
+    in ack 2001, sack 3001..6001
+    in ack 8001
+    quiet 20
+    `,
+  ),
+  tcp(
+    'fast retransmit needs duplicate ACKs: an ACK with another window is none',
+    `
+    ${accepted('mss 1000')}
+    write 3000
+    ${segments(1, 3)}
+    in ack 1, win 60000
+    in ack 1, win 50000
+    in ack 1, win 60000
+    quiet 100
+    in ack 3001
+    `,
+  ),
+]

@@ -1,0 +1,117 @@
+/** Retransmission timeouts, and the congestion window. */
+import { tcp } from '../notation.ts'
+
+/** The lines for full segments that leave together. */
+const segments = (from: number, count: number, size = 1000): string =>
+  Array.from({ length: count }, (_, i) => `out data ${from + i * size}..${from + (i + 1) * size}, ack 1`).join('\n')
+
+export const retransmission = [
+  tcp(
+    'bytes are sent again after 200 ms, and then with twice the timeout each time',
+    `
+    open
+    write 10
+    out data 1..11, ack 1
+    +200..210 out data 1..11, ack 1
+    +400..420 out data 1..11, ack 1
+    +800..840 out data 1..11, ack 1
+    in ack 11
+    write 10
+    out data 11..21, ack 1
+    `,
+  ),
+  tcp(
+    'the timeout follows the round-trip time',
+    `
+    connect
+    out syn 0
+    +300 in syn 0, ack 1, mss 1460
+    out ack 1
+    connected
+    write 10
+    out data 1..11, ack 1
+    +900..910 out data 1..11, ack 1
+    `,
+  ),
+  tcp(
+    'a connection starts with ten segments, and each ACK adds a segment',
+    `
+    open mss 1000
+    write 20000
+    ${segments(1, 10)}
+    quiet 20
+    in ack 1001
+    ${segments(10001, 2)}
+    in ack 3001
+    ${segments(12001, 4)}
+    quiet 20
+    `,
+  ),
+  tcp(
+    'after a timeout one segment is sent, and ACKs double the window',
+    `
+    open mss 1000
+    write 4000
+    ${segments(1, 4)}
+    +200..210 out data 1..1001, ack 1
+    quiet 100
+    in ack 1001
+    out data 1001..2001, ack 1
+    out data 2001..3001, ack 1
+    in ack 3001
+    out data 3001..4001, ack 1
+    in ack 4001
+    quiet 20
+    `,
+  ),
+  tcp(
+    'an ACK of everything after a timeout sends nothing again',
+    `
+    open mss 1000
+    write 4000
+    ${segments(1, 4)}
+    +200..210 out data 1..1001, ack 1
+    in ack 4001
+    quiet 250
+    `,
+  ),
+  tcp(
+    'a part of a segment that is acknowledged is not sent again',
+    `
+    open
+    write 1000
+    out data 1..1001, ack 1
+    in ack 401
+    +200..210 out data 401..1001, ack 1
+    in ack 1001
+    `,
+  ),
+  tcp(
+    'ICMP fragmentation needed makes the segments smaller',
+    `
+    open
+    write 1460
+    out data 1..1461, ack 1
+    icmp too-big 1000
+    out data 1..961, ack 1
+    out data 961..1461, ack 1
+    in ack 1461
+    write 1000
+    out data 1461..2421, ack 1
+    out data 2421..2461, ack 1
+    `,
+  ),
+  tcp(
+    'an ACK of ten segments in flight lets twenty be sent',
+    `
+    open mss 1000
+    write 10000
+    ${segments(1, 10)}
+    in ack 10001
+    write 12000
+    ${segments(10001, 12)}
+    in ack 22001
+    quiet 20
+    `,
+  ),
+]

@@ -1,0 +1,114 @@
+/** Windows of both sides. */
+import { tcp } from '../notation.ts'
+
+export const windows = [
+  tcp(
+    'bytes wait while the window of the peer is closed, and a window update sends them',
+    `
+    open mss 1460, win 0
+    write 100
+    quiet 20
+    in ack 1, win 1000
+    out data 1..101, ack 1
+    `,
+  ),
+  tcp(
+    'a closed window is probed after a retransmission timeout, and then with backoff',
+    `
+    open mss 1460, win 0
+    write 100
+    +200..210 out ack 1, seq 0
+    in ack 1, win 0
+    +400..420 out ack 1, seq 0
+    in ack 1, win 0
+    +800..820 out ack 1, seq 0
+    in ack 1, win 1000
+    out data 1..101, ack 1
+    `,
+  ),
+  tcp(
+    'only as much is sent as fits into the window',
+    `
+    open mss 1000, win 2000
+    write 4000
+    out data 1..1001, ack 1
+    out data 1001..2001, ack 1
+    quiet 20
+    in ack 1001, win 2000
+    out data 2001..3001, ack 1
+    quiet 20
+    `,
+  ),
+  tcp(
+    'a window smaller than a segment is filled if nothing else is on its way',
+    `
+    open mss 1000, win 300
+    write 1000
+    out data 1..301, ack 1
+    in ack 301, win 300
+    out data 301..601, ack 1
+    `,
+  ),
+  tcp(
+    'a window of the peer is multiplied by its scale',
+    `
+    connect
+    out syn 0
+    in syn 0, ack 1, mss 1000, scale 2, win 65535
+    out ack 1
+    connected
+    in ack 1, win 750
+    write 5000
+    out data 1..1001, ack 1
+    out data 1001..2001, ack 1
+    out data 2001..3001, ack 1
+    quiet 20
+    `,
+  ),
+  tcp(
+    'the window of a SYN is not scaled',
+    `
+    connect
+    out syn 0
+    in syn 0, ack 1, mss 1000, scale 7, win 2000
+    out ack 1
+    connected
+    write 5000
+    out data 1..1001, ack 1
+    out data 1001..2001, ack 1
+    quiet 20
+    `,
+  ),
+  tcp(
+    'unread bytes close the receive window, and reading them opens it again',
+    `
+    open
+    in data 1..60001 1000, ack 1
+    finally ack 60001, win <10000
+    read 60000
+    out ack 60001, win >30000
+    `,
+  ),
+  tcp(
+    'bytes beyond a closed window get an ACK and are dropped',
+    `
+    open
+    in data 1..64001 1000, ack 1
+    finally ack 64001, win <1000
+    in data 64001..66001, ack 1
+    out ack 64001, win <1000
+    `,
+  ),
+  tcp(
+    'a window update of an older segment is ignored',
+    `
+    open mss 1000, win 2000
+    in data 1..11, ack 1, win 2000
+    out ack 11
+    in seq 1, ack 1, win 0
+    out ack 11
+    write 1000
+    out data 1..1001, ack 11
+    `,
+  ),
+]
