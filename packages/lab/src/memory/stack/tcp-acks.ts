@@ -68,8 +68,9 @@ export class AckPolicy {
     this.#delay = DELAY_MIN
   }
 
+  /** Whether to acknowledge immediately. Without data before it, a FIN does not wait. */
   get isQuick(): boolean {
-    return this.isUrgent || (this.#quick > 0 && !this.isInteractive)
+    return this.isUrgent || this.#delay === 0 || (this.#quick > 0 && !this.isInteractive)
   }
 
   /** Nanoseconds that an acknowledgment may wait. */

@@ -20,9 +20,9 @@ const HEADERS_V6 = 60
 /** The MSS of a peer that sends no option (RFC 9293 sec. 3.7.1), and the least that Linux takes. */
 const DEFAULT_MSS = 536
 const MIN_MSS = 48
-/** TIME-WAIT, and FIN-WAIT-2 of a closed connection (tcp_fin_timeout). */
+/** Two ticks. */
+const SYN_SOON = 8 * NSEC_PER_MSEC
 const TIME_WAIT = 60 * NSEC_PER_SEC
-const FIN_TIMEOUT = 60 * NSEC_PER_SEC
 const KEEPALIVE_IDLE = 7200 * NSEC_PER_SEC
 const KEEPALIVE_INTERVAL = 75 * NSEC_PER_SEC
 const KEEPALIVE_PROBES = 9
@@ -48,20 +48,24 @@ export const READABLE = 4
 export const WRITABLE = 8
 export const FAILED = 16
 
-/** Repetitions of SYN and SYN-ACK. */
-export interface Retries {
-  /** tcp_syn_retries */
-  readonly syn: number
-  /** tcp_syn_linear_timeouts */
-  readonly synLinear: number
-  /** tcp_synack_retries */
-  readonly synAck: number
+/** Settings, as Linux's sysctls. */
+export interface TcpOptions {
+  /** tcp_syn_retries. Default 6. */
+  readonly synRetries?: number
+  /** tcp_syn_linear_timeouts, which is 4 in Linux since 6.5. Default 0, as before. */
+  readonly synLinearTimeouts?: number
+  /** tcp_synack_retries. Default 5. */
+  readonly synAckRetries?: number
+  /** tcp_fin_timeout in nanoseconds: FIN-WAIT-2 of a closed connection. Default 60 s. */
+  readonly finTimeout?: number
+  /** Whether loss probes are sent (tcp_early_retrans). Default true. */
+  readonly hasLossProbes?: boolean
 }
 
 /** What a connection needs of its host. */
 export interface ConnectionHost {
   readonly ip: Ip
-  readonly retries: Retries
+  readonly options: Required<TcpOptions>
   /** The record for the segment that is being made. */
   readonly header: Header
   send(from: Uint8Array, to: Uint8Array, segment: Uint8Array): number
@@ -187,7 +191,7 @@ export class Connection implements TcpConnection {
       this.host.ip.count('TcpExtTCPAbortOnClose')
       this.reset()
     } else if (this.isSending || this.state === 'SYN-RECV') this.#sendFin()
-    else if (this.state === 'FIN-WAIT-2') this.#arm(FIN_TIMEOUT)
+    else if (this.state === 'FIN-WAIT-2') this.#arm(this.host.options.finTimeout)
     this.receive.clear()
   }
 
@@ -272,7 +276,7 @@ export class Connection implements TcpConnection {
   enterFinWait2(): void {
     this.state = 'FIN-WAIT-2'
     this.#alarm.cancel()
-    if (this.isOrphan) this.#arm(FIN_TIMEOUT)
+    if (this.isOrphan) this.#arm(this.host.options.finTimeout)
   }
 
   enterTimeWait(): void {
@@ -341,7 +345,7 @@ export class Connection implements TcpConnection {
   }
 
   get #synDelay(): number {
-    const linear = this.state === 'SYN-SENT' ? this.host.retries.synLinear : 0
+    const linear = this.state === 'SYN-SENT' ? this.host.options.synLinearTimeouts : 0
     return NSEC_PER_SEC * 2 ** Math.max(this.#synRepeats - linear, 0)
   }
 
@@ -351,10 +355,16 @@ export class Connection implements TcpConnection {
     else this.#keepAlive()
   }
 
+  /** Repeats the first SYN early: an old connection of the peer may have replied to it. */
+  repeatSynSoon(): void {
+    if (this.#synRepeats === 0) this.#arm(SYN_SOON)
+  }
+
   #repeatSyn(): void {
-    const { syn, synLinear, synAck } = this.host.retries
+    const { synRetries, synLinearTimeouts, synAckRetries } = this.host.options
     const isSent = this.state === 'SYN-SENT'
-    if (this.#synRepeats >= (isSent ? syn + synLinear : synAck)) {
+    const isExpired = isSent && this.clock.now() - this.#synAt >= (2 ** (synRetries + 1) - 1) * NSEC_PER_SEC
+    if (isExpired || this.#synRepeats >= (isSent ? synRetries + synLinearTimeouts : synAckRetries)) {
       this.giveUp()
       return
     }
@@ -526,6 +536,10 @@ export class Connection implements TcpConnection {
     sender.mss = Math.max(Math.min(this.#mssOfPath(), this.peerMss), MIN_MSS) - options
     // More than half of a small window would wait for all of it.
     if (sender.maxWindow > DEFAULT_MSS) sender.mss = Math.min(sender.mss, Math.max(sender.maxWindow >> 1, MIN_MSS))
+  }
+
+  get hasLossProbes(): boolean {
+    return this.host.options.hasLossProbes
   }
 
   count(name: string): void {

@@ -32,7 +32,9 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true
-  if (s.length > 0 || s.isFin) {
+  // The answer to a SYN that crossed the own one.
+  if (s.isSyn) c.acks.isPending = c.acks.isUrgent = true
+  else if (s.length > 0 || s.isFin) {
     if (!takeData(c, s, sequence)) return false
     if ((c.state as string) === 'TIME-WAIT') return true
   }
@@ -62,7 +64,10 @@ export function takeSyn(c: Connection, s: Segment): void {
 
 function arriveInSynSent(c: Connection, s: Segment): boolean {
   const ack = unwrap(s.acknowledgment, c.iss, 0)
-  if (s.isAck && ack !== 1) return s.isRst
+  if (s.isAck && ack !== 1) {
+    c.repeatSynSoon()
+    return s.isRst
+  }
   if (s.isRst) {
     if (s.isAck) c.fail(ECONNREFUSED)
     return true
@@ -156,11 +161,7 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   const now = c.clock.now()
   const ack = unwrap(s.acknowledgment, c.iss, sender.una)
   const before = sender.una
-  if (ack > sender.next) {
-    if (c.state !== 'ESTAB') c.sendInvalidAck(false, true)
-    return false
-  }
-  if (ack < before - sender.maxWindow) {
+  if (ack > sender.next || ack < before - sender.maxWindow) {
     c.sendInvalidAck(false, true)
     return false
   }

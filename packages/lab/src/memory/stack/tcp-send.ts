@@ -21,6 +21,8 @@ export interface SenderOwner {
   emit(flags: number, sequence: number, length: number): number
   /** Length of the options of a segment that vary: SACK blocks. */
   readonly extraLength: number
+  /** Whether loss probes are sent. */
+  readonly hasLossProbes: boolean
   /** Sets `mss` from the MTU of the path. */
   updateMss(): void
   count(name: string): void
@@ -282,7 +284,14 @@ export class Sender {
   /** Arms the loss probe (RFC 8985 sec. 7.2), or the retransmission timer. */
   #armProbeOrResend(): void {
     const { board, congestion, rtt } = this
-    if (!this.hasSack || congestion.state !== 'open' || board.sacked > 0 || this.#probedAt >= 0 || rtt.smoothed === 0) {
+    if (
+      !this.hasSack ||
+      !this.#owner.hasLossProbes ||
+      congestion.state !== 'open' ||
+      board.sacked > 0 ||
+      this.#probedAt >= 0 ||
+      rtt.smoothed === 0
+    ) {
       this.#arm('resend', rtt.timeout)
       return
     }

@@ -9,7 +9,7 @@
  * probing, no pacing, neither F-RTO nor the undoing of a needless repetition, and no compression of
  * SACKs.
  */
-import type { Alarm } from 'vnet/internal/base/clock'
+import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { EADDRINUSE, EADDRNOTAVAIL, EMSGSIZE, ENETUNREACH, VnetError } from 'vnet/internal/base/errno'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
@@ -22,7 +22,7 @@ import {
   type ConnectionHost,
   FAILED,
   READABLE,
-  type Retries,
+  type TcpOptions,
   WRITABLE,
 } from './tcp-connection.ts'
 import { arrive, mayReuse, takeSyn } from './tcp-input.ts'
@@ -36,19 +36,11 @@ const PORTS = LAST_PORT - FIRST_PORT + 1
 const ANY_V6 = new Uint8Array(16)
 const SEND_OPTIONS = { dontFragment: true }
 
-/** Repetitions of SYN and SYN-ACK, as Linux's sysctls count them. */
-export interface TcpOptions {
-  /** tcp_syn_retries. Default 6. */
-  readonly synRetries?: number
-  /** tcp_syn_linear_timeouts, which is 4 in Linux since 6.5. Default 0, as before. */
-  readonly synLinearTimeouts?: number
-  /** tcp_synack_retries. Default 5. */
-  readonly synAckRetries?: number
-}
+export type { TcpOptions }
 
 export class Tcp implements TcpHost, ConnectionHost {
   readonly ip: Ip
-  readonly retries: Retries
+  readonly options: Required<TcpOptions>
   readonly header = new Header()
   readonly #segment = new Segment()
   readonly #connections = new Map<string, Connection>()
@@ -65,10 +57,12 @@ export class Tcp implements TcpHost, ConnectionHost {
 
   constructor(ip: Ip, options: TcpOptions = {}) {
     this.ip = ip
-    this.retries = {
-      syn: options.synRetries ?? 6,
-      synLinear: options.synLinearTimeouts ?? 0,
-      synAck: options.synAckRetries ?? 5,
+    this.options = {
+      synRetries: options.synRetries ?? 6,
+      synLinearTimeouts: options.synLinearTimeouts ?? 0,
+      synAckRetries: options.synAckRetries ?? 5,
+      finTimeout: options.finTimeout ?? 60 * NSEC_PER_SEC,
+      hasLossProbes: options.hasLossProbes ?? true,
     }
     this.#alarm = ip.clock.alarm(() => this.#deliver())
     ip.use(IPPROTO_TCP, this)
