@@ -53,7 +53,7 @@ class Run {
     const { verb, words, time, items } = step
     const world = this.#world
     if (verb === 'out') return this.#out(items as Items, time ?? IMMEDIATELY)
-    if (verb === 'finally') return this.#finally(items as Items)
+    if (verb === 'finally') return this.#finally(items as Items, time ?? IMMEDIATELY)
     if (verb === 'quiet') return this.#quiet(Number(words[0]))
     const isEvent = verb === 'connected' || verb === 'error'
     if (!isEvent) {
@@ -92,14 +92,15 @@ class Run {
   }
 
   /** Skips acknowledgments until one of what `items` acknowledge. */
-  async #finally(items: Items): Promise<void> {
+  async #finally(items: Items, time: readonly [number, number]): Promise<void> {
+    const latest = this.#before + time[1] * NSEC_PER_MSEC + this.#world.tolerance.late
     for (;;) {
-      const sent = await this.#world.next(this.#before + this.#world.tolerance.late)
+      const sent = await this.#world.next(latest)
       if (sent === undefined) throw new Error('the host has sent nothing more')
       const segment = decode(sent.segment)
       const wrong = this.#peer(items.peer).compare(segment, sent.segment, items)
       this.#note(`out ${this.#describe(sent)}`, sent.at)
-      if (wrong.length === 0) return
+      if (wrong.length === 0) return this.#checkTime(sent.at, time)
       if (!wrong.some(text => text.startsWith('ack is')) || segment.data.length > 0) throw new Error(wrong.join('; '))
     }
   }

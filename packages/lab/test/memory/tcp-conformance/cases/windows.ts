@@ -84,7 +84,7 @@ export const windows = [
     `
     open
     in data 1..60001 1000, ack 1
-    finally ack 60001, win <10000
+    +0..44 finally ack 60001, win <10000
     read 60000
     out ack 60001, win >30000
     `,
@@ -94,7 +94,7 @@ export const windows = [
     `
     open
     in data 1..64001 1000, ack 1
-    finally ack 64001, win <1000
+    +0..44 finally ack 64001, win <1000
     in data 64001..66001, ack 1
     out ack 64001, win <1000
     `,
