@@ -4,12 +4,12 @@ import { tcp } from '../notation.ts'
 const segments = (from: number, count: number, size = 1000): string =>
   Array.from({ length: count }, (_, i) => `out data ${from + i * size}..${from + (i + 1) * size}, ack 1`).join('\n')
 
-/** A round trip of 200 ms, so that a busy machine does not seem to reorder. */
+/** The round trip is 100 ms, of which a quarter may be reordering (RFC 8985 sec. 6.2). */
 const accepted = (options: string): string => `
     listen
     in syn 0, ${options}
     out syn 0, ack 1
-    +200 in ack 1
+    +100 in ack 1
     accept
 `
 
@@ -100,11 +100,11 @@ export const recovery = [
     ${accepted('mss 1000')}
     write 5000
     ${segments(1, 5)}
-    in ack 1
+    +100 in ack 1
     in ack 1
     in ack 1
     out data 1..1001, ack 1
-    quiet 20
+    quiet 100
     in ack 5001
     `,
   ),
@@ -114,7 +114,7 @@ export const recovery = [
     ${accepted('mss 1000')}
     write 14000
     ${segments(1, 10)}
-    in ack 1
+    +100 in ack 1
     out data 10001..11001, ack 1
     in ack 1
     out data 11001..12001, ack 1
@@ -129,13 +129,13 @@ export const recovery = [
     ${accepted('mss 1000')}
     write 5000
     ${segments(1, 5)}
-    in ack 1
+    +100 in ack 1
     in ack 1
     in ack 1
     out data 1..1001, ack 1
-    in ack 2001
+    +100 in ack 2001
     out data 2001..3001, ack 1
-    in ack 5001
+    +100 in ack 5001
     quiet 20
     `,
   ),
@@ -145,13 +145,14 @@ export const recovery = [
     ${accepted('mss 1000, sack-ok')}
     write 8000
     ${segments(1, 8)}
-    in ack 1, sack 1001..2001
+    +100 in ack 1, sack 1001..2001
     in ack 1, sack 3001..4001 1001..2001
     in ack 1, sack 3001..5001 1001..2001
     out data 1..1001, ack 1
     in ack 1, sack 3001..6001 1001..2001
     out data 2001..3001, ack 1
-    in ack 2001, sack 3001..6001
+    in ack 1, sack 3001..8001 1001..2001
+    +100 in ack 2001, sack 3001..8001
     in ack 8001
     quiet 20
     `,
@@ -162,7 +163,7 @@ export const recovery = [
     ${accepted('mss 1000')}
     write 3000
     ${segments(1, 3)}
-    in ack 1, win 60000
+    +100 in ack 1, win 60000
     in ack 1, win 50000
     in ack 1, win 60000
     quiet 100
