@@ -36,6 +36,7 @@ const GLIBC_MINOR = 34
 
 /** Builds the targets that are due, and removes other ones that are out of date. */
 export async function prebuild(targets) {
+  if (process.platform !== 'linux') throw new SetupError('vnet: the package is built on Linux')
   process.chdir(root)
   // Before set-up, which under sudo becomes the owner of the tree for good.
   for (const target of targets) {

@@ -3,7 +3,8 @@
  * [--kernel-module] [--install] [--run]: makes a clone runnable, in the steps that are due. The
  * options also install programs: for the tests, for the long tests, and for these folders of test/.
  * Each step is one line on stderr with its time; without a step that is due it prints nothing. A
- * failure is one line on stderr with what to do about it, and exit code 1.
+ * failure is one line on stderr with what to do about it, and exit code 1. Off Linux it installs no
+ * programs and builds no addon.
  *
  * This file holds only the checks that an old Node must be able to run: it must parse on Node 12,
  * so no `node:` imports, no top-level await, nothing newer than ES2019. The work itself is loaded
@@ -12,9 +13,8 @@
 
 const oldest = [20, 19]
 
-/** Why vnet cannot be set up on this platform with this Node version ('v20.19.0'), or undefined. */
-function obstacle(platform, version) {
-  if (platform !== 'linux') return `vnet needs Linux: it drives TAP interfaces, which ${platform} does not have`
+/** Why vnet cannot be set up with this Node version ('v20.19.0'), or undefined. */
+function obstacle(version) {
   const [major, minor] = version.slice(1).split('.').map(Number)
   if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return undefined
   return `vnet needs Node ${oldest.join('.')} or newer, this is ${version}: see https://nodejs.org/en/download`
@@ -25,7 +25,7 @@ function fail(message) {
   process.exitCode = 1
 }
 
-const found = obstacle(process.platform, process.version)
+const found = obstacle(process.version)
 if (found !== undefined) fail(found)
 else
   import('./setup/main.mjs')

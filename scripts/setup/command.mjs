@@ -5,7 +5,7 @@
  */
 
 import { spawn } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
 /** A failure with a one-line message that says what to do; shown without a stack. */
@@ -45,9 +45,16 @@ export function capture(program, args, options = {}) {
   })
 }
 
+/** Tools whose package has another name. */
+const PACKAGES = { biome: '@biomejs/biome', tsc: 'typescript' }
+
 /** Returns the command line of a tool of node_modules under this Node, not one found by PATH. */
 export function tool(name) {
-  return [process.execPath, join('node_modules/.bin', name)]
+  // On Windows, the files of .bin are shell scripts.
+  if (process.platform !== 'win32') return [process.execPath, join('node_modules/.bin', name)]
+  const folder = join(import.meta.dirname, '../../node_modules', PACKAGES[name] ?? name)
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  return [process.execPath, join(folder, typeof bin === 'string' ? bin : bin[name])]
 }
 
 /**
@@ -55,7 +62,8 @@ export function tool(name) {
  */
 export function npm() {
   const running = process.env.npm_execpath ?? ''
-  const cli = running.endsWith('npm-cli.js') ? running : join(dirname(process.execPath), 'npm')
+  const beside = process.platform === 'win32' ? 'node_modules/npm/bin/npm-cli.js' : 'npm'
+  const cli = running.endsWith('npm-cli.js') ? running : join(dirname(process.execPath), beside)
   return existsSync(cli) ? [process.execPath, cli] : ['npm']
 }
 

@@ -4,8 +4,8 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
-import { JOINED, joinedModules, withJoined } from './joined.mjs'
+import { dirname, join, normalize, relative, resolve } from 'node:path'
+import { JOINED, joinedModules, slashed, withJoined } from './joined.mjs'
 
 const { DIST, PROJECT } = process.env
 const dist = resolve(DIST)
@@ -20,11 +20,13 @@ const modules = {
 
 // biome-ignore lint/style/noDefaultExport: rolldown loads its configuration by the default export.
 export default {
-  input: Object.fromEntries(Array.from(joined.keys(), path => [relative(dist, path).slice(0, -'.js'.length), path])),
+  input: Object.fromEntries(
+    Array.from(joined.keys(), path => [slashed(relative(dist, path)).slice(0, -'.js'.length), path]),
+  ),
   platform: 'node',
   plugins: [modules],
   external: (id, importer) =>
-    importer !== undefined && !joined.has(id.startsWith('.') ? join(dirname(importer), id) : id),
+    importer !== undefined && !joined.has(id.startsWith('.') ? join(dirname(importer), id) : normalize(id)),
   preserveEntrySignatures: 'strict',
   // No comments with the names of modules.
   experimental: { attachDebugInfo: 'none' },
@@ -36,7 +38,11 @@ export default {
     comments: false,
     minifyInternalExports: false,
     codeSplitting: {
-      groups: names.map((name, i) => ({ name, test: id => joined.get(id) === name, priority: names.length - i })),
+      groups: names.map((name, i) => ({
+        name,
+        test: id => joined.get(normalize(id)) === name,
+        priority: names.length - i,
+      })),
     },
   },
 }

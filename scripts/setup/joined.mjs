@@ -173,10 +173,13 @@ export function withJoined(text, path) {
     })
 }
 
+/** Returns a path as a specifier, which has no backslash on Windows. */
+export const slashed = path => path.replaceAll(sep, '/')
+
 /** Returns the specifier of a joined file, for a module that names one of its modules. */
 function specifierFor(file, specifier, path) {
-  if (!specifier.startsWith('.')) return `vnet/internal/${relative('dist', file).slice(0, -'.js'.length)}`
-  const found = relative(dirname(path), file)
+  if (!specifier.startsWith('.')) return `vnet/internal/${slashed(relative('dist', file)).slice(0, -'.js'.length)}`
+  const found = slashed(relative(dirname(path), file))
   return found.startsWith('.') ? found : `./${found}`
 }
 

@@ -1,7 +1,7 @@
 /**
  * One set-up at a time in a tree. flock(1) locks a file in the tree that only its owner can open,
  * so no other user can hold the lock. The kernel releases it with the process, so it is never
- * stale.
+ * stale. Off Linux there is no flock(1), and no lock.
  */
 
 import { spawn } from 'node:child_process'
@@ -14,6 +14,7 @@ const EXIT_HELD = 1
 
 /** Runs `work` while no other process holds the lock on `path`. Prints a line if it has to wait. */
 export async function withLock(path, work) {
+  if (process.platform !== 'linux') return work()
   const file = await open(path, 'a', 0o600).catch(error => {
     const isOthers = error.code === 'EACCES' || error.code === 'EPERM'
     throw new SetupError(`vnet: ${error.message}${isOthers ? ': the tree belongs to another user' : ''}`)

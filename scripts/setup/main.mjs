@@ -12,17 +12,19 @@ import { installOwnTools, installTestTools } from './test-tools.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 
+const isLinux = process.platform === 'linux'
+
 /**
  * Brings the tree up to date: dependencies, addon, compiled sources. `testTools` adds the programs
  * of the kernel tests, `long` also the programs of the long tests, and `own` the programs of these
- * folders of test/.
+ * folders of test/. Off Linux there are neither an addon nor kernel tests.
  */
 export async function setUp({ testTools = false, long = false, own = [] } = {}) {
   process.chdir(root)
-  const due = steps.filter(step => !takesPrebuilt(step))
+  const due = steps.filter(step => !step.native || (isLinux && !takesPrebuilt(step)))
   if (due.some(step => step.native && isDue(step))) checkBuildTools()
-  if (testTools) await installTestTools(long)
-  for (const folder of own) await installOwnTools(folder)
+  if (testTools && isLinux) await installTestTools(long)
+  for (const folder of isLinux ? own : []) await installOwnTools(folder)
   if (!due.some(isDue)) return
   becomeOwner()
   await withLock(join(root, '.setup-lock'), async () => {
@@ -51,7 +53,7 @@ async function make(step) {
  * build/ would be loaded instead.
  */
 function takesPrebuilt(step) {
-  if (!step.native || !isDue(step) || missingBuildTools().length === 0) return false
+  if (!isDue(step) || missingBuildTools().length === 0) return false
   if (step.outputs().some(isFile) || !isCurrent(OWN)) return false
   process.stderr.write(`vnet: taking prebuilds/${OWN}, because there is no compiler\n`)
   return true
@@ -79,7 +81,7 @@ function missingBuildTools() {
 function becomeOwner() {
   const uid = Number(process.env.SUDO_UID)
   const gid = Number(process.env.SUDO_GID)
-  if (process.getuid() !== 0 || !process.env.SUDO_UID || !process.env.SUDO_GID || statSync('.').uid !== uid) return
+  if (process.getuid?.() !== 0 || !process.env.SUDO_UID || !process.env.SUDO_GID || statSync('.').uid !== uid) return
   process.setgroups([gid])
   process.setgid(gid)
   process.setuid(uid)

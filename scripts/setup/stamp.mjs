@@ -6,18 +6,18 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 
 /**
- * Returns all files under `path` (or `path` itself if it is a file), sorted; none if it does not
- * exist.
+ * Returns all files under `path` (or `path` itself if it is a file), sorted, with `/` on every
+ * system; none if it does not exist.
  */
 export function filesUnder(path) {
   if (!existsSync(path)) return []
   try {
     return readdirSync(path)
       .sort()
-      .flatMap(name => filesUnder(join(path, name)))
+      .flatMap(name => filesUnder(`${path}/${name}`))
   } catch (error) {
     if (error.code === 'ENOTDIR') return [path]
     throw error

@@ -5,7 +5,7 @@
  */
 
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, posix, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
 import { importJoined, JOINED } from './joined.mjs'
 import { digest, filesUnder } from './stamp.mjs'
@@ -61,6 +61,8 @@ export const steps = [
     make: compile,
   },
 ]
+
+const { join } = posix
 
 const GENERATE = 'scripts/generate-family.mjs'
 const JOIN = ['join.config.mjs', 'joined.mjs'].map(name => `scripts/setup/${name}`)

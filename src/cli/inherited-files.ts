@@ -6,7 +6,7 @@ const STDERR = 2
 /** Commands that start a program of the user's, which inherits the files. */
 const STARTING: readonly (string | undefined)[] = ['exec', 'rootless']
 
-/** What the process was started with. */
+/** The arguments and the environment of a process. */
 type Started = Pick<NodeJS.Process, 'argv' | 'execArgv' | 'env' | 'platform'>
 
 /**

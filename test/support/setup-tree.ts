@@ -57,6 +57,11 @@ fs.mkdirSync('node_modules/.bin', { recursive: true })
 fs.writeFileSync('node_modules/.bin/node-gyp', ${JSON.stringify(nodeGyp)})
 fs.writeFileSync('node_modules/.bin/tsc', ${JSON.stringify(tsc)})
 fs.writeFileSync('node_modules/.bin/rolldown', ${JSON.stringify(record('rolldown'))})
+for (const [name, program] of [['typescript', 'tsc'], ['rolldown', 'rolldown']]) {
+  fs.mkdirSync('node_modules/' + name)
+  const bin = { [program]: '../.bin/' + program }
+  fs.writeFileSync('node_modules/' + name + '/package.json', JSON.stringify({ bin }))
+}
 `
 
 export interface Outcome {
