@@ -4,6 +4,7 @@ import { data } from './cases/data.ts'
 import { handshake } from './cases/handshake.ts'
 import { ipv6 } from './cases/ipv6.ts'
 import { listening } from './cases/listening.ts'
+import { long } from './cases/long.ts'
 import { options } from './cases/options.ts'
 import { recovery } from './cases/recovery.ts'
 import { resets } from './cases/resets.ts'
@@ -22,6 +23,7 @@ export const ALL: readonly Case[] = [
   ...closing,
   ...resets,
   ...ipv6,
+  ...long,
 ]
 
 /** Whether a case waits so long in real time that `npm test` leaves it out. */

@@ -32,6 +32,8 @@ const SETTINGS = {
   tcp_syncookies: 0,
   // No loss probes, which send again after as little as two round trips.
   tcp_early_retrans: 0,
+  // No F-RTO (RFC 5682), which sends new segments after a timeout.
+  tcp_frto: 0,
   // Nothing waits for a larger TSO frame.
   tcp_tso_win_divisor: 255,
 }

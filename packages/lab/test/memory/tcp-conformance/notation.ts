@@ -20,6 +20,7 @@
  *     error ERRNO                   the connection has failed
  *     write N [= RESULT]            writes N bytes; RESULT is a number or an errno
  *     fill                          writes until the send buffer is full
+ *     drain                         the peer acknowledges bytes until the host sends no more
  *     writable                      the socket takes bytes again
  *     read N | end | nothing | ERRNO
  *     skip N                        the stream continues after the next N bytes

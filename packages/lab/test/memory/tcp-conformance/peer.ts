@@ -123,6 +123,12 @@ export class Peer {
     return wrong
   }
 
+  /** Makes an acknowledgment of a segment of the host. */
+  acknowledge({ sequence, data }: Segment): Uint8Array[] {
+    this.#hostNext = Math.max(this.#hostNext, this.#relative(sequence) + data.length)
+    return this.segments({ flags: TCP_ACK, ack: this.#hostNext, peer: 1 })
+  }
+
   /** Returns the host's latest segment, with another sequence number if that is given. */
   latest(sequence: number | undefined): Uint8Array {
     const bytes = this.#latest.slice()

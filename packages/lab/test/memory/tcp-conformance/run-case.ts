@@ -8,6 +8,8 @@ import type { IcmpError, Sent, TestListener, TestSocket, World } from './world.t
 
 /** "Immediately", in milliseconds. */
 const IMMEDIATELY = [0, 1] as const
+/** Without a segment for so long, a host has nothing more to send. */
+const DRAINED = 50 * NSEC_PER_MSEC
 /** A port of the host on which nothing listens. */
 const CLOSED_PORT = 9
 
@@ -53,6 +55,7 @@ class Run {
     const { verb, words, time, items } = step
     const world = this.#world
     if (verb === 'out') return this.#out(items as Items, time ?? IMMEDIATELY)
+    if (verb === 'drain') return this.#drain()
     if (verb === 'finally') return this.#finally(items as Items, time ?? IMMEDIATELY)
     if (verb === 'quiet') return this.#quiet(Number(words[0]))
     const isEvent = verb === 'connected' || verb === 'error'
@@ -102,6 +105,14 @@ class Run {
       this.#note(`out ${this.#describe(sent)}`, sent.at)
       if (wrong.length === 0) return this.#checkTime(sent.at, time)
       if (!wrong.some(text => text.startsWith('ack is')) || segment.data.length > 0) throw new Error(wrong.join('; '))
+    }
+  }
+
+  async #drain(): Promise<void> {
+    for (;;) {
+      const sent = await this.#world.next(this.#world.now() + DRAINED)
+      if (sent === undefined) return
+      for (const segment of this.#peer(1).acknowledge(decode(sent.segment))) this.#world.inject(segment)
     }
   }
 

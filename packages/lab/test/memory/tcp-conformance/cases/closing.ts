@@ -172,23 +172,6 @@ export const closing = [
     `,
   ),
   tcp(
-    'TIME-WAIT ends after a minute',
-    `
-    open
-    close
-    out fin 1, ack 1
-    in fin 1, ack 2
-    out ack 2, seq 2
-    +59000 in fin 1, ack 2
-    out ack 2, seq 2
-    +59000 in fin 1, ack 2
-    out ack 2, seq 2
-    +60010 in fin 1, ack 2
-    out rst 2
-    `,
-    { memoryOnly: 'the kernel has no setting for the time of TIME-WAIT' },
-  ),
-  tcp(
     'close with unread bytes sends a reset',
     `
     open
@@ -241,5 +224,57 @@ export const closing = [
     out rst 2
     `,
     { sysctls: { tcp_fin_timeout: 1 } },
+  ),
+  tcp(
+    'bytes that arrive before the ACK of FIN get a reset after close',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in data 1..11, ack 1
+    out rst 1
+    `,
+  ),
+  tcp(
+    'close after a FIN of the peer sends FIN',
+    `
+    open
+    in fin 1, ack 1
+    +0..44 out ack 2
+    close
+    out fin 1, ack 2
+    in ack 2, seq 2
+    `,
+  ),
+  tcp(
+    'a FIN in LAST-ACK is repeated',
+    `
+    open
+    in fin 1, ack 1
+    +0..44 out ack 2
+    close
+    out fin 1, ack 2
+    +200..210 out fin 1, ack 2
+    in ack 2, seq 2
+    in ack 2, seq 2
+    out rst 2
+    `,
+  ),
+  tcp(
+    'a SYN with a lower number and a newer timestamp starts a new connection from TIME-WAIT',
+    `
+    opened mss 1460, ts 100
+    in data 1..101, ack 1, ts 101
+    out ack 101
+    read 100
+    close
+    out fin 1, ack 101
+    in fin 101, ack 2, ts 102
+    out ack 102, seq 2
+    in syn 50, mss 1460, ts 1000
+    out syn 0, ack 51, ts 1000
+    in ack 1, seq 51, ts 1001
+    accept
+    `,
   ),
 ]

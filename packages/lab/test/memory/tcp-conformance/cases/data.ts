@@ -1,6 +1,11 @@
 /** Bytes in both directions without loss: acknowledgments, segment sizes, Nagle's algorithm. */
 import { tcp } from '../notation.ts'
 
+/** Sixteen segments, each of which is acknowledged immediately. */
+const quick = Array.from({ length: 16 }, (_, i) => i * 1000 + 1)
+  .map(from => `in data ${from}..${from + 1000}, ack 1\nout ack ${from + 1000}\nread 1000`)
+  .join('\n')
+
 export const data = [
   tcp(
     'written bytes are sent immediately, and the last segment has PSH',
@@ -154,6 +159,21 @@ export const data = [
     out ack 151
     read 150
     read nothing
+    `,
+  ),
+  tcp(
+    'after 16 segments every second full one is acknowledged immediately, and others after 40 ms',
+    `
+    open
+    ${quick}
+    in data 16001..17001, ack 1
+    quiet 20
+    read 1000
+    in data 17001..18001, ack 1
+    out ack 18001
+    read 1000
+    in data 18001..19001, ack 1
+    +40..44 out ack 19001
     `,
   ),
 ]

@@ -178,4 +178,44 @@ export const handshake = [
     read nothing
     `,
   ),
+  tcp(
+    'a larger MSS of the peer does not make larger segments',
+    `
+    open mss 9000
+    write 2000
+    out data 1..1461, ack 1
+    out data 1461..2001, ack 1
+    `,
+  ),
+  tcp(
+    'segments have at least 48 bytes, whatever MSS the peer offers',
+    `
+    open mss 10
+    write 96
+    out data 1..49, ack 1
+    out data 49..97, ack 1
+    `,
+  ),
+  tcp(
+    'close ends connecting without a segment',
+    `
+    connect
+    out syn 0
+    close
+    quiet 20
+    in syn 0, ack 1, mss 1460
+    out rst 1
+    `,
+  ),
+  tcp(
+    'a reset after SYNs that crossed ends the connection',
+    `
+    connect
+    out syn 0
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in rst 1, ack 1
+    error ECONNRESET
+    `,
+  ),
 ]

@@ -202,4 +202,37 @@ export const listening = [
     out data 1..11, ack 1
     `,
   ),
+  tcp(
+    'a SYN with FIN is ignored',
+    `
+    listen
+    in syn 0, fin
+    quiet 20
+    `,
+  ),
+  tcp(
+    'a connection that is reset before it is accepted fails afterwards',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in ack 1
+    in rst 1
+    accept
+    read ECONNRESET
+    `,
+  ),
+  tcp(
+    'SYN-ACK is given up after its repetitions',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    +1000..1010 out syn 0, ack 1
+    +2500 in ack 1
+    out rst 1
+    accept nothing
+    `,
+    { sysctls: { tcp_synack_retries: 1 } },
+  ),
 ]

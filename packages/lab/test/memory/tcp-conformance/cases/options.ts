@@ -76,4 +76,16 @@ export const options = [
     read 5
     `,
   ),
+  tcp(
+    'at most one ACK in 500 ms reports segments without data outside the window',
+    `
+    open
+    in seq 0, ack 1
+    out ack 1
+    in seq 0, ack 1
+    quiet 20
+    +500 in seq 0, ack 1
+    out ack 1
+    `,
+  ),
 ]

@@ -170,4 +170,75 @@ export const recovery = [
     in ack 3001
     `,
   ),
+  tcp(
+    'after recovery the window is half of what it was',
+    `
+    ${accepted('mss 1000')}
+    write 20000
+    ${segments(1, 10)}
+    +100 in ack 1
+    out data 10001..11001, ack 1
+    in ack 1
+    out data 11001..12001, ack 1
+    in ack 1
+    out data 1..1001, ack 1
+    +100 in ack 12001
+    ${segments(12001, 5)}
+    quiet 20
+    `,
+  ),
+  tcp(
+    'a few duplicate ACKs do not retransmit anything',
+    `
+    ${accepted('mss 1000')}
+    write 4000
+    ${segments(1, 4)}
+    +100 in ack 1
+    in ack 1
+    in ack 4001
+    quiet 20
+    `,
+  ),
+  tcp(
+    'after recovery with SACK the window is half of what it was, and grows',
+    `
+    ${accepted('mss 1000, sack-ok')}
+    write 20000
+    ${segments(1, 10)}
+    +100 in ack 1, sack 1001..2001
+    out data 10001..11001, ack 1
+    in ack 1, sack 1001..3001
+    out data 11001..12001, ack 1
+    in ack 1, sack 1001..4001
+    out data 1..1001, ack 1
+    +100 in ack 12001
+    ${segments(12001, 6)}
+    quiet 20
+    `,
+  ),
+  tcp(
+    'a retransmission that is lost is sent again after a timeout',
+    `
+    ${accepted('mss 1000, sack-ok')}
+    write 5000
+    ${segments(1, 5)}
+    +100 in ack 1, sack 1001..5001
+    out data 1..1001, ack 1
+    +290..310 out data 1..1001, ack 1
+    in ack 5001
+    `,
+  ),
+  tcp(
+    'a segment before a SACK block is lost after a quarter of a round trip',
+    `
+    ${accepted('mss 1000, sack-ok')}
+    write 3000
+    ${segments(1, 3)}
+    +100 in ack 1, sack 2001..3001
+    +25..34 out data 1..1001, ack 1
+    +100 in ack 1001, sack 2001..3001
+    out data 1001..2001, ack 1
+    +100 in ack 3001
+    `,
+  ),
 ]

@@ -114,4 +114,45 @@ export const retransmission = [
     quiet 20
     `,
   ),
+  tcp(
+    'after a pause the window is ten segments again',
+    `
+    open mss 1000
+    write 10000
+    ${segments(1, 10)}
+    in ack 10001
+    +250 write 15000
+    ${segments(10001, 10)}
+    quiet 20
+    `,
+  ),
+  tcp(
+    'after a timeout the window doubles to half of what it was, and then grows slowly',
+    `
+    open mss 1000
+    write 20000
+    ${segments(1, 10)}
+    +200..210 out data 1..1001, ack 1
+    in ack 1001
+    ${segments(1001, 2)}
+    in ack 3001
+    ${segments(3001, 4)}
+    in ack 7001
+    ${segments(7001, 5)}
+    in ack 12001
+    ${segments(12001, 6)}
+    quiet 20
+    `,
+  ),
+  tcp(
+    'ICMP fragmentation needed about bytes that were not sent is ignored',
+    `
+    open
+    write 1460
+    out data 1..1461, ack 1
+    icmp too-big 1000 seq 5000
+    quiet 20
+    in ack 1461
+    `,
+  ),
 ]

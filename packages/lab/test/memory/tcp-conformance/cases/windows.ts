@@ -111,4 +111,33 @@ export const windows = [
     out data 1..1001, ack 11
     `,
   ),
+  tcp(
+    'a full send buffer takes bytes again once others are acknowledged',
+    `
+    open mss 1000
+    fill
+    write 1 = 0
+    drain
+    writable
+    write 1
+    drain
+    `,
+  ),
+  tcp(
+    'the offered window is scaled if both sides agreed to',
+    `
+    open mss 1460, scale 7
+    in data 1..101, ack 1
+    out ack 101, win <600
+    `,
+  ),
+  tcp(
+    'a closed window is not probed while nothing is to be sent',
+    `
+    open mss 1460, win 0
+    quiet 250
+    write 10
+    +200..210 out ack 1, seq 0
+    `,
+  ),
 ]
