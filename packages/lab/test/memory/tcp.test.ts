@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ECONNRESET } from '../../../../src/base/errno.ts'
 import { random } from '../../../../src/base/random.ts'
 import { SEED, scaled } from '../../../../test/support/scale.ts'
 import { join, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
@@ -20,7 +21,7 @@ describe('an exchange', () => {
   })
 
   test('compares every byte of random transfers over a path that loses, repeats and reorders', () => {
-    const runs = scaled(10_000)
+    const runs = scaled(40_000)
     for (let run = 0; run < runs; run++) {
       const seed = SEED * 1_000_003 + run
       const draw = random(seed)
@@ -40,8 +41,9 @@ describe('an exchange', () => {
       join(pair, client, server)
       pair.run(3600 * SEC)
       const label = `seed ${seed}`
-      expect([label, client.error, server.error]).toEqual([label, 0, 0])
       expect([label, client.isEnded, server.isEnded]).toEqual([label, true, true])
+      // A repeated FIN gets a reset if the answers are lost for as long as TIME-WAIT lasts.
+      for (const { error } of [client, server]) expect([0, ECONNRESET], label).toContain(error)
       expect(Buffer.compare(server.bytes, Buffer.concat(up)), label).toBe(0)
       expect(Buffer.compare(client.bytes, Buffer.concat(down)), label).toBe(0)
       expect([label, pair.clock.armed]).toEqual([label, 0])

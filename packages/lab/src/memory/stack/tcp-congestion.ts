@@ -63,8 +63,14 @@ export class Congestion {
     this.threshold = Math.max(this.window >> 1, 2)
   }
 
+  /** Reduces the window for a loss that is repaired already. */
+  halve(): void {
+    this.threshold = this.window = Math.max(this.window >> 1, 2)
+  }
+
   /** Sets the window in a recovery: RFC 6937, with the slow start reduction bound. */
   reduce(delivered: number, inFlight: number, hasProgress: boolean): void {
+    if (delivered === 0) return
     this.#arrived += delivered
     const room = this.threshold - inFlight
     let count: number

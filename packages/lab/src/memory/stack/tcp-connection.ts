@@ -17,6 +17,8 @@ const ENOTCONN = 107
 /** Lengths of the headers of IP and TCP without options. */
 const HEADERS_V4 = 40
 const HEADERS_V6 = 60
+/** The longest packet of IP. */
+const MAX_PACKET = 65_535
 /** The MSS of a peer that sends no option (RFC 9293 sec. 3.7.1), and the least that Linux takes. */
 const DEFAULT_MSS = 536
 const MIN_MSS = 48
@@ -47,6 +49,8 @@ export const CONNECT = 2
 export const READABLE = 4
 export const WRITABLE = 8
 export const FAILED = 16
+/** Not an event: the user has read a part of the received bytes. */
+export const READ = 32
 
 /** Settings, as Linux's sysctls. */
 export interface TcpOptions {
@@ -113,6 +117,7 @@ export class Connection implements TcpConnection {
   hasTimestamps = true
   isScaling = true
   recentTimestamp = 0
+  recentAt = 0
   /** When the first SYN was sent, and how many were repeated. */
   #synAt = 0
   #synRepeats = 0
@@ -168,7 +173,8 @@ export class Connection implements TcpConnection {
     const chunk = receive.read()
     if (chunk !== undefined) {
       this.window.onRead(chunk.length, this.clock.now(), this.sender.rtt.smoothed)
-      if (this.isSynchronized) this.#ackAfterRead()
+      if (this.isSynchronized && receive.unread === 0) this.ackAfterRead()
+      else if (2 * this.window.left(receive.next) <= this.window.limit) this.notify(READ)
       return chunk
     }
     if (!receive.isFinished || this.#isEndRead) return undefined
@@ -183,22 +189,26 @@ export class Connection implements TcpConnection {
 
   close(): void {
     if (this.isOrphan) return
-    this.isOrphan = true
-    this.events = NO_EVENTS
-    this.pending = 0
+    const { unread } = this.receive
+    this.abandon()
     if (this.state === 'SYN-SENT') this.end()
-    else if (this.receive.unread > 0 && this.state !== 'TIME-WAIT' && this.state !== 'CLOSED') {
+    else if (unread > 0 && this.state !== 'TIME-WAIT' && this.state !== 'CLOSED') {
       this.host.ip.count('TcpExtTCPAbortOnClose')
       this.reset()
     } else if (this.isSending || this.state === 'SYN-RECV') this.#sendFin()
     else if (this.state === 'FIN-WAIT-2') this.#arm(this.host.options.finTimeout)
+  }
+
+  /** Forgets the user. */
+  abandon(): void {
+    this.isOrphan = true
+    this.events = NO_EVENTS
+    this.pending = 0
     this.receive.clear()
   }
 
   reset(): void {
-    this.isOrphan = true
-    this.events = NO_EVENTS
-    this.pending = 0
+    this.abandon()
     if (this.isSynchronized && this.state !== 'TIME-WAIT') this.sendReset()
     if (this.state === 'ESTAB' || this.state === 'CLOSE-WAIT') this.host.ip.count('TcpEstabResets')
     this.end()
@@ -214,7 +224,7 @@ export class Connection implements TcpConnection {
     this.#keepInterval = interval
     this.#keepProbes = probes
     this.#keepSent = 0
-    if (!this.isSending) return
+    if (!this.isSynchronized || this.state === 'SYN-RECV' || this.state === 'TIME-WAIT') return
     if (on) this.#arm(Math.max(this.#heardAt + idle - this.clock.now(), 0))
     else this.#alarm.cancel()
   }
@@ -233,8 +243,8 @@ export class Connection implements TcpConnection {
 
   notify(event: number): void {
     if (this.isOrphan) return
+    if (this.pending === 0) this.host.notify(this)
     this.pending |= event
-    this.host.notify(this)
   }
 
   /** Sends the first SYN. Returns 0 or a negative errno. */
@@ -257,15 +267,19 @@ export class Connection implements TcpConnection {
 
   /** Repeats SYN-ACK for a repeated SYN. */
   repeatSynAck(): void {
-    this.emit(TCP_SYN | TCP_ACK, 0, 0)
+    this.emit(TCP_SYN | TCP_ACK, 0, 0, true)
   }
 
-  establish(): void {
+  /** Completes the handshake. `echoed` is the RTT by the timestamps, or -1. */
+  establish(echoed: number): void {
     const { sender } = this
     const now = this.clock.now()
     this.state = 'ESTAB'
     sender.start()
     if (this.#synRepeats === 0) sender.rtt.sample(now - this.#synAt, now)
+    else if (echoed >= 0) sender.rtt.sample(echoed, now)
+    else sender.rtt.fallBack()
+    if (this.#synRepeats > 1) sender.congestion.window = 1
     this.updateMss()
     this.#heardAt = now
     this.#alarm.cancel()
@@ -275,7 +289,6 @@ export class Connection implements TcpConnection {
 
   enterFinWait2(): void {
     this.state = 'FIN-WAIT-2'
-    this.#alarm.cancel()
     if (this.isOrphan) this.#arm(this.host.options.finTimeout)
   }
 
@@ -351,7 +364,7 @@ export class Connection implements TcpConnection {
 
   #ring(): void {
     if (this.state === 'SYN-SENT' || this.state === 'SYN-RECV') this.#repeatSyn()
-    else if (this.state === 'TIME-WAIT' || this.state === 'FIN-WAIT-2') this.end()
+    else if (this.state === 'TIME-WAIT' || (this.state === 'FIN-WAIT-2' && this.isOrphan)) this.end()
     else this.#keepAlive()
   }
 
@@ -371,7 +384,7 @@ export class Connection implements TcpConnection {
     this.#synRepeats++
     this.host.ip.count('TcpRetransSegs')
     this.host.ip.count('TcpExtTCPTimeouts')
-    this.emit(isSent ? TCP_SYN : TCP_SYN | TCP_ACK, 0, 0)
+    this.emit(isSent ? TCP_SYN : TCP_SYN | TCP_ACK, 0, 0, true)
     this.#arm(this.#synDelay)
   }
 
@@ -423,8 +436,9 @@ export class Connection implements TcpConnection {
   }
 
   /** Acknowledges what has waited for the user to read, and offers a window that has opened. */
-  #ackAfterRead(): void {
+  ackAfterRead(): void {
     const { acks, receive, window } = this
+    if (!this.isSynchronized) return
     const isPushed = acks.isPushedAgain || (acks.isPushed && !acks.isInteractive)
     if (acks.isPending && (receive.next - this.acknowledged > acks.segment || (isPushed && receive.unread === 0))) {
       this.sendAck()
@@ -456,7 +470,7 @@ export class Connection implements TcpConnection {
 
   // Segments.
 
-  emit(flags: number, sequence: number, length: number): number {
+  emit(flags: number, sequence: number, length: number, isRepeat = false): number {
     const { header } = this.host
     header.reset(this.local.port, this.remote.port)
     header.flags = flags
@@ -475,12 +489,13 @@ export class Connection implements TcpConnection {
     }
     const segment = header.build(length)
     if (length > 0) this.sender.buffer.copy(sequence, length, segment, segment.length - length)
+    if (!isRepeat) this.host.ip.count('TcpOutSegs')
     return this.host.send(this.local.address, this.remote.address, segment)
   }
 
   #setSynOptions(header: Header): void {
     header.mss = this.mss
-    header.sackPermitted = this.isActive || this.sender.hasSack
+    header.sackPermitted = (header.flags & TCP_ACK) === 0 || this.sender.hasSack
     if (this.isScaling) header.windowScale = WINDOW_SCALE
     header.window = Math.min(this.window.limit, MAX_UNSCALED)
     this.offered = header.window
@@ -526,7 +541,7 @@ export class Connection implements TcpConnection {
   /** The MSS that the path allows. */
   #mssOfPath(): number {
     const headers = this.remote.address.length === 4 ? HEADERS_V4 : HEADERS_V6
-    return Math.max(this.host.ip.mtuTo(this.remote.address) - headers, MIN_MSS)
+    return Math.max(Math.min(this.host.ip.mtuTo(this.remote.address), MAX_PACKET) - headers, MIN_MSS)
   }
 
   /** Sets the data of a full segment from the path, the peer's MSS and its largest window. */
@@ -534,8 +549,9 @@ export class Connection implements TcpConnection {
     const { sender } = this
     const options = this.hasTimestamps ? TIMESTAMPS_LENGTH : 0
     sender.mss = Math.max(Math.min(this.#mssOfPath(), this.peerMss), MIN_MSS) - options
-    // More than half of a small window would wait for all of it.
-    if (sender.maxWindow > DEFAULT_MSS) sender.mss = Math.min(sender.mss, Math.max(sender.maxWindow >> 1, MIN_MSS))
+    // A segment that is larger than the window would never be sent.
+    const most = sender.maxWindow > DEFAULT_MSS ? sender.maxWindow >> 1 : sender.maxWindow
+    if (most > 0) sender.mss = Math.min(sender.mss, Math.max(most, MIN_MSS))
   }
 
   get hasLossProbes(): boolean {

@@ -2,12 +2,16 @@
  * The processing of received segments (RFC 9293 sec. 3.10.7), in Linux's order: timestamps (RFC
  * 7323), sequence number, RST and SYN (RFC 5961), acknowledgment, data, FIN.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { ECONNREFUSED, ECONNRESET, EPIPE } from 'vnet/internal/base/errno'
 import { get32 } from 'vnet/internal/packet/octets'
-import { TCP_PSH } from 'vnet/internal/packet/tcp'
+import { TCP_PSH, TCP_URG } from 'vnet/internal/packet/tcp'
 import { ACCEPT, CONNECT, type Connection, READABLE } from './tcp-connection.ts'
-import type { Segment } from './tcp-segment.ts'
+import { type Segment, TIMESTAMPS_LENGTH } from './tcp-segment.ts'
+import { WINDOW_SCALE } from './tcp-window.ts'
+
+/** How long a timestamp is compared: 24 days, before the clock of the peer may wrap. */
+const PAWS_LIFE = 24 * 86_400 * NSEC_PER_SEC
 
 /** Returns the unwrapped sequence number near `near` that is `wire` after the initial one. */
 function unwrap(wire: number, initial: number, near: number): number {
@@ -28,7 +32,7 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (!isValid(c, s, sequence)) return true
   if (!s.isAck) return true
   c.onHeard()
-  if (s.hasTimestamp && c.hasTimestamps && sequence <= c.acknowledged) c.recentTimestamp = s.timestamp
+  if (s.hasTimestamp && c.hasTimestamps && sequence <= c.acknowledged) takeTimestamp(c, s)
   if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true
@@ -43,18 +47,25 @@ export function arrive(c: Connection, s: Segment): boolean {
   return true
 }
 
+function takeTimestamp(c: Connection, s: Segment): void {
+  c.recentTimestamp = s.timestamp
+  c.recentAt = c.clock.now()
+}
+
 /** Takes the options of the peer's SYN. */
 export function takeSyn(c: Connection, s: Segment): void {
   const { sender } = c
   c.irs = s.sequence
   c.hasTimestamps = s.hasTimestamp
-  c.recentTimestamp = s.timestamp
+  takeTimestamp(c, s)
   c.isScaling = s.windowScale >= 0
   c.peerScale = Math.max(s.windowScale, 0)
-  c.window.scale = c.isScaling ? 7 : 0
+  c.window.scale = c.isScaling ? WINDOW_SCALE : 0
   sender.hasSack = s.sackPermitted
   if (s.mss > 0) c.peerMss = s.mss
   c.receive.next = 1
+  // What SYN-ACK offers is a whole number of segments.
+  if (!c.isActive) c.window.start(c.hasTimestamps ? c.mss - TIMESTAMPS_LENGTH : c.mss)
   c.window.edge = 1 + c.window.limit
   // The window of a SYN is not scaled.
   sender.setWindow(s.window)
@@ -78,7 +89,7 @@ function arriveInSynSent(c: Connection, s: Segment): boolean {
     c.answerSyn()
     return true
   }
-  c.establish()
+  c.establish(echoedRtt(c, s))
   c.notify(CONNECT)
   c.sendAck()
   return true
@@ -86,7 +97,7 @@ function arriveInSynSent(c: Connection, s: Segment): boolean {
 
 function completeHandshake(c: Connection, s: Segment): boolean {
   if (unwrap(s.acknowledgment, c.iss, 0) !== 1) return false
-  c.establish()
+  c.establish(echoedRtt(c, s))
   if (!c.isActive) c.count('TcpPassiveOpens')
   c.notify(c.isActive ? CONNECT : ACCEPT)
   return true
@@ -94,7 +105,8 @@ function completeHandshake(c: Connection, s: Segment): boolean {
 
 /** Whether a timestamp is older than the last one, beyond a tick (PAWS, RFC 7323 sec. 5). */
 function isOldTimestamp(c: Connection, s: Segment): boolean {
-  return c.hasTimestamps && s.hasTimestamp && ((c.recentTimestamp - s.timestamp) | 0) > 1
+  if (!c.hasTimestamps || !s.hasTimestamp || ((c.recentTimestamp - s.timestamp) | 0) <= 1) return false
+  return c.clock.now() - c.recentAt < PAWS_LIFE
 }
 
 /** Whether a segment belongs into the window, and is neither RST nor SYN. Replies to it if not. */
@@ -155,6 +167,11 @@ function onReset(c: Connection): void {
   else c.fail(c.state === 'CLOSE-WAIT' ? EPIPE : ECONNRESET)
 }
 
+/** The round-trip time by the timestamps in nanoseconds, to a millisecond; -1 without them. */
+function echoedRtt(c: Connection, s: Segment): number {
+  return s.hasTimestamp && c.hasTimestamps && s.echo !== 0 ? ((c.timestamp - s.echo) | 0) * NSEC_PER_MSEC : -1
+}
+
 /** Processes the acknowledgment. Returns false if the segment is to be dropped. */
 function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   const { sender } = c
@@ -183,8 +200,8 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   }
   if (ack < before) return true
   const isDuplicate = !hasProgress && s.space === 0 && isSameWindow && sender.board.packets > 0
-  const echoed = s.hasTimestamp && c.hasTimestamps ? ((c.timestamp - s.echo) | 0) * NSEC_PER_MSEC : -1
-  sender.onAck(removed, hasProgress, isDuplicate, echoed)
+  if (hasProgress) c.softError = 0
+  sender.onAck(removed, hasProgress, isDuplicate, echoedRtt(c, s))
   if (hasProgress) c.checkWritable()
   return true
 }
@@ -223,6 +240,7 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
     acks.isPending = acks.isUrgent = true
     return true
   }
+  if ((s.flags & TCP_URG) !== 0) receive.urgentAt = sequence + s.urgent - 1
   const isInOrder = receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
   if (!isInOrder) {
     if (sequence + s.space <= receive.next) acks.enterQuick(left)

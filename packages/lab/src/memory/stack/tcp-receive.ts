@@ -23,6 +23,8 @@ export class ReceiveBuffer {
   isFinished = false
   #ready: Uint8Array[] = []
   #first = 0
+  /** Sequence number of a byte that Linux leaves out of the stream (RFC 6093); -1 without one. */
+  urgentAt = -1
   /** Sequence number of the FIN; -1 before it arrives. */
   #finAt = -1
   /** In the order of sequence numbers, without overlaps. */
@@ -88,10 +90,20 @@ export class ReceiveBuffer {
     this.#later.length = this.ranges.length = 0
   }
 
+  /** Adds the next bytes of the stream, without an urgent byte. */
   #append(bytes: Uint8Array): void {
+    const urgent = this.urgentAt - this.next
+    this.next += bytes.length
+    if (urgent >= 0 && urgent < bytes.length) {
+      this.#addReady(bytes.subarray(0, urgent))
+      this.#addReady(bytes.subarray(urgent + 1))
+    } else this.#addReady(bytes)
+  }
+
+  #addReady(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
     this.#ready.push(bytes)
     this.unread += bytes.length
-    this.next += bytes.length
   }
 
   #joinLater(): void {

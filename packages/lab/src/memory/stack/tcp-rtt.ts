@@ -4,7 +4,8 @@
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 
-export const RTO_INITIAL = NSEC_PER_SEC
+const RTO_INITIAL = NSEC_PER_SEC
+const RTO_FALLBACK = 3 * NSEC_PER_SEC
 export const RTO_MIN = 200 * NSEC_PER_MSEC
 export const RTO_MAX = 120 * NSEC_PER_SEC
 /** How long a minimum of the RTT counts (tcp_min_rtt_wlen). */
@@ -24,6 +25,11 @@ export class Rtt {
 
   get timeout(): number {
     return Math.min(this.#base * 2 ** this.backoff, RTO_MAX)
+  }
+
+  /** The handshake gave no measurement: RFC 6298 sec. 5.7. */
+  fallBack(): void {
+    this.#base = RTO_FALLBACK
   }
 
   /** Takes a measurement, which ends a backoff (Karn's algorithm). */

@@ -34,6 +34,8 @@ export class Segment {
   flags = 0
   /** The window field, without scaling. */
   window = 0
+  /** The urgent pointer, which counts if URG is set. */
+  urgent = 0
   /** Position and length of the data. */
   at = 0
   length = 0
@@ -79,6 +81,7 @@ export class Segment {
     this.acknowledgment = get32(bytes, at + 8)
     this.flags = bytes[at + 13]
     this.window = get16(bytes, at + 14)
+    this.urgent = get16(bytes, at + 18)
     this.at = at + header
     this.length = length - header
     this.mss = 0

@@ -18,7 +18,7 @@ export interface SenderOwner {
   /** Whether the user has closed the connection. */
   readonly isOrphan: boolean
   /** Sends a segment with `length` bytes of the buffer. Returns 0 or a negative errno. */
-  emit(flags: number, sequence: number, length: number): number
+  emit(flags: number, sequence: number, length: number, isRepeat?: boolean): number
   /** Length of the options of a segment that vary: SACK blocks. */
   readonly extraLength: number
   /** Whether loss probes are sent. */
@@ -75,6 +75,8 @@ export class Sender {
   /** The end of the data at the last loss probe; -1 without one. */
   #probedAt = -1
   #isProbeNew = false
+  /** Whether the peer has reported a segment that arrived twice (RFC 2883). */
+  #hasDuplicate = false
 
   constructor(owner: SenderOwner) {
     this.#owner = owner
@@ -152,15 +154,15 @@ export class Sender {
     this.next = end
     this.#sentAt = now
     if (this.congestion.state === 'recovery') this.congestion.onSent()
-    this.#emit(start, end)
+    this.#emit(start, end, false)
   }
 
-  #emit(start: number, end: number): void {
+  #emit(start: number, end: number, isRepeat: boolean): void {
     const dataEnd = Math.min(end, this.buffer.end)
     let flags = TCP_ACK
     if (end === this.finAt + 1 && this.finAt >= 0) flags |= TCP_FIN
     if (dataEnd === this.buffer.end && dataEnd > start) flags |= TCP_PSH
-    if (this.#owner.emit(flags, start, dataEnd - start) === -EMSGSIZE) this.onMtu()
+    if (this.#owner.emit(flags, start, dataEnd - start, isRepeat) === -EMSGSIZE) this.onMtu()
   }
 
   /** Sends lost segments again, as far as the congestion window allows. */
@@ -180,8 +182,8 @@ export class Sender {
     this.#sentAt = now
     if (this.congestion.state === 'recovery') this.congestion.onSent()
     this.#owner.count('TcpRetransSegs')
-    this.#emit(sent.start, sent.end)
-    if (this.#timer === 'none') this.#arm('resend', this.rtt.timeout)
+    this.#emit(sent.start, sent.end, true)
+    if (sent === this.board.head || this.#timer === 'none') this.#arm('resend', this.rtt.timeout)
   }
 
   /** Takes a smaller path MTU: segments that are too large are sent again, in smaller ones. */
@@ -201,12 +203,14 @@ export class Sender {
 
   /** Takes a SACK block. Call `onAck` after the last one. */
   onSack(start: number, end: number, now: number): void {
-    if (start >= this.una && end <= this.next) this.board.sack(start, end, now, this.rtt.minimum)
+    if (end <= this.una) this.#hasDuplicate = true
+    else if (start >= this.una && end <= this.next) this.board.sack(start, end, now, this.rtt.minimum)
   }
 
   /** Takes an acknowledgment, before its SACK blocks. Returns how many segments it removed. */
   onProgress(ack: number, now: number): number {
     this.board.begin()
+    this.#hasDuplicate = false
     this.#probes = 0
     if (ack <= this.una) return 0
     const removed = this.board.acknowledge(ack, now, this.rtt.minimum)
@@ -225,7 +229,7 @@ export class Sender {
     const now = this.#owner.clock.now()
     if (board.rtt >= 0) rtt.sample(board.rtt, now)
     else if (hasProgress && echoed >= 0) rtt.sample(echoed, now)
-    if (hasProgress && this.#probedAt >= 0) this.#endProbe()
+    if (this.#probedAt >= 0) this.#endProbe(isDuplicate)
     if (congestion.isRecovering && this.una >= congestion.recoverAt) {
       congestion.leave()
       if (!this.hasSack) board.dropDuplicates()
@@ -265,9 +269,12 @@ export class Sender {
   }
 
   /** Ends a loss probe. If it repaired a loss, the window is reduced (RFC 8985 sec. 7.4). */
-  #endProbe(): void {
+  #endProbe(isDuplicate: boolean): void {
     if (this.una < this.#probedAt) return
-    this.#probedAt = -1
+    const { congestion } = this
+    const isRepair = !this.#isProbeNew && this.una > this.#probedAt && !this.#hasDuplicate
+    if (isRepair && congestion.state === 'open') congestion.halve()
+    if (this.#isProbeNew || isDuplicate || this.#hasDuplicate || this.una > this.#probedAt) this.#probedAt = -1
   }
 
   #arm(timer: Timer, delay: number): void {

@@ -15,7 +15,7 @@ export class ReceiveWindow {
   /** The end of the offered window, which never moves back. */
   edge = 0
   /** The largest window that it offers now. */
-  limit: number
+  limit = 0
   readonly #mss: number
   /** Bytes that the user has read since `#since`. */
   #copied = 0
@@ -23,7 +23,12 @@ export class ReceiveWindow {
 
   constructor(mss: number) {
     this.#mss = mss
-    this.limit = Math.max(Math.floor(MAX_UNSCALED / mss), 1) * mss
+    this.start(mss)
+  }
+
+  /** Sets the first window: as many segments as fit without scaling. */
+  start(segment: number): void {
+    this.limit = Math.max(Math.floor(MAX_UNSCALED / segment), 1) * segment
   }
 
   /** Bytes of the offered window that are left. */

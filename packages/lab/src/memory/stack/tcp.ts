@@ -21,6 +21,7 @@ import {
   Connection,
   type ConnectionHost,
   FAILED,
+  READ,
   READABLE,
   type TcpOptions,
   WRITABLE,
@@ -144,7 +145,7 @@ export class Tcp implements TcpHost, ConnectionHost {
 
   close(): void {
     for (const connection of [...this.#connections.values()]) {
-      connection.close()
+      connection.abandon()
       connection.end()
     }
     this.#listeners.clear()
@@ -152,12 +153,12 @@ export class Tcp implements TcpHost, ConnectionHost {
     this.#notified = []
     this.#delayed = []
     this.#alarm.cancel()
+    this.#isArmed = false
   }
 
   // For connections.
 
   send(from: Uint8Array, to: Uint8Array, segment: Uint8Array): number {
-    this.ip.count('TcpOutSegs')
     const wasSending = this.#isSending
     this.#isSending = true
     try {
@@ -168,7 +169,7 @@ export class Tcp implements TcpHost, ConnectionHost {
   }
 
   notify(connection: Connection): void {
-    if (!this.#notified.includes(connection)) this.#notified.push(connection)
+    this.#notified.push(connection)
     this.#arm()
   }
 
@@ -211,6 +212,7 @@ export class Tcp implements TcpHost, ConnectionHost {
     if ((pending & CONNECT) !== 0) connection.events.onConnect()
     if ((pending & READABLE) !== 0) connection.events.onReadable()
     if ((pending & WRITABLE) !== 0) connection.events.onWritable()
+    if ((pending & READ) !== 0) connection.ackAfterRead()
     if ((pending & FAILED) !== 0) connection.events.onError(connection.error)
   }
 
@@ -240,7 +242,13 @@ export class Tcp implements TcpHost, ConnectionHost {
 
   #mayListen(address: Uint8Array | undefined, port: number): boolean {
     const listeners = this.#listeners.get(port) ?? []
-    return !listeners.some(each => each.address === undefined || address === undefined || isSame(each.address, address))
+    const isTaken = (own: Uint8Array | undefined) => own === undefined || address === undefined || isSame(own, address)
+    if (listeners.some(each => isTaken(each.address))) return false
+    // Accepted connections share the port of their listener, others do not.
+    for (const { isActive, local } of this.#connections.values()) {
+      if (isActive && local.port === port && isTaken(local.address)) return false
+    }
+    return true
   }
 
   /** Ports for connections are even and those for listening odd, until these are used up. */
@@ -300,6 +308,7 @@ export class Tcp implements TcpHost, ConnectionHost {
     header.sequence = isAck ? segment.acknowledgment : 0
     header.acknowledgment = isAck ? 0 : (segment.sequence + segment.space) % 2 ** 32
     this.ip.count('TcpOutRsts')
+    this.ip.count('TcpOutSegs')
     this.send(segment.destination.slice(), segment.source.slice(), header.build(0))
   }
 }

@@ -12,6 +12,10 @@ const ADDRESSES = {
   6: ['2001:db8::1', '2001:db8:0:1::2'],
 } as const
 const LISTEN_PORT = 5000
+/** Nanoseconds in which events are delivered, and packets to own addresses. */
+const SETTLE = 100
+/** A round trip: what was written first is acknowledged later than a repetition is, as a rule. */
+const ROUND_TRIP = MS / 2
 const ERRORS: Readonly<Record<IcmpError['kind'], readonly [errno: number, isFatal: boolean]>> = {
   'port-unreachable': [ECONNREFUSED, true],
   'host-unreachable': [EHOSTUNREACH, false],
@@ -20,8 +24,8 @@ const ERRORS: Readonly<Record<IcmpError['kind'], readonly [errno: number, isFata
 }
 
 export class MemoryWorld implements World {
-  /** The clock is exact. Events are delivered a few nanoseconds later. */
-  readonly tolerance = { early: 0, late: 1000 }
+  /** The clock is exact, but for the steps of `#settle`. */
+  readonly tolerance = { early: 10 * SETTLE, late: 10 * SETTLE }
   readonly #clock = new FakeClock()
   readonly #ip: FakeIp
   readonly #tcp: Tcp
@@ -60,7 +64,7 @@ export class MemoryWorld implements World {
 
   /** Delivers what is due now: events and packets to own addresses. */
   #settle(): void {
-    this.#clock.advance(100)
+    this.#clock.advance(SETTLE)
   }
 
   inject(segment: Uint8Array): void {
@@ -197,7 +201,9 @@ class MemorySocket implements TestSocket {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#takeError() || this.#own.write(bytes)
+    const result = this.#takeError() || this.#own.write(bytes)
+    this.#clock.advance(ROUND_TRIP)
+    return result
   }
 
   async writable(): Promise<void> {
