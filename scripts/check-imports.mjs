@@ -124,7 +124,6 @@ function sources(root) {
     !existsSync(join(root, folder))
       ? []
       : readdirSync(join(root, folder), { recursive: true })
-          .map(file => file.replaceAll(sep, '/'))
           .filter(file => /(?<!\.d)\.tsx?$/.test(file))
           .sort()
           .map(file => ({ file: `${prefix}${file}`, path: `${folder}/${file}` }))
@@ -161,7 +160,7 @@ function violationsIn(root, file, path) {
 
 /** The deepest folder above `file` that has a floor, else its first folder. */
 function roomOf(file) {
-  const names = file.split('/')
+  const names = file.split(sep)
   const above = names.map((_, i) => names.slice(0, i + 1).join('/'))
   return above.findLast(name => order.includes(name)) ?? names[0]
 }
@@ -182,7 +181,7 @@ function complaintAbout(specifier, file, room, top) {
   const [, name, inside] = (top !== '' && /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(specifier)) || []
   if (isRelative || inside !== undefined) {
     const target = isRelative
-      ? relative('src', resolve('src', dirname(file), specifier)).replaceAll(sep, '/')
+      ? relative('src', resolve('src', dirname(file), specifier))
       : `${name === undefined ? '' : `${name}/`}${inside}.ts`
     if (target.startsWith('..') || (isRelative && !target.startsWith(top))) {
       return `what lies outside its src (${specifier})`

@@ -230,8 +230,7 @@ export class Sender {
     if (board.rtt >= 0) rtt.sample(board.rtt, now)
     else if (hasProgress && echoed >= 0) rtt.sample(echoed, now)
     if (this.#probedAt >= 0) this.#endProbe(isDuplicate)
-    // Without SACK duplicate ACKs may still arrive until later data is acknowledged (RFC 6582).
-    if (congestion.isRecovering && this.una >= congestion.recoverAt + (this.hasSack ? 0 : 1)) {
+    if (congestion.isRecovering && this.una >= congestion.recoverAt) {
       congestion.leave()
       if (!this.hasSack) board.dropDuplicates()
     }
@@ -253,7 +252,7 @@ export class Sender {
     }
     if (hasProgress) board.dropDuplicates(congestion.isRecovering ? Math.max(removed - 1, 0) : board.sacked)
     else if (isDuplicate && congestion.state !== 'loss') board.addDuplicate()
-    const isPartial = congestion.state === 'recovery' && hasProgress && this.una < congestion.recoverAt
+    const isPartial = congestion.state === 'recovery' && hasProgress
     if (isPartial || (congestion.state === 'open' && board.sacked >= DUP_THRESHOLD)) board.markHeadLost()
     return 0
   }

@@ -10,7 +10,6 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { noteTick } from './fetch-clock.ts'
 import { thread } from './real.ts'
 import type { Entry, Timeline } from './timeline.ts'
 
@@ -27,26 +26,21 @@ export class Timeout extends AsyncResource implements Entry {
   index = -1
   rang = -1
   readonly owner = undefined
-  /** Where it was armed last; undefined without a world. */
-  #timeline: Timeline | undefined
-  #real: NodeJS.Timeout | undefined
-  readonly #ms: number
+  readonly #timeline: Timeline
+  readonly #ns: number
   readonly #isInterval: boolean
   #callback: Callback | undefined
   readonly #args: unknown[]
   #isRef = true
 
-  constructor(callback: Callback, delay: unknown, args: unknown[], isInterval: boolean) {
+  constructor(timeline: Timeline, callback: Callback, delay: unknown, args: unknown[], isInterval: boolean) {
     super('Timeout', { requireManualDestroy: true })
+    this.#timeline = timeline
     this.#callback = callback
-    this.#ms = msOf(delay)
+    this.#ns = msOf(delay) * NSEC_PER_MSEC
     this.#args = args
     this.#isInterval = isInterval
     this.#arm()
-  }
-
-  get isArmed(): boolean {
-    return this.index >= 0 || this.#real !== undefined
   }
 
   get isRef(): boolean {
@@ -65,7 +59,6 @@ export class Timeout extends AsyncResource implements Entry {
     return this.#isRef
   }
 
-  /** Arms it in the present world, or, after the last one, in real time. */
   refresh(): this {
     if (this.#callback !== undefined) this.#arm()
     return this
@@ -73,7 +66,7 @@ export class Timeout extends AsyncResource implements Entry {
 
   close(): this {
     this.#callback = undefined
-    this.#disarm()
+    this.#timeline.cancel(this)
     known.delete(this.asyncId())
     return this
   }
@@ -93,39 +86,22 @@ export class Timeout extends AsyncResource implements Entry {
   ring(): void {
     const callback = this.#callback
     if (callback === undefined) return
-    this.#disarm()
     try {
       this.runInAsyncScope(callback, this, ...this.#args)
     } finally {
-      // The callback may have closed the world.
-      if (this.#isInterval && this.#timeline === thread.timeline) this.refresh()
-      else if (!this.isArmed) known.delete(this.asyncId())
+      if (this.#isInterval) this.refresh()
+      else if (this.index < 0) known.delete(this.asyncId())
     }
   }
 
   #arm(): void {
-    this.#disarm()
-    const timeline = thread.timeline
-    this.#timeline = timeline
-    if (timeline !== undefined) timeline.arm(this, timeline.now + this.#ms * NSEC_PER_MSEC)
-    else {
-      this.#real = thread.setTimeout(() => this.ring(), this.#ms)
-      if (!this.#isRef) this.#real.unref()
-    }
-  }
-
-  #disarm(): void {
-    this.#timeline?.cancel(this)
-    thread.clearTimeout(this.#real)
-    this.#real = undefined
+    this.#timeline.arm(this, this.#timeline.now + this.#ns)
   }
 
   #setRef(isRef: boolean): this {
     if (this.#isRef !== isRef) {
       this.#isRef = isRef
-      this.#timeline?.changeRef(this)
-      if (isRef) this.#real?.ref()
-      else this.#real?.unref()
+      this.#timeline.changeRef(this)
     }
     return this
   }
@@ -151,21 +127,18 @@ function checkCallback(callback: unknown): void {
 export function setTimeout(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {
   if (thread.timeline === undefined) return thread.setTimeout(callback, delay as number, ...args)
   checkCallback(callback)
-  const timer = new Timeout(callback, delay, args, false)
-  noteTick(timer, callback, delay)
-  return timer
+  return new Timeout(thread.timeline, callback, delay, args, false)
 }
 
 export function setInterval(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {
   if (thread.timeline === undefined) return thread.setInterval(callback, delay as number, ...args)
   checkCallback(callback)
-  return new Timeout(callback, delay, args, true)
+  return new Timeout(thread.timeline, callback, delay, args, true)
 }
 
 /** Also clears timers of Node that were set before the world. */
 export function clearTimeout(timer: unknown): void {
-  const isNumber = typeof timer === 'number' || typeof timer === 'string'
-  const own = isNumber ? known.get(Number(timer)) : timer instanceof Timeout ? timer : undefined
+  const own = timer instanceof Timeout ? timer : known.get(typeof timer === 'object' ? Number.NaN : Number(timer))
   if (own !== undefined) own.close()
   else thread.clearTimeout(timer as NodeJS.Timeout)
 }

@@ -45,7 +45,6 @@ export class MemoryWorld implements World {
     this.#tcp = new Tcp(this.#ip, {
       synRetries: Number(sysctls.tcp_syn_retries ?? 6),
       synLinearTimeouts: Number(sysctls.tcp_syn_linear_timeouts ?? 4),
-      synAckRetries: Number(sysctls.tcp_synack_retries ?? 5),
       finTimeout: Number(sysctls.tcp_fin_timeout ?? 60) * 1000 * MS,
       hasLossProbes: Number(sysctls.tcp_early_retrans ?? 0) > 0,
     })
@@ -95,7 +94,7 @@ export class MemoryWorld implements World {
         this.#advance(until)
         break
       }
-      this.#clock.advance(Math.max(next - this.#clock.now(), 0))
+      this.#advance(Math.max(next, this.#clock.now()))
     }
     return this.#sent.shift()
   }

@@ -1,0 +1,212 @@
+/**
+ * UdpHandle: the handle of a dgram.Socket over a UdpSocket, in place of libuv's. It has the methods
+ * that Node calls, which return 0 or a negative errno.
+ *
+ * Each datagram reaches Node in an immediate of its own, so that microtasks and ticks run between
+ * two datagrams. The network in memory has no multicast groups: addMembership() fails with ENODEV,
+ * as on a host without a multicast route. It ignores setTTL() and setBroadcast().
+ */
+import { AsyncResource } from 'node:async_hooks'
+import { EBADF, EINVAL, ENODEV } from 'vnet/internal/base/errno'
+import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
+import type { Endpoint, UdpBinding, UdpEvents, UdpHost, UdpSocket } from './stack/contract.ts'
+
+/** include/uv.h */
+const [UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR] = [1, 4]
+/** net.core.rmem_default, rmem_max, wmem_default and wmem_max */
+const BUFFER_DEFAULT = 212_992
+/** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF */
+const [MIN_RECEIVE, MIN_SEND] = [2304, 4608]
+
+export interface NativeUdp {
+  lookup(
+    name: string | undefined,
+    callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+  ): void
+  hasRef(): boolean
+  unref(): void
+  close(): void
+}
+
+export interface UdpHandleOptions {
+  readonly family: 4 | 6
+  readonly ipv6Only: boolean | undefined
+  readonly reuseAddr: boolean | undefined
+  readonly lookup: NativeUdp['lookup']
+}
+
+type OnMessage = (length: number, handle: UdpHandle, data?: Buffer, from?: NodeAddress) => void
+
+export class UdpHandle implements NativeUdp, UdpEvents {
+  readonly fd = -1
+  readonly lookup: NativeUdp['lookup']
+  /** Set by Node. */
+  onmessage: OnMessage = () => {}
+  onerror: unknown
+  readonly #udp: UdpHost
+  readonly #options: UdpHandleOptions
+  readonly #resource = new AsyncResource('UDPWRAP')
+  readonly #sizes = { receive: BUFFER_DEFAULT, send: BUFFER_DEFAULT }
+  #socket: UdpSocket | undefined
+  #isReceiving = false
+  #hasRef = true
+
+  constructor(udp: UdpHost, options: UdpHandleOptions) {
+    this.#udp = udp
+    this.#options = options
+    this.lookup = options.lookup
+  }
+
+  onMessage(data: Uint8Array, { address, port }: Endpoint): void {
+    const from: NodeAddress = {}
+    showEndpoint(from, this.#options.family, address, port)
+    this.#deliver(data.length, Buffer.from(data.buffer, data.byteOffset, data.length), from)
+  }
+
+  /** An error of a connected socket, as recvmsg(2) returns it. */
+  onError(errno: number): void {
+    this.#deliver(-errno)
+  }
+
+  #deliver(...args: [length: number, data?: Buffer, from?: NodeAddress]): void {
+    const [length, ...rest] = args
+    const deliver = () => {
+      if (this.#isReceiving) this.onmessage(length, this, ...rest)
+    }
+    setImmediate(() => this.#resource.runInAsyncScope(deliver))
+  }
+
+  bind(text: string, port: number, flags: number): number {
+    const { family, ipv6Only, reuseAddr } = this.#options
+    const bytes = addressBytes(text)
+    if (bytes === undefined) return -EINVAL
+    const binding: UdpBinding = {
+      address: bindBytes(text),
+      family,
+      port,
+      reuseAddr: reuseAddr === true || (flags & UV_UDP_REUSEADDR) !== 0,
+      ipv6Only: ipv6Only === true || (flags & UV_UDP_IPV6ONLY) !== 0,
+    }
+    const socket = statusOf(() => this.#udp.bind(binding, this))
+    if (typeof socket === 'number') return socket
+    this.#socket = socket
+    return 0
+  }
+
+  recvStart(): number {
+    this.#isReceiving = true
+    return 0
+  }
+
+  recvStop(): number {
+    this.#isReceiving = false
+    return 0
+  }
+
+  /**
+   * Returns the number of sent bytes plus 1: sent in this call. Port and address are missing for a
+   * connected socket.
+   */
+  send(_request: object, list: readonly Uint8Array[], _length: number, port: unknown, address?: string): number {
+    const to = typeof port === 'number' && address !== undefined ? endpointOf(address, port) : undefined
+    const data = Buffer.concat(list)
+    const status = this.#socket?.send(data, to) ?? -EBADF
+    return status < 0 ? status : data.length + 1
+  }
+
+  connect(address: string, port: number): number {
+    return this.#socket?.connect(endpointOf(address, port)) ?? -EBADF
+  }
+
+  disconnect(): number {
+    return this.#socket?.connect(undefined) ?? -EBADF
+  }
+
+  getsockname(out: NodeAddress): number {
+    return this.#show(out, this.#socket?.local)
+  }
+
+  getpeername(out: NodeAddress): number {
+    return this.#show(out, this.#socket?.remote)
+  }
+
+  #show(out: NodeAddress, endpoint: Endpoint | undefined): number {
+    if (endpoint === undefined) return -EBADF
+    showEndpoint(out, this.#options.family, endpoint.address, endpoint.port)
+    return 0
+  }
+
+  setTTL(ttl: number): number {
+    return ttl >= 1 && ttl <= 255 ? 0 : -EINVAL
+  }
+
+  setMulticastTTL(ttl: number): number {
+    return ttl >= 0 && ttl <= 255 ? 0 : -EINVAL
+  }
+
+  setBroadcast(): number {
+    return 0
+  }
+
+  setMulticastLoopback(): number {
+    return 0
+  }
+
+  setMulticastInterface(address: string): number {
+    return addressBytes(address) === undefined ? -EINVAL : 0
+  }
+
+  addMembership(): number {
+    return -ENODEV
+  }
+
+  dropMembership(): number {
+    return -ENODEV
+  }
+
+  addSourceSpecificMembership(): number {
+    return -ENODEV
+  }
+
+  dropSourceSpecificMembership(): number {
+    return -ENODEV
+  }
+
+  /** Returns the size of a buffer, after it has set one that is not 0. The kernel doubles it. */
+  bufferSize(size: number, isReceive: boolean): number {
+    const [name, min] = isReceive ? (['receive', MIN_RECEIVE] as const) : (['send', MIN_SEND] as const)
+    if (size > 0) this.#sizes[name] = Math.max(2 * Math.min(size, BUFFER_DEFAULT), min)
+    return this.#sizes[name]
+  }
+
+  getSendQueueSize(): number {
+    return 0
+  }
+
+  getSendQueueCount(): number {
+    return 0
+  }
+
+  ref(): void {
+    this.#hasRef = true
+  }
+
+  unref(): void {
+    this.#hasRef = false
+  }
+
+  hasRef(): boolean {
+    return this.#hasRef
+  }
+
+  close(done?: () => void): void {
+    this.#isReceiving = false
+    this.#socket?.close()
+    this.#socket = undefined
+    if (done !== undefined) setImmediate(() => this.#resource.runInAsyncScope(done))
+  }
+}
+
+function endpointOf(text: string, port: number): Endpoint {
+  return { address: addressBytes(text) ?? new Uint8Array(4), port }
+}

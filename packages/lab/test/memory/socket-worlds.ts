@@ -1,0 +1,60 @@
+/** Where programs with sockets run: on this host in memory, or over the loopback interface. */
+import type dgram from 'node:dgram'
+import { once } from 'node:events'
+import net from 'node:net'
+import { random } from '../../../../src/base/random.ts'
+import { bindInMemory } from '../../src/memory/memory-dgram.ts'
+import { listenInMemory } from '../../src/memory/memory-server.ts'
+import { MemorySocket } from '../../src/memory/memory-socket.ts'
+import { IpStack } from '../../src/memory/stack/ip-stack.ts'
+import { Tcp } from '../../src/memory/stack/tcp.ts'
+import { Udp } from '../../src/memory/stack/udp.ts'
+import { VirtualTime } from '../../src/memory/time/virtual-time.ts'
+import type { StreamServer } from '../../src/sockets.ts'
+
+/** Replaces listen(), connect() and bind() in a program. */
+export interface World {
+  listen(server: StreamServer, port?: number, host?: string): Promise<number>
+  connect(port: number, options?: net.NetConnectOpts | net.SocketConstructorOpts): net.Socket
+  bind(socket: dgram.Socket, port?: number, host?: string): Promise<number>
+}
+
+export const HOST = '127.0.0.1'
+
+/** Sockets of the kernel. */
+export const loopback: World = {
+  async listen(server, port = 0, host = HOST) {
+    const listening = once(server, 'listening')
+    ;(server as net.Server).listen(port, host)
+    await listening
+    return (server.address() as net.AddressInfo).port
+  },
+  connect: (port, options) => new net.Socket(options).connect(port, HOST),
+  async bind(socket, port = 0, host = HOST) {
+    socket.bind(port, host)
+    await once(socket, 'listening')
+    return socket.address().port
+  },
+}
+
+export interface MemoryWorld extends World, Disposable {
+  readonly time: VirtualTime
+  readonly tcp: Tcp
+  readonly udp: Udp
+}
+
+/** Sockets of a host in memory, in virtual time. */
+export function memoryWorld(): MemoryWorld {
+  const time = new VirtualTime().install()
+  const ip = new IpStack({ clock: time.clock, random: random(1) })
+  const [tcp, udp] = [new Tcp(ip), new Udp(ip)]
+  return {
+    time,
+    tcp,
+    udp,
+    listen: async (server, port = 0, host = HOST) => (await listenInMemory(tcp, server, port, host)).port,
+    connect: (port, options) => new MemorySocket(tcp, options).connect(port, HOST),
+    bind: (socket, port = 0, host = HOST) => bindInMemory(udp, socket, port, host),
+    [Symbol.dispose]: () => time.close(),
+  }
+}
