@@ -5,10 +5,13 @@ import { handshake } from './cases/handshake.ts'
 import { ipv6 } from './cases/ipv6.ts'
 import { listening } from './cases/listening.ts'
 import { long } from './cases/long.ts'
+import { noConnection } from './cases/no-connection.ts'
 import { options } from './cases/options.ts'
 import { recovery } from './cases/recovery.ts'
+import { reordering } from './cases/reordering.ts'
 import { resets } from './cases/resets.ts'
 import { retransmission } from './cases/retransmission.ts'
+import { timeWait } from './cases/time-wait.ts'
 import { windows } from './cases/windows.ts'
 import type { Case } from './notation.ts'
 
@@ -19,9 +22,12 @@ export const ALL: readonly Case[] = [
   ...windows,
   ...retransmission,
   ...recovery,
+  ...reordering,
   ...options,
   ...closing,
+  ...timeWait,
   ...resets,
+  ...noConnection,
   ...ipv6,
   ...long,
 ]

@@ -96,7 +96,9 @@ export class Peer {
     this.#hostPort = segment.sourcePort
     this.#hostTimestamp = options.timestamps?.[0] ?? this.#hostTimestamp
     this.#latest = bytes.slice()
-    const sequence = this.#relative(segment.sequence)
+    // A reset for no connection has the sequence number 0.
+    const isForNone = (flags & TCP_RST) !== 0 && segment.sequence === 0
+    const sequence = isForNone ? 0 : this.#relative(segment.sequence)
     const wrong: string[] = []
     const expect = (name: string, actual: unknown, expected: unknown): void => {
       if (!Object.is(actual, expected)) wrong.push(`${name} is ${actual}, not ${expected}`)

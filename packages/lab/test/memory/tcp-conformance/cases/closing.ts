@@ -1,4 +1,4 @@
-/** The end of connections: FIN in both directions, and what remains in TIME-WAIT. */
+/** The end of connections: FIN in both directions. */
 import { tcp } from '../notation.ts'
 
 export const closing = [
@@ -106,103 +106,6 @@ export const closing = [
     `,
   ),
   tcp(
-    'a repeated FIN of the peer is acknowledged again in TIME-WAIT',
-    `
-    open
-    close
-    out fin 1, ack 1
-    in fin 1, ack 2
-    out ack 2, seq 2
-    in fin 1, ack 2
-    out ack 2, seq 2
-    `,
-  ),
-  tcp(
-    'a SYN with a higher number starts a new connection from TIME-WAIT',
-    `
-    opened mss 1460
-    close
-    out fin 1, ack 1
-    in fin 1, ack 2
-    out ack 2, seq 2
-    in syn 1000, mss 1460
-    out syn 0, ack 1001
-    in ack 1, seq 1001
-    accept
-    `,
-  ),
-  tcp(
-    'a SYN with a lower number is only acknowledged in TIME-WAIT',
-    `
-    opened mss 1460
-    in data 1..101, ack 1
-    out ack 101
-    read 100
-    close
-    out fin 1, ack 101
-    in fin 101, ack 2
-    out ack 102, seq 2
-    in syn 50, mss 1460
-    out ack 102, seq 2
-    `,
-  ),
-  tcp(
-    'bytes in TIME-WAIT are acknowledged and dropped',
-    `
-    open
-    close
-    out fin 1, ack 1
-    in fin 1, ack 2
-    out ack 2, seq 2
-    in data 2..12, ack 2
-    out ack 2, seq 2
-    `,
-  ),
-  tcp(
-    'a reset ends TIME-WAIT',
-    `
-    open
-    close
-    out fin 1, ack 1
-    in fin 1, ack 2
-    out ack 2, seq 2
-    in rst 2
-    in ack 2, seq 2
-    out rst 2
-    `,
-  ),
-  tcp(
-    'close with unread bytes sends a reset',
-    `
-    open
-    in data 1..11, ack 1
-    out ack 11
-    close
-    out rst 1, ack 11
-    `,
-  ),
-  tcp(
-    'bytes that arrive after close get a reset',
-    `
-    open
-    close
-    out fin 1, ack 1
-    in ack 2
-    in data 1..11, ack 2
-    out rst 2
-    `,
-  ),
-  tcp(
-    'reset sends a reset and no FIN',
-    `
-    open
-    write 10
-    out data 1..11, ack 1
-    reset
-    out rst 11, ack 1
-    `,
-  ),
-  tcp(
     'closing a listener resets connections before they are accepted',
     `
     listen
@@ -224,16 +127,6 @@ export const closing = [
     out rst 2
     `,
     { sysctls: { tcp_fin_timeout: 1 } },
-  ),
-  tcp(
-    'bytes that arrive before the ACK of FIN get a reset after close',
-    `
-    open
-    close
-    out fin 1, ack 1
-    in data 1..11, ack 1
-    out rst 1
-    `,
   ),
   tcp(
     'close after a FIN of the peer sends FIN',
@@ -261,20 +154,63 @@ export const closing = [
     `,
   ),
   tcp(
-    'a SYN with a lower number and a newer timestamp starts a new connection from TIME-WAIT',
+    'small bytes that wait leave with FIN',
     `
-    opened mss 1460, ts 100
-    in data 1..101, ack 1, ts 101
-    out ack 101
-    read 100
-    close
-    out fin 1, ack 101
-    in fin 101, ack 2, ts 102
-    out ack 102, seq 2
-    in syn 50, mss 1460, ts 1000
-    out syn 0, ack 51, ts 1000
-    in ack 1, seq 51, ts 1001
-    accept
+    open mss 1000
+    write 10
+    out data 1..11, ack 1
+    write 10
+    shutdown
+    out data 11..21, fin, ack 1
+    `,
+  ),
+  tcp(
+    'FINs that cross may follow bytes',
+    `
+    open mss 1000
+    write 10
+    out data 1..11, ack 1
+    shutdown
+    out fin 11, ack 1
+    in data 1..11, fin, ack 1
+    out ack 12, seq 12
+    read 10
+    read end
+    in ack 12, seq 12
+    `,
+  ),
+  tcp(
+    'a FIN of the peer that acknowledges the own one ends both directions',
+    `
+    open mss 1000
+    shutdown
+    out fin 1, ack 1
+    in data 1..11, fin, ack 2
+    out ack 12, seq 2
+    read 10
+    read end
+    `,
+  ),
+  tcp(
+    'a repeated FIN of the peer is acknowledged again in CLOSE-WAIT',
+    `
+    open
+    in fin 1, ack 1
+    +0..44 out ack 2
+    in fin 1, ack 1
+    out ack 2
+    state CLOSE-WAIT
+    `,
+  ),
+  tcp(
+    'bytes after a FIN of the peer are ignored',
+    `
+    open
+    in fin 1, ack 1
+    +0..44 out ack 2
+    in data 2..12, ack 1
+    quiet 50
+    read end
     `,
   ),
 ]

@@ -176,4 +176,19 @@ export const data = [
     +40..44 out ack 19001
     `,
   ),
+  tcp(
+    'small segments of a conversation are acknowledged together',
+    `
+    open
+    in data 1..11, ack 1
+    write 10
+    out ack 11
+    out data 1..11, ack 11
+    in data 11..21, ack 11
+    in data 21..31, ack 11
+    in data 31..41, ack 11
+    +40..44 out ack 41
+    `,
+    { sysctls: { tcp_pingpong_thresh: 1 } },
+  ),
 ]

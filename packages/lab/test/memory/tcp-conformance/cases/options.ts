@@ -88,4 +88,17 @@ export const options = [
     out ack 1
     `,
   ),
+  tcp(
+    'the last ACK of the handshake with an older timestamp gets an ACK and is dropped',
+    `
+    listen
+    in syn 0, mss 1000, ts 100
+    out syn 0, ack 1, ts 100
+    in ack 1, ts 50
+    out ack 1, seq 1, ts 100
+    accept nothing
+    in ack 1, ts 101
+    accept
+    `,
+  ),
 ]

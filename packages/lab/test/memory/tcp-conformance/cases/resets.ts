@@ -165,4 +165,68 @@ export const resets = [
     state ESTAB
     `,
   ),
+  tcp(
+    'a reset right after a SACK block ends the connection',
+    `
+    open mss 1460, sack-ok
+    in data 101..201, ack 1
+    out ack 1, sack 101..201
+    in rst 201
+    error ECONNRESET
+    `,
+  ),
+  tcp(
+    'an older ACK is ignored, and a much older one gets an ACK',
+    `
+    open
+    write 100
+    out data 1..101, ack 1
+    in ack 101
+    in ack 50
+    quiet 20
+    in ack -100000
+    out ack 1
+    `,
+  ),
+  tcp(
+    'bytes that arrive after close get a reset',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in ack 2
+    in data 1..11, ack 2
+    out rst 2
+    `,
+  ),
+  tcp(
+    'bytes that arrive before the ACK of FIN get a reset after close',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in data 1..11, ack 1
+    out rst 1
+    `,
+  ),
+  tcp(
+    'close with unread bytes sends a reset',
+    `
+    open
+    in data 1..11, ack 1
+    out ack 11
+    close
+    out rst 1, ack 11
+    `,
+  ),
+  tcp(
+    'reset sends a reset and no FIN',
+    `
+    open
+    write 10
+    out data 1..11, ack 1
+    reset
+    out rst 11, ack 1
+    `,
+  ),
 ]

@@ -5,6 +5,15 @@ import { tcp } from '../notation.ts'
 const segments = (from: number, count: number, size = 1000): string =>
   Array.from({ length: count }, (_, i) => `out data ${from + i * size}..${from + (i + 1) * size}, ack 1`).join('\n')
 
+/** A connection with SACK and a round trip of 100 ms. */
+const probed = `
+    listen
+    in syn 0, mss 1000, sack-ok
+    out syn 0, ack 1
+    +100 in ack 1
+    accept
+`
+
 export const retransmission = [
   tcp(
     'bytes are sent again after 200 ms, and then with twice the timeout each time',
@@ -153,6 +162,54 @@ export const retransmission = [
     icmp too-big 1000 seq 5000
     quiet 20
     in ack 1461
+    `,
+  ),
+  tcp(
+    'two round trips after the last segment it is sent again as a probe',
+    `
+    ${probed}
+    write 3000
+    ${segments(1, 3)}
+    +208..216 out data 2001..3001, ack 1
+    in ack 3001
+    `,
+    { sysctls: { tcp_early_retrans: 3 } },
+  ),
+  tcp(
+    'a loss probe is a new segment if there is one, and its SACK block shows the loss',
+    `
+    ${probed}
+    write 12000
+    ${segments(1, 10)}
+    +208..216 out data 10001..11001, ack 1
+    +100 in ack 1, sack 10001..11001
+    out data 1..1001, ack 1
+    `,
+    { sysctls: { tcp_early_retrans: 3 } },
+  ),
+  tcp(
+    'ICMP fragmentation needed with a larger MTU is ignored',
+    `
+    open
+    write 1460
+    out data 1..1461, ack 1
+    icmp too-big 1600
+    quiet 20
+    `,
+  ),
+  tcp(
+    'small segments are sent again one after the other',
+    `
+    open
+    nodelay on
+    write 10
+    out data 1..11, ack 1
+    write 10
+    out data 11..21, ack 1
+    +200..210 out data 1..11, ack 1
+    in ack 11
+    out data 11..21, ack 1
+    in ack 21
     `,
   ),
 ]

@@ -140,4 +140,50 @@ export const windows = [
     +200..210 out ack 1, seq 0
     `,
   ),
+  tcp(
+    'bytes beyond a window that has shrunk wait',
+    `
+    open mss 1000, win 4000
+    write 3000
+    out data 1..1001, ack 1
+    out data 1001..2001, ack 1
+    out data 2001..3001, ack 1
+    in ack 1001, win 1000
+    write 1000
+    quiet 20
+    in ack 3001, win 2000
+    out data 3001..4001, ack 1
+    `,
+  ),
+  tcp(
+    'bytes in flight are sent again into a closed window',
+    `
+    open mss 1000, win 4000
+    write 1000
+    out data 1..1001, ack 1
+    in ack 1, win 0
+    +200..210 out data 1..1001, ack 1
+    in ack 1001, win 0
+    quiet 300
+    `,
+  ),
+  tcp(
+    'FIN waits for a window',
+    `
+    open mss 1000, win 0
+    shutdown
+    quiet 20
+    in ack 1, win 10
+    out fin 1, ack 1
+    `,
+  ),
+  tcp(
+    'a window of a byte is not filled',
+    `
+    open mss 1000, win 0
+    write 100
+    in ack 1, win 1
+    quiet 20
+    `,
+  ),
 ]
