@@ -98,10 +98,19 @@ export class MemoryPort implements Port {
   #listener: (change: LinkChange) => void = () => {}
   #gone = false
   #closed = false
+  /** Runs a function that polls a queue, by default in the next turn of the event loop. */
+  readonly soon: (fn: () => void) => void
   readonly #stats = new Float64Array(LINK_STATS64_LENGTH)
   readonly #onClose: () => void
 
-  constructor(name: string, ifindex: number, spec: PortSpec, onClose: () => void = () => {}) {
+  constructor(
+    name: string,
+    ifindex: number,
+    spec: PortSpec,
+    onClose: () => void = () => {},
+    soon: (fn: () => void) => void = setImmediate,
+  ) {
+    this.soon = soon
     this.features = spec.features
     this.carrier = spec.carrier ?? true
     this.queues = Array.from({ length: spec.queues }, (_, q) => new MemoryQueue(this, q, spec.slots))
@@ -228,6 +237,11 @@ export class MemoryQueue implements PortQueue {
   /** Frames of `#endless` that are still to be read. */
   #left = 0
   #endless: Frame | undefined
+  readonly #poll = (): void => {
+    this.#scheduled = false
+    this.#notify()
+    this.#schedule()
+  }
 
   constructor(port: MemoryPort, queue: number, slots: SlotAccount) {
     this.#port = port
@@ -365,15 +379,11 @@ export class MemoryQueue implements PortQueue {
     this.#listener?.(this.#dead ? -EBADFD : 0)
   }
 
-  /** Level-triggered, like a descriptor: polls each turn of the event loop while frames wait. */
+  /** Level-triggered, like a descriptor: polls again and again while frames wait. */
   #schedule(): void {
     if (this.#scheduled || !this.#ready() || this.#listener === undefined) return
     this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#notify()
-      this.#schedule()
-    })
+    this.#port.soon(this.#poll)
   }
 }
 

@@ -8,30 +8,30 @@ import { join, resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
 
 export class LabCaptures {
-  readonly #directory: string
+  readonly #place: { readonly directory: string }
   readonly #names: string[] = []
   #kept: string | undefined
 
   /**
-   * Files are written to `directory`, which is removed with the lab. With VNET_CAPTURE they are
-   * written to a new directory there, which is named after the lab and kept. `all` has the same
-   * meaning. Throws a UsageError if it cannot be made.
+   * Files are written to the directory of `place`, which is removed with the lab. With VNET_CAPTURE
+   * they are written to a new directory there, which is named after the lab and kept. `all` has the
+   * same meaning. Throws a UsageError if it cannot be made.
    */
-  constructor(directory: string, lab: string, all?: string) {
-    this.#directory = directory
+  constructor(place: { readonly directory: string }, lab: string, all?: string) {
+    this.#place = place
     const VNET_CAPTURE = all ?? process.env.VNET_CAPTURE ?? ''
     if (VNET_CAPTURE === '') return
     try {
       mkdirSync(VNET_CAPTURE, { recursive: true })
-      this.#directory = mkdtempSync(join(resolve(VNET_CAPTURE), `${lab}-`))
+      this.#kept = mkdtempSync(join(resolve(VNET_CAPTURE), `${lab}-`))
+      this.#place = { directory: this.#kept }
     } catch (error) {
       throw new UsageError(`VNET_CAPTURE=${VNET_CAPTURE}: ${(error as Error).message}`)
     }
-    this.#kept = this.#directory
   }
 
   get isAll(): boolean {
-    return this.#kept === this.#directory
+    return this.#kept !== undefined && this.#kept === this.#place.directory
   }
 
   /** Returns the path of the file of a link that joins `ends`. */
@@ -40,7 +40,7 @@ export class LabCaptures {
     const same = this.#names.filter(other => other.replace(/(\.\d+)?\.pcapng$/, '') === name).length
     const file = same === 0 ? `${name}.pcapng` : `${name}.${same + 1}.pcapng`
     this.#names.push(file)
-    return join(this.#directory, file)
+    return join(this.#place.directory, file)
   }
 
   /** Returns the directory in which the files will be kept. */
@@ -53,7 +53,7 @@ export class LabCaptures {
   move(): void {
     if (this.#kept === undefined || this.isAll) return
     for (const name of this.#names) {
-      const from = join(this.#directory, name)
+      const from = join(this.#place.directory, name)
       // A link that could not be made has no file.
       if (existsSync(from)) renameSync(from, join(this.#kept, name))
     }

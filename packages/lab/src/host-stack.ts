@@ -8,6 +8,7 @@ import type { Prefix } from 'vnet/internal/packet/address'
 import type { AccessOptions } from './access.ts'
 import type { HostCounters } from './counters.ts'
 import type { HostAddress } from './lookup.ts'
+import type { NatKind } from './nat-table.ts'
 import type { NatForward } from './protocol.ts'
 import type { LabRoute } from './routes.ts'
 import type { SocketPlace, StreamServer } from './sockets.ts'
@@ -57,6 +58,8 @@ export interface Outside {
 
 /** The settings of a router for access networks. access-rules.ts describes them. */
 export interface RouterRules {
+  /** The NAT of vnet in place of the kernel's, where there is none. */
+  readonly masqueradeKind: NatKind | undefined
   masquerade(outside: Outside, options: AccessOptions): void
   forward(outside: Outside, hairpin: boolean, forward: NatForward): void
   refusePortControl(name: string): void

@@ -24,6 +24,7 @@ import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } fro
 import { type LabRequestInit, Requests } from './requests.ts'
 import { resolve } from './resolver.ts'
 import { checkPort, OpenSockets, type SocketPlace, type StreamServer } from './sockets.ts'
+import { NEEDS_KERNEL } from './world.ts'
 
 export interface LabInterface extends HostInterface {
   /** Whether the host has switched to another uplink. It then has no addresses here. */
@@ -34,8 +35,6 @@ export interface LabInterface extends HostInterface {
 export function nameOf(given: unknown): string {
   return given instanceof LabHost ? given.name : inspect(given)
 }
-
-const NEEDS_KERNEL = "a program needs world: 'kernel'"
 
 const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
   ...anyOf('type', 'recvBufferSize', 'sendBufferSize', 'receiveBlockList', 'sendBlockList'),
@@ -65,15 +64,19 @@ export class LabHost {
   readonly #workers = new Set<Worker>()
   #hasWorked = false
   readonly #sockets = new OpenSockets()
-  readonly #requests = new Requests((port, host) => this.createConnection(port, host))
+  readonly #requests: Requests
   #closed: Promise<void> | undefined
 
   /** @internal */
   constructor(name: string, links: Links, ownSysctls: readonly Sysctl[] = []) {
-    const { makeStack, hostsFile, setup } = links.lab
+    const { world, hostsFile, setup } = links.lab
     this.name = name
     this.#links = links
-    this.stack = makeStack(name, [...(setup.sysctls ?? []), ...ownSysctls])
+    this.stack = world.makeStack(name, [...(setup.sysctls ?? []), ...ownSysctls])
+    this.#requests = new Requests(
+      (port, host) => this.createConnection(port, host),
+      () => world.hold(),
+    )
     const { place } = this.stack
     this.#programs = place && new Programs({ nsfd: place.nsfd, etc: () => hostsFile.etcOf(this) })
   }

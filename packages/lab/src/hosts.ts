@@ -58,16 +58,16 @@ function translated({ address }: HostAddress): HostAddress {
 }
 
 export class HostsFile {
-  readonly #directory: string
+  readonly #place: { readonly directory: string }
   readonly #hosts = new Map<string, Host>()
   /** The DNS servers of each host, by the links that lead to them. */
   readonly #resolvers = new Map<Host, Map<number, string>>()
   readonly #written = new Set<Host>()
   readonly #places = new WeakMap<HostInterface, readonly HostAddress[]>()
 
-  /** Writes files in `directory`, which exists. */
-  constructor(directory: string) {
-    this.#directory = directory
+  /** Writes files in a directory, which it reads first when it needs it. */
+  constructor(place: { readonly directory: string }) {
+    this.#place = place
   }
 
   add(...hosts: readonly Host[]): void {
@@ -80,7 +80,7 @@ export class HostsFile {
    * first call the files exist and are kept up to date.
    */
   etcOf(host: Host): string {
-    const directory = join(this.#directory, host.name)
+    const directory = join(this.#place.directory, host.name)
     if (this.#written.has(host)) return directory
     mkdirSync(directory)
     this.#written.add(host)

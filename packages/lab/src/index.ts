@@ -12,6 +12,9 @@
 import type { Lab, LabOptions } from './lab.ts'
 import { LabWorker } from './lab-worker.ts'
 import type { LabSetup } from './links.ts'
+import { checkForms } from './options.ts'
+import { LabUnavailableError } from './rights.ts'
+import { type LabWorld, wantedWorld } from './world.ts'
 
 export type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 export type { Direction } from 'vnet/internal/wire/wire'
@@ -31,6 +34,7 @@ export type { LabRouter, LabRouterOptions } from './router.ts'
 export type { StreamServer } from './sockets.ts'
 export type { CableEntry, LanEntry, Made, RouterEntry, Topology } from './topology.ts'
 export type { WireDirections, WireSpec } from './wire-spec.ts'
+export type { WorldName } from './world.ts'
 
 /** Milliseconds for a lab to start and end on a very busy machine. */
 const WARM_MS = 60_000
@@ -42,7 +46,7 @@ const WARM_MS = 60_000
  */
 export async function warmLabs(): Promise<void> {
   try {
-    LabWorker.take()
+    if (wantedWorld(undefined) !== 'memory') LabWorker.take()
     const { createServer } = await import('node:http')
     const signal = AbortSignal.timeout(WARM_MS)
     await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
@@ -72,11 +76,41 @@ export function createLab(options: LabOptions = {}): Promise<Lab> {
 /** @internal Same as createLab, with the settings of fixtures and explore. */
 export async function createLabWith(options: LabOptions, setup: LabSetup = {}): Promise<Lab> {
   options?.signal?.throwIfAborted?.()
+  const wanted = wantedWorld(options?.world)
+  if (wanted === 'memory') return createInMemory(options, setup)
   // The worker starts while this thread loads the rest.
   const worker = LabWorker.take()
-  const { Lab } = await import('./lab.ts').catch(error => {
+  let world: LabWorld
+  try {
+    const [{ LAB_OPTIONS }, { KernelWorld }] = await Promise.all([import('./lab.ts'), import('./kernel-world.ts')])
+    checkForms('createLab', options, LAB_OPTIONS)
+    world = await KernelWorld.open(worker)
+  } catch (error) {
     worker.release()
-    throw error
-  })
-  return Lab.start(worker, options, setup)
+    if (wanted === 'kernel' || !(error instanceof LabUnavailableError)) throw error
+    sayOnce(`labs are in memory, in virtual time, because ${error.message}`)
+    return createInMemory(options, setup)
+  }
+  const { Lab } = await import('./lab.ts')
+  return Lab.start(world, options, setup)
+}
+
+async function createInMemory(options: LabOptions, setup: LabSetup): Promise<Lab> {
+  const [{ Lab, LAB_OPTIONS }, { MemoryWorld }] = await Promise.all([
+    import('./lab.ts'),
+    import('./memory/memory-world.ts'),
+  ])
+  checkForms('createLab', options, LAB_OPTIONS)
+  return Lab.start(new MemoryWorld(options.seed ?? 1), options, setup)
+}
+
+const SAID = Symbol.for('vnet.labs.said')
+
+/** Says a line on standard error, once in this thread. */
+function sayOnce(line: string): void {
+  const thread = globalThis as { [SAID]?: Set<string> }
+  thread[SAID] ??= new Set()
+  if (thread[SAID].has(line)) return
+  thread[SAID].add(line)
+  console.error(`vnet: ${line}`)
 }

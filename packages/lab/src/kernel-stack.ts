@@ -126,6 +126,7 @@ export class KernelStack implements HostStack {
 }
 
 class KernelRules implements RouterRules {
+  readonly masqueradeKind = undefined
   readonly #place: SocketPlace
 
   constructor(place: SocketPlace) {

@@ -49,10 +49,8 @@ export interface CallsPlatform {
   settle(ports: readonly Port[]): Promise<void>
   /** Binds a UDP socket on a host, by the number of its stack. Returns its port. */
   bindUdp(host: number, socket: dgram.Socket, port: number): Promise<number>
-  /** Whether routers advertise a NAT64 to the stacks of hosts, which may have no routes yet. */
-  readonly advertises: boolean
-  /** Makes labs visible to `vnet list`. */
-  show(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<LabControl | undefined>
+  /** Makes labs visible to `vnet list`. In memory there is no kernel, and nobody sees them. */
+  show?(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<LabControl | undefined>
   /** The time of day of captures; by default the machine's. */
   readonly wallTime?: CaptureSetup['wallTime']
 }
@@ -112,7 +110,9 @@ export class Calls {
       const cable = await WorkerCable.join(this.#net, resources, spec, { onDevice, watch, bindUdp })
       await this.#platform.settle(cable.ports)
       try {
-        if (spec.pref64 !== undefined && this.#platform.advertises) await cable.advertise(spec.pref64, spec.seed)
+        // Hosts in memory have all routes from the lab.
+        if (spec.pref64 !== undefined && this.#platform.show !== undefined)
+          await cable.advertise(spec.pref64, spec.seed)
         return cable
       } catch (error) {
         await cable.close()
@@ -131,7 +131,10 @@ export class Calls {
     const resources = await withStages(spec)
     const watches = await this.#watching(spec.watches, resources)
     const [lan, recording] = await this.#recorded({ ...spec, segment: spec.name }, async onDevice => {
-      const lan = await makeLan(this.#net, resources, spec, onDevice, watches)
+      const lan = await makeLan(this.#net, resources, spec, onDevice, {
+        watches,
+        hasKernel: this.#platform.show !== undefined,
+      })
       await this.#platform.settle(lan.ports.flatMap(cable => cable.ports))
       return lan
     })
@@ -239,7 +242,8 @@ export class Calls {
 
   /** Makes labs with links visible, if `lab` has a name. */
   #show(lab: string): void {
-    if (lab !== '') this.#visible ??= setTimeout(() => (this.#control = this.#shown()), VISIBLE_MS)
+    if (lab !== '' && this.#platform.show !== undefined)
+      this.#visible ??= setTimeout(() => (this.#control = this.#shown()), VISIBLE_MS)
   }
 
   /** Makes labs with links visible now, unless none has a name. */
@@ -261,7 +265,7 @@ export class Calls {
   }
 
   async #shown(): Promise<LabControl | undefined> {
-    return this.#platform.show(dev => this.#places.get(dev))
+    return this.#platform.show?.(dev => this.#places.get(dev))
   }
 
   get #recorder(): RecordOptions {

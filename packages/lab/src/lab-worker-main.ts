@@ -20,7 +20,6 @@ function makeCalls(warn: (line: string) => void): Calls {
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   return new Calls(net, {
     settle: ports => platform.settle(ports),
-    advertises: true,
     bindUdp: (nsfd, socket, port) => bindUdp({ native, nsfd }, socket, port, undefined),
     show: async placeOf => {
       const { LabControl } = await import('./lab-control.ts')

@@ -1,25 +1,20 @@
 /** Lab: hosts and the links between them, for a test. */
-import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { loadNative, type Native, whyNotLinux } from 'vnet/internal/linux/native'
 import { LabCaptures } from './captures.ts'
 import { overflowLine, tableFulls } from './counters.ts'
 import { LabHost } from './host.ts'
-import type { Sysctl } from './host-stack.ts'
 import { checkName, HostsFile } from './hosts.ts'
-import { KernelStack } from './kernel-stack.ts'
-import { callSiteOf, type LabWorker, thrownAt } from './lab-worker.ts'
+import { callSiteOf, thrownAt } from './lab-worker.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
-import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import type { LabLink } from './link.ts'
 import { type LabCableOptions, type LabParts, type LabSetup, Links } from './links.ts'
-import { checkForms, type Forms, SIGNAL, WHOLE_NUMBER } from './options.ts'
+import { type Forms, SIGNAL, WHOLE_NUMBER, wordOf } from './options.ts'
 import { killProcesses } from './processes.ts'
-import { LabUnavailableError, whyNoLab } from './rights.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
 import { type CableEntry, checkTopology, type LanEntry, type Made, type Topology } from './topology.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
+import { type LabWorld, type LinkCaller, WORLDS, type WorldName } from './world.ts'
 
 export interface LabOptions {
   /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
@@ -30,11 +25,18 @@ export interface LabOptions {
   readonly seed?: number
   /** JavaScript files whose exported functions are stages: `stage NAME` in a wire. */
   readonly stages?: readonly string[]
+  /**
+   * `memory`: hosts in memory, in virtual time, without rights and on any system. `kernel`: network
+   * namespaces, in real time. Default: the environment variable VNET_WORLD, otherwise the kernel
+   * where it can be, and memory elsewhere.
+   */
+  readonly world?: WorldName
   /** Ends the lab when it aborts. */
   readonly signal?: AbortSignal
 }
 
-const LAB_OPTIONS: Forms<LabOptions> = {
+export const LAB_OPTIONS: Forms<LabOptions> = {
+  world: wordOf('a world, which are', WORLDS),
   name: {
     accepts: value => typeof value === 'string' && /^[\w.-]{1,63}$/.test(value),
     text: 'a name of 1 to 63 letters, digits, dots, hyphens and underscores',
@@ -51,7 +53,7 @@ export class Lab implements AsyncDisposable {
   readonly name: string
   /** The seed of all random decisions. */
   readonly seed: number
-  readonly #directory = makeLabDirectory()
+  readonly #world: LabWorld
   readonly #hosts: LabHost[] = []
   readonly #parts: LabParts
   readonly #links: Links
@@ -62,48 +64,59 @@ export class Lab implements AsyncDisposable {
   readonly #onAbort = () => void this.close().catch(() => {})
   #closed: Promise<void> | undefined
 
-  private constructor(native: Native, worker: LabWorker, options: LabOptions, setup: LabSetup) {
+  private constructor(world: LabWorld, options: LabOptions, setup: LabSetup) {
     const { name = 'lab', seed = 1, stages = [], signal } = options
-    setup.onDirectory?.(this.#directory)
+    this.#world = world
+    if (setup.onDirectory !== undefined) setup.onDirectory(world.directory)
     this.name = name
     this.seed = seed
-    const hostsFile = new HostsFile(this.#directory)
-    const captures = new LabCaptures(this.#directory, name, setup.captures)
+    const hostsFile = new HostsFile(world)
+    const captures = new LabCaptures(world, name, setup.captures)
     const shown = setup.isHidden ? '' : name
-    const makeStack = (_: string, sysctls: readonly Sysctl[]) => new KernelStack(native, sysctls)
-    this.#parts = { name: shown, seed, makeStack, worker, hostsFile, captures, setup, hosts: this.#hosts }
+    this.#parts = { name: shown, seed, world, hostsFile, captures, setup, hosts: this.#hosts }
     this.#links = new Links(this.#parts, stages)
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  /** @internal Same as createLab. The lab releases `worker`, even if this rejects. */
-  static async start(worker: LabWorker, options: LabOptions, setup: LabSetup): Promise<Lab> {
+  /** @internal Same as createLab. The lab closes the world, even if this rejects. */
+  static async start(world: LabWorld, options: LabOptions, setup: LabSetup): Promise<Lab> {
     try {
-      checkForms('createLab', options, LAB_OPTIONS)
-      const elsewhere = whyNotLinux()
-      if (elsewhere !== undefined) throw new LabUnavailableError(elsewhere)
-      const native = loadNative()
-      const why = await whyNoLab(native)
-      if (why !== undefined) throw new LabUnavailableError(why)
       options.signal?.throwIfAborted()
-      const stages = await loaded(worker, options.stages)
-      removeLeftovers()
-      return new Lab(native, worker, { ...options, stages }, setup)
+      const stages = await loaded(world.caller, options.stages)
+      return new Lab(world, { ...options, stages }, setup)
     } catch (error) {
-      worker.release()
+      world.close()
       throw error
     }
   }
 
+  /** The world of the lab. */
+  get world(): WorldName {
+    return this.#world.name
+  }
+
+  /** Milliseconds since the lab was made, in the time of its world. */
+  get now(): number {
+    return this.#world.now
+  }
+
+  /**
+   * Waits for milliseconds, or for a duration such as '2h', in the time of the lab's world. In
+   * memory that takes no real time.
+   */
+  sleep(duration: number | string): Promise<void> {
+    return this.#world.sleep(duration)
+  }
+
   /** @internal Settles when `vnet list` shows its links, unless it is hidden. */
   async show(): Promise<void> {
-    await this.#parts.worker.call('show')
+    await this.#world.caller.call('show')
   }
 
   /** @internal Makes the stages of more files known to the wires of links that are made later. */
   async loadStages(files: readonly string[]): Promise<void> {
-    this.#links.stages = await loaded(this.#parts.worker, [...this.#links.stages, ...files])
+    this.#links.stages = await loaded(this.#world.caller, [...this.#links.stages, ...files])
   }
 
   /** Creates hosts with these names, each a network namespace. They find each other by name. */
@@ -139,7 +152,7 @@ export class Lab implements AsyncDisposable {
       router.setUp()
       await router.openPortal()
     }
-    const wayOut = internet ? this.#made(() => this.#links.openWayOut(router, this.#directory)) : undefined
+    const wayOut = internet ? this.#made(() => this.#links.openWayOut(router, this.#world.directory)) : undefined
     await Promise.all([wayOut, ...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
     await router.forwardWaiting()
     return router
@@ -286,8 +299,7 @@ export class Lab implements AsyncDisposable {
       },
       () => this.#links.close(),
       () => this.#parts.captures.move(),
-      () => rmSync(this.#directory, { recursive: true, force: true }),
-      () => this.#parts.worker.release(),
+      () => this.#world.close(),
     ]
     // A close that fails does not keep the others from closing.
     const errors: unknown[] = []
@@ -311,16 +323,16 @@ export class Lab implements AsyncDisposable {
     if (programs.length === 0) return
     killProcesses({
       namespaces: programs.map(({ nsfd }) => nsfd),
-      directory: this.#directory,
+      directory: this.#world.directory,
       children: programs.flatMap(({ pids }) => pids),
     })
   }
 }
 
-async function loaded(worker: LabWorker, files: readonly string[] = []): Promise<readonly string[]> {
+async function loaded(caller: LinkCaller, files: readonly string[] = []): Promise<readonly string[]> {
   // The worker resolves paths against the directory of its process.
   const paths = files.map(file => resolve(file))
-  if (paths.length > 0) await worker.call('loadStages', paths)
+  if (paths.length > 0) await caller.call('loadStages', paths)
   return paths
 }
 

@@ -6,11 +6,11 @@ import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import { TIMELESS_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'
 import { LabFault } from './fault.ts'
-import type { LabWorker } from './lab-worker.ts'
 import { COUNT, checkForm, checkForms, checkNone, type Form, type Forms } from './options.ts'
 import type { DirectionReport, EndReport, LinkReport, NatForward } from './protocol.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
 import { compiled, directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
+import type { LinkCaller } from './world.ts'
 
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }
@@ -123,7 +123,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   readonly ab: LinkDirection
   /** From the second host to the first. */
   readonly ba: LinkDirection
-  readonly #worker: LabWorker
+  readonly #worker: LinkCaller
   readonly #id: number
   readonly #lab: LinkLab
   /** The calls of offline that have cut the cable and not plugged it in. */
@@ -133,7 +133,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(worker: LabWorker, id: number, lab: LinkLab) {
+  constructor(worker: LinkCaller, id: number, lab: LinkLab) {
     super()
     this.#worker = worker
     this.#id = id

@@ -8,9 +8,8 @@ import { checkAddresses } from 'vnet/internal/linux/check-addresses'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { LabCaptures } from './captures.ts'
 import { LabHost } from './host.ts'
-import type { HostStack, Sysctl } from './host-stack.ts'
+import type { Sysctl } from './host-stack.ts'
 import { type HostsFile, ipv4Of, NAME_MAX } from './hosts.ts'
-import type { LabWorker } from './lab-worker.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
 import { ANY, checkForms, type Forms } from './options.ts'
@@ -20,6 +19,7 @@ import { addressesOf, externalNetwork, macOf } from './subnet.ts'
 import type { WatchedLink, WatchSpec } from './watch/link-watch.ts'
 import type { PlannedFault } from './watch/packet-name.ts'
 import { directionsOf, filtersOf, type LabLinkOptions, LINK_OPTIONS } from './wire-spec.ts'
+import type { LabWorld } from './world.ts'
 
 /** A wire of one link, by its name, or of all links. */
 export interface ExtraWire {
@@ -57,9 +57,7 @@ export interface LabParts {
   /** Empty for a hidden lab. */
   readonly name: string
   readonly seed: number
-  /** Returns the network stack of a new host. */
-  readonly makeStack: (name: string, sysctls: readonly Sysctl[]) => HostStack
-  readonly worker: LabWorker
+  readonly world: LabWorld
   readonly hostsFile: HostsFile
   readonly captures: LabCaptures
   readonly setup: LabSetup
@@ -156,7 +154,7 @@ export class Links {
       const { name: at, mac } = nat64 === a ? endA : endB
       const pref64 = nat64 && { name: at, mac, nsfd: nat64.stack.number }
       const spec = { ...common, a: endA, b: endB, nat, watch, pref64 }
-      const id = await this.#made(this.lab.worker.call('cable', spec))
+      const id = await this.#made(this.lab.world.caller.call('cable', spec))
       made = this.#add(id, { name, ends: [a.name, b.name], seedOf: seed => seedOf(seed, link), onClose, onUp: resolve })
       this.#resolve.set(link, resolve)
       resolve()
@@ -171,11 +169,11 @@ export class Links {
 
   /** Returns the part of a spec that cables and segments have. `names` name the capture. */
   async #specOf(link: number, options: LabLinkOptions, ...names: readonly string[]): Promise<LinkSpec> {
-    const { name: lab, worker, captures } = this.lab
+    const { name: lab, world, captures } = this.lab
     const { wire = '', mtu, capture = captures.isAll } = options
     const { ab = '', ba = '' } = directionsOf(wire)
     const file = capture ? captures.add(...names) : undefined
-    const filters = await filtersOf({ ab, ba }, worker)
+    const filters = await filtersOf({ ab, ba }, world.caller)
     return { lab, ab, ba, filters, stages: this.stages, seed: seedOf(this.lab.seed, link), mtu, capture: file }
   }
 
@@ -201,7 +199,7 @@ export class Links {
     const textOf = (direction: Direction) =>
       own.flatMap(wire => (wire[direction] === '' ? [] : wire[direction])).join(' | ')
     const texts = { ab: textOf('ab'), ba: textOf('ba') }
-    const filters = await filtersOf(texts, this.lab.worker)
+    const filters = await filtersOf(texts, this.lab.world.caller)
     const hosts = this.lab.hosts.flatMap(host => host.addresses.map(address => [address, host.name] as const))
     return { lab: this.#watchId, hosts, plan: plan.filter(({ link }) => link === name), ...texts, filters }
   }
@@ -213,7 +211,7 @@ export class Links {
   }
 
   #add(id: number, lab: LinkLab): LabLink {
-    const made: LabLink = new LabLink(this.lab.worker, id, {
+    const made: LabLink = new LabLink(this.lab.world.caller, id, {
       ...lab,
       onClose: () => {
         this.#links.delete(made)
@@ -303,7 +301,7 @@ export class Links {
       const common = await this.#specOf(link, options, 'lan')
       const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
       const spec = { ...common, name: this.#nameOf(name, this.#segmentNames), ports, file: plan.file, watches }
-      const ids = await this.#made(this.lab.worker.call('lan', spec))
+      const ids = await this.#made(this.lab.world.caller.call('lan', spec))
       const add = (host: LabHost, i: number) =>
         this.#add(ids.ports[i] as number, {
           name: linkNames[i] as string,
@@ -315,7 +313,7 @@ export class Links {
       const lan: LabLan = new LabLan(plan, links, async () => {
         this.#lans.delete(lan)
         this.#up.delete(link)
-        await this.lab.worker.call('closeLan', ids.lan)
+        await this.lab.world.caller.call('closeLan', ids.lan)
       })
       made = lan
       this.#lans.add(lan)

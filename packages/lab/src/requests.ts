@@ -38,18 +38,22 @@ const PLAIN: ConnectionOptions = {}
 
 export class Requests {
   readonly #connect: Connect
+  readonly #hold: () => () => void
   /** Agents by TLS options. They keep connections open for the next request. */
   readonly #agents = new Map<ConnectionOptions, Agent>()
 
-  constructor(connect: Connect) {
+  /** `hold` stops the time of the lab's world until the returned function is called. */
+  constructor(connect: Connect, hold: () => () => void) {
     this.#connect = connect
+    this.#hold = hold
   }
 
   async fetch(url: string | URL, given: LabRequestInit): Promise<Response> {
     checkForms('fetch', given, OPTIONS)
     const { tls = PLAIN, ...init } = given
     // Loaded at the first use, because loading takes longer than the first request.
-    const { fetch, Agent, buildConnector, FormData } = await loadUndici()
+    const release = this.#hold()
+    const { fetch, Agent, buildConnector, FormData } = await loadUndici().finally(release)
     let agent = this.#agents.get(tls)
     if (agent === undefined) {
       agent = new Agent({ connect: this.#connector(buildConnector(tls as buildConnector.BuildOptions)) })

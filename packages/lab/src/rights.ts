@@ -1,5 +1,5 @@
 /** Checks whether this process can make labs. */
-import type { Native } from 'vnet/internal/linux/native'
+import { loadNative, type Native, whyNotLinux } from 'vnet/internal/linux/native'
 import { canReturn, hasCapability } from 'vnet/internal/linux/privileges'
 import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN, O_RDWR } from 'vnet/internal/linux/uapi'
 
@@ -24,6 +24,11 @@ export async function whyNoLab(native: Native): Promise<string | undefined> {
   if (lacks === undefined) return `a lab cannot open /dev/net/tun: ${why}`
   if (why === undefined) return `${lacks}: run the tests by \`npx vnet rootless -- COMMAND\`, or as root`
   return `${lacks}, and \`vnet rootless\` cannot run here: ${why}`
+}
+
+/** Same as whyNoLab, also for other systems than Linux. */
+export async function whyNoKernelLab(): Promise<string | undefined> {
+  return whyNotLinux() ?? whyNoLab(loadNative())
 }
 
 function lackOf(native: Native): string | undefined {

@@ -118,7 +118,9 @@ export class LabRouter extends LabHost {
   ) {
     super(name, links, SYSCTLS)
     this.#lab = links
-    this.#access = accessOf(access)
+    const own = accessOf(access)
+    const { masqueradeKind } = this.stack.rules
+    this.#access = own.nat === 'masquerade' && masqueradeKind ? { ...own, nat: masqueradeKind } : own
     this.#outside = outside
     this.isWayOut = internet
     this.#localhost = localhost

@@ -4,7 +4,7 @@
  */
 // Imported, because a test may replace globalThis.setTimeout.
 import { setTimeout } from 'node:timers/promises'
-import { type Lab, LabUnavailableError } from './index.ts'
+import { type Lab, LabUnavailableError, type WorldName } from './index.ts'
 
 /** The most characters of the name of a test's lab. */
 const LAB_NAME_MAX = 40
@@ -28,6 +28,15 @@ export function addDrops(error: TestError | undefined, drops: readonly string[],
   const { message: old = '' } = error
   const message = `${old}\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`
   // Some reporters print the message from the stack.
+  if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
+  error.message = message
+}
+
+/** Adds the world of its lab to the message of a failed test. */
+export function addWorld(error: TestError | undefined, world: WorldName): void {
+  if (error === undefined) return
+  const { message: old = '' } = error
+  const message = `${old}\n\nvnet: the lab was in ${world === 'memory' ? 'memory' : 'the kernel'}`
   if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
   error.message = message
 }

@@ -156,7 +156,7 @@ function isToNat64({ dst, prefixLen }: Route): boolean {
  * to a directory. Returns this directory.
  */
 export function writeEtc(hosts: readonly Host[], host: string, directory: string): string {
-  const files = new HostsFile(directory)
+  const files = new HostsFile({ directory })
   files.add(...hosts)
   return files.etcOf(hosts.find(({ name }) => name === host) as Host)
 }

@@ -16,8 +16,9 @@ import 'vnet/internal/base/dispose'
 import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from 'vnet/internal/base/duration'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
-import { createLab, type Lab, warmLabs } from './index.ts'
-import { addDrops, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './runner.ts'
+import { createLab, type Lab, type WorldName, warmLabs } from './index.ts'
+import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './runner.ts'
+import { NEEDS_KERNEL, wantedWorld } from './world.ts'
 
 export interface LabFixtures {
   /**
@@ -25,10 +26,16 @@ export interface LabFixtures {
    * from the name of the test, so that each run makes the same decisions. If the test fails, the
    * captures of its links are kept, and their paths printed.
    *
-   * On a machine that cannot make labs, the test is skipped with the reason, or fails if
-   * VNET_REQUIRED is 1.
+   * Where the world is `kernel` and the machine cannot make such labs, the test is skipped with the
+   * reason, or fails if VNET_REQUIRED is 1.
    */
   lab: Lab
+  /**
+   * The world of the lab: `test.extend({ world: 'memory' })`. By default it is the environment
+   * variable VNET_WORLD, like the option of createLab. With VNET_WORLD=both each test runs twice,
+   * in memory and then in the kernel, and must pass in both.
+   */
+  world: WorldName | undefined
 }
 
 /** The part of vitest's context that the fixture uses. */
@@ -36,12 +43,17 @@ interface LabContext {
   readonly task: {
     readonly name: string
     readonly fullTestName?: string
-    readonly result?: { state: string; errors?: TestError[] } | undefined
+    readonly result?: { state: string; errors?: TestError[]; repeatCount?: number } | undefined
+    readonly meta?: object
     readonly timeout?: number
   }
   readonly signal?: AbortSignal
+  readonly world: WorldName | undefined
   skip(reason: string): never
 }
+
+/** The worlds of the two runs of a test. */
+const BOTH: readonly WorldName[] = ['memory', 'kernel']
 
 /** A lab ends within some hundredths of a second, or a second on a busy machine. */
 const LEAST_LIMIT_MS = 2000
@@ -51,8 +63,14 @@ const MOST_LIMIT_MS = 2 ** 31 - 1
 // It takes seconds on a busy machine, which would count as the time of the first test.
 await warmLabs()
 
+/** Whether each test runs in both worlds. */
+const inBoth = process.env.VNET_WORLD === 'both'
+
 const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
-  lab: async ({ task, signal, skip }: LabContext, use: (lab: Lab) => Promise<void>) => {
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of fixtures from it.
+  world: async ({}, use: (world: WorldName | undefined) => Promise<void>) => use(undefined),
+  lab: async ({ task, signal, skip, world: given }: LabContext, use: (lab: Lab) => Promise<void>) => {
+    const world = given ?? (inBoth ? BOTH[task.result?.repeatCount ?? 0] : undefined)
     const seed = seedFor(task.fullTestName ?? task.name)
     let captures: readonly string[] = []
     let drops: Promise<readonly string[]> | undefined
@@ -64,10 +82,12 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     }
     // Before the lab hears of it, and ends. After a timeout the test's hooks run first.
     signal?.addEventListener('abort', keep, { once: true })
-    const started = await createLab({ name: labName(task.name), seed, ...(signal && { signal }) }).catch(error => {
+    const options = { name: labName(task.name), seed, ...(world && { world }), ...(signal && { signal }) }
+    const started = await createLab(options).catch(error => {
       return skip(reasonToSkip(error))
     })
     lab = started
+    Object.assign(task.meta ?? {}, { world: started.world })
     try {
       await use(started)
       if (task.result?.state === 'fail' && drops === undefined) keep()
@@ -76,7 +96,9 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
       const limit = Math.max(task.timeout ?? 0, LEAST_LIMIT_MS)
       await closeWithin(started, Math.min(limit, MOST_LIMIT_MS))
     }
-    addDrops(task.result?.errors?.[0], (await drops) ?? [], seed)
+    const [error] = task.result?.errors ?? []
+    addDrops(error, (await drops) ?? [], seed)
+    if (task.result?.state === 'fail' && (inBoth || started.world === 'memory')) addWorld(error, started.world)
     for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
 } as never)
@@ -84,8 +106,9 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
 export interface ExploreTest {
   /**
    * A test that explores a scenario, and fails with the failures that explore prints. Its timeout
-   * is made from `budget`; without a budget it has none, because each run has its own. Skipped
-   * like other tests on a machine that cannot make labs.
+   * is made from `budget`; without a budget it has none, because each run has its own. Runs in
+   * memory, and in the kernel if the scenario starts programs. Then it is skipped like other tests
+   * on a machine that cannot make labs.
    */
   (name: string, scenario: LabScenario | string | URL): void
   (name: string, options: ExploreOptions, scenario: LabScenario | string | URL): void
@@ -102,11 +125,17 @@ const exploreTest: ExploreTest = (
 ): void => {
   const [options, scenario] = given.length === 1 ? [{}, given[0]] : given
   base(name, { timeout: exploreLimit(options) }, async ({ signal, skip }: LabContext) => {
-    // A module would report the lack of rights as a failed run.
-    const probe = await createLab().catch(error => skip(reasonToSkip(error)))
-    await probe.close()
     const signals = [signal, options.signal].filter(each => each !== undefined)
-    const report = await explore(scenario, { ...options, signal: AbortSignal.any(signals) })
+    const inWorld = async (world: WorldName | undefined) => {
+      // A module would report the lack of rights as a failed run.
+      if (world === 'kernel') await createLab({ world }).then(lab => lab.close())
+      return explore(scenario, { ...options, ...(world && { world }), signal: AbortSignal.any(signals) })
+    }
+    const inKernel = () => inWorld('kernel').catch(error => skip(reasonToSkip(error)))
+    const wanted = options.world ?? wantedWorld(undefined)
+    let report = wanted === 'kernel' ? await inKernel() : await inWorld(wanted ?? 'memory')
+    const needsKernel = report.cleanErrors.some(error => error.includes(NEEDS_KERNEL))
+    if (wanted === undefined && needsKernel) report = await inKernel()
     const skipped = report.count('skipped')
     if (skipped > 0) console.error(`vnet: ${name}: ${skipped} of ${report.size} faults were not tried`)
     if (report.passed) return
@@ -124,7 +153,26 @@ function exploreLimit({ budget, timeout }: ExploreOptions): number {
   return durationOf(budget) / NSEC_PER_MSEC + RUNS_BESIDE * run
 }
 
-/** vitest's test with the fixture `lab`, and with test.explore. */
-export const test: TestAPI<LabFixtures> & { readonly explore: ExploreTest } = Object.assign(withLab, {
-  explore: exploreTest,
-})
+type AnyFunction = (...args: unknown[]) => unknown
+
+/** Makes tests that an API of vitest defines run twice: `test`, `test.only`, `test.each(...)`. */
+function repeated<T extends object>(api: T): T {
+  const wrapped = (value: unknown) => (typeof value === 'function' ? repeated(value) : value)
+  return new Proxy(api, {
+    get: (target, key) => (key === 'extend' ? Reflect.get(target, key) : wrapped(Reflect.get(target, key))),
+    apply: (target, self, args: unknown[]) => {
+      const at = args.findIndex(each => typeof each === 'function')
+      if (at !== 1 && at !== 2) return wrapped(Reflect.apply(target as AnyFunction, self, args))
+      const options = at === 2 ? args[1] : typeof args[2] === 'number' ? { timeout: args[2] } : {}
+      return Reflect.apply(target as AnyFunction, self, [args[0], { repeats: 1, ...(options as object) }, args[at]])
+    },
+  })
+}
+
+/** vitest's test with the fixtures `lab` and `world`, and with test.explore. */
+export const test: TestAPI<LabFixtures> & { readonly explore: ExploreTest } = Object.assign(
+  inBoth ? repeated(withLab) : withLab,
+  {
+    explore: exploreTest,
+  },
+)

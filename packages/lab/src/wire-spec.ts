@@ -1,9 +1,9 @@
 /** Parses the `wire` option of a link: a text for both directions, or for each of them. */
 import { anyText, either, integer, object } from 'vnet/internal/base/schema'
 import { ETH_MAX_MTU, ETH_MIN_MTU } from 'vnet/internal/netdev/if'
-import type { LabWorker } from './lab-worker.ts'
 import { FLAG, type Form, type Forms } from './options.ts'
 import type { Filters } from './protocol.ts'
+import type { LinkCaller } from './world.ts'
 
 /** The text of each direction. A missing direction has no text, or keeps its own. */
 export interface WireDirections {
@@ -52,7 +52,7 @@ export function directionsOf(wire: WireSpec): WireDirections {
  * Compiles the filters that the text names, each once. The worker reads the text, because few
  * threads of labs need its parser. Returns undefined without a text. Rejects with a UsageError.
  */
-export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LabWorker): Promise<Filters> | undefined {
+export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LinkCaller): Promise<Filters> | undefined {
   return ab === '' && ba === '' ? undefined : worker.call('filters', [ab, ba]).then(compiled)
 }
 

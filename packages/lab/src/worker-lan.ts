@@ -25,11 +25,11 @@ export async function makeLan(
   resources: WireResources,
   spec: LanSpec,
   onDevice: (dev: NetDevice, end: EndSpec) => void,
-  watches: readonly LinkWatch[] = [],
+  { watches = [], hasKernel = true }: { readonly watches?: readonly LinkWatch[]; readonly hasKernel?: boolean } = {},
 ): Promise<WorkerLan> {
   const args = spec.ports.map(({ path }) => path)
   const params = { negotiation: 0, seed: spec.seed }
-  const module = insmod(lan(spec.file), { args, net, txqs: 1, rxqs: 1, wireResources: resources, params })
+  const module = insmod(lan(spec.file, hasKernel), { args, net, txqs: 1, rxqs: 1, wireResources: resources, params })
   const ports = module.devices.map(dev => WorkerCable.ofPort(net, dev))
   try {
     for (const [i, dev] of module.devices.entries()) {

@@ -29,7 +29,7 @@ const [a, b, c] = [
 ]
 
 function made(): HostsFile {
-  const hosts = new HostsFile(directory)
+  const hosts = new HostsFile({ directory })
   hosts.add(a!, b!, c!)
   return hosts
 }
@@ -102,7 +102,7 @@ test('lookupIn calls back as dns.lookup does for each form of its options', asyn
 })
 
 test('names are alike in capitals and small letters, as in the host of a URL', () => {
-  const hosts = new HostsFile(directory)
+  const hosts = new HostsFile({ directory })
   const named = { name: 'Server', interfaces: [{ name: 'eth1', link: 1, addresses: ['198.18.1.3/24'] }] }
   hosts.add(a!, named)
   for (const name of ['server', 'Server', 'SERVER']) expect(hosts.find(a!, name)[0].address).toBe('198.18.1.3')

@@ -49,7 +49,8 @@ export type Start = (lan: Lan) => (() => void) | void
 
 export interface BackboneOptions {
   readonly net: Net
-  readonly native: Native
+  /** Undefined without a kernel: the hosts then have no TCP. */
+  readonly native: Native | undefined
   readonly segment: Segment
   readonly store: LeaseStore
   /** The name of the first port, for the log. */
@@ -66,7 +67,7 @@ export class Backbone implements AsyncDisposable {
   readonly #dnsBudget: Budget
   /** A budget by IP address: sockets know no other address, and a handshake proves it. */
   readonly #dnsTcpBudget: Budget
-  readonly #tcp: TcpServices
+  readonly #tcp: TcpServices | undefined
   #population: Population
   #dhcp: DhcpServer | undefined
   #receiveDhcp: UdpHandler = () => {}
@@ -97,13 +98,13 @@ export class Backbone implements AsyncDisposable {
     this.#population = this.#populate(setup)
     this.#openDhcp(this.#population.dhcp)
     this.#serve(setup.config)
-    this.#tcp = new TcpServices(options.native, options.net)
-    this.#tcp.serve(this.#population.hosts)
+    this.#tcp = options.native && new TcpServices(options.native, options.net)
+    this.#tcp?.serve(this.#population.hosts)
   }
 
   /** Settles when its interface and sockets in the kernel exist. */
   get opened(): Promise<void> {
-    return this.#tcp.opened
+    return this.#tcp?.opened ?? Promise.resolve()
   }
 
   /** Changes to another setup. Throws like the constructor, and then has changed nothing. */
@@ -122,7 +123,7 @@ export class Backbone implements AsyncDisposable {
     try {
       this.#serve(setup.config)
     } finally {
-      this.#tcp.serve(this.#population.hosts)
+      this.#tcp?.serve(this.#population.hosts)
     }
   }
 
@@ -144,7 +145,7 @@ export class Backbone implements AsyncDisposable {
     this.#end = undefined
     this.#stopAdvertising()
     await this.#dhcp?.close()
-    await this.#tcp[Symbol.asyncDispose]()
+    await this.#tcp?.[Symbol.asyncDispose]()
     this.#population.hosts.close()
   }
 

@@ -72,9 +72,10 @@ type LanParams = typeof params
 
 /**
  * `export const driver = lan({ hosts: [host({ ... })] })` creates a driver with this network.
- * It can run once at a time. Its `init` throws a UsageError for invalid options.
+ * It can run once at a time. Its `init` throws a UsageError for invalid options. Without a kernel
+ * its hosts have no TCP.
  */
-export function lan(options: LanOptions = {}): Driver<LanParams> {
+export function lan(options: LanOptions = {}, hasKernel = true): Driver<LanParams> {
   const { hosts = [], start, ...file } = options
   let backbone: Backbone | undefined
   let uplink: Uplink | undefined
@@ -93,7 +94,7 @@ export function lan(options: LanOptions = {}): Driver<LanParams> {
     init(values, context) {
       const { net } = context
       const { config, leases } = values
-      const native = loadNative()
+      const native = hasKernel ? loadNative() : undefined
       const segment = new Segment({ clock: net.clock })
       const planned = planPorts(native, values.uplink, context)
       uplink = planned.uplink
@@ -175,9 +176,9 @@ function quietLine(addresses: readonly string[]): string {
 }
 
 /** Opens the uplink if its interface exists, and lists the ports to create. */
-function planPorts(native: Native, text: string | undefined, context: DriverContext) {
+function planPorts(native: Native | undefined, text: string | undefined, context: DriverContext) {
   const ports = lanPortArgs(context)
-  if (text === undefined) return { uplink: undefined, ports }
+  if (text === undefined || native === undefined) return { uplink: undefined, ports }
   const asked = interfaceArg(text)
   if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns)) {
     throw new UsageError(`--uplink ${text} is a port of the segment itself: name another interface`)

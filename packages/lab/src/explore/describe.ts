@@ -11,6 +11,7 @@ import { withErrno } from 'vnet/internal/base/errno'
 import { print } from 'vnet/internal/packet/print'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { PlannedFault } from '../watch/packet-name.ts'
+import type { WorldName } from '../world.ts'
 import { formatFault } from './fault-text.ts'
 import type { Judge, Judgement } from './judge.ts'
 import { type ExploredPacket, isOpenTo, packetOf } from './points.ts'
@@ -30,6 +31,9 @@ export interface Describing {
   readonly captures: string | false
   readonly clean: readonly ExploredPacket[]
   readonly known: Set<string>
+  /** Runs faults in the kernel; undefined where that is not possible, or they were found there. */
+  readonly inKernel?: ((faults: readonly PlannedFault[]) => Promise<Failure['kernel']>) | undefined
+  readonly world: WorldName
 }
 
 /**
@@ -39,7 +43,7 @@ export interface Describing {
 export async function describeFailure(
   set: readonly PlannedFault[],
   judgement: Judgement,
-  { judge, module, test, captures, clean, known }: Describing,
+  { judge, module, test, captures, clean, known, inKernel, world }: Describing,
 ): Promise<Failure | undefined> {
   const [faults, own] = await smallestOf(set, judgement, judge)
   const texts = faults.map(formatFault)
@@ -57,8 +61,11 @@ export async function describeFailure(
   const limit = judge.limit(faults)
   const wires = wire.map(({ link, direction, wire }) => ({ link, ab: '', ba: '', [direction]: wire }))
   const wired = wires.length === 0 ? undefined : await judge.runUnlessStopped(faults, { wires })
+  const kernel = await inKernel?.(faults)
   return {
     faults: texts,
+    world,
+    kernel,
     from: set.length,
     failed,
     runs,
@@ -226,6 +233,7 @@ function partsOf(flow: string) {
 /** The options of a printed test. The timeout is in ms. */
 interface TestOptions {
   readonly seed?: number | undefined
+  readonly world?: WorldName | undefined
   readonly rtoMin?: ExploreOptions['rtoMin'] | undefined
   readonly timeout: number
   readonly invariant: boolean
@@ -237,10 +245,11 @@ export function testText(module: string | undefined, faults: readonly PlannedFau
   const title = faults.length === 1 && first !== undefined ? formatFault(first) : `${faults.length} faults`
   const scenario = module === undefined ? 'scenario' : quote(pathOf(module))
   const timeout = Math.round(options.timeout)
-  const { seed, rtoMin, invariant } = options
+  const { seed, world, rtoMin, invariant } = options
   const given = [
     `timeout: ${timeout}`,
     ...(seed === undefined ? [] : [`seed: ${seed}`]),
+    ...(world === undefined ? [] : [`world: ${quote(world)}`]),
     ...(rtoMin === undefined ? [] : [`rtoMin: ${typeof rtoMin === 'string' ? quote(rtoMin) : rtoMin}`]),
     ...(invariant ? ['invariant'] : []),
   ]

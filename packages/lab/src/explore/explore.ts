@@ -10,8 +10,11 @@ import { durationOf } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { loadNative, whyNotLinux } from 'vnet/internal/linux/native'
 import { hasSysctl } from 'vnet/internal/linux/sysctl'
+import type { Sysctl } from '../host-stack.ts'
 import type { Forms } from '../options.ts'
+import { whyNoKernelLab } from '../rights.ts'
 import { directionsOf } from '../wire-spec.ts'
+import { type WorldName, wantedWorld } from '../world.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseFault, parseKind } from './fault-text.ts'
 import { Judge, leftOver } from './judge.ts'
@@ -30,6 +33,7 @@ import {
   SHRINK_OPTIONS,
   type ShrinkOptions,
 } from './scenario.ts'
+import { ThreadRunner } from './thread-runner.ts'
 import { singleTrials, Trials } from './trials.ts'
 
 const DEFAULT_FAULTS = ['drop', 'duplicate', 'delay', 'corrupt']
@@ -50,6 +54,8 @@ interface Prepared<O> {
   readonly module: string | undefined
   /** The report's line about TCP's timeout. */
   readonly rto: string
+  /** Same as Describing.inKernel. */
+  readonly inKernel: Describing['inKernel']
 }
 
 /** Same as explore. */
@@ -179,13 +185,13 @@ async function shrinkWith(prepared: Prepared<ShrinkOptions>): Promise<Shrunk> {
 }
 
 function describingOf(
-  { module, options: { seed, rtoMin, invariant } }: Prepared<RepeatOptions>,
+  { module, options: { seed, rtoMin, invariant }, spec: { world }, inKernel }: Prepared<RepeatOptions>,
   judge: Judge,
   captures: string | false,
   clean: readonly ExploredPacket[],
 ): Describing {
-  const test = { seed, rtoMin, invariant: invariant !== undefined }
-  return { judge, module, test, captures, clean, known: new Set() }
+  const test = { seed, rtoMin, invariant: invariant !== undefined, ...(world === 'memory' && { world }) }
+  return { judge, module, test, captures, clean, known: new Set(), inKernel, world }
 }
 
 /** Returns a line for each link with packets that have no names. */
@@ -242,23 +248,54 @@ async function withRunner<O extends RepeatOptions, T>(
     checkExplore(what, url, exported, EXPLORE_OPTIONS)
     options = { ...exported, ...given }
   }
-  const { rtoMin = DEFAULT_RTO, seed = 1, concurrency = availableParallelism() } = options
-  const canSet = rtoMin !== false && whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
-  const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
-  const sysctls = canSet ? ([[RTO_SYSCTL, String(us)]] as const) : []
-  const rto = canSet ? `${us / 1000} ms` : rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here"
+  const { seed = 1, concurrency = availableParallelism() } = options
+  const [world, canKernel] = await worldOf(options)
+  const inMemory = world === 'memory'
+  const { rto, sysctls } = inMemory ? MEMORY_RTO : rtoOf(options)
   options.signal?.throwIfAborted()
   const module = url instanceof URL ? url.href : undefined
-  const own =
-    module === undefined
-      ? functionRunner(scenario as LabScenario, options.invariant)
-      : new ModuleRunner(module, concurrency)
+  const ofFunction = () => functionRunner(scenario as LabScenario, options.invariant)
+  const inProcess = () => (module === undefined ? ofFunction() : new ModuleRunner(module, concurrency))
+  const own = inMemory && module !== undefined ? new ThreadRunner(module, concurrency) : inProcess()
   const runner = options.signal === undefined ? own : abortable(own, options.signal)
   const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
   try {
-    return await fn({ runner, options, spec: { seed, sysctls }, timeout, module, rto })
+    const inKernel = inMemory && canKernel ? confirmer(inProcess, seed, options) : undefined
+    return await fn({ runner, options, spec: { seed, sysctls, world }, timeout, module, rto, inKernel })
   } finally {
     runner.close()
+  }
+}
+
+/** Returns the world of the labs, and whether labs of the kernel can be made. */
+async function worldOf({ world }: RepeatOptions): Promise<readonly [WorldName, boolean]> {
+  const wanted = wantedWorld(world)
+  const canKernel = (await whyNoKernelLab()) === undefined
+  return [wanted ?? (canKernel ? 'kernel' : 'memory'), canKernel]
+}
+
+/** Hosts in memory have Linux's timeouts, which cost no time. */
+const MEMORY_RTO = { rto: '200 ms, in virtual time', sysctls: [] }
+
+function rtoOf({ rtoMin = DEFAULT_RTO }: RepeatOptions): { readonly rto: string; readonly sysctls: readonly Sysctl[] } {
+  const canSet = rtoMin !== false && whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
+  const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
+  if (canSet) return { rto: `${us / 1000} ms`, sysctls: [[RTO_SYSCTL, String(us)]] }
+  return { rto: rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here", sysctls: [] }
+}
+
+/** Returns a function that runs faults in the kernel once. */
+function confirmer(makeRunner: () => Runner, seed: number, options: RepeatOptions): Describing['inKernel'] {
+  return async plan => {
+    const runner = makeRunner()
+    try {
+      const { sysctls } = rtoOf(options)
+      const result = await runner.run({ seed, sysctls, world: 'kernel', plan, timeout: CLEAN_MS })
+      if (result.error !== undefined) return 'failed'
+      return packetsOf(result).filter(({ hit }) => hit).length < plan.length ? 'missed' : 'passed'
+    } finally {
+      runner.close()
+    }
   }
 }
 

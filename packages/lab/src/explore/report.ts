@@ -18,6 +18,7 @@ import {
   timesText,
   type Verdict,
   wireNote,
+  worldNote,
 } from './result.ts'
 
 /** The parts of a report that are known before the first fault. */
@@ -224,7 +225,7 @@ export function failureLines(failure: Failure): string[] {
   const indent = (text: string) => text.split('\n').map(line => `  ${line}`)
   return [
     '',
-    `FAILED ${shareOf(failure)}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
+    `FAILED ${[shareOf(failure), worldNote(failure)].filter(Boolean).join(', ')}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
     ...packets.map(text => `  ${text}`),
     ...indent(error.trimEnd()),
     ...(output === '' ? [] : ['  printed:', ...indent(output.trimEnd())]),

@@ -3,6 +3,7 @@
  * it.
  */
 import type { Direction } from 'vnet/internal/wire/wire'
+import type { WorldName } from '../world.ts'
 
 /** The first words of the error of a run that did not end in time. */
 export const TIMED_OUT = 'timed out'
@@ -90,6 +91,13 @@ export interface Failure {
   readonly wire: readonly WireFault[]
   /** Whether a run with these wires in place of the faults has failed, too. */
   readonly wireFailed: boolean
+  /** The world in which it was found. */
+  readonly world: WorldName
+  /**
+   * The outcome of the same faults in the kernel, for a failure that was found in memory. `missed`:
+   * the run there had no such packet. Undefined if it was not tried.
+   */
+  readonly kernel?: 'failed' | 'passed' | 'missed' | undefined
   /** The pcapng files of one more run with the same faults, and whether it failed, too. */
   readonly captures: readonly string[]
   readonly recordedFailed: boolean
@@ -145,6 +153,14 @@ export function differences(before: ExploreResult, after: ExploreResult): string
 export function timesText(times: readonly number[]): string {
   const [first, last] = [Math.min(...times), Math.max(...times)].map(ms => ms.toFixed(1))
   return first === last ? `${first} ms` : `${first} to ${last} ms`
+}
+
+/** Returns in which world a failure was found; '' for the kernel. */
+export function worldNote({ world, kernel }: Pick<Failure, 'world' | 'kernel'>): string {
+  if (world === 'kernel') return ''
+  if (kernel === 'failed') return 'in memory, and in the kernel too'
+  if (kernel === 'passed') return 'in memory, but not in the kernel'
+  return kernel === 'missed' ? 'in memory; in the kernel there is no such packet' : 'in memory'
 }
 
 /** Returns what follows the wires of a failure. */

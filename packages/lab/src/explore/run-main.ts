@@ -3,12 +3,12 @@
  * itself, or with its parent; what keeps it alive after the run is reported.
  */
 import { setTimeout } from 'node:timers'
-import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { messageOrDescription } from 'vnet/internal/base/exception'
 import { LabWorker } from '../lab-worker.ts'
+import { loadScenario } from './load-scenario.ts'
 import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
-import type { ExploreOptions, Invariant, LabScenario } from './scenario.ts'
+import type { ExploreOptions } from './scenario.ts'
 
 /** A request for a run, or without `spec` for the options of the module. */
 export interface RunRequest {
@@ -25,40 +25,21 @@ export interface RunReplies {
   readonly refused?: string
 }
 
-interface ScenarioModule {
-  readonly default?: unknown
-  readonly options?: ExploreOptions
-  readonly invariant?: Invariant
-}
-
 /** Milliseconds for the program under test to end after its run. */
 const LEFT_MS = 1000
 
 const send = (reply: RunReplies) => new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
 
-async function load(url: string): Promise<ScenarioModule> {
-  const loaded = (await import(url).catch(error => {
-    if (error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') {
-      throw new UsageError(`${url} does not load: ${describeException(error)}`)
-    }
-    throw new UsageError(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
-  })) as ScenarioModule
-  if (typeof loaded.default !== 'function') {
-    throw new UsageError(`${url}: the module has no scenario: export default async ({ lab, signal }) => { ... }`)
-  }
-  return loaded
-}
-
 async function serve({ url, spec }: RunRequest): Promise<void> {
   const before = process.getActiveResourcesInfo()
   try {
-    const { default: scenario, options = {}, invariant } = await load(url)
+    const { default: scenario, options = {}, invariant } = await loadScenario(url)
     if (spec === undefined) {
       await send({ options })
       process.exit()
     }
     await send({ started: true })
-    await send({ result: await runOnce(scenario as LabScenario, invariant, spec) })
+    await send({ result: await runOnce(scenario, invariant, spec) })
   } catch (error) {
     await send({ refused: messageOrDescription(error) })
     process.exit()

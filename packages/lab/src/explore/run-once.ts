@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 // Imported, because a scenario may replace the timers of globalThis.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
-import { createLabWith, type Lab } from '../index.ts'
+import { createLabWith, type Lab, type WorldName } from '../index.ts'
 import type { LabSetup } from '../links.ts'
 import { closeWithin } from '../runner.ts'
 import type { WatchedLink } from '../watch/link-watch.ts'
@@ -16,6 +16,7 @@ export interface RunSpec extends LabSetup {
   /** Milliseconds from the start of the scenario. */
   readonly timeout: number
   readonly seed: number
+  readonly world: WorldName
 }
 
 export interface RunResult {
@@ -40,10 +41,10 @@ const RUN = new AsyncLocalStorage<AbortController>()
 export async function runOnce(
   scenario: LabScenario,
   invariant: Invariant | undefined,
-  { timeout, seed, ...setup }: RunSpec,
+  { timeout, seed, world, ...setup }: RunSpec,
 ): Promise<RunResult> {
   const began = performance.now()
-  const lab = await createLabWith({ name: 'explore', seed }, setup)
+  const lab = await createLabWith({ name: 'explore', seed, world }, setup)
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
   const started = performance.now()

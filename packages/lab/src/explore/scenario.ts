@@ -2,8 +2,20 @@
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Lab } from '../lab.ts'
-import { COUNT, checkForms, DURATION, FLAG, type Form, type Forms, LIST, SIGNAL, WHOLE_NUMBER } from '../options.ts'
+import {
+  COUNT,
+  checkForms,
+  DURATION,
+  FLAG,
+  type Form,
+  type Forms,
+  LIST,
+  SIGNAL,
+  WHOLE_NUMBER,
+  wordOf,
+} from '../options.ts'
 import { WIRE, type WireSpec } from '../wire-spec.ts'
+import { WORLDS, type WorldName } from '../world.ts'
 import type { ExploreResult } from './result.ts'
 
 /** A scenario's arguments: a lab of its own, and a signal that aborts at the timeout. */
@@ -41,6 +53,11 @@ export interface ExploreOptions {
   readonly stopAt?: number
   /** The seed of the labs. Default 1. */
   readonly seed?: number
+  /**
+   * The world of the labs, like the option of createLab. In memory, thousands of runs take seconds,
+   * and each failure is repeated in the kernel where that is possible.
+   */
+  readonly world?: WorldName
   /** Runs after a scenario that has succeeded. A module exports it as `invariant` instead. */
   readonly invariant?: Invariant
   /**
@@ -65,7 +82,7 @@ export interface ExploreOptions {
 }
 
 /** Options of a run with given faults. */
-export type RepeatOptions = Pick<ExploreOptions, 'timeout' | 'seed' | 'invariant' | 'rtoMin' | 'signal'>
+export type RepeatOptions = Pick<ExploreOptions, 'timeout' | 'seed' | 'world' | 'invariant' | 'rtoMin' | 'signal'>
 
 export interface ShrinkOptions extends RepeatOptions, Pick<ExploreOptions, 'captures'> {
   /** The random wire, in both directions or in each. It comes before the scenario's wires. */
@@ -100,6 +117,7 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   timeout: DURATION,
   stopAt: COUNT,
   seed: WHOLE_NUMBER,
+  world: wordOf('a world, which are', WORLDS),
   invariant: FUNCTION,
   rtoMin: { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" },
   signal: SIGNAL,
@@ -110,8 +128,8 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   before: { accepts: isResult, text: 'the result of an earlier exploration' },
   onProgress: FUNCTION,
 }
-const { timeout, seed, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
-export const REPEAT_OPTIONS: Forms<RepeatOptions> = { timeout, seed, invariant, rtoMin, signal }
+const { timeout, seed, world, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
+export const REPEAT_OPTIONS: Forms<RepeatOptions> = { timeout, seed, world, invariant, rtoMin, signal }
 export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...REPEAT_OPTIONS, captures, wire: WIRE }
 
 /** Whether a value has all that `differences` reads. */

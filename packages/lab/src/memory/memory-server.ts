@@ -2,6 +2,8 @@
 import { AsyncResource } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
 import net, { type BlockList } from 'node:net'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkPort, type StreamServer } from '../sockets.ts'
@@ -59,8 +61,14 @@ export async function listenInMemory(
     internals._listen2 = nodes
   }
   if (accepting === undefined) throw new UsageError('the listen() of this server is not that of a node:net server')
+  if (server instanceof http.Server || server instanceof https.Server) server.prependListener('request', setDate)
   await listening
   return { port: (server.address() as net.AddressInfo).port, accepting }
+}
+
+/** Node's own Date header has the real time, which differs in each run. */
+function setDate(_request: unknown, response: http.ServerResponse): void {
+  if (response.sendDate && !response.hasHeader('Date')) response.setHeader('Date', new Date().toUTCString())
 }
 
 interface ListenPlace {

@@ -32,7 +32,7 @@ function judgeOf(times: readonly number[], results: readonly Result[]) {
     return { error, ms, left, links, total: ms, output: '' }
   }
   const runner = { concurrency: 1, run, close: () => {} }
-  return new Judge(runner, { seed: 1, sysctls: [] }, { times, left: ['Timeout'] })
+  return new Judge(runner, { seed: 1, sysctls: [], world: 'kernel' as const }, { times, left: ['Timeout'] })
 }
 
 const judge = (...results: Result[]) => judgeOf([10], results).judge(PLAN)

@@ -66,6 +66,7 @@ const failure = (text: string): Failure =>
     wire: [{ ...{ link: text, direction: 'ab', filter: text }, wire: text, code: [text] }],
     wireFailed: true,
     captures: [text],
+    world: 'kernel',
     recordedFailed: true,
     stopped: false,
     limit: 1000,

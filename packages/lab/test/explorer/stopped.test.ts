@@ -26,8 +26,15 @@ async function describe(last: number): Promise<Failure | undefined> {
   }
   const runner = abortable({ concurrency: 1, run, close: () => {} }, stop.signal)
   const baseline = { times: [1], left: [] }
-  const judge = new Judge(runner, { seed: 1, sysctls: [] }, baseline, { signal: stop.signal })
-  const options = { module: undefined, captures, test: { invariant: false }, clean: [], known: new Set<string>() }
+  const judge = new Judge(runner, { seed: 1, sysctls: [], world: 'kernel' as const }, baseline, { signal: stop.signal })
+  const options = {
+    module: undefined,
+    captures,
+    test: { invariant: false },
+    clean: [],
+    world: 'kernel' as const,
+    known: new Set<string>(),
+  }
   // An unmet plan that fails counts, too.
   return describeFailure(faults, await judge.judge(faults), { judge, ...options })
 }

@@ -38,7 +38,12 @@ async function explored(
   }
   const { budget } = options
   const baseline = { times: [10], left: [] }
-  const judge = new Judge({ concurrency: 1, run, close: () => {} }, { seed: 1, sysctls: [] }, baseline, { budget })
+  const judge = new Judge(
+    { concurrency: 1, run, close: () => {} },
+    { seed: 1, sysctls: [], world: 'kernel' as const },
+    baseline,
+    { budget },
+  )
   const report = new ExploreReport({
     packets: [1, 2, 3, 4].map(n => packetOf(n)),
     ...{ kinds: kinds.map(parseKind), baseline, unstable: [], unrecorded: [], cleanErrors: [], roundTrip: 2, rto: '' },

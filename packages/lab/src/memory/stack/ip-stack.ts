@@ -31,12 +31,13 @@ export interface StackRoute {
   readonly dev: StackInterface
 }
 
-/** A packet that a router may forward. */
+/** A packet that a router forwards, or one from or for the host itself. */
 export interface ForwardedPacket {
   readonly bytes: Uint8Array
   /** Position and length with the IP header. */
   readonly at: number
   readonly length: number
+  /** Undefined for the host itself. */
   readonly from: StackInterface | undefined
   readonly to: StackInterface | undefined
 }
@@ -54,8 +55,12 @@ export class IpStack implements Ip {
   readonly interfaces: StackInterface[] = []
   /** Whether it forwards packets of others. */
   forwarding = false
-  /** Decides about packets from others before they are delivered or forwarded; false drops one. */
+  /** Decides about packets before they are sent, delivered or forwarded; false drops one. */
   filter: ((packet: ForwardedPacket) => boolean) | undefined
+  /** Returns the route of a received packet that another route than usual leads. */
+  divert: ((packet: ForwardedPacket) => StackRoute | undefined) | undefined
+  /** The interface from which packets with an own source address may come. */
+  acceptsOwnFrom: string | undefined
   readonly icmp: Icmp
   readonly #routes: StackRoute[] = []
   readonly #hops = new Map<string, StackRoute | null>()
@@ -183,8 +188,14 @@ export class IpStack implements Ip {
     frame.set(to, version.destinationAt(ETH_HLEN))
     version.finish(frame, ETH_HLEN)
     this.#fillChecksum(version, protocol, frame, segment.length)
-    if (hop === undefined) this.#loopBack(frame)
-    else this.#output(frame, hop, to, from, mtu)
+    if (hop === undefined) {
+      this.#loopBack(frame)
+      return 0
+    }
+    const { dev } = hop
+    const length = frame.length - ETH_HLEN
+    if (this.filter?.({ bytes: frame, at: ETH_HLEN, length, from: undefined, to: dev }) !== false)
+      this.#output(frame, hop, to, from, mtu)
     return 0
   }
 
@@ -216,11 +227,14 @@ export class IpStack implements Ip {
     const total = version === IP4 ? ipv4.totalLength(bytes, at) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at)
     const to = version.destinationAt(at)
     const destination = bytes.subarray(to, to + version.address)
-    const isLocal = this.#isDelivered(dev, destination)
+    const isFromOwn = this.isOwn(bytes.subarray(version.sourceAt(at), version.sourceAt(at) + version.address))
     // A packet that claims to be from this host is a martian.
-    if (isLocal && this.isOwn(bytes.subarray(version.sourceAt(at), version.sourceAt(at) + version.address))) return
-    if (isLocal) {
-      if (this.filter?.({ bytes, at, length: total, from: dev, to: undefined }) === false) return
+    if (isFromOwn && this.acceptsOwnFrom !== dev.name) return
+    const packet = { bytes, at, length: total, from: dev, to: undefined }
+    const diverted = this.divert?.(packet)
+    if (diverted !== undefined) this.#forward(dev, version, bytes, at, total, diverted)
+    else if (this.#isDelivered(dev, destination)) {
+      if (this.filter?.(packet) === false) return
       const frame = new Uint8Array(ETH_HLEN + total)
       frame.set(bytes.subarray(at, at + total), ETH_HLEN)
       this.#deliver(dev, frame)
@@ -347,10 +361,17 @@ export class IpStack implements Ip {
     return finish(onesComplementSum(bytes, h, length, sum)) === 0
   }
 
-  #forward(from: StackInterface, version: IpVersion, bytes: Uint8Array, at: number, length: number): void {
+  #forward(
+    from: StackInterface,
+    version: IpVersion,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    diverted?: StackRoute,
+  ): void {
     const to = bytes.slice(version.destinationAt(at), version.destinationAt(at) + version.address)
     if (isGroup(to, 0, to.length) || isLoopback(to)) return
-    const hop = this.routeTo(to)
+    const hop = diverted ?? this.routeTo(to)
     if (this.filter?.({ bytes, at, length, from, to: hop?.dev }) === false) return
     const life = bytes[version.lifeAt(at)] as number
     if (life <= 1) {

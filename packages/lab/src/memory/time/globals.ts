@@ -1,9 +1,12 @@
 /** The globals that a world in memory replaces: timers, Date, performance and process.hrtime. */
+import http from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
 import timers from 'node:timers'
 import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { realRefresh } from './fetch-clock.ts'
+import { Patches } from './patches.ts'
 import { thread } from './real.ts'
 import { clearTimeout, setInterval, setTimeout } from './timers.ts'
 import { every, signalAfter, sleep, wait } from './timers-promises.ts'
@@ -51,6 +54,16 @@ const VirtualDate: DateConstructor = new Proxy(thread.Date, {
   get: (real, key) => (key === 'now' ? dateNow : Reflect.get(real, key)),
 })
 
+const { writeHead: realWriteHead } = http.ServerResponse.prototype
+
+/** ServerResponse.writeHead, with a Date header of this time: Node's own shows the real one. */
+function writeHead(this: http.ServerResponse, ...args: unknown[]): http.ServerResponse {
+  if (thread.timeline !== undefined && this.sendDate && !this.headersSent && !this.hasHeader('date')) {
+    this.setHeader('Date', new thread.Date(dateNow()).toUTCString())
+  }
+  return Reflect.apply(realWriteHead, this, args)
+}
+
 const { scheduler } = promises
 
 /** The replaced properties: owner, name and new value. */
@@ -72,24 +85,19 @@ const REPLACED: readonly (readonly [object, string, unknown])[] = [
   [Date.prototype, 'constructor', VirtualDate],
   [performance, 'now', now],
   [process, 'hrtime', hrtime],
+  [process, 'uptime', () => now() / 1000],
+  [http.ServerResponse.prototype, 'writeHead', writeHead],
+  realRefresh(),
 ]
 
 /** Puts the world's time into the thread. Returns a function that restores everything. */
 export function replaceGlobals(): () => void {
-  const saved = REPLACED.map(([owner, name]) => [owner, name, Object.getOwnPropertyDescriptor(owner, name)] as const)
-  for (const [owner, name, value] of REPLACED) {
-    const enumerable = Object.getOwnPropertyDescriptor(owner, name)?.enumerable ?? false
-    Object.defineProperty(owner, name, { value, enumerable, configurable: true, writable: true })
-  }
-  const origin = { value: thread.timeline?.epoch, configurable: true }
-  Object.defineProperty(performance, 'timeOrigin', origin)
+  const patches = new Patches()
+  for (const [owner, name, value] of REPLACED) patches.set(owner, name, value)
+  patches.set(performance, 'timeOrigin', thread.timeline?.epoch)
   syncBuiltinESMExports()
   return () => {
-    for (const [owner, name, descriptor] of saved) {
-      if (descriptor === undefined) Reflect.deleteProperty(owner, name)
-      else Object.defineProperty(owner, name, descriptor)
-    }
-    Reflect.deleteProperty(performance, 'timeOrigin')
+    patches.restore()
     syncBuiltinESMExports()
   }
 }

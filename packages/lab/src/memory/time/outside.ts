@@ -8,9 +8,11 @@
  * since Node 26, readFile. The price, measured: an `await` takes 0.12 instead of 0.05 us on Node 20
  * and 22, and nothing since Node 24, where promises need not be tracked.
  */
-import { createHook } from 'node:async_hooks'
+import { AsyncResource, createHook } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { formatDuration } from 'vnet/internal/base/duration'
+import { CALLERS, type Kind, kindOf, nameOf, pipesOf, type Wrap } from './async-types.ts'
+import { Patches } from './patches.ts'
 import { thread } from './real.ts'
 
 export interface OutsideOptions {
@@ -23,29 +25,8 @@ export interface OutsideOptions {
 /** How many times as long as a real thing a request may take: it ends by itself. */
 const REQUEST_PATIENCE = 12
 
-/** A native object of Node. */
-interface Wrap {
-  getAsyncId(): number
-  hasRef?(): boolean
-  readonly pid?: number
-}
-
-/** `part` is an operation or a part of a real thing, such as a port of a worker thread. */
-type Kind = 'request' | 'thing' | 'part' | 'called' | undefined
-
-/** The types of real things in async_hooks, and their names in log lines. */
-const THINGS: Readonly<Record<string, string>> = {
-  PROCESSWRAP: 'a child process',
-  WORKER: 'a worker thread',
-  TCPWRAP: 'a real TCP connection',
-  UDPWRAP: 'a real UDP socket',
-  PIPEWRAP: 'a real pipe',
-}
-const PARTS = ['MESSAGEPORT', 'TCPCONNECTWRAP', 'PIPECONNECTWRAP', 'WRITEWRAP', 'SHUTDOWNWRAP', 'UDPSENDWRAP']
-/** Types of objects that make many requests, each by a call of this method. */
-const CALLED: Readonly<Record<string, string>> = { ZLIB: 'write', BLOBREADER: 'pull' }
-/** FSREQCALLBACK, GETADDRINFOREQWRAP, SCRYPTREQUEST ... */
-const REQUEST = /^(?!HTTP)[A-Z\d]*(REQ(UEST|CALLBACK|PROMISE|WRAP)?|QUERYWRAP)$/
+/** RANDOMBYTESREQUEST, PBKDF2REQUEST ... */
+const JOB = /^[A-Z\d]+REQUEST$/
 
 interface Tracked {
   readonly kind: Kind
@@ -58,14 +39,21 @@ export class Outside {
   readonly #options: OutsideOptions
   /** Called when `isBusy` may have changed. */
   readonly #onChange: () => void
-  readonly #kinds = new Map<string, Kind>()
   readonly #tracked = new Map<number, Tracked>()
-  readonly #patched: { readonly wrap: object; readonly name: string; readonly was: unknown }[] = []
+  /** Jobs of crypto that were made since the last turn. */
+  readonly #jobs = new Map<number, Wrap>()
+  /** The ids of callers. */
+  readonly #callers = new WeakMap<object, number>()
+  readonly #patches = new Patches()
   readonly #hook: ReturnType<typeof createHook>
   #requests = 0
   #things = 0
+  /** Whether a program has sent a datagram, and may wait for a reply. */
+  #hasSent = false
   #holds = 0
   #hasStirred = false
+  /** Inside a caller's method. */
+  #isCalling = false
   /** Real ms of the last event. */
   #last = 0
   #deadline: NodeJS.Timeout | undefined
@@ -74,7 +62,7 @@ export class Outside {
     this.#options = options
     this.#onChange = onChange
     const hooks = {
-      init: (id: number, type: string, _trigger: number, wrap: object) => this.#onInit(id, type, wrap),
+      init: (id: number, type: string, _trigger: number, wrap: object) => this.#onInit(id, type, wrap as Wrap),
       before: (id: number) => {
         if (this.#tracked.size > 0) this.#onBefore(id)
       },
@@ -84,15 +72,22 @@ export class Outside {
   }
 
   open(): void {
+    // Made now, if a program has not used them yet, so that they are not taken for its pipes.
+    void [process.stdout, process.stderr]
     this.#hook.enable()
+    // fetch of Node 20 and 22 compiles its parser when it is first used.
+    const wasm = Reflect.get(globalThis, 'WebAssembly') as object
+    this.#holdWhile(wasm, 'compile')
+    this.#holdWhile(wasm, 'instantiate')
   }
 
   close(): void {
     this.#hook.disable()
-    for (const { wrap, name, was } of this.#patched) Object.defineProperty(wrap, name, { value: was })
-    this.#patched.length = 0
+    this.#patches.restore()
     this.#tracked.clear()
+    this.#jobs.clear()
     this.#requests = this.#things = 0
+    this.#hasSent = false
     thread.clearTimeout(this.#deadline)
   }
 
@@ -108,15 +103,24 @@ export class Outside {
     }
   }
 
-  /** Returns whether a message has arrived in this thread since the last call: more may follow. */
-  hasStirred(): boolean {
-    const has = this.#hasStirred
-    this.#hasStirred = false
-    return has
+  /**
+   * Whether, since `expectNothing`, a program has queued an immediate or a message has arrived in
+   * this thread. More may follow, so the event loop has to turn once more.
+   */
+  get hasStirred(): boolean {
+    return this.#hasStirred
   }
 
-  /** Returns whether the clock must stand still. `onChange` reports that this may have changed. */
-  isBusy(): boolean {
+  expectNothing(): void {
+    this.#hasStirred = false
+  }
+
+  /**
+   * Returns whether the clock must stand still. `onChange` reports that this may have changed. With
+   * `isRef`, the process is kept alive until then.
+   */
+  isBusy(isRef: boolean): boolean {
+    if (this.#jobs.size > 0) this.#forgetSyncJobs()
     if (this.#requests === 0 && this.#holds === 0 && !this.#hasThing()) return false
     const patience = this.#options.patience * (this.#requests > 0 ? REQUEST_PATIENCE : 1)
     if (this.#holds === 0 && thread.now() - this.#last >= patience) {
@@ -125,35 +129,34 @@ export class Outside {
     }
     // A closed handle is not reported, and neither is one that the program no longer refs.
     thread.clearTimeout(this.#deadline)
-    this.#deadline = thread.setTimeout(this.#onChange, Math.min(patience, 20)).unref()
+    this.#deadline = thread.setTimeout(this.#onChange, Math.min(patience, 20))
+    if (!isRef) this.#deadline.unref()
     return true
   }
 
-  #onInit(id: number, type: string, wrap: object): void {
+  #onInit(id: number, type: string, wrap: Wrap | AsyncResource): void {
     if (type === 'PROMISE' || type === 'TickObject') return
-    const kind = this.#kindOf(type)
-    if (kind === undefined || !isWrap(wrap)) return
-    if (kind === 'called') this.#watchCalls(wrap, type)
-    // Its end is not reported. Its reader, a BLOBREADER, is.
-    else if (wrap.constructor.name === 'FileHandleReadWrap') return
+    if (type === 'Immediate') {
+      this.#hasStirred = true
+      return
+    }
+    const kind = kindOf(type)
+    // A program may have types of its own with such a name.
+    if (kind === undefined || wrap instanceof AsyncResource) return
+    if (kind === 'caller') this.#watchCalls(id, wrap, type)
+    // The end of a read for a blob is not reported, but the end of `pull`, which waits for it, is.
+    else if (this.#isCalling || wrap.constructor === Object) return
     else if (kind === 'thing') this.#add(id, { kind, type, wrap: new WeakRef(wrap) })
-    else this.#add(id, { kind, type })
+    else {
+      this.#add(id, { kind, type })
+      if (JOB.test(type)) this.#jobs.set(id, wrap)
+    }
   }
 
-  #kindOf(type: string): Kind {
-    if (this.#kinds.has(type)) return this.#kinds.get(type)
-    const kind =
-      type in THINGS
-        ? 'thing'
-        : type in CALLED
-          ? 'called'
-          : PARTS.includes(type)
-            ? 'part'
-            : REQUEST.test(type)
-              ? 'request'
-              : undefined
-    this.#kinds.set(type, kind)
-    return kind
+  /** A synchronous job of crypto has no callback, and has ended by the next turn. */
+  #forgetSyncJobs(): void {
+    for (const [id, job] of this.#jobs) if (!('ondone' in job) && this.#tracked.delete(id)) this.#requests--
+    this.#jobs.clear()
   }
 
   #add(id: number, tracked: Tracked): void {
@@ -162,6 +165,7 @@ export class Outside {
     this.#tracked.set(id, tracked)
     if (tracked.kind === 'request') this.#requests++
     else if (tracked.kind === 'thing') this.#things++
+    else if (tracked.type === 'UDPSENDWRAP') this.#hasSent = true
   }
 
   /** Before a callback of an object: an event. */
@@ -177,34 +181,49 @@ export class Outside {
     this.#onChange()
   }
 
-  /** Counts a request for each call of a method of a class of Node, until its next event. */
-  #watchCalls(wrap: Wrap, type: string): void {
-    const name = CALLED[type] as string
-    const prototype = Object.getPrototypeOf(wrap) as Record<string, (...args: unknown[]) => unknown>
-    const was = prototype[name]
-    if (was === undefined || this.#patched.some(patch => patch.wrap === prototype)) return
-    const start = (id: number) => this.#add(id, { kind: 'request', type })
-    const value = function (this: Wrap, ...args: unknown[]): unknown {
-      start(this.getAsyncId())
-      return was.apply(this, args)
-    }
-    Object.defineProperty(prototype, name, { value, configurable: true, writable: true })
-    this.#patched.push({ wrap: prototype, name, was })
+  /** Counts a request for each call of a caller's method, until the caller's next event. */
+  #watchCalls(id: number, wrap: Wrap, type: string): void {
+    this.#callers.set(wrap, id)
+    this.#patches.wrap(Object.getPrototypeOf(wrap), CALLERS[type] as string, (self, args, was) => {
+      const caller = this.#callers.get(self)
+      if (caller !== undefined) this.#add(caller, { kind: 'request', type })
+      this.#isCalling = true
+      try {
+        return Reflect.apply(was, self, args)
+      } finally {
+        this.#isCalling = false
+      }
+    })
+  }
+
+  /** Stops the clock until the promise of a function is settled: work of other threads of V8. */
+  #holdWhile(owner: object, name: string): void {
+    this.#patches.wrap(owner, name, (self, args, was) => {
+      const promise = Reflect.apply(was, self, args) as Promise<unknown>
+      const release = this.hold()
+      promise.then(release, release)
+      return promise
+    })
   }
 
   /** Whether a real thing is open and keeps the process alive. Forgets freed things. */
   #hasThing(): boolean {
     if (this.#things === 0) return false
     let has = false
-    for (const [id, { wrap }] of this.#tracked) {
+    for (const [id, { type, wrap }] of this.#tracked) {
       if (wrap === undefined) continue
       const thing = wrap.deref()
       if (thing === undefined) {
         this.#tracked.delete(id)
         this.#things--
-      } else if (thing.hasRef?.() === true) has = true
+      } else if (this.#isAwaited(type, thing)) has = true
     }
     return has
+  }
+
+  /** Whether a thing is open, has a ref, and is neither standard input nor an idle UDP server. */
+  #isAwaited(type: string, thing: Wrap | undefined): boolean {
+    return thing?.hasRef?.() === true && thing.fd !== 0 && (type !== 'UDPWRAP' || this.#hasSent)
   }
 
   #giveUp(patience: number): void {
@@ -216,44 +235,14 @@ export class Outside {
     for (const [id, { kind, type, wrap }] of this.#tracked) {
       const thing = wrap?.deref()
       if (kind === 'request') this.#requests--
-      else if (kind !== 'thing' || thing?.hasRef?.() !== true) continue
+      else if (kind !== 'thing' || !this.#isAwaited(type, thing)) continue
       else this.#things--
       this.#tracked.delete(id)
       if (isOfProcess.has(thing)) continue
-      const what = THINGS[type] ?? 'a request of the thread pool'
       this.#options.log(
-        `vnet: the lab waits for ${what}${detailsOf(type, thing)}: in a lab in memory only programs in Node's own ` +
-          `thread have its time; after ${after} without an event its clock runs on`,
+        `vnet: the lab waits for ${nameOf(type, thing)}: in a lab in memory real programs take real time, and after ` +
+          `${after} without an event the clock no longer waits for this one`,
       )
     }
   }
-}
-
-function isWrap(object: object): object is Wrap {
-  return 'getAsyncId' in object
-}
-
-/** Returns the object of a program to which a native object belongs. */
-function ownerOf(wrap: Wrap | undefined): Record<string, unknown> | undefined {
-  const key = wrap && Object.getOwnPropertySymbols(wrap).find(symbol => symbol.description === 'owner_symbol')
-  return key && (wrap as unknown as Record<symbol, Record<string, unknown>>)[key]
-}
-
-/** Returns the native pipes of a child process's standard streams. */
-function pipesOf(wrap: Wrap | undefined): unknown[] {
-  const stdio = ownerOf(wrap)?.stdio
-  return Array.isArray(stdio) ? stdio.filter(Boolean).map(stream => stream._handle) : []
-}
-
-/** Returns what identifies a thing, such as ` (node server.js, pid 123)`. */
-function detailsOf(type: string, wrap: Wrap | undefined): string {
-  if (type.endsWith('REQUEST') || wrap === undefined) return ` (${type})`
-  const owner = ownerOf(wrap)
-  if (type === 'PROCESSWRAP') {
-    const args = owner?.spawnargs
-    const words = Array.isArray(args) ? `${args.join(' ')}, ` : ''
-    return ` (${words}pid ${wrap.pid})`
-  }
-  const port = owner?.remotePort
-  return port === undefined ? '' : ` (to ${owner?.remoteAddress}:${port})`
 }

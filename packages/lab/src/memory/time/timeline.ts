@@ -27,7 +27,7 @@ export interface Entry extends HeapItem {
  * for now would otherwise stop time for all others. A real machine also takes about this long.
  */
 const BUSY_NS = 1000
-/** The most rings of one moment before everything armed for it is delayed, new alarms included. */
+/** The rings of one moment after which everything armed for it is delayed, even new alarms. */
 const RINGS_MAX = 10_000
 
 export class Timeline {
@@ -90,17 +90,15 @@ export class Timeline {
     const entry = this.#heap.shift()
     if (entry === undefined) return
     if (entry.isRef) this.#refs--
-    if (moment > this.now) {
-      this.now = moment
-      this.#rings = 0
-    }
+    if (moment > this.now + BUSY_NS) this.#rings = 0
+    this.now = moment
     this.#rings++
     entry.rang = this.now
     entry.ring()
   }
 
-  /** Disarms everything that belongs to one world. */
-  cancelOf(owner: Owner): void {
+  /** Disarms the alarms of one world, or the timers of all. */
+  cancelOf(owner: Owner | undefined): void {
     const entries: Entry[] = []
     this.#heap.each(entry => {
       if (entry.owner === owner) entries.push(entry)

@@ -10,6 +10,7 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { noteTick } from './fetch-clock.ts'
 import { thread } from './real.ts'
 import type { Entry, Timeline } from './timeline.ts'
 
@@ -26,21 +27,26 @@ export class Timeout extends AsyncResource implements Entry {
   index = -1
   rang = -1
   readonly owner = undefined
-  readonly #timeline: Timeline
-  readonly #ns: number
+  /** Where it was armed last; undefined without a world. */
+  #timeline: Timeline | undefined
+  #real: NodeJS.Timeout | undefined
+  readonly #ms: number
   readonly #isInterval: boolean
   #callback: Callback | undefined
   readonly #args: unknown[]
   #isRef = true
 
-  constructor(timeline: Timeline, callback: Callback, delay: unknown, args: unknown[], isInterval: boolean) {
+  constructor(callback: Callback, delay: unknown, args: unknown[], isInterval: boolean) {
     super('Timeout', { requireManualDestroy: true })
-    this.#timeline = timeline
     this.#callback = callback
-    this.#ns = msOf(delay) * NSEC_PER_MSEC
+    this.#ms = msOf(delay)
     this.#args = args
     this.#isInterval = isInterval
     this.#arm()
+  }
+
+  get isArmed(): boolean {
+    return this.index >= 0 || this.#real !== undefined
   }
 
   get isRef(): boolean {
@@ -59,6 +65,7 @@ export class Timeout extends AsyncResource implements Entry {
     return this.#isRef
   }
 
+  /** Arms it in the present world, or, after the last one, in real time. */
   refresh(): this {
     if (this.#callback !== undefined) this.#arm()
     return this
@@ -66,7 +73,7 @@ export class Timeout extends AsyncResource implements Entry {
 
   close(): this {
     this.#callback = undefined
-    this.#timeline.cancel(this)
+    this.#disarm()
     known.delete(this.asyncId())
     return this
   }
@@ -86,22 +93,39 @@ export class Timeout extends AsyncResource implements Entry {
   ring(): void {
     const callback = this.#callback
     if (callback === undefined) return
+    this.#disarm()
     try {
       this.runInAsyncScope(callback, this, ...this.#args)
     } finally {
-      if (this.#isInterval) this.refresh()
-      else if (this.index < 0) known.delete(this.asyncId())
+      // The callback may have closed the world.
+      if (this.#isInterval && this.#timeline === thread.timeline) this.refresh()
+      else if (!this.isArmed) known.delete(this.asyncId())
     }
   }
 
   #arm(): void {
-    this.#timeline.arm(this, this.#timeline.now + this.#ns)
+    this.#disarm()
+    const timeline = thread.timeline
+    this.#timeline = timeline
+    if (timeline !== undefined) timeline.arm(this, timeline.now + this.#ms * NSEC_PER_MSEC)
+    else {
+      this.#real = thread.setTimeout(() => this.ring(), this.#ms)
+      if (!this.#isRef) this.#real.unref()
+    }
+  }
+
+  #disarm(): void {
+    this.#timeline?.cancel(this)
+    thread.clearTimeout(this.#real)
+    this.#real = undefined
   }
 
   #setRef(isRef: boolean): this {
     if (this.#isRef !== isRef) {
       this.#isRef = isRef
-      this.#timeline.changeRef(this)
+      this.#timeline?.changeRef(this)
+      if (isRef) this.#real?.ref()
+      else this.#real?.unref()
     }
     return this
   }
@@ -127,18 +151,21 @@ function checkCallback(callback: unknown): void {
 export function setTimeout(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {
   if (thread.timeline === undefined) return thread.setTimeout(callback, delay as number, ...args)
   checkCallback(callback)
-  return new Timeout(thread.timeline, callback, delay, args, false)
+  const timer = new Timeout(callback, delay, args, false)
+  noteTick(timer, callback, delay)
+  return timer
 }
 
 export function setInterval(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {
   if (thread.timeline === undefined) return thread.setInterval(callback, delay as number, ...args)
   checkCallback(callback)
-  return new Timeout(thread.timeline, callback, delay, args, true)
+  return new Timeout(callback, delay, args, true)
 }
 
 /** Also clears timers of Node that were set before the world. */
 export function clearTimeout(timer: unknown): void {
-  const own = timer instanceof Timeout ? timer : known.get(typeof timer === 'object' ? Number.NaN : Number(timer))
+  const isNumber = typeof timer === 'number' || typeof timer === 'string'
+  const own = isNumber ? known.get(Number(timer)) : timer instanceof Timeout ? timer : undefined
   if (own !== undefined) own.close()
   else thread.clearTimeout(timer as NodeJS.Timeout)
 }

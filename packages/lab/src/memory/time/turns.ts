@@ -1,7 +1,7 @@
 /**
  * Turns: lets a timeline ring when nothing else can run. It takes a turn of the event loop, an
  * immediate, for each entry. Between two turns, Node runs all microtasks, ticks, immediates and
- * events. A turn rings nothing while an immediate of a program is queued or `Outside` is busy.
+ * events. A turn rings nothing if another immediate was queued after it or `Outside` is busy.
  *
  * A turn with its checks takes about 1 us. Without armed entries it takes no turns, and the
  * process may end.
@@ -10,15 +10,17 @@ import type { Outside } from './outside.ts'
 import { thread } from './real.ts'
 import type { Timeline } from './timeline.ts'
 
-/** The turns after which time passes for a program that always has another immediate. */
-const IMMEDIATES_MAX = 10_000
+/** The turns after which time passes for a program that always queues another immediate. */
+const STIRS_MAX = 10_000
 
 export class TimelineTurns {
   readonly #timeline: Timeline
   readonly #outside: Outside
   #isScheduled = false
   #isRunning = false
-  #immediates = 0
+  /** The scheduled turn, or the last one. */
+  #next: NodeJS.Immediate | NodeJS.Timeout | undefined
+  #stirs = 0
 
   constructor(timeline: Timeline, outside: Outside) {
     this.#timeline = timeline
@@ -39,28 +41,34 @@ export class TimelineTurns {
 
   /** Makes a turn follow, if it is not scheduled and something is armed. */
   readonly wake = (): void => {
-    if (this.#isScheduled || !this.#isRunning || this.#timeline.size === 0) return
+    if (!this.#isRunning || this.#timeline.size === 0) return
+    if (this.#isScheduled) {
+      if (this.#timeline.isRef) this.#next?.ref()
+      return
+    }
     this.#isScheduled = true
     // Entries of a network must not run in the context of the program that armed the first one.
     thread.root.runInAsyncScope(this.#schedule)
   }
 
   readonly #schedule = (): void => {
-    const turn = thread.setImmediate(this.#turn)
-    // In a loop that waits for events, an immediate without ref does not run until one arrives.
-    if (!this.#timeline.isRef && process.getActiveResourcesInfo().every(name => name === 'Immediate')) turn.unref()
+    const isAlive = this.#timeline.isRef || isLoopAlive()
+    this.#next = isAlive === undefined ? thread.setTimeout(this.#turn, 1) : thread.setImmediate(this.#turn)
+    if (isAlive !== true) this.#next.unref()
+    // Immediates that are queued already run before this one.
+    this.#outside.expectNothing()
   }
 
   readonly #turn = (): void => {
     this.#isScheduled = false
     if (!this.#isRunning || this.#timeline.size === 0) return
-    if (this.#outside.hasStirred() || this.#hasImmediate()) {
+    if (this.#outside.hasStirred && ++this.#stirs < STIRS_MAX) {
       this.wake()
       return
     }
     // When that may have changed, it calls `wake`.
-    if (this.#outside.isBusy()) return
-    this.#immediates = 0
+    if (this.#outside.isBusy(this.#timeline.isRef)) return
+    this.#stirs = 0
     try {
       this.#timeline.ringNext()
     } finally {
@@ -68,9 +76,18 @@ export class TimelineTurns {
       this.wake()
     }
   }
+}
 
-  /** Whether a program has queued an immediate. An endless chain of them does not stop time. */
-  #hasImmediate(): boolean {
-    return process.getActiveResourcesInfo().includes('Immediate') && ++this.#immediates < IMMEDIATES_MAX
-  }
+/** Handles that have a ref even if they wait for nothing, such as standard output. */
+const MAYBE = ['PipeWrap', 'TCPSocketWrap', 'TTYWrap']
+
+/**
+ * Returns whether something but this world keeps the process alive; undefined if that is unknown.
+ * Then only a timer without ref finds out: it rings if the event loop still runs.
+ */
+function isLoopAlive(): boolean | undefined {
+  if (process.connected && process.listenerCount('message') > 0) return true
+  const names = process.getActiveResourcesInfo().filter(name => name !== 'Immediate')
+  if (names.length === 0) return false
+  return names.every(name => MAYBE.includes(name)) ? undefined : true
 }

@@ -9,6 +9,7 @@
  */
 import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
+import { ringTicks, saveTicks } from './fetch-clock.ts'
 import { replaceGlobals } from './globals.ts'
 import { Outside } from './outside.ts'
 import { thread } from './real.ts'
@@ -28,7 +29,8 @@ export interface VirtualTimeOptions {
   readonly log?: ((line: string) => void) | undefined
 }
 
-const EPOCH = Date.UTC(2000, 0, 1)
+/** What Date shows at the start by default, in ms since 1970. */
+export const EPOCH = Date.UTC(2000, 0, 1)
 const PATIENCE = 5000
 
 /** The parts that all worlds of a thread share. The first world's options count. */
@@ -67,6 +69,7 @@ export class VirtualTime implements Owner, Disposable {
     const shared = this.#shared
     if (shared.running++ > 0) return this
     thread.timeline = shared.timeline
+    ringTicks()
     shared.restore = replaceGlobals()
     shared.outside.open()
     shared.turns.start()
@@ -105,21 +108,28 @@ export class VirtualTime implements Owner, Disposable {
     this.#isClosed = true
     const shared = this.#shared
     shared.timeline.cancelOf(this)
-    if (this.#isInstalled && --shared.running === 0) {
-      shared.turns.stop()
-      shared.outside.close()
-      shared.restore()
-      thread.timeline = undefined
-    }
-    if (--shared.worlds > 0) return
+    shared.worlds--
+    if (this.#isInstalled && --shared.running === 0) uninstall(shared)
+    if (shared.worlds > 0) return
     shared.timeline.close()
     thread.shared = undefined
-    forgetTimers()
   }
 
   [Symbol.dispose](): void {
     this.close()
   }
+}
+
+function uninstall(shared: Shared): void {
+  shared.turns.stop()
+  shared.outside.close()
+  shared.restore()
+  thread.timeline = undefined
+  const continueTicks = saveTicks()
+  // Timers belong to no world, but to all.
+  shared.timeline.cancelOf(undefined)
+  forgetTimers()
+  continueTicks()
 }
 
 function makeShared(options: VirtualTimeOptions): Shared {

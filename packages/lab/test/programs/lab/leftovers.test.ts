@@ -105,7 +105,7 @@ test('a PID namespace has ended if no process is in it, as far as the initial na
 
 test('kept captures are moved to their place, with distinct names for captures of one pair', () => {
   const lab = makeLabDirectory()
-  const captures = new LabCaptures(lab, 'lab')
+  const captures = new LabCaptures({ directory: lab }, 'lab')
   const files = [captures.add('a', 'b'), captures.add('a', 'b'), captures.add('a', 'c')]
   writeFileSync(files[0]!, 'one')
   writeFileSync(files[1]!, 'two')
@@ -117,10 +117,10 @@ test('kept captures are moved to their place, with distinct names for captures o
 })
 
 test('captures that are not kept remain in the directory of the lab', () => {
-  const captures = new LabCaptures(makeLabDirectory(), 'lab')
+  const captures = new LabCaptures({ directory: makeLabDirectory() }, 'lab')
   const file = captures.add('a', 'b')
   writeFileSync(file, '')
   captures.move()
   expect(existsSync(file)).toBe(true)
-  expect(new LabCaptures(directory, 'lab').keep()).toEqual([])
+  expect(new LabCaptures({ directory }, 'lab').keep()).toEqual([])
 })

@@ -1,0 +1,76 @@
+/**
+ * ThreadRunner: runs a module in memory, in worker threads. A thread runs many times, so that a run
+ * costs no start; the state of the module lives as long as its thread.
+ */
+
+// Imported because a scenario may replace the timers of globalThis.
+import { clearTimeout, setTimeout } from 'node:timers'
+import { Worker } from 'node:worker_threads'
+import { builtModule } from '../built-module.ts'
+import type { RunResult, RunSpec } from './run-once.ts'
+import type { Runner } from './runners.ts'
+
+/** Real milliseconds for a run in virtual time, with the start of its thread. */
+const PATIENCE_MS = 30_000
+
+export type ThreadReply = { readonly result: RunResult } | { readonly refused: string }
+
+export class ThreadRunner implements Runner {
+  readonly concurrency: number
+  readonly #url: string
+  readonly #idle: Worker[] = []
+  readonly #all = new Set<Worker>()
+  #isClosed = false
+
+  constructor(url: string, concurrency: number) {
+    this.#url = url
+    this.concurrency = concurrency
+  }
+
+  async run(spec: RunSpec): Promise<RunResult> {
+    if (this.#isClosed) throw new Error('the exploration has ended')
+    const worker = this.#idle.pop() ?? this.#start()
+    const reply = await this.#ask(worker, spec)
+    if ('refused' in reply) throw new Error(reply.refused)
+    return reply.result
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const worker of this.#all) void worker.terminate()
+  }
+
+  #start(): Worker {
+    const workerData = { url: this.#url }
+    const worker = new Worker(builtModule('./thread-main.ts', import.meta.url), { workerData, execArgv: [] })
+    this.#all.add(worker)
+    return worker
+  }
+
+  /** Ends a thread that does not reply: its scenario blocks it. */
+  #ask(worker: Worker, spec: RunSpec): Promise<ThreadReply> {
+    const began = performance.now()
+    return new Promise(resolve => {
+      const end = (reply: ThreadReply, isUsable: boolean) => {
+        clearTimeout(timer)
+        worker.removeAllListeners()
+        if (isUsable && !this.#isClosed) this.#idle.push(worker)
+        else {
+          this.#all.delete(worker)
+          worker.on('error', () => {})
+          void worker.terminate()
+        }
+        resolve(reply)
+      }
+      const failed = (error: string) => {
+        const ms = performance.now() - began
+        end({ result: { error, ms, total: ms, links: new Map(), left: [], output: '' } }, false)
+      }
+      const timer = setTimeout(() => failed('the scenario blocks its thread'), PATIENCE_MS)
+      worker.once('message', (reply: ThreadReply) => end(reply, true))
+      worker.once('error', error => failed(String(error)))
+      worker.once('exit', status => failed(`the thread of the run has ended by itself: status ${status}`))
+      worker.postMessage(spec)
+    })
+  }
+}

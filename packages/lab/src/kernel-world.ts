@@ -1,0 +1,56 @@
+/** KernelWorld: the world of labs in network namespaces, in real time. */
+import { rmSync } from 'node:fs'
+// Imported because a test may replace the timers of globalThis.
+import { setTimeout } from 'node:timers/promises'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { durationOf } from 'vnet/internal/base/duration'
+import { loadNative, type Native } from 'vnet/internal/linux/native'
+import type { Sysctl } from './host-stack.ts'
+import { KernelStack } from './kernel-stack.ts'
+import type { LabWorker } from './lab-worker.ts'
+import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
+import { LabUnavailableError, whyNoKernelLab } from './rights.ts'
+import type { LabWorld } from './world.ts'
+
+export class KernelWorld implements LabWorld {
+  readonly name = 'kernel'
+  readonly caller: LabWorker
+  readonly directory = makeLabDirectory()
+  readonly #native: Native
+  readonly #began = performance.now()
+
+  private constructor(native: Native, worker: LabWorker) {
+    this.#native = native
+    this.caller = worker
+  }
+
+  /** Rejects with a LabUnavailableError if this process can make no labs. */
+  static async open(worker: LabWorker): Promise<KernelWorld> {
+    const why = await whyNoKernelLab()
+    if (why !== undefined) throw new LabUnavailableError(why)
+    const native = loadNative()
+    removeLeftovers()
+    return new KernelWorld(native, worker)
+  }
+
+  get now(): number {
+    return performance.now() - this.#began
+  }
+
+  hold(): () => void {
+    return () => {}
+  }
+
+  async sleep(duration: number | string): Promise<void> {
+    await setTimeout(durationOf(duration) / NSEC_PER_MSEC)
+  }
+
+  makeStack(_name: string, sysctls: readonly Sysctl[]): KernelStack {
+    return new KernelStack(this.#native, sysctls)
+  }
+
+  close(): void {
+    rmSync(this.directory, { recursive: true, force: true })
+    this.caller.release()
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * MemoryRules: what a router in memory does in place of the kernel's nf_tables: a firewall that
+ * knows connections, hairpinning, and the redirection of a captive portal. access-rules.ts has the
+ * same for the kernel.
+ */
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { isInPrefix, type Prefix, parseAddress, sameBytes } from 'vnet/internal/packet/address'
+import { growChecksum } from 'vnet/internal/packet/checksum'
+import * as icmp from 'vnet/internal/packet/icmp'
+import * as icmpv6 from 'vnet/internal/packet/icmpv6'
+import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { get16, long, put16 } from 'vnet/internal/packet/octets'
+import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import type { AccessOptions } from '../access.ts'
+import type { Outside, RouterRules } from '../host-stack.ts'
+import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from '../nat-table.ts'
+import { NAT64_NETWORK } from '../subnet.ts'
+import type { ForwardedPacket, IpStack, StackRoute } from './stack/ip-stack.ts'
+import { IP4, IP6, type IpVersion, keyOf } from './stack/ip-version.ts'
+
+const [DNS_PORT, HTTP_PORT, HTTPS_PORT, IKE_PORT] = [53, 80, 443, 500]
+/** nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream and the generic one. */
+const [TCP_NS, UDP_NS, OTHER_NS] = [432_000 * NSEC_PER_SEC, 120 * NSEC_PER_SEC, 600 * NSEC_PER_SEC]
+
+/** A packet with the parts that rules look at. */
+interface Seen extends ForwardedPacket {
+  readonly version: IpVersion
+  readonly protocol: number
+  /** Position of the upper header. */
+  readonly h: number
+  readonly source: Uint8Array
+  readonly destination: Uint8Array
+  /** 0 for other protocols than TCP and UDP; both are the identifier of an echo. */
+  readonly sourcePort: number
+  readonly port: number
+}
+
+export class MemoryRules implements RouterRules {
+  readonly masqueradeKind = 'port-restricted'
+  readonly #ip: IpStack
+  readonly #upper = new UpperHeader()
+  #firewall: { readonly name: string; readonly options: AccessOptions } | undefined
+  #controlled: string | undefined
+  #hairpin: Outside | undefined
+  readonly #hairpinPorts = new Set<number>()
+  #portal: { readonly name: string; readonly port: number } | undefined
+  readonly #accepted = new Set<string>()
+  /** The connections that packets have made, by the direction of the first, and when they end. */
+  readonly #known = new Map<string, number>()
+  /** The servers that clients of the portal meant, by client. */
+  readonly #redirected = new Map<string, { readonly address: Uint8Array; readonly port: number }>()
+  #arriving = 0
+  #leaving = 0
+
+  constructor(ip: IpStack) {
+    this.#ip = ip
+  }
+
+  /** The router has `masqueradeKind` in its place, on the cable outside. */
+  masquerade(): void {}
+
+  forward(): void {}
+
+  refusePortControl(name: string): void {
+    this.#controlled = name
+    this.#start()
+  }
+
+  firewall(name: string, options: AccessOptions): void {
+    this.#firewall = { name, options }
+    this.#start()
+  }
+
+  captureHttp(name: string, port: number): void {
+    this.#portal = { name, port }
+    this.#start()
+  }
+
+  reachedInside(name: string, addresses: readonly Uint8Array[]): readonly Uint8Array[] {
+    return addresses.filter(address => {
+      const dev = this.#ip.routeTo(address)?.dev
+      return dev !== undefined && dev.name !== name
+    })
+  }
+
+  acceptSource(_name: string, addresses: readonly Uint8Array[]): void {
+    for (const address of addresses) this.#accepted.add(keyOf(address))
+  }
+
+  routeHairpin(outside: Outside): void {
+    this.#hairpin = outside
+    this.#ip.divert = packet => this.#divert(packet)
+    this.#ip.acceptsOwnFrom = outside.name
+  }
+
+  routeHairpinPort(_outside: Outside, port: number): void {
+    this.#hairpinPorts.add(port)
+  }
+
+  routeOutside(name: string, network: Prefix, nextHop = ''): void {
+    const dev = this.#ip.interfaces.find(each => each.name === name)
+    if (dev !== undefined) this.#ip.addRoute({ prefix: network, via: parseAddress(nextHop), dev })
+  }
+
+  drops() {
+    return { arriving: this.#arriving, leaving: this.#leaving }
+  }
+
+  #start(): void {
+    this.#ip.filter = packet => this.#admits(packet)
+  }
+
+  #admits(packet: ForwardedPacket): boolean {
+    const seen = this.#see(packet)
+    if (seen === undefined) return true
+    this.#redirect(seen)
+    const { name, options } = this.#firewall ?? {}
+    const [isArriving, isLeaving] = [seen.from?.name, seen.to?.name].map(each => each !== undefined && each === name)
+    const isAdmitted =
+      this.#isKnown(seen) ||
+      (isArriving
+        ? this.#admitsArriving(seen, options as AccessOptions)
+        : !isLeaving || this.#admitsLeaving(seen, options as AccessOptions))
+    const isRefused = seen.to === undefined && seen.from?.name === this.#controlled && this.#controlled !== undefined
+    if (isAdmitted && !(isRefused && seen.protocol === IPPROTO_UDP && seen.port === PORT_CONTROL_PORT)) {
+      this.#learn(seen)
+      return true
+    }
+    if (isArriving || isRefused) this.#arriving++
+    else this.#leaving++
+    return false
+  }
+
+  #admitsArriving({ version, protocol, source, port, to }: Seen, { firewall, nat }: AccessOptions): boolean {
+    // For the router itself.
+    if (to === undefined) return protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP
+    // vnet's own NAT has filtered what it let in.
+    if (nat !== undefined && nat !== 'nptv6' && version === IP4) return true
+    if (nat === 'nat64' && version === IP6 && isInPrefix(source, NAT64_NETWORK)) return true
+    if (firewall === 'corporate' || version === IP4) return false
+    // RFC 6092 section 3.2.4
+    return protocol === IPPROTO_ESP || protocol === IPPROTO_AH || (protocol === IPPROTO_UDP && port === IKE_PORT)
+  }
+
+  #admitsLeaving({ protocol, source, port, from }: Seen, { firewall }: AccessOptions): boolean {
+    if (from === undefined) return true
+    if (firewall === 'corporate') return protocol === IPPROTO_TCP && (port === HTTP_PORT || port === HTTPS_PORT)
+    if (firewall !== 'captive-portal' || this.#accepted.has(keyOf(source))) return true
+    return port === DNS_PORT && (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP)
+  }
+
+  #isKnown(seen: Seen): boolean {
+    const now = this.#ip.clock.now()
+    const isOpen = (key: string) => (this.#known.get(key) ?? 0) > now
+    if (isOpen(connectionOf(seen)) || isOpen(connectionOf(turned(seen)))) return true
+    const quoted = this.#quotedBy(seen)
+    return quoted !== undefined && (isOpen(connectionOf(quoted)) || isOpen(connectionOf(turned(quoted))))
+  }
+
+  #learn(seen: Seen): void {
+    const { protocol } = seen
+    const lasts = protocol === IPPROTO_TCP ? TCP_NS : protocol === IPPROTO_UDP ? UDP_NS : OTHER_NS
+    const [own, other] = [connectionOf(seen), connectionOf(turned(seen))]
+    this.#known.set(this.#known.has(other) ? other : own, this.#ip.clock.now() + lasts)
+  }
+
+  /** Returns the packet that an ICMP error is about. */
+  #quotedBy({ bytes, at, length, h, version, protocol }: Seen): Seen | undefined {
+    if (protocol !== version.icmp) return undefined
+    const type = bytes[h] as number
+    const isError = version === IP4 ? icmp.isError(type) : icmpv6.isError(type)
+    const quote = h + icmp.ICMP_HLEN
+    if (!isError || quote >= at + length) return undefined
+    return this.#see({ bytes, at: quote, length: at + length - quote, from: undefined, to: undefined })
+  }
+
+  #see(packet: ForwardedPacket): Seen | undefined {
+    const { bytes, at, length } = packet
+    const found = this.#upper.find(bytes, at, at + length)
+    const { h, protocol } = this.#upper
+    if (found === 0 || h < 0 || h + 8 > at + length) return undefined
+    const version = found === 4 ? IP4 : IP6
+    const address = (from: number) => bytes.slice(from, from + version.address)
+    const hasPorts = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP
+    const id = protocol === version.icmp ? get16(bytes, h + 4) : 0
+    return {
+      ...packet,
+      version,
+      protocol,
+      h,
+      source: address(version.sourceAt(at)),
+      destination: address(version.destinationAt(at)),
+      sourcePort: hasPorts ? get16(bytes, h) : id,
+      port: hasPorts ? get16(bytes, h + 2) : id,
+    }
+  }
+
+  /** Returns the route of a packet from inside to a port of the NAT, which turns it back. */
+  #divert(packet: ForwardedPacket): StackRoute | undefined {
+    const hairpin = this.#hairpin
+    if (hairpin === undefined || packet.from?.name === hairpin.name) return undefined
+    const seen = this.#see(packet)
+    const own = Uint8Array.from(long(hairpin.address))
+    if (seen === undefined || !sameBytes(seen.destination, own)) return undefined
+    const { port, protocol } = seen
+    if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) return undefined
+    if ((port < FIRST_PORT || port > LAST_PORT) && !this.#hairpinPorts.has(port)) return undefined
+    const dev = this.#ip.interfaces.find(each => each.name === hairpin.name)
+    return dev && { prefix: { bytes: own, prefixLen: 32 }, via: Uint8Array.from(long(hairpin.nextHop)), dev }
+  }
+
+  /** Leads HTTP of hosts that the portal has not accepted to its server, and the replies back. */
+  #redirect(seen: Seen): void {
+    const { bytes, h, protocol, source, sourcePort, destination, port, from, version, at } = seen
+    const portal = this.#portal
+    if (portal === undefined || protocol !== IPPROTO_TCP) return
+    if (from === undefined) {
+      const meant = sourcePort === portal.port ? this.#redirected.get(`${keyOf(destination)}${port}`) : undefined
+      if (meant !== undefined) replaceEnd(bytes, version.sourceAt(at), h, h, meant.address, meant.port, version, at)
+      return
+    }
+    if (port !== HTTP_PORT || from.name === portal.name || this.#accepted.has(keyOf(source))) return
+    const own = from.sourceFor(source)
+    if (own === undefined) return
+    this.#redirected.set(`${keyOf(source)}${sourcePort}`, { address: destination, port })
+    replaceEnd(bytes, version.destinationAt(at), h, h + 2, own, portal.port, version, at)
+  }
+}
+
+/** The checksum of a TCP header. */
+const TCP_CHECK = 16
+
+/** Replaces an address and a port of a TCP packet, and updates the checksums. */
+function replaceEnd(
+  bytes: Uint8Array,
+  address: number,
+  h: number,
+  portAt: number,
+  to: Uint8Array,
+  port: number,
+  version: IpVersion,
+  nh: number,
+): void {
+  let grown = port - get16(bytes, portAt)
+  for (let i = 0; i < to.length; i += 2) grown += get16(to, i) - get16(bytes, address + i)
+  bytes.set(to, address)
+  put16(bytes, portAt, port)
+  growChecksum(bytes, h + TCP_CHECK, grown)
+  version.finish(bytes, nh)
+}
+
+function connectionOf({ protocol, source, sourcePort, destination, port }: Seen): string {
+  return `${protocol} ${keyOf(source)}${sourcePort} ${keyOf(destination)}${port}`
+}
+
+function turned(seen: Seen): Seen {
+  const { source, sourcePort, destination, port } = seen
+  return { ...seen, source: destination, sourcePort: port, destination: source, port: sourcePort }
+}

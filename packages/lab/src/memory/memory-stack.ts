@@ -1,0 +1,99 @@
+/** MemoryStack: the network stack of a host in memory. */
+import type dgram from 'node:dgram'
+import type { Socket } from 'node:net'
+import type { Clock } from 'vnet/internal/base/clock'
+import type { Random } from 'vnet/internal/base/random'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { parseAddress } from 'vnet/internal/packet/address'
+import type { HostCounters } from '../counters.ts'
+import type { HostStack, RouterRules, Sysctl, UdpOptions } from '../host-stack.ts'
+import { withoutPrefix } from '../hosts.ts'
+import type { HostAddress } from '../lookup.ts'
+import type { LabRoute } from '../routes.ts'
+import type { StreamServer } from '../sockets.ts'
+import { bindInMemory } from './memory-dgram.ts'
+import { MemoryRules } from './memory-rules.ts'
+import { listenInMemory } from './memory-server.ts'
+import { connectInMemory } from './memory-socket.ts'
+import type { StackInterface } from './stack/ip-interface.ts'
+import { IpStack } from './stack/ip-stack.ts'
+import { Tcp } from './stack/tcp.ts'
+import { Udp } from './stack/udp.ts'
+
+/** The settings of the kernel that a host in memory has too. */
+const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding']
+
+export class MemoryStack implements HostStack {
+  readonly place = undefined
+  readonly number: number
+  readonly rules: RouterRules
+  readonly ip: IpStack
+  readonly #tcp: Tcp
+  readonly #udp: Udp
+
+  /** Other settings than it has are left out, like those that a kernel does not have. */
+  constructor(number: number, clock: Clock, random: Random, sysctls: readonly Sysctl[]) {
+    this.number = number
+    this.ip = new IpStack({ clock, random })
+    const settings = new Map(sysctls)
+    this.ip.forwarding = FORWARDING.some(name => settings.get(name) === '1')
+    this.#tcp = new Tcp(this.ip)
+    this.#udp = new Udp(this.ip)
+    this.rules = new MemoryRules(this.ip)
+  }
+
+  get path(): string {
+    return `memory/${this.number}`
+  }
+
+  async listen(server: StreamServer, port: number, host: string | undefined) {
+    return listenInMemory(this.#tcp, server, port, host)
+  }
+
+  bindUdp(socket: dgram.Socket, port: number, host: string | undefined, options: UdpOptions = {}): Promise<number> {
+    return bindInMemory(this.#udp, socket, port, host, options)
+  }
+
+  connect({ address, family }: HostAddress, port: number): Socket {
+    return connectInMemory(this.#tcp, address, port, family)
+  }
+
+  connectTo(name: string): never {
+    throw new UsageError(`${name}: a lab in memory has no way to other networks: that needs world: 'kernel'`)
+  }
+
+  counters(): HostCounters {
+    return this.ip.counters()
+  }
+
+  changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void {
+    const dev = this.#find(name)
+    if (dev === undefined) return
+    for (const cidr of removed) dev.removeAddress(cidr)
+    if (!isUp) this.ip.removeRoutesOf(dev)
+    dev.setUp(isUp)
+    for (const cidr of added) dev.addAddress(cidr)
+  }
+
+  setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
+    const dev = this.#find(name)
+    for (const cidr of cidrs) dev?.setNeighbour(parseAddress(withoutPrefix(cidr)) as Uint8Array, mac)
+  }
+
+  setRoutes(routes: readonly LabRoute[]): void {
+    for (const { network, via, dev: name } of routes) {
+      const dev = this.#find(name)
+      if (dev !== undefined) this.ip.addRoute({ prefix: network.prefix, via: via.address, dev })
+    }
+  }
+
+  close(): void {
+    this.#tcp.close()
+    this.#udp.close()
+    this.ip.close()
+  }
+
+  #find(name: string): StackInterface | undefined {
+    return this.ip.interfaces.find(dev => dev.name === name)
+  }
+}

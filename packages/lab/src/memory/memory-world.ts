@@ -1,0 +1,136 @@
+/**
+ * MemoryWorld: the world of a lab in memory. Its time is virtual; the network stacks of the hosts
+ * and the links between them are in the thread of the test.
+ */
+import type dgram from 'node:dgram'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
+import { pairSeed, random } from 'vnet/internal/base/random'
+import { Net } from 'vnet/internal/netdev/net'
+import type { Platform, PortSpec } from 'vnet/internal/netdev/port'
+import { SkBuffPool } from 'vnet/internal/skb/pool'
+import type { Sysctl } from '../host-stack.ts'
+import { Calls, run, type WorkerCalls } from '../lab-calls.ts'
+import { callSiteOf, thrownAt } from '../lab-worker.ts'
+import type { LabWorld } from '../world.ts'
+import { HostPort } from './host-port.ts'
+import { MemoryStack } from './memory-stack.ts'
+import { EPOCH, VirtualTime } from './time/virtual-time.ts'
+
+/** Calls that may load modules or open files, during which time stands still. */
+const LOADING: readonly (keyof WorkerCalls)[] = ['cable', 'lan', 'capture', 'endCapture', 'loadStages', 'filters']
+
+/** Where a Net takes its frames from. */
+const POOL = Symbol.for('vnet.memoryPool')
+
+export class MemoryWorld implements Platform, LabWorld {
+  readonly name = 'memory'
+  readonly caller = this
+  readonly time = new VirtualTime().install()
+  readonly #seed: number
+  readonly #calls: Calls
+  readonly #stacks: MemoryStack[] = []
+  readonly #due: Alarm
+  /** Functions that run at this moment, after the current entry of the timeline. */
+  #soon: (() => void)[] = []
+  #ports = 0
+  #directory: string | undefined
+
+  constructor(seed: number) {
+    this.#seed = seed
+    const { clock } = this.time
+    this.#due = clock.alarm(() => this.#runDue())
+    const log = new Log(LOGLEVEL_WARNING, (_, line) => console.error(`vnet: ${line}`))
+    const net = new Net({ platform: this, clock, log, pool: framePool(), random: random(pairSeed(seed, 0)) })
+    this.#calls = new Calls(net, {
+      settle: async () => {},
+      bindUdp: (host, socket: dgram.Socket, port) =>
+        (this.#stacks[host] as MemoryStack).bindUdp(socket, port, undefined),
+      wallTime: () => ({
+        seconds: EPOCH / 1000 + Math.floor(clock.now() / NSEC_PER_SEC),
+        nanoseconds: clock.now() % NSEC_PER_SEC,
+      }),
+    })
+  }
+
+  /** Returns the network stack of a new host. */
+  makeStack(_name: string, sysctls: readonly Sysctl[]): MemoryStack {
+    const number = this.#stacks.length
+    const stack = new MemoryStack(number, this.time.clock, random(pairSeed(this.#seed, number + 1)), sysctls)
+    this.#stacks.push(stack)
+    return stack
+  }
+
+  /** Same as LabWorker.call. */
+  async call<Name extends keyof WorkerCalls>(
+    call: Name,
+    ...args: Parameters<WorkerCalls[Name]>
+  ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
+    const from = callSiteOf(this.call)
+    const release = LOADING.includes(call) ? this.hold() : undefined
+    try {
+      return (await run(this.#calls, call, args)) as Awaited<ReturnType<WorkerCalls[Name]>>
+    } catch (error) {
+      throw error instanceof Error ? thrownAt(from, error) : error
+    } finally {
+      release?.()
+    }
+  }
+
+  get now(): number {
+    return this.time.now
+  }
+
+  hold(): () => void {
+    return this.time.hold()
+  }
+
+  sleep(duration: number | string): Promise<void> {
+    return this.time.sleep(duration)
+  }
+
+  get directory(): string {
+    this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-lab-memory-'))
+    return this.#directory
+  }
+
+  release(): void {
+    // The worker of the kernel's world serves several labs.
+  }
+
+  close(): void {
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true })
+    this.time.close()
+  }
+
+  allocName(pattern: string): string {
+    return pattern
+  }
+
+  async open(spec: PortSpec): Promise<HostPort> {
+    const host = Number(/^memory\/(\d+)$/.exec(spec.netns ?? '')?.[1])
+    const { ip } = this.#stacks[host] as MemoryStack
+    return new HostPort(ip, ++this.#ports, spec, fn => this.#runSoon(fn))
+  }
+
+  #runSoon(fn: () => void): void {
+    this.#soon.push(fn)
+    if (this.#soon.length === 1) this.#due.at(this.time.clock.now())
+  }
+
+  #runDue(): void {
+    const due = this.#soon
+    this.#soon = []
+    for (const fn of due) fn()
+  }
+}
+
+/** Returns the frame memory of this thread, which all its worlds share. */
+function framePool(): SkBuffPool {
+  const thread = globalThis as { [POOL]?: SkBuffPool }
+  thread[POOL] ??= new SkBuffPool()
+  return thread[POOL]
+}

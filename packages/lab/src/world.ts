@@ -1,0 +1,46 @@
+/**
+ * The world of a lab: the kernel, with network namespaces and real time, or memory, with virtual
+ * time and without rights.
+ */
+import { inspect } from 'node:util'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { HostStack, Sysctl } from './host-stack.ts'
+import type { LabWorker } from './lab-worker.ts'
+
+export const WORLDS = ['kernel', 'memory'] as const
+export type WorldName = (typeof WORLDS)[number]
+
+/** Why a call is refused in memory. */
+export const NEEDS_KERNEL = "a program needs world: 'kernel'"
+
+/** Carries out the calls of links. */
+export type LinkCaller = Pick<LabWorker, 'call' | 'release'>
+
+export interface LabWorld {
+  readonly name: WorldName
+  readonly caller: LinkCaller
+  /** Milliseconds since the lab was made, in the time of the world. */
+  readonly now: number
+  /** Stops the time of the world, if it is virtual, until the returned function is called. */
+  hold(): () => void
+  /** Waits for ms, or for a duration such as '2h', in the time of the world. */
+  sleep(duration: number | string): Promise<void>
+  /** The directory of the lab's files, which `close` removes. */
+  readonly directory: string
+  makeStack(name: string, sysctls: readonly Sysctl[]): HostStack
+  /** Gives everything back when hosts and links are closed. */
+  close(): void
+}
+
+/**
+ * Returns the wanted world: the option, or VNET_WORLD; undefined for the kernel where it can be.
+ * Throws a UsageError for another name.
+ */
+export function wantedWorld(option: WorldName | undefined, variable = process.env.VNET_WORLD): WorldName | undefined {
+  if (option !== undefined) return option
+  // Only the fixture runs a test in both.
+  if (variable === undefined || variable === '' || variable === 'both') return undefined
+  const known = WORLDS.find(name => name === variable)
+  if (known === undefined) throw new UsageError(`VNET_WORLD=${inspect(variable)}: expected kernel, memory or both`)
+  return known
+}

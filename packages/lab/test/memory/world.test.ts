@@ -1,0 +1,198 @@
+/** Labs in memory: the calls of a lab, in virtual time. */
+import { createHash, pbkdf2Sync, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import net, { type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { createLab, type Lab, type LabHost, type LabOptions } from '../../src/index.ts'
+
+const labs: Lab[] = []
+
+afterEach(async () => {
+  for (const lab of labs.splice(0)) await lab.close()
+})
+
+async function made(options: LabOptions = {}): Promise<Lab> {
+  const lab = await createLab({ world: 'memory', ...options })
+  labs.push(lab)
+  return lab
+}
+
+const hello = () => http.createServer((_, response) => response.end('hello'))
+
+async function get(from: LabHost, url: string): Promise<string> {
+  return (await from.fetch(url)).text()
+}
+
+test('a request crosses a link in virtual time', async () => {
+  const lab = await made()
+  expect(lab.world).toBe('memory')
+  const [client, server] = lab.hosts('client', 'server')
+  const link = await lab.cable(client, server, { wire: 'delay 20ms' })
+  await server.listen(hello(), 80)
+  expect(lab.now).toBe(0)
+  expect(await get(client, 'http://server/')).toBe('hello')
+  // A handshake, and a request with its response.
+  expect(lab.now).toBe(80)
+  const { a, b } = await link.stats()
+  expect(a.sent).toBe(b.received)
+  expect(server.stats().TcpPassiveOpens).toBe(1)
+})
+
+test('two hours pass in no time', async () => {
+  const lab = await made()
+  const began = Date.now()
+  await lab.sleep('2h')
+  expect(Date.now() - began).toBe(7_200_000)
+  expect(lab.now).toBe(7_200_000)
+})
+
+test('synchronous crypto does not stop time', async () => {
+  const lab = await made()
+  randomBytes(8)
+  pbkdf2Sync('secret', 'salt', 1, 8, 'sha256')
+  await lab.sleep('1s')
+  expect(lab.now).toBe(1000)
+})
+
+test('a lost packet is sent again after the time of the RFC', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  const { ab } = await lab.cable(client, server, { wire: 'delay 20ms' })
+  await server.listen(hello(), 80)
+  const fault = await ab.drop('tcp[tcpflags] & tcp-syn != 0', { nth: 1 })
+  expect(await get(client, 'http://server/')).toBe('hello')
+  expect(fault.hits).toBe(1)
+  expect(lab.now).toBe(1080)
+})
+
+test('a partition of a minute ends after a minute', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  const link = await lab.cable(client, server)
+  await server.listen(hello(), 80)
+  const parted = link.partition(60_000)
+  await link.stats()
+  await expect(client.fetch('http://server/', { signal: AbortSignal.timeout(5000) })).rejects.toThrow(/timeout/)
+  expect(lab.now).toBe(5000)
+  await parted
+  expect(lab.now).toBe(60_000)
+  expect(await get(client, 'http://server/')).toBe('hello')
+})
+
+test('a cable that is cut and plugged in again carries packets again', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  const link = await lab.cable(client, server)
+  await server.listen(hello(), 80)
+  await link.down()
+  const answer = get(client, 'http://server/')
+  await lab.sleep('10s')
+  await link.up()
+  expect(await answer).toBe('hello')
+  expect(lab.now).toBeCloseTo(15_000, 1)
+})
+
+test('a router forwards, and its NAT hides the hosts inside', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.router('gate', { inside: [client], outside: server, nat: 'port-restricted' })
+  const peers: (string | undefined)[] = []
+  const listening = net.createServer(socket => {
+    peers.push(socket.remoteAddress)
+    socket.end('hi')
+  })
+  await server.listen(listening, 80, '0.0.0.0')
+  const socket = await client.connect(80, server.addresses.find(text => text.includes('.')) as string)
+  expect(String((await socket.toArray())[0])).toBe('hi')
+  expect(peers.map(text => text?.replace('::ffff:', ''))).toEqual(['198.18.2.1'])
+})
+
+test.each(['masquerade', 'full-cone', 'symmetric', 'nat64', 'nptv6'] as const)('a request passes %s', async nat => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.router('gate', { inside: [client], outside: server, nat })
+  await server.listen(hello(), 80)
+  expect(await get(client, 'http://server/')).toBe('hello')
+})
+
+test('a firewall lets replies in, and nothing else', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  const router = await lab.router('gate', { inside: [client], outside: server, firewall: 'block-inbound' })
+  await server.listen(hello(), 80)
+  await client.listen(hello(), 80)
+  expect(await get(client, 'http://server/')).toBe('hello')
+  const [, v6 = ''] = client.addresses
+  await expect(server.fetch(`http://[${v6}]/`, { signal: AbortSignal.timeout(3500) })).rejects.toThrow()
+  expect(router.stats().FirewallInDrops).toBe(3)
+})
+
+test('hosts of a segment find each other by ARP and neighbour discovery', async () => {
+  const lab = await made()
+  const [one, two] = lab.hosts('one', 'two')
+  const lan = await lab.lan({}, one, two)
+  await two.listen(hello(), 80)
+  expect(await get(one, 'http://two/')).toBe('hello')
+  const [, v6 = ''] = two.addresses
+  expect(await get(one, `http://[${v6}]/`)).toBe('hello')
+  expect((await lan.portOf(one).stats()).a.sent).toBeGreaterThan(0)
+})
+
+test('programs are refused', async () => {
+  const lab = await made()
+  const [host] = lab.hosts('host')
+  const refused = "needs world: 'kernel'"
+  expect(() => host.spawn('true')).toThrow(refused)
+  await expect(host.exec('true')).rejects.toThrow(refused)
+  expect(() => host.launcher('true')).toThrow(refused)
+  expect(() => host.worker('file:///x.js')).toThrow(refused)
+  expect(() => host.path).toThrow(refused)
+})
+
+test('a world that is not known is refused', async () => {
+  await expect(createLab({ world: 'moon' as never })).rejects.toThrow("'moon' is not a world, which are kernel, memory")
+})
+
+test('the same seed gives the same capture', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+  try {
+    const run = async (seed: number) => {
+      const lab = await made({ seed })
+      const [client, server] = lab.hosts('client', 'server')
+      const link = await lab.cable(client, server, { wire: 'delay 20ms 5ms loss 10%' })
+      const file = join(directory, 'capture.pcapng')
+      const end = await link.capture(file)
+      await server.listen(
+        http.createServer((request, response) => request.pipe(response)),
+        80,
+      )
+      const response = await client.fetch('http://server/', { method: 'POST', body: Buffer.alloc(100_000, 'x') })
+      expect((await response.arrayBuffer()).byteLength).toBe(100_000)
+      await end()
+      await labs.pop()?.close()
+      return createHash('sha256').update(readFileSync(file)).digest('hex')
+    }
+    const hashes = [await run(7), await run(7), await run(7), await run(8)]
+    expect(new Set(hashes.slice(0, 3)).size).toBe(1)
+    expect(hashes[3]).not.toBe(hashes[0])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('an end of the lab closes what runs in it', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server)
+  const listening = net.createServer()
+  await server.listen(listening, 80)
+  expect((listening.address() as AddressInfo).port).toBe(80)
+  const socket = await client.connect(80, 'server')
+  await lab.close()
+  expect(socket.destroyed).toBe(true)
+  expect(listening.listening).toBe(false)
+  expect(() => client.stats()).toThrow('the lab has ended')
+})
