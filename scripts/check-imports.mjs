@@ -124,6 +124,7 @@ function sources(root) {
     !existsSync(join(root, folder))
       ? []
       : readdirSync(join(root, folder), { recursive: true })
+          .map(file => file.replaceAll(sep, '/'))
           .filter(file => /(?<!\.d)\.tsx?$/.test(file))
           .sort()
           .map(file => ({ file: `${prefix}${file}`, path: `${folder}/${file}` }))
@@ -160,7 +161,7 @@ function violationsIn(root, file, path) {
 
 /** The deepest folder above `file` that has a floor, else its first folder. */
 function roomOf(file) {
-  const names = file.split(sep)
+  const names = file.split('/')
   const above = names.map((_, i) => names.slice(0, i + 1).join('/'))
   return above.findLast(name => order.includes(name)) ?? names[0]
 }
@@ -181,7 +182,7 @@ function complaintAbout(specifier, file, room, top) {
   const [, name, inside] = (top !== '' && /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(specifier)) || []
   if (isRelative || inside !== undefined) {
     const target = isRelative
-      ? relative('src', resolve('src', dirname(file), specifier))
+      ? relative('src', resolve('src', dirname(file), specifier)).replaceAll(sep, '/')
       : `${name === undefined ? '' : `${name}/`}${inside}.ts`
     if (target.startsWith('..') || (isRelative && !target.startsWith(top))) {
       return `what lies outside its src (${specifier})`

@@ -9,6 +9,7 @@
  * size. With a folder of LIMITS_MS, such as --labs, which is `npm run test:labs` (--course-live is
  * `npm run test:course`), only the tests of that folder of test/ run, for its time of LIMITS_MS at
  * most. The last line is `N passed, N failed, N skipped`. In CI a skipped kernel test is a failure.
+ * Off Linux, only the tests in memory run, and one line names their folders.
  */
 
 import { spawn } from 'node:child_process'

@@ -20,7 +20,8 @@ import { check } from '../../src/linux/errno.ts'
 const ALIASES = new Set(['EWOULDBLOCK', 'EDEADLOCK', 'ENOTSUP'])
 
 describe('the table', () => {
-  test('the errno table agrees with every number that Node knows', () => {
+  // Other systems have other numbers.
+  test.runIf(process.platform === 'linux')('the errno table agrees with every number that Node knows', () => {
     for (const [name, number] of Object.entries(constants.errno)) {
       if (!ALIASES.has(name)) expect([name, errnoName(number)]).toEqual([name, name])
     }

@@ -1,4 +1,7 @@
-/** Which files belong to `npm test`, to `npm test -- --all` and to `npm run test:long`. */
+/**
+ * Which files belong to `npm test`, to `npm test -- --all` and to `npm run test:long`, on Linux and
+ * elsewhere.
+ */
 
 import { expect, test } from 'vitest'
 import { execute } from '../../support/setup-tree.ts'
@@ -21,4 +24,28 @@ test('slow tests are left out of a quick run only, and long tests run only in a 
   expect(quick).not.toContainEqual(expect.stringMatching(SLOW))
   expect(long).toContain('test/programs/scripts/files-of-run.long.test.ts')
   expect(all).not.toContainEqual(expect.stringMatching(LONG))
+})
+
+/** Node's options for another system. vitest loads its programs for this one before. */
+const elsewhere = (platform: string) => {
+  const code = `await import('${import.meta.resolve('vitest/node')}')
+    Object.defineProperty(process, 'platform', { value: '${platform}' })
+    delete process.getuid`
+  return `--import=data:text/javascript,${encodeURIComponent(code)}`
+}
+
+test.each(['darwin', 'win32'])('on %s only the tests in memory run, also in CI, and a line names them', async name => {
+  const args = [elsewhere(name), 'node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color']
+  const { code, stdout, stderr } = await execute(args, { CI: '1', VNET_LONG: '', VNET_QUICK: '' })
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringMatching(
+      `^kernel tests are skipped: this is ${name}, where only the tests in memory run: .*\n$`,
+    ),
+  })
+  const folders = /: ([^:]*)\n$/.exec(stderr)?.[1]?.split(', ') ?? []
+  const files = Array.from(stdout.matchAll(/\] (\S+\.test\.ts)/g), ([, file]) => file as string)
+  expect(folders).toContain('packages/lab/test/memory/')
+  for (const folder of folders) expect(files).toContainEqual(expect.stringMatching(`^${folder}`))
+  expect(files.filter(file => !folders.some(folder => file.startsWith(folder)))).toEqual([])
 })

@@ -163,7 +163,7 @@ function isValidSyn(c: Connection, s: Segment, sequence: number): boolean {
 }
 
 function onReset(c: Connection): void {
-  if (c.state === 'SYN-RECV') c.fail(c.isActive ? ECONNREFUSED : 0)
+  if (c.state === 'SYN-RECV') c.fail(c.isActive ? ECONNRESET : 0)
   else c.fail(c.state === 'CLOSE-WAIT' ? EPIPE : ECONNRESET)
 }
 

@@ -230,7 +230,8 @@ export class Sender {
     if (board.rtt >= 0) rtt.sample(board.rtt, now)
     else if (hasProgress && echoed >= 0) rtt.sample(echoed, now)
     if (this.#probedAt >= 0) this.#endProbe(isDuplicate)
-    if (congestion.isRecovering && this.una >= congestion.recoverAt) {
+    // Without SACK duplicate ACKs may still arrive until later data is acknowledged (RFC 6582).
+    if (congestion.isRecovering && this.una >= congestion.recoverAt + (this.hasSack ? 0 : 1)) {
       congestion.leave()
       if (!this.hasSack) board.dropDuplicates()
     }
@@ -252,7 +253,7 @@ export class Sender {
     }
     if (hasProgress) board.dropDuplicates(congestion.isRecovering ? Math.max(removed - 1, 0) : board.sacked)
     else if (isDuplicate && congestion.state !== 'loss') board.addDuplicate()
-    const isPartial = congestion.state === 'recovery' && hasProgress
+    const isPartial = congestion.state === 'recovery' && hasProgress && this.una < congestion.recoverAt
     if (isPartial || (congestion.state === 'open' && board.sacked >= DUP_THRESHOLD)) board.markHeadLost()
     return 0
   }

@@ -45,6 +45,7 @@ export class MemoryWorld implements World {
     this.#tcp = new Tcp(this.#ip, {
       synRetries: Number(sysctls.tcp_syn_retries ?? 6),
       synLinearTimeouts: Number(sysctls.tcp_syn_linear_timeouts ?? 4),
+      synAckRetries: Number(sysctls.tcp_synack_retries ?? 5),
       finTimeout: Number(sysctls.tcp_fin_timeout ?? 60) * 1000 * MS,
       hasLossProbes: Number(sysctls.tcp_early_retrans ?? 0) > 0,
     })
@@ -94,7 +95,7 @@ export class MemoryWorld implements World {
         this.#advance(until)
         break
       }
-      this.#advance(Math.max(next, this.#clock.now()))
+      this.#clock.advance(Math.max(next - this.#clock.now(), 0))
     }
     return this.#sent.shift()
   }

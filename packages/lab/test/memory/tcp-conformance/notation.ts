@@ -54,7 +54,10 @@ export interface Case {
   readonly title: string
   readonly steps: readonly Step[]
   readonly family: 4 | 6
-  /** Settings below net/ipv4 for the run on a kernel: `{ tcp_syn_retries: 1 }`. */
+  /**
+   * Settings below net/ipv4: `{ tcp_syn_retries: 1 }`. A kernel without one of them does not run
+   * the case.
+   */
   readonly sysctls: Readonly<Record<string, string | number>>
   /** Why the case does not run on a kernel. */
   readonly memoryOnly: string | undefined

@@ -37,8 +37,8 @@ export const data = [
     `
     open
     in data 1..101, ack 1
-    out ack 101
     write 100
+    out ack 101
     out data 1..101, ack 101
     in data 101..201, ack 101
     write 100
@@ -46,6 +46,7 @@ export const data = [
     in data 201..301, ack 201
     +40..44 out ack 301
     `,
+    { sysctls: { tcp_pingpong_thresh: 1 } },
   ),
   tcp(
     'the segment size is limited by the MSS of the peer',
@@ -167,7 +168,6 @@ export const data = [
     open
     ${quick}
     in data 16001..17001, ack 1
-    quiet 20
     read 1000
     in data 17001..18001, ack 1
     out ack 18001

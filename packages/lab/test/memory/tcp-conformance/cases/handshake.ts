@@ -49,6 +49,7 @@ export const handshake = [
     out ack 1
     connected
     `,
+    { sysctls: { tcp_syn_linear_timeouts: 4 } },
   ),
   tcp(
     'connecting ends when no SYN gets a reply',
@@ -59,7 +60,7 @@ export const handshake = [
     +1000..1010 out syn 0
     +1000..1010 error ETIMEDOUT
     `,
-    { sysctls: { tcp_syn_retries: 1 } },
+    { sysctls: { tcp_syn_retries: 1, tcp_syn_linear_timeouts: 4 } },
   ),
   tcp(
     'a reset refuses a connection',

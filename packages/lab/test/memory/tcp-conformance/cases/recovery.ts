@@ -126,10 +126,10 @@ export const recovery = [
     write 20000
     ${segments(1, 10)}
     +100 in ack 1, sack 1001..2001
-    out data 10001..11001, ack 1
     in ack 1, sack 1001..3001
-    out data 11001..12001, ack 1
     in ack 1, sack 1001..4001
+    out data 10001..11001, ack 1
+    out data 11001..12001, ack 1
     out data 1..1001, ack 1
     +100 in ack 12001
     ${segments(12001, 6)}

@@ -1,0 +1,84 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { Duplex } from 'node:stream'
+import { Agent, request } from 'undici'
+import { expect, test } from 'vitest'
+import type { VirtualTime } from '../../../src/memory/time/virtual-time.ts'
+import { pair, start } from './started.ts'
+
+/** Connects a client to a server of node:http. Returns the client's end. */
+function connect(time: VirtualTime, listener: http.RequestListener): Duplex {
+  const [near, far] = pair(time)
+  const server = http.createServer(listener)
+  server.emit('connection', far)
+  return near
+}
+
+test('node:http works in virtual time, and its Date header shows this time', async () => {
+  const time = start()
+  await time.sleep('1h')
+  const socket = connect(time, (_, response) => setTimeout(() => response.end('hello'), 500))
+  const [response] = (await once(http.get({ createConnection: () => socket }), 'response')) as [http.IncomingMessage]
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += chunk
+  expect([text, response.headers.date]).toEqual(['hello', 'Sat, 01 Jan 2000 01:00:00 GMT'])
+  expect(time.now).toBe(3_600_520)
+})
+
+test('a Date header of the program remains, and sendDate = false leaves it out', async () => {
+  const time = start()
+  const dates: unknown[] = []
+  const listeners: http.RequestListener[] = [
+    (_, response) => response.writeHead(200, { Date: 'today' }).end(),
+    (_, response) => response.setHeader('date', 'today').end(),
+    (_, response) => {
+      response.sendDate = false
+      response.end()
+    },
+  ]
+  for (const listener of listeners) {
+    const socket = connect(time, listener)
+    const [response] = (await once(http.get({ createConnection: () => socket }), 'response')) as [http.IncomingMessage]
+    dates.push(response.headers.date)
+    socket.destroy()
+  }
+  expect(dates).toEqual(['today', 'today', undefined])
+})
+
+/** Makes a request with undici that is never replied to. Returns when its time-out rang. */
+async function timeOut(time: VirtualTime): Promise<number> {
+  const socket = connect(time, () => {})
+  const dispatcher = new Agent({
+    connect: (_, done) => process.nextTick(done, null, socket),
+    headersTimeout: 300_000,
+  })
+  const from = time.now
+  await expect(request('http://server/', { dispatcher })).rejects.toMatchObject({ code: 'UND_ERR_HEADERS_TIMEOUT' })
+  await dispatcher.destroy()
+  return time.now - from
+}
+
+test('time-outs of undici ring in virtual time, at the same time in each world', async () => {
+  const times: number[] = []
+  for (let i = 0; i < 3; i++) {
+    using time = start()
+    times.push(await timeOut(time))
+  }
+  expect(times[0]).toBeGreaterThanOrEqual(300_000)
+  expect(times[0]).toBeLessThan(302_000)
+  expect(times).toEqual(Array(3).fill(times[0]))
+})
+
+test('the tick of undici that was set in real time continues in the world', async () => {
+  const rung: number[] = []
+  const onTick = () => rung.push(Date.now())
+  const [tick, other] = [setTimeout(onTick, 499).unref(), setTimeout(() => rung.push(0), 499).unref()]
+  clearTimeout(other)
+  const time = start()
+  tick.refresh()
+  await time.sleep(100)
+  tick.refresh()
+  other.refresh()
+  await time.sleep(1000)
+  expect(rung).toEqual([Date.UTC(2000, 0, 1) + 599])
+})

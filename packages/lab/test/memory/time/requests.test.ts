@@ -1,0 +1,97 @@
+import crypto from 'node:crypto'
+import dgram from 'node:dgram'
+import dns from 'node:dns'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net, { type AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import zlib from 'node:zlib'
+import { expect, test } from 'vitest'
+import { start } from './started.ts'
+
+const DATA = Buffer.alloc(1_000_000, 'data')
+const gzip = promisify(zlib.gzip)
+const scrypt = promisify(crypto.scrypt)
+const THIS_FILE = import.meta.filename
+
+/** Reads a stream to its end. */
+async function drain(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream);
+}
+
+/** Work that takes real time, by name. */
+const WORK: Readonly<Record<string, () => unknown>> = {
+  'crypto.scrypt': () => scrypt('password', 'salt', 16),
+  'crypto.pbkdf2': () => promisify(crypto.pbkdf2)('password', 'salt', 20_000, 16, 'sha256'),
+  'crypto.randomBytes': () => promisify(crypto.randomBytes)(100_000),
+  'crypto.generateKeyPair': () => promisify(crypto.generateKeyPair)('ec', { namedCurve: 'P-256' }),
+  'crypto.subtle.digest': () => crypto.subtle.digest('SHA-256', DATA),
+  'crypto.subtle.generateKey': () =>
+    crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']),
+  'zlib.gzip': () => gzip(DATA),
+  'zlib.brotliCompress': () => promisify(zlib.brotliCompress)(DATA.subarray(0, 100_000)),
+  CompressionStream: () => drain(new Blob([DATA]).stream().pipeThrough(new CompressionStream('gzip'))),
+  'fs.readFile': () => promisify(fs.readFile)(process.execPath),
+  'fs.promises.readFile': () => fs.promises.readFile(process.execPath),
+  'fs.createReadStream': () => drain(fs.createReadStream(THIS_FILE)),
+  'fs.promises.readdir': () => fs.promises.readdir('/'),
+  'fs.openAsBlob': async () => (await fs.openAsBlob(THIS_FILE)).arrayBuffer(),
+  'dns.lookup': () => dns.promises.lookup('localhost'),
+  'an exchange of real datagrams': async () => {
+    const [server, client] = [dgram.createSocket('udp4'), dgram.createSocket('udp4')]
+    server.on('message', (data, { port }) => server.send(data, port)).bind(0, '127.0.0.1')
+    await once(server, 'listening')
+    client.send('hello', server.address().port, '127.0.0.1')
+    await once(client, 'message')
+    client.close()
+    server.close()
+  },
+  'WebAssembly.compile': () => (Reflect.get(globalThis, 'WebAssembly') as Wasm).compile(MODULE),
+  'a worker thread': () =>
+    new Promise(resolve =>
+      new Worker("require('node:worker_threads').parentPort.postMessage(1)", { eval: true }).on('exit', resolve),
+    ),
+  'a real socket': async () => {
+    const server = net.createServer(socket => socket.end('hello')).listen(0, '127.0.0.1')
+    await new Promise(resolve => server.on('listening', resolve))
+    await drain(net.connect((server.address() as AddressInfo).port, '127.0.0.1'))
+    await new Promise(resolve => server.close(resolve))
+  },
+}
+
+interface Wasm {
+  compile(bytes: Uint8Array): Promise<unknown>
+}
+
+/** The smallest module: magic number and version. */
+const MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+
+test.each(Object.keys(WORK))('time stands still during %s, and continues after it', async name => {
+  const time = start()
+  const timer = setInterval(() => {}, 1)
+  await WORK[name]?.()
+  expect(time.now).toBe(0)
+  clearInterval(timer)
+  await time.sleep(10)
+  expect(time.now).toBe(10)
+})
+
+test('an AsyncResource of a program with the name of a request does not stop time', async () => {
+  const { AsyncResource } = await import('node:async_hooks')
+  const time = start({ patience: 60_000 })
+  const resource = new AsyncResource('FSREQCALLBACK')
+  await time.sleep(10)
+  resource.emitDestroy()
+  expect(time.now).toBe(10)
+})
+
+test('real TCP and UDP servers that wait for clients do not stop time', async () => {
+  const time = start({ patience: 60_000 })
+  const server = net.createServer().listen(0, '127.0.0.1')
+  const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')
+  await Promise.all([server, socket].map(each => once(each, 'listening')))
+  await time.sleep('1h')
+  server.close()
+  socket.close()
+})

@@ -1,0 +1,141 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import net, { type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { start } from '../../memory/time/started.ts'
+
+const MODULE = join(import.meta.dirname, '../../../dist/memory/time/virtual-time.js')
+
+/** Runs a program in a process of its own, with a world `time` and `log` for lines. */
+function run(program: string): { status: number | null; lines: string[]; stderr: string } {
+  const script = `
+    import { writeSync } from 'node:fs'
+    import { VirtualTime } from ${JSON.stringify(MODULE)}
+    const log = line => writeSync(1, line + '\\n')
+    const time = new VirtualTime().install()
+    ${program}`
+  const options = { encoding: 'utf8', timeout: 50_000 } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], options)
+  return { status, lines: stdout.split('\n').slice(0, -1), stderr }
+}
+
+/** Ends a child process with the test. */
+function ended<T extends ChildProcess>(child: T): T {
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
+
+test('a pending timer keeps its process alive, also after a time without one', () => {
+  const program = `
+    setTimeout(() => {
+      log('rung at ' + time.now)
+      setTimeout(() => log('rung again at ' + time.now), 3_600_000)
+    }, 3_600_000)
+    setTimeout(() => log('without ref'), 7_200_001).unref()
+    // An open pipe that waits for nothing.
+    process.stdout.write('')`
+  const { status, lines } = run(program)
+  expect([status, lines]).toEqual([0, ['rung at 3600000', 'rung again at 7200000']])
+})
+
+test('an alarm keeps its process alive, but not an alarm of the background', () => {
+  const program = `
+    const again = () => background.at(time.background.now() + 1e9)
+    const background = time.background.alarm(again)
+    again()
+    time.clock.alarm(() => log('rung at ' + time.now)).at(10e9)`
+  const { status, lines } = run(program)
+  expect([status, lines]).toEqual([0, ['rung at 10000']])
+})
+
+test('a timer without ref that gets its ref back keeps its process alive', () => {
+  const program = `
+    const timer = setTimeout(() => log('rung at ' + time.now), 1000).unref()
+    setTimeout(() => timer.ref(), 10)`
+  expect(run(program).lines).toEqual(['rung at 1000'])
+})
+
+test('a process ends while a world runs in which nothing is pending', () => {
+  // Status 13 is an await at the top level that nothing settles.
+  expect(run('await new Promise(() => {})').status).toBe(13)
+})
+
+test('a timer without ref rings while something else keeps the process alive', () => {
+  const program = `
+    import { createServer } from 'node:net'
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      setInterval(() => log('rung at ' + time.now), 1000).unref()
+      setTimeout(() => server.close(), 3500).unref()
+    })`
+  const { status, lines } = run(program)
+  expect([status, lines.slice(0, 3)]).toEqual([0, [1000, 2000, 3000].map(at => `rung at ${at}`)])
+})
+
+test('an exception of a timer or an alarm is an uncaught exception, and the others ring', () => {
+  const program = `
+    process.on('uncaughtException', error => log(error.message))
+    setTimeout(() => { throw new Error('timer') }, 1)
+    time.clock.alarm(() => { throw new Error('alarm') }).at(2e6)
+    let rings = 0
+    const interval = setInterval(() => {
+      if (++rings === 2) clearInterval(interval)
+      throw new Error('interval ' + time.now)
+    }, 3)
+    setTimeout(() => log('rung at ' + time.now), 10)`
+  expect(run(program).lines).toEqual(['timer', 'alarm', 'interval 3', 'interval 6', 'rung at 10'])
+})
+
+test('an exception of a timer ends a process that does not catch it', () => {
+  const { status, stderr } = run("setTimeout(() => { throw new Error('of the timer') }, 1)")
+  expect(status).toBe(1)
+  expect(stderr).toContain('of the timer')
+})
+
+test('time stands still until a child process ends', async () => {
+  const time = start()
+  const timer = setInterval(() => {}, 1)
+  const child = execFile(process.execPath, ['-p', '1'])
+  await once(child, 'close')
+  clearInterval(timer)
+  expect(time.now).toBe(0)
+})
+
+test('time continues with one line about a child process without events, which it names', async () => {
+  const lines: string[] = []
+  const time = start({ patience: 50, log: line => lines.push(line) })
+  const child = ended(spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e9)', 'server.js']))
+  await time.sleep('1h')
+  await time.sleep('1h')
+  expect(lines).toEqual([
+    `vnet: the lab waits for a child process (${process.execPath} -e setInterval(() => {}, 1e9) server.js, pid ` +
+      `${child.pid}): in a lab in memory real programs take real time, and after 50ms without an event the clock ` +
+      'no longer waits for this one',
+  ])
+})
+
+test('time continues with one line about a real connection without events, which it names', async () => {
+  const lines: string[] = []
+  const time = start({ patience: 50, log: line => lines.push(line) })
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const client = net.connect(port, '127.0.0.1')
+  const [accepted] = (await once(server, 'connection')) as [net.Socket]
+  accepted.unref()
+  await time.sleep('1h')
+  expect(lines).toEqual([
+    expect.stringMatching(`^vnet: the lab waits for a real TCP connection \\(to 127.0.0.1:${port}\\): `),
+  ])
+  client.destroy()
+  accepted.destroy()
+  server.close()
+})
+
+test('time does not wait for a child process without ref', async () => {
+  const time = start({ patience: 60_000 })
+  const child = ended(spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e9)'], { stdio: 'ignore' }))
+  child.unref()
+  await time.sleep('1h')
+  expect(time.now).toBe(3_600_000)
+})
