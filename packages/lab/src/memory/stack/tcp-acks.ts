@@ -1,9 +1,22 @@
 /**
- * When to acknowledge received data, like Linux: immediately at the start of a connection and after
- * a pause, after every second full segment, and otherwise after a delay of 40 ms or more, unless a
- * segment with data carries the acknowledgment first.
+ * When received data is acknowledged, like Linux: immediately at the start of a connection and
+ * after a pause, after every second full segment, and otherwise after a delay of 40 ms or more,
+ * unless a segment with data carries the acknowledgment first.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import type { ReceiveBuffer } from './tcp-receive.ts'
+import type { Rtt } from './tcp-rtt.ts'
+import type { ReceiveWindow } from './tcp-window.ts'
+
+/** What the acknowledgments need of their connection. */
+export interface AcksOwner {
+  readonly clock: Clock
+  readonly receive: ReceiveBuffer
+  readonly window: ReceiveWindow
+  readonly sender: { readonly rtt: Rtt }
+  sendAck(): void
+  count(name: string): void
+}
 
 const DELAY_MIN = 40 * NSEC_PER_MSEC
 const DELAY_MAX = 200 * NSEC_PER_MSEC
@@ -11,89 +24,161 @@ const MAX_QUICK = 16
 /** The size of segments that Linux assumes before it has seen some, and the least that counts. */
 const ASSUMED_SEGMENT = 536
 const FULL_SEGMENT_MIN = 516
+/** At most one acknowledgment of invalid segments in this time (tcp_invalid_ratelimit). */
+const INVALID_INTERVAL = 500 * NSEC_PER_MSEC
 
-export class AckPolicy {
+export class Acks {
+  /** RCV.NXT in the last acknowledgment that was sent, and its window in bytes. */
+  acknowledged = 0
+  offered = 0
   /** The size of full segments of the peer, as received. */
   segment: number
-  /** Whether data waits for an acknowledgment. */
-  isPending = false
-  /** Whether the next acknowledgment must not be delayed. */
-  isUrgent = false
+  /** Whether data waits for an acknowledgment, and whether that must not be delayed. */
+  #isPending = false
+  #isUrgent = false
   /** Whether the peer pushed once, or again, since the last acknowledgment. */
-  isPushed = false
-  isPushedAgain = false
+  #isPushed = false
+  #isPushedAgain = false
   /** Whether the user answers what it receives, so that data can carry acknowledgments. */
-  isInteractive = false
+  #isInteractive = false
+  readonly #owner: AcksOwner
   readonly #maxSegment: number
+  #alarm: Alarm | undefined
+  #isArmed = false
   /** How many acknowledgments are still sent without a delay. */
   #quick = 0
+  /** The delay of the others; 0 before the first data. */
   #delay = 0
   #receivedAt = 0
+  #invalidAt = Number.NEGATIVE_INFINITY
 
-  constructor(mss: number) {
+  constructor(owner: AcksOwner, mss: number) {
+    this.#owner = owner
     this.#maxSegment = mss
     this.segment = Math.min(ASSUMED_SEGMENT, mss)
   }
 
-  /** Notes a segment with data. `window` is the offered window. */
-  onData(length: number, isPush: boolean, now: number, rto: number, window: number): void {
+  /** Notes a segment with data in order. */
+  onData(length: number, isPush: boolean): void {
     if (length >= this.segment) {
       this.segment = Math.min(length, this.#maxSegment)
-      if (isPush) this.isPushed = true
+      if (isPush) this.#isPushed = true
     } else if (length >= FULL_SEGMENT_MIN && !isPush) this.segment = length
     else {
-      this.isPushedAgain ||= this.isPushed
-      this.isPushed = true
+      this.#isPushedAgain ||= this.#isPushed
+      this.#isPushed = true
     }
-    this.isPending = true
+    this.#isPending = true
+    const { clock, sender } = this.#owner
+    const now = clock.now()
     const pause = now - this.#receivedAt
+    const { timeout } = sender.rtt
     if (this.#delay === 0) {
-      this.#addQuick(window)
+      this.#addQuick()
       this.#delay = DELAY_MIN
     } else if (pause <= DELAY_MIN / 2) this.#delay = this.#delay / 2 + DELAY_MIN / 2
-    else if (pause < this.#delay) this.#delay = Math.min(this.#delay / 2 + pause, rto)
-    else if (pause > rto) this.#addQuick(window)
+    else if (pause < this.#delay) this.#delay = Math.min(this.#delay / 2 + pause, timeout)
+    else if (pause > timeout) this.#addQuick()
     this.#receivedAt = now
   }
 
-  #addQuick(window: number): void {
-    const quick = Math.max(Math.floor(window / (2 * this.segment)), 2)
+  #addQuick(): void {
+    const { receive, window } = this.#owner
+    const quick = Math.max(Math.floor(window.left(receive.next) / (2 * this.segment)), 2)
     this.#quick = Math.max(this.#quick, Math.min(quick, MAX_QUICK))
   }
 
   /** Acknowledges immediately from now on: after duplicates and gaps. */
-  enterQuick(window: number): void {
-    this.#addQuick(window)
-    this.isInteractive = false
+  enterQuick(): void {
+    this.#addQuick()
+    this.#isInteractive = false
     this.#delay = DELAY_MIN
   }
 
-  /** Whether to acknowledge immediately. Without data before it, a FIN does not wait. */
-  get isQuick(): boolean {
-    return this.isUrgent || this.#delay === 0 || (this.#quick > 0 && !this.isInteractive)
+  /** The next `check` acknowledges. */
+  demand(): void {
+    this.#isPending = this.#isUrgent = true
+  }
+
+  /** Notes the peer's FIN, which waits for an acknowledgment like data before a reply. */
+  onFin(): void {
+    this.#isPending = this.#isInteractive = true
+  }
+
+  /** Acknowledges now, later, or not at all. */
+  check(): void {
+    if (!this.#isPending) return
+    const { clock, receive, window } = this.#owner
+    const isFull = receive.next - this.acknowledged > this.segment
+    const isOpen = receive.unread === 0 || window.choose(receive.next, receive.unread, this.segment) >= this.offered
+    // Without data before it, a FIN does not wait.
+    const isQuick = this.#isUrgent || this.#delay === 0 || (this.#quick > 0 && !this.#isInteractive)
+    if ((isFull && isOpen) || isQuick || receive.hasGap) this.#owner.sendAck()
+    else if (!this.#isArmed) {
+      this.#alarm ??= clock.alarm(() => this.#onDelayed())
+      this.#isArmed = true
+      this.#alarm.at(clock.now() + this.#wait())
+    }
   }
 
   /** Nanoseconds that an acknowledgment may wait. */
-  delay(smoothed: number): number {
+  #wait(): number {
+    const { smoothed } = this.#owner.sender.rtt
     const most = smoothed > 0 ? Math.min(Math.max(smoothed, DELAY_MIN), DELAY_MAX) : DELAY_MAX
     return Math.min(Math.max(this.#delay, DELAY_MIN), most)
   }
 
-  /** Notes that a delay has passed without data to send. */
-  onDelayed(rto: number): void {
-    if (this.isInteractive) {
-      this.isInteractive = false
+  #onDelayed(): void {
+    this.#isArmed = false
+    if (this.#isInteractive) {
+      this.#isInteractive = false
       this.#delay = DELAY_MIN
-    } else this.#delay = Math.min(this.#delay * 2, rto)
+    } else this.#delay = Math.min(this.#delay * 2, this.#owner.sender.rtt.timeout)
+    this.#owner.count('TcpExtDelayedACKs')
+    this.#owner.sendAck()
   }
 
-  /** Notes a segment that acknowledges. */
-  onSent(now: number, hasData: boolean): void {
-    if (hasData && this.#delay > 0 && now - this.#receivedAt < this.#delay) this.isInteractive = true
+  /** Acknowledges what has waited for the user to read, and offers a window that has opened. */
+  onRead(): void {
+    const { receive, window } = this.#owner
+    const isFull = receive.next - this.acknowledged > this.segment
+    const isPushed = this.#isPushedAgain || (this.#isPushed && !this.#isInteractive)
+    if (this.#isPending && (isFull || (isPushed && receive.unread === 0))) {
+      this.#owner.sendAck()
+      return
+    }
+    const left = window.left(receive.next)
+    if (receive.isFinished || 2 * left > window.limit) return
+    const next = window.choose(receive.next, receive.unread, this.segment)
+    if (next > 0 && next >= 2 * left) this.#owner.sendAck()
+  }
+
+  /** Acknowledges an invalid segment, at most twice a second if it has no data (RFC 5961). */
+  reject(hasData: boolean, isChallenge: boolean): void {
+    const now = this.#owner.clock.now()
+    if (!hasData && now - this.#invalidAt < INVALID_INTERVAL) return
+    if (!hasData) this.#invalidAt = now
+    if (isChallenge) this.#owner.count('TcpExtTCPChallengeACK')
+    this.#owner.sendAck()
+  }
+
+  /** Notes a segment that acknowledges everything before `next`. */
+  onSent(next: number, hasData: boolean): void {
+    this.acknowledged = next
+    if (hasData && this.#delay > 0 && this.#owner.clock.now() - this.#receivedAt < this.#delay) {
+      this.#isInteractive = true
+    }
     if (this.#quick > 0) {
       this.#quick--
       if (this.#quick === 0) this.#delay = DELAY_MIN
     }
-    this.isPending = this.isUrgent = this.isPushed = this.isPushedAgain = false
+    this.#isPending = this.#isUrgent = this.#isPushed = this.#isPushedAgain = false
+    this.cancel()
+  }
+
+  cancel(): void {
+    if (!this.#isArmed) return
+    this.#isArmed = false
+    this.#alarm?.cancel()
   }
 }

@@ -32,18 +32,18 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (!isValid(c, s, sequence)) return true
   if (!s.isAck) return true
   c.onHeard()
-  if (s.hasTimestamp && c.hasTimestamps && sequence <= c.acknowledged) takeTimestamp(c, s)
+  if (s.hasTimestamp && c.hasTimestamps && sequence <= c.acks.acknowledged) takeTimestamp(c, s)
   if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true
   // The answer to a SYN that crossed the own one.
-  if (s.isSyn) c.acks.isPending = c.acks.isUrgent = true
+  if (s.isSyn) c.acks.demand()
   else if (s.length > 0 || s.isFin) {
     if (!takeData(c, s, sequence)) return false
     if ((c.state as string) === 'TIME-WAIT') return true
   }
   c.sender.push()
-  c.checkAck()
+  c.acks.check()
   return true
 }
 
@@ -116,18 +116,18 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
   const end = sequence + s.space
   if (isOldTimestamp(c, s) && !s.isRst) {
     c.count('TcpExtPAWSEstab')
-    c.sendInvalidAck(s.length > 0)
+    c.acks.reject(s.length > 0, false)
     return false
   }
   const edge = next + c.window.left(next)
   const isBeyond = end > edge && receive.unread > 0 && s.length > 0
-  if (end < c.acknowledged || sequence > edge || isBeyond) {
+  if (end < c.acks.acknowledged || sequence > edge || isBeyond) {
     if (!s.isRst) rejectSequence(c, s, sequence, end)
     return false
   }
   if (s.isRst) {
     if (sequence === next || sequence === Math.max(...receive.ranges)) onReset(c)
-    else c.sendInvalidAck(false, true)
+    else c.acks.reject(false, true)
     return false
   }
   if (s.isSyn) return isValidSyn(c, s, sequence)
@@ -142,11 +142,11 @@ function rejectSequence(c: Connection, s: Segment, sequence: number, end: number
   }
   if (s.length > 0 && sequence < receive.next) {
     c.count('TcpExtDelayedACKLost')
-    c.acks.enterQuick(c.window.left(receive.next))
+    c.acks.enterQuick()
     receive.duplicateStart = sequence
     receive.duplicateEnd = Math.min(end, receive.next)
   }
-  c.sendInvalidAck(s.length > 0, s.isSyn)
+  c.acks.reject(s.length > 0, s.isSyn)
 }
 
 /** A SYN is valid only in SYN-RECV: repeated, or the answer to the own SYN (RFC 9293 fig. 7). */
@@ -158,7 +158,7 @@ function isValidSyn(c: Connection, s: Segment, sequence: number): boolean {
       return false
     }
   }
-  c.sendInvalidAck(false, true)
+  c.acks.reject(false, true)
   return false
 }
 
@@ -179,7 +179,7 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   const ack = unwrap(s.acknowledgment, c.iss, sender.una)
   const before = sender.una
   if (ack > sender.next || ack < before - sender.maxWindow) {
-    c.sendInvalidAck(false, true)
+    c.acks.reject(false, true)
     return false
   }
   const window = s.isSyn ? s.window : s.window * 2 ** c.peerScale
@@ -237,18 +237,18 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
   const left = c.window.left(receive.next)
   if (s.length > 0 && left === 0 && sequence + s.length > receive.next) {
     c.count('TcpExtTCPZeroWindowDrop')
-    acks.isPending = acks.isUrgent = true
+    acks.demand()
     return true
   }
   if ((s.flags & TCP_URG) !== 0) receive.urgentAt = sequence + s.urgent - 1
   const isInOrder = receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
   if (!isInOrder) {
-    if (sequence + s.space <= receive.next) acks.enterQuick(left)
-    acks.isPending = acks.isUrgent = true
+    if (sequence + s.space <= receive.next) acks.enterQuick()
+    acks.demand()
     return true
   }
   if (s.length > 0) {
-    acks.onData(s.length, (s.flags & TCP_PSH) !== 0, c.clock.now(), c.sender.rtt.timeout, left)
+    acks.onData(s.length, (s.flags & TCP_PSH) !== 0)
   }
   if (receive.isFinished) onFin(c)
   c.notify(READABLE)
@@ -256,10 +256,9 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
 }
 
 function onFin(c: Connection): void {
-  c.acks.isPending = true
   if (c.state === 'ESTAB') {
     c.state = 'CLOSE-WAIT'
-    c.acks.isInteractive = true
+    c.acks.onFin()
   } else if (c.state === 'FIN-WAIT-1') {
     c.sendAck()
     c.state = 'CLOSING'

@@ -67,10 +67,6 @@ export class Scoreboard {
     return this.#sent[this.#first]
   }
 
-  get last(): Sent | undefined {
-    return this.packets > 0 ? this.#sent[this.#sent.length - 1] : undefined
-  }
-
   add(start: number, end: number, now: number): Sent {
     const sent = new Sent(start, end, now)
     this.#sent.push(sent)
@@ -233,6 +229,13 @@ export class Scoreboard {
     return undefined
   }
 
+  /** The last segment, of which at most `mss` bytes. */
+  last(mss: number): Sent | undefined {
+    if (this.packets === 0) return undefined
+    this.#cut(this.#sent.length - 1, mss)
+    return this.#sent[this.#sent.length - 1]
+  }
+
   #cut(i: number, mss: number): Sent {
     const sent = this.#sent[i]
     if (Math.min(sent.end, this.finAt) - sent.start <= mss) return sent
@@ -246,6 +249,7 @@ export class Scoreboard {
     }
     this.#sent.splice(i, 1, ...parts)
     if (sent.isLost) this.lost++
+    if (sent.isResent) this.resent--
     return parts[0]
   }
 

@@ -3,13 +3,13 @@
  * window and Nagle's algorithm, and what is sent again. Sequence numbers count from the own SYN,
  * which is 0, and do not wrap.
  */
-import type { Alarm, Clock } from 'vnet/internal/base/clock'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import type { Clock } from 'vnet/internal/base/clock'
 import { EMSGSIZE } from 'vnet/internal/base/errno'
 import { TCP_ACK, TCP_FIN, TCP_PSH } from 'vnet/internal/packet/tcp'
 import { SendBuffer } from './tcp-buffer.ts'
 import { Congestion } from './tcp-congestion.ts'
-import { giveUpTime, RTO_MAX, RTO_MIN, Rtt } from './tcp-rtt.ts'
+import { Retransmission } from './tcp-retransmit.ts'
+import { Rtt } from './tcp-rtt.ts'
 import { Scoreboard, type Sent } from './tcp-scoreboard.ts'
 
 /** What a sender needs of its connection. */
@@ -30,19 +30,12 @@ export interface SenderOwner {
   giveUp(): void
 }
 
-/** tcp_retries2, and the retries after `close` while the timeout is short (tcp_orphan_retries). */
-const RETRIES = 15
-const ORPHAN_RETRIES = 8
 /** Linux's accounting of send buffers: what a segment costs, and the bounds (tcp_wmem). */
 const SEGMENT_OVERHEAD = 640
 const SEGMENT_STRUCT = 256
 const MAX_BUFFER = 4 * 1024 * 1024
 const MIN_SEGMENTS = 10
 const DUP_THRESHOLD = 3
-/** What a loss probe waits for beyond two round trips: two ticks. */
-const PROBE_SLACK = 8 * NSEC_PER_MSEC
-
-type Timer = 'none' | 'resend' | 'window-probe' | 'loss-probe' | 'reorder'
 
 export class Sender {
   readonly buffer = new SendBuffer(1)
@@ -60,27 +53,17 @@ export class Sender {
   isNoDelay = false
   /** The sequence number of the FIN; -1 before it is queued. */
   finAt = -1
-  readonly #owner: SenderOwner
-  readonly #alarm: Alarm
-  #timer: Timer = 'none'
+  readonly owner: SenderOwner
+  readonly #timers: Retransmission
   /** The end of the last segment that was not full (Minshall's variant of Nagle's algorithm). */
   #smallEnd = 0
   #sentAt = 0
-  /** Timeouts in a row, and when the first repetition was sent. */
-  #timeouts = 0
-  #resentAt = 0
-  /** Window probes without an acknowledgment, and how often their interval was doubled. */
-  #probes = 0
-  #probeBackoff = 0
-  /** The end of the data at the last loss probe; -1 without one. */
-  #probedAt = -1
-  #isProbeNew = false
-  /** Whether the peer has reported a segment that arrived twice (RFC 2883). */
+  /** Whether the acknowledgment reports a segment that arrived twice (RFC 2883). */
   #hasDuplicate = false
 
   constructor(owner: SenderOwner) {
-    this.#owner = owner
-    this.#alarm = owner.clock.alarm(() => this.#ring())
+    this.owner = owner
+    this.#timers = new Retransmission(this)
   }
 
   /** The bytes that the send buffer may hold. It grows with the congestion window. */
@@ -113,10 +96,10 @@ export class Sender {
 
   /** Sends what may be sent: first lost segments, then new ones. */
   push(): void {
-    const now = this.#owner.clock.now()
+    const now = this.owner.clock.now()
     if (this.board.lost > 0) this.#repeat(now)
     if (this.hasUnsent) this.#sendNew(now)
-    if (this.board.packets === 0 && this.hasUnsent && this.#timer === 'none') this.#arm('window-probe', this.#probeTime)
+    if (this.board.packets === 0 && this.hasUnsent) this.#timers.onBlocked()
   }
 
   #sendNew(now: number): void {
@@ -130,7 +113,7 @@ export class Sender {
         isLimited = true
         break
       }
-      const mss = this.mss - this.#owner.extraLength
+      const mss = this.mss - this.owner.extraLength
       const length = Math.min(this.buffer.end - this.next, mss)
       const end = this.next + length === this.finAt ? this.finAt + 1 : this.next + length
       if (end > this.una + this.window) break
@@ -140,7 +123,7 @@ export class Sender {
     }
     if (this.next === before) return
     congestion.onUsed(board.packets, isLimited, this.una, this.next)
-    if (wasIdle || this.#timer === 'none') this.#armProbeOrResend()
+    this.#timers.onSent(wasIdle)
   }
 
   /** Nagle's algorithm: one small segment in flight (Minshall's variant). */
@@ -162,34 +145,63 @@ export class Sender {
     let flags = TCP_ACK
     if (end === this.finAt + 1 && this.finAt >= 0) flags |= TCP_FIN
     if (dataEnd === this.buffer.end && dataEnd > start) flags |= TCP_PSH
-    if (this.#owner.emit(flags, start, dataEnd - start, isRepeat) === -EMSGSIZE) this.onMtu()
+    if (this.owner.emit(flags, start, dataEnd - start, isRepeat) === -EMSGSIZE) this.onMtu()
   }
 
   /** Sends lost segments again, as far as the congestion window allows. */
   #repeat(now: number): void {
     const { board, congestion } = this
     while (board.inFlight < congestion.window) {
-      const lost = board.nextLost(this.mss - this.#owner.extraLength)
+      const lost = board.nextLost(this.mss - this.owner.extraLength)
       if (lost === undefined) return
       this.#resend(lost, now)
-      this.#owner.count(congestion.state === 'loss' ? 'TcpExtTCPSlowStartRetrans' : 'TcpExtTCPFastRetrans')
+      this.owner.count(congestion.state === 'loss' ? 'TcpExtTCPSlowStartRetrans' : 'TcpExtTCPFastRetrans')
     }
   }
 
   #resend(sent: Sent, now: number): void {
     this.board.resend(sent, now)
-    if (this.#resentAt === 0) this.#resentAt = now
     this.#sentAt = now
     if (this.congestion.state === 'recovery') this.congestion.onSent()
-    this.#owner.count('TcpRetransSegs')
+    this.owner.count('TcpRetransSegs')
     this.#emit(sent.start, sent.end, true)
-    if (sent === this.board.head || this.#timer === 'none') this.#arm('resend', this.rtt.timeout)
+    this.#timers.onResent(now, sent === this.board.head)
+  }
+
+  /** Sends the first lost segment again. */
+  resendFirst(now: number): void {
+    const lost = this.board.nextLost(this.mss - this.owner.extraLength)
+    if (lost !== undefined) this.#resend(lost, now)
+  }
+
+  /**
+   * Sends a segment that the peer answers: new bytes if they fit into its window, or else an old
+   * sequence number. Returns whether it sent new bytes.
+   */
+  probe(counter: string): boolean {
+    this.owner.count(counter)
+    const room = this.una + this.window - this.next
+    const length = Math.min(this.buffer.end - this.next, this.mss - this.owner.extraLength, room)
+    if (length > 0) this.#sendSegment(this.next + length, this.owner.clock.now())
+    else this.owner.emit(TCP_ACK, this.una - 1, 0)
+    return length > 0
+  }
+
+  /** Sends a new segment or the last one again, as a loss probe. Returns whether it is new. */
+  sendProbe(now: number): boolean {
+    const mss = this.mss - this.owner.extraLength
+    const length = Math.min(this.buffer.end - this.next, mss)
+    const isNew = length > 0 && this.next + length <= this.una + this.window
+    const last = isNew ? undefined : this.board.last(mss)
+    if (isNew) this.#sendSegment(this.next + length, now)
+    else if (last !== undefined) this.#resend(last, now)
+    return isNew
   }
 
   /** Takes a smaller path MTU: segments that are too large are sent again, in smaller ones. */
   onMtu(): void {
     const before = this.mss
-    this.#owner.updateMss()
+    this.owner.updateMss()
     if (this.mss < before) this.board.markLargeLost(this.mss)
   }
 
@@ -198,7 +210,7 @@ export class Sender {
     this.window = window
     if (window <= this.maxWindow) return
     this.maxWindow = window
-    this.#owner.updateMss()
+    this.owner.updateMss()
   }
 
   /** Takes a SACK block. Call `onAck` after the last one. */
@@ -211,12 +223,11 @@ export class Sender {
   onProgress(ack: number, now: number): number {
     this.board.begin()
     this.#hasDuplicate = false
-    this.#probes = 0
+    this.#timers.onAck(ack > this.una)
     if (ack <= this.una) return 0
     const removed = this.board.acknowledge(ack, now, this.rtt.minimum)
     this.buffer.release(ack)
     this.una = ack
-    this.#timeouts = this.#resentAt = 0
     return removed
   }
 
@@ -226,23 +237,36 @@ export class Sender {
    */
   onAck(removed: number, hasProgress: boolean, isDuplicate: boolean, echoed: number): void {
     const { board, congestion, rtt } = this
-    const now = this.#owner.clock.now()
+    const now = this.owner.clock.now()
     if (board.rtt >= 0) rtt.sample(board.rtt, now)
     else if (hasProgress && echoed >= 0) rtt.sample(echoed, now)
-    if (this.#probedAt >= 0) this.#endProbe(isDuplicate)
+    this.#timers.endProbe(isDuplicate || this.#hasDuplicate)
     // Without SACK duplicate ACKs may still arrive until later data is acknowledged (RFC 6582).
     if (congestion.isRecovering && this.una >= congestion.recoverAt + (this.hasSack ? 0 : 1)) {
       congestion.leave()
       if (!this.hasSack) board.dropDuplicates()
     }
     const wait = this.#findLost(removed, hasProgress, isDuplicate, now)
-    if (board.lost > 0 && congestion.state === 'open') {
-      congestion.enterRecovery(this.next)
-      this.#owner.count(this.hasSack ? 'TcpExtTCPSackRecovery' : 'TcpExtTCPRenoRecovery')
-    }
+    if (board.lost > 0 && congestion.state === 'open') this.#enterRecovery()
     if (congestion.state === 'recovery') congestion.reduce(board.delivered, board.inFlight, hasProgress)
     else if (removed > 0) congestion.grow(removed)
-    this.#rearm(hasProgress, wait)
+    this.#timers.rearm(hasProgress, wait)
+  }
+
+  /** Finds lost segments when the time for reordering has passed. Returns the time to the next. */
+  detectLost(now: number): number {
+    const { board, congestion, rtt } = this
+    const wait = board.detect(now, rtt.minimum, rtt.smoothed, congestion.isRecovering)
+    if (board.lost > 0 && congestion.state === 'open') {
+      this.#enterRecovery()
+      congestion.reduce(1, board.inFlight, false)
+    }
+    return wait
+  }
+
+  #enterRecovery(): void {
+    this.congestion.enterRecovery(this.next)
+    this.owner.count(this.hasSack ? 'TcpExtTCPSackRecovery' : 'TcpExtTCPRenoRecovery')
   }
 
   #findLost(removed: number, hasProgress: boolean, isDuplicate: boolean, now: number): number {
@@ -258,160 +282,9 @@ export class Sender {
     return 0
   }
 
-  #rearm(hasProgress: boolean, wait: number): void {
-    if (this.board.packets === 0) {
-      if (this.#timer !== 'window-probe') this.#cancel()
-      else if (this.window > 0 || !this.hasUnsent) {
-        this.#probeBackoff = 0
-        this.#cancel()
-      } else this.#arm('window-probe', this.#probeTime)
-    } else if (wait > 0) this.#arm('reorder', wait)
-    else if (hasProgress) this.#armProbeOrResend()
-  }
-
-  /** Ends a loss probe. If it repaired a loss, the window is reduced (RFC 8985 sec. 7.4). */
-  #endProbe(isDuplicate: boolean): void {
-    if (this.una < this.#probedAt) return
-    const { congestion } = this
-    const isRepair = !this.#isProbeNew && this.una > this.#probedAt && !this.#hasDuplicate
-    if (isRepair && congestion.state === 'open') congestion.halve()
-    if (this.#isProbeNew || isDuplicate || this.#hasDuplicate || this.una > this.#probedAt) this.#probedAt = -1
-  }
-
-  #arm(timer: Timer, delay: number): void {
-    this.#timer = timer
-    this.#alarm.at(this.#owner.clock.now() + delay)
-  }
-
-  #cancel(): void {
-    if (this.#timer === 'none') return
-    this.#timer = 'none'
-    this.#alarm.cancel()
-  }
-
-  /** Arms the loss probe (RFC 8985 sec. 7.2), or the retransmission timer. */
-  #armProbeOrResend(): void {
-    const { board, congestion, rtt } = this
-    if (
-      !this.hasSack ||
-      !this.#owner.hasLossProbes ||
-      congestion.state !== 'open' ||
-      board.sacked > 0 ||
-      this.#probedAt >= 0 ||
-      rtt.smoothed === 0
-    ) {
-      this.#arm('resend', rtt.timeout)
-      return
-    }
-    const slack = board.packets === 1 ? RTO_MIN : PROBE_SLACK
-    this.#arm('loss-probe', Math.min(2 * rtt.smoothed + slack, rtt.timeout))
-  }
-
-  #ring(): void {
-    const timer = this.#timer
-    this.#timer = 'none'
-    if (timer === 'resend') this.#onTimeout()
-    else if (timer === 'window-probe') this.#probeWindow()
-    else if (timer === 'loss-probe') this.#probeLoss()
-    else if (timer === 'reorder') this.#onReorderTime()
-  }
-
-  #onTimeout(): void {
-    const { board, congestion, rtt } = this
-    if (board.packets === 0) return
-    const now = this.#owner.clock.now()
-    if (this.#isExpired(now)) {
-      this.#owner.giveUp()
-      return
-    }
-    if (!this.hasSack) board.dropDuplicates()
-    this.#probedAt = -1
-    board.markAllLost()
-    congestion.enterLoss(this.next, board.inFlight)
-    this.#owner.count('TcpExtTCPTimeouts')
-    this.#timeouts++
-    const lost = board.nextLost(this.mss - this.#owner.extraLength)
-    rtt.backoff++
-    if (lost !== undefined) this.#resend(lost, now)
-    this.#arm('resend', rtt.timeout)
-  }
-
-  #isExpired(now: number): boolean {
-    if (this.#timeouts === 0) return false
-    let retries = RETRIES
-    if (this.#owner.isOrphan) retries = this.rtt.timeout < RTO_MAX ? ORPHAN_RETRIES : 0
-    return now - this.#resentAt >= giveUpTime(retries)
-  }
-
-  get #probeTime(): number {
-    return Math.min(Math.max(this.rtt.timeout, RTO_MIN) * 2 ** this.#probeBackoff, RTO_MAX)
-  }
-
-  /** Asks for the window: with the bytes that fit, or with a byte that was acknowledged. */
-  #probeWindow(): void {
-    if (this.board.packets > 0 || !this.hasUnsent) {
-      this.#probes = 0
-      return
-    }
-    const isLong = this.#probeTime >= RTO_MAX
-    const most = this.#owner.isOrphan ? (isLong ? 0 : ORPHAN_RETRIES) : RETRIES
-    if (this.#probes >= most) {
-      this.#owner.giveUp()
-      return
-    }
-    this.probe()
-    this.#probes++
-    if (this.board.packets > 0) return
-    if (this.#probeBackoff < RETRIES) this.#probeBackoff++
-    this.#arm('window-probe', this.#probeTime)
-  }
-
-  /** Sends a segment that the peer answers: new bytes if they fit, or an old sequence number. */
-  probe(): void {
-    const room = this.una + this.window - this.next
-    const length = Math.min(this.buffer.end - this.next, this.mss, room)
-    if (length > 0) {
-      this.#sendSegment(this.next + length, this.#owner.clock.now())
-      this.#arm('resend', this.rtt.timeout)
-    } else {
-      this.#owner.count('TcpExtTCPWinProbe')
-      this.#owner.emit(TCP_ACK, this.una - 1, 0)
-    }
-  }
-
-  /** Sends a new segment, or the last one again, so that an acknowledgment shows what is lost. */
-  #probeLoss(): void {
-    const { board } = this
-    const now = this.#owner.clock.now()
-    const { last } = board
-    if (last === undefined) return
-    this.#owner.count('TcpExtTCPLossProbes')
-    this.#probedAt = this.next
-    const length = Math.min(this.buffer.end - this.next, this.mss - this.#owner.extraLength)
-    this.#isProbeNew = length > 0 && this.next + length <= this.una + this.window
-    if (this.#isProbeNew) this.#sendSegment(this.next + length, now)
-    else this.#resend(last, now)
-    this.#arm('resend', this.rtt.timeout)
-  }
-
-  #onReorderTime(): void {
-    const { board, congestion, rtt } = this
-    const now = this.#owner.clock.now()
-    const wait = board.detect(now, rtt.minimum, rtt.smoothed, congestion.isRecovering)
-    if (board.lost > 0 && congestion.state === 'open') {
-      congestion.enterRecovery(this.next)
-      congestion.reduce(1, board.inFlight, false)
-      this.#owner.count('TcpExtTCPSackRecovery')
-    }
-    this.push()
-    const { head } = board
-    if (wait > 0) this.#arm('reorder', wait)
-    else if (head !== undefined) this.#arm('resend', Math.max(head.sentAt + rtt.timeout - now, NSEC_PER_MSEC))
-  }
-
   /** Frees everything and stops the timers. */
   clear(): void {
-    this.#cancel()
+    this.#timers.cancel()
     this.buffer.clear()
     this.board.clear()
   }

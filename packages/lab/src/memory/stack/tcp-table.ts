@@ -1,0 +1,94 @@
+/** The connections and listeners of a host by addresses and ports, and which ports are free. */
+import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet/internal/base/errno'
+import type { Random } from 'vnet/internal/base/random'
+import { sameBytes } from 'vnet/internal/packet/address'
+import { get16 } from 'vnet/internal/packet/octets'
+import type { Endpoint } from './contract.ts'
+import type { Connection } from './tcp-connection.ts'
+import type { Listener } from './tcp-listener.ts'
+
+/** ip_local_port_range */
+const FIRST_PORT = 32_768
+const LAST_PORT = 60_999
+const PORTS = LAST_PORT - FIRST_PORT + 1
+
+export class TcpTable {
+  readonly connections = new Map<string, Connection>()
+  /** By port. */
+  readonly #listeners = new Map<number, Listener[]>()
+
+  addListener(listener: Listener): void {
+    const others = this.#listeners.get(listener.local.port)
+    if (others === undefined) this.#listeners.set(listener.local.port, [listener])
+    else others.push(listener)
+  }
+
+  removeListener(listener: Listener): void {
+    const { port } = listener.local
+    const left = this.#listeners.get(port)?.filter(other => other !== listener) ?? []
+    if (left.length > 0) this.#listeners.set(port, left)
+    else this.#listeners.delete(port)
+  }
+
+  clear(): void {
+    this.connections.clear()
+    this.#listeners.clear()
+  }
+
+  /** Returns the listener of an address and port: of this address, or else of all addresses. */
+  listenerOf(address: Uint8Array, port: number): Listener | undefined {
+    const listeners = this.#listeners.get(port)
+    if (listeners === undefined) return undefined
+    const exact = listeners.find(each => each.address !== undefined && sameBytes(each.address, address))
+    return exact ?? listeners.find(each => each.address === undefined)
+  }
+
+  /** Whether a listener of an address, or of all, may have a port. */
+  mayListen(address: Uint8Array | undefined, port: number): boolean {
+    const isTaken = (own: Uint8Array | undefined) =>
+      own === undefined || address === undefined || sameBytes(own, address)
+    if (this.#listeners.get(port)?.some(each => isTaken(each.address))) return false
+    // Accepted connections share the port of their listener, others do not.
+    for (const { isActive, local } of this.connections.values()) {
+      if (isActive && local.port === port && isTaken(local.address)) return false
+    }
+    return true
+  }
+
+  /** Returns a free port to connect from. As in Linux, the first half of the ports is even. */
+  freePort(random: Random, from: Uint8Array, remote: Endpoint): number {
+    const offset = random.below(PORTS) & ~1
+    for (let i = 0; i < PORTS; i++) {
+      const port = nthPort(offset, i)
+      const isFree = !this.connections.has(keyOf(from, port, remote.address, remote.port))
+      if (isFree && !this.#listeners.has(port)) return port
+    }
+    throw new VnetError(EADDRNOTAVAIL, 'connect')
+  }
+
+  /** Returns a free port to listen on. The first half of them is odd. */
+  freeListenPort(random: Random, address: Uint8Array | undefined): number {
+    const offset = random.below(PORTS) | 1
+    for (let i = 0; i < PORTS; i++) {
+      const port = nthPort(offset, i)
+      if (this.mayListen(address, port)) return port
+    }
+    throw new VnetError(EADDRINUSE, 'bind')
+  }
+}
+
+/** Ports with the parity of `offset` come first, then the others. */
+function nthPort(offset: number, i: number): number {
+  return FIRST_PORT + ((offset + 2 * i + (2 * i >= PORTS ? 1 : 0)) % PORTS)
+}
+
+/** Returns the key of a connection: ports and addresses as 16-bit units of a string. */
+export function keyOf(local: Uint8Array, localPort: number, remote: Uint8Array, remotePort: number): string {
+  if (local.length === 4) {
+    const [r, l] = [get16(remote, 0), get16(local, 0)]
+    return String.fromCharCode(localPort, remotePort, r, get16(remote, 2), l, get16(local, 2))
+  }
+  let key = String.fromCharCode(localPort, remotePort)
+  for (let i = 0; i < 16; i += 2) key += String.fromCharCode(get16(remote, i), get16(local, i))
+  return key
+}
