@@ -1,337 +1,242 @@
-/** IP, ICMP, ARP, neighbour discovery and UDP of hosts in memory, on a fake clock. */
+/** IP, ICMP echo, ARP and neighbour discovery of hosts in memory, on a fake clock. */
 import { expect, test } from 'vitest'
 import { random } from '../../../../src/base/random.ts'
 import { FakeClock } from '../../../../src/bed/fake-clock.ts'
-import { parseAddress, parsePrefix } from '../../../../src/packet/address.ts'
-import type { Endpoint } from '../../src/memory/stack/contract.ts'
-import type { StackInterface } from '../../src/memory/stack/ip-interface.ts'
 import { IpStack } from '../../src/memory/stack/ip-stack.ts'
-import { Udp } from '../../src/memory/stack/udp.ts'
+import { address, bound, bytes, endpoint, Network, pair, probe, route, routed } from './ip-network.ts'
 
-const MS = 1e6
-const address = (text: string) => parseAddress(text) as Uint8Array
-const bytes = (n: number) => Uint8Array.from({ length: n }, (_, i) => i % 251)
+const isArp = (frame: Uint8Array) => frame[12] === 8 && frame[13] === 6
+const isSolicitation = (frame: Uint8Array) => frame[12] === 0x86 && frame[20] === 58 && frame[54] === 135
 
-/** Hosts by name, and segments whose frames arrive after a millisecond at all other ports. */
-class Network {
-  readonly clock = new FakeClock()
-  readonly frames: Uint8Array[] = []
-  /** Drops a frame if it returns true. */
-  lose: (frame: Uint8Array) => boolean = () => false
-  #macs = 0
-
-  host(seed = 1) {
-    const stack = new IpStack({ clock: this.clock, random: random(seed) })
-    return { stack, udp: new Udp(stack) }
-  }
-
-  /** Joins stacks; each has its addresses on the segment. */
-  join(ends: readonly (readonly [IpStack, ...string[]])[], mtu = 1500): StackInterface[] {
-    const ports: StackInterface[] = ends.map(([stack, ...cidrs]) => {
-      const dev: StackInterface = stack.addInterface({
-        name: `eth${stack.interfaces.length}`,
-        mac: Uint8Array.of(2, 0, 0, 0, 0, ++this.#macs),
-        mtu,
-        transmit: frame => {
-          this.frames.push(frame)
-          if (this.lose(frame)) return
-          const others = ports.filter(port => port !== dev)
-          this.clock
-            .alarm(() => {
-              for (const other of others) other.receive(frame, 0, frame.length)
-            })
-            .at(this.clock.now() + MS)
-        },
-      })
-      for (const cidr of cidrs) dev.addAddress(cidr)
-      return dev
-    })
-    return ports
-  }
-
-  run(ms = 10_000): void {
-    this.clock.advance(ms * MS)
-  }
-}
-
-function bound(udp: Udp, family: 4 | 6, port: number, host?: string) {
-  const messages: [string, string, number][] = []
-  const errors: number[] = []
-  const events = {
-    onMessage: (data: Uint8Array, from: Endpoint) => {
-      messages.push([Buffer.from(data).toString('latin1'), Buffer.from(from.address).toString('hex'), from.port])
-    },
-    onError: (errno: number) => void errors.push(errno),
-  }
-  const socket = udp.bind({ address: host === undefined ? undefined : address(host), family, port }, events)
-  return { socket, messages, errors }
-}
-
-function pair(mtu = 1500) {
-  const network = new Network()
-  const [a, b] = [network.host(1), network.host(2)]
-  network.join(
-    [
-      [a.stack, '198.18.1.1/24', '2001:db8::1/64'],
-      [b.stack, '198.18.1.2/24', '2001:db8::2/64'],
-    ],
-    mtu,
-  )
-  return { network, a, b }
-}
-
-/** client - router - server, with an MTU of 1400 behind the router. */
-function routed() {
-  const network = new Network()
-  const [client, router, server] = [network.host(1), network.host(2), network.host(3)]
-  router.stack.forwarding = true
-  const [near, gate] = network.join([
-    [client.stack, '198.18.1.1/24', '2001:db8:1::1/64'],
-    [router.stack, '198.18.1.2/24', '2001:db8:1::2/64'],
-  ])
-  const [behind, far] = network.join(
-    [
-      [router.stack, '198.18.2.1/24', '2001:db8:2::1/64'],
-      [server.stack, '198.18.2.2/24', '2001:db8:2::2/64'],
-    ],
-    1400,
-  )
-  const route = (stack: IpStack, dev: StackInterface | undefined, to: string, via: string) => {
-    const prefix = parsePrefix(to)
-    if (prefix && dev) stack.addRoute({ prefix, via: address(via), dev })
-  }
-  route(client.stack, near, '198.18.2.0/24', '198.18.1.2')
-  route(client.stack, near, '2001:db8:2::/64', '2001:db8:1::2')
-  route(server.stack, far, '198.18.1.0/24', '198.18.2.1')
-  route(server.stack, far, '2001:db8:1::/64', '2001:db8:2::1')
-  return { network, client, router, server, gate, behind }
-}
-
-test.each(['198.18.1.2', '2001:db8::2', '198.18.1.1', '127.0.0.1', '::1'])('a host pings %s', to => {
+test.each(['198.18.1.2', '2001:db8::2', '198.18.1.1', '2001:db8::1', '127.0.0.1', '::1'])('a host pings %s', to => {
   const { network, a } = pair()
-  const replies: [number, Uint8Array][] = []
-  const ping = a.stack.icmp.ping(7, (sequence, data) => replies.push([sequence, data]))
-  expect(ping.send(address(to), 1, bytes(56))).toBe(0)
+  const replies: { source: Uint8Array; payload: Uint8Array }[] = []
+  expect(a.stack.ping(address(to), { payload: bytes(56), id: 7, seq: 3 }, reply => replies.push(reply))).toBe(0)
   expect(replies).toEqual([])
   network.run()
-  expect(replies).toEqual([[1, bytes(56)]])
+  expect(replies).toEqual([{ source: address(to), payload: bytes(56) }])
 })
 
-test('a neighbour that does not answer is asked three times, and the sender then gets an error', () => {
-  const { network, a } = pair()
-  const { socket, errors } = bound(a.udp, 4, 0)
-  socket.connect({ address: address('198.18.1.9'), port: 9 })
-  expect(socket.send(bytes(1))).toBe(0)
-  network.run(2_900)
-  expect(network.frames.length).toBe(3)
-  network.run()
-  expect(network.frames.length).toBe(3)
-  expect(a.stack.counters().IcmpOutDestUnreachs).toBe(1)
-  // EHOSTUNREACH is not fatal, so Linux does not report it to a UDP socket.
-  expect(errors).toEqual([])
-})
-
-test.each([
-  [4, '198.18.1.2', 'c6120101'],
-  [6, '2001:db8::2', '20010db8000000000000000000000001'],
-  [4, '127.0.0.1', '7f000001'],
-] as const)('a datagram of IPv%i to %s arrives with its sender', (family, to, from) => {
+test.each([4, 6])('hosts ask once for a neighbour of IPv%i, and the asked one learns the asking one', family => {
   const { network, a, b } = pair()
-  const receiver = bound(to === '127.0.0.1' ? a.udp : b.udp, family, 53)
-  const sender = bound(a.udp, family, 1234)
-  expect(sender.socket.send(Buffer.from('hello'), { address: address(to), port: 53 })).toBe(0)
-  network.run()
-  expect(receiver.messages).toEqual([['hello', from, 1234]])
-})
-
-test.each([4, 6] as const)('a datagram of IPv%i larger than the MTU arrives in fragments, in any order', family => {
-  const { network, a, b } = pair()
-  const to = { address: address(family === 4 ? '198.18.1.2' : '2001:db8::2'), port: 53 }
-  const receiver = bound(b.udp, family, 53)
-  const { socket } = bound(a.udp, family, 1234)
-  socket.send(bytes(5000), to)
-  network.run()
-  expect(receiver.messages.map(([data]) => data.length)).toEqual([5000])
-  expect(receiver.messages[0]?.[0]).toBe(Buffer.from(bytes(5000)).toString('latin1'))
-  // One lost fragment costs the datagram, and the next one is whole.
-  let lost = 0
-  network.lose = frame => frame.length > 1400 && lost++ === 1
-  socket.send(bytes(5000), to)
-  socket.send(bytes(3000), to)
-  network.run(100_000)
-  expect(receiver.messages.map(([data]) => data.length)).toEqual([5000, 3000])
-})
-
-test.each([
-  [4, '198.18.1.2'],
-  [6, '2001:db8::2'],
-] as const)('a closed port refuses a connected socket of IPv%i', (family, to) => {
-  const { network, a, b } = pair()
-  const { socket, errors } = bound(a.udp, family, 0)
-  socket.send(bytes(1), { address: address(to), port: 9 })
-  network.run()
-  expect(errors).toEqual([])
-  socket.connect({ address: address(to), port: 9 })
-  socket.send(bytes(1))
-  network.run()
-  expect(errors).toEqual([111])
-  expect(b.stack.counters()[family === 4 ? 'UdpNoPorts' : 'Udp6NoPorts']).toBe(2)
-})
-
-test('a socket of IPv6 serves IPv4 too, with mapped addresses', () => {
-  const { network, a, b } = pair()
-  const server = bound(b.udp, 6, 53)
-  const client = bound(a.udp, 4, 1234)
-  client.socket.send(Buffer.from('hi'), { address: address('198.18.1.2'), port: 53 })
-  network.run()
-  expect(server.messages).toEqual([['hi', '00000000000000000000ffffc6120101', 1234]])
-  server.socket.send(Buffer.from('ho'), { address: address('::ffff:198.18.1.1'), port: 1234 })
-  network.run()
-  expect(client.messages).toEqual([['ho', 'c6120102', 53]])
-})
-
-test('a port is taken once, unless both sockets allow more', () => {
-  const { a } = pair()
-  const open = (options: { family?: 4 | 6; host?: string; reuseAddr?: boolean; ipv6Only?: boolean }) => {
-    const { family = 4, host, ...rest } = options
-    const binding = { family, port: 53, address: host === undefined ? undefined : address(host), ...rest }
-    try {
-      a.udp.bind(binding, { onMessage: () => {}, onError: () => {} })
-      return 0
-    } catch (error) {
-      return (error as { errno: number }).errno
-    }
-  }
-  expect(open({})).toBe(0)
-  expect(open({})).toBe(98)
-  expect(open({ host: '198.18.1.1' })).toBe(98)
-  expect(open({ family: 6 })).toBe(98)
-  expect(open({ family: 6, ipv6Only: true })).toBe(0)
-  expect(open({ host: '198.18.1.7' })).toBe(99)
-})
-
-test('a broadcast reaches every host of a segment', () => {
-  const network = new Network()
-  const hosts = [network.host(1), network.host(2), network.host(3)] as const
-  network.join(hosts.map(({ stack }, i) => [stack, `198.18.1.${i + 1}/24`]))
-  const receivers = hosts.slice(1).map(({ udp }) => bound(udp, 4, 67))
-  const { socket } = bound(hosts[0].udp, 4, 68)
-  for (const to of ['255.255.255.255', '198.18.1.255']) socket.send(Buffer.from(to), { address: address(to), port: 67 })
-  network.run()
-  for (const { messages } of receivers)
-    expect(messages.map(([data]) => data)).toEqual(['255.255.255.255', '198.18.1.255'])
-})
-
-test.each(['198.18.2.2', '2001:db8:2::2'])('a router forwards packets for %s', to => {
-  const { network, client, router } = routed()
   let replies = 0
-  client.stack.icmp.ping(1, () => replies++).send(address(to), 1, bytes(8))
+  for (let seq = 0; seq < 5; seq++) {
+    const to = address(family === 4 ? '198.18.1.2' : '2001:db8::2')
+    a.stack.ping(to, { seq }, () => replies++)
+  }
+  network.run()
+  b.stack.ping(address(family === 4 ? '198.18.1.1' : '2001:db8::1'), {}, () => replies++)
+  network.run()
+  expect(replies).toBe(6)
+  const asked = network.frames.filter(family === 4 ? isArp : isSolicitation)
+  expect(asked.length).toBe(family === 4 ? 2 : 1)
+})
+
+test.each(['198.18.1.9', '2001:db8::9'])('a neighbour %s that does not reply is asked three times', to => {
+  const { network, a } = pair()
+  const { errors, send } = probe(a)
+  expect(send(to, 16)).toBe(0)
+  expect(send(to, 16)).toBe(0)
+  network.run(1_999)
+  expect(network.frames.length).toBe(2)
+  network.run(1)
+  expect(network.frames.length).toBe(3)
+  network.run(999)
+  expect(errors).toEqual([])
+  network.run(2)
+  // EHOSTUNREACH, for each packet
+  expect(errors).toEqual(Array(2).fill({ errno: 113, isFatal: false, mtu: 0 }))
+  network.run()
+  expect(network.frames.length).toBe(3)
+  send(to, 16)
+  expect(network.frames.length).toBe(4)
+})
+
+test('packets for an unknown neighbour wait in a bounded queue, and the newest are sent', () => {
+  const { network, a, b } = pair()
+  const { messages } = bound(b, 4, 53)
+  const { socket } = bound(a, 4, 0)
+  // Linux charges 2304 bytes for each of these, and has room for 212992.
+  for (let i = 0; i < 100; i++) socket.send(bytes(1300 + i), endpoint('198.18.1.2', 53))
+  network.run()
+  expect(messages.map(([data]) => data.length)).toEqual(Array.from({ length: 92 }, (_, i) => 1308 + i))
+  expect(a.stack.counters().NeighUnresolvedDiscards).toBe(8)
+})
+
+test('a set neighbour is never asked for, nor replaced by what others claim', () => {
+  const { network, a, b, devA, devB } = pair()
+  devA.setNeighbour(address('198.18.1.2'), devB.mac)
+  let replies = 0
+  a.stack.ping(address('198.18.1.2'), {}, () => replies++)
   network.run()
   expect(replies).toBe(1)
-  const { IpForwDatagrams = 0, Ip6OutForwDatagrams = 0 } = router.stack.counters()
-  expect(IpForwDatagrams + Ip6OutForwDatagrams).toBe(2)
+  const other = network.host()
+  const [, devC] = network.join([[b.stack], [other.stack, '198.18.1.2/24']])
+  const claim = Uint8Array.from([...devA.mac, ...devC.mac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, ...devC.mac, 198, 18, 1, 2])
+  devA.receive(Uint8Array.from([...claim, ...devA.mac, 198, 18, 1, 1]), 0, 42)
+  a.stack.ping(address('198.18.1.2'), { seq: 2 }, () => replies++)
+  network.run()
+  expect(replies).toBe(2)
 })
 
-test.each(['198.18.2.2', '2001:db8:2::2'])('a packet to %s whose life ends is reported', to => {
-  const { network, client, server } = routed()
-  const errors: [number, boolean][] = []
-  client.stack.use(99, { receive: () => {}, error: ({ errno, isFatal }) => errors.push([errno, isFatal]) })
-  const from = client.stack.sourceFor(address(to)) as Uint8Array
-  client.stack.send(99, from, address(to), bytes(16), { ttl: 1 })
+test('a gratuitous ARP packet moves the address of a known neighbour, and adds no other', () => {
+  const { network, a, devA, devB } = pair()
+  a.stack.ping(address('198.18.1.2'), {}, () => {})
   network.run()
-  expect(errors).toEqual([[113, false]])
-  expect(server.stack.counters()).toEqual({})
+  const moved = Uint8Array.of(2, 9, 9, 9, 9, 9)
+  for (const last of [2, 3]) {
+    const body = [0, 1, 8, 0, 6, 4, 0, 1, ...moved, 198, 18, 1, last, 0, 0, 0, 0, 0, 0, 198, 18, 1, last]
+    devA.receive(Uint8Array.from([...Array(6).fill(0xff), ...moved, 8, 6, ...body]), 0, 42)
+  }
+  network.frames.length = 0
+  a.stack.ping(address('198.18.1.2'), {}, () => {})
+  a.stack.ping(address('198.18.1.3'), {}, () => {})
+  expect(network.frames.map(frame => [...frame.subarray(0, 6)])).toEqual([[...moved], Array(6).fill(0xff)])
+  expect(devB.isUp).toBe(true)
 })
 
-test.each([
-  ['198.18.2.2', 20],
-  ['2001:db8:2::2', 40],
-] as const)('the sender of packets to %s learns the MTU of the path', (to, header) => {
-  const { network, client } = routed()
-  const mtus: number[] = []
-  client.stack.use(99, { receive: () => {}, error: ({ mtu }) => mtus.push(mtu) })
-  const target = address(to)
-  const from = client.stack.sourceFor(target) as Uint8Array
-  const send = (length: number) => client.stack.send(99, from, target, bytes(length - header), { dontFragment: true })
-  expect(client.stack.mtuTo(target)).toBe(1500)
-  expect(send(1500)).toBe(0)
+test('an interface has a link-local address, which pings reach and sockets do not use', () => {
+  const { network, a, devB } = pair()
+  expect(devB.linkLocal).toEqual(address('fe80::ff:fe00:2'))
+  expect(devB.addresses.length).toBe(2)
+  let replies = 0
+  a.stack.ping(devB.linkLocal, {}, () => replies++)
   network.run()
-  expect(mtus).toEqual([1400])
-  expect(client.stack.mtuTo(target)).toBe(1400)
-  expect(send(1401)).toBe(-90)
-  // Ten minutes later the path is tried again.
-  network.run(600_000)
-  expect(client.stack.mtuTo(target)).toBe(1500)
+  expect(replies).toBe(1)
+  expect(a.stack.sourceFor(address('2001:db8::2'))).toEqual(address('2001:db8::1'))
 })
 
-test('a router cuts packets of IPv4 that may be cut', () => {
-  const { network, client, server } = routed()
-  const receiver = bound(server.udp, 4, 53)
-  const { socket } = bound(client.udp, 4, 0)
-  socket.send(bytes(1450), { address: address('198.18.2.2'), port: 53 })
-  network.run()
-  expect(receiver.messages.map(([data]) => data.length)).toEqual([1450])
+test('a packet leaves from the address in the network of its next hop', () => {
+  const { network, a, devA } = pair()
+  devA.addAddress('203.0.113.5/24')
+  route(a.stack, devA, '192.0.2.0/24', '203.0.113.1')
+  route(a.stack, devA, '198.51.100.0/24', '198.18.1.2')
+  expect(a.stack.sourceFor(address('203.0.113.9'))).toEqual(address('203.0.113.5'))
+  expect(a.stack.sourceFor(address('192.0.2.1'))).toEqual(address('203.0.113.5'))
+  expect(a.stack.sourceFor(address('198.51.100.1'))).toEqual(address('198.18.1.1'))
+  expect(a.stack.sourceFor(address('8.8.8.8'))).toBeUndefined()
+  expect(network.frames).toEqual([])
 })
 
-test('a network without a route is reported, by the host itself and by a router', () => {
-  const { network, client, gate } = routed()
-  const { socket } = bound(client.udp, 4, 0)
-  const to = { address: address('203.0.113.1'), port: 1 }
-  expect(socket.send(bytes(1), to)).toBe(-101)
-  const [dev] = client.stack.interfaces
-  client.stack.addRoute({
-    prefix: { bytes: new Uint8Array(4), prefixLen: 0 },
-    via: address('198.18.1.2'),
-    dev: dev as StackInterface,
-  })
-  expect(socket.send(bytes(1), to)).toBe(0)
-  network.run()
-  expect(gate?.name).toBe('eth0')
-  const unreachable = network.frames.filter(frame => frame[23] === 1 && frame[34] === 3)
-  expect(unreachable.map(frame => frame[35])).toEqual([0])
-})
-
-test('a filter decides about forwarded packets', () => {
-  const { network, client, router, server } = routed()
-  router.stack.filter = ({ from, to }) => !(from?.name === 'eth0' && to?.name === 'eth1')
-  const receiver = bound(server.udp, 4, 53)
-  bound(client.udp, 4, 0).socket.send(bytes(1), { address: address('198.18.2.2'), port: 53 })
-  network.run()
-  expect(receiver.messages).toEqual([])
+test('the longest prefix wins, and a new route to a network replaces the old one', () => {
+  const { a, devA } = pair()
+  const via = (to: string) => a.stack.routeTo(address(to))?.via
+  route(a.stack, devA, '0.0.0.0/0', '198.18.1.10')
+  route(a.stack, devA, '203.0.113.0/25', '198.18.1.11')
+  route(a.stack, devA, '203.0.113.0/24', '198.18.1.12')
+  expect([via('8.8.8.8'), via('203.0.113.1'), via('203.0.113.200')]).toEqual(
+    ['198.18.1.10', '198.18.1.11', '198.18.1.12'].map(address),
+  )
+  route(a.stack, devA, '203.0.113.7/25', '198.18.1.13')
+  expect(via('203.0.113.1')).toEqual(address('198.18.1.13'))
+  expect(via('198.18.1.77')).toBeUndefined()
+  a.stack.removeRoutesOf(devA)
+  expect(a.stack.routeTo(address('8.8.8.8'))).toBeUndefined()
+  expect(a.stack.routeTo(address('198.18.1.77'))?.dev).toBe(devA)
 })
 
 test('an interface that is down or has no carrier passes no frame', () => {
-  const { network, a, b } = pair()
-  const receiver = bound(b.udp, 4, 53)
-  const { socket } = bound(a.udp, 4, 0)
-  const [dev] = a.stack.interfaces
-  const to = { address: address('198.18.1.2'), port: 53 }
-  dev?.setUp(false)
+  const { network, a, b, devA, devB } = pair()
+  const { messages } = bound(b, 4, 53)
+  const { socket } = bound(a, 4, 0)
+  const to = endpoint('198.18.1.2', 53)
+  devA.setUp(false)
   expect(socket.send(bytes(1), to)).toBe(-101)
-  dev?.setUp(true)
-  if (dev) dev.carrier = false
+  devA.setUp(true)
+  devA.carrier = false
   expect(socket.send(bytes(1), to)).toBe(0)
-  network.run()
-  expect(receiver.messages).toEqual([])
   expect(a.stack.counters().TxDropped).toBe(1)
+  devA.carrier = true
+  devB.setUp(false)
+  socket.send(bytes(1), to)
+  network.run()
+  expect(messages).toEqual([])
+  devB.setUp(true)
+  socket.send(bytes(1), to)
+  network.run()
+  expect(messages.length).toBe(1)
+  devA.remove()
+  expect(socket.send(bytes(1), to)).toBe(-101)
+  expect(a.stack.interfaces).toEqual([])
 })
 
-test('random and damaged frames are ignored', () => {
+test('an interface with an MTU below 1280 passes no IPv6', () => {
+  const { a, devA } = pair(1279)
+  expect(a.stack.sourceFor(address('2001:db8::2'))).toBeUndefined()
+  expect(a.stack.sourceFor(address('198.18.1.2'))).toEqual(address('198.18.1.1'))
+  devA.mtu = 1280
+  expect(a.stack.sourceFor(address('2001:db8::2'))).toEqual(address('2001:db8::1'))
+})
+
+test('a host does not take packets for a removed address, and its network has no route', () => {
+  const { a, devA } = pair()
+  expect(a.stack.isOwn(address('198.18.1.1'))).toBe(true)
+  devA.removeAddress('198.18.1.1/24')
+  expect(a.stack.isOwn(address('198.18.1.1'))).toBe(false)
+  expect(a.stack.routeTo(address('198.18.1.2'))).toBeUndefined()
+})
+
+test.each(['198.18.1.2', '2001:db8::2'])('a protocol that %s does not have is refused', to => {
   const { network, a, b } = pair()
-  const { below } = random(7)
-  bound(b.udp, 6, 53)
-  const { socket } = bound(a.udp, 4, 0)
-  socket.send(bytes(100), { address: address('198.18.1.2'), port: 53 })
-  a.stack.icmp.ping(1, () => {}).send(address('2001:db8::2'), 1, bytes(9))
+  const { errors, send } = probe(a)
+  send(to, 16)
   network.run()
-  const [dev] = b.stack.interfaces as [StackInterface]
-  const seen = [...network.frames]
-  for (let i = 0; i < 5000; i++) {
-    const frame = (seen[below(seen.length)] as Uint8Array).slice()
-    for (let n = below(4); n >= 0; n--) frame[below(frame.length)] = below(256)
-    frame.set(dev.mac)
-    dev.receive(frame, 0, below(frame.length + 1))
-    if (i % 100 === 0) network.run(1)
+  // ENOPROTOOPT, EPROTO
+  expect(errors).toEqual([{ errno: to.includes(':') ? 71 : 92, isFatal: true, mtu: 0 }])
+  expect(b.stack.counters()[to.includes(':') ? 'Ip6InUnknownProtos' : 'IpInUnknownProtos']).toBe(1)
+})
+
+test('packets with wrong checksums, or a source that cannot be, are dropped', () => {
+  const { network, a, b, devB } = pair()
+  const { messages } = bound(b, 4, 53)
+  bound(a, 4, 0).socket.send(bytes(10), endpoint('198.18.1.2', 53))
+  network.run()
+  const sent = network.frames.at(-1) as Uint8Array
+  const change = (at: number, value: number, fix = false) => {
+    const frame = sent.slice()
+    frame[at] = value
+    // Keeps the sum of the header.
+    if (fix) frame[at + 2] = (frame[at + 2] as number) + (sent[at] as number) - value
+    devB.receive(frame, 0, frame.length)
   }
-  network.run(100_000)
+  change(50, 77)
+  change(22, 3)
+  change(26, 127)
+  change(0, 6)
+  expect(messages.length).toBe(1)
+  const { UdpInCsumErrors, IpInHdrErrors } = b.stack.counters()
+  expect([UdpInCsumErrors, IpInHdrErrors]).toEqual([1, 2])
+})
+
+test('counters have the names of nstat', () => {
+  const { network, client, router, server } = routed()
+  bound(server, 4, 53)
+  const { socket } = bound(client, 4, 0)
+  socket.send(bytes(10), endpoint('198.18.2.2', 53))
+  socket.send(bytes(10), endpoint('198.18.2.2', 54))
+  network.run()
+  expect(client.stack.counters()).toMatchObject({ IpOutRequests: 2, UdpOutDatagrams: 2, IcmpInDestUnreachs: 1 })
+  expect(router.stack.counters()).toMatchObject({ IpInReceives: 3, IpForwDatagrams: 3 })
+  const { counters } = server.stack
+  expect(counters.call(server.stack)).toMatchObject({
+    IpInReceives: 2,
+    IpInDelivers: 2,
+    UdpInDatagrams: 1,
+    UdpNoPorts: 1,
+    IcmpOutDestUnreachs: 1,
+  })
+})
+
+test('a closed stack leaves no alarm', () => {
+  const clock = new FakeClock()
+  const stack = new IpStack({ clock, random: random(1) })
+  const network = new Network()
+  const dev = stack.addInterface({ name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), mtu: 1500, transmit() {} })
+  dev.addAddress('198.18.1.1/24')
+  stack.ping(address('198.18.1.1'), {}, () => {})
+  stack.ping(address('198.18.1.2'), {}, () => {})
+  expect(clock.armed).toBe(2)
+  stack.close()
+  expect(clock.armed).toBe(0)
+  expect(network.frames).toEqual([])
 })

@@ -1,94 +1,112 @@
 /** ICMP (RFC 792, 1122) and ICMPv6 (RFC 4443) of a host in memory: echo, and errors in and out. */
-import { EACCES, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from 'vnet/internal/base/errno'
+import { EMSGSIZE, ENETUNREACH } from 'vnet/internal/base/errno'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
+import { get32, put16, put32 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet } from './contract.ts'
+import { receiveDiscovery } from './ip-discovery.ts'
+import { counterOf, errorOf } from './ip-icmp-errors.ts'
 import type { StackInterface } from './ip-interface.ts'
 import type { IpStack } from './ip-stack.ts'
-import { IP4, IP6, type IpVersion, isGroup, isLoopback } from './ip-version.ts'
+import { IP4, IP6, type IpVersion, isGroup, isLoopback, nextHeaderAt, versionOf } from './ip-version.ts'
 
-/** ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH */
-const [HOST_UNREACH, ADDR_UNREACH] = [1, 3]
+/** ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH, and the code of a late fragment in both versions. */
+const [HOST_UNREACH, ADDR_UNREACH, FRAGMENT_TIME] = [1, 3, 1]
+const ECHO6 = icmpv6.ICMPV6_ECHO_REQUEST
+/** The limit of echo requests without a reply. A new one replaces the oldest. */
+const MAX_PINGS = 1024
 
-interface Ping {
-  readonly id: number
-  onReply(sequence: number, data: Uint8Array): void
+export interface EchoReply {
+  readonly source: Uint8Array
+  readonly payload: Uint8Array
 }
 
 export class Icmp {
   readonly #stack: IpStack
   readonly #upper = new UpperHeader()
-  readonly #pings = new Map<number, Ping>()
+  /** By identifier and sequence number. */
+  readonly #pings = new Map<number, (reply: EchoReply) => void>()
 
   constructor(stack: IpStack) {
     this.#stack = stack
   }
 
-  /** Sends echo requests. `onReply` is called with the number and data of each reply. */
-  ping(id: number, onReply: Ping['onReply']) {
-    this.#pings.set(id, { id, onReply })
-    return {
-      /** Returns 0 or a negative errno. */
-      send: (to: Uint8Array, sequence: number, data: Uint8Array): number => {
-        const from = this.#stack.sourceFor(to)
-        if (from === undefined) return -ENETUNREACH
-        const message = new Uint8Array(icmp.ICMP_HLEN + data.length)
-        message[0] = to.length === 4 ? icmp.ICMP_ECHO : icmpv6.ICMPV6_ECHO_REQUEST
-        put16(message, 4, id)
-        put16(message, 6, sequence)
-        message.set(data, icmp.ICMP_HLEN)
-        return this.#stack.send(to.length === 4 ? IP4.icmp : ipv6.NEXTHDR_ICMP, from, to, message)
-      },
-      close: () => void this.#pings.delete(id),
+  ping(to: Uint8Array, id: number, seq: number, payload: Uint8Array, onReply: (reply: EchoReply) => void): number {
+    const from = this.#stack.sourceFor(to)
+    if (from === undefined) return -ENETUNREACH
+    const version = versionOf(to)
+    const message = new Uint8Array(icmp.ICMP_HLEN + payload.length)
+    put16(message, 4, id)
+    put16(message, 6, seq)
+    message.set(payload, icmp.ICMP_HLEN)
+    const sent = this.#transmit(version, from, to, message, version === IP4 ? icmp.ICMP_ECHO : ECHO6, 0)
+    if (sent < 0) return sent
+    if (this.#pings.size >= MAX_PINGS) this.#pings.delete(this.#pings.keys().next().value as number)
+    this.#pings.set(((id & 0xffff) << 16) | (seq & 0xffff), onReply)
+    return 0
+  }
+
+  /** Handles a message with a correct checksum. `nh` is the position of its IP header. */
+  receive(version: IpVersion, dev: StackInterface | undefined, packet: Packet, nh: number): void {
+    const { bytes, at, length } = packet
+    const isV4 = version === IP4
+    this.#stack.count(isV4 ? 'IcmpInMsgs' : 'Icmp6InMsgs')
+    if (length < icmp.ICMP_HLEN) {
+      this.#stack.count(isV4 ? 'IcmpInErrors' : 'Icmp6InErrors')
+      return
+    }
+    const type = bytes[at] as number
+    if (!isV4 && icmpv6.isNeighbourDiscovery(type)) {
+      if (dev !== undefined) receiveDiscovery(this.#stack, dev, bytes, nh, at, length)
+      return
+    }
+    const counter = counterOf(version, 'In', type)
+    if (counter !== undefined) this.#stack.count(counter)
+    if (type === (isV4 ? icmp.ICMP_ECHO : ECHO6)) this.#reply(version, packet)
+    else if (type === (isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY)) this.#receiveReply(packet)
+    else if (isV4 ? icmp.isError(type) : icmpv6.isError(type)) this.#receiveError(version, packet)
+  }
+
+  /** Replies to a packet without a socket. `nh` is the position of its IP header, or -1. */
+  refuse({ bytes, at, length, source, destination }: Packet, nh: number): void {
+    const version = versionOf(source)
+    if (nh >= 0) {
+      this.#send(version, version.unreachable, version.portUnreachable, 0, bytes, nh, at + length - nh)
+      return
+    }
+    const quoted = new Uint8Array(version.header + length)
+    version.create(quoted, 0, ipv4.IPPROTO_UDP, length, 64, 0, false)
+    quoted.set(source, version.sourceAt(0))
+    quoted.set(destination, version.destinationAt(0))
+    version.finish(quoted, 0)
+    quoted.set(bytes.subarray(at, at + length), version.header)
+    this.#send(version, version.unreachable, version.portUnreachable, 0, quoted, 0, quoted.length)
+  }
+
+  /** Reports a packet of a protocol that this host does not have. */
+  refuseProtocol(version: IpVersion, bytes: Uint8Array, nh: number, length: number): void {
+    if (version === IP4) this.#send(version, version.unreachable, icmp.ICMP_PROT_UNREACH, 0, bytes, nh, length)
+    else {
+      const pointer = nextHeaderAt(bytes, nh, nh + length) - nh
+      this.#send(version, icmpv6.ICMPV6_PARAMPROB, icmpv6.ICMPV6_UNK_NEXTHDR, pointer, bytes, nh, length)
     }
   }
 
-  /** Takes a message whose checksum is right. */
-  receive(version: IpVersion, dev: StackInterface | undefined, packet: Packet, nh: number): void {
-    const { bytes, at, length, source, destination } = packet
-    if (length < icmp.ICMP_HLEN) return
-    const isV4 = version === IP4
-    const type = bytes[at] as number
-    if (type === (isV4 ? icmp.ICMP_ECHO : icmpv6.ICMPV6_ECHO_REQUEST)) {
-      const reply = bytes.slice(at, at + length)
-      reply[0] = isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY
-      const isToGroup = isGroup(destination, 0, destination.length)
-      // Linux ignores broadcast pings of IPv4 (icmp_echo_ignore_broadcasts).
-      if (isToGroup && isV4) return
-      const own = isToGroup ? this.#stack.sourceFor(source) : destination
-      if (own !== undefined) this.#stack.send(version.icmp, own, source, reply)
-    } else if (type === (isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY)) {
-      const data = bytes.slice(at + icmp.ICMP_HLEN, at + length)
-      this.#pings.get(get16(bytes, at + 4))?.onReply(get16(bytes, at + 6), data)
-    } else if (isV4 ? icmp.isError(type) : icmpv6.isError(type)) this.#receiveError(version, packet)
-    else if (!isV4 && icmpv6.isNeighbourDiscovery(type)) dev?.receiveDiscovery(bytes, nh, at, length)
-  }
-
-  /** Replies to a packet for a closed port. `at` is its TCP or UDP header. */
-  refuse(version: IpVersion, bytes: Uint8Array, at: number, length: number, from: Uint8Array, to: Uint8Array): void {
-    const header = new Uint8Array(version.header + length)
-    version.create(header, 0, ipv4.IPPROTO_UDP, length, 64, 0, false)
-    header.set(from, version.sourceAt(0))
-    header.set(to, version.destinationAt(0))
-    version.finish(header, 0)
-    header.set(bytes.subarray(at, at + length), version.header)
-    this.#send(version, version.unreachable, version.portUnreachable, 0, header, 0, header.length)
-  }
-
-  /** Reports a packet that this host or another sent, and whose next hop does not answer. */
+  /** Reports a packet, sent or forwarded by this host, after its next hop did not reply. */
   unreachable(frame: Uint8Array, nh: number): void {
-    const isV4 = (frame[nh] as number) >>> 4 === 4
-    const version = this.#versionAt(frame, nh)
-    const code = isV4 ? HOST_UNREACH : ADDR_UNREACH
+    const version = (frame[nh] as number) >>> 4 === 4 ? IP4 : IP6
+    const code = version === IP4 ? HOST_UNREACH : ADDR_UNREACH
     this.#send(version, version.unreachable, code, 0, frame, nh, frame.length - nh)
   }
 
   timeExceeded(version: IpVersion, bytes: Uint8Array, nh: number, length: number): void {
     this.#send(version, version.timeExceeded, 0, 0, bytes, nh, length)
+  }
+
+  reassemblyTimeExceeded(version: IpVersion, bytes: Uint8Array, nh: number, length: number): void {
+    this.#send(version, version.timeExceeded, FRAGMENT_TIME, 0, bytes, nh, length)
   }
 
   noRoute(version: IpVersion, bytes: Uint8Array, nh: number, length: number): void {
@@ -100,29 +118,56 @@ export class Icmp {
     else this.#send(version, icmpv6.ICMPV6_PKT_TOOBIG, 0, mtu, bytes, nh, length)
   }
 
-  #versionAt(bytes: Uint8Array, nh: number): IpVersion {
-    return (bytes[nh] as number) >>> 4 === 4 ? IP4 : IP6
+  #reply(version: IpVersion, { bytes, at, length, source, destination }: Packet): void {
+    const isV4 = version === IP4
+    const isToAll = this.#stack.isToAll(destination)
+    // Linux does not reply to broadcast pings of IPv4 (icmp_echo_ignore_broadcasts).
+    if (isToAll && isV4) return
+    const own = isToAll ? this.#stack.sourceFor(source) : destination
+    const reply = bytes.slice(at, at + length)
+    if (own !== undefined)
+      this.#transmit(version, own, source, reply, isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY, 0)
+  }
+
+  #receiveReply({ bytes, at, length, source }: Packet): void {
+    const key = get32(bytes, at + 4) | 0
+    const onReply = this.#pings.get(key)
+    this.#pings.delete(key)
+    onReply?.({ source, payload: bytes.slice(at + icmp.ICMP_HLEN, at + length) })
+  }
+
+  #transmit(
+    version: IpVersion,
+    from: Uint8Array,
+    to: Uint8Array,
+    message: Uint8Array,
+    type: number,
+    code: number,
+  ): number {
+    message[0] = type
+    message[1] = code
+    this.#stack.count(version === IP4 ? 'IcmpOutMsgs' : 'Icmp6OutMsgs')
+    const counter = counterOf(version, 'Out', type)
+    if (counter !== undefined) this.#stack.count(counter)
+    return this.#stack.send(version.icmp, from, to, message)
   }
 
   /** Sends an error about a packet, unless none may be sent (RFC 1122 3.2.2, RFC 4443 2.4 (e)). */
   #send(version: IpVersion, type: number, code: number, info: number, bytes: Uint8Array, nh: number, length: number) {
     this.#upper.find(bytes, nh, nh + length)
-    const { h, protocol } = this.#upper
-    if (h < 0 || (protocol === version.icmp && !isQuestion(version, bytes[h] as number))) return
+    const { h, protocol, end } = this.#upper
+    if (h < 0 || (protocol === version.icmp && (h >= end || !isQuestion(version, bytes[h] as number)))) return
     const source = bytes.slice(version.sourceAt(nh), version.sourceAt(nh) + version.address)
-    const destination = bytes.subarray(version.destinationAt(nh), version.destinationAt(nh) + version.address)
+    const destination = bytes.slice(version.destinationAt(nh), version.destinationAt(nh) + version.address)
     if (isGroup(source, 0, source.length) || source.every(byte => byte === 0)) return
-    if (isGroup(destination, 0, destination.length)) return
-    const own = this.#stack.isOwn(destination) ? destination.slice() : this.#stack.sourceFor(source)
+    if (this.#stack.isToAll(destination)) return
+    const own = this.#stack.isOwn(destination) ? destination : this.#stack.sourceFor(source)
     if (own === undefined || (isLoopback(source) && !isLoopback(own))) return
     const quote = Math.min(length, version.errorMax - version.header - icmp.ICMP_HLEN)
     const message = new Uint8Array(icmp.ICMP_HLEN + quote)
-    message[0] = type
-    message[1] = code
     put32(message, 4, info)
     message.set(bytes.subarray(nh, nh + quote), icmp.ICMP_HLEN)
-    if (type === version.unreachable) this.#stack.count(`${version === IP4 ? 'Icmp' : 'Icmp6'}OutDestUnreachs`)
-    this.#stack.send(version.icmp, own, source, message)
+    this.#transmit(version, own, source, message, type, code)
   }
 
   #receiveError(version: IpVersion, { bytes, at, length }: Packet): void {
@@ -134,38 +179,20 @@ export class Icmp {
     if (h < 0 || h + 8 > at + length) return
     const own = bytes.slice(version.sourceAt(quote), version.sourceAt(quote) + version.address)
     if (!this.#stack.isOwn(own)) return
-    const [type, code] = [bytes[at] as number, bytes[at + 1] as number]
-    const [errno, isFatal, mtu] =
-      version === IP4 ? errorOf4(type, code, icmp.nextHopMtu(bytes, at)) : errorOf6(type, code, get32(bytes, at + 4))
-    if (errno === 0) return
+    const [errno, isFatal] = errorOf(version, bytes[at] as number, bytes[at + 1] as number) ?? []
+    if (errno === undefined || isFatal === undefined) return
     const destination = bytes.slice(version.destinationAt(quote), version.destinationAt(quote) + version.address)
+    let mtu = 0
+    if (errno === EMSGSIZE) {
+      mtu = version === IP4 ? icmp.nextHopMtu(bytes, at) : icmpv6.mtu(bytes, at)
+      if (!this.#stack.reportMtu(destination, mtu, version.total(bytes, quote))) return
+      mtu = this.#stack.mtuTo(destination)
+    }
     const packet = { bytes, at: h, length: at + length - h, source: own, destination }
-    this.#stack.error(protocol, { errno, isFatal, mtu, packet })
+    this.#stack.protocol(protocol)?.error({ errno, isFatal, mtu, packet })
   }
 }
 
 function isQuestion(version: IpVersion, type: number): boolean {
-  return version === IP4 ? !icmp.isError(type) : type >= 128 && !icmpv6.isNeighbourDiscovery(type)
-}
-
-/** icmp_err_convert of Linux: errno, whether it is fatal, and the MTU. */
-function errorOf4(type: number, code: number, mtu: number): readonly [number, boolean, number] {
-  if (type === icmp.ICMP_TIME_EXCEEDED) return [EHOSTUNREACH, false, 0]
-  if (type !== icmp.ICMP_DEST_UNREACH) return [0, false, 0]
-  if (code === icmp.ICMP_NET_UNREACH) return [ENETUNREACH, false, 0]
-  if (code === icmp.ICMP_PROT_UNREACH) return [ENOPROTOOPT, true, 0]
-  if (code === icmp.ICMP_PORT_UNREACH) return [ECONNREFUSED, true, 0]
-  if (code === icmp.ICMP_FRAG_NEEDED) return [EMSGSIZE, false, mtu]
-  const isFatal = [6, 7, 8, 9, 10, 13, 14, 15].includes(code)
-  return [code === 6 || code === 9 || code === 11 ? ENETUNREACH : EHOSTUNREACH, isFatal, 0]
-}
-
-/** tab_unreach of net/ipv6/icmp.c */
-function errorOf6(type: number, code: number, mtu: number): readonly [number, boolean, number] {
-  if (type === icmpv6.ICMPV6_PKT_TOOBIG) return [EMSGSIZE, false, mtu]
-  if (type === icmpv6.ICMPV6_TIME_EXCEED) return [EHOSTUNREACH, false, 0]
-  if (type !== icmpv6.ICMPV6_DEST_UNREACH) return [0, false, 0]
-  if (code === 0) return [ENETUNREACH, false, 0]
-  if (code === icmpv6.ICMPV6_PORT_UNREACH) return [ECONNREFUSED, true, 0]
-  return [code === 1 || code === 5 || code === 6 ? EACCES : EHOSTUNREACH, code !== 3 && code !== 2, 0]
+  return version === IP4 ? !icmp.isError(type) : type >= ECHO6
 }

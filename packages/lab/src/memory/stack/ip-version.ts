@@ -5,12 +5,12 @@ import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { put16 } from 'vnet/internal/packet/octets'
+import { get16, get32, put16 } from 'vnet/internal/packet/octets'
 
 export interface IpVersion {
   readonly etherType: number
-  /** The prefix of its counters: `Ip`, `Ip6`. */
-  readonly counters: string
+  /** The names of its counters, as nstat(8) prints them. */
+  readonly counters: IpCounters
   /** Lengths of a header without options, and of an address. */
   readonly header: number
   readonly address: number
@@ -23,6 +23,8 @@ export interface IpVersion {
   sourceAt(at: number): number
   destinationAt(at: number): number
   lifeAt(at: number): number
+  /** Length of the packet with its header. */
+  total(bytes: Uint8Array, at: number): number
   pseudoSum(bytes: Uint8Array, at: number, protocol: number, length: number): number
   /** Writes a header without addresses and checksum. `id` is for fragments of IPv4. */
   create(bytes: Uint8Array, at: number, protocol: number, length: number, life: number, id: number, df: boolean): void
@@ -30,9 +32,38 @@ export interface IpVersion {
   finish(bytes: Uint8Array, at: number): void
 }
 
+export type IpCounters = ReturnType<typeof countersOf>
+
+/** Names are made once: a concatenation for each packet costs more than the count. */
+function countersOf(ip: string, ipExt: string, udp: string) {
+  return {
+    inReceives: `${ip}InReceives`,
+    inHdrErrors: `${ip}InHdrErrors`,
+    inAddrErrors: `${ip}InAddrErrors`,
+    inNoRoutes: `${ipExt}InNoRoutes`,
+    inUnknownProtos: `${ip}InUnknownProtos`,
+    inDelivers: `${ip}InDelivers`,
+    outRequests: `${ip}OutRequests`,
+    outNoRoutes: `${ip}OutNoRoutes`,
+    forwarded: ip === 'Ip' ? 'IpForwDatagrams' : 'Ip6OutForwDatagrams',
+    fragOks: `${ip}FragOKs`,
+    fragFails: `${ip}FragFails`,
+    fragCreates: `${ip}FragCreates`,
+    reasmReqds: `${ip}ReasmReqds`,
+    reasmOks: `${ip}ReasmOKs`,
+    reasmFails: `${ip}ReasmFails`,
+    reasmTimeout: `${ip}ReasmTimeout`,
+    udpInDatagrams: `${udp}InDatagrams`,
+    udpNoPorts: `${udp}NoPorts`,
+    udpInErrors: `${udp}InErrors`,
+    udpInCsumErrors: `${udp}InCsumErrors`,
+    udpOutDatagrams: `${udp}OutDatagrams`,
+  }
+}
+
 export const IP4: IpVersion = {
   etherType: ETH_P_IP,
-  counters: 'Ip',
+  counters: countersOf('Ip', 'IpExt', 'Udp'),
   header: ipv4.IPV4_HLEN,
   address: ipv4.IPV4_ALEN,
   icmp: ipv4.IPPROTO_ICMP,
@@ -43,6 +74,7 @@ export const IP4: IpVersion = {
   sourceAt: ipv4.sourceAt,
   destinationAt: ipv4.destinationAt,
   lifeAt: at => at + 8,
+  total: ipv4.totalLength,
   pseudoSum: pseudoHeaderSum4,
   create(bytes, at, protocol, length, life, id, df) {
     ipv4.create(bytes, at, protocol, length, life)
@@ -54,7 +86,7 @@ export const IP4: IpVersion = {
 
 export const IP6: IpVersion = {
   etherType: ETH_P_IPV6,
-  counters: 'Ip6',
+  counters: countersOf('Ip6', 'Ip6', 'Udp6'),
   header: ipv6.IPV6_HLEN,
   address: ipv6.IPV6_ALEN,
   icmp: ipv6.NEXTHDR_ICMP,
@@ -65,12 +97,16 @@ export const IP6: IpVersion = {
   sourceAt: ipv6.sourceAt,
   destinationAt: ipv6.destinationAt,
   lifeAt: at => at + 7,
+  total: (bytes, at) => ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at),
   pseudoSum: pseudoHeaderSum6,
   create(bytes, at, protocol, length, life) {
     ipv6.create(bytes, at, protocol, length, life)
   },
   finish() {},
 }
+
+/** The smallest MTU of an interface that passes IPv6 (RFC 8200 section 5). */
+export const IPV6_MIN_MTU = 1280
 
 export const versionOf = (address: Uint8Array): IpVersion => (address.length === ipv4.IPV4_ALEN ? IP4 : IP6)
 
@@ -81,13 +117,58 @@ export function keyOf(bytes: Uint8Array, at = 0, length = bytes.length): string 
   return key
 }
 
-/** Whether an address is of a group, or the limited broadcast. */
+/** The key of an address of 4 or 16 bytes: a number or 8 characters. */
+export type AddressKey = number | string
+
+export function addressKey(bytes: Uint8Array, at: number, length: number): AddressKey {
+  if (length === ipv4.IPV4_ALEN) return get32(bytes, at)
+  return String.fromCharCode(
+    get16(bytes, at),
+    get16(bytes, at + 2),
+    get16(bytes, at + 4),
+    get16(bytes, at + 6),
+    get16(bytes, at + 8),
+    get16(bytes, at + 10),
+    get16(bytes, at + 12),
+    get16(bytes, at + 14),
+  )
+}
+
+/** Whether the bytes at `at` are an address. */
+export function isAddressAt(bytes: Uint8Array, at: number, address: Uint8Array): boolean {
+  let i = address.length - 1
+  while (i >= 0 && bytes[at + i] === address[i]) i--
+  return i < 0
+}
+
+/** Whether an address is a group's (224.0.0.0/4 or ff00::/8), or the limited broadcast. */
 export function isGroup(bytes: Uint8Array, at: number, length: number): boolean {
-  return (bytes[at] as number) >= (length === 4 ? 224 : 0xff)
+  const first = bytes[at] as number
+  if (length !== ipv4.IPV4_ALEN) return first === 0xff
+  return first >>> 4 === 0xe || (first === 0xff && get32(bytes, at) === 0xffff_ffff)
 }
 
 /** Whether an address is a loopback address: 127.0.0.0/8 or ::1. */
 export function isLoopback(address: Uint8Array): boolean {
   if (address.length === ipv4.IPV4_ALEN) return address[0] === 127
-  return address[15] === 1 && !ipv6.isUnicastAddress(address, 0)
+  return address[0] === 0 && address[15] === 1 && !ipv6.isUnicastAddress(address, 0)
+}
+
+/** Whether an address is unspecified: 0.0.0.0 or `::`. */
+export function isUnspecified(address: Uint8Array): boolean {
+  return address.length === ipv4.IPV4_ALEN ? get32(address, 0) === 0 : ipv6.isUnspecified(address, 0)
+}
+
+/**
+ * Returns the position of the byte that names the upper protocol of an IPv6 packet, or the fragment
+ * header if there is one: it follows hop-by-hop and destination options.
+ */
+export function nextHeaderAt(bytes: Uint8Array, nh: number, end: number): number {
+  let at = nh + 6
+  let header = nh + ipv6.IPV6_HLEN
+  while ((bytes[at] === ipv6.NEXTHDR_HOP || bytes[at] === ipv6.NEXTHDR_DEST) && header + 8 <= end) {
+    at = header
+    header += ((bytes[header + 1] as number) + 1) << 3
+  }
+  return at
 }
