@@ -3,9 +3,9 @@
  *
  *     [+TIME] VERB ARGUMENTS        # comment
  *
- * TIME is in milliseconds since the previous line that sent, received or waited. With it, `in` and
- * calls happen that much later; `out`, `error` and `connected` happen within `+EARLIEST..LATEST`.
- * Without it, everything happens immediately.
+ * TIME is in milliseconds since the previous line that did something to the connection. With it,
+ * `in` and calls happen that much later, and `out`, `error` and `connected` happen within
+ * `+EARLIEST..LATEST`. Without it, everything happens immediately.
  *
  *     in SEGMENT                    the host receives a segment of the peer
  *     out SEGMENT                   the host sends a segment

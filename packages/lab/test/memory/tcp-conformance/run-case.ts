@@ -10,6 +10,8 @@ import type { IcmpError, Sent, TestListener, TestSocket, World } from './world.t
 const IMMEDIATELY = [0, 1] as const
 /** Without a segment for so long, a host has nothing more to send. */
 const DRAINED = 50 * NSEC_PER_MSEC
+/** Verbs that do nothing to a connection: the time of the next line counts from the one before. */
+const OBSERVING: ReadonlySet<string> = new Set(['accept', 'read', 'skip', 'state', 'writable'])
 /** A port of the host on which nothing listens. */
 const CLOSED_PORT = 9
 
@@ -58,17 +60,16 @@ class Run {
     if (verb === 'drain') return this.#drain()
     if (verb === 'finally') return this.#finally(items as Items, time ?? IMMEDIATELY)
     if (verb === 'quiet') return this.#quiet(Number(words[0]))
-    const isEvent = verb === 'connected' || verb === 'error'
-    if (!isEvent) {
-      if (time !== undefined) await world.sleepUntil(this.#before + time[0] * NSEC_PER_MSEC)
-      this.#before = world.now()
-      this.#note(`${step.text}`)
+    if (verb === 'connected' || verb === 'error') {
+      await this.#call(verb, words)
+      this.#note(step.text)
+      return this.#checkTime(world.now(), time ?? IMMEDIATELY, time !== undefined)
     }
-    if (verb === 'in')
-      for (const segment of this.#peer((items as Items).peer).segments(items as Items)) world.inject(segment)
-    else await this.#call(verb, words)
-    if (isEvent) this.#note(step.text)
-    if (isEvent) this.#checkTime(world.now(), time ?? IMMEDIATELY)
+    if (time !== undefined) await world.sleepUntil(this.#before + time[0] * NSEC_PER_MSEC)
+    if (!OBSERVING.has(verb)) this.#before = world.now()
+    this.#note(step.text)
+    if (items === undefined) return this.#call(verb, words)
+    for (const segment of this.#peer(items.peer).segments(items)) world.inject(segment)
   }
 
   /** Checks that nothing else was sent. */
@@ -79,11 +80,7 @@ class Run {
   }
 
   async #out(items: Items, time: readonly [number, number]): Promise<void> {
-    const { tolerance } = this.#world
-    const latest = this.#before + time[1] * NSEC_PER_MSEC + tolerance.late
-    const sent = this.#sentAfterQuiet ?? (await this.#world.next(latest))
-    this.#sentAfterQuiet = undefined
-    if (sent === undefined) throw new Error('the host has sent nothing')
+    const sent = await this.#next(this.#before + time[1] * NSEC_PER_MSEC)
     const segment = decode(sent.segment)
     const index = segment.destinationPort - PEER_PORTS
     const text = this.#describe(sent)
@@ -96,10 +93,8 @@ class Run {
 
   /** Skips acknowledgments until one of what `items` acknowledge. */
   async #finally(items: Items, time: readonly [number, number]): Promise<void> {
-    const latest = this.#before + time[1] * NSEC_PER_MSEC + this.#world.tolerance.late
     for (;;) {
-      const sent = await this.#world.next(latest)
-      if (sent === undefined) throw new Error('the host has sent nothing more')
+      const sent = await this.#next(this.#before + time[1] * NSEC_PER_MSEC)
       const segment = decode(sent.segment)
       const wrong = this.#peer(items.peer).compare(segment, sent.segment, items)
       this.#note(`out ${this.#describe(sent)}`, sent.at)
@@ -108,6 +103,7 @@ class Run {
     }
   }
 
+  /** Acknowledges what the host sends, until it sends nothing more. */
   async #drain(): Promise<void> {
     for (;;) {
       const sent = await this.#world.next(this.#world.now() + DRAINED)
@@ -125,7 +121,15 @@ class Run {
     this.#note('quiet', end)
   }
 
-  #checkTime(at: number, [earliest, latest]: readonly [number, number]): void {
+  /** Returns the next segment, or throws if there is none until `latest`. */
+  async #next(latest: number): Promise<Sent> {
+    const sent = this.#sentAfterQuiet ?? (await this.#world.next(latest + this.#world.tolerance.late))
+    this.#sentAfterQuiet = undefined
+    if (sent === undefined) throw new Error('the host has sent nothing')
+    return sent
+  }
+
+  #checkTime(at: number, [earliest, latest]: readonly [number, number], isStep = true): void {
     const { tolerance } = this.#world
     const elapsed = at - this.#before
     if (earliest > 0 && elapsed < earliest * NSEC_PER_MSEC - tolerance.early) {
@@ -134,7 +138,7 @@ class Run {
     if (elapsed > latest * NSEC_PER_MSEC + tolerance.late) {
       throw new Error(`too late, after ${elapsed / NSEC_PER_MSEC} ms`)
     }
-    this.#before = at
+    if (isStep) this.#before = at
   }
 
   async #call(verb: string, words: readonly string[]): Promise<void> {
@@ -170,7 +174,7 @@ class Run {
       case 'write':
         return this.#write(socket, Number(word), words[2] ?? word)
       case 'fill':
-        while (socket.write(this.#next(4096)) === 4096) this.#written += 4096
+        while (socket.write(pattern([this.#written, this.#written + 4096])) === 4096) this.#written += 4096
         return
       case 'writable':
         return socket.writable()
@@ -202,12 +206,8 @@ class Run {
     else if (listener.hasConnection()) throw new Error('there is a connection')
   }
 
-  #next(length: number): Uint8Array {
-    return pattern([this.#written, this.#written + length])
-  }
-
   #write(socket: TestSocket, length: number, result: string): void {
-    const written = socket.write(this.#next(length))
+    const written = socket.write(pattern([this.#written, this.#written + length]))
     if (written > 0) this.#written += written
     same(resultName(written), result)
   }

@@ -97,8 +97,6 @@ export const options = [
     in ack 1, ts 50
     out ack 1, seq 1, ts 100
     accept nothing
-    in ack 1, ts 101
-    accept
     `,
   ),
 ]
