@@ -11,7 +11,7 @@ import { AF_PACKET } from 'vnet/internal/linux/packet-socket'
 import { writeSysctl } from 'vnet/internal/linux/sysctl'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { parseAddress } from 'vnet/internal/packet/address'
-import { concat } from 'vnet/internal/packet/octets'
+import { concat, put16 } from 'vnet/internal/packet/octets'
 import { type Netns, OwnNetns } from '../../../../../test/support/netns.ts'
 import { type Packet, parsePacket } from './packet.ts'
 
@@ -39,9 +39,11 @@ const SETTINGS = {
 }
 
 const addresses = {
-  4: { host: '198.18.0.1', fast: '198.18.1.', slow: '198.19.1.' },
-  6: { host: '2001:db8::1', fast: '2001:db8:0:1::', slow: '2001:db8:0:2::' },
+  4: { host: '198.18.0.1/32', fast: '198.18.0.0/16', slow: '198.19.0.0/16' },
+  6: { host: '2001:db8::1/128', fast: '2001:db8:0:1::/64', slow: '2001:db8:0:2::/64' },
 } as const
+
+const bytesOf = (subnet: string): Uint8Array => parseAddress(subnet.replace(/\/.*/, '')) as Uint8Array
 
 export class KernelHost {
   readonly native: Native
@@ -69,11 +71,10 @@ export class KernelHost {
       `link set tap0 address ${MAC} txqueuelen 50000 arp off up`,
       ...[4, 6].flatMap(family => {
         const { host, fast, slow } = addresses[family as 4 | 6]
-        const [whole, part] = family === 4 ? [32, 24] : [128, 64]
         return [
-          `addr add ${host}/${whole} dev tap0${family === 6 ? ' nodad' : ''}`,
-          `route add ${fast}${family === 4 ? 0 : ''}/${part} dev tap0 src ${host}`,
-          `route add ${slow}${family === 4 ? 0 : ''}/${part} dev tap0 src ${host} rto_min 60s`,
+          `addr add ${host} dev tap0${family === 6 ? ' nodad' : ''}`,
+          `route add ${fast} dev tap0`,
+          `route add ${slow} dev tap0 rto_min 60s`,
         ]
       }),
     ]
@@ -97,11 +98,10 @@ export class KernelHost {
     take: (packet: Packet, at: number) => void,
   ): { readonly host: Uint8Array; readonly peer: Uint8Array } {
     const { host, fast, slow } = addresses[family]
-    const number = this.#peers.size + 2
-    const peer = parseAddress(`${hasFastTimers ? fast : slow}${number.toString(family === 4 ? 10 : 16)}`)
-    if (peer === undefined) throw new Error('no more addresses for peers')
+    const peer = bytesOf(hasFastTimers ? fast : slow)
+    put16(peer, peer.length - 2, this.#peers.size + 256)
     this.#peers.set(peer.join(), take)
-    return { host: parseAddress(host) as Uint8Array, peer }
+    return { host: bytesOf(host), peer }
   }
 
   /** The time of day, in nanoseconds since the test started. */

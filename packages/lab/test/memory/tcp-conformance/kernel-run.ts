@@ -4,13 +4,16 @@ import { afterAll, beforeAll, test } from 'vitest'
 import { KernelHost } from './kernel-host.ts'
 import { KernelWorld } from './kernel-world.ts'
 import type { Case } from './notation.ts'
-import { runCase } from './run-case.ts'
+import { HeldUp, runCase } from './run-case.ts'
 
 /** A case that awaits a segment for at least this time is about timeouts. */
 const TIMEOUT_MS = 150
 
 /** As many cases run at a time: they mostly wait, but all of them would make this process slow. */
 const LANES = 12
+
+/** How often a case runs at most, if this process is held up each time. */
+const ATTEMPTS = 10
 
 /** Defines a test for each case. */
 export function testOnKernel(all: readonly Case[]): void {
@@ -20,11 +23,15 @@ export function testOnKernel(all: readonly Case[]): void {
   const run = async (one: Case): Promise<Error | undefined> => {
     const host = hosts.get(JSON.stringify(one.sysctls)) as KernelHost
     const isTimed = one.steps.some(({ verb, time = [0] }) => verb !== 'in' && time[0] >= TIMEOUT_MS)
-    const world = new KernelWorld(host, one.family, isTimed || 'tcp_fin_timeout' in one.sysctls)
-    return runCase(one, world).then(
-      () => undefined,
-      error => error,
-    )
+    const attempt = async (left: number): Promise<Error | undefined> => {
+      try {
+        await runCase(one, new KernelWorld(host, one.family, isTimed || 'tcp_fin_timeout' in one.sysctls))
+        return undefined
+      } catch (error) {
+        return error instanceof HeldUp && left > 1 ? attempt(left - 1) : (error as Error)
+      }
+    }
+    return attempt(ATTEMPTS)
   }
   beforeAll(() => {
     for (const { sysctls } of cases) {

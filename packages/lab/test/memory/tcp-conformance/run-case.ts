@@ -1,10 +1,10 @@
 /** Runs a conformance case in a world, line after line. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { errnoName } from 'vnet/internal/base/errno'
+import { Calls } from './calls.ts'
 import type { Case, Items, Step } from './notation.ts'
-import { PEER_PORTS, Peer, pattern } from './peer.ts'
+import { PEER_PORTS, Peer } from './peer.ts'
 import { decode } from './segment.ts'
-import type { IcmpError, Sent, TestListener, TestSocket, World } from './world.ts'
+import type { IcmpError, Sent, World } from './world.ts'
 
 /** "Immediately", in milliseconds. */
 const IMMEDIATELY = [0, 1] as const
@@ -12,22 +12,30 @@ const IMMEDIATELY = [0, 1] as const
 const DRAINED = 50 * NSEC_PER_MSEC
 /** Verbs that do nothing to a connection: the time of the next line counts from the one before. */
 const OBSERVING: ReadonlySet<string> = new Set(['accept', 'read', 'skip', 'state', 'writable'])
-/** A port of the host on which nothing listens. */
-const CLOSED_PORT = 9
 
-/** Rejects with the line that failed and everything that happened before. The world is closed. */
+/**
+ * A failure that says nothing: this process was held up for so long that lines which must follow
+ * each other immediately did not. The kernel's shortest timers are those of RACK and delayed ACKs.
+ */
+export class HeldUp extends Error {}
+const HELD_UP = 10 * NSEC_PER_MSEC
+
+/**
+ * Rejects with the line that failed and everything that happened before, as a HeldUp if that
+ * happened too late. The world is closed.
+ */
 export async function runCase({ steps }: Case, world: World): Promise<void> {
   const run = new Run(world)
+  const end: Step = { text: 'the end', time: undefined, verb: 'end', words: [], items: undefined }
   try {
-    for (const step of steps) {
+    for (const step of [...steps, end]) {
       try {
         await run.step(step)
       } catch (error) {
-        const { message } = error as Error
-        throw new Error(`${step.text}: ${message}\n${run.log.join('\n')}`, { cause: error })
+        const text = `${step.text}: ${(error as Error).message}\n${run.log.join('\n')}`
+        throw run.longest > HELD_UP ? new HeldUp(text) : new Error(text, { cause: error })
       }
     }
-    await run.end()
   } finally {
     world.close()
   }
@@ -35,20 +43,19 @@ export async function runCase({ steps }: Case, world: World): Promise<void> {
 
 class Run {
   readonly log: string[] = []
+  /** The longest time by which a line was late. */
+  longest = 0
   readonly #world: World
   readonly #peers = new Map<number, Peer>()
   readonly #start: number
   /** When the previous step happened. */
   #before: number
   #sentAfterQuiet: Sent | undefined
-  #socket: TestSocket | undefined
-  #listener: TestListener | undefined
-  /** Stream positions of the next written and the next read byte. */
-  #written = 1
-  #read = 1
+  readonly #calls: Calls
 
   constructor(world: World) {
     this.#world = world
+    this.#calls = new Calls(world)
     this.#start = world.now()
     this.#before = this.#start
   }
@@ -60,23 +67,28 @@ class Run {
     if (verb === 'drain') return this.#drain()
     if (verb === 'finally') return this.#finally(items as Items, time ?? IMMEDIATELY)
     if (verb === 'quiet') return this.#quiet(Number(words[0]))
+    if (verb === 'end') return this.#end()
     if (verb === 'connected' || verb === 'error') {
-      await this.#call(verb, words)
+      await this.#calls.call(verb, words)
       this.#note(step.text)
       return this.#checkTime(world.now(), time ?? IMMEDIATELY, time !== undefined)
     }
-    if (time !== undefined) await world.sleepUntil(this.#before + time[0] * NSEC_PER_MSEC)
-    if (!OBSERVING.has(verb)) this.#before = world.now()
+    const planned = this.#before + (time?.[0] ?? 0) * NSEC_PER_MSEC
+    if (time !== undefined) await world.sleepUntil(planned)
+    if (!OBSERVING.has(verb)) {
+      this.#before = world.now()
+      this.longest = Math.max(this.longest, this.#before - planned)
+    }
     this.#note(step.text)
-    if (items === undefined) return this.#call(verb, words)
+    if (verb === 'icmp') return this.#icmp(words)
+    if (items === undefined) return this.#calls.call(verb, words)
     for (const segment of this.#peer(items.peer).segments(items)) world.inject(segment)
   }
 
   /** Checks that nothing else was sent. */
-  async end(): Promise<void> {
+  async #end(): Promise<void> {
     const sent = this.#sentAfterQuiet ?? (await this.#world.next(this.#world.now()))
-    if (sent !== undefined)
-      throw new Error(`one more segment at the end: ${this.#describe(sent)}\n${this.log.join('\n')}`)
+    if (sent !== undefined) throw new Error(`there is one more segment: ${this.#describe(sent)}`)
   }
 
   async #out(items: Items, time: readonly [number, number]): Promise<void> {
@@ -101,6 +113,12 @@ class Run {
       if (wrong.length === 0) return this.#checkTime(sent.at, time)
       if (!wrong.some(text => text.startsWith('ack is')) || segment.data.length > 0) throw new Error(wrong.join('; '))
     }
+  }
+
+  #icmp([kind, ...words]: readonly string[]): void {
+    const at = words.indexOf('seq')
+    const error = { kind, mtu: Number(words[0]) } as IcmpError
+    this.#world.injectError(error, this.#peer(1).latest(at < 0 ? undefined : Number(words[at + 1])))
   }
 
   /** Acknowledges what the host sends, until it sends nothing more. */
@@ -141,100 +159,10 @@ class Run {
     if (isStep) this.#before = at
   }
 
-  async #call(verb: string, words: readonly string[]): Promise<void> {
-    const world = this.#world
-    const [word = ''] = words
-    switch (verb) {
-      case 'connect':
-        this.#socket = word === 'own' ? world.connect(CLOSED_PORT, 'own') : world.connect(PEER_PORTS + 1, 'peer')
-        return
-      case 'listen':
-        this.#listener = world.listen(Number(word) || 16)
-        return
-      case 'unlisten':
-        return this.#listener?.close()
-      case 'accept':
-        return this.#accept(word)
-      case 'skip':
-        this.#read += Number(word)
-        return
-      case 'icmp': {
-        const at = words.indexOf('seq')
-        const error = { kind: word, mtu: Number(words[1]) } as IcmpError
-        return world.injectError(error, this.#peer(1).latest(at < 0 ? undefined : Number(words[at + 1])))
-      }
-    }
-    const socket = this.#socket
-    if (socket === undefined) throw new Error('there is no socket')
-    switch (verb) {
-      case 'connected':
-        return same(resultName(await socket.connected()), '0')
-      case 'error':
-        return same(resultName(await socket.error()), word)
-      case 'write':
-        return this.#write(socket, Number(word), words[2] ?? word)
-      case 'fill':
-        while (socket.write(pattern([this.#written, this.#written + 4096])) === 4096) this.#written += 4096
-        return
-      case 'writable':
-        return socket.writable()
-      case 'read':
-        return this.#reads(socket, word)
-      case 'shutdown':
-        return socket.shutdown()
-      case 'close':
-        return socket.close()
-      case 'reset':
-        return socket.reset()
-      case 'nodelay':
-        return socket.setNoDelay(word === 'on')
-      case 'keepalive': {
-        const [idle = 0, interval = 0, probes = 0] = words.map(Number)
-        return socket.setKeepAlive(idle * NSEC_PER_MSEC, interval * NSEC_PER_MSEC, probes)
-      }
-      case 'state':
-        return same(socket.state(), word)
-      default:
-        throw new Error('no such verb')
-    }
-  }
-
-  async #accept(word: string): Promise<void> {
-    const listener = this.#listener
-    if (listener === undefined) throw new Error('there is no listener')
-    if (word !== 'nothing') this.#socket = await listener.accept()
-    else if (listener.hasConnection()) throw new Error('there is a connection')
-  }
-
-  #write(socket: TestSocket, length: number, result: string): void {
-    const written = socket.write(pattern([this.#written, this.#written + length]))
-    if (written > 0) this.#written += written
-    same(resultName(written), result)
-  }
-
-  async #reads(socket: TestSocket, word: string): Promise<void> {
-    if (word === 'nothing') return same(String(socket.isReadable()), 'false')
-    const length = Number(word)
-    if (Number.isNaN(length)) {
-      const result = await socket.read(1)
-      return same(
-        result === null ? 'end' : typeof result === 'number' ? resultName(result) : `${result.length} bytes`,
-        word,
-      )
-    }
-    for (const end = this.#read + length; this.#read < end; ) {
-      const result = await socket.read(end - this.#read)
-      if (result === null || typeof result === 'number') throw new Error(`not ${length}, but ${result ?? 'the end'}`)
-      const expected = pattern([this.#read, this.#read + result.length])
-      if (Buffer.compare(result, expected) !== 0) throw new Error('other bytes than the peer has sent')
-      this.#read += result.length
-    }
-  }
-
   #peer(index: number): Peer {
     const known = this.#peers.get(index)
     if (known !== undefined) return known
-    const peer = new Peer(index, this.#listener?.port ?? CLOSED_PORT)
+    const peer = new Peer(index, this.#calls.port)
     this.#peers.set(index, peer)
     return peer
   }
@@ -247,12 +175,4 @@ class Run {
   #note(text: string, at = this.#world.now()): void {
     this.log.push(`${((at - this.#start) / NSEC_PER_MSEC).toFixed(1).padStart(9)} ms  ${text}`)
   }
-}
-
-function resultName(result: number): string {
-  return result < 0 ? errnoName(result) : String(result)
-}
-
-function same(actual: string, expected: string): void {
-  if (actual !== expected) throw new Error(`${actual}, not ${expected}`)
 }
