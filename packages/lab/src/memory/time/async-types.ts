@@ -24,11 +24,10 @@ const THINGS: Readonly<Record<string, string>> = {
   PIPEWRAP: 'a real pipe',
 }
 const PARTS = ['MESSAGEPORT', 'TCPCONNECTWRAP', 'PIPECONNECTWRAP', 'WRITEWRAP', 'SHUTDOWNWRAP', 'UDPSENDWRAP']
-/** FSREQCALLBACK, GETADDRINFOREQWRAP, SCRYPTREQUEST ... */
-const REQUEST = /^(?!HTTP)[A-Z\d]*(REQ(UEST|CALLBACK|PROMISE|WRAP)?|QUERYWRAP)$/
-
-/** The callers, and the method that makes a request. */
-export const CALLERS: Readonly<Record<string, string>> = { ZLIB: 'write', BLOBREADER: 'pull' }
+/** FSREQCALLBACK, GETADDRINFOREQWRAP, FILEHANDLECLOSEREQ ... */
+const REQUEST = /^[A-Z\d]*(REQ(CALLBACK|PROMISE|WRAP)?|QUERYWRAP)$/
+/** Jobs of crypto: SCRYPTREQUEST, PBKDF2REQUEST ... */
+const JOB = /^(?!HTTP)[A-Z\d]+REQUEST$/
 
 const kinds = new Map<string, Kind | undefined>()
 
@@ -40,9 +39,16 @@ export function kindOf(type: string): Kind | undefined {
 
 function findKind(type: string): Kind | undefined {
   if (type in THINGS) return 'thing'
-  if (type in CALLERS) return 'caller'
+  if (methodOf(type) !== undefined) return 'caller'
   if (PARTS.includes(type)) return 'part'
   return REQUEST.test(type) ? 'request' : undefined
+}
+
+/** Returns the method of a caller that makes a request. A job that runs in this thread returns an array. */
+export function methodOf(type: string): string | undefined {
+  if (type === 'ZLIB') return 'write'
+  if (type === 'BLOBREADER') return 'pull'
+  return JOB.test(type) ? 'run' : undefined
 }
 
 /** Returns what a log line calls an object, such as `a child process (node server.js, pid 123)`. */

@@ -11,7 +11,7 @@
 import { AsyncResource, createHook } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { formatDuration } from 'vnet/internal/base/duration'
-import { CALLERS, type Kind, kindOf, nameOf, pipesOf, type Wrap } from './async-types.ts'
+import { type Kind, kindOf, methodOf, nameOf, pipesOf, type Wrap } from './async-types.ts'
 import { Patches } from './patches.ts'
 import { thread } from './real.ts'
 
@@ -25,9 +25,6 @@ export interface OutsideOptions {
 /** How many times as long as a real thing a request may take: it ends by itself. */
 const REQUEST_PATIENCE = 12
 
-/** RANDOMBYTESREQUEST, PBKDF2REQUEST ... */
-const JOB = /^[A-Z\d]+REQUEST$/
-
 interface Tracked {
   readonly kind: Kind
   readonly type: string
@@ -40,8 +37,6 @@ export class Outside {
   /** Called when `isBusy` may have changed. */
   readonly #onChange: () => void
   readonly #tracked = new Map<number, Tracked>()
-  /** Jobs of crypto that were made since the last turn. */
-  readonly #jobs = new Map<number, Wrap>()
   /** The ids of callers. */
   readonly #callers = new WeakMap<object, number>()
   readonly #patches = new Patches()
@@ -85,7 +80,6 @@ export class Outside {
     this.#hook.disable()
     this.#patches.restore()
     this.#tracked.clear()
-    this.#jobs.clear()
     this.#requests = this.#things = 0
     this.#hasSent = false
     thread.clearTimeout(this.#deadline)
@@ -120,7 +114,6 @@ export class Outside {
    * `isRef`, the process is kept alive until then.
    */
   isBusy(isRef: boolean): boolean {
-    if (this.#jobs.size > 0) this.#forgetSyncJobs()
     if (this.#requests === 0 && this.#holds === 0 && !this.#hasThing()) return false
     const patience = this.#options.patience * (this.#requests > 0 ? REQUEST_PATIENCE : 1)
     if (this.#holds === 0 && thread.now() - this.#last >= patience) {
@@ -146,17 +139,10 @@ export class Outside {
     if (kind === 'caller') this.#watchCalls(id, wrap, type)
     // The end of a read for a blob is not reported, but the end of `pull`, which waits for it, is.
     else if (this.#isCalling || wrap.constructor === Object) return
-    else if (kind === 'thing') this.#add(id, { kind, type, wrap: new WeakRef(wrap) })
-    else {
-      this.#add(id, { kind, type })
-      if (JOB.test(type)) this.#jobs.set(id, wrap)
-    }
-  }
-
-  /** A synchronous job of crypto has no callback, and has ended by the next turn. */
-  #forgetSyncJobs(): void {
-    for (const [id, job] of this.#jobs) if (!('ondone' in job) && this.#tracked.delete(id)) this.#requests--
-    this.#jobs.clear()
+    else if (kind === 'thing') {
+      this.#add(id, { kind, type, wrap: new WeakRef(wrap) })
+      if (type === 'UDPWRAP') this.#watchSends(wrap)
+    } else this.#add(id, { kind, type })
   }
 
   #add(id: number, tracked: Tracked): void {
@@ -165,7 +151,6 @@ export class Outside {
     this.#tracked.set(id, tracked)
     if (tracked.kind === 'request') this.#requests++
     else if (tracked.kind === 'thing') this.#things++
-    else if (tracked.type === 'UDPSENDWRAP') this.#hasSent = true
   }
 
   /** Before a callback of an object: an event. */
@@ -174,26 +159,41 @@ export class Outside {
     if (tracked === undefined) return
     this.#last = thread.now()
     this.#hasStirred = true
-    if (tracked.kind === 'request') {
-      this.#tracked.delete(id)
-      this.#requests--
-    } else if (tracked.kind === 'part' && tracked.type !== 'MESSAGEPORT') this.#tracked.delete(id)
+    if (tracked.kind === 'request') this.#endRequest(id)
+    else if (tracked.kind === 'part' && tracked.type !== 'MESSAGEPORT') this.#tracked.delete(id)
     this.#onChange()
+  }
+
+  #endRequest(id: number): void {
+    if (this.#tracked.delete(id)) this.#requests--
   }
 
   /** Counts a request for each call of a caller's method, until the caller's next event. */
   #watchCalls(id: number, wrap: Wrap, type: string): void {
     this.#callers.set(wrap, id)
-    this.#patches.wrap(Object.getPrototypeOf(wrap), CALLERS[type] as string, (self, args, was) => {
+    this.#patches.wrap(Object.getPrototypeOf(wrap), methodOf(type) as string, (self, args, was) => {
       const caller = this.#callers.get(self)
       if (caller !== undefined) this.#add(caller, { kind: 'request', type })
       this.#isCalling = true
       try {
-        return Reflect.apply(was, self, args)
+        const result = Reflect.apply(was, self, args)
+        // The result of a job of crypto that ran in this thread: no event follows.
+        if (caller !== undefined && Array.isArray(result)) this.#endRequest(caller)
+        return result
       } finally {
         this.#isCalling = false
       }
     })
+  }
+
+  #watchSends(wrap: Wrap): void {
+    for (const name of ['send', 'send6']) {
+      this.#patches.wrap(Object.getPrototypeOf(wrap), name, (self, args, was) => {
+        this.#hasSent = true
+        this.#last = thread.now()
+        return Reflect.apply(was, self, args)
+      })
+    }
   }
 
   /** Stops the clock until the promise of a function is settled: work of other threads of V8. */

@@ -13,8 +13,6 @@ export interface Owner {
 
 /** An alarm or a timer. */
 export interface Entry extends HeapItem {
-  /** The last moment at which it rang; -1 before the first. */
-  rang: number
   /** Whether it keeps the process alive while it is armed. */
   readonly isRef: boolean
   /** The world that it ends with; undefined if it ends with the last one. */
@@ -23,12 +21,12 @@ export interface Entry extends HeapItem {
 }
 
 /**
- * What rings again and again at one moment is delayed by this many ns. Alarms that arm each other
- * for now would otherwise stop time for all others. A real machine also takes about this long.
+ * The rings of one moment after which entries that are armed for it ring BUSY_NS later. Alarms that
+ * arm each other for now would otherwise stop time for all others.
  */
-const BUSY_NS = 1000
-/** The rings of one moment after which everything armed for it is delayed, even new alarms. */
 const RINGS_MAX = 10_000
+/** About the time that a ring takes. */
+const BUSY_NS = 1000
 
 export class Timeline {
   /** The milliseconds of Date at 0. */
@@ -56,15 +54,12 @@ export class Timeline {
     return this.#refs > 0
   }
 
-  /**
-   * Arms an entry for a moment, or moves it there. A past moment is now. An entry that already rang
-   * at this moment rings BUSY_NS later.
-   */
+  /** Arms an entry for a moment, or moves it there. A past moment is now. */
   arm(entry: Entry, moment: number): void {
     if (this.#closed) return
     let at = moment
     // Also for NaN.
-    if (!(at > this.now)) at = entry.rang === this.now || this.#rings > RINGS_MAX ? this.now + BUSY_NS : this.now
+    if (!(at > this.now)) at = this.now + (this.#rings > RINGS_MAX ? BUSY_NS : 0)
     if (entry.index < 0 && entry.isRef) this.#refs++
     this.#heap.set(entry, at)
     this.onArm()
@@ -93,7 +88,6 @@ export class Timeline {
     if (moment > this.now + BUSY_NS) this.#rings = 0
     this.now = moment
     this.#rings++
-    entry.rang = this.now
     entry.ring()
   }
 
@@ -122,7 +116,7 @@ export function clockOf(timeline: Timeline, owner: Owner, start: number, isRef: 
   return {
     now: () => timeline.now - start,
     alarm: (fn): Alarm => {
-      const entry: Entry = { index: -1, rang: -1, isRef, owner, ring: () => fn() }
+      const entry: Entry = { index: -1, isRef, owner, ring: () => fn() }
       return {
         at: ns => {
           if (!owner.isClosed) timeline.arm(entry, ns + start)

@@ -25,7 +25,6 @@ const known = new Map<number, Timeout>()
 /** What setTimeout and setInterval return. Only the methods and behaviour of Node's class. */
 export class Timeout extends AsyncResource implements Entry {
   index = -1
-  rang = -1
   readonly owner = undefined
   /** Where it was armed last; undefined without a world. */
   #timeline: Timeline | undefined

@@ -61,7 +61,7 @@ export class TimelineTurns {
 
   readonly #turn = (): void => {
     this.#isScheduled = false
-    if (!this.#isRunning || this.#timeline.size === 0) return
+    if (!this.#isRunning) return
     if (this.#outside.hasStirred && ++this.#stirs < STIRS_MAX) {
       this.wake()
       return

@@ -45,17 +45,23 @@ test('a Date header of the program remains, and sendDate = false leaves it out',
   expect(dates).toEqual(['today', 'today', undefined])
 })
 
-/** Makes a request with undici that is never replied to. Returns when its time-out rang. */
+/** Makes a request with undici that has no reply. Returns the ms until its time-out. */
 async function timeOut(time: VirtualTime): Promise<number> {
+  const { error, dispatcher } = startRequest(time)
+  const from = time.now
+  await expect(error).resolves.toMatchObject({ code: 'UND_ERR_HEADERS_TIMEOUT' })
+  await dispatcher.destroy()
+  return time.now - from
+}
+
+function startRequest(time: VirtualTime): { error: Promise<unknown>; dispatcher: Agent } {
   const socket = connect(time, () => {})
   const dispatcher = new Agent({
     connect: (_, done) => process.nextTick(done, null, socket),
     headersTimeout: 300_000,
   })
-  const from = time.now
-  await expect(request('http://server/', { dispatcher })).rejects.toMatchObject({ code: 'UND_ERR_HEADERS_TIMEOUT' })
-  await dispatcher.destroy()
-  return time.now - from
+  const error = request('http://server/', { dispatcher }).catch(error => error)
+  return { error, dispatcher }
 }
 
 test('time-outs of undici ring in virtual time, at the same time in each world', async () => {
@@ -67,6 +73,20 @@ test('time-outs of undici ring in virtual time, at the same time in each world',
   expect(times[0]).toBeGreaterThanOrEqual(300_000)
   expect(times[0]).toBeLessThan(302_000)
   expect(times).toEqual(Array(3).fill(times[0]))
+})
+
+test('a request of undici that its world leaves behind does not change the time-outs in the next world', async () => {
+  const times: number[] = []
+  for (let i = 0; i < 2; i++) {
+    using time = start()
+    times.push(await timeOut(time))
+    const { dispatcher, error } = startRequest(time)
+    await time.sleep('1200ms')
+    time.close()
+    await dispatcher.destroy()
+    await error
+  }
+  expect(times[1]).toBe(times[0])
 })
 
 test('the tick of undici that was set in real time continues in the world', async () => {

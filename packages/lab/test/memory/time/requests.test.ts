@@ -20,6 +20,17 @@ async function drain(stream: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of stream);
 }
 
+const realTimeout = setTimeout
+
+/** Returns a UDP server that replies after some real time. */
+async function slowServer(reply: (data: Buffer) => Buffer): Promise<dgram.Socket> {
+  const server = dgram.createSocket('udp4')
+  server.on('message', (data, { port }) => realTimeout(() => server.send(reply(data), port), 20))
+  server.bind(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
 /** Work that takes real time, by name. */
 const WORK: Readonly<Record<string, () => unknown>> = {
   'crypto.scrypt': () => scrypt('password', 'salt', 16),
@@ -39,12 +50,21 @@ const WORK: Readonly<Record<string, () => unknown>> = {
   'fs.openAsBlob': async () => (await fs.openAsBlob(THIS_FILE)).arrayBuffer(),
   'dns.lookup': () => dns.promises.lookup('localhost'),
   'an exchange of real datagrams': async () => {
-    const [server, client] = [dgram.createSocket('udp4'), dgram.createSocket('udp4')]
-    server.on('message', (data, { port }) => server.send(data, port)).bind(0, '127.0.0.1')
-    await once(server, 'listening')
+    const server = await slowServer(data => data)
+    const client = dgram.createSocket('udp4')
     client.send('hello', server.address().port, '127.0.0.1')
     await once(client, 'message')
     client.close()
+    server.close()
+  },
+  'dns.resolve': async () => {
+    // Refuses: RCODE 5 of RFC 1035, in a response.
+    const server = await slowServer(query =>
+      Buffer.concat([query.subarray(0, 2), Buffer.of(0x80, 5), query.subarray(4)]),
+    )
+    const resolver = new dns.promises.Resolver({ tries: 1 })
+    resolver.setServers([`127.0.0.1:${server.address().port}`])
+    await expect(resolver.resolve4('name.test')).rejects.toMatchObject({ code: 'EREFUSED' })
     server.close()
   },
   'WebAssembly.compile': () => (Reflect.get(globalThis, 'WebAssembly') as Wasm).compile(MODULE),
@@ -73,6 +93,17 @@ test.each(Object.keys(WORK))('time stands still during %s, and continues after i
   await WORK[name]?.()
   expect(time.now).toBe(0)
   clearInterval(timer)
+  await time.sleep(10)
+  expect(time.now).toBe(10)
+})
+
+test('time continues after synchronous functions of crypto and zlib', async () => {
+  const time = start()
+  crypto.randomBytes(16)
+  crypto.scryptSync('password', 'salt', 16)
+  crypto.pbkdf2Sync('password', 'salt', 1, 16, 'sha256')
+  crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  zlib.gunzipSync(zlib.gzipSync(DATA))
   await time.sleep(10)
   expect(time.now).toBe(10)
 })

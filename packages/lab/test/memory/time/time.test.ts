@@ -1,5 +1,6 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { once } from 'node:events'
+import http from 'node:http'
 import timers, { setTimeout as importedTimeout } from 'node:timers'
 import { scheduler, setTimeout as wait } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
@@ -7,6 +8,7 @@ import { VirtualTime } from '../../../src/memory/time/virtual-time.ts'
 import { start } from './started.ts'
 
 const MS = 1_000_000
+const wasm = Reflect.get(globalThis, 'WebAssembly')
 
 test('two hours pass immediately, in the order of alarms and timers', async () => {
   const time = start()
@@ -251,7 +253,7 @@ test('close restores the functions of Node, and its own then are functions of No
   const all = () => [
     ...[setTimeout, clearTimeout, setInterval, clearInterval, Date, Date.prototype.constructor, performance.now],
     ...[performance.timeOrigin, process.hrtime, process.uptime, AbortSignal.timeout, scheduler.wait, wait],
-    ...[timers.setTimeout, importedTimeout],
+    ...[timers.setTimeout, importedTimeout, wasm.compile, http.ServerResponse.prototype.writeHead],
   ]
   const before = all()
   const [first, second] = [start(), start()]
@@ -278,6 +280,17 @@ test('pending timers are cancelled with the last world and do not ring in real t
   })
   await new Promise(resolve => setTimeout(resolve, 5))
   expect(rung).toEqual(['interval'])
+})
+
+test('timers of the last world that ran do not ring in one that is installed later', async () => {
+  const later = new VirtualTime()
+  onTestFinished(() => later.close())
+  const time = start()
+  let rung = 0
+  setTimeout(() => rung++, 1)
+  time.close()
+  await later.install().sleep(10)
+  expect(rung).toBe(0)
 })
 
 test('without install the clock does not run', async () => {

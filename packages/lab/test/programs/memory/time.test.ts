@@ -44,7 +44,9 @@ test('an alarm keeps its process alive, but not an alarm of the background', () 
     const again = () => background.at(time.background.now() + 1e9)
     const background = time.background.alarm(again)
     again()
-    time.clock.alarm(() => log('rung at ' + time.now)).at(10e9)`
+    const alarm = time.clock.alarm(() => log('rung at ' + time.now))
+    alarm.at(5e9)
+    alarm.at(10e9)`
   const { status, lines } = run(program)
   expect([status, lines]).toEqual([0, ['rung at 10000']])
 })
@@ -54,6 +56,48 @@ test('a timer without ref that gets its ref back keeps its process alive', () =>
     const timer = setTimeout(() => log('rung at ' + time.now), 1000).unref()
     setTimeout(() => timer.ref(), 10)`
   expect(run(program).lines).toEqual(['rung at 1000'])
+})
+
+test('a timer that is set after one without ref keeps its process alive', () => {
+  const program = `
+    setTimeout(() => {}, 1).unref()
+    setTimeout(() => log('rung at ' + time.now), 10)`
+  expect(run(program).lines).toEqual(['rung at 10'])
+})
+
+test('timers without ref ring while a real connection, older than the world, keeps the process alive', () => {
+  const program = `
+    import net from 'node:net'
+    time.close()
+    const server = net.createServer(accepted => {
+      server.close()
+      const world = new VirtualTime().install()
+      let rings = 0
+      setInterval(() => {
+        log('rung at ' + world.now)
+        if (++rings === 3) for (const socket of [accepted, client]) socket.destroy()
+      }, 1000).unref()
+    })
+    server.listen(0, '127.0.0.1')
+    let client
+    server.on('listening', () => { client = net.connect(server.address().port) })`
+  const { status, lines } = run(program)
+  expect([status, lines.slice(0, 3)]).toEqual([0, [1000, 2000, 3000].map(at => `rung at ${at}`)])
+})
+
+test('aborted and ended timers of node:timers/promises do not keep their process alive', () => {
+  const program = `
+    import { setInterval as every, setTimeout as wait } from 'node:timers/promises'
+    const controller = new AbortController()
+    const aborted = wait(5000, undefined, { signal: controller.signal }).catch(() => {})
+    for await (const _ of every(10)) break
+    controller.abort()
+    await aborted
+    const timer = setTimeout(() => {}, 5000)
+    clearTimeout(timer)
+    timer.refresh()
+    process.on('exit', () => log('exit at ' + time.now))`
+  expect(run(program).lines).toEqual(['exit at 10'])
 })
 
 test('a process ends while a world runs in which nothing is pending', () => {
