@@ -8,6 +8,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { realRefresh } from './fetch-clock.ts'
 import { Patches } from './patches.ts'
 import { thread } from './real.ts'
+import { temporalNow } from './temporal.ts'
 import { clearTimeout, setInterval, setTimeout } from './timers.ts'
 import { every, signalAfter, sleep, wait } from './timers-promises.ts'
 
@@ -88,6 +89,7 @@ const REPLACED: readonly (readonly [object, string, unknown])[] = [
   [process, 'uptime', () => now() / 1000],
   [http.ServerResponse.prototype, 'writeHead', writeHead],
   realRefresh(),
+  ...temporalNow(),
 ]
 
 /** Puts the world's time into the thread. Returns a function that restores everything. */
