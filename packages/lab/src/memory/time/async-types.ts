@@ -44,7 +44,7 @@ function findKind(type: string): Kind | undefined {
   return REQUEST.test(type) ? 'request' : undefined
 }
 
-/** Returns the method of a caller that makes a request. A job that runs in this thread returns an array. */
+/** Returns the method by which a caller makes a request; undefined for other types. */
 export function methodOf(type: string): string | undefined {
   if (type === 'ZLIB') return 'write'
   if (type === 'BLOBREADER') return 'pull'

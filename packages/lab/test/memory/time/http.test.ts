@@ -75,7 +75,7 @@ test('time-outs of undici ring in virtual time, at the same time in each world',
   expect(times).toEqual(Array(3).fill(times[0]))
 })
 
-test('a request of undici that its world leaves behind does not change the time-outs in the next world', async () => {
+test('a pending request of undici at the end of a world does not change the time-outs in the next one', async () => {
   const times: number[] = []
   for (let i = 0; i < 2; i++) {
     using time = start()

@@ -60,8 +60,10 @@ test('a timer without ref that gets its ref back keeps its process alive', () =>
 
 test('a timer that is set after one without ref keeps its process alive', () => {
   const program = `
-    setTimeout(() => {}, 1).unref()
-    setTimeout(() => log('rung at ' + time.now), 10)`
+    setImmediate(() => {
+      setTimeout(() => {}, 1).unref()
+      setTimeout(() => log('rung at ' + time.now), 10)
+    })`
   expect(run(program).lines).toEqual(['rung at 10'])
 })
 
