@@ -19,8 +19,8 @@ function unwrap(wire: number, initial: number, near: number): number {
 }
 
 /**
- * Processes a segment of a connection. Returns false if the sender must get a RST in reply, because
- * the segment acknowledges what was never sent.
+ * Processes a segment of a connection. Returns false if the sender must get a RST in reply: the
+ * segment acknowledges what was never sent, or starts another connection.
  */
 export function arrive(c: Connection, s: Segment): boolean {
   if (c.state === 'SYN-SENT') return arriveInSynSent(c, s)
@@ -28,6 +28,10 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (c.state === 'TIME-WAIT') {
     arriveInTimeWait(c, s, sequence)
     return true
+  }
+  if (endsHalfOpen(c, s, sequence)) {
+    c.fail(0)
+    return false
   }
   if (!isValid(c, s, sequence)) return true
   if (!s.isAck) return true
@@ -147,6 +151,13 @@ function rejectSequence(c: Connection, s: Segment, sequence: number, end: number
     receive.duplicateEnd = Math.min(end, receive.next)
   }
   c.acks.reject(s.length > 0, s.isSyn)
+}
+
+/** Whether a SYN ends a connection that nobody has confirmed: its peer starts another one. */
+function endsHalfOpen(c: Connection, s: Segment, sequence: number): boolean {
+  if (c.state !== 'SYN-RECV' || c.isActive || !s.isSyn || s.isRst || isOldTimestamp(c, s)) return false
+  const { next } = c.receive
+  return sequence >= next && sequence <= next + c.window.left(next)
 }
 
 /** A SYN is valid only in SYN-RECV: repeated, or the answer to the own SYN (RFC 9293 fig. 7). */

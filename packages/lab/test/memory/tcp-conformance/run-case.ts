@@ -139,7 +139,7 @@ class Run {
     this.#note('quiet', end)
   }
 
-  /** Returns the next segment, or throws if there is none until `latest`. */
+  /** Returns the next segment, or throws if none is sent until `latest`. */
   async #next(latest: number): Promise<Sent> {
     const sent = this.#sentAfterQuiet ?? (await this.#world.next(latest + this.#world.tolerance.late))
     this.#sentAfterQuiet = undefined

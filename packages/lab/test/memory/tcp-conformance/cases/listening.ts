@@ -181,4 +181,17 @@ export const listening = [
     `,
     { sysctls: { tcp_synack_retries: 1 } },
   ),
+  tcp(
+    'a SYN with another number ends a half-open connection with a reset',
+    `
+    listen
+    in syn 0, mss 1000
+    out syn 0, ack 1
+    in syn 500, mss 1000
+    out rst 0, ack 501
+    in ack 1, seq 1
+    out rst 1
+    accept nothing
+    `,
+  ),
 ]
