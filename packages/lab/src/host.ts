@@ -358,7 +358,9 @@ export class LabHost {
   /** Throws a UsageError in memory, where `call` would have no kernel. */
   #startable(call: string): Programs {
     if (this.#programs !== undefined) return this.#programs
-    throw new UsageError(`host ${this.name}: ${call}: ${NEEDS_KERNEL}`)
+    const refused = new UsageError(`host ${this.name}: ${call}: ${NEEDS_KERNEL}`)
+    this.#links.lab.setup.onRefused?.(refused)
+    throw refused
   }
 
   #check(): void {

@@ -89,7 +89,7 @@ export async function createLabWith(options: LabOptions, setup: LabSetup = {}): 
     worker.release()
     if (wanted === 'kernel' || !(error instanceof LabUnavailableError)) throw error
     sayOnce(`labs are in memory, in virtual time, because ${error.message}`)
-    return createInMemory(options, setup)
+    return createInMemory(options, { ...setup, onRefused: () => setup.onRefused?.(error) })
   }
   const { Lab } = await import('./lab.ts')
   return Lab.start(world, options, setup)

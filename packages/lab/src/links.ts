@@ -40,6 +40,8 @@ export interface LabSetup {
   readonly captures?: string | undefined
   /** Whether other processes do not see the lab. */
   readonly isHidden?: boolean
+  /** Is called when a program is refused in memory, for lack of a kernel, with the reason. */
+  readonly onRefused?: (why: Error) => void
   /** Is called with the lab's directory, which is removed when the lab is closed. */
   readonly onDirectory?: (directory: string) => void
 }

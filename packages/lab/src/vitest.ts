@@ -16,7 +16,7 @@ import 'vnet/internal/base/dispose'
 import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from 'vnet/internal/base/duration'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
-import { createLab, type Lab, type WorldName, warmLabs } from './index.ts'
+import { createLab, createLabWith, type Lab, LabUnavailableError, type WorldName, warmLabs } from './index.ts'
 import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './runner.ts'
 import { NEEDS_KERNEL, wantedWorld } from './world.ts'
 
@@ -26,8 +26,8 @@ export interface LabFixtures {
    * from the name of the test, so that each run makes the same decisions. If the test fails, the
    * captures of its links are kept, and their paths printed.
    *
-   * Where the world is `kernel` and the machine cannot make such labs, the test is skipped with the
-   * reason, or fails if VNET_REQUIRED is 1.
+   * If the machine cannot make labs in the kernel, a test that needs one, for a program or by its
+   * world, is skipped with the reason, or fails if VNET_REQUIRED is 1.
    */
   lab: Lab
   /**
@@ -83,9 +83,12 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     // Before the lab hears of it, and ends. After a timeout the test's hooks run first.
     signal?.addEventListener('abort', keep, { once: true })
     const options = { name: labName(task.name), seed, ...(world && { world }), ...(signal && { signal }) }
-    const started = await createLab(options).catch(error => {
-      return skip(reasonToSkip(error))
-    })
+    const skipped = (error: unknown) => skip(reasonToSkip(error))
+    // In memory for lack of rights: a program needs them.
+    const onRefused = (why: Error) => {
+      if (why instanceof LabUnavailableError) skipped(why)
+    }
+    const started = await createLabWith(options, { onRefused }).catch(skipped)
     lab = started
     Object.assign(task.meta ?? {}, { world: started.world })
     try {

@@ -20,6 +20,7 @@ import { isResult } from '../explore/scenario.ts'
 import { readLabFile } from '../file/read.ts'
 import { createLab, LabUnavailableError } from '../index.ts'
 import { statusOf } from '../programs.ts'
+import { wantedWorld } from '../world.ts'
 import { hostOf } from './lab.ts'
 
 export interface ExploreCliOptions extends Omit<ExploreOptions, 'before'> {
@@ -54,10 +55,11 @@ export async function exploreCommand(
     throw new UsageError(`${what}: with --repeat there is one run, and no report`)
   }
   const earlier = before === undefined ? {} : { before: resultIn(before) }
-  if (io.own) await enterForLab(loadNative())
+  const inMemory = wantedWorld(options.world) === 'memory'
+  if (io.own && !inMemory) await enterForLab(loadNative())
   try {
     // Without rights each run would fail.
-    await (await createLab()).close()
+    if (!inMemory) await (await createLab({ world: 'kernel' })).close()
   } catch (error) {
     if (error instanceof LabUnavailableError) return fail(io, error.message)
     throw error
@@ -68,7 +70,8 @@ export async function exploreCommand(
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
-  const given = { ...(seed !== undefined && { seed }), ...options, ...earlier, signal: stop.signal }
+  const world = inMemory ? 'memory' : 'kernel'
+  const given = { ...(seed !== undefined && { seed }), ...options, ...earlier, world, signal: stop.signal } as const
   try {
     const status =
       repeat === undefined

@@ -32,7 +32,7 @@ export interface Describing {
   readonly clean: readonly ExploredPacket[]
   readonly known: Set<string>
   /** Runs faults in the kernel; undefined where that is not possible, or they were found there. */
-  readonly inKernel?: ((faults: readonly PlannedFault[]) => Promise<Failure['kernel']>) | undefined
+  readonly inKernel?: ((faults: readonly PlannedFault[], limit: number) => Promise<Failure['kernel']>) | undefined
   readonly world: WorldName
 }
 
@@ -59,9 +59,9 @@ export async function describeFailure(
   const files = directory === undefined || recorded === undefined ? [] : readdirSync(directory, { recursive: true })
   const wire = wireFaultsOf(faults, packets)
   const limit = judge.limit(faults)
+  const kernel = await inKernel?.(faults, limit)
   const wires = wire.map(({ link, direction, wire }) => ({ link, ab: '', ba: '', [direction]: wire }))
   const wired = wires.length === 0 ? undefined : await judge.runUnlessStopped(faults, { wires })
-  const kernel = await inKernel?.(faults)
   return {
     faults: texts,
     world,

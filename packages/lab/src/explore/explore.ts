@@ -40,6 +40,8 @@ const DEFAULT_FAULTS = ['drop', 'duplicate', 'delay', 'corrupt']
 const CLEAN_RUNS = 3
 /** Milliseconds for a clean run. */
 const CLEAN_MS = 30_000
+/** Milliseconds that a run in the kernel may take longer than one in memory. */
+const KERNEL_MS = 3000
 /** More than the 40 ms by which Linux delays acknowledgements at least. */
 const DEFAULT_RTO = '50ms'
 const RTO_SYSCTL = 'net/ipv4/tcp_rto_min_us'
@@ -111,6 +113,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
     kinds,
     baseline: judge.baseline,
     rto,
+    world: spec.world,
     unstable: [...unstable],
     cleanErrors,
     unrecorded: unrecordedOf(clean),
@@ -286,11 +289,11 @@ function rtoOf({ rtoMin = DEFAULT_RTO }: RepeatOptions): { readonly rto: string;
 
 /** Returns a function that runs faults in the kernel once. */
 function confirmer(makeRunner: () => Runner, seed: number, options: RepeatOptions): Describing['inKernel'] {
-  return async plan => {
+  return async (plan, limit) => {
     const runner = makeRunner()
     try {
       const { sysctls } = rtoOf(options)
-      const result = await runner.run({ seed, sysctls, world: 'kernel', plan, timeout: CLEAN_MS })
+      const result = await runner.run({ seed, sysctls, world: 'kernel', plan, timeout: limit + KERNEL_MS })
       if (result.error !== undefined) return 'failed'
       return packetsOf(result).filter(({ hit }) => hit).length < plan.length ? 'missed' : 'passed'
     } finally {

@@ -31,6 +31,8 @@ const SLOWER_FACTOR = 2
 const SLOWER_MS = 100
 const CLEAN_FACTOR = 3
 const MS_PER_S = 1000
+/** Clean runs in memory may take no time at all. */
+const LEAST_MS = 1
 
 type RunMore = Pick<RunSpec, 'captures' | 'wires'>
 
@@ -135,7 +137,7 @@ export class Judge {
     const error = this.errorOf(result)
     const { ms, output } = result
     const packets = packetsOf(result)
-    const common = { runs, ms, clean: [this.#fastest], factor: ms / this.#fastest, packets }
+    const common = { runs, ms, clean: [this.#fastest], factor: ms / Math.max(this.#fastest, LEAST_MS), packets }
     if (error !== undefined) return { ...common, verdict: 'failed', failed: 1, error, output }
     const verdict = !isMet(result, plan) ? 'missed' : isSlower(ms, this.#fastest) ? 'slower' : 'passed'
     return { ...common, verdict, failed: 0 }
@@ -166,7 +168,7 @@ export class Judge {
     let { ms, runs } = first
     const beside: number[] = []
     const judged = (verdict: Verdict, clean: readonly number[]): Judgement => {
-      return { ...first, verdict, runs, ms, clean, factor: ms / Math.min(...clean) }
+      return { ...first, verdict, runs, ms, clean, factor: ms / Math.max(Math.min(...clean), LEAST_MS) }
     }
     while (beside.length < MOST_PAIRS && isSlower(ms, this.#fastest)) {
       const slow = await this.runUnlessStopped(plan)

@@ -3,6 +3,7 @@ import { layersOf } from 'vnet/internal/packet/layers'
 import { flagText } from 'vnet/internal/packet/print'
 import * as tcp from 'vnet/internal/packet/tcp'
 import type { PlannedFault } from '../watch/packet-name.ts'
+import type { WorldName } from '../world.ts'
 import { bareText } from './describe.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
 import { isSlower, type Judge } from './judge.ts'
@@ -24,7 +25,7 @@ import {
 /** The parts of a report that are known before the first fault. */
 type Start = Pick<
   ExploreReport,
-  'packets' | 'kinds' | 'baseline' | 'unstable' | 'unrecorded' | 'cleanErrors' | 'roundTrip' | 'rto'
+  'packets' | 'kinds' | 'baseline' | 'unstable' | 'unrecorded' | 'cleanErrors' | 'roundTrip' | 'rto' | 'world'
 >
 
 /** One packet and one fault of it. */
@@ -59,6 +60,8 @@ export class ExploreReport {
   readonly roundTrip: number
   /** TCP's least retransmission timeout in the labs, as text. */
   readonly rto: string
+  /** The world of the labs. */
+  readonly world: WorldName
   /** Pairs that were not tried are not among them. */
   readonly points: Point[] = []
   skippedPairs = 0
@@ -75,7 +78,7 @@ export class ExploreReport {
   kitShare = 0
 
   /** @internal */
-  constructor({ packets, kinds, baseline, unstable, unrecorded, cleanErrors, roundTrip, rto }: Start) {
+  constructor({ packets, kinds, baseline, unstable, unrecorded, cleanErrors, roundTrip, rto, world }: Start) {
     this.packets = [...packets]
     this.kinds = kinds
     this.baseline = baseline
@@ -84,6 +87,7 @@ export class ExploreReport {
     this.cleanErrors = cleanErrors
     this.roundTrip = roundTrip
     this.rto = rto
+    this.world = world
   }
 
   /** Whether the clean runs and every run with a fault passed, at least one of them. */
@@ -110,7 +114,8 @@ export class ExploreReport {
   finish(ms: number, { runs, scenario, total }: Judge['spent']): void {
     this.ms = ms
     this.runs = runs
-    this.kitShare = total === 0 ? 0 : 1 - scenario / total
+    // In memory, the scenario takes no real time.
+    this.kitShare = total === 0 || this.world === 'memory' ? 0 : 1 - scenario / total
     this.points.sort(byPlace)
     const first = ({ faults }: Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
     this.failures.sort((a, b) => first(a) - first(b))
@@ -148,16 +153,17 @@ export class ExploreReport {
   }
 
   #sums(): string {
-    const { size, ms, runs, kitShare, pointsPerSecond } = this
+    const { size, ms, runs, kitShare, pointsPerSecond, world } = this
     const verdicts: Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
     const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
     const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
-    return `${size} points: ${counts.join(', ') || 'none'}; ${speed}, ${Math.round(100 * kitShare)} % of the runs is the kit's own time`
+    const share = world === 'memory' ? 'in memory' : `${Math.round(100 * kitShare)} % of the runs is the kit's own time`
+    return `${size} points: ${counts.join(', ') || 'none'}; ${speed}, ${share}`
   }
 
   /** Returns the report as data, for JSON. */
   toJSON(): ExploreResult {
-    const { passed, cleanErrors, baseline, roundTrip, rto, failures, ms, runs, kitShare } = this
+    const { passed, cleanErrors, baseline, roundTrip, rto, world, failures, ms, runs, kitShare } = this
     const packets = this.packets.map((packet): ResultPacket => {
       const { name, link, direction, flow, at, length, after } = packet
       return { name, link, direction, flow, at, length, text: bareText(packet), after }
@@ -172,6 +178,7 @@ export class ExploreReport {
       baseline,
       roundTrip,
       rto,
+      world,
       unsteady: this.unsteady,
       packets,
       faults: this.kinds.map(({ text }) => text),

@@ -121,6 +121,8 @@ export interface ExploreResult {
   readonly roundTrip: number
   /** TCP's least retransmission timeout in the labs, as a text. */
   readonly rto: string
+  /** The world of the labs. In memory, times are virtual. */
+  readonly world: WorldName
   /** What makes the table differ from one exploration to the next, one line each. */
   readonly unsteady: readonly string[]
   readonly packets: readonly ResultPacket[]

@@ -13,6 +13,7 @@ const textOf = (cleanErrors: readonly string[]) =>
       cleanErrors,
       roundTrip: 2,
       rto: '50 ms',
+      world: 'kernel' as const,
     }),
   )
 

@@ -22,6 +22,7 @@ const result: ExploreResult = {
   baseline: { times: [12.5, 13], left: [] },
   roundTrip: 2,
   rto: '50 ms',
+  world: 'kernel',
   unsteady: [],
   skippedPairs: 0,
   packets,

@@ -46,7 +46,16 @@ async function explored(
   )
   const report = new ExploreReport({
     packets: [1, 2, 3, 4].map(n => packetOf(n)),
-    ...{ kinds: kinds.map(parseKind), baseline, unstable: [], unrecorded: [], cleanErrors: [], roundTrip: 2, rto: '' },
+    ...{
+      kinds: kinds.map(parseKind),
+      baseline,
+      unstable: [],
+      unrecorded: [],
+      cleanErrors: [],
+      roundTrip: 2,
+      rto: '',
+      world: 'kernel' as const,
+    },
   })
   const explain = async () => undefined
   const setup = { report, judge, options, concurrency: 1, explain, select: (all: readonly ExploredPacket[]) => all }

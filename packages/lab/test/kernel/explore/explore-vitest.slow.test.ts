@@ -48,7 +48,9 @@ test('test.explore passes or fails by its report, and has a timeout of its own',
     ['does not begin', 'failed'],
   ])
   const [, asksOnce, stopped, missing] = results.map(({ failureMessages }) => failureMessages.join())
-  expect(asksOnce).toContain('FAILED always: drop client-server ab udp client:* > server:5000 packet 1')
+  expect(asksOnce).toContain(
+    'FAILED always, in memory, and in the kernel too: drop client-server ab udp client:* > server:5000 packet 1',
+  )
   expect(asksOnce).toContain("test('survives: drop client-server ab")
   expect(stopped).toContain('by its own signal')
   expect(missing).toContain('none.mjs')
@@ -60,9 +62,10 @@ test('test.explore passes or fails by its report, and has a timeout of its own',
   }
 })
 
-test('test.explore is skipped without rights, and fails if VNET_REQUIRED is 1', () => {
+test('test.explore in the kernel is skipped without rights, and fails if VNET_REQUIRED is 1', () => {
   consumer.write('b.test.js', `import { test } from '@vnet/lab/vitest'\n test.explore('explores', 'none.mjs')`)
-  const run = (env = {}) => consumer.vitest(['b.test.js', '--reporter=verbose'], { before, env })
+  const run = (env = {}) =>
+    consumer.vitest(['b.test.js', '--reporter=verbose'], { before, env: { VNET_WORLD: 'kernel', ...env } })
   const skipped = run()
   expect([skipped.status, skipped.stdout]).toEqual([0, expect.stringContaining('[a lab needs CAP_SYS_ADMIN')])
   const failed = run({ VNET_REQUIRED: '1' })
