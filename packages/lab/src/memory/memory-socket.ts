@@ -7,10 +7,10 @@
  * socket tries one address of a name, because Node's timers for the next address are real.
  */
 import net from 'node:net'
-import { symbolOf } from './native-stream.ts'
+import { type NativeTcp, symbolOf } from './native-stream.ts'
 import { callError } from './node-address.ts'
 import type { TcpHost } from './stack/contract.ts'
-import { type NativeTcp, TcpHandle } from './tcp-handle.ts'
+import { TcpHandle } from './tcp-handle.ts'
 import { addVirtual, clearVirtualTimeout, setVirtualTimeout } from './virtual-timeout.ts'
 
 /** What net.Socket has without being documented. */

@@ -9,30 +9,13 @@
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { EBADF, ECANCELED, EINVAL } from 'vnet/internal/base/errno'
-import { type NativeRequest, type NativeStream, newNativeStream } from './native-stream.ts'
+import { type ConnectRequest, type NativeRequest, type NativeTcp, newNativeStream } from './native-stream.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import type { Endpoint, TcpConnection, TcpEvents, TcpHost } from './stack/contract.ts'
+import { TcpReader } from './tcp-reader.ts'
 
-/** The most that libuv reads at a time. */
-const READ_MAX = 65536
 /** The interval and count of keep-alive probes, in libuv. */
 const [KEEPALIVE_INTERVAL, KEEPALIVE_PROBES] = [1, 10]
-
-/** TCPConnectWrap of Node. */
-interface ConnectRequest {
-  oncomplete(status: number, handle: NativeStream, request: this, readable: boolean, writable: boolean): void
-}
-
-/** The methods of a TCP handle that Node calls. */
-export interface NativeTcp extends NativeStream {
-  readonly bytesWritten: number
-  /** Bytes that Node has written and the send buffer has not taken. */
-  readonly writeQueueSize: number
-  close(done?: () => void): void
-  reset(done?: () => void): void
-  getsockname(out: NodeAddress): number
-  getpeername(out: NodeAddress): number
-}
 
 /** A write that waits for room in the send buffer. */
 interface PendingWrite {
@@ -47,6 +30,7 @@ export class TcpHandle implements TcpEvents {
   onReadError: (errno: number) => void = () => {}
   readonly #tcp: TcpHost
   readonly #resource = new AsyncResource('TCPWRAP')
+  readonly #reader = new TcpReader()
   #connection: TcpConnection | undefined
   #family: 4 | 6 = 4
   /** Undefined before bind and connect. */
@@ -54,8 +38,6 @@ export class TcpHandle implements TcpEvents {
   #connecting: ConnectRequest | undefined
   #isConnected = false
   #isReading = false
-  #isReadable = false
-  #isAtEnd = false
   #isClosed = false
   #isAwake = false
   /** An error that no call has returned yet. */
@@ -74,7 +56,7 @@ export class TcpHandle implements TcpEvents {
     const handle = new TcpHandle(tcp)
     handle.#connection = connection
     handle.#family = family
-    handle.#isConnected = handle.#isReadable = true
+    handle.#isConnected = handle.#reader.isReadable = true
     connection.events = handle
     return handle
   }
@@ -89,7 +71,7 @@ export class TcpHandle implements TcpEvents {
   }
 
   onReadable(): void {
-    this.#isReadable = true
+    this.#reader.isReadable = true
     if (this.#isReading) this.#wake()
   }
 
@@ -166,7 +148,7 @@ export class TcpHandle implements TcpEvents {
 
   #startReading(): number {
     this.#isReading = true
-    if (this.#isReadable || this.#error > 0) this.#wake()
+    if (this.#reader.isReadable || this.#error > 0) this.#wake()
     return 0
   }
 
@@ -244,7 +226,7 @@ export class TcpHandle implements TcpEvents {
     this.#isAwake = false
     if (this.#isClosed) return
     if (this.#connecting !== undefined) this.#pollConnect(this.#connecting)
-    else if (this.#isReading && (this.#isReadable || this.#error > 0)) this.#pollRead()
+    else if (this.#isReading && (this.#reader.isReadable || this.#error > 0)) this.#pollRead()
     else if (this.#write !== undefined) this.#pollWrite(this.#write)
     else if (this.#shutdown !== undefined) this.#pollShutdown(this.#shutdown)
   }
@@ -253,34 +235,18 @@ export class TcpHandle implements TcpEvents {
     const status = -this.#takeError()
     if (status === 0 && !this.#isConnected) return
     this.#connecting = undefined
-    this.#isReadable = true
+    this.#reader.isReadable = true
     request.oncomplete(status, this.native, request, true, true)
   }
 
   #pollRead(): void {
-    const bytes = this.#read()
-    if (bytes.length === 0 && this.#isAtEnd) this.#isReadable = false
+    const bytes = this.#reader.read(this.#connection)
     // Another event may follow.
-    if (this.#isReadable || this.#error > 0 || this.#write !== undefined || this.#shutdown !== undefined) this.#wake()
+    if (this.#reader.isReadable || this.#error > 0 || this.#write !== undefined || this.#shutdown !== undefined)
+      this.#wake()
     if (bytes.length > 0) this.native.readBuffer(bytes)
-    else if (this.#isAtEnd) this.native.emitEOF()
+    else if (this.#reader.isAtEnd) this.native.emitEOF()
     else if (this.#error > 0) this.onReadError(this.#takeError())
-  }
-
-  /** Returns the next bytes: empty if nothing has arrived, and at the end. */
-  #read(): Uint8Array {
-    const chunks: Uint8Array[] = []
-    for (let size = 0; size < READ_MAX && !this.#isAtEnd; ) {
-      const bytes = this.#connection?.read()
-      if (bytes === undefined) {
-        this.#isReadable = false
-        break
-      }
-      this.#isAtEnd = bytes === null
-      if (bytes !== null) chunks.push(bytes)
-      size += bytes?.length ?? 0
-    }
-    return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
   }
 
   #pollWrite(write: PendingWrite): void {

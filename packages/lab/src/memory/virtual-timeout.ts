@@ -3,12 +3,24 @@
  * socket, which the world does not replace. Here Node checks the arguments and adds the listener as
  * ever. Then a timer of the global setTimeout takes the place of Node's timer, and Node refreshes
  * it at each activity.
+ *
+ * This makes virtual: setTimeout() of sockets, TLS sockets and HTTP/2 sessions; handshakeTimeout of
+ * tls; of http.Server, `timeout` and keepAliveTimeout; of http.Agent and requests, `timeout`.
+ *
+ * Timers inside Node that nothing leads to remain real:
+ * - http.Server: headersTimeout, requestTimeout and connectionsCheckingInterval, which checks both.
+ * - http2: setTimeout() of streams, also of Http2ServerRequest, and unknownProtocolTimeout.
+ * - net.connect: autoSelectFamilyAttemptTimeout. Sockets in memory try one address.
+ * - dns: the time-outs of its resolvers. dns.lookup runs in the thread pool: give sockets a
+ *   `lookup`.
+ * - child_process: `timeout`.
+ * node:dgram has no timers. The timers of undici and of fetch() are in time/fetch-clock.ts.
  */
 import type { EventEmitter } from 'node:events'
 import { TLSSocket } from 'node:tls'
-import { symbolOf } from './native-stream.ts'
+import { nodeClasses, symbolOf } from './native-stream.ts'
 
-/** What net.Socket and tls.TLSSocket have in common. */
+/** What net.Socket, tls.TLSSocket and Http2Session have in common. */
 interface TimedStream extends EventEmitter {
   readonly destroyed: boolean
   readonly timeout?: number | undefined
@@ -17,16 +29,22 @@ interface TimedStream extends EventEmitter {
 
 type SetTimeout<T> = (this: T, ms: number, callback?: () => void) => T
 
-/** Sockets in memory. */
+/** Sockets in memory, and HTTP/2 sessions over them. */
 const virtual = new WeakSet<object>()
+/** Prototypes of Node with a virtual setTimeout(). */
+const patched = new WeakSet<object>()
 
 /** A TLSSocket, with the handle and the socket below it. */
 type Layer = { readonly _handle?: { readonly _parentWrap?: object | null } | null }
 
-/** Gives a socket, and TLS over it, time-outs of the world. */
+/** Gives a socket, and TLS and HTTP/2 over it, time-outs of the world. */
 export function addVirtual(socket: object): void {
   virtual.add(socket)
-  if (!Object.hasOwn(TLSSocket.prototype, 'setTimeout')) bridgeTls()
+  if (patched.has(TLSSocket.prototype)) return
+  makeVirtual(TLSSocket.prototype)
+  const { sessionKey } = nodeClasses()
+  if (sessionKey === undefined) return
+  for (const prototype of [Object.getPrototypeOf(socket), TLSSocket.prototype]) watchSessions(prototype, sessionKey)
 }
 
 /** Calls `nodes`, Node's setTimeout of the stream, and replaces the timer that it arms. */
@@ -57,20 +75,40 @@ export function clearVirtualTimeout(stream: object): void {
   clearTimeout(owner[key] ?? undefined)
 }
 
-/**
- * Makes time-outs of TLS sockets over sockets in memory virtual, handshakeTimeout included. Other
- * TLS sockets remain as they are.
- */
-function bridgeTls(): void {
-  const { prototype } = TLSSocket
-  const nodes = prototype.setTimeout as unknown as SetTimeout<TLSSocket & TimedStream>
-  const value = function (this: TLSSocket & TimedStream, ms: number, callback?: () => void): TLSSocket {
+/** Makes setTimeout() of a class of Node virtual for objects over a socket in memory. */
+function makeVirtual(prototype: object): void {
+  if (patched.has(prototype)) return
+  patched.add(prototype)
+  const nodes = (prototype as TimedStream & { setTimeout: SetTimeout<TimedStream> }).setTimeout
+  const value = function (this: TimedStream, ms: number, callback?: () => void): TimedStream {
     return isOverVirtual(this) ? setVirtualTimeout(this, nodes, ms, callback) : nodes.call(this, ms, callback)
   }
   Object.defineProperty(prototype, 'setTimeout', { value, configurable: true, writable: true })
 }
 
 function isOverVirtual(socket: object): boolean {
+  if (virtual.has(socket)) return true
   const below = (socket as Layer)._handle?._parentWrap
-  return below != null && (virtual.has(below) || isOverVirtual(below))
+  return below != null && isOverVirtual(below)
+}
+
+/** Sessions by their sockets. */
+const sessions = new WeakMap<object, object>()
+
+/** Makes HTTP/2 sessions virtual when Node binds them to a socket of a class. */
+function watchSessions(prototype: object, key: PropertyKey): void {
+  Object.defineProperty(prototype, key, {
+    get(this: object) {
+      return sessions.get(this)
+    },
+    set(this: object, session: object | undefined) {
+      if (session === undefined) sessions.delete(this)
+      else sessions.set(this, session)
+      if (session === undefined || !isOverVirtual(this)) return
+      virtual.add(session)
+      // The class is not exported. Sessions of clients and of servers extend it.
+      makeVirtual(Object.getPrototypeOf(Object.getPrototypeOf(session)))
+    },
+    configurable: true,
+  })
 }

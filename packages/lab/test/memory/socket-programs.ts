@@ -1,4 +1,5 @@
 /** Programs that write down the events of their sockets, each end in a list of its own. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -297,6 +298,27 @@ export const programs: Record<string, Program> = {
     second.close(error => note('server', `${error && errorText(error)}`))
     first.close()
     await closed(first)
+  },
+
+  'contexts of AsyncLocalStorage': async (world, note) => {
+    const context = new AsyncLocalStorage<string>()
+    const see = (end: string, socket: net.Socket) => {
+      for (const event of ['connect', 'data', 'end', 'finish', 'close', 'timeout']) {
+        socket.on(event, () => note(end, `${event} ${context.getStore()}`))
+      }
+    }
+    const server = net.createServer(socket => {
+      note('server', `connection ${context.getStore()}`)
+      see('server', socket)
+      context.run('server socket', () => socket.setTimeout(10, () => socket.end('x')))
+    })
+    const port = await context.run('server', () => world.listen(server))
+    const socket = context.run('client', () => world.connect(port))
+    see('client', socket)
+    context.run('writer', () => socket.write('x', () => note('client', `written ${context.getStore()}`)))
+    await context.run('other', () => closed(socket))
+    server.close()
+    await closed(server)
   },
 
   'requests of an http agent that keeps connections': async (world, note) => {

@@ -1,14 +1,8 @@
 /** Sockets of Node over a TCP and UDP in memory. */
-import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
+import { pem } from './certificate.ts'
 import { type Program, programs } from './socket-programs.ts'
 import { loopback, memoryWorld, type World } from './socket-worlds.ts'
-
-const openssl = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -days 9999'
-const pem = execFileSync('openssl', [...openssl.split(' '), '-addext', 'subjectAltName=DNS:server', '-keyout', '-'], {
-  encoding: 'utf8',
-  stdio: ['ignore', 'pipe', 'ignore'],
-})
 
 /** Returns the events of a program by its ends, with every port as PORT. */
 async function eventsOf(program: Program, world: World): Promise<Record<string, string[]>> {

@@ -1,0 +1,339 @@
+/** Sockets in memory: what a comparison with the loopback interface does not show. */
+import dgram from 'node:dgram'
+import { EventEmitter, once } from 'node:events'
+import http from 'node:http'
+import http2 from 'node:http2'
+import net from 'node:net'
+import { text } from 'node:stream/consumers'
+import tls from 'node:tls'
+import { Agent, fetch } from 'undici'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { bindInMemory } from '../../src/memory/memory-dgram.ts'
+import { listenInMemory } from '../../src/memory/memory-server.ts'
+import { connectInMemory, MemorySocket } from '../../src/memory/memory-socket.ts'
+import type { Connection } from '../../src/memory/stack/tcp-connection.ts'
+import { pem } from './certificate.ts'
+import { HOST, type MemoryWorld, memoryWorld } from './socket-worlds.ts'
+
+const current: { world?: MemoryWorld } = {}
+const world = () => current.world as MemoryWorld
+
+beforeEach(() => {
+  current.world = memoryWorld()
+})
+afterEach(() => world()[Symbol.dispose]())
+
+const HOUR = 3_600_000
+
+/** Returns a connected client and the socket that a new server has accepted. */
+async function connected(options: net.ServerOpts = {}): Promise<{ client: net.Socket; served: net.Socket }> {
+  const server = net.createServer(options)
+  const port = await world().listen(server)
+  const accepted = once(server, 'connection')
+  const client = world().connect(port)
+  const [[served]] = await Promise.all([accepted, once(client, 'ready')])
+  return { client, served }
+}
+
+test('a writer waits for its reader, and ten megabytes arrive both ways', async () => {
+  const { client, served } = await connected()
+  const bytes = Buffer.alloc(10 * 2 ** 20, 'ten megabytes ')
+  const received = [client, served].map(async socket => {
+    await world().time.sleep(1000)
+    const chunks: Buffer[] = []
+    for await (const chunk of socket) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  })
+  const written: string[] = []
+  for (const [name, socket] of Object.entries({ client, served })) {
+    socket.write(bytes, () => written.push(name))
+    socket.end()
+  }
+  await world().time.sleep(999)
+  expect(written).toEqual([])
+  expect(client.bufferSize).toBe(bytes.length)
+  for (const whole of await Promise.all(received)) expect(whole.equals(bytes)).toBe(true)
+  expect(written.sort()).toEqual(['client', 'served'])
+})
+
+test('a paused socket closes its window: the bytes stay in the connection', async () => {
+  const { client, served } = await connected()
+  served.pause()
+  client.write(Buffer.alloc(20 * 2 ** 20))
+  await world().time.sleep(1000)
+  expect(served.bytesRead).toBeLessThanOrEqual(2 * 65_536)
+  expect(served.readableLength).toBe(served.bytesRead)
+})
+
+describe('in virtual time', () => {
+  const passed = async (event: Promise<unknown>) => {
+    const began = world().time.now
+    await event
+    return Math.round(world().time.now - began)
+  }
+
+  test('a time-out of a socket is due after hours, and activity postpones it', async () => {
+    const { client, served } = await connected()
+    client.setTimeout(2 * HOUR)
+    setTimeout(() => client.write('x'), HOUR)
+    setTimeout(() => served.write('x'), 2.5 * HOUR)
+    client.resume()
+    expect(await passed(once(client, 'timeout'))).toBe(4.5 * HOUR)
+    expect(client.timeout).toBe(2 * HOUR)
+    client.setTimeout(0)
+    const late = world().time.sleep(100 * HOUR)
+    expect(await Promise.race([once(client, 'timeout'), late])).toBeUndefined()
+  })
+
+  test('setTimeout of a socket refuses what Node refuses, and adds its listener once', async () => {
+    const { client } = await connected()
+    expect(() => client.setTimeout('x' as never)).toThrow('"msecs" argument must be of type number')
+    expect(() => client.setTimeout(-1)).toThrow('out of range')
+    const due: number[] = []
+    client.setTimeout(1000, () => due.push(world().time.now))
+    await world().time.sleep(10_000)
+    expect(due).toHaveLength(1)
+    client.destroy()
+    expect(client.setTimeout(1000)).toBe(client)
+  })
+
+  test('TLS sockets have it, and the handshake of a server', async () => {
+    const server = tls.createServer({ key: pem, cert: pem })
+    const port = await world().listen(server)
+    const client = tls.connect({ socket: world().connect(port), ca: pem, servername: 'server' })
+    await once(client, 'secureConnect')
+    client.setTimeout(HOUR)
+    expect(await passed(once(client, 'timeout'))).toBe(HOUR)
+    world().connect(port)
+    expect(await passed(once(server, 'tlsClientError'))).toBe(120_000)
+  })
+
+  test('HTTP/2 sessions have it, with and without TLS', async () => {
+    for (const server of [http2.createServer(), http2.createSecureServer({ key: pem, cert: pem })]) {
+      const port = await world().listen(server)
+      const isSecure = server instanceof tls.Server
+      const createConnection = () => {
+        const socket = world().connect(port)
+        return isSecure ? tls.connect({ socket, ca: pem, servername: 'server', ALPNProtocols: ['h2'] }) : socket
+      }
+      const session = http2.connect(`${isSecure ? 'https' : 'http'}://server`, { createConnection })
+      session.setTimeout(HOUR)
+      await once(session, 'connect')
+      expect(await passed(once(session, 'timeout'))).toBe(HOUR)
+      session.destroy()
+    }
+  })
+
+  test('an http server closes idle connections, and an agent its free ones', async () => {
+    const server = http.createServer((_request, response) => response.end())
+    server.keepAliveTimeout = HOUR
+    const port = await world().listen(server)
+    const agent = new http.Agent({ keepAlive: true, timeout: HOUR / 2 })
+    const sockets: net.Socket[] = []
+    const createConnection = () => {
+      sockets.push(world().connect(port))
+      return sockets.at(-1)
+    }
+    Object.assign(agent, { createConnection })
+    const [response] = await once(http.get({ agent }), 'response')
+    response.resume()
+    expect(await passed(once(sockets[0] as net.Socket, 'close'))).toBe(HOUR / 2)
+    const idle = world().connect(port)
+    idle.write('GET / HTTP/1.1\r\nHost: server\r\n\r\n')
+    idle.resume()
+    expect(await passed(once(idle, 'close'))).toBeGreaterThanOrEqual(HOUR)
+  })
+
+  test('TLS sockets of the kernel keep the timers of Node', async () => {
+    await connected()
+    const socket = new tls.TLSSocket(new net.Socket())
+    socket.setTimeout(HOUR)
+    const symbol = Object.getOwnPropertySymbols(socket).find(each => each.description === 'timeout')
+    const timer = (socket as unknown as Record<symbol, object>)[symbol as symbol] as object
+    expect(timer).toHaveProperty('_idleStart')
+    socket.destroy()
+  })
+})
+
+test('a server on all addresses shows IPv4 clients as IPv4-mapped addresses, like Node', async () => {
+  const { tcp } = world()
+  const server = net.createServer(socket => socket.end(`${socket.remoteFamily} ${socket.remoteAddress}`))
+  const { port } = await listenInMemory(tcp, server, 8080, undefined)
+  expect(server.address()).toEqual({ address: '::', family: 'IPv6', port: 8080 })
+  expect(await text(connectInMemory(tcp, HOST, port, 4))).toBe('IPv6 ::ffff:127.0.0.1')
+  const mapped = connectInMemory(tcp, '::ffff:127.0.0.1', port, 6)
+  expect(await text(mapped)).toBe('IPv6 ::ffff:127.0.0.1')
+  expect(await text(connectInMemory(tcp, '::1', port, 6))).toBe('IPv6 ::1')
+})
+
+test('listen names a taken port as Node does, and the server may then listen elsewhere', async () => {
+  const { tcp } = world()
+  await listenInMemory(tcp, net.createServer(), 8080, undefined)
+  const server = net.createServer()
+  const taken = { message: 'listen EADDRINUSE: address already in use :::8080', errno: -98, address: '::', port: 8080 }
+  await expect(listenInMemory(tcp, server, 8080, undefined)).rejects.toMatchObject(taken)
+  expect(server.listening).toBe(false)
+  await listenInMemory(tcp, server, 8081, undefined)
+  await expect(listenInMemory(tcp, server, 8082, undefined)).rejects.toThrow('Listen method has been called more than')
+  await expect(listenInMemory(tcp, net.createServer(), 80, 'server')).rejects.toThrow("'server' is not an IP address")
+  await expect(listenInMemory(tcp, net.createServer(), -1, undefined)).rejects.toThrow('a port is a number from 0 to')
+})
+
+test('a server that is not of node:net is refused', async () => {
+  const odd = Object.assign(new EventEmitter(), { listen: () => {}, address: () => null, close: () => {} })
+  await expect(listenInMemory(world().tcp, odd, 80, undefined)).rejects.toThrow('is not that of a node:net server')
+})
+
+test('a server that wraps a node:net server listens, and the inner server is returned', async () => {
+  const inner = net.createServer(socket => socket.end('inside'))
+  const wrapper = Object.assign(new EventEmitter(), {
+    listen: (...args: unknown[]) => Reflect.apply(inner.listen, inner, args),
+    address: () => inner.address(),
+    close: () => inner.close(),
+  })
+  inner.on('listening', () => wrapper.emit('listening'))
+  const { port, accepting } = await listenInMemory(world().tcp, wrapper, 0, HOST)
+  expect(accepting).toBe(inner)
+  expect(await text(world().connect(port))).toBe('inside')
+})
+
+test('options of a server and of sockets reach the connection, with the probes of libuv', async () => {
+  const { tcp } = world()
+  const calls: unknown[][] = []
+  const spy = (connection: Connection) => {
+    for (const name of ['setNoDelay', 'setKeepAlive'] as const) {
+      Object.assign(connection, { [name]: (...args: unknown[]) => calls.push([name, ...args]) })
+    }
+  }
+  const { connect } = tcp
+  tcp.connect = function (...args) {
+    const connection = connect.apply(this, args)
+    spy(connection as Connection)
+    return connection
+  }
+  const client = new MemorySocket(tcp)
+  // Before it is connected, the options wait.
+  client.setNoDelay(true).setKeepAlive(true, 5000)
+  const server = net.createServer()
+  client.connect(await world().listen(server), HOST)
+  await once(client, 'connect')
+  client.setNoDelay(false)
+  client.setKeepAlive(false)
+  client.setKeepAlive(true)
+  expect(calls).toEqual([
+    ['setNoDelay', true],
+    ['setKeepAlive', true, 5e9, 1e9, 10],
+    ['setNoDelay', false],
+    ['setKeepAlive', false],
+    ['setKeepAlive', true],
+  ])
+})
+
+test('a connection without a reply ends with ETIMEDOUT or keep-alive probes', async () => {
+  const { client, served } = await connected()
+  client.setKeepAlive(true, 60_000)
+  // The other end vanishes without a packet.
+  world().tcp.receive = () => {}
+  client.resume()
+  const began = world().time.now
+  const [error] = await once(client, 'error')
+  expect(error).toMatchObject({ message: 'read ETIMEDOUT', code: 'ETIMEDOUT', errno: -110, syscall: 'read' })
+  expect(Math.round(world().time.now - began)).toBe(70_000)
+  served.destroy()
+})
+
+test('a socket without a route fails as connect(2) does', async () => {
+  const socket = connectInMemory(world().tcp, '203.0.113.9', 80, 4)
+  const [error] = await once(socket, 'error')
+  const message = 'connect ENETUNREACH 203.0.113.9:80 - Local (0.0.0.0:0)'
+  expect(error).toMatchObject({ message, code: 'ENETUNREACH', address: '203.0.113.9', port: 80 })
+})
+
+test('a destroyed socket may connect again, and by name with a lookup', async () => {
+  const server = net.createServer(socket => socket.end('hello'))
+  const port = await world().listen(server)
+  const socket = new MemorySocket(world().tcp)
+  for (const host of [HOST, 'server']) {
+    const lookup: net.LookupFunction = (name, options, callback) => {
+      expect([name, options.all]).toEqual(['server', undefined])
+      process.nextTick(callback, null, HOST, 4)
+    }
+    socket.connect({ host, port, lookup })
+    const closed = once(socket, 'close')
+    expect(await text(socket)).toBe('hello')
+    await closed
+  }
+})
+
+test('fetch of undici sends and receives large bodies', async () => {
+  const server = http.createServer((request, response) => request.pipe(response))
+  const port = await world().listen(server)
+  const dispatcher = new Agent({
+    connect: (_options, callback) => {
+      const socket = world().connect(port)
+      socket.once('connect', () => callback(null, socket))
+      socket.once('error', error => callback(error, null))
+    },
+  })
+  const body = 'a large body '.repeat(100_000)
+  const response = await fetch('http://server/', { method: 'POST', body, dispatcher })
+  expect((await response.text()) === body).toBe(true)
+  await dispatcher.close()
+})
+
+describe('datagrams', () => {
+  test('are sent to names that the lookup finds, of both families', async () => {
+    const server = dgram.createSocket('udp6')
+    const port = await bindInMemory(world().udp, server, 0, undefined)
+    expect(server.address()).toEqual({ address: '::', family: 'IPv6', port })
+    const received: string[] = []
+    server.on('message', (message, { address, family }) => {
+      received.push(`${message} ${family} ${address}`)
+      server.emit('counted')
+    })
+    for (const [type, address] of [
+      ['udp4', HOST],
+      ['udp6', '::1'],
+      ['udp6', '::ffff:127.0.0.1'],
+    ] as const) {
+      const socket = dgram.createSocket(type)
+      await bindInMemory(world().udp, socket, 0, undefined, {}, (name, { family }, callback) => {
+        process.nextTick(callback, null, name === 'server' ? address : '', family as number)
+      })
+      socket.send(type, port, 'server')
+      await once(server, 'counted')
+    }
+    expect(received).toEqual(['udp4 IPv6 ::ffff:127.0.0.1', 'udp6 IPv6 ::1', 'udp6 IPv6 ::ffff:127.0.0.1'])
+  })
+
+  test('that are too long, or that no route leads to, fail in the callback', async () => {
+    const socket = dgram.createSocket('udp4')
+    await bindInMemory(world().udp, socket, 0, undefined)
+    const failed = (size: number, address: string) =>
+      new Promise(resolve => socket.send(Buffer.alloc(size), 9, address, resolve))
+    expect(await failed(65_508, HOST)).toMatchObject({
+      message: `send EMSGSIZE ${HOST}:9`,
+      errno: -90,
+      syscall: 'send',
+    })
+    expect(await failed(1, '203.0.113.9')).toMatchObject({ message: 'send ENETUNREACH 203.0.113.9:9' })
+    expect(() => socket.addMembership('224.0.0.251')).toThrow('addMembership ENODEV')
+  })
+
+  test('a socket that is bound already is refused, and keeps its port', async () => {
+    const socket = dgram.createSocket('udp4')
+    const port = await bindInMemory(world().udp, socket, 0, undefined)
+    await expect(bindInMemory(world().udp, socket, 0, undefined)).rejects.toThrow('Socket is already bound')
+    expect(socket.address().port).toBe(port)
+    socket.close()
+    await expect(bindInMemory(world().udp, socket, 0, undefined)).rejects.toThrow('Not running')
+    const reuse = dgram.createSocket('udp4')
+    expect(await bindInMemory(world().udp, reuse, port, undefined)).toBe(port)
+  })
+
+  test('two sockets share a port with reuseAddr', async () => {
+    const [one, other] = [dgram.createSocket({ type: 'udp4', reuseAddr: true }), dgram.createSocket('udp4')]
+    const port = await bindInMemory(world().udp, one, 0, undefined)
+    expect(await bindInMemory(world().udp, other, port, undefined, { reuseAddr: true })).toBe(port)
+  })
+})
