@@ -4,4 +4,4 @@ import { ALL } from './tcp-conformance/all-cases.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
 import { runCase } from './tcp-conformance/run-case.ts'
 
-test.each(ALL)('$title', one => runCase(one, new MemoryWorld(one.family, one.sysctls)))
+for (const one of ALL) test(one.title, () => runCase(one, new MemoryWorld(one.family, one.sysctls)))

@@ -193,7 +193,8 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
     c.acks.reject(false, true)
     return false
   }
-  const window = s.isSyn ? s.window : s.window * 2 ** c.peerScale
+  // Linux also scales the window of a SYN-ACK after SYNs that crossed.
+  const window = s.window * 2 ** c.peerScale
   const hasProgress = ack > before
   const isNewer = sequence > c.windowSequence || (sequence === c.windowSequence && window !== sender.window)
   const isUpdate = ack >= before && (hasProgress || isNewer)

@@ -49,10 +49,12 @@ export function testOnKernel(all: readonly Case[]): void {
     await Promise.all(running.values())
     for (const host of hosts.values()) host.close()
   })
-  test.each(cases)('$title', async one => {
-    const error = await running.get(one)
-    if (error !== undefined) throw error
-  })
+  for (const one of cases) {
+    test(one.title, async () => {
+      const error = await running.get(one)
+      if (error !== undefined) throw error
+    })
+  }
 }
 
 /** Whether the kernel has the settings of a case. Older ones lack some, and behave otherwise. */

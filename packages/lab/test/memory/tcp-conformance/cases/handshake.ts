@@ -219,4 +219,22 @@ export const handshake = [
     error ECONNRESET
     `,
   ),
+  tcp(
+    'after SYNs that cross, the window of a SYN-ACK is scaled',
+    `
+    connect
+    out syn 0
+    in syn 0, mss 1000, scale 1, win 2000
+    out syn 0, ack 1
+    in syn 0, ack 1, mss 1000, scale 1, win 2000
+    out ack 1
+    connected
+    write 5000
+    out data 1..1001, ack 1
+    out data 1001..2001, ack 1
+    out data 2001..3001, ack 1
+    out data 3001..4001, ack 1
+    quiet 20
+    `,
+  ),
 ]

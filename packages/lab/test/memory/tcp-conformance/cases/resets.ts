@@ -229,4 +229,16 @@ export const resets = [
     out rst 11, ack 1
     `,
   ),
+  tcp(
+    'at most one ACK in 500 ms replies to resets and SYNs in the window',
+    `
+    open
+    in rst 100
+    out ack 1
+    in rst 100
+    in syn 1
+    quiet 20
+    state ESTAB
+    `,
+  ),
 ]

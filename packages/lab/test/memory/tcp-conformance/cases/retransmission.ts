@@ -212,4 +212,24 @@ export const retransmission = [
     in ack 21
     `,
   ),
+  tcp(
+    'the doubled timeout remains until a segment is acknowledged that was sent once',
+    `
+    open
+    write 10
+    out data 1..11, ack 1
+    +200..210 out data 1..11, ack 1
+    in ack 11
+    write 10
+    out data 11..21, ack 1
+    +400..420 out data 11..21, ack 1
+    in ack 21
+    write 10
+    out data 21..31, ack 1
+    in ack 31
+    write 10
+    out data 31..41, ack 1
+    +200..210 out data 31..41, ack 1
+    `,
+  ),
 ]

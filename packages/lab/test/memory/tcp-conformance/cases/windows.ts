@@ -100,18 +100,6 @@ export const windows = [
     `,
   ),
   tcp(
-    'a window update of an older segment is ignored',
-    `
-    open mss 1000, win 2000
-    in data 1..11, ack 1, win 2000
-    out ack 11
-    in seq 1, ack 1, win 0
-    out ack 11
-    write 1000
-    out data 1..1001, ack 11
-    `,
-  ),
-  tcp(
     'a full send buffer takes bytes again once others are acknowledged',
     `
     open mss 1000
@@ -184,6 +172,32 @@ export const windows = [
     write 100
     in ack 1, win 1
     quiet 20
+    `,
+  ),
+  tcp(
+    'the window of a segment that arrives late is ignored',
+    `
+    open mss 1000, win 2000
+    in data 101..201, ack 1, win 3000
+    out ack 1
+    in data 1..101, ack 1, win 0
+    out ack 201
+    write 3000
+    out data 1..1001, ack 201
+    out data 1001..2001, ack 201
+    out data 2001..3001, ack 201
+    `,
+  ),
+  tcp(
+    'a window that opens by less than a segment is not offered',
+    `
+    open
+    in data 1..64001 1000, ack 1
+    +0..44 finally ack 64001, win <1000
+    read 1000
+    quiet 20
+    read 40000
+    out ack 64001, win >20000
     `,
   ),
 ]
