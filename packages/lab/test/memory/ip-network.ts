@@ -3,8 +3,10 @@ import { random } from '../../../../src/base/random.ts'
 import { FakeClock } from '../../../../src/bed/fake-clock.ts'
 import { parseAddress, parsePrefix } from '../../../../src/packet/address.ts'
 import type { Endpoint, UdpBinding } from '../../src/memory/stack/contract.ts'
+import { fillChecksum } from '../../src/memory/stack/ip-checksum.ts'
 import type { StackInterface } from '../../src/memory/stack/ip-interface.ts'
 import { IpStack } from '../../src/memory/stack/ip-stack.ts'
+import { versionOf } from '../../src/memory/stack/ip-version.ts'
 import { Udp } from '../../src/memory/stack/udp.ts'
 
 export const MS = 1e6
@@ -129,4 +131,34 @@ export function probe({ stack }: Host) {
   const send = (to: string, length: number, options = {}) =>
     stack.send(99, stack.sourceFor(address(to)) ?? address(to), address(to), bytes(length), options)
   return { errors, send }
+}
+
+/** Makes an interface receive a packet. `bits` are the flags and the fragment offset of IPv4. */
+export function receive(
+  dev: StackInterface,
+  from: string,
+  to: string,
+  protocol: number,
+  payload: Uint8Array,
+  { life = 64, mac = dev.mac, bits = 0, isSummed = true } = {},
+): void {
+  const version = versionOf(address(to))
+  const h = 14 + version.header
+  const frame = new Uint8Array(h + payload.length)
+  frame.set(mac)
+  frame.set([version.etherType >>> 8, version.etherType & 0xff], 12)
+  version.create(frame, 14, protocol, payload.length, life, 1, false)
+  frame.set(address(from), version.sourceAt(14))
+  frame.set(address(to), version.destinationAt(14))
+  if (version.header === 20) frame.set([bits >>> 8, bits & 0xff], 20)
+  version.finish(frame, 14)
+  frame.set(payload, h)
+  if (isSummed) fillChecksum(version, protocol, frame, 14, h, payload.length)
+  dev.receive(frame, 0, frame.length)
+}
+
+/** A UDP header with its payload. */
+export function datagram(from: number, to: number, payload: Uint8Array): Uint8Array {
+  const length = 8 + payload.length
+  return Uint8Array.of(from >>> 8, from & 0xff, to >>> 8, to & 0xff, length >>> 8, length & 0xff, 0, 0, ...payload)
 }

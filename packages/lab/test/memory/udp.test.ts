@@ -290,3 +290,52 @@ test('errors of groups have the numbers of Linux', () => {
   expect(socket.joinGroup(address('198.18.1.9'), dev)).toBe(-22)
   expect(socket.leaveGroup(group)).toBe(-99)
 })
+
+test('a group that two sockets joined is received until both have left it', () => {
+  const { network, hosts } = segment()
+  const [dev] = hosts[1].stack.interfaces
+  const group = endpoint('239.1.2.3', 53)
+  const sockets = [bound(hosts[1], 4, 53, undefined, { reuseAddr: true }), bound(hosts[1], 4, 54)]
+  const { socket } = bound(hosts[0], 4, 0, '198.18.1.1')
+  const [first, second] = sockets as [(typeof sockets)[0], (typeof sockets)[0]]
+  for (const each of sockets) each.socket.joinGroup(group.address, dev)
+  const heard = () => {
+    socket.send(bytes(1), group)
+    network.run()
+    return first.messages.splice(0).length
+  }
+  expect(heard()).toBe(1)
+  first.socket.leaveGroup(group.address)
+  expect(heard()).toBe(1)
+  second.socket.close()
+  expect(heard()).toBe(0)
+})
+
+test('a socket that another closes gets no more of a broadcast', () => {
+  const { network, hosts } = segment()
+  const second = bound(hosts[1], 4, 67, undefined, { reuseAddr: true })
+  const onMessage = () => second.socket.close()
+  hosts[1].udp.bind({ address: undefined, family: 4, port: 67, reuseAddr: true }, { onMessage, onError: () => {} })
+  bound(hosts[0], 4, 0, '198.18.1.1').socket.send(bytes(1), endpoint('198.18.1.255', 67))
+  network.run()
+  expect(second.messages).toEqual([])
+})
+
+test('a broadcast larger than the MTU is cut', () => {
+  const { network, hosts } = segment()
+  const { messages } = bound(hosts[1], 4, 67)
+  const { socket } = bound(hosts[0], 4, 0, '198.18.1.1')
+  expect(socket.send(bytes(3000), endpoint('255.255.255.255', 67))).toBe(0)
+  network.run()
+  expect(messages.map(([data]) => data.length)).toEqual([3000])
+})
+
+test('a socket that is bound to a group sends from an address of the host', () => {
+  const { network, hosts, dev } = segment()
+  const { messages } = bound(hosts[1], 4, 53)
+  const { socket } = bound(hosts[0], 4, 5353, '239.1.2.3')
+  socket.joinGroup(address('239.1.2.3'), dev)
+  socket.send(bytes(1), endpoint('198.18.1.2', 53))
+  network.run()
+  expect(messages.map(([, from]) => from)).toEqual(['c6120101'])
+})

@@ -103,6 +103,8 @@ export class Input {
       this.#stack.icmp.receive(version, dev, packet, nh)
       return
     }
+    // A group or a broadcast address has no connections.
+    if (protocol === IPPROTO_TCP && !this.#stack.routes.isOwn(bytes, destinationAt, version.address)) return
     const receiver = this.#protocols.get(protocol)
     if (receiver === undefined) {
       this.#refuseProtocol(version, protocol, bytes, nh, packetEnd)
@@ -182,6 +184,11 @@ export class Input {
     }
     if (filter !== undefined && !filter({ bytes, at, length, from, to: dev })) {
       this.#stack.count('FilterDropped')
+      return
+    }
+    // A filter may lead packets to this host (NAT).
+    if (filter !== undefined && this.#isLocal(version, from, bytes, version.destinationAt(at))) {
+      this.deliver(from, bytes, at, at + length)
       return
     }
     // Networks have no broadcasts from outside (bc_forwarding of 0).
