@@ -53,10 +53,19 @@ export class TimelineTurns {
 
   readonly #schedule = (): void => {
     const isAlive = this.#timeline.isRef || isLoopAlive()
-    this.#next = isAlive === undefined ? thread.setTimeout(this.#turn, 1) : thread.setImmediate(this.#turn)
+    this.#next = isAlive === undefined ? thread.setTimeout(this.#probe, 1) : thread.setImmediate(this.#turn)
     if (isAlive !== true) this.#next.unref()
     // Immediates that are queued already run before this one.
     this.#outside.expectNothing()
+  }
+
+  /**
+   * A due timer without ref rings even in the last round of the event loop, but one that it sets
+   * does not.
+   */
+  readonly #probe = (): void => {
+    if (this.#timeline.isRef) this.#turn()
+    else this.#next = thread.setTimeout(this.#turn, 1).unref()
   }
 
   readonly #turn = (): void => {
@@ -83,7 +92,7 @@ const MAYBE = ['PipeWrap', 'TCPSocketWrap', 'TTYWrap']
 
 /**
  * Returns whether something but this world keeps the process alive; undefined if that is unknown.
- * Then only a timer without ref finds out: it rings if the event loop still runs.
+ * Then only timers without ref find out: they ring if the event loop still runs.
  */
 function isLoopAlive(): boolean | undefined {
   if (process.connected && process.listenerCount('message') > 0) return true
