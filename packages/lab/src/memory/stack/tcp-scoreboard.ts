@@ -8,18 +8,20 @@
 export class Sent {
   start: number
   readonly end: number
-  /** When it was sent last. */
+  /** When it was sent last, and the number of that transmission. */
   sentAt: number
+  order: number
   isSacked = false
   isLost = false
   /** Whether a repetition is in flight, and whether it was ever repeated. */
   isResent = false
   wasResent = false
 
-  constructor(start: number, end: number, sentAt: number) {
+  constructor(start: number, end: number, sentAt: number, order: number) {
     this.start = start
     this.end = end
     this.sentAt = sentAt
+    this.order = order
   }
 }
 
@@ -47,9 +49,10 @@ export class Scoreboard {
   #highestBefore = 0
   /** The sequence number of the FIN. */
   finAt = Number.POSITIVE_INFINITY
-  /** RACK: of the delivered segments the one that was sent last. */
-  #rackAt = -1
-  #rackEnd = 0
+  /** Transmissions so far. Many have the same time, so their order is kept. */
+  #transmissions = 0
+  /** RACK: the latest transmission that has arrived, 0 before one has, and its round-trip time. */
+  #rackOrder = 0
   #rackRtt = 0
   /** The first segment that may have to be sent again. */
   #nextLost = 0
@@ -68,7 +71,7 @@ export class Scoreboard {
   }
 
   add(start: number, end: number, now: number): Sent {
-    const sent = new Sent(start, end, now)
+    const sent = new Sent(start, end, now, ++this.#transmissions)
     this.#sent.push(sent)
     return sent
   }
@@ -146,9 +149,8 @@ export class Scoreboard {
     const rtt = now - sent.sentAt
     // The first transmission may have arrived, not the repetition.
     if (sent.wasResent && rtt < minimum) return
-    if (sent.sentAt < this.#rackAt || (sent.sentAt === this.#rackAt && sent.end <= this.#rackEnd)) return
-    this.#rackAt = sent.sentAt
-    this.#rackEnd = sent.end
+    if (sent.order < this.#rackOrder) return
+    this.#rackOrder = sent.order
     this.#rackRtt = rtt
   }
 
@@ -157,14 +159,14 @@ export class Scoreboard {
    * RFC 8985 sec. 6.2, steps 4 and 5.
    */
   detect(now: number, minimum: number, smoothed: number, isRecovering: boolean): number {
-    if (this.#rackAt < 0) return 0
+    if (this.#rackOrder === 0) return 0
     const isCertain = !this.isReordering && (isRecovering || this.sacked >= DUP_THRESHOLD)
     const reorderTime = isCertain ? 0 : Math.min(minimum / 4, smoothed)
     let wait = 0
     for (let i = this.#first; i < this.#sent.length; i++) {
       const sent = this.#sent[i]
       if (sent.isSacked || (sent.isLost && !sent.isResent)) continue
-      if (sent.sentAt > this.#rackAt || (sent.sentAt === this.#rackAt && sent.end >= this.#rackEnd)) {
+      if (sent.order >= this.#rackOrder) {
         // Later ones were sent later, unless they were sent again.
         if (!sent.wasResent) break
         continue
@@ -239,10 +241,8 @@ export class Scoreboard {
   #cut(i: number, mss: number): Sent {
     const sent = this.#sent[i]
     if (Math.min(sent.end, this.finAt) - sent.start <= mss) return sent
-    const parts = [
-      new Sent(sent.start, sent.start + mss, sent.sentAt),
-      new Sent(sent.start + mss, sent.end, sent.sentAt),
-    ]
+    const { start, end, sentAt, order } = sent
+    const parts = [new Sent(start, start + mss, sentAt, order), new Sent(start + mss, end, sentAt, order)]
     for (const part of parts) {
       part.isLost = sent.isLost
       part.wasResent = sent.wasResent
@@ -258,6 +258,7 @@ export class Scoreboard {
     if (!sent.isResent) this.resent++
     sent.isResent = sent.wasResent = true
     sent.sentAt = now
+    sent.order = ++this.#transmissions
   }
 
   clear(): void {

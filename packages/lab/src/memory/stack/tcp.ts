@@ -37,6 +37,7 @@ export class Tcp implements TcpHost, ConnectionHost {
   readonly #parents = new Map<Connection, Listener>()
   readonly #alarm: Alarm
   #isArmed = false
+  #isClosed = false
   #notified: Connection[] = []
   /** Whether IP is sending a segment, and packets that it delivered meanwhile. */
   #isSending = false
@@ -84,6 +85,7 @@ export class Tcp implements TcpHost, ConnectionHost {
   }
 
   receive(packet: Packet): void {
+    if (this.#isClosed) return
     if (this.#isSending) {
       const bytes = packet.bytes.slice(packet.at, packet.at + packet.length)
       const source = packet.source.slice()
@@ -123,6 +125,7 @@ export class Tcp implements TcpHost, ConnectionHost {
   }
 
   close(): void {
+    this.#isClosed = true
     for (const connection of [...this.#table.connections.values()]) {
       connection.abandon()
       connection.end()
