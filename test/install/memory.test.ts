@@ -1,0 +1,75 @@
+/**
+ * Hosts in memory need no addon, no /dev/net/tun and no rights: their tests run in a clone that was
+ * set up like one on macOS, as an ordinary user, where the device is an empty file. They run on
+ * each Node that vnet's engines and vitest's allow.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '../support/fresh-directory.ts'
+import { USER } from '../support/ordinary-user.ts'
+import { NOBODY } from '../support/privileges.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const directory = fileDirectory()
+const clone = join(directory, 'clone')
+const nodes = join(directory, 'nodes')
+
+/** The oldest Node, then each major version: vitest refuses 21 and 23. */
+const VERSIONS = ['20.19', '22', '24', '25', '26']
+const name = (version: string) => `node-${version}`
+
+/** Without the options of the npm that runs this test, and without CI, where tools are required. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([key]) => !/^(npm_(?!config_registry)|VNET_|CI$|NODE_OPTIONS$)/.test(key)),
+)
+
+const run = (cwd: string, program: string, ...args: string[]) =>
+  execFileSync(program, args, { cwd, env, encoding: 'utf8', timeout: 300_000, stdio: ['ignore', 'pipe', 'pipe'] })
+
+/** Only set-up: the compilers that it starts have programs for the real system. */
+const AS_MACOS = `if (process.argv[1].endsWith('setup.mjs'))
+  Object.defineProperty(process, 'platform', { value: 'darwin' })`
+
+const AS_USER_WITHOUT_TUN = `
+mount -t tmpfs none /run
+: > /run/empty
+mount --bind /run/empty /dev/net/tun
+exec "$@"
+`
+
+/** Runs a command as an ordinary user, where /dev/net/tun is an empty file. */
+const withoutTun = (...words: string[]) =>
+  run(clone, 'unshare', '--mount', 'sh', '-ec', AS_USER_WITHOUT_TUN, 'sh', ...USER, ...words)
+
+beforeAll(() => {
+  mkdirSync(nodes)
+  writeFileSync(join(nodes, 'package.json'), '{ "private": true }')
+  const packages = VERSIONS.map(version => `${name(version)}@npm:node-linux-${process.arch}@${version}`)
+  run(nodes, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages)
+  run(root, 'git', 'clone', '--quiet', root, clone)
+  run(clone, 'npm', 'ci', '--no-audit', '--no-fund')
+  const preload = `--import=data:text/javascript,${encodeURIComponent(AS_MACOS)}`
+  run(clone, process.execPath, preload, 'scripts/setup.mjs')
+  // The user reads both, and vitest keeps a cache in the clone.
+  run(directory, 'chmod', '755', directory)
+  run(directory, 'chown', '-R', `${NOBODY}:${NOBODY}`, clone)
+}, 900_000)
+
+test('set-up on macOS builds no addon, and a user without rights opens no device', () => {
+  expect(existsSync(join(clone, 'build'))).toBe(false)
+  expect(withoutTun('stat', '--format=%F', '/dev/net/tun')).toBe('regular empty file\n')
+  expect(withoutTun('sed', '-n', 's/^CapEff:\t//p', '/proc/self/status')).toBe('0000000000000000\n')
+})
+
+test.each(VERSIONS)(
+  'the tests of hosts in memory pass on Node %s',
+  version => {
+    const node = join(nodes, 'node_modules', name(version), 'bin/node')
+    expect(withoutTun(node, '--version')).toMatch(new RegExp(`^v${version.replace('.', '\\.')}\\.`))
+    const output = withoutTun(node, 'node_modules/vitest/vitest.mjs', 'run', '--no-color', 'packages/lab/test/memory')
+    expect(output).toMatch(/Tests {2}\d+ passed \(\d+\)/)
+  },
+  600_000,
+)
