@@ -269,7 +269,8 @@ export const BUILD_ADVICE = `run \`npx node-gyp rebuild\` in ${ROOT}`
 export function whyNotLinux(): string | undefined {
   const { platform } = process
   if (platform === 'linux') return undefined
-  return `this needs Linux: it drives TAP interfaces, which ${platform} does not have; drivers in memory work everywhere`
+  const instead = 'drivers and labs in memory work everywhere'
+  return `this needs Linux: it drives TAP interfaces, which ${platform} does not have; ${instead}`
 }
 
 /** Throws a VnetError off Linux. */

@@ -1,5 +1,6 @@
 /** Checks whether this process can make labs. */
-import { loadNative, type Native, whyNotLinux } from 'vnet/internal/linux/native'
+import { explain, VnetError } from 'vnet/internal/base/errno'
+import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { canReturn, hasCapability } from 'vnet/internal/linux/privileges'
 import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN, O_RDWR } from 'vnet/internal/linux/uapi'
 
@@ -26,9 +27,16 @@ export async function whyNoLab(native: Native): Promise<string | undefined> {
   return `${lacks}, and \`vnet rootless\` cannot run here: ${why}`
 }
 
-/** Same as whyNoLab, also for other systems than Linux. */
+/** Same as whyNoLab, also for other systems than Linux, and without the addon. */
 export async function whyNoKernelLab(): Promise<string | undefined> {
-  return whyNotLinux() ?? whyNoLab(loadNative())
+  let native: Native
+  try {
+    native = loadNative()
+  } catch (error) {
+    if (error instanceof VnetError) return explain(error)
+    throw error
+  }
+  return whyNoLab(native)
 }
 
 function lackOf(native: Native): string | undefined {

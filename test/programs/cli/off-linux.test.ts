@@ -27,7 +27,7 @@ function run(platform: 'darwin' | 'win32', text: string) {
 }
 
 const refusal = (platform: string) =>
-  `this needs Linux: it drives TAP interfaces, which ${platform} does not have; drivers in memory work everywhere`
+  `this needs Linux: it drives TAP interfaces, which ${platform} does not have; drivers and labs in memory work everywhere`
 
 /** Command lines that need the kernel. What they load does not depend on the system's name. */
 const NEED_LINUX = {
@@ -86,12 +86,27 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
       await openTap({ name: 'a' }).catch(show)
       await openCable('a', 'b').catch(show)
       await attach('a').catch(show)
-      await createLab().catch(show)
+      await createLab({ world: 'kernel' }).catch(show)
       `,
     )
     const error = `VnetError: load the native addon: EOPNOTSUPP, operation not supported; ${refusal(platform)}`
     const lines = [error, error, error, `LabUnavailableError: ${refusal(platform)}`]
     expect({ stdout, stderr }).toEqual({ stdout: `${lines.join('\n')}\n`, stderr: '' })
+  })
+
+  test('a lab is in memory, and a line says why', () => {
+    const text = `
+      import { createServer } from 'node:http'
+      const { createLab } = await import('@vnet/lab')
+      const lab = await createLab()
+      const [client, server] = lab.hosts('client', 'server')
+      await lab.cable(client, server, { wire: 'delay 2s' })
+      await server.listen(createServer((_, response) => response.end('hello')), 8080)
+      console.log(await (await client.fetch('http://server:8080/')).text())
+      await lab.close()
+    `
+    const stderr = `vnet: labs are in memory, in virtual time, because ${refusal(platform)}\n`
+    expect(run(platform, text)).toEqual({ status: 0, stdout: 'hello\n', stderr })
   })
 
   test('a driver runs in memory', () => {
