@@ -53,7 +53,7 @@ export class ThreadRunner implements Runner {
     return new Promise(resolve => {
       const end = (reply: ThreadReply, isUsable: boolean) => {
         clearTimeout(timer)
-        worker.removeAllListeners()
+        worker.off('message', onMessage).off('error', onError).off('exit', onExit)
         if (isUsable && !this.#isClosed) this.#idle.push(worker)
         else {
           this.#all.delete(worker)
@@ -67,9 +67,10 @@ export class ThreadRunner implements Runner {
         end({ result: { error, ms, total: ms, links: new Map(), left: [], output: '' } }, false)
       }
       const timer = setTimeout(() => failed('the scenario blocks its thread'), PATIENCE_MS)
-      worker.once('message', (reply: ThreadReply) => end(reply, true))
-      worker.once('error', error => failed(String(error)))
-      worker.once('exit', status => failed(`the thread of the run has ended by itself: status ${status}`))
+      const onMessage = (reply: ThreadReply) => end(reply, true)
+      const onError = (error: unknown) => failed(String(error))
+      const onExit = (status: number) => failed(`the thread of the run has ended by itself: status ${status}`)
+      worker.on('message', onMessage).on('error', onError).on('exit', onExit)
       worker.postMessage(spec)
     })
   }

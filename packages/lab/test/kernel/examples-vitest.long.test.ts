@@ -96,5 +96,5 @@ test.for([
   ['an ordinary user', 'npx vnet rootless -- npx vitest run', asUser()],
 ] as const)('all tests of examples/vitest pass as %s', ([, commandLine, by], { skip }) => {
   if (whyNot !== undefined) skip(whyNot)
-  expect(runTests(commandLine, by)).toMatch(/Test Files {2}10 passed \(10\)/)
+  expect(runTests(commandLine, by)).toMatch(/Test Files {2}11 passed \(11\)/)
 })

@@ -52,3 +52,10 @@ test('a failure names its world, and is the same each time', async () => {
   for (const { world, failed, runs } of found) expect([world, failed]).toEqual(['memory', runs])
   expect(await faults()).toEqual(found)
 })
+
+test('a module runs in threads, again and again', async () => {
+  const module = new URL('../explore/protocols/http2.mjs', import.meta.url)
+  const report = await explore(module, { world: 'memory', captures: false, faults: ['drop'], concurrency: 2 })
+  expect([report.cleanErrors, report.failures, report.unstable]).toEqual([[], [], []])
+  expect(report.runs).toBeGreaterThan(10)
+})

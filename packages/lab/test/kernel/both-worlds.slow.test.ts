@@ -1,0 +1,49 @@
+/** The worlds of labs in '@vnet/lab/vitest': VNET_WORLD, the fixture `world`, and both in turn. */
+import { afterAll, expect, test } from 'vitest'
+import { Consumer } from '../../../../test/support/consumer.ts'
+
+const PROGRAM = `
+  import http from 'node:http'
+  import { expect } from 'vitest'
+  import { test } from '@vnet/lab/vitest'
+
+  async function request(lab) {
+    console.log('world ' + lab.world)
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server, { wire: 'delay 5ms' })
+    await server.listen(http.createServer((_, response) => response.end('hello')), 80)
+    expect(await (await client.fetch('http://server/')).text()).toBe('hello')
+  }
+
+  test('passes', async ({ lab }) => request(lab))
+  test.each([1, 2])('passes with %i', async n => expect(n).toBeLessThan(3))
+  test.extend({ world: 'memory' })('is in memory', async ({ lab }) => request(lab))
+  test('fails in memory', { timeout: 5000 }, async ({ lab }) => {
+    if (lab.world === 'memory') throw new Error('on purpose')
+  })
+`
+
+const consumer = new Consumer()
+afterAll(() => consumer[Symbol.dispose]())
+
+/** Runs the tests. Returns the worlds of their labs, and the tests that failed. */
+function run(world: string) {
+  consumer.write('a.test.js', PROGRAM)
+  const { stdout } = consumer.vitest(['--reporter=verbose'], { env: { VNET_WORLD: world } })
+  const worlds = [...stdout.matchAll(/^world (\w+)$/gm)].map(([, name]) => name)
+  const failed = [...new Set([...stdout.matchAll(/× a\.test\.js > (.*?)(?: \d+ms.*)?$/gm)].map(([, title]) => title))]
+  return { worlds, failed, stdout }
+}
+
+test('VNET_WORLD chooses the world of labs, and a fixture overrides it', () => {
+  expect(run('kernel')).toMatchObject({ worlds: ['kernel', 'memory'], failed: [] })
+  const inMemory = run('memory')
+  expect(inMemory).toMatchObject({ worlds: ['memory', 'memory'], failed: ['fails in memory'] })
+  expect(inMemory.stdout).toContain('vnet: the lab was in memory')
+})
+
+test('with VNET_WORLD=both a test runs in both worlds, and fails if it fails in one', () => {
+  const { worlds, failed } = run('both')
+  expect(worlds).toEqual(['memory', 'kernel', 'memory'])
+  expect(failed).toEqual(['fails in memory'])
+})
