@@ -191,4 +191,14 @@ export const data = [
     `,
     { sysctls: { tcp_pingpong_thresh: 1 } },
   ),
+  tcp(
+    'a read acknowledges what was pushed',
+    `
+    open
+    ${quick}
+    in data 16001..16101, ack 1, push
+    read 100
+    out ack 16101
+    `,
+  ),
 ]

@@ -50,6 +50,8 @@ export const long = [
     out ack 2, seq 2
     +59000 in fin 1, ack 2
     out ack 2, seq 2
+    +50000 in fin 1, ack 2
+    out ack 2, seq 2
     +68000 in fin 1, ack 2
     out rst 2
     `,

@@ -197,6 +197,8 @@ export const resets = [
     in ack 2
     in data 1..11, ack 2
     out rst 2
+    in fin 11, ack 2
+    out rst 2
     `,
   ),
   tcp(

@@ -139,7 +139,7 @@ export const retransmission = [
     'after a timeout the window doubles to half of what it was, and then grows slowly',
     `
     open mss 1000
-    write 20000
+    write 30000
     ${segments(1, 10)}
     +200..210 out data 1..1001, ack 1
     in ack 1001
@@ -150,6 +150,10 @@ export const retransmission = [
     ${segments(7001, 5)}
     in ack 12001
     ${segments(12001, 6)}
+    in ack 15001
+    ${segments(18001, 3)}
+    in ack 19001
+    ${segments(21001, 5)}
     quiet 20
     `,
   ),

@@ -84,7 +84,7 @@ export const windows = [
     `
     open
     in data 1..60001 1000, ack 1
-    +0..44 finally ack 60001, win <10000
+    +0..44 finally ack 60001, win 4240
     read 60000
     out ack 60001, win >30000
     `,
