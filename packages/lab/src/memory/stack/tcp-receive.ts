@@ -63,6 +63,8 @@ export class ReceiveBuffer {
     if (this.next === this.#finAt) {
       this.next++
       this.isFinished = true
+      // Nothing may follow a FIN.
+      this.#later.length = this.ranges.length = 0
     }
     if (this.ranges.length > 0) this.#dropRanges()
     return true
@@ -107,9 +109,11 @@ export class ReceiveBuffer {
   }
 
   #joinLater(): void {
+    const before = this.next
     let joined = 0
     for (const { start, end, bytes } of this.#later) {
       if (start > this.next) break
+      this.#addDuplicate(start, Math.min(end, before))
       if (end > this.next) this.#append(start === this.next ? bytes : bytes.subarray(this.next - start))
       joined++
     }
@@ -122,13 +126,14 @@ export class ReceiveBuffer {
     let start = from
     let i = later.length
     while (i > 0 && later[i - 1].start > start) i--
-    if (i > 0) start = Math.max(start, later[i - 1].end)
-    if (start >= to) {
-      if (from < to) this.#setDuplicate(from, to)
-      return
+    if (i > 0 && later[i - 1].end > start) {
+      start = later[i - 1].end
+      this.#addDuplicate(from, Math.min(start, to))
     }
+    if (start >= to) return
     let covered = i
     while (covered < later.length && later[covered].end <= to) covered++
+    if (i < later.length) this.#addDuplicate(later[i].start, Math.min(later[i].end, to))
     const end = covered < later.length ? Math.min(to, later[covered].start) : to
     if (start === end) return
     const kept = { start, end, bytes: bytes.slice(at + start - from, at + end - from) }
@@ -157,6 +162,11 @@ export class ReceiveBuffer {
     for (let i = ranges.length - 2; i >= 0; i -= 2) if (ranges[i] < this.next) ranges.splice(i, 2)
     // More ranges than are reported can be forgotten while their bytes are kept.
     if (ranges.length === 0 && this.#later.length > 0) this.#addRange(this.#later[0].start, this.#later[0].end)
+  }
+
+  /** Reports a range, unless another one is to be reported or the range is empty. */
+  #addDuplicate(start: number, end: number): void {
+    if (start < end && this.duplicateStart < 0) this.#setDuplicate(start, end)
   }
 
   #setDuplicate(start: number, end: number): void {

@@ -120,4 +120,41 @@ export const reordering = [
     +0..44 out ack 202
     `,
   ),
+  tcp(
+    'a segment that repeats what arrived before it is reported with that part',
+    `
+    open mss 1460, sack-ok
+    in data 101..201, ack 1
+    out ack 1, sack 101..201
+    in data 1..151, ack 1
+    out ack 201, sack 101..151
+    `,
+  ),
+  tcp(
+    'bytes beyond a FIN are forgotten',
+    `
+    open mss 1460, sack-ok
+    in data 101..201, ack 1
+    out ack 1, sack 101..201
+    in fin 1, ack 1
+    +0..44 out ack 2
+    `,
+  ),
+  tcp(
+    'a segment after a gap is reported with the parts that arrived before',
+    `
+    open mss 1460, sack-ok
+    in data 1001..1101, ack 1
+    out ack 1, sack 1001..1101
+    in data 501..1201, ack 1
+    out ack 1, sack 1001..1101 501..1201
+    in data 401..601, ack 1
+    out ack 1, sack 501..601 401..1201
+    in data 1101..1301, ack 1
+    out ack 1, sack 1101..1201 401..1301
+    in data 1..401, ack 1
+    out ack 1301
+    read 1300
+    `,
+  ),
 ]
