@@ -339,3 +339,46 @@ test('a socket that is bound to a group sends from an address of the host', () =
   network.run()
   expect(messages.map(([, from]) => from)).toEqual(['c6120101'])
 })
+
+test('a socket without SO_BROADCAST sends and connects to no broadcast address', () => {
+  const { hosts } = segment()
+  const { socket } = bound(hosts[0], 4, 0, '198.18.1.1')
+  socket.canBroadcast = false
+  const tried = (to: string) => [socket.send(bytes(1), endpoint(to, 9)), socket.connect(endpoint(to, 9))]
+  expect([tried('198.18.1.255'), tried('255.255.255.255')]).toEqual([
+    [-13, -13],
+    [-13, -13],
+  ])
+  expect([tried('239.1.2.3'), tried('198.18.1.2')]).toEqual([
+    [0, 0],
+    [0, 0],
+  ])
+})
+
+test.each([
+  [4, '239.1.2.3', '203.0.113.1', 'cb007101'],
+  [6, 'ff02::1:5', '2001:db8:7::1', '20010db8000700000000000000000001'],
+] as const)('a socket of IPv%i sends to group %s on the interface that it chose', (family, group, own, source) => {
+  const { network, hosts } = segment()
+  const other = network.host()
+  network.join([
+    [hosts[0].stack, '203.0.113.1/24', '2001:db8:7::1/64'],
+    [other.stack, '203.0.113.2/24', '2001:db8:7::2/64'],
+  ])
+  const receivers = [hosts[1], other, hosts[0]].map(host => bound(host, family, 53))
+  const to = endpoint(group, 53)
+  for (const [i, { socket }] of receivers.entries())
+    expect(socket.joinGroup(to.address, i < 2 ? 'eth0' : 'eth1')).toBe(0)
+  const { socket } = bound(hosts[0], family, 0)
+  expect(socket.setMulticastInterface(address('198.51.100.1'))).toBe(-99)
+  expect(socket.setMulticastInterface(address(own))).toBe(0)
+  expect(socket.send(bytes(1), to)).toBe(0)
+  network.run()
+  expect(receivers.map(({ messages }) => messages.splice(0).map(([, from]) => from))).toEqual([[], [source], [source]])
+  socket.multicastLoop = false
+  socket.send(bytes(1), to)
+  network.run()
+  expect(receivers.map(({ messages }) => messages.length)).toEqual([0, 1, 0])
+  expect(receivers[1]?.socket.leaveGroup(to.address, 'eth7')).toBe(-99)
+  expect(receivers[1]?.socket.leaveGroup(to.address, 'eth0')).toBe(0)
+})

@@ -130,5 +130,5 @@ function receiveSolicitation(
   const solicited = isDetection ? 0 : icmpv6.NA_SOLICITED
   icmpv6.toAdvertisement(advertisement, 0, router | solicited | icmpv6.NA_OVERRIDE, dev.mac)
   stack.count('Icmp6OutNeighborAdvertisements')
-  stack.sendDiscovery(dev, target, isDetection ? ALL_NODES : source, advertisement)
+  stack.output.sendDiscovery(dev, target, isDetection ? ALL_NODES : source, advertisement)
 }

@@ -198,7 +198,7 @@ export class Input {
     frame[version.lifeAt(ETH_HLEN)] = life - 1
     version.finish(frame, ETH_HLEN)
     this.#stack.count(version.counters.forwarded)
-    this.#stack.output(
+    this.#stack.output.transmit(
       frame,
       version,
       hop,

@@ -120,6 +120,11 @@ export class StackInterface {
     return first
   }
 
+  /** Whether an address of either family is an address of this interface. */
+  owns(address: Uint8Array): boolean {
+    return sameBytes(this.linkLocal, address) || this.addresses.some(({ bytes }) => sameBytes(bytes, address))
+  }
+
   /** Whether the bytes at `at` are an IPv6 address of this interface. */
   hasAddress(bytes: Uint8Array, at: number): boolean {
     if (isAddressAt(bytes, at, this.linkLocal)) return true

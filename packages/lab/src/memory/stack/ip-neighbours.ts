@@ -139,7 +139,7 @@ export class Neighbours {
     }
     const from = source !== undefined && this.#dev.hasAddress(source, 0) ? source : this.#dev.linkLocal
     this.#stack.count('Icmp6OutNeighborSolicits')
-    this.#stack.sendDiscovery(this.#dev, from, solicitedGroup(address), solicitation(address, this.#dev.mac))
+    this.#stack.output.sendDiscovery(this.#dev, from, solicitedGroup(address), solicitation(address, this.#dev.mac))
   }
 
   #arm(): void {

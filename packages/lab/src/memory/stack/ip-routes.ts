@@ -88,11 +88,12 @@ export class Routes {
     return this.#lastHop
   }
 
-  /** Same for packets from an own address: to groups of IPv4, that leads over its interface. */
-  from(source: Uint8Array, to: Uint8Array): Hop | undefined {
-    if (to.length !== 4 || !isGroup(to, 0, 4)) return this.find(to)
-    const dev = this.interfaces.find(each => each.passes(4) && each.addresses.some(own => sameBytes(own.bytes, source)))
-    return dev === undefined ? this.find(to) : this.over({ prefix: { bytes: to, prefixLen: 32 }, dev }, to)
+  /** Same for a packet from an own address: its interface, or `given`, sends to groups. */
+  from(source: Uint8Array, to: Uint8Array, given?: StackInterface): Hop | undefined {
+    if (given === undefined && (to.length !== 4 || !isGroup(to, 0, 4))) return this.find(to)
+    const dev = given ?? this.interfaces.find(each => each.owns(source))
+    if (dev === undefined) return this.find(to)
+    return dev.passes(to.length) ? this.over({ prefix: { bytes: to, prefixLen: 8 * to.length }, dev }, to) : undefined
   }
 
   #hopTo(to: Uint8Array): Hop | undefined {

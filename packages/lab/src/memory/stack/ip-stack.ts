@@ -6,20 +6,18 @@
  * A packet for an address of the host is delivered at the same moment of the clock, but never
  * inside the call that sends it.
  */
-import type { Alarm, Clock } from 'vnet/internal/base/clock'
-import { EMSGSIZE, ENETUNREACH } from 'vnet/internal/base/errno'
+import type { Clock } from 'vnet/internal/base/clock'
+import { ENETUNREACH } from 'vnet/internal/base/errno'
 import type { Random } from 'vnet/internal/base/random'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
-import type { Ip, Packet, Protocol, SendOptions } from './contract.ts'
-import { fillChecksum } from './ip-checksum.ts'
-import { fragmentsOf } from './ip-fragments.ts'
+import type { Ip, Packet, Protocol } from './contract.ts'
 import { type EchoReply, Icmp } from './ip-icmp.ts'
 import { Input } from './ip-input.ts'
 import { StackInterface, type StackInterfaceOptions } from './ip-interface.ts'
+import { LOOPBACK_MTU, Output, type StackSendOptions } from './ip-output.ts'
 import { PathMtu } from './ip-path-mtu.ts'
-import { type Hop, Routes, type StackRoute } from './ip-routes.ts'
-import { IP4, IP6, type IpVersion, isGroup, versionOf } from './ip-version.ts'
+import { Routes, type StackRoute } from './ip-routes.ts'
+import { isGroup, versionOf } from './ip-version.ts'
 
 export type { StackRoute }
 
@@ -34,9 +32,7 @@ export interface ForwardedPacket {
   readonly to: StackInterface | undefined
 }
 
-const DEFAULT_TTL = 64
-const LOOPBACK_MTU = 65_536
-const NO_OPTIONS: SendOptions = {}
+const NO_OPTIONS: StackSendOptions = {}
 
 export class IpStack implements Ip {
   readonly clock: Clock
@@ -54,19 +50,17 @@ export class IpStack implements Ip {
   /** @internal */
   readonly icmp = new Icmp(this)
   readonly #input = new Input(this)
-  readonly #pathMtu: PathMtu
+  /** @internal */
+  readonly output: Output
+  /** @internal */
+  readonly pathMtu: PathMtu
   readonly #counters = new Map<string, number>()
-  /** Frames for this host, and the interfaces by which groups among them left. */
-  #looped: (readonly [frame: Uint8Array, dev: StackInterface | undefined])[] = []
-  readonly #loop: Alarm
-  #lastId: number
 
   constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
     this.clock = clock
     this.random = random
-    this.#pathMtu = new PathMtu(clock)
-    this.#loop = clock.alarm(() => this.#deliverLooped())
-    this.#lastId = random.below(0x1_0000)
+    this.pathMtu = new PathMtu(clock)
+    this.output = new Output(this)
   }
 
   get interfaces(): readonly StackInterface[] {
@@ -102,6 +96,14 @@ export class IpStack implements Ip {
     return this.routes.isOwn(address, 0, address.length)
   }
 
+  /** Returns an interface by its name, or by an own address that it has. */
+  interfaceOf(choice: StackInterface | string | Uint8Array): StackInterface | undefined {
+    return this.interfaces.find(dev => {
+      if (choice instanceof StackInterface) return dev === choice
+      return typeof choice === 'string' ? dev.name === choice : dev.owns(choice)
+    })
+  }
+
   /** Whether an address is a group, or a broadcast of one of the networks of this host. */
   isToAll(address: Uint8Array): boolean {
     if (isGroup(address, 0, address.length)) return true
@@ -110,18 +112,18 @@ export class IpStack implements Ip {
 
   mtuTo(to: Uint8Array): number {
     if (this.isOwn(to)) return LOOPBACK_MTU
-    return this.#pathMtu.to(to, this.routes.find(to)?.route.dev.mtu ?? LOOPBACK_MTU)
+    return this.pathMtu.to(to, this.routes.find(to)?.route.dev.mtu ?? LOOPBACK_MTU)
   }
 
   send(protocol: number, from: Uint8Array, to: Uint8Array, segment: Uint8Array, options = NO_OPTIONS): number {
     const version = versionOf(to)
     const isOwn = this.isOwn(to)
-    const hop = isOwn ? undefined : this.routes.from(from, to)
+    const hop = isOwn ? undefined : this.routes.from(from, to, options.dev)
     if (hop === undefined && !isOwn) {
       this.count(version.counters.outNoRoutes)
       return -ENETUNREACH
     }
-    return this.#send(version, protocol, from, to, segment, options, hop)
+    return this.output.send(version, protocol, from, to, segment, options, hop)
   }
 
   /**
@@ -152,7 +154,7 @@ export class IpStack implements Ip {
   }
 
   close(): void {
-    this.#loop.cancel()
+    this.output.close()
     this.#input.close()
     for (const dev of [...this.interfaces]) dev.remove()
   }
@@ -181,7 +183,7 @@ export class IpStack implements Ip {
 
   /** @internal Keeps a reported MTU. Returns false if a packet of `length` bytes fits it. */
   reportMtu(to: Uint8Array, mtu: number, length: number): boolean {
-    return this.#pathMtu.report(to, mtu, length, this.mtuTo(to))
+    return this.pathMtu.report(to, mtu, length, this.mtuTo(to))
   }
 
   /** @internal Reports a packet to its sender after its next hop did not reply. */
@@ -189,89 +191,8 @@ export class IpStack implements Ip {
     this.icmp.unreachable(frame, ETH_HLEN)
   }
 
-  /** @internal Sends a message of neighbour discovery on an interface. */
-  sendDiscovery(dev: StackInterface, from: Uint8Array, to: Uint8Array, message: Uint8Array): void {
-    const frame = new Uint8Array(ETH_HLEN + ipv6.IPV6_HLEN + message.length)
-    frame.set(message, ETH_HLEN + ipv6.IPV6_HLEN)
-    ipv6.create(frame, ETH_HLEN, IP6.icmp, message.length, 255)
-    frame.set(from, ipv6.sourceAt(ETH_HLEN))
-    frame.set(to, ipv6.destinationAt(ETH_HLEN))
-    fillChecksum(IP6, IP6.icmp, frame, ETH_HLEN, ETH_HLEN + ipv6.IPV6_HLEN, message.length)
-    this.count('Ip6OutRequests')
-    this.count('Icmp6OutMsgs')
-    dev.output(frame, dev.neighbours.of(to), from)
+  /** @internal Delivers a packet that this host has sent to itself. */
+  deliver(dev: StackInterface | undefined, frame: Uint8Array): void {
+    this.#input.deliver(dev, frame, ETH_HLEN, frame.length)
   }
-
-  /** @internal Takes over a frame with a packet, and cuts packets larger than `mtu`. */
-  output(frame: Uint8Array, version: IpVersion, { route, neighbour }: Hop, from: Uint8Array, mtu: number): void {
-    if (frame.length - ETH_HLEN <= mtu) {
-      route.dev.output(frame, neighbour, from)
-      return
-    }
-    const pieces = fragmentsOf(version, frame, mtu, this.#lastId)
-    this.count(version.counters.fragOks)
-    this.count(version.counters.fragCreates, pieces.length)
-    for (const piece of pieces) route.dev.output(piece, neighbour, from)
-  }
-
-  #send(
-    version: IpVersion,
-    protocol: number,
-    from: Uint8Array,
-    to: Uint8Array,
-    segment: Uint8Array,
-    { ttl = DEFAULT_TTL, dontFragment = false }: SendOptions,
-    hop: Hop | undefined,
-  ): number {
-    const mtu = hop === undefined ? LOOPBACK_MTU : this.#pathMtu.to(to, hop.route.dev.mtu)
-    const length = version.header + segment.length
-    if (dontFragment && length > mtu) return -EMSGSIZE
-    const df = dontFragment && !this.#pathMtu.isLocked(to)
-    if (!df) this.#lastId = (this.#lastId + 1) & 0xffff
-    const frame = new Uint8Array(ETH_HLEN + length)
-    frame.set(segment, ETH_HLEN + version.header)
-    version.create(frame, ETH_HLEN, protocol, segment.length, ttl, df ? 0 : this.#lastId, df)
-    frame.set(from, version.sourceAt(ETH_HLEN))
-    frame.set(to, version.destinationAt(ETH_HLEN))
-    version.finish(frame, ETH_HLEN)
-    fillChecksum(version, protocol, frame, ETH_HLEN, ETH_HLEN + version.header, segment.length)
-    this.count(version.counters.outRequests)
-    const { filter } = this
-    if (hop === undefined) this.#loopBack(frame, undefined)
-    else if (
-      filter !== undefined &&
-      !filter({ bytes: frame, at: ETH_HLEN, length, from: undefined, to: hop.route.dev })
-    )
-      this.count('FilterDropped')
-    else {
-      if (hop.isToAll) this.#loopGroup(frame, hop.route.dev, to)
-      this.output(frame, version, hop, from, mtu)
-    }
-    return 0
-  }
-
-  /** Delivers a broadcast to this host too, and a packet for a group if this host has joined it. */
-  #loopGroup(frame: Uint8Array, dev: StackInterface, to: Uint8Array): void {
-    const isGroupOnly = isGroup(to, 0, to.length) && to[0] !== 0xff
-    const isHeard = to.length === 16 || isGroupOnly ? dev.isMember(to, 0, to.length) : true
-    if (isHeard) this.#loopBack(frame.slice(), dev)
-  }
-
-  #loopBack(frame: Uint8Array, dev: StackInterface | undefined): void {
-    this.#looped.push([frame, dev])
-    if (this.#looped.length === 1) this.#loop.at(this.clock.now())
-  }
-
-  #deliverLooped(): void {
-    const looped = this.#looped
-    this.#looped = []
-    for (const [frame, dev] of looped) {
-      this.count(versionAt(frame).counters.inReceives)
-      this.#input.deliver(dev, frame, ETH_HLEN, frame.length)
-    }
-  }
-}
-
-function versionAt(frame: Uint8Array): IpVersion {
-  return (frame[ETH_HLEN] as number) >>> 4 === 4 ? IP4 : IP6
 }

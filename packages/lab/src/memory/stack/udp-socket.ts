@@ -1,5 +1,6 @@
 /** MemoryUdpSocket: a UDP socket of a host in memory. */
 import {
+  EACCES,
   EADDRINUSE,
   EADDRNOTAVAIL,
   EDESTADDRREQ,
@@ -18,18 +19,27 @@ import type { IpStack } from './ip-stack.ts'
 import { isGroup, isLoopback, isUnspecified, versionOf } from './ip-version.ts'
 import type { Udp } from './udp.ts'
 
-/** A UDP socket that can join groups. */
+/** An interface: itself, its name, or an own address that it has. */
+export type InterfaceChoice = StackInterface | string | Uint8Array
+
+/** A UDP socket with the options of setsockopt(2) for groups and broadcasts. */
 export interface GroupUdpSocket extends UdpSocket {
   /** IP_TTL, and IP_MULTICAST_TTL for groups. */
   ttl: number
   multicastTtl: number
+  /** IP_MULTICAST_LOOP: whether this host receives what the socket sends to groups. */
+  multicastLoop: boolean
+  /** SO_BROADCAST. Without it a datagram to a broadcast address returns -EACCES. */
+  canBroadcast: boolean
+  /** IP_MULTICAST_IF: returns 0, or -EADDRNOTAVAIL for an unknown interface. */
+  setMulticastInterface(choice: InterfaceChoice | undefined): number
   /**
    * Joins a group on an interface, by default the interface of its route. Returns 0, -EINVAL if
    * `group` is not a group, -EADDRINUSE if the socket is a member, or -ENODEV without a route.
    */
-  joinGroup(group: Uint8Array, dev?: StackInterface): number
+  joinGroup(group: Uint8Array, choice?: InterfaceChoice): number
   /** Returns 0, or -EADDRNOTAVAIL if it has not joined. */
-  leaveGroup(group: Uint8Array, dev?: StackInterface): number
+  leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number
 }
 
 /** The longest datagrams of IPv4 and IPv6: what the length of a packet leaves. */
@@ -66,6 +76,8 @@ export class MemoryUdpSocket implements GroupUdpSocket {
   isClosed = false
   ttl = DEFAULT_TTL
   multicastTtl = 1
+  multicastLoop = true
+  canBroadcast = true
   readonly #host: Udp
   readonly #ip: IpStack
   /** The address that it was bound to; undefined for all. */
@@ -75,6 +87,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
   /** The address of `remote`, IPv4-mapped ones as IPv4. */
   #peer: Uint8Array | undefined
   readonly #joined: Joined[] = []
+  #groupDev: StackInterface | undefined
 
   /** @internal Udp makes it. `bound` is not mapped. */
   constructor(host: Udp, ip: IpStack, binding: UdpBinding, bound: Uint8Array | undefined, events: UdpEvents) {
@@ -134,16 +147,20 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     const from = this.#sourceTo(address)
     if (from === undefined) return -ENETUNREACH
     if (isLoopback(from) && !this.#ip.isOwn(address)) return -EINVAL
+    if (!this.canBroadcast && this.#isBroadcast(address)) return -EACCES
     const datagram = new Uint8Array(UDP_HLEN + data.length)
     udp.setSourcePort(datagram, 0, this.port)
     udp.setDestinationPort(datagram, 0, to.port)
     udp.setLength(datagram, 0, datagram.length)
     datagram.set(data, UDP_HLEN)
     // Linux discovers the MTU of the path: only what is larger is cut, and then by the sender.
-    const isForGroup = isGroup(address, 0, address.length)
-    const dontFragment = !isForGroup && version.header + datagram.length <= this.#ip.mtuTo(address)
-    const ttl = isMulticast(address) ? this.multicastTtl : this.ttl
-    const sent = this.#ip.send(IPPROTO_UDP, from, address, datagram, { ttl, dontFragment })
+    const isForGroup = isMulticast(address)
+    const dontFragment =
+      !isGroup(address, 0, address.length) && version.header + datagram.length <= this.#ip.mtuTo(address)
+    const options = isForGroup
+      ? { ttl: this.multicastTtl, isLooped: this.multicastLoop, dev: this.#groupDev }
+      : { ttl: this.ttl, dontFragment }
+    const sent = this.#ip.send(IPPROTO_UDP, from, address, datagram, options)
     if (sent === 0) this.#ip.count(version.counters.udpOutDatagrams)
     return sent
   }
@@ -156,6 +173,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     const from = this.covers(address.length) ? this.#sourceTo(address) : undefined
     if (from === undefined) return -ENETUNREACH
     if (isLoopback(from) && !this.#ip.isOwn(address)) return -EINVAL
+    if (!this.canBroadcast && this.#isBroadcast(address)) return -EACCES
     // Like Linux, it now takes only datagrams to the address that it sends from.
     this.#bound = this.#given ?? from.slice()
     this.#peer = address.slice()
@@ -163,8 +181,16 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     return 0
   }
 
-  joinGroup(group: Uint8Array, dev = this.#ip.routeTo(group)?.dev): number {
+  setMulticastInterface(choice: InterfaceChoice | undefined): number {
+    const dev = choice === undefined ? undefined : this.#ip.interfaceOf(choice)
+    if (choice !== undefined && dev === undefined) return -EADDRNOTAVAIL
+    this.#groupDev = dev
+    return 0
+  }
+
+  joinGroup(group: Uint8Array, choice?: InterfaceChoice): number {
     if (!isMulticast(group)) return -EINVAL
+    const dev = choice === undefined ? this.#ip.routeTo(group)?.dev : this.#ip.interfaceOf(choice)
     if (dev === undefined) return -ENODEV
     if (this.#find(group, dev) >= 0) return -EADDRINUSE
     this.#joined.push({ group: group.slice(), dev })
@@ -172,8 +198,9 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     return 0
   }
 
-  leaveGroup(group: Uint8Array, dev?: StackInterface): number {
-    const i = this.#find(group, dev)
+  leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number {
+    const dev = choice === undefined ? undefined : this.#ip.interfaceOf(choice)
+    const i = choice === undefined || dev !== undefined ? this.#find(group, dev) : -1
     if (i < 0) return -EADDRNOTAVAIL
     for (const joined of this.#joined.splice(i, 1)) joined.dev.leave(joined.group)
     return 0
@@ -193,7 +220,11 @@ export class MemoryUdpSocket implements GroupUdpSocket {
   #sourceTo(to: Uint8Array): Uint8Array | undefined {
     const bound = this.#bound
     if (bound !== undefined && bound.length === to.length && this.#ip.isOwn(bound)) return bound
-    return this.#ip.sourceFor(to)
+    return isMulticast(to) && this.#groupDev !== undefined ? this.#groupDev.sourceFor(to) : this.#ip.sourceFor(to)
+  }
+
+  #isBroadcast(address: Uint8Array): boolean {
+    return address.length === 4 && !isMulticast(address) && this.#ip.isToAll(address)
   }
 }
 
