@@ -144,13 +144,14 @@ function rejectSequence(c: Connection, s: Segment, sequence: number, end: number
     if (sequence === 0) c.repeatSynAck()
     return
   }
-  if (s.length > 0 && sequence < receive.next) {
+  const hasContent = s.space > 0 && !s.isSyn
+  if (hasContent && sequence < receive.next) {
     c.count('TcpExtDelayedACKLost')
     c.acks.enterQuick()
     receive.duplicateStart = sequence
     receive.duplicateEnd = Math.min(end, receive.next)
   }
-  c.acks.reject(s.length > 0, s.isSyn)
+  c.acks.reject(hasContent, s.isSyn)
 }
 
 /** Whether a SYN ends a connection that nobody has confirmed: its peer starts another one. */
@@ -253,6 +254,7 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
     return true
   }
   if ((s.flags & TCP_URG) !== 0) receive.urgentAt = sequence + s.urgent - 1
+  const { hasGap } = receive
   const isInOrder = receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
   if (!isInOrder) {
     if (sequence + s.space <= receive.next) acks.enterQuick()
@@ -262,6 +264,8 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
   if (s.length > 0) {
     acks.onData(s.length, (s.flags & TCP_PSH) !== 0)
   }
+  // The sender learns immediately that a gap is filled (RFC 5681 sec. 4.2).
+  if (hasGap && !receive.hasGap && !s.isFin) acks.demand()
   if (receive.isFinished) onFin(c)
   c.notify(READABLE)
   return true

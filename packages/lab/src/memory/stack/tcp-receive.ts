@@ -133,7 +133,9 @@ export class ReceiveBuffer {
     if (start >= to) return
     let covered = i
     while (covered < later.length && later[covered].end <= to) covered++
-    if (i < later.length) this.#addDuplicate(later[i].start, Math.min(later[i].end, to))
+    for (let j = i; j < later.length && later[j].start < to; j++) {
+      this.#addDuplicate(later[j].start, Math.min(later[j].end, to))
+    }
     const end = covered < later.length ? Math.min(to, later[covered].start) : to
     if (start === end) return
     const kept = { start, end, bytes: bytes.slice(at + start - from, at + end - from) }
@@ -164,9 +166,13 @@ export class ReceiveBuffer {
     if (ranges.length === 0 && this.#later.length > 0) this.#addRange(this.#later[0].start, this.#later[0].end)
   }
 
-  /** Reports a range, unless another one is to be reported or the range is empty. */
+  /** Reports a range too, if it touches the one to report. */
   #addDuplicate(start: number, end: number): void {
-    if (start < end && this.duplicateStart < 0) this.#setDuplicate(start, end)
+    if (start >= end) return
+    if (this.duplicateStart < 0) this.#setDuplicate(start, end)
+    else if (start <= this.duplicateEnd && end >= this.duplicateStart) {
+      this.#setDuplicate(Math.min(start, this.duplicateStart), Math.max(end, this.duplicateEnd))
+    }
   }
 
   #setDuplicate(start: number, end: number): void {

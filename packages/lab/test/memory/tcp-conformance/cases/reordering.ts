@@ -157,4 +157,47 @@ export const reordering = [
     read 1300
     `,
   ),
+  tcp(
+    'a segment that fills a gap is acknowledged immediately in a conversation, too',
+    `
+    open
+    in data 1..11, ack 1
+    write 10
+    out ack 11
+    out data 1..11, ack 11
+    in data 111..211, ack 11
+    in data 11..111, ack 11
+    write 10
+    out ack 11
+    out ack 211
+    out data 11..21, ack 211
+    `,
+    { sysctls: { tcp_pingpong_thresh: 1 } },
+  ),
+  tcp(
+    'repeated parts that touch are reported as one range',
+    `
+    open mss 1460, sack-ok
+    in data 2001..2101, ack 1
+    out ack 1, sack 2001..2101
+    in data 2051..3001, ack 1
+    out ack 1, sack 2051..2101 2001..3001
+    in data 1001..2201, ack 1
+    out ack 1, sack 2001..2201 1001..3001
+    `,
+  ),
+  tcp(
+    'a repeated FIN with an old number is acknowledged each time',
+    `
+    open
+    in data 1..101, ack 1
+    out ack 101
+    in fin 50, ack 1
+    out ack 101
+    in fin 50, ack 1
+    out ack 101
+    read 100
+    read nothing
+    `,
+  ),
 ]
