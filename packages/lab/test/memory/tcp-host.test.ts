@@ -181,8 +181,14 @@ describe('a host', () => {
     const clock = new FakeClock()
     const ip = new FakeIp(clock, A, 1)
     ip.mtu = 65_536
+    let depth = 0
+    let deepest = 0
+    const sizes = new Set<number>()
     ip.onSend = segment => {
+      deepest = Math.max(deepest, ++depth)
+      sizes.add(segment.length)
       ip.deliver(segment, A)
+      depth--
       return 0
     }
     const host = new Tcp(ip)
@@ -197,6 +203,10 @@ describe('a host', () => {
     clock.advance(10 * SEC)
     expect([client.bytes, server.bytes].map(each => Buffer.compare(each, bytes))).toEqual([0, 0])
     expect([client.log.at(-1), server.log.at(-1)]).toEqual(['end', 'end'])
+    // A segment is processed only after the one that it answers is sent.
+    expect(deepest).toBe(1)
+    // The longest packet of IPv4 is a byte shorter than the MTU.
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(65_535 - 20)
   })
 
   test('connects a port to itself: two SYNs that cross', () => {
@@ -266,7 +276,9 @@ describe('a host', () => {
       pair.ipA.mtu = 1000
       return -EMSGSIZE
     }
-    pair.run(10 * SEC)
+    pair.run(SEC)
+    // Immediately, not after a probe or timeout.
+    expect(pair.seen.find(({ segment }) => lengthOf(segment) > 0)?.at).toBeLessThan(11 * MS)
     expect(server.bytes).toEqual(pattern(20_000, 1))
     const largest = Math.max(...pair.seen.map(({ segment }) => segment.length))
     expect(largest).toBe(980)

@@ -6,8 +6,10 @@ import * as tcp from '../../../../src/packet/tcp.ts'
 import { forAll } from '../../../../test/support/for-all.ts'
 import { SEED, scaled } from '../../../../test/support/scale.ts'
 import { SendBuffer } from '../../src/memory/stack/tcp-buffer.ts'
+import { Congestion } from '../../src/memory/stack/tcp-congestion.ts'
 import { ReceiveBuffer } from '../../src/memory/stack/tcp-receive.ts'
 import { giveUpTime, Rtt } from '../../src/memory/stack/tcp-rtt.ts'
+import { Scoreboard } from '../../src/memory/stack/tcp-scoreboard.ts'
 import { Header, Segment } from '../../src/memory/stack/tcp-segment.ts'
 import { A, B, join, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
 
@@ -106,6 +108,7 @@ describe('the receive buffer', () => {
           expect(start).toBeGreaterThan(expected)
           expect(has.subarray(start, Math.min(end, size)).every(bit => bit === 1)).toBe(true)
         }
+        expect(buffer.ranges.length).toBeLessThanOrEqual(8)
         // The range of this segment is the first.
         if (from > expected && to > from) {
           expect((buffer.ranges[0] ?? 0) - 1).toBeLessThanOrEqual(from)
@@ -117,6 +120,71 @@ describe('the receive buffer', () => {
       expect([seed, buffer.isFinished]).toEqual([seed, true])
       expect([seed, Buffer.compare(Uint8Array.from(got), stream)]).toEqual([seed, 0])
     }
+  })
+})
+
+describe('the congestion window', () => {
+  test('is halved for each timeout of a pause, down to ten segments', () => {
+    const windowAfter = (window: number, pause: number) => {
+      const congestion = new Congestion()
+      congestion.window = window
+      congestion.restart(pause, SEC)
+      return congestion.window
+    }
+    expect(
+      [
+        [100, 1.5],
+        [100, 3.5],
+        [16, 3.5],
+        [4, 3.5],
+      ].map(([window = 0, pause = 0]) => windowAfter(window, pause * SEC)),
+    ).toEqual([50, 12, 10, 4])
+  })
+})
+
+describe('loss detection', () => {
+  /** Ten segments of 100 bytes, sent at once, of which some arrive a second later. */
+  const sent = (...arrived: number[]) => {
+    const board = new Scoreboard()
+    for (let i = 0; i < 10; i++) board.add(i * 100, i * 100 + 100, 0)
+    for (const i of arrived) {
+      board.begin()
+      board.sack(i * 100, i * 100 + 100, SEC, SEC)
+    }
+    return board
+  }
+
+  test('waits a quarter of a round trip for segments before one that arrived', () => {
+    const board = sent(2)
+    expect(board.detect(SEC, SEC, SEC, false)).toBe(SEC / 4)
+    expect(board.lost).toBe(0)
+    expect(board.detect(SEC + SEC / 4, SEC, SEC, false)).toBe(0)
+    expect(board.lost).toBe(2)
+    expect(board.inFlight).toBe(7)
+  })
+
+  test('does not wait after three others arrived, unless the path has reordered segments', () => {
+    const board = sent(2, 3, 4)
+    expect(board.detect(SEC, SEC, SEC, false)).toBe(0)
+    expect(board.lost).toBe(2)
+    const reordered = sent(2, 1, 3, 4)
+    expect(reordered.detect(SEC, SEC, SEC, false)).toBe(SEC / 4)
+    expect(reordered.lost).toBe(0)
+  })
+
+  test('finds a repetition lost once a later transmission arrives', () => {
+    const board = sent(2, 3, 4)
+    board.detect(SEC, SEC, SEC, true)
+    const first = board.nextLost(1000)
+    if (first !== undefined) board.resend(first, SEC)
+    const second = board.nextLost(1000)
+    if (second !== undefined) board.resend(second, SEC)
+    expect(board.detect(SEC, SEC, SEC, true)).toBe(0)
+    expect([board.lost, board.resent]).toEqual([2, 2])
+    board.begin()
+    board.sack(100, 200, 2 * SEC, SEC)
+    board.detect(2 * SEC, SEC, SEC, true)
+    expect([board.lost, board.resent, board.nextLost(1000) === first]).toEqual([6, 0, true])
   })
 })
 

@@ -92,6 +92,20 @@ describe('a connection', () => {
     expect(client.error).toBe(EHOSTUNREACH)
   })
 
+  test('forgets an error that ICMP reported once bytes are acknowledged again', () => {
+    const pair = new Pair()
+    const { client } = connected(pair)
+    client.connection?.write(pattern(10, 1))
+    const sent = pair.seen.at(-1)?.segment as Uint8Array
+    const packet = { bytes: sent, at: 0, length: 20, source: A, destination: B }
+    pair.a.error({ errno: EHOSTUNREACH, isFatal: false, mtu: 0, packet })
+    pair.run(SEC)
+    pair.pipe = { loss: 1 }
+    client.connection?.write(pattern(10, 1))
+    secondsUntilEnd(pair, client)
+    expect(client.error).toBe(ETIMEDOUT)
+  })
+
   test('that is closed gives up its last bytes after about 100 s', () => {
     const pair = new Pair()
     const { client } = connected(pair)
@@ -170,6 +184,43 @@ test('a connection starts with one segment after two repeated SYNs', () => {
   expect(pair.seen.filter(({ segment }) => lengthOf(segment) > 0)).toHaveLength(1)
 })
 
+/** Lines after which acknowledgments are delayed: the first 16 were not. */
+const seventeen = `
+    open
+    in data 1..16001 1000, ack 1
+    +0..44 finally ack 16001
+    read 16000
+`
+
+describe('after the first segments', () => {
+  plays(
+    'a full segment with PSH is acknowledged as soon as it is read, and one without after 40 ms',
+    `
+    ${seventeen}
+    in data 16001..17001, ack 1
+    +40..44 out ack 17001
+    read 1000
+    in data 17001..18001, ack 1, push
+    quiet 20
+    read 1000
+    out ack 18001
+    `,
+    {},
+  )
+
+  plays(
+    'a segment after a pause is acknowledged immediately again',
+    `
+    ${seventeen}
+    in data 16001..17001, ack 1
+    +40..44 out ack 17001
+    +1000 in data 17001..18001, ack 1
+    out ack 18001
+    `,
+    {},
+  )
+})
+
 describe('loss of the last segment', () => {
   /** The first transmission of these segments of a's data is lost. */
   function lose(pair: Pair, ...which: number[]): void {
@@ -241,6 +292,8 @@ describe('the receive window', () => {
       .filter(({ from, segment }) => from === 'b' && flagsOf(segment) === '.')
       .map(({ segment }) => tcp.window(segment, 0) << 7)
     expect(offered[0]).toBeLessThanOrEqual(65_536)
+    // The window of SYN-ACK is a whole number of segments.
+    expect(pair.seen.filter(({ from }) => from === 'b').map(({ segment }) => tcp.window(segment, 0))[0]).toBe(45 * 1448)
     expect(Math.max(...offered)).toBeGreaterThan(200_000)
     expect(Buffer.compare(server.bytes, pattern(2_000_000, 1))).toBe(0)
   })

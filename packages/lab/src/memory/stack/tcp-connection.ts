@@ -169,7 +169,6 @@ export class Connection implements TcpConnection {
   abandon(): void {
     this.isOrphan = true
     this.events = NO_EVENTS
-    this.pending = 0
     this.receive.clear()
   }
 
