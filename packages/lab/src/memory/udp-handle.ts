@@ -3,13 +3,14 @@
  * that Node calls, which return 0 or a negative errno.
  *
  * Each datagram reaches Node in an immediate of its own, so that microtasks and ticks run between
- * two datagrams. The network in memory has no multicast groups: addMembership() fails with ENODEV,
- * as on a host without a multicast route. It ignores setTTL() and setBroadcast().
+ * two datagrams. Memberships of one source only (RFC 4607) fail with ENODEV.
  */
 import { AsyncResource } from 'node:async_hooks'
 import { EBADF, EINVAL, ENODEV } from 'vnet/internal/base/errno'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import type { Endpoint, UdpBinding, UdpEvents, UdpHost, UdpSocket } from './stack/contract.ts'
+import { isUnspecified } from './stack/ip-version.ts'
+import type { GroupUdpSocket, InterfaceChoice } from './stack/udp.ts'
 
 /** include/uv.h */
 const [UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR] = [1, 4]
@@ -90,6 +91,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     const socket = statusOf(() => this.#udp.bind(binding, this))
     if (typeof socket === 'number') return socket
     this.#socket = socket
+    this.#setOption({ canBroadcast: false })
     return 0
   }
 
@@ -137,31 +139,48 @@ export class UdpHandle implements NativeUdp, UdpEvents {
   }
 
   setTTL(ttl: number): number {
-    return ttl >= 1 && ttl <= 255 ? 0 : -EINVAL
+    return ttl >= 1 && ttl <= 255 ? this.#setOption({ ttl }) : -EINVAL
   }
 
   setMulticastTTL(ttl: number): number {
-    return ttl >= 0 && ttl <= 255 ? 0 : -EINVAL
+    return ttl >= 0 && ttl <= 255 ? this.#setOption({ multicastTtl: ttl }) : -EINVAL
   }
 
-  setBroadcast(): number {
+  setBroadcast(flag: number | boolean): number {
+    return this.#setOption({ canBroadcast: Boolean(flag) })
+  }
+
+  setMulticastLoopback(flag: number | boolean): number {
+    return this.#setOption({ multicastLoop: Boolean(flag) })
+  }
+
+  setMulticastInterface(text: string): number {
+    const choice = choiceOf(text)
+    if (choice === null) return -EINVAL
+    return this.#groups?.setMulticastInterface(choice) ?? -EBADF
+  }
+
+  addMembership(group: string, dev?: string): number {
+    const [bytes, choice] = [addressBytes(group), choiceOf(dev)]
+    if (bytes === undefined || choice === null) return -EINVAL
+    return this.#groups?.joinGroup(bytes, choice) ?? -EBADF
+  }
+
+  dropMembership(group: string, dev?: string): number {
+    const [bytes, choice] = [addressBytes(group), choiceOf(dev)]
+    if (bytes === undefined || choice === null) return -EINVAL
+    return this.#groups?.leaveGroup(bytes, choice) ?? -EBADF
+  }
+
+  /** The socket, if its stack has groups. */
+  get #groups(): GroupUdpSocket | undefined {
+    return this.#socket !== undefined && 'joinGroup' in this.#socket ? (this.#socket as GroupUdpSocket) : undefined
+  }
+
+  #setOption(option: Partial<GroupUdpSocket>): number {
+    if (this.#socket === undefined) return -EBADF
+    if (this.#groups !== undefined) Object.assign(this.#groups, option)
     return 0
-  }
-
-  setMulticastLoopback(): number {
-    return 0
-  }
-
-  setMulticastInterface(address: string): number {
-    return addressBytes(address) === undefined ? -EINVAL : 0
-  }
-
-  addMembership(): number {
-    return -ENODEV
-  }
-
-  dropMembership(): number {
-    return -ENODEV
   }
 
   addSourceSpecificMembership(): number {
@@ -205,6 +224,15 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     this.#socket = undefined
     if (done !== undefined) setImmediate(() => this.#resource.runInAsyncScope(done))
   }
+}
+
+/** Returns the interface of `198.18.0.1` or `::%eth0`; undefined for any, null if invalid. */
+function choiceOf(text: string | undefined): InterfaceChoice | undefined | null {
+  if (text === undefined) return undefined
+  const [address = '', zone] = text.split('%')
+  const bytes = addressBytes(address)
+  if (bytes === undefined) return null
+  return zone ?? (isUnspecified(bytes) ? undefined : bytes)
 }
 
 function endpointOf(text: string, port: number): Endpoint {

@@ -10,7 +10,7 @@ import type { IpStack } from './ip-stack.ts'
 import { isUnspecified, versionOf } from './ip-version.ts'
 import { conflicts, MemoryUdpSocket, unmapped } from './udp-socket.ts'
 
-export { type GroupUdpSocket, mapped, unmapped } from './udp-socket.ts'
+export { type GroupUdpSocket, type InterfaceChoice, mapped, unmapped } from './udp-socket.ts'
 
 /** net.ipv4.ip_local_port_range */
 const [FIRST_PORT, PORTS] = [32_768, 28_232]
