@@ -53,6 +53,11 @@ test.each(['198.18.2.9', '2001:db8:2::9'])('a router reports a neighbour %s that
   send(to, 16)
   network.run()
   expect(errors).toEqual([{ errno: 113, isFatal: false, mtu: 0 }])
+  // It has asked with an address of its own, not with the sender's.
+  const asked = network.frames
+    .filter(frame => frame[5] === 0xff && frame[13] === 6)
+    .map(frame => frame.subarray(28, 32))
+  if (to.includes('.')) expect(asked).toContainEqual(address('198.18.2.1'))
 })
 
 test.each([

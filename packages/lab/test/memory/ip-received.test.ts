@@ -329,6 +329,14 @@ test.each([
   expect(errors[1]).toMatchObject({ errno: 90, isFatal: false })
 })
 
+test('an error about a closed port quotes the header that arrived', () => {
+  const { network, devA, devB } = pair()
+  devB.setNeighbour(address('198.18.1.1'), devA.mac)
+  receive(devB, '198.18.1.1', '198.18.1.2', UDP, datagram(1, 9, bytes(1)), { life: 33 })
+  expect(network.frames[0]?.subarray(34, 36)).toEqual(Uint8Array.of(3, 3))
+  expect(network.frames[0]?.[42 + 8]).toBe(33)
+})
+
 test('an error quotes at most what fits 576 bytes, and all of a shorter packet', () => {
   const { network, devB } = pair()
   receive(devB, '198.18.1.1', '198.18.1.2', 99, bytes(100))

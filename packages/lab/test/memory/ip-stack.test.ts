@@ -168,6 +168,19 @@ test('an interface with an MTU below 1280 passes no IPv6', () => {
   expect(a.stack.sourceFor(address('2001:db8::2'))).toEqual(address('2001:db8::1'))
 })
 
+test('a network of 31 bits has two hosts and no broadcast', () => {
+  const network = new Network()
+  const [a, b] = [network.host(), network.host()]
+  network.join([
+    [a.stack, '198.18.1.0/31'],
+    [b.stack, '198.18.1.1/31'],
+  ])
+  let replies = 0
+  a.stack.ping(address('198.18.1.1'), {}, () => replies++)
+  network.run()
+  expect(replies).toBe(1)
+})
+
 test('a host does not take packets for a removed address, and its network has no route', () => {
   const { a, devA } = pair()
   expect(a.stack.isOwn(address('198.18.1.1'))).toBe(true)

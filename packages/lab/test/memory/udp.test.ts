@@ -379,6 +379,11 @@ test.each([
   socket.send(bytes(1), to)
   network.run()
   expect(receivers.map(({ messages }) => messages.length)).toEqual([0, 1, 0])
+  const near = bound(hosts[0], family, 0, family === 4 ? '198.18.1.1' : '2001:db8::1').socket
+  near.setMulticastInterface('eth1')
+  near.send(bytes(1), to)
+  network.run()
+  expect(receivers.map(({ messages }) => messages.length)).toEqual([0, 2, 1])
   expect(receivers[1]?.socket.leaveGroup(to.address, 'eth7')).toBe(-99)
   expect(receivers[1]?.socket.leaveGroup(to.address, 'eth0')).toBe(0)
 })
