@@ -3,13 +3,14 @@
  * Received segments are processed in tcp-input.ts. Sequence numbers count from the SYN of each
  * direction, which is 0, and do not wrap; only headers have those of the wire.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ECONNRESET, EPIPE, ETIMEDOUT } from 'vnet/internal/base/errno'
 import { TCP_ACK, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { Endpoint, Ip, TcpConnection, TcpEvents } from './contract.ts'
 import { Acks } from './tcp-acks.ts'
-import { Handshake } from './tcp-handshake.ts'
-import { KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, Keepalive } from './tcp-keepalive.ts'
+import { FAILED, NO_EVENTS, READ, WRITABLE } from './tcp-events.ts'
+import { KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES } from './tcp-keepalive.ts'
+import { Life } from './tcp-life.ts'
 import { DEFAULT_MSS, pathMss, segmentData } from './tcp-mss.ts'
 import type { TcpOptions } from './tcp-options.ts'
 import { emit, sackLength } from './tcp-output.ts'
@@ -19,9 +20,6 @@ import { Sender } from './tcp-send.ts'
 import { ReceiveWindow } from './tcp-window.ts'
 
 const ENOTCONN = 107
-/** When a SYN is repeated early: after two ticks. */
-const SYN_SOON = 8 * NSEC_PER_MSEC
-const TIME_WAIT = 60 * NSEC_PER_SEC
 
 export type TcpState =
   | 'SYN-SENT'
@@ -35,15 +33,6 @@ export type TcpState =
   | 'TIME-WAIT'
   | 'CLOSED'
 
-/** Events that wait for their delivery, as bits. */
-export const ACCEPT = 1
-export const CONNECT = 2
-export const READABLE = 4
-export const WRITABLE = 8
-export const FAILED = 16
-/** Not an event: the user has read a part of the received bytes. */
-export const READ = 32
-
 /** What a connection needs of its host. */
 export interface ConnectionHost {
   readonly ip: Ip
@@ -55,8 +44,6 @@ export interface ConnectionHost {
   notify(connection: Connection): void
   remove(connection: Connection): void
 }
-
-const NO_EVENTS: TcpEvents = { onConnect() {}, onReadable() {}, onWritable() {}, onError() {} }
 
 export class Connection implements TcpConnection {
   readonly host: ConnectionHost
@@ -92,10 +79,8 @@ export class Connection implements TcpConnection {
   isScaling = true
   recentTimestamp = 0
   recentAt = 0
-  readonly #handshake: Handshake
-  readonly #keepalive = new Keepalive()
   readonly #timestampOffset: number
-  readonly #alarm: Alarm
+  readonly life: Life
   #isEndRead = false
   #isBlocked = false
 
@@ -115,8 +100,7 @@ export class Connection implements TcpConnection {
     this.window = new ReceiveWindow(this.mss)
     this.acks = new Acks(this, this.mss)
     this.sender = new Sender(this)
-    this.#handshake = new Handshake(host.options)
-    this.#alarm = clock.alarm(() => this.#ring())
+    this.life = new Life(this)
   }
 
   // What the user calls.
@@ -162,7 +146,7 @@ export class Connection implements TcpConnection {
       this.count('TcpExtTCPAbortOnClose')
       this.reset()
     } else if (this.isSending || this.state === 'SYN-RECV') this.#sendFin()
-    else if (this.state === 'FIN-WAIT-2') this.#arm(this.host.options.finTimeout)
+    else if (this.state === 'FIN-WAIT-2') this.life.startFinWait()
   }
 
   /** Forgets the user. */
@@ -185,11 +169,9 @@ export class Connection implements TcpConnection {
   }
 
   setKeepAlive(on: boolean, idle = KEEPALIVE_IDLE, interval = KEEPALIVE_INTERVAL, probes = KEEPALIVE_PROBES): void {
-    const now = this.clock.now()
-    this.#keepalive.set(on, idle, interval, probes)
-    if (!this.isSynchronized || this.state === 'SYN-RECV' || this.state === 'TIME-WAIT') return
-    if (on) this.#arm(Math.max(this.#keepalive.wait(now), 0))
-    else this.#alarm.cancel()
+    this.life.keepalive.set(on, idle, interval, probes)
+    const isIgnored = !this.isSynchronized || this.state === 'SYN-RECV' || this.state === 'TIME-WAIT'
+    if (!isIgnored) this.life.updateKeepalive()
   }
 
   // State.
@@ -212,19 +194,15 @@ export class Connection implements TcpConnection {
 
   /** Sends the first SYN. Returns 0 or a negative errno. */
   connect(): number {
-    this.#handshake.start(this.clock.now(), true)
     this.sender.next = 1
-    this.#arm(this.#handshake.delay)
-    return this.emit(TCP_SYN, 0, 0)
+    return this.life.startHandshake(true)
   }
 
   /** Takes the peer's SYN, whose options are in `peer*`, and answers it in SYN-RECV. */
   answerSyn(): void {
     this.state = 'SYN-RECV'
-    this.#handshake.start(this.clock.now(), false)
     this.sender.next = 1
-    this.emit(TCP_SYN | TCP_ACK, 0, 0)
-    this.#arm(this.#handshake.delay)
+    this.life.startHandshake(false)
   }
 
   /** Repeats SYN-ACK for a repeated SYN. */
@@ -234,24 +212,22 @@ export class Connection implements TcpConnection {
 
   /** Completes the handshake. `echoed` is the RTT by the timestamps, or -1. */
   establish(echoed: number): void {
-    const { sender } = this
+    const { sender, life } = this
     const now = this.clock.now()
     this.state = 'ESTAB'
     sender.start()
-    const measured = this.#handshake.roundTrip(now)
+    const measured = life.handshake.roundTrip(now)
     if (measured >= 0 || echoed >= 0) sender.rtt.sample(measured >= 0 ? measured : echoed, now)
     else sender.rtt.fallBack()
-    if (this.#handshake.repeats > 1) sender.congestion.window = 1
+    if (life.handshake.repeats > 1) sender.congestion.window = 1
     this.updateMss()
-    this.#keepalive.onHeard(now)
-    this.#alarm.cancel()
-    if (this.#keepalive.idle > 0) this.#arm(this.#keepalive.idle)
+    life.onEstablished(now)
     if (sender.finAt >= 0) this.state = 'FIN-WAIT-1'
   }
 
   enterFinWait2(): void {
     this.state = 'FIN-WAIT-2'
-    if (this.isOrphan) this.#arm(this.host.options.finTimeout)
+    if (this.isOrphan) this.life.startFinWait()
   }
 
   enterTimeWait(): void {
@@ -259,16 +235,7 @@ export class Connection implements TcpConnection {
     this.sender.clear()
     this.acks.cancel()
     this.count('TcpExtTW')
-    this.restartTimeWait()
-  }
-
-  restartTimeWait(): void {
-    this.#arm(TIME_WAIT)
-  }
-
-  /** Notes a valid segment of the peer. */
-  onHeard(): void {
-    this.#keepalive.onHeard(this.clock.now())
+    this.life.startTimeWait()
   }
 
   /** Wakes a user whose write was cut short, when a third of the buffer is free. */
@@ -303,7 +270,7 @@ export class Connection implements TcpConnection {
   end(): void {
     this.state = 'CLOSED'
     this.sender.clear()
-    this.#alarm.cancel()
+    this.life.cancel()
     this.acks.cancel()
     this.host.remove(this)
   }
@@ -314,52 +281,6 @@ export class Connection implements TcpConnection {
     if (this.sender.finAt >= 0) return
     this.sender.queueFin()
     if (state !== 'SYN-RECV') this.sender.push()
-  }
-
-  // Timers of the connection: SYN, keepalive, FIN-WAIT-2 and TIME-WAIT.
-
-  #arm(delay: number): void {
-    this.#alarm.at(this.clock.now() + delay)
-  }
-
-  #ring(): void {
-    if (this.state === 'SYN-SENT' || this.state === 'SYN-RECV') this.#repeatSyn()
-    else if (this.state === 'TIME-WAIT' || (this.state === 'FIN-WAIT-2' && this.isOrphan)) this.end()
-    else this.#keepAlive()
-  }
-
-  /** Repeats the first SYN early: an old connection of the peer may have replied to it. */
-  repeatSynSoon(): void {
-    if (this.#handshake.repeats === 0) this.#arm(SYN_SOON)
-  }
-
-  #repeatSyn(): void {
-    if (this.#handshake.isExpired(this.clock.now())) {
-      this.giveUp()
-      return
-    }
-    this.#handshake.repeats++
-    this.count('TcpRetransSegs')
-    this.count('TcpExtTCPTimeouts')
-    this.emit(this.state === 'SYN-SENT' ? TCP_SYN : TCP_SYN | TCP_ACK, 0, 0, true)
-    this.#arm(this.#handshake.delay)
-  }
-
-  #keepAlive(): void {
-    const { sender } = this
-    const keepalive = this.#keepalive
-    if (keepalive.idle === 0) return
-    const isBusy = sender.board.packets > 0 || sender.hasUnsent
-    const wait = isBusy ? keepalive.idle : keepalive.wait(this.clock.now())
-    if (wait > 0) this.#arm(wait)
-    else if (wait < 0) {
-      this.sendReset()
-      this.giveUp()
-    } else {
-      keepalive.onProbe()
-      sender.probe('TcpExtTCPKeepAlive')
-      this.#arm(keepalive.interval)
-    }
   }
 
   // Segments.

@@ -2,21 +2,15 @@
  * The processing of received segments (RFC 9293 sec. 3.10.7), in Linux's order: timestamps (RFC
  * 7323), sequence number, RST and SYN (RFC 5961), acknowledgment, data, FIN.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ECONNREFUSED, ECONNRESET, EPIPE } from 'vnet/internal/base/errno'
 import { get32 } from 'vnet/internal/packet/octets'
 import { TCP_PSH, TCP_URG } from 'vnet/internal/packet/tcp'
-import { ACCEPT, CONNECT, type Connection, READABLE } from './tcp-connection.ts'
+import type { Connection } from './tcp-connection.ts'
+import { ACCEPT, CONNECT, READABLE } from './tcp-events.ts'
 import { type Segment, TIMESTAMPS_LENGTH } from './tcp-segment.ts'
+import { arriveInTimeWait, isOldTimestamp, takeTimestamp, unwrap } from './tcp-time-wait.ts'
 import { WINDOW_SCALE } from './tcp-window.ts'
-
-/** How long a timestamp is compared: 24 days, before the clock of the peer may wrap. */
-const PAWS_LIFE = 24 * 86_400 * NSEC_PER_SEC
-
-/** Returns the unwrapped sequence number near `near` that is `wire` after the initial one. */
-function unwrap(wire: number, initial: number, near: number): number {
-  return near + ((wire - initial - near) | 0)
-}
 
 /**
  * Processes a segment of a connection. Returns false if the sender must get a RST in reply: the
@@ -35,7 +29,7 @@ export function arrive(c: Connection, s: Segment): boolean {
   }
   if (!isValid(c, s, sequence)) return true
   if (!s.isAck) return true
-  c.onHeard()
+  c.life.keepalive.onHeard(c.clock.now())
   if (s.hasTimestamp && c.hasTimestamps && sequence <= c.acks.acknowledged) takeTimestamp(c, s)
   if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
   if (!takeAck(c, s, sequence)) return true
@@ -49,11 +43,6 @@ export function arrive(c: Connection, s: Segment): boolean {
   c.sender.push()
   c.acks.check()
   return true
-}
-
-function takeTimestamp(c: Connection, s: Segment): void {
-  c.recentTimestamp = s.timestamp
-  c.recentAt = c.clock.now()
 }
 
 /** Takes the options of the peer's SYN. */
@@ -80,7 +69,7 @@ export function takeSyn(c: Connection, s: Segment): void {
 function arriveInSynSent(c: Connection, s: Segment): boolean {
   const ack = unwrap(s.acknowledgment, c.iss, 0)
   if (s.isAck && ack !== 1) {
-    c.repeatSynSoon()
+    c.life.repeatSoon()
     return s.isRst
   }
   if (s.isRst) {
@@ -105,12 +94,6 @@ function completeHandshake(c: Connection, s: Segment): boolean {
   if (!c.isActive) c.count('TcpPassiveOpens')
   c.notify(c.isActive ? CONNECT : ACCEPT)
   return true
-}
-
-/** Whether a timestamp is older than the last one, beyond a tick (PAWS, RFC 7323 sec. 5). */
-function isOldTimestamp(c: Connection, s: Segment): boolean {
-  if (!c.hasTimestamps || !s.hasTimestamp || ((c.recentTimestamp - s.timestamp) | 0) <= 1) return false
-  return c.clock.now() - c.recentAt < PAWS_LIFE
 }
 
 /** Whether a segment belongs into the window, and is neither RST nor SYN. Replies to it if not. */
@@ -282,24 +265,4 @@ function onFin(c: Connection): void {
     c.sendAck()
     c.enterTimeWait()
   }
-}
-
-/** Linux's rules for a segment in TIME-WAIT, for which no new connection is made. */
-function arriveInTimeWait(c: Connection, s: Segment, sequence: number): void {
-  const isOld = isOldTimestamp(c, s)
-  if (!isOld && sequence === c.receive.next && (s.space === 0 || s.isRst)) {
-    if (s.isRst) c.end()
-    else c.restartTimeWait()
-    return
-  }
-  if (s.isRst) return
-  if (isOld || s.isAck) c.restartTimeWait()
-  c.sendAck()
-}
-
-/** Whether a SYN may replace a connection in TIME-WAIT (RFC 9293 sec. 3.10.7.4, RFC 6191). */
-export function mayReuse(c: Connection, s: Segment): boolean {
-  if (!s.isSyn || s.isRst || s.isAck || c.state !== 'TIME-WAIT' || isOldTimestamp(c, s)) return false
-  const isNewer = c.hasTimestamps && s.hasTimestamp && ((s.timestamp - c.recentTimestamp) | 0) > 0
-  return isNewer || unwrap(s.sequence, c.irs, c.receive.next) > c.receive.next
 }

@@ -5,9 +5,10 @@
  * A packet that IP delivers while a segment is being sent, as loopback may do, is copied and
  * processed by the same alarm.
  *
- * Differences from Linux: Reno instead of CUBIC, no ECN, no fast open, no SYN cookies, no MTU
- * probing, no pacing, neither F-RTO nor the undoing of a needless repetition, and no compression of
- * SACKs.
+ * Differences from Linux: Reno instead of CUBIC, and no ECN, fast open, SYN cookies, MTU probing,
+ * pacing or compressed SACKs. Needless repetitions are not undone (F-RTO, Eifel, DSACK), and ICMP
+ * errors do not shorten the backoff (RFC 6069). Buffers count bytes of data, without the memory
+ * around them. Timers have no ticks.
  */
 import type { Alarm } from 'vnet/internal/base/clock'
 import { EADDRINUSE, EADDRNOTAVAIL, EMSGSIZE, ENETUNREACH, VnetError } from 'vnet/internal/base/errno'
@@ -15,12 +16,14 @@ import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
 import type { Endpoint, Ip, IpError, Packet, TcpConnection, TcpEvents, TcpHost, TcpListener } from './contract.ts'
-import { ACCEPT, CONNECT, Connection, type ConnectionHost, FAILED, READ, READABLE, WRITABLE } from './tcp-connection.ts'
-import { arrive, mayReuse, takeSyn } from './tcp-input.ts'
+import { Connection, type ConnectionHost } from './tcp-connection.ts'
+import { ACCEPT, CONNECT, FAILED, READ, READABLE, WRITABLE } from './tcp-events.ts'
+import { arrive, takeSyn } from './tcp-input.ts'
 import { Listener } from './tcp-listener.ts'
 import { TCP_DEFAULTS, type TcpOptions } from './tcp-options.ts'
 import { Header, Segment } from './tcp-segment.ts'
 import { keyOf, TcpTable } from './tcp-table.ts'
+import { mayReuse } from './tcp-time-wait.ts'
 
 const ANY_V6 = new Uint8Array(16)
 const SEND_OPTIONS = { dontFragment: true }
