@@ -2,8 +2,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import http from 'node:http'
-import https from 'node:https'
 import net, { type BlockList } from 'node:net'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkPort, type StreamServer } from '../sockets.ts'
@@ -11,6 +9,7 @@ import { MemorySocket } from './memory-socket.ts'
 import { bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import type { TcpConnection, TcpHost, TcpListener } from './stack/contract.ts'
 import { TcpHandle } from './tcp-handle.ts'
+import { thread } from './time/real.ts'
 
 /** What net.Server has without being documented. */
 interface Accepting extends net.Server {
@@ -61,14 +60,8 @@ export async function listenInMemory(
     internals._listen2 = nodes
   }
   if (accepting === undefined) throw new UsageError('the listen() of this server is not that of a node:net server')
-  if (server instanceof http.Server || server instanceof https.Server) server.prependListener('request', setDate)
   await listening
   return { port: (server.address() as net.AddressInfo).port, accepting }
-}
-
-/** Node's own Date header has the real time, which differs in each run. */
-function setDate(_request: unknown, response: http.ServerResponse): void {
-  if (response.sendDate && !response.hasHeader('Date')) response.setHeader('Date', new Date().toUTCString())
 }
 
 interface ListenPlace {
@@ -111,7 +104,7 @@ class ServerHandle {
   close(done: () => void = () => {}): void {
     this.#isClosed = true
     this.#listener?.close()
-    setImmediate(() => this.#resource.runInAsyncScope(done))
+    thread.setImmediate(() => this.#resource.runInAsyncScope(done))
   }
 
   /** Only the timers of the world keep the process alive. */
@@ -125,7 +118,7 @@ class ServerHandle {
 
   #accept(connection: TcpConnection): void {
     const handle = TcpHandle.accepted(this.#tcp, connection, this.#place.family)
-    setImmediate(() => this.#resource.runInAsyncScope(this.#onConnection, this, handle))
+    thread.setImmediate(() => this.#resource.runInAsyncScope(this.#onConnection, this, handle))
   }
 
   /** Does what net.Server does with an accepted connection. */

@@ -13,6 +13,7 @@ import { type ConnectRequest, type NativeRequest, type NativeTcp, newNativeStrea
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import type { Endpoint, TcpConnection, TcpEvents, TcpHost } from './stack/contract.ts'
 import { TcpReader } from './tcp-reader.ts'
+import { thread } from './time/real.ts'
 
 /** The interval and count of keep-alive probes, in libuv. */
 const [KEEPALIVE_INTERVAL, KEEPALIVE_PROBES] = [1, 10]
@@ -161,7 +162,7 @@ export class TcpHandle implements TcpEvents {
   #onWrite(request: NativeRequest, chunks: readonly Uint8Array[]): number {
     const finish = (status: number) => this.native.finishWrite(request, status)
     const status = this.write(Buffer.concat(chunks), finish)
-    if (status === 0) setImmediate(finish, 0)
+    if (status === 0) thread.setImmediate(finish, 0)
     return Math.min(status, 0)
   }
 
@@ -203,7 +204,7 @@ export class TcpHandle implements TcpEvents {
     }
     this.#isClosed = true
     this.#isReading = false
-    setImmediate(() => this.#resource.runInAsyncScope(() => this.#finishClose(done)))
+    thread.setImmediate(() => this.#resource.runInAsyncScope(() => this.#finishClose(done)))
     return 0
   }
 
@@ -218,7 +219,7 @@ export class TcpHandle implements TcpEvents {
   #wake(): void {
     if (this.#isAwake || this.#isClosed) return
     this.#isAwake = true
-    setImmediate(() => this.#resource.runInAsyncScope(this.#poll, this))
+    thread.setImmediate(() => this.#resource.runInAsyncScope(this.#poll, this))
   }
 
   /** Reports one event to Node. */

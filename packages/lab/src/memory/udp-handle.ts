@@ -11,6 +11,7 @@ import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } fro
 import type { Endpoint, UdpBinding, UdpEvents, UdpHost, UdpSocket } from './stack/contract.ts'
 import { isUnspecified } from './stack/ip-version.ts'
 import type { GroupUdpSocket, InterfaceChoice } from './stack/udp.ts'
+import { thread } from './time/real.ts'
 
 /** include/uv.h */
 const [UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR] = [1, 4]
@@ -74,7 +75,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     const deliver = () => {
       if (this.#isReceiving) this.onmessage(length, this, ...rest)
     }
-    setImmediate(() => this.#resource.runInAsyncScope(deliver))
+    thread.setImmediate(() => this.#resource.runInAsyncScope(deliver))
   }
 
   bind(text: string, port: number, flags: number): number {
@@ -222,7 +223,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     this.#isReceiving = false
     this.#socket?.close()
     this.#socket = undefined
-    if (done !== undefined) setImmediate(() => this.#resource.runInAsyncScope(done))
+    if (done !== undefined) thread.setImmediate(() => this.#resource.runInAsyncScope(done))
   }
 }
 

@@ -352,6 +352,57 @@ export const programs: Record<string, Program> = {
     await closed(server)
   },
 
+  'an http server that closes all its connections': async (world, note) => {
+    const server = http.createServer((request, response) => {
+      note('server', `${request.url}`)
+      response.sendDate = false
+      request.on('close', () => note('server', `closed ${request.url}`))
+      if (request.url === '/idle') response.end()
+    })
+    const port = await world.listen(server)
+    const ask = (path: string) => {
+      const socket = client(world, note, port)
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: server\r\n\r\n`)
+      return once(server, 'request').then(() => socket)
+    }
+    const idle = await ask('/idle')
+    await once(idle, 'data')
+    server.closeIdleConnections()
+    await closed(idle)
+    const busy = await ask('/busy')
+    server.close(() => note('server', 'server closed'))
+    server.closeAllConnections()
+    await Promise.all([closed(busy), closed(server)])
+  },
+
+  'an upgrade, and a tunnel of CONNECT': async (world, note) => {
+    const server = http.createServer()
+    for (const event of ['upgrade', 'connect'] as const) {
+      server.on(event, (request, socket, head) => {
+        note('server', `${event} ${request.url} ${head}`)
+        socket.write(`HTTP/1.1 ${event === 'connect' ? 200 : 101} Fine\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n`)
+        watch(note, 'server', socket)
+        socket.pipe(socket)
+      })
+    }
+    const port = await world.listen(server)
+    for (const [method, path, headers] of [
+      ['GET', '/', { connection: 'upgrade', upgrade: 'echo' }],
+      ['CONNECT', 'far:80', {}],
+    ] as const) {
+      const request = http.request({ method, path, headers, createConnection: () => world.connect(port) })
+      request.end()
+      const [response, socket] = await once(request, method === 'GET' ? 'upgrade' : 'connect')
+      note('client', `${response.statusCode}`)
+      watch(note, 'client', socket)
+      socket.write('hello')
+      socket.once('data', () => socket.end())
+      await closed(socket)
+    }
+    server.close()
+    await closed(server)
+  },
+
   'an http response that breaks off': async (world, note) => {
     const server = http.createServer((_request, response) => {
       response.on('close', () => note('server', 'response closed'))
@@ -416,6 +467,28 @@ export const programs: Record<string, Program> = {
     await once(raw, 'connect')
     const socket = tls.connect({ socket: raw, ca: pem, servername: 'server' })
     watch(note, 'client', socket)
+    await closed(socket)
+    server.close()
+    await closed(server)
+  },
+
+  'TLS inside TLS': async (world, note, pem) => {
+    const inner = tls.createServer({ key: pem, cert: pem }, socket => {
+      watch(note, 'server', socket)
+      socket.pipe(socket)
+    })
+    const server = tls.createServer({ key: pem, cert: pem }, socket => inner.emit('connection', socket))
+    const port = await world.listen(server)
+    const outer = tls.connect({ socket: world.connect(port), ca: pem, servername: 'server' })
+    const socket = tls.connect({ socket: outer, ca: pem, servername: 'server' })
+    watch(note, 'client', socket)
+    socket.write('hello'.repeat(10_000))
+    socket.removeAllListeners('data')
+    const received: Buffer[] = []
+    socket.on('data', chunk => {
+      received.push(chunk)
+      if (Buffer.concat(received).length === 50_000) socket.end()
+    })
     await closed(socket)
     server.close()
     await closed(server)

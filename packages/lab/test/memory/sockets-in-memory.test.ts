@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { bindInMemory } from '../../src/memory/memory-dgram.ts'
 import { listenInMemory } from '../../src/memory/memory-server.ts'
 import { connectInMemory, MemorySocket } from '../../src/memory/memory-socket.ts'
-import type { Connection } from '../../src/memory/stack/tcp-connection.ts'
+import type { TcpConnection } from '../../src/memory/stack/contract.ts'
 import { pem } from './certificate.ts'
 import { HOST, type MemoryWorld, memoryWorld } from './socket-worlds.ts'
 
@@ -200,27 +200,30 @@ test('a server that wraps a node:net server listens, and the inner server is ret
 test('options of a server and of sockets reach the connection, with the probes of libuv', async () => {
   const { tcp } = world()
   const calls: unknown[][] = []
-  const spy = (connection: Connection) => {
+  const spy = (end: string, connection: TcpConnection) => {
     for (const name of ['setNoDelay', 'setKeepAlive'] as const) {
-      Object.assign(connection, { [name]: (...args: unknown[]) => calls.push([name, ...args]) })
+      Object.assign(connection, { [name]: (...args: unknown[]) => calls.push([end, name, ...args]) })
     }
-  }
-  const { connect } = tcp
-  tcp.connect = function (...args) {
-    const connection = connect.apply(this, args)
-    spy(connection as Connection)
     return connection
   }
+  const [connect, listen] = [tcp.connect.bind(tcp), tcp.listen.bind(tcp)]
+  tcp.connect = (...args) => spy('client', connect(...args))
+  tcp.listen = (local, backlog, accept) => listen(local, backlog, connection => accept(spy('server', connection)))
   const client = new MemorySocket(tcp)
   // Before it is connected, the options wait.
   client.setNoDelay(true).setKeepAlive(true, 5000)
-  const server = net.createServer()
+  const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 7000 })
   client.connect(await world().listen(server), HOST)
-  await once(client, 'connect')
+  await Promise.all([once(client, 'connect'), once(server, 'connection')])
   client.setNoDelay(false)
   client.setKeepAlive(false)
   client.setKeepAlive(true)
-  expect(calls).toEqual([
+  const of = (end: string) => calls.filter(([each]) => each === end).map(([, ...call]) => call)
+  expect(of('server')).toEqual([
+    ['setNoDelay', true],
+    ['setKeepAlive', true, 7e9, 1e9, 10],
+  ])
+  expect(of('client')).toEqual([
     ['setNoDelay', true],
     ['setKeepAlive', true, 5e9, 1e9, 10],
     ['setNoDelay', false],
