@@ -222,7 +222,10 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
   const { state } = c
   if (state !== 'ESTAB' && state !== 'FIN-WAIT-1' && state !== 'FIN-WAIT-2') {
     // After the peer's FIN only repetitions can arrive.
-    if (sequence < receive.next) c.sendAck()
+    if (sequence < receive.next) {
+      receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
+      c.sendAck()
+    }
     return true
   }
   if (c.isOrphan && sequence + s.length > receive.next) {

@@ -26,6 +26,8 @@ export class Sent {
 }
 
 const DUP_THRESHOLD = 3
+/** tcp_max_reordering */
+const MAX_REORDERING = 300
 const COMPACT = 256
 
 export class Scoreboard {
@@ -42,6 +44,8 @@ export class Scoreboard {
   delivered = 0
   rtt = -1
   hasAckedResent = false
+  /** Duplicate acknowledgments of a peer without SACK that show a loss. */
+  duplicateThreshold = DUP_THRESHOLD
   /** Whether the path has reordered segments. */
   isReordering = false
   #highestSacked = 0
@@ -187,9 +191,15 @@ export class Scoreboard {
     this.#nextLost = Math.min(this.#nextLost, i)
   }
 
-  /** Counts a duplicate acknowledgment of a peer without SACK. */
+  /**
+   * Counts a duplicate acknowledgment of a peer without SACK. Linux takes more of them than can be
+   * for reordering, and sets its extent to the number of segments in flight, even if that is lower.
+   */
   addDuplicate(): void {
-    if (this.sacked + this.lost >= this.packets) return
+    if (this.sacked + Math.max(this.lost, 1) >= this.packets) {
+      this.duplicateThreshold = Math.min(this.packets, MAX_REORDERING)
+      return
+    }
     this.sacked++
     this.delivered++
   }

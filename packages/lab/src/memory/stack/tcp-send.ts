@@ -35,7 +35,6 @@ const SEGMENT_OVERHEAD = 640
 const SEGMENT_STRUCT = 256
 const MAX_BUFFER = 4 * 1024 * 1024
 const MIN_SEGMENTS = 10
-const DUP_THRESHOLD = 3
 
 export class Sender {
   readonly buffer = new SendBuffer(1)
@@ -226,6 +225,8 @@ export class Sender {
     this.#timers.onAck(ack > this.una)
     if (ack <= this.una) return 0
     const removed = this.board.acknowledge(ack, now, this.rtt.minimum)
+    // Duplicate acknowledgments have counted the others.
+    if (!this.hasSack && removed > 0) this.board.delivered = Math.max(removed - this.board.sacked, 1)
     this.buffer.release(ack)
     this.una = ack
     return removed
@@ -278,7 +279,7 @@ export class Sender {
     if (hasProgress) board.dropDuplicates(congestion.isRecovering ? Math.max(removed - 1, 0) : board.sacked)
     else if (isDuplicate && congestion.state !== 'loss') board.addDuplicate()
     const isPartial = congestion.state === 'recovery' && hasProgress && this.una < congestion.recoverAt
-    if (isPartial || (congestion.state === 'open' && board.sacked >= DUP_THRESHOLD)) board.markHeadLost()
+    if (isPartial || (congestion.state === 'open' && board.sacked >= board.duplicateThreshold)) board.markHeadLost()
     return 0
   }
 

@@ -161,4 +161,52 @@ export const recovery = [
     +100 in ack 3001
     `,
   ),
+  tcp(
+    'after a duplicate ACK for a single segment the next one retransmits immediately',
+    `
+    opened mss 1000
+    write 1000
+    out data 1..1001, ack 1
+    in ack 1
+    quiet 20
+    in ack 1001
+    write 4000
+    out data 1001..2001, ack 1
+    out data 2001..3001, ack 1
+    out data 3001..4001, ack 1
+    out data 4001..5001, ack 1
+    in ack 1001
+    out data 1001..2001, ack 1
+    quiet 20
+    `,
+  ),
+  tcp(
+    'after many duplicate ACKs as many are needed to retransmit',
+    `
+    opened mss 1000
+    write 5000
+    out data 1..1001, ack 1
+    out data 1001..2001, ack 1
+    out data 2001..3001, ack 1
+    out data 3001..4001, ack 1
+    out data 4001..5001, ack 1
+    in ack 1
+    in ack 1
+    in ack 1
+    in ack 1
+    in ack 1
+    out data 1..1001, ack 1
+    in ack 5001
+    write 4000
+    out data 5001..6001, ack 1
+    out data 6001..7001, ack 1
+    out data 7001..8001, ack 1
+    in ack 6001
+    out data 8001..9001, ack 1
+    in ack 6001
+    in ack 6001
+    in ack 6001
+    quiet 20
+    `,
+  ),
 ]

@@ -200,4 +200,16 @@ export const reordering = [
     read nothing
     `,
   ),
+  tcp(
+    'bytes that are repeated after a FIN are reported',
+    `
+    open mss 1460, sack-ok
+    in data 1..101, fin, ack 1
+    +0..44 out ack 102
+    in data 51..101, ack 1
+    out ack 102, sack 51..101
+    read 100
+    read end
+    `,
+  ),
 ]
