@@ -26,7 +26,10 @@ export interface Packet {
 export interface IpError {
   /** As Linux reports it to a socket: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE. */
   readonly errno: number
-  /** Whether Linux ends a connecting TCP socket with it (icmp_err_convert.fatal). */
+  /**
+   * Whether Linux reports it to UDP without IP_RECVERR (icmp_err_convert.fatal). A connecting TCP
+   * socket fails with any error.
+   */
   readonly isFatal: boolean
   /** The next-hop MTU of EMSGSIZE; otherwise 0. */
   readonly mtu: number
@@ -84,7 +87,7 @@ export interface TcpEvents {
   /**
    * The connection has failed, and all its state is freed: ECONNREFUSED, ECONNRESET, ETIMEDOUT,
    * EHOSTUNREACH ... After an orderly end of both directions nothing is reported. `read` still
-   * returns bytes that arrived in order before a failure, except ECONNRESET, as on Linux.
+   * returns bytes that arrived in order before the failure, as on Linux.
    */
   onError(errno: number): void
 }
