@@ -44,6 +44,12 @@ const LINK_LOCAL = address('fe80:0:0:0:0:0:0:1')
 const PEER4 = address('198.18.1.2')
 const PEER6 = address('2001:db8:0:1:0:0:0:2')
 
+/** The far forms of the receiver's addresses. */
+const [FAR_PEER4, FAR_PEER6] = ['198.18.0.2', '2001:db8:0:0:0:0:0:2'].map(text => address(text).join()) as [
+  string,
+  string,
+]
+
 const OWN = [OWN4, OWN6, LINK_LOCAL].map(address => Uint8Array.from(address))
 const RECEIVER = [PEER4, PEER6].map(address => Uint8Array.from(address))
 
@@ -360,6 +366,8 @@ describe('ping', () => {
   test('a ping to a far host comes back as the reply, with every checksum right', () => {
     forAll(500, [echoFrame], description => {
       const { packet } = description
+      // The network stack there answers a ping to its own addresses.
+      fc.pre(![FAR_PEER4, FAR_PEER6].includes(packet.destination.join()))
       const later = packet.fragment?.first === false
       const nh = networkOffsetOf(description)
       expect(answer(between(description), { prepare: partialOf(description) })).toEqual({

@@ -13,7 +13,7 @@
  * - net.connect: autoSelectFamilyAttemptTimeout. Sockets in memory try one address.
  * - dns: the time-outs of its resolvers. dns.lookup runs in the thread pool: give sockets a
  *   `lookup`.
- * - child_process: `timeout`.
+ * - a program that is started: `timeout`.
  * node:dgram has no timers. The timers of undici and of fetch() are in time/fetch-clock.ts.
  */
 import type { EventEmitter } from 'node:events'
