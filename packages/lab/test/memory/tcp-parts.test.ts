@@ -9,7 +9,7 @@ import { SendBuffer } from '../../src/memory/stack/tcp-buffer.ts'
 import { Congestion } from '../../src/memory/stack/tcp-congestion.ts'
 import { ReceiveBuffer } from '../../src/memory/stack/tcp-receive.ts'
 import { giveUpTime, Rtt } from '../../src/memory/stack/tcp-rtt.ts'
-import { Scoreboard } from '../../src/memory/stack/tcp-scoreboard.ts'
+import { Scoreboard, type Sent } from '../../src/memory/stack/tcp-scoreboard.ts'
 import { Header, Segment } from '../../src/memory/stack/tcp-segment.ts'
 import { A, B, join, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
 
@@ -186,6 +186,41 @@ describe('loss detection', () => {
     board.detect(2 * SEC, SEC, SEC, true)
     expect([board.lost, board.resent, board.nextLost(1000) === first]).toEqual([6, 0, true])
   })
+})
+
+test('the counts of segments in flight are exact through any order of events', () => {
+  for (let run = 0; run < scaled(20_000); run++) {
+    const seed = SEED * 15_485_863 + run
+    const draw = random(seed)
+    const board = new Scoreboard()
+    let [start, end, now] = [0, 0, 0]
+    const position = () => start + draw.below(end - start + 1)
+    const resend = (sent: Sent | undefined) => sent !== undefined && board.resend(sent, now)
+    for (let step = 0; step < 100; step++) {
+      now += draw.below(20) * MS
+      const event = draw.below(8)
+      if (event <= 1) {
+        const { end: next } = board.add(end, end + 1 + draw.below(1000), now)
+        end = next
+      } else if (event === 2) {
+        board.begin()
+        start = position()
+        board.acknowledge(start, now, MS)
+      } else if (event === 3) {
+        board.begin()
+        const from = position()
+        board.sack(from, from + draw.below(3000), now, MS)
+      } else if (event === 4) board.detect(now, 20 * MS, 20 * MS, draw.below(2) === 0)
+      else if (event === 5) resend(board.nextLost(1 + draw.below(1000)))
+      else if (event === 6) resend(board.last(1 + draw.below(1000)))
+      else if (draw.below(4) === 0) board.markAllLost()
+      const { sacked, lost, resent, packets, inFlight } = board
+      expect([seed, Math.min(sacked, lost, resent, inFlight) >= 0]).toEqual([seed, true])
+      expect([seed, sacked + lost <= packets, sacked + resent <= packets]).toEqual([seed, true, true])
+    }
+    board.acknowledge(end, now, MS)
+    expect([seed, board.packets, board.sacked, board.lost, board.resent]).toEqual([seed, 0, 0, 0, 0])
+  }
 })
 
 describe('the send buffer', () => {

@@ -241,11 +241,14 @@ export class Scoreboard {
     return undefined
   }
 
-  /** The last segment, of which at most `mss` bytes. */
+  /** The last segment that has not arrived, of which at most `mss` bytes. */
   last(mss: number): Sent | undefined {
-    if (this.packets === 0) return undefined
-    this.#cut(this.#sent.length - 1, mss)
-    return this.#sent[this.#sent.length - 1]
+    let i = this.#sent.length - 1
+    while (i >= this.#first && this.#sent[i].isSacked) i--
+    if (i < this.#first) return undefined
+    let sent = this.#sent[i]
+    while (this.#cut(i, mss) !== sent) sent = this.#sent[++i]
+    return sent
   }
 
   #cut(i: number, mss: number): Sent {
