@@ -22,6 +22,9 @@ const [DNS_PORT, HTTP_PORT, HTTPS_PORT, IKE_PORT] = [53, 80, 443, 500]
 /** nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream and the generic one. */
 const [TCP_NS, UDP_NS, OTHER_NS] = [432_000 * NSEC_PER_SEC, 120 * NSEC_PER_SEC, 600 * NSEC_PER_SEC]
 
+/** nf_conntrack_max of a machine with 1 GiB. */
+const CONNECTIONS_MAX = 65_536
+
 /** A packet with the parts that rules look at. */
 interface Seen extends ForwardedPacket {
   readonly version: IpVersion
@@ -111,9 +114,9 @@ export class MemoryRules implements RouterRules {
   }
 
   #admits(packet: ForwardedPacket): boolean {
-    const seen = this.#see(packet)
-    if (seen === undefined) return true
-    this.#redirect(seen)
+    const arrived = this.#see(packet)
+    if (arrived === undefined) return true
+    const seen = this.#redirect(arrived) ? (this.#see({ ...packet, to: undefined }) as Seen) : arrived
     const { name, options } = this.#firewall ?? {}
     const [isArriving, isLeaving] = [seen.from?.name, seen.to?.name].map(each => each !== undefined && each === name)
     const isAdmitted =
@@ -123,8 +126,7 @@ export class MemoryRules implements RouterRules {
         : !isLeaving || this.#admitsLeaving(seen, options as AccessOptions))
     const isRefused = seen.to === undefined && seen.from?.name === this.#controlled && this.#controlled !== undefined
     if (isAdmitted && !(isRefused && seen.protocol === IPPROTO_UDP && seen.port === PORT_CONTROL_PORT)) {
-      this.#learn(seen)
-      return true
+      if (this.#learn(seen)) return true
     }
     if (isArriving || isRefused) this.#arriving++
     else this.#leaving++
@@ -157,11 +159,19 @@ export class MemoryRules implements RouterRules {
     return quoted !== undefined && (isOpen(connectionOf(quoted)) || isOpen(connectionOf(turned(quoted))))
   }
 
-  #learn(seen: Seen): void {
+  /** Returns false if the table is full, as the kernel's can be. */
+  #learn(seen: Seen): boolean {
     const { protocol } = seen
     const lasts = protocol === IPPROTO_TCP ? TCP_NS : protocol === IPPROTO_UDP ? UDP_NS : OTHER_NS
     const [own, other] = [connectionOf(seen), connectionOf(turned(seen))]
-    this.#known.set(this.#known.has(other) ? other : own, this.#ip.clock.now() + lasts)
+    const now = this.#ip.clock.now()
+    const key = this.#known.has(other) ? other : own
+    if (this.#known.size >= CONNECTIONS_MAX && !this.#known.has(key)) {
+      for (const [known, until] of this.#known) if (until <= now) this.#known.delete(known)
+      if (this.#known.size >= CONNECTIONS_MAX) return false
+    }
+    this.#known.set(key, now + lasts)
+    return true
   }
 
   /** Returns the packet that an ICMP error is about. */
@@ -209,21 +219,29 @@ export class MemoryRules implements RouterRules {
     return dev && { prefix: { bytes: own, prefixLen: 32 }, via: Uint8Array.from(long(hairpin.nextHop)), dev }
   }
 
-  /** Leads HTTP of hosts that the portal has not accepted to its server, and the replies back. */
-  #redirect(seen: Seen): void {
+  /**
+   * Leads HTTP of hosts that the portal has not accepted to its server, and the replies back.
+   * Returns whether the packet is now for this host.
+   */
+  #redirect(seen: Seen): boolean {
     const { bytes, h, protocol, source, sourcePort, destination, port, from, version, at } = seen
     const portal = this.#portal
-    if (portal === undefined || protocol !== IPPROTO_TCP) return
+    if (portal === undefined || protocol !== IPPROTO_TCP) return false
     if (from === undefined) {
       const meant = sourcePort === portal.port ? this.#redirected.get(`${keyOf(destination)}${port}`) : undefined
       if (meant !== undefined) replaceEnd(bytes, version.sourceAt(at), h, h, meant.address, meant.port, version, at)
-      return
+      return false
     }
-    if (port !== HTTP_PORT || from.name === portal.name || this.#accepted.has(keyOf(source))) return
+    if (port !== HTTP_PORT || from.name === portal.name) return false
+    // A connection that was redirected remains so, as with the kernel's NAT.
+    const key = `${keyOf(source)}${sourcePort}`
+    if (this.#accepted.has(keyOf(source)) && !this.#redirected.has(key)) return false
     const own = from.sourceFor(source)
-    if (own === undefined) return
-    this.#redirected.set(`${keyOf(source)}${sourcePort}`, { address: destination, port })
+    if (own === undefined) return false
+    if (this.#redirected.size >= CONNECTIONS_MAX) this.#redirected.clear()
+    this.#redirected.set(key, { address: destination, port })
     replaceEnd(bytes, version.destinationAt(at), h, h + 2, own, portal.port, version, at)
+    return true
   }
 }
 

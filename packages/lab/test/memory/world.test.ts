@@ -196,3 +196,34 @@ test('an end of the lab closes what runs in it', async () => {
   expect(listening.listening).toBe(false)
   expect(() => client.stats()).toThrow('the lab has ended')
 })
+
+test('a corporate firewall lets the web out, and a captive portal redirects until it accepts', async () => {
+  const lab = await made()
+  const [worker, guest, site, server] = lab.hosts('worker', 'guest', 'site', 'server')
+  await lab.router('office', { inside: [worker], outside: site, preset: 'corporate' })
+  const portal = await lab.router('cafe', { inside: [guest], outside: server, preset: 'captive-portal' })
+  for (const host of [site, server]) for (const port of [80, 8080]) await host.listen(hello(), port)
+  expect(await get(worker, 'http://site/')).toBe('hello')
+  await expect(worker.fetch('http://site:8080/', { signal: AbortSignal.timeout(5000) })).rejects.toThrow(/timeout/)
+  const page = await guest.fetch('http://server/')
+  expect([page.status, await page.text()]).toEqual([511, 'sign in: router.accept(host) of cafe\n'])
+  await portal.accept(guest)
+  // Until the portal closes the connection, it has the next request too.
+  await lab.sleep('10s')
+  expect(await get(guest, 'http://server/')).toBe('hello')
+  expect(await get(guest, 'http://server:8080/')).toBe('hello')
+})
+
+test('hosts behind a NAT with hairpinning reach a forwarded port by the address outside', async () => {
+  const lab = await made()
+  const [one, two, server] = lab.hosts('one', 'two', 'server')
+  const options = { nat: 'full-cone', hairpin: true, forward: { 'tcp 8080': 'two:80' } } as const
+  const gate = await lab.router('gate', { inside: [one, two], outside: server, ...options })
+  await two.listen(hello(), 80)
+  const outside = gate.interfaces
+    .at(-1)
+    ?.addresses.find(text => text.includes('.'))
+    ?.split('/')[0]
+  expect(await get(server, `http://${outside}:8080/`)).toBe('hello')
+  expect(await get(one, `http://${outside}:8080/`)).toBe('hello')
+})
