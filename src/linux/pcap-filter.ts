@@ -1,18 +1,23 @@
 /**
- * Filters in the language of pcap-filter(7), compiled by libpcap where it is installed. libpcap
- * only compiles: the program is copied, checked, and run by packet/bpf.ts. The library is opened at
- * the first filter, by its soname, so that ld.so finds it in the system's directories.
+ * Filters in the language of pcap-filter(7), compiled by libpcap where it is installed, and
+ * otherwise, as on other systems than Linux, by packet/filter-expression.ts. libpcap only compiles:
+ * the program is copied, checked, and run by packet/bpf.ts. The library is opened at the first
+ * filter, by its soname, so that ld.so finds it in the system's directories.
  */
+import { explain, VnetError } from '../base/errno.ts'
 import { printable } from '../base/printable.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { getU16, getU32, getU64 } from '../netlink/host-order.ts'
 import { type BpfInstruction, BpfProgram } from '../packet/bpf.ts'
 import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
+import { compileExpression } from '../packet/filter-expression.ts'
 import { copyMemory, SharedLibrary } from './ffi.ts'
+import { whyNotLinux } from './native.ts'
 
 /** The second is the name in Debian and Ubuntu. */
 const SONAMES: readonly string[] = ['libpcap.so.1', 'libpcap.so.0.8']
-const INSTALL = 'filter needs libpcap: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
+const INSTALL = 'libpcap is missing: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
+const LINUX_ONLY = 'libpcap is used on Linux only'
 
 const DLT_EN10MB = 1
 const SNAPLEN = 65535
@@ -39,6 +44,7 @@ export function compileFilter(text: string, sonames = SONAMES): CompiledFilter {
   // For libpcap the text would end there.
   if (text.includes('\0')) throw refused(text, 'NUL in the text')
   const libpcap = findLibpcap(sonames)
+  if (typeof libpcap === 'string') return compileWithout(text, libpcap)
   const pcap = libpcap.address('pcap_open_dead', DLT_EN10MB, SNAPLEN)
   if (pcap === 0n) throw refused(text, 'out of memory')
   try {
@@ -47,6 +53,15 @@ export function compileFilter(text: string, sonames = SONAMES): CompiledFilter {
     throw error instanceof RangeError ? refused(text, error.message) : error
   } finally {
     libpcap.int('pcap_close', pcap)
+  }
+}
+
+/** Compiles what is possible without libpcap. `why` is the reason. */
+function compileWithout(text: string, why: string): CompiledFilter {
+  try {
+    return packetFilter(text, new BpfProgram(compileExpression(text)))
+  } catch (error) {
+    throw error instanceof RangeError ? refused(text, `${error.message}; ${why}`) : error
   }
 }
 
@@ -77,13 +92,15 @@ export function nameIn(filter: string): string | undefined {
   return words.find(word => !WORDS.has(word.toLowerCase()) && !NUMBER.test(word))
 }
 
-/** Opens the first library that is installed. */
-function findLibpcap(sonames: readonly string[]): SharedLibrary {
-  for (const soname of sonames) {
-    const library = new SharedLibrary(soname)
-    if (library.isInstalled()) return library
+/** Opens the first library that is installed. Returns the reason if there is none. */
+function findLibpcap(sonames: readonly string[]): SharedLibrary | string {
+  if (whyNotLinux() !== undefined) return LINUX_ONLY
+  try {
+    return sonames.map(soname => new SharedLibrary(soname)).find(library => library.isInstalled()) ?? INSTALL
+  } catch (error) {
+    if (error instanceof VnetError) return explain(error)
+    throw error
   }
-  throw new UsageError(INSTALL)
 }
 
 function compile(libpcap: SharedLibrary, pcap: bigint, text: string): BpfInstruction[] {

@@ -206,7 +206,7 @@ export class FrameSource implements Source {
       await using stream = await this.#open()
       if (stream !== undefined && this.#feeds.size > 0) await this.#readAll(stream)
     } catch (error) {
-      // A filter needs libpcap, which may be missing.
+      // A filter may need libpcap, and it may be missing.
       if (![VnetError, CaptureError, UsageError].some(type => error instanceof type)) throw error
       this.#report(error as Error)
     } finally {

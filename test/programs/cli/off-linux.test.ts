@@ -100,13 +100,14 @@ describe.each(['darwin', 'win32'] as const)('on %s', platform => {
       const { createLab } = await import('@vnet/lab')
       const lab = await createLab()
       const [client, server] = lab.hosts('client', 'server')
-      await lab.cable(client, server, { wire: 'delay 2s' })
+      const link = await lab.cable(client, server, { wire: "match 'tcp dst port 8080' ( delay 2s )" })
+      const fault = await link.ab.drop('tcp[tcpflags] & tcp-syn != 0 and dst port 8080', { nth: 1 })
       await server.listen(createServer((_, response) => response.end('hello')), 8080)
-      console.log(await (await client.fetch('http://server:8080/')).text())
+      console.log(await (await client.fetch('http://server:8080/')).text(), fault.hits)
       await lab.close()
     `
     const stderr = `vnet: labs are in memory, in virtual time, because ${refusal(platform)}\n`
-    expect(run(platform, text)).toEqual({ status: 0, stdout: 'hello\n', stderr })
+    expect(run(platform, text)).toEqual({ status: 0, stdout: 'hello 1\n', stderr })
   })
 
   test('a driver runs in memory', () => {

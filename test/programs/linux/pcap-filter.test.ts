@@ -121,10 +121,12 @@ describe('refusals', () => {
   })
 })
 
-test('compileFilter says what to install if libpcap is missing', () => {
-  const message = 'filter needs libpcap: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
-  const compile = () => compileFilter('arp', ['libvnet-none.so.1', 'libvnet-none.so.0.8'])
-  expect(compile).toThrow(expect.objectContaining({ name: 'UsageError', message }))
+test('compileFilter says what to install if a filter takes libpcap and it is missing', () => {
+  const compile = (text: string) => compileFilter(text, ['libvnet-none.so.1', 'libvnet-none.so.0.8'])
+  const install = 'libpcap is missing: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
+  const message = `filter 'vlan 5': 'vlan' is not expected there, or takes libpcap; ${install}`
+  expect(() => compile('vlan 5')).toThrow(expect.objectContaining({ name: 'UsageError', message }))
+  expect(compile('arp')(FRAMES.arp, 0, FRAMES.arp.length)).toBe(true)
 })
 
 test('compileFilter opens the second library if the first is missing', () => {

@@ -1,0 +1,130 @@
+/** Identifiers in a filter, such as addresses and ports, and the words that say what they are. */
+import { maskOf } from './address.ts'
+import { and, type Condition, not, or } from './condition.ts'
+import type { Cursor } from './filter-cursor.ts'
+import {
+  type Direction,
+  IP_PROTOCOLS,
+  isEtherType,
+  isHost4,
+  isHost6,
+  isMac,
+  isPort,
+  isProtocol,
+  LINK_PROTOCOLS,
+} from './filter-primitives.ts'
+
+/** What an identifier is, by the words before it. Further identifiers have the same. */
+export interface Qualifiers {
+  readonly protocol: string | undefined
+  readonly direction: Direction
+  readonly type: 'host' | 'net' | 'port' | 'portrange' | 'proto'
+}
+
+export const TYPES: readonly Qualifiers['type'][] = ['host', 'net', 'port', 'portrange', 'proto']
+/** The least type of a frame: smaller numbers are lengths (IEEE 802.3). */
+const ETH_P_802_3_MIN = 0x600
+
+/** Reads one identifier, or several in parentheses: `port (80 or 443)`. */
+export function identifiers(cursor: Cursor, qualifiers: Qualifiers): Condition {
+  if (!cursor.takes('('))
+    return cursor.takes('not', '!') ? not(identifiers(cursor, qualifiers)) : identifier(cursor, qualifiers)
+  let condition = identifiers(cursor, qualifiers)
+  while (!cursor.takes(')')) {
+    if (cursor.takes('and', '&&')) condition = and(condition, identifiers(cursor, qualifiers))
+    else if (cursor.takes('or', '||')) condition = or(condition, identifiers(cursor, qualifiers))
+    else throw cursor.unexpected()
+  }
+  return condition
+}
+
+/** Reads one identifier. Throws a RangeError. */
+export function identifier(cursor: Cursor, qualifiers: Qualifiers): Condition {
+  const { type } = qualifiers
+  if (type === 'port' || type === 'portrange') return ports(cursor, qualifiers)
+  return type === 'proto' ? protocolNumber(cursor, qualifiers) : hosts(cursor, qualifiers)
+}
+
+function ports(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
+  const number = protocol === undefined ? undefined : IP_PROTOCOLS[protocol]?.[0]
+  if (protocol !== undefined && !['tcp', 'udp', 'sctp'].includes(protocol))
+    throw new RangeError(`'${protocol}' has no ports`)
+  const low = port(cursor)
+  const high = type === 'portrange' && cursor.takes('-') ? port(cursor) : low
+  return isPort(Math.min(low, high), Math.max(low, high), direction, number)
+}
+
+function port(cursor: Cursor): number {
+  const number = cursor.number()
+  if (number > 0xffff) throw new RangeError(`${number} is not a port`)
+  return number
+}
+
+function protocolNumber(cursor: Cursor, { protocol, direction }: Qualifiers): Condition {
+  if (direction !== 'src or dst') throw new RangeError("'proto' has no direction")
+  const { token } = cursor
+  const name = token?.kind === 'escaped' ? token.text.slice(1).toLowerCase() : undefined
+  if (name !== undefined) cursor.move()
+  if (protocol === 'ether') {
+    const type = name === undefined ? cursor.number() : LINK_PROTOCOLS[name]
+    if (type === undefined || type < ETH_P_802_3_MIN || type > 0xffff)
+      throw new RangeError("'ether proto' takes libpcap for this")
+    return isEtherType(type)
+  }
+  const number = name === undefined ? cursor.number() : IP_PROTOCOLS[name]?.[0]
+  if (number === undefined || number > 0xff)
+    throw new RangeError(`'proto ${name ?? number}' is not known without libpcap`)
+  if (protocol !== undefined && protocol !== 'ip' && protocol !== 'ip6')
+    throw new RangeError(`'${protocol} proto' has no meaning`)
+  return isProtocol(number, protocol === undefined ? undefined : protocol === 'ip' ? 4 : 6)
+}
+
+function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
+  const { token } = cursor
+  cursor.move()
+  if (token?.kind === 'mac' && protocol === 'ether' && type === 'host') return isMac(token.bytes, direction)
+  if (token?.kind === 'ip6' && (protocol === undefined || protocol === 'ip6'))
+    return hosts6(cursor, token, direction, type)
+  const isOn4 = protocol === undefined || protocol === 'ip' || protocol === 'arp' || protocol === 'rarp'
+  if (!isOn4 || (token?.kind !== 'quad' && token?.kind !== 'number')) {
+    cursor.move(-1)
+    throw cursor.unexpected()
+  }
+  const bits =
+    token.kind === 'quad' ? token.bits : type === 'net' ? 32 - 8 * Math.floor(Math.clz32(token.value) / 8) : 32
+  const address = (token.value * 2 ** (32 - bits)) >>> 0
+  const mask = type === 'net' ? netMask(cursor, bits) : maskOf(bits)
+  if (type !== 'net' && cursor.takes('/')) throw new RangeError("'/' is for networks: net 198.18.0.0/24")
+  if ((address & ~mask) !== 0) throw new RangeError(`${token.text} has bits outside of its network`)
+  return isHost4(address, mask, direction, protocol)
+}
+
+function netMask(cursor: Cursor, bits: number): number {
+  if (cursor.takes('/')) return maskOf(prefixLength(cursor, 32))
+  if (!cursor.takes('mask')) return maskOf(bits)
+  const { token } = cursor
+  if (token?.kind !== 'quad') throw cursor.unexpected()
+  cursor.move()
+  return (token.value * 2 ** (32 - token.bits)) >>> 0
+}
+
+function prefixLength(cursor: Cursor, most: number): number {
+  const length = cursor.number()
+  if (length > most) throw new RangeError(`/${length} is longer than the address`)
+  return length
+}
+
+function hosts6(
+  cursor: Cursor,
+  { bytes, text }: { bytes: Uint8Array; text: string },
+  direction: Direction,
+  type: string,
+): Condition {
+  const isPrefixed = cursor.takes('/')
+  if (isPrefixed && type !== 'net') throw new RangeError("'/' is for networks: net 2001:db8::/64")
+  const length = isPrefixed ? prefixLength(cursor, 128) : 128
+  const mask = bytes.map((_, i) => 0xff00 >> Math.min(8, Math.max(0, length - 8 * i)))
+  if (bytes.some((byte, i) => (byte & ~(mask[i] as number)) !== 0))
+    throw new RangeError(`${text} has bits outside of its network`)
+  return isHost6(bytes, mask, direction)
+}

@@ -1,0 +1,228 @@
+/**
+ * The compiler for systems without libpcap accepts the same frames as libpcap, for every filter
+ * that it compiles. Without libpcap these tests fail: `npm test` installs it.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { type Random, random } from '../../../src/base/random.ts'
+import { compileFilter, nameIn } from '../../../src/linux/pcap-filter.ts'
+import { BpfProgram } from '../../../src/packet/bpf.ts'
+import { compileExpression } from '../../../src/packet/filter-expression.ts'
+import { fuzzFrames } from '../../support/fuzz-frames.ts'
+import { SEED, scaled } from '../../support/scale.ts'
+
+const root = resolve(import.meta.dirname, '../../..')
+const frames = framesOf(scaled(40_000))
+
+/** Malformed packets of every kind, and some that are cut off. */
+function framesOf(count: number): Uint8Array[] {
+  const numbers = random(SEED)
+  const next = fuzzFrames(numbers, 2000)
+  return Array.from({ length: count }, (_, i) => {
+    const frame = next().bytes.slice()
+    return i % 8 === 0 ? frame.subarray(0, numbers.below(frame.length + 1)) : frame
+  })
+}
+
+/**
+ * The same with more bytes than a filter here reads. libpcap's optimizer changes the order in which
+ * bytes are read, and with it the conditions that decide before a byte is missing.
+ */
+const longFrames = frames.slice(0, 400).map(frame => Uint8Array.of(...frame, ...new Uint8Array(320).fill(frame.length)))
+
+const own = (text: string) => {
+  const program = new BpfProgram(compileExpression(text))
+  return (frame: Uint8Array) => program.run(frame, 0, frame.length) !== 0
+}
+
+/** Frames for which the two compilers differ; undefined if libpcap refuses the text. */
+function differences(text: string, among = frames): Uint8Array[] | undefined {
+  let theirs: (frame: Uint8Array) => boolean
+  try {
+    const filter = compileFilter(text)
+    theirs = frame => filter(frame, 0, frame.length)
+  } catch {
+    return undefined
+  }
+  const mine = own(text)
+  return among.filter(frame => mine(frame) !== theirs(frame))
+}
+
+const TEXTS = [
+  'tcp port 80',
+  'host 198.18.0.1 and not icmp',
+  'ether proto 0x88cc',
+  'ip6 host 2001:db8::1',
+  'tcp[13] & 2 != 0',
+  'greater 1000',
+  'less 60',
+  'arp',
+  'net 198.18.0.0/15',
+  'portrange 50-90',
+  'ip',
+  'ip6',
+  'udp port 53 or tcp src portrange 4000-5000',
+  'icmp',
+  'icmp6',
+  'icmp[icmptype] = icmp-echo',
+  'ether host 02:00:00:00:00:01',
+  'ether dst 02:00:00:00:00:01',
+  'ether multicast',
+  'ether broadcast',
+  'ip multicast',
+  'ip6 multicast',
+  'ip proto 33',
+  'ip6 proto 17',
+  'proto 6',
+  'ip proto \\tcp',
+  'ether proto \\ip6',
+  'src net 198.18.0.0 mask 255.255.0.0',
+  'net 10',
+  'net 198.18',
+  'sctp',
+  'not ip and not ip6',
+  'ip[6:2] & 0x1fff != 0',
+  'ip[2:2] > 40',
+  'len - 14 != ip[2:2]',
+  'ether[len - 1] = 0x5a',
+  'tcp[((tcp[12] & 0xf0) >> 2):4] = 0x01020304',
+  'ip[8] / (ip[1] >> 4) > 9',
+  'ether[ether[14]] << (ether[15] & 63) > 4',
+  '-ether[13] & 0xff > 7',
+  'ether[15] >> ether[16] | ether[17] != 0',
+  'tcp or udp port 53',
+  'dst host 198.18.0.2',
+  'udp[4:2] > 12 and udp[8] = 1',
+  'ip and (udp or tcp) and not port 53',
+  'ip6[40] = 58',
+  'icmp6[icmp6type] = icmp6-echo',
+  'port 53 or 80 and not 443',
+  'tcp port (53 or 80)',
+  'src or dst net 198.18.0.0/16',
+  'src and dst net 198.18.0.0/16',
+  'arp host 198.18.0.1',
+  '(tcp[13] & 2) != 0',
+  '((len)) > 100 && !(udp)',
+  'ip6 net 2001:db8::/32',
+  'net ::/0',
+  'net 0.0.0.0/0',
+  '(ip[8] * 4 + ip[9]) % 7 = 3',
+  'ip[8] % 7 + 2 = ip[9] ^ 3',
+  'ip[8] * ip[9] % 7 - 1 > 2',
+  'ether[12:4] ^ 0xffffffff < 0x7fffffff',
+  'ether[0] + arp[3] != 80',
+  '2 * ip[8] > 40',
+  'vrrp or igrp or pim or ah or esp or igmp or rarp',
+  '',
+]
+
+test.each(TEXTS)("the compiler without libpcap accepts the same frames for '%s'", text => {
+  expect(differences(text)).toEqual([])
+})
+
+test('random filters accept the same frames as with libpcap', () => {
+  const numbers = random(SEED)
+  let compared = 0
+  for (let i = scaled(40_000); i > 0; i--) {
+    const text = expression(numbers, 3)
+    const found = differences(text, longFrames)
+    // libpcap refuses filters that match nothing.
+    if (found === undefined) continue
+    compared++
+    expect([text, found, SEED]).toEqual([text, [], SEED])
+  }
+  expect(compared).toBeGreaterThan(scaled(40_000) / 4)
+})
+
+test('a filter whose jumps are longer than a conditional jump can be accepts the same frames', () => {
+  const hosts = Array.from({ length: 45 }, (_, i) => `host 198.18.0.${i}`)
+  expect(differences(hosts.join(' or '), longFrames)).toEqual([])
+  expect(differences(`not (${hosts.join(' or ')})`, longFrames)).toEqual([])
+})
+
+test('every filter of the documents that libpcap compiles accepts the same frames', () => {
+  const texts = [...new Set(documents().flatMap(quoted))].filter(text => nameIn(text) === undefined)
+  const compiled = texts.filter(text => !/\b(vlan|mpls|pppoe\w*|protochain)\b/.test(text) && isCompiled(text))
+  for (const text of compiled) expect([text, differences(text)]).toEqual([text, []])
+  expect(compiled).toContain('tcp port 80 and tcp[tcpflags] & tcp-push != 0')
+})
+
+test.each([
+  ['host example.com', "'.com' is not of pcap-filter(7), or names are not looked up without libpcap"],
+  ['port http', "'http' is not expected there, or takes libpcap"],
+  ['vlan 5', "'vlan' is not expected there, or takes libpcap"],
+  ['ip broadcast', "'ip broadcast' is not compiled without libpcap"],
+  ['tcp and', 'it is not complete'],
+  ['tcp port 80 81', "'81' is not expected there, or takes libpcap"],
+  ['(port 80) or 90', "'90' is not expected there, or takes libpcap"],
+  ['port 70000', '70000 is not a port'],
+  ['net 198.18.0.1/24', '198.18.0.1 has bits outside of its network'],
+  ['ether[0] / 0 = 1', 'division by zero'],
+  ['ether[0] << 32 = 1', 'a shift by 32 bits'],
+  ['tcp[0:3] = 1', 'tcp[]: the size is 1, 2 or 4 bytes, not 3'],
+  ['host 198.18.0.256', "'198.18.0.256' is not an address"],
+])("'%s' is refused without libpcap", (text, message) => {
+  expect(() => compileExpression(text)).toThrow(new RangeError(message))
+})
+
+function isCompiled(text: string): boolean {
+  try {
+    compileFilter(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The pages and the examples. */
+function documents(): string[] {
+  const folders = ['docs', 'docs/drivers', ...readdirSync(join(root, 'packages')).map(name => `packages/${name}/docs`)]
+  const pages = folders
+    .filter(folder => existsSync(join(root, folder)))
+    .flatMap(folder => readdirSync(join(root, folder)).map(name => join(root, folder, name)))
+  return [join(root, 'README.md'), ...pages.filter(path => path.endsWith('.md'))].map(path =>
+    readFileSync(path, 'utf8'),
+  )
+}
+
+const quoted = (text: string) =>
+  Array.from(text.matchAll(/(['"`])((?:(?!\1).){2,200})\1/g), ([, , inside]) => inside as string)
+
+/** Returns a random filter of the forms that are compiled without libpcap. */
+function expression(numbers: Random, depth: number): string {
+  const one = (...of: readonly string[]) => of[numbers.below(of.length)] as string
+  const sub = () => expression(numbers, depth - 1)
+  const number = () => one('0', '1', '2', '6', '0x10', '53', '80', '0xff', '4000')
+  const header = () => one('ether', 'ip', 'ip6', 'arp', 'tcp', 'udp', 'icmp', 'icmp6', 'sctp')
+  const operator = () => one('+', '-', '*', '/', '&', '|', '<<', '>>', '%', '^')
+  function value(levels: number): string {
+    const kind = numbers.below(levels > 0 ? 6 : 2)
+    if (kind === 0) return number()
+    if (kind <= 2)
+      return `${header()}[${numbers.below(4) === 0 ? `${header()}[${numbers.below(24)}] & 63` : numbers.below(24)}${one('', ':1', ':2', ':4')}]`
+    if (kind === 3) return one('len', `-${value(0)}`)
+    return kind === 4 ? `(${value(levels - 1)})` : `${value(levels - 1)} ${operator()} ${value(levels - 1)}`
+  }
+  const direction = () => one('', 'src ', 'dst ', 'src or dst ', 'src and dst ')
+  switch (numbers.below(depth > 0 ? 10 : 6)) {
+    case 0:
+      return one('ip', 'ip6', 'arp', 'tcp', 'udp', 'icmp', 'icmp6', 'sctp', 'rarp', 'multicast', 'broadcast')
+    case 1:
+      return `${one('', 'tcp ', 'udp ')}${direction()}port ${one('53', '80', '4000', '(53 or 80)')}`
+    case 2:
+      return `${one('', 'ip ', 'arp ')}${direction()}${one('host 198.18.0.1', 'host 198.18.0.2', 'net 198.18.0.0/16', 'net 198')}`
+    case 3:
+      return `${direction()}${one('host 2001:db8::1', 'net 2001:db8::/33', 'portrange 50-4000')}`
+    case 4:
+      return `${one('ether[0] & 1 + ', '')}${value(2)} ${one('=', '!=', '>', '<', '>=', '<=')} ${value(1)}`
+    case 5:
+      return `${one('ip proto', 'ip6 proto', 'proto', 'less', 'greater')} ${one('6', '17', '58', '60')}`
+    case 6:
+      return `not ${sub()}`
+    case 7:
+      return `(${sub()})`
+    default:
+      return `${sub()} ${one('and', 'or', '&&', '||')} ${sub()}`
+  }
+}
