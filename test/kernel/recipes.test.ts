@@ -20,8 +20,14 @@ test('the page has at least 20 recipes', () => {
   expect(new Set(recipes.map(({ title }) => title)).size).toBe(recipes.length)
 })
 
-test.each(recipes.map(({ title, body }) => [title, body] as const))('recipe: %s', async (_, body) => {
-  await using lab: Lab = await createLab()
+/** Each recipe in the kernel, and those that start no program also in memory. */
+const runs = recipes.flatMap(({ title, body }) => {
+  const worlds = /\.(exec|spawn)\(/.test(body) ? (['kernel'] as const) : (['kernel', 'memory'] as const)
+  return worlds.map(world => ({ title, body, world }))
+})
+
+test.each(runs)('recipe in the world $world: $title', async ({ body, world }) => {
+  await using lab: Lab = await createLab({ world })
   const keep = lab.keepCaptures.bind(lab)
   const kept: string[] = []
   lab.keepCaptures = () => {

@@ -17,11 +17,11 @@ const networks = others.filter(code => code.includes('lab.'))
 
 const kernelTest = test.skipIf(reasonToSkipKernelTests() !== undefined)
 
-kernelTest('the tests for vitest and for jest pass; vitest has the globals of jest', () => {
+kernelTest.each(['kernel', 'memory', 'both'])('the tests for vitest and for jest pass with VNET_WORLD=%s', world => {
   using consumer = new Consumer()
   consumer.write('vitest.test.js', vitest)
   consumer.write('jest.test.js', jest)
-  const { status, stdout } = consumer.vitest(['--globals'])
+  const { status, stdout } = consumer.vitest(['--globals'], { env: { VNET_WORLD: world } })
   expect([status, stdout]).toEqual([0, expect.stringMatching(/Tests {2}2 passed/)])
 })
 

@@ -70,7 +70,10 @@ export class MemoryWorld implements Platform, LabWorld {
     ...args: Parameters<WorkerCalls[Name]>
   ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
     const from = callSiteOf(this.call)
-    const release = LOADING.includes(call) ? this.hold() : undefined
+    const isLoading = LOADING.includes(call)
+    // Packets that were sent before this call come before it.
+    if (!isLoading && !this.time.isClosed) await this.#untilRung()
+    const release = isLoading ? this.hold() : undefined
     try {
       return (await run(this.#calls, call, args)) as Awaited<ReturnType<WorkerCalls[Name]>>
     } catch (error) {
@@ -114,6 +117,12 @@ export class MemoryWorld implements Platform, LabWorld {
     const host = Number(/^memory\/(\d+)$/.exec(spec.netns ?? '')?.[1])
     const { ip } = this.#stacks[host] as MemoryStack
     return new HostPort(ip, ++this.#ports, spec, fn => this.#runSoon(fn))
+  }
+
+  /** Settles when all that is due at this moment has happened. */
+  #untilRung(): Promise<void> {
+    const { clock } = this.time
+    return new Promise(resolve => clock.alarm(resolve).at(clock.now()))
   }
 
   #runSoon(fn: () => void): void {

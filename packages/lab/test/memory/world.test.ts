@@ -36,6 +36,7 @@ test('a request crosses a link in virtual time', async () => {
   expect(await get(client, 'http://server/')).toBe('hello')
   // A handshake, and a request with its response.
   expect(lab.now).toBe(80)
+  await lab.sleep('1s')
   const { a, b } = await link.stats()
   expect(a.sent).toBe(b.received)
   expect(server.stats().TcpPassiveOpens).toBe(1)
@@ -47,6 +48,17 @@ test('two hours pass in no time', async () => {
   await lab.sleep('2h')
   expect(Date.now() - began).toBe(7_200_000)
   expect(lab.now).toBe(7_200_000)
+})
+
+test('the counters of a link have what was sent before, and a closed lab refuses', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  const link = await lab.cable(client, server, { wire: { ab: "match 'udp port 9' ( loss every 5 )" } })
+  const socket = await client.createSocket('udp4')
+  for (let i = 0; i < 20; i++) await new Promise(sent => socket.send('x', 9, 'server', sent))
+  expect((await link.stats()).a.drops).toEqual({ WIRE_LOSS: 4 })
+  await lab.close()
+  await expect(link.stats()).rejects.toThrow('the link is closed')
 })
 
 test('synchronous crypto does not stop time', async () => {
