@@ -31,7 +31,7 @@ export class Congestion {
 
   /** Notes how much of the window is used after sending. */
   onUsed(packets: number, isLimited: boolean, una: number, next: number): void {
-    if (una < this.#usedUntil && !isLimited && packets <= this.#used) return
+    if (una < this.#usedUntil && !isLimited && (this.#isLimited || packets <= this.#used)) return
     this.#used = packets
     this.#isLimited = isLimited
     this.#usedUntil = next
@@ -48,10 +48,14 @@ export class Congestion {
       this.window = grown
     }
     if (this.window < this.threshold) return
+    const width = this.window
+    if (this.#count >= width) {
+      this.#count = 0
+      this.window++
+    }
     this.#count += rest
-    if (this.#count < this.window) return
-    this.#count -= this.window
-    this.window++
+    this.window += Math.floor(this.#count / width)
+    this.#count %= width
   }
 
   /** Starts a recovery from lost segments. */
@@ -68,17 +72,17 @@ export class Congestion {
     this.threshold = this.window = Math.max(this.window >> 1, 2)
   }
 
-  /** Sets the window in a recovery: RFC 6937, with the slow start reduction bound. */
-  reduce(delivered: number, inFlight: number, hasProgress: boolean): void {
+  /**
+   * Sets the window in a recovery: RFC 9937, with the slow start reduction bound only if the
+   * acknowledgment is in order and shows no more losses.
+   */
+  reduce(delivered: number, inFlight: number, isSafe: boolean): void {
     if (delivered === 0) return
     this.#arrived += delivered
     const room = this.threshold - inFlight
     let count: number
     if (room < 0) count = Math.ceil((this.#arrived * this.threshold) / this.#before) - this.#sent
-    else {
-      const allowed = hasProgress ? Math.max(this.#arrived - this.#sent, delivered) + 1 : delivered
-      count = Math.min(room, allowed)
-    }
+    else count = Math.min(room, Math.max(this.#arrived - this.#sent, delivered) + (isSafe ? 1 : 0))
     // The first repetition is always sent.
     this.window = inFlight + Math.max(count, this.#sent === 0 ? 1 : 0)
   }

@@ -42,6 +42,8 @@ export class Scoreboard {
   resent = 0
   /** Results of the last acknowledgment: segments that arrived, and an RTT, or -1. */
   delivered = 0
+  /** Segments that it showed to be lost. */
+  newlyLost = 0
   rtt = -1
   hasAckedResent = false
   /** Duplicate acknowledgments of a peer without SACK that show a loss. */
@@ -82,7 +84,7 @@ export class Scoreboard {
 
   /** Starts the results of an acknowledgment. */
   begin(): void {
-    this.delivered = 0
+    this.delivered = this.newlyLost = 0
     this.rtt = -1
     this.hasAckedResent = false
     this.#highestBefore = this.#highestSacked
@@ -184,6 +186,7 @@ export class Scoreboard {
 
   #markLost(i: number): void {
     const sent = this.#sent[i]
+    this.newlyLost++
     if (sent.isResent) this.resent--
     if (!sent.isLost) this.lost++
     sent.isResent = false

@@ -106,12 +106,7 @@ export class Sender {
     const wasIdle = board.packets === 0
     if (wasIdle && now - this.#sentAt > this.rtt.timeout) congestion.restart(now - this.#sentAt, this.rtt.timeout)
     const before = this.next
-    let isLimited = false
-    while (this.hasUnsent) {
-      if (board.inFlight >= congestion.window) {
-        isLimited = true
-        break
-      }
+    while (this.hasUnsent && board.inFlight < congestion.window) {
       const mss = this.mss - this.owner.extraLength
       const length = Math.min(this.buffer.end - this.next, mss)
       const end = this.next + length === this.finAt ? this.finAt + 1 : this.next + length
@@ -120,9 +115,10 @@ export class Sender {
       this.#sendSegment(end, now)
       if (length < mss) this.#smallEnd = this.next
     }
-    if (this.next === before) return
-    congestion.onUsed(board.packets, isLimited, this.una, this.next)
-    this.#timers.onSent(wasIdle)
+    const isLimited = board.inFlight >= congestion.window
+    const isSent = this.next > before
+    if (isSent || isLimited) congestion.onUsed(board.packets, isLimited, this.una, this.next)
+    if (isSent) this.#timers.onSent(wasIdle)
   }
 
   /** Nagle's algorithm: one small segment in flight (Minshall's variant). */
@@ -249,8 +245,9 @@ export class Sender {
     }
     const wait = this.#findLost(removed, hasProgress, isDuplicate, now)
     if (board.lost > 0 && congestion.state === 'open') this.#enterRecovery()
-    if (congestion.state === 'recovery') congestion.reduce(board.delivered, board.inFlight, hasProgress)
-    else if (removed > 0) congestion.grow(removed)
+    if (congestion.state === 'recovery')
+      congestion.reduce(board.delivered, board.inFlight, hasProgress && board.newlyLost === 0)
+    else if (removed > 0) congestion.grow(board.delivered)
     this.#timers.rearm(hasProgress, wait)
   }
 
@@ -273,7 +270,7 @@ export class Sender {
   #findLost(removed: number, hasProgress: boolean, isDuplicate: boolean, now: number): number {
     const { board, congestion, rtt } = this
     if (this.hasSack) {
-      const needed = board.sacked > 0 || board.resent > 0
+      const needed = board.sacked > 0 || board.resent > 0 || congestion.isRecovering
       return needed ? board.detect(now, rtt.minimum, rtt.smoothed, congestion.isRecovering) : 0
     }
     if (hasProgress) board.dropDuplicates(congestion.isRecovering ? Math.max(removed - 1, 0) : board.sacked)

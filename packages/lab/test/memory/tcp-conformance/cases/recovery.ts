@@ -209,4 +209,45 @@ export const recovery = [
     quiet 20
     `,
   ),
+  tcp(
+    'an ACK during recovery that shows more losses retransmits two segments',
+    `
+    ${accepted('mss 1000, sack-ok')}
+    write 8000
+    ${segments(1, 8)}
+    +100 in ack 1, sack 1001..2001
+    in ack 1, sack 1001..3001
+    in ack 1, sack 1001..4001
+    in ack 1, sack 1001..5001
+    out data 1..1001, ack 1
+    quiet 20
+    +100 in ack 5001
+    out data 5001..6001, ack 1
+    out data 6001..7001, ack 1
+    quiet 20
+    `,
+  ),
+  tcp(
+    'in congestion avoidance the window grows by what an ACK newly reports',
+    `
+    ${accepted('mss 1000, sack-ok')}
+    write 6000
+    ${segments(1, 6)}
+    +100 in ack 1, sack 1001..2001
+    in ack 1, sack 1001..3001
+    in ack 1, sack 1001..6001
+    out data 1..1001, ack 1
+    +100 in ack 6001
+    write 5000
+    ${segments(6001, 5)}
+    +100 in ack 6001, sack 7001..8001
+    in ack 6001, sack 7001..9001
+    in ack 6001, sack 7001..11001
+    out data 6001..7001, ack 1
+    +100 in ack 11001
+    write 8000
+    ${segments(11001, 2)}
+    quiet 20
+    `,
+  ),
 ]
