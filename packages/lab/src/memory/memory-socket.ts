@@ -35,6 +35,8 @@ const { _normalizeArgs: normalize } = net as unknown as {
   /** Returns the options of connect() and its callback, in an array that connect() takes. */
   _normalizeArgs(args: readonly unknown[]): unknown[]
 }
+/** Before Node 22, a write that destroy() cancels has no error. */
+const CANCELS_WITH_ERROR = Number.parseInt(process.versions.node, 10) >= 22
 /** The method that gives a destroyed socket a new handle. */
 const REINITIALIZE = symbolOf(net.Socket.prototype, 'kReinitializeHandle')
 
@@ -105,13 +107,15 @@ export class MemorySocket extends net.Socket {
     this._unrefTimer()
     const written = isMany ? (data as readonly Written[]) : [{ chunk: data as Written['chunk'], encoding }]
     const finish = (status: number) => {
+      this.#queued = 0
       if (status === 0 && !this.destroyed) this._unrefTimer()
-      done(status < 0 ? callError('write', -status) : null)
+      const isSilent = this.destroyed && !CANCELS_WITH_ERROR
+      done(status < 0 && !isSilent ? callError('write', -status) : null)
     }
     const chunks = written.map(bytesOf)
     const status = this.#handle.write(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks), finish)
-    this.#queued = this._handle.writeQueueSize
     if (status <= 0) finish(status)
+    else this.#queued = this._handle.writeQueueSize
   }
 
   /** After destroy(), connect() of Node would make a handle of the system. */

@@ -167,6 +167,29 @@ export const programs: Record<string, Program> = {
     { client: { allowHalfOpen: true } },
   ),
 
+  'writes after a reset that was not read': pair(
+    (socket, note) => {
+      const written = (error?: Error | null) => note('server', `written: ${error && errorText(error)}`)
+      setTimeout(() => socket.write('late', written), 30)
+    },
+    socket => socket.once('connect', () => setTimeout(() => socket.resetAndDestroy(), 5)),
+    { server: { pauseOnConnect: true } },
+  ),
+
+  'writes that wait when their socket is destroyed': async (world, note) => {
+    const server = net.createServer({ pauseOnConnect: true }, socket => setTimeout(() => socket.destroy(), 30))
+    const socket = client(world, note, await world.listen(server))
+    socket.once('connect', () => {
+      for (const bytes of [Buffer.alloc(20 * 2 ** 20), 'more']) {
+        socket.write(bytes, error => note('client', `written: ${error && errorText(error)}`))
+      }
+      setTimeout(() => socket.destroy(), 5)
+    })
+    await closed(socket)
+    server.close()
+    await closed(server)
+  },
+
   'callbacks of writes, ticks and immediates': pair(
     socket => socket.resume(),
     (socket, note) =>
@@ -273,7 +296,10 @@ export const programs: Record<string, Program> = {
     const count = (end: string, socket: net.Socket) => {
       const received: Buffer[] = []
       socket.on('data', chunk => received.push(chunk))
-      socket.on('end', () => note(end, `same: ${Buffer.concat(received).equals(bytes)}`))
+      socket.on('end', () => {
+        note(end, `same: ${Buffer.concat(received).equals(bytes)}`)
+        note(end, `longest: ${Math.max(...received.map(({ length }) => length))}`)
+      })
       socket.on('close', () => note(end, `${socket.bytesRead} ${socket.bytesWritten}`))
       note(end, `${socket.write(bytes.subarray(0, 2 ** 19), () => note(end, 'half'))}`)
       socket.end(bytes.subarray(2 ** 19), () => note(end, 'all'))

@@ -97,6 +97,43 @@ describe('in virtual time', () => {
     expect(client.setTimeout(1000)).toBe(client)
   })
 
+  test('a time-out that is set again or turned off is not due, nor on a destroyed socket', async () => {
+    const server = tls.createServer({ key: pem, cert: pem })
+    const secure = tls.connect({ socket: world().connect(await world().listen(server)), ca: pem, servername: 'server' })
+    await once(secure, 'secureConnect')
+    const { client } = await connected()
+    for (const socket of [client, secure]) {
+      const due: number[] = []
+      const began = world().time.now
+      socket.on('timeout', () => due.push(Math.round(world().time.now - began)))
+      socket.setTimeout(1000).setTimeout(5000)
+      await world().time.sleep(6000)
+      expect(due).toEqual([5000])
+      socket.setTimeout(1000).setTimeout(0)
+      await world().time.sleep(6000)
+      socket.setTimeout(1000)
+      socket.destroy()
+      await world().time.sleep(6000)
+      expect(due).toEqual([5000])
+    }
+  })
+
+  test('a time-out waits as long as written bytes leave, and counts from the last', async () => {
+    const { client, served } = await connected()
+    served.pause()
+    client.setTimeout(5000)
+    const reads = setInterval(() => served.read(), 100)
+    const due: number[] = []
+    client.on('timeout', () => due.push(Math.round(world().time.now)))
+    const began = world().time.now
+    await new Promise(resolve => client.write(Buffer.alloc(30 * 2 ** 20), resolve))
+    const written = world().time.now
+    clearInterval(reads)
+    expect(written - began).toBeGreaterThan(5000)
+    await world().time.sleep(9000)
+    expect(due).toEqual([Math.round(written) + 5000])
+  })
+
   test('TLS sockets have it, and the handshake of a server', async () => {
     const server = tls.createServer({ key: pem, cert: pem })
     const port = await world().listen(server)
@@ -232,6 +269,20 @@ test('options of a server and of sockets reach the connection, with the probes o
   ])
 })
 
+test('a connection that a server has not accepted when it closes is reset', async () => {
+  const { tcp } = world()
+  const server = net.createServer(() => expect.unreachable())
+  const listen = tcp.listen.bind(tcp)
+  tcp.listen = (local, backlog, accept) =>
+    listen(local, backlog, connection => {
+      accept(connection)
+      server.close()
+    })
+  const client = world().connect(await world().listen(server))
+  const [error] = await once(client, 'error')
+  expect(error.message).toBe('read ECONNRESET')
+})
+
 test('a connection without a reply ends with ETIMEDOUT or keep-alive probes', async () => {
   const { client, served } = await connected()
   client.setKeepAlive(true, 60_000)
@@ -332,6 +383,20 @@ describe('datagrams', () => {
     await expect(bindInMemory(world().udp, socket, 0, undefined)).rejects.toThrow('Not running')
     const reuse = dgram.createSocket('udp4')
     expect(await bindInMemory(world().udp, reuse, port, undefined)).toBe(port)
+  })
+
+  test('the handle of the kernel is closed, and a socket without ref stays so', async () => {
+    const socket = dgram.createSocket('udp4').unref()
+    const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol')
+    const handle = () =>
+      (socket as unknown as Record<symbol, { handle: { fd: number; hasRef(): boolean } }>)[key as symbol]?.handle
+    const kernels = handle()
+    await bindInMemory(world().udp, socket, 0, undefined)
+    expect(handle()?.hasRef()).toBe(false)
+    await new Promise(resolve => setImmediate(resolve))
+    expect(kernels?.hasRef()).toBeUndefined()
+    socket.ref()
+    expect(handle()?.hasRef()).toBe(true)
   })
 
   test('two sockets share a port with reuseAddr', async () => {
