@@ -9,7 +9,8 @@
  *
  * Timers inside Node that nothing leads to remain real:
  * - http.Server: headersTimeout, requestTimeout and connectionsCheckingInterval, which checks both.
- * - http2: setTimeout() of streams, also of Http2ServerRequest, and unknownProtocolTimeout.
+ * - http2: setTimeout() of streams, also of Http2ServerRequest, and unknownProtocolTimeout. The
+ *   `date` header of responses shows real time.
  * - net.connect: autoSelectFamilyAttemptTimeout. Sockets in memory try one address.
  * - dns: the time-outs of its resolvers. dns.lookup runs in the thread pool: give sockets a
  *   `lookup`.
