@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '../support/fresh-directory.ts'
 import { USER } from '../support/ordinary-user.ts'
+import { asOn } from '../support/other-system.ts'
 import { NOBODY } from '../support/privileges.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -73,3 +74,31 @@ test.each(VERSIONS)(
   },
   600_000,
 )
+
+const LAB = `
+import http from 'node:http'
+import { createLab } from '@vnet/lab'
+
+const lab = await createLab()
+const [client, server] = lab.hosts('client', 'server')
+const link = await lab.cable(client, server, { wire: 'delay 20ms' })
+await server.listen(http.createServer((_, response) => response.end('hello')), 8080)
+const fault = await link.ab.drop('tcp port 8080', { nth: 1 })
+const response = await client.fetch('http://server:8080/')
+console.log(await response.text(), fault.hits)
+await lab.close()
+`
+
+test('the packed files install for macOS without building anything, and a lab runs there', () => {
+  const project = join(directory, 'project')
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
+  writeFileSync(join(project, 'lab.js'), LAB)
+  const folders = ['.', 'packages/lan', 'packages/lab'].map(path => join(clone, path))
+  const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', project]
+  const files = folders.map(path => `./${run(path, 'npm', ...pack).trim()}`)
+  run(project, 'npm', 'install', '--os=darwin', '--cpu=arm64', '--no-audit', '--no-fund', ...files)
+  expect(existsSync(join(project, 'node_modules/vnet/dist'))).toBe(true)
+  for (const made of ['build', 'prebuilds']) expect(existsSync(join(project, 'node_modules/vnet', made))).toBe(false)
+  expect(run(project, process.execPath, asOn('darwin'), 'lab.js')).toBe('hello 1\n')
+}, 300_000)
