@@ -78,10 +78,13 @@ test('an attachment receives the downlink of a preset, even by a change and by a
   expect(wires.map(wire => texts(wire.report()))).toEqual([down, up])
 })
 
-test.each([
-  { wire: "match 'icmp' ( loss 1% )" },
-  { wireAb: "match 'icmp' ( loss 1% )", wireBa: "match 'icmp' ( loss 1% )" },
-])('the same text of both directions, %j, is read once and its filter compiled once', async params => {
+// It counts calls of libpcap.
+test
+  .runIf(process.platform === 'linux')
+  .each([
+    { wire: "match 'icmp' ( loss 1% )" },
+    { wireAb: "match 'icmp' ( loss 1% )", wireBa: "match 'icmp' ( loss 1% )" },
+  ])('the same text of both directions, %j, is read once and its filter compiled once', async params => {
   using readings = wireReadings()
   const wireResources = new LinuxWireResources()
   const { devices } = await addDriver(makeNet(), driver, params, { args: ['a', 'b'], wireResources })
