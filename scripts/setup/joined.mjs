@@ -84,8 +84,8 @@ export const JOINED = {
     'joined-base': ['nat-table', 'rights', 'subnet'],
     'commands/joined': ['commands/index', 'commands/run'],
     'joined-index': ['index', 'lab-worker'],
-    joined: ['commands/run-lab', 'lab'],
-    'joined-worker': ['worker-cable'],
+    joined: ['commands/run-lab', 'kernel-world', 'lab'],
+    'joined-worker': ['lab-calls', 'worker-cable'],
   },
 }
 

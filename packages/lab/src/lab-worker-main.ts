@@ -11,7 +11,6 @@ import { LinuxPlatform } from 'vnet/internal/linux/platform'
 import { Net } from 'vnet/internal/netdev/net'
 import { Calls, run } from './lab-calls.ts'
 import type { WorkerReply, WorkerRequest } from './protocol.ts'
-import { bindUdp } from './sockets.ts'
 
 function makeCalls(warn: (line: string) => void): Calls {
   const native = loadNative()
@@ -20,7 +19,11 @@ function makeCalls(warn: (line: string) => void): Calls {
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   return new Calls(net, {
     settle: ports => platform.settle(ports),
-    bindUdp: (nsfd, socket, port) => bindUdp({ native, nsfd }, socket, port, undefined),
+    bindUdp: async (nsfd, socket, port) => {
+      // Loaded on demand, because few routers have port control.
+      const { bindUdp } = await import('./sockets.ts')
+      return bindUdp({ native, nsfd }, socket, port, undefined)
+    },
     show: async placeOf => {
       const { LabControl } = await import('./lab-control.ts')
       return LabControl.start(native, net, placeOf)

@@ -49,8 +49,8 @@ describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 15, 258],
     ['vnet run outside its namespaces', 'run', 8, 92],
-    ['vnet run inside them', 'runInside', 13, 128],
-    ['the worker of a lab', 'worker', 11, 185],
+    ['vnet run inside them', 'runInside', 13, 131],
+    ['the worker of a lab', 'worker', 11, 193],
   ] as const)('%s loads a limited number of files, and of modules in them', (_, name, files, modules) => {
     const loads = found.commands[name]
     expect(loads?.files.length, loads?.files.join(' ')).toBeLessThanOrEqual(files)

@@ -2,7 +2,6 @@
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/option'
 import { duration, json, user, wholeNumber } from 'vnet/internal/cli/options'
-import { WORLDS } from '../world.ts'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')
@@ -27,7 +26,10 @@ const exploring: readonly Option[] = [
   new Option('--concurrency <n>', 'runs at a time (the number of cores)').argParser(number),
   new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(inMs),
   new Option('--stop-at <n>', 'try no more faults after N failures').argParser(number),
-  new Option('--world <world>', 'world of the labs of a scenario: kernel, or memory, in virtual time').choices(WORLDS),
+  new Option('--world <world>', 'world of the labs of a scenario: kernel, or memory, in virtual time').choices([
+    'kernel',
+    'memory',
+  ]),
   new Option('--rto-min <time>', "TCP's least retransmission timeout in the labs (50ms)").argParser(inMs),
   new Option('--no-rto-min', "keep the kernel's least TCP retransmission timeout"),
   new Option('--seed <n>', 'seed of the labs (by default the seed of the file, or 1)').argParser(
