@@ -36,7 +36,6 @@ export interface LabOptions {
 }
 
 export const LAB_OPTIONS: Forms<LabOptions> = {
-  world: wordOf('a world, which are', WORLDS),
   name: {
     accepts: value => typeof value === 'string' && /^[\w.-]{1,63}$/.test(value),
     text: 'a name of 1 to 63 letters, digits, dots, hyphens and underscores',
@@ -46,6 +45,7 @@ export const LAB_OPTIONS: Forms<LabOptions> = {
     accepts: value => Array.isArray(value) && value.every(each => typeof each === 'string'),
     text: 'a list of files',
   },
+  world: wordOf('a world, which are', WORLDS),
   signal: SIGNAL,
 }
 

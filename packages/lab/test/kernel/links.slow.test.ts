@@ -134,7 +134,7 @@ test('an option that does not exist is a usage error', async () => {
   await expect(cable(wires as LabCableOptions)).rejects.toThrow("cable: no option is called 'wires', but wire, mtu, ")
   expect(client.interfaces).toEqual([])
   await expect(createLab(sede as object)).rejects.toThrow(
-    "createLab: no option is called 'sede', but name, seed, stages, signal; did you mean 'seed'?",
+    "createLab: no option is called 'sede', but name, seed, stages, world, signal; did you mean 'seed'?",
   )
   await expect(lab.router('r', { insides: [] } as object)).rejects.toThrow("router r: no option is called 'insides'")
 })
