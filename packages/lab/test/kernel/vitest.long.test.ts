@@ -152,7 +152,7 @@ test('without rights the tests are skipped, or fail with the reason if VNET_REQU
 test('createLab rejects with what to do', () => {
   const program = `
     import { createLab, LabUnavailableError } from '@vnet/lab'
-    const error = await createLab().catch(error => error)
+    const error = await createLab({ world: 'kernel' }).catch(error => error)
     console.log(error instanceof LabUnavailableError, error.message)`
   const { stdout } = consumer.node(['--input-type=module', '-e', program], {
     before: ['setpriv', '--bounding-set=-net_admin'],
