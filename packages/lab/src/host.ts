@@ -72,7 +72,7 @@ export class LabHost {
     const { world, hostsFile, setup } = links.lab
     this.name = name
     this.#links = links
-    this.stack = world.makeStack(name, [...(setup.sysctls ?? []), ...ownSysctls])
+    this.stack = world.makeStack([...(setup.sysctls ?? []), ...ownSysctls])
     this.#requests = new Requests(
       (port, host) => this.createConnection(port, host),
       () => world.hold(),

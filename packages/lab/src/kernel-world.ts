@@ -45,7 +45,7 @@ export class KernelWorld implements LabWorld {
     await setTimeout(durationOf(duration) / NSEC_PER_MSEC)
   }
 
-  makeStack(_name: string, sysctls: readonly Sysctl[]): KernelStack {
+  makeStack(sysctls: readonly Sysctl[]): KernelStack {
     return new KernelStack(this.#native, sysctls)
   }
 

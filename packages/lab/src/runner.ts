@@ -24,19 +24,18 @@ export function addDrops(error: TestError | undefined, drops: readonly string[],
   if (error === undefined || drops.length === 0) return
   const isCut = drops.length > DROP_LINES
   const shown = isCut ? [...drops.slice(0, DROP_LINES - 1), `${drops.length - DROP_LINES + 1} more`] : drops
-  const lines = [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`]
-  const { message: old = '' } = error
-  const message = `${old}\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`
-  // Some reporters print the message from the stack.
-  if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
-  error.message = message
+  addLines(error, [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
 }
 
 /** Adds the world of its lab to the message of a failed test. */
 export function addWorld(error: TestError | undefined, world: WorldName): void {
-  if (error === undefined) return
+  if (error !== undefined) addLines(error, [`the lab was in ${world === 'memory' ? 'memory' : 'the kernel'}`])
+}
+
+function addLines(error: TestError, lines: readonly string[]): void {
   const { message: old = '' } = error
-  const message = `${old}\n\nvnet: the lab was in ${world === 'memory' ? 'memory' : 'the kernel'}`
+  const message = `${old}\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`
+  // Some reporters print the message from the stack.
   if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
   error.message = message
 }

@@ -14,7 +14,7 @@ export type WorldName = (typeof WORLDS)[number]
 export const NEEDS_KERNEL = "a program needs world: 'kernel'"
 
 /** Carries out the calls of links. */
-export type LinkCaller = Pick<LabWorker, 'call' | 'release'>
+export type LinkCaller = Pick<LabWorker, 'call'>
 
 export interface LabWorld {
   readonly name: WorldName
@@ -27,7 +27,7 @@ export interface LabWorld {
   sleep(duration: number | string): Promise<void>
   /** The directory of the lab's files, which `close` removes. */
   readonly directory: string
-  makeStack(name: string, sysctls: readonly Sysctl[]): HostStack
+  makeStack(sysctls: readonly Sysctl[]): HostStack
   /** Gives everything back when hosts and links are closed. */
   close(): void
 }

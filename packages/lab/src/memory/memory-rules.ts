@@ -10,6 +10,7 @@ import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16, long, put16 } from 'vnet/internal/packet/octets'
+import { TCP_CHECK } from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { AccessOptions } from '../access.ts'
 import type { Outside, RouterRules } from '../host-stack.ts'
@@ -244,9 +245,6 @@ export class MemoryRules implements RouterRules {
     return true
   }
 }
-
-/** The checksum of a TCP header. */
-const TCP_CHECK = 16
 
 /** Replaces an address and a port of a TCP packet, and updates the checksums. */
 function replaceEnd(

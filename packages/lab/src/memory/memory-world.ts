@@ -57,7 +57,7 @@ export class MemoryWorld implements Platform, LabWorld {
   }
 
   /** Returns the network stack of a new host. */
-  makeStack(_name: string, sysctls: readonly Sysctl[]): MemoryStack {
+  makeStack(sysctls: readonly Sysctl[]): MemoryStack {
     const number = this.#stacks.length
     const stack = new MemoryStack(number, this.time.clock, random(pairSeed(this.#seed, number + 1)), sysctls)
     this.#stacks.push(stack)
@@ -98,10 +98,6 @@ export class MemoryWorld implements Platform, LabWorld {
   get directory(): string {
     this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-lab-memory-'))
     return this.#directory
-  }
-
-  release(): void {
-    // The worker of the kernel's world serves several labs.
   }
 
   close(): void {
