@@ -9,7 +9,7 @@ import { expect } from 'vitest'
 const test = base.extend({ world: 'memory' })
 const MINUTE = 60_000
 
-/** Asks until it gets an answer; `pause` returns the milliseconds before the next attempt. */
+/** Repeats `ask` until it succeeds; `pause` returns the milliseconds before the next attempt. */
 async function retrying(ask, pause) {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -45,7 +45,7 @@ export function capture(program, args, options = {}) {
   })
 }
 
-/** Tools whose package has another name. */
+/** Tools, and the packages that have another name. */
 const PACKAGES = { biome: '@biomejs/biome', tsc: 'typescript' }
 
 /** Returns the command line of a tool of node_modules under this Node, not one found by PATH. */

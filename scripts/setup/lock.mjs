@@ -1,7 +1,7 @@
 /**
  * One set-up at a time in a tree. flock(1) locks a file in the tree that only its owner can open,
  * so no other user can hold the lock. The kernel releases it with the process, so it is never
- * stale. Off Linux there is no flock(1), and no lock.
+ * stale. Other systems have no flock(1), so set-ups are not locked there.
  */
 
 import { spawn } from 'node:child_process'

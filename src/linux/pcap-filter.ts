@@ -92,7 +92,7 @@ export function nameIn(filter: string): string | undefined {
   return words.find(word => !WORDS.has(word.toLowerCase()) && !NUMBER.test(word))
 }
 
-/** Opens the first library that is installed. Returns the reason if there is none. */
+/** Opens the first installed library. Returns the reason if it finds no library. */
 function findLibpcap(sonames: readonly string[]): SharedLibrary | string {
   if (whyNotLinux() !== undefined) return LINUX_ONLY
   try {

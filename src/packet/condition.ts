@@ -30,7 +30,7 @@ export const JUMP_X = 0x08
 
 const BPF_JA = 0x05
 const BPF_RET = 0x06
-/** What a program returns for frames that it accepts, as from libpcap. */
+/** The value that a program returns for accepted frames, as from libpcap. */
 const ACCEPT = 0xffff
 /** A program that accepts every frame. */
 export const EVERY_FRAME: BpfInstruction = { code: BPF_RET, jt: 0, jf: 0, k: ACCEPT }

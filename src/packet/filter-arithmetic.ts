@@ -47,7 +47,7 @@ const ADD_X = 0x0c
 const TO_X = 0x07
 const SCRATCH_WORDS = 16
 
-/** The protocols of IPv4 whose header may be indexed. */
+/** The protocols of IPv4 with a header that a filter may index. */
 const TRANSPORTS = ['tcp', 'udp', 'sctp', 'icmp', 'igmp', 'igrp', 'pim', 'vrrp']
 const ETHER = ['ether', 'link']
 

@@ -1,5 +1,5 @@
 /**
- * Compiles filters in the language of pcap-filter(7) where there is no libpcap: protocols, hosts,
+ * Compiles filters in the language of pcap-filter(7) without libpcap: protocols, hosts,
  * networks and ports by number, broadcast and multicast, lengths, and arithmetic with bytes.
  * Frames are Ethernet. vlan, mpls, pppoe, gateway, protochain and names take libpcap.
  */

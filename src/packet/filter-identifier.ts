@@ -1,4 +1,4 @@
-/** Identifiers in a filter, such as addresses and ports, and the words that say what they are. */
+/** Identifiers in a filter, such as addresses and ports, and their qualifiers. */
 import { maskOf } from './address.ts'
 import { and, type Condition, not, or } from './condition.ts'
 import type { Cursor } from './filter-cursor.ts'
@@ -14,7 +14,7 @@ import {
   LINK_PROTOCOLS,
 } from './filter-primitives.ts'
 
-/** What an identifier is, by the words before it. Further identifiers have the same. */
+/** The qualifiers before an identifier. They also hold for the identifiers that follow. */
 export interface Qualifiers {
   readonly protocol: string | undefined
   readonly direction: Direction

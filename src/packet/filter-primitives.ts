@@ -72,7 +72,7 @@ function directed(direction: Direction, src: Condition, dst: Condition): Conditi
   return direction === 'src or dst' ? or(src, dst) : and(src, dst)
 }
 
-/** IPv4 addresses, and those in ARP and RARP, unless one protocol is named. */
+/** Addresses in IPv4, ARP and RARP, or in one protocol if it is named. */
 export function isHost4(address: number, mask: number, direction: Direction, only?: string): Condition {
   const masked = (at: number) =>
     testing([loading(at, 4), ...(mask === 0xffffffff ? [] : [{ code: ALU_AND, k: mask }])], address)

@@ -20,7 +20,7 @@ test('the page has at least 20 recipes', () => {
   expect(new Set(recipes.map(({ title }) => title)).size).toBe(recipes.length)
 })
 
-/** Each recipe in the kernel, and those that start no program also in memory. */
+/** Each recipe in the kernel. Recipes that start no program run in memory, too. */
 const runs = recipes.flatMap(({ title, body }) => {
   const worlds = /\.(exec|spawn)\(/.test(body) ? (['kernel'] as const) : (['kernel', 'memory'] as const)
   return worlds.map(world => ({ title, body, world }))

@@ -58,7 +58,7 @@ export interface Outside {
 
 /** The settings of a router for access networks. access-rules.ts describes them. */
 export interface RouterRules {
-  /** The NAT of vnet in place of the kernel's, where there is none. */
+  /** The NAT of vnet that replaces the kernel's in memory; undefined in the kernel. */
   readonly masqueradeKind: NatKind | undefined
   masquerade(outside: Outside, options: AccessOptions): void
   forward(outside: Outside, hairpin: boolean, forward: NatForward): void

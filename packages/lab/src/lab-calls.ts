@@ -49,7 +49,7 @@ export interface CallsPlatform {
   settle(ports: readonly Port[]): Promise<void>
   /** Binds a UDP socket on a host, by the number of its stack. Returns its port. */
   bindUdp(host: number, socket: dgram.Socket, port: number): Promise<number>
-  /** Makes labs visible to `vnet list`. In memory there is no kernel, and nobody sees them. */
+  /** Makes labs visible to `vnet list`. Labs in memory are never listed. */
   show?(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<LabControl | undefined>
   /** The time of day of captures; by default the machine's. */
   readonly wallTime?: CaptureSetup['wallTime']
@@ -290,7 +290,7 @@ const WAITING = ['sleep', 'partition', 'hit'] as const
 type LinkCalls = Pick<WorkerCable, (typeof ORDERED | typeof WAITING)[number]>
 type OfLink<F> = F extends (...args: infer A) => infer R ? (link: number, ...args: A) => R : never
 
-/** What a lab's thread can call. */
+/** The calls of a lab's thread. */
 export type WorkerCalls = Omit<Calls, 'found' | 'inOrder'> & { [K in keyof LinkCalls]: OfLink<LinkCalls[K]> }
 
 /** Runs a call by its name. */

@@ -366,7 +366,7 @@ describe('ping', () => {
   test('a ping to a far host comes back as the reply, with every checksum right', () => {
     forAll(500, [echoFrame], description => {
       const { packet } = description
-      // The network stack there answers a ping to its own addresses.
+      // The network stack there replies to a ping to its own addresses.
       fc.pre(![FAR_PEER4, FAR_PEER6].includes(packet.destination.join()))
       const later = packet.fragment?.first === false
       const nh = networkOffsetOf(description)

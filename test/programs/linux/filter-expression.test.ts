@@ -136,7 +136,7 @@ test('random filters accept the same frames as with libpcap', () => {
   expect(compared).toBeGreaterThan(scaled(40_000) / 4)
 })
 
-test('a filter whose jumps are longer than a conditional jump can be accepts the same frames', () => {
+test('a filter that needs jumps longer than a conditional jump accepts the same frames', () => {
   const hosts = Array.from({ length: 45 }, (_, i) => `host 198.18.0.${i}`)
   expect(differences(hosts.join(' or '), longFrames)).toEqual([])
   expect(differences(`not (${hosts.join(' or ')})`, longFrames)).toEqual([])

@@ -298,8 +298,8 @@ async function settled(count: () => number, most: number): Promise<number> {
 }
 
 /**
- * Counts open descriptors, without the two sockets of a front: one starts for a client whose rights
- * a fault hides, and stays.
+ * Counts open descriptors, without the two sockets of a front. A front starts when a fault hides
+ * the rights of a client, and runs until the end.
  */
 function descriptorsOf(pid: number): number {
   const hasFront = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1') !== ''

@@ -31,7 +31,7 @@ export class MemoryStack implements HostStack {
   readonly #tcp: Tcp
   readonly #udp: Udp
 
-  /** Other settings than it has are left out, like those that a kernel does not have. */
+  /** Unknown settings are left out, like settings that a kernel does not have. */
   constructor(number: number, clock: Clock, random: Random, sysctls: readonly Sysctl[]) {
     this.number = number
     this.ip = new IpStack({ clock, random })

@@ -17,7 +17,7 @@ async function post({ lab, signal }: ScenarioRun): Promise<void> {
   expect((await response.arrayBuffer()).byteLength).toBe(5000)
 }
 
-/** Closes the connection after one answer, and does not wait for what the client still sends. */
+/** Closes the connection after one reply, and does not wait for the rest of the client's bytes. */
 async function impatient({ lab, signal }: ScenarioRun): Promise<void> {
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire: 'delay 20ms' })

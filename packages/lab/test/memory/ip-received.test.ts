@@ -212,7 +212,7 @@ test('a fragment header may follow hop-by-hop options', () => {
   const { messages: direct } = bound(b, 6, 54)
   const options = (next: number) => [next, 0, 1, 4, 0, 0, 0, 0]
   const payload = Uint8Array.of(...datagram(1, 53, bytes(16)))
-  // The checksum, for a packet whose destination address is ::2 of the network.
+  // The checksum for the destination 2001:db8::2.
   receive(devB, '2001:db8::1', '2001:db8::2', UDP, datagram(1, 54, bytes(16)))
   expect(direct.length).toBe(1)
   const sum = [...address('2001:db8::1'), ...address('2001:db8::2'), 0, 17, 0, 24, ...payload]

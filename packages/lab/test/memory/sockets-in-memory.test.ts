@@ -35,7 +35,7 @@ async function connected(options: net.ServerOpts = {}): Promise<{ client: net.So
   return { client, served }
 }
 
-test('a writer waits for its reader, and ten megabytes arrive both ways', async () => {
+test('a writer waits for its reader, and ten megabytes arrive in both directions', async () => {
   const { client, served } = await connected()
   const bytes = Buffer.alloc(10 * 2 ** 20, 'ten megabytes ')
   const received = [client, served].map(async socket => {
@@ -56,7 +56,7 @@ test('a writer waits for its reader, and ten megabytes arrive both ways', async 
   expect(written.sort()).toEqual(['client', 'served'])
 })
 
-test('a paused socket closes its window: the bytes stay in the connection', async () => {
+test('a paused socket closes its window and the connection keeps the bytes', async () => {
   const { client, served } = await connected()
   served.pause()
   client.write(Buffer.alloc(20 * 2 ** 20))
@@ -385,7 +385,7 @@ describe('datagrams', () => {
     expect(await bindInMemory(world().udp, reuse, port, undefined)).toBe(port)
   })
 
-  test('the handle of the kernel is closed, and a socket without ref stays so', async () => {
+  test('a bound socket closes its handle of the kernel, and remains without ref', async () => {
     const socket = dgram.createSocket('udp4').unref()
     const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol')
     const handle = () =>

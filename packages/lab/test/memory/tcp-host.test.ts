@@ -203,7 +203,7 @@ describe('a host', () => {
     clock.advance(10 * SEC)
     expect([client.bytes, server.bytes].map(each => Buffer.compare(each, bytes))).toEqual([0, 0])
     expect([client.log.at(-1), server.log.at(-1)]).toEqual(['end', 'end'])
-    // A segment is processed only after the one that it answers is sent.
+    // A reply is processed only after `transmit` of its segment has returned.
     expect(deepest).toBe(1)
     // The longest packet of IPv4 is a byte shorter than the MTU.
     expect(Math.max(...sizes)).toBeLessThanOrEqual(65_535 - 20)

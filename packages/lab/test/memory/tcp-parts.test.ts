@@ -143,7 +143,7 @@ describe('the congestion window', () => {
 })
 
 describe('loss detection', () => {
-  /** Ten segments of 100 bytes, sent at once, of which some arrive a second later. */
+  /** Ten segments of 100 bytes, sent at the same time. Some arrive a second later. */
   const sent = (...arrived: number[]) => {
     const board = new Scoreboard()
     for (let i = 0; i < 10; i++) board.add(i * 100, i * 100 + 100, 0)

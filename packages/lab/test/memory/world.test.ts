@@ -226,7 +226,7 @@ test('a corporate firewall lets the web out, and a captive portal redirects unti
   expect(await get(guest, 'http://server:8080/')).toBe('hello')
 })
 
-test('hosts behind a NAT with hairpinning reach a forwarded port by the address outside', async () => {
+test('hosts inside a NAT with hairpinning reach a forwarded port by the address outside', async () => {
   const lab = await made()
   const [one, two, server] = lab.hosts('one', 'two', 'server')
   const options = { nat: 'full-cone', hairpin: true, forward: { 'tcp 8080': 'two:80' } } as const

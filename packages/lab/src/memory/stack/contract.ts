@@ -39,7 +39,7 @@ export interface IpError {
 
 /** A protocol above IP. */
 export interface Protocol {
-  /** Takes a packet for an address of this host, whose checksum is right. */
+  /** Takes a packet for an address of this host, with a right checksum. */
   receive(packet: Packet): void
   error(error: IpError): void
 }
@@ -104,8 +104,8 @@ export interface TcpConnection {
    */
   write(bytes: Uint8Array): number
   /**
-   * Returns the next received bytes, which the caller owns; undefined if there are none now; null
-   * once, after the last byte, if the peer has sent FIN. Bytes that nobody reads close the window.
+   * Returns the next received bytes, which the caller owns; undefined if none have arrived; null
+   * once, after the last byte, if the peer has sent FIN. Unread bytes close the window.
    */
   read(): Uint8Array | undefined | null
   /** Sends FIN after the last byte. */
@@ -125,7 +125,7 @@ export interface TcpConnection {
 
 export interface TcpListener {
   readonly local: Endpoint
-  /** Resets the connections that nobody has accepted yet. */
+  /** Resets the connections that are not accepted yet. */
   close(): void
 }
 
@@ -138,8 +138,8 @@ export interface TcpHost extends Protocol {
   connect(remote: Endpoint, events: TcpEvents, local?: Partial<Endpoint>): TcpConnection
   /**
    * Listens on a port of one address, or, if `address` is undefined, of all addresses of both
-   * families; port 0 takes a free one. `accept` is called with each connection whose handshake is
-   * complete. It sets `connection.events` before it returns. Throws a VnetError: EADDRINUSE,
+   * families; port 0 takes a free one. `accept` is called with each connection after its
+   * handshake. It sets `connection.events` before it returns. Throws a VnetError: EADDRINUSE,
    * EADDRNOTAVAIL.
    */
   listen(

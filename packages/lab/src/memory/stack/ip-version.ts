@@ -1,4 +1,4 @@
-/** IPv4 and IPv6 behind one interface: the fields of a header that a host reads and writes. */
+/** IPv4 and IPv6 with one interface: the fields of a header that a host reads and writes. */
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
 import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
@@ -28,7 +28,7 @@ export interface IpVersion {
   pseudoSum(bytes: Uint8Array, at: number, protocol: number, length: number): number
   /** Writes a header without addresses and checksum. `id` is for fragments of IPv4. */
   create(bytes: Uint8Array, at: number, protocol: number, length: number, life: number, id: number, df: boolean): void
-  /** Completes a header whose addresses are written. */
+  /** Completes a header after its addresses are written. */
   finish(bytes: Uint8Array, at: number): void
 }
 

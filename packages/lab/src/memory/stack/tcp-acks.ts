@@ -8,7 +8,7 @@ import type { ReceiveBuffer } from './tcp-receive.ts'
 import type { Rtt } from './tcp-rtt.ts'
 import type { ReceiveWindow } from './tcp-window.ts'
 
-/** What the acknowledgments need of their connection. */
+/** The parts of a connection that its acknowledgments use. */
 export interface AcksOwner {
   readonly clock: Clock
   readonly receive: ReceiveBuffer
@@ -39,7 +39,7 @@ export class Acks {
   /** Whether the peer pushed once, or again, since the last acknowledgment. */
   #isPushed = false
   #isPushedAgain = false
-  /** Whether the user answers what it receives, so that data can carry acknowledgments. */
+  /** Whether the user writes after each read, so that data can carry acknowledgments. */
   #isInteractive = false
   readonly #owner: AcksOwner
   readonly #maxSegment: number

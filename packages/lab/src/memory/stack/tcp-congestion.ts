@@ -1,9 +1,9 @@
 /**
  * The congestion window: slow start and congestion avoidance (RFC 5681) from 10 segments (RFC
  * 6928), proportional rate reduction in recovery (RFC 6937), and the restart after a pause (RFC
- * 2861). The window counts segments, as in Linux, whose default is CUBIC: after a loss it keeps
- * 70 % of the window and grows along a cubic curve, while this one keeps half and grows by a
- * segment per round trip.
+ * 2861). The window counts segments, as in Linux. Linux uses CUBIC by default, which keeps 70 % of
+ * the window after a loss and grows along a cubic curve. This one keeps half of the window and
+ * grows by a segment per round trip.
  */
 
 const INITIAL_WINDOW = 10

@@ -1,7 +1,7 @@
 /**
  * A TCP connection (RFC 9293): its state, what its user calls, and the segments that it sends.
  * Received segments are processed in tcp-input.ts. Sequence numbers count from the SYN of each
- * direction, which is 0, and do not wrap; only headers have those of the wire.
+ * direction, which is 0, and do not wrap. Only headers have the sequence numbers of the wire.
  */
 import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ECONNRESET, EPIPE, ETIMEDOUT } from 'vnet/internal/base/errno'
@@ -33,7 +33,7 @@ export type TcpState =
   | 'TIME-WAIT'
   | 'CLOSED'
 
-/** What a connection needs of its host. */
+/** The parts of a host that its connections use. */
 export interface ConnectionHost {
   readonly ip: Ip
   readonly options: Required<TcpOptions>
@@ -103,7 +103,7 @@ export class Connection implements TcpConnection {
     this.life = new Life(this)
   }
 
-  // What the user calls.
+  // The calls of the user.
 
   write(bytes: Uint8Array): number {
     const { sender, state } = this
@@ -198,7 +198,7 @@ export class Connection implements TcpConnection {
     return this.life.startHandshake(true)
   }
 
-  /** Takes the peer's SYN, whose options are in `peer*`, and answers it in SYN-RECV. */
+  /** Replies to the peer's SYN in SYN-RECV. The options of the SYN are in `peer*`. */
   answerSyn(): void {
     this.state = 'SYN-RECV'
     this.sender.next = 1
@@ -238,7 +238,7 @@ export class Connection implements TcpConnection {
     this.life.startTimeWait()
   }
 
-  /** Wakes a user whose write was cut short, when a third of the buffer is free. */
+  /** Wakes the user after a short write, when a third of the buffer is free. */
   checkWritable(): void {
     if (!this.#isBlocked || this.sender.buffer.length * 3 > this.sender.limit * 2) return
     this.#isBlocked = false

@@ -34,7 +34,7 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true
-  // The answer to a SYN that crossed the own one.
+  // The reply to a SYN that crossed the own one.
   if (s.isSyn) c.acks.demand()
   else if (s.length > 0 || s.isFin) {
     if (!takeData(c, s, sequence)) return false
@@ -137,14 +137,14 @@ function rejectSequence(c: Connection, s: Segment, sequence: number, end: number
   c.acks.reject(hasContent, s.isSyn)
 }
 
-/** Whether a SYN ends a connection that nobody has confirmed: its peer starts another one. */
+/** Whether a SYN ends an unconfirmed connection, because its peer starts another one. */
 function endsHalfOpen(c: Connection, s: Segment, sequence: number): boolean {
   if (c.state !== 'SYN-RECV' || c.isActive || !s.isSyn || s.isRst || isOldTimestamp(c, s)) return false
   const { next } = c.receive
   return sequence >= next && sequence <= next + c.window.left(next)
 }
 
-/** A SYN is valid only in SYN-RECV: repeated, or the answer to the own SYN (RFC 9293 fig. 7). */
+/** A SYN is valid only in SYN-RECV: repeated, or the reply to the own SYN (RFC 9293 fig. 7). */
 function isValidSyn(c: Connection, s: Segment, sequence: number): boolean {
   if (c.state === 'SYN-RECV' && sequence === 0) {
     if (s.isAck && c.isActive) return true

@@ -1,4 +1,4 @@
-/** A listening port, and its connections that nobody has accepted yet. */
+/** A listening port, and its connections that are not accepted yet. */
 import type { Endpoint, TcpConnection, TcpListener } from './contract.ts'
 import type { Connection } from './tcp-connection.ts'
 

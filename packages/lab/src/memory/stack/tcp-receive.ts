@@ -1,7 +1,7 @@
 /**
- * Received bytes of a connection: those in order, which the user reads, those that wait for a gap
- * to be filled, and the SACK blocks that report them (RFC 2018, RFC 2883). Sequence numbers count
- * from the peer's SYN, which is 0, and do not wrap.
+ * Received bytes of a connection: bytes in order, which the user reads, bytes after a gap, and the
+ * SACK blocks that report them (RFC 2018, RFC 2883). Sequence numbers count from the peer's SYN,
+ * which is 0, and do not wrap.
  */
 
 interface Later {
@@ -31,7 +31,7 @@ export class ReceiveBuffer {
   readonly #later: Later[] = []
   /** Edges of received ranges after `next`, in pairs, the latest range first. */
   readonly ranges: number[] = []
-  /** A range that arrived twice, to report once (RFC 2883); -1 if there is none. */
+  /** A range that arrived twice, to report once (RFC 2883); -1 without one. */
   duplicateStart = -1
   duplicateEnd = -1
 
@@ -70,7 +70,7 @@ export class ReceiveBuffer {
     return true
   }
 
-  /** Removes the next chunk and returns it; undefined if there is none. */
+  /** Removes the next chunk and returns it; undefined without one. */
   read(): Uint8Array | undefined {
     if (this.#first === this.#ready.length) return undefined
     const chunk = this.#ready[this.#first++]

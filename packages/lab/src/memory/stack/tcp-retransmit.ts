@@ -10,7 +10,7 @@ import type { Sender } from './tcp-send.ts'
 /** tcp_retries2, and the retries after `close` while the timeout is short (tcp_orphan_retries). */
 const RETRIES = 15
 const ORPHAN_RETRIES = 8
-/** What a loss probe waits for beyond two round trips: two ticks. */
+/** The delay of a loss probe, added to two round trips: two ticks. */
 const PROBE_SLACK = 8 * NSEC_PER_MSEC
 
 type Timer = 'none' | 'resend' | 'window-probe' | 'loss-probe' | 'reorder'

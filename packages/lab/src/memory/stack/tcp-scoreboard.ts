@@ -67,7 +67,7 @@ export class Scoreboard {
     return this.#sent.length - this.#first
   }
 
-  /** Segments that are on their way, as far as known. */
+  /** The estimated number of segments in flight. */
   get inFlight(): number {
     return this.packets - this.sacked - this.lost + this.resent
   }

@@ -22,7 +22,7 @@ const MAX_OPTIONS = 40
 export const TIMESTAMPS_LENGTH = 12
 const NONE = new Uint8Array(0)
 
-/** A received segment. Sequence numbers are those of the wire. */
+/** A received segment, with the sequence numbers of the wire. */
 export class Segment {
   bytes: Uint8Array = NONE
   source: Uint8Array = NONE

@@ -1,6 +1,6 @@
 /**
- * The sending half of a connection: what is sent when, within the peer's window, the congestion
- * window and Nagle's algorithm, and what is sent again. Sequence numbers count from the own SYN,
+ * The sending half of a connection: chooses the segments to send and to repeat, within the peer's
+ * window, the congestion window and Nagle's algorithm. Sequence numbers count from the own SYN,
  * which is 0, and do not wrap.
  */
 import type { Clock } from 'vnet/internal/base/clock'
@@ -12,7 +12,7 @@ import { Retransmission } from './tcp-retransmit.ts'
 import { Rtt } from './tcp-rtt.ts'
 import { Scoreboard, type Sent } from './tcp-scoreboard.ts'
 
-/** What a sender needs of its connection. */
+/** The parts of a connection that its sender uses. */
 export interface SenderOwner {
   readonly clock: Clock
   /** Whether the user has closed the connection. */
@@ -170,8 +170,8 @@ export class Sender {
   }
 
   /**
-   * Sends a segment that the peer answers: new bytes if they fit into its window, or else an old
-   * sequence number. Returns whether it sent new bytes.
+   * Sends a segment that makes the peer reply: new bytes if they fit into its window, otherwise an
+   * old sequence number. Returns whether it sent new bytes.
    */
   probe(counter: string): boolean {
     this.owner.count(counter)

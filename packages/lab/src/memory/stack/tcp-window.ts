@@ -1,7 +1,7 @@
 /**
- * The receive window that a connection offers: how it grows with what the user reads, and how it
- * avoids silly windows (RFC 9293 sec. 3.8.6.2.2). The sizes are those of Linux's default tcp_rmem:
- * a buffer of 131072 bytes, half of which is window, and 6 MiB at most.
+ * The receive window that a connection offers. It grows as the user reads, and avoids silly windows
+ * (RFC 9293 sec. 3.8.6.2.2). The sizes are from Linux's default tcp_rmem: a buffer of 131072 bytes,
+ * half of which is window, and 6 MiB at most.
  */
 
 /** The shift that Linux offers with its default buffers. */

@@ -6,7 +6,7 @@
  * itself, and node:test's MockTimers has a queue of its own, too. Neither shows when its next timer
  * is due, and neither restores the AsyncLocalStorage of the code that set a timer.
  *
- * Without a world they call Node's functions, because a program may keep them after its world.
+ * When no world runs, they call Node's functions, because a program may keep them after its world.
  */
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'

@@ -182,7 +182,7 @@ class MemorySocket implements TestSocket {
     return -error
   }
 
-  /** Moves the clock until something is there. */
+  /** Moves the clock until something has arrived. */
   #until<T>(fn: () => T | undefined): T {
     for (;;) {
       const result = fn()

@@ -14,8 +14,8 @@ const DRAINED = 50 * NSEC_PER_MSEC
 const OBSERVING: ReadonlySet<string> = new Set(['accept', 'read', 'skip', 'state', 'writable'])
 
 /**
- * A failure that says nothing: this process was held up for so long that lines which must follow
- * each other immediately did not. The kernel's shortest timers are those of RACK and delayed ACKs.
+ * A failure of the machine, not of TCP: this process was held up for so long that lines which must
+ * follow each other immediately did not. The kernel's shortest timers are RACK's and delayed ACKs'.
  */
 export class HeldUp extends Error {}
 const HELD_UP = 10 * NSEC_PER_MSEC
