@@ -80,21 +80,30 @@ export const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
 
 /** Returns which function and line called `fn`, preferably a driver's: `by f (/my.js:12:7)`. */
 export function callerOf(fn: Fn): string | undefined {
-  const frame = driverFrame(stackOf(fn))
+  const frame = driverFrame(linesOf(traceOf(fn)))
   if (frame === undefined) return undefined
   return frame.endsWith(')') ? `by ${frame}` : `at ${frame}`
 }
 
-/** Returns the lines of the stack above the call of `fn`. */
-function stackOf(fn: Fn): string[] {
-  const trace: { stack?: unknown } = {}
-  Error.captureStackTrace(trace, fn)
-  return String(trace.stack).split('\n')
+/** A stack as it was captured. Its text is written when it is read, which takes most of the time. */
+export interface Trace {
+  readonly stack?: unknown
 }
 
-/** Returns the source line that called `fn`, vnet's own or a driver's, as `/my-driver.js:12`. */
-export function callerLine(fn: Fn): string | undefined {
-  const frame = stackOf(fn)
+/** Captures the stack above the call of `fn`. */
+export function traceOf(fn: Fn): Trace {
+  const trace: Trace = {}
+  Error.captureStackTrace(trace, fn)
+  return trace
+}
+
+function linesOf({ stack }: Trace): string[] {
+  return String(stack).split('\n')
+}
+
+/** Returns the source line of a trace, vnet's own or a driver's, as `/my-driver.js:12`. */
+export function lineOf(trace: Trace): string | undefined {
+  const frame = linesOf(trace)
     .map(stackFrame)
     .find(found => found !== undefined)
   return /^(?:.* \()?(\/.+:\d+):\d+\)?$/.exec(frame ?? '')?.[1]

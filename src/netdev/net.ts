@@ -4,7 +4,7 @@
  */
 import type { Alarm, Clock } from '../base/clock.ts'
 import { EINVAL, EIO, ENOMEM, VnetError } from '../base/errno.ts'
-import { callerLine, describeException, isOwn, OWN } from '../base/exception.ts'
+import { describeException, isOwn, lineOf, OWN, traceOf } from '../base/exception.ts'
 import { LimitedLog, type Log } from '../base/log.ts'
 import { type Random, random } from '../base/random.ts'
 import { Turns } from '../base/turns.ts'
@@ -267,19 +267,27 @@ function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed:
       }
     }
     const call: TimedCall = { next: 'alarm', code: fn, run, dev: undefined }
-    const isOfDriver = !isOwn(callerLine(alarm) ?? OWN)
+    const trace = traceOf(alarm)
+    let isOfDriver: boolean | undefined
+    /** Returns the gate of the driver's alarms while stepping is on. */
+    const gate = () => {
+      if (net.gate === undefined) return undefined
+      isOfDriver ??= !isOwn(lineOf(trace) ?? OWN)
+      return isOfDriver ? net.gate : undefined
+    }
     const timer = clock.alarm(() => {
-      if (isOfDriver && net.gate !== undefined) net.gate.due(call)
-      else run()
+      const stepped = gate()
+      if (stepped === undefined) run()
+      else stepped.due(call)
     })
     return {
       at(ns) {
         if (Number.isNaN(ns)) throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
-        if (isOfDriver) net.gate?.rearmed(call)
+        gate()?.rearmed(call)
         timer.at(ns)
       },
       cancel() {
-        if (isOfDriver) net.gate?.rearmed(call)
+        gate()?.rearmed(call)
         timer.cancel()
       },
     }

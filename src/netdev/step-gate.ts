@@ -15,7 +15,7 @@
  * are stepped, because a frame passes from one to another.
  */
 import type { Alarm } from '../base/clock.ts'
-import { callerLine } from '../base/exception.ts'
+import { lineOf, traceOf } from '../base/exception.ts'
 import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
@@ -141,7 +141,7 @@ export class StepGate implements Gate {
   /** Takes over a frame from netifRx. Delivery by a wire is a separate step. */
   received(skb: SkBuff, from: FrameOrigin): void {
     if (from === 'wire') this.#wait(this.#delivered, skb, undefined)
-    else this.#wait(this.#received, skb, from === 'driver' ? callerLine(netifRx) : undefined)
+    else this.#wait(this.#received, skb, from === 'driver' ? lineOf(traceOf(netifRx)) : undefined)
     this.changed()
   }
 

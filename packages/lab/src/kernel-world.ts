@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
+import { overflowLine, tableFulls } from './counters.ts'
 import type { Sysctl } from './host-stack.ts'
 import { KernelStack } from './kernel-stack.ts'
 import type { LabWorker } from './lab-worker.ts'
@@ -18,6 +19,8 @@ export class KernelWorld implements LabWorld {
   readonly directory = makeLabDirectory()
   readonly #native: Native
   readonly #began = performance.now()
+  /** How often the kernel's neighbour tables were full before. */
+  readonly #tableFulls = tableFulls()
 
   private constructor(native: Native, worker: LabWorker) {
     this.#native = native
@@ -47,6 +50,10 @@ export class KernelWorld implements LabWorld {
 
   makeStack(sysctls: readonly Sysctl[]): KernelStack {
     return new KernelStack(this.#native, sysctls)
+  }
+
+  losses(): readonly string[] {
+    return overflowLine(tableFulls() - this.#tableFulls)
   }
 
   close(): void {

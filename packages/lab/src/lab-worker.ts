@@ -5,14 +5,14 @@
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
+import { type Trace, traceOf } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
 import type { WorkerCalls } from './lab-calls.ts'
 import type { ErrorForm, WorkerReply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
-  /** The stack of the call, which leads to the line of the test. */
-  readonly from: string
+  readonly from: Trace
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -77,7 +77,7 @@ export class LabWorker {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()
-    const from = callSiteOf(this.call)
+    const from = traceOf(this.call)
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { from, resolve: resolve as (value: unknown) => void, reject })
       this.#worker.postMessage({ id, call, args } satisfies WorkerRequest)
@@ -119,15 +119,9 @@ function errorOf({ error, usage, failed }: { readonly error: string } & ErrorFor
   return new UsageError(error, failed ? { cause: error } : undefined)
 }
 
-export function callSiteOf(callee: (...args: never[]) => unknown): string {
-  const caller = { stack: '' }
-  Error.captureStackTrace(caller, callee)
-  return caller.stack
-}
-
 /** Makes the stack of an error lead to a call. Returns the error. */
-export function thrownAt<E extends Error>(stack: string, error: E): E {
+export function thrownAt<E extends Error>({ stack }: Trace, error: E): E {
   // The first line has the name of the error, the rest is where the call was made.
-  error.stack = stack.replace(/^.*/, () => String(error))
+  error.stack = String(stack).replace(/^.*/, () => String(error))
   return error
 }

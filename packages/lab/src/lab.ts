@@ -1,11 +1,11 @@
 /** Lab: hosts and the links between them, for a test. */
 import { resolve } from 'node:path'
+import { traceOf } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { LabCaptures } from './captures.ts'
-import { overflowLine, tableFulls } from './counters.ts'
 import { LabHost } from './host.ts'
 import { checkName, HostsFile } from './hosts.ts'
-import { callSiteOf, thrownAt } from './lab-worker.ts'
+import { thrownAt } from './lab-worker.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
 import { type LabCableOptions, type LabParts, type LabSetup, Links } from './links.ts'
@@ -57,8 +57,6 @@ export class Lab implements AsyncDisposable {
   readonly #hosts: LabHost[] = []
   readonly #parts: LabParts
   readonly #links: Links
-  /** How often the kernel's neighbour tables were full before. */
-  readonly #tableFulls = tableFulls()
   readonly #making = new Set<Promise<unknown>>()
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = () => void this.close().catch(() => {})
@@ -243,7 +241,7 @@ export class Lab implements AsyncDisposable {
   /** Makes `close()` wait for pending creations. Usage errors lead to the line of the caller. */
   async #made<T>(make: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
-    const caller = callSiteOf(this.#made)
+    const caller = traceOf(this.#made)
     const making = make()
     this.#making.add(making)
     const made = () => this.#making.delete(making)
@@ -263,13 +261,13 @@ export class Lab implements AsyncDisposable {
 
   /**
    * @internal Returns a line for each cause of drops on its links and in firewalls, the most
-   * packets first. A full neighbour table precedes them.
+   * packets first. The losses of the world precede them.
    */
   drops(): Promise<readonly string[]> {
     const routers = this.#hosts.filter(each => each instanceof LabRouter)
     return this.#made(async () => {
       const lines = await this.#links.drops(routers.flatMap(each => each.dropLines()))
-      return [...overflowLine(tableFulls() - this.#tableFulls), ...lines]
+      return [...this.#world.losses(), ...lines]
     })
   }
 

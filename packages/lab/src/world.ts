@@ -28,6 +28,8 @@ export interface LabWorld {
   /** The directory of the lab's files, which `close` removes. */
   readonly directory: string
   makeStack(sysctls: readonly Sysctl[]): HostStack
+  /** Returns a line for each cause of losses that neither links nor hosts count. */
+  losses(): readonly string[]
   /** Gives everything back when hosts and links are closed. */
   close(): void
 }

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { traceOf } from 'vnet/internal/base/exception'
 import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
 import { pairSeed, random } from 'vnet/internal/base/random'
 import { Net } from 'vnet/internal/netdev/net'
@@ -14,7 +15,7 @@ import type { Platform, PortSpec } from 'vnet/internal/netdev/port'
 import { SkBuffPool } from 'vnet/internal/skb/pool'
 import type { Sysctl } from '../host-stack.ts'
 import { Calls, run, type WorkerCalls } from '../lab-calls.ts'
-import { callSiteOf, thrownAt } from '../lab-worker.ts'
+import { thrownAt } from '../lab-worker.ts'
 import type { LabWorld } from '../world.ts'
 import { HostPort } from './host-port.ts'
 import { MemoryStack } from './memory-stack.ts'
@@ -69,7 +70,7 @@ export class MemoryWorld implements Platform, LabWorld {
     call: Name,
     ...args: Parameters<WorkerCalls[Name]>
   ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
-    const from = callSiteOf(this.call)
+    const from = traceOf(this.call)
     const isLoading = LOADING.includes(call)
     // Packets that were sent before this call come before it.
     if (!isLoading && !this.time.isClosed) await this.#untilRung()
@@ -98,6 +99,10 @@ export class MemoryWorld implements Platform, LabWorld {
   get directory(): string {
     this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-lab-memory-'))
     return this.#directory
+  }
+
+  losses(): readonly string[] {
+    return []
   }
 
   close(): void {

@@ -26,6 +26,7 @@ function ofThread() {
     signalAfter: AbortSignal.timeout.bind(AbortSignal),
     Date: globalThis.Date,
     now: performance.now.bind(performance),
+    uptime: process.uptime,
     hrtime: process.hrtime,
     hrtimeBigint: process.hrtime.bigint,
   }
