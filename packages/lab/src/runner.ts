@@ -3,7 +3,7 @@
  * dropped packets.
  */
 // Imported, because a test may replace globalThis.setTimeout.
-import { setTimeout } from 'node:timers/promises'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { type Lab, LabUnavailableError, type WorldName } from './index.ts'
 
 /** The most characters of the name of a test's lab. */
@@ -42,10 +42,12 @@ function addLines(error: TestError, lines: readonly string[]): void {
 
 /** Closes a lab. Rejects if it has not ended after `limit` milliseconds. */
 export async function closeWithin(lab: Lab, limit: number): Promise<void> {
-  const timer = new AbortController()
-  const late = setTimeout(limit, 'late', { signal: timer.signal }).catch(() => {})
-  const first = await Promise.race([lab.close(), late]).finally(() => timer.abort())
-  if (first === 'late') throw new Error(`the lab has not ended within ${limit} ms: a server or a worker does not close`)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const text = `the lab has not ended within ${limit} ms: a server or a worker does not close`
+    timer = setTimeout(() => reject(new Error(text)), limit)
+  })
+  await Promise.race([lab.close(), late]).finally(() => clearTimeout(timer))
 }
 
 /** Returns the name of a test for its lab: `a-slow-link`. */
