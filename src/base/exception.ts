@@ -85,7 +85,7 @@ export function callerOf(fn: Fn): string | undefined {
   return frame.endsWith(')') ? `by ${frame}` : `at ${frame}`
 }
 
-/** A stack as it was captured. Its text is written when it is read, which takes most of the time. */
+/** A captured stack. Its text is written when it is read, which takes most of the time. */
 export interface Trace {
   readonly stack?: unknown
 }
