@@ -153,11 +153,20 @@ export class Acks {
     if (next > 0 && next >= 2 * left) this.#owner.sendAck()
   }
 
+  /**
+   * Whether an invalid segment without data is answered now. That happens at most twice a second,
+   * so that two hosts do not answer each other for ever.
+   */
+  mayAnswerInvalid(): boolean {
+    const now = this.#owner.clock.now()
+    if (now - this.#invalidAt < INVALID_INTERVAL) return false
+    this.#invalidAt = now
+    return true
+  }
+
   /** Acknowledges an invalid segment, at most twice a second if it has no data (RFC 5961). */
   reject(hasData: boolean, isChallenge: boolean): void {
-    const now = this.#owner.clock.now()
-    if (!hasData && now - this.#invalidAt < INVALID_INTERVAL) return
-    if (!hasData) this.#invalidAt = now
+    if (!hasData && !this.mayAnswerInvalid()) return
     if (isChallenge) this.#owner.count('TcpExtTCPChallengeACK')
     this.#owner.sendAck()
   }

@@ -30,7 +30,6 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (!isValid(c, s, sequence)) return true
   if (!s.isAck) return true
   c.life.keepalive.onHeard(c.clock.now())
-  if (s.hasTimestamp && c.hasTimestamps && sequence <= c.acks.acknowledged) takeTimestamp(c, s)
   if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true
@@ -124,7 +123,7 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
 function rejectSequence(c: Connection, s: Segment, sequence: number, end: number): void {
   const { receive } = c
   if (c.state === 'SYN-RECV' && s.isSyn) {
-    if (sequence === 0) c.repeatSynAck()
+    if (sequence === 0 && c.acks.mayAnswerInvalid()) c.repeatSynAck()
     return
   }
   const hasContent = s.space > 0 && !s.isSyn
@@ -149,7 +148,7 @@ function isValidSyn(c: Connection, s: Segment, sequence: number): boolean {
   if (c.state === 'SYN-RECV' && sequence === 0) {
     if (s.isAck && c.isActive) return true
     if (!s.isAck) {
-      c.repeatSynAck()
+      if (c.acks.mayAnswerInvalid()) c.repeatSynAck()
       return false
     }
   }
@@ -183,6 +182,8 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   const isNewer = sequence > c.windowSequence || (sequence === c.windowSequence && window !== sender.window)
   const isUpdate = ack >= before && (hasProgress || isNewer)
   const isSameWindow = window === sender.window
+  // Only of segments whose acknowledgment is valid: others may be forged.
+  if (ack >= before && s.hasTimestamp && c.hasTimestamps && sequence <= c.acks.acknowledged) takeTimestamp(c, s)
   if (isUpdate) {
     c.windowSequence = sequence
     sender.setWindow(window)

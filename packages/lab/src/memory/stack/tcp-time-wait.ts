@@ -32,7 +32,7 @@ export function arriveInTimeWait(c: Connection, s: Segment, sequence: number): v
   }
   if (s.isRst) return
   if (isOld || s.isAck) c.life.startTimeWait()
-  c.sendAck()
+  c.acks.reject(s.space > 0 && !s.isSyn, false)
 }
 
 /** Whether a SYN may replace a connection in TIME-WAIT (RFC 9293 sec. 3.10.7.4, RFC 6191). */

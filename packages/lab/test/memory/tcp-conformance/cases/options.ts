@@ -99,4 +99,31 @@ export const options = [
     accept nothing
     `,
   ),
+  tcp(
+    'a segment that acknowledges bytes that were not sent does not change the latest timestamp',
+    `
+    open mss 1460, ts 100
+    in data 1..11, ack 5000, ts 100000
+    out ack 1
+    in data 1..11, ack 1, ts 101
+    out ack 11, ts 101
+    read 10
+    `,
+  ),
+  tcp(
+    'a segment with an old acknowledgment does not change the latest timestamp',
+    `
+    open mss 1460, ts 100
+    write 10
+    out data 1..11, ack 1
+    in ack 11, ts 101
+    write 10
+    out data 11..21, ack 1
+    in ack 21, ts 102
+    in ack 11, ts 100000
+    in data 1..11, ack 21, ts 103
+    out ack 11, ts 103
+    read 10
+    `,
+  ),
 ]

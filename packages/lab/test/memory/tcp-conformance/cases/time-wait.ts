@@ -85,4 +85,36 @@ export const timeWait = [
     accept
     `,
   ),
+  tcp(
+    'old acknowledgments in TIME-WAIT are answered at most twice a second',
+    `
+    open
+    close
+    out fin 1, ack 1
+    in fin 1, ack 2
+    out ack 2, seq 2
+    in ack 2, seq 1
+    out ack 2, seq 2
+    in ack 2, seq 1
+    in ack 2, seq 1
+    quiet 50
+    `,
+  ),
+  tcp(
+    'SYNs with a lower number in TIME-WAIT are answered at most twice a second',
+    `
+    opened mss 1460
+    in data 1..101, ack 1
+    out ack 101
+    read 100
+    close
+    out fin 1, ack 101
+    in fin 101, ack 2
+    out ack 102, seq 2
+    in syn 50, mss 1460
+    out ack 102, seq 2
+    in syn 50, mss 1460
+    quiet 50
+    `,
+  ),
 ]
