@@ -32,7 +32,7 @@ test.each(SERVERS)('a router reports a packet for %s at the end of its life', to
   expect(errors).toEqual([{ errno: 113, isFatal: false, mtu: 0 }])
   expect(server.stack.counters()).toEqual({})
   const received: number[] = []
-  server.stack.use(99, { receive: ({ length }) => received.push(length), error: () => {} })
+  server.stack.use(99, { receive: ({ length }) => received.push(length), hasSent: () => true, error: () => {} })
   send(to, 16, { ttl: 2 })
   network.run()
   expect(received).toEqual([16])
@@ -103,7 +103,7 @@ test('an MTU that the quoted packet fits is ignored', () => {
 test('a path with an MTU below 552 is believed to have 552, and its packets may be cut', () => {
   const { network, client, server } = routed(400)
   const received: number[] = []
-  server.stack.use(99, { receive: ({ length }) => received.push(length), error: () => {} })
+  server.stack.use(99, { receive: ({ length }) => received.push(length), hasSent: () => true, error: () => {} })
   const { send } = probe(client)
   send('198.18.2.2', 532, { dontFragment: true })
   network.run()
@@ -116,7 +116,7 @@ test('a path with an MTU below 552 is believed to have 552, and its packets may 
 test('a router cuts packets of IPv4 that may be cut', () => {
   const { network, client, router, server } = routed()
   const received: number[] = []
-  server.stack.use(99, { receive: ({ length }) => received.push(length), error: () => {} })
+  server.stack.use(99, { receive: ({ length }) => received.push(length), hasSent: () => true, error: () => {} })
   probe(client).send('198.18.2.2', 1450)
   network.run()
   expect(received).toEqual([1450])

@@ -127,7 +127,11 @@ export function bound({ udp }: Host, family: 4 | 6, port: number, host?: string,
 /** The errors that a host reports to protocol 99, which `send` uses. */
 export function probe({ stack }: Host) {
   const errors: { errno: number; isFatal: boolean; mtu: number }[] = []
-  stack.use(99, { receive: () => {}, error: ({ errno, isFatal, mtu }) => errors.push({ errno, isFatal, mtu }) })
+  stack.use(99, {
+    receive: () => {},
+    hasSent: () => true,
+    error: ({ errno, isFatal, mtu }) => errors.push({ errno, isFatal, mtu }),
+  })
   const send = (to: string, length: number, options = {}) =>
     stack.send(99, stack.sourceFor(address(to)) ?? address(to), address(to), bytes(length), options)
   return { errors, send }

@@ -255,7 +255,7 @@ test('broadcasts get no reply: neither to a ping, nor to an unknown protocol', (
 test.each(['198.18.1.255', '224.0.0.1', 'ff02::1'])('a segment of TCP for %s is dropped', to => {
   const { b, devB } = pair()
   const received: number[] = []
-  b.stack.use(6, { receive: ({ length }) => received.push(length), error: () => {} })
+  b.stack.use(6, { receive: ({ length }) => received.push(length), hasSent: () => true, error: () => {} })
   const isV4 = to.includes('.')
   receive(devB, isV4 ? '198.18.1.1' : '2001:db8::1', to, 6, bytes(20), { mac: GROUP_MAC })
   expect(received).toEqual([])
@@ -286,6 +286,23 @@ test('an error about a packet of another host is ignored', () => {
   for (const from of ['198.18.1.7', '198.18.1.1'])
     receive(devA, '198.18.1.2', '198.18.1.1', 1, quoting(3, 1, 0, from, '203.0.113.1'))
   expect(errors).toEqual([{ errno: 113, isFatal: false, mtu: 0 }])
+})
+
+test('a forged error about a packet that no socket has sent leaves the MTU of the path', () => {
+  const { a, devA } = pair()
+  const forge = () => receive(devA, '198.18.1.2', '198.18.1.1', 1, tooBig(17))
+  const tooBig = (protocol: number) => {
+    const message = quoting(3, 4, 600, '198.18.1.1', '203.0.113.1')
+    message[17] = protocol
+    message.set([0x30, 0x39, 0, 53], 28)
+    return message
+  }
+  receive(devA, '198.18.1.2', '198.18.1.1', 1, tooBig(99))
+  forge()
+  expect(a.stack.mtuTo(address('203.0.113.1'))).not.toBe(600)
+  bound(a, 4, 12345)
+  forge()
+  expect(a.stack.mtuTo(address('203.0.113.1'))).toBe(600)
 })
 
 test.each([

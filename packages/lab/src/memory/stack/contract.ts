@@ -41,6 +41,8 @@ export interface IpError {
 export interface Protocol {
   /** Takes a packet for an address of this host, with a right checksum. */
   receive(packet: Packet): void
+  /** Whether it may have sent the packet that an ICMP error quotes. Other errors are forged. */
+  hasSent(packet: Packet): boolean
   error(error: IpError): void
 }
 

@@ -182,14 +182,16 @@ export class Icmp {
     const [errno, isFatal] = errorOf(version, bytes[at] as number, bytes[at + 1] as number) ?? []
     if (errno === undefined || isFatal === undefined) return
     const destination = bytes.slice(version.destinationAt(quote), version.destinationAt(quote) + version.address)
+    const packet = { bytes, at: h, length: at + length - h, source: own, destination }
+    const sender = this.#stack.protocol(protocol)
+    if (sender === undefined ? protocol !== version.icmp : !sender.hasSent(packet)) return
     let mtu = 0
     if (errno === EMSGSIZE) {
       mtu = version === IP4 ? icmp.nextHopMtu(bytes, at) : icmpv6.mtu(bytes, at)
       if (!this.#stack.reportMtu(destination, mtu, version.total(bytes, quote))) return
       mtu = this.#stack.mtuTo(destination)
     }
-    const packet = { bytes, at: h, length: at + length - h, source: own, destination }
-    this.#stack.protocol(protocol)?.error({ errno, isFatal, mtu, packet })
+    sender?.error({ errno, isFatal, mtu, packet })
   }
 }
 

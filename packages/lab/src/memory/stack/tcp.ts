@@ -11,7 +11,15 @@
  * around them. Timers have no ticks.
  */
 import type { Alarm } from 'vnet/internal/base/clock'
-import { EADDRINUSE, EADDRNOTAVAIL, EMSGSIZE, ENETUNREACH, VnetError } from 'vnet/internal/base/errno'
+import {
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  EHOSTUNREACH,
+  EMSGSIZE,
+  ENETUNREACH,
+  EPROTO,
+  VnetError,
+} from 'vnet/internal/base/errno'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
@@ -112,18 +120,21 @@ export class Tcp implements TcpHost, ConnectionHost {
     } else if (!arrive(connection, segment)) this.#reply(segment)
   }
 
-  error({ errno, packet }: IpError): void {
-    const { bytes, at, source, destination } = packet
-    const connection = this.#table.connections.get(keyOf(source, get16(bytes, at), destination, get16(bytes, at + 2)))
+  hasSent(packet: Packet): boolean {
+    return this.#senderOf(packet) !== undefined
+  }
+
+  error(error: IpError): void {
+    const { errno, packet } = error
+    const connection = this.#senderOf(packet)
     if (connection === undefined) return
     const { sender, state } = connection
-    const sequence = sender.una + ((get32(bytes, at + 4) - connection.iss - sender.una) | 0)
-    if (sequence < sender.una || sequence >= sender.next) return
     if (errno === EMSGSIZE) {
       if (state === 'SYN-SENT' || state === 'SYN-RECV') return
       sender.onMtu()
       sender.push()
-    } else if (state === 'SYN-SENT' || state === 'SYN-RECV') connection.fail(errno)
+    } else if (state === 'SYN-SENT' || (state === 'SYN-RECV' && (connection.isActive || endsRequest(error))))
+      connection.fail(errno)
     else connection.softError = errno
   }
 
@@ -237,6 +248,15 @@ export class Tcp implements TcpHost, ConnectionHost {
     return mayReuse(connection, segment) && this.#table.listenerOf(address, port) !== undefined
   }
 
+  /** Returns the connection with the unacknowledged segment of an ICMP error. Others are forged. */
+  #senderOf({ bytes, at, source, destination }: Packet): Connection | undefined {
+    const connection = this.#table.connections.get(keyOf(source, get16(bytes, at), destination, get16(bytes, at + 2)))
+    if (connection === undefined) return undefined
+    const { una, next } = connection.sender
+    const sequence = una + ((get32(bytes, at + 4) - connection.iss - una) | 0)
+    return sequence >= una && sequence < next ? connection : undefined
+  }
+
   /** Replies with RST to a segment for no connection (RFC 9293 sec. 3.10.7.1). */
   #reply(segment: Segment): void {
     const { header } = this
@@ -249,4 +269,10 @@ export class Tcp implements TcpHost, ConnectionHost {
     this.ip.count('TcpOutSegs')
     this.send(segment.destination.slice(), segment.source.slice(), header.build(0))
   }
+}
+
+/** Whether Linux forgets a peer that has not completed its handshake (tcp_req_err). */
+function endsRequest({ errno, isFatal, packet }: IpError): boolean {
+  if (packet.source.length !== 4) return isFatal
+  return errno === EPROTO || (!isFatal && (errno === EHOSTUNREACH || errno === ENETUNREACH))
 }

@@ -70,11 +70,13 @@ export class Udp implements UdpHost {
     }
   }
 
+  hasSent(packet: Packet): boolean {
+    return this.#senderOf(packet) !== undefined
+  }
+
   /** Reports fatal errors and path MTUs to connected sockets, like Linux. */
   error({ errno, isFatal, mtu, packet }: IpError): void {
-    const { bytes, at, source, destination } = packet
-    const sockets = this.#sockets.get(get16(bytes, at))
-    const socket = sockets && mostSpecific(sockets, source, destination, get16(bytes, at + 2))
+    const socket = this.#senderOf(packet)
     if (socket?.remote !== undefined && (isFatal || mtu > 0)) socket.events.onError(errno)
   }
 
@@ -86,6 +88,11 @@ export class Udp implements UdpHost {
     if (socket.isClosed) return
     this.#ip.count(versionOf(source).counters.udpInDatagrams)
     socket.events.onMessage(bytes.slice(at + UDP_HLEN, at + length), { address: socket.shown(source), port })
+  }
+
+  #senderOf({ bytes, at, source, destination }: Packet): MemoryUdpSocket | undefined {
+    const sockets = this.#sockets.get(get16(bytes, at))
+    return sockets && mostSpecific(sockets, source, destination, get16(bytes, at + 2))
   }
 
   #freePort(socket: MemoryUdpSocket): number {

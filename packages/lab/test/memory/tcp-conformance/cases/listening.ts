@@ -194,4 +194,28 @@ export const listening = [
     accept nothing
     `,
   ),
+  tcp(
+    'repeated SYNs are answered at most twice a second',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    in syn 0, mss 1460
+    in syn 0, mss 1460
+    quiet 50
+    `,
+  ),
+  tcp(
+    'an ICMP port unreachable does not end a handshake of the peer',
+    `
+    listen
+    in syn 0, mss 1460
+    out syn 0, ack 1
+    icmp port-unreachable
+    in ack 1
+    accept
+    `,
+  ),
 ]
