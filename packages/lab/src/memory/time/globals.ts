@@ -5,6 +5,7 @@ import timers from 'node:timers'
 import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { realRefresh } from './fetch-clock.ts'
 import { Patches } from './patches.ts'
 import { thread } from './real.ts'
@@ -100,6 +101,16 @@ const GLOBALS: readonly Replaced[] = [
   realRefresh(),
   ...temporalNow(),
 ]
+
+/** Throws a UsageError if the timers are fake ones of @sinonjs/fake-timers, vitest or jest. */
+export function refuseFakes(): void {
+  const fake = [globalThis.setTimeout, globalThis.Date].find(each => 'clock' in each || '_isMockFunction' in each)
+  if (fake === undefined) return
+  throw new UsageError(
+    `${fake === globalThis.Date ? 'Date' : 'setTimeout'} is fake: a lab in memory has virtual time without ` +
+      'fake timers, and cannot be made while they are on: call vi.useRealTimers() or its like before',
+  )
+}
 
 /** Puts the world's time into the thread. Returns a function that restores the globals. */
 export function replaceGlobals(): () => void {

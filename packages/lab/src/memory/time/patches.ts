@@ -5,6 +5,7 @@ type Method = (...args: unknown[]) => unknown
 interface Patched {
   readonly owner: object
   readonly name: string
+  readonly value: unknown
   readonly was: PropertyDescriptor | undefined
 }
 
@@ -17,7 +18,7 @@ export class Patches {
     const was = Object.getOwnPropertyDescriptor(owner, name)
     const enumerable = was?.enumerable ?? false
     Object.defineProperty(owner, name, { value, enumerable, configurable: true, writable: true })
-    this.#patched.push({ owner, name, was })
+    this.#patched.push({ owner, name, value, was })
   }
 
   /** Replaces a method by `call`, which is given the method of before. */
@@ -30,9 +31,10 @@ export class Patches {
     this.set(owner, name, value)
   }
 
-  /** Restores all properties. */
+  /** Restores all properties but those that something else has replaced or restored since. */
   restore(): void {
-    for (const { owner, name, was } of this.#patched.splice(0).reverse()) {
+    for (const { owner, name, value, was } of this.#patched.splice(0).reverse()) {
+      if (Reflect.get(owner, name) !== value) continue
       if (was === undefined) Reflect.deleteProperty(owner, name)
       else Object.defineProperty(owner, name, was)
     }

@@ -10,7 +10,7 @@
 import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { ringTicks, saveTicks } from './fetch-clock.ts'
-import { replaceGlobals } from './globals.ts'
+import { refuseFakes, replaceGlobals } from './globals.ts'
 import { Outside } from './outside.ts'
 import { thread } from './real.ts'
 import { clockOf, type Owner, Timeline } from './timeline.ts'
@@ -53,8 +53,9 @@ export class VirtualTime implements Owner, Disposable {
   #isInstalled = false
   #isClosed = false
 
-  /** Time runs from `install` to `close`. */
+  /** Time runs from `install` to `close`. Throws a UsageError if the timers are fake already. */
   constructor(options: VirtualTimeOptions = {}) {
+    refuseFakes()
     this.#shared = thread.shared ??= makeShared(options)
     this.#shared.worlds++
     const { timeline } = this.#shared
