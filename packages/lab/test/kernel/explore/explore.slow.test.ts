@@ -1,6 +1,7 @@
 /** explore finds the packets whose loss or duplicate breaks a scenario. */
 import { once } from 'node:events'
 import { existsSync, mkdirSync } from 'node:fs'
+import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -177,4 +178,25 @@ test.each<[string, ExploreOptions, string]>([
   let runs = 0
   await expect(explore(() => runs++, options)).rejects.toThrow(message)
   expect(runs).toBe(0)
+})
+
+/** Gives up before TCP repeats a segment after 200 ms, but not before it does after 50 ms. */
+const hasty: LabScenario = async ({ lab }) => {
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server)
+  await server.listen(
+    net.createServer(socket => socket.pipe(socket)),
+    7,
+  )
+  const socket = await client.connect(7, 'server')
+  socket.setTimeout(150, () => socket.destroy(new Error('idle')))
+  socket.write('hello')
+  await once(socket, 'data')
+  socket.destroy()
+}
+
+test("a failure in memory is repeated in the kernel with the same least timeout of TCP's", async () => {
+  const { failures } = await explore(hasty, { world: 'memory', faults: ['drop'], captures: false })
+  expect(failures.length).toBeGreaterThan(0)
+  expect(failures.map(({ kernel }) => kernel)).toEqual(failures.map(() => 'failed'))
 })
