@@ -40,6 +40,10 @@ export class KernelWorld implements LabWorld {
     return performance.now() - this.#began
   }
 
+  get isIdle(): boolean {
+    return false
+  }
+
   hold(): () => void {
     return () => {}
   }
@@ -55,6 +59,8 @@ export class KernelWorld implements LabWorld {
   losses(): readonly string[] {
     return overflowLine(tableFulls() - this.#tableFulls)
   }
+
+  cancelTimers(): void {}
 
   close(): void {
     rmSync(this.directory, { recursive: true, force: true })

@@ -99,6 +99,11 @@ export class Lab implements AsyncDisposable {
     return this.#world.now
   }
 
+  /** @internal Whether nothing more is going to happen: a test that waits has waited in vain. */
+  get isIdle(): boolean {
+    return this.#world.isIdle
+  }
+
   /**
    * Waits for milliseconds, or for a duration such as '2h', in the time of the lab's world. In
    * memory that takes no real time.
@@ -289,6 +294,8 @@ export class Lab implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     await Promise.allSettled(this.#making)
+    // A timer of the same moment would find its sockets closed.
+    this.#world.cancelTimers()
     const steps = [
       () => this.#endWorkers(),
       () => {

@@ -21,6 +21,8 @@ export interface LabWorld {
   readonly caller: LinkCaller
   /** Milliseconds since the lab was made, in the time of the world. */
   readonly now: number
+  /** Whether nothing more is going to happen in it. False in the kernel, where nobody knows. */
+  readonly isIdle: boolean
   /** Stops the time of the world, if it is virtual, until the returned function is called. */
   hold(): () => void
   /** Waits for ms, or for a duration such as '2h', in the time of the world. */
@@ -30,6 +32,8 @@ export interface LabWorld {
   makeStack(sysctls: readonly Sysctl[]): HostStack
   /** Returns a line for each cause of losses that neither links nor hosts count. */
   losses(): readonly string[]
+  /** Cancels the timers that a test has left, if they are in the time of this world alone. */
+  cancelTimers(): void
   /** Gives everything back when hosts and links are closed. */
   close(): void
 }

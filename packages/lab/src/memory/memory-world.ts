@@ -88,6 +88,10 @@ export class MemoryWorld implements Platform, LabWorld {
     return this.time.now
   }
 
+  get isIdle(): boolean {
+    return this.time.isIdle
+  }
+
   hold(): () => void {
     return this.time.hold()
   }
@@ -103,6 +107,10 @@ export class MemoryWorld implements Platform, LabWorld {
 
   losses(): readonly string[] {
     return []
+  }
+
+  cancelTimers(): void {
+    this.time.cancelTimers()
   }
 
   close(): void {

@@ -61,6 +61,33 @@ test('the counters of a link have what was sent before, and a closed lab refuses
   await expect(link.stats()).rejects.toThrow('the link is closed')
 })
 
+test('a timer of the moment at which a lab ends does not find its sockets closed', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server)
+  const socket = await client.createSocket('udp4')
+  let sent = 0
+  setInterval(() => socket.send('beat', 9, 'server', () => sent++), 1000)
+  await lab.sleep(2000)
+  setTimeout(() => {
+    throw new Error('rang')
+  }, 0)
+  await lab.close()
+  expect(sent).toBe(1)
+})
+
+test('a lab in memory is idle when neither a timer nor a packet is due', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server)
+  await server.createSocket('udp4', 9)
+  expect(lab.isIdle).toBe(true)
+  setTimeout(() => {}, 1000)
+  expect(lab.isIdle).toBe(false)
+  await lab.sleep(1000)
+  expect(lab.isIdle).toBe(true)
+})
+
 test('synchronous crypto does not stop time', async () => {
   const lab = await made()
   randomBytes(8)

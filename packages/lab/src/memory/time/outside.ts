@@ -105,6 +105,11 @@ export class Outside {
     return this.#hasStirred
   }
 
+  /** Whether it waits for a request or a real thing. */
+  get isWaiting(): boolean {
+    return this.#requests > 0 || this.#holds > 0 || this.#hasThing()
+  }
+
   expectNothing(): void {
     this.#hasStirred = false
   }
@@ -114,7 +119,7 @@ export class Outside {
    * `isRef`, the process is kept alive until then.
    */
   isBusy(isRef: boolean): boolean {
-    if (this.#requests === 0 && this.#holds === 0 && !this.#hasThing()) return false
+    if (!this.isWaiting) return false
     const patience = this.#options.patience * (this.#requests > 0 ? REQUEST_PATIENCE : 1)
     if (this.#holds === 0 && thread.now() - this.#last >= patience) {
       this.#giveUp(patience)
@@ -216,13 +221,13 @@ export class Outside {
       if (thing === undefined) {
         this.#tracked.delete(id)
         this.#things--
-      } else if (this.#isAwaited(type, thing)) has = true
+      } else if (this.#isOpen(type, thing)) has = true
     }
     return has
   }
 
   /** Whether a thing is open, has a ref, and is neither standard input nor an idle UDP server. */
-  #isAwaited(type: string, thing: Wrap | undefined): boolean {
+  #isOpen(type: string, thing: Wrap | undefined): boolean {
     return thing?.hasRef?.() === true && thing.fd !== 0 && (type !== 'UDPWRAP' || this.#hasSent)
   }
 
@@ -235,7 +240,7 @@ export class Outside {
     for (const [id, { kind, type, wrap }] of this.#tracked) {
       const thing = wrap?.deref()
       if (kind === 'request') this.#requests--
-      else if (kind !== 'thing' || !this.#isAwaited(type, thing)) continue
+      else if (kind !== 'thing' || !this.#isOpen(type, thing)) continue
       else this.#things--
       this.#tracked.delete(id)
       if (isOfProcess.has(thing)) continue

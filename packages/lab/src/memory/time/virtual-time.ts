@@ -100,6 +100,17 @@ export class VirtualTime implements Owner, Disposable {
     return this.#shared.outside.hold()
   }
 
+  /** Whether nothing is due, and it waits for nothing real. */
+  get isIdle(): boolean {
+    const { timeline, outside } = this.#shared
+    return !timeline.isRef && !outside.isWaiting
+  }
+
+  /** Cancels the timers of the program, if this is the only running world. */
+  cancelTimers(): void {
+    if (!this.#isClosed && this.#isInstalled && this.#shared.running === 1) cancelTimers(this.#shared.timeline)
+  }
+
   /**
    * Idempotent. Its alarms never ring. With the last world, the real clock and timers return, and
    * timers that are pending are cancelled.
@@ -126,9 +137,13 @@ function uninstall(shared: Shared): void {
   shared.outside.close()
   shared.restore()
   thread.timeline = undefined
+  cancelTimers(shared.timeline)
+}
+
+/** Cancels all timers, which belong to no world, but to all. */
+function cancelTimers(timeline: Timeline): void {
   const continueTicks = saveTicks()
-  // Timers belong to no world, but to all.
-  shared.timeline.cancelOf(undefined)
+  timeline.cancelOf(undefined)
   forgetTimers()
   continueTicks()
 }
