@@ -2,9 +2,8 @@
  * Shared by the fixtures of test runners: names, seeds, the end of a lab, and the report of
  * dropped packets.
  */
-// Imported, because a test may replace globalThis.setTimeout.
-import { clearTimeout, setTimeout } from 'node:timers'
-import { type Lab, LabUnavailableError, type WorldName } from './index.ts'
+import { type Lab, LabUnavailableError } from './index.ts'
+import { thread } from './memory/time/real.ts'
 
 /** The most characters of the name of a test's lab. */
 const LAB_NAME_MAX = 40
@@ -27,9 +26,19 @@ export function addDrops(error: TestError | undefined, drops: readonly string[],
   addLines(error, [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
 }
 
-/** Adds the world of its lab to the message of a failed test. */
-export function addWorld(error: TestError | undefined, world: WorldName): void {
-  if (error !== undefined) addLines(error, [`the lab was in ${world === 'memory' ? 'memory' : 'the kernel'}`])
+/**
+ * Returns a line about the world of a lab: in memory, with its clock, and, if the test `hasWaited`
+ * to its timeout, whether it waited in vain.
+ */
+export function worldLine({ world, now, isIdle }: Pick<Lab, 'world' | 'now' | 'isIdle'>, hasWaited: boolean): string {
+  if (world === 'kernel') return 'the lab was in the kernel'
+  const line = `the lab was in memory, its clock at ${Math.round(now) / 1000} s`
+  return hasWaited && isIdle ? `${line}; no timer and no packet was due, so nothing more could happen` : line
+}
+
+/** Adds the line about the world to the message of a failed test. */
+export function addWorld(error: TestError | undefined, line: string): void {
+  if (error !== undefined) addLines(error, [line])
 }
 
 function addLines(error: TestError, lines: readonly string[]): void {
@@ -40,14 +49,14 @@ function addLines(error: TestError, lines: readonly string[]): void {
   error.message = message
 }
 
-/** Closes a lab. Rejects if it has not ended after `limit` milliseconds. */
+/** Closes a lab. Rejects if it has not ended after `limit` real milliseconds. */
 export async function closeWithin(lab: Lab, limit: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const text = `the lab has not ended within ${limit} ms: a server or a worker does not close`
-    timer = setTimeout(() => reject(new Error(text)), limit)
+    timer = thread.setTimeout(() => reject(new Error(text)), limit)
   })
-  await Promise.race([lab.close(), late]).finally(() => clearTimeout(timer))
+  await Promise.race([lab.close(), late]).finally(() => thread.clearTimeout(timer))
 }
 
 /** Returns the name of a test for its lab: `a-slow-link`. */

@@ -17,7 +17,7 @@ import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from 'vnet/internal/base/duration'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
 import { createLab, createLabWith, type Lab, LabUnavailableError, type WorldName, warmLabs } from './index.ts'
-import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError } from './runner.ts'
+import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError, worldLine } from './runner.ts'
 import { NEEDS_KERNEL, wantedWorld } from './world.ts'
 
 export interface LabFixtures {
@@ -71,11 +71,16 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
   world: async ({}, use: (world: WorldName | undefined) => Promise<void>) => use(undefined),
   lab: async ({ task, signal, skip, world: given }: LabContext, use: (lab: Lab) => Promise<void>) => {
     const world = given ?? (inBoth ? BOTH[task.result?.repeatCount ?? 0] : undefined)
+    // Errors of the run in the other world, or of earlier tries.
+    const earlier = task.result?.errors?.length ?? 0
+    const errorOf = () => task.result?.errors?.[earlier]
     const seed = seedFor(task.fullTestName ?? task.name)
     let captures: readonly string[] = []
     let drops: Promise<readonly string[]> | undefined
     let lab: Lab | undefined
+    let inWorld = ''
     const keep = () => {
+      if (lab !== undefined) inWorld = worldLine(lab, signal?.aborted === true)
       captures = lab?.keepCaptures() ?? []
       // A link may be closed meanwhile.
       drops = lab?.drops().catch(() => [])
@@ -83,7 +88,11 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     // Before the lab hears of it, and ends. After a timeout the test's hooks run first.
     signal?.addEventListener('abort', keep, { once: true })
     const options = { name: labName(task.name), seed, ...(world && { world }), ...(signal && { signal }) }
-    const skipped = (error: unknown) => skip(reasonToSkip(error))
+    const skipped = (error: unknown) => {
+      // A test that has failed in memory does not become one that was skipped.
+      if (earlier > 0) throw error
+      return skip(reasonToSkip(error))
+    }
     // In memory for lack of rights: a program needs them.
     const onRefused = (why: Error) => {
       if (why instanceof LabUnavailableError) skipped(why)
@@ -93,15 +102,14 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     Object.assign(task.meta ?? {}, { world: started.world })
     try {
       await use(started)
-      if (task.result?.state === 'fail' && drops === undefined) keep()
+      if (errorOf() !== undefined && drops === undefined) keep()
     } finally {
       // As long as its test may take, as vitest sets no limit.
       const limit = Math.max(task.timeout ?? 0, LEAST_LIMIT_MS)
       await closeWithin(started, Math.min(limit, MOST_LIMIT_MS))
     }
-    const [error] = task.result?.errors ?? []
-    addDrops(error, (await drops) ?? [], seed)
-    if (task.result?.state === 'fail' && (inBoth || started.world === 'memory')) addWorld(error, started.world)
+    addDrops(errorOf(), (await drops) ?? [], seed)
+    if (inBoth || started.world === 'memory') addWorld(errorOf(), inWorld)
     for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
 } as never)

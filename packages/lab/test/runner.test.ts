@@ -1,6 +1,6 @@
 /** The lines that fixtures of test runners add to a failed test. */
 import { expect, test } from 'vitest'
-import { addDrops } from '../src/runner.ts'
+import { addDrops, worldLine } from '../src/runner.ts'
 
 test('the message of a failed test gets five lines about drops at most, and the seed', () => {
   const drops = Array.from({ length: 7 }, (_, i) => `a-b ab: ${7 - i} by loss`)
@@ -16,4 +16,16 @@ test('a failed test without drops keeps its message', () => {
   const error = new Error('expected')
   addDrops(error, [], 42)
   expect(error.message).toBe('expected')
+})
+
+test('the message of a failed test has the clock of a lab in memory', () => {
+  const line = worldLine({ world: 'memory', now: 7_200_000.4, isIdle: true }, false)
+  expect(line).toBe('the lab was in memory, its clock at 7200 s')
+  expect(worldLine({ world: 'kernel', now: 12, isIdle: false }, true)).toBe('the lab was in the kernel')
+})
+
+test('the message of a test that waited in vain says that nothing was due', () => {
+  const line = (isIdle: boolean) => worldLine({ world: 'memory', now: 0, isIdle }, true)
+  expect(line(false)).toBe('the lab was in memory, its clock at 0 s')
+  expect(line(true)).toMatch(/ at 0 s; no timer and no packet was due, so nothing more could happen$/)
 })

@@ -26,10 +26,13 @@ const PROGRAM = `
 const consumer = new Consumer()
 afterAll(() => consumer[Symbol.dispose]())
 
+/** Root without a capability that a lab in the kernel needs. */
+const WITHOUT_RIGHTS = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
+
 /** Runs the tests. Returns the worlds of their labs, and the tests that failed. */
-function run(world: string) {
+function run(world: string, before: string[] = []) {
   consumer.write('a.test.js', PROGRAM)
-  const { stdout } = consumer.vitest(['--reporter=verbose'], { env: { VNET_WORLD: world } })
+  const { stdout } = consumer.vitest(['a.test.js', '--reporter=verbose'], { before, env: { VNET_WORLD: world } })
   const worlds = [...stdout.matchAll(/^world (\w+)$/gm)].map(([, name]) => name)
   const failed = [...new Set([...stdout.matchAll(/× a\.test\.js > (.*?)(?: \d+ms.*)?$/gm)].map(([, title]) => title))]
   return { worlds, failed, stdout }
@@ -39,11 +42,33 @@ test('VNET_WORLD chooses the world of labs, and a fixture overrides it', () => {
   expect(run('kernel')).toMatchObject({ worlds: ['kernel', 'memory'], failed: [] })
   const inMemory = run('memory')
   expect(inMemory).toMatchObject({ worlds: ['memory', 'memory'], failed: ['fails in memory'] })
-  expect(inMemory.stdout).toContain('vnet: the lab was in memory')
+  expect(inMemory.stdout).toContain('vnet: the lab was in memory, its clock at 0 s\n')
 })
 
 test('with VNET_WORLD=both a test runs in both worlds, and fails if it fails in one', () => {
-  const { worlds, failed } = run('both')
+  const { worlds, failed, stdout } = run('both')
   expect(worlds).toEqual(['memory', 'kernel', 'memory'])
   expect(failed).toEqual(['fails in memory'])
+  expect(stdout).toContain('vnet: the lab was in memory')
+  expect(stdout).not.toContain('vnet: the lab was in the kernel')
+})
+
+test('with VNET_WORLD=both and no rights, what passes in memory is skipped and what fails there fails', () => {
+  const { failed, stdout } = run('both', WITHOUT_RIGHTS)
+  expect(failed).toEqual(['fails in memory'])
+  expect(stdout).toMatch(/↓ a\.test\.js > passes .*\[a lab needs /)
+})
+
+test('a test in memory that waits for what cannot happen fails with the reason', () => {
+  consumer.write(
+    'b.test.js',
+    `import { test } from '@vnet/lab/vitest'
+     test.extend({ world: 'memory' })('waits', { timeout: 3000 }, async ({ lab }) => {
+       await lab.sleep('2h')
+       await new Promise(() => {})
+     })`,
+  )
+  const { stdout, stderr } = consumer.vitest(['b.test.js'])
+  expect(stdout + stderr).toContain('Test timed out in 3000ms.')
+  expect(stdout + stderr).toContain('vnet: the lab was in memory, its clock at 7200 s; no timer and no packet was due')
 })
