@@ -131,7 +131,7 @@ class ServerHandle {
     const [local, remote]: NodeAddress[] = [{}, {}]
     handle.native.getsockname(local)
     handle.native.getpeername(remote)
-    if (server.maxConnections != null && server._connections >= server.maxConnections) {
+    if (isFull(server)) {
       handle.native.close()
       server.emit('drop', { ...named('local', local), ...named('remote', remote) })
       return
@@ -155,6 +155,14 @@ class ServerHandle {
     if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay * 1000)
     return socket
   }
+}
+
+/** Before Node 21, a limit of 0 is none. */
+const HAS_LIMIT_ZERO = Number.parseInt(process.versions.node, 10) >= 21
+
+function isFull({ maxConnections, _connections }: Accepting): boolean {
+  if (maxConnections == null || (maxConnections === 0 && !HAS_LIMIT_ZERO)) return false
+  return _connections >= maxConnections
 }
 
 /** Returns an address as `{ localAddress, localPort, localFamily }`. */

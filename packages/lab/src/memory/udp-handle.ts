@@ -6,6 +6,7 @@
  * two datagrams. Memberships of one source only (RFC 4607) fail with ENODEV.
  */
 import { AsyncResource } from 'node:async_hooks'
+import { isIP } from 'node:net'
 import { EBADF, EINVAL, ENODEV } from 'vnet/internal/base/errno'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import type { Endpoint, UdpBinding, UdpEvents, UdpHost, UdpSocket } from './stack/contract.ts'
@@ -110,19 +111,27 @@ export class UdpHandle implements NativeUdp, UdpEvents {
    * Returns the number of sent bytes plus 1: sent in this call. Port and address are missing for a
    * connected socket.
    */
-  send(_request: object, list: readonly Uint8Array[], _length: number, port: unknown, address?: string): number {
-    const to = typeof port === 'number' && address !== undefined ? endpointOf(address, port) : undefined
-    const data = Buffer.concat(list)
+  send(_request: object, list: readonly ArrayBufferView[], _length: number, port: unknown, address?: string): number {
+    const to = typeof port === 'number' && address !== undefined ? this.#endpoint(address, port) : undefined
+    if (to === null) return -EINVAL
+    const data = Buffer.concat(list.map(bytesOf))
     const status = this.#socket?.send(data, to) ?? -EBADF
     return status < 0 ? status : data.length + 1
   }
 
   connect(address: string, port: number): number {
-    return this.#socket?.connect(endpointOf(address, port)) ?? -EBADF
+    const to = this.#endpoint(address, port)
+    return to === null ? -EINVAL : (this.#socket?.connect(to) ?? -EBADF)
   }
 
   disconnect(): number {
     return this.#socket?.connect(undefined) ?? -EBADF
+  }
+
+  /** Returns null for a text that is not an address of the family. */
+  #endpoint(text: string, port: number): Endpoint | null {
+    const address = isIP(text) === this.#options.family ? addressBytes(text) : undefined
+    return address === undefined ? null : { address, port }
   }
 
   getsockname(out: NodeAddress): number {
@@ -236,6 +245,6 @@ function choiceOf(text: string | undefined): InterfaceChoice | undefined | null 
   return zone ?? (isUnspecified(bytes) ? undefined : bytes)
 }
 
-function endpointOf(text: string, port: number): Endpoint {
-  return { address: addressBytes(text) ?? new Uint8Array(4), port }
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }

@@ -265,6 +265,30 @@ export const programs: Record<string, Program> = {
     await Promise.all([closed(first), closed(server)])
   },
 
+  'a server with a limit of 0 connections': async (world, note) => {
+    const server = watched(note, socket => socket.end('hello'))
+    server.maxConnections = 0
+    server.on('drop', () => note('server', 'drop'))
+    const socket = client(world, note, await world.listen(server))
+    await closed(socket)
+    server.close()
+    await closed(server)
+  },
+
+  'connections to the unspecified addresses': async (world, note) => {
+    const server = net.createServer(socket => socket.end('hello'))
+    const port = await world.listen(server, 0, '::')
+    for (const host of ['0.0.0.0', '::']) {
+      const socket = world.connectTo(port, host)
+      watch(note, host, socket)
+      await once(socket, 'connect')
+      note(host, `${socket.localAddress} ${socket.remoteAddress}`)
+      await closed(socket)
+    }
+    server.close()
+    await closed(server)
+  },
+
   'a server that pauses connections': pair(
     (socket, note) => {
       note('server', `paused ${socket.isPaused()}`)
@@ -638,6 +662,31 @@ export const programs: Record<string, Program> = {
     socket.disconnect()
     socket.close()
     await closed(socket)
+  },
+
+  'chunks and addresses of datagrams': async (world, note) => {
+    const [four, six] = [dgram.createSocket('udp4'), dgram.createSocket('udp6')]
+    const port = await world.bind(four)
+    await world.bind(six, 0, '::')
+    four.on('message', message => note('four', `${message}`))
+    const send = (end: string, socket: dgram.Socket, chunk: unknown, host: string) =>
+      new Promise<void>(resolve => {
+        socket.send(chunk as string, port, host, (error, size) => {
+          note(end, `sent ${error && errorText(error)} ${size}`)
+          resolve()
+        })
+      })
+    const bytes = Buffer.from('a view of bytes')
+    const received = once(four, 'message')
+    await send('four', four, new DataView(bytes.buffer, bytes.byteOffset + 2, 4), HOST)
+    await received
+    for (const host of ['::ffff:127.0.0.2', '::ffff:127.0.0.1']) await send('four', four, 'x', host)
+    await send('six', six, 'x', HOST)
+    const mapped = once(four, 'message')
+    await send('six', six, 'mapped', `::ffff:${HOST}`)
+    await mapped
+    for (const socket of [four, six]) socket.close()
+    await Promise.all([closed(four), closed(six)])
   },
 
   'options of a datagram socket': async (world, note) => {

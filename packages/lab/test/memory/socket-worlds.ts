@@ -16,6 +16,7 @@ import type { StreamServer } from '../../src/sockets.ts'
 export interface World {
   listen(server: StreamServer, port?: number, host?: string): Promise<number>
   connect(port: number, options?: net.NetConnectOpts | net.SocketConstructorOpts): net.Socket
+  connectTo(port: number, host: string): net.Socket
   bind(socket: dgram.Socket, port?: number, host?: string): Promise<number>
 }
 
@@ -30,6 +31,7 @@ export const loopback: World = {
     return (server.address() as net.AddressInfo).port
   },
   connect: (port, options) => new net.Socket(options).connect(port, HOST),
+  connectTo: (port, host) => net.connect(port, host),
   async bind(socket, port = 0, host = HOST) {
     socket.bind(port, host)
     await once(socket, 'listening')
@@ -54,6 +56,7 @@ export function memoryWorld(): MemoryWorld {
     udp,
     listen: async (server, port = 0, host = HOST) => (await listenInMemory(tcp, server, port, host)).port,
     connect: (port, options) => new MemorySocket(tcp, options).connect(port, HOST),
+    connectTo: (port, host) => new MemorySocket(tcp).connect(port, host),
     bind: (socket, port = 0, host = HOST) => bindInMemory(udp, socket, port, host),
     [Symbol.dispose]: () => time.close(),
   }

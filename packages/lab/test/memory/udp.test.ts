@@ -271,7 +271,7 @@ test.each([
   // The default TTL of groups.
   expect(network.frames[0]?.[family === 4 ? 22 : 21]).toBe(1)
   receivers[0]?.socket.joinGroup(to.address, dev)
-  one?.socket.leaveGroup(to.address)
+  one?.socket.leaveGroup(to.address, hosts[1].stack.interfaces[0])
   socket.send(bytes(1), to)
   network.run()
   expect(lengths()).toEqual([1, 0, 0])
@@ -288,7 +288,25 @@ test('errors of groups have the numbers of Linux', () => {
   expect(socket.send(bytes(1), endpoint('224.1.2.3', 9))).toBe(-101)
   expect(socket.joinGroup(group)).toBe(-19)
   expect(socket.joinGroup(address('198.18.1.9'), dev)).toBe(-22)
-  expect(socket.leaveGroup(group)).toBe(-99)
+  expect(socket.leaveGroup(group)).toBe(-19)
+  expect(socket.leaveGroup(group, dev)).toBe(-99)
+})
+
+test.each(['224.1.2.3', 'ff02::1:5'])('a datagram to group %s with a TTL of 0 remains on its host', group => {
+  const { network, hosts, dev } = segment()
+  const family = group.includes('.') ? 4 : 6
+  const [own, other] = [hosts[0], hosts[1]].map(host => {
+    const receiver = bound(host, family, 5353)
+    receiver.socket.joinGroup(address(group), host.stack.interfaces[0])
+    return receiver
+  })
+  const { socket } = bound(hosts[0], family, 0)
+  socket.setMulticastInterface(dev)
+  socket.multicastTtl = 0
+  expect(socket.send(bytes(1), endpoint(group, 5353))).toBe(0)
+  network.run()
+  expect([own?.messages.length, other?.messages.length]).toEqual([1, 0])
+  expect(network.frames).toEqual([])
 })
 
 test('a group that two sockets joined is received until both have left it', () => {
@@ -305,7 +323,7 @@ test('a group that two sockets joined is received until both have left it', () =
     return first.messages.splice(0).length
   }
   expect(heard()).toBe(1)
-  first.socket.leaveGroup(group.address)
+  first.socket.leaveGroup(group.address, dev)
   expect(heard()).toBe(1)
   second.socket.close()
   expect(heard()).toBe(0)

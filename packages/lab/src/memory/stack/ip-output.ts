@@ -66,7 +66,8 @@ export class Output {
       this.#stack.count('FilterDropped')
     else {
       if (hop.isToAll && isLooped) this.#loopGroup(frame, hop.route.dev, to)
-      this.transmit(frame, version, hop, from, mtu)
+      // Packets to groups with a TTL of 0 do not leave the host.
+      if (ttl > 0) this.transmit(frame, version, hop, from, mtu)
     }
     return 0
   }

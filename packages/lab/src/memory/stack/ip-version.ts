@@ -105,6 +105,9 @@ export const IP6: IpVersion = {
   finish() {},
 }
 
+const LOOPBACK4 = Uint8Array.of(127, 0, 0, 1)
+const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+
 /** The smallest MTU of an interface that passes IPv6 (RFC 8200 section 5). */
 export const IPV6_MIN_MTU = 1280
 
@@ -157,6 +160,12 @@ export function isLoopback(address: Uint8Array): boolean {
 /** Whether an address is unspecified: 0.0.0.0 or `::`. */
 export function isUnspecified(address: Uint8Array): boolean {
   return address.length === ipv4.IPV4_ALEN ? get32(address, 0) === 0 : ipv6.isUnspecified(address, 0)
+}
+
+/** Returns the address to which packets for `address` go: the unspecified ones mean this host. */
+export function targetOf(address: Uint8Array): Uint8Array {
+  if (!isUnspecified(address)) return address
+  return address.length === ipv4.IPV4_ALEN ? LOOPBACK4 : LOOPBACK6
 }
 
 /**

@@ -24,6 +24,7 @@ import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
 import type { Endpoint, Ip, IpError, Packet, TcpConnection, TcpEvents, TcpHost, TcpListener } from './contract.ts'
+import { targetOf } from './ip-version.ts'
 import { Connection, type ConnectionHost } from './tcp-connection.ts'
 import { ACCEPT, CONNECT, FAILED, READ, READABLE, WRITABLE } from './tcp-events.ts'
 import { arrive, takeSyn } from './tcp-input.ts'
@@ -61,7 +62,8 @@ export class Tcp implements TcpHost, ConnectionHost {
     ip.use(IPPROTO_TCP, this)
   }
 
-  connect(remote: Endpoint, events: TcpEvents, local: Partial<Endpoint> = {}): TcpConnection {
+  connect(to: Endpoint, events: TcpEvents, local: Partial<Endpoint> = {}): TcpConnection {
+    const remote = { address: targetOf(to.address), port: to.port }
     const from = local.address ?? this.ip.sourceFor(remote.address)
     if (from === undefined) throw new VnetError(ENETUNREACH, 'connect')
     if (!this.ip.isOwn(from)) throw new VnetError(EADDRNOTAVAIL, 'connect')

@@ -16,7 +16,7 @@ import { UDP_HLEN } from 'vnet/internal/packet/udp'
 import type { Endpoint, UdpBinding, UdpEvents, UdpSocket } from './contract.ts'
 import type { StackInterface } from './ip-interface.ts'
 import type { IpStack } from './ip-stack.ts'
-import { isGroup, isLoopback, isUnspecified, versionOf } from './ip-version.ts'
+import { isGroup, isLoopback, targetOf, versionOf } from './ip-version.ts'
 import type { Udp } from './udp.ts'
 
 /** An interface: itself, its name, or an own address that it has. */
@@ -38,7 +38,7 @@ export interface GroupUdpSocket extends UdpSocket {
    * `group` is not a group, -EADDRINUSE if the socket is a member, or -ENODEV without a route.
    */
   joinGroup(group: Uint8Array, choice?: InterfaceChoice): number
-  /** Returns 0, or -EADDRNOTAVAIL if it has not joined. */
+  /** Returns 0, -EADDRNOTAVAIL if it has not joined, or -ENODEV without `choice` and a route. */
   leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number
 }
 
@@ -48,9 +48,6 @@ const DEFAULT_TTL = 64
 
 /** ::ffff:0.0.0.0/96 (RFC 4291 section 2.5.5.2). */
 const MAPPED = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
-
-const LOOPBACK4 = Uint8Array.of(127, 0, 0, 1)
-const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 
 export function mapped(address: Uint8Array): Uint8Array {
   return Uint8Array.of(...MAPPED, ...address)
@@ -139,7 +136,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
   send(data: Uint8Array, to: Endpoint | undefined = this.remote): number {
     if (to === undefined) return -EDESTADDRREQ
     if (to.port === 0) return -EINVAL
-    const address = targetOf(to.address)
+    const address = targetOf(unmapped(to.address))
     const version = versionOf(address)
     if (data.length > (address.length === 4 ? MAX4 : MAX6)) return -EMSGSIZE
     // A socket of IPv4 has no way to IPv6, nor one of IPv6 alone to IPv4.
@@ -169,7 +166,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     this.remote = this.#peer = undefined
     this.#bound = this.#given
     if (remote === undefined) return 0
-    const address = targetOf(remote.address)
+    const address = targetOf(unmapped(remote.address))
     const from = this.covers(address.length) ? this.#sourceTo(address) : undefined
     if (from === undefined) return -ENETUNREACH
     if (isLoopback(from) && !this.#ip.isOwn(address)) return -EINVAL
@@ -199,6 +196,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
   }
 
   leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number {
+    if (choice === undefined && group.length === 4 && this.#ip.routeTo(group) === undefined) return -ENODEV
     const dev = choice === undefined ? undefined : this.#ip.interfaceOf(choice)
     const i = choice === undefined || dev !== undefined ? this.#find(group, dev) : -1
     if (i < 0) return -EADDRNOTAVAIL
@@ -237,10 +235,4 @@ export function conflicts(one: MemoryUdpSocket, other: MemoryUdpSocket): boolean
 
 function isMulticast(address: Uint8Array): boolean {
   return isGroup(address, 0, address.length) && (address.length === 16 || address[0] !== 0xff)
-}
-
-/** Returns the address that a datagram is for: the unspecified ones mean this host. */
-function targetOf(address: Uint8Array): Uint8Array {
-  const target = unmapped(address)
-  return isUnspecified(target) ? (target.length === 4 ? LOOPBACK4 : LOOPBACK6) : target
 }
