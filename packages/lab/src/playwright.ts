@@ -265,7 +265,8 @@ const fixtures = {
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
     async ({}: Own, use: Use<Lab>, info: TestInfo) => {
       const options = { name: labName(info.title), seed: seedFor(info.titlePath.join(' > ')) }
-      const lab = await createLab(options).catch(error => reasonToSkip(error))
+      // A browser needs the kernel.
+      const lab = await createLab({ ...options, world: 'kernel' }).catch(error => reasonToSkip(error))
       if (typeof lab === 'string') return info.skip(true, lab)
       await use(lab)
       await end(lab, info)

@@ -48,7 +48,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   const traces = new RunTraces()
   try {
     const onDirectory = (path: string) => traces.removeLast(path)
-    lab = await createLabWith({ name: 'run', seed, signal: stop.signal }, { onDirectory })
+    lab = await createLabWith({ name: 'run', world: 'kernel', seed, signal: stop.signal }, { onDirectory })
     const path = await joined(lab, options)
     const { host, router, link } = path
     if (capture !== undefined) await link.capture(capture)

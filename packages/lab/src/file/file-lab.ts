@@ -58,7 +58,8 @@ export class FileLab implements AsyncDisposable {
    */
   static async start(plan: LabPlan, name: string, options: FillOptions): Promise<FileLab> {
     const { signal } = options
-    const lab = await createLab({ name, ...(plan.seed !== undefined && { seed: plan.seed }), signal })
+    const seed = plan.seed === undefined ? {} : { seed: plan.seed }
+    const lab = await createLab({ name, world: 'kernel', ...seed, signal })
     try {
       const running = await FileLab.fill(lab, plan, options)
       // Its command may ask for it.

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { recordsIn } from '../../../../test/support/capture-records.ts'
 import { freshDirectory, written } from '../../../../test/support/fresh-directory.ts'
 import { list } from '../../../../test/support/list.ts'
-import { asUser, ended, type Machine, TREE } from '../../../../test/support/ordinary-user.ts'
+import { asUser, ended, type Machine, onMachine, TREE } from '../../../../test/support/ordinary-user.ts'
 import { PROGRAM, spawnVnet } from '../../../../test/support/vnet-process.ts'
 import { isAlive } from '../../src/processes.ts'
 import { LabRequests } from '../support/lab-requests.ts'
@@ -46,6 +46,17 @@ describe('the command', () => {
   test('runs in the host of --host, and a signal that ends it is 128 plus its number', () => {
     const { status, stdout } = lab('--host', 'server', file(NET), ...sh('ls /sys/class/net; kill -9 $$'))
     expect({ status, stdout }).toEqual({ status: 137, stdout: 'client\nlo\n' })
+  })
+
+  test('runs in the kernel, whatever VNET_WORLD is', () => {
+    const words = ['env', 'VNET_WORLD=memory', process.execPath, PROGRAM, 'lab', file(NET), ...sh('ls /sys/class/net')]
+    expect(ended(words)).toEqual({ status: 0, stdout: 'lo\nserver\n', stderr: '' })
+  })
+
+  test('is refused to root where /dev/net/tun is missing, in one line', () => {
+    const words = onMachine({ mode: 'none' }, [process.execPath, PROGRAM, 'lab', file(NET), '--', 'true'])
+    const line = /^vnet: a lab cannot open \/dev\/net\/tun: .*the device is missing: .*\n$/
+    expect(ended(words)).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(line) })
   })
 
   test('has the name of the lab and the addresses of all hosts in its environment', () => {

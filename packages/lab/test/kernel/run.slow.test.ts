@@ -89,6 +89,11 @@ describe('the command', () => {
   })
 })
 
+test('the command reaches the network in the kernel, whatever VNET_WORLD is', () => {
+  const words = [...vnet('run', { before: 'export VNET_WORLD=memory' }), '--quiet', ...sh(fetched)]
+  expect(ended(words)).toEqual({ status: 0, stdout: `::ffff:${MACHINE_ADDRESS}\n`, stderr: '' })
+})
+
 describe('is refused', () => {
   test('without pasta, with the name of its package', () => {
     const line = 'vnet: the way to the Internet is pasta, which is not installed: sudo apt-get install passt\n'
