@@ -233,16 +233,22 @@ async function within<T>(ms: number, promise: Promise<T>, late: () => never): Pr
   }
 }
 
-/** Runs a program to its end, or for PROGRAM_LIMIT_MS. */
+/**
+ * Runs a program to its end, or for PROGRAM_LIMIT_MS. It is in a process group of its own: the
+ * programs of a shell's pipeline would outlive the shell, and keep its output open.
+ */
 export async function runProgram(program: string, args: readonly string[], cwd: string): Promise<ProgramOutput> {
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const { pid } = child
+  const end = () => pid !== undefined && attempt(() => process.kill(-pid, 'SIGKILL'))
+  process.once('exit', end)
   const text = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', more => {
       text[stream] += more
     })
   }
-  const timer = setTimeout(() => child.kill('SIGKILL'), PROGRAM_LIMIT_MS)
+  const timer = setTimeout(end, PROGRAM_LIMIT_MS)
   try {
     const [code] = (await once(child, 'close')) as [number | null]
     return { status: code ?? -1, ...text }
@@ -251,5 +257,6 @@ export async function runProgram(program: string, args: readonly string[], cwd: 
     return { status: 127, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
   } finally {
     clearTimeout(timer)
+    process.off('exit', end)
   }
 }

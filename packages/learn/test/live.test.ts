@@ -1,10 +1,12 @@
-/** Live checks on a machine that does not run their programs. */
-import { chmodSync, writeFileSync } from 'node:fs'
+/** The programs of live checks: on a machine that does not run them, and at their end. */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, createReadStream, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { freshDirectory } from '../../../test/support/fresh-directory.ts'
 import { fail, type LiveCheck } from '../src/exercise.ts'
-import { onVnet, runLive } from '../src/live.ts'
+import { onVnet, runLive, runProgram } from '../src/live.ts'
 
 const directory = freshDirectory()
 
@@ -52,3 +54,36 @@ test.each(['echo "iperf3: error - unable to connect to server: Connection refuse
     expect(await withTool(script)).toMatchObject({ result: 'failed', seen: 'status 1' })
   },
 )
+
+/** Returns a script that starts a program which never ends, and a stream that ends with it. */
+function endless() {
+  const fifo = join(directory, 'fifo')
+  rmSync(fifo, { force: true })
+  execFileSync('mkfifo', [fifo])
+  const script = `{ echo started; exec sleep 1000; } > '${fifo}' & wait`
+  return { script, started: createReadStream(fifo) }
+}
+
+test('a program of a live check ends at its time limit, with all programs that it has started', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const { script, started } = endless()
+  const running = runProgram('sh', ['-c', script], directory)
+  await once(started, 'data')
+  vi.advanceTimersByTime(30_000)
+  vi.useRealTimers()
+  await once(started, 'end')
+  expect(await running).toEqual({ status: -1, stdout: '', stderr: '' })
+})
+
+test('a program of a live check ends with the process of the checks', async () => {
+  const { script, started } = endless()
+  const live = new URL('../dist/live.js', import.meta.url).href
+  const program = `import { runProgram } from '${live}'
+    process.stdin.on('data', () => process.exit())
+    runProgram('sh', ['-c', ${JSON.stringify(script)}], '/')`
+  const stdio = ['pipe', 'inherit', 'inherit'] as const
+  const checks = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: [...stdio] })
+  await once(started, 'data')
+  checks.stdin?.write('end')
+  await Promise.all([once(started, 'end'), once(checks, 'close')])
+})
