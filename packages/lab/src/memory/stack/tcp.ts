@@ -171,6 +171,8 @@ export class Tcp implements TcpHost, ConnectionHost {
 
   remove(connection: Connection): void {
     if (this.#table.connections.get(connection.key) === connection) this.#table.connections.delete(connection.key)
+    // Like Linux: a connection that ends after its handshake is still accepted, with its error.
+    if ((connection.pending & ACCEPT) !== 0) return
     this.#parents.get(connection)?.waiting.delete(connection)
     this.#parents.delete(connection)
   }
@@ -214,10 +216,9 @@ export class Tcp implements TcpHost, ConnectionHost {
 
   #accept(connection: Connection): void {
     const listener = this.#parents.get(connection)
-    if (listener === undefined) return
     this.#parents.delete(connection)
-    listener.waiting.delete(connection)
-    listener.accept(connection)
+    // A listener that was closed has none.
+    if (listener?.waiting.delete(connection)) listener.accept(connection)
   }
 
   /** Takes a segment that belongs to no connection: a SYN for a listener, or anything for a RST. */

@@ -70,7 +70,6 @@ export class MemoryWorld implements World {
 
   inject(segment: Uint8Array): void {
     this.#ip.deliver(segment, this.#peer)
-    this.#settle()
   }
 
   injectError(error: IcmpError, about: Uint8Array): void {
@@ -202,6 +201,7 @@ class MemorySocket implements TestSocket {
   }
 
   write(bytes: Uint8Array): number {
+    this.#clock.advance(SETTLE)
     const result = this.#takeError() || this.#own.write(bytes)
     this.#clock.advance(ROUND_TRIP)
     return result
