@@ -28,8 +28,8 @@ const REQUEST_PATIENCE = 12
 interface Tracked {
   readonly kind: Kind
   readonly type: string
-  /** For a thing. Weak, because nothing reports that it is closed. */
-  readonly wrap?: WeakRef<Wrap>
+  /** Weak, because nothing reports that a thing is closed, or that a part of it is not used. */
+  readonly wrap: WeakRef<Wrap>
 }
 
 export class Outside {
@@ -42,7 +42,6 @@ export class Outside {
   readonly #patches = new Patches()
   readonly #hook: ReturnType<typeof createHook>
   #requests = 0
-  #things = 0
   /** Whether a program has sent a datagram, and may wait for a reply. */
   #hasSent = false
   #holds = 0
@@ -80,9 +79,15 @@ export class Outside {
     this.#hook.disable()
     this.#patches.restore()
     this.#tracked.clear()
-    this.#requests = this.#things = 0
+    this.#requests = 0
     this.#hasSent = false
     thread.clearTimeout(this.#deadline)
+  }
+
+  /** The number of native objects that can cause an event, and were not freed. */
+  get size(): number {
+    this.#forgetFreed()
+    return this.#tracked.size
   }
 
   /** Stops the clock until the returned function is called. */
@@ -144,10 +149,10 @@ export class Outside {
     if (kind === 'caller') this.#watchCalls(id, wrap, type)
     // The end of a read for a blob is not reported, but the end of `pull`, which waits for it, is.
     else if (this.#isCalling || wrap.constructor === Object) return
-    else if (kind === 'thing') {
+    else {
       this.#add(id, { kind, type, wrap: new WeakRef(wrap) })
       if (type === 'UDPWRAP') this.#watchSends(wrap)
-    } else this.#add(id, { kind, type })
+    }
   }
 
   #add(id: number, tracked: Tracked): void {
@@ -155,7 +160,6 @@ export class Outside {
     if (this.#tracked.has(id)) return
     this.#tracked.set(id, tracked)
     if (tracked.kind === 'request') this.#requests++
-    else if (tracked.kind === 'thing') this.#things++
   }
 
   /** Before a callback of an object: an event. */
@@ -178,7 +182,7 @@ export class Outside {
     this.#callers.set(wrap, id)
     this.#patches.wrap(Object.getPrototypeOf(wrap), methodOf(type) as string, (self, args, was) => {
       const caller = this.#callers.get(self)
-      if (caller !== undefined) this.#add(caller, { kind: 'request', type })
+      if (caller !== undefined) this.#add(caller, { kind: 'request', type, wrap: new WeakRef(self) })
       this.#isCalling = true
       try {
         const result = Reflect.apply(was, self, args)
@@ -211,19 +215,21 @@ export class Outside {
     })
   }
 
-  /** Whether a real thing is open and keeps the process alive. Forgets freed things. */
+  /** Whether a real thing is open and keeps the process alive. */
   #hasThing(): boolean {
-    if (this.#things === 0) return false
-    let has = false
-    for (const [id, { type, wrap }] of this.#tracked) {
-      if (wrap === undefined) continue
-      const thing = wrap.deref()
-      if (thing === undefined) {
-        this.#tracked.delete(id)
-        this.#things--
-      } else if (this.#isOpen(type, thing)) has = true
+    if (this.#tracked.size === 0) return false
+    this.#forgetFreed()
+    for (const { kind, type, wrap } of this.#tracked.values()) {
+      if (kind === 'thing' && this.#isOpen(type, wrap.deref())) return true
     }
-    return has
+    return false
+  }
+
+  /** Forgets freed objects, except requests: another thread works on them. */
+  #forgetFreed(): void {
+    for (const [id, { kind, wrap }] of this.#tracked) {
+      if (kind !== 'request' && wrap.deref() === undefined) this.#tracked.delete(id)
+    }
   }
 
   /** Whether a thing is open, has a ref, and is neither standard input nor an idle UDP server. */
@@ -234,14 +240,13 @@ export class Outside {
   #giveUp(patience: number): void {
     const isOfProcess = new Set<unknown>()
     for (const { wrap, type } of this.#tracked.values()) {
-      if (type === 'PROCESSWRAP') for (const pipe of pipesOf(wrap?.deref())) isOfProcess.add(pipe)
+      if (type === 'PROCESSWRAP') for (const pipe of pipesOf(wrap.deref())) isOfProcess.add(pipe)
     }
     const after = formatDuration(patience * NSEC_PER_MSEC)
     for (const [id, { kind, type, wrap }] of this.#tracked) {
-      const thing = wrap?.deref()
+      const thing = wrap.deref()
       if (kind === 'request') this.#requests--
       else if (kind !== 'thing' || !this.#isOpen(type, thing)) continue
-      else this.#things--
       this.#tracked.delete(id)
       if (isOfProcess.has(thing)) continue
       this.#options.log(

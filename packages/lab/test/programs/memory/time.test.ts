@@ -55,6 +55,29 @@ test('an alarm keeps its process alive, but not an alarm of the background', () 
   expect([status, lines]).toEqual([0, ['rung at 10000']])
 })
 
+test('sockets that cannot connect leave nothing in the memory of the world', () => {
+  const program = `
+    import net from 'node:net'
+    import { setFlagsFromString } from 'node:v8'
+    import { runInNewContext } from 'node:vm'
+    import { Outside } from ${JSON.stringify(join(MODULE, '../outside.js'))}
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc')
+    const outside = new Outside({ patience: 5000, log }, () => {})
+    outside.open()
+    // The call fails before the request of the connection has started.
+    for (let i = 0; i < 10; i++) await new Promise(resolve => net.connect(9, '255.255.255.255').on('error', resolve))
+    log(outside.size > 0)
+    for (let i = 0; i < 10; i++) {
+      await new Promise(resolve => setImmediate(resolve))
+      gc()
+    }
+    log(outside.size)
+    outside.close()`
+  const { status, lines } = run(program)
+  expect([status, lines]).toEqual([0, ['true', '0']])
+})
+
 test('a timer without ref that gets its ref back keeps its process alive', () => {
   const program = `
     const timer = setTimeout(() => log('rung at ' + time.now), 1000).unref()
