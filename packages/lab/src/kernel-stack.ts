@@ -19,14 +19,11 @@ import {
 } from 'vnet/internal/linux/rtnetlink'
 import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
-import type { Prefix } from 'vnet/internal/packet/address'
-import type { AccessOptions } from './access.ts'
 import * as rules from './access-rules.ts'
 import { countersOf, type HostCounters } from './counters.ts'
-import type { HostStack, Outside, RouterRules, Sysctl, UdpOptions } from './host-stack.ts'
+import type { HostStack, RouterRules, Sysctl, UdpOptions } from './host-stack.ts'
 import type { HostAddress } from './lookup.ts'
 import { ruleDrops } from './nftables.ts'
-import type { NatForward } from './protocol.ts'
 import type { LabRoute } from './routes.ts'
 import { bindUdp, connecting, connectingTo, listen, type SocketPlace, type StreamServer } from './sockets.ts'
 
@@ -49,7 +46,7 @@ export class KernelStack implements HostStack {
   constructor(native: Native, sysctls: readonly Sysctl[]) {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.place = { native, nsfd }
-    this.rules = new KernelRules(this.place)
+    this.rules = rulesOf(this.place)
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
@@ -125,55 +122,19 @@ export class KernelStack implements HostStack {
   }
 }
 
-class KernelRules implements RouterRules {
-  readonly masqueradeKind = undefined
-  readonly #place: SocketPlace
-
-  constructor(place: SocketPlace) {
-    this.#place = place
-  }
-
-  masquerade(outside: Outside, options: AccessOptions): void {
-    rules.masquerade(this.#place, outside, options)
-  }
-
-  forward(outside: Outside, hairpin: boolean, forward: NatForward): void {
-    rules.forwardByKernel(this.#place, outside, hairpin, forward)
-  }
-
-  refusePortControl(name: string): void {
-    rules.refusePortControl(this.#place, name)
-  }
-
-  firewall(name: string, options: AccessOptions): void {
-    rules.firewall(this.#place, name, options)
-  }
-
-  captureHttp(name: string, port: number): void {
-    rules.captureHttp(this.#place, name, port)
-  }
-
-  reachedInside(name: string, addresses: readonly Uint8Array[]): readonly Uint8Array[] {
-    return rules.reachedInside(this.#place, name, addresses)
-  }
-
-  acceptSource(name: string, addresses: readonly Uint8Array[]): void {
-    rules.acceptSource(this.#place, name, addresses)
-  }
-
-  routeHairpin(outside: Outside): void {
-    rules.routeHairpin(this.#place, outside)
-  }
-
-  routeHairpinPort(outside: Outside, port: number): void {
-    rules.routeHairpinPort(this.#place, outside, port)
-  }
-
-  routeOutside(name: string, network: Prefix, nextHop: string | undefined): void {
-    rules.routeOutside(this.#place, name, network, nextHop)
-  }
-
-  drops() {
-    return ruleDrops(this.#place)
+function rulesOf(place: SocketPlace): RouterRules {
+  return {
+    masqueradeKind: undefined,
+    masquerade: (...args) => rules.masquerade(place, ...args),
+    forward: (...args) => rules.forwardByKernel(place, ...args),
+    refusePortControl: name => rules.refusePortControl(place, name),
+    firewall: (...args) => rules.firewall(place, ...args),
+    captureHttp: (...args) => rules.captureHttp(place, ...args),
+    reachedInside: (...args) => rules.reachedInside(place, ...args),
+    acceptSource: (...args) => rules.acceptSource(place, ...args),
+    routeHairpin: outside => rules.routeHairpin(place, outside),
+    routeHairpinPort: (...args) => rules.routeHairpinPort(place, ...args),
+    routeOutside: (...args) => rules.routeOutside(place, ...args),
+    drops: () => ruleDrops(place),
   }
 }
