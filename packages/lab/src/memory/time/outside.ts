@@ -15,7 +15,7 @@ import { type Kind, kindOf, methodOf, nameOf, pipesOf, type Wrap } from './async
 import { Patches } from './patches.ts'
 import { thread } from './real.ts'
 
-export interface OutsideOptions {
+interface OutsideOptions {
   /** Real milliseconds without an event of a real thing after which the world continues. */
   readonly patience: number
   /** Is given each line about what the world no longer waits for. */

@@ -109,14 +109,14 @@ export class Timeline {
 }
 
 /**
- * Returns the clock of a world on a timeline. It is 0 at the moment `start` of the timeline. After
- * the world is closed, its alarms never ring. With `isRef`, armed alarms keep the process alive.
+ * Returns the clock of a world on a timeline. It is 0 at the moment `start` of the timeline. Armed
+ * alarms keep the process alive. After the world is closed, they never ring.
  */
-export function clockOf(timeline: Timeline, owner: Owner, start: number, isRef: boolean): Clock {
+export function clockOf(timeline: Timeline, owner: Owner, start: number): Clock {
   return {
     now: () => timeline.now - start,
     alarm: (fn): Alarm => {
-      const entry: Entry = { index: -1, isRef, owner, ring: () => fn() }
+      const entry: Entry = { index: -1, isRef: true, owner, ring: () => fn() }
       return {
         at: ns => {
           if (!owner.isClosed) timeline.arm(entry, ns + start)

@@ -18,8 +18,6 @@ import { forgetTimers } from './timers.ts'
 import { TimelineTurns } from './turns.ts'
 
 export interface VirtualTimeOptions {
-  /** What Date shows at the start, in ms since 1970. Default: 2000-01-01T00:00:00Z. */
-  readonly epoch?: number | undefined
   /**
    * Real milliseconds without an event after which the clock no longer waits for real sockets and
    * child processes. Default 5,000.
@@ -29,7 +27,7 @@ export interface VirtualTimeOptions {
   readonly log?: ((line: string) => void) | undefined
 }
 
-/** What Date shows at the start by default, in ms since 1970. */
+/** What Date shows at the start, in ms since 1970. */
 export const EPOCH = Date.UTC(2000, 0, 1)
 const PATIENCE = 5000
 
@@ -47,8 +45,6 @@ export interface Shared {
 export class VirtualTime implements Owner, Disposable {
   /** In ns since this object was made. Armed alarms keep the process alive, like open sockets. */
   readonly clock: Clock
-  /** The same time for endless upkeep: these alarms do not keep the process alive. */
-  readonly background: Clock
   readonly #shared: Shared
   #isInstalled = false
   #isClosed = false
@@ -59,8 +55,7 @@ export class VirtualTime implements Owner, Disposable {
     this.#shared = thread.shared ??= makeShared(options)
     this.#shared.worlds++
     const { timeline } = this.#shared
-    this.clock = clockOf(timeline, this, timeline.now, true)
-    this.background = clockOf(timeline, this, timeline.now, false)
+    this.clock = clockOf(timeline, this, timeline.now)
   }
 
   /** Starts time and makes it the time of this thread. */
@@ -149,8 +144,8 @@ function cancelTimers(timeline: Timeline): void {
 }
 
 function makeShared(options: VirtualTimeOptions): Shared {
-  const { epoch = EPOCH, patience = PATIENCE, log = line => process.stderr.write(`${line}\n`) } = options
-  const timeline = new Timeline(epoch)
+  const { patience = PATIENCE, log = line => process.stderr.write(`${line}\n`) } = options
+  const timeline = new Timeline(EPOCH)
   const outside = new Outside({ patience, log }, () => turns.wake())
   const turns = new TimelineTurns(timeline, outside)
   return { timeline, outside, turns, worlds: 0, running: 0, restore: () => {} }

@@ -158,14 +158,14 @@ test.skipIf(!('Temporal' in globalThis))('Temporal.Now shows the time of the wor
 
 test('a date is an instance of Date in and after the world, with the methods of Date', async () => {
   const RealDate = Date
-  const time = start({ epoch: Date.UTC(2038, 0, 19) })
+  const time = start()
   const date = new Date()
   class Day extends Date {}
   expect([date, new Day(0), new RealDate()].map(each => each instanceof Date)).toEqual([true, true, true])
   expect(new Day(0)).toBeInstanceOf(Day)
   expect(date.constructor).toBe(Date)
   expect([date.getTime(), new Date(5).getTime(), Date.UTC(1970), Date.parse('1970-01-01')]).toEqual([
-    Date.UTC(2038, 0, 19),
+    Date.UTC(2000),
     5,
     0,
     0,

@@ -43,11 +43,8 @@ test('a pending timer keeps its process alive, also after a time without one', (
   expect([status, lines]).toEqual([0, ['rung at 3600000', 'rung again at 7200000']])
 })
 
-test('an alarm keeps its process alive, but not an alarm of the background', () => {
+test('an alarm keeps its process alive', () => {
   const program = `
-    const again = () => background.at(time.background.now() + 1e9)
-    const background = time.background.alarm(again)
-    again()
     const alarm = time.clock.alarm(() => log('rung at ' + time.now))
     alarm.at(5e9)
     alarm.at(10e9)`
