@@ -1,19 +1,13 @@
 /** Sockets of node:dgram over a UDP in memory. */
 import type dgram from 'node:dgram'
-import type { LookupOneOptions } from 'node:dns'
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import type { UdpOptions } from '../host-stack.ts'
 import { checkPort } from '../sockets.ts'
 import { symbolOf } from './native-stream.ts'
-import type { UdpHost } from './stack/contract.ts'
+import type { Udp } from './stack/udp.ts'
 import { type NativeUdp, UdpHandle } from './udp-handle.ts'
-
-export type Lookup = (
-  name: string,
-  options: LookupOneOptions,
-  callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
-) => void
 
 /** What dgram.Socket keeps under its state symbol. */
 interface State {
@@ -25,22 +19,20 @@ const BIND_STATE_UNBOUND = 0
 
 /**
  * Binds a UDP socket that is not bound yet to every address of its family, or to `host`. Returns
- * its port; 0 takes a free one. `lookup` finds the names to which the socket sends. Without it, the
- * `lookup` of the socket does.
+ * its port; 0 takes a free one.
  */
 export async function bindInMemory(
-  udp: UdpHost,
+  udp: Udp,
   socket: dgram.Socket,
   port: number,
   host: string | undefined,
-  options: Omit<dgram.SocketOptions, 'type'> = {},
-  lookup?: Lookup,
+  options: UdpOptions = {},
 ): Promise<number> {
   checkPort(port)
   const family = (socket as { type?: string }).type === 'udp6' ? 6 : 4
   const address = host ?? (family === 6 ? '::' : '0.0.0.0')
   if (isIP(address) === 0) throw new UsageError(`'${address}' is not an IP address to listen on`)
-  takeOver(udp, socket, family, options, lookup)
+  takeOver(udp, socket, family, options)
   const listening = once(socket, 'listening')
   // If its bind() throws, nothing waits for this promise. It may reject later.
   listening.catch(() => {})
@@ -50,31 +42,15 @@ export async function bindInMemory(
 }
 
 /** Replaces the handle of a socket that is neither bound nor closed. */
-function takeOver(
-  udp: UdpHost,
-  socket: dgram.Socket,
-  family: 4 | 6,
-  { ipv6Only, reuseAddr }: Omit<dgram.SocketOptions, 'type'>,
-  lookup: Lookup | undefined,
-): void {
+function takeOver(udp: Udp, socket: dgram.Socket, family: 4 | 6, { ipv6Only, reuseAddr }: UdpOptions): void {
   const state = (socket as unknown as Record<symbol, State>)[symbolOf(socket, 'state symbol')]
   if (!state?.handle || state.bindState !== BIND_STATE_UNBOUND) return
   const old = state.handle
-  const find = lookup === undefined ? old.lookup : lookupOf(lookup, family)
-  const handle = new UdpHandle(udp, { family, ipv6Only, reuseAddr, lookup: find })
+  const handle = new UdpHandle(udp, { family, ipv6Only, reuseAddr, lookup: old.lookup })
   // Node finds the socket of a handle by it.
   const owner = symbolOf(old, 'owner_symbol')
   Object.assign(handle, { [owner]: socket })
   if (!old.hasRef()) handle.unref()
   old.close()
   state.handle = handle
-}
-
-/** Returns the lookup of a handle, which takes '' for the own address. */
-function lookupOf(lookup: Lookup, family: 4 | 6): NativeUdp['lookup'] {
-  return (name, callback) => {
-    const found = name === '' || name === undefined ? (family === 6 ? '::1' : '127.0.0.1') : name
-    if (isIP(found) !== 0) process.nextTick(callback, null, found, isIP(found))
-    else lookup(found, { family }, callback)
-  }
 }

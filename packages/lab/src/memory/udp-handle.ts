@@ -9,9 +9,10 @@ import { AsyncResource } from 'node:async_hooks'
 import { isIP } from 'node:net'
 import { EBADF, EINVAL, ENODEV } from 'vnet/internal/base/errno'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
-import type { Endpoint, UdpBinding, UdpEvents, UdpHost, UdpSocket } from './stack/contract.ts'
+import type { Endpoint, UdpBinding, UdpEvents } from './stack/contract.ts'
 import { isUnspecified } from './stack/ip-version.ts'
-import type { GroupUdpSocket, InterfaceChoice } from './stack/udp.ts'
+import type { Udp } from './stack/udp.ts'
+import type { InterfaceChoice, UdpSocket } from './stack/udp-socket.ts'
 import { thread } from './time/real.ts'
 
 /** include/uv.h */
@@ -31,7 +32,7 @@ export interface NativeUdp {
   close(): void
 }
 
-export interface UdpHandleOptions {
+interface UdpHandleOptions {
   readonly family: 4 | 6
   readonly ipv6Only: boolean | undefined
   readonly reuseAddr: boolean | undefined
@@ -46,7 +47,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
   /** Set by Node. */
   onmessage: OnMessage = () => {}
   onerror: unknown
-  readonly #udp: UdpHost
+  readonly #udp: Udp
   readonly #options: UdpHandleOptions
   readonly #resource = new AsyncResource('UDPWRAP')
   readonly #sizes = { receive: BUFFER_DEFAULT, send: BUFFER_DEFAULT }
@@ -54,7 +55,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
   #isReceiving = false
   #hasRef = true
 
-  constructor(udp: UdpHost, options: UdpHandleOptions) {
+  constructor(udp: Udp, options: UdpHandleOptions) {
     this.#udp = udp
     this.#options = options
     this.lookup = options.lookup
@@ -93,7 +94,6 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     const socket = statusOf(() => this.#udp.bind(binding, this))
     if (typeof socket === 'number') return socket
     this.#socket = socket
-    this.#setOption({ canBroadcast: false })
     return 0
   }
 
@@ -167,29 +167,24 @@ export class UdpHandle implements NativeUdp, UdpEvents {
   setMulticastInterface(text: string): number {
     const choice = choiceOf(text)
     if (choice === null) return -EINVAL
-    return this.#groups?.setMulticastInterface(choice) ?? -EBADF
+    return this.#socket?.setMulticastInterface(choice) ?? -EBADF
   }
 
   addMembership(group: string, dev?: string): number {
     const [bytes, choice] = [addressBytes(group), choiceOf(dev)]
     if (bytes === undefined || choice === null) return -EINVAL
-    return this.#groups?.joinGroup(bytes, choice) ?? -EBADF
+    return this.#socket?.joinGroup(bytes, choice) ?? -EBADF
   }
 
   dropMembership(group: string, dev?: string): number {
     const [bytes, choice] = [addressBytes(group), choiceOf(dev)]
     if (bytes === undefined || choice === null) return -EINVAL
-    return this.#groups?.leaveGroup(bytes, choice) ?? -EBADF
+    return this.#socket?.leaveGroup(bytes, choice) ?? -EBADF
   }
 
-  /** The socket, if its stack has groups. */
-  get #groups(): GroupUdpSocket | undefined {
-    return this.#socket !== undefined && 'joinGroup' in this.#socket ? (this.#socket as GroupUdpSocket) : undefined
-  }
-
-  #setOption(option: Partial<GroupUdpSocket>): number {
+  #setOption(option: Partial<UdpSocket>): number {
     if (this.#socket === undefined) return -EBADF
-    if (this.#groups !== undefined) Object.assign(this.#groups, option)
+    Object.assign(this.#socket, option)
     return 0
   }
 

@@ -9,7 +9,7 @@ import { IpStack } from '../../src/memory/stack/ip-stack.ts'
 import { versionOf } from '../../src/memory/stack/ip-version.ts'
 import { Udp } from '../../src/memory/stack/udp.ts'
 
-export const MS = 1e6
+const MS = 1e6
 
 export const address = (text: string) => parseAddress(text) as Uint8Array
 export const bytes = (n: number) => Uint8Array.from({ length: n }, (_, i) => i % 251)
@@ -121,7 +121,9 @@ export function bound({ udp }: Host, family: 4 | 6, port: number, host?: string,
     onError: (errno: number) => void errors.push(errno),
   }
   const binding = { address: host === undefined ? undefined : address(host), family, port, ...options }
-  return { socket: udp.bind(binding, events), messages, errors }
+  const socket = udp.bind(binding, events)
+  socket.canBroadcast = true
+  return { socket, messages, errors }
 }
 
 /** The errors that a host reports to protocol 99, which `send` uses. */

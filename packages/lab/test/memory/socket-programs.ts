@@ -11,7 +11,7 @@ import tls from 'node:tls'
 import { HOST, type World } from './socket-worlds.ts'
 
 /** Adds a line to the list of an end. */
-export type Note = (end: string, line: string) => void
+type Note = (end: string, line: string) => void
 
 export type Program = (world: World, note: Note, pem: string) => Promise<unknown>
 

@@ -336,7 +336,7 @@ test('fetch of undici sends and receives large bodies', async () => {
 })
 
 describe('datagrams', () => {
-  test('are sent to names that the lookup finds, of both families', async () => {
+  test('are sent to names that the lookup of a socket finds, of both families', async () => {
     const server = dgram.createSocket('udp6')
     const port = await bindInMemory(world().udp, server, 0, undefined)
     expect(server.address()).toEqual({ address: '::', family: 'IPv6', port })
@@ -350,10 +350,11 @@ describe('datagrams', () => {
       ['udp6', '::1'],
       ['udp6', '::ffff:127.0.0.1'],
     ] as const) {
-      const socket = dgram.createSocket(type)
-      await bindInMemory(world().udp, socket, 0, undefined, {}, (name, { family }, callback) => {
-        process.nextTick(callback, null, name === 'server' ? address : '', family as number)
-      })
+      const lookup: net.LookupFunction = (name, { family }, callback) => {
+        process.nextTick(callback, null, name === 'server' ? address : name, Number(family))
+      }
+      const socket = dgram.createSocket({ type, lookup: lookup as never })
+      await bindInMemory(world().udp, socket, 0, undefined)
       socket.send(type, port, 'server')
       await once(server, 'counted')
     }

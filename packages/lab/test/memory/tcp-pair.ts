@@ -59,7 +59,7 @@ export class FakeIp implements Ip {
   }
 }
 
-export interface PipeOptions {
+interface PipeOptions {
   readonly delay?: number
   /** Probabilities for each segment. */
   readonly loss?: number
@@ -67,7 +67,7 @@ export interface PipeOptions {
   readonly reorder?: number
 }
 
-export interface Sight {
+interface Sight {
   readonly at: number
   readonly from: 'a' | 'b'
   readonly segment: Uint8Array

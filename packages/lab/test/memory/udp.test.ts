@@ -262,16 +262,16 @@ test.each([
   const to = endpoint(group, 5353)
   const lengths = () => receivers.map(({ messages }) => messages.splice(0).length)
   const [, one] = receivers
-  expect(one?.socket.joinGroup(to.address, hosts[1].stack.interfaces[0])).toBe(0)
-  expect(one?.socket.joinGroup(to.address, hosts[1].stack.interfaces[0])).toBe(-98)
+  expect(one?.socket.joinGroup(to.address, 'eth0')).toBe(0)
+  expect(one?.socket.joinGroup(to.address, 'eth0')).toBe(-98)
   socket.send(bytes(1), to)
   network.run()
   expect(lengths()).toEqual([0, 1, 0])
   expect(Buffer.from(network.frames[0]?.subarray(0, 6) ?? []).toString('hex')).toBe(mac)
   // The default TTL of groups.
   expect(network.frames[0]?.[family === 4 ? 22 : 21]).toBe(1)
-  receivers[0]?.socket.joinGroup(to.address, dev)
-  one?.socket.leaveGroup(to.address, hosts[1].stack.interfaces[0])
+  receivers[0]?.socket.joinGroup(to.address, dev.name)
+  one?.socket.leaveGroup(to.address, 'eth0')
   socket.send(bytes(1), to)
   network.run()
   expect(lengths()).toEqual([1, 0, 0])
@@ -287,9 +287,9 @@ test('errors of groups have the numbers of Linux', () => {
   const group = address('224.1.2.3')
   expect(socket.send(bytes(1), endpoint('224.1.2.3', 9))).toBe(-101)
   expect(socket.joinGroup(group)).toBe(-19)
-  expect(socket.joinGroup(address('198.18.1.9'), dev)).toBe(-22)
+  expect(socket.joinGroup(address('198.18.1.9'), dev.name)).toBe(-22)
   expect(socket.leaveGroup(group)).toBe(-19)
-  expect(socket.leaveGroup(group, dev)).toBe(-99)
+  expect(socket.leaveGroup(group, dev.name)).toBe(-99)
 })
 
 test.each(['224.1.2.3', 'ff02::1:5'])('a datagram to group %s with a TTL of 0 remains on its host', group => {
@@ -297,11 +297,11 @@ test.each(['224.1.2.3', 'ff02::1:5'])('a datagram to group %s with a TTL of 0 re
   const family = group.includes('.') ? 4 : 6
   const [own, other] = [hosts[0], hosts[1]].map(host => {
     const receiver = bound(host, family, 5353)
-    receiver.socket.joinGroup(address(group), host.stack.interfaces[0])
+    receiver.socket.joinGroup(address(group), 'eth0')
     return receiver
   })
   const { socket } = bound(hosts[0], family, 0)
-  socket.setMulticastInterface(dev)
+  socket.setMulticastInterface(dev.name)
   socket.multicastTtl = 0
   expect(socket.send(bytes(1), endpoint(group, 5353))).toBe(0)
   network.run()
@@ -311,7 +311,7 @@ test.each(['224.1.2.3', 'ff02::1:5'])('a datagram to group %s with a TTL of 0 re
 
 test('a group that two sockets joined is received until both have left it', () => {
   const { network, hosts } = segment()
-  const [dev] = hosts[1].stack.interfaces
+  const dev = hosts[1].stack.interfaces[0]?.name
   const group = endpoint('239.1.2.3', 53)
   const sockets = [bound(hosts[1], 4, 53, undefined, { reuseAddr: true }), bound(hosts[1], 4, 54)]
   const { socket } = bound(hosts[0], 4, 0, '198.18.1.1')
@@ -352,7 +352,7 @@ test('a socket that is bound to a group sends from an address of the host', () =
   const { network, hosts, dev } = segment()
   const { messages } = bound(hosts[1], 4, 53)
   const { socket } = bound(hosts[0], 4, 5353, '239.1.2.3')
-  socket.joinGroup(address('239.1.2.3'), dev)
+  socket.joinGroup(address('239.1.2.3'), dev.name)
   socket.send(bytes(1), endpoint('198.18.1.2', 53))
   network.run()
   expect(messages.map(([, from]) => from)).toEqual(['c6120101'])

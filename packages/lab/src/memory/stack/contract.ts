@@ -160,16 +160,6 @@ export interface UdpEvents {
   onError(errno: number): void
 }
 
-export interface UdpSocket {
-  readonly local: Endpoint
-  readonly remote: Endpoint | undefined
-  /** Returns 0 or a negative errno: -ENETUNREACH, -EMSGSIZE, -EDESTADDRREQ, -EINVAL. */
-  send(data: Uint8Array, to?: Endpoint): number
-  /** Sets the only peer; undefined for all. */
-  connect(remote: Endpoint | undefined): number
-  close(): void
-}
-
 export interface UdpBinding {
   /** Undefined for all addresses of `family`, and, for 6 without `ipv6Only`, of IPv4 also. */
   readonly address: Uint8Array | undefined
@@ -178,10 +168,4 @@ export interface UdpBinding {
   readonly port: number
   readonly reuseAddr?: boolean | undefined
   readonly ipv6Only?: boolean | undefined
-}
-
-export interface UdpHost extends Protocol {
-  /** Throws a VnetError: EADDRINUSE, EADDRNOTAVAIL. */
-  bind(binding: UdpBinding, events: UdpEvents): UdpSocket
-  close(): void
 }

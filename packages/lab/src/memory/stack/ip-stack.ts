@@ -97,11 +97,8 @@ export class IpStack implements Ip {
   }
 
   /** Returns an interface by its name, or by an own address that it has. */
-  interfaceOf(choice: StackInterface | string | Uint8Array): StackInterface | undefined {
-    return this.interfaces.find(dev => {
-      if (choice instanceof StackInterface) return dev === choice
-      return typeof choice === 'string' ? dev.name === choice : dev.owns(choice)
-    })
+  interfaceOf(choice: string | Uint8Array): StackInterface | undefined {
+    return this.interfaces.find(dev => (typeof choice === 'string' ? dev.name === choice : dev.owns(choice)))
   }
 
   /** Whether an address is a group, or a broadcast of one of the networks of this host. */

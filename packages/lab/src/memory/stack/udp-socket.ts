@@ -1,4 +1,4 @@
-/** MemoryUdpSocket: a UDP socket of a host in memory. */
+/** UdpSocket: a UDP socket of a host in memory. */
 import {
   EACCES,
   EADDRINUSE,
@@ -13,34 +13,14 @@ import { sameBytes } from 'vnet/internal/packet/address'
 import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import * as udp from 'vnet/internal/packet/udp'
 import { UDP_HLEN } from 'vnet/internal/packet/udp'
-import type { Endpoint, UdpBinding, UdpEvents, UdpSocket } from './contract.ts'
+import type { Endpoint, UdpBinding, UdpEvents } from './contract.ts'
 import type { StackInterface } from './ip-interface.ts'
 import type { IpStack } from './ip-stack.ts'
 import { isGroup, isLoopback, targetOf, versionOf } from './ip-version.ts'
 import type { Udp } from './udp.ts'
 
-/** An interface: itself, its name, or an own address that it has. */
-export type InterfaceChoice = StackInterface | string | Uint8Array
-
-/** A UDP socket with the options of setsockopt(2) for groups and broadcasts. */
-export interface GroupUdpSocket extends UdpSocket {
-  /** IP_TTL, and IP_MULTICAST_TTL for groups. */
-  ttl: number
-  multicastTtl: number
-  /** IP_MULTICAST_LOOP: whether this host receives what the socket sends to groups. */
-  multicastLoop: boolean
-  /** SO_BROADCAST. Without it a datagram to a broadcast address returns -EACCES. */
-  canBroadcast: boolean
-  /** IP_MULTICAST_IF: returns 0, or -EADDRNOTAVAIL for an unknown interface. */
-  setMulticastInterface(choice: InterfaceChoice | undefined): number
-  /**
-   * Joins a group on an interface, by default the interface of its route. Returns 0, -EINVAL if
-   * `group` is not a group, -EADDRINUSE if the socket is a member, or -ENODEV without a route.
-   */
-  joinGroup(group: Uint8Array, choice?: InterfaceChoice): number
-  /** Returns 0, -EADDRNOTAVAIL if it has not joined, or -ENODEV without `choice` and a route. */
-  leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number
-}
+/** An interface by its name, or by an own address that it has. */
+export type InterfaceChoice = string | Uint8Array
 
 /** The longest datagrams of IPv4 and IPv6: what the length of a packet leaves. */
 const [MAX4, MAX6] = [65_507, 65_527]
@@ -49,7 +29,7 @@ const DEFAULT_TTL = 64
 /** ::ffff:0.0.0.0/96 (RFC 4291 section 2.5.5.2). */
 const MAPPED = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
 
-export function mapped(address: Uint8Array): Uint8Array {
+function mapped(address: Uint8Array): Uint8Array {
   return Uint8Array.of(...MAPPED, ...address)
 }
 
@@ -65,16 +45,19 @@ interface Joined {
   readonly dev: StackInterface
 }
 
-export class MemoryUdpSocket implements GroupUdpSocket {
+export class UdpSocket {
   readonly binding: UdpBinding
   readonly events: UdpEvents
   port = 0
   remote: Endpoint | undefined
   isClosed = false
+  /** IP_TTL, and IP_MULTICAST_TTL for groups. */
   ttl = DEFAULT_TTL
   multicastTtl = 1
+  /** IP_MULTICAST_LOOP: whether this host receives what the socket sends to groups. */
   multicastLoop = true
-  canBroadcast = true
+  /** SO_BROADCAST. Without it a datagram to a broadcast address returns -EACCES. */
+  canBroadcast = false
   readonly #host: Udp
   readonly #ip: IpStack
   /** The address that it was bound to; undefined for all. */
@@ -133,6 +116,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     return (this.#bound === undefined ? 0 : 4) + (this.#peer === undefined ? 0 : 2) + (isFamily ? 1 : 0)
   }
 
+  /** Returns 0 or a negative errno: -ENETUNREACH, -EMSGSIZE, -EDESTADDRREQ, -EINVAL, -EACCES. */
   send(data: Uint8Array, to: Endpoint | undefined = this.remote): number {
     if (to === undefined) return -EDESTADDRREQ
     if (to.port === 0) return -EINVAL
@@ -162,6 +146,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     return sent
   }
 
+  /** Sets the only peer; undefined for all. */
   connect(remote: Endpoint | undefined): number {
     this.remote = this.#peer = undefined
     this.#bound = this.#given
@@ -178,6 +163,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     return 0
   }
 
+  /** IP_MULTICAST_IF. Returns 0, or -EADDRNOTAVAIL for an unknown interface. */
   setMulticastInterface(choice: InterfaceChoice | undefined): number {
     const dev = choice === undefined ? undefined : this.#ip.interfaceOf(choice)
     if (choice !== undefined && dev === undefined) return -EADDRNOTAVAIL
@@ -185,6 +171,10 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     return 0
   }
 
+  /**
+   * Joins a group on an interface, by default the interface of its route. Returns 0, -EINVAL if
+   * `group` is not a group, -EADDRINUSE if the socket is a member, or -ENODEV without a route.
+   */
   joinGroup(group: Uint8Array, choice?: InterfaceChoice): number {
     if (!isMulticast(group)) return -EINVAL
     const dev = choice === undefined ? this.#ip.routeTo(group)?.dev : this.#ip.interfaceOf(choice)
@@ -195,6 +185,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
     return 0
   }
 
+  /** Returns 0, -EADDRNOTAVAIL if it has not joined, or -ENODEV without `choice` and a route. */
   leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number {
     if (choice === undefined && group.length === 4 && this.#ip.routeTo(group) === undefined) return -ENODEV
     const dev = choice === undefined ? undefined : this.#ip.interfaceOf(choice)
@@ -227,7 +218,7 @@ export class MemoryUdpSocket implements GroupUdpSocket {
 }
 
 /** Whether two sockets cannot have the same port, without SO_REUSEADDR. */
-export function conflicts(one: MemoryUdpSocket, other: MemoryUdpSocket): boolean {
+export function conflicts(one: UdpSocket, other: UdpSocket): boolean {
   if (one.bound !== undefined) return other.takes(one.bound)
   if (other.bound !== undefined) return one.takes(other.bound)
   return (one.covers(4) && other.covers(4)) || (one.covers(16) && other.covers(16))

@@ -5,33 +5,32 @@ import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16 } from 'vnet/internal/packet/octets'
 import * as udp from 'vnet/internal/packet/udp'
 import { UDP_HLEN } from 'vnet/internal/packet/udp'
-import type { IpError, Packet, UdpBinding, UdpEvents, UdpHost } from './contract.ts'
+import type { IpError, Packet, Protocol, UdpBinding, UdpEvents } from './contract.ts'
 import type { IpStack } from './ip-stack.ts'
 import { isUnspecified, versionOf } from './ip-version.ts'
-import { conflicts, MemoryUdpSocket, unmapped } from './udp-socket.ts'
-
-export { type GroupUdpSocket, type InterfaceChoice, mapped, unmapped } from './udp-socket.ts'
+import { conflicts, UdpSocket, unmapped } from './udp-socket.ts'
 
 /** net.ipv4.ip_local_port_range */
 const [FIRST_PORT, PORTS] = [32_768, 28_232]
 
-export class Udp implements UdpHost {
+export class Udp implements Protocol {
   readonly #ip: IpStack
   /** The sockets of each port, the newest first, like Linux's hash chains. */
-  readonly #sockets = new Map<number, MemoryUdpSocket[]>()
+  readonly #sockets = new Map<number, UdpSocket[]>()
 
   constructor(ip: IpStack) {
     this.#ip = ip
     ip.use(IPPROTO_UDP, this)
   }
 
-  bind(binding: UdpBinding, events: UdpEvents): MemoryUdpSocket {
+  /** Throws a VnetError: EADDRINUSE, EADDRNOTAVAIL. */
+  bind(binding: UdpBinding, events: UdpEvents): UdpSocket {
     const { address, port: wanted } = binding
     const own = address === undefined || isUnspecified(address) ? undefined : unmapped(address).slice()
     if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own)) {
       throw new VnetError(EADDRNOTAVAIL, `bind ${formatAddress(own)} port ${wanted}`)
     }
-    const socket = new MemoryUdpSocket(this, this.#ip, binding, own, events)
+    const socket = new UdpSocket(this, this.#ip, binding, own, events)
     socket.port = wanted === 0 ? this.#freePort(socket) : wanted
     if (!this.#isFree(socket, socket.port, binding.reuseAddr === true)) {
       throw new VnetError(EADDRINUSE, `bind port ${wanted}`)
@@ -43,7 +42,7 @@ export class Udp implements UdpHost {
   }
 
   /** @internal For sockets. */
-  remove(socket: MemoryUdpSocket): void {
+  remove(socket: UdpSocket): void {
     const rest = (this.#sockets.get(socket.port) ?? []).filter(each => each !== socket)
     if (rest.length > 0) this.#sockets.set(socket.port, rest)
     else this.#sockets.delete(socket.port)
@@ -84,18 +83,18 @@ export class Udp implements UdpHost {
     this.#sockets.clear()
   }
 
-  #deliver(socket: MemoryUdpSocket, { bytes, at, length, source }: Packet, port: number): void {
+  #deliver(socket: UdpSocket, { bytes, at, length, source }: Packet, port: number): void {
     if (socket.isClosed) return
     this.#ip.count(versionOf(source).counters.udpInDatagrams)
     socket.events.onMessage(bytes.slice(at + UDP_HLEN, at + length), { address: socket.shown(source), port })
   }
 
-  #senderOf({ bytes, at, source, destination }: Packet): MemoryUdpSocket | undefined {
+  #senderOf({ bytes, at, source, destination }: Packet): UdpSocket | undefined {
     const sockets = this.#sockets.get(get16(bytes, at))
     return sockets && mostSpecific(sockets, source, destination, get16(bytes, at + 2))
   }
 
-  #freePort(socket: MemoryUdpSocket): number {
+  #freePort(socket: UdpSocket): number {
     const first = this.#ip.random.below(PORTS)
     for (let i = 0; i < PORTS; i++) {
       const port = FIRST_PORT + ((first + i) % PORTS)
@@ -104,7 +103,7 @@ export class Udp implements UdpHost {
     throw new VnetError(EADDRINUSE, 'bind: every port is taken')
   }
 
-  #isFree(socket: MemoryUdpSocket, port: number, reuse: boolean): boolean {
+  #isFree(socket: UdpSocket, port: number, reuse: boolean): boolean {
     for (const other of this.#sockets.get(port) ?? []) {
       if (!(reuse && other.binding.reuseAddr) && conflicts(socket, other)) return false
     }
@@ -114,12 +113,12 @@ export class Udp implements UdpHost {
 
 /** Returns the socket that takes a datagram: a connected one, then a bound one, then the newest. */
 function mostSpecific(
-  sockets: readonly MemoryUdpSocket[],
+  sockets: readonly UdpSocket[],
   to: Uint8Array,
   from: Uint8Array,
   port: number,
-): MemoryUdpSocket | undefined {
-  let best: MemoryUdpSocket | undefined
+): UdpSocket | undefined {
+  let best: UdpSocket | undefined
   for (const each of sockets) {
     if (!each.takes(to) || !each.admits(from, port)) continue
     if (best === undefined || each.rank(to) > best.rank(to)) best = each
