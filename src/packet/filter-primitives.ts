@@ -11,7 +11,7 @@ export const LOAD_X: Readonly<Record<number, number>> = { 1: 0x50, 2: 0x48, 4: 0
 export const LOAD_LEN = { code: 0x80, k: 0 }
 /** Loads the length of the IPv4 header into the index register. */
 export const LOAD_HEADER_LEN = { code: 0xb1, k: 14 }
-export const ALU_AND = 0x54
+const ALU_AND = 0x54
 
 const loading = (at: number, size: number) => ({ code: LOAD[size] as number, k: at })
 const byteIs = (at: number, value: number) => testing([loading(at, 1)], value)
@@ -47,7 +47,7 @@ export const IP_PROTOCOLS: Readonly<Record<string, readonly [number, ...(4 | 6)[
 }
 
 export const isEtherType = (type: number) => testing([loading(ETHER_TYPE, 2)], type)
-export const isIp = isEtherType(ETH_P_IP)
+const isIp = isEtherType(ETH_P_IP)
 export const isFirstFragment = not(testing([loading(IP_FRAGMENT, 2)], 0x1fff, JSET))
 
 export function isProtocol(number: number, version?: 4 | 6): Condition {

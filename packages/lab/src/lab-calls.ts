@@ -44,7 +44,7 @@ async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | '
 }
 
 /** The differences between the kernel and the world in memory. */
-export interface CallsPlatform {
+interface CallsPlatform {
   /** Settles when the interfaces have what was requested. */
   settle(ports: readonly Port[]): Promise<void>
   /** Binds a UDP socket on a host, by the number of its stack. Returns its port. */

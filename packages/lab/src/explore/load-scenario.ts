@@ -3,7 +3,7 @@ import { describeException } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { ExploreOptions, Invariant, LabScenario } from './scenario.ts'
 
-export interface ScenarioModule {
+interface ScenarioModule {
   readonly default: LabScenario
   readonly options?: ExploreOptions
   readonly invariant?: Invariant

@@ -40,7 +40,7 @@ const CANCELS_WITH_ERROR = Number.parseInt(process.versions.node, 10) >= 22
 /** The method that gives a destroyed socket a new handle. */
 const REINITIALIZE = symbolOf(net.Socket.prototype, 'kReinitializeHandle')
 
-export interface MemorySocketOptions extends net.SocketConstructorOpts {
+interface MemorySocketOptions extends net.SocketConstructorOpts {
   /** The handle of an accepted connection. */
   readonly handle?: TcpHandle
   readonly pauseOnCreate?: boolean

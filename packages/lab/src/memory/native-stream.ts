@@ -10,7 +10,7 @@ import type { NodeAddress } from './node-address.ts'
 export type NativeRequest = object
 
 /** The part of JSStream that is used here. The properties after `emitEOF` are called by Node. */
-export interface NativeStream {
+interface NativeStream {
   readonly isStreamBase: boolean
   /** Delivers bytes to the reader of the stream, in this call. */
   readBuffer(bytes: Uint8Array): void

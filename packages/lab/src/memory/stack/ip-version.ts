@@ -32,7 +32,7 @@ export interface IpVersion {
   finish(bytes: Uint8Array, at: number): void
 }
 
-export type IpCounters = ReturnType<typeof countersOf>
+type IpCounters = ReturnType<typeof countersOf>
 
 /** Names are made once: a concatenation for each packet costs more than the count. */
 function countersOf(ip: string, ipExt: string, udp: string) {

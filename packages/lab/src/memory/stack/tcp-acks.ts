@@ -9,7 +9,7 @@ import type { Rtt } from './tcp-rtt.ts'
 import type { ReceiveWindow } from './tcp-window.ts'
 
 /** The parts of a connection that its acknowledgments use. */
-export interface AcksOwner {
+interface AcksOwner {
   readonly clock: Clock
   readonly receive: ReceiveBuffer
   readonly window: ReceiveWindow

@@ -21,7 +21,7 @@ import { ReceiveWindow } from './tcp-window.ts'
 
 const ENOTCONN = 107
 
-export type TcpState =
+type TcpState =
   | 'SYN-SENT'
   | 'SYN-RECV'
   | 'ESTAB'

@@ -13,7 +13,7 @@ import { Rtt } from './tcp-rtt.ts'
 import { Scoreboard, type Sent } from './tcp-scoreboard.ts'
 
 /** The parts of a connection that its sender uses. */
-export interface SenderOwner {
+interface SenderOwner {
   readonly clock: Clock
   /** Whether the user has closed the connection. */
   readonly isOrphan: boolean
