@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { dirname } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createLab, type Lab } from '../../packages/lab/src/index.ts'
 
 const page = readFileSync('packages/lab/docs/recipes.md', 'utf8')
@@ -12,7 +12,7 @@ const recipes = [...page.matchAll(/^### (.*?)\n(.*?)^```js\n(.*?)^```$/gms)].map
   title,
   body,
 }))
-const scope = { on, once, http, net, expect }
+const scope = { on, once, http, net, expect, vi }
 const AsyncFunction = (async () => {}).constructor as FunctionConstructor
 
 test('the page has at least 20 recipes', () => {
