@@ -27,15 +27,17 @@
  *     shutdown, close, reset, unlisten
  *     nodelay on|off, keepalive IDLE INTERVAL PROBES (ms)
  *     state NAME                    the state as ss(8) writes it
- *     open ITEMS                    connects to the peer: its SYN-ACK has these items
- *     opened ITEMS                  accepts the peer: its SYN has these items
+ *     open [+N] ITEMS               connects to the peer: its SYN-ACK has these items, by default
+ *                                   mss 1460, and comes after N ms
+ *     opened [+N] ITEMS             accepts the peer: its SYN has these items, by default mss 1460,
+ *                                   and its ACK comes after N ms
  *
  * SEGMENT is a list of items with commas between them. Sequence numbers are relative to the SYN of
  * their sender, so the first byte has 1. `out` checks all flags but PSH.
  *
  *     syn N, fin N, rst N           a flag, with the sequence number
- *     data A..B [N]                 the bytes from A to B, without B. `fin` may follow. `in` sends
- *                                   them in segments of at most N bytes
+ *     data A..B [N]                 the bytes from A to B, without B, in segments of at most N
+ *                                   bytes. `fin` may follow if they are one segment
  *     seq N                         the sequence number; default: the next one of the sender
  *     ack N                         the ACK flag. Without this item the flag is not set
  *     push, urgent N                flags, the latter with the urgent pointer
@@ -97,10 +99,17 @@ export interface Items {
 
 export type Range = readonly [from: number, to: number]
 
-/** The lines that `open` and `opened` stand for. */
-const OPEN = {
-  open: (items: string) => ['connect', 'out syn 0', `in syn 0, ack 1, ${items}`, 'out ack 1', 'connected'],
-  opened: (items: string) => ['listen', `in syn 0, ${items}`, 'out syn 0, ack 1', 'in ack 1', 'accept'],
+/** Returns the lines that a line stands for: `open`, `opened`, and `out` with several segments. */
+function expanded(line: string): string[] {
+  const [, verb, after = '', items] = /^(open|opened)(?: (\+\d+))?(?: (\D.*))?$/.exec(line) ?? []
+  const options = items ?? 'mss 1460'
+  if (verb === 'open') return ['connect', 'out syn 0', `${after} in syn 0, ack 1, ${options}`, 'out ack 1', 'connected']
+  if (verb === 'opened') return ['listen', `in syn 0, ${options}`, 'out syn 0, ack 1', `${after} in ack 1`, 'accept']
+  const [, rest] = /^out data \d+\.\.\d+ \d+(, .*)$/.exec(line) ?? []
+  if (rest === undefined) return [line]
+  const [from = 0, to = 0, size = 1] = (line.match(/\d+/g) ?? []).map(Number)
+  const starts = Array.from({ length: Math.ceil((to - from) / size) }, (_, i) => from + i * size)
+  return starts.map(start => `out data ${start}..${Math.min(start + size, to)}${rest}`)
 }
 
 /** Makes a case of its lines. */
@@ -110,10 +119,8 @@ export function tcp(title: string, lines: string, options: Partial<Omit<Case, 't
     .split('\n')
     .map(line => line.replace(/#.*/, '').trim())
     .filter(line => line !== '')
-    .flatMap(line => {
-      const [, verb, items = ''] = /^(open|opened)\b(.*)$/.exec(line) ?? []
-      return verb === undefined ? [line] : OPEN[verb as keyof typeof OPEN](items.trim() || 'mss 1460')
-    })
+    .flatMap(expanded)
+    .map(line => line.trim())
   return { title, family, sysctls, memoryOnly, steps: texts.map(parseStep) }
 }
 

@@ -53,9 +53,7 @@ export const data = [
     `
     open mss 500
     write 1100
-    out data 1..501, ack 1
-    out data 501..1001, ack 1
-    out data 1001..1101, ack 1
+    out data 1..1101 500, ack 1
     `,
   ),
   tcp(
@@ -67,8 +65,7 @@ export const data = [
     out ack 1, ts 1
     connected
     write 2000
-    out data 1..1449, ack 1, ts 1
-    out data 1449..2001, ack 1, ts 1
+    out data 1..2001 1448, ack 1, ts 1
     `,
   ),
   tcp(
@@ -125,9 +122,7 @@ export const data = [
     `
     opened mss 1460
     write 3000
-    out data 1..1461, ack 1
-    out data 1461..2921, ack 1
-    out data 2921..3001, ack 1
+    out data 1..3001 1460, ack 1
     in ack 3001
     `,
   ),

@@ -22,8 +22,7 @@ export const handshake = [
     out ack 1
     connected
     write 600
-    out data 1..537, ack 1
-    out data 537..601, ack 1
+    out data 1..601 536, ack 1
     `,
   ),
   tcp(
@@ -184,8 +183,7 @@ export const handshake = [
     `
     open mss 9000
     write 2000
-    out data 1..1461, ack 1
-    out data 1461..2001, ack 1
+    out data 1..2001 1460, ack 1
     `,
   ),
   tcp(
@@ -193,8 +191,7 @@ export const handshake = [
     `
     open mss 10
     write 96
-    out data 1..49, ack 1
-    out data 49..97, ack 1
+    out data 1..97 48, ack 1
     `,
   ),
   tcp(
@@ -230,10 +227,7 @@ export const handshake = [
     out ack 1
     connected
     write 5000
-    out data 1..1001, ack 1
-    out data 1001..2001, ack 1
-    out data 2001..3001, ack 1
-    out data 3001..4001, ack 1
+    out data 1..4001 1000, ack 1
     quiet 20
     `,
   ),

@@ -11,8 +11,7 @@ export const ipv6 = [
     out ack 1
     connected
     write 2000
-    out data 1..1441, ack 1
-    out data 1441..2001, ack 1
+    out data 1..2001 1440, ack 1
     `,
     { family: 6 },
   ),
@@ -60,8 +59,7 @@ export const ipv6 = [
     write 1440
     out data 1..1441, ack 1
     icmp too-big 1280
-    out data 1..1221, ack 1
-    out data 1221..1441, ack 1
+    out data 1..1441 1220, ack 1
     in ack 1441
     `,
     { family: 6 },

@@ -36,8 +36,7 @@ export const listening = [
     in ack 1
     accept
     write 1500
-    out data 1..1001, ack 1
-    out data 1001..1501, ack 1
+    out data 1..1501 1000, ack 1
     `,
   ),
   tcp(

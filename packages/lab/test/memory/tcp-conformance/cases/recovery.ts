@@ -1,25 +1,13 @@
 /** Lost segments: fast retransmit and recovery. */
 import { tcp } from '../notation.ts'
 
-const segments = (from: number, count: number, size = 1000): string =>
-  Array.from({ length: count }, (_, i) => `out data ${from + i * size}..${from + (i + 1) * size}, ack 1`).join('\n')
-
-/** The round trip is 100 ms, of which a quarter may be reordering (RFC 8985 sec. 6.2). */
-const accepted = (options: string): string => `
-    listen
-    in syn 0, ${options}
-    out syn 0, ack 1
-    +100 in ack 1
-    accept
-`
-
 export const recovery = [
   tcp(
     'three duplicate ACKs retransmit a segment before its timeout',
     `
-    ${accepted('mss 1000')}
+    opened +100 mss 1000
     write 5000
-    ${segments(1, 5)}
+    out data 1..5001 1000, ack 1
     +100 in ack 1
     in ack 1
     in ack 1
@@ -31,9 +19,9 @@ export const recovery = [
   tcp(
     'the first two duplicate ACKs each send a new segment',
     `
-    ${accepted('mss 1000')}
+    opened +100 mss 1000
     write 14000
-    ${segments(1, 10)}
+    out data 1..10001 1000, ack 1
     +100 in ack 1
     out data 10001..11001, ack 1
     in ack 1
@@ -46,9 +34,9 @@ export const recovery = [
   tcp(
     'an ACK of a part during recovery retransmits the next missing segment',
     `
-    ${accepted('mss 1000')}
+    opened +100 mss 1000
     write 5000
-    ${segments(1, 5)}
+    out data 1..5001 1000, ack 1
     +100 in ack 1
     in ack 1
     in ack 1
@@ -62,9 +50,9 @@ export const recovery = [
   tcp(
     'with SACK all missing segments are sent again, and no others',
     `
-    ${accepted('mss 1000, sack-ok')}
+    opened +100 mss 1000, sack-ok
     write 8000
-    ${segments(1, 8)}
+    out data 1..8001 1000, ack 1
     +100 in ack 1, sack 1001..2001
     in ack 1, sack 3001..4001 1001..2001
     in ack 1, sack 3001..5001 1001..2001
@@ -80,9 +68,9 @@ export const recovery = [
   tcp(
     'fast retransmit needs duplicate ACKs: an ACK with another window is none',
     `
-    ${accepted('mss 1000')}
+    opened +100 mss 1000
     write 3000
-    ${segments(1, 3)}
+    out data 1..3001 1000, ack 1
     +100 in ack 1, win 60000
     in ack 1, win 50000
     in ack 1, win 60000
@@ -93,9 +81,9 @@ export const recovery = [
   tcp(
     'after recovery the window is half of what it was',
     `
-    ${accepted('mss 1000')}
+    opened +100 mss 1000
     write 20000
-    ${segments(1, 10)}
+    out data 1..10001 1000, ack 1
     +100 in ack 1
     out data 10001..11001, ack 1
     in ack 1
@@ -103,16 +91,16 @@ export const recovery = [
     in ack 1
     out data 1..1001, ack 1
     +100 in ack 12001
-    ${segments(12001, 5)}
+    out data 12001..17001 1000, ack 1
     quiet 20
     `,
   ),
   tcp(
     'a few duplicate ACKs do not retransmit anything',
     `
-    ${accepted('mss 1000')}
+    opened +100 mss 1000
     write 4000
-    ${segments(1, 4)}
+    out data 1..4001 1000, ack 1
     +100 in ack 1
     in ack 1
     in ack 4001
@@ -122,26 +110,25 @@ export const recovery = [
   tcp(
     'after recovery with SACK the window is half of what it was, and grows',
     `
-    ${accepted('mss 1000, sack-ok')}
+    opened +100 mss 1000, sack-ok
     write 20000
-    ${segments(1, 10)}
+    out data 1..10001 1000, ack 1
     +100 in ack 1, sack 1001..2001
     in ack 1, sack 1001..3001
     in ack 1, sack 1001..4001
-    out data 10001..11001, ack 1
-    out data 11001..12001, ack 1
+    out data 10001..12001 1000, ack 1
     out data 1..1001, ack 1
     +100 in ack 12001
-    ${segments(12001, 6)}
+    out data 12001..18001 1000, ack 1
     quiet 20
     `,
   ),
   tcp(
     'a retransmission that is lost is sent again after a timeout',
     `
-    ${accepted('mss 1000, sack-ok')}
+    opened +100 mss 1000, sack-ok
     write 5000
-    ${segments(1, 5)}
+    out data 1..5001 1000, ack 1
     +100 in ack 1, sack 1001..5001
     out data 1..1001, ack 1
     +290..310 out data 1..1001, ack 1
@@ -151,9 +138,9 @@ export const recovery = [
   tcp(
     'a segment before a SACK block is lost after a quarter of a round trip',
     `
-    ${accepted('mss 1000, sack-ok')}
+    opened +100 mss 1000, sack-ok
     write 3000
-    ${segments(1, 3)}
+    out data 1..3001 1000, ack 1
     +100 in ack 1, sack 2001..3001
     +25..34 out data 1..1001, ack 1
     +100 in ack 1001, sack 2001..3001
@@ -171,10 +158,7 @@ export const recovery = [
     quiet 20
     in ack 1001
     write 4000
-    out data 1001..2001, ack 1
-    out data 2001..3001, ack 1
-    out data 3001..4001, ack 1
-    out data 4001..5001, ack 1
+    out data 1001..5001 1000, ack 1
     in ack 1001
     out data 1001..2001, ack 1
     quiet 20
@@ -185,11 +169,7 @@ export const recovery = [
     `
     opened mss 1000
     write 5000
-    out data 1..1001, ack 1
-    out data 1001..2001, ack 1
-    out data 2001..3001, ack 1
-    out data 3001..4001, ack 1
-    out data 4001..5001, ack 1
+    out data 1..5001 1000, ack 1
     in ack 1
     in ack 1
     in ack 1
@@ -198,9 +178,7 @@ export const recovery = [
     out data 1..1001, ack 1
     in ack 5001
     write 4000
-    out data 5001..6001, ack 1
-    out data 6001..7001, ack 1
-    out data 7001..8001, ack 1
+    out data 5001..8001 1000, ack 1
     in ack 6001
     out data 8001..9001, ack 1
     in ack 6001
@@ -212,9 +190,9 @@ export const recovery = [
   tcp(
     'an ACK during recovery that shows more losses retransmits two segments',
     `
-    ${accepted('mss 1000, sack-ok')}
+    opened +100 mss 1000, sack-ok
     write 8000
-    ${segments(1, 8)}
+    out data 1..8001 1000, ack 1
     +100 in ack 1, sack 1001..2001
     in ack 1, sack 1001..3001
     in ack 1, sack 1001..4001
@@ -222,31 +200,30 @@ export const recovery = [
     out data 1..1001, ack 1
     quiet 20
     +100 in ack 5001
-    out data 5001..6001, ack 1
-    out data 6001..7001, ack 1
+    out data 5001..7001 1000, ack 1
     quiet 20
     `,
   ),
   tcp(
     'in congestion avoidance the window grows by what an ACK newly reports',
     `
-    ${accepted('mss 1000, sack-ok')}
+    opened +100 mss 1000, sack-ok
     write 6000
-    ${segments(1, 6)}
+    out data 1..6001 1000, ack 1
     +100 in ack 1, sack 1001..2001
     in ack 1, sack 1001..3001
     in ack 1, sack 1001..6001
     out data 1..1001, ack 1
     +100 in ack 6001
     write 5000
-    ${segments(6001, 5)}
+    out data 6001..11001 1000, ack 1
     +100 in ack 6001, sack 7001..8001
     in ack 6001, sack 7001..9001
     in ack 6001, sack 7001..11001
     out data 6001..7001, ack 1
     +100 in ack 11001
     write 8000
-    ${segments(11001, 2)}
+    out data 11001..13001 1000, ack 1
     quiet 20
     `,
   ),

@@ -1,19 +1,6 @@
 /** Retransmission timeouts, and the congestion window. */
 import { tcp } from '../notation.ts'
 
-/** The lines for full segments that leave together. */
-const segments = (from: number, count: number, size = 1000): string =>
-  Array.from({ length: count }, (_, i) => `out data ${from + i * size}..${from + (i + 1) * size}, ack 1`).join('\n')
-
-/** A connection with SACK and a round trip of 100 ms. */
-const probed = `
-    listen
-    in syn 0, mss 1000, sack-ok
-    out syn 0, ack 1
-    +100 in ack 1
-    accept
-`
-
 export const retransmission = [
   tcp(
     'bytes are sent again after 200 ms, and then with twice the timeout each time',
@@ -32,11 +19,7 @@ export const retransmission = [
   tcp(
     'the timeout follows the round-trip time',
     `
-    connect
-    out syn 0
-    +300 in syn 0, ack 1, mss 1460
-    out ack 1
-    connected
+    open +300
     write 10
     out data 1..11, ack 1
     +900..910 out data 1..11, ack 1
@@ -47,12 +30,12 @@ export const retransmission = [
     `
     open mss 1000
     write 20000
-    ${segments(1, 10)}
+    out data 1..10001 1000, ack 1
     quiet 20
     in ack 1001
-    ${segments(10001, 2)}
+    out data 10001..12001 1000, ack 1
     in ack 3001
-    ${segments(12001, 4)}
+    out data 12001..16001 1000, ack 1
     quiet 20
     `,
   ),
@@ -61,12 +44,11 @@ export const retransmission = [
     `
     open mss 1000
     write 4000
-    ${segments(1, 4)}
+    out data 1..4001 1000, ack 1
     +200..210 out data 1..1001, ack 1
     quiet 100
     in ack 1001
-    out data 1001..2001, ack 1
-    out data 2001..3001, ack 1
+    out data 1001..3001 1000, ack 1
     in ack 3001
     out data 3001..4001, ack 1
     in ack 4001
@@ -78,7 +60,7 @@ export const retransmission = [
     `
     open mss 1000
     write 4000
-    ${segments(1, 4)}
+    out data 1..4001 1000, ack 1
     +200..210 out data 1..1001, ack 1
     in ack 4001
     quiet 250
@@ -102,12 +84,10 @@ export const retransmission = [
     write 1460
     out data 1..1461, ack 1
     icmp too-big 1000
-    out data 1..961, ack 1
-    out data 961..1461, ack 1
+    out data 1..1461 960, ack 1
     in ack 1461
     write 1000
-    out data 1461..2421, ack 1
-    out data 2421..2461, ack 1
+    out data 1461..2461 960, ack 1
     `,
   ),
   tcp(
@@ -115,10 +95,10 @@ export const retransmission = [
     `
     open mss 1000
     write 10000
-    ${segments(1, 10)}
+    out data 1..10001 1000, ack 1
     in ack 10001
     write 12000
-    ${segments(10001, 12)}
+    out data 10001..22001 1000, ack 1
     in ack 22001
     quiet 20
     `,
@@ -128,10 +108,10 @@ export const retransmission = [
     `
     open mss 1000
     write 10000
-    ${segments(1, 10)}
+    out data 1..10001 1000, ack 1
     in ack 10001
     +250 write 15000
-    ${segments(10001, 10)}
+    out data 10001..20001 1000, ack 1
     quiet 20
     `,
   ),
@@ -140,20 +120,20 @@ export const retransmission = [
     `
     open mss 1000
     write 30000
-    ${segments(1, 10)}
+    out data 1..10001 1000, ack 1
     +200..210 out data 1..1001, ack 1
     in ack 1001
-    ${segments(1001, 2)}
+    out data 1001..3001 1000, ack 1
     in ack 3001
-    ${segments(3001, 4)}
+    out data 3001..7001 1000, ack 1
     in ack 7001
-    ${segments(7001, 5)}
+    out data 7001..12001 1000, ack 1
     in ack 12001
-    ${segments(12001, 6)}
+    out data 12001..18001 1000, ack 1
     in ack 15001
-    ${segments(18001, 3)}
+    out data 18001..21001 1000, ack 1
     in ack 19001
-    ${segments(21001, 5)}
+    out data 21001..26001 1000, ack 1
     quiet 20
     `,
   ),
@@ -171,9 +151,9 @@ export const retransmission = [
   tcp(
     'two round trips after the last segment it is sent again as a probe',
     `
-    ${probed}
+    opened +100 mss 1000, sack-ok
     write 3000
-    ${segments(1, 3)}
+    out data 1..3001 1000, ack 1
     +208..216 out data 2001..3001, ack 1
     in ack 3001
     `,
@@ -182,9 +162,9 @@ export const retransmission = [
   tcp(
     'a loss probe is a new segment if there is one, and its SACK block shows the loss',
     `
-    ${probed}
+    opened +100 mss 1000, sack-ok
     write 12000
-    ${segments(1, 10)}
+    out data 1..10001 1000, ack 1
     +208..216 out data 10001..11001, ack 1
     +100 in ack 1, sack 10001..11001
     out data 1..1001, ack 1

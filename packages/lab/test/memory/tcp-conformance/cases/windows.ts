@@ -31,8 +31,7 @@ export const windows = [
     `
     open mss 1000, win 2000
     write 4000
-    out data 1..1001, ack 1
-    out data 1001..2001, ack 1
+    out data 1..2001 1000, ack 1
     quiet 20
     in ack 1001, win 2000
     out data 2001..3001, ack 1
@@ -52,30 +51,19 @@ export const windows = [
   tcp(
     'a window of the peer is multiplied by its scale',
     `
-    connect
-    out syn 0
-    in syn 0, ack 1, mss 1000, scale 2, win 65535
-    out ack 1
-    connected
+    open mss 1000, scale 2, win 65535
     in ack 1, win 750
     write 5000
-    out data 1..1001, ack 1
-    out data 1001..2001, ack 1
-    out data 2001..3001, ack 1
+    out data 1..3001 1000, ack 1
     quiet 20
     `,
   ),
   tcp(
     'the window of a SYN is not scaled',
     `
-    connect
-    out syn 0
-    in syn 0, ack 1, mss 1000, scale 7, win 2000
-    out ack 1
-    connected
+    open mss 1000, scale 7, win 2000
     write 5000
-    out data 1..1001, ack 1
-    out data 1001..2001, ack 1
+    out data 1..2001 1000, ack 1
     quiet 20
     `,
   ),
@@ -133,9 +121,7 @@ export const windows = [
     `
     open mss 1000, win 4000
     write 3000
-    out data 1..1001, ack 1
-    out data 1001..2001, ack 1
-    out data 2001..3001, ack 1
+    out data 1..3001 1000, ack 1
     in ack 1001, win 1000
     write 1000
     quiet 20
@@ -183,9 +169,7 @@ export const windows = [
     in data 1..101, ack 1, win 0
     out ack 201
     write 3000
-    out data 1..1001, ack 201
-    out data 1001..2001, ack 201
-    out data 2001..3001, ack 201
+    out data 1..3001 1000, ack 201
     `,
   ),
   tcp(
