@@ -4,9 +4,10 @@ import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_ARP, setEtherType, sourceAt } fr
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get32 } from 'vnet/internal/packet/octets'
+import type { Packet } from './contract.ts'
 import type { StackInterface } from './ip-interface.ts'
 import type { IpStack } from './ip-stack.ts'
-import { isGroup, isLoopback } from './ip-version.ts'
+import { isGroup, isLoopback, isUnspecified } from './ip-version.ts'
 
 /** ff02::1, all nodes of a link. */
 const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
@@ -69,38 +70,22 @@ export function solicitation(target: Uint8Array, mac: Uint8Array): Uint8Array {
 }
 
 /** Handles a message of neighbour discovery with a correct checksum and the IPv6 header at `nh`. */
-export function receiveDiscovery(
-  stack: IpStack,
-  dev: StackInterface,
-  bytes: Uint8Array,
-  nh: number,
-  at: number,
-  length: number,
-): void {
+export function receiveDiscovery(stack: IpStack, dev: StackInterface, packet: Packet, nh: number): void {
+  const { bytes, at, length } = packet
   // RFC 4861 sections 7.1.1 and 7.1.2
   const isValid = ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT && bytes[at + 1] === 0
   if (!isValid || length < icmpv6.NDISC_HLEN) return
   const target = bytes.slice(icmpv6.targetAt(at), icmpv6.targetAt(at) + ipv6.IPV6_ALEN)
   if (isGroup(target, 0, target.length)) return
-  if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT)
-    receiveAdvertisement(stack, dev, target, bytes, nh, at, length)
-  else if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_SOLICITATION)
-    receiveSolicitation(stack, dev, target, bytes, nh, at, length)
+  if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT) receiveAdvertisement(stack, dev, packet, target)
+  else if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) receiveSolicitation(stack, dev, packet, target)
 }
 
-function receiveAdvertisement(
-  stack: IpStack,
-  dev: StackInterface,
-  target: Uint8Array,
-  bytes: Uint8Array,
-  nh: number,
-  at: number,
-  length: number,
-): void {
+function receiveAdvertisement(stack: IpStack, dev: StackInterface, packet: Packet, target: Uint8Array): void {
+  const { bytes, at, length, destination } = packet
   stack.count('Icmp6InNeighborAdvertisements')
   const flags = get32(bytes, at + 4)
-  const isToGroup = isGroup(bytes, ipv6.destinationAt(nh), ipv6.IPV6_ALEN)
-  if (isToGroup && (flags & icmpv6.NA_SOLICITED) !== 0) return
+  if (isGroup(destination, 0, destination.length) && (flags & icmpv6.NA_SOLICITED) !== 0) return
   const link = icmpv6.targetLinkAddress(bytes, at, length)
   if (link <= 0 || stack.isOwn(target)) return
   // Only an advertisement with the override flag replaces a known address.
@@ -108,21 +93,13 @@ function receiveAdvertisement(
   dev.neighbours.update(target, bytes.slice(link, link + ETH_ALEN))
 }
 
-function receiveSolicitation(
-  stack: IpStack,
-  dev: StackInterface,
-  target: Uint8Array,
-  bytes: Uint8Array,
-  nh: number,
-  at: number,
-  length: number,
-): void {
+function receiveSolicitation(stack: IpStack, dev: StackInterface, packet: Packet, target: Uint8Array): void {
+  const { bytes, at, length, source } = packet
   stack.count('Icmp6InNeighborSolicits')
   const link = icmpv6.sourceLinkAddress(bytes, at, length)
   // The sender of duplicate address detection has no address yet.
-  const isDetection = ipv6.isUnspecified(bytes, ipv6.sourceAt(nh))
+  const isDetection = isUnspecified(source)
   if (link < 0 || (isDetection && link > 0) || !dev.hasAddress(target, 0)) return
-  const source = bytes.slice(ipv6.sourceAt(nh), ipv6.sourceAt(nh) + ipv6.IPV6_ALEN)
   if (stack.isOwn(source)) return
   if (link > 0) dev.neighbours.learn(source, bytes.slice(link, link + ETH_ALEN))
   const advertisement = solicitation(target, dev.mac)

@@ -59,7 +59,7 @@ export class Icmp {
     }
     const type = bytes[at] as number
     if (!isV4 && icmpv6.isNeighbourDiscovery(type)) {
-      if (dev !== undefined) receiveDiscovery(this.#stack, dev, bytes, nh, at, length)
+      if (dev !== undefined) receiveDiscovery(this.#stack, dev, packet, nh)
       return
     }
     const counter = counterOf(version, 'In', type)

@@ -22,11 +22,8 @@ const MAX_OPTIONS = 40
 export const TIMESTAMPS_LENGTH = 12
 const NONE = new Uint8Array(0)
 
-/** A received segment, with the sequence numbers of the wire. */
-export class Segment {
-  bytes: Uint8Array = NONE
-  source: Uint8Array = NONE
-  destination: Uint8Array = NONE
+/** The fields that received and sent segments share. Options are 0, -1 or false if absent. */
+class HeaderFields {
   sourcePort = 0
   destinationPort = 0
   sequence = 0
@@ -34,18 +31,31 @@ export class Segment {
   flags = 0
   /** The window field, without scaling. */
   window = 0
-  /** The urgent pointer, which counts if URG is set. */
-  urgent = 0
-  /** Position and length of the data. */
-  at = 0
-  length = 0
-  /** Options. 0, -1 or false if absent. */
   mss = 0
   windowScale = -1
   sackPermitted = false
   hasTimestamp = false
   timestamp = 0
   echo = 0
+
+  protected clearOptions(): void {
+    this.mss = 0
+    this.windowScale = -1
+    this.sackPermitted = false
+    this.hasTimestamp = false
+  }
+}
+
+/** A received segment, with the sequence numbers of the wire. */
+export class Segment extends HeaderFields {
+  bytes: Uint8Array = NONE
+  source: Uint8Array = NONE
+  destination: Uint8Array = NONE
+  /** The urgent pointer, which counts if URG is set. */
+  urgent = 0
+  /** Position and length of the data. */
+  at = 0
+  length = 0
   /** Position of the first SACK block, and the number of blocks. */
   sackAt = 0
   sacks = 0
@@ -84,10 +94,7 @@ export class Segment {
     this.urgent = get16(bytes, at + 18)
     this.at = at + header
     this.length = length - header
-    this.mss = 0
-    this.windowScale = -1
-    this.sackPermitted = false
-    this.hasTimestamp = false
+    this.clearOptions()
     this.sacks = 0
     if (header > tcp.TCP_HLEN) this.#parseOptions(bytes, at + tcp.TCP_HLEN, at + header)
     return true
@@ -124,19 +131,7 @@ export class Segment {
 }
 
 /** The header of a segment to send. */
-export class Header {
-  sourcePort = 0
-  destinationPort = 0
-  sequence = 0
-  acknowledgment = 0
-  flags = 0
-  window = 0
-  mss = 0
-  windowScale = -1
-  sackPermitted = false
-  hasTimestamp = false
-  timestamp = 0
-  echo = 0
+export class Header extends HeaderFields {
   /** Edges of SACK blocks, in pairs; only the first `sackEdges` count. */
   readonly sacks: number[] = []
   sackEdges = 0
@@ -147,10 +142,7 @@ export class Header {
     this.destinationPort = destinationPort
     this.acknowledgment = 0
     this.window = 0
-    this.mss = 0
-    this.windowScale = -1
-    this.sackPermitted = false
-    this.hasTimestamp = false
+    this.clearOptions()
     this.sackEdges = 0
   }
 
