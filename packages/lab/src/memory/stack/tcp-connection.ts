@@ -9,7 +9,6 @@ import { TCP_ACK, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { Endpoint, Ip, TcpConnection, TcpEvents } from './contract.ts'
 import { Acks } from './tcp-acks.ts'
 import { FAILED, NO_EVENTS, READ, WRITABLE } from './tcp-events.ts'
-import { KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES } from './tcp-keepalive.ts'
 import { Life } from './tcp-life.ts'
 import { DEFAULT_MSS, pathMss, segmentData } from './tcp-mss.ts'
 import type { TcpOptions } from './tcp-options.ts'
@@ -168,10 +167,8 @@ export class Connection implements TcpConnection {
     if (on && this.isSynchronized) this.sender.push()
   }
 
-  setKeepAlive(on: boolean, idle = KEEPALIVE_IDLE, interval = KEEPALIVE_INTERVAL, probes = KEEPALIVE_PROBES): void {
-    this.life.keepalive.set(on, idle, interval, probes)
-    const isIgnored = !this.isSynchronized || this.state === 'SYN-RECV' || this.state === 'TIME-WAIT'
-    if (!isIgnored) this.life.updateKeepalive()
+  setKeepAlive(on: boolean, idle?: number, interval?: number, probes?: number): void {
+    this.life.setKeepalive(on, idle, interval, probes)
   }
 
   // State.
@@ -195,14 +192,14 @@ export class Connection implements TcpConnection {
   /** Sends the first SYN. Returns 0 or a negative errno. */
   connect(): number {
     this.sender.next = 1
-    return this.life.startHandshake(true)
+    return this.life.startHandshake()
   }
 
   /** Replies to the peer's SYN in SYN-RECV. The options of the SYN are in `peer*`. */
   answerSyn(): void {
     this.state = 'SYN-RECV'
     this.sender.next = 1
-    this.life.startHandshake(false)
+    this.life.startHandshake()
   }
 
   /** Repeats SYN-ACK for a repeated SYN. */
@@ -216,10 +213,10 @@ export class Connection implements TcpConnection {
     const now = this.clock.now()
     this.state = 'ESTAB'
     sender.start()
-    const measured = life.handshake.roundTrip(now)
+    const measured = life.roundTrip(now)
     if (measured >= 0 || echoed >= 0) sender.rtt.sample(measured >= 0 ? measured : echoed, now)
     else sender.rtt.fallBack()
-    if (life.handshake.repeats > 1) sender.congestion.window = 1
+    if (life.repeats > 1) sender.congestion.window = 1
     this.updateMss()
     life.onEstablished(now)
     if (sender.finAt >= 0) this.state = 'FIN-WAIT-1'

@@ -29,7 +29,7 @@ export function arrive(c: Connection, s: Segment): boolean {
   }
   if (!isValid(c, s, sequence)) return true
   if (!s.isAck) return true
-  c.life.keepalive.onHeard(c.clock.now())
+  c.life.onHeard(c.clock.now())
   if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true

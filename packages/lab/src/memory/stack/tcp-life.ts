@@ -1,26 +1,36 @@
 /**
- * The timer of a connection's life, as one alarm: repetitions of SYN and SYN-ACK, keepalive probes,
- * FIN-WAIT-2 of a closed connection, and TIME-WAIT. Only one of them runs at a time.
+ * The timer of a connection's life, as one alarm: repetitions of SYN and SYN-ACK, keepalive probes
+ * (RFC 9293 sec. 3.8.4), FIN-WAIT-2 of a closed connection, and TIME-WAIT. Only one of them runs at
+ * a time. The defaults are Linux's.
  */
 import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { Connection } from './tcp-connection.ts'
-import { Handshake } from './tcp-handshake.ts'
-import { Keepalive } from './tcp-keepalive.ts'
 
 const TIME_WAIT = 60 * NSEC_PER_SEC
 /** When a SYN is repeated early: after two ticks. */
 const SYN_SOON = 8 * NSEC_PER_MSEC
+/** tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes */
+const KEEPALIVE_IDLE = 7200 * NSEC_PER_SEC
+const KEEPALIVE_INTERVAL = 75 * NSEC_PER_SEC
+const KEEPALIVE_PROBES = 9
 
 export class Life {
-  readonly handshake: Handshake
-  readonly keepalive = new Keepalive()
+  /** How often the SYN or SYN-ACK was sent again because of its timeout. */
+  repeats = 0
+  #startedAt = 0
+  /** Nanoseconds without a segment of the peer before the first probe; 0 if probing is off. */
+  #idle = 0
+  #interval = KEEPALIVE_INTERVAL
+  #mostProbes = KEEPALIVE_PROBES
+  /** Probes without a reply. */
+  #probes = 0
+  #heardAt = 0
   readonly #connection: Connection
   readonly #alarm: Alarm
 
   constructor(connection: Connection) {
     this.#connection = connection
-    this.handshake = new Handshake(connection.host.options)
     this.#alarm = connection.clock.alarm(() => this.#ring())
   }
 
@@ -33,26 +43,44 @@ export class Life {
   }
 
   /** Sends SYN or SYN-ACK and starts its repetitions. Returns 0 or a negative errno. */
-  startHandshake(isSyn: boolean): number {
-    this.handshake.start(this.#connection.clock.now(), isSyn)
-    this.#arm(this.handshake.delay)
-    return this.#connection.emit(isSyn ? TCP_SYN : TCP_SYN | TCP_ACK, 0, 0)
+  startHandshake(): number {
+    this.#startedAt = this.#connection.clock.now()
+    this.repeats = 0
+    this.#arm(this.#repeatTime)
+    return this.#sendSyn(false)
   }
 
   /** Repeats the first SYN early: an old connection of the peer may have replied to it. */
   repeatSoon(): void {
-    if (this.handshake.repeats === 0) this.#arm(SYN_SOON)
+    if (this.repeats === 0) this.#arm(SYN_SOON)
+  }
+
+  /** Returns the round-trip time of the handshake; -1 after a repetition. */
+  roundTrip(now: number): number {
+    return this.repeats === 0 ? now - this.#startedAt : -1
   }
 
   onEstablished(now: number): void {
-    this.keepalive.onHeard(now)
+    this.onHeard(now)
     this.#alarm.cancel()
-    if (this.keepalive.idle > 0) this.#arm(this.keepalive.idle)
+    if (this.#idle > 0) this.#arm(this.#idle)
   }
 
-  /** Probing was turned on or off. */
-  updateKeepalive(): void {
-    if (this.keepalive.idle > 0) this.#arm(Math.max(this.keepalive.wait(this.#connection.clock.now()), 0))
+  /** Notes a segment of the peer. */
+  onHeard(now: number): void {
+    this.#heardAt = now
+    this.#probes = 0
+  }
+
+  /** Times are in nanoseconds. */
+  setKeepalive(on: boolean, idle = KEEPALIVE_IDLE, interval = KEEPALIVE_INTERVAL, probes = KEEPALIVE_PROBES): void {
+    const { clock, isSynchronized, state } = this.#connection
+    this.#idle = on ? idle : 0
+    this.#interval = interval
+    this.#mostProbes = probes
+    this.#probes = 0
+    if (!isSynchronized || state === 'SYN-RECV' || state === 'TIME-WAIT') return
+    if (this.#idle > 0) this.#arm(Math.max(this.#heardAt + this.#idle - clock.now(), 0))
     else this.#alarm.cancel()
   }
 
@@ -74,31 +102,51 @@ export class Life {
 
   #repeat(): void {
     const connection = this.#connection
-    if (this.handshake.isExpired(connection.clock.now())) {
+    if (this.#isExpired) {
       connection.giveUp()
       return
     }
-    this.handshake.repeats++
+    this.repeats++
     connection.count('TcpRetransSegs')
     connection.count('TcpExtTCPTimeouts')
-    connection.emit(connection.state === 'SYN-SENT' ? TCP_SYN : TCP_SYN | TCP_ACK, 0, 0, true)
-    this.#arm(this.handshake.delay)
+    this.#sendSyn(true)
+    this.#arm(this.#repeatTime)
+  }
+
+  #sendSyn(isRepeat: boolean): number {
+    const { state } = this.#connection
+    return this.#connection.emit(state === 'SYN-SENT' ? TCP_SYN : TCP_SYN | TCP_ACK, 0, 0, isRepeat)
+  }
+
+  /** Nanoseconds until the next repetition of SYN or SYN-ACK. */
+  get #repeatTime(): number {
+    const { state, host } = this.#connection
+    const linear = state === 'SYN-SENT' ? host.options.synLinearTimeouts : 0
+    return NSEC_PER_SEC * 2 ** Math.max(this.repeats - linear, 0)
+  }
+
+  /** Whether to give up. Linear repetitions of a SYN do not extend the time of the others. */
+  get #isExpired(): boolean {
+    const { state, host, clock } = this.#connection
+    const { synRetries, synLinearTimeouts, synAckRetries } = host.options
+    if (state !== 'SYN-SENT') return this.repeats >= synAckRetries
+    const limit = (2 ** (synRetries + 1) - 1) * NSEC_PER_SEC
+    return this.repeats >= synRetries + synLinearTimeouts || clock.now() - this.#startedAt >= limit
   }
 
   #probe(): void {
-    const { keepalive } = this
-    if (keepalive.idle === 0) return
+    if (this.#idle === 0) return
     const { sender, clock } = this.#connection
     const isBusy = sender.board.packets > 0 || sender.hasUnsent
-    const wait = isBusy ? keepalive.idle : keepalive.wait(clock.now())
+    const wait = isBusy ? this.#idle : this.#heardAt + this.#idle - clock.now()
     if (wait > 0) this.#arm(wait)
-    else if (wait < 0) {
+    else if (this.#probes >= this.#mostProbes) {
       this.#connection.sendReset()
       this.#connection.giveUp()
     } else {
-      keepalive.onProbe()
+      this.#probes++
       sender.probe('TcpExtTCPKeepAlive')
-      this.#arm(keepalive.interval)
+      this.#arm(this.#interval)
     }
   }
 }
