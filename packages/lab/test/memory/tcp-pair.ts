@@ -5,7 +5,8 @@ import { type Random, random } from '../../../../src/base/random.ts'
 import { FakeClock } from '../../../../src/bed/fake-clock.ts'
 import * as tcp from '../../../../src/packet/tcp.ts'
 import type { Ip, Protocol, TcpConnection, TcpEvents } from '../../src/memory/stack/contract.ts'
-import { Tcp, type TcpOptions } from '../../src/memory/stack/tcp.ts'
+import { Tcp } from '../../src/memory/stack/tcp.ts'
+import type { TcpOptions } from '../../src/memory/stack/tcp-host.ts'
 
 export const MS = NSEC_PER_MSEC
 export const SEC = 1000 * MS
@@ -86,7 +87,7 @@ export class Pair {
   pipe: PipeOptions
   readonly #random: Random
 
-  constructor(seed = 1, pipe: PipeOptions = {}, options: TcpOptions = {}) {
+  constructor(seed = 1, pipe: PipeOptions = {}, options: Partial<TcpOptions> = {}) {
     this.#random = random(seed)
     this.pipe = pipe
     this.ipA = new FakeIp(this.clock, A, seed + 1)

@@ -6,15 +6,14 @@
 import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ECONNRESET, EPIPE, ETIMEDOUT } from 'vnet/internal/base/errno'
 import { TCP_ACK, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
-import type { Endpoint, Ip, TcpConnection, TcpEvents } from './contract.ts'
+import type { Endpoint, TcpConnection, TcpEvents } from './contract.ts'
 import { Acks } from './tcp-acks.ts'
-import { FAILED, NO_EVENTS, READ, WRITABLE } from './tcp-events.ts'
+import { type ConnectionHost, FAILED, NO_EVENTS, READ, WRITABLE } from './tcp-host.ts'
 import { Life } from './tcp-life.ts'
 import { DEFAULT_MSS, pathMss, segmentData } from './tcp-mss.ts'
-import type { TcpOptions } from './tcp-options.ts'
 import { emit, sackLength } from './tcp-output.ts'
 import { ReceiveBuffer } from './tcp-receive.ts'
-import { type Header, TIMESTAMPS_LENGTH } from './tcp-segment.ts'
+import { TIMESTAMPS_LENGTH } from './tcp-segment.ts'
 import { Sender } from './tcp-send.ts'
 import { ReceiveWindow } from './tcp-window.ts'
 
@@ -31,18 +30,6 @@ type TcpState =
   | 'LAST-ACK'
   | 'TIME-WAIT'
   | 'CLOSED'
-
-/** The parts of a host that its connections use. */
-export interface ConnectionHost {
-  readonly ip: Ip
-  readonly options: Required<TcpOptions>
-  /** The record for the segment that is being made. */
-  readonly header: Header
-  send(from: Uint8Array, to: Uint8Array, segment: Uint8Array): number
-  /** Delivers the pending events soon. */
-  notify(connection: Connection): void
-  remove(connection: Connection): void
-}
 
 export class Connection implements TcpConnection {
   readonly host: ConnectionHost

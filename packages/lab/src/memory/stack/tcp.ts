@@ -25,11 +25,20 @@ import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
 import type { Endpoint, Ip, IpError, Packet, TcpConnection, TcpEvents, TcpHost, TcpListener } from './contract.ts'
 import { targetOf } from './ip-version.ts'
-import { Connection, type ConnectionHost } from './tcp-connection.ts'
-import { ACCEPT, CONNECT, FAILED, READ, READABLE, WRITABLE } from './tcp-events.ts'
+import { Connection } from './tcp-connection.ts'
+import {
+  ACCEPT,
+  CONNECT,
+  type ConnectionHost,
+  FAILED,
+  READ,
+  READABLE,
+  TCP_DEFAULTS,
+  type TcpOptions,
+  WRITABLE,
+} from './tcp-host.ts'
 import { arrive, takeSyn } from './tcp-input.ts'
 import { Listener } from './tcp-listener.ts'
-import { TCP_DEFAULTS, type TcpOptions } from './tcp-options.ts'
 import { Header, Segment } from './tcp-segment.ts'
 import { keyOf, TcpTable } from './tcp-table.ts'
 import { mayReuse } from './tcp-time-wait.ts'
@@ -37,11 +46,9 @@ import { mayReuse } from './tcp-time-wait.ts'
 const ANY_V6 = new Uint8Array(16)
 const SEND_OPTIONS = { dontFragment: true }
 
-export type { TcpOptions }
-
 export class Tcp implements TcpHost, ConnectionHost {
   readonly ip: Ip
-  readonly options: Required<TcpOptions>
+  readonly options: TcpOptions
   readonly header = new Header()
   readonly #segment = new Segment()
   readonly #table = new TcpTable()
@@ -55,7 +62,7 @@ export class Tcp implements TcpHost, ConnectionHost {
   #isSending = false
   #delayed: Packet[] = []
 
-  constructor(ip: Ip, options: TcpOptions = {}) {
+  constructor(ip: Ip, options: Partial<TcpOptions> = {}) {
     this.ip = ip
     this.options = { ...TCP_DEFAULTS, ...options }
     this.#alarm = ip.clock.alarm(() => this.#deliver())
