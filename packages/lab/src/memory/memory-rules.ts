@@ -3,54 +3,31 @@
  * knows connections, hairpinning, and the redirection of a captive portal. access-rules.ts has the
  * same for the kernel.
  */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { isInPrefix, type Prefix, parseAddress, sameBytes } from 'vnet/internal/packet/address'
 import { growChecksum } from 'vnet/internal/packet/checksum'
-import * as icmp from 'vnet/internal/packet/icmp'
-import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16, long, put16 } from 'vnet/internal/packet/octets'
 import { TCP_CHECK } from 'vnet/internal/packet/tcp'
-import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { AccessOptions } from '../access.ts'
 import type { Outside, RouterRules } from '../host-stack.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from '../nat-table.ts'
 import { NAT64_NETWORK } from '../subnet.ts'
+import { CONNECTIONS_MAX, ConnectionTable, type Seen } from './connection-table.ts'
 import type { ForwardedPacket, IpStack, StackRoute } from './stack/ip-stack.ts'
 import { IP4, IP6, type IpVersion, keyOf } from './stack/ip-version.ts'
 
 const [DNS_PORT, HTTP_PORT, HTTPS_PORT, IKE_PORT] = [53, 80, 443, 500]
-/** nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream and the generic one. */
-const [TCP_NS, UDP_NS, OTHER_NS] = [432_000 * NSEC_PER_SEC, 120 * NSEC_PER_SEC, 600 * NSEC_PER_SEC]
-
-/** nf_conntrack_max of a machine with 1 GiB. */
-const CONNECTIONS_MAX = 65_536
-
-/** A packet with the parts that rules look at. */
-interface Seen extends ForwardedPacket {
-  readonly version: IpVersion
-  readonly protocol: number
-  /** Position of the upper header. */
-  readonly h: number
-  readonly source: Uint8Array
-  readonly destination: Uint8Array
-  /** 0 for other protocols than TCP and UDP; both are the identifier of an echo. */
-  readonly sourcePort: number
-  readonly port: number
-}
 
 export class MemoryRules implements RouterRules {
   readonly masqueradeKind = 'port-restricted'
   readonly #ip: IpStack
-  readonly #upper = new UpperHeader()
+  readonly #connections: ConnectionTable
   #firewall: { readonly name: string; readonly options: AccessOptions } | undefined
   #controlled: string | undefined
   #hairpin: Outside | undefined
   readonly #hairpinPorts = new Set<number>()
   #portal: { readonly name: string; readonly port: number } | undefined
   readonly #accepted = new Set<string>()
-  /** The connections that packets have made, by the direction of the first, and when they end. */
-  readonly #known = new Map<string, number>()
   /** The servers that clients of the portal meant, by client. */
   readonly #redirected = new Map<string, { readonly address: Uint8Array; readonly port: number }>()
   #arriving = 0
@@ -58,6 +35,7 @@ export class MemoryRules implements RouterRules {
 
   constructor(ip: IpStack) {
     this.#ip = ip
+    this.#connections = new ConnectionTable(ip.clock)
   }
 
   /** The router has `masqueradeKind` in its place, on the cable outside. */
@@ -115,19 +93,19 @@ export class MemoryRules implements RouterRules {
   }
 
   #admits(packet: ForwardedPacket): boolean {
-    const arrived = this.#see(packet)
+    const arrived = this.#connections.see(packet)
     if (arrived === undefined) return true
-    const seen = this.#redirect(arrived) ? (this.#see({ ...packet, to: undefined }) as Seen) : arrived
+    const seen = this.#redirect(arrived) ? (this.#connections.see({ ...packet, to: undefined }) as Seen) : arrived
     const { name, options } = this.#firewall ?? {}
     const [isArriving, isLeaving] = [seen.from?.name, seen.to?.name].map(each => each !== undefined && each === name)
     const isAdmitted =
-      this.#isKnown(seen) ||
+      this.#connections.has(seen) ||
       (isArriving
         ? this.#admitsArriving(seen, options as AccessOptions)
         : !isLeaving || this.#admitsLeaving(seen, options as AccessOptions))
     const isRefused = seen.to === undefined && seen.from?.name === this.#controlled && this.#controlled !== undefined
     if (isAdmitted && !(isRefused && seen.protocol === IPPROTO_UDP && seen.port === PORT_CONTROL_PORT)) {
-      if (this.#learn(seen)) return true
+      if (this.#connections.add(seen)) return true
     }
     if (isArriving || isRefused) this.#arriving++
     else this.#leaving++
@@ -152,65 +130,11 @@ export class MemoryRules implements RouterRules {
     return port === DNS_PORT && (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP)
   }
 
-  #isKnown(seen: Seen): boolean {
-    const now = this.#ip.clock.now()
-    const isOpen = (key: string) => (this.#known.get(key) ?? 0) > now
-    if (isOpen(connectionOf(seen)) || isOpen(connectionOf(turned(seen)))) return true
-    const quoted = this.#quotedBy(seen)
-    return quoted !== undefined && (isOpen(connectionOf(quoted)) || isOpen(connectionOf(turned(quoted))))
-  }
-
-  /** Returns false if the table is full, as the kernel's can be. */
-  #learn(seen: Seen): boolean {
-    const { protocol } = seen
-    const lasts = protocol === IPPROTO_TCP ? TCP_NS : protocol === IPPROTO_UDP ? UDP_NS : OTHER_NS
-    const [own, other] = [connectionOf(seen), connectionOf(turned(seen))]
-    const now = this.#ip.clock.now()
-    const key = this.#known.has(other) ? other : own
-    if (this.#known.size >= CONNECTIONS_MAX && !this.#known.has(key)) {
-      for (const [known, until] of this.#known) if (until <= now) this.#known.delete(known)
-      if (this.#known.size >= CONNECTIONS_MAX) return false
-    }
-    this.#known.set(key, now + lasts)
-    return true
-  }
-
-  /** Returns the packet that an ICMP error is about. */
-  #quotedBy({ bytes, at, length, h, version, protocol }: Seen): Seen | undefined {
-    if (protocol !== version.icmp) return undefined
-    const type = bytes[h] as number
-    const isError = version === IP4 ? icmp.isError(type) : icmpv6.isError(type)
-    const quote = h + icmp.ICMP_HLEN
-    if (!isError || quote >= at + length) return undefined
-    return this.#see({ bytes, at: quote, length: at + length - quote, from: undefined, to: undefined })
-  }
-
-  #see(packet: ForwardedPacket): Seen | undefined {
-    const { bytes, at, length } = packet
-    const found = this.#upper.find(bytes, at, at + length)
-    const { h, protocol } = this.#upper
-    if (found === 0 || h < 0 || h + 8 > at + length) return undefined
-    const version = found === 4 ? IP4 : IP6
-    const address = (from: number) => bytes.slice(from, from + version.address)
-    const hasPorts = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP
-    const id = protocol === version.icmp ? get16(bytes, h + 4) : 0
-    return {
-      ...packet,
-      version,
-      protocol,
-      h,
-      source: address(version.sourceAt(at)),
-      destination: address(version.destinationAt(at)),
-      sourcePort: hasPorts ? get16(bytes, h) : id,
-      port: hasPorts ? get16(bytes, h + 2) : id,
-    }
-  }
-
   /** Returns the route of a packet from inside to a port of the NAT, which turns it back. */
   #divert(packet: ForwardedPacket): StackRoute | undefined {
     const hairpin = this.#hairpin
     if (hairpin === undefined || packet.from?.name === hairpin.name) return undefined
-    const seen = this.#see(packet)
+    const seen = this.#connections.see(packet)
     const own = Uint8Array.from(long(hairpin.address))
     if (seen === undefined || !sameBytes(seen.destination, own)) return undefined
     const { port, protocol } = seen
@@ -263,13 +187,4 @@ function replaceEnd(
   put16(bytes, portAt, port)
   growChecksum(bytes, h + TCP_CHECK, grown)
   version.finish(bytes, nh)
-}
-
-function connectionOf({ protocol, source, sourcePort, destination, port }: Seen): string {
-  return `${protocol} ${keyOf(source)}${sourcePort} ${keyOf(destination)}${port}`
-}
-
-function turned(seen: Seen): Seen {
-  const { source, sourcePort, destination, port } = seen
-  return { ...seen, source: destination, sourcePort: port, destination: source, port: sourcePort }
 }
