@@ -1,7 +1,9 @@
 /** Labs in memory: the calls of a lab, in virtual time. */
 import { createHash, pbkdf2Sync, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
+import http2 from 'node:http2'
 import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,6 +42,24 @@ test('a request crosses a link in virtual time', async () => {
   const { a, b } = await link.stats()
   expect(a.sent).toBe(b.received)
   expect(server.stats().TcpPassiveOpens).toBe(1)
+})
+
+test('a request of HTTP/2 that follows a reply does not wait for the next timer', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server, { wire: 'delay 5ms' })
+  await server.listen(
+    http2.createServer((_, response) => response.end()),
+    80,
+  )
+  const session = http2.connect('http://server', { createConnection: () => client.createConnection(80, 'server') })
+  await once(session, 'connect')
+  expect(lab.now).toBe(10)
+  for (const at of [20, 30, 40]) {
+    await once(session.request().resume(), 'close')
+    expect(lab.now).toBe(at)
+  }
+  session.destroy()
 })
 
 test('two hours pass in no time', async () => {

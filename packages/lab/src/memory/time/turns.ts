@@ -1,7 +1,8 @@
 /**
  * Turns: lets a timeline ring when nothing else can run. It takes a turn of the event loop, an
  * immediate, for each entry. Between two turns, Node runs all microtasks, ticks, immediates and
- * events. A turn rings nothing if another immediate was queued after it or `Outside` is busy.
+ * events. A turn rings nothing if another immediate ran before it or was queued after it, or if
+ * `Outside` is busy.
  *
  * A turn with its checks takes about 1 us. Without armed entries it takes no turns, and the
  * process may end.
@@ -20,6 +21,11 @@ export class TimelineTurns {
   #isRunning = false
   /** The scheduled turn, or the last one. */
   #next: NodeJS.Immediate | NodeJS.Timeout | undefined
+  /**
+   * Whether immediates run before the scheduled turn. They may have queued immediates of Node's C++
+   * parts, such as a write of HTTP/2, which no hook reports and which run before the next turn.
+   */
+  #isFollowed = false
   #stirs = 0
 
   constructor(timeline: Timeline, outside: Outside) {
@@ -52,6 +58,7 @@ export class TimelineTurns {
   }
 
   readonly #schedule = (): void => {
+    this.#isFollowed = this.#outside.hasStirred
     const isAlive = this.#timeline.isRef || isLoopAlive()
     this.#next = isAlive === undefined ? thread.setTimeout(this.#probe, 1) : thread.setImmediate(this.#turn)
     if (isAlive !== true) this.#next.unref()
@@ -71,7 +78,7 @@ export class TimelineTurns {
   readonly #turn = (): void => {
     this.#isScheduled = false
     if (!this.#isRunning) return
-    if (this.#outside.hasStirred && ++this.#stirs < STIRS_MAX) {
+    if ((this.#outside.hasStirred || this.#isFollowed) && ++this.#stirs < STIRS_MAX) {
       this.wake()
       return
     }
