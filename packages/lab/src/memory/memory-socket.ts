@@ -11,7 +11,7 @@ import { type NativeTcp, symbolOf } from './native-stream.ts'
 import { callError } from './node-address.ts'
 import type { TcpHost } from './stack/contract.ts'
 import { TcpHandle } from './tcp-handle.ts'
-import { addVirtual, clearVirtualTimeout, setVirtualTimeout } from './virtual-timeout.ts'
+import { addVirtual, clearVirtualTimeout, setVirtualTimeout, topOf } from './virtual-timeout.ts'
 
 /** What net.Socket has without being documented. */
 interface Internals {
@@ -128,7 +128,7 @@ export class MemorySocket extends net.Socket {
   }
 
   #use(handle: TcpHandle): void {
-    handle.onReadError = errno => this.destroy(callError('read', errno))
+    handle.onReadError = errno => topOf(this).destroy(callError('read', errno))
   }
 }
 

@@ -9,6 +9,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { EBADF, ECANCELED, EINVAL } from 'vnet/internal/base/errno'
+import { readNative } from './native-callbacks.ts'
 import { type ConnectRequest, type NativeRequest, type NativeTcp, newNativeStream } from './native-stream.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import type { Endpoint, TcpConnection, TcpEvents, TcpHost } from './stack/contract.ts'
@@ -245,7 +246,7 @@ export class TcpHandle implements TcpEvents {
     // Another event may follow.
     if (this.#reader.isReadable || this.#error > 0 || this.#write !== undefined || this.#shutdown !== undefined)
       this.#wake()
-    if (bytes.length > 0) this.native.readBuffer(bytes)
+    if (bytes.length > 0) readNative(this.native, bytes)
     else if (this.#reader.isAtEnd) this.native.emitEOF()
     else if (this.#error > 0) this.onReadError(this.#takeError())
   }

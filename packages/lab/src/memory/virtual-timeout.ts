@@ -18,7 +18,9 @@
  * node:dgram has no timers. The timers of undici and of fetch() are in time/fetch-clock.ts.
  */
 import type { EventEmitter } from 'node:events'
+import type net from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { patchHttp2, patchTlsAndHttp } from './native-callbacks.ts'
 import { nodeClasses, symbolOf } from './native-stream.ts'
 
 /** What net.Socket, tls.TLSSocket and Http2Session have in common. */
@@ -43,6 +45,8 @@ export function addVirtual(socket: object): void {
   virtual.add(socket)
   if (patched.has(TLSSocket.prototype)) return
   makeVirtual(TLSSocket.prototype)
+  watchLayers()
+  patchTlsAndHttp(isOverVirtual)
   const { sessionKey } = nodeClasses()
   if (sessionKey === undefined) return
   for (const prototype of [Object.getPrototypeOf(socket), TLSSocket.prototype]) watchSessions(prototype, sessionKey)
@@ -93,6 +97,25 @@ function isOverVirtual(socket: object): boolean {
   return below != null && isOverVirtual(below)
 }
 
+/** TLS sockets by the sockets below them. */
+const above = new WeakMap<object, TLSSocket>()
+
+/** Returns the TLS socket over a socket, to which Node reports its errors, or the socket itself. */
+export function topOf(socket: net.Socket): net.Socket {
+  const next = above.get(socket)
+  return next === undefined || next.destroyed ? socket : topOf(next)
+}
+
+function watchLayers(): void {
+  const prototype = TLSSocket.prototype as TLSSocket & { _init(socket: unknown, below: object | undefined): void }
+  const nodes = prototype._init
+  const value = function (this: TLSSocket, socket: unknown, below: object | undefined): void {
+    nodes.call(this, socket, below)
+    if (below != null) above.set(below, this)
+  }
+  Object.defineProperty(prototype, '_init', { value, configurable: true, writable: true })
+}
+
 /** Sessions by their sockets. */
 const sessions = new WeakMap<object, object>()
 
@@ -108,7 +131,9 @@ function watchSessions(prototype: object, key: PropertyKey): void {
       if (session === undefined || !isOverVirtual(this)) return
       virtual.add(session)
       // The class is not exported. Sessions of clients and of servers extend it.
-      makeVirtual(Object.getPrototypeOf(Object.getPrototypeOf(session)))
+      const base = Object.getPrototypeOf(Object.getPrototypeOf(session))
+      if (!patched.has(base)) patchHttp2(isOverVirtual)
+      makeVirtual(base)
     },
     configurable: true,
   })

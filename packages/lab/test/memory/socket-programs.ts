@@ -53,6 +53,17 @@ async function serverSocket(server: net.Server): Promise<net.Socket> {
   return socket
 }
 
+/** Returns what a stream emits before its end, for a program that waits for each event. */
+async function eachAwaited(stream: NodeJS.EventEmitter): Promise<string> {
+  const ended = once(stream, 'end')
+  let received = ''
+  for (;;) {
+    const [chunk] = await Promise.race([once(stream, 'data'), ended])
+    if (chunk === undefined) return received
+    received += chunk
+  }
+}
+
 /** Runs `use` with a client of `serve`, until both ends and the server are closed. */
 function pair(
   serve: (socket: net.Socket, note: Note) => void,
@@ -517,6 +528,68 @@ export const programs: Record<string, Program> = {
     await once(raw, 'connect')
     const socket = tls.connect({ socket: raw, ca: pem, servername: 'server' })
     watch(note, 'client', socket)
+    await closed(socket)
+    server.close()
+    await closed(server)
+  },
+
+  'records of TLS that arrive together': async (world, note, pem) => {
+    const server = tls.createServer({ key: pem, cert: pem }, socket => {
+      for (const text of ['one', 'two', 'three']) socket.write(text)
+      socket.end()
+    })
+    const socket = tls.connect({ socket: world.connect(await world.listen(server)), ca: pem, servername: 'server' })
+    await once(socket, 'secureConnect')
+    note('client', await eachAwaited(socket))
+    await closed(socket)
+    server.close()
+    await closed(server)
+  },
+
+  'chunks of a request that arrive together': async (world, note) => {
+    const server = http.createServer(async (request, response) => {
+      note('server', await eachAwaited(request))
+      response.end()
+    })
+    const socket = world.connect(await world.listen(server)).resume()
+    const chunks = ['one', 'two', 'three', ''].map(text => `${text.length}\r\n${text}\r\n`)
+    const headers = ['POST / HTTP/1.1', 'Host: server', 'Connection: close', 'Transfer-Encoding: chunked', '', '']
+    socket.write(headers.join('\r\n') + chunks.join(''))
+    await closed(socket)
+    server.close()
+    await closed(server)
+  },
+
+  'frames of HTTP/2 that arrive together': async (world, note) => {
+    const server = http2.createServer()
+    server.on('stream', stream => {
+      stream.respond()
+      for (const text of ['one', 'two', 'three']) stream.write(text)
+      stream.end()
+    })
+    const socket = world.connect(await world.listen(server))
+    const session = http2.connect('http://server', { createConnection: () => socket })
+    const request = session.request()
+    request.on('response', () => note('client', 'response'))
+    request.once('data', () => note('client', 'data'))
+    note('client', await eachAwaited(request))
+    session.close()
+    await closed(socket)
+    server.close()
+    await closed(server)
+  },
+
+  'TLS over a connection that the server resets': async (world, note, pem) => {
+    const sockets: net.Socket[] = []
+    const server = tls.createServer({ key: pem, cert: pem }, socket => {
+      watch(note, 'server', socket)
+      socket.once('data', () => sockets[0]?.resetAndDestroy())
+    })
+    server.on('connection', socket => sockets.push(socket))
+    const raw = client(world, note, await world.listen(server))
+    const socket = tls.connect({ socket: raw, ca: pem, servername: 'server' })
+    watch(note, 'client TLS', socket)
+    socket.write('hello')
     await closed(socket)
     server.close()
     await closed(server)
