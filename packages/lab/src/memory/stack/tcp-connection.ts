@@ -5,7 +5,7 @@
  */
 import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ECONNRESET, EPIPE, ETIMEDOUT } from 'vnet/internal/base/errno'
-import { TCP_ACK, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
 import type { Endpoint, TcpConnection, TcpEvents } from './contract.ts'
 import { Acks } from './tcp-acks.ts'
 import { type ConnectionHost, FAILED, NO_EVENTS, READ, WRITABLE } from './tcp-host.ts'
@@ -174,39 +174,6 @@ export class Connection implements TcpConnection {
     if (this.isOrphan) return
     if (this.pending === 0) this.host.notify(this)
     this.pending |= event
-  }
-
-  /** Sends the first SYN. Returns 0 or a negative errno. */
-  connect(): number {
-    this.sender.next = 1
-    return this.life.startHandshake()
-  }
-
-  /** Replies to the peer's SYN in SYN-RECV. The options of the SYN are in `peer*`. */
-  answerSyn(): void {
-    this.state = 'SYN-RECV'
-    this.sender.next = 1
-    this.life.startHandshake()
-  }
-
-  /** Repeats SYN-ACK for a repeated SYN. */
-  repeatSynAck(): void {
-    this.emit(TCP_SYN | TCP_ACK, 0, 0, true)
-  }
-
-  /** Completes the handshake. `echoed` is the RTT by the timestamps, or -1. */
-  establish(echoed: number): void {
-    const { sender, life } = this
-    const now = this.clock.now()
-    this.state = 'ESTAB'
-    sender.start()
-    const measured = life.roundTrip(now)
-    if (measured >= 0 || echoed >= 0) sender.rtt.sample(measured >= 0 ? measured : echoed, now)
-    else sender.rtt.fallBack()
-    if (life.repeats > 1) sender.congestion.window = 1
-    this.updateMss()
-    life.onEstablished(now)
-    if (sender.finAt >= 0) this.state = 'FIN-WAIT-1'
   }
 
   enterFinWait2(): void {

@@ -2,15 +2,14 @@
  * The processing of received segments (RFC 9293 sec. 3.10.7), in Linux's order: timestamps (RFC
  * 7323), sequence number, RST and SYN (RFC 5961), acknowledgment, data, FIN.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { ECONNREFUSED, ECONNRESET, EPIPE } from 'vnet/internal/base/errno'
+import { ECONNRESET, EPIPE } from 'vnet/internal/base/errno'
 import { get32 } from 'vnet/internal/packet/octets'
 import { TCP_PSH, TCP_URG } from 'vnet/internal/packet/tcp'
 import type { Connection } from './tcp-connection.ts'
-import { ACCEPT, CONNECT, READABLE } from './tcp-host.ts'
-import { type Segment, TIMESTAMPS_LENGTH } from './tcp-segment.ts'
-import { arriveInTimeWait, isOldTimestamp, takeTimestamp, unwrap } from './tcp-time-wait.ts'
-import { WINDOW_SCALE } from './tcp-window.ts'
+import { arriveInSynSent, completeHandshake, endsHalfOpen, isValidSyn, repeatSynAck } from './tcp-handshake.ts'
+import { READABLE } from './tcp-host.ts'
+import type { Segment } from './tcp-segment.ts'
+import { arriveInTimeWait, echoedRtt, isOldTimestamp, takeTimestamp, unwrap } from './tcp-time-wait.ts'
 
 /**
  * Processes a segment of a connection. Returns false if the sender must get a RST in reply: the
@@ -44,57 +43,6 @@ export function arrive(c: Connection, s: Segment): boolean {
   return true
 }
 
-/** Takes the options of the peer's SYN. */
-export function takeSyn(c: Connection, s: Segment): void {
-  const { sender } = c
-  c.irs = s.sequence
-  c.hasTimestamps = s.hasTimestamp
-  takeTimestamp(c, s)
-  c.isScaling = s.windowScale >= 0
-  c.peerScale = Math.max(s.windowScale, 0)
-  c.window.scale = c.isScaling ? WINDOW_SCALE : 0
-  sender.hasSack = s.sackPermitted
-  if (s.mss > 0) c.peerMss = s.mss
-  c.receive.next = 1
-  // What SYN-ACK offers is a whole number of segments.
-  if (!c.isActive) c.window.start(c.hasTimestamps ? c.mss - TIMESTAMPS_LENGTH : c.mss)
-  c.window.edge = 1 + c.window.limit
-  // The window of a SYN is not scaled.
-  sender.setWindow(s.window)
-  c.windowSequence = 0
-  c.updateMss()
-}
-
-function arriveInSynSent(c: Connection, s: Segment): boolean {
-  const ack = unwrap(s.acknowledgment, c.iss, 0)
-  if (s.isAck && ack !== 1) {
-    c.life.repeatSoon()
-    return s.isRst
-  }
-  if (s.isRst) {
-    if (s.isAck) c.fail(ECONNREFUSED)
-    return true
-  }
-  if (!s.isSyn) return true
-  takeSyn(c, s)
-  if (!s.isAck) {
-    c.answerSyn()
-    return true
-  }
-  c.establish(echoedRtt(c, s))
-  c.notify(CONNECT)
-  c.sendAck()
-  return true
-}
-
-function completeHandshake(c: Connection, s: Segment): boolean {
-  if (unwrap(s.acknowledgment, c.iss, 0) !== 1) return false
-  c.establish(echoedRtt(c, s))
-  if (!c.isActive) c.count('TcpPassiveOpens')
-  c.notify(c.isActive ? CONNECT : ACCEPT)
-  return true
-}
-
 /** Whether a segment belongs into the window, and is neither RST nor SYN. Replies to it if not. */
 function isValid(c: Connection, s: Segment, sequence: number): boolean {
   const { receive } = c
@@ -123,7 +71,7 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
 function rejectSequence(c: Connection, s: Segment, sequence: number, end: number): void {
   const { receive } = c
   if (c.state === 'SYN-RECV' && s.isSyn) {
-    if (sequence === 0 && c.acks.mayAnswerInvalid()) c.repeatSynAck()
+    if (sequence === 0 && c.acks.mayAnswerInvalid()) repeatSynAck(c)
     return
   }
   const hasContent = s.space > 0 && !s.isSyn
@@ -136,34 +84,9 @@ function rejectSequence(c: Connection, s: Segment, sequence: number, end: number
   c.acks.reject(hasContent, s.isSyn)
 }
 
-/** Whether a SYN ends an unconfirmed connection, because its peer starts another one. */
-function endsHalfOpen(c: Connection, s: Segment, sequence: number): boolean {
-  if (c.state !== 'SYN-RECV' || c.isActive || !s.isSyn || s.isRst || isOldTimestamp(c, s)) return false
-  const { next } = c.receive
-  return sequence >= next && sequence <= next + c.window.left(next)
-}
-
-/** A SYN is valid only in SYN-RECV: repeated, or the reply to the own SYN (RFC 9293 fig. 7). */
-function isValidSyn(c: Connection, s: Segment, sequence: number): boolean {
-  if (c.state === 'SYN-RECV' && sequence === 0) {
-    if (s.isAck && c.isActive) return true
-    if (!s.isAck) {
-      if (c.acks.mayAnswerInvalid()) c.repeatSynAck()
-      return false
-    }
-  }
-  c.acks.reject(false, true)
-  return false
-}
-
 function onReset(c: Connection): void {
   if (c.state === 'SYN-RECV') c.fail(c.isActive ? ECONNRESET : 0)
   else c.fail(c.state === 'CLOSE-WAIT' ? EPIPE : ECONNRESET)
-}
-
-/** The round-trip time by the timestamps in nanoseconds, to a millisecond; -1 without them. */
-function echoedRtt(c: Connection, s: Segment): number {
-  return s.hasTimestamp && c.hasTimestamps && s.echo !== 0 ? ((c.timestamp - s.echo) | 0) * NSEC_PER_MSEC : -1
 }
 
 /** Processes the acknowledgment. Returns false if the segment is to be dropped. */

@@ -1,5 +1,5 @@
-/** TIME-WAIT, and which timestamps and sequence numbers are old. */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+/** TIME-WAIT, and the timestamps and sequence numbers of segments. */
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Connection } from './tcp-connection.ts'
 import type { Segment } from './tcp-segment.ts'
 
@@ -40,4 +40,9 @@ export function mayReuse(c: Connection, s: Segment): boolean {
   if (!s.isSyn || s.isRst || s.isAck || c.state !== 'TIME-WAIT' || isOldTimestamp(c, s)) return false
   const isNewer = c.hasTimestamps && s.hasTimestamp && ((s.timestamp - c.recentTimestamp) | 0) > 0
   return isNewer || unwrap(s.sequence, c.irs, c.receive.next) > c.receive.next
+}
+
+/** The round-trip time by the timestamps in nanoseconds, to a millisecond; -1 without them. */
+export function echoedRtt(c: Connection, s: Segment): number {
+  return s.hasTimestamp && c.hasTimestamps && s.echo !== 0 ? ((c.timestamp - s.echo) | 0) * NSEC_PER_MSEC : -1
 }

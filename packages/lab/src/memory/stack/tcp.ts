@@ -26,6 +26,7 @@ import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
 import type { Endpoint, Ip, IpError, Packet, TcpConnection, TcpEvents, TcpHost, TcpListener } from './contract.ts'
 import { targetOf } from './ip-version.ts'
 import { Connection } from './tcp-connection.ts'
+import { answerSyn, sendSyn } from './tcp-handshake.ts'
 import {
   ACCEPT,
   CONNECT,
@@ -37,7 +38,7 @@ import {
   type TcpOptions,
   WRITABLE,
 } from './tcp-host.ts'
-import { arrive, takeSyn } from './tcp-input.ts'
+import { arrive } from './tcp-input.ts'
 import { Listener } from './tcp-listener.ts'
 import { Header, Segment } from './tcp-segment.ts'
 import { keyOf, TcpTable } from './tcp-table.ts'
@@ -81,7 +82,7 @@ export class Tcp implements TcpHost, ConnectionHost {
     const connection = new Connection(this, key, { address: from, port }, remote, events)
     this.#table.connections.set(key, connection)
     this.ip.count('TcpActiveOpens')
-    const error = connection.connect()
+    const error = sendSyn(connection)
     if (error === -ENETUNREACH) {
       connection.close()
       throw new VnetError(ENETUNREACH, 'connect')
@@ -249,8 +250,7 @@ export class Tcp implements TcpHost, ConnectionHost {
     this.#table.connections.set(key, connection)
     this.#parents.set(connection, listener)
     listener.waiting.add(connection)
-    takeSyn(connection, segment)
-    connection.answerSyn()
+    answerSyn(connection, segment)
   }
 
   #replaces(connection: Connection, segment: Segment): boolean {
