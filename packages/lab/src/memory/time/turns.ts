@@ -22,10 +22,12 @@ export class TimelineTurns {
   /** The scheduled turn, or the last one. */
   #next: NodeJS.Immediate | NodeJS.Timeout | undefined
   /**
-   * Whether immediates run before the scheduled turn. They may have queued immediates of Node's C++
-   * parts, such as a write of HTTP/2, which no hook reports and which run before the next turn.
+   * Whether code of the program runs before the scheduled turn. It may have sent a message, which
+   * arrives before the next turn, or queued an immediate of Node's C++ parts, such as a write of
+   * HTTP/2, which no hook reports.
    */
   #isFollowed = false
+  #isRinging = false
   #stirs = 0
 
   constructor(timeline: Timeline, outside: Outside) {
@@ -48,6 +50,12 @@ export class TimelineTurns {
   /** Makes a turn follow, if it is not scheduled and something is armed. */
   readonly wake = (): void => {
     if (!this.#isRunning || this.#timeline.size === 0) return
+    if (!this.#isRinging) this.#isFollowed = true
+    this.#follow()
+  }
+
+  #follow(): void {
+    if (!this.#isRunning || this.#timeline.size === 0) return
     if (this.#isScheduled) {
       if (this.#timeline.isRef) this.#next?.ref()
       return
@@ -58,7 +66,7 @@ export class TimelineTurns {
   }
 
   readonly #schedule = (): void => {
-    this.#isFollowed = this.#outside.hasStirred
+    if (this.#outside.hasStirred) this.#isFollowed = true
     const isAlive = this.#timeline.isRef || isLoopAlive()
     this.#next = isAlive === undefined ? thread.setTimeout(this.#probe, 1) : thread.setImmediate(this.#turn)
     if (isAlive !== true) this.#next.unref()
@@ -78,18 +86,22 @@ export class TimelineTurns {
   readonly #turn = (): void => {
     this.#isScheduled = false
     if (!this.#isRunning) return
-    if ((this.#outside.hasStirred || this.#isFollowed) && ++this.#stirs < STIRS_MAX) {
-      this.wake()
+    const isFollowed = this.#isFollowed || this.#outside.hasStirred
+    this.#isFollowed = false
+    if (isFollowed && ++this.#stirs < STIRS_MAX) {
+      this.#follow()
       return
     }
     // When that may have changed, it calls `wake`.
     if (this.#outside.isBusy(this.#timeline.isRef)) return
     this.#stirs = 0
+    this.#isRinging = true
     try {
       this.#timeline.ringNext()
     } finally {
+      this.#isRinging = false
       // An exception of an entry is uncaught, as in Node, and the others still ring.
-      this.wake()
+      this.#follow()
     }
   }
 }

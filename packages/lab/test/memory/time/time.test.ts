@@ -1,5 +1,6 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { once } from 'node:events'
+import { stat } from 'node:fs'
 import http from 'node:http'
 import timers, { setTimeout as importedTimeout } from 'node:timers'
 import { scheduler, setTimeout as wait } from 'node:timers/promises'
@@ -126,6 +127,24 @@ test('messages between ports of one thread arrive before time passes', async () 
   port1.postMessage('ping')
   await ended
   clearInterval(timer)
+  expect(time.now).toBe(0)
+})
+
+test('a message that a program sends before it waits arrives before time passes', async () => {
+  // Starts in the phase of the event loop before immediates, like a program that has read a file.
+  await new Promise(resolve => stat('.', resolve))
+  const time = start()
+  const [sender, receiver] = [new BroadcastChannel('time'), new BroadcastChannel('time')]
+  onTestFinished(() => {
+    for (const channel of [sender, receiver]) channel.close()
+  })
+  const received = new Promise(resolve => {
+    receiver.onmessage = resolve
+  })
+  const timer = setTimeout(() => {}, 1000)
+  sender.postMessage('hello')
+  await received
+  clearTimeout(timer)
   expect(time.now).toBe(0)
 })
 
