@@ -3,6 +3,7 @@ import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { SharedLibrary } from '../../../src/linux/ffi.ts'
+import { Consumer } from '../../support/consumer.ts'
 import { testDirectory } from '../../support/fresh-directory.ts'
 
 const libc = new SharedLibrary('libc.so.6')
@@ -46,6 +47,19 @@ test('a worker that has used a library ends without ending the process', () => {
   writeFileSync(file, script)
   const { signal, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8' })
   expect([signal, stdout, stderr]).toEqual([null, 'continues\n', ''])
+})
+
+test('a worker that has used a library in a context of vitest ends without ending the process', () => {
+  using consumer = new Consumer()
+  consumer.write(
+    'a.test.js',
+    `import { test } from 'vitest'
+     import { SharedLibrary } from 'vnet/internal/linux/ffi'
+     test('passes', () => { new SharedLibrary('libc.so.6').int('abs', -7) })`,
+  )
+  const { status, stdout } = consumer.vitest(['--pool=vmThreads'])
+  expect(stdout).toMatch(/Tests +1 passed/)
+  expect(status).toBe(0)
 })
 
 test('one line says why ffi-rs cannot be loaded', () => {
