@@ -40,6 +40,10 @@ export class KernelWorld implements LabWorld {
     return performance.now() - this.#began
   }
 
+  get awaited(): readonly string[] {
+    return []
+  }
+
   get isIdle(): boolean {
     return false
   }

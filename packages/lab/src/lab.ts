@@ -99,6 +99,11 @@ export class Lab implements AsyncDisposable {
     return this.#world.now
   }
 
+  /** @internal The real things for which its time stands still. */
+  get awaited(): readonly string[] {
+    return this.#world.awaited
+  }
+
   /** @internal Whether nothing more is going to happen: a test that waits has waited in vain. */
   get isIdle(): boolean {
     return this.#world.isIdle

@@ -27,13 +27,16 @@ export function addDrops(error: TestError | undefined, drops: readonly string[],
 }
 
 /**
- * Returns a line about the world of a lab: in memory, with its clock, and, if the test `hasWaited`
- * to its timeout, whether it waited in vain.
+ * Returns a line about the world of a lab: in memory with its clock and, if the test `hasWaited` to
+ * its timeout, what the clock waited for.
  */
-export function worldLine({ world, now, isIdle }: Pick<Lab, 'world' | 'now' | 'isIdle'>, hasWaited: boolean): string {
+export function worldLine(lab: Pick<Lab, 'world' | 'now' | 'isIdle' | 'awaited'>, hasWaited: boolean): string {
+  const { world, now, isIdle, awaited } = lab
   if (world === 'kernel') return 'the lab was in the kernel'
   const line = `the lab was in memory, its clock at ${Math.round(now) / 1000} s`
-  return hasWaited && isIdle ? `${line}; no timer and no packet was due, so nothing more could happen` : line
+  if (!hasWaited) return line
+  if (awaited.length > 0) return `${line}, where it waited for ${awaited.join(' and ')}`
+  return isIdle ? `${line}; none of its timers and packets was due` : line
 }
 
 /** Adds the line about the world to the message of a failed test. */

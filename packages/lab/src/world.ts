@@ -23,6 +23,8 @@ export interface LabWorld {
   readonly now: number
   /** Whether nothing more is going to happen in it. False in the kernel, where nobody knows. */
   readonly isIdle: boolean
+  /** The real things for which its time stands still: `a child process (sleep 1, pid 9)`. */
+  readonly awaited: readonly string[]
   /** Stops the time of the world, if it is virtual, until the returned function is called. */
   hold(): () => void
   /** Waits for ms, or for a duration such as '2h', in the time of the world. */

@@ -88,6 +88,10 @@ export class MemoryWorld implements Platform, LabWorld {
     return this.time.now
   }
 
+  get awaited(): readonly string[] {
+    return this.time.awaited
+  }
+
   get isIdle(): boolean {
     return this.time.isIdle
   }

@@ -70,5 +70,7 @@ test('a test in memory that waits for what cannot happen fails with the reason',
   )
   const { stdout, stderr } = consumer.vitest(['b.test.js'])
   expect(stdout + stderr).toContain('Test timed out in 3000ms.')
-  expect(stdout + stderr).toContain('vnet: the lab was in memory, its clock at 7200 s; no timer and no packet was due')
+  expect(stdout + stderr).toContain(
+    'vnet: the lab was in memory, its clock at 7200 s; none of its timers and packets was due',
+  )
 })

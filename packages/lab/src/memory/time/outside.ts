@@ -110,6 +110,16 @@ export class Outside {
     return this.#hasStirred
   }
 
+  /** What it waits for, as log lines call it. */
+  get awaited(): readonly string[] {
+    const names: string[] = []
+    for (const { kind, type, wrap } of this.#tracked.values()) {
+      const thing = wrap?.deref()
+      if (kind === 'request' || (kind === 'thing' && this.#isOpen(type, thing))) names.push(nameOf(type, thing))
+    }
+    return names
+  }
+
   /** Whether it waits for a request or a real thing. */
   get isWaiting(): boolean {
     return this.#requests > 0 || this.#holds > 0 || this.#hasThing()

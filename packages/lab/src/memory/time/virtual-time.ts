@@ -95,6 +95,11 @@ export class VirtualTime implements Owner, Disposable {
     return this.#shared.outside.hold()
   }
 
+  /** What real things the clock waits for. */
+  get awaited(): readonly string[] {
+    return this.#shared.outside.awaited
+  }
+
   /** Whether nothing is due, and it waits for nothing real. */
   get isIdle(): boolean {
     const { timeline, outside } = this.#shared

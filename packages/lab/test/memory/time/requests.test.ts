@@ -97,6 +97,14 @@ test.each(Object.keys(WORK))('time stands still during %s, and continues after i
   expect(time.now).toBe(10)
 })
 
+test('what time stands still for has a name until it ends', async () => {
+  const time = start()
+  const hash = scrypt('password', 'salt', 16)
+  expect(time.awaited).toEqual([expect.stringMatching(/^a request of the thread pool \(SCRYPT\w+\)$/)])
+  await hash
+  expect(time.awaited).toEqual([])
+})
+
 test('time continues after synchronous functions of crypto and zlib', async () => {
   const time = start()
   crypto.randomBytes(16)
