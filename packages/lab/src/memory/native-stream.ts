@@ -11,7 +11,6 @@ export type NativeRequest = object
 
 /** The part of JSStream that is used here. The properties after `emitEOF` are called by Node. */
 interface NativeStream {
-  readonly isStreamBase: boolean
   /** Delivers bytes to the reader of the stream, in this call. */
   readBuffer(bytes: Uint8Array): void
   emitEOF(): void

@@ -9,7 +9,7 @@ import { type Netns, OwnNetns, outcome } from '../../../../test/support/netns.ts
 import type { StackInterface } from '../../src/memory/stack/ip-interface.ts'
 import { IpStack } from '../../src/memory/stack/ip-stack.ts'
 import { Udp } from '../../src/memory/stack/udp.ts'
-import { address, bound, bytes, endpoint, type Host } from '../memory/ip-network.ts'
+import { address, bound, bytes, endpoint, type Host, ping as sendPing } from '../memory/ip-network.ts'
 
 /** Linux has .2 and ::2, the host in memory .1 and ::1. It is a router to a network of MTU 1400. */
 const COMMANDS = [
@@ -75,7 +75,7 @@ test.each([
 test.each(LINUX)('the host in memory pings Linux at %s, also with fragments', async to => {
   for (const [seq, size] of [8, 5000].entries()) {
     const payload = await new Promise<Uint8Array>(resolve => {
-      host.stack.ping(address(to), { payload: bytes(size), seq }, reply => resolve(reply.payload))
+      sendPing(host.stack, address(to), { payload: bytes(size), seq }, reply => resolve(reply.payload))
     })
     expect(payload).toEqual(bytes(size))
   }

@@ -1,13 +1,13 @@
 /** Routers in memory, and the errors that they report, on a fake clock. */
 import { expect, test } from 'vitest'
-import { address, bound, bytes, endpoint, probe, routed } from './ip-network.ts'
+import { address, bound, bytes, endpoint, ping, probe, routed } from './ip-network.ts'
 
 const SERVERS = ['198.18.2.2', '2001:db8:2::2']
 
 test.each(SERVERS)('a router forwards packets for %s', to => {
   const { network, client, router } = routed()
   let replies = 0
-  client.stack.ping(address(to), {}, () => replies++)
+  ping(client.stack, address(to), {}, () => replies++)
   network.run()
   expect(replies).toBe(1)
   const { IpForwDatagrams = 0, Ip6OutForwDatagrams = 0 } = router.stack.counters()
@@ -18,7 +18,7 @@ test.each(SERVERS)('a host that is not a router forwards nothing for %s', to => 
   const { network, client, router } = routed()
   router.stack.forwarding = false
   let replies = 0
-  client.stack.ping(address(to), {}, () => replies++)
+  ping(client.stack, address(to), {}, () => replies++)
   network.run()
   expect(replies).toBe(0)
   expect(router.stack.counters()[to.includes(':') ? 'Ip6InAddrErrors' : 'IpInAddrErrors']).toBe(1)
@@ -132,8 +132,8 @@ test('a filter decides about forwarded, received and sent packets, and drops are
   }
   const receiver = bound(server, 4, 53)
   bound(client, 4, 0).socket.send(bytes(1), endpoint('198.18.2.2', 53))
-  client.stack.ping(address('198.18.1.2'), {}, () => {})
-  client.stack.ping(address('198.18.2.2'), {}, () => {})
+  ping(client.stack, address('198.18.1.2'))
+  ping(client.stack, address('198.18.2.2'))
   network.run()
   expect(receiver.messages).toEqual([])
   expect(seen.sort()).toEqual(['eth0 eth1 1', 'eth0 eth1 17', 'eth0 own 1', 'eth1 eth0 1', 'own eth0 1'])

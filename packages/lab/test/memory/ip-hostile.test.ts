@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { random } from '../../../../src/base/random.ts'
 import { SEED, scaled } from '../../../../test/support/scale.ts'
-import { address, bound, bytes, endpoint, type Host, probe, routed } from './ip-network.ts'
+import { address, bound, bytes, endpoint, type Host, ping, probe, routed } from './ip-network.ts'
 
 /** Frames of every kind that hosts send, by the port that received them. */
 function seen() {
@@ -17,7 +17,7 @@ function seen() {
       network.run(50)
     }
     socket.send(bytes(9), endpoint(to, 54))
-    client.stack.ping(address(to), {}, () => {})
+    ping(client.stack, address(to))
     send(to, 100, { ttl: 1 })
     send(to, 1400, { dontFragment: true })
     send(to, 9)
@@ -29,7 +29,7 @@ function seen() {
 function works({ network, client }: ReturnType<typeof seen>): void {
   let replies = 0
   for (const to of ['198.18.2.2', '2001:db8:2::2'])
-    client.stack.ping(address(to), { id: 9, seq: to.length }, () => replies++)
+    ping(client.stack, address(to), { id: 9, seq: to.length }, () => replies++)
   network.run(100)
   expect(replies).toBe(2)
 }

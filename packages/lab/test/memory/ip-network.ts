@@ -1,7 +1,7 @@
 /** Hosts in memory on a fake clock, and segments that join them, for the tests of IP and UDP. */
 import { random } from '../../../../src/base/random.ts'
 import { FakeClock } from '../../../../src/bed/fake-clock.ts'
-import { parseAddress, parsePrefix } from '../../../../src/packet/address.ts'
+import { parseAddress, parsePrefix, sameBytes } from '../../../../src/packet/address.ts'
 import type { Endpoint, UdpBinding } from '../../src/memory/stack/contract.ts'
 import { fillChecksum } from '../../src/memory/stack/ip-checksum.ts'
 import type { StackInterface } from '../../src/memory/stack/ip-interface.ts'
@@ -124,6 +124,34 @@ export function bound({ udp }: Host, family: 4 | 6, port: number, host?: string,
   const socket = udp.bind(binding, events)
   socket.canBroadcast = true
   return { socket, messages, errors }
+}
+
+interface EchoReply {
+  readonly source: Uint8Array
+  readonly payload: Uint8Array
+}
+
+/** Sends an echo request. `onReply` is called with its first reply. */
+export function ping(
+  stack: IpStack,
+  to: Uint8Array,
+  { payload = bytes(56), id = 1, seq = 1 } = {},
+  onReply?: (reply: EchoReply) => void,
+): void {
+  const { icmp } = stack
+  const [number, request, reply] = to.length === 4 ? [1, 8, 0] : [58, 128, 129]
+  const header = Uint8Array.of(request, 0, 0, 0, id >>> 8, id, seq >>> 8, seq)
+  const receive = icmp.receive.bind(icmp)
+  let isDone = false
+  icmp.receive = (version, dev, packet, nh) => {
+    const { bytes, at, length, source } = packet
+    if (!isDone && bytes[at] === reply && sameBytes(bytes.subarray(at + 4, at + 8), header.subarray(4))) {
+      isDone = true
+      onReply?.({ source, payload: bytes.slice(at + 8, at + length) })
+    }
+    receive(version, dev, packet, nh)
+  }
+  stack.send(number, stack.sourceFor(to) ?? to, to, Uint8Array.of(...header, ...payload))
 }
 
 /** The errors that a host reports to protocol 99, which `send` uses. */

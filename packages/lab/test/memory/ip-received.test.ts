@@ -1,6 +1,6 @@
 /** Made packets that a host in memory receives: what it ignores, and how it replies. */
 import { expect, test } from 'vitest'
-import { address, bound, bytes, datagram, endpoint, pair, probe, receive, route, routed } from './ip-network.ts'
+import { address, bound, bytes, datagram, endpoint, pair, ping, probe, receive, route, routed } from './ip-network.ts'
 
 const UDP = 17
 const ICMP6 = 58
@@ -35,10 +35,10 @@ test('an advertisement replaces a known neighbour only with the override flag', 
   const target = '2001:db8::2'
   const to = () => {
     network.frames.length = 0
-    a.stack.ping(address(target), {}, () => {})
+    ping(a.stack, address(target))
     return network.frames[0]?.[5]
   }
-  a.stack.ping(address(target), {}, () => {})
+  ping(a.stack, address(target))
   network.run()
   const other = Uint8Array.of(2, 9, 9, 9, 9, 9)
   receive(devA, target, '2001:db8::1', ICMP6, discovery(136, 0x40, target, 2, other), { life: 255 })
@@ -70,7 +70,7 @@ test('a request does not replace a permanent neighbour', () => {
   const frame = arp(1, Uint8Array.of(2, 9, 9, 9, 9, 9), '198.18.1.2', '198.18.1.1')
   devA.receive(frame, 0, frame.length)
   network.frames.length = 0
-  a.stack.ping(address('198.18.1.2'), {}, () => {})
+  ping(a.stack, address('198.18.1.2'))
   expect(network.frames[0]?.[5]).toBe(2)
 })
 
@@ -84,15 +84,15 @@ test('an interface without an address sends from one of another interface', () =
 
 test('a down interface forgets its neighbours, and drops the packets that wait', () => {
   const { network, a, devA } = pair()
-  a.stack.ping(address('198.18.1.2'), {}, () => {})
+  ping(a.stack, address('198.18.1.2'))
   network.run()
-  a.stack.ping(address('198.18.1.9'), {}, () => {})
+  ping(a.stack, address('198.18.1.9'))
   devA.setUp(false)
   expect(a.stack.counters().TxDropped).toBe(1)
   expect(network.clock.next).toBe(network.clock.now() + 1e6)
   devA.setUp(true)
   network.frames.length = 0
-  a.stack.ping(address('198.18.1.2'), {}, () => {})
+  ping(a.stack, address('198.18.1.2'))
   expect(network.frames.map(frame => frame[13])).toEqual([6])
 })
 
@@ -266,7 +266,7 @@ test.each(['198.18.1.255', '224.0.0.1', 'ff02::1'])('a segment of TCP for %s is 
 test('a ping to a group of IPv6 is replied from an address of the host', () => {
   const { network, a, b } = pair()
   const sources: Uint8Array[] = []
-  a.stack.ping(address('ff02::1'), {}, ({ source }) => sources.push(source))
+  ping(a.stack, address('ff02::1'), {}, ({ source }) => sources.push(source))
   network.run()
   // A host hears its own request first.
   expect(sources).toEqual([address('2001:db8::1')])

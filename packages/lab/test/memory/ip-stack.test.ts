@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { random } from '../../../../src/base/random.ts'
 import { FakeClock } from '../../../../src/bed/fake-clock.ts'
 import { IpStack } from '../../src/memory/stack/ip-stack.ts'
-import { address, bound, bytes, endpoint, Network, pair, probe, route, routed } from './ip-network.ts'
+import { address, bound, bytes, endpoint, Network, pair, ping, probe, route, routed } from './ip-network.ts'
 
 const isArp = (frame: Uint8Array) => frame[12] === 8 && frame[13] === 6
 const isSolicitation = (frame: Uint8Array) => frame[12] === 0x86 && frame[20] === 58 && frame[54] === 135
@@ -11,7 +11,7 @@ const isSolicitation = (frame: Uint8Array) => frame[12] === 0x86 && frame[20] ==
 test.each(['198.18.1.2', '2001:db8::2', '198.18.1.1', '2001:db8::1', '127.0.0.1', '::1'])('a host pings %s', to => {
   const { network, a } = pair()
   const replies: { source: Uint8Array; payload: Uint8Array }[] = []
-  expect(a.stack.ping(address(to), { payload: bytes(56), id: 7, seq: 3 }, reply => replies.push(reply))).toBe(0)
+  ping(a.stack, address(to), { payload: bytes(56), id: 7, seq: 3 }, reply => replies.push(reply))
   expect(replies).toEqual([])
   network.run()
   expect(replies).toEqual([{ source: address(to), payload: bytes(56) }])
@@ -22,10 +22,10 @@ test.each([4, 6])('hosts ask once for a neighbour of IPv%i, and the asked one le
   let replies = 0
   for (let seq = 0; seq < 5; seq++) {
     const to = address(family === 4 ? '198.18.1.2' : '2001:db8::2')
-    a.stack.ping(to, { seq }, () => replies++)
+    ping(a.stack, to, { seq }, () => replies++)
   }
   network.run()
-  b.stack.ping(address(family === 4 ? '198.18.1.1' : '2001:db8::1'), {}, () => replies++)
+  ping(b.stack, address(family === 4 ? '198.18.1.1' : '2001:db8::1'), {}, () => replies++)
   network.run()
   expect(replies).toBe(6)
   const asked = network.frames.filter(family === 4 ? isArp : isSolicitation)
@@ -67,21 +67,21 @@ test('a set neighbour is never asked for, nor replaced by what others claim', ()
   const { network, a, b, devA, devB } = pair()
   devA.setNeighbour(address('198.18.1.2'), devB.mac)
   let replies = 0
-  a.stack.ping(address('198.18.1.2'), {}, () => replies++)
+  ping(a.stack, address('198.18.1.2'), {}, () => replies++)
   network.run()
   expect(replies).toBe(1)
   const other = network.host()
   const [, devC] = network.join([[b.stack], [other.stack, '198.18.1.2/24']])
   const claim = Uint8Array.from([...devA.mac, ...devC.mac, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, ...devC.mac, 198, 18, 1, 2])
   devA.receive(Uint8Array.from([...claim, ...devA.mac, 198, 18, 1, 1]), 0, 42)
-  a.stack.ping(address('198.18.1.2'), { seq: 2 }, () => replies++)
+  ping(a.stack, address('198.18.1.2'), { seq: 2 }, () => replies++)
   network.run()
   expect(replies).toBe(2)
 })
 
 test('a gratuitous ARP packet moves the address of a known neighbour, and adds no other', () => {
   const { network, a, devA, devB } = pair()
-  a.stack.ping(address('198.18.1.2'), {}, () => {})
+  ping(a.stack, address('198.18.1.2'))
   network.run()
   const moved = Uint8Array.of(2, 9, 9, 9, 9, 9)
   for (const last of [2, 3]) {
@@ -89,8 +89,8 @@ test('a gratuitous ARP packet moves the address of a known neighbour, and adds n
     devA.receive(Uint8Array.from([...Array(6).fill(0xff), ...moved, 8, 6, ...body]), 0, 42)
   }
   network.frames.length = 0
-  a.stack.ping(address('198.18.1.2'), {}, () => {})
-  a.stack.ping(address('198.18.1.3'), {}, () => {})
+  ping(a.stack, address('198.18.1.2'))
+  ping(a.stack, address('198.18.1.3'))
   expect(network.frames.map(frame => [...frame.subarray(0, 6)])).toEqual([[...moved], Array(6).fill(0xff)])
   expect(devB.isUp).toBe(true)
 })
@@ -100,7 +100,7 @@ test('an interface has a link-local address, which pings reach and sockets do no
   expect(devB.linkLocal).toEqual(address('fe80::ff:fe00:2'))
   expect(devB.addresses.length).toBe(2)
   let replies = 0
-  a.stack.ping(devB.linkLocal, {}, () => replies++)
+  ping(a.stack, devB.linkLocal, {}, () => replies++)
   network.run()
   expect(replies).toBe(1)
   expect(a.stack.sourceFor(address('2001:db8::2'))).toEqual(address('2001:db8::1'))
@@ -176,7 +176,7 @@ test('a network of 31 bits has two hosts and no broadcast', () => {
     [b.stack, '198.18.1.1/31'],
   ])
   let replies = 0
-  a.stack.ping(address('198.18.1.1'), {}, () => replies++)
+  ping(a.stack, address('198.18.1.1'), {}, () => replies++)
   network.run()
   expect(replies).toBe(1)
 })
@@ -246,8 +246,8 @@ test('a closed stack leaves no alarm', () => {
   const network = new Network()
   const dev = stack.addInterface({ name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), mtu: 1500, transmit() {} })
   dev.addAddress('198.18.1.1/24')
-  stack.ping(address('198.18.1.1'), {}, () => {})
-  stack.ping(address('198.18.1.2'), {}, () => {})
+  ping(stack, address('198.18.1.1'))
+  ping(stack, address('198.18.1.2'))
   expect(clock.armed).toBe(2)
   stack.close()
   expect(clock.armed).toBe(0)

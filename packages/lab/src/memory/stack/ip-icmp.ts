@@ -1,9 +1,9 @@
-/** ICMP (RFC 792, 1122) and ICMPv6 (RFC 4443) of a host in memory: echo, and errors in and out. */
-import { EMSGSIZE, ENETUNREACH } from 'vnet/internal/base/errno'
+/** ICMP (RFC 792, 1122) and ICMPv6 (RFC 4443) of a host in memory: echo replies, and errors. */
+import { EMSGSIZE } from 'vnet/internal/base/errno'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { get32, put16, put32 } from 'vnet/internal/packet/octets'
+import { put32 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet } from './contract.ts'
 import { receiveDiscovery } from './ip-discovery.ts'
@@ -15,37 +15,13 @@ import { IP4, IP6, type IpVersion, isGroup, isLoopback, nextHeaderAt, versionOf 
 /** ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH, and the code of a late fragment in both versions. */
 const [HOST_UNREACH, ADDR_UNREACH, FRAGMENT_TIME] = [1, 3, 1]
 const ECHO6 = icmpv6.ICMPV6_ECHO_REQUEST
-/** The limit of echo requests without a reply. A new one replaces the oldest. */
-const MAX_PINGS = 1024
-
-export interface EchoReply {
-  readonly source: Uint8Array
-  readonly payload: Uint8Array
-}
 
 export class Icmp {
   readonly #stack: IpStack
   readonly #upper = new UpperHeader()
-  /** By identifier and sequence number. */
-  readonly #pings = new Map<number, (reply: EchoReply) => void>()
 
   constructor(stack: IpStack) {
     this.#stack = stack
-  }
-
-  ping(to: Uint8Array, id: number, seq: number, payload: Uint8Array, onReply: (reply: EchoReply) => void): number {
-    const from = this.#stack.sourceFor(to)
-    if (from === undefined) return -ENETUNREACH
-    const version = versionOf(to)
-    const message = new Uint8Array(icmp.ICMP_HLEN + payload.length)
-    put16(message, 4, id)
-    put16(message, 6, seq)
-    message.set(payload, icmp.ICMP_HLEN)
-    const sent = this.#transmit(version, from, to, message, version === IP4 ? icmp.ICMP_ECHO : ECHO6, 0)
-    if (sent < 0) return sent
-    if (this.#pings.size >= MAX_PINGS) this.#pings.delete(this.#pings.keys().next().value as number)
-    this.#pings.set(((id & 0xffff) << 16) | (seq & 0xffff), onReply)
-    return 0
   }
 
   /** Handles a message with a correct checksum. `nh` is the position of its IP header. */
@@ -65,7 +41,6 @@ export class Icmp {
     const counter = counterOf(version, 'In', type)
     if (counter !== undefined) this.#stack.count(counter)
     if (type === (isV4 ? icmp.ICMP_ECHO : ECHO6)) this.#reply(version, packet)
-    else if (type === (isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY)) this.#receiveReply(packet)
     else if (isV4 ? icmp.isError(type) : icmpv6.isError(type)) this.#receiveError(version, packet)
   }
 
@@ -129,13 +104,6 @@ export class Icmp {
       this.#transmit(version, own, source, reply, isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY, 0)
   }
 
-  #receiveReply({ bytes, at, length, source }: Packet): void {
-    const key = get32(bytes, at + 4) | 0
-    const onReply = this.#pings.get(key)
-    this.#pings.delete(key)
-    onReply?.({ source, payload: bytes.slice(at + icmp.ICMP_HLEN, at + length) })
-  }
-
   #transmit(
     version: IpVersion,
     from: Uint8Array,
@@ -143,13 +111,13 @@ export class Icmp {
     message: Uint8Array,
     type: number,
     code: number,
-  ): number {
+  ): void {
     message[0] = type
     message[1] = code
     this.#stack.count(version === IP4 ? 'IcmpOutMsgs' : 'Icmp6OutMsgs')
     const counter = counterOf(version, 'Out', type)
     if (counter !== undefined) this.#stack.count(counter)
-    return this.#stack.send(version.icmp, from, to, message)
+    this.#stack.send(version.icmp, from, to, message)
   }
 
   /** Sends an error about a packet, unless none may be sent (RFC 1122 3.2.2, RFC 4443 2.4 (e)). */

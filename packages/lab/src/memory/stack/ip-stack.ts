@@ -11,7 +11,7 @@ import { ENETUNREACH } from 'vnet/internal/base/errno'
 import type { Random } from 'vnet/internal/base/random'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import type { Ip, Packet, Protocol } from './contract.ts'
-import { type EchoReply, Icmp } from './ip-icmp.ts'
+import { Icmp } from './ip-icmp.ts'
 import { Input } from './ip-input.ts'
 import { StackInterface, type StackInterfaceOptions } from './ip-interface.ts'
 import { LOOPBACK_MTU, Output, type StackSendOptions } from './ip-output.ts'
@@ -121,17 +121,6 @@ export class IpStack implements Ip {
       return -ENETUNREACH
     }
     return this.output.send(version, protocol, from, to, segment, options, hop)
-  }
-
-  /**
-   * Sends an echo request. `onReply` is called with the first reply. Returns 0 or a negative errno.
-   */
-  ping(
-    to: Uint8Array,
-    { payload = new Uint8Array(56), id = 1, seq = 1 }: { payload?: Uint8Array; id?: number; seq?: number },
-    onReply: (reply: EchoReply) => void,
-  ): number {
-    return this.icmp.ping(to, id, seq, payload, onReply)
   }
 
   use(number: number, protocol: Protocol): void {
