@@ -3,20 +3,8 @@
  * after a pause, after every second full segment, and otherwise after a delay of 40 ms or more,
  * unless a segment with data carries the acknowledgment first.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import type { ReceiveBuffer } from './tcp-receive.ts'
-import type { Rtt } from './tcp-rtt.ts'
-import type { ReceiveWindow } from './tcp-window.ts'
-
-/** The parts of a connection that its acknowledgments use. */
-interface AcksOwner {
-  readonly clock: Clock
-  readonly receive: ReceiveBuffer
-  readonly window: ReceiveWindow
-  readonly sender: { readonly rtt: Rtt }
-  sendAck(): void
-  count(name: string): void
-}
+import { type Alarm, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import type { Connection } from './tcp-connection.ts'
 
 const DELAY_MIN = 40 * NSEC_PER_MSEC
 const DELAY_MAX = 200 * NSEC_PER_MSEC
@@ -41,8 +29,7 @@ export class Acks {
   #isPushedAgain = false
   /** Whether the user writes after each read, so that data can carry acknowledgments. */
   #isInteractive = false
-  readonly #owner: AcksOwner
-  readonly #maxSegment: number
+  readonly #connection: Connection
   #alarm: Alarm | undefined
   #isArmed = false
   /** How many acknowledgments are still sent without a delay. */
@@ -52,16 +39,15 @@ export class Acks {
   #receivedAt = 0
   #invalidAt = Number.NEGATIVE_INFINITY
 
-  constructor(owner: AcksOwner, mss: number) {
-    this.#owner = owner
-    this.#maxSegment = mss
-    this.segment = Math.min(ASSUMED_SEGMENT, mss)
+  constructor(connection: Connection) {
+    this.#connection = connection
+    this.segment = Math.min(ASSUMED_SEGMENT, connection.mss)
   }
 
   /** Notes a segment with data in order. */
   onData(length: number, isPush: boolean): void {
     if (length >= this.segment) {
-      this.segment = Math.min(length, this.#maxSegment)
+      this.segment = Math.min(length, this.#connection.mss)
       if (isPush) this.#isPushed = true
     } else if (length >= FULL_SEGMENT_MIN && !isPush) this.segment = length
     else {
@@ -69,7 +55,7 @@ export class Acks {
       this.#isPushed = true
     }
     this.#isPending = true
-    const { clock, sender } = this.#owner
+    const { clock, sender } = this.#connection
     const now = clock.now()
     const pause = now - this.#receivedAt
     const { timeout } = sender.rtt
@@ -83,7 +69,7 @@ export class Acks {
   }
 
   #addQuick(): void {
-    const { receive, window } = this.#owner
+    const { receive, window } = this.#connection
     const quick = Math.max(Math.floor(window.left(receive.next) / (2 * this.segment)), 2)
     this.#quick = Math.max(this.#quick, Math.min(quick, MAX_QUICK))
   }
@@ -108,12 +94,12 @@ export class Acks {
   /** Acknowledges now, later, or not at all. */
   check(): void {
     if (!this.#isPending) return
-    const { clock, receive, window } = this.#owner
+    const { clock, receive, window } = this.#connection
     const isFull = receive.next - this.acknowledged > this.segment
     const isOpen = receive.unread === 0 || window.choose(receive.next, receive.unread, this.segment) >= this.offered
     // Without data before it, a FIN does not wait.
     const isQuick = this.#isUrgent || this.#delay === 0 || (this.#quick > 0 && !this.#isInteractive)
-    if ((isFull && isOpen) || isQuick || receive.hasGap) this.#owner.sendAck()
+    if ((isFull && isOpen) || isQuick || receive.hasGap) this.#connection.sendAck()
     else if (!this.#isArmed) {
       this.#alarm ??= clock.alarm(() => this.#onDelayed())
       this.#isArmed = true
@@ -123,7 +109,7 @@ export class Acks {
 
   /** Nanoseconds that an acknowledgment may wait. */
   #wait(): number {
-    const { smoothed } = this.#owner.sender.rtt
+    const { smoothed } = this.#connection.sender.rtt
     const most = smoothed > 0 ? Math.min(Math.max(smoothed, DELAY_MIN), DELAY_MAX) : DELAY_MAX
     return Math.min(Math.max(this.#delay, DELAY_MIN), most)
   }
@@ -133,24 +119,24 @@ export class Acks {
     if (this.#isInteractive) {
       this.#isInteractive = false
       this.#delay = DELAY_MIN
-    } else this.#delay = Math.min(this.#delay * 2, this.#owner.sender.rtt.timeout)
-    this.#owner.count('TcpExtDelayedACKs')
-    this.#owner.sendAck()
+    } else this.#delay = Math.min(this.#delay * 2, this.#connection.sender.rtt.timeout)
+    this.#connection.count('TcpExtDelayedACKs')
+    this.#connection.sendAck()
   }
 
   /** Acknowledges what has waited for the user to read, and offers a window that has opened. */
   onRead(): void {
-    const { receive, window } = this.#owner
+    const { receive, window } = this.#connection
     const isFull = receive.next - this.acknowledged > this.segment
     const isPushed = this.#isPushedAgain || (this.#isPushed && !this.#isInteractive)
     if (this.#isPending && (isFull || (isPushed && receive.unread === 0))) {
-      this.#owner.sendAck()
+      this.#connection.sendAck()
       return
     }
     const left = window.left(receive.next)
     if (receive.isFinished || 2 * left > window.limit) return
     const next = window.choose(receive.next, receive.unread, this.segment)
-    if (next > 0 && next >= 2 * left) this.#owner.sendAck()
+    if (next > 0 && next >= 2 * left) this.#connection.sendAck()
   }
 
   /**
@@ -158,7 +144,7 @@ export class Acks {
    * so that two hosts do not answer each other for ever.
    */
   mayAnswerInvalid(): boolean {
-    const now = this.#owner.clock.now()
+    const now = this.#connection.clock.now()
     if (now - this.#invalidAt < INVALID_INTERVAL) return false
     this.#invalidAt = now
     return true
@@ -167,14 +153,14 @@ export class Acks {
   /** Acknowledges an invalid segment, at most twice a second if it has no data (RFC 5961). */
   reject(hasData: boolean, isChallenge: boolean): void {
     if (!hasData && !this.mayAnswerInvalid()) return
-    if (isChallenge) this.#owner.count('TcpExtTCPChallengeACK')
-    this.#owner.sendAck()
+    if (isChallenge) this.#connection.count('TcpExtTCPChallengeACK')
+    this.#connection.sendAck()
   }
 
   /** Notes a segment that acknowledges everything before `next`. */
   onSent(next: number, hasData: boolean): void {
     this.acknowledged = next
-    if (hasData && this.#delay > 0 && this.#owner.clock.now() - this.#receivedAt < this.#delay) {
+    if (hasData && this.#delay > 0 && this.#connection.clock.now() - this.#receivedAt < this.#delay) {
       this.#isInteractive = true
     }
     if (this.#quick > 0) {

@@ -11,7 +11,7 @@ import { Acks } from './tcp-acks.ts'
 import { type ConnectionHost, FAILED, NO_EVENTS, READ, WRITABLE } from './tcp-host.ts'
 import { Life } from './tcp-life.ts'
 import { DEFAULT_MSS, pathMss, segmentData } from './tcp-mss.ts'
-import { emit, sackLength } from './tcp-output.ts'
+import { emit } from './tcp-output.ts'
 import { ReceiveBuffer } from './tcp-receive.ts'
 import { TIMESTAMPS_LENGTH } from './tcp-segment.ts'
 import { Sender } from './tcp-send.ts'
@@ -84,7 +84,7 @@ export class Connection implements TcpConnection {
     this.#timestampOffset = random.below(2 ** 32)
     this.mss = pathMss(host.ip, remote.address)
     this.window = new ReceiveWindow(this.mss)
-    this.acks = new Acks(this, this.mss)
+    this.acks = new Acks(this)
     this.sender = new Sender(this)
     this.life = new Life(this)
   }
@@ -249,11 +249,6 @@ export class Connection implements TcpConnection {
     return emit(this, flags, sequence, length, isRepeat)
   }
 
-  /** Length of the options that vary from segment to segment. */
-  get extraLength(): number {
-    return sackLength(this)
-  }
-
   /** The clock of the timestamps option: milliseconds. */
   get timestamp(): number {
     return (Math.floor(this.clock.now() / NSEC_PER_MSEC) + this.#timestampOffset) % 2 ** 32
@@ -264,10 +259,6 @@ export class Connection implements TcpConnection {
     const { sender } = this
     const options = this.hasTimestamps ? TIMESTAMPS_LENGTH : 0
     sender.mss = segmentData(pathMss(this.host.ip, this.remote.address), this.peerMss, options, sender.maxWindow)
-  }
-
-  get hasLossProbes(): boolean {
-    return this.host.options.hasLossProbes
   }
 
   count(name: string): void {

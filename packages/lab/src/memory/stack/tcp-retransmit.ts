@@ -31,12 +31,12 @@ export class Retransmission {
 
   constructor(sender: Sender) {
     this.#sender = sender
-    this.#alarm = sender.owner.clock.alarm(() => this.#ring())
+    this.#alarm = sender.connection.clock.alarm(() => this.#ring())
   }
 
   #arm(timer: Timer, delay: number): void {
     this.#timer = timer
-    this.#alarm.at(this.#sender.owner.clock.now() + delay)
+    this.#alarm.at(this.#sender.connection.clock.now() + delay)
   }
 
   cancel(): void {
@@ -54,7 +54,7 @@ export class Retransmission {
     if (wasIdle || this.#timer === 'none') this.#armProbeOrResend(0)
     else if (this.#timer === 'loss-probe') {
       const { head } = this.#sender.board
-      this.#armProbeOrResend(this.#sender.owner.clock.now() - (head?.sentAt ?? 0))
+      this.#armProbeOrResend(this.#sender.connection.clock.now() - (head?.sentAt ?? 0))
     }
   }
 
@@ -102,8 +102,9 @@ export class Retransmission {
 
   /** Arms the loss probe (RFC 8985 sec. 7.2), or else the timeout of a segment of this age. */
   #armProbeOrResend(age: number): void {
-    const { board, congestion, hasSack, owner, rtt } = this.#sender
-    const mayProbe = hasSack && owner.hasLossProbes && congestion.state === 'open' && board.sacked === 0
+    const { board, congestion, hasSack, connection, rtt } = this.#sender
+    const mayProbe =
+      hasSack && connection.host.options.hasLossProbes && congestion.state === 'open' && board.sacked === 0
     if (!mayProbe || this.#probedAt >= 0 || rtt.smoothed === 0) {
       this.#armResend()
       return
@@ -122,18 +123,18 @@ export class Retransmission {
   }
 
   #onTimeout(): void {
-    const { board, congestion, hasSack, next, owner, rtt } = this.#sender
+    const { board, congestion, hasSack, next, connection, rtt } = this.#sender
     if (board.packets === 0) return
-    const now = owner.clock.now()
+    const now = connection.clock.now()
     if (this.#isExpired(now)) {
-      owner.giveUp()
+      connection.giveUp()
       return
     }
     if (!hasSack) board.dropDuplicates()
     this.#probedAt = -1
     board.markAllLost()
     congestion.enterLoss(next, board.inFlight)
-    owner.count('TcpExtTCPTimeouts')
+    connection.count('TcpExtTCPTimeouts')
     this.#timeouts++
     rtt.backoff++
     this.#sender.resendFirst(now)
@@ -141,10 +142,10 @@ export class Retransmission {
   }
 
   #isExpired(now: number): boolean {
-    const { owner, rtt } = this.#sender
+    const { connection, rtt } = this.#sender
     if (this.#timeouts === 0) return false
     let retries = RETRIES
-    if (owner.isOrphan) retries = rtt.timeout < RTO_MAX ? ORPHAN_RETRIES : 0
+    if (connection.isOrphan) retries = rtt.timeout < RTO_MAX ? ORPHAN_RETRIES : 0
     return now - this.#resentAt >= giveUpTime(retries)
   }
 
@@ -153,12 +154,12 @@ export class Retransmission {
   }
 
   #probeWindow(): void {
-    const { board, hasUnsent, owner } = this.#sender
+    const { board, hasUnsent, connection } = this.#sender
     if (board.packets > 0 || !hasUnsent) return
     const isLong = this.#windowProbeTime >= RTO_MAX
-    const most = owner.isOrphan ? (isLong ? 0 : ORPHAN_RETRIES) : RETRIES
+    const most = connection.isOrphan ? (isLong ? 0 : ORPHAN_RETRIES) : RETRIES
     if (this.#probes >= most) {
-      owner.giveUp()
+      connection.giveUp()
       return
     }
     this.#probes++
@@ -171,18 +172,18 @@ export class Retransmission {
 
   /** Sends a new segment, or the last one again, so that an acknowledgment shows what is lost. */
   #probeLoss(): void {
-    const { board, next, owner } = this.#sender
+    const { board, next, connection } = this.#sender
     if (board.packets === 0) return
-    owner.count('TcpExtTCPLossProbes')
+    connection.count('TcpExtTCPLossProbes')
     this.#probedAt = next
-    this.#isProbeNew = this.#sender.sendProbe(owner.clock.now())
+    this.#isProbeNew = this.#sender.sendProbe(connection.clock.now())
     this.#armResend()
   }
 
   /** What was not acknowledged while segments could be reordered is lost. */
   #onReorderTime(): void {
-    const { board, owner, rtt } = this.#sender
-    const now = owner.clock.now()
+    const { board, connection, rtt } = this.#sender
+    const now = connection.clock.now()
     const wait = this.#sender.detectLost(now)
     this.#sender.push()
     const { head } = board

@@ -3,32 +3,15 @@
  * window, the congestion window and Nagle's algorithm. Sequence numbers count from the own SYN,
  * which is 0, and do not wrap.
  */
-import type { Clock } from 'vnet/internal/base/clock'
 import { EMSGSIZE } from 'vnet/internal/base/errno'
 import { TCP_ACK, TCP_FIN, TCP_PSH } from 'vnet/internal/packet/tcp'
 import { SendBuffer } from './tcp-buffer.ts'
 import { Congestion } from './tcp-congestion.ts'
+import type { Connection } from './tcp-connection.ts'
+import { sackLength } from './tcp-output.ts'
 import { Retransmission } from './tcp-retransmit.ts'
 import { Rtt } from './tcp-rtt.ts'
 import { Scoreboard, type Sent } from './tcp-scoreboard.ts'
-
-/** The parts of a connection that its sender uses. */
-interface SenderOwner {
-  readonly clock: Clock
-  /** Whether the user has closed the connection. */
-  readonly isOrphan: boolean
-  /** Sends a segment with `length` bytes of the buffer. Returns 0 or a negative errno. */
-  emit(flags: number, sequence: number, length: number, isRepeat?: boolean): number
-  /** Length of the options of a segment that vary: SACK blocks. */
-  readonly extraLength: number
-  /** Whether loss probes are sent. */
-  readonly hasLossProbes: boolean
-  /** Sets `mss` from the MTU of the path. */
-  updateMss(): void
-  count(name: string): void
-  /** Ends the connection: nothing was acknowledged for too long. */
-  giveUp(): void
-}
 
 /** Linux's accounting of send buffers: what a segment costs, and the bounds (tcp_wmem). */
 const SEGMENT_OVERHEAD = 640
@@ -52,7 +35,7 @@ export class Sender {
   isNoDelay = false
   /** The sequence number of the FIN; -1 before it is queued. */
   finAt = -1
-  readonly owner: SenderOwner
+  readonly connection: Connection
   readonly #timers: Retransmission
   /** The end of the last segment that was not full (Minshall's variant of Nagle's algorithm). */
   #smallEnd = 0
@@ -60,9 +43,14 @@ export class Sender {
   /** Whether the acknowledgment reports a segment that arrived twice (RFC 2883). */
   #hasDuplicate = false
 
-  constructor(owner: SenderOwner) {
-    this.owner = owner
+  constructor(connection: Connection) {
+    this.connection = connection
     this.#timers = new Retransmission(this)
+  }
+
+  /** The data of a full segment with the SACK blocks that it carries now. */
+  get #room(): number {
+    return this.mss - sackLength(this.connection)
   }
 
   /** The bytes that the send buffer may hold. It grows with the congestion window. */
@@ -95,7 +83,7 @@ export class Sender {
 
   /** Sends what may be sent: first lost segments, then new ones. */
   push(): void {
-    const now = this.owner.clock.now()
+    const now = this.connection.clock.now()
     if (this.board.lost > 0) this.#repeat(now)
     if (this.hasUnsent) this.#sendNew(now)
     if (this.board.packets === 0 && this.hasUnsent) this.#timers.onBlocked()
@@ -107,7 +95,7 @@ export class Sender {
     if (wasIdle && now - this.#sentAt > this.rtt.timeout) congestion.restart(now - this.#sentAt, this.rtt.timeout)
     const before = this.next
     while (this.hasUnsent && board.inFlight < congestion.window) {
-      const mss = this.mss - this.owner.extraLength
+      const mss = this.#room
       const length = Math.min(this.buffer.end - this.next, mss)
       const end = this.next + length === this.finAt ? this.finAt + 1 : this.next + length
       if (end > this.una + this.window) break
@@ -140,17 +128,17 @@ export class Sender {
     let flags = TCP_ACK
     if (end === this.finAt + 1 && this.finAt >= 0) flags |= TCP_FIN
     if (dataEnd === this.buffer.end && dataEnd > start) flags |= TCP_PSH
-    if (this.owner.emit(flags, start, dataEnd - start, isRepeat) === -EMSGSIZE) this.onMtu()
+    if (this.connection.emit(flags, start, dataEnd - start, isRepeat) === -EMSGSIZE) this.onMtu()
   }
 
   /** Sends lost segments again, as far as the congestion window allows. */
   #repeat(now: number): void {
     const { board, congestion } = this
     while (board.inFlight < congestion.window) {
-      const lost = board.nextLost(this.mss - this.owner.extraLength)
+      const lost = board.nextLost(this.#room)
       if (lost === undefined) return
       this.#resend(lost, now)
-      this.owner.count(congestion.state === 'loss' ? 'TcpExtTCPSlowStartRetrans' : 'TcpExtTCPFastRetrans')
+      this.connection.count(congestion.state === 'loss' ? 'TcpExtTCPSlowStartRetrans' : 'TcpExtTCPFastRetrans')
     }
   }
 
@@ -158,14 +146,14 @@ export class Sender {
     this.board.resend(sent, now)
     this.#sentAt = now
     if (this.congestion.state === 'recovery') this.congestion.onSent()
-    this.owner.count('TcpRetransSegs')
+    this.connection.count('TcpRetransSegs')
     this.#emit(sent.start, sent.end, true)
     this.#timers.onResent(now, sent === this.board.head)
   }
 
   /** Sends the first lost segment again. */
   resendFirst(now: number): void {
-    const lost = this.board.nextLost(this.mss - this.owner.extraLength)
+    const lost = this.board.nextLost(this.#room)
     if (lost !== undefined) this.#resend(lost, now)
   }
 
@@ -174,17 +162,17 @@ export class Sender {
    * old sequence number. Returns whether it sent new bytes.
    */
   probe(counter: string): boolean {
-    this.owner.count(counter)
+    this.connection.count(counter)
     const room = this.una + this.window - this.next
-    const length = Math.min(this.buffer.end - this.next, this.mss - this.owner.extraLength, room)
-    if (length > 0) this.#sendSegment(this.next + length, this.owner.clock.now())
-    else this.owner.emit(TCP_ACK, this.una - 1, 0)
+    const length = Math.min(this.buffer.end - this.next, this.#room, room)
+    if (length > 0) this.#sendSegment(this.next + length, this.connection.clock.now())
+    else this.connection.emit(TCP_ACK, this.una - 1, 0)
     return length > 0
   }
 
   /** Sends a new segment or the last one again, as a loss probe. Returns whether it is new. */
   sendProbe(now: number): boolean {
-    const mss = this.mss - this.owner.extraLength
+    const mss = this.#room
     const length = Math.min(this.buffer.end - this.next, mss)
     const isNew = length > 0 && this.next + length <= this.una + this.window
     const last = isNew ? undefined : this.board.last(mss)
@@ -196,7 +184,7 @@ export class Sender {
   /** Takes a smaller path MTU: segments that are too large are sent again, in smaller ones. */
   onMtu(): void {
     const before = this.mss
-    this.owner.updateMss()
+    this.connection.updateMss()
     if (this.mss < before) this.board.markLargeLost(this.mss)
   }
 
@@ -205,7 +193,7 @@ export class Sender {
     this.window = window
     if (window <= this.maxWindow) return
     this.maxWindow = window
-    this.owner.updateMss()
+    this.connection.updateMss()
   }
 
   /** Takes a SACK block. Call `onAck` after the last one. */
@@ -234,7 +222,7 @@ export class Sender {
    */
   onAck(removed: number, hasProgress: boolean, isDuplicate: boolean, echoed: number): void {
     const { board, congestion, rtt } = this
-    const now = this.owner.clock.now()
+    const now = this.connection.clock.now()
     if (board.rtt >= 0) rtt.sample(board.rtt, now)
     else if (hasProgress && echoed >= 0) rtt.sample(echoed, now)
     this.#timers.endProbe(isDuplicate || this.#hasDuplicate)
@@ -264,7 +252,7 @@ export class Sender {
 
   #enterRecovery(): void {
     this.congestion.enterRecovery(this.next)
-    this.owner.count(this.hasSack ? 'TcpExtTCPSackRecovery' : 'TcpExtTCPRenoRecovery')
+    this.connection.count(this.hasSack ? 'TcpExtTCPSackRecovery' : 'TcpExtTCPRenoRecovery')
   }
 
   #findLost(removed: number, hasProgress: boolean, isDuplicate: boolean, now: number): number {
