@@ -94,6 +94,22 @@ describe('listen', () => {
     expect(other.b.listen({ address: undefined, port: 80 }, 1, () => {}).local.port).toBe(80)
   })
 
+  test('a listener that closes right after a handshake resets the connection and does not accept it', () => {
+    const pair = new Pair()
+    const client = new User()
+    client.shutsDown = false
+    let accepted = 0
+    const listener = pair.b.listen({ address: undefined, port: 80 }, 10, () => accepted++)
+    const deliver = pair.ipB.deliver.bind(pair.ipB)
+    pair.ipB.deliver = (segment, from) => {
+      deliver(segment, from)
+      if (flagsOf(segment) === '.') listener.close()
+    }
+    client.connection = pair.a.connect({ address: B, port: 80 }, client)
+    pair.run(100 * MS)
+    expect([accepted, client.log]).toEqual([0, ['connect', 'error 104']])
+  })
+
   test('a SYN beyond the backlog is dropped and counted', () => {
     const pair = new Pair()
     pair.b.listen({ address: undefined, port: 80 }, 2, () => {})

@@ -10,6 +10,7 @@ import type { Endpoint, TcpConnection, TcpEvents } from './contract.ts'
 import { Acks } from './tcp-acks.ts'
 import { type ConnectionHost, FAILED, NO_EVENTS, READ, WRITABLE } from './tcp-host.ts'
 import { Life } from './tcp-life.ts'
+import type { Listener } from './tcp-listener.ts'
 import { DEFAULT_MSS, pathMss, segmentData } from './tcp-mss.ts'
 import { emit } from './tcp-output.ts'
 import { ReceiveBuffer } from './tcp-receive.ts'
@@ -40,6 +41,8 @@ export class Connection implements TcpConnection {
   readonly key: string
   /** Whether this host has sent the first SYN. */
   readonly isActive: boolean
+  /** The listener that got the SYN. */
+  listener: Listener | undefined
   events: TcpEvents
   state: TcpState
   isOrphan = false

@@ -53,8 +53,6 @@ export class Tcp implements TcpHost, ConnectionHost {
   readonly header = new Header()
   readonly #segment = new Segment()
   readonly #table = new TcpTable()
-  /** Listeners by the connections that they have not accepted. */
-  readonly #parents = new Map<Connection, Listener>()
   readonly #alarm: Alarm
   #isArmed = false
   #isClosed = false
@@ -155,7 +153,6 @@ export class Tcp implements TcpHost, ConnectionHost {
       connection.end()
     }
     this.#table.clear()
-    this.#parents.clear()
     this.#notified = []
     this.#delayed = []
     this.#alarm.cancel()
@@ -181,8 +178,7 @@ export class Tcp implements TcpHost, ConnectionHost {
     if (this.#table.connections.get(connection.key) === connection) this.#table.connections.delete(connection.key)
     // Like Linux: a connection that ends after its handshake is still accepted, with its error.
     if ((connection.pending & ACCEPT) !== 0) return
-    this.#parents.get(connection)?.waiting.delete(connection)
-    this.#parents.delete(connection)
+    connection.listener?.waiting.delete(connection)
   }
 
   #arm(): void {
@@ -214,19 +210,14 @@ export class Tcp implements TcpHost, ConnectionHost {
   #deliverTo(connection: Connection): void {
     const { pending } = connection
     connection.pending = 0
-    if ((pending & ACCEPT) !== 0) this.#accept(connection)
+    // A listener that was closed has none.
+    if ((pending & ACCEPT) !== 0 && connection.listener?.waiting.delete(connection))
+      connection.listener.accept(connection)
     if ((pending & CONNECT) !== 0) connection.events.onConnect()
     if ((pending & READABLE) !== 0) connection.events.onReadable()
     if ((pending & WRITABLE) !== 0) connection.events.onWritable()
     if ((pending & READ) !== 0) connection.onReadSome()
     if ((pending & FAILED) !== 0) connection.events.onError(connection.error)
-  }
-
-  #accept(connection: Connection): void {
-    const listener = this.#parents.get(connection)
-    this.#parents.delete(connection)
-    // A listener that was closed has none.
-    if (listener?.waiting.delete(connection)) listener.accept(connection)
   }
 
   /** Takes a segment that belongs to no connection: a SYN for a listener, or anything for a RST. */
@@ -248,7 +239,7 @@ export class Tcp implements TcpHost, ConnectionHost {
     const remote = { address: segment.source.slice(), port: segment.sourcePort }
     const connection = new Connection(this, key, local, remote, undefined)
     this.#table.connections.set(key, connection)
-    this.#parents.set(connection, listener)
+    connection.listener = listener
     listener.waiting.add(connection)
     answerSyn(connection, segment)
   }
