@@ -6,7 +6,9 @@ import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { patchFormats } from './date-formats.ts'
 import { realRefresh } from './fetch-clock.ts'
+import { mark, measure } from './marks.ts'
 import { Patches } from './patches.ts'
 import { thread } from './real.ts'
 import { temporalNow } from './temporal.ts'
@@ -97,6 +99,8 @@ const GLOBALS: readonly Replaced[] = [
   [globalThis, 'Date', VirtualDate],
   [Date.prototype, 'constructor', VirtualDate],
   [performance, 'now', now],
+  [performance, 'mark', mark],
+  [performance, 'measure', measure],
   [http.ServerResponse.prototype, 'writeHead', writeHead],
   realRefresh(),
   ...temporalNow(),
@@ -117,6 +121,7 @@ export function replaceGlobals(): () => void {
   if (timers.setTimeout !== (setTimeout as unknown)) {
     const exported = new Patches()
     for (const [owner, name, value] of EXPORTS) exported.set(owner, name, value)
+    patchFormats(dateNow)
     syncBuiltinESMExports()
   }
   const patches = new Patches()

@@ -2,6 +2,7 @@ import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { stat } from 'node:fs'
 import http from 'node:http'
+import type { MeasureOptions } from 'node:perf_hooks'
 import timers, { setTimeout as importedTimeout } from 'node:timers'
 import { scheduler, setTimeout as wait } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
@@ -173,6 +174,39 @@ test.skipIf(!('Temporal' in globalThis))('Temporal.Now shows the time of the wor
     [Now.instant(), Now.plainDateTimeISO('UTC'), Now.plainDateISO('UTC'), Now.plainTimeISO('UTC')].map(String),
   ).toEqual(['2000-01-01T00:00:01.5Z', '2000-01-01T00:00:01.5', '2000-01-01', '00:00:01.5'])
   expect(String(Now.zonedDateTimeISO('UTC'))).toBe('2000-01-01T00:00:01.5+00:00[UTC]')
+})
+
+test('marks and measures of performance show the time of the world', async () => {
+  start()
+  onTestFinished(() => performance.clearMarks())
+  await wait(1000)
+  expect(performance.mark('first').startTime).toBe(1000)
+  await wait(500)
+  performance.mark('second', { detail: 7 })
+  await wait(500)
+  const measured = (from?: string | MeasureOptions, to?: string) => {
+    const { startTime, duration } = performance.measure('measure', from as string, to)
+    return [startTime, duration]
+  }
+  expect(measured('first', 'second')).toEqual([1000, 500])
+  expect(measured('first')).toEqual([1000, 1000])
+  expect(measured()).toEqual([0, 2000])
+  expect(measured({ start: 'second' })).toEqual([1500, 500])
+  expect(measured({ start: 1, duration: 2 })).toEqual([1, 2])
+  expect(measured({ duration: 5 })).toEqual([1995, 5])
+  expect(performance.mark('given', { startTime: 3 }).startTime).toBe(3)
+})
+
+test('formats of Intl show the date of the world, unless they are given one', () => {
+  const format = new Intl.DateTimeFormat('en', { year: 'numeric', timeZone: 'UTC' })
+  const real = format.format()
+  const time = start()
+  expect([format.format(), format.formatToParts()[0]?.value]).toEqual(['2000', '2000'])
+  expect([format.format(0), format.formatToParts(0)[0]?.value]).toEqual(['1970', '1970'])
+  expect([0, 1e12].map(format.format)).toEqual(['1970', '2001'])
+  expect(format.format).toBe(format.format)
+  time.close()
+  expect(format.format()).toBe(real)
 })
 
 test('a date is an instance of Date in and after the world, with the methods of Date', async () => {
