@@ -1,8 +1,14 @@
 /** Sockets of Node over a TCP and UDP in memory. */
 import { describe, expect, test } from 'vitest'
 import { pem } from './certificate.ts'
-import { type Program, programs } from './socket-programs.ts'
+import { httpPrograms } from './socket-programs/http.ts'
+import type { Program } from './socket-programs/program.ts'
+import { tcpPrograms } from './socket-programs/tcp.ts'
+import { tlsPrograms } from './socket-programs/tls.ts'
+import { udpPrograms } from './socket-programs/udp.ts'
 import { loopback, memoryWorld, type World } from './socket-worlds.ts'
+
+const programs = { ...tcpPrograms, ...httpPrograms, ...tlsPrograms, ...udpPrograms }
 
 /** Returns the events of a program by its ends, with every port as PORT. */
 async function eventsOf(program: Program, world: World): Promise<Record<string, string[]>> {
