@@ -1,3 +1,4 @@
+/** Programs that write down the events of their sockets, each end in a list of its own. */
 import { once } from 'node:events'
 import net from 'node:net'
 import type { World } from '../socket-worlds.ts'
