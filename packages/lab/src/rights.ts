@@ -12,10 +12,12 @@ export class LabUnavailableError extends Error {
 }
 
 /**
- * Returns why this process can make no labs and what to do, in one line; undefined if it can. It
- * takes some microseconds if it can.
+ * Returns why this process can make no labs in the kernel and what to do, in one line; undefined if
+ * it can. It takes some microseconds if it can.
  */
-export async function whyNoLab(native: Native): Promise<string | undefined> {
+export async function whyNoKernelLab(): Promise<string | undefined> {
+  const native = loaded()
+  if (typeof native === 'string') return native
   const lacks = lackOf(native)
   const tun = native.open('/dev/net/tun', O_RDWR, -1)
   if (tun >= 0) native.close(tun)
@@ -27,16 +29,14 @@ export async function whyNoLab(native: Native): Promise<string | undefined> {
   return `${lacks}, and \`vnet rootless\` cannot run here: ${why}`
 }
 
-/** Same as whyNoLab, also for other systems than Linux, and without the addon. */
-export async function whyNoKernelLab(): Promise<string | undefined> {
-  let native: Native
+/** Returns the reason if the addon cannot be loaded, as on other systems than Linux. */
+function loaded(): Native | string {
   try {
-    native = loadNative()
+    return loadNative()
   } catch (error) {
     if (error instanceof VnetError) return explain(error)
     throw error
   }
-  return whyNoLab(native)
 }
 
 function lackOf(native: Native): string | undefined {

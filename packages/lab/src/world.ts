@@ -21,7 +21,7 @@ export interface LabWorld {
   readonly caller: LinkCaller
   /** Milliseconds since the lab was made, in the time of the world. */
   readonly now: number
-  /** Whether nothing more is going to happen in it. False in the kernel, where nobody knows. */
+  /** Whether nothing more is going to happen in it. Always false in the kernel. */
   readonly isIdle: boolean
   /** The real things for which its time stands still: `a child process (sleep 1, pid 9)`. */
   readonly awaited: readonly string[]

@@ -292,7 +292,7 @@ function confirmer(makeRunner: () => Runner, seed: number): Describing['inKernel
   return async (plan, limit) => {
     const runner = makeRunner()
     try {
-      // With the kernel's least timeout, which is the one of TCP in memory.
+      // With the kernel's least timeout, which TCP in memory has, too.
       const result = await runner.run({ seed, sysctls: [], world: 'kernel', plan, timeout: limit + KERNEL_MS })
       if (result.error !== undefined) return 'failed'
       return packetsOf(result).filter(({ hit }) => hit).length < plan.length ? 'missed' : 'passed'

@@ -157,7 +157,7 @@ class ServerHandle {
   }
 }
 
-/** Before Node 21, a limit of 0 is none. */
+/** Before Node 21, 0 means no limit. */
 const HAS_LIMIT_ZERO = Number.parseInt(process.versions.node, 10) >= 21
 
 function isFull({ maxConnections, _connections }: Accepting): boolean {

@@ -1,9 +1,9 @@
 /**
- * What runs between two callbacks of Node's C++ parts. From one read of a socket of the system they
- * make several: for each record of TLS, frame of HTTP/2, and chunk of a request body. After each,
- * Node runs all ticks and microtasks, unless the read is itself inside JavaScript, as in memory.
- * Without them `await once(socket, 'data')` would miss the next event. Here they run before each
- * event but the first.
+ * Ticks and microtasks between two callbacks of Node's C++ parts. For one read of a real socket
+ * there are several callbacks: one for each record of TLS, frame of HTTP/2, and chunk of a request
+ * body. After each, Node runs all ticks and microtasks, unless the read is itself inside
+ * JavaScript, as in memory. Without them `await once(socket, 'data')` would miss the next event.
+ * Here they run before each event but the first.
  */
 import http from 'node:http'
 import http2 from 'node:http2'

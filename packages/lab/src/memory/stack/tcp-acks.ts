@@ -140,8 +140,8 @@ export class Acks {
   }
 
   /**
-   * Whether an invalid segment without data is answered now. That happens at most twice a second,
-   * so that two hosts do not answer each other for ever.
+   * Whether to reply to an invalid segment without data now: at most twice a second, so that two
+   * hosts do not reply to each other for ever.
    */
   mayAnswerInvalid(): boolean {
     const now = this.#connection.clock.now()

@@ -105,7 +105,7 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   const isNewer = sequence > c.windowSequence || (sequence === c.windowSequence && window !== sender.window)
   const isUpdate = ack >= before && (hasProgress || isNewer)
   const isSameWindow = window === sender.window
-  // Only of segments whose acknowledgment is valid: others may be forged.
+  // A segment with an invalid acknowledgment may be forged.
   if (ack >= before && s.hasTimestamp && c.hasTimestamps && sequence <= c.acks.acknowledged) takeTimestamp(c, s)
   if (isUpdate) {
     c.windowSequence = sequence

@@ -81,8 +81,8 @@ const timersOf = (owner: object): readonly Replaced[] => [
 ]
 
 /**
- * What programs import by name. It stays replaced in the thread after the first world, because it
- * takes 0.1 ms to change what modules have imported. Without a world it calls Node's functions.
+ * Functions that programs import by name. They remain replaced in the thread after the first world,
+ * because changing the imports of all modules takes 0.1 ms. When no world runs, they call Node's.
  */
 const EXPORTS: readonly Replaced[] = [
   ...timersOf(timers),

@@ -31,7 +31,7 @@ export class Patches {
     this.set(owner, name, value)
   }
 
-  /** Restores all properties but those that something else has replaced or restored since. */
+  /** Restores all properties, unless something else has replaced or restored them since. */
   restore(): void {
     for (const { owner, name, value, was } of this.#patched.splice(0).reverse()) {
       if (Reflect.get(owner, name) !== value) continue
