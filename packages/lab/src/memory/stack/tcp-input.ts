@@ -163,7 +163,7 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
     acks.demand()
     return true
   }
-  if ((s.flags & TCP_URG) !== 0) receive.urgentAt = sequence + s.urgent - 1
+  if ((s.flags & TCP_URG) !== 0) receive.urgentAt = sequence + Math.max(s.urgent - 1, 0)
   const { hasGap } = receive
   const isInOrder = receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
   if (!isInOrder) {

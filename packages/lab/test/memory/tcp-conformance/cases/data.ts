@@ -136,6 +136,16 @@ export const data = [
     `,
   ),
   tcp(
+    'an urgent pointer of 0 takes the first byte out of the stream',
+    `
+    open
+    in data 1..11, ack 1, urgent 0
+    out ack 11
+    skip 1
+    read 9
+    `,
+  ),
+  tcp(
     'a keep-alive probe of the peer is acknowledged',
     `
     open
