@@ -15,6 +15,9 @@ import { type AddressKey, addressKey, isGroup } from './ip-version.ts'
 /** mcast_solicit, retrans_time_ms and unres_qlen_bytes of Linux's neighbour tables. */
 const [PROBES, RETRANSMIT, QUEUE_BYTES] = [3, NSEC_PER_SEC, 212_992]
 
+/** Linux's gc_thresh3, which is for each family. */
+const ENTRIES_MAX = 2 * 1024
+
 const BROADCAST = new Uint8Array(ETH_ALEN).fill(0xff)
 
 export class Neighbour {
@@ -50,15 +53,41 @@ export class Neighbours {
     this.#dev = dev
   }
 
-  /** Returns the entry of an address, which is the same until the interface is removed. */
+  /** The number of entries. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Returns the entry of an address, which is the same until routes change. */
   of(address: Uint8Array): Neighbour {
     const key = addressKey(address, 0, address.length)
     let entry = this.#entries.get(key)
     if (entry === undefined) {
+      if (this.#entries.size >= ENTRIES_MAX) this.#evict()
       entry = new Neighbour(address.slice(), this.#mapped(address))
       this.#entries.set(key, entry)
     }
     return entry
+  }
+
+  /** Forgets a neighbour that did not reply, or else the oldest. */
+  #evict(): void {
+    let oldest: [key: AddressKey, entry: Neighbour] | undefined
+    for (const each of this.#entries) {
+      const [, { isPermanent, mac, probes }] = each
+      if (isPermanent) continue
+      oldest ??= each
+      if (mac !== undefined || probes > 0) continue
+      oldest = each
+      break
+    }
+    if (oldest === undefined) return
+    const [key, entry] = oldest
+    this.#entries.delete(key)
+    if (entry.probes > 0) this.#stop(entry)
+    this.#stack.count('NeighUnresolvedDiscards', entry.frames.splice(0).length)
+    // Kept hops lead to the entry.
+    this.#stack.changed()
   }
 
   /** Whether the hardware address of a neighbour is known. */
