@@ -13,6 +13,7 @@ import { filtersOf } from 'vnet/internal/wire/grammar/groups'
 import { readText } from 'vnet/internal/wire/parse'
 import { OwnStages } from 'vnet/internal/wire/wire-resources.node'
 import type { LabControl, LabPlace } from './lab-control.ts'
+import { LabVisibility } from './lab-visibility.ts'
 import { PORT_CONTROL_PORT } from './nat-table.ts'
 import type { CableSpec, EndSpec, FaultSpec, Filters, LanSpec } from './protocol.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
@@ -28,9 +29,6 @@ interface WorkerLink {
 /** A cable, or a LAN with a name. */
 type LinkSpec = Pick<CableSpec, 'lab' | 'capture'> &
   Partial<Pick<CableSpec, 'a' | 'nat'>> & { readonly segment?: string }
-
-/** Milliseconds after its first link until a lab is visible. A shorter lab costs nothing. */
-const VISIBLE_MS = 100
 
 /** The worker reads files, because the lab's thread may be too busy. */
 function resourcesOf(filters: Filters = []): WireResources {
@@ -83,12 +81,14 @@ export class Calls {
   readonly #hostNames = new Map<string, Map<string, string>>()
   readonly #places = new WeakMap<NetDevice, LabPlace>()
   #last = 0
-  #control: Promise<LabControl | undefined> | undefined
-  #visible: NodeJS.Timeout | undefined
+  /** Undefined in memory. */
+  readonly #visibility: LabVisibility | undefined
 
   constructor(net: Net, platform: CallsPlatform) {
     this.#net = net
     this.#platform = platform
+    const { show } = platform
+    this.#visibility = show && new LabVisibility(() => show(dev => this.#places.get(dev)))
   }
 
   /** Loads files of own stages. Settles with their first mistake. */
@@ -111,8 +111,7 @@ export class Calls {
       await this.#platform.settle(cable.ports)
       try {
         // Hosts in memory have all routes from the lab.
-        if (spec.pref64 !== undefined && this.#platform.show !== undefined)
-          await cable.advertise(spec.pref64, spec.seed)
+        if (spec.pref64 !== undefined && this.#visibility !== undefined) await cable.advertise(spec.pref64, spec.seed)
         return cable
       } catch (error) {
         await cable.close()
@@ -120,7 +119,7 @@ export class Calls {
       }
     })
     this.#links.set(++this.#last, { cable, recordings: new Map(recording && [[0, recording]]) })
-    this.#show(spec.lab)
+    if (spec.lab !== '') this.#visibility?.onLink()
     return this.#last
   }
 
@@ -133,7 +132,7 @@ export class Calls {
     const [lan, recording] = await this.#recorded({ ...spec, segment: spec.name }, async onDevice => {
       const lan = await makeLan(this.#net, resources, spec, onDevice, {
         watches,
-        hasKernel: this.#platform.show !== undefined,
+        hasKernel: this.#visibility !== undefined,
       })
       await this.#platform.settle(lan.ports.flatMap(cable => cable.ports))
       return lan
@@ -142,7 +141,7 @@ export class Calls {
       this.#links.set(++this.#last, { cable, recordings: new Map() })
       return this.#last
     })
-    this.#show(spec.lab)
+    if (spec.lab !== '') this.#visibility?.onLink()
     this.#lans.set(++this.#last, { lan, recording })
     return { lan: this.#last, ports }
   }
@@ -205,7 +204,9 @@ export class Calls {
     this.#links.delete(link)
     await ended?.cable.close()
     for (const recording of ended?.recordings.values() ?? []) await recording.stop()
-    await this.#hide()
+    if (this.#links.size > 0) return
+    this.#hostNames.clear()
+    await this.#visibility?.hide()
   }
 
   /** Returns what `make` makes, and its recording. `make` reports each device by `onDevice`. */
@@ -240,32 +241,9 @@ export class Calls {
     return specs.map(spec => new LinkWatch(spec, hosts, { ...resources, ...resourcesOf(spec.filters) }))
   }
 
-  /** Makes labs with links visible, if `lab` has a name. */
-  #show(lab: string): void {
-    if (lab !== '' && this.#platform.show !== undefined)
-      this.#visible ??= setTimeout(() => (this.#control = this.#shown()), VISIBLE_MS)
-  }
-
   /** Makes labs with links visible now, unless none has a name. */
   async show(): Promise<void> {
-    if (this.#visible === undefined) return
-    clearTimeout(this.#visible)
-    this.#control ??= this.#shown()
-    await this.#control
-  }
-
-  async #hide(): Promise<void> {
-    if (this.#links.size > 0) return
-    this.#hostNames.clear()
-    clearTimeout(this.#visible)
-    this.#visible = undefined
-    const started = this.#control
-    this.#control = undefined
-    await (await started)?.[Symbol.asyncDispose]()
-  }
-
-  async #shown(): Promise<LabControl | undefined> {
-    return this.#platform.show?.(dev => this.#places.get(dev))
+    await this.#visibility?.show()
   }
 
   get #recorder(): RecordOptions {
