@@ -5,9 +5,7 @@
  */
 import type { BpfInstruction } from './bpf.ts'
 import { and, type Condition, EVERY_FRAME, not, or, programOf } from './condition.ts'
-import { Cursor } from './filter-cursor.ts'
 import { identifier, identifiers, type Qualifiers, TYPES } from './filter-identifier.ts'
-import { type Token, tokensOf } from './filter-lexer.ts'
 import {
   type Direction,
   isBroadcast,
@@ -19,6 +17,7 @@ import {
   protocolNamed,
 } from './filter-primitives.ts'
 import { isArithmetic, relation } from './filter-relation.ts'
+import { Cursor, type Token, tokensOf } from './filter-tokens.ts'
 
 /** Returns the program of a filter. Throws a RangeError, also for what only libpcap compiles. */
 export function compileExpression(text: string): BpfInstruction[] {

@@ -1,7 +1,6 @@
 /** Identifiers in a filter, such as addresses and ports, and their qualifiers. */
 import { maskOf } from './address.ts'
 import { and, type Condition, not, or } from './condition.ts'
-import type { Cursor } from './filter-cursor.ts'
 import {
   type Direction,
   IP_PROTOCOLS,
@@ -13,6 +12,7 @@ import {
   isProtocol,
   LINK_PROTOCOLS,
 } from './filter-primitives.ts'
+import type { Cursor } from './filter-tokens.ts'
 
 /** The qualifiers before an identifier. They also hold for the identifiers that follow. */
 export interface Qualifiers {

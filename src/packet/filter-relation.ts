@@ -12,7 +12,7 @@ import {
   type Operator,
   type Value,
 } from './filter-arithmetic.ts'
-import type { Cursor } from './filter-cursor.ts'
+import type { Cursor } from './filter-tokens.ts'
 
 const RELATIONS = ['=', '==', '!=', '>', '<', '>=', '<=']
 /** `%` and `^` bind to the value before them, and to all of the expression after them. */
