@@ -148,10 +148,19 @@ test('a cable that is cut and plugged in again carries packets again', async () 
   await server.listen(hello(), 80)
   await link.down()
   const answer = get(client, 'http://server/')
-  await lab.sleep('10s')
+  await lab.sleep('1500ms')
   await link.up()
   expect(await answer).toBe('hello')
-  expect(lab.now).toBeCloseTo(15_000, 1)
+  expect(lab.now).toBeCloseTo(1500, 1)
+})
+
+test('connecting without a cable fails after three requests for the neighbour', async () => {
+  const lab = await made()
+  const [client, server] = lab.hosts('client', 'server')
+  const link = await lab.cable(client, server)
+  await link.down()
+  await expect(client.connect(80, 'server')).rejects.toThrow('EHOSTUNREACH')
+  expect(lab.now).toBe(3000)
 })
 
 test('a router forwards, and its NAT hides the hosts inside', async () => {

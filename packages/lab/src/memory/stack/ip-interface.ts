@@ -31,8 +31,6 @@ export interface StackInterfaceOptions {
 export class StackInterface {
   readonly name: string
   readonly mac: Uint8Array
-  /** Without carrier every frame is dropped, and counted as TxDropped. Routes remain. */
-  carrier = true
   /** The addresses with their networks, the oldest first, without the link-local one. */
   readonly addresses: Prefix[] = []
   /** The link-local address that neighbour discovery uses: an EUI-64 (RFC 4291 appendix A). */
@@ -45,6 +43,7 @@ export class StackInterface {
   readonly #groups = new Map<AddressKey, number>()
   #mtu: number
   #isUp = true
+  #carrier = true
 
   /** @internal The stack makes it. */
   constructor(stack: IpStack, { name, mac, mtu, transmit }: StackInterfaceOptions) {
@@ -64,6 +63,19 @@ export class StackInterface {
   set mtu(mtu: number) {
     this.#mtu = mtu
     this.#stack.changed()
+  }
+
+  get carrier(): boolean {
+    return this.#carrier
+  }
+
+  /**
+   * Without carrier every frame is dropped, and counted as TxDropped. Routes remain, but not the
+   * neighbours (arp_evict_nocarrier).
+   */
+  set carrier(carrier: boolean) {
+    if (this.#carrier && !carrier) this.neighbours.flush()
+    this.#carrier = carrier
   }
 
   get isUp(): boolean {
@@ -97,7 +109,7 @@ export class StackInterface {
     this.#stack.changed()
   }
 
-  /** Sets the hardware address of a neighbour for good. */
+  /** Sets the hardware address of a neighbour for as long as the interface has carrier. */
   setNeighbour(address: Uint8Array, mac: Uint8Array): void {
     this.neighbours.setPermanent(address, mac)
   }
@@ -173,7 +185,7 @@ export class StackInterface {
 
   /** @internal Takes over a frame with room for an Ethernet header, and sends its packet. */
   output(frame: Uint8Array, to: Neighbour, source: Uint8Array): void {
-    if (!this.#isUp || !this.carrier) {
+    if (!this.#isUp) {
       this.#stack.count('TxDropped')
       return
     }
@@ -184,7 +196,7 @@ export class StackInterface {
 
   /** @internal Takes over a whole frame. */
   transmit(frame: Uint8Array): void {
-    if (this.#isUp && this.carrier) this.#transmit(frame)
+    if (this.#isUp && this.#carrier) this.#transmit(frame)
     else this.#stack.count('TxDropped')
   }
 

@@ -24,6 +24,7 @@ export class Neighbour {
   readonly address: Uint8Array
   /** Undefined if it is not known. */
   mac: Uint8Array | undefined
+  /** Set by the user, so that no packet of others changes it. */
   isPermanent = false
   /** Frames without a destination, the oldest first. */
   readonly frames: Uint8Array[] = []
@@ -134,12 +135,15 @@ export class Neighbours {
     if (isUsed && !entry.isPermanent) this.#resolve(entry, mac)
   }
 
-  /** Forgets what was learned, and drops the packets that wait: the interface is down. */
+  /**
+   * Forgets all neighbours, and drops the packets that wait: the interface is down or has no
+   * carrier.
+   */
   flush(): void {
     this.#alarm?.cancel()
     this.#asked = []
     for (const entry of this.#entries.values()) {
-      if (entry.isPermanent) continue
+      entry.isPermanent = false
       entry.mac = this.#mapped(entry.address)
       entry.probes = 0
       this.#stack.count('TxDropped', entry.frames.length)
