@@ -187,7 +187,7 @@ export function receive(
   if (version.header === 20) frame.set([bits >>> 8, bits & 0xff], 20)
   version.finish(frame, 14)
   frame.set(payload, h)
-  if (isSummed) fillChecksum(version, protocol, frame, 14, h, payload.length)
+  if (isSummed) fillChecksum(version, protocol, 14, { bytes: frame, at: h, length: payload.length })
   dev.receive(frame, 0, frame.length)
 }
 

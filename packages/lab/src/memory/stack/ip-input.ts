@@ -90,7 +90,7 @@ export class Input {
       }
       length = udp.length(bytes, h)
     }
-    if (!isChecksumRight(version, protocol, bytes, nh, h, length)) {
+    if (!isChecksumRight(version, protocol, nh, { bytes, at: h, length })) {
       this.#countChecksumError(version, protocol)
       return
     }

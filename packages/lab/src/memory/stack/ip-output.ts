@@ -55,7 +55,8 @@ export class Output {
     frame.set(from, version.sourceAt(ETH_HLEN))
     frame.set(to, version.destinationAt(ETH_HLEN))
     version.finish(frame, ETH_HLEN)
-    fillChecksum(version, protocol, frame, ETH_HLEN, ETH_HLEN + version.header, segment.length)
+    const part = { bytes: frame, at: ETH_HLEN + version.header, length: segment.length }
+    fillChecksum(version, protocol, ETH_HLEN, part)
     this.#stack.count(version.counters.outRequests)
     const { filter } = this.#stack
     if (hop === undefined) this.#loopBack(frame, undefined)
@@ -91,7 +92,8 @@ export class Output {
     ipv6.create(frame, ETH_HLEN, IP6.icmp, message.length, 255)
     frame.set(from, ipv6.sourceAt(ETH_HLEN))
     frame.set(to, ipv6.destinationAt(ETH_HLEN))
-    fillChecksum(IP6, IP6.icmp, frame, ETH_HLEN, ETH_HLEN + ipv6.IPV6_HLEN, message.length)
+    const part = { bytes: frame, at: ETH_HLEN + ipv6.IPV6_HLEN, length: message.length }
+    fillChecksum(IP6, IP6.icmp, ETH_HLEN, part)
     this.#stack.count('Ip6OutRequests')
     this.#stack.count('Icmp6OutMsgs')
     dev.output(frame, dev.neighbours.of(to), from)
