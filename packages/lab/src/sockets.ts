@@ -218,6 +218,8 @@ function addressToListen(host: string): Uint8Array {
 }
 
 interface Closable extends NodeJS.EventEmitter {
+  /** For a socket of TCP: whether it has emitted `close`. */
+  readonly closed?: boolean
   close?(): unknown
   destroy?(): unknown
 }
@@ -242,10 +244,12 @@ export class OpenSockets {
 
   /** Closes all, and settles when they are. */
   async close(): Promise<void> {
-    const closed = [...this.#sockets].map(socket => once(socket, 'close'))
+    // A program that removes all listeners of a socket removes the one of `add`, too.
+    const open = [...this.#sockets].filter(socket => socket.closed !== true)
+    const closed = open.map(socket => once(socket, 'close'))
     // Errors of a discarded socket do not matter.
     const settled = Promise.allSettled(closed)
-    for (const socket of this.#sockets) {
+    for (const socket of open) {
       try {
         if (socket.destroy !== undefined) socket.destroy()
         else socket.close?.()

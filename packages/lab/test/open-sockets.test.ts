@@ -23,6 +23,19 @@ test('a server is closed with the connections that it has accepted', async () =>
   await closed
 })
 
+test('a closed connection does not hold it up, even if its program has removed all listeners', async () => {
+  const sockets = new OpenSockets()
+  const server = await listening()
+  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
+  sockets.add(client)
+  await once(client, 'connect')
+  client.removeAllListeners()
+  client.destroy()
+  await once(client, 'close')
+  await sockets.close()
+  server.close()
+})
+
 test('what is closed already, or was never open, does not hold it up', async () => {
   const sockets = new OpenSockets()
   const server = await listening()

@@ -245,28 +245,34 @@ async function withRunner<O extends RepeatOptions, T>(
 ): Promise<T> {
   checkExplore(what, scenario, given, forms)
   const url = typeof scenario === 'string' ? urlOf(scenario) : scenario
-  let options: O & ExploreOptions = given
-  if (url instanceof URL) {
-    const exported = await ModuleRunner.options(url.href)
-    checkExplore(what, url, exported, EXPLORE_OPTIONS)
-    options = { ...exported, ...given }
-  }
-  const { seed = 1, concurrency = availableParallelism() } = options
-  const [world, canKernel] = await worldOf(options)
-  const inMemory = world === 'memory'
-  const { rto, sysctls } = inMemory ? MEMORY_RTO : rtoOf(options)
-  options.signal?.throwIfAborted()
-  const module = url instanceof URL ? url.href : undefined
-  const ofFunction = () => functionRunner(scenario as LabScenario, options.invariant)
-  const inProcess = () => (module === undefined ? ofFunction() : new ModuleRunner(module, concurrency))
-  const own = inMemory && module !== undefined ? new ThreadRunner(module, concurrency) : inProcess()
-  const runner = options.signal === undefined ? own : abortable(own, options.signal)
-  const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
+  const { world: wanted, concurrency: most = availableParallelism() }: ExploreOptions = given
+  // Otherwise the module may choose the world.
+  const threads = url instanceof URL && wanted === 'memory' ? new ThreadRunner(url.href, most) : undefined
+  let runner: Runner | undefined = threads
   try {
-    const inKernel = inMemory && canKernel ? confirmer(inProcess, seed) : undefined
+    let options: O & ExploreOptions = given
+    if (url instanceof URL) {
+      const exported = await (threads?.options() ?? ModuleRunner.options(url.href))
+      checkExplore(what, url, exported, EXPLORE_OPTIONS)
+      options = { ...exported, ...given }
+    }
+    const { seed = 1, concurrency = most } = options
+    if (threads !== undefined) threads.concurrency = concurrency
+    const [world, canKernel] = await worldOf(options)
+    const inMemory = world === 'memory'
+    const { rto, sysctls } = rtoOf(options, inMemory)
+    options.signal?.throwIfAborted()
+    const module = url instanceof URL ? url.href : undefined
+    const ofFunction = () => functionRunner(scenario as LabScenario, options.invariant)
+    const inProcess = () => (module === undefined ? ofFunction() : new ModuleRunner(module, concurrency))
+    const inThreads = () => (module === undefined ? ofFunction() : new ThreadRunner(module, concurrency))
+    const own = threads ?? (inMemory ? inThreads() : inProcess())
+    runner = options.signal === undefined ? own : abortable(own, options.signal)
+    const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
+    const inKernel = inMemory && canKernel ? confirmer(inProcess, seed, sysctls) : undefined
     return await fn({ runner, options, spec: { seed, sysctls, world }, timeout, module, rto, inKernel })
   } finally {
-    runner.close()
+    runner?.close()
   }
 }
 
@@ -277,23 +283,28 @@ async function worldOf({ world }: RepeatOptions): Promise<readonly [WorldName, b
   return [wanted ?? (canKernel ? 'kernel' : 'memory'), canKernel]
 }
 
-/** Hosts in memory have Linux's timeouts, which cost no time. */
-const MEMORY_RTO = { rto: '200 ms, in virtual time', sysctls: [] }
-
-function rtoOf({ rtoMin = DEFAULT_RTO }: RepeatOptions): { readonly rto: string; readonly sysctls: readonly Sysctl[] } {
-  const canSet = rtoMin !== false && whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
+/** Returns the setting of TCP's least timeout, and the report's text about it. */
+function rtoOf(
+  { rtoMin = DEFAULT_RTO }: RepeatOptions,
+  inMemory: boolean,
+): { readonly rto: string; readonly sysctls: readonly Sysctl[] } {
+  const canSet = rtoMin !== false && (inMemory || canSetRto())
   const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
   if (canSet) return { rto: `${us / 1000} ms`, sysctls: [[RTO_SYSCTL, String(us)]] }
+  if (inMemory) return { rto: '200 ms', sysctls: [] }
   return { rto: rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here", sysctls: [] }
 }
 
+function canSetRto(): boolean {
+  return whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
+}
+
 /** Returns a function that runs faults in the kernel once. */
-function confirmer(makeRunner: () => Runner, seed: number): Describing['inKernel'] {
+function confirmer(makeRunner: () => Runner, seed: number, sysctls: readonly Sysctl[]): Describing['inKernel'] {
   return async (plan, limit) => {
     const runner = makeRunner()
     try {
-      // With the kernel's least timeout, which TCP in memory has, too.
-      const result = await runner.run({ seed, sysctls: [], world: 'kernel', plan, timeout: limit + KERNEL_MS })
+      const result = await runner.run({ seed, sysctls, world: 'kernel', plan, timeout: limit + KERNEL_MS })
       if (result.error !== undefined) return 'failed'
       return packetsOf(result).filter(({ hit }) => hit).length < plan.length ? 'missed' : 'passed'
     } finally {

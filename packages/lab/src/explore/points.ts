@@ -58,7 +58,9 @@ export function roundTripOf(packets: readonly ExploredPacket[]): number {
     if (first.number !== 1) continue
     const back = packets.slice(i + 1).find(each => each.link === first.link && isReply(first, each))
     if (back === undefined) continue
-    const next = packets.find(each => each.at > back.at && each.link === first.link && each.flow === first.flow)
+    // In order, since a packet in memory may leave at the moment at which another one arrives.
+    const later = packets.slice(packets.indexOf(back) + 1)
+    const next = later.find(each => each.link === first.link && each.flow === first.flow)
     shortest = Math.min(shortest, next === undefined ? 2 * (back.at - first.at) : next.at - first.at)
   }
   return Math.max(RTT_MIN_MS, Number.isFinite(shortest) ? shortest : 0)

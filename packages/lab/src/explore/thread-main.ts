@@ -2,16 +2,16 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOrDescription } from 'vnet/internal/base/exception'
 import { loadScenario } from './load-scenario.ts'
-import { type RunSpec, runOnce } from './run-once.ts'
-import type { ThreadReply } from './thread-runner.ts'
+import { runOnce } from './run-once.ts'
+import type { ThreadReply, ThreadRequest } from './thread-runner.ts'
 
 const { url } = workerData as { readonly url: string }
 
-parentPort?.on('message', async (spec: RunSpec) => {
+parentPort?.on('message', async ({ spec }: ThreadRequest) => {
   const reply = (message: ThreadReply) => parentPort?.postMessage(message)
   try {
-    const { default: scenario, invariant } = await loadScenario(url)
-    reply({ result: await runOnce(scenario, invariant, spec) })
+    const { default: scenario, options = {}, invariant } = await loadScenario(url)
+    reply(spec === undefined ? { options } : { result: await runOnce(scenario, invariant, spec) })
   } catch (error) {
     reply({ refused: messageOrDescription(error) })
   }

@@ -6,20 +6,33 @@
 // Imported because a scenario may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../built-module.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
+import type { ExploreOptions } from './scenario.ts'
 
 /** Real milliseconds for a run in virtual time, with the start of its thread. */
 const PATIENCE_MS = 30_000
 
-export type ThreadReply = { readonly result: RunResult } | { readonly refused: string }
+/** A request for a run, or without `spec` for the options of the module. */
+export interface ThreadRequest {
+  readonly spec?: RunSpec
+}
+
+export type ThreadReply =
+  | { readonly result: RunResult }
+  | { readonly options: ExploreOptions }
+  | { readonly refused: string }
 
 export class ThreadRunner implements Runner {
-  readonly concurrency: number
+  /** May be changed before the first run. */
+  concurrency: number
   readonly #url: string
   readonly #idle: Worker[] = []
   readonly #all = new Set<Worker>()
+  /** Threads that load the module. They were started ahead. */
+  #loading: Promise<ThreadReply>[] = []
   #isClosed = false
 
   constructor(url: string, concurrency: number) {
@@ -27,12 +40,22 @@ export class ThreadRunner implements Runner {
     this.concurrency = concurrency
   }
 
+  /** Returns the options of the module. All threads start, since each one loads the module. */
+  async options(): Promise<ExploreOptions> {
+    this.#loading = Array.from({ length: this.concurrency }, () => this.#ask(this.#start(), {}))
+    const reply = await (this.#loading[0] as Promise<ThreadReply>)
+    if ('options' in reply) return reply.options
+    throw new UsageError('refused' in reply ? reply.refused : `${this.#url}: cannot be loaded: ${reply.result.error}`)
+  }
+
   async run(spec: RunSpec): Promise<RunResult> {
+    // A thread that loads the module is ready sooner than a new one.
+    while (this.#idle.length === 0 && this.#loading.length > 0) await this.#loading.shift()
     if (this.#isClosed) throw new Error('the exploration has ended')
     const worker = this.#idle.pop() ?? this.#start()
-    const reply = await this.#ask(worker, spec)
-    if ('refused' in reply) throw new Error(reply.refused)
-    return reply.result
+    const reply = await this.#ask(worker, { spec })
+    if ('result' in reply) return reply.result
+    throw new Error('refused' in reply ? reply.refused : 'the thread has sent no result')
   }
 
   close(): void {
@@ -48,7 +71,7 @@ export class ThreadRunner implements Runner {
   }
 
   /** Ends a thread that does not reply: its scenario blocks it. */
-  #ask(worker: Worker, spec: RunSpec): Promise<ThreadReply> {
+  #ask(worker: Worker, request: ThreadRequest): Promise<ThreadReply> {
     const began = performance.now()
     return new Promise(resolve => {
       const end = (reply: ThreadReply, isUsable: boolean) => {
@@ -71,7 +94,7 @@ export class ThreadRunner implements Runner {
       const onError = (error: unknown) => failed(String(error))
       const onExit = (status: number) => failed(`the thread of the run has ended by itself: status ${status}`)
       worker.on('message', onMessage).on('error', onError).on('exit', onExit)
-      worker.postMessage(spec)
+      worker.postMessage(request)
     })
   }
 }

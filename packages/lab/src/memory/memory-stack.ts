@@ -22,6 +22,9 @@ import { Udp } from './stack/udp.ts'
 
 /** The settings of the kernel that a host in memory has too. */
 const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding']
+/** In microseconds. */
+const RTO_MIN = 'net/ipv4/tcp_rto_min_us'
+const NSEC_PER_USEC = 1000
 
 export class MemoryStack implements HostStack {
   readonly place = undefined
@@ -37,7 +40,8 @@ export class MemoryStack implements HostStack {
     this.ip = new IpStack({ clock, random })
     const settings = new Map(sysctls)
     this.ip.forwarding = FORWARDING.some(name => settings.get(name) === '1')
-    this.#tcp = new Tcp(this.ip)
+    const rtoMin = settings.get(RTO_MIN)
+    this.#tcp = new Tcp(this.ip, rtoMin === undefined ? {} : { rtoMin: Number(rtoMin) * NSEC_PER_USEC })
     this.#udp = new Udp(this.ip)
     this.rules = new MemoryRules(this.ip)
   }

@@ -4,6 +4,7 @@ import { parseFault } from '../../src/explore/fault-text.ts'
 import { Judge } from '../../src/explore/judge.ts'
 import type { RunResult } from '../../src/explore/run-once.ts'
 import type { WatchedPacket } from '../../src/watch/packet-name.ts'
+import type { WorldName } from '../../src/world.ts'
 
 const PLAN = [parseFault('drop client-server ab udp client:* > server:53 packet 1')]
 const PACKET: WatchedPacket = {
@@ -24,7 +25,7 @@ const PACKET: WatchedPacket = {
 type Result = Partial<Pick<RunResult, 'error' | 'ms' | 'left'>> & { readonly met?: boolean }
 
 /** Returns a judge of runs with these results, after clean runs that left a timer. */
-function judgeOf(times: readonly number[], results: readonly Result[]) {
+function judgeOf(times: readonly number[], results: readonly Result[], world: WorldName = 'kernel') {
   const waiting = [...results]
   const run = async (): Promise<RunResult> => {
     const { error, ms = 10, left = [], met = true } = waiting.shift() as Result
@@ -32,7 +33,7 @@ function judgeOf(times: readonly number[], results: readonly Result[]) {
     return { error, ms, left, links, total: ms, output: '' }
   }
   const runner = { concurrency: 1, run, close: () => {} }
-  return new Judge(runner, { seed: 1, sysctls: [], world: 'kernel' as const }, { times, left: ['Timeout'] })
+  return new Judge(runner, { seed: 1, sysctls: [], world }, { times, left: ['Timeout'] })
 }
 
 const judge = (...results: Result[]) => judgeOf([10], results).judge(PLAN)
@@ -54,6 +55,11 @@ test('a slow run is compared with the clean runs beside its repetitions, the fas
     clean: [12, 10, 14],
     factor: 50,
   })
+})
+
+test('a slow run in memory is not repeated, because nothing else adds to its virtual time', async () => {
+  const expected = { verdict: 'slower', runs: 1, ms: 1010, clean: [10], factor: 101 }
+  expect(await judgeOf([10], timed(1010), 'memory').judge(PLAN)).toMatchObject(expected)
 })
 
 test.each<[string, 'slower' | 'passed', number[], { ms: number }[]]>([

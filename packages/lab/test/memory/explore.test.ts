@@ -53,6 +53,46 @@ test('a failure names its world, and is the same each time', async () => {
   expect(await faults()).toEqual(found)
 })
 
+/** Sends one byte, and returns once it has arrived. */
+async function sendByte({ lab }: ScenarioRun): Promise<void> {
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server)
+  const arrived = new Promise<void>(resolve => {
+    const receiver = net.createServer(socket => socket.once('data', () => resolve()))
+    void server.listen(receiver, 7).then(async () => (await client.connect(7, 'server')).write('x'))
+  })
+  await arrived
+}
+
+test('a lost segment is repeated after the least timeout, which is 50 ms unless another is given', async () => {
+  const lost = async (rtoMin?: '20ms' | false) => {
+    const options = { captures: false, faults: ['drop'], filter: 'tcp dst port 7', world: 'memory' } as const
+    const report = await explore(sendByte, { ...options, ...(rtoMin !== undefined && { rtoMin }) })
+    const at = report.packets.findIndex(({ name }) => name.endsWith('seq 1'))
+    return [report.rto, Math.round(report.points.find(({ packet }) => packet === at)?.ms ?? 0)]
+  }
+  expect(await lost()).toEqual(['50 ms', 50])
+  expect(await lost('20ms')).toEqual(['20 ms', 20])
+  expect(await lost(false)).toEqual(['200 ms', 200])
+})
+
+test('a module runs in threads with the options that it exports, unless others are given', async () => {
+  const module = new URL('../../../../test/support/explore/echo.mjs', import.meta.url)
+  const report = await explore(module, { world: 'memory', captures: false })
+  expect(report.kinds.map(({ text }) => text)).toEqual(['drop', 'duplicate'])
+  expect([report.cleanErrors, report.failures, report.points.length]).toEqual([[], [], 4])
+  const drops = await explore(module, { world: 'memory', captures: false, faults: ['drop'] })
+  expect(drops.points.map(({ verdict }) => verdict)).toEqual(['slower', 'slower'])
+})
+
+test('a module without a scenario, or with wrong options, is refused in threads', async () => {
+  const refused = (text: string) =>
+    expect(explore(new URL(`data:text/javascript,${text}`), { world: 'memory' })).rejects.toThrow
+  await refused('export const options = {}')('the module has no scenario')
+  await refused('export default async () => {}; export const options = { stopAt: 0 }')('stopAt')
+  await refused('throw new Error("broken")')('does not load')
+})
+
 test('a module runs in threads, again and again', async () => {
   const module = new URL('../explore/protocols/http2.mjs', import.meta.url)
   const report = await explore(module, { world: 'memory', captures: false, faults: ['drop'], concurrency: 2 })

@@ -259,6 +259,12 @@ describe('the retransmission timeout', () => {
     expect(rtt.timeout / MS).toBeCloseTo(60 + 4 * 103.75, -1)
   })
 
+  test('adds the least timeout that the host has', () => {
+    const rtt = new Rtt(50 * MS)
+    rtt.sample(10 * MS, 0)
+    expect(rtt.timeout).toBe(60 * MS)
+  })
+
   test('doubles up to 120 s until the next measurement', () => {
     const rtt = new Rtt()
     rtt.backoff = 6

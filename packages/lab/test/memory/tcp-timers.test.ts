@@ -221,6 +221,29 @@ describe('after the first segments', () => {
   )
 })
 
+test.each([
+  [20, 19],
+  [200, 40],
+])('with a least timeout of %i ms, acknowledgments wait %i ms at most', (least, expected) => {
+  const pair = new Pair(1, { delay: 5 * MS }, { rtoMin: least * MS })
+  const { client, server } = connected(pair)
+  // What is read is acknowledged immediately, like the first 16 segments and one after a pause.
+  server.isReading = false
+  for (let i = 0; i < 20; i++) {
+    client.connection?.write(pattern(10, 1))
+    pair.run(25 * MS)
+  }
+  const waits: number[] = []
+  let since: number | undefined
+  for (const { at, from, segment } of pair.seen) {
+    if (from === 'a' && lengthOf(segment) > 0) since ??= at + 5 * MS
+    if (from === 'a' || since === undefined) continue
+    waits.push((at - since) / MS)
+    since = undefined
+  }
+  expect(Math.max(...waits)).toBeCloseTo(expected, 3)
+})
+
 describe('loss of the last segment', () => {
   /** The first transmission of these segments of a's data is lost. */
   function lose(pair: Pair, ...which: number[]): void {
@@ -266,6 +289,17 @@ describe('loss of the last segment', () => {
     client.connection?.write(pattern(40_000, 1))
     expect(pair.seen.length - before).toBeGreaterThanOrEqual(expected)
     expect(pair.seen.length - before).toBeLessThanOrEqual(expected + 4)
+  })
+
+  test.each([50, 200])('of one segment is probed after two round trips and the least timeout, %i ms', least => {
+    const pair = new Pair(1, { delay: 5 * MS }, { rtoMin: least * MS })
+    const { client } = connected(pair)
+    lose(pair, 0)
+    client.connection?.write(pattern(10, 1))
+    pair.run(SEC)
+    const [first, second] = pair.seen.filter(({ segment }) => lengthOf(segment) > 0)
+    // The timeout is shorter than that: one round trip and the least timeout.
+    expect((second!.at - first!.at) / MS).toBeCloseTo(10 + least, 0)
   })
 
   test('is repeated by a probe and then by timeouts with backoff', () => {

@@ -8,6 +8,7 @@ import type { Connection } from './tcp-connection.ts'
 
 const DELAY_MIN = 40 * NSEC_PER_MSEC
 const DELAY_MAX = 200 * NSEC_PER_MSEC
+const TICK = NSEC_PER_MSEC
 const MAX_QUICK = 16
 /** The size of segments that Linux assumes before it has seen some, and the least that counts. */
 const ASSUMED_SEGMENT = 536
@@ -109,9 +110,10 @@ export class Acks {
 
   /** Nanoseconds that an acknowledgment may wait. */
   #wait(): number {
-    const { smoothed } = this.#connection.sender.rtt
+    const { smoothed, least } = this.#connection.sender.rtt
     const most = smoothed > 0 ? Math.min(Math.max(smoothed, DELAY_MIN), DELAY_MAX) : DELAY_MAX
-    return Math.min(Math.max(this.#delay, DELAY_MIN), most)
+    // An acknowledgment that waits longer would cause a retransmission (tcp_delack_max).
+    return Math.min(Math.max(this.#delay, DELAY_MIN), most, Math.max(least - TICK, TICK))
   }
 
   #onDelayed(): void {

@@ -2,6 +2,7 @@
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Ip, TcpEvents } from './contract.ts'
 import type { Connection } from './tcp-connection.ts'
+import { RTO_MIN } from './tcp-rtt.ts'
 import type { Header } from './tcp-segment.ts'
 
 export interface ConnectionHost {
@@ -25,6 +26,8 @@ export interface TcpOptions {
   readonly synAckRetries: number
   /** tcp_fin_timeout in nanoseconds: FIN-WAIT-2 of a closed connection. Default 60 s. */
   readonly finTimeout: number
+  /** tcp_rto_min_us, but in nanoseconds. Default 200 ms. */
+  readonly rtoMin: number
   /** Whether loss probes are sent (tcp_early_retrans). Default true. */
   readonly hasLossProbes: boolean
 }
@@ -34,6 +37,7 @@ export const TCP_DEFAULTS: TcpOptions = {
   synLinearTimeouts: 0,
   synAckRetries: 5,
   finTimeout: 60 * NSEC_PER_SEC,
+  rtoMin: RTO_MIN,
   hasLossProbes: true,
 }
 

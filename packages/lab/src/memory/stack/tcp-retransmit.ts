@@ -109,7 +109,7 @@ export class Retransmission {
       this.#armResend()
       return
     }
-    const slack = board.packets === 1 ? RTO_MIN : PROBE_SLACK
+    const slack = board.packets === 1 ? rtt.least : PROBE_SLACK
     this.#arm('loss-probe', Math.max(Math.min(2 * rtt.smoothed + slack, rtt.timeout - age), 0))
   }
 

@@ -1,6 +1,6 @@
 /**
  * Round-trip time and retransmission timeout of a connection: RFC 6298, with Linux's bounds. Linux
- * adds at least 200 ms to the smoothed RTT, and counts in ticks, here of 1 ms.
+ * adds at least 200 ms (tcp_rto_min_us) to the smoothed RTT, and counts in ticks, here of 1 ms.
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 
@@ -22,6 +22,12 @@ export class Rtt {
   #base = RTO_INITIAL
   /** How often the timeout was doubled. */
   backoff = 0
+  /** The least timeout beyond the smoothed round trip. */
+  readonly least: number
+
+  constructor(least = RTO_MIN) {
+    this.least = least
+  }
 
   get timeout(): number {
     return Math.min(this.#base * 2 ** this.backoff, RTO_MAX)
@@ -46,7 +52,7 @@ export class Rtt {
       this.#variation += (Math.abs(this.smoothed - r) - this.#variation) / 4
       this.smoothed += (r - this.smoothed) / 8
     }
-    const exact = this.smoothed + Math.max(4 * this.#variation, RTO_MIN)
+    const exact = this.smoothed + Math.max(4 * this.#variation, this.least)
     this.#base = Math.min(Math.ceil(exact / NSEC_PER_MSEC) * NSEC_PER_MSEC, RTO_MAX)
     this.backoff = 0
   }

@@ -23,7 +23,7 @@ export class Sender {
   readonly buffer = new SendBuffer(1)
   readonly board = new Scoreboard()
   readonly congestion = new Congestion()
-  readonly rtt = new Rtt()
+  readonly rtt: Rtt
   /** The first sequence number that is not acknowledged, and the next to send. */
   una = 0
   next = 0
@@ -45,6 +45,7 @@ export class Sender {
 
   constructor(connection: Connection) {
     this.connection = connection
+    this.rtt = new Rtt(connection.host.options.rtoMin)
     this.#timers = new Retransmission(this)
   }
 

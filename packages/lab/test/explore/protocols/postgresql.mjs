@@ -1,38 +1,46 @@
-// PostgreSQL over pg: a temporary table, a transaction, and its result.
+// PostgreSQL over PGlite, which is PostgreSQL in WebAssembly, and pg.
+import { readFileSync } from 'node:fs'
+import net from 'node:net'
+import { PGlite } from '@electric-sql/pglite'
+import { hosts } from './net.mjs'
+import { useDatabase } from './postgresql-client.mjs'
 
-import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { hosts, run, start } from './net.mjs'
+/** The runs of a thread share it, since its start takes half a second, and from nothing three. */
+const data = readFileSync(new URL('pglite-data.tar', import.meta.url))
+const database = await PGlite.create({ loadDataDir: new Blob([data]) })
 
-const template = fileURLToPath(new URL('postgresql-data', import.meta.url))
-const quick = ['fsync=off', 'listen_addresses=*', 'unix_socket_directories=', 'dynamic_shared_memory_type=mmap']
+const TERMINATE = 'X'.charCodeAt(0)
 
-/** Returns a database that no other run uses, and its lock, which a run that is killed leaves. */
-function database() {
-  for (let n = 1; ; n++) {
-    const [data, lock] = [`${template}-${n}`, `${template}-${n}.lock`]
-    try {
-      mkdirSync(lock)
-    } catch {
-      continue
+/** Returns a server of one connection at a time, which has the only session of the database. */
+function databaseServer() {
+  return net.createServer(async socket => {
+    let rest = Buffer.alloc(0)
+    let isStarted = false
+    for await (const chunk of socket.on('error', () => {})) {
+      rest = Buffer.concat([rest, chunk])
+      // The first message has no type.
+      for (let at = isStarted ? 1 : 0; rest.length >= at + 4; at = 1) {
+        const length = at + rest.readUInt32BE(at)
+        if (rest.length < length) break
+        const message = rest.subarray(0, length)
+        rest = rest.subarray(length)
+        if (isStarted && message[0] === TERMINATE) {
+          socket.end()
+          return
+        }
+        isStarted = true
+        const reply = await database.execProtocolRaw(message)
+        if (reply.length > 0) socket.write(reply)
+      }
     }
-    if (!existsSync(data)) execFileSync('cp', ['-a', template, data])
-    return { data, lock }
-  }
+  })
 }
 
-export default async function scenario({ lab, signal }) {
+export default async function scenario({ lab }) {
   const { client, server } = await hosts(lab)
-  const { data, lock } = database()
-  const own = ['--reuid=postgres', '--regid=postgres', '--clear-groups', process.env.POSTGRES, '-D', data]
-  const options = [...own, ...quick.flatMap(each => ['-c', each])]
-  const child = await start(server, 'ready to accept connections', 'setpriv', options)
-  await run(client, 'postgresql-client.mjs', signal)
-  child.removeAllListeners('close')
-  const ended = once(child, 'close')
-  child.kill('SIGQUIT')
-  await ended
-  rmSync(lock, { recursive: true })
+  // A run that failed has left its transaction and its table.
+  await database.exec('ROLLBACK')
+  await database.exec('DISCARD ALL')
+  await server.listen(databaseServer(), 5432)
+  await useDatabase(client)
 }

@@ -1,0 +1,100 @@
+/**
+ * Compares the verdicts of an exploration in memory with those of the kernel, point by point. A
+ * difference is known if a row of DIFFERENCES has it; the same rows are in docs/explore.md.
+ */
+import type { ExploredPacket } from '../../src/explore/points.ts'
+import type { ExploreReport } from '../../src/explore/report.ts'
+import type { Verdict } from '../../src/explore/result.ts'
+
+/** What became of a fault. `none`: this world has no such packet in each clean run. */
+type Result = Verdict | 'none'
+
+/** A known difference, of all protocols or of one. */
+export interface Difference {
+  readonly protocol?: string
+  /** What the packets are called. */
+  readonly packet: RegExp
+  readonly memory: readonly Result[]
+  readonly kernel: readonly Result[]
+  /** The largest share of the points of a protocol that may differ so. */
+  readonly most: number
+  readonly cause: string
+}
+
+export const DIFFERENCES: readonly Difference[] = []
+
+/** A fault of a packet, with its results in both worlds. */
+interface Pair {
+  readonly packet: string
+  readonly kind: string
+  readonly memory: Result
+  readonly kernel: Result
+}
+
+/** Returns a line for each difference that is not known, or too frequent. */
+export function unknownDifferences(
+  protocol: string,
+  memory: ExploreReport,
+  kernel: ExploreReport,
+  known: readonly Difference[] = DIFFERENCES,
+): string[] {
+  const pairs = pairsOf(memory, kernel)
+  const counts = new Map<Difference, number>()
+  const unknown = pairs.filter(pair => {
+    if (pair.memory === pair.kernel) return false
+    const row = known.find(each => isKnown(each, protocol, pair))
+    if (row === undefined) return true
+    counts.set(row, (counts.get(row) ?? 0) + 1)
+    return counts.get(row)! > row.most * pairs.length
+  })
+  return unknown.map(pair => `${pair.kind} ${pair.packet}: ${pair.memory} in memory, ${pair.kernel} in the kernel`)
+}
+
+function isKnown({ protocol, packet, memory, kernel }: Difference, name: string, pair: Pair): boolean {
+  const isOfProtocol = protocol === undefined || protocol === name
+  return isOfProtocol && packet.test(pair.packet) && memory.includes(pair.memory) && kernel.includes(pair.kernel)
+}
+
+/** Returns the points of both worlds, in pairs of the same fault of the same packet. */
+export function pairsOf(memory: ExploreReport, kernel: ExploreReport): Pair[] {
+  const ofMemory = memory.packets.flatMap(packet =>
+    pairsWith(packet, memory, samePacket(packet, kernel.packets), kernel),
+  )
+  const alone = kernel.packets.filter(packet => samePacket(packet, memory.packets) === undefined)
+  const ofKernel = alone.flatMap(packet => pairsWith(packet, kernel, undefined, memory))
+  return [...ofMemory, ...ofKernel.map(pair => ({ ...pair, memory: pair.kernel, kernel: pair.memory }))]
+}
+
+/** `memory` is the result of `packet` in `report`, and `kernel` that of `other` in `others`. */
+function pairsWith(
+  packet: ExploredPacket,
+  report: ExploreReport,
+  other: ExploredPacket | undefined,
+  others: ExploreReport,
+): Pair[] {
+  return report.kinds.map(({ text }, kind) => ({
+    packet: packet.name,
+    kind: text,
+    memory: resultOf(report, packet, kind),
+    kernel: other === undefined ? 'none' : resultOf(others, other, kind),
+  }))
+}
+
+function resultOf({ packets, points }: ExploreReport, packet: ExploredPacket, kind: number): Result {
+  const index = packets.indexOf(packet)
+  return points.find(point => point.packet === index && point.kind === kind)?.verdict ?? 'none'
+}
+
+/**
+ * Returns the packet that is called the same, or the segment with the most of the same bytes: both
+ * worlds may cut them into other segments, and some texts have another length in each run.
+ */
+function samePacket(packet: ExploredPacket, others: readonly ExploredPacket[]): ExploredPacket | undefined {
+  const { direction, flow, part, n, copy } = packet
+  const alike = others.filter(each => {
+    return each.direction === direction && each.flow === flow && each.part === part && each.copy === copy
+  })
+  if (part !== 'seq') return alike.find(each => each.n === n)
+  const shared = (each: ExploredPacket) => Math.min(each.end, packet.end) - Math.max(each.n, n)
+  return alike.filter(each => shared(each) > 0).sort((a, b) => shared(b) - shared(a))[0]
+}
