@@ -163,7 +163,8 @@ export class TcpHandle implements TcpEvents {
   #onWrite(request: NativeRequest, chunks: readonly Uint8Array[]): number {
     const finish = (status: number) => this.native.finishWrite(request, status)
     const status = this.write(Buffer.concat(chunks), finish)
-    if (status === 0) thread.setImmediate(finish, 0)
+    // A write of libuv has ended when the call returns.
+    if (status === 0) process.nextTick(finish, 0)
     return Math.min(status, 0)
   }
 

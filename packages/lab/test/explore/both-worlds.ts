@@ -6,12 +6,14 @@ import type { ExploredPacket } from '../../src/explore/points.ts'
 import type { ExploreReport } from '../../src/explore/report.ts'
 import type { Verdict } from '../../src/explore/result.ts'
 
+/** What is compared of a report. */
+type Explored = Pick<ExploreReport, 'packets' | 'kinds' | 'points'>
+
 /** What became of a fault. `none`: this world has no such packet in each clean run. */
 type Result = Verdict | 'none'
 
-/** A known difference, of all protocols or of one. */
-export interface Difference {
-  readonly protocol?: string
+/** A known difference. */
+interface Difference {
   /** What the packets are called. */
   readonly packet: RegExp
   readonly memory: readonly Result[]
@@ -21,7 +23,40 @@ export interface Difference {
   readonly cause: string
 }
 
-export const DIFFERENCES: readonly Difference[] = []
+const DIFFERENCES: readonly Difference[] = [
+  {
+    packet: / ack \d+$/,
+    memory: ['passed', 'none'],
+    kernel: ['passed', 'none', 'missed'],
+    most: 0.25,
+    cause:
+      'Linux delays acknowledgments in real time, so that not all clean runs have the same ones. In memory all have, ' +
+      'but a lab there ends at the moment of its scenario, before the acknowledgment of the last segment.',
+  },
+  {
+    packet: / seq 0$/,
+    memory: ['slower'],
+    kernel: ['passed'],
+    most: 0.1,
+    cause: 'A SYN is repeated after 1 s in both worlds. On a busy machine that is less than twice a clean run.',
+  },
+  {
+    packet: /./,
+    memory: ['passed'],
+    kernel: ['slower'],
+    most: 0.05,
+    cause: 'In the kernel, other work on the machine adds to the time of a run.',
+  },
+  {
+    // The FINs of http2.mjs in the kernel, after 17 bytes more.
+    packet: /:80 seq 117$|:80 > client:\* seq 141$/,
+    memory: ['none'],
+    kernel: ['passed', 'slower'],
+    most: 0.11,
+    cause:
+      'An HTTP/2 session that is destroyed sends GOAWAY once more if its last write has ended, as it has in the kernel.',
+  },
+]
 
 /** A fault of a packet, with its results in both worlds. */
 interface Pair {
@@ -32,17 +67,12 @@ interface Pair {
 }
 
 /** Returns a line for each difference that is not known, or too frequent. */
-export function unknownDifferences(
-  protocol: string,
-  memory: ExploreReport,
-  kernel: ExploreReport,
-  known: readonly Difference[] = DIFFERENCES,
-): string[] {
+export function unknownDifferences(memory: Explored, kernel: Explored): string[] {
   const pairs = pairsOf(memory, kernel)
   const counts = new Map<Difference, number>()
   const unknown = pairs.filter(pair => {
     if (pair.memory === pair.kernel) return false
-    const row = known.find(each => isKnown(each, protocol, pair))
+    const row = DIFFERENCES.find(each => isKnown(each, pair))
     if (row === undefined) return true
     counts.set(row, (counts.get(row) ?? 0) + 1)
     return counts.get(row)! > row.most * pairs.length
@@ -50,13 +80,12 @@ export function unknownDifferences(
   return unknown.map(pair => `${pair.kind} ${pair.packet}: ${pair.memory} in memory, ${pair.kernel} in the kernel`)
 }
 
-function isKnown({ protocol, packet, memory, kernel }: Difference, name: string, pair: Pair): boolean {
-  const isOfProtocol = protocol === undefined || protocol === name
-  return isOfProtocol && packet.test(pair.packet) && memory.includes(pair.memory) && kernel.includes(pair.kernel)
+function isKnown({ packet, memory, kernel }: Difference, pair: Pair): boolean {
+  return packet.test(pair.packet) && memory.includes(pair.memory) && kernel.includes(pair.kernel)
 }
 
 /** Returns the points of both worlds, in pairs of the same fault of the same packet. */
-export function pairsOf(memory: ExploreReport, kernel: ExploreReport): Pair[] {
+function pairsOf(memory: Explored, kernel: Explored): Pair[] {
   const ofMemory = memory.packets.flatMap(packet =>
     pairsWith(packet, memory, samePacket(packet, kernel.packets), kernel),
   )
@@ -68,9 +97,9 @@ export function pairsOf(memory: ExploreReport, kernel: ExploreReport): Pair[] {
 /** `memory` is the result of `packet` in `report`, and `kernel` that of `other` in `others`. */
 function pairsWith(
   packet: ExploredPacket,
-  report: ExploreReport,
+  report: Explored,
   other: ExploredPacket | undefined,
-  others: ExploreReport,
+  others: Explored,
 ): Pair[] {
   return report.kinds.map(({ text }, kind) => ({
     packet: packet.name,
@@ -80,7 +109,7 @@ function pairsWith(
   }))
 }
 
-function resultOf({ packets, points }: ExploreReport, packet: ExploredPacket, kind: number): Result {
+function resultOf({ packets, points }: Explored, packet: ExploredPacket, kind: number): Result {
   const index = packets.indexOf(packet)
   return points.find(point => point.packet === index && point.kind === kind)?.verdict ?? 'none'
 }

@@ -27,5 +27,7 @@ export async function useRedis(host) {
   same(await client.incr('n'), 1)
   same(await client.publish('news', 'hello'), 1)
   same((await arrived)[1], 'hello')
-  await Promise.all([subscriber.quit(), client.quit()])
+  const clients = [subscriber, client]
+  const ended = clients.map(each => once(each, 'end'))
+  await Promise.all([...clients.map(each => each.quit()), ...ended])
 }

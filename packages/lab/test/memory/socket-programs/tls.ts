@@ -80,6 +80,21 @@ export const tlsPrograms: Record<string, Program> = {
     await ended(server)
   },
 
+  'the callback of a write over TLS, and immediates': async (world, note, pem) => {
+    const server = tls.createServer({ key: pem, cert: pem }, socket => socket.resume())
+    const port = await world.listen(server)
+    const socket = tls.connect({ socket: world.connect(port), ca: pem, servername: 'server' })
+    await once(socket, 'secureConnect')
+    await new Promise(resolve => setTimeout(resolve, 5))
+    setImmediate(() => note('client', 'immediate'))
+    socket.write('x', () => note('client', 'written'))
+    await new Promise(resolve => setTimeout(resolve, 5))
+    socket.end()
+    await closed(socket)
+    server.close()
+    await closed(server)
+  },
+
   'TLS inside TLS': async (world, note, pem) => {
     const inner = tls.createServer({ key: pem, cert: pem }, socket => {
       watch(note, 'server', socket)
