@@ -64,10 +64,13 @@ export async function eachAwaited(stream: NodeJS.EventEmitter): Promise<string> 
   }
 }
 
-/** Runs `use` with a client of `serve`, until both ends and the server are closed. */
+/**
+ * Runs `use` with a client of `serve`, until both ends and the server are closed. `use` awaits
+ * `accepted` where its order of events would otherwise depend on how busy the machine is.
+ */
 export function pair(
   serve: (socket: net.Socket, note: Note) => void,
-  use: (socket: net.Socket, note: Note) => void,
+  use: (socket: net.Socket, note: Note, accepted: Promise<net.Socket>) => void,
   {
     server: serverOptions,
     client: clientOptions,
@@ -78,7 +81,7 @@ export function pair(
     const port = await world.listen(server)
     const accepted = serverSocket(server)
     const socket = client(world, note, port, clientOptions)
-    use(socket, note)
+    use(socket, note, accepted)
     await Promise.all([closed(socket), accepted.then(other => other.closed || closed(other))])
     await ended(server)
   }

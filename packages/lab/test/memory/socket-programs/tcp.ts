@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import net from 'node:net'
-import { client, closed, ended, errorText, type Program, pair, state, watch, watched } from './program.ts'
+import { client, closed, ended, errorText, type Program, pair, serverSocket, state, watch, watched } from './program.ts'
 
 export const tcpPrograms: Record<string, Program> = {
   'an echo that the client ends': pair(
@@ -56,7 +56,15 @@ export const tcpPrograms: Record<string, Program> = {
 
   'a client that is destroyed with unread data': pair(
     socket => socket.write('unread'),
-    socket => socket.pause().once('connect', () => setTimeout(() => socket.destroy(), 5)),
+    socket => {
+      socket.pause()
+      // Once Node has read the data, the kernel closes the connection instead of resetting it.
+      const look = setInterval(() => {
+        if (socket.bytesRead === 0) return
+        clearInterval(look)
+        socket.destroy()
+      }, 1)
+    },
   ),
 
   'a client that is destroyed with an error': pair(
@@ -92,16 +100,20 @@ export const tcpPrograms: Record<string, Program> = {
   ),
 
   'writes after a reset that was not read': pair(
-    (socket, note) => {
+    () => {},
+    async (socket, note, accepted) => {
       const written = (error?: Error | null) => note('server', `written: ${error && errorText(error)}`)
-      setTimeout(() => socket.write('late', written), 30)
+      const [other] = await Promise.all([accepted, once(socket, 'connect')])
+      socket.resetAndDestroy()
+      await closed(socket)
+      setTimeout(() => other.write('late', written), 5)
     },
-    socket => socket.once('connect', () => setTimeout(() => socket.resetAndDestroy(), 5)),
     { server: { pauseOnConnect: true } },
   ),
 
   'writes that wait when their socket is destroyed': async (world, note) => {
-    const server = net.createServer({ pauseOnConnect: true }, socket => setTimeout(() => socket.destroy(), 30))
+    const server = net.createServer({ pauseOnConnect: true })
+    const accepted = serverSocket(server)
     const socket = client(world, note, await world.listen(server))
     socket.once('connect', () => {
       for (const bytes of [Buffer.alloc(20 * 2 ** 20), 'more']) {
@@ -110,6 +122,8 @@ export const tcpPrograms: Record<string, Program> = {
       setTimeout(() => socket.destroy(), 5)
     })
     await closed(socket)
+    const other = await accepted
+    other.destroy()
     await ended(server)
   },
 
@@ -162,13 +176,14 @@ export const tcpPrograms: Record<string, Program> = {
 
   'time-outs': pair(
     socket => socket.on('end', () => socket.end()),
-    (socket, note) => {
-      socket.setTimeout(20, () => {
-        note('client', `idle ${socket.timeout}`)
-        socket.setTimeout(0)
-        socket.end()
-      })
-    },
+    (socket, note) =>
+      socket.once('connect', () =>
+        socket.setTimeout(20, () => {
+          note('client', `idle ${socket.timeout}`)
+          socket.setTimeout(0)
+          socket.end()
+        }),
+      ),
   ),
 
   'a server with a limit of connections': async (world, note) => {
@@ -279,7 +294,8 @@ export const tcpPrograms: Record<string, Program> = {
     const server = net.createServer(socket => {
       note('server', `connection ${context.getStore()}`)
       see('server', socket)
-      context.run('server socket', () => socket.setTimeout(10, () => socket.end('x')))
+      const end = () => socket.setTimeout(0).end('x')
+      socket.once('data', () => context.run('server socket', () => socket.setTimeout(10, end)))
     })
     const port = await context.run('server', () => world.listen(server))
     const socket = context.run('client', () => world.connect(port))

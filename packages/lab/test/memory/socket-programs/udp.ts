@@ -21,7 +21,12 @@ export const udpPrograms: Record<string, Program> = {
     socket.send('hello', port, HOST, sent)
     socket.send([Buffer.from('in '), 'parts'], port, HOST, sent)
     socket.send(Buffer.alloc(65_508), port, HOST, sent)
-    socket.send('one', 9, '203.0.113.9999', error => note('client', `sent ${error?.message.split(' ')[0]}`))
+    await new Promise<void>(resolve => {
+      socket.send('one', 9, '203.0.113.9999', error => {
+        note('client', `sent ${error?.message.split(' ')[0]}`)
+        resolve()
+      })
+    })
     socket.connect(port, HOST)
     await once(socket, 'connect')
     note('client', JSON.stringify({ ...socket.remoteAddress(), port: 0 }))
