@@ -7,7 +7,8 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkPort, type StreamServer } from '../sockets.ts'
 import { MemorySocket } from './memory-socket.ts'
 import { bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
-import type { TcpConnection, TcpHost, TcpListener } from './stack/contract.ts'
+import type { TcpConnection, TcpListener } from './stack/contract.ts'
+import type { Tcp } from './stack/tcp.ts'
 import { TcpHandle } from './tcp-handle.ts'
 import { thread } from './time/real.ts'
 
@@ -36,7 +37,7 @@ const accepted = channel('net.server.socket')
  * the node:net server that accepts. The given server may wrap that server (as in ssh2).
  */
 export async function listenInMemory(
-  tcp: TcpHost,
+  tcp: Tcp,
   server: StreamServer,
   port: number,
   host: string | undefined,
@@ -72,14 +73,14 @@ interface ListenPlace {
 
 /** The handle of a net.Server: the methods that Node calls. */
 class ServerHandle {
-  readonly #tcp: TcpHost
+  readonly #tcp: Tcp
   readonly #server: Accepting
   readonly #place: ListenPlace
   readonly #resource = new AsyncResource('TCPSERVERWRAP')
   #listener: TcpListener | undefined
   #isClosed = false
 
-  constructor(tcp: TcpHost, server: Accepting, place: ListenPlace) {
+  constructor(tcp: Tcp, server: Accepting, place: ListenPlace) {
     this.#tcp = tcp
     this.#server = server
     this.#place = place

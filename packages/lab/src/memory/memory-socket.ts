@@ -9,7 +9,7 @@
 import net from 'node:net'
 import { type NativeTcp, symbolOf } from './native-stream.ts'
 import { callError } from './node-address.ts'
-import type { TcpHost } from './stack/contract.ts'
+import type { Tcp } from './stack/tcp.ts'
 import { TcpHandle } from './tcp-handle.ts'
 import { addVirtual, clearVirtualTimeout, setVirtualTimeout, topOf } from './virtual-timeout.ts'
 
@@ -51,12 +51,12 @@ export class MemorySocket extends net.Socket {
   declare _unrefTimer: () => void
   /** Bytes that were written before the connection was open. */
   declare _pendingData: unknown
-  readonly #tcp: TcpHost
+  readonly #tcp: Tcp
   #handle: TcpHandle
   /** The bytes that waited to be written when the time-out was last due. */
   #queued = 0
 
-  constructor(tcp: TcpHost, { handle = new TcpHandle(tcp), ...options }: MemorySocketOptions = {}) {
+  constructor(tcp: Tcp, { handle = new TcpHandle(tcp), ...options }: MemorySocketOptions = {}) {
     super({ manualStart: !handle.isConnected, ...options, handle: handle.native } as net.SocketConstructorOpts)
     this.#tcp = tcp
     this.#handle = handle
@@ -140,6 +140,6 @@ function bytesOf({ chunk, encoding }: Written): Uint8Array {
  * Returns a socket that connects to an address. If it cannot, it emits the error in a later tick,
  * like net.connect.
  */
-export function connectInMemory(tcp: TcpHost, address: string, port: number, family: 4 | 6): MemorySocket {
+export function connectInMemory(tcp: Tcp, address: string, port: number, family: 4 | 6): MemorySocket {
   return new MemorySocket(tcp).connect({ host: address, port, family })
 }

@@ -12,7 +12,8 @@ import { EBADF, ECANCELED, EINVAL } from 'vnet/internal/base/errno'
 import { readNative } from './native-callbacks.ts'
 import { type ConnectRequest, type NativeRequest, type NativeTcp, newNativeStream } from './native-stream.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
-import type { Endpoint, TcpConnection, TcpEvents, TcpHost } from './stack/contract.ts'
+import type { Endpoint, TcpConnection, TcpEvents } from './stack/contract.ts'
+import type { Tcp } from './stack/tcp.ts'
 import { TcpReader } from './tcp-reader.ts'
 import { thread } from './time/real.ts'
 
@@ -30,7 +31,7 @@ export class TcpHandle implements TcpEvents {
   readonly native: NativeTcp
   /** Called with the number of an error that ends reading. */
   onReadError: (errno: number) => void = () => {}
-  readonly #tcp: TcpHost
+  readonly #tcp: Tcp
   readonly #resource = new AsyncResource('TCPWRAP')
   readonly #reader = new TcpReader()
   #connection: TcpConnection | undefined
@@ -48,13 +49,13 @@ export class TcpHandle implements TcpEvents {
   #write: PendingWrite | undefined
   #shutdown: NativeRequest | undefined
 
-  constructor(tcp: TcpHost) {
+  constructor(tcp: Tcp) {
     this.#tcp = tcp
     this.native = this.#makeNative()
   }
 
   /** Returns the handle of an accepted connection. `family` is the listening socket's. */
-  static accepted(tcp: TcpHost, connection: TcpConnection, family: 4 | 6): TcpHandle {
+  static accepted(tcp: Tcp, connection: TcpConnection, family: 4 | 6): TcpHandle {
     const handle = new TcpHandle(tcp)
     handle.#connection = connection
     handle.#family = family

@@ -131,28 +131,6 @@ export interface TcpListener {
   close(): void
 }
 
-/** TCP of a host. */
-export interface TcpHost extends Protocol {
-  /**
-   * Connects to `remote`, from `local` or a free ephemeral port. Throws a VnetError: ENETUNREACH,
-   * EADDRNOTAVAIL, EADDRINUSE.
-   */
-  connect(remote: Endpoint, events: TcpEvents, local?: Partial<Endpoint>): TcpConnection
-  /**
-   * Listens on a port of one address, or, if `address` is undefined, of all addresses of both
-   * families; port 0 takes a free one. `accept` is called with each connection after its
-   * handshake. It sets `connection.events` before it returns. Throws a VnetError: EADDRINUSE,
-   * EADDRNOTAVAIL.
-   */
-  listen(
-    local: { readonly address: Uint8Array | undefined; readonly port: number },
-    backlog: number,
-    accept: (connection: TcpConnection) => void,
-  ): TcpListener
-  /** Frees everything without a packet. */
-  close(): void
-}
-
 export interface UdpEvents {
   /** A datagram, which the receiver owns. */
   onMessage(data: Uint8Array, from: Endpoint): void

@@ -1,16 +1,14 @@
 /**
  * TCP of a host in memory: connections, listening ports, and the segments that belong to neither.
  *
- * Events are delivered by an alarm with a delay of zero, never inside a call or a received segment.
- * A packet that IP delivers while a segment is being sent, as loopback may do, is copied and
- * processed by the same alarm.
+ * Events are delivered later, never inside a call or a received segment. Packets that IP delivers
+ * while a segment is being sent, as loopback may do, are processed later, too.
  *
  * Differences from Linux: Reno instead of CUBIC, and no ECN, fast open, SYN cookies, MTU probing,
  * pacing or compressed SACKs. Needless repetitions are not undone (F-RTO, Eifel, DSACK), and ICMP
  * errors do not shorten the backoff (RFC 6069). Buffers count bytes of data, without the memory
  * around them. Timers have no ticks.
  */
-import type { Alarm } from 'vnet/internal/base/clock'
 import {
   EADDRINUSE,
   EADDRNOTAVAIL,
@@ -23,21 +21,12 @@ import {
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
-import type { Endpoint, Ip, IpError, Packet, TcpConnection, TcpEvents, TcpHost, TcpListener } from './contract.ts'
+import type { Endpoint, Ip, IpError, Packet, Protocol, TcpConnection, TcpEvents, TcpListener } from './contract.ts'
 import { targetOf } from './ip-version.ts'
 import { Connection } from './tcp-connection.ts'
+import { Deliveries } from './tcp-deliveries.ts'
 import { answerSyn, sendSyn } from './tcp-handshake.ts'
-import {
-  ACCEPT,
-  CONNECT,
-  type ConnectionHost,
-  FAILED,
-  READ,
-  READABLE,
-  TCP_DEFAULTS,
-  type TcpOptions,
-  WRITABLE,
-} from './tcp-host.ts'
+import { ACCEPT, type ConnectionHost, TCP_DEFAULTS, type TcpOptions } from './tcp-host.ts'
 import { arrive } from './tcp-input.ts'
 import { Listener } from './tcp-listener.ts'
 import { Header, Segment } from './tcp-segment.ts'
@@ -47,27 +36,28 @@ import { mayReuse } from './tcp-time-wait.ts'
 const ANY_V6 = new Uint8Array(16)
 const SEND_OPTIONS = { dontFragment: true }
 
-export class Tcp implements TcpHost, ConnectionHost {
+export class Tcp implements Protocol, ConnectionHost {
   readonly ip: Ip
   readonly options: TcpOptions
   readonly header = new Header()
   readonly #segment = new Segment()
   readonly #table = new TcpTable()
-  readonly #alarm: Alarm
-  #isArmed = false
+  readonly #deliveries: Deliveries
   #isClosed = false
-  #notified: Connection[] = []
-  /** Whether IP is sending a segment, and packets that it delivered meanwhile. */
+  /** Whether IP is sending a segment. */
   #isSending = false
-  #delayed: Packet[] = []
 
   constructor(ip: Ip, options: Partial<TcpOptions> = {}) {
     this.ip = ip
     this.options = { ...TCP_DEFAULTS, ...options }
-    this.#alarm = ip.clock.alarm(() => this.#deliver())
+    this.#deliveries = new Deliveries(ip.clock, packet => this.receive(packet))
     ip.use(IPPROTO_TCP, this)
   }
 
+  /**
+   * Connects to an address, from `local` or a free ephemeral port. Throws a VnetError: ENETUNREACH,
+   * EADDRNOTAVAIL, EADDRINUSE.
+   */
   connect(to: Endpoint, events: TcpEvents, local: Partial<Endpoint> = {}): TcpConnection {
     const remote = { address: targetOf(to.address), port: to.port }
     const from = local.address ?? this.ip.sourceFor(remote.address)
@@ -88,6 +78,12 @@ export class Tcp implements TcpHost, ConnectionHost {
     return connection
   }
 
+  /**
+   * Listens on a port of one address, or, if `address` is undefined, of all addresses of both
+   * families; port 0 takes a free one. `accept` is called with each connection after its
+   * handshake. It sets `connection.events` before it returns. Throws a VnetError: EADDRINUSE,
+   * EADDRNOTAVAIL.
+   */
   listen(
     local: { readonly address: Uint8Array | undefined; readonly port: number },
     backlog: number,
@@ -106,10 +102,7 @@ export class Tcp implements TcpHost, ConnectionHost {
   receive(packet: Packet): void {
     if (this.#isClosed) return
     if (this.#isSending) {
-      const bytes = packet.bytes.slice(packet.at, packet.at + packet.length)
-      const source = packet.source.slice()
-      this.#delayed.push({ ...packet, bytes, at: 0, source, destination: packet.destination.slice() })
-      this.#arm()
+      this.#deliveries.delay(packet)
       return
     }
     this.ip.count('TcpInSegs')
@@ -146,6 +139,7 @@ export class Tcp implements TcpHost, ConnectionHost {
     else connection.softError = errno
   }
 
+  /** Frees everything without a packet. */
   close(): void {
     this.#isClosed = true
     for (const connection of [...this.#table.connections.values()]) {
@@ -153,10 +147,7 @@ export class Tcp implements TcpHost, ConnectionHost {
       connection.end()
     }
     this.#table.clear()
-    this.#notified = []
-    this.#delayed = []
-    this.#alarm.cancel()
-    this.#isArmed = false
+    this.#deliveries.clear()
   }
 
   send(from: Uint8Array, to: Uint8Array, segment: Uint8Array): number {
@@ -170,8 +161,7 @@ export class Tcp implements TcpHost, ConnectionHost {
   }
 
   notify(connection: Connection): void {
-    this.#notified.push(connection)
-    this.#arm()
+    this.#deliveries.add(connection)
   }
 
   remove(connection: Connection): void {
@@ -179,45 +169,6 @@ export class Tcp implements TcpHost, ConnectionHost {
     // Like Linux: a connection that ends after its handshake is still accepted, with its error.
     if ((connection.pending & ACCEPT) !== 0) return
     connection.listener?.waiting.delete(connection)
-  }
-
-  #arm(): void {
-    if (this.#isArmed) return
-    this.#isArmed = true
-    this.#alarm.at(this.ip.clock.now())
-  }
-
-  /** Processes the delayed packets and delivers the events that were pending before. */
-  #deliver(): void {
-    this.#isArmed = false
-    const notified = this.#notified
-    const delayed = this.#delayed
-    this.#notified = []
-    this.#delayed = []
-    let done = 0
-    try {
-      for (const connection of notified) {
-        done++
-        this.#deliverTo(connection)
-      }
-    } finally {
-      // An event that throws does not keep others from their events.
-      for (const connection of notified.slice(done)) this.notify(connection)
-      for (const packet of delayed) this.receive(packet)
-    }
-  }
-
-  #deliverTo(connection: Connection): void {
-    const { pending } = connection
-    connection.pending = 0
-    // A listener that was closed has none.
-    if ((pending & ACCEPT) !== 0 && connection.listener?.waiting.delete(connection))
-      connection.listener.accept(connection)
-    if ((pending & CONNECT) !== 0) connection.events.onConnect()
-    if ((pending & READABLE) !== 0) connection.events.onReadable()
-    if ((pending & WRITABLE) !== 0) connection.events.onWritable()
-    if ((pending & READ) !== 0) connection.onReadSome()
-    if ((pending & FAILED) !== 0) connection.events.onError(connection.error)
   }
 
   /** Takes a segment that belongs to no connection: a SYN for a listener, or anything for a RST. */
