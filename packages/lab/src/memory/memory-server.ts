@@ -88,9 +88,9 @@ class ServerHandle {
 
   /** Returns 0 or a negative errno. */
   listen(backlog: number): number {
-    const { host, port } = this.#place
+    const { host, port, family } = this.#place
     const accept = (connection: TcpConnection) => this.#accept(connection)
-    const listener = statusOf(() => this.#tcp.listen({ address: bindBytes(host), port }, backlog, accept))
+    const listener = statusOf(() => this.#tcp.listen({ address: bindBytes(host), family, port }, backlog, accept))
     if (typeof listener === 'number') return listener
     this.#listener = listener
     return 0

@@ -131,6 +131,12 @@ export interface TcpListener {
   close(): void
 }
 
+/** What a listener listens on: an address, or all of both families, or those of `family` 4. */
+export interface Bound {
+  readonly address: Uint8Array | undefined
+  readonly family?: 4 | 6
+}
+
 export interface UdpEvents {
   /** A datagram, which the receiver owns. */
   onMessage(data: Uint8Array, from: Endpoint): void

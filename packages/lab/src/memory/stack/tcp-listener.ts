@@ -1,5 +1,5 @@
 /** A listening port, and its connections that are not accepted yet. */
-import type { Endpoint, TcpConnection, TcpListener } from './contract.ts'
+import type { Bound, Endpoint, TcpConnection, TcpListener } from './contract.ts'
 import type { Connection } from './tcp-connection.ts'
 
 /** somaxconn of Linux. */
@@ -7,8 +7,7 @@ const MAX_BACKLOG = 4096
 
 export class Listener implements TcpListener {
   readonly local: Endpoint
-  /** Undefined for all addresses. */
-  readonly address: Uint8Array | undefined
+  readonly bound: Bound
   readonly accept: (connection: TcpConnection) => void
   /** Connections in a handshake or after it, until they are accepted. */
   readonly waiting = new Set<Connection>()
@@ -17,13 +16,13 @@ export class Listener implements TcpListener {
 
   constructor(
     local: Endpoint,
-    address: Uint8Array | undefined,
+    bound: Bound,
     backlog: number,
     accept: (connection: TcpConnection) => void,
     onClose: (listener: Listener) => void,
   ) {
     this.local = local
-    this.address = address
+    this.bound = bound
     this.accept = accept
     this.#backlog = Math.min(Math.max(backlog, 1), MAX_BACKLOG)
     this.#onClose = onClose

@@ -3,7 +3,7 @@ import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet/internal/base/errno'
 import type { Random } from 'vnet/internal/base/random'
 import { sameBytes } from 'vnet/internal/packet/address'
 import { get16 } from 'vnet/internal/packet/octets'
-import type { Endpoint } from './contract.ts'
+import type { Bound, Endpoint } from './contract.ts'
 import type { Connection } from './tcp-connection.ts'
 import type { Listener } from './tcp-listener.ts'
 
@@ -39,18 +39,16 @@ export class TcpTable {
   listenerOf(address: Uint8Array, port: number): Listener | undefined {
     const listeners = this.#listeners.get(port)
     if (listeners === undefined) return undefined
-    const exact = listeners.find(each => each.address !== undefined && sameBytes(each.address, address))
-    return exact ?? listeners.find(each => each.address === undefined)
+    const all = listeners.filter(each => covers(each.bound, address))
+    return all.find(each => each.bound.address !== undefined) ?? all[0]
   }
 
-  /** Whether a listener of an address, or of all, may have a port. */
-  mayListen(address: Uint8Array | undefined, port: number): boolean {
-    const isTaken = (own: Uint8Array | undefined) =>
-      own === undefined || address === undefined || sameBytes(own, address)
-    if (this.#listeners.get(port)?.some(each => isTaken(each.address))) return false
+  /** Whether a listener may have a port. */
+  mayListen(bound: Bound, port: number): boolean {
+    if (this.#listeners.get(port)?.some(each => overlap(each.bound, bound))) return false
     // Accepted connections share the port of their listener, others do not.
     for (const { isActive, local } of this.connections.values()) {
-      if (isActive && local.port === port && isTaken(local.address)) return false
+      if (isActive && local.port === port && covers(bound, local.address)) return false
     }
     return true
   }
@@ -67,14 +65,24 @@ export class TcpTable {
   }
 
   /** Returns a free port to listen on. The first half of them is odd. */
-  freeListenPort(random: Random, address: Uint8Array | undefined): number {
+  freeListenPort(random: Random, bound: Bound): number {
     const offset = random.below(PORTS) | 1
     for (let i = 0; i < PORTS; i++) {
       const port = nthPort(offset, i)
-      if (this.mayListen(address, port)) return port
+      if (this.mayListen(bound, port)) return port
     }
     throw new VnetError(EADDRINUSE, 'bind')
   }
+}
+
+function covers({ address, family }: Bound, other: Uint8Array): boolean {
+  return address === undefined ? family !== 4 || other.length === 4 : sameBytes(address, other)
+}
+
+/** Two listeners of all addresses have those of IPv4 in common. */
+function overlap(one: Bound, other: Bound): boolean {
+  if (other.address !== undefined) return covers(one, other.address)
+  return one.address === undefined || covers(other, one.address)
 }
 
 /** Ports with the parity of `offset` come first, then the others. */

@@ -21,7 +21,17 @@ import {
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
-import type { Endpoint, Ip, IpError, Packet, Protocol, TcpConnection, TcpEvents, TcpListener } from './contract.ts'
+import type {
+  Bound,
+  Endpoint,
+  Ip,
+  IpError,
+  Packet,
+  Protocol,
+  TcpConnection,
+  TcpEvents,
+  TcpListener,
+} from './contract.ts'
 import { targetOf } from './ip-version.ts'
 import { Connection } from './tcp-connection.ts'
 import { Deliveries } from './tcp-deliveries.ts'
@@ -79,22 +89,21 @@ export class Tcp implements Protocol, ConnectionHost {
   }
 
   /**
-   * Listens on a port of one address, or, if `address` is undefined, of all addresses of both
-   * families; port 0 takes a free one. `accept` is called with each connection after its
+   * Listens on a port; 0 takes a free one. `accept` is called with each connection after its
    * handshake. It sets `connection.events` before it returns. Throws a VnetError: EADDRINUSE,
    * EADDRNOTAVAIL.
    */
   listen(
-    local: { readonly address: Uint8Array | undefined; readonly port: number },
+    local: Bound & { readonly port: number },
     backlog: number,
     accept: (connection: TcpConnection) => void,
   ): TcpListener {
     const { address } = local
     if (address !== undefined && !this.ip.isOwn(address)) throw new VnetError(EADDRNOTAVAIL, 'bind')
-    const port = local.port !== 0 ? local.port : this.#table.freeListenPort(this.ip.random, address)
-    if (!this.#table.mayListen(address, port)) throw new VnetError(EADDRINUSE, 'bind')
+    const port = local.port !== 0 ? local.port : this.#table.freeListenPort(this.ip.random, local)
+    if (!this.#table.mayListen(local, port)) throw new VnetError(EADDRINUSE, 'bind')
     const onClose = (closed: Listener) => this.#table.removeListener(closed)
-    const listener = new Listener({ address: address ?? ANY_V6, port }, address, backlog, accept, onClose)
+    const listener = new Listener({ address: address ?? ANY_V6, port }, local, backlog, accept, onClose)
     this.#table.addListener(listener)
     return listener
   }

@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import net from 'node:net'
+import { HOST } from '../socket-worlds.ts'
 import { client, closed, ended, errorText, type Program, pair, serverSocket, state, watch, watched } from './program.ts'
 
 export const tcpPrograms: Record<string, Program> = {
@@ -209,6 +210,20 @@ export const tcpPrograms: Record<string, Program> = {
     const socket = client(world, note, await world.listen(server))
     await closed(socket)
     await ended(server)
+  },
+
+  'servers of all addresses of IPv4': async (world, note) => {
+    const [server, other] = [net.createServer(socket => socket.end('hello')), net.createServer()]
+    const port = await world.listen(server, 0, '0.0.0.0')
+    for (const host of [HOST, '::1', '::ffff:127.0.0.1']) {
+      const socket = world.connectTo(port, host).resume()
+      socket.on('error', (error: NodeJS.ErrnoException) => note(host, `${error.code}`))
+      socket.on('connect', () => note(host, `connected to ${socket.remoteAddress}`))
+      await closed(socket)
+    }
+    await world.listen(other, port, '::1')
+    note('other', 'listens')
+    await Promise.all([ended(server), ended(other)])
   },
 
   'connections to the unspecified addresses': async (world, note) => {
