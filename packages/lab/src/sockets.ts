@@ -244,7 +244,7 @@ export class OpenSockets {
 
   /** Closes all, and settles when they are. */
   async close(): Promise<void> {
-    // A program that removes all listeners of a socket removes the one of `add`, too.
+    // A program that removes all listeners of a socket removes the listener of `add`, too.
     const open = [...this.#sockets].filter(socket => socket.closed !== true)
     const closed = open.map(socket => once(socket, 'close'))
     // Errors of a discarded socket do not matter.

@@ -1,12 +1,13 @@
 /**
- * Compares the verdicts of an exploration in memory with those of the kernel, point by point. A
- * difference is known if a row of DIFFERENCES has it; the same rows are in docs/explore.md.
+ * Compares the verdicts of an exploration in memory with its verdicts in the kernel, point by
+ * point. A difference is known if a row of DIFFERENCES has it; the same rows are in
+ * docs/explore.md.
  */
 import type { ExploredPacket } from '../../src/explore/points.ts'
 import type { ExploreReport } from '../../src/explore/report.ts'
 import type { Verdict } from '../../src/explore/result.ts'
 
-/** What is compared of a report. */
+/** The compared parts of a report. */
 type Explored = Pick<ExploreReport, 'packets' | 'kinds' | 'points'>
 
 /** What became of a fault. `none`: this world has no such packet in each clean run. */
@@ -14,7 +15,7 @@ type Result = Verdict | 'none'
 
 /** A known difference. */
 interface Difference {
-  /** What the packets are called. */
+  /** The names of the packets. */
   readonly packet: RegExp
   readonly memory: readonly Result[]
   readonly kernel: readonly Result[]
@@ -94,7 +95,7 @@ function pairsOf(memory: Explored, kernel: Explored): Pair[] {
   return [...ofMemory, ...ofKernel.map(pair => ({ ...pair, memory: pair.kernel, kernel: pair.memory }))]
 }
 
-/** `memory` is the result of `packet` in `report`, and `kernel` that of `other` in `others`. */
+/** `memory` is the result of `packet` in `report`, `kernel` the result of `other` in `others`. */
 function pairsWith(
   packet: ExploredPacket,
   report: Explored,

@@ -59,7 +59,7 @@ test('with VNET_WORLD=both and no rights, what passes in memory is skipped and w
   expect(stdout).toMatch(/↓ a\.test\.js > passes .*\[a lab needs /)
 })
 
-test('a test in memory that waits for what cannot happen fails with the reason', () => {
+test('a test in memory that waits in vain fails with the reason', () => {
   consumer.write(
     'b.test.js',
     `import { test } from '@vnet/lab/vitest'

@@ -109,7 +109,7 @@ export class StackInterface {
     this.#stack.changed()
   }
 
-  /** Sets the hardware address of a neighbour for as long as the interface has carrier. */
+  /** Sets the hardware address of a neighbour. It remains until the interface loses its carrier. */
   setNeighbour(address: Uint8Array, mac: Uint8Array): void {
     this.neighbours.setPermanent(address, mac)
   }

@@ -5,7 +5,7 @@ import { hosts } from './net.mjs'
 
 const INFO = { server_id: 'small', version: '2.9.10', proto: 1, max_payload: 1_048_576, headers: false }
 
-/** Returns whether a subject is of a subscription, whose words may be `*`. */
+/** Returns whether a subscription includes a subject. `*` stands for any word. */
 function isOf(subject, subscribed) {
   const [words, wanted] = [subject.split('.'), subscribed.split('.')]
   return words.length === wanted.length && wanted.every((word, i) => word === '*' || word === words[i])

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('a world is refused while timers are fake, and leaves nothing behind', () => {
+test('a world is refused while timers are fake, and changes nothing', () => {
   vi.useFakeTimers()
   expect(() => new VirtualTime()).toThrow(UsageError)
   expect(() => new VirtualTime()).toThrow(/^setTimeout is fake: .*vi\.useRealTimers\(\)/)
@@ -43,7 +43,7 @@ test('a Date that is restored in a world remains after it', () => {
   expect([globalThis.Date, globalThis.setTimeout]).toEqual([RealDate, realTimeout])
 })
 
-test('fake timers that outlive a world become those of Node when they are turned off', () => {
+test('fake timers that outlive a world become the timers of Node when they are turned off', () => {
   const time = new VirtualTime().install()
   vi.useFakeTimers()
   time.close()

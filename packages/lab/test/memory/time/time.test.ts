@@ -312,7 +312,7 @@ test('the next world after the last one starts at its epoch again', async () => 
   expect(new Date().toISOString()).toBe('2000-01-01T00:00:00.000Z')
 })
 
-test('close restores the globals of Node, and its own then call those of Node', async () => {
+test('close restores the globals of Node, and the functions of the world then call them', async () => {
   const all = () => [
     ...[setTimeout, clearTimeout, setInterval, clearInterval, Date, Date.prototype.constructor, performance.now],
     ...[performance.timeOrigin, AbortSignal.timeout, scheduler.wait],
@@ -330,7 +330,7 @@ test('close restores the globals of Node, and its own then call those of Node', 
   await new Promise(resolve => ownTimeout(resolve, 1))
 })
 
-test('functions that modules import call those of Node after the last world', async () => {
+test('functions that modules import call the functions of Node after the last world', async () => {
   const at = () => [process.uptime(), process.hrtime()[0], Number(process.hrtime.bigint()) / 1e9]
   const before = at()
   const time = start()
