@@ -61,6 +61,7 @@ interface Path extends Pick<LabRoute, 'via' | 'link' | 'dev'>, NextHop {
   readonly isHidden?: boolean
 }
 
+const NONE: readonly NextHop[] = []
 /** The network of IPv4 hosts past a NAT64. */
 const IPV4_HOSTS = networkNamed(NAT64_NETWORK)
 /** All networks of a family. */
@@ -72,7 +73,7 @@ const ALL: Readonly<Record<Family, Network>> = {
 export class Routes {
   readonly #addresses = new WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>()
   /** The routes that each host has: the next hops of its networks. */
-  readonly #known = new WeakMap<object, Map<string, string>>()
+  readonly #known = new WeakMap<object, Map<string, LabRoute>>()
 
   /** Adds the missing routes over `links`, which are up, to each host. Throws a VnetError. */
   update(
@@ -88,13 +89,15 @@ export class Routes {
     )
     for (const [i, routes] of this.find(up).entries()) {
       const host = hosts[i] as (typeof hosts)[number]
-      const known = this.#known.get(host) ?? new Map<string, string>()
+      const known = this.#known.get(host) ?? new Map<string, LabRoute>()
       this.#known.set(host, known)
       // The number of a link is never used again, so a known route is one that the kernel has.
-      const hopOf = ({ link, via }: LabRoute) => `${link} ${via.text}`
-      const added = routes.filter(route => known.get(route.network.text) !== hopOf(route))
+      const added = routes.filter(({ network, link, via }) => {
+        const old = known.get(network.text)
+        return old?.link !== link || old.via.text !== via.text
+      })
       if (added.length > 0) host.stack.setRoutes(added)
-      for (const route of added) known.set(route.network.text, hopOf(route))
+      for (const route of added) known.set(route.network.text, route)
       host.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
       host.isOnline = routes.some(({ network }) => network.prefix.prefixLen === 0)
     }
@@ -103,7 +106,7 @@ export class Routes {
   /** Forgets the routes of a host by a link, which the kernel has deleted. */
   forget(host: object, link: number): void {
     const known = this.#known.get(host)
-    for (const [network, hop] of known ?? []) if (hop.startsWith(`${link} `)) known?.delete(network)
+    for (const [network, route] of known ?? []) if (route.link === link) known?.delete(network)
   }
 
   /** Returns the routes of each of these hosts, which must be all hosts of the lab. */
@@ -121,7 +124,7 @@ export class Routes {
     const routes: LabRoute[] = []
     /** Returns the routers that lead on from a link and were not seen before. */
     const routersOn = (link: number) => {
-      const found = (routers.get(link) ?? []).filter(({ router }) => {
+      const found = (routers.get(link) ?? NONE).filter(({ router }) => {
         return !seen.has(router) && !(family === 4 && router.hiddenFrom === link)
       })
       for (const { router } of found) seen.add(router)
@@ -134,25 +137,30 @@ export class Routes {
       })
     })
     // The loop also visits the paths that it adds: nearer routers come first.
-    for (const { router, at, isHidden = false, ...path } of paths) {
+    for (const { router, at, isHidden = false, via, link, dev } of paths) {
       const hides = isHidden || router.translatedFrom === at.link
       const translated = family === 16 ? translatedBy(router, at.link) : []
-      const others = router.defaults?.includes(family) ? [ALL[family]] : []
+      const others = router.defaults?.includes(family) ? [...translated, ALL[family]] : translated
+      const add = (network: Network) => {
+        if (known.has(network.text) || (hides && isInternal(network))) return
+        known.add(network.text)
+        routes.push({ network, via, link, dev })
+      }
       for (const next of router.interfaces) {
-        for (const network of [...this.#of(next, family).networks, ...translated, ...others]) {
-          if (known.has(network.text) || (hides && isInternal(network))) continue
-          known.add(network.text)
-          routes.push({ network, ...path })
-        }
-        for (const further of routersOn(next.link)) paths.push({ ...further, ...path, isHidden: hides })
+        this.#of(next, family).networks.forEach(add)
+        others.forEach(add)
+        for (const further of routersOn(next.link)) paths.push({ ...further, via, link, dev, isHidden: hides })
       }
     }
     return routes
   }
 
   #of(each: LabInterface, family: Family): FamilyAddresses {
-    const addresses = this.#addresses.get(each) ?? { 4: addressesOf(each, 4), 16: addressesOf(each, 16) }
-    this.#addresses.set(each, addresses)
+    let addresses = this.#addresses.get(each)
+    if (addresses === undefined) {
+      addresses = { 4: addressesOf(each, 4), 16: addressesOf(each, 16) }
+      this.#addresses.set(each, addresses)
+    }
     return addresses[family]
   }
 }

@@ -1,5 +1,5 @@
 /** Routes: the addresses of a host in memory, and the way to every other address. */
-import { networkOf, type Prefix, sameBytes } from 'vnet/internal/packet/address'
+import { formatPrefix, networkOf, type Prefix } from 'vnet/internal/packet/address'
 import { get32 } from 'vnet/internal/packet/octets'
 import { isLinkLocalAt, type StackInterface } from './ip-interface.ts'
 import type { Neighbour } from './ip-neighbours.ts'
@@ -31,7 +31,8 @@ const GROUPS: Prefix = { bytes: Uint8Array.of(0xff, ...new Array(15).fill(0)), p
 export class Routes {
   /** The oldest first. */
   readonly interfaces: StackInterface[] = []
-  readonly #added: StackRoute[] = []
+  /** By their networks. */
+  readonly #added = new Map<string, StackRoute>()
   /** All routes with their networks, the longest prefixes first; undefined after a change. */
   #table: StackRoute[] | undefined
   readonly #hops = new Map<AddressKey, Hop | null>()
@@ -43,16 +44,12 @@ export class Routes {
   /** Adds a route, or replaces the one to the same network. */
   add(route: StackRoute): void {
     const prefix = { bytes: networkOf(route.prefix), prefixLen: route.prefix.prefixLen }
-    const i = this.#added.findIndex(
-      each => each.prefix.prefixLen === prefix.prefixLen && sameBytes(each.prefix.bytes, prefix.bytes),
-    )
-    this.#added.splice(i < 0 ? this.#added.length : i, i < 0 ? 0 : 1, { ...route, prefix })
+    this.#added.set(formatPrefix(prefix), { ...route, prefix })
     this.changed()
   }
 
   removeOf(dev: StackInterface): void {
-    const kept = this.#added.filter(route => route.dev !== dev)
-    this.#added.splice(0, this.#added.length, ...kept)
+    for (const [network, route] of this.#added) if (route.dev === dev) this.#added.delete(network)
     this.changed()
   }
 
@@ -141,7 +138,7 @@ export class Routes {
       }
       if (dev.passes(16)) table.push({ prefix: LINK_LOCAL, dev }, { prefix: GROUPS, dev })
     }
-    for (const route of this.#added) if (route.dev.passes(route.prefix.bytes.length)) table.push(route)
+    for (const route of this.#added.values()) if (route.dev.passes(route.prefix.bytes.length)) table.push(route)
     // The sort is stable: of two equal prefixes the connected one, and the oldest, remains first.
     table.sort((a, b) => b.prefix.prefixLen - a.prefix.prefixLen)
     this.#table = table
