@@ -42,7 +42,7 @@ const LIMITS_MS = {
   containers: 900_000,
   labs: 900_000,
   browsers: 1_800_000,
-  explore: 1_800_000,
+  explore: 3_600_000,
   'kernel-module': 1_800_000,
   'course-live': 1_800_000,
   install: 1_800_000,

@@ -61,8 +61,8 @@ export interface ExploreOptions {
   /** Runs after a scenario that has succeeded. A module exports it as `invariant` instead. */
   readonly invariant?: Invariant
   /**
-   * TCP's least retransmission timeout on the hosts of the labs, where the kernel can set it
-   * (net.ipv4.tcp_rto_min_us, Linux 6.11): '50ms' by default; false leaves the kernel's 200 ms.
+   * TCP's least retransmission timeout on the hosts of the labs, in memory and where the kernel can
+   * set it (net.ipv4.tcp_rto_min_us, Linux 6.11): '50ms' by default; false leaves 200 ms.
    */
   readonly rtoMin?: number | string | false
   /**

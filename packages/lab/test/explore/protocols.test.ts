@@ -12,8 +12,8 @@ import { explore, type WorldName } from '../../src/index.ts'
 import { unknownDifferences } from './both-worlds.ts'
 import { writeCertificate } from './certificate.ts'
 
-/** Milliseconds for the runs of a protocol: some hundred, of which lost segments take most. */
-const LIMIT = { timeout: 600_000 }
+/** Milliseconds for the runs of a protocol: some hundred, of which most time is for processes. */
+const LIMIT = { timeout: 900_000 }
 
 const directory = fileDirectory()
 
