@@ -46,7 +46,8 @@ export class TcpHandle implements TcpEvents {
   /** An error that no call has returned yet. */
   #error = 0
   #written = 0
-  #write: PendingWrite | undefined
+  /** The first fills the send buffer, the others wait for it: HTTP/2 writes beside its socket. */
+  readonly #writes: PendingWrite[] = []
   #shutdown: NativeRequest | undefined
 
   constructor(tcp: Tcp) {
@@ -79,7 +80,7 @@ export class TcpHandle implements TcpEvents {
   }
 
   onWritable(): void {
-    if (this.#write !== undefined) this.#wake()
+    if (this.#writes.length > 0) this.#wake()
   }
 
   onError(errno: number): void {
@@ -93,9 +94,9 @@ export class TcpHandle implements TcpEvents {
    */
   write(bytes: Uint8Array, done: (status: number) => void): number {
     this.#written += bytes.length
-    this.#write = { rest: bytes, done }
-    const status = this.#flush(this.#write)
-    if (status <= 0) this.#write = undefined
+    const write = { rest: bytes, done }
+    const status = this.#writes.length > 0 ? 1 : this.#flush(write)
+    if (status > 0) this.#writes.push(write)
     return status
   }
 
@@ -125,7 +126,9 @@ export class TcpHandle implements TcpEvents {
     const native = Object.assign(newNativeStream(), methods)
     // Node's counter is for what C++ has written.
     Object.defineProperty(native, 'bytesWritten', { get: () => this.#written })
-    Object.defineProperty(native, 'writeQueueSize', { get: () => this.#write?.rest.length ?? 0 })
+    Object.defineProperty(native, 'writeQueueSize', {
+      get: () => this.#writes.reduce((sum, { rest }) => sum + rest.length, 0),
+    })
     return native as unknown as NativeTcp
   }
 
@@ -177,7 +180,7 @@ export class TcpHandle implements TcpEvents {
   }
 
   #flushShutdown(): void {
-    if (this.#shutdown !== undefined && this.#write === undefined && !this.#isClosed) this.#pollShutdown(this.#shutdown)
+    if (this.#shutdown !== undefined && this.#writes.length === 0 && !this.#isClosed) this.#pollShutdown(this.#shutdown)
   }
 
   #setNoDelay(on: boolean): number {
@@ -212,9 +215,9 @@ export class TcpHandle implements TcpEvents {
   }
 
   #finishClose(done: () => void): void {
-    const [write, shutdown] = [this.#write, this.#shutdown]
-    this.#write = this.#shutdown = this.#connecting = undefined
-    write?.done(-ECANCELED)
+    const shutdown = this.#shutdown
+    this.#shutdown = this.#connecting = undefined
+    for (const { done: end } of this.#writes.splice(0)) end(-ECANCELED)
     if (shutdown !== undefined) this.native.finishShutdown(shutdown, -ECANCELED)
     done()
   }
@@ -231,7 +234,7 @@ export class TcpHandle implements TcpEvents {
     if (this.#isClosed) return
     if (this.#connecting !== undefined) this.#pollConnect(this.#connecting)
     else if (this.#isReading && (this.#reader.isReadable || this.#error > 0)) this.#pollRead()
-    else if (this.#write !== undefined) this.#pollWrite(this.#write)
+    else if (this.#writes[0] !== undefined) this.#pollWrite(this.#writes[0])
     else if (this.#shutdown !== undefined) this.#pollShutdown(this.#shutdown)
   }
 
@@ -246,7 +249,7 @@ export class TcpHandle implements TcpEvents {
   #pollRead(): void {
     const bytes = this.#reader.read(this.#connection)
     // Another event may follow.
-    if (this.#reader.isReadable || this.#error > 0 || this.#write !== undefined || this.#shutdown !== undefined)
+    if (this.#reader.isReadable || this.#error > 0 || this.#writes.length > 0 || this.#shutdown !== undefined)
       this.#wake()
     if (bytes.length > 0) readNative(this.native, bytes)
     else if (this.#reader.isAtEnd) this.native.emitEOF()
@@ -256,7 +259,7 @@ export class TcpHandle implements TcpEvents {
   #pollWrite(write: PendingWrite): void {
     const status = this.#flush(write)
     if (status > 0) return
-    this.#write = undefined
+    this.#writes.shift()
     this.#wake()
     write.done(status)
   }

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { random } from '../../../../src/base/random.ts'
 import { SEED, scaled } from '../../../../test/support/scale.ts'
+import { PathMtu } from '../../src/memory/stack/ip-path-mtu.ts'
 import { address, bound, bytes, endpoint, type Host, ping, probe, routed } from './ip-network.ts'
 
 /** Frames of every kind that hosts send, by the port that received them. */
@@ -86,3 +87,12 @@ function mend(frame: Uint8Array): void {
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
   frame.set([(~sum >>> 8) & 0xff, ~sum & 0xff], 24)
 }
+
+test('a host remembers 1,024 paths with a small MTU and forgets the oldest', () => {
+  const paths = new PathMtu({ now: () => 0, alarm: () => ({ at() {}, cancel() {} }) })
+  const nth = (i: number) => Uint8Array.of(198, 18, i >> 8, i)
+  for (let i = 0; i < 1024; i++) paths.report(nth(i), 1000, 1500, 1500)
+  paths.report(nth(0), 1000, 1500, 1500)
+  paths.report(nth(1024), 1000, 1500, 1500)
+  expect([0, 1, 2, 1024].map(i => paths.to(nth(i), 1500))).toEqual([1000, 1500, 1000, 1000])
+})

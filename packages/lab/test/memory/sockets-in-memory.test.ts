@@ -56,6 +56,26 @@ test('a writer waits for its reader, and ten megabytes arrive in both directions
   expect(written.sort()).toEqual(['client', 'served'])
 })
 
+test('HTTP/2 over a socket whose bytes still wait to be sent follows them', async () => {
+  const { client, served } = await connected()
+  const first = Buffer.alloc(10 * 2 ** 20, 'ten megabytes ')
+  client.write(first)
+  const session = http2.connect('http://server', { createConnection: () => client })
+  session.on('error', () => {})
+  await world().time.sleep(1000)
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of served) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length >= first.length + 24) break
+  }
+  const all = Buffer.concat(chunks)
+  expect(all.subarray(0, first.length).equals(first)).toBe(true)
+  expect(all.toString('latin1', first.length, first.length + 24)).toBe('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+  session.destroy()
+})
+
 test('a paused socket closes its window and the connection keeps the bytes', async () => {
   const { client, served } = await connected()
   served.pause()

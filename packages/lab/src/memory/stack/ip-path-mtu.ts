@@ -4,6 +4,8 @@ import { type AddressKey, addressKey, IPV6_MIN_MTU } from './ip-version.ts'
 
 /** mtu_expires and min_pmtu of Linux. */
 const [EXPIRES_NS, MIN_PMTU] = [600e9, 552]
+/** The most paths that are known. The oldest report makes room for a new one. */
+const PATHS_MAX = 1024
 
 interface Known {
   readonly mtu: number
@@ -39,7 +41,11 @@ export class PathMtu {
     if (mtu >= length || (!isV4 && mtu < IPV6_MIN_MTU)) return false
     if (mtu >= current) return true
     const isLocked = isV4 && mtu < MIN_PMTU
-    this.#known.set(addressKey(address, 0, address.length), {
+    const key = addressKey(address, 0, address.length)
+    this.#known.delete(key)
+    const [oldest] = this.#known.keys()
+    if (this.#known.size === PATHS_MAX && oldest !== undefined) this.#known.delete(oldest)
+    this.#known.set(key, {
       mtu: isLocked ? Math.min(MIN_PMTU, current) : mtu,
       until: this.#clock.now() + EXPIRES_NS,
       isLocked,
