@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { attempt } from 'vnet/internal/base/errno'
 import { describeException } from 'vnet/internal/base/exception'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
@@ -225,11 +224,14 @@ function parse(line: string): Record<string, unknown> {
 
 /** Settles as `promise` does, or calls `late` after `ms`, which throws. */
 async function within<T>(ms: number, promise: Promise<T>, late: () => never): Promise<T> {
-  const done = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const over = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, ms)
+  })
   try {
-    return await Promise.race([promise, sleep(ms, undefined, { signal: done.signal }).then(late)])
+    return await Promise.race([promise, over.then(late)])
   } finally {
-    done.abort()
+    clearTimeout(timer)
   }
 }
 
