@@ -9,8 +9,7 @@
  *
  * Timers inside Node that nothing leads to remain real:
  * - http.Server: headersTimeout, requestTimeout and connectionsCheckingInterval, which checks both.
- * - http2: setTimeout() of streams, also of Http2ServerRequest, and unknownProtocolTimeout. The
- *   `date` header of responses shows real time.
+ * - http2: setTimeout() of streams, also of Http2ServerRequest, and unknownProtocolTimeout.
  * - net.connect: autoSelectFamilyAttemptTimeout. Sockets in memory try one address.
  * - dns: the time-outs of its resolvers. dns.lookup runs in the thread pool: give sockets a
  *   `lookup`.
@@ -20,6 +19,7 @@
 import type { EventEmitter } from 'node:events'
 import type net from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { dateResponses } from './http2-date.ts'
 import { patchHttp2, patchTlsAndHttp } from './native-callbacks.ts'
 import { nodeClasses, symbolOf } from './native-stream.ts'
 
@@ -125,7 +125,7 @@ function watchSessions(prototype: object, key: PropertyKey): void {
     get(this: object) {
       return sessions.get(this)
     },
-    set(this: object, session: object | undefined) {
+    set(this: object, session: EventEmitter | undefined) {
       if (session === undefined) sessions.delete(this)
       else sessions.set(this, session)
       if (session === undefined || !isOverVirtual(this)) return
@@ -134,6 +134,7 @@ function watchSessions(prototype: object, key: PropertyKey): void {
       const base = Object.getPrototypeOf(Object.getPrototypeOf(session))
       if (!patched.has(base)) patchHttp2(isOverVirtual)
       makeVirtual(base)
+      dateResponses(session)
     },
     configurable: true,
   })

@@ -39,6 +39,8 @@ export class Outside {
   readonly #tracked = new Map<number, Tracked>()
   /** The ids of callers. */
   readonly #callers = new WeakMap<object, number>()
+  /** The ids of open files. */
+  readonly #files = new Set<number>()
   readonly #patches = new Patches()
   readonly #hook: ReturnType<typeof createHook>
   #requests = 0
@@ -56,7 +58,7 @@ export class Outside {
     this.#options = options
     this.#onChange = onChange
     const hooks = {
-      init: (id: number, type: string, _trigger: number, wrap: object) => this.#onInit(id, type, wrap as Wrap),
+      init: (id: number, type: string, trigger: number, wrap: object) => this.#onInit(id, type, trigger, wrap as Wrap),
       before: (id: number) => {
         if (this.#tracked.size > 0) this.#onBefore(id)
       },
@@ -79,6 +81,7 @@ export class Outside {
     this.#hook.disable()
     this.#patches.restore()
     this.#tracked.clear()
+    this.#files.clear()
     this.#requests = 0
     this.#hasSent = false
     thread.clearTimeout(this.#deadline)
@@ -147,18 +150,21 @@ export class Outside {
     return true
   }
 
-  #onInit(id: number, type: string, wrap: Wrap | AsyncResource): void {
+  #onInit(id: number, type: string, trigger: number, wrap: Wrap | AsyncResource): void {
     if (type === 'PROMISE' || type === 'TickObject') return
     if (type === 'Immediate') {
       this.#hasStirred = true
       return
     }
     const kind = kindOf(type)
+    if (type === 'FILEHANDLE') this.#files.add(id)
     // A program may have types of its own with such a name.
     if (kind === undefined || wrap instanceof AsyncResource) return
     if (kind === 'caller') this.#watchCalls(id, wrap, type)
     // The end of a read for a blob is not reported, but the end of `pull`, which waits for it, is.
     else if (this.#isCalling || wrap.constructor === Object) return
+    // Nor is the end of a read by C++, for respondWithFile() of HTTP/2.
+    else if (type === 'FSREQCALLBACK' && this.#files.has(trigger)) return
     else {
       this.#add(id, { kind, type, wrap: new WeakRef(wrap) })
       if (type === 'UDPWRAP') this.#watchSends(wrap)

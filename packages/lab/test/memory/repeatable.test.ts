@@ -1,0 +1,54 @@
+/** What would make two runs of one lab in memory differ: the real clock, and the thread pool. */
+import { once } from 'node:events'
+import { openSync } from 'node:fs'
+import http2, { type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import { expect, test } from 'vitest'
+import { createLab } from '../../src/index.ts'
+
+type Answer = (stream: ServerHttp2Stream) => void
+
+/** Returns the date of the response that a server of HTTP/2 makes, an hour after the start. */
+async function dateOf(answer: Answer): Promise<unknown> {
+  const lab = await createLab({ world: 'memory' })
+  try {
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server)
+    await server.listen(http2.createServer().on('stream', answer), 80)
+    await lab.sleep('1h')
+    const socket = await client.connect(80, 'server')
+    const session = http2.connect('http://server', { createConnection: () => socket })
+    const [headers] = (await once(session.request().resume(), 'response')) as [IncomingHttpHeaders]
+    session.destroy()
+    return headers.date
+  } finally {
+    await lab.close()
+  }
+}
+
+const HOUR = 'Sat, 01 Jan 2000 01:00:00 GMT'
+const file = import.meta.filename
+/** Node takes a list of names and values since versions 22.20 and 24.7. */
+const takesLists = Number(process.versions.node.split('.')[0]) > 24
+const list = (...headers: string[]): OutgoingHttpHeaders => headers as never
+
+const ANSWERS: Readonly<Record<string, readonly [Answer, date: unknown]>> = {
+  'respond()': [stream => stream.respond(undefined, { endStream: true }), HOUR],
+  'respondWithFile()': [stream => stream.respondWithFile(file), HOUR],
+  'respondWithFD()': [stream => stream.respondWithFD(openSync(file, 'r')), HOUR],
+  'respond() with a date': [stream => stream.respond({ date: 'today' }, { endStream: true }), 'today'],
+  'respond() without a date': [stream => stream.respond({}, { endStream: true, sendDate: false } as object), undefined],
+  ...(takesLists && {
+    'respond() with a list': [stream => stream.respond(list(':status', '200'), { endStream: true }), HOUR],
+    'respond() with a date in a list': [
+      stream => stream.respond(list(':status', '200', 'Date', 'today'), { endStream: true }),
+      'today',
+    ],
+  }),
+}
+
+test.each(Object.entries(ANSWERS))(
+  '%s of HTTP/2 sends a date of the lab or of the program',
+  async (_, [answer, date]) => {
+    expect(await dateOf(answer)).toBe(date)
+  },
+)
