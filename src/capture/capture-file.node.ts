@@ -51,6 +51,8 @@ export interface CaptureFileOptions {
   readonly warn?: ((text: string) => void) | undefined
   /** The wall-clock time, for names and statistics; the system's by default. */
   readonly wallTime?: (() => Moment) | undefined
+  /** Writes the file in this thread, without the thread pool. Not for a ring. */
+  readonly inThread?: boolean | undefined
   /** The destination of `-`; standard output of the process by default. */
   readonly stdout?: BinaryOutput | undefined
 }
@@ -84,7 +86,7 @@ export class CaptureFile implements AsyncDisposable {
 
   /** Creates the file, or empties it, at mode 0600; `-` is standard output. Throws a UsageError. */
   constructor(path: string, options: CaptureFileOptions = {}) {
-    const { ring, tlsKeys, warn = () => {} } = options
+    const { ring, tlsKeys, warn = () => {}, inThread = false } = options
     if (path === '-' && ring !== undefined) throw new UsageError('--ring: standard output is one file; name a file')
     this.#path = path
     this.#ring = ring
@@ -92,7 +94,9 @@ export class CaptureFile implements AsyncDisposable {
     this.#keys = tlsKeys === undefined ? undefined : new TlsKeyFile(tlsKeys, warn)
     this.#content = new PcapngContent(this.#wallTime())
     this.#output =
-      path === '-' ? Promise.resolve(streamOutput(options.stdout ?? process.stdout)) : firstOutput(this.#nextName())
+      path === '-'
+        ? Promise.resolve(streamOutput(options.stdout ?? process.stdout))
+        : firstOutput(this.#nextName(), inThread)
     this.#output.catch(() => {})
   }
 

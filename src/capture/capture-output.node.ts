@@ -1,7 +1,18 @@
 /**
  * The destination of a capture: a file that the thread pool opens, writes and closes, or a stream.
  */
-import { close, closeSync, constants, ftruncate, open, openSync, statSync, write } from 'node:fs'
+import {
+  close,
+  closeSync,
+  constants,
+  ftruncate,
+  ftruncateSync,
+  open,
+  openSync,
+  statSync,
+  write,
+  writeSync,
+} from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { ETIMEDOUT } from '../base/errno.ts'
@@ -58,6 +69,33 @@ class FileOutput implements CaptureOutput {
 
   close(): Promise<void> {
     return closed(this.#fd)
+  }
+}
+
+/** A file that this thread writes. */
+class ThreadOutput implements CaptureOutput {
+  readonly #fd: number
+  position = 0
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const count = writeSync(this.#fd, bytes, at)
+      at += count
+      this.position += count
+    }
+  }
+
+  async truncate(length: number): Promise<void> {
+    ftruncateSync(this.#fd, length)
+    this.position = length
+  }
+
+  async close(): Promise<void> {
+    closeSync(this.#fd)
   }
 }
 
@@ -127,9 +165,10 @@ export async function fileOutput(path: string): Promise<CaptureOutput> {
 
 /**
  * Like fileOutput, but immediately throws a UsageError if the file cannot be created, is a block
- * device, or is a FIFO without a reader. The result has its descriptor soon.
+ * device, or is a FIFO without a reader. The result has its descriptor soon. With `inThread`, the
+ * calling thread writes the file.
  */
-export function firstOutput(path: string): Promise<CaptureOutput> {
+export function firstOutput(path: string, inThread: boolean): Promise<CaptureOutput> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC } = constants
   return asUsageError(path, () => {
     const found = statSync(path, { throwIfNoEntry: false })
@@ -137,7 +176,9 @@ export function firstOutput(path: string): Promise<CaptureOutput> {
     if (found?.isFIFO()) return Promise.resolve(new FifoOutput(openRead(path)))
     if (found === undefined) refuseMissingDirectory(path)
     closeSync(openSync(path, O_WRONLY | O_CREAT | O_TRUNC | AT_ONCE, MODE))
-    return opened(path, O_WRONLY | O_APPEND | AT_ONCE).then(fd => new FileOutput(fd))
+    const flags = O_WRONLY | O_APPEND | AT_ONCE
+    if (inThread) return Promise.resolve(new ThreadOutput(openSync(path, flags)))
+    return opened(path, flags).then(fd => new FileOutput(fd))
   })
 }
 

@@ -51,13 +51,15 @@ interface CallsPlatform {
   show?(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<LabControl | undefined>
   /** The time of day of captures; by default the machine's. */
   readonly wallTime?: CaptureSetup['wallTime']
+  /** Whether the lab's thread writes captures, without the thread pool. */
+  readonly writesInThread?: boolean
 }
 
-type RecordOptions = Pick<CallsPlatform, 'wallTime'> & { readonly net: Net }
+type RecordOptions = Pick<CallsPlatform, 'wallTime' | 'writesInThread'> & { readonly net: Net }
 
 /** Records the devices of `hosts`, in which each has the name of its host, in a file. */
 async function record(
-  { net, wallTime }: RecordOptions,
+  { net, wallTime, writesInThread }: RecordOptions,
   hosts: ReadonlyMap<NetDevice, string>,
   path: string,
 ): Promise<Recording> {
@@ -65,7 +67,7 @@ async function record(
     import('vnet/internal/capture/capture-file.node'),
     import('vnet/internal/capture/recording.node'),
   ])
-  const recording = new Recording(new CaptureFile(path))
+  const recording = new Recording(new CaptureFile(path, { wallTime, inThread: writesInThread }))
   const options = { net, driver: 'cable', netnsOf: (dev: NetDevice) => hosts.get(dev), ...(wallTime && { wallTime }) }
   recording.follow(options, dev => hosts.has(dev))
   return recording

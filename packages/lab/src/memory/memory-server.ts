@@ -10,7 +10,7 @@ import { bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-addr
 import type { TcpConnection, TcpListener } from './stack/contract.ts'
 import type { Tcp } from './stack/tcp.ts'
 import { TcpHandle } from './tcp-handle.ts'
-import { thread } from './time/real.ts'
+import { soon } from './time/socket-events.ts'
 
 /** What net.Server has without being documented. */
 interface Accepting extends net.Server {
@@ -105,7 +105,7 @@ class ServerHandle {
   close(done: () => void = () => {}): void {
     this.#isClosed = true
     this.#listener?.close()
-    thread.setImmediate(() => this.#resource.runInAsyncScope(done))
+    soon(() => this.#resource.runInAsyncScope(done))
   }
 
   /** Only the timers of the world keep the process alive. */
@@ -119,7 +119,7 @@ class ServerHandle {
 
   #accept(connection: TcpConnection): void {
     const handle = TcpHandle.accepted(this.#tcp, connection, this.#place.family)
-    thread.setImmediate(() => this.#resource.runInAsyncScope(this.#onConnection, this, handle))
+    soon(() => this.#resource.runInAsyncScope(this.#onConnection, this, handle))
   }
 
   /** Does what net.Server does with an accepted connection. */

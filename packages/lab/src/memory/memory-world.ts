@@ -50,6 +50,7 @@ export class MemoryWorld implements Platform, LabWorld {
       settle: async () => {},
       bindUdp: (host, socket: dgram.Socket, port) =>
         (this.#stacks[host] as MemoryStack).bindUdp(socket, port, undefined),
+      writesInThread: true,
       wallTime: () => ({
         seconds: EPOCH / 1000 + Math.floor(clock.now() / NSEC_PER_SEC),
         nanoseconds: clock.now() % NSEC_PER_SEC,

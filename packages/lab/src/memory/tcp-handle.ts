@@ -15,7 +15,7 @@ import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } fro
 import type { Endpoint, TcpConnection, TcpEvents } from './stack/contract.ts'
 import type { Tcp } from './stack/tcp.ts'
 import { TcpReader } from './tcp-reader.ts'
-import { thread } from './time/real.ts'
+import { soon } from './time/socket-events.ts'
 
 /** The interval and count of keep-alive probes, in libuv. */
 const [KEEPALIVE_INTERVAL, KEEPALIVE_PROBES] = [1, 10]
@@ -210,7 +210,7 @@ export class TcpHandle implements TcpEvents {
     }
     this.#isClosed = true
     this.#isReading = false
-    thread.setImmediate(() => this.#resource.runInAsyncScope(() => this.#finishClose(done)))
+    soon(() => this.#resource.runInAsyncScope(() => this.#finishClose(done)))
     return 0
   }
 
@@ -225,7 +225,7 @@ export class TcpHandle implements TcpEvents {
   #wake(): void {
     if (this.#isAwake || this.#isClosed) return
     this.#isAwake = true
-    thread.setImmediate(() => this.#resource.runInAsyncScope(this.#poll, this))
+    soon(() => this.#resource.runInAsyncScope(this.#poll, this))
   }
 
   /** Reports one event to Node. */

@@ -13,7 +13,7 @@ import type { Endpoint, UdpBinding, UdpEvents } from './stack/contract.ts'
 import { isUnspecified } from './stack/ip-version.ts'
 import type { Udp } from './stack/udp.ts'
 import type { InterfaceChoice, UdpSocket } from './stack/udp-socket.ts'
-import { thread } from './time/real.ts'
+import { soon } from './time/socket-events.ts'
 
 /** include/uv.h */
 const [UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR] = [1, 4]
@@ -77,7 +77,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     const deliver = () => {
       if (this.#isReceiving) this.onmessage(length, this, ...rest)
     }
-    thread.setImmediate(() => this.#resource.runInAsyncScope(deliver))
+    soon(() => this.#resource.runInAsyncScope(deliver))
   }
 
   bind(text: string, port: number, flags: number): number {
@@ -227,7 +227,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     this.#isReceiving = false
     this.#socket?.close()
     this.#socket = undefined
-    if (done !== undefined) thread.setImmediate(() => this.#resource.runInAsyncScope(done))
+    if (done !== undefined) soon(() => this.#resource.runInAsyncScope(done))
   }
 }
 

@@ -1,7 +1,10 @@
 /** What would make two runs of one lab in memory differ: the real clock, and the thread pool. */
+import { pbkdf2 } from 'node:crypto'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import http2, { type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import net from 'node:net'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { createLab } from '../../src/index.ts'
 
@@ -50,5 +53,35 @@ test.each(Object.entries(ANSWERS))(
   '%s of HTTP/2 sends a date of the lab or of the program',
   async (_, [answer, date]) => {
     expect(await dateOf(answer)).toBe(date)
+  },
+)
+
+const derive = promisify(pbkdf2)
+
+test.each([1, 200_000])(
+  'a request of %i rounds to the thread pool ends before other events of its moment',
+  async rounds => {
+    const lab = await createLab({ world: 'memory' })
+    try {
+      const [client, server] = lab.hosts('client', 'server')
+      await lab.cable(client, server)
+      const seen: string[] = []
+      const listener = net.createServer(socket =>
+        socket.once('data', async data => {
+          seen.push(`data ${data}`)
+          socket.on('end', () => seen.push(`end ${data}`)).resume()
+          if (String(data) !== 'a') return
+          await derive('password', 'salt', rounds, 16, 'sha256')
+          seen.push('derived')
+        }),
+      )
+      await server.listen(listener, 80)
+      const sockets = [await client.connect(80, 'server'), await client.connect(80, 'server')]
+      for (const [i, socket] of sockets.entries()) socket.end(i === 0 ? 'a' : 'b')
+      await lab.sleep('1s')
+      expect(seen).toEqual(['data a', 'derived', 'data b', 'end a', 'end b'])
+    } finally {
+      await lab.close()
+    }
   },
 )

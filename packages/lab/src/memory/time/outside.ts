@@ -44,6 +44,8 @@ export class Outside {
   readonly #patches = new Patches()
   readonly #hook: ReturnType<typeof createHook>
   #requests = 0
+  /** Called when no request is pending. */
+  readonly #afterRequests: (() => void)[] = []
   /** Whether a program has sent a datagram, and may wait for a reply. */
   #hasSent = false
   #holds = 0
@@ -85,6 +87,16 @@ export class Outside {
     this.#requests = 0
     this.#hasSent = false
     thread.clearTimeout(this.#deadline)
+    this.#endRequests()
+  }
+
+  get hasRequests(): boolean {
+    return this.#requests > 0
+  }
+
+  /** Calls `fn` when no request is pending. */
+  afterRequests(fn: () => void): void {
+    this.#afterRequests.push(fn)
   }
 
   /** The number of native objects that can cause an event, and were not freed. */
@@ -160,11 +172,11 @@ export class Outside {
     if (type === 'FILEHANDLE') this.#files.add(id)
     // A program may have types of its own with such a name.
     if (kind === undefined || wrap instanceof AsyncResource) return
-    if (kind === 'caller') this.#watchCalls(id, wrap, type)
     // The end of a read for a blob is not reported, but the end of `pull`, which waits for it, is.
-    else if (this.#isCalling || wrap.constructor === Object) return
-    // Nor is the end of a read by C++, for respondWithFile() of HTTP/2.
-    else if (type === 'FSREQCALLBACK' && this.#files.has(trigger)) return
+    if (kind !== 'caller' && (this.#isCalling || wrap.constructor === Object)) return
+    // The end of a read of C++, for respondWithFile() of HTTP/2, is not reported at all.
+    if (type === 'FSREQCALLBACK' && this.#files.has(trigger)) return
+    if (kind === 'caller') this.#watchCalls(id, wrap, type)
     else {
       this.#add(id, { kind, type, wrap: new WeakRef(wrap) })
       if (type === 'UDPWRAP') this.#watchSends(wrap)
@@ -190,7 +202,11 @@ export class Outside {
   }
 
   #endRequest(id: number): void {
-    if (this.#tracked.delete(id)) this.#requests--
+    if (this.#tracked.delete(id) && --this.#requests === 0) this.#endRequests()
+  }
+
+  #endRequests(): void {
+    for (const fn of this.#afterRequests.splice(0)) fn()
   }
 
   /** Counts a request for each call of a caller's method, until the caller's next event. */
@@ -270,5 +286,6 @@ export class Outside {
           `${after} without an event the clock no longer waits for this one`,
       )
     }
+    this.#endRequests()
   }
 }
