@@ -9,7 +9,6 @@ import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
-import { inspect } from 'node:util'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
@@ -19,7 +18,7 @@ import type { HostWorkerData } from './host-worker.ts'
 import { type HostInterface, withoutPrefix } from './hosts.ts'
 import type { Links } from './links.ts'
 import { type HostAddress, placeOf } from './lookup.ts'
-import { anyOf, checkForms, FLAG, type Forms, SIGNAL } from './options.ts'
+import { anyOf, checkForms, FLAG, type Forms, SIGNAL, shown } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
 import { resolve } from './resolver.ts'
@@ -33,7 +32,7 @@ export interface LabInterface extends HostInterface {
 
 /** Returns the name of a host for an error, or what was given in place of one. */
 export function nameOf(given: unknown): string {
-  return given instanceof LabHost ? given.name : inspect(given)
+  return given instanceof LabHost ? given.name : shown(given)
 }
 
 const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
@@ -138,7 +137,7 @@ export class LabHost {
   async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
     this.#check()
     if (typeof (server as StreamServer | undefined)?.on !== 'function') {
-      throw new UsageError(`listen(server, port): ${inspect(server)} is not a server, such as http.createServer()`)
+      throw new UsageError(`listen(server, port): ${shown(server)} is not a server, such as http.createServer()`)
     }
     if (server instanceof dgram.Socket) {
       this.#sockets.add(server)

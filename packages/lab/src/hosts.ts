@@ -15,11 +15,11 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { RESOLVER } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
 import { type HostAddress, placeOf } from './lookup.ts'
+import { shown } from './options.ts'
 import { NAT64_PREFIX } from './subnet.ts'
 
 export interface Host {
@@ -223,7 +223,7 @@ const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
 /** Throws a UsageError for a value that is not a name, or a name among `taken`. */
 export function checkName(name: unknown, taken: readonly string[]): asserts name is string {
   if (typeof name !== 'string') {
-    throw new UsageError(`host ${inspect(name)}: names are arguments, as in lab.hosts('a', 'b')`)
+    throw new UsageError(`host ${shown(name)}: names are arguments, as in lab.hosts('a', 'b')`)
   }
   if (!NAME.test(name) || name.length > HOST_MAX) {
     throw new UsageError(`host '${name}': a name has 1 to ${HOST_MAX} letters, digits and inner hyphens`)

@@ -12,7 +12,7 @@ import type { Sysctl } from './host-stack.ts'
 import { type HostsFile, ipv4Of, NAME_MAX } from './hosts.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
-import { ANY, checkForms, type Forms } from './options.ts'
+import { ANY, checkForms, type Forms, shown } from './options.ts'
 import type { EndSpec, LinkSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
 import { addressesOf, externalNetwork, macOf } from './subnet.ts'
@@ -275,7 +275,7 @@ export class Links {
     const own = this.lab.hosts
     for (const end of ends) {
       if (end instanceof LabHost && own.includes(end)) continue
-      const given = end instanceof LabHost ? `${end.name}, of another lab,` : inspect(end)
+      const given = end instanceof LabHost ? `${end.name}, of another lab,` : shown(end)
       throw new UsageError(`${what}: ${given} is not a host of the lab`)
     }
     const twice = ends.find((end, i) => ends.indexOf(end) !== i)

@@ -46,12 +46,17 @@ export const DURATION = {
 const OPTIONS: Form = { ...OBJECT, text: 'an object with options' }
 const NONE: Form = { accepts: () => false, text: 'expected: the function takes no arguments' }
 
+/** Returns a wrong value for an error: one short line. */
+export function shown(value: unknown): string {
+  if (value instanceof Promise) return 'a promise (await it)'
+  return inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 3, maxStringLength: 200 })
+}
+
 export function checkForm(what: string, value: unknown, { text, schema, accepts }: Form): void {
   if (accepts?.(value) ?? (schema === undefined || admits(schema, value))) return
   const words = schema?.enum?.filter(word => word !== false) ?? []
   const meant = typeof value === 'string' ? didYouMean(value, words) : ''
-  const shown = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY })
-  throw new UsageError(`${what}: ${shown} is not ${text}${meant}`)
+  throw new UsageError(`${what}: ${shown(value)} is not ${text}${meant}`)
 }
 
 /** The form of an option that is one of some words; `what` names it: 'a NAT, which are'. */

@@ -6,7 +6,6 @@ import type dgram from 'node:dgram'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import net from 'node:net'
-import { inspect } from 'node:util'
 import { EAFNOSUPPORT } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
@@ -27,6 +26,7 @@ import {
 import { parseAddress } from 'vnet/internal/packet/address'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import type { HostAddress } from './lookup.ts'
+import { shown } from './options.ts'
 
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
@@ -208,12 +208,12 @@ function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
 /** Throws a UsageError unless `port` is an integer from 0 to 65535. */
 export function checkPort(port: number): void {
   if (Number.isInteger(port) && port >= 0 && port < 65536) return
-  throw new UsageError(`port ${inspect(port)}: a port is a number from 0 to 65535`)
+  throw new UsageError(`port ${shown(port)}: a port is a number from 0 to 65535`)
 }
 
 function addressToListen(host: string): Uint8Array {
   const ip = typeof host === 'string' ? parseAddress(host) : undefined
-  if (ip === undefined) throw new UsageError(`${inspect(host)} is not an IP address to listen on`)
+  if (ip === undefined) throw new UsageError(`${shown(host)} is not an IP address to listen on`)
   return ip
 }
 

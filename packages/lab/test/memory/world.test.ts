@@ -44,6 +44,19 @@ test('a request crosses a link in virtual time', async () => {
   expect(server.stats().TcpPassiveOpens).toBe(1)
 })
 
+test('a wrong value is shown in one short line', async () => {
+  const lab = await made()
+  const names = Array.from({ length: 100 }, (_, i) => `h${i}`)
+  const wrong = (value: unknown) => value as LabHost
+  const [client] = lab.hosts('client')
+  await expect(lab.cable(client, wrong(lab.router('r')))).rejects.toThrow(
+    /^cable: a promise \(await it\) is not a host of the lab$/,
+  )
+  await expect(lab.cable(client, wrong(names))).rejects.toThrow(
+    /^cable: \[ 'h0', 'h1', 'h2', \.\.\. 97 more items \] is not a host of the lab$/,
+  )
+})
+
 test('a request of HTTP/2 that follows a reply does not wait for the next timer', async () => {
   const lab = await made()
   const [client, server] = lab.hosts('client', 'server')
