@@ -59,7 +59,9 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
   let silent = false
   let waits = false
   let uid: number | undefined
-  const device = { ifindex, ifname: name }
+  // Complete: `vnet list` of another test may show this vnet, too.
+  const state = { flags: 1, mtu: 1500, mac: Uint8Array.of(2, 0, 0, 0, 0, 1), carrier: true, cut: false }
+  const device = { ifindex, ifname: name, txQueues: 1, rxQueues: 1, ...state }
   const connections = new Set<Connection>()
   const self = {
     asked,
