@@ -1,4 +1,5 @@
 // NATS over a small server and nats.
+import { once } from 'node:events'
 import net from 'node:net'
 import { useNats } from './nats-client.mjs'
 import { hosts } from './net.mjs'
@@ -47,6 +48,11 @@ function natsServer() {
 
 export default async function scenario({ lab }) {
   const { client, server } = await hosts(lab)
-  await server.listen(natsServer(), 4222)
+  const small = natsServer()
+  await server.listen(small, 4222)
+  const connected = once(small, 'connection')
   await useNats(client)
+  // The scenario ends after the last packets of both ends.
+  const [socket] = await connected
+  if (!socket.closed) await once(socket, 'close')
 }
