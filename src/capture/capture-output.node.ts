@@ -41,61 +41,49 @@ const PATIENCE_MS = 2000
 /** Opening a device never waits, and never makes a terminal this process's own. */
 const AT_ONCE = constants.O_NONBLOCK | constants.O_NOCTTY
 
-const opened = promisify(open)
-const closed = promisify(close)
+/** The calls of a file: in the thread pool, or in this thread. */
+interface FileCalls {
+  open(path: string, flags: number, mode?: number): Promise<number> | number
+  /** Returns the number of written bytes. */
+  write(fd: number, bytes: Uint8Array, at: number): Promise<number> | number
+  truncate(fd: number, length: number): Promise<void> | void
+  close(fd: number): Promise<void> | void
+}
+
 const written = promisify(write)
-const truncated = promisify(ftruncate)
+const IN_POOL: FileCalls = {
+  open: promisify(open),
+  write: async (fd, bytes, at) => (await written(fd, bytes, at)).bytesWritten,
+  truncate: promisify(ftruncate),
+  close: promisify(close),
+}
+const IN_THREAD: FileCalls = { open: openSync, write: writeSync, truncate: ftruncateSync, close: closeSync }
 
 class FileOutput implements CaptureOutput {
   readonly #fd: number
+  readonly #calls: FileCalls
   position = 0
 
-  constructor(fd: number) {
+  constructor(fd: number, calls: FileCalls) {
     this.#fd = fd
+    this.#calls = calls
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      const { bytesWritten } = await written(this.#fd, bytes, at)
-      at += bytesWritten
-      this.position += bytesWritten
-    }
-  }
-
-  async truncate(length: number): Promise<void> {
-    await truncated(this.#fd, length)
-    this.position = length
-  }
-
-  close(): Promise<void> {
-    return closed(this.#fd)
-  }
-}
-
-/** A file that this thread writes. */
-class ThreadOutput implements CaptureOutput {
-  readonly #fd: number
-  position = 0
-
-  constructor(fd: number) {
-    this.#fd = fd
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      const count = writeSync(this.#fd, bytes, at)
+      const count = await this.#calls.write(this.#fd, bytes, at)
       at += count
       this.position += count
     }
   }
 
   async truncate(length: number): Promise<void> {
-    ftruncateSync(this.#fd, length)
+    await this.#calls.truncate(this.#fd, length)
     this.position = length
   }
 
   async close(): Promise<void> {
-    closeSync(this.#fd)
+    await this.#calls.close(this.#fd)
   }
 }
 
@@ -160,7 +148,8 @@ export function streamOutput(stream: BinaryOutput): CaptureOutput {
  */
 export async function fileOutput(path: string): Promise<CaptureOutput> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
-  return new FileOutput(await opened(path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | AT_ONCE, MODE))
+  const flags = O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | AT_ONCE
+  return new FileOutput(await IN_POOL.open(path, flags, MODE), IN_POOL)
 }
 
 /**
@@ -176,9 +165,9 @@ export function firstOutput(path: string, inThread: boolean): Promise<CaptureOut
     if (found?.isFIFO()) return Promise.resolve(new FifoOutput(openRead(path)))
     if (found === undefined) refuseMissingDirectory(path)
     closeSync(openSync(path, O_WRONLY | O_CREAT | O_TRUNC | AT_ONCE, MODE))
-    const flags = O_WRONLY | O_APPEND | AT_ONCE
-    if (inThread) return Promise.resolve(new ThreadOutput(openSync(path, flags)))
-    return opened(path, flags).then(fd => new FileOutput(fd))
+    const calls = inThread ? IN_THREAD : IN_POOL
+    const opening = calls.open(path, O_WRONLY | O_APPEND | AT_ONCE)
+    return Promise.resolve(opening).then(fd => new FileOutput(fd, calls))
   })
 }
 
