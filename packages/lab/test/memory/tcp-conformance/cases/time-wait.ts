@@ -1,15 +1,32 @@
 /** Segments that arrive in TIME-WAIT. */
 import { tcp } from '../notation.ts'
 
-export const timeWait = [
-  tcp(
-    'a repeated FIN of the peer is acknowledged again in TIME-WAIT',
-    `
+/** A connection whose closing end is in TIME-WAIT. */
+const CLOSED = `
     open
     close
     out fin 1, ack 1
     in fin 1, ack 2
-    out ack 2, seq 2
+    out ack 2, seq 2`
+
+/** TIME-WAIT after 100 received bytes, and a SYN with a number before them. */
+const LOWER_SYN = `
+    opened mss 1460
+    in data 1..101, ack 1
+    out ack 101
+    read 100
+    close
+    out fin 1, ack 101
+    in fin 101, ack 2
+    out ack 102, seq 2
+    in syn 50, mss 1460
+    out ack 102, seq 2`
+
+export const timeWait = [
+  tcp(
+    'a repeated FIN of the peer is acknowledged again in TIME-WAIT',
+    `
+    ${CLOSED}
     in fin 1, ack 2
     out ack 2, seq 2
     `,
@@ -31,26 +48,13 @@ export const timeWait = [
   tcp(
     'a SYN with a lower number is only acknowledged in TIME-WAIT',
     `
-    opened mss 1460
-    in data 1..101, ack 1
-    out ack 101
-    read 100
-    close
-    out fin 1, ack 101
-    in fin 101, ack 2
-    out ack 102, seq 2
-    in syn 50, mss 1460
-    out ack 102, seq 2
+    ${LOWER_SYN}
     `,
   ),
   tcp(
     'bytes in TIME-WAIT are acknowledged and dropped',
     `
-    open
-    close
-    out fin 1, ack 1
-    in fin 1, ack 2
-    out ack 2, seq 2
+    ${CLOSED}
     in data 2..12, ack 2
     out ack 2, seq 2
     `,
@@ -58,11 +62,7 @@ export const timeWait = [
   tcp(
     'a reset ends TIME-WAIT',
     `
-    open
-    close
-    out fin 1, ack 1
-    in fin 1, ack 2
-    out ack 2, seq 2
+    ${CLOSED}
     in rst 2
     in ack 2, seq 2
     out rst 2
@@ -88,11 +88,7 @@ export const timeWait = [
   tcp(
     'old acknowledgments in TIME-WAIT are answered at most twice a second',
     `
-    open
-    close
-    out fin 1, ack 1
-    in fin 1, ack 2
-    out ack 2, seq 2
+    ${CLOSED}
     in ack 2, seq 1
     out ack 2, seq 2
     in ack 2, seq 1
@@ -103,16 +99,7 @@ export const timeWait = [
   tcp(
     'SYNs with a lower number in TIME-WAIT are answered at most twice a second',
     `
-    opened mss 1460
-    in data 1..101, ack 1
-    out ack 101
-    read 100
-    close
-    out fin 1, ack 101
-    in fin 101, ack 2
-    out ack 102, seq 2
-    in syn 50, mss 1460
-    out ack 102, seq 2
+    ${LOWER_SYN}
     in syn 50, mss 1460
     quiet 50
     `,
