@@ -121,7 +121,7 @@ export class Calls {
       }
     })
     this.#links.set(++this.#last, { cable, recordings: new Map(recording && [[0, recording]]) })
-    if (spec.lab !== '') this.#visibility?.onLink()
+    this.#visibility?.onLink(spec.lab)
     return this.#last
   }
 
@@ -143,7 +143,7 @@ export class Calls {
       this.#links.set(++this.#last, { cable, recordings: new Map() })
       return this.#last
     })
-    if (spec.lab !== '') this.#visibility?.onLink()
+    this.#visibility?.onLink(spec.lab)
     this.#lans.set(++this.#last, { lan, recording })
     return { lan: this.#last, ports }
   }

@@ -14,9 +14,9 @@ export class LabVisibility {
     this.#start = start
   }
 
-  /** Notes a link of a lab with a name. */
-  onLink(): void {
-    this.#timer ??= setTimeout(() => (this.#control = this.#start()), VISIBLE_MS)
+  /** Notes a link of a lab. A lab without a name is not shown. */
+  onLink(lab: string): void {
+    if (lab !== '') this.#timer ??= setTimeout(() => (this.#control = this.#start()), VISIBLE_MS)
   }
 
   /** Makes labs visible now, if one with a name has a link. */

@@ -61,7 +61,6 @@ interface Path extends Pick<LabRoute, 'via' | 'link' | 'dev'>, NextHop {
   readonly isHidden?: boolean
 }
 
-const NONE: readonly NextHop[] = []
 /** The network of IPv4 hosts past a NAT64. */
 const IPV4_HOSTS = networkNamed(NAT64_NETWORK)
 /** All networks of a family. */
@@ -124,7 +123,7 @@ export class Routes {
     const routes: LabRoute[] = []
     /** Returns the routers that lead on from a link and were not seen before. */
     const routersOn = (link: number) => {
-      const found = (routers.get(link) ?? NONE).filter(({ router }) => {
+      const found = (routers.get(link) ?? []).filter(({ router }) => {
         return !seen.has(router) && !(family === 4 && router.hiddenFrom === link)
       })
       for (const { router } of found) seen.add(router)

@@ -263,13 +263,14 @@ async function withRunner<O extends RepeatOptions, T>(
     const { rto, sysctls } = rtoOf(options, inMemory)
     options.signal?.throwIfAborted()
     const module = url instanceof URL ? url.href : undefined
-    const ofFunction = () => functionRunner(scenario as LabScenario, options.invariant)
-    const inProcess = () => (module === undefined ? ofFunction() : new ModuleRunner(module, concurrency))
-    const inThreads = () => (module === undefined ? ofFunction() : new ThreadRunner(module, concurrency))
-    const own = threads ?? (inMemory ? inThreads() : inProcess())
+    const runnerOf = (OfModule: typeof ModuleRunner | typeof ThreadRunner): Runner =>
+      module === undefined
+        ? functionRunner(scenario as LabScenario, options.invariant)
+        : new OfModule(module, concurrency)
+    const own = threads ?? runnerOf(inMemory ? ThreadRunner : ModuleRunner)
     runner = options.signal === undefined ? own : abortable(own, options.signal)
     const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
-    const inKernel = inMemory && canKernel ? confirmer(inProcess, seed, sysctls) : undefined
+    const inKernel = inMemory && canKernel ? confirmer(() => runnerOf(ModuleRunner), seed, sysctls) : undefined
     return await fn({ runner, options, spec: { seed, sysctls, world }, timeout, module, rto, inKernel })
   } finally {
     runner?.close()

@@ -1,9 +1,9 @@
 /** Routes: the addresses of a host in memory, and the way to every other address. */
-import { formatPrefix, networkOf, type Prefix } from 'vnet/internal/packet/address'
+import { networkOf, type Prefix } from 'vnet/internal/packet/address'
 import { get32 } from 'vnet/internal/packet/octets'
 import { isLinkLocalAt, type StackInterface } from './ip-interface.ts'
 import type { Neighbour } from './ip-neighbours.ts'
-import { type AddressKey, addressKey, isAddressAt, isGroup, isLoopback } from './ip-version.ts'
+import { type AddressKey, addressKey, isAddressAt, isGroup, isLoopback, keyOf } from './ip-version.ts'
 
 export interface StackRoute {
   readonly prefix: Prefix
@@ -44,7 +44,7 @@ export class Routes {
   /** Adds a route, or replaces the one to the same network. */
   add(route: StackRoute): void {
     const prefix = { bytes: networkOf(route.prefix), prefixLen: route.prefix.prefixLen }
-    this.#added.set(formatPrefix(prefix), { ...route, prefix })
+    this.#added.set(`${prefix.prefixLen} ${keyOf(prefix.bytes)}`, { ...route, prefix })
     this.changed()
   }
 

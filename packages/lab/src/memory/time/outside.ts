@@ -129,7 +129,7 @@ export class Outside {
   get awaited(): readonly string[] {
     const names: string[] = []
     for (const { kind, type, wrap } of this.#tracked.values()) {
-      const thing = wrap?.deref()
+      const thing = wrap.deref()
       if (kind === 'request' || (kind === 'thing' && this.#isOpen(type, thing))) names.push(nameOf(type, thing))
     }
     return names
