@@ -24,7 +24,7 @@ function reportOf(...lost: readonly (readonly [text: string, end: number, verdic
 /** Segments that all pass, beside which one may differ. */
 const MANY = Array.from({ length: 30 }, (_, i) => [`seq ${100 + i}`, 101 + i, 'passed'] as const)
 
-test('equal verdicts are no difference, also of segments that are cut a little differently', () => {
+test('equal verdicts of segments that are cut a little differently do not count as a difference', () => {
   const memory = reportOf(['seq 1', 72, 'passed'], ['seq 72', 90, 'slower'])
   expect(unknownDifferences(memory, memory)).toEqual([])
   expect(unknownDifferences(memory, reportOf(['seq 1', 71, 'passed'], ['seq 71', 90, 'slower']))).toEqual([])

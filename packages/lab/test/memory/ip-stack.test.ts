@@ -63,7 +63,7 @@ test('packets for an unknown neighbour wait in a bounded queue, and the newest a
   expect(a.stack.counters().NeighUnresolvedDiscards).toBe(8)
 })
 
-test('neighbours are bounded, and those that do not reply make room first', () => {
+test('neighbours are bounded, and silent neighbours make room first', () => {
   const network = new Network()
   const [a, b] = [network.host(), network.host()]
   const [dev] = network.join([

@@ -56,7 +56,7 @@ test('a writer waits for its reader, and ten megabytes arrive in both directions
   expect(written.sort()).toEqual(['client', 'served'])
 })
 
-test('HTTP/2 over a socket whose bytes still wait to be sent follows them', async () => {
+test('HTTP/2 over a socket follows the bytes that are not sent yet', async () => {
   const { client, served } = await connected()
   const first = Buffer.alloc(10 * 2 ** 20, 'ten megabytes ')
   client.write(first)

@@ -227,7 +227,7 @@ test.each([
 ])('with a least timeout of %i ms, acknowledgments wait %i ms at most', (least, expected) => {
   const pair = new Pair(1, { delay: 5 * MS }, { rtoMin: least * MS })
   const { client, server } = connected(pair)
-  // What is read is acknowledged immediately, like the first 16 segments and one after a pause.
+  // Read bytes are acknowledged immediately, like the first 16 segments and one after a pause.
   server.isReading = false
   for (let i = 0; i < 20; i++) {
     client.connection?.write(pattern(10, 1))

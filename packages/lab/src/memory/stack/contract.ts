@@ -131,7 +131,7 @@ export interface TcpListener {
   close(): void
 }
 
-/** What a listener listens on: an address, or all of both families, or those of `family` 4. */
+/** The address of a listener; undefined for all addresses, or with `family` 4 for all of IPv4. */
 export interface Bound {
   readonly address: Uint8Array | undefined
   readonly family?: 4 | 6

@@ -79,7 +79,7 @@ function covers({ address, family }: Bound, other: Uint8Array): boolean {
   return address === undefined ? family !== 4 || other.length === 4 : sameBytes(address, other)
 }
 
-/** Two listeners of all addresses have those of IPv4 in common. */
+/** Two listeners of all addresses share the IPv4 addresses. */
 function overlap(one: Bound, other: Bound): boolean {
   if (other.address !== undefined) return covers(one, other.address)
   return one.address === undefined || covers(other, one.address)
