@@ -4,11 +4,12 @@
  * docs/internals.md.
  *
  * The rooms of src have one order, `floors`: a room imports only from rooms before it. The last
- * floors are products, which import the core but not each other: only the lab imports the lan. In
- * pure rooms, files use no builtin of Node, no package and no room that does, except for files
- * named *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
- * because that would load a second copy of everything. A type-only import counts like any other. No
- * module keeps mutable state (`let` or `var` at its top level).
+ * floors are products, which import the core but not each other: only the lab imports the lan, and
+ * the lab and the course import the guest. In pure rooms, files use no builtin of Node, no package
+ * and no room that does, except for files named *.node.ts, which may use `linux` and the rooms
+ * before it. src never imports 'vnet' by name, because that would load a second copy of everything.
+ * A type-only import counts like any other. No module keeps mutable state (`let` or `var` at its
+ * top level).
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -60,6 +61,7 @@ export const floors = [
     ],
     what: 'the network of `vnet lan`: switch, simulated machines, services, configuration, uplink',
   },
+  { product: 'guest', rooms: ['guest'], what: 'programs in a virtual machine with virtual time, in QEMU' },
   {
     product: 'lab',
     rooms: ['lab'],
@@ -78,7 +80,7 @@ const order = floors.flatMap(({ rooms }) => rooms)
 /** The product of a room; undefined for the rooms of the core. */
 const productOf = room => floors.find(({ rooms }) => rooms.includes(room))?.product
 /** The products that a product imports. */
-const uses = { lab: ['lan'] }
+const uses = { lab: ['lan', 'guest'], learn: ['guest'] }
 /** The files of pure rooms that touch the system: they come right after linux. */
 const NODE = /\.node\.ts$/
 const nodeRank = order.indexOf('linux') + 0.5

@@ -11,7 +11,10 @@ import { join, resolve } from 'node:path'
 import { npm } from './setup/command.mjs'
 
 const root = resolve(import.meta.dirname, '..')
-const PACKAGES = ['.', ...['exec', 'lan', 'lab', 'web', 'learn', 'create-vnet-driver'].map(name => `packages/${name}`)]
+const PACKAGES = [
+  '.',
+  ...['exec', 'lan', 'guest', 'lab', 'web', 'learn', 'create-vnet-driver'].map(name => `packages/${name}`),
+]
 /** Bytes of a packed package at most. */
 const SIZE_MAX = 3_000_000
 

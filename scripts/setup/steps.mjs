@@ -96,7 +96,7 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$/, 'js')
 
 /** The packages with code to compile, each after its imports. */
-const PACKAGES = ['exec', 'lan', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
+const PACKAGES = ['exec', 'lan', 'guest', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
 const PROJECTS = ['.', ...PACKAGES]
 const sources = () => PROJECTS.map(path => join(path, 'src')).flatMap(filesUnder)
 

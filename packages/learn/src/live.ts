@@ -1,9 +1,9 @@
 /** Runs live checks: vnet and programs such as ping, in this process's own network namespace. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
+import { isInstalled } from '@vnet/guest/internal/programs'
 import { attempt } from 'vnet/internal/base/errno'
 import { describeException } from 'vnet/internal/base/exception'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
@@ -47,11 +47,6 @@ export interface LivePlace {
   run(program: string, args: readonly string[]): Promise<ProgramOutput>
   /** Rejects when no check can continue; undefined if that does not happen. */
   readonly broken?: Promise<never>
-}
-
-export function isInstalled(name: string): boolean {
-  const isProgram = (path: string) => attempt(() => accessSync(path, constants.X_OK) ?? true) === true
-  return (process.env.PATH ?? '').split(':').some(directory => isProgram(join(directory, name)))
 }
 
 export function onVnet(file: string, isConfined = false): LivePlace {

@@ -7,7 +7,7 @@ import { runMain } from '../../../test/support/run-main.ts'
 import { loadExercises } from '../src/commands/exercise-file.ts'
 import { COURSE } from '../src/folder.ts'
 import { moduleName } from '../src/kernel/build.ts'
-import { addressesOf, cpio, reported } from '../src/kernel/check.ts'
+import { addressesOf, reported } from '../src/kernel/check.ts'
 import { moduleParams } from '../src/kernel/live.ts'
 import { complaintsIn, lineOf, reportsIn } from '../src/kernel/oops.ts'
 import { skeletonOf } from '../src/kernel/skeleton.ts'
@@ -76,19 +76,6 @@ test('a lockup of a CPU that waits is reported by the place of the CPU that it w
 test('a place without debug information has no line', () => {
   expect(lineOf('ring_start_xmit+0x1a/0x80', '/none.ko', 'ring.c')).toBeUndefined()
   expect(lineOf('ring_start_xmit', '/none.ko', 'ring.c')).toBeUndefined()
-})
-
-test('an archive has each file and directory after a header of its size, aligned to 4 bytes', () => {
-  const archive = cpio([{ name: 'dev' }, { name: 'init', content: Uint8Array.of(1, 2, 3), isProgram: true }])
-  const text = archive.toString('latin1')
-  expect(archive.length % 4).toBe(0)
-  expect(text.slice(0, 22)).toBe('070701' + '00000001' + '000041ed')
-  const init = text.indexOf('070701', 6)
-  expect(init % 4).toBe(0)
-  expect(text.slice(init + 14, init + 22)).toBe('000081ed')
-  expect(text.slice(init + 54, init + 62)).toBe('00000003')
-  expect(text.slice(init + 110, init + 120)).toBe('init\0\0\x01\x02\x03\0')
-  expect(text).toContain('TRAILER!!!')
 })
 
 test('options of vnet become parameters of the module', () => {

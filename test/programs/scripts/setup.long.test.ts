@@ -8,13 +8,13 @@ import { SetupTree } from '../../support/setup-tree.ts'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
 /** Compilers of the core, of the packages and of the page; the core and the lab are joined. */
-const compile = ['tsc', 'rolldown', 'tsc', 'tsc', 'tsc', 'rolldown', 'tsc', 'tsc', 'tsc']
+const compile = ['tsc', 'rolldown', 'tsc', 'tsc', 'tsc', 'tsc', 'rolldown', 'tsc', 'tsc', 'tsc']
 const everything = ['npm', 'node-gyp', 'family', ...compile]
 /** Their lines. */
 const compiling = [
   'compiling',
   'joining modules of vnet',
-  ...['exec', 'lan', 'lab'].map(name => `compiling packages/${name}`),
+  ...['exec', 'lan', 'guest', 'lab'].map(name => `compiling packages/${name}`),
   'joining modules of lab',
   'compiling packages/web',
   'compiling the page',

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { GuestSetupError } from '@vnet/guest/internal/programs'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
@@ -11,7 +12,7 @@ import { checkRegular } from 'vnet/internal/linux/regular-file'
 import { whyNotRootless } from 'vnet/internal/linux/rootless'
 import { type Exercise, type Result, resultOf } from '../exercise.ts'
 import { courseDirectory, exerciseNamed } from '../folder.ts'
-import { buildGuest, findKernel, KernelSetupError, whyNoKernel } from '../kernel/build.ts'
+import { buildGuest, findKernelFiles, whyNoKernel } from '../kernel/build.ts'
 import { addressesOf, type KernelTask } from '../kernel/check.ts'
 import type { Report } from '../run.ts'
 
@@ -43,11 +44,11 @@ export async function checkKernel(
   if (why !== undefined) return refuse(why, io)
   const add = print(exercise, file)
   try {
-    const kernel = findKernel(line => io.err(`${line}\n`))
+    const kernel = findKernelFiles(line => io.err(`${line}\n`))
     const task = { file, kernel, guest: buildGuest(), addresses: addressesOf(exercise.name) }
     return await runWorker(exercise, task, add)
   } catch (error) {
-    if (error instanceof KernelSetupError) return refuse(error.message, io)
+    if (error instanceof GuestSetupError) return refuse(error.message, io)
     throw error
   }
 }

@@ -1,23 +1,21 @@
 /**
- * Builds the learner's module, and the program of the virtual machine. Debian's cloud kernel and
- * its headers are downloaded by apt-get and unpacked into a cache, never installed.
+ * Builds the learner's module, and the program of the virtual machine. The headers of Debian's
+ * cloud kernel are downloaded by apt-get and unpacked into a cache, never installed.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { homedir } from 'node:os'
+import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isInstalled } from '../live.ts'
+import {
+  cacheDirectory,
+  DOWNLOAD_PROGRAMS,
+  dependenciesOf,
+  downloadPackages,
+  type Kernel,
+  newestKernel,
+} from '@vnet/guest/internal/kernel'
+import { GuestSetupError, missingPrograms } from '@vnet/guest/internal/programs'
 
 /** Headers for modules of the course, and the guest; src and dist are equally deep. */
 const KERNEL_COURSE = fileURLToPath(new URL('../../course/kernel/', import.meta.url))
@@ -53,35 +51,26 @@ export function buildModule(file: string, { headers }: KernelFiles, directory: s
 export function buildGuest(): string {
   const source = join(KERNEL_COURSE, 'guest.c')
   const digest = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16)
-  const program = join(cacheDirectory(), `guest-${digest}`)
+  const program = join(cacheDirectory('kernel'), `guest-${digest}`)
   if (existsSync(program)) return program
   const making = `${program}.${process.pid}`
   const args = ['-O2', '-static', '-pthread', '-o', making, source]
   const { status, stderr } = spawnSync('gcc', args, { encoding: 'utf8', timeout: BUILD_LIMIT_MS })
   if (status !== 0) {
     const last = stderr.trim().split('\n').at(-1)
-    throw new KernelSetupError(`gcc cannot build a static program: ${last}: sudo apt-get install libc6-dev`)
+    throw new GuestSetupError(`gcc cannot build a static program: ${last}: sudo apt-get install libc6-dev`)
   }
   renameSync(making, program)
   return program
 }
 
-/** Thrown if the check cannot run here: one line that says what to do. */
-export class KernelSetupError extends Error {
-  override readonly name = 'KernelSetupError'
-}
-
-export interface KernelFiles {
-  /** `6.1.0-56-cloud-amd64`. */
-  readonly release: string
-  readonly image: string
+export interface KernelFiles extends Kernel {
   /** The build directory for modules. */
   readonly headers: string
   /** The kernel's own modules that a virtual network card needs, in the order of loading. */
-  readonly modules: readonly string[]
+  readonly loaded: readonly string[]
 }
 
-const FLAVOUR = 'cloud-amd64'
 const MODULES = [
   'virtio/virtio_ring.ko',
   'virtio/virtio.ko',
@@ -91,118 +80,42 @@ const MODULES = [
 ]
 const NET_MODULES = ['net/core/failover.ko', 'drivers/net/net_failover.ko', 'drivers/net/virtio_net.ko']
 
-const DOWNLOAD_LIMIT_MS = 300_000
-
 /** The programs that a check in a virtual machine starts, and their Debian packages. */
 const PROGRAMS = {
   'qemu-system-x86_64': 'qemu-system-x86',
   gcc: 'gcc',
   make: 'make',
   addr2line: 'binutils',
-  'apt-get': 'apt',
-  'dpkg-deb': 'dpkg',
+  ...DOWNLOAD_PROGRAMS,
 }
 
 /** Returns why no check in a virtual machine can run here, undefined if it can. */
 export function whyNoKernel(): string | undefined {
   if (process.arch !== 'x64') return `--kernel needs an x86-64 machine, this is ${process.arch}`
-  const missing = Object.entries(PROGRAMS).filter(([name]) => !isInstalled(name))
-  if (missing.length === 0) return undefined
-  const names = missing.map(([name]) => name).join(', ')
-  const packages = [...new Set(missing.map(([, name]) => name))].join(' ')
-  return `--kernel needs ${names}: sudo apt-get install --no-install-recommends ${packages}`
+  return missingPrograms('--kernel', PROGRAMS)
 }
 
-/** The directory of unpacked kernels and compiled guests. */
-function cacheDirectory(): string {
-  const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vnet', 'kernel')
-  mkdirSync(directory, { recursive: true })
-  return directory
-}
-
-/** Returns apt's newest cloud kernel, else the cached one. Throws a KernelSetupError. */
-export function findKernel(print: (line: string) => void): KernelFiles {
-  const cache = cacheDirectory()
-  const release = offeredRelease()
-  const last = join(cache, 'release')
-  if (release === undefined) {
-    if (existsSync(last)) return filesOf(cache, readFileSync(last, 'utf8'))
-    throw new KernelSetupError(
-      `apt offers no linux-headers-${FLAVOUR}: add Debian's archive to apt's sources, then sudo apt-get update`,
-    )
+/** Returns the newest cloud kernel with its headers. Throws a GuestSetupError. */
+export function findKernelFiles(print: (line: string) => void): KernelFiles {
+  const kernel = newestKernel(print)
+  const { release, modules } = kernel
+  const root = join(cacheDirectory('kernel'), `${release}-headers`)
+  const name = `linux-headers-${release}`
+  if (!existsSync(root)) {
+    print(`downloading ${name} with apt-get, into ${root}`)
+    // The compiler's package has no files; the compiler of this machine is used.
+    const others = dependenciesOf(name).filter(each => /^linux-(headers|kbuild)-/.test(each))
+    downloadPackages([name, ...others], root, made => {
+      // Debian's makefile has the path at which the package is installed.
+      const makefile = join(made, 'usr/src', name, 'Makefile')
+      const moved = readFileSync(makefile, 'utf8').replaceAll('/usr/src/', `${join(root, 'usr/src')}/`)
+      writeFileSync(makefile, moved)
+    })
   }
-  if (!existsSync(join(cache, release))) {
-    print(`downloading ${release} with apt-get, into ${cache}`)
-    unpack(cache, release)
-  }
-  writeFileSync(last, release)
-  return filesOf(cache, release)
-}
-
-/** `6.1.0-56-cloud-amd64`, which the headers' meta package depends on. */
-function offeredRelease(): string | undefined {
-  return dependencies(`linux-headers-${FLAVOUR}`)
-    .map(name => /^linux-headers-(.+)$/.exec(name)?.[1])
-    .find(found => found?.endsWith(FLAVOUR))
-}
-
-function dependencies(name: string): string[] {
-  const { stdout } = run('apt-cache', ['depends', '--important', name])
-  return [...stdout.matchAll(/^ +\|?Depends: ([^<\s]+)/gm)].map(([, dependency]) => dependency as string)
-}
-
-function unpack(cache: string, release: string): void {
-  const headers = `linux-headers-${release}`
-  // The compiler's package has no files; the compiler of this machine is used.
-  const others = dependencies(headers).filter(name => /^linux-(headers|kbuild)-/.test(name))
-  const images = [`linux-image-${release}`, `linux-image-${release}-unsigned`]
-  const image = images.find(name => run('apt-cache', ['show', '--no-all-versions', name]).status === 0) ?? images[0]
-  const making = mkdtempSync(join(cache, 'making-'))
-  try {
-    const packages = [headers, ...others, image as string]
-    succeed('apt-get', ['-q', 'download', ...packages], making, `sudo apt-get update, or look at the network`)
-    const root = join(making, 'root')
-    mkdirSync(root)
-    succeed(
-      'sh',
-      ['-c', 'for deb in ./*.deb; do dpkg-deb -x "$deb" root || exit; rm "$deb"; done'],
-      making,
-      'free some space',
-    )
-    // Debian's makefile has the path at which the package is installed.
-    const makefile = join(root, 'usr/src', headers, 'Makefile')
-    const moved = readFileSync(makefile, 'utf8').replaceAll('/usr/src/', `${join(cache, release, 'usr/src')}/`)
-    writeFileSync(makefile, moved)
-    if (!existsSync(join(cache, release))) renameSync(root, join(cache, release))
-  } finally {
-    rmSync(making, { recursive: true, force: true })
-  }
-}
-
-function filesOf(cache: string, release: string): KernelFiles {
-  const root = join(cache, release)
-  const base = [join(root, 'lib/modules'), join(root, 'usr/lib/modules')].find(each => existsSync(each)) ?? root
-  const modules = [...MODULES.map(name => `drivers/${name}`), ...NET_MODULES]
-    .map(name => join(base, release, 'kernel', name))
-    .map(name => (existsSync(`${name}.xz`) ? `${name}.xz` : name))
+  const loaded = [...MODULES.map(each => `drivers/${each}`), ...NET_MODULES]
+    .map(each => join(modules, 'kernel', each))
+    .map(each => (existsSync(`${each}.xz`) ? `${each}.xz` : each))
     // Code that is compiled into the kernel has no file.
-    .filter(name => existsSync(name))
-  return {
-    release,
-    image: join(root, 'boot', `vmlinuz-${release}`),
-    headers: join(root, 'usr/src', `linux-headers-${release}`),
-    modules,
-  }
-}
-
-function run(program: string, args: readonly string[], cwd = '/') {
-  const env = { ...process.env, LC_ALL: 'C' }
-  return spawnSync(program, args, { cwd, env, encoding: 'utf8', timeout: DOWNLOAD_LIMIT_MS })
-}
-
-function succeed(program: string, args: readonly string[], cwd: string, advice: string): void {
-  const { status, stderr } = run(program, args, cwd)
-  if (status === 0) return
-  const last = stderr.trim().split('\n').at(-1) ?? ''
-  throw new KernelSetupError(`${program} ${args[1] ?? ''} failed: ${last}: ${advice}`)
+    .filter(each => existsSync(each))
+  return { ...kernel, headers: join(root, 'usr/src', name), loaded }
 }

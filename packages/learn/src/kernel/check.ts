@@ -2,9 +2,9 @@
  * `vnet check --kernel`: builds the learner's module, starts a virtual machine with it, and runs
  * the live checks of the exercise from outside. The learner's code runs in the machine only.
  */
-import { Buffer } from 'node:buffer'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { cpio } from '@vnet/guest/internal/cpio'
 import { type Explanation, type LiveCheck, notRun, type Result, resultOf, USUAL_HEADING } from '../exercise.ts'
 import { runLive } from '../live.ts'
 import { buildModule, type KernelFiles, moduleName } from './build.ts'
@@ -37,7 +37,7 @@ export function prepare({ file, kernel, guest, addresses }: KernelTask, parent: 
     return resultOf('live', { title: 'the module compiles' }, { seen, expected: 'no error of the compiler' }, messages)
   }
   const initramfs = join(directory, 'initramfs')
-  const modules = kernel.modules.map((path, i) => ({ name: `${i}.ko`, content: readFileSync(path) }))
+  const modules = kernel.loaded.map((path, i) => ({ name: `${i}.ko`, content: readFileSync(path) }))
   const directories = ['dev', 'proc', 'sys'].map(name => ({ name }))
   const learner = { name: 'learner.ko', content: readFileSync(module) }
   const init = { name: 'init', content: readFileSync(guest), isProgram: true }
@@ -92,37 +92,4 @@ const OTHERS: Readonly<Record<string, Addresses>> = {
 /** Returns the addresses that the driver of an exercise gives its interfaces. */
 export function addressesOf(exercise: string): Addresses {
   return OTHERS[exercise] ?? ['198.18.0.1/24']
-}
-
-const MAGIC = '070701'
-const REGULAR = 0o100_000
-const DIRECTORY = 0o040_000
-
-/** A file of the archive; one without content is a directory. */
-interface ArchiveFile {
-  readonly name: string
-  readonly content?: Uint8Array
-  readonly isProgram?: boolean
-}
-
-/** Returns the archive that the virtual machine starts from, in the format "newc" of cpio(5). */
-export function cpio(files: readonly ArchiveFile[]): Buffer {
-  const parts: Uint8Array[] = []
-  for (const [index, { name, content, isProgram }] of files.entries()) {
-    const mode = content === undefined ? DIRECTORY | 0o755 : REGULAR | (isProgram ? 0o755 : 0o644)
-    parts.push(...entry(name, index + 1, mode, content ?? new Uint8Array()))
-  }
-  parts.push(...entry('TRAILER!!!', 0, 0, new Uint8Array()))
-  return Buffer.concat(parts)
-}
-
-/** A header of 13 numbers of eight digits, the name, the content; each at a multiple of 4. */
-function entry(name: string, inode: number, mode: number, content: Uint8Array): Uint8Array[] {
-  const fields = [inode, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length + 1, 0]
-  const header = MAGIC + fields.map(field => field.toString(16).padStart(8, '0')).join('')
-  return [padded(Buffer.from(`${header}${name}\0`)), padded(content)]
-}
-
-function padded(bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([bytes, new Uint8Array(-bytes.length & 3)])
 }

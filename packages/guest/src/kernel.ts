@@ -1,0 +1,136 @@
+/**
+ * The kernel of virtual machines: the one that the user gives, or Debian's cloud kernel, which
+ * apt-get downloads. It is unpacked into a cache, never installed.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { GuestSetupError } from './programs.ts'
+
+export interface Kernel {
+  /** `6.1.0-56-cloud-amd64`. */
+  readonly release: string
+  /** The path of vmlinuz. */
+  readonly image: string
+  /** The directory of its modules: files *.ko or *.ko.xz, at any depth. */
+  readonly modules: string
+}
+
+/** Debian's names of the architectures for which it has cloud kernels. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
+const flavour = (): string => `cloud-${ARCHITECTURES[process.arch] ?? process.arch}`
+
+const DOWNLOAD_LIMIT_MS = 300_000
+
+/** The programs that a download starts, and their Debian packages. */
+export const DOWNLOAD_PROGRAMS = { 'apt-get': 'apt', 'dpkg-deb': 'dpkg' }
+
+/** Returns a directory of this user's cache, such as `kernel`, and makes it. */
+export function cacheDirectory(name: string): string {
+  const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vnet', name)
+  mkdirSync(directory, { recursive: true })
+  return directory
+}
+
+/**
+ * Returns the kernel of VNET_KERNEL and VNET_KERNEL_MODULES, else the cached one, else apt's newest
+ * cloud kernel. Throws a GuestSetupError.
+ */
+export function findKernel(print: (line: string) => void): Kernel {
+  return givenKernel() ?? cachedKernel() ?? newestKernel(print)
+}
+
+/** Returns the user's own kernel, undefined if there is none. Throws a GuestSetupError. */
+export function givenKernel(): Kernel | undefined {
+  const { VNET_KERNEL: image, VNET_KERNEL_MODULES: modules } = process.env
+  if (!image && !modules) return undefined
+  if (!image) throw new GuestSetupError('VNET_KERNEL_MODULES needs VNET_KERNEL: set it to the path of vmlinuz')
+  if (!modules) {
+    throw new GuestSetupError(`VNET_KERNEL needs VNET_KERNEL_MODULES: set it to the directory of the kernel's modules`)
+  }
+  for (const [name, path] of Object.entries({ VNET_KERNEL: image, VNET_KERNEL_MODULES: modules })) {
+    if (!existsSync(path)) throw new GuestSetupError(`${name}: ${path} does not exist`)
+  }
+  return { release: basename(resolve(modules)), image: resolve(image), modules: resolve(modules) }
+}
+
+/** Returns the kernel that was found last, undefined if none is in the cache. */
+export function cachedKernel(): Kernel | undefined {
+  const cache = cacheDirectory('kernel')
+  const last = join(cache, 'release')
+  const release = existsSync(last) ? readFileSync(last, 'utf8') : ''
+  return release !== '' && existsSync(join(cache, release)) ? kernelIn(cache, release) : undefined
+}
+
+/** Returns apt's newest cloud kernel, else the cached one. Throws a GuestSetupError. */
+export function newestKernel(print: (line: string) => void): Kernel {
+  const cache = cacheDirectory('kernel')
+  const release = offeredRelease()
+  if (release === undefined) {
+    const cached = cachedKernel()
+    if (cached !== undefined) return cached
+    throw new GuestSetupError(
+      `apt offers no linux-image-${flavour()}: add Debian's archive to apt's sources, then sudo apt-get update`,
+    )
+  }
+  if (!existsSync(join(cache, release))) {
+    print(`downloading ${release} with apt-get, into ${cache}`)
+    const names = [`linux-image-${release}`, `linux-image-${release}-unsigned`]
+    const name = names.find(each => run('apt-cache', ['show', '--no-all-versions', each]).status === 0)
+    downloadPackages([name ?? `linux-image-${release}`], join(cache, release))
+  }
+  writeFileSync(join(cache, 'release'), release)
+  return kernelIn(cache, release)
+}
+
+function kernelIn(cache: string, release: string): Kernel {
+  const root = join(cache, release)
+  const base = ['lib/modules', 'usr/lib/modules'].map(name => join(root, name)).find(each => existsSync(each)) ?? root
+  return { release, image: join(root, 'boot', `vmlinuz-${release}`), modules: join(base, release) }
+}
+
+/** `6.1.0-56-cloud-amd64`, whose image the meta package depends on. */
+function offeredRelease(): string | undefined {
+  return dependenciesOf(`linux-image-${flavour()}`)
+    .map(name => /^linux-image-(.+)$/.exec(name)?.[1])
+    .find(found => found?.endsWith(flavour()))
+}
+
+/** Returns the packages that apt would install with a package, directly. */
+export function dependenciesOf(name: string): string[] {
+  const { stdout } = run('apt-cache', ['depends', '--important', name])
+  return [...stdout.matchAll(/^ +\|?Depends: ([^<\s]+)/gm)].map(([, dependency]) => dependency as string)
+}
+
+/**
+ * Downloads packages and unpacks them into the new directory `to`. `prepare` changes the files
+ * before they get there. Throws a GuestSetupError.
+ */
+export function downloadPackages(packages: readonly string[], to: string, prepare?: (root: string) => void): void {
+  const making = mkdtempSync(join(dirname(to), 'making-'))
+  try {
+    succeed('apt-get', ['-q', 'download', ...packages], making, 'sudo apt-get update, or look at the network')
+    const root = join(making, 'root')
+    mkdirSync(root)
+    const unpack = 'for deb in ./*.deb; do dpkg-deb -x "$deb" root || exit; rm "$deb"; done'
+    succeed('sh', ['-c', unpack], making, 'free some space')
+    prepare?.(root)
+    // Another process may have been faster.
+    if (!existsSync(to)) renameSync(root, to)
+  } finally {
+    rmSync(making, { recursive: true, force: true })
+  }
+}
+
+function run(program: string, args: readonly string[], cwd = '/') {
+  const env = { ...process.env, LC_ALL: 'C' }
+  return spawnSync(program, args, { cwd, env, encoding: 'utf8', timeout: DOWNLOAD_LIMIT_MS })
+}
+
+function succeed(program: string, args: readonly string[], cwd: string, advice: string): void {
+  const { status, stderr } = run(program, args, cwd)
+  if (status === 0) return
+  const last = stderr.trim().split('\n').at(-1) ?? ''
+  throw new GuestSetupError(`${program} ${args[1] ?? ''} failed: ${last}: ${advice}`)
+}
