@@ -20,6 +20,7 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
   expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
     'packages/exec/src/commands/exec.ts',
     'packages/guest/src/kernel.ts',
+    'packages/guest/src/modules.ts',
     'packages/lab/src/commands/run-command.ts',
     'packages/lab/src/commands/run-traces.ts',
     'packages/lab/src/explore/runners.ts',
