@@ -1,7 +1,8 @@
 # Builds, in build/Release: the addon vnet.node, which runs on every Node with Node-API 9 and uses
 # neither C++ exceptions nor RTTI; vnet-launch, with which `vnet exec` starts a program;
 # vnet-rootless, with which vnet runs without root; vnet-within, with which the test kit starts
-# programs in a namespace; and vnet-cni, the CNI plugin of `vnet node`.
+# programs in a namespace; vnet-cni, the CNI plugin of `vnet node`; and vnet-guest, the first
+# program of a virtual machine.
 {
   'targets': [
     {
@@ -48,6 +49,15 @@
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
       # It runs on hosts with another libc. Fedora and others need glibc-static for that.
+      'ldflags': ['<!(echo "int main(){}" | ${CXX:-c++} -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)'],
+    },
+    {
+      'target_name': 'vnet-guest',
+      'type': 'executable',
+      'sources': ['native/guest.cc', 'native/guest-files.cc', 'native/guest-mail.cc', 'native/guest-modules.cc', 'native/guest-usage.cc'],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
+      # It starts before there are libraries, and needs glibc-static as vnet-cni does.
       'ldflags': ['<!(echo "int main(){}" | ${CXX:-c++} -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)'],
     },
     {

@@ -1,0 +1,85 @@
+#include "guest-modules.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "fd.h"
+
+namespace vnet {
+
+namespace {
+
+const char* const kModules = "/lib/modules/";
+/** Each line: a pattern, with '_' for '-' as in all names here, then files in the order of loading. */
+const char* const kTable = "/lib/modules/vnet.table";
+
+/** Returns whether a module is loaded, also if it was before. */
+bool load(const std::string& path, const char* parameters = "") {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd && (::syscall(SYS_finit_module, fd.get(), parameters, 0) == 0 || errno == EEXIST);
+}
+
+bool loadByName(std::string wanted, const std::string& parameters) {
+  std::replace(wanted.begin(), wanted.end(), '-', '_');
+  std::ifstream table(kTable);
+  bool isLoaded = false;
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream words(line);
+    std::string pattern;
+    words >> pattern;
+    if (::fnmatch(pattern.c_str(), wanted.c_str(), 0) != 0) continue;
+    for (std::string file; words >> file;) isLoaded = load(kModules + file, words.eof() ? parameters.c_str() : "");
+  }
+  return isLoaded;
+}
+
+}  // namespace
+
+const char* loadAll(const char* directory) {
+  std::vector<std::string> names;
+  DIR* listing = ::opendir(directory);
+  while (const dirent* entry = listing == nullptr ? nullptr : ::readdir(listing)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  if (listing != nullptr) ::closedir(listing);
+  std::sort(names.begin(), names.end());
+  static std::string failed;
+  for (const std::string& name : names) {
+    failed = std::string(directory) + "/" + name;
+    if (!load(failed)) return failed.c_str();
+  }
+  return nullptr;
+}
+
+int modprobe(int count, char** arguments) {
+  bool isQuiet = false;
+  std::vector<std::string> names;
+  std::string parameters;
+  for (int i = 1; i < count; i++) {
+    const std::string argument = arguments[i];
+    if (argument == "-q" || argument == "--quiet") isQuiet = true;
+    else if (argument.find('=') != std::string::npos) parameters += argument + " ";
+    else if (!argument.starts_with("-")) names.push_back(argument);
+  }
+  int status = 0;
+  for (const std::string& name : names) {
+    if (loadByName(name, parameters)) continue;
+    status = 1;
+    if (!isQuiet) std::fprintf(stderr, "modprobe: the guest has no module %s\n", name.c_str());
+  }
+  return status;
+}
+
+}  // namespace vnet

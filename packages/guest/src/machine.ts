@@ -1,0 +1,186 @@
+/**
+ * A virtual machine of QEMU in virtual time: it counts instructions, one a nanosecond, and its time
+ * jumps when it is idle (docs/virtual-time.md). It has no device that answers in real time: files
+ * are memory, and nothing arrives while it runs.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { closeSync, ftruncateSync, openSync, readFileSync, statSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { withParent } from 'vnet/internal/linux/rootless'
+
+const MIB = 1 << 20
+export const QEMU = 'qemu-system-x86_64'
+
+/** Memories of a machine besides its RAM, in order, MiB: a snapshot fits any files of these sizes. */
+export const MEMORIES = { image: 2048, outbox: 1024, inbox: 128, project: 2048 } as const
+export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
+
+/** What is not the same twice, or wakes an idle kernel: docs/virtual-time.md has each reason. */
+const KERNEL_LINE = [
+  'console=ttyS0 quiet loglevel=3 panic=-1 reboot=t',
+  'nokaslr norandmaps mitigations=off psi=0 nowatchdog nmi_watchdog=0',
+  'tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_suppress=1',
+].join(' ')
+
+export interface MachineSpec {
+  readonly kernel: string
+  readonly initramfs: string
+  readonly memoryMb: number
+  /** The file of its RAM. */
+  readonly ram: string
+  /** A file with the state of the devices of a snapshot, whose RAM is not changed. */
+  readonly devices?: string
+  readonly memories: Memories
+  /** What the kernel prints. */
+  readonly console: string
+}
+
+/** Returns `QEMU emulator version 7.2.22 ...`, undefined if there is none. */
+export function qemuVersion(): string | undefined {
+  const { stdout } = spawnSync(QEMU, ['--version'], { encoding: 'utf8' })
+  return stdout?.split('\n', 1)[0]
+}
+
+/** Returns the arguments that a snapshot depends on, without paths. */
+export function machineArguments(memoryMb: number): string[] {
+  // rr=record keeps QEMU's main thread from moving the clock while the CPU counts instructions.
+  const icount = 'shift=0,sleep=off,align=off,rr=record,rrfile=/dev/null'
+  return [
+    ...['-accel', 'tcg,thread=single', '-smp', '1', '-cpu', 'Nehalem', '-icount', icount, '-seed', '1'],
+    ...['-rtc', 'base=2026-01-01,clock=vm', '-m', `${memoryMb},slots=4,maxmem=64G`],
+    ...['-machine', 'pc,hpet=off,nvdimm=on,memory-backend=ram,suppress-vmdesc=on'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-append', KERNEL_LINE],
+    ...['-device', 'pvpanic', '-action', 'panic=pause', '-global', 'migration.send-configuration=off'],
+    ...['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
+  ]
+}
+
+/** The machine has ended by itself. */
+export class MachineEnded extends Error {
+  override readonly name = 'MachineEnded'
+}
+
+interface Waiter {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+export class Machine {
+  readonly #child: ChildProcess
+  readonly #console: string
+  readonly #replies: Waiter[] = []
+  readonly #stops: Waiter[] = []
+  #errors = ''
+  #isStopped = false
+  /** Whether the guest has asked for its stop. */
+  #isAsked = false
+  /** Rejects with a MachineEnded. */
+  readonly #ended: Promise<never>
+
+  constructor(spec: MachineSpec) {
+    this.#console = spec.console
+    const [program = '', ...words] = withParent([QEMU, ...machineArguments(spec.memoryMb), ...pathArguments(spec)])
+    this.#child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#child.stdin?.on('error', () => {})
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors = (this.#errors + text).slice(-MIB)
+    })
+    const { stdout } = this.#child
+    if (stdout !== null) createInterface({ input: stdout }).on('line', line => this.#receive(JSON.parse(line)))
+    this.#ended = new Promise((_, reject) => {
+      this.#child.on('error', reject).on('close', () => {
+        const error = new MachineEnded(this.lastWords())
+        for (const { reject: fail } of [...this.#replies.splice(0), ...this.#stops.splice(0)]) fail(error)
+        reject(error)
+      })
+    })
+    this.#ended.catch(() => {})
+    this.command('qmp_capabilities').catch(() => {})
+  }
+
+  /** Carries out a command of QMP (docs/interop/qemu-qmp-ref). */
+  command(execute: string, args: object = {}): Promise<unknown> {
+    const reply = new Promise((resolve, reject) => this.#replies.push({ resolve, reject }))
+    this.#child.stdin?.write(`${JSON.stringify({ execute, arguments: args })}\n`)
+    return Promise.race([reply, this.#ended])
+  }
+
+  /** Returns when the guest has stopped itself. Rejects with a MachineEnded. */
+  async stopped(): Promise<void> {
+    if (this.#isStopped) return
+    await Promise.race([new Promise((resolve, reject) => this.#stops.push({ resolve, reject })), this.#ended])
+  }
+
+  /** Lets a stopped guest go on. */
+  async resume(): Promise<void> {
+    this.#isStopped = this.#isAsked = false
+    await this.command('cont')
+  }
+
+  /** Writes the state of the devices of a stopped machine. */
+  async saveDevices(path: string): Promise<void> {
+    await this.command('xen-save-devices-state', { filename: path, live: false })
+  }
+
+  /** Returns when a restored machine can go on. */
+  async restored(): Promise<void> {
+    for (;;) {
+      const { status } = (await this.command('query-status')) as { status: string }
+      if (status !== 'inmigrate') return
+    }
+  }
+
+  /** Returns why the machine has ended: the last line of QEMU, or of the guest's kernel. */
+  lastWords(): string {
+    const text = `${readFileSync(this.#console, 'latin1')}\n${this.#errors}`
+    return text.trim().split('\n').at(-1)?.trim() || 'without a message'
+  }
+
+  async close(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#ended.catch(() => {})
+  }
+
+  #receive(message: { event?: string; return?: unknown; error?: { desc: string }; QMP?: object }): void {
+    // A machine that is switched off stops, too.
+    if (message.event === 'GUEST_PANICKED') this.#isAsked = true
+    if (message.event === 'STOP' && this.#isAsked) {
+      this.#isStopped = true
+      for (const { resolve } of this.#stops.splice(0)) resolve(undefined)
+    }
+    if (message.return !== undefined) this.#replies.shift()?.resolve(message.return)
+    if (message.error !== undefined) this.#replies.shift()?.reject(new Error(`QEMU: ${message.error.desc}`))
+  }
+}
+
+function pathArguments({ kernel, initramfs, memoryMb, ram, devices, memories, console }: MachineSpec): string[] {
+  // A restored machine has a copy of the RAM, page by page, when it writes.
+  const share = devices === undefined ? 'on' : 'off'
+  const nvdimms = Object.entries(MEMORIES).map(([name, size], i) => {
+    const isRead = name !== 'outbox'
+    const path = memories[name as keyof Memories]
+    return [
+      '-object',
+      `memory-backend-file,id=pm${i},share=on,mem-path=${path},size=${size}M${isRead ? ',readonly=on' : ''}`,
+      ...['-device', `nvdimm,memdev=pm${i},id=nv${i}${isRead ? ',unarmed=on' : ''}`],
+    ]
+  })
+  return [
+    ...['-kernel', kernel, '-initrd', initramfs],
+    ...['-object', `memory-backend-file,id=ram,size=${memoryMb}M,mem-path=${ram},share=${share}`],
+    ...nvdimms.flat(),
+    ...['-chardev', `file,id=console,path=${console}`, '-serial', 'chardev:console'],
+    ...(devices === undefined ? [] : ['-S', '-incoming', `exec:cat ${devices}`]),
+  ]
+}
+
+/** Makes a file of zeros, which takes no space. */
+export function makeSparse(path: string, mib: number): string {
+  const fd = openSync(path, 'w', 0o600)
+  ftruncateSync(fd, mib * MIB)
+  closeSync(fd)
+  return path
+}
+
+/** Whether a file has the length that a machine's memory of that name has. */
+export const fits = (path: string, name: keyof Memories): boolean => statSync(path).size === MEMORIES[name] * MIB

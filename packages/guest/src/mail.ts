@@ -1,0 +1,101 @@
+/**
+ * The memories by which a guest and this process exchange data (native/guest-mail.h). A guest only
+ * appends records to its outbox, which is read while it runs. This process writes into the inbox
+ * while the guest is stopped. So nothing from outside happens at some instant of the guest.
+ */
+import { Buffer } from 'node:buffer'
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+
+const BLOCK = 4096
+const MAGIC = Buffer.from('box' + 'vnet1', 'latin1')
+const MESSAGE_MAX = 8 << 20
+const READ_LENGTH = 1 << 20
+/** Length and kind (4 bytes each), nanoseconds since 1970 in the guest (8 bytes). */
+const RECORD_HEADER = 16
+
+/** What a guest tells: see native/guest-mail.h. */
+export interface MailRecord {
+  /** `o`: standard output, `e`: standard error, and others. */
+  readonly kind: string
+  /** Nanoseconds since 1970, in the time of the guest. */
+  readonly time: bigint
+  /** Valid until the next read. */
+  readonly content: Buffer
+}
+
+const aligned = (length: number): number => (length + 7) & ~7
+
+/** Reads the records of an outbox in order, each once. */
+export class Outbox {
+  /** Bytes that had no space in it. */
+  lost = 0
+  readonly #fd: number
+  readonly #head = Buffer.alloc(24)
+  #at = 0
+  /** The read bytes of an incomplete record. */
+  #rest = Buffer.alloc(0)
+
+  constructor(path: string) {
+    this.#fd = openSync(path, 'r+')
+  }
+
+  /** Calls `take` with each new record, and with its octets. */
+  read(take: (record: MailRecord, octets: Buffer) => void): void {
+    const end = this.#readHead()
+    while (this.#at < end) {
+      const chunk = Buffer.alloc(Math.min(READ_LENGTH, end - this.#at))
+      const count = readSync(this.#fd, chunk, 0, chunk.length, BLOCK + this.#at)
+      if (count === 0) return
+      this.#at += count
+      this.#rest = Buffer.concat([this.#rest, chunk.subarray(0, count)])
+      this.#takeWhole(take)
+    }
+  }
+
+  /** The guest starts at the beginning again when it goes on. It must be stopped. */
+  restart(): void {
+    writeSync(this.#fd, Buffer.alloc(this.#head.length), 0, this.#head.length, 0)
+    this.#at = 0
+    this.#rest = Buffer.alloc(0)
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+
+  /** Returns how many bytes of records are complete. */
+  #readHead(): number {
+    readSync(this.#fd, this.#head, 0, this.#head.length, 0)
+    if (!this.#head.subarray(0, MAGIC.length).equals(MAGIC)) return 0
+    this.lost = Number(this.#head.readBigUInt64LE(16))
+    return Number(this.#head.readBigUInt64LE(8))
+  }
+
+  #takeWhole(take: (record: MailRecord, octets: Buffer) => void): void {
+    let at = 0
+    while (this.#rest.length - at >= RECORD_HEADER) {
+      const length = this.#rest.readUInt32LE(at)
+      const next = at + RECORD_HEADER + aligned(length)
+      if (next > this.#rest.length) break
+      const kind = String.fromCharCode(this.#rest.readUInt32LE(at + 4) & 0x7f)
+      const content = this.#rest.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length)
+      take({ kind, time: this.#rest.readBigUInt64LE(at + 8), content }, this.#rest.subarray(at, next))
+      at = next
+    }
+    this.#rest = this.#rest.subarray(at)
+  }
+}
+
+/** Puts a message into the inbox of a stopped guest. Throws a RangeError beyond 8 MiB. */
+export function putInbox(path: string, message: Uint8Array): void {
+  if (message.length > MESSAGE_MAX) throw new RangeError(`a message of ${message.length} bytes: at most ${MESSAGE_MAX}`)
+  const head = Buffer.alloc(BLOCK)
+  MAGIC.copy(head)
+  head.writeBigUInt64LE(BigInt(message.length), MAGIC.length)
+  const fd = openSync(path, 'r+')
+  try {
+    writeSync(fd, Buffer.concat([head, message]), 0, BLOCK + message.length, 0)
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The snapshot of a started kernel, from which every run goes on. It is made once for a kernel, an
+ * init, a QEMU and a size of memory, before an image is mounted.
+ */
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { builtFile } from 'vnet/internal/linux/native'
+import { type ArchiveFile, cpio } from './cpio.ts'
+import { cacheDirectory, type Kernel } from './kernel.ts'
+import { Machine, MEMORIES, type Memories, machineArguments, makeSparse, QEMU, qemuVersion } from './machine.ts'
+import { ModuleDirectory, START_MODULES } from './modules.ts'
+import { GuestSetupError } from './programs.ts'
+
+/** A machine that has stopped, on disk. */
+export interface Snapshot {
+  readonly ram: string
+  readonly devices: string
+  readonly initramfs: string
+  readonly kernel: string
+  readonly memoryMb: number
+}
+
+/** Returns the snapshot of a started kernel. `print` is told if it has to be made. */
+export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (line: string) => void): Promise<Snapshot> {
+  const version = qemuVersion()
+  if (version === undefined) {
+    throw new GuestSetupError(
+      `virtual time needs ${QEMU}: sudo apt-get install --no-install-recommends qemu-system-x86`,
+    )
+  }
+  const archive = cpio(firstFiles(kernel))
+  const { size, mtimeMs } = statSync(kernel.image)
+  const parts = [version, kernel.image, size, mtimeMs, machineArguments(memoryMb).join(' ')]
+  const key = createHash('sha256').update(parts.join('\n')).update(archive).digest('hex').slice(0, 16)
+  const cache = cacheDirectory('guest')
+  const directory = join(cache, `boot-${key}`)
+  if (!existsSync(directory)) {
+    print('starting the kernel of the guest, once')
+    await make(directory, cache, archive, kernel, memoryMb)
+  }
+  return snapshotIn(directory, kernel.image, memoryMb)
+}
+
+function snapshotIn(directory: string, kernel: string, memoryMb: number): Snapshot {
+  const [ram, devices, initramfs] = ['ram', 'devices', 'initramfs'].map(name => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ]
+  return { ram, devices, initramfs, kernel, memoryMb }
+}
+
+/** The files that the kernel starts with: init, and modules in the order of loading. */
+function firstFiles(kernel: Kernel): ArchiveFile[] {
+  const modules = new ModuleDirectory(kernel).inOrder(START_MODULES).map(({ content }, i) => ({
+    name: `modules/${String(i).padStart(2, '0')}.ko`,
+    content,
+  }))
+  const init = { name: 'init', content: readFileSync(builtFile('vnet-guest', 'the init of guests')), isProgram: true }
+  return [...['dev', 'proc', 'sys', 'modules'].map(name => ({ name })), init, ...modules]
+}
+
+async function make(
+  directory: string,
+  cache: string,
+  archive: Uint8Array,
+  kernel: Kernel,
+  memoryMb: number,
+): Promise<void> {
+  for (const name of readdirSync(cache).filter(each => each.startsWith('boot-'))) {
+    // Those of an older QEMU, kernel or vnet are of no use.
+    rmSync(join(cache, name), { recursive: true, force: true })
+  }
+  const making = mkdtempSync(join(cache, 'making-'))
+  try {
+    const snapshot = snapshotIn(making, kernel.image, memoryMb)
+    writeFileSync(snapshot.initramfs, archive)
+    const { devices, ...spec } = { ...snapshot, ram: makeSparse(snapshot.ram, memoryMb) }
+    const empty = Object.entries(MEMORIES).map(([name, mib]) => [name, makeSparse(join(making, name), mib)])
+    const memories: Memories = Object.fromEntries(empty)
+    const machine = new Machine({ ...spec, memories, console: join(making, 'console') })
+    try {
+      await machine.stopped()
+      await machine.saveDevices(devices)
+    } finally {
+      await machine.close()
+    }
+    for (const path of Object.values(memories)) rmSync(path)
+    if (!existsSync(directory)) renameSync(making, directory)
+  } finally {
+    rmSync(making, { recursive: true, force: true })
+  }
+}
