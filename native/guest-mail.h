@@ -30,7 +30,7 @@ enum class Mail : uint32_t {
   usage = 'u',
   /** The job has ended: status of waitpid(2) (4 bytes), 0 (4 bytes), nanoseconds (8 bytes). */
   exit = 'x',
-  /** The guest cannot go on: a sentence. */
+  /** The guest cannot continue: a sentence. */
   failure = '!',
 };
 
@@ -64,7 +64,7 @@ std::string readInbox(const char* device);
 /** Prints what failed, and errno, on the console, and ends the machine. */
 [[noreturn]] void die(const char* what);
 
-/** Stops the machine at this instruction until the host lets it go on. */
+/** Stops the machine at this instruction until the host lets it continue. */
 void stopMachine();
 
 }  // namespace vnet

@@ -21,9 +21,9 @@ namespace vnet {
 
 namespace {
 
-const char* const kModules = "/lib/modules/";
-/** Each line: a pattern, with '_' for '-' as in all names here, then files in the order of loading. */
-const char* const kTable = "/lib/modules/vnet.table";
+const char* const kModules = "/lib/vnet-guest/";
+/** Each line: a pattern with '_' for '-', as all names here, then files in the order of loading. */
+const char* const kTable = "/lib/vnet-guest/modules";
 
 /** Returns whether a module is loaded, also if it was before. */
 bool load(const std::string& path, const char* parameters = "") {

@@ -64,8 +64,8 @@ uint16_t familyOf(int fd, const char* name) {
 Usage::Usage() : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC)) {
   const uint16_t family = fd_ < 0 ? 0 : familyOf(fd_, TASKSTATS_GENL_NAME);
   // The guest has one CPU.
-  const bool isTold = family != 0 && request(fd_, family, TASKSTATS_CMD_GET, TASKSTATS_CMD_ATTR_REGISTER_CPUMASK, "0");
-  if (isTold) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer);
+  const bool isReported = family != 0 && request(fd_, family, TASKSTATS_CMD_GET, TASKSTATS_CMD_ATTR_REGISTER_CPUMASK, "0");
+  if (isReported) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer);
   else if (fd_ >= 0) {
     ::close(fd_);
     fd_ = -1;

@@ -1,4 +1,4 @@
-// Who kept a guest busy: the CPU time of its programs, which the kernel tells when they end
+// Who kept a guest busy: the CPU time of its programs, which the kernel reports when they end
 // (Documentation/accounting/taskstats.rst).
 #ifndef VNET_NATIVE_GUEST_USAGE_H
 #define VNET_NATIVE_GUEST_USAGE_H
@@ -18,7 +18,7 @@ class Usage {
   Usage& operator=(const Usage&) = delete;
   ~Usage();
 
-  /** Readable when threads have ended; -1 if the kernel tells nothing. */
+  /** Readable when threads have ended; -1 if the kernel reports nothing. */
   int fd() const { return fd_; }
   void receive();
   /** Sends a record for each name of ended threads. */

@@ -75,16 +75,16 @@ bool parseJob(const std::string& text, Job& job) {
   return true;
 }
 
-/** Makes all later random numbers of the kernel follow from the seed, of at most 256 octets. */
+/** Makes all later random numbers of the kernel follow from the seed, of at most 256 bytes. */
 void mixSeed(const std::string& seed) {
-  // As rand_pool_info of <linux/random.h>: entropy in bits, length, octets.
+  // As rand_pool_info of <linux/random.h>: entropy in bits, length, bytes.
   struct {
     int entropy, length;
-    char octets[256];
+    char bytes[256];
   } pool = {};
-  pool.length = static_cast<int>(std::min(seed.size(), sizeof pool.octets));
+  pool.length = static_cast<int>(std::min(seed.size(), sizeof pool.bytes));
   pool.entropy = pool.length * 8;
-  std::memcpy(pool.octets, seed.data(), static_cast<size_t>(pool.length));
+  std::memcpy(pool.bytes, seed.data(), static_cast<size_t>(pool.length));
   const vnet::Fd fd(::open("/dev/urandom", O_WRONLY | O_CLOEXEC));
   if (::ioctl(fd.get(), RNDADDENTROPY, &pool) != 0 || ::ioctl(fd.get(), RNDRESEEDCRNG) != 0) vnet::die("seed the random numbers");
 }

@@ -43,7 +43,9 @@ export const steps = [
     native: true,
     inputs: () => digest(['binding.gyp', ...filesUnder('native')], [lockedVersion('node-addon-api'), process.arch]),
     outputs: () =>
-      ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni'].map(name => `build/Release/${name}`),
+      ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni', 'vnet-guest'].map(
+        name => `build/Release/${name}`,
+      ),
     make: () =>
       run('building the addon', [...tool('node-gyp'), 'configure', 'build', '--jobs', 'max', ...nodeHeaders()]),
   },

@@ -30,6 +30,7 @@ fs.writeFileSync('build/Release/vnet-launch', '')
 fs.writeFileSync('build/Release/vnet-rootless', '')
 fs.writeFileSync('build/Release/vnet-within', '')
 fs.writeFileSync('build/Release/vnet-cni', '')
+fs.writeFileSync('build/Release/vnet-guest', '')
 `
 
 const tsc = `${record('tsc')}

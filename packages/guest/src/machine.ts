@@ -4,14 +4,14 @@
  * are memory, and nothing arrives while it runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, ftruncateSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { withParent } from 'vnet/internal/linux/rootless'
 
 const MIB = 1 << 20
 export const QEMU = 'qemu-system-x86_64'
 
-/** Memories of a machine besides its RAM, in order, MiB: a snapshot fits any files of these sizes. */
+/** Memories of a machine besides its RAM, in order, in MiB. Snapshots need files of these sizes. */
 export const MEMORIES = { image: 2048, outbox: 1024, inbox: 128, project: 2048 } as const
 export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
 
@@ -22,14 +22,16 @@ const KERNEL_LINE = [
   'tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_suppress=1',
 ].join(' ')
 
+/** What a machine starts with: a kernel, or the state of the devices of a snapshot. */
+export type Start = { readonly kernel: string; readonly initramfs: string } | { readonly devices: string }
+
 export interface MachineSpec {
-  readonly kernel: string
-  readonly initramfs: string
   readonly memoryMb: number
   /** The file of its RAM. */
   readonly ram: string
-  /** A file with the state of the devices of a snapshot, whose RAM is not changed. */
-  readonly devices?: string
+  /** Whether what the guest writes gets into this file. */
+  readonly keeps: boolean
+  readonly start: Start
   readonly memories: Memories
   /** What the kernel prints. */
   readonly console: string
@@ -49,7 +51,7 @@ export function machineArguments(memoryMb: number): string[] {
     ...['-accel', 'tcg,thread=single', '-smp', '1', '-cpu', 'Nehalem', '-icount', icount, '-seed', '1'],
     ...['-rtc', 'base=2026-01-01,clock=vm', '-m', `${memoryMb},slots=4,maxmem=64G`],
     ...['-machine', 'pc,hpet=off,nvdimm=on,memory-backend=ram,suppress-vmdesc=on'],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-append', KERNEL_LINE],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-device', 'pvpanic', '-action', 'panic=pause', '-global', 'migration.send-configuration=off'],
     ...['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
   ]
@@ -71,6 +73,7 @@ export class Machine {
   readonly #replies: Waiter[] = []
   readonly #stops: Waiter[] = []
   #errors = ''
+  #isWaiting: boolean
   #isStopped = false
   /** Whether the guest has asked for its stop. */
   #isAsked = false
@@ -79,8 +82,13 @@ export class Machine {
 
   constructor(spec: MachineSpec) {
     this.#console = spec.console
-    const [program = '', ...words] = withParent([QEMU, ...machineArguments(spec.memoryMb), ...pathArguments(spec)])
-    this.#child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] })
+    const args = [...machineArguments(spec.memoryMb), ...pathArguments(spec), ...startArguments(spec.start)]
+    const [program = '', ...words] = withParent([QEMU, ...args])
+    const devices = 'devices' in spec.start ? openSync(spec.start.devices, 'r') : undefined
+    this.#child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe', devices ?? 'ignore'] })
+    if (devices !== undefined) closeSync(devices)
+    // A machine with a kernel runs already.
+    this.#isWaiting = devices !== undefined
     this.#child.stdin?.on('error', () => {})
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-MIB)
@@ -111,8 +119,12 @@ export class Machine {
     await Promise.race([new Promise((resolve, reject) => this.#stops.push({ resolve, reject })), this.#ended])
   }
 
-  /** Lets a stopped guest go on. */
+  /** Lets a stopped or restored guest continue. */
   async resume(): Promise<void> {
+    while (this.#isWaiting) {
+      const { status } = (await this.command('query-status')) as { status: string }
+      this.#isWaiting = status === 'inmigrate'
+    }
     this.#isStopped = this.#isAsked = false
     await this.command('cont')
   }
@@ -120,14 +132,6 @@ export class Machine {
   /** Writes the state of the devices of a stopped machine. */
   async saveDevices(path: string): Promise<void> {
     await this.command('xen-save-devices-state', { filename: path, live: false })
-  }
-
-  /** Returns when a restored machine can go on. */
-  async restored(): Promise<void> {
-    for (;;) {
-      const { status } = (await this.command('query-status')) as { status: string }
-      if (status !== 'inmigrate') return
-    }
   }
 
   /** Returns why the machine has ended: the last line of QEMU, or of the guest's kernel. */
@@ -153,26 +157,28 @@ export class Machine {
   }
 }
 
-function pathArguments({ kernel, initramfs, memoryMb, ram, devices, memories, console }: MachineSpec): string[] {
-  // A restored machine has a copy of the RAM, page by page, when it writes.
-  const share = devices === undefined ? 'on' : 'off'
+function pathArguments({ memoryMb, ram, keeps, memories, console }: MachineSpec): string[] {
   const nvdimms = Object.entries(MEMORIES).map(([name, size], i) => {
     const isRead = name !== 'outbox'
-    const path = memories[name as keyof Memories]
+    const file = `mem-path=${memories[name as keyof Memories]},size=${size}M${isRead ? ',readonly=on' : ''}`
     return [
-      '-object',
-      `memory-backend-file,id=pm${i},share=on,mem-path=${path},size=${size}M${isRead ? ',readonly=on' : ''}`,
+      ...['-object', `memory-backend-file,id=pm${i},share=on,${file}`],
       ...['-device', `nvdimm,memdev=pm${i},id=nv${i}${isRead ? ',unarmed=on' : ''}`],
     ]
   })
   return [
-    ...['-kernel', kernel, '-initrd', initramfs],
-    ...['-object', `memory-backend-file,id=ram,size=${memoryMb}M,mem-path=${ram},share=${share}`],
+    // Without sharing, the machine copies each page before it writes to it.
+    ...['-object', `memory-backend-file,id=ram,size=${memoryMb}M,mem-path=${ram},share=${keeps ? 'on' : 'off'}`],
     ...nvdimms.flat(),
     ...['-chardev', `file,id=console,path=${console}`, '-serial', 'chardev:console'],
-    ...(devices === undefined ? [] : ['-S', '-incoming', `exec:cat ${devices}`]),
   ]
 }
+
+/** The snapshot's devices are the machine's descriptor 3. */
+const startArguments = (start: Start): string[] =>
+  'kernel' in start
+    ? ['-kernel', start.kernel, '-initrd', start.initramfs, '-append', KERNEL_LINE]
+    : ['-S', '-incoming', 'fd:3']
 
 /** Makes a file of zeros, which takes no space. */
 export function makeSparse(path: string, mib: number): string {
@@ -181,6 +187,3 @@ export function makeSparse(path: string, mib: number): string {
   closeSync(fd)
   return path
 }
-
-/** Whether a file has the length that a machine's memory of that name has. */
-export const fits = (path: string, name: keyof Memories): boolean => statSync(path).size === MEMORIES[name] * MIB

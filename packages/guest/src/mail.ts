@@ -13,7 +13,7 @@ const READ_LENGTH = 1 << 20
 /** Length and kind (4 bytes each), nanoseconds since 1970 in the guest (8 bytes). */
 const RECORD_HEADER = 16
 
-/** What a guest tells: see native/guest-mail.h. */
+/** What a guest reports: see native/guest-mail.h. */
 export interface MailRecord {
   /** `o`: standard output, `e`: standard error, and others. */
   readonly kind: string
@@ -39,8 +39,8 @@ export class Outbox {
     this.#fd = openSync(path, 'r+')
   }
 
-  /** Calls `take` with each new record, and with its octets. */
-  read(take: (record: MailRecord, octets: Buffer) => void): void {
+  /** Calls `take` with each new record, and with its bytes. */
+  read(take: (record: MailRecord, bytes: Buffer) => void): void {
     const end = this.#readHead()
     while (this.#at < end) {
       const chunk = Buffer.alloc(Math.min(READ_LENGTH, end - this.#at))
@@ -52,7 +52,7 @@ export class Outbox {
     }
   }
 
-  /** The guest starts at the beginning again when it goes on. It must be stopped. */
+  /** The guest, which must be stopped, will write the next record at the beginning. */
   restart(): void {
     writeSync(this.#fd, Buffer.alloc(this.#head.length), 0, this.#head.length, 0)
     this.#at = 0
@@ -71,7 +71,7 @@ export class Outbox {
     return Number(this.#head.readBigUInt64LE(8))
   }
 
-  #takeWhole(take: (record: MailRecord, octets: Buffer) => void): void {
+  #takeWhole(take: (record: MailRecord, bytes: Buffer) => void): void {
     let at = 0
     while (this.#rest.length - at >= RECORD_HEADER) {
       const length = this.#rest.readUInt32LE(at)

@@ -1,5 +1,6 @@
 /** Runs a command in a guest, from a snapshot. */
 import { Buffer } from 'node:buffer'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
@@ -55,72 +56,131 @@ export class ProgramMissing extends Error {
 }
 
 /** The text that native/guest.cc reads. */
-function jobText({ command, seed, date, env, directory = '', cwd }: GuestJob): Buffer {
+export function jobText({ command, seed, date, env, directory = '', cwd }: GuestJob): Buffer {
   const octets = createHash('sha256').update(`vnet guest ${seed}`).digest('hex')
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   const words = [octets, `${BigInt(Math.round(date)) * 1_000_000n}`, directory, cwd, `${variables.length}`]
   return Buffer.from([...words, ...variables, ...command].map(word => `${word}\0`).join(''))
 }
 
+/** What a guest stopped for: a program in it asked for it (`why`), or the command has ended. */
+export type GuestStop = { readonly why: string; readonly end?: undefined } | { readonly end: GuestEnd }
+
+type Take = (record: MailRecord) => void
+
+/** A machine that runs a job, or continues one from a snapshot. */
+export class GuestRun {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-guest-'))
+  readonly #machine: Machine
+  readonly #inbox: string
+  readonly #outbox: Outbox
+  readonly #snapshot: Snapshot
+  /** The file of its RAM, if the machine may be saved. */
+  readonly #ram: string | undefined
+  readonly #hash = createHash('sha256')
+
+  /**
+   * Restores a snapshot with a message in its inbox: jobText, or the reply to its request.
+   * Only a machine that `keeps` its RAM in a file can be saved, which costs a copy of the file.
+   */
+  constructor(snapshot: Snapshot, images: GuestImages, message: Uint8Array, keeps = false) {
+    this.#snapshot = snapshot
+    this.#inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
+    putInbox(this.#inbox, message)
+    const outbox = makeSparse(join(this.#directory, 'outbox'), MEMORIES.outbox)
+    this.#outbox = new Outbox(outbox)
+    this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : undefined
+    this.#machine = new Machine({
+      memoryMb: snapshot.memoryMb,
+      ram: this.#ram ?? snapshot.ram,
+      keeps,
+      start: { devices: snapshot.devices },
+      memories: { ...images, outbox, inbox: this.#inbox },
+      console: join(this.#directory, 'console'),
+    })
+  }
+
+  /**
+   * Lets the guest continue until it stops. `take` is called with each record in order. Rejects
+   * with a MachineEnded, a ProgramMissing, or the reason of the signal.
+   */
+  async next(take: Take, signal?: AbortSignal): Promise<GuestStop> {
+    await this.#machine.resume()
+    const usage: { name: string; ns: number }[] = []
+    let end: Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> | undefined
+    let why = ''
+    const read = () =>
+      this.#outbox.read((record, bytes) => {
+        this.#hash.update(bytes)
+        const { kind, content } = record
+        if (kind === 'm') throw new ProgramMissing(content.toString())
+        if (kind === '!') throw new MachineEnded(content.toString())
+        if (kind === 'u') usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })
+        else if (kind === 'x') end = endOf(content)
+        else if (kind === 'c') why = content.toString()
+        else take(record)
+      })
+    const stopped = this.#machine.stopped().then(() => true)
+    stopped.catch(() => {})
+    while (!(await Promise.race([stopped, sleep(READ_INTERVAL_MS, false)]))) {
+      signal?.throwIfAborted()
+      read()
+    }
+    read()
+    const { lost } = this.#outbox
+    if (end === undefined) return { why }
+    usage.sort((a, b) => b.ns - a.ns)
+    return { end: { ...end, usage, digest: this.#hash.digest('hex'), lost } }
+  }
+
+  /** Answers what the guest has stopped for, before the next `next`. */
+  reply(message: Uint8Array): void {
+    putInbox(this.#inbox, message)
+    this.#outbox.restart()
+  }
+
+  /** Saves a stopped machine, which keeps its RAM, into a directory. It can still continue. */
+  async save(directory: string): Promise<Snapshot> {
+    if (this.#ram === undefined) throw new Error('this machine does not keep its RAM')
+    const devices = join(directory, 'devices')
+    await this.#machine.saveDevices(devices)
+    return { ...this.#snapshot, devices, ram: copySparse(this.#ram, join(directory, 'ram')) }
+  }
+
+  async close(): Promise<void> {
+    await this.#machine.close()
+    this.#outbox.close()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
 /**
- * Runs a job to its end. `take` is called with each record in order, while the guest runs. Rejects
- * with a MachineEnded, a ProgramMissing, or the reason of the signal.
+ * Runs a job to its end. What programs in it stop the machine for is answered with nothing.
+ * Rejects as GuestRun.next does.
  */
 export async function runJob(
   snapshot: Snapshot,
   images: GuestImages,
   job: GuestJob,
-  take: (record: MailRecord) => void,
+  take: Take,
   signal?: AbortSignal,
 ): Promise<GuestEnd> {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-guest-'))
-  const paths = {
-    ...images,
-    outbox: makeSparse(join(directory, 'outbox'), MEMORIES.outbox),
-    inbox: makeSparse(join(directory, 'inbox'), MEMORIES.inbox),
-  }
-  putInbox(paths.inbox, jobText(job))
-  const outbox = new Outbox(paths.outbox)
-  const machine = new Machine({ ...snapshot, memories: paths, console: join(directory, 'console') })
+  const run = new GuestRun(snapshot, images, jobText(job))
   try {
-    await machine.restored()
-    await machine.resume()
-    return await readToEnd(machine, outbox, take, signal)
+    for (;;) {
+      const { end } = await run.next(take, signal)
+      if (end !== undefined) return end
+      run.reply(new Uint8Array())
+    }
   } finally {
-    await machine.close()
-    outbox.close()
-    rmSync(directory, { recursive: true, force: true })
+    await run.close()
   }
 }
 
-async function readToEnd(
-  machine: Machine,
-  outbox: Outbox,
-  take: (record: MailRecord) => void,
-  signal: AbortSignal | undefined,
-): Promise<GuestEnd> {
-  const hash = createHash('sha256')
-  const usage: { name: string; ns: number }[] = []
-  let end: Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> | undefined
-  const read = () =>
-    outbox.read((record, octets) => {
-      hash.update(octets)
-      const { kind, content } = record
-      if (kind === 'm') throw new ProgramMissing(content.toString())
-      if (kind === '!') throw new MachineEnded(content.toString())
-      if (kind === 'u') usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })
-      else if (kind === 'x') end = endOf(content)
-      else take(record)
-    })
-  const stopped = machine.stopped().then(() => true)
-  while (!(await Promise.race([stopped, sleep(READ_INTERVAL_MS, false)]))) {
-    signal?.throwIfAborted()
-    read()
-  }
-  read()
-  if (end === undefined) throw new MachineEnded(machine.lastWords())
-  usage.sort((a, b) => b.ns - a.ns)
-  return { ...end, usage, digest: hash.digest('hex'), lost: outbox.lost }
+function copySparse(from: string, to: string): string {
+  const { status, stderr } = spawnSync('cp', ['--sparse=always', '--reflink=auto', from, to], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr.trim())
+  return to
 }
 
 /** Reads the status of waitpid(2), and the time. */

@@ -1,6 +1,6 @@
 /**
- * The snapshot of a started kernel, from which every run goes on. It is made once for a kernel, an
- * init, a QEMU and a size of memory, before an image is mounted.
+ * The snapshot of a started kernel, from which every run continues. It is made once for a kernel,
+ * an init, a QEMU and a size of memory, before an image is mounted.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -25,12 +25,10 @@ import { GuestSetupError } from './programs.ts'
 export interface Snapshot {
   readonly ram: string
   readonly devices: string
-  readonly initramfs: string
-  readonly kernel: string
   readonly memoryMb: number
 }
 
-/** Returns the snapshot of a started kernel. `print` is told if it has to be made. */
+/** Returns the snapshot of a started kernel. `print` is called if it has to be made. */
 export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (line: string) => void): Promise<Snapshot> {
   const version = qemuVersion()
   if (version === undefined) {
@@ -48,17 +46,10 @@ export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (lin
     print('starting the kernel of the guest, once')
     await make(directory, cache, archive, kernel, memoryMb)
   }
-  return snapshotIn(directory, kernel.image, memoryMb)
+  return { ...filesIn(directory), memoryMb }
 }
 
-function snapshotIn(directory: string, kernel: string, memoryMb: number): Snapshot {
-  const [ram, devices, initramfs] = ['ram', 'devices', 'initramfs'].map(name => join(directory, name)) as [
-    string,
-    string,
-    string,
-  ]
-  return { ram, devices, initramfs, kernel, memoryMb }
-}
+const filesIn = (directory: string) => ({ ram: join(directory, 'ram'), devices: join(directory, 'devices') })
 
 /** The files that the kernel starts with: init, and modules in the order of loading. */
 function firstFiles(kernel: Kernel): ArchiveFile[] {
@@ -83,19 +74,27 @@ async function make(
   }
   const making = mkdtempSync(join(cache, 'making-'))
   try {
-    const snapshot = snapshotIn(making, kernel.image, memoryMb)
-    writeFileSync(snapshot.initramfs, archive)
-    const { devices, ...spec } = { ...snapshot, ram: makeSparse(snapshot.ram, memoryMb) }
+    const initramfs = join(making, 'initramfs')
+    writeFileSync(initramfs, archive)
+    const { ram, devices } = filesIn(making)
+    const start = { kernel: kernel.image, initramfs }
     const empty = Object.entries(MEMORIES).map(([name, mib]) => [name, makeSparse(join(making, name), mib)])
     const memories: Memories = Object.fromEntries(empty)
-    const machine = new Machine({ ...spec, memories, console: join(making, 'console') })
+    const machine = new Machine({
+      memoryMb,
+      ram: makeSparse(ram, memoryMb),
+      keeps: true,
+      start,
+      memories,
+      console: join(making, 'console'),
+    })
     try {
       await machine.stopped()
       await machine.saveDevices(devices)
     } finally {
       await machine.close()
     }
-    for (const path of Object.values(memories)) rmSync(path)
+    for (const path of [initramfs, ...Object.values(memories)]) rmSync(path)
     if (!existsSync(directory)) renameSync(making, directory)
   } finally {
     rmSync(making, { recursive: true, force: true })

@@ -1,0 +1,108 @@
+import { Buffer } from 'node:buffer'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Outbox, putInbox } from '../src/mail.ts'
+
+const BLOCK = 4096
+let directory = ''
+let path = ''
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-test-mail-'))
+  path = join(directory, 'box')
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+/** As native/guest-mail.cc: length, kind, time, content, and zeros up to a multiple of 8. */
+function record(kind: string, time: bigint, content: string): Buffer {
+  const head = Buffer.alloc(16)
+  head.writeUInt32LE(content.length)
+  head.writeUInt32LE(kind.charCodeAt(0), 4)
+  head.writeBigUInt64LE(time, 8)
+  return Buffer.concat([head, Buffer.from(content), Buffer.alloc(-content.length & 7)])
+}
+
+/** Writes an outbox whose first `end` bytes of records are complete. */
+function write(records: Buffer, end = records.length, lost = 0n): void {
+  const head = Buffer.alloc(BLOCK)
+  head.write('boxvnet1', 'latin1')
+  head.writeBigUInt64LE(BigInt(end), 8)
+  head.writeBigUInt64LE(lost, 16)
+  writeFileSync(path, Buffer.concat([head, records]))
+}
+
+function read(outbox: Outbox): string[] {
+  const lines: string[] = []
+  outbox.read(({ kind, time, content }, bytes) => lines.push(`${kind} ${time} ${content} ${bytes.length}`))
+  return lines
+}
+
+test('each record of an outbox is read once, with its time and its bytes', () => {
+  write(Buffer.concat([record('o', 5n, 'one'), record('e', 2n ** 60n, '')]))
+  const outbox = new Outbox(path)
+  expect(read(outbox)).toEqual(['o 5 one 24', `e ${2n ** 60n}  16`])
+  expect(read(outbox)).toEqual([])
+  outbox.close()
+})
+
+test('a record is read when all of it is there', () => {
+  const both = Buffer.concat([record('o', 1n, 'first'), record('o', 2n, 'second')])
+  write(both, 24 + 20)
+  const outbox = new Outbox(path)
+  expect(read(outbox)).toEqual(['o 1 first 24'])
+  write(both)
+  expect(read(outbox)).toEqual(['o 2 second 24'])
+  outbox.close()
+})
+
+test('a record longer than one read arrives whole', () => {
+  const long = 'x'.repeat(3 << 20)
+  write(record('f', 1n, long))
+  const outbox = new Outbox(path)
+  const lengths: number[] = []
+  outbox.read(({ content }) => lengths.push(content.length))
+  expect(lengths).toEqual([3 << 20])
+  outbox.close()
+})
+
+test('an outbox that the guest has not opened has no records', () => {
+  writeFileSync(path, Buffer.alloc(BLOCK * 2))
+  const outbox = new Outbox(path)
+  expect(read(outbox)).toEqual([])
+  outbox.close()
+})
+
+test('what had no space in an outbox is counted', () => {
+  write(record('o', 1n, 'a'), undefined, 77n)
+  const outbox = new Outbox(path)
+  read(outbox)
+  expect(outbox.lost).toBe(77)
+  outbox.close()
+})
+
+test('after a restart the records are read from the beginning', () => {
+  write(record('o', 1n, 'old'))
+  const outbox = new Outbox(path)
+  read(outbox)
+  outbox.restart()
+  expect(read(outbox)).toEqual([])
+  write(record('o', 2n, 'new'))
+  expect(read(outbox)).toEqual(['o 2 new 24'])
+  outbox.close()
+})
+
+test('a message in the inbox follows a block with its length', () => {
+  writeFileSync(path, Buffer.alloc(BLOCK * 4))
+  putInbox(path, Buffer.from('hello'))
+  const written = readFileSync(path)
+  expect(written.toString('latin1', 0, 8)).toBe('boxvnet1')
+  expect(written.readBigUInt64LE(8)).toBe(5n)
+  expect(written.toString('latin1', BLOCK, BLOCK + 5)).toBe('hello')
+})
+
+test('a message that is longer than a guest reads is refused', () => {
+  expect(() => putInbox(path, new Uint8Array((8 << 20) + 1))).toThrow('a message of 8388609 bytes: at most 8388608')
+})
