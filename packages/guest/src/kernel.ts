@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { GuestSetupError } from './programs.ts'
+import { GuestSetupError, missingPrograms } from './programs.ts'
 
 export interface Kernel {
   /** `6.1.0-56-cloud-amd64`. */
@@ -24,7 +24,7 @@ const flavour = (): string => `cloud-${ARCHITECTURES[process.arch] ?? process.ar
 const DOWNLOAD_LIMIT_MS = 300_000
 
 /** The programs that a download starts, and their Debian packages. */
-export const DOWNLOAD_PROGRAMS = { 'apt-get': 'apt', 'dpkg-deb': 'dpkg' }
+export const DOWNLOAD_PROGRAMS = { 'apt-get': 'apt', 'apt-cache': 'apt', 'dpkg-deb': 'dpkg' }
 
 /** Returns a directory of this user's cache, such as `kernel`, and makes it. */
 export function cacheDirectory(name: string): string {
@@ -66,10 +66,12 @@ export function cachedKernel(): Kernel | undefined {
 /** Returns apt's newest cloud kernel, else the cached one. Throws a GuestSetupError. */
 export function newestKernel(print: (line: string) => void): Kernel {
   const cache = cacheDirectory('kernel')
-  const release = offeredRelease()
+  const missing = missingPrograms("the download of Debian's kernel", DOWNLOAD_PROGRAMS)
+  const release = missing === undefined ? offeredRelease() : undefined
   if (release === undefined) {
     const cached = cachedKernel()
     if (cached !== undefined) return cached
+    if (missing !== undefined) throw new GuestSetupError(`${missing}, or set VNET_KERNEL and VNET_KERNEL_MODULES`)
     throw new GuestSetupError(
       `apt offers no linux-image-${flavour()}: add Debian's archive to apt's sources, then sudo apt-get update`,
     )

@@ -14,6 +14,8 @@ import { GuestSetupError } from './programs.ts'
 export interface KernelModule {
   /** `nf_tables`: as lsmod(8) shows it, without '-'. */
   readonly name: string
+  /** Its file on this machine, which may be compressed. */
+  readonly path: string
   /** The file's content, not compressed. */
   readonly content: Uint8Array
   /** The names of the modules that must be loaded before it. */
@@ -30,7 +32,7 @@ export const START_MODULES = ['nfit', 'nd_pmem', 'squashfs', 'overlay']
  * Drivers for hardware are not among them, because the machine has none.
  */
 const NETWORK =
-  /^(net|crypto|lib|arch\/\w+\/crypto|fs\/(fuse|overlayfs)|drivers\/net(\/(bonding|ipvlan|macvlan|netdevsim|ppp|team|vxlan|wireguard))?(?=\/[^/]+$))\//
+  /^(?!net\/(ceph|rds|smc|sunrpc)\/)(net|crypto|lib|arch\/\w+\/crypto|fs\/(fuse|overlayfs)|drivers\/net(\/(bonding|ipvlan|macvlan|netdevsim|ppp|team|vxlan|wireguard))?(?=\/[^/]+$))\//
 
 const SUFFIX = /\.ko(\.(?:xz|zst|gz))?$/
 const nameOf = (path: string): string => basename(path).replace(SUFFIX, '').replaceAll('-', '_')
@@ -89,7 +91,13 @@ export class ModuleDirectory {
       text => /\bpre:([^:]*)(?=\s+post:|$)/.exec(text)?.[1]?.split(/\s+/) ?? [],
     )
     const existing = wished.filter(each => this.#paths.has(each.replaceAll('-', '_')))
-    const module = { name, content, depends: [...depends, ...existing].filter(Boolean), aliases: valuesOf('alias') }
+    const module = {
+      name,
+      path,
+      content,
+      depends: [...depends, ...existing].filter(Boolean),
+      aliases: valuesOf('alias'),
+    }
     this.#modules.set(name, module)
     return module
   }

@@ -1,0 +1,146 @@
+/** The image that every run in a virtual machine has: programs, the kernel's modules, and vnet. */
+import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { attempt } from 'vnet/internal/base/errno'
+import type { Kernel } from '../kernel.ts'
+import { ModuleDirectory, moduleTable } from '../modules.ts'
+import { GuestSetupError } from '../programs.ts'
+import { addPrograms, librariesOf } from './add-programs.ts'
+import { HostTree } from './host-tree.ts'
+import { addOwnFiles } from './own-files.ts'
+import { below, installedPythonPackages } from './scripts.ts'
+
+export interface BaseImage {
+  /** Names in PATH, or paths, beside the usual programs. */
+  readonly programs: readonly string[]
+  /** Absolute paths of other files and directories. */
+  readonly files: readonly string[]
+  /** The machine's first program, which is also its modprobe and every missing program. */
+  readonly init: string
+  readonly kernel: Kernel
+  /** The user's directory, which has an image of its own. */
+  readonly directory: string
+}
+
+/** Where the machine has its first program, and the modules with their table. */
+export const GUEST_INIT = '/sbin/vnet-guest'
+export const GUEST_MODULES = '/lib/vnet-guest'
+
+/** A shell's usual programs, one of each package. */
+const USUAL = [
+  ...['bash', 'sh', 'env', 'ls', 'grep', 'sed', 'awk', 'find', 'diff', 'which', 'tar', 'gzip', 'getent', 'hostname'],
+  ...['ps', 'unshare', 'nsenter', 'mount', 'setpriv', 'script'],
+  ...['ip', 'ping', 'tcpdump', 'curl', 'nft', 'iptables', 'ethtool', 'conntrack'],
+]
+const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin']
+
+/** Files that no package lists, because its installation makes them. */
+const MADE = [
+  ...['/etc/passwd', '/etc/group', '/etc/subuid', '/etc/subgid', '/etc/ld.so.cache', '/etc/ld.so.conf'],
+  ...['/etc/os-release', '/etc/debian_version', '/etc/services', '/etc/protocols', '/etc/mtab'],
+]
+const MADE_DIRECTORIES = ['/etc/ld.so.conf.d', '/etc/ssl', '/etc/pam.d', '/usr/share/ca-certificates']
+
+/** Files of a machine without a network of its own. */
+const OWN: Readonly<Record<string, string>> = {
+  '/etc/hostname': 'guest\n',
+  '/etc/hosts': '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 guest\n',
+  '/etc/resolv.conf': '',
+  '/etc/nsswitch.conf': ['passwd', 'group', 'shadow', 'protocols', 'services']
+    .map(name => `${name}: files\n`)
+    .concat('hosts: files dns\n')
+    .join(''),
+  '/etc/machine-id': `${'1'.padStart(32, '0')}\n`,
+}
+const EMPTY = [
+  '/dev',
+  '/proc',
+  '/sys',
+  '/run',
+  '/root',
+  '/home',
+  '/mnt',
+  '/etc',
+  '/usr',
+  '/var/log',
+  '/var/lib',
+  '/var/cache',
+]
+const PUBLIC = ['/tmp', '/var/tmp']
+
+/** Returns the machine's PATH: this one without the user's directory and npm's, and with sbin. */
+export function guestPath(directory: string): string[] {
+  const isOther = (path: string) => path.startsWith('/') && !`${path}/`.startsWith(`${directory}/`)
+  const given = (process.env.PATH ?? '').split(':').filter(path => isOther(path) && !path.includes('/node_modules/'))
+  return [...new Set([...given, ...SBIN])]
+}
+
+/** Returns the files of the base image. Throws a GuestSetupError if a program does not exist. */
+export function baseTree({ programs, files, init, kernel, directory }: BaseImage): HostTree {
+  const tree = new HostTree()
+  const path = guestPath(directory)
+  const find = (name: string) => path.map(each => join(each, name)).find(isProgram)
+  for (const each of EMPTY) tree.addDirectory(each)
+  for (const each of PUBLIC) tree.addDirectory(each, 0o1777)
+  for (const each of ['/bin', '/sbin', '/lib', '/lib64', '/var/run', '/var/lock']) tree.addHost(each)
+  for (const each of [...MADE, ...MADE_DIRECTORIES.flatMap(below)]) tree.addHost(each)
+  for (const each of [homedir(), directory]) tree.addDirectory(each)
+  const asked = programs.map(name => programOf(name, find))
+  const usual = ['/bin/sh', '/bin/bash', '/usr/bin/env', ...USUAL.flatMap(name => find(name) ?? [])]
+  addPrograms(tree, [...usual, ...asked, ...nodeFiles(tree), ...addOwnFiles(tree)], find)
+  if (tree.has(attempt(() => realpathSync('/usr/bin/python3')) ?? '')) {
+    for (const each of installedPythonPackages().flatMap(below)) tree.addHost(each)
+  }
+  for (const file of files.flatMap(each => below(resolve(each)))) tree.addHost(file)
+  for (const [name, text] of Object.entries(OWN)) tree.addText(name, text)
+  addModules(tree, kernel)
+  tree.addFile(GUEST_INIT, init)
+  tree.addLink('/sbin/modprobe', GUEST_INIT)
+  addStubs(tree, path)
+  return tree
+}
+
+const isProgram = (path: string): boolean =>
+  attempt(() => accessSync(path, constants.X_OK) ?? statSync(path).isFile()) === true
+
+function programOf(name: string, find: (name: string) => string | undefined): string {
+  const path = name.includes('/') ? resolve(name) : find(name)
+  if (path === undefined) throw new GuestSetupError(`no program ${name} in PATH: install it, or give its path`)
+  if (!isProgram(path)) throw new GuestSetupError(`${path} is not a program`)
+  return path
+}
+
+/**
+ * Adds this Node, without the rest of its package, such as npm. Debian's own Node is different: it
+ * needs the libraries and modules of its package.
+ */
+function nodeFiles(tree: HostTree): string[] {
+  const libraries = librariesOf([process.execPath])
+  if (libraries.some(path => path.includes('/libnode'))) return [process.execPath]
+  tree.addHost(process.execPath)
+  return libraries
+}
+
+function addModules(tree: HostTree, kernel: Kernel): void {
+  const modules = new ModuleDirectory(kernel)
+  const all = modules.inOrder(modules.networkNames())
+  for (const { name, path, content } of all) {
+    if (path.endsWith('.ko')) tree.addFile(`${GUEST_MODULES}/${name}.ko`, path)
+    else tree.addText(`${GUEST_MODULES}/${name}.ko`, content)
+  }
+  tree.addText(`${GUEST_MODULES}/modules`, moduleTable(all))
+}
+
+/** Makes every other program of PATH a link to the first program, which reports its name. */
+function addStubs(tree: HostTree, path: readonly string[]): void {
+  for (const each of new Set(path.flatMap(name => attempt(() => realpathSync(name)) ?? []))) {
+    for (const name of (attempt(() => readdirSync(each)) ?? []).sort()) {
+      const program = join(each, name)
+      if (tree.has(program) || !isProgram(program)) continue
+      // A link to a program that the image has, such as awk to mawk.
+      if (tree.has(realpathSync(program))) tree.addHost(program)
+      else tree.addLink(program, GUEST_INIT)
+    }
+  }
+}
