@@ -1,5 +1,5 @@
 /** The image that every run in a virtual machine has: programs, the kernel's modules, and vnet. */
-import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
@@ -69,17 +69,18 @@ const EMPTY = [
 ]
 const PUBLIC = ['/tmp', '/var/tmp']
 
-/** Returns the machine's PATH: this one without the user's directory and npm's, and with sbin. */
-export function guestPath(directory: string): string[] {
-  const isOther = (path: string) => path.startsWith('/') && !`${path}/`.startsWith(`${directory}/`)
-  const given = (process.env.PATH ?? '').split(':').filter(path => isOther(path) && !path.includes('/node_modules/'))
+/** Returns the directories of the machine's PATH: the absolute ones of this PATH, and sbin. */
+export function guestPath(): string[] {
+  const given = (process.env.PATH ?? '').split(':').filter(path => path.startsWith('/'))
   return [...new Set([...given, ...SBIN])]
 }
 
 /** Returns the files of the base image. Throws a GuestSetupError if a program does not exist. */
 export function baseTree({ programs, files, init, kernel, directory }: BaseImage): HostTree {
+  const missing = files.find(file => !existsSync(file))
+  if (missing !== undefined) throw new GuestSetupError(`${missing} does not exist`)
   const tree = new HostTree()
-  const path = guestPath(directory)
+  const path = guestPath()
   const find = (name: string) => path.map(each => join(each, name)).find(isProgram)
   for (const each of EMPTY) tree.addDirectory(each)
   for (const each of PUBLIC) tree.addDirectory(each, 0o1777)
@@ -92,12 +93,14 @@ export function baseTree({ programs, files, init, kernel, directory }: BaseImage
   if (tree.has(attempt(() => realpathSync('/usr/bin/python3')) ?? '')) {
     for (const each of installedPythonPackages().flatMap(below)) tree.addHost(each)
   }
-  for (const file of files.flatMap(each => below(resolve(each)))) tree.addHost(file)
+  for (const each of files.flatMap(file => below(resolve(file)))) tree.addHost(each)
   for (const [name, text] of Object.entries(OWN)) tree.addText(name, text)
   addModules(tree, kernel)
   tree.addFile(GUEST_INIT, init)
   tree.addLink('/sbin/modprobe', GUEST_INIT)
-  addStubs(tree, path)
+  // Whether npm starts vnet makes no difference.
+  const isOther = (each: string) => !`${each}/`.startsWith(`${directory}/`) && !each.includes('/node_modules/')
+  addStubs(tree, path.filter(isOther))
   return tree
 }
 

@@ -20,8 +20,8 @@ export class HostTree extends Tree {
    * of the link. A path that does not exist, or that this user cannot read, is left out.
    */
   addHost(path: string): void {
-    const at = this.place(path)
-    if (at === undefined || this.entries.has(at) || LEFT_OUT.test(at) || MOUNTED.test(at)) return
+    const at = MOUNTED.test(path) ? undefined : this.place(path)
+    if (at === undefined || this.entries.has(at) || LEFT_OUT.test(at)) return
     const stats = lstatSync(at, { throwIfNoEntry: false })
     if (stats?.isSymbolicLink()) {
       const target = readlinkSync(at)

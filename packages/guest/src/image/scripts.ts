@@ -10,7 +10,7 @@ export function interpretersOf(start: string, find: (name: string) => string | u
   const [, interpreter = '', words = ''] = /^#!\s*(\/\S+)[ \t]*(.*)/.exec(start) ?? []
   if (interpreter === '') return []
   // `/usr/bin/env -S node --flag`: the first word that is neither an option nor a variable.
-  const name = /\/env$/.test(interpreter) ? words.split(/\s+/).find(word => !/^-|=/.test(word)) : undefined
+  const name = /\/env$/.test(interpreter) ? words.split(/\s+/).find(word => !/^-|=|^$/.test(word)) : undefined
   const program = name === undefined ? undefined : find(name)
   return program === undefined ? [interpreter] : [interpreter, program]
 }

@@ -1,0 +1,106 @@
+/** Images that mksquashfs makes: a user other than root does the same. */
+
+import { Buffer } from 'node:buffer'
+import { execFileSync } from 'node:child_process'
+import {
+  chownSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { USER } from '../../../../test/support/ordinary-user.ts'
+import { NOBODY } from '../../../../test/support/privileges.ts'
+import { imageOf } from '../../src/image/squashfs.ts'
+import { Tree } from '../../src/image/tree.ts'
+
+const directory = freshDirectory(0o755)
+const at = (name: string) => join(directory, name)
+
+beforeEach(() => vi.stubEnv('XDG_CACHE_HOME', at('cache')))
+afterEach(() => vi.unstubAllEnvs())
+
+function tree(text = 'text'): Tree {
+  const found = new Tree()
+  writeFileSync(at('a "file"'), 'content')
+  found.addFile('/bin/a "file"', at('a "file"'))
+  found.addText('/etc/text', text, 0o755)
+  found.addLink('/link', 'bin/a "file"')
+  found.addDirectory('/tmp', 0o1777)
+  return found
+}
+
+const listed = (image: string) =>
+  execFileSync('unsquashfs', ['-lls', image], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map(line => line.replace(/ +\d+ \d{4}-\d\d-\d\d \d\d:\d\d/, ''))
+
+test('an image has the files, all owned by root, and the size of the memory of the machine', async () => {
+  const image = await imageOf('project', tree())
+  expect(listed(image)).toEqual([
+    'drwxr-xr-x root/root squashfs-root',
+    'drwxr-xr-x root/root squashfs-root/bin',
+    '-rw-r--r-- root/root squashfs-root/bin/a "file"',
+    'drwxr-xr-x root/root squashfs-root/etc',
+    '-rwxr-xr-x root/root squashfs-root/etc/text',
+    'lrwxrwxrwx root/root squashfs-root/link -> bin/a "file"',
+    'drwxrwxrwt root/root squashfs-root/tmp',
+  ])
+  expect(execFileSync('unsquashfs', ['-cat', image, 'bin/a "file"'], { encoding: 'utf8' })).toBe('content')
+  const { size, blocks } = statSync(image)
+  expect([size, blocks < 100]).toEqual([2 ** 31, true])
+})
+
+/** All bytes but the zeros at the end, which take no space. */
+function contentOf(image: string): Buffer {
+  const about = execFileSync('unsquashfs', ['-s', image], { encoding: 'utf8' })
+  const bytes = Buffer.alloc(Number(/Filesystem size (\d+) bytes/.exec(about)?.[1]))
+  const fd = openSync(image, 'r')
+  expect(readSync(fd, bytes)).toBe(bytes.length)
+  closeSync(fd)
+  return bytes
+}
+
+test('the same files make the same bytes', async () => {
+  const same = tree()
+  const first = contentOf(await imageOf('project', same))
+  vi.stubEnv('XDG_CACHE_HOME', at('other'))
+  expect(contentOf(await imageOf('project', same)).equals(first)).toBe(true)
+})
+
+test('an image is made once, and the newest ones are kept', async () => {
+  const same = tree()
+  const first = await imageOf('project', same)
+  utimesSync(first, 1, 1)
+  expect(await imageOf('project', same)).toBe(first)
+  const { mtimeMs } = statSync(first)
+  expect(mtimeMs).toBeGreaterThan(1000)
+  const others = []
+  for (const text of ['1', '2', '3', '4']) {
+    const path = await imageOf('project', tree(text))
+    others.push(basename(path))
+    utimesSync(path, mtimeMs / 1000 + Number(text), mtimeMs / 1000 + Number(text))
+  }
+  expect(readdirSync(at('cache/vnet/guest')).sort()).toEqual(others.sort())
+})
+
+test('an ordinary user makes images', () => {
+  const [cache, project] = [at('home'), at('project')]
+  for (const name of [cache, project]) mkdirSync(name)
+  chownSync(cache, NOBODY, NOBODY)
+  writeFileSync(join(project, 'file'), 'mine')
+  const script = `
+    import { directoryImage } from '${join(process.cwd(), 'packages/guest/dist/image/index.js')}'
+    console.log(await directoryImage('${project}'))`
+  const words = [...USER, 'env', `XDG_CACHE_HOME=${cache}`, process.execPath, '--input-type=module', '-e', script]
+  const image = execFileSync(words[0] as string, words.slice(1), { encoding: 'utf8' }).trim()
+  expect(execFileSync('unsquashfs', ['-cat', image, 'file'], { encoding: 'utf8' })).toBe('mine')
+})
