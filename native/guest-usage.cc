@@ -81,6 +81,11 @@ void Usage::receive() {
   for (ssize_t length; (length = ::recv(fd_, message, sizeof message, MSG_DONTWAIT)) > 0;) add(message, static_cast<size_t>(length));
 }
 
+void Usage::restart() {
+  if (fd_ >= 0) receive();
+  nanoseconds_.clear();
+}
+
 void Usage::add(const char* message, size_t length) {
   constexpr size_t kHead = NLMSG_LENGTH(GENL_HDRLEN);
   if (length < kHead) return;

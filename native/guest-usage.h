@@ -21,6 +21,8 @@ class Usage {
   /** Readable when threads have ended; -1 if the kernel reports nothing. */
   int fd() const { return fd_; }
   void receive();
+  /** Forgets what has ended so far. */
+  void restart();
   /** Sends a record for each name of ended threads. */
   void send(Outbox& outbox);
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -38,8 +39,9 @@ using vnet::Mail;
 constexpr int kNotFound = 127;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
-/** Programs of the guest write requests into it, one a line. */
+/** FIFOs: programs of the guest write requests, one a line, and one at a time reads the reply. */
 const char* const kRequests = "/dev/vnet-guest";
+const char* const kReply = "/dev/vnet-reply";
 
 /** Writes into a file of /proc/sys; that the kernel lacks one changes nothing. */
 void setSysctl(const char* name, const char* value) {
@@ -104,15 +106,18 @@ class Run {
 
   /** Returns when the command and all other processes have ended. */
   void toEnd() {
-    ::mkfifo(kRequests, 0666);
-    ::chmod(kRequests, 0666);
+    for (const char* path : {kRequests, kReply}) {
+      ::mkfifo(path, 0666);
+      ::chmod(path, 0666);
+    }
     requests_ = ::open(kRequests, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    reply_ = ::open(kReply, O_RDWR | O_CLOEXEC);
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &children, nullptr);
     signals_ = ::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-    const uint64_t start = monotonic();
+    start_ = monotonic();
     startCommand();
     while (!hasEnded_) step(-1);
     ::kill(-1, SIGKILL);
@@ -120,7 +125,7 @@ class Run {
     serveRequests();
     vnet::sendChanges(outbox_);
     usage_.send(outbox_);
-    const std::array<uint64_t, 2> end = {static_cast<uint32_t>(status_), monotonic() - start};
+    const std::array<uint64_t, 2> end = {static_cast<uint32_t>(status_), monotonic() - start_};
     outbox_.send(Mail::exit, {reinterpret_cast<const char*>(end.data()), sizeof end});
   }
 
@@ -212,26 +217,43 @@ class Run {
     for (size_t end; (end = unread_.find('\n')) != std::string::npos; unread_.erase(0, end + 1)) serve(unread_.substr(0, end));
   }
 
-  /** `missing NAME`, or `stop REPLY TEXT`, where REPLY is the path of a FIFO. */
+  /** `missing NAME`, or `stop WHY`. */
   void serve(const std::string& request) {
     const size_t space = request.find(' ');
     const std::string verb = request.substr(0, space), rest = space == std::string::npos ? "" : request.substr(space + 1);
     if (verb == "missing") outbox_.send(Mail::missing, rest);
-    if (verb != "stop") return;
-    const size_t second = rest.find(' ');
-    outbox_.send(Mail::checkpoint, second == std::string::npos ? "" : rest.substr(second + 1));
+    if (verb == "stop") stop(rest);
+  }
+
+  /**
+   * Stops the machine, which may continue as a copy. The inbox has a seed, empty for none, NUL, and
+   * the reply, which is passed on after its length.
+   */
+  void stop(const std::string& why) {
+    outbox_.send(Mail::checkpoint, why);
     vnet::stopMachine();
     outbox_.restart();
-    const std::string reply = vnet::readInbox(vnet::kInbox);
-    const vnet::Fd fd(::open(rest.substr(0, second).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-    if (fd && ::write(fd.get(), reply.data(), reply.size()) < 0) return;
+    usage_.restart();
+    start_ = monotonic();
+    std::string reply = vnet::readInbox(vnet::kInbox);
+    const size_t end = std::min(reply.find('\0'), reply.size());
+    if (end > 0) mixSeed(reply.substr(0, end));
+    reply.erase(0, end + 1);
+    const auto length = static_cast<uint32_t>(reply.size());
+    reply.insert(0, reinterpret_cast<const char*>(&length), sizeof length);
+    for (size_t at = 0; at < reply.size();) {
+      const ssize_t count = ::write(reply_, reply.data() + at, reply.size() - at);
+      if (count < 0 && errno != EINTR) vnet::die("reply");
+      at += static_cast<size_t>(std::max<ssize_t>(count, 0));
+    }
   }
 
   vnet::Outbox& outbox_;
   const Job& job_;
   vnet::Usage usage_;
   pid_t command_ = -1;
-  int requests_ = -1, signals_ = -1, output_ = -1, error_ = -1, status_ = 0;
+  uint64_t start_ = 0;
+  int requests_ = -1, reply_ = -1, signals_ = -1, output_ = -1, error_ = -1, status_ = 0;
   bool hasEnded_ = false;
   std::string unread_;
 };

@@ -43,6 +43,7 @@ export const PRODUCTS: readonly Product[] = [
   { name: '@vnet/web', commands: ['web', 'metrics'] },
   { name: '@vnet/learn', commands: ['learn', 'check'] },
   { name: '@vnet/exec', commands: ['exec'] },
+  { name: '@vnet/guest', commands: ['guest'] },
 ]
 
 /** Returns the commands of a product, for one of them. Throws a UsageError without the package. */

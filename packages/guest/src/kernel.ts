@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { cacheDirectory } from './cache.ts'
 import { GuestSetupError, missingPrograms } from './programs.ts'
 
 export interface Kernel {
@@ -25,13 +25,6 @@ const DOWNLOAD_LIMIT_MS = 300_000
 
 /** The programs that a download starts, and their Debian packages. */
 export const DOWNLOAD_PROGRAMS = { 'apt-get': 'apt', 'apt-cache': 'apt', 'dpkg-deb': 'dpkg' }
-
-/** Returns a directory of this user's cache, such as `kernel`, and makes it. */
-export function cacheDirectory(name: string): string {
-  const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vnet', name)
-  mkdirSync(directory, { recursive: true })
-  return directory
-}
 
 /**
  * Returns the kernel of VNET_KERNEL and VNET_KERNEL_MODULES, else the cached one, else apt's newest

@@ -55,11 +55,16 @@ export class ProgramMissing extends Error {
   }
 }
 
-/** The text that native/guest.cc reads. */
+const seedText = (seed: number): string => createHash('sha256').update(`vnet guest ${seed}`).digest('hex')
+
+/** The message that continues a stopped machine: its reply, and a new seed if there is one. */
+export const replyText = (reply: string, seed?: number): Buffer =>
+  Buffer.from(`${seed === undefined ? '' : seedText(seed)}\0${reply}`)
+
+/** The message that starts a job: strings, as native/guest.cc reads them. */
 export function jobText({ command, seed, date, env, directory = '', cwd }: GuestJob): Buffer {
-  const octets = createHash('sha256').update(`vnet guest ${seed}`).digest('hex')
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-  const words = [octets, `${BigInt(Math.round(date)) * 1_000_000n}`, directory, cwd, `${variables.length}`]
+  const words = [seedText(seed), `${BigInt(Math.round(date)) * 1_000_000n}`, directory, cwd, `${variables.length}`]
   return Buffer.from([...words, ...variables, ...command].map(word => `${word}\0`).join(''))
 }
 
@@ -147,33 +152,41 @@ export class GuestRun {
     return { ...this.#snapshot, devices, ram: copySparse(this.#ram, join(directory, 'ram')) }
   }
 
-  async close(): Promise<void> {
+  /** Ends the machine, and removes its files; the outbox gets to `records`, if that is given. */
+  async close(records?: string): Promise<void> {
     await this.#machine.close()
     this.#outbox.close()
+    if (records !== undefined) copySparse(join(this.#directory, 'outbox'), records)
     rmSync(this.#directory, { recursive: true, force: true })
   }
 }
 
+export interface JobOptions {
+  readonly signal?: AbortSignal
+  /** Where the outbox shall remain. */
+  readonly records?: string
+}
+
 /**
- * Runs a job to its end. What programs in it stop the machine for is answered with nothing.
- * Rejects as GuestRun.next does.
+ * Runs a snapshot with a message, jobText or replyText, until the command ends. What programs stop
+ * the machine for is answered with nothing. Rejects as GuestRun.next does.
  */
 export async function runJob(
   snapshot: Snapshot,
   images: GuestImages,
-  job: GuestJob,
+  message: Uint8Array,
   take: Take,
-  signal?: AbortSignal,
+  { signal, records }: JobOptions = {},
 ): Promise<GuestEnd> {
-  const run = new GuestRun(snapshot, images, jobText(job))
+  const run = new GuestRun(snapshot, images, message)
   try {
     for (;;) {
       const { end } = await run.next(take, signal)
       if (end !== undefined) return end
-      run.reply(new Uint8Array())
+      run.reply(replyText(''))
     }
   } finally {
-    await run.close()
+    await run.close(records)
   }
 }
 

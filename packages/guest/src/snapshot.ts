@@ -3,20 +3,13 @@
  * an init, a QEMU and a size of memory, before an image is mounted.
  */
 import { createHash } from 'node:crypto'
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { attempt } from 'vnet/internal/base/errno'
 import { builtFile } from 'vnet/internal/linux/native'
+import { cacheDirectory, removeOld } from './cache.ts'
 import { type ArchiveFile, cpio } from './cpio.ts'
-import { cacheDirectory, type Kernel } from './kernel.ts'
+import type { Kernel } from './kernel.ts'
 import { Machine, MEMORIES, type Memories, machineArguments, makeSparse, QEMU, qemuVersion } from './machine.ts'
 import { ModuleDirectory, START_MODULES } from './modules.ts'
 import { GuestSetupError } from './programs.ts'
@@ -51,6 +44,37 @@ export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (lin
 
 const filesIn = (directory: string) => ({ ram: join(directory, 'ram'), devices: join(directory, 'devices') })
 
+/** Snapshots of started kernels: one for each size of memory that is in use. */
+const BOOTS_KEPT = 3
+/** The newest snapshots of stages that the cache keeps. Each takes some 300 MB. */
+const STAGES_KEPT = 4
+
+/**
+ * Returns the snapshot of a job that has stopped its machine once, which is made if the cache does
+ * not have it; or what `run` returns in its place. `key` names all that it depends on.
+ */
+export async function stageSnapshot<End>(
+  key: string,
+  memoryMb: number,
+  run: (directory: string) => Promise<End | undefined>,
+): Promise<Snapshot | { readonly end: End }> {
+  const cache = cacheDirectory('guest')
+  const name = `stage-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`
+  const directory = join(cache, name)
+  if (attempt(() => utimesSync(directory, new Date(), new Date()) ?? true) !== true) {
+    const making = mkdtempSync(join(cache, 'making-'))
+    try {
+      const end = await run(making)
+      if (end !== undefined) return { end }
+      if (!existsSync(directory)) renameSync(making, directory)
+    } finally {
+      rmSync(making, { recursive: true, force: true })
+    }
+    removeOld(cache, /^stage-/, STAGES_KEPT)
+  }
+  return { ...filesIn(directory), memoryMb }
+}
+
 /** The files that the kernel starts with: init, and modules in the order of loading. */
 function firstFiles(kernel: Kernel): ArchiveFile[] {
   const modules = new ModuleDirectory(kernel).inOrder(START_MODULES).map(({ content }, i) => ({
@@ -68,10 +92,7 @@ async function make(
   kernel: Kernel,
   memoryMb: number,
 ): Promise<void> {
-  for (const name of readdirSync(cache).filter(each => each.startsWith('boot-'))) {
-    // Those of an older QEMU, kernel or vnet are of no use.
-    rmSync(join(cache, name), { recursive: true, force: true })
-  }
+  removeOld(cache, /^boot-/, BOOTS_KEPT - 1)
   const making = mkdtempSync(join(cache, 'making-'))
   try {
     const initramfs = join(making, 'initramfs')

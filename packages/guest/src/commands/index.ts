@@ -1,4 +1,19 @@
-/** The commands of @vnet/guest, which load their code when they run. */
-import type { LazyCommand } from 'vnet/internal/cli/option'
+/** The command `vnet guest`, which loads its code when it runs. */
+import { Argument, type LazyCommand } from 'vnet/internal/cli/option'
+import { guestOptions } from './options.ts'
 
-export const commands: readonly LazyCommand[] = []
+export const commands: readonly LazyCommand[] = [
+  {
+    name: 'guest',
+    description: 'a command in a virtual machine, in virtual time',
+    group: 'Programs:',
+    args: [new Argument('<command...>')],
+    usage: '[OPTIONS] -- COMMAND [ARGS...]',
+    options: guestOptions,
+    examples: [
+      ['vnet guest -- sh -c "sleep 1d; date"', 'a day in a second'],
+      ['vnet guest --verify -- ./test.sh', 'twice, with the same bytes'],
+    ],
+    run: async (io, command, options) => (await import('./guest.ts')).guest(command, options, io),
+  },
+]

@@ -4,7 +4,6 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -14,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
-import { cacheDirectory } from '../kernel.ts'
+import { cacheDirectory, removeOld } from '../cache.ts'
 import { MEMORIES } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
 import type { Tree } from './tree.ts'
@@ -55,7 +54,7 @@ export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<st
   } finally {
     rmSync(making, { recursive: true, force: true })
   }
-  removeOld(cache, name)
+  removeOld(cache, new RegExp(`^${name}-.*\\.squashfs$`), KEPT)
   return path
 }
 
@@ -84,16 +83,4 @@ function mksquashfs(args: readonly string[]): Promise<void> {
       else reject(new GuestSetupError(`mksquashfs failed: ${errors.trim().split('\n')[0]}`))
     })
   })
-}
-
-/** Removes all but the newest images of a name. A machine that runs keeps its own. */
-function removeOld(cache: string, name: string): void {
-  const images = readdirSync(cache)
-    .filter(each => each.startsWith(`${name}-`) && each.endsWith('.squashfs'))
-    .map(name => ({
-      path: join(cache, name),
-      used: statSync(join(cache, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
-    }))
-    .sort((a, b) => b.used - a.used)
-  for (const { path } of images.slice(KEPT)) rmSync(path, { force: true })
 }

@@ -1,4 +1,5 @@
 /** The commands of labs. Each loads its code when it runs. */
+import { guestOptions } from '@vnet/guest/internal/commands/options'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/option'
 import { duration, json, user, wholeNumber } from 'vnet/internal/cli/options'
@@ -107,10 +108,15 @@ const table: readonly LazyCommand[] = [
       new Option('--host <name>', 'run the command in this host (the first of the file)'),
       new Option('--scenario <file>', 'YAML file of changes of links and hosts, in place of the scenario of the file'),
       new Option('--json', 'take requests on standard input, one JSON object a line').conflicts('host'),
+      new Option('--time <kind>', 'real, or virtual: all of it in a virtual machine, whose time jumps when it is idle')
+        .choices(['real', 'virtual'])
+        .conflicts('json'),
+      ...guestOptions,
     ],
     examples: [
       ['vnet lab net.yaml', 'until Ctrl-C'],
       ['vnet lab net.yaml --host client -- curl server', 'run a command in it, then end'],
+      ['vnet lab net.yaml --time virtual -- ./test.sh', 'the same, with hours in seconds, and the same twice'],
     ],
     run: async (io, file, command, options) => (await import('./lab.ts')).lab(file, command, options, io),
   },

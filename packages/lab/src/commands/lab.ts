@@ -1,6 +1,8 @@
 /** `vnet lab`: makes the network that a file describes, and runs a command in it. */
 import { parse } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { GuestCommandOptions } from '@vnet/guest/internal/commands/guest'
+import { isStage } from '@vnet/guest/internal/inside'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
@@ -17,23 +19,38 @@ import { runCommand } from './run-command.ts'
 
 const LAB_NAME_MAX = 63
 
-export interface LabCommandOptions {
+export interface LabCommandOptions extends GuestCommandOptions {
   readonly host?: string
   readonly scenario?: string
   readonly json?: boolean
+  readonly time?: 'real' | 'virtual'
 }
 
 /** Makes the lab of a file. Returns the exit status of the command; 0 without a command. */
 export async function lab(
   path: string,
   command: readonly string[],
-  { host, scenario, json = false }: LabCommandOptions,
+  { host, scenario, json = false, time = 'real', ...guest }: LabCommandOptions,
   io: Io,
 ): Promise<number> {
   if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
   if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
   const plan = readLabFile(path, scenario)
   const inside = command.length === 0 ? '' : hostOf(plan, host)
+  if (time === 'virtual') {
+    if (command.length === 0)
+      throw new UsageError('--time virtual: the command to run in the lab is missing: -- COMMAND')
+    return await (await import('./lab-virtual.ts')).virtualLab(
+      path,
+      scenario,
+      { host: inside, command },
+      plan,
+      guest,
+      io,
+    )
+  }
+  const [option] = Object.keys(guest)
+  if (option !== undefined) throw new UsageError(`--${option}: only with --time virtual`)
   if (io.own) await enterForLab(loadNative())
   using end = endOf(io)
   const stop = new AbortController()
@@ -47,9 +64,11 @@ export async function lab(
     const log = (line: string) => io.err(`${line}\n`)
     running = await FileLab.start(plan, nameOf(path), { signal: stop.signal, log })
     if (json) await serveRequests(running, asked, io)
-    else if (command.length > 0)
-      status = await runCommand(running.host(inside), command, { ...process.env, ...running.env }, io)
-    else {
+    else if (command.length > 0) status = await runIn(running, inside, command, io)
+    else if (isStage()) {
+      const { runReplied } = await import('./lab-virtual.ts')
+      status = await runReplied(running, (host, words) => runIn(running as FileLab, host, words, io))
+    } else {
       for (const { name, addresses } of running.hosts) io.out(`${[name, ...addresses].join(' ')}\n`)
       io.out('ready\n')
       await asked
@@ -67,6 +86,9 @@ export async function lab(
   report(running, io)
   return status
 }
+
+const runIn = (running: FileLab, host: string, command: readonly string[], io: Io): Promise<number> =>
+  runCommand(running.host(host), command, { ...process.env, ...running.env }, io)
 
 /** Returns the host in which a command runs: --host, or the first one. */
 export function hostOf({ topology }: LabPlan, host: string | undefined): string {

@@ -7,8 +7,8 @@ import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cacheDirectory } from '@vnet/guest/internal/cache'
 import {
-  cacheDirectory,
   DOWNLOAD_PROGRAMS,
   dependenciesOf,
   downloadPackages,

@@ -1,0 +1,100 @@
+/** `vnet guest`: runs a command in a guest, and reports its time. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { fail } from 'vnet/internal/cli/ask'
+import { EXIT_FAILURE, endOf, type Io } from 'vnet/internal/cli/io'
+import { type GuestOptions, type GuestReport, runInGuest } from '../guest.ts'
+import { MachineEnded } from '../machine.ts'
+import { GuestSetupError } from '../programs.ts'
+import { reportText } from '../report.ts'
+import { firstDifference } from '../verify.ts'
+
+export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' | 'directory' | 'reply'> {
+  readonly verify?: boolean
+  readonly program?: readonly string[]
+  readonly file?: readonly string[]
+  /** `NAME=VALUE`, or `NAME` for the value that it has here. */
+  readonly env?: readonly string[]
+  /** MiB. */
+  readonly memory?: number
+}
+
+/**
+ * Returns the status of the command, like a shell; 1 if no guest can run here, or if two runs
+ * differ.
+ */
+export async function guest(command: readonly string[], options: GuestCommandOptions, io: Io): Promise<number> {
+  const { verify = false, program = [], file = [], env = [], memory, ...rest } = options
+  using end = endOf(io)
+  const stop = new AbortController()
+  end.asked.finally(() => stop.abort()).catch(() => {})
+  const given: Omit<GuestOptions, 'onOutput'> = {
+    ...rest,
+    ...(memory !== undefined && { memoryMb: memory }),
+    env: variables(env),
+    programs: program,
+    files: file.map(path => resolve(path)),
+    onMessage: line => io.err(`vnet: ${line}\n`),
+    signal: stop.signal,
+  }
+  const print: GuestOptions['onOutput'] = (stream, text) => io[stream](text.toString())
+  try {
+    const report = verify
+      ? await runTwice(command, given, print, io)
+      : await runInGuest(command, { ...given, onOutput: print })
+    if (typeof report === 'number') return report
+    io.err(`vnet: ${reportText(report)}\n`)
+    if (report.lost > 0)
+      return fail(io, `${report.lost} bytes of output and files are lost: a guest has 1 GiB for them`)
+    return statusOf(report)
+  } catch (error) {
+    if (stop.signal.aborted) {
+      const signal = await end.asked
+      return signal === undefined ? EXIT_FAILURE : statusOf({ status: null, signal })
+    }
+    if (error instanceof GuestSetupError) return fail(io, error.message)
+    if (error instanceof MachineEnded) return fail(io, `the guest has ended: ${error.message}`)
+    throw error
+  }
+}
+
+/** Runs a command twice, and prints what the first run writes. Returns 1 if the runs differ. */
+async function runTwice(
+  command: readonly string[],
+  options: Omit<GuestOptions, 'onOutput'>,
+  onOutput: GuestOptions['onOutput'],
+  io: Io,
+): Promise<GuestReport | number> {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-verify-'))
+  const [one, other] = ['one', 'other'].map(name => join(directory, name)) as [string, string]
+  try {
+    // Both must start with the same files.
+    const first = await runInGuest(command, { ...options, onOutput, records: one, discards: true })
+    const second = await runInGuest(command, { ...options, onOutput: () => {}, records: other })
+    if (first.digest === second.digest) {
+      io.err(`vnet: both runs are the same, with sha256 ${first.digest}\n`)
+      return second
+    }
+    return fail(io, `the runs differ: ${firstDifference(one, other)}`)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Returns variables with their values. Throws a UsageError for one that this process lacks. */
+function variables(entries: readonly string[]): Record<string, string> {
+  const pairs = entries.map(entry => {
+    const [, name = entry, value] = /^([^=]+)=(.*)$/s.exec(entry) ?? []
+    const found = value ?? process.env[name]
+    if (found === undefined)
+      throw new UsageError(`--env ${name}: there is no such variable: give its value, ${name}=VALUE`)
+    return [name, found]
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** Returns the exit status like a shell: 128 plus the number of a signal. */
+const statusOf = ({ status, signal }: Pick<GuestReport, 'status' | 'signal'>): number =>
+  status ?? 128 + (signal === null ? 0 : constants.signals[signal])

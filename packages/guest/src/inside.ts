@@ -1,0 +1,34 @@
+/** What a program in a guest can ask of this guest's host (native/guest.cc). */
+import { Buffer } from 'node:buffer'
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+
+const REQUESTS = '/dev/vnet-guest'
+const REPLY = '/dev/vnet-reply'
+
+/** Variables of a command that stops its machine once, when it is up. */
+export const stageVariables: readonly string[] = ['VNET_GUEST_STAGE=1']
+
+/** Whether this process shall do so. */
+export const isStage = (): boolean => process.env.VNET_GUEST_STAGE === '1'
+
+/**
+ * Stops the machine at once, until its host has a reply, which is returned. The host can copy the
+ * stopped machine and give each copy another reply. No other thread may ask at the same time.
+ */
+export function stopMachine(why: string): Buffer {
+  const requests = openSync(REQUESTS, 'w')
+  const reply = openSync(REPLY, 'r')
+  try {
+    writeSync(requests, `stop ${why.replaceAll('\n', ' ')}\n`)
+    return readExactly(reply, readExactly(reply, Uint32Array.BYTES_PER_ELEMENT).readUInt32LE())
+  } finally {
+    closeSync(requests)
+    closeSync(reply)
+  }
+}
+
+function readExactly(fd: number, length: number): Buffer {
+  const content = Buffer.alloc(length)
+  for (let at = 0; at < length; ) at += readSync(fd, content, at, length - at, null)
+  return content
+}

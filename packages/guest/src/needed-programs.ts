@@ -1,0 +1,31 @@
+/** The programs that runs in a directory turned out to need, in a file of the cache. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { attempt } from 'vnet/internal/base/errno'
+import { cacheDirectory } from './cache.ts'
+import { findProgram, GuestSetupError } from './programs.ts'
+
+const file = (): string => join(cacheDirectory('guest'), 'programs.json')
+
+/** Returns the programs of each directory. A file that is not understood has none. */
+function all(): Record<string, string[]> {
+  const stored: unknown = attempt(() => JSON.parse(readFileSync(file(), 'utf8')))
+  return typeof stored === 'object' && stored !== null ? { ...stored } : {}
+}
+
+/** Returns the names of programs for a directory, without those that have been removed since. */
+export function neededPrograms(directory: string): string[] {
+  const names = all()[directory]
+  if (!Array.isArray(names)) return []
+  return names.filter(name => typeof name === 'string' && findProgram(name) !== undefined)
+}
+
+/** Adds a program. Throws a GuestSetupError if it is there already: the image cannot have it. */
+export function rememberProgram(directory: string, name: string): void {
+  const known = neededPrograms(directory)
+  if (known.includes(name)) throw new GuestSetupError(`the guest cannot have ${name}: is its file readable?`)
+  const text = JSON.stringify({ ...all(), [directory]: [...known, name].sort() }, undefined, 2)
+  const making = `${file()}.${process.pid}`
+  writeFileSync(making, `${text}\n`)
+  renameSync(making, file())
+}

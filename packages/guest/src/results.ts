@@ -1,0 +1,83 @@
+/** Writes the files that a guest has changed into the directory from which it had them. */
+import type { Buffer } from 'node:buffer'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { attempt } from 'vnet/internal/base/errno'
+import type { MailRecord } from './mail.ts'
+
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+
+export class Results {
+  /** The paths in the directory, in the order of arrival. */
+  readonly files: string[] = []
+  readonly #directory: string | undefined
+  #fd: number | undefined
+
+  /** Without a directory, files are only named. */
+  constructor(directory: string | undefined) {
+    this.#directory = directory
+  }
+
+  /** Takes a record of a file, of more of its content, or of a symbolic link; ignores others. */
+  take({ kind, content }: MailRecord): void {
+    if (kind === 'g' && this.#fd !== undefined) writeAll(this.#fd, content)
+    if (kind === 'l') this.#link(content)
+    if (kind !== 'f') return
+    this.close()
+    const length = content.readUInt32LE(4)
+    const path = content.toString('utf8', 8, 8 + length)
+    this.files.push(path)
+    const target = this.#target(path)
+    if (target === undefined) return
+    // A link there must not lead the content elsewhere.
+    this.#fd = openSync(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, content.readUInt32LE(0) & 0o777)
+    writeAll(this.#fd, content.subarray(8 + length))
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+  }
+
+  #link(content: Buffer): void {
+    const [path = '', to = ''] = content.toString().split('\0')
+    this.files.push(path)
+    const target = this.#target(path)
+    if (target === undefined) return
+    rmSync(target, { force: true })
+    symlinkSync(to, target)
+  }
+
+  /**
+   * Returns the place of a path of the guest, and makes the directories above it. Throws an Error
+   * if the path leads out of the directory.
+   */
+  #target(path: string): string | undefined {
+    const root = this.#directory
+    if (root === undefined) return undefined
+    const parts = path.split('/')
+    const isPlain = parts.every(part => part !== '' && part !== '.' && part !== '..')
+    const parent = dirname(join(root, path))
+    const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => existsSync(each))
+    const real = isPlain ? attempt(() => realpathSync(existing ?? root)) : undefined
+    if (real === undefined || !`${real}/`.startsWith(`${root}/`)) {
+      throw new Error(`the guest has changed ${path}, which is not in ${root}: nothing is written there`)
+    }
+    mkdirSync(parent, { recursive: true })
+    return join(root, path)
+  }
+}
+
+function writeAll(fd: number, content: Buffer): void {
+  for (let at = 0; at < content.length; ) at += writeSync(fd, content, at)
+}

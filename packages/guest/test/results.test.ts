@@ -1,0 +1,82 @@
+import { Buffer } from 'node:buffer'
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Results } from '../src/results.ts'
+
+let directory = ''
+
+beforeEach(() => {
+  directory = realpathSync(mkdtempSync(join(tmpdir(), 'vnet-test-results-')))
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+/** As native/guest-files.cc: mode, length of the path, path, content. */
+function file(path: string, content: string, mode = 0o644) {
+  const head = Buffer.alloc(8)
+  head.writeUInt32LE(mode)
+  head.writeUInt32LE(Buffer.byteLength(path), 4)
+  return { kind: 'f', time: 0n, content: Buffer.concat([head, Buffer.from(path), Buffer.from(content)]) }
+}
+
+const more = (content: string) => ({ kind: 'g', time: 0n, content: Buffer.from(content) })
+const link = (path: string, target: string) => ({ kind: 'l', time: 0n, content: Buffer.from(`${path}\0${target}`) })
+
+test('changed files get into the directory with their modes, and new directories are made', () => {
+  writeFileSync(join(directory, 'old'), 'a longer content than the new one')
+  const results = new Results(directory)
+  for (const record of [file('old', 'new'), file('a/b/run.sh', 'one ', 0o755), more('two'), link('a/to', 'b')])
+    results.take(record)
+  results.close()
+  expect(readFileSync(join(directory, 'old'), 'utf8')).toBe('new')
+  expect(readFileSync(join(directory, 'a/b/run.sh'), 'utf8')).toBe('one two')
+  expect(statSync(join(directory, 'a/b/run.sh')).mode & 0o777).toBe(0o755)
+  expect(readlinkSync(join(directory, 'a/to'))).toBe('b')
+  expect(results.files).toEqual(['old', 'a/b/run.sh', 'a/to'])
+})
+
+test('without a directory, files are only named', () => {
+  const results = new Results(undefined)
+  results.take(file('a', 'x'))
+  results.take(more('y'))
+  expect(results.files).toEqual(['a'])
+})
+
+test.each(['../out', 'a/../../out', '/etc/out', 'a//b', '.'])('a path such as %s is refused', path => {
+  const results = new Results(directory)
+  expect(() => results.take(file(path, 'x'))).toThrow(`the guest has changed ${path}, which is not in ${directory}`)
+})
+
+test('nothing is written or made behind a link that leads out of the directory', () => {
+  const outside = realpathSync(mkdtempSync(join(tmpdir(), 'vnet-test-results-')))
+  try {
+    symlinkSync(outside, join(directory, 'away'))
+    const results = new Results(directory)
+    expect(() => results.take(file('away/x', 'x'))).toThrow('nothing is written there')
+    expect(() => results.take(file('away/deep/x', 'x'))).toThrow('nothing is written there')
+    expect(existsSync(join(outside, 'deep'))).toBe(false)
+    expect(existsSync(join(outside, 'x'))).toBe(false)
+  } finally {
+    rmSync(outside, { recursive: true })
+  }
+})
+
+test('a file in place of a link is refused: the content would go where the link leads', () => {
+  writeFileSync(join(directory, 'target'), 'kept')
+  symlinkSync('target', join(directory, 'name'))
+  const results = new Results(directory)
+  expect(() => results.take(file('name', 'x'))).toThrow('ELOOP')
+  expect(readFileSync(join(directory, 'target'), 'utf8')).toBe('kept')
+})

@@ -1,0 +1,56 @@
+/**
+ * `vnet lab FILE --time virtual`: a guest runs `vnet lab FILE` until the lab is up, and stops. Each
+ * run continues from there, with its command and its seed.
+ */
+import { relative, resolve } from 'node:path'
+import { type GuestCommandOptions, guest } from '@vnet/guest/internal/commands/guest'
+import { stageVariables, stopMachine } from '@vnet/guest/internal/inside'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { Io } from 'vnet/internal/cli/io'
+import { PROGRAM } from 'vnet/internal/cli/own-package'
+import type { FileLab } from '../file/file-lab.ts'
+import type { LabPlan } from '../file/read.ts'
+
+/** What the lab in the guest gets when it is up. */
+interface Order {
+  readonly host: string
+  readonly command: readonly string[]
+  readonly seed?: number
+}
+
+/** Returns the status of the command. */
+export function virtualLab(
+  path: string,
+  scenario: string | undefined,
+  order: Order,
+  plan: LabPlan,
+  options: GuestCommandOptions,
+  io: Io,
+): Promise<number> {
+  const directory = resolve(options.directory ?? '.')
+  for (const file of [path, ...(scenario === undefined ? [] : [scenario])]) {
+    if (!/^\.\.(\/|$)/.test(relative(directory, resolve(file)))) continue
+    throw new UsageError(`${file}: not in ${directory}, whose files the guest has: name a directory by --directory`)
+  }
+  const words = [
+    process.execPath,
+    PROGRAM,
+    'lab',
+    resolve(path),
+    ...(scenario === undefined ? [] : ['--scenario', scenario]),
+  ]
+  const seed = options.seed ?? plan.seed
+  const seeded = seed === undefined ? {} : { seed }
+  const reply = JSON.stringify({ ...order, ...seeded })
+  return guest(words, { ...options, ...seeded, reply, env: [...(options.env ?? []), ...stageVariables] }, io)
+}
+
+/** Runs what the order says in a lab of a guest that is up. */
+export async function runReplied(
+  running: FileLab,
+  run: (host: string, command: readonly string[]) => Promise<number>,
+): Promise<number> {
+  const { host, command, seed } = JSON.parse(stopMachine('the lab is up').toString()) as Order
+  await running.reset(seed)
+  return await run(host, command)
+}
