@@ -124,7 +124,7 @@ async function runPrepared(
     const run = new GuestRun(snapshot, images, message, true)
     try {
       const { end } = await run.next(take, options.signal)
-      if (end === undefined) await run.save(directory)
+      if (end === undefined) run.save(directory)
       return end
     } finally {
       await run.close()

@@ -4,9 +4,10 @@
  * are memory, and nothing arrives while it runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { withParent } from 'vnet/internal/linux/rootless'
+import { settleClock } from './settle.ts'
 
 const MIB = 1 << 20
 export const QEMU = 'qemu-system-x86_64'
@@ -20,6 +21,8 @@ const KERNEL_LINE = [
   'console=ttyS0 quiet loglevel=3 panic=-1 reboot=t',
   'nokaslr norandmaps mitigations=off psi=0 nowatchdog nmi_watchdog=0',
   'tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_suppress=1',
+  // They only cost time at the start.
+  'cryptomgr.notests numa=off',
 ].join(' ')
 
 /** What a machine starts with: a kernel, or the state of the devices of a snapshot. */
@@ -119,19 +122,24 @@ export class Machine {
     await Promise.race([new Promise((resolve, reject) => this.#stops.push({ resolve, reject })), this.#ended])
   }
 
-  /** Lets a stopped or restored guest continue. */
+  /** Lets a restored guest continue. */
   async resume(): Promise<void> {
     while (this.#isWaiting) {
       const { status } = (await this.command('query-status')) as { status: string }
       this.#isWaiting = status === 'inmigrate'
     }
-    this.#isStopped = this.#isAsked = false
     await this.command('cont')
   }
 
-  /** Writes the state of the devices of a stopped machine. */
+  /**
+   * Writes the state of the devices of a stopped machine, from which it can be continued. This
+   * machine cannot: its clock may have moved.
+   */
   async saveDevices(path: string): Promise<void> {
     await this.command('xen-save-devices-state', { filename: path, live: false })
+    const devices = readFileSync(path)
+    settleClock(devices)
+    writeFileSync(path, devices)
   }
 
   /** Returns why the machine has ended: the last line of QEMU, or of the guest's kernel. */

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Machine, MachineEnded, MEMORIES, makeSparse } from './machine.ts'
+import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse } from './machine.ts'
 import { type MailRecord, Outbox, putInbox } from './mail.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -73,36 +73,33 @@ export type GuestStop = { readonly why: string; readonly end?: undefined } | { r
 
 type Take = (record: MailRecord) => void
 
-/** A machine that runs a job, or continues one from a snapshot. */
+/** A job in a guest, from a snapshot until its end, with stops between. */
 export class GuestRun {
   readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-guest-'))
-  readonly #machine: Machine
-  readonly #inbox: string
+  readonly #memories: Memories
   readonly #outbox: Outbox
-  readonly #snapshot: Snapshot
-  /** The file of its RAM, if the machine may be saved. */
-  readonly #ram: string | undefined
+  readonly #memoryMb: number
+  readonly #keeps: boolean
+  readonly #ram: string
+  /** The state of the devices from which the next machine continues. */
+  #devices: string
+  #machine: Machine | undefined
   readonly #hash = createHash('sha256')
 
   /**
-   * Restores a snapshot with a message in its inbox: jobText, or the reply to its request.
-   * Only a machine that `keeps` its RAM in a file can be saved, which costs a copy of the file.
+   * Restores a snapshot with a message in its inbox: jobText, or the reply to its request. Only a
+   * guest that `keeps` its RAM in a file can stop and continue, which costs a copy of the file.
    */
   constructor(snapshot: Snapshot, images: GuestImages, message: Uint8Array, keeps = false) {
-    this.#snapshot = snapshot
-    this.#inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
-    putInbox(this.#inbox, message)
+    const inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
     const outbox = makeSparse(join(this.#directory, 'outbox'), MEMORIES.outbox)
+    this.#memories = { ...images, outbox, inbox }
+    this.#memoryMb = snapshot.memoryMb
+    this.#keeps = keeps
+    this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : snapshot.ram
+    this.#devices = snapshot.devices
+    putInbox(inbox, message)
     this.#outbox = new Outbox(outbox)
-    this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : undefined
-    this.#machine = new Machine({
-      memoryMb: snapshot.memoryMb,
-      ram: this.#ram ?? snapshot.ram,
-      keeps,
-      start: { devices: snapshot.devices },
-      memories: { ...images, outbox, inbox: this.#inbox },
-      console: join(this.#directory, 'console'),
-    })
   }
 
   /**
@@ -110,10 +107,18 @@ export class GuestRun {
    * with a MachineEnded, a ProgramMissing, or the reason of the signal.
    */
   async next(take: Take, signal?: AbortSignal): Promise<GuestStop> {
-    await this.#machine.resume()
+    const machine = new Machine({
+      memoryMb: this.#memoryMb,
+      ram: this.#ram,
+      keeps: this.#keeps,
+      start: { devices: this.#devices },
+      memories: this.#memories,
+      console: join(this.#directory, 'console'),
+    })
+    this.#machine = machine
     const usage: { name: string; ns: number }[] = []
     let end: Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> | undefined
-    let why = ''
+    let why: string | undefined
     const read = () =>
       this.#outbox.read((record, bytes) => {
         this.#hash.update(bytes)
@@ -125,38 +130,45 @@ export class GuestRun {
         else if (kind === 'c') why = content.toString()
         else take(record)
       })
-    const stopped = this.#machine.stopped().then(() => true)
+    await machine.resume()
+    const stopped = machine.stopped().then(() => true)
     stopped.catch(() => {})
     while (!(await Promise.race([stopped, sleep(READ_INTERVAL_MS, false)]))) {
       signal?.throwIfAborted()
       read()
     }
     read()
-    const { lost } = this.#outbox
-    if (end === undefined) return { why }
-    usage.sort((a, b) => b.ns - a.ns)
-    return { end: { ...end, usage, digest: this.#hash.digest('hex'), lost } }
+    if (end !== undefined) {
+      usage.sort((a, b) => b.ns - a.ns)
+      return { end: { ...end, usage, digest: this.#hash.digest('hex'), lost: this.#outbox.lost } }
+    }
+    if (why === undefined || !this.#keeps) throw new MachineEnded(`it has stopped: ${why ?? machine.lastWords()}`)
+    this.#devices = join(this.#directory, 'devices')
+    await machine.saveDevices(this.#devices)
+    await machine.close()
+    return { why }
   }
 
   /** Answers what the guest has stopped for, before the next `next`. */
   reply(message: Uint8Array): void {
-    putInbox(this.#inbox, message)
+    putInbox(this.#memories.inbox, message)
     this.#outbox.restart()
   }
 
-  /** Saves a stopped machine, which keeps its RAM, into a directory. It can still continue. */
-  async save(directory: string): Promise<Snapshot> {
-    if (this.#ram === undefined) throw new Error('this machine does not keep its RAM')
-    const devices = join(directory, 'devices')
-    await this.#machine.saveDevices(devices)
-    return { ...this.#snapshot, devices, ram: copySparse(this.#ram, join(directory, 'ram')) }
+  /** Copies a guest that has stopped into files of a directory. */
+  save(directory: string): Snapshot {
+    return {
+      memoryMb: this.#memoryMb,
+      devices: copySparse(this.#devices, join(directory, 'devices')),
+      ram: copySparse(this.#ram, join(directory, 'ram')),
+    }
   }
 
   /** Ends the machine, and removes its files; the outbox gets to `records`, if that is given. */
   async close(records?: string): Promise<void> {
-    await this.#machine.close()
+    await this.#machine?.close()
     this.#outbox.close()
-    if (records !== undefined) copySparse(join(this.#directory, 'outbox'), records)
+    if (records !== undefined) copySparse(this.#memories.outbox, records)
     rmSync(this.#directory, { recursive: true, force: true })
   }
 }
@@ -168,8 +180,8 @@ export interface JobOptions {
 }
 
 /**
- * Runs a snapshot with a message, jobText or replyText, until the command ends. What programs stop
- * the machine for is answered with nothing. Rejects as GuestRun.next does.
+ * Runs a snapshot with a message, jobText or replyText, until the command ends. Rejects as
+ * GuestRun.next does, and if the guest stops before.
  */
 export async function runJob(
   snapshot: Snapshot,
@@ -180,11 +192,8 @@ export async function runJob(
 ): Promise<GuestEnd> {
   const run = new GuestRun(snapshot, images, message)
   try {
-    for (;;) {
-      const { end } = await run.next(take, signal)
-      if (end !== undefined) return end
-      run.reply(replyText(''))
-    }
+    const { end } = await run.next(take, signal)
+    return end as GuestEnd
   } finally {
     await run.close(records)
   }
