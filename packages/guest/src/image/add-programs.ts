@@ -30,9 +30,10 @@ export function addPrograms(
   let next = [...paths]
   while (next.length > 0) {
     const programs = next.map(path => withoutShim(tree, path))
-    for (const path of programs) tree.addHost(path)
     const real = [...new Set(programs.flatMap(path => attempt(() => realpathSync(path)) ?? []))]
-    const fresh = real.filter(path => !seen.has(path))
+    // What a package has brought needs nothing else.
+    const fresh = real.filter(path => !seen.has(path) && !tree.has(path))
+    for (const path of programs) tree.addHost(path)
     for (const path of fresh) seen.add(path)
     const owners = packages.ownersOf(fresh)
     addPackages(tree, packages, new Set(owners.values()))

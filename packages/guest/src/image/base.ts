@@ -89,7 +89,7 @@ export function baseTree({ programs, files, init, kernel, directory }: BaseImage
   for (const each of [homedir(), directory]) tree.addDirectory(each)
   const asked = programs.map(name => programOf(name, find))
   const usual = ['/bin/sh', '/bin/bash', '/usr/bin/env', ...USUAL.flatMap(name => find(name) ?? [])]
-  addPrograms(tree, [...usual, ...asked, ...nodeFiles(tree), ...addOwnFiles(tree)], find)
+  addPrograms(tree, [...usual, ...asked, ...addVnet(tree)], find)
   if (tree.has(attempt(() => realpathSync('/usr/bin/python3')) ?? '')) {
     for (const each of installedPythonPackages().flatMap(below)) tree.addHost(each)
   }
@@ -115,12 +115,12 @@ function programOf(name: string, find: (name: string) => string | undefined): st
 }
 
 /**
- * Adds this Node, without the rest of its package, such as npm. Debian's own Node is different: it
- * needs the libraries and modules of its package.
+ * Adds vnet and this Node, without the rest of Node's package, such as npm. Debian's own Node is
+ * different: it needs the libraries and modules of its package. Returns paths for addPrograms.
  */
-function nodeFiles(tree: HostTree): string[] {
-  const libraries = librariesOf([process.execPath])
-  if (libraries.some(path => path.includes('/libnode'))) return [process.execPath]
+function addVnet(tree: HostTree): string[] {
+  const libraries = librariesOf([process.execPath, ...addOwnFiles(tree)])
+  if (libraries.some(path => path.includes('/libnode'))) return [process.execPath, ...libraries]
   tree.addHost(process.execPath)
   return libraries
 }

@@ -18,7 +18,7 @@ export function directoryTree(directory: string, limits: Readonly<typeof LIMITS>
   const add = (from: string, to: string): void => {
     for (const name of (attempt(() => readdirSync(from)) ?? []).sort()) {
       const [path, at] = [join(from, name), `${to}/${name}`]
-      const stats = LEFT_OUT.has(name) ? undefined : lstatSync(path, { throwIfNoEntry: false })
+      const stats = LEFT_OUT.has(name) ? undefined : attempt(() => lstatSync(path))
       if (stats === undefined) continue
       count.files += 1
       if (stats.isFile()) count.bytes += stats.size

@@ -22,7 +22,7 @@ export class HostTree extends Tree {
   addHost(path: string): void {
     const at = MOUNTED.test(path) ? undefined : this.place(path)
     if (at === undefined || this.entries.has(at) || LEFT_OUT.test(at)) return
-    const stats = lstatSync(at, { throwIfNoEntry: false })
+    const stats = attempt(() => lstatSync(at))
     if (stats?.isSymbolicLink()) {
       const target = readlinkSync(at)
       this.addLink(at, target)

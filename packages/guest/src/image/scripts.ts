@@ -52,9 +52,13 @@ export function shimmedProgram(path: string): string | undefined {
 /** Files of Python that only its own tests need. */
 const NOT_RUN = /\/python3[^/]*\/test(\/|$)/
 
-/** Returns the paths of a directory and of everything below it. */
+/** Returns the paths of a directory and of everything below it that this user can list. */
 export function below(directory: string): string[] {
-  if (!existsSync(directory)) return []
-  const names = attempt(() => readdirSync(directory, { recursive: true }) as string[]) ?? []
-  return [directory, ...names.map(name => join(directory, name)).filter(path => !NOT_RUN.test(path))]
+  if (NOT_RUN.test(directory)) return []
+  const entries = attempt(() => readdirSync(directory, { withFileTypes: true })) ?? []
+  const paths = entries.flatMap(entry => {
+    const path = join(directory, entry.name)
+    return entry.isDirectory() ? below(path) : [path]
+  })
+  return [directory, ...paths]
 }

@@ -73,7 +73,9 @@ function textWriter(directory: string): (content: Uint8Array, mode: number) => s
 
 function mksquashfs(args: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn('mksquashfs', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    // It accepts no other source of times beside its options.
+    const env = { ...process.env, SOURCE_DATE_EPOCH: undefined }
+    const child = spawn('mksquashfs', args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
     let errors = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       errors += text
