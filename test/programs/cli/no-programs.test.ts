@@ -19,8 +19,7 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
   const starting = /child_process|node:cluster|\bexecve?p?\b\(|\bposix_spawn|'system'|'popen'/
   expect(sources.filter(path => starting.test(readFileSync(join(root, path), 'utf8'))).sort()).toEqual([
     'packages/exec/src/commands/exec.ts',
-    'packages/guest/src/image/add-programs.ts',
-    'packages/guest/src/image/debian.ts',
+    'packages/guest/src/image/lookup.ts',
     'packages/guest/src/image/scripts.ts',
     'packages/guest/src/image/squashfs.ts',
     'packages/guest/src/kernel.ts',

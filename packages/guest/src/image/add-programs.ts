@@ -3,12 +3,12 @@
  * that it depends on. Another one brings its libraries, or its interpreter if it is a script.
  */
 import { Buffer } from 'node:buffer'
-import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 import { alternativeLinks, DebianPackages } from './debian.ts'
 import type { HostTree } from './host-tree.ts'
+import { lookUp } from './lookup.ts'
 import { below, directoriesOf, interpretersOf, shimmedProgram } from './scripts.ts'
 
 /** Bytes to read for the first line of a script, or the first four bytes of a program. */
@@ -31,7 +31,7 @@ export function addPrograms(
   while (next.length > 0) {
     const programs = next.map(path => withoutShim(tree, path))
     const real = [...new Set(programs.flatMap(path => attempt(() => realpathSync(path)) ?? []))]
-    // What a package has brought needs nothing else.
+    // The files of a package are complete.
     const fresh = real.filter(path => !seen.has(path) && !tree.has(path))
     for (const path of programs) tree.addHost(path)
     for (const path of fresh) seen.add(path)
@@ -71,8 +71,8 @@ function addPackages(tree: HostTree, packages: DebianPackages, ids: ReadonlySet<
 /** Returns the libraries of programs and libraries, as ldd(1) finds them. */
 export function librariesOf(paths: readonly string[]): string[] {
   if (paths.length === 0) return []
-  const { stdout } = spawnSync('ldd', paths, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } })
-  return [...(stdout ?? '').matchAll(/^\s+(?:\S+ => )?(\/.*) \(0x[0-9a-f]+\)$/gm)].map(([, path]) => path as string)
+  const found = lookUp('ldd', paths, [...paths, '/etc/ld.so.cache'])
+  return [...found.matchAll(/^\s+(?:\S+ => )?(\/.*) \(0x[0-9a-f]+\)$/gm)].map(([, path]) => path as string)
 }
 
 function startOf(path: string): string {

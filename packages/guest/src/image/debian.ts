@@ -1,14 +1,14 @@
 /** The Debian packages of this machine: the owners of files, and dependencies. */
-import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
+import { lookUp } from './lookup.ts'
 
 /** Parts of the package with the shorter name, which has the rest of the same program. */
 const SMALL = /-(minimal|base)$/
 
-/** The lists of all packages of a machine can be long, bytes. */
-const OUTPUT_MAX = 256 << 20
+/** Changes with every package. */
+const STATUS = '/var/lib/dpkg/status'
 
 export class DebianPackages {
   /** The dependencies of packages, in groups of alternatives. */
@@ -99,8 +99,5 @@ const namesIn = (text: string): string[][] =>
     )
     .filter(group => group.length > 0)
 
-/** Returns what dpkg-query prints; nothing on a machine without Debian packages. */
-function query(...args: readonly string[]): string {
-  const env = { ...process.env, LC_ALL: 'C' }
-  return spawnSync('dpkg-query', args, { encoding: 'utf8', env, maxBuffer: OUTPUT_MAX }).stdout ?? ''
-}
+/** Returns the output of dpkg-query; the empty string on a machine without Debian packages. */
+const query = (...args: readonly string[]): string => lookUp('dpkg-query', args, [STATUS])

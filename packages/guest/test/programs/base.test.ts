@@ -32,6 +32,7 @@ function placeOf(path: string): string | undefined {
 
 beforeAll(() => {
   vi.stubEnv('PATH', `${at('bin')}:${at('project/bin')}:${at('node_modules/.bin')}:${process.env.PATH}`)
+  vi.stubEnv('XDG_CACHE_HOME', at('cache'))
   writeFileSync(at('init'), '')
   program('files/below/file', '')
   program('bin/script', '#!/usr/bin/env interpreter\n')

@@ -37,6 +37,7 @@ esac
   )
   chmodSync(join(directory, 'dpkg-query'), 0o755)
   vi.stubEnv('PATH', `${directory}:${process.env.PATH}`)
+  vi.stubEnv('XDG_CACHE_HOME', join(directory, 'cache'))
 })
 
 afterEach(() => vi.unstubAllEnvs())
