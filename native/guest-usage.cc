@@ -6,14 +6,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
 
 namespace vnet {
 
 namespace {
 
 constexpr int kReceiveBuffer = 4 << 20;
-constexpr uint64_t kNsPerUs = 1000;
 
 /** Calls `visit(type, data, length)` for each attribute. */
 template <typename Visit>
@@ -45,6 +48,9 @@ bool request(int fd, uint16_t family, uint8_t command, uint16_t type, const char
   return ::send(fd, &sent, sent.message.nlmsg_len, 0) >= 0;
 }
 
+/** The kernel's workers change their names. */
+std::string known(const std::string& name) { return name.starts_with("kworker/") ? "kworker" : name; }
+
 /** Returns the number of a family of generic netlink, or 0. */
 uint16_t familyOf(int fd, const char* name) {
   if (!request(fd, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, name)) return 0;
@@ -65,8 +71,10 @@ Usage::Usage() : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENER
   const uint16_t family = fd_ < 0 ? 0 : familyOf(fd_, TASKSTATS_GENL_NAME);
   // The guest has one CPU.
   const bool isReported = family != 0 && request(fd_, family, TASKSTATS_CMD_GET, TASKSTATS_CMD_ATTR_REGISTER_CPUMASK, "0");
-  if (isReported) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer);
-  else if (fd_ >= 0) {
+  if (isReported) {
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer);
+    restart();
+  } else if (fd_ >= 0) {
     ::close(fd_);
     fd_ = -1;
   }
@@ -84,6 +92,17 @@ void Usage::receive() {
 void Usage::restart() {
   if (fd_ >= 0) receive();
   nanoseconds_.clear();
+  // What running threads have used before is not counted when they end.
+  std::error_code error;
+  for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
+    for (const auto& thread : std::filesystem::directory_iterator(process.path() / "task", error)) {
+      uint64_t used = 0;
+      std::string name;
+      std::ifstream(thread.path() / "schedstat") >> used;
+      std::getline(std::ifstream(thread.path() / "comm"), name);
+      nanoseconds_[known(name)] -= used;
+    }
+  }
 }
 
 void Usage::add(const char* message, size_t length) {
@@ -95,8 +114,7 @@ void Usage::add(const char* message, size_t length) {
       if (type != TASKSTATS_TYPE_STATS) return;
       taskstats stats = {};
       std::memcpy(&stats, content, std::min(available, sizeof stats));
-      nanoseconds_[std::string(stats.ac_comm, ::strnlen(stats.ac_comm, sizeof stats.ac_comm))] +=
-          (stats.ac_utime + stats.ac_stime) * kNsPerUs;
+      nanoseconds_[known({stats.ac_comm, ::strnlen(stats.ac_comm, sizeof stats.ac_comm)})] += stats.cpu_run_virtual_total;
     });
   });
 }
@@ -104,6 +122,8 @@ void Usage::add(const char* message, size_t length) {
 void Usage::send(Outbox& outbox) {
   if (fd_ >= 0) receive();
   for (const auto& [name, time] : nanoseconds_) {
+    // Of threads that have not ended.
+    if (static_cast<int64_t>(time) <= 0) continue;
     outbox.send(Mail::usage, std::string(reinterpret_cast<const char*>(&time), sizeof time) + name);
   }
 }

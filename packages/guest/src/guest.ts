@@ -60,8 +60,6 @@ export interface GuestOptions {
 export interface GuestReport extends GuestEnd {
   /** The changed files of the directory, as paths in it. */
   readonly files: readonly string[]
-  /** How long the run took here, ms, without its preparation. */
-  readonly wallMs: number
 }
 
 /** What a machine needs that is the same for each run. */
@@ -92,7 +90,6 @@ export async function runInGuest(command: readonly string[], options: GuestOptio
   for (;;) {
     const prepared = await prepare(command, directory, kernel, options)
     const results = new Results(options.discards ? undefined : directory)
-    const start = performance.now()
     const take = (record: MailRecord) => {
       if (record.kind === 'o' || record.kind === 'e') {
         options.onOutput(record.kind === 'o' ? 'out' : 'err', record.content)
@@ -100,7 +97,7 @@ export async function runInGuest(command: readonly string[], options: GuestOptio
     }
     try {
       const end = await runPrepared(prepared, take, options)
-      return { ...end, files: results.files, wallMs: performance.now() - start }
+      return { ...end, files: results.files }
     } catch (error) {
       if (!(error instanceof ProgramMissing)) throw error
       rememberProgram(directory, error.program)

@@ -10,6 +10,8 @@ const UNITS = [
 ] as const
 /** Programs that are named. */
 const NAMED = 4
+/** Digits of the digest: enough to see that a run is the same. */
+const DIGEST_SHOWN = 16
 
 /** `2 h 0.32 s`. */
 export function guestTime(ns: number): string {
@@ -24,15 +26,16 @@ export function guestTime(ns: number): string {
 }
 
 /**
- * Returns `2 h 0.32 s in the guest, 1.41 s here; its CPU was busy for 0.36 s: node 0.30 s`. If the
- * run took longer here, the text says how many times.
+ * Returns `2 h 0.32 s in the guest, 1.41 s here; busy 0.36 s: node 0.30 s, sh 0.06 s; sha256 ...`.
+ * If the run took longer here, the text says how many times.
  */
-export function reportText({ guestNs, wallMs, usage }: GuestReport): string {
+export function reportText({ guestNs, wallMs, usage, digest }: GuestReport): string {
   const busy = usage.reduce((sum, { ns }) => sum + ns, 0)
   const seconds = (ns: number) => `${(ns / NS_PER_S).toFixed(2)} s`
   const named = usage.slice(0, NAMED).map(({ name, ns }) => `${name} ${seconds(ns)}`)
   const ratio = ((wallMs / MS_PER_S) * NS_PER_S) / guestNs
   const speed = ratio >= 2 ? `, ${ratio.toFixed(0)} times slower` : ''
   const here = `${(wallMs / MS_PER_S).toFixed(2)} s here${speed}`
-  return `${guestTime(guestNs)} in the guest, ${here}; its CPU was busy for ${seconds(busy)}: ${named.join(', ')}`
+  const bytes = `sha256 ${digest.slice(0, DIGEST_SHOWN)}`
+  return `${guestTime(guestNs)} in the guest, ${here}; busy ${seconds(busy)}: ${named.join(', ')}; ${bytes}`
 }

@@ -34,8 +34,10 @@ export interface GuestImages {
 export interface GuestEnd {
   readonly status: number | null
   readonly signal: NodeJS.Signals | null
-  /** How long the command ran in the guest's time, ns. */
+  /** How long the command ran since the last stop, in the guest's time, ns. */
   readonly guestNs: number
+  /** How long that took here, ms. */
+  readonly wallMs: number
   /** CPU time of its programs, ns, the longest first. */
   readonly usage: readonly { readonly name: string; readonly ns: number }[]
   /** SHA-256 of all records of the guest with their times. */
@@ -130,6 +132,7 @@ export class GuestRun {
         else if (kind === 'c') why = content.toString()
         else take(record)
       })
+    const start = performance.now()
     await machine.resume()
     const stopped = machine.stopped().then(() => true)
     stopped.catch(() => {})
@@ -140,7 +143,15 @@ export class GuestRun {
     read()
     if (end !== undefined) {
       usage.sort((a, b) => b.ns - a.ns)
-      return { end: { ...end, usage, digest: this.#hash.digest('hex'), lost: this.#outbox.lost } }
+      return {
+        end: {
+          ...end,
+          wallMs: performance.now() - start,
+          usage,
+          digest: this.#hash.digest('hex'),
+          lost: this.#outbox.lost,
+        },
+      }
     }
     if (why === undefined || !this.#keeps) throw new MachineEnded(`it has stopped: ${why ?? machine.lastWords()}`)
     this.#devices = join(this.#directory, 'devices')

@@ -13,11 +13,11 @@ const usage = [
   { name: 'node', ns: 3e8 },
   { name: 'sh', ns: 1e7 },
 ]
-const run = { status: 0, signal: null, digest: '', lost: 0, files: [], usage }
+const run = { status: 0, signal: null, digest: '0123456789abcdef0123', lost: 0, files: [], usage }
 
 test('the report has the time in the guest, the time here, and who was busy', () => {
   expect(reportText({ ...run, guestNs: 7.2e12, wallMs: 1410 })).toBe(
-    '2 h 0.00 s in the guest, 1.41 s here; its CPU was busy for 0.31 s: node 0.30 s, sh 0.01 s',
+    '2 h 0.00 s in the guest, 1.41 s here; busy 0.31 s: node 0.30 s, sh 0.01 s; sha256 0123456789abcdef',
   )
 })
 
