@@ -6,6 +6,7 @@
 #include <linux/random.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -296,10 +297,13 @@ class Run {
   end();
 }
 
-/** In place of a program that the image lacks. */
+/**
+ * In place of a program that the image lacks. A script's interpreter has its own path as its name;
+ * programs that a shell finds have it in the auxiliary vector.
+ */
 int missing(const char* name) {
-  const char* slash = std::strrchr(name, '/');
-  const std::string program = slash == nullptr ? name : slash + 1;
+  const char* path = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  const std::string program = std::strchr(name, '/') != nullptr || path == nullptr ? name : path;
   const std::string request = "missing " + program + "\n";
   const vnet::Fd fd(::open(kRequests, O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (fd && ::write(fd.get(), request.data(), request.size()) > 0) ::pause();

@@ -1,6 +1,6 @@
 /** Programs of this machine that a virtual machine, and the making of its files, need. */
 import { accessSync, constants, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 
 /** Thrown if a virtual machine cannot start here: one line that says what to do. */
@@ -11,12 +11,13 @@ export class GuestSetupError extends Error {
 /** The directories of PATH, without empty ones. */
 export const searchPath = (): string[] => (process.env.PATH ?? '').split(':').filter(Boolean)
 
-/** Returns the path of a program of PATH, undefined if it is not installed. */
-export function findProgram(name: string): string | undefined {
-  const isProgram = (path: string) => attempt(() => accessSync(path, constants.X_OK) ?? statSync(path).isFile())
-  return searchPath()
-    .map(directory => join(directory, name))
-    .find(isProgram)
+const isProgram = (path: string): boolean =>
+  attempt(() => accessSync(path, constants.X_OK) ?? statSync(path).isFile()) === true
+
+/** Returns the path of a program in `path`, undefined if it is not installed. A path is itself. */
+export function findProgram(name: string, path: readonly string[] = searchPath()): string | undefined {
+  if (name.includes('/')) return isProgram(name) ? resolve(name) : undefined
+  return path.map(directory => join(directory, name)).find(isProgram)
 }
 
 export const isInstalled = (name: string): boolean => findProgram(name) !== undefined

@@ -37,8 +37,9 @@ export function addPrograms(
     for (const path of fresh) seen.add(path)
     const owners = packages.ownersOf(fresh)
     addPackages(tree, packages, new Set(owners.values()))
-    const own = fresh.filter(path => !owners.has(path)).map(path => ({ path, start: startOf(path) }))
-    const beside = own.flatMap(({ path, start }) => directoriesOf(path, start)).flatMap(below)
+    const started = fresh.map(path => ({ path, start: startOf(path) }))
+    const own = started.filter(({ path }) => !owners.has(path))
+    const beside = started.flatMap(({ path, start }) => directoriesOf(path, start)).flatMap(below)
     for (const path of beside) tree.addHost(path)
     const libraries = beside.filter(path => LIBRARY.test(path))
     next = [

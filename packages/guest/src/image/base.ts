@@ -1,11 +1,11 @@
 /** The image that every run in a virtual machine has: programs, the kernel's modules, and vnet. */
-import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 import type { Kernel } from '../kernel.ts'
 import { ModuleDirectory, moduleTable } from '../modules.ts'
-import { GuestSetupError } from '../programs.ts'
+import { findProgram, GuestSetupError } from '../programs.ts'
 import { addPrograms, librariesOf } from './add-programs.ts'
 import { HostTree } from './host-tree.ts'
 import { addOwnFiles } from './own-files.ts'
@@ -44,8 +44,8 @@ const MADE_DIRECTORIES = ['/etc/ld.so.conf.d', '/etc/ssl', '/etc/pam.d', '/usr/s
 
 /** Files of a machine without a network of its own. */
 const OWN: Readonly<Record<string, string>> = {
-  '/etc/hostname': 'guest\n',
-  '/etc/hosts': '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 guest\n',
+  '/etc/hostname': 'vnet\n',
+  '/etc/hosts': '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 vnet\n',
   '/etc/resolv.conf': '',
   '/etc/nsswitch.conf': ['passwd', 'group', 'shadow', 'protocols', 'services']
     .map(name => `${name}: files\n`)
@@ -81,7 +81,7 @@ export function baseTree({ programs, files, init, kernel, directory }: BaseImage
   if (missing !== undefined) throw new GuestSetupError(`${missing} does not exist`)
   const tree = new HostTree()
   const path = guestPath()
-  const find = (name: string) => path.map(each => join(each, name)).find(isProgram)
+  const find = (name: string) => findProgram(name, path)
   for (const each of EMPTY) tree.addDirectory(each)
   for (const each of PUBLIC) tree.addDirectory(each, 0o1777)
   for (const each of ['/bin', '/sbin', '/lib', '/lib64', '/var/run', '/var/lock']) tree.addHost(each)
@@ -95,6 +95,7 @@ export function baseTree({ programs, files, init, kernel, directory }: BaseImage
   }
   for (const each of files.flatMap(file => below(resolve(file)))) tree.addHost(each)
   for (const [name, text] of Object.entries(OWN)) tree.addText(name, text)
+  addShadow(tree)
   addModules(tree, kernel)
   tree.addFile(GUEST_INIT, init)
   tree.addLink('/sbin/modprobe', GUEST_INIT)
@@ -104,14 +105,12 @@ export function baseTree({ programs, files, init, kernel, directory }: BaseImage
   return tree
 }
 
-const isProgram = (path: string): boolean =>
-  attempt(() => accessSync(path, constants.X_OK) ?? statSync(path).isFile()) === true
-
 function programOf(name: string, find: (name: string) => string | undefined): string {
-  const path = name.includes('/') ? resolve(name) : find(name)
-  if (path === undefined) throw new GuestSetupError(`no program ${name} in PATH: install it, or give its path`)
-  if (!isProgram(path)) throw new GuestSetupError(`${path} is not a program`)
-  return path
+  const path = find(name)
+  if (path !== undefined) return path
+  throw new GuestSetupError(
+    name.includes('/') ? `${name} is not a program` : `no program ${name} in PATH: install it, or give its path`,
+  )
 }
 
 /**
@@ -123,6 +122,12 @@ function addVnet(tree: HostTree): string[] {
   if (libraries.some(path => path.includes('/libnode'))) return [process.execPath, ...libraries]
   tree.addHost(process.execPath)
   return libraries
+}
+
+/** Adds accounts without passwords for su(1), because ordinary users cannot read /etc/shadow. */
+function addShadow(tree: HostTree): void {
+  const lines = (attempt(() => readFileSync('/etc/passwd', 'utf8')) ?? '').match(/^[^:\n]+(?=:)/gm) ?? []
+  tree.addText('/etc/shadow', lines.map(name => `${name}:*:1:0:99999:7:::\n`).join(''), 0o600)
 }
 
 function addModules(tree: HostTree, kernel: Kernel): void {
@@ -140,7 +145,7 @@ function addStubs(tree: HostTree, path: readonly string[]): void {
   for (const each of new Set(path.flatMap(name => attempt(() => realpathSync(name)) ?? []))) {
     for (const name of (attempt(() => readdirSync(each)) ?? []).sort()) {
       const program = join(each, name)
-      if (tree.has(program) || !isProgram(program)) continue
+      if (tree.has(program) || findProgram(program) === undefined) continue
       // A link to a program that the image has, such as awk to mawk.
       if (tree.has(realpathSync(program))) tree.addHost(program)
       else tree.addLink(program, GUEST_INIT)

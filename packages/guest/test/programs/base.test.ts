@@ -67,6 +67,12 @@ test('the image has modules for networks, with their table, and init as modprobe
   expect(placeOf(join(realpathSync('/sbin'), 'modprobe'))).toBe(INIT)
 })
 
+test('every user has an account without a password, so that root can become that user', () => {
+  const texts: string[] = []
+  found.tree?.definitions(content => `/${texts.push(new TextDecoder().decode(content))}`)
+  expect(texts.find(text => text.startsWith('root:'))).toMatch(/^root:\*:1:0:99999:7:::\n/)
+})
+
 test('a program of PATH that is not in the image is a link to init', () => {
   expect(placeOf(at('bin/other'))).toBe(INIT)
 })
