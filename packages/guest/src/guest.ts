@@ -1,7 +1,7 @@
 /** Runs a command of this machine in a guest, with its programs and its directory. */
 import type { Buffer } from 'node:buffer'
 import { realpathSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { availableParallelism, homedir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { builtFile } from 'vnet/internal/linux/native'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
@@ -10,16 +10,7 @@ import type { MailRecord } from './mail.ts'
 import { neededPrograms, rememberProgram } from './needed-programs.ts'
 import { GuestSetupError, missingPrograms } from './programs.ts'
 import { Results } from './results.ts'
-import {
-  type GuestEnd,
-  type GuestImages,
-  type GuestJob,
-  GuestRun,
-  jobText,
-  ProgramMissing,
-  replyText,
-  runJob,
-} from './run.ts'
+import { type GuestEnd, type GuestImages, GuestRun, jobText, ProgramMissing, replyText, runJob } from './run.ts'
 import { bootSnapshot, type Snapshot, stageSnapshot } from './snapshot.ts'
 
 /** Where the time of a guest starts if nothing else is said. */
@@ -52,9 +43,9 @@ export interface GuestOptions {
   readonly records?: string
   /**
    * The command stops the machine once. So far it is the same in all runs, with the usual seed:
-   * each continues from a snapshot, with this reply and its own seed.
+   * each continues from a snapshot, with its own seed, and this reply.
    */
-  readonly reply?: string
+  readonly reply?: (seed: number) => string
 }
 
 export interface GuestReport extends GuestEnd {
@@ -63,10 +54,14 @@ export interface GuestReport extends GuestEnd {
 }
 
 /** What a machine needs that is the same for each run. */
-export interface Prepared {
+interface Prepared {
   readonly snapshot: Snapshot
   readonly images: GuestImages
-  readonly job: GuestJob
+  /** Returns what continues the snapshot with a seed. */
+  readonly message: (seed: number) => Uint8Array
+  readonly directory: string
+  /** The end of a command that ended before it stopped the machine. */
+  readonly end?: GuestEnd
 }
 
 /** Throws a GuestSetupError, a line that says what to do, if no guest can run here. */
@@ -83,52 +78,112 @@ export function checkGuest(): void {
  * Runs a command to its end. A program that the image lacks is added, remembered for the directory,
  * and the run starts again. Rejects with a GuestSetupError, a MachineEnded, or the signal's reason.
  */
-export async function runInGuest(command: readonly string[], options: GuestOptions): Promise<GuestReport> {
+export function runInGuest(command: readonly string[], options: GuestOptions): Promise<GuestReport> {
+  const { seed = USUAL_SEED } = options
+  return withPrograms(command, options, prepared => runOnce(prepared, seed, options))
+}
+
+/** A run of several that differ in their seeds. */
+export interface SeedRun extends GuestReport {
+  readonly seed: number
+  /** The end of what the command wrote to both streams. */
+  readonly output: string
+}
+
+/** Characters of the output of a run that are kept. */
+const OUTPUT_KEPT = 1 << 16
+
+/**
+ * Runs a command with each seed of a list, as many at a time as there are cores. `onRun` is called
+ * after each run; no further one starts when it returns true. Changed files are discarded.
+ */
+export function runSeeds(
+  command: readonly string[],
+  seeds: readonly number[],
+  options: Omit<GuestOptions, 'onOutput' | 'seed' | 'records'>,
+  onRun: (run: SeedRun) => boolean,
+): Promise<void> {
+  return withPrograms(command, { ...options, onOutput: () => {} }, async prepared => {
+    const left = [...seeds]
+    const work = async (): Promise<void> => {
+      for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
+        let output = ''
+        const onOutput: GuestOptions['onOutput'] = (_, text) => {
+          output = (output + text.toString()).slice(-OUTPUT_KEPT)
+        }
+        const report = await runOnce(prepared, seed, { ...options, onOutput, discards: true })
+        if (onRun({ ...report, seed, output })) left.length = 0
+      }
+    }
+    await Promise.all(Array.from({ length: availableParallelism() }, work))
+  })
+}
+
+/** Prepares a guest, and runs it until its image has all programs. */
+async function withPrograms<Result>(
+  command: readonly string[],
+  options: GuestOptions,
+  run: (prepared: Prepared) => Promise<Result>,
+): Promise<Result> {
   checkGuest()
   const directory = realpathSync(resolve(options.directory ?? '.'))
   const kernel = findKernel(options.onMessage)
   for (;;) {
     const prepared = await prepare(command, directory, kernel, options)
-    const results = new Results(options.discards ? undefined : directory)
-    const take = (record: MailRecord) => {
-      if (record.kind === 'o' || record.kind === 'e') {
-        options.onOutput(record.kind === 'o' ? 'out' : 'err', record.content)
-      } else results.take(record)
-    }
     try {
-      const end = await runPrepared(prepared, take, options)
-      return { ...end, files: results.files }
+      return await run(prepared)
     } catch (error) {
       if (!(error instanceof ProgramMissing)) throw error
       rememberProgram(directory, error.program)
       options.onMessage(`the guest gets ${error.program}, and starts again`)
-    } finally {
-      results.close()
     }
   }
 }
 
-async function runPrepared(
-  { snapshot, images, job }: Prepared,
-  take: (record: MailRecord) => void,
-  { reply, onMessage, ...options }: GuestOptions,
-): Promise<GuestEnd> {
-  if (reply === undefined) return await runJob(snapshot, images, jobText(job), take, options)
-  const message = jobText({ ...job, seed: USUAL_SEED })
+async function runOnce(
+  { snapshot, images, message, directory, end }: Prepared,
+  seed: number,
+  options: GuestOptions,
+): Promise<GuestReport> {
+  if (end !== undefined) return { ...end, files: [] }
+  const results = new Results(options.discards ? undefined : directory)
+  const take = (record: MailRecord) => {
+    if (!takeOutput(record, options)) results.take(record)
+  }
+  try {
+    return { ...(await runJob(snapshot, images, message(seed), take, options)), files: results.files }
+  } finally {
+    results.close()
+  }
+}
+
+/** Returns the guest after its command has stopped the machine, or its end if it ended before. */
+async function stageOf(prepared: Prepared, options: GuestOptions): Promise<Prepared> {
+  const { reply, onMessage, signal } = options
+  if (reply === undefined) return prepared
+  const { images, snapshot } = prepared
+  const message = prepared.message(USUAL_SEED)
   const key = [snapshot.ram, images.image, images.project, message].join('\n')
   const stage = await stageSnapshot(key, snapshot.memoryMb, async directory => {
     onMessage('bringing it up in the guest, once')
     const run = new GuestRun(snapshot, images, message, true)
     try {
-      const { end } = await run.next(take, options.signal)
+      const { end } = await run.next(record => takeOutput(record, options), signal)
       if (end === undefined) run.save(directory)
       return end
     } finally {
       await run.close()
     }
   })
-  if ('end' in stage) return stage.end
-  return await runJob(stage, images, replyText(reply, job.seed), take, options)
+  if ('end' in stage) return { ...prepared, end: stage.end }
+  return { ...prepared, snapshot: stage, message: seed => replyText(reply(seed), seed) }
+}
+
+/** Returns whether a record was output. */
+function takeOutput({ kind, content }: MailRecord, { onOutput }: Pick<GuestOptions, 'onOutput'>): boolean {
+  if (kind !== 'o' && kind !== 'e') return false
+  onOutput(kind === 'o' ? 'out' : 'err', content)
+  return true
 }
 
 async function prepare(
@@ -137,7 +192,7 @@ async function prepare(
   kernel: Kernel,
   options: GuestOptions,
 ): Promise<Prepared> {
-  const { seed = USUAL_SEED, date = USUAL_DATE, env, memoryMb = USUAL_MEMORY_MB, programs = [], files = [] } = options
+  const { date = USUAL_DATE, env, memoryMb = USUAL_MEMORY_MB, programs = [], files = [] } = options
   const [program = ''] = command
   const isOther = program.includes('/') && !isBelow(resolve(program), directory)
   const needed = [...programs, ...neededPrograms(directory), ...(isOther ? [program] : [])]
@@ -149,7 +204,10 @@ async function prepare(
   const path = [join(directory, 'node_modules/.bin'), ...guestPath().filter(each => !each.includes('/node_modules'))]
   const variables = { PATH: path.join(':'), HOME: homedir(), LANG: 'C.UTF-8', VNET_GUEST: '1', ...env }
   const cwd = isBelow(process.cwd(), directory) ? process.cwd() : directory
-  return { snapshot, images: { image, project }, job: { command, seed, date, env: variables, directory, cwd } }
+  const job = { command, date, env: variables, directory, cwd }
+  const images = { image, project }
+  const message = (seed: number) => jobText({ ...job, seed })
+  return await stageOf({ snapshot, images, message, directory }, options)
 }
 
 const isBelow = (path: string, directory: string): boolean => !/^\.\.(\/|$)/.test(relative(directory, path))

@@ -48,10 +48,11 @@ export function qemuVersion(): string | undefined {
 
 /** Returns the arguments that a snapshot depends on, without paths. */
 export function machineArguments(memoryMb: number): string[] {
+  // A smaller cache of translated code has no space for a program as large as Node.
   // rr=record keeps QEMU's main thread from moving the clock while the CPU counts instructions.
   const icount = 'shift=0,sleep=off,align=off,rr=record,rrfile=/dev/null'
   return [
-    ...['-accel', 'tcg,thread=single', '-smp', '1', '-cpu', 'Nehalem', '-icount', icount, '-seed', '1'],
+    ...['-accel', 'tcg,thread=single,tb-size=512', '-smp', '1', '-cpu', 'Nehalem', '-icount', icount, '-seed', '1'],
     ...['-rtc', 'base=2026-01-01,clock=vm', '-m', `${memoryMb},slots=4,maxmem=64G`],
     ...['-machine', 'pc,hpet=off,nvdimm=on,memory-backend=ram,suppress-vmdesc=on'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],

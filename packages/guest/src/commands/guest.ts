@@ -4,15 +4,17 @@ import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail } from 'vnet/internal/cli/ask'
-import { EXIT_FAILURE, endOf, type Io } from 'vnet/internal/cli/io'
-import { type GuestOptions, type GuestReport, runInGuest } from '../guest.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
+import { type GuestOptions, type GuestReport, runInGuest, runSeeds } from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
-import { reportText } from '../report.ts'
+import { guestTime, reportText } from '../report.ts'
 import { firstDifference } from '../verify.ts'
 
 export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' | 'directory' | 'reply'> {
   readonly verify?: boolean
+  /** Runs, with seeds one after the other. */
+  readonly repeat?: number
   readonly program?: readonly string[]
   readonly file?: readonly string[]
   /** `NAME=VALUE`, or `NAME` for the value that it has here. */
@@ -26,7 +28,7 @@ export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' 
  * differ.
  */
 export async function guest(command: readonly string[], options: GuestCommandOptions, io: Io): Promise<number> {
-  const { verify = false, program = [], file = [], env = [], memory, ...rest } = options
+  const { verify = false, repeat, program = [], file = [], env = [], memory, ...rest } = options
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
@@ -39,8 +41,10 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
     onMessage: line => io.err(`vnet: ${line}\n`),
     signal: stop.signal,
   }
+  if (verify && repeat !== undefined) throw new UsageError('--verify: a run of --repeat is repeated by its --seed')
   const print: GuestOptions['onOutput'] = (stream, text) => io[stream](text.toString())
   try {
+    if (repeat !== undefined) return await runAll(command, repeat, given, io)
     const report = verify
       ? await runTwice(command, given, print, io)
       : await runInGuest(command, { ...given, onOutput: print })
@@ -58,6 +62,36 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
     if (error instanceof MachineEnded) return fail(io, `the guest has ended: ${error.message}`)
     throw error
   }
+}
+
+/** Runs a command with several seeds. Returns 1 if a run failed. */
+async function runAll(
+  command: readonly string[],
+  repeat: number,
+  { seed = 1, ...options }: Omit<GuestOptions, 'onOutput'>,
+  io: Io,
+): Promise<number> {
+  const failed: number[] = []
+  const seeds = Array.from({ length: repeat }, (_, i) => seed + i)
+  const start = performance.now()
+  let done = 0
+  await runSeeds(command, seeds, options, run => {
+    done += 1
+    if (statusOf(run) !== 0) {
+      io.progress?.(undefined)
+      if (failed.length === 0) io.out(run.output)
+      failed.push(run.seed)
+      io.err(`vnet: seed ${run.seed} failed with status ${statusOf(run)} after ${guestTime(run.guestNs)}\n`)
+    }
+    io.progress?.(`${done} of ${repeat} seeds, ${failed.length} failed`)
+    return false
+  })
+  io.progress?.(undefined)
+  const seconds = ((performance.now() - start) / 1000).toFixed(0)
+  failed.sort((a, b) => a - b)
+  const which = failed.length === 0 ? '' : `: ${failed.join(', ')}; each fails again with --seed`
+  io.err(`vnet: ${failed.length} of ${repeat} runs failed, in ${seconds} s${which}\n`)
+  return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 
 /** Runs a command twice, and prints what the first run writes. Returns 1 if the runs differ. */

@@ -17,6 +17,9 @@ export const guestOptions: readonly Option[] = [
   ),
   new Option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)').argParser(date),
   new Option('--verify', 'run twice, and compare everything that comes out of the guest'),
+  new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(
+    wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  ),
   new Option('--program <name>', 'give the guest a program from the start; repeat for more').argParser(every),
   new Option('--file <path>', 'give the guest a file or directory; repeat for more').argParser(every),
   new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more').argParser(every),

@@ -15,14 +15,14 @@ import type { LabPlan } from '../file/read.ts'
 interface Order {
   readonly host: string
   readonly command: readonly string[]
-  readonly seed?: number
+  readonly seed: number
 }
 
 /** Returns the status of the command. */
 export function virtualLab(
   path: string,
   scenario: string | undefined,
-  order: Order,
+  order: Omit<Order, 'seed'>,
   plan: LabPlan,
   options: GuestCommandOptions,
   io: Io,
@@ -40,9 +40,9 @@ export function virtualLab(
     ...(scenario === undefined ? [] : ['--scenario', scenario]),
   ]
   const seed = options.seed ?? plan.seed
-  const seeded = seed === undefined ? {} : { seed }
-  const reply = JSON.stringify({ ...order, ...seeded })
-  return guest(words, { ...options, ...seeded, reply, env: [...(options.env ?? []), ...stageVariables] }, io)
+  const reply = (seed: number) => JSON.stringify({ ...order, seed } satisfies Order)
+  const env = [...(options.env ?? []), ...stageVariables]
+  return guest(words, { ...options, ...(seed !== undefined && { seed }), reply, env }, io)
 }
 
 /** Runs what the order says in a lab of a guest that is up. */
