@@ -42,7 +42,7 @@ export class DebianPackages {
     )
     const patterns = [...known.keys()].map(path => path.replace(/[\\*?[]/g, '\\$&'))
     for (const line of query('--search', ...patterns).split('\n')) {
-      const [, id, path] = /^(?!diversion by )([^,]+?)(?:, .*)?: (\/.*)$/.exec(line) ?? []
+      const [, id, path] = /^([^,]+?)(?:, .*)?: (\/.*)$/.exec(line) ?? []
       const asked = known.get(path ?? '')
       if (id !== undefined && asked !== undefined && this.#ids.has(id)) owners.set(asked, id)
     }

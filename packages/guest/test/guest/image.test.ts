@@ -37,11 +37,8 @@ function tree(text = 'text'): Tree {
   return found
 }
 
-const listed = (image: string) =>
-  execFileSync('unsquashfs', ['-lls', image], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map(line => line.replace(/ +\d+ \d{4}-\d\d-\d\d \d\d:\d\d/, ''))
+const linesOf = (image: string) => execFileSync('unsquashfs', ['-lls', image], { encoding: 'utf8' }).trim().split('\n')
+const listed = (image: string) => linesOf(image).map(line => line.replace(/ +\d+ \d{4}-\d\d-\d\d \d\d:\d\d/, ''))
 
 test('an image has the files, all owned by root, and the size of the memory of the machine', async () => {
   const image = await imageOf('project', tree())
@@ -55,6 +52,8 @@ test('an image has the files, all owned by root, and the size of the memory of t
     'drwxrwxrwt root/root squashfs-root/tmp',
   ])
   expect(execFileSync('unsquashfs', ['-cat', image, 'bin/a "file"'], { encoding: 'utf8' })).toBe('content')
+  expect(execFileSync('unsquashfs', ['-s', image], { encoding: 'utf8' })).toMatch(/append time .* 1970\n/)
+  expect(linesOf(image).find(line => line.endsWith('/etc/text'))).toMatch(/ 1970-01-01 /)
   const { size, blocks } = statSync(image)
   expect([size, blocks < 100]).toEqual([2 ** 31, true])
 })
@@ -92,15 +91,23 @@ test('an image is made once, and the newest ones are kept', async () => {
   expect(readdirSync(at('cache/vnet/guest')).sort()).toEqual(others.sort())
 })
 
-test('an ordinary user makes images', () => {
+test('an ordinary user makes images, of files that this user can read', () => {
   const [cache, project] = [at('home'), at('project')]
   for (const name of [cache, project]) mkdirSync(name)
   chownSync(cache, NOBODY, NOBODY)
   writeFileSync(join(project, 'file'), 'mine')
+  chownSync(join(project, 'file'), NOBODY, NOBODY)
+  writeFileSync(join(project, 'secret'), '', { mode: 0o600 })
+  mkdirSync(join(project, 'private'), { mode: 0o700 })
   const script = `
     import { directoryImage } from '${join(process.cwd(), 'packages/guest/dist/image/index.js')}'
     console.log(await directoryImage('${project}'))`
   const words = [...USER, 'env', `XDG_CACHE_HOME=${cache}`, process.execPath, '--input-type=module', '-e', script]
   const image = execFileSync(words[0] as string, words.slice(1), { encoding: 'utf8' }).trim()
+  expect(listed(image)).toEqual([
+    'drwxr-xr-x root/root squashfs-root',
+    '-rw-r--r-- root/root squashfs-root/file',
+    'drwx------ root/root squashfs-root/private',
+  ])
   expect(execFileSync('unsquashfs', ['-cat', image, 'file'], { encoding: 'utf8' })).toBe('mine')
 })

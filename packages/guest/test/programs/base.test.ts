@@ -38,8 +38,11 @@ beforeAll(() => {
   program('bin/script', '#!/usr/bin/env interpreter\n')
   program('bin/interpreter', '#!/bin/sh\n')
   for (const name of ['bin/other', 'project/bin/own', 'node_modules/.bin/own']) program(name, '#!/bin/sh\n')
+  program('node_modules/tool/cli.js', '#!/usr/bin/env node\n')
+  program('node_modules/tool/node_modules/other/index.js', '')
+  symlinkSync('../node_modules/tool/cli.js', at('bin/tool'))
   symlinkSync(process.execPath, at('bin/own-node'))
-  found.tree = treeWith(['script'], [at('files')])
+  found.tree = treeWith(['script', 'tool'], [at('files')])
 })
 
 afterAll(() => vi.unstubAllEnvs())
@@ -56,6 +59,7 @@ test('the image has the usual programs with their libraries, Node, vnet and its 
   for (const name of [...ours, 'node_modules/yaml/package.json'])
     expect(has(join(process.cwd(), name)), name).toBe(true)
   expect(names.filter(path => path.startsWith(join(process.cwd(), 'src/')))).toEqual([])
+  expect(names.filter(path => path.startsWith(process.cwd()) && /\.(d\.ts|map|md)$/.test(path))).toEqual([])
 })
 
 test('the image has modules for networks, with their table, and init as modprobe', () => {
@@ -80,6 +84,13 @@ test('a program of PATH that is not in the image is a link to init', () => {
 test('a script that is named is in the image, with its interpreter', () => {
   expect(placeOf(at('bin/script'))).toBe(`l ${at('bin/script')}`)
   expect(placeOf(at('bin/interpreter'))).toBe(`l ${at('bin/interpreter')}`)
+})
+
+test('a script for Node that is named is in the image, with its package', () => {
+  expect(placeOf(at('bin/tool'))).toBe('S 0 777 0 0 ../node_modules/tool/cli.js')
+  for (const name of ['cli.js', 'node_modules/other/index.js']) {
+    expect(placeOf(at(`node_modules/tool/${name}`))).toBe(`l ${at(`node_modules/tool/${name}`)}`)
+  }
 })
 
 test('a link in PATH to a program that the image has is kept', () => {
