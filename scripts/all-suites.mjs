@@ -29,10 +29,9 @@ const SUITES = {
   test: ['test'],
   all: ['test', '--', '--all'],
   ...Object.fromEntries(
-    ['long', 'browsers', 'labs', 'containers', 'explore', 'kernel-module', 'course', 'install', 'run'].map(suite => [
-      suite,
-      ['run', `test:${suite}`],
-    ]),
+    [
+      ...['long', 'browsers', 'labs', 'containers', 'explore', 'kernel-module', 'course', 'install', 'run', 'guest'],
+    ].map(suite => [suite, ['run', `test:${suite}`]]),
   ),
   docs: ['run', 'docs'],
   release: ['run', 'release', '--', '--dry-run'],

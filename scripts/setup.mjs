@@ -1,7 +1,8 @@
 /**
  * node scripts/setup.mjs [--test] [--long] [--containers] [--labs] [--browsers] [--explore]
- * [--kernel-module] [--install] [--run]: makes a clone runnable, in the steps that are due. The
- * options also install programs: for the tests, for the long tests, and for these folders of test/.
+ * [--kernel-module] [--install] [--run] [--guest]: makes a clone runnable, in the steps that are
+ * due. The options also install programs: for the tests, for the long tests, and for these folders
+ * of test/.
  * Each step is one line on stderr with its time; without a step that is due it prints nothing. A
  * failure is one line on stderr with what to do about it, and exit code 1. Off Linux it installs no
  * programs and builds no addon.
@@ -31,9 +32,8 @@ else
   import('./setup/main.mjs')
     .then(main => {
       const has = option => process.argv.includes(option)
-      const own = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install', 'run'].filter(folder =>
-        has(`--${folder}`),
-      )
+      const folders = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install', 'run', 'guest']
+      const own = folders.filter(folder => has(`--${folder}`))
       return main.setUp({ testTools: has('--test'), long: has('--long'), own })
     })
     .catch(error => fail(error.advice ? error.message : error.stack))

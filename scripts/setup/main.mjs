@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { isInstalled, SetupError } from './command.mjs'
+import { downloadGuestKernel } from './guest-kernel.mjs'
 import { withLock } from './lock.mjs'
 import { isCurrent, OWN } from './prebuilds.mjs'
 import { isStamped, stamp, unstamp } from './stamp.mjs'
@@ -17,7 +18,7 @@ const isLinux = process.platform === 'linux'
 /**
  * Brings the tree up to date: dependencies, addon, compiled sources. `testTools` adds the programs
  * of the kernel tests, `long` also the programs of the long tests, and `own` the programs of these
- * folders of test/. Off Linux there are neither an addon nor kernel tests.
+ * folders of test/; guests get their kernel. Off Linux there are neither an addon nor kernel tests.
  */
 export async function setUp({ testTools = false, long = false, own = [] } = {}) {
   process.chdir(root)
@@ -25,11 +26,24 @@ export async function setUp({ testTools = false, long = false, own = [] } = {}) 
   if (due.some(step => step.native && isDue(step))) checkBuildTools()
   if (testTools && isLinux) await installTestTools(long)
   for (const folder of isLinux ? own : []) await installOwnTools(folder)
-  if (!due.some(isDue)) return
-  becomeOwner()
-  await withLock(join(root, '.setup-lock'), async () => {
-    for (const step of due) if (isDue(step)) await make(step)
-  })
+  if (due.some(isDue)) {
+    becomeOwner()
+    await withLock(join(root, '.setup-lock'), async () => {
+      for (const step of due) if (isDue(step)) await make(step)
+    })
+  }
+  if (isLinux && process.arch === 'x64') await prepareGuests(long, own)
+}
+
+/** A long test starts a guest, too. Outside CI it is no failure if that is impossible. */
+async function prepareGuests(long, own) {
+  if (!long && !own.includes('guest')) return
+  try {
+    await downloadGuestKernel()
+  } catch (error) {
+    if (process.env.CI || own.includes('guest') || !(error instanceof SetupError)) throw error
+    process.stderr.write(`${error.message}\n`)
+  }
 }
 
 function isDue(step) {

@@ -47,7 +47,7 @@ const packages = {
 
 /**
  * Also needed by the long tests: the kernel's headers for examples/to-the-kernel, QEMU for a module
- * of the course, and a browser for the page of `vnet web`.
+ * of the course and a guest, and a browser for the page of `vnet web`.
  */
 const HEADERS = 'kernel headers'
 const longPackages = {
@@ -57,6 +57,7 @@ const longPackages = {
   openssl: 'openssl',
   'pytest-3': 'python3-pytest',
   'qemu-system-x86_64': 'qemu-system-x86',
+  mksquashfs: 'squashfs-tools',
   [HEADERS]: HEADERS_PACKAGE,
 }
 
@@ -152,6 +153,17 @@ const ownPackages = {
     pasta: 'passt',
     setpriv: 'util-linux',
     ip: 'iproute2',
+  },
+  /** The kernel is downloaded by guest-kernel.mjs and never installed. */
+  guest: {
+    'qemu-system-x86_64': 'qemu-system-x86',
+    mksquashfs: 'squashfs-tools',
+    setpriv: 'util-linux',
+    ip: 'iproute2',
+    ping: 'iputils-ping',
+    nft: 'nftables',
+    curl: 'curl',
+    python3: 'python3',
   },
   /** The kernel itself is downloaded by the tests and never installed. */
   'kernel-module': {

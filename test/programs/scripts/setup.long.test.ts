@@ -229,6 +229,14 @@ describe('--test', () => {
 
   const bringThem = some.map(program => `/bin/cp path/ip path/${program}`).join('; ')
 
+  const ofLongTests = list('modinfo promtool chromium openssl pytest-3 qemu-system-x86_64 mksquashfs')
+  const ofGuests = list('qemu-system-x86_64 mksquashfs setpriv nft python3')
+
+  function guestKernel(body: string): void {
+    tree.write('packages/guest/dist/package.json', '{ "type": "module" }')
+    tree.write('packages/guest/dist/kernel.js', `export function findKernel(print) { ${body} }`)
+  }
+
   test('nothing is installed if every tool exists', async () => {
     for (const program of some) tree.program(program, 'echo iputils')
     aptGet('exit 1')
@@ -275,8 +283,8 @@ describe('--test', () => {
   })
 
   test('only --long installs the headers of the kernel', async () => {
-    for (const program of [...some, 'modinfo', 'promtool', 'chromium', 'openssl', 'pytest-3', 'qemu-system-x86_64'])
-      tree.program(program, 'echo iputils')
+    for (const program of [...some, ...ofLongTests]) tree.program(program, 'echo iputils')
+    guestKernel('')
     aptGet('')
     // The machine that runs this test may have the headers.
     const without = `${root}
@@ -291,6 +299,27 @@ describe('--test', () => {
       `apt-get -q -o DPkg::Lock::Timeout=60 install -y --no-install-recommends ${HEADERS_PACKAGE}`,
     ])
   })
+
+  test.runIf(process.arch === 'x64')('the kernel of guests is downloaded for tests of guests only', async () => {
+    for (const program of [...some, ...ofLongTests, ...ofGuests]) tree.program(program, 'echo iputils')
+    guestKernel("print('downloading')")
+    expect(await tree.setUp({ args: ['--test'], preload: root })).toEqual(quiet)
+    const stderr = 'vnet: downloading\n'
+    expect(await tree.setUp({ args: ['--test', '--guest'], preload: root })).toEqual({ code: 0, stdout: '', stderr })
+  })
+
+  test.runIf(process.arch === 'x64')(
+    'without a kernel, tests of guests fail in one line, long tests do not',
+    async () => {
+      for (const program of [...some, ...ofLongTests, ...ofGuests]) tree.program(program, 'echo iputils')
+      guestKernel("throw Object.assign(new Error('no apt-get'), { name: 'GuestSetupError' })")
+      aptGet('')
+      const stderr = 'vnet: the tests of guests need a kernel: no apt-get\n'
+      expect(await tree.setUp({ args: ['--test', '--guest'], preload: root })).toEqual({ code: 1, stdout: '', stderr })
+      const long = await tree.setUp({ args: ['--test', '--long'], preload: root })
+      expect(long).toEqual({ code: 0, stdout: '', stderr: expect.stringContaining(stderr) })
+    },
+  )
 
   test('an arping or a ping that is not from iputils is reported and not replaced', async () => {
     for (const program of some) tree.program(program, 'echo iputils')

@@ -1,0 +1,18 @@
+/** Debian's kernel of guests, in the cache of this user, so that no test waits for its download. */
+
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { SetupError } from './command.mjs'
+
+const MODULE = 'packages/guest/dist/kernel.js'
+
+/** Downloads the kernel if it is missing. Throws a SetupError of one line if it cannot. */
+export async function downloadGuestKernel() {
+  const { findKernel } = await import(pathToFileURL(resolve(MODULE)).href)
+  try {
+    findKernel(line => process.stderr.write(`vnet: ${line}\n`))
+  } catch (error) {
+    if (error.name !== 'GuestSetupError') throw error
+    throw new SetupError(`vnet: the tests of guests need a kernel: ${error.message}`)
+  }
+}
