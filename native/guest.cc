@@ -44,9 +44,9 @@ constexpr uint64_t kNsPerSecond = 1'000'000'000;
 const char* const kRequests = "/dev/vnet-guest";
 const char* const kReply = "/dev/vnet-reply";
 
-/** Writes into a file of /proc/sys; that the kernel lacks one changes nothing. */
-void setSysctl(const char* name, const char* value) {
-  const vnet::Fd fd(::open((std::string("/proc/sys/") + name).c_str(), O_WRONLY | O_CLOEXEC));
+/** Writes a setting of the kernel; that it lacks one changes nothing. */
+void set(const char* path, const char* value) {
+  const vnet::Fd fd(::open(path, O_WRONLY | O_CLOEXEC));
   if (fd && ::write(fd.get(), value, std::strlen(value)) < 0) return;
 }
 
@@ -276,10 +276,14 @@ class Run {
   while (::open("/dev/console", O_RDWR) < 2) continue;
   if (const char* failed = vnet::loadAll("/modules"); failed != nullptr) vnet::die(failed);
   // They wake an idle guest for nothing.
-  setSysctl("vm/stat_interval", "36000");
-  setSysctl("vm/compaction_proactiveness", "0");
-  setSysctl("vm/dirty_writeback_centisecs", "0");
-  setSysctl("kernel/modprobe", "/sbin/vnet-guest");
+  set("/proc/sys/vm/stat_interval", "36000");
+  set("/proc/sys/vm/compaction_proactiveness", "0");
+  set("/proc/sys/vm/dirty_writeback_centisecs", "0");
+  // Programs that need more memory than there is are killed, before the kernel only reads their
+  // pages again and again.
+  set("/sys/kernel/mm/lru_gen/enabled", "y");
+  set("/sys/kernel/mm/lru_gen/min_ttl_ms", "1000");
+  set("/proc/sys/kernel/modprobe", "/sbin/vnet-guest");
   vnet::nameMemories();
   outbox.open(vnet::kOutbox);
   vnet::stopMachine();

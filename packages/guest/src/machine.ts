@@ -1,7 +1,7 @@
 /**
- * A virtual machine of QEMU in virtual time: it counts instructions, one a nanosecond, and its time
- * jumps when it is idle (docs/virtual-time.md). It has no device that answers in real time: files
- * are memory, and nothing arrives while it runs.
+ * A virtual machine of QEMU in virtual time (packages/guest/docs/virtual-time.md): it counts
+ * instructions, one a nanosecond, and its time jumps when it is idle. It has no device that answers
+ * in real time: files are memory, and nothing arrives while it runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ export const QEMU = 'qemu-system-x86_64'
 export const MEMORIES = { image: 2048, outbox: 1024, inbox: 128, project: 2048 } as const
 export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
 
-/** What is not the same twice, or wakes an idle kernel: docs/virtual-time.md has each reason. */
+/** What is not the same twice, or wakes an idle kernel: see virtual-time.md. */
 const KERNEL_LINE = [
   'console=ttyS0 quiet loglevel=3 panic=-1 reboot=t',
   'nokaslr norandmaps mitigations=off psi=0 nowatchdog nmi_watchdog=0',
@@ -143,10 +143,11 @@ export class Machine {
     writeFileSync(path, devices)
   }
 
-  /** Returns why the machine has ended: the last line of QEMU, or of the guest's kernel. */
+  /** Returns why the machine has ended: the panic of its kernel, or the last line of it or QEMU. */
   lastWords(): string {
-    const text = `${readFileSync(this.#console, 'latin1')}\n${this.#errors}`
-    return text.trim().split('\n').at(-1)?.trim() || 'without a message'
+    const text = `${readFileSync(this.#console, 'latin1')}\n${this.#errors}`.replaceAll('\r', '').trim()
+    const [, panic] = /\] (Kernel panic - .*)/.exec(text) ?? []
+    return panic ?? (text.split('\n').at(-1) || 'without a message')
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,12 @@
 /** Runs a command in a guest, from a snapshot. */
 import { Buffer } from 'node:buffer'
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { removingAfter } from 'vnet/internal/linux/rootless'
 import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse } from './machine.ts'
 import { type MailRecord, Outbox, putInbox } from './mail.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -78,6 +79,8 @@ type Take = (record: MailRecord) => void
 /** A job in a guest, from a snapshot until its end, with stops between. */
 export class GuestRun {
   readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-guest-'))
+  /** Removes the directory if this process is killed. */
+  readonly #remover = startRemover(this.#directory)
   readonly #memories: Memories
   readonly #outbox: Outbox
   readonly #memoryMb: number
@@ -181,7 +184,17 @@ export class GuestRun {
     this.#outbox.close()
     if (records !== undefined) copySparse(this.#memories.outbox, records)
     rmSync(this.#directory, { recursive: true, force: true })
+    this.#remover.stdin?.end()
   }
+}
+
+function startRemover(directory: string): ChildProcess {
+  const [program, option] = removingAfter()
+  const remover = spawn(program, [option], { stdio: ['pipe', 'ignore', 'ignore'] })
+  for (const each of [remover, remover.stdin]) each?.on('error', () => {})
+  remover.unref()
+  remover.stdin?.write(`${directory}\0`)
+  return remover
 }
 
 export interface JobOptions {

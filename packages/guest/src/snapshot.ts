@@ -3,11 +3,10 @@
  * an init, a QEMU and a size of memory, before an image is mounted.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
 import { builtFile } from 'vnet/internal/linux/native'
-import { cacheDirectory, removeOld } from './cache.ts'
+import { cachedEntry } from './cache.ts'
 import { type ArchiveFile, cpio } from './cpio.ts'
 import type { Kernel } from './kernel.ts'
 import { Machine, MEMORIES, type Memories, machineArguments, makeSparse, QEMU, qemuVersion } from './machine.ts'
@@ -32,18 +31,18 @@ export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (lin
   const archive = cpio(firstFiles(kernel))
   const { size, mtimeMs } = statSync(kernel.image)
   const parts = [version, kernel.image, size, mtimeMs, machineArguments(memoryMb).join(' ')]
-  const key = createHash('sha256').update(parts.join('\n')).update(archive).digest('hex').slice(0, 16)
-  const cache = cacheDirectory('guest')
-  const directory = join(cache, `boot-${key}`)
-  if (!existsSync(directory)) {
+  const key = createHash('sha256').update(parts.join('\n')).update(archive).digest('hex').slice(0, KEY_DIGITS)
+  const entry = await cachedEntry('boot', key, BOOTS_KEPT, async directory => {
     print('starting the kernel of the guest, once')
-    await make(directory, cache, archive, kernel, memoryMb)
-  }
-  return { ...filesIn(directory), memoryMb }
+    await start(directory, archive, kernel, memoryMb)
+    return true
+  })
+  return { ...filesIn(entry as string), memoryMb }
 }
 
 const filesIn = (directory: string) => ({ ram: join(directory, 'ram'), devices: join(directory, 'devices') })
 
+const KEY_DIGITS = 16
 /** Snapshots of started kernels: one for each size of memory that is in use. */
 const BOOTS_KEPT = 3
 /** The newest snapshots of stages that the cache keeps. Each takes some 300 MB. */
@@ -58,21 +57,13 @@ export async function stageSnapshot<End>(
   memoryMb: number,
   run: (directory: string) => Promise<End | undefined>,
 ): Promise<Snapshot | { readonly end: End }> {
-  const cache = cacheDirectory('guest')
-  const name = `stage-${createHash('sha256').update(key).digest('hex').slice(0, 16)}`
-  const directory = join(cache, name)
-  if (attempt(() => utimesSync(directory, new Date(), new Date()) ?? true) !== true) {
-    const making = mkdtempSync(join(cache, 'making-'))
-    try {
-      const end = await run(making)
-      if (end !== undefined) return { end }
-      if (!existsSync(directory)) renameSync(making, directory)
-    } finally {
-      rmSync(making, { recursive: true, force: true })
-    }
-    removeOld(cache, /^stage-/, STAGES_KEPT)
-  }
-  return { ...filesIn(directory), memoryMb }
+  const name = createHash('sha256').update(key).digest('hex').slice(0, KEY_DIGITS)
+  let end: End | undefined
+  const entry = await cachedEntry('stage', name, STAGES_KEPT, async directory => {
+    end = await run(directory)
+    return end === undefined
+  })
+  return entry === undefined ? { end: end as End } : { ...filesIn(entry), memoryMb }
 }
 
 /** The files that the kernel starts with: init, and modules in the order of loading. */
@@ -85,39 +76,26 @@ function firstFiles(kernel: Kernel): ArchiveFile[] {
   return [...['dev', 'proc', 'sys', 'modules'].map(name => ({ name })), init, ...modules]
 }
 
-async function make(
-  directory: string,
-  cache: string,
-  archive: Uint8Array,
-  kernel: Kernel,
-  memoryMb: number,
-): Promise<void> {
-  removeOld(cache, /^boot-/, BOOTS_KEPT - 1)
-  const making = mkdtempSync(join(cache, 'making-'))
+/** Starts the kernel, and saves the machine in a directory when its init has stopped it. */
+async function start(directory: string, archive: Uint8Array, kernel: Kernel, memoryMb: number): Promise<void> {
+  const initramfs = join(directory, 'initramfs')
+  writeFileSync(initramfs, archive)
+  const { ram, devices } = filesIn(directory)
+  const empty = Object.entries(MEMORIES).map(([name, mib]) => [name, makeSparse(join(directory, name), mib)])
+  const memories: Memories = Object.fromEntries(empty)
+  const machine = new Machine({
+    memoryMb,
+    ram: makeSparse(ram, memoryMb),
+    keeps: true,
+    start: { kernel: kernel.image, initramfs },
+    memories,
+    console: join(directory, 'console'),
+  })
   try {
-    const initramfs = join(making, 'initramfs')
-    writeFileSync(initramfs, archive)
-    const { ram, devices } = filesIn(making)
-    const start = { kernel: kernel.image, initramfs }
-    const empty = Object.entries(MEMORIES).map(([name, mib]) => [name, makeSparse(join(making, name), mib)])
-    const memories: Memories = Object.fromEntries(empty)
-    const machine = new Machine({
-      memoryMb,
-      ram: makeSparse(ram, memoryMb),
-      keeps: true,
-      start,
-      memories,
-      console: join(making, 'console'),
-    })
-    try {
-      await machine.stopped()
-      await machine.saveDevices(devices)
-    } finally {
-      await machine.close()
-    }
-    for (const path of [initramfs, ...Object.values(memories)]) rmSync(path)
-    if (!existsSync(directory)) renameSync(making, directory)
+    await machine.stopped()
+    await machine.saveDevices(devices)
   } finally {
-    rmSync(making, { recursive: true, force: true })
+    await machine.close()
   }
+  for (const path of [initramfs, ...Object.values(memories)]) rmSync(path)
 }

@@ -1,24 +1,14 @@
 /** Images in the cache: squashfs, made by mksquashfs without root, and named by their content. */
 import { spawn } from 'node:child_process'
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
-import { cacheDirectory, removeOld } from '../cache.ts'
+import { cachedEntry } from '../cache.ts'
 import { MEMORIES } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
 import type { Tree } from './tree.ts'
 
 const MIB = 1 << 20
+const IMAGE = 'squashfs'
 /** The newest images of a kind that the cache keeps. */
 const KEPT = 4
 
@@ -33,29 +23,23 @@ const OPTIONS = [
  * has the size of the machine's memory `name`. Throws a GuestSetupError.
  */
 export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<string> {
-  const cache = cacheDirectory('guest')
-  const path = join(cache, `${name}-${tree.digest()}.squashfs`)
-  // The time says when it was used last.
-  if (attempt(() => utimesSync(path, new Date(), new Date()) ?? true)) return path
-  const making = mkdtempSync(join(cache, 'making-'))
-  try {
-    const image = join(making, 'image')
-    const empty = join(making, 'empty')
+  const entry = await cachedEntry(name, tree.digest(), KEPT, async making => {
+    const image = join(making, IMAGE)
+    const texts = join(making, 'texts')
     const definitions = join(making, 'files')
-    mkdirSync(empty)
-    writeFileSync(definitions, tree.definitions(textWriter(making)))
+    const empty = join(making, 'empty')
+    for (const directory of [texts, empty]) mkdirSync(directory)
+    writeFileSync(definitions, tree.definitions(textWriter(texts)))
     await mksquashfs([empty, image, '-pf', definitions, ...OPTIONS])
     const size = MEMORIES[name] * MIB
     if (statSync(image).size > size) {
       throw new GuestSetupError(`the files for the guest have more than ${MEMORIES[name]} MiB: name fewer programs`)
     }
     truncateSync(image, size)
-    renameSync(image, path)
-  } finally {
-    rmSync(making, { recursive: true, force: true })
-  }
-  removeOld(cache, new RegExp(`^${name}-.*\\.squashfs$`), KEPT)
-  return path
+    for (const path of [texts, empty, definitions]) rmSync(path, { recursive: true })
+    return true
+  })
+  return join(entry as string, IMAGE)
 }
 
 /** Returns a function that stores a text in a new file of `directory`, with a fixed time. */

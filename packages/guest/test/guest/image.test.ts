@@ -13,7 +13,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
 import { USER } from '../../../../test/support/ordinary-user.ts'
@@ -78,13 +78,14 @@ test('the same files make the same bytes', async () => {
 test('an image is made once, and the newest ones are kept', async () => {
   const same = tree()
   const first = await imageOf('project', same)
-  utimesSync(first, 1, 1)
+  // The time of the entry of the cache says when it was used.
+  utimesSync(dirname(first), 1, 1)
   expect(await imageOf('project', same)).toBe(first)
-  const { mtimeMs } = statSync(first)
+  const { mtimeMs } = statSync(dirname(first))
   expect(mtimeMs).toBeGreaterThan(1000)
   const others = []
   for (const text of ['1', '2', '3', '4']) {
-    const path = await imageOf('project', tree(text))
+    const path = dirname(await imageOf('project', tree(text)))
     others.push(basename(path))
     utimesSync(path, mtimeMs / 1000 + Number(text), mtimeMs / 1000 + Number(text))
   }

@@ -1,0 +1,92 @@
+/** Labs in virtual time: the network of a file, and the real kernel's timers. */
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { complaints, digestOf, vnet } from '../support/guest-runs.ts'
+
+const cwd = freshDirectory()
+
+const LAB = `
+hosts: [client, server]
+cables:
+  client-server:
+    ends: [client, server]
+    wire: delay 20ms loss 5%
+`
+
+const KEEPALIVE = `
+import socket, time
+server = socket.create_server(('127.0.0.1', 8080))
+client = socket.create_connection(('127.0.0.1', 8080))
+client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+peer, _ = server.accept()
+import subprocess
+subprocess.run('nft add table ip t; nft add chain ip t o "{ type filter hook output priority 0; }"; '
+               'nft add rule ip t o tcp dport 8080 drop', shell=True, check=True)
+start = time.monotonic()
+try:
+    client.recv(1)
+except TimeoutError:
+    print('dead after', round((time.monotonic() - start) / 600) * 10, 'min')
+`
+
+async function inLab(command: readonly string[], ...options: readonly string[]) {
+  writeFileSync(join(cwd, 'net.yaml'), LAB)
+  return await vnet(['lab', 'net.yaml', '--time', 'virtual', ...options, '--', ...command], { cwd })
+}
+
+test('a lab has its delay and its losses, and another run and a busy machine change no byte', async () => {
+  const first = await inLab(['ping', '-q', '-c', '100', 'server'])
+  expect([first.status, complaints(first)]).toEqual([0, []])
+  expect(first.stdout).toMatch(/100 packets transmitted, (8|9)\d received/)
+  expect(first.stdout).toMatch(/rtt min\/avg\/max\/mdev = 40\.\d+\//)
+  const busy = spawn('sh', ['-c', 'while :; do :; done'])
+  const again = await inLab(['ping', '-q', '-c', '100', 'server'])
+  busy.kill()
+  expect(again.stdout).toBe(first.stdout)
+  expect(digestOf(again)).toBe(digestOf(first))
+})
+
+test('another seed loses other packets', async () => {
+  const lossOf = async (seed: string) =>
+    (await inLab(['ping', '-c', '60', 'server'], '--seed', seed)).stdout.match(/icmp_seq=\d+/g)
+  expect(await lossOf('2')).not.toEqual(await lossOf('3'))
+})
+
+test('a keepalive of two hours finds a dead peer', async () => {
+  writeFileSync(join(cwd, 'keepalive.py'), KEEPALIVE)
+  const end = await vnet(['guest', '--', 'python3', 'keepalive.py'], { cwd })
+  expect([end.status, end.stdout, complaints(end)]).toEqual([0, 'dead after 130 min\n', []])
+})
+
+test('an address that does not reply fails a connection after all repeats of its SYN', async () => {
+  const script = `
+import socket, time, subprocess
+subprocess.run('ip link add d0 type dummy && ip addr add 192.0.2.1/24 dev d0 && ip link set d0 up arp off', shell=True, check=True)
+start = time.monotonic()
+try:
+    socket.create_connection(('192.0.2.2', 80))
+except TimeoutError:
+    print('failed after', round(time.monotonic() - start), 's')
+`
+  writeFileSync(join(cwd, 'syn.py'), script)
+  const end = await vnet(['guest', '--', 'python3', 'syn.py'], { cwd })
+  expect([end.status, end.stdout, complaints(end)]).toEqual([0, 'failed after 131 s\n', []])
+})
+
+test('--repeat says which seeds failed, and each fails again', async () => {
+  writeFileSync(join(cwd, 'flaky.py'), 'import random, sys, time\ntime.sleep(600)\nsys.exit(random.random() < 0.4)\n')
+  const end = await vnet(['guest', '--repeat', '6', '--', 'python3', 'flaky.py'], { cwd })
+  const [, failed = ''] = /runs failed, in \d+ s: ([\d, ]+);/.exec(end.stderr) ?? []
+  expect([end.status, failed]).toEqual([1, expect.stringMatching(/\d/)])
+  const seeds = failed.split(', ')
+  const statuses = await Promise.all(
+    ['1', '2', '3', '4', '5', '6'].map(async seed => {
+      const { status } = await vnet(['guest', '--seed', seed, '--', 'python3', 'flaky.py'], { cwd })
+      return [seed, status]
+    }),
+  )
+  expect(statuses).toEqual(['1', '2', '3', '4', '5', '6'].map(seed => [seed, seeds.includes(seed) ? 1 : 0]))
+})
