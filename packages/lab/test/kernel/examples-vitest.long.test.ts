@@ -36,6 +36,7 @@ function run(words: readonly string[], cwd: string, more: Readonly<Record<string
 const PACKAGES = [
   ['vnet', '.'],
   ['@vnet/lan', 'packages/lan'],
+  ['@vnet/guest', 'packages/guest'],
   ['@vnet/lab', 'packages/lab'],
 ] as const
 
