@@ -14,7 +14,7 @@ import { LabWorker } from './lab-worker.ts'
 import type { LabSetup } from './links.ts'
 import { checkForms } from './options.ts'
 import { LabUnavailableError } from './rights.ts'
-import { type LabWorld, wantedWorld } from './world.ts'
+import { checkInGuest, isInGuest, type LabWorld, wantedWorld } from './world.ts'
 
 export type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 export type { Direction } from 'vnet/internal/wire/wire'
@@ -45,8 +45,12 @@ const WARM_MS = 60_000
  * reports why no lab can be made.
  */
 export async function warmLabs(): Promise<void> {
+  // In a guest, time is virtual.
+  if (isInGuest()) return
   try {
-    if (wantedWorld(undefined) !== 'memory') LabWorker.take()
+    const wanted = wantedWorld(undefined)
+    if (wanted === 'guest') return
+    if (wanted !== 'memory') LabWorker.take()
     const { createServer } = await import('node:http')
     const signal = AbortSignal.timeout(WARM_MS)
     await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
@@ -78,16 +82,17 @@ export async function createLabWith(options: LabOptions, setup: LabSetup = {}): 
   options?.signal?.throwIfAborted?.()
   const wanted = wantedWorld(options?.world)
   if (wanted === 'memory') return createInMemory(options, setup)
+  if (wanted === 'guest') checkInGuest("createLab: world 'guest'")
   // The worker starts while this thread loads the rest.
   const worker = LabWorker.take()
   let world: LabWorld
   try {
     const [{ LAB_OPTIONS }, { KernelWorld }] = await Promise.all([import('./lab.ts'), import('./kernel-world.ts')])
     checkForms('createLab', options, LAB_OPTIONS)
-    world = await KernelWorld.open(worker)
+    world = await KernelWorld.open(worker, wanted)
   } catch (error) {
     worker.release()
-    if (wanted === 'kernel' || !(error instanceof LabUnavailableError)) throw error
+    if (wanted !== undefined || !(error instanceof LabUnavailableError)) throw error
     sayOnce(`labs are in memory, in virtual time, because ${error.message}`)
     return createInMemory(options, { ...setup, onRefused: () => setup.onRefused?.(error) })
   }

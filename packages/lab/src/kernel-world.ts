@@ -1,4 +1,4 @@
-/** KernelWorld: the world of labs in network namespaces, in real time. */
+/** KernelWorld: the world of labs in network namespaces, in the time of the kernel. */
 import { rmSync } from 'node:fs'
 // Imported because a test may replace the timers of globalThis.
 import { setTimeout } from 'node:timers/promises'
@@ -11,10 +11,10 @@ import { KernelStack } from './kernel-stack.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import { LabUnavailableError, whyNoKernelLab } from './rights.ts'
-import type { LabWorld } from './world.ts'
+import type { LabWorld, WorldName } from './world.ts'
 
 export class KernelWorld implements LabWorld {
-  readonly name = 'kernel'
+  readonly name: WorldName
   readonly caller: LabWorker
   readonly directory = makeLabDirectory()
   readonly #native: Native
@@ -22,18 +22,19 @@ export class KernelWorld implements LabWorld {
   /** How often the kernel's neighbour tables were full before. */
   readonly #tableFulls = tableFulls()
 
-  private constructor(native: Native, worker: LabWorker) {
+  private constructor(native: Native, worker: LabWorker, name: WorldName) {
+    this.name = name
     this.#native = native
     this.caller = worker
   }
 
   /** Rejects with a LabUnavailableError if this process can make no labs. */
-  static async open(worker: LabWorker): Promise<KernelWorld> {
+  static async open(worker: LabWorker, name: WorldName = 'kernel'): Promise<KernelWorld> {
     const why = await whyNoKernelLab()
     if (why !== undefined) throw new LabUnavailableError(why)
     const native = loadNative()
     removeLeftovers()
-    return new KernelWorld(native, worker)
+    return new KernelWorld(native, worker, name)
   }
 
   get now(): number {

@@ -27,7 +27,8 @@ export interface LabOptions {
   readonly stages?: readonly string[]
   /**
    * `memory`: hosts in memory, in virtual time, without rights and on any system. `kernel`: network
-   * namespaces, in real time. Default: the environment variable VNET_WORLD, otherwise the kernel
+   * namespaces, in real time. `guest`: network namespaces in a guest, in virtual time, if this
+   * process runs in one. Default: the environment variable VNET_WORLD, otherwise the kernel
    * where it can be, and memory elsewhere.
    */
   readonly world?: WorldName

@@ -32,7 +32,7 @@ export function addDrops(error: TestError | undefined, drops: readonly string[],
  */
 export function worldLine(lab: Pick<Lab, 'world' | 'now' | 'isIdle' | 'awaited'>, hasWaited: boolean): string {
   const { world, now, isIdle, awaited } = lab
-  if (world === 'kernel') return 'the lab was in the kernel'
+  if (world !== 'memory') return world === 'kernel' ? 'the lab was in the kernel' : 'the lab was in a guest'
   const line = `the lab was in memory, its clock at ${Math.round(now) / 1000} s`
   if (!hasWaited) return line
   if (awaited.length > 0) return `${line}, where it waited for ${awaited.join(' and ')}`

@@ -18,7 +18,7 @@ import { durationOf } from 'vnet/internal/base/duration'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
 import { createLab, createLabWith, type Lab, LabUnavailableError, type WorldName, warmLabs } from './index.ts'
 import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError, worldLine } from './runner.ts'
-import { NEEDS_KERNEL, wantedWorld } from './world.ts'
+import { type ExploredWorld, exploredWorld, NEEDS_KERNEL } from './world.ts'
 
 export interface LabFixtures {
   /**
@@ -137,13 +137,13 @@ const exploreTest: ExploreTest = (
   const [options, scenario] = given.length === 1 ? [{}, given[0]] : given
   base(name, { timeout: exploreLimit(options) }, async ({ signal, skip }: LabContext) => {
     const signals = [signal, options.signal].filter(each => each !== undefined)
-    const inWorld = async (world: WorldName | undefined) => {
+    const inWorld = async (world: ExploredWorld | undefined) => {
       // A module would report the lack of rights as a failed run.
       if (world === 'kernel') await createLab({ world }).then(lab => lab.close())
       return explore(scenario, { ...options, ...(world && { world }), signal: AbortSignal.any(signals) })
     }
     const inKernel = () => inWorld('kernel').catch(error => skip(reasonToSkip(error)))
-    const wanted = options.world ?? wantedWorld(undefined)
+    const wanted = exploredWorld(options.world)
     let report = wanted === 'kernel' ? await inKernel() : await inWorld(wanted ?? 'memory')
     const needsKernel = report.cleanErrors.some(error => error.includes(NEEDS_KERNEL))
     if (wanted === undefined && needsKernel) report = await inKernel()

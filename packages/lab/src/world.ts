@@ -1,17 +1,28 @@
 /**
- * The world of a lab: the kernel, with network namespaces and real time, or memory, with virtual
- * time and without rights.
+ * The world of a lab: the kernel, with network namespaces and real time; memory, with virtual time
+ * and without rights; or a guest, whose kernel has virtual time.
  */
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { HostStack, Sysctl } from './host-stack.ts'
 import type { LabWorker } from './lab-worker.ts'
 
-export const WORLDS = ['kernel', 'memory'] as const
+export const WORLDS = ['kernel', 'memory', 'guest'] as const
 export type WorldName = (typeof WORLDS)[number]
 
 /** Why a call is refused in memory. */
 export const NEEDS_KERNEL = "a program needs world: 'kernel'"
+
+/** Whether this process runs in a guest (packages/guest/docs/virtual-time.md). */
+export const isInGuest = (): boolean => process.env.VNET_GUEST === '1'
+
+/** Throws a UsageError outside a guest, because a lab cannot move its process there. */
+export function checkInGuest(what: string): void {
+  if (isInGuest()) return
+  throw new UsageError(
+    `${what}: this process is not in a guest: run it with \`vnet guest -- node FILE\`, or use '@vnet/lab/vitest'`,
+  )
+}
 
 /** Carries out the calls of links. */
 export type LinkCaller = Pick<LabWorker, 'call'>
@@ -49,6 +60,18 @@ export function wantedWorld(option: WorldName | undefined, variable = process.en
   // Only the fixture runs a test in both.
   if (variable === undefined || variable === '' || variable === 'both') return undefined
   const known = WORLDS.find(name => name === variable)
-  if (known === undefined) throw new UsageError(`VNET_WORLD=${inspect(variable)}: expected kernel, memory or both`)
+  if (known === undefined)
+    throw new UsageError(`VNET_WORLD=${inspect(variable)}: expected kernel, memory, guest or both`)
   return known
+}
+
+/** The worlds of explore, whose runs start and end in one process. */
+export type ExploredWorld = Exclude<WorldName, 'guest'>
+
+/** Same as wantedWorld, for explore: in a guest, its kernel. Throws a UsageError outside one. */
+export function exploredWorld(option: WorldName | undefined, variable?: string): ExploredWorld | undefined {
+  const wanted = wantedWorld(option, variable)
+  if (wanted !== 'guest') return wanted
+  checkInGuest("explore: world 'guest'")
+  return 'kernel'
 }

@@ -20,7 +20,7 @@ import { isResult } from '../explore/scenario.ts'
 import { readLabFile } from '../file/read.ts'
 import { createLab, LabUnavailableError } from '../index.ts'
 import { statusOf } from '../programs.ts'
-import { wantedWorld } from '../world.ts'
+import { exploredWorld } from '../world.ts'
 import { hostOf } from './lab.ts'
 
 export interface ExploreCliOptions extends Omit<ExploreOptions, 'before'> {
@@ -55,7 +55,7 @@ export async function exploreCommand(
     throw new UsageError(`${what}: with --repeat there is one run, and no report`)
   }
   const earlier = before === undefined ? {} : { before: resultIn(before) }
-  const inMemory = wantedWorld(options.world) === 'memory'
+  const inMemory = exploredWorld(options.world) === 'memory'
   if (io.own && !inMemory) await enterForLab(loadNative())
   try {
     // Without rights each run would fail.

@@ -14,7 +14,7 @@ import type { Sysctl } from '../host-stack.ts'
 import type { Forms } from '../options.ts'
 import { whyNoKernelLab } from '../rights.ts'
 import { directionsOf } from '../wire-spec.ts'
-import { type WorldName, wantedWorld } from '../world.ts'
+import { type ExploredWorld, exploredWorld } from '../world.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseFault, parseKind } from './fault-text.ts'
 import { Judge, leftOver } from './judge.ts'
@@ -278,8 +278,8 @@ async function withRunner<O extends RepeatOptions, T>(
 }
 
 /** Returns the world of the labs, and whether labs of the kernel can be made. */
-async function worldOf({ world }: RepeatOptions): Promise<readonly [WorldName, boolean]> {
-  const wanted = wantedWorld(world)
+async function worldOf({ world }: RepeatOptions): Promise<readonly [ExploredWorld, boolean]> {
+  const wanted = exploredWorld(world)
   const canKernel = (await whyNoKernelLab()) === undefined
   return [wanted ?? (canKernel ? 'kernel' : 'memory'), canKernel]
 }
