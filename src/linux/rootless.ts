@@ -3,7 +3,7 @@
  * which the user is root. Root with the necessary capabilities enters the same ones, except the
  * user namespace.
  */
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { EACCES, ENODEV, ENOENT, EPERM, explain, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
 import { builtFile, loadNative, type Native } from './native.ts'
@@ -87,9 +87,16 @@ export function withParent(command: readonly string[]): string[] {
   return [launcherPath(), '--with-parent', `${process.pid}`, ...command]
 }
 
-/** Returns the command that removes files after this process's end (native/remove-after.h). */
-export function removingAfter(): [program: string, option: string] {
-  return [launcherPath(), '--remove-after']
+/**
+ * Starts the process that removes files after this process's end, also if it is killed. Its
+ * standard input gets their names (native/remove-after.h). It keeps this process from no end.
+ */
+export function startRemover(): ChildProcess {
+  const remover = spawn(launcherPath(), ['--remove-after'], { stdio: ['pipe', 'ignore', 'ignore'] })
+  // Files then remain.
+  for (const each of [remover, remover.stdin]) each?.on('error', () => {})
+  remover.unref()
+  return remover
 }
 
 /** Returns the command of the process that waits for a namespace to connect (native/way-out.h). */

@@ -2,20 +2,20 @@
 import type { Buffer } from 'node:buffer'
 import { realpathSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { builtFile } from 'vnet/internal/linux/native'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel, type Kernel } from './kernel.ts'
 import type { MailRecord } from './mail.ts'
 import { neededPrograms, rememberProgram } from './needed-programs.ts'
-import { GuestSetupError, missingPrograms } from './programs.ts'
+import { GuestSetupError, isBelow, missingPrograms } from './programs.ts'
 import { Results } from './results.ts'
 import { type GuestEnd, type GuestImages, GuestRun, jobText, ProgramMissing, replyText, runJob } from './run.ts'
 import { bootSnapshot, type Snapshot, stageSnapshot } from './snapshot.ts'
 
 /** Where the time of a guest starts if nothing else is said. */
-export const USUAL_DATE = Date.UTC(2026, 0, 1)
-export const USUAL_MEMORY_MB = 1024
+const USUAL_DATE = Date.UTC(2026, 0, 1)
+const USUAL_MEMORY_MB = 1024
 const USUAL_SEED = 1
 
 export interface GuestOptions {
@@ -95,13 +95,13 @@ const OUTPUT_KEPT = 1 << 16
 
 /**
  * Runs a command with each seed of a list, as many at a time as there are cores. `onRun` is called
- * after each run; no further one starts when it returns true. Changed files are discarded.
+ * after each run. Changed files are discarded.
  */
 export function runSeeds(
   command: readonly string[],
   seeds: readonly number[],
   options: Omit<GuestOptions, 'onOutput' | 'seed' | 'records'>,
-  onRun: (run: SeedRun) => boolean,
+  onRun: (run: SeedRun) => void,
 ): Promise<void> {
   return withPrograms(command, { ...options, onOutput: () => {} }, async prepared => {
     const left = [...seeds]
@@ -112,7 +112,7 @@ export function runSeeds(
           output = (output + text.toString()).slice(-OUTPUT_KEPT)
         }
         const report = await runOnce(prepared, seed, { ...options, onOutput, discards: true })
-        if (onRun({ ...report, seed, output })) left.length = 0
+        onRun({ ...report, seed, output })
       }
     }
     await Promise.all(Array.from({ length: availableParallelism() }, work))
@@ -209,5 +209,3 @@ async function prepare(
   const message = (seed: number) => jobText({ ...job, seed })
   return await stageOf({ snapshot, images, message, directory }, options)
 }
-
-const isBelow = (path: string, directory: string): boolean => !/^\.\.(\/|$)/.test(relative(directory, path))

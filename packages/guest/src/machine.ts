@@ -40,10 +40,9 @@ export interface MachineSpec {
   readonly console: string
 }
 
-/** Returns `QEMU emulator version 7.2.22 ...`, undefined if there is none. */
-export function qemuVersion(): string | undefined {
-  const { stdout } = spawnSync(QEMU, ['--version'], { encoding: 'utf8' })
-  return stdout?.split('\n', 1)[0]
+/** Returns `QEMU emulator version 7.2.22 ...`. */
+export function qemuVersion(): string {
+  return spawnSync(QEMU, ['--version'], { encoding: 'utf8' }).stdout.split('\n', 1)[0] as string
 }
 
 /** Returns the arguments that a snapshot depends on, without paths. */

@@ -12,6 +12,8 @@ const MESSAGE_MAX = 8 << 20
 const READ_LENGTH = 1 << 20
 /** Length and kind (4 bytes each), nanoseconds since 1970 in the guest (8 bytes). */
 const RECORD_HEADER = 16
+/** Mode and length of the path, 4 bytes each. */
+const FILE_HEADER = 8
 
 /** What a guest reports: see native/guest-mail.h. */
 export interface MailRecord {
@@ -84,6 +86,12 @@ export class Outbox {
     }
     this.#rest = this.#rest.subarray(at)
   }
+}
+
+/** Reads the start of a record of a file, which has the content after `length` bytes. */
+export function fileHead(content: Buffer): { readonly mode: number; readonly path: string; readonly length: number } {
+  const length = FILE_HEADER + content.readUInt32LE(4)
+  return { mode: content.readUInt32LE(0), path: content.toString('utf8', FILE_HEADER, length), length }
 }
 
 /** Puts a message into the inbox of a stopped guest. Throws a RangeError beyond 8 MiB. */

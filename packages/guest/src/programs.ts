@@ -1,6 +1,6 @@
 /** Programs of this machine that a virtual machine, and the making of its files, need. */
 import { accessSync, constants, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 
 /** Thrown if a virtual machine cannot start here: one line that says what to do. */
@@ -33,3 +33,6 @@ export function missingPrograms(what: string, packages: Readonly<Record<string, 
   const needed = [...new Set(missing.map(([, name]) => name))].join(' ')
   return `${what} needs ${names}: sudo apt-get install --no-install-recommends ${needed}`
 }
+
+/** Whether an absolute path is a directory or in it. */
+export const isBelow = (path: string, directory: string): boolean => !/^\.\.(\/|$)/.test(relative(directory, path))

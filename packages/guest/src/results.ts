@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
-import type { MailRecord } from './mail.ts'
+import { fileHead, type MailRecord } from './mail.ts'
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
 
@@ -34,14 +34,13 @@ export class Results {
     if (kind === 'l') this.#link(content)
     if (kind !== 'f') return
     this.close()
-    const length = content.readUInt32LE(4)
-    const path = content.toString('utf8', 8, 8 + length)
+    const { mode, path, length } = fileHead(content)
     this.files.push(path)
     const target = this.#target(path)
     if (target === undefined) return
     // A link there must not lead the content elsewhere.
-    this.#fd = openSync(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, content.readUInt32LE(0) & 0o777)
-    writeAll(this.#fd, content.subarray(8 + length))
+    this.#fd = openSync(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode & 0o777)
+    writeAll(this.#fd, content.subarray(length))
   }
 
   close(): void {

@@ -1,12 +1,12 @@
 /** Runs a command in a guest, from a snapshot. */
 import { Buffer } from 'node:buffer'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { removingAfter } from 'vnet/internal/linux/rootless'
+import { startRemover } from 'vnet/internal/linux/rootless'
 import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse } from './machine.ts'
 import { type MailRecord, Outbox, putInbox } from './mail.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -80,7 +80,7 @@ type Take = (record: MailRecord) => void
 export class GuestRun {
   readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-guest-'))
   /** Removes the directory if this process is killed. */
-  readonly #remover = startRemover(this.#directory)
+  readonly #remover = startRemover()
   readonly #memories: Memories
   readonly #outbox: Outbox
   readonly #memoryMb: number
@@ -98,6 +98,7 @@ export class GuestRun {
   constructor(snapshot: Snapshot, images: GuestImages, message: Uint8Array, keeps = false) {
     const inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
     const outbox = makeSparse(join(this.#directory, 'outbox'), MEMORIES.outbox)
+    this.#remover.stdin?.write(`${this.#directory}\0`)
     this.#memories = { ...images, outbox, inbox }
     this.#memoryMb = snapshot.memoryMb
     this.#keeps = keeps
@@ -186,15 +187,6 @@ export class GuestRun {
     rmSync(this.#directory, { recursive: true, force: true })
     this.#remover.stdin?.end()
   }
-}
-
-function startRemover(directory: string): ChildProcess {
-  const [program, option] = removingAfter()
-  const remover = spawn(program, [option], { stdio: ['pipe', 'ignore', 'ignore'] })
-  for (const each of [remover, remover.stdin]) each?.on('error', () => {})
-  remover.unref()
-  remover.stdin?.write(`${directory}\0`)
-  return remover
 }
 
 export interface JobOptions {

@@ -9,9 +9,8 @@ import { builtFile } from 'vnet/internal/linux/native'
 import { cachedEntry } from './cache.ts'
 import { type ArchiveFile, cpio } from './cpio.ts'
 import type { Kernel } from './kernel.ts'
-import { Machine, MEMORIES, type Memories, machineArguments, makeSparse, QEMU, qemuVersion } from './machine.ts'
+import { Machine, MEMORIES, type Memories, machineArguments, makeSparse, qemuVersion } from './machine.ts'
 import { ModuleDirectory, START_MODULES } from './modules.ts'
-import { GuestSetupError } from './programs.ts'
 
 /** A machine that has stopped, on disk. */
 export interface Snapshot {
@@ -22,15 +21,9 @@ export interface Snapshot {
 
 /** Returns the snapshot of a started kernel. `print` is called if it has to be made. */
 export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (line: string) => void): Promise<Snapshot> {
-  const version = qemuVersion()
-  if (version === undefined) {
-    throw new GuestSetupError(
-      `virtual time needs ${QEMU}: sudo apt-get install --no-install-recommends qemu-system-x86`,
-    )
-  }
   const archive = cpio(firstFiles(kernel))
   const { size, mtimeMs } = statSync(kernel.image)
-  const parts = [version, kernel.image, size, mtimeMs, machineArguments(memoryMb).join(' ')]
+  const parts = [qemuVersion(), kernel.image, size, mtimeMs, machineArguments(memoryMb).join(' ')]
   const key = createHash('sha256').update(parts.join('\n')).update(archive).digest('hex').slice(0, KEY_DIGITS)
   const entry = await cachedEntry('boot', key, BOOTS_KEPT, async directory => {
     print('starting the kernel of the guest, once')

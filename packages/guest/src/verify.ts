@@ -1,6 +1,5 @@
 /** Compares the records of two runs, and names the first difference. */
-import type { Buffer } from 'node:buffer'
-import { type MailRecord, Outbox } from './mail.ts'
+import { fileHead, type MailRecord, Outbox } from './mail.ts'
 
 const NS_PER_S = 1e9
 /** Characters of a text around its first difference. */
@@ -18,10 +17,6 @@ const NAMES: Readonly<Record<string, string>> = {
   c: 'stop',
 }
 
-interface Kept extends Omit<MailRecord, 'content'> {
-  readonly content: Buffer
-}
-
 /** Returns a line about the first difference of two outboxes, undefined if they are the same. */
 export function firstDifference(one: string, other: string): string | undefined {
   const [ours, theirs] = [recordsOf(one), recordsOf(other)]
@@ -29,7 +24,7 @@ export function firstDifference(one: string, other: string): string | undefined 
   for (let i = 0; ; i++) {
     const [a, b] = [ours[i], theirs[i]]
     if (a === undefined && b === undefined) return undefined
-    if (a?.kind === 'f') file = pathOf(a.content)
+    if (a?.kind === 'f') file = fileHead(a.content).path
     if (a === undefined || b === undefined || a.kind !== b.kind) {
       const [first, second] = [a, b].map(each => (each === undefined ? 'nothing' : nameOf(each, file)))
       return `${at(a ?? b, ours[0])}: ${first} in one run, ${second} in the other`
@@ -40,29 +35,27 @@ export function firstDifference(one: string, other: string): string | undefined 
   }
 }
 
-function recordsOf(path: string): Kept[] {
-  const records: Kept[] = []
+function recordsOf(path: string): MailRecord[] {
+  const records: MailRecord[] = []
   const outbox = new Outbox(path)
   outbox.read(record => records.push(record))
   outbox.close()
   return records
 }
 
-function at(record: Kept | undefined, first: Kept | undefined): string {
+function at(record: MailRecord | undefined, first: MailRecord | undefined): string {
   const ns = Number((record?.time ?? 0n) - (first?.time ?? 0n))
   return `${(ns / NS_PER_S).toFixed(6)} s after the first output`
 }
 
-const pathOf = (content: Buffer): string => content.toString('utf8', 8, 8 + content.readUInt32LE(4))
-
-function nameOf({ kind, content }: Kept, file: string): string {
+function nameOf({ kind, content }: MailRecord, file: string): string {
   const what = NAMES[kind] ?? kind
   if (kind === 'f' || kind === 'g') return `${what} ${file}`
   if (kind === 'u') return `${what} ${content.toString('utf8', 8)}`
   return kind === 'l' ? `${what} ${content.toString().split('\0', 1)}` : what
 }
 
-function contentDifference(a: Kept, b: Kept, file: string): string {
+function contentDifference(a: MailRecord, b: MailRecord, file: string): string {
   const index = a.content.findIndex((byte, i) => byte !== b.content[i])
   const first = index === -1 ? a.content.length : index
   if (a.kind !== 'o' && a.kind !== 'e') return `${nameOf(a, file)} differs at byte ${first}`

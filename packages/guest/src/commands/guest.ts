@@ -84,7 +84,6 @@ async function runAll(
       io.err(`vnet: seed ${run.seed} failed with status ${statusOf(run)} after ${guestTime(run.guestNs)}\n`)
     }
     io.progress?.(`${done} of ${repeat} seeds, ${failed.length} failed`)
-    return false
   })
   io.progress?.(undefined)
   const seconds = ((performance.now() - start) / 1000).toFixed(0)

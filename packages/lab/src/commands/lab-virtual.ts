@@ -2,9 +2,10 @@
  * `vnet lab FILE --time virtual`: a guest runs `vnet lab FILE` until the lab is up, and stops. Each
  * run continues from there, with its command and its seed.
  */
-import { relative, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { type GuestCommandOptions, guest } from '@vnet/guest/internal/commands/guest'
 import { stageVariables, stopMachine } from '@vnet/guest/internal/inside'
+import { isBelow } from '@vnet/guest/internal/programs'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { Io } from 'vnet/internal/cli/io'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
@@ -29,7 +30,7 @@ export function virtualLab(
 ): Promise<number> {
   const directory = resolve(options.directory ?? '.')
   for (const file of [path, ...(scenario === undefined ? [] : [scenario])]) {
-    if (!/^\.\.(\/|$)/.test(relative(directory, resolve(file)))) continue
+    if (isBelow(resolve(file), directory)) continue
     throw new UsageError(`${file}: not in ${directory}, whose files the guest has: name a directory by --directory`)
   }
   const words = [

@@ -1,13 +1,12 @@
 /**
  * The traces of `vnet run` outside its process. If vnet is killed, another process removes them.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 import { makeRunDirectory, namedDirectory, privateCandidates } from 'vnet/internal/control/protocol/run-directory'
-import { removingAfter } from 'vnet/internal/linux/rootless'
+import { startRemover } from 'vnet/internal/linux/rootless'
 
 /** How often the directory is made again if another vnet, which ends, removes it. */
 const TRIES = 10
@@ -19,14 +18,10 @@ export class RunTraces implements Disposable {
    */
   readonly directories: readonly string[]
   readonly #name = `${process.pid}-${randomBytes(6).toString('hex')}.run`
-  readonly #remover: ChildProcess
+  /** Without it, the next lab removes them. */
+  readonly #remover = startRemover()
 
   constructor() {
-    const [program, option] = removingAfter()
-    this.#remover = spawn(program, [option], { stdio: ['pipe', 'ignore', 'ignore'] })
-    // Without it, the next lab removes them.
-    for (const each of [this.#remover, this.#remover.stdin]) each?.on('error', () => {})
-    this.#remover.unref()
     const own = this.#keepOwn()
     const others = privateCandidates()
       .flatMap(namedDirectory)
