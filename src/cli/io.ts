@@ -1,5 +1,6 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
 
+import { constants } from 'node:os'
 import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import type { FindOptions } from '../control/client/find.ts'
@@ -82,6 +83,11 @@ export type End = { readonly signal: NodeJS.Signals } | { readonly defect: unkno
 export const EXIT_OK = 0
 export const EXIT_FAILURE = 1
 export const EXIT_USAGE = 2
+
+/** Returns the exit status like a shell: 128 plus the number of a signal. */
+export function statusOf(status: number | null, signal: NodeJS.Signals | null): number {
+  return status ?? 128 + (signal === null ? 0 : constants.signals[signal])
+}
 
 /** Prints an error or a note on standard error: a line, or a JSON object with `--json`. */
 export function complain(io: Io, message: string): void {

@@ -2,7 +2,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync, writeFileSync } from 'node:fs'
-import { constants } from 'node:os'
 import { ENOENT, VnetError } from 'vnet/internal/base/errno'
 import { shellWord } from 'vnet/internal/base/printable'
 import { builtFile } from 'vnet/internal/linux/native'
@@ -145,11 +144,6 @@ export class Programs {
     for (const child of this.#children) child.kill('SIGKILL')
     await Promise.all(ended)
   }
-}
-
-/** Returns the exit status like a shell: 128 plus the number of a signal. */
-export function statusOf(status: number | null, signal: NodeJS.Signals | null): number {
-  return status ?? 128 + (signal === null ? 0 : constants.signals[signal])
 }
 
 function checkDirectory(command: string, cwd: SpawnOptions['cwd']): void {

@@ -1,10 +1,10 @@
 /** `vnet guest`: runs a command in a guest, and reports its time. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail } from 'vnet/internal/cli/ask'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
 import { type GuestOptions, type GuestReport, runInGuest, runSeeds } from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
@@ -52,11 +52,11 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
     io.err(`vnet: ${reportText(report)}\n`)
     if (report.lost > 0)
       return fail(io, `${report.lost} bytes of output and files are lost: a guest has 1 GiB for them`)
-    return statusOf(report)
+    return statusOf(report.status, report.signal)
   } catch (error) {
     if (stop.signal.aborted) {
       const signal = await end.asked
-      return signal === undefined ? EXIT_FAILURE : statusOf({ status: null, signal })
+      return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
     }
     if (error instanceof GuestSetupError) return fail(io, error.message)
     if (error instanceof MachineEnded) return fail(io, `the guest has ended: ${error.message}`)
@@ -77,11 +77,12 @@ async function runAll(
   let done = 0
   await runSeeds(command, seeds, options, run => {
     done += 1
-    if (statusOf(run) !== 0) {
+    const status = statusOf(run.status, run.signal)
+    if (status !== 0) {
       io.progress?.(undefined)
       if (failed.length === 0) io.out(run.output)
       failed.push(run.seed)
-      io.err(`vnet: seed ${run.seed} failed with status ${statusOf(run)} after ${guestTime(run.guestNs)}\n`)
+      io.err(`vnet: seed ${run.seed} failed with status ${status} after ${guestTime(run.guestNs)}\n`)
     }
     io.progress?.(`${done} of ${repeat} seeds, ${failed.length} failed`)
   })
@@ -127,7 +128,3 @@ function variables(entries: readonly string[]): Record<string, string> {
   })
   return Object.fromEntries(pairs)
 }
-
-/** Returns the exit status like a shell: 128 plus the number of a signal. */
-const statusOf = ({ status, signal }: Pick<GuestReport, 'status' | 'signal'>): number =>
-  status ?? 128 + (signal === null ? 0 : constants.signals[signal])

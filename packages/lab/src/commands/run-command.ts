@@ -3,11 +3,10 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
-import type { Io } from 'vnet/internal/cli/io'
+import { type Io, statusOf } from 'vnet/internal/cli/io'
 import { passSignals } from 'vnet/internal/cli/pass-signals'
 import { statOf } from 'vnet/internal/linux/proc-stat'
 import type { LabHost } from '../host.ts'
-import { statusOf } from '../programs.ts'
 
 /** Returns the exit status of the command, like a shell. It gets the signals of this process. */
 export async function runCommand(

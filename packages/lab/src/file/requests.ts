@@ -2,12 +2,13 @@
  * Requests to a running lab as lines of JSON, for programs in other languages (`vnet lab --json`):
  * `{"id": 1, "method": "exec", "params": {...}}`. The response has `result` or `error`.
  */
+
 import type { Interface } from 'node:readline'
 import { ConfigFile } from 'vnet/internal/base/config-file'
 import { about, anyText, either, integer, object, oneOf, type Schema, type Typed } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { statusOf } from 'vnet/internal/cli/io'
 import { WHOLE_NUMBER } from '../options.ts'
-import { statusOf } from '../programs.ts'
 import type { FileLab } from './file-lab.ts'
 import { acceptKeys, type FaultEntry, faultSchema, link, programKeys, serviceKeys, switchKeys, text } from './schema.ts'
 import { wordsOf } from './service.ts'

@@ -1,9 +1,10 @@
 /** A program of `run`: started when the lab is made, and with `restart` again after its end. */
+
 import { createInterface } from 'node:readline'
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
+import { statusOf } from 'vnet/internal/cli/io'
 import type { LabHost } from '../host.ts'
-import { statusOf } from '../programs.ts'
 import type { Service } from './schema.ts'
 
 /** Milliseconds in which a program must be ready. */
