@@ -42,7 +42,7 @@ bool makeDirectories(const std::string& path) {
 /** Mounts a device read-only at NAME in the layers, and at `target` with a writable layer. */
 bool mountLayered(const char* device, const std::string& name, const std::string& target) {
   const Fd block(::open(device, O_RDONLY | O_CLOEXEC));
-  // What the kernel has read of it may be from before the snapshot.
+  // Blocks that the kernel has read may be older than the snapshot.
   if (!block || ::ioctl(block.get(), BLKFLSBUF) != 0) return false;
   const std::string at = std::string(kLayers) + "/" + name;
   for (const char* part : {"", "/lower", "/upper", "/work"}) ::mkdir((at + part).c_str(), 0755);
@@ -94,7 +94,7 @@ void sendTree(Outbox& outbox, int directory, const std::string& prefix) {
     struct stat status = {};
     if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
     const std::string path = prefix + name;
-    // Other kinds, among them what an overlay has for removed files, stay here.
+    // Other kinds remain here, such as the marks of an overlay for removed files.
     if (S_ISLNK(status.st_mode)) {
       char target[4096];
       const ssize_t length = ::readlinkat(directory, name.c_str(), target, sizeof target);

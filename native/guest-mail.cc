@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kBlock = 4096;
 constexpr size_t kBufferLength = 1 << 20;
-/** What the end of a job and its warnings need if the outbox is full. */
+/** The space for the end of a job, which a full outbox has, too. */
 constexpr uint64_t kReserve = 1 << 16;
 constexpr uint64_t kMagic = 0x31'74'65'6e'76'78'6f'62;  // "boxvnet1"
 constexpr uint64_t kInboxMax = 8 << 20;

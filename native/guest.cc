@@ -177,7 +177,7 @@ class Run {
         {output_, POLLIN, 0}, {error_, POLLIN, 0}, {requests_, POLLIN, 0}, {signals_, POLLIN, 0}, {usage_.fd(), POLLIN, 0},
     }};
     if (::poll(polled.data(), polled.size(), limit) < 0) return;
-    // What a program wrote before a request or its end comes first.
+    // Output that a program wrote before a request or its end comes first.
     if (polled[0].revents != 0) relay(output_, Mail::output);
     if (polled[1].revents != 0) relay(error_, Mail::error);
     if (polled[2].revents != 0) serveRequests();

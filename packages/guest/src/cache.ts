@@ -1,4 +1,4 @@
-/** What is kept for the next run. */
+/** The cache of snapshots, images and kernels. */
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'

@@ -32,7 +32,7 @@ export interface GuestOptions {
   readonly programs?: readonly string[]
   /** Absolute paths of other files that the guest shall have. */
   readonly files?: readonly string[]
-  /** Called with what the command writes. */
+  /** Called with the output of the command. */
   readonly onOutput: (stream: 'out' | 'err', text: Buffer) => void
   /** Called with a line about what is prepared. */
   readonly onMessage: (line: string) => void
@@ -53,7 +53,7 @@ export interface GuestReport extends GuestEnd {
   readonly files: readonly string[]
 }
 
-/** What a machine needs that is the same for each run. */
+/** The parts of a machine that are the same for each run. */
 interface Prepared {
   readonly snapshot: Snapshot
   readonly images: GuestImages
@@ -86,7 +86,7 @@ export function runInGuest(command: readonly string[], options: GuestOptions): P
 /** A run of several that differ in their seeds. */
 export interface SeedRun extends GuestReport {
   readonly seed: number
-  /** The end of what the command wrote to both streams. */
+  /** The end of the output, of both streams. */
   readonly output: string
 }
 

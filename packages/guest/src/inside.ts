@@ -1,4 +1,4 @@
-/** What a program in a guest can ask of this guest's host (native/guest.cc). */
+/** Requests of a program in a guest to its host (native/guest.cc). */
 import { Buffer } from 'node:buffer'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 

@@ -16,7 +16,7 @@ export const QEMU = 'qemu-system-x86_64'
 export const MEMORIES = { image: 2048, outbox: 1024, inbox: 128, project: 2048 } as const
 export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
 
-/** What is not the same twice, or wakes an idle kernel: see virtual-time.md. */
+/** These options remove differences between runs, and wake-ups of an idle kernel. */
 const KERNEL_LINE = [
   'console=ttyS0 quiet loglevel=3 panic=-1 reboot=t',
   'nokaslr norandmaps mitigations=off psi=0 nowatchdog nmi_watchdog=0',
@@ -25,7 +25,7 @@ const KERNEL_LINE = [
   'cryptomgr.notests numa=off',
 ].join(' ')
 
-/** What a machine starts with: a kernel, or the state of the devices of a snapshot. */
+/** The start of a machine: a kernel, or the state of the devices of a snapshot. */
 export type Start = { readonly kernel: string; readonly initramfs: string } | { readonly devices: string }
 
 export interface MachineSpec {
@@ -36,7 +36,7 @@ export interface MachineSpec {
   readonly keeps: boolean
   readonly start: Start
   readonly memories: Memories
-  /** What the kernel prints. */
+  /** The file of its console. */
   readonly console: string
 }
 

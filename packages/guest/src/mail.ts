@@ -15,7 +15,7 @@ const RECORD_HEADER = 16
 /** Mode and length of the path, 4 bytes each. */
 const FILE_HEADER = 8
 
-/** What a guest reports: see native/guest-mail.h. */
+/** A report of a guest: see native/guest-mail.h. */
 export interface MailRecord {
   /** `o`: standard output, `e`: standard error, and others. */
   readonly kind: string

@@ -24,7 +24,7 @@ export interface KernelModule {
   readonly aliases: readonly string[]
 }
 
-/** What the first program of the machine loads to find its files, in the order of loading. */
+/** The modules that the first program of the machine loads to find its files, in order. */
 export const START_MODULES = ['nfit', 'nd_pmem', 'squashfs', 'overlay']
 
 /**

@@ -71,7 +71,7 @@ export function jobText({ command, seed, date, env, directory = '', cwd }: Guest
   return Buffer.from([...words, ...variables, ...command].map(word => `${word}\0`).join(''))
 }
 
-/** What a guest stopped for: a program in it asked for it (`why`), or the command has ended. */
+/** The reason of a stop: a program in the guest has requested it, or the command has ended. */
 export type GuestStop = { readonly why: string; readonly end?: undefined } | { readonly end: GuestEnd }
 
 type Take = (record: MailRecord) => void

@@ -5,7 +5,7 @@ const NS_PER_S = 1e9
 /** Characters of a text around its first difference. */
 const SHOWN = 60
 
-/** What a kind of record is about. */
+/** The names of kinds of records. */
 const NAMES: Readonly<Record<string, string>> = {
   o: 'standard output',
   e: 'standard error',

@@ -12,7 +12,7 @@ import { PROGRAM } from 'vnet/internal/cli/own-package'
 import type { FileLab } from '../file/file-lab.ts'
 import type { LabPlan } from '../file/read.ts'
 
-/** What the lab in the guest gets when it is up. */
+/** The message to a lab in the guest that is up. */
 interface Order {
   readonly host: string
   readonly command: readonly string[]
