@@ -35,7 +35,7 @@ export async function setUp({ testTools = false, long = false, own = [] } = {}) 
   if (isLinux && process.arch === 'x64') await prepareGuests(long, own)
 }
 
-/** A long test starts a guest, too. Outside CI it is no failure if that is impossible. */
+/** A long test starts a guest, too. Outside CI, set-up succeeds even if that is impossible. */
 async function prepareGuests(long, own) {
   if (!long && !own.includes('guest')) return
   try {

@@ -44,8 +44,8 @@ export async function cachedEntry(
 }
 
 /**
- * Removes all entries of a directory whose names match, but the `kept` newest. A machine that runs
- * keeps its own.
+ * Removes the entries of a directory with matching names, except the `kept` newest. A running
+ * machine keeps its own.
  */
 export function removeOld(directory: string, pattern: RegExp, kept: number): void {
   const entries = readdirSync(directory)

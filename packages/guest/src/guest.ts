@@ -24,7 +24,7 @@ export interface GuestOptions {
   /** The time of day at the start, milliseconds since 1970. */
   readonly date?: number
   readonly memoryMb?: number
-  /** The directory whose files the guest has (the current one). Changed files come back. */
+  /** The directory that the guest gets (the current one). Changed files come back. */
   readonly directory?: string
   /** Variables beside PATH, HOME and LANG. */
   readonly env?: Readonly<Record<string, string>>

@@ -12,7 +12,7 @@ export const stageVariables: readonly string[] = ['VNET_GUEST_STAGE=1']
 export const isStage = (): boolean => process.env.VNET_GUEST_STAGE === '1'
 
 /**
- * Stops the machine at once, until its host has a reply, which is returned. The host can copy the
+ * Stops the machine until its host has a reply, and returns the reply. The host can copy the
  * stopped machine and give each copy another reply. No other thread may ask at the same time.
  */
 export function stopMachine(why: string): Buffer {

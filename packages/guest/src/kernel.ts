@@ -1,6 +1,6 @@
 /**
- * The kernel of virtual machines: the one that the user gives, or Debian's cloud kernel, which
- * apt-get downloads. It is unpacked into a cache, never installed.
+ * The kernel of virtual machines: a kernel of the user, or Debian's cloud kernel, which apt-get
+ * downloads. It is unpacked into a cache, never installed.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ export function findKernel(print: (line: string) => void): Kernel {
   return givenKernel() ?? cachedKernel() ?? newestKernel(print)
 }
 
-/** Returns the user's own kernel, undefined if there is none. Throws a GuestSetupError. */
+/** Returns the user's own kernel, or undefined without one. Throws a GuestSetupError. */
 export function givenKernel(): Kernel | undefined {
   const { VNET_KERNEL: image, VNET_KERNEL_MODULES: modules } = process.env
   if (!image && !modules) return undefined
@@ -85,7 +85,7 @@ function kernelIn(cache: string, release: string): Kernel {
   return { release, image: join(root, 'boot', `vmlinuz-${release}`), modules: join(base, release) }
 }
 
-/** `6.1.0-56-cloud-amd64`, whose image the meta package depends on. */
+/** The release of the kernel on which the meta package depends, such as `6.1.0-56-cloud-amd64`. */
 function offeredRelease(): string | undefined {
   return dependenciesOf(`linux-image-${flavour()}`)
     .map(name => /^linux-image-(.+)$/.exec(name)?.[1])

@@ -1,6 +1,6 @@
 /**
  * A virtual machine of QEMU in virtual time (packages/guest/docs/virtual-time.md): it counts
- * instructions, one a nanosecond, and its time jumps when it is idle. It has no device that answers
+ * instructions, one a nanosecond, and its time jumps when it is idle. None of its devices works
  * in real time: files are memory, and nothing arrives while it runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'

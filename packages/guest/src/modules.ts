@@ -60,8 +60,8 @@ export class ModuleDirectory {
   }
 
   /**
-   * Returns modules and those that they need, each after the ones that it needs. Modules that are
-   * compiled into the kernel are left out. Throws a GuestSetupError if one does not exist.
+   * Returns modules with their dependencies, each module after its own. Modules that are compiled
+   * into the kernel are left out. Throws a GuestSetupError if one does not exist.
    */
   inOrder(names: Iterable<string>): KernelModule[] {
     const ordered = new Map<string, KernelModule>()
@@ -146,7 +146,7 @@ function contentOf(path: string): Uint8Array {
   throw new GuestSetupError(`${program} cannot decompress ${path}: sudo apt-get install ${debian}`)
 }
 
-/** Positions in the header of an ELF file of 64 bits, and in that of a section: see elf(5). */
+/** Positions in the header of a 64-bit ELF file, and in the header of a section: see elf(5). */
 const E_SHOFF = 0x28
 const E_SHENTSIZE = 0x3a
 const E_SHNUM = 0x3c

@@ -13,14 +13,14 @@ function all(): Record<string, string[]> {
   return typeof stored === 'object' && stored !== null ? { ...stored } : {}
 }
 
-/** Returns the names of programs for a directory, without those that have been removed since. */
+/** Returns the names of the programs for a directory, except programs removed since. */
 export function neededPrograms(directory: string): string[] {
   const names = all()[directory]
   if (!Array.isArray(names)) return []
   return names.filter(name => typeof name === 'string' && findProgram(name) !== undefined)
 }
 
-/** Adds a program. Throws a GuestSetupError if it is there already: the image cannot have it. */
+/** Adds a program. Throws a GuestSetupError if it was added before: the image cannot have it. */
 export function rememberProgram(directory: string, name: string): void {
   const known = neededPrograms(directory)
   if (known.includes(name)) throw new GuestSetupError(`the guest cannot have ${name}: is its file readable?`)

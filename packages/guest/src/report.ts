@@ -1,4 +1,4 @@
-/** The line at the end of a run: its time in the guest, its time here, and who was busy. */
+/** The line at the end of a run: its time in the guest, its time here, and the busy programs. */
 import type { GuestReport } from './guest.ts'
 
 const NS_PER_S = 1e9

@@ -1,4 +1,4 @@
-/** Finds kernels without a download: those that the user gives, and those in the cache. */
+/** Finds kernels without a download: the user's kernels, and kernels in the cache. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'

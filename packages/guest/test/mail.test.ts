@@ -25,7 +25,7 @@ function record(kind: string, time: bigint, content: string): Buffer {
   return Buffer.concat([head, Buffer.from(content), Buffer.alloc(-content.length & 7)])
 }
 
-/** Writes an outbox whose first `end` bytes of records are complete. */
+/** Writes an outbox with `end` complete bytes of records. */
 function write(records: Buffer, end = records.length, lost = 0n): void {
   const head = Buffer.alloc(BLOCK)
   head.write('boxvnet1', 'latin1')
@@ -48,7 +48,7 @@ test('each record of an outbox is read once, with its time and its bytes', () =>
   outbox.close()
 })
 
-test('a record is read when all of it is there', () => {
+test('a record is read when it is complete', () => {
   const both = Buffer.concat([record('o', 1n, 'first'), record('o', 2n, 'second')])
   write(both, 24 + 20)
   const outbox = new Outbox(path)

@@ -16,7 +16,7 @@ const modulesOf = (files: Readonly<Record<string, readonly string[]>>, builtin?:
   new ModuleDirectory(kernelWith(directory, files, builtin))
 const namesOf = (modules: readonly { readonly name: string }[]) => modules.map(({ name }) => name)
 
-test('a module follows all modules that it needs, and each is there once', () => {
+test('a module follows all modules that it needs, and each is listed once', () => {
   expect(namesOf(modulesOf(BRIDGE).inOrder(['bridge', 'stp']))).toEqual(['llc', 'stp', 'bridge'])
 })
 
@@ -48,7 +48,7 @@ net_pf_[0-9]_x a_b.ko
   )
 })
 
-test('modules for networks are those of protocols and of drivers without hardware', () => {
+test('modules for networks are protocols, and drivers without hardware', () => {
   const files = {
     'kernel/net/sched/sch_netem.ko': [],
     'kernel/drivers/net/veth.ko': [],

@@ -15,7 +15,7 @@ const usage = [
 ]
 const run = { status: 0, signal: null, digest: '0123456789abcdef0123', lost: 0, files: [], usage }
 
-test('the report has the time in the guest, the time here, and who was busy', () => {
+test('the report has the time in the guest, the time here, and the busy programs', () => {
   expect(reportText({ ...run, guestNs: 7.2e12, wallMs: 1410 })).toBe(
     '2 h 0.00 s in the guest, 1.41 s here; busy 0.31 s: node 0.30 s, sh 0.01 s; sha256 0123456789abcdef',
   )

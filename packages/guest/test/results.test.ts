@@ -59,7 +59,7 @@ test.each(['../out', 'a/../../out', '/etc/out', 'a//b', '.'])('a path such as %s
   expect(() => results.take(file(path, 'x'))).toThrow(`the guest has changed ${path}, which is not in ${directory}`)
 })
 
-test('nothing is written or made behind a link that leads out of the directory', () => {
+test('nothing is written through a link that leads out of the directory', () => {
   const outside = realpathSync(mkdtempSync(join(tmpdir(), 'vnet-test-results-')))
   try {
     symlinkSync(outside, join(directory, 'away'))

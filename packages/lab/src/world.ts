@@ -1,6 +1,6 @@
 /**
  * The world of a lab: the kernel, with network namespaces and real time; memory, with virtual time
- * and without rights; or a guest, whose kernel has virtual time.
+ * and without rights; or a guest with a kernel in virtual time.
  */
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -65,7 +65,7 @@ export function wantedWorld(option: WorldName | undefined, variable = process.en
   return known
 }
 
-/** The worlds of explore, whose runs start and end in one process. */
+/** The worlds of explore: their runs start and end in one process. */
 export type ExploredWorld = Exclude<WorldName, 'guest'>
 
 /** Same as wantedWorld, for explore: in a guest, its kernel. Throws a UsageError outside one. */

@@ -23,6 +23,6 @@ export const guestOptions: readonly Option[] = [
   new Option('--program <name>', 'give the guest a program from the start; repeat for more').argParser(every),
   new Option('--file <path>', 'give the guest a file or directory; repeat for more').argParser(every),
   new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more').argParser(every),
-  new Option('--directory <dir>', 'the directory whose files the guest has (the current one)'),
+  new Option('--directory <dir>', 'the directory that the guest gets (the current one)'),
   new Option('--memory <mib>', 'memory of the guest, MiB (1024)').argParser(wholeNumber(LEAST_MB, MOST_MB)),
 ]

@@ -1,4 +1,4 @@
-/** What a command in a guest gets, and what comes back from it. */
+/** The input of a command in a guest, and its results. */
 import {
   chmodSync,
   existsSync,

@@ -47,7 +47,7 @@ test('files that are named are in the guest, and others are not', async () => {
   expect([end.status, end.stdout, complaints(end).length]).toEqual([1, 'named\n', 1])
 })
 
-test('a program that is named is there from the start', async () => {
+test('the first run has a program named by --program', async () => {
   const program = join(directory, 'tool')
   writeFileSync(program, '#!/bin/sh\necho tool\n')
   chmodSync(program, 0o755)

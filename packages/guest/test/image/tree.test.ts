@@ -81,7 +81,7 @@ const hostTree = (...paths: readonly string[]) => {
   return tree
 }
 
-test('a file below a link is at its real path, and the link is there, too', () => {
+test('a tree has a file below a link at its real path, and the link', () => {
   write('usr/bin/sh')
   symlinkSync('usr/bin', at('bin'))
   const tree = hostTree(at('bin/sh'))

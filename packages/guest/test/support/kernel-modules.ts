@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Kernel } from '../../src/kernel.ts'
 
-/** Returns an ELF file whose section .modinfo has these texts. */
+/** Returns an ELF file with these texts in its section .modinfo. */
 export function moduleFile(info: readonly string[]): Buffer {
   const names = Buffer.from('\0.shstrtab\0.modinfo\0')
   const texts = Buffer.from(info.map(text => `${text}\0`).join(''))

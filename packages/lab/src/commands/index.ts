@@ -108,7 +108,7 @@ const table: readonly LazyCommand[] = [
       new Option('--host <name>', 'run the command in this host (the first of the file)'),
       new Option('--scenario <file>', 'YAML file of changes of links and hosts, in place of the scenario of the file'),
       new Option('--json', 'take requests on standard input, one JSON object a line').conflicts('host'),
-      new Option('--time <kind>', 'real, or virtual: all of it in a virtual machine, whose time jumps when it is idle')
+      new Option('--time <kind>', 'real, or virtual: all in a virtual machine, with time that jumps when it is idle')
         .choices(['real', 'virtual'])
         .conflicts('json'),
       ...guestOptions,
