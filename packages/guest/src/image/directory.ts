@@ -1,7 +1,8 @@
-/** The user's directory as an image, without the directories of version control. */
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
+/** The user's directory as an image, without version control and without the cache of vnet. */
+import { lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
+import { cacheDirectory } from '../cache.ts'
 import { GuestSetupError } from '../programs.ts'
 import { Tree } from './tree.ts'
 
@@ -15,10 +16,11 @@ const LEFT_OUT = new Set(['.git', '.hg', '.svn'])
 export function directoryTree(directory: string, limits: Readonly<typeof LIMITS> = LIMITS): Tree {
   const tree = new Tree()
   const count = { bytes: 0, files: 0 }
+  const cache = realpathSync(cacheDirectory('.'))
   const add = (from: string, to: string): void => {
     for (const name of (attempt(() => readdirSync(from)) ?? []).sort()) {
       const [path, at] = [join(from, name), `${to}/${name}`]
-      const stats = LEFT_OUT.has(name) ? undefined : attempt(() => lstatSync(path))
+      const stats = LEFT_OUT.has(name) || path === cache ? undefined : attempt(() => lstatSync(path))
       if (stats === undefined) continue
       count.files += 1
       if (stats.isFile()) count.bytes += stats.size

@@ -7,10 +7,10 @@ import { Tree } from './tree.ts'
 /** Documents, and headers of Node: no program reads them at run time. */
 const LEFT_OUT = /^\/usr\/(share\/(doc|doc-base|man|info|locale|lintian|bug)|include\/node)(\/|$)/
 
-/** Paths have no links in their directories: /bin/sh is at /usr/bin/sh where /bin is a link. */
 /** The machine mounts its own files there. */
 const MOUNTED = /^\/(dev|proc|run|sys)\//
 
+/** Paths have no links in their directories: /bin/sh is at /usr/bin/sh where /bin is a link. */
 export class HostTree extends Tree {
   /** The real paths of directories. */
   readonly #real = new Map<string, string | undefined>([['/', '/']])

@@ -1,13 +1,14 @@
 import { Buffer } from 'node:buffer'
 import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
 import { directoryTree } from '../../src/image/directory.ts'
 import { HostTree } from '../../src/image/host-tree.ts'
 import { Tree } from '../../src/image/tree.ts'
 
 const directory = freshDirectory()
+afterEach(() => vi.unstubAllEnvs())
 const at = (name: string) => join(directory, name)
 const linesOf = (tree: Tree) =>
   tree
@@ -126,6 +127,13 @@ test("the user's directory is the root of its image, without version control", (
   const tree = directoryTree(directory)
   expect(tree.paths).toEqual(['/link', '/src', '/src/.gitignore', '/src/a.ts'])
   expect(linesOf(tree)).toContain(`/src/a.ts l ${at('src/a.ts')}`)
+})
+
+test("the user's directory may contain the cache", () => {
+  vi.stubEnv('XDG_CACHE_HOME', at('.cache'))
+  write('.cache/vnet/guest/boot-1/memory')
+  write('.cache/other')
+  expect(directoryTree(directory).paths).toEqual(['/.cache', '/.cache/other'])
 })
 
 test("a directory of the user's that is too large is refused in one line", () => {
