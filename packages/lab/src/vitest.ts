@@ -16,9 +16,10 @@ import 'vnet/internal/base/dispose'
 import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from 'vnet/internal/base/duration'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
+import type { GuestTask } from './guest-tests.ts'
 import { createLab, createLabWith, type Lab, LabUnavailableError, type WorldName, warmLabs } from './index.ts'
 import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError, worldLine } from './runner.ts'
-import { type ExploredWorld, exploredWorld, NEEDS_KERNEL } from './world.ts'
+import { type ExploredWorld, exploredWorld, isInGuest, NEEDS_KERNEL, wantedWorld } from './world.ts'
 
 export interface LabFixtures {
   /**
@@ -50,6 +51,7 @@ interface LabContext {
   readonly signal?: AbortSignal
   readonly world: WorldName | undefined
   skip(reason: string): never
+  onTestFinished(fn: () => Promise<void>, timeout: number): void
 }
 
 /** The worlds of the two runs of a test. */
@@ -69,8 +71,15 @@ const inBoth = process.env.VNET_WORLD === 'both'
 const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of fixtures from it.
   world: async ({}, use: (world: WorldName | undefined) => Promise<void>) => use(undefined),
-  lab: async ({ task, signal, skip, world: given }: LabContext, use: (lab: Lab) => Promise<void>) => {
-    const world = given ?? (inBoth ? BOTH[task.result?.repeatCount ?? 0] : undefined)
+  lab: async ({ task, signal, skip, onTestFinished, world: given }: LabContext, use: (lab: Lab) => Promise<void>) => {
+    const world = given ?? (inBoth ? BOTH[task.result?.repeatCount ?? 0] : wantedWorld(undefined))
+    if (process.env.VNET_GUEST_TESTS === '1' && world !== 'guest') return skip("its world is not 'guest'")
+    if (world === 'guest' && !isInGuest()) {
+      const { takeGuestResult } = await import('./guest-tests.ts')
+      // The limit of the test holds in the guest.
+      onTestFinished(() => takeGuestResult(task as unknown as GuestTask), 0)
+      throw new Error('its result is the one that it has in the guest')
+    }
     // Errors of the run in the other world, or of earlier tries.
     const earlier = task.result?.errors?.length ?? 0
     const errorOf = () => task.result?.errors?.[earlier]
