@@ -131,6 +131,7 @@ const COMMANDS = {
   cable: [...START, 'dist/cli/driver-command.js', 'dist/drivers/cable.js', 'dist/cli/run.js'],
   run: RUN,
   runInside: [...RUN, 'packages/lab/dist/commands/run-lab.js', 'packages/lab/dist/lab.js'],
+  lab: [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/lab.js'],
   worker: ['packages/lab/dist/lab-worker-main.js'],
 }
 
@@ -140,8 +141,8 @@ function loadedFiles(entries) {
   for (const file of found) {
     const program = parseAst(readFileSync(join(root, file), 'utf8'), {}, file)
     for (const { source } of program.body.filter(isLoaded)) {
-      const [, name] = /^vnet\/internal\/(.*)$/.exec(source.value) ?? []
-      if (name !== undefined) found.add(`dist/${name}.js`)
+      const [, product, name] = /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(source.value) ?? []
+      if (name !== undefined) found.add(`${product === undefined ? '' : `packages/${product}/`}dist/${name}.js`)
       else if (source.value.startsWith('.')) found.add(join(dirname(file), source.value))
     }
   }

@@ -5,12 +5,6 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 const REQUESTS = '/dev/vnet-guest'
 const REPLY = '/dev/vnet-reply'
 
-/** Variables of a command that stops its machine once, when it is up. */
-export const stageVariables: readonly string[] = ['VNET_GUEST_STAGE=1']
-
-/** Whether this process shall do so. */
-export const isStage = (): boolean => process.env.VNET_GUEST_STAGE === '1'
-
 /**
  * Stops the machine until its host has a reply, and returns the reply. The host can copy the
  * stopped machine and give each copy another reply. No other thread may ask at the same time.

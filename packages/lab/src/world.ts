@@ -16,6 +16,9 @@ export const NEEDS_KERNEL = "a program needs world: 'kernel'"
 /** Whether this process runs in a guest (packages/guest/docs/virtual-time.md). */
 export const isInGuest = (): boolean => process.env.VNET_GUEST === '1'
 
+/** The variable of a `vnet lab` that stops its guest when the lab is up. */
+export const STAGE = 'VNET_GUEST_STAGE'
+
 /** Throws a UsageError outside a guest, because a lab cannot move its process there. */
 export function checkInGuest(what: string): void {
   if (isInGuest()) return

@@ -57,6 +57,12 @@ describe('compiled files', () => {
     expect(loads?.modules.length, loads?.modules.join(' ')).toBeLessThanOrEqual(modules)
     expect(loads?.modules.length).toBeGreaterThan(50)
   })
+
+  test('a lab without a guest loads nothing of @vnet/guest', () => {
+    const files = ['lab', 'runInside', 'worker'].flatMap(name => found.commands[name]?.files ?? [])
+    expect(files).toContain('packages/lab/dist/joined.js')
+    expect(files.filter(file => file.startsWith('packages/guest/'))).toEqual([])
+  })
 })
 
 describe('circles and closures', () => {

@@ -4,13 +4,14 @@
  */
 import { resolve } from 'node:path'
 import { type GuestCommandOptions, guest } from '@vnet/guest/internal/commands/guest'
-import { stageVariables, stopMachine } from '@vnet/guest/internal/inside'
+import { stopMachine } from '@vnet/guest/internal/inside'
 import { isBelow } from '@vnet/guest/internal/programs'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { Io } from 'vnet/internal/cli/io'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import type { FileLab } from '../file/file-lab.ts'
 import type { LabPlan } from '../file/read.ts'
+import { STAGE } from '../world.ts'
 
 /** The message to a lab in the guest that is up. */
 interface Order {
@@ -42,7 +43,7 @@ export function virtualLab(
   ]
   const seed = options.seed ?? plan.seed
   const reply = (seed: number) => JSON.stringify({ ...order, seed } satisfies Order)
-  const env = [...(options.env ?? []), ...stageVariables]
+  const env = [...(options.env ?? []), `${STAGE}=1`]
   return guest(words, { ...options, ...(seed !== undefined && { seed }), reply, env }, io)
 }
 

@@ -2,7 +2,6 @@
 import { parse } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { GuestCommandOptions } from '@vnet/guest/internal/commands/guest'
-import { isStage } from '@vnet/guest/internal/inside'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
@@ -14,6 +13,7 @@ import { type LabPlan, readLabFile } from '../file/read.ts'
 import { greeting, serveLines } from '../file/requests.ts'
 import { ServiceError } from '../file/service.ts'
 import { LabUnavailableError } from '../index.ts'
+import { STAGE } from '../world.ts'
 import { runCommand } from './run-command.ts'
 
 const LAB_NAME_MAX = 63
@@ -64,7 +64,7 @@ export async function lab(
     running = await FileLab.start(plan, nameOf(path), { signal: stop.signal, log })
     if (json) await serveRequests(running, asked, io)
     else if (command.length > 0) status = await runIn(running, inside, command, io)
-    else if (isStage()) {
+    else if (process.env[STAGE] === '1') {
       const { runReplied } = await import('./lab-virtual.ts')
       status = await runReplied(running, (host, words) => runIn(running as FileLab, host, words, io))
     } else {
