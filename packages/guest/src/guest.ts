@@ -51,6 +51,8 @@ export interface GuestOptions {
 export interface GuestReport extends GuestEnd {
   /** The changed files of the directory, as paths in it. */
   readonly files: readonly string[]
+  /** A line for each file that could not be written back. */
+  readonly failures: readonly string[]
 }
 
 /** The parts of a machine that are the same for each run. */
@@ -145,13 +147,14 @@ async function runOnce(
   seed: number,
   options: GuestOptions,
 ): Promise<GuestReport> {
-  if (end !== undefined) return { ...end, files: [] }
+  if (end !== undefined) return { ...end, files: [], failures: [] }
   const results = new Results(options.discards ? undefined : directory)
   const take = (record: MailRecord) => {
     if (!takeOutput(record, options)) results.take(record)
   }
   try {
-    return { ...(await runJob(snapshot, images, message(seed), take, options)), files: results.files }
+    const { files, failures } = results
+    return { ...(await runJob(snapshot, images, message(seed), take, options)), files, failures }
   } finally {
     results.close()
   }

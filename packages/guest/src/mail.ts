@@ -9,6 +9,8 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 const BLOCK = 4096
 const MAGIC = Buffer.from('box' + 'vnet1', 'latin1')
 const MESSAGE_MAX = 8 << 20
+/** Init's records are shorter: it sends files in parts. */
+const RECORD_MAX = 1 << 20
 const READ_LENGTH = 1 << 20
 /** Length and kind (4 bytes each), nanoseconds since 1970 in the guest (8 bytes). */
 const RECORD_HEADER = 16
@@ -41,7 +43,7 @@ export class Outbox {
     this.#fd = openSync(path, 'r+')
   }
 
-  /** Calls `take` with each new record, and with its bytes. */
+  /** Calls `take` with each new record and its bytes. Throws a RangeError if one is too long. */
   read(take: (record: MailRecord, bytes: Buffer) => void): void {
     const end = this.#readHead()
     while (this.#at < end) {
@@ -77,6 +79,7 @@ export class Outbox {
     let at = 0
     while (this.#rest.length - at >= RECORD_HEADER) {
       const length = this.#rest.readUInt32LE(at)
+      if (length > RECORD_MAX) throw new RangeError(`a record of ${length} bytes`)
       const next = at + RECORD_HEADER + aligned(length)
       if (next > this.#rest.length) break
       const kind = String.fromCharCode(this.#rest.readUInt32LE(at + 4) & 0x7f)

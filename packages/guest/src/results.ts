@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  lstatSync,
   mkdirSync,
   openSync,
   realpathSync,
@@ -20,6 +21,8 @@ const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
 export class Results {
   /** The paths in the directory, in the order of arrival. */
   readonly files: string[] = []
+  /** A line for each file that could not be written. */
+  readonly failures: string[] = []
   readonly #directory: string | undefined
   #fd: number | undefined
 
@@ -30,17 +33,19 @@ export class Results {
 
   /** Takes a record of a file, of more of its content, or of a symbolic link; ignores others. */
   take({ kind, content }: MailRecord): void {
-    if (kind === 'g' && this.#fd !== undefined) writeAll(this.#fd, content)
-    if (kind === 'l') this.#link(content)
-    if (kind !== 'f') return
-    this.close()
-    const { mode, path, length } = fileHead(content)
-    this.files.push(path)
-    const target = this.#target(path)
-    if (target === undefined) return
-    // A link there must not lead the content elsewhere.
-    this.#fd = openSync(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode & 0o777)
-    writeAll(this.#fd, content.subarray(length))
+    if (kind !== 'g') this.close()
+    if (kind === 'f') {
+      const { mode, path, length } = fileHead(content)
+      this.files.push(path)
+      this.#report(path, () => this.#write(path, mode, content.subarray(length)))
+    } else if (kind === 'l') {
+      const [path = '', to = ''] = content.toString().split('\0')
+      this.files.push(path)
+      this.#report(path, () => this.#link(path, to))
+    } else if (kind === 'g' && this.#fd !== undefined) {
+      const fd = this.#fd
+      this.#report(this.files.at(-1) as string, () => writeAll(fd, content))
+    }
   }
 
   close(): void {
@@ -48,9 +53,26 @@ export class Results {
     this.#fd = undefined
   }
 
-  #link(content: Buffer): void {
-    const [path = '', to = ''] = content.toString().split('\0')
-    this.files.push(path)
+  /** Runs `write`, and keeps the reason why it failed. */
+  #report(path: string, write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      this.close()
+      this.failures.push(`${path} of the guest is not written back: ${(error as Error).message}`)
+    }
+  }
+
+  #write(path: string, mode: number, content: Buffer): void {
+    const target = this.#target(path)
+    if (target === undefined) return
+    // A link there is replaced, and must not lead the content elsewhere.
+    if (lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(target)
+    this.#fd = openSync(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode & 0o777)
+    writeAll(this.#fd, content)
+  }
+
+  #link(path: string, to: string): void {
     const target = this.#target(path)
     if (target === undefined) return
     rmSync(target, { force: true })
@@ -70,7 +92,7 @@ export class Results {
     const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => existsSync(each))
     const real = isPlain ? attempt(() => realpathSync(existing ?? root)) : undefined
     if (real === undefined || !`${real}/`.startsWith(`${root}/`)) {
-      throw new Error(`the guest has changed ${path}, which is not in ${root}: nothing is written there`)
+      throw new Error(`it is not in ${root}`)
     }
     mkdirSync(parent, { recursive: true })
     return join(root, path)

@@ -125,17 +125,23 @@ export class GuestRun {
     const usage: { name: string; ns: number }[] = []
     let end: Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> | undefined
     let why: string | undefined
-    const read = () =>
-      this.#outbox.read((record, bytes) => {
-        this.#hash.update(bytes)
-        const { kind, content } = record
-        if (kind === 'm') throw new ProgramMissing(content.toString())
-        if (kind === '!') throw new MachineEnded(content.toString())
-        if (kind === 'u') usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })
-        else if (kind === 'x') end = endOf(content)
-        else if (kind === 'c') why = content.toString()
-        else take(record)
-      })
+    const read = () => {
+      try {
+        this.#outbox.read((record, bytes) => {
+          this.#hash.update(bytes)
+          const { kind, content } = record
+          if (kind === 'm') throw new ProgramMissing(content.toString())
+          if (kind === '!') throw new MachineEnded(content.toString())
+          if (kind === 'u') usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })
+          else if (kind === 'x') end = endOf(content)
+          else if (kind === 'c') why = content.toString()
+          else take(record)
+        })
+      } catch (error) {
+        // A program in the guest may have written there.
+        throw error instanceof RangeError ? new MachineEnded(`its outbox has ${error.message}`) : error
+      }
+    }
     const start = performance.now()
     await machine.resume()
     const stopped = machine.stopped().then(() => true)

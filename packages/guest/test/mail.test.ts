@@ -58,13 +58,22 @@ test('a record is read when it is complete', () => {
   outbox.close()
 })
 
-test('a record longer than one read arrives whole', () => {
-  const long = 'x'.repeat(3 << 20)
+test('a record that continues in the next read arrives whole', () => {
+  const long = 'x'.repeat(1 << 20)
   write(record('f', 1n, long))
   const outbox = new Outbox(path)
   const lengths: number[] = []
   outbox.read(({ content }) => lengths.push(content.length))
-  expect(lengths).toEqual([3 << 20])
+  expect(lengths).toEqual([1 << 20])
+  outbox.close()
+})
+
+test('a record that is too long is refused before its content is read', () => {
+  const head = record('f', 1n, '')
+  head.writeUInt32LE((1 << 20) + 1)
+  write(head)
+  const outbox = new Outbox(path)
+  expect(() => read(outbox)).toThrow(new RangeError('a record of 1048577 bytes'))
   outbox.close()
 })
 

@@ -13,7 +13,7 @@ const usage = [
   { name: 'node', ns: 3e8 },
   { name: 'sh', ns: 1e7 },
 ]
-const run = { status: 0, signal: null, digest: '0123456789abcdef0123', lost: 0, files: [], usage }
+const run = { status: 0, signal: null, digest: '0123456789abcdef0123', lost: 0, files: [], failures: [], usage }
 
 test('the report has the time in the guest, the time here, and the busy programs', () => {
   expect(reportText({ ...run, guestNs: 7.2e12, wallMs: 1410 })).toBe(

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { fail } from 'vnet/internal/cli/ask'
+import { fail, failAll } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
 import { type GuestOptions, type GuestReport, runInGuest, runSeeds } from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
@@ -52,6 +52,7 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
     io.err(`vnet: ${reportText(report)}\n`)
     if (report.lost > 0)
       return fail(io, `${report.lost} bytes of output and files are lost: a guest has 1 GiB for them`)
+    if (report.failures.length > 0) return failAll(io, report.failures)
     return statusOf(report.status, report.signal)
   } catch (error) {
     if (stop.signal.aborted) {

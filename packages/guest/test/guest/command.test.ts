@@ -57,6 +57,16 @@ test('changed files, new files and links come back with their modes, and nothing
   expect([readlinkSync(at('new/link')), readlinkSync(at('old'))]).toEqual(['../kept', 'changed'])
 })
 
+test('a file that cannot be written back is one line, and the others come back', async () => {
+  mkdirSync(at('inner'))
+  const end = await shell('rmdir inner; echo x > inner; echo y > other; exit 3', { cwd })
+  expect([end.status, complaints(end)]).toEqual([
+    1,
+    [expect.stringMatching(/^vnet: inner of the guest is not written back: EISDIR: /)],
+  ])
+  expect(readFileSync(at('other'), 'utf8')).toBe('y\n')
+})
+
 test('a large output is complete and in order', async () => {
   const { stdout } = await shell('seq 200000', { cwd })
   expect(stdout).toBe(Array.from({ length: 200_000 }, (_, i) => `${i + 1}\n`).join(''))
