@@ -163,7 +163,17 @@ const ownPackages = {
     ping: 'iputils-ping',
     nft: 'nftables',
     curl: 'curl',
-    python3: 'python3',
+    '/usr/bin/python3': 'python3',
+    dnsmasq: 'dnsmasq-base',
+    udhcpc: 'udhcpc',
+    wg: 'wireguard-tools',
+    tcpdump: 'tcpdump',
+    gtlsclient: 'ngtcp2-client',
+    gtlsserver: 'ngtcp2-server',
+    openssl: 'openssl',
+    'redis-server': 'redis-server',
+    'redis-sentinel': 'redis-sentinel',
+    'redis-cli': 'redis-tools',
   },
   /** The kernel itself is downloaded by the tests and never installed. */
   'kernel-module': {
