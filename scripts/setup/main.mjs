@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { isInstalled, SetupError } from './command.mjs'
+import { downloadArm64 } from './guest-arm64.mjs'
 import { downloadGuestKernel } from './guest-kernel.mjs'
 import { withLock } from './lock.mjs'
 import { isCurrent, OWN } from './prebuilds.mjs'
@@ -40,6 +41,7 @@ async function prepareGuests(long, own) {
   if (!long && !own.includes('guest')) return
   try {
     await downloadGuestKernel()
+    if (own.includes('guest')) await downloadArm64()
   } catch (error) {
     if (process.env.CI || own.includes('guest') || !(error instanceof SetupError)) throw error
     process.stderr.write(`${error.message}\n`)

@@ -154,9 +154,10 @@ const ownPackages = {
     setpriv: 'util-linux',
     ip: 'iproute2',
   },
-  /** The kernel is downloaded by guest-kernel.mjs and never installed. */
+  /** The kernels are downloaded by guest-kernel.mjs and guest-arm64.mjs and never installed. */
   guest: {
     'qemu-system-x86_64': 'qemu-system-x86',
+    'qemu-system-aarch64': 'qemu-system-arm',
     mksquashfs: 'squashfs-tools',
     setpriv: 'util-linux',
     ip: 'iproute2',

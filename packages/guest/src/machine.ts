@@ -16,14 +16,21 @@ export const QEMU = 'qemu-system-x86_64'
 export const MEMORIES = { image: 2048, outbox: 1024, inbox: 128, project: 2048 } as const
 export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
 
-/** These options remove differences between runs, and wake-ups of an idle kernel. */
-const KERNEL_LINE = [
-  'console=ttyS0 quiet loglevel=3 panic=-1 reboot=t',
-  'nokaslr norandmaps mitigations=off psi=0 nowatchdog nmi_watchdog=0',
-  'tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_suppress=1',
-  // They only cost time at the start.
-  'cryptomgr.notests numa=off',
+/**
+ * The words of virtual time for QEMU and for the kernel, on each architecture. What each is for:
+ * packages/guest/docs/virtual-time.md.
+ */
+export const TIME_ARGUMENTS: readonly string[] = [
+  ...['-accel', 'tcg,thread=single,tb-size=512', '-smp', '1', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm'],
+  ...['-icount', 'shift=0,sleep=off,align=off,rr=record,rrfile=/dev/null'],
+  ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+]
+export const TIME_WORDS = [
+  'quiet loglevel=3 panic=-1 reboot=t nokaslr norandmaps mitigations=off psi=0 nowatchdog nmi_watchdog=0',
+  'rcupdate.rcu_cpu_stall_suppress=1 cryptomgr.notests numa=off',
 ].join(' ')
+
+export const KERNEL_LINE = `console=ttyS0 tsc=reliable no_timer_check ${TIME_WORDS}`
 
 /** The start of a machine: a kernel, or the state of the devices of a snapshot. */
 export type Start = { readonly kernel: string; readonly initramfs: string } | { readonly devices: string }
@@ -47,14 +54,9 @@ export function qemuVersion(): string {
 
 /** Returns the arguments that a snapshot depends on, without paths. */
 export function machineArguments(memoryMb: number): string[] {
-  // A smaller cache of translated code has no space for a program as large as Node.
-  // rr=record keeps QEMU's main thread from moving the clock while the CPU counts instructions.
-  const icount = 'shift=0,sleep=off,align=off,rr=record,rrfile=/dev/null'
   return [
-    ...['-accel', 'tcg,thread=single,tb-size=512', '-smp', '1', '-cpu', 'Nehalem', '-icount', icount, '-seed', '1'],
-    ...['-rtc', 'base=2026-01-01,clock=vm', '-m', `${memoryMb},slots=4,maxmem=64G`],
+    ...[...TIME_ARGUMENTS, '-cpu', 'Nehalem', '-m', `${memoryMb},slots=4,maxmem=64G`],
     ...['-machine', 'pc,hpet=off,nvdimm=on,memory-backend=ram,suppress-vmdesc=on'],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-device', 'pvpanic', '-action', 'panic=pause', '-global', 'migration.send-configuration=off'],
     ...['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
   ]

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { type Ended, PROGRAM } from '../../../../test/support/vnet-process.ts'
 import { cachedKernel } from '../../src/kernel.ts'
 
-const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/vnet-tests', import.meta.url))
+export const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/vnet-tests', import.meta.url))
 
 /**
  * Makes a directory a cache that has only the kernel, which set-up has downloaded. By default it is
