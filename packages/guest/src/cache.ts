@@ -1,8 +1,9 @@
 /** The cache of snapshots, images and kernels. */
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
+import { startRemover } from 'vnet/internal/linux/rootless'
 
 /** Returns a directory of this user's cache, such as `kernel`, and makes it. */
 export function cacheDirectory(name: string): string {
@@ -11,9 +12,36 @@ export function cacheDirectory(name: string): string {
   return directory
 }
 
-/** Directories that are being made, or were when a process was killed. */
 const MAKING = 'making-'
-const MAKING_KEPT = 8
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
+
+/** A new directory, which becomes an entry of a cache, or is removed even after a SIGKILL. */
+export class Making {
+  readonly path: string
+  readonly #remover = startRemover()
+
+  constructor(cache: string) {
+    // A machine that lost its power leaves some.
+    removeOld(cache, new RegExp(`^${MAKING}`), 0, DAY_MS)
+    this.path = mkdtempSync(join(cache, MAKING))
+    this.#remover.stdin?.write(`${this.path}\0`)
+  }
+
+  /** Renames the directory, or one in it, unless another process has made the entry meanwhile. */
+  become(entry: string, directory = this.path): void {
+    try {
+      renameSync(directory, entry)
+    } catch (error) {
+      if (!existsSync(entry)) throw error
+    }
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true })
+    this.#remover.stdin?.end()
+  }
+}
 
 /**
  * Returns the entry `KIND-KEY` of the cache for guests, a directory. If it is not there, `make`
@@ -28,30 +56,29 @@ export async function cachedEntry(
 ): Promise<string | undefined> {
   const cache = cacheDirectory('guest')
   const entry = join(cache, `${kind}-${key}`)
-  // The time says when it was used last.
-  if (attempt(() => utimesSync(entry, new Date(), new Date()) ?? true)) return entry
-  const making = mkdtempSync(join(cache, MAKING))
-  try {
-    if (!(await make(making))) return undefined
-    // Another process may have made it meanwhile.
-    if (attempt(() => renameSync(making, entry) ?? true) !== true) statSync(entry)
-  } finally {
-    rmSync(making, { recursive: true, force: true })
-  }
+  if (isUsed(entry)) return entry
+  using making = new Making(cache)
+  if (!(await make(making.path))) return undefined
+  making.become(entry)
   removeOld(cache, new RegExp(`^${kind}-`), kept)
-  removeOld(cache, new RegExp(`^${MAKING}`), MAKING_KEPT)
   return entry
 }
 
+/** Notes that an entry is used now. Returns whether it exists. */
+export const isUsed = (entry: string): boolean =>
+  attempt(() => utimesSync(entry, new Date(), new Date()) ?? true) === true
+
 /**
- * Removes the entries of a directory with matching names, except the `kept` newest. A running
- * machine keeps its own.
+ * Removes the entries of a directory with matching names, except the `kept` newest and those used
+ * in the last `sparedMs`: a run may be about to open their files.
  */
-export function removeOld(directory: string, pattern: RegExp, kept: number): void {
+export function removeOld(directory: string, pattern: RegExp, kept: number, sparedMs = MINUTE_MS): void {
   const entries = readdirSync(directory)
     .filter(name => pattern.test(name))
     .map(name => join(directory, name))
     .map(path => ({ path, used: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .sort((a, b) => b.used - a.used)
-  for (const { path } of entries.slice(kept)) rmSync(path, { recursive: true, force: true })
+  for (const { path, used } of entries.slice(kept)) {
+    if (used < Date.now() - sparedMs) rmSync(path, { recursive: true, force: true })
+  }
 }

@@ -130,12 +130,17 @@ async function withPrograms<Result>(
   checkGuest()
   const directory = realpathSync(resolve(options.directory ?? '.'))
   const kernel = findKernel(options.onMessage)
+  const added = new Set<string>()
   for (;;) {
     const prepared = await prepare(command, directory, kernel, options)
     try {
       return await run(prepared)
     } catch (error) {
       if (!(error instanceof ProgramMissing)) throw error
+      if (added.has(error.program)) {
+        throw new GuestSetupError(`the guest cannot have ${error.program}: is its file readable?`)
+      }
+      added.add(error.program)
       rememberProgram(directory, error.program)
       options.onMessage(`the guest gets ${error.program}, and starts again`)
     }

@@ -3,9 +3,9 @@
  * downloads. It is unpacked into a cache, never installed.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { cacheDirectory } from './cache.ts'
+import { cacheDirectory, Making } from './cache.ts'
 import { GuestSetupError, missingPrograms } from './programs.ts'
 
 export interface Kernel {
@@ -103,19 +103,14 @@ export function dependenciesOf(name: string): string[] {
  * before they get there. Throws a GuestSetupError.
  */
 export function downloadPackages(packages: readonly string[], to: string, prepare?: (root: string) => void): void {
-  const making = mkdtempSync(join(dirname(to), 'making-'))
-  try {
-    succeed('apt-get', ['-q', 'download', ...packages], making, 'sudo apt-get update, or look at the network')
-    const root = join(making, 'root')
-    mkdirSync(root)
-    const unpack = 'for deb in ./*.deb; do dpkg-deb -x "$deb" root || exit; rm "$deb"; done'
-    succeed('sh', ['-c', unpack], making, 'free some space')
-    prepare?.(root)
-    // Another process may have been faster.
-    if (!existsSync(to)) renameSync(root, to)
-  } finally {
-    rmSync(making, { recursive: true, force: true })
-  }
+  using making = new Making(dirname(to))
+  succeed('apt-get', ['-q', 'download', ...packages], making.path, 'sudo apt-get update, or look at the network')
+  const root = join(making.path, 'root')
+  mkdirSync(root)
+  const unpack = 'for deb in ./*.deb; do dpkg-deb -x "$deb" root || exit; rm "$deb"; done'
+  succeed('sh', ['-c', unpack], making.path, 'free some space')
+  prepare?.(root)
+  making.become(to, root)
 }
 
 function run(program: string, args: readonly string[], cwd = '/') {

@@ -101,8 +101,10 @@ export class Machine {
     const { stdout } = this.#child
     if (stdout !== null) createInterface({ input: stdout }).on('line', line => this.#receive(JSON.parse(line)))
     this.#ended = new Promise((_, reject) => {
-      this.#child.on('error', reject).on('close', () => {
-        const error = new MachineEnded(this.lastWords())
+      this.#child.on('error', reject).on('close', (_, signal) => {
+        // That is how a process learns that the disk of its memory is full.
+        const isFull = signal === 'SIGBUS'
+        const error = new MachineEnded(isFull ? 'no space left for its memory' : this.lastWords())
         for (const { reject: fail } of [...this.#replies.splice(0), ...this.#stops.splice(0)]) fail(error)
         reject(error)
       })

@@ -3,7 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 import { cacheDirectory } from './cache.ts'
-import { findProgram, GuestSetupError } from './programs.ts'
+import { findProgram } from './programs.ts'
 
 const file = (): string => join(cacheDirectory('guest'), 'programs.json')
 
@@ -20,11 +20,10 @@ export function neededPrograms(directory: string): string[] {
   return names.filter(name => typeof name === 'string' && findProgram(name) !== undefined)
 }
 
-/** Adds a program. Throws a GuestSetupError if it was added before: the image cannot have it. */
+/** Adds a program, unless another run has added it. */
 export function rememberProgram(directory: string, name: string): void {
-  const known = neededPrograms(directory)
-  if (known.includes(name)) throw new GuestSetupError(`the guest cannot have ${name}: is its file readable?`)
-  const text = JSON.stringify({ ...all(), [directory]: [...known, name].sort() }, undefined, 2)
+  const names = new Set([...neededPrograms(directory), name])
+  const text = JSON.stringify({ ...all(), [directory]: [...names].sort() }, undefined, 2)
   const making = `${file()}.${process.pid}`
   writeFileSync(making, `${text}\n`)
   renameSync(making, file())

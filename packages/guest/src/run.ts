@@ -2,11 +2,12 @@
 import { Buffer } from 'node:buffer'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRemover } from 'vnet/internal/linux/rootless'
+import { isUsed } from './cache.ts'
 import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse } from './machine.ts'
 import { type MailRecord, Outbox, putInbox } from './mail.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -90,6 +91,8 @@ export class GuestRun {
   #devices: string
   #machine: Machine | undefined
   readonly #hash = createHash('sha256')
+  /** Files that the cache may remove while the guest runs. */
+  readonly #open: number[] = []
 
   /**
    * Restores a snapshot with a message in its inbox: jobText, or the reply to its request. Only a
@@ -99,11 +102,12 @@ export class GuestRun {
     const inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
     const outbox = makeSparse(join(this.#directory, 'outbox'), MEMORIES.outbox)
     this.#remover.stdin?.write(`${this.#directory}\0`)
-    this.#memories = { ...images, outbox, inbox }
+    const [image, project] = [this.#use(images.image), this.#use(images.project)]
+    this.#memories = { image, project, outbox, inbox }
     this.#memoryMb = snapshot.memoryMb
     this.#keeps = keeps
-    this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : snapshot.ram
-    this.#devices = snapshot.devices
+    this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : this.#use(snapshot.ram)
+    this.#devices = this.#use(snapshot.devices)
     putInbox(inbox, message)
     this.#outbox = new Outbox(outbox)
   }
@@ -190,8 +194,17 @@ export class GuestRun {
     await this.#machine?.close()
     this.#outbox.close()
     if (records !== undefined) copySparse(this.#memories.outbox, records)
+    for (const fd of this.#open.splice(0)) closeSync(fd)
     rmSync(this.#directory, { recursive: true, force: true })
     this.#remover.stdin?.end()
+  }
+
+  /** Opens a file of the cache. Returns a path that remains. */
+  #use(path: string): string {
+    isUsed(dirname(path))
+    const fd = openSync(path, 'r')
+    this.#open.push(fd)
+    return `/proc/${process.pid}/fd/${fd}`
   }
 }
 

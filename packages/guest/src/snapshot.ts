@@ -9,7 +9,7 @@ import { builtFile } from 'vnet/internal/linux/native'
 import { cachedEntry } from './cache.ts'
 import { type ArchiveFile, cpio } from './cpio.ts'
 import type { Kernel } from './kernel.ts'
-import { Machine, MEMORIES, type Memories, machineArguments, makeSparse, qemuVersion } from './machine.ts'
+import { KERNEL_LINE, Machine, MEMORIES, type Memories, machineArguments, makeSparse, qemuVersion } from './machine.ts'
 import { ModuleDirectory, START_MODULES } from './modules.ts'
 
 /** A machine that has stopped, on disk. */
@@ -23,7 +23,8 @@ export interface Snapshot {
 export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (line: string) => void): Promise<Snapshot> {
   const archive = cpio(firstFiles(kernel))
   const { size, mtimeMs } = statSync(kernel.image)
-  const parts = [qemuVersion(), kernel.image, size, mtimeMs, machineArguments(memoryMb).join(' ')]
+  const machine = [...machineArguments(memoryMb), KERNEL_LINE, JSON.stringify(MEMORIES)]
+  const parts = [qemuVersion(), kernel.image, size, mtimeMs, ...machine]
   const key = createHash('sha256').update(parts.join('\n')).update(archive).digest('hex').slice(0, KEY_DIGITS)
   const entry = await cachedEntry('boot', key, BOOTS_KEPT, async directory => {
     print('starting the kernel of the guest, once')

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail, failAll } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
+import { cacheDirectory } from '../cache.ts'
 import { type GuestOptions, type GuestReport, runInGuest, runSeeds } from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
@@ -59,8 +60,12 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
       const signal = await end.asked
       return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
     }
-    if (error instanceof GuestSetupError) return fail(io, error.message)
-    if (error instanceof MachineEnded) return fail(io, `the guest has ended: ${error.message}`)
+    const { message } = error as Error
+    const why = error instanceof MachineEnded ? `the guest has ended: ${message}` : message
+    if (/no space left/i.test(why)) {
+      return fail(io, `${why}: the files of guests are in ${cacheDirectory('guest')} and ${tmpdir()}`)
+    }
+    if (error instanceof GuestSetupError || error instanceof MachineEnded) return fail(io, why)
     throw error
   }
 }

@@ -23,7 +23,8 @@ const OPTIONS = [
  * has the size of the machine's memory `name`. Throws a GuestSetupError.
  */
 export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<string> {
-  const entry = await cachedEntry(name, tree.digest(), KEPT, async making => {
+  const size = MEMORIES[name] * MIB
+  const entry = await cachedEntry(name, tree.digest(`${size} ${OPTIONS}`), KEPT, async making => {
     const image = join(making, IMAGE)
     const texts = join(making, 'texts')
     const definitions = join(making, 'files')
@@ -31,7 +32,6 @@ export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<st
     for (const directory of [texts, empty]) mkdirSync(directory)
     writeFileSync(definitions, tree.definitions(textWriter(texts)))
     await mksquashfs([empty, image, '-pf', definitions, ...OPTIONS])
-    const size = MEMORIES[name] * MIB
     if (statSync(image).size > size) {
       throw new GuestSetupError(`the files for the guest have more than ${MEMORIES[name]} MiB: name fewer programs`)
     }

@@ -64,9 +64,9 @@ export class Tree {
     return path
   }
 
-  /** Returns a name for the content, from the paths, sizes and times of all files. */
-  digest(): string {
-    const hash = createHash('sha256')
+  /** Returns a name for an image made in a way, from the paths, sizes and times of all files. */
+  digest(way = ''): string {
+    const hash = createHash('sha256').update(way)
     for (const [path, entry] of this.entries) hash.update(JSON.stringify([path, signature(entry)]))
     return hash.digest('hex').slice(0, 24)
   }

@@ -75,21 +75,26 @@ test('the same files make the same bytes', async () => {
   expect(contentOf(await imageOf('project', same)).equals(first)).toBe(true)
 })
 
-test('an image is made once, and the newest ones are kept', async () => {
+test('an image is made once, and the newest ones and those in use are kept', async () => {
   const same = tree()
   const first = await imageOf('project', same)
   // The time of the entry of the cache says when it was used.
   utimesSync(dirname(first), 1, 1)
   expect(await imageOf('project', same)).toBe(first)
-  const { mtimeMs } = statSync(dirname(first))
-  expect(mtimeMs).toBeGreaterThan(1000)
+  expect(statSync(dirname(first)).mtimeMs).toBeGreaterThan(1000)
   const others = []
   for (const text of ['1', '2', '3', '4']) {
     const path = dirname(await imageOf('project', tree(text)))
     others.push(basename(path))
-    utimesSync(path, mtimeMs / 1000 + Number(text), mtimeMs / 1000 + Number(text))
+    utimesSync(path, Number(text), Number(text))
   }
-  expect(readdirSync(at('cache/vnet/guest')).sort()).toEqual(others.sort())
+  const [oldest, ...newest] = others
+  const kept = readdirSync(at('cache/vnet/guest'))
+  expect(kept.sort()).toEqual([basename(dirname(first)), ...newest].sort())
+  expect(kept).not.toContain(oldest)
+  const inUse = dirname(await imageOf('project', tree('1')))
+  for (const text of ['5', '6', '7', '8']) await imageOf('project', tree(text))
+  expect(readdirSync(at('cache/vnet/guest'))).toContain(basename(inUse))
 })
 
 test('an ordinary user makes images, of files that this user can read', () => {

@@ -60,11 +60,11 @@ export function startVnet(args: readonly string[], { cwd, env, within = [], prog
     pid: child.pid ?? 0,
     ended,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
-    /** Waits until the command has written a text to its standard output. */
-    printed: (wanted: string) =>
+    /** Waits until the command has written a text. */
+    printed: (wanted: string, stream: 'stdout' | 'stderr' = 'stdout') =>
       Promise.race([
         new Promise<void>(resolve => {
-          const look = () => text.stdout.includes(wanted) && resolve()
+          const look = () => text[stream].includes(wanted) && resolve()
           listeners.add(look)
           look()
         }),

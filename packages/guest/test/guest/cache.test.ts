@@ -1,0 +1,82 @@
+/** The cache of guests, if several runs make it, if one is killed, or if it does not fit. */
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { cachedKernel } from '../../src/kernel.ts'
+import { QEMU } from '../../src/machine.ts'
+import { cacheWithKernel, complaints, digestOf, shell, startVnet } from '../support/guest-runs.ts'
+
+const directory = fileDirectory()
+const cwd = join(directory, 'project')
+const tools = join(directory, 'tools')
+for (const path of [cwd, tools]) mkdirSync(path)
+const PATH = `${tools}:${process.env.PATH}`
+const NEWS = 'vnet: starting the kernel of the guest, once'
+
+function program(name: string, text: string): void {
+  writeFileSync(join(tools, name), `#!/bin/sh\n${text}\n`)
+  chmodSync(join(tools, name), 0o755)
+}
+
+/** A new cache, and what is in it, by kinds. */
+function emptyCache(name: string) {
+  const XDG_CACHE_HOME = cacheWithKernel(join(directory, name))
+  const entries = () => readdirSync(join(XDG_CACHE_HOME, 'vnet/guest')).map(each => each.replace(/-.*/, ''))
+  return { XDG_CACHE_HOME, entries }
+}
+
+test('runs that start at the same time with an empty cache are the same', async () => {
+  program('found-later', 'echo found')
+  const { XDG_CACHE_HOME, entries } = emptyCache('shared')
+  const run = () => shell('found-later; cat /proc/sys/kernel/random/uuid', { cwd, env: { XDG_CACHE_HOME, PATH } })
+  const [one, other] = await Promise.all([run(), run()])
+  expect([one.status, one.stdout, complaints(one)]).toEqual([0, expect.stringMatching(/^found\n/), []])
+  expect([other.status, other.stdout, complaints(other)]).toEqual([0, one.stdout, []])
+  expect(digestOf(other)).toBe(digestOf(one))
+  expect(new Set(entries())).toEqual(new Set(['boot', 'image', 'lookups', 'programs.json', 'project']))
+})
+
+test('nothing remains of a snapshot whose vnet is killed, and the next run makes another one', async () => {
+  const { XDG_CACHE_HOME, entries } = emptyCache('killed')
+  const env = { XDG_CACHE_HOME }
+  const run = startVnet(['guest', '--', 'true'], { cwd, env })
+  await run.printed(NEWS, 'stderr')
+  await expect.poll(entries).toEqual(['making'])
+  run.kill('SIGKILL')
+  await run.ended
+  await expect.poll(entries).toEqual([])
+  const end = await shell('echo whole', { cwd, env })
+  expect([end.status, end.stdout, end.stderr.includes(NEWS)]).toEqual([0, 'whole\n', true])
+})
+
+test('the snapshot of another version of QEMU is not used', async () => {
+  const env = emptyCache('versions')
+  const text = (version: string) =>
+    `[ "$1" = --version ] && { echo QEMU emulator version ${version}; exit; }\nexec /usr/bin/${QEMU} "$@"`
+  const news = []
+  for (const version of ['7.2.22', '7.2.22', '7.2.23']) {
+    program(QEMU, text(version))
+    const end = await shell('echo ran', { cwd, env: { XDG_CACHE_HOME: env.XDG_CACHE_HOME, PATH } })
+    expect(end.stdout).toBe('ran\n')
+    news.push(end.stderr.includes(NEWS))
+  }
+  expect(news).toEqual([true, false, true])
+})
+
+test.each([
+  { size: '100k', why: 'ENOSPC: no space left on device, write' },
+  { size: '20m', why: 'the guest has ended: no space left for its memory' },
+  { size: '150m', why: 'mksquashfs failed: Write failed because No space left on device' },
+])('a disk of $size for the cache is too small, which is one line', async ({ size, why }) => {
+  const cache = join(directory, 'full')
+  mkdirSync(cache, { recursive: true })
+  const { image = '', modules = '' } = cachedKernel() ?? {}
+  const end = await shell('echo never', {
+    cwd,
+    env: { XDG_CACHE_HOME: cache, VNET_KERNEL: image, VNET_KERNEL_MODULES: modules, TMPDIR: directory },
+    within: ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=${size} tmpfs ${cache} && exec "$@"`, 'sh'],
+  })
+  const line = `vnet: ${why}: the files of guests are in ${cache}/vnet/guest and ${directory}`
+  expect([end.status, end.stdout, complaints(end)]).toEqual([1, '', [line]])
+})
