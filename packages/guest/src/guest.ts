@@ -85,6 +85,21 @@ export function runInGuest(command: readonly string[], options: GuestOptions): P
   return withPrograms(command, options, prepared => runOnce(prepared, seed, options))
 }
 
+/** Runs a command twice at the same time. Changed files of the second run are written back. */
+export function runPair(
+  command: readonly string[],
+  options: Omit<GuestOptions, 'records' | 'discards'>,
+  [one, other]: readonly [string, string],
+): Promise<[GuestReport, GuestReport]> {
+  const { seed = USUAL_SEED } = options
+  return withPrograms(command, options, async prepared => {
+    const first = runOnce(prepared, seed, { ...options, records: one, discards: true })
+    const second = runOnce(prepared, seed, { ...options, records: other, onOutput: () => {} })
+    await Promise.allSettled([first, second])
+    return Promise.all([first, second])
+  })
+}
+
 /** A run of several that differ in their seeds. */
 export interface SeedRun extends GuestReport {
   readonly seed: number

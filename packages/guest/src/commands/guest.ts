@@ -6,7 +6,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail, failAll } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
 import { cacheDirectory } from '../cache.ts'
-import { type GuestOptions, type GuestReport, runInGuest, runSeeds } from '../guest.ts'
+import { type GuestOptions, type GuestReport, runInGuest, runPair, runSeeds } from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
 import { guestTime, reportText } from '../report.ts'
@@ -110,9 +110,7 @@ async function runTwice(
   const directory = mkdtempSync(join(tmpdir(), 'vnet-verify-'))
   const [one, other] = ['one', 'other'].map(name => join(directory, name)) as [string, string]
   try {
-    // Both must start with the same files.
-    const first = await runInGuest(command, { ...options, onOutput, records: one, discards: true })
-    const second = await runInGuest(command, { ...options, onOutput: () => {}, records: other })
+    const [first, second] = await runPair(command, { ...options, onOutput }, [one, other])
     if (first.digest === second.digest) {
       io.err(`vnet: both runs are the same, with sha256 ${first.digest}\n`)
       return second
