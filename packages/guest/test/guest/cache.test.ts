@@ -1,11 +1,15 @@
 /** The cache of guests, if several runs make it, if one is killed, or if it does not fit. */
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { builtFile } from 'vnet/internal/linux/native'
 import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
-import { cachedKernel } from '../../src/kernel.ts'
+import { baseImage, directoryImage } from '../../src/image/index.ts'
+import { cachedKernel, findKernel } from '../../src/kernel.ts'
 import { QEMU } from '../../src/machine.ts'
-import { cacheWithKernel, complaints, digestOf, shell, startVnet } from '../support/guest-runs.ts'
+import { GuestRun, jobText, replyText } from '../../src/run.ts'
+import { bootSnapshot } from '../../src/snapshot.ts'
+import { cacheWithKernel, complaints, digestOf, shell, startVnet, vnet } from '../support/guest-runs.ts'
 
 const directory = fileDirectory()
 const cwd = join(directory, 'project')
@@ -35,6 +39,45 @@ test('runs that start at the same time with an empty cache are the same', async 
   expect([other.status, other.stdout, complaints(other)]).toEqual([0, one.stdout, []])
   expect(digestOf(other)).toBe(digestOf(one))
   expect(new Set(entries())).toEqual(new Set(['boot', 'image', 'lookups', 'programs.json', 'project']))
+})
+
+test('runs of a lab that bring it up at the same time are the same', async () => {
+  writeFileSync(join(cwd, 'net.yaml'), 'hosts: [a, b]\ncables: { a-b: { ends: [a, b], wire: delay 5ms } }\n')
+  const words = ['lab', 'net.yaml', '--time', 'virtual', '--', 'ping', '-c', '2', 'b']
+  const [one, other] = await Promise.all([vnet(words, { cwd }), vnet(words, { cwd })])
+  expect([one.status, one.stdout, complaints(one)]).toEqual([0, expect.stringContaining('2 received'), []])
+  expect([other.status, other.stdout, digestOf(other)]).toEqual([0, one.stdout, digestOf(one)])
+})
+
+test('a guest continues after a stop, also if its files in the cache are removed meanwhile', async () => {
+  const { XDG_CACHE_HOME } = emptyCache('removed')
+  vi.stubEnv('XDG_CACHE_HOME', XDG_CACHE_HOME)
+  onTestFinished(() => {
+    vi.unstubAllEnvs()
+  })
+  const kernel = findKernel(() => {})
+  const snapshot = await bootSnapshot(kernel, 512, () => {})
+  const init = builtFile('vnet-guest', 'the init of guests')
+  const image = await baseImage({ programs: [], files: [], init, kernel, directory: cwd })
+  const script = 'echo stop here > /dev/vnet-guest; head -c 8 /dev/vnet-reply | tail -c 4; date +%Y'
+  const job = {
+    command: ['sh', '-c', script],
+    seed: 1,
+    date: Date.UTC(2030, 0),
+    env: { PATH: '/bin' },
+    cwd,
+    directory: cwd,
+  }
+  const run = new GuestRun(snapshot, { image, project: await directoryImage(cwd) }, jobText(job), true)
+  onTestFinished(() => run.close())
+  expect(await run.next(() => {})).toEqual({ why: 'here' })
+  rmSync(XDG_CACHE_HOME, { recursive: true })
+  run.reply(replyText('gone'))
+  let output = ''
+  const { end } = await run.next(({ content }) => {
+    output += content
+  })
+  expect([end?.status, output]).toEqual([0, 'gone2030\n'])
 })
 
 test('nothing remains of a snapshot whose vnet is killed, and the next run makes another one', async () => {
