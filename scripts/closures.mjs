@@ -122,7 +122,7 @@ function sourcesRun({ url, functions }) {
   })
 }
 
-/** The modules that each process of a command imports itself until it is ready, in order. */
+/** The modules that each process imports itself until its command or lab is ready, in order. */
 const START = ['vnet', 'cli/inherited-files', 'cli/main', 'cli/process-io', 'cli/command-line'].map(
   name => `dist/${name}.js`,
 )
@@ -132,6 +132,8 @@ const COMMANDS = {
   run: RUN,
   runInside: [...RUN, 'packages/lab/dist/commands/run-lab.js', 'packages/lab/dist/lab.js'],
   lab: [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/lab.js'],
+  inKernel: ['index', 'lab', 'kernel-world'].map(name => `packages/lab/dist/${name}.js`),
+  inMemory: ['index', 'lab', 'memory/memory-world'].map(name => `packages/lab/dist/${name}.js`),
   worker: ['packages/lab/dist/lab-worker-main.js'],
 }
 

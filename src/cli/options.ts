@@ -1,4 +1,4 @@
-/** The options that every driver's command takes, and those of several packages. */
+/** The options that every driver's command takes. */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
 import { attempt } from '../base/errno.ts'
@@ -21,8 +21,6 @@ const STEP_MAX = 3600 * NSEC_PER_SEC
 /** The number of files that ring names can distinguish, and the smallest useful size of a file. */
 const RING_FILES_MAX = 99_999
 const RING_BYTES_MIN = 64 * 1024
-/** Memory of a guest in MiB. */
-const [GUEST_MEMORY_MIN, GUEST_MEMORY_MAX] = [256, 32_768]
 
 /** The options of every command that writes a capture. */
 export interface CaptureCliOptions {
@@ -172,25 +170,6 @@ export function captureFileOptions(): Option[] {
   ]
 }
 
-/**
- * Returns new options of commands that run in a guest. They are here because `vnet lab` has them
- * too, and does not load the package of guests for a lab without one.
- */
-export function guestOptions(): Option[] {
-  const number = (min: number) => wholeNumber(min, Number.MAX_SAFE_INTEGER)
-  return [
-    option('--seed <n>', 'seed of all random numbers in the guest (1)', number(0)),
-    option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)', date),
-    option('--verify', 'run twice, and compare everything that comes out of the guest'),
-    option('--repeat <n>', 'run N times, each with the next seed; say which failed', number(1)),
-    option('--program <name>', 'give the guest a program from the start; repeat for more', collect(String)),
-    option('--file <path>', 'give the guest a file or directory; repeat for more', collect(String)),
-    option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more', collect(String)),
-    option('--directory <dir>', 'the directory whose files the guest has (the current one)'),
-    option('--memory <mib>', 'memory of the guest, MiB (1024)', wholeNumber(GUEST_MEMORY_MIN, GUEST_MEMORY_MAX)),
-  ]
-}
-
 /** Throws a UsageError for options of a capture without one, or for a group that cannot capture. */
 export function refuseStrayCaptureOptions({ capture, captureGroup, ...options }: CommonOptions): void {
   if (captureGroup === OVERFLOW_GID) {
@@ -252,12 +231,6 @@ export function time(rule: string, min = 1, max = Number.MAX_SAFE_INTEGER): (tex
 
 /** Parses a time with its unit. Returns ns. */
 export const duration = time('must be a time with its unit, such as 500ms or 30s')
-
-function date(text: string): number {
-  const ms = Date.parse(text)
-  if (Number.isNaN(ms)) throw new InvalidArgumentError('must be a date, such as 2026-01-01 or 2026-01-01T12:00:00Z')
-  return ms
-}
 
 function stepTime(text: string | undefined): number {
   return text === undefined ? 0 : time('must be 10ms to 3600s, such as --step=500ms', STEP_MIN, STEP_MAX)(text)

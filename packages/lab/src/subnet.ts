@@ -15,6 +15,9 @@ export const NAT64_NETWORK: Prefix = { bytes: Uint8Array.of(...NAT64_PREFIX, 0, 
 /** The addresses inside all NPTv6 routers: unique local ones (RFC 4193). */
 export const INTERNAL_NETWORK: Prefix = { bytes: Uint8Array.of(0xfd, ...Array<number>(15).fill(0)), prefixLen: 48 }
 
+/** The router of `vnet run` to the machine's network; the command's interface is named after it. */
+export const RUN_ROUTER = 'internet'
+
 /** Whether the bytes at `at` are those of an address or prefix. */
 export function isAt(wanted: Uint8Array, bytes: Uint8Array, at: number): boolean {
   for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false

@@ -1,6 +1,6 @@
 /** The command `vnet guest`, which loads its code when it runs. */
 import { Argument, type LazyCommand } from 'vnet/internal/cli/option'
-import { guestOptions } from 'vnet/internal/cli/options'
+import { guestOptions } from './options.ts'
 
 export const commands: readonly LazyCommand[] = [
   {
@@ -9,7 +9,7 @@ export const commands: readonly LazyCommand[] = [
     group: 'Programs:',
     args: [new Argument('<command...>')],
     usage: '[OPTIONS] -- COMMAND [ARGS...]',
-    options: guestOptions(),
+    options: guestOptions,
     examples: [
       ['vnet guest -- sh -c "sleep 1d; date"', 'a day in a second'],
       ['vnet guest --verify -- ./test.sh', 'twice, with the same bytes'],

@@ -1,7 +1,8 @@
 /** The commands of labs. Each loads its code when it runs. */
+import { guestOptions } from '@vnet/guest/internal/commands/options'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/option'
-import { duration, guestOptions, json, user, wholeNumber } from 'vnet/internal/cli/options'
+import { duration, json, user, wholeNumber } from 'vnet/internal/cli/options'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')
@@ -110,7 +111,7 @@ const table: readonly LazyCommand[] = [
       new Option('--time <kind>', 'real, or virtual: all in a virtual machine, with time that jumps when it is idle')
         .choices(['real', 'virtual'])
         .conflicts('json'),
-      ...guestOptions(),
+      ...guestOptions,
     ],
     examples: [
       ['vnet lab net.yaml', 'until Ctrl-C'],

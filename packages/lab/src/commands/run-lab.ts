@@ -12,7 +12,8 @@ import type { LabFault } from '../fault.ts'
 import { createLabWith, type Lab, type LabLink } from '../index.ts'
 import { RepeatedQueries } from '../repeated-queries.ts'
 import { LabUnavailableError } from '../rights.ts'
-import { ROUTER, type RunEnd, type RunOptions } from './run.ts'
+import { RUN_ROUTER } from '../subnet.ts'
+import type { RunEnd, RunOptions } from './run.ts'
 import { runCommand } from './run-command.ts'
 import { drain } from './run-drain.ts'
 import { countsBefore, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
@@ -51,7 +52,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
     const path = await joined(lab, options)
     const { host, router, link } = path
     if (capture !== undefined) await link.capture(capture)
-    using queries = new RepeatedQueries(host.place, ROUTER)
+    using queries = new RepeatedQueries(host.place, RUN_ROUTER)
     const stopped = new AbortController()
     const onSignal = (signal: NodeJS.Signals) => {
       if (!STOPPING.includes(signal)) return
@@ -122,7 +123,7 @@ async function joined(lab: Lab, options: RunOptions): Promise<RunPath> {
   const { ab, ba } = wiresOf(options)
   const isPlain = ab === '' && ba === '' && options.scenario === undefined && options.drop === undefined
   const forward = Object.fromEntries(publish.map(port => [`tcp ${port}`, `${host.name}:${port}`]))
-  const making = lab.router(ROUTER, {
+  const making = lab.router(RUN_ROUTER, {
     inside: [host],
     internet,
     ...(localhost !== undefined && { localhost }),

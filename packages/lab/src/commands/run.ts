@@ -7,10 +7,7 @@ import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { addressesOf, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { prepareWayOut } from 'vnet/internal/linux/way-out'
 import { LabUnavailableError } from '../rights.ts'
-import { addressesOf as addressesOnLink } from '../subnet.ts'
-
-/** The router to the machine's network, after which the interface of the command is named. */
-export const ROUTER = 'internet'
+import { addressesOf as addressesOnLink, RUN_ROUTER } from '../subnet.ts'
 
 export interface RunOptions {
   readonly wire?: string
@@ -85,5 +82,5 @@ export async function run(command: readonly string[], options: RunOptions, io: I
 function isInsideRun(native: Native): boolean {
   using sock = RouteSocket.open(native)
   const [address = ''] = addressesOnLink(1, 1)
-  return addressesOf(sock, ROUTER).includes(address)
+  return addressesOf(sock, RUN_ROUTER).includes(address)
 }

@@ -1,0 +1,28 @@
+/** Options of commands that run in a guest. */
+import { InvalidArgumentError, Option } from 'vnet/internal/cli/option'
+import { wholeNumber } from 'vnet/internal/cli/options'
+
+const every = (text: string, before: readonly string[] = []) => [...before, text]
+const date = (text: string) => {
+  const ms = Date.parse(text)
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('must be a date, such as 2026-01-01 or 2026-01-01T12:00:00Z')
+  return ms
+}
+const [LEAST_MB, MOST_MB] = [256, 32_768]
+
+/** Options of all commands that run in a guest. */
+export const guestOptions: readonly Option[] = [
+  new Option('--seed <n>', 'seed of all random numbers in the guest (1)').argParser(
+    wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  ),
+  new Option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)').argParser(date),
+  new Option('--verify', 'run twice, and compare everything that comes out of the guest'),
+  new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(
+    wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  ),
+  new Option('--program <name>', 'give the guest a program from the start; repeat for more').argParser(every),
+  new Option('--file <path>', 'give the guest a file or directory; repeat for more').argParser(every),
+  new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more').argParser(every),
+  new Option('--directory <dir>', 'the directory that the guest gets (the current one)'),
+  new Option('--memory <mib>', 'memory of the guest, MiB (1024)').argParser(wholeNumber(LEAST_MB, MOST_MB)),
+]
