@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { guestPath } from '../../src/image/index.ts'
 import { findProgram } from '../../src/programs.ts'
 import { vnet } from '../support/guest-runs.ts'
 
@@ -19,7 +20,7 @@ const SCENES = {
   'redis.sh': ['redis-server', 'redis-sentinel', 'redis-cli'],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 
-const isHere = (program: string): boolean => findProgram(program) !== undefined
+const isHere = (program: string): boolean => findProgram(program, guestPath()) !== undefined
 const given = [...new Set(Object.values(SCENES).flat())].filter(isHere).flatMap(name => ['--program', name])
 
 /** Tests a script with the lab file of its name. Without one of its programs it is skipped. */
