@@ -1,11 +1,13 @@
 /** What would make two runs of one lab in memory differ: the real clock, and the thread pool. */
 import { pbkdf2 } from 'node:crypto'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import http2, { type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { createLab } from '../../src/index.ts'
 
 type Answer = (stream: ServerHttp2Stream) => void
@@ -55,6 +57,39 @@ test.each(Object.entries(ANSWERS))(
     expect(await dateOf(answer)).toBe(date)
   },
 )
+
+/** Returns the moment at which a client has the body of a response, in ms of the lab. */
+async function endOf(answer: Answer): Promise<number> {
+  const lab = await createLab({ world: 'memory' })
+  try {
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server)
+    await server.listen(http2.createServer().on('stream', answer), 80)
+    const socket = await client.connect(80, 'server')
+    const session = http2.connect('http://server', { createConnection: () => socket })
+    // Time passes as soon as nothing stops it.
+    const timer = setInterval(() => {}, 1)
+    await once(session.request().resume(), 'end')
+    clearInterval(timer)
+    session.destroy()
+    return lab.now
+  } finally {
+    await lab.close()
+  }
+}
+
+test('a file that HTTP/2 sends arrives at the moment at which its bytes from memory arrive', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, 'file')
+  const bytes = Buffer.alloc(1_000_000)
+  writeFileSync(path, bytes)
+  const atOnce = await endOf(stream => {
+    stream.respond()
+    stream.end(bytes)
+  })
+  expect(await endOf(stream => stream.respondWithFile(path))).toBe(atOnce)
+})
 
 const derive = promisify(pbkdf2)
 

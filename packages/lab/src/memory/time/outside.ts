@@ -25,6 +25,11 @@ interface OutsideOptions {
 /** How many times as long as a real thing a request may take: it ends by itself. */
 const REQUEST_PATIENCE = 12
 
+interface FileWrap extends Wrap {
+  readonly onread?: unknown
+  readonly bytesRead: number
+}
+
 interface Tracked {
   readonly kind: Kind
   readonly type: string
@@ -39,8 +44,8 @@ export class Outside {
   readonly #tracked = new Map<number, Tracked>()
   /** The ids of callers. */
   readonly #callers = new WeakMap<object, number>()
-  /** The ids of open files. */
-  readonly #files = new Set<number>()
+  /** The files that Node has opened, by their ids. */
+  readonly #files = new Map<number, WeakRef<FileWrap>>()
   readonly #patches = new Patches()
   readonly #hook: ReturnType<typeof createHook>
   #requests = 0
@@ -169,18 +174,42 @@ export class Outside {
       return
     }
     const kind = kindOf(type)
-    if (type === 'FILEHANDLE') this.#files.add(id)
+    if (type === 'FILEHANDLE') this.#files.set(id, new WeakRef(wrap as FileWrap))
+    if (type === 'FSREQCALLBACK' && this.#files.has(trigger)) {
+      this.#onRead(trigger, type, wrap as Wrap)
+      return
+    }
     // A program may have types of its own with such a name.
     if (kind === undefined || wrap instanceof AsyncResource) return
     // The end of a read for a blob is not reported, but the end of `pull`, which waits for it, is.
     if (kind !== 'caller' && (this.#isCalling || wrap.constructor === Object)) return
-    // The end of a read of C++, for respondWithFile() of HTTP/2, is not reported at all.
-    if (type === 'FSREQCALLBACK' && this.#files.has(trigger)) return
     if (kind === 'caller') this.#watchCalls(id, wrap, type)
     else {
       this.#add(id, { kind, type, wrap: new WeakRef(wrap) })
       if (type === 'UDPWRAP') this.#watchSends(wrap)
     }
+  }
+
+  /**
+   * C++ reads a file, for respondWithFile() of HTTP/2 or for a blob. Only the end of the file is
+   * reported, so this polls for other bytes. If the stream of HTTP/2 were closed or the file freed
+   * in the meantime, Node would crash at the end of the read.
+   */
+  #onRead(id: number, type: string, wrap: Wrap): void {
+    const file = this.#files.get(id)?.deref()
+    // Files of blobs have no listener.
+    if (file?.onread === undefined) return
+    const from = file.bytesRead
+    const read: Tracked = { kind: 'request', type, wrap: new WeakRef(wrap) }
+    const poll = () => {
+      if (this.#tracked.get(id) !== read) return
+      if (file.bytesRead === from) thread.setImmediate(poll)
+      else this.#onBefore(id)
+    }
+    // The read before has ended.
+    if (this.#tracked.has(id)) this.#endRequest(id)
+    this.#add(id, read)
+    thread.setImmediate(poll)
   }
 
   #add(id: number, tracked: Tracked): void {
