@@ -5,7 +5,7 @@ import { availableParallelism, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { builtFile } from 'vnet/internal/linux/native'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
-import { findKernel, type Kernel } from './kernel.ts'
+import { findKernel } from './kernel.ts'
 import type { MailRecord } from './mail.ts'
 import { neededPrograms, rememberProgram } from './needed-programs.ts'
 import { GuestSetupError, isBelow, missingPrograms } from './programs.ts'
@@ -56,7 +56,7 @@ export interface GuestReport extends GuestEnd {
 }
 
 /** The parts of a machine that are the same for each run. */
-interface Prepared {
+export interface Prepared {
   readonly snapshot: Snapshot
   readonly images: GuestImages
   /** Returns what continues the snapshot with a seed. */
@@ -142,25 +142,31 @@ async function withPrograms<Result>(
   options: GuestOptions,
   run: (prepared: Prepared) => Promise<Result>,
 ): Promise<Result> {
-  checkGuest()
-  const directory = realpathSync(resolve(options.directory ?? '.'))
-  const kernel = findKernel(options.onMessage)
   const added = new Set<string>()
   for (;;) {
-    const prepared = await prepare(command, directory, kernel, options)
     try {
-      return await run(prepared)
+      return await run(await prepareGuest(command, options))
     } catch (error) {
-      if (!(error instanceof ProgramMissing)) throw error
-      if (added.has(error.program)) {
-        throw new GuestSetupError(`the guest cannot have ${error.program}: is its file readable?`)
-      }
-      added.add(error.program)
-      rememberProgram(directory, error.program)
-      options.onMessage(`the guest gets ${error.program}, and starts again`)
+      addProgram(error, added, options)
     }
   }
 }
+
+/** Remembers the program of a ProgramMissing for the directory. Throws any other error. */
+export function addProgram(
+  error: unknown,
+  added: Set<string>,
+  options: Pick<GuestOptions, 'directory' | 'onMessage'>,
+): void {
+  if (!(error instanceof ProgramMissing)) throw error
+  const { program } = error
+  if (added.has(program)) throw new GuestSetupError(`the guest cannot have ${program}: is its file readable?`)
+  added.add(program)
+  rememberProgram(directoryOf(options), program)
+  options.onMessage(`the guest gets ${program}, and starts again`)
+}
+
+const directoryOf = ({ directory = '.' }: Pick<GuestOptions, 'directory'>) => realpathSync(resolve(directory))
 
 async function runOnce(
   { snapshot, images, message, directory, end }: Prepared,
@@ -209,12 +215,11 @@ function takeOutput({ kind, content }: MailRecord, { onOutput }: Pick<GuestOptio
   return true
 }
 
-async function prepare(
-  command: readonly string[],
-  directory: string,
-  kernel: Kernel,
-  options: GuestOptions,
-): Promise<Prepared> {
+/** Rejects with a GuestSetupError, and with a ProgramMissing if the command stops first. */
+export async function prepareGuest(command: readonly string[], options: GuestOptions): Promise<Prepared> {
+  checkGuest()
+  const directory = directoryOf(options)
+  const kernel = findKernel(options.onMessage)
   const { date = USUAL_DATE, env, memoryMb = USUAL_MEMORY_MB, programs = [], files = [] } = options
   const [program = ''] = command
   const isOther = program.includes('/') && !isBelow(resolve(program), directory)

@@ -73,7 +73,9 @@ export function jobText({ command, seed, date, env, directory = '', cwd }: Guest
 }
 
 /** The reason of a stop: a program in the guest has requested it, or the command has ended. */
-export type GuestStop = { readonly why: string; readonly end?: undefined } | { readonly end: GuestEnd }
+export type GuestStop =
+  | { readonly why: string; readonly end?: undefined }
+  | { readonly why?: undefined; readonly end: GuestEnd }
 
 type Take = (record: MailRecord) => void
 
@@ -167,10 +169,12 @@ export class GuestRun {
         },
       }
     }
-    if (why === undefined || !this.#keeps) throw new MachineEnded(`it has stopped: ${why ?? machine.lastWords()}`)
-    this.#devices = join(this.#directory, 'devices')
-    await machine.saveDevices(this.#devices)
-    await machine.close()
+    if (why === undefined) throw new MachineEnded(`it has stopped: ${machine.lastWords()}`)
+    if (this.#keeps) {
+      this.#devices = join(this.#directory, 'devices')
+      await machine.saveDevices(this.#devices)
+      await machine.close()
+    }
     return { why }
   }
 
@@ -178,6 +182,11 @@ export class GuestRun {
   reply(message: Uint8Array): void {
     putInbox(this.#memories.inbox, message)
     this.#outbox.restart()
+  }
+
+  /** A guest that has stopped. It can be continued in other machines until the next `next`. */
+  get stopped(): Snapshot {
+    return { memoryMb: this.#memoryMb, devices: this.#devices, ram: this.#ram }
   }
 
   /** Copies a guest that has stopped into files of a directory. */
@@ -227,8 +236,9 @@ export async function runJob(
 ): Promise<GuestEnd> {
   const run = new GuestRun(snapshot, images, message)
   try {
-    const { end } = await run.next(take, signal)
-    return end as GuestEnd
+    const { why, end } = await run.next(take, signal)
+    if (end === undefined) throw new MachineEnded(`it has stopped: ${why}`)
+    return end
   } finally {
     await run.close(records)
   }

@@ -16,6 +16,7 @@ import type { LabControl, LabPlace } from './lab-control.ts'
 import { LabVisibility } from './lab-visibility.ts'
 import { PORT_CONTROL_PORT } from './nat-table.ts'
 import type { CableSpec, EndSpec, FaultSpec, Filters, LanSpec } from './protocol.ts'
+import type { FaultPlan } from './watch/fault-plan.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
@@ -79,8 +80,8 @@ export class Calls {
   readonly #net: Net
   readonly #links = new Map<number, WorkerLink>()
   readonly #lans = new Map<number, { readonly lan: WorkerLan; readonly recording: Recording | undefined }>()
-  /** The names of addresses in labs that are watched. */
-  readonly #hostNames = new Map<string, Map<string, string>>()
+  /** The names of addresses in labs that are watched, and their faults. */
+  readonly #watched = new Map<string, { readonly hosts: Map<string, string>; readonly plan: FaultPlan }>()
   readonly #places = new WeakMap<NetDevice, LabPlace>()
   #last = 0
   /** Undefined in memory. */
@@ -207,7 +208,7 @@ export class Calls {
     await ended?.cable.close()
     for (const recording of ended?.recordings.values() ?? []) await recording.stop()
     if (this.#links.size > 0) return
-    this.#hostNames.clear()
+    this.#watched.clear()
     await this.#visibility?.hide()
   }
 
@@ -232,15 +233,21 @@ export class Calls {
     }
   }
 
-  /** Returns watches of links. They share the names of the addresses of their lab. */
+  /** Returns watches of links. They share the names of the addresses of their lab, and its plan. */
   async #watching(specs: readonly WatchSpec[] = [], resources: WireResources): Promise<LinkWatch[]> {
-    const [{ lab } = {}] = specs
-    if (lab === undefined) return []
-    const { LinkWatch } = await import('./watch/link-watch.ts')
-    const hosts = this.#hostNames.get(lab) ?? new Map<string, string>()
-    this.#hostNames.set(lab, hosts)
+    const [first] = specs
+    if (first === undefined) return []
+    const [{ LinkWatch }, { FaultPlan, PACKET_STOP }] = await Promise.all([
+      import('./watch/link-watch.ts'),
+      import('./watch/fault-plan.ts'),
+    ])
+    const guest = first.stops ? await import('@vnet/guest/internal/inside') : undefined
+    const ask = guest && (() => guest.stopMachine(PACKET_STOP).toString())
+    const known = this.#watched.get(first.lab)
+    const { hosts, plan } = known ?? { hosts: new Map(), plan: new FaultPlan(first.plan, ask) }
+    this.#watched.set(first.lab, { hosts, plan })
     for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
-    return specs.map(spec => new LinkWatch(spec, hosts, { ...resources, ...resourcesOf(spec.filters) }))
+    return specs.map(spec => new LinkWatch(spec, hosts, plan, { ...resources, ...resourcesOf(spec.filters) }))
   }
 
   /** Makes labs with links visible now, unless none has a name. */

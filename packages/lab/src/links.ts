@@ -32,6 +32,8 @@ export interface ExtraWire {
 export interface LabSetup {
   /** Faults of packets. The packets of all links are then recorded by name. */
   readonly plan?: readonly PlannedFault[] | undefined
+  /** In a guest, whether its host replaces the plan before the first packet of it. */
+  readonly stops?: boolean | undefined
   /** With a plan, wires in front of the wires of the links. */
   readonly wires?: readonly ExtraWire[] | undefined
   /** Settings of each host. Settings that the kernel does not have are left out. */
@@ -195,7 +197,7 @@ export class Links {
   }
 
   async #watchOf(name: string): Promise<WatchSpec | undefined> {
-    const { plan, wires = [] } = this.lab.setup
+    const { plan, stops, wires = [] } = this.lab.setup
     if (plan === undefined) return undefined
     const own = wires.filter(({ link }) => link === undefined || link === name)
     const textOf = (direction: Direction) =>
@@ -203,7 +205,7 @@ export class Links {
     const texts = { ab: textOf('ab'), ba: textOf('ba') }
     const filters = await filtersOf(texts, this.lab.world.caller)
     const hosts = this.lab.hosts.flatMap(host => host.addresses.map(address => [address, host.name] as const))
-    return { lab: this.#watchId, hosts, plan: plan.filter(({ link }) => link === name), ...texts, filters }
+    return { lab: this.#watchId, link: name, hosts, plan, stops, ...texts, filters }
   }
 
   /** Same as Lab.watched. */

@@ -19,7 +19,7 @@ import { type ExploreOptions, explore, type LabScenario } from './explore/index.
 import type { GuestTask } from './guest-tests.ts'
 import { createLab, createLabWith, type Lab, LabUnavailableError, type WorldName, warmLabs } from './index.ts'
 import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError, worldLine } from './runner.ts'
-import { type ExploredWorld, exploredWorld, isInGuest, NEEDS_KERNEL, wantedWorld } from './world.ts'
+import { exploredWorld, isInGuest, NEEDS_KERNEL, wantedWorld } from './world.ts'
 
 export interface LabFixtures {
   /**
@@ -146,7 +146,7 @@ const exploreTest: ExploreTest = (
   const [options, scenario] = given.length === 1 ? [{}, given[0]] : given
   base(name, { timeout: exploreLimit(options) }, async ({ signal, skip }: LabContext) => {
     const signals = [signal, options.signal].filter(each => each !== undefined)
-    const inWorld = async (world: ExploredWorld | undefined) => {
+    const inWorld = async (world: WorldName | undefined) => {
       // A module would report the lack of rights as a failed run.
       if (world === 'kernel') await createLab({ world }).then(lab => lab.close())
       return explore(scenario, { ...options, ...(world && { world }), signal: AbortSignal.any(signals) })

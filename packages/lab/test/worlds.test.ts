@@ -28,7 +28,9 @@ test('outside a guest, a lab and explore refuse the world of a guest in one line
   await expect(explore(async () => {})).rejects.toThrow(`explore: ${OUTSIDE}`)
 })
 
-test('in a guest, explore takes its kernel for the world of a guest', () => {
+test('explore runs in a guest, and inside a guest in its kernel', () => {
+  vi.stubEnv('VNET_GUEST', undefined)
+  expect([exploredWorld('guest'), exploredWorld(undefined, 'guest')]).toEqual(['guest', 'guest'])
   vi.stubEnv('VNET_GUEST', '1')
   expect([exploredWorld(undefined, 'guest'), exploredWorld('memory', 'guest')]).toEqual(['kernel', 'memory'])
 })

@@ -54,13 +54,16 @@ export async function exploreCommand(
     throw new UsageError(`${what}: with --repeat there is one run, and no report`)
   }
   const earlier = before === undefined ? {} : { before: resultIn(before) }
-  const inMemory = exploredWorld(options.world) === 'memory'
-  if (io.own && !inMemory) await enterForLab(loadNative())
+  const world = exploredWorld(options.world) ?? 'kernel'
+  const inKernel = world === 'kernel'
+  if (io.own && inKernel) await enterForLab(loadNative())
   try {
     // Without rights each run would fail.
-    if (!inMemory) await (await createLab({ world: 'kernel' })).close()
+    if (inKernel) await (await createLab({ world })).close()
+    if (world === 'guest') await checkGuestFor(path)
   } catch (error) {
-    if (error instanceof LabUnavailableError) return fail(io, error.message)
+    if (error instanceof LabUnavailableError || (error instanceof Error && error.name === 'GuestSetupError'))
+      return fail(io, error.message)
     throw error
   }
   const { url, seed } = subject
@@ -69,7 +72,6 @@ export async function exploreCommand(
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
-  const world = inMemory ? 'memory' : 'kernel'
   const given = { ...(seed !== undefined && { seed }), ...options, ...earlier, world, signal: stop.signal } as const
   try {
     const status =
@@ -85,6 +87,18 @@ export async function exploreCommand(
   }
   const signal = await end.asked
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+}
+
+/** Rejects with a GuestSetupError without QEMU, and with a UsageError for a file elsewhere. */
+async function checkGuestFor(path: string): Promise<void> {
+  const [{ checkGuest }, { isBelow }] = await Promise.all([
+    import('@vnet/guest/internal/guest'),
+    import('@vnet/guest/internal/programs'),
+  ])
+  checkGuest()
+  if (!isBelow(resolve(path), process.cwd())) {
+    throw new UsageError(`${path}: not in the current directory, whose files the guest has: change to its directory`)
+  }
 }
 
 interface Output {
@@ -105,7 +119,7 @@ async function exploreAll(
   const onProgress = (progress: Progress) => io.progress?.(progressText(progress))
   const report = await explore(subject.url, { ...options, onProgress })
   io.progress?.(undefined)
-  nameCommands(report.failures, subject, seed, options.rtoMin)
+  nameCommands(report.failures, subject, { ...options, seed })
   if (page !== undefined) {
     // The page of an earlier exploration remains if this one has no report.
     withErrno(['write', page.path], () => {
@@ -148,12 +162,12 @@ function commandOf(path: string, command: readonly string[], host: string | unde
 function nameCommands(
   failures: Failure[],
   { again }: Subject,
-  seed: number | undefined,
-  rtoMin: ExploreOptions['rtoMin'] | undefined,
+  { seed, rtoMin, world }: Pick<ExploreOptions, 'rtoMin' | 'world'> & { readonly seed: number | undefined },
 ): void {
   if (again === undefined) return
+  const where = world === undefined || world === 'kernel' ? [] : ['--world', world]
   const rto = rtoMin === undefined ? [] : rtoMin === false ? ['--no-rto-min'] : ['--rto-min', `${rtoMin}ms`]
-  const same = [...rto, ...(seed === undefined ? [] : ['--seed', String(seed)])]
+  const same = [...where, ...rto, ...(seed === undefined ? [] : ['--seed', String(seed)])]
   for (const [i, failure] of failures.entries()) {
     const faults = failure.faults.flatMap(fault => ['--repeat', fault])
     const limit = ['--timeout', `${Math.round(failure.limit)}ms`, ...same]

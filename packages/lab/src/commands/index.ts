@@ -27,9 +27,10 @@ const exploring: readonly Option[] = [
   new Option('--concurrency <n>', 'runs at a time (the number of cores)').argParser(number),
   new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(inMs),
   new Option('--stop-at <n>', 'try no more faults after N failures').argParser(number),
-  new Option('--world <world>', 'world of the labs of a scenario: kernel, or memory, in virtual time').choices([
+  new Option('--world <world>', 'kernel, guest in virtual time, or memory in virtual time without programs').choices([
     'kernel',
     'memory',
+    'guest',
   ]),
   new Option('--rto-min <time>', "TCP's least retransmission timeout in the labs (50ms)").argParser(inMs),
   new Option('--no-rto-min', "keep the kernel's least TCP retransmission timeout"),

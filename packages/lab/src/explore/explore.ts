@@ -14,7 +14,7 @@ import type { Sysctl } from '../host-stack.ts'
 import type { Forms } from '../options.ts'
 import { whyNoKernelLab } from '../rights.ts'
 import { directionsOf } from '../wire-spec.ts'
-import { type ExploredWorld, exploredWorld } from '../world.ts'
+import { checkInGuest, exploredWorld, type WorldName } from '../world.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseFault, parseKind } from './fault-text.ts'
 import { Judge, leftOver } from './judge.ts'
@@ -193,7 +193,7 @@ function describingOf(
   captures: string | false,
   clean: readonly ExploredPacket[],
 ): Describing {
-  const test = { seed, rtoMin, invariant: invariant !== undefined, ...(world === 'memory' && { world }) }
+  const test = { seed, rtoMin, invariant: invariant !== undefined, ...(world !== 'kernel' && { world }) }
   return { judge, module, test, captures, clean, known: new Set(), inKernel, world }
 }
 
@@ -260,14 +260,17 @@ async function withRunner<O extends RepeatOptions, T>(
     if (threads !== undefined) threads.concurrency = concurrency
     const [world, canKernel] = await worldOf(options)
     const inMemory = world === 'memory'
-    const { rto, sysctls } = rtoOf(options, inMemory)
+    const { rto, sysctls } = rtoOf(options, world)
     options.signal?.throwIfAborted()
     const module = url instanceof URL ? url.href : undefined
     const runnerOf = (OfModule: typeof ModuleRunner | typeof ThreadRunner): Runner =>
       module === undefined
         ? functionRunner(scenario as LabScenario, options.invariant)
         : new OfModule(module, concurrency)
-    const own = threads ?? runnerOf(inMemory ? ThreadRunner : ModuleRunner)
+    const own =
+      world === 'guest'
+        ? await guestRunner(module, concurrency)
+        : (threads ?? runnerOf(inMemory ? ThreadRunner : ModuleRunner))
     runner = options.signal === undefined ? own : abortable(own, options.signal)
     const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
     const inKernel = inMemory && canKernel ? confirmer(() => runnerOf(ModuleRunner), seed, sysctls) : undefined
@@ -278,18 +281,26 @@ async function withRunner<O extends RepeatOptions, T>(
 }
 
 /** Returns the world of the labs, and whether labs of the kernel can be made. */
-async function worldOf({ world }: RepeatOptions): Promise<readonly [ExploredWorld, boolean]> {
+async function worldOf({ world }: RepeatOptions): Promise<readonly [WorldName, boolean]> {
   const wanted = exploredWorld(world)
   const canKernel = (await whyNoKernelLab()) === undefined
   return [wanted ?? (canKernel ? 'kernel' : 'memory'), canKernel]
 }
 
+/** Throws a UsageError for a function, because it cannot leave this process. */
+async function guestRunner(module: string | undefined, concurrency: number): Promise<Runner> {
+  if (module === undefined) checkInGuest("explore: world 'guest'")
+  const { GuestRunner } = await import('./guest-runner.ts')
+  return new GuestRunner(module ?? '', concurrency)
+}
+
 /** Returns the setting of TCP's least timeout, and the report's text about it. */
 function rtoOf(
   { rtoMin = DEFAULT_RTO }: RepeatOptions,
-  inMemory: boolean,
+  world: WorldName,
 ): { readonly rto: string; readonly sysctls: readonly Sysctl[] } {
-  const canSet = rtoMin !== false && (inMemory || canSetRto())
+  const inMemory = world === 'memory'
+  const canSet = rtoMin !== false && (inMemory || (world === 'kernel' && canSetRto()))
   const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
   if (canSet) return { rto: `${us / 1000} ms`, sysctls: [[RTO_SYSCTL, String(us)]] }
   if (inMemory) return { rto: '200 ms', sysctls: [] }
@@ -321,8 +332,10 @@ function urlOf(text: string): URL {
 /** Runs without faults, as many at a time as later, so that their times can be compared. */
 async function cleanRuns({ runner, spec, timeout = CLEAN_MS }: Prepared<unknown>): Promise<RunResult[]> {
   const done: RunResult[] = []
-  while (done.length < CLEAN_RUNS) {
-    const together = Math.min(runner.concurrency, CLEAN_RUNS - done.length)
+  // In a guest, all are the same.
+  const count = spec.world === 'guest' ? 1 : CLEAN_RUNS
+  while (done.length < count) {
+    const together = Math.min(runner.concurrency, count - done.length)
     const run = () => runner.run({ ...spec, plan: [], timeout })
     done.push(...(await Promise.all(Array.from({ length: together }, run))))
   }

@@ -19,6 +19,8 @@ interface JudgeOptions {
 
 /** A failing point is run so many times more. */
 const REPEATS = 3
+/** In a guest, a run without branches is the same each time. */
+const GUEST_REPEATS = 1
 /**
  * A slow point is run so many times more, each time beside a clean run. On a busy machine, few
  * clean runs are as fast as on an idle one.
@@ -34,7 +36,7 @@ const MS_PER_S = 1000
 /** Clean runs in memory may take no time at all. */
 const LEAST_MS = 1
 
-type RunMore = Pick<RunSpec, 'captures' | 'wires'>
+type RunMore = Pick<RunSpec, 'captures' | 'wires' | 'mayBranch'>
 
 export class Judge {
   readonly #runner: Runner
@@ -87,14 +89,18 @@ export class Judge {
     return this.#spentBudget >= 0.5
   }
 
+  get #isVirtual(): boolean {
+    return this.#spec.world !== 'kernel'
+  }
+
   get #spentBudget(): number {
     return (performance.now() - this.#began) / this.#budget
   }
 
   /** Runs the faults. `wires` replace them, and their run has the same time. */
-  async run(faults: readonly PlannedFault[], { captures, wires }: RunMore = {}): Promise<RunResult> {
+  async run(faults: readonly PlannedFault[], { wires, ...more }: RunMore = {}): Promise<RunResult> {
     const plan = wires === undefined ? faults : []
-    const result = await this.#runner.run({ ...this.#spec, plan, wires, timeout: this.limit(faults), captures })
+    const result = await this.#runner.run({ ...this.#spec, plan, wires, timeout: this.limit(faults), ...more })
     this.count(result)
     return result
   }
@@ -126,7 +132,7 @@ export class Judge {
 
   /** Runs faults once. `confirm` repeats the run of a verdict `failed` or `slower`. */
   async attempt(plan: readonly PlannedFault[]): Promise<Judgement> {
-    const first = await this.run(plan)
+    const first = await this.run(plan, { mayBranch: true })
     // Acknowledgements depend on time: a run may have fewer of them.
     if (isMet(first, plan) || this.errorOf(first) !== undefined) return this.judgementOf(plan, first)
     return this.judgementOf(plan, await this.run(plan), 2)
@@ -147,13 +153,13 @@ export class Judge {
   async confirm(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
     if (first.verdict === 'failed') return this.#repeat(plan, first)
     // Other work on the machine adds nothing to a virtual time.
-    const isCertain = first.verdict !== 'slower' || this.#spec.world === 'memory'
-    return isCertain ? first : this.#compare(plan, first)
+    return first.verdict !== 'slower' || this.#isVirtual ? first : this.#compare(plan, first)
   }
 
   async #repeat(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
     let { failed, runs } = first
-    for (let i = 0; i < REPEATS; i++) {
+    const repeats = this.#spec.world === 'guest' ? GUEST_REPEATS : REPEATS
+    for (let i = 0; i < repeats; i++) {
       const again = await this.runUnlessStopped(plan)
       if (again === undefined) break
       runs++

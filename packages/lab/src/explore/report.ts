@@ -12,6 +12,7 @@ import {
   type Baseline,
   type ExploreResult,
   type Failure,
+  IN_WORLD,
   type Outcome,
   type ResultPacket,
   type ResultPoint,
@@ -114,8 +115,8 @@ export class ExploreReport {
   finish(ms: number, { runs, scenario, total }: Judge['spent']): void {
     this.ms = ms
     this.runs = runs
-    // In memory, the scenario takes no real time.
-    this.kitShare = total === 0 || this.world === 'memory' ? 0 : 1 - scenario / total
+    // In virtual time, the scenario takes no real time.
+    this.kitShare = total === 0 || this.world !== 'kernel' ? 0 : 1 - scenario / total
     this.points.sort(byPlace)
     const first = ({ faults }: Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
     this.failures.sort((a, b) => first(a) - first(b))
@@ -139,15 +140,16 @@ export class ExploreReport {
 
   #baselineLines(): string[] {
     const { cleanErrors, unsteady, baseline, rto } = this
+    const count = baseline.times.length === 1 ? '1 clean run' : `${baseline.times.length} clean runs`
     if (cleanErrors.length > 0) {
       const isLate = cleanErrors.some(error => error.startsWith(TIMED_OUT))
       return [
-        `${cleanErrors.length} of the 3 runs without faults failed; nothing else was tried:`,
+        `${cleanErrors.length} of the ${baseline.times.length} runs without faults failed; nothing else was tried:`,
         ...cleanErrors,
         ...(isLate ? ['the machine may be too slow for the timeout: set a longer one'] : []),
       ]
     }
-    const lines = [`3 clean runs passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}`]
+    const lines = [`${count} passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}`]
     if (baseline.left.length > 0) lines.push(`left after a clean run: ${baseline.left.join(', ')}`)
     return [...lines, ...unsteady]
   }
@@ -157,7 +159,7 @@ export class ExploreReport {
     const verdicts: Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
     const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
     const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
-    const share = world === 'memory' ? 'in memory' : `${Math.round(100 * kitShare)} % of the runs is the kit's own time`
+    const share = IN_WORLD[world] || `${Math.round(100 * kitShare)} % of the runs is the kit's own time`
     return `${size} points: ${counts.join(', ') || 'none'}; ${speed}, ${share}`
   }
 

@@ -157,9 +157,11 @@ export function timesText(times: readonly number[]): string {
   return first === last ? `${first} ms` : `${first} to ${last} ms`
 }
 
+export const IN_WORLD: Readonly<Record<WorldName, string>> = { kernel: '', memory: 'in memory', guest: 'in a guest' }
+
 /** Returns in which world a failure was found; '' for the kernel. */
 export function worldNote({ world, kernel }: Pick<Failure, 'world' | 'kernel'>): string {
-  if (world === 'kernel') return ''
+  if (world !== 'memory') return IN_WORLD[world]
   if (kernel === 'failed') return 'in memory, and in the kernel too'
   if (kernel === 'passed') return 'in memory, but not in the kernel'
   return kernel === 'missed' ? 'in memory; in the kernel there is no such packet' : 'in memory'

@@ -17,6 +17,8 @@ export interface RunSpec extends LabSetup {
   readonly timeout: number
   readonly seed: number
   readonly world: WorldName
+  /** Whether it may continue another run in a guest. The stops of that run take some time. */
+  readonly mayBranch?: boolean | undefined
 }
 
 export interface RunResult {
@@ -58,7 +60,8 @@ export async function runOnce(
   const ms = performance.now() - started
   const links = await lab.watched().catch(() => new Map<string, WatchedLink>())
   abort.abort(new Error('the run has ended'))
-  await closeWithin(lab, CLOSE_MS).catch(reason => (error ??= (reason as Error).message))
+  // A guest ends with its lab.
+  if (setup.stops !== true) await closeWithin(lab, CLOSE_MS).catch(reason => (error ??= (reason as Error).message))
   broken.end()
   return { error, ms, total: performance.now() - began, links, left: [], output: '' }
 }

@@ -22,7 +22,7 @@ const GRACE_MS = 2000
 /** Milliseconds for a process to start and to load the module. */
 const LOAD_MS = 30_000
 /** The most characters of the output of a run that are kept. */
-const OUTPUT_MAX = 4096
+export const OUTPUT_MAX = 4096
 
 export function functionRunner(scenario: LabScenario, invariant: Invariant | undefined): Runner {
   return { concurrency: 1, run: spec => runOnce(scenario, invariant, spec), close: () => {} }

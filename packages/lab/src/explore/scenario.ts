@@ -55,7 +55,8 @@ export interface ExploreOptions {
   readonly seed?: number
   /**
    * The world of the labs, like the option of createLab. In memory, thousands of runs take seconds,
-   * and each failure is repeated in the kernel where that is possible.
+   * and each failure is repeated in the kernel where that is possible. In a guest, programs run in
+   * virtual time, for a module.
    */
   readonly world?: WorldName
   /** Runs after a scenario that has succeeded. A module exports it as `invariant` instead. */

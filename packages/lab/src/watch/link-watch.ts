@@ -5,29 +5,29 @@ import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { parseWire } from 'vnet/internal/wire/parse'
 import { FaultActions } from 'vnet/internal/wire/stages/fault-actions'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/internal/wire/wire'
-import { Flows, type HalfFlow, type NamedPacket } from './flows.ts'
+import type { FaultPlan } from './fault-plan.ts'
+import { Flows, type NamedPacket } from './flows.ts'
 import type { PlannedFault, WatchedPacket } from './packet-name.ts'
 
 /** The most packets that are recorded, and the most bytes of each. */
 const PACKETS_MAX = 20_000
 const SNAPLEN = 128
 
-/** A planned fault, and the matching transmissions up to now. */
-interface Pending {
-  readonly fault: PlannedFault
-  seen: number
-}
-
 export interface WatchSpec {
   /** The lab, by a text that no other lab of the thread has. */
   readonly lab: string
+  /** The name of the link: `client-server`. */
+  readonly link: string
   /** Wires before the link's own, with their compiled filters. */
   readonly ab: string
   readonly ba: string
   readonly filters?: readonly WireAttachment[] | undefined
   /** The names of the addresses of the lab up to now. */
   readonly hosts: readonly (readonly [address: string, host: string])[]
+  /** The faults of all links of the lab. */
   readonly plan: readonly PlannedFault[]
+  /** Same as in LabSetup. */
+  readonly stops?: boolean | undefined
 }
 
 export interface WatchedLink {
@@ -38,8 +38,8 @@ export interface WatchedLink {
 
 export class LinkWatch {
   readonly #flows: Flows
-  readonly #plan: readonly PlannedFault[]
-  readonly #pending = new Map<HalfFlow, readonly Pending[]>()
+  readonly #plan: FaultPlan
+  readonly #link: string
   readonly #packets: (Omit<WatchedPacket, 'lost'> & { readonly id: number })[] = []
   /** The packets that a direction has not lost, by their number there. */
   readonly #passed = { ab: new Set<number>(), ba: new Set<number>() }
@@ -47,9 +47,15 @@ export class LinkWatch {
   #unrecorded = 0
 
   /** `hosts` has the names of all addresses, also on links that are made later. */
-  constructor({ plan, ab, ba }: WatchSpec, hosts: ReadonlyMap<string, string>, resources: WireResources) {
+  constructor(
+    { link, ab, ba }: Pick<WatchSpec, 'link' | 'ab' | 'ba'>,
+    hosts: ReadonlyMap<string, string>,
+    plan: FaultPlan,
+    resources: WireResources,
+  ) {
     this.#flows = new Flows(hosts)
     this.#plan = plan
+    this.#link = link
     const parse = (text: string, direction: Direction) => parseWire(text, resources, direction, { bareUs: false })
     this.#wires = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
   }
@@ -100,11 +106,12 @@ export class LinkWatch {
   #see({ bytes, data, len, packetId }: SkBuff, direction: Direction, env: WireEnv): PlannedFault | undefined {
     const named = this.#flows.name(bytes, data, len)
     if (named === undefined) return undefined
-    const fault = this.#faultOf(named, direction)
     if (this.#packets.length === PACKETS_MAX) {
       this.#unrecorded++
-      return fault
+      return undefined
     }
+    let fault = this.#faultOf(named, direction)
+    while (fault !== undefined && this.#plan.renew()) fault = this.#faultOf(named, direction)
     const { half, number, part, n, end, copy } = named
     const head = bytes.slice(data, data + Math.min(len, SNAPLEN))
     const packet = { direction, flow: half.text, number, part, n, end, copy, head }
@@ -113,21 +120,21 @@ export class LinkWatch {
     return fault
   }
 
-  #faultOf({ half, part, n, end }: NamedPacket, direction: Direction): PlannedFault | undefined {
-    let pending = this.#pending.get(half)
-    if (pending === undefined) {
-      const own = this.#plan.filter(fault => fault.flow === half.text && fault.direction === direction)
-      pending = own.map(fault => ({ fault, seen: 0 }))
-      this.#pending.set(half, pending)
-    }
-    let hit: PlannedFault | undefined
-    for (const each of pending) {
-      const { fault } = each
-      if (fault.part !== part) continue
-      // Another run may cut the same bytes into other segments.
-      const isMeant = part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
-      if (isMeant && ++each.seen === fault.copy) hit ??= fault
-    }
-    return hit
+  #faultOf({ half, ...named }: NamedPacket, direction: Direction): PlannedFault | undefined {
+    const packet = { ...named, direction, flow: half.text }
+    return this.#plan.faults.find(fault => {
+      if (fault.link !== this.#link || !isMeant(packet, fault)) return false
+      return this.#packets.filter(each => isMeant(each, fault)).length + 1 === fault.copy
+    })
   }
+}
+
+/** Returns whether a fault means a packet of its link, or another transmission of it. */
+function isMeant(
+  { direction, flow, part, n, end }: Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>,
+  fault: PlannedFault,
+): boolean {
+  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part) return false
+  // Another run may cut the same bytes into other segments.
+  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
 }

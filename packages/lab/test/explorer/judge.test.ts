@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { Judge } from '../../src/explore/judge.ts'
-import type { RunResult } from '../../src/explore/run-once.ts'
+import type { RunResult, RunSpec } from '../../src/explore/run-once.ts'
 import type { WatchedPacket } from '../../src/watch/packet-name.ts'
 import type { WorldName } from '../../src/world.ts'
 
@@ -57,10 +57,25 @@ test('a slow run is compared with the clean runs beside its repetitions, the fas
   })
 })
 
-test('a slow run in memory is not repeated, because nothing else adds to its virtual time', async () => {
-  const expected = { verdict: 'slower', runs: 1, ms: 1010, clean: [10], factor: 101 }
-  expect(await judgeOf([10], timed(1010), 'memory').judge(PLAN)).toMatchObject(expected)
+test('a failure in a guest is repeated once, by a run from the start', async () => {
+  const branches: unknown[] = []
+  const run = async ({ mayBranch }: RunSpec): Promise<RunResult> => {
+    branches.push(mayBranch)
+    return { error: 'broken', ms: 1, left: [], links: new Map(), total: 1, output: '' }
+  }
+  const spec = { seed: 1, sysctls: [], world: 'guest' } as const
+  const judge = new Judge({ concurrency: 1, run, close: () => {} }, spec, { times: [1], left: [] })
+  expect(await judge.judge(PLAN)).toMatchObject({ verdict: 'failed', failed: 2, runs: 2 })
+  expect(branches).toEqual([true, undefined])
 })
+
+test.each(['memory', 'guest'] as const)(
+  'a slow run in %s is not repeated, because nothing else adds to its virtual time',
+  async world => {
+    const expected = { verdict: 'slower', runs: 1, ms: 1010, clean: [10], factor: 101 }
+    expect(await judgeOf([10], timed(1010), world).judge(PLAN)).toMatchObject(expected)
+  },
+)
 
 test.each<[string, 'slower' | 'passed', number[], { ms: number }[]]>([
   ['a lost SYN after slow clean runs', 'slower', [190, 400, 560], timed(1190, [1200, 190], [1190, 210], [1200, 200])],

@@ -1,0 +1,35 @@
+/**
+ * The process of a module in a guest. It stops the machine once when the scenario has run, from
+ * where each later run continues with its spec, and once with the result of that run.
+ */
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { serialize } from 'node:v8'
+import { stopMachine } from '@vnet/guest/internal/inside'
+import { loadScenario } from './load-scenario.ts'
+import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
+
+/** The result of a run in a guest, which sends it as base64 of v8.serialize. */
+export interface GuestReply {
+  readonly result: RunResult
+  /** The names of the captures, and their content. */
+  readonly captures: readonly (readonly [name: string, content: Uint8Array])[]
+}
+
+/** Milliseconds for the first run. */
+const FIRST_MS = 30_000
+
+const [url = ''] = process.argv.slice(2)
+const { default: scenario, invariant } = await loadScenario(url)
+// The first run takes longest: it loads modules and programs.
+await runOnce(scenario, invariant, { plan: [], timeout: FIRST_MS, seed: 1, world: 'guest' })
+const spec: RunSpec = JSON.parse(stopMachine('the scenario has run').toString())
+const captures = spec.captures === undefined ? undefined : mkdtempSync(join(tmpdir(), 'captures-'))
+const result = await runOnce(scenario, invariant, { ...spec, captures })
+const files = captures === undefined ? [] : readdirSync(captures, { recursive: true, withFileTypes: true })
+const reply: GuestReply = {
+  result,
+  captures: files.flatMap(file => (file.isFile() ? [[file.name, readFileSync(join(file.parentPath, file.name))]] : [])),
+}
+stopMachine(serialize(reply).toString('base64'))

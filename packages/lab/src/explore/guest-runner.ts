@@ -1,0 +1,236 @@
+/**
+ * GuestRunner: runs a module in guests, in virtual time. A run with faults may be a branch: another
+ * guest, the trunk, runs up to the first of the packets, and copies of it continue with the faults.
+ */
+import { Buffer } from 'node:buffer'
+import { writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { deserialize } from 'node:v8'
+import { addProgram, type GuestOptions, type Prepared, prepareGuest } from '@vnet/guest/internal/guest'
+import type { MailRecord } from '@vnet/guest/internal/mail'
+import { GuestRun, type GuestStop, replyText } from '@vnet/guest/internal/run'
+import { builtModule } from '../built-module.ts'
+import { PACKET_STOP, type PlanReply } from '../watch/fault-plan.ts'
+import type { GuestReply } from './guest-main.ts'
+import { type ExploredPacket, packetOf, packetsOf } from './points.ts'
+import { TIMED_OUT } from './result.ts'
+import type { RunResult, RunSpec } from './run-once.ts'
+import { OUTPUT_MAX, type Runner } from './runners.ts'
+
+/** Real milliseconds of a run, beside REAL_FACTOR times its timeout: busy programs are slow. */
+const PATIENCE_MS = 60_000
+const REAL_FACTOR = 15
+/** Milliseconds by which a branch may have a longer timeout than the first branch of its trunk. */
+const SLACK_MS = 10_000
+
+type Guest = Pick<GuestRun, 'next' | 'reply' | 'stopped' | 'close'>
+
+/** What makes guests. */
+export interface GuestMachines {
+  prepare(command: readonly string[], options: GuestOptions): Promise<Prepared>
+  start(...args: ConstructorParameters<typeof GuestRun>): Guest
+}
+
+const QEMU: GuestMachines = { prepare: prepareGuest, start: (...args) => new GuestRun(...args) }
+
+/** A guest that has stopped before a packet. */
+interface Trunk {
+  readonly run: Guest
+  readonly prepared: Prepared
+  readonly timeout: number
+  readonly output: Output
+  /** The index of the packet in the clean run. */
+  place: number
+}
+
+export class GuestRunner implements Runner {
+  readonly concurrency: number
+  readonly #url: string
+  readonly #machines: GuestMachines
+  readonly #closing = new AbortController()
+  /** Programs that the image lacked. */
+  readonly #added = new Set<string>()
+  #preparing: Promise<Prepared> | undefined
+  #trunk: Trunk | undefined
+  /** Settles when the trunk is where the last branch starts. */
+  #turn: Promise<unknown> = Promise.resolve()
+  /** The branches of the trunk that read its memory. */
+  readonly #branches = new Set<Promise<unknown>>()
+  #clean: readonly ExploredPacket[] = []
+
+  constructor(url: string, concurrency: number, machines = QEMU) {
+    this.#url = url
+    this.#machines = machines
+    this.concurrency = concurrency
+  }
+
+  async run(spec: RunSpec): Promise<RunResult> {
+    for (;;) {
+      this.#closing.signal.throwIfAborted()
+      this.#preparing ??= this.#prepare()
+      const preparing = this.#preparing
+      try {
+        const prepared = await preparing
+        const result = spec.mayBranch ? await this.#branch(prepared, spec) : await this.#whole(prepared, spec)
+        if (spec.plan.length === 0) this.#clean = packetsOf(result)
+        return result
+      } catch (error) {
+        // Another run may have found the same one.
+        if (this.#preparing !== preparing) continue
+        addProgram(error, this.#added, { onMessage })
+        this.#preparing = undefined
+      }
+    }
+  }
+
+  close(): void {
+    this.#closing.abort(new Error('the exploration has ended'))
+    void this.#endTrunk()
+  }
+
+  async #prepare(): Promise<Prepared> {
+    const output = new Output()
+    const main = fileURLToPath(builtModule('./guest-main.ts', import.meta.url))
+    const prepared = await this.#machines.prepare([process.execPath, main, this.#url], {
+      reply: () => '',
+      onOutput: (_, text) => output.add(text),
+      onMessage,
+      signal: this.#closing.signal,
+    })
+    if (prepared.end !== undefined) throw new Error(`the scenario does not load in the guest: ${output.text}`)
+    return prepared
+  }
+
+  /** Runs all of it, without a stop. */
+  #whole({ snapshot, images }: Prepared, spec: RunSpec): Promise<RunResult> {
+    const run = this.#machines.start(snapshot, images, replyText(JSON.stringify(spec), spec.seed))
+    return this.#toEnd(run, new Output(), spec)
+  }
+
+  async #branch(prepared: Prepared, spec: RunSpec): Promise<RunResult> {
+    const starting = this.#turn.then(() => this.#startBranch(prepared, spec))
+    this.#turn = starting.catch(() => {})
+    const { ended } = await starting
+    return await ended
+  }
+
+  /** The promise is wrapped, so that the next branch does not wait for its end. */
+  async #startBranch(prepared: Prepared, spec: RunSpec): Promise<{ readonly ended: Promise<RunResult> }> {
+    const place = this.#placeOf(spec)
+    if (!this.#isAt(place, prepared, spec)) {
+      await Promise.allSettled(this.#branches)
+      const stop = await this.#moveTo(place, prepared, spec)
+      // The packet has not appeared.
+      if (stop !== undefined) return { ended: Promise.resolve(this.#resultOf(stop, new Output(), spec)) }
+    }
+    const { run, output } = this.#trunk as Trunk
+    const reply = replyText(JSON.stringify({ plan: spec.plan, stops: false } satisfies PlanReply))
+    const branch = this.#machines.start(run.stopped, prepared.images, reply)
+    const ended = this.#toEnd(branch, output.copy(), spec)
+    this.#branches.add(ended)
+    const end = () => this.#branches.delete(ended)
+    ended.then(end, end)
+    return { ended }
+  }
+
+  /** Returns the index of the first packet of the plan in the clean run; NaN if it has none. */
+  #placeOf({ plan }: RunSpec): number {
+    const places = plan.map(fault => this.#clean.indexOf(packetOf(fault, this.#clean) as ExploredPacket))
+    return Math.min(...places.map(place => (place < 0 ? Number.NaN : place)))
+  }
+
+  #isAt(place: number, prepared: Prepared, { timeout }: RunSpec): boolean {
+    const trunk = this.#trunk
+    return trunk?.place === place && trunk.prepared === prepared && timeout <= trunk.timeout
+  }
+
+  /** Brings the trunk to the first packet of a plan. Returns its end if it has no such packet. */
+  async #moveTo(place: number, prepared: Prepared, spec: RunSpec): Promise<GuestStop | undefined> {
+    const { plan } = spec
+    let trunk = this.#trunk
+    if (trunk !== undefined && trunk.place < place && this.#isAt(trunk.place, prepared, spec)) {
+      trunk.run.reply(replyText(JSON.stringify({ plan, stops: true } satisfies PlanReply)))
+      trunk.place = place
+    } else {
+      await this.#endTrunk()
+      const timeout = spec.timeout + SLACK_MS
+      const first = replyText(JSON.stringify({ ...spec, timeout, stops: true } satisfies RunSpec), spec.seed)
+      const run = this.#machines.start(prepared.snapshot, prepared.images, first, true)
+      trunk = { run, prepared, timeout, output: new Output(), place }
+      this.#trunk = trunk
+    }
+    try {
+      const stop = await trunk.run.next(trunk.output.take, this.#signalFor(trunk.timeout))
+      if (stop.why === PACKET_STOP) return undefined
+      await this.#endTrunk()
+      return stop
+    } catch (error) {
+      await this.#endTrunk()
+      throw error
+    }
+  }
+
+  async #endTrunk(): Promise<void> {
+    const trunk = this.#trunk
+    this.#trunk = undefined
+    await trunk?.run.close()
+  }
+
+  async #toEnd(run: Guest, output: Output, spec: RunSpec): Promise<RunResult> {
+    const patience = this.#signalFor(spec.timeout)
+    try {
+      return this.#resultOf(await run.next(output.take, patience), output, spec)
+    } catch (error) {
+      if (this.#closing.signal.aborted || !patience.aborted) throw error
+      return resultWith('it takes too long: a program in the guest is busy all the time', output)
+    } finally {
+      await run.close()
+    }
+  }
+
+  #signalFor(timeout: number): AbortSignal {
+    return AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PATIENCE_MS + Math.round(REAL_FACTOR * timeout))])
+  }
+
+  #resultOf({ why = '', end }: GuestStop, output: Output, { captures, timeout }: RunSpec): RunResult {
+    if (end !== undefined) {
+      return resultWith(`the process of the run has ended by itself: ${end.signal ?? `status ${end.status}`}`, output)
+    }
+    const reply: GuestReply = deserialize(Buffer.from(why, 'base64'))
+    for (const [name, content] of reply.captures) writeFileSync(join(captures ?? '', basename(name)), content)
+    const { ms, error } = reply.result
+    const late = ms > timeout && !error?.startsWith(TIMED_OUT) ? `${TIMED_OUT} after ${Math.round(timeout)} ms` : error
+    return { ...reply.result, error: late, output: output.text }
+  }
+}
+
+const onMessage = (line: string) => console.error(`vnet: ${line}`)
+
+const resultWith = (error: string, output: Output): RunResult => ({
+  error,
+  ms: 0,
+  total: 0,
+  links: new Map(),
+  left: [],
+  output: output.text,
+})
+
+/** The end of what programs print. */
+class Output {
+  text = ''
+
+  add(text: Buffer): void {
+    this.text = (this.text + text.toString()).slice(-OUTPUT_MAX)
+  }
+
+  copy(): Output {
+    const copy = new Output()
+    copy.text = this.text
+    return copy
+  }
+
+  readonly take = ({ kind, content }: MailRecord): void => {
+    if (kind === 'o' || kind === 'e') this.add(content)
+  }
+}
