@@ -1,52 +1,49 @@
 /**
- * Runs the tests of one file with vitest in a guest, and writes a line of JSON for each result and
- * each output of a test to file descriptor 3. Arguments: the path of vitest, and an Order.
+ * Runs tests of one file with vitest in a guest, and writes a line of JSON for each result and for
+ * what goes to the console to file descriptor 3. Arguments: the path of vitest, and an Order.
  */
-import { writeSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
-import type { GuestRecord, Order } from './guest-tests.ts'
+import { existsSync, readFileSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { GUEST_TESTS, type GuestRecord, type Order, plain } from './guest-protocol.ts'
+import type { TestError } from './runner.ts'
 
-/** Tests that set no timeout of their own wait for timers of hours. ms. */
-const TEST_TIMEOUT_MS = 24 * 3600 * 1000
+/** Tests and hooks that set no timeout of their own wait for timers of hours. ms. */
+const USUAL_TIMEOUT_MS = 24 * 3600 * 1000
 const RESULTS = 3
+/** The compiled files of this package and of the core, except those that import vitest. */
+const OWN_FILES = [import.meta.url, import.meta.resolve('vnet')]
+  .map(url => dirname(fileURLToPath(url)).replace(/[.+]/g, '\\$&'))
+  .map(directory => new RegExp(`^${directory}/(?!vitest)`))
 
 const [, , vitest = '', text = '{}'] = process.argv
-const { file, words, project, pattern } = JSON.parse(text) as Order
+const { file, tests, words, project } = JSON.parse(text) as Order
 
 const write = (record: GuestRecord) => writeSync(RESULTS, `${JSON.stringify(record)}\n`)
 
-interface Failure {
-  readonly name?: string
-  readonly message: string
-  readonly stack?: string
-}
-
-/** The parts of errors that vitest prints. */
-const plain = (errors: readonly Failure[] = []) =>
-  errors.map(error => {
-    const shown = ['name', 'message', 'stack', 'diff', 'actual', 'expected', 'operator'] as const
-    const entries = shown.map(key => [key, (error as unknown as Record<string, unknown>)[key]])
-    return Object.fromEntries(entries.filter(([, value]) => typeof value === 'string')) as Failure
-  })
-
 interface TestCase {
   readonly id: string
-  result(): { state: 'passed' | 'failed' | 'skipped' | 'pending'; note?: string; errors?: readonly Failure[] }
+  meta(): { readonly captures?: readonly string[] }
+  result(): { state: 'passed' | 'failed' | 'skipped' | 'pending'; note?: string; errors?: readonly TestError[] }
 }
 
 const reporter = {
   onTestCaseResult(test: TestCase) {
-    const { state, note, errors } = test.result()
-    if (state !== 'pending') write({ id: test.id, state, ...(note !== undefined && { note }), errors: plain(errors) })
+    const { state, note, errors = [] } = test.result()
+    if (state === 'pending') return
+    const kept = (test.meta().captures ?? []).filter(name => existsSync(name))
+    const captures = kept.map(name => ({ name, content: readFileSync(name, 'base64') }))
+    write({ id: test.id, state, ...(note !== undefined && { note }), errors: errors.map(plain), captures })
   },
-  onUserConsoleLog({ taskId, type, content }: { taskId?: string; type: 'stdout' | 'stderr'; content: string }) {
-    write({ id: taskId ?? '', type, content })
+  onUserConsoleLog({ type, content }: { type: 'stdout' | 'stderr'; content: string }) {
+    write({ type, content })
   },
-  onTestRunEnd(modules: readonly { errors(): readonly Failure[] }[], unhandled: readonly Failure[]) {
-    write({ unhandled: plain([...modules.flatMap(each => each.errors()), ...unhandled]) })
+  onTestRunEnd(modules: readonly { errors(): readonly TestError[] }[], unhandled: readonly TestError[]) {
+    write({ unhandled: [...modules.flatMap(each => each.errors()), ...unhandled].map(plain) })
   },
 }
 
+process.env[GUEST_TESTS] = tests.join(' ')
 const { parseCLI, startVitest } = await import(pathToFileURL(vitest).href)
 const { options } = parseCLI(['vitest', ...words], { allowUnknownOptions: true })
 await startVitest(
@@ -54,15 +51,15 @@ await startVitest(
   [file],
   {
     ...options,
-    watch: false,
-    run: true,
-    ui: false,
-    coverage: { enabled: false },
-    reporters: [reporter],
-    outputFile: undefined,
-    testTimeout: TEST_TIMEOUT_MS,
+    // The ids choose the tests.
+    ...{ testNamePattern: undefined, shard: undefined, changed: undefined },
+    ...{ watch: false, run: true, ui: false, coverage: { enabled: false } },
+    ...{ reporters: [reporter], reporter: undefined, outputFile: undefined, disableConsoleIntercept: false },
+    testTimeout: USUAL_TIMEOUT_MS,
+    hookTimeout: USUAL_TIMEOUT_MS,
+    // Otherwise vitest compiles linked packages.
+    server: { deps: { external: OWN_FILES } },
     ...(project !== '' && { project: [project] }),
-    ...(pattern !== undefined && { testNamePattern: pattern }),
   },
   // What vitest remembers about its runs is of no use here.
   { cacheDir: '/tmp/vite' },

@@ -15,10 +15,12 @@ import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import 'vnet/internal/base/dispose'
 import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from 'vnet/internal/base/duration'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
-import type { GuestTask } from './guest-tests.ts'
+import { GUEST_TESTS } from './guest-protocol.ts'
 import { createLab, createLabWith, type Lab, LabUnavailableError, type WorldName, warmLabs } from './index.ts'
 import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError, worldLine } from './runner.ts'
+import { byWorld } from './vitest-guest.ts'
 import { exploredWorld, isInGuest, NEEDS_KERNEL, wantedWorld } from './world.ts'
 
 export interface LabFixtures {
@@ -51,7 +53,6 @@ interface LabContext {
   readonly signal?: AbortSignal
   readonly world: WorldName | undefined
   skip(reason: string): never
-  onTestFinished(fn: () => Promise<void>, timeout: number): void
 }
 
 /** The worlds of the two runs of a test. */
@@ -68,18 +69,14 @@ await warmLabs()
 /** Whether each test runs in both worlds. */
 const inBoth = process.env.VNET_WORLD === 'both'
 
+const GIVEN_LATE = "a function cannot put a test into a guest: test.extend({ world: 'guest' }) or VNET_WORLD=guest does"
+
 const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of fixtures from it.
   world: async ({}, use: (world: WorldName | undefined) => Promise<void>) => use(undefined),
-  lab: async ({ task, signal, skip, onTestFinished, world: given }: LabContext, use: (lab: Lab) => Promise<void>) => {
+  lab: async ({ task, signal, skip, world: given }: LabContext, use: (lab: Lab) => Promise<void>) => {
     const world = given ?? (inBoth ? BOTH[task.result?.repeatCount ?? 0] : wantedWorld(undefined))
-    if (process.env.VNET_GUEST_TESTS === '1' && world !== 'guest') return skip("its world is not 'guest'")
-    if (world === 'guest' && !isInGuest()) {
-      const { takeGuestResult } = await import('./guest-tests.ts')
-      // The limit of the test holds in the guest.
-      onTestFinished(() => takeGuestResult(task as unknown as GuestTask), 0)
-      throw new Error('its result is the one that it has in the guest')
-    }
+    if (world === 'guest' && !isInGuest()) throw new UsageError(GIVEN_LATE)
     // Errors of the run in the other world, or of earlier tries.
     const earlier = task.result?.errors?.length ?? 0
     const errorOf = () => task.result?.errors?.[earlier]
@@ -119,7 +116,8 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     }
     addDrops(errorOf(), (await drops) ?? [], seed)
     if (inBoth || started.world === 'memory') addWorld(errorOf(), inWorld)
-    for (const path of captures) console.error(`vnet: captured in ${path}`)
+    if (process.env[GUEST_TESTS] !== undefined) Object.assign(task.meta ?? {}, { captures })
+    else for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
 } as never)
 
@@ -191,7 +189,7 @@ function repeated<T extends object>(api: T): T {
 
 /** vitest's test with the fixtures `lab` and `world`, and with test.explore. */
 export const test: TestAPI<LabFixtures> & { readonly explore: ExploreTest } = Object.assign(
-  inBoth ? repeated(withLab) : withLab,
+  inBoth ? repeated(withLab) : byWorld(withLab),
   {
     explore: exploreTest,
   },

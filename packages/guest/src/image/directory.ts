@@ -1,4 +1,4 @@
-/** The user's directory as an image, without version control and without the cache of vnet. */
+/** The user's directory as an image, without version control and the caches of vnet and of others. */
 import { lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
@@ -7,7 +7,7 @@ import { GuestSetupError } from '../programs.ts'
 import { Tree } from './tree.ts'
 
 const LIMITS = { bytes: 2 * 1024 ** 3, files: 300_000 }
-const LEFT_OUT = new Set(['.git', '.hg', '.svn'])
+const LEFT_OUT = /\/(\.git|\.hg|\.svn|node_modules\/\.(vite|cache))$/
 
 /**
  * Returns the files of a directory, which is `/` in the tree. Sockets, devices and
@@ -20,7 +20,7 @@ export function directoryTree(directory: string, limits: Readonly<typeof LIMITS>
   const add = (from: string, to: string): void => {
     for (const name of (attempt(() => readdirSync(from)) ?? []).sort()) {
       const [path, at] = [join(from, name), `${to}/${name}`]
-      const stats = LEFT_OUT.has(name) || path === cache ? undefined : attempt(() => lstatSync(path))
+      const stats = LEFT_OUT.test(at) || path === cache ? undefined : attempt(() => lstatSync(path))
       if (stats === undefined) continue
       count.files += 1
       if (stats.isFile()) count.bytes += stats.size
