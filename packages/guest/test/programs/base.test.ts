@@ -1,5 +1,5 @@
 /** The files of the base image on this machine, without making the image. */
-import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
@@ -55,6 +55,8 @@ test('the image has the usual programs with their libraries, Node, vnet and its 
   const names = found.tree?.paths ?? []
   expect(names.some(path => /\/libc\.so\.6$/.test(path))).toBe(true)
   expect(names.some(path => /\/libstdc\+\+\.so\.6$/.test(path))).toBe(true)
+  const zone = '/usr/share/zoneinfo/Asia/Tokyo'
+  expect(has(zone)).toBe(existsSync(zone))
   const ours = ['dist/vnet.js', 'build/Release/vnet.node', 'packages/lab/dist/index.js']
   for (const name of [...ours, 'node_modules/yaml/package.json'])
     expect(has(join(process.cwd(), name)), name).toBe(true)
