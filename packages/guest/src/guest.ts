@@ -12,6 +12,7 @@ import { GuestSetupError, isBelow, missingPrograms } from './programs.ts'
 import { Results } from './results.ts'
 import { type GuestEnd, type GuestImages, GuestRun, jobText, ProgramMissing, replyText, runJob } from './run.ts'
 import { bootSnapshot, type Snapshot, stageSnapshot } from './snapshot.ts'
+import { TrialOutput } from './trial-output.ts'
 
 /** Where the time of a guest starts if nothing else is said. */
 const USUAL_DATE = Date.UTC(2026, 0, 1)
@@ -82,7 +83,7 @@ export function checkGuest(): void {
  */
 export function runInGuest(command: readonly string[], options: GuestOptions): Promise<GuestReport> {
   const { seed = USUAL_SEED } = options
-  return withPrograms(command, options, prepared => runOnce(prepared, seed, options))
+  return withPrograms(command, options, (prepared, own) => runOnce(prepared, seed, own))
 }
 
 /** Runs a command twice at the same time. Changed files of the second run are written back. */
@@ -92,9 +93,9 @@ export function runPair(
   [one, other]: readonly [string, string],
 ): Promise<[GuestReport, GuestReport]> {
   const { seed = USUAL_SEED } = options
-  return withPrograms(command, options, async prepared => {
-    const first = runOnce(prepared, seed, { ...options, records: one, discards: true })
-    const second = runOnce(prepared, seed, { ...options, records: other, onOutput: () => {} })
+  return withPrograms(command, options, async (prepared, own) => {
+    const first = runOnce(prepared, seed, { ...own, records: one, discards: true })
+    const second = runOnce(prepared, seed, { ...own, records: other, onOutput: () => {} })
     await Promise.allSettled([first, second])
     return Promise.all([first, second])
   })
@@ -120,34 +121,50 @@ export function runSeeds(
   options: Omit<GuestOptions, 'onOutput' | 'seed' | 'records'>,
   onRun: (run: SeedRun) => void,
 ): Promise<void> {
+  const left = [...seeds]
   return withPrograms(command, { ...options, onOutput: () => {} }, async prepared => {
-    const left = [...seeds]
+    let hasFailed = false
     const work = async (): Promise<void> => {
-      for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
+      for (let seed = left.shift(); seed !== undefined; seed = hasFailed ? undefined : left.shift()) {
         let output = ''
         const onOutput: GuestOptions['onOutput'] = (_, text) => {
           output = (output + text.toString()).slice(-OUTPUT_KEPT)
         }
-        const report = await runOnce(prepared, seed, { ...options, onOutput, discards: true })
-        onRun({ ...report, seed, output })
+        try {
+          const report = await runOnce(prepared, seed, { ...options, onOutput, discards: true })
+          onRun({ ...report, seed, output })
+        } catch (error) {
+          // For the runs with a program that was missing.
+          left.push(seed)
+          hasFailed = true
+          throw error
+        }
       }
     }
-    await Promise.all(Array.from({ length: availableParallelism() }, work))
+    const works = Array.from({ length: availableParallelism() }, work)
+    await Promise.allSettled(works)
+    await Promise.all(works)
   })
 }
 
-/** Prepares a guest, and runs it until its image has all programs. */
+/**
+ * Prepares a guest, and runs it until its image has all programs. `run` gets the options with an
+ * `onOutput` that leaves out what the runs before have written.
+ */
 async function withPrograms<Result>(
   command: readonly string[],
   options: GuestOptions,
-  run: (prepared: Prepared) => Promise<Result>,
+  run: (prepared: Prepared, options: GuestOptions) => Promise<Result>,
 ): Promise<Result> {
   const added = new Set<string>()
+  const output = new TrialOutput(options.onOutput, options.onMessage)
+  const own: GuestOptions = { ...options, onOutput: (stream, text) => output.take(stream, text) }
   for (;;) {
     try {
-      return await run(await prepareGuest(command, options))
+      return await run(await prepareGuest(command, own), own)
     } catch (error) {
       addProgram(error, added, options)
+      output.restart()
     }
   }
 }

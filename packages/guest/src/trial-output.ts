@@ -1,0 +1,43 @@
+/** The output of a run that starts again for a program that was missing. */
+import { Buffer } from 'node:buffer'
+
+type Stream = 'out' | 'err'
+type Write = (stream: Stream, text: Buffer) => void
+
+/** Bytes of each stream that are compared. */
+const KEPT = 1 << 20
+
+/**
+ * Passes on the output of a first run, and what later runs have after the same output. A run whose
+ * output differs is passed on from there, after a line about it.
+ */
+export class TrialOutput {
+  readonly #write: Write
+  readonly #print: (line: string) => void
+  readonly #kept = { out: Buffer.alloc(KEPT), err: Buffer.alloc(KEPT) }
+  readonly #length = { out: 0, err: 0 }
+  readonly #at = { out: 0, err: 0 }
+
+  constructor(write: Write, print: (line: string) => void) {
+    this.#write = write
+    this.#print = print
+  }
+
+  take(stream: Stream, text: Buffer): void {
+    const at = this.#at[stream]
+    const known = this.#kept[stream].subarray(at, Math.min(this.#length[stream], at + text.length))
+    const isSame = known.equals(text.subarray(0, known.length))
+    if (!isSame) this.#print('the output of the new run differs from here')
+    const rest = text.subarray(isSame ? known.length : 0)
+    this.#at[stream] += text.length - rest.length
+    if (rest.length === 0) return
+    this.#at[stream] += rest.copy(this.#kept[stream], this.#at[stream])
+    this.#length[stream] = this.#at[stream]
+    this.#write(stream, rest)
+  }
+
+  /** The run starts again. */
+  restart(): void {
+    this.#at.out = this.#at.err = 0
+  }
+}

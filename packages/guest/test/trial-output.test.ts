@@ -1,0 +1,41 @@
+import { Buffer } from 'node:buffer'
+import { expect, test } from 'vitest'
+import { TrialOutput } from '../src/trial-output.ts'
+
+function trial() {
+  const written: string[] = []
+  const output = new TrialOutput(
+    (stream, text) => written.push(`${stream} ${text}`),
+    line => written.push(line),
+  )
+  return { written, output, take: (stream: 'out' | 'err', text: string) => output.take(stream, Buffer.from(text)) }
+}
+
+test('a run that starts again passes on only what comes after the output of the run before', () => {
+  const { written, output, take } = trial()
+  take('out', 'one\n')
+  take('err', 'error\n')
+  output.restart()
+  take('out', 'on')
+  take('out', 'e\ntwo\n')
+  take('err', 'error\nmore\n')
+  output.restart()
+  take('out', 'one\ntwo\nthree\n')
+  expect(written).toEqual(['out one\n', 'err error\n', 'out two\n', 'err more\n', 'out three\n'])
+})
+
+test('a run with other output passes it on from there, after a line', () => {
+  const { written, output, take } = trial()
+  take('out', 'at 1 ms\n')
+  take('out', 'end\n')
+  output.restart()
+  take('out', 'at 2 ms\n')
+  take('out', 'end\n')
+  expect(written).toEqual([
+    'out at 1 ms\n',
+    'out end\n',
+    'the output of the new run differs from here',
+    'out at 2 ms\n',
+    'out end\n',
+  ])
+})
