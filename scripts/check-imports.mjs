@@ -97,7 +97,7 @@ const packages = {
   'web/metrics': ['prom-client'],
   web: ['uplot', 'preact', '@preact/signals'],
   'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
-  lab: ['undici', 'vitest', '@playwright/test'],
+  lab: ['undici', 'vitest', 'vitest/suite', '@playwright/test'],
 }
 
 /** Of web the page imports types only: it runs in a browser, for which it is compiled. */

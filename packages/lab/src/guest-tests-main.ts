@@ -8,8 +8,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { GUEST_TESTS, type GuestRecord, type Order, plain } from './guest-protocol.ts'
 import type { TestError } from './runner.ts'
 
-/** Tests and hooks that set no timeout of their own wait for timers of hours. ms. */
-const USUAL_TIMEOUT_MS = 24 * 3600 * 1000
+/**
+ * Timeout in milliseconds of tests and hooks that set none: the longest of a timer, 24 days. A test
+ * that waits in vain has it after some seconds here.
+ */
+const USUAL_TIMEOUT_MS = 2 ** 31 - 1
 const RESULTS = 3
 /** The compiled files of this package and of the core, except those that import vitest. */
 const OWN_FILES = [import.meta.url, import.meta.resolve('vnet')]

@@ -1,7 +1,7 @@
 /**
- * Tests of vitest whose world is a guest. They run in the guest (guest-tests.ts), where the other
- * tests of the file are skipped. Here a hook before the first test of a file gives them their
- * results, so that neither they nor their fixtures and hooks run here.
+ * Tests of vitest with the world 'guest'. They run in a guest (guest-tests.ts), where the other
+ * tests of the file are skipped. Here a hook before the first test of a file sets their results,
+ * and they, their fixtures and their hooks do not run.
  */
 
 import type { RunnerTestCase as Test, TestAPI } from 'vitest'
@@ -25,7 +25,7 @@ const guestTests = new WeakSet<object>()
 const seen = new WeakSet<object>()
 
 /**
- * Returns an API of vitest with the fixture `world`, whose tests, and those of its extensions, run
+ * Returns an API of vitest with the fixture `world`. Its tests, and tests of its extensions, run
  * in a guest if that is their world.
  */
 export function byWorld<Context>(

@@ -1,4 +1,4 @@
-/** The user's directory as an image, without version control and the caches of vnet and of others. */
+/** The user's directory as an image, without version control and caches. */
 import { lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'

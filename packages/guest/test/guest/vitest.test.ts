@@ -1,4 +1,4 @@
-/** Tests of '@vnet/lab/vitest' whose world is a guest. */
+/** Tests of '@vnet/lab/vitest' with the world 'guest'. */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -74,8 +74,9 @@ test(
     ])
     expect(said.filter(line => each.includes(line))).toEqual(each)
     expect(stdout).toContain("vnet: dropped on client-server ab: 1 by drop 'icmp' nth 1\nvnet: the seed was VNET_SEED=")
-    expect(stdout).toMatch(/❯ a\.test\.js:25:\d+/)
-    expect(stdout).toContain('Error: Test timed out in 5000ms.')
+    const line = PROGRAM.split('\n').findIndex(text => text.includes('0% packet loss')) + 1
+    expect(stderr).toContain(`❯ a.test.js:${line}:`)
+    expect(stderr).toContain('Error: Test timed out in 5000ms.')
     const [, capture = ''] = /^vnet: captured in (.*)$/m.exec(stderr) ?? []
     expect(readFileSync(capture).subarray(0, 4).toString('hex')).toBe('0a0d0d0a')
     expect(status).toBe(1)

@@ -123,9 +123,10 @@ test("the user's directory is the root of its image, without version control", (
   write('src/a.ts')
   write('.git/config')
   write('src/.gitignore')
+  write('node_modules/.vite/results.json')
   symlinkSync('src', at('link'))
   const tree = directoryTree(directory)
-  expect(tree.paths).toEqual(['/link', '/src', '/src/.gitignore', '/src/a.ts'])
+  expect(tree.paths).toEqual(['/link', '/node_modules', '/src', '/src/.gitignore', '/src/a.ts'])
   expect(linesOf(tree)).toContain(`/src/a.ts l ${at('src/a.ts')}`)
 })
 
