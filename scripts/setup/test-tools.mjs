@@ -175,6 +175,9 @@ const ownPackages = {
     'redis-server': 'redis-server',
     'redis-sentinel': 'redis-sentinel',
     'redis-cli': 'redis-tools',
+    etcd: 'etcd-server',
+    etcdctl: 'etcd-client',
+    pg_createcluster: 'postgresql',
   },
   /** The kernel itself is downloaded by the tests and never installed. */
   'kernel-module': {
