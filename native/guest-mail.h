@@ -18,7 +18,7 @@ enum class Mail : uint32_t {
   error = 'e',
   /** A program that the image lacks: its name. */
   missing = 'm',
-  /** The machine stops; the text says why. */
+  /** The machine stops: nanoseconds since the start (8 bytes), and why. */
   checkpoint = 'c',
   /** A file that has changed: mode (4 bytes), length of the path (4 bytes), path, content. */
   file = 'f',

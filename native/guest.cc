@@ -227,18 +227,22 @@ class Run {
   }
 
   /**
-   * Stops the machine, which may continue as a copy. The inbox has a seed, empty for none, NUL, and
-   * the reply, which is passed on after its length.
+   * Stops the machine, which may continue as a copy. The inbox has a seed, NUL, and the reply. It
+   * is passed on after its length. The seed `+` means that the run continues.
    */
   void stop(const std::string& why) {
-    outbox_.send(Mail::checkpoint, why);
+    const uint64_t time = monotonic() - start_;
+    outbox_.send(Mail::checkpoint, std::string(reinterpret_cast<const char*>(&time), sizeof time) + why);
     vnet::stopMachine();
-    outbox_.restart();
-    usage_.restart();
-    start_ = monotonic();
     std::string reply = vnet::readInbox(vnet::kInbox);
     const size_t end = std::min(reply.find('\0'), reply.size());
-    if (end > 0) mixSeed(reply.substr(0, end));
+    const std::string seed = reply.substr(0, end);
+    if (seed != "+") {
+      outbox_.restart();
+      usage_.restart();
+      start_ = monotonic();
+      if (!seed.empty()) mixSeed(seed);
+    }
     reply.erase(0, end + 1);
     const auto length = static_cast<uint32_t>(reply.size());
     reply.insert(0, reinterpret_cast<const char*>(&length), sizeof length);

@@ -10,7 +10,16 @@ import type { MailRecord } from './mail.ts'
 import { neededPrograms, rememberProgram } from './needed-programs.ts'
 import { GuestSetupError, isBelow, missingPrograms } from './programs.ts'
 import { Results } from './results.ts'
-import { type GuestEnd, type GuestImages, GuestRun, jobText, ProgramMissing, replyText, runJob } from './run.ts'
+import {
+  type GuestEnd,
+  type GuestImages,
+  GuestRun,
+  jobText,
+  type OnGuestStop,
+  ProgramMissing,
+  replyText,
+  runJob,
+} from './run.ts'
 import { bootSnapshot, type Snapshot, stageSnapshot } from './snapshot.ts'
 import { TrialOutput } from './trial-output.ts'
 
@@ -47,6 +56,8 @@ export interface GuestOptions {
    * each continues from a snapshot, with its own seed, and this reply.
    */
   readonly reply?: (seed: number) => string
+  /** Returns, for a run, what replies to its later stops. Without it, they are errors. */
+  readonly onStops?: () => OnGuestStop
 }
 
 export interface GuestReport extends GuestEnd {

@@ -35,12 +35,18 @@ export class Outbox {
   lost = 0
   readonly #fd: number
   readonly #head = Buffer.alloc(24)
-  #at = 0
+  #at: number
   /** The read bytes of an incomplete record. */
   #rest = Buffer.alloc(0)
 
-  constructor(path: string) {
+  /** Starts at a position of an earlier Outbox. */
+  constructor(path: string, at = 0) {
     this.#fd = openSync(path, 'r+')
+    this.#at = at
+  }
+
+  get position(): number {
+    return this.#at - this.#rest.length
   }
 
   /** Calls `take` with each new record and its bytes. Throws a RangeError if one is too long. */

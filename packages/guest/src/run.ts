@@ -65,6 +65,9 @@ const seedText = (seed: number): string => createHash('sha256').update(`vnet gue
 export const replyText = (reply: string, seed?: number): Buffer =>
   Buffer.from(`${seed === undefined ? '' : seedText(seed)}\0${reply}`)
 
+/** The reply after which the run continues: its records, times and counts are kept. */
+const continueText = (reply: string): Buffer => Buffer.from(`+\0${reply}`)
+
 /** The message that starts a job: strings, as native/guest.cc reads them. */
 export function jobText({ command, seed, date, env, directory = '', cwd }: GuestJob): Buffer {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
@@ -74,8 +77,15 @@ export function jobText({ command, seed, date, env, directory = '', cwd }: Guest
 
 /** The reason of a stop: a program in the guest has requested it, or the command has ended. */
 export type GuestStop =
-  | { readonly why: string; readonly end?: undefined }
+  | (GuestRequest & { readonly end?: undefined })
   | { readonly why?: undefined; readonly end: GuestEnd }
+
+/** A program in the guest has stopped it. */
+export interface GuestRequest {
+  readonly why: string
+  /** How long the command has run, in the guest's time, ns. */
+  readonly guestNs: number
+}
 
 type Take = (record: MailRecord) => void
 
@@ -95,23 +105,33 @@ export class GuestRun {
   readonly #hash = createHash('sha256')
   /** Files that the cache may remove while the guest runs. */
   readonly #open: number[] = []
+  #wallMs = 0
 
   /**
    * Restores a snapshot with a message in its inbox: jobText, or the reply to its request. Only a
-   * guest that `keeps` its RAM in a file can stop and continue, which costs a copy of the file.
+   * guest that `keeps` its RAM in a file can stop and continue, which costs a copy of the file. The
+   * outbox is empty, or a copy of one that the guest had before.
    */
-  constructor(snapshot: Snapshot, images: GuestImages, message: Uint8Array, keeps = false) {
-    const inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
-    const outbox = makeSparse(join(this.#directory, 'outbox'), MEMORIES.outbox)
+  constructor(
+    snapshot: Snapshot,
+    images: GuestImages,
+    message: Uint8Array,
+    keeps = false,
+    before?: { readonly path: string; readonly position: number },
+  ) {
     this.#remover.stdin?.write(`${this.#directory}\0`)
     const [image, project] = [this.#use(images.image), this.#use(images.project)]
+    const inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
+    const outbox = join(this.#directory, 'outbox')
+    if (before === undefined) makeSparse(outbox, MEMORIES.outbox)
+    else copySparse(before.path, outbox)
     this.#memories = { image, project, outbox, inbox }
     this.#memoryMb = snapshot.memoryMb
     this.#keeps = keeps
     this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : this.#use(snapshot.ram)
     this.#devices = this.#use(snapshot.devices)
     putInbox(inbox, message)
-    this.#outbox = new Outbox(outbox)
+    this.#outbox = new Outbox(outbox, before?.position)
   }
 
   /**
@@ -130,7 +150,7 @@ export class GuestRun {
     this.#machine = machine
     const usage: { name: string; ns: number }[] = []
     let end: Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> | undefined
-    let why: string | undefined
+    let stop: GuestRequest | undefined
     const read = () => {
       try {
         this.#outbox.read((record, bytes) => {
@@ -140,7 +160,8 @@ export class GuestRun {
           if (kind === '!') throw new MachineEnded(content.toString())
           if (kind === 'u') usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })
           else if (kind === 'x') end = endOf(content)
-          else if (kind === 'c') why = content.toString()
+          else if (kind === 'c')
+            stop = { guestNs: Number(content.readBigUInt64LE(0)), why: content.toString('utf8', 8) }
           else take(record)
         })
       } catch (error) {
@@ -157,31 +178,53 @@ export class GuestRun {
       read()
     }
     read()
+    this.#wallMs += performance.now() - start
     if (end !== undefined) {
       usage.sort((a, b) => b.ns - a.ns)
       return {
         end: {
           ...end,
-          wallMs: performance.now() - start,
+          wallMs: this.#wallMs,
           usage,
           digest: this.#hash.digest('hex'),
           lost: this.#outbox.lost,
         },
       }
     }
-    if (why === undefined) throw new MachineEnded(`it has stopped: ${machine.lastWords()}`)
+    if (stop === undefined) throw new MachineEnded(`it has stopped: ${machine.lastWords()}`)
     if (this.#keeps) {
       this.#devices = join(this.#directory, 'devices')
       await machine.saveDevices(this.#devices)
       await machine.close()
     }
-    return { why }
+    return stop
   }
 
   /** Answers what the guest has stopped for, before the next `next`. */
   reply(message: Uint8Array): void {
     putInbox(this.#memories.inbox, message)
     this.#outbox.restart()
+  }
+
+  /** Same as reply, but the records so far remain, and so do the counts of the run. */
+  continue(reply: string): void {
+    putInbox(this.#memories.inbox, continueText(reply))
+  }
+
+  /**
+   * Lets a copy of the stopped guest continue with a reply, and returns why the copy stops;
+   * undefined if its command ends before. The guest itself does not change.
+   */
+  async look(reply: string, signal?: AbortSignal): Promise<string | undefined> {
+    const snapshot = { memoryMb: this.#memoryMb, ram: this.#ram, devices: this.#devices }
+    const outbox = { path: this.#memories.outbox, position: this.#outbox.position }
+    const copy = new GuestRun(snapshot, this.#memories, continueText(reply), false, outbox)
+    try {
+      const stop = await copy.next(() => {}, signal)
+      return stop.why
+    } finally {
+      await copy.close()
+    }
   }
 
   /** A guest that has stopped. It can be continued in other machines until the next `next`. */
@@ -217,30 +260,57 @@ export class GuestRun {
   }
 }
 
+/** Lets a copy of a stopped guest continue with a reply: see GuestRun.look. */
+export type LookInGuest = (reply: string) => Promise<string | undefined>
+
+/** Returns the reply with which a stopped guest continues. */
+export type OnGuestStop = (stop: GuestRequest, look: LookInGuest) => Promise<string>
+
 export interface JobOptions {
   readonly signal?: AbortSignal
   /** Where the outbox shall remain. */
   readonly records?: string
+  /** Returns, for a run, what replies to its stops. Without it, they are errors. */
+  readonly onStops?: () => OnGuestStop
 }
 
 /**
  * Runs a snapshot with a message, jobText or replyText, until the command ends. Rejects as
- * GuestRun.next does, and if the guest stops before.
+ * GuestRun.next does, and if the guest stops before, and nothing replies.
  */
 export async function runJob(
   snapshot: Snapshot,
   images: GuestImages,
   message: Uint8Array,
   take: Take,
-  { signal, records }: JobOptions = {},
+  { signal, records, onStops }: JobOptions = {},
 ): Promise<GuestEnd> {
-  const run = new GuestRun(snapshot, images, message)
+  const run = new GuestRun(snapshot, images, message, onStops !== undefined)
+  const onStop = onStops?.()
+  const look: LookInGuest = reply => run.look(reply, signal)
   try {
-    const { why, end } = await run.next(take, signal)
-    if (end === undefined) throw new MachineEnded(`it has stopped: ${why}`)
-    return end
+    for (;;) {
+      const stop = await run.next(take, signal)
+      if (stop.end !== undefined) return stop.end
+      if (onStop === undefined) throw new MachineEnded(`it has stopped: ${stop.why}`)
+      run.continue(await abortable(onStop(stop, look), signal))
+    }
   } finally {
     await run.close(records)
+  }
+}
+
+/** Returns what a promise settles with, unless the signal aborts before. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const listening = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { signal: listening.signal })
+  })
+  try {
+    signal?.throwIfAborted()
+    return await Promise.race([promise, aborted])
+  } finally {
+    listening.abort()
   }
 }
 

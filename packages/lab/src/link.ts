@@ -7,7 +7,7 @@ import { TIMELESS_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'
 import { LabFault } from './fault.ts'
 import { COUNT, checkForm, checkForms, checkNone, type Form, type Forms } from './options.ts'
-import type { DirectionReport, EndReport, LinkReport, NatForward } from './protocol.ts'
+import type { DirectionReport, EndReport, FaultSpec, LinkReport, NatForward } from './protocol.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
 import { compiled, directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
 import type { LinkCaller } from './world.ts'
@@ -312,6 +312,20 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     when: FaultWhen,
   ): Promise<LabFault> {
     checkFault(action, filter, when)
+    return await this.#addFault(direction, action, filter, when)
+  }
+
+  /** @internal Counts the packets of a direction that `filter` matches. Each is a hit. */
+  count(direction: Direction, filter?: string): Promise<LabFault> {
+    return this.#addFault(direction, 'pass', filter, EVERY)
+  }
+
+  async #addFault(
+    direction: Direction,
+    action: FaultSpec['action'],
+    filter: string | undefined,
+    when: FaultWhen,
+  ): Promise<LabFault> {
     const filters = filter === undefined ? undefined : await compiled([filter])
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
     const id = await this.#worker.call('fault', this.#id, { direction, action, filter, filters, when, hits })

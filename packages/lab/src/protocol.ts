@@ -123,7 +123,8 @@ export interface LinkReport {
 
 export interface FaultSpec {
   readonly direction: Direction
-  readonly action: FaultAction
+  /** `pass` only counts packets. */
+  readonly action: FaultAction | 'pass'
   /** A filter of pcap-filter(7); undefined matches every packet. */
   readonly filter: string | undefined
   readonly filters?: Filters

@@ -1,7 +1,7 @@
 /** WorkerFault: a fault of a test in the worker that carries the frames. */
 import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import { fault } from 'vnet/internal/wire/stages/fault'
-import type { Impairment } from 'vnet/internal/wire/wire'
+import { type Impairment, impairment, type Wire, type WireFilter } from 'vnet/internal/wire/wire'
 import type { FaultSpec } from './protocol.ts'
 
 interface Waiting {
@@ -22,7 +22,8 @@ export class WorkerFault {
   constructor(ordinal: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
     this.#hits = new Int32Array(hits)
     const matches = filter === undefined ? undefined : resources.filter(filter)
-    const made = fault(action, matches, when, () => this.#onHit())
+    const onHit = () => this.#onHit()
+    const made = action === 'pass' ? counting(matches, onHit) : fault(action, matches, when, onHit)
     // Each is a kind of its own, so that another fault added or removed does not change its count.
     // Its random decisions are made from the kind: with the same seed, the same ones in each run.
     this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, { kind: `fault ${ordinal}` })
@@ -50,4 +51,16 @@ export class WorkerFault {
       waiting.resolve()
     }
   }
+}
+
+/** Calls `onHit` with each packet that matches; frames that the kernel has not cut remain whole. */
+function counting(matches: WireFilter | undefined, onHit: () => void): Impairment {
+  const make = (_: null, next: Wire): Wire => ({
+    push(skb) {
+      if (matches?.(skb.bytes, skb.data, skb.len) !== false) onHit()
+      next.push(skb)
+    },
+    change: () => true,
+  })
+  return impairment('count', null, make, { text: 'count', takesGso: true })
 }

@@ -12,7 +12,7 @@ import { GuestSetupError } from '../programs.ts'
 import { guestTime, reportText } from '../report.ts'
 import { firstDifference } from '../verify.ts'
 
-export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' | 'directory' | 'reply'> {
+export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' | 'directory' | 'reply' | 'onStops'> {
   readonly verify?: boolean
   /** Runs, with seeds one after the other. */
   readonly repeat?: number

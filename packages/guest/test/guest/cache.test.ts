@@ -70,7 +70,7 @@ test('a guest continues after a stop, also if its files in the cache are removed
   }
   const run = new GuestRun(snapshot, { image, project: await directoryImage(cwd) }, jobText(job), true)
   onTestFinished(() => run.close())
-  expect(await run.next(() => {})).toEqual({ why: 'here' })
+  expect(await run.next(() => {})).toMatchObject({ why: 'here' })
   rmSync(XDG_CACHE_HOME, { recursive: true })
   run.reply(replyText('gone'))
   let output = ''

@@ -27,6 +27,8 @@ export interface RunOptions {
   /** What starts the program: `setpriv ...`. */
   readonly within?: readonly string[]
   readonly program?: string
+  /** Text for its standard input, which then remains open. */
+  readonly input?: string
 }
 
 /** Runs `vnet ARGS` to its end. */
@@ -35,13 +37,16 @@ export function vnet(args: readonly string[], options: RunOptions): Promise<Ende
 }
 
 /** Starts `vnet ARGS`, which is ended by the time limit of the test at the latest. */
-export function startVnet(args: readonly string[], { cwd, env, within = [], program = PROGRAM }: RunOptions) {
+export function startVnet(args: readonly string[], { cwd, env, within = [], program = PROGRAM, input }: RunOptions) {
   const [first, ...rest] = [...within, process.execPath, program, ...args] as [string, ...string[]]
   const child = spawn(first, rest, {
     cwd,
     env: { ...process.env, XDG_CACHE_HOME: cacheWithKernel(), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   })
+  // It may end without reading.
+  child.stdin.on('error', () => {}).write(input ?? '')
+  if (input === undefined) child.stdin.end()
   const text = { stdout: '', stderr: '' }
   const listeners = new Set<() => void>()
   for (const stream of ['stdout', 'stderr'] as const) {

@@ -112,6 +112,9 @@ const table: readonly LazyCommand[] = [
       new Option('--time <kind>', 'real, or virtual: all in a virtual machine, with time that jumps when it is idle')
         .choices(['real', 'virtual'])
         .conflicts('json'),
+      new Option('--stop-at <place>', "stop virtual time at 90s, or at 'a-b ab nth 17', for commands; repeat for more")
+        .argParser((text, before: readonly string[] = []) => [...before, text])
+        .conflicts('repeat'),
       ...guestOptions,
     ],
     examples: [

@@ -10,25 +10,35 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import type { Io } from 'vnet/internal/cli/io'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import type { FileLab } from '../file/file-lab.ts'
-import type { LabPlan } from '../file/read.ts'
+import { hostsOf, type LabPlan } from '../file/read.ts'
 import { STAGE } from '../world.ts'
+import { StopCommands } from './stop-commands.ts'
+import { readStop, type Stop, Stops } from './virtual-stops.ts'
 
 /** The message to a lab in the guest that is up. */
 interface Order {
   readonly host: string
   readonly command: readonly string[]
+  readonly stops: readonly Stop[]
   readonly seed: number
 }
 
+export interface VirtualLabOptions extends GuestCommandOptions {
+  readonly scenario?: string | undefined
+  readonly host: string
+  /** Where the lab stops for commands: see readStop. */
+  readonly stopAt: readonly string[]
+}
+
 /** Returns the status of the command. */
-export function virtualLab(
+export async function virtualLab(
   path: string,
-  scenario: string | undefined,
-  order: Omit<Order, 'seed'>,
+  command: readonly string[],
   plan: LabPlan,
-  options: GuestCommandOptions,
+  { scenario, host, stopAt, ...options }: VirtualLabOptions,
   io: Io,
 ): Promise<number> {
+  const stops = stopAt.map(text => readStop(text, plan.links))
   const directory = resolve(options.directory ?? '.')
   for (const file of [path, ...(scenario === undefined ? [] : [scenario])]) {
     if (isBelow(resolve(file), directory)) continue
@@ -42,9 +52,19 @@ export function virtualLab(
     ...(scenario === undefined ? [] : ['--scenario', scenario]),
   ]
   const seed = options.seed ?? plan.seed
-  const reply = (seed: number) => JSON.stringify({ ...order, seed } satisfies Order)
+  const reply = (seed: number) => JSON.stringify({ host, command, stops, seed } satisfies Order)
   const env = [...(options.env ?? []), `${STAGE}=1`]
-  return guest(words, { ...options, ...(seed !== undefined && { seed }), reply, env }, io)
+  const given = { ...options, ...(seed !== undefined && { seed }), reply, env }
+  if (stops.length === 0) return await guest(words, given, io)
+  using commands = new StopCommands({
+    hosts: [...new Set([host, ...hostsOf(plan.topology)])],
+    input: process.stdin,
+    io,
+  })
+  const status = await guest(words, { ...given, onStops: () => commands.start() }, io)
+  for (const { text } of stops)
+    if (commands.reached?.has(text) === false) io.err(`vnet: --stop-at ${text}: not reached\n`)
+  return status
 }
 
 /** Runs what the order says in a lab of a guest that is up. */
@@ -52,7 +72,9 @@ export async function runReplied(
   running: FileLab,
   run: (host: string, command: readonly string[]) => Promise<number>,
 ): Promise<number> {
-  const { host, command, seed } = JSON.parse(stopMachine('the lab is up').toString()) as Order
+  const { host, command, seed, stops } = JSON.parse(stopMachine('the lab is up').toString()) as Order
+  const began = performance.now()
   await running.reset(seed)
+  using _ = await Stops.start(stops, running, { run, began, log: line => console.error(line) })
   return await run(host, command)
 }

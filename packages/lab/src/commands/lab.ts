@@ -9,7 +9,7 @@ import { enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative } from 'vnet/internal/linux/native'
 import { FileLab } from '../file/file-lab.ts'
 import { graph } from '../file/graph.ts'
-import { type LabPlan, readLabFile } from '../file/read.ts'
+import { hostsOf, type LabPlan, readLabFile } from '../file/read.ts'
 import { greeting, serveLines } from '../file/requests.ts'
 import { ServiceError } from '../file/service.ts'
 import { LabUnavailableError } from '../index.ts'
@@ -23,13 +23,14 @@ export interface LabCommandOptions extends GuestCommandOptions {
   readonly scenario?: string
   readonly json?: boolean
   readonly time?: 'real' | 'virtual'
+  readonly stopAt?: readonly string[]
 }
 
 /** Makes the lab of a file. Returns the exit status of the command; 0 without a command. */
 export async function lab(
   path: string,
   command: readonly string[],
-  { host, scenario, json = false, time = 'real', ...guest }: LabCommandOptions,
+  { host, scenario, json = false, time = 'real', stopAt = [], ...guest }: LabCommandOptions,
   io: Io,
 ): Promise<number> {
   if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
@@ -39,15 +40,10 @@ export async function lab(
   if (time === 'virtual') {
     if (command.length === 0)
       throw new UsageError('--time virtual: the command to run in the lab is missing: -- COMMAND')
-    return await (await import('./lab-virtual.ts')).virtualLab(
-      path,
-      scenario,
-      { host: inside, command },
-      plan,
-      guest,
-      io,
-    )
+    const { virtualLab } = await import('./lab-virtual.ts')
+    return await virtualLab(path, command, plan, { scenario, host: inside, stopAt, ...guest }, io)
   }
+  if (stopAt.length > 0) throw new UsageError('--stop-at: only with --time virtual')
   const [option] = Object.keys(guest)
   if (option !== undefined) throw new UsageError(`--${option}: only with --time virtual`)
   if (io.own) await enterForLab(loadNative())
@@ -91,7 +87,7 @@ const runIn = (running: FileLab, host: string, command: readonly string[], io: I
 
 /** Returns the host in which a command runs: --host, or the first one. */
 export function hostOf({ topology }: LabPlan, host: string | undefined): string {
-  const hosts = [...topology.hosts, ...Object.keys(topology.routers ?? {})]
+  const hosts = hostsOf(topology)
   const [inside = ''] = host === undefined ? hosts : [host]
   if (hosts.includes(inside)) return inside
   throw new UsageError(`--host ${inside}: the lab has ${hosts.join(', ') || 'no host'}`)

@@ -227,7 +227,8 @@ function linksOf({ routers, cables, lans }: LabTopology): LabPlan['links'] {
   ])
 }
 
-function hostsOf({ hosts, routers }: LabTopology): readonly string[] {
+/** Returns the names of hosts, then routers. */
+export function hostsOf({ hosts, routers = {} }: Pick<Topology, 'hosts' | 'routers'>): readonly string[] {
   return [...hosts, ...Object.keys(routers)]
 }
 

@@ -51,14 +51,14 @@ function runnerOf({
         take({ kind: 'o', time: 0n, content: Buffer.from(`${name} `) })
         if (keeps && at <= COUNT) {
           log.push(`trunk to ${at}`)
-          return { why: 'packet' }
+          return { why: 'packet', guestNs: 0 }
         }
         log.push(`${name} with ${planned()}`)
         if (name.startsWith('at')) await new Promise<void>(resolve => ends.push(resolve))
         const packets = Array.from({ length: COUNT }, (_, i) => packet(i + 1))
         const links = new Map([['a-b', { packets, unrecorded: 0 }]])
         const reply: GuestReply = { result: { ms, total: ms, links, left: [], output: '' }, captures: [] }
-        return { why: serialize(reply).toString('base64') }
+        return { why: serialize(reply).toString('base64'), guestNs: 0 }
       },
       reply: text => {
         spec = specOf(text)
