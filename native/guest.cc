@@ -279,10 +279,8 @@ class Run {
   // Without /dev in its archive, the kernel starts init without streams.
   while (::open("/dev/console", O_RDWR) < 2) continue;
   if (const char* failed = vnet::loadAll("/modules"); failed != nullptr) vnet::die(failed);
-  // They wake an idle guest for nothing.
-  set("/proc/sys/vm/stat_interval", "36000");
+  // It wakes an idle guest six times a second.
   set("/proc/sys/vm/compaction_proactiveness", "0");
-  set("/proc/sys/vm/dirty_writeback_centisecs", "0");
   // Programs that need more memory than there is are killed, before the kernel only reads their
   // pages again and again.
   set("/sys/kernel/mm/lru_gen/enabled", "y");

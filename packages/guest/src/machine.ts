@@ -21,16 +21,14 @@ export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
  * packages/guest/docs/virtual-time.md.
  */
 export const TIME_ARGUMENTS: readonly string[] = [
-  ...['-accel', 'tcg,thread=single,tb-size=512', '-smp', '1', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm'],
-  ...['-icount', 'shift=0,sleep=off,align=off,rr=record,rrfile=/dev/null'],
+  ...['-accel', 'tcg,tb-size=512', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm'],
+  ...['-icount', 'shift=0,sleep=off,rr=record,rrfile=/dev/null'],
   ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
 ]
-export const TIME_WORDS = [
-  'quiet loglevel=3 panic=-1 reboot=t nokaslr norandmaps mitigations=off psi=0 nowatchdog nmi_watchdog=0',
-  'rcupdate.rcu_cpu_stall_suppress=1 cryptomgr.notests numa=off',
-].join(' ')
+export const TIME_WORDS =
+  'quiet panic=-1 reboot=t norandmaps mitigations=off psi=0 nowatchdog cryptomgr.notests numa=off'
 
-export const KERNEL_LINE = `console=ttyS0 tsc=reliable no_timer_check ${TIME_WORDS}`
+export const KERNEL_LINE = `console=ttyS0 tsc=reliable ${TIME_WORDS}`
 
 /** The start of a machine: a kernel, or the state of the devices of a snapshot. */
 export type Start = { readonly kernel: string; readonly initramfs: string } | { readonly devices: string }
