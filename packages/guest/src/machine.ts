@@ -3,13 +3,17 @@
  * instructions, one a nanosecond, and its time jumps when it is idle. None of its devices works
  * in real time: files are memory, and nothing arrives while it runs.
  */
+import { Buffer } from 'node:buffer'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { attempt } from 'vnet/internal/base/errno'
 import { withParent } from 'vnet/internal/linux/rootless'
 import { settleClock } from './settle.ts'
 
 const MIB = 1 << 20
+/** Bytes of a console that are read for the reason of an end. */
+const CONSOLE_READ = 64 << 10
 export const QEMU = 'qemu-system-x86_64'
 
 /** Memories of a machine besides its RAM, in order, in MiB. Snapshots need files of these sizes. */
@@ -37,7 +41,7 @@ export interface MachineSpec {
   readonly memoryMb: number
   /** The file of its RAM. */
   readonly ram: string
-  /** Whether what the guest writes gets into this file. */
+  /** Whether the guest's writes to RAM are kept in the file. */
   readonly keeps: boolean
   readonly start: Start
   readonly memories: Memories
@@ -146,7 +150,7 @@ export class Machine {
 
   /** Returns why the machine has ended: the panic of its kernel, or the last line of it or QEMU. */
   lastWords(): string {
-    const text = `${readFileSync(this.#console, 'latin1')}\n${this.#errors}`.replaceAll('\r', '').trim()
+    const text = `${lastBytes(this.#console)}\n${this.#errors}`.replaceAll('\r', '').trim()
     const [, panic] = /\] (Kernel panic - .*)/.exec(text) ?? []
     return panic ?? (text.split('\n').at(-1) || 'without a message')
   }
@@ -168,10 +172,26 @@ export class Machine {
   }
 }
 
+/** A comma in a value of QEMU's options is written twice. */
+const escaped = (path: string): string => path.replaceAll(',', ',,')
+
+/** Returns the end of a console, which a guest can make long; '' if QEMU has not made it. */
+function lastBytes(path: string): string {
+  const fd = attempt(() => openSync(path, 'r'))
+  if (fd === undefined) return ''
+  try {
+    const bytes = Buffer.alloc(CONSOLE_READ)
+    const count = readSync(fd, bytes, 0, CONSOLE_READ, Math.max(0, fstatSync(fd).size - CONSOLE_READ))
+    return bytes.toString('latin1', 0, count)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 function pathArguments({ memoryMb, ram, keeps, memories, console }: MachineSpec): string[] {
   const nvdimms = Object.entries(MEMORIES).map(([name, size], i) => {
     const isRead = name !== 'outbox'
-    const file = `mem-path=${memories[name as keyof Memories]},size=${size}M${isRead ? ',readonly=on' : ''}`
+    const file = `mem-path=${escaped(memories[name as keyof Memories])},size=${size}M${isRead ? ',readonly=on' : ''}`
     return [
       ...['-object', `memory-backend-file,id=pm${i},share=on,${file}`],
       ...['-device', `nvdimm,memdev=pm${i},id=nv${i}${isRead ? ',unarmed=on' : ''}`],
@@ -179,9 +199,12 @@ function pathArguments({ memoryMb, ram, keeps, memories, console }: MachineSpec)
   })
   return [
     // Without sharing, the machine copies each page before it writes to it.
-    ...['-object', `memory-backend-file,id=ram,size=${memoryMb}M,mem-path=${ram},share=${keeps ? 'on' : 'off'}`],
+    ...[
+      '-object',
+      `memory-backend-file,id=ram,size=${memoryMb}M,mem-path=${escaped(ram)},share=${keeps ? 'on' : 'off'}`,
+    ],
     ...nvdimms.flat(),
-    ...['-chardev', `file,id=console,path=${console}`, '-serial', 'chardev:console'],
+    ...['-chardev', `file,id=console,path=${escaped(console)}`, '-serial', 'chardev:console'],
   ]
 }
 

@@ -9,8 +9,12 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 const BLOCK = 4096
 const MAGIC = Buffer.from('box' + 'vnet1', 'latin1')
 const MESSAGE_MAX = 8 << 20
-/** Init's records are shorter: it sends files in parts. */
-const RECORD_MAX = 1 << 20
+/** Init sends files in parts; requests of programs are the longest records. */
+const RECORD_MAX = 64 << 20
+/** Bytes of one read(), which returns in some 20 ms. */
+const BATCH = 16 << 20
+/** The kinds in native/guest-mail.h. */
+const KINDS = 'oemcfglux!'
 const READ_LENGTH = 1 << 20
 /** Length and kind (4 bytes each), nanoseconds since 1970 in the guest (8 bytes). */
 const RECORD_HEADER = 16
@@ -49,17 +53,23 @@ export class Outbox {
     return this.#at - this.#rest.length
   }
 
-  /** Calls `take` with each new record and its bytes. Throws a RangeError if one is too long. */
-  read(take: (record: MailRecord, bytes: Buffer) => void): void {
+  /**
+   * Calls `take` with new records and their bytes. Returns whether there are more. Throws a
+   * RangeError for a record that init does not write.
+   */
+  read(take: (record: MailRecord, bytes: Buffer) => void): boolean {
     const end = this.#readHead()
+    const last = this.#at + BATCH
     while (this.#at < end) {
+      if (this.#at >= last) return true
       const chunk = Buffer.alloc(Math.min(READ_LENGTH, end - this.#at))
       const count = readSync(this.#fd, chunk, 0, chunk.length, BLOCK + this.#at)
-      if (count === 0) return
+      if (count === 0) return false
       this.#at += count
       this.#rest = Buffer.concat([this.#rest, chunk.subarray(0, count)])
       this.#takeWhole(take)
     }
+    return false
   }
 
   /** The guest, which must be stopped, will write the next record at the beginning. */
@@ -89,6 +99,7 @@ export class Outbox {
       const next = at + RECORD_HEADER + aligned(length)
       if (next > this.#rest.length) break
       const kind = String.fromCharCode(this.#rest.readUInt32LE(at + 4) & 0x7f)
+      if (!KINDS.includes(kind)) throw new RangeError('a record of an unknown kind')
       const content = this.#rest.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length)
       take({ kind, time: this.#rest.readBigUInt64LE(at + 8), content }, this.#rest.subarray(at, next))
       at = next

@@ -1,9 +1,13 @@
-/** Writes the files that a guest has changed into the directory from which it had them. */
+/**
+ * Writes the files that a guest has changed into the directory from which it had them, except what
+ * it did not get from there, such as .git.
+ */
 import type { Buffer } from 'node:buffer'
 import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -14,9 +18,13 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
+import { leftOut } from './image/directory.ts'
 import { fileHead, type MailRecord } from './mail.ts'
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+
+/** A guest gets at most as many. */
+const FILES_MAX = 300_000
 
 export class Results {
   /** The paths in the directory, in the order of arrival. */
@@ -24,11 +32,13 @@ export class Results {
   /** A line for each file that could not be written. */
   readonly failures: string[] = []
   readonly #directory: string | undefined
+  readonly #isLeftOut: (at: string) => boolean
   #fd: number | undefined
 
   /** Without a directory, files are only named. */
   constructor(directory: string | undefined) {
     this.#directory = directory
+    this.#isLeftOut = leftOut(directory ?? '/')
   }
 
   /** Takes a record of a file, of more of its content, or of a symbolic link; ignores others. */
@@ -36,15 +46,16 @@ export class Results {
     if (kind !== 'g') this.close()
     if (kind === 'f') {
       const { mode, path, length } = fileHead(content)
-      this.files.push(path)
       this.#report(path, () => this.#write(path, mode, content.subarray(length)))
     } else if (kind === 'l') {
       const [path = '', to = ''] = content.toString().split('\0')
-      this.files.push(path)
       this.#report(path, () => this.#link(path, to))
     } else if (kind === 'g' && this.#fd !== undefined) {
-      const fd = this.#fd
-      this.#report(this.files.at(-1) as string, () => writeAll(fd, content))
+      try {
+        writeAll(this.#fd, content)
+      } catch (error) {
+        this.#fail(this.files.at(-1) as string, error as Error)
+      }
     }
   }
 
@@ -53,22 +64,31 @@ export class Results {
     this.#fd = undefined
   }
 
-  /** Runs `write`, and keeps the reason why it failed. */
+  /** Runs `write`, and keeps the path, and the reason if it fails. */
   #report(path: string, write: () => void): void {
+    if (this.#isLeftOut(`/${path}`)) return
+    if (this.files.length === FILES_MAX) throw new RangeError(`more than ${FILES_MAX} files`)
+    this.files.push(path)
     try {
       write()
     } catch (error) {
-      this.close()
-      this.failures.push(`${path} of the guest is not written back: ${(error as Error).message}`)
+      this.#fail(path, error as Error)
     }
+  }
+
+  #fail(path: string, { message }: Error): void {
+    this.close()
+    this.failures.push(`${path} of the guest is not written back: ${message}`)
   }
 
   #write(path: string, mode: number, content: Buffer): void {
     const target = this.#target(path)
     if (target === undefined) return
-    // A link there is replaced, and must not lead the content elsewhere.
-    if (lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(target)
+    const old = lstatSync(target, { throwIfNoEntry: false })
+    // A link must not lead the content elsewhere, and a FIFO would block this process.
+    if (old !== undefined && !old.isFile() && !old.isDirectory()) rmSync(target)
     this.#fd = openSync(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode & 0o777)
+    if (old?.isFile()) fchmodSync(this.#fd, mode & 0o777)
     writeAll(this.#fd, content)
   }
 
@@ -91,7 +111,7 @@ export class Results {
     const parent = dirname(join(root, path))
     const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => existsSync(each))
     const real = isPlain ? attempt(() => realpathSync(existing ?? root)) : undefined
-    if (real === undefined || !`${real}/`.startsWith(`${root}/`)) {
+    if (real === undefined || !`${real}/`.startsWith(`${root}/`) || this.#isLeftOut(real.slice(root.length))) {
       throw new Error(`it is not in ${root}`)
     }
     mkdirSync(parent, { recursive: true })

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { startRemover } from 'vnet/internal/linux/rootless'
 import { isUsed } from './cache.ts'
 import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse } from './machine.ts'
@@ -14,6 +14,10 @@ import type { Snapshot } from './snapshot.ts'
 
 /** How often the outbox of a running guest is read. */
 const READ_INTERVAL_MS = 20
+/** How often the cache learns that its entries are in use. */
+const USE_INTERVAL_MS = 20_000
+/** Programs whose CPU time is kept. */
+const PROGRAMS_MAX = 10_000
 
 export interface GuestJob {
   readonly command: readonly string[]
@@ -105,6 +109,8 @@ export class GuestRun {
   readonly #hash = createHash('sha256')
   /** Files that the cache may remove while the guest runs. */
   readonly #open: number[] = []
+  /** Their entries, which later runs need. */
+  readonly #entries = new Set<string>()
   #wallMs = 0
 
   /**
@@ -120,18 +126,23 @@ export class GuestRun {
     before?: { readonly path: string; readonly position: number },
   ) {
     this.#remover.stdin?.write(`${this.#directory}\0`)
-    const [image, project] = [this.#use(images.image), this.#use(images.project)]
-    const inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
-    const outbox = join(this.#directory, 'outbox')
-    if (before === undefined) makeSparse(outbox, MEMORIES.outbox)
-    else copySparse(before.path, outbox)
-    this.#memories = { image, project, outbox, inbox }
-    this.#memoryMb = snapshot.memoryMb
-    this.#keeps = keeps
-    this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : this.#use(snapshot.ram)
-    this.#devices = this.#use(snapshot.devices)
-    putInbox(inbox, message)
-    this.#outbox = new Outbox(outbox, before?.position)
+    try {
+      const [image, project] = [this.#use(images.image), this.#use(images.project)]
+      const inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
+      const outbox = join(this.#directory, 'outbox')
+      if (before === undefined) makeSparse(outbox, MEMORIES.outbox)
+      else copySparse(before.path, outbox)
+      this.#memories = { image, project, outbox, inbox }
+      this.#memoryMb = snapshot.memoryMb
+      this.#keeps = keeps
+      this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : this.#use(snapshot.ram)
+      this.#devices = this.#use(snapshot.devices)
+      putInbox(inbox, message)
+      this.#outbox = new Outbox(outbox, before?.position)
+    } catch (error) {
+      this.#remove()
+      throw error
+    }
   }
 
   /**
@@ -151,15 +162,17 @@ export class GuestRun {
     const usage: { name: string; ns: number }[] = []
     let end: Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> | undefined
     let stop: GuestRequest | undefined
-    const read = () => {
+    const read = (): boolean => {
       try {
-        this.#outbox.read((record, bytes) => {
+        return this.#outbox.read((record, bytes) => {
           this.#hash.update(bytes)
           const { kind, content } = record
           if (kind === 'm') throw new ProgramMissing(content.toString())
           if (kind === '!') throw new MachineEnded(content.toString())
-          if (kind === 'u') usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })
-          else if (kind === 'x') end = endOf(content)
+          if (kind === 'u') {
+            if (usage.length < PROGRAMS_MAX)
+              usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })
+          } else if (kind === 'x') end = endOf(content)
           else if (kind === 'c')
             stop = { guestNs: Number(content.readBigUInt64LE(0)), why: content.toString('utf8', 8) }
           else take(record)
@@ -170,14 +183,22 @@ export class GuestRun {
       }
     }
     const start = performance.now()
+    let used = start
     await machine.resume()
     const stopped = machine.stopped().then(() => true)
     stopped.catch(() => {})
     while (!(await Promise.race([stopped, sleep(READ_INTERVAL_MS, false)]))) {
       signal?.throwIfAborted()
       read()
+      if (performance.now() > used + USE_INTERVAL_MS) {
+        used = performance.now()
+        for (const entry of this.#entries) isUsed(entry)
+      }
     }
-    read()
+    while (read()) {
+      await setImmediate()
+      signal?.throwIfAborted()
+    }
     this.#wallMs += performance.now() - start
     if (end !== undefined) {
       usage.sort((a, b) => b.ns - a.ns)
@@ -233,19 +254,23 @@ export class GuestRun {
   }
 
   /** Copies a guest that has stopped into files of a directory. */
-  save(directory: string): Snapshot {
-    return {
-      memoryMb: this.#memoryMb,
-      devices: copySparse(this.#devices, join(directory, 'devices')),
-      ram: copySparse(this.#ram, join(directory, 'ram')),
-    }
+  save(directory: string): void {
+    copySparse(this.#devices, join(directory, 'devices'))
+    copySparse(this.#ram, join(directory, 'ram'))
   }
 
   /** Ends the machine, and removes its files; the outbox gets to `records`, if that is given. */
   async close(records?: string): Promise<void> {
-    await this.#machine?.close()
-    this.#outbox.close()
-    if (records !== undefined) copySparse(this.#memories.outbox, records)
+    try {
+      await this.#machine?.close()
+      this.#outbox.close()
+      if (records !== undefined) copySparse(this.#memories.outbox, records)
+    } finally {
+      this.#remove()
+    }
+  }
+
+  #remove(): void {
     for (const fd of this.#open.splice(0)) closeSync(fd)
     rmSync(this.#directory, { recursive: true, force: true })
     this.#remover.stdin?.end()
@@ -253,7 +278,7 @@ export class GuestRun {
 
   /** Opens a file of the cache. Returns a path that remains. */
   #use(path: string): string {
-    isUsed(dirname(path))
+    if (isUsed(dirname(path))) this.#entries.add(dirname(path))
     const fd = openSync(path, 'r')
     this.#open.push(fd)
     return `/proc/${process.pid}/fd/${fd}`

@@ -1,10 +1,11 @@
 /**
  * Takes back what a stop may do to the clock. The CPU of a stopped machine is idle, and if QEMU's
- * main thread sees that before it sees why, it moves the clock to the next timer. The guest has
+ * main thread notices that before the stop, it moves the clock to the next timer. The guest has
  * left its time stamp in a register (stopMachine in native/guest-mail.cc), so that the clock can be
  * set in the saved state of the devices.
  */
 import { Buffer } from 'node:buffer'
+import { GuestSetupError } from './programs.ts'
 
 /** The registers before the time stamp; the state of a CPU is big-endian. */
 const MARK = Buffer.from('vnet-stop-clock!', 'latin1')
@@ -16,7 +17,7 @@ const CLOCK_VERSION_LENGTH = 4
 
 /**
  * Sets the clock of a saved machine to the time at which the guest stopped, in place. Returns how
- * many ns it had moved. Throws an Error if the state is not as QEMU 7.2 writes it.
+ * many ns it had moved. Throws a GuestSetupError if the state is not as QEMU 7.2 writes it.
  */
 export function settleClock(devices: Buffer): number {
   const stamp = devices.indexOf(MARK) + MARK.length
@@ -24,7 +25,7 @@ export function settleClock(devices: Buffer): number {
   const isKnown = [MARK, CLOCK].every(
     text => devices.indexOf(text) !== -1 && devices.indexOf(text) === devices.lastIndexOf(text),
   )
-  if (!isKnown) throw new Error("the saved state of the machine is not understood: vnet knows QEMU 7.2's")
+  if (!isKnown) throw new GuestSetupError("the saved state of the machine is not understood: vnet knows QEMU 7.2's")
   const bias = devices.readBigInt64BE(clock)
   const instructions = devices.readBigInt64BE(clock + BigInt64Array.BYTES_PER_ELEMENT)
   const right = devices.readBigInt64BE(stamp) + SINCE_STAMP - instructions

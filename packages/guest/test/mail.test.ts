@@ -70,10 +70,29 @@ test('a record that continues in the next read arrives whole', () => {
 
 test('a record that is too long is refused before its content is read', () => {
   const head = record('f', 1n, '')
-  head.writeUInt32LE((1 << 20) + 1)
+  head.writeUInt32LE((64 << 20) + 1)
   write(head)
   const outbox = new Outbox(path)
-  expect(() => read(outbox)).toThrow(new RangeError('a record of 1048577 bytes'))
+  expect(() => read(outbox)).toThrow(new RangeError('a record of 67108865 bytes'))
+  outbox.close()
+})
+
+test('a record of a kind that init does not write is refused', () => {
+  write(record('\0', 1n, 'x'))
+  const outbox = new Outbox(path)
+  expect(() => read(outbox)).toThrow(new RangeError('a record of an unknown kind'))
+  outbox.close()
+})
+
+test('a read takes 16 MiB at most, and says that more follows', () => {
+  write(Buffer.concat(Array<Buffer>(17).fill(record('o', 1n, 'x'.repeat((1 << 20) - 16)))))
+  const outbox = new Outbox(path)
+  let count = 0
+  const take = () => {
+    count += 1
+  }
+  expect([outbox.read(take), count]).toEqual([true, 16])
+  expect([outbox.read(take), count]).toEqual([false, 17])
   outbox.close()
 })
 

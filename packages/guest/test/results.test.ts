@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer'
+import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -86,6 +88,30 @@ test('a file replaces a link, and leaves its target alone', () => {
   expect(lstatSync(join(directory, 'name')).isFile()).toBe(true)
   expect(readFileSync(join(directory, 'name'), 'utf8')).toBe('x')
   expect(readFileSync(join(directory, 'target'), 'utf8')).toBe('kept')
+})
+
+test('a file of a directory that guests do not get remains as it is', () => {
+  mkdirSync(join(directory, '.git'))
+  writeFileSync(join(directory, '.git/config'), 'kept')
+  symlinkSync('.git', join(directory, 'alias'))
+  const results = new Results(directory)
+  for (const path of ['.git/config', 'sub/.hg/hooks/x', 'node_modules/.cache/x', 'alias/hooks/x'])
+    results.take(file(path, 'x', 0o755))
+  results.take(link('.git/link', 'x'))
+  expect(results.failures).toEqual([`alias/hooks/x of the guest is not written back: it is not in ${directory}`])
+  expect(readFileSync(join(directory, '.git/config'), 'utf8')).toBe('kept')
+  expect([readdirSync(directory).sort(), readdirSync(join(directory, '.git'))]).toEqual([['.git', 'alias'], ['config']])
+})
+
+test('a file that existed gets its new mode, and replaces a FIFO', () => {
+  writeFileSync(join(directory, 'run.sh'), 'old', { mode: 0o644 })
+  execFileSync('mkfifo', [join(directory, 'fifo')])
+  const results = new Results(directory)
+  for (const record of [file('run.sh', 'new', 0o755), file('fifo', 'x')]) results.take(record)
+  results.close()
+  expect(results.failures).toEqual([])
+  expect(statSync(join(directory, 'run.sh')).mode & 0o777).toBe(0o755)
+  expect(statSync(join(directory, 'fifo')).isFile()).toBe(true)
 })
 
 test('a file in place of a directory, or below a file, is reported, and other files are written', () => {

@@ -7,7 +7,13 @@ import { GuestSetupError } from '../programs.ts'
 import { Tree } from './tree.ts'
 
 const LIMITS = { bytes: 2 * 1024 ** 3, files: 300_000 }
-const LEFT_OUT = /\/(\.git|\.hg|\.svn|node_modules\/\.(vite|cache))$/
+const LEFT_OUT = /\/(\.git|\.hg|\.svn|node_modules\/\.(vite|cache))(\/|$)/
+
+/** Returns a function that says whether a guest with a directory has no path `/a/b` of it. */
+export function leftOut(directory: string): (at: string) => boolean {
+  const cache = realpathSync(cacheDirectory('.'))
+  return at => LEFT_OUT.test(at) || `${directory}${at}/`.startsWith(`${cache}/`)
+}
 
 /**
  * Returns the files of a directory, which is `/` in the tree. Sockets, devices and
@@ -16,11 +22,11 @@ const LEFT_OUT = /\/(\.git|\.hg|\.svn|node_modules\/\.(vite|cache))$/
 export function directoryTree(directory: string, limits: Readonly<typeof LIMITS> = LIMITS): Tree {
   const tree = new Tree()
   const count = { bytes: 0, files: 0 }
-  const cache = realpathSync(cacheDirectory('.'))
+  const isLeftOut = leftOut(directory)
   const add = (from: string, to: string): void => {
     for (const name of (attempt(() => readdirSync(from)) ?? []).sort()) {
       const [path, at] = [join(from, name), `${to}/${name}`]
-      const stats = LEFT_OUT.test(at) || path === cache ? undefined : attempt(() => lstatSync(path))
+      const stats = isLeftOut(at) ? undefined : attempt(() => lstatSync(path))
       if (stats === undefined) continue
       count.files += 1
       if (stats.isFile()) count.bytes += stats.size

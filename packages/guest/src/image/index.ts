@@ -5,7 +5,7 @@ import { type BaseImage, baseTree } from './base.ts'
 import { directoryTree } from './directory.ts'
 import { imageOf } from './squashfs.ts'
 
-export { type BaseImage, GUEST_INIT, GUEST_MODULES, guestPath } from './base.ts'
+export { guestPath } from './base.ts'
 
 /** Returns the path of the base image. Throws a GuestSetupError. */
 export const baseImage = (base: BaseImage): Promise<string> => imageOf('image', baseTree(base))

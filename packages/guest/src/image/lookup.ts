@@ -6,8 +6,10 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
 import { cacheDirectory, removeOld } from '../cache.ts'
+import { GuestSetupError } from '../programs.ts'
 
 /** Bytes: the list of a machine's packages can be long. */
 const OUTPUT_MAX = 256 << 20
@@ -16,7 +18,8 @@ const KEPT = 100
 
 /**
  * Returns the output of a program, also if it fails; the empty string if it is not installed. The
- * output is assumed to be the same while the size and time of each source are.
+ * output is assumed to be the same while the size and time of each source are. Throws a
+ * GuestSetupError if a signal ends the program: its output is not complete.
  */
 export function lookUp(program: string, args: readonly string[], sources: readonly string[]): string {
   const signatures = sources.map(path => {
@@ -32,11 +35,13 @@ export function lookUp(program: string, args: readonly string[], sources: readon
     return known
   }
   const env = { ...process.env, LC_ALL: 'C' }
-  const { stdout } = spawnSync(program, args, { encoding: 'utf8', env, maxBuffer: OUTPUT_MAX })
+  const { stdout, status } = spawnSync(program, args, { encoding: 'utf8', env, maxBuffer: OUTPUT_MAX })
   if (stdout === null) return ''
+  if (status === null) throw new GuestSetupError(`${program} was ended: start again`)
   mkdirSync(directory, { recursive: true })
-  writeFileSync(`${path}.${process.pid}`, stdout)
-  renameSync(`${path}.${process.pid}`, path)
+  const making = `${path}.${process.pid}.${threadId}`
+  writeFileSync(making, stdout)
+  renameSync(making, path)
   removeOld(directory, /^/, KEPT)
   return stdout
 }

@@ -35,3 +35,10 @@ test('a program that is not installed prints nothing, until it is', () => {
   chmodSync(at('other'), 0o755)
   expect(other()).toBe('now\n')
 })
+
+test('the output of a program that a signal ends is not kept', () => {
+  writeFileSync(at('program'), `#!/bin/sh\necho part; kill -INT $$\n`)
+  expect(() => ask('a')).toThrow(`${at('program')} was ended: start again`)
+  writeFileSync(at('program'), '#!/bin/sh\necho whole\n')
+  expect(ask('a')).toBe('whole\n')
+})
