@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer'
 type Stream = 'out' | 'err'
 type Write = (stream: Stream, text: Buffer) => void
 
-/** Bytes of each stream that are compared. */
+/** Bytes of each stream that are compared. Later ones are only counted. */
 const KEPT = 1 << 20
 
 /**
@@ -25,13 +25,14 @@ export class TrialOutput {
 
   take(stream: Stream, text: Buffer): void {
     const at = this.#at[stream]
-    const known = this.#kept[stream].subarray(at, Math.min(this.#length[stream], at + text.length))
-    const isSame = known.equals(text.subarray(0, known.length))
+    const known = Math.min(this.#length[stream] - at, text.length)
+    const kept = this.#kept[stream].subarray(at, at + known)
+    const isSame = kept.equals(text.subarray(0, kept.length))
     if (!isSame) this.#print('the output of the new run differs from here')
-    const rest = text.subarray(isSame ? known.length : 0)
-    this.#at[stream] += text.length - rest.length
+    const rest = text.subarray(isSame ? known : 0)
+    this.#at[stream] += text.length
     if (rest.length === 0) return
-    this.#at[stream] += rest.copy(this.#kept[stream], this.#at[stream])
+    rest.copy(this.#kept[stream], this.#at[stream] - rest.length)
     this.#length[stream] = this.#at[stream]
     this.#write(stream, rest)
   }

@@ -24,6 +24,16 @@ test('a run that starts again passes on only what comes after the output of the 
   expect(written).toEqual(['out one\n', 'err error\n', 'out two\n', 'err more\n', 'out three\n'])
 })
 
+test('output beyond the first MiB appears once, too', () => {
+  const { written, output, take } = trial()
+  const text = `${'0123456789abcde\n'.repeat(1 << 17)}`
+  take('out', text)
+  output.restart()
+  for (let at = 0; at < text.length; at += 300_000) take('out', text.slice(at, at + 300_000))
+  take('out', 'more\n')
+  expect(written.join('') === `out ${text}out more\n`).toBe(true)
+})
+
 test('a run with other output passes it on from there, after a line', () => {
   const { written, output, take } = trial()
   take('out', 'at 1 ms\n')
