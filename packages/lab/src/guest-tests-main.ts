@@ -2,7 +2,7 @@
  * Runs tests of one file with vitest in a guest, and writes a line of JSON for each result and for
  * what goes to the console to file descriptor 3. Arguments: the path of vitest, and an Order.
  */
-import { existsSync, readFileSync, writeSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { GUEST_TESTS, type GuestRecord, type Order, plain } from './guest-protocol.ts'
@@ -22,7 +22,7 @@ const OWN_FILES = [import.meta.url, import.meta.resolve('vnet')]
 const [, , vitest = '', text = '{}'] = process.argv
 const { file, tests, words, project } = JSON.parse(text) as Order
 
-const write = (record: GuestRecord) => writeSync(RESULTS, `${JSON.stringify(record)}\n`)
+const write = (record: GuestRecord) => writeFileSync(RESULTS, `${JSON.stringify(record)}\n`)
 
 interface TestCase {
   readonly id: string

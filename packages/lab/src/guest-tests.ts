@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
@@ -50,9 +51,14 @@ export async function takeGuestResults(file: GuestFile, tests: readonly GuestTes
       keepCaptures(record)
     }
   }
-  const readOut = lines(line => take(JSON.parse(line) as GuestRecord))
-  const end = await runFile(file, [...waiting.keys()], (stream, text) => {
-    if (stream === 'out') readOut(text.toString())
+  const readOut = lines(line => {
+    const record = recordOf(line)
+    if (record !== undefined) take(record)
+  })
+  const decoders = { out: new StringDecoder(), err: new StringDecoder() }
+  const end = await runFile(file, [...waiting.keys()], (stream, bytes) => {
+    const text = decoders[stream].write(bytes)
+    if (stream === 'out') readOut(text)
     else tail = `${tail}${text}`.slice(-TAIL)
   }).then(
     () => new Error(`the guest has not run this test: ${tail.trim().split('\n').at(-1) || 'it is not in its run'}`),
@@ -91,13 +97,21 @@ async function runFile(
   const command = ['sh', '-c', 'exec 3>&1 1>&2; exec "$@"', 'sh', process.execPath, script]
   const variables = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)) as [string, string][]
   const seed = Number(process.env.VNET_SEED)
-  await runInGuest([...command, vitest, JSON.stringify(order)], {
+  const { lost, failures } = await runInGuest([...command, vitest, JSON.stringify(order)], {
     directory: commonDirectory(realpathSync(process.cwd()), dirname(vitest)),
     env: Object.fromEntries(variables),
     ...(Number.isSafeInteger(seed) && seed > 0 && { seed }),
     onOutput,
     onMessage: line => console.error(`vnet: ${line}`),
   })
+  for (const line of failures) console.error(`vnet: ${line}`)
+  if (lost > 0) throw new Error(`${lost} bytes of results and files are lost: a guest has 1 GiB for them`)
+}
+
+/** Reads a line of the guest. Returns undefined if it is not a JSON object. */
+function recordOf(line: string): GuestRecord | undefined {
+  const record = attempt(() => JSON.parse(line))
+  return typeof record === 'object' && record !== null ? record : undefined
 }
 
 /** Calls `take` with each line of a text that arrives in parts. */
