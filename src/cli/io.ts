@@ -13,6 +13,8 @@ export interface Io {
    */
   out(text: string, colour?: Colour): void
   err(text: string): void
+  /** Writes the output of a user's command, which may control the terminal. Absent: as text. */
+  pass?(to: 'out' | 'err', bytes: Uint8Array): void
   /** The command line, quoted for a shell; for advice that repeats it. */
   readonly commandLine?: string
   /** Where vnets are found, and who has others; by default as on this machine. */

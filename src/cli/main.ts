@@ -8,7 +8,7 @@ import { packageVersion } from './own-package.ts'
  * file one line a problem.
  */
 export async function main(argv: readonly string[], raw: Io): Promise<number> {
-  // All output passes here, so no name or text of a stranger reaches the terminal unescaped.
+  // All output but that of `pass` is escaped: no name or text of a stranger controls the terminal.
   const commandLine = ['vnet', ...argv.map(shellWord)].join(' ')
   const io: Io = { ...raw, out: escaping(raw.out), err: escaping(raw.err), commandLine }
   const { progress } = raw

@@ -45,6 +45,7 @@ export function processIo(process: ProcessLike, lockupMs?: number): ProcessIo {
     deputy: async () => await lockups,
     out: (text, colour) => output.print(text, colour),
     err: text => output.put('err', text),
+    pass: (to, bytes) => output.pass(to, bytes),
     writeLater: () => output.writeLater(),
     room: () => output.room(),
     ...(stderr.isTTY && { progress: line => output.put('err', progressText(line, stderr.columns)) }),

@@ -22,7 +22,7 @@ interface Stream {
   readonly fd?: number
   readonly isTTY?: boolean
   readonly columns?: number
-  write(text: string, done?: (error?: Error | null) => void): unknown
+  write(text: string | Uint8Array, done?: (error?: Error | null) => void): unknown
   on(event: 'error', fn: () => void): unknown
 }
 
@@ -154,7 +154,12 @@ export class ProcessOutput {
 
   put(to: 'out' | 'err', text: string): void {
     if (this.#later !== undefined) this.#later[to].push(text)
-    else if (!this.#failed[to]) writeNow(this.#streams[to], text, error => this.#fail(to, error))
+    else this.pass(to, Buffer.from(text))
+  }
+
+  /** Writes bytes now. */
+  pass(to: 'out' | 'err', bytes: Uint8Array): void {
+    if (!this.#failed[to]) writeNow(this.#streams[to], bytes, error => this.#fail(to, error))
   }
 
   print(text: string, colour: Colour | undefined): void {
@@ -227,17 +232,16 @@ export class ProcessOutput {
   }
 }
 
-/** Writes a text. To a file, not by its stream, which takes a short write for a whole one. */
-function writeNow(stream: Stream, text: string, failed: (error: Error) => void): void {
+/** Writes bytes. To a file, not by its stream, which takes a short write for a whole one. */
+function writeNow(stream: Stream, bytes: Uint8Array, failed: (error: Error) => void): void {
   const { fd, isTTY } = stream
   const stat = fd === undefined || isTTY ? undefined : fstatSync(fd)
   if (fd === undefined || !(stat?.isFile() || stat?.isCharacterDevice())) {
-    stream.write(text, error => {
+    stream.write(bytes, error => {
       if (error) failed(error)
     })
     return
   }
-  const bytes = Buffer.from(text)
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
   } catch (error) {

@@ -49,6 +49,20 @@ test('output goes to the streams unchanged', () => {
   expect([process.stdout.text, process.stderr.text]).toEqual(['one\n', 'two\n'])
 })
 
+test("the output of a user's command goes to the streams byte for byte", () => {
+  const { process, io } = listening()
+  const written: [string, Uint8Array][] = []
+  for (const name of ['stdout', 'stderr'] as const)
+    Object.assign(process[name], { write: (bytes: Uint8Array) => written.push([name, bytes]) })
+  const bytes = Uint8Array.of(0x1b, 0x09, 0xff, 0x00)
+  io.pass?.('out', bytes)
+  io.pass?.('err', bytes)
+  expect(written).toEqual([
+    ['stdout', bytes],
+    ['stderr', bytes],
+  ])
+})
+
 test('a colour is shown line by line on a terminal, unless NO_COLOR or TERM=dumb says that it is not', () => {
   const written = (isTTY: boolean, env: NodeJS.ProcessEnv) => {
     const process = new FakeProcess()

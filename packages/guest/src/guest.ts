@@ -1,8 +1,10 @@
 /** Runs a command of this machine in a guest, with its programs and its directory. */
-import type { Buffer } from 'node:buffer'
-import { realpathSync } from 'node:fs'
+import { Buffer } from 'node:buffer'
+import { realpathSync, statSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { attempt } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtFile } from 'vnet/internal/linux/native'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel } from './kernel.ts'
@@ -116,15 +118,16 @@ export function runPair(
 export interface SeedRun extends GuestReport {
   readonly seed: number
   /** The end of the output, of both streams. */
-  readonly output: string
+  readonly output: Buffer
 }
 
-/** Characters of the output of a run that are kept. */
+/** Bytes of the output of a run that are kept. */
 const OUTPUT_KEPT = 1 << 16
 
 /**
  * Runs a command with each seed of a list, as many at a time as there are cores. `onRun` is called
- * after each run. Changed files are discarded.
+ * after each run; only once if the command ends before it stops the machine. Changed files are
+ * discarded.
  */
 export function runSeeds(
   command: readonly string[],
@@ -133,17 +136,16 @@ export function runSeeds(
   onRun: (run: SeedRun) => void,
 ): Promise<void> {
   const left = [...seeds]
-  return withPrograms(command, { ...options, onOutput: () => {} }, async prepared => {
+  const before = new LastOutput()
+  return withPrograms(command, { ...options, onOutput: before.take }, async prepared => {
+    if (prepared.end !== undefined) left.splice(1)
     let hasFailed = false
     const work = async (): Promise<void> => {
       for (let seed = left.shift(); seed !== undefined; seed = hasFailed ? undefined : left.shift()) {
-        let output = ''
-        const onOutput: GuestOptions['onOutput'] = (_, text) => {
-          output = (output + text.toString()).slice(-OUTPUT_KEPT)
-        }
+        const output = prepared.end === undefined ? new LastOutput() : before
         try {
-          const report = await runOnce(prepared, seed, { ...options, onOutput, discards: true })
-          onRun({ ...report, seed, output })
+          const report = await runOnce(prepared, seed, { ...options, onOutput: output.take, discards: true })
+          onRun({ ...report, seed, output: output.bytes })
         } catch (error) {
           // For the runs with a program that was missing.
           left.push(seed)
@@ -156,6 +158,15 @@ export function runSeeds(
     await Promise.allSettled(works)
     await Promise.all(works)
   })
+}
+
+/** The end of the output of a run. */
+class LastOutput {
+  bytes: Buffer = Buffer.alloc(0)
+
+  readonly take = (_stream: 'out' | 'err', text: Buffer): void => {
+    this.bytes = Buffer.concat([this.bytes, text]).subarray(-OUTPUT_KEPT)
+  }
 }
 
 /**
@@ -194,7 +205,12 @@ export function addProgram(
   options.onMessage(`the guest gets ${program}, and starts again`)
 }
 
-const directoryOf = ({ directory = '.' }: Pick<GuestOptions, 'directory'>) => realpathSync(resolve(directory))
+function directoryOf({ directory = '.' }: Pick<GuestOptions, 'directory'>): string {
+  const path = attempt(() => realpathSync(resolve(directory)))
+  if (path === undefined || !statSync(path).isDirectory())
+    throw new UsageError(`${directory}: the guest needs an existing directory`)
+  return path
+}
 
 async function runOnce(
   { snapshot, images, message, directory, end }: Prepared,
@@ -245,8 +261,8 @@ function takeOutput({ kind, content }: MailRecord, { onOutput }: Pick<GuestOptio
 
 /** Rejects with a GuestSetupError, and with a ProgramMissing if the command stops first. */
 export async function prepareGuest(command: readonly string[], options: GuestOptions): Promise<Prepared> {
-  checkGuest()
   const directory = directoryOf(options)
+  checkGuest()
   const kernel = findKernel(options.onMessage)
   const { date = USUAL_DATE, env, memoryMb = USUAL_MEMORY_MB, programs = [], files = [] } = options
   const [program = ''] = command

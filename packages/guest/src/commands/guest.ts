@@ -1,7 +1,9 @@
 /** `vnet guest`: runs a command in a guest, and reports its time. */
+import { Buffer } from 'node:buffer'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail, failAll } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
@@ -43,7 +45,7 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
     signal: stop.signal,
   }
   if (verify && repeat !== undefined) throw new UsageError('--verify: a run of --repeat is repeated by its --seed')
-  const print: GuestOptions['onOutput'] = (stream, text) => io[stream](text.toString())
+  const print = printTo(io)
   try {
     if (repeat !== undefined) return await runAll(command, repeat, given, io)
     const report = verify
@@ -51,8 +53,7 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
       : await runInGuest(command, { ...given, onOutput: print })
     if (typeof report === 'number') return report
     io.err(`vnet: ${reportText(report)}\n`)
-    if (report.lost > 0)
-      return fail(io, `${report.lost} bytes of output and files are lost: a guest has 1 GiB for them`)
+    if (report.lost > 0) return fail(io, lostText(report))
     if (report.failures.length > 0) return failAll(io, report.failures)
     return statusOf(report.status, report.signal)
   } catch (error) {
@@ -70,6 +71,18 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
   }
 }
 
+const lostText = ({ lost }: GuestReport): string =>
+  `${lost} bytes of output and files are lost: a guest has 1 GiB for them`
+
+/** Returns a function that writes the output of a command. */
+function printTo(io: Io): GuestOptions['onOutput'] {
+  const { pass } = io
+  // Its buffer is valid until the next read.
+  if (pass !== undefined) return (stream, bytes) => pass(stream, Buffer.from(bytes))
+  const decoders = { out: new StringDecoder(), err: new StringDecoder() }
+  return (stream, bytes) => io[stream](decoders[stream].write(bytes))
+}
+
 /** Runs a command with several seeds. Returns 1 if a run failed. */
 async function runAll(
   command: readonly string[],
@@ -84,11 +97,12 @@ async function runAll(
   await runSeeds(command, seeds, options, run => {
     done += 1
     const status = statusOf(run.status, run.signal)
-    if (status !== 0) {
+    if (status !== 0 || run.lost > 0) {
       io.progress?.(undefined)
-      if (failed.length === 0) io.out(run.output)
+      if (failed.length === 0) printTo(io)('out', run.output)
       failed.push(run.seed)
-      io.err(`vnet: seed ${run.seed} failed with status ${status} after ${guestTime(run.guestNs)}\n`)
+      const how = run.lost > 0 ? `: ${lostText(run)}` : ` with status ${status} after ${guestTime(run.guestNs)}`
+      io.err(`vnet: seed ${run.seed} failed${how}\n`)
     }
     io.progress?.(`${done} of ${repeat} seeds, ${failed.length} failed`)
   })
@@ -96,7 +110,7 @@ async function runAll(
   const seconds = ((performance.now() - start) / 1000).toFixed(0)
   failed.sort((a, b) => a - b)
   const which = failed.length === 0 ? '' : `: ${failed.join(', ')}; each fails again with --seed`
-  io.err(`vnet: ${failed.length} of ${repeat} runs failed, in ${seconds} s${which}\n`)
+  io.err(`vnet: ${failed.length} of ${done} runs failed, in ${seconds} s${which}\n`)
   return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 

@@ -3,12 +3,17 @@ import { InvalidArgumentError, Option } from 'vnet/internal/cli/option'
 import { wholeNumber } from 'vnet/internal/cli/options'
 
 const every = (text: string, before: readonly string[] = []) => [...before, text]
+/** A kernel refuses times before its own start, and those too near to the end of its clock. */
+const [FIRST_DATE, LAST_DATE] = [Date.UTC(1970, 0, 2), Date.UTC(2200, 0, 1)]
 const date = (text: string) => {
   const ms = Date.parse(text)
-  if (Number.isNaN(ms)) throw new InvalidArgumentError('must be a date, such as 2026-01-01 or 2026-01-01T12:00:00Z')
-  return ms
+  if (ms >= FIRST_DATE && ms <= LAST_DATE) return ms
+  throw new InvalidArgumentError(
+    'must be a date, such as 2026-01-01 or 2026-01-01T12:00:00Z, from 1970-01-02 to 2200-01-01',
+  )
 }
 const [LEAST_MB, MOST_MB] = [256, 32_768]
+const REPEAT_MAX = 1_000_000
 
 /** Options of all commands that run in a guest. */
 export const guestOptions: readonly Option[] = [
@@ -18,7 +23,7 @@ export const guestOptions: readonly Option[] = [
   new Option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)').argParser(date),
   new Option('--verify', 'run twice, and compare everything that comes out of the guest'),
   new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(
-    wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    wholeNumber(1, REPEAT_MAX),
   ),
   new Option('--program <name>', 'give the guest a program from the start; repeat for more').argParser(every),
   new Option('--file <path>', 'give the guest a file or directory; repeat for more').argParser(every),

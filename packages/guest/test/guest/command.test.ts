@@ -72,6 +72,13 @@ test('a large output is complete and in order', async () => {
   expect(stdout).toBe(Array.from({ length: 200_000 }, (_, i) => `${i + 1}\n`).join(''))
 })
 
+test('output is passed on byte for byte', async () => {
+  const end = await shell(`vnet=$(printf '\\t\\033[1m\\001'); printf '%s' "$vnet"; printf 'é%.0s' $(seq 50000)`, {
+    cwd,
+  })
+  expect(end.stdout === `\t\x1b[1m\x01${'é'.repeat(50_000)}`).toBe(true)
+})
+
 test('a program that does not exist ends with 127 and one line', async () => {
   const end = await vnet(['guest', '--', 'no-such-program'], { cwd })
   expect([end.status, end.stdout, complaints(end)]).toEqual([127, '', [expect.stringContaining('no-such-program')]])

@@ -1,0 +1,104 @@
+/** `vnet guest` with fakes of its machines. */
+import { Buffer } from 'node:buffer'
+import { beforeEach, expect, test as plain, vi } from 'vitest'
+import type { Io } from '../../../../src/cli/io.ts'
+import { runMain } from '../../../../test/support/run-main.ts'
+import { type GuestCommandOptions, guest } from '../../src/commands/guest.ts'
+import type { MailRecord } from '../../src/mail.ts'
+import type { GuestEnd } from '../../src/run.ts'
+
+/** What each run writes, and how it ends. */
+const job = vi.hoisted(() => ({ output: [] as Buffer[], end: {} }))
+
+vi.mock('../../src/kernel.ts', () => ({ findKernel: () => ({}) }))
+vi.mock('../../src/needed-programs.ts', () => ({ neededPrograms: () => [] }))
+vi.mock('../../src/image/index.ts', () => ({ baseImage: () => '', directoryImage: () => '', guestPath: () => [] }))
+vi.mock('../../src/programs.ts', async original => ({ ...(await original<object>()), missingPrograms: () => {} }))
+vi.mock('../../src/snapshot.ts', () => ({
+  bootSnapshot: () => ({}),
+  stageSnapshot: async (_key: string, _mb: number, run: () => Promise<unknown>) => ({ end: await run() }),
+}))
+vi.mock('../../src/run.ts', async original => {
+  const write = (take: (record: MailRecord) => void) => {
+    for (const content of job.output) take({ kind: 'o', time: 0n, content })
+    return job.end
+  }
+  const runJob = async (...[, , , take]: [unknown, unknown, unknown, (record: MailRecord) => void]) => write(take)
+  class GuestRun {
+    next = async (take: (record: MailRecord) => void) => ({ end: write(take) })
+    async close() {}
+  }
+  return { ...(await original<object>()), runJob, GuestRun }
+})
+
+const test = plain.runIf(process.arch === 'x64')
+const END: GuestEnd = { status: 0, signal: null, guestNs: 2e9, wallMs: 1, usage: [], digest: '', lost: 0 }
+
+beforeEach(() => {
+  job.output = []
+  job.end = END
+})
+
+async function run(options: GuestCommandOptions, pass?: Io['pass']) {
+  const text = { out: '', err: '' }
+  const write = (stream: 'out' | 'err') => (more: string) => {
+    text[stream] += more
+  }
+  const io: Io = { out: write('out'), err: write('err'), onEnd: () => () => {}, ...(pass && { pass }) }
+  const status = await guest(['command'], options, io)
+  return { status, ...text }
+}
+
+test('output is passed on byte for byte', async () => {
+  job.output = [Buffer.of(0x09, 0xc3), Buffer.of(0xa9, 0xff)]
+  const passed: [string, string][] = []
+  const { out } = await run({}, (stream, bytes) => passed.push([stream, Buffer.from(bytes).toString('hex')]))
+  expect([out, passed]).toEqual([
+    '',
+    [
+      ['out', '09c3'],
+      ['out', 'a9ff'],
+    ],
+  ])
+})
+
+test('a character in two records is one in an output of text', async () => {
+  job.output = [Buffer.of(0xc3), Buffer.of(0xa9)]
+  expect(await run({})).toMatchObject({ status: 0, out: 'é' })
+  expect(await run({ repeat: 1 })).toMatchObject({ status: 0, out: '' })
+  job.end = { ...END, status: 7 }
+  expect(await run({ repeat: 1 })).toMatchObject({ status: 1, out: 'é' })
+})
+
+test('a run of several that has lost output has failed', async () => {
+  job.end = { ...END, lost: 5 }
+  const { status, err } = await run({ repeat: 2 })
+  expect([status, err]).toEqual([
+    1,
+    expect.stringMatching(
+      /^vnet: seed 1 failed: 5 bytes of output .*\nvnet: seed 2 failed: .*\nvnet: 2 of 2 runs failed/,
+    ),
+  ])
+})
+
+test('a command that ends before it stops the machine is run once, and its output is shown', async () => {
+  job.output = [Buffer.from('no such link\n')]
+  job.end = { ...END, status: 1 }
+  const { status, out, err } = await run({ repeat: 300, reply: () => '' })
+  expect([status, out, err]).toEqual([
+    1,
+    'no such link\n',
+    expect.stringMatching(/^.*\nvnet: seed 1 failed with status 1 after 2.00 s\nvnet: 1 of 1 runs failed, .*\n$/),
+  ])
+})
+
+plain.each([
+  { args: ['--directory', '/no/such'], line: /^vnet: \/no\/such: the guest needs an existing directory$/ },
+  { args: ['--directory', '/dev/null'], line: /^vnet: \/dev\/null: the guest needs an existing directory$/ },
+  { args: ['--date', '1970-01-01'], line: /--date .*from 1970-01-02 to 2200-01-01/ },
+  { args: ['--date', '2200-01-02'], line: /--date .*from 1970-01-02 to 2200-01-01/ },
+  { args: ['--repeat', '10000000000'], line: /--repeat .*from 1 to 1000000/ },
+])('$args ends with 2 and one line', async ({ args, line }) => {
+  const { status, stdout, stderr } = await runMain('guest', ...args, '--', 'true')
+  expect([status, stdout, stderr.trimEnd().split('\n')]).toEqual([2, '', [expect.stringMatching(line)]])
+})
