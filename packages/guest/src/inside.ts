@@ -1,6 +1,6 @@
 /** Requests of a program in a guest to its host (native/guest.cc). */
 import { Buffer } from 'node:buffer'
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 
 const REQUESTS = '/dev/vnet-guest'
 const REPLY = '/dev/vnet-reply'
@@ -13,7 +13,8 @@ export function stopMachine(why: string): Buffer {
   const requests = openSync(REQUESTS, 'w')
   const reply = openSync(REPLY, 'r')
   try {
-    writeSync(requests, `stop ${why.replaceAll('\n', ' ')}\n`)
+    // A signal may end a write(2) early: this function writes the rest.
+    writeFileSync(requests, `stop ${why.replaceAll('\n', ' ')}\n`)
     return readExactly(reply, readExactly(reply, Uint32Array.BYTES_PER_ELEMENT).readUInt32LE())
   } finally {
     closeSync(requests)
