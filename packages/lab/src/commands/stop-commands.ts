@@ -5,7 +5,8 @@
 import { createInterface, type Interface } from 'node:readline'
 import { MachineEnded } from '@vnet/guest/internal/machine'
 import type { OnGuestStop } from '@vnet/guest/internal/run'
-import type { Io } from 'vnet/internal/cli/io'
+import { attempt } from 'vnet/internal/base/errno'
+import { EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
 import type { LookResult, StopReply } from './virtual-stops.ts'
 
 const NS_PER_S = 1e9
@@ -24,6 +25,16 @@ export function readLine(line: string, hosts: readonly string[]): StopLine {
   const host = named ?? hosts[0] ?? ''
   if (!hosts.includes(host)) return { error: `the lab has no host ${host}; it has ${hosts.join(', ')}` }
   return { reply: { host, line: text, ...(acts === undefined && { looks: true }) } }
+}
+
+/** Reads the reason for which a copy stops: other programs in the guest can stop it, too. */
+function readResult(text: string): LookResult {
+  const result: Partial<LookResult> | null | undefined = attempt(() => JSON.parse(text))
+  const { status, stdout, stderr } = result ?? {}
+  if (typeof status === 'number' && typeof stdout === 'string' && typeof stderr === 'string') {
+    return { status, stdout, stderr }
+  }
+  return { status: EXIT_FAILURE, stdout: '', stderr: 'vnet: a program in the guest has stopped it\n' }
 }
 
 export interface StopCommandsOptions {
@@ -56,7 +67,7 @@ export class StopCommands implements Disposable {
       const at = next++
       this.#replies[at] ??= this.#ask(why, guestNs, async reply => {
         const result = await look(JSON.stringify(reply))
-        return result === undefined ? undefined : JSON.parse(result)
+        return result === undefined ? undefined : readResult(result)
       })
       try {
         return JSON.stringify(await this.#replies[at])

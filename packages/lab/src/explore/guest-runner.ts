@@ -8,8 +8,10 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { deserialize } from 'node:v8'
 import { addProgram, type GuestOptions, type Prepared, prepareGuest } from '@vnet/guest/internal/guest'
+import { MachineEnded } from '@vnet/guest/internal/machine'
 import type { MailRecord } from '@vnet/guest/internal/mail'
 import { GuestRun, type GuestStop, replyText } from '@vnet/guest/internal/run'
+import { attempt } from 'vnet/internal/base/errno'
 import { builtModule } from '../built-module.ts'
 import { PACKET_STOP, type PlanReply } from '../watch/fault-plan.ts'
 import type { GuestReply } from './guest-main.ts'
@@ -120,9 +122,8 @@ export class GuestRunner implements Runner {
     const place = this.#placeOf(spec)
     if (!this.#isAt(place, prepared, spec)) {
       await Promise.allSettled(this.#branches)
-      const stop = await this.#moveTo(place, prepared, spec)
-      // The packet has not appeared.
-      if (stop !== undefined) return { ended: Promise.resolve(this.#resultOf(stop, new Output(), spec)) }
+      const result = await this.#moveTo(place, prepared, spec)
+      if (result !== undefined) return { ended: Promise.resolve(result) }
     }
     const { run, output } = this.#trunk as Trunk
     const reply = replyText(JSON.stringify({ plan: spec.plan, stops: false } satisfies PlanReply))
@@ -145,8 +146,8 @@ export class GuestRunner implements Runner {
     return trunk?.place === place && trunk.prepared === prepared && timeout <= trunk.timeout
   }
 
-  /** Brings the trunk to the first packet of a plan. Returns its end if it has no such packet. */
-  async #moveTo(place: number, prepared: Prepared, spec: RunSpec): Promise<GuestStop | undefined> {
+  /** Brings the trunk to the first packet of a plan. Returns its result if it ends before. */
+  async #moveTo(place: number, prepared: Prepared, spec: RunSpec): Promise<RunResult | undefined> {
     const { plan } = spec
     let trunk = this.#trunk
     if (trunk !== undefined && trunk.place < place && this.#isAt(trunk.place, prepared, spec)) {
@@ -160,14 +161,16 @@ export class GuestRunner implements Runner {
       trunk = { run, prepared, timeout, output: new Output(), place }
       this.#trunk = trunk
     }
+    const patience = this.#signalFor(trunk.timeout)
+    let isThere = false
     try {
-      const stop = await trunk.run.next(trunk.output.take, this.#signalFor(trunk.timeout))
-      if (stop.why === PACKET_STOP) return undefined
-      await this.#endTrunk()
-      return stop
+      const stop = await trunk.run.next(trunk.output.take, patience)
+      isThere = stop.why === PACKET_STOP
+      return isThere ? undefined : this.#resultOf(stop, trunk.output, spec)
     } catch (error) {
-      await this.#endTrunk()
-      throw error
+      return this.#brokenBy(error, trunk.output, patience)
+    } finally {
+      if (!isThere) await this.#endTrunk()
     }
   }
 
@@ -182,11 +185,18 @@ export class GuestRunner implements Runner {
     try {
       return this.#resultOf(await run.next(output.take, patience), output, spec)
     } catch (error) {
-      if (this.#closing.signal.aborted || !patience.aborted) throw error
-      return resultWith('it takes too long: a program in the guest is busy all the time', output)
+      return this.#brokenBy(error, output, patience)
     } finally {
       await run.close()
     }
+  }
+
+  /** Makes a result of the error of a guest that ended or was late, and throws another one. */
+  #brokenBy(error: unknown, output: Output, patience: AbortSignal): RunResult {
+    if (this.#closing.signal.aborted) throw error
+    if (error instanceof MachineEnded) return resultWith(`the guest has ended: ${error.message}`, output)
+    if (error !== patience.reason) throw error
+    return resultWith('it takes too long: a program in the guest is busy all the time', output)
   }
 
   #signalFor(timeout: number): AbortSignal {
@@ -197,8 +207,11 @@ export class GuestRunner implements Runner {
     if (end !== undefined) {
       return resultWith(`the process of the run has ended by itself: ${end.signal ?? `status ${end.status}`}`, output)
     }
-    const reply: GuestReply = deserialize(Buffer.from(why, 'base64'))
-    for (const [name, content] of reply.captures) writeFileSync(join(captures ?? '', basename(name)), content)
+    const reply: unknown = attempt(() => deserialize(Buffer.from(why, 'base64')))
+    if (!isReply(reply)) return resultWith('a program in the guest has stopped it', output)
+    if (captures !== undefined) {
+      for (const [name, content] of reply.captures) writeFileSync(join(captures, basename(name)), content)
+    }
     const { ms, error } = reply.result
     const late = ms > timeout && !error?.startsWith(TIMED_OUT) ? `${TIMED_OUT} after ${Math.round(timeout)} ms` : error
     return { ...reply.result, error: late, output: output.text }
@@ -206,6 +219,12 @@ export class GuestRunner implements Runner {
 }
 
 const onMessage = (line: string) => console.error(`vnet: ${line}`)
+
+/** Whether a stop is the end of guest-main.ts: other programs in the guest can stop it, too. */
+function isReply(value: unknown): value is GuestReply {
+  const { result, captures } = (value ?? {}) as Partial<GuestReply>
+  return result?.links instanceof Map && Array.isArray(captures)
+}
 
 const resultWith = (error: string, output: Output): RunResult => ({
   error,

@@ -1,10 +1,12 @@
 /** How runs share a guest that stops before packets, with fakes of the machines. */
 import { Buffer } from 'node:buffer'
+import { existsSync, rmSync } from 'node:fs'
 import { serialize } from 'node:v8'
 import type { Prepared } from '@vnet/guest/internal/guest'
+import { MachineEnded } from '@vnet/guest/internal/machine'
 import type { MailRecord } from '@vnet/guest/internal/mail'
 import { type GuestStop, ProgramMissing } from '@vnet/guest/internal/run'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import type { GuestReply } from '../../src/explore/guest-main.ts'
 import { type GuestMachines, GuestRunner } from '../../src/explore/guest-runner.ts'
@@ -25,13 +27,15 @@ const packet = (n: number): WatchedPacket => {
 const SPEC: RunSpec = { plan: [], seed: 1, timeout: 1000, world: 'guest' }
 const branchAt = (...numbers: number[]): RunSpec => ({ ...SPEC, plan: numbers.map(fault), mayBranch: true })
 
-/** A runner with guests of four packets. `log` has what they do. */
+/** A runner with guests of four packets. `log` has what they do; `why` replaces their replies. */
 function runnerOf({
   ms = 10,
   fails,
+  why,
 }: {
   readonly ms?: number
   readonly fails?: (n: number) => Error | undefined
+  readonly why?: string | undefined
 } = {}) {
   const log: string[] = []
   const ends: (() => void)[] = []
@@ -44,11 +48,12 @@ function runnerOf({
     let at = 0
     const planned = () => spec.plan.map(each => each.n).join('+') || 'none'
     return {
-      async next(take: (record: MailRecord) => void): Promise<GuestStop> {
+      async next(take: (record: MailRecord) => void, signal?: AbortSignal): Promise<GuestStop> {
         const error = fails?.(id)
         if (error !== undefined) throw error
         at = keeps ? Math.min(...spec.plan.map(({ n }) => n)) : 0
         take({ kind: 'o', time: 0n, content: Buffer.from(`${name} `) })
+        signal?.throwIfAborted()
         if (keeps && at <= COUNT) {
           log.push(`trunk to ${at}`)
           return { why: 'packet', guestNs: 0 }
@@ -58,7 +63,7 @@ function runnerOf({
         const packets = Array.from({ length: COUNT }, (_, i) => packet(i + 1))
         const links = new Map([['a-b', { packets, unrecorded: 0 }]])
         const reply: GuestReply = { result: { ms, total: ms, links, left: [], output: '' }, captures: [] }
-        return { why: serialize(reply).toString('base64'), guestNs: 0 }
+        return { why: why ?? serialize(reply).toString('base64'), guestNs: 0 }
       },
       reply: text => {
         spec = specOf(text)
@@ -113,7 +118,8 @@ test('an earlier packet needs another guest, and a run that repeats a failure ha
 test('a run without the packet ends as it does without a fault', async () => {
   const { runner, log } = runnerOf()
   await runner.run(SPEC)
-  const { links } = await runner.run(branchAt(COUNT + 1))
+  const { links, output } = await runner.run(branchAt(COUNT + 1))
+  expect(output).toBe('trunk ')
   expect([...links].map(([link]) => formatName({ ...packet(1), link }))).toEqual(['a-b ab udp a:* > b:7 packet 1'])
   expect(log.slice(3)).toEqual([`trunk with ${COUNT + 1}`, 'trunk closed'])
 })
@@ -129,6 +135,47 @@ test('a program that the image lacks is added, and the run starts again', async 
 test('a run that takes longer than its time has timed out, although its guest has more', async () => {
   expect(await runnerOf({ ms: 1001 }).runner.run(SPEC)).toMatchObject({ error: 'timed out after 1000 ms' })
   expect((await runnerOf({ ms: 999 }).runner.run(SPEC)).error).toBeUndefined()
+})
+
+test.each([
+  ['a word', 'x'],
+  ['an empty object', serialize({}).toString('base64')],
+  ['a result without links', serialize({ result: {}, captures: [] }).toString('base64')],
+])('a run that another program stops with %s has failed', async (_, why) => {
+  const error = 'a program in the guest has stopped it'
+  expect(await runnerOf({ why }).runner.run(SPEC)).toMatchObject({ error, output: 'whole ' })
+})
+
+test('a run without captures writes no file', async () => {
+  const name = 'guest-runner-forged'
+  onTestFinished(() => rmSync(name, { force: true }))
+  const result = { ms: 1, total: 1, links: new Map(), left: [], output: '' }
+  const reply: GuestReply = { result, captures: [[name, Buffer.from('text')]] }
+  await runnerOf({ why: serialize(reply).toString('base64') }).runner.run(SPEC)
+  expect(existsSync(name)).toBe(false)
+})
+
+test.each([1, 2, 3])('the end of machine %d is the failure of its run, and the next run has another', async broken => {
+  const { runner, endAll } = runnerOf({ fails: n => (n === broken ? new MachineEnded('Kernel panic') : undefined) })
+  const errors: unknown[] = []
+  for (const spec of [SPEC, branchAt(1), branchAt(2)]) {
+    const run = runner.run(spec)
+    await endAll()
+    errors.push((await run).error)
+  }
+  expect(errors.filter(error => error !== undefined)).toEqual(['the guest has ended: Kernel panic'])
+  expect(errors.indexOf('the guest has ended: Kernel panic')).toBe(Math.min(broken, 2) - 1)
+})
+
+test('a guest that is busy before the packet is the failure of its run', async () => {
+  const { runner, log } = runnerOf()
+  await runner.run(SPEC)
+  vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(AbortSignal.abort(new Error('late')))
+  expect(await runner.run(branchAt(1))).toMatchObject({
+    error: expect.stringMatching(/^it takes too long/),
+    output: 'trunk ',
+  })
+  expect(log.slice(3)).toEqual(['trunk closed'])
 })
 
 test('a guest that breaks rejects the run', async () => {

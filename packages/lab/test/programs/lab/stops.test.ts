@@ -121,6 +121,15 @@ test('a look that lacks a program is repeated when the run starts again', async 
   expect(printed.out).toBe('out\n')
 })
 
+test.each(['x', 'null', '{"status":0}'])('a program that stops the copy for %s is reported', async why => {
+  const { commands, printed } = commandsOf('ls\ncontinue\n')
+  expect(await commands.start()(stop, async () => why)).toBe('{}')
+  expect([printed.out, printed.err]).toEqual([
+    '',
+    expect.stringContaining('vnet: a program in the guest has stopped it\n'),
+  ])
+})
+
 test('quit ends the run', async () => {
   await expect(commandsOf('quit\n').commands.start()(stop, unseen)).rejects.toThrow('quit')
 })
