@@ -72,6 +72,8 @@ test.each<[string[], number, string | RegExp]>([
   [['simulate', '.', '--wire', 'loss 1%'], 2, '.: it is a directory, not a capture'],
   [['learn', '01-drop', '--from', 'nodir'], 1, 'nodir is neither a directory nor an installed package'],
   [['lab', 'nofile'], 1, `nofile: ${NONE}`],
+  [['lab', 'nofile', '--json', '--time', 'real'], 1, `nofile: ${NONE}`],
+  [['lab', 'nofile', '--json', '--time', 'virtual'], 2, '--json: only with --time real'],
   [['lab', 'check', '.'], 1, '.: is a directory'],
   [['check', 'nofile'], 1, "check: 'nofile' is neither an exercise nor a file; vnet learn lists them"],
   [['check', 'nofile', 'nodir'], 1, "check: 'nofile' is neither an exercise nor a file; vnet learn lists them"],

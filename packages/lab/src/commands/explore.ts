@@ -3,7 +3,7 @@
  * (packages/lab/docs/explore.md).
  */
 import { closeSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { attempt, withErrno } from 'vnet/internal/base/errno'
 import { shellWord } from 'vnet/internal/base/printable'
@@ -20,6 +20,7 @@ import { isResult } from '../explore/scenario.ts'
 import { readLabFile } from '../file/read.ts'
 import { createLab, LabUnavailableError } from '../index.ts'
 import { exploredWorld } from '../world.ts'
+import { isInside, realPlace } from './guest-file.ts'
 import { hostOf } from './lab.ts'
 
 export interface ExploreCliOptions extends Omit<ExploreOptions, 'before'> {
@@ -62,8 +63,7 @@ export async function exploreCommand(
     if (inKernel) await (await createLab({ world })).close()
     if (world === 'guest') await checkGuestFor(path)
   } catch (error) {
-    if (error instanceof LabUnavailableError || (error instanceof Error && error.name === 'GuestSetupError'))
-      return fail(io, error.message)
+    if (isUnavailable(error)) return fail(io, error.message)
     throw error
   }
   const { url, seed } = subject
@@ -81,6 +81,7 @@ export async function exploreCommand(
     if (!stop.signal.aborted) return status
   } catch (error) {
     io.progress?.(undefined)
+    if (!stop.signal.aborted && isUnavailable(error)) return fail(io, error.message)
     if (!stop.signal.aborted) throw error
   } finally {
     if (page !== undefined) closeSync(page.fd)
@@ -89,14 +90,16 @@ export async function exploreCommand(
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
 }
 
+/** Whether a run has no lab or no guest. Only runs in guests load the module of their errors. */
+const isUnavailable = (error: unknown): error is Error =>
+  error instanceof LabUnavailableError ||
+  (error instanceof Error && ['GuestSetupError', 'MachineEnded'].includes(error.name))
+
 /** Rejects with a GuestSetupError without QEMU, and with a UsageError for a file elsewhere. */
 async function checkGuestFor(path: string): Promise<void> {
-  const [{ checkGuest }, { isBelow }] = await Promise.all([
-    import('@vnet/guest/internal/guest'),
-    import('@vnet/guest/internal/programs'),
-  ])
+  const { checkGuest } = await import('@vnet/guest/internal/guest')
   checkGuest()
-  if (!isBelow(resolve(path), process.cwd())) {
+  if (!isInside(path, process.cwd())) {
     throw new UsageError(`${path}: not in the current directory, whose files the guest has: change to its directory`)
   }
 }
@@ -142,7 +145,7 @@ function scriptOf(path: string, command: readonly string[], host: string | undef
   if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command`)
   if (host !== undefined) throw new UsageError('--host: there is no command')
   checkRegular(path)
-  return { url: pathToFileURL(resolve(path)), seed: undefined }
+  return { url: pathToFileURL(realPlace(path)), seed: undefined }
 }
 
 function commandOf(path: string, command: readonly string[], host: string | undefined): Subject {
@@ -153,7 +156,7 @@ function commandOf(path: string, command: readonly string[], host: string | unde
   if (links.some(({ capture }) => capture === true)) {
     throw new UsageError(`${path}: capture: explore records only runs that fail (--captures): remove it from the file`)
   }
-  const url = commandScenario({ file: resolve(path), host: hostOf(plan, host), command })
+  const url = commandScenario({ file: realPlace(path), host: hostOf(plan, host), command })
   const before = ['vnet', 'explore', ...(host === undefined ? [] : ['--host', host]), path]
   return { url, seed: plan.seed, again: { before, after: ['--', ...command] } }
 }

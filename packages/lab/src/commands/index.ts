@@ -109,9 +109,10 @@ const table: readonly LazyCommand[] = [
       new Option('--host <name>', 'run the command in this host (the first of the file)'),
       new Option('--scenario <file>', 'YAML file of changes of links and hosts, in place of the scenario of the file'),
       new Option('--json', 'take requests on standard input, one JSON object a line').conflicts('host'),
-      new Option('--time <kind>', 'real, or virtual: all in a virtual machine, with time that jumps when it is idle')
-        .choices(['real', 'virtual'])
-        .conflicts('json'),
+      new Option(
+        '--time <kind>',
+        'real, or virtual: all in a virtual machine, with time that jumps when it is idle',
+      ).choices(['real', 'virtual']),
       new Option('--stop-at <place>', "stop virtual time at 90s, or at 'a-b ab nth 17', for commands; repeat for more")
         .argParser((text, before: readonly string[] = []) => [...before, text])
         .conflicts('repeat'),

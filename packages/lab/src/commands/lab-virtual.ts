@@ -2,16 +2,18 @@
  * `vnet lab FILE --time virtual`: a guest runs `vnet lab FILE` until the lab is up, and stops. Each
  * run continues from there, with its command and its seed.
  */
+import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type GuestCommandOptions, guest } from '@vnet/guest/internal/commands/guest'
 import { stopMachine } from '@vnet/guest/internal/inside'
-import { isBelow } from '@vnet/guest/internal/programs'
+import { attempt } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { Io } from 'vnet/internal/cli/io'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import type { FileLab } from '../file/file-lab.ts'
 import { hostsOf, type LabPlan } from '../file/read.ts'
 import { STAGE } from '../world.ts'
+import { isInside, realPlace } from './guest-file.ts'
 import { StopCommands } from './stop-commands.ts'
 import { readStop, type Stop, Stops } from './virtual-stops.ts'
 
@@ -39,17 +41,18 @@ export async function virtualLab(
   io: Io,
 ): Promise<number> {
   const stops = stopAt.map(text => readStop(text, plan.links))
-  const directory = resolve(options.directory ?? '.')
+  const named = resolve(options.directory ?? '.')
+  const directory = attempt(() => realpathSync(named)) ?? named
   for (const file of [path, ...(scenario === undefined ? [] : [scenario])]) {
-    if (isBelow(resolve(file), directory)) continue
+    if (isInside(file, directory)) continue
     throw new UsageError(`${file}: not in ${directory}, whose files the guest has: name a directory by --directory`)
   }
   const words = [
     process.execPath,
     PROGRAM,
     'lab',
-    resolve(path),
-    ...(scenario === undefined ? [] : ['--scenario', scenario]),
+    realPlace(path),
+    ...(scenario === undefined ? [] : ['--scenario', realPlace(scenario)]),
   ]
   const seed = options.seed ?? plan.seed
   const reply = (seed: number) => JSON.stringify({ host, command, stops, seed } satisfies Order)

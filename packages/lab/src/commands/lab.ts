@@ -34,6 +34,7 @@ export async function lab(
   io: Io,
 ): Promise<number> {
   if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
+  if (json && time === 'virtual') throw new UsageError('--json: only with --time real')
   if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
   const plan = readLabFile(path, scenario)
   const inside = command.length === 0 ? '' : hostOf(plan, host)
@@ -47,6 +48,9 @@ export async function lab(
   const [option] = Object.keys(guest)
   if (option !== undefined) throw new UsageError(`--${option}: only with --time virtual`)
   if (io.own) await enterForLab(loadNative())
+  const isStage = process.env[STAGE] === '1'
+  // It is not for a `vnet lab` that a program of this lab starts.
+  delete process.env[STAGE]
   using end = endOf(io)
   const stop = new AbortController()
   const asked = end.asked.finally(() => stop.abort())
@@ -60,7 +64,7 @@ export async function lab(
     running = await FileLab.start(plan, nameOf(path), { signal: stop.signal, log })
     if (json) await serveRequests(running, asked, io)
     else if (command.length > 0) status = await runIn(running, inside, command, io)
-    else if (process.env[STAGE] === '1') {
+    else if (isStage) {
       const { runReplied } = await import('./lab-virtual.ts')
       status = await runReplied(running, (host, words) => runIn(running as FileLab, host, words, io))
     } else {
