@@ -30,7 +30,7 @@ export async function downloadArm64() {
       'APT::Sandbox::User': 'root',
     }
     const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-    // A source without arm64 is no failure.
+    // Sources without arm64 are ignored.
     await capture('apt-get', [...options, '-q', 'update'])
     const { output } = await capture('apt-cache', [...options, 'depends', META])
     const [, image] = /Depends: (linux-image-\S+)/.exec(output) ?? []

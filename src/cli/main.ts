@@ -8,7 +8,7 @@ import { packageVersion } from './own-package.ts'
  * file one line a problem.
  */
 export async function main(argv: readonly string[], raw: Io): Promise<number> {
-  // All output but that of `pass` is escaped: no name or text of a stranger controls the terminal.
+  // All output except by `pass` is escaped: names and texts of strangers cannot control terminals.
   const commandLine = ['vnet', ...argv.map(shellWord)].join(' ')
   const io: Io = { ...raw, out: escaping(raw.out), err: escaping(raw.err), commandLine }
   const { progress } = raw

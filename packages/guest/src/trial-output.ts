@@ -8,8 +8,8 @@ type Write = (stream: Stream, text: Buffer) => void
 const KEPT = 1 << 20
 
 /**
- * Passes on the output of a first run, and what later runs have after the same output. A run whose
- * output differs is passed on from there, after a line about it.
+ * Passes on the output of a first run, and the output of later runs after the part that is the
+ * same. If the output of a run differs, a line says so, and the rest follows.
  */
 export class TrialOutput {
   readonly #write: Write

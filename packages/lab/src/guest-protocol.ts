@@ -4,7 +4,7 @@ import type { TestError } from './runner.ts'
 /** The variable in a guest with the ids of the tests to run there. */
 export const GUEST_TESTS = 'VNET_GUEST_TESTS'
 
-/** What the run in the guest gets. */
+/** The order for the run in the guest. */
 export interface Order {
   readonly file: string
   /** The ids of the tests to run. */

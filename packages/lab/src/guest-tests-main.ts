@@ -14,7 +14,7 @@ import type { TestError } from './runner.ts'
  */
 const USUAL_TIMEOUT_MS = 2 ** 31 - 1
 const RESULTS = 3
-/** The compiled files of this package and of the core, except those that import vitest. */
+/** The compiled files of this package and of the core, except files that import vitest. */
 const OWN_FILES = [import.meta.url, import.meta.resolve('vnet')]
   .map(url => dirname(fileURLToPath(url)).replace(/[.+]/g, '\\$&'))
   .map(directory => new RegExp(`^${directory}/(?!vitest)`))

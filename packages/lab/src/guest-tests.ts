@@ -29,7 +29,7 @@ const PASSED_ON = /^(VNET_(?!GUEST)\w+|CI|TZ)$/
 /** Characters of the guest's standard error in a message. */
 const TAIL = 2000
 
-/** Sets the results of tests of a file to those that they have in a guest. */
+/** Sets the results of tests of a file to their results in a guest. */
 export async function takeGuestResults(file: GuestFile, tests: readonly GuestTest[]): Promise<void> {
   const waiting = new Map(tests.map(test => [test.id, test]))
   let errors: readonly TestError[] = []
@@ -70,7 +70,7 @@ export async function takeGuestResults(file: GuestFile, tests: readonly GuestTes
 
 const failed = (errors: readonly TestError[]) => ({ state: 'fail', errors })
 
-/** Returns the result of tests for which there is no guest. Throws an error of another kind. */
+/** Returns the result of tests if no guest can run. Throws an error of another kind. */
 function skippedBy(error: Error) {
   const isSetup = error.name === 'GuestSetupError'
   return skipped(reasonToSkip(isSetup ? new LabUnavailableError(error.message) : error))
@@ -93,7 +93,7 @@ async function runFile(
   const vitest = vitestPath()
   const order: Order = { file: filepath, tests, words: vitestWords(), project: projectName }
   const script = fileURLToPath(builtModule('./guest-tests-main.ts', import.meta.url))
-  // Other output of vitest and of the tests' programs is no result.
+  // Output of vitest and of the tests' programs must not mix with results.
   const command = ['sh', '-c', 'exec 3>&1 1>&2; exec "$@"', 'sh', process.execPath, script]
   const variables = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)) as [string, string][]
   const seed = Number(process.env.VNET_SEED)
@@ -147,7 +147,7 @@ function vitestPath(): string {
   throw new Error("world 'guest': no vitest in the directories above this one")
 }
 
-/** Returns the arguments of vitest, whose main process this one or its parent is. */
+/** Returns the arguments of vitest: its main process is this process or the parent. */
 function vitestWords(): readonly string[] {
   const pid = isMainThread ? process.ppid : process.pid
   const words =

@@ -64,9 +64,9 @@ export class Tree {
     return path
   }
 
-  /** Returns a name for an image made in a way, from the paths, sizes and times of all files. */
-  digest(way = ''): string {
-    const hash = createHash('sha256').update(way)
+  /** Returns a name for an image, from its options and the paths, sizes and times of all files. */
+  digest(options = ''): string {
+    const hash = createHash('sha256').update(options)
     for (const [path, entry] of this.entries) hash.update(JSON.stringify([path, signature(entry)]))
     return hash.digest('hex').slice(0, 24)
   }

@@ -23,7 +23,7 @@ function program(name: string, text: string): void {
   chmodSync(join(tools, name), 0o755)
 }
 
-/** A new cache, and what is in it, by kinds. */
+/** A new cache, and its entries by kinds. */
 function emptyCache(name: string) {
   const XDG_CACHE_HOME = cacheWithKernel(join(directory, name))
   const entries = () => readdirSync(join(XDG_CACHE_HOME, 'vnet/guest')).map(each => each.replace(/-.*/, ''))
@@ -80,7 +80,7 @@ test('a guest continues after a stop, also if its files in the cache are removed
   expect([end?.status, output]).toEqual([0, 'gone2030\n'])
 })
 
-test('nothing remains of a snapshot whose vnet is killed, and the next run makes another one', async () => {
+test('a killed vnet leaves no part of a snapshot, and the next run makes another one', async () => {
   const { XDG_CACHE_HOME, entries } = emptyCache('killed')
   const env = { XDG_CACHE_HOME }
   const run = startVnet(['guest', '--', 'true'], { cwd, env })

@@ -17,7 +17,7 @@ run:
   server: { command: /usr/bin/python3 -u server.py, ready: ready }
 `
 
-/** Answers a repeated question with the next answer, except if the question has a number. */
+/** Replies to a repeated request with the next number, except if the request has an id. */
 const SERVER = `
 import socket
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -75,7 +75,7 @@ test('the same files make the same bytes', async () => {
   expect(contentOf(await imageOf('project', same)).equals(first)).toBe(true)
 })
 
-test('an image is made once, and the newest ones and those in use are kept', async () => {
+test('an image is made once, and the newest images and images in use are kept', async () => {
   const same = tree()
   const first = await imageOf('project', same)
   // The time of the entry of the cache says when it was used.
