@@ -8,7 +8,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail, failAll } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
 import { cacheDirectory } from '../cache.ts'
-import { type GuestOptions, type GuestReport, runInGuest, runPair, runSeeds } from '../guest.ts'
+import { type GuestOptions, type GuestReport, runInGuest, runPair, runSeeds, type SeedRun } from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
 import { guestTime, reportText } from '../report.ts'
@@ -94,7 +94,7 @@ async function runAll(
   const seeds = Array.from({ length: repeat }, (_, i) => seed + i)
   const start = performance.now()
   let done = 0
-  await runSeeds(command, seeds, options, run => {
+  const take = (run: SeedRun) => {
     done += 1
     const status = statusOf(run.status, run.signal)
     if (status !== 0 || run.lost > 0) {
@@ -105,12 +105,17 @@ async function runAll(
       io.err(`vnet: seed ${run.seed} failed${how}\n`)
     }
     io.progress?.(`${done} of ${repeat} seeds, ${failed.length} failed`)
-  })
-  io.progress?.(undefined)
-  const seconds = ((performance.now() - start) / 1000).toFixed(0)
-  failed.sort((a, b) => a - b)
-  const which = failed.length === 0 ? '' : `: ${failed.join(', ')}; each fails again with --seed`
-  io.err(`vnet: ${failed.length} of ${done} runs failed, in ${seconds} s${which}\n`)
+  }
+  try {
+    await runSeeds(command, seeds, options, take)
+  } finally {
+    // Ctrl-C keeps what was found.
+    io.progress?.(undefined)
+    const seconds = ((performance.now() - start) / 1000).toFixed(0)
+    failed.sort((a, b) => a - b)
+    const which = failed.length === 0 ? '' : `: ${failed.join(', ')}; each fails again with --seed`
+    io.err(`vnet: ${failed.length} of ${done} runs failed, in ${seconds} s${which}\n`)
+  }
   return failed.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 
@@ -139,6 +144,7 @@ async function runTwice(
 function variables(entries: readonly string[]): Record<string, string> {
   const pairs = entries.map(entry => {
     const [, name = entry, value] = /^([^=]+)=(.*)$/s.exec(entry) ?? []
+    if (name === '' || name.startsWith('=')) throw new UsageError(`--env '${entry}': no name: give NAME or NAME=VALUE`)
     const found = value ?? process.env[name]
     if (found === undefined)
       throw new UsageError(`--env ${name}: there is no such variable: give its value, ${name}=VALUE`)

@@ -7,7 +7,10 @@ const every = (text: string, before: readonly string[] = []) => [...before, text
 const [FIRST_DATE, LAST_DATE] = [Date.UTC(1970, 0, 2), Date.UTC(2200, 0, 1)]
 const date = (text: string) => {
   const ms = Date.parse(text)
-  if (ms >= FIRST_DATE && ms <= LAST_DATE) return ms
+  const [, day] = /^\d{4}-\d\d-(\d\d)/.exec(text) ?? []
+  // Date.parse takes 2026-02-30 for March 2.
+  const exists = day === undefined || new Date(text.slice(0, 10)).getUTCDate() === Number(day)
+  if (exists && ms >= FIRST_DATE && ms <= LAST_DATE) return ms
   throw new InvalidArgumentError(
     'must be a date, such as 2026-01-01 or 2026-01-01T12:00:00Z, from 1970-01-02 to 2200-01-01',
   )

@@ -1,14 +1,20 @@
 /** `vnet guest` with fakes of its machines. */
 import { Buffer } from 'node:buffer'
+import { setImmediate } from 'node:timers/promises'
 import { beforeEach, expect, test as plain, vi } from 'vitest'
-import type { Io } from '../../../../src/cli/io.ts'
+import type { End, Io } from '../../../../src/cli/io.ts'
 import { runMain } from '../../../../test/support/run-main.ts'
 import { type GuestCommandOptions, guest } from '../../src/commands/guest.ts'
 import type { MailRecord } from '../../src/mail.ts'
-import type { GuestEnd } from '../../src/run.ts'
+import type { GuestEnd, runJob as runJobOf } from '../../src/run.ts'
 
-/** What each run writes, and how it ends. */
-const job = vi.hoisted(() => ({ output: [] as Buffer[], end: {} }))
+/** The output and the end of each run; `left` runs end before a signal ends vnet. */
+const job = vi.hoisted(() => ({
+  output: [] as Buffer[],
+  end: {},
+  left: 0,
+  stop: (_end: End): void => {},
+}))
 
 vi.mock('../../src/kernel.ts', () => ({ findKernel: () => ({}) }))
 vi.mock('../../src/needed-programs.ts', () => ({ neededPrograms: () => [] }))
@@ -23,7 +29,16 @@ vi.mock('../../src/run.ts', async original => {
     for (const content of job.output) take({ kind: 'o', time: 0n, content })
     return job.end
   }
-  const runJob = async (...[, , , take]: [unknown, unknown, unknown, (record: MailRecord) => void]) => write(take)
+  const runJob = async (...[, , , take, options]: Parameters<typeof runJobOf>) => {
+    const end = write(take)
+    if (job.left > 0) job.left -= 1
+    else {
+      job.stop({ signal: 'SIGINT' })
+      await setImmediate()
+      options?.signal?.throwIfAborted()
+    }
+    return end
+  }
   class GuestRun {
     next = async (take: (record: MailRecord) => void) => ({ end: write(take) })
     async close() {}
@@ -37,6 +52,7 @@ const END: GuestEnd = { status: 0, signal: null, guestNs: 2e9, wallMs: 1, usage:
 beforeEach(() => {
   job.output = []
   job.end = END
+  job.left = Number.POSITIVE_INFINITY
 })
 
 async function run(options: GuestCommandOptions, pass?: Io['pass']) {
@@ -44,7 +60,15 @@ async function run(options: GuestCommandOptions, pass?: Io['pass']) {
   const write = (stream: 'out' | 'err') => (more: string) => {
     text[stream] += more
   }
-  const io: Io = { out: write('out'), err: write('err'), onEnd: () => () => {}, ...(pass && { pass }) }
+  const io: Io = {
+    out: write('out'),
+    err: write('err'),
+    onEnd: stop => {
+      job.stop = stop
+      return () => {}
+    },
+    ...(pass && { pass }),
+  }
   const status = await guest(['command'], options, io)
   return { status, ...text }
 }
@@ -81,6 +105,16 @@ test('a run of several that has lost output has failed', async () => {
   ])
 })
 
+test('a signal ends a run of several, which then says how many failed', async () => {
+  job.end = { ...END, status: 3 }
+  job.left = 4
+  const { status, err } = await run({ repeat: 300 })
+  expect([status, err]).toEqual([
+    130,
+    expect.stringMatching(/\nvnet: 4 of 4 runs failed, in 0 s: 1, 2, 3, 4; each .*\n$/),
+  ])
+})
+
 test('a command that ends before it stops the machine is run once, and its output is shown', async () => {
   job.output = [Buffer.from('no such link\n')]
   job.end = { ...END, status: 1 }
@@ -97,6 +131,8 @@ plain.each([
   { args: ['--directory', '/dev/null'], line: /^vnet: \/dev\/null: the guest needs an existing directory$/ },
   { args: ['--date', '1970-01-01'], line: /--date .*from 1970-01-02 to 2200-01-01/ },
   { args: ['--date', '2200-01-02'], line: /--date .*from 1970-01-02 to 2200-01-01/ },
+  { args: ['--date', '2026-02-30'], line: /--date .*must be a date/ },
+  { args: ['--env', '=x'], line: /^vnet: --env '=x': no name: give NAME or NAME=VALUE$/ },
   { args: ['--repeat', '10000000000'], line: /--repeat .*from 1 to 1000000/ },
 ])('$args ends with 2 and one line', async ({ args, line }) => {
   const { status, stdout, stderr } = await runMain('guest', ...args, '--', 'true')
