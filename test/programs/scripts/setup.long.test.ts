@@ -230,9 +230,14 @@ describe('--test', () => {
   const bringThem = some.map(program => `/bin/cp path/ip path/${program}`).join('; ')
 
   const ofLongTests = list('modinfo promtool chromium openssl pytest-3 qemu-system-x86_64 mksquashfs')
-  const ofGuests = list('qemu-system-x86_64 mksquashfs setpriv nft python3')
+  const ofGuests = [
+    ...list('qemu-system-x86_64 qemu-system-aarch64 mksquashfs setpriv nft curl dnsmasq udhcpc wg tcpdump openssl'),
+    ...list('gtlsclient gtlsserver redis-server redis-sentinel redis-cli etcd etcdctl pg_createcluster'),
+  ]
 
+  /** Makes the kernel of x86-64 guests a step with this body; the kernel of arm64 guests exists. */
   function guestKernel(body: string): void {
+    tree.write('node_modules/.cache/vnet-tests/arm64/boot', '')
     tree.write('packages/guest/dist/package.json', '{ "type": "module" }')
     tree.write('packages/guest/dist/kernel.js', `export function findKernel(print) { ${body} }`)
   }
