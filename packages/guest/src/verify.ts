@@ -38,7 +38,7 @@ export function firstDifference(one: string, other: string): string | undefined 
 function recordsOf(path: string): MailRecord[] {
   const records: MailRecord[] = []
   const outbox = new Outbox(path)
-  outbox.read(record => records.push(record))
+  while (outbox.read(record => records.push(record))) continue
   outbox.close()
   return records
 }

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Outbox, putInbox } from '../src/mail.ts'
+import { BLOCK, record, writeOutbox } from './support/outbox.ts'
 
-const BLOCK = 4096
 let directory = ''
 let path = ''
 
@@ -16,23 +16,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }))
 
-/** As native/guest-mail.cc: length, kind, time, content, and zeros up to a multiple of 8. */
-function record(kind: string, time: bigint, content: string): Buffer {
-  const head = Buffer.alloc(16)
-  head.writeUInt32LE(content.length)
-  head.writeUInt32LE(kind.charCodeAt(0), 4)
-  head.writeBigUInt64LE(time, 8)
-  return Buffer.concat([head, Buffer.from(content), Buffer.alloc(-content.length & 7)])
-}
-
-/** Writes an outbox with `end` complete bytes of records. */
-function write(records: Buffer, end = records.length, lost = 0n): void {
-  const head = Buffer.alloc(BLOCK)
-  head.write('boxvnet1', 'latin1')
-  head.writeBigUInt64LE(BigInt(end), 8)
-  head.writeBigUInt64LE(lost, 16)
-  writeFileSync(path, Buffer.concat([head, records]))
-}
+const write = (records: Buffer, end?: number, lost?: bigint) => writeOutbox(path, records, end, lost)
 
 function read(outbox: Outbox): string[] {
   const lines: string[] = []
