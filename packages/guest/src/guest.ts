@@ -1,5 +1,5 @@
 /** Runs a command of this machine in a guest, with its programs and its directory. */
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import { realpathSync, statSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -10,6 +10,7 @@ import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel } from './kernel.ts'
 import type { MailRecord } from './mail.ts'
 import { neededPrograms, rememberProgram } from './needed-programs.ts'
+import { LastOutput, type OnOutput, takeOutput } from './output.ts'
 import { GuestSetupError, isBelow, missingPrograms } from './programs.ts'
 import { Results } from './results.ts'
 import {
@@ -45,7 +46,7 @@ export interface GuestOptions {
   /** Absolute paths of other files that the guest shall have. */
   readonly files?: readonly string[]
   /** Called with the output of the command. */
-  readonly onOutput: (stream: 'out' | 'err', text: Buffer) => void
+  readonly onOutput: OnOutput
   /** Called with a line about what is prepared. */
   readonly onMessage: (line: string) => void
   readonly signal?: AbortSignal
@@ -54,8 +55,8 @@ export interface GuestOptions {
   /** Gets all records of the guest, to compare them with another run's. */
   readonly records?: string
   /**
-   * The command stops the machine once. So far it is the same in all runs, with the usual seed:
-   * each continues from a snapshot, with its own seed, and this reply.
+   * The command stops the machine once. Up to this stop, all runs are the same and have seed 1.
+   * Each continues from a snapshot, with its own seed and this reply.
    */
   readonly reply?: (seed: number) => string
   /** Returns, for a run, what replies to its later stops. Without it, they are errors. */
@@ -136,13 +137,13 @@ export function runSeeds(
   onRun: (run: SeedRun) => void,
 ): Promise<void> {
   const left = [...seeds]
-  const before = new LastOutput()
+  const before = new LastOutput(OUTPUT_KEPT)
   return withPrograms(command, { ...options, onOutput: before.take }, async prepared => {
     if (prepared.end !== undefined) left.splice(1)
     let hasFailed = false
     const work = async (): Promise<void> => {
       for (let seed = left.shift(); seed !== undefined; seed = hasFailed ? undefined : left.shift()) {
-        const output = prepared.end === undefined ? new LastOutput() : before
+        const output = prepared.end === undefined ? new LastOutput(OUTPUT_KEPT) : before
         try {
           const report = await runOnce(prepared, seed, { ...options, onOutput: output.take, discards: true })
           onRun({ ...report, seed, output: output.bytes })
@@ -158,15 +159,6 @@ export function runSeeds(
     await Promise.allSettled(works)
     await Promise.all(works)
   })
-}
-
-/** The end of the output of a run. */
-class LastOutput {
-  bytes: Buffer = Buffer.alloc(0)
-
-  readonly take = (_stream: 'out' | 'err', text: Buffer): void => {
-    this.bytes = Buffer.concat([this.bytes, text]).subarray(-OUTPUT_KEPT)
-  }
 }
 
 /**
@@ -220,7 +212,7 @@ async function runOnce(
   if (end !== undefined) return { ...end, files: [], failures: [] }
   const results = new Results(options.discards ? undefined : directory)
   const take = (record: MailRecord) => {
-    if (!takeOutput(record, options)) results.take(record)
+    if (!takeOutput(record, options.onOutput)) results.take(record)
   }
   try {
     const { files, failures } = results
@@ -241,7 +233,7 @@ async function stageOf(prepared: Prepared, options: GuestOptions): Promise<Prepa
     onMessage('bringing it up in the guest, once')
     const run = new GuestRun(snapshot, images, message, true)
     try {
-      const { end } = await run.next(record => takeOutput(record, options), signal)
+      const { end } = await run.next(record => takeOutput(record, options.onOutput), signal)
       if (end === undefined) run.save(directory)
       return end
     } finally {
@@ -250,13 +242,6 @@ async function stageOf(prepared: Prepared, options: GuestOptions): Promise<Prepa
   })
   if ('end' in stage) return { ...prepared, end: stage.end }
   return { ...prepared, snapshot: stage, message: seed => replyText(reply(seed), seed) }
-}
-
-/** Returns whether a record was output. */
-function takeOutput({ kind, content }: MailRecord, { onOutput }: Pick<GuestOptions, 'onOutput'>): boolean {
-  if (kind !== 'o' && kind !== 'e') return false
-  onOutput(kind === 'o' ? 'out' : 'err', content)
-  return true
 }
 
 /** Rejects with a GuestSetupError, and with a ProgramMissing if the command stops first. */

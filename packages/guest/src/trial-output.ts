@@ -1,8 +1,6 @@
 /** The output of a run that starts again for a program that was missing. */
 import { Buffer } from 'node:buffer'
-
-type Stream = 'out' | 'err'
-type Write = (stream: Stream, text: Buffer) => void
+import type { OnOutput } from './output.ts'
 
 /** Bytes of each stream that are compared. Later ones are only counted. */
 const KEPT = 1 << 20
@@ -12,18 +10,18 @@ const KEPT = 1 << 20
  * same. If the output of a run differs, a line says so, and the rest follows.
  */
 export class TrialOutput {
-  readonly #write: Write
+  readonly #write: OnOutput
   readonly #print: (line: string) => void
   readonly #kept = { out: Buffer.alloc(KEPT), err: Buffer.alloc(KEPT) }
   readonly #length = { out: 0, err: 0 }
   readonly #at = { out: 0, err: 0 }
 
-  constructor(write: Write, print: (line: string) => void) {
+  constructor(write: OnOutput, print: (line: string) => void) {
     this.#write = write
     this.#print = print
   }
 
-  take(stream: Stream, text: Buffer): void {
+  take(stream: 'out' | 'err', text: Buffer): void {
     const at = this.#at[stream]
     const known = Math.min(this.#length[stream] - at, text.length)
     const kept = this.#kept[stream].subarray(at, at + known)

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { deserialize } from 'node:v8'
 import { addProgram, type GuestOptions, type Prepared, prepareGuest } from '@vnet/guest/internal/guest'
 import { MachineEnded } from '@vnet/guest/internal/machine'
-import type { MailRecord } from '@vnet/guest/internal/mail'
+import { LastOutput, takeOutput } from '@vnet/guest/internal/output'
 import { GuestRun, type GuestStop, replyText } from '@vnet/guest/internal/run'
 import { attempt } from 'vnet/internal/base/errno'
 import { builtModule } from '../built-module.ts'
@@ -41,7 +41,7 @@ interface Trunk {
   readonly run: Guest
   readonly prepared: Prepared
   readonly timeout: number
-  readonly output: Output
+  readonly output: LastOutput
   /** The index of the packet in the clean run. */
   place: number
 }
@@ -92,22 +92,22 @@ export class GuestRunner implements Runner {
   }
 
   async #prepare(): Promise<Prepared> {
-    const output = new Output()
+    const output = new LastOutput(OUTPUT_MAX)
     const main = fileURLToPath(builtModule('./guest-main.ts', import.meta.url))
     const prepared = await this.#machines.prepare([process.execPath, main, this.#url], {
       reply: () => '',
-      onOutput: (_, text) => output.add(text),
+      onOutput: output.take,
       onMessage,
       signal: this.#closing.signal,
     })
-    if (prepared.end !== undefined) throw new Error(`the scenario does not load in the guest: ${output.text}`)
+    if (prepared.end !== undefined) throw new Error(`the scenario does not load in the guest: ${output.bytes}`)
     return prepared
   }
 
   /** Runs all of it, without a stop. */
   #whole({ snapshot, images }: Prepared, spec: RunSpec): Promise<RunResult> {
     const run = this.#machines.start(snapshot, images, replyText(JSON.stringify(spec), spec.seed))
-    return this.#toEnd(run, new Output(), spec)
+    return this.#toEnd(run, new LastOutput(OUTPUT_MAX), spec)
   }
 
   async #branch(prepared: Prepared, spec: RunSpec): Promise<RunResult> {
@@ -128,7 +128,7 @@ export class GuestRunner implements Runner {
     const { run, output } = this.#trunk as Trunk
     const reply = replyText(JSON.stringify({ plan: spec.plan, stops: false } satisfies PlanReply))
     const branch = this.#machines.start(run.stopped, prepared.images, reply)
-    const ended = this.#toEnd(branch, output.copy(), spec)
+    const ended = this.#toEnd(branch, new LastOutput(OUTPUT_MAX, output.bytes), spec)
     this.#branches.add(ended)
     const end = () => this.#branches.delete(ended)
     ended.then(end, end)
@@ -158,17 +158,18 @@ export class GuestRunner implements Runner {
       const timeout = spec.timeout + SLACK_MS
       const first = replyText(JSON.stringify({ ...spec, timeout, stops: true } satisfies RunSpec), spec.seed)
       const run = this.#machines.start(prepared.snapshot, prepared.images, first, true)
-      trunk = { run, prepared, timeout, output: new Output(), place }
+      trunk = { run, prepared, timeout, output: new LastOutput(OUTPUT_MAX), place }
       this.#trunk = trunk
     }
+    const { run, output } = trunk
     const patience = this.#signalFor(trunk.timeout)
     let isThere = false
     try {
-      const stop = await trunk.run.next(trunk.output.take, patience)
+      const stop = await run.next(record => takeOutput(record, output.take), patience)
       isThere = stop.why === PACKET_STOP
-      return isThere ? undefined : this.#resultOf(stop, trunk.output, spec)
+      return isThere ? undefined : this.#resultOf(stop, output, spec)
     } catch (error) {
-      return this.#brokenBy(error, trunk.output, patience)
+      return this.#brokenBy(error, output, patience)
     } finally {
       if (!isThere) await this.#endTrunk()
     }
@@ -180,10 +181,10 @@ export class GuestRunner implements Runner {
     await trunk?.run.close()
   }
 
-  async #toEnd(run: Guest, output: Output, spec: RunSpec): Promise<RunResult> {
+  async #toEnd(run: Guest, output: LastOutput, spec: RunSpec): Promise<RunResult> {
     const patience = this.#signalFor(spec.timeout)
     try {
-      return this.#resultOf(await run.next(output.take, patience), output, spec)
+      return this.#resultOf(await run.next(record => takeOutput(record, output.take), patience), output, spec)
     } catch (error) {
       return this.#brokenBy(error, output, patience)
     } finally {
@@ -192,7 +193,7 @@ export class GuestRunner implements Runner {
   }
 
   /** Makes a result of the error of a guest that ended or was late, and throws another one. */
-  #brokenBy(error: unknown, output: Output, patience: AbortSignal): RunResult {
+  #brokenBy(error: unknown, output: LastOutput, patience: AbortSignal): RunResult {
     if (this.#closing.signal.aborted) throw error
     if (error instanceof MachineEnded) return resultWith(`the guest has ended: ${error.message}`, output)
     if (error !== patience.reason) throw error
@@ -203,7 +204,7 @@ export class GuestRunner implements Runner {
     return AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PATIENCE_MS + Math.round(REAL_FACTOR * timeout))])
   }
 
-  #resultOf({ why = '', end }: GuestStop, output: Output, { captures, timeout }: RunSpec): RunResult {
+  #resultOf({ why = '', end }: GuestStop, output: LastOutput, { captures, timeout }: RunSpec): RunResult {
     if (end !== undefined) {
       return resultWith(`the process of the run has ended by itself: ${end.signal ?? `status ${end.status}`}`, output)
     }
@@ -214,7 +215,7 @@ export class GuestRunner implements Runner {
     }
     const { ms, error } = reply.result
     const late = ms > timeout && !error?.startsWith(TIMED_OUT) ? `${TIMED_OUT} after ${Math.round(timeout)} ms` : error
-    return { ...reply.result, error: late, output: output.text }
+    return { ...reply.result, error: late, output: output.bytes.toString() }
   }
 }
 
@@ -226,30 +227,11 @@ function isReply(value: unknown): value is GuestReply {
   return result?.links instanceof Map && Array.isArray(captures)
 }
 
-const resultWith = (error: string, output: Output): RunResult => ({
+const resultWith = (error: string, output: LastOutput): RunResult => ({
   error,
   ms: 0,
   total: 0,
   links: new Map(),
   left: [],
-  output: output.text,
+  output: output.bytes.toString(),
 })
-
-/** The end of what programs print. */
-class Output {
-  text = ''
-
-  add(text: Buffer): void {
-    this.text = (this.text + text.toString()).slice(-OUTPUT_MAX)
-  }
-
-  copy(): Output {
-    const copy = new Output()
-    copy.text = this.text
-    return copy
-  }
-
-  readonly take = ({ kind, content }: MailRecord): void => {
-    if (kind === 'o' || kind === 'e') this.add(content)
-  }
-}
