@@ -194,7 +194,8 @@ export function option(flags: string, description: string, parse?: Option['parse
   return parse === undefined ? made : made.argParser(parse)
 }
 
-function collect<T>(parse: (text: string) => T): (text: string, before: T[] | false | undefined) => T[] {
+/** Parses an option that may be given more than once. */
+export function collect<T>(parse: (text: string) => T): (text: string, before: T[] | false | undefined) => T[] {
   return (text, before) => [...(before || []), parse(text)]
 }
 

@@ -1,8 +1,7 @@
 /** Options of commands that run in a guest. */
 import { InvalidArgumentError, Option } from 'vnet/internal/cli/option'
-import { wholeNumber } from 'vnet/internal/cli/options'
+import { collect, wholeNumber } from 'vnet/internal/cli/options'
 
-const every = (text: string, before: readonly string[] = []) => [...before, text]
 /** A kernel refuses times before its own start, and those too near to the end of its clock. */
 const [FIRST_DATE, LAST_DATE] = [Date.UTC(1970, 0, 2), Date.UTC(2200, 0, 1)]
 const date = (text: string) => {
@@ -28,9 +27,11 @@ export const guestOptions: readonly Option[] = [
   new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(
     wholeNumber(1, REPEAT_MAX),
   ),
-  new Option('--program <name>', 'give the guest a program from the start; repeat for more').argParser(every),
-  new Option('--file <path>', 'give the guest a file or directory; repeat for more').argParser(every),
-  new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more').argParser(every),
+  new Option('--program <name>', 'give the guest a program from the start; repeat for more').argParser(collect(String)),
+  new Option('--file <path>', 'give the guest a file or directory; repeat for more').argParser(collect(String)),
+  new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more').argParser(
+    collect(String),
+  ),
   new Option('--directory <dir>', 'the directory that the guest gets (the current one)'),
   new Option('--memory <mib>', 'memory of the guest, MiB (1024)').argParser(wholeNumber(LEAST_MB, MOST_MB)),
 ]

@@ -2,7 +2,7 @@
 import { guestOptions } from '@vnet/guest/internal/commands/options'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/option'
-import { duration, json, user, wholeNumber } from 'vnet/internal/cli/options'
+import { collect, duration, json, user, wholeNumber } from 'vnet/internal/cli/options'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')
@@ -114,7 +114,7 @@ const table: readonly LazyCommand[] = [
         'real, or virtual: all in a virtual machine, with time that jumps when it is idle',
       ).choices(['real', 'virtual']),
       new Option('--stop-at <place>', "stop virtual time at 90s, or at 'a-b ab nth 17', for commands; repeat for more")
-        .argParser((text, before: readonly string[] = []) => [...before, text])
+        .argParser(collect(String))
         .conflicts('repeat'),
       ...guestOptions,
     ],
