@@ -6,7 +6,7 @@ import { parseWire } from 'vnet/internal/wire/parse'
 import { FaultActions } from 'vnet/internal/wire/stages/fault-actions'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/internal/wire/wire'
 import type { FaultPlan } from './fault-plan.ts'
-import { Flows, type NamedPacket } from './flows.ts'
+import { Flows } from './flows.ts'
 import type { PlannedFault, WatchedPacket } from './packet-name.ts'
 
 /** The most packets that are recorded, and the most bytes of each. */
@@ -110,18 +110,17 @@ export class LinkWatch {
       this.#unrecorded++
       return undefined
     }
-    let fault = this.#faultOf(named, direction)
-    while (fault !== undefined && this.#plan.renew()) fault = this.#faultOf(named, direction)
     const { half, number, part, n, end, copy } = named
     const head = bytes.slice(data, data + Math.min(len, SNAPLEN))
     const packet = { direction, flow: half.text, number, part, n, end, copy, head }
+    let fault = this.#faultOf(packet)
+    while (fault !== undefined && this.#plan.renew()) fault = this.#faultOf(packet)
     const hit = fault !== undefined
     this.#packets.push({ ...packet, id: packetId, time: env.clock.now(), length: len, hit })
     return fault
   }
 
-  #faultOf({ half, ...named }: NamedPacket, direction: Direction): PlannedFault | undefined {
-    const packet = { ...named, direction, flow: half.text }
+  #faultOf(packet: MeantPacket): PlannedFault | undefined {
     return this.#plan.faults.find(fault => {
       if (fault.link !== this.#link || !isMeant(packet, fault)) return false
       return this.#packets.filter(each => isMeant(each, fault)).length + 1 === fault.copy
@@ -129,11 +128,10 @@ export class LinkWatch {
   }
 }
 
+type MeantPacket = Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>
+
 /** Returns whether a fault means a packet of its link, or another transmission of it. */
-function isMeant(
-  { direction, flow, part, n, end }: Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>,
-  fault: PlannedFault,
-): boolean {
+function isMeant({ direction, flow, part, n, end }: MeantPacket, fault: PlannedFault): boolean {
   if (direction !== fault.direction || flow !== fault.flow || part !== fault.part) return false
   // Another run may cut the same bytes into other segments.
   return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
