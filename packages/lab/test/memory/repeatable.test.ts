@@ -2,33 +2,49 @@
 import { pbkdf2 } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
-import http2, { type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import http2, {
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
-import { createLab } from '../../src/index.ts'
+import { createLab, type Lab } from '../../src/index.ts'
 
 type Answer = (stream: ServerHttp2Stream) => void
 
-/** Returns the date of the response that a server of HTTP/2 makes, an hour after the start. */
-async function dateOf(answer: Answer): Promise<unknown> {
+/** Calls `use` with a lab, and a function that connects a client to an HTTP/2 server in it. */
+async function withServer<T>(
+  answer: Answer,
+  use: (lab: Lab, connect: () => Promise<ClientHttp2Session>) => Promise<T>,
+): Promise<T> {
   const lab = await createLab({ world: 'memory' })
   try {
     const [client, server] = lab.hosts('client', 'server')
     await lab.cable(client, server)
     await server.listen(http2.createServer().on('stream', answer), 80)
-    await lab.sleep('1h')
-    const socket = await client.connect(80, 'server')
-    const session = http2.connect('http://server', { createConnection: () => socket })
-    const [headers] = (await once(session.request().resume(), 'response')) as [IncomingHttpHeaders]
-    session.destroy()
-    return headers.date
+    return await use(lab, async () => {
+      const socket = await client.connect(80, 'server')
+      return http2.connect('http://server', { createConnection: () => socket })
+    })
   } finally {
     await lab.close()
   }
 }
+
+/** Returns the date of the response that a server of HTTP/2 makes, an hour after the start. */
+const dateOf = (answer: Answer): Promise<unknown> =>
+  withServer(answer, async (lab, connect) => {
+    await lab.sleep('1h')
+    const session = await connect()
+    const [headers] = (await once(session.request().resume(), 'response')) as [IncomingHttpHeaders]
+    session.destroy()
+    return headers.date
+  })
 
 const HOUR = 'Sat, 01 Jan 2000 01:00:00 GMT'
 const file = import.meta.filename
@@ -59,24 +75,16 @@ test.each(Object.entries(ANSWERS))(
 )
 
 /** Returns the moment at which a client has the body of a response, in ms of the lab. */
-async function endOf(answer: Answer): Promise<number> {
-  const lab = await createLab({ world: 'memory' })
-  try {
-    const [client, server] = lab.hosts('client', 'server')
-    await lab.cable(client, server)
-    await server.listen(http2.createServer().on('stream', answer), 80)
-    const socket = await client.connect(80, 'server')
-    const session = http2.connect('http://server', { createConnection: () => socket })
+const endOf = (answer: Answer): Promise<number> =>
+  withServer(answer, async (lab, connect) => {
+    const session = await connect()
     // Time passes as soon as nothing stops it.
     const timer = setInterval(() => {}, 1)
     await once(session.request().resume(), 'end')
     clearInterval(timer)
     session.destroy()
     return lab.now
-  } finally {
-    await lab.close()
-  }
-}
+  })
 
 test('a file that HTTP/2 sends arrives at the moment at which its bytes from memory arrive', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-test-'))
