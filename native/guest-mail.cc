@@ -61,7 +61,8 @@ void Outbox::restart() {
 
 void Outbox::send(Mail kind, std::string_view content) {
   const bool isLast = kind == Mail::exit || kind == Mail::failure;
-  const bool isContent = kind == Mail::output || kind == Mail::error || kind == Mail::file || kind == Mail::more || kind == Mail::link;
+  const bool isContent = kind == Mail::output || kind == Mail::error || kind == Mail::file || kind == Mail::more ||
+                         kind == Mail::link;
   const uint64_t room = size_ - kBlock - end_ - (isLast ? 0 : kReserve);
   // After a gap, the next part of a file would follow the wrong bytes.
   if ((isContent && lost_ > 0) || sizeof(RecordHeader) + content.size() + sizeof(uint64_t) > room) {

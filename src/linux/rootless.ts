@@ -89,7 +89,7 @@ export function withParent(command: readonly string[]): string[] {
 
 /**
  * Starts the process that removes files after this process's end, also if it is killed. Its
- * standard input gets their names (native/remove-after.h). It keeps this process from no end.
+ * standard input gets their names (native/remove-after.h). This process does not wait for it.
  */
 export function startRemover(): ChildProcess {
   const remover = spawn(launcherPath(), ['--remove-after'], { stdio: ['pipe', 'ignore', 'ignore'] })

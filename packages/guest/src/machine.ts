@@ -21,8 +21,8 @@ export const MEMORIES = { image: 2048, outbox: 1024, inbox: 128, project: 2048 }
 export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
 
 /**
- * The words of virtual time for QEMU and for the kernel, on each architecture. What each is for:
- * packages/guest/docs/virtual-time.md.
+ * Settings of virtual time for QEMU and for the kernel, on each architecture. The reason of each is
+ * in packages/guest/docs/virtual-time.md.
  */
 export const TIME_ARGUMENTS: readonly string[] = [
   ...['-accel', 'tcg,tb-size=512', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm'],

@@ -1,6 +1,6 @@
 /**
- * Writes the files that a guest has changed into the directory from which it had them, except what
- * it did not get from there, such as .git.
+ * Writes the files that a guest has changed into the directory from which it had them, except
+ * directories that it did not get, such as .git.
  */
 import type { Buffer } from 'node:buffer'
 import {
@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 import { leftOut } from './image/directory.ts'
 import { fileHead, type MailRecord } from './mail.ts'
+import { isBelow } from './programs.ts'
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
 
@@ -111,7 +112,7 @@ export class Results {
     const parent = dirname(join(root, path))
     const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => existsSync(each))
     const real = isPlain ? attempt(() => realpathSync(existing ?? root)) : undefined
-    if (real === undefined || !`${real}/`.startsWith(`${root}/`) || this.#isLeftOut(real.slice(root.length))) {
+    if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length))) {
       throw new Error(`it is not in ${root}`)
     }
     mkdirSync(parent, { recursive: true })

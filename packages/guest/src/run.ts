@@ -16,7 +16,7 @@ import type { Snapshot } from './snapshot.ts'
 const READ_INTERVAL_MS = 20
 /** How often the cache learns that its entries are in use. */
 const USE_INTERVAL_MS = 20_000
-/** Programs whose CPU time is kept. */
+/** The most programs in a report of CPU time. */
 const PROGRAMS_MAX = 10_000
 
 export interface GuestJob {

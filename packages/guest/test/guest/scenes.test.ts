@@ -31,7 +31,7 @@ const SCENES = {
 const isHere = (program: string): boolean => findProgram(program, guestPath()) !== undefined
 const given = [...new Set(Object.values(SCENES).flat())].filter(isHere).flatMap(name => ['--program', name])
 
-/** Tests a script with the lab file of its name. Without one of its programs it is skipped. */
+/** Runs a script in the lab file of its name, or skips it if one of its programs is missing. */
 function scene(title: string, script: keyof typeof SCENES): void {
   test.skipIf(!SCENES[script].every(isHere))(title, { timeout: 600_000 }, async () => {
     const file = script.replace(/\..*/, '.yaml')

@@ -13,7 +13,7 @@ const NS_PER_S = 1e9
 const PROMPT = 'vnet> '
 const HELP = 'COMMAND or HOST: COMMAND looks at a copy of the guest, do COMMAND acts; continue, step, quit'
 
-/** What a line means: a reply to the stop, the end of the run, or a mistake. */
+/** The meaning of a line: a reply to the stop, the end of the run, or a mistake. */
 export type StopLine = { readonly reply: StopReply } | { readonly error: string } | 'quit'
 
 /** Reads a line; a command runs in the first of `hosts`, unless it starts with `HOST:`. */
@@ -38,7 +38,7 @@ function readResult(text: string): LookResult {
 }
 
 export interface StopCommandsOptions {
-  /** The hosts of the lab, the one of the command first. */
+  /** The hosts of the lab, with the host of the command first. */
   readonly hosts: readonly string[]
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly io: Pick<Io, 'out' | 'err'>

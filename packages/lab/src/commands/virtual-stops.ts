@@ -75,7 +75,7 @@ interface Counter {
 }
 
 export interface StopsOptions {
-  /** Runs a command in a host, with its output in that of the run. */
+  /** Runs a command in a host, and adds its output to the output of the run. */
   readonly run: (host: string, command: readonly string[]) => Promise<number>
   readonly log: (line: string) => void
   /** When the run started, in ms of performance.now(). */
