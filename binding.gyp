@@ -1,8 +1,8 @@
 # Builds, in build/Release: the addon vnet.node, which runs on every Node with Node-API 9 and uses
 # neither C++ exceptions nor RTTI; vnet-launch, with which `vnet exec` starts a program;
 # vnet-rootless, with which vnet runs without root; vnet-within, with which the test kit starts
-# programs in a namespace; vnet-cni, the CNI plugin of `vnet node`; and vnet-guest, the first
-# program of a virtual machine.
+# programs in a namespace; vnet-clock.so, with which it sets the clock of programs; vnet-cni, the CNI
+# plugin of `vnet node`; and vnet-guest, the first program of a virtual machine.
 {
   'targets': [
     {
@@ -63,9 +63,20 @@
     {
       'target_name': 'vnet-within',
       'type': 'executable',
-      'sources': ['native/within.cc', 'native/alone.cc', 'native/sys-mount.cc'],
+      'sources': ['native/within.cc', 'native/alone.cc', 'native/host-disk.cc', 'native/host-enter.cc', 'native/host-init.cc', 'native/stopped.cc', 'native/sys-mount.cc'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
+    },
+    {
+      'target_name': 'vnet-clock',
+      'type': 'shared_library',
+      'product_prefix': '',
+      'product_dir': '<(PRODUCT_DIR)',
+      'sources': ['native/clock.cc'],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      # Without libstdc++, which a program need not have.
+      'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden', '-fno-threadsafe-statics'],
+      'ldflags': ['-Wl,--as-needed', '-static-libgcc'],
     },
   ],
 }

@@ -1,8 +1,9 @@
-// vnet-within PARENT NSFD ETC [--alone UID:GID:HIDDEN] PROGRAM [ARGS]: executes PROGRAM in the
-// network namespace of the descriptor NSFD, with the files of the directory ETC instead of the same
-// files in /etc, like ip-netns(8) with /etc/netns/NAME, and with the /sys of the namespace. The
-// program is killed when the thread that started it ends; PARENT is its process id. If that fails,
-// one line on stderr gives the reason. With --alone, see alone.h.
+// vnet-within PARENT NSFD ETC [--host KILLS [--env NAME=VALUE]...] [--alone UID:GID:HIDDEN] PROGRAM
+// [ARGS]: executes PROGRAM in the network namespace of the descriptor NSFD, with the files of the
+// directory ETC instead of the same files in /etc, like ip-netns(8) with /etc/netns/NAME, and with
+// the /sys of the namespace. The program is killed when the thread that started it ends; PARENT is
+// its process id. If that fails, one line on stderr gives the reason. With --host, see host-init.h,
+// and variables are set for PROGRAM only; with --alone, see alone.h.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 #include <string>
 
 #include "alone.h"
+#include "host-init.h"
 #include "sys-mount.h"
 
 namespace {
@@ -50,6 +52,7 @@ void mountEtc(const std::string& path) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  if (count == 7 && std::strcmp(arguments[1], "--init") == 0) return vnet::runHostInit(arguments + 2);
   if (count < 5) {
     std::fputs("vnet-within: to be run by vnet only\n", stderr);
     return kFailure;
@@ -60,12 +63,18 @@ int main(int count, char** arguments) {
   const int fd = std::atoi(arguments[2]);
   if (::setns(fd, CLONE_NEWNET) != 0) fail("enter the network namespace");
   ::close(fd);
+  char** program = arguments + 4;
+  if (count > 6 && std::strcmp(*program, "--host") == 0) {
+    if (const char* what = vnet::enterHost(std::atoi(program[1])); what != nullptr) fail(what);
+    for (program += 2; arguments + count > program + 2 && std::strcmp(*program, "--env") == 0; program += 2) {
+      ::putenv(program[1]);
+    }
+  }
   if (::unshare(CLONE_NEWNS) != 0) fail("unshare the mount namespace");
   if (::mount("", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) fail("mount /");
   mountEtc(arguments[3]);
   vnet::mountSys();
-  char** program = arguments + 4;
-  if (count > 6 && std::strcmp(*program, "--alone") == 0) {
+  if (arguments + count > program + 2 && std::strcmp(*program, "--alone") == 0) {
     if (const char* what = vnet::becomeAlone(program[1]); what != nullptr) fail(what);
     program += 2;
   }

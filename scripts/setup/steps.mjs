@@ -43,7 +43,7 @@ export const steps = [
     native: true,
     inputs: () => digest(['binding.gyp', ...filesUnder('native')], [lockedVersion('node-addon-api'), process.arch]),
     outputs: () =>
-      ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni', 'vnet-guest'].map(
+      ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-clock.so', 'vnet-cni', 'vnet-guest'].map(
         name => `build/Release/${name}`,
       ),
     make: () =>
@@ -100,7 +100,12 @@ const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$
 /** The packages with code to compile, each after its imports. */
 const PACKAGES = ['exec', 'lan', 'guest', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
 const PROJECTS = ['.', ...PACKAGES]
-const sources = () => PROJECTS.map(path => join(path, 'src')).flatMap(filesUnder)
+/** Bundled for the site, and not compiled: what its tsconfig.json excludes. */
+const BUNDLED = 'packages/learn/src/browser/'
+const sources = () =>
+  PROJECTS.map(path => join(path, 'src'))
+    .flatMap(filesUnder)
+    .filter(file => !file.startsWith(BUNDLED))
 
 /** Joins compiled modules: see joined.mjs. */
 async function joinModules(name, to) {

@@ -105,10 +105,18 @@ const ownPackages = {
   },
   explore: {
     'redis-server': 'redis-server',
+    'redis-cli': 'redis-tools',
     'nats-server': 'nats-server',
     pg_createcluster: 'postgresql',
     openssl: 'openssl',
     setpriv: 'util-linux',
+    mosquitto: 'mosquitto',
+    go: 'golang-go',
+    '/usr/bin/python3': 'python3',
+    mosquitto_sub: 'mosquitto-clients',
+    etcd: 'etcd-server',
+    rsync: 'rsync',
+    '/usr/lib/rabbitmq/bin/rabbitmq-server': 'rabbitmq-server',
   },
   /** Beside the compilers, which scripts/prebuild.mjs installs. */
   install: {

@@ -32,7 +32,10 @@ export interface DurationOptions {
 /** Returns a duration in ns: `20ms`, `1.5s`, `0`. Throws a UsageError of one line. */
 export function parseDuration(text: string, { bareUs = false }: DurationOptions = {}): number {
   const ns = parseQuantity(text, UNITS, bareUs ? UNITS.us : 0)
-  if (ns === undefined) throw new UsageError(`'${text}' is not a duration: a number with us, ms, s, min or h`)
+  if (ns === undefined) {
+    const advice = /^[\d.]+m$/.test(text) ? `write ${text}in for minutes` : 'a number with us, ms, s, min or h'
+    throw new UsageError(`'${text}' is not a duration: ${advice}`)
+  }
   if (ns === 0 && Number(text) > 0) {
     throw new UsageError(`the time '${text}' has no unit: write ${text}ms, or ${text}us as tc takes it`)
   }

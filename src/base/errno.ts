@@ -155,7 +155,7 @@ export const { ENOTUNIQ, EBADFD, ENOTSOCK, EMSGSIZE, ENOPROTOOPT, EPROTONOSUPPOR
 export const { EAFNOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENETDOWN, ENETUNREACH, ECONNRESET, ENOBUFS } = numbers
 export const { ESHUTDOWN, ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH, EALREADY, EINPROGRESS, ECANCELED, EPIPE, EDQUOT } =
   numbers
-export const { EDESTADDRREQ, EHOSTDOWN, ENONET } = numbers
+export const { EDESTADDRREQ, EHOSTDOWN, ENONET, ECONNABORTED } = numbers
 
 /** Name and text by number. */
 const byNumber: ReadonlyMap<number, readonly [name: string, text: string]> = new Map(

@@ -75,8 +75,9 @@ function placeOf(lines: readonly string[]): string | undefined {
 
 export type Fn = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
 
-/** The path of vnet's own code: src/ or dist/. */
-export const OWN = decodeURIComponent(new URL('../', import.meta.url).pathname)
+const FOLDER = new URL('../', import.meta.url)
+/** The path of vnet's own code: src/ or dist/; in a browser, the URL of its folder. */
+export const OWN = FOLDER.protocol === 'file:' ? decodeURIComponent(FOLDER.pathname) : FOLDER.href
 
 /** Returns which function and line called `fn`, preferably a driver's: `by f (/my.js:12:7)`. */
 export function callerOf(fn: Fn): string | undefined {
@@ -129,9 +130,12 @@ export function isOwn(frame: string): boolean {
   return frame.includes(OWN)
 }
 
+/** The last name of `async*init/startXmit@URL:12:7`, a line of SpiderMonkey or JavaScriptCore. */
+const OTHER_ENGINES = /^(?:[^@]*[*/])?([^@]*)@((?:blob:|https?:|file:).+:\d+:\d+)$/
+
 /** Parses a line of a stack into `startXmit (/my-driver.js:12:7)`; undefined without a file. */
 export function stackFrame(line: string): string | undefined {
-  const named = /^\s+at (?:async )?(.+?) \((.+:\d+:\d+)\)$/.exec(line)
+  const named = /^\s+at (?:async )?(.+?) \((.+:\d+:\d+)\)$/.exec(line) ?? OTHER_ENGINES.exec(line)
   const place = named?.[2] ?? /^\s+at (?:async )?(.+:\d+:\d+)$/.exec(line)?.[1]
   if (place === undefined || place.startsWith('node:') || place.includes('<anonymous>')) return undefined
   const name = functionName(named?.[1])
@@ -141,12 +145,13 @@ export function stackFrame(line: string): string | undefined {
 /** startXmit for `Object.startXmit [as ndoStartXmit]`; undefined without a name. */
 function functionName(text: string | undefined): string | undefined {
   const name = text?.replace(/ \[as [^\]]*\]$/, '').replace(/^Object\./, '')
-  return name?.endsWith('<anonymous>') ? undefined : name
+  return /^$|<(anonymous>)?$/.test(name ?? '') ? undefined : name
 }
 
-/** Turns the URL of an ES module into a path. */
+/** Turns the URL of an ES module into a path; a driver in a browser has it in the fragment. */
 function pathOf(place: string): string {
-  if (!place.startsWith('file://')) return place
-  const path = place.slice('file://'.length).replace(/[?#].*(?=:\d+:\d+$)/, '')
+  const [, found] = /^(?:file:\/\/|blob:[^#]*#)(\/.*)$/.exec(place) ?? []
+  if (found === undefined) return place
+  const path = found.replace(/[?#].*(?=:\d+:\d+$)/, '')
   return attempt(() => decodeURIComponent(path)) ?? path
 }

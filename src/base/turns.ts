@@ -57,12 +57,18 @@ export const STRANGERS: Grant = { part: 0.2, burst: 10 * NSEC_PER_MSEC }
 /** Only the pause after a full turn limits root: it takes as long as the turn did. */
 const OWNERS: Grant = { part: 0.5, burst: Number.POSITIVE_INFINITY }
 
+/** Runs a function in the next turn of the event loop. Browsers have no setImmediate. */
+export function inNextTurn(fn: () => void): void {
+  if (globalThis.setImmediate === undefined) setTimeout(fn)
+  else setImmediate(fn)
+}
+
 export class Turns {
   readonly #strangers: Account
   readonly #owners: Account
 
   /** `soon` runs a function in the next turn of the event loop. */
-  constructor(clock: Clock, soon: (fn: () => void) => void = setImmediate) {
+  constructor(clock: Clock, soon: (fn: () => void) => void = inNextTurn) {
     this.#strangers = new Account(clock, soon, STRANGERS)
     this.#owners = new Account(clock, soon, OWNERS)
   }

@@ -1,6 +1,6 @@
 /** BedCapture: the frames of a test bed, as a capture file and from one. */
-import { readFileSync } from 'node:fs'
 import { NSEC_PER_SEC } from '../base/clock.ts'
+import { captureBytes } from '../capture/capture-bytes.node.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND } from '../capture/packet.ts'
 import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
 import { CaptureReader } from '../capture/reader.ts'
@@ -49,7 +49,7 @@ export class BedCapture {
 /** Reads a capture file, by its bytes or name, without frames marked received. `gap` is in ns. */
 export function* capturedFrames(file: Uint8Array | string): Generator<{ bytes: Uint8Array; gap: number }> {
   const reader = new CaptureReader(typeof file === 'string' ? file : 'the capture')
-  reader.push(typeof file === 'string' ? readFileSync(file) : file)
+  reader.push(typeof file === 'string' ? captureBytes(file) : file)
   reader.end()
   let before: { seconds: number; nanoseconds: number } | undefined
   for (let record = reader.next(); record !== undefined; record = reader.next()) {

@@ -4,7 +4,7 @@
  * ports, so that drivers are tested without root.
  */
 import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../base/errno.ts'
-import { toPrefix } from '../linux/rtnetlink.ts'
+import { inNextTurn } from '../base/turns.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'
 import type {
   LinkChange,
@@ -17,7 +17,7 @@ import type {
   PortSpec,
 } from '../netdev/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../netdev/stats.ts'
-import { formatAddress, formatPrefix } from '../packet/address.ts'
+import { formatAddress, formatPrefix, toPrefix } from '../packet/address.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
 import { FRAME_MAX, type SlotAccount } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
@@ -108,7 +108,7 @@ export class MemoryPort implements Port {
     ifindex: number,
     spec: PortSpec,
     onClose: () => void = () => {},
-    soon: (fn: () => void) => void = setImmediate,
+    soon: (fn: () => void) => void = inNextTurn,
   ) {
     this.soon = soon
     this.features = spec.features

@@ -2,7 +2,7 @@
 import { EEXIST, EHOSTUNREACH, EINVAL, ENETUNREACH, ESRCH, isErrno, VnetError } from '../base/errno.ts'
 import { IFF_NOARP, IFF_UP } from '../netdev/if.ts'
 import type { DefaultRoute, LinkRequest, LinkRoute } from '../netdev/port.ts'
-import { formatPrefix, sameBytes } from '../packet/address.ts'
+import { formatPrefix, sameBytes, toPrefix } from '../packet/address.ts'
 import {
   addAddress,
   addGatewayRoute,
@@ -15,7 +15,6 @@ import {
   type LinkChanges,
   type RouteSocket,
   setLink,
-  toPrefix,
 } from './rtnetlink.ts'
 import { IF_OPER_UNKNOWN, IF_OPER_UP } from './uapi.ts'
 

@@ -85,6 +85,7 @@ export const IPV6_TRANSPARENT = 75
 
 // include/uapi/linux/netlink.h
 export const NETLINK_ROUTE = 0
+export const NETLINK_SOCK_DIAG = 4
 export const NETLINK_GENERIC = 16
 export const NETLINK_ADD_MEMBERSHIP = 1
 export const NETLINK_LISTEN_ALL_NSID = 8

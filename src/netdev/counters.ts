@@ -171,8 +171,9 @@ export function wrap(queue: number, queues: number): number {
   return index < queues ? index : index % queues
 }
 
+/** Memory that other threads can read. A page that is not isolated has none, and no such thread. */
 function shared(length: number): Float64Array {
-  return new Float64Array(new SharedArrayBuffer(8 * length))
+  return new Float64Array(new (globalThis.SharedArrayBuffer ?? ArrayBuffer)(8 * length))
 }
 
 function sumRows(rows: Float64Array, sum: Float64Array): Float64Array {

@@ -3,6 +3,7 @@
  * unsigned numbers (198.18.0.1 is 0xc6120001). Parsing is strict: it returns undefined unless the
  * whole text is an address.
  */
+import { EINVAL, VnetError } from '../base/errno.ts'
 import { get32, put32 } from './octets.ts'
 
 /** A network address and how many of its bits are the network's. */
@@ -80,6 +81,13 @@ export function parsePrefix(text: string): Prefix | undefined {
   const prefixLen = decimal(text.slice(slash + 1), 128)
   if (bytes === undefined || prefixLen === undefined || prefixLen > bytes.length * 8) return undefined
   return { bytes, prefixLen }
+}
+
+/** Like parsePrefix. VnetError EINVAL on any other text. */
+export function toPrefix(text: string): Prefix {
+  const prefix = parsePrefix(text)
+  if (prefix !== undefined) return prefix
+  throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
 }
 
 /** Returns a prefix as text, `198.18.0.0/24` or `2001:db8::/64`. */

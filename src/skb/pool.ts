@@ -93,7 +93,8 @@ export class SkBuffPool {
     const octets = largeBytes + (small + reserve) * strideSmall
     if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} bytes: at most ${ARENA_MAX}, take fewer slots`)
     const reserved = octets > FEW ? Math.max(octets, RESERVED_MIN) : octets
-    this.bytes = new Uint8Array(new SharedArrayBuffer(reserved), 0, octets)
+    // A page that is not isolated has no shared memory, and no thread to share it with.
+    this.bytes = new Uint8Array(new (globalThis.SharedArrayBuffer ?? ArrayBuffer)(reserved), 0, octets)
     this.large = slotClass(SLOT_LARGE, strideLarge, large, 0)
     this.small = slotClass(SLOT_SMALL, strideSmall, small, largeBytes)
     this.#reserve = reserve

@@ -24,9 +24,16 @@ test('a duration without a unit is in microseconds where tc(8) takes it', () => 
   expect(['50', '0.5', '20ms'].map(text => parseDuration(text, { bareUs: true }))).toEqual([50_000, 500, 20 * MS])
 })
 
-test.each(['', 'fast', '5m', '5mbit', '-1s', '1 s', `${'9'.repeat(400)}s`, '1e400'])('%j is not a duration', text => {
+test.each(['', 'fast', 'm', '5mbit', '-1s', '1 s', `${'9'.repeat(400)}s`, '1e400'])('%j is not a duration', text => {
   const wrong = `'${text}' is not a duration: a number with us, ms, s, min or h`
   expect(() => parseDuration(text)).toThrow(new UsageError(wrong))
+})
+
+test('a number of m is not a duration, and the unit of minutes is named', () => {
+  for (const text of ['5m', '1.5m']) {
+    const wrong = `'${text}' is not a duration: write ${text}in for minutes`
+    expect(() => parseDuration(text)).toThrow(new UsageError(wrong))
+  }
 })
 
 test('a number that a user passes is in milliseconds', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { EINVAL, VnetError } from '../../src/base/errno.ts'
-import { describeException, isOwnDefect } from '../../src/base/exception.ts'
+import { describeException, isOwnDefect, stackFrame } from '../../src/base/exception.ts'
 import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../../src/base/log.ts'
 import { random } from '../../src/base/random.ts'
 
@@ -79,6 +79,18 @@ describe('an exception', () => {
       'Error: Cannot find b',
     ])
     expect(describeException(defect)).toMatch(/^Error: c \(at /)
+  })
+
+  test.each([
+    ['    at Board.push (blob:http://[::1]:8080/6abf-b033#/my%20driver.js:12:7)', 'Board.push (/my driver.js:12:7)'],
+    ['    at blob:null/6abf-b033#/mirror.js:12:7', '/mirror.js:12:7'],
+    ['push@blob:http://[::1]:8080/6abf-b033#/mirror.js:12:7', 'push (/mirror.js:12:7)'],
+    ['async*init/ndoOpen@blob:http://[::1]:8080/6abf-b033#/mirror.js:12:7', 'ndoOpen (/mirror.js:12:7)'],
+    ['setup/<@blob:http://[::1]:8080/6abf-b033#/mirror.js:12:7', '/mirror.js:12:7'],
+    ['@https://vnet.example/base/vnet.js:1:2', 'https://vnet.example/base/vnet.js:1:2'],
+    ['Error: nobody@fe80::1:2', undefined],
+  ])('the line %s of a browser is read', (line, frame) => {
+    expect(stackFrame(line)).toBe(frame)
   })
 
   test('an exception is a defect of vnet if its code alone was involved', () => {

@@ -1,5 +1,5 @@
 /** testBed with our own drivers, with a mirror, and with drivers that leave frames or timers. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { EFAULT, EPERM } from '../../src/base/errno.ts'
 import { arpRequest, testBed, udpFrame } from '../../src/bed/index.ts'
@@ -187,6 +187,13 @@ describe('frames and time', () => {
     await using bed = await testBed(driver)
     bed.transmit(new Uint8Array(4000), { gsoSize: 1000, gsoType: 1 })
     expect(seen).toEqual([[4000, 1000, 0]])
+  })
+
+  test('a driver runs where a page has no shared memory and no setImmediate', async () => {
+    for (const name of ['SharedArrayBuffer', 'setImmediate']) vi.stubGlobal(name, undefined)
+    onTestFinished(() => void vi.unstubAllGlobals())
+    await using bed = await testBed(mirror, { delay: 1 })
+    expect(bed.ping().received).toBe(1)
   })
 
   test('frames of a capture are transmitted at their distances, and all frames are in one', async () => {

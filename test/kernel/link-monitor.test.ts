@@ -9,6 +9,7 @@ import { getLink, type Link, nsidOf, RouteSocket, setLink } from '../../src/linu
 import * as uapi from '../../src/linux/uapi.ts'
 import { IFF_LOWER_UP, IFF_NOARP, IFF_PROMISC, IFF_UP } from '../../src/netdev/if.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'
+import { formatMac } from '../../src/packet/address.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'
 import { withoutGroupEvents } from '../support/tap-ports.ts'
 
@@ -94,7 +95,7 @@ describe('events at home', () => {
   test.each<[string, string, (link: Link, before: Link) => boolean]>([
     ['up', 'link set tap0 up', link => (link.flags & IFF_UP) !== 0],
     ['the MTU', 'link set tap0 mtu 1400', link => link.mtu === 1400],
-    ['the address', 'link set tap0 address 02:00:00:00:00:42', link => link.address[5] === 0x42],
+    ['the address', 'link set tap0 address 02:00:00:00:00:42', l => formatMac(l.address) === '02:00:00:00:00:42'],
     ['flags', 'link set tap0 arp off', link => (link.flags & IFF_NOARP) !== 0],
     ['the name', 'link set tap0 name tap9', (link, before) => link.name === 'tap9' && link.ifindex === before.ifindex],
     ['promiscuous mode', 'link set tap0 promisc on', l => l.promiscuity === 1 && (l.flags & IFF_PROMISC) !== 0],

@@ -86,7 +86,15 @@ test('the package holds the program, the addon for this machine and its sources,
     LICENSE README.md binding.gyp deploy dist docs native package.json prebuilds systemd
   `)
   expect([...tops].sort()).toEqual(always.sort())
-  for (const built of ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-cni', 'vnet-guest']) {
+  for (const built of [
+    'vnet.node',
+    'vnet-launch',
+    'vnet-rootless',
+    'vnet-within',
+    'vnet-clock.so',
+    'vnet-cni',
+    'vnet-guest',
+  ]) {
     expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)
   }
   // Without sources and their maps: what is compiled, and what the page's server serves as it is.

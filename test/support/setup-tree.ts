@@ -29,6 +29,7 @@ fs.writeFileSync('build/Release/vnet.node', '')
 fs.writeFileSync('build/Release/vnet-launch', '')
 fs.writeFileSync('build/Release/vnet-rootless', '')
 fs.writeFileSync('build/Release/vnet-within', '')
+fs.writeFileSync('build/Release/vnet-clock.so', '')
 fs.writeFileSync('build/Release/vnet-cni', '')
 fs.writeFileSync('build/Release/vnet-guest', '')
 `

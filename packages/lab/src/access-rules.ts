@@ -15,14 +15,13 @@ import {
   RT_TABLE_LOCAL,
   setLink,
   setNetworkRoute,
-  toPrefix,
 } from 'vnet/internal/linux/rtnetlink'
 import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
 import { MACHINE, nameservers, RESOLVER } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
-import { type Prefix, parseAddress } from 'vnet/internal/packet/address'
+import { type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/address'
 import { ICMP_DEST_UNREACH } from 'vnet/internal/packet/icmp'
 import { ICMPV6_PKT_TOOBIG } from 'vnet/internal/packet/icmpv6'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'

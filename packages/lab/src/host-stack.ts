@@ -9,6 +9,7 @@ import type { AccessOptions } from './access.ts'
 import type { HostCounters } from './counters.ts'
 import type { HostAddress } from './lookup.ts'
 import type { NatKind } from './nat-table.ts'
+import type { CrashingHost, MemoryFaults } from './nemesis/memory-faults.ts'
 import type { NatForward } from './protocol.ts'
 import type { LabRoute } from './routes.ts'
 import type { SocketPlace, StreamServer } from './sockets.ts'
@@ -39,6 +40,12 @@ export interface HostStack {
   connect(to: HostAddress, port: number): Socket
   /** Same, to the address that `resolve` finds for a name. */
   connectTo(name: string, port: number, resolve: () => Promise<HostAddress>): Socket
+  /** Returns the faults of a host in memory; undefined in the kernel. */
+  faults(host: CrashingHost): MemoryFaults | undefined
+  /** Runs a function as code of the host. */
+  enter<T>(fn: () => T): T
+  /** Whether the calling code ran on the host before a crash. */
+  readonly isCallerDead: boolean
   counters(): HostCounters
   /** Removes addresses of an interface, takes it up or down, and adds addresses. */
   changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void

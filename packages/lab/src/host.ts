@@ -18,6 +18,10 @@ import type { HostWorkerData } from './host-worker.ts'
 import { type HostInterface, withoutPrefix } from './hosts.ts'
 import type { Links } from './links.ts'
 import { type HostAddress, placeOf } from './lookup.ts'
+import type { HostFaults } from './nemesis/host-faults.ts'
+import type { HostProgram, HostStart } from './nemesis/host-start.ts'
+import type { FaultyHost, KernelFaults } from './nemesis/kernel-faults.ts'
+import type { MemoryFaults } from './nemesis/memory-faults.ts'
 import { anyOf, checkForms, FLAG, type Forms, SIGNAL, shown } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
@@ -46,6 +50,9 @@ const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
   ...anyOf('trackUnmanagedFds', 'transferList', 'workerData'),
 }
 
+/** Returns what calls of code that a crash has ended return. */
+const never = () => new Promise<never>(() => {})
+
 export class LabHost {
   readonly name: string
   /** Oldest first, without the loopback interface. */
@@ -60,6 +67,9 @@ export class LabHost {
   /** @internal */
   readonly stack: HostStack
   readonly #programs: Programs | undefined
+  #faults: KernelFaults | undefined
+  #memoryFaults: MemoryFaults | undefined
+  #start: HostStart | undefined
   readonly #workers = new Set<Worker>()
   #hasWorked = false
   readonly #sockets = new OpenSockets()
@@ -77,7 +87,67 @@ export class LabHost {
       () => world.hold(),
     )
     const { place } = this.stack
-    this.#programs = place && new Programs({ nsfd: place.nsfd, etc: () => hostsFile.etcOf(this) })
+    if (place === undefined) {
+      if (setup.hostFaults !== undefined) this.#useMemoryFaults()
+      return
+    }
+    const etc = () => hostsFile.etcOf(this)
+    this.#programs = new Programs({ nsfd: place.nsfd, etc, init: () => this.#faults?.initFor() })
+    const { KernelFaults } = links.lab
+    if (KernelFaults !== undefined) this.#faults = new KernelFaults(this.#faulty(), setup.hostFaults ?? [])
+  }
+
+  /** Returns the parts of the host that its faults change. */
+  #faulty(): FaultyHost {
+    return {
+      name: this.name,
+      place: this.place,
+      etc: () => this.#links.lab.hostsFile.etcOf(this),
+      hasStarted: () => this.#programs?.hasStarted === true,
+      hasOwnSockets: () => !this.#sockets.isEmpty || this.#workers.size > 0,
+      onCrash: () => this.#start?.crash(),
+    }
+  }
+
+  /** Makes code belong to the host, if it is in memory. */
+  #useMemoryFaults(): MemoryFaults | undefined {
+    this.#memoryFaults ??= this.stack.faults({
+      forgetSockets: () => {
+        this.#sockets.forget()
+        this.#requests.forget()
+      },
+      onCrash: () => this.#start?.crash(),
+    })
+    return this.#memoryFaults
+  }
+
+  /** @internal What can happen to it. Throws a UsageError in a lab without faults of hosts. */
+  get faults(): HostFaults {
+    const faults = this.#faults ?? this.#useMemoryFaults()
+    if (faults !== undefined) return faults
+    throw new UsageError(`the lab was made without faults of hosts, so that host ${this.name} cannot have one`)
+  }
+
+  /**
+   * Runs a function as the program of the host, and again after each restart of the host. Its
+   * `signal` aborts when the host crashes. Settles with the function; if the host crashes
+   * meanwhile, with its run after the restart.
+   */
+  async start(program: HostProgram): Promise<void> {
+    this.#check()
+    // Loaded at the first use, because few labs need it.
+    const release = this.#links.lab.world.hold()
+    const { HostStart } = await import('./nemesis/host-start.ts').finally(release)
+    this.#useMemoryFaults()
+    this.#start ??= new HostStart(this)
+    return this.#start.start(program)
+  }
+
+  /** @internal Turns the host on after a crash. Rejects if a program of `start` does. */
+  async restart(): Promise<void> {
+    const faults = this.#faults ?? this.#memoryFaults
+    faults?.restart()
+    await this.#start?.restart()
   }
 
   /** @internal Throws a UsageError in memory. */
@@ -95,6 +165,20 @@ export class LabHost {
   /** The IP addresses of its interfaces, without prefixes, in the interfaces' order. */
   get addresses(): readonly string[] {
     return this.interfaces.flatMap(({ addresses }) => addresses.map(withoutPrefix))
+  }
+
+  /**
+   * Returns the path by which this process finds the disk of the host's programs: 64 MiB in memory,
+   * which remain when they are killed. Programs find it in $VNET_DISK. Call it before the first
+   * program starts. Rejects with a UsageError otherwise, and in a world without programs.
+   */
+  async disk(): Promise<string> {
+    this.#check()
+    this.#startable('disk')
+    // Loaded at the first use, because few labs need it.
+    const { KernelFaults } = await import('./nemesis/kernel-faults.ts')
+    this.#faults ??= new KernelFaults(this.#faulty(), [])
+    return this.#faults.disk()
   }
 
   /**
@@ -139,6 +223,7 @@ export class LabHost {
     if (typeof (server as StreamServer | undefined)?.on !== 'function') {
       throw new UsageError(`listen(server, port): ${shown(server)} is not a server, such as http.createServer()`)
     }
+    if (this.stack.isCallerDead) return never()
     if (server instanceof dgram.Socket) {
       this.#sockets.add(server)
       return this.stack.bindUdp(server, port, host)
@@ -183,7 +268,7 @@ export class LabHost {
       server === undefined
         ? this.stack.connect(hostsFile.find(this, name)[0], port)
         : this.stack.connectTo(name, port, () => this.#resolve(server, name, [4, 6]))
-    this.#sockets.add(socket)
+    if (!this.stack.isCallerDead) this.#sockets.add(socket)
     return socket
   }
 
@@ -193,6 +278,7 @@ export class LabHost {
    */
   async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
     this.#check()
+    if (this.stack.isCallerDead) return never()
     const options = typeof type === 'string' ? { type } : type
     checkForms('createSocket', options, SOCKET_OPTIONS)
     const family = options.type === 'udp6' ? 6 : 4
@@ -221,7 +307,7 @@ export class LabHost {
   /** fetch() from the host: `http://server:8080/` leads to the host `server`. */
   async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
     this.#check()
-    return this.#requests.fetch(url, init)
+    return this.stack.isCallerDead ? never() : this.#requests.fetch(url, init)
   }
 
   /**
@@ -315,6 +401,11 @@ export class LabHost {
     return mayHaveStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined
   }
 
+  /** @internal Kills the programs of a host that has an init. */
+  endInit(): void {
+    this.#faults?.end()
+  }
+
   /** @internal Ends the workers. Returns a promise for the end of each one. */
   endWorkers(): Promise<unknown>[] {
     return [...this.#workers].map(worker => worker.terminate())
@@ -327,6 +418,8 @@ export class LabHost {
   }
 
   async #close(): Promise<void> {
+    this.#memoryFaults?.end()
+    await this.#faults?.close()
     await Promise.all([this.#programs?.close(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
     this.stack.close()
   }

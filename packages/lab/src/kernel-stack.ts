@@ -15,10 +15,10 @@ import {
   setLink,
   setNeighbour,
   setNetworkRoute,
-  toPrefix,
 } from 'vnet/internal/linux/rtnetlink'
 import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
+import { toPrefix } from 'vnet/internal/packet/address'
 import * as rules from './access-rules.ts'
 import { countersOf, type HostCounters } from './counters.ts'
 import type { HostStack, RouterRules, Sysctl, UdpOptions } from './host-stack.ts'
@@ -41,6 +41,7 @@ const SYSCTLS: readonly Sysctl[] = [
 export class KernelStack implements HostStack {
   readonly place: SocketPlace
   readonly rules: RouterRules
+  readonly isCallerDead = false
 
   /** Settings that the kernel does not have are left out. Throws a VnetError. */
   constructor(native: Native, sysctls: readonly Sysctl[]) {
@@ -77,6 +78,13 @@ export class KernelStack implements HostStack {
 
   connectTo(name: string, port: number, resolve: () => Promise<HostAddress>): Socket {
     return connectingTo(this.place, name, port, resolve)
+  }
+
+  /** In the kernel, a host has faults by its programs. */
+  faults(): undefined {}
+
+  enter<T>(fn: () => T): T {
+    return fn()
   }
 
   counters(): HostCounters {

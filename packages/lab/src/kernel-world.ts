@@ -1,6 +1,7 @@
 /** KernelWorld: the world of labs in network namespaces, in the time of the kernel. */
 import { rmSync } from 'node:fs'
-// Imported because a test may replace the timers of globalThis.
+// Imported because a test may replace the clock and the timers of globalThis.
+import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
@@ -53,8 +54,8 @@ export class KernelWorld implements LabWorld {
     return () => {}
   }
 
-  async sleep(duration: number | string): Promise<void> {
-    await setTimeout(durationOf(duration) / NSEC_PER_MSEC)
+  async sleep(duration: number | string, signal?: AbortSignal): Promise<void> {
+    await setTimeout(durationOf(duration) / NSEC_PER_MSEC, undefined, { signal }).catch(() => {})
   }
 
   makeStack(sysctls: readonly Sysctl[]): KernelStack {

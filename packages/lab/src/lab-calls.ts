@@ -16,7 +16,7 @@ import type { LabControl, LabPlace } from './lab-control.ts'
 import { LabVisibility } from './lab-visibility.ts'
 import { PORT_CONTROL_PORT } from './nat-table.ts'
 import type { CableSpec, EndSpec, FaultSpec, Filters, LanSpec } from './protocol.ts'
-import type { FaultPlan } from './watch/fault-plan.ts'
+import type { Cut, FaultEvent, FaultPlan } from './watch/fault-plan.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
@@ -50,6 +50,8 @@ interface CallsPlatform {
   bindUdp(host: number, socket: dgram.Socket, port: number): Promise<number>
   /** Makes labs visible to `vnet list`. Labs in memory are never listed. */
   show?(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<LabControl | undefined>
+  /** Reports a fault of links or hosts of a lab that is watched. */
+  onFault?(lab: string, event: FaultEvent): void
   /** The time of day of captures; by default the machine's. */
   readonly wallTime?: CaptureSetup['wallTime']
   /** Whether the lab's thread writes captures, without the thread pool. */
@@ -202,6 +204,33 @@ export class Calls {
     return this.inOrder(link, cable => cable.watched)
   }
 
+  /** Makes links of a lab that is watched dead, for `time` ns. */
+  async cut(lab: string, id: string, cuts: readonly Cut[], time: number) {
+    this.#watched.get(lab)?.plan.cuts.add(id, cuts, time)
+  }
+
+  /** Ends a cut, once the frames that the kernels sent earlier are lost. */
+  async mend(lab: string, id: string) {
+    await this.drain()
+    this.#watched.get(lab)?.plan.cuts.mend(id)
+  }
+
+  /** Settles when the frames that the kernels sent earlier have entered the links. */
+  async drain() {
+    // A link that is closed has none.
+    await Promise.allSettled([...this.#links.values()].map(({ cable }) => cable.inOrder(() => {})))
+  }
+
+  /** Same as rebind, at a fault: time stands still. */
+  rebindAtFault(link: number) {
+    return this.inOrder(link, cable => cable.rebind())
+  }
+
+  /** A fault of hosts has happened: the links of the lab carry packets again. */
+  async thaw(lab: string) {
+    this.#watched.get(lab)?.plan.thaw()
+  }
+
   async close(link: number) {
     const ended = this.#links.get(link)
     this.#links.delete(link)
@@ -244,7 +273,9 @@ export class Calls {
     const guest = first.stops ? await import('@vnet/guest/internal/inside') : undefined
     const ask = guest && (() => guest.stopMachine(PACKET_STOP).toString())
     const known = this.#watched.get(first.lab)
-    const { hosts, plan } = known ?? { hosts: new Map(), plan: new FaultPlan(first.plan, ask) }
+    const onFault = (event: FaultEvent) => this.#platform.onFault?.(first.lab, event)
+    const make = () => new FaultPlan(first.plan, { clock: this.#net.clock, ask, onFault })
+    const { hosts, plan } = known ?? { hosts: new Map(), plan: make() }
     this.#watched.set(first.lab, { hosts, plan })
     for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
     return specs.map(spec => new LinkWatch(spec, hosts, plan, { ...resources, ...resourcesOf(spec.filters) }))

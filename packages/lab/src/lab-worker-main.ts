@@ -12,13 +12,14 @@ import { Net } from 'vnet/internal/netdev/net'
 import { Calls, run } from './lab-calls.ts'
 import type { WorkerReply, WorkerRequest } from './protocol.ts'
 
-function makeCalls(warn: (line: string) => void): Calls {
+function makeCalls(post: (message: WorkerReply) => void): Calls {
   const native = loadNative()
-  const log = new Log(LOGLEVEL_WARNING, (_, line) => warn(line))
+  const log = new Log(LOGLEVEL_WARNING, (_, line) => post({ warning: line }))
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   return new Calls(net, {
     settle: ports => platform.settle(ports),
+    onFault: (lab, fault) => post({ lab, fault }),
     bindUdp: async (nsfd, socket, port) => {
       // Loaded on demand, because few routers have port control.
       const { bindUdp } = await import('./sockets.ts')
@@ -32,7 +33,7 @@ function makeCalls(warn: (line: string) => void): Calls {
 }
 
 function serve(port: MessagePort): void {
-  const calls = makeCalls(line => port.postMessage({ warning: line } satisfies WorkerReply))
+  const calls = makeCalls(message => port.postMessage(message))
   port.on('message', async ({ id, call, args }: WorkerRequest) => {
     const reply = (reply: WorkerReply) => port.postMessage(reply)
     try {

@@ -10,6 +10,9 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
 import type { WorkerCalls } from './lab-calls.ts'
 import type { ErrorForm, WorkerReply, WorkerRequest } from './protocol.ts'
+import type { FaultEvent } from './watch/fault-plan.ts'
+
+export type FaultListener = (event: FaultEvent) => void
 
 interface Pending {
   readonly from: Trace
@@ -25,6 +28,7 @@ const LAB_WORKER = Symbol('the worker of this thread')
 export class LabWorker {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
+  readonly #listeners = new Map<string, FaultListener>()
   readonly #onEnd: (worker: LabWorker) => void
   #lastId = 0
   #labs = 0
@@ -53,6 +57,7 @@ export class LabWorker {
     this.#worker = new Worker(builtModule('./lab-worker-main.ts', import.meta.url), { execArgv: [] })
     this.#worker.on('message', (reply: WorkerReply) => {
       if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
+      else if ('fault' in reply) this.#listeners.get(reply.lab)?.(reply.fault)
       else this.#settle(reply)
     })
     const fail = (error: Error) => {
@@ -84,6 +89,12 @@ export class LabWorker {
     })
   }
 
+  /** Calls `listener` for each fault of links and hosts of a lab; without one no longer. */
+  onFault(lab: string, listener: FaultListener | undefined): void {
+    if (listener === undefined) this.#listeners.delete(lab)
+    else this.#listeners.set(lab, listener)
+  }
+
   /** A lab has ended. The last one leaves the worker to the next lab, for a while. */
   release(): void {
     if (--this.#labs > 0) return
@@ -96,7 +107,7 @@ export class LabWorker {
     this.#idle.unref()
   }
 
-  #settle(reply: Exclude<WorkerReply, { warning: string }>): void {
+  #settle(reply: Extract<WorkerReply, { id: number }>): void {
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     if (this.#pending.size === 0) this.#worker.unref()

@@ -63,7 +63,7 @@ export class Lab implements AsyncDisposable {
   readonly #onAbort = () => void this.close().catch(() => {})
   #closed: Promise<void> | undefined
 
-  private constructor(world: LabWorld, options: LabOptions, setup: LabSetup) {
+  private constructor(world: LabWorld, options: LabOptions, setup: LabSetup, KernelFaults: LabParts['KernelFaults']) {
     const { name = 'lab', seed = 1, stages = [], signal } = options
     this.#world = world
     if (setup.onDirectory !== undefined) setup.onDirectory(world.directory)
@@ -72,7 +72,7 @@ export class Lab implements AsyncDisposable {
     const hostsFile = new HostsFile(world)
     const captures = new LabCaptures(world, name, setup.captures)
     const shown = setup.isHidden ? '' : name
-    this.#parts = { name: shown, seed, world, hostsFile, captures, setup, hosts: this.#hosts }
+    this.#parts = { name: shown, seed, world, hostsFile, captures, setup, hosts: this.#hosts, KernelFaults }
     this.#links = new Links(this.#parts, stages)
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
@@ -83,11 +83,19 @@ export class Lab implements AsyncDisposable {
     try {
       options.signal?.throwIfAborted()
       const stages = await loaded(world.caller, options.stages)
-      return new Lab(world, { ...options, stages }, setup)
+      const isFaulty = world.name !== 'memory' && (setup.hostFaults ?? []).length > 0
+      // Loaded only here, because few labs need it.
+      const { KernelFaults } = isFaulty ? await import('./nemesis/kernel-faults.ts') : {}
+      return new Lab(world, { ...options, stages }, setup, KernelFaults)
     } catch (error) {
       world.close()
       throw error
     }
+  }
+
+  /** @internal */
+  get links(): Links {
+    return this.#links
   }
 
   /** The world of the lab. */
@@ -330,6 +338,7 @@ export class Lab implements AsyncDisposable {
   }
 
   #killPrograms(): void {
+    for (const host of this.#hosts) host.endInit()
     const programs = this.#hosts.flatMap(host => host.programs ?? [])
     if (programs.length === 0) return
     killProcesses({

@@ -289,6 +289,11 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     return this.#worker.call('rebind', this.#id)
   }
 
+  /** @internal Same as rebind, while the time of the lab stands still. */
+  rebindAtFault(): Promise<void> {
+    return this.#worker.call('rebindAtFault', this.#id)
+  }
+
   /** @internal */
   forward(forward: NatForward): Promise<void> {
     return this.#worker.call('forward', this.#id, forward)

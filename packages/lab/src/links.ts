@@ -12,6 +12,8 @@ import type { Sysctl } from './host-stack.ts'
 import { type HostsFile, ipv4Of, NAME_MAX } from './hosts.ts'
 import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
+import type { KernelFaults } from './nemesis/kernel-faults.ts'
+import type { HostVerb } from './nemesis/verbs.ts'
 import { ANY, checkForms, type Forms, shown } from './options.ts'
 import type { EndSpec, LinkSpec, NatSpec } from './protocol.ts'
 import { type Routed, Routes } from './routes.ts'
@@ -34,6 +36,8 @@ export interface LabSetup {
   readonly plan?: readonly PlannedFault[] | undefined
   /** In a guest, whether its host replaces the plan before the first packet of it. */
   readonly stops?: boolean | undefined
+  /** The faults of hosts that its hosts must be able to have. Programs then start accordingly. */
+  readonly hostFaults?: readonly HostVerb[] | undefined
   /** With a plan, wires in front of the wires of the links. */
   readonly wires?: readonly ExtraWire[] | undefined
   /** Settings of each host. Settings that the kernel does not have are left out. */
@@ -65,6 +69,8 @@ export interface LabParts {
   readonly hostsFile: HostsFile
   readonly captures: LabCaptures
   readonly setup: LabSetup
+  /** The faults of its hosts, in the kernel; undefined if it has none. */
+  readonly KernelFaults?: typeof KernelFaults | undefined
   /** All hosts, to which the lab adds. */
   readonly hosts: readonly LabHost[]
 }
@@ -98,7 +104,7 @@ export class Links {
   stages: readonly string[]
   readonly lab: LabParts
   /** Different in each lab of a thread, whatever their names. */
-  readonly #watchId = randomUUID()
+  readonly watchId = randomUUID()
   readonly #names = new Map<string, number>()
   readonly #segmentNames = new Map<string, number>()
   readonly #links = new Set<LabLink>()
@@ -153,7 +159,7 @@ export class Links {
     let made: LabLink | undefined
     try {
       const common = await this.#specOf(link, options, a.name, b.name)
-      const watch = await this.#watchOf(name)
+      const watch = await this.#watchOf(name, [a.name, b.name])
       const nat = translator && { ...translator, ...placeOf(translator, link, ofA) }
       const { name: at, mac } = nat64 === a ? endA : endB
       const pref64 = nat64 && { name: at, mac, nsfd: nat64.stack.number }
@@ -196,7 +202,7 @@ export class Links {
     return number === 1 ? name : `${name}.${number}`
   }
 
-  async #watchOf(name: string): Promise<WatchSpec | undefined> {
+  async #watchOf(name: string, ends: readonly [string, string]): Promise<WatchSpec | undefined> {
     const { plan, stops, wires = [] } = this.lab.setup
     if (plan === undefined) return undefined
     const own = wires.filter(({ link }) => link === undefined || link === name)
@@ -205,7 +211,7 @@ export class Links {
     const texts = { ab: textOf('ab'), ba: textOf('ba') }
     const filters = await filtersOf(texts, this.lab.world.caller)
     const hosts = this.lab.hosts.flatMap(host => host.addresses.map(address => [address, host.name] as const))
-    return { lab: this.#watchId, link: name, hosts, plan, stops, ...texts, filters }
+    return { lab: this.watchId, link: name, ends, hosts, plan, stops, ...texts, filters }
   }
 
   /** Same as Lab.watched. */
@@ -303,7 +309,9 @@ export class Links {
     let made: LabLan | undefined
     try {
       const common = await this.#specOf(link, options, 'lan')
-      const watches = (await Promise.all(linkNames.map(name => this.#watchOf(name)))).flatMap(each => each ?? [])
+      const watches = (
+        await Promise.all(linkNames.map((name, i) => this.#watchOf(name, [names[i] as string, 'lan'])))
+      ).flatMap(each => each ?? [])
       const spec = { ...common, name: this.#nameOf(name, this.#segmentNames), ports, file: plan.file, watches }
       const ids = await this.#made(this.lab.world.caller.call('lan', spec))
       const add = (host: LabHost, i: number) =>

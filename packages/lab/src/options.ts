@@ -23,6 +23,7 @@ export type Forms<Options> = { readonly [Key in keyof Options]-?: Form }
 export const ANY: Form = { accepts: () => true, text: '' }
 export const anyOf = <Name extends string>(...names: readonly Name[]) =>
   Object.fromEntries(names.map(name => [name, ANY])) as Record<Name, Form>
+export const FUNCTION: Form = { accepts: value => typeof value === 'function', text: 'a function' }
 export const FLAG: Form = { text: 'true or false', schema: flag }
 export const WHOLE_NUMBER: Form = {
   text: 'a whole number',

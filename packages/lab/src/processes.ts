@@ -109,8 +109,8 @@ function signal(pid: number, name: NodeJS.Signals): boolean {
   return attempt(() => process.kill(pid, name)) === true
 }
 
-/** Whether /proc is of our PID namespace: kill(2) takes its numbers. */
-function hasOwnNumbers(): boolean {
+/** Returns whether /proc is of our PID namespace: kill(2) takes its numbers. */
+export function hasOwnNumbers(): boolean {
   return attempt(() => readlinkSync('/proc/self')) === String(process.pid)
 }
 

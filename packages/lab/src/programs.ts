@@ -5,6 +5,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import { ENOENT, VnetError } from 'vnet/internal/base/errno'
 import { shellWord } from 'vnet/internal/base/printable'
 import { builtFile } from 'vnet/internal/linux/native'
+import type { HostInit } from './nemesis/host-init.ts'
 import { anyOf, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
 
 /** The options of node:child_process's spawn. To run a program as another user, run setpriv(1). */
@@ -29,6 +30,8 @@ export interface ProgramPlace {
   readonly nsfd: number
   /** Returns the directory of the files that programs see in /etc. */
   readonly etc: () => string
+  /** Returns the init below which the next program runs, if there is one. */
+  readonly init?: () => HostInit | undefined
 }
 
 /** Options of node:child_process that the launcher does not support. */
@@ -86,8 +89,9 @@ export class Programs {
     checkForm('launcher', command, PROGRAM)
     const { nsfd, etc } = this.#place
     const files = etc()
+    const words = [...this.#hostArgs(command, {}, false), command].map(shellWord).join(' ')
     const within = shellWord(builtFile('vnet-within', 'the launcher'))
-    const enter = `${within} "$PPID" ${LAUNCHER_FD} ${shellWord(files)} ${shellWord(command)}`
+    const enter = `${within} "$PPID" ${LAUNCHER_FD} ${shellWord(files)} ${words}`
     const path = `${files}.${++this.#launchers}`
     const script = `#!/bin/sh\nexec ${LAUNCHER_FD}</proc/${process.pid}/fd/${nsfd}\nexec ${enter} "$@"\n`
     writeFileSync(path, script, { mode: 0o700 })
@@ -105,7 +109,8 @@ export class Programs {
     const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
     while (streams.length < FIRST_FD) streams.push('pipe')
     const launcher = builtFile('vnet-within', 'the launcher')
-    const words = [String(process.pid), String(streams.length), etc(), command, ...args]
+    const inHost = this.#hostArgs(command, options, true)
+    const words = [String(process.pid), String(streams.length), etc(), ...inHost, command, ...args]
     const child = spawn(launcher, words, { ...options, stdio: [...streams, nsfd] })
     this.hasStarted = true
     this.#children.add(child)
@@ -136,6 +141,10 @@ export class Programs {
 
   get pids(): readonly number[] {
     return [...this.#children].flatMap(({ pid }) => pid ?? [])
+  }
+
+  #hostArgs(command: string, options: LabSpawnOptions, isOnce: boolean): readonly string[] {
+    return this.#place.init?.()?.argsFor(command, options, isOnce) ?? []
   }
 
   /** Kills the programs. Settles when they have ended. */

@@ -5,6 +5,7 @@ import type { StageReport } from 'vnet/internal/netdev/device-wire'
 import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { NatKind } from './nat-table.ts'
+import type { FaultEvent } from './watch/fault-plan.ts'
 import type { WatchSpec } from './watch/link-watch.ts'
 
 /** The compiled filters of a text; undefined if it has none. */
@@ -150,3 +151,4 @@ export type WorkerReply =
   | { readonly id: number; readonly value: unknown }
   | ({ readonly id: number; readonly error: string } & ErrorForm)
   | { readonly warning: string }
+  | { readonly lab: string; readonly fault: FaultEvent }

@@ -65,6 +65,11 @@ export class Requests {
     return fetch(url, { ...(init as object), ...form, dispatcher: agent }) as unknown as Promise<Response>
   }
 
+  /** Opens new connections for later requests. */
+  forget(): void {
+    this.#agents.clear()
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#agents.values()].map(agent => agent.destroy()))
     this.#agents.clear()

@@ -7,9 +7,8 @@ import { durationOf } from 'vnet/internal/base/duration'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { closingOnError } from 'vnet/internal/linux/errno'
-import { toPrefix } from 'vnet/internal/linux/rtnetlink'
 import { OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
-import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
+import { formatAddress, parseAddress, toPrefix } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from './access.ts'
 import * as kernel from './access-rules.ts'
@@ -344,6 +343,11 @@ export class LabRouter extends LabHost {
     return link
   }
 
+  /** @internal Whether it has a NAT with mappings that it can forget. */
+  get canRebind(): boolean {
+    return this.nat !== undefined && !this.isNptv6 && this.#outside !== undefined
+  }
+
   /**
    * Makes the NAT forget its mappings, except forwarded ports, like a restart of the router: the
    * next packet of each host inside leaves by another port, and packets to the old ports are
@@ -351,9 +355,18 @@ export class LabRouter extends LabHost {
    */
   async rebind(...none: readonly never[]): Promise<void> {
     checkNone('rebind', none)
-    if (this.nat === undefined || this.isNptv6 || this.#outside === undefined) {
+    await this.#linkOfNat().rebind()
+  }
+
+  /** @internal Same as rebind, while the time of the lab stands still. */
+  async rebindAtFault(): Promise<void> {
+    await this.#linkOfNat().rebindAtFault()
+  }
+
+  #linkOfNat(): LabLink {
+    if (!this.canRebind || this.#outside === undefined) {
       throw new UsageError(`the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`)
     }
-    await this.linkTo(this.#outside).rebind()
+    return this.linkTo(this.#outside)
   }
 }

@@ -228,6 +228,10 @@ interface Closable extends NodeJS.EventEmitter {
 export class OpenSockets {
   readonly #sockets = new Set<Closable>()
 
+  get isEmpty(): boolean {
+    return this.#sockets.size === 0
+  }
+
   /** Adds a socket that is open, or about to be. It is forgotten when it closes. */
   add(socket: Closable): void {
     this.#sockets.add(socket)
@@ -240,6 +244,11 @@ export class OpenSockets {
     const accepted = (socket: Closable) => this.add(socket)
     server.on('connection', accepted)
     server.once('close', () => server.removeListener('connection', accepted))
+  }
+
+  /** Forgets all sockets, which will never report a close. */
+  forget(): void {
+    this.#sockets.clear()
   }
 
   /** Closes all, and settles when they are. */

@@ -28,7 +28,7 @@ export function checkInGuest(what: string): void {
 }
 
 /** Carries out the calls of links. */
-export type LinkCaller = Pick<LabWorker, 'call'>
+export type LinkCaller = Pick<LabWorker, 'call' | 'onFault'>
 
 export interface LabWorld {
   readonly name: WorldName
@@ -41,8 +41,11 @@ export interface LabWorld {
   readonly awaited: readonly string[]
   /** Stops the time of the world, if it is virtual, until the returned function is called. */
   hold(): () => void
-  /** Waits for ms, or for a duration such as '2h', in the time of the world. */
-  sleep(duration: number | string): Promise<void>
+  /**
+   * Waits for ms, or for a duration such as '2h', in the time of the world. In real time it ends
+   * when the signal aborts; virtual time ends with its lab.
+   */
+  sleep(duration: number | string, signal?: AbortSignal): Promise<void>
   /** The directory of the lab's files, which `close` removes. */
   readonly directory: string
   makeStack(sysctls: readonly Sysctl[]): HostStack

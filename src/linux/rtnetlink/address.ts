@@ -1,5 +1,4 @@
 /** Protocol addresses of interfaces (RTM_NEWADDR, RTM_GETADDR). include/uapi/linux/if_addr.h. */
-import { EINVAL, VnetError } from '../../base/errno.ts'
 import {
   binary,
   decodeAttributes,
@@ -14,7 +13,7 @@ import {
   putU32,
   u32,
 } from '../../netlink/index.ts'
-import { formatAddress, formatPrefix, type Prefix, parsePrefix } from '../../packet/address.ts'
+import { formatAddress, formatPrefix, type Prefix } from '../../packet/address.ts'
 import { type AddressFamily, AF_INET, AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
@@ -24,13 +23,6 @@ const IFA_LOCAL = 2
 const IFA_FLAGS = 8
 const IFA_TARGET_NETNSID = 10
 export const IFA_F_NODAD = 0x02
-
-/** Parses an address with its prefix length. VnetError EINVAL on any other text. */
-export function toPrefix(text: string): Prefix {
-  const prefix = parsePrefix(text)
-  if (prefix !== undefined) return prefix
-  throw new VnetError(EINVAL, `address ${text}`, 'write it as 198.18.0.1/24 or 2001:db8::1/64')
-}
 
 /** An address of an interface, with its IFA_F_*. */
 export type InterfaceAddress = Prefix & { readonly flags: number }

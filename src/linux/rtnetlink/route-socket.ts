@@ -32,6 +32,7 @@ import {
   NETLINK_EXT_ACK,
   NETLINK_GET_STRICT_CHK,
   NETLINK_ROUTE,
+  NETLINK_SOCK_DIAG,
   RTM_GETADDR,
   RTM_GETLINK,
   SIOCGSKNS,
@@ -81,10 +82,11 @@ export class RouteSocket implements Disposable {
   #seq = 0
   #open = true
 
-  private constructor(native: Native, nsfd: number, target?: number) {
+  private constructor(native: Native, nsfd: number, target?: number, protocol = NETLINK_ROUTE) {
     this.target = target
     this.#native = native
-    this.#fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, nsfd), 'socket(AF_NETLINK, NETLINK_ROUTE)')
+    const what = protocol === NETLINK_ROUTE ? 'NETLINK_ROUTE' : 'NETLINK_SOCK_DIAG'
+    this.#fd = check(native.socket(AF_NETLINK, SOCK_RAW, protocol, nsfd), `socket(AF_NETLINK, ${what})`)
     // Each option improves error messages. An old kernel may lack it.
     for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
       native.setsockopt(this.#fd, SOL_NETLINK, option, int32(1))
@@ -94,6 +96,11 @@ export class RouteSocket implements Disposable {
   /** Opens a socket in the network namespace that `nsfd` refers to; -1 is our own. */
   static open(native: Native, nsfd = -1): RouteSocket {
     return new RouteSocket(native, nsfd)
+  }
+
+  /** Same as open, for requests about sockets: sock-diag.ts. */
+  static openDiag(native: Native, nsfd: number): RouteSocket {
+    return new RouteSocket(native, nsfd, undefined, NETLINK_SOCK_DIAG)
   }
 
   /**

@@ -22,6 +22,7 @@ import {
   type Prefix,
   prefixesIntersect,
   sameBytes,
+  toPrefix,
 } from '../../packet/address.ts'
 import {
   type AddressFamily,
@@ -33,7 +34,7 @@ import {
   RTM_NEWROUTE,
   RTM_NEWRULE,
 } from '../uapi.ts'
-import { familyOf, getAddresses, IFA_F_NODAD, toPrefix } from './address.ts'
+import { familyOf, getAddresses, IFA_F_NODAD } from './address.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteRequest, RouteSocket } from './route-socket.ts'
 

@@ -10,7 +10,7 @@ import { below } from './scripts.ts'
 const PRODUCTS = ['lan', 'lab', 'web', 'learn', 'exec', 'guest'].map(name => `@vnet/${name}`)
 
 /** The files that vnet runs from, without sources and tests. */
-const OURS = /^(package\.json|(dist|prebuilds|course)(\/.*)?|build\/Release\/[\w-]+(\.node)?)$/
+const OURS = /^(package\.json|(dist|prebuilds|course)(\/.*)?|build\/Release\/[\w-]+(\.node|\.so)?)$/
 const NOT_RUN = /\.(md|map|d\.[cm]?ts)$|\/obj\.target(\/|$)/
 const OF_OTHERS = /^(?!(docs|examples|test|node_modules)(\/|$))/
 /** A dependency for compilers. */
@@ -41,7 +41,7 @@ export function addOwnFiles(tree: HostTree): string[] {
       const name = relative(directory, path)
       if (NOT_RUN.test(path) || !(isOurs ? OURS : OF_OTHERS).test(name)) continue
       tree.addHost(path)
-      if (/\.node$|\/vnet-[\w-]+$/.test(path) && lstatSync(path).isFile()) binaries.push(path)
+      if (/\.(node|so)$|\/vnet-[\w-]+$/.test(path) && lstatSync(path).isFile()) binaries.push(path)
     }
     const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })
     for (const name of directory === root ? [...names, ...PRODUCTS] : names) {

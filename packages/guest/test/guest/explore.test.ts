@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { faultsIn } from '../../../lab/test/support/fault-worlds.ts'
 import { vnet } from '../support/guest-runs.ts'
 
 const cwd = freshDirectory()
@@ -108,4 +109,68 @@ export default async ({ lab }) => {
   expect(end.stdout).toContain('Error: nothing has arrived')
   expect(end.stdout).toContain('{ timeout: ')
   expect(end.stdout).toContain("world: 'guest' }")
+})
+
+/** Replies with the jump of its clock in seconds, and whether its disk is full. */
+const HOST = `
+import os, socket, time
+server = socket.create_server(('', 5000))
+begin = time.time() - time.monotonic()
+print('ready')
+while True:
+    client, _ = server.accept()
+    client.recv(100)
+    jump = round(time.time() - time.monotonic() - begin)
+    try:
+        with open(os.environ.get('VNET_DISK', '.') + '/log', 'a') as log:
+            log.write('x' * 5000)
+        full = 0
+    except OSError:
+        full = 1
+    client.send(b'%d %d' % (jump, full))
+`
+/** Its exit code is: 0 for nothing, 11 a clock that jumped, 12 a full disk, 13 no reply. */
+const ASK = `
+import socket, sys
+client = socket.socket()
+client.connect(('server', 5000))
+client.settimeout(1)
+client.send(b'?')
+try:
+    jump, full = client.recv(100).split()
+except OSError:
+    sys.exit(13)
+sys.exit(11 if jump != b'0' else 12 if full != b'0' else 0)
+`
+const NAT = 'routers:\n  nat: { inside: [inside], outside: client, nat: restricted }\n'
+const QUESTION = 'client-server ab tcp client:* > server:5000 seq 1'
+const SEEN = {
+  'silence 3s on server': 13,
+  'mute 3s on server': 13,
+  'deaf 3s on server': 13,
+  'pause 3s on server': 13,
+  'crash on server': 13,
+  'restart 3s on server': 13,
+  'forget on server': 13,
+  'clock +1h on server': 11,
+  'full 3s on server': 12,
+  rebind: 0,
+  repair: 0,
+}
+
+test('each fault of links and hosts that the table has for a guest happens there', LIMIT, async () => {
+  const files = {
+    'host.yaml': LAB.replace('server.py', 'host.py').replace(']', ', inside]') + NAT,
+    'host.py': HOST,
+    'ask.py': ASK,
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text)
+  const verbs = Object.keys(SEEN).map(fault => fault.split(' ')[0])
+  expect(faultsIn('guest')).toEqual(verbs.map(verb => [verb, 'yes']))
+  for (const [fault, seen] of Object.entries(SEEN)) {
+    const repeat = ['explore', 'host.yaml', '--world', 'guest', '--repeat', `${fault} ${QUESTION}`]
+    const { stdout, stderr } = await vnet([...repeat, '--', '/usr/bin/python3', 'ask.py'], { cwd })
+    const ending = seen === 0 ? 'passed\n' : `vnet: the command ended with ${seen}\n`
+    expect([fault, stdout + stderr]).toEqual([fault, expect.stringContaining(ending)])
+  }
 })

@@ -19,11 +19,13 @@ import { pageOf } from '../explore/page.ts'
 import { isResult } from '../explore/scenario.ts'
 import { readLabFile } from '../file/read.ts'
 import { createLab, LabUnavailableError } from '../index.ts'
-import { exploredWorld } from '../world.ts'
+import { exploredWorld, type WorldName } from '../world.ts'
 import { isInside, realPlace } from './guest-file.ts'
 import { hostOf } from './lab.ts'
 
-export interface ExploreCliOptions extends Omit<ExploreOptions, 'before'> {
+export interface ExploreCliOptions extends Omit<ExploreOptions, 'before' | 'hit'> {
+  /** A line for sh(1), which prints the names of hosts. */
+  readonly hit?: string
   readonly host?: string
   readonly json?: boolean
   readonly html?: string
@@ -39,6 +41,12 @@ interface Subject {
   readonly again?: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
 
+/** Where a command runs, and the line of `--hit`. */
+interface CommandPlace {
+  readonly host: string | undefined
+  readonly hit: string | undefined
+}
+
 const SCRIPT = /\.[cm]?[jt]s$/
 const MS_PER_S = 1000
 
@@ -46,16 +54,16 @@ const MS_PER_S = 1000
 export async function exploreCommand(
   path: string,
   command: readonly string[],
-  { host, json = false, html, repeat, before, ...options }: ExploreCliOptions,
+  { host, hit, json = false, html, repeat, before, ...options }: ExploreCliOptions,
   io: Io,
 ): Promise<number> {
-  const subject = SCRIPT.test(path) ? scriptOf(path, command, host) : commandOf(path, command, host)
+  const subject = SCRIPT.test(path) ? scriptOf(path, command, { host, hit }) : commandOf(path, command, { host, hit })
   if (repeat !== undefined && (json || html !== undefined || before !== undefined)) {
     const what = json ? '--json' : html !== undefined ? '--html' : '--before'
     throw new UsageError(`${what}: with --repeat there is one run, and no report`)
   }
   const earlier = before === undefined ? {} : { before: resultIn(before) }
-  const world = exploredWorld(options.world) ?? 'kernel'
+  const world = exploredWorld(options.world ?? (await ownWorldOf(subject))) ?? 'kernel'
   const inKernel = world === 'kernel'
   if (io.own && inKernel) await enterForLab(loadNative())
   try {
@@ -72,7 +80,10 @@ export async function exploreCommand(
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
-  const given = { ...(seed !== undefined && { seed }), ...options, ...earlier, world, signal: stop.signal } as const
+  // The state of a command is in its programs, which end with each run.
+  const reuse = subject.again !== undefined && inKernel && repeat === undefined
+  const own = { ...(seed !== undefined && { seed }), ...(reuse && { reuse }) }
+  const given = { ...own, ...options, ...earlier, world, signal: stop.signal } as const
   try {
     const status =
       repeat === undefined
@@ -88,6 +99,14 @@ export async function exploreCommand(
   }
   const signal = await end.asked
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
+}
+
+/** Returns the world that a module exports in its options. */
+async function ownWorldOf({ url, again }: Subject): Promise<WorldName | undefined> {
+  if (again !== undefined) return undefined
+  const { ModuleRunner } = await import('../explore/runners.ts')
+  const { options } = await ModuleRunner.facts(url.href)
+  return options.world
 }
 
 /** Whether a run has no lab or no guest. Only runs in guests load the module of their errors. */
@@ -141,14 +160,15 @@ function resultIn(path: string): ExploreResult {
   throw new UsageError(`--before ${path}: not a result of explore: write one with --json`)
 }
 
-function scriptOf(path: string, command: readonly string[], host: string | undefined): Subject {
+function scriptOf(path: string, command: readonly string[], { host, hit }: CommandPlace): Subject {
   if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command`)
   if (host !== undefined) throw new UsageError('--host: there is no command')
+  if (hit !== undefined) throw new UsageError(`--hit: export \`hit\` from ${path}: a function of the lab`)
   checkRegular(path)
   return { url: pathToFileURL(realPlace(path)), seed: undefined }
 }
 
-function commandOf(path: string, command: readonly string[], host: string | undefined): Subject {
+function commandOf(path: string, command: readonly string[], { host, hit }: CommandPlace): Subject {
   if (command.length === 0) throw new UsageError(`${path}: the command to run in this lab is missing: -- COMMAND`)
   const plan = readLabFile(path)
   const { routers = {}, cables = {}, lans = {} } = plan.topology
@@ -156,8 +176,11 @@ function commandOf(path: string, command: readonly string[], host: string | unde
   if (links.some(({ capture }) => capture === true)) {
     throw new UsageError(`${path}: capture: explore records only runs that fail (--captures): remove it from the file`)
   }
-  const url = commandScenario({ file: realPlace(path), host: hostOf(plan, host), command })
-  const before = ['vnet', 'explore', ...(host === undefined ? [] : ['--host', host]), path]
+  const url = commandScenario({ file: realPlace(path), host: hostOf(plan, host), command, hit })
+  const given = Object.entries({ host, hit }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, value],
+  )
+  const before = ['vnet', 'explore', ...given, path]
   return { url, seed: plan.seed, again: { before, after: ['--', ...command] } }
 }
 

@@ -15,17 +15,21 @@ const lengths = (text: string) => listed(text).map(number)
 const inMs = (text: string) => duration(text) / NSEC_PER_MSEC
 
 const exploring: readonly Option[] = [
-  new Option('--faults <list>', 'faults, such as drop,reset,delay 50ms (drop,duplicate,delay,corrupt)').argParser(
-    listed,
-  ),
+  new Option(
+    '--faults <list>',
+    'faults, such as reset,delay 50ms,pause 5s on server (drop,duplicate,delay,corrupt)',
+  ).argParser(listed),
+  new Option('--hit <command>', 'hit the hosts that this prints, run by sh on each host at the fault'),
   new Option('--links <list>', 'only packets of these links, such as client-server').argParser(listed),
   new Option('--filter <filter>', 'only packets that match, a pcap-filter(7) expression'),
   new Option('--bursts <list>', 'also lose so many packets in a row, such as 2,3').argParser(lengths),
   new Option('--pairs', 'also try all pairs of faults that a run survives one by one'),
+  new Option('--schedules <n>', 'also try so many random sets of these faults, drawn by the seed').argParser(number),
   new Option('--depth <n>', '2 also faults packets that appear only after a fault (1)').argParser(wholeNumber(1, 2)),
   new Option('--budget <time>', 'try no more faults after this time, such as 60s').argParser(inMs),
   new Option('--concurrency <n>', 'runs at a time (the number of cores)').argParser(number),
   new Option('--timeout <time>', 'longest time of a run (made from the runs without faults)').argParser(inMs),
+  new Option('--reuse', 'let a process of a module run again after a run that has passed'),
   new Option('--stop-at <n>', 'try no more faults after N failures').argParser(number),
   new Option('--world <world>', 'kernel, guest in virtual time, or memory in virtual time without programs').choices([
     'kernel',

@@ -3,16 +3,22 @@
  * describes, and passes if its status is 0. The URL of this module has a CommandRun.
  */
 import { once } from 'node:events'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../built-module.ts'
 import { FileLab } from '../file/file-lab.ts'
 import { readLabFile } from '../file/read.ts'
+import type { Lab } from '../lab.ts'
 import type { ScenarioRun } from './scenario.ts'
 
 export interface CommandRun {
   readonly file: string
   readonly host: string
   readonly command: readonly string[]
+  /** A line for sh(1), which prints the names of the hosts that faults hit. */
+  readonly hit?: string | undefined
 }
+
+const RUN: CommandRun = JSON.parse(new URL(import.meta.url).searchParams.get('run') ?? '{}')
 
 /** Returns the URL of this module for a command. */
 export function commandScenario(run: CommandRun): URL {
@@ -23,7 +29,7 @@ export function commandScenario(run: CommandRun): URL {
 
 // biome-ignore lint/style/noDefaultExport: explore takes the default export.
 export default async function scenario({ lab, signal }: ScenarioRun): Promise<void> {
-  const { file, host, command }: CommandRun = JSON.parse(new URL(import.meta.url).searchParams.get('run') ?? '{}')
+  const { file, host, command } = RUN
   const log = (line: string) => console.error(line)
   const running = await FileLab.fill(lab, readLabFile(file), { signal, log })
   const env = { ...process.env, ...running.env }
@@ -36,3 +42,25 @@ export default async function scenario({ lab, signal }: ScenarioRun): Promise<vo
   error.stack = error.message
   throw error
 }
+
+/**
+ * Runs the line of `--hit` on each host. Returns the names that they have printed, and rejects with
+ * the last line of the errors of each host if there are none.
+ */
+async function ask(line: string, { links }: Lab): Promise<string[]> {
+  const runs = links.lab.hosts.map(host => {
+    return host.exec('sh', ['-c', line], { env: { ...process.env, VNET_HOST: host.name } })
+  })
+  // A host that has crashed runs nothing.
+  const ends = (await Promise.allSettled(runs)).map(run => (run.status === 'fulfilled' ? run.value : undefined))
+  const names = ends.flatMap(end => end?.stdout.split(/\s+/).filter(name => name !== '') ?? [])
+  if (names.length > 0) return names
+  const errors = links.lab.hosts.flatMap(({ name }, i) => {
+    const last = ends[i]?.stderr.trim().split('\n').at(-1)
+    return last ? `${name}: ${last}` : []
+  })
+  throw new UsageError(['the command has printed no name', ...errors].join('; '))
+}
+
+const { hit: line } = RUN
+export const hit = line === undefined ? undefined : (lab: Lab) => ask(line, lab)

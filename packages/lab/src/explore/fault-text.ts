@@ -1,17 +1,25 @@
 /** The text of a planned fault: `drop client-server ab tcp client:* > server:80 seq 1`. */
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { durationOf, formatDuration } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { FAULT_VERBS, type FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
-import { formatName, type PlannedFault, parseName } from '../watch/packet-name.ts'
+import { FOREVER, isHostVerb, isLinkVerb, LINK_VERBS, NEMESIS_VERBS, type NemesisVerb } from '../nemesis/verbs.ts'
+import { formatName, hostsOfFlow, type PacketName, type PlannedFault, parseName } from '../watch/packet-name.ts'
 
-/** A kind of fault. `time` is the time of a delay in ns, `rtts` the same in round trips. */
+/** A kind of fault. `time` is a PlannedFault's, `rtts` the same in round trips. */
 export interface FaultKind {
   readonly text: string
-  readonly verb: FaultVerb
+  readonly verb: FaultVerb | NemesisVerb
   readonly time: number
   readonly rtts: number
   /** The packets that are lost together in a burst; 1 for other faults. */
   readonly count: number
+  /** The name of the host that is hit. */
+  readonly on?: string | undefined
+  /** Set for the hosts that the option `hit` names. */
+  readonly isAsked?: true | undefined
+  /** Whether it hits this host only at packets of its own flows. */
+  readonly isOfEnd?: boolean
 }
 
 /** A packet later than this many round trips is overtaken by all of the packets after it. */
@@ -21,29 +29,95 @@ export function burstKind(count: number): FaultKind {
   return { text: `burst ${count}`, verb: 'drop', time: 0, rtts: 0, count }
 }
 
-/** Reads `drop`, `delay`, `delay 2rtt` or `delay 50ms`. Throws a UsageError. */
+/**
+ * Returns a fault for runs in which `hit` names the hosts of faults that name none. A connection
+ * that is forgotten has its hosts already.
+ */
+export function withHit<F extends Pick<FaultKind, 'verb' | 'on'>>(fault: F): F & Pick<FaultKind, 'isAsked'> {
+  const { verb, on } = fault
+  const isOpen = on === undefined && verb !== 'forget' && (isHostVerb(verb) || isLinkVerb(verb))
+  return isOpen ? { ...fault, isAsked: true } : fault
+}
+
+/** Throws a UsageError for a fault of hosts that nothing names. */
+export function checkNamed(fault: PlannedFault): void {
+  const { verb, on, isAsked } = fault
+  if (!isHostVerb(verb) || on !== undefined || isAsked) return
+  const given = `${verb}${timeText(fault)}`
+  throw new UsageError(`'${formatFault(fault)}': name the host that it hits: ${given} on server`)
+}
+
+/**
+ * Returns `kinds`, with a fault of hosts that names no host as one for each host that ends a flow
+ * of the packets.
+ */
+export function withEnds(kinds: readonly FaultKind[], packets: readonly Pick<PacketName, 'flow'>[]): FaultKind[] {
+  const ends = [...new Set(packets.flatMap(({ flow }) => hostsOfFlow(flow)))]
+  return kinds.flatMap(kind => {
+    if (!isHostVerb(kind.verb) || kind.isAsked) return kind
+    if (kind.on !== undefined) return { ...kind, isOfEnd: kind.verb === 'forget' }
+    return ends.map(on => ({ ...kind, text: `${kind.text} on ${on}`, on, isOfEnd: true }))
+  })
+}
+
+/** How long a fault of links or hosts lasts, unless its text says so, in ns. */
+export const LASTS = 3 * NSEC_PER_SEC
+const VERBS: readonly string[] = [...FAULT_VERBS, ...NEMESIS_VERBS]
+/** The faults that have a time. */
+const TIMED: readonly string[] = ['delay', 'clock', ...LINK_VERBS, 'pause', 'restart', 'full']
+
+/** Reads `drop`, `delay 2rtt`, `silence 5s` or `pause 5s on server`. Throws a UsageError. */
 export function parseKind(text: string): FaultKind {
-  const [verb, time, ...rest] = text.trim().split(/\s+/)
-  const isVerb = FAULT_VERBS.includes(verb as FaultVerb)
-  if (!isVerb || rest.length > 0 || (time !== undefined && verb !== 'delay')) {
-    throw new UsageError(`faults: '${text}' is not a fault: ${FAULT_VERBS.join(', ')}, delay 2rtt, delay 50ms`)
+  const [, words = '', on] = /^(.*?)(?:\s+on\s+(\S+))?$/.exec(text.trim()) ?? []
+  const [verb = '', time, ...rest] = words.split(/\s+/)
+  const isTimed = TIMED.includes(verb)
+  const hasHost = isLinkVerb(verb) || isHostVerb(verb) || verb === 'rebind'
+  const hasExtra = rest.length > 0 || (time !== undefined && !isTimed) || (on !== undefined && !hasHost)
+  if (!VERBS.includes(verb) || hasExtra) {
+    const known = VERBS.join(', ')
+    throw new UsageError(`faults: '${text}' is not a fault: ${known}, delay 2rtt, silence 5s, pause 5s on server`)
   }
-  const kind = { text: text.trim(), verb: verb as FaultVerb, time: 0, rtts: 0, count: 1 }
-  if (verb !== 'delay') return kind
+  const kind = { text: text.trim(), verb: verb as FaultKind['verb'], time: 0, rtts: 0, count: 1, on }
+  if (!isTimed) return kind
+  if (verb === 'clock') return { ...kind, time: jumpOf(text, time) }
+  if (time === 'forever' && verb !== 'delay') return { ...kind, time: FOREVER }
+  if (time === undefined && verb !== 'delay') return { ...kind, time: LASTS }
   const [, rtts] = /^(\d+(?:\.\d+)?)rtt$/.exec(time ?? `${DELAY_RTTS}rtt`) ?? []
   if (rtts !== undefined) return { ...kind, rtts: Number(rtts) }
   return { ...kind, time: durationOf(time as string) }
 }
 
+/** Returns by how many ns a clock jumps: `+5s` or `-5s`. */
+function jumpOf(text: string, time = ''): number {
+  if (!/^[+-]/.test(time))
+    throw new UsageError(`faults: '${text}': say by how much the clock jumps: clock +5s, clock -5s`)
+  const ns = durationOf(time.slice(1))
+  return time.startsWith('-') ? -ns : ns
+}
+
 export function formatFault(fault: PlannedFault): string {
-  const time = fault.verb === 'delay' ? ` ${formatDuration(fault.time)}` : ''
-  return `${fault.verb}${time} ${formatName(fault)}`
+  return `${withoutPacket(fault)} ${formatName(fault)}`
+}
+
+/** Returns a fault without the name of its packet: `restart 100ms on server`. */
+export function withoutPacket(fault: PlannedFault): string {
+  return `${fault.verb}${timeText(fault)}${fault.on === undefined ? '' : ` on ${fault.on}`}`
+}
+
+function timeText({ verb, time }: PlannedFault): string {
+  if (verb === 'clock') return ` ${time < 0 ? '-' : '+'}${formatDuration(Math.abs(time))}`
+  return TIMED.includes(verb) ? ` ${time === FOREVER ? 'forever' : formatDuration(time)}` : ''
 }
 
 /** Reads the text of formatFault. Throws a UsageError. */
 export function parseFault(text: string): PlannedFault {
-  const [, verb = '', time, name = ''] = /^\s*(\w+)(?:(?<=delay) (\d\S*))? (.*)$/.exec(text) ?? []
-  const { verb: known, time: ns } = parseKind(time === undefined ? verb : `${verb} ${time}`)
-  if (known === 'delay' && time === undefined) throw new UsageError(`'${text}': a delay has a time: delay 50ms`)
-  return { ...parseName(name), verb: known, time: ns }
+  const [, verb = '', time, on, name = ''] =
+    /^\s*(\w+)(?: ([+-]?\d\S*|forever)(?= ))?(?: on (\S+))? (.*)$/.exec(text) ?? []
+  const isTimed = TIMED.includes(verb)
+  // The name of a link may start with a digit.
+  const [own, rest] = isTimed || time === undefined ? [time, name] : [undefined, `${time} ${name}`]
+  const words = [verb, own, on && `on ${on}`].filter(Boolean).join(' ')
+  const { verb: known, time: ns } = parseKind(words)
+  if (isTimed && own === undefined) throw new UsageError(`'${text}': a ${verb} has a time: ${verb} 50ms`)
+  return { ...parseName(rest), verb: known, time: ns, ...(on !== undefined && { on }) }
 }

@@ -21,12 +21,12 @@ export interface GuestReply {
 const FIRST_MS = 30_000
 
 const [url = ''] = process.argv.slice(2)
-const { default: scenario, invariant } = await loadScenario(url)
+const scenario = await loadScenario(url)
 // The first run takes longest: it loads modules and programs.
-await runOnce(scenario, invariant, { plan: [], timeout: FIRST_MS, seed: 1, world: 'guest' })
+await runOnce(scenario, { plan: [], timeout: FIRST_MS, seed: 1, world: 'guest' })
 const spec: RunSpec = JSON.parse(stopMachine('the scenario has run').toString())
 const captures = spec.captures === undefined ? undefined : mkdtempSync(join(tmpdir(), 'captures-'))
-const result = await runOnce(scenario, invariant, { ...spec, captures })
+const result = await runOnce(scenario, { ...spec, captures })
 const files = captures === undefined ? [] : readdirSync(captures, { recursive: true, withFileTypes: true })
 const reply: GuestReply = {
   result,

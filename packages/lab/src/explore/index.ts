@@ -6,6 +6,8 @@ import type { Shrunk } from './explore.ts'
 import type { ExploreReport } from './report.ts'
 import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'
 
+export type { Hit, HostNames } from '../nemesis/hit.ts'
+export type { AlwaysOptions, Check, EventuallyOptions } from './checks.ts'
 export type { Shrunk } from './explore.ts'
 export type { Judgement } from './judge.ts'
 export type { ExploredPacket } from './points.ts'
@@ -24,8 +26,8 @@ export type {
 /**
  * Runs `scenario` three times without faults, and then once for each packet and fault. A function
  * runs in this process, one run at a time; a module (a path or URL, whose default export is the
- * scenario) has a process for each run, so that several run at a time and a run that hangs is
- * killed. Rejects with a UsageError for wrong options, and if no lab can be made.
+ * scenario) runs in processes, or in memory in threads, so that several run at a time and a run
+ * that hangs is killed. Rejects with a UsageError for wrong options, and if no lab can be made.
  */
 export async function explore(
   scenario: LabScenario | string | URL,
@@ -44,7 +46,7 @@ async function repeat(
   faults: readonly string[],
   options: RepeatOptions = {},
 ): Promise<void> {
-  const { repeatFaults } = await import('./explore.ts')
+  const { repeatFaults } = await import('./repeat.ts')
   await repeatFaults(scenario, faults, options)
 }
 

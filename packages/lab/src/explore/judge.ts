@@ -1,4 +1,7 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
+import type { KeptOperation } from '../history/kept.ts'
+import { isUnrepaired, type Span } from '../nemesis/spans.ts'
+import { isNemesisVerb } from '../nemesis/verbs.ts'
 import type { PlannedFault } from '../watch/packet-name.ts'
 import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
 import type { Baseline, Outcome, Verdict } from './result.ts'
@@ -9,6 +12,10 @@ export interface Judgement extends Outcome {
   readonly output?: string | undefined
   /** The packets of the first run. */
   readonly packets: readonly ExploredPacket[]
+  /** Its faults of links and hosts. */
+  readonly spans: readonly Span[]
+  /** Its operations, if it failed. */
+  readonly operations?: readonly KeptOperation[] | undefined
 }
 
 interface JudgeOptions {
@@ -32,11 +39,13 @@ const LATEST = 10
 const SLOWER_FACTOR = 2
 const SLOWER_MS = 100
 const CLEAN_FACTOR = 3
+/** A repair may come at the end of the time of its fault. TCP then waits up to twice as long. */
+const REPAIRED_FACTOR = 3
 const MS_PER_S = 1000
 /** Clean runs in memory may take no time at all. */
 const LEAST_MS = 1
 
-type RunMore = Pick<RunSpec, 'captures' | 'wires' | 'mayBranch'>
+type RunMore = Pick<RunSpec, 'captures' | 'wires' | 'mayBranch' | 'onlyHits' | 'isRepeat'>
 
 export class Judge {
   readonly #runner: Runner
@@ -74,7 +83,13 @@ export class Judge {
 
   /** Milliseconds that a run with these faults may take. */
   limit(plan: readonly PlannedFault[]): number {
-    return this.#timeout ?? CLEAN_FACTOR * (this.baseline.times.at(-1) ?? 0) + costOf(plan)
+    const limit = this.#timeout ?? CLEAN_FACTOR * (this.baseline.times.at(-1) ?? 0) + costOf(plan)
+    return plan.some(({ verb }) => verb === 'repair') ? REPAIRED_FACTOR * limit : limit
+  }
+
+  /** Milliseconds of the budget that are left. */
+  get left(): number {
+    return Math.max(0, this.#budget - (performance.now() - this.#began))
   }
 
   /** Returns why `runUnlessStopped` starts no more runs; undefined while it does. */
@@ -121,9 +136,9 @@ export class Judge {
     this.spent.total += total
   }
 
-  /** Returns why a run failed; undefined if it did not. */
-  errorOf({ error, left }: RunResult): string | undefined {
-    return error ?? leftOver(left, this.baseline.left)
+  /** Returns why a run failed; undefined if it did not, or if it was not repaired as planned. */
+  errorOf({ error, left, spans }: RunResult, plan: readonly PlannedFault[] = []): string | undefined {
+    return isUnrepaired(plan, spans) ? undefined : (error ?? leftOver(left, this.baseline.left))
   }
 
   async judge(plan: readonly PlannedFault[]): Promise<Judgement> {
@@ -132,20 +147,26 @@ export class Judge {
 
   /** Runs faults once. `confirm` repeats the run of a verdict `failed` or `slower`. */
   async attempt(plan: readonly PlannedFault[]): Promise<Judgement> {
-    const first = await this.run(plan, { mayBranch: true })
+    const first = await this.once(plan)
     // Acknowledgements depend on time: a run may have fewer of them.
-    if (isMet(first, plan) || this.errorOf(first) !== undefined) return this.judgementOf(plan, first)
-    return this.judgementOf(plan, await this.run(plan), 2)
+    return first.verdict === 'missed' ? this.judgementOf(plan, await this.run(plan), 2) : first
+  }
+
+  /** Same for faults of which a run may miss some packets. */
+  async once(plan: readonly PlannedFault[], more?: Pick<RunSpec, 'onlyHits'>): Promise<Judgement> {
+    return this.judgementOf(plan, await this.run(plan, { mayBranch: true, ...more }))
   }
 
   /** Returns the judgement of one run. `runs` is the number of runs up to then. */
   judgementOf(plan: readonly PlannedFault[], result: RunResult, runs = 1): Judgement {
-    const error = this.errorOf(result)
-    const { ms, output } = result
+    const error = this.errorOf(result, plan)
+    const { ms, output, spans = [], operations } = result
     const packets = packetsOf(result)
-    const common = { runs, ms, clean: [this.#fastest], factor: ms / Math.max(this.#fastest, LEAST_MS), packets }
-    if (error !== undefined) return { ...common, verdict: 'failed', failed: 1, error, output }
-    const verdict = !isMet(result, plan) ? 'missed' : isSlower(ms, this.#fastest) ? 'slower' : 'passed'
+    const common = { runs, ms, clean: [this.#fastest], factor: ms / Math.max(this.#fastest, LEAST_MS), packets, spans }
+    if (error !== undefined) return { ...common, verdict: 'failed', failed: 1, error, output, operations }
+    // A run waits for a host that is stopped.
+    const isSlow = isSlower(ms, this.#fastest) && !plan.some(({ verb }) => isNemesisVerb(verb))
+    const verdict = !isMet(result, plan) ? 'missed' : isSlow ? 'slower' : 'passed'
     return { ...common, verdict, failed: 0 }
   }
 
@@ -160,10 +181,10 @@ export class Judge {
     let { failed, runs } = first
     const repeats = this.#spec.world === 'guest' ? GUEST_REPEATS : REPEATS
     for (let i = 0; i < repeats; i++) {
-      const again = await this.runUnlessStopped(plan)
+      const again = await this.runUnlessStopped(plan, { isRepeat: true })
       if (again === undefined) break
       runs++
-      if (this.errorOf(again) !== undefined) failed++
+      if (this.errorOf(again, plan) !== undefined) failed++
     }
     return { ...first, failed, runs }
   }
@@ -221,8 +242,8 @@ export function leftOver(left: readonly string[], clean: readonly string[]): str
   return more.length === 0 ? undefined : `still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`
 }
 
-/** Whether every fault of the plan has hit a packet. */
-function isMet({ links }: RunResult, plan: readonly PlannedFault[]): boolean {
+/** Whether every fault of the plan has hit a packet, and the last repair came after the faults. */
+function isMet({ links, spans }: RunResult, plan: readonly PlannedFault[]): boolean {
   const hits = [...links.values()].flatMap(({ packets }) => packets.filter(({ hit }) => hit))
-  return hits.length >= plan.length
+  return hits.length >= plan.length && !isUnrepaired(plan, spans)
 }

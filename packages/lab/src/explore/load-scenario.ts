@@ -1,12 +1,39 @@
 /** Loads the module of a scenario. */
-import { describeException } from 'vnet/internal/base/exception'
+import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { ExploreOptions, Invariant, LabScenario } from './scenario.ts'
+import { HIT } from '../nemesis/hit.ts'
+import { checkForm } from '../options.ts'
+import type { Scenario } from './run-once.ts'
+import type { ExploreOptions } from './scenario.ts'
 
-interface ScenarioModule {
-  readonly default: LabScenario
+interface ScenarioModule extends Scenario {
   readonly options?: ExploreOptions
-  readonly invariant?: Invariant
+}
+
+/** What explore has to know of a module before the first run. */
+export interface ModuleFacts {
+  readonly options: ExploreOptions
+  /** Whether it exports `hit`. */
+  readonly hasHit: boolean
+}
+
+/** Why a process or a thread has not run a scenario. */
+export interface Refusal {
+  readonly text: string
+  /** Whether it is a mistake of the user. */
+  readonly isUsage: boolean
+}
+
+export function refusalOf(error: unknown): Refusal {
+  return { text: messageOrDescription(error), isUsage: error instanceof UsageError }
+}
+
+export function errorOf({ text, isUsage }: Refusal): Error {
+  return isUsage ? new UsageError(text) : new Error(text)
+}
+
+export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
+  return { options, hasHit: hit !== undefined }
 }
 
 /** Rejects with a UsageError for a file that is not the module of a scenario. */
@@ -17,9 +44,10 @@ export async function loadScenario(url: string): Promise<ScenarioModule> {
     }
     throw new UsageError(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
   })) as Partial<ScenarioModule>
-  const { default: scenario } = loaded
+  const { default: scenario, hit } = loaded
   if (typeof scenario !== 'function') {
     throw new UsageError(`${url}: the module has no scenario: export default async ({ lab, signal }) => { ... }`)
   }
+  if (hit !== undefined) checkForm(`${url}: hit`, hit, HIT)
   return { ...loaded, default: scenario }
 }

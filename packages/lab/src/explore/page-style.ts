@@ -27,6 +27,9 @@ section { border-left: 3px solid var(--failed); padding-left: 1rem; margin: 1.2r
 .verdict.passed { color: var(--passed); }
 .diagram { overflow-x: auto; }
 .hosts, summary { display: grid; grid-template-columns: 4.5rem var(--width) minmax(16rem, 1fr); }
+.run .hosts, .run li { display: grid; grid-template-columns: 4.5rem var(--width); align-items: center; }
+.run { margin: .6rem 0; }
+.run li { position: relative; min-height: 40px; }
 .hosts { position: sticky; top: 0; background: var(--back); border-bottom: 1px solid var(--line); }
 .hosts { padding: .4rem 0; color: var(--weak); }
 .names { display: flex; }
@@ -36,12 +39,17 @@ summary { position: relative; align-items: center; min-height: 40px; cursor: poi
 summary::-webkit-details-marker { display: none; }
 summary:hover, details[open] > summary { background: var(--soft); }
 summary:focus-visible { outline: 2px solid var(--text); outline-offset: -2px; }
-summary svg { display: block; grid-column: 2; grid-row: 1; }
+summary svg, .run svg { display: block; grid-column: 2; grid-row: 1; }
 .at, .hosts > :first-child { color: var(--weak); font-size: .85em; text-align: right; padding-right: .8rem; }
-.label { grid-column: 2; grid-row: 1; align-self: start; margin-left: calc(var(--from) * 180px + 90px); }
-.label { width: 180px; text-align: center; font: 12px/1.4 ui-monospace, monospace; padding-top: 4px; }
+.label { grid-column: 2; grid-row: 1; align-self: start; margin-left: calc(var(--from) * 180px + 40px); }
+.label { width: 280px; text-align: center; font: 12px/1.4 ui-monospace, monospace; padding-top: 4px; }
 .label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .chips { grid-column: 3; display: flex; flex-wrap: wrap; gap: .3rem; padding: .3rem .5rem; }
+.bar { fill: var(--failed); stroke: none; opacity: .5; }
+.bar.wide { opacity: .18; }
+.note { grid-column: 2; grid-row: 1; justify-self: center; background: var(--back); border: 1px solid; }
+.note { color: var(--failed); border-radius: 4px; padding: 0 .5em; font-size: .85em; z-index: 1; }
+.note.operation { color: var(--text); font-family: ui-monospace, monospace; max-width: 90%; overflow-wrap: anywhere; }
 .host { stroke: var(--line); fill: none; }
 g { stroke: var(--other); fill: var(--other); }
 g.failed { stroke: var(--failed); fill: var(--failed); }
@@ -55,6 +63,10 @@ g.failed .line { stroke-width: 2; stroke-dasharray: 6 4; }
 .about p { margin: .3rem 0; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 a { color: inherit; }
+@media (max-width: 500px) {
+  section { padding-left: .6rem; }
+  .run .hosts, .run li { grid-template-columns: 3rem var(--width); }
+}
 @media print {
   :root { --back: #fff; --text: #000; --weak: #444; --line: #bbb; --soft: #fff; }
   :root { --failed: #a00; --slower: #740; --passed: #050; --other: #444; }

@@ -2,8 +2,14 @@
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ecnOf } from 'vnet/internal/wire/stages/ecn'
 import { payloadMiddle } from 'vnet/internal/wire/stages/fault-actions'
-import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
-import { formatName, type PacketName, type PlannedFault, type WatchedPacket } from '../watch/packet-name.ts'
+import { FOREVER, isNemesisVerb, lastingOf } from '../nemesis/verbs.ts'
+import {
+  formatName,
+  hostsOfFlow,
+  type PacketName,
+  type PlannedFault,
+  type WatchedPacket,
+} from '../watch/packet-name.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'
 
@@ -78,17 +84,36 @@ export function faultOf(
   rtt: number,
   packets: readonly ExploredPacket[],
 ): PlannedFault | undefined {
+  const { on, isAsked } = kind
   if (!isOpenTo(kind.verb, packet)) return undefined
+  if (kind.isOfEnd === true && !hostsOfFlow(packet.flow).includes(on ?? '')) return undefined
   if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
-  const time = kind.rtts > 0 ? Math.round(kind.rtts * rtt) * NSEC_PER_MSEC : kind.time
+  const time = kind.rtts > 0 ? timeOf(kind.rtts * rtt) : kind.time
   const { link, direction, flow, part, n, copy } = packet
-  return { link, direction, flow, part, n, copy, verb: kind.verb, time }
+  return {
+    link,
+    direction,
+    flow,
+    part,
+    n,
+    copy,
+    verb: kind.verb,
+    time,
+    ...(on !== undefined && { on }),
+    ...(isAsked && { isAsked }),
+  }
+}
+
+/** Returns ms in ns: whole ms from 1 ms on, which other explorations are likely to have, too. */
+export function timeOf(ms: number): number {
+  return ms < 1 ? Math.round(ms * NSEC_PER_MSEC) : Math.round(ms) * NSEC_PER_MSEC
 }
 
 /** Returns whether a fault can be done to a packet. */
-export function isOpenTo(verb: FaultVerb, { head, flow }: ExploredPacket): boolean {
+export function isOpenTo(verb: PlannedFault['verb'], { head, flow }: ExploredPacket): boolean {
   const frame = { bytes: head, data: 0, len: head.length }
-  if (verb === 'reset') return flow.startsWith('tcp ')
+  if (verb === 'reset' || verb === 'forget') return flow.startsWith('tcp ')
+  if (isNemesisVerb(verb)) return true
   if (verb === 'tamper') return payloadMiddle(frame) >= 0
   return verb !== 'ce' || ecnOf(frame) !== 0
 }
@@ -107,7 +132,10 @@ export function costOf(faults: readonly PlannedFault[]): number {
   return faults.reduce((sum, fault) => {
     const isTcp = fault.flow.startsWith('tcp ')
     const own = !isTcp ? OTHER_MS : fault.part === 'seq' && fault.n === 0 ? HANDSHAKE_MS : TCP_MS
-    return sum + own + fault.time / NSEC_PER_MSEC
+    const lasting = lastingOf(fault)
+    const ms = lasting === FOREVER ? 0 : lasting / NSEC_PER_MSEC
+    // TCP waits up to twice as long as a link was dead.
+    return sum + own + (isNemesisVerb(fault.verb) ? OTHER_MS + 2 * ms : ms)
   }, 0)
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { WorldName } from '../world.ts'
+import type { FailedRun } from './failed-run.ts'
 
 /** The first words of the error of a run that did not end in time. */
 export const TIMED_OUT = 'timed out'
@@ -68,12 +69,15 @@ export interface ResultPoint extends Partial<Outcome> {
   /** Indexes into the packets and the faults of the result. A burst starts with the packet. */
   readonly packet: number
   readonly fault: number
-  /** The second fault of a pair. Pairs are not in the table. */
+  /** The second fault of a pair. Pairs are not in the table. A repair is in `faults` only. */
   readonly second?: { readonly packet: number; readonly fault: number } | undefined
   /** The faults, as explore.repeat takes them. */
   readonly faults: readonly string[]
   readonly verdict: Verdict
 }
+
+/** How many schedules there are of each verdict. Slower ones have passed. */
+export type ScheduleCounts = Readonly<Record<Exclude<Verdict, 'slower'>, number>>
 
 export interface Failure {
   /** The smallest set of faults that fails, as explore.repeat takes them. */
@@ -86,6 +90,8 @@ export interface Failure {
   readonly error: string
   /** The end of the scenario's output; a function prints to this process. */
   readonly output: string
+  /** The first run that failed, if it had faults of links or hosts, or a history. */
+  readonly run?: FailedRun | undefined
   /** The packets that were hit, as tcpdump prints them. */
   readonly packets: readonly string[]
   readonly wire: readonly WireFault[]
@@ -131,6 +137,10 @@ export interface ExploreResult {
   readonly points: readonly ResultPoint[]
   /** How many pairs were not tried. They are not in `points`. */
   readonly skippedPairs: number
+  /** The same for repairs at later packets. */
+  readonly skippedRepairs: number
+  /** The verdicts of schedules. They are not in `points`. */
+  readonly schedules: ScheduleCounts
   readonly failures: readonly Failure[]
   /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
   readonly ms: number
@@ -149,6 +159,33 @@ export function differences(before: ExploreResult, after: ExploreResult): string
     const [then, now] = [one.get(faults) ?? 'not tried', other.get(faults) ?? 'not tried']
     return then === now ? [] : [`${then} before, ${now} now: ${faults}`]
   })
+}
+
+/** Returns the points of each packet. */
+export function byPacket<P extends Pick<ResultPoint, 'packet'>>(
+  packets: readonly unknown[],
+  points: readonly P[],
+): readonly (readonly P[])[] {
+  const groups = packets.map((): P[] => [])
+  for (const point of points) groups[point.packet]?.push(point)
+  return groups
+}
+
+/** Returns what the table shows of a fault of a packet: its failure with a repair, if any. */
+export function shownOf<P extends Pick<ResultPoint, 'verdict'>>(points: readonly P[]): P | undefined {
+  return points.find(({ verdict }) => verdict === 'failed') ?? points[0]
+}
+
+/** Returns a line about schedules; none without any. */
+export function schedulesText(schedules: ScheduleCounts): string[] {
+  const { failed, missed, skipped } = schedules
+  const all = sumOf(schedules)
+  const some = missed === 0 ? '' : `, ${missed} missed a packet or a repair`
+  return all === 0 ? [] : [`${all} schedules: ${failed} failed, ${skipped} skipped${some}`]
+}
+
+export function sumOf({ passed, failed, missed, skipped }: ScheduleCounts): number {
+  return passed + failed + missed + skipped
 }
 
 /** Returns the times of runs without faults: `186.6 to 560.1 ms`. */

@@ -1,56 +1,82 @@
 /**
- * The process of one run of a module. It is started ahead and waits for its request. It ends by
- * itself, or with its parent; what keeps it alive after the run is reported.
+ * The process of the runs of a module, one by default. It is started ahead and waits for its
+ * request. It ends by itself, or with its parent; what keeps it alive after a run is reported.
  */
 import { setTimeout } from 'node:timers'
-import { messageOrDescription } from 'vnet/internal/base/exception'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LabWorker } from '../lab-worker.ts'
-import { loadScenario } from './load-scenario.ts'
+import { factsOf, loadScenario, type ModuleFacts, type Refusal, refusalOf } from './load-scenario.ts'
 import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
-import type { ExploreOptions } from './scenario.ts'
 
-/** A request for a run, or without `spec` for the options of the module. */
+/** A request for a run, or without `spec` for the facts of the module. */
 export interface RunRequest {
   readonly url: string
   readonly spec?: RunSpec
+  /** Whether the process may serve another request after a run that passes and leaves nothing. */
+  readonly mayStay?: boolean
 }
 
 /** The replies up to now. Each message has one of them. */
 export interface RunReplies {
   readonly started?: true
-  readonly options?: ExploreOptions
+  readonly facts?: ModuleFacts
   readonly result?: RunResult
   readonly left?: readonly string[]
-  readonly refused?: string
+  readonly refusal?: Refusal
+  /** The process has stayed for another request. */
+  readonly ready?: true
 }
 
 /** Milliseconds for the program under test to end after its run. */
 const LEFT_MS = 1000
+const POLL_MS = 5
 
 const send = (reply: RunReplies) => new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
 
-async function serve({ url, spec }: RunRequest): Promise<void> {
+async function serve({ url, spec, mayStay = false }: RunRequest): Promise<void> {
   const before = process.getActiveResourcesInfo()
+  let mayServe = false
   try {
-    const { default: scenario, options = {}, invariant } = await loadScenario(url)
+    const scenario = await loadScenario(url)
     if (spec === undefined) {
-      await send({ options })
+      await send({ facts: factsOf(scenario) })
       process.exit()
     }
     await send({ started: true })
-    await send({ result: await runOnce(scenario, invariant, spec) })
+    const result = await runOnce(scenario, spec)
+    await send({ result })
+    mayServe = mayStay && result.error === undefined
   } catch (error) {
-    await send({ refused: messageOrDescription(error) })
+    await send({ refusal: refusalOf(error) })
     process.exit()
   }
-  process.on('unhandledRejection', () => {})
-  process.on('uncaughtException', () => {})
+  process.on('unhandledRejection', ignore).on('uncaughtException', ignore)
+  if (mayServe && (await hasEnded(before))) {
+    process.off('unhandledRejection', ignore).off('uncaughtException', ignore)
+    process.once('message', (request: RunRequest) => void serve(request))
+    await send({ ready: true })
+    return
+  }
   process.channel?.unref()
-  setTimeout(async () => {
-    await send({ left: added(process.getActiveResourcesInfo(), before) })
-    process.exit()
-  }, LEFT_MS).unref()
+  setTimeout(
+    async () => {
+      await send({ left: added(process.getActiveResourcesInfo(), before) })
+      process.exit()
+    },
+    mayServe ? 0 : LEFT_MS,
+  ).unref()
+}
+
+const ignore = () => {}
+
+/** Returns whether a run leaves no timers, sockets and handles that keep the process alive. */
+async function hasEnded(before: readonly string[]): Promise<boolean> {
+  for (let ms = 0; ms < LEFT_MS; ms += POLL_MS) {
+    if (added(process.getActiveResourcesInfo(), before).length === 0) return true
+    await sleep(POLL_MS)
+  }
+  return false
 }
 
 process.once('disconnect', () => process.exit())

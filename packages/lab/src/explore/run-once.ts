@@ -1,17 +1,36 @@
 /** Runs a scenario once, in this process, in a lab of its own, with planned faults. */
 import { AsyncLocalStorage } from 'node:async_hooks'
-// Imported, because a scenario may replace the timers of globalThis.
+// Imported, because a scenario may replace the clock and the timers of globalThis.
+import { hrtime } from 'node:process'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import { fileURLToPath } from 'node:url'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { History } from '../history/history.ts'
+import { type KeptOperation, keptOf } from '../history/kept.ts'
 import { createLabWith, type Lab, type WorldName } from '../index.ts'
 import type { LabSetup } from '../links.ts'
+import type { Hit, HostNames } from '../nemesis/hit.ts'
+import { Nemesis } from '../nemesis/nemesis.ts'
+import type { Span } from '../nemesis/spans.ts'
 import { closeWithin } from '../runner.ts'
 import type { WatchedLink } from '../watch/link-watch.ts'
 import type { PlannedFault } from '../watch/packet-name.ts'
+import { Checks } from './checks.ts'
 import { TIMED_OUT } from './result.ts'
 import type { Invariant, LabScenario } from './scenario.ts'
 
+/** A scenario, as its module exports it, or as a function has the options of explore. */
+export interface Scenario {
+  readonly default: LabScenario
+  readonly invariant?: Invariant | undefined
+  readonly hit?: Hit | undefined
+}
+
 /** A run and the setup of its lab. It is sent to the process of the run. */
 export interface RunSpec extends LabSetup {
+  /** Hosts that faults hit which name none. By default the module names them. */
+  readonly hit?: HostNames | undefined
   readonly plan: readonly PlannedFault[]
   /** Milliseconds from the start of the scenario. */
   readonly timeout: number
@@ -19,6 +38,10 @@ export interface RunSpec extends LabSetup {
   readonly world: WorldName
   /** Whether it may continue another run in a guest. The stops of that run take some time. */
   readonly mayBranch?: boolean | undefined
+  /** Whether a thread may leave out the packets of a run that passes, except those with a fault. */
+  readonly onlyHits?: boolean | undefined
+  /** Whether it repeats a failure: in a process of its own, whatever `reuse` is. */
+  readonly isRepeat?: boolean | undefined
 }
 
 export interface RunResult {
@@ -28,54 +51,76 @@ export interface RunResult {
   readonly ms: number
   readonly total: number
   readonly links: ReadonlyMap<string, WatchedLink>
+  /** The faults of links and hosts that have happened; undefined if the run was killed. */
+  readonly spans?: readonly Span[] | undefined
   /** The kinds of timers, sockets and handles that kept the process of the run alive. */
   readonly left: readonly string[]
   readonly output: string
+  /** The operations of the history of a failed run. */
+  readonly operations?: readonly KeptOperation[] | undefined
 }
 
 /** Milliseconds for the lab to end after a scenario, which takes some hundredths of a second. */
 const CLOSE_MS = 5000
 
+/** The start of an error if the run has ended before its fault happened. */
+const UNSETTLED = 'hit had not settled when the run ended, and links held all packets meanwhile: '
+
+/** The path of this file, in frames of stacks. */
+const OWN = fileURLToPath(import.meta.url)
+
 /** The run that an error belongs to, by its abort controller. */
 const RUN = new AsyncLocalStorage<AbortController>()
 
-/** Runs `scenario`. Settles in any case; a lab that cannot be made rejects. */
+/** Runs a scenario. Settles in any case; a lab that cannot be made rejects. */
 export async function runOnce(
-  scenario: LabScenario,
-  invariant: Invariant | undefined,
-  { timeout, seed, world, ...setup }: RunSpec,
+  { default: scenario, invariant, hit }: Scenario,
+  { timeout, seed, world, hit: names, ...setup }: RunSpec,
 ): Promise<RunResult> {
   const began = performance.now()
   const lab = await createLabWith({ name: 'explore', seed, world }, setup)
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
+  const nemesis = new Nemesis(lab, names ?? hit)
+  const history = new History(lab)
+  const origin = originOf(lab)
+  const checks = new Checks(lab, nemesis, abort.signal)
   const started = performance.now()
   let error: string | undefined
+  let refused: UsageError | undefined
+  nemesis.broken.catch(reason => {
+    if (reason instanceof UsageError) refused = reason
+  })
   try {
-    const attempted = RUN.run(abort, () => attempt(scenario, invariant, lab, abort.signal))
-    await Promise.race([broken.failed, attempted])
+    const { always, eventually } = checks
+    const attempted = RUN.run(abort, async () => {
+      await scenario({ lab, signal: abort.signal, history, always, eventually })
+      // A rejection that the scenario has caused is reported in the next turn.
+      await new Promise<void>(resolve => setImmediate(resolve))
+      await checks.end()
+      await invariant?.(lab)
+    })
+    await Promise.race([broken.failed, nemesis.broken, checks.failed, attempted])
   } catch (reason) {
     error = textOf(reason)
   }
   const ms = performance.now() - started
   const links = await lab.watched().catch(() => new Map<string, WatchedLink>())
+  const spans = nemesis.spans.all
+  if (error !== undefined && nemesis.isAsking) error = `${UNSETTLED}${error}`
   abort.abort(new Error('the run has ended'))
+  nemesis.close()
   // A guest ends with its lab.
   if (setup.stops !== true) await closeWithin(lab, CLOSE_MS).catch(reason => (error ??= (reason as Error).message))
   broken.end()
-  return { error, ms, total: performance.now() - began, links, left: [], output: '' }
+  if (refused !== undefined) throw refused
+  const operations = error === undefined ? undefined : keptOf(history, origin)
+  return { error, ms, total: performance.now() - began, links, spans, left: [], output: '', operations }
 }
 
-async function attempt(
-  scenario: LabScenario,
-  invariant: Invariant | undefined,
-  lab: Lab,
-  signal: AbortSignal,
-): Promise<void> {
-  await scenario({ lab, signal })
-  // A rejection that the scenario has caused is reported in the next turn.
-  await new Promise<void>(resolve => setImmediate(resolve))
-  await invariant?.(lab)
+/** Returns the time of the clock of packets at time 0 of the lab, in ns. */
+function originOf({ world, now }: Lab): number {
+  return world === 'memory' ? 0 : Number(hrtime.bigint()) - now * NSEC_PER_MSEC
 }
 
 /**
@@ -111,5 +156,16 @@ function failureOf(abort: AbortController, timeout: number): { failed: Promise<n
 function textOf(reason: unknown): string {
   if (!(reason instanceof Error)) return String(reason)
   const cause = reason.cause instanceof Error ? ` (${reason.cause.message})` : ''
-  return `${reason.stack ?? reason.message}${cause}`
+  return `${stackOf(reason)}${cause}`
+}
+
+/** Returns the stack of an error up to the call of the scenario, without frames of Node. */
+function stackOf({ stack, message }: Error): string {
+  const lines = (stack ?? message).split('\n')
+  const isFrame = (line: string) => /^ {4}at /.test(line)
+  const end = lines.findIndex(line => isFrame(line) && line.includes(OWN))
+  return lines
+    .slice(0, end < 0 ? undefined : end)
+    .filter(line => !(isFrame(line) && line.includes('node:')))
+    .join('\n')
 }

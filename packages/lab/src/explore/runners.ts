@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../built-module.ts'
 import { removeLeftovers } from '../leftovers.ts'
+import { errorOf, type ModuleFacts } from './load-scenario.ts'
 import type { RunReplies, RunRequest } from './run-main.ts'
-import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
-import type { ExploreOptions, Invariant, LabScenario } from './scenario.ts'
+import { type RunResult, type RunSpec, runOnce, type Scenario } from './run-once.ts'
 
 export interface Runner {
   /** How many runs may run at a time. */
@@ -24,8 +24,8 @@ const LOAD_MS = 30_000
 /** The most characters of the output of a run that are kept. */
 export const OUTPUT_MAX = 4096
 
-export function functionRunner(scenario: LabScenario, invariant: Invariant | undefined): Runner {
-  return { concurrency: 1, run: spec => runOnce(scenario, invariant, spec), close: () => {} }
+export function functionRunner(scenario: Scenario): Runner {
+  return { concurrency: 1, run: spec => runOnce(scenario, spec), close: () => {} }
 }
 
 /** Returns `runner`, whose runs reject with the reason of `signal` once it aborts. */
@@ -50,7 +50,8 @@ export function abortable(runner: Runner, signal: AbortSignal): Runner {
 class RunProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown[]>
-  readonly #replies: RunReplies = {}
+  #replies: RunReplies = {}
+  #onReply: (reply: RunReplies) => void = () => {}
   #output = ''
   #isLate = false
   #timer: NodeJS.Timeout | undefined
@@ -66,6 +67,7 @@ class RunProcess {
     })
     this.#exited = once(this.#child, 'exit')
     this.#exited.catch(() => {})
+    this.#child.on('message', (reply: RunReplies) => this.#onReply(reply))
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', text => {
         this.#output = (this.#output + text).slice(-OUTPUT_MAX)
@@ -77,18 +79,26 @@ class RunProcess {
     this.#child.kill('SIGKILL')
   }
 
-  /** Returns the result of a run. Rejects if the module or the lab cannot be used. */
-  async run(url: string, spec: RunSpec): Promise<RunResult> {
+  /** Whether it can run again: its last run has passed and has left nothing. */
+  get isReady(): boolean {
+    return this.#replies.ready === true && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /**
+   * Returns the result of a run. The process ends with it unless it `mayStay`. Rejects if the
+   * module or the lab cannot be used.
+   */
+  async run(url: string, spec: RunSpec, mayStay = false): Promise<RunResult> {
     const began = performance.now()
     let started = began
-    const [status, signal] = await this.#serve({ url, spec }, () => {
+    const [status, signal] = await this.#serve({ url, spec, mayStay }, () => {
       started = performance.now()
       this.#killAfter(spec.timeout + GRACE_MS)
     })
     // A process that was killed has not removed its lab.
     if (signal !== null) removeLeftovers()
-    const { result, left = [], refused } = this.#replies
-    if (refused !== undefined) throw new Error(refused)
+    const { result, left = [], refusal } = this.#replies
+    if (refusal !== undefined) throw errorOf(refusal)
     const total = performance.now() - began
     if (result !== undefined) return { ...result, total, left, output: this.#output }
     const ms = performance.now() - started
@@ -98,23 +108,28 @@ class RunProcess {
     return { error, ms, total, links: new Map(), left: [], output: this.#output }
   }
 
-  async options(url: string): Promise<ExploreOptions> {
+  async facts(url: string): Promise<ModuleFacts> {
     await this.#serve({ url }, () => {})
-    const { options, refused } = this.#replies
-    if (options === undefined) throw new UsageError(refused ?? `${url}: cannot be loaded: ${this.#output}`)
-    return options
+    const { facts, refusal } = this.#replies
+    if (facts === undefined) throw new UsageError(refusal?.text ?? `${url}: cannot be loaded: ${this.#output}`)
+    return facts
   }
 
   async #serve(request: RunRequest, onStart: () => void): Promise<unknown[]> {
+    this.#replies = {}
+    this.#output = ''
     this.#killAfter(LOAD_MS)
-    this.#child.on('message', (reply: RunReplies) => {
-      Object.assign(this.#replies, reply)
-      if (reply.started) onStart()
+    const ready = new Promise<unknown[]>(resolve => {
+      this.#onReply = reply => {
+        Object.assign(this.#replies, reply)
+        if (reply.started) onStart()
+        if (reply.ready) resolve([0, null])
+      }
     })
     this.#child.send(request, () => {})
-    const ended = await this.#exited.finally(() => clearTimeout(this.#timer))
+    const ended = await Promise.race([ready, this.#exited]).finally(() => clearTimeout(this.#timer))
     // The last replies may be read after the exit is noticed.
-    if (this.#child.connected) await once(this.#child, 'disconnect')
+    if (!this.#replies.ready && this.#child.connected) await once(this.#child, 'disconnect')
     return ended
   }
 
@@ -131,38 +146,47 @@ class RunProcess {
 export class ModuleRunner implements Runner {
   readonly concurrency: number
   readonly #url: string
+  readonly #reuse: boolean
   readonly #ahead: RunProcess[] = []
+  /** Processes that have run and can run again. */
+  #used: RunProcess[] = []
   readonly #running = new Set<RunProcess>()
   #isClosed = false
 
-  constructor(url: string, concurrency: number) {
+  /** With `reuse`, a process runs again after a run that has passed and has left nothing. */
+  constructor(url: string, concurrency: number, reuse = false) {
     this.#url = url
     this.concurrency = concurrency
+    this.#reuse = reuse
     this.#start()
   }
 
-  static options(url: string): Promise<ExploreOptions> {
-    return new RunProcess().options(url)
+  static facts(url: string): Promise<ModuleFacts> {
+    return new RunProcess().facts(url)
   }
 
   async run(spec: RunSpec): Promise<RunResult> {
     if (this.#isClosed) throw new Error('the exploration has ended')
-    const own = this.#ahead.shift() ?? new RunProcess()
+    const mayStay = this.#reuse && spec.isRepeat !== true
+    this.#used = this.#used.filter(({ isReady }) => isReady)
+    const own = (mayStay ? this.#used.pop() : undefined) ?? this.#ahead.shift() ?? new RunProcess()
     this.#running.add(own)
     this.#start()
     try {
-      return await own.run(this.#url, spec)
+      return await own.run(this.#url, spec, mayStay)
     } finally {
       this.#running.delete(own)
+      if (own.isReady && !this.#isClosed) this.#used.push(own)
     }
   }
 
   close(): void {
     this.#isClosed = true
-    for (const each of [...this.#ahead.splice(0), ...this.#running]) each.kill()
+    for (const each of [...this.#ahead.splice(0), ...this.#used, ...this.#running]) each.kill()
   }
 
   #start(): void {
-    if (!this.#isClosed && this.#ahead.length < this.concurrency) this.#ahead.push(new RunProcess())
+    const most = this.#reuse ? 1 : this.concurrency
+    if (!this.#isClosed && this.#ahead.length < most) this.#ahead.push(new RunProcess())
   }
 }

@@ -1,14 +1,16 @@
 /** The scenario that is explored, and the options. */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
+import type { History } from '../history/history.ts'
 import type { Lab } from '../lab.ts'
+import { HIT, type Hit } from '../nemesis/hit.ts'
 import {
   COUNT,
   checkForms,
   DURATION,
   FLAG,
-  type Form,
   type Forms,
+  FUNCTION,
   LIST,
   SIGNAL,
   WHOLE_NUMBER,
@@ -16,12 +18,27 @@ import {
 } from '../options.ts'
 import { WIRE, type WireSpec } from '../wire-spec.ts'
 import { WORLDS, type WorldName } from '../world.ts'
+import type { AlwaysOptions, Check, EventuallyOptions } from './checks.ts'
 import type { ExploreResult } from './result.ts'
 
-/** A scenario's arguments: a lab of its own, and a signal that aborts at the timeout. */
+/** A scenario's arguments. */
 export interface ScenarioRun {
+  /** A lab of its own. */
   readonly lab: Lab
+  /** Aborts at the timeout. */
   readonly signal: AbortSignal
+  /** Records the operations of clients, for checks. */
+  readonly history: History
+  /**
+   * Calls `check` again and again in the time of the lab, until the scenario has ended, and once
+   * then. A call starts when the one before it has ended. The run fails when a call does.
+   */
+  readonly always: (check: Check, options?: AlwaysOptions) => void
+  /**
+   * Calls `check` every 10 ms in the time of the lab, until a call succeeds. Rejects with the
+   * latest error if none does in time.
+   */
+  readonly eventually: (check: Check, options: EventuallyOptions) => Promise<void>
 }
 
 /** Runs the program under test in a lab. It rejects if the program does not do what it should. */
@@ -43,10 +60,18 @@ export interface ExploreOptions {
   readonly depth?: 1 | 2
   /** Also tries all pairs of faults that a run survives one by one: the nearest packets first. */
   readonly pairs?: boolean
+  /** Tries so many sets of two to five faults, which the seed draws from survived faults. */
+  readonly schedules?: number
   /** Starts no more runs after this time, such as '60s'. */
   readonly budget?: number | string
   /** How many runs of a module run at a time. The number of cores by default. */
   readonly concurrency?: number
+  /**
+   * A process of a module runs again after a run that has passed and has left nothing, which saves
+   * its start. So the state of the module outlives the run. Default false. For the kernel: in
+   * memory, threads always run again.
+   */
+  readonly reuse?: boolean
   /** Time limit of a run. Three times the clean run, and the cost of the fault, by default. */
   readonly timeout?: number | string
   /** Starts no more runs after this many failures. */
@@ -55,10 +80,15 @@ export interface ExploreOptions {
   readonly seed?: number
   /**
    * The world of the labs, like the option of createLab. In memory, thousands of runs take seconds,
-   * and each failure is repeated in the kernel where that is possible. In a guest, programs run in
-   * virtual time, for a module.
+   * and each failure of faults of packets is repeated in the kernel where that is possible. In a
+   * guest, programs run in virtual time, for a module.
    */
   readonly world?: WorldName
+  /**
+   * The hosts that are hit by faults of hosts, `silence`, `mute` and `deaf` that name none: names,
+   * or a function that returns names at the moment of the fault, which a module exports as `hit`.
+   */
+  readonly hit?: Hit
   /** Runs after a scenario that has succeeded. A module exports it as `invariant` instead. */
   readonly invariant?: Invariant
   /**
@@ -83,9 +113,12 @@ export interface ExploreOptions {
 }
 
 /** Options of a run with given faults. */
-export type RepeatOptions = Pick<ExploreOptions, 'timeout' | 'seed' | 'world' | 'invariant' | 'rtoMin' | 'signal'>
+export type RepeatOptions = Pick<
+  ExploreOptions,
+  'timeout' | 'seed' | 'world' | 'hit' | 'invariant' | 'rtoMin' | 'signal'
+>
 
-export interface ShrinkOptions extends RepeatOptions, Pick<ExploreOptions, 'captures'> {
+export interface ShrinkOptions extends Omit<RepeatOptions, 'hit'>, Pick<ExploreOptions, 'captures'> {
   /** The random wire, in both directions or in each. It comes before the scenario's wires. */
   readonly wire: WireSpec
 }
@@ -99,7 +132,6 @@ export interface Progress {
   readonly left: number
 }
 
-const FUNCTION: Form = { accepts: value => typeof value === 'function', text: 'a function' }
 export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   links: LIST,
   filter: { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" },
@@ -113,12 +145,15 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   },
   depth: { accepts: value => value === 1 || value === 2, text: '1 or 2' },
   pairs: FLAG,
+  schedules: COUNT,
   budget: DURATION,
   concurrency: COUNT,
+  reuse: FLAG,
   timeout: DURATION,
   stopAt: COUNT,
   seed: WHOLE_NUMBER,
   world: wordOf('a world, which are', WORLDS),
+  hit: HIT,
   invariant: FUNCTION,
   rtoMin: { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" },
   signal: SIGNAL,
@@ -129,9 +164,10 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   before: { accepts: isResult, text: 'the result of an earlier exploration' },
   onProgress: FUNCTION,
 }
-const { timeout, seed, world, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
-export const REPEAT_OPTIONS: Forms<RepeatOptions> = { timeout, seed, world, invariant, rtoMin, signal }
-export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...REPEAT_OPTIONS, captures, wire: WIRE }
+const { timeout, seed, world, hit, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
+const RUN_OPTIONS = { timeout, seed, world, invariant, rtoMin, signal }
+export const REPEAT_OPTIONS: Forms<RepeatOptions> = { ...RUN_OPTIONS, hit }
+export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...RUN_OPTIONS, captures, wire: WIRE }
 
 /** Whether a value has all that `differences` reads. */
 export function isResult(value: unknown): value is ExploreResult {
@@ -154,7 +190,15 @@ export function checkExplore<O extends RepeatOptions>(
   if (isModule && options.invariant !== undefined) {
     throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
   }
+  if (isModule && typeof options.hit === 'function') {
+    throw new UsageError(`${what}: the module runs in another process: export \`hit\` from it, or give names`)
+  }
   if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1) {
     throw new UsageError(`${what}: a function runs one at a time; for concurrency give the path of a module`)
+  }
+  const { reuse = false, world }: ExploreOptions = options
+  if (reuse && (!isModule || world === 'guest')) {
+    const where = isModule ? 'in a guest each run continues another one' : 'a function always runs in this process'
+    throw new UsageError(`${what}: reuse: ${where}: leave it out`)
   }
 }

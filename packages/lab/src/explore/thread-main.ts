@@ -1,8 +1,7 @@
 /** A thread that runs a module in memory, again and again. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { messageOrDescription } from 'vnet/internal/base/exception'
-import { loadScenario } from './load-scenario.ts'
-import { runOnce } from './run-once.ts'
+import { factsOf, loadScenario, refusalOf } from './load-scenario.ts'
+import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 import type { ThreadReply, ThreadRequest } from './thread-runner.ts'
 
 const { url } = workerData as { readonly url: string }
@@ -10,9 +9,19 @@ const { url } = workerData as { readonly url: string }
 parentPort?.on('message', async ({ spec }: ThreadRequest) => {
   const reply = (message: ThreadReply) => parentPort?.postMessage(message)
   try {
-    const { default: scenario, options = {}, invariant } = await loadScenario(url)
-    reply(spec === undefined ? { options } : { result: await runOnce(scenario, invariant, spec) })
+    const scenario = await loadScenario(url)
+    if (spec === undefined) reply({ facts: factsOf(scenario) })
+    else reply({ result: sentOf(await runOnce(scenario, spec), spec) })
   } catch (error) {
-    reply({ refused: messageOrDescription(error) })
+    reply({ refusal: refusalOf(error) })
   }
 })
+
+/** Returns the part of a result that is sent: packets take longer than the rest. */
+function sentOf(result: RunResult, { onlyHits }: RunSpec): RunResult {
+  if (onlyHits !== true || result.error !== undefined) return result
+  const links = [...result.links].map(([name, { packets, unrecorded }]) => {
+    return [name, { packets: packets.filter(({ hit }) => hit), unrecorded }] as const
+  })
+  return { ...result, links: new Map(links) }
+}

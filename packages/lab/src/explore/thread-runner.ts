@@ -8,22 +8,22 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../built-module.ts'
+import { errorOf, type ModuleFacts, type Refusal } from './load-scenario.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
-import type { ExploreOptions } from './scenario.ts'
 
 /** Real milliseconds for a run in virtual time, with the start of its thread. */
 const PATIENCE_MS = 30_000
 
-/** A request for a run, or without `spec` for the options of the module. */
+/** A request for a run, or without `spec` for the facts of the module. */
 export interface ThreadRequest {
   readonly spec?: RunSpec
 }
 
 export type ThreadReply =
   | { readonly result: RunResult }
-  | { readonly options: ExploreOptions }
-  | { readonly refused: string }
+  | { readonly facts: ModuleFacts }
+  | { readonly refusal: Refusal }
 
 export class ThreadRunner implements Runner {
   /** May be changed before the first run. */
@@ -40,12 +40,14 @@ export class ThreadRunner implements Runner {
     this.concurrency = concurrency
   }
 
-  /** Returns the options of the module. All threads start, since each one loads the module. */
-  async options(): Promise<ExploreOptions> {
+  /** Returns the facts of the module. All threads start, since each one loads the module. */
+  async facts(): Promise<ModuleFacts> {
     this.#loading = Array.from({ length: this.concurrency }, () => this.#ask(this.#start(), {}))
     const reply = await (this.#loading[0] as Promise<ThreadReply>)
-    if ('options' in reply) return reply.options
-    throw new UsageError('refused' in reply ? reply.refused : `${this.#url}: cannot be loaded: ${reply.result.error}`)
+    if ('facts' in reply) return reply.facts
+    throw new UsageError(
+      'refusal' in reply ? reply.refusal.text : `${this.#url}: cannot be loaded: ${reply.result.error}`,
+    )
   }
 
   async run(spec: RunSpec): Promise<RunResult> {
@@ -55,7 +57,7 @@ export class ThreadRunner implements Runner {
     const worker = this.#idle.pop() ?? this.#start()
     const reply = await this.#ask(worker, { spec })
     if ('result' in reply) return reply.result
-    throw new Error('refused' in reply ? reply.refused : 'the thread has sent no result')
+    throw 'refusal' in reply ? errorOf(reply.refusal) : new Error('the thread has sent no result')
   }
 
   close(): void {

@@ -151,9 +151,14 @@ export class FileLab implements AsyncDisposable {
     return this.faults.push({ entry, fault })
   }
 
-  run(host: string, service: Service): Promise<void> {
+  /** Starts a program, and again after each restart of its host. Settles when it is ready. */
+  run(name: string, service: Service): Promise<void> {
     const env = { ...process.env, ...this.env }
-    return startService(this.host(host), service, { env, log: this.#log, signal: this.#end.signal })
+    return this.host(name).start(({ host, signal }) => {
+      const ended = AbortSignal.any([this.#end.signal, signal])
+      ended.throwIfAborted()
+      return startService(host, service, { env, log: this.#log, signal: ended })
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

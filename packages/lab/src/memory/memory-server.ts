@@ -10,7 +10,7 @@ import { bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-addr
 import type { TcpConnection, TcpListener } from './stack/contract.ts'
 import type { Tcp } from './stack/tcp.ts'
 import { TcpHandle } from './tcp-handle.ts'
-import { soon } from './time/socket-events.ts'
+import { Boot } from './time/boot.ts'
 
 /** What net.Server has without being documented. */
 interface Accepting extends net.Server {
@@ -41,6 +41,7 @@ export async function listenInMemory(
   server: StreamServer,
   port: number,
   host: string | undefined,
+  boot = new Boot(),
 ): Promise<{ readonly port: number; readonly accepting: StreamServer }> {
   checkPort(port)
   const family = net.isIP(host ?? '::')
@@ -52,7 +53,7 @@ export async function listenInMemory(
   const { _listen2: nodes } = internals
   internals._listen2 = function (_address, _port, _family, backlog) {
     accepting = this
-    this._handle = new ServerHandle(tcp, this, { host: host ?? '::', port, family })
+    this._handle = new ServerHandle(tcp, this, { host: host ?? '::', port, family }, boot)
     nodes.call(this, host ?? '::', port, family, backlog)
   }
   try {
@@ -76,14 +77,16 @@ class ServerHandle {
   readonly #tcp: Tcp
   readonly #server: Accepting
   readonly #place: ListenPlace
+  readonly #boot: Boot
   readonly #resource = new AsyncResource('TCPSERVERWRAP')
   #listener: TcpListener | undefined
   #isClosed = false
 
-  constructor(tcp: Tcp, server: Accepting, place: ListenPlace) {
+  constructor(tcp: Tcp, server: Accepting, place: ListenPlace, boot: Boot) {
     this.#tcp = tcp
     this.#server = server
     this.#place = place
+    this.#boot = boot
   }
 
   /** Returns 0 or a negative errno. */
@@ -105,7 +108,7 @@ class ServerHandle {
   close(done: () => void = () => {}): void {
     this.#isClosed = true
     this.#listener?.close()
-    soon(() => this.#resource.runInAsyncScope(done))
+    this.#boot.soon(this.#resource, done)
   }
 
   /** Only the timers of the world keep the process alive. */
@@ -118,8 +121,8 @@ class ServerHandle {
   }
 
   #accept(connection: TcpConnection): void {
-    const handle = TcpHandle.accepted(this.#tcp, connection, this.#place.family)
-    soon(() => this.#resource.runInAsyncScope(this.#onConnection, this, handle))
+    const handle = TcpHandle.accepted(this.#tcp, connection, this.#place.family, this.#boot)
+    this.#boot.soon(this.#resource, () => this.#onConnection(handle))
   }
 
   /** Does what net.Server does with an accepted connection. */
@@ -151,7 +154,13 @@ class ServerHandle {
   #socketOf(handle: TcpHandle): MemorySocket {
     const { allowHalfOpen, pauseOnConnect, noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = this.#server
     const marks = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark }
-    const socket = new MemorySocket(this.#tcp, { handle, allowHalfOpen, pauseOnCreate: pauseOnConnect, ...marks })
+    const socket = new MemorySocket(this.#tcp, {
+      handle,
+      boot: this.#boot,
+      allowHalfOpen,
+      pauseOnCreate: pauseOnConnect,
+      ...marks,
+    })
     if (noDelay) socket.setNoDelay(true)
     if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay * 1000)
     return socket

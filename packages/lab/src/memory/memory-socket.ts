@@ -11,6 +11,7 @@ import { type NativeTcp, symbolOf } from './native-stream.ts'
 import { callError } from './node-address.ts'
 import type { Tcp } from './stack/tcp.ts'
 import { TcpHandle } from './tcp-handle.ts'
+import { Boot } from './time/boot.ts'
 import { addVirtual, clearVirtualTimeout, setVirtualTimeout, topOf } from './virtual-timeout.ts'
 
 /** What net.Socket has without being documented. */
@@ -43,6 +44,7 @@ const REINITIALIZE = symbolOf(net.Socket.prototype, 'kReinitializeHandle')
 interface MemorySocketOptions extends net.SocketConstructorOpts {
   /** The handle of an accepted connection. */
   readonly handle?: TcpHandle
+  readonly boot?: Boot
   readonly pauseOnCreate?: boolean
 }
 
@@ -52,13 +54,18 @@ export class MemorySocket extends net.Socket {
   /** Bytes that were written before the connection was open. */
   declare _pendingData: unknown
   readonly #tcp: Tcp
+  readonly #boot: Boot
   #handle: TcpHandle
   /** The bytes that waited to be written when the time-out was last due. */
   #queued = 0
 
-  constructor(tcp: Tcp, { handle = new TcpHandle(tcp), ...options }: MemorySocketOptions = {}) {
+  constructor(
+    tcp: Tcp,
+    { boot = new Boot(), handle = new TcpHandle(tcp, boot), ...options }: MemorySocketOptions = {},
+  ) {
     super({ manualStart: !handle.isConnected, ...options, handle: handle.native } as net.SocketConstructorOpts)
     this.#tcp = tcp
+    this.#boot = boot
     this.#handle = handle
     this.#use(handle)
     addVirtual(this)
@@ -89,8 +96,12 @@ export class MemorySocket extends net.Socket {
     super._destroy(error, callback)
   }
 
-  /** A time-out is due. Like Node, it waits as long as written bytes leave. */
   _onTimeout(): void {
+    this.#boot.pass(() => this.#onTimeout())
+  }
+
+  /** A time-out is due. Like Node, it waits as long as written bytes leave. */
+  #onTimeout(): void {
     const queued = this._handle?.writeQueueSize ?? 0
     const isMoving = this.#queued > 0 && queued !== this.#queued
     this.#queued = queued
@@ -120,7 +131,7 @@ export class MemorySocket extends net.Socket {
 
   /** After destroy(), connect() of Node would make a handle of the system. */
   #reopen(): void {
-    this.#handle = new TcpHandle(this.#tcp)
+    this.#handle = new TcpHandle(this.#tcp, this.#boot)
     this.#use(this.#handle)
     Object.assign(this, { _peername: null })
     const reinitialize = (net.Socket.prototype as unknown as Record<symbol, (handle: NativeTcp) => void>)[REINITIALIZE]
@@ -140,6 +151,12 @@ function bytesOf({ chunk, encoding }: Written): Uint8Array {
  * Returns a socket that connects to an address. If it cannot, it emits the error in a later tick,
  * like net.connect.
  */
-export function connectInMemory(tcp: Tcp, address: string, port: number, family: 4 | 6): MemorySocket {
-  return new MemorySocket(tcp).connect({ host: address, port, family })
+export function connectInMemory(
+  tcp: Tcp,
+  address: string,
+  port: number,
+  family: 4 | 6,
+  boot = new Boot(),
+): MemorySocket {
+  return new MemorySocket(tcp, { boot }).connect({ host: address, port, family })
 }

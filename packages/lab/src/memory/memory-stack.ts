@@ -9,16 +9,21 @@ import type { HostCounters } from '../counters.ts'
 import type { HostStack, RouterRules, Sysctl, UdpOptions } from '../host-stack.ts'
 import { withoutPrefix } from '../hosts.ts'
 import type { HostAddress } from '../lookup.ts'
+import { type CrashingHost, MemoryFaults } from '../nemesis/memory-faults.ts'
+import type { Endpoint } from '../nemesis/verbs.ts'
 import type { LabRoute } from '../routes.ts'
 import type { StreamServer } from '../sockets.ts'
 import { bindInMemory } from './memory-dgram.ts'
 import { MemoryRules } from './memory-rules.ts'
 import { listenInMemory } from './memory-server.ts'
 import { connectInMemory } from './memory-socket.ts'
+import { addressBytes } from './node-address.ts'
 import type { StackInterface } from './stack/ip-interface.ts'
 import { IpStack } from './stack/ip-stack.ts'
 import { Tcp } from './stack/tcp.ts'
 import { Udp } from './stack/udp.ts'
+import { Boot, useBoots } from './time/boot.ts'
+import { thread } from './time/real.ts'
 
 /** The settings of the kernel that a host in memory has too. */
 const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding']
@@ -33,6 +38,7 @@ export class MemoryStack implements HostStack {
   readonly ip: IpStack
   readonly #tcp: Tcp
   readonly #udp: Udp
+  #boot = new Boot(this)
 
   /** Unknown settings are left out, like settings that a kernel does not have. */
   constructor(number: number, clock: Clock, random: Random, sysctls: readonly Sysctl[]) {
@@ -51,15 +57,15 @@ export class MemoryStack implements HostStack {
   }
 
   async listen(server: StreamServer, port: number, host: string | undefined) {
-    return listenInMemory(this.#tcp, server, port, host)
+    return listenInMemory(this.#tcp, server, port, host, this.#callers())
   }
 
   bindUdp(socket: dgram.Socket, port: number, host: string | undefined, options: UdpOptions = {}): Promise<number> {
-    return bindInMemory(this.#udp, socket, port, host, options)
+    return bindInMemory(this.#udp, socket, port, host, options, this.#callers())
   }
 
   connect({ address, family }: HostAddress, port: number): Socket {
-    return connectInMemory(this.#tcp, address, port, family)
+    return connectInMemory(this.#tcp, address, port, family, this.#callers())
   }
 
   connectTo(name: string): never {
@@ -91,6 +97,53 @@ export class MemoryStack implements HostStack {
     }
   }
 
+  faults(host: CrashingHost): MemoryFaults {
+    useBoots()
+    return new MemoryFaults(this, host)
+  }
+
+  /** The code that runs on the host now, or did before a crash. */
+  get boot(): Boot {
+    return this.#boot
+  }
+
+  enter<T>(fn: () => T): T {
+    return this.#boot.enter(fn)
+  }
+
+  get isCallerDead(): boolean {
+    const boot = thread.boots?.getStore()
+    return boot?.host === this && boot.isDead
+  }
+
+  /** Ends the boot and all sockets, without a packet or an event. */
+  crash(): void {
+    this.#boot.die()
+    this.#tcp.crash()
+    this.#udp.crash()
+    this.ip.dropQueued()
+  }
+
+  /** Starts the next boot after a crash. The clock remains as wrong as it was. */
+  restart(): void {
+    if (!this.#boot.isDead) return
+    const { clockOffset } = this.#boot
+    this.#boot = Object.assign(new Boot(this), { clockOffset })
+  }
+
+  /** Removes a connection without a packet. Its user gets ECONNABORTED. */
+  forget(local: Endpoint, remote: Endpoint): void {
+    this.#tcp.abort(inBytes(local), inBytes(remote))
+  }
+
+  /** Returns the boot of a new socket. Throws a UsageError while the host is off. */
+  #callers(): Boot {
+    const boot = thread.boots?.getStore()
+    if (boot?.host === this) return boot
+    if (this.#boot.isDead) throw new UsageError('the host has crashed: sockets open after a restart')
+    return this.#boot
+  }
+
   close(): void {
     this.#tcp.close()
     this.#udp.close()
@@ -100,4 +153,10 @@ export class MemoryStack implements HostStack {
   #find(name: string): StackInterface | undefined {
     return this.ip.interfaces.find(dev => dev.name === name)
   }
+}
+
+function inBytes({ address, port }: Endpoint) {
+  const bytes = addressBytes(address)
+  if (bytes === undefined) throw new UsageError(`${address} is not an IP address`)
+  return { address: bytes, port }
 }

@@ -15,14 +15,17 @@ import type { Platform, PortSpec } from 'vnet/internal/netdev/port'
 import { SkBuffPool } from 'vnet/internal/skb/pool'
 import type { Sysctl } from '../host-stack.ts'
 import { Calls, run, type WorkerCalls } from '../lab-calls.ts'
-import { thrownAt } from '../lab-worker.ts'
+import { type FaultListener, thrownAt } from '../lab-worker.ts'
 import type { LabWorld } from '../world.ts'
 import { HostPort } from './host-port.ts'
 import { MemoryStack } from './memory-stack.ts'
 import { EPOCH, VirtualTime } from './time/virtual-time.ts'
 
-/** Calls that may load modules or open files, during which time stands still. */
-const LOADING: readonly (keyof WorkerCalls)[] = ['cable', 'lan', 'capture', 'endCapture', 'loadStages', 'filters']
+/** Calls that may load modules or open files, during which time stands still, as during faults. */
+const LOADING: readonly (keyof WorkerCalls)[] = [
+  ...(['cable', 'lan', 'capture', 'endCapture', 'loadStages', 'filters'] as const),
+  ...(['cut', 'mend', 'drain', 'rebindAtFault', 'thaw'] as const),
+]
 
 /** Where a Net takes its frames from. */
 const POOL = Symbol.for('vnet.memoryPool')
@@ -38,6 +41,7 @@ export class MemoryWorld implements Platform, LabWorld {
   /** Functions that run at this moment, after the current entry of the timeline. */
   #soon: (() => void)[] = []
   #ports = 0
+  #onFault: FaultListener | undefined
   #directory: string | undefined
 
   constructor(seed: number) {
@@ -48,6 +52,7 @@ export class MemoryWorld implements Platform, LabWorld {
     const net = new Net({ platform: this, clock, log, pool: framePool(), random: random(pairSeed(seed, 0)) })
     this.#calls = new Calls(net, {
       settle: async () => {},
+      onFault: (_, event) => this.#onFault?.(event),
       bindUdp: (host, socket: dgram.Socket, port) =>
         (this.#stacks[host] as MemoryStack).bindUdp(socket, port, undefined),
       writesInThread: true,
@@ -83,6 +88,11 @@ export class MemoryWorld implements Platform, LabWorld {
     } finally {
       release?.()
     }
+  }
+
+  /** Same as LabWorker.onFault. */
+  onFault(_: string, listener: FaultListener | undefined): void {
+    this.#onFault = listener
   }
 
   get now(): number {

@@ -4,7 +4,7 @@
  *
  * Each event of the connection reaches Node in an immediate of its own, like an event that libuv
  * polls: microtasks and ticks run between two events, and code of the program never runs inside the
- * network stack.
+ * network stack. After a crash of the host, calls have no effect and never end.
  */
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
@@ -15,7 +15,7 @@ import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } fro
 import type { Endpoint, TcpConnection, TcpEvents } from './stack/contract.ts'
 import type { Tcp } from './stack/tcp.ts'
 import { TcpReader } from './tcp-reader.ts'
-import { soon } from './time/socket-events.ts'
+import { Boot } from './time/boot.ts'
 
 /** The interval and count of keep-alive probes, in libuv. */
 const [KEEPALIVE_INTERVAL, KEEPALIVE_PROBES] = [1, 10]
@@ -32,6 +32,7 @@ export class TcpHandle implements TcpEvents {
   /** Called with the number of an error that ends reading. */
   onReadError: (errno: number) => void = () => {}
   readonly #tcp: Tcp
+  readonly #boot: Boot
   readonly #resource = new AsyncResource('TCPWRAP')
   readonly #reader = new TcpReader()
   #connection: TcpConnection | undefined
@@ -50,14 +51,15 @@ export class TcpHandle implements TcpEvents {
   readonly #writes: PendingWrite[] = []
   #shutdown: NativeRequest | undefined
 
-  constructor(tcp: Tcp) {
+  constructor(tcp: Tcp, boot = new Boot()) {
     this.#tcp = tcp
+    this.#boot = boot
     this.native = this.#makeNative()
   }
 
   /** Returns the handle of an accepted connection. `family` is the listening socket's. */
-  static accepted(tcp: Tcp, connection: TcpConnection, family: 4 | 6): TcpHandle {
-    const handle = new TcpHandle(tcp)
+  static accepted(tcp: Tcp, connection: TcpConnection, family: 4 | 6, boot: Boot): TcpHandle {
+    const handle = new TcpHandle(tcp, boot)
     handle.#connection = connection
     handle.#family = family
     handle.#isConnected = handle.#reader.isReadable = true
@@ -93,6 +95,7 @@ export class TcpHandle implements TcpEvents {
    * then `done` will be called with 0 or a negative errno.
    */
   write(bytes: Uint8Array, done: (status: number) => void): number {
+    if (this.#boot.isDead) return 1
     this.#written += bytes.length
     const write = { rest: bytes, done }
     const status = this.#writes.length > 0 ? 1 : this.#flush(write)
@@ -143,6 +146,7 @@ export class TcpHandle implements TcpEvents {
     const address = addressBytes(text)
     this.#family = family
     if (address === undefined) return -EINVAL
+    if (this.#boot.isDead) return 0
     const local = this.#local ?? {}
     this.#local = local
     const connection = statusOf(() => this.#tcp.connect({ address, port }, this, local))
@@ -210,7 +214,7 @@ export class TcpHandle implements TcpEvents {
     }
     this.#isClosed = true
     this.#isReading = false
-    soon(() => this.#resource.runInAsyncScope(() => this.#finishClose(done)))
+    this.#boot.soon(this.#resource, () => this.#finishClose(done))
     return 0
   }
 
@@ -225,11 +229,11 @@ export class TcpHandle implements TcpEvents {
   #wake(): void {
     if (this.#isAwake || this.#isClosed) return
     this.#isAwake = true
-    soon(() => this.#resource.runInAsyncScope(this.#poll, this))
+    this.#boot.soon(this.#resource, this.#poll)
   }
 
   /** Reports one event to Node. */
-  #poll(): void {
+  readonly #poll = (): void => {
     this.#isAwake = false
     if (this.#isClosed) return
     if (this.#connecting !== undefined) this.#pollConnect(this.#connecting)

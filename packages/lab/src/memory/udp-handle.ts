@@ -3,7 +3,8 @@
  * that Node calls, which return 0 or a negative errno.
  *
  * Each datagram reaches Node in an immediate of its own, so that microtasks and ticks run between
- * two datagrams. Memberships of one source only (RFC 4607) fail with ENODEV.
+ * two datagrams. After a crash of the host, calls have no effect and never end. Memberships of one
+ * source only (RFC 4607) fail with ENODEV.
  */
 import { AsyncResource } from 'node:async_hooks'
 import { isIP } from 'node:net'
@@ -13,7 +14,7 @@ import type { Endpoint, UdpBinding, UdpEvents } from './stack/contract.ts'
 import { isUnspecified } from './stack/ip-version.ts'
 import type { Udp } from './stack/udp.ts'
 import type { InterfaceChoice, UdpSocket } from './stack/udp-socket.ts'
-import { soon } from './time/socket-events.ts'
+import type { Boot } from './time/boot.ts'
 
 /** include/uv.h */
 const [UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR] = [1, 4]
@@ -37,6 +38,7 @@ interface UdpHandleOptions {
   readonly ipv6Only: boolean | undefined
   readonly reuseAddr: boolean | undefined
   readonly lookup: NativeUdp['lookup']
+  readonly boot: Boot
 }
 
 type OnMessage = (length: number, handle: UdpHandle, data?: Buffer, from?: NodeAddress) => void
@@ -77,7 +79,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     const deliver = () => {
       if (this.#isReceiving) this.onmessage(length, this, ...rest)
     }
-    soon(() => this.#resource.runInAsyncScope(deliver))
+    this.#options.boot.soon(this.#resource, deliver)
   }
 
   bind(text: string, port: number, flags: number): number {
@@ -108,10 +110,11 @@ export class UdpHandle implements NativeUdp, UdpEvents {
   }
 
   /**
-   * Returns the number of sent bytes plus 1: sent in this call. Port and address are missing for a
-   * connected socket.
+   * Returns the number of sent bytes plus 1: sent in this call; 0 after a crash: not sent yet. Port
+   * and address are missing for a connected socket.
    */
   send(_request: object, list: readonly ArrayBufferView[], _length: number, port: unknown, address?: string): number {
+    if (this.#options.boot.isDead) return 0
     const to = typeof port === 'number' && address !== undefined ? this.#endpoint(address, port) : undefined
     if (to === null) return -EINVAL
     const data = Buffer.concat(list.map(bytesOf))
@@ -227,7 +230,7 @@ export class UdpHandle implements NativeUdp, UdpEvents {
     this.#isReceiving = false
     this.#socket?.close()
     this.#socket = undefined
-    if (done !== undefined) soon(() => this.#resource.runInAsyncScope(done))
+    if (done !== undefined) this.#options.boot.soon(this.#resource, done)
   }
 }
 

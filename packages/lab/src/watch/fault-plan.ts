@@ -1,4 +1,7 @@
 /** FaultPlan: the planned faults of a lab, which all of its links share. */
+import type { Clock } from 'vnet/internal/base/clock'
+import { type Cut, Cuts, cutOfHost, cutOfLink, type Place } from '../nemesis/cuts.ts'
+import { holdsPackets, isLinkVerb } from '../nemesis/verbs.ts'
 import type { PlannedFault } from './packet-name.ts'
 
 /** A plan as the host of a guest replies it. */
@@ -11,14 +14,41 @@ export interface PlanReply {
 /** Why a guest stops before a packet. */
 export const PACKET_STOP = 'packet'
 
+/** A fault of links or hosts happens now. For hosts, all links hold their packets until `thaw`. */
+export interface FaultEvent {
+  readonly fault: PlannedFault
+  /** A name for its cut, for `mend`. */
+  readonly id: string
+  /** In ns of the clock of the run. */
+  readonly time: number
+  /** The first bytes of the packet. */
+  readonly head: Uint8Array
+}
+
+interface PlanOptions {
+  readonly clock: Clock
+  /** Stops a guest until its host replies, before the first packet of this plan passes. */
+  readonly ask?: (() => string) | undefined
+  readonly onFault?: ((event: FaultEvent) => void) | undefined
+}
+
 export class FaultPlan {
+  readonly cuts: Cuts
+  readonly #clock: Clock
+  readonly #onFault: (event: FaultEvent) => void
+  readonly #thawed: (() => void)[] = []
   #faults: readonly PlannedFault[]
   #ask: (() => string) | undefined
+  /** The number of faults of hosts that are happening. */
+  #freezing = 0
+  #events = 0
 
-  /** `ask` stops a guest until its host replies, before the first packet of this plan passes. */
-  constructor(faults: readonly PlannedFault[], ask?: () => string) {
+  constructor(faults: readonly PlannedFault[], { clock, ask, onFault = () => {} }: PlanOptions) {
     this.#faults = faults
     this.#ask = ask
+    this.cuts = new Cuts(clock)
+    this.#clock = clock
+    this.#onFault = onFault
   }
 
   get faults(): readonly PlannedFault[] {
@@ -33,4 +63,36 @@ export class FaultPlan {
     if (!stops) this.#ask = undefined
     return true
   }
+
+  /** Whether all links hold their packets, because a fault of hosts is happening. */
+  get isFrozen(): boolean {
+    return this.#freezing > 0
+  }
+
+  /**
+   * Starts a fault at a packet. Links are dead immediately; for hosts all links hold their packets
+   * until `thaw`.
+   */
+  happen(fault: PlannedFault, { head, ...place }: Place & Pick<FaultEvent, 'head'>): void {
+    const { verb, on, time } = fault
+    const id = `${++this.#events}`
+    if (holdsPackets(fault)) this.#freezing++
+    else if (isLinkVerb(verb))
+      this.cuts.add(id, [on === undefined ? cutOfLink(verb, place) : cutOfHost(verb, on)], time)
+    this.#onFault({ fault, id, head, time: this.#clock.now() })
+  }
+
+  /** A fault of hosts has happened. */
+  thaw(): void {
+    if (--this.#freezing > 0) return
+    for (const thawed of this.#thawed) thawed()
+    this.cuts.thaw()
+  }
+
+  /** Calls `thawed` whenever links no longer hold their packets. */
+  onThaw(thawed: () => void): void {
+    this.#thawed.push(thawed)
+  }
 }
+
+export type { Cut }

@@ -2,6 +2,7 @@
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'
+import type { NemesisVerb } from '../nemesis/verbs.ts'
 
 /**
  * How a packet is counted within its direction of a flow. `seq` is a TCP segment with data, SYN or
@@ -23,10 +24,15 @@ export interface PacketName {
   readonly copy: number
 }
 
-/** An action on one packet of a link. `time` is the time of a delay, in ns. */
+/** A fault at one packet of a link: of the packet, of a link, or of hosts. */
 export interface PlannedFault extends PacketName {
-  readonly verb: FaultVerb
+  readonly verb: FaultVerb | NemesisVerb
+  /** How long a delay or a fault of a link or host lasts, or by how much a clock jumps, in ns. */
   readonly time: number
+  /** The name of the host that is hit. */
+  readonly on?: string | undefined
+  /** Set for the hosts that the option `hit` names when it happens. */
+  readonly isAsked?: true | undefined
 }
 
 /** A packet that a watched link carried. */
@@ -42,7 +48,7 @@ export interface WatchedPacket extends Omit<PacketName, 'link'> {
   readonly head: Uint8Array
   /** Whether a planned fault has hit it. */
   readonly hit: boolean
-  /** Whether an extra wire has lost it, or still has it. */
+  /** Whether a dead link or an extra wire has lost it, or the wire still has it. */
   readonly lost: boolean
 }
 
@@ -61,4 +67,13 @@ export function parseName(text: string): PacketName {
     )
   }
   return { link, direction: direction as Direction, flow, part: part as PacketPart, n: Number(n), copy: Number(copy) }
+}
+
+/**
+ * Returns the hosts of a flow such as `tcp client:*#2 > server:80`, without ends that have only an
+ * address.
+ */
+export function hostsOfFlow(flow: string): string[] {
+  const [, from = '', , to = ''] = flow.split(' ')
+  return [from, to].flatMap(end => /^([\w-]+)(:[\d*]+)?(#\d+)?$/.exec(end)?.[1] ?? [])
 }

@@ -1,24 +1,28 @@
 /**
- * packages/lab/docs/explore.md has every option and every fault, and shows the test that explore
- * prints.
+ * packages/lab/docs/explore.md has every option and every fault of packets, nemesis.md the others,
+ * and explore.md shows the test that explore prints.
  */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { FAULT_VERBS } from '../../../../src/wire/stages/fault-verbs.ts'
-import { testText } from '../../src/explore/describe.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
+import { testText } from '../../src/explore/repeat-text.ts'
 import { EXPLORE_OPTIONS } from '../../src/explore/scenario.ts'
+import { NEMESIS_VERBS } from '../../src/nemesis/verbs.ts'
 
-const page = readFileSync(new URL('../../docs/explore.md', import.meta.url), 'utf8')
+const read = (name: string) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8')
+const page = read('explore')
 const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
-const firstWords = (heading: string) => [...section(heading).matchAll(/^\| `([\w]+)/gm)].map(([, word]) => word)
+const firstWords = (text: string) => [...text.matchAll(/^\| `([\w]+)/gm)].map(([, word]) => word)
 
 test('packages/lab/docs/explore.md describes each option', () => {
-  expect(firstWords('Options').sort()).toEqual(Object.keys(EXPLORE_OPTIONS).sort())
+  expect(firstWords(section('Options')).sort()).toEqual(Object.keys(EXPLORE_OPTIONS).sort())
 })
 
-test('packages/lab/docs/explore.md describes each fault', () => {
-  expect(firstWords('Faults')).toEqual(FAULT_VERBS)
+test('the pages of explore describe each fault', () => {
+  const [faults = ''] = read('nemesis').split(/^## /m)
+  expect(firstWords(section('Faults'))).toEqual(FAULT_VERBS)
+  expect(firstWords(faults)).toEqual(NEMESIS_VERBS)
 })
 
 test('packages/lab/docs/explore.md shows the test that explore prints', () => {

@@ -16,6 +16,7 @@ const HOSTS = new Map([
   [A, 'client'],
   [B, 'server'],
 ])
+const ENDS = ['client', 'server'] as const
 const end = (host: string, path: string) => ({ isRouter: false, host, path, mac: new Uint8Array(6), addresses: [] })
 
 const udp = (n: number) => udpFrame({ from: A, to: B, sourcePort: 40_000, destinationPort: 9, payload: 100 + n })
@@ -26,11 +27,12 @@ async function sent(frames: readonly Uint8Array[], first: readonly PlannedFault[
   const { net, platform } = makeNet()
   const asked: number[] = []
   const left = [...replies]
-  const plan = new FaultPlan(first, () => {
+  const ask = () => {
     asked.push(watch.watched.packets.length + 1)
     return JSON.stringify(left.shift())
-  })
-  const watch = new LinkWatch({ link: 'client-server', ab: '', ba: '' }, HOSTS, plan, noResources)
+  }
+  const plan = new FaultPlan(first, { clock: net.clock, ask })
+  const watch = new LinkWatch({ link: 'client-server', ends: ENDS, ab: '', ba: '' }, HOSTS, plan, noResources)
   const spec = { lab: 'lab', a: end('client', 'a'), b: end('server', 'b'), ab: '', ba: '', seed: 1 }
   const cable = await WorkerCable.join(net, noResources, { ...spec, mtu: undefined, capture: undefined }, { watch })
   const [a, b] = platform.ports

@@ -1,6 +1,6 @@
 /** The text of faults, and the options of explore. */
 import { expect, test } from 'vitest'
-import { formatFault, parseFault, parseKind } from '../../src/explore/fault-text.ts'
+import { formatFault, parseFault, parseKind, withEnds } from '../../src/explore/fault-text.ts'
 import { explore } from '../../src/index.ts'
 
 const NAME = 'client-server ab tcp client:* > server:80 seq 1'
@@ -22,6 +22,22 @@ test('reads delays as multiples of the round trip or as times', () => {
   expect(parseKind('delay 20ms')).toMatchObject({ rtts: 0, time: 20e6 })
 })
 
+test('a fault of hosts without a name hits the hosts of flows, but no other ends of them', () => {
+  const flows = ['tcp a:* > b:80', 'udp 198.18.0.9:53 > a:*#2', 'icmp6 c > [2001:db8::9]', 'ip-47 a > [2001:db8::9]']
+  const packets = flows.map(flow => ({ flow }))
+  const kinds = ['drop', 'silence 1s', 'crash', 'pause 2s on b', 'forget on b'].map(parseKind)
+  const texts = withEnds(kinds, packets).map(({ text, on, isOfEnd }) => [text, on, isOfEnd])
+  expect(texts).toEqual([
+    ['drop', undefined, undefined],
+    ['silence 1s', undefined, undefined],
+    ['crash on a', 'a', true],
+    ['crash on b', 'b', true],
+    ['crash on c', 'c', true],
+    ['pause 2s on b', 'b', false],
+    ['forget on b', 'b', true],
+  ])
+})
+
 test.each(['dorp', 'drop 5ms', 'delay 1rtt 2rtt', ''])('refuses %j as a fault', text => {
   expect(() => parseKind(text)).toThrow(`faults: '${text}' is not a fault: drop, duplicate`)
 })
@@ -39,6 +55,7 @@ test.each<[object, string]>([
   [{ stopAt: 0 }, 'explore: stopAt: 0 is not a whole number of at least 1'],
   [{ rtoMin: true }, "explore: rtoMin: true is not a duration, such as '50ms'"],
   [{ concurrency: 2 }, 'explore: a function runs one at a time; for concurrency give the path of a module'],
+  [{ reuse: true }, 'explore: reuse: a function always runs in this process: leave it out'],
 ])('refuses the options %j before the first run', async (options, message) => {
   await expect(explore(scenario, options)).rejects.toThrow(message)
 })
@@ -46,6 +63,12 @@ test.each<[object, string]>([
 test('refuses a scenario that is neither a function nor a module', async () => {
   await expect(explore(undefined as never)).rejects.toThrow(
     'explore(scenario): expected a function, or the path or URL of a module',
+  )
+})
+
+test('refuses to reuse processes in a guest, in which runs continue each other', async () => {
+  await expect(explore('scenario.mjs', { world: 'guest', reuse: true })).rejects.toThrow(
+    'explore: reuse: in a guest each run continues another one: leave it out',
   )
 })
 

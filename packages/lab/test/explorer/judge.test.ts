@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { Judge } from '../../src/explore/judge.ts'
 import type { RunResult, RunSpec } from '../../src/explore/run-once.ts'
+import type { Span } from '../../src/nemesis/spans.ts'
 import type { WatchedPacket } from '../../src/watch/packet-name.ts'
 import type { WorldName } from '../../src/world.ts'
 
@@ -22,15 +23,15 @@ const PACKET: WatchedPacket = {
   lost: false,
 }
 
-type Result = Partial<Pick<RunResult, 'error' | 'ms' | 'left'>> & { readonly met?: boolean }
+type Result = Partial<Pick<RunResult, 'error' | 'ms' | 'left' | 'spans'>> & { readonly met?: boolean }
 
 /** Returns a judge of runs with these results, after clean runs that left a timer. */
 function judgeOf(times: readonly number[], results: readonly Result[], world: WorldName = 'kernel') {
   const waiting = [...results]
   const run = async (): Promise<RunResult> => {
-    const { error, ms = 10, left = [], met = true } = waiting.shift() as Result
+    const { error, ms = 10, left = [], spans, met = true } = waiting.shift() as Result
     const links = new Map([['client-server', { packets: [{ ...PACKET, hit: met }], unrecorded: 0 }]])
-    return { error, ms, left, links, total: ms, output: '' }
+    return { error, ms, left, spans, links, total: ms, output: '' }
   }
   const runner = { concurrency: 1, run, close: () => {} }
   return new Judge(runner, { seed: 1, sysctls: [], world }, { times, left: ['Timeout'] })
@@ -142,6 +143,24 @@ test('a run that passed because no fault hit it counts as a run of the failure a
 test('a failure is repeated three times, and has its share', async () => {
   const error = 'no'
   expect(await judge({ error }, {}, { error }, {})).toMatchObject({ verdict: 'failed', failed: 2, runs: 4, error })
+})
+
+const REPAIRED = ['silence forever', 'repair'].map(verb => {
+  return parseFault(`${verb} client-server ab udp client:* > server:53 packet 1`)
+})
+const [silence, repair] = REPAIRED.map((fault): Span => ({ fault, hosts: [], from: 1, held: 0 })) as [Span, Span]
+
+test('a fault that its repair does not end is no failure, and a run does not repeat one with it', async () => {
+  const error = 'no'
+  const repaired = [{ ...silence, to: 2 }, repair]
+  const early = { error, spans: [repair, silence] }
+  const never = { error, spans: [silence] }
+  const judged = (...results: Result[]) => judgeOf([10], results).judge(REPAIRED)
+  expect(await judged(early, never)).toMatchObject({ verdict: 'missed', failed: 0, runs: 2 })
+  const failed = { error, spans: repaired }
+  expect(await judged(failed, early, failed, never)).toMatchObject({ verdict: 'failed', failed: 2, runs: 4 })
+  const clock = { fault: { ...silence.fault, verb: 'clock', time: 1 }, hosts: [], from: 1 } as const
+  expect((await judged(...Array(4).fill({ error, spans: [...repaired, clock] }))).verdict).toBe('failed')
 })
 
 test('the leftovers of a clean run are accepted, and anything more is a failure', async () => {

@@ -1,7 +1,12 @@
 /** The page of a result: what it shows, and that texts of strangers remain text. */
 import { expect, test } from 'vitest'
-import { endsOf, pageOf } from '../../src/explore/page.ts'
+import { parseKind } from '../../src/explore/fault-text.ts'
+import { pageOf } from '../../src/explore/page.ts'
+import type { ExploreReport } from '../../src/explore/report.ts'
+import { tableOf } from '../../src/explore/report-text.ts'
 import type { ExploreResult, Failure, ResultPacket } from '../../src/explore/result.ts'
+import { runDiagram } from '../../src/explore/run-diagram.ts'
+import { endsOf, knownHosts } from '../../src/explore/sequence.ts'
 
 const packet = (link: string, direction: 'ab' | 'ba', flow: string, part: string): ResultPacket => ({
   name: `${link} ${direction} ${flow} ${part}`,
@@ -25,6 +30,8 @@ const result: ExploreResult = {
   world: 'kernel',
   unsteady: [],
   skippedPairs: 0,
+  skippedRepairs: 0,
+  schedules: { passed: 0, failed: 0, missed: 0, skipped: 0 },
   packets,
   faults: ['drop', 'delay'],
   failures: [],
@@ -83,6 +90,40 @@ const rows = (page: string) =>
       .trim(),
   )
 
+/** Returns how many properties of packets, points and failures are read for so many packets. */
+function readsOf(show: (result: ExploreResult) => unknown, count: number): number {
+  let reads = 0
+  const counted = <T extends object>(value: T): T =>
+    new Proxy(value, {
+      get: (target, key) => {
+        reads++
+        return Reflect.get(target, key)
+      },
+    })
+  const many = Array.from({ length: count }, (_, i) => packet('a-b', 'ab', 'udp a:* > b:80', `packet ${i}`))
+  const points = many.map(({ name }, i) => ({
+    packet: i,
+    fault: 0,
+    faults: [`drop ${name}`],
+    verdict: 'failed' as const,
+  }))
+  const failures = points.map(({ faults }) => ({ ...failure('x'), faults }))
+  show({ ...result, packets: many.map(counted), points: points.map(counted), failures: failures.map(counted) })
+  return reads
+}
+
+test('the page and the table of many packets read each packet, point and failure a few times', () => {
+  const table = ({ packets, points }: ExploreResult) => {
+    const kinds = ['drop', 'delay'].map(parseKind)
+    const explored = packets.map(each => Object.assign(each, { part: 'packet', head: new Uint8Array(0), number: 1 }))
+    const cells = points.map(each => Object.assign(each, { kind: 0 }))
+    return tableOf({ ...result, packets: explored, points: cells, kinds } as unknown as ExploreReport)
+  }
+  for (const show of [(shown: ExploreResult) => pageOf(shown, 'a'), table]) {
+    expect(readsOf(show, 400) / readsOf(show, 100)).toBeLessThan(5)
+  }
+})
+
 test('each packet of the page shows its direction, its time and all of its verdicts', () => {
   const page = pageOf(result, 'a.mjs')
   const [first, second] = rows(page)
@@ -111,6 +152,23 @@ test('a packet leads to the failure that repeats its fault', () => {
   const page = pageOf({ ...result, failures: [failure('x')] }, 'a')
   expect(page.match(/href="#failure-1"/g)).toHaveLength(1)
   expect(page).toContain('<section id="failure-1"')
+})
+
+test('the page shows a fault by its worst repair, and counts schedules', () => {
+  const repaired = (verdict: 'passed' | 'failed', n: number) => {
+    const faults = [`silence forever ${packets[0]?.name}`, `repair ${packets[0]?.name} copy ${n}`]
+    return { packet: 0, fault: 0, faults, verdict }
+  }
+  const points = [repaired('passed', 2), repaired('failed', 3)]
+  const schedules = { passed: 7, failed: 2, missed: 1, skipped: 0 }
+  const page = pageOf({ ...result, faults: ['silence forever', 'repair'], points, skippedRepairs: 4, schedules }, 'a')
+  const [first = ''] = rows(page)
+  expect(first).toContain('silence forever ✗ silence forever failed,')
+  expect(first).not.toContain('✓')
+  expect(first).toContain(`${points[0]?.faults.join(' and ').replace(/>/g, '&gt;')} : passed`)
+  expect(page).toContain('<p>10 schedules: 2 failed, 0 skipped, 1 missed a packet or a repair.</p>')
+  expect(page).toContain('<p>6 faults: ')
+  expect(page).toContain('4 skipped')
 })
 
 test('the page says if the run with the wire passed, and if the captured run passed', () => {
@@ -161,6 +219,37 @@ test.each([
   ['x-y-z', ['x', 'y-z']],
 ])('the link %s joins %j', (link, ends) => {
   const all = [packet('', 'ab', 'tcp web-1:* > db-2:80', 'seq 0'), ...packets]
-  expect(endsOf({ link, direction: 'ab', flow: '' }, all)).toEqual(ends)
-  expect(endsOf({ link, direction: 'ba', flow: '' }, all)).toEqual([...ends].reverse())
+  expect(endsOf({ link, direction: 'ab' }, knownHosts(all))).toEqual(ends)
+  expect(endsOf({ link, direction: 'ba' }, knownHosts(all))).toEqual([...ends].reverse())
+})
+
+test('the labels of packets name the connection if their link has more than one', () => {
+  const flows = [
+    ['a-b', 'tcp a:* > b:80', 'seq 0'],
+    ['a-b', 'tcp b:80 > a:*', 'seq 0'],
+    ['a-b', 'tcp a:*#2 > b:80', 'seq 0'],
+    ['a-b', 'tcp b:80 > a:*#2', 'ack 1'],
+    ['a-b', 'icmp a > b', 'packet 1'],
+    ['b-c', 'udp b:* > c:53', 'packet 1'],
+    ['a-d', 'tcp a:* > d:80', 'seq 0'],
+    ['a-d', 'tcp a:*#2 > d:80', 'seq 0'],
+    ['a-d', 'tcp a:* > d:443', 'seq 0'],
+  ] as const
+  const labels = [
+    'a:* seq 0',
+    'a:* seq 0',
+    'a:*#2 seq 0',
+    'a:*#2 ack 1',
+    'icmp packet 1',
+    'packet 1',
+    'a:* d:80 seq 0',
+    'a:*#2 seq 0',
+    'd:443 seq 0',
+  ]
+  const shown = (page: string) => [...page.matchAll(/class="label"[^>]*>([^<]*)</g)].map(([, label]) => label)
+  const all = flows.map(([link, flow, part]) => packet(link, 'ab', flow, part))
+  expect(shown(pageOf({ ...result, packets: all, points: [] }, 'a'))).toEqual(labels)
+  const inRun = all.map((each, i) => ({ ...each, label: flows[i]?.[2] ?? '', lost: false }))
+  const run = { packets: inRun, before: 0, after: 0, spans: [], operations: [] }
+  expect(shown(runDiagram(run, 'a').text)).toEqual(labels)
 })

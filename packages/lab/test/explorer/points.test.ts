@@ -1,6 +1,7 @@
-/** The round trip that delays are multiples of, from the packets of a run. */
+/** The round trip from the packets of a run, and the times of faults that are multiples of it. */
 import { expect, test } from 'vitest'
-import { type ExploredPacket, roundTripOf } from '../../src/explore/points.ts'
+import { parseKind } from '../../src/explore/fault-text.ts'
+import { type ExploredPacket, faultOf, roundTripOf } from '../../src/explore/points.ts'
 import { parseName } from '../../src/watch/packet-name.ts'
 
 /** Returns the packets of a handshake and of data after it, at these milliseconds. */
@@ -26,4 +27,13 @@ test('the round trip is from the first packet of a flow to the packet after the 
 
 test('the packet after the reply may leave at the moment at which the reply arrives', () => {
   expect(roundTripOf(handshakeAt(0, 0, 0, 40))).toBe(2)
+})
+
+test.each([
+  ['silence 0.2rtt', 2, 400_000],
+  ['delay 0.001rtt', 2, 2000],
+  ['delay', 11.4, 34_000_000],
+])('%s with a round trip of %d ms lasts %d ns', (text, roundTrip, time) => {
+  const packets = handshakeAt(0, 10, 20, 100)
+  expect(faultOf(packets[0] as ExploredPacket, parseKind(text), roundTrip, packets)?.time).toBe(time)
 })

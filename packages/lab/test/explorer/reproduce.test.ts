@@ -1,8 +1,8 @@
 /** The text that repeats a failure, and the comparison of two explorations. */
 import { expect, test } from 'vitest'
-import { testText, wireFaultsOf } from '../../src/explore/describe.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import type { ExploredPacket } from '../../src/explore/points.ts'
+import { testText, wireFaultsOf } from '../../src/explore/repeat-text.ts'
 import { differences, type ExploreResult, type Verdict } from '../../src/explore/result.ts'
 import { explore, type RepeatOptions } from '../../src/index.ts'
 import { parseName } from '../../src/watch/packet-name.ts'

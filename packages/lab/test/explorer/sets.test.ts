@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { type ExploredPacket, unstableNames } from '../../src/explore/points.ts'
-import { Pairs, type Trial } from '../../src/explore/trials.ts'
+import { Pairs, Repairs, type Trial } from '../../src/explore/sets.ts'
 
 const single = (packet: number, kind: number): Trial => {
   const verb = ['drop', 'duplicate'][kind]
@@ -24,6 +24,22 @@ test('a hundred million pairs are made one by one', () => {
   const pairs = new Pairs(Array.from({ length: 20_000 }, (_, i) => single(i, 0)))
   const [first] = pairs
   expect([first?.packet, first?.second?.packet, pairs.size]).toEqual([0, 1, (20_000 * 19_999) / 2])
+})
+
+test('repairs join a fault that lasts with later packets of its run, the nearest packets first', () => {
+  const repair = (n: number) => parseFault(`repair a-b ab udp a:* > b:7 packet ${n}`)
+  const [one, other] = [single(0, 0), single(1, 0)]
+  const repairs = new Repairs([
+    { trial: one, repairs: [repair(2), repair(3)] },
+    { trial: other, repairs: [] },
+    { trial: other, repairs: [repair(4)] },
+  ])
+  expect([...repairs]).toEqual([
+    { ...one, faults: [...one.faults, repair(2)] },
+    { ...other, faults: [...other.faults, repair(4)] },
+    { ...one, faults: [...one.faults, repair(3)] },
+  ])
+  expect(repairs.size).toBe(3)
 })
 
 const segment = (n: number, end: number): ExploredPacket => ({

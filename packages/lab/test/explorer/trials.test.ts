@@ -1,12 +1,14 @@
 /** The order in which faults are tried and repeated, and the end of a budget, by a fake clock. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { parseKind } from '../../src/explore/fault-text.ts'
+import { formatFault, parseKind } from '../../src/explore/fault-text.ts'
 import { Judge } from '../../src/explore/judge.ts'
 import type { ExploredPacket } from '../../src/explore/points.ts'
 import { ExploreReport } from '../../src/explore/report.ts'
+import type { Failure } from '../../src/explore/result.ts'
 import type { RunResult, RunSpec } from '../../src/explore/run-once.ts'
 import type { ExploreOptions } from '../../src/explore/scenario.ts'
-import { Trials } from '../../src/explore/trials.ts'
+import { Search } from '../../src/explore/search.ts'
+import type { Trial } from '../../src/explore/sets.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
 afterEach(() => void vi.useRealTimers())
@@ -19,21 +21,23 @@ const packetOf = (n: number, hit = false): ExploredPacket => ({
   ...{ length: 60, head: new Uint8Array(60), hit, lost: hit },
 })
 
-type Outcome = { readonly ms: number; readonly error?: string }
+type Outcome = { readonly ms: number; readonly error?: string; readonly isMissed?: boolean }
 
 /** Explores four packets, and returns the runs in order. Other runs pass in 10 ms. */
 async function explored(
   outcomes: Readonly<Record<string, Outcome>>,
   options: ExploreOptions & { budget?: number } = {},
   kinds = ['drop'],
+  known?: string,
 ) {
   const runs: string[] = []
   const run = async ({ plan }: RunSpec): Promise<RunResult> => {
     const what = plan.map(({ n }) => n).join('+') || 'clean'
     runs.push(what)
-    const { ms, error } = outcomes[what] ?? { ms: 10 }
+    const several = plan.length > 1 ? outcomes.several : undefined
+    const { ms, error, isMissed = false }: Outcome = outcomes[what] ?? several ?? { ms: 10 }
     vi.advanceTimersByTime(ms)
-    const links = new Map([['a-b', { packets: plan.map(({ n }) => packetOf(n, true)), unrecorded: 0 }]])
+    const links = new Map([['a-b', { packets: plan.map(({ n }) => packetOf(n, !isMissed)), unrecorded: 0 }]])
     return { ms, total: ms, error, left: [], links, output: '' }
   }
   const { budget } = options
@@ -57,9 +61,13 @@ async function explored(
       world: 'kernel' as const,
     },
   })
-  const explain = async () => undefined
+  // The description of a failure by the packets of its faults.
+  const explain = async ({ faults }: Trial) => {
+    const texts = faults.filter(({ n }) => known?.split('+').includes(String(n)) === true).map(formatFault)
+    return texts.length < 2 ? undefined : ({ faults: texts } as Partial<Failure> as Failure)
+  }
   const setup = { report, judge, options, concurrency: 1, explain, select: (all: readonly ExploredPacket[]) => all }
-  await new Trials(setup).all(new Set())
+  await new Search(setup).all(new Set())
   report.finish(0, judge.spent)
   return { runs, report, verdicts: report.points.map(({ verdict }) => verdict) }
 }
@@ -98,9 +106,7 @@ test('the report has the times of a slower run and of the clean runs beside it, 
   const { report } = await explored({ 4: { ms: 1010 } }, {}, ['drop', 'swap'])
   const lines = String(report).split('\n')
   expect(lines[0]).toBe("1 clean run passed in 10.0 ms; TCP's least timeout is ")
-  expect(lines).toContain(
-    '.  passed   xN  slower by this factor   ?  the run had no such packet   -  it cannot have this fault',
-  )
+  expect(lines).toContain('.  passed   xN  slower by this factor   ?  the run had no such packet   -  not tried')
   expect(lines).toContain('x101: 1010.0 ms, 10.0 ms without: drop a-b ab udp a:* > b:7 packet 4')
   expect(lines.find(line => line.startsWith('4 '))).toMatch(/ x101 +-$/)
   expect(report.toJSON().points.find(({ verdict }) => verdict === 'slower')).toMatchObject({
@@ -108,4 +114,38 @@ test('the report has the times of a slower run and of the clean runs beside it, 
     clean: [10, 10, 10],
     factor: 101,
   })
+})
+
+const counts = (report: ExploreReport) => [report.schedules, report.failures.length]
+
+test('a schedule runs once, also if it is slow or misses packets', async () => {
+  const slow = await explored({ several: { ms: 5000 } }, { schedules: 3 })
+  expect(slow.runs.slice(4)).toHaveLength(3)
+  expect(counts(slow.report)).toEqual([{ passed: 3, failed: 0, missed: 0, skipped: 0 }, 0])
+  const missed = await explored({ several: { ms: 10, isMissed: true } }, { schedules: 3 })
+  expect(missed.runs.slice(4)).toHaveLength(3)
+  expect(counts(missed.report)).toEqual([{ passed: 0, failed: 0, missed: 3, skipped: 0 }, 0])
+  expect(String(missed.report)).toContain('\n3 schedules: 0 failed, 0 skipped, 3 missed a packet or a repair\n')
+})
+
+test('a schedule that fails is repeated before the next one, unless it contains a known failure', async () => {
+  const { runs, report } = await explored({ several: LATE }, { schedules: 30 })
+  const schedules = runs.slice(4)
+  expect(new Set(schedules.slice(0, 4)).size).toBe(1)
+  expect(report.schedules.failed).toBe(30)
+  // Without a known failure each schedule has four runs.
+  expect(schedules).toHaveLength(120)
+  const again = await explored({ several: LATE }, { schedules: 30 }, ['drop'], '1+2')
+  expect(again.report.schedules.failed).toBe(30)
+  expect(again.runs.slice(4).length).toBeLessThan(120)
+})
+
+test('the budget ends schedules, which the progress counts from the start', async () => {
+  const progress: [total: number, left: number][] = []
+  const onProgress: ExploreOptions['onProgress'] = ({ total, left }) => progress.push([total, left])
+  const { report } = await explored({ several: { ms: 100 } }, { schedules: 1000, budget: 540, onProgress })
+  expect(report.schedules).toEqual({ passed: 5, failed: 0, missed: 0, skipped: 995 })
+  expect(report.unsteady).toEqual(['995 of 1000 schedules were not run: the budget of 0.54 s has ended'])
+  expect(progress[0]).toEqual([1004, 530])
+  expect(progress.at(-1)).toEqual([1004, 0])
 })

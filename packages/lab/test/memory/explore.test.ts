@@ -2,8 +2,11 @@
 import http from 'node:http'
 import net from 'node:net'
 import { expect, test } from 'vitest'
+import { parseFault } from '../../src/explore/fault-text.ts'
 import { explore } from '../../src/explore/index.ts'
+import type { RunSpec } from '../../src/explore/run-once.ts'
 import type { ScenarioRun } from '../../src/explore/scenario.ts'
+import { ThreadRunner } from '../../src/explore/thread-runner.ts'
 
 async function post({ lab, signal }: ScenarioRun): Promise<void> {
   const [client, server] = lab.hosts('client', 'server')
@@ -91,6 +94,28 @@ test('a module without a scenario, or with wrong options, is refused in threads'
   await refused('export const options = {}')('the module has no scenario')
   await refused('export default async () => {}; export const options = { stopAt: 0 }')('stopAt')
   await refused('throw new Error("broken")')('does not load')
+})
+
+test('a thread sends the packets without faults only if a run needs them', async () => {
+  const { href } = new URL('../../../../test/support/explore/echo.mjs', import.meta.url)
+  const runner = new ThreadRunner(href, 1)
+  const plan = [parseFault('duplicate client-server ab udp client:* > server:5000 packet 1')]
+  const packetsOf = async (more: Partial<RunSpec>) => {
+    const spec = { seed: 1, sysctls: [], world: 'memory', plan, timeout: 5000, ...more } as const
+    const { links } = await runner.run(spec)
+    return [...links.values()].flatMap(({ packets }) => packets.map(({ hit }) => hit))
+  }
+  try {
+    const all = await packetsOf({})
+    expect(all.length).toBeGreaterThan(1)
+    expect(await packetsOf({ onlyHits: true })).toEqual(all.filter(hit => hit))
+    expect(all).toContain(true)
+    // A failure is described by its packets.
+    const silent = [parseFault('silence 1h client-server ab udp client:* > server:5000 packet 1')]
+    expect(await packetsOf({ onlyHits: true, plan: silent, timeout: 900 })).toEqual([true, false])
+  } finally {
+    runner.close()
+  }
 })
 
 test('a module runs in threads, again and again', async () => {

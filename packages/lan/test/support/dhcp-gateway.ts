@@ -15,6 +15,7 @@ import type { Netns, OwnNetns } from '../../../../test/support/netns.ts'
 import type { UdpHandler, UdpMessage } from '../../src/machines/host.ts'
 import type { DhcpSpec } from '../../src/services/dhcp/config.ts'
 import { dhcpConfig } from '../../src/services/dhcp/config.ts'
+import type { Lease } from '../../src/services/dhcp/lease.ts'
 import { DhcpServer } from '../../src/services/dhcp/server.ts'
 import { clientBudget, serveDhcp } from '../../src/services/gateway.ts'
 import { leasesFile } from '../../src/services/leases-file.ts'
@@ -35,6 +36,7 @@ export class DhcpGateway {
   #server: DhcpServer | undefined
   #answer: UdpHandler = () => {}
   #wake = (): void => {}
+  #saved: Promise<void> | undefined
   #read = 0
   readonly #leases: string
   readonly #driver = lanDriver({
@@ -66,9 +68,14 @@ export class DhcpGateway {
     await registerNetdev(this.#dev, this.#net.net)
   }
 
+  /** Settles when no lease is written: the next test has a file with the same name. */
   async close(): Promise<void> {
     await unregisterNetdev(this.#dev)
     await this.#driver.exit?.()
+    for (let last: unknown; last !== this.#saved; ) {
+      last = this.#saved
+      await this.#saved?.catch(() => {})
+    }
     await this.#clock.close()
     await this.#platform.close()
   }
@@ -83,7 +90,9 @@ export class DhcpGateway {
     })
     const { clock } = this.#net.net
     const config = dhcpConfig({ ...SPEC, ...more })
-    const store = leasesFile(this.#leases)
+    const file = leasesFile(this.#leases)
+    const save = (leases: Iterable<Lease>) => (this.#saved = Promise.resolve(file.save(leases)))
+    const store = { load: () => file.load(), save }
     this.#server = new DhcpServer({ config, clock, wall: Date.now, store, log, name: 'eth9' })
     this.#answer = serveDhcp(this.#net.hosts, this.#server, clientBudget(clock))
   }

@@ -151,6 +151,14 @@ export class Neighbours {
     }
   }
 
+  /** Drops the packets that wait, and asks for no neighbour any more. */
+  dropQueued(): void {
+    for (const entry of this.#asked.splice(0)) {
+      entry.probes = entry.frames.length = entry.queued = 0
+    }
+    this.#alarm?.cancel()
+  }
+
   /** Returns the hardware address to which a group or broadcast address is mapped. */
   #mapped(address: Uint8Array): Uint8Array | undefined {
     if (!isGroup(address, 0, address.length)) return this.#dev.isBroadcast(address) ? BROADCAST : undefined

@@ -139,6 +139,11 @@ export class IpStack implements Ip {
     return Object.fromEntries(this.#counters)
   }
 
+  /** Drops the packets that wait for a neighbour. */
+  dropQueued(): void {
+    for (const dev of this.interfaces) dev.neighbours.dropQueued()
+  }
+
   close(): void {
     this.output.close()
     this.#input.close()

@@ -12,6 +12,7 @@
 import {
   EADDRINUSE,
   EADDRNOTAVAIL,
+  ECONNABORTED,
   EHOSTUNREACH,
   EMSGSIZE,
   ENETUNREACH,
@@ -148,9 +149,19 @@ export class Tcp implements Protocol, ConnectionHost {
     else connection.softError = errno
   }
 
+  /** Removes a connection without a packet. Its user gets ECONNABORTED. */
+  abort(local: Endpoint, remote: Endpoint): void {
+    this.#table.connections.get(keyOf(local.address, local.port, remote.address, remote.port))?.fail(ECONNABORTED)
+  }
+
   /** Frees everything without a packet. */
   close(): void {
     this.#isClosed = true
+    this.crash()
+  }
+
+  /** Removes all connections and listeners, without a packet or an event. */
+  crash(): void {
     for (const connection of [...this.#table.connections.values()]) {
       connection.abandon()
       connection.end()

@@ -83,6 +83,11 @@ export class Udp implements Protocol {
     this.#sockets.clear()
   }
 
+  /** Removes all sockets, without an event. */
+  crash(): void {
+    for (const socket of [...this.#sockets.values()].flat()) socket.close()
+  }
+
   #deliver(socket: UdpSocket, { bytes, at, length, source }: Packet, port: number): void {
     if (socket.isClosed) return
     this.#ip.count(versionOf(source).counters.udpInDatagrams)

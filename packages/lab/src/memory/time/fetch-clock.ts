@@ -12,13 +12,15 @@ const TICK_MS = 499
 /** The ticks of the copies of undici in this thread. */
 const ticks = new Set<Timeout>()
 
-function isTick(callback: unknown, ms: unknown): boolean {
+/** Whether a timer is to be a tick. */
+export function isTick(callback: unknown, ms: unknown): boolean {
   return ms === TICK_MS && typeof callback === 'function' && callback.name === 'onTick'
 }
 
-/** Remembers a new timer if it is a tick. */
-export function noteTick(timer: Timeout, callback: unknown, ms: unknown): void {
-  if (isTick(callback, ms)) ticks.add(timer)
+/** Remembers a tick. Returns it. */
+export function noteTick(tick: Timeout): Timeout {
+  ticks.add(tick)
+  return tick
 }
 
 /** Returns a function that continues the pending ticks after the end of the world. */

@@ -6,6 +6,7 @@ import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { clockOffset } from './boot.ts'
 import { patchFormats } from './date-formats.ts'
 import { realRefresh } from './fetch-clock.ts'
 import { mark, measure } from './marks.ts'
@@ -31,7 +32,8 @@ function now(): number {
 /** Date.now */
 function dateNow(): number {
   const { timeline } = thread
-  return timeline === undefined ? thread.Date.now() : timeline.epoch + Math.floor(timeline.now / NSEC_PER_MSEC)
+  if (timeline === undefined) return thread.Date.now()
+  return timeline.epoch + Math.floor((timeline.now + clockOffset()) / NSEC_PER_MSEC)
 }
 
 function hrtimeOf(since?: [number, number]): [number, number] {

@@ -3,8 +3,9 @@
  * and the timeline of its worlds. It hangs on globalThis, because a second copy of this module,
  * loaded while a world runs, would take the world's timers for Node's.
  */
-import { AsyncResource } from 'node:async_hooks'
+import { type AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import promises from 'node:timers/promises'
+import type { Boot } from './boot.ts'
 import type { Timeline } from './timeline.ts'
 import type { Shared } from './virtual-time.ts'
 
@@ -15,6 +16,8 @@ function ofThread() {
     timeline: undefined as Timeline | undefined,
     /** While there is a world, running or not. */
     shared: undefined as Shared | undefined,
+    /** The boot to which the running code belongs. Undefined until one is used. */
+    boots: undefined as AsyncLocalStorage<Boot> | undefined,
     /** A context without the values of any AsyncLocalStorage, if the module is loaded in one. */
     root: new AsyncResource('VirtualTime', { requireManualDestroy: true }),
     setTimeout,
@@ -22,7 +25,11 @@ function ofThread() {
     setInterval,
     clearInterval,
     setImmediate,
-    promises: { setTimeout: promises.setTimeout, setInterval: promises.setInterval },
+    promises: {
+      setTimeout: promises.setTimeout,
+      setInterval: promises.setInterval,
+      setImmediate: promises.setImmediate,
+    },
     signalAfter: AbortSignal.timeout.bind(AbortSignal),
     Date: globalThis.Date,
     now: performance.now.bind(performance),

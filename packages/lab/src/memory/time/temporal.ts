@@ -1,4 +1,5 @@
 /** Temporal.Now in the time of a world in memory, where Node has Temporal (since 26). */
+import { clockOffset } from './boot.ts'
 import { thread } from './real.ts'
 
 /** The part of Temporal that is used here. TypeScript has no types of it yet. */
@@ -28,7 +29,8 @@ export function temporalNow(): [owner: object, name: string, value: unknown][] {
   const instant = (): Instant => {
     const { timeline } = thread
     if (timeline === undefined) return realInstant()
-    return Instant.fromEpochNanoseconds(BigInt(timeline.epoch) * 1_000_000n + BigInt(Math.floor(timeline.now)))
+    const ns = Math.floor(timeline.now + clockOffset())
+    return Instant.fromEpochNanoseconds(BigInt(timeline.epoch) * 1_000_000n + BigInt(ns))
   }
   const zoned = (timeZone: unknown = Now.timeZoneId()): Zoned => instant().toZonedDateTimeISO(timeZone)
   return [

@@ -17,6 +17,8 @@ export interface Entry extends HeapItem {
   readonly isRef: boolean
   /** The world that it ends with; undefined if it ends with the last one. */
   readonly owner: Owner | undefined
+  /** The boot of the code that has set a timer; undefined for other code. */
+  readonly boot?: object | undefined
   ring(): void
 }
 
@@ -93,9 +95,13 @@ export class Timeline {
 
   /** Disarms the alarms of one world, or the timers of all. */
   cancelOf(owner: Owner | undefined): void {
+    this.cancelIf(entry => entry.owner === owner)
+  }
+
+  cancelIf(isMeant: (entry: Entry) => boolean): void {
     const entries: Entry[] = []
     this.#heap.each(entry => {
-      if (entry.owner === owner) entries.push(entry)
+      if (isMeant(entry)) entries.push(entry)
     })
     for (const entry of entries) this.cancel(entry)
   }

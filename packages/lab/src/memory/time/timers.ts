@@ -6,11 +6,15 @@
  * itself, and node:test's MockTimers has a queue of its own, too. Neither shows when its next timer
  * is due, and neither restores the AsyncLocalStorage of the code that set a timer.
  *
+ * Timers of a host's program stop with the host (boot.ts).
+ *
  * When no world runs, they call Node's functions, because a program may keep them after its world.
  */
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { noteTick } from './fetch-clock.ts'
+import type { Boot } from './boot.ts'
+import { outsideBoots } from './boot.ts'
+import { isTick, noteTick } from './fetch-clock.ts'
 import { thread } from './real.ts'
 import type { Entry, Timeline } from './timeline.ts'
 
@@ -26,6 +30,7 @@ const known = new Map<number, Timeout>()
 export class Timeout extends AsyncResource implements Entry {
   index = -1
   readonly owner = undefined
+  readonly boot: Boot | undefined = thread.boots?.getStore()
   /** Where it was armed last; undefined without a world. */
   #timeline: Timeline | undefined
   #real: NodeJS.Timeout | undefined
@@ -34,6 +39,8 @@ export class Timeout extends AsyncResource implements Entry {
   #callback: Callback | undefined
   readonly #args: unknown[]
   #isRef = true
+  /** Whether it was due in a pause of its host. */
+  #isHeld = false
 
   constructor(callback: Callback, delay: unknown, args: unknown[], isInterval: boolean) {
     super('Timeout', { requireManualDestroy: true })
@@ -45,7 +52,7 @@ export class Timeout extends AsyncResource implements Entry {
   }
 
   get isArmed(): boolean {
-    return this.index >= 0 || this.#real !== undefined
+    return this.index >= 0 || this.#isHeld || this.#real !== undefined
   }
 
   get isRef(): boolean {
@@ -90,6 +97,17 @@ export class Timeout extends AsyncResource implements Entry {
 
   /** Called by the timeline. */
   ring(): void {
+    if (this.boot === undefined || this.boot.isRunning) {
+      this.#ring()
+      return
+    }
+    this.#isHeld = true
+    this.boot.hold(() => {
+      if (this.#isHeld) this.#ring()
+    })
+  }
+
+  #ring(): void {
     const callback = this.#callback
     if (callback === undefined) return
     this.#disarm()
@@ -104,6 +122,7 @@ export class Timeout extends AsyncResource implements Entry {
 
   #arm(): void {
     this.#disarm()
+    if (this.boot?.isDead) return
     const timeline = thread.timeline
     this.#timeline = timeline
     if (timeline !== undefined) timeline.arm(this, timeline.now + this.#ms * NSEC_PER_MSEC)
@@ -115,6 +134,7 @@ export class Timeout extends AsyncResource implements Entry {
 
   #disarm(): void {
     this.#timeline?.cancel(this)
+    this.#isHeld = false
     thread.clearTimeout(this.#real)
     this.#real = undefined
   }
@@ -150,9 +170,9 @@ function checkCallback(callback: unknown): void {
 export function setTimeout(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {
   if (thread.timeline === undefined) return thread.setTimeout(callback, delay as number, ...args)
   checkCallback(callback)
-  const timer = new Timeout(callback, delay, args, false)
-  noteTick(timer, callback, delay)
-  return timer
+  // The clock of all hosts does not stop with the host that was the first to use it.
+  if (isTick(callback, delay)) return noteTick(outsideBoots(() => new Timeout(callback, delay, args, false)))
+  return new Timeout(callback, delay, args, false)
 }
 
 export function setInterval(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {

@@ -73,11 +73,50 @@ test('a command is repeated with faults, within a time', async () => {
   expect(await repeat('drop', ...ping(1))).toEqual({
     status: 1,
     stdout: '',
-    stderr: 'vnet: the command ended with 1\n',
+    stderr: expect.stringMatching(
+      /^vnet: the command ended with 1\nat \d+\.\d ms \S+ ab IP .*\nprinted:\nserver: up\nPING /,
+    ),
   })
   expect(await repeat('delay 2ms', ...ping(1))).toEqual({ status: 0, stdout: 'passed\n', stderr: '' })
   const late = await repeat('drop', '--timeout', '2s', '--', 'sh', '-c', 'ping -4 -qc1 -W1 server || sleep 1000')
   expect([late.status, late.stderr]).toEqual([1, expect.stringContaining('timed out after 2000 ms')])
+})
+
+test('faults of links and hosts break a command, or stop before it, and the report names each', async () => {
+  const faults = ['restart 50ms on server', 'pause 50ms on server', 'silence 10s']
+  const options = ['--faults', faults.join(), '--filter', 'icmp[0] = 8', '--json', '--no-captures', '--timeout', '10s']
+  const { status, stdout, stderr } = await runMain('explore', path('net.yaml'), ...options, ...ping(1))
+  expect([status, stderr]).toEqual([1, ''])
+  const { faults: columns, points, failures } = JSON.parse(stdout)
+  expect(columns).toEqual(faults)
+  const verdictOf = (fault: number) => points.find((each: { fault: number }) => each.fault === fault)?.verdict
+  // The links of a restarted host are dead; a stopped host still has its kernel, which replies.
+  expect([0, 1, 2].map(verdictOf)).toEqual(['failed', 'passed', 'failed'])
+  expect(failures[0].faults).toEqual([`restart 50ms on server ${REQUEST}`])
+  expect(failures[0].test).toContain(`--repeat 'restart 50ms on server ${REQUEST}'`)
+})
+
+test('--hit asks each host at the fault, and the printed command asks again', async () => {
+  const only = ['--faults', 'silence 10s', '--filter', 'icmp[0] = 8', '--no-captures', '--timeout', '10s']
+  const hit = ['--hit', 'test $VNET_HOST = server && echo $VNET_HOST']
+  const { status, stdout, stderr } = await runMain('explore', path('net.yaml'), ...only, ...hit, ...ping(1))
+  expect([status, stderr]).toEqual([1, ''])
+  expect(stdout).toContain(`FAILED always: silence 10s ${REQUEST}`)
+  expect(stdout).toContain(
+    `vnet explore --hit 'test $VNET_HOST = server && echo $VNET_HOST' ${path('net.yaml')} --repeat`,
+  )
+  const refused = async (line: string, file = 'net.yaml', ...command: string[]) => {
+    const end = await runMain('explore', path(file), '--repeat', `silence 10s ${REQUEST}`, '--hit', line, ...command)
+    expect(end.status).toBe(2)
+    return end.stderr
+  }
+  expect(await refused('echo elsewhere', 'net.yaml', ...ping(1))).toBe(
+    'vnet: silence: hit: elsewhere is not a host of the lab, which are client, server\n',
+  )
+  expect(await refused('echo "no leader" >&2', 'net.yaml', ...ping(1))).toBe(
+    'vnet: silence: hit: the command has printed no name; client: no leader; server: no leader\n',
+  )
+  expect(await refused('echo server', 'scenario.mjs')).toContain('--hit: export `hit` from')
 })
 
 test('a command that survives passes, and --json prints the report, with what differs from one before', async () => {

@@ -1,0 +1,130 @@
+/**
+ * Checks: what must hold while a scenario runs, in the time of its lab. A scenario may replace the
+ * timers of globalThis.
+ */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { durationOf } from 'vnet/internal/base/duration'
+import type { Lab } from '../lab.ts'
+import type { Nemesis } from '../nemesis/nemesis.ts'
+import { checkForm, checkForms, DURATION, type Forms, FUNCTION } from '../options.ts'
+
+/** Throws, or rejects, if something does not hold. */
+export type Check = () => unknown
+
+export interface AlwaysOptions {
+  /** The pause between two calls: 10 ms by default. */
+  readonly every?: number | string
+}
+
+export interface EventuallyOptions {
+  /** How long after the last fault, or after a later call, the check may still fail. */
+  readonly within: number | string
+}
+
+const ALWAYS: Forms<AlwaysOptions> = { every: DURATION }
+const EVENTUALLY: Forms<EventuallyOptions> = { within: DURATION }
+
+/** Milliseconds between two calls of a check. */
+const EVERY_MS = 10
+
+interface Repeated {
+  readonly check: Check
+  /** Settles when the latest call of the check has ended. */
+  call: Promise<void>
+}
+
+export class Checks {
+  /** Rejects when a check of `always` fails during the scenario. */
+  readonly failed: Promise<never>
+  readonly #lab: Lab
+  readonly #nemesis: Nemesis
+  readonly #signal: AbortSignal
+  readonly #aborted: Promise<never>
+  readonly #repeated: Repeated[] = []
+  #fail: (reason: unknown) => void = () => {}
+  #hasEnded = false
+
+  /** `signal` aborts when the run has ended. */
+  constructor(lab: Lab, nemesis: Nemesis, signal: AbortSignal) {
+    this.#lab = lab
+    this.#nemesis = nemesis
+    this.#signal = signal
+    this.failed = new Promise<never>((_, reject) => (this.#fail = reject))
+    this.#aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    for (const each of [this.failed, this.#aborted]) each.catch(() => {})
+  }
+
+  /** Same as ScenarioRun.always. */
+  readonly always = (check: Check, options: AlwaysOptions = {}): void => {
+    checkForm('always', check, FUNCTION)
+    checkForms('always', options, ALWAYS)
+    const repeated = { check, call: Promise.resolve() }
+    this.#repeated.push(repeated)
+    void this.#repeat(repeated, msOf(options.every ?? EVERY_MS))
+  }
+
+  /** Same as ScenarioRun.eventually. */
+  readonly eventually = async (check: Check, options: EventuallyOptions): Promise<void> => {
+    checkForm('eventually', check, FUNCTION)
+    checkForms('eventually', options, EVENTUALLY)
+    checkForm('eventually: within', options.within, DURATION)
+    await Promise.race([this.#attempt(check, options), this.#aborted])
+  }
+
+  /** Calls the checks of `always` once more, after the scenario. Rejects if one fails. */
+  async end(): Promise<void> {
+    this.#hasEnded = true
+    for (const { check, call } of this.#repeated) {
+      await call
+      await this.#call(check)
+    }
+  }
+
+  async #repeat(repeated: Repeated, every: number): Promise<void> {
+    while (!this.#hasEnded && !this.#signal.aborted) {
+      repeated.call = this.#call(repeated.check).catch(this.#fail)
+      await repeated.call
+      await this.#pause(every)
+    }
+  }
+
+  async #attempt(check: Check, { within }: EventuallyOptions): Promise<void> {
+    const called = this.#lab.now
+    const most = msOf(within)
+    while (!this.#signal.aborted) {
+      try {
+        await check()
+        return
+      } catch (reason) {
+        if (this.#lab.now >= Math.max(called, this.#nemesis.spans.over) + most)
+          throw this.#errorOf('eventually', reason)
+      }
+      await this.#pause(EVERY_MS)
+    }
+  }
+
+  async #call(check: Check): Promise<void> {
+    try {
+      await check()
+    } catch (reason) {
+      throw this.#errorOf('always', reason)
+    }
+  }
+
+  /** Returns an error with the time, and with the stack of `reason`, which may have any type. */
+  #errorOf(name: string, reason: unknown): Error {
+    const { message, stack = '' } = reason instanceof Error ? reason : { message: String(reason) }
+    const error = new Error(`${name}, at ${Math.round(this.#lab.now)} ms: ${message}`)
+    const [frames = ''] = /\n {4}at .*/s.exec(stack) ?? []
+    error.stack = `${error.message}${frames}`
+    return error
+  }
+
+  #pause(ms: number): Promise<void> {
+    return this.#lab.links.lab.world.sleep(ms, this.#signal)
+  }
+}
+
+const msOf = (duration: number | string): number => durationOf(duration) / NSEC_PER_MSEC

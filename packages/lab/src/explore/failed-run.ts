@@ -1,0 +1,190 @@
+/** FailedRun: the packets of a run that failed, its faults of links and hosts, and operations. */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { formatDuration } from 'vnet/internal/base/duration'
+import type { Direction } from 'vnet/internal/wire/wire'
+import { timedText } from '../history/history.ts'
+import type { KeptOperation } from '../history/kept.ts'
+import { isLinkVerb, type NemesisVerb } from '../nemesis/verbs.ts'
+import type { PlannedFault } from '../watch/packet-name.ts'
+import type { Judgement } from './judge.ts'
+import { type ExploredPacket, packetOf } from './points.ts'
+
+/** A fault of a link or of one host, or a repair. */
+export interface RunSpan {
+  /** Undefined for a fault of a link and for a repair. */
+  readonly host?: string | undefined
+  readonly link: string
+  /** The index of its packet, before which it happens. */
+  readonly packet: number
+  /** The packet as tcpdump prints it. */
+  readonly hit: string
+  /** Milliseconds since the first packet of the run; undefined if it lasts until the run ends. */
+  readonly from: number
+  readonly to?: number | undefined
+  /** `server stops`, `server continues`; a repair and a forgotten connection have no end. */
+  readonly starts: string
+  readonly ends?: string | undefined
+}
+
+export interface RunPacket {
+  readonly link: string
+  readonly direction: Direction
+  readonly flow: string
+  /** Milliseconds since the first packet of the run. */
+  readonly at: number
+  /** `seq 1`, `packet 2 copy 2` */
+  readonly label: string
+  /** Whether a fault of a link or host has lost it. */
+  readonly lost: boolean
+  /** As tcpdump prints it, if another fault has hit it. */
+  readonly hit?: string | undefined
+}
+
+/** The start or the end of an operation. */
+export interface RunOperation {
+  /** Milliseconds since the first packet of the run. */
+  readonly at: number
+  readonly isStart: boolean
+  /** `client1 write 5` */
+  readonly name: string
+  /** The same with both times, in ms since the first packet of the run. */
+  readonly text: string
+}
+
+export interface FailedRun {
+  /** The packets around the faults. */
+  readonly packets: readonly RunPacket[]
+  /** How many packets before and after them were left out. */
+  readonly before: number
+  readonly after: number
+  readonly spans: readonly RunSpan[]
+  /** In their order. */
+  readonly operations: readonly RunOperation[]
+}
+
+/** Nanoseconds. A fault of a host takes some milliseconds. */
+const HELD_MIN = 100 * NSEC_PER_MSEC
+/** How many packets are kept, and how many of them before the first fault. */
+const PACKETS_MAX = 200
+const BEFORE_MAX = 20
+
+/** Returns a run with faults of links or hosts, or with operations; undefined if it had none. */
+export function failedRunOf(
+  { packets, spans, operations = [] }: Pick<Judgement, 'packets' | 'spans' | 'operations'>,
+  textOf: (packet: ExploredPacket) => string,
+): FailedRun | undefined {
+  const known = spans.flatMap(span => {
+    const index = packets.indexOf(packetOf(span.fault, packets) as ExploredPacket)
+    return index < 0 ? [] : [{ ...span, index }]
+  })
+  if (known.length === 0 && operations.length === 0) return undefined
+  const places = known.map(({ index }) => index)
+  const hits = packets.flatMap(({ hit }, index) => (hit && !places.includes(index) ? [index] : []))
+  const before = Math.max(0, Math.min(...places, ...hits, packets.length) - BEFORE_MAX)
+  const kept = packets.slice(before, before + PACKETS_MAX)
+  const first = packets[0]?.time ?? 0
+  const at = (time: number) => (time - first) / NSEC_PER_MSEC
+  return {
+    packets: kept.map((packet, i) => runPacketOf(packet, hits.includes(before + i) ? textOf(packet) : undefined)),
+    before,
+    after: packets.length - before - kept.length,
+    spans: known.flatMap(({ fault, hosts, from, held, to, index }) =>
+      (hosts.length === 0 ? [undefined] : hosts).map(host => ({
+        host,
+        link: fault.link,
+        packet: index - before,
+        hit: textOf(packets[index] as ExploredPacket),
+        from: at(from),
+        to: to === undefined ? undefined : at(to),
+        ...withHeld(textsOf(fault, host), held),
+      })),
+    ),
+    operations: operationsOf(operations, at),
+  }
+}
+
+function operationsOf(operations: readonly KeptOperation[], at: (time: number) => number): RunOperation[] {
+  const moments = operations.flatMap(({ start, end, from, to, name }) => {
+    const times = { start: at(start), end: end === undefined ? undefined : at(end) }
+    const text = timedText(times, name)
+    const ends = times.end === undefined ? [] : [{ place: to, at: times.end, isStart: false, name, text }]
+    return [{ place: from, at: times.start, isStart: true, name, text }, ...ends]
+  })
+  moments.sort((a, b) => a.at - b.at || a.place - b.place)
+  return moments.map(({ place: _, ...moment }) => moment)
+}
+
+function runPacketOf(packet: ExploredPacket, hit: string | undefined): RunPacket {
+  const { link, direction, flow, at, part, n, copy, lost } = packet
+  return { link, direction, flow, at, label: `${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`, lost, hit }
+}
+
+/** Returns what a fault does, and what happens when it ends. */
+function textsOf(fault: PlannedFault, host: string | undefined): Pick<RunSpan, 'starts' | 'ends'> {
+  const { verb, time } = fault
+  const both = (who: unknown, starts: string, ends: string) => ({ starts: `${who} ${starts}`, ends: `${who} ${ends}` })
+  if (host === undefined && isLinkVerb(verb)) return both(placeOf(fault), 'loses all packets', 'carries packets again')
+  // Faults of packets have no spans.
+  switch (verb as NemesisVerb) {
+    case 'silence':
+      return both(host, 'is cut off', 'is connected again')
+    case 'mute':
+      return both(host, 'sends nothing', 'sends again')
+    case 'deaf':
+      return both(host, 'receives nothing', 'receives again')
+    case 'pause':
+      return both(host, 'stops', 'continues')
+    case 'clock':
+      return both(
+        `the clock of ${host}`,
+        `jumps by ${time < 0 ? '-' : '+'}${formatDuration(Math.abs(time))}`,
+        'is right again',
+      )
+    case 'full':
+      return both(`the disk of ${host}`, 'is full', 'has space again')
+    case 'forget':
+      return { starts: `${host} forgets the connection` }
+    case 'crash':
+    case 'restart':
+      return both(host, 'crashes', 'starts again')
+    case 'rebind':
+      return { starts: `the NAT of ${host} forgets its mappings` }
+    case 'repair':
+      return { starts: 'all faults end' }
+  }
+}
+
+/** Says that links held packets for long, because the scenario did not name the hosts sooner. */
+function withHeld(texts: Pick<RunSpan, 'starts' | 'ends'>, held: number): Pick<RunSpan, 'starts' | 'ends'> {
+  if (held < HELD_MIN) return texts
+  return { ...texts, starts: `${texts.starts} after links held all packets for ${formatDuration(held, { digits: 2 })}` }
+}
+
+/** Returns a link, or the dead one of its directions. */
+function placeOf({ verb, link, direction }: PlannedFault): string {
+  const other = direction === 'ab' ? 'ba' : 'ab'
+  return verb === 'silence' ? link : `${link} ${verb === 'mute' ? direction : other}`
+}
+
+/** Returns a fault as a line: `at 1.2 ms server stops, at 5001.2 ms server continues`. */
+function spanText({ from, to, starts, ends }: RunSpan): string {
+  const end = to === undefined || ends === undefined ? '' : `, at ${to.toFixed(1)} ms ${ends}`
+  return `at ${from.toFixed(1)} ms ${starts}${end}`
+}
+
+/** The most operations in a text. */
+const LINES_MAX = 20
+
+/** Returns the last operations, and between them faults, and the packets that a fault has hit. */
+export function runLines({ operations, packets, spans }: FailedRun): string[] {
+  const starts = operations.filter(({ isStart }) => isStart)
+  const earlier = Math.max(0, starts.length - LINES_MAX)
+  const shown = starts.slice(earlier)
+  const hits = packets.flatMap(({ at, hit }) => (hit === undefined ? [] : [{ at, text: hit }]))
+  // Several hosts may be hit at one packet.
+  const atSpans = new Map(spans.map(({ packet, from, hit }) => [hit, packets[packet]?.at ?? from]))
+  hits.push(...[...atSpans].map(([text, at]) => ({ at, text })))
+  const faults = spans.map(span => ({ at: span.from, text: spanText(span) }))
+  const lines = [...shown, ...hits, ...faults].sort((a, b) => a.at - b.at).map(({ text }) => text)
+  return [...(earlier > 0 ? [`(${earlier} earlier operations)`] : []), ...lines]
+}

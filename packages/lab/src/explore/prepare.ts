@@ -1,0 +1,151 @@
+/** Prepares the runs of an exploration: where they run, and the settings of their labs. */
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { durationOf } from 'vnet/internal/base/duration'
+import { loadNative, whyNotLinux } from 'vnet/internal/linux/native'
+import { hasSysctl } from 'vnet/internal/linux/sysctl'
+import type { Sysctl } from '../host-stack.ts'
+import { type HostVerb, isHostVerb } from '../nemesis/verbs.ts'
+import type { Forms } from '../options.ts'
+import { whyNoKernelLab } from '../rights.ts'
+import { checkInGuest, exploredWorld, type WorldName } from '../world.ts'
+import type { Describing } from './describe.ts'
+import type { FaultKind } from './fault-text.ts'
+import { packetsOf } from './points.ts'
+import type { RunSpec } from './run-once.ts'
+import { abortable, functionRunner, ModuleRunner, type Runner } from './runners.ts'
+import { checkExplore, EXPLORE_OPTIONS, type ExploreOptions, type LabScenario, type RepeatOptions } from './scenario.ts'
+import { ThreadRunner } from './thread-runner.ts'
+
+/** Milliseconds for a clean run. */
+export const CLEAN_MS = 30_000
+/** Milliseconds that a run in the kernel may take longer than one in memory. */
+const KERNEL_MS = 3000
+/** More than the 40 ms by which Linux delays acknowledgements at least. */
+const DEFAULT_RTO = '50ms'
+const RTO_SYSCTL = 'net/ipv4/tcp_rto_min_us'
+
+export interface Prepared<O> {
+  readonly runner: Runner
+  readonly options: O & ExploreOptions
+  readonly spec: Omit<RunSpec, 'plan' | 'timeout'>
+  /** Milliseconds of a run, if the options say so. */
+  readonly timeout: number | undefined
+  /** The URL of the module; undefined for a function. */
+  readonly module: string | undefined
+  /** Whether a run can name the hosts of faults that name none. */
+  readonly hasHit: boolean
+  /** The report's line about TCP's timeout. */
+  readonly rto: string
+  /** Same as Describing.inKernel. */
+  readonly inKernel: Describing['inKernel']
+}
+
+/**
+ * Prepares runs for `fn`: their runner, the options of the module, and the settings of labs. `what`
+ * names the function, whose options have these forms. Rejects with a UsageError for others.
+ */
+export async function withRunner<O extends RepeatOptions, T>(
+  what: string,
+  scenario: LabScenario | string | URL,
+  given: O,
+  forms: Forms<O>,
+  fn: (prepared: Prepared<O>) => Promise<T>,
+): Promise<T> {
+  checkExplore(what, scenario, given, forms)
+  const url = typeof scenario === 'string' ? urlOf(scenario) : scenario
+  const { world: wanted, concurrency: most = availableParallelism() }: ExploreOptions = given
+  // Otherwise the module may choose the world.
+  const threads = url instanceof URL && wanted === 'memory' ? new ThreadRunner(url.href, most) : undefined
+  let runner: Runner | undefined = threads
+  try {
+    let options: O & ExploreOptions = given
+    let hasOwnHit = false
+    if (url instanceof URL) {
+      const { options: exported, hasHit } = await (threads?.facts() ?? ModuleRunner.facts(url.href))
+      checkExplore(what, url, exported, EXPLORE_OPTIONS)
+      hasOwnHit = hasHit
+      options = { ...exported, ...given }
+    }
+    const { seed = 1, concurrency = most, reuse = false, hit }: ExploreOptions = options
+    const names = typeof hit === 'function' ? undefined : hit
+    if (threads !== undefined) threads.concurrency = concurrency
+    const [world, canKernel] = await worldOf(options)
+    const inMemory = world === 'memory'
+    const { rto, sysctls } = rtoOf(options, world)
+    options.signal?.throwIfAborted()
+    const module = url instanceof URL ? url.href : undefined
+    const runnerOf = (OfModule: typeof ModuleRunner | typeof ThreadRunner): Runner =>
+      module === undefined
+        ? functionRunner({ default: scenario as LabScenario, invariant: options.invariant, hit })
+        : new OfModule(module, concurrency, reuse)
+    const own =
+      world === 'guest'
+        ? await guestRunner(module, concurrency)
+        : (threads ?? runnerOf(inMemory ? ThreadRunner : ModuleRunner))
+    runner = options.signal === undefined ? own : abortable(own, options.signal)
+    const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
+    const inKernel = inMemory && canKernel ? confirmer(() => runnerOf(ModuleRunner), seed, sysctls) : undefined
+    const spec = { seed, sysctls, world, hit: names }
+    return await fn({ runner, options, spec, timeout, module, hasHit: hasOwnHit || hit !== undefined, rto, inKernel })
+  } finally {
+    runner?.close()
+  }
+}
+
+/** Returns the world of the labs, and whether labs of the kernel can be made. */
+async function worldOf({ world }: RepeatOptions): Promise<readonly [WorldName, boolean]> {
+  const wanted = exploredWorld(world)
+  const canKernel = (await whyNoKernelLab()) === undefined
+  return [wanted ?? (canKernel ? 'kernel' : 'memory'), canKernel]
+}
+
+/** Throws a UsageError for a function, because it cannot leave this process. */
+async function guestRunner(module: string | undefined, concurrency: number): Promise<Runner> {
+  if (module === undefined) checkInGuest("explore: world 'guest'")
+  const { GuestRunner } = await import('./guest-runner.ts')
+  return new GuestRunner(module ?? '', concurrency)
+}
+
+/** Returns the setting of TCP's least timeout, and the report's text about it. */
+function rtoOf(
+  { rtoMin = DEFAULT_RTO }: RepeatOptions,
+  world: WorldName,
+): { readonly rto: string; readonly sysctls: readonly Sysctl[] } {
+  const inMemory = world === 'memory'
+  const canSet = rtoMin !== false && (inMemory || (world === 'kernel' && canSetRto()))
+  const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
+  if (canSet) return { rto: `${us / 1000} ms`, sysctls: [[RTO_SYSCTL, String(us)]] }
+  if (inMemory) return { rto: '200 ms', sysctls: [] }
+  return { rto: rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here", sysctls: [] }
+}
+
+function canSetRto(): boolean {
+  return whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
+}
+
+/** Returns a function that runs faults in the kernel once. */
+function confirmer(makeRunner: () => Runner, seed: number, sysctls: readonly Sysctl[]): Describing['inKernel'] {
+  return async (plan, limit) => {
+    const runner = makeRunner()
+    try {
+      const result = await runner.run({ seed, sysctls, world: 'kernel', plan, timeout: limit + KERNEL_MS })
+      if (result.error !== undefined) return 'failed'
+      return packetsOf(result).filter(({ hit }) => hit).length < plan.length ? 'missed' : 'passed'
+    } finally {
+      runner.close()
+    }
+  }
+}
+
+function urlOf(text: string): URL {
+  return /^file:/.test(text) ? new URL(text) : pathToFileURL(resolve(text))
+}
+
+/** Returns the verbs of the faults of hosts; undefined without one. */
+export function hostVerbsOf(faults: readonly Pick<FaultKind, 'verb'>[]): readonly HostVerb[] | undefined {
+  const verbs = faults.map(({ verb }) => verb).filter(isHostVerb)
+  return verbs.length === 0 ? undefined : [...new Set(verbs)]
+}

@@ -1,0 +1,136 @@
+/** What repeats a set of faults: wires, the faults of a link, and a test. */
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { formatDuration } from 'vnet/internal/base/duration'
+import type { Direction } from 'vnet/internal/wire/wire'
+import type { Hit, HostNames } from '../nemesis/hit.ts'
+import type { PlannedFault } from '../watch/packet-name.ts'
+import type { WorldName } from '../world.ts'
+import { formatFault } from './fault-text.ts'
+import { type ExploredPacket, isOpenTo, packetOf } from './points.ts'
+import type { WireFault } from './result.ts'
+import type { ExploreOptions } from './scenario.ts'
+
+/** Returns wires for faults of packets that `packets`, a run, have. */
+export function wireFaultsOf(faults: readonly PlannedFault[], packets: readonly ExploredPacket[]): WireFault[] {
+  const found = faults.flatMap(fault => {
+    const target = packetOf(fault, packets)
+    return target === undefined ? [] : [{ fault, target }]
+  })
+  // A fault counts the packets that the stage before it has let pass, so the last packet is first.
+  found.sort((a, b) => packets.indexOf(b.target) - packets.indexOf(a.target))
+  const wires = new Map<string, { link: string; direction: Direction; wire: string; code: string[] }>()
+  for (const { fault, target } of found) {
+    const { link, direction } = fault
+    const { wire, code } = countedFault(fault, target, packets)
+    const before = wires.get(`${link} ${direction}`)
+    const joined = before === undefined ? wire : `${before.wire} | ${wire}`
+    wires.set(`${link} ${direction}`, { link, direction, wire: joined, code: [...(before?.code ?? []), code] })
+  }
+  return [...wires.values()]
+}
+
+/** Returns a fault that counts the packets of a run that its filter matches. */
+function countedFault(fault: PlannedFault, target: ExploredPacket, packets: readonly ExploredPacket[]) {
+  const { verb, time, link, direction } = fault
+  const { text, matches } = filterOf(fault.flow)
+  const counted = packets.filter(
+    each => each.link === link && each.direction === direction && matches(each.flow) && isOpenTo(verb, each),
+  )
+  const nth = counted.indexOf(target) + 1
+  const wire = `${verb}${verb === 'delay' ? ` ${formatDuration(time)}` : ''} "${text}" nth ${nth}`
+  const action = verb === 'delay' ? `{ delay: '${formatDuration(time)}' }` : `'${verb}'`
+  return { wire, code: `await link.${direction}.fault(${action}, '${text}', { nth: ${nth} })` }
+}
+
+interface FlowFilter {
+  readonly text: string
+  /** Returns whether the packets of a flow with a name match. */
+  matches(flow: string): boolean
+}
+
+/** ICMPv6 without neighbour discovery and MLD, which have no names. */
+const ICMPV6 = 'icmp6 and (ip6[40] < 130 or ip6[40] > 137) and ip6[40] != 143'
+
+function filterOf(flow: string): FlowFilter {
+  const { protocol, source, destination } = partsOf(flow)
+  const isAlike = (other: string) => partsOf(other).protocol === protocol
+  if (protocol.startsWith('ip-')) {
+    const number = protocol.slice(3)
+    return { text: `ip proto ${number} or ip6 proto ${number}`, matches: isAlike }
+  }
+  if (protocol === 'fragment') return { text: 'ip[6:2] & 0x1fff != 0 or ip6 proto 44', matches: isAlike }
+  if (protocol === 'icmp6') return { text: ICMPV6, matches: isAlike }
+  if (destination !== undefined) {
+    const matches = (other: string) => isAlike(other) && partsOf(other).destination === destination
+    return { text: `${protocol} dst port ${destination}`, matches }
+  }
+  if (source === undefined) return { text: protocol, matches: isAlike }
+  const matches = (other: string) => isAlike(other) && partsOf(other).source === source
+  return { text: `${protocol} src port ${source}`, matches }
+}
+
+/** Returns the protocol of a flow, and its ports; undefined for an ephemeral one. */
+function partsOf(flow: string) {
+  const [protocol = '', from = '', , to = ''] = flow.split(' ')
+  const portOf = (end: string) => /:(\d+)(?:#\d+)?$/.exec(end)?.[1]
+  return { protocol, source: portOf(from), destination: portOf(to) }
+}
+
+/** The options of a printed test. The timeout is in ms. */
+export interface TestOptions {
+  readonly seed?: number | undefined
+  readonly world?: WorldName | undefined
+  readonly rtoMin?: ExploreOptions['rtoMin'] | undefined
+  readonly hit?: Hit | undefined
+  readonly timeout: number
+  readonly invariant: boolean
+}
+
+/** Returns a vitest test that fails until the program is mended. */
+export function testText(module: string | undefined, faults: readonly PlannedFault[], options: TestOptions): string {
+  const [first] = faults
+  const title = faults.length === 1 && first !== undefined ? formatFault(first) : `${faults.length} faults`
+  const scenario = module === undefined ? 'scenario' : quote(pathOf(module))
+  const timeout = Math.round(options.timeout)
+  const { seed, world, rtoMin, invariant } = options
+  // Another host may have the role in the next run, so that the names of this one may not fail.
+  const hit = faults.some(({ isAsked }) => isAsked) ? options.hit : undefined
+  const given = [
+    `timeout: ${timeout}`,
+    ...(seed === undefined ? [] : [`seed: ${seed}`]),
+    ...(world === undefined ? [] : [`world: ${quote(world)}`]),
+    ...(rtoMin === undefined ? [] : [`rtoMin: ${typeof rtoMin === 'string' ? quote(rtoMin) : rtoMin}`]),
+    ...(hit === undefined ? [] : [typeof hit === 'function' ? 'hit' : `hit: ${namesText(hit)}`]),
+    ...(invariant ? ['invariant'] : []),
+  ]
+  return [
+    "import { test } from 'vitest'",
+    "import { explore } from '@vnet/lab'",
+    ...(module === undefined ? ['', '// const scenario = async ({ lab, signal }) => { ... }'] : []),
+    ...(typeof hit === 'function' ? ["// const hit = lab => ['server']"] : []),
+    ...(invariant ? ['// const invariant = async lab => { ... }'] : []),
+    '',
+    `test(${quote(`survives: ${title}`)}, async () => {`,
+    `  await explore.repeat(${scenario}, [`,
+    ...faults.map(fault => `    ${quote(formatFault(fault))},`),
+    `  ], { ${given.join(', ')} })`,
+    `}, ${2 * timeout + 10_000})`,
+  ].join('\n')
+}
+
+/** Returns the path of a module from the current directory, in which vitest runs. */
+function pathOf(module: string): string {
+  if (!module.startsWith('file:')) return module
+  const path = fileURLToPath(module)
+  const here = relative(process.cwd(), path)
+  return here.startsWith('..') ? path : here
+}
+
+function namesText(names: HostNames): string {
+  return typeof names === 'string' ? quote(names) : `[${names.map(quote).join(', ')}]`
+}
+
+function quote(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&')}'`
+}

@@ -1,0 +1,157 @@
+/** The text of a report for a terminal: its table, and its failures. */
+import { layersOf } from 'vnet/internal/packet/layers'
+import { flagText } from 'vnet/internal/packet/print'
+import * as tcp from 'vnet/internal/packet/tcp'
+import { runLines } from './failed-run.ts'
+import { formatFault, parseFault, withoutPacket } from './fault-text.ts'
+import type { ExploredPacket } from './points.ts'
+import type { ExploreReport, Point } from './report.ts'
+import { byPacket, type Failure, schedulesText, shownOf, timesText, wireNote, worldNote } from './result.ts'
+
+/** Milliseconds above which a time has no decimals. */
+const WHOLE_MS = 100
+
+/** Returns the failures; failures that are alike are one block. */
+export function failuresLines(failures: readonly Failure[]): string[] {
+  const blocks = new Map<string, [Failure, ...Failure[]]>()
+  for (const failure of failures) {
+    const block = blocks.get(likenessOf(failure))
+    if (block === undefined) blocks.set(likenessOf(failure), [failure])
+    else block.push(failure)
+  }
+  return [...blocks.values()].flatMap(([first, ...others]) => failureLines(first, others))
+}
+
+/** Returns the kinds of the faults and the first line of the error, without its times. */
+function likenessOf({ faults, error }: Failure): string {
+  const [line = ''] = error.trimStart().split('\n')
+  return [...faults.map(fault => withoutPacket(parseFault(fault))), line.replace(/[\d.]+ ms\b/g, 'ms')].join('\n')
+}
+
+/** Returns a failure, and the faults of others that are alike. */
+export function failureLines(failure: Failure, others: readonly Failure[] = []): string[] {
+  const head = headOf(failure)
+  const { faults, from, error, output, wire, captures, test, recordedFailed } = failure
+  const indent = (text: string) => text.split('\n').map(line => `  ${line}`)
+  return [
+    '',
+    `FAILED ${head}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
+    ...placesOf(failure).map(text => `  ${text}`),
+    ...indent(error.trimEnd()),
+    ...printedLines(output).map(text => `  ${text}`),
+    ...wire.map(each => `  ${each.link} ${each.direction}: ${each.wire}${wireNote(failure)}`),
+    ...wire.flatMap(({ code }) => code.map(line => `  ${line}`)),
+    ...captures.map(path => `  captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`),
+    ...(others.length === 0 ? [] : ['  also at:']),
+    ...others.map(each => `    ${headOf(each) === head ? '' : `${headOf(each)}: `}${each.faults.join(' and ')}`),
+    '',
+    ...indent(test),
+    '',
+  ]
+}
+
+/** Returns the output of a run with a heading; none without output. */
+export function printedLines(output: string): string[] {
+  return output === '' ? [] : ['printed:', ...output.trimEnd().split('\n')]
+}
+
+/** Returns the packets that were hit, faults of links and hosts, and operations. */
+export function placesOf({ run, packets }: Pick<Failure, 'run' | 'packets'>): readonly string[] {
+  if (run === undefined) return packets
+  const lines = runLines(run)
+  return [...packets.filter(text => !lines.includes(text)), ...lines]
+}
+
+/** Returns how often it failed, and in which world: `always, in memory`. */
+function headOf(failure: Failure): string {
+  return [shareOf(failure), worldNote(failure)].filter(Boolean).join(', ')
+}
+
+function shareOf({ failed, runs, stopped }: Failure): string {
+  if (stopped) return `${runsText(failed, runs)}, and then stopped`
+  return failed === runs ? 'always' : runsText(failed, runs)
+}
+
+function runsText(failed: number, runs: number): string {
+  return `in ${failed} of ${runs} runs`
+}
+
+/** Returns a row for each packet and a column for each fault. */
+export function tableOf({
+  packets,
+  kinds: all,
+  points,
+  skippedPairs,
+  skippedRepairs,
+  schedules,
+}: ExploreReport): string[] {
+  if (points.length === 0) return []
+  const kinds = all.filter(({ verb }) => verb !== 'repair')
+  const columns = kinds.map(kind => all.indexOf(kind))
+  const single = points.filter(({ second }) => second === undefined)
+  const cells = byPacket(packets, single)
+  const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text), '']
+  const rows = packets.map((packet, i) => [
+    String(i + 1),
+    packet.at.toFixed(packet.at < WHOLE_MS ? 1 : 0),
+    `${packet.link} ${packet.direction}`,
+    `${packet.flow} ${partText(packet)}`,
+    ...columns.map(column => cell(shownOf((cells[i] ?? []).filter(({ kind }) => kind === column)))),
+    packet.after === undefined ? '' : `after ${packet.after}`,
+  ])
+  const lines = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...lines.map(row => row[column]?.length ?? 0)))
+  const isRight = (column: number) => column < 2
+  const line = (row: readonly string[]) =>
+    row.map((text, i) => (isRight(i) ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0))).join('  ')
+  return [
+    '',
+    ...lines.map(row => line(row).trimEnd()),
+    '',
+    '.  passed   xN  slower by this factor   ?  the run had no such packet   -  not tried',
+    ...points.flatMap(slowerLine),
+    ...countLine(
+      'pairs of faults',
+      points.filter(({ second }) => second !== undefined),
+      skippedPairs,
+    ),
+    ...countLine('faults with a repair', points.filter(isRepaired), skippedRepairs),
+    ...schedulesText(schedules),
+  ]
+}
+
+/** Returns the times of a slower point: `x5.8: 1136.0 ms, 190.2 to 196.1 ms without: drop ...`. */
+function slowerLine(point: Point): string[] {
+  const { verdict, ms = 0, clean = [], faults } = point
+  if (verdict !== 'slower') return []
+  return [`${cell(point)}: ${ms.toFixed(1)} ms, ${timesText(clean)} without: ${faults.map(formatFault).join(' and ')}`]
+}
+
+/** Returns the sums of points that have no cells of their own. */
+function countLine(what: string, points: readonly Point[], skipped: number): string[] {
+  const failed = points.filter(({ verdict }) => verdict === 'failed').length
+  const all = points.length + skipped
+  return all === 0 ? [] : [`${all} ${what}: ${failed} failed, ${skipped} skipped`]
+}
+
+function isRepaired({ faults }: Point): boolean {
+  return faults.at(-1)?.verb === 'repair'
+}
+
+/** Returns the flags and the bytes of a segment, or the number of a packet: `[P.] 1:79`. */
+function partText({ head, part, n, end, copy, number, length }: ExploredPacket): string {
+  const upper = layersOf(head, 0, head.length).at(-1)
+  if (part === 'packet' || upper === undefined) return `packet ${number}, ${length} bytes`
+  const flags = `[${flagText(tcp.flags(head, upper.at))}]`
+  if (part !== 'seq') return `${flags} ${part} ${n}`
+  return `${flags} seq ${n}:${end}${copy === 1 ? '' : ` copy ${copy}`}`
+}
+
+function cell(point: Point | undefined): string {
+  if (point === undefined) return '-'
+  const { verdict, failed = 0, runs = 0, factor = 1 } = point
+  if (verdict === 'passed') return '.'
+  if (verdict === 'slower') return `x${factor.toFixed(factor < 10 ? 1 : 0)}`
+  if (verdict === 'failed') return failed === runs ? 'FAILED' : `FAILED ${runsText(failed, runs)}`
+  return verdict === 'missed' ? '?' : ''
+}

@@ -1,0 +1,212 @@
+/** The order of the search: single faults, packets after faults, repairs, pairs, then schedules. */
+import type { PlannedFault } from '../watch/packet-name.ts'
+import { formatFault } from './fault-text.ts'
+import type { Judgement } from './judge.ts'
+import type { ExploredPacket } from './points.ts'
+import { Schedules } from './schedules.ts'
+import {
+  deepTrials,
+  endedOf,
+  type Lasting,
+  lastingTrials,
+  Pairs,
+  Repairs,
+  repairAt,
+  singleTrials,
+  type Trial,
+} from './sets.ts'
+import { type Group, Trials, type TrialsSetup } from './trials.ts'
+
+export interface SearchSetup extends TrialsSetup {
+  /** Returns the packets that may be faulted. */
+  select(packets: readonly ExploredPacket[]): readonly ExploredPacket[]
+}
+
+type Survivor = readonly [trial: Trial, packets: readonly ExploredPacket[]]
+
+export class Search {
+  readonly #setup: SearchSetup
+  readonly #trials: Trials
+
+  constructor(setup: SearchSetup) {
+    this.#setup = setup
+    this.#trials = new Trials(setup)
+  }
+
+  /** Tries what the options say. `known` has the names of the packets of the clean runs. */
+  async all(known: ReadonlySet<string>): Promise<void> {
+    const { report, options } = this.#setup
+    const { depth, pairs, schedules = 0 } = options
+    this.#trials.expect(schedules)
+    const deeper: Survivor[] = []
+    const survived = await this.#points(singleTrials(report), (trial, packets) => {
+      // Packets of all runs are too many to be kept for nothing.
+      if (depth === 2 && trial.faults.length === 1) deeper.push([trial, packets])
+    })
+    if (depth === 2)
+      await this.#points(
+        this.#deep(
+          deeper.sort(([a], [b]) => byPlace(a, b)),
+          known,
+        ),
+      )
+    const repaired = await this.#repaired()
+    const singles = survived.filter(({ faults }) => faults.length === 1)
+    if (pairs === true) {
+      const trials = new Pairs(singles)
+      await this.#counted('skippedPairs', trials, { trials })
+    }
+    if (schedules > 0) await this.#scheduled([...singles, ...repaired], schedules)
+  }
+
+  /** Tries sets that are points of the report, even untried. Returns the survivors in order. */
+  async #points(trials: readonly Trial[], onSurvived?: (...survivor: Survivor) => void): Promise<Trial[]> {
+    const survived: Trial[] = []
+    await this.#run(trials.length, {
+      trials,
+      skipped: trial => this.#setup.report.add({ ...trial, verdict: 'skipped' }),
+      judged: (trial, judgement) => {
+        this.#add(trial, judgement)
+        if (!isSurvived(judgement)) return
+        survived.push(trial)
+        onSurvived?.(trial, judgement.packets)
+      },
+    })
+    return survived.sort(byPlace)
+  }
+
+  /** Same for sets that are only counted while they are untried, because there can be millions. */
+  async #counted(
+    count: 'skippedPairs' | 'skippedRepairs',
+    { size }: Pairs | Repairs,
+    group: Pick<Group, 'trials' | 'attempt'>,
+  ): Promise<Trial[]> {
+    const { report } = this.#setup
+    const survived: Trial[] = []
+    report[count] = size
+    await this.#run(size, {
+      ...group,
+      judged: (trial, judgement) => {
+        report[count]--
+        this.#add(trial, judgement)
+        if (isSurvived(judgement)) survived.push(trial)
+      },
+    })
+    return survived.sort(byPlace)
+  }
+
+  async #run(size: number, group: Group): Promise<void> {
+    this.#trials.expect(size)
+    await this.#trials.run(group)
+  }
+
+  #add(trial: Trial, { packets: _, output: __, spans: ___, operations: ____, ...verdict }: Judgement): void {
+    this.#setup.report.add({ ...trial, ...verdict })
+  }
+
+  /** Adds the packets that only runs with a fault have to the report. Returns their faults. */
+  #deep(survived: readonly Survivor[], known: ReadonlySet<string>): Trial[] {
+    const { report, select } = this.#setup
+    const names = new Set(known)
+    const trials: Trial[] = []
+    for (const [{ faults }, packets] of survived) {
+      const fresh = select(packets).filter(({ name }) => !names.has(name))
+      // The same bytes again are the same packet after any fault; a number is another packet.
+      for (const { name, part } of fresh) if (part === 'seq') names.add(name)
+      const from = report.addAfter(faults, fresh)
+      trials.push(...deepTrials(report, from, faults))
+    }
+    return trials
+  }
+
+  /**
+   * Runs each fault that lasts, then with a repair at each later packet of that run, until a run
+   * fails. Without a later packet, the fault ends by itself.
+   */
+  async #repaired(): Promise<Trial[]> {
+    const { report, select, options } = this.#setup
+    const lasting: Lasting[] = []
+    const ended: Trial[] = []
+    const trials = lastingTrials(report)
+    await this.#run(trials.length, {
+      trials,
+      // No program has to survive a fault that never ends.
+      confirms: 'never',
+      skipped: trial => report.add({ ...trial, verdict: 'skipped' }),
+      judged: (trial, judgement) => {
+        const repairs = repairsIn(select(judgement.packets))
+        if (judgement.verdict !== 'failed') this.#add(trial, judgement)
+        else if (repairs.length === 0) ended.push(endedOf(trial, options.timeout))
+        lasting.push({ trial, repairs })
+      },
+    })
+    const survived = await this.#points(ended.sort(byPlace))
+    lasting.sort((a, b) => byPlace(a.trial, b.trial))
+    const all = new Repairs(lasting)
+    const failed = new Set<string>()
+    const attempt = async (trial: Trial) => {
+      const judgement = await this.#setup.judge.attempt(trial.faults)
+      if (judgement.verdict === 'failed') failed.add(cellOf(trial))
+      return judgement
+    }
+    const repaired = await this.#counted('skippedRepairs', all, { trials: this.#unlessFailed(all, failed), attempt })
+    return [...survived, ...repaired]
+  }
+
+  /** Leaves out the other repairs of a fault that has failed with one: they find the same bug. */
+  *#unlessFailed(all: Repairs, failed: ReadonlySet<string>): Generator<Trial> {
+    for (const trial of all) {
+      if (!failed.has(cellOf(trial))) yield trial
+      else {
+        this.#setup.report.skippedRepairs--
+        this.#trials.expect(-1)
+      }
+    }
+  }
+
+  /** Tries sets that are drawn from survivors. Only failures and numbers are kept. */
+  async #scheduled(pool: readonly Trial[], count: number): Promise<void> {
+    const { report, judge, options } = this.#setup
+    const { schedules } = report
+    schedules.skipped = count
+    const trials = new Schedules(pool.toSorted(byPlace), { count, seed: options.seed ?? 1 })
+    if (!trials.canDraw) {
+      this.#trials.expect(-count)
+      report.ended ??= 'a run survives no faults of two packets'
+      return
+    }
+    await this.#trials.run({
+      trials,
+      confirms: 'first',
+      attempt: async ({ faults }) => {
+        const judgement = await judge.once(faults, { onlyHits: true })
+        // Several faults make most runs slower.
+        return judgement.verdict === 'slower' ? { ...judgement, verdict: 'passed' } : judgement
+      },
+      judged: (_, { verdict }) => {
+        schedules.skipped--
+        schedules[verdict === 'failed' || verdict === 'missed' ? verdict : 'passed']++
+      },
+    })
+  }
+}
+
+function cellOf({ packet, kind }: Trial): string {
+  return `${packet} ${kind}`
+}
+
+/** Returns repairs at the packets of a run after its fault. */
+function repairsIn(packets: readonly ExploredPacket[]): PlannedFault[] {
+  const at = packets.findIndex(({ hit }) => hit)
+  return at < 0 ? [] : packets.slice(at + 1).map(repairAt)
+}
+
+function isSurvived({ verdict }: Judgement): boolean {
+  return verdict === 'passed' || verdict === 'slower'
+}
+
+/** The order of the table, then by texts, whichever run ended first. */
+function byPlace(a: Trial, b: Trial): number {
+  const text = ({ faults }: Trial) => faults.map(formatFault).join('\n')
+  return a.packet - b.packet || a.kind - b.kind || (text(a) < text(b) ? -1 : 1)
+}

@@ -1,0 +1,139 @@
+/** The sets of faults that are tried. */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { durationOf } from 'vnet/internal/base/duration'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { needsRepair } from '../nemesis/verbs.ts'
+import type { PlannedFault } from '../watch/packet-name.ts'
+import { type FaultKind, LASTS } from './fault-text.ts'
+import { type ExploredPacket, faultOf, timeOf } from './points.ts'
+import type { ExploreReport, Point } from './report.ts'
+import type { ExploreOptions } from './scenario.ts'
+
+/** Faults that are tried together, as a point of a report. */
+export type Trial = Pick<Point, 'packet' | 'kind' | 'second' | 'faults'>
+
+/** Throws a UsageError for a repair that has nothing to end. */
+export function checkRepair(kinds: readonly FaultKind[]): void {
+  if (kinds.every(({ verb }) => verb !== 'repair') || kinds.some(needsRepair)) return
+  throw new UsageError('faults: repair ends faults that last: add one, such as silence forever or crash on server')
+}
+
+/** Returns a repair at a packet. */
+export function repairAt({ link, direction, flow, part, n, copy }: ExploredPacket): PlannedFault {
+  return { link, direction, flow, part, n, copy, verb: 'repair', time: 0 }
+}
+
+/** Returns each fault of each packet, and each burst of lost packets. */
+export function singleTrials(report: ExploreReport): Trial[] {
+  return trialsOf(report, isAlone(report))
+}
+
+/** Returns the faults that last until a repair at a later packet, if faults are repaired. */
+export function lastingTrials(report: ExploreReport): Trial[] {
+  return hasRepair(report) ? trialsOf(report, needsRepair) : []
+}
+
+/** Returns the same faults, which end by themselves: early enough if a run has a `timeout`. */
+export function endedOf({ faults, ...trial }: Trial, timeout: ExploreOptions['timeout']): Trial {
+  const third = timeout === undefined ? LASTS : timeOf(durationOf(timeout) / NSEC_PER_MSEC / 3)
+  const end = (fault: PlannedFault): PlannedFault => {
+    return { ...fault, verb: fault.verb === 'crash' ? 'restart' : fault.verb, time: Math.min(LASTS, third) }
+  }
+  return { ...trial, faults: faults.map(end) }
+}
+
+function hasRepair({ kinds }: ExploreReport): boolean {
+  return kinds.some(({ verb }) => verb === 'repair')
+}
+
+/** Returns a function that returns whether a fault is tried without a repair. */
+function isAlone(report: ExploreReport): (kind: FaultKind) => boolean {
+  const isRepaired = hasRepair(report)
+  return kind => kind.verb !== 'repair' && !(isRepaired && needsRepair(kind))
+}
+
+function trialsOf({ packets, kinds, roundTrip }: ExploreReport, isMeant: (kind: FaultKind) => boolean): Trial[] {
+  return packets.flatMap((packet, i) =>
+    kinds.flatMap((kind, k) => {
+      if (!isMeant(kind)) return []
+      const together = kind.count === 1 ? [packet] : burstOf(packets, i, kind.count)
+      const faults = together.flatMap(each => faultOf(each, kind, roundTrip, packets) ?? [])
+      return faults.length === kind.count ? [{ packet: i, kind: k, faults }] : []
+    }),
+  )
+}
+
+/** Returns up to `count` packets of one direction of a link, from a packet on. */
+function burstOf(packets: readonly ExploredPacket[], from: number, count: number): readonly ExploredPacket[] {
+  const { link, direction } = packets[from] as ExploredPacket
+  return packets
+    .slice(from)
+    .filter(each => each.link === link && each.direction === direction)
+    .slice(0, count)
+}
+
+/** Returns the faults of the packets from index `from` on, which appear only after `before`. */
+export function deepTrials(report: ExploreReport, from: number, before: readonly PlannedFault[]): Trial[] {
+  const { packets, kinds, roundTrip } = report
+  const isMeant = isAlone(report)
+  return packets.slice(from).flatMap((packet, i) =>
+    kinds.flatMap((kind, k) => {
+      const fault = kind.count === 1 && isMeant(kind) ? faultOf(packet, kind, roundTrip, packets) : undefined
+      return fault === undefined ? [] : [{ packet: from + i, kind: k, faults: [...before, fault] }]
+    }),
+  )
+}
+
+/** All pairs of faults of different packets, the nearest packets first. */
+export class Pairs implements Iterable<Trial> {
+  /** The faults of each packet, by its index. */
+  readonly #packets: readonly (readonly Trial[])[]
+  readonly size: number
+
+  /** `singles` are in the order of their packets. */
+  constructor(singles: readonly Trial[]) {
+    const packets = Array.from({ length: (singles.at(-1)?.packet ?? -1) + 1 }, (): Trial[] => [])
+    for (const each of singles) packets[each.packet]?.push(each)
+    this.#packets = packets
+    this.size = packets.reduce((sum, { length }) => sum + (length * (singles.length - length)) / 2, 0)
+  }
+
+  *[Symbol.iterator](): Iterator<Trial> {
+    for (let distance = 1; distance < this.#packets.length; distance++) {
+      for (const [i, ones] of this.#packets.entries()) {
+        for (const one of ones) {
+          for (const { packet, kind, faults } of this.#packets[i + distance] ?? []) {
+            yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** A fault that lasts, and the repairs at the later packets of its run. */
+export interface Lasting {
+  readonly trial: Trial
+  readonly repairs: readonly PlannedFault[]
+}
+
+/** Faults that last, each with one of its repairs: the nearest packets first. */
+export class Repairs implements Iterable<Trial> {
+  readonly #lasting: readonly Lasting[]
+  readonly size: number
+
+  constructor(lasting: readonly Lasting[]) {
+    this.#lasting = lasting
+    this.size = lasting.reduce((sum, { repairs }) => sum + repairs.length, 0)
+  }
+
+  *[Symbol.iterator](): Iterator<Trial> {
+    const most = this.#lasting.reduce((longest, { repairs }) => Math.max(longest, repairs.length), 0)
+    for (let distance = 0; distance < most; distance++) {
+      for (const { trial, repairs } of this.#lasting) {
+        const repair = repairs[distance]
+        if (repair !== undefined) yield { ...trial, faults: [...trial.faults, repair] }
+      }
+    }
+  }
+}

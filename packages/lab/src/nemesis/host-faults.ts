@@ -1,0 +1,21 @@
+/** HostFaults: what can happen to a host of a lab at a planned packet. */
+import type { Endpoint } from './verbs.ts'
+
+/**
+ * Each function throws a UsageError with the reason if the world of the host cannot do it. The
+ * caller makes the links of the host dead before `crash`, and live for a restart.
+ */
+export interface HostFaults {
+  /** Stops all programs of the host. When it settles, none runs. */
+  pause(): Promise<void> | void
+  /** Continues the programs that `pause` has stopped. */
+  resume(): void
+  /** Kills all programs. In memory all connections vanish; the kernel closes them. */
+  crash(): Promise<void> | void
+  /** Removes this end of a TCP connection. Its user gets ECONNABORTED, the other end nothing. */
+  forget(local: Endpoint, remote: Endpoint): Promise<void> | void
+  /** Sets how far the wall clock of its programs is ahead, in ns. Others do not change. */
+  setClock(offset: number): void
+  /** Makes writes of its programs to its disk fail with ENOSPC, or succeed again. */
+  setFull(isFull: boolean): Promise<void> | void
+}

@@ -1,0 +1,183 @@
+/**
+ * Nemesis: does the faults of hosts of a lab when their packets appear. The links hold their
+ * packets meanwhile. Faults of links have happened already: only their hosts are checked, and a
+ * repair ends them.
+ */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { LabHost } from '../host.ts'
+import type { Lab } from '../lab.ts'
+import type { FaultEvent } from '../watch/fault-plan.ts'
+import { type Cut, cutOfHost } from './cuts.ts'
+import { endsOf } from './ends.ts'
+import { type Hit, hostOf, hostsOfHit } from './hit.ts'
+import { natOf } from './nat-of.ts'
+import { Spans } from './spans.ts'
+import { FOREVER, holdsPackets, isLinkVerb, lastingOf } from './verbs.ts'
+
+/** A fault that has not ended. */
+interface Lasting {
+  /** The verb and its host or link. */
+  readonly key: string
+  /** Settles when packets may pass: programs that it starts are not awaited. */
+  readonly end: () => Promise<void> | void
+}
+
+export class Nemesis {
+  readonly spans: Spans
+  /** Rejects when a fault cannot be done, or a program does not start again. */
+  readonly broken: Promise<never>
+  readonly #lab: Lab
+  readonly #hit: Hit | undefined
+  readonly #lasting = new Set<Lasting>()
+  readonly #asking = new Set<FaultEvent>()
+  /** How far the clocks of hosts are ahead, in ns. */
+  readonly #clocks = new Map<LabHost, number>()
+  readonly #ended = new AbortController()
+  #fail: (reason: unknown) => void = () => {}
+
+  constructor(lab: Lab, hit?: Hit) {
+    this.#lab = lab
+    this.spans = new Spans(lab)
+    this.#hit = hit
+    this.broken = new Promise<never>((_, reject) => (this.#fail = reject))
+    this.broken.catch(() => {})
+    const { world, watchId } = this.#links
+    world.caller.onFault(watchId, event => void this.#happen(event))
+  }
+
+  /** Lets stopped programs continue, so that they can end. Nothing happens afterwards. */
+  close(): void {
+    const { world, watchId } = this.#links
+    world.caller.onFault(watchId, undefined)
+    this.#ended.abort()
+    for (const { key, end } of this.#lasting) {
+      // The processes of a host whose init was killed have ended.
+      if (key.startsWith('pause '))
+        void Promise.resolve()
+          .then(end)
+          .catch(() => {})
+    }
+  }
+
+  /** Whether a fault has not happened, because `hit` has not settled. */
+  get isAsking(): boolean {
+    return this.#asking.size > 0
+  }
+
+  get #isClosed(): boolean {
+    return this.#ended.signal.aborted
+  }
+
+  get #links() {
+    const { links } = this.#lab
+    return { world: links.lab.world, watchId: links.watchId, hosts: links.lab.hosts }
+  }
+
+  async #happen(event: FaultEvent): Promise<void> {
+    const { fault, id } = event
+    const { verb, on, time, isAsked } = fault
+    const { world, watchId, hosts: all } = this.#links
+    const isFrozen = holdsPackets(fault)
+    const arrived = this.#lab.now
+    try {
+      // The scenario may wait before it names them, for which time must pass.
+      if (isAsked) this.#asking.add(event)
+      const asked = isAsked ? await hostsOfHit(this.#hit as Hit, this.#lab) : []
+      this.#asking.delete(event)
+      if (this.#isClosed) return
+      const nat = verb === 'rebind' ? natOf(on, all) : undefined
+      const hosts = nat !== undefined ? [nat] : on === undefined ? asked : [hostOf(on, all)]
+      if (verb === 'repair') await Promise.all([...this.#lasting].map(each => this.#end(each)))
+      else if (nat !== undefined) await nat.rebindAtFault()
+      else if (isLinkVerb(verb)) {
+        const cuts = asked.map(({ name }) => cutOfHost(verb, name))
+        if (isAsked) await world.caller.call('cut', watchId, id, cuts, time)
+        // The links end it by themselves after its time.
+        this.#lasting.add({ key: `link ${id}`, end: () => this.#mend(id) })
+      } else await Promise.all(hosts.map(host => this.#happenTo(host, event)))
+      this.spans.add(fault, hosts, event.time, arrived)
+    } catch (error) {
+      // The scenario of a run that has ended may refuse to name hosts.
+      if (!this.#isClosed) this.#fail(error instanceof UsageError ? new UsageError(`${verb}: ${error.message}`) : error)
+    } finally {
+      if (isFrozen) await world.caller.call('thaw', watchId).catch(() => {})
+    }
+  }
+
+  async #happenTo(host: LabHost, event: FaultEvent): Promise<void> {
+    const { verb, time } = event.fault
+    const { faults, name } = host
+    const lasting = lastingOf(event.fault)
+    switch (verb) {
+      case 'pause':
+        await faults.pause()
+        this.#last({ key: `pause ${name}`, end: () => faults.resume() }, lasting)
+        return
+      case 'crash':
+      case 'restart':
+        await this.#turnOff(host)
+        this.#last({ key: `off ${name}`, end: () => this.#turnOn(host) }, lasting)
+        return
+      case 'forget':
+        await this.#forget(host, event)
+        return
+      case 'clock':
+        this.#setClock(host, (this.#clocks.get(host) ?? 0) + time)
+        this.#last({ key: `clock ${name}`, end: () => this.#setClock(host, 0) }, lasting)
+        return
+      case 'full':
+        await faults.setFull(true)
+        this.#last({ key: `full ${name}`, end: () => faults.setFull(false) }, lasting)
+    }
+  }
+
+  async #turnOff({ name, faults }: LabHost): Promise<void> {
+    const { world, watchId } = this.#links
+    const off: Cut[] = [{ host: name, sends: true, receives: true }, { lostBy: name }]
+    await world.caller.call('cut', watchId, `off ${name}`, off, FOREVER)
+    await faults.crash()
+  }
+
+  async #turnOn(host: LabHost): Promise<void> {
+    await this.#mend(`off ${host.name}`)
+    host.restart().catch(this.#fail)
+  }
+
+  /** Removes the end of the packet's connection that the host has. */
+  async #forget(host: LabHost, { id, head }: FaultEvent): Promise<void> {
+    const { world, watchId } = this.#links
+    const connection = endsOf(head, host)
+    const cut: Cut = { lostBy: host.name, connection }
+    await world.caller.call('cut', watchId, `${id} ${host.name}`, [cut], FOREVER)
+    await host.faults.forget(...connection)
+    // The links lose the reset that the kernel sends now.
+    await world.caller.call('drain')
+  }
+
+  async #mend(id: string): Promise<void> {
+    const { world, watchId } = this.#links
+    await world.caller.call('mend', watchId, id)
+  }
+
+  #setClock(host: LabHost, offset: number): void {
+    this.#clocks.set(host, offset)
+    host.faults.setClock(offset)
+  }
+
+  /** Ends a fault after `time` ns, unless it lasts until a repair. */
+  #last(fault: Lasting, time: number): void {
+    this.#lasting.add(fault)
+    if (time === FOREVER) return
+    this.#links.world
+      .sleep(time / NSEC_PER_MSEC, this.#ended.signal)
+      .then(() => this.#end(fault))
+      .catch(this.#fail)
+  }
+
+  async #end(fault: Lasting): Promise<void> {
+    if (this.#isClosed || !this.#lasting.delete(fault)) return
+    // A host that two faults have stopped continues after the second one.
+    if ([...this.#lasting].every(({ key }) => key !== fault.key)) await fault.end()
+  }
+}

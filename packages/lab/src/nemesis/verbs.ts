@@ -1,0 +1,54 @@
+/** The faults of links and hosts, by their verbs. */
+
+/** One end of a connection. The address is a text without a prefix. */
+export interface Endpoint {
+  readonly address: string
+  readonly port: number
+}
+
+/** Faults of links, and of all links of a host. */
+export const LINK_VERBS = ['silence', 'mute', 'deaf'] as const
+/** Faults of hosts. */
+export const HOST_VERBS = ['pause', 'crash', 'restart', 'forget', 'clock', 'full'] as const
+/** `rebind` is for the NAT of a router. `repair` ends all faults of links and hosts. */
+export const NEMESIS_VERBS = [...LINK_VERBS, ...HOST_VERBS, 'rebind', 'repair'] as const
+
+/** The time of a fault that lasts to the end, in ns. JSON keeps it, unlike Infinity. */
+export const FOREVER = Number.MAX_SAFE_INTEGER
+
+export type LinkVerb = (typeof LINK_VERBS)[number]
+export type HostVerb = (typeof HOST_VERBS)[number]
+export type NemesisVerb = (typeof NEMESIS_VERBS)[number]
+
+/** Whether all links hold their packets while a fault happens: when this process has to act. */
+export function holdsPackets({
+  verb,
+  isAsked,
+}: {
+  readonly verb: string
+  readonly isAsked?: true | undefined
+}): boolean {
+  return isAsked === true || !isLinkVerb(verb)
+}
+
+/** Whether a fault lasts until a repair, and no program can do without one. `time` is in ns. */
+export function needsRepair({ verb, time }: { readonly verb: string; readonly time: number }): boolean {
+  return verb === 'crash' || time === FOREVER
+}
+
+/** Returns how many ns a fault lasts: FOREVER if only a repair ends it. */
+export function lastingOf(fault: { readonly verb: string; readonly time: number }): number {
+  return fault.verb === 'clock' || needsRepair(fault) ? FOREVER : fault.time
+}
+
+export function isNemesisVerb(verb: string): verb is NemesisVerb {
+  return NEMESIS_VERBS.some(each => each === verb)
+}
+
+export function isLinkVerb(verb: string): verb is LinkVerb {
+  return LINK_VERBS.some(each => each === verb)
+}
+
+export function isHostVerb(verb: string): verb is HostVerb {
+  return HOST_VERBS.some(each => each === verb)
+}

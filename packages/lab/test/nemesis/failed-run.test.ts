@@ -1,0 +1,157 @@
+/** The report of a failure shows when its faults of links and hosts start and end. */
+import { expect, test } from 'vitest'
+import type { RunSpan } from '../../src/explore/failed-run.ts'
+import { parseFault } from '../../src/explore/fault-text.ts'
+import { pageOf } from '../../src/explore/page.ts'
+import { runDiagram } from '../../src/explore/run-diagram.ts'
+import { type ExploreReport, explore, type LabScenario } from '../../src/index.ts'
+import { Spans } from '../../src/nemesis/spans.ts'
+import { echoDatagrams } from '../support/echo.ts'
+
+/** A client that asks three questions, one each second. The server's reply takes 10 ms. */
+const asking: LabScenario = async ({ lab }) => {
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server, { wire: 'delay 5ms' })
+  await server.start(echoDatagrams)
+  const socket = await client.createSocket('udp4')
+  let replies = 0
+  socket.on('message', () => replies++)
+  for (let question = 1; question <= 3; question++) {
+    socket.send(`question ${question}`, 5000, 'server')
+    await lab.sleep('1s')
+  }
+  expect(replies).toBe(3)
+}
+
+const exploreOne = async (fault: string, filter = 'udp dst port 5000'): Promise<ExploreReport> => {
+  return explore(asking, { world: 'memory', captures: false, faults: [fault], filter, stopAt: 1 })
+}
+
+const span = (more: Partial<RunSpan>) => expect.objectContaining({ link: 'client-server', from: 0, ...more })
+
+test.each<[string, Partial<RunSpan>, string]>([
+  [
+    'silence 1500ms',
+    { packet: 0, to: 1500, starts: 'client-server loses all packets', ends: 'client-server carries packets again' },
+    'at 0.0 ms client-server loses all packets, at 1500.0 ms client-server carries packets again',
+  ],
+  [
+    'mute forever',
+    { starts: 'client-server ab loses all packets', to: undefined },
+    'at 0.0 ms client-server ab loses all packets',
+  ],
+  [
+    'deaf forever',
+    { starts: 'client-server ba loses all packets', to: undefined },
+    'at 0.0 ms client-server ba loses all packets',
+  ],
+  ['silence 1h on server', { host: 'server', to: undefined }, 'at 0.0 ms server is cut off'],
+  [
+    'mute 1s on server',
+    { host: 'server', to: 1000 },
+    'at 0.0 ms server sends nothing, at 1000.0 ms server sends again',
+  ],
+  [
+    'deaf 1s on server',
+    { host: 'server', to: 1000 },
+    'at 0.0 ms server receives nothing, at 1000.0 ms server receives again',
+  ],
+  ['pause 10s on server', { host: 'server', to: undefined }, 'at 0.0 ms server stops'],
+  ['crash on server', { host: 'server', to: undefined }, 'at 0.0 ms server crashes'],
+  ['restart 1s on server', { host: 'server', to: 1000 }, 'at 0.0 ms server crashes, at 1000.0 ms server starts again'],
+])('the report of %s says what happened and when', async (fault, wanted, line) => {
+  const report = await exploreOne(fault)
+  expect(report.failures.map(({ run }) => run?.spans)).toEqual([[span(wanted)]])
+  expect(String(report).split('\n')).toContain(`  ${line}`)
+})
+
+test('the packets of the failed run say which of them a dead link has lost', async () => {
+  const { failures } = await exploreOne('silence 1500ms')
+  const lost = failures[0]?.run?.packets.map(({ label, direction, lost }) => [direction, label, lost])
+  expect(lost).toEqual([
+    ['ab', 'packet 1', true],
+    ['ab', 'packet 2', true],
+    ['ab', 'packet 3', false],
+    ['ba', 'packet 1', false],
+  ])
+})
+
+test('a repair ends the spans before it', () => {
+  const lab = { now: 10 }
+  const spans = new Spans(lab)
+  const PACKET = 'client-server ab udp client:* > server:5000 packet'
+  const faults = [`silence forever ${PACKET} 1`, `repair ${PACKET} 2`, `pause 1s on server ${PACKET} 3`].map(parseFault)
+  for (const fault of faults) {
+    spans.add(fault, [], (lab.now + 5) * 1e6, lab.now)
+    lab.now += 1000
+  }
+  expect(spans.all.map(({ from, to }) => [from / 1e6, (to ?? 0) / 1e6])).toEqual([
+    [15, 1015],
+    [1015, 1015],
+    [2015, 3015],
+  ])
+})
+
+test('a fault of packets alone has no diagram', async () => {
+  const report = await exploreOne('drop')
+  expect(report.failures.map(({ run }) => run)).toEqual([undefined])
+  expect(pageOf(report.toJSON(), 'a')).not.toContain('class="diagram run"')
+})
+
+/** Returns the rows of the diagram: their text, and the bars as [class, x, y, height]. */
+function rowsOf(page: string): [string, ...string[]][] {
+  const [, diagram = ''] = /class="diagram run".*?<ol[^>]*>(.*?)<\/ol>/s.exec(page) ?? []
+  return [...diagram.matchAll(/<li.*?<\/li>/gs)].map(([row]) => {
+    const bars = [...row.matchAll(/<rect class="([^"]*)" x="(\d+)" y="(\d+)" width="\d+" height="(\d+)"/g)]
+    const text = row
+      .replace(/<[^>]*>/g, ' ')
+      .replace(/\s+/g, ' ')
+      .trim()
+    return [text, ...bars.map(bar => bar.slice(1).join(' '))]
+  })
+}
+
+test('the page shows a fault of a host as a bar on its line, from its start to its end', async () => {
+  const report = await exploreOne('restart 1500ms on server')
+  expect(rowsOf(pageOf(report.toJSON(), 'a'))).toEqual([
+    ['0.0 server crashes', 'bar 264 20 20'],
+    ['0.0 client to server: packet 1 , lost', 'bar 264 0 40'],
+    ['1000.0 client to server: packet 2 , lost', 'bar 264 0 40'],
+    ['1500.0 server starts again', 'bar 264 0 20'],
+    ['2000.0 client to server: packet 3'],
+    ['2005.0 server to client: packet 1'],
+  ])
+})
+
+test('the page shows the end of a fault beside a fault whose packet it leaves out', () => {
+  const packet = {
+    link: 'a-b',
+    direction: 'ab',
+    flow: 'udp a:* > b:80',
+    at: 0,
+    label: 'packet 1',
+    lost: false,
+  } as const
+  const stop = (host: string, packet: number, from: number, to: number) => {
+    return { host, link: 'a-b', packet, hit: '', from, to, starts: `${host} stops`, ends: `${host} continues` }
+  }
+  const operation = { at: 5000, isStart: true, name: 'a write 5', text: '' }
+  const spans = [stop('a', 0, 0, 9000), stop('b', 50, 2500, 3000)]
+  const run = { packets: [packet], before: 0, after: 50, spans, operations: [operation] }
+  expect(rowsOf(runDiagram(run, 'a').text).map(([text]) => text)).toEqual([
+    '0.0 a stops',
+    '0.0 a to b: packet 1',
+    '5000.0 a write 5 starts',
+    '9000.0 a continues',
+  ])
+})
+
+test('the page shows a fault of a link as a bar between its ends, which lasts to the last packet', async () => {
+  const report = await exploreOne('mute forever')
+  expect(rowsOf(pageOf(report.toJSON(), 'a'))).toEqual([
+    ['0.0 client-server ab loses all packets', 'bar wide 90 20 20'],
+    ['0.0 client to server: packet 1 , lost', 'bar wide 90 0 40'],
+    ['1000.0 client to server: packet 2 , lost', 'bar wide 90 0 40'],
+    ['2000.0 client to server: packet 3 , lost', 'bar wide 90 0 40'],
+  ])
+})

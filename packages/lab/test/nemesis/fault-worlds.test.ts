@@ -1,0 +1,39 @@
+/** The table of packages/lab/docs/nemesis.md has each fault, and what memory refuses. */
+import { createServer } from 'node:net'
+import { expect, test } from 'vitest'
+import { explore, type LabScenario } from '../../src/index.ts'
+import { NEMESIS_VERBS } from '../../src/nemesis/verbs.ts'
+import { faultOfServer, faultsIn } from '../support/fault-worlds.ts'
+
+/** Sends one byte to a server over TCP, and waits a second for whatever happens. */
+const scenario: LabScenario = async ({ lab }) => {
+  const [client, server, inside] = lab.hosts('client', 'server', 'inside')
+  await lab.cable(client, server)
+  await lab.router('nat', { inside: [inside], outside: client, nat: 'restricted' })
+  await server.start(({ host }) =>
+    host.listen(
+      createServer(socket => socket.on('error', () => {}).resume()),
+      5000,
+    ),
+  )
+  const socket = await client.connect(5000, 'server')
+  socket.on('error', () => {}).write('x')
+  await lab.sleep('1s')
+  socket.destroy()
+}
+
+const inMemory = new Map(faultsIn('memory'))
+
+test('the table of worlds has each fault of links and hosts', () => {
+  expect([...inMemory.keys()]).toEqual([...NEMESIS_VERBS])
+})
+
+test.each(NEMESIS_VERBS)('memory does %s, or refuses it as the table says', async verb => {
+  const run = explore.repeat(scenario, [faultOfServer(verb)], { world: 'memory' })
+  expect(
+    await run.then(
+      () => 'yes',
+      error => error.message.replace(`${verb}: `, ''),
+    ),
+  ).toBe(inMemory.get(verb))
+})

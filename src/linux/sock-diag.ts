@@ -1,0 +1,102 @@
+/**
+ * The TCP connections of a network namespace (sock_diag(7)): ends them without their programs.
+ * include/uapi/linux/sock_diag.h, inet_diag.h; net/ipv4/inet_diag.c.
+ */
+import { ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, isErrno } from '../base/errno.ts'
+import type { Message } from '../netlink/index.ts'
+import { formatAddress } from '../packet/address.ts'
+import { IPPROTO_TCP } from '../packet/ipv4.ts'
+import { get16 } from '../packet/octets.ts'
+import type { Native } from './native.ts'
+import { RouteSocket } from './rtnetlink.ts'
+import { AF_INET, AF_INET6 } from './uapi.ts'
+
+/** One end of a connection. The address is a text without a prefix. */
+export interface ConnectionEnd {
+  readonly address: string
+  readonly port: number
+}
+
+const [SOCK_DIAG_BY_FAMILY, SOCK_DESTROY] = [20, 21]
+/** struct inet_diag_req_v2, and where its idiag_states and id are. */
+const [REQUEST, STATES_AT, ID_AT] = [56, 4, 8]
+/** struct inet_diag_msg, and where its id is; struct inet_diag_sockid, with both addresses. */
+const [REPLY, REPLY_ID_AT, ID] = [72, 4, 48]
+const [LOCAL_AT, REMOTE_AT] = [4, 20]
+/** include/net/tcp_states.h */
+const [TCP_FIN_WAIT2, TCP_TIME_WAIT, TCP_LISTEN] = [5, 6, 10]
+/** The bits of all states up to TCP_NEW_SYN_RECV, except that of servers. */
+const CONNECTED = 0x1ffe & ~(1 << TCP_LISTEN)
+/** The first bytes of an IPv4 address in an IPv6 socket. */
+const MAPPED = '::ffff:'
+
+interface Connection {
+  readonly state: number
+  /** A struct inet_diag_sockid, with the cookie of the socket. */
+  readonly id: Uint8Array
+}
+
+/**
+ * Ends TCP connections as tcp_abort does: their programs get ECONNABORTED, and the kernel sends a
+ * reset for some states and forgets them, also if their program has ended. `isMeant` gets both
+ * ends. Returns false if the kernel cannot do that. Older kernels keep connections in TIME_WAIT.
+ * Throws a VnetError.
+ */
+export function destroyConnections(
+  native: Native,
+  nsfd: number,
+  isMeant: (local: ConnectionEnd, remote: ConnectionEnd) => boolean = () => true,
+): boolean {
+  try {
+    using sock = RouteSocket.openDiag(native, nsfd)
+    for (const family of [AF_INET, AF_INET6]) {
+      for (const each of connectionsOf(sock, family)) {
+        if (isMeant(endAt(each.id, family, 0), endAt(each.id, family, 1))) destroy(sock, family, each)
+      }
+    }
+    return true
+  } catch (error) {
+    // Without CONFIG_INET_DIAG_DESTROY, CONFIG_INET_TCP_DIAG or CONFIG_INET_DIAG.
+    if (isErrno(error, EOPNOTSUPP, ENOENT, EPROTONOSUPPORT)) return false
+    throw error
+  }
+}
+
+function connectionsOf(sock: RouteSocket, family: number): Connection[] {
+  const decode = (bytes: Uint8Array, { offset, length }: Message): Connection | undefined => {
+    if (length < REPLY) return undefined
+    const id = bytes.slice(offset + REPLY_ID_AT, offset + REPLY_ID_AT + ID)
+    return { state: bytes[offset + 1] as number, id }
+  }
+  const message = requestOf(family)
+  message[STATES_AT] = CONNECTED & 0xff
+  message[STATES_AT + 1] = CONNECTED >> 8
+  const type = SOCK_DIAG_BY_FAMILY
+  return sock.dump({ type, what: () => 'read TCP connections', write: builder => builder.payload(message) }, decode)
+}
+
+function destroy(sock: RouteSocket, family: number, { state, id }: Connection): void {
+  const message = requestOf(family)
+  message.set(id, ID_AT)
+  try {
+    sock.request({ type: SOCK_DESTROY, what: () => 'end a TCP connection', write: b => b.payload(message) })
+  } catch (error) {
+    const isWaiting = state === TCP_TIME_WAIT || state === TCP_FIN_WAIT2
+    // It has ended meanwhile, or an old kernel keeps it.
+    if (!isErrno(error, ENOENT) && !(isWaiting && isErrno(error, EOPNOTSUPP))) throw error
+  }
+}
+
+function requestOf(family: number): Uint8Array {
+  const message = new Uint8Array(REQUEST)
+  message[0] = family
+  message[1] = IPPROTO_TCP
+  return message
+}
+
+/** Returns the local (0) or remote (1) end of a struct inet_diag_sockid. */
+function endAt(id: Uint8Array, family: number, end: 0 | 1): ConnectionEnd {
+  const at = end === 0 ? LOCAL_AT : REMOTE_AT
+  const text = formatAddress(id.subarray(at, at + (family === AF_INET ? 4 : 16)))
+  return { address: text.startsWith(MAPPED) ? text.slice(MAPPED.length) : text, port: get16(id, 2 * end) }
+}
