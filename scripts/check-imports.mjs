@@ -96,6 +96,7 @@ const packages = {
   linux: ['ffi-rs'],
   'web/metrics': ['prom-client'],
   web: ['uplot', 'preact', '@preact/signals'],
+  learn: ['es-module-lexer/js'],
   'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
   lab: ['undici', 'vitest', 'vitest/suite', '@playwright/test'],
 }

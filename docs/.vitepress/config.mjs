@@ -3,13 +3,15 @@
  * error. The list of pages on the left comes from the headings and links of README.md and of
  * api/README.md, which scripts/api-reference.mjs writes. Pages outside of docs/ are copied to
  * docs/site when the site is built: the README of the repository, which is the front page, the
- * pages of the packages, and the exercises of the course.
+ * pages of the packages, and the exercises of the course, which are checked on their pages.
  *
  * VNET_DOCS_BASE is the path of the site on its server; VNET_DOCS_SOURCE, or the repository of
  * GitHub Actions, is where links to files that are not pages lead. Without it they are plain text.
  */
+import { createHash } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
+import { bundleCourse } from '../../scripts/course-bundle.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const copies = join(root, 'docs/site')
@@ -51,6 +53,20 @@ const originals = new Map(
 )
 rmSync(copies, { recursive: true, force: true })
 for (const [copy, path] of originals) cpSync(join(root, path), copy)
+
+/** The checks of the exercises, in a folder of the site that is named by their content. */
+const checks = join(copies, 'checks')
+const contents = (await bundleCourse(checks)).map(({ fileName, code }) => `${fileName}\n${code}`).sort()
+const bundle = `checks-${createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12)}`
+
+/** Returns what the page of an exercise needs besides its text; undefined for another page. */
+function exerciseOf(relativePath) {
+  const path = originals.get(join(root, 'docs', relativePath))
+  if (!exercises.includes(path)) return undefined
+  const folder = dirname(path)
+  const [, driver] = /^ {2}driver: '(.*)',$/m.exec(read(join(folder, 'exercise.js')))
+  return { name: basename(folder), driver, skeleton: read(join(folder, driver)), bundle }
+}
 
 /** An entry of the list of pages: the text of a link with a capital letter, or the page's title. */
 function entry(path, text = '') {
@@ -126,6 +142,13 @@ export default {
   // On a phone, code without a language would make the page wide.
   head: [['style', {}, '.vp-doc pre { overflow-x: auto }']],
   markdown: { config: resolveLinks },
+  transformPageData({ filePath }) {
+    const exercise = exerciseOf(filePath)
+    return exercise && { frontmatter: { exercise, pageClass: 'exercise-page' } }
+  },
+  buildEnd({ outDir }) {
+    cpSync(checks, join(outDir, bundle), { recursive: true })
+  },
   themeConfig: {
     search: { provider: 'local' },
     sidebar: sidebar(),

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { describeException } from '../base/exception.ts'
 import { UsageError } from '../base/usage-error.ts'
 import { checkRegular } from '../linux/regular-file.ts'
-import type { Driver, Param } from '../netdev/driver.ts'
+import type { Driver } from '../netdev/driver.ts'
 import { provideOwnPackage } from './own-package.ts'
 
 /** The global variable by which the debugger's protocol names an error. */
@@ -23,21 +23,8 @@ export function isOtherFile(argument: string | undefined): argument is string {
 
 /** Returns the driver that the file exports. Throws a UsageError if it exports none. */
 export async function loadDriver(file: string): Promise<Driver> {
-  const { driver } = await importFile(file)
-  if (!isDriver(driver)) {
-    throw new UsageError(`${file} exports no driver: it needs \`export const driver = defineDriver({ ... })\``)
-  }
-  const wrong = Object.entries(driver.params).find(([, param]) => !isParam(param))
-  if (wrong !== undefined) {
-    throw new UsageError(`${file}: parameter ${wrong[0]} must be made by int(), bool() or text()`)
-  }
-  const negative = Object.keys(driver.params).find(name => /^no[A-Z]/.test(name))
-  if (negative !== undefined) {
-    const positive = negative.charAt(2).toLowerCase() + negative.slice(3)
-    const advice = `call it ${positive}; a bool whose default is true has --no-NAME`
-    throw new UsageError(`${file}: parameter ${negative}: ${advice}`)
-  }
-  return driver
+  const { exportedDriver } = await import('../netdev/module.ts')
+  return exportedDriver(await importFile(file), file)
 }
 
 /** Imports a file, for which 'vnet' is this package. Throws a UsageError if it does not load. */
@@ -99,18 +86,4 @@ function exceptionDetails(session: Session, error: unknown): Runtime.ExceptionDe
 function advice(error: unknown): string {
   const { code } = (error ?? {}) as Partial<NodeJS.ErrnoException>
   return code === 'ERR_UNKNOWN_FILE_EXTENSION' ? '; compile it, or use Node 22.18 or newer, which runs TypeScript' : ''
-}
-
-function isDriver(value: unknown): value is Driver {
-  return has(value, { name: 'string', description: 'string', params: 'object', init: 'function' })
-}
-
-function isParam(value: unknown): value is Param<unknown> {
-  return has(value, { type: 'string', description: 'string', parse: 'function' })
-}
-
-/** Whether the fields of a value have these types, as typeof names them, and are not null. */
-function has(value: unknown, types: Readonly<Record<string, string>>): boolean {
-  const fields = (value ?? {}) as Record<string, unknown>
-  return Object.entries(types).every(([name, type]) => typeof fields[name] === type && fields[name] !== null)
 }

@@ -11,6 +11,7 @@ import {
   type Driver,
   type DriverContext,
   defaultParams,
+  type Param,
   type Params,
   type ParamValues,
 } from './driver.ts'
@@ -123,4 +124,36 @@ export function insmod<P extends Params, Dev extends AnyDevice>(
   checkSpecs(driver, specs, net.log)
   const placed = specs.map(spec => ({ ...spec, netns: spec.netns ?? netns }))
   return new Module(driver, values, placed, net)
+}
+
+/** Returns the driver of a file's module. Throws a UsageError if it exports none. */
+export function exportedDriver({ driver }: Record<string, unknown>, file: string): Driver {
+  if (!isDriver(driver)) {
+    throw new UsageError(`${file} exports no driver: it needs \`export const driver = defineDriver({ ... })\``)
+  }
+  const wrong = Object.entries(driver.params).find(([, param]) => !isParam(param))
+  if (wrong !== undefined) {
+    throw new UsageError(`${file}: parameter ${wrong[0]} must be made by int(), bool() or text()`)
+  }
+  const negative = Object.keys(driver.params).find(name => /^no[A-Z]/.test(name))
+  if (negative !== undefined) {
+    const positive = negative.charAt(2).toLowerCase() + negative.slice(3)
+    const advice = `call it ${positive}; a bool whose default is true has --no-NAME`
+    throw new UsageError(`${file}: parameter ${negative}: ${advice}`)
+  }
+  return driver
+}
+
+function isDriver(value: unknown): value is Driver {
+  return has(value, { name: 'string', description: 'string', params: 'object', init: 'function' })
+}
+
+function isParam(value: unknown): value is Param<unknown> {
+  return has(value, { type: 'string', description: 'string', parse: 'function' })
+}
+
+/** Whether the fields of a value have these types, as typeof names them, and are not null. */
+function has(value: unknown, types: Readonly<Record<string, string>>): boolean {
+  const fields = (value ?? {}) as Record<string, unknown>
+  return Object.entries(types).every(([name, type]) => typeof fields[name] === type && fields[name] !== null)
 }

@@ -7,11 +7,9 @@ import { writeFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { attempt } from 'vnet/internal/base/errno'
 import type { Driver } from 'vnet/internal/netdev/driver'
-import { type CheckPlace, type Exercise, type Result, resultOf } from './exercise.ts'
+import type { CheckPlace, Exercise } from './exercise.ts'
 import { onVnet, runLive } from './live.ts'
-import { runInMemory } from './memory.ts'
-
-export type Report = { readonly begin: string } | { readonly end: Result }
+import { type Report, runEach, runMemoryChecks } from './run-memory.ts'
 
 /**
  * Runs checks until one fails: later checks would mislead about a driver that does less than they
@@ -24,47 +22,11 @@ export async function runChecks(
   load: () => Promise<Driver>,
   report: (report: Report) => void,
 ): Promise<void> {
-  const { memory, live } = exercise
   if (where === 'live') {
     silenceIpv6()
-    return runEach(live, check => runLive(check, onVnet(file, isConfined)), report)
+    return runEach(exercise.live, check => runLive(check, onVnet(file, isConfined)), report)
   }
-  const title = 'the driver file loads'
-  report({ begin: title })
-  let driver: Driver
-  try {
-    driver = await load()
-  } catch (error) {
-    const seen = error instanceof Error ? error.message : String(error)
-    const expected = 'a file that loads and exports a driver'
-    report({ end: resultOf(where, { title }, { seen, expected }) })
-    return
-  }
-  const run = async (check: (typeof memory)[number]) => {
-    const before = timers()
-    const end = await runInMemory(check, driver, exercise)
-    // A rejected promise is reported when the event loop turns.
-    await setImmediate()
-    if (end.result === 'failed' || timers() <= before) return end
-    const seen = 'the devices are gone, and a timer of setTimeout or setInterval still runs'
-    const expected = 'none: use dev.net.clock, and cancel its alarms in ndoStop'
-    return resultOf('memory', check, { seen, expected })
-  }
-  await runEach(memory, run, report)
-}
-
-/** Runs checks one by one, until one fails. */
-export async function runEach<C extends { readonly title: string }>(
-  checks: readonly C[],
-  run: (check: C) => Promise<Result>,
-  report: (report: Report) => void,
-): Promise<void> {
-  for (const check of checks) {
-    report({ begin: check.title })
-    const end = await run(check)
-    report({ end })
-    if (end.result === 'failed') return
-  }
+  return runMemoryChecks(exercise, { load, report, timers, turn: setImmediate })
 }
 
 /** The number of timers of Node.js that keep this process alive. */

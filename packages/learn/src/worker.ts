@@ -6,8 +6,9 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { confined } from 'vnet/internal/linux/rootless'
-import { type CheckPlace, type Exercise, notRun, type Result, resultOf } from './exercise.ts'
-import type { Report } from './run.ts'
+import type { CheckPlace, Exercise, Result } from './exercise.ts'
+import { NotChecked, Progress } from './progress.ts'
+import type { Report } from './run-memory.ts'
 
 /** src and dist are equally deep. */
 const WORKER = fileURLToPath(new URL('../dist/commands/check-worker.js', import.meta.url))
@@ -26,13 +27,7 @@ const LIMITED = /^vnet: ended: (.+)$/m
 /** How much of its standard error is kept, characters. */
 const ERRORS_MAX = 4096
 
-/** vnet's own part of a check has failed: nothing is known about the driver. */
-export class NotChecked extends Error {
-  override readonly name = 'NotChecked'
-}
-
-export const EARLIER_FAILED = 'an earlier check failed'
-/** The same for live checks; spreadsheets would read a first `-` as a formula. */
+/** Why live checks are not run; spreadsheets would read a first `-` as a formula. */
 export const MEMORY_ONLY = 'left out by --memory-only'
 
 /** Returns the command that starts the worker, and its environment. */
@@ -64,9 +59,11 @@ export async function runWorker(
   const { program, args, env } = commandOf(exercise, where, file, isConfined)
   // The results have a descriptor of their own. No driver inherits it, nor can import what writes.
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env })
-  const titles = exercise[where].map(({ title }) => title)
-  let current = titles[0] ?? ''
-  let hasBegun = false
+  const progress = new Progress(
+    where,
+    exercise[where].map(({ title }) => title),
+    add,
+  )
   let isLate = false
   const end = (): void => {
     isLate = true
@@ -74,20 +71,11 @@ export async function runWorker(
     child.kill(where === 'live' || isConfined ? 'SIGTERM' : 'SIGKILL')
   }
   const limit = setTimeout(end, LIMITS_S[where] * 1000)
-  let hasFailed = false
-  const finish = (result: Result): void => {
-    if (result.result === 'failed') hasFailed = true
-    if (titles.includes(result.title)) titles.splice(titles.indexOf(result.title), 1)
-    add(result)
-  }
   const [, output, errorOutput, resultOutput] = child.stdio as unknown as [null, Readable, Readable, Readable]
   output.setEncoding('utf8').on('data', print)
   createInterface({ input: resultOutput }).on('line', line => {
-    const report = JSON.parse(line) as Report
     limit.refresh()
-    hasBegun = true
-    if ('begin' in report) current = report.begin
-    else finish(report.end)
+    progress.report(JSON.parse(line) as Report)
   })
   let errors = ''
   errorOutput.setEncoding('utf8').on('data', (text: string) => {
@@ -100,23 +88,19 @@ export async function runWorker(
   })
   clearTimeout(limit)
   if (isLate) {
-    const what = LOCKUP.exec(errors)?.[1] ?? `the driver has not returned for ${LIMITS_S[where]} s`
-    const seen = `${what}: a loop without end`
-    const expected = 'each function of the driver returns: nothing else runs meanwhile'
-    finish(resultOf(where, { title: current }, { seen, expected }))
-  } else if (!hasFailed && LIMITED.test(errors)) {
+    progress.failLoop(LOCKUP.exec(errors)?.[1] ?? `the driver has not returned for ${LIMITS_S[where]} s`)
+  } else if (!progress.hasFailed && LIMITED.test(errors)) {
     // Also when all checks have passed: it may have been noticed at the end.
     const seen = `the driver was ended: ${LIMITED.exec(errors)?.[1]}`
-    finish(resultOf(where, { title: current }, { seen, expected: 'at most 1 GiB of memory, and 128 processes' }))
-  } else if (!hasFailed && titles.length > 0) {
+    progress.fail({ seen, expected: 'at most 1 GiB of memory, and 128 processes' })
+  } else if (!progress.isComplete) {
     const last = errors.trim().split('\n').at(-1) ?? ''
     // A live worker does not run the driver.
-    if (!hasBegun || where === 'live')
+    if (!progress.hasBegun || where === 'live')
       throw new NotChecked(`the checks of ${exercise.name} ended with ${status}: ${last}`)
     // Also with status 0: a driver may call process.exit.
     const seen = `the process ended with ${status}: ${last}`
-    const expected = 'a driver ends no process'
-    finish(resultOf(where, { title: current }, { seen, expected }))
+    progress.fail({ seen, expected: 'a driver ends no process' })
   }
-  for (const title of [...titles]) finish(notRun(title, where, EARLIER_FAILED))
+  progress.end()
 }

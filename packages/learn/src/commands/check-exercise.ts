@@ -7,7 +7,8 @@ import { importFile } from 'vnet/internal/cli/driver-file'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
 import { whyNotRootless } from 'vnet/internal/linux/rootless'
 import { type CheckPlace, type Exercise, type Mistake, type Result, USUAL_HEADING, withMistake } from '../exercise.ts'
-import { NotChecked, runWorker } from '../worker.ts'
+import { NotChecked } from '../progress.ts'
+import { runWorker } from '../worker.ts'
 
 /** Returns the exit status: 1 if a solution fails, or a skeleton or a mistake is not found. */
 export async function checkExercises(

@@ -14,7 +14,7 @@ import { type Exercise, type Result, resultOf } from '../exercise.ts'
 import { courseDirectory, exerciseNamed } from '../folder.ts'
 import { buildGuest, findKernelFiles, whyNoKernel } from '../kernel/build.ts'
 import { addressesOf, type KernelTask } from '../kernel/check.ts'
-import type { Report } from '../run.ts'
+import type { Report } from '../run-memory.ts'
 
 /** src and dist are equally deep. */
 const WORKER = fileURLToPath(new URL('../../dist/commands/kernel-worker.js', import.meta.url))

@@ -1,11 +1,11 @@
 /** The process that `vnet check` starts: check-worker memory|live DIRECTORY FILE [confined]. */
 import { writeSync } from 'node:fs'
-import { describeException } from 'vnet/internal/base/exception'
 import { loadDriver } from 'vnet/internal/cli/driver-file'
 import { watchLockups } from 'vnet/internal/cli/lockup'
-import { type CheckPlace, resultOf } from '../exercise.ts'
+import type { CheckPlace } from '../exercise.ts'
 import { ownClasses } from '../own-classes.ts'
-import { type Report, runChecks } from '../run.ts'
+import { runChecks } from '../run.ts'
+import { type Report, strayException } from '../run-memory.ts'
 import { loadExercise } from './exercise-file.ts'
 import { freezeIntrinsics } from './frozen-intrinsics.ts'
 import { restrictDriver } from './restrict-driver.ts'
@@ -33,10 +33,7 @@ function bare<T extends object>(value: T): T {
 
 // An exception outside of the checks, such as in a timer of the driver file's own, or a promise.
 process.on('uncaughtException', error => {
-  const title = begun.at(-1) ?? ''
-  const seen = describeException(error)
-  const expected = 'no exception outside of the functions that vnet calls, in a timer or a promise'
-  report({ end: resultOf(where, { title }, { seen, expected }) })
+  report({ end: strayException(where, begun.at(-1) ?? '', error) })
   self.exit(1)
 })
 // Ends the programs that live checks have started. Confined, only the launcher ends this process: a

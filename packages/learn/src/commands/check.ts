@@ -8,7 +8,9 @@ import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
 import { whyNoTun, whyNotConfined, whyNotRootless } from 'vnet/internal/linux/rootless'
 import { type CheckPlace, type Exercise, notRun, type Result } from '../exercise.ts'
 import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone, notedExercise } from '../folder.ts'
-import { EARLIER_FAILED, MEMORY_ONLY, runWorker } from '../worker.ts'
+import { EARLIER_FAILED } from '../progress.ts'
+import { counter, countsOf, titleOf, VERDICTS } from '../verdicts.ts'
+import { MEMORY_ONLY, runWorker } from '../worker.ts'
 import { checkExercises, orNotChecked } from './check-exercise.ts'
 import { checkKernel } from './check-kernel.ts'
 import { isExercise, loadExercises } from './exercise-file.ts'
@@ -156,16 +158,11 @@ function jsonLine({ name }: Exercise, file: string, result: Result): string {
   return `${JSON.stringify({ exercise: name, file, ...result })}\n`
 }
 
-const counter = (results: readonly Result[]) => (which: Result['result']) =>
-  results.filter(({ result }) => result === which).length
-
-const VERDICTS = { passed: 'ok', failed: 'FAILED', 'not run': 'not run' } as const
-
-function textLines({ name }: Exercise, file: string, { title, where, result, ...rest }: Result): string {
-  const { seen, expected, read, logged = [], why } = rest
+function textLines({ name }: Exercise, file: string, found: Result): string {
+  const { result, seen, expected, read, logged = [], why } = found
   // The summary counts them.
   if (why === EARLIER_FAILED) return ''
-  const lines = [`${VERDICTS[result].padEnd(8)}${where === 'live' ? 'live: ' : ''}${title}${why ? `: ${why}` : ''}`]
+  const lines = [`${VERDICTS[result].padEnd(8)}${titleOf(found)}`]
   const page = join(dirname(file), 'README.md')
   const shown = existsSync(page) ? relative('.', page) : `the page of ${name}`
   if (seen !== undefined) lines.push(`seen:      ${seen}`, `expected:  ${expected}`, `read:      ${shown}, "${read}"`)
@@ -174,12 +171,10 @@ function textLines({ name }: Exercise, file: string, { title, where, result, ...
 }
 
 function summary(name: string, exercises: readonly Exercise[], results: readonly Result[], from?: string): string {
-  const count = counter(results)
-  const [passed, failed, notRun] = [count('passed'), count('failed'), count('not run')]
-  const left = notRun === 0 ? '' : `, ${notRun} not run`
-  if (failed > 0) return `${name}: ${passed} passed, ${failed} failed${left && `${left} until it passes`}\n`
+  const counts = countsOf(results)
+  if (counter(results)('failed') > 0) return `${name}: ${counts}\n`
   const at = exercises.findIndex(exercise => exercise.name === name)
   const after = at === -1 ? undefined : exercises[at + 1]
   const source = from === undefined ? '' : ` --from ${from}`
-  return `${name}: ${passed} passed${left}.${after === undefined ? '' : ` Next: vnet learn${source} ${after.name}`}\n`
+  return `${name}: ${counts}.${after === undefined ? '' : ` Next: vnet learn${source} ${after.name}`}\n`
 }

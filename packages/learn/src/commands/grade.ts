@@ -9,7 +9,8 @@ import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
 import { whyNoTun, whyNotConfined } from 'vnet/internal/linux/rootless'
 import { type Exercise, notRun, type Result, resultOf } from '../exercise.ts'
 import { driverFileIn } from '../folder.ts'
-import { MEMORY_ONLY, NotChecked, runWorker } from '../worker.ts'
+import { NotChecked } from '../progress.ts'
+import { MEMORY_ONLY, runWorker } from '../worker.ts'
 
 export interface GradeOptions {
   readonly memoryOnly?: boolean

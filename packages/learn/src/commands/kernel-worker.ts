@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { loadNative } from 'vnet/internal/linux/native'
 import { type KernelTask, prepare, runInGuest } from '../kernel/check.ts'
 import { Guest } from '../kernel/guest.ts'
-import { type Report, runEach, silenceIpv6 } from '../run.ts'
+import { silenceIpv6 } from '../run.ts'
+import { type Report, runEach } from '../run-memory.ts'
 import { loadExercise } from './exercise-file.ts'
 
 const [directory = '', task = ''] = process.argv.slice(2)

@@ -11,6 +11,7 @@ import {
   provideOwnPackage,
   type SynchronousHooks,
 } from 'vnet/internal/cli/own-package'
+import { OURS, refusedImport } from '../driver-imports.ts'
 
 interface Resolved {
   readonly url: string
@@ -89,8 +90,6 @@ export async function resolve(specifier: string, context: Context, next: Next<Pr
   return checked(specifier, { ...context }, await next(specifier, contextFor(specifier, context)))
 }
 
-const OURS = /^vnet(\/drivers)?$/
-
 /** 'vnet' is this package also where a student has another one of that name. */
 function contextFor(specifier: string, context: Context): Context {
   return OURS.test(specifier) ? { ...context, parentURL: import.meta.url } : { ...context }
@@ -108,6 +107,5 @@ function checked(specifier: string, { parentURL = '' }: Context, resolved: Resol
   // CommonJS would have require().
   if (isOwn && /\.m?js$/.test(url)) return { ...resolved, format: 'module' }
   if (isOwn && /\.m?ts$/.test(url)) return resolved
-  const from = parentURL.startsWith('file:') ? `${fileURLToPath(parentURL)} imports ` : ''
-  throw new Error(`${from}'${specifier}': a driver of an exercise imports 'vnet', 'vnet/drivers' and its own modules`)
+  throw new Error(refusedImport(parentURL.startsWith('file:') ? fileURLToPath(parentURL) : '', specifier))
 }

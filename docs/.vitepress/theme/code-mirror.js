@@ -1,0 +1,53 @@
+/** The editor of an exercise: CodeMirror with the interface of packages/learn/src/browser. */
+import { indentWithTab } from '@codemirror/commands'
+import { javascript } from '@codemirror/lang-javascript'
+import { bracketMatching, indentOnInput, syntaxHighlighting } from '@codemirror/language'
+import { lintGutter, setDiagnostics } from '@codemirror/lint'
+import { EditorView, keymap, lineNumbers } from '@codemirror/view'
+import { classHighlighter } from '@lezer/highlight'
+import { minimalSetup } from 'codemirror'
+
+/** Colours are in exercise.css. */
+export function codeMirror({ text, label, describedBy, onChange, onCheck }) {
+  const check = () => {
+    onCheck()
+    return true
+  }
+  const view = new EditorView({
+    doc: text,
+    extensions: [
+      keymap.of([{ key: 'Mod-Enter', run: check }, { key: 'Ctrl-Enter', run: check }, indentWithTab]),
+      minimalSetup,
+      lineNumbers(),
+      indentOnInput(),
+      bracketMatching(),
+      javascript(),
+      syntaxHighlighting(classHighlighter),
+      lintGutter(),
+      EditorView.contentAttributes.of({ 'aria-label': label, 'aria-describedby': describedBy, tabindex: '0' }),
+      EditorView.updateListener.of(({ docChanged }) => docChanged && onChange()),
+    ],
+  })
+  const lineAt = number => view.state.doc.line(Math.min(Math.max(number, 1), view.state.doc.lines))
+  return {
+    element: view.dom,
+    get text() {
+      return view.state.doc.toString()
+    },
+    replace(insert) {
+      view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert } })
+    },
+    mark(marks) {
+      const diagnostics = marks.map(({ line, message }) => {
+        const { from, to } = lineAt(line)
+        return { from, to, severity: 'error', message }
+      })
+      view.dispatch(setDiagnostics(view.state, diagnostics))
+    },
+    goTo(line) {
+      view.dispatch({ selection: { anchor: lineAt(line).from }, scrollIntoView: true })
+      view.focus()
+    },
+    close: () => view.destroy(),
+  }
+}

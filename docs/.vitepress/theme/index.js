@@ -1,0 +1,50 @@
+/**
+ * The default theme with the fonts of the system, which are no download, and with an editor and the
+ * checks on the pages of exercises.
+ */
+import { useData, withBase } from 'vitepress'
+import DefaultTheme from 'vitepress/theme-without-fonts'
+import { defineComponent, h, onBeforeUnmount, onMounted, ref } from 'vue'
+import './exercise.css'
+
+/** Resolves when the page has nothing better to do. */
+const idle = () => new Promise(resolve => (globalThis.requestIdleCallback ?? setTimeout)(resolve))
+
+async function loadEditor() {
+  await idle()
+  return (await import('./code-mirror.js')).codeMirror
+}
+
+const Exercise = defineComponent({
+  props: ['exercise'],
+  setup({ exercise }) {
+    const place = ref()
+    let isLeft = false
+    let unmount = () => {
+      isLeft = true
+    }
+    onMounted(async () => {
+      const { mountExercise } = await import('../../../packages/learn/src/browser/exercise-page.ts')
+      if (isLeft) return
+      const text = document.querySelector('.vp-doc')
+      const worker = withBase(`/${exercise.bundle}/check-worker.js`)
+      unmount = mountExercise(place.value, { ...exercise, worker, text, loadEditor })
+    })
+    onBeforeUnmount(() => unmount())
+    // The outline of the page leads to the heading.
+    const heading = () => h('h2', { id: 'driver', tabindex: '-1' }, exercise.driver)
+    return () => h('section', { class: 'exercise vp-doc' }, [heading(), h('div', { ref: place })])
+  },
+})
+
+const Layout = defineComponent(() => {
+  const { frontmatter } = useData()
+  const exercise = () => frontmatter.value.exercise
+  return () =>
+    h(DefaultTheme.Layout, null, {
+      'doc-footer-before': () => exercise() && h(Exercise, { key: exercise().name, exercise: exercise() }),
+    })
+})
+
+// biome-ignore lint/style/noDefaultExport: VitePress loads its theme by the default export.
+export default { extends: DefaultTheme, Layout }

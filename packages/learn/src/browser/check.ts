@@ -1,0 +1,94 @@
+/** The checks in memory of an exercise in a browser: the page's side of check-worker.ts. */
+import type { Result } from '../exercise.ts'
+import { NotChecked, Progress } from '../progress.ts'
+import type { Report } from '../run-memory.ts'
+
+/** Seconds for one check, which takes less than a tenth of a second on a laptop. */
+const LIMIT_S = 5
+
+export interface ToWorker {
+  /** The name of the exercise, `03-ring`. */
+  readonly exercise: string
+  /** The text of the driver. */
+  readonly text: string
+  /** The place of an error in the text, `4:13`. */
+  readonly syntaxError?: string | undefined
+}
+
+export type FromWorker =
+  | Report
+  | { readonly titles: readonly string[]; readonly live: readonly string[] }
+  | { readonly done: true }
+  | { readonly broken: string }
+
+/**
+ * Runs the checks in memory on a driver until one fails. `url` is the bundle's check-worker.js;
+ * `add` gets each result. Returns the titles of the live checks, which no browser can run. Rejects
+ * with a NotChecked if the worker fails without the driver's fault, and with the reason of the
+ * signal, which ends the worker.
+ */
+export async function checkInBrowser(
+  url: URL | string,
+  { exercise, text }: Pick<ToWorker, 'exercise' | 'text'>,
+  add: (result: Result) => void,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  const syntaxError = await syntaxErrorIn(text)
+  signal?.throwIfAborted()
+  const worker = new Worker(url, { type: 'module' })
+  let progress: Progress | undefined
+  let live: readonly string[] = []
+  let limit: ReturnType<typeof setTimeout> | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const stop = (why: string) => reject(new NotChecked(`the checks of ${exercise} ended: ${why}`))
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+      worker.addEventListener('error', event => stop(event.message ?? `${url} does not load`))
+      worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+        clearTimeout(limit)
+        limit = setTimeout(() => {
+          progress?.failLoop(`the driver has not returned for ${LIMIT_S} s`)
+          resolve()
+        }, LIMIT_S * 1000)
+        if ('titles' in data) {
+          progress = new Progress('memory', data.titles, add)
+          live = data.live
+        } else if ('broken' in data) stop(data.broken)
+        else if ('done' in data) resolve()
+        else progress?.report(data)
+      })
+      worker.postMessage({ exercise, text, syntaxError } satisfies ToWorker)
+    })
+  } finally {
+    clearTimeout(limit)
+    worker.terminate()
+  }
+  progress?.end()
+  return live
+}
+
+/** No page has a module of that name, so a text after it does not run. */
+const NAME = 'checked-in-a-worker'
+const GUARD = `import '${NAME}';`
+
+/** Returns the line and column of a syntax error, which engines report to pages, not to workers. */
+async function syntaxErrorIn(text: string): Promise<string | undefined> {
+  const url = URL.createObjectURL(new Blob([GUARD, text], { type: 'text/javascript' }))
+  const script = Object.assign(document.createElement('script'), { type: 'module', src: url })
+  let place: string | undefined
+  const note = (event: ErrorEvent): void => {
+    const { filename, message, error, lineno, colno } = event
+    if (filename !== url && !message.includes(NAME)) return
+    event.preventDefault()
+    if (error instanceof SyntaxError) place = `${lineno}:${lineno === 1 ? colno - GUARD.length : colno}`
+  }
+  addEventListener('error', note)
+  await new Promise(resolve => {
+    for (const end of ['load', 'error']) script.addEventListener(end, resolve)
+    document.head.append(script)
+  })
+  removeEventListener('error', note)
+  script.remove()
+  URL.revokeObjectURL(url)
+  return place
+}

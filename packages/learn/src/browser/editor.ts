@@ -1,0 +1,64 @@
+/** The editor of an exercise's page: a text area, until a better one has loaded. */
+
+/** A line to mark, from 1, and the reason. */
+export interface Mark {
+  readonly line: number
+  readonly message: string
+}
+
+export interface Editor {
+  readonly element: HTMLElement
+  readonly text: string
+  replace(text: string): void
+  /** Marks these lines instead of those before. */
+  mark(marks: readonly Mark[]): void
+  /** Moves the cursor to the start of a line, from 1. */
+  goTo(line: number): void
+  /** Releases what belongs to it; the element remains. */
+  close(): void
+}
+
+export interface EditorOptions {
+  readonly text: string
+  readonly label: string
+  /** The id of the element that describes the keys. */
+  readonly describedBy: string
+  /** Called after each change of the text, also by `replace`. */
+  onChange(): void
+  /** Called for Ctrl-Enter. */
+  onCheck(): void
+}
+
+/** Returns an editor that is not in the page yet. */
+export type MakeEditor = (options: EditorOptions) => Editor
+
+/** An editor without marks. */
+export function plainEditor({ text, label, describedBy, onChange, onCheck }: EditorOptions): Editor {
+  const area = document.createElement('textarea')
+  Object.assign(area, { value: text, spellcheck: false, wrap: 'off', rows: 24, autocapitalize: 'off' })
+  area.setAttribute('aria-label', label)
+  area.setAttribute('aria-describedby', describedBy)
+  area.addEventListener('input', onChange)
+  area.addEventListener('keydown', event => {
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
+    event.preventDefault()
+    onCheck()
+  })
+  return {
+    element: area,
+    get text() {
+      return area.value
+    },
+    replace(text) {
+      area.value = text
+      onChange()
+    },
+    mark: () => {},
+    goTo(line) {
+      const at = area.value.split('\n', line - 1).join('\n').length
+      area.focus()
+      area.setSelectionRange(at + 1, at + 1)
+    },
+    close: () => {},
+  }
+}

@@ -1,0 +1,18 @@
+/** Makes elements of a page. */
+
+type Child = Node | string
+
+/** Returns a new element. A property is set as in JavaScript, `className` or `onclick`. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  properties: Partial<HTMLElementTagNameMap[K]> = {},
+  ...children: readonly Child[]
+): HTMLElementTagNameMap[K] {
+  const made = Object.assign(document.createElement(tag), properties)
+  made.append(...children)
+  return made
+}
+
+export function button(text: string, onclick: () => void): HTMLButtonElement {
+  return element('button', { type: 'button', onclick }, text)
+}

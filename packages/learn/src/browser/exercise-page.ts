@@ -1,0 +1,246 @@
+/**
+ * The part of an exercise's page where it is solved: an editor with the driver, the checks, and
+ * their verdicts. The text of the exercise is the page around it.
+ */
+import { notRun, type Result } from '../exercise.ts'
+import { EARLIER_FAILED } from '../progress.ts'
+import { counter, countsOf, titleOf } from '../verdicts.ts'
+import { checkInBrowser } from './check.ts'
+import { type Editor, type EditorOptions, type MakeEditor, plainEditor } from './editor.ts'
+import { button, element } from './element.ts'
+import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
+import { marksOf, verdictList } from './verdict-list.ts'
+
+export interface ExercisePage {
+  /** `01-drop`. */
+  readonly name: string
+  /** The file of the driver, `drop.js`. */
+  readonly driver: string
+  readonly skeleton: string
+  /** The bundle's check-worker.js. */
+  readonly worker: string
+  /** The element with the exercise's text. */
+  readonly text: HTMLElement
+  /** Loads a better editor than a text area. */
+  readonly loadEditor?: () => Promise<MakeEditor>
+}
+
+const NO_KERNEL = 'a browser has no network interfaces'
+const KEYS_ID = 'driver-keys'
+
+/** Fills the element. Returns what ends checks that run. */
+export function mountExercise(parent: HTMLElement, page: ExercisePage): () => void {
+  const { name, driver, skeleton } = page
+  const kept = new KeptDriver(name)
+  const ended = new AbortController()
+  const { signal } = ended
+  let running: AbortController | undefined
+  /** A link's driver is kept once the visitor takes it. */
+  let isOfLink = false
+  let editor: Editor
+
+  const options: EditorOptions = {
+    text: kept.text ?? skeleton,
+    label: driver,
+    describedBy: KEYS_ID,
+    onChange() {
+      if (!isOfLink) kept.text = editor.text === skeleton ? undefined : editor.text
+      showReal()
+    },
+    onCheck: () => void check(),
+  }
+  editor = plainEditor(options)
+
+  const status = element('p', { className: 'status', role: 'status' })
+  const verdicts = element('div')
+  const offer = element('p', { className: 'offer', hidden: true })
+  const real = element('div', { className: 'real', hidden: true })
+
+  /** Shows the next step, if this text has passed. */
+  function showReal(): void {
+    real.hidden = kept.passed !== editor.text
+  }
+
+  function replace(text: string): void {
+    editor.mark([])
+    verdicts.replaceChildren()
+    editor.replace(text)
+  }
+
+  /** Replaces what the visitor wrote, which is not lost. */
+  function exchange(text: string, what: string): void {
+    const before = (isOfLink && kept.text) || editor.text
+    if (isOfLink) leaveLink()
+    replace(text)
+    status.textContent = what
+    offer.hidden = before === text
+    const undo = () => {
+      offer.hidden = true
+      status.textContent = ''
+      replace(before)
+    }
+    offer.replaceChildren(button('Undo', undo))
+  }
+
+  async function check(): Promise<void> {
+    running?.abort(new Error('checked again'))
+    const current = new AbortController()
+    running = current
+    const { text } = editor
+    const results: Result[] = []
+    status.textContent = 'Checking ...'
+    editor.mark([])
+    try {
+      const both = AbortSignal.any([current.signal, signal])
+      const live = await checkInBrowser(page.worker, { exercise: name, text }, found => results.push(found), both)
+      const isPassed = counter(results)('failed') === 0
+      results.push(...live.map(title => notRun(title, 'live', isPassed ? NO_KERNEL : EARLIER_FAILED)))
+      if (isPassed && !isOfLink) kept.passed = text
+      show(results)
+    } catch (error) {
+      if (running !== current || signal.aborted) return
+      verdicts.replaceChildren()
+      status.textContent = `Not checked: ${error instanceof Error ? error.message : error}`
+    }
+  }
+
+  function show(results: readonly Result[]): void {
+    const failed = results.find(({ result }) => result === 'failed')
+    status.textContent = `${name}: ${countsOf(results)}`
+    if (failed !== undefined) {
+      const { seen, expected } = failed
+      const told = ` FAILED ${titleOf(failed)}. Seen: ${seen}. Expected: ${expected}.`
+      status.append(element('span', { className: 'visually-hidden' }, told))
+    }
+    verdicts.replaceChildren(verdictList(results, { driver, hrefOf, goTo: line => editor.goTo(line) }))
+    editor.mark(results.flatMap(result => marksOf(result, driver)))
+    showReal()
+  }
+
+  function hrefOf(heading: string): string | undefined {
+    const plain = (text: string) => text.replaceAll(/[`\u200b]/g, '').trim()
+    const found = [...page.text.querySelectorAll('h2, h3')].find(
+      ({ textContent }) => plain(textContent) === plain(heading),
+    )
+    return found && `#${found.id}`
+  }
+
+  function download(): void {
+    const href = URL.createObjectURL(new Blob([editor.text], { type: 'text/javascript' }))
+    element('a', { href, download: driver }).click()
+    setTimeout(() => URL.revokeObjectURL(href), 60_000)
+  }
+
+  const file = element('input', { type: 'file', accept: '.js,.mjs,text/javascript', hidden: true })
+  file.addEventListener('change', async () => {
+    const [chosen] = file.files ?? []
+    if (chosen !== undefined) exchange(await chosen.text(), `${driver} has the text of ${chosen.name}.`)
+    file.value = ''
+  })
+
+  async function link(): Promise<void> {
+    const address = new URL(await fragmentOf(editor.text), location.href.replace(/#.*/, '')).href
+    try {
+      await navigator.clipboard.writeText(address)
+      status.textContent = 'The link is copied: it holds the driver, which no server has.'
+    } catch {
+      history.replaceState(history.state, '', address)
+      status.textContent = 'The address of this page is the link now: it holds the driver, which no server has.'
+    }
+  }
+
+  function leaveLink(): void {
+    isOfLink = false
+    offer.hidden = true
+    history.replaceState(history.state, '', location.pathname + location.search)
+  }
+
+  /** Shows the driver of a link; a driver of the visitor's own is not lost. */
+  async function openLink(): Promise<void> {
+    let text: string | undefined
+    try {
+      text = await textOfFragment(location.hash)
+    } catch {
+      status.textContent = 'The driver of this link is damaged.'
+    }
+    if (text === undefined || text === editor.text || signal.aborted) return
+    parent.scrollIntoView()
+    const own = kept.text
+    const choose = (chosen: string) => {
+      leaveLink()
+      replace(chosen)
+    }
+    if (own === undefined) return choose(text)
+    isOfLink = true
+    replace(text)
+    offer.hidden = false
+    offer.replaceChildren(
+      'This is the driver of a link; yours is kept. ',
+      button('Replace mine', () => choose(editor.text)),
+      button('Back to mine', () => choose(own)),
+    )
+  }
+
+  const place = element('div', { className: 'editor' }, editor.element)
+  real.append(...realInterface(page, hrefOf('See it live')))
+  parent.replaceChildren(
+    offer,
+    place,
+    element(
+      'p',
+      { id: KEYS_ID, className: 'keys' },
+      'Ctrl-Enter checks. Tab indents; Escape and then Tab leaves the editor.',
+    ),
+    element(
+      'p',
+      { className: 'buttons' },
+      Object.assign(button('Check', options.onCheck), { className: 'check' }),
+      button('Reset', () => exchange(skeleton, `${driver} is the skeleton again.`)),
+      button('Download', download),
+      button('Open a file', () => file.click()),
+      button('Copy a link', () => void link()),
+      file,
+    ),
+    status,
+    verdicts,
+    real,
+  )
+  showReal()
+  addEventListener('hashchange', () => void openLink(), { signal })
+  void openLink()
+
+  void page.loadEditor?.().then(make => {
+    const before = editor
+    const exchange = () => {
+      if (signal.aborted) return
+      editor = make({ ...options, text: before.text })
+      before.element.replaceWith(editor.element)
+    }
+    // Typing is not interrupted.
+    if (before.element !== document.activeElement) exchange()
+    else before.element.addEventListener('blur', exchange, { once: true })
+  })
+
+  return () => {
+    ended.abort(new Error('the page is left'))
+    editor.close()
+  }
+}
+
+/** What to do once the checks in memory have passed. */
+function realInterface({ name, driver }: ExercisePage, seeItLive: string | undefined): Node[] {
+  const commands = `npx vnet check ${name}\nnpx vnet ./${name}/${driver}\n`
+  const after = seeItLive === undefined ? [] : [' Then: ', element('a', { href: seeItLive }, 'See it live'), '.']
+  return [
+    element('h3', {}, 'Now on a real interface'),
+    element(
+      'p',
+      {},
+      'Every check in memory has passed. On Linux, after ',
+      element('code', {}, 'npm install vnet @vnet/learn'),
+      `, put ${driver} into a folder ${name}. The first command also runs the live checks, the second one the driver.`,
+      ...after,
+    ),
+    element('pre', {}, element('code', {}, commands)),
+  ]
+}

@@ -1,0 +1,66 @@
+/** The results of a worker: one for each check, also for those that it does not reach. */
+import { type CheckPlace, type Explanation, notRun, type Result, resultOf } from './exercise.ts'
+import type { Report } from './run-memory.ts'
+
+/** vnet's own part of a check has failed: nothing is known about the driver. */
+export class NotChecked extends Error {
+  override readonly name = 'NotChecked'
+}
+
+export const EARLIER_FAILED = 'an earlier check failed'
+
+export class Progress {
+  readonly #where: CheckPlace
+  /** The checks without a result. */
+  readonly #titles: string[]
+  readonly #add: (result: Result) => void
+  #current: string
+  hasBegun = false
+  #hasFailed = false
+
+  /** `add` gets each result. */
+  constructor(where: CheckPlace, titles: readonly string[], add: (result: Result) => void) {
+    this.#where = where
+    this.#titles = [...titles]
+    this.#add = add
+    this.#current = titles[0] ?? ''
+  }
+
+  get hasFailed(): boolean {
+    return this.#hasFailed
+  }
+
+  /** Whether the worker has run all checks that it had to. */
+  get isComplete(): boolean {
+    return this.#hasFailed || this.#titles.length === 0
+  }
+
+  report(report: Report): void {
+    this.hasBegun = true
+    if ('begin' in report) this.#current = report.begin
+    else this.#finish(report.end)
+  }
+
+  /** Ends the current check as failed. */
+  fail(explanation: Explanation): void {
+    this.#finish(resultOf(this.#where, { title: this.#current }, explanation))
+  }
+
+  /** Ends it as failed by a loop: `startXmit (/my-driver.js:1:2) has not returned for 2 s`. */
+  failLoop(what: string): void {
+    const expected = 'each function of the driver returns: nothing else runs meanwhile'
+    this.fail({ seen: `${what}: a loop without end`, expected })
+  }
+
+  /** Adds the checks that were not run. */
+  end(): void {
+    for (const title of [...this.#titles]) this.#finish(notRun(title, this.#where, EARLIER_FAILED))
+  }
+
+  #finish(result: Result): void {
+    if (result.result === 'failed') this.#hasFailed = true
+    const at = this.#titles.indexOf(result.title)
+    if (at >= 0) this.#titles.splice(at, 1)
+    this.#add(result)
+  }
+}

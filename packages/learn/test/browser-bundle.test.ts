@@ -1,0 +1,34 @@
+/** The bundle of the checks for a browser: everything pure is in it, and nothing of Node. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { bundleCourse } from '../../../scripts/course-bundle.mjs'
+import { fileDirectory, written } from '../../../test/support/fresh-directory.ts'
+import { courseNames } from '../src/folder.ts'
+
+const directory = fileDirectory()
+const SRC = join(import.meta.dirname, '../../../src')
+const PURE = ['base', 'packet', 'netlink', 'skb', 'netdev', 'wire', 'capture', 'drivers', 'bed']
+
+/** The modules that run everywhere, by their paths without `.ts`. */
+const modules = PURE.flatMap(folder =>
+  readdirSync(join(SRC, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => /^(?!.*\.(node|browser)\.ts$).*\.ts$/.test(name))
+    .map(name => [`all/${folder}/${name.slice(0, -'.ts'.length)}`, join(SRC, folder, name)] as const),
+)
+
+test('frames, drivers, wires, test beds and checks are bundled for a browser without modules of Node', async () => {
+  const output = await bundleCourse(join(directory, 'all'), Object.fromEntries(modules))
+  const names = output.map(({ fileName }) => fileName)
+  expect(names).toEqual(expect.arrayContaining(['check-worker.js', 'vnet.js', 'vnet-drivers.js']))
+  expect(names).toEqual(expect.arrayContaining(courseNames().map(name => `exercises/${name}.js`)))
+  // Stacks name these folders.
+  for (const folder of ['base', 'netdev/debug', 'drivers']) {
+    expect(names.filter(name => name.startsWith(`vnet/${folder}/`))).toHaveLength(1)
+  }
+})
+
+test('an import of Node fails the bundle, with the file that imports it', async () => {
+  const bad = written(directory, 'bad.ts', "import { readFileSync } from 'node:fs'\nconsole.log(readFileSync)\n")
+  await expect(bundleCourse(join(directory, 'bad'), { bad })).rejects.toThrow(/'node:fs' in .*bad\.ts/)
+})

@@ -1,0 +1,169 @@
+/** The checks in memory of the course in browsers: they give the results that they give in Node. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { exerciseOf, mistakesOf, wrongDriver } from '../../../../test/support/course.ts'
+import { fileDirectory, written } from '../../../../test/support/fresh-directory.ts'
+import { COURSE, courseNames } from '../../src/folder.ts'
+import { type BrowserName, type Case, type Checked, checkedIn, writeSite } from '../support/browser-checks.ts'
+
+const LIMIT_MS = 300_000
+const [directory, drivers] = [fileDirectory(), fileDirectory()]
+
+const solutionOf = (name: string) => readFileSync(join(COURSE, name, 'solution.js'), 'utf8')
+
+/** The solutions, the skeletons and all mistakes. */
+const course: Case[] = []
+/** Mistakes that need a kernel, or a second thread: the checks in memory pass. */
+const needKernel: string[] = []
+for (const name of courseNames()) {
+  const exercise = await exerciseOf(name)
+  course.push({ name: `the solution of ${name}`, exercise: name, text: solutionOf(name) })
+  const skeleton = readFileSync(join(COURSE, name, exercise.driver), 'utf8')
+  course.push({ name: `the skeleton of ${name}`, exercise: name, text: skeleton })
+  for (const isLive of [false, true]) {
+    for (const mistake of await mistakesOf(exercise, isLive)) {
+      const title = `${mistake.name} in ${name}`
+      course.push({ name: title, exercise: name, text: wrongDriver(exercise, mistake) })
+      if (isLive) needKernel.push(title)
+    }
+  }
+}
+
+/** What browsers print in another way, and why. */
+const BUNDLED = {
+  cause: 'a line of vnet or of an exercise, which are in files of the bundle',
+  pattern: /(?:http:\/\/[^/]+)?(?:\/[\w.-]+){2,}\.js:\d+(?::\d+)?/g,
+}
+const METHOD = { cause: 'SpiderMonkey names a method without its class', pattern: /\b[A-Z]\w*\.(?=\w+ \()/g }
+const COLUMN = { cause: 'SpiderMonkey has another column in a chain of calls', pattern: /(?<=\.js:\d+):\d+/g }
+
+type Differences = Readonly<Record<string, { readonly cause: string; readonly pattern: RegExp }>>
+
+const IN_ALL: Differences = { 'acknowledges-nothing in 05-napi': BUNDLED, 'not-off in 12-board': BUNDLED }
+const DIFFERENCES: Readonly<Record<BrowserName, Differences>> = {
+  chromium: IN_ALL,
+  'firefox-esr': {
+    ...IN_ALL,
+    'drops-too in 03-ring': COLUMN,
+    'starts in 03-ring': COLUMN,
+    'never-unlocks in 13-two-cpus': METHOD,
+    'yield-without-star in 13-two-cpus': METHOD,
+    'waits-with-the-lock in 13-two-cpus': METHOD,
+    'no-interrupt in 14-to-the-kernel': METHOD,
+    'no-stop in 14-to-the-kernel': METHOD,
+    'keeps-descriptors in 14-to-the-kernel': METHOD,
+    'ignores-a-failure in 14-to-the-kernel': METHOD,
+  },
+}
+
+const drop = solutionOf('01-drop')
+const DROP = 'skb.drop()'
+const LINES = drop.split('\n').length
+
+/** Drivers that break a worker, or load in another way, and the failure; undefined without one. */
+const others: readonly (readonly [name: string, text: string, seen: RegExp | undefined])[] = [
+  [
+    'a loop in a function',
+    drop.replace(DROP, 'for (;;);'),
+    /^the driver has not returned for 5 s: a loop without end$/,
+  ],
+  ['a syntax error', `${drop}let b = )`, at('SyntaxError: .*', `file:///drop.js:${LINES}:9`)],
+  ['a syntax error in the first line', `let b = ); ${drop}`, at('SyntaxError: .*', 'file:///drop.js:1:9')],
+  [
+    'an import that vnet does not export',
+    drop.replace('import {', 'import {\n  nothing,'),
+    at("SyntaxError: The requested module 'vnet' .* 'nothing'", 'file:///drop.js:3'),
+  ],
+  [
+    'an import of Node',
+    `import 'node:fs'\n${drop}`,
+    /^\/drop.js does not load: Error: \/drop.js imports 'node:fs': a driver of an exercise imports 'vnet', 'vnet\/drivers' and its own modules$/,
+  ],
+  ['an exception', `${drop}throw new Error('away')`, at('Error: away', `/drop.js:${LINES}:7`)],
+  ['no driver', drop.replace('export const driver', 'const driver'), /^\/drop.js exports no driver: it needs `export/],
+  [
+    'an exception in a timer',
+    `${drop}setTimeout(() => nobody())`,
+    /^ReferenceError: nobody .* \(at \/drop.js:\d+:18\)$/,
+  ],
+  [
+    'a rejected promise',
+    drop.replace(DROP, `${DROP}; Promise.reject(new Error('late'))`),
+    /^Error: late \(at startXmit \(\/drop.js:22:30\)\)$/,
+  ],
+  [
+    'a timer that is left',
+    drop.replace(DROP, `${DROP}; setInterval(() => {}, 1e6)`),
+    /^the devices are gone, and a timer of setTimeout or setInterval still runs$/,
+  ],
+  ['a timer that is cleared', drop.replace(DROP, `${DROP}; clearTimeout(setTimeout(() => {}, 1e6))`), undefined],
+  ['an import of a driver', `import { snull } from 'vnet/drivers'\n${drop}snull.name\n`, undefined],
+  ['an import at run time', `const { snull } = await import('vnet/drivers')\n${drop}snull.name\n`, undefined],
+]
+
+function at(what: string, place: string): RegExp {
+  return new RegExp(`^/drop.js does not load: ${what} \\(at ${place}\\)$`)
+}
+
+let inNode = new Map<string, Checked>()
+
+beforeAll(async () => {
+  const cases = others.map(([name, text]) => ({ name, exercise: '01-drop', text }))
+  const unknown = { name: 'an unknown exercise', exercise: '99-none', text: drop }
+  await writeSite(directory, [...course, ...cases, unknown])
+}, LIMIT_MS)
+
+beforeAll(() => {
+  const script = join(import.meta.dirname, '../support/check-in-node.mjs')
+  const args = [script, drivers, written(drivers, 'cases.json', JSON.stringify(course))]
+  inNode = byName(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 28 })))
+}, LIMIT_MS)
+
+const byName = (all: readonly Checked[]) => new Map(all.map(each => [each.name, each]))
+
+describe.each(['chromium', 'firefox-esr'] as const)('%s', browser => {
+  let checked = new Map<string, Checked>()
+
+  beforeAll(async () => {
+    checked = byName(await checkedIn(browser, directory))
+  }, LIMIT_MS)
+
+  const failureOf = (name: string) => checked.get(name)?.results.find(({ result }) => result === 'failed')
+
+  test.each(course)(`$name has the results of Node in ${browser}`, ({ name }) => {
+    const difference = DIFFERENCES[browser][name]
+    const [found, expected] = [checked, inNode].map(all => JSON.stringify(all.get(name)?.results))
+    if (difference === undefined) return expect(JSON.parse(`${found}`)).toEqual(JSON.parse(`${expected}`))
+    // Otherwise the list has one that is no difference any more.
+    expect(found, difference.cause).not.toBe(expected)
+    expect(found?.replaceAll(difference.pattern, '')).toBe(expected?.replaceAll(difference.pattern, ''))
+  })
+
+  test.each(needKernel)(`%s passes the checks in memory in ${browser}: only a kernel shows it`, name => {
+    expect(checked.get(name)?.results.length).toBeGreaterThan(0)
+    expect(failureOf(name)).toBeUndefined()
+  })
+
+  test.each(others)(`a driver with %s passes or is explained in ${browser}`, (name, _, seen) => {
+    const failure = failureOf(name)
+    if (seen === undefined)
+      expect([checked.get(name)?.results.length, failure]).toEqual([expect.any(Number), undefined])
+    else expect(failure?.seen).toMatch(seen)
+  })
+
+  test(`after a loop ${browser} has each other check as not run, in its order`, async () => {
+    const { memory } = await exerciseOf('01-drop')
+    const { results = [] } = checked.get('a loop in a function') ?? {}
+    expect(results.map(({ title }) => title)).toEqual(memory.map(({ title }) => title))
+    expect(results.at(-1)).toMatchObject({ result: 'not run', why: 'an earlier check failed' })
+  })
+
+  test(`an exercise that ${browser} cannot load says nothing about the driver`, () => {
+    expect(checked.get('an unknown exercise')).toMatchObject({
+      results: [],
+      thrown: expect.stringMatching(/^NotChecked: the checks of 99-none ended: /),
+    })
+  })
+})

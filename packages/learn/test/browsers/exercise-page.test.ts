@@ -1,0 +1,171 @@
+/** The page of exercise 1 in Chromium, as static files below a path. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { beforeAll, expect, test } from 'vitest'
+import { bundleCourse } from '../../../../scripts/course-bundle.mjs'
+import { fileDirectory, written } from '../../../../test/support/fresh-directory.ts'
+import { type OpenOptions, TestBrowser } from '../../../web/test/support/web/browser.ts'
+import type { Result } from '../../src/exercise.ts'
+import { COURSE } from '../../src/folder.ts'
+import type { Checked } from '../support/browser-checks.ts'
+import { StaticSite } from '../support/static-site.ts'
+
+const NAME = '01-drop'
+const [directory, drivers] = [fileDirectory(), fileDirectory()]
+const read = (file: string) => readFileSync(join(COURSE, NAME, file), 'utf8')
+const [skeleton, solution] = [read('drop.js'), read('solution.js')]
+const headings = [...read('README.md').matchAll(/^## (.*)$/gm)].map(([, text = ''], i) => ({
+  id: `section-${i}`,
+  text,
+}))
+
+const browser = new TestBrowser()
+const site = new StaticSite(directory, '/some/site/')
+
+beforeAll(async () => {
+  await bundleCourse(directory, { page: join(import.meta.dirname, '../support/exercise-page.ts') })
+  written(directory, 'exercise.json', JSON.stringify({ name: NAME, driver: 'drop.js', skeleton }))
+  const sections = headings.map(({ id, text }) => `<h2 id="${id}">${text}</h2>`).join('')
+  const head = '<!doctype html><html lang="en"><title>1</title><meta charset="utf-8">'
+  const body = `<main>${sections}</main><section></section><script type="module" src="page.js"></script>`
+  written(directory, 'index.html', head + body)
+  await site.listen()
+})
+
+const open = (fragment = '', options?: OpenOptions) => site.open(browser, fragment, options)
+
+const editor = (page: Page) => page.getByRole('textbox', { name: 'drop.js' })
+const status = (page: Page) => page.getByRole('status')
+const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click()
+
+/** Checks, and returns the list of verdicts as text. */
+async function verdictsOf(page: Page): Promise<string[]> {
+  await press(page, 'Check')
+  await status(page).getByText(`${NAME}: `).waitFor()
+  return page.locator('.verdicts li').allInnerTexts()
+}
+
+/** Returns the results of Node. */
+function inNode(text: string): readonly Result[] {
+  const script = join(import.meta.dirname, '../support/check-in-node.mjs')
+  const cases = written(drivers, 'cases.json', JSON.stringify([{ name: NAME, exercise: NAME, text }]))
+  const output = execFileSync(process.execPath, [script, drivers, cases], { encoding: 'utf8' })
+  return (JSON.parse(output) as Checked[])[0]!.results
+}
+
+test('the skeleton fails with the texts of Node, a link to the section, and its line', async () => {
+  const page = await open()
+  const verdicts = await verdictsOf(page)
+  const results = inNode(skeleton)
+  const failed = results.find(({ result }) => result === 'failed')!
+  const shown = verdicts.find(text => text.startsWith('FAILED'))
+  for (const text of [failed.title, failed.seen, failed.expected, failed.read]) expect(shown).toContain(text)
+  expect(verdicts.slice(0, results.length).map(text => text.split('\n')[0])).toEqual(
+    results.map(({ title, result, why }) =>
+      result === 'not run' ? `not run ${title}: ${why}` : `${result === 'passed' ? 'ok' : 'FAILED'} ${title}`,
+    ),
+  )
+  expect(verdicts.at(-1)).toBe('not run live: ip shows the interface, up and without ARP: an earlier check failed')
+  const href = `#${headings.find(({ text }) => text === failed.read)?.id}`
+  expect(await page.locator('.verdicts').getByRole('link').getAttribute('href')).toBe(href)
+  await press(page, 'drop.js:11')
+  const at = await editor(page).evaluate(area => (area as HTMLTextAreaElement).selectionStart)
+  expect(skeleton.slice(0, at).split('\n')).toHaveLength(11)
+  expect(await status(page).textContent()).toContain(`FAILED ${failed.title}. Seen: ${failed.seen}.`)
+})
+
+test('the solution passes, shows the next step, and is kept', async () => {
+  const page = await open()
+  await editor(page).fill(solution)
+  await editor(page).press('Control+Enter')
+  await status(page).getByText('5 passed, 2 not run').waitFor()
+  expect(await page.locator('.verdicts li').allInnerTexts()).toContain(
+    'not run live: no ping gets a reply, and each is counted as dropped: a browser has no network interfaces',
+  )
+  const real = page.getByRole('heading', { name: 'Now on a real interface' })
+  await real.waitFor()
+  await page.getByText(`npx vnet check ${NAME}`).waitFor()
+  await page.reload()
+  await real.waitFor()
+  expect(await editor(page).inputValue()).toBe(solution)
+  await editor(page).press('End')
+  await editor(page).press('x')
+  await real.waitFor({ state: 'hidden' })
+  const mine = await editor(page).inputValue()
+  await press(page, 'Reset')
+  expect(await editor(page).inputValue()).toBe(skeleton)
+  await press(page, 'Undo')
+  expect(await editor(page).inputValue()).toBe(mine)
+  await press(page, 'Reset')
+  await page.reload()
+  await editor(page).waitFor()
+  expect(await editor(page).inputValue()).toBe(skeleton)
+})
+
+test('a driver that does not return is ended', async () => {
+  const page = await open()
+  await editor(page).fill(solution.replace('skb.drop()', 'for (;;);'))
+  const verdicts = await verdictsOf(page)
+  expect(verdicts.join('\n')).toContain('the driver has not returned for 5 s: a loop without end')
+})
+
+test('checks that do not load say nothing about the driver', async () => {
+  const page = await open('', { expected: /ERR_FAILED/ })
+  await page.route('**/check-worker.js', route => route.abort())
+  await press(page, 'Check')
+  await status(page).getByText(`Not checked: the checks of ${NAME} ended: `).waitFor()
+  expect(await page.locator('.verdicts li').count()).toBe(0)
+})
+
+test('a link holds a driver, and leaves the one of the visitor', async () => {
+  const permissions = { permissions: ['clipboard-read', 'clipboard-write'] }
+  const page = await open('', permissions)
+  await editor(page).fill(solution)
+  await press(page, 'Copy a link')
+  await status(page).getByText('The link is copied').waitFor()
+  const link = await page.evaluate(() => navigator.clipboard.readText())
+  expect(link).toMatch(new RegExp(`^${site.address}#driver=[\\w-]+$`))
+
+  const fresh = await open(new URL(link).hash)
+  await expect.poll(() => editor(fresh).inputValue()).toBe(solution)
+  expect(fresh.url()).toBe(site.address)
+
+  const mine = `${solution}// mine\n`
+  await editor(page).fill(mine)
+  await page.goto(link)
+  await press(page, 'Reset')
+  await press(page, 'Undo')
+  expect(await editor(page).inputValue()).toBe(mine)
+  await page.goto(link)
+  await press(page, 'Back to mine')
+  expect(await editor(page).inputValue()).toBe(mine)
+  await page.goto(link)
+  await press(page, 'Replace mine')
+  await page.reload()
+  await expect.poll(() => editor(page).inputValue()).toBe(solution)
+
+  const damaged = await open('#driver=AAAA')
+  await status(damaged).getByText('The driver of this link is damaged.').waitFor()
+  expect(await editor(damaged).inputValue()).toBe(skeleton)
+})
+
+test('a driver is downloaded, and opened from a file', async () => {
+  const page = await open()
+  await editor(page).fill(solution)
+  const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Download')])
+  expect(download.suggestedFilename()).toBe('drop.js')
+  const path = await download.path()
+  expect(readFileSync(path, 'utf8')).toBe(solution)
+  await press(page, 'Reset')
+  expect(await editor(page).inputValue()).toBe(skeleton)
+  await page
+    .locator('input[type=file]')
+    .setInputFiles({ name: 'my.js', mimeType: 'text/javascript', buffer: readFileSync(path) })
+  await expect.poll(() => editor(page).inputValue()).toBe(solution)
+})
+
+test('no page asks for anything outside of the site', () => {
+  expect(site.asked).toEqual({ own: expect.arrayContaining([`${site.address}check-worker.js`]), others: [] })
+})

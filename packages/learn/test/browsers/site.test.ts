@@ -1,0 +1,126 @@
+/** The exercises on the site of the docs, as `npm run docs` builds it, in Chromium. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { AxeResults } from 'axe-core'
+import type { Page } from 'playwright-core'
+import { beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { DESKTOP, type OpenOptions, PHONE, TestBrowser } from '../../../web/test/support/web/browser.ts'
+import { fragmentOf } from '../../src/browser/kept-driver.ts'
+import { COURSE, courseNames } from '../../src/folder.ts'
+import { StaticSite } from '../support/static-site.ts'
+
+/** The build takes 40 s on two cores. */
+const LIMIT_MS = 600_000
+const BASE = '/some/site/'
+const ROOT = join(COURSE, '../../..')
+const directory = fileDirectory()
+const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+const browser = new TestBrowser()
+const site = new StaticSite(directory, BASE)
+
+beforeAll(async () => {
+  const env = { ...process.env, VNET_DOCS_BASE: BASE }
+  const args = ['run', 'docs', '--', '--outDir', directory]
+  execFileSync('npm', args, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'], timeout: LIMIT_MS })
+  await site.listen()
+}, LIMIT_MS)
+
+async function open(name: string, options?: OpenOptions, fragment = ''): Promise<Page> {
+  const page = await site.open(browser, `learn/${name}.html${fragment}`, options)
+  await page.locator('.cm-editor').waitFor()
+  return page
+}
+
+const editor = (page: Page, driver = 'drop.js') => page.getByRole('textbox', { name: driver })
+const status = (page: Page) => page.getByRole('status')
+const isFocused = (page: Page, text: string) =>
+  expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe(text)
+
+async function typeSolution(page: Page): Promise<void> {
+  await editor(page).focus()
+  await page.keyboard.press('Control+a')
+  await page.keyboard.insertText(solution)
+}
+
+test('the skeleton of each exercise is checked on its page, and fails', async () => {
+  for (const name of courseNames()) {
+    const page = await open(name)
+    await page.getByRole('button', { name: 'Check', exact: true }).click()
+    await status(page)
+      .getByText(new RegExp(`^${name}: \\d+ passed, 1 failed, `))
+      .waitFor()
+    const read = page.locator('.verdicts [data-result=failed] a')
+    const href = await read.getAttribute('href')
+    expect([name, await page.locator(`main ${href}`).count()]).toEqual([name, 1])
+    await page.context().close()
+  }
+}, 300_000)
+
+test('the editor marks the line of a failure, until the next check passes', async () => {
+  const page = await open('01-drop')
+  await editor(page).press('Control+Enter')
+  await page.locator('.cm-lintRange-error').getByText('function startXmit(skb, dev) {').waitFor()
+  await page.getByRole('button', { name: 'drop.js:11' }).click()
+  await page.keyboard.insertText('/* here */')
+  await editor(page).getByText('/* here */function startXmit').waitFor()
+  await typeSolution(page)
+  await editor(page).press('Control+Enter')
+  await status(page).getByText('5 passed, 2 not run').waitFor()
+  expect(await page.locator('.cm-lintRange-error').count()).toBe(0)
+  await page.getByRole('heading', { name: 'Now on a real interface' }).waitFor()
+})
+
+test('Tab indents, and leaves the editor after Escape', async () => {
+  const page = await open('01-drop')
+  await editor(page).press('Tab')
+  await editor(page).getByText('  // @ts-check').waitFor()
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Tab')
+  await isFocused(page, 'Check')
+})
+
+test('a link with a driver leads to the editor', async () => {
+  const page = await open('01-drop', { viewport: PHONE }, await fragmentOf(`// shared\n${solution}`))
+  const line = editor(page).getByText('// shared')
+  await expect.poll(async () => (await line.boundingBox())?.y).toBeLessThan(PHONE.height)
+  expect((await line.boundingBox())?.y).toBeGreaterThan(0)
+})
+
+test('the next page has its own editor and checks', async () => {
+  const page = await open('01-drop')
+  await page.locator('.pager-link.next').click()
+  await editor(page, 'mirror.js').waitFor()
+  await page.getByRole('button', { name: 'Check', exact: true }).click()
+  await status(page)
+    .getByText(/^02-mirror: /)
+    .waitFor()
+})
+
+const looks = [PHONE, DESKTOP, { width: 1600, height: 900 }].flatMap(viewport =>
+  (['light', 'dark'] as const).map(colorScheme => ({ viewport, colorScheme })),
+)
+
+test.each(looks)('an exercise breaks no rule of axe, and fits, for %o', async look => {
+  const page = await open('01-drop', look)
+  for (const isSolved of [false, true]) {
+    if (isSolved) await typeSolution(page)
+    await editor(page).press('Control+Enter')
+    await status(page)
+      .getByText(isSolved ? '5 passed' : '1 failed')
+      .waitFor()
+    await page.evaluate(axe)
+    // The rest of the page is the theme's.
+    const { violations } = (await page.evaluate('axe.run(".exercise", { resultTypes: ["violations"] })')) as AxeResults
+    expect(violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))).toEqual([])
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.viewport.width)
+  }
+})
+
+test('no page asks for anything outside of the site', () => {
+  expect(site.asked).toEqual({ own: expect.arrayContaining([expect.stringContaining('check-worker.js')]), others: [] })
+})

@@ -1,0 +1,6 @@
+/** The script of a page with exercise 1, whose data is beside it. */
+import { mountExercise } from '../../src/browser/exercise-page.ts'
+
+const exercise = await (await fetch('exercise.json')).json()
+const [text, place] = ['main', 'section'].map(name => document.querySelector<HTMLElement>(name)!)
+mountExercise(place!, { ...exercise, text, worker: new URL('check-worker.js', import.meta.url).href })

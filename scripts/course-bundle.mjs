@@ -1,0 +1,85 @@
+/**
+ * node scripts/course-bundle.mjs DIRECTORY: writes the checks of the course for a browser, as
+ * static files: check-worker.js, which runs them, a file for each exercise in exercises/, and
+ * vnet.js and vnet-drivers.js, which drivers import as 'vnet' and 'vnet/drivers'. Everything of src
+ * is in vnet/, in folders by which vnet sorts the places of a stack.
+ */
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { rolldown } from 'rolldown'
+
+const root = resolve(import.meta.dirname, '..')
+const COURSE = join(root, 'packages/learn/course')
+
+/** Patterns of specifiers, and their files. */
+const FILES = [
+  [/^vnet\/internal\/(.*)$/, 'src/$1.ts'],
+  [/^vnet\/(drivers|bed)$/, 'src/$1/index.ts'],
+  [/^vnet$/, 'src/index.ts'],
+  [/^@vnet\/learn$/, 'packages/learn/src/index.ts'],
+]
+
+/** What touches the system has a counterpart for browsers. */
+const NODE = /\.node\.ts$/
+
+/** Resolves the packages to their source. */
+const sources = {
+  name: 'sources',
+  async resolveId(specifier, importer) {
+    const [pattern, file] = FILES.find(([pattern]) => pattern.test(specifier)) ?? []
+    if (pattern !== undefined) return join(root, specifier.replace(pattern, file))
+    if (!NODE.test(specifier) || importer === undefined) return undefined
+    const counterpart = resolve(importer, '..', specifier.replace(NODE, '.browser.ts'))
+    return existsSync(counterpart) ? counterpart : undefined
+  },
+}
+
+/**
+ * A file of each folder is loaded only where it is needed, and names the folder in stacks; the
+ * first group that fits takes a module, with its imports.
+ */
+const groups = [
+  ['vnet/base/vnet', /^src\/(?!netdev\/debug\/|drivers\/|wire\/)/],
+  ['vnet/netdev/debug/debug', /^src\/netdev\/debug\//],
+  ['vnet/wire/wire', /^src\/wire\//],
+  ['vnet/drivers/drivers', /^src\/drivers\//],
+].map(([name, folder], i, { length }) => ({ name, test: id => folder.test(relative(root, id)), priority: length - i }))
+
+/**
+ * Writes the files to a directory, and returns the output of rolldown. `more` has other entries, by
+ * their names. Throws if a module is not found, such as one of Node, with the file that imports it.
+ */
+export async function bundleCourse(directory, more = {}) {
+  const names = readdirSync(COURSE).filter(name => existsSync(join(COURSE, name, 'exercise.js')))
+  const bundle = await rolldown({
+    input: {
+      'check-worker': join(root, 'packages/learn/src/browser/check-worker.ts'),
+      vnet: join(root, 'src/index.ts'),
+      'vnet-drivers': join(root, 'src/drivers/index.ts'),
+      ...Object.fromEntries(names.map(name => [`exercises/${name}`, join(COURSE, name, 'exercise.js')])),
+      ...more,
+    },
+    cwd: root,
+    platform: 'browser',
+    plugins: [sources],
+    onLog(_level, { code, message }) {
+      if (code === 'UNRESOLVED_IMPORT') throw new Error(message)
+    },
+  })
+  try {
+    const { output } = await bundle.write({
+      dir: directory,
+      entryFileNames: '[name].js',
+      chunkFileNames: '[name].js',
+      codeSplitting: { groups },
+      // Stacks name functions and classes.
+      minify: { mangle: { keepNames: true } },
+    })
+    return output
+  } finally {
+    await bundle.close()
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await bundleCourse(resolve(process.argv[2] ?? 'dist/course'))

@@ -1,0 +1,5 @@
+/** What capture-bytes.node.ts is in a browser, which has no files. */
+
+export function captureBytes(name: string): Uint8Array {
+  throw new Error(`${name}: a browser has no files: pass the bytes of the capture`)
+}
