@@ -346,10 +346,11 @@ describe('the end by SIGKILL', () => {
     await once(child.stdout, 'data')
     const all = descendants(child.pid as number)
     const found = all.find(each => words.test(each.words))
+    const closed = once(child, 'close')
     process.kill(found?.pid as number, 'SIGKILL')
     if (part.includes('pasta')) child.kill()
-    await once(child, 'close')
-    expect(all.length).toBeGreaterThan(6)
     await expect.poll(() => all.filter(({ pid }) => isAlive(pid))).toEqual([])
+    await closed
+    expect(all.length).toBeGreaterThan(6)
   })
 })
