@@ -4,12 +4,12 @@
  * docs/internals.md.
  *
  * The rooms of src have one order, `floors`: a room imports only from rooms before it. The last
- * floors are products, which import the core but not each other: only the lab imports the lan, and
- * the lab and the course import the guest. In pure rooms, files use no builtin of Node, no package
- * and no room that does, except for files named *.node.ts, which may use `linux` and the rooms
- * before it. src never imports 'vnet' by name, because that would load a second copy of everything.
- * A type-only import counts like any other. No module keeps mutable state (`let` or `var` at its
- * top level).
+ * floors are products, which import the core but not each other: only the lab imports the lan, the
+ * lab and the course import the guest, and the playground imports the lab and web. In pure rooms,
+ * files use no builtin of Node, no package and no room that does, except for files named *.node.ts,
+ * which may use `linux` and the rooms before it. src never imports 'vnet' by name, because that
+ * would load a second copy of everything. A type-only import counts like any other. No module keeps
+ * mutable state (`let` or `var` at its top level).
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -72,15 +72,19 @@ export const floors = [
     rooms: ['web/http', 'web/metrics', 'web', 'web/page'],
     what: '[the live page](../packages/web/docs/web.md), and counters for [Prometheus](../packages/web/docs/metrics.md)',
   },
-  { product: 'learn', rooms: ['learn'], what: 'the checks of [the course](../packages/learn/docs/course.md)' },
+  {
+    product: 'learn',
+    rooms: ['learn', 'learn/browser/playground'],
+    what: 'the checks of [the course](../packages/learn/docs/course.md)',
+  },
   { product: 'exec', rooms: ['exec'], what: '`vnet exec`, a seccomp supervisor' },
 ]
 
 const order = floors.flatMap(({ rooms }) => rooms)
 /** The product of a room; undefined for the rooms of the core. */
 const productOf = room => floors.find(({ rooms }) => rooms.includes(room))?.product
-/** The products that a product imports. */
-const uses = { lab: ['lan', 'guest'], learn: ['guest'] }
+/** The products that a room or a product imports. The npm package of learn has no playground. */
+const uses = { lab: ['lan', 'guest'], learn: ['guest'], 'learn/browser/playground': ['lab', 'web'] }
 /** The files of pure rooms that touch the system: they come right after linux. */
 const NODE = /\.node\.ts$/
 const nodeRank = order.indexOf('linux') + 0.5
@@ -193,7 +197,7 @@ function complaintAbout(specifier, file, room, top) {
     const to = roomOf(target)
     if (excepted(room, to)) return undefined
     const [mine, other] = [productOf(room), productOf(to)]
-    if (mine && other && mine !== other && !uses[mine]?.includes(other))
+    if (mine && other && mine !== other && !(uses[room] ?? uses[mine])?.includes(other))
       return `${other}, another product (${specifier})`
     const isAbove = to === room ? NODE.test(target) && !NODE.test(file) : rankOf(target) >= rankOf(file)
     return isAbove || (isPure(file) && !isPure(target)) ? `${to} (${specifier})` : undefined

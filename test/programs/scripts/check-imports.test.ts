@@ -47,6 +47,8 @@ describe('each room imports only from rooms before it', () => {
     ['packages/lan/src/machines/a.ts', '../switch/b.ts'],
     ['packages/lan/src/machines/a.ts', 'vnet/internal/drivers/far/b'],
     ['packages/lab/src/a.ts', '@vnet/lan/internal/switch/b'],
+    ['packages/learn/src/browser/playground/a.ts', '@vnet/lab/internal/b'],
+    ['packages/learn/src/browser/playground/a.ts', '@vnet/web/internal/b'],
     ['base/a.ts', 'yaml'],
     ['bed/a.ts', '../linux/b.ts'],
     ['cli/a.ts', '../control/b.ts'],
@@ -79,6 +81,11 @@ describe('each room imports only from rooms before it', () => {
     ['cli/a.ts', '@vnet/exec/commands', 'cli may not import the package @vnet/exec/commands'],
     ['packages/web/src/a.ts', '@vnet/lan/internal/b', 'web may not import lan, another product (@vnet/lan/internal/b)'],
     ['packages/lan/src/a.ts', '@vnet/lab/internal/b', 'lan may not import lab, another product (@vnet/lab/internal/b)'],
+    [
+      'packages/learn/src/a.ts',
+      '@vnet/lab/internal/b',
+      'learn may not import lab, another product (@vnet/lab/internal/b)',
+    ],
     [
       'packages/lan/src/a.ts',
       '../../exec/src/b.ts',
