@@ -38,8 +38,11 @@ export interface App {
   readonly time: number
   /** The last message of this type about the selected device; undefined before it arrives. */
   last<T extends LastType>(type: T): Message<T> | undefined
-  /** Where the server listens for requests that need the token: `/capture?...&token=...`. */
-  path(name: string, query: Readonly<Record<string, string>>): string
+  /**
+   * Where the server listens for requests that need the token: `/capture?...&token=...`; undefined
+   * without a server.
+   */
+  readonly path?: ((name: string, query: Readonly<Record<string, string>>) => string) | undefined
   select(id: DeviceId): void
   /** Does it to the device looked at. Never rejects: without a server the result is an error. */
   command(command: PageCommand): Promise<CommandResult>

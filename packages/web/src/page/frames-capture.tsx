@@ -19,9 +19,11 @@ export class PageCapture {
   readonly running = signal<AbortController | undefined>(undefined)
   readonly status = signal({ text: '', isError: false })
   readonly #app: App
+  readonly #path: NonNullable<App['path']>
 
-  constructor(app: App) {
+  constructor(app: App, path: NonNullable<App['path']>) {
     this.#app = app
+    this.#path = path
     addEventListener('beforeunload', event => this.running.value !== undefined && event.preventDefault())
   }
 
@@ -56,7 +58,7 @@ export class PageCapture {
   /** Returns why it ended if the user did not end it. */
   async #read({ id, label }: DeviceRow, file: CaptureParts, signal: AbortSignal): Promise<string> {
     const filter = this.filter.value.trim()
-    const address = this.#app.path('capture', { device: id, ...(filter !== '' && { filter }) })
+    const address = this.#path('capture', { device: id, ...(filter !== '' && { filter }) })
     const response = await fetch(address, { signal })
     if (!response.ok || response.body === null) return (await response.text()).trim()
     const reader = response.body.getReader()

@@ -39,7 +39,7 @@ export function framesView(app: App): View {
     log.clear()
   })
   effect(() => log.setFilter(filter.passes.value))
-  const capture = new PageCapture(app)
+  const capture = app.path && new PageCapture(app, app.path)
   return {
     name: 'frames',
     title: 'Frames',
@@ -51,7 +51,7 @@ export function framesView(app: App): View {
   }
 }
 
-type FramesProps = Readonly<{ app: App; log: FrameLog; filter: FrameFilter; capture: PageCapture }>
+type FramesProps = Readonly<{ app: App; log: FrameLog; filter: FrameFilter; capture: PageCapture | undefined }>
 
 function Frames({ app, log, filter, capture }: FramesProps) {
   const { frames, isHeld, seen, seenSinceHeld, skipped } = log
@@ -119,7 +119,7 @@ function Frames({ app, log, filter, capture }: FramesProps) {
           {`${app.device.driver} changes the addresses of the frames that it transmits: tx rows show the changed ones.`}
         </p>
       )}
-      <CaptureBar app={app} capture={capture} />
+      {capture !== undefined && <CaptureBar app={app} capture={capture} />}
       <FrameTable
         host={table}
         log={log}

@@ -1,6 +1,6 @@
 /** What several views need from the browser. */
-import type { RefObject } from 'preact'
-import { useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks'
+import { createContext, type RefObject } from 'preact'
+import { useContext, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks'
 
 /** What scrolls must be reachable by keys. */
 export const SCROLLABLE = { tabIndex: 0 } as const
@@ -22,21 +22,30 @@ export function useWidth<E extends Element>() {
   return [ref, width] as const
 }
 
-/** Whether a key is a command of the page: not typed into a field, nor one of the browser's. */
-export function isCommandKey({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
-  const isTyping = target instanceof Element && target.closest('input, textarea, select') !== null
-  return !(isTyping || ctrlKey || metaKey || altKey)
+/** Whether a key is typed into a field, or chooses there. */
+export function isTyping({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+  if (ctrlKey || metaKey || altKey) return false
+  return target instanceof Element && target.closest('input, textarea, select') !== null
 }
+
+/** Whether a key is a command of the page: not typed into a field, nor one of the browser's. */
+export function isCommandKey(event: KeyboardEvent): boolean {
+  return !(isTyping(event) || event.ctrlKey || event.metaKey || event.altKey)
+}
+
+/** The part of the document whose keys are commands; undefined for all of it. */
+export const KeysFrom = createContext<ShadowRoot | undefined>(undefined)
 
 /** Takes the keys that are commands while the component is in the page. */
 export function useKeys(pressed: (event: KeyboardEvent) => void): void {
   const latest = useRef(pressed)
   latest.current = pressed
+  const from = useContext(KeysFrom) ?? document
   useLayoutEffect(() => {
-    const take = (event: KeyboardEvent) => isCommandKey(event) && latest.current(event)
-    document.addEventListener('keydown', take)
-    return () => document.removeEventListener('keydown', take)
-  }, [])
+    const take = (event: Event) => isCommandKey(event as KeyboardEvent) && latest.current(event as KeyboardEvent)
+    from.addEventListener('keydown', take)
+    return () => from.removeEventListener('keydown', take)
+  }, [from])
 }
 
 /** Returns the time in milliseconds, and draws the component again after each interval. */

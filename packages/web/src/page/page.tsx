@@ -1,25 +1,22 @@
-/** The page around the views: the selection, and the routing of feed messages to the views. */
-import { batch, computed, effect, type Signal, signal } from '@preact/signals'
-import { options, render } from 'preact'
+/** The page around the views: the selection, the feed, and the frame around the view. */
+import { batch, effect, type Signal, signal } from '@preact/signals'
+import { render } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { CommandRequest, CommandResult, DeviceId, FeedMessage, Message, PageCommand, Want } from '../feed-types.ts'
-import { type App, LAST_TYPES, type LastType, type View } from './app.ts'
+import type { CommandRequest, CommandResult, DeviceId, Want } from '../feed-types.ts'
+import type { App, View } from './app.ts'
 import { DeviceList } from './devices.tsx'
 import { peerOf } from './driver-model.ts'
 import { stateOf, type Tone } from './driver-text.ts'
-import { changeText, eventOf, type PageEvent } from './events.tsx'
 import { FeedReader, type FeedState } from './feed.ts'
 import { isCommandKey, useNow } from './hooks.ts'
-import { findDevice, parsePlace, placeHash } from './place.ts'
-import { Rates } from './rates.ts'
+import { parsePlace, placeHash } from './place.ts'
 import { PageSession } from './session.ts'
-import { History, named } from './traffic-history.ts'
+import { PageState } from './state.ts'
 import { clockText } from './traffic-units.ts'
 
 /** Messages about the present moment, which repeat: not requested while the page is hidden. */
 const MOMENTARY: readonly Want[] = ['parts', 'wire', 'late', 'segment']
 const NOTICES_MAX = 3
-const EVENTS_MAX = 500
 
 const WORDS: Readonly<Record<FeedState, readonly [text: string, tone: Tone]>> = {
   connecting: ['connecting', 'warn'],
@@ -49,28 +46,16 @@ const KEYS = [
 
 type Notice = Readonly<{ text: string; time: number }>
 
-// Components are drawn at most once a frame of the screen, and never while the page is hidden.
-options.debounceRendering = draw => requestAnimationFrame(() => draw())
-
-export class Page implements App {
+export class Page {
   readonly #session = new PageSession()
-  readonly rates = new Rates()
-  readonly history = new History()
   readonly #feed = new FeedReader({
     open: (address, listener) => this.#session.open(address, listener),
-    receive: message => batch(() => this.#receive(named(message))),
+    receive: message => batch(() => this.#state.receive(message)),
     changed: state => batch(() => this.#connected(state)),
   })
-  readonly #views: readonly View[]
+  readonly #state: PageState
   readonly #view: Signal<View>
-  readonly #hello = signal<Message<'hello'> | undefined>(undefined)
-  /** The device of the page's address, even while it does not exist. */
-  readonly #wanted = signal<DeviceId>('')
-  readonly #device = computed(() => findDevice(this.vnets, this.#wanted.value))
-  readonly #last = signal<Readonly<Partial<Record<LastType, FeedMessage>>>>({})
-  readonly #events = signal<readonly PageEvent[]>([])
-  readonly #time = signal(Date.now())
-  readonly #state = signal<FeedState>('connecting')
+  readonly #connection = signal<FeedState>('connecting')
   /** The sentence about a failure remains until messages arrive again. */
   readonly #trouble = signal<string | undefined>(undefined)
   readonly #notices = signal<readonly Notice[]>([])
@@ -79,7 +64,12 @@ export class Page implements App {
   readonly #isHidden = signal(document.hidden)
 
   constructor(views: readonly ((app: App) => View)[]) {
-    this.#views = views.map(make => make(this))
+    this.#state = new PageState(views, {
+      path: (name, query) => this.#path(name, query),
+      select: id => this.#select(id),
+      send: request => this.#send(request),
+      notify: text => this.#tell(text),
+    })
     this.#view = signal(this.#views[0])
     addEventListener('hashchange', () => batch(() => this.#follow()))
     addEventListener('keydown', event => this.#key(event))
@@ -91,56 +81,22 @@ export class Page implements App {
     render(<Frame />, document.body)
   }
 
-  get vnets() {
-    return this.#hello.value?.vnets ?? []
+  get #views() {
+    return this.#state.views
   }
 
-  get device() {
-    return this.#device.value
-  }
-
-  get mayChange() {
-    return this.#hello.value?.mayChange ?? false
-  }
-
-  get presets() {
-    return this.#hello.value?.presets ?? []
-  }
-
-  get events() {
-    return this.#events.value
-  }
-
-  get time() {
-    return this.#time.value
-  }
-
-  last<T extends LastType>(type: T): Message<T> | undefined {
-    return this.#last.value[type] as Message<T> | undefined
-  }
-
-  path(name: string, query: Readonly<Record<string, string>>): string {
-    return this.#session.withKey(pathOf(name, query))
-  }
-
-  select(id: DeviceId): void {
+  #select(id: DeviceId): void {
     const { name, isGeneral } = this.#view.value
     location.hash = placeHash({ view: isGeneral ? 'driver' : name, device: id })
   }
 
-  async command(command: PageCommand): Promise<CommandResult> {
-    const { device } = this
-    if (device === undefined) return { ok: false, message: 'There is no interface.' }
-    const result = await this.#send({ id: device.id, command })
-    // The server reports other changes as events.
-    const text = result.ok ? changeText(command) : undefined
-    if (text !== undefined) this.#note({ id: device.id, time: this.time, text, tone: 'warn' })
-    return result
+  #path(name: string, query: Readonly<Record<string, string>>): string {
+    return this.#session.withKey(pathOf(name, query))
   }
 
   async #send(request: CommandRequest): Promise<CommandResult> {
     try {
-      const response = await fetch(this.path('command', {}), {
+      const response = await fetch(this.#path('command', {}), {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(request),
@@ -153,46 +109,13 @@ export class Page implements App {
     }
   }
 
-  #receive(message: FeedMessage): void {
-    this.history.receive(message)
-    if (message.type === 'hello') {
-      const before = this.device?.id
-      this.#hello.value = message
-      this.#choose(before)
-      for (const view of this.#views) view.deviceChanged?.()
-    } else if (message.type === 'problem') this.#tell(message.text)
-    else if (message.type === 'stats') {
-      this.rates.receive(message)
-      this.#time.value = message.time
-    } else {
-      if (message.type === 'event') this.#note(eventOf(message))
-      if (message.id === this.device?.id) this.#keep(message)
-    }
-    for (const view of this.#views) view.receive?.(message)
-  }
-
   #tell(text: string): void {
     const others = this.#notices.value.filter(notice => notice.text !== text)
     this.#notices.value = [...others, { text, time: Date.now() }].slice(-NOTICES_MAX)
   }
 
-  #note(event: PageEvent | undefined): void {
-    if (event !== undefined) this.#events.value = [...this.#events.value, event].slice(-EVENTS_MAX)
-  }
-
-  #keep(message: Extract<FeedMessage, { id: DeviceId }>): void {
-    const last = this.#last.value
-    if (LAST_TYPES.some(type => type === message.type)) this.#last.value = { ...last, [message.type]: message }
-    if (message.type !== 'event') return
-    const { event, direction, text = '' } = message.event
-    const wire = this.last('wire')
-    if (event !== 'wire' || direction === undefined || wire?.wire === undefined) return
-    const changed = { ...wire.wire, text: { ...wire.wire.text, [direction]: text } }
-    this.#last.value = { ...last, wire: { ...wire, wire: changed } }
-  }
-
   #connected(state: FeedState): void {
-    this.#state.value = state
+    this.#connection.value = state
     if (state !== 'connecting') this.#trouble.value = SENTENCES[state]
   }
 
@@ -204,26 +127,16 @@ export class Page implements App {
       this.#feed.again()
     }
     const { view: name, device } = parsePlace(location.hash)
-    const before = this.device?.id
     const view = this.#views.find(view => view.name === name)
     this.#view.value = view ?? this.#views[0]
     if (view === undefined && name !== '') this.#tell(`There is no view ${name}. This is ${this.#view.value.title}.`)
-    this.#wanted.value = device
-    this.#choose(before)
-    if (before !== this.device?.id) for (const view of this.#views) view.deviceChanged?.()
+    this.#state.look(device)
     this.#isListOpen.value = false
-  }
-
-  /** Finds the requested device, which may have the id of a vnet that has restarted. */
-  #choose(before: DeviceId | undefined): void {
-    const { device } = this
-    if (device?.id !== before) this.#last.value = {}
-    if (device !== undefined) this.#wanted.value = device.id
   }
 
   /** Requests the messages that the view wants for the device. */
   #look(): void {
-    const { device, vnets } = this
+    const { device, vnets } = this.#state
     const { wants, wantsPeer = false } = this.#view.value
     // Each view reports that frames halt, which looks like a fault otherwise.
     const all = [...new Set<Want>([...wants, 'step'])]
@@ -234,7 +147,7 @@ export class Page implements App {
   }
 
   #showTitle(): void {
-    const { device } = this
+    const { device } = this.#state
     const isLit = device === undefined || (device.carrier && device.isUp)
     document.title = device === undefined ? 'vnet' : `${device.label}${isLit ? '' : ` (${stateOf(device).text})`}: vnet`
     const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')
@@ -253,7 +166,7 @@ export class Page implements App {
         </button>
         {this.#header()}
         {this.#noticesOf(view)}
-        <DeviceList app={this} view={view} isOpen={this.#isListOpen.value} />
+        <DeviceList app={this.#state} view={view} isOpen={this.#isListOpen.value} />
         <main>
           <div class="about">
             {this.#about()}
@@ -281,7 +194,7 @@ export class Page implements App {
   }
 
   #header() {
-    const state = this.#state.value
+    const state = this.#connection.value
     const [text, tone] = WORDS[state]
     const isOpen = this.#isListOpen.value
     return (
@@ -315,12 +228,12 @@ export class Page implements App {
 
   #noticesOf(view: View) {
     const trouble = this.#trouble.value
-    const isHalted = this.last('step')?.mode === 'on' && view.name !== 'step'
+    const isHalted = this.#state.last('step')?.mode === 'on' && view.name !== 'step'
     return (
       <section class="notices" aria-label="Notices">
         <div class="notice" hidden={trouble === undefined}>
           <p role="status">{trouble}</p>
-          {trouble !== undefined && <Retry state={this.#state.value} feed={this.#feed} />}
+          {trouble !== undefined && <Retry state={this.#connection.value} feed={this.#feed} />}
         </div>
         <p class="notice" role="status" hidden={!isHalted}>
           The frames of this vnet halt before each step. <a href={this.#hashOf('step')}>See where</a>
@@ -343,16 +256,16 @@ export class Page implements App {
   }
 
   get #version(): string {
-    const { version = '', mayChange = true } = this.#hello.value ?? {}
+    const { version = '', mayChange = true } = this.#state.hello ?? {}
     return mayChange ? version : `${version}, read-only: open the address that vnet printed`
   }
 
   #about() {
-    const { device } = this
+    const { device } = this.#state
     const { isGeneral, title } = this.#view.value
-    if (isGeneral && this.vnets.length > 0) return <h1>{title === 'All' ? 'All interfaces' : title}</h1>
+    if (isGeneral && this.#state.vnets.length > 0) return <h1>{title === 'All' ? 'All interfaces' : title}</h1>
     if (device !== undefined) {
-      const pid = this.vnets.find(({ devices }) => devices.includes(device))?.pid
+      const pid = this.#state.vnets.find(({ devices }) => devices.includes(device))?.pid
       const { addresses = [] } = device
       const about = [
         ...addresses,
@@ -363,8 +276,8 @@ export class Page implements App {
       ]
       return [<h1>{device.label}</h1>, <span class="muted">{about.join(', ')}</span>]
     }
-    if (this.#hello.value === undefined) return <h1>vnet</h1>
-    const wanted = this.#wanted.value
+    if (this.#state.hello === undefined) return <h1>vnet</h1>
+    const wanted = this.#state.wanted
     const hint = wanted === '' ? '“vnet snull” in a terminal makes two.' : 'It is shown again when it is back.'
     const missing = wanted === '' ? 'No interface' : `${wanted.replace(/^.*\//, '')} is gone`
     return [<h1>{missing}</h1>, <span class="muted">{hint}</span>]
@@ -384,7 +297,7 @@ export class Page implements App {
   }
 
   #hashOf(view: string): string {
-    return placeHash({ view, device: this.#wanted.value })
+    return placeHash({ view, device: this.#state.wanted })
   }
 
   /** `/` leads to the search, digits to the views, `?` to the list of keys. */

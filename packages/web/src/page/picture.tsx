@@ -1,0 +1,103 @@
+/** The views of the page inside another page, which has its own source of messages. */
+import { batch, signal } from '@preact/signals'
+import { render } from 'preact'
+import type { CommandRequest, CommandResult, FeedMessage } from '../feed-types.ts'
+import { controlsView } from './controls.tsx'
+import { driverView } from './driver.tsx'
+import { framesView } from './frames.tsx'
+import { isTyping, KeysFrom } from './hooks.ts'
+import { parsePlace, placeHash } from './place.ts'
+import { PageState } from './state.ts'
+import { stepView } from './step.tsx'
+
+const VIEWS = { driver: driverView, frames: framesView, 'hands-on': controlsView, step: stepView }
+
+export interface PictureOptions {
+  /** The first view is always shown, and one of the others below it. */
+  readonly views: readonly (keyof typeof VIEWS)[]
+  /** Runs a command. Never rejects. */
+  readonly command: (request: CommandRequest) => Promise<CommandResult>
+}
+
+export interface Picture {
+  receive(message: FeedMessage): void
+  /** Shows one of the views below the first one. */
+  show(view: string): void
+  close(): void
+}
+
+/**
+ * Shows views in an element. They are in a shadow root, so neither the styles of the page around it
+ * nor the styles of the views disturb the other. Keys are commands while the focus is in it.
+ */
+export function mountPicture(element: Element, { views, command }: PictureOptions): Picture {
+  const host = document.createElement('div')
+  const root = host.attachShadow({ mode: 'open' })
+  const style = Object.assign(document.createElement('link'), {
+    rel: 'stylesheet',
+    href: new URL('./style.css', import.meta.url).href,
+  })
+  const place = document.createElement('div')
+  // Without its style the drawing would be wrong for a moment.
+  place.hidden = true
+  for (const event of ['load', 'error']) style.addEventListener(event, () => (place.hidden = false))
+  root.append(style, place)
+  const problem = signal('')
+  const state: PageState = new PageState(
+    views.map(name => VIEWS[name]),
+    { send: command, select: id => state.look(id), notify: text => (problem.value = text) },
+  )
+  const [first, ...others] = state.views
+  const chosen = signal(others[0])
+  const show = (name: string) => {
+    chosen.value = others.find(view => view.name === name) ?? chosen.value
+  }
+  root.addEventListener('click', event => {
+    const link = event.target instanceof Element ? event.target.closest('a[href^="#"]') : null
+    if (link === null) return
+    event.preventDefault()
+    const { view, device } = parsePlace(link.getAttribute('href') ?? '')
+    batch(() => {
+      show(view)
+      state.look(device)
+    })
+  })
+  // The page around it sees only the host, so it would take typed letters for commands.
+  root.addEventListener('keydown', event => isTyping(event as KeyboardEvent) && event.stopPropagation())
+  const Views = () => (
+    <KeysFrom.Provider value={root}>
+      <div class="picture stack">
+        <p class="notice" role="status" hidden={problem.value === ''}>
+          {problem.value}
+        </p>
+        <first.Body />
+        {chosen.value !== undefined && (
+          <>
+            <nav class="views" aria-label="Views">
+              {others.map(({ name, title }) => (
+                <a
+                  key={name}
+                  href={placeHash({ view: name, device: state.wanted })}
+                  aria-current={name === chosen.value.name ? 'page' : undefined}
+                >
+                  {title}
+                </a>
+              ))}
+            </nav>
+            <chosen.value.Body key={chosen.value.name} />
+          </>
+        )}
+      </div>
+    </KeysFrom.Provider>
+  )
+  render(<Views />, place)
+  element.append(host)
+  return {
+    receive: message => batch(() => state.receive(message)),
+    show,
+    close() {
+      render(null, place)
+      host.remove()
+    },
+  }
+}
