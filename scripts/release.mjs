@@ -2,12 +2,14 @@
  * node scripts/release.mjs [--dry-run]: builds the files for every machine and publishes vnet and
  * its packages, which have the same version. A version such as 1.0.0-rc.1 gets the tag
  * `next`. In GitHub Actions the packages have provenance. With --dry-run nothing leaves this
- * machine.
+ * machine. While packages are published, their package.json has the fields of publisher.json; a
+ * release refuses to run without them.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { missing, readPublisher, withPublisher } from './publisher.mjs'
 import { npm } from './setup/command.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -50,13 +52,33 @@ function sizeOf(path) {
   return JSON.parse(execFileSync(program, pack, { cwd: join(root, path), encoding: 'utf8' }))[0].size
 }
 
+/** Provenance needs `repository`. */
+function publish(path) {
+  const file = join(root, path, 'package.json')
+  const text = readFileSync(file, 'utf8')
+  // Also after fail(), which ends the process.
+  const restore = () => writeFileSync(file, text)
+  process.once('exit', restore)
+  if (lacking.length === 0) writeFileSync(file, withPublisher(text, publisher, path))
+  run(path, ...npm(), 'publish', ...options)
+  process.off('exit', restore)
+  restore()
+}
+
 const unknown = args.find(word => word !== '--dry-run')
 if (unknown !== undefined) fail(`${unknown} is not an option: use --dry-run or none`, 2)
+
+const publisher = readPublisher()
+const lacking = missing(publisher)
+if (lacking.length > 0) {
+  const what = `scripts/publisher.json has no ${lacking.join(', ')}`
+  if (!isDry) fail(`${what}: the owner of the packages sets them`)
+  console.error(`release: ${what}: without them only a dry run is possible`)
+}
 
 const versions = PACKAGES.map(path => manifestOf(path).version)
 const [version] = versions
 if (versions.some(other => other !== version)) fail(`the packages have different versions: ${versions.join(', ')}`)
-// The workflow sets `repository`, which provenance needs.
 const isAction = process.env.GITHUB_ACTIONS === 'true'
 // In the container of the workflow, git refuses a tree of another user.
 const changes = () => execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' })
@@ -75,6 +97,6 @@ for (const path of PACKAGES) {
 for (const path of PACKAGES) {
   // A release that failed halfway continues with the other packages.
   if (!isDry && isPublished(path)) console.log(`${nameOf(path)} ${version} is published already`)
-  else run(path, ...npm(), 'publish', ...options)
+  else publish(path)
 }
 console.log(`${isDry ? 'would publish' : 'published'} vnet and its packages ${version}`)

@@ -61,7 +61,7 @@ test('a request survives the loss of its first packet', async ({ lab }) => {
 
 beforeAll(() => {
   run(process.execPath, ['scripts/prebuild.mjs', 'linux-x64', 'linux-arm64'], root)
-  const packages = ['.', 'packages/lan', 'packages/lab'].map(path => join(root, path))
+  const packages = ['.', 'packages/guest', 'packages/lan', 'packages/lab'].map(path => join(root, path))
   const files = packages.map(path => run('npm', ['pack', '--silent', '--pack-destination', directory], path).trim())
   writeFileSync(join(directory, 'package.json'), '{ "private": true }')
   // Packages of Node's programs. npm would refuse the one for another processor.
