@@ -1,5 +1,6 @@
 /** The options and results of a test bed's methods. */
 import type { DebugOptions } from '../netdev/debug/debug.ts'
+import type { WireResources } from '../netdev/device-wire.ts'
 import type { AnyDevice } from '../netdev/driver.ts'
 import type { FrameAddress } from './frames.ts'
 import type { FrameInfo } from './memory-port.ts'
@@ -21,6 +22,8 @@ export interface TestBedOptions {
   readonly onLog?: (line: string, level: number) => void
   /** Checks the driver for mistakes: `bed.findings`. */
   readonly debug?: boolean | DebugOptions
+  /** Files and filters that a wire's text names; by default it can name none. */
+  readonly wireResources?: WireResources
   /** True lets the driver log errors; otherwise the end of the bed throws if it did. */
   readonly allowErrors?: boolean
 }

@@ -182,7 +182,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   ping(options: PingOptions<Dev> = {}): PingResult {
     const { from = this.dev, count = 1, interval = '1s', size = 56, timeout = '10s', queue = 0 } = options
     const stack = this.#stack(from)
-    const to = options.to === undefined ? this.#target(stack) : ipv4Of(options.to)
+    const to = options.to === undefined ? this.targetOf(from) : ipv4Of(options.to)
     const source = stack.sourceFor(to)
     if (source === undefined) throw new Error(`${from.name}: no route to ${formatAddress(to)}`)
     const { identifier } = this.#ping
@@ -198,6 +198,20 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
       this.#run(this.clock.now() + durationOf(sequence < count ? interval : timeout), isDone)
     }
     return { sent: count, received: ping.rtts.length, rtts: ping.rtts }
+  }
+
+  /** Returns the address that `ping` has from a device by default. */
+  targetOf(dev: Dev): Uint8Array {
+    const stack = this.#stack(dev)
+    const [first] = stack.prefixes
+    if (first === undefined) throw new Error('the device has no IPv4 address: name one with `addresses`')
+    const own = [...this.#stacks.values()].flatMap(({ prefixes }) => prefixes.map(({ bytes }) => bytes))
+    const far = this.#driver.flips ? own.map(flipAddress) : []
+    const others = own.filter(address => !stack.isOwn(address))
+    const reached = stack.prefixes.flatMap(prefix => [...far, ...others].filter(address => isInPrefix(address, prefix)))
+    if (reached[0] !== undefined) return reached[0]
+    const next = plus(first.bytes, 1)
+    return isInPrefix(plus(next, 1), first) ? next : plus(first.bytes, -1)
   }
 
   /** Performs an ioctl on a device. */
@@ -249,8 +263,9 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   async #open(): Promise<void> {
-    const { args = [], names = [], txqs, rxqs, addresses = [], up = true } = this.#options
-    this.#module = insmod(this.#driver, { args, names, txqs, rxqs, net: this.net, params: this.#given })
+    const { args = [], names = [], addresses = [], up = true, txqs, rxqs, wireResources } = this.#options
+    const context = { args, names, txqs, rxqs, wireResources, net: this.net }
+    this.#module = insmod(this.#driver, { ...context, params: this.#given })
     this.#devices.push(...this.#module.specs.map(({ dev }) => dev))
     await this.#module.up({
       configure: async (dev, i) => {
@@ -328,18 +343,6 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     if (identifier !== this.#ping.identifier || at === undefined) return
     delete sent[sequence]
     rtts.push((this.clock.now() - at) / NSEC_PER_MSEC)
-  }
-
-  #target(stack: NetworkStack): Uint8Array {
-    const [first] = stack.prefixes
-    if (first === undefined) throw new Error('the device has no IPv4 address: name one with `addresses`')
-    const own = [...this.#stacks.values()].flatMap(({ prefixes }) => prefixes.map(({ bytes }) => bytes))
-    const far = this.#driver.flips ? own.map(flipAddress) : []
-    const others = own.filter(address => !stack.isOwn(address))
-    const reached = [...far, ...others].find(address => stack.sourceFor(address) !== undefined)
-    if (reached !== undefined) return reached
-    const next = plus(first.bytes, 1)
-    return isInPrefix(plus(next, 1), first) ? next : plus(first.bytes, -1)
   }
 
   #leaks(): string[] {

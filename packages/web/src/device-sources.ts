@@ -4,17 +4,16 @@ import {
   type ControlClient,
   type FoundDevice,
   type SegmentInfo,
-  type StepHalt,
   type StepState,
   supported,
   type WireInfo,
 } from 'vnet/internal/control/index'
-import { labPlace } from 'vnet/internal/control/protocol/directory'
+import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { type Packed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, StageReport, StepInfo, Want } from './feed-types.ts'
-import { FlightSource, FrameSource, frameContents, SNAPLEN } from './frames.ts'
+import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
 import { quantile, since } from './lateness.ts'
-import { deviceId } from './rows.ts'
+import { stepInfo } from './rows.ts'
 import { Poll, type PollOptions, type Source } from './source.ts'
 import { unlessStuck, type Vnets } from './vnets.ts'
 
@@ -190,15 +189,5 @@ async function stateOf(client: ControlClient, device: FoundDevice): Promise<Step
   } catch (error) {
     if (isErrno(error, EPERM)) return { mode: 'off', every: 0, halt: undefined }
     throw error
-  }
-}
-
-function stepInfo({ vnet, pid }: FoundDevice, { number, device, frame, ...rest }: StepHalt): StepInfo {
-  const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
-  return {
-    ...rest,
-    id: deviceId({ vnet, pid, ...device }),
-    step: number as StepInfo['step'],
-    frame: frame && frameContents({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
   }
 }

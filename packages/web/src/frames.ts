@@ -1,23 +1,19 @@
 /** A device's frames, in one capture for all pages. It only counts frames beyond their limit. */
 
 import { explain, VnetError } from 'vnet/internal/base/errno'
-import { printable } from 'vnet/internal/base/printable'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { type CapturedFrame, directionOf, dropReasonOf, FramePrinter } from 'vnet/internal/capture/frame-text'
+import { FramePrinter } from 'vnet/internal/capture/frame-text'
 import { CaptureError } from 'vnet/internal/capture/input'
 import { CaptureReader } from 'vnet/internal/capture/reader'
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import type { CaptureStream } from 'vnet/internal/control/index'
-import { dropText, stageDropText } from 'vnet/internal/netdev/frame-drop'
-import { headersOf } from 'vnet/internal/packet/fields'
 import { type Feed, pack } from './feed.ts'
-import type { DeviceId, FlightDrop, FlightRow, FrameContents, FrameRow } from './feed-types.ts'
+import type { DeviceId, FlightRow, FrameRow } from './feed-types.ts'
+import { flightRow, frameRow } from './frame-rows.ts'
 import { QUIET, type Source } from './source.ts'
 
 /** Bytes of each frame that are captured: up to the options of DHCP. */
 export const SNAPLEN = 512
-/** Bytes of a frame that a page gets. */
-const SHOWN = 128
 /** Frames of a message, and milliseconds from one message to the next. */
 export const ROWS_MAX = 200
 const INTERVAL_MS = 200
@@ -103,14 +99,8 @@ export class FlightSource implements Source {
   }
 
   #take(packet: CaptureRecord): void {
-    const { seconds, nanoseconds, packetId = 0, interfaceName } = packet
-    this.#rows.push({
-      packet: packetId,
-      time: seconds * 1000 + nanoseconds / 1e6,
-      direction: directionOf(packet),
-      isFar: interfaceName !== undefined && interfaceName === this.#options.peer(),
-      dropped: dropOf(packet),
-    })
+    const { interfaceName } = packet
+    this.#rows.push(flightRow(packet, interfaceName !== undefined && interfaceName === this.#options.peer()))
   }
 
   #flush(): void {
@@ -124,27 +114,6 @@ export class FlightSource implements Source {
   #send(frames: readonly FlightRow[], rest: { readonly isStart?: boolean } = {}): void {
     const message = pack({ type: 'flights', time: Date.now(), id: this.#options.id, frames, ...rest })
     for (const feed of this.#feeds) feed.send(message)
-  }
-}
-
-/** An earlier vnet sends no fields. */
-function dropOf(packet: CaptureRecord): FlightDrop | undefined {
-  const reason = dropReasonOf(packet)
-  if (reason === undefined) return undefined
-  const { drop = { reason } } = packet
-  const { wire } = drop
-  const stage = wire && { place: wire.place, text: printable(stageDropText(wire)) }
-  return { text: printable(dropText(drop)), stage }
-}
-
-/** Returns a frame as the page shows it: one line, its headers, its first bytes. */
-export function frameContents(frame: CapturedFrame, printer = new FramePrinter()): FrameContents {
-  const { bytes, at, capturedLength, originalLength: length } = frame
-  return {
-    length,
-    text: printable(printer.print(frame)),
-    headers: headersOf(bytes, at, capturedLength),
-    bytes: Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(capturedLength, SHOWN)).toString('hex'),
   }
 }
 
@@ -248,22 +217,9 @@ export class FrameSource implements Source {
   #take(packet: CaptureRecord): void {
     this.#number++
     this.#skipped += packet.dropCount ?? 0
-    if (this.#rows.length < ROWS_MAX) this.#rows.push(this.#row(packet))
+    if (this.#rows.length < ROWS_MAX)
+      this.#rows.push(frameRow(packet, { id: this.#id, number: this.#number }, this.#printer))
     else this.#skipped++
-  }
-
-  #row(packet: CaptureRecord): FrameRow {
-    const { seconds, nanoseconds, queue = 0 } = packet
-    const dropped = dropReasonOf(packet)
-    return {
-      number: this.#number,
-      time: seconds * 1000 + nanoseconds / 1e6,
-      id: this.#id,
-      direction: directionOf(packet),
-      queue,
-      dropped: dropped === undefined ? undefined : printable(dropped),
-      ...frameContents(packet, this.#printer),
-    }
   }
 
   #flush(): void {

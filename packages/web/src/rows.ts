@@ -1,12 +1,13 @@
 /** Devices as the page knows them. */
 
 import { distinct, printable } from 'vnet/internal/base/printable'
-import type { DeviceStats, FoundDevice } from 'vnet/internal/control/index'
-import { labPlace } from 'vnet/internal/control/protocol/directory'
+import type { DeviceStats, FoundDevice, StepHalt } from 'vnet/internal/control/index'
+import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { flipAddress } from 'vnet/internal/drivers/flip/address'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { formatAddress, isInPrefix, type Prefix, parsePrefix } from 'vnet/internal/packet/address'
-import type { DeviceCounters, DeviceId, DeviceRow, VnetRow } from './feed-types.ts'
+import type { DeviceCounters, DeviceId, DeviceRow, StepInfo, VnetRow } from './feed-types.ts'
+import { frameContents } from './frame-rows.ts'
 
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
 
@@ -96,4 +97,15 @@ export function rowCounters(id: DeviceId, { total, held, drops }: DeviceStats): 
   const { txPackets, txBytes, rxPackets, rxBytes, txErrors, rxErrors, txTimeouts } = total
   const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(([, count]) => count > 0)
   return { id, txPackets, txBytes, rxPackets, rxBytes, ...Object.fromEntries(trouble), held, drops }
+}
+
+export function stepInfo({ vnet, pid }: Pick<FoundDevice, 'vnet' | 'pid'>, halt: StepHalt): StepInfo {
+  const { number, device, frame, ...rest } = halt
+  const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
+  return {
+    ...rest,
+    id: deviceId({ vnet, pid, ...device }),
+    step: number as StepInfo['step'],
+    frame: frame && frameContents({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
+  }
 }

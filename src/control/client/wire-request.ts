@@ -43,7 +43,7 @@ export function wireChange(
   { direction, note, resources = clientResources() }: WireChangeOptions = {},
 ): WireChange {
   if (text === undefined) return { direction, text, attachments: [] }
-  if (Buffer.byteLength(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {
+  if (lengthOf(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {
     throw new UsageError(`the text of a running wire has at most ${VNET_WIRE_TEXT_MAX} bytes, and no NUL`)
   }
   const attachments: WireAttachment[] = []
@@ -51,7 +51,7 @@ export function wireChange(
   const attach = (attachment: WireAttachment) => {
     const { file, filter, bytes } = attachment
     if (attachments.some(other => other.file === file && other.filter === filter)) return
-    size += bytes.length + Buffer.byteLength(file ?? filter ?? '') + OVERHEAD
+    size += bytes.length + lengthOf(file ?? filter ?? '') + OVERHEAD
     if (size > VNET_WIRE_ATTACHMENTS_MAX) {
       const most = `a running wire takes at most ${VNET_WIRE_ATTACHMENTS_MAX} bytes of files and filters`
       throw new UsageError(`${file ?? `filter '${filter}'`}: ${most}; give it at the start, by --wire`)
@@ -64,4 +64,9 @@ export function wireChange(
     buildGroups(directed(groups, each), recorded)
   }
   return { direction, text, attachments }
+}
+
+/** Returns the bytes of a text in UTF-8. */
+function lengthOf(text: string): number {
+  return new TextEncoder().encode(text).length
 }

@@ -34,7 +34,7 @@ export function recording(resources: CompilingResources, attach: (attachment: Wi
     },
     file(path) {
       const text = resources.file(path)
-      attach({ file: path, bytes: Buffer.from(text) })
+      attach({ file: path, bytes: new TextEncoder().encode(text) })
       return text
     },
     stage: resources.stage,
@@ -52,7 +52,7 @@ export function attached(attachments: readonly WireAttachment[]): CompilingResou
     file(path) {
       const found = attachments.find(({ file }) => file === path)
       if (found === undefined) throw new UsageError(`the file ${path} is not attached`)
-      return Buffer.from(found.bytes).toString('utf8')
+      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(found.bytes)
     },
   }
 }

@@ -1,24 +1,20 @@
 /**
- * CAPTURE: the captures that clients have requested, each sent over the connection of its request,
- * from its buffer, as fast as the client reads, in the share of the time that requests have. So a
- * client that does not read costs that buffer and nothing else.
+ * The captures that clients have requested. Each is sent over the connection of its request, from
+ * its buffer, as fast as the client reads, in the share of the time that requests have. So a client
+ * that does not read costs that buffer and nothing else.
  */
 
-import { EAGAIN, EBUSY, EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
+import { EAGAIN, EBUSY, VnetError } from '../../base/errno.ts'
 import type { Turns, Work } from '../../base/turns.ts'
-import { UsageError } from '../../base/usage-error.ts'
 import { Capture } from '../../capture/capture.ts'
 import { captureHead } from '../../capture/recording.node.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
 import { NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
-import type { PacketFilter } from '../../packet/filter.ts'
-import { decodeFilter } from '../protocol/attachment.ts'
 import type { Detached } from '../protocol/connection.ts'
-import { commands, vnetAttributes } from '../protocol/family.ts'
-import { type Caller, type Heir, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
-import { type Subject, theOne, type WantedCapture } from './subject.ts'
+import type { Caller, Heir } from './operation.ts'
+import type { Subject, WantedCapture } from './subject.ts'
 
 /** Concurrent captures, each with a buffer. The last KEPT are for clients with rights. */
 const CAPTURES = 16
@@ -100,37 +96,6 @@ export class Captures {
       return `this vnet has ${size} captures already; the rest is kept for root and its owner`
     const own = [...this.#senders].filter(sender => sender.share === share).length
     return own < CAPTURES_A_USER ? undefined : `user ${share} has ${own} captures of this vnet already`
-  }
-}
-
-export function capture(subject: Subject): Operation {
-  return operation(commands.capture, {
-    doit({ devices, snaplen, filter, program, drops }, caller) {
-      const { captures } = subject
-      if (captures === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no captures here')
-      if (caller.missingToCapture !== undefined) throw new VnetError(EPERM, 'vnet_nl', caller.missingToCapture)
-      if (snaplen === 0) throw new Refusal(EINVAL, vnetAttributes.captureSnaplen.type, 'snaplen: must be at least 1')
-      const wanted = {
-        devices: devices && new Set(devices.map(which => theOne(subject, which))),
-        snaplen,
-        filter: filterOf(filter, program),
-        dropsOnly: drops === true,
-      }
-      return void captures.start(wanted, caller)
-    },
-  })
-}
-
-function filterOf(text: string | undefined, program: Uint8Array | undefined): PacketFilter | undefined {
-  if (program === undefined) {
-    if (text === undefined) return undefined
-    throw new MissingAttribute(vnetAttributes.captureProgram.type, 'the filter has no program')
-  }
-  try {
-    return decodeFilter(text ?? '', program)
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    throw new Refusal(EINVAL, vnetAttributes.captureProgram.type, error.message)
   }
 }
 

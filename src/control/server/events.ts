@@ -238,7 +238,7 @@ function textsOf(dev: NetDevice): string[] {
 
 function send(subscriber: Subscriber, bytes: Uint8Array): void {
   // Both or neither: a mark alone would take the room of an event.
-  subscriber.lost = !subscriber.caller.notify(subscriber.lost ? Buffer.concat([overrun, bytes]) : bytes)
+  subscriber.lost = !subscriber.caller.notify(subscriber.lost ? Uint8Array.of(...overrun, ...bytes) : bytes)
 }
 
 function wantsDrops({ events, dropThreshold }: Subscriber): boolean {

@@ -27,7 +27,7 @@ import {
 } from '../protocol/family.ts'
 import { deviceCounters, queueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../protocol/segment-entry.ts'
-import { capture } from './capture.ts'
+import { capture } from './capture-request.ts'
 import { inject } from './inject.ts'
 import { ioctl } from './ioctl.ts'
 import { type Caller, type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
@@ -37,7 +37,6 @@ import { wires } from './wire.ts'
 
 const NAME = vnetAttributes.paramName.type
 const SEGMENT_KINDS = Object.keys(segmentPartNumbers) as SegmentEntryKind[]
-const NUL = Uint8Array.of(0)
 const ROW = new Float64Array(LINK_STATS64_LENGTH)
 const DROPS = new Drops()
 
@@ -45,7 +44,7 @@ export function vnetFamily(subject: Subject): Family {
   const echo = operation(commands.echo, {
     doit({ text }) {
       const end = text.indexOf(0)
-      return { text: Buffer.concat([end < 0 ? text : text.subarray(0, end), NUL]) }
+      return { text: Uint8Array.of(...(end < 0 ? text : text.subarray(0, end)), 0) }
     },
   })
   const getDevices = operation(commands.getDevices, {

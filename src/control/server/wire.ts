@@ -12,6 +12,8 @@ import { type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne } from './subject.ts'
 
 const CUT = ' ...'
+const UTF8 = new TextEncoder()
+const TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export function wires(subject: Subject): Operation[] {
   const getWire = operation(commands.getWire, {
@@ -98,7 +100,10 @@ function* scenarioMessages({ file, repeat, elapsed, steps }: WireScenario, now: 
 /** Returns any text as one line that fits an attribute; the end of a longer one is cut. */
 export function wireText(text: string): string {
   const line = printable(text)
-  if (Buffer.byteLength(line) <= VNET_WIRE_TEXT_MAX) return line
-  const room = Buffer.from(line).subarray(0, VNET_WIRE_TEXT_MAX - CUT.length)
-  return room.toString('utf8').replace(/\ufffd+$/, '') + CUT
+  // A character takes at most 3 bytes.
+  if (3 * line.length <= VNET_WIRE_TEXT_MAX) return line
+  const bytes = UTF8.encode(line)
+  if (bytes.length <= VNET_WIRE_TEXT_MAX) return line
+  const room = bytes.subarray(0, VNET_WIRE_TEXT_MAX - CUT.length)
+  return TEXT.decode(room).replace(/\ufffd+$/, '') + CUT
 }

@@ -5,26 +5,18 @@ import { SourceMap, type SourceMapPayload } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OWN } from '../../base/exception.ts'
+import { around, type Found, linesOf, type SourceLines } from './source-lines.ts'
+
+export type { SourceLines }
 
 /** The global variable by which the debugger's protocol names the function. */
 const HOLDER = 'vnetFunctionPlace'
-
-/** Lines of a file around `line`. `first` is the number of the first one; they count from 1. */
-export interface SourceLines {
-  readonly file: string
-  readonly line: number
-  readonly first: number
-  readonly lines: readonly string[]
-}
 
 /** Returns the file and line of a function, as `/my-driver.js:12`; undefined if it has none. */
 export function functionPlace(fn: unknown): string | undefined {
   const found = withDebugger(debug => debug.functionAt(fn))
   return found && `${found.file}:${found.line}`
 }
-
-/** An arrow that only calls a function: `(_, budget) => poll(dev, budget)`. */
-const CALL = /^(?:async )?(?:\w+|\([\w\s,]*\)) => (\w+)\([^()]*\)$/
 
 /**
  * Returns the lines of a function, at most `most`; undefined if its file is not known. An arrow
@@ -34,18 +26,8 @@ export function functionLines(fn: unknown, most: number): SourceLines | undefine
   const code = String(fn)
   return withDebugger(debug => {
     const found = linesFrom(debug, debug.functionAt(fn), code.split('\n').length)
-    const [, called] = CALL.exec(code) ?? []
-    const shown = (found && called && named(found, called)) || found
-    return shown && plain({ ...shown, lines: shown.lines.slice(0, most) })
+    return found && linesOf(found, code, most)
   })
-}
-
-/** Returns the lines of a function of a file, which is not indented, as `around` finds its end. */
-function named(found: Found, name: string): Found | undefined {
-  const { text } = found
-  const at = text.findIndex(line => new RegExp(`^(?:export )?(?:async )?function ${name}\\b`).test(line))
-  const end = text.findIndex((line, i) => i > at && /^}/.test(line))
-  return at < 0 || end < 0 ? undefined : { ...found, line: at + 1, first: at + 1, lines: text.slice(at, end + 1) }
 }
 
 /**
@@ -55,7 +37,7 @@ function named(found: Found, name: string): Found | undefined {
 export function placeLines(place: string, most: number): SourceLines | undefined {
   const [, file = '', line] = /^(.*):(\d+)$/.exec(place) ?? []
   const found = withDebugger(debug => linesFrom(debug, { file, line: Number(line) }, 1))
-  return found && plain({ ...found, ...around(found, most) })
+  return found && around(found, most)
 }
 
 interface Place {
@@ -111,15 +93,6 @@ function pathOf(url: string): string {
   }
 }
 
-function plain({ file, line, first, lines }: Found): SourceLines {
-  return { file, line, first, lines }
-}
-
-/** The lines of a file from a place on, and all that it has. */
-interface Found extends SourceLines {
-  readonly text: readonly string[]
-}
-
 function linesFrom(debug: Attached, place: Place | undefined, count: number): Found | undefined {
   if (place === undefined) return undefined
   const { file, line } = place
@@ -128,16 +101,6 @@ function linesFrom(debug: Attached, place: Place | undefined, count: number): Fo
   if (original !== undefined) return original
   const text = running?.split('\n')
   return text && { file, line, first: line, lines: text.slice(line - 1, line - 1 + count), text }
-}
-
-/** Without a parser: a function extends from one line that is not indented to the next. */
-function around({ line, text }: Found, most: number): Pick<SourceLines, 'first' | 'lines'> {
-  const half = Math.floor((most - 1) / 2)
-  const isOuter = (n: number) => /^[^\s/*]/.test(text[n - 1] ?? '')
-  let [first, last] = [line, line]
-  while (first > 1 && first > line - half && !isOuter(first)) first--
-  while (last < text.length && last < line + half && !(isOuter(last) && last > first)) last++
-  return { first, lines: text.slice(first - 1, last) }
 }
 
 /** A source map in the script itself, as tsc writes it with inlineSourceMap and inlineSources. */

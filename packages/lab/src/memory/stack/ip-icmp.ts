@@ -41,6 +41,7 @@ export class Icmp {
     const counter = counterOf(version, 'In', type)
     if (counter !== undefined) this.#stack.count(counter)
     if (type === (isV4 ? icmp.ICMP_ECHO : ECHO6)) this.#reply(version, packet)
+    else if (type === (isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY)) this.#stack.onEchoReply?.(packet)
     else if (isV4 ? icmp.isError(type) : icmpv6.isError(type)) this.#receiveError(version, packet)
   }
 

@@ -24,6 +24,8 @@ export interface StackInterfaceOptions {
   readonly name: string
   readonly mac: Uint8Array
   readonly mtu: number
+  /** Whether it sends everything to its own hardware address, and asks for no other (IFF_NOARP). */
+  readonly isNoArp?: boolean
   /** Takes over an Ethernet frame. */
   transmit(frame: Uint8Array): void
 }
@@ -35,6 +37,7 @@ export class StackInterface {
   readonly addresses: Prefix[] = []
   /** The link-local address that neighbour discovery uses: an EUI-64 (RFC 4291 appendix A). */
   readonly linkLocal: Uint8Array
+  readonly isNoArp: boolean
   /** @internal */
   readonly neighbours: Neighbours
   readonly #stack: IpStack
@@ -46,12 +49,13 @@ export class StackInterface {
   #carrier = true
 
   /** @internal The stack makes it. */
-  constructor(stack: IpStack, { name, mac, mtu, transmit }: StackInterfaceOptions) {
+  constructor(stack: IpStack, { name, mac, mtu, isNoArp = false, transmit }: StackInterfaceOptions) {
     this.name = name
     this.mac = mac
     this.#mtu = mtu
     this.#stack = stack
     this.#transmit = transmit
+    this.isNoArp = isNoArp
     this.linkLocal = linkLocalOf(mac)
     this.neighbours = new Neighbours(stack, this)
   }

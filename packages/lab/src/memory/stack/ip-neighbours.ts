@@ -161,7 +161,10 @@ export class Neighbours {
 
   /** Returns the hardware address to which a group or broadcast address is mapped. */
   #mapped(address: Uint8Array): Uint8Array | undefined {
-    if (!isGroup(address, 0, address.length)) return this.#dev.isBroadcast(address) ? BROADCAST : undefined
+    if (!isGroup(address, 0, address.length)) {
+      if (this.#dev.isBroadcast(address)) return BROADCAST
+      return this.#dev.isNoArp ? this.#dev.mac : undefined
+    }
     if (address.length === 16) return Uint8Array.of(0x33, 0x33, ...address.subarray(12))
     if (address[0] === 0xff) return BROADCAST
     const group = get32(address, 0)

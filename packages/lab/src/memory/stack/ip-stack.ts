@@ -43,6 +43,8 @@ export class IpStack implements Ip {
   filter: ((packet: ForwardedPacket) => boolean) | undefined
   /** Returns a route for a received packet, if it is not the usual one. */
   divert: ((packet: ForwardedPacket) => StackRoute | undefined) | undefined
+  /** Receives the echo replies: the packets are lent, with the ICMP header at `at`. */
+  onEchoReply: ((packet: Packet) => void) | undefined
   /** The interface from which packets with an own source address may arrive. */
   acceptsOwnFrom: string | undefined
   /** @internal */

@@ -1,0 +1,77 @@
+/** LocalVnet: requests of vnet_nl in the program of the devices, as their owner, without a socket. */
+
+import { explain, VnetError } from '../../base/errno.ts'
+import {
+  type Decoded,
+  decodeAttributes,
+  type Encodable,
+  encodeAttributes,
+  type Fields,
+  MessageBuilder,
+} from '../../netlink/index.ts'
+import type { Caller, Command, Operation, Write } from './operation.ts'
+import type { Subject } from './subject.ts'
+import { vnetFamily } from './vnet-family.ts'
+
+const OWNER: Caller = {
+  share: 'local',
+  privileged: true,
+  missing: undefined,
+  missingToCapture: undefined,
+  notify: () => false,
+  onDrained: undefined,
+  handOver: heir => heir.close(),
+}
+
+/** A refusal is a VnetError with the text that a client would get. */
+export class LocalVnet {
+  readonly #operations: readonly Operation[]
+
+  constructor(subject: Subject) {
+    this.#operations = vnetFamily(subject).operations
+  }
+
+  /** Returns the reply; undefined if the request is acknowledged only. */
+  one<F extends Fields, R extends Fields>(command: Command<F, R>, request: Encodable<F>): Decoded<R> | undefined {
+    return this.#ask(command, request, ({ doit }, bytes) => {
+      const write = doit?.(bytes, 0, bytes.length, OWNER)
+      return write && decoded(command, write)
+    })
+  }
+
+  /** Returns the messages of a dump. */
+  dump<F extends Fields, R extends Fields>(command: Command<F, R>, request: Encodable<F>): Decoded<R>[] {
+    return this.#ask(command, request, ({ dumpit }, bytes) =>
+      Array.from(dumpit?.(bytes, 0, bytes.length, OWNER) ?? [], write => decoded(command, write)),
+    )
+  }
+
+  #ask<F extends Fields, R extends Fields, T>(
+    { cmd, request: policy }: Command<F, R>,
+    request: Encodable<F>,
+    run: (operation: Operation, bytes: Uint8Array) => T,
+  ): T {
+    const operation = this.#operations.find(each => each.cmd === cmd) as Operation
+    try {
+      return run(
+        operation,
+        written(builder => encodeAttributes(builder, policy, request)),
+      )
+    } catch (error) {
+      if (!(error instanceof VnetError)) throw error
+      throw new VnetError(error.errno, ['vnet_nl', ''], error.advice ?? explain(error))
+    }
+  }
+}
+
+function decoded<F extends Fields, R extends Fields>({ reply }: Command<F, R>, write: Write): Decoded<R> {
+  return decodeAttributes(reply as NonNullable<typeof reply>, written(write))
+}
+
+/** Returns the attributes, which are views of their own memory. */
+function written(write: Write): Uint8Array {
+  const builder = new MessageBuilder()
+  const start = builder.message(0, 0, 0).length
+  write(builder)
+  return builder.bytes.subarray(start)
+}
