@@ -1,8 +1,9 @@
 /**
  * node scripts/course-bundle.mjs DIRECTORY: writes the checks of the course for a browser, as
  * static files: check-worker.js, which runs them, a file for each exercise in exercises/, and
- * vnet.js and vnet-drivers.js, which drivers import as 'vnet' and 'vnet/drivers'. Everything of src
- * is in vnet/, in folders by which vnet sorts the places of a stack.
+ * vnet.js and vnet-drivers.js, which drivers import as 'vnet' and 'vnet/drivers'. Also writes
+ * playground-worker.js. Everything of src is in vnet/, in folders by which vnet sorts the places of
+ * a stack.
  */
 
 import { existsSync, readdirSync } from 'node:fs'
@@ -18,6 +19,7 @@ const FILES = [
   [/^vnet\/(drivers|bed)$/, 'src/$1/index.ts'],
   [/^vnet$/, 'src/index.ts'],
   [/^@vnet\/learn$/, 'packages/learn/src/index.ts'],
+  [/^@vnet\/(lab|web)\/internal\/(.*)$/, 'packages/$1/src/$2.ts'],
 ]
 
 /** What touches the system has a counterpart for browsers. */
@@ -28,10 +30,13 @@ const sources = {
   name: 'sources',
   async resolveId(specifier, importer) {
     const [pattern, file] = FILES.find(([pattern]) => pattern.test(specifier)) ?? []
-    if (pattern !== undefined) return join(root, specifier.replace(pattern, file))
-    if (!NODE.test(specifier) || importer === undefined) return undefined
-    const counterpart = resolve(importer, '..', specifier.replace(NODE, '.browser.ts'))
-    return existsSync(counterpart) ? counterpart : undefined
+    const isRelative = /^\.\.?\//.test(specifier) && importer !== undefined
+    const path = pattern
+      ? join(root, specifier.replace(pattern, file))
+      : isRelative && resolve(importer, '..', specifier)
+    if (!path) return undefined
+    const counterpart = path.replace(NODE, '.browser.ts')
+    return existsSync(counterpart) ? counterpart : path
   },
 }
 
@@ -40,10 +45,11 @@ const sources = {
  * first group that fits takes a module, with its imports.
  */
 const groups = [
-  ['vnet/base/vnet', /^src\/(?!netdev\/debug\/|drivers\/|wire\/)/],
+  ['vnet/base/vnet', /^src\/(?!netdev\/debug\/|drivers\/|wire\/|control\/)/],
   ['vnet/netdev/debug/debug', /^src\/netdev\/debug\//],
   ['vnet/wire/wire', /^src\/wire\//],
   ['vnet/drivers/drivers', /^src\/drivers\//],
+  ['vnet/control/control', /^src\/control\//],
 ].map(([name, folder], i, { length }) => ({ name, test: id => folder.test(relative(root, id)), priority: length - i }))
 
 /**
@@ -55,6 +61,7 @@ export async function bundleCourse(directory, more = {}) {
   const bundle = await rolldown({
     input: {
       'check-worker': join(root, 'packages/learn/src/browser/check-worker.ts'),
+      'playground-worker': join(root, 'packages/learn/src/browser/playground/playground-worker.ts'),
       vnet: join(root, 'src/index.ts'),
       'vnet-drivers': join(root, 'src/drivers/index.ts'),
       ...Object.fromEntries(names.map(name => [`exercises/${name}`, join(COURSE, name, 'exercise.js')])),

@@ -20,7 +20,9 @@ const modules = PURE.flatMap(folder =>
 test('frames, drivers, wires, test beds and checks are bundled for a browser without modules of Node', async () => {
   const output = await bundleCourse(join(directory, 'all'), Object.fromEntries(modules))
   const names = output.map(({ fileName }) => fileName)
-  expect(names).toEqual(expect.arrayContaining(['check-worker.js', 'vnet.js', 'vnet-drivers.js']))
+  expect(names).toEqual(
+    expect.arrayContaining(['check-worker.js', 'playground-worker.js', 'vnet.js', 'vnet-drivers.js']),
+  )
   expect(names).toEqual(expect.arrayContaining(courseNames().map(name => `exercises/${name}.js`)))
   // Stacks name these folders.
   for (const folder of ['base', 'netdev/debug', 'drivers']) {

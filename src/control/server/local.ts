@@ -1,4 +1,4 @@
-/** LocalVnet: requests of vnet_nl in the program of the devices, as their owner, without a socket. */
+/** LocalVnet: requests of vnet_nl in the program of the devices, without a socket. */
 
 import { explain, VnetError } from '../../base/errno.ts'
 import {

@@ -1,0 +1,112 @@
+/** The worker of the playground: a World whose time is the real one, as far as it keeps up. */
+
+// In time: a first check that waits for the network would look like a driver that does not return.
+import 'vnet/internal/netdev/debug/debug'
+import type { FeedMessage } from '@vnet/web/internal/feed-types'
+import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
+import { cable, loop, snull } from 'vnet/internal/drivers/index'
+import type { Driver } from 'vnet/internal/netdev/driver'
+import { driverOf, loadImports } from '../driver-module.ts'
+import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'
+import { World } from './world.ts'
+
+type Start = Extract<PlaygroundRequest, { readonly do: 'start' }>
+
+const OWN = { cable, snull, loop }
+const TICK_MS = 16
+const BEAT_MS = 1000
+/** A browser lets a page in the background wait: the time of the world then waits, too. */
+const STEP_MAX = 100
+
+// A driver may replace them.
+const { setInterval: repeat, performance: real } = globalThis
+const send: (message: PlaygroundReply) => void = postMessage.bind(globalThis)
+const tell = (told: string) => send({ told })
+
+class Playground {
+  #world: World | undefined
+  #isPaused = false
+  #last = real.now()
+  /** Requests are handled one after the other. */
+  #pending: Promise<void> = Promise.resolve()
+
+  receive(request: PlaygroundRequest): void {
+    this.#pending = this.#pending.then(() => this.#handle(request)).catch(error => tell(describeException(error)))
+  }
+
+  tick(): void {
+    const now = real.now()
+    const elapsed = now - this.#last
+    this.#last = now
+    const ms = this.#isPaused ? 0 : Math.min(elapsed, STEP_MAX)
+    this.#world?.skip(elapsed - ms)
+    if (ms > 0) this.#run(world => world.advance(ms))
+  }
+
+  async #handle(request: PlaygroundRequest): Promise<void> {
+    switch (request.do) {
+      case 'start':
+        return this.#start(request)
+      case 'pause':
+        this.#isPaused = request.on
+        return
+      case 'send':
+        return this.#run(world => world.send(request.what))
+      case 'flow':
+        return this.#run(world => world.flow(request.perSecond))
+      case 'command': {
+        const { seq: reply, id, command } = request
+        const message = 'nothing runs'
+        const result = this.#world?.command(id, command) ?? { ok: false, message }
+        return send({ reply, result })
+      }
+      case 'capture':
+        return send({ reply: request.seq, capture: this.#world?.capture() ?? new Uint8Array() })
+    }
+  }
+
+  async #start({ driver, wire, seed, syntaxError }: Start): Promise<void> {
+    const before = this.#world
+    this.#world = undefined
+    await before?.close()
+    this.#isPaused = false
+    try {
+      const loaded = await load(driver, syntaxError)
+      const isOwn = typeof driver !== 'string'
+      const feed = (message: FeedMessage) => send({ feed: message })
+      this.#world = await World.make(loaded, { wire, seed, isOwn, start: Date.now(), tell, feed })
+      this.#last = real.now()
+    } catch (error) {
+      tell(messageOrDescription(error))
+    }
+  }
+
+  /** What a driver does wrong ends its world. */
+  #run(use: (world: World) => void): void {
+    try {
+      if (this.#world !== undefined) use(this.#world)
+    } catch (error) {
+      tell(describeException(error))
+      const world = this.#world
+      this.#world = undefined
+      void world?.close()
+    }
+  }
+}
+
+async function load(driver: PlaygroundDriver, syntaxError: string | undefined): Promise<Driver> {
+  if (typeof driver === 'string') return OWN[driver]
+  await loadImports(driver.text)
+  return driverOf(driver.text, `/${driver.name}`, syntaxError)
+}
+
+const playground = new Playground()
+addEventListener('message', ({ data }: MessageEvent<PlaygroundRequest>) => playground.receive(data))
+for (const event of ['error', 'unhandledrejection'] as const) {
+  addEventListener(event, (found: ErrorEvent | PromiseRejectionEvent) => {
+    found.preventDefault()
+    tell(describeException('reason' in found ? found.reason : found.error))
+  })
+}
+repeat(() => playground.tick(), TICK_MS)
+repeat(() => send({ beat: true }), BEAT_MS)

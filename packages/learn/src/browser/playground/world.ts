@@ -1,0 +1,154 @@
+/**
+ * World: a driver between simulated hosts. A test moves its time, or a worker in step with the real
+ * one; with the same seed the same happens.
+ *
+ * With two devices there are two hosts, a and b. With one device the driver itself replies, or the
+ * host talks to itself over it; then both are one.
+ */
+import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
+import { deviceId } from '@vnet/web/internal/rows'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { explain } from 'vnet/internal/base/errno'
+import { LOGLEVEL_INFO, LOGLEVEL_WARNING } from 'vnet/internal/base/log'
+import { random } from 'vnet/internal/base/random'
+import { TestBed } from 'vnet/internal/bed/test-bed'
+import type { Driver } from 'vnet/internal/netdev/driver'
+import { peerOf } from 'vnet/internal/netdev/netif'
+import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
+import { runCommand } from './commands.ts'
+import { Feed } from './feed.ts'
+import { Host } from './host.ts'
+import { Programs, type Sendable } from './programs.ts'
+import { Recorder } from './recorder.ts'
+
+export interface WorldOptions {
+  readonly wire?: string | undefined
+  readonly seed?: number | undefined
+  /** Milliseconds since 1970 at its start. */
+  readonly start: number
+  /** Whether the driver is the visitor's: it is checked, and its log is passed to `tell`. */
+  readonly isOwn?: boolean
+  readonly feed: (message: FeedMessage) => void
+  readonly tell: (line: string) => void
+}
+
+/** Messages that are sent again and again, and after how many milliseconds. */
+const CYCLES = [
+  [200, ['flights', 'frames']],
+  [250, ['parts']],
+  [1000, ['hello', 'stats', 'wires']],
+] as const
+
+export class World {
+  readonly bed: TestBed
+  readonly #options: WorldOptions
+  readonly #hosts: readonly Host[]
+  readonly #programs: Programs
+  readonly #recorder: Recorder
+  readonly #feed: Feed
+  /** Milliseconds that the real time has passed without this one. */
+  #skipped = 0
+  readonly #due = CYCLES.map(() => 0)
+
+  private constructor(bed: TestBed, driver: Driver, options: WorldOptions) {
+    this.bed = bed
+    this.#options = options
+    const { clock, net, devices } = bed
+    const { seed = 1, start, feed: send, tell } = options
+    const chance = random(seed)
+    this.#hosts = net.devices.map(dev => new Host(dev, bed.port(dev.name), clock, chance))
+    const [a, b = a] = this.#hosts as [Host, Host?]
+    const module = { ...driver, values: bed.params }
+    const addressesOf = (name: string) => bed.port(name).addresses
+    this.#feed = new Feed({ net, module, now: () => this.#now, addressesOf, send })
+    const recorded = net.devices.map(dev => {
+      return { id: deviceId({ vnet: '', pid: 1, name: dev.name }), name: dev.name, peer: peerOf(dev)?.name }
+    })
+    this.#recorder = new Recorder(net, start, driver.name, recorded)
+    this.#programs = new Programs({ clock, a, b, target: bed.targetOf(devices[0] as never), tell })
+    this.#feed.hello()
+    this.#feed.params()
+    this.#feed.flights(this.#recorder, true)
+    this.show()
+  }
+
+  /** Throws what the driver throws, and a UsageError for a wrong wire. */
+  static async make(driver: Driver, options: WorldOptions): Promise<World> {
+    const { wire, seed = 1, isOwn = false, tell } = options
+    const onLog = (line: string, level: number) => {
+      if (isOwn || level <= LOGLEVEL_WARNING) tell(line)
+    }
+    const params = { ...('seed' in driver.params && { seed }), ...(wire !== undefined && { wire }) }
+    const bed = await TestBed.make(driver, params, {
+      args: driver.name === 'cable' ? ['a', 'b'] : [],
+      seed,
+      onLog,
+      logLevel: LOGLEVEL_INFO,
+      debug: isOwn,
+      allowErrors: true,
+      wireResources: new LinuxWireResources(),
+    })
+    return new World(bed, driver, options)
+  }
+
+  get #now(): number {
+    return this.#options.start + this.#skipped + this.bed.clock.now() / NSEC_PER_MSEC
+  }
+
+  command(id: DeviceId, command: PageCommand): CommandResult {
+    const found = this.#feed.devices.find(device => deviceId(device) === id)
+    if (found === undefined) return { ok: false, message: `there is no device ${id}` }
+    const result = runCommand(this.#feed.vnet, found.name, command)
+    if (command.do === 'param') this.#feed.params()
+    this.show()
+    return result
+  }
+
+  /** Moves the time, and sends the messages that are due. */
+  advance(ms: number): void {
+    this.bed.advance(ms)
+    this.#recorder.read()
+    const now = this.bed.clock.now() / NSEC_PER_MSEC
+    for (const [i, [every, names]] of CYCLES.entries()) {
+      if (now < (this.#due[i] as number)) continue
+      this.#due[i] = now + every
+      for (const name of names) this.#feed[name](this.#recorder)
+    }
+    this.#feed.step()
+  }
+
+  /** The real time passes without this one. */
+  skip(ms: number): void {
+    this.#skipped += ms
+  }
+
+  /** Sends the present state: something has changed, maybe while the time does not move. */
+  show(): void {
+    this.#due.fill(0)
+    this.advance(0)
+  }
+
+  send(what: Sendable): void {
+    this.#programs.send(what)
+    this.advance(0)
+  }
+
+  flow(perSecond: number): void {
+    this.#programs.flow(perSecond)
+  }
+
+  capture(): Uint8Array<ArrayBuffer> {
+    return this.#recorder.file()
+  }
+
+  async close(): Promise<void> {
+    for (const host of this.#hosts) host.close()
+    this.#feed.close()
+    this.#recorder.close()
+    try {
+      await this.bed.close()
+    } catch (error) {
+      if (this.#options.isOwn) this.#options.tell(explain(error as Error))
+    }
+  }
+}
