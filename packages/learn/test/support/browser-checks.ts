@@ -23,7 +23,8 @@ export interface Checked {
   readonly thrown?: string
 }
 
-const PAGE = '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
+/** A page with the script page.js. */
+export const PAGE = '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
 const TYPES: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.html': 'text/html' }
 
 const ARGUMENTS = {
@@ -41,15 +42,15 @@ export async function writeSite(directory: string, cases: readonly Case[]): Prom
 }
 
 /** Serves the files of the directory below a path, and returns the results that the page posts. */
-export async function checkedIn(browser: BrowserName, directory: string): Promise<Checked[]> {
-  const found: Checked[] = []
+export async function checkedIn<T = Checked>(browser: BrowserName, directory: string): Promise<T[]> {
+  const found: T[] = []
   let end = () => {}
   const ended = new Promise<void>(resolve => {
     end = resolve
   })
   const server = createServer(async (request, response) => {
     if (request.method === 'POST') {
-      const checked = JSON.parse(await textOf(request)) as Checked | null
+      const checked = JSON.parse(await textOf(request)) as T | null
       response.end()
       if (checked === null) end()
       else found.push(checked)
