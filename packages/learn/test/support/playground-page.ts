@@ -1,4 +1,4 @@
-/** The script of a page that runs drivers in the playground's worker, and posts what each tells. */
+/** The script of a page that runs drivers in the playground's worker, and posts a line of each. */
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from '../../src/browser/playground/messages.ts'
 
 export interface Seen {

@@ -5,7 +5,7 @@ import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/we
 export type PlaygroundDriver = 'cable' | 'snull' | 'loop' | { readonly name: string; readonly text: string }
 
 export type PlaygroundRequest =
-  /** Loads the driver and starts it; what ran before ends. `wire` is as for --wire: `loss 5%`. */
+  /** Loads the driver and starts it; what ran before ends. `wire` is like `loss 5% delay 9ms`. */
   | {
       readonly do: 'start'
       readonly driver: PlaygroundDriver

@@ -15,8 +15,8 @@ const DATAGRAMS = 200
 /** All may wait for the hardware address of b, for which a stack has 212,992 bytes. */
 const DATAGRAM_SIZE = 64
 const TRANSFER = 200_000
-/** How long a reply or a datagram may take. */
-const PATIENCE_NS = 2 * NSEC_PER_SEC
+/** How long a reply or a datagram may take: a stack asks for an address three times in 2 s. */
+const PATIENCE_NS = 3 * NSEC_PER_SEC
 const FLOW_MAX = 200
 const FLOW_SIZE = 32
 /** As inetd has them: a server that discards everything; the others are free. */

@@ -111,7 +111,7 @@ export class World {
     const now = this.bed.clock.now() / NSEC_PER_MSEC
     for (const [i, [every, names]] of CYCLES.entries()) {
       if (now < (this.#due[i] as number)) continue
-      this.#due[i] = now + every
+      this.#due[i] = Math.max((this.#due[i] as number) + every, now + every / 2)
       for (const name of names) this.#feed[name](this.#recorder)
     }
     this.#feed.step()
