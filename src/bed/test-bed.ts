@@ -200,8 +200,8 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     return { sent: count, received: ping.rtts.length, rtts: ping.rtts }
   }
 
-  /** Returns the address that `ping` has from a device by default. */
-  targetOf(dev: Dev): Uint8Array {
+  /** @internal Returns the address that `ping` has from a device by default. */
+  targetOf(dev: AnyDevice): Uint8Array {
     const stack = this.#stack(dev)
     const [first] = stack.prefixes
     if (first === undefined) throw new Error('the device has no IPv4 address: name one with `addresses`')

@@ -21,6 +21,7 @@ import * as ipv4 from '../../src/packet/ipv4.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_UNHANDLED_PROTO } from '../../src/skb/drop-reason.ts'
 import { Ring } from '../../src/skb/ring.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { LinuxWireResources } from '../../src/wire/wire-resources.node.ts'
 
 interface Mirror {
   readonly params: { readonly delay: number }
@@ -93,6 +94,7 @@ describe('ping', () => {
       await using bed = await make()
       expect(bed.ping({ count: 2 })).toEqual({ sent: 2, received: 2, rtts: [0, 0] })
       expect(bed.log.filter(line => line.includes('opened'))).toHaveLength(bed.devices.length)
+      expect(bed.targetOf(bed.dev)).toEqual(Uint8Array.of(198, 18, 0, 2))
     }
   })
 
@@ -109,6 +111,14 @@ describe('ping', () => {
     expect([bed.stats(a).txPackets, bed.stats(b).rxPackets]).toEqual([3, 3])
     await devClose(b as NetDevice)
     expect(bed.ping({ timeout: '1s' })).toEqual({ sent: 1, received: 0, rtts: [] })
+  })
+
+  test('a wire names the filters that the options have, and none without them', async () => {
+    const wire = "match 'icmp' ( delay 3ms )"
+    const options = { args: ['a', 'b'], wireResources: new LinuxWireResources() }
+    await using bed = await testBed(cable, { wire }, options)
+    expect(bed.ping()).toEqual({ sent: 1, received: 1, rtts: [6] })
+    await expect(testBed(cable, { wire }, { args: ['a', 'b'] })).rejects.toThrow()
   })
 
   test('a lost request is waited for until the timeout, and a network without a route is an error', async () => {

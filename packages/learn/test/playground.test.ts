@@ -1,5 +1,6 @@
 /** The world of the playground, whose time these tests move. */
 
+import { join } from 'node:path'
 import type { DeviceCounters, FeedMessage, Message } from '@vnet/web/internal/feed-types'
 import { afterEach, describe, expect, test } from 'vitest'
 import { CaptureReader } from 'vnet/internal/capture/reader'
@@ -7,7 +8,9 @@ import type { CaptureRecord } from 'vnet/internal/capture/record'
 import { cable, loop, snull } from 'vnet/internal/drivers/index'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { dropText } from 'vnet/internal/netdev/frame-drop'
+import { exportedDriver } from 'vnet/internal/netdev/module'
 import { World, type WorldOptions } from '../src/browser/playground/world.ts'
+import { COURSE, courseNames } from '../src/folder.ts'
 
 const START = Date.UTC(2026, 0, 1)
 const worlds: World[] = []
@@ -60,6 +63,24 @@ describe.each([
     run(5000)
     expect(told[0]).toMatch(/^udp: \d+ of 200 arrived$/)
     expect(told[1]).toMatch(/^tcp: 200,000 bytes in [\d.]+ s, \d+ segments? sent again$/)
+  })
+})
+
+const driverOf = async (file: string) => exportedDriver(await import(file), file)
+
+describe.each(courseNames())('the solution of %s', name => {
+  test('takes what the hosts send, and every frame is accounted for', async () => {
+    const driver = await driverOf(join(COURSE, name, 'solution.js'))
+    const { world, told, run } = await start(driver, { isOwn: true })
+    for (const what of ['ping', 'udp', 'tcp'] as const) world.send(what)
+    run(10_000)
+    const lines = told.filter(line => /^(ping|udp|tcp)/.test(line))
+    const { in: entered, made, out, dropped, held } = world.bed.balance()
+    // Copies of a driver, as the switch makes them, count only where they leave.
+    expect(out + dropped + held).toBeGreaterThanOrEqual(entered + made)
+    const ping = lines.find(line => line.startsWith('ping'))
+    if (['01-drop', '07-ioctl'].includes(name)) expect(ping).toBe('ping 198.18.0.2: 5 sent, 0 received')
+    else expect(ping).toMatch(/5 received/)
   })
 })
 

@@ -6,8 +6,12 @@ import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { flipAddress } from 'vnet/internal/drivers/flip/address'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { formatAddress, isInPrefix, type Prefix, parsePrefix } from 'vnet/internal/packet/address'
+import { PRESETS } from 'vnet/internal/wire/parse'
 import type { DeviceCounters, DeviceId, DeviceRow, StepInfo, VnetRow } from './feed-types.ts'
 import { frameContents } from './frame-rows.ts'
+
+/** The links of `preset NAME`. */
+export const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
 
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
 

@@ -7,11 +7,10 @@ import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from 'vn
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from 'vnet/internal/control/index'
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
-import { PRESETS } from 'vnet/internal/wire/parse'
 import { type Feed, type Packed, pack, RECENT_MS, Recent } from './feed.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { SharedReading } from './http/shared-reading.ts'
-import { deviceId, isPeer, rowCounters, vnetRows } from './rows.ts'
+import { deviceId, isPeer, presets, rowCounters, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 
 /** Milliseconds until the devices are read again, for changes without an event. */
@@ -24,8 +23,6 @@ const STUCK_MS = 500
 
 /** Events that change nothing in `hello`. */
 const PASSING: ReadonlySet<DeviceEvent['event']> = new Set(['timeout', 'drops', 'wire', 'step'])
-
-const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
 
 export interface VnetsOptions {
   readonly client: ControlClient

@@ -126,6 +126,31 @@ test('a gratuitous ARP packet moves the address of a known neighbour, and adds n
   expect(devB.isUp).toBe(true)
 })
 
+test('an interface without ARP sends to its own hardware address, and echo replies are reported', () => {
+  const { clock } = new Network()
+  const stack = new IpStack({ clock, random: random(1) })
+  const mac = Uint8Array.of(2, 0, 0, 0, 0, 1)
+  const sent: Uint8Array[] = []
+  const transmit = (frame: Uint8Array) => void sent.push(frame)
+  const dev = stack.addInterface({ name: 'eth0', mac, mtu: 1500, isNoArp: true, transmit })
+  dev.addAddress('198.18.0.1/24')
+  const replies: number[] = []
+  stack.onEchoReply = ({ bytes, at }) => replies.push(bytes[at + 7] as number)
+  const request = Uint8Array.of(8, 0, 0, 0, 0, 1, 0, 9)
+  expect(stack.send(1, address('198.18.0.1'), address('198.18.0.2'), request)).toBe(0)
+  expect(sent.map(frame => [...frame.subarray(0, 14)])).toEqual([[...mac, ...mac, 8, 0]])
+  const [frame] = sent as [Uint8Array]
+  frame.copyWithin(26, 30, 34)
+  frame.set([198, 18, 0, 1], 30)
+  frame[33] = 1
+  frame[29] = 2
+  // The sums of the headers remain right: the addresses were exchanged, and the type counts.
+  frame[34] = 0
+  frame[36] = (frame[36] as number) + 8
+  dev.receive(frame, 0, frame.length)
+  expect(replies).toEqual([9])
+})
+
 test('an interface has a link-local address, which pings reach and sockets do not use', () => {
   const { network, a, devB } = pair()
   expect(devB.linkLocal).toEqual(address('fe80::ff:fe00:2'))

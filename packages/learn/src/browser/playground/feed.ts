@@ -1,6 +1,6 @@
 /** Feed: messages about the devices of the playground, as a server sends them to the live page. */
 import type { DeviceId, FeedMessage } from '@vnet/web/internal/feed-types'
-import { deviceId, rowCounters, stepInfo, vnetRows } from '@vnet/web/internal/rows'
+import { deviceId, presets, rowCounters, stepInfo, vnetRows } from '@vnet/web/internal/rows'
 import type { FoundDevice } from 'vnet/internal/control/client/find'
 import { deviceEvent, deviceInfo, deviceStats, stepState, wireInfo } from 'vnet/internal/control/client/replies'
 import type { DeviceEvent } from 'vnet/internal/control/client/types'
@@ -65,7 +65,7 @@ export class Feed {
     const text = JSON.stringify(vnets)
     if (text === this.#hello) return
     this.#hello = text
-    send({ type: 'hello', version: 'playground', vnets, mayChange: true, presets: [] })
+    send({ type: 'hello', version: 'playground', vnets, mayChange: true, presets })
   }
 
   stats(): void {

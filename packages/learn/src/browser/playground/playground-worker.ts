@@ -1,6 +1,6 @@
 /** The worker of the playground: a World whose time is the real one, as far as it keeps up. */
 
-// In time: a first check that waits for the network would look like a driver that does not return.
+// In time: a driver that waits for the network would look like one that does not return.
 import 'vnet/internal/netdev/debug/debug'
 import type { FeedMessage } from '@vnet/web/internal/feed-types'
 import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
@@ -13,6 +13,7 @@ import { World } from './world.ts'
 type Start = Extract<PlaygroundRequest, { readonly do: 'start' }>
 
 const OWN = { cable, snull, loop }
+const NOTHING = { type: 'hello', version: 'playground', vnets: [], mayChange: false, presets: [] } as const
 const TICK_MS = 16
 const BEAT_MS = 1000
 /** A browser lets a page in the background wait: the time of the world then waits, too. */
@@ -77,7 +78,7 @@ class Playground {
       this.#world = await World.make(loaded, { wire, seed, isOwn, start: Date.now(), tell, feed })
       this.#last = real.now()
     } catch (error) {
-      tell(messageOrDescription(error))
+      this.#end(messageOrDescription(error))
     }
   }
 
@@ -86,11 +87,15 @@ class Playground {
     try {
       if (this.#world !== undefined) use(this.#world)
     } catch (error) {
-      tell(describeException(error))
-      const world = this.#world
-      this.#world = undefined
-      void world?.close()
+      void this.#world?.close()
+      this.#end(describeException(error))
     }
+  }
+
+  #end(why: string): void {
+    this.#world = undefined
+    tell(why)
+    send({ feed: NOTHING })
   }
 }
 

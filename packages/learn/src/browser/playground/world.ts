@@ -7,7 +7,7 @@
  */
 import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { explain } from 'vnet/internal/base/errno'
 import { LOGLEVEL_INFO, LOGLEVEL_WARNING } from 'vnet/internal/base/log'
 import { random } from 'vnet/internal/base/random'
@@ -32,6 +32,9 @@ export interface WorldOptions {
   readonly tell: (line: string) => void
 }
 
+/** Lines of a log in a second. */
+const LINES_MAX = 20
+
 /** Messages that are sent again and again, and after how many milliseconds. */
 const CYCLES = [
   [200, ['flights', 'frames']],
@@ -53,7 +56,7 @@ export class World {
   private constructor(bed: TestBed, driver: Driver, options: WorldOptions) {
     this.bed = bed
     this.#options = options
-    const { clock, net, devices } = bed
+    const { clock, net } = bed
     const { seed = 1, start, feed: send, tell } = options
     const chance = random(seed)
     this.#hosts = net.devices.map(dev => new Host(dev, bed.port(dev.name), clock, chance))
@@ -65,7 +68,7 @@ export class World {
       return { id: deviceId({ vnet: '', pid: 1, name: dev.name }), name: dev.name, peer: peerOf(dev)?.name }
     })
     this.#recorder = new Recorder(net, start, driver.name, recorded)
-    this.#programs = new Programs({ clock, a, b, target: bed.targetOf(devices[0] as never), tell })
+    this.#programs = new Programs({ clock, a, b, target: bed.targetOf(bed.dev), tell })
     this.#feed.hello()
     this.#feed.params()
     this.#feed.flights(this.#recorder, true)
@@ -75,11 +78,17 @@ export class World {
   /** Throws what the driver throws, and a UsageError for a wrong wire. */
   static async make(driver: Driver, options: WorldOptions): Promise<World> {
     const { wire, seed = 1, isOwn = false, tell } = options
+    const clock = () => Math.floor((bed?.clock.now() ?? 0) / NSEC_PER_SEC)
+    const logged = { second: 0, lines: 0 }
     const onLog = (line: string, level: number) => {
-      if (isOwn || level <= LOGLEVEL_WARNING) tell(line)
+      if (!isOwn && level > LOGLEVEL_WARNING) return
+      if (logged.second !== clock()) Object.assign(logged, { second: clock(), lines: 0 })
+      if (++logged.lines <= LINES_MAX) tell(line)
+      else if (logged.lines === LINES_MAX + 1) tell('... (more lines in this second)')
     }
     const params = { ...('seed' in driver.params && { seed }), ...(wire !== undefined && { wire }) }
-    const bed = await TestBed.make(driver, params, {
+    let bed: TestBed | undefined
+    bed = await TestBed.make(driver, params, {
       args: driver.name === 'cable' ? ['a', 'b'] : [],
       seed,
       onLog,
