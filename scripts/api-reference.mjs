@@ -15,8 +15,8 @@ const files = new Map()
 const PARTS = /^\/\*\*[\s\S]*?\*\/|^[^\s}\])/].*(?:\n[ \t}\])].*)*/gm
 
 /**
- * Returns the pages as `[file, text]`, and in `exports` each name with its entry point, kind and
- * docstring.
+ * Returns the pages as `[file, text]`, and in `exports` each name with its entry point, kind,
+ * docstring and declarations.
  */
 export function apiReference() {
   const entries = ['.', ...PACKAGES].flatMap(folder => {
@@ -35,7 +35,8 @@ export function apiReference() {
   const homes = new Map()
   for (const { entry, page, found } of entries) {
     for (const [name, declarations] of found) {
-      all.push({ entry, name, kind: declarations[0].kind, doc: declarations.map(({ doc }) => doc).join('') })
+      const doc = declarations.map(({ doc }) => doc).join('')
+      all.push({ entry, name, kind: declarations[0].kind, doc, declarations })
       for (const each of declarations) if (!homes.has(each)) homes.set(each, { page, name })
     }
   }
@@ -243,7 +244,7 @@ const ACCESSORS = {
   Predicate: '(bytes: Uint8Array, at: number): boolean',
 }
 /** Returns a declaration without what a caller cannot use. */
-const code = text =>
+export const code = text =>
   text
     .replace(/^export (declare )?/, '')
     .replace(/^const (\w+): (Getter|Setter|Predicate);/, (_, name, type) => `function ${name}${ACCESSORS[type]};`)
@@ -252,7 +253,7 @@ const code = text =>
     .replace(/^ +\/\*\*(?:(?!\*\/)[\s\S])*@internal[\s\S]*?\*\/\n.*(?:\n {8,}.*|\n {4}[}\])].*)*\n/gm, '')
     .replace(/^ {4,}/gm, spaces => ' '.repeat(spaces.length / 2))
 /** Returns a docstring without its stars. */
-const text = doc =>
+export const text = doc =>
   doc
     .replace(/^\/\*\* ?|\s*\*\/$/g, '')
     .replace(/^ \* ?/gm, '')

@@ -9,9 +9,10 @@
  * GitHub Actions, is where links to files that are not pages lead. Without it they are plain text.
  */
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
+import { editorTypes } from '../../scripts/editor-types.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const copies = join(root, 'docs/site')
@@ -57,6 +58,9 @@ for (const [copy, path] of originals) cpSync(join(root, path), copy)
 /** The checks of the exercises, in a folder of the site that is named by their content. */
 const checks = join(copies, 'checks')
 const contents = (await bundleCourse(checks)).map(({ fileName, code }) => `${fileName}\n${code}`).sort()
+const types = JSON.stringify(editorTypes())
+contents.push(types)
+writeFileSync(join(checks, 'types.json'), types)
 const bundle = `checks-${createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12)}`
 
 /** Returns what the page of an exercise needs besides its text; undefined for another page. */
@@ -139,6 +143,8 @@ export default {
   },
   srcExclude: ['node_modules/**'],
   lastUpdated: false,
+  // It would load every page of the list on the left.
+  router: { prefetchLinks: false },
   // On a phone, code without a language would make the page wide.
   head: [['style', {}, '.vp-doc pre { overflow-x: auto }']],
   markdown: { config: resolveLinks },

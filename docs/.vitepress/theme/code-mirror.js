@@ -6,9 +6,10 @@ import { lintGutter, setDiagnostics } from '@codemirror/lint'
 import { EditorView, keymap, lineNumbers } from '@codemirror/view'
 import { classHighlighter } from '@lezer/highlight'
 import { minimalSetup } from 'codemirror'
+import { driverTypes } from './driver-types.js'
 
-/** Colours are in exercise.css. */
-export function codeMirror({ text, label, describedBy, onChange, onCheck }) {
+/** Colours are in exercise.css. `types` is the URL of the table of scripts/editor-types.mjs. */
+export function codeMirror({ text, label, describedBy, onChange, onCheck }, types) {
   const check = () => {
     onCheck()
     return true
@@ -24,6 +25,7 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }) {
       javascript(),
       syntaxHighlighting(classHighlighter),
       lintGutter(),
+      driverTypes(types, () => view.dom.setAttribute('data-types', '')),
       EditorView.contentAttributes.of({ 'aria-label': label, 'aria-describedby': describedBy, tabindex: '0' }),
       EditorView.updateListener.of(({ docChanged }) => docChanged && onChange()),
     ],

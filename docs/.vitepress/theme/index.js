@@ -10,9 +10,10 @@ import './exercise.css'
 /** Resolves when the page has nothing better to do. */
 const idle = () => new Promise(resolve => (globalThis.requestIdleCallback ?? setTimeout)(resolve))
 
-async function loadEditor() {
+async function loadEditor(types) {
   await idle()
-  return (await import('./code-mirror.js')).codeMirror
+  const { codeMirror } = await import('./code-mirror.js')
+  return options => codeMirror(options, types)
 }
 
 const Exercise = defineComponent({
@@ -27,8 +28,14 @@ const Exercise = defineComponent({
       const { mountExercise } = await import('../../../packages/learn/src/browser/exercise-page.ts')
       if (isLeft) return
       const text = document.querySelector('.vp-doc')
-      const worker = withBase(`/${exercise.bundle}/check-worker.js`)
-      unmount = mountExercise(place.value, { ...exercise, worker, text, loadEditor })
+      const inBundle = file => withBase(`/${exercise.bundle}/${file}`)
+      const editor = () => loadEditor(inBundle('types.json'))
+      unmount = mountExercise(place.value, {
+        ...exercise,
+        worker: inBundle('check-worker.js'),
+        text,
+        loadEditor: editor,
+      })
     })
     onBeforeUnmount(() => unmount())
     // The outline of the page leads to the heading.

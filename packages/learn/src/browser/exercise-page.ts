@@ -189,7 +189,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     element(
       'p',
       { id: KEYS_ID, className: 'keys' },
-      'Ctrl-Enter checks. Tab indents; Escape and then Tab leaves the editor.',
+      'Ctrl-Enter checks, Ctrl-Space completes. Tab indents; Escape and then Tab leaves the editor.',
     ),
     element(
       'p',

@@ -1,8 +1,9 @@
 /** The exercises on the site of the docs, as `npm run docs` builds it, in Chromium. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
@@ -30,9 +31,10 @@ beforeAll(async () => {
   await site.listen()
 }, LIMIT_MS)
 
+/** Returns the page once it has an editor with the types of vnet. */
 async function open(name: string, options?: OpenOptions, fragment = ''): Promise<Page> {
   const page = await site.open(browser, `learn/${name}.html${fragment}`, options)
-  await page.locator('.cm-editor').waitFor()
+  await page.locator('.cm-editor[data-types]').waitFor()
   return page
 }
 
@@ -82,6 +84,50 @@ test('Tab indents, and leaves the editor after Escape', async () => {
   await page.keyboard.press('Escape')
   await page.keyboard.press('Tab')
   await isFocused(page, 'Check')
+})
+
+test('members and names of vnet are completed, and a name is imported', async () => {
+  const page = await open('01-drop')
+  const list = page.getByRole('listbox', { name: 'Completions' })
+  await editor(page).getByText('// TODO 4: no ARP.').click()
+  await page.keyboard.press('End')
+  await page.keyboard.press('Enter')
+  await page.keyboard.type('dev.mt')
+  await list.getByRole('option', { name: 'mtu', exact: true }).waitFor()
+  await page.locator('.explanation').getByText('mtu: number').waitFor()
+  await page.keyboard.press('Escape')
+  await list.waitFor({ state: 'hidden' })
+  await page.keyboard.press('Control+Space')
+  // The editor takes no Enter for a moment after the list has opened.
+  await list.getByRole('option', { name: 'mtu', exact: true }).click()
+  await page.keyboard.type(' & IFF_NOA')
+  await list.getByRole('option', { name: 'IFF_NOARP' }).click()
+  await editor(page).getByText('dev.mtu & IFF_NOARP').waitFor()
+  await editor(page).getByText("import { IFF_NOARP, allocEtherdevMqs, defineDriver } from 'vnet'").waitFor()
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Tab')
+  await isFocused(page, 'Check')
+})
+
+test('the pointer explains a name', async () => {
+  const page = await open('01-drop')
+  await editor(page).getByText('defineDriver', { exact: true }).first().hover()
+  await page.locator('.explanation').getByText('function defineDriver').waitFor()
+})
+
+test('an exercise has 150 kB at most before its editor, and 350 kB with it', async () => {
+  const page = await open('01-drop')
+  await page.waitForLoadState('networkidle')
+  const loaded = (await page.evaluate(() =>
+    performance.getEntries().flatMap(each => ('encodedBodySize' in each ? [new URL(each.name).pathname] : [])),
+  )) as string[]
+  const files = loaded.map(path => path.slice(BASE.length)).filter(path => existsSync(join(directory, path)))
+  const kilobytes = (which: readonly string[]) =>
+    which.reduce((sum, path) => sum + gzipSync(readFileSync(join(directory, path))).length, 0) / 1000
+  const editors = files.filter(path => /code-mirror|types\.json/.test(path))
+  expect(editors).toHaveLength(2)
+  expect(kilobytes(files.filter(path => !editors.includes(path)))).toBeLessThan(150)
+  expect(kilobytes(files)).toBeLessThan(350)
 })
 
 test('a link with a driver leads to the editor', async () => {

@@ -1,0 +1,97 @@
+/**
+ * What the editor completes and explains: names of 'vnet' and members of its types, from the table
+ * of scripts/editor-types.mjs. No type checker runs: the types of variables are read from JSDoc,
+ * from simple initializers, and from the usual names.
+ */
+import { TextTypes } from './text-types.ts'
+import { type Entries, type Entry, own, type TypeTable } from './type-table.ts'
+
+interface Change {
+  readonly from: number
+  readonly insert: string
+}
+
+export interface Option {
+  readonly name: string
+  readonly code: string
+  readonly doc: string
+  /** The change that imports the name, if the text does not yet. */
+  readonly imports?: Change | undefined
+}
+
+/** Options for the text from a position up to the cursor. */
+export interface Options {
+  readonly from: number
+  readonly options: readonly Option[]
+}
+
+export interface Info extends Pick<Option, 'code' | 'doc'> {
+  readonly from: number
+  readonly to: number
+}
+
+const isType = ([code]: Entry) => /^(interface|type) /.test(code)
+const optionsOf = (entries: Entries): Option[] =>
+  Object.entries(entries).map(([name, [code, doc]]) => ({ name, code, doc }))
+
+/** Returns the options at a position; undefined if there are none. */
+export function optionsAt(table: TypeTable, text: string, at: number): Options | undefined {
+  const before = text.slice(0, at)
+  const [word = ''] = /[\w$]*$/.exec(before) ?? []
+  const from = at - word.length
+  const names = namesAt(table, text, from)
+  return names.length === 0 ? undefined : { from, options: names }
+}
+
+function namesAt(table: TypeTable, text: string, from: number): Option[] {
+  const before = text.slice(0, from)
+  const { vnet } = table.names
+  const [, module] = /import\(['"](vnet(?:\/drivers)?)['"]\)\.$/.exec(before) ?? []
+  if (module === 'vnet' || module === 'vnet/drivers') return optionsOf(table.names[module])
+  const dot = /\??\.$/.exec(before)
+  if (dot !== null) return optionsOf(new TextTypes(table, text).membersBefore(dot.index))
+  if (/\bimport\s*\{[^}]*$/.test(before)) {
+    const from = /^[^}]*\}\s*from\s*['"](.*?)['"]/.exec(text.slice(before.length))?.[1] ?? 'vnet'
+    return optionsOf(own(table.names, from) ?? {})
+  }
+  const values = Object.fromEntries(Object.entries(vnet).filter(([, entry]) => !isType(entry)))
+  return [
+    ...optionsOf(values).map(option => ({ ...option, imports: importOf(text, option.name) })),
+    ...optionsOf(own(table.types, 'NetDeviceOps') ?? {}),
+  ]
+}
+
+/** Returns the change that adds a name to the import of 'vnet'; undefined if it is imported. */
+function importOf(text: string, name: string): Change | undefined {
+  const found = /\bimport\s*\{([^}]*)\}\s*from\s*['"]vnet['"]/.exec(text)
+  if (found === null) return { from: 0, insert: `import { ${name} } from 'vnet'\n` }
+  const [statement, list = ''] = found
+  if (list.split(/[\s,]+/).includes(name)) return undefined
+  const start = found.index + statement.indexOf('{') + 1
+  const [space = ' '] = /^\s*/.exec(list) ?? []
+  return { from: start, insert: list.trim() === '' ? ` ${name} ` : `${space || ' '}${name},` }
+}
+
+/** Returns the declaration of the name at a position; undefined for other text. */
+export function infoAt(table: TypeTable, text: string, at: number): Info | undefined {
+  const [start = ''] = /[\w$]*$/.exec(text.slice(0, at)) ?? []
+  const [end = ''] = /^[\w$]*/.exec(text.slice(at)) ?? []
+  const [from, to, name] = [at - start.length, at + end.length, start + end]
+  if (name === '') return undefined
+  const types = new TextTypes(table, text)
+  const before = text.slice(0, from)
+  const dot = /\??\.$/.exec(before)
+  const isTypeName = /import\(['"]vnet['"]\)\.$/.test(before)
+  const entry = dot && !isTypeName ? own(types.membersBefore(dot.index), name) : nameEntry(table, name, isTypeName)
+  if (entry !== undefined) return { from, to, code: entry[0], doc: entry[1] }
+  const type = dot ? undefined : types.ofVariable(name, from)
+  return type === undefined
+    ? undefined
+    : { from, to, code: `${name}: ${type}`, doc: own(table.names.vnet, type)?.[1] ?? '' }
+}
+
+function nameEntry({ names, types }: TypeTable, name: string, isTypeName: boolean): Entry | undefined {
+  const found = own(names.vnet, name) ?? own(names['vnet/drivers'], name)
+  if (found !== undefined && (isTypeName || !isType(found))) return found
+  return own(own(types, 'NetDeviceOps') ?? {}, name)
+}
