@@ -61,6 +61,10 @@ const contents = (await bundleCourse(checks)).map(({ fileName, code }) => `${fil
 const types = JSON.stringify(editorTypes())
 contents.push(types)
 writeFileSync(join(checks, 'types.json'), types)
+for (const path of exercises) {
+  contents.push(read(path))
+  cpSync(join(root, path), join(checks, 'pages', `${basename(dirname(path))}.md`))
+}
 const bundle = `checks-${createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12)}`
 
 /** Returns what the page of an exercise needs besides its text; undefined for another page. */

@@ -33,6 +33,7 @@ const Exercise = defineComponent({
       unmount = mountExercise(place.value, {
         ...exercise,
         worker: inBundle('check-worker.js'),
+        readme: inBundle(`pages/${exercise.name}.md`),
         text,
         loadEditor: editor,
       })

@@ -7,6 +7,7 @@ import { attempt } from 'vnet/internal/base/errno'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { readTextFile } from 'vnet/internal/linux/regular-file'
 import type { Exercise } from './exercise.ts'
+import { jsconfig, packageJson } from './exercise-files.ts'
 
 export type State = 'new' | 'begun' | 'done'
 
@@ -86,8 +87,8 @@ export function writeExercise(parent: string, { name, directory, driver }: Exerc
   const texts = {
     [PAGE]: readFileSync(join(directory, PAGE), 'utf8'),
     [driver]: readFileSync(join(directory, driver), 'utf8'),
-    'package.json': packageJson(directory),
-    'jsconfig.json': jsconfig(),
+    'package.json': packageJson(noted(directory)),
+    'jsconfig.json': jsconfig(typePaths()),
   }
   return Object.entries(texts).map(([file, text]) => writeNew(join(own, file), text))
 }
@@ -109,11 +110,9 @@ export function writeNew(path: string, text: string): Written {
   }
 }
 
-/** Notes the directory of an exercise that is not of vnet's course, which `vnet check` names. */
-function packageJson(directory: string): string {
-  const isOurs = !relative(COURSE, directory).startsWith('..')
-  const where = isOurs ? '' : `, "vnet": { "exercise": ${JSON.stringify(directory)} }`
-  return `{ "private": true, "type": "module"${where} }\n`
+/** Returns the directory of an exercise that is not of vnet's course, which `vnet check` names. */
+function noted(directory: string): string | undefined {
+  return relative(COURSE, directory).startsWith('..') ? directory : undefined
 }
 
 /** Returns the noted exercise of a directory. Never run its program: the note may be forged. */
@@ -122,23 +121,13 @@ export function notedExercise(directory: string): string | undefined {
   return typeof exercise === 'string' ? exercise : undefined
 }
 
-/** Lets an editor find the types of 'vnet' where the package is not installed. */
-function jsconfig(): string {
+/** Returns where an editor finds the types of 'vnet' if the package is not installed. */
+function typePaths(): Record<string, string[]> {
   const types = (name: string) => [join(dirname(PROGRAM), name)]
-  const compilerOptions = {
-    checkJs: true,
-    strict: true,
-    module: 'nodenext',
-    target: 'esnext',
-    noEmit: true,
-    skipLibCheck: true,
-    types: [],
-    paths: {
-      vnet: types('index.d.ts'),
-      '@vnet/learn': [join(COURSE, '../dist/index.d.ts')],
-      'vnet/drivers': types('drivers/index.d.ts'),
-      'vnet/bed': types('bed/index.d.ts'),
-    },
+  return {
+    vnet: types('index.d.ts'),
+    '@vnet/learn': [join(COURSE, '../dist/index.d.ts')],
+    'vnet/drivers': types('drivers/index.d.ts'),
+    'vnet/bed': types('bed/index.d.ts'),
   }
-  return `${JSON.stringify({ compilerOptions, include: ['*.js'] }, null, 2)}\n`
 }

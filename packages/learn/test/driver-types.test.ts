@@ -1,4 +1,4 @@
-/** What the editor completes and explains in the drivers of the course. */
+/** Completions and explanations in the editor of a driver. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,7 +1,7 @@
 /**
- * What the editor completes and explains: names of 'vnet' and members of its types, from the table
- * of scripts/editor-types.mjs. No type checker runs: the types of variables are read from JSDoc,
- * from simple initializers, and from the usual names.
+ * Completions and explanations in the editor: names of 'vnet' and members of its types, from the
+ * table of scripts/editor-types.mjs. No type checker runs: the types of variables are read from
+ * JSDoc, from simple initializers, and from the usual names.
  */
 import { TextTypes } from './text-types.ts'
 import { type Entries, type Entry, own, type TypeTable } from './type-table.ts'
@@ -34,7 +34,7 @@ const isType = ([code]: Entry) => /^(interface|type) /.test(code)
 const optionsOf = (entries: Entries): Option[] =>
   Object.entries(entries).map(([name, [code, doc]]) => ({ name, code, doc }))
 
-/** Returns the options at a position; undefined if there are none. */
+/** Returns the options at a position; undefined without any. */
 export function optionsAt(table: TypeTable, text: string, at: number): Options | undefined {
   const before = text.slice(0, at)
   const [word = ''] = /[\w$]*$/.exec(before) ?? []

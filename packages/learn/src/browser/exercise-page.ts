@@ -6,16 +6,13 @@ import { notRun, type Result } from '../exercise.ts'
 import { EARLIER_FAILED } from '../progress.ts'
 import { counter, countsOf, titleOf } from '../verdicts.ts'
 import { checkInBrowser } from './check.ts'
+import { driverIn, type Folder, folderWith } from './driver-file.ts'
 import { type Editor, type EditorOptions, type MakeEditor, plainEditor } from './editor.ts'
 import { button, element } from './element.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
 import { marksOf, verdictList } from './verdict-list.ts'
 
-export interface ExercisePage {
-  /** `01-drop`. */
-  readonly name: string
-  /** The file of the driver, `drop.js`. */
-  readonly driver: string
+export interface ExercisePage extends Folder {
   readonly skeleton: string
   /** The bundle's check-worker.js. */
   readonly worker: string
@@ -27,6 +24,8 @@ export interface ExercisePage {
 
 const NO_KERNEL = 'a browser has no network interfaces'
 const KEYS_ID = 'driver-keys'
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 /** Fills the element. Returns what ends checks that run. */
 export function mountExercise(parent: HTMLElement, page: ExercisePage): () => void {
@@ -100,7 +99,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     } catch (error) {
       if (running !== current || signal.aborted) return
       verdicts.replaceChildren()
-      status.textContent = `Not checked: ${error instanceof Error ? error.message : error}`
+      status.textContent = `Not checked: ${messageOf(error)}`
     }
   }
 
@@ -125,16 +124,26 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     return found && `#${found.id}`
   }
 
-  function download(): void {
-    const href = URL.createObjectURL(new Blob([editor.text], { type: 'text/javascript' }))
-    element('a', { href, download: driver }).click()
-    setTimeout(() => URL.revokeObjectURL(href), 60_000)
+  async function download(): Promise<void> {
+    try {
+      const href = URL.createObjectURL(await folderWith(editor.text, page))
+      element('a', { href, download: `${name}.zip` }).click()
+      setTimeout(() => URL.revokeObjectURL(href), 60_000)
+      status.textContent = `${name}.zip has the folder that vnet check takes.`
+    } catch (error) {
+      status.textContent = `Not downloaded: ${messageOf(error)}`
+    }
   }
 
-  const file = element('input', { type: 'file', accept: '.js,.mjs,text/javascript', hidden: true })
+  const file = element('input', { type: 'file', accept: '.js,.mjs,.zip,text/javascript', hidden: true })
   file.addEventListener('change', async () => {
     const [chosen] = file.files ?? []
-    if (chosen !== undefined) exchange(await chosen.text(), `${driver} has the text of ${chosen.name}.`)
+    if (chosen === undefined) return
+    try {
+      exchange(await driverIn(chosen, driver), `${driver} has the text of ${chosen.name}.`)
+    } catch (error) {
+      status.textContent = `${chosen.name} does not open: ${messageOf(error)}`
+    }
     file.value = ''
   })
 
@@ -196,7 +205,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       { className: 'buttons' },
       Object.assign(button('Check', options.onCheck), { className: 'check' }),
       button('Reset', () => exchange(skeleton, `${driver} is the skeleton again.`)),
-      button('Download', download),
+      button('Download', () => void download()),
       button('Open a file', () => file.click()),
       button('Copy a link', () => void link()),
       file,
@@ -238,7 +247,7 @@ function realInterface({ name, driver }: ExercisePage, seeItLive: string | undef
       {},
       'Every check in memory has passed. On Linux, after ',
       element('code', {}, 'npm install vnet @vnet/learn'),
-      `, put ${driver} into a folder ${name}. The first command also runs the live checks, the second one the driver.`,
+      `, unpack the download. The first command also runs the live checks, the second one the driver.`,
       ...after,
     ),
     element('pre', {}, element('code', {}, commands)),

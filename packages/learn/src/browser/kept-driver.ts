@@ -60,7 +60,11 @@ export async function fragmentOf(text: string): Promise<string> {
 export async function textOfFragment(fragment: string): Promise<string | undefined> {
   if (!fragment.startsWith(NAME)) return undefined
   const binary = atob(fragment.slice(NAME.length).replaceAll('-', '+').replaceAll('_', '/'))
-  const bytes = Uint8Array.from(binary, character => character.charCodeAt(0))
+  return inflated(Uint8Array.from(binary, character => character.charCodeAt(0)))
+}
+
+/** Returns the text that was compressed to the bytes (deflate). Throws if they are damaged. */
+export async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
   const decoder = new TextDecoder()
   let text = ''
@@ -68,6 +72,6 @@ export async function textOfFragment(fragment: string): Promise<string | undefin
     const { done, value } = await reader.read()
     if (done) return text + decoder.decode()
     text += decoder.decode(value, { stream: true })
-    if (text.length > LENGTH_MAX) throw new Error(`the driver of this link has more than ${LENGTH_MAX} characters`)
+    if (text.length > LENGTH_MAX) throw new Error(`a driver has at most ${LENGTH_MAX} characters`)
   }
 }

@@ -1,7 +1,7 @@
 /** The page of exercise 1 in Chromium, as static files below a path. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
 import { bundleCourse } from '../../../../scripts/course-bundle.mjs'
@@ -13,6 +13,7 @@ import type { Checked } from '../support/browser-checks.ts'
 import { StaticSite } from '../support/static-site.ts'
 
 const NAME = '01-drop'
+const VNET = join(COURSE, '../../../dist/vnet.js')
 const [directory, drivers] = [fileDirectory(), fileDirectory()]
 const read = (file: string) => readFileSync(join(COURSE, NAME, file), 'utf8')
 const [skeleton, solution] = [read('drop.js'), read('solution.js')]
@@ -27,6 +28,7 @@ const site = new StaticSite(directory, '/some/site/')
 beforeAll(async () => {
   await bundleCourse(directory, { page: join(import.meta.dirname, '../support/exercise-page.ts') })
   written(directory, 'exercise.json', JSON.stringify({ name: NAME, driver: 'drop.js', skeleton }))
+  written(directory, 'README.md', read('README.md'))
   const sections = headings.map(({ id, text }) => `<h2 id="${id}">${text}</h2>`).join('')
   const head = '<!doctype html><html lang="en"><title>1</title><meta charset="utf-8">'
   const body = `<main>${sections}</main><section></section><script type="module" src="page.js"></script>`
@@ -151,19 +153,47 @@ test('a link holds a driver, and leaves the one of the visitor', async () => {
   expect(await editor(damaged).inputValue()).toBe(skeleton)
 })
 
-test('a driver is downloaded, and opened from a file', async () => {
+test('a driver is downloaded in the folder that vnet check takes, and opened from it', async () => {
   const page = await open()
   await editor(page).fill(solution)
   const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Download')])
-  expect(download.suggestedFilename()).toBe('drop.js')
-  const path = await download.path()
-  expect(readFileSync(path, 'utf8')).toBe(solution)
-  await press(page, 'Reset')
+  expect(download.suggestedFilename()).toBe(`${NAME}.zip`)
+  const zip = await download.path()
+  const unpacked = join(drivers, 'unpacked')
+  execFileSync('python3', ['-m', 'zipfile', '-e', zip, unpacked])
+  const folder = join(unpacked, NAME)
+  expect(readdirSync(folder).sort()).toEqual(['README.md', 'drop.js', 'jsconfig.json', 'package.json'])
+  for (const [file, text] of [
+    ['drop.js', solution],
+    ['README.md', read('README.md')],
+  ] as const)
+    expect(readFileSync(join(folder, file), 'utf8')).toBe(text)
+  const checked = execFileSync(process.execPath, [VNET, 'check', '--memory-only', folder], { encoding: 'utf8' })
+  expect(checked).toContain(`${NAME}: 5 passed, 2 not run`)
+
+  // Another program compresses it.
+  const compressed = join(drivers, 'compressed.zip')
+  execFileSync('python3', ['-m', 'zipfile', '-c', compressed, folder])
+  for (const file of [zip, compressed, join(folder, 'drop.js')]) {
+    await press(page, 'Reset')
+    expect(await editor(page).inputValue()).toBe(skeleton)
+    const name = file === zip ? 'drop.zip' : basename(file)
+    const mimeType = 'application/octet-stream'
+    await page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer: readFileSync(file) })
+    await status(page).getByText(`drop.js has the text of ${name}.`).waitFor()
+    expect(await editor(page).inputValue()).toBe(solution)
+  }
+})
+
+test.each([
+  ['text.zip', 'no zip file', 'not a zip file'],
+  ['other.zip', `PK\x05\x06${'\0'.repeat(18)}`, 'no drop.js in it'],
+])('%s does not open, and leaves the driver', async (name, text, why) => {
+  const page = await open()
+  const buffer = Buffer.from(text)
+  await page.locator('input[type=file]').setInputFiles({ name, mimeType: 'application/zip', buffer })
+  await status(page).getByText(`${name} does not open: ${why}`).waitFor()
   expect(await editor(page).inputValue()).toBe(skeleton)
-  await page
-    .locator('input[type=file]')
-    .setInputFiles({ name: 'my.js', mimeType: 'text/javascript', buffer: readFileSync(path) })
-  await expect.poll(() => editor(page).inputValue()).toBe(solution)
 })
 
 test('no page asks for anything outside of the site', () => {

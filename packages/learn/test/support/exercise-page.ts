@@ -3,4 +3,5 @@ import { mountExercise } from '../../src/browser/exercise-page.ts'
 
 const exercise = await (await fetch('exercise.json')).json()
 const [text, place] = ['main', 'section'].map(name => document.querySelector<HTMLElement>(name)!)
-mountExercise(place!, { ...exercise, text, worker: new URL('check-worker.js', import.meta.url).href })
+const [worker, readme] = ['check-worker.js', 'README.md'].map(file => new URL(file, import.meta.url).href)
+mountExercise(place!, { ...exercise, text, worker, readme })
