@@ -1,11 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { withFigures } from '../../bench/figures.mjs'
 import { table } from '../../scripts/check-imports.mjs'
+import { list } from '../support/list.ts'
 import { runMain } from '../support/run-main.ts'
 
 const readme = readFileSync('README.md', 'utf8')
+/** The folders with pages. */
+const folders = ['docs', 'docs/drivers', ...readdirSync('packages').map(name => `packages/${name}/docs`)].filter(
+  existsSync,
+)
 
 test('the test in the README is the one in packages/lab/docs/testing.md, which a test runs', () => {
   const [, code = ''] = readme.match(/```js\n(.*?test\(.*?)```/s) ?? []
@@ -14,11 +19,6 @@ test('the test in the README is the one in packages/lab/docs/testing.md, which a
 })
 
 test('the index of the documentation links to every page, of the core and of the packages', () => {
-  const folders = [
-    'docs',
-    'docs/drivers',
-    ...['lan', 'lab', 'web', 'learn', 'exec'].map(name => `packages/${name}/docs`),
-  ]
   const linked = [...readFileSync('docs/README.md', 'utf8').matchAll(/\]\(([^)#]+)/g)].map(([, path]) =>
     join('docs', path as string),
   )
@@ -27,6 +27,18 @@ test('the index of the documentation links to every page, of the core and of the
     expect(pages, folder).not.toEqual([])
     for (const page of pages) expect(linked).toContain(`${folder}/${page}`)
   }
+})
+
+/** Pages that are still longer. */
+const LONG = list(`
+  docs/commands.md docs/internals.md docs/kernel-map.md docs/ldd.md docs/security.md docs/tap.md docs/wires.md
+  docs/write-a-driver.md packages/guest/docs/virtual-time.md packages/lab/docs/recipes.md
+  packages/lab/docs/testing.md packages/learn/docs/to-the-kernel.md`)
+
+test('no page of the documentation has more than 250 lines', () => {
+  const pages = folders.flatMap(folder => readdirSync(folder).map(name => `${folder}/${name}`))
+  const long = pages.filter(page => page.endsWith('.md') && readFileSync(page, 'utf8').split('\n').length > 251)
+  expect(long.sort()).toEqual(LONG)
 })
 
 test('docs/internals.md has a line for every folder of src, in the order in which they may import each other', () => {

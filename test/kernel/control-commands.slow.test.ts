@@ -112,7 +112,7 @@ describe('a fake vnet', () => {
   })
   afterEach(() => fake[Symbol.dispose]())
 
-  test('the example of docs/control.md prints why frames were dropped, and again when more are', async () => {
+  test('the example of docs/control-programs.md prints why frames were dropped, and again when more are', async () => {
     const child = near.spawn(withoutLabs([process.execPath, example]))
     const ended = outcome(child)
     let text = ''

@@ -1,17 +1,17 @@
 /**
- * docs/debugging.md works: its commands run in a network namespace, in the order of the page, and
- * print the lines that it shows; its launch.json names what exists.
+ * docs/debugging.md and docs/debugging-steps.md work: their commands run in a network namespace, in
+ * the order of the pages, and print the lines that these show; the launch.json names what exists.
  */
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import { type Child, outcome } from '../support/netns.ts'
+import { readPages } from '../support/pages.ts'
 import { expectConserved, jsonLines, type Running, spawnVnet } from '../support/vnet-process.ts'
 
-const PAGE = 'docs/debugging.md'
 const VNET = `${process.execPath} dist/vnet.js`
-const page = readFileSync(PAGE, 'utf8')
+const page = readPages('docs/debugging.md', 'docs/debugging-steps.md')
 const blocks = [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, kind = '', text = '']) => ({ kind, text }))
 const sessions = blocks.filter(({ kind }) => kind === '').map(({ text }) => text.trimEnd().split('\n'))
 
@@ -20,20 +20,20 @@ beforeEach(() => {
   netns.ip('link set lo up')
 })
 
-test('the sessions of docs/debugging.md print what it shows', async () => {
+test('the sessions of docs/debugging.md and docs/debugging-steps.md print what the pages show', async () => {
   const terminals = new Terminals()
   for (const lines of sessions) await terminals.play(lines)
   await terminals.stop()
   expect(terminals.starts).toBe(2)
 })
 
-test('the breakpoint of docs/debugging.md is in the first line of arrived in examples/mirror.js', () => {
+test('the breakpoint of docs/debugging-steps.md is in the first line of arrived in examples/mirror.js', () => {
   const lines = readFileSync('examples/mirror.js', 'utf8').split('\n')
   const [, line] = /sb\('mirror\.js', (\d+)\)/.exec(page) ?? []
   expect(Number(line)).toBe(lines.findIndex(text => text.startsWith('function arrived(')) + 2)
 })
 
-test('the launch.json of docs/debugging.md starts programs with arguments that exist', () => {
+test('the launch.json of docs/debugging-steps.md starts programs with arguments that exist', () => {
   const { configurations } = JSON.parse(blocks.find(({ kind }) => kind === 'json')?.text ?? '') as {
     configurations: Record<string, string & string[]>[]
   }

@@ -1,6 +1,6 @@
 /**
- * docs/control.md names every command of the family and of the program and every method of the
- * client.
+ * docs/control.md names every command of the program, and docs/control-programs.md every command of
+ * the family and every method of the client.
  */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { ControlClient } from '../../../src/control/index.ts'
+import { readPages } from '../../support/pages.ts'
 import { runMain } from '../../support/run-main.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
-const page = read('docs/control.md')
+const page = readPages('docs/control.md', 'docs/control-programs.md')
 const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
 
-test('docs/control.md has a row for every command of the family, with the rights that it requires', () => {
+test('docs/control-programs.md has a row for every command of the family, with the rights that it requires', () => {
   const { list } = parse(read('docs/vnet_nl.yaml')).operations
   for (const { name, flags = [] } of list as { name: string; flags?: string[] }[]) {
     if (name === 'event') continue
@@ -37,17 +38,17 @@ test('docs/control.md has a row for every command that queries a running vnet', 
   expect(rows.sort()).toEqual([...names, 'capture', 'extcap', 'node', 'completion'].sort())
 })
 
-test('docs/control.md names every method of the client', () => {
+test('docs/control-programs.md names every method of the client', () => {
   const methods = Object.getOwnPropertyNames(ControlClient.prototype).filter(name => name !== 'constructor')
   for (const name of methods) expect(section('From a program')).toContain(`\`${name}\``)
 })
 
-test('the program in docs/control.md is examples/drops.js', () => {
+test('the program in docs/control-programs.md is examples/drops.js', () => {
   const [, code] = page.match(/```js\n(.*?)```/s) ?? []
   expect(code).toBe(read('examples/drops.js'))
 })
 
-test('docs/control.md links to every example, and each example says how to run it, with vnet exec or directly', () => {
+test('docs/control-programs.md links to every example, and each example says how to run it, with vnet exec or directly', () => {
   const files = readdirSync(new URL('../../../examples', import.meta.url)).filter(name => /\.(c|h|py|ts)$/.test(name))
   expect(files.length).toBeGreaterThan(0)
   for (const file of files) expect(section('Programs in')).toContain(`](../examples/${file})`)
