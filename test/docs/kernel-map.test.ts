@@ -1,11 +1,16 @@
-/** docs/kernel-map.md is complete, and the files, names and tests in it exist. */
+/** The kernel map, docs/kernel-map*.md, is complete, and the files, names and tests in it exist. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { list } from '../support/list.ts'
+import { readPages } from '../support/pages.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
-const page = read('docs/kernel-map.md')
+const page = readPages(
+  ...['kernel-map', 'kernel-map-frames', 'kernel-map-control', 'kernel-map-ldd3', 'kernel-map-register'].map(
+    name => `docs/${name}.md`,
+  ),
+)
 
 interface Row {
   readonly section: string

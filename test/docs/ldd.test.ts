@@ -1,9 +1,20 @@
-/** The tables of docs/ldd.md name what there is; test/kernel/ldd.long.test.ts runs its commands. */
+/**
+ * The tables of docs/ldd.md and docs/ldd-continued.md name what there is; their commands run in
+ * test/kernel/ldd.long.test.ts.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { readPages } from '../support/pages.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
-const [page, map] = [read('docs/ldd.md'), read('docs/kernel-map.md')]
+const page = readPages('docs/ldd.md', 'docs/ldd-continued.md')
+const map = readPages(
+  'docs/kernel-map.md',
+  'docs/kernel-map-frames.md',
+  'docs/kernel-map-control.md',
+  'docs/kernel-map-ldd3.md',
+  'docs/kernel-map-register.md',
+)
 
 /** The identifiers of a column: 1 is the book's, 2 the kernel's of today, 3 ours. */
 function names(column: number): string[] {
@@ -12,7 +23,7 @@ function names(column: number): string[] {
   return [...new Set(code.flatMap(text => text.match(/[A-Za-z_]\w{2,}/g) ?? []))]
 }
 
-test('docs/ldd.md names existing functions, fields and options of vnet', () => {
+test('docs/ldd.md and docs/ldd-continued.md name existing functions, fields and options of vnet', () => {
   const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
   const sources = files.map(name => read(`src/${name}`)).join('\n')
   const words = new Set(sources.match(/\w+/g))
@@ -21,13 +32,13 @@ test('docs/ldd.md names existing functions, fields and options of vnet', () => {
   expect(names(3).filter(name => !known(name))).toEqual([])
 })
 
-test('docs/kernel-map.md has a row for everything that docs/ldd.md has of the book', () => {
+test('the kernel map has a row for everything that docs/ldd.md and docs/ldd-continued.md have of the book', () => {
   const words = new Set(map.match(/[A-Za-z_]\w*/g))
   expect(names(1).length).toBeGreaterThan(80)
   expect(names(1).filter(name => !words.has(name))).toEqual([])
 })
 
-test('docs/ldd.md has the headings of the chapter in its order', () => {
+test('docs/ldd.md and docs/ldd-continued.md have the headings of the chapter in its order', () => {
   const headings = [...page.matchAll(/^## (.*?)(?: \((?:2nd|3rd) edition\).*)?$/gm)].map(([, heading]) => heading)
   expect(headings).toEqual([
     'How snull is designed',

@@ -1,13 +1,14 @@
-/** docs/security.md: its limits match the code. */
+/** docs/security.md and docs/security-users.md: their limits match the code. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
 import { STRANGERS, TURN_NS } from '../../src/base/turns.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX } from '../../src/control/protocol/family.ts'
+import { readPages } from '../support/pages.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, docs), 'utf8')
-const page = read('security.md').replace(/\s+/g, ' ')
+const page = readPages('docs/security.md', 'docs/security-users.md').replace(/\s+/g, ' ')
 
 /** Returns the value of a constant in a source file. */
 function constant(file: string, name: string): number {
@@ -16,7 +17,7 @@ function constant(file: string, name: string): number {
   return (value ?? '').split('*').reduce((product, factor) => product * Number(factor.trim().replaceAll('_', '')), 1)
 }
 
-test('the limits in docs/security.md match the code', () => {
+test('the limits in docs/security.md and docs/security-users.md match the code', () => {
   expect(page).toContain(`at most ${VNET_WIRE_ATTACHMENTS_MAX.toLocaleString('en')} bytes`)
   const filterMax = constant('linux/pcap-filter.ts', 'TEXT_MAX')
   expect(page).toContain(`A filter has at most ${filterMax.toLocaleString('en')} characters`)

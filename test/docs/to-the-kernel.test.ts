@@ -1,12 +1,15 @@
 /**
- * packages/learn/docs/to-the-kernel.md shows all of examples/to-the-kernel/mirror.c beside
- * examples/mirror.js, as they are. to-the-kernel.long.test.ts compiles the module.
+ * The pages packages/learn/docs/to-the-kernel*.md show all of examples/to-the-kernel/mirror.c
+ * beside examples/mirror.js, as they are. to-the-kernel.long.test.ts compiles the module.
  */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { readPages } from '../support/pages.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
-const page = read('packages/learn/docs/to-the-kernel.md')
+const page = readPages(
+  ...['to-the-kernel', 'to-the-kernel-interrupt', 'to-the-kernel-rules'].map(name => `packages/learn/docs/${name}.md`),
+)
 const blocks = (kind: string) =>
   [...page.matchAll(RegExp(`^\`\`\`${kind}\n(.*?)^\`\`\`$`, 'gms'))].map(([, code]) => code!)
 const [driver, module] = [read('examples/mirror.js'), read('examples/to-the-kernel/mirror.c')]
@@ -14,23 +17,20 @@ const [driver, module] = [read('examples/mirror.js'), read('examples/to-the-kern
 test.each([
   ['js', driver],
   ['c', module],
-])(
-  'every line of %s in packages/learn/docs/to-the-kernel.md is in the example, in pieces that belong together',
-  (kind, source) => {
-    const pieces = blocks(kind).flatMap(code => code.trimEnd().split('\n\n'))
-    expect(pieces.length).toBeGreaterThan(5)
-    expect(pieces.filter(piece => !source.includes(piece))).toEqual([])
-  },
-)
+])('every line of %s in the pages on mirror.c is in the example, in pieces that belong together', (kind, source) => {
+  const pieces = blocks(kind).flatMap(code => code.trimEnd().split('\n\n'))
+  expect(pieces.length).toBeGreaterThan(5)
+  expect(pieces.filter(piece => !source.includes(piece))).toEqual([])
+})
 
-test('packages/learn/docs/to-the-kernel.md shows every function of the module', () => {
+test('the pages on mirror.c show every function of the module', () => {
   const functions = [...module.matchAll(/^static .*\b(mirror_\w+)\(/gm)].map(([, name]) => name!)
   expect(functions.length).toBeGreaterThan(10)
   const shown = blocks('c').join('\n')
   for (const name of functions) expect(shown).toContain(`${name}(`)
 })
 
-test('packages/learn/docs/to-the-kernel.md names only existing functions of the module', () => {
+test('the pages on mirror.c name only existing functions of the module', () => {
   for (const [, name] of page.matchAll(/\b(mirror_[a-z_]+)\b/g)) expect(module).toMatch(RegExp(`\\b${name}\\b`))
 })
 

@@ -1,11 +1,12 @@
-/** docs/wires.md has every keyword and preset, and its examples do what it says. */
-import { existsSync, readFileSync } from 'node:fs'
+/** The pages on wires have every keyword and preset, and their examples do what they say. */
+import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { WireResources } from '../../src/netdev/device-wire.ts'
 import { KEYWORDS, PRESETS, parseWire } from '../../src/wire/parse.ts'
 import { parseScenario } from '../../src/wire/scenario-file.ts'
+import { readPages } from '../support/pages.ts'
 
-const page = readFileSync(new URL('../../docs/wires.md', import.meta.url), 'utf8')
+const page = readPages('docs/wires.md', 'docs/wires-links.md', 'docs/wires-time.md', 'docs/wires-compared.md')
 const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''
 /** The cells of a table's rows, without its heading. */
 const rows = (heading: string) =>
@@ -65,13 +66,13 @@ test('docs/wires.md states the order of stages in one group', () => {
   )
 })
 
-test('the scenario in docs/wires.md is one', () => {
+test('the scenario in docs/wires-time.md is one', () => {
   const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(section('Over time')) ?? []
   const { steps, repeat } = parseScenario(yaml, 'page', (text, direction) => parseWire(text, resources, direction))
   expect([steps.length, repeat, steps[2]?.carrier]).toEqual([4, 60e9, false])
 })
 
-test('docs/wires.md names existing tests, and keywords that a wire has', () => {
+test('docs/wires-compared.md names existing tests, and keywords that a wire has', () => {
   const table = rows('What other tools do')
   const tests = table.flatMap(([, , , files = '']) => [...files.matchAll(/`(.*?)`/g)].map(([, file]) => file))
   expect(tests.length).toBeGreaterThan(table.length / 2)

@@ -1,17 +1,18 @@
 /**
- * The commands of docs/ldd.md, in their order, in one namespace: each prints the lines that the
- * page shows, and the driver prints the lines that start with its name.
+ * The commands of docs/ldd.md and docs/ldd-continued.md, in their order, in one namespace: each
+ * prints the lines that the pages show, and the driver prints the lines that start with its name.
  */
 
 import { once } from 'node:events'
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { testDirectory } from '../support/fresh-directory.ts'
 import { type Outcome, OwnNetns, outcome } from '../support/netns.ts'
+import { readPages } from '../support/pages.ts'
 import { type Running, spawnVnet } from '../support/vnet-process.ts'
 
-const page = readFileSync('docs/ldd.md', 'utf8')
+const page = readPages('docs/ldd.md', 'docs/ldd-continued.md')
 const blocks = (wanted: string) =>
   [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].filter(([, kind]) => kind === wanted).map(([, , text]) => text!)
 
@@ -50,7 +51,7 @@ function pattern(line: string): RegExp {
 /** The lines in their order, with others between them. */
 const all = (lines: readonly string[]) => RegExp(lines.map(line => pattern(line).source).join('[^]*?'), 'm')
 
-test('every command of docs/ldd.md prints what the page shows', async () => {
+test('every command of docs/ldd.md and docs/ldd-continued.md prints what the pages show', async () => {
   const directory = testDirectory()
   const own = new OwnNetns()
   try {

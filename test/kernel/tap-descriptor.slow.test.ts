@@ -153,7 +153,7 @@ describe('a program without rights', () => {
    * The helper of the page: makes an interface, sets it up, and starts Node with the descriptor 3.
    * The tree may be in root's home, so asNobodyIn() removes the rights.
    */
-  const [, page = ''] = /^```python\n(.*?)^```$/ms.exec(readFileSync('docs/tap.md', 'utf8')) ?? []
+  const [, page = ''] = /^```python\n(.*?)^```$/ms.exec(readFileSync('docs/tap-reference.md', 'utf8')) ?? []
   const HELPER = page.replace(/^os\.execvp.*$/m, 'os.execvp(sys.argv[1], sys.argv[1:])')
 
   /** Runs a program in `netns`, whose helper may make the interface in another namespace. */

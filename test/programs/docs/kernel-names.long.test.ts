@@ -1,26 +1,30 @@
 /**
- * Names of today's kernel in docs/ldd.md and docs/kernel-map.md exist in its headers, of the newest
- * kernel whose headers the machine has.
+ * Names of today's kernel in docs/ldd.md, docs/kernel-map.md and their parts exist in its headers,
+ * of the newest kernel whose headers the machine has.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { HEADERS_PACKAGE, kernelHeaders } from '../../../scripts/setup/kernel-headers.mjs'
+import { readPages } from '../../support/pages.ts'
 
-const rows = (path: string) =>
-  readFileSync(path, 'utf8')
+const rows = (paths: string) =>
+  readPages(...paths.split(' '))
     .split('\n')
     .filter(line => line.startsWith('| '))
 const identifiers = (text: string) =>
   [...text.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code!.match(/[A-Za-z_]\w{2,}/g) ?? [])
 
+const MAP =
+  'docs/kernel-map.md docs/kernel-map-frames.md docs/kernel-map-control.md docs/kernel-map-ldd3.md docs/kernel-map-register.md'
+
 /** Those that no header has any more, as the pages say. */
 const GONE = ['NETIF_F_NO_CSUM']
 
 test.each([
-  ['docs/ldd.md', (row: string) => row.split('|')[2] ?? ''],
-  ['docs/kernel-map.md', (row: string) => row.split('|')[1]?.split('; today ')[1] ?? ''],
+  ['docs/ldd.md docs/ldd-continued.md', (row: string) => row.split('|')[2] ?? ''],
+  [MAP, (row: string) => row.split('|')[1]?.split('; today ')[1] ?? ''],
 ])('every name of the kernel of today in %s is in its headers', (path, today) => {
   const headers = kernelHeaders()
   if (headers === undefined) expect.fail(`the kernel's headers are missing: sudo apt-get install ${HEADERS_PACKAGE}`)

@@ -1,4 +1,4 @@
-/** docs/tap.md and docs/embed.md: their programs do what the pages show. */
+/** docs/tap.md, docs/tap-reference.md and docs/embed.md: their programs do what the pages show. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -9,9 +9,10 @@ import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { recordsIn } from '../../support/capture-records.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
+import { readPages } from '../../support/pages.ts'
 import { startStreams } from '../../support/verified-streams.ts'
 
-const page = readFileSync('docs/tap.md', 'utf8')
+const page = readPages('docs/tap.md', 'docs/tap-reference.md')
 const [ping = '', bridge = '', tunnel = '', watch = '', fd = '', memory = ''] = [
   ...page.matchAll(/^```js\n(.*?)^```$/gms),
 ].map(([, code]) => code as string)

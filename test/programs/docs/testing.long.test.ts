@@ -1,5 +1,4 @@
-/** packages/lab/docs/testing.md works: its tests pass under vitest and node:test. */
-import { readFileSync } from 'node:fs'
+/** packages/lab/docs/testing.md and its parts work: their tests pass under vitest and node:test. */
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { LabHost } from '../../../packages/lab/src/host.ts'
@@ -8,8 +7,11 @@ import { LabLink } from '../../../packages/lab/src/link.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { Consumer } from '../../support/consumer.ts'
 import { list } from '../../support/list.ts'
+import { readPages } from '../../support/pages.ts'
 
-const page = readFileSync('packages/lab/docs/testing.md', 'utf8')
+const page = readPages(
+  ...['testing', 'testing-links', 'testing-routers', 'testing-nat'].map(name => `packages/lab/docs/${name}.md`),
+)
 const blocks = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string)
 const [vitest = '', withUsing = '', withHooks = '', jest = '', ...others] = blocks
 /** Without the statistics of a link, which test/kernel/recipes.test.ts reads. */

@@ -1,7 +1,8 @@
 /**
- * docs/write-a-driver.md works: its blocks are assembled into files as it describes, in a directory
- * of links to this clone. Its commands run there in a network namespace and must print what the
- * page shows; what `node --test` prints also with a newer Node. Every step is strict TypeScript.
+ * docs/write-a-driver.md and its sequels work: their blocks are assembled into files as they
+ * describe, in a directory of links to this clone. Their commands run there in a network namespace
+ * and must print what the pages show; what `node --test` prints also with a newer Node. Every step
+ * is strict TypeScript.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,14 +12,14 @@ import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { blocks, declarations, linkClone, merge, Session, steps, typeErrors } from '../../support/driver-page.ts'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
+import { readPages } from '../../support/pages.ts'
 
 /** ms to fetch a Node that the machine does not have. */
 const DOWNLOAD = 300_000
 /** ms for one part: its pings wait, and its programs start one after the other. */
 const PART = 300_000
-const PAGE = 'docs/write-a-driver.md'
 
-const page = readFileSync(PAGE, 'utf8')
+const page = readPages(...['', '-timer', '-interrupt', '-test'].map(part => `docs/write-a-driver${part}.md`))
 const needsRoot = (section: string) => /^ready$/m.test(section)
 const skipped = reasonToSkipKernelTests() !== undefined
 

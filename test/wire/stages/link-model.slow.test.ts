@@ -60,7 +60,7 @@ function expectNear(value: number, documented: number, part: number): void {
   expect(Math.abs(value / documented - 1), `${value} for ${documented}`).toBeLessThan(part)
 }
 
-/** The figures of docs/wires.md. */
+/** The figures of docs/wires-links.md. */
 describe('rows', () => {
   test.each([
     ['lte', 6, 13],

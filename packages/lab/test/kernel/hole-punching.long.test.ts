@@ -1,7 +1,7 @@
 /**
  * Hole punching between hosts inside all kinds of NAT (RFC 5128): the matrix of
- * packages/lab/docs/testing.md. Each packet of a round has arrived, or was dropped, before the next
- * one is sent: a datagram by a server follows it on the same path.
+ * packages/lab/docs/testing-nat.md. Each packet of a round has arrived, or was dropped, before the
+ * next one is sent: a datagram by a server follows it on the same path.
  */
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { once } from 'node:events'
@@ -147,7 +147,9 @@ async function puncherOf(host: LabHost) {
 
 /** The table of a protocol in the page: what each pair of kinds says. */
 function documented(protocol: string): Map<string, boolean> {
-  const table = readFileSync('packages/lab/docs/testing.md', 'utf8').split(`\n| ${protocol} |`)[1]!.split('\n\n')[0]!
+  const table = readFileSync('packages/lab/docs/testing-nat.md', 'utf8')
+    .split(`\n| ${protocol} |`)[1]!
+    .split('\n\n')[0]!
   const cellsOf = (line: string) => line.split('|').map(cell => cell.replaceAll('`', '').trim())
   const [header = [], , ...rows] = table.split('\n').map(cellsOf)
   const kinds = header.filter(cell => cell !== '')

@@ -1,16 +1,17 @@
-/** The commands of packages/learn/docs/to-the-kernel.md do what the page shows. */
+/** The commands of to-the-kernel.md and to-the-kernel-check.md do what these pages show. */
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { readPages } from '../../../../test/support/pages.ts'
 import { PROGRAM } from '../../../../test/support/vnet-process.ts'
 import { COURSE } from '../../src/folder.ts'
 import { checkModule, LIMIT_MS } from '../support/kernel-module.ts'
 
 const directory = freshDirectory()
-const page = readFileSync(join(import.meta.dirname, '../../docs/to-the-kernel.md'), 'utf8')
+const page = readPages('packages/learn/docs/to-the-kernel.md', 'packages/learn/docs/to-the-kernel-check.md')
 
 test('vnet learn --kernel and vnet check --kernel print what the page shows', { timeout: LIMIT_MS }, async () => {
   const [, transcript = ''] = /```\n(\$ vnet learn --kernel 03-ring\n[\s\S]*?)```/.exec(page) ?? []
