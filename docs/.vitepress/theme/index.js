@@ -2,10 +2,11 @@
  * The default theme with the fonts of the system, which are no download, and with an editor and the
  * checks on the pages of exercises.
  */
-import { useData, withBase } from 'vitepress'
+import { onContentUpdated, useData, withBase } from 'vitepress'
 import DefaultTheme from 'vitepress/theme-without-fonts'
 import { defineComponent, h, onBeforeUnmount, onMounted, ref } from 'vue'
 import './exercise.css'
+import { markPassed } from './progress.js'
 
 /** Resolves when the page has nothing better to do. */
 const idle = () => new Promise(resolve => (globalThis.requestIdleCallback ?? setTimeout)(resolve))
@@ -35,6 +36,7 @@ const Exercise = defineComponent({
         worker: inBundle('check-worker.js'),
         readme: inBundle(`pages/${exercise.name}.md`),
         text,
+        onPassed: markPassed,
         loadEditor: editor,
       })
     })
@@ -48,6 +50,9 @@ const Exercise = defineComponent({
 const Layout = defineComponent(() => {
   const { frontmatter } = useData()
   const exercise = () => frontmatter.value.exercise
+  onContentUpdated(markPassed)
+  // Another tab has checked.
+  onMounted(() => addEventListener('storage', markPassed))
   return () =>
     h(DefaultTheme.Layout, null, {
       'doc-footer-before': () => exercise() && h(Exercise, { key: exercise().name, exercise: exercise() }),

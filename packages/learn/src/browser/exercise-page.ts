@@ -10,6 +10,7 @@ import { driverIn, type Folder, folderWith } from './driver-file.ts'
 import { type Editor, type EditorOptions, type MakeEditor, plainEditor } from './editor.ts'
 import { button, element } from './element.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
+import { realInterface } from './real-interface.ts'
 import { marksOf, verdictList } from './verdict-list.ts'
 
 export interface ExercisePage extends Folder {
@@ -20,6 +21,8 @@ export interface ExercisePage extends Folder {
   readonly text: HTMLElement
   /** Loads a better editor than a text area. */
   readonly loadEditor?: () => Promise<MakeEditor>
+  /** Called when all checks in memory have passed with a driver that is kept. */
+  readonly onPassed?: () => void
 }
 
 const NO_KERNEL = 'a browser has no network interfaces'
@@ -94,7 +97,10 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       const live = await checkInBrowser(page.worker, { exercise: name, text }, found => results.push(found), both)
       const isPassed = counter(results)('failed') === 0
       results.push(...live.map(title => notRun(title, 'live', isPassed ? NO_KERNEL : EARLIER_FAILED)))
-      if (isPassed && !isOfLink) kept.passed = text
+      if (isPassed && !isOfLink) {
+        kept.passed = text
+        page.onPassed?.()
+      }
       show(results)
     } catch (error) {
       if (running !== current || signal.aborted) return
@@ -234,22 +240,4 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     ended.abort(new Error('the page is left'))
     editor.close()
   }
-}
-
-/** What to do once the checks in memory have passed. */
-function realInterface({ name, driver }: ExercisePage, seeItLive: string | undefined): Node[] {
-  const commands = `npx vnet check ${name}\nnpx vnet ./${name}/${driver}\n`
-  const after = seeItLive === undefined ? [] : [' Then: ', element('a', { href: seeItLive }, 'See it live'), '.']
-  return [
-    element('h3', {}, 'Now on a real interface'),
-    element(
-      'p',
-      {},
-      'Every check in memory has passed. On Linux, after ',
-      element('code', {}, 'npm install vnet @vnet/learn'),
-      `, unpack the download. The first command also runs the live checks, the second one the driver.`,
-      ...after,
-    ),
-    element('pre', {}, element('code', {}, commands)),
-  ]
 }

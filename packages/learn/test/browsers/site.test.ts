@@ -137,6 +137,23 @@ test('a link with a driver leads to the editor', async () => {
   expect((await line.boundingBox())?.y).toBeGreaterThan(0)
 })
 
+test('lists of exercises mark those that have passed, here and in other tabs', async () => {
+  const page = await open('01-drop')
+  const other = await page.context().newPage()
+  await other.goto(`${site.address}learn/course.html`)
+  const passed = (of: Page, list: string) =>
+    of.locator(`${list} a[data-passed]`).evaluateAll(links => links.map(link => (link as HTMLAnchorElement).pathname))
+  await typeSolution(page)
+  await editor(page).press('Control+Enter')
+  await status(page).getByText('5 passed').waitFor()
+  const drop = [expect.stringContaining('/learn/01-drop')]
+  expect(await passed(page, '.VPSidebar')).toEqual(drop)
+  await expect.poll(() => passed(other, '.vp-doc td')).toEqual(drop)
+  await other.reload()
+  await expect.poll(() => passed(other, '.vp-doc td')).toEqual(drop)
+  expect(await passed(other, '.VPSidebar')).toEqual(drop)
+})
+
 test('the next page has its own editor and checks', async () => {
   const page = await open('01-drop')
   await page.locator('.pager-link.next').click()
