@@ -269,7 +269,8 @@ export class StepGate implements Gate {
     const sent = this.#sent?.owner === OWNER_FREE ? undefined : this.#sent
     const rest = { step: 3, skb: sent, caller: undefined } as const
     if (softirq !== undefined) {
-      const { dev, code, what } = softirq
+      const { dev, what } = softirq
+      const code = this.#codeOf(softirq.code)
       return { ...rest, dev, queue: sent?.queueMapping ?? 0, next: nameOf(code) ?? what, code }
     }
     if (this.#isCallNext) {
@@ -280,7 +281,13 @@ export class StepGate implements Gate {
     if (txq === undefined) return undefined
     const { dev, index: queue, waiting: skb } = txq
     if (skb === undefined) return { step: 1, dev, queue, next: 'read', skb, code: undefined, caller: undefined }
-    return { step: 2, dev, queue, next: 'ndoStartXmit', skb, code: dev.netdevOps.ndoStartXmit, caller: undefined }
+    const code = this.#codeOf(dev.netdevOps.ndoStartXmit)
+    return { step: 2, dev, queue, next: 'ndoStartXmit', skb, code, caller: undefined }
+  }
+
+  /** The driver's own function: with `--debug` another one calls it. */
+  #codeOf(fn: unknown): unknown {
+    return this.#net.debug === undefined ? fn : this.#net.debug.codeOf(fn)
   }
 
   /** The first transmit queue with a frame that was read, or else with one in the kernel. */

@@ -1,8 +1,10 @@
 import { describe, expect, test, vi } from 'vitest'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
 import { EIO } from '../../src/base/errno.ts'
+import { testBed } from '../../src/bed/index.ts'
 import type { MemoryQueue } from '../../src/bed/memory-port.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
+import { driver as snull } from '../../src/drivers/snull/driver.ts'
 import { IFF_DEBUG, NETDEV_STEP, NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/netdev/if.ts'
 import type { Net } from '../../src/netdev/net.ts'
 import { cutCable, devClose, devOpen, netifRx, netifRxFrom } from '../../src/netdev/netif.ts'
@@ -658,4 +660,22 @@ describe('while stepping', () => {
     expect(dev.msgEnable).toBe(0)
     gate.off()
   })
+})
+
+test('the code of a halt is the function of the driver, also while its use of frames is checked', async () => {
+  await using bed = await testBed(snull, {}, { debug: true })
+  const gate = new StepGate(bed.net)
+  bed.port().transmit(flowFrame(0, 0))
+  const codes: unknown[] = []
+  bed.advance(0)
+  while (gate.halt !== undefined) {
+    const { step, next, code } = gate.halt
+    if (code !== undefined) codes.push([step, next, (code as { readonly name: string }).name])
+    gate.next()
+  }
+  expect(codes).toEqual([
+    [2, 'ndoStartXmit', 'startXmit'],
+    [3, 'interrupt', 'interrupt'],
+    [3, 'interrupt', 'interrupt'],
+  ])
 })

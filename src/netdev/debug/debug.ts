@@ -52,6 +52,8 @@ export class Debug implements DebugHooks, Reports {
   readonly #watched = new Map<object, DeviceWatch>()
   /** The netdevOps that each device's driver set. */
   readonly #ops = new WeakMap<object, NetDevice['netdevOps']>()
+  /** The driver's function for each function that checks it. */
+  readonly #code = new WeakMap<object, unknown>()
   /** Where interrupts were requested and polls enabled. */
   readonly #irqs = new Map<Irq, Trace>()
   readonly #napis = new Map<Napi, Trace>()
@@ -96,8 +98,10 @@ export class Debug implements DebugHooks, Reports {
 
   /** Watches a registered device. Undone by `release`. */
   watch(dev: NetDevice): void {
-    this.#ops.set(dev, dev.netdevOps)
+    const { netdevOps } = dev
+    this.#ops.set(dev, netdevOps)
     this.#watched.set(dev, new DeviceWatch(dev, this))
+    this.#code.set(dev.netdevOps.ndoStartXmit, netdevOps.ndoStartXmit)
   }
 
   release(dev: NetDevice): void {
@@ -110,7 +114,7 @@ export class Debug implements DebugHooks, Reports {
     const at = trace()
     this.#irqs.set(irq, at)
     this.chaos?.irqs.add(irq)
-    return () => {
+    const checked = () => {
       const { status } = irq
       const result = handler(irq.dev)
       if (result !== IRQ_HANDLED) return result
@@ -120,6 +124,12 @@ export class Debug implements DebugHooks, Reports {
       else if (irq.stuck) this.found('irq-not-acknowledged', 'bits that were handled are still set', place, name)
       return result
     }
+    this.#code.set(checked, handler)
+    return checked
+  }
+
+  codeOf(fn: unknown): unknown {
+    return (typeof fn === 'function' && this.#code.get(fn)) || fn
   }
 
   freed(irq: Irq): void {

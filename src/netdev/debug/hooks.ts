@@ -31,6 +31,8 @@ export interface DebugHooks {
   watch(dev: object): void
   release(dev: object): void
   requested(irq: object, handler: Handler): Handler
+  /** Returns the driver's function for one that checks it and is called instead. */
+  codeOf(fn: unknown): unknown
   freed(irq: object): void
   enabled(napi: object): void
   disabled(napi: object): void
