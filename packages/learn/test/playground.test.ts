@@ -1,5 +1,6 @@
 /** The world of the playground, whose time these tests move. */
 
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DeviceCounters, FeedMessage, Message } from '@vnet/web/internal/feed-types'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -9,11 +10,14 @@ import { cable, loop, snull } from 'vnet/internal/drivers/index'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { dropText } from 'vnet/internal/netdev/frame-drop'
 import { exportedDriver } from 'vnet/internal/netdev/module'
+import { fileDirectory, written } from '../../../test/support/fresh-directory.ts'
 import { World, type WorldOptions } from '../src/browser/playground/world.ts'
 import { COURSE, courseNames } from '../src/folder.ts'
 
 const START = Date.UTC(2026, 0, 1)
 const worlds: World[] = []
+const directory = fileDirectory()
+let files = 0
 
 afterEach(async () => {
   for (const world of worlds.splice(0)) await world.close()
@@ -73,12 +77,17 @@ describe.each(courseNames())('the solution of %s', name => {
     const driver = await driverOf(join(COURSE, name, 'solution.js'))
     const { world, told, run } = await start(driver, { isOwn: true })
     for (const what of ['ping', 'udp', 'tcp'] as const) world.send(what)
-    run(10_000)
+    run(5000)
     const lines = told.filter(line => /^(ping|udp|tcp)/.test(line))
     const { in: entered, made, out, dropped, held } = world.bed.balance()
     // Copies of a driver, as the switch makes them, count only where they leave.
     expect(out + dropped + held).toBeGreaterThanOrEqual(entered + made)
     const ping = lines.find(line => line.startsWith('ping'))
+    world.flow(100)
+    for (const what of ['ping', 'udp', 'tcp'] as const) world.send(what)
+    const before = told.length
+    await world.close()
+    expect(told.slice(before).filter(line => line.startsWith(driver.name))).toEqual([])
     if (['01-drop', '07-ioctl'].includes(name)) expect(ping).toBe('ping 198.18.0.2: 5 sent, 0 received')
     else expect(ping).toMatch(/5 received/)
   })
@@ -130,6 +139,11 @@ describe('a wire', () => {
     await expect(start(cable, { wire: 'loss 5% dilay 20ms' })).rejects.toThrow(
       /^--wire: .*dilay.*\n +loss 5% dilay 20ms\n +\^+/,
     )
+  })
+
+  test('of a driver that has none is left out, with a line', async () => {
+    const { told } = await start(loop, { wire: 'loss 5%' })
+    expect(told).toEqual(['loop has no wire'])
   })
 
   test('is replaced while frames pass, and a wrong text is refused in three lines', async () => {
@@ -257,6 +271,34 @@ describe('the page', () => {
     const packets = packetsIn(file)
     expect(packets.length).toBeGreaterThan(1000)
     expect(new Set(packets.map(({ interfaceName }) => interfaceName))).toEqual(new Set(['a', 'b']))
+  })
+})
+
+describe('a driver of a visitor', () => {
+  const mistaken = (text: string) => written(directory, `${++files}.mjs`, text)
+  const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
+
+  test('that throws at a frame is named with its line, and the frame is counted', async () => {
+    const file = mistaken(solution.replace('skb.drop()', "throw new Error('away')"))
+    const { world, told } = await start(await driverOf(file), { isOwn: true })
+    world.send('ping')
+    expect(told).toContainEqual(expect.stringMatching(/^drop0: ndoStartXmit: Error: away \(at startXmit .*mjs:22:9\)/))
+    expect(world.bed.balance()).toMatchObject({ in: 1, dropped: 1, held: 0 })
+  })
+
+  test('that logs each frame fills only a few lines a second', async () => {
+    const file = mistaken(solution.replace('skb.drop()', "dev.log.info('a frame')\n  skb.drop()"))
+    const { world, told, run } = await start(await driverOf(file), { isOwn: true })
+    world.flow(200)
+    run(2000)
+    const lines = told.filter(line => line.includes('a frame'))
+    expect(lines.length).toBeGreaterThan(20)
+    expect(lines.length).toBeLessThanOrEqual(60)
+  })
+
+  test('that leaves a device without an address is refused', async () => {
+    const file = mistaken(solution.replace("'198.18.0.1/24'", ''))
+    await expect(driverOf(file).then(driver => start(driver, { isOwn: true }))).rejects.toThrow('no IPv4 address')
   })
 })
 

@@ -47,7 +47,7 @@ describe('the files of src', () => {
 
 describe('compiled files', () => {
   test.each([
-    ['vnet cable', 'cable', 15, 257],
+    ['vnet cable', 'cable', 15, 260],
     ['vnet run outside its namespaces', 'run', 9, 93],
     ['vnet run inside them', 'runInside', 14, 132],
     ['the worker of a lab', 'worker', 11, 193],

@@ -57,12 +57,11 @@ class Playground {
         return this.#run(world => world.flow(request.perSecond))
       case 'command': {
         const { seq: reply, id, command } = request
-        const message = 'nothing runs'
-        const result = this.#world?.command(id, command) ?? { ok: false, message }
+        const result = this.#run(world => world.command(id, command)) ?? { ok: false, message: 'no driver runs' }
         return send({ reply, result })
       }
       case 'capture':
-        return send({ reply: request.seq, capture: this.#world?.capture() ?? new Uint8Array() })
+        return send({ reply: request.seq, capture: this.#run(world => world.capture()) ?? new Uint8Array() })
     }
   }
 
@@ -83,12 +82,13 @@ class Playground {
   }
 
   /** What a driver does wrong ends its world. */
-  #run(use: (world: World) => void): void {
+  #run<T>(use: (world: World) => T): T | undefined {
     try {
-      if (this.#world !== undefined) use(this.#world)
+      return this.#world && use(this.#world)
     } catch (error) {
       void this.#world?.close()
       this.#end(describeException(error))
+      return undefined
     }
   }
 

@@ -95,6 +95,11 @@ export class Programs {
     this.#flows()
   }
 
+  close(): void {
+    for (const { alarm } of [...this.#pings.values(), ...this.#bursts.values()]) alarm.cancel()
+    this.#flow.cancel()
+  }
+
   #flows(): void {
     this.#flowSocket.send(new Uint8Array(FLOW_SIZE))
     this.#nextFlow += this.#gap

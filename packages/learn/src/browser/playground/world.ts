@@ -7,9 +7,9 @@
  */
 import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { explain } from 'vnet/internal/base/errno'
-import { LOGLEVEL_INFO, LOGLEVEL_WARNING } from 'vnet/internal/base/log'
+import { LOGLEVEL_INFO } from 'vnet/internal/base/log'
 import { random } from 'vnet/internal/base/random'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'
@@ -18,6 +18,7 @@ import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
 import { runCommand } from './commands.ts'
 import { Feed } from './feed.ts'
 import { Host } from './host.ts'
+import { LogLines } from './log-lines.ts'
 import { Programs, type Sendable } from './programs.ts'
 import { Recorder } from './recorder.ts'
 
@@ -32,9 +33,6 @@ export interface WorldOptions {
   readonly tell: (line: string) => void
 }
 
-/** Lines of a log in a second. */
-const LINES_MAX = 20
-
 /** Messages that are sent again and again, and after how many milliseconds. */
 const CYCLES = [
   [200, ['flights', 'frames']],
@@ -48,13 +46,16 @@ export class World {
   readonly #hosts: readonly Host[]
   readonly #programs: Programs
   readonly #recorder: Recorder
+  readonly #log: LogLines
   readonly #feed: Feed
   /** Milliseconds that the real time has passed without this one. */
   #skipped = 0
   readonly #due = CYCLES.map(() => 0)
 
-  private constructor(bed: TestBed, driver: Driver, options: WorldOptions) {
+  private constructor(bed: TestBed, log: LogLines, driver: Driver, options: WorldOptions) {
     this.bed = bed
+    this.#log = log
+    log.clock = bed.clock
     this.#options = options
     const { clock, net } = bed
     const { seed = 1, start, feed: send, tell } = options
@@ -78,26 +79,25 @@ export class World {
   /** Throws what the driver throws, and a UsageError for a wrong wire. */
   static async make(driver: Driver, options: WorldOptions): Promise<World> {
     const { wire, seed = 1, isOwn = false, tell } = options
-    const clock = () => Math.floor((bed?.clock.now() ?? 0) / NSEC_PER_SEC)
-    const logged = { second: 0, lines: 0 }
-    const onLog = (line: string, level: number) => {
-      if (!isOwn && level > LOGLEVEL_WARNING) return
-      if (logged.second !== clock()) Object.assign(logged, { second: clock(), lines: 0 })
-      if (++logged.lines <= LINES_MAX) tell(line)
-      else if (logged.lines === LINES_MAX + 1) tell('... (more lines in this second)')
-    }
-    const params = { ...('seed' in driver.params && { seed }), ...(wire !== undefined && { wire }) }
-    let bed: TestBed | undefined
-    bed = await TestBed.make(driver, params, {
+    const hasWire = 'wire' in driver.params
+    if (wire && !hasWire) tell(`${driver.name} has no wire`)
+    const params = { ...('seed' in driver.params && { seed }), ...(wire && hasWire && { wire }) }
+    const log = new LogLines(isOwn, tell)
+    const bed = await TestBed.make(driver, params, {
       args: driver.name === 'cable' ? ['a', 'b'] : [],
       seed,
-      onLog,
+      onLog: (line, level) => log.add(line, level),
       logLevel: LOGLEVEL_INFO,
       debug: isOwn,
       allowErrors: true,
       wireResources: new LinuxWireResources(),
     })
-    return new World(bed, driver, options)
+    try {
+      return new World(bed, log, driver, options)
+    } catch (error) {
+      await bed.close()
+      throw error
+    }
   }
 
   get #now(): number {
@@ -151,6 +151,8 @@ export class World {
   }
 
   async close(): Promise<void> {
+    this.#log.isClosed = true
+    this.#programs.close()
     for (const host of this.#hosts) host.close()
     this.#feed.close()
     this.#recorder.close()
