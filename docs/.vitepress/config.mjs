@@ -36,6 +36,12 @@ function onSite(path) {
   return page && path.replace(...page)
 }
 
+/** The packages that the components of the site import, as their sources. */
+const PACKAGES = [
+  { find: '@vnet/web/picture', replacement: join(root, 'packages/web/src/page/picture.tsx') },
+  { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
+]
+
 const read = path => readFileSync(join(root, path), 'utf8')
 const filesIn = folder => (existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [])
 const exercises = filesIn('packages/learn/course')
@@ -66,6 +72,12 @@ for (const path of exercises) {
   cpSync(join(root, path), join(checks, 'pages', `${basename(dirname(path))}.md`))
 }
 const bundle = `checks-${createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12)}`
+
+/** The pages with the playground, and whether it is the short one. */
+const PLAYGROUNDS = new Map([
+  ['site/index.md', true],
+  ['playground.md', false],
+])
 
 /** Returns what the page of an exercise needs besides its text; undefined for another page. */
 function exerciseOf(relativePath) {
@@ -152,9 +164,14 @@ export default {
   // On a phone, code without a language would make the page wide.
   head: [['style', {}, '.vp-doc pre { overflow-x: auto }']],
   markdown: { config: resolveLinks },
+  vite: { resolve: { alias: PACKAGES } },
   transformPageData({ filePath }) {
     const exercise = exerciseOf(filePath)
-    return exercise && { frontmatter: { exercise, pageClass: 'exercise-page' } }
+    if (exercise !== undefined) return { frontmatter: { exercise, pageClass: 'exercise-page' } }
+    const isShort = PLAYGROUNDS.get(filePath)
+    return isShort === undefined
+      ? undefined
+      : { frontmatter: { playground: { isShort, bundle }, pageClass: 'playground-page' } }
   },
   buildEnd({ outDir }) {
     cpSync(checks, join(outDir, bundle), { recursive: true })

@@ -1,11 +1,12 @@
 /**
  * The default theme with the fonts of the system, which are no download, and with an editor and the
- * checks on the pages of exercises.
+ * checks on the pages of exercises, and the playground.
  */
 import { onContentUpdated, useData, withBase } from 'vitepress'
 import DefaultTheme from 'vitepress/theme-without-fonts'
 import { defineComponent, h, onBeforeUnmount, onMounted, ref } from 'vue'
 import './exercise.css'
+import './playground.css'
 import { markPassed } from './progress.js'
 
 /** Resolves when the page has nothing better to do. */
@@ -17,33 +18,76 @@ async function loadEditor(types) {
   return options => codeMirror(options, types)
 }
 
+/** Returns a reference for an element, which `mount` fills until the page is left. */
+function useMounted(load) {
+  const place = ref()
+  let isLeft = false
+  let unmount = () => {
+    isLeft = true
+  }
+  onMounted(async () => {
+    const mount = await load()
+    if (!isLeft) unmount = mount(place.value)
+  })
+  onBeforeUnmount(() => unmount())
+  return place
+}
+
 const Exercise = defineComponent({
   props: ['exercise'],
   setup({ exercise }) {
-    const place = ref()
-    let isLeft = false
-    let unmount = () => {
-      isLeft = true
-    }
-    onMounted(async () => {
+    const place = useMounted(async () => {
       const { mountExercise } = await import('../../../packages/learn/src/browser/exercise-page.ts')
-      if (isLeft) return
       const text = document.querySelector('.vp-doc')
       const inBundle = file => withBase(`/${exercise.bundle}/${file}`)
       const editor = () => loadEditor(inBundle('types.json'))
-      unmount = mountExercise(place.value, {
-        ...exercise,
-        worker: inBundle('check-worker.js'),
-        readme: inBundle(`pages/${exercise.name}.md`),
-        text,
-        onPassed: markPassed,
-        loadEditor: editor,
-      })
+      return element =>
+        mountExercise(element, {
+          ...exercise,
+          worker: inBundle('check-worker.js'),
+          readme: inBundle(`pages/${exercise.name}.md`),
+          text,
+          onPassed: markPassed,
+          loadEditor: editor,
+        })
     })
-    onBeforeUnmount(() => unmount())
     // The outline of the page leads to the heading.
     const heading = () => h('h2', { id: 'driver', tabindex: '-1' }, exercise.driver)
     return () => h('section', { class: 'exercise vp-doc' }, [heading(), h('div', { ref: place })])
+  },
+})
+
+async function loadPicture() {
+  const [{ mountPicture }, { default: style }] = await Promise.all([
+    import('@vnet/web/picture'),
+    import('../../../packages/web/src/page/style.css?inline'),
+  ])
+  return (element, options) => mountPicture(element, { ...options, style })
+}
+
+const Playground = defineComponent({
+  props: ['playground'],
+  setup({ playground: { bundle, isShort } }) {
+    const place = useMounted(async () => {
+      const { mountPlayground } = await import('../../../packages/learn/src/browser/playground/playground.ts')
+      const worker = withBase(`/${bundle}/playground-worker.js`)
+      return element => mountPlayground(element, { worker, loadPicture, isShort }).close
+    })
+    const text = isShort
+      ? [
+          'A network driver in this page: each dot is a frame, and one in ten is lost. Press ',
+          h('b', 'UDP burst'),
+          ', or choose a worse wire. ',
+          h('a', { href: withBase('/playground.html') }, 'The playground'),
+          ' has more drivers, and yours.',
+        ]
+      : []
+    const kind = isShort ? 'playground short vp-doc' : 'playground vp-doc'
+    return () =>
+      h('section', { class: kind, 'aria-label': 'Playground' }, [
+        ...(isShort ? [h('p', text)] : []),
+        h('div', { class: 'place', ref: place }),
+      ])
   },
 })
 
@@ -53,9 +97,15 @@ const Layout = defineComponent(() => {
   onContentUpdated(markPassed)
   // Another tab has checked.
   onMounted(() => addEventListener('storage', markPassed))
+  const playground = isShort => {
+    const { playground } = frontmatter.value
+    return playground?.isShort === isShort && h(Playground, { key: `${isShort}`, playground })
+  }
   return () =>
     h(DefaultTheme.Layout, null, {
-      'doc-footer-before': () => exercise() && h(Exercise, { key: exercise().name, exercise: exercise() }),
+      'doc-before': () => playground(true),
+      'doc-footer-before': () =>
+        exercise() ? h(Exercise, { key: exercise().name, exercise: exercise() }) : playground(false),
     })
 })
 

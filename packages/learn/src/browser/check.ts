@@ -72,7 +72,7 @@ const NAME = 'checked-in-a-worker'
 const GUARD = `import '${NAME}';`
 
 /** Returns the line and column of a syntax error, which engines report to pages, not to workers. */
-async function syntaxErrorIn(text: string): Promise<string | undefined> {
+export async function syntaxErrorIn(text: string): Promise<string | undefined> {
   const url = URL.createObjectURL(new Blob([GUARD, text], { type: 'text/javascript' }))
   const script = Object.assign(document.createElement('script'), { type: 'module', src: url })
   let place: string | undefined

@@ -16,3 +16,13 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 export function button(text: string, onclick: () => void): HTMLButtonElement {
   return element('button', { type: 'button', onclick }, text)
 }
+
+/** Milliseconds for which a saved file is kept for the browser to read. */
+const SAVED_MS = 60_000
+
+/** Saves a file, as if the visitor had followed a link to it. */
+export function save(blob: Blob, download: string): void {
+  const href = URL.createObjectURL(blob)
+  element('a', { href, download }).click()
+  setTimeout(() => URL.revokeObjectURL(href), SAVED_MS)
+}

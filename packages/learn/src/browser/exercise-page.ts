@@ -8,7 +8,7 @@ import { counter, countsOf, titleOf } from '../verdicts.ts'
 import { checkInBrowser } from './check.ts'
 import { driverIn, type Folder, folderWith } from './driver-file.ts'
 import { type Editor, type EditorOptions, type MakeEditor, plainEditor } from './editor.ts'
-import { button, element } from './element.ts'
+import { button, element, save } from './element.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
 import { realInterface } from './real-interface.ts'
 import { marksOf, verdictList } from './verdict-list.ts'
@@ -132,9 +132,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
 
   async function download(): Promise<void> {
     try {
-      const href = URL.createObjectURL(await folderWith(editor.text, page))
-      element('a', { href, download: `${name}.zip` }).click()
-      setTimeout(() => URL.revokeObjectURL(href), 60_000)
+      save(await folderWith(editor.text, page), `${name}.zip`)
       status.textContent = `${name}.zip has the folder that vnet check takes.`
     } catch (error) {
       status.textContent = `Not downloaded: ${messageOf(error)}`

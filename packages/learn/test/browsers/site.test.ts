@@ -1,4 +1,4 @@
-/** The exercises on the site of the docs, as `npm run docs` builds it, in Chromium. */
+/** The exercises and the playground on the site, as `npm run docs` builds it, in Chromium. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -184,6 +184,58 @@ test.each(looks)('an exercise breaks no rule of axe, and fits, for %o', async lo
   }
 })
 
+const PICTURE = /^The path of frames through/
+
+test.each([PHONE, DESKTOP])('the front page shows frames that move above the fold, for %o', async viewport => {
+  const page = await site.open(browser, '', { viewport })
+  const dots = page.locator('.frame-dot')
+  const isAbove = async () => {
+    const boxes = await dots.evaluateAll(all => all.map(dot => dot.getBoundingClientRect().top))
+    return boxes.some(top => top > 0 && top < viewport.height)
+  }
+  await page.getByLabel(PICTURE).waitFor()
+  await expect.poll(isAbove).toBe(true)
+  expect((await page.getByLabel(PICTURE).boundingBox())?.y).toBeLessThan(viewport.height / 1.5)
+})
+
+test('the playground loses frames on a wire, reports a ping, and saves a capture', async () => {
+  const page = await site.open(browser, 'playground.html')
+  await page.getByLabel(PICTURE).waitFor()
+  await page.getByRole('button', { name: 'loss 50%' }).click()
+  await page.getByRole('button', { name: 'Ping' }).click()
+  await page.getByRole('log').getByText('5 sent').waitFor()
+  await page.getByRole('link', { name: 'Frames', exact: true }).click()
+  await page
+    .getByRole('row', { name: /stage 1 loss 50%/ })
+    .first()
+    .waitFor()
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download pcapng' }).click(),
+  ])
+  expect(readFileSync(await download.path()).readUInt32LE()).toBe(0x0a0d0d0a)
+})
+
+test.each(looks)('the playground breaks no rule of axe, and fits, for %o', async look => {
+  for (const path of ['', 'playground.html']) {
+    const page = await site.open(browser, path, look)
+    await page.getByLabel(PICTURE).waitFor()
+    for (const tab of path === '' ? [''] : ['Hands on', 'Frames', 'Step']) {
+      if (tab !== '') await page.locator('.picture').getByRole('link', { name: tab, exact: true }).click()
+      await page.evaluate(axe)
+      const { violations } = (await page.evaluate(
+        'axe.run(".playground", { resultTypes: ["violations"] })',
+      )) as AxeResults
+      const found = violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
+      expect([path, tab, ...found]).toEqual([path, tab])
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.viewport.width)
+    }
+  }
+})
+
 test('no page asks for anything outside of the site', () => {
-  expect(site.asked).toEqual({ own: expect.arrayContaining([expect.stringContaining('check-worker.js')]), others: [] })
+  expect(site.asked).toEqual({
+    own: expect.arrayContaining(['check-worker.js', 'playground-worker.js'].map(name => expect.stringContaining(name))),
+    others: [],
+  })
 })

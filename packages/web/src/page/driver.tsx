@@ -13,7 +13,7 @@ import { type Lane, labelLines, type Model, modelOf, peerOf } from './driver-mod
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
-import { useWidth } from './hooks.ts'
+import { SCROLLABLE, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
 import { HARMLESS } from './rates.ts'
 import { type Column, numbers, Table, troubles } from './table.tsx'
@@ -255,9 +255,9 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
     troubles('timeouts', row => (row.direction === 'tx' ? whole(countersOf(row)?.txTimeouts ?? 0) : '')),
   ]
   return (
-    <div class="numbers scroll">
+    <section class="numbers scroll" aria-label="Counters" {...SCROLLABLE}>
       <Table columns={columns} rows={rows} keyOf={nameOf} />
-    </div>
+    </section>
   )
 }
 

@@ -15,6 +15,8 @@ const VIEWS = { driver: driverView, frames: framesView, 'hands-on': controlsView
 export interface PictureOptions {
   /** The first view is always shown, and one of the others below it. */
   readonly views: readonly (keyof typeof VIEWS)[]
+  /** The text of style.css, which each bundler imports in another way. */
+  readonly style: string
   /** Runs a command. Never rejects. */
   readonly command: (request: CommandRequest) => Promise<CommandResult>
 }
@@ -30,18 +32,11 @@ export interface Picture {
  * Shows views in an element. They are in a shadow root, so neither the styles of the page around it
  * nor the styles of the views disturb the other. Keys are commands while the focus is in it.
  */
-export function mountPicture(element: Element, { views, command }: PictureOptions): Picture {
+export function mountPicture(element: Element, { views, style, command }: PictureOptions): Picture {
   const host = document.createElement('div')
   const root = host.attachShadow({ mode: 'open' })
-  const style = Object.assign(document.createElement('link'), {
-    rel: 'stylesheet',
-    href: new URL('./style.css', import.meta.url).href,
-  })
   const place = document.createElement('div')
-  // Without its style the drawing would be wrong for a moment.
-  place.hidden = true
-  for (const event of ['load', 'error']) style.addEventListener(event, () => (place.hidden = false))
-  root.append(style, place)
+  root.append(Object.assign(document.createElement('style'), { textContent: style }), place)
   const problem = signal('')
   const state: PageState = new PageState(
     views.map(name => VIEWS[name]),

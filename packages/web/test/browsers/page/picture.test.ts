@@ -16,6 +16,7 @@ const OUTER = `<!doctype html><html lang="en"><meta charset="utf-8"><title>outer
 import { mountPicture } from '/picture.js'
 globalThis.picture = mountPicture(document.querySelector('main'), {
   views: ['driver', 'hands-on', 'frames', 'step'],
+  style: await (await fetch('/style.css')).text(),
   command: request => globalThis.send(request),
 })
 </script></html>`

@@ -1,0 +1,185 @@
+/**
+ * The playground: a driver that runs in a worker of the page, its picture, buttons that send frames
+ * through it, and a log of what the programs at its ends see.
+ */
+import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
+import { plainEditor } from '../editor.ts'
+import { button, element, save } from '../element.ts'
+import { EventLog } from './event-log.ts'
+import type { PlaygroundDriver } from './messages.ts'
+import { SAMPLE } from './sample.ts'
+import { WorkerLink } from './worker-link.ts'
+
+/** The picture of @vnet/web. */
+export interface Picture {
+  receive(message: FeedMessage): void
+  show(view: string): void
+  close(): void
+}
+
+type View = 'driver' | 'frames' | 'hands-on' | 'step'
+
+interface PictureOptions {
+  readonly views: readonly View[]
+  readonly command: (request: CommandRequest) => Promise<CommandResult>
+}
+
+/** `mountPicture` with its style. */
+export type MountPicture = (element: Element, options: PictureOptions) => Picture
+
+export interface PlaygroundOptions {
+  /** The bundle's playground-worker.js. */
+  readonly worker: string
+  readonly loadPicture: () => Promise<MountPicture>
+  /** Whether it shows only the driver and the most important buttons. */
+  readonly isShort?: boolean
+  /** The driver that runs first. Without a choice of drivers it is the only one. */
+  readonly driver?: PlaygroundDriver
+  readonly hasChoice?: boolean
+}
+
+export interface Playground {
+  /** Runs another driver. */
+  run(driver: PlaygroundDriver): void
+  close(): void
+}
+
+const DRIVERS = [
+  ['cable', 'cable: two interfaces and a wire'],
+  ['snull', 'snull: the card of Linux Device Drivers'],
+  ['loop', 'loop: every frame comes back'],
+  ['own', 'a driver of your own'],
+] as const
+
+/** A wire on which each frame is seen, and that loses some. */
+const WIRE = 'delay 400ms 100ms | loss 10%'
+/** Frames per second: each one is a dot in the picture. */
+const FLOW = 8
+const WIRES = [WIRE, 'delay 2s', 'loss 50%', 'off']
+
+export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions): Playground {
+  const { loadPicture, isShort = false, hasChoice = true, driver: first = 'cable' } = options
+  let mount: MountPicture | undefined
+  let picture: Picture | undefined
+  let driver = first
+  let device: DeviceId | undefined
+  let isClosed = false
+  const log = new EventLog()
+  const place = element('div', { className: 'picture-place' })
+
+  const link = new WorkerLink(options.worker, {
+    receive,
+    log: line => log.add(line),
+    ended: () => parent.classList.add('ended'),
+  })
+
+  function receive(message: FeedMessage): void {
+    if (message.type === 'hello') {
+      const isStart = device === undefined
+      device = message.vnets[0]?.devices[0]?.id
+      if (isStart) started()
+    }
+    if (message.type === 'step') stepping.setAttribute('aria-pressed', `${message.mode === 'on'}`)
+    picture?.receive(message)
+  }
+
+  /** Each driver has a picture of its own, without the frames of the one before. */
+  function started(): void {
+    picture?.close()
+    const views: View[] = isShort ? ['driver'] : ['driver', 'hands-on', 'frames', 'step']
+    picture = mount?.(place, { views, command: request => link.command(request) })
+    sendFlow()
+  }
+
+  function run(next: PlaygroundDriver): void {
+    driver = next
+    device = undefined
+    parent.classList.remove('ended')
+    for (const toggle of [pause, stepping]) toggle.setAttribute('aria-pressed', 'false')
+    void link.start(driver, WIRE)
+  }
+
+  async function command(wanted: PageCommand): Promise<void> {
+    if (device === undefined) return
+    const result = await link.command({ id: device, command: wanted })
+    if (!result.ok) log.add(result.message)
+  }
+
+  async function download(): Promise<void> {
+    const bytes = await link.capture()
+    if (bytes !== undefined) save(new Blob([bytes], { type: 'application/octet-stream' }), 'playground.pcapng')
+  }
+
+  const sendFlow = () => link.send({ do: 'flow', perSecond: isPressed(flow) ? FLOW : 0 })
+  const flow = toggle('Flow', true, sendFlow)
+  const pause = toggle('Pause', false, () => link.send({ do: 'pause', on: isPressed(pause) }))
+  const stepping = toggle('Step by step', false, () => {
+    picture?.show('step')
+    void command({ do: 'step', mode: isPressed(stepping) ? 'on' : 'off' })
+  })
+  const send = (text: string, what: 'ping' | 'udp' | 'tcp') => button(text, () => link.send({ do: 'send', what }))
+  const wire = (text: string) =>
+    button(text, () => void command({ do: 'wire', text: text === 'off' ? undefined : text }))
+  const own = ownDriver(text => run({ name: 'driver.js', text }))
+  own.hidden = true
+  const again = button('Start again', () => run(driver))
+  const all = [
+    ...(hasChoice && !isShort ? [choice(), own] : []),
+    buttons('Send', send('Ping', 'ping'), send('UDP burst', 'udp'), send('TCP transfer', 'tcp'), flow, pause, again),
+    buttons('Wire', ...WIRES.map(wire)),
+  ]
+  const more = buttons(
+    'More',
+    stepping,
+    button('Download pcapng', () => void download()),
+  )
+  parent.replaceChildren(...all, ...(isShort ? [place, log.element] : [more, log.element, place]))
+  void loadPicture().then(loaded => {
+    mount = loaded
+    if (!isClosed) run(driver)
+  })
+
+  function choice(): HTMLElement {
+    const select = element('select', {}, ...DRIVERS.map(([value, text]) => element('option', { value }, text)))
+    select.addEventListener('change', () => {
+      const chosen = select.value as (typeof DRIVERS)[number][0]
+      own.hidden = chosen !== 'own'
+      if (chosen !== 'own') run(chosen)
+    })
+    return element('p', { className: 'buttons' }, element('label', {}, 'Driver ', select))
+  }
+
+  return {
+    run,
+    close() {
+      isClosed = true
+      link.close()
+      picture?.close()
+    },
+  }
+}
+
+function ownDriver(run: (text: string) => void): HTMLElement {
+  const start = () => run(editor.text)
+  const label = 'The text of your driver'
+  const editor = plainEditor({ text: SAMPLE, label, describedBy: 'own-keys', onChange: () => {}, onCheck: start })
+  const keys = element('p', { id: 'own-keys', className: 'keys' }, 'Ctrl-Enter runs it.')
+  return element('div', { className: 'editor' }, editor.element, keys, buttons('Your driver', button('Run', start)))
+}
+
+function buttons(label: string, ...all: readonly HTMLElement[]): HTMLElement {
+  const group = element('div', { className: 'buttons', role: 'group' }, element('span', {}, label), ...all)
+  group.setAttribute('aria-label', label)
+  return group
+}
+
+const isPressed = (toggle: HTMLElement): boolean => toggle.getAttribute('aria-pressed') === 'true'
+
+function toggle(text: string, isOn: boolean, changed: () => void): HTMLButtonElement {
+  const made = button(text, () => {
+    made.setAttribute('aria-pressed', `${!isPressed(made)}`)
+    changed()
+  })
+  made.setAttribute('aria-pressed', `${isOn}`)
+  return made
+}
