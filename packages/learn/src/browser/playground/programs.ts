@@ -1,12 +1,12 @@
 /** The programs that the hosts of the playground run: ping, UDP, TCP, and a steady flow. */
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { explain, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress } from 'vnet/internal/packet/address'
 import * as icmp from 'vnet/internal/packet/icmp'
 import { IPPROTO_ICMP } from 'vnet/internal/packet/ipv4'
 import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
 import type { Host } from './host.ts'
 import type { PlaygroundRequest } from './messages.ts'
+import { Transfers } from './transfers.ts'
 
 const PINGS = 5
 const PING_NS = 200 * NSEC_PER_MSEC
@@ -14,15 +14,13 @@ const PING_SIZE = 56
 const DATAGRAMS = 200
 /** All may wait for the hardware address of b, for which a stack has 212,992 bytes. */
 const DATAGRAM_SIZE = 64
-const TRANSFER = 200_000
 /** How long a reply or a datagram may take: a stack asks for an address three times in 2 s. */
 const PATIENCE_NS = 3 * NSEC_PER_SEC
 const FLOW_MAX = 200
 const FLOW_SIZE = 32
-/** As inetd has them: a server that discards everything; the others are free. */
+/** The discard service, and a port without one. */
 const DISCARD = 9
 const BURST = 5001
-const TRANSFERS = 5002
 
 export type Sendable = Extract<PlaygroundRequest, { readonly do: 'send' }>['what']
 
@@ -50,6 +48,7 @@ export class Programs {
   readonly #options: ProgramsOptions
   readonly #pings = new Map<number, Ping>()
   readonly #bursts = new Map<number, Burst>()
+  readonly #transfers: Transfers
   /** Numbers pings and bursts. */
   #last = 0
   readonly #flow: Alarm
@@ -65,14 +64,7 @@ export class Programs {
     const ignore = { onMessage: () => {}, onError: () => {} }
     b.udp.bind({ ...any, port: DISCARD }, ignore)
     b.udp.bind({ ...any, port: BURST }, { ...ignore, onMessage: data => this.#arrived(data) })
-    b.tcp.listen({ address: undefined, port: TRANSFERS }, 8, connection => {
-      const read = () => {
-        let chunk = connection.read()
-        while (chunk) chunk = connection.read()
-        if (chunk === null) connection.close()
-      }
-      connection.events = { onConnect() {}, onReadable: read, onWritable() {}, onError() {} }
-    })
+    this.#transfers = new Transfers(options)
     const socket = a.udp.bind({ ...any, port: 0 }, ignore)
     this.#flowSocket = { send: data => void socket.send(data, { address: target, port: DISCARD }) }
     this.#flow = clock.alarm(() => this.#flows())
@@ -82,7 +74,7 @@ export class Programs {
     this.#last = (this.#last + 1) & 0xffff
     if (what === 'ping') this.#ping(this.#last)
     else if (what === 'udp') this.#burst(this.#last)
-    else this.#transfer()
+    else this.#transfers.start()
   }
 
   /** Sends `perSecond` datagrams a second from now on. */
@@ -97,6 +89,7 @@ export class Programs {
 
   close(): void {
     for (const { alarm } of [...this.#pings.values(), ...this.#bursts.values()]) alarm.cancel()
+    this.#transfers.close()
     this.#flow.cancel()
   }
 
@@ -177,33 +170,6 @@ export class Programs {
     this.#bursts.delete(id)
     alarm?.cancel()
     this.#tell(`udp: ${arrived?.size ?? 0} of ${DATAGRAMS} arrived`)
-  }
-
-  #transfer(): void {
-    const { clock, a, target } = this.#options
-    const start = clock.now()
-    const repeated = () => a.ip.counters().TcpRetransSegs ?? 0
-    const before = repeated()
-    let left = TRANSFER
-    const push = () => {
-      while (left > 0) {
-        const taken = connection.write(new Uint8Array(Math.min(left, 1 << 16)))
-        if (taken <= 0) return
-        left -= taken
-      }
-      connection.shutdown()
-    }
-    const onReadable = () => {
-      // The other side closes after the last byte.
-      if (connection.read() !== null) return
-      connection.close()
-      const seconds = Math.round((clock.now() - start) / NSEC_PER_MSEC) / 1000
-      const again = repeated() - before
-      this.#tell(`tcp: 200,000 bytes in ${seconds} s, ${again} segment${again === 1 ? '' : 's'} sent again`)
-    }
-    const onError = (errno: number) => this.#tell(`tcp: ${explain(new VnetError(errno, ['connect', this.#to]))}`)
-    const events = { onConnect: push, onWritable: push, onReadable, onError }
-    const connection = a.tcp.connect({ address: target, port: TRANSFERS }, events)
   }
 
   get #to(): string {

@@ -1,0 +1,90 @@
+/** Transfers: TCP connections from host a, on each of which b receives the same number of bytes. */
+import type { TcpConnection } from '@vnet/lab/internal/memory/stack/contract'
+import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { explain, VnetError } from 'vnet/internal/base/errno'
+import { formatAddress } from 'vnet/internal/packet/address'
+import type { ProgramsOptions } from './programs.ts'
+
+const BYTES = 200_000
+const CHUNK = 1 << 16
+const PORT = 5002
+/** After which the progress of a transfer is reported. */
+const PROGRESS_NS = 10 * NSEC_PER_SEC
+
+export class Transfers {
+  readonly #options: ProgramsOptions
+  /** Bytes that b received, by the port of a. */
+  readonly #received = new Map<number, number>()
+  readonly #progress = new Set<Alarm>()
+
+  constructor(options: ProgramsOptions) {
+    this.#options = options
+    options.b.tcp.listen({ address: undefined, port: PORT }, 8, connection => this.#accept(connection))
+  }
+
+  start(): void {
+    const { clock, a, target, tell } = this.#options
+    const start = clock.now()
+    const before = this.#repeated
+    let left = BYTES
+    const push = () => {
+      while (left > 0) {
+        const taken = connection.write(new Uint8Array(Math.min(left, CHUNK)))
+        if (taken <= 0) return
+        left -= taken
+      }
+      connection.shutdown()
+    }
+    const seconds = () => Math.round((clock.now() - start) / NSEC_PER_MSEC) / 1000
+    const received = () => grouped(this.#from(connection.local.port))
+    const progress = clock.alarm(() => {
+      tell(`tcp: ${received()} of ${grouped(BYTES)} bytes after ${seconds()} s`)
+      progress.at(clock.now() + PROGRESS_NS)
+    })
+    const end = (line: string) => {
+      progress.cancel()
+      this.#progress.delete(progress)
+      tell(line)
+    }
+    const onReadable = () => {
+      // The other side closes after the last byte.
+      if (connection.read() !== null) return
+      connection.close()
+      const again = this.#repeated - before
+      end(`tcp: ${received()} bytes in ${seconds()} s, ${again} segment${again === 1 ? '' : 's'} sent again`)
+    }
+    const onError = (errno: number) => end(`tcp: ${explain(new VnetError(errno, ['connect', formatAddress(target)]))}`)
+    const events = { onConnect: push, onWritable: push, onReadable, onError }
+    const connection = a.tcp.connect({ address: target, port: PORT }, events)
+    this.#progress.add(progress)
+    progress.at(start + PROGRESS_NS)
+  }
+
+  close(): void {
+    for (const alarm of this.#progress) alarm.cancel()
+  }
+
+  #accept(connection: TcpConnection): void {
+    const { port } = connection.remote
+    this.#received.set(port, 0)
+    const onReadable = () => {
+      let chunk = connection.read()
+      for (; chunk; chunk = connection.read()) this.#received.set(port, this.#from(port) + chunk.length)
+      if (chunk === null) connection.close()
+    }
+    connection.events = { onConnect() {}, onReadable, onWritable() {}, onError() {} }
+  }
+
+  #from(port: number): number {
+    return this.#received.get(port) ?? 0
+  }
+
+  get #repeated(): number {
+    return this.#options.a.ip.counters().TcpRetransSegs ?? 0
+  }
+}
+
+/** Returns `200,000`. */
+function grouped(n: number): string {
+  return n.toLocaleString('en')
+}

@@ -1,0 +1,199 @@
+/** Wires and commands in the world of the playground, and the messages to its page. */
+import type { DeviceCounters, Message } from '@vnet/web/internal/feed-types'
+import { describe, expect, test } from 'vitest'
+import { cable, loop, snull } from 'vnet/internal/drivers/index'
+import { dropText } from 'vnet/internal/netdev/frame-drop'
+import { packetsIn, start } from './support/playground-world.ts'
+
+const LOSS = 'wire ab, stage 1 loss 20%'
+
+describe('a wire', () => {
+  test('drops frames, with the reason in rows of frames and flights, and in the capture', async () => {
+    const { world, all, run } = await start(cable)
+    world.send('ping')
+    run(1000)
+    world.command('1//a', { do: 'wire', text: 'loss 20% delay 5ms' })
+    world.flow(100)
+    run(3000)
+    world.flow(0)
+    run(1100)
+    const frames = all('frames').flatMap(({ frames }) => frames)
+    const flights = all('flights').flatMap(({ frames }) => frames)
+    const dropped = frames.filter(({ dropped = '' }) => dropped.startsWith(LOSS))
+    expect(dropped.length).toBeGreaterThan(20)
+    expect(flights.flatMap(({ dropped }) => dropped ?? [])).toContainEqual({
+      text: LOSS,
+      stage: { place: 1, text: 'loss 20%' },
+    })
+    const packets = packetsIn(world.capture())
+    expect(packets.filter(({ drop }) => drop !== undefined && dropText(drop) === LOSS)).toHaveLength(dropped.length)
+    expect(all('wire').at(-1)?.wire).toMatchObject({
+      text: { ab: 'loss 20% delay 5ms', ba: 'loss 20% delay 5ms' },
+      outgoing: 'ba',
+      stages: [{ stage: 'loss' }, { stage: 'delay' }, { stage: 'loss' }, { stage: 'delay' }],
+    })
+    const { devices } = all('stats').at(-1) as Message<'stats'>
+    const [a, b] = devices as [DeviceCounters, DeviceCounters]
+    expect(a.txPackets).toBe(b.rxPackets + dropped.length)
+    expect(a.drops.tx).toEqual({ WIRE_LOSS: dropped.length })
+    const { in: entered, made, out, dropped: lost, held } = world.bed.balance()
+    expect(entered + made).toBe(out + lost + held)
+  })
+
+  test('loses segments of a transfer, which are sent again', async () => {
+    const { world, told, run } = await start(cable, { wire: 'loss 5% delay 20ms' })
+    world.send('tcp')
+    run(60_000)
+    expect(told).toEqual([expect.stringMatching(/^tcp: 200,000 bytes in [\d.]+ s, [1-9]\d* segments? sent again$/)])
+  })
+
+  test('that is slow lets the progress of a transfer be seen', async () => {
+    const { world, told, run } = await start(cable, { wire: 'rate 64kbit' })
+    world.send('tcp')
+    run(60_000)
+    expect(told.slice(0, 2)).toEqual([
+      expect.stringMatching(/^tcp: \d\d,\d{3} of 200,000 bytes after 10 s$/),
+      expect.stringMatching(/^tcp: 1\d\d,\d{3} of 200,000 bytes after 20 s$/),
+    ])
+    expect(told.at(-1)).toMatch(/^tcp: 200,000 bytes in 2\d[.\d]* s, /)
+    expect(told).toHaveLength(3)
+  })
+
+  test('that is wrong at the start is refused with the text and its mistake', async () => {
+    await expect(start(cable, { wire: 'loss 5% dilay 20ms' })).rejects.toThrow(
+      /^--wire: .*dilay.*\n +loss 5% dilay 20ms\n +\^+/,
+    )
+  })
+
+  test('of a driver that has none is left out, with a line', async () => {
+    const { told } = await start(loop, { wire: 'loss 5%' })
+    expect(told).toEqual(['loop has no wire'])
+  })
+
+  test('is replaced while frames pass, and a wrong text is refused in three lines', async () => {
+    const { world, all } = await start(cable)
+    const text = 'delay 20ms rate 1mbit'
+    expect(world.command('1//a', { do: 'wire', text, direction: 'ab' })).toEqual({ ok: true })
+    expect(all('wire').findLast(({ id }) => id === '1//a')?.wire?.text).toEqual({ ab: text, ba: '' })
+    expect(all('event').map(({ id, event }) => [id, event.event, event.text])).toEqual([
+      ['1//a', 'wire', text],
+      ['1//b', 'wire', text],
+    ])
+    for (const command of ['wire', 'check-wire'] as const) {
+      const refused = world.command('1//a', { do: command, text: 'delay 20 parsecs' }) as { readonly message: string }
+      expect(refused).toMatchObject({ ok: false })
+      expect(refused.message.split('\n')).toEqual([
+        expect.any(String),
+        expect.stringContaining('20 parsecs'),
+        expect.stringContaining('^'),
+      ])
+    }
+    expect(world.command('1//a', { do: 'check-wire', text: "match 'udp' ( loss 1% )" })).toEqual({ ok: true })
+    expect(world.command('1//a', { do: 'wire', text: undefined })).toEqual({ ok: true })
+    expect(all('wire').at(-1)?.wire?.text).toEqual({ ab: '', ba: '' })
+  })
+
+  test('with the same seed gives the same lines', async () => {
+    const runs = [7, 7, 8].map(async seed => {
+      const { world, told, run } = await start(cable, { wire: 'loss 20% delay 20ms 5ms', seed })
+      for (const what of ['ping', 'udp', 'tcp'] as const) world.send(what)
+      run(120_000)
+      return told
+    })
+    const [one, same, other] = await Promise.all(runs)
+    expect(one).toHaveLength(3)
+    expect(same).toEqual(one)
+    expect(other).not.toEqual(one)
+  })
+})
+
+describe('the page', () => {
+  test('cuts the cable, so that the carrier is lost, and plugs it in again', async () => {
+    const { world, all, told, run } = await start(cable)
+    const carriers = () =>
+      all('hello')
+        .at(-1)
+        ?.vnets.flatMap(({ devices }) => devices.map(({ carrier }) => carrier))
+    world.command('1//a', { do: 'cut' })
+    expect(carriers()).toEqual([false, false])
+    world.send('ping')
+    run(4000)
+    world.command('1//b', { do: 'plug' })
+    expect(carriers()).toEqual([true, true])
+    world.send('ping')
+    run(4000)
+    expect(told.map(line => line.replace(/, [\d.]+ ms$/, ''))).toEqual([
+      'ping 198.18.0.2: 5 sent, 0 received',
+      'ping 198.18.0.2: 5 sent, 5 received',
+    ])
+  })
+
+  test('single-steps a frame, and lets all continue', async () => {
+    const { world, all, told, run } = await start(snull)
+    world.command('1//sn0', { do: 'step', mode: 'on' })
+    world.send('ping')
+    run(100)
+    const last = () => all('step').at(-1) as Message<'step'>
+    const steps: [id: string | undefined, number: number | undefined, next: string | undefined][] = []
+    const texts: (string | undefined)[] = []
+    for (let i = 0; i < 6; i++) {
+      const { step } = last()
+      steps.push([step?.id, step?.step, step?.next])
+      texts.push(step?.frame?.text)
+      world.command('1//sn0', { do: 'step', mode: 'next' })
+    }
+    expect(steps.slice(0, 2)).toEqual([
+      ['1//sn0', 1, 'read'],
+      ['1//sn0', 2, 'ndoStartXmit'],
+    ])
+    expect(steps.map(([, number]) => number)).toContain(5)
+    expect(texts[1]).toContain('ICMP echo request')
+    expect(told).toEqual([])
+    world.command('1//sn0', { do: 'step', mode: 'off' })
+    run(3000)
+    expect(last()).toMatchObject({ mode: 'off', step: undefined })
+    expect(told).toEqual([expect.stringMatching(/^ping 198\.18\.0\.2: 5 sent, 5 received, /)])
+  })
+
+  test('changes a parameter, and is refused a fixed one, an unknown device, and a wire without one', async () => {
+    const { world, all } = await start(snull)
+    expect(world.command('1//sn0', { do: 'param', name: 'lockup', value: '3' })).toEqual({ ok: true })
+    expect(all('params').at(-1)?.params).toContainEqual(expect.objectContaining({ name: 'lockup', value: '3' }))
+    expect(world.command('1//sn0', { do: 'param', name: 'poolSize', value: '3' })).toEqual({
+      ok: false,
+      message: 'pool-size is given to snull when it starts, and stays as it is',
+    })
+    expect(world.command('1//sn9', { do: 'reset' })).toEqual({ ok: false, message: 'there is no device 1//sn9' })
+    const { world: single } = await start(loop)
+    expect(single.command('1//vnet0', { do: 'wire', text: 'loss 1%' })).toMatchObject({
+      ok: false,
+      message: expect.stringContaining('loop has no wire'),
+    })
+  })
+
+  test('gets a sample of many flights, and the parts four times a second', async () => {
+    const { world, sent, all, run } = await start(cable)
+    world.flow(1000)
+    run(2100)
+    const flights = all('flights').filter(({ id }) => id === '1//a')
+    for (const { frames } of flights) expect(frames.length).toBeLessThanOrEqual(40)
+    expect(flights.flatMap(({ frames }) => frames).length).toBeGreaterThan(100)
+    expect(all('stats').at(-1)?.devices[0]?.txPackets).toBeGreaterThan(390)
+    expect(all('stats').at(-1)?.devices[0]?.txPackets).toBeLessThan(410)
+    expect(all('parts').filter(({ id }) => id === '1//a').length).toBeGreaterThanOrEqual(8)
+    expect(sent.length).toBeLessThan(120)
+  })
+
+  test('gets the latest frames of a long run as a capture', async () => {
+    const { world, run } = await start(cable)
+    for (let i = 0; i < 30; i++) {
+      world.send('tcp')
+      run(16)
+    }
+    const file = world.capture()
+    expect(file.length).toBeLessThan(8 << 20)
+    const packets = packetsIn(file)
+    expect(packets.length).toBeGreaterThan(1000)
+    expect(new Set(packets.map(({ interfaceName }) => interfaceName))).toEqual(new Set(['a', 'b']))
+  })
+})

@@ -1,0 +1,36 @@
+/** A world of the playground whose time a test moves. */
+import type { FeedMessage, Message } from '@vnet/web/internal/feed-types'
+import { onTestFinished } from 'vitest'
+import { CaptureReader } from 'vnet/internal/capture/reader'
+import type { CaptureRecord } from 'vnet/internal/capture/record'
+import type { Driver } from 'vnet/internal/netdev/driver'
+import { World, type WorldOptions } from '../../src/browser/playground/world.ts'
+
+const START = Date.UTC(2026, 0, 1)
+
+/** Starts a world until the end of the test, and collects its messages and lines. */
+export async function start(driver: Driver, options: Partial<WorldOptions> = {}) {
+  const sent: FeedMessage[] = []
+  const told: string[] = []
+  const feed = (message: FeedMessage) => sent.push(message)
+  const world = await World.make(driver, { start: START, feed, tell: line => told.push(line), ...options })
+  onTestFinished(() => world.close())
+  const all = <T extends FeedMessage['type']>(type: T) =>
+    sent.filter((message): message is Message<T> => message.type === type)
+  const run = (ms: number) => {
+    for (let left = ms; left > 0; left -= 16) world.advance(Math.min(16, left))
+  }
+  return { world, sent, told, all, run }
+}
+
+/** Returns the packets of a capture file, without their bytes. */
+export function packetsIn(file: Uint8Array) {
+  const reader = new CaptureReader('test')
+  reader.push(file)
+  const found: { drop: CaptureRecord['drop']; interfaceName: string | undefined }[] = []
+  for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
+    const { drop, interfaceName } = packet
+    found.push({ drop, interfaceName })
+  }
+  return found
+}
