@@ -1,6 +1,6 @@
 /**
- * node scripts/commands-page.mjs: writes docs/commands.md from the tables of commands of the last
- * build.
+ * node scripts/commands-page.mjs: writes docs/commands.md and docs/commands-*.md from the tables of
+ * commands of the last build.
  */
 
 import { writeFileSync } from 'node:fs'
@@ -8,31 +8,53 @@ import { descriptionOf, nameOf, termOf, usageOf } from '../dist/cli/help.js'
 
 const HEAD = `# Commands
 
-This page lists every command of vnet with its arguments, options and examples: the text of
-\`vnet COMMAND --help\`, from which it is made. In a clone that is not installed, \`vnet\` is
-\`node dist/vnet.js\`.
+This page and the pages that it links to list every command of vnet with its arguments, options and
+examples: the text of \`vnet COMMAND --help\`, from which they are made. In a clone that is not
+installed, \`vnet\` is \`node dist/vnet.js\`.
 
 The exit status is 0, 1 if the command failed or a running vnet refused it, or 2 if an option or
 argument is wrong. Errors are one line on standard error. IF is the name of an interface; NETNS/IF
 is one in another network namespace. Times have a unit: \`50us\`, \`20ms\`, \`30s\`.
 `
 const COMMON = 'Options of every driver'
+const INDEX = 'commands.md'
 
-/** Returns the page. `common` are the options that every driver has. */
-export function commandsPage(commands, common) {
-  const groups = groupBy(commands, ({ group }) => group)
+/** The groups of commands that have a page of their own, each with what the page is for. */
+const GROUPS = {
+  Interfaces: 'that make interfaces, and put wires on interfaces of others',
+  Monitoring: 'that show a running vnet: its interfaces, counters, frames and events',
+  Controlling: 'that change a running vnet: its cables, wires, parameters and faults',
+  Captures: 'that write and read captures, and measure links',
+  Labs: 'that run programs over bad links and in labs',
+}
+
+/** Returns the pages by file names. `common` are the options that every driver has. */
+export function commandsPages(commands, common) {
+  const groups = groupBy(commands, ({ group }) => group.replace(':', ''))
   const isCommon = new Set(common.map(({ long }) => long))
   const drivers = commands.filter(command => common.every(({ long }) => has(command, long)))
-  return [
+  const sections = (all, file) =>
+    all.flatMap(command => section(command, drivers.includes(command) ? isCommon : new Set(), file))
+  const linksFrom = (all, file, between = ', ') => all.map(command => link(command, file)).join(between)
+  const index = [
     HEAD,
     '| commands | |\n|---|---|',
-    ...[...groups].map(([heading = '', all]) => `| ${heading.replace(':', '')} | ${all.map(link).join(', ')} |`),
+    ...[...groups].map(([group, all]) => `| ${group} | ${linksFrom(all, INDEX)} |`),
     '',
-    ...commands.flatMap(command => section(command, drivers.includes(command) ? isCommon : new Set())),
-    `## ${COMMON}\n\n${drivers.map(link).join(', ')}\nand driver files have these options, too.\n`,
+    ...[...groups].flatMap(([group, all]) => (group in GROUPS ? [] : sections(all, INDEX))),
+    `## ${COMMON}\n\n${linksFrom(drivers, INDEX, ',\n')}\nand driver files have these options, too.\n`,
     ...tables(common),
-  ].join('\n')
+  ]
+  const pages = Object.entries(GROUPS).map(([group, purpose]) => {
+    const file = fileOf(group)
+    const head = `# Commands: ${group.toLowerCase()}\n\nThis page lists the commands ${purpose}.\n[Commands](${INDEX}) lists all others.\n`
+    return [file, [head, ...sections(groups.get(group), file)].join('\n')]
+  })
+  return { [INDEX]: index.join('\n'), ...Object.fromEntries(pages) }
 }
+
+/** Returns the page of a group. */
+const fileOf = group => (group in GROUPS ? `commands-${group.toLowerCase()}.md` : INDEX)
 
 /** Map.groupBy, which Node 20 lacks. */
 function groupBy(all, keyOf) {
@@ -41,10 +63,15 @@ function groupBy(all, keyOf) {
   return groups
 }
 
+const anchorOf = heading => heading.toLowerCase().replaceAll(' ', '-')
 const has = ({ options = [] }, long) => options.some(option => option.long === long)
-const link = command => `[${nameOf(command)}](#vnet-${nameOf(command).replace(' ', '-')})`
+/** Returns a link to a command, on a page. */
+function link(command, file) {
+  const page = fileOf(command.group.replace(':', ''))
+  return `[${nameOf(command)}](${page === file ? '' : page}#vnet-${nameOf(command).replace(' ', '-')})`
+}
 
-function section(command, isCommon) {
+function section(command, isCommon, file) {
   const { options = [], description, examples = [] } = command
   const width = Math.max(...examples.map(([line]) => line.length))
   return [
@@ -53,7 +80,7 @@ function section(command, isCommon) {
     `    ${usageOf(command)}\n`,
     ...tables(options.filter(({ long, isHidden }) => !isHidden && !isCommon.has(long))),
     ...(isCommon.size > 0
-      ? [`It also has the [options of every driver](#${COMMON.toLowerCase().replaceAll(' ', '-')}).\n`]
+      ? [`It also has the [options of every driver](${file === INDEX ? '' : INDEX}#${anchorOf(COMMON)}).\n`]
       : []),
     '```sh',
     ...examples.map(([line, effect]) => `${line.padEnd(Math.min(width, 50))}  # ${effect}`),
@@ -79,6 +106,7 @@ if (process.argv[1] === import.meta.filename) {
     import('../dist/cli/program.js'),
     import('../dist/cli/options.js'),
   ])
-  const page = commandsPage(await allCommands(), commonOptions())
-  writeFileSync(new URL('../docs/commands.md', import.meta.url), page)
+  for (const [file, page] of Object.entries(commandsPages(await allCommands(), commonOptions()))) {
+    writeFileSync(new URL(`../docs/${file}`, import.meta.url), page)
+  }
 }

@@ -1,26 +1,36 @@
-/** docs/commands.md is what scripts/commands-page.mjs makes from the tables of commands. */
-import { readFileSync } from 'node:fs'
+/** The pages on commands are what scripts/commands-page.mjs makes from the tables of commands. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { commandsPage } from '../../scripts/commands-page.mjs'
+import { commandsPages } from '../../scripts/commands-page.mjs'
 import { commonOptions } from '../../src/cli/options.ts'
 import { allCommands } from '../../src/cli/program.ts'
 
-const page = readFileSync('docs/commands.md', 'utf8')
+const names = readdirSync('docs').filter(name => /^commands.*\.md$/.test(name))
+const pages = Object.fromEntries(names.map(name => [name, readFileSync(`docs/${name}`, 'utf8')]))
+const all = Object.values(pages).join('\n')
 
 // Loads all drivers, outside of the tests' time.
 const commands = await allCommands()
 
-test('docs/commands.md has the current options of all commands: else run scripts/commands-page.mjs', () => {
-  expect(page).toBe(commandsPage(commands, commonOptions()))
+test('docs/commands*.md have the current options of all commands: else run scripts/commands-page.mjs', () => {
+  expect(pages).toEqual(commandsPages(commands, commonOptions()))
+})
+
+test('every command has a section on one page', () => {
+  const headings = [...all.matchAll(/^## vnet (.*)$/gm)].map(([, name]) => name)
+  expect(new Set(headings).size).toBe(headings.length)
+  expect(headings).toHaveLength(commands.length)
 })
 
 test('every default has a unit, or is a small number', () => {
-  expect(page.match(/\(default [^)]*\d{5}.*/g)).toBeNull()
+  expect(all.match(/\(default [^)]*\d{5}.*/g)).toBeNull()
 })
 
-test('every link within docs/commands.md leads to a heading', () => {
-  const anchors = [...page.matchAll(/^## (.*)$/gm)].map(([, text = '']) => text.toLowerCase().replaceAll(' ', '-'))
-  const links = [...page.matchAll(/\]\(#(.*?)\)/g)].map(([, anchor = '']) => anchor)
-  expect(links.length).toBeGreaterThan(anchors.length)
-  for (const link of links) expect(anchors).toContain(link)
+test('every link from docs/commands.md to a command leads to its heading', () => {
+  const anchors = (page: string) =>
+    [...page.matchAll(/^## (.*)$/gm)].map(([, text = '']) => text.toLowerCase().replaceAll(' ', '-'))
+  const index = 'commands.md'
+  const links = [...pages[index]!.matchAll(/\]\((commands-\w+\.md)?#(.*?)\)/g)]
+  expect(links.length).toBeGreaterThan(commands.length)
+  for (const [, page = index, anchor] of links) expect(anchors(pages[page] ?? '')).toContain(anchor)
 })
