@@ -6,7 +6,7 @@
  * The logarithm of the rate and the delay follow Ornstein-Uhlenbeck processes: normal values that
  * forget earlier ones in the time `memory`. `delay` maps them to its quantiles, so the shares of
  * the time agree with the model. A rate with `walk` is a Brownian motion (rateWalk). The
- * sources of the figures are in docs/wires.md.
+ * sources of the figures are in docs/wires-links.md.
  */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
 import { durationOf, formatDuration } from '../../base/duration.ts'
