@@ -18,6 +18,16 @@ async function loadEditor(types) {
   return options => codeMirror(options, types)
 }
 
+const loadPlayground = () => import('../../../packages/learn/src/browser/playground/playground.ts')
+
+async function loadPicture() {
+  const [{ mountPicture }, { default: style }] = await Promise.all([
+    import('@vnet/web/picture'),
+    import('../../../packages/web/src/page/style.css?inline'),
+  ])
+  return (element, options) => mountPicture(element, { ...options, style })
+}
+
 /** Returns a reference for an element, which `mount` fills until the page is left. */
 function useMounted(load) {
   const place = ref()
@@ -48,6 +58,11 @@ const Exercise = defineComponent({
           readme: inBundle(`pages/${exercise.name}.md`),
           text,
           onPassed: markPassed,
+          mountMotion: async (element, driver) => {
+            const { mountPlayground } = await loadPlayground()
+            const worker = inBundle('playground-worker.js')
+            return mountPlayground(element, { worker, loadPicture, driver, hasChoice: false })
+          },
           loadEditor: editor,
         })
     })
@@ -57,19 +72,11 @@ const Exercise = defineComponent({
   },
 })
 
-async function loadPicture() {
-  const [{ mountPicture }, { default: style }] = await Promise.all([
-    import('@vnet/web/picture'),
-    import('../../../packages/web/src/page/style.css?inline'),
-  ])
-  return (element, options) => mountPicture(element, { ...options, style })
-}
-
 const Playground = defineComponent({
   props: ['playground'],
   setup({ playground: { bundle, isShort } }) {
     const place = useMounted(async () => {
-      const { mountPlayground } = await import('../../../packages/learn/src/browser/playground/playground.ts')
+      const { mountPlayground } = await loadPlayground()
       const worker = withBase(`/${bundle}/playground-worker.js`)
       return element => mountPlayground(element, { worker, loadPicture, isShort }).close
     })

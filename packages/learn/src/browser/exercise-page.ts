@@ -9,6 +9,7 @@ import { checkInBrowser } from './check.ts'
 import { driverIn, type Folder, folderWith } from './driver-file.ts'
 import { type Editor, type EditorOptions, type MakeEditor, plainEditor } from './editor.ts'
 import { button, element, save } from './element.ts'
+import { driverInMotion, type MountMotion } from './in-motion.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
 import { realInterface } from './real-interface.ts'
 import { marksOf, verdictList } from './verdict-list.ts'
@@ -21,6 +22,7 @@ export interface ExercisePage extends Folder {
   readonly text: HTMLElement
   /** Loads a better editor than a text area. */
   readonly loadEditor?: () => Promise<MakeEditor>
+  readonly mountMotion?: MountMotion
   /** Called when all checks in memory have passed with a driver that is kept. */
   readonly onPassed?: () => void
 }
@@ -57,6 +59,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
   const verdicts = element('div')
   const offer = element('p', { className: 'offer', hidden: true })
   const real = element('div', { className: 'real', hidden: true })
+  const motion = page.mountMotion && driverInMotion(driver, () => editor.text, page.mountMotion, signal)
 
   /** Shows the next step, if this text has passed. */
   function showReal(): void {
@@ -119,6 +122,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     }
     verdicts.replaceChildren(verdictList(results, { driver, hrefOf, goTo: line => editor.goTo(line) }))
     editor.mark(results.flatMap(result => marksOf(result, driver)))
+    motion?.update()
     showReal()
   }
 
@@ -208,6 +212,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       'p',
       { className: 'buttons' },
       Object.assign(button('Check', options.onCheck), { className: 'check' }),
+      ...(motion ? [motion.button] : []),
       button('Reset', () => exchange(skeleton, `${driver} is the skeleton again.`)),
       button('Download', () => void download()),
       button('Open a file', () => file.click()),
@@ -216,6 +221,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     ),
     status,
     verdicts,
+    ...(motion ? [motion.element] : []),
     real,
   )
   showReal()

@@ -184,6 +184,20 @@ test.each(looks)('an exercise breaks no rule of axe, and fits, for %o', async lo
   }
 })
 
+test('a driver of an exercise runs beside its editor, and again with its changes', async () => {
+  const page = await open('01-drop')
+  expect(site.asked.own.filter(url => /picture\.[\w-]+\.js/.test(url))).toEqual([])
+  await page.getByRole('button', { name: 'Run', exact: true }).click()
+  await page.getByLabel(/^The path of frames through drop0/).waitFor()
+  await typeSolution(page)
+  await editor(page).press('Control+Enter')
+  await page.getByRole('row', { name: /^drop0 tx .*[1-9]\d* NOT_SPECIFIED/ }).waitFor()
+  await page.locator('.exercise .picture-place').scrollIntoViewIfNeeded()
+  await page.evaluate(axe)
+  const { violations } = (await page.evaluate('axe.run(".exercise", { resultTypes: ["violations"] })')) as AxeResults
+  expect(violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))).toEqual([])
+})
+
 const PICTURE = /^The path of frames through/
 
 test.each([PHONE, DESKTOP])('the front page shows frames that move above the fold, for %o', async viewport => {

@@ -79,6 +79,8 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
       device = message.vnets[0]?.devices[0]?.id
       if (isStart) started()
     }
+    // Some drivers have no wire.
+    if (message.type === 'wire' && message.id === device) wires.hidden = message.wire === undefined
     if (message.type === 'step') stepping.setAttribute('aria-pressed', `${message.mode === 'on'}`)
     picture?.receive(message)
   }
@@ -86,7 +88,8 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   /** Each driver has a picture of its own, without the frames of the one before. */
   function started(): void {
     picture?.close()
-    const views: View[] = isShort ? ['driver'] : ['driver', 'hands-on', 'frames', 'step']
+    const below: View[] = hasChoice ? ['hands-on', 'frames', 'step'] : ['frames', 'step', 'hands-on']
+    const views: View[] = ['driver', ...(isShort ? [] : below)]
     picture = mount?.(place, { views, command: request => link.command(request) })
     sendFlow()
   }
@@ -123,10 +126,11 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   const own = ownDriver(text => run({ name: 'driver.js', text }))
   own.hidden = true
   const again = button('Start again', () => run(driver))
+  const wires = buttons('Wire', ...WIRES.map(wire))
   const all = [
     ...(hasChoice && !isShort ? [choice(), own] : []),
     buttons('Send', send('Ping', 'ping'), send('UDP burst', 'udp'), send('TCP transfer', 'tcp'), flow, pause, again),
-    buttons('Wire', ...WIRES.map(wire)),
+    wires,
   ]
   const more = buttons(
     'More',
