@@ -88,10 +88,14 @@ function exerciseOf(relativePath) {
   return { name: basename(folder), driver, skeleton: read(join(folder, driver)), bundle }
 }
 
-/** An entry of the list of pages: the text of a link with a capital letter, or the page's title. */
-function entry(path, text = '') {
-  const [, title = text] = /^# ([^:\n]*)/m.exec(read(path)) ?? []
-  const shown = /^[A-Z\d]|^`?vnet/.test(text) ? text : title
+/**
+ * An entry of the list of pages: the text of a link with a capital letter, or the page's title up
+ * to its colon. With `others`, the entries before, a title that is there already is whole.
+ */
+function entry(path, text = '', others = []) {
+  const [, title = text, more = ''] = /^# ([^:\n]*)(.*)/m.exec(read(path)) ?? []
+  const isTaken = others.some(other => other.text === title)
+  const shown = /^[A-Z\d]|^`?vnet/.test(text) ? text : title + (isTaken ? more : '')
   return {
     text: shown.replaceAll('`', '').replace(/\s+/g, ' '),
     link: `/${onSite(path).replace(/(\bindex)?\.md$/, '')}`,
@@ -107,7 +111,7 @@ function sidebar() {
       const path = join(dirname(index), href ?? '')
       if (onSite(path) === undefined) continue
       const { items } = groups.at(-1)
-      const added = entry(path, text)
+      const added = entry(path, text, items)
       if (items.every(({ link }) => link !== added.link)) items.push(added)
     }
   }

@@ -82,7 +82,8 @@ const Playground = defineComponent({
     })
     const text = isShort
       ? [
-          'A network driver in this page: each dot is a frame, and one in ten is lost. Press ',
+          h('b', 'vnet gives programs a network that fails on command.'),
+          ' Here one runs in this page: each dot is a frame, and one in ten is lost. Press ',
           h('b', 'UDP burst'),
           ', or choose a worse wire. ',
           h('a', { href: withBase('/playground.html') }, 'The playground'),

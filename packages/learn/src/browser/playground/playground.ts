@@ -53,8 +53,8 @@ const DRIVERS = [
 
 /** A wire on which each frame is seen, and that loses some. */
 const WIRE = 'delay 400ms 100ms | loss 10%'
-/** Frames per second: each one is a dot in the picture. */
-const FLOW = 8
+/** Frames per second, of which jitter doubles some: up to ten, each one is a dot in the picture. */
+const FLOW = 5
 const WIRES = [WIRE, 'delay 2s', 'loss 50%', 'off']
 
 export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions): Playground {
