@@ -13,6 +13,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { basename, dirname, join, relative } from 'node:path'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
+import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const copies = join(root, 'docs/site')
@@ -150,6 +151,10 @@ function resolveLinks(markdown) {
   })
 }
 
+/** Files load neither modules nor styles from the root of the site. */
+const NEEDS_SERVER = `if (location.protocol === 'file:') addEventListener('DOMContentLoaded', () =>
+  document.body.prepend('These pages need a web server, such as python3 -m http.server in their folder.'))`
+
 // biome-ignore lint/style/noDefaultExport: VitePress loads its configuration by the default export.
 export default {
   title: 'vnet',
@@ -166,7 +171,10 @@ export default {
   // It would load every page of the list on the left.
   router: { prefetchLinks: false },
   // On a phone, code without a language would make the page wide.
-  head: [['style', {}, '.vp-doc pre { overflow-x: auto }']],
+  head: [
+    ['style', {}, '.vp-doc pre { overflow-x: auto }'],
+    ['script', {}, NEEDS_SERVER],
+  ],
   markdown: { config: resolveLinks },
   vite: { resolve: { alias: PACKAGES } },
   transformPageData({ filePath }) {
@@ -179,6 +187,7 @@ export default {
   },
   buildEnd({ outDir }) {
     cpSync(checks, join(outDir, bundle), { recursive: true })
+    writeServiceWorker(outDir)
   },
   themeConfig: {
     search: { provider: 'local' },

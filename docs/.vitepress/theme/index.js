@@ -103,6 +103,11 @@ const Layout = defineComponent(() => {
   const { frontmatter } = useData()
   const exercise = () => frontmatter.value.exercise
   onContentUpdated(markPassed)
+  onMounted(async () => {
+    await idle()
+    // Without it, as in a private window, the site needs a network.
+    if (import.meta.env.PROD) navigator.serviceWorker?.register(withBase('/service-worker.js')).catch(() => {})
+  })
   // Another tab has checked.
   onMounted(() => addEventListener('storage', markPassed))
   const playground = isShort => {

@@ -1,12 +1,14 @@
 /** The exercises and the playground on the site, as `npm run docs` builds it, in Chromium. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
+import { writeServiceWorker } from '../../../../scripts/offline-site.mjs'
 import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
 import { DESKTOP, type OpenOptions, PHONE, TestBrowser } from '../../../web/test/support/web/browser.ts'
 import { fragmentOf } from '../../src/browser/kept-driver.ts'
@@ -245,6 +247,45 @@ test.each(looks)('the playground breaks no rule of axe, and fits, for %o', async
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.viewport.width)
     }
   }
+})
+
+test('the site works without its server after one visit, until a new version replaces it', async () => {
+  const page = await open('01-drop', { expected: /ERR_CONNECTION_REFUSED/ })
+  await page.evaluate(async () => {
+    const { active } = await navigator.serviceWorker.ready
+    if (active?.state === 'activating') await new Promise(resolve => active.addEventListener('statechange', resolve))
+  })
+  const versions = () => page.evaluate(() => caches.keys())
+  const [first] = await versions()
+  site.stop()
+  for (const name of ['01-drop', '05-napi']) {
+    await page.goto(`${site.address}learn/${name}.html`)
+    await page.locator('.cm-editor[data-types]').waitFor()
+    await page.getByRole('button', { name: 'Check', exact: true }).click()
+    await status(page)
+      .getByText(new RegExp(`^${name}: \\d+ passed, 1 failed, `))
+      .waitFor()
+  }
+
+  const next = fileDirectory()
+  cpSync(directory, next, { recursive: true })
+  const changed = join(next, 'learn/05-napi.html')
+  writeFileSync(changed, readFileSync(changed, 'utf8').replace('</body>', '<p>the next version</p></body>'))
+  writeServiceWorker(next)
+  await site.listen(next)
+  await page.reload()
+  await expect.poll(versions).toEqual([expect.not.stringMatching(new RegExp(`^${first}$`))])
+  await page.reload()
+  await page.getByText('the next version').waitFor()
+  site.stop()
+  await page.reload()
+  await page.getByText('the next version').waitFor()
+  await site.listen(directory)
+})
+
+test('a page that is opened as a file says that it needs a server', async () => {
+  const page = await browser.open(pathToFileURL(join(directory, 'learn/01-drop.html')).href, { expected: /ERR_|CORS/ })
+  await page.getByText('These pages need a web server').waitFor()
 })
 
 test('no page asks for anything outside of the site', () => {

@@ -18,31 +18,41 @@ const TYPES: Readonly<Record<string, string>> = {
 export class StaticSite {
   readonly #server
   readonly #base: string
+  #directory: string
+  #port = 0
   readonly #asked = new Set<string>()
+  /** What the service worker loads before a page asks for it. */
+  readonly #askedEarly = new Set<string>()
 
   /** Serves a directory below a path, `/some/site/`, until the end of the file's tests. */
   constructor(directory: string, base: string) {
     this.#base = base
+    this.#directory = directory
     this.#server = createServer((request, response) => {
       const { pathname } = new URL(`${request.url}`, 'http://site')
-      const file = join(directory, relative(base, pathname) || 'index.html')
+      const file = join(this.#directory, relative(base, pathname) || 'index.html')
       const isFile = pathname.startsWith(base) && existsSync(file) && statSync(file).isFile()
       const isIcon = pathname === '/favicon.ico'
       response.writeHead(isFile ? 200 : isIcon ? 204 : 404, { 'content-type': TYPES[extname(file)] ?? 'text/plain' })
       response.end(isFile ? readFileSync(file) : '')
     })
-    afterAll(() => {
-      this.#server.closeAllConnections()
-      this.#server.close()
-    })
+    afterAll(() => this.stop())
   }
 
-  async listen(): Promise<void> {
-    await once(this.#server.listen(0, '127.0.0.1'), 'listening')
+  /** Serves the files, of another directory if one is given, at the same address after a stop. */
+  async listen(directory = this.#directory): Promise<void> {
+    this.#directory = directory
+    await once(this.#server.listen(this.#port, '127.0.0.1'), 'listening')
+    this.#port = (this.#server.address() as AddressInfo).port
+  }
+
+  stop(): void {
+    this.#server.closeAllConnections()
+    this.#server.close()
   }
 
   get #origin(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return `http://127.0.0.1:${this.#port}`
   }
 
   get address(): string {
@@ -51,18 +61,21 @@ export class StaticSite {
 
   open(browser: TestBrowser, path = '', options: Parameters<TestBrowser['open']>[1] = {}): Promise<Page> {
     const prepare = async (page: Page) => {
-      page.context().on('request', request => this.#asked.add(request.url()))
+      page.context().on('request', request => {
+        const asked = request.serviceWorker() === null ? this.#asked : this.#askedEarly
+        asked.add(request.url())
+      })
     }
     return browser.open(this.address + path, { ...options, prepare })
   }
 
-  /** The addresses that pages asked for, of this site and of others. */
+  /** The addresses that pages asked for, and those of others that the service worker did. */
   get asked(): { readonly own: readonly string[]; readonly others: readonly string[] } {
     const isOwn = (url: string) =>
       [this.address, `${this.#origin}/favicon.ico`, `blob:${this.#origin}/`, 'data:'].some(start =>
         url.startsWith(start),
       )
-    const all = [...this.#asked]
-    return { own: all.filter(isOwn), others: all.filter(url => !isOwn(url)) }
+    const others = [...this.#asked, ...this.#askedEarly].filter(url => !isOwn(url))
+    return { own: [...this.#asked].filter(isOwn), others }
   }
 }

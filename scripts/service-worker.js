@@ -1,0 +1,74 @@
+/**
+ * The service worker of the site, which works without a network after the first visit. `scripts/
+ * offline-site.mjs` puts constants before it: FILES, the digests of all files by their paths;
+ * EARLY, the paths of those to load now; and VERSION. It asks no other server.
+ */
+/* global FILES, EARLY, VERSION */
+
+const { scope } = self.registration
+const PREFIX = `vnet ${new URL(scope).pathname} `
+const CACHE = PREFIX + VERSION
+
+/** Returns the caches of this site. */
+async function ownCaches() {
+  return (await caches.keys()).filter(name => name.startsWith(PREFIX))
+}
+
+/** Loads a file past the browser's own cache, which may have an older one. */
+async function load(path) {
+  const response = await fetch(scope + path, { cache: 'no-cache' })
+  if (!response.ok) throw new Error(`${path}: ${response.status}`)
+  const headers = new Headers(response.headers)
+  headers.set('x-digest', FILES[path])
+  const loaded = new Response(await response.blob(), { headers })
+  await (await caches.open(CACHE)).put(scope + path, loaded.clone())
+  return loaded
+}
+
+/** Fills the cache with the early files, and with the visited pages, which older caches have. */
+async function fill() {
+  const unchanged = new Map()
+  const wanted = new Set(EARLY)
+  for (const name of await ownCaches()) {
+    const old = await caches.open(name)
+    for (const { url } of await old.keys()) {
+      const path = url.slice(scope.length)
+      if (!Object.hasOwn(FILES, path)) continue
+      wanted.add(path)
+      const response = await old.match(url)
+      if (response.headers.get('x-digest') === FILES[path]) unchanged.set(path, response)
+    }
+  }
+  const cache = await caches.open(CACHE)
+  const add = path => (unchanged.has(path) ? cache.put(scope + path, unchanged.get(path)) : load(path))
+  await Promise.all([...wanted].map(add))
+}
+
+/** Deletes the caches of older versions, and serves the pages that are open. */
+async function takeOver() {
+  const old = (await ownCaches()).filter(name => name !== CACHE)
+  await Promise.all(old.map(name => caches.delete(name)))
+  await self.clients.claim()
+}
+
+/** Returns the path of the file at an address; undefined for an address without one. */
+function pathOf(url) {
+  const { origin, pathname } = new URL(url)
+  const path = (origin + pathname).slice(scope.length)
+  if (!url.startsWith(scope)) return undefined
+  return [path, `${path}.html`, `${path}index.html`].find(each => Object.hasOwn(FILES, each))
+}
+
+async function respond(path) {
+  return (await (await caches.open(CACHE)).match(scope + path)) ?? load(path)
+}
+
+self.addEventListener('install', event => {
+  self.skipWaiting()
+  event.waitUntil(fill())
+})
+self.addEventListener('activate', event => event.waitUntil(takeOver()))
+self.addEventListener('fetch', event => {
+  const path = event.request.method === 'GET' ? pathOf(event.request.url) : undefined
+  if (path !== undefined) event.respondWith(respond(path))
+})
