@@ -70,11 +70,8 @@ if (unknown !== undefined) fail(`${unknown} is not an option: use --dry-run or n
 
 const publisher = readPublisher()
 const lacking = missing(publisher)
-if (lacking.length > 0) {
-  const what = `scripts/publisher.json has no ${lacking.join(', ')}`
-  if (!isDry) fail(`${what}: the owner of the packages sets them`)
-  console.error(`release: ${what}: without them only a dry run is possible`)
-}
+const lack = `scripts/publisher.json has no ${lacking.join(', ')}`
+if (lacking.length > 0 && !isDry) fail(`${lack}: the owner of the packages sets them`)
 
 const versions = PACKAGES.map(path => manifestOf(path).version)
 const [version] = versions
@@ -99,4 +96,5 @@ for (const path of PACKAGES) {
   if (!isDry && isPublished(path)) console.log(`${nameOf(path)} ${version} is published already`)
   else publish(path)
 }
+if (lacking.length > 0) console.error(`release: ${lack}: only a dry run is possible`)
 console.log(`${isDry ? 'would publish' : 'published'} vnet and its packages ${version}`)

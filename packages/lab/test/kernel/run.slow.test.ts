@@ -170,7 +170,10 @@ describe('the report', () => {
 
   test('has the packets that the kernel drops at a cut cable', () => {
     const { report } = reported('--wire', 'offline', ...sh(`ping -qc2 -i0.2 -W1 ${SERVER_ADDRESS}`))
-    expect(report.out.lost).toEqual([{ packets: expect.any(Number), by: 'tx_dropped' }])
+    const [first, ...others] = report.out.lost
+    expect(first).toEqual({ packets: expect.any(Number), by: 'tx_dropped' })
+    // One that the kernel sent by itself may be in the TAP when the cable is cut.
+    expect(others.filter(({ by }: { by: string }) => by !== 'TX_CARRIER')).toEqual([])
   })
 
   test('names a fault that hits no packet, after a warning about a filter without IPv6', () => {
