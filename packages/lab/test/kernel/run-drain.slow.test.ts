@@ -94,7 +94,8 @@ test('ends by a signal while it waits for packets, and reports the run', async (
   const child = spawn(program, [...args, ...LOSE, '--', ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
   await once(child.stdout, 'data')
   const processes = () => childrenOf(child.pid as number).flatMap(descendants)
-  await expect.poll(() => processes().filter(({ words }) => words.includes('create_connection'))).toEqual([])
+  // No await: vnet waits for 2 s only, and the event loop of a busy machine may return later.
+  while (processes().some(({ words }) => words.includes('create_connection')));
   child.kill('SIGINT')
   const [[, signal], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
   expect(signal).toBe('SIGINT')
