@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { exerciseOf, mistakesOf, wrongDriver } from '../../../../test/support/course.ts'
 import { fileDirectory, written } from '../../../../test/support/fresh-directory.ts'
+import { BROWSERS, type BrowserName } from '../../../web/test/support/web/browser.ts'
 import { COURSE, courseNames } from '../../src/folder.ts'
-import { type BrowserName, type Case, type Checked, checkedIn, writeSite } from '../support/browser-checks.ts'
+import { type Case, type Checked, checkedIn, writeSite } from '../support/browser-checks.ts'
 
 const LIMIT_MS = 300_000
 const [directory, drivers] = [fileDirectory(), fileDirectory()]
@@ -123,7 +124,7 @@ beforeAll(() => {
 
 const byName = (all: readonly Checked[]) => new Map(all.map(each => [each.name, each]))
 
-describe.each(['chromium', 'firefox-esr'] as const)('%s', browser => {
+describe.each(BROWSERS)('%s', browser => {
   let checked = new Map<string, Checked>()
 
   beforeAll(async () => {

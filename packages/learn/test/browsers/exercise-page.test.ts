@@ -1,12 +1,12 @@
-/** The page of exercise 1 in Chromium, as static files below a path. */
+/** The page of exercise 1 in browsers, as static files below a path. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { bundleCourse } from '../../../../scripts/course-bundle.mjs'
-import { fileDirectory, written } from '../../../../test/support/fresh-directory.ts'
-import { type OpenOptions, TestBrowser } from '../../../web/test/support/web/browser.ts'
+import { fileDirectory, freshDirectory, written } from '../../../../test/support/fresh-directory.ts'
+import { BROWSERS, type OpenOptions, TestBrowser } from '../../../web/test/support/web/browser.ts'
 import type { Result } from '../../src/exercise.ts'
 import { COURSE } from '../../src/folder.ts'
 import type { Checked } from '../support/browser-checks.ts'
@@ -14,16 +14,14 @@ import { StaticSite } from '../support/static-site.ts'
 
 const NAME = '01-drop'
 const VNET = join(COURSE, '../../../dist/vnet.js')
-const [directory, drivers] = [fileDirectory(), fileDirectory()]
+const directory = fileDirectory()
+const drivers = freshDirectory()
 const read = (file: string) => readFileSync(join(COURSE, NAME, file), 'utf8')
 const [skeleton, solution] = [read('drop.js'), read('solution.js')]
 const headings = [...read('README.md').matchAll(/^## (.*)$/gm)].map(([, text = ''], i) => ({
   id: `section-${i}`,
   text,
 }))
-
-const browser = new TestBrowser()
-const site = new StaticSite(directory, '/some/site/')
 
 beforeAll(async () => {
   await bundleCourse(directory, { page: join(import.meta.dirname, '../support/exercise-page.ts') })
@@ -33,10 +31,7 @@ beforeAll(async () => {
   const head = '<!doctype html><html lang="en"><title>1</title><meta charset="utf-8">'
   const body = `<main>${sections}</main><section></section><script type="module" src="page.js"></script>`
   written(directory, 'index.html', head + body)
-  await site.listen()
 })
-
-const open = (fragment = '', options?: OpenOptions) => site.open(browser, fragment, options)
 
 const editor = (page: Page) => page.getByRole('textbox', { name: 'drop.js' })
 const status = (page: Page) => page.getByRole('status')
@@ -57,145 +52,153 @@ function inNode(text: string): readonly Result[] {
   return (JSON.parse(output) as Checked[])[0]!.results
 }
 
-test('the skeleton fails with the texts of Node, a link to the section, and its line', async () => {
-  const page = await open()
-  const verdicts = await verdictsOf(page)
-  const results = inNode(skeleton)
-  const failed = results.find(({ result }) => result === 'failed')!
-  const shown = verdicts.find(text => text.startsWith('FAILED'))
-  for (const text of [failed.title, failed.seen, failed.expected, failed.read]) expect(shown).toContain(text)
-  expect(verdicts.slice(0, results.length).map(text => text.split('\n')[0])).toEqual(
-    results.map(({ title, result, why }) =>
-      result === 'not run' ? `not run ${title}: ${why}` : `${result === 'passed' ? 'ok' : 'FAILED'} ${title}`,
-    ),
-  )
-  expect(verdicts.at(-1)).toBe('not run live: ip shows the interface, up and without ARP: an earlier check failed')
-  const href = `#${headings.find(({ text }) => text === failed.read)?.id}`
-  expect(await page.locator('.verdicts').getByRole('link').getAttribute('href')).toBe(href)
-  await press(page, 'drop.js:11')
-  const at = await editor(page).evaluate(area => (area as HTMLTextAreaElement).selectionStart)
-  expect(skeleton.slice(0, at).split('\n')).toHaveLength(11)
-  expect(await status(page).textContent()).toContain(`FAILED ${failed.title}. Seen: ${failed.seen}.`)
-})
+describe.each(BROWSERS)('%s', browserName => {
+  const browser = new TestBrowser({ name: browserName })
+  const site = new StaticSite(directory, '/some/site/')
+  const open = (fragment = '', options?: OpenOptions) => site.open(browser, fragment, options)
 
-test('the solution passes, shows the next step, and is kept', async () => {
-  const page = await open()
-  await editor(page).fill(solution)
-  await editor(page).press('Control+Enter')
-  await status(page).getByText('5 passed, 2 not run').waitFor()
-  expect(await page.locator('.verdicts li').allInnerTexts()).toContain(
-    'not run live: no ping gets a reply, and each is counted as dropped: a browser has no network interfaces',
-  )
-  const real = page.getByRole('heading', { name: 'Now on a real interface' })
-  await real.waitFor()
-  await page.getByText(`npx vnet check ${NAME}`).waitFor()
-  await page.reload()
-  await real.waitFor()
-  expect(await editor(page).inputValue()).toBe(solution)
-  await editor(page).press('End')
-  await editor(page).press('x')
-  await real.waitFor({ state: 'hidden' })
-  const mine = await editor(page).inputValue()
-  await press(page, 'Reset')
-  expect(await editor(page).inputValue()).toBe(skeleton)
-  await press(page, 'Undo')
-  expect(await editor(page).inputValue()).toBe(mine)
-  await press(page, 'Reset')
-  await page.reload()
-  await editor(page).waitFor()
-  expect(await editor(page).inputValue()).toBe(skeleton)
-})
+  beforeAll(() => site.listen())
 
-test('a driver that does not return is ended', async () => {
-  const page = await open()
-  await editor(page).fill(solution.replace('skb.drop()', 'for (;;);'))
-  const verdicts = await verdictsOf(page)
-  expect(verdicts.join('\n')).toContain('the driver has not returned for 5 s: a loop without end')
-})
+  test('the skeleton fails with the texts of Node, a link to the section, and its line', async () => {
+    const page = await open()
+    const verdicts = await verdictsOf(page)
+    const results = inNode(skeleton)
+    const failed = results.find(({ result }) => result === 'failed')!
+    const shown = verdicts.find(text => text.startsWith('FAILED'))
+    for (const text of [failed.title, failed.seen, failed.expected, failed.read]) expect(shown).toContain(text)
+    expect(verdicts.slice(0, results.length).map(text => text.split('\n')[0])).toEqual(
+      results.map(({ title, result, why }) =>
+        result === 'not run' ? `not run ${title}: ${why}` : `${result === 'passed' ? 'ok' : 'FAILED'} ${title}`,
+      ),
+    )
+    expect(verdicts.at(-1)).toBe('not run live: ip shows the interface, up and without ARP: an earlier check failed')
+    const href = `#${headings.find(({ text }) => text === failed.read)?.id}`
+    expect(await page.locator('.verdicts').getByRole('link').getAttribute('href')).toBe(href)
+    await press(page, 'drop.js:11')
+    const at = await editor(page).evaluate(area => (area as HTMLTextAreaElement).selectionStart)
+    expect(skeleton.slice(0, at).split('\n')).toHaveLength(11)
+    expect(await status(page).textContent()).toContain(`FAILED ${failed.title}. Seen: ${failed.seen}.`)
+  })
 
-test('checks that do not load say nothing about the driver', async () => {
-  const page = await open('', { expected: /ERR_FAILED/ })
-  await page.route('**/check-worker.js', route => route.abort())
-  await press(page, 'Check')
-  await status(page).getByText(`Not checked: the checks of ${NAME} ended: `).waitFor()
-  expect(await page.locator('.verdicts li').count()).toBe(0)
-})
-
-test('a link holds a driver, and leaves the one of the visitor', async () => {
-  const permissions = { permissions: ['clipboard-read', 'clipboard-write'] }
-  const page = await open('', permissions)
-  await editor(page).fill(solution)
-  await press(page, 'Copy a link')
-  await status(page).getByText('The link is copied').waitFor()
-  const link = await page.evaluate(() => navigator.clipboard.readText())
-  expect(link).toMatch(new RegExp(`^${site.address}#driver=[\\w-]+$`))
-
-  const fresh = await open(new URL(link).hash)
-  await expect.poll(() => editor(fresh).inputValue()).toBe(solution)
-  expect(fresh.url()).toBe(site.address)
-
-  const mine = `${solution}// mine\n`
-  await editor(page).fill(mine)
-  await page.goto(link)
-  await press(page, 'Reset')
-  await press(page, 'Undo')
-  expect(await editor(page).inputValue()).toBe(mine)
-  await page.goto(link)
-  await press(page, 'Back to mine')
-  expect(await editor(page).inputValue()).toBe(mine)
-  await page.goto(link)
-  await press(page, 'Replace mine')
-  await page.reload()
-  await expect.poll(() => editor(page).inputValue()).toBe(solution)
-
-  const damaged = await open('#driver=AAAA')
-  await status(damaged).getByText('The driver of this link is damaged.').waitFor()
-  expect(await editor(damaged).inputValue()).toBe(skeleton)
-})
-
-test('a driver is downloaded in the folder that vnet check takes, and opened from it', async () => {
-  const page = await open()
-  await editor(page).fill(solution)
-  const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Download')])
-  expect(download.suggestedFilename()).toBe(`${NAME}.zip`)
-  const zip = await download.path()
-  const unpacked = join(drivers, 'unpacked')
-  execFileSync('python3', ['-m', 'zipfile', '-e', zip, unpacked])
-  const folder = join(unpacked, NAME)
-  expect(readdirSync(folder).sort()).toEqual(['README.md', 'drop.js', 'jsconfig.json', 'package.json'])
-  for (const [file, text] of [
-    ['drop.js', solution],
-    ['README.md', read('README.md')],
-  ] as const)
-    expect(readFileSync(join(folder, file), 'utf8')).toBe(text)
-  const checked = execFileSync(process.execPath, [VNET, 'check', '--memory-only', folder], { encoding: 'utf8' })
-  expect(checked).toContain(`${NAME}: 5 passed, 2 not run`)
-
-  // Another program compresses it.
-  const compressed = join(drivers, 'compressed.zip')
-  execFileSync('python3', ['-m', 'zipfile', '-c', compressed, folder])
-  for (const file of [zip, compressed, join(folder, 'drop.js')]) {
+  test('the solution passes, shows the next step, and is kept', async () => {
+    const page = await open()
+    await editor(page).fill(solution)
+    await editor(page).press('Control+Enter')
+    await status(page).getByText('5 passed, 2 not run').waitFor()
+    expect(await page.locator('.verdicts li').allInnerTexts()).toContain(
+      'not run live: no ping gets a reply, and each is counted as dropped: a browser has no network interfaces',
+    )
+    const real = page.getByRole('heading', { name: 'Now on a real interface' })
+    await real.waitFor()
+    await page.getByText(`npx vnet check ${NAME}`).waitFor()
+    await page.reload()
+    await real.waitFor()
+    expect(await editor(page).inputValue()).toBe(solution)
+    await editor(page).press('End')
+    await editor(page).press('x')
+    await real.waitFor({ state: 'hidden' })
+    const mine = await editor(page).inputValue()
     await press(page, 'Reset')
     expect(await editor(page).inputValue()).toBe(skeleton)
-    const name = file === zip ? 'drop.zip' : basename(file)
-    const mimeType = 'application/octet-stream'
-    await page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer: readFileSync(file) })
-    await status(page).getByText(`drop.js has the text of ${name}.`).waitFor()
-    expect(await editor(page).inputValue()).toBe(solution)
-  }
-})
+    await press(page, 'Undo')
+    expect(await editor(page).inputValue()).toBe(mine)
+    await press(page, 'Reset')
+    await page.reload()
+    await editor(page).waitFor()
+    expect(await editor(page).inputValue()).toBe(skeleton)
+  })
 
-test.each([
-  ['text.zip', 'no zip file', 'not a zip file'],
-  ['other.zip', `PK\x05\x06${'\0'.repeat(18)}`, 'no drop.js in it'],
-])('%s does not open, and leaves the driver', async (name, text, why) => {
-  const page = await open()
-  const buffer = Buffer.from(text)
-  await page.locator('input[type=file]').setInputFiles({ name, mimeType: 'application/zip', buffer })
-  await status(page).getByText(`${name} does not open: ${why}`).waitFor()
-  expect(await editor(page).inputValue()).toBe(skeleton)
-})
+  test('a driver that does not return is ended', async () => {
+    const page = await open()
+    await editor(page).fill(solution.replace('skb.drop()', 'for (;;);'))
+    const verdicts = await verdictsOf(page)
+    expect(verdicts.join('\n')).toContain('the driver has not returned for 5 s: a loop without end')
+  })
 
-test('no page asks for anything outside of the site', () => {
-  expect(site.asked).toEqual({ own: expect.arrayContaining([`${site.address}check-worker.js`]), others: [] })
+  test('checks that do not load say nothing about the driver', async () => {
+    const page = await open('', { expected: /ERR_FAILED/ })
+    await page.route('**/check-worker.js', route => route.abort())
+    await press(page, 'Check')
+    await status(page).getByText(`Not checked: the checks of ${NAME} ended: `).waitFor()
+    expect(await page.locator('.verdicts li').count()).toBe(0)
+  })
+
+  test('a link holds a driver, and leaves the one of the visitor', async () => {
+    const permissions = { permissions: ['clipboard-read', 'clipboard-write'] }
+    const page = await open('', permissions)
+    await editor(page).fill(solution)
+    await press(page, 'Copy a link')
+    await status(page).getByText('The link is copied').waitFor()
+    const link = await page.evaluate(() => navigator.clipboard.readText())
+    expect(link).toMatch(new RegExp(`^${site.address}#driver=[\\w-]+$`))
+
+    const fresh = await open(new URL(link).hash)
+    await expect.poll(() => editor(fresh).inputValue()).toBe(solution)
+    expect(fresh.url()).toBe(site.address)
+
+    const mine = `${solution}// mine\n`
+    await editor(page).fill(mine)
+    await page.goto(link)
+    await press(page, 'Reset')
+    await press(page, 'Undo')
+    expect(await editor(page).inputValue()).toBe(mine)
+    await page.goto(link)
+    await press(page, 'Back to mine')
+    expect(await editor(page).inputValue()).toBe(mine)
+    await page.goto(link)
+    await press(page, 'Replace mine')
+    await page.reload()
+    await expect.poll(() => editor(page).inputValue()).toBe(solution)
+
+    const damaged = await open('#driver=AAAA')
+    await status(damaged).getByText('The driver of this link is damaged.').waitFor()
+    expect(await editor(damaged).inputValue()).toBe(skeleton)
+  })
+
+  test('a driver is downloaded in the folder that vnet check takes, and opened from it', async () => {
+    const page = await open()
+    await editor(page).fill(solution)
+    const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Download')])
+    expect(download.suggestedFilename()).toBe(`${NAME}.zip`)
+    const zip = await download.path()
+    const unpacked = join(drivers, 'unpacked')
+    execFileSync('python3', ['-m', 'zipfile', '-e', zip, unpacked])
+    const folder = join(unpacked, NAME)
+    expect(readdirSync(folder).sort()).toEqual(['README.md', 'drop.js', 'jsconfig.json', 'package.json'])
+    for (const [file, text] of [
+      ['drop.js', solution],
+      ['README.md', read('README.md')],
+    ] as const)
+      expect(readFileSync(join(folder, file), 'utf8')).toBe(text)
+    const checked = execFileSync(process.execPath, [VNET, 'check', '--memory-only', folder], { encoding: 'utf8' })
+    expect(checked).toContain(`${NAME}: 5 passed, 2 not run`)
+
+    // Another program compresses it.
+    const compressed = join(drivers, 'compressed.zip')
+    execFileSync('python3', ['-m', 'zipfile', '-c', compressed, folder])
+    for (const file of [zip, compressed, join(folder, 'drop.js')]) {
+      await press(page, 'Reset')
+      expect(await editor(page).inputValue()).toBe(skeleton)
+      const name = file === zip ? 'drop.zip' : basename(file)
+      const mimeType = 'application/octet-stream'
+      await page.locator('input[type=file]').setInputFiles({ name, mimeType, buffer: readFileSync(file) })
+      await status(page).getByText(`drop.js has the text of ${name}.`).waitFor()
+      expect(await editor(page).inputValue()).toBe(solution)
+    }
+  })
+
+  test.each([
+    ['text.zip', 'no zip file', 'not a zip file'],
+    ['other.zip', `PK\x05\x06${'\0'.repeat(18)}`, 'no drop.js in it'],
+  ])('%s does not open, and leaves the driver', async (name, text, why) => {
+    const page = await open()
+    const buffer = Buffer.from(text)
+    await page.locator('input[type=file]').setInputFiles({ name, mimeType: 'application/zip', buffer })
+    await status(page).getByText(`${name} does not open: ${why}`).waitFor()
+    expect(await editor(page).inputValue()).toBe(skeleton)
+  })
+
+  test('no page asks for anything outside of the site', () => {
+    expect(site.asked).toEqual({ own: expect.arrayContaining([`${site.address}check-worker.js`]), others: [] })
+  })
 })

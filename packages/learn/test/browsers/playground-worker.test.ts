@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { bundleCourse } from '../../../../scripts/course-bundle.mjs'
 import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { BROWSERS } from '../../../web/test/support/web/browser.ts'
 import { COURSE } from '../../src/folder.ts'
 import { checkedIn, PAGE } from '../support/browser-checks.ts'
 import type { Run, Seen } from '../support/playground-page.ts'
@@ -42,7 +43,7 @@ beforeAll(async () => {
   writeFileSync(join(directory, 'runs.json'), JSON.stringify(runs))
 })
 
-test.each(['chromium', 'firefox-esr'] as const)(
+test.each(BROWSERS)(
   '%s runs drivers in the worker, explains the ones that throw, and shows the lines of a step',
   async browser => {
     const seen = await checkedIn<Seen>(browser, directory)

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { extname, join, relative } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { bundleCourse } from '../../../../scripts/course-bundle.mjs'
+import type { BrowserName } from '../../../web/test/support/web/browser.ts'
 import type { Result } from '../../src/exercise.ts'
 
 export interface Case {
@@ -27,12 +28,10 @@ export interface Checked {
 export const PAGE = '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
 const TYPES: Readonly<Record<string, string>> = { '.js': 'text/javascript', '.html': 'text/html' }
 
-const ARGUMENTS = {
-  chromium: (profile: string) => ['--headless', '--no-sandbox', `--user-data-dir=${profile}`],
-  'firefox-esr': (profile: string) => ['--headless', '--no-remote', '--profile', profile],
-} as const
-
-export type BrowserName = keyof typeof ARGUMENTS
+const ARGUMENTS: Readonly<Record<BrowserName, (profile: string) => readonly string[]>> = {
+  chromium: profile => ['--headless', '--no-sandbox', `--user-data-dir=${profile}`],
+  'firefox-esr': profile => ['--headless', '--no-remote', '--profile', profile],
+}
 
 /** Writes the bundle into a directory, with a page that checks the cases. */
 export async function writeSite(directory: string, cases: readonly Case[]): Promise<void> {

@@ -6,7 +6,7 @@ import { TestBrowser } from '../support/web/browser.ts'
 
 let netns: Netns
 const own = new OwnNetns()
-const browser = new TestBrowser(() => netns.name)
+const browser = new TestBrowser({ netns: () => netns.name })
 
 beforeAll(() => {
   netns = own.addQuiet()

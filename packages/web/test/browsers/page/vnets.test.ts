@@ -12,7 +12,7 @@ const PORT = '8080'
 /** The browser is in this namespace, so it is one for all tests. */
 let netns: Netns
 const own = new OwnNetns()
-const browser = new TestBrowser(() => netns.name)
+const browser = new TestBrowser({ netns: () => netns.name })
 const children = new Set<Child>()
 
 beforeAll(() => {

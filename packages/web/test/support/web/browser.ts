@@ -1,7 +1,7 @@
 /**
- * Debian's chromium without a window, one for the tests of a file. A page that is opened here is
- * watched: errors of its scripts, violations of its policy, dialogs, and complaints of its console
- * are collected, and fail the test that does not expect them.
+ * Debian's chromium or firefox-esr without a window, one for the tests of a file. A page that is
+ * opened here is watched: errors of its scripts, violations of its policy, dialogs, and complaints
+ * of its console are collected, and fail the test that does not expect them.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,8 +11,12 @@ import { afterAll, afterEach, expect, onTestFinished } from 'vitest'
 import type { FeedState } from '../../../src/page/feed.ts'
 import { FakeFeed } from './fake-feed.mjs'
 import { FakeWorld } from './fake-world.mjs'
+import { launchFirefox } from './firefox.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
+/** The names of the browsers, which are Debian's packages and programs. */
+export const BROWSERS = ['chromium', 'firefox-esr'] as const
+export type BrowserName = (typeof BROWSERS)[number]
+
 /** Nothing on a page takes so long; a test that waits for longer has failed. */
 const LIMIT_MS = 30_000
 
@@ -27,6 +31,7 @@ export interface OpenOptions extends BrowserContextOptions {
 }
 
 export class TestBrowser {
+  readonly #name: BrowserName
   readonly #netns: (() => string) | undefined
   readonly #pages = new Set<Page>()
   #complaints: string[] = []
@@ -34,7 +39,8 @@ export class TestBrowser {
   #browser: Promise<Browser> | undefined
 
   /** Starts with the first page, in the network namespace if one is given. */
-  constructor(netns?: () => string) {
+  constructor({ name = 'chromium', netns }: { name?: BrowserName; netns?: () => string } = {}) {
+    this.#name = name
     this.#netns = netns
     afterEach(() => this.#closePages())
     afterAll(async () => {
@@ -45,7 +51,7 @@ export class TestBrowser {
 
   /** Opens an address as a visitor without a past. */
   async open(address: string, { prepare, expected, ...options }: OpenOptions = {}): Promise<Page> {
-    this.#browser ??= chromium.launch({ executablePath: this.#program(), args: ['--no-sandbox'] })
+    this.#browser ??= this.#launch()
     const context = await (await this.#browser).newContext({ viewport: DESKTOP, ...options })
     context.setDefaultTimeout(LIMIT_MS)
     const page = await context.newPage()
@@ -74,10 +80,17 @@ export class TestBrowser {
     expect(complaints).toEqual([])
   }
 
+  #launch(): Promise<Browser> {
+    const executablePath = this.#program()
+    if (this.#name === 'firefox-esr') return launchFirefox(executablePath)
+    return chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  }
+
   #program(): string {
-    if (this.#netns === undefined) return CHROMIUM
-    const path = join(this.#directory, 'chromium')
-    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.#netns()} ${CHROMIUM} "$@"\n`, { mode: 0o700 })
+    const program = `/usr/bin/${this.#name}`
+    if (this.#netns === undefined) return program
+    const path = join(this.#directory, this.#name)
+    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.#netns()} ${program} "$@"\n`, { mode: 0o700 })
     return path
   }
 }
