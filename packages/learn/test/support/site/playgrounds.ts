@@ -1,0 +1,37 @@
+/** Tests of the playground, on its page and on the front page. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { DESKTOP, PHONE } from '../../../../web/test/support/web/browser.ts'
+import { picture, type Visit } from './visit.ts'
+
+export function playgroundTests(visit: Visit): void {
+  test.each([PHONE, DESKTOP])('the front page shows frames that move above the fold, for %o', async viewport => {
+    const page = await visit.page('', { viewport })
+    const dots = page.locator('.frame-dot')
+    const isAbove = async () => {
+      const boxes = await dots.evaluateAll(all => all.map(dot => dot.getBoundingClientRect().top))
+      return boxes.some(top => top > 0 && top < viewport.height)
+    }
+    await picture(page).waitFor()
+    await expect.poll(isAbove).toBe(true)
+    expect((await picture(page).boundingBox())?.y).toBeLessThan(viewport.height / 1.5)
+  })
+
+  test('the playground loses frames on a wire, reports a ping, and saves a capture', async () => {
+    const page = await visit.page('playground.html')
+    await picture(page).waitFor()
+    await page.getByRole('button', { name: 'loss 50%' }).click()
+    await page.getByRole('button', { name: 'Ping' }).click()
+    await page.getByRole('log').getByText('5 sent').waitFor()
+    await page.getByRole('link', { name: 'Frames', exact: true }).click()
+    await page
+      .getByRole('row', { name: /stage 1 loss 50%/ })
+      .first()
+      .waitFor()
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download pcapng' }).click(),
+    ])
+    expect(readFileSync(await download.path()).readUInt32LE()).toBe(0x0a0d0d0a)
+  })
+}
