@@ -28,6 +28,19 @@ test('the index of the documentation links to every page, of the core and of the
   }
 })
 
+test('the index has the general pages first, then a list for each package in the order of CONTRIBUTING.md', () => {
+  const packages = [...readFileSync('CONTRIBUTING.md', 'utf8').matchAll(/^\| `packages\/(\w+)`/gm)].map(
+    ([, name]) => name,
+  )
+  const sections = readFileSync('docs/README.md', 'utf8').split(/^## /m).slice(1)
+  const lists = sections.slice(-packages.length)
+  expect(lists.map(section => section.split('\n')[0])).toEqual(packages.map(name => `Package ${name}`))
+  for (const [i, name] of packages.entries()) {
+    const links = [...lists[i]!.matchAll(/\]\(([^)#]+)/g)].map(([, path = '']) => path)
+    expect(links.filter(path => !path.startsWith(`../packages/${name}/`))).toEqual([])
+  }
+})
+
 test('no page of the documentation has more than 250 lines', () => {
   const pages = folders.flatMap(folder => readdirSync(folder).map(name => `${folder}/${name}`))
   const long = pages.filter(page => page.endsWith('.md') && readFileSync(page, 'utf8').split('\n').length > 251)
