@@ -1,18 +1,15 @@
-/** The playground in Chromium, with the worker, and with one whose frames are made up. */
+/** The playground in browsers, with the worker, and with one whose frames are made up. */
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { bundleCourse } from '../../../../scripts/course-bundle.mjs'
 import { fileDirectory, written } from '../../../../test/support/fresh-directory.ts'
-import { type OpenOptions, TestBrowser } from '../../../web/test/support/web/browser.ts'
+import { BROWSERS, type OpenOptions, TestBrowser } from '../../../web/test/support/web/browser.ts'
 import { StaticSite } from '../support/static-site.ts'
 
 const directory = fileDirectory()
 const support = (name: string) => join(import.meta.dirname, `../support/${name}.ts`)
-
-const browser = new TestBrowser()
-const site = new StaticSite(directory, '/some/site/')
 
 beforeAll(async () => {
   const pages = ['mounted-playground', 'fake-playground-worker']
@@ -24,106 +21,170 @@ beforeAll(async () => {
     'index.html',
     `${head}<section></section><script type="module" src="mounted-playground.js"></script>`,
   )
-  await site.listen()
 })
-
-async function open(query = '?fake', options?: OpenOptions): Promise<Page> {
-  const page = await site.open(browser, query, options)
-  await page.getByLabel(/^The path of frames through/).waitFor()
-  return page
-}
 
 const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click()
 const line = (page: Page, text: string | RegExp) => page.getByRole('log').getByText(text).waitFor()
 
-test('frames move from the start, and a lost one falls with its reason', async () => {
-  const page = await open()
-  await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
-  await page.locator('.frame-dot.drop').getByText('loss 10%').first().waitFor()
-  await page.getByRole('link', { name: 'Frames' }).click()
-  await page
-    .getByRole('row', { name: /wire ab, stage 2 loss 10%/ })
-    .first()
-    .waitFor()
-})
+const styles = (page: Page) =>
+  page.locator('.frame-dot').evaluateAll(dots => dots.map(dot => dot.getAttribute('style')))
 
-test('a ping is a line of the log', async () => {
-  const page = await open()
-  await press(page, 'Ping')
-  await line(page, 'ping 198.18.0.2: 5 sent, 4 received')
-})
+/** Resolves when the browser has drawn the page a few times. */
+const drawn = (page: Page) =>
+  page.evaluate(async () => {
+    for (let i = 0; i < 5; i++) await new Promise(resolve => requestAnimationFrame(resolve))
+  })
 
-test('a button sets the wire, and a wrong text of a wire shows where it is wrong', async () => {
-  const page = await open()
-  await press(page, 'loss 50%')
-  await page.locator('.text-now').getByText('loss 50%').waitFor()
-  await page.getByLabel('Text of the wire').fill('los 5%')
-  const error = page.locator('.wire-form [role=alert]').filter({ hasText: 'unknown stage los' })
-  await error.waitFor()
-  expect(await error.locator('pre').textContent()).toBe('  los 5%\n  ^^^')
-})
+async function staysStill(page: Page): Promise<void> {
+  await page.locator('.canvas.still').waitFor()
+  const before = await styles(page)
+  expect(before).not.toEqual([])
+  await drawn(page)
+  expect(await styles(page)).toEqual(before)
+}
 
-test('the flow stops and starts, and so does the time', async () => {
-  const page = await open()
-  for (const name of ['Flow', 'Pause']) {
-    const toggle = page.getByRole('button', { name, exact: true })
-    const before = await toggle.getAttribute('aria-pressed')
-    await toggle.click()
-    expect([name, await toggle.getAttribute('aria-pressed')]).toEqual([name, `${before === 'false'}`])
+async function moves(page: Page): Promise<void> {
+  await page.locator('.canvas:not(.still)').waitFor()
+  const before = await styles(page)
+  await expect.poll(() => styles(page)).not.toEqual(before)
+}
+
+const setHidden = (page: Page, isHidden: boolean) =>
+  page.evaluate(hidden => {
+    Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }, isHidden)
+
+describe.each(BROWSERS)('%s', name => {
+  const browser = new TestBrowser({ name })
+  const site = new StaticSite(directory, '/some/site/')
+  beforeAll(() => site.listen())
+
+  async function open(query = '?fake', options?: OpenOptions): Promise<Page> {
+    const page = await site.open(browser, query, options)
+    await page.getByLabel(/^The path of frames through/).waitFor()
+    return page
   }
-})
 
-test('step by step shows the view of the steps, and the button follows the vnet', async () => {
-  const page = await open()
-  await press(page, 'Step by step')
-  const pressed = page.locator('button[aria-pressed=true]', { hasText: 'Step by step' })
-  await pressed.waitFor()
-  await page.getByRole('button', { name: 'Let frames pass' }).click()
-  await pressed.waitFor({ state: 'hidden' })
-})
+  test('frames move from the start, and a lost one falls with its reason', async () => {
+    const page = await open()
+    await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
+    await page.locator('.frame-dot.drop').getByText('loss 10%').first().waitFor()
+    await page.getByRole('link', { name: 'Frames' }).click()
+    await page
+      .getByRole('row', { name: /wire ab, stage 2 loss 10%/ })
+      .first()
+      .waitFor()
+  })
 
-test('the download is a pcapng file', async () => {
-  const page = await open()
-  const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Download pcapng')])
-  expect(download.suggestedFilename()).toBe('playground.pcapng')
-  expect(readFileSync(await download.path()).readUInt32BE()).toBe(0x0a0d0d0a)
-})
+  test('a ping is a line of the log', async () => {
+    const page = await open()
+    await press(page, 'Ping')
+    await line(page, 'ping 198.18.0.2: 5 sent, 4 received')
+  })
 
-test('a driver that does not return is ended, and starts again', async () => {
-  const page = await open()
-  await page.getByLabel('Text of the wire').fill('hang')
-  await line(page, 'The driver has not returned for 5 s')
-  await page.locator('.ended').waitFor()
-  await press(page, 'Start again')
-  await page.locator('.ended').waitFor({ state: 'detached' })
-  await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
-})
+  test('a button sets the wire, and a wrong text of a wire shows where it is wrong', async () => {
+    const page = await open()
+    await press(page, 'loss 50%')
+    await page.locator('.text-now').getByText('loss 50%').waitFor()
+    await page.getByLabel('Text of the wire').fill('los 5%')
+    const error = page.locator('.wire-form [role=alert]').filter({ hasText: 'unknown stage los' })
+    await error.waitFor()
+    expect(await error.locator('pre').textContent()).toBe('  los 5%\n  ^^^')
+  })
 
-test('a worker that does not load is reported', async () => {
-  const page = await open('?fake', { expected: /ERR_FAILED/ })
-  await page.route('**/fake-playground-worker.js', route => route.abort())
-  await page.getByRole('button', { name: 'Start again' }).click()
-  await line(page, /^The driver has ended: .*fake-playground-worker.js does not load\.$/)
-})
+  test('the flow stops and starts, and so does the time', async () => {
+    const page = await open()
+    for (const name of ['Flow', 'Pause']) {
+      const toggle = page.getByRole('button', { name, exact: true })
+      const before = await toggle.getAttribute('aria-pressed')
+      await toggle.click()
+      expect([name, await toggle.getAttribute('aria-pressed')]).toEqual([name, `${before === 'false'}`])
+    }
+  })
 
-test('a driver of the visitor runs, and an error in its text is a line of the log', async () => {
-  const page = await open('')
-  await page.getByRole('combobox', { name: 'Driver' }).selectOption('own')
-  const text = page.getByLabel('The text of your driver')
-  await press(page, 'Run')
-  await page.getByLabel('The path of frames through own0').waitFor()
-  await page.getByRole('row', { name: /^own0 tx .*NOT_SPECIFIED/ }).waitFor()
-  await text.fill('export const driver = )')
-  await text.press('Control+Enter')
-  await line(page, /driver\.js.*SyntaxError.*1:23/)
-})
+  test('frames stay where they are in a pause, and continue from there', async () => {
+    const page = await open()
+    await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
+    await press(page, 'Pause')
+    await staysStill(page)
+    await press(page, 'Pause')
+    await moves(page)
+  })
 
-test.each([
-  ['ping', 'Ping', /^ping .*: 5 sent, \d received/],
-  ['transfer', 'TCP transfer', /^tcp: 200,000 bytes in/],
-])('the programs at the ends report the %s', async (_, name, told) => {
-  const page = await open('?short')
-  await press(page, 'off')
-  await press(page, name)
-  await line(page, told)
+  test('a hidden page is paused', async () => {
+    const page = await open()
+    await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
+    await setHidden(page, true)
+    await staysStill(page)
+    await setHidden(page, false)
+    await moves(page)
+  })
+
+  test('a picture that is scrolled away is not drawn', async () => {
+    const page = await open()
+    await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
+    await page.evaluate(() => {
+      document.body.style.paddingBottom = '3000px'
+      scrollTo(0, 3000)
+    })
+    await staysStill(page)
+    await page.evaluate(() => scrollTo(0, 0))
+    await moves(page)
+  })
+
+  test('step by step shows the view of the steps, and the button follows the vnet', async () => {
+    const page = await open()
+    await press(page, 'Step by step')
+    const pressed = page.locator('button[aria-pressed=true]', { hasText: 'Step by step' })
+    await pressed.waitFor()
+    await page.getByRole('button', { name: 'Let frames pass' }).click()
+    await pressed.waitFor({ state: 'hidden' })
+  })
+
+  test('the download is a pcapng file', async () => {
+    const page = await open()
+    const [download] = await Promise.all([page.waitForEvent('download'), press(page, 'Download pcapng')])
+    expect(download.suggestedFilename()).toBe('playground.pcapng')
+    expect(readFileSync(await download.path()).readUInt32BE()).toBe(0x0a0d0d0a)
+  })
+
+  test('a driver that does not return is ended, and starts again', async () => {
+    const page = await open()
+    await page.getByLabel('Text of the wire').fill('hang')
+    await line(page, 'The driver has not returned for 5 s')
+    await page.locator('.ended').waitFor()
+    await press(page, 'Start again')
+    await page.locator('.ended').waitFor({ state: 'detached' })
+    await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
+  })
+
+  test('a worker that does not load is reported', async () => {
+    const page = await open('?fake', { expected: /ERR_FAILED/ })
+    await page.route('**/fake-playground-worker.js', route => route.abort())
+    await page.getByRole('button', { name: 'Start again' }).click()
+    await line(page, /^The driver has ended: .*fake-playground-worker.js does not load\.$/)
+  })
+
+  test('a driver of the visitor runs, and an error in its text is a line of the log', async () => {
+    const page = await open('')
+    await page.getByRole('combobox', { name: 'Driver' }).selectOption('own')
+    const text = page.getByLabel('The text of your driver')
+    await press(page, 'Run')
+    await page.getByLabel('The path of frames through own0').waitFor()
+    await page.getByRole('row', { name: /^own0 tx .*NOT_SPECIFIED/ }).waitFor()
+    await text.fill('export const driver = )')
+    await text.press('Control+Enter')
+    await line(page, /driver\.js.*SyntaxError.*1:23/)
+  })
+
+  test.each([
+    ['ping', 'Ping', /^ping .*: 5 sent, \d received/],
+    ['transfer', 'TCP transfer', /^tcp: 200,000 bytes in/],
+  ])('the programs at the ends report the %s', async (_, name, told) => {
+    const page = await open('?short')
+    await press(page, 'off')
+    await press(page, name)
+    await line(page, told)
+  })
 })

@@ -1,6 +1,6 @@
 /** Draws the boxes of a driver as SVG, and the dots that move between them. */
 import type { ComponentChildren, VNode } from 'preact'
-import { useLayoutEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useReducer } from 'preact/hooks'
 import { drawn, Label } from './drawing.tsx'
 import {
   type Arrow,
@@ -222,22 +222,30 @@ export function Flow({ arrow, rate }: { readonly arrow: Arrow; readonly rate: nu
 
 const STILL = '(prefers-reduced-motion: reduce)'
 
+interface FramesProps {
+  readonly flights: Flights
+  readonly drawing: Drawing
+  /** Whether the dots are drawn again for each frame of the screen. */
+  readonly isMoving: boolean
+}
+
 /** A dot for each frame in flight. Without motion, only waiting and fallen dots are shown. */
-export function Frames({ flights, drawing }: { readonly flights: Flights; readonly drawing: Drawing }) {
-  const [now, setNow] = useState(Date.now())
+export function Frames({ flights, drawing, isMoving }: FramesProps) {
+  const [, draw] = useReducer((count: number, _: undefined) => count + 1, 0)
   useLayoutEffect(() => {
-    let request = requestAnimationFrame(function draw() {
-      if (!flights.isEmpty) setNow(Date.now())
-      request = requestAnimationFrame(draw)
+    if (!isMoving) return
+    let request = requestAnimationFrame(function next() {
+      if (!flights.isEmpty) draw(undefined)
+      request = requestAnimationFrame(next)
     })
-    return () => {
-      cancelAnimationFrame(request)
-      // Without the view, nothing reports what becomes of the frames.
-      flights.clear()
-    }
-  }, [flights])
+    return () => cancelAnimationFrame(request)
+  }, [flights, isMoving])
+  // Without the view, nothing reports what becomes of the frames.
+  useLayoutEffect(() => () => flights.clear(), [flights])
   const isStill = matchMedia(STILL).matches
-  const dots = flights.at(now, drawing).filter(({ isWaiting, reason }) => !isStill || isWaiting || reason !== undefined)
+  const dots = flights
+    .at(Date.now(), drawing)
+    .filter(({ isWaiting, reason }) => !isStill || isWaiting || reason !== undefined)
   return (
     <div class="frames-on-the-way" aria-hidden="true">
       {dots.map(({ key, lane, x, y, isWaiting, reason, isHarmless }) => {

@@ -1,5 +1,5 @@
 /** The driver in motion: the parts of a device, and the frames that move through it. */
-import { signal } from '@preact/signals'
+import { effect, signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/quantity'
 import { DROP_CAUSES } from 'vnet/internal/skb/drop-cause'
@@ -13,7 +13,7 @@ import { type Lane, labelLines, type Model, modelOf, peerOf } from './driver-mod
 import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
-import { SCROLLABLE, useWidth } from './hooks.ts'
+import { SCROLLABLE, useInSight, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
 import { HARMLESS } from './rates.ts'
 import { type Column, numbers, Table, troubles } from './table.tsx'
@@ -32,6 +32,7 @@ export function driverView(app: App): View {
   const parts = signal<ReadonlyMap<DeviceId, Parts>>(new Map())
   const flights = new Flights()
   let shown: DeviceId | undefined
+  effect(() => flights.pause(app.isPaused))
   return {
     name: 'driver',
     title: 'Driver',
@@ -118,6 +119,8 @@ interface PictureProps extends DriverProps {
 
 function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
   const { device, peer } = model
+  const [canvas, isInSight] = useInSight<HTMLDivElement>()
+  const isMoving = isInSight && !app.isPaused
   const drawing = layout(model, whole)
   const { boxes, arrows, width, height, isVertical } = drawing
   const lately = app.time / 1000 - LATELY
@@ -153,7 +156,11 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
     }
   }
   return (
-    <div class="canvas" style={{ position: 'relative', width: `${width}px` }}>
+    <div
+      ref={canvas}
+      class={isMoving ? 'canvas' : 'canvas still'}
+      style={{ position: 'relative', width: `${width}px` }}
+    >
       {/* biome-ignore lint/a11y/noSvgWithoutTitle: its parts have titles of their own */}
       <svg width={width} height={height} {...drawn('group', `The path of frames through ${device.label}`)}>
         {boxes.map(box)}
@@ -162,7 +169,7 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
         ))}
       </svg>
       {isSlow ? (
-        <Frames flights={flights} drawing={drawing} />
+        <Frames flights={flights} drawing={drawing} isMoving={isMoving} />
       ) : (
         shown.map(({ arrow, state }) => (
           <Flow key={arrow.id} arrow={arrow} rate={state.isCut ? 0 : (state.rate ?? 0)} />

@@ -4,7 +4,7 @@ import type { Drawing, Rect } from './driver-layout.ts'
 import type { Lane } from './driver-model.ts'
 import { HARMLESS } from './rates.ts'
 
-/** Times in ms of the server: when it entered the wire, arrived, or was dropped. */
+/** Times in ms of the server, without pauses: when it entered the wire, arrived, or was dropped. */
 interface Flight {
   readonly lane: Lane
   readonly sent: number | undefined
@@ -51,6 +51,9 @@ export class Flights {
   readonly #flights = new Map<string, Flight>()
   /** The clock of the page minus the server's, plus the delay of the fastest message. */
   #ahead = Number.POSITIVE_INFINITY
+  /** Milliseconds of the pauses that have ended. */
+  #paused = 0
+  #pausedAt: number | undefined
   #copies = 0
 
   get hasSome(): boolean {
@@ -61,6 +64,20 @@ export class Flights {
     return this.#flights.size === 0
   }
 
+  /** Stops the frames where they are, or lets them continue from there. */
+  pause(isPaused: boolean, now = Date.now()): void {
+    if (isPaused) this.#pausedAt ??= now
+    else {
+      this.#paused = this.#pausesUntil(now)
+      this.#pausedAt = undefined
+    }
+  }
+
+  /** Returns the milliseconds in which frames did not move. */
+  #pausesUntil(now: number): number {
+    return this.#paused + (this.#pausedAt === undefined ? 0 : now - this.#pausedAt)
+  }
+
   /** `hasPeer`: frames arrive at a device that is captured, too. */
   receive({ time, frames, isStart }: Message<'flights'>, hasPeer: boolean, now = Date.now()): void {
     for (const [key, { arrived, dropped }] of this.#flights) {
@@ -69,7 +86,9 @@ export class Flights {
     // A device that had no frame yet continues to show rates.
     if (frames.length === 0) return
     this.#ahead = Math.min(this.#ahead, now - time)
-    for (const { packet, time, direction, isFar, dropped } of frames) {
+    const pauses = this.#pausesUntil(now)
+    for (const { packet, time: real, direction, isFar, dropped } of frames) {
+      const time = real - pauses
       const lane: Lane = (direction === 'tx') === isFar ? 'toward' : 'away'
       const key = `${lane} ${packet}`
       const flight = this.#flights.get(key)
@@ -96,7 +115,7 @@ export class Flights {
 
   /** The dots at a time of the page's clock. Forgets frames that have left the drawing. */
   at(now: number, drawing: Drawing): Dot[] {
-    const time = now - this.#ahead - LATE_MS
+    const time = now - this.#pausesUntil(now) - this.#ahead - LATE_MS
     const waiting = { away: 0, toward: 0 }
     const routes = { away: routeOf(drawing, 'away'), toward: routeOf(drawing, 'toward') }
     const dots: Dot[] = []

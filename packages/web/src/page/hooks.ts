@@ -22,6 +22,18 @@ export function useWidth<E extends Element>() {
   return [ref, width] as const
 }
 
+/** Returns a reference for an element, and whether a part of it is in the window. */
+export function useInSight<E extends Element>() {
+  const ref = useRef<E>(null)
+  const [isInSight, setInSight] = useState(true)
+  useLayoutEffect(() => {
+    const observer = new IntersectionObserver(entries => setInSight(entries.some(each => each.isIntersecting)))
+    observer.observe(ref.current!)
+    return () => observer.disconnect()
+  }, [])
+  return [ref, isInSight] as const
+}
+
 /** Whether a key is typed into a field, or chooses there. */
 export function isTyping({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
   if (ctrlKey || metaKey || altKey) return false

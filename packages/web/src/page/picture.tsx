@@ -25,6 +25,8 @@ export interface Picture {
   receive(message: FeedMessage): void
   /** Shows one of the views below the first one. */
   show(view: string): void
+  /** Stops what moves, or lets it continue. */
+  pause(isPaused: boolean): void
   close(): void
 }
 
@@ -90,6 +92,7 @@ export function mountPicture(element: Element, { views, style, command }: Pictur
   return {
     receive: message => batch(() => state.receive(message)),
     show,
+    pause: isPaused => state.pause(isPaused),
     close() {
       render(null, place)
       host.remove()

@@ -34,6 +34,7 @@ export class PageState implements App {
   readonly #last = signal<Readonly<Partial<Record<LastType, FeedMessage>>>>({})
   readonly #events = signal<readonly PageEvent[]>([])
   readonly #time = signal(Date.now())
+  readonly #isPaused = signal(false)
 
   constructor(views: readonly ((app: App) => View)[], options: StateOptions) {
     this.#options = options
@@ -74,6 +75,14 @@ export class PageState implements App {
 
   get time() {
     return this.#time.value
+  }
+
+  get isPaused() {
+    return this.#isPaused.value
+  }
+
+  pause(isPaused: boolean): void {
+    this.#isPaused.value = isPaused
   }
 
   last<T extends LastType>(type: T): Message<T> | undefined {

@@ -53,6 +53,22 @@ describe('a frame', () => {
     expect([at(3001), flights.isEmpty]).toEqual([[], true])
   })
 
+  test('does not move in a pause, and continues from the same place', () => {
+    const { flights, at } = flying(true, row({ time: 0 }))
+    const before = at(200)
+    flights.pause(true, 5500)
+    expect([at(300), at(90_000)]).toEqual([before, before])
+    // A frame that is sent meanwhile starts with the others.
+    const frames = [row({ packet: 2, time: 60_000 })]
+    flights.receive({ type: 'flights', time: 60_100, id: '1//sn0', frames }, true, 65_100)
+    flights.pause(false, 95_500)
+    expect(at(90_200)).toEqual(before)
+    const after = at(90_300)
+    expect(after[0]!.x).toBeGreaterThan(before[0]!.x)
+    expect(after).toHaveLength(1)
+    expect(at(90_600)).toHaveLength(2)
+  })
+
   test('waits after the frames that are before it in the wire', () => {
     const { at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 100 }))
     const [first, second] = at(5000)

@@ -14,6 +14,7 @@ import { WorkerLink } from './worker-link.ts'
 export interface Picture {
   receive(message: FeedMessage): void
   show(view: string): void
+  pause(isPaused: boolean): void
   close(): void
 }
 
@@ -92,6 +93,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     const views: View[] = ['driver', ...(isShort ? [] : below)]
     picture = mount?.(place, { views, command: request => link.command(request) })
     sendFlow()
+    sendPause()
   }
 
   function run(next: PlaygroundDriver): void {
@@ -113,9 +115,16 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     if (bytes !== undefined) save(new Blob([bytes], { type: 'application/octet-stream' }), 'playground.pcapng')
   }
 
+  /** Nobody sees the time of a hidden page. */
+  function sendPause(): void {
+    const on = isPressed(pause) || document.hidden
+    link.send({ do: 'pause', on })
+    picture?.pause(on)
+  }
+
   const sendFlow = () => link.send({ do: 'flow', perSecond: isPressed(flow) ? FLOW : 0 })
   const flow = toggle('Flow', true, sendFlow)
-  const pause = toggle('Pause', false, () => link.send({ do: 'pause', on: isPressed(pause) }))
+  const pause = toggle('Pause', false, sendPause)
   const stepping = toggle('Step by step', false, () => {
     picture?.show('step')
     void command({ do: 'step', mode: isPressed(stepping) ? 'on' : 'off' })
@@ -138,6 +147,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     button('Download pcapng', () => void download()),
   )
   parent.replaceChildren(...all, ...(isShort ? [place, log.element] : [more, log.element, place]))
+  document.addEventListener('visibilitychange', sendPause)
   void loadPicture().then(loaded => {
     mount = loaded
     if (!isClosed) run(driver)
@@ -157,6 +167,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     run,
     close() {
       isClosed = true
+      document.removeEventListener('visibilitychange', sendPause)
       link.close()
       picture?.close()
     },
