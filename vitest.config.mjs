@@ -106,7 +106,8 @@ const common = {
   // V8 shrinks the young generation of a process that allocates slowly, as all do on a busy
   // machine; what is allocated between two collections would then be too little to measure.
   execArgv: ['--expose-gc', '--min-semi-space-size=16'],
-  // A wait that succeeds ends at once, so its limit may be far longer than a busy machine takes.
+  // A wait that succeeds ends immediately, so its limit may be far longer than a busy machine
+  // takes.
   expect: { poll: { timeout: 30_000 } },
   hookTimeout: 60_000,
   setupFiles: ['./test/support/program-limit.ts'],

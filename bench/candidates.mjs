@@ -350,9 +350,9 @@ export function capture(asked = {}) {
   ])
 }
 
-/** The user id of nobody. */
+/** The user id 'nobody'. */
 const NOBODY = '65534'
-/** Makes a default route, and runs a command as a user who has a TUN device and this clone. */
+/** Makes a default route, and runs a command as a user with a TUN device and this clone. */
 const USER = `
   ip address add 192.0.2.1/24 dev "$1"
   ip route add default via 192.0.2.2

@@ -14,7 +14,7 @@ function startXmit(skb) {
 
 function setup(dev) {
   dev.netdevOps = { ndoStartXmit: startXmit }
-  dev.flags |= IFF_NOARP // there is no host to reply to ARP
+  dev.flags |= IFF_NOARP // no host replies to ARP
 }
 
 export const driver = defineDriver({

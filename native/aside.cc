@@ -28,7 +28,7 @@ struct AsideCall {
   /** The message, or the attributes of bpf(2). */
   std::vector<uint8_t> bytes;
   int flags = 0;
-  /** The command of a bpf(2) call, whose descriptor replaces `fd`; -1 for a message. */
+  /** The command of a bpf(2) call; its descriptor replaces `fd`. -1 for a message. */
   int command = -1;
   int nsfd = -1;
 };

@@ -49,7 +49,7 @@ class Outbox {
 
   int fd_ = -1;
   uint64_t size_ = 0;
-  /** Bytes of the records written so far, and bytes of records for which there was no space. */
+  /** Bytes of the records written so far, and bytes of records that did not fit. */
   uint64_t end_ = 0;
   uint64_t lost_ = 0;
   /** Starts with the last incomplete block of the device. */

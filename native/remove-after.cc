@@ -49,7 +49,7 @@ bool isDead(const std::string& path) {
          errno == ECONNREFUSED;
 }
 
-/** Removes the dead sockets whose paths start with `prefix`, and their files. */
+/** Removes the dead sockets at paths that start with `prefix`, and their files. */
 void removeSockets(const std::string& prefix) {
   const size_t slash = prefix.rfind('/');
   const std::string directory = prefix.substr(0, slash + 1);

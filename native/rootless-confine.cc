@@ -134,7 +134,7 @@ int makeFiles(const std::vector<std::string>& paths) {
   }
   mountSys();
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return errno;
-  // The kernel transmits no frames that nobody asked for.
+  // The kernel transmits no frames of its own accord.
   put("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
   // A namespace inside would give new rights.
   put("/proc/sys/user/max_user_namespaces", "0");

@@ -66,7 +66,9 @@ in_addr_t v4Of(const sockaddr_storage& address) {
   return address.ss_family == AF_INET ? ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) : 0;
 }
 
-/** Sets `to` to an address in text form, with the same port. Returns false if it is none. */
+/**
+ * Sets `to` to an address in text form, with the same port. Returns false if it is not an address.
+ */
 bool setAddress(sockaddr_storage& to, const char* text) {
   const in_port_t port = reinterpret_cast<const sockaddr_in&>(to).sin_port;
   to = {};
@@ -207,7 +209,7 @@ void TcpOut::open(Syn syn, std::string key) {
 
 void TcpOut::connect(Connection& connection, const sockaddr_storage& to) {
   const int socket = ::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  // The client repeats a SYN for which there is no descriptor.
+  // The client repeats a SYN that gets no descriptor.
   if (socket < 0) return close(connection, true);
   setNoDelay(socket);
   connection.outer.fd = socket;

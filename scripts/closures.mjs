@@ -3,7 +3,7 @@
  * would be files that load each other. A circle of types can be read only as a whole. The closure
  * of an entry is every file that its import loads. The files of a wire spec are the files with code
  * that turns the text of `--wire` into the stages of a cable; they are found by running dist/. The
- * files that a command loads are those of dist, many of which are joined.
+ * files that a command loads are in dist, and many of them are joined.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'

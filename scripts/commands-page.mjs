@@ -19,7 +19,7 @@ is one in another network namespace. Times have a unit: \`50us\`, \`20ms\`, \`30
 const COMMON = 'Options of every driver'
 const INDEX = 'commands.md'
 
-/** The groups of commands that have a page of their own, each with what the page is for. */
+/** The groups of commands that have a page of their own, each with the purpose of the page. */
 const GROUPS = {
   Interfaces: 'that make interfaces, and put wires on interfaces of others',
   Monitoring: 'that show a running vnet: its interfaces, counters, frames and events',

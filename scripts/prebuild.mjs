@@ -65,7 +65,7 @@ async function build(target) {
     const unfinished = fileOf(target, `.${name}-${process.pid}`)
     copyFileSync(join(from, name), unfinished)
     const strip = [`${prefix}strip`, 'strip'].find(program => isInstalled(program))
-    // Without its symbols, too: an addon keeps those that Node looks up.
+    // Without its symbols, too: an addon keeps the symbols that Node looks up.
     if (strip !== undefined) await run(`stripping ${target}/${name}`, [strip, '--strip-unneeded', unfinished])
     renameSync(unfinished, fileOf(target, name))
     if (machine !== undefined) await verify(target, name, machine)

@@ -45,7 +45,7 @@ function isPublished(path) {
   return status === 0 && stdout.trim() === version
 }
 
-/** The size of a package with the files that are there now. */
+/** The size of a package with the present files. */
 function sizeOf(path) {
   const [program, ...words] = npm()
   const pack = [...words, 'pack', '--dry-run', '--json', '--ignore-scripts']

@@ -1,7 +1,7 @@
 /* control.c - a baseline: the smallest program that does the work of a driver and of vnet exec.
  *
  *   control serve DIRECTORY            echoes messages on a Unix stream socket; prints "ready"
- *   control dumps PATH                 answers requests of many clients with a reply as long as the
+ *   control dumps PATH                 replies to requests of many clients, as long as the
  *                                      statistics of two devices, until its parent ends
  *   control supervise IF PROGRAM ...   writes an int 0 to ifr_data for SIOCDEVPRIVATE + 2 on IF;
  *                                      leaves other interfaces to the kernel

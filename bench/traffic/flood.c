@@ -20,7 +20,7 @@
  *   flood idle PATH IF                 another program, a target for the other modes;
  *                                      it never reads its sockets
  *
- * RATE is per second. Without one, the next follows at once, also when the other end takes no
+ * RATE is per second. Without one, the next follows immediately, also when the other end takes no
  * more: the CPU time used is the same either way. Prints "ready" when the flood starts, and one
  * JSON line at its end: what was sent, and what the kernel refused. */
 #define _GNU_SOURCE
@@ -263,7 +263,7 @@ static void udp_echo(char **args)
     frames(args, spoofed_echo);
 }
 
-/* Sends the next frame at once. A full interface makes send(2) wait. */
+/* Sends the next frame immediately. A full interface makes send(2) wait. */
 static void unpaced(size_t length)
 {
     begin();

@@ -91,7 +91,7 @@ function exerciseOf(relativePath) {
 
 /**
  * An entry of the list of pages: the text of a link with a capital letter, or the page's title up
- * to its colon. With `others`, the entries before, a title that is there already is whole.
+ * to its colon. A title that the entries before, `others`, have already is whole.
  */
 function entry(path, text = '', others = []) {
   const [, title = text, more = ''] = /^# ([^:\n]*)(.*)/m.exec(read(path)) ?? []

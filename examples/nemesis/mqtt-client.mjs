@@ -1,4 +1,5 @@
-// Publishes two messages, one after the other, and prints those that arrive at another client.
+// Publishes two messages, one after the other, and prints the messages that arrive at another
+// client.
 import mqtt from 'mqtt'
 
 const LAST = '2'

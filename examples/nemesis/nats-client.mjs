@@ -1,4 +1,5 @@
-// Publishes two messages with an id, each until it is acknowledged, and prints those of the stream.
+// Publishes two messages with an id, each until it is acknowledged, and prints the messages of the
+// stream.
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 

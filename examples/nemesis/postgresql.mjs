@@ -1,4 +1,4 @@
-// PostgreSQL and a pool of pg: no acknowledged row is lost, and none is there twice.
+// PostgreSQL and a pool of pg: no acknowledged row is lost or stored twice.
 import { readdirSync } from 'node:fs'
 import { CLOCKS, FAULTS, MESSAGES, network, run, serve } from './network.mjs'
 

@@ -1,4 +1,4 @@
-/** A page that calls another one, for tests of WebRTC. The test carries offers and answers. */
+/** A page that calls another one, for tests of WebRTC. The test carries the descriptions. */
 import http from 'node:http'
 
 const PAGE = `<!doctype html>
@@ -83,7 +83,7 @@ const ipv4Of = host => host.addresses.find(each => each.includes('.'))
 /**
  * Starts coturn on a host, for STUN and TURN. Returns the configuration of its clients. It refuses
  * the addresses of hosts past a NAT, like the private ones of the internet: it has no route to
- * them, and closes a relay whose packet has no route.
+ * them, and closes a relay that has no route for a packet.
  */
 export function startTurn(host, hidden) {
   const address = ipv4Of(host)

@@ -24,7 +24,7 @@ async function request(socket, number) {
   }
 }
 
-test('every request is answered although each direction loses 30 % of the packets', async ({ lab }) => {
+test('every request gets a response although each direction loses 30 % of the packets', async ({ lab }) => {
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server, { wire: 'loss 30%' })
   const service = await server.createSocket('udp4', 5000)

@@ -173,7 +173,7 @@ export function errnoText(errno: number): string {
   return byNumber.get(Math.abs(errno))?.[1] ?? 'unknown error'
 }
 
-/** A call of the system or a request to a vnet, and what it is about: ['TUNSETIFF', 'vnet0']. */
+/** A system call or a request to a vnet, and its object: ['TUNSETIFF', 'vnet0']. */
 export type Call = readonly [call: string, object: string]
 
 /**
@@ -195,7 +195,7 @@ export class VnetError extends Error {
 
   /**
    * @param errno of either sign, so that a result can be passed on as it is
-   * @param what a call, whose name people need not see, or what failed in plain words
+   * @param what a call, with a name that people need not see, or a plain description of the failure
    */
   constructor(errno: number, what: string | Call, advice?: string, options?: { cause?: unknown }) {
     const code = errnoName(errno)

@@ -394,7 +394,7 @@ export function frameOf(skb: SkBuff, queue: number): Frame {
   return { bytes, queue, ipSummed, csumStart: skb.csumStart - skb.data, csumOffset, gsoSize, gsoType }
 }
 
-/** Written out: a spread would make objects of many shapes, whose fields are slow to read. */
+/** Written out: a spread would make objects of many shapes, with fields that are slow to read. */
 function makeFrame(bytes: Uint8Array, queue: number, info: FrameInfo = {}): Frame {
   const { ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0 } = info
   return { bytes, queue, ipSummed, csumStart, csumOffset, gsoSize, gsoType }

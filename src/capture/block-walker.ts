@@ -30,7 +30,7 @@ export class BlockWalker {
     return this.input.bytes.subarray(this.at, this.at + this.length)
   }
 
-  /** Finds the next block, if all of it is there, until skip(). Throws a CaptureError. */
+  /** Finds the next block, if it is complete, until skip(). Throws a CaptureError. */
   peek(): boolean {
     const { input } = this
     if (!input.has(MIN_BLOCK, 'a block')) return false

@@ -73,7 +73,7 @@ export class Input {
     return this.#ended && this.at === this.#end
   }
 
-  /** Returns whether the next `length` bytes are there. Throws if the file ends within them. */
+  /** Returns whether the next `length` bytes can be read. Throws if the file ends within them. */
   has(length: number, what: string): boolean {
     if (this.#end - this.at >= length) return true
     if (!this.#ended || this.isAtEnd) return false

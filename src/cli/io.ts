@@ -17,7 +17,7 @@ export interface Io {
   pass?(to: 'out' | 'err', bytes: Uint8Array): void
   /** The command line, quoted for a shell; for advice that repeats it. */
   readonly commandLine?: string
-  /** Where vnets are found, and who has others; by default as on this machine. */
+  /** The directories of vnets, and the owners of others; by default as on this machine. */
   readonly find?: Pick<FindOptions, 'directory' | 'users'> | undefined
   /** True with `--json`: errors are JSON objects too. */
   readonly json?: boolean
@@ -45,7 +45,7 @@ export interface Io {
   onEnd(fn: (end: End) => void): () => void
   /**
    * Calls `fn` with each rejected promise of a driver that nothing handles, and each exception in a
-   * callback of a driver. Without a listener they end the program, like all errors of vnet's own
+   * callback of a driver. They end the program if nothing listens, like all errors of vnet's own
    * code. Returns an undo.
    */
   onDriverError?(fn: (what: DriverError, error: unknown) => void): () => void

@@ -16,7 +16,7 @@ import { align4, getU32, NLMSG_HDRLEN } from '../netlink/index.ts'
 import { logLine } from './io.ts'
 import type { LockupMessage, LockupWorkerData } from './lockup.ts'
 
-/** Milliseconds that the main thread may take to be paused. In a system call it is not paused. */
+/** Milliseconds that the main thread may take to be paused, which it never is in a system call. */
 const PATIENCE_MS = 1000
 
 function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native: Native): void {

@@ -10,7 +10,7 @@ export interface Parsed {
 /** An option that a command does not have. */
 export class UnknownOption extends UsageError {
   readonly flag: string
-  /** What may be meant; empty if nothing is near. */
+  /** Suggestions; empty if nothing is near. */
   readonly advice: string
 
   constructor(flag: string, advice: string) {

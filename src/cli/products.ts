@@ -10,7 +10,7 @@ import { packageVersion } from './own-package.ts'
 /** A driver in the lists of commands. */
 export interface LazyDriver extends Pick<LazyCommand, 'name' | 'usage' | 'examples'> {
   load(): Promise<{ readonly driver: unknown }>
-  /** For lists that do not load its code: that of lan would take a third of each start. */
+  /** For lists that do not load its code: the code of lan would take a third of each start. */
   readonly description?: string
 }
 

@@ -22,7 +22,7 @@ const BPF_MAP_TYPE_ARRAY = 2
 const BPF_PROG_TYPE_SCHED_CLS = 3
 export const BPF_TCX_INGRESS = 46
 export const BPF_TCX_EGRESS = 47
-/** Attaches a program before the ones that are attached already. */
+/** Attaches a program before all programs that are attached already. */
 const BPF_F_BEFORE = 1 << 3
 // enum tcx_action_base
 export const TCX_NEXT = -1

@@ -39,7 +39,9 @@ export const VIRTIO_NET_HDR_GSO_ECN = 0x80
 
 /** Frames per native call. */
 const FRAMES = 64
-/** The most bytes per call: the frames, and those that drivers make of them, fit the L2 cache. */
+/**
+ * The most bytes per call: the frames, and the frames that drivers make of them, fit the L2 cache.
+ */
 const READ_BYTES = 256 * 1024
 
 /** The arrays that describe frames of one pool to the addon. Used by one call at a time. */

@@ -50,7 +50,9 @@ export interface WatchedPrograms {
   removed(): void
 }
 
-/** Like watchLink, but calls `fn` at each event with the interface; undefined once it is gone. */
+/**
+ * Like watchLink, but calls `fn` at each event with the interface; undefined once it is deleted.
+ */
 export function followLink(
   native: Native,
   { ifindex, netns, nsfd }: WatchTarget,

@@ -25,7 +25,7 @@ const [REPLY, REPLY_ID_AT, ID] = [72, 4, 48]
 const [LOCAL_AT, REMOTE_AT] = [4, 20]
 /** include/net/tcp_states.h */
 const [TCP_FIN_WAIT2, TCP_TIME_WAIT, TCP_LISTEN] = [5, 6, 10]
-/** The bits of all states up to TCP_NEW_SYN_RECV, except that of servers. */
+/** The bits of all states up to TCP_NEW_SYN_RECV, except the state of servers. */
 const CONNECTED = 0x1ffe & ~(1 << TCP_LISTEN)
 /** The first bytes of an IPv4 address in an IPv6 socket. */
 const MAPPED = '::ffff:'

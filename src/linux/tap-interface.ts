@@ -202,7 +202,7 @@ export function netnsOfTun(native: Native, { name, layer, fds }: Tun): number {
  * Returns the interface of a Tun, read through a socket in the namespace where it should be. Throws
  * a VnetError if it is elsewhere: without CAP_NET_ADMIN nothing returns its namespace, and another
  * interface may have its name here. Also if each frame has a header in front of it, or if there are
- * more queues, whose frames would not be read.
+ * more queues, and their frames would not be read.
  */
 export function linkOfTun(native: Native, there: RouteSocket, { name, layer, fds }: Tun): Link {
   const [fd] = fds as [number]

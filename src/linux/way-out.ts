@@ -55,8 +55,8 @@ interface TcpOut {
 
 /**
  * Starts the process that waits for a namespace, before this process enters namespaces of its own.
- * Returns the descriptors that must remain open. Aside, it is no child of this process, which may
- * become another program. Throws a VnetError without pasta.
+ * Returns the descriptors that must remain open. Aside, it is not a child of this process, which
+ * may become another program. Throws a VnetError without pasta.
  */
 export function prepareWayOut(native: Native, { isAside = false } = {}): readonly number[] {
   pastaPath()

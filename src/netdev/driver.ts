@@ -20,8 +20,8 @@ export interface Param<T> {
   /** The name of the value in the help text: `file`; by default `n` or `text`. */
   readonly value?: string | undefined
   /**
-   * What the value names, for the program that loads the driver: an interface of the program's own
-   * network namespace, or a scenario file, for which the driver needs the parser.
+   * The kind of thing that the value names, for the program that loads the driver: an interface of
+   * the program's own network namespace, or a scenario file, for which the driver needs the parser.
    */
   readonly names?: 'interface' | 'scenario' | 'stages' | undefined
   /** True if it may change while the driver runs, which then reads `params` for each use. */

@@ -27,7 +27,7 @@ export interface TimedCall {
   readonly next: string
   readonly code: unknown
   readonly run: () => void
-  /** The device whose code armed the alarm; undefined if it was armed outside of a step. */
+  /** The device that armed the alarm; undefined if it was armed outside of a step. */
   dev: NetDevice | undefined
   readonly queue?: number
 }
@@ -57,7 +57,7 @@ export interface Gate {
   readonly steps: number
   /** When the last step ran, in ns. */
   readonly ranAt: number
-  /** Takes over a call whose time has come. */
+  /** Takes over a call that is due. */
   due(call: TimedCall): void
   /** Forgets a call that waits, because its alarm was armed again or cancelled. */
   rearmed(call: TimedCall): void

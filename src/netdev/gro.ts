@@ -235,7 +235,7 @@ function headerLength(protocol: number, bytes: Uint8Array, h: number, length: nu
   return header < TCP_HLEN ? 0 : header
 }
 
-/** Returns the transport header's offset in a frame whose protocol is known. */
+/** Returns the transport header's offset in a frame of a known protocol. */
 function transportOffset({ bytes, data }: SkBuff): number {
   return etherType(bytes, data) === ETH_P_IP ? H_IPV4 : H_IPV6
 }

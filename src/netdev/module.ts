@@ -82,7 +82,7 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
     await Promise.all(registered.map(dev => unregisterNetdev(dev)))
   }
 
-  /** rmmod: unregisters the devices and calls exit, whose error it passes on. Idempotent. */
+  /** rmmod: unregisters the devices and calls exit; passes its error on. Idempotent. */
   rmmod(): Promise<void> {
     this.#removed ??= this.#remove()
     return this.#removed

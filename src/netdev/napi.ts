@@ -138,7 +138,7 @@ export class Napi {
     this.dev.limitedLog.warn(verb, `${verb} ${what}${caller === undefined ? '' : `, ${caller}`}: ${advice}`)
   }
 
-  /** Warns of what the poll returned. Its line is not known, only where it was added. */
+  /** Warns of a wrong result of a poll. Its line is not known, only where it was added. */
   #warnOfReturn(what: string): void {
     const { name } = this.#poll
     const added = this.#origin === undefined ? '' : `, added ${this.#origin},`

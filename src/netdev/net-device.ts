@@ -245,7 +245,10 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.tx.reduce((n, txq) => n + txq.held, 0) + this.#rx.reduce((n, rxq) => n + rxq.length, 0)
   }
 
-  /** Its share of large slots: the most, and those in use. After `skb.hold()` a frame uses none. */
+  /**
+   * Its share of large slots: the most, and the number in use. After `skb.hold()` a frame uses
+   * none.
+   */
   get slots(): { readonly used: number; readonly quota: number } {
     return this.#slots ?? { used: 0, quota: 0 }
   }
@@ -290,7 +293,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   /**
-   * Logs one frame in tcpdump's format, for a device whose msgEnable has NETIF_MSG_PKTDATA: `tx-0
+   * Logs one frame in tcpdump's format, for a device with NETIF_MSG_PKTDATA in msgEnable: `tx-0
    * IP ...` from the kernel's transmit queue 0, `rx-0` to the kernel; `dropped` is its drop reason.
    */
   logFrame(direction: 'tx' | 'rx', skb: SkBuff, dropped?: number): void {

@@ -98,9 +98,9 @@ export function writeQuery(id: number, { name, type, class: qclass }: DnsQuestio
 /** The reply to a query. */
 export interface DnsAnswer {
   readonly rcode: number
-  /** Whether the server has left answers out (TC). */
+  /** Whether the server has left records out (TC). */
   readonly isTruncated: boolean
-  /** The data of answers of the type that the query asks for, up to a malformed one. */
+  /** The data of records of the type that the query asks for, up to a malformed one. */
   readonly data: readonly Uint8Array[]
 }
 
@@ -124,7 +124,7 @@ export function parseReply(bytes: Uint8Array, query: Uint8Array): DnsAnswer | un
 }
 
 function isEqual(one: DnsQuestion, other: DnsQuestion): boolean {
-  // The length of a label is no letter.
+  // The length of a label is not a letter.
   const [name, otherName] = [one, other].map(each => String.fromCharCode(...each.name).toLowerCase())
   return name === otherName && one.type === other.type && one.class === other.class
 }

@@ -29,17 +29,17 @@ export function networkOffset(bytes: Uint8Array, at: number, length: number): nu
   return -1
 }
 
-/** Tag control information of the tag whose type is at `at`: priority, drop eligible and id. */
+/** Tag control information of the tag with its type at `at`: priority, drop eligible and id. */
 export const tci: Getter = (bytes, at) => get16(bytes, at + 2)
 export const setTci: Setter = (bytes, at, value) => put16(bytes, at + 2, value)
 
-/** Priority code point of the tag whose type is at `at`, 0 to 7. */
+/** Priority code point of the tag with its type at `at`, 0 to 7. */
 export const pcp: Getter = (bytes, at) => bytes[at + 2] >>> 5
 
-/** Drop eligible indicator of the tag whose type is at `at`, 0 or 1. */
+/** Drop eligible indicator of the tag with its type at `at`, 0 or 1. */
 export const dei: Getter = (bytes, at) => (bytes[at + 2] >>> 4) & 1
 
-/** VLAN id of the tag whose type is at `at`, 0 to 4095. */
+/** VLAN id of the tag with its type at `at`, 0 to 4095. */
 export const vid: Getter = (bytes, at) => get16(bytes, at + 2) & 0xfff
 
 interface Frame {
@@ -52,7 +52,7 @@ interface Frame {
 
 /**
  * Inserts a tag after the addresses (vlan_insert_tag). Throws without 4 bytes of headroom. `nh`
- * and `csumStart` stay right: only the start of the frame moves.
+ * and `csumStart` remain right: only the start of the frame moves.
  */
 export function insertTag(skb: Frame, tci: number, type = ETH_P_8021Q): void {
   const at = skb.push(VLAN_HLEN)

@@ -1,4 +1,4 @@
-/** What the drop reasons mean. A test compares docs/statistics.md with this table. */
+/** The meanings of the drop reasons. A test compares docs/statistics.md with this table. */
 import type * as reasons from './drop-reason.ts'
 
 type Named<K> = K extends `SKB_DROP_REASON_${infer Name}` ? Exclude<Name, 'MAX'> : never

@@ -233,7 +233,9 @@ export class SkBuff {
     return this.pool.expand(this)
   }
 
-  /** Frees a frame that arrived, or whose drop the caller counts (dev_kfree_skb, consume_skb). */
+  /**
+   * Frees a frame that arrived, or that the caller counts as dropped (dev_kfree_skb, consume_skb).
+   */
   free(): void {
     if (this.owner < OWNER_HOLDER) throw notFreeable(this.owner)
     this.pool.release(this)

@@ -39,7 +39,7 @@ export interface LoggedArrival extends Line {
   readonly gso: readonly [size: number, type: number, transport: number] | undefined
 }
 
-/** A decision of a stage, or the drops of a wire whose devices were closed. */
+/** A decision of a stage, or the drops of a wire after its devices were closed. */
 interface LoggedMoment extends Line {
   readonly verdict: 'decide' | 'close'
 }

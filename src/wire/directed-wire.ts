@@ -96,8 +96,8 @@ export class DirectedWire implements DeviceWire {
   }
 
   /**
-   * @internal Puts stages of the caller around those that are set, now and later: `around` returns
-   * all, whose text is the wire's. Call it again when `around` returns others.
+   * @internal Puts stages of the caller around the stages that are set, now and later: `around`
+   * returns all; their text is the wire's. Call it again when `around` returns others.
    */
   surround(around: (stages: readonly Impairment[]) => readonly Impairment[]): void {
     this.#around = around

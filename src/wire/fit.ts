@@ -108,7 +108,7 @@ function lossText(lost: number, meanRun: number, runs: number): string {
   return join([`loss ${share}`, isBurst && `burst ${rounded(meanRun)}`])
 }
 
-/** Returns the delay of each direction whose sums are nearest to the round trips. */
+/** Returns the delay of each direction, so that the sums are nearest to the round trips. */
 function bestDelay(trips: Float64Array, sending: number): Pick<Fit, 'text'> & { readonly distance?: number } {
   const mean = trips.reduce((sum, trip) => sum + trip, 0) / trips.length
   const deviation = Math.sqrt(trips.reduce((sum, trip) => sum + (trip - mean) ** 2, 0) / trips.length)

@@ -1,4 +1,4 @@
-/** SimulationRun: a simulation whose wires are texts, which the steps of a scenario change. */
+/** SimulationRun: a simulation of wires as texts, which the steps of a scenario change. */
 import { FileError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep, WireResources } from '../netdev/device-wire.ts'
 import type { ParsedText } from './params.ts'

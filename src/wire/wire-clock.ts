@@ -56,7 +56,10 @@ export class WireClock implements Clock {
   #untilLook = LOOK
   #closed = false
 
-  /** `arrived` gets the packets of `arrive`; `failed` gets its exceptions and those of alarms. */
+  /**
+   * `arrived` gets the packets of `arrive`; `failed` gets its exceptions and the exceptions of
+   * alarms.
+   */
   constructor(clock: Clock, failed: (error: unknown) => void, arrived: (skb: SkBuff) => void) {
     this.#clock = clock
     this.#failed = failed

@@ -46,7 +46,7 @@ describe('a ring of blocks', () => {
     expect([ring.used, write(ring, 8)]).toEqual([0, 0])
   })
 
-  test('a ring whose reader keeps up uses only the start of its memory', () => {
+  test('a ring with a reader that keeps up uses only the start of its memory', () => {
     const ring = new BlockRing(new Uint8Array(400), 100)
     const positions = new Set<number>()
     for (let i = 0; i < 1000; i++) {

@@ -89,7 +89,7 @@ describe('a call of Wireshark', () => {
     expect(await runMain(...capture)).toMatchObject({ status: 2, stderr: /--capture needs --fifo PATH/ })
   })
 
-  test('SIGTERM ends a capture whose FIFO has no reader, whenever it arrives', async () => {
+  test('SIGTERM ends a capture to a FIFO without a reader, whenever it arrives', async () => {
     await serve(cable, ['ca', 'red/cb'])
     const capture = vi.spyOn(ControlClient.prototype, 'capture')
     const fifo = join(directory, 'fifo')

@@ -52,7 +52,7 @@ test('stats without names leaves out a vnet that ends meanwhile, and fails if no
   expect(JSON.parse(stdout).interfaces).toHaveLength(1)
 })
 
-test('stats reports every vnet that refuses, whether the others have ended or there is no other', async () => {
+test('stats reports every vnet that refuses, whether the others have ended or none ran', async () => {
   for (const _ of [1, 2, 3]) await vnet()
   const { devices } = ControlClient.prototype
   const refusals = (first: number) => {

@@ -174,7 +174,7 @@ test('an interface for a namespace that a descriptor of this process holds is ma
   for (const port of [moved, inside]) await port.close()
 })
 
-test('an interface whose name is taken before the move leaves no descriptor', async () => {
+test('an interface with a name that is taken before the move leaves no descriptor', async () => {
   using own = new OwnNetns()
   const [home, far] = [own.add(), own.add()]
   own.native.unnamedNetns()

@@ -46,7 +46,7 @@ describe('allocName', () => {
   })
 })
 
-test('a port whose interface is deleted while it opens is refused with ENODEV', async () => {
+test('a port is refused with ENODEV if its interface is deleted while it opens', async () => {
   const taps = new TapPorts(native => ({
     unnamedNetns: () => -EPERM,
     ioctl(fd, request, arg, data) {

@@ -228,7 +228,7 @@ describe('moving', () => {
     expect(getLink(there, { name: 'vnet1' })?.tun?.numQueues).toBe(2)
   })
 
-  test('an interface whose new name is taken in the target namespace moves under its old name', () => {
+  test('an interface moves under its old name if the new one is taken in the target namespace', () => {
     far.ip('link add vnet0 type bridge')
     own.tap(home, 'tmp0')
     const error = refusal(() => setLink(sock, indexOf('tmp0'), { netnsFd: far.fd, name: 'vnet0', flags: UP }))
@@ -237,7 +237,7 @@ describe('moving', () => {
     expect(getLink(there, { name: 'tmp0' })!.flags & IFF_UP).toBe(0)
   })
 
-  test('an interface whose old name is taken there moves under the new one, or remains without one', () => {
+  test('an interface moves under the new name if the old one is taken there, or remains without one', () => {
     far.ip('link add tmp0 type bridge')
     own.tap(home, 'tmp0')
     const ifindex = indexOf('tmp0')

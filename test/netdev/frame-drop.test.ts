@@ -16,7 +16,7 @@ test('the text names the side of an attachment, a removed stage, and a reason th
   expect(dropText({ ...drop, wire: other })).toBe('wire out (ab), former stage loss 1%: memory')
 })
 
-test('a drop is read from its JSON text, and anything else is no drop', () => {
+test('a drop is read from its JSON text, and anything else is not a drop', () => {
   for (const each of [drop, { reason: 'NEIGH' }, { ...drop, wire: { ...wire, side: 'in' } }]) {
     expect(parseDrop(JSON.stringify(each))).toEqual(each)
   }

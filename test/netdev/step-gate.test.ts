@@ -237,7 +237,7 @@ describe('a driver’s alarm, and ndoTxTimeout', () => {
     expect([place(net), sent]).toEqual([undefined, []])
   })
 
-  test('an alarm halts at the device whose code armed it', async () => {
+  test('an alarm halts at the device that armed it', async () => {
     await addDevice(memory)
     const { net, send, pass } = await timedDevice(memory)
     new StepGate(net)

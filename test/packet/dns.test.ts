@@ -41,7 +41,7 @@ test('a reply may have the name in another case', () => {
   expect(dns.parseReply(reply, query)?.data).toEqual(addresses)
 })
 
-test('a query, and a reply to another query, are no reply', () => {
+test('neither a query nor a reply to another query is a reply', () => {
   expect(dns.parseReply(query, query)).toBe(undefined)
   for (const at of [1, dns.DNS_HLEN + 1, query.length - 3, query.length - 1]) {
     const reply = replyOf(aliases)

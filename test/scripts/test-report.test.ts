@@ -36,7 +36,7 @@ test('skipped kernel tests are named by file, other skipped tests are not', () =
   ])
 })
 
-test('tests whose process ended in the middle of them are named', () => {
+test('tests are named if their process ended in the middle of them', () => {
   const assertionResults = [
     { status: 'passed', fullName: 'a ring is empty at first' },
     { status: 'pending', fullName: 'a ring takes frames' },

@@ -93,7 +93,7 @@ test('slots are adjacent on a SharedArrayBuffer and do not overlap', () => {
   free(all)
 })
 
-test('a pool whose positions do not fit 32 bits is refused before memory is reserved', () => {
+test('a pool with positions beyond 32 bits is refused before memory is reserved', () => {
   expect(() => new SkBuffPool({ large: 40_000 })).toThrow(/a pool of \d+ bytes: at most 2147483647, take fewer slots/)
 })
 

@@ -1,5 +1,5 @@
 /**
- * The default theme with the fonts of the system, which are no download, and with an editor and the
+ * The default theme with the system's fonts, which need no download, and with an editor and the
  * checks on the pages of exercises, and the playground.
  */
 import { onContentUpdated, useData, withBase } from 'vitepress'

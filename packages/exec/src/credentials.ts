@@ -14,7 +14,7 @@ export type Requester = As
 /**
  * Returns the user of a thread: undefined if it is the supervisor's own; null if the thread has
  * ended, or has another user and the supervisor is not root. Root without CAP_NET_ADMIN counts as
- * user nobody. So does root in another user namespace, where every user can be root.
+ * user nobody. So does root in another user namespace, in which all users can be root.
  */
 export function requesterOf(native: Native, processes: OtherProcesses, pid: number): Requester | undefined | null {
   const identity = processes.identity(pid)

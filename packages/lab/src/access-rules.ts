@@ -126,8 +126,8 @@ export function openGate(place: SocketPlace): number {
 }
 
 /**
- * Leads packets to the outer interface with the router's address; except TCP, whose SYNs pass the
- * gate first: connections are those of the transparent listener on a port. Throws a VnetError.
+ * Leads packets to the outer interface with the router's address; except TCP: its SYNs pass the
+ * gate first: connections belong to the transparent listener on a port. Throws a VnetError.
  */
 export function leadOut(place: SocketPlace, name: string, port: number): void {
   const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]

@@ -48,7 +48,7 @@ export interface AccessOptions {
    * - `block-inbound`: packets from inside (RFC 6092).
    * - `corporate`: TCP from inside to ports 80 and 443.
    * - `captive-portal`: the same as `block-inbound` for hosts that `router.accept` has accepted;
-   *   only DNS for others, whose HTTP requests the router redirects.
+   *   only DNS for others: the router redirects their HTTP requests.
    */
   readonly firewall?: (typeof FIREWALLS)[number]
 }

@@ -24,7 +24,7 @@ export interface GuestResult {
   readonly captures: readonly { readonly name: string; readonly content: string }[]
 }
 
-/** What was written to the console. */
+/** The output on the console. */
 export interface GuestLog {
   readonly type: 'stdout' | 'stderr'
   readonly content: string

@@ -23,7 +23,7 @@ export interface LabOptions {
    * The seed of all random decisions, an integer. The same seed drops the same packets. Default 1.
    */
   readonly seed?: number
-  /** JavaScript files whose exported functions are stages: `stage NAME` in a wire. */
+  /** JavaScript files that export functions as stages: `stage NAME` in a wire. */
   readonly stages?: readonly string[]
   /**
    * `memory`: hosts in memory, in virtual time, without rights and on any system. `kernel`: network

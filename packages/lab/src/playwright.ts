@@ -91,7 +91,7 @@ export interface NetworkFixtures {
   browserIn: (host: LabHost, options?: LaunchOptions) => Promise<Browser>
 }
 
-/** Playwright's test, whose `use` and `extend` take the options of the link as `network`. */
+/** Playwright's test: `use` and `extend` take the options of the link as `network`. */
 export interface NetworkTest<T extends object, W extends object> extends TestType<T, W> {
   use(fixtures: Omit<Fixtures<object, object, T, W>, 'network'> & Partial<NetworkTestOptions>): void
   use(fixtures: Fixtures<object, object, T, W>): void

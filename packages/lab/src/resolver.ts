@@ -1,5 +1,5 @@
 /**
- * DNS lookups by a socket of a host, whose packets cross its links. getaddrinfo(3) would send them
+ * DNS lookups by a socket of a host: packets cross its links. getaddrinfo(3) would send them
  * from the network of this process.
  */
 import { randomInt } from 'node:crypto'
@@ -23,7 +23,7 @@ const ERRORS = { ENOTFOUND: -3008, EAI_AGAIN: -3001 } as const
 
 /**
  * Returns the first address of a name in one of these families, by a bound UDP socket, which it
- * closes. Rejects with an error like dns.lookup: ENOTFOUND, or EAI_AGAIN without an answer.
+ * closes. Rejects with an error like dns.lookup: ENOTFOUND, or EAI_AGAIN without a reply.
  */
 export async function resolve(
   socket: dgram.Socket,

@@ -41,8 +41,8 @@ export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
    */
   readonly internet?: boolean
   /**
-   * With `internet`: TCP ports that hosts inside reach at their own 127.0.0.1 past the link, and
-   * that are those of the machine's loopback.
+   * With `internet`: TCP ports of the machine's loopback that hosts inside reach past the link, at
+   * their own 127.0.0.1.
    */
   readonly localhost?: readonly number[]
 }

@@ -17,7 +17,7 @@ export interface Routed {
   readonly translatedFrom?: number | undefined
   /** Whether this NAT translates IPv6 to IPv4. */
   readonly hasNat64?: boolean
-  /** The families of addresses whose other networks are past this router. */
+  /** The address families that reach other networks past this router. */
   readonly defaults?: readonly Family[]
 }
 

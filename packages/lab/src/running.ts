@@ -86,7 +86,7 @@ export function findHost(text: string, user?: number): RunningHost | string {
 }
 
 /**
- * Throws a VnetError unless the process of the lab belongs to the lab's user, who has written the
+ * Throws a VnetError unless the process of the lab belongs to the lab's user, the writer of the
  * file in which the process is named: root would enter the namespaces of any process. The process
  * of another user must also be in a user namespace of its own, whose rights a program there has:
  * otherwise the program would run as root, in a network of that user.

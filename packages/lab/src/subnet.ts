@@ -18,7 +18,7 @@ export const INTERNAL_NETWORK: Prefix = { bytes: Uint8Array.of(0xfd, ...Array<nu
 /** The router of `vnet run` to the machine's network; the command's interface is named after it. */
 export const RUN_ROUTER = 'internet'
 
-/** Whether the bytes at `at` are those of an address or prefix. */
+/** Whether the bytes at `at` are an address or prefix. */
 export function isAt(wanted: Uint8Array, bytes: Uint8Array, at: number): boolean {
   for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false
   return true

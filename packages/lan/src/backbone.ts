@@ -44,7 +44,7 @@ export interface Lan extends Network {
   readonly net: Net
 }
 
-/** Called with the network set up. What it returns is called before a reload and at the end. */
+/** Called with the network set up. Its result is called before a reload and at the end. */
 export type Start = (lan: Lan) => (() => void) | void
 
 export interface BackboneOptions {

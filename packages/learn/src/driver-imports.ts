@@ -1,4 +1,4 @@
-/** What the driver of an exercise may import, besides its own modules. */
+/** Modules that the driver of an exercise may import, besides its own. */
 
 export const OURS = /^vnet(\/drivers)?$/
 

@@ -1,4 +1,4 @@
-/** The results of a worker: one for each check, also for those that it does not reach. */
+/** The results of a worker: one for each check, also for checks that it does not reach. */
 import { type CheckPlace, type Explanation, notRun, type Result, resultOf } from './exercise.ts'
 import type { Report } from './run-memory.ts'
 

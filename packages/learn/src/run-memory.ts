@@ -6,7 +6,7 @@ import { runInMemory } from './memory.ts'
 
 export type Report = { readonly begin: string } | { readonly end: Result }
 
-/** What a process and a browser's worker do each in their own way. */
+/** The parts that differ between a process and a browser's worker. */
 export interface Runner {
   /** Returns the driver of the file. */
   load(): Promise<Driver>

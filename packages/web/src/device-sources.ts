@@ -100,7 +100,7 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
     const now = new Map<string, Late['counts']>()
     const p99: Record<DeviceId, number> = {}
     const wires: Record<DeviceId, { readonly out: string; readonly in: string }> = {}
-    /** The devices whose wires are read, by vnet and label. */
+    /** The devices with wires to read, by vnet and label. */
     const ends = new Map<string, DeviceId>()
     const readEnd = async (end: DeviceId, device: FoundDevice) => {
       const { text, outgoing = 'ab', stages = [] } = (await readWire(end, device)) ?? {}

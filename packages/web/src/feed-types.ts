@@ -143,8 +143,8 @@ export type FeedMessage =
   /** The wires of the selected device, every second; undefined if it has none. */
   | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
   /**
-   * Every two seconds: for each device whose wire delays, the lateness in ms that 99 % of the
-   * packets since the message before did not exceed, in the stage where it was most.
+   * Every two seconds: for each device with a delay in its wire, the lateness in ms that 99 % of
+   * the packets since the message before did not exceed, in the stage where it was most.
    */
   | {
       readonly type: 'late'
@@ -165,7 +165,7 @@ export type FeedMessage =
     }
   /**
    * The frames of the selected device and its peer, while they are few; `time` is when it is sent.
-   * `isStart`: the capture starts, so frames that were on their way may have arrived unseen.
+   * `isStart`: the capture starts, so frames that were in flight may have arrived unseen.
    */
   | {
       readonly type: 'flights'

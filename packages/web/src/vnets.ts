@@ -243,7 +243,7 @@ export function problemOf(error: VnetError): string {
   return `${objectOf(error)} did not reply in time: it may be stopped, in a debugger, or in a driver that does not return`
 }
 
-/** Waits for replies, but not for those of a stuck vnet. */
+/** Waits for replies, but not for the replies of a stuck vnet. */
 export const unlessStuck = (replies: Promise<unknown>): Promise<unknown> =>
   Promise.race([replies, sleep(STUCK_MS, undefined, { ref: false })])
 

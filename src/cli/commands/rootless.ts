@@ -49,7 +49,7 @@ async function connect(native: Native): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'vnet-way-out-'))
   try {
     const fd = await withoutDad(native, async () => (await WayOut.open({ native, nsfd: -1 }, directory)).fd)
-    // The ways out of labs inside answer pings by sockets that only this group may open.
+    // The ways out of labs inside reply to pings by sockets that only this group may open.
     if (hasSysctl(native, -1, PING_GROUPS)) writeSysctl(native, -1, PING_GROUPS, '0 0')
     if (!existsSync(RESOLV_CONF)) return fd
     writeFileSync(OWN_RESOLV_CONF, `nameserver ${RESOLVER}\n`)
@@ -61,7 +61,10 @@ async function connect(native: Native): Promise<number> {
   }
 }
 
-/** An interface that `fn` makes has its IPv6 addresses immediately: nobody else could have them. */
+/**
+ * An interface that `fn` makes has its IPv6 addresses immediately: no other interface could have
+ * them.
+ */
 async function withoutDad<T>(native: Native, fn: () => Promise<T>): Promise<T> {
   if (!hasSysctl(native, -1, ACCEPT_DAD)) return await fn()
   const before = readSysctl(native, -1, ACCEPT_DAD)

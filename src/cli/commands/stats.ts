@@ -86,7 +86,7 @@ export function statsTable(
 type Count = (stats: DeviceStats) => number
 
 /**
- * Returns a function for the rates of counters per second since `before`; undefined if there is no
+ * Returns a function for the rates of counters per second since `before`; undefined without an
  * earlier reading. A counter that fell was reset between the two rounds, and has no rate.
  */
 function rateOf(

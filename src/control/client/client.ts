@@ -216,7 +216,7 @@ export class ControlClient {
 
   /**
    * Single-steps frames: `on` stops every frame of the vnet before each step of its path, `next`
-   * runs the next step, `off` lets all frames continue. Without a mode it changes nothing. Returns
+   * runs the next step, `off` lets all frames continue. No mode changes nothing. Returns
    * the frame that waits then. With the `count` of a halt, `next` runs that halt's step or none.
    */
   async step(

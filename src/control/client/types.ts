@@ -75,7 +75,7 @@ export interface StepState {
 export interface StepOptions {
   /** With `on`: milliseconds after which a halt continues by itself; never by default. */
   readonly every?: number | undefined
-  /** With `next`: the `count` of the halt whose step is meant; no other step runs. */
+  /** With `next`: the `count` of the halt that the step belongs to; no other step runs. */
   readonly count?: number | undefined
 }
 

@@ -17,7 +17,7 @@
  * |---|---|---|
  * | FRONT_READY | it takes clients | |
  * | FRONT_MORE | make the next part of the dump `seq` | a part of it is complete |
- * | FRONT_FORGET | nobody wants the rest of the dump `seq` | |
+ * | FRONT_FORGET | no client wants the rest of the dump `seq` | |
  * | FRONT_BEAT | | this side returns to its event loop |
  *
  * Clients pass over a second socket: a descriptor, and the bytes that were read from it.
@@ -112,7 +112,7 @@ export class Front implements Work, Client, ConnectionListener {
   #wasWaiting = false
   #isOpen = true
 
-  /** Starts the process. Throws an Error if there is no room for it, or it is not permitted. */
+  /** Starts the process. Throws an Error if memory is short, or if it is not permitted. */
   constructor(options: FrontOptions) {
     const { native, families, onDefect, vnet, listening, isRefusing, owners, captureGroup, beats, turns } = options
     this.#options = options

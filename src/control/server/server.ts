@@ -61,7 +61,7 @@ export function serveControl(native: Native, net: Net, options: ServerOptions = 
   }
 }
 
-/** Real time, also for a net whose clock a test moves: clients are real. */
+/** Real time, even if a test moves the clock of the net: clients are real. */
 function realClock(native: Native): Clock {
   const now = () => native.monotonic()
   return {

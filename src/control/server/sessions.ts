@@ -171,7 +171,7 @@ export class Sessions implements Work {
     const session = Session.of(calls, fd, owner, this.#server, input)
     if (typeof session === 'number') return false
     this.#sessions.add(session)
-    // Its first request may be in `input`, which wakes nobody.
+    // Its first request may be in `input`, which wakes no thread.
     if (input !== undefined) session.onReadable()
     return true
   }

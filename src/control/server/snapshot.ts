@@ -1,5 +1,5 @@
 /**
- * The replies to GET_DEVICES and GET_STATS, kept up to date for a thread that answers while this
+ * The replies to GET_DEVICES and GET_STATS, kept up to date for a thread that replies while this
  * one is busy (stand-in.ts). They are written a bit at each beat of a timer, however many devices
  * there are, without the counters of the kernel and of queues.
  */

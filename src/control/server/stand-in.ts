@@ -1,7 +1,7 @@
 /**
- * Answers for a vnet whose thread does not return: from a snapshot of its devices and statistics
- * (snapshot.ts), with the time for which it has not returned. Other requests get EBUSY. It runs on
- * the thread of the watchdog for lockups.
+ * Replies for a vnet while its thread does not return: from a snapshot of its devices and
+ * statistics (snapshot.ts), with the time for which it has not returned. Other requests get EBUSY.
+ * It runs on the thread of the watchdog for lockups.
  */
 import { EBUSY, ENODEV, VnetError } from '../../base/errno.ts'
 import { Turns } from '../../base/turns.ts'
@@ -15,7 +15,7 @@ import { type Family, type Operation, operation, type Write } from './operation.
 import { Sessions } from './sessions.ts'
 import type { Which } from './subject.ts'
 
-/** Milliseconds for which accepted clients are still answered when the thread has returned. */
+/** Milliseconds for which accepted clients still get replies when the thread has returned. */
 const LAST_MS = 1000
 
 export interface StandInOptions {

@@ -31,7 +31,7 @@ const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1)
 
 /**
  * Sends the packet back: swaps hardware and IP addresses and resets the TTL or hop limit. Only the
- * IPv4 header checksum changes, because sums do not depend on the order of their words.
+ * IPv4 header checksum changes, because sums do not depend on the order of their terms.
  */
 export function turnAround(skb: SkBuff, { isIpv6, nh }: Packet): void {
   const { bytes } = skb

@@ -54,7 +54,7 @@ export const DAY = 86_400_000
 
 const everyNth = (description: string) => int({ default: 0, live: true, description })
 
-/** Parameters of a driver whose board is SnullHw: a fault every so many frames. */
+/** Parameters of a driver with SnullHw as its board: a fault every so many frames. */
 export const faultParams = {
   lockup: everyNth('lose the interrupt of every Nth transmit completion: the queue stops until the timeout'),
   stuck: everyNth('keep every Nth frame in the transmitter, its queue stopped, until the timeout'),

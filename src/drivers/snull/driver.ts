@@ -175,7 +175,7 @@ function setConfig(dev: NetDevice<SnullPriv>, map: Ifmap): number {
 }
 
 /**
- * The private ioctls, on a struct ifreq whose ifr_data points to the value:
+ * The private ioctls, on a struct ifreq; its ifr_data points to the value:
  *
  *   + 0  VNET_IOCTL_RESET_STATS  no value       owner  sets the interface's statistics to 0
  *   + 1  SNULL_IOCTL_GET_STATS   200 bytes, out all    struct rtnl_link_stats64

@@ -127,7 +127,7 @@ export function parseLink(bytes: Uint8Array, { offset, length }: Message) {
     txQueueLen: decoded.txQueueLen,
     /** Name of the root queueing discipline. */
     qdisc: decoded.qdisc,
-    /** The number of requests, also those of packet sockets, which do not set IFF_PROMISC. */
+    /** The number of requests, including packet sockets, which do not set IFF_PROMISC. */
     promiscuity: decoded.promiscuity,
     allmulti: decoded.allmulti,
     /** 'tun' (also for a TAP), 'veth', 'bridge'; undefined for hardware and the loopback. */

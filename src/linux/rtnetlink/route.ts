@@ -223,7 +223,7 @@ export function setNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
 /**
  * `ip route add PREFIX [via GATEWAY] dev IF [table N]`. Does nothing, and so takes no rights, if
  * the kernel uses this route already, whatever its metric. Throws a VnetError: EEXIST if the table
- * has another route to the network, whose traffic the new one could take.
+ * has another route to the network: the new one could take its traffic.
  */
 export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
   const { dst, table = RT_TABLE_MAIN } = route

@@ -68,7 +68,7 @@ function checksumComplaint(skb: SkBuff): Complaint | undefined {
     if (isSame(value, pseudo)) return undefined
     return { rule: 'checksum', what: `the partial checksum is ${hex(value)}, the pseudo-header's sum ${hex(pseudo)}` }
   }
-  // A UDP checksum of zero means that there is no checksum.
+  // A UDP checksum of zero means that none was computed.
   if (ipSummed !== CHECKSUM_UNNECESSARY || skb.gsoSize !== 0 || value === 0) return undefined
   if (isSame(onesComplementSum(bytes, h, end - h, pseudo), 0)) return undefined
   return { rule: 'checksum', what: 'CHECKSUM_UNNECESSARY, but its checksum is wrong' }

@@ -33,7 +33,7 @@ function newLife() {
     past: undefined as { readonly to: number; readonly at: Trace } | undefined,
     /** Where a full ring refused it, since its owner got it. */
     refused: undefined as Trace | undefined,
-    /** Places whose use of the frame was reported before. */
+    /** Places with uses of the frame that were reported before. */
     reported: new Set<string>(),
   }
 }

@@ -1,5 +1,5 @@
 /**
- * DualPI2, the dual-queue coupled AQM of RFC 9332: a queue for L4S packets, whose senders set
+ * DualPI2, the dual-queue coupled AQM of RFC 9332: a queue for L4S packets, from senders that set
  * ECT(1), and a queue for classic ones. A proportional integral controller steers the longer wait
  * of both queues to `target`. Classic packets are dropped, or marked if capable, with the square of
  * its probability, L4S packets are marked with twice the probability, or when they waited longer

@@ -1,7 +1,8 @@
 /**
- * lte, 5g, starlink, wifi, geo: links whose rate, delay and loss change over time. A model draws
- * the rows of a trace (link-trace.ts), one for each tick, from a fork of the stage's random stream:
- * the seed and the direction decide all rows, the packets none. After the last row they repeat.
+ * lte, 5g, starlink, wifi, geo: links with a rate, delay and loss that change over time. A model
+ * draws the rows of a trace (link-trace.ts), one for each tick, from a fork of the stage's random
+ * stream: the seed and the direction decide all rows, the packets none. After the last row they
+ * repeat.
  *
  * The logarithm of the rate and the delay follow Ornstein-Uhlenbeck processes: normal values that
  * forget earlier ones in the time `memory`. `delay` maps them to its quantiles, so the shares of

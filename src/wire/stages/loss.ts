@@ -43,7 +43,7 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
     return ({ share, correlation }) => events.happens(share, correlation)
   },
 
-  /** Bursts of geometric length in which all is lost, as often as the share demands. */
+  /** Bursts of geometric length that lose every packet, as often as the share demands. */
   burst(random) {
     let burst = false
     return ({ share, mean }) => {

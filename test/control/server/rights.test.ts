@@ -58,7 +58,7 @@ describe('the right to capture', () => {
     ]).toEqual([undefined, undefined, undefined])
   })
 
-  it('nobody may capture as a member of the overflow group, which stands for all unknown groups', () => {
+  it('members of the overflow group, which stands for all unknown groups, may not capture', () => {
     expect(lacking(65534, [65534])).toContain('only root and members of group 65534 may capture')
   })
 

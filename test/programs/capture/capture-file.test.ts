@@ -128,7 +128,7 @@ describe('a ring', () => {
     expect(readdirSync(directory).flatMap(name => idsOf(path(name)))).toContain(19)
   })
 
-  test('a ring whose next file cannot be made ends with one error that names it', async () => {
+  test('a ring ends with one error that names the next file if it cannot be made', async () => {
     mkdirSync(path('gone'))
     await using file = new CaptureFile(path('gone/a.pcapng'), { ring: { files: 2, bytes: 400 } })
     const source = file.source()

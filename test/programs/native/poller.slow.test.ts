@@ -228,7 +228,7 @@ describe('a poller that returns true has more to do', () => {
     },
   )
 
-  test('a poller whose fn returns true takes turns with other pollers, timers and immediates', async () => {
+  test('a poller with an fn that returns true takes turns with other pollers, timers and immediates', async () => {
     const { stdout, stderr } = await run(`
       const order = []
       const greedy = name => {
@@ -297,7 +297,7 @@ describe('a poller that returns true has more to do', () => {
     },
   )
 
-  test('a poller whose fn throws is still watched', async () => {
+  test('a poller is still watched when its fn throws', async () => {
     const { stdout, stderr, code } = await run(`
       process.on('uncaughtException', error => console.log(error.message))
       ${script([true], "if (calls === 3) { native.timerfdSettime(fd, 1); throw new Error('third') } if (calls === 4) poller.close()")}

@@ -99,7 +99,7 @@ test('the machine refuses a port that is not open', async () => {
   expect(onesComplementSum(reply, 20, 20, pseudoHeaderSum4(reply, 0, IPPROTO_TCP, 20)) % 0xffff).toBe(0)
 })
 
-test('packets that are no SYN are ignored', async () => {
+test('packets without SYN are ignored', async () => {
   const packet = syn('198.18.0.1', '127.0.0.1')
   const changed = (at: number, value: number) => packet.with(at, value)
   put(changed(33, 0x12))

@@ -10,12 +10,14 @@ const root = freshDirectory()
 beforeEach(() => execFileSync('git', ['init', '-q', root]))
 
 /** Returns the report on a repository with `text` in `file` alone. */
-function check(file: string, text: string): string[] {
+function report(file: string, text: string): ReturnType<typeof checkProse> {
   mkdirSync(dirname(join(root, file)), { recursive: true })
   writeFileSync(join(root, file), text)
   execFileSync('git', ['add', file], { cwd: root })
   return checkProse(root)
 }
+
+const check = (file: string, text: string): string[] => report(file, text).mistakes
 
 /** Returns `prefix` and words after it, `columns` wide in all. */
 const line = (prefix: string, columns: number): string => prefix + 'word '.repeat(30).slice(0, columns - prefix.length)
@@ -67,4 +69,24 @@ test.each([
   ['docs/a.md', 'A frame is on its way.', 'another phrase'],
 ])('allows the words of %s, "%s", in %s', (file, text) => {
   expect(check(file, `${text}\n`)).toEqual([])
+})
+
+test('marks are counted in 100 lines of prose', () => {
+  const { marks, rate } = report('docs/a.md', `A program that answers.\n${'\n| a | table |\n\nPlain.'.repeat(49)}\n`)
+  expect(marks).toEqual(['docs/a.md:1: "answers": only people are who and answer: programs reply'])
+  expect(rate).toBe(2)
+})
+
+test.each([
+  ['docs/a.md', 'Frames are there.', 'are there'],
+  ['src/a.ts', '// The queue is longer than those of hosts.', 'those of'],
+  ['test/a.test.ts', "test('a frame stays in the queue', () => {})", 'stays'],
+  ['docs/a.md', 'The list of what it cannot do.', 'of what it'],
+])('marks %s: %s', (file, text, phrase) => {
+  expect(report(file, `${text}\n`).marks[0]).toContain(`${file}:1: "${phrase}": `)
+})
+
+test('this repository has at most one mark in 100 lines', () => {
+  const { marks, rate } = checkProse('.')
+  expect(rate, marks.join('\n')).toBeLessThanOrEqual(1)
 })

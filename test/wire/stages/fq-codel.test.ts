@@ -126,7 +126,7 @@ test('a flow that sends again during the turn of another is not new again', () =
   expect(wire.received.map(({ bytes }) => portOf(bytes))).toEqual([1, 1, 1, 2, 1, 1, 2, 1, 1, 1])
 })
 
-test('packets stay, with their times of arrival, when a queue changes to FQ-CoDel and back', () => {
+test('packets remain, with their times of arrival, when a queue changes to FQ-CoDel and back', () => {
   const wire = makeWire([rate(12e6)], { log: true })
   wire.advance(MS)
   for (let i = 0; i < 6; i++) wire.sendFrame(udp(1 + (i % 3), 1500))

@@ -125,7 +125,7 @@ describe('changes', () => {
     expect(wire.left).toBe('1@11 2@12 3@12')
   })
 
-  test('a trace that stays the same continues, and may get another queue', () => {
+  test('a trace that remains the same continues, and may get another queue', () => {
     const text = 'time,rate\n0,8mbit\n10ms,4mbit\n'
     const wire = makeWire([trace(text, { once: true })])
     for (let i = 0; i < 3; i++) wire.sendFrame(kilo)

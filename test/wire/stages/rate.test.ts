@@ -148,7 +148,7 @@ describe('limits', () => {
     expect(wire.drops).toEqual({ limit: 1 })
   })
 
-  test('a queue whose limit is used up by a delay drops only the arriving packet', () => {
+  test('a queue drops only the arriving packet when a delay uses up its limit', () => {
     const limit: LimitSpec = { packets: 3 }
     const wire = makeWire([rate('8mbit', { limit, queue: 'head' }), delay('1s', { limit })])
     wire.send(3, 60_000)

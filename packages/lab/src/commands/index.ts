@@ -60,7 +60,7 @@ const fileName = (text: string) => {
   if (text === '-') throw new InvalidArgumentError("must be a file: standard output is the command's")
   return text
 }
-/** Marks an option whose repetition would silently replace the first value. */
+/** Marks an option that would silently lose its first value if it were repeated. */
 const single = (flags: string, description: string) => new Option(flags, description).single()
 
 const ports = (text: string, before: readonly number[] = []) => [...before, wholeNumber(1, 65_535)(text)]

@@ -41,7 +41,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   // The links of a lab keep no process alive.
   const alive = setInterval(() => {}, 2 ** 31 - 1)
   const reports: RunReport[] = []
-  /** The signals by which the user has stopped the run, and the one that has ended it. */
+  /** The signals by which the user has stopped the run, and the signal that has ended it. */
   const signals: NodeJS.Signals[] = []
   let endedBy: NodeJS.Signals | undefined
   let lab: Lab | undefined
@@ -137,7 +137,7 @@ async function joined(lab: Lab, options: RunOptions): Promise<RunPath> {
   return { host, router, link: router.linkTo(host) }
 }
 
-/** Returns an error in words of the options if pasta could not listen on ports of --publish. */
+/** Returns an error that names the options if pasta could not listen on ports of --publish. */
 function withoutPorts({ message }: Error): LabUnavailableError | undefined {
   const [, ports] = /Failed to bind .*'-t ([\d,]+)'/.exec(message) ?? []
   if (ports === undefined) return undefined

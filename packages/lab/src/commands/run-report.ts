@@ -64,7 +64,7 @@ const unsentAt = ({ host, router }: RunPath): Unsent => ({
   in: unsentBy(router.place, host.name),
 })
 
-/** Returns the report of a run. `faults` are those of --drop. */
+/** Returns the report of a run. `faults` are the faults of --drop. */
 export async function reportOf(
   path: RunPath,
   before: CountsBefore,

@@ -45,7 +45,7 @@ export default async function scenario({ lab, signal }: ScenarioRun): Promise<vo
 
 /**
  * Runs the line of `--hit` on each host. Returns the names that they have printed, and rejects with
- * the last line of the errors of each host if there are none.
+ * the last line of the errors of each host if none has failed.
  */
 async function ask(line: string, { links }: Lab): Promise<string[]> {
   const runs = links.lab.hosts.map(host => {

@@ -50,7 +50,7 @@ export async function describeFailure(
   const directory = captures === false ? undefined : mkdtempSync(join(captures, 'vnet-explore-'))
   const recorded = await judge.runUnlessStopped(faults, { captures: directory })
   if (recorded === undefined && directory !== undefined) rmSync(directory, { recursive: true })
-  // A run whose process was killed has no packets.
+  // A run has no packets if its process was killed.
   const packets = own.packets.length > 0 ? own.packets : clean
   const { failed, runs, error = '', output = '' } = own
   const files = directory === undefined || recorded === undefined ? [] : readdirSync(directory, { recursive: true })

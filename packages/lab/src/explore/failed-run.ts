@@ -119,7 +119,7 @@ function runPacketOf(packet: ExploredPacket, hit: string | undefined): RunPacket
   return { link, direction, flow, at, label: `${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`, lost, hit }
 }
 
-/** Returns what a fault does, and what happens when it ends. */
+/** Returns the effect of a fault, and the effect of its end. */
 function textsOf(fault: PlannedFault, host: string | undefined): Pick<RunSpan, 'starts' | 'ends'> {
   const { verb, time } = fault
   const both = (who: unknown, starts: string, ends: string) => ({ starts: `${who} ${starts}`, ends: `${who} ${ends}` })

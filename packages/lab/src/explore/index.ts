@@ -25,7 +25,7 @@ export type {
 
 /**
  * Runs `scenario` three times without faults, and then once for each packet and fault. A function
- * runs in this process, one run at a time; a module (a path or URL, whose default export is the
+ * runs in this process, one run at a time; a module (a path or URL; its default export is the
  * scenario) runs in processes, or in memory in threads, so that several run at a time and a run
  * that hangs is killed. Rejects with a UsageError for wrong options, and if no lab can be made.
  */
@@ -38,7 +38,7 @@ export async function explore(
 }
 
 /**
- * Runs `scenario` once with the given faults, in the words of a report of explore. Rejects with the
+ * Runs `scenario` once with the given faults, written as in a report of explore. Rejects with the
  * error of the run if it fails, or if the run has no such packets.
  */
 async function repeat(

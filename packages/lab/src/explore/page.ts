@@ -63,7 +63,7 @@ in ${runs} runs, ${(ms / 1000).toFixed(1)} s.</p>${schedulesText(result.schedule
   }`
 }
 
-/** What the rows have in common. */
+/** The common properties of the rows. */
 interface Diagram {
   readonly faults: readonly string[]
   readonly hosts: readonly string[]

@@ -45,7 +45,7 @@ export interface Prepared<O> {
 
 /**
  * Prepares runs for `fn`: their runner, the options of the module, and the settings of labs. `what`
- * names the function, whose options have these forms. Rejects with a UsageError for others.
+ * names the function; its options have these forms. Rejects with a UsageError for others.
  */
 export async function withRunner<O extends RepeatOptions, T>(
   what: string,

@@ -42,7 +42,7 @@ export interface Outcome {
 export interface Baseline {
   /** The times of the scenario in ms, the shortest first. */
   readonly times: readonly number[]
-  /** What was left after each of the runs. */
+  /** The resources left after each of the runs. */
   readonly left: readonly string[]
 }
 
@@ -149,7 +149,7 @@ export interface ExploreResult {
   readonly kitShare: number
 }
 
-/** Returns a line for each point whose verdict is not the same in both results. */
+/** Returns a line for each point with different verdicts in the two results. */
 export function differences(before: ExploreResult, after: ExploreResult): string[] {
   const verdicts = (result: ExploreResult) =>
     new Map(result.points.map(({ faults, verdict }) => [faults.join(' and '), verdict]))

@@ -132,7 +132,7 @@ function failureOf(abort: AbortController, timeout: number): { failed: Promise<n
   const failed = new Promise<never>((_, reject) => (fail = reject))
   failed.catch(() => {})
   const onError = (error: unknown) => {
-    // An error of an earlier run, whose programs have not ended, is not of this run.
+    // An error of an earlier run with programs that have not ended is not of this run.
     if ((RUN.getStore() ?? abort) === abort) fail(error)
   }
   process.on('unhandledRejection', onError)

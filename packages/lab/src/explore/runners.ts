@@ -28,7 +28,7 @@ export function functionRunner(scenario: Scenario): Runner {
   return { concurrency: 1, run: spec => runOnce(scenario, spec), close: () => {} }
 }
 
-/** Returns `runner`, whose runs reject with the reason of `signal` once it aborts. */
+/** Returns `runner` with runs that reject with the reason of `signal` once it aborts. */
 export function abortable(runner: Runner, signal: AbortSignal): Runner {
   const stop = () => runner.close()
   signal.addEventListener('abort', stop, { once: true })

@@ -48,7 +48,7 @@ export type LabScenario = (run: ScenarioRun) => Promise<unknown> | unknown
 export type Invariant = (lab: Lab) => Promise<unknown> | unknown
 
 export interface ExploreOptions {
-  /** The links whose packets are faulted, such as `client-server`. All by default. */
+  /** The links with faults in their packets, such as `client-server`. All by default. */
   readonly links?: readonly string[]
   /** The packets that are faulted, as a filter of pcap-filter(7). All by default. */
   readonly filter?: string

@@ -56,7 +56,7 @@ class Search {
   readonly #prev: Int32Array
   /** The number of steps that must happen. The others follow them in `steps`. */
   readonly #must: number
-  /** Bits of the steps that are taken: those that must happen, and `extra` for the others. */
+  /** Bits of the steps that are taken: steps that must happen, and `extra` for the others. */
   readonly #taken: Uint16Array
   readonly #extra: Uint16Array
   readonly #seen = new Set<string>()

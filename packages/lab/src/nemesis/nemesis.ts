@@ -52,7 +52,7 @@ export class Nemesis {
     world.caller.onFault(watchId, undefined)
     this.#ended.abort()
     for (const { key, end } of this.#lasting) {
-      // The processes of a host whose init was killed have ended.
+      // When init of a host is killed, all processes of the host end.
       if (key.startsWith('pause '))
         void Promise.resolve()
           .then(end)

@@ -113,7 +113,7 @@ export const CHARGEN_PERIOD = CHARACTERS * (CHARGEN_LINE + 2)
 const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ')
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
 
-/** The UDP checksum remains right: a sum does not depend on the order of its words. */
+/** The UDP checksum remains right: a sum does not depend on the order of its terms. */
 function echo(state: HostState, skb: SkBuff, packet: Packet): void {
   if (isServicePort(state, skb, packet)) state.segment.take(skb)
   else {

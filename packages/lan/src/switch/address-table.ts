@@ -93,7 +93,7 @@ export class AddressTable {
   }
 }
 
-/** Numbers addresses from 0 to `max` - 1. Beyond that it forgets the one that it got first. */
+/** Numbers addresses from 0 to `max` - 1. Beyond that it forgets the oldest address. */
 export class RecentAddresses {
   readonly table: AddressTable
   readonly #addresses: Uint8Array

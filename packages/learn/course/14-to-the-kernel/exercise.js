@@ -34,7 +34,7 @@ const SLOTS = 4
 const kernelOf = bed => /** @type {{ kernel: Kernel }} */ (bed.dev.priv).kernel
 
 /**
- * What the driver has, in words.
+ * The names of the driver's resources.
  * @param {TestBed} bed
  * @returns {string}
  */

@@ -1,4 +1,4 @@
-/** Makes the text of a driver a module whose 'vnet' is the bundle's. */
+/** Makes the text of a driver a module that imports the bundle as 'vnet'. */
 import { parse } from 'es-module-lexer/js'
 import { describeException } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'

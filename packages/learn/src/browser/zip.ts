@@ -65,7 +65,7 @@ export async function textInZip(zip: Uint8Array<ArrayBuffer>, wanted: string): P
   return undefined
 }
 
-/** Returns the text of the file whose entry in the directory is at `at`. */
+/** Returns the text of the file with the directory entry at `at`. */
 async function textAt(zip: Uint8Array<ArrayBuffer>, view: DataView, at: number): Promise<string> {
   const method = view.getUint16(at + 10, true)
   const length = view.getUint32(at + 20, true)

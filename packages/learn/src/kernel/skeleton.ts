@@ -1,4 +1,7 @@
-/** The skeleton of a module in C, from the one in TypeScript: parameters, operations and tasks. */
+/**
+ * The skeleton of a module in C, made from the TypeScript skeleton: parameters, operations and
+ * tasks.
+ */
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { IFF_NOARP } from 'vnet/internal/netdev/if'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'

@@ -113,7 +113,7 @@ export class ServerToken {
 
   /**
    * Returns the reply to a page that requests a proof: the HMAC-SHA256 (hex), by the token, of the
-   * nonce of the page, and a nonce whose HMAC is the page's key.
+   * nonce of the page, and a nonce; the HMAC of that is the page's key.
    */
   prove(nonce: string) {
     return { proof: hmac(this.#text, proofText(nonce), 'hex'), nonce: this.#nonce }

@@ -23,7 +23,7 @@ import { whole } from './traffic-units.ts'
 /** Kernels send fewer frames by themselves when an interface comes up. */
 const FEW = 10
 const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, the width of a line is the rate.`
-/** The seconds whose last sample is the present. */
+/** The seconds up to the present sample. */
 const LATELY = 3
 
 type Parts = Readonly<{ parts: readonly PartInfo[]; rates: CountRates }>

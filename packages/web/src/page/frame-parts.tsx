@@ -47,7 +47,7 @@ export function Bytes({ bytes, length, changed }: BytesProps) {
   )
 }
 
-/** Returns a line of the dump whose first byte is at `from`, with its changed bytes in marks. */
+/** Returns a line of the dump, from the byte at `from`, with its changed bytes in marks. */
 function markedLine(line: string, from: number, changed: ReadonlySet<number> = new Set()) {
   const columns = Array.from({ length: PER_LINE }, (_, i) => i)
     .filter(i => changed.has(from + i))

@@ -45,7 +45,7 @@ export function isCommandKey(event: KeyboardEvent): boolean {
   return !(isTyping(event) || event.ctrlKey || event.metaKey || event.altKey)
 }
 
-/** The part of the document whose keys are commands; undefined for all of it. */
+/** The part of the document that takes keys as commands; undefined for all of it. */
 export const KeysFrom = createContext<ShadowRoot | undefined>(undefined)
 
 /** Takes the keys that are commands while the component is in the page. */

@@ -28,7 +28,7 @@ const KEYS = [
 
 export type Notice = Readonly<{ text: string; time: number }>
 
-/** What the frame shows. It opens and closes lists, and closes notices. */
+/** The contents of the frame. It opens and closes lists, and closes notices. */
 export interface Shown {
   readonly state: PageState
   readonly feed: FeedReader

@@ -219,7 +219,7 @@ export class Connection implements TcpConnection {
     this.fail(this.softError === 0 ? ETIMEDOUT : this.softError)
   }
 
-  /** Frees the state. What was received in order remains to be read. */
+  /** Frees the state. Bytes received in order remain to be read. */
   end(): void {
     this.state = 'CLOSED'
     this.sender.clear()

@@ -180,7 +180,7 @@ export class Retransmission {
     this.#armResend()
   }
 
-  /** What was not acknowledged while segments could be reordered is lost. */
+  /** Segments without an acknowledgement while others could be reordered are lost. */
   #onReorderTime(): void {
     const { board, connection, rtt } = this.#sender
     const now = connection.clock.now()

@@ -130,7 +130,7 @@ export class Outside {
     return this.#hasStirred
   }
 
-  /** What it waits for, as log lines call it. */
+  /** The thing that it waits for, as log lines call it. */
   get awaited(): readonly string[] {
     const names: string[] = []
     for (const { kind, type, wrap } of this.#tracked.values()) {

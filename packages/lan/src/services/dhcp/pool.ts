@@ -156,7 +156,7 @@ export class FreeAddresses {
   /** The range that is counted through, and how many of its addresses were passed. */
   #range = 0
   #passed = 0
-  /** Addresses without a remembered lease, and those whose lease has ended. */
+  /** Addresses without a remembered lease, and addresses with a lease that has ended. */
   readonly unused = new Queue()
   readonly ended = new Queue()
 

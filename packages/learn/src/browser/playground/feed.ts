@@ -12,7 +12,7 @@ import type { Net } from 'vnet/internal/netdev/net'
 import { decodeAttributes, messages, parseGenl } from 'vnet/internal/netlink/index'
 import type { Recorder } from './recorder.ts'
 
-/** The page shows one vnet, which is no process. */
+/** The page shows one vnet, which is not a process. */
 const PLACE = { vnet: 'playground', pid: 1 }
 
 export interface FeedOptions {

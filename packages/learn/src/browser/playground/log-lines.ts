@@ -13,7 +13,7 @@ export class LogLines {
   #second = 0
   #lines = 0
 
-  /** `isOwn`: the driver is the visitor's, who gets all lines; otherwise warnings and errors. */
+  /** `isOwn`: the driver is the visitor's: all lines; otherwise warnings and errors. */
   constructor(isOwn: boolean, tell: (line: string) => void) {
     this.#isOwn = isOwn
     this.#tell = tell

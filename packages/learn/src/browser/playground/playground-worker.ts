@@ -1,4 +1,4 @@
-/** The worker of the playground: a World whose time is the real one, as far as it keeps up. */
+/** The worker of the playground: a World in real time, as far as it keeps up. */
 
 // In time: a driver that waits for the network would look like one that does not return.
 import 'vnet/internal/netdev/debug/debug'
@@ -81,7 +81,7 @@ class Playground {
     }
   }
 
-  /** What a driver does wrong ends its world. */
+  /** An error of a driver ends its world. */
   #run<T>(use: (world: World) => T): T | undefined {
     try {
       return this.#world && use(this.#world)

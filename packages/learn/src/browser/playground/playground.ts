@@ -1,6 +1,6 @@
 /**
  * The playground: a driver that runs in a worker of the page, its picture, buttons that send frames
- * through it, and a log of what the programs at its ends see.
+ * through it, and a log of the programs at its ends.
  */
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { plainEditor } from '../editor.ts'
@@ -34,7 +34,7 @@ export interface PlaygroundOptions {
   readonly loadPicture: () => Promise<MountPicture>
   /** Whether it shows only the driver and the most important buttons. */
   readonly isShort?: boolean
-  /** The driver that runs first. Without a choice of drivers it is the only one. */
+  /** The driver that runs first, and the only one without a choice of drivers. */
   readonly driver?: PlaygroundDriver
   readonly hasChoice?: boolean
 }

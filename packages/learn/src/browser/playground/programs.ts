@@ -107,7 +107,7 @@ export class Programs {
       if (sent.length === PINGS) return this.#endPing(id)
       sent.push(clock.now())
       this.#request(id, sent.length)
-      // The first one is answered inside the call if nothing delays it.
+      // The reply to the first one arrives inside the call if nothing delays it.
       if (this.#pings.has(id)) alarm.at(clock.now() + (sent.length < PINGS ? PING_NS : PATIENCE_NS))
     })
     this.#pings.set(id, { sent, rtts, alarm })

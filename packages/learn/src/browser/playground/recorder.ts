@@ -12,7 +12,7 @@ import type { Net } from 'vnet/internal/netdev/net'
 const BUFFER_BYTES = 8 << 20
 /** Bytes of the file. The oldest frames are left out. */
 const FILE_BYTES = 4 << 20
-/** Rows of a message, as the live page has them. */
+/** Rows of a message, in the form of the live page. */
 const FRAMES_MAX = 200
 const FLIGHTS_MAX = 40
 
