@@ -3,21 +3,18 @@
  * one run. Candidates are interleaved round by round, so that slow drift of the machine hits all of
  * them alike. See README.md here.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { charts } from './charts.mjs'
 import { compare } from './compare.mjs'
+import { openTargets } from './document.mjs'
 import { environment, obstacle } from './environment.mjs'
 import { HELP, parseOptions, UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
 import { caseTable, comparison, memoryTable, reportJson } from './report.mjs'
 import { runCase, runMemory } from './run.mjs'
-import { targetsTable } from './targets.mjs'
-
-/** The marks around the table of targets in a document. */
-const MARKS = ['<!-- targets -->', '<!-- /targets -->']
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
@@ -78,21 +75,6 @@ function draw(report, directory, page) {
   }
 }
 
-/**
- * Returns the text before and after the table of targets in a file. Called before the measurement,
- * so that a wrong file is reported immediately and not after minutes.
- */
-function readAround(file) {
-  const [before, rest] = readFileSync(file, 'utf8').split(MARKS[0])
-  const after = rest?.split(MARKS[1])[1]
-  if (after === undefined) throw new Error(`${file}: the marks ${MARKS.join(' and ')} of the table are missing`)
-  return [before, after]
-}
-
-function writeTargets(report, file, [before, after]) {
-  writeFileSync(file, `${before}${MARKS[0]}\n\n${targetsTable(report)}\n\n${MARKS[1]}${after}`)
-}
-
 async function main(argv) {
   const options = parseOptions(argv)
   if (options.help) {
@@ -103,13 +85,15 @@ async function main(argv) {
   const { from, compare: older, json, charts: directory, targets } = options
   // Read before the measurement, which a bad file would make useless.
   const before = older === undefined ? undefined : readReport(older)
-  const around = targets === undefined ? undefined : readAround(targets)
-  const report = from === undefined ? await measure(options, print) : showAgain(readReport(from), print)
+  const table = targets === undefined ? undefined : openTargets(targets)
+  // The figures of site.mjs are in the same file.
+  const { site } = table !== undefined && existsSync(json ?? '') ? readReport(json) : {}
+  const report = from === undefined ? { ...(await measure(options, print)), site } : showAgain(readReport(from), print)
   const text = reportJson(report)
   if (json === '-') process.stdout.write(text)
   else if (json !== undefined) writeFileSync(json, text)
-  if (directory !== undefined) draw(report, directory, around?.join(''))
-  if (around !== undefined) writeTargets(report, targets, around)
+  if (directory !== undefined) draw(report, directory, table?.text)
+  table?.write(report)
   const found = before && compare(before, report)
   if (found !== undefined) print(comparison(found))
   const failed = [...report.cases, report.memory].some(part => part?.failures.length > 0)

@@ -38,6 +38,11 @@ export function obstacle(needsRoot) {
 }
 
 export function environment() {
+  return { ...machine(), iperf3: run('iperf3', '--version').split('\n', 1)[0] }
+}
+
+/** Returns what does not depend on the tools of the benchmark. */
+export function machine() {
   return {
     time: new Date().toISOString(),
     kernel: os.release(),
@@ -45,7 +50,6 @@ export function environment() {
     cpu: os.cpus()[0]?.model,
     cpus: allowedCpus().length,
     node: process.version,
-    iperf3: run('iperf3', '--version').split('\n', 1)[0],
     load: os.loadavg(),
   }
 }

@@ -96,10 +96,16 @@ function warnings(samples) {
   return lines
 }
 
-/** Returns a report as JSON: one line for the environment, for each case and for the memory. */
+/**
+ * Returns a report as JSON: one line for the environment, for each case, for the memory and for the
+ * site (site.mjs).
+ */
 export function reportJson(report) {
-  const { environment, cases, memory } = report
+  const { environment, cases, memory, site } = report
   const lines = cases.map(each => JSON.stringify(each)).join(',\n')
-  const last = memory === undefined ? '' : `,\n"memory": ${JSON.stringify(memory)}`
+  const last = Object.entries({ memory, site })
+    .filter(([, part]) => part !== undefined)
+    .map(([name, part]) => `,\n"${name}": ${JSON.stringify(part)}`)
+    .join('')
   return `{\n"environment": ${JSON.stringify(environment)},\n"cases": [\n${lines}\n]${last}\n}\n`
 }

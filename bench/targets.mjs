@@ -1,6 +1,7 @@
 /** The targets of vnet and the results of a report, one row each. */
 import { METRICS } from './metrics.mjs'
 import { short } from './report.mjs'
+import { spread } from './summary.mjs'
 
 const atLeast = bound => ({ text: `at least ${bound}`, holds: value => value >= bound })
 const atMost = bound => ({ text: `at most ${bound}`, holds: value => value <= bound })
@@ -132,6 +133,19 @@ export function targets(report) {
   const page = name => figure('web', name, 'watched_cpu') - figure('web', 'plain', 'watched_cpu')
   row('live page: CPU with one viewer, beyond that of the frames', atMost(3), page('watched'), '% of a core')
   row('live page: CPU with no viewer, beyond that of the frames', atMost(0.5), page('unwatched'), '% of a core')
+
+  const { exercise, playgrounds = {} } = report.site ?? {}
+  const ofSite = (what, target, samples = [], unit) => {
+    const { median, min, max } = spread(samples)
+    row(what, target, median, unit, `${short(min)} to ${short(max)}`)
+  }
+  ofSite('site: exercise 1 at 10 Mbit/s, empty cache, first verdict', atMost(3000), exercise?.verdict, 'ms')
+  // The screen of chromium has 60 frames a second, give or take some thousandths.
+  const smooth = { text: 'at least 60', holds: fps => Math.round(fps) >= 60 }
+  for (const [name, { fps, script }] of Object.entries(playgrounds)) {
+    ofSite(`site: ${name}, drawn`, smooth, fps, 'fps')
+    ofSite(`site: ${name}, scripts of a drawn frame, p95`, atMost(8), script, 'ms')
+  }
 
   const attacks = report.cases.find(({ kase }) => kase === 'strangers')?.summary ?? {}
   for (const name of Object.keys(attacks).filter(attack => !/^c-|-idle$/.test(attack))) {

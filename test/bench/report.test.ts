@@ -109,7 +109,7 @@ describe('complaint', () => {
   })
 })
 
-test('reportJson has one line for the environment, for each case and for the memory', () => {
+test('reportJson has one line for the environment, for each case, for the memory and for the site', () => {
   const report = { environment: { cpus: 2 }, cases: [{ kase: 'a', samples: { vnet: [{ tcp: 1 }] } }, { kase: 'b' }] }
   expect(reportJson(report)).toBe(`{
 "environment": {"cpus":2},
@@ -119,7 +119,8 @@ test('reportJson has one line for the environment, for each case and for the mem
 ]
 }
 `)
-  for (const each of [report, { ...report, cases: [] }, { ...report, memory: { failures: [] } }]) {
+  const more = [{ cases: [] }, { memory: { failures: [] } }, { site: { wire: '' } }]
+  for (const each of [{}, ...more].map(part => ({ ...report, ...part }))) {
     expect(JSON.parse(reportJson(each))).toEqual(each)
   }
 })

@@ -35,6 +35,10 @@ describe('targets', () => {
       { kase: 'control', summary: { vnet: { ioctl_p50: one(61) } } },
     ],
     memory: { results: [{ name: 'pool', perSecond: one(2e8) }] },
+    site: {
+      exercise: { verdict: [1500, 3200, 3100] },
+      playgrounds: { 'the front page, 5 frames/s': { fps: [59.6, 59.9], script: [2, 2.5] } },
+    },
   }
   const row = (what: string) => targets(report).find(other => other.what === what)
 
@@ -49,6 +53,12 @@ describe('targets', () => {
     expect(row('a program of vnet/tap: TCP, offloads on')).toMatchObject({ value: 0.95, reached: true })
     expect(row('openTap: the event loop stands still')).toMatchObject({ value: 1.5, reached: true })
     expect(row('close of a Tap: the event loop stands still')).toMatchObject({ value: 2.5, reached: false })
+    expect(row('site: exercise 1 at 10 Mbit/s, empty cache, first verdict')).toMatchObject({
+      value: 3100,
+      reached: false,
+      detail: '1500 to 3200',
+    })
+    expect(row('site: the front page, 5 frames/s, drawn')).toMatchObject({ value: 59.75, reached: true })
     expect(row('TCP, to the best npm package')).toMatchObject({ value: 80, reached: true })
     expect(row('CPU per GB, of the best npm package to ours')).toMatchObject({ value: 120, reached: true })
     expect(row('in memory: pool, alloc and free')).toMatchObject({ value: 5, reached: true })

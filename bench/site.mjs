@@ -1,0 +1,193 @@
+/**
+ * `npm run bench:site`: the site of `npm run docs` in chromium, which is a host of a lab. It opens
+ * exercise 1 through a slow link with an empty cache, and checks the driver as soon as it can. Then
+ * it lets frames flow through the playground of two pages, 5 and 200 a second. Prints how long the
+ * text and the first verdict take, the bytes on the link, how many frames a second chromium draws,
+ * and the time of scripts in each. Needs root and `apt install chromium`.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { chromium } from 'playwright-core'
+import { createLab } from '../packages/lab/dist/index.js'
+import { openTargets } from './document.mjs'
+import { machine } from './environment.mjs'
+import { UsageError } from './options.mjs'
+import { run } from './processes.mjs'
+import { reportJson } from './report.mjs'
+import { frameTimes, MARK, TRACED } from './trace.mjs'
+
+const WIRE = 'rate 10mbit delay 20ms'
+const SERVER = 'http://server'
+const EXERCISE = '01-drop'
+const PAGES = { 'the front page': '', 'the playground': 'playground.html' }
+/** Frames a second, and what shows them: dots, or lines from more than ten on. 200 are the most. */
+const FLOWS = { 5: '.frame-dot', 200: '.flow:not([hidden])' }
+const SIZE = { width: 1280, height: 800 }
+const TYPES = { '.js': 'text/javascript', '.html': 'text/html', '.css': 'text/css', '.svg': 'image/svg+xml' }
+const root = fileURLToPath(new URL('..', import.meta.url))
+const PUBLISHED = { json: join(root, 'docs/performance.json'), targets: join(root, 'docs/performance.md') }
+
+const HELP = `usage: npm run bench:site -- [--runs N] [--secs S] [--site DIRECTORY] [--publish]
+
+  --runs     visits of the exercise, and measurements of each playground, 1 to 100 (5)
+  --secs     seconds of each measurement of a playground, 1 to 60 (5)
+  --site     a built site whose base is /; otherwise it is built first
+  --publish  write the figures into docs/performance.json, and the table of docs/performance.md
+`
+
+function optionsOf(args) {
+  const options = {
+    runs: { type: 'string', default: '5' },
+    secs: { type: 'string', default: '5' },
+    site: { type: 'string' },
+    publish: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  }
+  const { runs, secs, site, ...flags } = parseArgs({ args, options }).values
+  if (!(Number.isInteger(Number(runs)) && runs >= 1 && runs <= 100)) throw new UsageError(`--runs ${runs}: 1 to 100`)
+  if (!(secs >= 1 && secs <= 60)) throw new UsageError(`--secs ${secs}: 1 to 60`)
+  if (site !== undefined && !existsSync(join(site, 'index.html'))) throw new UsageError(`--site ${site}: not a site`)
+  return { runs: Number(runs), seconds: Number(secs), site, ...flags }
+}
+
+/** Serves the files of a directory, compressed, as the hosts of static sites do. */
+function serverOf(directory) {
+  const compressed = new Map()
+  return createServer((request, response) => {
+    const { pathname } = new URL(request.url, SERVER)
+    const file = join(directory, pathname === '/' ? 'index.html' : pathname)
+    if (!existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end()
+    if (!compressed.has(file)) compressed.set(file, gzipSync(readFileSync(file)))
+    const type = TYPES[extname(file)] ?? 'application/octet-stream'
+    const age = pathname.startsWith('/assets/') ? 31_536_000 : 600
+    response.writeHead(200, { 'content-type': type, 'content-encoding': 'gzip', 'cache-control': `max-age=${age}` })
+    response.end(compressed.get(file))
+  })
+}
+
+/** Opens the exercise as a new visitor, and checks its skeleton. */
+async function visit(browser, link) {
+  const before = await link.stats()
+  const context = await browser.newContext({ viewport: SIZE })
+  const page = await context.newPage()
+  await page.goto(`${SERVER}/learn/${EXERCISE}.html`, { waitUntil: 'commit' })
+  await page.getByRole('button', { name: 'Check', exact: true }).click()
+  const verdict = await page.waitForFunction(name => {
+    const [status] = document.querySelectorAll('.exercise [role=status]')
+    return status?.textContent.startsWith(`${name}: `) && performance.now()
+  }, EXERCISE)
+  const after = await link.stats()
+  const text = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)
+  const kilobytes = (after.b.sentBytes - before.b.sentBytes) / 1000
+  const found = { text, verdict: await verdict.jsonValue(), kilobytes }
+  await context.close()
+  return found
+}
+
+/** Opens a page with a playground, and measures the frames that chromium draws. */
+async function watch(browser, path, flow, seconds) {
+  const context = await browser.newContext({ viewport: SIZE, serviceWorkers: 'block' })
+  const page = await context.newPage()
+  await page.addInitScript(flow => {
+    const { postMessage } = Worker.prototype
+    Worker.prototype.postMessage = function (message, ...rest) {
+      const changed = message?.do === 'flow' ? { ...message, perSecond: flow } : message
+      return postMessage.call(this, changed, ...rest)
+    }
+  }, flow)
+  await page.goto(`${SERVER}/${path}`, { waitUntil: 'networkidle' })
+  // What is out of sight is not drawn.
+  const picture = page.getByLabel(/^The path of frames through/)
+  await picture.evaluate(svg => svg.scrollIntoView({ block: 'center', behavior: 'instant' }))
+  await page.locator(FLOWS[flow]).first().waitFor({ state: 'attached' })
+  await browser.startTracing(page, { categories: TRACED })
+  await page.evaluate(
+    ({ ms, mark }) =>
+      new Promise(resolve => {
+        const end = performance.now() + ms
+        requestAnimationFrame(function next(now) {
+          performance.mark(mark)
+          if (now < end) requestAnimationFrame(next)
+          else resolve()
+        })
+      }),
+    { ms: seconds * 1000, mark: MARK },
+  )
+  const found = frameTimes(JSON.parse(await browser.stopTracing()).traceEvents)
+  await context.close()
+  return found
+}
+
+function built() {
+  const directory = mkdtempSync(join(tmpdir(), 'vnet-site-'))
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+  const env = { ...process.env, VNET_DOCS_BASE: '/' }
+  const stdio = ['ignore', 'ignore', 'inherit']
+  execFileSync('npm', ['run', 'docs', '--', '--outDir', directory], { cwd: root, env, stdio })
+  return directory
+}
+
+/** Measures `runs` times, and prints a line for each. Returns the samples by their names. */
+async function repeated(runs, name, measure) {
+  const samples = {}
+  for (let i = 0; i < runs; i++) {
+    const found = await measure()
+    for (const [key, value] of Object.entries(found)) samples[key] = [...(samples[key] ?? []), value]
+    console.log(name.padEnd(32), ...Object.entries(found).map(([key, value]) => `${key} ${value.toFixed(1)}`))
+  }
+  return samples
+}
+
+async function measure({ runs, seconds, site = built() }) {
+  const lab = await createLab({ world: 'kernel' })
+  try {
+    const [client, server] = lab.hosts('client', 'server')
+    const link = await lab.cable(client, server, { wire: WIRE })
+    await server.listen(serverOf(site), 80)
+    const browser = await chromium.launch({
+      executablePath: client.launcher(run('which', 'chromium').trim()),
+      // A site has https, without which a browser registers no service worker.
+      args: ['--no-sandbox', `--unsafely-treat-insecure-origin-as-secure=${SERVER}`],
+    })
+    const exercise = await repeated(runs, 'exercise', () => visit(browser, link))
+    const playgrounds = {}
+    for (const [name, path] of Object.entries(PAGES)) {
+      for (const flow of Object.keys(FLOWS).map(Number)) {
+        const kind = `${name}, ${flow} frames/s`
+        playgrounds[kind] = await repeated(runs, kind, () => watch(browser, path, flow, seconds))
+      }
+    }
+    const environment = { ...machine(), chromium: browser.version() }
+    const result = { environment, wire: WIRE, exercise, playgrounds }
+    await browser.close()
+    return result
+  } finally {
+    await lab.close()
+  }
+}
+
+async function main(args) {
+  const options = optionsOf(args)
+  if (options.help) return process.stdout.write(HELP)
+  const table = options.publish ? openTargets(PUBLISHED.targets) : undefined
+  const site = await measure(options)
+  const { load } = site.environment
+  console.log(`load ${load.map(each => each.toFixed(2)).join(', ')}; text and verdict in ms, script in ms of a frame`)
+  if (table === undefined) return
+  const report = { ...JSON.parse(readFileSync(PUBLISHED.json, 'utf8')), site }
+  writeFileSync(PUBLISHED.json, reportJson(report))
+  table.write(report)
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  console.error(`bench:site: ${error.message}`)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}
