@@ -77,7 +77,7 @@ function section(command, isCommon, file) {
   return [
     `## vnet ${nameOf(command)}\n`,
     `${description[0].toUpperCase()}${description.slice(1)}.\n`,
-    `    ${usageOf(command)}\n`,
+    `    ${usageOf(command).replace(' | ', ' |\n        ')}\n`,
     ...tables(options.filter(({ long, isHidden }) => !isHidden && !isCommon.has(long))),
     ...(isCommon.size > 0
       ? [`It also has the [options of every driver](${file === INDEX ? '' : INDEX}#${anchorOf(COMMON)}).\n`]

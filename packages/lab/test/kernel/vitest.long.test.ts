@@ -35,8 +35,9 @@ const PROGRAM = `
     const [server] = lab.hosts('server')
     await server.listen(Object.assign(net.createServer(), { close() {} }), 80)
   })
-  test.concurrent('runs beside another', async ({ lab }) => expect((await ping(lab)).status).toBe(0))
-  test.concurrent('runs beside it', async ({ lab }) => expect((await ping(lab)).status).toBe(0))
+  const pings = async ({ lab }) => expect((await ping(lab)).status).toBe(0)
+  test.concurrent('runs beside another', pings)
+  test.concurrent('runs beside it', pings)
 `
 
 let consumer: Consumer

@@ -24,7 +24,8 @@ const PROGRAM = `
   const faults = ['drop']
   test.explore('asks again', { faults, timeout: '2s', budget: '30s' }, ask(true))
   test.explore('asks once', { faults, timeout: '1s', stopAt: 1 }, ask(false))
-  test.explore('is stopped', { signal: AbortSignal.abort(new Error('by its own signal')) }, ask(true))
+  const signal = AbortSignal.abort(new Error('by its own signal'))
+  test.explore('is stopped', { signal }, ask(true))
   test.explore('does not begin', new URL('./none.mjs', import.meta.url))
 `
 
@@ -63,7 +64,8 @@ test('test.explore passes or fails by its report, and has a timeout of its own',
 })
 
 test('test.explore in the kernel is skipped without rights, and fails if VNET_REQUIRED is 1', () => {
-  consumer.write('b.test.js', `import { test } from '@vnet/lab/vitest'\n test.explore('explores', 'none.mjs')`)
+  const text = `import { test } from '@vnet/lab/vitest'\n test.explore('explores', 'none.mjs')`
+  consumer.write('b.test.js', text)
   const run = (env = {}) =>
     consumer.vitest(['b.test.js', '--reporter=verbose'], { before, env: { VNET_WORLD: 'kernel', ...env } })
   const skipped = run()
