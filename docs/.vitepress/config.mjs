@@ -14,6 +14,7 @@ import { basename, dirname, join, relative } from 'node:path'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
+import { searchOptions } from './search.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const copies = join(root, 'docs/site')
@@ -166,7 +167,7 @@ export default {
     'site/:package/:page.md': ':package/:page.md',
     ':folder/README.md': ':folder/index.md',
   },
-  srcExclude: ['node_modules/**'],
+  srcExclude: ['node_modules/**', 'site/checks/**'],
   lastUpdated: false,
   // It would load every page of the list on the left.
   router: { prefetchLinks: false },
@@ -190,7 +191,7 @@ export default {
     writeServiceWorker(outDir)
   },
   themeConfig: {
-    search: { provider: 'local' },
+    search: { provider: 'local', options: { miniSearch: { searchOptions } } },
     sidebar: sidebar(),
     outline: [2, 3],
     ...(source && { socialLinks: [{ icon: 'github', link: source.replace(/\/blob\/.*$/, '') }] }),

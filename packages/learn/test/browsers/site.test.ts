@@ -1,4 +1,4 @@
-/** The exercises and the playground on the site, as `npm run docs` builds it, in browsers. */
+/** The exercises, the playground and the search of the site, as `npm run docs` builds it. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import { exerciseTests } from '../support/site/exercises.ts'
 import { lookTests } from '../support/site/looks.ts'
 import { offlineTests } from '../support/site/offline.ts'
 import { playgroundTests } from '../support/site/playgrounds.ts'
+import { searchTests } from '../support/site/search.ts'
 import { BASE, Visit } from '../support/site/visit.ts'
 
 /** The build takes 40 s on two cores. */
@@ -22,6 +23,8 @@ beforeAll(() => {
   const args = ['run', 'docs', '--', '--outDir', directory]
   execFileSync('npm', args, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'], timeout: LIMIT_MS })
 }, LIMIT_MS)
+
+searchTests(directory)
 
 describe.each(BROWSERS)('%s', browser => {
   const visit = new Visit(directory, browser)
