@@ -100,8 +100,9 @@ test('vnet web shows both', async () => {
   const web = started('web', '127.0.0.1:0', one, other)
   const [line] = await once(web.stdout, 'data')
   const [, at, token] = /(http:\S+)\/#token=(\S+)/.exec(String(line)) ?? []
-  const { stdout } = await machine.run(`curl -sS ${at}/metrics?token=${token}`)
-  for (const { pid } of runs) expect(stdout).toContain(`device="internet",netns="run:${pid}"`)
+  const metrics = async () => (await machine.run(`curl -sS ${at}/metrics?token=${token}`)).stdout
+  // A vnet serves clients without rights when a CPU is idle; until then it is not up.
+  for (const { pid } of runs) await expect.poll(metrics).toContain(`device="internet",netns="run:${pid}"`)
   web.kill()
   await once(web, 'close')
 })
