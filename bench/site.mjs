@@ -56,7 +56,7 @@ function optionsOf(args) {
   return { runs: Number(runs), seconds: Number(secs), site, ...flags }
 }
 
-/** Serves the files of a directory, compressed, as the hosts of static sites do. */
+/** Serves the files of a directory, compressed like hosts of static sites. */
 function serverOf(directory) {
   const compressed = new Map()
   return createServer((request, response) => {
@@ -102,7 +102,7 @@ async function watch(browser, path, flow, seconds) {
     }
   }, flow)
   await page.goto(`${SERVER}/${path}`, { waitUntil: 'networkidle' })
-  // What is out of sight is not drawn.
+  // A picture that is scrolled away is not drawn.
   const picture = page.getByLabel(/^The path of frames through/)
   await picture.evaluate(svg => svg.scrollIntoView({ block: 'center', behavior: 'instant' }))
   await page.locator(FLOWS[flow]).first().waitFor({ state: 'attached' })

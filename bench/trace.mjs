@@ -1,4 +1,4 @@
-/** What the main thread of a page does in each frame of the screen, from a trace of chromium. */
+/** The work of a page's main thread in each frame of the screen, from a trace of chromium. */
 
 /** The name of the mark (`performance.mark`) that the page sets in each animation frame. */
 export const MARK = 'vnet-frame'

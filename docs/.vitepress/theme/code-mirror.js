@@ -2,11 +2,12 @@
 import { indentWithTab } from '@codemirror/commands'
 import { javascript } from '@codemirror/lang-javascript'
 import { bracketMatching, indentOnInput, syntaxHighlighting } from '@codemirror/language'
-import { lintGutter, setDiagnostics } from '@codemirror/lint'
+import { lintGutter } from '@codemirror/lint'
 import { EditorView, keymap, lineNumbers } from '@codemirror/view'
 import { classHighlighter } from '@lezer/highlight'
 import { minimalSetup } from 'codemirror'
 import { driverTypes } from './driver-types.js'
+import { markChecked, markSyntaxErrors } from './syntax-errors.js'
 
 /** Colours are in exercise.css. `types` is the URL of the table of scripts/editor-types.mjs. */
 export function codeMirror({ text, label, describedBy, onChange, onCheck }, types) {
@@ -25,6 +26,7 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
       javascript(),
       syntaxHighlighting(classHighlighter),
       lintGutter(),
+      markSyntaxErrors(),
       driverTypes(types, () => view.dom.setAttribute('data-types', '')),
       EditorView.contentAttributes.of({ 'aria-label': label, 'aria-describedby': describedBy, tabindex: '0' }),
       EditorView.updateListener.of(({ docChanged }) => docChanged && onChange()),
@@ -44,7 +46,7 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
         const { from, to } = lineAt(line)
         return { from, to, severity: 'error', message }
       })
-      view.dispatch(setDiagnostics(view.state, diagnostics))
+      view.dispatch(markChecked(view.state, diagnostics))
     },
     goTo(line) {
       view.dispatch({ selection: { anchor: lineAt(line).from }, scrollIntoView: true })

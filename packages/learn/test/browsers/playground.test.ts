@@ -103,7 +103,7 @@ describe.each(BROWSERS)('%s', name => {
     }
   })
 
-  test('frames stay where they are in a pause, and continue from there', async () => {
+  test('a pause freezes frames, which continue from the same place', async () => {
     const page = await open()
     await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
     await press(page, 'Pause')

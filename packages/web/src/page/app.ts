@@ -36,7 +36,7 @@ export interface App {
   readonly events: readonly PageEvent[]
   /** The server's time of the last statistics, in milliseconds since 1970. */
   readonly time: number
-  /** Whether frames in motion stay where they are. */
+  /** Whether frames in motion are frozen. */
   readonly isPaused: boolean
   /** The last message of this type about the selected device; undefined before it arrives. */
   last<T extends LastType>(type: T): Message<T> | undefined

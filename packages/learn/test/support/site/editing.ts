@@ -17,6 +17,23 @@ export function editingTests(visit: Visit): void {
     await page.getByRole('heading', { name: 'Now on a real interface' }).waitFor()
   })
 
+  test('a syntax error is marked while it is typed, beside the mark of a check', async () => {
+    const page = await visit.exercise('01-drop')
+    const errors = page.locator('.cm-lintRange-error')
+    await editor(page).press('Control+Enter')
+    await errors.waitFor()
+    await editor(page).getByText('// TODO 4: no ARP.').click()
+    await page.keyboard.press('End')
+    await page.keyboard.press('Enter')
+    await page.keyboard.insertText('const 1 = 2')
+    await errors.filter({ hasText: /^1$/ }).hover()
+    await page.locator('.cm-diagnostic').getByText('Syntax error: unexpected 1').waitFor()
+    expect(await errors.count()).toBe(2)
+    await page.keyboard.press('Shift+Home')
+    await page.keyboard.insertText('const one = 1')
+    await expect.poll(() => errors.allTextContents()).toEqual(['function startXmit(skb, dev) {'])
+  })
+
   test('Tab indents, and leaves the editor after Escape', async () => {
     const page = await visit.exercise('01-drop')
     await editor(page).press('Tab')
