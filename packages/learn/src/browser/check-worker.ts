@@ -6,6 +6,7 @@ import { messageOrDescription } from 'vnet/internal/base/exception'
 import type { ExerciseDefinition, LiveCheck, MemoryCheck } from '../exercise.ts'
 import { type Report, runMemoryChecks, strayException } from '../run-memory.ts'
 import type { FromWorker, ToWorker } from './check.ts'
+import { restrictGlobals } from './confined-worker.ts'
 import { driverOf, loadImports } from './driver-module.ts'
 
 // The driver may replace them.
@@ -21,6 +22,7 @@ async function check({ exercise: name, text, syntaxError }: ToWorker): Promise<v
     exercise: ExerciseDefinition
   }
   await loadImports(text)
+  restrictGlobals()
   const titlesOf = (checks: readonly (MemoryCheck | LiveCheck)[]) => checks.map(({ title }) => title)
   send({ titles: titlesOf(exercise.memory), live: titlesOf(exercise.live) })
   let current = ''

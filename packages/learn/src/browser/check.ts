@@ -2,6 +2,7 @@
 import type { Result } from '../exercise.ts'
 import { NotChecked, Progress } from '../progress.ts'
 import type { Report } from '../run-memory.ts'
+import { confinedWorker } from './confined-worker.ts'
 
 /** Seconds for one check, which takes less than a tenth of a second on a laptop. */
 const LIMIT_S = 5
@@ -34,12 +35,12 @@ export async function checkInBrowser(
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
   const syntaxError = await syntaxErrorIn(text)
-  signal?.throwIfAborted()
-  const worker = new Worker(url, { type: 'module' })
+  const { worker, end } = await confinedWorker(url)
   let progress: Progress | undefined
   let live: readonly string[] = []
   let limit: ReturnType<typeof setTimeout> | undefined
   try {
+    signal?.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
       const stop = (why: string) => reject(new NotChecked(`the checks of ${exercise} ended: ${why}`))
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
@@ -61,7 +62,7 @@ export async function checkInBrowser(
     })
   } finally {
     clearTimeout(limit)
-    worker.terminate()
+    end()
   }
   progress?.end()
   return live

@@ -53,7 +53,10 @@ function importsOf(text: string): Import[] {
       // The quotes of a dynamic import belong to its expression.
       const quote = d >= 0 ? 1 : 0
       const line = text.slice(0, ss).split('\n').length
-      return name === undefined ? [] : [{ name, from: s + quote, to: e - quote, statement: text.slice(ss, se), line }]
+      // import.meta.
+      if (d === -2) return []
+      // A computed name is refused: its value is unknown until the driver runs.
+      return [{ name: name ?? text.slice(ss, se), from: s + quote, to: e - quote, statement: text.slice(ss, se), line }]
     })
   } catch {
     // The engine describes the error better.

@@ -179,6 +179,17 @@ describe.each(BROWSERS)('%s', name => {
   })
 
   test.each([
+    ['fetch', "fetch('leaked')", /driver\.js does not load: ReferenceError: fetch/],
+    ['an import by eval', "eval('import(location.origin)')", /driver\.js does not load: EvalError/],
+  ])('a driver of the visitor connects to nothing with %s', async (_, attempt, told) => {
+    const page = await open('', { expected: /Content.Security.Policy/ })
+    await page.getByRole('combobox', { name: 'Driver' }).selectOption('own')
+    await page.getByLabel('The text of your driver').fill(attempt)
+    await press(page, 'Run')
+    await line(page, told)
+  })
+
+  test.each([
     ['ping', 'Ping', /^ping .*: 5 sent, \d received/],
     ['transfer', 'TCP transfer', /^tcp: 200,000 bytes in/],
   ])('the programs at the ends report the %s', async (_, name, told) => {

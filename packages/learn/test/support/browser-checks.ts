@@ -40,14 +40,22 @@ export async function writeSite(directory: string, cases: readonly Case[]): Prom
   writeFileSync(join(directory, 'cases.json'), JSON.stringify(cases))
 }
 
-/** Serves the files of the directory below a path, and returns the results that the page posts. */
-export async function checkedIn<T = Checked>(browser: BrowserName, directory: string): Promise<T[]> {
+/**
+ * Serves the files of the directory below a path, and returns the results that the page posts.
+ * `asked` gets the paths of all requests.
+ */
+export async function checkedIn<T = Checked>(
+  browser: BrowserName,
+  directory: string,
+  asked: string[] = [],
+): Promise<T[]> {
   const found: T[] = []
   let end = () => {}
   const ended = new Promise<void>(resolve => {
     end = resolve
   })
   const server = createServer(async (request, response) => {
+    asked.push(`${request.url}`)
     if (request.method === 'POST') {
       const checked = JSON.parse(await textOf(request)) as T | null
       response.end()

@@ -6,6 +6,7 @@ import type { FeedMessage } from '@vnet/web/internal/feed-types'
 import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
 import { cable, loop, snull } from 'vnet/internal/drivers/index'
 import type { Driver } from 'vnet/internal/netdev/driver'
+import { restrictGlobals } from '../confined-worker.ts'
 import { driverOf, loadImports } from '../driver-module.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'
 import { World } from './world.ts'
@@ -102,6 +103,7 @@ class Playground {
 async function load(driver: PlaygroundDriver, syntaxError: string | undefined): Promise<Driver> {
   if (typeof driver === 'string') return OWN[driver]
   await loadImports(driver.text)
+  restrictGlobals()
   return driverOf(driver.text, `/${driver.name}`, syntaxError)
 }
 

@@ -1,6 +1,7 @@
 /** The page's side of the playground's worker: it starts one, and ends one that hangs. */
 import type { CommandRequest, CommandResult, FeedMessage } from '@vnet/web/internal/feed-types'
 import { syntaxErrorIn } from '../check.ts'
+import { type ConfinedWorker, confinedWorker } from '../confined-worker.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'
 
 /** Milliseconds without a message, of which one arrives every second. */
@@ -24,6 +25,7 @@ export class WorkerLink {
   readonly #listener: LinkListener
   readonly #waiting = new Map<number, (reply: Reply | undefined) => void>()
   #worker: Worker | undefined
+  #endWorker: ConfinedWorker['end'] | undefined
   #starts = 0
   #sequence = 0
   #limit: ReturnType<typeof setTimeout> | undefined
@@ -40,8 +42,10 @@ export class WorkerLink {
     const start = ++this.#starts
     const syntaxError = typeof driver === 'string' ? undefined : await syntaxErrorIn(driver.text)
     if (start !== this.#starts) return
-    const worker = new Worker(this.#url, { type: 'module' })
+    const { worker, end } = await confinedWorker(this.#url)
+    if (start !== this.#starts) return end()
     this.#worker = worker
+    this.#endWorker = end
     worker.addEventListener('message', ({ data }: MessageEvent<PlaygroundReply>) => {
       if (worker === this.#worker) this.#take(data)
     })
@@ -72,7 +76,8 @@ export class WorkerLink {
   close(): void {
     this.#starts++
     clearTimeout(this.#limit)
-    this.#worker?.terminate()
+    this.#endWorker?.()
+    this.#endWorker = undefined
     this.#worker = undefined
     for (const resolve of this.#waiting.values()) resolve(undefined)
     this.#waiting.clear()

@@ -1,0 +1,71 @@
+/**
+ * A worker for the driver of a link, which must connect to nothing. A static site sends no headers,
+ * and a worker that is loaded from it would have no policy. A worker of a blob inherits the policy
+ * of the document that made the blob: a hidden frame, which permits only the files of the bundle.
+ */
+
+export interface ConfinedWorker {
+  readonly worker: Worker
+  /** Ends the worker. */
+  end(): void
+}
+
+type FrameWindow = Window & Pick<typeof globalThis, 'Blob' | 'URL' | 'Worker'>
+
+/**
+ * Returns a script that loads a module and passes on earlier messages. Firefox asks the service
+ * worker only for dynamic imports.
+ */
+const loaderOf = (href: string): string => `
+  const early = []
+  const keep = event => early.push(event.data)
+  addEventListener('message', keep)
+  import(${JSON.stringify(href)}).then(() => {
+    removeEventListener('message', keep)
+    for (const data of early) dispatchEvent(new MessageEvent('message', { data }))
+  }, () => reportError(new Error(${JSON.stringify(`${href} does not load`)})))`
+
+/** Starts a module of the bundle, which then calls `restrictGlobals`. */
+export async function confinedWorker(url: URL | string): Promise<ConfinedWorker> {
+  const { href } = new URL(url, document.baseURI)
+  // Firefox starts the site's service worker, which may serve the bundle, with the frame's policy.
+  const files = ['.', '../service-worker.js'].map(path =>
+    new URL(path, href).href.replaceAll(/[;,]/g, encodeURIComponent),
+  )
+  const meta = document.createElement('meta')
+  meta.httpEquiv = 'Content-Security-Policy'
+  meta.content = `default-src 'none'; script-src blob: ${files.join(' ')}`
+  const frame = Object.assign(document.createElement('iframe'), { hidden: true, srcdoc: meta.outerHTML })
+  await new Promise(resolve => {
+    frame.addEventListener('load', resolve, { once: true })
+    document.body.append(frame)
+  })
+  const own = frame.contentWindow as FrameWindow
+  const blob = new own.Blob([loaderOf(href)], { type: 'text/javascript' })
+  const script = own.URL.createObjectURL(blob)
+  const worker = new own.Worker(script, { type: 'module' })
+  return {
+    worker,
+    end() {
+      worker.terminate()
+      own.URL.revokeObjectURL(script)
+      frame.remove()
+    },
+  }
+}
+
+/** Globals that connect or reach data of the site; each browser has some of them. */
+const DELETED = `
+  fetch fetchLater XMLHttpRequest WebSocket WebSocketStream EventSource WebTransport RTCPeerConnection importScripts
+  Worker SharedWorker FontFace fonts Notification navigator caches indexedDB cookieStore BroadcastChannel
+  webkitRequestFileSystem webkitRequestFileSystemSync webkitResolveLocalFileSystemURL
+  webkitResolveLocalFileSystemSyncURL`
+  .trim()
+  .split(/\s+/)
+
+/** Deletes them in a worker, before it loads a driver: a policy does not prevent all uses. */
+export function restrictGlobals(): void {
+  for (let object: object | null = globalThis; object !== null; object = Object.getPrototypeOf(object)) {
+    for (const name of DELETED) Reflect.deleteProperty(object, name)
+  }
+}
