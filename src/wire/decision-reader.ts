@@ -48,7 +48,11 @@ export type LoggedEvent = LoggedSet | LoggedArrival | LoggedMoment
 
 export class DecisionReader {
   readonly #file: string
-  #chunk: Buffer = Buffer.alloc(0)
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  /** Whole lines. */
+  #text = ''
+  /** The bytes after them. */
+  #rest = new Uint8Array()
   #at = 0
   #line = 0
   #ended = false
@@ -61,7 +65,13 @@ export class DecisionReader {
   }
 
   push(chunk: Uint8Array): void {
-    this.#chunk = Buffer.concat([this.#chunk.subarray(this.#at), chunk])
+    const bytes = new Uint8Array(this.#rest.length + chunk.length)
+    bytes.set(this.#rest)
+    bytes.set(chunk, this.#rest.length)
+    const end = bytes.lastIndexOf(NEWLINE) + 1
+    // Node decodes slowly in parts, with `stream`.
+    this.#text = this.#text.slice(this.#at) + this.#decoder.decode(bytes.subarray(0, end))
+    this.#rest = bytes.slice(end)
     this.#at = 0
   }
 
@@ -86,13 +96,13 @@ export class DecisionReader {
   }
 
   #next(): string | undefined {
-    const end = this.#chunk.indexOf(NEWLINE, this.#at)
-    const left = this.#chunk.length - this.#at
+    const end = this.#text.indexOf('\n', this.#at)
+    const left = this.#rest.length
     if (end < 0 && left === 0) return undefined
     if (end < 0 && left <= MAX_LINE && !this.#ended) return undefined
     this.#line++
     if (end < 0) throw this.broken(this.#ended ? 'the file ends within it' : `longer than ${MAX_LINE} bytes`)
-    const line = this.#chunk.toString('utf8', this.#at, end)
+    const line = this.#text.slice(this.#at, end)
     this.#at = end + 1
     return line
   }
@@ -137,8 +147,8 @@ export class DecisionReader {
 
   #arrival({ n, amount, head, gso }: Record<string, unknown>, line: Line): LoggedArrival {
     if (!isCount(n) || !isCount(amount)) throw this.broken('an arrival without a number or a length')
-    if (typeof head !== 'string' || !/^([0-9a-f]{2})*$/.test(head)) throw this.broken('head is not hexadecimal')
-    const bytes = Buffer.from(head, 'hex')
+    const bytes = typeof head === 'string' ? bytesOf(head) : undefined
+    if (bytes === undefined) throw this.broken('head is not hexadecimal')
     if (bytes.length > amount) throw this.broken('head is longer than the frame')
     return { ...line, verdict: 'arrive', id: n, length: amount, head: bytes, gso: this.#gso(gso, amount) }
   }
@@ -150,6 +160,24 @@ export class DecisionReader {
     if (!isValid) throw this.broken('gso is not a segment size, a type and an offset')
     return [size, type, transport]
   }
+}
+
+const encoder = new TextEncoder()
+/** Values of hexadecimal digits by their codes, -1 for other bytes. */
+const DIGITS = Int8Array.from({ length: 256 }, (_, code) => '0123456789abcdef'.indexOf(String.fromCharCode(code)))
+
+/** Returns undefined if the text is not hexadecimal. */
+function bytesOf(text: string): Uint8Array | undefined {
+  // In place: another array would take longer than the digits.
+  const bytes = encoder.encode(text)
+  const length = bytes.length / 2
+  let all = 0
+  for (let i = 0; i < length; i++) {
+    const value = (DIGITS[bytes[2 * i]] << 4) | DIGITS[bytes[2 * i + 1]]
+    bytes[i] = value
+    all |= value
+  }
+  return all < 0 || bytes.length % 2 !== 0 ? undefined : bytes.subarray(0, length)
 }
 
 function isCount(value: unknown): value is number {

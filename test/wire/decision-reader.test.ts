@@ -31,7 +31,7 @@ function read(text: string, size = 7): { events: LoggedEvent[]; lost: number; er
 test('changes, arrivals, decisions and the end of a wire are read from a log', () => {
   const events = [
     { verdict: 'set', time: 5, direction: 'ab', text: 'delay 1ms', seed: 7 },
-    { verdict: 'arrive', time: 10, direction: 'ab', id: 1, length: 3, head: Buffer.of(1, 2, 254), gso: undefined },
+    { verdict: 'arrive', time: 10, direction: 'ab', id: 1, length: 3, head: Uint8Array.of(1, 2, 254), gso: undefined },
     { verdict: 'decide', time: 10, direction: 'ab' },
     { verdict: 'close', time: 20, direction: 'ab' },
   ]

@@ -23,6 +23,10 @@ test('frames, drivers, wires, test beds and checks are bundled for a browser wit
   expect(names).toEqual(
     expect.arrayContaining(['check-worker.js', 'playground-worker.js', 'vnet.js', 'vnet-drivers.js']),
   )
+  // A global of Node, which imports do not show.
+  expect(output.filter(each => 'code' in each && /\bBuffer\./.test(each.code)).map(({ fileName }) => fileName)).toEqual(
+    [],
+  )
   expect(names).toEqual(expect.arrayContaining(courseNames().map(name => `exercises/${name}.js`)))
   // Stacks name these folders.
   for (const folder of ['base', 'netdev/debug', 'drivers']) {
