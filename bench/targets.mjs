@@ -140,8 +140,8 @@ export function targets(report) {
     row(what, target, median, unit, `${short(min)} to ${short(max)}`)
   }
   ofSite('site: exercise 1 at 10 Mbit/s, empty cache, first verdict', atMost(3000), exercise?.verdict, 'ms')
-  // The screen of chromium has 60 frames a second, give or take some thousandths.
-  const smooth = { text: 'at least 60', holds: fps => Math.round(fps) >= 60 }
+  // The screen of chromium has 60 frames a second, and a run of a few seconds one more or less.
+  const smooth = { text: 'at least 60', holds: fps => fps >= 59.8 }
   for (const [name, { fps, script }] of Object.entries(playgrounds)) {
     ofSite(`site: ${name}, drawn`, smooth, fps, 'fps')
     ofSite(`site: ${name}, scripts of a drawn frame, p95`, atMost(8), script, 'ms')
