@@ -22,8 +22,16 @@ const USE_OF_FRAMES =
 
 const WOKEN = "woken (netif_wake_queue): start is for ndoOpen, and sends nothing of what waits in the kernel's queue"
 
+/** Called before an operation of the driver with the operation, and after it with undefined. */
+export type Entered = (operation: { readonly name: string; readonly code: unknown } | undefined) => void
+
 /** Runs a check of the exercise. Never throws. */
-export async function runInMemory(check: MemoryCheck, driver: Driver, exercise: Exercise): Promise<Result> {
+export async function runInMemory(
+  check: MemoryCheck,
+  driver: Driver,
+  exercise: Exercise,
+  entered?: Entered,
+): Promise<Result> {
   const { params: usual = {}, rules = [] } = exercise
   const logged: string[] = []
   const beds: TestBed[] = []
@@ -38,7 +46,10 @@ export async function runInMemory(check: MemoryCheck, driver: Driver, exercise: 
       }
       const made = await TestBed.make(driver, params, { debug: true, ...options, allowErrors: true, onLog })
       beds.push(made)
-      for (const dev of made.devices) noteStarts(dev, started)
+      for (const dev of made.devices) {
+        noteStarts(dev, started)
+        if (entered !== undefined) noteOperations(dev, entered)
+      }
       return made
     },
   }
@@ -90,5 +101,23 @@ function noteStarts(dev: NetDevice, started: string[]): void {
       if (txq.stopped && netifRunning(dev)) started.push(seen)
       start()
     }
+  }
+}
+
+/** The driver's operations are the prototype of those that the debug mode checks. */
+function noteOperations({ netdevOps }: NetDevice, entered: Entered): void {
+  const drivers = Object.getPrototypeOf(netdevOps) as Record<string, unknown>
+  for (const [name, code] of Object.entries(drivers)) {
+    const checked: unknown = Reflect.get(netdevOps, name)
+    if (typeof checked !== 'function') continue
+    const operation = (...args: unknown[]): unknown => {
+      entered({ name, code })
+      try {
+        return Reflect.apply(checked, netdevOps, args)
+      } finally {
+        entered(undefined)
+      }
+    }
+    Reflect.set(netdevOps, name, operation)
   }
 }

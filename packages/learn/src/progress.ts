@@ -46,10 +46,10 @@ export class Progress {
     this.#finish(resultOf(this.#where, { title: this.#current }, explanation))
   }
 
-  /** Ends it as failed by a loop: `startXmit (/my-driver.js:1:2) has not returned for 2 s`. */
-  failLoop(what: string): void {
+  /** Ends it as failed by a loop, in `startXmit (/my-driver.js:1:2)` if that is known. */
+  failLoop(seconds: number, what = 'the driver'): void {
     const expected = 'each function of the driver returns: nothing else runs meanwhile'
-    this.fail({ seen: `${what}: a loop without end`, expected })
+    this.fail({ seen: `${what} has not returned for ${seconds} s: a loop without end`, expected })
   }
 
   /** Adds the checks that were not run. */

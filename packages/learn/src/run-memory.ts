@@ -2,7 +2,7 @@
 import { describeException } from 'vnet/internal/base/exception'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { type CheckPlace, type Exercise, type MemoryCheck, type Result, resultOf } from './exercise.ts'
-import { runInMemory } from './memory.ts'
+import { type Entered, runInMemory } from './memory.ts'
 
 export type Report = { readonly begin: string } | { readonly end: Result }
 
@@ -13,6 +13,7 @@ export interface Runner {
   report(report: Report): void
   /** Returns the number of timers that run. */
   timers(): number
+  readonly entered?: Entered
   /** Resolves when rejected promises have been reported. */
   turn(): Promise<unknown>
 }
@@ -35,7 +36,7 @@ export async function runMemoryChecks(exercise: Exercise, runner: Runner): Promi
   }
   const run = async (check: MemoryCheck) => {
     const before = runner.timers()
-    const end = await runInMemory(check, driver, exercise)
+    const end = await runInMemory(check, driver, exercise, runner.entered)
     await runner.turn()
     if (end.result === 'failed' || runner.timers() <= before) return end
     const seen = 'the devices are gone, and a timer of setTimeout or setInterval still runs'

@@ -19,7 +19,7 @@ const WORKER = fileURLToPath(new URL('../dist/commands/check-worker.js', import.
  */
 const LIMITS_S = { memory: 30, live: 120 } as const
 /** The line that only `report` of the watchdog (src/cli/lockup-worker.ts) makes. */
-const LOCKUP = /^vnet: (.+ has not returned for \d+ s)/m
+const LOCKUP = /^vnet: (.+) has not returned for (\d+) s/m
 
 /** The line that only `mention` of the launcher (native/rootless-confine.cc) prints. */
 const LIMITED = /^vnet: ended: (.+)$/m
@@ -88,7 +88,8 @@ export async function runWorker(
   })
   clearTimeout(limit)
   if (isLate) {
-    progress.failLoop(LOCKUP.exec(errors)?.[1] ?? `the driver has not returned for ${LIMITS_S[where]} s`)
+    const [, what, seconds = LIMITS_S[where]] = LOCKUP.exec(errors) ?? []
+    progress.failLoop(Number(seconds), what)
   } else if (!progress.hasFailed && LIMITED.test(errors)) {
     // Also when all checks have passed: it may have been noticed at the end.
     const seen = `the driver was ended: ${LIMITED.exec(errors)?.[1]}`

@@ -3,6 +3,7 @@
 // In time: a first check that waits for the network would look like a driver that does not return.
 import 'vnet/internal/netdev/debug/debug'
 import { messageOrDescription } from 'vnet/internal/base/exception'
+import { functionPlace } from 'vnet/internal/netdev/debug/function-place.browser'
 import type { ExerciseDefinition, LiveCheck, MemoryCheck } from '../exercise.ts'
 import { type Report, runMemoryChecks, strayException } from '../run-memory.ts'
 import type { FromWorker, ToWorker } from './check.ts'
@@ -43,11 +44,26 @@ async function check({ exercise: name, text, syntaxError }: ToWorker): Promise<v
     {
       load: () => driverOf(text, `/${exercise.driver}`, syntaxError),
       report,
+      entered: operation => send({ entered: operation && placeOf(operation) }),
       timers: () => timers.size,
       turn: () => new Promise(resolve => later(resolve)),
     },
   )
   send({ done: true })
+}
+
+/** The texts of operations, which are found once: a check calls some of them thousands of times. */
+const places = new Map<unknown, string>()
+
+/** Returns `startXmit (/drop.js:18)`. */
+function placeOf({ name, code }: { readonly name: string; readonly code: unknown }): string {
+  const known = places.get(code)
+  if (known !== undefined) return known
+  const own = typeof code === 'function' ? code.name : ''
+  const place = functionPlace(code)
+  const text = `${own || name}${place === undefined ? '' : ` (${place})`}`
+  places.set(code, text)
+  return text
 }
 
 /** Returns the timers that run: a browser does not list them. */

@@ -19,6 +19,8 @@ export interface ToWorker {
 export type FromWorker =
   | Report
   | { readonly titles: readonly string[]; readonly live: readonly string[] }
+  /** The operation of the driver that is called now: `startXmit (/drop.js:18)`. */
+  | { readonly entered: string | undefined }
   | { readonly done: true }
   | { readonly broken: string }
 
@@ -37,6 +39,7 @@ export async function checkInBrowser(
   const syntaxError = await syntaxErrorIn(text)
   const { worker, end } = await confinedWorker(url)
   let progress: Progress | undefined
+  let entered: string | undefined
   let live: readonly string[] = []
   let limit: ReturnType<typeof setTimeout> | undefined
   try {
@@ -46,9 +49,13 @@ export async function checkInBrowser(
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
       worker.addEventListener('error', event => stop(event.message ?? `${url} does not load`))
       worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+        if ('entered' in data) {
+          entered = data.entered
+          return
+        }
         clearTimeout(limit)
         limit = setTimeout(() => {
-          progress?.failLoop(`the driver has not returned for ${LIMIT_S} s`)
+          progress?.failLoop(LIMIT_S, entered)
           resolve()
         }, LIMIT_S * 1000)
         if ('titles' in data) {

@@ -68,8 +68,9 @@ const others: readonly (readonly [name: string, text: string, seen: RegExp | und
   [
     'a loop in a function',
     drop.replace(DROP, 'for (;;);'),
-    /^the driver has not returned for 5 s: a loop without end$/,
+    /^startXmit \(\/drop\.js:18\) has not returned for 5 s: a loop without end$/,
   ],
+  ['a loop outside of its operations', `${drop}for (;;);`, /^the driver has not returned for 5 s: a loop without end$/],
   ['a syntax error', `${drop}let b = )`, at('SyntaxError: .*', `file:///drop.js:${LINES}:9`)],
   ['a syntax error in the first line', `let b = ); ${drop}`, at('SyntaxError: .*', 'file:///drop.js:1:9')],
   [
