@@ -2,8 +2,9 @@
  * node scripts/release.mjs [--dry-run]: builds the files for every machine and publishes vnet and
  * its packages, which have the same version. A version such as 1.0.0-rc.1 gets the tag
  * `next`. In GitHub Actions the packages have provenance. With --dry-run nothing leaves this
- * machine. While packages are published, their package.json has the fields of publisher.json; a
- * release refuses to run without them.
+ * machine, and the packed packages are installed in empty projects, where each README's commands
+ * run (`npm run test:install`, as root). While packages are published, their package.json has the
+ * fields of publisher.json; a release refuses to run without them.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -96,5 +97,6 @@ for (const path of PACKAGES) {
   if (!isDry && isPublished(path)) console.log(`${nameOf(path)} ${version} is published already`)
   else publish(path)
 }
+if (isDry) run('.', ...npm(), 'run', 'test:install')
 if (lacking.length > 0) console.error(`release: ${lack}: only a dry run is possible`)
 console.log(`${isDry ? 'would publish' : 'published'} vnet and its packages ${version}`)

@@ -123,6 +123,12 @@ const ownPackages = {
     debootstrap: 'debootstrap',
     'qemu-aarch64-static': 'qemu-user-static',
     ip: 'iproute2',
+    chromium: 'chromium',
+    dhclient: 'isc-dhcp-client',
+    ping: 'iputils-ping',
+    pasta: 'passt',
+    'qemu-system-x86_64': 'qemu-system-x86',
+    mksquashfs: 'squashfs-tools',
   },
   /** The programs that are tried in `vnet run`, and their servers. */
   run: {
