@@ -14,18 +14,30 @@ async function ownCaches() {
   return (await caches.keys()).filter(name => name.startsWith(PREFIX))
 }
 
-/** Loads a file past the browser's own cache, which may have an older one. */
+/** Returns the digest of a file, as scripts/offline-site.mjs makes it. */
+async function digest(bytes) {
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return Array.from(hash.subarray(0, 6), byte => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/**
+ * Loads a file past the browser's own cache, which may have an older one, and keeps it if it is of
+ * this version. A server has files of another version after a deploy, and of two during one.
+ */
 async function load(path) {
   const response = await fetch(scope + path, { cache: 'no-cache' })
-  if (!response.ok) throw new Error(`${path}: ${response.status}`)
-  const headers = new Headers(response.headers)
-  headers.set('x-digest', FILES[path])
-  const loaded = new Response(await response.blob(), { headers })
-  await (await caches.open(CACHE)).put(scope + path, loaded.clone())
+  const bytes = await response.arrayBuffer()
+  const { status, headers } = response
+  // A redirected response would not be accepted as a page.
+  const loaded = new Response(bytes, { status, headers })
+  if ((await digest(bytes)) === FILES[path]) await (await caches.open(CACHE)).put(scope + path, loaded.clone())
   return loaded
 }
 
-/** Fills the cache with the early files, and with the visited pages, which older caches have. */
+/**
+ * Fills the cache with the early files, and with the visited pages, which older caches have. Throws
+ * if a file is of another version: the browser then keeps the old service worker and tries again.
+ */
 async function fill() {
   const unchanged = new Map()
   const wanted = new Set(EARLY)
@@ -36,11 +48,15 @@ async function fill() {
       if (!Object.hasOwn(FILES, path)) continue
       wanted.add(path)
       const response = await old.match(url)
-      if (response.headers.get('x-digest') === FILES[path]) unchanged.set(path, response)
+      if ((await digest(await response.clone().arrayBuffer())) === FILES[path]) unchanged.set(path, response)
     }
   }
   const cache = await caches.open(CACHE)
-  const add = path => (unchanged.has(path) ? cache.put(scope + path, unchanged.get(path)) : load(path))
+  const add = async path => {
+    if (unchanged.has(path)) return cache.put(scope + path, unchanged.get(path))
+    await load(path)
+    if ((await cache.match(scope + path)) === undefined) throw new Error(`${path} is of another version`)
+  }
   await Promise.all([...wanted].map(add))
 }
 
