@@ -66,7 +66,10 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     real.hidden = kept.passed !== editor.text
   }
 
+  /** A check that runs is of the text before: it ends. */
   function replace(text: string): void {
+    running?.abort()
+    status.textContent = ''
     editor.mark([])
     verdicts.replaceChildren()
     editor.replace(text)
@@ -81,22 +84,20 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     offer.hidden = before === text
     const undo = () => {
       offer.hidden = true
-      status.textContent = ''
       replace(before)
     }
     offer.replaceChildren(button('Undo', undo))
   }
 
   async function check(): Promise<void> {
-    running?.abort(new Error('checked again'))
-    const current = new AbortController()
-    running = current
+    running?.abort()
+    running = new AbortController()
+    const both = AbortSignal.any([running.signal, signal])
     const { text } = editor
     const results: Result[] = []
     status.textContent = 'Checking ...'
     editor.mark([])
     try {
-      const both = AbortSignal.any([current.signal, signal])
       const live = await checkInBrowser(page.worker, { exercise: name, text }, found => results.push(found), both)
       const isPassed = counter(results)('failed') === 0
       results.push(...live.map(title => notRun(title, 'live', isPassed ? NO_KERNEL : EARLIER_FAILED)))
@@ -106,7 +107,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       }
       show(results)
     } catch (error) {
-      if (running !== current || signal.aborted) return
+      if (both.aborted) return
       verdicts.replaceChildren()
       status.textContent = `Not checked: ${messageOf(error)}`
     }

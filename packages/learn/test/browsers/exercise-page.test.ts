@@ -155,6 +155,31 @@ describe.each(BROWSERS)('%s', browserName => {
     expect(await editor(damaged).inputValue()).toBe(skeleton)
   })
 
+  test('a check ends when its driver is replaced, and says nothing about the new one', async () => {
+    const fragment = await open().then(async page => {
+      await editor(page).fill(solution)
+      await page.evaluate(() => Reflect.deleteProperty(Navigator.prototype, 'clipboard'))
+      await press(page, 'Copy a link')
+      await status(page).getByText('The address of this page is the link now').waitFor()
+      return new URL(page.url()).hash
+    })
+    const page = await open()
+    const mine = `${skeleton}// mine\n`
+    await editor(page).fill(mine)
+    await page.goto(site.address + fragment)
+    const asked = page.waitForRequest('**/check-worker.js')
+    let load = (): void => {}
+    await page.route('**/check-worker.js', route => (load = () => void route.continue()))
+    await press(page, 'Check')
+    await asked
+    await press(page, 'Back to mine')
+    await page.locator('iframe').waitFor({ state: 'detached' })
+    load()
+    expect([await editor(page).inputValue(), await status(page).textContent()]).toEqual([mine, ''])
+    const passed = await page.evaluate(name => localStorage.getItem(`vnet-learn/${name}/passed`), NAME)
+    expect(passed).toBeNull()
+  })
+
   test('a driver is downloaded in the folder that vnet check takes, and opened from it', async () => {
     const page = await open()
     await editor(page).fill(solution)
