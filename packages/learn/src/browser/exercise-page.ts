@@ -82,11 +82,8 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     replace(text)
     status.textContent = what
     offer.hidden = before === text
-    const undo = () => {
-      offer.hidden = true
-      replace(before)
-    }
-    offer.replaceChildren(button('Undo', undo))
+    // What the visitor has written since is not lost, either.
+    offer.replaceChildren(button('Undo', () => exchange(before, '')))
   }
 
   async function check(): Promise<void> {
@@ -195,7 +192,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     offer.replaceChildren(
       'This is the driver of a link; yours is kept. ',
       button('Replace mine', () => choose(editor.text)),
-      button('Back to mine', () => choose(own)),
+      button('Back to mine', () => choose(kept.text ?? own)),
     )
   }
 

@@ -180,6 +180,23 @@ describe.each(BROWSERS)('%s', browserName => {
     expect(passed).toBeNull()
   })
 
+  test('Undo gives back what was written since, and a link what another tab has written', async () => {
+    const page = await open()
+    await editor(page).fill(solution)
+    await press(page, 'Reset')
+    await editor(page).fill('since')
+    await press(page, 'Undo')
+    expect(await editor(page).inputValue()).toBe(solution)
+    await press(page, 'Undo')
+    expect(await editor(page).inputValue()).toBe('since')
+    await page.goto(`${site.address}#driver=y09TSFTIyczLBgA`)
+    const other = await page.context().newPage()
+    await other.goto(site.address)
+    await editor(other).fill('of the other tab')
+    await press(page, 'Back to mine')
+    expect(await editor(page).inputValue()).toBe('of the other tab')
+  })
+
   test('a driver is downloaded in the folder that vnet check takes, and opened from it', async () => {
     const page = await open()
     await editor(page).fill(solution)
