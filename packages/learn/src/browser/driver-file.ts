@@ -1,5 +1,6 @@
 /** A driver as a file of the visitor's: downloaded as its exercise's folder, opened from either. */
 import { jsconfig, packageJson } from '../exercise-files.ts'
+import { limitLength } from './kept-driver.ts'
 import { textInZip, zipOf } from './zip.ts'
 
 export interface Folder {
@@ -26,7 +27,10 @@ export async function folderWith(text: string, { name, driver, readme }: Folder)
 
 /** Returns the driver of a file: its text, or the driver in a zip file. Throws without one. */
 export async function driverIn(file: File, driver: string): Promise<string> {
-  if (!file.name.endsWith('.zip')) return file.text()
+  if (!/\.zip$/i.test(file.name)) {
+    limitLength(file.size)
+    return file.text()
+  }
   const text = await textInZip(new Uint8Array(await file.arrayBuffer()), driver)
   if (text === undefined) throw new Error(`no ${driver} in it`)
   return text

@@ -45,7 +45,7 @@ export class KeptDriver {
 }
 
 const NAME = '#driver='
-/** Characters of a driver in a link, which may be a bomb: the longest solution has 12,000. */
+/** Characters of a driver: a link or a file may be a bomb. The longest solution has 12,000. */
 const LENGTH_MAX = 1_000_000
 
 /** Returns the fragment of a link that holds the text. */
@@ -63,6 +63,11 @@ export async function textOfFragment(fragment: string): Promise<string | undefin
   return inflated(Uint8Array.from(binary, character => character.charCodeAt(0)))
 }
 
+/** Throws if a driver's text may not have this length. */
+export function limitLength(length: number): void {
+  if (length > LENGTH_MAX) throw new Error(`a driver has at most ${LENGTH_MAX} characters`)
+}
+
 /** Returns the text that was compressed to the bytes (deflate). Throws if they are damaged. */
 export async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
@@ -72,6 +77,6 @@ export async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<string> 
     const { done, value } = await reader.read()
     if (done) return text + decoder.decode()
     text += decoder.decode(value, { stream: true })
-    if (text.length > LENGTH_MAX) throw new Error(`a driver has at most ${LENGTH_MAX} characters`)
+    limitLength(text.length)
   }
 }

@@ -2,7 +2,7 @@
  * Zip files: written without compression, and read as other programs write them (PKWARE's
  * APPNOTE.TXT). All numbers are little-endian.
  */
-import { inflated } from './kept-driver.ts'
+import { inflated, limitLength } from './kept-driver.ts'
 
 export interface ZippedFile {
   /** The path in the zip file, `01-drop/drop.js`. */
@@ -69,6 +69,7 @@ export async function textInZip(zip: Uint8Array<ArrayBuffer>, wanted: string): P
 async function textAt(zip: Uint8Array<ArrayBuffer>, view: DataView, at: number): Promise<string> {
   const method = view.getUint16(at + 10, true)
   const length = view.getUint32(at + 20, true)
+  limitLength(length)
   const local = view.getUint32(at + 42, true)
   const start = local + LOCAL_LENGTH + view.getUint16(local + 26, true) + view.getUint16(local + 28, true)
   const bytes = zip.slice(start, start + length)

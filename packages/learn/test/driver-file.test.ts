@@ -1,0 +1,25 @@
+/** The driver in a file that a visitor opens. */
+import { deflateRawSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { driverIn } from '../src/browser/driver-file.ts'
+import { inflated } from '../src/browser/kept-driver.ts'
+import { zipOf } from '../src/browser/zip.ts'
+
+const TOO_LONG = ' '.repeat(1_000_001)
+const zipWith = (text: string) => zipOf([{ name: '01-drop/drop.js', text }])
+
+test.each([
+  ['drop.js', new Blob([TOO_LONG])],
+  ['drop.zip', zipWith(TOO_LONG)],
+])('a driver in %s that is too long is refused', async (name, blob) => {
+  await expect(driverIn(new File([blob], name), 'drop.js')).rejects.toThrow('a driver has at most 1000000 characters')
+})
+
+test('a compressed driver that is too long is refused', async () => {
+  const bytes = Uint8Array.from(deflateRawSync(TOO_LONG))
+  await expect(inflated(bytes)).rejects.toThrow('a driver has at most 1000000 characters')
+})
+
+test('a zip file is found by its ending in capital letters', async () => {
+  expect(await driverIn(new File([zipWith('text')], 'DROP.ZIP'), 'drop.js')).toBe('text')
+})
