@@ -20,6 +20,11 @@ test('a compressed driver that is too long is refused', async () => {
   await expect(inflated(bytes)).rejects.toThrow('a driver has at most 1000000 characters')
 })
 
+test('a zip file without the driver is refused', async () => {
+  const file = new File([zipWith('text')], 'other.zip')
+  await expect(driverIn(file, 'mirror.js')).rejects.toThrow('no mirror.js in it')
+})
+
 test('a zip file is found by its ending in capital letters', async () => {
   expect(await driverIn(new File([zipWith('text')], 'DROP.ZIP'), 'drop.js')).toBe('text')
 })

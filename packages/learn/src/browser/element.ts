@@ -17,6 +17,9 @@ export function button(text: string, onclick: () => void): HTMLButtonElement {
   return element('button', { type: 'button', onclick }, text)
 }
 
+/** Returns the text of an error for the page. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 /** Milliseconds for which a saved file is kept for the browser to read. */
 const SAVED_MS = 60_000
 

@@ -8,7 +8,7 @@ import { counter, countsOf, titleOf } from '../verdicts.ts'
 import { checkInBrowser } from './check.ts'
 import { driverIn, type Folder, folderWith } from './driver-file.ts'
 import { type Editor, type EditorOptions, type MakeEditor, plainEditor } from './editor.ts'
-import { button, element, save } from './element.ts'
+import { button, element, messageOf, save } from './element.ts'
 import { driverInMotion, type MountMotion } from './in-motion.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
 import { realInterface } from './real-interface.ts'
@@ -29,8 +29,6 @@ export interface ExercisePage extends Folder {
 
 const NO_KERNEL = 'a browser has no network interfaces'
 const KEYS_ID = 'driver-keys'
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 /** Fills the element. Returns what ends checks that run. */
 export function mountExercise(parent: HTMLElement, page: ExercisePage): () => void {

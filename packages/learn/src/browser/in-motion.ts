@@ -1,5 +1,5 @@
 /** The driver of an exercise in motion: the playground with it, once the visitor runs it. */
-import { button, element } from './element.ts'
+import { button, element, messageOf } from './element.ts'
 
 /** The playground, of which npm's package has no part. */
 interface Playground {
@@ -26,10 +26,24 @@ export function driverInMotion(name: string, text: () => string, mount: MountMot
   let shown = ''
   async function run(): Promise<void> {
     shown = text()
-    if (playground !== undefined) return (await playground).run({ name, text: shown })
+    const driver = { name, text: shown }
+    const isFirst = playground === undefined
     place.hidden = false
-    playground = mount(place, { name, text: shown })
-    const mounted = await playground
+    playground ??= mount(place, driver)
+    let mounted: Playground
+    try {
+      mounted = await playground
+    } catch (error) {
+      playground = undefined
+      const why = `The playground does not load: ${messageOf(error)}. Press Run to try again.`
+      place.replaceChildren(element('p', { role: 'alert' }, why))
+      return
+    }
+    if (!isFirst) {
+      // It would start a worker for a page that is left.
+      if (!signal.aborted) mounted.run(driver)
+      return
+    }
     place.scrollIntoView({ block: 'nearest' })
     if (signal.aborted) mounted.close()
     else signal.addEventListener('abort', () => mounted.close())

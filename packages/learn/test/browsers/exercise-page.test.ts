@@ -123,6 +123,14 @@ describe.each(BROWSERS)('%s', browserName => {
     expect(await page.locator('.verdicts li').count()).toBe(0)
   })
 
+  test('a playground that does not load says why, and loads when Run is pressed again', async () => {
+    const page = await open()
+    await press(page, 'Run')
+    await page.getByRole('alert').getByText('The playground does not load: no network.').waitFor()
+    await press(page, 'Run')
+    await page.getByText('drop.js runs').waitFor()
+  })
+
   test('a link holds a driver, and leaves the one of the visitor', async () => {
     const permissions = { permissions: ['clipboard-read', 'clipboard-write'] }
     const page = await open('', permissions)
@@ -229,14 +237,11 @@ describe.each(BROWSERS)('%s', browserName => {
     }
   })
 
-  test.each([
-    ['text.zip', 'no zip file', 'not a zip file'],
-    ['other.zip', `PK\x05\x06${'\0'.repeat(18)}`, 'no drop.js in it'],
-  ])('%s does not open, and leaves the driver', async (name, text, why) => {
+  test('a file that does not open leaves the driver', async () => {
     const page = await open()
-    const buffer = Buffer.from(text)
-    await page.locator('input[type=file]').setInputFiles({ name, mimeType: 'application/zip', buffer })
-    await status(page).getByText(`${name} does not open: ${why}`).waitFor()
+    const buffer = Buffer.from('no zip file')
+    await page.locator('input[type=file]').setInputFiles({ name: 'text.zip', mimeType: 'application/zip', buffer })
+    await status(page).getByText('text.zip does not open: not a zip file').waitFor()
     expect(await editor(page).inputValue()).toBe(skeleton)
   })
 
