@@ -54,6 +54,7 @@ test.each([
   ['a number', '1.|'],
   ['a variable of itself', 'const a = b\nconst b = a\nconst a = b\nb.|'],
   ['a name of Object', 'constructor.|'],
+  ['an annotation that is not complete', '/** @param {(skb} sent */ sent.|'],
 ])('completes nothing after %s', (_, text) => {
   expect(names(text)).toEqual([])
 })

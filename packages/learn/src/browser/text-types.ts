@@ -121,6 +121,8 @@ export class TextTypes {
     if (type === '' || type.startsWith('{') || this.#depth > DEPTH_MAX) return type || undefined
     const name = type.replace(/<.*>/, '')
     const element = elementOf(name)
+    // `(a | b)`, or an annotation that is not complete yet.
+    if (!/^[\w$]+$/.test(element)) return undefined
     if (Object.hasOwn(this.#table.types, element)) return name
     const [, alias] = new RegExp(`@typedef \\{(.*)\\} ${element.replaceAll('$', '\\$')}\\b`).exec(this.#text) ?? []
     if (alias === undefined) return undefined
