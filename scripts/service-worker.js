@@ -60,10 +60,10 @@ async function fill() {
   await Promise.all([...wanted].map(add))
 }
 
-/** Deletes the caches of older versions, and serves the pages that are open. */
+/** Deletes old caches except the last: pages of its version may be open. Serves open pages. */
 async function takeOver() {
   const old = (await ownCaches()).filter(name => name !== CACHE)
-  await Promise.all(old.map(name => caches.delete(name)))
+  await Promise.all(old.slice(0, -1).map(name => caches.delete(name)))
   await self.clients.claim()
 }
 
@@ -71,12 +71,16 @@ async function takeOver() {
 function pathOf(url) {
   const { origin, pathname } = new URL(url)
   const path = (origin + pathname).slice(scope.length)
-  if (!url.startsWith(scope)) return undefined
   return [path, `${path}.html`, `${path}index.html`].find(each => Object.hasOwn(FILES, each))
 }
 
 async function respond(path) {
   return (await (await caches.open(CACHE)).match(scope + path)) ?? load(path)
+}
+
+/** Returns a file of the version before: its open pages load scripts only when they use them. */
+async function respondToOpenPage(request) {
+  return (await caches.match(request.url)) ?? fetch(request)
 }
 
 self.addEventListener('install', event => {
@@ -85,6 +89,9 @@ self.addEventListener('install', event => {
 })
 self.addEventListener('activate', event => event.waitUntil(takeOver()))
 self.addEventListener('fetch', event => {
-  const path = event.request.method === 'GET' ? pathOf(event.request.url) : undefined
+  const { method, mode, url } = event.request
+  if (method !== 'GET' || !url.startsWith(scope)) return
+  const path = pathOf(url)
   if (path !== undefined) event.respondWith(respond(path))
+  else if (mode !== 'navigate') event.respondWith(respondToOpenPage(event.request))
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { beforeEach, expect, test } from 'vitest'
 import { writeServiceWorker } from '../../../scripts/offline-site.mjs'
-import { fileDirectory, written } from '../../../test/support/fresh-directory.ts'
+import { testDirectory, written } from '../../../test/support/fresh-directory.ts'
 
 const SCOPE = 'https://example.org/vnet/'
 const EARLY = 'playground.html'
@@ -21,6 +21,7 @@ beforeEach(() => stored.clear())
 const caches = {
   keys: async () => [...stored.keys()],
   delete: async (name: string) => stored.delete(name),
+  match: async (url: string) => [...stored.values()].map(cache => cache.get(url)?.clone()).find(Boolean),
   async open(name: string) {
     const cache = stored.get(name) ?? new Map<string, Response>()
     stored.set(name, cache)
@@ -32,7 +33,8 @@ const caches = {
   },
 }
 
-async function fetchFile(url: string): Promise<Response> {
+async function fetchFile(request: string | { readonly url: string }): Promise<Response> {
+  const url = typeof request === 'string' ? request : request.url
   const text = server[url.slice(SCOPE.length)]
   return text === undefined ? new Response('no such page', { status: 404 }) : new Response(text)
 }
@@ -42,7 +44,7 @@ class Version {
   readonly #listeners: Readonly<Record<string, Listener>>
 
   constructor(files: Files) {
-    const directory = fileDirectory()
+    const directory = testDirectory()
     for (const [path, text] of Object.entries(files)) written(directory, path, text)
     writeServiceWorker(directory)
     const listeners: Record<string, Listener> = {}
@@ -66,15 +68,15 @@ class Version {
   }
 
   /** Returns the response to a page; undefined if the browser asks the server. */
-  async get(path: string): Promise<Response | undefined> {
+  async get(path: string, mode = 'navigate'): Promise<Response | undefined> {
     let response: Promise<Response> | undefined
-    const request = { method: 'GET', url: SCOPE + path }
+    const request = { method: 'GET', mode, url: SCOPE + path }
     this.#listeners.fetch?.({ request, respondWith: (promise: Promise<Response>) => (response = promise) })
     return response
   }
 
-  async textOf(path: string): Promise<string | undefined> {
-    return (await this.get(path))?.text()
+  async textOf(path: string, mode?: string): Promise<string | undefined> {
+    return (await this.get(path, mode))?.text()
   }
 }
 
@@ -105,7 +107,22 @@ test('a version is installed once the server has all of its early files, and the
   server = second
   await next.install()
   expect(await next.textOf(EARLY)).toBe('2')
-  expect(stored.size).toBe(1)
+})
+
+test('a page that is open during a deploy gets its scripts, but no page is of an old version', async () => {
+  const [script, removed] = ['checks-1.js', 'playground-removed.html']
+  const files = { ...first, [script]: 'its script', [removed]: '1' }
+  server = files
+  await new Version(files).install()
+  server = second
+  const next = new Version(second)
+  await next.install()
+  expect(await next.textOf(script, 'cors')).toBe('its script')
+  expect(await next.get(removed)).toBeUndefined()
+  server = { ...second, [VISITED]: '2' }
+  const last = new Version(server)
+  await last.install()
+  expect((await last.get(script, 'cors'))?.status).toBe(404)
 })
 
 test('a visited page is taken from the cache of the version before if it has not changed', async () => {

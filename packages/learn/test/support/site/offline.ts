@@ -13,8 +13,13 @@ export function offlineTests(visit: Visit): void {
       const { active } = await navigator.serviceWorker.ready
       if (active?.state === 'activating') await new Promise(resolve => active.addEventListener('statechange', resolve))
     })
-    const versions = () => page.evaluate(() => caches.keys())
-    const [first] = await versions()
+    /** Returns the number of versions with a cache, and the state of each service worker. */
+    const versions = () =>
+      page.evaluate(async () => {
+        const { installing, waiting, active } = await navigator.serviceWorker.ready
+        return [(await caches.keys()).length, ...[installing, waiting, active].flatMap(each => each?.state ?? [])]
+      })
+    expect(await versions()).toEqual([1, 'activated'])
     visit.site.stop()
     for (const name of ['01-drop', '05-napi']) {
       await page.goto(`${visit.site.address}learn/${name}.html`)
@@ -32,7 +37,7 @@ export function offlineTests(visit: Visit): void {
     writeServiceWorker(next)
     await visit.site.listen(next)
     await page.reload()
-    await expect.poll(versions).toEqual([expect.not.stringMatching(new RegExp(`^${first}$`))])
+    await expect.poll(versions).toEqual([2, 'activated'])
     await page.reload()
     await page.getByText('the next version').waitFor()
     visit.site.stop()
