@@ -24,13 +24,20 @@ export function netnsPath(netns: string): string {
 
 /** A namespace's name; `net:[INODE]`, as in /proc, without one; undefined for our own. */
 export function netnsName(nsfd: number): string | undefined {
-  if (nsfd < 0) return undefined
-  const namespace = fstatSync(nsfd)
+  return nsfd < 0 ? undefined : nameOf(fstatSync(nsfd))
+}
+
+/** The same, of the namespace with this inode, which need not be open. */
+export const netnsNameOf = (ino: number) => nameOf({ dev: statSync('/proc/thread-self/ns/net').dev, ino })
+
+function nameOf(namespace: Identity): string | undefined {
   if (names('/proc/thread-self/ns/net', namespace, false)) return undefined
   const known = attempt(() => readdirSync(NAMES)) ?? []
   const name = known.find(name => names(netnsPath(name), namespace, false))
   return name ?? `net:[${namespace.ino}]`
 }
+
+type Identity = Pick<Stats, 'dev' | 'ino'>
 
 /** Whether netnsName() returned it for a namespace that has a name, which can be watched. */
 export function isNamed(netns: string): boolean {
@@ -38,7 +45,7 @@ export function isNamed(netns: string): boolean {
 }
 
 /** Whether `path` names a namespace; `unknown` without permission to look. */
-function names(path: string, { dev, ino }: Stats, unknown: boolean): boolean {
+function names(path: string, { dev, ino }: Identity, unknown: boolean): boolean {
   const isSame = () => {
     const found = statSync(path, { throwIfNoEntry: false })
     return found?.dev === dev && found.ino === ino

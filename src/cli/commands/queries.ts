@@ -2,10 +2,10 @@
 import { awayNames } from '../../agent/client.ts'
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
-import { attempt, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
+import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { optionName } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import { addressesOf } from '../../control/client/addresses.ts'
+import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
 import { otherUserLine } from '../../control/client/find.ts'
 import { supported } from '../../control/client/supported.ts'
 import type {
@@ -17,8 +17,6 @@ import type {
   ScenarioInfo,
   WireInfo,
 } from '../../control/index.ts'
-import { loadNative } from '../../linux/native.ts'
-import { inNetns, netnsName } from '../../linux/netns-name.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
@@ -34,7 +32,7 @@ interface QueryOptions extends AskOptions {
 /** `vnet list`: all interfaces, in a table. */
 export function list({ json, names, user, all }: QueryOptions & { all?: boolean }, io: Io): Promise<number> {
   const print = async (client: ControlClient, { devices: found, failed, users }: Found) => {
-    const devices = all ? found.map(device => ({ ...device, place: placeOf(device) })) : found
+    const devices = all ? found.map(device => ({ ...device, place: device.place ?? netnsOf(device) })) : found
     if (names) for (const device of devices) io.out(`${label(device)}\n`)
     else {
       const interfaces = await Promise.all(devices.map(device => listed(client, device)))
@@ -60,12 +58,6 @@ async function listed(client: ControlClient, device: FoundDevice) {
 }
 
 type Listed = Awaited<ReturnType<typeof listed>>
-
-/** Returns the name of a device's network namespace; undefined for the program's own. */
-function placeOf({ netns, place, pid }: FoundDevice): string | undefined {
-  if ((place ?? netns) !== undefined || pid === undefined) return place ?? netns
-  return attempt(() => inNetns(loadNative(), `/proc/${pid}/ns/net`, netnsName))
-}
 
 function rows(devices: readonly FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [

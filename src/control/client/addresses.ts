@@ -2,7 +2,7 @@
 import { attempt } from '../../base/errno.ts'
 import { closing } from '../../linux/errno.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
-import { inNetns, openNetnsOf, placeOf } from '../../linux/netns-name.ts'
+import { inNetns, netnsNameOf, openNetnsOf, placeOf } from '../../linux/netns-name.ts'
 import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
 import { isSameNamespace, ownNamespace } from '../protocol/directory.ts'
@@ -37,3 +37,7 @@ export function addressesOf(
     return inNetns(native, netns ?? `/proc/${pid}/ns/net`, read)
   })
 }
+
+/** Returns the name of a device's network namespace; undefined for the program's own. */
+export const netnsOf = ({ netns, namespace }: Pick<FoundDevice, 'netns' | 'namespace'>) =>
+  netns ?? (namespace && netnsNameOf(namespace.inode))

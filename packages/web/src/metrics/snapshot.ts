@@ -1,6 +1,7 @@
 /** The data read from the running vnets for one scrape: from all of them in parallel. */
 
 import { VnetError } from 'vnet/internal/base/errno'
+import { netnsOf } from 'vnet/internal/control/client/addresses'
 import {
   type ControlClient,
   type DeviceStats,
@@ -49,7 +50,8 @@ async function readDevice(client: ControlClient, device: FoundDevice): Promise<D
     client.parts(vnet, device),
     supported(() => client.wire(vnet, device)),
   ])
-  return stats && { device, stats, parts, stages: wire?.stages ?? [] }
+  // Vnets in other namespaces may have interfaces of the same name.
+  return stats && { device: { ...device, netns: netnsOf(device) }, stats, parts, stages: wire?.stages ?? [] }
 }
 
 async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<Snapshot['vnets'][number]> {

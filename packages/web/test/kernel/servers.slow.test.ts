@@ -8,7 +8,7 @@ import { asUser, TREE } from '../../../../test/support/ordinary-user.ts'
 import { NOBODY } from '../../../../test/support/privileges.ts'
 import { jsonLines, PROGRAM, type Running, spawnVnet, startVnet } from '../../../../test/support/vnet-process.ts'
 
-const { netns } = freshNamespaces('netns')
+const { netns, other } = freshNamespaces('netns', 'other')
 
 /** Returns the URL of the line `ready`, of a server with `--json`. */
 function urlOf({ stdout }: Running, kind: 'web' | 'metrics'): string {
@@ -56,6 +56,13 @@ test('with --all an ordinary user’s servers show and change a vnet in namespac
   expect(devices.map(({ name }) => name)).toEqual(['sn0', 'sn1'])
   expect(await command(web, devices[0]?.id ?? '', { do: 'cut' })).toEqual({ ok: true })
   await vnet.line(/sn0: cable cut/)
+})
+
+test('with --all interfaces of the same name, of vnets in two namespaces, are different series', async () => {
+  for (const { name } of [netns, other]) await spawnVnet(['--json'], { within: ['ip', 'netns', 'exec', name] })
+  const metrics = await spawnVnet(['metrics', '0', '--all', '--json'])
+  const text = await (await fetch(urlOf(metrics, 'metrics'))).text()
+  for (const { name } of [netns, other]) expect(text).toContain(`vnet_network_up{device="vnet0",netns="${name}"} 1`)
 })
 
 test('vnet metrics sends requests without root’s rights, so that its clients cannot delay frames', async () => {
