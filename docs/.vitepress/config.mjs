@@ -120,7 +120,7 @@ function sidebar() {
   addLinks('docs/README.md')
   groups.push({ text: 'API', items: [] })
   addLinks('docs/api/README.md')
-  const at = groups.findIndex(({ text }) => text === 'Package learn')
+  const at = groups.findIndex(({ text }) => text === 'Learn drivers')
   groups.splice(at + 1, 0, {
     text: 'Exercises',
     collapsed: true,
@@ -175,6 +175,8 @@ export default {
   head: [
     ['style', {}, '.vp-doc pre { overflow-x: auto }'],
     ['script', {}, NEEDS_SERVER],
+    // Browsers would ask for /favicon.ico.
+    ['link', { rel: 'icon', href: 'data:,' }],
   ],
   markdown: { config: resolveLinks },
   vite: { resolve: { alias: PACKAGES } },
@@ -194,6 +196,10 @@ export default {
     search: { provider: 'local', options: { miniSearch: { searchOptions } } },
     sidebar: sidebar(),
     outline: [2, 3],
+    notFound: {
+      title: 'No such page',
+      quote: 'Or you are offline, and it is not stored: the course and the playground are.',
+    },
     ...(source && { socialLinks: [{ icon: 'github', link: source.replace(/\/blob\/.*$/, '') }] }),
   },
 }

@@ -36,6 +36,8 @@ export async function confinedWorker(url: URL | string): Promise<ConfinedWorker>
   meta.httpEquiv = 'Content-Security-Policy'
   meta.content = `default-src 'none'; script-src blob: ${files.join(' ')}`
   const frame = Object.assign(document.createElement('iframe'), { hidden: true, srcdoc: meta.outerHTML })
+  // The site's styles show hidden frames.
+  frame.style.display = 'none'
   await new Promise(resolve => {
     frame.addEventListener('load', resolve, { once: true })
     document.body.append(frame)

@@ -90,7 +90,7 @@ describe.each(BROWSERS)('%s', browserName => {
     )
     const real = page.getByRole('heading', { name: 'Now on a real interface' })
     await real.waitFor()
-    await page.getByText(`npx vnet check ${NAME}`).waitFor()
+    await page.getByText(`node dist/vnet.js check ${NAME}`).waitFor()
     await page.reload()
     await real.waitFor()
     expect(await editor(page).inputValue()).toBe(solution)

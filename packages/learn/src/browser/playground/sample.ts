@@ -3,7 +3,8 @@ export const SAMPLE = `import { allocEtherdevMqs, defineDriver, ethernet, ethTyp
 
 let frames = 0
 
-// Called for each frame to transmit. Every fifth frame is lost, the others come back.
+// Called for each frame to transmit. Every fifth frame is lost, the others come back. A ping passes
+// twice, as a request and as a reply, and the frames of Flow count, too.
 function startXmit(skb, dev) {
   if (++frames % 5 === 0) return skb.drop()
   ethTypeTrans(skb, dev)
