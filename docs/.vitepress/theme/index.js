@@ -61,7 +61,7 @@ const Exercise = defineComponent({
           mountMotion: async (element, driver) => {
             const { mountPlayground } = await loadPlayground()
             const worker = inBundle('playground-worker.js')
-            return mountPlayground(element, { worker, loadPicture, driver, hasChoice: false })
+            return mountPlayground(element, { worker, loadPicture, driver })
           },
           loadEditor: editor,
         })

@@ -215,10 +215,7 @@ describe.each(BROWSERS)('%s', browserName => {
     execFileSync('python3', ['-m', 'zipfile', '-e', zip, unpacked])
     const folder = join(unpacked, NAME)
     expect(readdirSync(folder).sort()).toEqual(['README.md', 'drop.js', 'jsconfig.json', 'package.json'])
-    for (const [file, text] of [
-      ['drop.js', solution],
-      ['README.md', read('README.md')],
-    ] as const)
+    for (const [file, text] of Object.entries({ 'drop.js': solution, 'README.md': read('README.md') }))
       expect(readFileSync(join(folder, file), 'utf8')).toBe(text)
     const checked = execFileSync(process.execPath, [VNET, 'check', '--memory-only', folder], { encoding: 'utf8' })
     expect(checked).toContain(`${NAME}: 5 passed, 2 not run`)
@@ -239,8 +236,8 @@ describe.each(BROWSERS)('%s', browserName => {
 
   test('a file that does not open leaves the driver', async () => {
     const page = await open()
-    const buffer = Buffer.from('no zip file')
-    await page.locator('input[type=file]').setInputFiles({ name: 'text.zip', mimeType: 'application/zip', buffer })
+    const zip = { name: 'text.zip', mimeType: 'application/zip', buffer: Buffer.from('no zip file') }
+    await page.locator('input[type=file]').setInputFiles(zip)
     await status(page).getByText('text.zip does not open: not a zip file').waitFor()
     expect(await editor(page).inputValue()).toBe(skeleton)
   })

@@ -34,9 +34,8 @@ export interface PlaygroundOptions {
   readonly loadPicture: () => Promise<MountPicture>
   /** Whether it shows only the driver and the most important buttons. */
   readonly isShort?: boolean
-  /** The driver that runs first, and the only one without a choice of drivers. */
+  /** The only driver; without it the visitor chooses one. */
   readonly driver?: PlaygroundDriver
-  readonly hasChoice?: boolean
 }
 
 export interface Playground {
@@ -59,10 +58,11 @@ const FLOW = 5
 const WIRES = [WIRE, 'delay 2s', 'loss 50%', 'off']
 
 export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions): Playground {
-  const { loadPicture, isShort = false, hasChoice = true, driver: first = 'cable' } = options
+  const { loadPicture, isShort = false } = options
+  const hasChoice = options.driver === undefined
   let mount: MountPicture | undefined
   let picture: Picture | undefined
-  let driver = first
+  let driver: PlaygroundDriver = options.driver ?? 'cable'
   let device: DeviceId | undefined
   let isClosed = false
   const log = new EventLog()
