@@ -77,6 +77,11 @@ describe.each(BROWSERS)('%s', name => {
       .waitFor()
   })
 
+  test('a picture that does not load is a line of the log', async () => {
+    const page = await site.open(browser, '?broken')
+    await line(page, 'The picture does not load: no network. Load the page again.')
+  })
+
   test('a ping is a line of the log', async () => {
     const page = await open()
     await press(page, 'Ping')

@@ -1,4 +1,7 @@
-/** The script of a page with the playground: `?fake` without a driver, `?short` for few buttons. */
+/**
+ * The script of a page with the playground: `?fake` without a driver, `?short` for few buttons,
+ * `?broken` without a picture.
+ */
 import { mountPlayground, type Picture } from '../../src/browser/playground/playground.ts'
 
 interface Compiled {
@@ -11,6 +14,9 @@ const has = (name: string) => new URLSearchParams(location.search).has(name)
 const worker = has('fake') ? 'fake-playground-worker.js' : 'playground-worker.js'
 mountPlayground(document.querySelector<HTMLElement>('section')!, {
   worker: new URL(worker, import.meta.url).href,
-  loadPicture: async () => (element, options) => mountPicture(element, { ...options, style }),
+  loadPicture: async () => {
+    if (has('broken')) throw new Error('no network')
+    return (element, options) => mountPicture(element, { ...options, style })
+  },
   isShort: has('short'),
 })

@@ -4,7 +4,7 @@
  */
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { plainEditor } from '../editor.ts'
-import { button, element, save } from '../element.ts'
+import { button, element, messageOf, save } from '../element.ts'
 import { EventLog } from './event-log.ts'
 import type { PlaygroundDriver } from './messages.ts'
 import { SAMPLE } from './sample.ts'
@@ -148,10 +148,13 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   )
   parent.replaceChildren(...all, ...(isShort ? [place, log.element] : [more, log.element, place]))
   document.addEventListener('visibilitychange', sendPause)
-  void loadPicture().then(loaded => {
-    mount = loaded
-    if (!isClosed) run(driver)
-  })
+  void loadPicture().then(
+    loaded => {
+      mount = loaded
+      if (!isClosed) run(driver)
+    },
+    error => log.add(`The picture does not load: ${messageOf(error)}. Load the page again.`),
+  )
 
   function choice(): HTMLElement {
     const select = element('select', {}, ...DRIVERS.map(([value, text]) => element('option', { value }, text)))
