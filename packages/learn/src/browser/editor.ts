@@ -55,9 +55,10 @@ export function plainEditor({ text, label, describedBy, onChange, onCheck }: Edi
     },
     mark: () => {},
     goTo(line) {
-      const at = area.value.split('\n', line - 1).join('\n').length
+      const before = area.value.split('\n', line - 1)
+      const at = before.join('\n').length + Math.min(before.length, 1)
       area.focus()
-      area.setSelectionRange(at + 1, at + 1)
+      area.setSelectionRange(at, at)
     },
     close: () => {},
   }

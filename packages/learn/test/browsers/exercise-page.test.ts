@@ -131,6 +131,15 @@ describe.each(BROWSERS)('%s', browserName => {
     await page.getByText('drop.js runs').waitFor()
   })
 
+  test('the first line of a driver is reached from the verdict that names it', async () => {
+    const page = await open()
+    await editor(page).fill(`throw new Error('away'); ${solution}`)
+    await verdictsOf(page)
+    await press(page, 'drop.js:1:7')
+    const at = await editor(page).evaluate(area => (area as HTMLTextAreaElement).selectionStart)
+    expect(at).toBe(0)
+  })
+
   test('a link holds a driver, and leaves the one of the visitor', async () => {
     const permissions = { permissions: ['clipboard-read', 'clipboard-write'] }
     const page = await open('', permissions)
