@@ -5,12 +5,11 @@ import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/we
 export type PlaygroundDriver = 'cable' | 'snull' | 'loop' | { readonly name: string; readonly text: string }
 
 export type PlaygroundRequest =
-  /** Loads the driver and starts it; what ran before ends. `wire` is like `loss 5% delay 9ms`. */
+  /** Loads the driver and starts it, once in each worker. `wire` is like `loss 5% delay 9ms`. */
   | {
       readonly do: 'start'
       readonly driver: PlaygroundDriver
       readonly wire?: string | undefined
-      readonly seed?: number | undefined
       /** The place of an error in the driver's text, `4:13`, which only a page can find. */
       readonly syntaxError?: string | undefined
     }

@@ -66,16 +66,12 @@ class Playground {
     }
   }
 
-  async #start({ driver, wire, seed, syntaxError }: Start): Promise<void> {
-    const before = this.#world
-    this.#world = undefined
-    await before?.close()
-    this.#isPaused = false
+  async #start({ driver, wire, syntaxError }: Start): Promise<void> {
     try {
       const loaded = await load(driver, syntaxError)
       const isOwn = typeof driver !== 'string'
       const feed = (message: FeedMessage) => send({ feed: message })
-      this.#world = await World.make(loaded, { wire, seed, isOwn, start: Date.now(), tell, feed })
+      this.#world = await World.make(loaded, { wire, isOwn, start: Date.now(), tell, feed })
       this.#last = real.now()
     } catch (error) {
       this.#end(messageOrDescription(error))
