@@ -184,6 +184,24 @@ describe('the page', () => {
     expect(sent.length).toBeLessThan(120)
   })
 
+  test('gets flights that leave the near end and arrive at the far one, or the other way', async () => {
+    const { world, sent, all, run } = await start(cable)
+    world.send('ping')
+    run(2000)
+    sent.length = 0
+    world.flow(10)
+    run(1000)
+    const ends = (device: string) => [
+      ...new Set(
+        all('flights')
+          .filter(({ id }) => id === device)
+          .flatMap(({ frames }) => frames.map(({ direction, isFar }) => `${direction} ${isFar ? 'far' : 'near'}`)),
+      ),
+    ]
+    expect(ends('1//a')).toEqual(['tx near', 'rx far'])
+    expect(ends('1//b')).toEqual(['tx far', 'rx near'])
+  })
+
   test('gets the latest frames of a long run as a capture', async () => {
     const { world, run } = await start(cable)
     for (let i = 0; i < 30; i++) {
