@@ -49,7 +49,8 @@
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
       # It runs on hosts with another libc. Fedora and others need glibc-static for that.
-      'ldflags': ['<!(echo "int main(){}" | ${CXX:-c++} -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)'],
+      # Without unused sections, the package with both targets has at most 3 MB.
+      'ldflags': ['<!(echo "int main(){}" | ${CXX:-c++} -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)', '-Wl,--gc-sections'],
     },
     {
       'target_name': 'vnet-guest',
@@ -58,7 +59,7 @@
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Werror'],
       # It starts before there are libraries, and needs glibc-static as vnet-cni does.
-      'ldflags': ['<!(echo "int main(){}" | ${CXX:-c++} -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)'],
+      'ldflags': ['<!(echo "int main(){}" | ${CXX:-c++} -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -s)', '-Wl,--gc-sections'],
     },
     {
       'target_name': 'vnet-within',

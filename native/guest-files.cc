@@ -12,10 +12,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <fstream>
-#include <ios>
 #include <map>
 #include <string>
 #include <vector>
@@ -131,8 +131,10 @@ void nameMemories() {
     for (size_t i = 0; i < kNames.size(); i++) {
       const std::string name = "pmem" + std::to_string(i);
       uint64_t address = 0;
-      std::ifstream file("/sys/block/" + name + "/device/resource");
-      if (file >> std::hex >> address && ::access(("/dev/" + name).c_str(), F_OK) == 0) devices[address] = name;
+      std::FILE* file = std::fopen(("/sys/block/" + name + "/device/resource").c_str(), "re");
+      const bool isRead = file != nullptr && std::fscanf(file, "%" SCNx64, &address) == 1;
+      if (file != nullptr) std::fclose(file);
+      if (isRead && ::access(("/dev/" + name).c_str(), F_OK) == 0) devices[address] = name;
     }
   }
   ::mkdir("/dev/vnet", 0755);

@@ -9,9 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -33,15 +32,22 @@ bool load(const std::string& path, const char* parameters = "") {
 
 bool loadByName(std::string wanted, const std::string& parameters) {
   std::replace(wanted.begin(), wanted.end(), '-', '_');
-  std::ifstream table(kTable);
+  std::FILE* table = std::fopen(kTable, "re");
   bool isLoaded = false;
-  for (std::string line; std::getline(table, line);) {
-    std::istringstream words(line);
-    std::string pattern;
-    words >> pattern;
-    if (::fnmatch(pattern.c_str(), wanted.c_str(), 0) != 0) continue;
-    for (std::string file; words >> file;) isLoaded = load(kModules + file, words.eof() ? parameters.c_str() : "");
+  char* line = nullptr;
+  size_t size = 0;
+  while (table != nullptr && ::getline(&line, &size, table) >= 0) {
+    char* rest = nullptr;
+    const char* pattern = ::strtok_r(line, " \n", &rest);
+    if (pattern == nullptr || ::fnmatch(pattern, wanted.c_str(), 0) != 0) continue;
+    for (const char* file = ::strtok_r(nullptr, " \n", &rest); file != nullptr;) {
+      const char* next = ::strtok_r(nullptr, " \n", &rest);
+      isLoaded = load(std::string(kModules) + file, next == nullptr ? parameters.c_str() : "");
+      file = next;
+    }
   }
+  std::free(line);
+  if (table != nullptr) std::fclose(table);
   return isLoaded;
 }
 

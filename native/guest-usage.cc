@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 namespace vnet {
@@ -17,6 +18,15 @@ namespace vnet {
 namespace {
 
 constexpr int kReceiveBuffer = 4 << 20;
+
+/** Reads the start of a file into `value`, as scanf does. A thread may have ended. */
+template <typename Value>
+void readLine(const std::filesystem::path& path, const char* format, Value* value) {
+  std::FILE* file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) return;
+  if (std::fscanf(file, format, value) != 1) *value = {};
+  std::fclose(file);
+}
 
 /** Calls `visit(type, data, length)` for each attribute. */
 template <typename Visit>
@@ -97,9 +107,9 @@ void Usage::restart() {
   for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
     for (const auto& thread : std::filesystem::directory_iterator(process.path() / "task", error)) {
       uint64_t used = 0;
-      std::string name;
-      std::ifstream(thread.path() / "schedstat") >> used;
-      std::getline(std::ifstream(thread.path() / "comm"), name);
+      char name[64] = "";
+      readLine(thread.path() / "schedstat", "%" SCNu64, &used);
+      readLine(thread.path() / "comm", "%63[^\n]", name);
       nanoseconds_[known(name)] -= used;
     }
   }
