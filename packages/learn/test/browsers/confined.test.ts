@@ -71,9 +71,11 @@ beforeAll(async () => {
   await once(other.listen(0, '127.0.0.1'), 'listening')
   const { port } = other.address() as AddressInfo
   const computed = `${solution}const u = 'http://127.0.0.1:${port}/leaked'\nawait import(u)\n`
+  const fixed = `import 'http://127.0.0.1:${port}/leaked'\nimport '/leaked' with { type: 'json' }\n${solution}`
   const cases: Case[] = [
     { name: 'attempts', exercise: '01-drop', text: textOf(port) },
     { name: 'a computed import', exercise: '01-drop', text: computed },
+    { name: 'an import', exercise: '01-drop', text: fixed },
   ]
   await writeSite(directory, cases)
 }, LIMIT_MS)
@@ -82,7 +84,7 @@ test.each(BROWSERS)(
   'a driver that tries each API that connects gets its verdict, and no server gets a request, in %s',
   async browser => {
     const asked: string[] = []
-    const [attempts, computed] = await checkedIn(browser, directory, asked)
+    const [attempts, computed, fixed] = await checkedIn(browser, directory, asked)
     expect(connections).toBe(0)
     expect(asked.filter(path => path.includes('leaked'))).toEqual([])
     expect(attempts?.results.map(({ result, seen }) => ({ result, seen }))).toEqual(
@@ -92,6 +94,7 @@ test.each(BROWSERS)(
     expect(computed?.results.at(0)?.seen).toContain(
       "/drop.js imports 'import(u)': a driver of an exercise imports 'vnet'",
     )
+    expect(fixed?.results.at(0)?.seen).toMatch(/drop.js imports 'http:.*leaked': a driver/)
   },
   LIMIT_MS,
 )
