@@ -3,9 +3,10 @@ import type { Result } from '../exercise.ts'
 import { NotChecked, Progress } from '../progress.ts'
 import type { Report } from '../run-memory.ts'
 import { confinedWorker } from './confined-worker.ts'
+import { Silence } from './silence.ts'
 
-/** Seconds for one check, which takes less than a tenth of a second on a laptop. */
-const LIMIT_S = 5
+/** Milliseconds for one check, which takes less than a tenth of a second on a laptop. */
+const LIMIT_MS = 5000
 
 export interface ToWorker {
   /** The name of the exercise, `03-ring`. */
@@ -41,10 +42,15 @@ export async function checkInBrowser(
   let progress: Progress | undefined
   let entered: string | undefined
   let live: readonly string[] = []
-  let limit: ReturnType<typeof setTimeout> | undefined
+  let silence: Silence | undefined
   try {
     signal?.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
+      const limit = new Silence(ms => {
+        progress?.failLoop(ms / 1000, entered)
+        resolve()
+      })
+      silence = limit
       const stop = (why: string) => reject(new NotChecked(`the checks of ${exercise} ended: ${why}`))
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
       worker.addEventListener('error', event => stop(event.message ?? `${url} does not load`))
@@ -53,11 +59,7 @@ export async function checkInBrowser(
           entered = data.entered
           return
         }
-        clearTimeout(limit)
-        limit = setTimeout(() => {
-          progress?.failLoop(LIMIT_S, entered)
-          resolve()
-        }, LIMIT_S * 1000)
+        limit.restart(LIMIT_MS)
         if ('titles' in data) {
           progress = new Progress('memory', data.titles, add)
           live = data.live
@@ -68,7 +70,7 @@ export async function checkInBrowser(
       worker.postMessage({ exercise, text, syntaxError } satisfies ToWorker)
     })
   } finally {
-    clearTimeout(limit)
+    silence?.stop()
     end()
   }
   progress?.end()

@@ -2,6 +2,7 @@
 import type { CommandRequest, CommandResult, FeedMessage } from '@vnet/web/internal/feed-types'
 import { syntaxErrorIn } from '../check.ts'
 import { type ConfinedWorker, confinedWorker } from '../confined-worker.ts'
+import { Silence } from '../silence.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'
 
 /** Milliseconds without a message, of which one arrives every second. */
@@ -28,7 +29,9 @@ export class WorkerLink {
   #endWorker: ConfinedWorker['end'] | undefined
   #starts = 0
   #sequence = 0
-  #limit: ReturnType<typeof setTimeout> | undefined
+  readonly #silence = new Silence(ms =>
+    this.#end(`The driver has not returned for ${ms / 1000} s: a loop without end. It was stopped.`),
+  )
 
   /** `url` is the bundle's playground-worker.js. */
   constructor(url: string, listener: LinkListener) {
@@ -53,7 +56,7 @@ export class WorkerLink {
       event.preventDefault()
       if (worker === this.#worker) this.#end(`The driver has ended: ${event.message ?? `${this.#url} does not load`}.`)
     })
-    this.#watch(LOADING_MS)
+    this.#silence.restart(LOADING_MS)
     worker.postMessage({ do: 'start', driver, wire, syntaxError } satisfies PlaygroundRequest)
   }
 
@@ -75,7 +78,7 @@ export class WorkerLink {
   /** Ends the worker without a line about it. */
   close(): void {
     this.#starts++
-    clearTimeout(this.#limit)
+    this.#silence.stop()
     this.#endWorker?.()
     this.#endWorker = undefined
     this.#worker = undefined
@@ -94,22 +97,13 @@ export class WorkerLink {
   }
 
   #take(data: PlaygroundReply): void {
-    this.#watch(SILENCE_MS)
+    this.#silence.restart(SILENCE_MS)
     if ('feed' in data) this.#listener.receive(data.feed)
     else if ('told' in data) this.#listener.log(data.told)
     else if ('reply' in data) {
       this.#waiting.get(data.reply)?.(data)
       this.#waiting.delete(data.reply)
     }
-  }
-
-  #watch(ms: number): void {
-    clearTimeout(this.#limit)
-    this.#limit = setTimeout(() => {
-      // A page in the background gets neither messages nor the time of its timers.
-      if (document.hidden) this.#watch(ms)
-      else this.#end(`The driver has not returned for ${ms / 1000} s: a loop without end. It was stopped.`)
-    }, ms)
   }
 
   #end(line: string): void {
