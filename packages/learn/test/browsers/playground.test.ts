@@ -171,6 +171,12 @@ describe.each(BROWSERS)('%s', name => {
     await line(page, /^The driver has ended: .*fake-playground-worker.js does not load\.$/)
   })
 
+  test('a driver of the visitor runs when it is chosen', async () => {
+    const page = await open('')
+    await page.getByRole('combobox', { name: 'Driver' }).selectOption('own')
+    await page.getByLabel('The path of frames through own0').waitFor()
+  })
+
   test('a driver of the visitor runs, and an error in its text is a line of the log', async () => {
     const page = await open('')
     await page.getByRole('combobox', { name: 'Driver' }).selectOption('own')

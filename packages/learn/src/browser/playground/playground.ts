@@ -133,11 +133,11 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   const wire = (text: string) =>
     button(text, () => void command({ do: 'wire', text: text === 'off' ? undefined : text }))
   const own = ownDriver(text => run({ name: 'driver.js', text }))
-  own.hidden = true
+  own.element.hidden = true
   const again = button('Start again', () => run(driver))
   const wires = buttons('Wire', ...WIRES.map(wire))
   const all = [
-    ...(hasChoice && !isShort ? [choice(), own] : []),
+    ...(hasChoice && !isShort ? [choice(), own.element] : []),
     buttons('Send', send('Ping', 'ping'), send('UDP burst', 'udp'), send('TCP transfer', 'tcp'), flow, pause, again),
     wires,
   ]
@@ -160,8 +160,9 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     const select = element('select', {}, ...DRIVERS.map(([value, text]) => element('option', { value }, text)))
     select.addEventListener('change', () => {
       const chosen = select.value as (typeof DRIVERS)[number][0]
-      own.hidden = chosen !== 'own'
-      if (chosen !== 'own') run(chosen)
+      own.element.hidden = chosen !== 'own'
+      if (chosen === 'own') own.start()
+      else run(chosen)
     })
     return element('p', { className: 'buttons' }, element('label', {}, 'Driver ', select))
   }
@@ -177,12 +178,13 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   }
 }
 
-function ownDriver(run: (text: string) => void): HTMLElement {
+function ownDriver(run: (text: string) => void): { readonly element: HTMLElement; start(): void } {
   const start = () => run(editor.text)
   const label = 'The text of your driver'
   const editor = plainEditor({ text: SAMPLE, label, describedBy: 'own-keys', onChange: () => {}, onCheck: start })
   const keys = element('p', { id: 'own-keys', className: 'keys' }, 'Ctrl-Enter runs it.')
-  return element('div', { className: 'editor' }, editor.element, keys, buttons('Your driver', button('Run', start)))
+  const row = buttons('Your driver', button('Run', start))
+  return { element: element('div', { className: 'editor' }, editor.element, keys, row), start }
 }
 
 function buttons(label: string, ...all: readonly HTMLElement[]): HTMLElement {
