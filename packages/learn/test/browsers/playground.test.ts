@@ -177,6 +177,25 @@ describe.each(BROWSERS)('%s', name => {
     await page.getByLabel('The path of frames through own0').waitFor()
   })
 
+  test('a driver of the visitor is kept until it is reset', async () => {
+    const page = await open('')
+    const choose = () => page.getByRole('combobox', { name: 'Driver' }).selectOption('own')
+    const text = page.getByLabel('The text of your driver')
+    await choose()
+    const sample = await text.inputValue()
+    await text.fill('// mine')
+    await page.reload()
+    await choose()
+    expect(await text.inputValue()).toBe('// mine')
+    await press(page, 'Reset')
+    await press(page, 'Undo')
+    expect(await text.inputValue()).toBe('// mine')
+    await press(page, 'Reset')
+    await page.reload()
+    await choose()
+    expect(await text.inputValue()).toBe(sample)
+  })
+
   test('a driver of the visitor runs, and an error in its text is a line of the log', async () => {
     const page = await open('')
     await page.getByRole('combobox', { name: 'Driver' }).selectOption('own')

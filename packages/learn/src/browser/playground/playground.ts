@@ -5,6 +5,7 @@
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { plainEditor } from '../editor.ts'
 import { button, element, messageOf, save } from '../element.ts'
+import { KeptDriver } from '../kept-driver.ts'
 import { EventLog } from './event-log.ts'
 import type { PlaygroundDriver } from './messages.ts'
 import { SAMPLE } from './sample.ts'
@@ -181,9 +182,24 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
 function ownDriver(run: (text: string) => void): { readonly element: HTMLElement; start(): void } {
   const start = () => run(editor.text)
   const label = 'The text of your driver'
-  const editor = plainEditor({ text: SAMPLE, label, describedBy: 'own-keys', onChange: () => {}, onCheck: start })
+  const kept = new KeptDriver('playground')
+  const onChange = () => {
+    kept.text = editor.text === SAMPLE ? undefined : editor.text
+  }
+  const editor = plainEditor({ text: kept.text ?? SAMPLE, label, describedBy: 'own-keys', onChange, onCheck: start })
   const keys = element('p', { id: 'own-keys', className: 'keys' }, 'Ctrl-Enter runs it.')
-  const row = buttons('Your driver', button('Run', start))
+  let before = ''
+  const replace = (text: string) => {
+    before = editor.text
+    editor.replace(text)
+    undo.disabled = before === text
+  }
+  const reset = button('Reset', () => replace(SAMPLE))
+  const undo = Object.assign(
+    button('Undo', () => replace(before)),
+    { disabled: true, title: 'Undo Reset' },
+  )
+  const row = buttons('Your driver', button('Run', start), reset, undo)
   return { element: element('div', { className: 'editor' }, editor.element, keys, row), start }
 }
 
