@@ -98,6 +98,18 @@ describe.each(BROWSERS)('%s', name => {
     expect(await error.locator('pre').textContent()).toBe('  los 5%\n  ^^^')
   })
 
+  test('a driver without a wire has no buttons for one', async () => {
+    const page = await open('')
+    const wire = page.getByRole('button', { name: 'loss 50%', exact: true })
+    expect(await wire.isEnabled()).toBe(true)
+    const driver = page.getByRole('combobox', { name: 'Driver' })
+    await driver.selectOption('loop')
+    await page.getByTitle('This driver has no wire.').waitFor()
+    expect(await wire.isDisabled()).toBe(true)
+    await driver.selectOption('cable')
+    await expect.poll(() => wire.isEnabled()).toBe(true)
+  })
+
   test('the flow stops and starts, and so does the time', async () => {
     const page = await open()
     for (const name of ['Flow', 'Pause']) {

@@ -81,10 +81,15 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
       device = message.vnets[0]?.devices[0]?.id
       if (isStart) started()
     }
-    // Some drivers have no wire.
-    if (message.type === 'wire' && message.id === device) wires.hidden = message.wire === undefined
+    if (message.type === 'wire' && message.id === device) showWires(message.wire !== undefined)
     if (message.type === 'step') stepping.setAttribute('aria-pressed', `${message.mode === 'on'}`)
     picture?.receive(message)
+  }
+
+  /** Some drivers have no wire. */
+  function showWires(hasWire: boolean): void {
+    wires.title = hasWire ? '' : 'This driver has no wire.'
+    for (const each of wires.querySelectorAll('button')) each.disabled = !hasWire
   }
 
   /** Each driver has a picture of its own, without the frames of the one before. */

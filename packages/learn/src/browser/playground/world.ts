@@ -79,9 +79,7 @@ export class World {
   /** Throws what the driver throws, and a UsageError for a wrong wire. */
   static async make(driver: Driver, options: WorldOptions): Promise<World> {
     const { wire, seed = 1, isOwn = false, tell } = options
-    const hasWire = 'wire' in driver.params
-    if (wire && !hasWire) tell(`${driver.name} has no wire`)
-    const params = { ...('seed' in driver.params && { seed }), ...(wire && hasWire && { wire }) }
+    const params = { ...('seed' in driver.params && { seed }), ...(wire && 'wire' in driver.params && { wire }) }
     const log = new LogLines(isOwn, tell)
     const bed = await TestBed.make(driver, params, {
       args: driver.name === 'cable' ? ['a', 'b'] : [],
