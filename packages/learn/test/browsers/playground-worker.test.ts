@@ -13,7 +13,7 @@ const LIMIT_MS = 60_000
 const directory = fileDirectory()
 const drop = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
 const lines = drop.split('\n').length
-const PING = /^ping 198\.18\.0\.2: 5 sent, 5 received, [\d.]+ ms$/
+const PING = /^ping 198\.18\.0\.2: 5 sent, 5 received, average round trip [\d.]+ ms$/
 
 const own = (text: string): Run => ({ driver: { name: 'drop.js', text } })
 const cases: readonly (readonly [name: string, run: Run, devices: readonly string[], told: RegExp])[] = [

@@ -82,10 +82,14 @@ describe.each(BROWSERS)('%s', name => {
     await line(page, 'The picture does not load: no network. Load the page again.')
   })
 
-  test('a ping is a line of the log', async () => {
+  test('a start, a ping and its result are lines of the log', async () => {
     const page = await open()
+    await line(page, 'run 1: cable')
     await press(page, 'Ping')
+    await line(page, 'ping: started')
     await line(page, 'ping 198.18.0.2: 5 sent, 4 received')
+    await press(page, 'Start again')
+    await line(page, 'run 2: cable')
   })
 
   test('a button sets the wire, and a wrong text of a wire shows where it is wrong', async () => {

@@ -29,7 +29,7 @@ export type PlaygroundReply =
    * Those about one device come for every device.
    */
   | { readonly feed: FeedMessage }
-  /** The output of the programs at the hosts: `ping 198.18.0.2: 5 sent, 4 received, 12.3 ms`. */
+  /** The output of the programs at the hosts: `udp: 198 of 200 arrived`. */
   | { readonly told: string }
   | { readonly reply: number; readonly result: CommandResult }
   | { readonly reply: number; readonly capture: Uint8Array }

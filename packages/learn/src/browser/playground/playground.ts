@@ -66,6 +66,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   let driver: PlaygroundDriver = options.driver ?? 'cable'
   let device: DeviceId | undefined
   let isClosed = false
+  let runs = 0
   const log = new EventLog()
   const place = element('div', { className: 'picture-place' })
 
@@ -107,6 +108,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     device = undefined
     parent.classList.remove('ended')
     for (const toggle of [pause, stepping]) toggle.setAttribute('aria-pressed', 'false')
+    log.add(`run ${++runs}: ${typeof driver === 'string' ? driver : driver.name}`)
     void link.start(driver, WIRE)
   }
 
@@ -135,7 +137,11 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     picture?.show('step')
     void command({ do: 'step', mode: isPressed(stepping) ? 'on' : 'off' })
   })
-  const send = (text: string, what: 'ping' | 'udp' | 'tcp') => button(text, () => link.send({ do: 'send', what }))
+  const send = (text: string, what: 'ping' | 'udp' | 'tcp') =>
+    button(text, () => {
+      log.add(`${what}: started`)
+      link.send({ do: 'send', what })
+    })
   const wire = (text: string) =>
     button(text, () => void command({ do: 'wire', text: text === 'off' ? undefined : text }))
   const own = ownDriver(text => run({ name: 'driver.js', text }))

@@ -139,7 +139,7 @@ export class Programs {
     alarm?.cancel()
     const all = Object.values(rtts)
     const mean = all.reduce((sum, ns) => sum + ns, 0) / all.length
-    const time = all.length === 0 ? '' : `, ${inMs(mean)} ms`
+    const time = all.length === 0 ? '' : `, average round trip ${inMs(mean)} ms`
     this.#tell(`ping ${this.#to}: ${sent.length} sent, ${all.length} received${time}`)
   }
 

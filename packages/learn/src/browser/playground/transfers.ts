@@ -35,10 +35,10 @@ export class Transfers {
       }
       connection.shutdown()
     }
-    const seconds = () => Math.round((clock.now() - start) / NSEC_PER_MSEC) / 1000
+    const took = () => timeText(clock.now() - start)
     const received = () => grouped(this.#from(connection.local.port))
     const progress = clock.alarm(() => {
-      tell(`tcp: ${received()} of ${grouped(BYTES)} bytes after ${seconds()} s`)
+      tell(`tcp: ${received()} of ${grouped(BYTES)} bytes after ${took()}`)
       progress.at(clock.now() + PROGRESS_NS)
     })
     const end = (line: string) => {
@@ -51,7 +51,7 @@ export class Transfers {
       if (connection.read() !== null) return
       connection.close()
       const again = this.#repeated - before
-      end(`tcp: ${received()} bytes in ${seconds()} s, ${again} segment${again === 1 ? '' : 's'} sent again`)
+      end(`tcp: ${received()} bytes in ${took()}, ${again} segment${again === 1 ? '' : 's'} sent again`)
     }
     const onError = (errno: number) => end(`tcp: ${explain(new VnetError(errno, ['connect', formatAddress(target)]))}`)
     const events = { onConnect: push, onWritable: push, onReadable, onError }
@@ -82,6 +82,13 @@ export class Transfers {
   get #repeated(): number {
     return this.#options.a.ip.counters().TcpRetransSegs ?? 0
   }
+}
+
+/** Returns `less than 1 ms`, `12 ms` or `1.234 s`. */
+function timeText(ns: number): string {
+  const ms = Math.round(ns / NSEC_PER_MSEC)
+  if (ns < NSEC_PER_MSEC) return 'less than 1 ms'
+  return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
 }
 
 /** Returns `200,000`. */
