@@ -164,8 +164,14 @@ function notAWord(c: Cursor, token: Token): UsageError {
   if (token.text === 'preset') return c.error('a preset stands alone: put | between it and other words', token)
   if (token.text === '(') return c.error("'(' follows match FILTER", token)
   if (Object.hasOwn(HINTS, token.text)) return c.error(HINTS[token.text], token)
-  if (c.atNumber) return c.error(`'${token.text}' is one number too many`, token)
+  if (c.atNumber) return c.error(`'${token.text}' is one number too many${wordBefore(token.text)}`, token)
   return c.error(`'${token.text}' is not a word of a wire${didYouMean(token.text, KEYWORDS)}`, token)
+}
+
+/** Returns a hint at the word that a number with this unit may lack. */
+function wordBefore(number: string): string {
+  const word = /\d[mu]?s$/.test(number) ? 'delay' : number.endsWith('%') ? 'loss' : undefined
+  return word === undefined ? '' : `: put a word before it, such as ${word} ${number}`
 }
 
 function readBranch(c: Cursor, missing: string): Group[] {

@@ -137,6 +137,8 @@ test.each([
   // [spec, the first line, the text over the carets; empty after the last word]
   ['delay', 'delay needs a time: delay 20ms', ''],
   ['delay fast', "'fast' is not a duration: a number with us, ms, s, min or h", 'fast'],
+  ['50ms latency', "'50ms' is one number too many: put a word before it, such as delay 50ms", '50ms'],
+  ['3% delay 20ms', "'3%' is one number too many: put a word before it, such as loss 3%", '3%'],
   ['delay 20ms 5ms 25% 7', "'7' is one number too many", '7'],
   [
     'delay 20ms distribution normal',
