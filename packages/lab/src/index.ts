@@ -14,7 +14,7 @@ import { LabWorker } from './lab-worker.ts'
 import type { LabSetup } from './links.ts'
 import { checkForms } from './options.ts'
 import { LabUnavailableError } from './rights.ts'
-import { checkInGuest, isInGuest, type LabWorld, wantedWorld } from './world.ts'
+import { checkInGuest, isInGuest, isRequired, type LabWorld, wantedWorld } from './world.ts'
 
 export type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 export type { Direction } from 'vnet/internal/wire/wire'
@@ -93,7 +93,7 @@ export async function createLabWith(options: LabOptions, setup: LabSetup = {}): 
     world = await KernelWorld.open(worker, wanted)
   } catch (error) {
     worker.release()
-    if (wanted !== undefined || !(error instanceof LabUnavailableError)) throw error
+    if (wanted !== undefined || isRequired() || !(error instanceof LabUnavailableError)) throw error
     sayOnce(`labs are in memory, in virtual time, because ${error.message}`)
     return createInMemory(options, { ...setup, onRefused: () => setup.onRefused?.(error) })
   }

@@ -4,6 +4,7 @@
  */
 import { type Lab, LabUnavailableError } from './index.ts'
 import { thread } from './memory/time/real.ts'
+import { isRequired } from './world.ts'
 
 /** The most characters of the name of a test's lab. */
 const LAB_NAME_MAX = 40
@@ -75,13 +76,6 @@ export function labName(test: string): string {
 export function reasonToSkip(error: unknown): string {
   if (error instanceof LabUnavailableError && !isRequired()) return error.message
   throw error
-}
-
-/** Whether tests fail where no lab can be made. */
-function isRequired(): boolean {
-  const { VNET_REQUIRED = '' } = process.env
-  if (/^[01]?$/.test(VNET_REQUIRED)) return VNET_REQUIRED === '1'
-  throw new Error(`VNET_REQUIRED=${VNET_REQUIRED}: it is 1 or 0`)
 }
 
 /** Returns VNET_SEED, or a number made from a name (FNV-1a). */

@@ -76,3 +76,10 @@ export function exploredWorld(option: WorldName | undefined, variable?: string):
   const wanted = wantedWorld(option, variable)
   return wanted === 'guest' && isInGuest() ? 'kernel' : wanted
 }
+
+/** Whether tests fail where no lab can be made in the kernel. */
+export function isRequired(): boolean {
+  const { VNET_REQUIRED = '' } = process.env
+  if (/^[01]?$/.test(VNET_REQUIRED)) return VNET_REQUIRED === '1'
+  throw new Error(`VNET_REQUIRED=${VNET_REQUIRED}: it is 1 or 0`)
+}

@@ -8,10 +8,14 @@ const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')
 const hosts = () => import('./lab-hosts.ts')
 
-const listed = (text: string) => text.split(',').map(each => each.trim())
+/** Options with a list may be given more than once. */
+const listed = (text: string, before: readonly string[] = []) => [
+  ...before,
+  ...text.split(',').map(each => each.trim()),
+]
 const every = (text: string, before: readonly string[] = []) => [...before, text]
 const number = wholeNumber(1, Number.MAX_SAFE_INTEGER)
-const lengths = (text: string) => listed(text).map(number)
+const lengths = (text: string, before: readonly number[] = []) => [...before, ...listed(text).map(number)]
 const inMs = (text: string) => duration(text) / NSEC_PER_MSEC
 
 const exploring: readonly Option[] = [

@@ -30,9 +30,10 @@ afterAll(() => consumer[Symbol.dispose]())
 const WITHOUT_RIGHTS = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
 
 /** Runs the tests. Returns the worlds of their labs, and the tests that failed. */
-function run(world: string, before: string[] = []) {
+function run(world: string, before: string[] = [], required = '0') {
   consumer.write('a.test.js', PROGRAM)
-  const { stdout } = consumer.vitest(['a.test.js', '--reporter=verbose'], { before, env: { VNET_WORLD: world } })
+  const env = { VNET_WORLD: world, VNET_REQUIRED: required }
+  const { stdout } = consumer.vitest(['a.test.js', '--reporter=verbose'], { before, env })
   const worlds = [...stdout.matchAll(/^world (\w+)$/gm)].map(([, name]) => name)
   const failed = [...new Set([...stdout.matchAll(/× a\.test\.js > (.*?)(?: \d+ms.*)?$/gm)].map(([, title]) => title))]
   return { worlds, failed, stdout }
@@ -57,6 +58,12 @@ test('with VNET_WORLD=both and no rights, what passes in memory is skipped and w
   const { failed, stdout } = run('both', WITHOUT_RIGHTS)
   expect(failed).toEqual(['fails in memory'])
   expect(stdout).toMatch(/↓ a\.test\.js > passes .*\[a lab needs /)
+})
+
+test('without rights a test runs in memory, and fails if VNET_REQUIRED is 1', () => {
+  expect(run('', WITHOUT_RIGHTS)).toMatchObject({ worlds: ['memory', 'memory'], failed: ['fails in memory'] })
+  const required = run('', WITHOUT_RIGHTS, '1')
+  expect(required).toMatchObject({ worlds: ['memory'], failed: ['passes', 'fails in memory'] })
 })
 
 test('a test in memory that waits in vain fails with the reason', () => {
