@@ -94,7 +94,7 @@ test('the packed files install for macOS without building anything, and a lab ru
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   writeFileSync(join(project, 'lab.js'), LAB)
-  const folders = ['.', 'packages/lan', 'packages/lab'].map(path => join(clone, path))
+  const folders = ['.', 'packages/guest', 'packages/lan', 'packages/lab'].map(path => join(clone, path))
   const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', project]
   const files = folders.map(path => `./${run(path, 'npm', ...pack).trim()}`)
   run(project, 'npm', 'install', '--os=darwin', '--cpu=arm64', '--no-audit', '--no-fund', ...files)
