@@ -40,13 +40,15 @@ test.each(rows)('vnet %s --json prints %s objects with the fields of the page', 
   expect([printed, Object.keys(rest)]).toEqual([event, fields])
 })
 
-test('list --all does not list own addresses for an interface of another pid namespace', async () => {
+test('list --all names the namespace of an interface of another pid namespace, and no own addresses', async () => {
   await serve(loop, ['lo'])
   moveAway({ pidns: 1 })
   const { status, stdout } = await runMain('list', '--all', '--json')
   const lo = expect.objectContaining({ name: 'lo', pid: null, addresses: null })
   expect([status, JSON.parse(stdout).interfaces]).toEqual([0, expect.arrayContaining([lo])])
-  expect(await runMain('list', '--all')).toMatchObject({ stdout: expect.stringMatching(/^lo +loop +up +- /m) })
+  expect(await runMain('list', '--all')).toMatchObject({
+    stdout: expect.stringMatching(/^net:\[1\]\/lo +loop +up +- /m),
+  })
 })
 
 test('the page has a row for each kind of object that is printed once', () => {
