@@ -30,7 +30,7 @@ export function figuresTable({ cases, environment: { cpu, cpus } }) {
     `Between two namespaces on one machine with ${cpus} cores (${cpu}):`,
     `medians of ${rounds} rounds of ${seconds} s, with the least and the most.`,
     '',
-    '| | TCP | round trip |',
+    '| | TCP, offloads on | round trip |',
     '|---|---|---|',
     ...rows,
   ].join('\n')
