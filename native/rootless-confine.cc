@@ -58,37 +58,41 @@ int mountTmpfs(const char* path) {
   return ::mount("vnet", path, "tmpfs", MS_NOSUID | MS_NODEV, kFiles) == 0 ? 0 : errno;
 }
 
-/** Shows an entry of a directory that is covered now, and open as `outer`. */
-int show(int outer, const std::string& directory, const std::string& name) {
-  const std::string from = "/proc/self/fd/" + std::to_string(outer) + "/" + name, to = directory + "/" + name;
+/** Shows what is at a path below a directory that is covered now, and open as `outer`. */
+int show(int outer, const std::string& directory, const std::string& path) {
+  const std::string from = "/proc/self/fd/" + std::to_string(outer) + "/" + path, to = directory + "/" + path;
   struct stat entry;
-  if (::fstatat(outer, name.c_str(), &entry, 0) != 0) return 0;
+  if (::fstatat(outer, path.c_str(), &entry, 0) != 0) return 0;
+  for (size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
+    if (::mkdir((directory + "/" + path.substr(0, at)).c_str(), 0755) != 0 && errno != EEXIST) return errno;
+  }
   const int made = S_ISDIR(entry.st_mode) ? ::mkdir(to.c_str(), 0755) : ::mknod(to.c_str(), S_IFREG | 0600, 0);
+  // It is there already, in a directory that is shown.
   if (made != 0) return errno == EEXIST ? 0 : errno;
   return ::mount(from.c_str(), to.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0 ? 0 : errno;
 }
 
-/** Covers a directory, and shows the given entries of it, where they exist. */
-int cover(const std::string& directory, const std::vector<std::string>& names) {
+/** Covers a directory, and shows the given paths below it, where they exist. */
+int cover(const std::string& directory, const std::vector<std::string>& paths) {
   const int outer = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (outer < 0) return 0;
   int error = mountTmpfs(directory.c_str());
-  for (const std::string& name : names) {
-    if (error == 0) error = show(outer, directory, name);
+  for (const std::string& path : paths) {
+    if (error == 0) error = show(outer, directory, path);
   }
   ::close(outer);
   return error;
 }
 
-/** The entries of a directory that lead to one of `paths`. */
-std::vector<std::string> entriesFor(const std::string& directory, const std::vector<std::string>& paths) {
+/** The `paths` below a directory, relative to it; a directory before what it contains. */
+std::vector<std::string> pathsBelow(const std::string& directory, const std::vector<std::string>& paths) {
   const std::string prefix = directory + "/";
-  std::vector<std::string> names;
+  std::vector<std::string> below;
   for (const std::string& path : paths) {
-    if (path.compare(0, prefix.size(), prefix) != 0) continue;
-    names.push_back(path.substr(prefix.size(), path.find('/', prefix.size()) - prefix.size()));
+    if (path.size() > prefix.size() && path.compare(0, prefix.size(), prefix) == 0) below.push_back(path.substr(prefix.size()));
   }
-  return names;
+  std::sort(below.begin(), below.end());
+  return below;
 }
 
 std::string homeDirectory() {
@@ -125,7 +129,7 @@ int makeFiles(const std::vector<std::string>& paths) {
   const std::string home = homeDirectory();
   for (const std::string& path : {std::string("/run"), std::string("/tmp"), home}) {
     if (path.size() < 2) continue;
-    if (const int error = cover(path, entriesFor(path, paths)); error != 0) return error;
+    if (const int error = cover(path, pathsBelow(path, paths)); error != 0) return error;
   }
   if (const int error = makeDev(); error != 0) return error;
   if (tun >= 0 && ::mkdir("/dev/net", 0755) == 0) {

@@ -1,6 +1,7 @@
 /** Starts the worker of `vnet check`, passes on its results, and ends a driver that is stuck. */
 import { spawn } from 'node:child_process'
 import { realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -30,12 +31,26 @@ const ERRORS_MAX = 4096
 /** Why live checks are not run; spreadsheets would read a first `-` as a formula. */
 export const MEMORY_ONLY = 'left out by --memory-only'
 
+/** What a clone has for the worker, beside the work of others. */
+const OF_CLONE = ['build', 'dist', 'node_modules', 'package.json', 'packages', 'prebuilds']
+
+/**
+ * Returns what a confined worker sees in home, /tmp and /run besides the words of its command: the
+ * packages that it loads, and the directory of the driver, which is not one of these three itself.
+ */
+function visible(file: string): string[] {
+  const root = join(dirname(PROGRAM), '..')
+  const installed = [PROGRAM, WORKER].flatMap(path => /^.*?\/node_modules(?=\/)/.exec(path) ?? [])
+  return [dirname(file), ...(installed.length > 0 ? installed : OF_CLONE.map(name => join(root, name)))]
+}
+
 /** Returns the command that starts the worker, and its environment. */
 function commandOf({ directory }: Exercise, where: CheckPlace, file: string, isConfined: boolean) {
-  const command = [process.execPath, WORKER, where, realpathSync(directory), realpathSync(file)]
+  const path = realpathSync(file)
+  const command = [process.execPath, WORKER, where, realpathSync(directory), path]
   const rootless = [process.execPath, PROGRAM, 'rootless', '--']
   const [program = '', ...args] = isConfined
-    ? confined([...command, 'confined'], where === 'live' ? 'all' : 'none')
+    ? confined([...command, 'confined', ...visible(path)], where === 'live' ? 'all' : 'none')
     : where === 'live'
       ? [...rootless, ...command]
       : command

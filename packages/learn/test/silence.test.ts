@@ -1,6 +1,6 @@
-/** The limit for a silent worker, with the time and the page of the test. */
+/** The limits for a worker that is silent or loud, with the time and the page of the test. */
 import { beforeEach, expect, test, vi } from 'vitest'
-import { Silence } from '../src/browser/silence.ts'
+import { Flood, Silence } from '../src/browser/silence.ts'
 
 const page = { hidden: false }
 const ended: number[] = []
@@ -45,4 +45,13 @@ test('a worker that was stopped does not end', () => {
   silence.stop()
   vi.advanceTimersByTime(5000)
   expect(ended).toEqual([])
+})
+
+test('a flood is more messages in a second than the limit', () => {
+  const sent = (flood: Flood, count: number, timeStamp: number) =>
+    Array.from({ length: count }, () => flood.isBy({ timeStamp } as Event)).at(-1)
+  const flood = new Flood(20_000)
+  expect(sent(flood, 20_000, 5000)).toBe(false)
+  expect(sent(flood, 20_000, 6001)).toBe(false)
+  expect(sent(flood, 1, 7001)).toBe(true)
 })

@@ -14,9 +14,11 @@ import { driverOf, loadImports } from './driver-module.ts'
 const { setTimeout: later, clearTimeout: cancel, setInterval: repeat } = globalThis
 const send: (message: FromWorker) => void = postMessage.bind(globalThis)
 
-addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+const start = ({ data }: MessageEvent<ToWorker>) => {
   check(data).catch((error: unknown) => send({ broken: messageOrDescription(error) }))
-})
+}
+// Once: a driver can dispatch events.
+addEventListener('message', start, { once: true })
 
 async function check({ exercise: name, text, syntaxError }: ToWorker): Promise<void> {
   const { exercise } = (await import(new URL(`exercises/${name}.js`, import.meta.url).href)) as {

@@ -3,10 +3,12 @@ import type { Result } from '../exercise.ts'
 import { NotChecked, Progress } from '../progress.ts'
 import type { Report } from '../run-memory.ts'
 import { confinedWorker } from './confined-worker.ts'
-import { Silence } from './silence.ts'
+import { Flood, Silence } from './silence.ts'
 
 /** Milliseconds for one check, which takes less than a tenth of a second on a laptop. */
 const LIMIT_MS = 5000
+/** Calls of operations in a second. All checks of an exercise make at most 1,500. */
+const CALLS_MAX = 20_000
 
 export interface ToWorker {
   /** The name of the exercise, `03-ring`. */
@@ -54,7 +56,10 @@ export async function checkInBrowser(
       const stop = (why: string) => reject(new NotChecked(`the checks of ${exercise} ended: ${why}`))
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
       worker.addEventListener('error', event => stop(event.message ?? `${url} does not load`))
-      worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+      const flood = new Flood(CALLS_MAX)
+      worker.addEventListener('message', (event: MessageEvent<FromWorker>) => {
+        const { data } = event
+        if (flood.isBy(event)) return stop('the driver calls its operations without end')
         if ('entered' in data) {
           entered = data.entered
           return

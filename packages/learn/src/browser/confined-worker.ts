@@ -56,16 +56,19 @@ export async function confinedWorker(url: URL | string): Promise<ConfinedWorker>
   }
 }
 
-/** Globals that connect or reach data of the site; each browser has some of them. */
+/** Globals that connect, reach the page or data of the site; each browser has some of them. */
 const DELETED = `
-  fetch fetchLater XMLHttpRequest WebSocket WebSocketStream EventSource WebTransport RTCPeerConnection importScripts
+  postMessage fetch fetchLater XMLHttpRequest WebSocket WebSocketStream EventSource WebTransport RTCPeerConnection importScripts
   Worker SharedWorker FontFace fonts Notification navigator caches indexedDB cookieStore BroadcastChannel
   webkitRequestFileSystem webkitRequestFileSystemSync webkitResolveLocalFileSystemURL
   webkitResolveLocalFileSystemSyncURL`
   .trim()
   .split(/\s+/)
 
-/** Deletes them in a worker, before it loads a driver: a policy does not prevent all uses. */
+/**
+ * Deletes them in a worker, before it loads a driver: a policy does not prevent all uses, and a
+ * message could forge a verdict. The worker keeps its own reference to postMessage.
+ */
 export function restrictGlobals(): void {
   for (let object: object | null = globalThis; object !== null; object = Object.getPrototypeOf(object)) {
     for (const name of DELETED) Reflect.deleteProperty(object, name)

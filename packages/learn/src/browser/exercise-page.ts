@@ -37,8 +37,8 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
   const ended = new AbortController()
   const { signal } = ended
   let running: AbortController | undefined
-  /** A link's driver is kept once the visitor takes it. */
-  let isOfLink = false
+  /** A link's driver, which is kept once the visitor takes it or changes it as the first one. */
+  let linked: string | undefined
   let editor: Editor
 
   const options: EditorOptions = {
@@ -46,7 +46,8 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     label: driver,
     describedBy: KEYS_ID,
     onChange() {
-      if (!isOfLink) kept.text = editor.text === skeleton ? undefined : editor.text
+      if (linked !== undefined && linked !== editor.text && kept.text === undefined) leaveLink()
+      if (linked === undefined) kept.text = editor.text === skeleton ? undefined : editor.text
       showReal()
     },
     onCheck: () => void check(),
@@ -75,8 +76,8 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
 
   /** Replaces what the visitor wrote, which is not lost. */
   function exchange(text: string, what: string): void {
-    const before = (isOfLink && kept.text) || editor.text
-    if (isOfLink) leaveLink()
+    const before = (linked !== undefined && kept.text) || editor.text
+    if (linked !== undefined) leaveLink()
     replace(text)
     status.textContent = what
     offer.hidden = before === text
@@ -96,7 +97,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       const live = await checkInBrowser(page.worker, { exercise: name, text }, found => results.push(found), both)
       const isPassed = counter(results)('failed') === 0
       results.push(...live.map(title => notRun(title, 'live', isPassed ? NO_KERNEL : EARLIER_FAILED)))
-      if (isPassed && !isOfLink) {
+      if (isPassed && linked === undefined) {
         kept.passed = text
         page.onPassed?.()
       }
@@ -163,7 +164,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
   }
 
   function leaveLink(): void {
-    isOfLink = false
+    linked = undefined
     offer.hidden = true
     history.replaceState(history.state, '', location.pathname + location.search)
   }
@@ -183,14 +184,14 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       leaveLink()
       replace(chosen)
     }
-    if (own === undefined) return choose(text)
-    isOfLink = true
+    // Also without one of the visitor's: what a link passes is not what the visitor has passed.
+    linked = text
     replace(text)
     offer.hidden = false
     offer.replaceChildren(
-      'This is the driver of a link; yours is kept. ',
-      button('Replace mine', () => choose(editor.text)),
-      button('Back to mine', () => choose(kept.text ?? own)),
+      `This is the driver of a link${own === undefined ? '' : '; yours is kept'}. `,
+      button(own === undefined ? 'Make it mine' : 'Replace mine', () => choose(editor.text)),
+      button(own === undefined ? 'Back to the skeleton' : 'Back to mine', () => choose(kept.text ?? own ?? skeleton)),
     )
   }
 

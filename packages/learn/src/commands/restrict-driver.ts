@@ -4,13 +4,7 @@ import module from 'node:module'
 import { resolve as absolute, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format } from 'node:util'
-import {
-  type Context,
-  type Next,
-  PROGRAM,
-  provideOwnPackage,
-  type SynchronousHooks,
-} from 'vnet/internal/cli/own-package'
+import { type Context, type Next, PROGRAM, provideOwnPackage } from 'vnet/internal/cli/own-package'
 import { OURS, refusedImport } from '../driver-imports.ts'
 
 interface Resolved {
@@ -18,11 +12,26 @@ interface Resolved {
   readonly format?: string | null
 }
 
+interface Loaded {
+  readonly format?: string | null
+  readonly source?: string | Uint8Array | null
+}
+
+/** Node's, with the hook for sources. */
+interface Hooks {
+  registerHooks?(hooks: {
+    resolve(specifier: string, context: Context, next: Next<Resolved>): Resolved
+    load(url: string, context: Context, next: Next<Loaded>): Loaded
+  }): void
+}
+
 const MAIN = pathToFileURL(PROGRAM).href
 /** The compiled files of this package; src and dist are equally deep. */
 const OWN = new URL('../../dist/', import.meta.url).href
+/** The compiled files of the core and of this package. */
+const OURS_COMPILED = [OWN, new URL('./', MAIN).href]
 /** The packages with modules that may import anything. */
-const TRUSTED = [OWN, ...['./', '../node_modules/'].map(name => new URL(name, MAIN).href)]
+const TRUSTED = [...OURS_COMPILED, new URL('../node_modules/', MAIN).href]
 
 /** The directory of the driver, a URL. It is set in the thread of Node's hooks. */
 const driver = { directory: '' }
@@ -30,6 +39,15 @@ const driver = { directory: '' }
 /** Prepares a process that runs the driver and its checks, when everything else is loaded. */
 export function restrictDriver(file: string): void {
   restrictImports(file)
+  restrictProcess()
+}
+
+/** Gives a small `process` to the driver, and to modules of vnet that were loaded before. */
+export function restrictProcess(): void {
+  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule']) {
+    Object.defineProperty(process, name, { value: undefined })
+  }
+  Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
   const print = (...values: unknown[]): void => {
     // Node.js does not print the errors of frozen classes.
     const texts = values.map(value => (value instanceof Error ? value.stack : value))
@@ -57,16 +75,15 @@ export function restrictDriver(file: string): void {
   })
 }
 
-/** Prepares a process that runs the driver: it starts no program and opens no file. */
+/**
+ * Restricts what the driver imports, so that it starts no program and opens no file. Modules of
+ * vnet that are loaded later have the true `process`.
+ */
 export function restrictImports(file: string): void {
-  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule']) {
-    Object.defineProperty(process, name, { value: undefined })
-  }
-  Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
   // The hook that is registered last runs first: this one, with the true importer of 'vnet'.
   provideOwnPackage()
   const directory = `${pathToFileURL(dirname(absolute(file))).href}/`
-  const { registerHooks } = module as SynchronousHooks<Resolved>
+  const { registerHooks } = module as Hooks
   driver.directory = directory
   if (registerHooks === undefined) {
     module.register(new URL('commands/restrict-driver.js', OWN), { data: directory })
@@ -74,6 +91,7 @@ export function restrictImports(file: string): void {
     registerHooks({
       resolve: (specifier, context, next) =>
         checked(specifier, { ...context }, next(specifier, contextFor(specifier, context))),
+      load: (url, context, next) => withProcess(url, next(url, context)),
     })
   }
 }
@@ -88,6 +106,18 @@ export function initialize(directory: string): void {
 
 export async function resolve(specifier: string, context: Context, next: Next<Promise<Resolved>>): Promise<Resolved> {
   return checked(specifier, { ...context }, await next(specifier, contextFor(specifier, context)))
+}
+
+export async function load(url: string, context: Context, next: Next<Promise<Loaded>>): Promise<Loaded> {
+  return withProcess(url, await next(url, context))
+}
+
+/** A module of vnet gets Node's `process` by an import: the global one is the driver's. */
+function withProcess(url: string, loaded: Loaded): Loaded {
+  const { format, source } = loaded
+  if (format !== 'module' || source == null || !OURS_COMPILED.some(own => url.startsWith(own))) return loaded
+  const text = typeof source === 'string' ? source : new TextDecoder().decode(source)
+  return { ...loaded, source: `import process from 'node:process'; ${text.replace(/^#!.*/, '')}` }
 }
 
 /** 'vnet' is this package also where a student has another one of that name. */

@@ -1,10 +1,11 @@
 /** Loaded before `vnet FILE` in a check on live interfaces (node --import). */
-import { loadNative } from 'vnet/internal/linux/native'
-// It needs Node's inspector, which is refused later.
-import 'vnet/internal/cli/lockup'
-import { restrictImports } from './restrict-driver.ts'
+import { restrictImports, restrictProcess } from './restrict-driver.ts'
 
 const [, , file = ''] = process.argv
-// Nothing native can be loaded later.
-loadNative()
 restrictImports(file)
+// Imported now, to have the true `process`. Nothing native can be loaded later, and the watchdog
+// needs Node's inspector, which is refused then.
+const { loadNative } = await import('vnet/internal/linux/native')
+loadNative()
+await import('vnet/internal/cli/lockup')
+restrictProcess()

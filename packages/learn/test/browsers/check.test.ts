@@ -84,6 +84,18 @@ const others: readonly (readonly [name: string, text: string, seen: RegExp | und
     /^\/drop.js does not load: Error: \/drop.js imports 'node:fs': a driver of an exercise imports 'vnet', 'vnet\/drivers' and its own modules$/,
   ],
   ['an exception', `${drop}throw new Error('away')`, at('Error: away', `/drop.js:${LINES}:7`)],
+  [
+    'messages without end',
+    `${drop}for (;;) postMessage({ begin: 'x' })`,
+    at('ReferenceError: .*postMessage.*', `/drop.js:${LINES}:\\d+`),
+  ],
+  [
+    'another check that it starts',
+    `${drop}dispatchEvent(new MessageEvent('message', { data: ${JSON.stringify({ exercise: '01-drop', text: drop })} }))
+await new Promise(resolve => setTimeout(resolve, 500))
+throw new Error('away')`,
+    /Error: away/,
+  ],
   ['no driver', drop.replace('export const driver', 'const driver'), /^\/drop.js exports no driver: it needs `export/],
   [
     'an exception in a timer',

@@ -44,6 +44,9 @@ async function verdictsOf(page: Page): Promise<string[]> {
   return page.locator('.verdicts li').allInnerTexts()
 }
 
+/** Returns the text with which the exercise has passed; null if it has not. */
+const passedOf = (page: Page) => page.evaluate(name => localStorage.getItem(`vnet-learn/${name}/passed`), NAME)
+
 /** Returns the results of Node. */
 function inNode(text: string): readonly Result[] {
   const script = join(import.meta.dirname, '../support/check-in-node.mjs')
@@ -151,7 +154,13 @@ describe.each(BROWSERS)('%s', browserName => {
 
     const fresh = await open(new URL(link).hash)
     await expect.poll(() => editor(fresh).inputValue()).toBe(solution)
+    // It is not the visitor's yet, and neither is what it passes.
+    await verdictsOf(fresh)
+    expect(await passedOf(fresh)).toBeNull()
+    await press(fresh, 'Make it mine')
     expect(fresh.url()).toBe(site.address)
+    await verdictsOf(fresh)
+    expect(await passedOf(fresh)).toBe(solution)
 
     const mine = `${solution}// mine\n`
     await editor(page).fill(mine)
@@ -193,8 +202,7 @@ describe.each(BROWSERS)('%s', browserName => {
     await page.locator('iframe').waitFor({ state: 'detached' })
     load()
     expect([await editor(page).inputValue(), await status(page).textContent()]).toEqual([mine, ''])
-    const passed = await page.evaluate(name => localStorage.getItem(`vnet-learn/${name}/passed`), NAME)
-    expect(passed).toBeNull()
+    expect(await passedOf(page)).toBeNull()
   })
 
   test('Undo gives back what was written since, and a link what another tab has written', async () => {

@@ -180,6 +180,17 @@ describe.each(BROWSERS)('%s', name => {
     await page.locator('.frame-dot').first().waitFor({ state: 'attached' })
   })
 
+  test.each([
+    ['sends lines without end', 'flood', /^The driver logs lines without end\. It was stopped\.$/],
+    ['logs in a loop, slowly', 'log', /^The driver has not returned for 5 s: a loop without end\. It was stopped\.$/],
+  ])('a worker that %s is ended, and the page works', async (_, text, expected) => {
+    const page = await open()
+    await page.getByLabel('Text of the wire').fill(text)
+    await line(page, expected)
+    await press(page, 'Start again')
+    await line(page, 'run 2: cable')
+  })
+
   test('a worker that does not load is reported', async () => {
     const page = await open('?fake', { expected: /ERR_FAILED/ })
     await page.route('**/fake-playground-worker.js', route => route.abort())

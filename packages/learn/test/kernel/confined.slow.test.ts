@@ -1,7 +1,7 @@
 /** Programs of others, in the place where `vnet check` runs them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -112,4 +112,31 @@ test('an exercise in the home directory is visible to a confined check also by a
   )
   vi.unstubAllEnvs()
   expect(results.filter(({ result }) => result !== 'passed')).toEqual([])
+})
+
+test('a confined program sees only the paths of its command in the home directory', () => {
+  const home = join(fresh, 'home-of-students')
+  for (const student of ['x', 'y']) mkdirSync(join(home, 'st', student, '01-drop'), { recursive: true })
+  writeFileSync(join(home, 'st/names'), '')
+  vi.stubEnv('HOME', home)
+  const paths = ['st/x', 'st/x/01-drop', 'st/names'].map(path => join(home, path))
+  const { stdout } = ended(confined(['sh', '-c', 'cd "$HOME" && find . | sort', 'sh', ...paths], 'none'))
+  vi.unstubAllEnvs()
+  expect(stdout.split('\n')).toEqual(['.', './st', './st/names', './st/x', './st/x/01-drop', ''])
+})
+
+const REACHES = `
+const names = ['stdin', 'stdout', 'stderr', 'report', 'binding', 'kill', 'on', 'dlopen', '_debugProcess']
+const found = names.filter(name => process[name] !== undefined)
+if (found.length > 0 || globalThis.process !== process) throw new Error(found)
+console.log('{"event":"log","level":"error","message":"forged"}')
+`
+
+test('in live checks a driver has no stream of its process, and prints no event', async () => {
+  const file = join(fresh, 'reaches.mjs')
+  writeFileSync(file, REACHES + readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8'))
+  const results: Result[] = []
+  const add = (result: Result) => void results.push(result)
+  await runWorker(await exerciseOf('01-drop'), 'live', file, add, () => {}, true)
+  expect(results.map(({ result, seen }) => ({ result, seen }))).toEqual(Array(2).fill({ result: 'passed' }))
 })

@@ -24,7 +24,7 @@ const check = (...args: string[]) =>
 
 /** A driver that attacks where no check in memory looks, and is right otherwise. */
 const attack = (code: string) => `${solution}
-if (typeof process.kill === 'function') {
+if (!Object.isFrozen(Array.prototype)) {
   const tried = []
   const attempt = async run => { try { tried.push('did ' + (await run())) } catch (error) { tried.push(error.code ?? error.message) } }
   ${code}
@@ -75,7 +75,7 @@ test.each([
       const expression = "require('node:child_process').execFileSync('id', { encoding: 'utf8' })"
       session.post('Runtime.evaluate', { expression, includeCommandLineAPI: true }, (_, { result }) => tried.push(result.value))
     })`,
-    "Cannot destructure property 'Session'",
+    'process.getBuiltinModule is not a function',
   ],
   [
     'prints results',

@@ -38,6 +38,13 @@ addEventListener('message', ({ data }: MessageEvent<PlaygroundRequest>) => {
   const given = 'text' in command ? (command.text ?? '') : ''
   // A driver that does not return.
   if (given === 'hang') for (;;);
+  // One that logs in a loop.
+  if (given === 'flood') for (;;) post({ told: 'x' })
+  for (let at = 0; given === 'log'; ) {
+    if (performance.now() - at < 100) continue
+    at = performance.now()
+    post({ told: `at ${at}` })
+  }
   if (given.startsWith('los ')) {
     const message = `unknown stage los: expected loss\n  ${given}\n  ^^^`
     return post({ reply: seq, result: { ok: false, message } })

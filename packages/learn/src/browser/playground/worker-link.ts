@@ -2,13 +2,15 @@
 import type { CommandRequest, CommandResult, FeedMessage } from '@vnet/web/internal/feed-types'
 import { syntaxErrorIn } from '../check.ts'
 import { type ConfinedWorker, confinedWorker } from '../confined-worker.ts'
-import { Silence } from '../silence.ts'
+import { Flood, Silence } from '../silence.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'
 
-/** Milliseconds without a message, of which one arrives every second. */
+/** Milliseconds without a beat, of which one arrives every second. */
 const SILENCE_MS = 5000
 /** Milliseconds until the first message: the worker may wait for the network. */
 const LOADING_MS = 60_000
+/** Lines of the log in a second; each takes the page a third of a millisecond. */
+const LINES_MAX = 1000
 
 export interface LinkListener {
   receive(message: FeedMessage): void
@@ -49,8 +51,11 @@ export class WorkerLink {
     if (start !== this.#starts) return end()
     this.#worker = worker
     this.#endWorker = end
-    worker.addEventListener('message', ({ data }: MessageEvent<PlaygroundReply>) => {
-      if (worker === this.#worker) this.#take(data)
+    const flood = new Flood(LINES_MAX)
+    worker.addEventListener('message', (event: MessageEvent<PlaygroundReply>) => {
+      if (worker !== this.#worker) return
+      if ('told' in event.data && flood.isBy(event)) this.#end('The driver logs lines without end. It was stopped.')
+      else this.#take(event.data)
     })
     worker.addEventListener('error', event => {
       event.preventDefault()
@@ -97,7 +102,8 @@ export class WorkerLink {
   }
 
   #take(data: PlaygroundReply): void {
-    this.#silence.restart(SILENCE_MS)
+    // A loop that logs is one, too: only the worker's own messages end the silence.
+    if (!('told' in data)) this.#silence.restart(SILENCE_MS)
     if ('feed' in data) this.#listener.receive(data.feed)
     else if ('told' in data) this.#listener.log(data.told)
     else if ('reply' in data) {
