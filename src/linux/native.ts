@@ -262,8 +262,11 @@ function isThere(file: string): boolean {
 // src/linux and dist/linux are at the same depth.
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
+/** The package has no binding.gyp at its top: package managers would compile it. */
+const BUILD_DIRECTORY = isThere(`${ROOT}binding.gyp`) ? ROOT : `${ROOT}native`
+
 /** The scripts of a clone are not in the package, but node-gyp builds both. */
-export const BUILD_ADVICE = `run \`npx node-gyp rebuild\` in ${ROOT}`
+export const BUILD_ADVICE = `run \`npx node-gyp rebuild\` in ${BUILD_DIRECTORY}`
 
 /** Returns why nothing here opens an interface, in one line; undefined on Linux. */
 export function whyNotLinux(): string | undefined {
@@ -280,20 +283,19 @@ export function checkLinux(call: Call): void {
 }
 
 /**
- * The path of a file in build/Release or else in prebuilds. Throws a VnetError without it, and off
- * Linux.
+ * The path of a file in build/Release, there or below native, or else in prebuilds. Throws a
+ * VnetError without it, and off Linux.
  */
 export function builtFile(name: string, what: string): string {
   checkLinux([`load ${what}`, ''])
-  const built = `${ROOT}build/Release/${name}`
-  if (isThere(built)) return built
-  const prebuilt = `${ROOT}prebuilds/linux-${process.arch}/${name}`
-  if (isThere(prebuilt)) return prebuilt
+  const directories = ['build/Release', 'native/build/Release', `prebuilds/linux-${process.arch}`]
+  const found = directories.map(directory => `${ROOT}${directory}/${name}`).find(isThere)
+  if (found !== undefined) return found
   throw new VnetError(ENOENT, name, `${what} is not built: ${BUILD_ADVICE}`)
 }
 
 /** Files of the addon, below ROOT. node_modules there may have the addon of another vnet. */
-const ADDON = /^(build\/Release|prebuilds\/[\w-]+)\/vnet\.node$/
+const ADDON = /^((native\/)?build\/Release|prebuilds\/[\w-]+)\/vnet\.node$/
 
 /** The runtime of this program if it is not Node; undefined for Node. */
 function otherRuntime(): string | undefined {
@@ -302,8 +304,8 @@ function otherRuntime(): string | undefined {
 }
 
 /**
- * Loads the addon: the file that VNET_ADDON names, else build/Release/vnet.node, else
- * prebuilds/linux-ARCH/vnet.node, which is for glibc. Throws a VnetError with the command to run if
+ * Loads the addon: the file that VNET_ADDON names, else the vnet.node of builtFile, which is for
+ * glibc in prebuilds. Throws a VnetError with the command to run if
  * it is missing or does not load, or off Linux. Bun and Deno would load it, and crash when it is
  * used.
  */

@@ -83,7 +83,7 @@ test('the package holds the program, the addon for this machine and its sources,
   const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
   const tops = new Set(files.map(file => file.split('/')[1]))
   const always = list(`
-    LICENSE README.md binding.gyp deploy dist docs native package.json prebuilds systemd
+    LICENSE README.md deploy dist docs native package.json prebuilds systemd
   `)
   expect([...tops].sort()).toEqual(always.sort())
   for (const built of [

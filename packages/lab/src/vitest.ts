@@ -11,6 +11,7 @@
  * `test.explore` is a test that runs a scenario once for each packet and fault
  * (packages/lab/docs/explore.md).
  */
+import { createRequire } from 'node:module'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import 'vnet/internal/base/dispose'
 import { test as base, type TestAPI } from 'vitest'
@@ -22,6 +23,13 @@ import { createLab, createLabWith, type Lab, LabUnavailableError, type WorldName
 import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError, worldLine } from './runner.ts'
 import { byWorld } from './vitest-guest.ts'
 import { exploredWorld, isInGuest, NEEDS_KERNEL, wantedWorld } from './world.ts'
+
+// Without a range in peerDependencies: npm 10 crashes on the peers of vitest 4.1.
+const { version } = createRequire(import.meta.url)('vitest/package.json') as { version: string }
+const [major = 0, minor = 0] = version.split('.').map(Number)
+if (major < 3 || (major === 3 && minor < 2) || major > 5) {
+  throw new UsageError(`@vnet/lab/vitest needs vitest 3.2 to 5, not ${version}: npm install --save-dev vitest@5`)
+}
 
 export interface LabFixtures {
   /**
