@@ -58,6 +58,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::PidfdGetfd>(exports, "pidfdGetfd");
   add<vnet::ProcessVmReadv>(exports, "processVmReadv");
   add<vnet::Exec>(exports, "exec");
+  add<vnet::CloseOnExec>(exports, "closeOnExec");
   add<vnet::EndBySignals>(exports, "endBySignals");
   add<vnet::EndAs>(exports, "endAs");
   add<vnet::EventFd>(exports, "eventfd");

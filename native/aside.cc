@@ -72,6 +72,11 @@ Asides::~Asides() {
 }
 
 int Asides::start(AsideCall* call) {
+  // Otherwise nobody would notice its end.
+  if (::fcntl(call->event, F_GETFD) < 0) {
+    delete call;
+    return -EBADF;
+  }
   running_.remove_if([](AsideCall* earlier) {
     if (::pthread_tryjoin_np(earlier->thread, nullptr) != 0) return false;
     delete earlier;

@@ -37,7 +37,10 @@ namespace vnet {
 
 namespace {
 
-/** glibc's SIGSETXID, which its sigaction(3) and pthread_sigmask(3) refuse to change. */
+/**
+ * glibc's SIGSETXID, which its sigaction(3) and pthread_sigmask(3) refuse to change. It is musl's
+ * SIGCANCEL, and vnet cancels no thread.
+ */
 constexpr int kSignal = 33;
 constexpr int kSetBytes = 8;
 constexpr time_t kPatienceSeconds = 2;

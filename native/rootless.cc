@@ -40,6 +40,7 @@
 #include <cstring>
 #include <optional>
 
+#include "close-on-exec.h"
 #include "remove-after.h"
 #include "rootless-confine.h"
 #include "rootless-ids.h"
@@ -55,6 +56,8 @@ constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
 
 constexpr int kCheck = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+/** The standard streams, and one more for results or devices. vnet passes no other descriptors. */
+constexpr unsigned kStreams = 4;
 /** No flag of unshare(2). */
 constexpr int kNone = 1;
 
@@ -96,6 +99,11 @@ int execute(char** program) {
   return error == ENOENT ? kNotFound : kNotExecutable;
 }
 
+/** Like execute. The program inherits only the streams. */
+int executeAlone(char** program) {
+  return vnet::closeOnExec(kStreams, ~0U) == 0 ? execute(program) : kFailure;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -109,12 +117,12 @@ int main(int count, char** arguments) {
   if (count == 2 && std::strcmp(arguments[1], vnet::kWayOutAside) == 0) return vnet::serveWayOut(true);
   if (count > 2 && std::strcmp(arguments[1], "--network") == 0) {
     if (vnet::keepRights(vnet::Rights::kNetwork) != 0) return kFailure;
-    return execute(arguments + 2);
+    return executeAlone(arguments + 2);
   }
   if (count > 3 && std::strcmp(arguments[1], "--with-parent") == 0) {
     // The parent may have ended before.
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != std::atoi(arguments[2])) return kFailure;
-    return execute(arguments + 3);
+    return executeAlone(arguments + 3);
   }
   const int given = count < 2 ? 0 : flagsOf(arguments[1]);
   const int flags = given & ~kNone;
@@ -148,5 +156,6 @@ int main(int count, char** arguments) {
     if (const int error = vnet::makeMounts(); error != 0) vnet::refuse("mounts of its own", error, had);
     if (isUser) vnet::keepTcpdumpRoot(arguments[0]);
   }
-  return count == 2 ? 0 : execute(arguments + 2);
+  if (count == 2) return 0;
+  return isCheck ? executeAlone(arguments + 2) : execute(arguments + 2);
 }

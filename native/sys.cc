@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "args.h"
+#include "close-on-exec.h"
 #include "environment.h"
 
 #ifndef SOL_NETLINK
@@ -615,6 +616,14 @@ Napi::Value Exec(const Napi::CallbackInfo& info) {
   }
   ::execv(arguments[0], arguments.data());
   return result(info, -errno);
+}
+
+Napi::Value CloseOnExec(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int first = args.fd(0);
+  const int last = args.fd(1);
+  if (!args.ok() || first < 0 || last < first) return result(info, -EINVAL);
+  return result(info, closeOnExec(static_cast<unsigned>(first), static_cast<unsigned>(last)));
 }
 
 Napi::Value EndBySignals(const Napi::CallbackInfo& info) {

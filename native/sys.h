@@ -38,6 +38,7 @@ Napi::Value PidfdOpen(const Napi::CallbackInfo& info);
 Napi::Value PidfdGetfd(const Napi::CallbackInfo& info);
 Napi::Value ProcessVmReadv(const Napi::CallbackInfo& info);
 Napi::Value Exec(const Napi::CallbackInfo& info);
+Napi::Value CloseOnExec(const Napi::CallbackInfo& info);
 Napi::Value EndBySignals(const Napi::CallbackInfo& info);
 Napi::Value EndAs(const Napi::CallbackInfo& info);
 Napi::Value EventFd(const Napi::CallbackInfo& info);

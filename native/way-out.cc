@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "close-on-exec.h"
 #include "tcp-out.h"
 
 namespace vnet {
@@ -97,6 +98,7 @@ bool mountNamespace(const std::string& from, const std::string& to) {
   ::dup2(null, STDIN_FILENO);
   ::dup2(log, STDOUT_FILENO);
   ::dup2(log, STDERR_FILENO);
+  closeOnExec(STDERR_FILENO + 1, ~0U);
   if (request[0] != "-" && !mountNamespace(request[0], request[1])) {
     std::fprintf(stderr, "mount %s: %s\n", request[0].c_str(), std::strerror(errno));
     ::_exit(1);

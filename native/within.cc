@@ -19,6 +19,7 @@
 #include <string>
 
 #include "alone.h"
+#include "close-on-exec.h"
 #include "host-init.h"
 #include "sys-mount.h"
 
@@ -62,7 +63,11 @@ int main(int count, char** arguments) {
   if (::getppid() != std::atoi(arguments[1])) return kFailure;
   const int fd = std::atoi(arguments[2]);
   if (::setns(fd, CLONE_NEWNET) != 0) fail("enter the network namespace");
-  ::close(fd);
+  // The namespace's, and all that a parent left open past the streams of the program.
+  if (const int error = vnet::closeOnExec(static_cast<unsigned>(fd), ~0U); error != 0) {
+    errno = -error;
+    fail("mark descriptors");
+  }
   char** program = arguments + 4;
   if (count > 6 && std::strcmp(*program, "--host") == 0) {
     if (const char* what = vnet::enterHost(std::atoi(program[1])); what != nullptr) fail(what);

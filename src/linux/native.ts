@@ -152,6 +152,8 @@ export interface Native {
    * Returns only if it fails. No exit handler of Node runs.
    */
   exec(words: readonly string[], descriptors?: Int32Array): number
+  /** close_range(2) with CLOSE_RANGE_CLOEXEC: programs do not inherit `first` to `last`. */
+  closeOnExec(first: number, last: number): number
   /**
    * Ends this process by `signal`, or with `status` if that is 0 or does not end it. No exit
    * handler of Node runs: output is lost, and the terminal is not reset.

@@ -8,8 +8,8 @@ import sys
 
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 NUMBERS = {
-    "x86_64": {"unshare": 272, "mount": 165, "setns": 308},
-    "aarch64": {"unshare": 97, "mount": 40, "setns": 268},
+    "x86_64": {"unshare": 272, "mount": 165, "setns": 308, "close_range": 436},
+    "aarch64": {"unshare": 97, "mount": 40, "setns": 268, "close_range": 436},
 }[os.uname().machine]
 CLONE_NEWUSER = 0x10000000
 LOAD, JEQ, JSET, RET = 0x20, 0x15, 0x45, 0x06

@@ -52,6 +52,17 @@ test.each(LACKING)('closeAside closes the descriptors even without a %s', async 
   expect(descriptors()).toBe(before)
 })
 
+test('a call aside is refused if its event is not an open descriptor, and closes nothing', () => {
+  const fds = null2()
+  const event = check(native.eventfd(), 'eventfd')
+  native.close(event)
+  expect(native.closeAside(Int32Array.from(fds), event)).toBe(-EBADF)
+  expect(native.sendAside(fds[0] as number, Uint8Array.of(1), 0, event)).toBe(-EBADF)
+  expect(native.bpfAside(-1, BPF_MAP_CREATE, new Uint8Array(8), fds[0] as number, event)).toBe(-EBADF)
+  expect(fds.map(isOpen)).toEqual([true, true])
+  fds.forEach(native.close)
+})
+
 test('sendAside sends a copy of the bytes', async () => {
   const { fd, address, close } = datagrams()
   const sender = check(native.socket(1, 2, 0, -1), 'socket')

@@ -4,6 +4,7 @@ import { closeSync, rmSync } from 'node:fs'
 import { ECONNREFUSED, isErrno } from 'vnet/internal/base/errno'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { checkUser, enterUserNamespace, fail } from 'vnet/internal/cli/ask'
+import { terminalStreams } from 'vnet/internal/cli/inherited-files'
 import { EXIT_OK, type Io, statusOf } from 'vnet/internal/cli/io'
 import { passSignals } from 'vnet/internal/cli/pass-signals'
 import { ControlClient } from 'vnet/internal/control/client/client'
@@ -60,7 +61,7 @@ export async function execInHost(
     const etc = writeEtc(hosts, found.host, directory)
     const env = { ...process.env, VNET_LAB: found.lab.id, ...addressVariables(hosts) }
     const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
-    const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: 'inherit' })
+    const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: terminalStreams(args) })
     closeSync(nsfd)
     const undo = passSignals(io, signal => child.kill(signal))
     const exit = once(child, 'exit').finally(undo)

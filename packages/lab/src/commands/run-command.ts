@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
+import { terminalStreams } from 'vnet/internal/cli/inherited-files'
 import { type Io, statusOf } from 'vnet/internal/cli/io'
 import { passSignals } from 'vnet/internal/cli/pass-signals'
 import { statOf } from 'vnet/internal/linux/proc-stat'
@@ -15,7 +16,7 @@ export async function runCommand(
   env: NodeJS.ProcessEnv,
   io: Io,
 ): Promise<number> {
-  const child = host.spawn(program as string, args, { env, stdio: 'inherit' })
+  const child = host.spawn(program as string, args, { env, stdio: terminalStreams(args) })
   const stop = passSignals(io, signal => child.kill(signal))
   const stopJob = io.onSignal && stopWith(child)
   try {
