@@ -36,6 +36,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::SocketPair>(exports, "socketpair");
   add<vnet::Close>(exports, "close");
   add<vnet::CloseAside>(exports, "closeAside");
+  add<vnet::Adopt>(exports, "adopt");
   add<vnet::Release>(exports, "release");
   add<vnet::Ioctl>(exports, "ioctl");
   add<vnet::Bind>(exports, "bind");

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <new>
@@ -54,7 +55,11 @@ int bpf(AsideCall& call) {
 
 void* run(void* data) {
   auto& call = *static_cast<AsideCall*>(data);
-  for (const int fd : call.closed) ::close(fd);
+  for (const int fd : call.closed) {
+    // Afterwards another thread may get the number.
+    OwnedFds::erase(fd);
+    ::close(fd);
+  }
   const int error = call.fd < 0 ? 0 : call.command < 0 ? send(call) : bpf(call);
   ::eventfd_write(call.event, 1 + static_cast<eventfd_t>(error));
   return nullptr;
@@ -94,11 +99,12 @@ Napi::Value CloseAside(const Napi::CallbackInfo& info) {
   const int32_t* fds = args.int32s(0, 0, count);
   const int event = args.fd(1);
   if (!args.ok()) return result(info, -EINVAL);
+  Environment& environment = *info.Env().GetInstanceData<Environment>();
+  if (!std::all_of(fds, fds + count, OwnedFds::has)) return result(info, -EBADF);
   auto* call = new (std::nothrow) AsideCall;
   if (call == nullptr) return result(info, -ENOMEM);
   call->event = event;
   call->closed.assign(fds, fds + count);
-  Environment& environment = *info.Env().GetInstanceData<Environment>();
   const int error = environment.asides.start(call);
   for (size_t i = 0; i < count && error == 0; i++) environment.fds.remove(fds[i]);
   return result(info, error);

@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -56,6 +57,9 @@ namespace {
 constexpr double kNanosecondsPerSecond = 1e9;
 /** Elements of the `meta` array of recvmsg. */
 constexpr size_t kRecvMeta = 3;
+/** Returns a descriptor of the interface's namespace, like SIOCGSKNS of a socket's. */
+constexpr uint32_t kTunGetDevNetns = 0x54e3;  // TUNGETDEVNETNS, _IO('T', 227)
+
 /** Descriptors that one message carries at most (SCM_MAX_FD, include/net/scm.h). */
 constexpr size_t kMessageDescriptors = 253;
 
@@ -290,8 +294,16 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   const int fd = args.fd(0);
   if (!args.ok()) return result(info, -EINVAL);
   openFds(info).remove(fd);
+  if (!OwnedFds::erase(fd)) return result(info, -EBADF);
   // Not repeated on EINTR: on Linux the descriptor is closed even then (close(2)).
   return result(info, ::close(fd) == 0 || errno == EINTR ? 0 : -errno);
+}
+
+Napi::Value Adopt(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.fd(0);
+  if (!args.ok()) return result(info, -EINVAL);
+  return result(info, openFds(info).adopt(fd));
 }
 
 Napi::Value Release(const Napi::CallbackInfo& info) {
@@ -299,7 +311,7 @@ Napi::Value Release(const Napi::CallbackInfo& info) {
   const int fd = args.fd(0);
   if (!args.ok()) return result(info, -EINVAL);
   openFds(info).remove(fd);
-  return result(info, 0);
+  return result(info, OwnedFds::erase(fd) ? 0 : -EBADF);
 }
 
 Napi::Value Ioctl(const Napi::CallbackInfo& info) {
@@ -310,7 +322,9 @@ Napi::Value Ioctl(const Napi::CallbackInfo& info) {
     const auto value = args.integer<int64_t>(2);
     if (!args.ok()) return result(info, -EINVAL);
     const auto number = static_cast<unsigned long>(value);
-    return result(info, uninterrupted([&] { return ::ioctl(fd, request, number); }));
+    const int returned = uninterrupted([&] { return ::ioctl(fd, request, number); });
+    const bool opens = request == kTunGetDevNetns || request == SIOCGSKNS;
+    return result(info, opens ? openFds(info).add(returned) : returned);
   }
   const Bytes arg = args.bytes(2);
   const bool hasData = info.Length() > 3 && !info[3].IsUndefined();

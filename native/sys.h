@@ -17,6 +17,7 @@ Napi::Value Socket(const Napi::CallbackInfo& info);
 Napi::Value SocketAs(const Napi::CallbackInfo& info);
 Napi::Value SocketPair(const Napi::CallbackInfo& info);
 Napi::Value Close(const Napi::CallbackInfo& info);
+Napi::Value Adopt(const Napi::CallbackInfo& info);
 Napi::Value Release(const Napi::CallbackInfo& info);
 Napi::Value Ioctl(const Napi::CallbackInfo& info);
 Napi::Value Bind(const Napi::CallbackInfo& info);

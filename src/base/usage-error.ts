@@ -4,6 +4,8 @@ import { reasonOf } from './errno.ts'
 /** A wrong command line: one line, exit status 2; 1 if its cause is a call that failed. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError'
+  /** As Node has it for a wrong argument. */
+  readonly code = 'ERR_INVALID_ARG_VALUE'
 }
 
 /** A file with mistakes: a line for each, with its place. */
@@ -41,6 +43,7 @@ export function didYouMean(wrong: string, candidates: Iterable<string>): string 
   let best: string | undefined
   let least = Math.min(3, Math.ceil(wrong.length / 2))
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - wrong.length) >= least) continue
     const distance = distanceOf(wrong.toLowerCase(), candidate.toLowerCase())
     if (distance < least) {
       best = candidate

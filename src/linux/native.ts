@@ -66,14 +66,19 @@ export interface Native {
     groups: Int32Array,
     capabilities: bigint,
   ): number
-  /** close(2), at most once per descriptor. */
+  /** close(2), at most once per descriptor. -EBADF for one that the addon does not own. */
   close(fd: number): number
+  /**
+   * Makes this environment the owner of a descriptor that the process was given. -EBUSY if the
+   * addon has it already, here or in another thread.
+   */
+  adopt(fd: number): number
   /**
    * close(2) of each descriptor, on a separate thread: the kernel needs some 15 ms to close a TAP.
    * Sets `event`, an eventfd, to 1 at the end. An environment that ends waits for that.
    */
   closeAside(fds: Int32Array, event: number): number
-  /** Gives a descriptor to another owner, such as a socket of Node, which will close it. */
+  /** Gives its own descriptor to another owner, such as a socket of Node, which will close it. */
   release(fd: number): number
   /**
    * ioctl(2) with a number, or with the bytes of a struct (at most 16 KiB), which the kernel may

@@ -2,7 +2,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { checkOptions, UsageError } from '../base/usage-error.ts'
-import { devValidName, ETH_MIN_MTU, MAX_TAP_QUEUES, NETIF_F_ALL_TAP } from '../netdev/if.ts'
+import {
+  devValidName,
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  isValidEtherAddr,
+  MAX_TAP_QUEUES,
+  NETIF_F_ALL_TAP,
+} from '../netdev/if.ts'
 import type { LinkRequest, Platform, PortSpec } from '../netdev/port.ts'
 import { parseMac } from '../packet/address.ts'
 import { SkBuffPool } from '../skb/pool.ts'
@@ -52,6 +59,9 @@ export interface TapOptions {
   readonly platform?: Platform | undefined
 }
 
+/** RFC 8200 sec. 5: the kernel refuses IPv6 addresses with less. */
+const IPV6_MIN_MTU = 1280
+
 const NO_DNS = 'the kernel has no name servers per interface: use resolvectl, or /etc/netns/NAME/resolv.conf'
 
 /** The rule for the value of each option, in order of the checks. */
@@ -65,13 +75,18 @@ const VALUES: Readonly<Record<keyof TapOptions, readonly [isValid: (value: unkno
   addresses: [Array.isArray, "give a list, such as ['198.18.0.1/24']"],
   routes: [Array.isArray, "give a list, such as ['192.0.2.0/24']"],
   mtu: [value => isInteger(value, ETH_MIN_MTU, 0xffff), `from ${ETH_MIN_MTU} to ${0xffff}`],
-  mac: [value => typeof value === 'string' && parseMac(value) !== undefined, 'write it as 02:00:00:00:00:01'],
+  mac: [isMac, 'write it as 02:00:00:00:00:01: of one interface, neither a group nor 00:00:00:00:00:00'],
   queues: [value => isInteger(value, 1, MAX_TAP_QUEUES), `from 1 to ${MAX_TAP_QUEUES}`],
   offload: [value => typeof value === 'boolean', 'it is true or false'],
   layer: [value => value === 'tap' || value === 'tun', "it is 'tap' or 'tun'"],
   // Each realm, such as a test environment, has an AbortSignal of its own.
   signal: [value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function', 'give an AbortSignal'],
   platform: [value => typeof (value as Platform | null)?.open === 'function', 'give a MemoryPlatform'],
+}
+
+function isMac(value: unknown): boolean {
+  const address = typeof value === 'string' ? parseMac(value) : undefined
+  return address !== undefined && isValidEtherAddr(address)
 }
 
 function isInteger(value: unknown, least: number, most: number): boolean {
@@ -154,9 +169,15 @@ function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly lay
   return { name, netns, queues, layer, features: offload ? NETIF_F_ALL_TAP : 0 }
 }
 
-function linkRequest({ layer, mac, mtu, addresses = [], routes = [] }: TapOptions): LinkRequest {
+function linkRequest({ fd, layer, mac, mtu, addresses = [], routes = [] }: TapOptions): LinkRequest {
   checkAddresses(addresses)
   const address = mac === undefined ? undefined : parseMac(mac)
+  if (mtu !== undefined && mtu > ETH_MAX_MTU && layer !== 'tun' && fd === undefined) {
+    throw new UsageError(`mtu ${mtu}: from ${ETH_MIN_MTU} to ${ETH_MAX_MTU} for a TAP`)
+  }
+  if (mtu !== undefined && mtu < IPV6_MIN_MTU && addresses.some(address => address.includes(':'))) {
+    throw new UsageError(`mtu ${mtu}: IPv6 addresses need ${IPV6_MIN_MTU} or more`)
+  }
   if (mac !== undefined && layer === 'tun') throw new UsageError(`mac '${mac}': a TUN has no hardware address`)
   return {
     up: true,

@@ -120,21 +120,25 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   async adopt(fd: number, spec: AdoptSpec): Promise<TapPort> {
     // As in open().
     await undefined
-    const tap = adoptTun(this.#native, fd, spec.layer, spec.features)
-    const found = netnsOfTun(this.#native, tap)
+    const native = this.#native
+    const tap = adoptTun(native, fd, spec.layer, spec.features)
+    const found = netnsOfTun(native, tap)
     try {
-      const nsfd = found < 0 ? -1 : placeOf(this.#native, found)
+      const nsfd = found < 0 ? -1 : placeOf(native, found)
       const netns = netnsName(nsfd)
-      using there = RouteSocket.open(this.#native, nsfd)
+      using there = RouteSocket.open(native, nsfd)
       if (netns !== undefined) this.#checkEvents(netns)
-      linkOfTun(this.#native, there, tap)
+      linkOfTun(native, there, tap)
       await this.#monitor.sync()
       const adopted = { ...spec, name: tap.name, netns, queues: 1, borrowed: true }
       const port = this.#port(adopted, tap, there, nsfd, undefined)
       if (netns !== undefined && isNamed(netns)) this.#watchName(port, netns, nsfd)
       return port
+    } catch (error) {
+      native.release(fd)
+      throw error
     } finally {
-      if (found >= 0) this.#native.close(found)
+      if (found >= 0) native.close(found)
     }
   }
 

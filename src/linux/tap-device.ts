@@ -1,10 +1,11 @@
 /** Tap: an open interface for a program that wants its frames and needs no driver (open-tap.ts). */
-import { EventEmitter } from 'node:events'
-import { EBADFD, VnetError } from '../base/errno.ts'
+import { EventEmitter, setMaxListeners } from 'node:events'
+import { attempt, EBADFD, VnetError } from '../base/errno.ts'
 import { IFF_UP } from '../netdev/if.ts'
 import type { LinkChange, Port } from '../netdev/port.ts'
 import { formatMac } from '../packet/address.ts'
 import type { SlotAccount } from '../skb/pool.ts'
+import { GONE } from './errno.ts'
 import type { TapFrame, TapFrameInfo, TapLayer } from './tap-frame.ts'
 import { type OnFrames, TapReader } from './tap-reader.ts'
 import { type TapCounters, TapCounts, TapWriter } from './tap-writer.ts'
@@ -22,6 +23,11 @@ export interface TapEvents {
   drain: []
   /** Everything is released. */
   close: []
+}
+
+interface PromiseSettlers {
+  resolve(): void
+  reject(error: Error): void
 }
 
 export interface OpenParts {
@@ -45,9 +51,11 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   readonly #reader: TapReader
   readonly #writer: TapWriter
   readonly #onAbort = (): void => void this.close()
-  /** Functions that settle the promises of drained(). */
-  readonly #waiting: (() => void)[] = []
+  /** The promises of drained(). */
+  readonly #waiting: PromiseSettlers[] = []
   #gone = false
+  /** Whether close() was called. */
+  #isClosed = false
   #closed: Promise<void> | undefined
 
   /** Takes the parts over. For openTap. */
@@ -62,6 +70,8 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     this.#writer = new TapWriter({ port, pool: slots.pool, layer, counts, onDrain: () => this.#drained() })
     slots.onRoom = () => this.#reader.slotFreed()
     port.onChange(change => this.#changed(change))
+    // Not a leak: one signal may close any number of Taps. Other realms have signals of their own.
+    if (signal !== undefined) attempt(() => setMaxListeners(0, signal))
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
@@ -84,7 +94,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   }
 
   get isUp(): boolean {
-    return !this.#gone && this.#closed === undefined && (this.#parts.port.link.flags & IFF_UP) !== 0
+    return this.#closed === undefined && (this.#parts.port.link.flags & IFF_UP) !== 0
   }
 
   /** The number of queues in each direction. */
@@ -98,15 +108,15 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
 
   /**
    * Called with each batch: the fastest way to read. The list and its frames are the same objects
-   * every time, and end when it returns, so it may not be async. Assign undefined to stop reading.
-   * Assigning a function throws EBADFD once the Tap is closed.
+   * every time, and end when it returns, so it may not be async. Assign undefined or null to stop
+   * reading. Assigning a function throws EBADFD once the Tap is closed or its interface deleted.
    */
   get onFrames(): OnFrames | undefined {
     return this.#reader.onFrames
   }
 
-  set onFrames(fn: OnFrames | undefined) {
-    if (fn !== undefined) this.#checkOpen('read')
+  set onFrames(fn: OnFrames | undefined | null) {
+    if (fn != null && this.#closed !== undefined) throw this.#ended('read')
     this.#reader.onFrames = fn
   }
 
@@ -125,28 +135,38 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
    *
    * Returns true, or false if the kernel has no room: the frame then waits, and the program should
    * write no more until `drained()`. At most 256 frames a queue wait. Frames that are lost, because
-   * no more can wait or the kernel refuses them, are counted. Throws EBADFD once the Tap is closed,
-   * a TypeError for another value, and a RangeError for an `info` that no frame has.
+   * no more can wait or the kernel refuses them, are counted. Once the interface is deleted, every
+   * frame is lost, and it returns false. Throws EBADFD after close(), a TypeError for another
+   * value, and a RangeError for an `info` that no frame has.
    */
   write(data: Uint8Array | TapFrame, info?: TapFrameInfo): boolean {
-    this.#checkOpen('write')
+    this.#checkOpen()
     return this.#writer.write(data, info)
   }
 
   /** Like `write`, for a row: 64 per native call. If one throws, those before it are written. */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
-    this.#checkOpen('write')
+    this.#checkOpen()
     return this.#writer.writeBatch(batch)
   }
 
-  /** Settles when nothing that was written waits for room, or the Tap is closed. */
+  /**
+   * Settles when nothing that was written waits for room. Rejects with EBADFD once the Tap is
+   * closed: what waits then is lost.
+   */
   drained(): Promise<void> {
-    if (this.#writer.drained || this.#closed !== undefined) return Promise.resolve()
-    return new Promise(resolve => this.#waiting.push(resolve))
+    if (this.#closed !== undefined) return Promise.reject(this.#ended('write'))
+    if (this.#writer.drained) return Promise.resolve()
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
   /** Deletes the interface. Waiting frames are dropped. Idempotent. */
   close(): Promise<void> {
+    this.#isClosed = true
+    return this.#end()
+  }
+
+  #end(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
   }
@@ -160,27 +180,42 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     signal?.removeEventListener('abort', this.#onAbort)
     this.#reader.end('closed')
     this.#writer.end()
-    for (const settle of this.#waiting.splice(0)) settle()
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#ended('write'))
     await port.close()
     slots.pool.closeAccount(slots)
     await close()
-    this.emit('close')
+    this.#report('close')
   }
 
   #drained(): void {
-    for (const settle of this.#waiting.splice(0)) settle()
-    this.emit('drain')
+    for (const { resolve } of this.#waiting.splice(0)) resolve()
+    this.#report('drain')
   }
 
-  #checkOpen(call: 'read' | 'write'): void {
-    if (this.#closed !== undefined && !this.#gone) throw new VnetError(EBADFD, [call, this.name], 'it was closed')
+  #checkOpen(): void {
+    if (this.#isClosed) throw this.#ended('write')
+  }
+
+  #ended(call: 'read' | 'write'): VnetError {
+    return new VnetError(EBADFD, [call, this.name], this.#gone ? GONE : 'it was closed')
+  }
+
+  /** Emits an event. An exception of a listener is uncaught, and prevents nothing here. */
+  #report<E extends keyof TapEvents>(event: E, ...values: TapEvents[E]): void {
+    try {
+      this.emit(event, ...(values as never))
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   #changed(change: LinkChange): void {
     const { kind } = change
     if (kind === 'renamed' || kind === 'moved') this.#counts.name = change.name
-    else if (kind === 'up' || kind === 'down') this.emit(kind)
-    else if (kind === 'mtu') this.emit('mtu', change.mtu)
+    else if (kind === 'up' || kind === 'down') this.#report(kind)
+    else if (kind === 'mtu') this.#report('mtu', change.mtu)
     else if (kind === 'gone') this.#leave()
   }
 
@@ -188,7 +223,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     if (this.#gone || this.#closed !== undefined) return
     this.#gone = true
     this.#reader.end('gone')
-    this.emit('gone')
-    void this.close()
+    void this.#end()
+    this.#report('gone')
   }
 }

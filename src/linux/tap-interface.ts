@@ -172,10 +172,16 @@ export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | unde
   if (features !== 0 && !hasHeader) {
     throw new VnetError(EINVAL, what, `${name} was opened without IFF_VNET_HDR, which \`offload\` needs`)
   }
-  check(native.ioctl(fd, FIONBIO, int32(1)), ['FIONBIO', name])
-  const vnetHdrLen = hasHeader ? VIRTIO_NET_HDR_LEN : 0
-  if (hasHeader) checkTap(native.ioctl(fd, TUNSETVNETHDRSZ, int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
-  return { name, fds: [fd], layer: found, vnetHdrLen, features: setOffload(native, fd, name, features, vnetHdrLen) }
+  check(native.adopt(fd), what, `it belongs to ${name} of this program`)
+  try {
+    check(native.ioctl(fd, FIONBIO, int32(1)), ['FIONBIO', name])
+    const vnetHdrLen = hasHeader ? VIRTIO_NET_HDR_LEN : 0
+    if (hasHeader) checkTap(native.ioctl(fd, TUNSETVNETHDRSZ, int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
+    return { name, fds: [fd], layer: found, vnetHdrLen, features: setOffload(native, fd, name, features, vnetHdrLen) }
+  } catch (error) {
+    native.release(fd)
+    throw error
+  }
 }
 
 function refusal(errno: number): string {

@@ -197,7 +197,8 @@ export class TapPort implements Port {
     const { owner } = this.#options
     owner.forget(this)
     const fds = this.queues.map(queue => queue.release())
-    if (!this.#borrowed) await owner.closeTap(fds)
+    if (!this.#borrowed) return owner.closeTap(fds)
+    for (const fd of fds) this.#native.release(fd)
   }
 
   /** Handles an event of the interface: notifies the listener of each difference. */

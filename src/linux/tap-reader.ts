@@ -2,6 +2,7 @@
  * The reading side of a Tap: hands batches to one consumer, a callback or a loop. Queues are polled
  * only while a consumer wants frames and the memory has room.
  */
+import { inspect } from 'node:util'
 import { EBADFD, VnetError } from '../base/errno.ts'
 import type { PortQueue } from '../netdev/port.ts'
 import { BATCH, BUDGET, BUSY, OWN_REASON, PortReader, pollBatches, READ_FAILED } from '../netdev/port-reader.ts'
@@ -50,37 +51,49 @@ export class TapReader extends PortReader {
     return this.#onFrames
   }
 
-  set onFrames(fn: OnFrames | undefined) {
-    if (fn !== undefined && this.#looping) throw this.#taken()
-    this.#onFrames = fn
-    if (fn === undefined) this.set(IDLE)
+  set onFrames(fn: OnFrames | undefined | null) {
+    if (fn != null && typeof fn !== 'function') throw new TypeError(`onFrames takes a function, not ${inspect(fn)}`)
+    if (fn != null && this.#looping) throw this.#taken()
+    this.#onFrames = fn ?? undefined
+    if (fn == null) this.set(IDLE)
     else this.clear(IDLE)
   }
 
   /** Yields batches until the Tap is closed or deleted. Others have a turn after BUDGET frames. */
-  async *batches(): AsyncGenerator<readonly TapFrame[], void, undefined> {
+  batches(): BatchLoop {
+    return new BatchLoop(this)
+  }
+
+  /** Lets a loop read. Throws if there is another reader. */
+  begin(): void {
     if (this.#looping || this.#onFrames !== undefined) throw this.#taken()
     this.#looping = true
-    try {
-      for (let budget = 0; ; ) {
-        if (budget <= 0) {
-          await this.#readable()
-          budget = BUDGET
-        }
-        if (this.#end === 'gone') throw new VnetError(EBADFD, ['read', this.#options.counts.name], GONE)
-        if (this.#end === 'closed') return
-        const n = this.#readFirst()
-        // A small batch is the last for now: the poller reports the next frame.
-        budget = n < BUSY ? 0 : budget - n
-        if (n === 0) continue
-        yield this.#batch.begin(n, this.#first)
-        this.#batch.end()
+  }
+
+  /** Returns the next batch of the loop; undefined at the end of the Tap or of the loop. */
+  async next(loop: BatchLoop): Promise<readonly TapFrame[] | undefined> {
+    this.#batch.end()
+    for (;;) {
+      if (loop.budget <= 0) {
+        await this.#readable()
+        loop.budget = BUDGET
       }
-    } finally {
-      this.#batch.end()
-      this.#looping = false
-      this.set(IDLE)
+      if (loop.isDone) return undefined
+      if (this.#end === 'gone') throw new VnetError(EBADFD, ['read', this.#options.counts.name], GONE)
+      if (this.#end === 'closed') return undefined
+      const n = this.#readFirst()
+      // A small batch is the last for now: the poller reports the next frame.
+      loop.budget = n < BUSY ? 0 : loop.budget - n
+      if (n > 0) return this.#batch.begin(n, this.#first)
     }
+  }
+
+  /** Ends the loop that reads, also while it waits for frames. */
+  leave(): void {
+    this.#batch.end()
+    this.#looping = false
+    this.set(IDLE)
+    this.#wakeLoop()
   }
 
   /** Ends the loop, and every callback. */
@@ -183,3 +196,72 @@ export class TapReader extends PortReader {
     this.#reread = setTimeout(() => this.clear(READ_FAILED), ms)
   }
 }
+
+/**
+ * What `for await` reads. Unlike an async generator it ends while it waits for frames: streams call
+ * return() then, and would hang.
+ */
+class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> {
+  /** Frames until others have a turn. */
+  budget = 0
+  isDone = false
+  readonly #reader: TapReader
+  #hasBegun = false
+  /** Calls of next() are answered one after the other. */
+  #last: Promise<unknown> | undefined
+
+  constructor(reader: TapReader) {
+    this.#reader = reader
+  }
+
+  next(): Promise<IteratorResult<readonly TapFrame[], void>> {
+    const result = this.#last === undefined ? this.#next() : this.#last.then(() => this.#next())
+    const settled = result.then(ignore, ignore).then(() => {
+      if (this.#last === settled) this.#last = undefined
+    })
+    this.#last = settled
+    return result
+  }
+
+  async #next(): Promise<IteratorResult<readonly TapFrame[], void>> {
+    if (this.isDone) return DONE
+    try {
+      if (!this.#hasBegun) this.#reader.begin()
+    } catch (error) {
+      this.isDone = true
+      throw error
+    }
+    this.#hasBegun = true
+    try {
+      const value = await this.#reader.next(this)
+      if (value !== undefined) return { value, done: false }
+    } catch (error) {
+      await this.return()
+      throw error
+    }
+    return this.return()
+  }
+
+  async return(): Promise<IteratorReturnResult<void>> {
+    const reads = this.#hasBegun && !this.isDone
+    this.isDone = true
+    if (reads) this.#reader.leave()
+    return DONE
+  }
+
+  async throw(error: unknown): Promise<never> {
+    await this.return()
+    throw error
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+}
+
+const DONE = { value: undefined, done: true } as const
+const ignore = (): void => {}

@@ -54,9 +54,9 @@ export class TapWriter {
     this.#rings = options.port.queues.map(() => new Ring(RING))
   }
 
-  /** Whether nothing waits for room. */
+  /** Whether nothing waits for room, and frames are written at all. */
   get drained(): boolean {
-    return this.#retry === undefined
+    return this.#retry === undefined && !this.#ended
   }
 
   /** Writes a frame. Returns whether nothing waits for room. */
@@ -144,7 +144,7 @@ export class TapWriter {
       waiting ||= ring.length !== 0
     }
     if (waiting) this.#retry ??= setTimeout(() => this.#again(), RETRY_MS)
-    return !waiting
+    return this.drained
   }
 
   #again(): void {
@@ -204,11 +204,14 @@ const U16_MAX = 0xffff
 const GSO_TYPES: readonly number[] = [SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4]
 
 /** Throws a RangeError for a description that no frame has. */
-function check({ ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0 }: TapFrameInfo): void {
+function check(info: TapFrameInfo): void {
+  const { ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
   checkNumber('ipSummed', ipSummed, CHECKSUM_PARTIAL)
   checkNumber('csumStart', csumStart, U16_MAX)
   checkNumber('csumOffset', csumOffset, U16_MAX)
   checkNumber('gsoSize', gsoSize, U16_MAX)
+  // A frame of another interface may come from a queue that this one lacks.
+  checkNumber('queue', queue, U16_MAX)
   if (!GSO_TYPES.includes(gsoType & ~SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0)) {
     throw new RangeError(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
   }
@@ -226,5 +229,5 @@ function describe(skb: SkBuff, info: TapFrameInfo): void {
   skb.csumOffset = csumOffset
   skb.gsoSize = gsoSize
   skb.gsoType = gsoType
-  skb.queueMapping = queue >>> 0
+  skb.queueMapping = queue
 }

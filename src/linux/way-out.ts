@@ -105,6 +105,7 @@ export class WayOut {
     if (waiting === undefined && familiesOf({ ...place, nsfd: -1 }).length === 0) throw noWayOut(NO_ROUTE)
     delete process.env[WAITING]
     const fd = waiting?.fd ?? startWaiting(native)
+    if (waiting !== undefined) native.adopt(fd)
     // Programs do not inherit it.
     native.ioctl(fd, FIOCLEX, 0)
     try {

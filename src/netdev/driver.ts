@@ -111,8 +111,8 @@ export interface DriverContext {
   /** Network namespace for interface arguments that name none. Undefined is the program's own. */
   readonly netns?: string | undefined
   /** Numbers of queues that were requested; undefined leaves them to the driver. */
-  readonly txqs: number | undefined
-  readonly rxqs: number | undefined
+  readonly txqs?: number | undefined
+  readonly rxqs?: number | undefined
   /** Files and filters for wire specs. Without it, specs cannot refer to any. */
   readonly wireResources?: WireResources | undefined
 }

@@ -25,6 +25,7 @@ export function finish(sum: number): number {
 /**
  * Adds `length` bytes from `at` to `sum` (below 2^31), as 16-bit words in network order, and folds
  * the result to 16 bits. An odd last byte is padded with a zero. `at` may be odd. RFC 1071 sec. 1.
+ * Throws a RangeError for more than 64 KiB that are not there.
  *
  * `view` is optional and must cover the same memory as `bytes`. With it four bytes are loaded at
  * once, which is twice as fast for more than a few hundred bytes.
@@ -33,6 +34,9 @@ export function onesComplementSum(bytes: Uint8Array, at: number, length: number,
   let total = sum
   let from = at
   let left = length
+  // The loops below count in 32 bits: absurd numbers would take minutes.
+  if (!(left > 0 && at >= 0 && at < bytes.length)) return fold(sum)
+  if (left > BLOCK && !(left <= bytes.length - at)) throw new RangeError(`no ${left} bytes from ${at}`)
   while (left > BLOCK) {
     total = sumBlock(bytes, from, BLOCK, total, view)
     from += BLOCK

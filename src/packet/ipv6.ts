@@ -53,7 +53,7 @@ export function upperLayer(bytes: Uint8Array, at: number, length: number, fragme
   let offset = IPV6_HLEN
   for (;;) {
     if (protocol === NEXTHDR_HOP || protocol === NEXTHDR_DEST) {
-      if (offset + 8 > length) return -1
+      if (!(offset + 8 <= length)) return -1
       const size = (bytes[at + offset + 1] + 1) << 3
       if (offset + size > length) return -1
       protocol = bytes[at + offset]

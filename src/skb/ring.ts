@@ -5,6 +5,9 @@
 import { handedOn, OWNER_HOLDER, OWNER_RING } from './error.ts'
 import type { SkBuff } from './sk-buff.ts'
 
+/** Slots of a ring. A device has at most some thousands. */
+const CAPACITY_MAX = 1 << 24
+
 export class Ring {
   readonly capacity: number
   readonly #slots: (SkBuff | undefined)[]
@@ -14,8 +17,12 @@ export class Ring {
   #head = 0
   #length = 0
 
-  /** Rounds `capacity` up to a power of two. `taker` is the OWNER_* of a frame from `shift`. */
+  /**
+   * Rounds `capacity` up to a power of two, at most 2^24; others are a RangeError. `taker` is the
+   * OWNER_* of a frame from `shift`.
+   */
   constructor(capacity: number, owner: number = OWNER_RING, taker: number = owner) {
+    if (!(capacity >= 0 && capacity <= CAPACITY_MAX)) throw new RangeError(`a ring of ${capacity} frames`)
     this.#owner = owner
     this.#taker = taker
     let size = 1

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { EBADFD, EEXIST, EINVAL } from '../../src/base/errno.ts'
+import { EBADFD, EEXIST, ENETUNREACH } from '../../src/base/errno.ts'
 import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
 import type { Tap } from '../../src/linux/tap-device.ts'
@@ -81,7 +81,7 @@ describe('opening', () => {
     netns.ip('link add veth0 type veth peer name veth1')
     const before = descriptors()
     await expect(open({ name: 'veth0' })).rejects.toMatchObject({ errno: EEXIST })
-    await expect(open({ mtu: 65_535 })).rejects.toMatchObject({ errno: EINVAL })
+    await expect(open({ routes: ['192.0.2.0/24 via 198.18.7.7'] })).rejects.toMatchObject({ errno: ENETUNREACH })
     await expect(open({ netns: 'there-is-none' })).rejects.toThrow('there is no such network namespace')
     expect(netns.ip('-br link')).not.toContain('tap')
     expect(descriptors()).toBe(before)

@@ -1,8 +1,9 @@
 /** openTap on a descriptor that another program opened, and routes over the interface. */
 import { once } from 'node:events'
 import { closeSync, fstatSync, openSync, readFileSync, watch } from 'node:fs'
+import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
-import { EBADF, EEXIST, EINVAL, ENETUNREACH } from '../../src/base/errno.ts'
+import { EBADF, EBUSY, EEXIST, EINVAL, ENETUNREACH } from '../../src/base/errno.ts'
 import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
 import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_VNET_HDR } from '../../src/linux/tap.ts'
 import type { Tap } from '../../src/linux/tap-device.ts'
@@ -95,6 +96,38 @@ describe('a descriptor', () => {
     if (errno === EBADF) return
     expect(fstatSync(fd).isCharacterDevice()).toBe(true)
     if (!fds.has(fd)) closeSync(fd)
+  })
+
+  test('a second Tap on a descriptor is refused, in each thread, and the first one works', async () => {
+    const fd = tun('helper0')
+    const first = await open({ fd, addresses: ['198.18.0.1/24'] })
+    const busy = {
+      errno: EBUSY,
+      message: expect.stringMatching(/^fd \d+: EBUSY, .*; it belongs to helper0 of this program$/),
+    }
+    await expect(openTap({ fd })).rejects.toMatchObject(busy)
+    const module = new URL('../../dist/tap.js', import.meta.url).href
+    const worker = new Worker(
+      `
+      const { parentPort } = require('node:worker_threads')
+      import(${JSON.stringify(module)}).then(({ openTap }) => openTap({ fd: ${fd} })).catch(({ errno, message }) =>
+        parentPort.postMessage({ errno, message }))`,
+      { eval: true },
+    )
+    expect((await once(worker, 'message'))[0]).toMatchObject(busy)
+    await worker.terminate()
+    using socket = new PacketSocket(netns, 'helper0')
+    socket.send(numberedFrame(7))
+    for await (const [frame] of first) if (frame?.bytes[59] === 7) break
+    await first.close()
+    expect(() => fstatSync(fd)).toThrow('EBADF')
+  })
+
+  test('a descriptor can be tried again after a refusal', async () => {
+    const fd = tun('helper0')
+    await expect(openTap({ fd, layer: 'tun' })).rejects.toMatchObject({ errno: EINVAL })
+    await expect(openTap({ fd, mtu: 65_535 })).rejects.toMatchObject({ errno: EINVAL })
+    expect((await open({ fd })).name).toBe('helper0')
   })
 
   test('one of two queues is refused', async () => {

@@ -1,6 +1,8 @@
 /** openTap on a platform in memory: what a program reads, writes and is notified of. */
 import { getEventListeners, once } from 'node:events'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Readable } from 'node:stream'
+import { inspect } from 'node:util'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { EBADFD, EEXIST, EINVAL, VnetError } from '../../src/base/errno.ts'
 import { UsageError } from '../../src/base/usage-error.ts'
 import { MemoryPlatform, MemoryPort } from '../../src/bed/memory-port.ts'
@@ -63,6 +65,67 @@ const segments = [0, 1, 2].map(
 )
 const framed = (packet: Packet): Uint8Array => buildFrame({ packet, tags: [], padding: [] })
 
+describe('a loop that waits for frames', () => {
+  test('ends at once by return(), and the tap can be read again', async () => {
+    const { tap, port } = await open()
+    const loop = tap[Symbol.asyncIterator]()
+    const waiting = [loop.next(), loop.next()]
+    const done = { value: undefined, done: true }
+    expect(await loop.return()).toEqual(done)
+    expect(await Promise.all(waiting)).toEqual([done, done])
+    const read: number[] = []
+    tap.onFrames = frames => void read.push(...frames.map(({ bytes }) => numberOf(bytes)))
+    port.transmit(frame(3))
+    await expect.poll(() => read).toEqual([3])
+  })
+
+  test('ends when the stream of its frames is destroyed', async () => {
+    const { tap } = await open()
+    const stream = Readable.from(tap)
+    stream.resume()
+    await turn()
+    stream.destroy()
+    await once(stream, 'close')
+    expect(() => (tap.onFrames = () => {})).not.toThrow()
+  })
+
+  test('gives concurrent calls of next() a batch each, in order, and ends by throw()', async () => {
+    const { tap, port } = await open()
+    const loop = tap[Symbol.asyncIterator]()
+    const waiting = [loop.next(), loop.next()].map(async next => numberOf((await next).value?.[0]?.bytes as Uint8Array))
+    port.transmit(frame(1))
+    expect(await waiting[0]).toBe(1)
+    port.transmit(frame(2))
+    expect(await waiting[1]).toBe(2)
+    await expect(loop.throw(new Error('away'))).rejects.toThrow('away')
+    expect(await loop.next()).toEqual({ value: undefined, done: true })
+  })
+
+  test('leaves the tap to others if it never reads', async () => {
+    const { tap } = await open()
+    const unused = tap[Symbol.asyncIterator]()
+    tap.onFrames = () => {}
+    await unused.return()
+    expect(tap.onFrames).toBeTypeOf('function')
+    await expect(tap[Symbol.asyncIterator]().next()).rejects.toThrow('its frames are read already')
+  })
+})
+
+test('onFrames = null stops reading like undefined, and another value is a TypeError', async () => {
+  const { tap, port } = await open()
+  tap.onFrames = () => {}
+  tap.onFrames = null
+  expect(tap.onFrames).toBeUndefined()
+  port.transmit(frame(1))
+  await turn()
+  expect(tap.counters.framesRead).toBe(0)
+  for (const wrong of [5, 'f', {}, true]) {
+    expect(() => (tap.onFrames = wrong as never)).toThrow(
+      new TypeError(`onFrames takes a function, not ${inspect(wrong)}`),
+    )
+  }
+})
+
 describe('opening', () => {
   test('the interface is up, with the MTU, the addresses and the hardware address of the options', async () => {
     const routes = ['192.0.2.0/24', '0.0.0.0/0 via 198.18.0.9', '2001:db8::/32 via fe80::1']
@@ -106,6 +169,18 @@ describe('opening', () => {
     ['a broken MTU', { mtu: 1400.5 }, 'mtu 1400.5: from 68'],
     ['a negative MTU', { mtu: -1 }, 'mtu -1: from 68'],
     ['an MTU of null', { mtu: null } as never, 'mtu null: from 68'],
+    ['an MTU that no TAP has', { mtu: 65_522 }, 'mtu 65522: from 68 to 65521 for a TAP'],
+    [
+      'an MTU that IPv6 excludes',
+      { mtu: 1279, addresses: ['fd00::1/64'] },
+      'mtu 1279: IPv6 addresses need 1280 or more',
+    ],
+    [
+      'the address of a group',
+      { mac: '01:00:5e:00:00:01' },
+      "mac '01:00:5e:00:00:01': write it as 02:00:00:00:00:01: of",
+    ],
+    ['no address', { mac: '00:00:00:00:00:00' }, "mac '00:00:00:00:00:00': write it as"],
     ['an address that is a number', { mac: 5 } as never, 'mac 5: write it as'],
     ['a text for offload', { offload: 'yes' } as never, "offload 'yes': it is true or false"],
     ['a text for the signal', { signal: 'x' } as never, "signal 'x': give an AbortSignal"],
@@ -480,6 +555,8 @@ test.each([
   [{ gsoType: 99 }, 'gsoType 99: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4'],
   [{ gsoType: 0 }, 'gsoType 0: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4'],
   [{ ipSummed: 4 }, 'ipSummed 4: a whole number from 0 to 3'],
+  [{ queue: -1 }, 'queue -1: a whole number from 0 to 65535'],
+  [{ queue: 0.5 }, 'queue 0.5: a whole number from 0 to 65535'],
 ])('a write with %j in its description throws a RangeError, with offloads and without', async (field, message) => {
   for (const offload of [true, false]) {
     const { tap, port } = await open({ offload })
@@ -516,11 +593,35 @@ describe('the life of an interface', () => {
     expect(error).toBeInstanceOf(VnetError)
     expect(error).toMatchObject({ errno: EBADFD })
     expect(error.message).toContain('read tap0: EBADFD')
+    await expect.poll(() => events).toEqual(['gone', 'close'])
+    expect([tap.isUp, tap.write(frame(1)), tap.writeBatch([frame(2)])]).toEqual([false, false, false])
+    expect(tap.counters.drops).toEqual({ DEV_READY: 2 })
+    await expect(tap.drained()).rejects.toMatchObject({ errno: EBADFD })
+    expect(() => (tap.onFrames = () => {})).toThrow('read tap0: EBADFD')
     await tap.close()
-    expect([events, tap.isUp]).toEqual([['gone', 'close'], false])
-    tap.write(frame(1))
-    expect(tap.counters.drops).toEqual({ DEV_READY: 1 })
+    expect(() => tap.write(frame(1))).toThrow('write tap0: EBADFD')
   })
+
+  test.each(['gone', 'mtu'] as const)(
+    'an exception of a listener of %s is uncaught, and the Tap goes on',
+    async event => {
+      const { tap, port } = await open()
+      const uncaught: unknown[] = []
+      const others = process.listeners('uncaughtException')
+      process.removeAllListeners('uncaughtException').on('uncaughtException', error => uncaught.push(error))
+      onTestFinished(() => {
+        process.removeAllListeners('uncaughtException')
+        for (const other of others) process.on('uncaughtException', other)
+      })
+      tap.on(event, () => {
+        throw new Error(`of ${event}`)
+      })
+      for (let i = 0; i < 2; i++) port.change(event === 'mtu' ? { kind: event, mtu: 1400 + i } : { kind: event })
+      if (event === 'gone') await once(tap, 'close')
+      await turn()
+      expect(uncaught).toEqual(Array(event === 'gone' ? 1 : 2).fill(new Error(`of ${event}`)))
+    },
+  )
 
   test('close is idempotent, emits close once, and a write or a reader after it throws', async () => {
     const { tap } = await open()
@@ -531,16 +632,29 @@ describe('the life of an interface', () => {
     expect(() => tap.write(frame(1))).toThrow('write tap0: EBADFD')
     expect(() => (tap.onFrames = () => {})).toThrow('read tap0: EBADFD')
     tap.onFrames = undefined
-    await tap.drained()
+    await expect(tap.drained()).rejects.toMatchObject({ errno: EBADFD })
   })
 
-  test('drained() settles when the tap is closed', async () => {
+  test('drained() rejects when the tap is closed', async () => {
     const { tap, port } = await open()
     port.room = 0
     tap.write(frame(1))
-    const drained = tap.drained()
+    const drained = expect(tap.drained()).rejects.toMatchObject({ errno: EBADFD })
     await tap.close()
     await drained
+  })
+
+  test('one signal closes any number of taps, and Node warns of no leak', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => void warnings.push(warning)
+    process.on('warning', note)
+    onTestFinished(() => void process.off('warning', note))
+    const { signal } = new AbortController()
+    for (let i = 0; i < 12; i++) await open({ signal })
+    await turn()
+    expect(warnings).toEqual([])
+    await Promise.all(taps.map(tap => tap.close()))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   test('a signal closes the tap, and a tap that is closed does not listen to it', async () => {

@@ -60,6 +60,35 @@ describe('the sum of bytes', () => {
   })
 })
 
+const ABSURD = [
+  Number.POSITIVE_INFINITY,
+  Number.NaN,
+  -1,
+  -(2 ** 31),
+  2 ** 31,
+  2 ** 32,
+  1e300,
+  '',
+  'x',
+  null,
+  undefined,
+] as number[]
+
+test('a sum of absurd numbers ends at once, in a result or a RangeError', () => {
+  const bytes = new Uint8Array(64)
+  for (const at of ABSURD) {
+    for (const length of [...ABSURD, 5]) {
+      try {
+        expect(onesComplementSum(bytes, at, length, 7)).toBeTypeOf('number')
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError)
+      }
+    }
+  }
+  expect(onesComplementSum(bytes, 2 ** 31, 5, 7)).toBe(7)
+  expect(() => onesComplementSum(bytes, 0, 2 ** 31)).toThrow('no 2147483648 bytes from 0')
+})
+
 describe('the sum of a pseudo-header', () => {
   const protocol = fc.nat(255)
 

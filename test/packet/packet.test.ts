@@ -261,6 +261,12 @@ describe('ipv6', () => {
     expect(ipv6.parse(bytes, at, 42)).toBe(-1)
   })
 
+  test('ipv6.upperLayer returns -1 for a length that is no number', () => {
+    const octets = new Uint8Array(64)
+    expect(ipv6.upperLayer(octets, 0, Number.NaN)).toBe(-1)
+    expect(ipv6.upperLayer(octets, '' as never, 'x' as never)).toBe(-1)
+  })
+
   test('ipv6.upperLayer skips extension headers, and never leaves the packet', () => {
     forAll(300, [frame.filter(({ packet }) => isIpv6(packet))], description => {
       const { packet } = description

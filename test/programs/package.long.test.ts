@@ -200,6 +200,14 @@ test.each([
   expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
 })
 
+test('the program of docs/embed.md type-checks in strict TypeScript', () => {
+  const [, program = ''] = /^```js\n(.*?)^```$/ms.exec(readFileSync(join(root, 'docs/embed.md'), 'utf8')) ?? []
+  writeFileSync(join(consumer, 'embed.ts'), program)
+  const compilerOptions = { ...strictest, target: 'es2022' }
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['embed.ts'] }))
+  expect(run(process.execPath, [join(root, 'node_modules/.bin/tsc'), '-p', '.'])).toBe('')
+})
+
 test('a test with a lab type-checks', () => {
   const text = `
     import { test } from '${VITEST}'

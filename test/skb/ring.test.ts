@@ -112,3 +112,7 @@ test('a ring is first-in, first-out under random operations', () => {
     ring.purge(SKB_DROP_REASON_FULL_RING)
   })
 })
+
+test.each([2 ** 31, Number.POSITIVE_INFINITY, Number.NaN, -1])('a ring of %d frames is a RangeError', capacity => {
+  expect(() => new Ring(capacity)).toThrow(new RangeError(`a ring of ${capacity} frames`))
+})

@@ -38,7 +38,7 @@ export function firstDifference(one: string, other: string): string | undefined 
 function recordsOf(path: string): MailRecord[] {
   const records: MailRecord[] = []
   const outbox = new Outbox(path)
-  while (outbox.read(record => records.push(record))) continue
+  while (outbox.read(record => records.push(record)));
   outbox.close()
   return records
 }

@@ -180,6 +180,8 @@ export interface Span {
 /** How many characters an error shows on either side of the wrong word, and of the word itself. */
 const CONTEXT = 30
 const WRONG_MAX = 60
+/** Characters of a message, which may quote the word. */
+const MESSAGE_MAX = 400
 
 /** Returns an error of three lines: the message, the text, and carets under `span`. */
 export function textError(text: string, span: Span, message: string): FileError {
@@ -191,7 +193,8 @@ export function textError(text: string, span: Span, message: string): FileError 
   const wrong = shown(text.slice(at, end))
   const line = `${before}${wrong}${shown(text.slice(end, to))}${to < text.length ? '...' : ''}`
   const carets = `${' '.repeat(before.length)}${'^'.repeat(Math.max(1, wrong.length))}`
-  return new FileError(`${printable(message)}\n  ${line.trimEnd()}\n  ${carets}`, at + 1)
+  const told = message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)} ...` : message
+  return new FileError(`${printable(told)}\n  ${line.trimEnd()}\n  ${carets}`, at + 1)
 }
 
 /** Has UsageErrors of `fn` point at the word of `span` that they name, or at all of `span`. */

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import * as errno from '../../../src/base/errno.ts'
+import { EBADF, EBUSY } from '../../../src/base/errno.ts'
 import { check } from '../../../src/linux/errno.ts'
 import type { Native } from '../../../src/linux/native.ts'
 import {
@@ -509,4 +510,22 @@ describe('in the place of a program', () => {
     expect([...control.subarray(8, 16)]).toEqual([...int32(SOL_NETLINK), ...int32(NETLINK_PKTINFO)])
     expect(native.recvmsgRaw(fd, into, MSG_DONTWAIT, name, control, meta)).toBe(-errno.EAGAIN)
   })
+})
+
+test('close, release and closeAside refuse descriptors of others, and leave them open', () => {
+  const file = openSync('/dev/null', 'r')
+  expect([native.close(file), native.release(file), native.close(-1), native.close(2 ** 31 - 1)]).toEqual(
+    Array(4).fill(-EBADF),
+  )
+  const event = check(native.eventfd(), 'eventfd')
+  expect(native.closeAside(Int32Array.of(event, file), event)).toBe(-EBADF)
+  expect(fstatSync(file).isCharacterDevice()).toBe(true)
+  expect([native.adopt(file), native.adopt(file), native.release(file), native.release(file)]).toEqual([
+    0,
+    -EBUSY,
+    0,
+    -EBADF,
+  ])
+  closeSync(file)
+  expect([native.adopt(file), native.close(event), native.close(event)]).toEqual([-EBADF, 0, -EBADF])
 })

@@ -167,3 +167,22 @@ test('the text of a stage that a function made is parsed as the same stage', () 
     expect(parse(text).map(stage => stage.text)).toEqual([text])
   }
 })
+
+test('an error of a long text is short, and is made quickly', () => {
+  const error = (text: string) => {
+    try {
+      parseWire(text)
+    } catch (error) {
+      return error as Error
+    }
+    throw new Error('no error')
+  }
+  for (const text of [
+    'x'.repeat(100_000),
+    `loss ${'9'.repeat(100_000)}`,
+    `loss 1% ${'y '.repeat(50_000)}`,
+    `rate ${'1'.repeat(100_000)}kbit`,
+  ]) {
+    expect(error(text).message.length).toBeLessThan(700)
+  }
+})
