@@ -4,6 +4,7 @@ import { realpathSync, statSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
+import { printable, shellWord } from 'vnet/internal/base/printable'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtFile } from 'vnet/internal/linux/native'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
@@ -11,7 +12,7 @@ import { findKernel } from './kernel.ts'
 import type { MailRecord } from './mail.ts'
 import { neededPrograms, rememberProgram } from './needed-programs.ts'
 import { LastOutput, type OnOutput, takeOutput } from './output.ts'
-import { GuestSetupError, isBelow, missingPrograms } from './programs.ts'
+import { findProgram, GuestSetupError, isBelow, missingPrograms, searchPath } from './programs.ts'
 import { Results } from './results.ts'
 import {
   type GuestEnd,
@@ -191,10 +192,27 @@ export function addProgram(
 ): void {
   if (!(error instanceof ProgramMissing)) throw error
   const { program } = error
+  if (!isOffered(program)) {
+    const [named, word] = [printable(program), shellWord(program)]
+    throw new GuestSetupError(`the guest asks for ${named}, which is not in PATH: give it by --program ${word}, or not`)
+  }
   if (added.has(program)) throw new GuestSetupError(`the guest cannot have ${program}: is its file readable?`)
   added.add(program)
   rememberProgram(directoryOf(options), program)
   options.onMessage(`the guest gets ${program}, and starts again`)
+}
+
+/** Directories that only root changes. */
+const OF_SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64']
+
+/**
+ * Whether a guest gets a program that it asks for: one of PATH, or of the packages of the system.
+ * Any program in the guest can ask, also for files that only this user can read.
+ */
+function isOffered(program: string): boolean {
+  if (/\p{Cc}/u.test(program)) return false
+  const path = findProgram(program)
+  return path === undefined || [...searchPath(), ...OF_SYSTEM].some(directory => isBelow(path, directory))
 }
 
 function directoryOf({ directory = '.' }: Pick<GuestOptions, 'directory'>): string {
@@ -215,8 +233,13 @@ async function runOnce(
     if (!takeOutput(record, options.onOutput)) results.take(record)
   }
   try {
-    const { files, failures } = results
-    return { ...(await runJob(snapshot, images, message(seed), take, options)), files, failures }
+    const end = await runJob(snapshot, images, message(seed), take, options)
+    results.close()
+    const { files, failures, repositories } = results
+    for (const at of repositories) {
+      options.onMessage(`the guest has changed a Git repository in ${at}: look at its config before you use git there`)
+    }
+    return { ...end, files, failures }
   } finally {
     results.close()
   }

@@ -1,4 +1,5 @@
 /** The line at the end of a run: its time in the guest, its time here, and the busy programs. */
+import { printable } from 'vnet/internal/base/printable'
 import type { GuestReport } from './guest.ts'
 
 const NS_PER_S = 1e9
@@ -32,7 +33,7 @@ export function guestTime(ns: number): string {
 export function reportText({ guestNs, wallMs, usage, digest }: GuestReport): string {
   const busy = usage.reduce((sum, { ns }) => sum + ns, 0)
   const seconds = (ns: number) => `${(ns / NS_PER_S).toFixed(2)} s`
-  const named = usage.slice(0, NAMED).map(({ name, ns }) => `${name} ${seconds(ns)}`)
+  const named = usage.slice(0, NAMED).map(({ name, ns }) => `${printable(name)} ${seconds(ns)}`)
   const ratio = ((wallMs / MS_PER_S) * NS_PER_S) / guestNs
   const speed = ratio >= 2 ? `, ${ratio.toFixed(0)} times slower` : ''
   const here = `${(wallMs / MS_PER_S).toFixed(2)} s here${speed}`

@@ -8,24 +8,31 @@ import {
   constants,
   existsSync,
   fchmodSync,
+  fchownSync,
   lstatSync,
   mkdirSync,
   openSync,
   realpathSync,
+  renameSync,
   rmSync,
+  type Stats,
   symlinkSync,
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
+import { printable } from 'vnet/internal/base/printable'
 import { leftOut } from './image/directory.ts'
 import { fileHead, type MailRecord } from './mail.ts'
 import { isBelow } from './programs.ts'
 
-const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+const { O_WRONLY, O_CREAT, O_EXCL } = constants
 
 /** A guest gets at most as many. */
 const FILES_MAX = 300_000
+
+/** What a bare repository has. */
+const OF_REPOSITORY = ['HEAD', 'objects', 'refs']
 
 export class Results {
   /** The paths in the directory, in the order of arrival. */
@@ -34,7 +41,8 @@ export class Results {
   readonly failures: string[] = []
   readonly #directory: string | undefined
   readonly #isLeftOut: (at: string) => boolean
-  #fd: number | undefined
+  /** The file that is written, beside its place until all of it is there. */
+  #open: { readonly fd: number; readonly path: string; readonly target: string } | undefined
 
   /** Without a directory, files are only named. */
   constructor(directory: string | undefined) {
@@ -51,18 +59,41 @@ export class Results {
     } else if (kind === 'l') {
       const [path = '', to = ''] = content.toString().split('\0')
       this.#report(path, () => this.#link(path, to))
-    } else if (kind === 'g' && this.#fd !== undefined) {
+    } else if (kind === 'g' && this.#open !== undefined) {
       try {
-        writeAll(this.#fd, content)
+        writeAll(this.#open.fd, content)
       } catch (error) {
         this.#fail(this.files.at(-1) as string, error as Error)
       }
     }
   }
 
+  /** Puts the file that is written in its place. */
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd)
-    this.#fd = undefined
+    const open = this.#open
+    if (open === undefined) return
+    try {
+      renameSync(open.path, open.target)
+      this.#open = undefined
+      closeSync(open.fd)
+    } catch (error) {
+      this.#fail(this.files.at(-1) as string, error as Error)
+    }
+  }
+
+  /**
+   * Returns directories in the directory that Git takes for repositories, and in which the guest
+   * has changed something: Git runs programs that their configuration names.
+   */
+  get repositories(): string[] {
+    const root = this.#directory
+    if (root === undefined) return []
+    const above = this.files.flatMap(path => {
+      const parts = path.split('/')
+      return parts.map((_, i) => parts.slice(0, i).join('/'))
+    })
+    const isRepository = (at: string) => OF_REPOSITORY.every(name => existsSync(join(root, at, name)))
+    return [...new Set(above)].filter(isRepository).map(at => printable(at || '.'))
   }
 
   /** Runs `write`, and keeps the path, and the reason if it fails. */
@@ -78,19 +109,26 @@ export class Results {
   }
 
   #fail(path: string, { message }: Error): void {
-    this.close()
-    this.failures.push(`${path} of the guest is not written back: ${message}`)
+    const open = this.#open
+    this.#open = undefined
+    if (open !== undefined) {
+      closeSync(open.fd)
+      rmSync(open.path, { force: true })
+    }
+    this.failures.push(printable(`${path} of the guest is not written back: ${message}`))
   }
 
   #write(path: string, mode: number, content: Buffer): void {
     const target = this.#target(path)
     if (target === undefined) return
     const old = lstatSync(target, { throwIfNoEntry: false })
-    // A link must not lead the content elsewhere, and a FIFO would block this process.
-    if (old !== undefined && !old.isFile() && !old.isDirectory()) rmSync(target)
-    this.#fd = openSync(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode & 0o777)
-    if (old?.isFile()) fchmodSync(this.#fd, mode & 0o777)
-    writeAll(this.#fd, content)
+    if (old?.isDirectory()) throw new Error('it is a directory here')
+    // A new file: another link to the old one, as in a store of packages, keeps its content.
+    const beside = `${target}.vnet-${process.pid}`
+    const fd = openSync(beside, O_WRONLY | O_CREAT | O_EXCL, mode & 0o777)
+    this.#open = { fd, path: beside, target }
+    if (old?.isFile()) replaces(fd, old, mode)
+    writeAll(fd, content)
   }
 
   #link(path: string, to: string): void {
@@ -118,6 +156,12 @@ export class Results {
     mkdirSync(parent, { recursive: true })
     return join(root, path)
   }
+}
+
+/** Gives a new file the owner of the old one, if this user may, and the mode of the guest. */
+function replaces(fd: number, { uid, gid }: Stats, mode: number): void {
+  attempt(() => fchownSync(fd, uid, gid))
+  fchmodSync(fd, mode & 0o777)
 }
 
 function writeAll(fd: number, content: Buffer): void {

@@ -6,6 +6,7 @@ import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { printable } from 'vnet/internal/base/printable'
 import { startRemover } from 'vnet/internal/linux/rootless'
 import { isUsed } from './cache.ts'
 import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse } from './machine.ts'
@@ -168,7 +169,7 @@ export class GuestRun {
           this.#hash.update(bytes)
           const { kind, content } = record
           if (kind === 'm') throw new ProgramMissing(content.toString())
-          if (kind === '!') throw new MachineEnded(content.toString())
+          if (kind === '!') throw new MachineEnded(printable(content.toString()))
           if (kind === 'u') {
             if (usage.length < PROGRAMS_MAX)
               usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })

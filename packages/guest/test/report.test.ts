@@ -24,3 +24,10 @@ test('the report has the time in the guest, the time here, and the busy programs
 test('a run that took longer than in the guest says how much slower it was', () => {
   expect(reportText({ ...run, guestNs: 5e8, wallMs: 10_000 })).toContain('10.00 s here, 20 times slower;')
 })
+
+test("a program's name with a line break makes no line of its own", () => {
+  const forged = [{ name: 'x\nvnet: passed 0.37 s', ns: 1e7 }]
+  expect(reportText({ ...run, usage: forged, guestNs: 5e8, wallMs: 100 })).toContain(
+    ': x\\x0avnet: passed 0.37 s 0.01 s;',
+  )
+})

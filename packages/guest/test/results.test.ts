@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer'
 import { execFileSync } from 'node:child_process'
 import {
+  chownSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -84,6 +86,7 @@ test('a file replaces a link, and leaves its target alone', () => {
   symlinkSync('target', join(directory, 'name'))
   const results = new Results(directory)
   results.take(file('name', 'x'))
+  results.close()
   expect(results.failures).toEqual([])
   expect(lstatSync(join(directory, 'name')).isFile()).toBe(true)
   expect(readFileSync(join(directory, 'name'), 'utf8')).toBe('x')
@@ -120,9 +123,59 @@ test('a file in place of a directory, or below a file, is reported, and other fi
   const results = new Results(directory)
   for (const record of [file('inner', 'x'), more('y'), file('file/below', 'x'), file('other', 'new')])
     results.take(record)
+  results.close()
   expect(results.failures).toEqual([
-    expect.stringMatching(/^inner of the guest is not written back: EISDIR/),
+    'inner of the guest is not written back: it is a directory here',
     expect.stringMatching(/^file\/below of the guest is not written back: E(EXIST|NOTDIR)/),
   ])
   expect(readFileSync(join(directory, 'other'), 'utf8')).toBe('new')
+})
+
+test('a file with another link gets new content and a new mode, and the other link keeps both', () => {
+  const store = join(directory, 'store.js')
+  writeFileSync(store, 'of the store', { mode: 0o600 })
+  linkSync(store, join(directory, 'index.js'))
+  const results = new Results(directory)
+  for (const record of [file('index.js', 'of the ', 0o755), more('guest')]) results.take(record)
+  results.close()
+  expect(readFileSync(join(directory, 'index.js'), 'utf8')).toBe('of the guest')
+  expect(statSync(join(directory, 'index.js')).mode & 0o777).toBe(0o755)
+  expect([readFileSync(store, 'utf8'), statSync(store).mode & 0o777]).toEqual(['of the store', 0o600])
+  expect(readdirSync(directory).sort()).toEqual(['index.js', 'store.js'])
+})
+
+test('a file has its old content until the new one is complete, and keeps its owner', () => {
+  const path = join(directory, 'kept')
+  writeFileSync(path, 'old')
+  if (process.geteuid?.() === 0) chownSync(path, 65_534, 65_534)
+  const { uid } = statSync(path)
+  const results = new Results(directory)
+  results.take(file('kept', 'ne'))
+  expect(readFileSync(path, 'utf8')).toBe('old')
+  results.take(more('w'))
+  results.close()
+  expect([readFileSync(path, 'utf8'), statSync(path).uid]).toEqual(['new', uid])
+})
+
+test('a directory in the place of a file remains, and a line says so without control characters', () => {
+  mkdirSync(join(directory, 'a\nb'))
+  const results = new Results(directory)
+  results.take(file('a\nb', 'x'))
+  results.take(more('y'))
+  results.close()
+  expect(results.failures).toEqual(['a\\x0ab of the guest is not written back: it is a directory here'])
+  expect(readdirSync(directory)).toEqual(['a\nb'])
+})
+
+test('repositories that Git would use are named, if the guest has changed something in them', () => {
+  for (const name of ['bare', 'other']) {
+    for (const part of ['objects', 'refs']) mkdirSync(join(directory, name, part), { recursive: true })
+    writeFileSync(join(directory, name, 'HEAD'), '')
+  }
+  const results = new Results(directory)
+  for (const path of ['bare/config', 'new/HEAD', 'new/objects/x', 'new/refs/x', 'bare/hooks/pre-commit', 'x']) {
+    results.take(file(path, ''))
+  }
+  results.close()
+  expect(results.repositories).toEqual(['bare', 'new'])
 })

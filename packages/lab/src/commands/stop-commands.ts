@@ -10,6 +10,8 @@ import { EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
 import type { LookResult, StopReply } from './virtual-stops.ts'
 
 const NS_PER_S = 1e9
+/** 128 + SIGKILL. */
+const KILLED = 137
 const PROMPT = 'vnet> '
 const HELP = 'COMMAND or HOST: COMMAND looks at a copy of the guest, do COMMAND acts; continue, step, quit'
 
@@ -133,6 +135,8 @@ export class StopCommands implements Disposable {
     }
     out(result.stdout)
     err(result.stderr)
-    if (result.status !== 0) err(`vnet: the command has ended with status ${result.status}\n`)
+    // The run continues while the command looks, and its end kills all programs.
+    if (result.status === KILLED) err('vnet: the run ended before the command: stop it earlier\n')
+    else if (result.status !== 0) err(`vnet: the command has ended with status ${result.status}\n`)
   }
 }

@@ -85,6 +85,13 @@ test('a command that looks is printed with its output, and the reply is the next
   )
 })
 
+test('a command that the end of the run kills says that the run ended first', async () => {
+  const { commands, printed } = commandsOf('vnet stats link\nstep\n')
+  await commands.start()(stop, async () => JSON.stringify({ status: 137, stdout: '', stderr: '' }))
+  expect(printed.err).toContain('vnet: the run ended before the command: stop it earlier\n')
+  expect(printed.err).not.toContain('137')
+})
+
 test('a later run gets the replies of the run before, and looks at nothing', async () => {
   const { commands, printed } = commandsOf('ls\ndo ls\ncontinue\n')
   const first = commands.start()
