@@ -17,9 +17,6 @@ import type { SocketPlace, StreamServer } from './sockets.ts'
 /** A setting of a host: `net/ipv4/tcp_rto_min_us` and its value. */
 export type Sysctl = readonly [name: string, value: string]
 
-/** The options of a UDP socket that matter when it is bound. */
-export type UdpOptions = Omit<dgram.SocketOptions, 'type'>
-
 export interface HostStack {
   /** Where drivers make its interfaces: `/proc/self/fd/23`, or a name of the world in memory. */
   readonly path: string
@@ -35,7 +32,7 @@ export interface HostStack {
     host: string | undefined,
   ): Promise<{ readonly port: number; readonly accepting: StreamServer }>
   /** Same as `bindUdp` of sockets.ts. */
-  bindUdp(socket: dgram.Socket, port: number, host: string | undefined, options?: UdpOptions): Promise<number>
+  bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number>
   /** Returns a socket that connects to an address. */
   connect(to: HostAddress, port: number): Socket
   /** Same, to the address that `resolve` finds for a name. */

@@ -13,6 +13,7 @@ import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
 import type { HostCounters } from './counters.ts'
+import { dgramState } from './dgram-state.ts'
 import type { HostStack, Sysctl } from './host-stack.ts'
 import type { HostWorkerData } from './host-worker.ts'
 import { type HostInterface, withoutPrefix } from './hosts.ts'
@@ -22,11 +23,12 @@ import type { HostFaults } from './nemesis/host-faults.ts'
 import type { HostProgram, HostStart } from './nemesis/host-start.ts'
 import type { FaultyHost, KernelFaults } from './nemesis/kernel-faults.ts'
 import type { MemoryFaults } from './nemesis/memory-faults.ts'
+import { OpenSockets } from './open-sockets.ts'
 import { anyOf, checkForms, FLAG, type Forms, SIGNAL, shown } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
-import { type LabRequestInit, Requests } from './requests.ts'
+import { checkCarried, type LabRequestInit, OF_AGENT, Requests } from './requests.ts'
 import { resolve } from './resolver.ts'
-import { checkPort, OpenSockets, type SocketPlace, type StreamServer } from './sockets.ts'
+import { checkPort, checkZone, type SocketPlace, type StreamServer } from './sockets.ts'
 import { NEEDS_KERNEL } from './world.ts'
 
 export interface LabInterface extends HostInterface {
@@ -48,6 +50,15 @@ const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> =
 const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
   ...anyOf('argv', 'env', 'execArgv', 'name', 'resourceLimits', 'stderr', 'stdin', 'stdout'),
   ...anyOf('trackUnmanagedFds', 'transferList', 'workerData'),
+}
+
+/** Sets the options of a request that its connection has. */
+function withOptions(
+  socket: Socket,
+  { timeout, noDelay = false }: http.ClientRequestArgs & { noDelay?: boolean },
+): Socket {
+  if (timeout) socket.setTimeout(timeout)
+  return socket.setNoDelay(noDelay)
 }
 
 /** Returns what calls of code that a crash has ended return. */
@@ -224,10 +235,7 @@ export class LabHost {
       throw new UsageError(`listen(server, port): ${shown(server)} is not a server, such as http.createServer()`)
     }
     if (this.stack.isCallerDead) return never()
-    if (server instanceof dgram.Socket) {
-      this.#sockets.add(server)
-      return this.stack.bindUdp(server, port, host)
-    }
+    if (server instanceof dgram.Socket) return this.#bindUdp(server, port, host)
     const listening = await this.stack.listen(server, port, host)
     this.#sockets.addServer(listening.accepting)
     return listening.port
@@ -262,6 +270,7 @@ export class LabHost {
     if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
     checkPort(port)
     const name = host.replace(/^\[(.*)\]$/, '$1')
+    checkZone('connect', name)
     const { hostsFile } = this.#links.lab
     const server = hostsFile.serverFor(this, name)
     const socket =
@@ -283,25 +292,52 @@ export class LabHost {
     checkForms('createSocket', options, SOCKET_OPTIONS)
     const family = options.type === 'udp6' ? 6 : 4
     const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
-    this.#sockets.add(socket)
-    await this.stack.bindUdp(socket, port, host, options)
+    await this.#bindUdp(socket, port, host)
     return socket
   }
 
-  /** Returns an agent of node:http that connects from the host. */
-  agent(options?: http.AgentOptions): http.Agent {
-    const createConnection = ({ port, host }: http.ClientRequestArgs) =>
-      this.createConnection(Number(port), host ?? 'localhost')
+  async #bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
+    const { handle, reusePort } = dgramState(socket)
+    if (reusePort === true) throw new UsageError('listen: a lab has no sockets with reusePort')
+    if (handle !== null) {
+      const { lookup } = handle
+      handle.lookup = (address, callback) => {
+        try {
+          checkZone('send or connect', address)
+          lookup(address, callback)
+        } catch (error) {
+          process.nextTick(callback, error as Error)
+        }
+      }
+    }
+    this.#sockets.add(socket)
+    return this.stack.bindUdp(socket, port, host)
+  }
+
+  /**
+   * Returns an agent of node:http that connects from the host. Options which choose the addresses
+   * of a connection are refused, in the agent's options and in those of a request.
+   */
+  agent(options: http.AgentOptions = {}): http.Agent {
+    checkCarried('agent', options, OF_AGENT)
+    const createConnection = (request: http.ClientRequestArgs) =>
+      withOptions(this.#connectionFor('agent', request), request)
     return Object.assign(new http.Agent(options), { createConnection })
   }
 
-  /** Returns an agent of node:https that connects from the host. */
-  httpsAgent(options?: https.AgentOptions): https.Agent {
+  /** Same as agent, for node:https. */
+  httpsAgent(options: https.AgentOptions = {}): https.Agent {
+    checkCarried('httpsAgent', options, OF_AGENT)
     const agent = new https.Agent(options)
-    const secure = agent.createConnection.bind(agent)
+    const secure = agent.createConnection.bind(agent) as (options: object) => Socket
     const createConnection = (request: http.ClientRequestArgs) =>
-      secure({ ...request, socket: this.createConnection(Number(request.port), request.host ?? 'localhost') } as never)
+      withOptions(secure({ ...request, socket: this.#connectionFor('httpsAgent', request) }), request)
     return Object.assign(agent, { createConnection })
+  }
+
+  #connectionFor(what: string, request: http.ClientRequestArgs): Socket {
+    checkCarried(what, request)
+    return this.createConnection(Number(request.port), request.host ?? 'localhost')
   }
 
   /** fetch() from the host: `http://server:8080/` leads to the host `server`. */

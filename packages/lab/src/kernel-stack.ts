@@ -21,7 +21,7 @@ import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
 import * as rules from './access-rules.ts'
 import { countersOf, type HostCounters } from './counters.ts'
-import type { HostStack, RouterRules, Sysctl, UdpOptions } from './host-stack.ts'
+import type { HostStack, RouterRules, Sysctl } from './host-stack.ts'
 import type { HostAddress } from './lookup.ts'
 import { ruleDrops } from './nftables.ts'
 import type { LabRoute } from './routes.ts'
@@ -68,8 +68,8 @@ export class KernelStack implements HostStack {
     return listen(this.place, server, port, host)
   }
 
-  bindUdp(socket: dgram.Socket, port: number, host: string | undefined, options?: UdpOptions): Promise<number> {
-    return bindUdp(this.place, socket, port, host, options)
+  bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
+    return bindUdp(this.place, socket, port, host)
   }
 
   connect(to: HostAddress, port: number): Socket {

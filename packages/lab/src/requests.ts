@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type * as Undici from 'undici'
 import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { anyOf, checkForms, type Forms, OBJECT } from './options.ts'
 
 export interface LabRequestInit extends RequestInit {
@@ -17,6 +18,19 @@ const OPTIONS: Forms<
   ...anyOf('method', 'headers', 'body', 'redirect', 'signal', 'duplex', 'referrer', 'referrerPolicy', 'mode'),
   ...anyOf('credentials', 'cache', 'integrity', 'keepalive', 'window', 'priority'),
   tls: OBJECT,
+}
+
+/** Options of net.connect which the host decides on. */
+const NOT_CARRIED = 'family hints lookup localAddress localPort socketPath autoSelectFamily blockList'.split(' ')
+/** More of them for an agent. A request has an agent instead. */
+export const OF_AGENT = ['createConnection', 'signal']
+
+/** Throws a UsageError for an option that a connection of a host does not have. */
+export function checkCarried(what: string, options: object, more: readonly string[] = []): void {
+  const given = options as Readonly<Record<string, unknown>>
+  const name = [...NOT_CARRIED, ...more].find(each => given[each])
+  if (name === undefined) return
+  throw new UsageError(`${what}: connections of a host do not have the option ${name}: leave it out`)
 }
 
 /** Returns a socket that connects. Throws if the host does not exist. */
@@ -51,6 +65,7 @@ export class Requests {
   async fetch(url: string | URL, given: LabRequestInit): Promise<Response> {
     checkForms('fetch', given, OPTIONS)
     const { tls = PLAIN, ...init } = given
+    checkCarried('fetch: tls', tls)
     // Loaded at the first use, because loading takes longer than the first request.
     const release = this.#hold()
     const { fetch, Agent, buildConnector, FormData } = await loadUndici().finally(release)

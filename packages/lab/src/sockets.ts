@@ -25,6 +25,7 @@ import {
 } from 'vnet/internal/linux/uapi'
 import { parseAddress } from 'vnet/internal/packet/address'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+import { type DgramHandle, dgramState } from './dgram-state.ts'
 import type { HostAddress } from './lookup.ts'
 import { shown } from './options.ts'
 
@@ -57,6 +58,15 @@ interface BindOptions {
   readonly reuseAddr?: boolean | undefined
 }
 
+/** The methods of a UDP handle that take an interface, under the names of dgram.Socket. */
+const GROUP_CALLS = [
+  'addMembership',
+  'dropMembership',
+  'addSourceSpecificMembership',
+  'dropSourceSpecificMembership',
+  'setMulticastInterface',
+] as const
+
 /** Published by Server.listen of node:net, before it returns. */
 const LISTEN = 'tracing:net.server.listen:asyncStart'
 
@@ -85,27 +95,77 @@ export async function listen(
     unsubscribe(LISTEN, onListen)
   }
   native.release(fd)
+  accepting.prependListener('connection', hideZones)
   await listening
   return { port: portOf(server.address()), accepting }
 }
 
-/** Binds a UDP socket that is not bound yet, like listen. Returns its port. */
+/**
+ * Binds a UDP socket that is not bound yet, like listen. Returns its port. Zones are refused, and
+ * removed from the senders' addresses: Node takes their interfaces from the machine.
+ */
 export async function bindUdp(
   place: SocketPlace,
   socket: dgram.Socket,
   port: number,
   host: string | undefined,
-  options: Omit<dgram.SocketOptions, 'type'> = {},
 ): Promise<number> {
   const { native } = place
-  const { ipv6Only, reuseAddr } = options
+  const { handle, ipv6Only, reuseAddr } = dgramState(socket)
   const any = isUdp6(socket) ? '::' : '0.0.0.0'
   const fd = bound(place, { type: SOCK_DGRAM, port, host: host ?? any, ipv6Only, reuseAddr })
   const listening = listeningOf(socket)
-  closingOnError(native, [fd], () => socket.bind({ fd }))
+  closingOnError(native, [fd], () => {
+    // Otherwise Node asks the primary process of a cluster for the descriptor.
+    socket.bind({ fd, exclusive: true })
+    // libuv has set it.
+    if (reuseAddr !== true) check(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(0)), 'SO_REUSEADDR')
+  })
   native.release(fd)
+  if (handle !== null && isUdp6(socket)) refuseZones(handle)
   await listening
   return portOf(socket.address())
+}
+
+function refuseZones(handle: DgramHandle): void {
+  for (const name of GROUP_CALLS) {
+    const call = handle[name].bind(handle)
+    handle[name] = (...addresses) => {
+      for (const each of addresses) checkZone(name, each)
+      return call(...addresses)
+    }
+  }
+  const { onmessage } = handle
+  handle.onmessage = (length, own, data, from) => {
+    if (from?.address !== undefined) from.address = withoutZone(from.address)
+    onmessage(length, own, data, from)
+  }
+}
+
+/** Throws a UsageError for an IPv6 address with a zone, `fe80::1%server`. */
+export function checkZone(what: string, address: string | undefined): void {
+  if (address?.includes('%') !== true) return
+  throw new UsageError(`${what}: '${address}' has a zone, which only a program on the host can use`)
+}
+
+const withoutZone = (address: string): string => address.replace(/%.*/, '')
+
+interface AcceptedHandle {
+  getpeername(out: { address?: string }): number
+  getsockname(out: { address?: string }): number
+}
+
+/** Removes zones from the addresses of an accepted connection. */
+function hideZones({ _handle: handle }: { readonly _handle: AcceptedHandle | null }): void {
+  if (handle === null) return
+  for (const name of ['getpeername', 'getsockname'] as const) {
+    const call = handle[name].bind(handle)
+    handle[name] = out => {
+      const status = call(out)
+      if (out.address !== undefined) out.address = withoutZone(out.address)
+      return status
+    }
+  }
 }
 
 export function connecting(place: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {
@@ -212,61 +272,8 @@ export function checkPort(port: number): void {
 }
 
 function addressToListen(host: string): Uint8Array {
+  if (typeof host === 'string') checkZone('listen', host)
   const ip = typeof host === 'string' ? parseAddress(host) : undefined
   if (ip === undefined) throw new UsageError(`${shown(host)} is not an IP address to listen on`)
   return ip
-}
-
-interface Closable extends NodeJS.EventEmitter {
-  /** For a socket of TCP: whether it has emitted `close`. */
-  readonly closed?: boolean
-  close?(): unknown
-  destroy?(): unknown
-}
-
-/** The sockets and servers that a host closes at its end. */
-export class OpenSockets {
-  readonly #sockets = new Set<Closable>()
-
-  get isEmpty(): boolean {
-    return this.#sockets.size === 0
-  }
-
-  /** Adds a socket that is open, or about to be. It is forgotten when it closes. */
-  add(socket: Closable): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
-  }
-
-  /** Adds a server with the connections that it accepts. */
-  addServer(server: Closable): void {
-    this.add(server)
-    const accepted = (socket: Closable) => this.add(socket)
-    server.on('connection', accepted)
-    server.once('close', () => server.removeListener('connection', accepted))
-  }
-
-  /** Forgets all sockets, which will never report a close. */
-  forget(): void {
-    this.#sockets.clear()
-  }
-
-  /** Closes all, and settles when they are. */
-  async close(): Promise<void> {
-    // A program that removes all listeners of a socket removes the listener of `add`, too.
-    const open = [...this.#sockets].filter(socket => socket.closed !== true)
-    const closed = open.map(socket => once(socket, 'close'))
-    // Errors of a discarded socket do not matter.
-    const settled = Promise.allSettled(closed)
-    for (const socket of open) {
-      try {
-        if (socket.destroy !== undefined) socket.destroy()
-        else socket.close?.()
-      } catch {
-        // It was not opened, or is closed already, and reports no close.
-        socket.emit('close')
-      }
-    }
-    await settled
-  }
 }

@@ -3,18 +3,12 @@ import type dgram from 'node:dgram'
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { UdpOptions } from '../host-stack.ts'
+import { dgramState } from '../dgram-state.ts'
 import { checkPort } from '../sockets.ts'
 import { symbolOf } from './native-stream.ts'
 import type { Udp } from './stack/udp.ts'
 import { Boot } from './time/boot.ts'
-import { type NativeUdp, UdpHandle } from './udp-handle.ts'
-
-/** What dgram.Socket keeps under its state symbol. */
-interface State {
-  handle: NativeUdp | null
-  bindState: number
-}
+import { UdpHandle } from './udp-handle.ts'
 
 const BIND_STATE_UNBOUND = 0
 
@@ -27,14 +21,13 @@ export async function bindInMemory(
   socket: dgram.Socket,
   port: number,
   host: string | undefined,
-  options: UdpOptions = {},
   boot = new Boot(),
 ): Promise<number> {
   checkPort(port)
   const family = (socket as { type?: string }).type === 'udp6' ? 6 : 4
   const address = host ?? (family === 6 ? '::' : '0.0.0.0')
   if (isIP(address) === 0) throw new UsageError(`'${address}' is not an IP address to listen on`)
-  takeOver(udp, socket, { ...options, family, boot })
+  takeOver(udp, socket, family, boot)
   const listening = once(socket, 'listening')
   // If its bind() throws, nothing waits for this promise. It may reject later.
   listening.catch(() => {})
@@ -44,10 +37,10 @@ export async function bindInMemory(
 }
 
 /** Replaces the handle of a socket that is neither bound nor closed. */
-function takeOver(udp: Udp, socket: dgram.Socket, options: UdpOptions & { family: 4 | 6; boot: Boot }): void {
-  const { family, ipv6Only, reuseAddr, boot } = options
-  const state = (socket as unknown as Record<symbol, State>)[symbolOf(socket, 'state symbol')]
-  if (!state?.handle || state.bindState !== BIND_STATE_UNBOUND) return
+function takeOver(udp: Udp, socket: dgram.Socket, family: 4 | 6, boot: Boot): void {
+  const state = dgramState(socket)
+  const { ipv6Only, reuseAddr } = state
+  if (!state.handle || state.bindState !== BIND_STATE_UNBOUND) return
   const old = state.handle
   const handle = new UdpHandle(udp, { family, ipv6Only, reuseAddr, lookup: old.lookup, boot })
   // Node finds the socket of a handle by it.

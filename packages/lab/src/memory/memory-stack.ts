@@ -6,7 +6,7 @@ import type { Random } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { parseAddress } from 'vnet/internal/packet/address'
 import type { HostCounters } from '../counters.ts'
-import type { HostStack, RouterRules, Sysctl, UdpOptions } from '../host-stack.ts'
+import type { HostStack, RouterRules, Sysctl } from '../host-stack.ts'
 import { withoutPrefix } from '../hosts.ts'
 import type { HostAddress } from '../lookup.ts'
 import { type CrashingHost, MemoryFaults } from '../nemesis/memory-faults.ts'
@@ -60,8 +60,8 @@ export class MemoryStack implements HostStack {
     return listenInMemory(this.#tcp, server, port, host, this.#callers())
   }
 
-  bindUdp(socket: dgram.Socket, port: number, host: string | undefined, options: UdpOptions = {}): Promise<number> {
-    return bindInMemory(this.#udp, socket, port, host, options, this.#callers())
+  bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
+    return bindInMemory(this.#udp, socket, port, host, this.#callers())
   }
 
   connect({ address, family }: HostAddress, port: number): Socket {

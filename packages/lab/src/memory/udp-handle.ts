@@ -9,6 +9,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { isIP } from 'node:net'
 import { EBADF, EINVAL, ENODEV } from 'vnet/internal/base/errno'
+import type { DgramHandle } from '../dgram-state.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import type { Endpoint, UdpBinding, UdpEvents } from './stack/contract.ts'
 import { isUnspecified } from './stack/ip-version.ts'
@@ -23,31 +24,19 @@ const BUFFER_DEFAULT = 212_992
 /** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF */
 const [MIN_RECEIVE, MIN_SEND] = [2304, 4608]
 
-export interface NativeUdp {
-  lookup(
-    name: string | undefined,
-    callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
-  ): void
-  hasRef(): boolean
-  unref(): void
-  close(): void
-}
-
 interface UdpHandleOptions {
   readonly family: 4 | 6
   readonly ipv6Only: boolean | undefined
   readonly reuseAddr: boolean | undefined
-  readonly lookup: NativeUdp['lookup']
+  readonly lookup: DgramHandle['lookup']
   readonly boot: Boot
 }
 
-type OnMessage = (length: number, handle: UdpHandle, data?: Buffer, from?: NodeAddress) => void
-
-export class UdpHandle implements NativeUdp, UdpEvents {
+export class UdpHandle implements DgramHandle, UdpEvents {
   readonly fd = -1
-  readonly lookup: NativeUdp['lookup']
+  readonly lookup: DgramHandle['lookup']
   /** Set by Node. */
-  onmessage: OnMessage = () => {}
+  onmessage: DgramHandle['onmessage'] = () => {}
   onerror: unknown
   readonly #udp: Udp
   readonly #options: UdpHandleOptions

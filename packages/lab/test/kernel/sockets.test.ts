@@ -161,6 +161,24 @@ test('listen binds a UDP socket that a program has made', async () => {
   expect([String(message), address]).toEqual(['hello', client.addresses[0]])
 })
 
+test('a UDP port is shared only by sockets that all have reuseAddr, whether the lab has made them or not', async () => {
+  for (const type of ['udp4', 'udp6'] as const) {
+    const { port } = (await server.createSocket(type)).address()
+    const shared = { type, reuseAddr: true }
+    await expect(server.createSocket(shared, port)).rejects.toThrow('EADDRINUSE')
+    await expect(server.listen(dgram.createSocket(shared), port)).rejects.toThrow('EADDRINUSE')
+    const first = await server.createSocket(shared)
+    await server.createSocket(shared, first.address().port)
+    await server.listen(dgram.createSocket(shared), first.address().port)
+    await expect(server.createSocket(type, first.address().port)).rejects.toThrow('EADDRINUSE')
+  }
+})
+
+test('ipv6Only of a socket that a program has made leaves the port to IPv4', async () => {
+  const port = await server.listen(dgram.createSocket({ type: 'udp6', ipv6Only: true }))
+  await server.createSocket('udp4', port)
+})
+
 test('a name that UDP does not know is an error of send', async () => {
   const socket = await client.createSocket('udp4')
   const failed = await new Promise(resolve => socket.send('x', 1, 'nobody', resolve))
