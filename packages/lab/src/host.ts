@@ -11,6 +11,7 @@ import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { parseSize } from 'vnet/internal/wire/units'
 import { builtModule } from './built-module.ts'
 import type { HostCounters } from './counters.ts'
 import { dgramState } from './dgram-state.ts'
@@ -24,7 +25,7 @@ import type { HostProgram, HostStart } from './nemesis/host-start.ts'
 import type { FaultyHost, KernelFaults } from './nemesis/kernel-faults.ts'
 import type { MemoryFaults } from './nemesis/memory-faults.ts'
 import { OpenSockets } from './open-sockets.ts'
-import { anyOf, checkForms, FLAG, type Forms, SIGNAL, shown } from './options.ts'
+import { anyOf, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { checkCarried, type LabRequestInit, OF_AGENT, Requests } from './requests.ts'
 import { resolve } from './resolver.ts'
@@ -60,6 +61,8 @@ function withOptions(
   if (timeout) socket.setTimeout(timeout)
   return socket.setNoDelay(noDelay)
 }
+
+const bytesOf = (size: string | undefined) => (size === undefined ? undefined : parseSize(size))
 
 /** Returns what calls of code that a crash has ended return. */
 const never = () => new Promise<never>(() => {})
@@ -103,7 +106,7 @@ export class LabHost {
       return
     }
     const etc = () => hostsFile.etcOf(this)
-    this.#programs = new Programs({ nsfd: place.nsfd, etc, init: () => this.#faults?.initFor() })
+    this.#programs = new Programs({ nsfd: place.nsfd, etc, init: command => this.#faults?.initFor(command) })
     const { KernelFaults } = links.lab
     if (KernelFaults !== undefined) this.#faults = new KernelFaults(this.#faulty(), setup.hostFaults ?? [])
   }
@@ -179,17 +182,28 @@ export class LabHost {
   }
 
   /**
-   * Returns the path by which this process finds the disk of the host's programs: 64 MiB in memory,
-   * which remain when they are killed. Programs find it in $VNET_DISK. Call it before the first
-   * program starts. Rejects with a UsageError otherwise, and in a world without programs.
+   * Returns the path by which this process finds the disk of the host's programs, in memory. Files
+   * on it remain when they are killed. `size` is 64MiB by default. Programs find it in $VNET_DISK.
+   * Call it before the first program starts. Rejects with a UsageError otherwise, and in a world
+   * without programs.
    */
-  async disk(): Promise<string> {
+  async disk(options: { readonly size?: string } = {}): Promise<string> {
     this.#check()
     this.#startable('disk')
+    checkForms('disk', options, { size: SIZE })
+    return (await this.#loadFaults()).disk(bytesOf(options.size))
+  }
+
+  /** @internal Makes the disk before the first program whose command `isFor` returns true for. */
+  async giveDisk(isFor: (command: string) => boolean, size: string | undefined): Promise<void> {
+    if (this.stack.place !== undefined) (await this.#loadFaults()).giveDisk(isFor, bytesOf(size))
+  }
+
+  async #loadFaults(): Promise<KernelFaults> {
     // Loaded at the first use, because few labs need it.
     const { KernelFaults } = await import('./nemesis/kernel-faults.ts')
     this.#faults ??= new KernelFaults(this.#faulty(), [])
-    return this.#faults.disk()
+    return this.#faults
   }
 
   /**

@@ -4,8 +4,10 @@
  */
 import { inspect } from 'node:util'
 import { durationOf } from 'vnet/internal/base/duration'
-import { admits, anyText, either, flag, integer, list, oneOf, type Schema } from 'vnet/internal/base/schema'
+import { attempt } from 'vnet/internal/base/errno'
+import { admits, anyText, either, flag, integer, list, oneOf, type Schema, string } from 'vnet/internal/base/schema'
 import { checkOptions, didYouMean, UsageError } from 'vnet/internal/base/usage-error'
+import { parseSize } from 'vnet/internal/wire/units'
 
 /** The form that a value must have. */
 export interface Form {
@@ -29,6 +31,15 @@ export const WHOLE_NUMBER: Form = {
   text: 'a whole number',
   schema: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
 }
+/** The size of a disk: from 64 KiB to 1 TiB. */
+const isSize = (text: string) => {
+  const bytes = attempt(() => parseSize(text)) ?? 0
+  return bytes >= 2 ** 16 && bytes <= 2 ** 40
+}
+export const SIZE = {
+  text: "a size, such as '256MiB'",
+  schema: string('a size, such as 256MiB', { accepts: isSize }),
+} satisfies Form
 export const COUNT: Form = { text: 'a whole number of at least 1', schema: integer(1, Number.MAX_SAFE_INTEGER) }
 export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
 export const LIST: Form = { accepts: Array.isArray, text: 'a list' }

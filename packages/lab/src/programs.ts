@@ -30,8 +30,8 @@ export interface ProgramPlace {
   readonly nsfd: number
   /** Returns the directory of the files that programs see in /etc. */
   readonly etc: () => string
-  /** Returns the init below which the next program runs, if there is one. */
-  readonly init?: () => HostInit | undefined
+  /** Returns the init below which a program runs, if there is one. */
+  readonly init?: (command: string) => HostInit | undefined
 }
 
 /** Options of node:child_process that the launcher does not support. */
@@ -89,7 +89,7 @@ export class Programs {
     checkForm('launcher', command, PROGRAM)
     const { nsfd, etc } = this.#place
     const files = etc()
-    const words = [...this.#hostArgs(command, {}, false), command].map(shellWord).join(' ')
+    const words = [...this.#hostArgs(command, [], {}, false), command].map(shellWord).join(' ')
     const within = shellWord(builtFile('vnet-within', 'the launcher'))
     const enter = `${within} "$PPID" ${LAUNCHER_FD} ${shellWord(files)} ${words}`
     const path = `${files}.${++this.#launchers}`
@@ -109,7 +109,7 @@ export class Programs {
     const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
     while (streams.length < FIRST_FD) streams.push('pipe')
     const launcher = builtFile('vnet-within', 'the launcher')
-    const inHost = this.#hostArgs(command, options, true)
+    const inHost = this.#hostArgs(command, args, options, true)
     const words = [String(process.pid), String(streams.length), etc(), ...inHost, command, ...args]
     const child = spawn(launcher, words, { ...options, stdio: [...streams, nsfd] })
     this.hasStarted = true
@@ -143,8 +143,8 @@ export class Programs {
     return [...this.#children].flatMap(({ pid }) => pid ?? [])
   }
 
-  #hostArgs(command: string, options: LabSpawnOptions, isOnce: boolean): readonly string[] {
-    return this.#place.init?.()?.argsFor(command, options, isOnce) ?? []
+  #hostArgs(command: string, args: readonly string[], options: LabSpawnOptions, isOnce: boolean): readonly string[] {
+    return this.#place.init?.([command, ...args].join(' '))?.argsFor(command, options, isOnce) ?? []
   }
 
   /** Kills the programs. Settles when they have ended. */

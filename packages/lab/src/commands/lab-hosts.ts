@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { closeSync, rmSync } from 'node:fs'
 import { ECONNREFUSED, isErrno } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { checkUser, enterUserNamespace, fail } from 'vnet/internal/cli/ask'
 import { terminalStreams } from 'vnet/internal/cli/inherited-files'
@@ -48,6 +49,7 @@ export async function execInHost(
   io: Io,
 ): Promise<number> {
   checkUser(user)
+  if (command.join().includes('VNET_DISK')) throw new UsageError('a program that joins a lab does not see $VNET_DISK')
   const found = findHost(text, user)
   if (typeof found === 'string') return fail(io, found)
   checkOwner(found)

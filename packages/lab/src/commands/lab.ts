@@ -61,7 +61,7 @@ export async function lab(
   let status = EXIT_OK
   try {
     const log = (line: string) => io.err(`${line}\n`)
-    running = await FileLab.start(plan, nameOf(path), { signal: stop.signal, log })
+    running = await FileLab.start(plan, nameOf(path), { signal: stop.signal, log, command: { host: inside, command } })
     if (json) await serveRequests(running, asked, io)
     else if (command.length > 0) status = await runIn(running, inside, command, io)
     else if (isStage) {

@@ -31,7 +31,7 @@ export function commandScenario(run: CommandRun): URL {
 export default async function scenario({ lab, signal }: ScenarioRun): Promise<void> {
   const { file, host, command } = RUN
   const log = (line: string) => console.error(line)
-  const running = await FileLab.fill(lab, readLabFile(file), { signal, log })
+  const running = await FileLab.fill(lab, readLabFile(file), { signal, log, command: RUN })
   const env = { ...process.env, ...running.env }
   const [program = '', ...args] = command
   const child = running.host(host).spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })

@@ -14,7 +14,12 @@ import type { FaultEntry, HostChanges, Service } from './schema.ts'
 import { type ServiceOptions, startService } from './service.ts'
 
 /** Programs and the scenario end when `signal` aborts. `log` is called with lines of programs. */
-type FillOptions = Pick<ServiceOptions, 'signal' | 'log'>
+interface FillOptions extends Pick<ServiceOptions, 'signal' | 'log'> {
+  /** The command that is going to run in the lab. */
+  readonly command?: { readonly host: string; readonly command: readonly string[] }
+}
+
+const namesDisk = (command: string): boolean => command.includes('VNET_DISK')
 
 export class FileLab implements AsyncDisposable {
   readonly name: string
@@ -73,10 +78,16 @@ export class FileLab implements AsyncDisposable {
 
   /** Like start, in an empty lab, which its maker closes. */
   static async fill(lab: Lab, plan: LabPlan, options: FillOptions): Promise<FileLab> {
-    const { stages, topology, services, faults, scenario } = plan
+    const { stages, topology, services, faults, scenario, disk } = plan
     if (stages.length > 0) await lab.loadStages(stages)
     const running = new FileLab(lab, plan, await lab.topology(topology), options)
     for (const entry of faults) await running.addFault(entry)
+    const programs = options.command === undefined ? services : [...services, options.command]
+    for (const host of running.hosts) {
+      const own = programs.filter(each => each.host === host.name).map(each => each.command)
+      const isForAll = disk !== undefined || namesDisk(own.join())
+      await host.giveDisk(isForAll ? () => true : namesDisk, disk)
+    }
     await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
     await running.#play(scenario)
     return running

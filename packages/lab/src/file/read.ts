@@ -32,6 +32,8 @@ const MAX_BYTES = 1 << 20
 export interface LabPlan {
   readonly seed: number | undefined
   readonly stages: readonly string[]
+  /** The size of the disk of each host. */
+  readonly disk: string | undefined
   readonly topology: Topology
   /** By name: a cable's own name, ROUTER/HOST, or LAN/HOST. */
   readonly links: ReadonlyMap<string, FileLink>
@@ -73,7 +75,7 @@ export function parseLabFile(
   const problems = new ConfigFile(name)
   const file = problems.read(text, labSchema) as LabFile | undefined
   if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs hosts`)
-  const { seed, capture = false, hosts, run = {}, faults = [] } = file
+  const { seed, capture = false, hosts, disk, run = {}, faults = [] } = file
   const stages = file.stages?.map(each => resolve(dirname(name), each)) ?? []
   for (const [i, each] of stages.entries()) {
     if (!existsSync(each)) problems.add(`stages[${i}]`, `${each}: no such file`)
@@ -99,6 +101,7 @@ export function parseLabFile(
   return {
     seed,
     stages,
+    disk,
     topology,
     links,
     services: Object.entries(run).flatMap(([host, each]) => [each].flat().map(service => ({ ...service, host }))),

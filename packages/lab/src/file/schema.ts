@@ -26,7 +26,7 @@ import type { Direction } from 'vnet/internal/wire/wire'
 import { LAN_OPTIONS } from '../lan.ts'
 import { ACTION, FILTER, WHEN } from '../link.ts'
 import { CABLE_OPTIONS } from '../links.ts'
-import { type Form, schemaOf, WHOLE_NUMBER } from '../options.ts'
+import { type Form, SIZE, schemaOf, WHOLE_NUMBER } from '../options.ts'
 import { ROUTER_OPTIONS } from '../router.ts'
 import type { CableEntry, LanEntry, RouterEntry } from '../topology.ts'
 
@@ -104,6 +104,10 @@ export const labSchema = {
       routers: about('Each may be joined to hosts, and to routers above it.', record(router)),
       cables: about('Links between two hosts or routers.', record(cable)),
       lans: about('Segments with a gateway, DHCP and DNS.', record(lan)),
+      disk: about(
+        'The size of the disk of each host, which programs find in $VNET_DISK. Default: 64MiB, only for programs whose command names $VNET_DISK.',
+        SIZE.schema,
+      ),
       run: about('Programs that run all the time, by their hosts.', record(oneOrMore(serviceSchema))),
       faults: about('Faults, which are set before the programs start.', list(faultSchema)),
       scenario: about('Changes of links and hosts at set times. Time 0 is when all programs are ready.', labScenario),

@@ -13,8 +13,6 @@ import { SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/uap
 import { hasOwnNumbers } from '../processes.ts'
 import { HostClock } from './host-clock.ts'
 
-/** The bytes that programs of a host may write to its disk. */
-export const DISK_BYTES = 64 * 1024 * 1024
 /** Seconds after which a reply is missing. The init itself gives up earlier. */
 const REPLY_S = 10n
 /** The maximum length of a reply. */
@@ -38,6 +36,8 @@ export interface InitPlace {
   readonly etc: string
   /** Whether the clock of the programs can be set. */
   readonly hasClock: boolean
+  /** The bytes that programs may write to the disk. */
+  readonly diskBytes: number
 }
 
 export class HostInit {
@@ -54,7 +54,7 @@ export class HostInit {
   #hasEnded = false
 
   /** Returns when programs can be started. Throws a VnetError if the kernel refuses. */
-  constructor({ native, nsfd, etc, hasClock }: InitPlace) {
+  constructor({ native, nsfd, etc, hasClock, diskBytes }: InitPlace) {
     if (!hasOwnNumbers()) {
       throw new UsageError('faults of programs need the /proc of their PID namespace: mount -t proc proc /proc')
     }
@@ -65,7 +65,7 @@ export class HostInit {
     this.#native = native
     this.#fd = fd
     this.#etc = etc
-    const args = ['--init', process.pid, 3, 4, etc, DISK_BYTES].map(String)
+    const args = ['--init', process.pid, 3, 4, etc, diskBytes].map(String)
     // A new session keeps Ctrl-C at a terminal from ending it.
     const options = { detached: true, stdio: ['ignore', 'ignore', 'ignore', nsfd, theirs] } as const
     this.#child = closingOnError(native, [fd, theirs], () =>

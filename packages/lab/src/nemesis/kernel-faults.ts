@@ -28,6 +28,8 @@ export class KernelFaults implements HostFaults {
   readonly #host: FaultyHost
   readonly #verbs: readonly HostVerb[]
   #init: HostInit | undefined
+  #diskBytes = 64 * 1024 * 1024
+  #hasDisk = (_command: string): boolean => false
   #isOff = false
 
   /** `verbs` are the faults that the host must be able to have. */
@@ -37,25 +39,38 @@ export class KernelFaults implements HostFaults {
   }
 
   /**
-   * Returns the init below which the next program runs, if the faults need one. Throws a UsageError
-   * while the host is off.
+   * Returns the init below which a program runs, if the faults or its disk need one. Throws a
+   * UsageError while the host is off, or if the disk cannot be made any more.
    */
-  initFor(): HostInit | undefined {
+  initFor(command: string): HostInit | undefined {
     if (this.#isOff) throw new UsageError(`host ${this.#host.name} has crashed: programs start after a restart`)
+    if (this.#hasDisk(command)) this.disk()
     // The connections that are forgotten are of the kernel.
     return this.#verbs.every(verb => verb === 'forget') ? this.#init : this.#made()
   }
 
   /**
    * Returns the path of the disk for this process. Throws a UsageError if a program has started
-   * that does not see it.
+   * that does not see it, or if it has another size.
    */
-  disk(): string {
-    if (this.#init === undefined && this.#host.hasStarted()) {
-      throw new UsageError(`host ${this.#host.name}: a program without the disk runs: call disk() before it starts`)
+  disk(bytes = this.#diskBytes): string {
+    const { name, hasStarted } = this.#host
+    if (this.#init === undefined && hasStarted()) {
+      const advice = 'call disk() before it starts, or give the lab file `disk: 64MiB`'
+      throw new UsageError(`host ${name}: a program without the disk runs: ${advice}`)
     }
+    if (this.#init !== undefined && bytes !== this.#diskBytes) {
+      throw new UsageError(`host ${name}: the disk has ${this.#diskBytes} bytes: give its size at the first call`)
+    }
+    this.#diskBytes = bytes
     const { pid, disk } = this.#made()
     return `/proc/${pid}/root${disk}`
+  }
+
+  /** Makes the disk before the first program whose command `isFor` returns true for. */
+  giveDisk(isFor: (command: string) => boolean, bytes = this.#diskBytes): void {
+    this.#hasDisk = isFor
+    this.#diskBytes = bytes
   }
 
   pause(): void {
@@ -127,7 +142,12 @@ export class KernelFaults implements HostFaults {
 
   #made(): HostInit {
     const { place, etc } = this.#host
-    this.#init ??= new HostInit({ ...place, etc: etc(), hasClock: this.#verbs.includes('clock') })
+    this.#init ??= new HostInit({
+      ...place,
+      etc: etc(),
+      hasClock: this.#verbs.includes('clock'),
+      diskBytes: this.#diskBytes,
+    })
     return this.#init
   }
 

@@ -1,4 +1,4 @@
-/** Zones of IPv6 addresses: sockets of this process refuse them, because Node takes them from the machine. */
+/** Zones of IPv6 addresses, which sockets refuse: Node would take them from the machine. */
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
