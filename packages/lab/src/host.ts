@@ -84,7 +84,8 @@ export class LabHost {
   #faults: KernelFaults | undefined
   #memoryFaults: MemoryFaults | undefined
   #start: HostStart | undefined
-  readonly #workers = new Set<Worker>()
+  /** With their files. */
+  readonly #workers = new Map<Worker, string>()
   #hasWorked = false
   readonly #sockets = new OpenSockets()
   readonly #requests: Requests
@@ -118,7 +119,7 @@ export class LabHost {
       place: this.place,
       etc: () => this.#links.lab.hostsFile.etcOf(this),
       hasStarted: () => this.#programs?.hasStarted === true,
-      hasOwnSockets: () => !this.#sockets.isEmpty || this.#workers.size > 0,
+      hasOwnSockets: () => !this.#sockets.isEmpty || this.#runningWorkers.length > 0,
       onCrash: () => this.#start?.crash(),
     }
   }
@@ -251,7 +252,7 @@ export class LabHost {
     if (this.stack.isCallerDead) return never()
     if (server instanceof dgram.Socket) return this.#bindUdp(server, port, host)
     const listening = await this.stack.listen(server, port, host)
-    this.#sockets.addServer(listening.accepting)
+    this.#sockets.addServer(listening.accepting, `server on port ${listening.port}`)
     return listening.port
   }
 
@@ -291,7 +292,7 @@ export class LabHost {
       server === undefined
         ? this.stack.connect(hostsFile.find(this, name)[0], port)
         : this.stack.connectTo(name, port, () => this.#resolve(server, name, [4, 6]))
-    if (!this.stack.isCallerDead) this.#sockets.add(socket)
+    if (!this.stack.isCallerDead) this.#sockets.add(socket, `connection to ${host} port ${port}`)
     return socket
   }
 
@@ -324,7 +325,7 @@ export class LabHost {
         }
       }
     }
-    this.#sockets.add(socket)
+    this.#sockets.add(socket, 'UDP socket')
     return this.stack.bindUdp(socket, port, host)
   }
 
@@ -377,7 +378,7 @@ export class LabHost {
     }
     const worker = new Worker(builtModule('./host-worker.ts', import.meta.url), { ...options, workerData: own })
     this.#hasWorked = true
-    this.#workers.add(worker)
+    this.#workers.set(worker, url.pathname)
     worker.once('exit', () => this.#workers.delete(worker))
     return worker
   }
@@ -458,7 +459,18 @@ export class LabHost {
 
   /** @internal Ends the workers. Returns a promise for the end of each one. */
   endWorkers(): Promise<unknown>[] {
-    return [...this.#workers].map(worker => worker.terminate())
+    return [...this.#workers.keys()].map(worker => worker.terminate())
+  }
+
+  get #runningWorkers(): readonly (readonly [Worker, string])[] {
+    return [...this.#workers].filter(([{ threadId }]) => threadId !== -1)
+  }
+
+  /** @internal What is open on it: `server on port 80 of host a`. */
+  get unclosed(): readonly string[] {
+    const workers = this.#runningWorkers.map(([, file]) => `worker ${file}`)
+    const all = [...(this.#programs?.names ?? []), ...workers, ...this.#sockets.names]
+    return all.map(each => `${each} of host ${this.name}`)
   }
 
   /** @internal Ends everything in it except processes that its programs have started. */
@@ -492,7 +504,7 @@ export class LabHost {
   /** Asks a DNS server for a name, by UDP. */
   async #resolve(server: string, name: string, families: readonly (4 | 6)[]): Promise<HostAddress> {
     const socket = dgram.createSocket(placeOf(server)?.family === 6 ? 'udp6' : 'udp4')
-    this.#sockets.add(socket)
+    this.#sockets.add(socket, 'UDP socket')
     await this.stack.bindUdp(socket, 0, undefined)
     return resolve(socket, server, name, families)
   }

@@ -113,6 +113,11 @@ export class Lab implements AsyncDisposable {
     return this.#world.awaited
   }
 
+  /** @internal The programs, workers and sockets that are open on its hosts. */
+  get unclosed(): readonly string[] {
+    return this.#hosts.flatMap(host => host.unclosed)
+  }
+
   /** @internal Whether nothing more is going to happen: a test that waits has waited in vain. */
   get isIdle(): boolean {
     return this.#world.isIdle

@@ -4,28 +4,35 @@ import { once } from 'node:events'
 interface Closable extends NodeJS.EventEmitter {
   /** For a socket of TCP: whether it has emitted `close`. */
   readonly closed?: boolean
+  /** For a server of TCP: whether it accepts connections. */
+  readonly listening?: boolean
   close?(): unknown
   destroy?(): unknown
 }
 
 /** The sockets and servers that a host closes at its end. */
 export class OpenSockets {
-  readonly #sockets = new Set<Closable>()
+  /** What each is, such as `server on port 80`. */
+  readonly #sockets = new Map<Closable, string>()
 
   get isEmpty(): boolean {
-    return this.#sockets.size === 0
+    return this.names.length === 0
+  }
+
+  get names(): readonly string[] {
+    return [...this.#sockets].filter(([socket]) => isOpen(socket)).map(([, name]) => name)
   }
 
   /** Adds a socket that is open, or about to be. It is forgotten when it closes. */
-  add(socket: Closable): void {
-    this.#sockets.add(socket)
+  add(socket: Closable, name: string): void {
+    this.#sockets.set(socket, name)
     socket.once('close', () => this.#sockets.delete(socket))
   }
 
   /** Adds a server with the connections that it accepts. */
-  addServer(server: Closable): void {
-    this.add(server)
-    const accepted = (socket: Closable) => this.add(socket)
+  addServer(server: Closable, name: string): void {
+    this.add(server, name)
+    const accepted = (socket: Closable) => this.add(socket, `connection of the ${name}`)
     server.on('connection', accepted)
     server.once('close', () => server.removeListener('connection', accepted))
   }
@@ -37,9 +44,9 @@ export class OpenSockets {
 
   /** Closes all, and settles when they are. */
   async close(): Promise<void> {
-    // A program that removes all listeners of a socket removes the listener of `add`, too.
-    const open = [...this.#sockets].filter(socket => socket.closed !== true)
-    const closed = open.map(socket => once(socket, 'close'))
+    const open = [...this.#sockets.keys()].filter(socket => socket.closed !== true)
+    // Again, because a program that removes all listeners of a socket removes that of `add`, too.
+    const closed = open.map(socket => once(socket, 'close').then(() => this.#sockets.delete(socket)))
     // Errors of a discarded socket do not matter.
     const settled = Promise.allSettled(closed)
     for (const socket of open) {
@@ -53,4 +60,9 @@ export class OpenSockets {
     }
     await settled
   }
+}
+
+/** A program that removes all listeners of a socket removes the listener of `add`, too. */
+function isOpen({ closed, listening }: Closable): boolean {
+  return closed !== true && listening !== false
 }

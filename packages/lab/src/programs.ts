@@ -76,7 +76,8 @@ const LAUNCHER_FD = 9
 
 export class Programs {
   readonly #place: ProgramPlace
-  readonly #children = new Set<ChildProcess>()
+  /** With their commands. */
+  readonly #children = new Map<ChildProcess, string>()
   #launchers = 0
   /** Whether a program was ever started. */
   hasStarted = false
@@ -113,7 +114,7 @@ export class Programs {
     const words = [String(process.pid), String(streams.length), etc(), ...inHost, command, ...args]
     const child = spawn(launcher, words, { ...options, stdio: [...streams, nsfd] })
     this.hasStarted = true
-    this.#children.add(child)
+    this.#children.set(child, command)
     child.once('exit', () => this.#children.delete(child))
     child.once('error', () => child.pid === undefined && this.#children.delete(child))
     return child
@@ -140,7 +141,17 @@ export class Programs {
   }
 
   get pids(): readonly number[] {
-    return [...this.#children].flatMap(({ pid }) => pid ?? [])
+    return this.#running.flatMap(({ pid }) => pid ?? [])
+  }
+
+  /** The programs that run: `program sleep (pid 7)`. */
+  get names(): readonly string[] {
+    return this.#running.map(child => `program ${this.#children.get(child)} (pid ${child.pid})`)
+  }
+
+  /** A test that removes all listeners of a child removes the listeners of spawn, too. */
+  get #running(): readonly ChildProcess[] {
+    return [...this.#children.keys()].filter(child => child.exitCode === null && child.signalCode === null)
   }
 
   #hostArgs(command: string, args: readonly string[], options: LabSpawnOptions, isOnce: boolean): readonly string[] {
@@ -149,8 +160,8 @@ export class Programs {
 
   /** Kills the programs. Settles when they have ended. */
   async close(): Promise<void> {
-    const ended = [...this.#children].map(child => once(child, 'exit').catch(() => {}))
-    for (const child of this.#children) child.kill('SIGKILL')
+    const ended = this.#running.map(child => once(child, 'exit').catch(() => {}))
+    for (const child of this.#running) child.kill('SIGKILL')
     await Promise.all(ended)
   }
 }

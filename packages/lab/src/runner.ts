@@ -58,7 +58,7 @@ export async function closeWithin(lab: Lab, limit: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const text = `the lab has not ended within ${limit} ms: a server or a worker does not close`
-    timer = thread.setTimeout(() => reject(new Error(text)), limit)
+    timer = thread.setTimeout(() => reject(new Error([text, ...lab.unclosed].join('; '))), limit)
   })
   await Promise.race([lab.close(), late]).finally(() => thread.clearTimeout(timer))
 }
