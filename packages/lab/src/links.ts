@@ -5,6 +5,7 @@ import { pairSeed } from 'vnet/internal/base/random'
 import { anyText, list } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkAddresses } from 'vnet/internal/linux/check-addresses'
+import { formatAddress, toPrefix } from 'vnet/internal/packet/address'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { LabCaptures } from './captures.ts'
 import { LabHost } from './host.ts'
@@ -98,6 +99,12 @@ export function checkCableOptions(options: LabCableOptions): void {
     throw new UsageError(`cable: addresses ${given}: give a list for each end: ${form}`)
   }
   for (const ofEnd of addresses) checkAddresses(ofEnd)
+  const [ofA, ofB] = addresses.map(ofEnd => ofEnd.map(text => formatAddress(toPrefix(text).bytes))) as [
+    string[],
+    string[],
+  ]
+  const common = ofA.find(each => ofB.includes(each))
+  if (common !== undefined) throw new UsageError(`cable: both ends have the address ${common}`)
 }
 
 export class Links {

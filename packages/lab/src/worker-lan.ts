@@ -1,4 +1,5 @@
 /** A segment of `vnet lan` in the worker. Each port is a link of its own. */
+import { toLanConfig } from '@vnet/lan/internal/config/config'
 import { lan } from '@vnet/lan/internal/driver'
 import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import { insmod } from 'vnet/internal/netdev/module'
@@ -27,6 +28,8 @@ export async function makeLan(
   onDevice: (dev: NetDevice, end: EndSpec) => void,
   { watches = [], hasKernel = true }: { readonly watches?: readonly LinkWatch[]; readonly hasKernel?: boolean } = {},
 ): Promise<WorkerLan> {
+  const others = Object.fromEntries(spec.ports.map(({ host, addresses }) => [host, addresses]))
+  toLanConfig(spec.file, { others })
   const args = spec.ports.map(({ path }) => path)
   const params = { negotiation: 0, seed: spec.seed }
   const module = insmod(lan(spec.file, hasKernel), { args, net, txqs: 1, rxqs: 1, wireResources: resources, params })

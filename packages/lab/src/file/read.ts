@@ -1,7 +1,7 @@
 /** Reads a lab file, and checks it without running anything. */
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { parseLanConfig } from '@vnet/lan/internal/config/config'
+import { toLanConfig } from '@vnet/lan/internal/config/config'
 import { ConfigFile } from 'vnet/internal/base/config-file'
 import { FileError, UsageError } from 'vnet/internal/base/usage-error'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
@@ -153,7 +153,10 @@ function checkLinks(topology: LabTopology, problems: ConfigFile, check: CheckTex
   }
   for (const [key, { ports, ...options }] of Object.entries(lans)) {
     // Its addresses depend on the number of the link, its mistakes do not.
-    reporting(problems, `lans.${key}`, () => parseLanConfig(JSON.stringify(planLan(1, ports, options).file)))
+    reporting(problems, `lans.${key}`, () => {
+      const { file, addresses } = planLan(1, ports, options)
+      toLanConfig(file, { others: Object.fromEntries(ports.map((name, i) => [name, addresses[i] ?? []])) })
+    })
   }
 }
 

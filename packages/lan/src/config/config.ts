@@ -35,7 +35,7 @@ export function parseLanConfig(text: string, name?: string, defaults?: LanDefaul
   const problems = new ConfigFile(name)
   const file = (problems.read(text, lanSchema) ?? {}) as LanFile
   const config = complete(file, defaults)
-  checkTogether(file, config, problems)
+  checkTogether(file, config, problems, defaults?.others)
   problems.throwIfAny()
   checkDhcp(config, problems)
   problems.throwIfAny()
@@ -65,7 +65,12 @@ interface Label {
 }
 
 /** Checks rules that the schema cannot express: whether the parts of a file agree. */
-function checkTogether(file: LanFile, config: LanConfig, problems: ConfigFile): void {
+function checkTogether(
+  file: LanFile,
+  config: LanConfig,
+  problems: ConfigFile,
+  others: LanDefaults['others'] = {},
+): void {
   const { gateway, hosts, dhcp, ra } = config
   const reservations = dhcp?.reservations ?? []
   const claims = (path: string, texts: string | readonly string[] | undefined, count = 1): Claim[] =>
@@ -82,6 +87,12 @@ function checkTogether(file: LanFile, config: LanConfig, problems: ConfigFile): 
       ...claims(`hosts[${i}].ip`, ip, count),
       ...claims(`hosts[${i}].ip6`, ip6, count),
     ]),
+    ...Object.entries(others).flatMap(([name, addresses]) =>
+      claims(
+        `the address of ${name}`,
+        addresses.map(cidr => cidr.replace(/\/.*/, '')),
+      ),
+    ),
   ]
   const pool = claims('dhcp.pool', dhcp?.ranges)
   const reserved = reservations.flatMap(({ address }, i) => claims(`dhcp.reservations[${i}].address`, address))

@@ -18,12 +18,14 @@ const REFRESH_TIME = 3600
 
 export type LanConfig = ReturnType<typeof complete>
 
-/** Defaults that depend on other machines on the segment; both true unless given. */
+/** What depends on other machines on the segment. The flags are true by default. */
 export interface LanDefaults {
   /** Whether this is the only DHCP server (RFC 2131 sec. 4.3.2). */
   readonly authoritative?: boolean | undefined
   /** Whether DHCP, router advertisements and services are on if the file does not mention them. */
   readonly serves?: boolean | undefined
+  /** The addresses of the other machines, with their prefixes, by the machines' names. */
+  readonly others?: Readonly<Record<string, readonly string[]>>
 }
 
 /** A service that is off is undefined, and so is network6 without IPv6. */
