@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline'
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
+import { printable } from 'vnet/internal/base/printable'
 import { statusOf } from 'vnet/internal/cli/io'
 import type { LabHost } from '../host.ts'
 import type { Service } from './schema.ts'
@@ -11,6 +12,8 @@ import type { Service } from './schema.ts'
 const READY_MS = 60_000
 /** Milliseconds between the end of a program and its next start. */
 const RESTART_MS = 1000
+/** The last lines of a program in its error, and the characters of each, and of its command. */
+const [LAST_LINES, LINE_CHARS, COMMAND_CHARS] = [3, 160, 60]
 
 export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv
@@ -23,9 +26,21 @@ export function wordsOf(command: string | readonly string[]): [string, ...string
   return (typeof command === 'string' ? ['sh', '-c', command] : command) as [string, ...string[]]
 }
 
-/** Thrown if a program ends, or is late, before it is ready. */
+/** Thrown if a program ends, or is late, before it is ready. Its last lines follow the reason. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError'
+
+  constructor(reason: string, printed: readonly string[]) {
+    const last = printed.map(line => shortened(line, LINE_CHARS)).join(' | ')
+    super(last === '' ? reason : `${reason}; its last lines: ${last}`)
+    // A place in this file says nothing.
+    this.stack = this.message
+  }
+}
+
+function shortened(text: string, length: number): string {
+  const line = printable(text.trim().replaceAll(/\s+/g, ' '))
+  return line.length > length ? `${line.slice(0, length)}...` : line
 }
 
 /**
@@ -35,11 +50,12 @@ export class ServiceError extends Error {
 export function startService(host: LabHost, service: Service, lab: ServiceOptions): Promise<void> {
   const { command, env, cwd, ready, restart = false } = service
   const [program, ...args] = wordsOf(command)
-  const what = `${host.name}: ${typeof command === 'string' ? command : command.join(' ')}`
+  const what = `${host.name}: ${shortened(typeof command === 'string' ? command : command.join(' '), COMMAND_CHARS)}`
+  let printed: string[] = []
   return new Promise((resolve, reject) => {
     let isReady = false
     const late = setTimeout(() => {
-      reject(new ServiceError(`${what}: it has printed no line with '${ready}' within ${READY_MS / 1000} s`))
+      reject(new ServiceError(`${what}: it has printed no line with '${ready}' within ${READY_MS / 1000} s`, printed))
     }, READY_MS)
     lab.signal.addEventListener('abort', () => {
       clearTimeout(late)
@@ -55,15 +71,17 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
       const text = `${what}: it has ended with status ${status}`
       if (restart || isReady) lab.log(restart ? `${text}, and is started again` : text)
       if (restart) setTimeout(start, RESTART_MS)
-      else reject(new ServiceError(`${text} before a line with '${ready}'`))
+      else reject(new ServiceError(`${text} before a line with '${ready}'`, printed))
     }
     const start = () => {
       if (lab.signal.aborted) return
+      printed = []
       const options = { env: { ...lab.env, ...env }, ...(cwd !== undefined && { cwd }) }
       // In a new session: Ctrl-C at a terminal is for the command of the lab.
       const child = host.spawn(program, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
       readLines(child, line => {
         if (ready !== undefined && line.includes(ready)) onReady()
+        printed = [...printed, line].slice(-LAST_LINES)
         lab.log(`${host.name}: ${line}`)
       })
       if (ready === undefined) child.once('spawn', onReady)
