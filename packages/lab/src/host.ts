@@ -167,9 +167,12 @@ export class LabHost {
 
   /** @internal Throws a UsageError in memory. */
   get place(): SocketPlace {
-    const { place } = this.stack
-    if (place === undefined) throw new UsageError(`host ${this.name} has no network namespace: ${NEEDS_KERNEL}`)
-    return place
+    return this.placeFor('its network namespace')
+  }
+
+  /** @internal Same, for `what`. */
+  placeFor(what: string): SocketPlace {
+    return this.stack.place ?? this.#refuse(what)
   }
 
   /** The path of its network namespace for functions of this process: `/proc/self/fd/23`. */
@@ -511,8 +514,11 @@ export class LabHost {
 
   /** Throws a UsageError in memory, where `call` would have no kernel. */
   #startable(call: string): Programs {
-    if (this.#programs !== undefined) return this.#programs
-    const refused = new UsageError(`host ${this.name}: ${call}: ${NEEDS_KERNEL}`)
+    return this.#programs ?? this.#refuse(`${call}: a program`)
+  }
+
+  #refuse(what: string): never {
+    const refused = new UsageError(`host ${this.name}: ${what} ${NEEDS_KERNEL}`)
     this.#links.lab.setup.onRefused?.(refused)
     throw refused
   }

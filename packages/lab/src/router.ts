@@ -158,7 +158,7 @@ export class LabRouter extends LabHost {
   async openWayOut(directory: string): Promise<void> {
     const forwards = Object.entries(this.#access.forward ?? {}).map(each => parseForward(this.name, ...each))
     const ports = forwards.map(({ port }) => port)
-    const { native } = this.place
+    const { native } = this.placeFor("a way to the machine's network")
     const gate = kernel.openGate(this.place)
     const { fd, port } = closingOnError(native, [gate], () => transparentListener(this.place))
     try {

@@ -10,8 +10,8 @@ import type { LabWorker } from './lab-worker.ts'
 export const WORLDS = ['kernel', 'memory', 'guest'] as const
 export type WorldName = (typeof WORLDS)[number]
 
-/** Why a call is refused in memory. */
-export const NEEDS_KERNEL = "a program needs world: 'kernel'"
+/** In each error of a call that is refused in memory. */
+export const NEEDS_KERNEL = "needs world: 'kernel'"
 
 /** Whether this process runs in a guest (packages/guest/docs/virtual-time.md). */
 export const isInGuest = (): boolean => process.env.VNET_GUEST === '1'

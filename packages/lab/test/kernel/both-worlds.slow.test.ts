@@ -30,14 +30,42 @@ afterAll(() => consumer[Symbol.dispose]())
 const WITHOUT_RIGHTS = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-all']
 
 /** Runs the tests. Returns the worlds of their labs, and the tests that failed. */
-function run(world: string, before: string[] = [], required = '0') {
-  consumer.write('a.test.js', PROGRAM)
+function run(world: string, before: string[] = [], required = '0', program = PROGRAM) {
+  consumer.write('a.test.js', program)
   const env = { VNET_WORLD: world, VNET_REQUIRED: required }
-  const { stdout } = consumer.vitest(['a.test.js', '--reporter=verbose'], { before, env })
+  const { stdout, stderr } = consumer.vitest(['a.test.js', '--reporter=verbose'], { before, env })
   const worlds = [...stdout.matchAll(/^world (\w+)$/gm)].map(([, name]) => name)
   const failed = [...new Set([...stdout.matchAll(/× a\.test\.js > (.*?)(?: \d+ms.*)?$/gm)].map(([, title]) => title))]
-  return { worlds, failed, stdout }
+  return { worlds, failed, stdout, stderr }
 }
+
+/** Tests that need the kernel. The last four fail, three of them also in other worlds. */
+const PROGRAMS = `
+  import { expect } from 'vitest'
+  import { test } from '@vnet/lab/vitest'
+
+  test('starts programs', async ({ lab }) => {
+    const [host] = lab.hosts('host')
+    expect((await host.exec('echo', ['hello'])).stdout).toBe('hello\\n')
+    host.spawn('true')
+    host.worker(new URL('data:text/javascript,'))
+    await host.disk().catch(() => {})
+  })
+  test('enters the namespace', async ({ lab }) => expect(lab.hosts('host')[0].path).toMatch(/^.proc.self.fd/))
+  test('reaches the Internet', async ({ lab }) => void (await lab.internet({ inside: lab.hosts('host') })))
+  test('catches it', async ({ lab }) => {
+    const [host] = lab.hosts('host')
+    const refused = await host.exec('true').catch(error => error.message)
+    if (lab.world === 'memory') expect(refused).toBe("host host: exec: a program needs world: 'kernel'")
+  })
+  test.extend({ world: 'memory' })('is in memory', async ({ lab }) => {
+    await lab.hosts('host')[0].exec('true')
+  })
+  test('fails in the kernel', async ({ lab }) => expect((await lab.hosts('host')[0].exec('false')).status).toBe(0))
+  test('fails in both', async () => expect(1).toBe(2))
+  test('fails in memory', async ({ lab }) => expect(lab.world).toBe('kernel'))
+`
+const LEFT_OUT = ['starts programs', 'enters the namespace', 'reaches the Internet', 'fails in the kernel']
 
 test('VNET_WORLD chooses the world of labs, and a fixture overrides it', () => {
   expect(run('kernel')).toMatchObject({ worlds: ['kernel', 'memory'], failed: [] })
@@ -52,6 +80,35 @@ test('with VNET_WORLD=both a test runs in both worlds, and fails if it fails in 
   expect(failed).toEqual(['fails in memory'])
   expect(stdout).toContain('vnet: the lab was in memory')
   expect(stdout).not.toContain('vnet: the lab was in the kernel')
+})
+
+test('with VNET_WORLD=both a test that needs the kernel runs only there, and a line has the reason', () => {
+  const { failed, stderr, stdout } = run('both', [], '1', PROGRAMS)
+  expect(failed).toEqual(['is in memory', 'fails in the kernel', 'fails in both', 'fails in memory'])
+  const lines = stderr.split('\n').filter(line => line.startsWith('vnet: ') && line.includes('not tried in memory'))
+  expect(lines.map(line => /^vnet: (.*): not tried in memory: host /.exec(line)?.[1])).toEqual(LEFT_OUT)
+  expect(lines[0]).toBe("vnet: starts programs: not tried in memory: host host: exec: a program needs world: 'kernel'")
+  expect(lines[2]).toContain("host internet: a way to the machine's network needs world: 'kernel'")
+  expect(stdout).toContain('vnet: the lab was in the kernel')
+})
+
+test('in memory alone a test that needs the kernel fails with the reason', () => {
+  const { failed, stderr } = run('memory', [], '0', PROGRAMS)
+  expect(failed).toEqual([
+    ...LEFT_OUT.slice(0, 3),
+    'is in memory',
+    'fails in the kernel',
+    'fails in both',
+    'fails in memory',
+  ])
+  expect(stderr).not.toContain('not tried in memory')
+})
+
+test('with VNET_WORLD=both and no rights, a test that needs the kernel is skipped, or fails if VNET_REQUIRED is 1', () => {
+  const { failed, stdout } = run('both', WITHOUT_RIGHTS, '0', PROGRAMS)
+  expect(failed).toEqual(['is in memory', 'fails in both', 'fails in memory'])
+  expect(stdout).toMatch(/↓ a\.test\.js > starts programs .*\[a lab needs /)
+  expect(run('both', WITHOUT_RIGHTS, '1', PROGRAMS).failed).toContain('starts programs')
 })
 
 test('with VNET_WORLD=both and no rights, what passes in memory is skipped and what fails there fails', () => {
