@@ -53,6 +53,20 @@ export function didYouMean(wrong: string, candidates: Iterable<string>): string 
   return best === undefined ? '' : `; did you mean '${best}'?`
 }
 
+/** How many names a message lists: a vnet may have hundreds of interfaces. */
+const NAMES = 8
+
+/** Returns the names as the part of a line: the first of them, and the number of the others. */
+export function listed(names: readonly string[]): string {
+  const more = names.length > NAMES ? ` and ${names.length - NAMES} more` : ''
+  return names.slice(0, NAMES).join(', ') + more
+}
+
+/** Returns the known names for the error about a wrong one, and the one that may be meant. */
+export function namesFor(wrong: string, known: readonly string[]): string {
+  return listed(known) + didYouMean(wrong, known)
+}
+
 /** Letters to insert, remove, replace or swap with their neighbour to make `b` of `a`. */
 function distanceOf(a: string, b: string): number {
   let before: number[] = []

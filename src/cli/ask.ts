@@ -1,8 +1,8 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
 import { ECONNREFUSED, ENODEV, explain, isErrno, VnetError } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { listed, UsageError } from '../base/usage-error.ts'
 import { ControlClient } from '../control/client/client.ts'
-import { type Found, type FoundDevice, findVnets, isOfLab, listed } from '../control/client/find.ts'
+import { type Found, type FoundDevice, findVnets, isOfLab } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'
 
 import { ownCommand, sharesUserNamespace } from '../linux/privileges.ts'

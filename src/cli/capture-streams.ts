@@ -1,6 +1,6 @@
 /** The streams of captured frames of running vnets: one for each vnet. */
 import { EPERM, isErrno, VnetError } from '../base/errno.ts'
-import { listed } from '../control/client/find.ts'
+import { listed } from '../base/usage-error.ts'
 import type { CaptureRequest, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
 import { hasEnded } from './ask.ts'
 import { label } from './device-text.ts'

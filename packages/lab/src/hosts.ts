@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { RESOLVER } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
 import { type HostAddress, placeOf } from './lookup.ts'
@@ -154,7 +154,10 @@ export class HostsFile {
     if (first !== undefined) return [first, ...rest]
     if (this.#hosts.has(name.toLowerCase()))
       throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
-    const known = [...this.#hosts.values()].map(host => host.name).join(', ')
+    const known = namesFor(
+      name,
+      [...this.#hosts.values()].map(host => host.name),
+    )
     throw new UsageError(`${name}: the lab has no host of this name; it has ${known}`)
   }
 

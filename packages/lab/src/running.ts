@@ -1,7 +1,8 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
 import { closeSync, statSync } from 'node:fs'
 import { attempt, EACCES, ESRCH, VnetError } from 'vnet/internal/base/errno'
-import { directoriesOf, listed, otherUserLine, withPlaces } from 'vnet/internal/control/client/find'
+import { listed } from 'vnet/internal/base/usage-error'
+import { directoriesOf, otherUserLine, withPlaces } from 'vnet/internal/control/client/find'
 import { type EntryInterface, ownNamespace, readDirectories } from 'vnet/internal/control/protocol/directory'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { otherUsers, type RunDirectory } from 'vnet/internal/control/protocol/run-directory'

@@ -1,5 +1,5 @@
 /** Topologies: a whole network of a lab as one object. */
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import type { LabHost } from './host.ts'
 import { checkName } from './hosts.ts'
 import { checkLanOptions, type LabLan, type LabLanOptions } from './lan.ts'
@@ -72,7 +72,7 @@ export function checkTopology(topology: Topology, report: ReportProblem): void {
     reporting(path, () => {
       if (before.includes(name)) throw new UsageError(`${name} is named twice`)
       if (known.includes(name)) return
-      throw new UsageError(`the topology has no host ${name} here; it has ${known.join(', ')}`)
+      throw new UsageError(`the topology has no host ${name} here; it has ${namesFor(name, known)}`)
     })
   }
   const checkEnds = (path: string, names: readonly string[]) => {

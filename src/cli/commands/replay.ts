@@ -1,9 +1,8 @@
 /** `vnet replay`: plays a capture to an interface of a running vnet. */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { reasonOf, VnetError } from '../../base/errno.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { listed, UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/input.ts'
-import { listed } from '../../control/client/find.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'

@@ -1,5 +1,6 @@
 /** Finds running vnets and their interfaces here: in this namespace, or of a vnet started in it. */
 import { ECONNREFUSED, isErrno, VnetError } from '../../base/errno.ts'
+import { listed } from '../../base/usage-error.ts'
 import {
   type Entry,
   type EntryInterface,
@@ -19,9 +20,6 @@ import {
 } from '../protocol/run-directory.ts'
 import type { ControlClient } from './client.ts'
 import type { DeviceInfo } from './types.ts'
-
-/** How many names a message lists: a vnet may have hundreds of interfaces. */
-const NAMES = 8
 
 export interface FoundDevice extends DeviceInfo {
   /** The displayed name of its network namespace, if not `netns`, and another: see labNames. */
@@ -180,10 +178,4 @@ export function aboutVnet(error: VnetError, { pid, interfaces }: Entry): VnetErr
 /** Returns the line about another user with vnets, of a command that would show them. */
 export function otherUserLine(user: number, command: string): string {
   return `user ${user} has vnets too: vnet ${command} --user ${user}`
-}
-
-/** Returns the names as the part of a line: the first of them, and the number of the others. */
-export function listed(names: readonly string[]): string {
-  const more = names.length > NAMES ? ` and ${names.length - NAMES} more` : ''
-  return names.slice(0, NAMES).join(', ') + more
 }

@@ -2,7 +2,7 @@
 import { parse } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { GuestCommandOptions } from '@vnet/guest/internal/commands/guest'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'
@@ -94,7 +94,7 @@ export function hostOf({ topology }: LabPlan, host: string | undefined): string 
   const hosts = hostsOf(topology)
   const [inside = ''] = host === undefined ? hosts : [host]
   if (hosts.includes(inside)) return inside
-  throw new UsageError(`--host ${inside}: the lab has ${hosts.join(', ') || 'no host'}`)
+  throw new UsageError(`--host ${inside}: the lab has ${namesFor(inside, hosts) || 'no host'}`)
 }
 
 /** Returns the name of a file without its extension, as the name of a lab may be. */

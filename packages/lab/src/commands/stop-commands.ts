@@ -6,6 +6,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { MachineEnded } from '@vnet/guest/internal/machine'
 import type { OnGuestStop } from '@vnet/guest/internal/run'
 import { attempt } from 'vnet/internal/base/errno'
+import { namesFor } from 'vnet/internal/base/usage-error'
 import { EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
 import type { LookResult, StopReply } from './virtual-stops.ts'
 
@@ -25,7 +26,7 @@ export function readLine(line: string, hosts: readonly string[]): StopLine {
   if (line === 'step') return { reply: { step: true } }
   const [, acts, named, text = ''] = /^(do\s+)?(?:([\w.-]+):\s+)?(.*)$/.exec(line) ?? []
   const host = named ?? hosts[0] ?? ''
-  if (!hosts.includes(host)) return { error: `the lab has no host ${host}; it has ${hosts.join(', ')}` }
+  if (!hosts.includes(host)) return { error: `the lab has no host ${host}; it has ${namesFor(host, hosts)}` }
   return { reply: { host, line: text, ...(acts === undefined && { looks: true }) } }
 }
 

@@ -7,7 +7,7 @@ import { stopMachine } from '@vnet/guest/internal/inside'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { describeException } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { statusOf } from 'vnet/internal/cli/io'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
 import type { Direction } from 'vnet/internal/wire/wire'
@@ -54,7 +54,7 @@ export function readStop(text: string, links: LabPlan['links']): Stop {
 function stopOf(text: string, links: LabPlan['links']): Stop {
   const [, link, direction, filter, nth = '1'] = PACKET.exec(text.trim()) ?? []
   if (link === undefined) return { text, ms: timeOf(text) }
-  if (!links.has(link)) throw new UsageError(`the lab has no link ${link}; it has ${[...links.keys()].join(', ')}`)
+  if (!links.has(link)) throw new UsageError(`the lab has no link ${link}; it has ${namesFor(link, [...links.keys()])}`)
   const bare = filter?.replace(/^(["'])(.*)\1$/, '$2')
   if (bare !== undefined) compileFilter(bare)
   const given = { text, link, direction: direction as Direction, nth: Number(nth) }

@@ -2,7 +2,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import type { ScenarioStep } from 'vnet/internal/netdev/device-wire'
 import type { HostCounters } from '../counters.ts'
 import type { LabFault } from '../fault.ts'
@@ -97,13 +97,18 @@ export class FileLab implements AsyncDisposable {
   host(name: string): LabHost {
     const host = this.hosts.find(each => each.name === name)
     if (host !== undefined) return host
-    throw new UsageError(`the lab has no host ${name}; it has ${this.hosts.map(each => each.name).join(', ')}`)
+    throw new UsageError(
+      `the lab has no host ${name}; it has ${namesFor(
+        name,
+        this.hosts.map(each => each.name),
+      )}`,
+    )
   }
 
   /** Throws a UsageError. */
   link(name: string): LabLink {
     const found = this.#plan.links.get(name)
-    if (found === undefined) throw new UsageError(`the lab has no link ${name}; it has ${this.links.join(', ')}`)
+    if (found === undefined) throw new UsageError(`the lab has no link ${name}; it has ${namesFor(name, this.links)}`)
     const { router, lan, host = '' } = found
     if (router !== undefined) return this.router('link', router).linkTo(this.host(host))
     const { cables, lans } = this.#made

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { toLanConfig } from '@vnet/lan/internal/config/config'
 import { ConfigFile } from 'vnet/internal/base/config-file'
-import { FileError, UsageError } from 'vnet/internal/base/usage-error'
+import { FileError, namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
 import { readTextFile } from 'vnet/internal/linux/regular-file'
 import type { ScenarioList, WireResources } from 'vnet/internal/netdev/device-wire'
@@ -217,7 +217,7 @@ function checkUplink(
 /** Returns whether the lab has this `what`: a host, a link. */
 function checkKnown(problems: ConfigFile, path: string, name: string, known: readonly string[], what: string): boolean {
   if (known.includes(name)) return true
-  problems.add(path, `the lab has no ${what} ${name}; it has ${known.join(', ')}`)
+  problems.add(path, `the lab has no ${what} ${name}; it has ${namesFor(name, known)}`)
   return false
 }
 

@@ -1,6 +1,6 @@
 /** Hit: the hosts that faults hit which name none. */
 import { messageOrDescription } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import type { LabHost } from '../host.ts'
 import type { Lab } from '../lab.ts'
 import { type Form, shown } from '../options.ts'
@@ -45,6 +45,6 @@ function namesOf(value: unknown): readonly string[] | undefined {
 export function hostOf(name: string, hosts: readonly LabHost[], what = ''): LabHost {
   const host = hosts.find(each => each.name === name)
   if (host !== undefined) return host
-  const known = hosts.map(each => each.name).join(', ')
-  throw new UsageError(`${what}${name} is not a host of the lab, which are ${known}`)
+  const known = hosts.map(each => each.name)
+  throw new UsageError(`${what}${name} is not a host of the lab, which are ${namesFor(name, known)}`)
 }

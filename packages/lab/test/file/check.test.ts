@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { UsageError } from '../../../../src/base/usage-error.ts'
 import type { Io } from '../../../../src/cli/io.ts'
 import { testDirectory } from '../../../../test/support/fresh-directory.ts'
-import { checkLab } from '../../src/commands/lab.ts'
+import { checkLab, hostOf } from '../../src/commands/lab.ts'
 import { graph } from '../../src/file/graph.ts'
 import { parseLabFile, readLabFile } from '../../src/file/read.ts'
 import { labSchema } from '../../src/file/schema.ts'
@@ -201,6 +201,24 @@ test('a wire names stages only in a file with `stages`, whose paths are relative
   expect(() => parseLabFile(`stages: [my.js, ./no.js]\n${text}`, name)).toThrow(
     `${name}:1:17: stages[1]: ${join(directory, 'no.js')}: no such file`,
   )
+})
+
+test('an unknown host, router or link has a few of the known names, and the one that may be meant', () => {
+  const hosts = Array.from({ length: 200 }, (_, i) => `host-${i}`).join(', ')
+  const some = 'host-0, host-1, host-2, host-3, host-4, host-5, host-6, host-7 and 19'
+  const net = (more: string) => `hosts: [${hosts}]\ncables: { link: { ends: [host-0, host-1] } }\n${more}`
+  for (const [more, line] of [
+    ['run: { hots-7: { command: x } }', `the lab has no host hots-7; it has ${some}2 more; did you mean 'host-7'?`],
+    ['routers: { r: { inside: [zz] } }', `the topology has no host zz here; it has ${some}2 more`],
+    [
+      'faults: [{ link: lnk, direction: ab, action: drop }]',
+      "the lab has no link lnk; it has link; did you mean 'link'?",
+    ],
+  ] as const) {
+    expect(() => parseLabFile(net(more), 'net.yaml')).toThrow(new RegExp(`${line.replaceAll('?', '\\?')}$`))
+  }
+  const plan = parseLabFile(net(''), 'net.yaml')
+  expect(() => hostOf(plan, 'hots-7')).toThrow(`--host hots-7: the lab has ${some}2 more; did you mean 'host-7'?`)
 })
 
 test('an empty file is refused', () => {
