@@ -12,6 +12,7 @@ type GroupCall = (...addresses: string[]) => number
 export interface DgramHandle {
   lookup: Lookup
   onmessage: (length: number, handle: object, data?: Buffer, from?: { address?: string }) => void
+  onerror: (length: number, handle: object, error: NodeJS.ErrnoException) => void
   addMembership: GroupCall
   dropMembership: GroupCall
   addSourceSpecificMembership: GroupCall

@@ -5,8 +5,8 @@
 import type { ChildProcess } from 'node:child_process'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
-import http from 'node:http'
-import https from 'node:https'
+import type http from 'node:http'
+import type https from 'node:https'
 import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
@@ -27,10 +27,11 @@ import type { MemoryFaults } from './nemesis/memory-faults.ts'
 import { OpenSockets } from './open-sockets.ts'
 import { anyOf, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from './options.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
-import { checkCarried, type LabRequestInit, OF_AGENT, Requests } from './requests.ts'
+import { type LabRequestInit, Requests } from './requests.ts'
 import { resolve } from './resolver.ts'
-import { checkPort, checkZone, type SocketPlace, type StreamServer } from './sockets.ts'
+import { checkPort, type SocketPlace, type StreamServer } from './sockets.ts'
 import { NEEDS_KERNEL } from './world.ts'
+import { checkZone } from './zones.ts'
 
 export interface LabInterface extends HostInterface {
   /** Whether the host has switched to another uplink. It then has no addresses here. */
@@ -51,15 +52,6 @@ const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> =
 const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
   ...anyOf('argv', 'env', 'execArgv', 'name', 'resourceLimits', 'stderr', 'stdin', 'stdout'),
   ...anyOf('trackUnmanagedFds', 'transferList', 'workerData'),
-}
-
-/** Sets the options of a request that its connection has. */
-function withOptions(
-  socket: Socket,
-  { timeout, noDelay = false }: http.ClientRequestArgs & { noDelay?: boolean },
-): Socket {
-  if (timeout) socket.setTimeout(timeout)
-  return socket.setNoDelay(noDelay)
 }
 
 const bytesOf = (size: string | undefined) => (size === undefined ? undefined : parseSize(size))
@@ -337,25 +329,12 @@ export class LabHost {
    * of a connection are refused, in the agent's options and in those of a request.
    */
   agent(options: http.AgentOptions = {}): http.Agent {
-    checkCarried('agent', options, OF_AGENT)
-    const createConnection = (request: http.ClientRequestArgs) =>
-      withOptions(this.#connectionFor('agent', request), request)
-    return Object.assign(new http.Agent(options), { createConnection })
+    return this.#requests.agent(options)
   }
 
   /** Same as agent, for node:https. */
   httpsAgent(options: https.AgentOptions = {}): https.Agent {
-    checkCarried('httpsAgent', options, OF_AGENT)
-    const agent = new https.Agent(options)
-    const secure = agent.createConnection.bind(agent) as (options: object) => Socket
-    const createConnection = (request: http.ClientRequestArgs) =>
-      withOptions(secure({ ...request, socket: this.#connectionFor('httpsAgent', request) }), request)
-    return Object.assign(agent, { createConnection })
-  }
-
-  #connectionFor(what: string, request: http.ClientRequestArgs): Socket {
-    checkCarried(what, request)
-    return this.createConnection(Number(request.port), request.host ?? 'localhost')
+    return this.#requests.httpsAgent(options)
   }
 
   /** fetch() from the host: `http://server:8080/` leads to the host `server`. */

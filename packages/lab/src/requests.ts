@@ -1,4 +1,6 @@
 /** HTTP requests from a host. */
+import http from 'node:http'
+import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type * as Undici from 'undici'
@@ -23,10 +25,10 @@ const OPTIONS: Forms<
 /** Options of net.connect which the host decides on. */
 const NOT_CARRIED = 'family hints lookup localAddress localPort socketPath autoSelectFamily blockList'.split(' ')
 /** More of them for an agent. A request has an agent instead. */
-export const OF_AGENT = ['createConnection', 'signal']
+const OF_AGENT = ['createConnection', 'signal']
 
 /** Throws a UsageError for an option that a connection of a host does not have. */
-export function checkCarried(what: string, options: object, more: readonly string[] = []): void {
+function checkCarried(what: string, options: object, more: readonly string[] = []): void {
   const given = options as Readonly<Record<string, unknown>>
   const name = [...NOT_CARRIED, ...more].find(each => given[each])
   if (name === undefined) return
@@ -60,6 +62,29 @@ export class Requests {
   constructor(connect: Connect, hold: () => () => void) {
     this.#connect = connect
     this.#hold = hold
+  }
+
+  /** Same as LabHost.agent. */
+  agent(options: http.AgentOptions): http.Agent {
+    checkCarried('agent', options, OF_AGENT)
+    const createConnection = (request: http.ClientRequestArgs) => withOptions(this.#for('agent', request), request)
+    return Object.assign(new http.Agent(options), { createConnection })
+  }
+
+  /** Same as LabHost.httpsAgent. */
+  httpsAgent(options: https.AgentOptions): https.Agent {
+    checkCarried('httpsAgent', options, OF_AGENT)
+    const agent = new https.Agent(options)
+    const secure = agent.createConnection.bind(agent) as (options: object) => Socket
+    const createConnection = (request: http.ClientRequestArgs) =>
+      withOptions(secure({ ...request, socket: this.#for('httpsAgent', request) }), request)
+    return Object.assign(agent, { createConnection })
+  }
+
+  /** Returns a connection for a request of an agent. */
+  #for(agent: string, request: http.ClientRequestArgs): Socket {
+    checkCarried(agent, request)
+    return this.#connect(Number(request.port), request.host ?? 'localhost')
   }
 
   async fetch(url: string | URL, given: LabRequestInit): Promise<Response> {
@@ -109,6 +134,15 @@ export class Requests {
       }
     }
   }
+}
+
+/** Sets the options of a request that its connection has. */
+function withOptions(
+  socket: Socket,
+  { timeout, noDelay = false }: http.ClientRequestArgs & { noDelay?: boolean },
+): Socket {
+  if (timeout) socket.setTimeout(timeout)
+  return socket.setNoDelay(noDelay)
 }
 
 function copied(from: FormData, to: UndiciForm): UndiciForm {

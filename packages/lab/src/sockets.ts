@@ -25,9 +25,10 @@ import {
 } from 'vnet/internal/linux/uapi'
 import { parseAddress } from 'vnet/internal/packet/address'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { type DgramHandle, dgramState } from './dgram-state.ts'
+import { dgramState } from './dgram-state.ts'
 import type { HostAddress } from './lookup.ts'
 import { shown } from './options.ts'
+import { checkZone, hideZones, refuseZones } from './zones.ts'
 
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
@@ -57,15 +58,6 @@ interface BindOptions {
   readonly ipv6Only?: boolean | undefined
   readonly reuseAddr?: boolean | undefined
 }
-
-/** The methods of a UDP handle that take an interface, under the names of dgram.Socket. */
-const GROUP_CALLS = [
-  'addMembership',
-  'dropMembership',
-  'addSourceSpecificMembership',
-  'dropSourceSpecificMembership',
-  'setMulticastInterface',
-] as const
 
 /** Published by Server.listen of node:net, before it returns. */
 const LISTEN = 'tracing:net.server.listen:asyncStart'
@@ -125,47 +117,6 @@ export async function bindUdp(
   if (handle !== null && isUdp6(socket)) refuseZones(handle)
   await listening
   return portOf(socket.address())
-}
-
-function refuseZones(handle: DgramHandle): void {
-  for (const name of GROUP_CALLS) {
-    const call = handle[name].bind(handle)
-    handle[name] = (...addresses) => {
-      for (const each of addresses) checkZone(name, each)
-      return call(...addresses)
-    }
-  }
-  const { onmessage } = handle
-  handle.onmessage = (length, own, data, from) => {
-    if (from?.address !== undefined) from.address = withoutZone(from.address)
-    onmessage(length, own, data, from)
-  }
-}
-
-/** Throws a UsageError for an IPv6 address with a zone, `fe80::1%server`. */
-export function checkZone(what: string, address: string | undefined): void {
-  if (address?.includes('%') !== true) return
-  throw new UsageError(`${what}: '${address}' has a zone, which only a program on the host can use`)
-}
-
-const withoutZone = (address: string): string => address.replace(/%.*/, '')
-
-interface AcceptedHandle {
-  getpeername(out: { address?: string }): number
-  getsockname(out: { address?: string }): number
-}
-
-/** Removes zones from the addresses of an accepted connection. */
-function hideZones({ _handle: handle }: { readonly _handle: AcceptedHandle | null }): void {
-  if (handle === null) return
-  for (const name of ['getpeername', 'getsockname'] as const) {
-    const call = handle[name].bind(handle)
-    handle[name] = out => {
-      const status = call(out)
-      if (out.address !== undefined) out.address = withoutZone(out.address)
-      return status
-    }
-  }
 }
 
 export function connecting(place: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {

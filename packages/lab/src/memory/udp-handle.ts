@@ -37,7 +37,7 @@ export class UdpHandle implements DgramHandle, UdpEvents {
   readonly lookup: DgramHandle['lookup']
   /** Set by Node. */
   onmessage: DgramHandle['onmessage'] = () => {}
-  onerror: unknown
+  onerror: DgramHandle['onerror'] = () => {}
   readonly #udp: Udp
   readonly #options: UdpHandleOptions
   readonly #resource = new AsyncResource('UDPWRAP')

@@ -3,6 +3,7 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
 import { beforeEach, expect, test } from 'vitest'
+import { dgramState } from '../../src/dgram-state.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
 
 clientAndServer()
@@ -57,6 +58,19 @@ async function onClient(code: string): Promise<void> {
   const program = `const address = '${address}'; ${code}`
   expect(await client.exec(process.execPath, ['-e', program])).toMatchObject({ status: 0, stderr: '' })
 }
+
+test('a datagram whose zone the machine does not have is an error that says so', async () => {
+  const socket = await client.createSocket('udp6')
+  const { handle } = dgramState(socket)
+  for (const [syscall, text] of [
+    ['uv_if_indextoiid', /^a datagram from a link-local address is lost: only a program on the host /],
+    ['recvmsg', /^another$/],
+  ] as const) {
+    const failed = once(socket, 'error')
+    handle?.onerror(0, handle, Object.assign(new Error('another'), { syscall }))
+    expect((await failed)[0].message).toMatch(text)
+  }
+})
 
 test('the address of a link-local peer has no zone, which would be an interface of the machine', async () => {
   const socket = await server.createSocket('udp6', 7)
