@@ -11,7 +11,6 @@ import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { parseSize } from 'vnet/internal/wire/units'
 import { builtModule } from './built-module.ts'
 import type { HostCounters } from './counters.ts'
 import { dgramState } from './dgram-state.ts'
@@ -53,8 +52,6 @@ const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
   ...anyOf('argv', 'env', 'execArgv', 'name', 'resourceLimits', 'stderr', 'stdin', 'stdout'),
   ...anyOf('trackUnmanagedFds', 'transferList', 'workerData'),
 }
-
-const bytesOf = (size: string | undefined) => (size === undefined ? undefined : parseSize(size))
 
 /** Returns what calls of code that a crash has ended return. */
 const never = () => new Promise<never>(() => {})
@@ -187,12 +184,12 @@ export class LabHost {
     this.#check()
     this.#startable('disk')
     checkForms('disk', options, { size: SIZE })
-    return (await this.#loadFaults()).disk(bytesOf(options.size))
+    return (await this.#loadFaults()).disk(options.size)
   }
 
   /** @internal Makes the disk before the first program whose command `isFor` returns true for. */
   async giveDisk(isFor: (command: string) => boolean, size: string | undefined): Promise<void> {
-    if (this.stack.place !== undefined) (await this.#loadFaults()).giveDisk(isFor, bytesOf(size))
+    if (this.stack.place !== undefined) (await this.#loadFaults()).giveDisk(isFor, size)
   }
 
   async #loadFaults(): Promise<KernelFaults> {

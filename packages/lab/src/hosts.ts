@@ -154,11 +154,8 @@ export class HostsFile {
     if (first !== undefined) return [first, ...rest]
     if (this.#hosts.has(name.toLowerCase()))
       throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
-    const known = namesFor(
-      name,
-      [...this.#hosts.values()].map(host => host.name),
-    )
-    throw new UsageError(`${name}: the lab has no host of this name; it has ${known}`)
+    const known = [...this.#hosts.values()].map(host => host.name)
+    throw new UsageError(`${name}: the lab has no host of this name; it has ${namesFor(name, known)}`)
   }
 
   /**

@@ -97,12 +97,8 @@ export class FileLab implements AsyncDisposable {
   host(name: string): LabHost {
     const host = this.hosts.find(each => each.name === name)
     if (host !== undefined) return host
-    throw new UsageError(
-      `the lab has no host ${name}; it has ${namesFor(
-        name,
-        this.hosts.map(each => each.name),
-      )}`,
-    )
+    const known = this.hosts.map(each => each.name)
+    throw new UsageError(`the lab has no host ${name}; it has ${namesFor(name, known)}`)
   }
 
   /** Throws a UsageError. */

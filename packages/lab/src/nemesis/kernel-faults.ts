@@ -4,6 +4,7 @@
  */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { destroyConnections } from 'vnet/internal/linux/sock-diag'
+import { parseSize } from 'vnet/internal/wire/units'
 import type { SocketPlace } from '../sockets.ts'
 import { isSameEnd } from './ends.ts'
 import type { HostFaults } from './host-faults.ts'
@@ -28,7 +29,7 @@ export class KernelFaults implements HostFaults {
   readonly #host: FaultyHost
   readonly #verbs: readonly HostVerb[]
   #init: HostInit | undefined
-  #diskBytes = 64 * 1024 * 1024
+  #diskSize = '64MiB'
   #hasDisk = (_command: string): boolean => false
   #isOff = false
 
@@ -53,24 +54,24 @@ export class KernelFaults implements HostFaults {
    * Returns the path of the disk for this process. Throws a UsageError if a program has started
    * that does not see it, or if it has another size.
    */
-  disk(bytes = this.#diskBytes): string {
+  disk(size = this.#diskSize): string {
     const { name, hasStarted } = this.#host
     if (this.#init === undefined && hasStarted()) {
       const advice = 'call disk() before it starts, or give the lab file `disk: 64MiB`'
       throw new UsageError(`host ${name}: a program without the disk runs: ${advice}`)
     }
-    if (this.#init !== undefined && bytes !== this.#diskBytes) {
-      throw new UsageError(`host ${name}: the disk has ${this.#diskBytes} bytes: give its size at the first call`)
+    if (this.#init !== undefined && parseSize(size) !== parseSize(this.#diskSize)) {
+      throw new UsageError(`host ${name}: the disk has ${this.#diskSize}: give its size at the first call`)
     }
-    this.#diskBytes = bytes
+    this.#diskSize = size
     const { pid, disk } = this.#made()
     return `/proc/${pid}/root${disk}`
   }
 
   /** Makes the disk before the first program whose command `isFor` returns true for. */
-  giveDisk(isFor: (command: string) => boolean, bytes = this.#diskBytes): void {
+  giveDisk(isFor: (command: string) => boolean, size = this.#diskSize): void {
     this.#hasDisk = isFor
-    this.#diskBytes = bytes
+    this.#diskSize = size
   }
 
   pause(): void {
@@ -142,12 +143,8 @@ export class KernelFaults implements HostFaults {
 
   #made(): HostInit {
     const { place, etc } = this.#host
-    this.#init ??= new HostInit({
-      ...place,
-      etc: etc(),
-      hasClock: this.#verbs.includes('clock'),
-      diskBytes: this.#diskBytes,
-    })
+    const diskBytes = parseSize(this.#diskSize)
+    this.#init ??= new HostInit({ ...place, etc: etc(), hasClock: this.#verbs.includes('clock'), diskBytes })
     return this.#init
   }
 

@@ -98,5 +98,7 @@ test('host.disk takes a size, and refuses another one later', async () => {
   await host.disk({ size: '1MiB' })
   expect((await host.exec('sh', ['-c', SIZE])).stdout).toBe(blocks(1))
   await host.disk()
-  await expect(host.disk({ size: '2MiB' })).rejects.toThrow('host host: the disk has 1048576 bytes')
+  await expect(host.disk({ size: '2MiB' })).rejects.toThrow(
+    'host host: the disk has 1MiB: give its size at the first call',
+  )
 })
