@@ -6,7 +6,7 @@
  */
 import { explain, VnetError } from '../base/errno.ts'
 import { printable } from '../base/printable.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { didYouMean, UsageError } from '../base/usage-error.ts'
 import { getU16, getU32, getU64 } from '../netlink/host-order.ts'
 import { type BpfInstruction, BpfProgram } from '../packet/bpf.ts'
 import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
@@ -38,8 +38,11 @@ const TEXT_MAX = 1000
 /** Longest text that is compiled in some 10 ms at worst. */
 const NUMERIC_MAX = 200
 
-/** Compiles a filter of Ethernet frames. It blocks to look up names. Throws a UsageError. */
-export function compileFilter(text: string, sonames = SONAMES): CompiledFilter {
+/**
+ * Compiles a filter of Ethernet frames. It blocks to look up names. Throws a UsageError. Without
+ * `optimize`, libpcap's program reads all bytes that the text names.
+ */
+export function compileFilter(text: string, sonames = SONAMES, optimize = OPTIMIZE): CompiledFilter {
   if (text.length > TEXT_MAX) throw new UsageError(`a filter has at most ${TEXT_MAX} characters, not ${text.length}`)
   // For libpcap the text would end there.
   if (text.includes('\0')) throw refused(text, 'NUL in the text')
@@ -48,7 +51,7 @@ export function compileFilter(text: string, sonames = SONAMES): CompiledFilter {
   const pcap = libpcap.address('pcap_open_dead', DLT_EN10MB, SNAPLEN)
   if (pcap === 0n) throw refused(text, 'out of memory')
   try {
-    return packetFilter(text, new BpfProgram(compile(libpcap, pcap, text)))
+    return packetFilter(text, new BpfProgram(compile(libpcap, pcap, text, optimize)))
   } catch (error) {
     throw error instanceof RangeError ? refused(text, error.message) : error
   } finally {
@@ -103,11 +106,11 @@ function findLibpcap(sonames: readonly string[]): SharedLibrary | string {
   }
 }
 
-function compile(libpcap: SharedLibrary, pcap: bigint, text: string): BpfInstruction[] {
+function compile(libpcap: SharedLibrary, pcap: bigint, text: string, optimize: number): BpfInstruction[] {
   const program = Buffer.alloc(PROGRAM_LEN)
   const words = Buffer.from(`${text}\0`)
-  if (libpcap.int('pcap_compile', pcap, program, words, OPTIMIZE, PCAP_NETMASK_UNKNOWN) !== 0)
-    throw refused(text, lastError(libpcap, pcap))
+  if (libpcap.int('pcap_compile', pcap, program, words, optimize, PCAP_NETMASK_UNKNOWN) !== 0)
+    throw refused(text, withHint(text, lastError(libpcap, pcap)))
   try {
     return instructionsIn(copyMemory(getU64(program, INSNS_AT), getU32(program, 0) * INSN_LEN))
   } finally {
@@ -127,6 +130,12 @@ function lastError(libpcap: SharedLibrary, pcap: bigint): string {
   const buffer = copyMemory(libpcap.address('pcap_geterr', pcap), PCAP_ERRBUF_SIZE)
   const message = buffer.toString('utf8', 0, buffer.indexOf(0))
   return message.replace(/^can't parse filter expression: /, '')
+}
+
+/** Adds the word that libpcap does not know, and the one that is meant. */
+function withHint(text: string, reason: string): string {
+  const word = reason === 'syntax error' ? nameIn(text) : undefined
+  return word === undefined ? reason : `${reason}: '${word}' is not a word of pcap-filter(7)${didYouMean(word, WORDS)}`
 }
 
 function refused(text: string, reason: string): UsageError {

@@ -90,13 +90,17 @@ function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condi
     cursor.move(-1)
     throw cursor.unexpected()
   }
-  const bits =
-    token.kind === 'quad' ? token.bits : type === 'net' ? 32 - 8 * Math.floor(Math.clz32(token.value) / 8) : 32
+  const bits = token.kind === 'quad' ? token.bits : type === 'net' ? networkBits(token.value) : 32
   const address = (token.value * 2 ** (32 - bits)) >>> 0
-  const mask = type === 'net' ? netMask(cursor, bits) : maskOf(bits)
+  const mask = type === 'net' && token.kind === 'quad' ? netMask(cursor, bits) : maskOf(bits)
   if (type !== 'net' && cursor.takes('/')) throw new RangeError("'/' is for networks: net 198.18.0.0/24")
   if ((address & ~mask) !== 0) throw new RangeError(`${token.text} has bits outside of its network`)
   return isHost4(address, mask, direction, protocol)
+}
+
+/** Like libpcap, which takes 10 for a network's first byte, and 0 for the address 0.0.0.0. */
+function networkBits(value: number): number {
+  return value === 0 ? 32 : 32 - 8 * Math.floor(Math.clz32(value) / 8)
 }
 
 function netMask(cursor: Cursor, bits: number): number {

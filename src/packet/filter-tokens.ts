@@ -16,6 +16,8 @@ export type Token =
 const WITH_COLONS = /^[0-9a-f]*:[0-9a-f:.]*/i
 const PATTERNS: readonly (readonly [Token['kind'], RegExp])[] = [
   ['escaped', /^\\[a-z][\w-]*/i],
+  // Other spellings of MAC addresses, which would be numbers, words or addresses.
+  ['mac', /^([0-9a-f]{12}|([0-9a-f]{4}\.){2}[0-9a-f]{4}|([0-9a-f]{1,2}[.:-]){5}[0-9a-f]{1,2})(?![\w.:-])/i],
   ['quad', /^\d+(\.\d+){1,3}/],
   ['number', /^(0x[0-9a-f]+|\d+)(?![\w.])/i],
   ['word', /^[a-z_][\w-]*/i],
@@ -48,11 +50,18 @@ function firstOf(rest: string): Token {
     const [text] = pattern.exec(rest) ?? []
     if (text === undefined) continue
     if (kind === 'number') return { kind, text, value: numberOf(text) }
+    if (kind === 'mac') return { kind, text, bytes: macOf(text) }
     if (kind === 'quad') return { kind, text, ...quadOf(text) }
     if (kind === 'word') return { kind, text: text.toLowerCase() }
     return { kind: kind as 'sign' | 'escaped', text }
   }
   throw new RangeError(`'${rest}' is not of pcap-filter(7), or names are not looked up without libpcap`)
+}
+
+/** The bytes of 020000000001, 0200.0000.0001, 2.0.0.0.0.1, 2:0:0:0:0:1 or 2-0-0-0-0-1. */
+function macOf(text: string): Uint8Array {
+  const parts = /^.{1,2}[.:-]/.test(text) ? text.split(/[.:-]/) : (text.replaceAll('.', '').match(/../g) as string[])
+  return Uint8Array.from(parts, part => Number.parseInt(part, 16))
 }
 
 /** Like C: 0x10 is 16, and so is 020. */

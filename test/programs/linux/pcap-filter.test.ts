@@ -97,14 +97,14 @@ describe('compileFilter', () => {
 
 describe('refusals', () => {
   test.each([
-    ['tcp prt 80', "filter 'tcp prt 80': syntax error"],
+    ['tcp prt 80', "filter 'tcp prt 80': syntax error: 'prt' is not a word of pcap-filter(7); did you mean 'port'?"],
     ['tcp and udp', "filter 'tcp and udp': expression rejects all packets"],
     ['port nosuch', "filter 'port nosuch': unknown port 'nosuch'"],
     ['ip broadcast', "filter 'ip broadcast': netmask not known, so 'ip broadcast' not supported"],
     ['ether[0] / 0 = 1', "filter 'ether[0] / 0 = 1': division by zero"],
-    ['arp\nor \x1b[2J', "filter 'arp\\x0aor \\x1b[2J': syntax error"],
+    ['arp\nor \x1b[2J', "filter 'arp\\x0aor \\x1b[2J': syntax error: '\\x1b' is not a word of pcap-filter(7)"],
     ['arp\0 or ip', "filter 'arp\\x00 or ip': NUL in the text"],
-    ['\ud800', "filter '\\ud800': syntax error"],
+    ['\ud800', "filter '\\ud800': syntax error: '\\ud800' is not a word of pcap-filter(7)"],
     ['inbound', "filter 'inbound': BPF instruction 0: load of ancillary data, which only the kernel has"],
   ])('%j is refused with one line', (text, message) => {
     expect(() => compileFilter(text)).toThrow(expect.objectContaining({ name: 'UsageError', message }))
