@@ -72,7 +72,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::CreateNetns>(exports, "createNetns");
   add<vnet::UnnamedNetns>(exports, "unnamedNetns");
   add<vnet::ShortenSlice>(exports, "shortenSlice");
-  add<vnet::MakeIdle>(exports, "makeIdle");
   add<vnet::Bpf>(exports, "bpf");
   add<vnet::BpfAside>(exports, "bpfAside");
   add<vnet::MapPage>(exports, "mapPage");

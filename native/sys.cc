@@ -724,14 +724,6 @@ Napi::Value ShortenSlice(const Napi::CallbackInfo& info) {
   return result(info, ::syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : -errno);
 }
 
-Napi::Value MakeIdle(const Napi::CallbackInfo& info) {
-  Args args(info);
-  const int tid = args.integer<int32_t>(0);
-  if (!args.ok()) return result(info, -EINVAL);
-  const sched_param parameters = {};
-  return result(info, ::sched_setscheduler(tid, SCHED_IDLE, &parameters) == 0 ? 0 : -errno);
-}
-
 Napi::Value Unshare(const Napi::CallbackInfo& info) {
   Args args(info);
   const int flags = args.integer<int32_t>(0);

@@ -52,7 +52,6 @@ Napi::Value Setns(const Napi::CallbackInfo& info);
 Napi::Value CreateNetns(const Napi::CallbackInfo& info);
 Napi::Value UnnamedNetns(const Napi::CallbackInfo& info);
 Napi::Value ShortenSlice(const Napi::CallbackInfo& info);
-Napi::Value MakeIdle(const Napi::CallbackInfo& info);
 Napi::Value Bpf(const Napi::CallbackInfo& info);
 Napi::Value MapPage(const Napi::CallbackInfo& info);
 Napi::Value Monotonic(const Napi::CallbackInfo& info);

@@ -239,11 +239,6 @@ export interface Native {
    * nothing to a thread with a scheduling policy or a higher priority of its own.
    */
   shortenSlice(): number
-  /**
-   * Makes a thread run only while no other thread wants its CPU (SCHED_IDLE). On a busy CPU it gets
-   * some thousandths of the time.
-   */
-  makeIdle(tid: number): number
   /** setns(2) of the calling thread into the namespace of a descriptor; `type` is CLONE_* or 0. */
   setns(fd: number, type: number): number
   /** Returns a descriptor of a new network namespace, which it keeps alive: only `lo`, down. */

@@ -23,8 +23,8 @@ import { type Accepting, type Session, Sessions } from './sessions.ts'
 /** Milliseconds without a beat after which nothing is accepted. */
 const SILENCE_MS = 1000
 
-/** The nice value where SCHED_IDLE is not permitted. */
-const LOWEST = 19
+/** A nice value with a tenth of the weight of the frames' thread. */
+const PRIORITY = 10
 
 /** Requests that do something: identical ones are not one. */
 const SINGLE: readonly number[] = [commands.ioctl.cmd]
@@ -109,9 +109,9 @@ function deferring({ cmd, doit, dumpit }: FrontData['operations'][number], relay
 // would share the CPU with the vnet as an equal (autogroup of sched(7)).
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGTERM'] as const) process.on(signal, () => {})
 const native = loadNative()
-// Another process than the frames' thread would wait for the end of a slice of milliseconds, which
-// a low priority does not prevent.
-for (const thread of readdirSync('/proc/self/task').map(Number)) {
-  if (native.makeIdle(thread) < 0) attempt(() => setPriority(thread, LOWEST))
-}
 serve(native, JSON.parse(process.argv[2]))
+// Only now: beside busy programs a low priority would keep clients waiting for the start. With a
+// short slice, this process is soon served and soon preempted: the frames' thread waits for no
+// slice of milliseconds. Turns bounds the time that clients cost.
+for (const thread of readdirSync('/proc/self/task').map(Number)) attempt(() => setPriority(thread, PRIORITY))
+native.shortenSlice()

@@ -1,5 +1,5 @@
 /**
- * The frames' side of the front: a process of the lowest priority that serves clients without
+ * The frames' side of the front: a process of low priority that serves clients without
  * rights (front-process.ts, relay.ts). It accepts all clients, and passes those with rights to this
  * side. It limits connections, parses requests and refuses them. Requests that need data of the
  * vnet arrive here over one socket, in batches; identical ones have become one. This side serves
