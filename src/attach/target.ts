@@ -1,5 +1,6 @@
 /** Finds the interface to attach to, and refuses interfaces that a wire cannot be attached to. */
-import { EBUSY, ENETDOWN, ENODEV, EOPNOTSUPP, VnetError } from '../base/errno.ts'
+import { lstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { attempt, EBUSY, ENETDOWN, ENODEV, EOPNOTSUPP, EPERM, VnetError } from '../base/errno.ts'
 import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import { getLink, getRoutes, type Link, RouteSocket, setLink } from '../linux/rtnetlink.ts'
@@ -58,6 +59,23 @@ const SETTINGS = [
   ['net/ipv4/conf/lo/rp_filter', '0'],
 ] as const
 
+/** The values from before an attachment, by the names of the settings, and the MTU. */
+type Before = Record<string, string>
+
+/**
+ * The file with the values of lo in a network namespace from before. After `kill -9` they are still
+ * there for the next attachment, which would take the changed ones for its own.
+ */
+function beforeFile(nsfd: number): string {
+  return `/run/vnet-lo-${statSync(nsfd < 0 ? '/proc/self/ns/net' : `/proc/self/fd/${nsfd}`).ino}.json`
+}
+
+/** Returns the values that were left by this user's vnet, which was killed. */
+function leftIn(file: string): Before {
+  const isOwn = attempt(() => lstatSync(file))?.uid === process.geteuid?.()
+  return (isOwn && attempt(() => JSON.parse(readFileSync(file, 'utf8')))) || {}
+}
+
 /**
  * Prepares lo for a wire. A frame from the wire is received like a frame from a network, without
  * the route that it was sent by, so IPv4 must accept local addresses there. Returns a function that
@@ -65,37 +83,53 @@ const SETTINGS = [
  * are restored then.
  */
 export function prepareLoopback(native: Native, { text, netns, link }: Target): () => void {
-  const undo: ((nsfd: number) => void)[] = []
-  const restore = () => {
-    inNetns(native, netns, nsfd => {
-      for (const back of undo.splice(0).reverse()) back(nsfd)
-    })
-  }
-  try {
-    inNetns(native, netns, nsfd => {
-      for (const [name, value] of SETTINGS) undo.push(...set(native, nsfd, text, name, value))
-      if (link.mtu <= ETH_MAX_MTU) return
-      setMtu(native, nsfd, link.ifindex, ETH_MAX_MTU)
-      undo.push(there => setMtu(native, there, link.ifindex, link.mtu))
-    })
-    return restore
-  } catch (error) {
-    restore()
-    throw error
-  }
+  return inNetns(native, netns, nsfd => {
+    const file = beforeFile(nsfd)
+    const left = leftIn(file)
+    const before: Before = {}
+    for (const [name, value] of SETTINGS) {
+      const present = readSysctl(native, nsfd, name)
+      // A namespace may have the number of an earlier one: its values are the usual ones.
+      before[name] = present === value ? (left[name] ?? present) : present
+    }
+    before.mtu = link.mtu > ETH_MAX_MTU ? `${link.mtu}` : (left.mtu ?? `${link.mtu}`)
+    const restore = () =>
+      inNetns(native, netns, there => {
+        for (const [name] of SETTINGS) {
+          const value = before[name] as string
+          if (readSysctl(native, there, name) !== value) writeSysctl(native, there, name, value)
+        }
+        setMtu(native, there, link.ifindex, Number(before.mtu))
+        attempt(() => rmSync(file, { force: true }))
+      })
+    attempt(() => rmSync(file, { force: true }))
+    // Where /run is another user's, nothing is kept.
+    attempt(() => writeFileSync(file, JSON.stringify(before), { mode: 0o600, flag: 'wx' }))
+    try {
+      const refused = SETTINGS.flatMap(([name, value]) => refusedSetting(native, nsfd, name, value))
+      if (refused.length > 0) {
+        const remedy = `vnet may not change settings: sysctl -w ${refused.map(([name]) => name).join(' ')}`
+        throw new VnetError(refused[0]?.[1] ?? EPERM, `attach ${text}`, remedy)
+      }
+      if (link.mtu > ETH_MAX_MTU) setMtu(native, nsfd, link.ifindex, ETH_MAX_MTU)
+      return restore
+    } catch (error) {
+      attempt(restore)
+      throw error
+    }
+  })
 }
 
-/** Returns functions that restore the setting; none if it has the value already. */
-function set(native: Native, nsfd: number, text: string, name: string, value: string): ((nsfd: number) => void)[] {
-  const before = readSysctl(native, nsfd, name)
-  if (before === value) return []
+/** Sets a setting. Returns its text for sysctl(8) and an errno if that is refused. */
+function refusedSetting(native: Native, nsfd: number, name: string, value: string): (readonly [string, number])[] {
+  if (readSysctl(native, nsfd, name) === value) return []
   try {
     writeSysctl(native, nsfd, name, value)
+    return []
   } catch (error) {
-    const remedy = `vnet may not change a setting: sysctl -w ${name.replaceAll('/', '.')}=${value}`
-    throw error instanceof VnetError ? new VnetError(error.errno, `attach ${text}`, remedy) : error
+    if (error instanceof VnetError) return [[`${name.replaceAll('/', '.')}=${value}`, error.errno]]
+    throw error
   }
-  return [there => writeSysctl(native, there, name, before)]
 }
 
 /** Sets the MTU of lo, at most a TAP's while attached: larger frames would be dropped. */

@@ -1,4 +1,5 @@
 /** Attachments to each kind of interface. Ports of bridges are in attach.test.ts. */
+import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openTap } from '../../../src/linux/open-tap.ts'
 import { type AttachOptions, attach, type Cable } from '../../../src/wire.ts'
@@ -119,7 +120,23 @@ describe('lo', () => {
     expect(settings()).toEqual(before)
   })
 
-  test('a setting that may not be changed is refused with its remedy', async () => {
+  test('its settings from before a vnet that was killed are restored at the end of the next one', async () => {
+    near.ip('link set lo up')
+    near.exec('sysctl -qw net.ipv4.conf.all.rp_filter=1')
+    const before = settings()
+    const killed = near.spawn([process.execPath, PROGRAM, 'attach', 'lo'])
+    await once(killed.stdout, 'data')
+    killed.kill('SIGKILL')
+    await once(killed, 'close')
+    expect(settings()).toEqual(['0', '0', '1', '1', 65521])
+    const next = near.spawn([process.execPath, PROGRAM, 'attach', 'lo'])
+    await once(next.stdout, 'data')
+    next.kill('SIGTERM')
+    expect((await once(next, 'close'))[0]).toBe(0)
+    expect(settings()).toEqual(before)
+  })
+
+  test('settings that may not be changed are refused with its remedy', async () => {
     near.ip('link set lo up')
     const before = settings()
     const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"'
@@ -129,7 +146,7 @@ describe('lo', () => {
     expect([status, stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^vnet: attach lo: read-only file system; vnet may not change a setting: sysctl -w net\.ipv4\.conf\.\S+=\d\n$/,
+        /^vnet: attach lo: .*; vnet may not change settings: sysctl -w( net\.ipv4\.conf\.\S+=\d){2,4}\n$/,
       ),
     ])
     expect(settings()).toEqual(before)
