@@ -65,7 +65,7 @@ describe('list', () => {
     const { server } = await vnet()
     users.push(1000, 1001)
     const { status, stderr } = await runMain('list')
-    const lines = users.map(uid => `vnet: user ${uid} has vnets too: vnet list --user ${uid}\n`)
+    const lines = users.map(uid => `vnet: user ${uid} has vnets too: vnet list --all --user ${uid}\n`)
     expect([status, stderr]).toEqual([0, lines.join('')])
     expect(JSON.parse((await runMain('list', '--json')).stdout).users).toEqual([1000, 1001])
     expect(await runMain('list', '--names')).toEqual(ok('sn0\nred/sn1\n'))

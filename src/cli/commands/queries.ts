@@ -40,7 +40,7 @@ export function list({ json, names, user, all }: QueryOptions & { all?: boolean 
       if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users, away })}\n`)
       else for (const line of alignLeft([...rows(devices, interfaces), ...away.map(awayRow)])) io.out(`${line}\n`)
     }
-    if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list'))
+    if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list --all'))
     return failAll(io, failed)
   }
   return askVnets([], io, print, { user, everywhere: all })

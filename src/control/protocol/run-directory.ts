@@ -10,6 +10,7 @@ export const RUN_DIRECTORY = '/run/vnet'
 
 const ROOT = 0
 const OTHERS_WRITE = 0o022
+const OPEN = 'others may write'
 
 /** A directory, and the only user that may write it. */
 export interface RunDirectory {
@@ -25,9 +26,13 @@ export interface Untrusted {
 
 /**
  * Makes this process's directory for vnets: the first candidate that only this user may write. In a
- * user namespace /run/vnet is another user's. Throws a VnetError with each problem.
+ * user namespace /run/vnet is another user's. Throws a VnetError with each problem. `warn` gets a
+ * line about a better one with the wrong mode.
  */
-export function makeRunDirectory(candidates = ownCandidates(effectiveUid())): RunDirectory {
+export function makeRunDirectory(
+  candidates = ownCandidates(effectiveUid()),
+  warn?: (line: string) => void,
+): RunDirectory {
   const uid = effectiveUid()
   const reasons: string[] = []
   for (const path of candidates) {
@@ -38,6 +43,7 @@ export function makeRunDirectory(candidates = ownCandidates(effectiveUid())): Ru
       const reason = reasonAgainst(path, uid)
       if (reason === undefined) return { path, uid }
       reasons.push(reason)
+      if (reason.startsWith(OPEN)) warn?.(`${path} is not used: ${reason}; chmod go-w ${path}, and start again`)
     } catch (error) {
       reasons.push((error as Error).message)
     }
@@ -142,7 +148,7 @@ function reasonAgainst(path: string, uid: number): string | undefined {
     const isOutside = outerUid(found.uid) === undefined
     return `${path} belongs to ${isOutside ? 'a user outside of this user namespace' : `user ${found.uid}`}`
   }
-  return (found.mode & OTHERS_WRITE) === 0 ? undefined : `others may write ${path}`
+  return (found.mode & OTHERS_WRITE) === 0 ? undefined : `${OPEN} ${path}`
 }
 
 function isOwned(path: string, uid: number): boolean {

@@ -53,8 +53,8 @@ export class Presence {
   /** Calls `onReadable` while a client waits. Throws an Error if clients cannot find the vnet. */
   constructor(native: Native, net: Net, options: PresenceOptions, onReadable: () => void) {
     const candidates = options.directory === undefined ? undefined : [options.directory]
-    const announce = () =>
-      new Announcement(makeRunDirectory(candidates ?? (options.isLab ? privateCandidates() : undefined)).path)
+    const own = candidates ?? (options.isLab ? privateCandidates() : undefined)
+    const announce = () => new Announcement(makeRunDirectory(own, line => net.log.warn(line)).path)
     const listen = () => new ListeningSocket(native, this.#announcement.socket, SOCKET_MODE, onReadable)
     const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
     this.#announcement = announce()
