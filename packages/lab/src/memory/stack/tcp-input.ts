@@ -32,6 +32,8 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (c.state === 'SYN-RECV' && !completeHandshake(c, s)) return false
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true
+  // Also of a segment without bytes (RFC 9293 sec. 3.8.5).
+  if ((s.flags & TCP_URG) !== 0) c.receive.urgentAt = sequence + Math.max(s.urgent - 1, 0)
   // The reply to a SYN that crossed the own one.
   if (s.isSyn) c.acks.demand()
   else if (s.length > 0 || s.isFin) {
@@ -163,7 +165,6 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
     acks.demand()
     return true
   }
-  if ((s.flags & TCP_URG) !== 0) receive.urgentAt = sequence + Math.max(s.urgent - 1, 0)
   const { hasGap } = receive
   const isInOrder = receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
   if (!isInOrder) {
@@ -175,7 +176,7 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
     acks.onData(s.length, (s.flags & TCP_PSH) !== 0)
   }
   // The sender learns immediately that a gap is filled (RFC 5681 sec. 4.2).
-  if (hasGap && !receive.hasGap && !s.isFin) acks.demand()
+  if (hasGap && !receive.hasGap) acks.demand()
   if (receive.isFinished) onFin(c)
   c.notify(READABLE)
   return true

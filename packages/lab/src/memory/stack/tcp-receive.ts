@@ -25,7 +25,7 @@ export class ReceiveBuffer {
   #first = 0
   /** Sequence number of a byte that Linux leaves out of the stream (RFC 6093); -1 without one. */
   urgentAt = -1
-  /** Sequence number of the FIN; -1 before it arrives. */
+  /** Sequence number of the next FIN; lower than `next` without one. */
   #finAt = -1
   /** In the order of sequence numbers, without overlaps. */
   readonly #later: Later[] = []
@@ -50,7 +50,8 @@ export class ReceiveBuffer {
       this.#setDuplicate(sequence, endWithFin)
       return false
     }
-    if (isFin && this.#finAt < 0) this.#finAt = end
+    // The first one that bytes reach in order counts; one that bytes have passed does not.
+    if (isFin && (this.#finAt < this.next || end < this.#finAt)) this.#finAt = end
     if (sequence > this.next) {
       this.#addLater(sequence, end, bytes, at)
       this.#addRange(sequence, endWithFin)
@@ -59,7 +60,7 @@ export class ReceiveBuffer {
     const skipped = this.next - sequence
     if (skipped > 0) this.#setDuplicate(sequence, this.next)
     if (length > skipped) this.#append(bytes.slice(at + skipped, at + length))
-    if (this.#later.length > 0) this.#joinLater()
+    this.#joinLater()
     if (this.next === this.#finAt) {
       this.next++
       this.isFinished = true
@@ -112,7 +113,7 @@ export class ReceiveBuffer {
     const before = this.next
     let joined = 0
     for (const { start, end, bytes } of this.#later) {
-      if (start > this.next) break
+      if (start > this.next || this.next === this.#finAt) break
       this.#addDuplicate(start, Math.min(end, before))
       if (end > this.next) this.#append(start === this.next ? bytes : bytes.subarray(this.next - start))
       joined++

@@ -218,8 +218,15 @@ export class Scoreboard {
     if (head !== undefined && !head.isLost && !head.isSacked) this.#markLost(this.#first)
   }
 
-  /** Marks every segment lost that has not arrived: after a timeout. */
+  /**
+   * Marks every segment lost that has not arrived: after a timeout. If the first one was sacked and
+   * is not acknowledged, the peer may have dropped all of them (RFC 2018 sec. 8).
+   */
   markAllLost(): void {
+    if (this.head?.isSacked) {
+      for (const sent of this.#sent) sent.isSacked = false
+      this.sacked = 0
+    }
     for (let i = this.#first; i < this.#sent.length; i++) if (!this.#sent[i].isSacked) this.#markLost(i)
   }
 

@@ -213,4 +213,30 @@ export const closing = [
     read end
     `,
   ),
+  tcp(
+    'a FIN in order ends the stream, and bytes after it that came earlier are dropped',
+    `
+    open
+    in data 21..41, ack 1
+    out ack 1
+    in data 1..21, ack 1, fin
+    out ack 22
+    read 20
+    read end
+    `,
+  ),
+  tcp(
+    'the first FIN that the bytes reach counts, not one that came earlier with a higher number',
+    `
+    open
+    in fin 31, ack 1
+    out ack 1
+    in data 1..11, ack 1
+    +0..44 out ack 11
+    in fin 11, ack 1
+    +0..44 out ack 12
+    read 10
+    read end
+    `,
+  ),
 ]

@@ -206,4 +206,16 @@ export const data = [
     out ack 16101
     `,
   ),
+  tcp(
+    'an urgent pointer of a segment without bytes takes a later byte out of the stream',
+    `
+    open
+    in ack 1, urgent 5
+    in data 1..11, ack 1
+    +0..44 out ack 11
+    read 4
+    skip 1
+    read 5
+    `,
+  ),
 ]

@@ -227,4 +227,18 @@ export const recovery = [
     quiet 20
     `,
   ),
+  tcp(
+    'after a timeout all bytes are sent again if the peer has taken its SACK back (RFC 2018 sec. 8)',
+    `
+    open mss 1000, sack-ok
+    write 4000
+    out data 1..4001 1000, ack 1
+    in ack 1, sack 2001..4001
+    +0..600 out data 1..1001, ack 1
+    in ack 2001
+    +0..900 out data 2001..3001, ack 1
+    in ack 3001
+    +0..900 out data 3001..4001, ack 1
+    `,
+  ),
 ]
