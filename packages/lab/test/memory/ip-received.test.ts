@@ -200,8 +200,8 @@ test('fragments outside of their packet end it', () => {
   fragment(24, true, 8)
   fragment(8, false, 8)
   expect(fail()).toBe(2)
-  // Not a multiple of eight bytes, and longer than a packet can be.
-  fragment(0, true, 9)
+  // Less than eight bytes, and longer than a packet can be.
+  fragment(0, true, 7)
   fragment(65_528, false, 100)
   expect(fail()).toBe(4)
 })
@@ -263,15 +263,15 @@ test.each(['198.18.1.255', '224.0.0.1', 'ff02::1'])('a segment of TCP for %s is 
   expect(received).toEqual([20])
 })
 
-test('a ping to a group of IPv6 is replied from an address of the host', () => {
-  const { network, a, b } = pair()
+test('a ping to a group of the link is replied from the link-local address of the host', () => {
+  const { network, a, b, devA, devB } = pair()
   const sources: Uint8Array[] = []
   ping(a.stack, address('ff02::1'), {}, ({ source }) => sources.push(source))
   network.run()
   // A host hears its own request first.
-  expect(sources).toEqual([address('2001:db8::1')])
+  expect(sources).toEqual([devA.linkLocal])
   expect(b.stack.counters().Icmp6OutEchoReplies).toBe(1)
-  expect(network.frames.at(-1)?.subarray(22, 38)).toEqual(address('2001:db8::2'))
+  expect(network.frames.at(-1)?.subarray(22, 38)).toEqual(devB.linkLocal)
 })
 
 /** An ICMP "unreachable" that quotes a packet of protocol 99. */
@@ -360,4 +360,92 @@ test('an error quotes at most what fits 576 bytes, and all of a shorter packet',
   receive(devB, '198.18.1.1', '198.18.1.2', 99, bytes(1000))
   devB.setNeighbour(address('198.18.1.1'), GROUP_MAC)
   expect(network.frames.slice(1).map(({ length }) => length)).toEqual([14 + 28 + 120, 14 + 576])
+})
+
+/** The type, the code and the pointer of a Parameter Problem; undefined for another frame. */
+const problemIn = (frame: Uint8Array | undefined) =>
+  frame?.[54] === 4 ? [frame[55], frame[61]] : frame === undefined ? undefined : 'another frame'
+
+/** A header of 8 bytes before a datagram, and the option or the type in it. */
+const option = (type: number) => Uint8Array.of(17, 0, type, 2, 0, 0, 1, 0, ...datagram(1, 53, bytes(4)))
+const routing = (left: number) => Uint8Array.of(17, 0, 2, left, 0, 0, 0, 0, ...datagram(1, 53, bytes(4)))
+
+test.each([
+  ['an option whose type says skip', 60, option(0x1e), 1, undefined],
+  ['an option whose type says discard', 60, option(0x5e), 0, undefined],
+  ['an option whose type says report', 60, option(0x9e), 0, [2, 42]],
+  ['an option whose type says report if the packet is for this host alone', 0, option(0xde), 0, [2, 42]],
+  ['a routing header without segments left', 43, routing(0), 1, undefined],
+  ['a routing header with segments left', 43, routing(1), 0, [0, 42]],
+  ['hop-by-hop options after another header', 60, Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0, ...option(1)), 0, [1, 40]],
+])('%s is handled as RFC 8200 section 4 has it', (_, next, payload, received, problem) => {
+  const { network, b, devA, devB } = pair()
+  devB.setNeighbour(address('2001:db8::1'), devA.mac)
+  const { messages } = bound(b, 6, 53)
+  receive(devB, '2001:db8::1', '2001:db8::2', next, payload, { isSummed: false })
+  // The checksum is not filled in: a datagram that is read counts as an error.
+  expect([b.stack.counters().Udp6InErrors ?? 0, messages.length]).toEqual([received, 0])
+  expect(problemIn(network.frames[0])).toEqual(problem)
+})
+
+/** A fragment of IPv6 of a datagram. */
+const fragment6 = (offset: number, isLast: boolean, data: Uint8Array, next = 17) =>
+  Uint8Array.of(next, 0, offset >> 8, (offset & 0xf8) | (isLast ? 0 : 1), 0, 0, 0, 7, ...data)
+
+test.each([
+  ['whose length is no multiple of 8', fragment6(0, false, bytes(33)), [0, 4]],
+  ['that ends beyond 65,535 bytes', fragment6(65_528, true, bytes(64)), [0, 42]],
+  ['without the header of its datagram', fragment6(0, false, bytes(8), 6), [3, 0]],
+])('a fragment of IPv6 %s is reported', (_, payload, problem) => {
+  const { network, devA, devB } = pair()
+  devB.setNeighbour(address('2001:db8::1'), devA.mac)
+  receive(devB, '2001:db8::1', '2001:db8::2', 44, payload)
+  expect(problemIn(network.frames[0])).toEqual(problem)
+})
+
+test('an atomic fragment is a packet of its own, and leaves fragments of the same packet', () => {
+  const { b, devB } = pair()
+  const ok = () => b.stack.counters().Ip6ReasmOKs ?? 0
+  const piece = (offset: number, isLast: boolean, length: number) =>
+    receive(devB, '2001:db8::1', '2001:db8::2', 44, fragment6(offset, isLast, bytes(length)))
+  piece(16, true, 8)
+  piece(0, true, 32)
+  expect(ok()).toBe(1)
+  piece(0, false, 16)
+  expect([ok(), b.stack.counters().Ip6ReasmFails ?? 0]).toEqual([2, 0])
+})
+
+test('a fragment whose bytes have all arrived is ignored', () => {
+  const { b, devB } = pair()
+  const piece = (offset: number, isMore: boolean, length: number) =>
+    receive(devB, '198.18.1.1', '198.18.1.2', 99, bytes(length), { bits: (offset >> 3) | (isMore ? 0x2000 : 0) })
+  piece(0, true, 16)
+  piece(16, true, 16)
+  piece(8, true, 16)
+  piece(32, false, 8)
+  const { IpReasmOKs = 0, IpReasmFails = 0 } = b.stack.counters()
+  expect([IpReasmOKs, IpReasmFails]).toEqual([1, 0])
+})
+
+test.each(['fe80::99', '::', '0.1.2.3'])('a router does not forward from %s', from => {
+  const { network, gate, far, behind } = routed()
+  const isV4 = from.includes('.')
+  behind.setNeighbour(address(isV4 ? '198.18.2.2' : '2001:db8:2::2'), far.mac)
+  receive(gate, from, isV4 ? '198.18.2.2' : '2001:db8:2::2', UDP, datagram(1, 9, bytes(1)))
+  expect(network.frames).toEqual([])
+})
+
+test('a packet for this host in a frame for all gets no ICMP error, and no segment is taken', () => {
+  const { network, b, devA, devB } = pair()
+  devB.setNeighbour(address('198.18.1.1'), devA.mac)
+  const received: number[] = []
+  b.stack.use(6, { receive: ({ length }) => received.push(length), hasSent: () => true, error: () => {} })
+  const send = (mac?: Uint8Array) => {
+    receive(devB, '198.18.1.1', '198.18.1.2', UDP, datagram(1, 9, bytes(1)), mac && { mac })
+    receive(devB, '198.18.1.1', '198.18.1.2', 6, bytes(20), mac && { mac })
+  }
+  send(GROUP_MAC)
+  expect([network.frames.length, received]).toEqual([0, []])
+  send()
+  expect([network.frames.length, received]).toEqual([1, [20]])
 })

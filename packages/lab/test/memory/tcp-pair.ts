@@ -33,6 +33,10 @@ export class FakeIp implements Ip {
   sourceFor(to: Uint8Array): Uint8Array | undefined {
     return to[0] === 203 ? undefined : this.address
   }
+  isToAll(): boolean {
+    return false
+  }
+
   isOwn(address: Uint8Array): boolean {
     return address.every((byte, i) => byte === this.address[i])
   }

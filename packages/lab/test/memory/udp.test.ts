@@ -375,7 +375,7 @@ test('a socket without SO_BROADCAST sends and connects to no broadcast address',
 
 test.each([
   [4, '239.1.2.3', '203.0.113.1', 'cb007101'],
-  [6, 'ff02::1:5', '2001:db8:7::1', '20010db8000700000000000000000001'],
+  [6, 'ff05::1:5', '2001:db8:7::1', '20010db8000700000000000000000001'],
 ] as const)('a socket of IPv%i sends to group %s on the interface that it chose', (family, group, own, source) => {
   const { network, hosts } = segment()
   const other = network.host()

@@ -62,6 +62,8 @@ export interface Ip {
   sourceFor(to: Uint8Array): Uint8Array | undefined
   /** Whether an address is one of this host, its loopback addresses included. */
   isOwn(address: Uint8Array): boolean
+  /** Whether an address is a group, or a broadcast address of a network of this host. */
+  isToAll(address: Uint8Array): boolean
   /** Returns the known MTU of the path to an address, in bytes with the IP header. */
   mtuTo(to: Uint8Array): number
   /**

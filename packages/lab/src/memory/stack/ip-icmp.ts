@@ -7,6 +7,7 @@ import { put32 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet } from './contract.ts'
 import { receiveDiscovery } from './ip-discovery.ts'
+import type { HeaderProblem } from './ip-headers6.ts'
 import { counterOf, errorOf } from './ip-icmp-errors.ts'
 import type { StackInterface } from './ip-interface.ts'
 import type { IpStack } from './ip-stack.ts'
@@ -19,6 +20,8 @@ const ECHO6 = icmpv6.ICMPV6_ECHO_REQUEST
 export class Icmp {
   readonly #stack: IpStack
   readonly #upper = new UpperHeader()
+  /** Set while a packet is handled whose frame was for all: no error is sent about it. */
+  isMuted = false
 
   constructor(stack: IpStack) {
     this.#stack = stack
@@ -68,6 +71,11 @@ export class Icmp {
       const pointer = nextHeaderAt(bytes, nh, nh + length) - nh
       this.#send(version, icmpv6.ICMPV6_PARAMPROB, icmpv6.ICMPV6_UNK_NEXTHDR, pointer, bytes, nh, length)
     }
+  }
+
+  /** Reports a problem of the headers of an IPv6 packet. Without a code, does nothing. */
+  parameterProblem(bytes: Uint8Array, nh: number, length: number, { code, pointer }: HeaderProblem): void {
+    if (code !== undefined) this.#send(IP6, icmpv6.ICMPV6_PARAMPROB, code, pointer, bytes, nh, length)
   }
 
   /** Reports a packet, sent or forwarded by this host, after its next hop did not reply. */
@@ -124,12 +132,14 @@ export class Icmp {
   /** Sends an error about a packet, unless none may be sent (RFC 1122 3.2.2, RFC 4443 2.4 (e)). */
   #send(version: IpVersion, type: number, code: number, info: number, bytes: Uint8Array, nh: number, length: number) {
     this.#upper.find(bytes, nh, nh + length)
-    const { h, protocol, end } = this.#upper
-    if (h < 0 || (protocol === version.icmp && (h >= end || !isQuestion(version, bytes[h] as number)))) return
+    const { h, protocol, end, isFragment } = this.#upper
+    // About later fragments of IPv6, errors are sent.
+    if (h < 0 && (version === IP4 || !isFragment)) return
+    if (protocol === version.icmp && (h >= end || !isQuestion(version, bytes[h] as number))) return
     const source = bytes.slice(version.sourceAt(nh), version.sourceAt(nh) + version.address)
     const destination = bytes.slice(version.destinationAt(nh), version.destinationAt(nh) + version.address)
     if (isGroup(source, 0, source.length) || source.every(byte => byte === 0)) return
-    if (this.#stack.isToAll(destination)) return
+    if (this.#stack.isToAll(destination) || this.isMuted) return
     const own = this.#stack.isOwn(destination) ? destination : this.#stack.sourceFor(source)
     if (own === undefined || (isLoopback(source) && !isLoopback(own))) return
     const quote = Math.min(length, version.errorMax - version.header - icmp.ICMP_HLEN)

@@ -8,6 +8,7 @@ import * as udp from 'vnet/internal/packet/udp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet, Protocol } from './contract.ts'
 import { isChecksumRight } from './ip-checksum.ts'
+import { headerProblem } from './ip-headers6.ts'
 import type { StackInterface } from './ip-interface.ts'
 import { Reassembly } from './ip-reassembly.ts'
 import type { Hop, StackRoute } from './ip-routes.ts'
@@ -59,9 +60,11 @@ export class Input {
     const diverted = divert?.({ bytes, at, length: total, from: dev, to: undefined })
     if (diverted !== undefined) this.#forward(dev, version, bytes, at, total, diverted)
     else if (this.#isLocal(version, dev, bytes, version.destinationAt(at))) {
-      if (filter === undefined || filter({ bytes, at, length: total, from: dev, to: undefined }))
+      if (filter === undefined || filter({ bytes, at, length: total, from: dev, to: undefined })) {
+        this.#stack.icmp.isMuted = !isForUs
         this.deliver(dev, bytes, at, at + total)
-      else this.#stack.count('FilterDropped')
+        this.#stack.icmp.isMuted = false
+      } else this.#stack.count('FilterDropped')
     } else if (isForUs && this.#stack.forwarding) this.#forward(dev, version, bytes, at, total, undefined)
     else if (isForUs) this.#stack.count(counters.inAddrErrors)
   }
@@ -80,6 +83,12 @@ export class Input {
   #receiveWhole(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, packetEnd: number): void {
     const version = this.#upper.find(bytes, nh, packetEnd) === 4 ? IP4 : IP6
     const { h, protocol, end } = this.#upper
+    const problem = version === IP6 ? headerProblem(bytes, nh, packetEnd) : undefined
+    if (problem !== undefined) {
+      this.#stack.count(version.counters.inHdrErrors)
+      this.#stack.icmp.parameterProblem(bytes, nh, packetEnd - nh, problem)
+      return
+    }
     if (h < 0) return
     let length = end - h
     if (protocol === IPPROTO_UDP) {
@@ -103,7 +112,8 @@ export class Input {
       this.#stack.icmp.receive(version, dev, packet, nh)
       return
     }
-    // A group or a broadcast address has no connections.
+    // Frames for all have no connections, and neither has a group or a broadcast address.
+    if (protocol === IPPROTO_TCP && this.#stack.icmp.isMuted) return
     if (protocol === IPPROTO_TCP && !this.#stack.routes.isOwn(bytes, destinationAt, version.address)) return
     const receiver = this.#protocols.get(protocol)
     if (receiver === undefined) {
@@ -161,6 +171,10 @@ export class Input {
     length: number,
     diverted: StackRoute | undefined,
   ): void {
+    if (isOfLink(version, bytes, version.sourceAt(at))) {
+      this.#stack.count(version.counters.inAddrErrors)
+      return
+    }
     const to = bytes.slice(version.destinationAt(at), version.destinationAt(at) + version.address)
     if (isGroup(to, 0, to.length) || isLoopback(to) || (version === IP6 && ipv6.isLinkLocal(to, 0))) return
     const { routes, icmp, filter } = this.#stack
@@ -206,6 +220,12 @@ export class Input {
       dev.mtu,
     )
   }
+}
+
+/** Whether no router forwards from an address: RFC 1122 3.2.1.3, RFC 4291 2.5.2 and 2.5.6. */
+function isOfLink(version: IpVersion, bytes: Uint8Array, source: number): boolean {
+  if (version === IP4) return bytes[source] === 0
+  return ipv6.isLinkLocal(bytes, source) || ipv6.isUnspecified(bytes, source)
 }
 
 function isHeaderRight(version: IpVersion, bytes: Uint8Array, at: number, length: number): boolean {

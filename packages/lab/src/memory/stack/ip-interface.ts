@@ -126,7 +126,9 @@ export class StackInterface {
 
   /** Returns the own address from which packets to a neighbour leave; undefined without one. */
   sourceFor(to: Uint8Array): Uint8Array | undefined {
-    if (to.length === 16 && isLinkLocalAt(to, 0)) return this.linkLocal
+    // Groups of the link have its scope, too (RFC 6724 sec. 5, rule 2).
+    const isGroupOfLink = to[0] === 0xff && ((to[1] as number) & 0xf) <= 2
+    if (to.length === 16 && (isLinkLocalAt(to, 0) || isGroupOfLink)) return this.linkLocal
     let first: Uint8Array | undefined
     for (const prefix of this.addresses) {
       if (prefix.bytes.length !== to.length) continue

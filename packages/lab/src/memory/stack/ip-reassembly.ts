@@ -5,6 +5,7 @@ import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get16, put16 } from 'vnet/internal/packet/octets'
 import { FRAGMENT_HLEN, IP6_MF } from './ip-fragments.ts'
+import { HDR_FIELD, HDR_INCOMP } from './ip-headers6.ts'
 import type { IpStack } from './ip-stack.ts'
 import { IP4, IP6, type IpVersion, keyOf, nextHeaderAt } from './ip-version.ts'
 
@@ -13,6 +14,8 @@ const [TIME4, TIME6] = [30e9, 60e9]
 const MAX_BYTES = 4 * 1024 * 1024
 /** The largest value of the length field of a header. */
 const MAX_LENGTH = 0xffff
+/** Lengths of the headers of TCP, UDP and ICMPv6. */
+const UPPER_LENGTHS: Readonly<Record<number, number>> = { 6: 20, 17: 8, 58: 8 }
 /** The memory of a fragment besides its data. */
 const OVERHEAD = 512
 
@@ -61,13 +64,26 @@ export class Reassembly {
     this.#stack.count(version.counters.reasmReqds)
     const fragment = version === IP4 ? fragment4(bytes, nh) : fragment6(bytes, nh, end)
     const last = fragment === undefined ? 0 : fragment.offset + fragment.data.length
-    if (fragment === undefined || lengthOf(version, fragment, last) > MAX_LENGTH || this.#bytes > MAX_BYTES) {
+    const problem = version === IP4 ? undefined : problem6(bytes, nh, end, fragment, last)
+    if (problem !== undefined) this.#stack.icmp.parameterProblem(bytes, nh, end - nh, problem)
+    if (
+      fragment === undefined ||
+      problem !== undefined ||
+      lengthOf(version, fragment, last) > MAX_LENGTH ||
+      this.#bytes > MAX_BYTES
+    ) {
       this.#stack.count(version.counters.reasmFails)
       return
     }
     const { key, offset, data } = fragment
+    // An atomic fragment is a whole packet, whatever waits under its identification (RFC 6946).
+    if (offset === 0 && fragment.isLast) {
+      this.#stack.count(version.counters.reasmOks)
+      this.#whole(joined(version, fragment, [fragment], data.length))
+      return
+    }
     const partial = this.#partial.get(key) ?? this.#begin(version, key)
-    if (partial.pieces.some(each => each.offset === offset && each.data.length === data.length)) return
+    if (isCovered(partial, fragment)) return
     if (!fits(partial, fragment)) {
       this.#remove(key, partial)
       this.#stack.count(version.counters.reasmFails)
@@ -170,11 +186,39 @@ function fits({ pieces, total }: Partial, { offset, data, isLast }: Fragment): b
   return true
 }
 
+/** Whether all bytes of a fragment have arrived, perhaps in other pieces. */
+function isCovered({ pieces }: Partial, { offset, data }: Fragment): boolean {
+  const end = offset + data.length
+  let covered = 0
+  for (const { offset: at, data: some } of pieces) {
+    covered += Math.max(0, Math.min(end, at + some.length) - Math.max(offset, at))
+  }
+  return covered === data.length
+}
+
+/** Returns why an IPv6 fragment is refused, to be reported; undefined if it is not. */
+function problem6(bytes: Uint8Array, nh: number, end: number, fragment: Fragment | undefined, last: number) {
+  if (fragment === undefined) {
+    const h = ipv6.upperLayer(bytes, nh, end - nh, false) >>> 8
+    const isPart = h > 0 && nh + h + FRAGMENT_HLEN < end && (get16(bytes, nh + h + 2) & IP6_MF) !== 0
+    return isPart ? { code: HDR_FIELD, pointer: 4 } : undefined
+  }
+  const at = fragment.head.length
+  if (lengthOf(IP6, fragment, last) > MAX_LENGTH) return { code: HDR_FIELD, pointer: at + 2 }
+  if (fragment.offset > 0 || fragment.isLast) return undefined
+  // The first fragment has all headers (RFC 7112).
+  const found = ipv6.upperLayer(bytes, nh, end - nh)
+  const length = (found >>> 8) + (UPPER_LENGTHS[found & 0xff] ?? 1)
+  return found < 0 || nh + length > end ? { code: HDR_INCOMP, pointer: 0 } : undefined
+}
+
 function fragment4(bytes: Uint8Array, nh: number): Fragment | undefined {
   const h = nh + ipv4.headerLength(bytes, nh)
-  const data = bytes.slice(h, nh + ipv4.totalLength(bytes, nh))
   const isLast = (ipv4.flags(bytes, nh) & ipv4.IP_MF) === 0
-  if (data.length === 0 || (!isLast && data.length % 8 !== 0)) return undefined
+  const length = nh + ipv4.totalLength(bytes, nh) - h
+  // Linux cuts what is no multiple of 8.
+  const data = bytes.slice(h, h + (isLast ? length : length & ~7))
+  if (data.length === 0) return undefined
   const key = `4${keyOf(bytes, nh + 12, 8)}${ipv4.protocol(bytes, nh)}.${ipv4.identification(bytes, nh)}`
   return { key, offset: ipv4.fragmentOffset(bytes, nh), isLast, data, head: bytes.slice(nh, h), nextAt: 0, next: 0 }
 }

@@ -72,7 +72,8 @@ export class Tcp implements Protocol, ConnectionHost {
   connect(to: Endpoint, events: TcpEvents, local: Partial<Endpoint> = {}): TcpConnection {
     const remote = { address: targetOf(to.address), port: to.port }
     const from = local.address ?? this.ip.sourceFor(remote.address)
-    if (from === undefined) throw new VnetError(ENETUNREACH, 'connect')
+    // Connections have one peer: no group, and no broadcast address (RFC 9293 MUST-57).
+    if (from === undefined || this.ip.isToAll(remote.address)) throw new VnetError(ENETUNREACH, 'connect')
     if (!this.ip.isOwn(from)) throw new VnetError(EADDRNOTAVAIL, 'connect')
     const port = local.port ? local.port : this.#table.freePort(this.ip.random, from, remote)
     const key = keyOf(from, port, remote.address, remote.port)
