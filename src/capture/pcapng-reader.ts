@@ -26,6 +26,8 @@ interface Interface {
   /** Infinity without a limit. */
   readonly snaplen: number
   readonly unit: TimeUnit
+  /** Bytes of the frame check sequence, unless a packet says otherwise. */
+  readonly fcsLength: number
 }
 
 export class PcapngReader {
@@ -84,17 +86,21 @@ export class PcapngReader {
     let name: string | undefined
     let tsresol: number | undefined
     let tsoffset: number | undefined
+    let fcs = 0
     options.start(at + 16, at + length - 4, this.#walker.isLittle)
     while (options.next()) {
       if (options.code === pcapng.IF_NAME) name = options.text(MAX_NAME)
       else if (options.code === pcapng.IF_TSRESOL) tsresol = options.u8()
       else if (options.code === pcapng.IF_TSOFFSET) tsoffset = options.s64()
+      else if (options.code === pcapng.IF_FCSLEN) fcs = options.u8() ?? 0
     }
     this.#interfaces.push({
       name,
       linkType: view.getUint16(at + 8, this.#walker.isLittle),
       snaplen: view.getUint32(at + 12, this.#walker.isLittle) || Number.POSITIVE_INFINITY,
       unit: new TimeUnit(tsresol, tsoffset),
+      // In bits; some writers give bytes.
+      fcsLength: fcs >= 8 ? fcs >> 3 : fcs,
     })
   }
 
@@ -112,6 +118,16 @@ export class PcapngReader {
       else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
       else if (options.code === pcapng.EPB_DROP) record.setDrop(options.at, options.length)
     }
+    this.#cutFcs(record)
+  }
+
+  /** The flags of a packet, if they give a length, are more exact than its interface. */
+  #cutFcs(record: CaptureRecord): void {
+    const { flags = 0 } = record
+    const given = (flags >>> 5) & 0xf
+    // A frame that is written again has none.
+    if (given > 0) record.flags = (flags & ~(0xf << 5)) >>> 0
+    record.cutFcs(given || this.#interfaceOf(record.interfaceIndex).fcsLength)
   }
 
   /** Reads a verdict of TC or XDP; one of another type is skipped. The last of several counts. */
@@ -135,6 +151,7 @@ export class PcapngReader {
       if (options.code === pcapng.EPB_FLAGS) record.flags = options.u32()
       else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
     }
+    this.#cutFcs(record)
   }
 
   #packet(length: number, interfaceIndex: number, record: CaptureRecord): void {
@@ -160,6 +177,7 @@ export class PcapngReader {
     record.nanoseconds = 0
     record.hasTime = false
     record.originalLength = originalLength
+    record.cutFcs(from.fcsLength)
   }
 
   /** Notes where the frame is, in a block that has `room` bytes for it. */

@@ -29,6 +29,7 @@ export const IF_MACADDR = 6
 export const IF_SPEED = 8
 export const IF_TSRESOL = 9
 export const IF_FILTER = 11
+export const IF_FCSLEN = 13
 export const IF_TSOFFSET = 14
 
 export const EPB_FLAGS = 2

@@ -23,7 +23,11 @@ const NSEC_PER_SEC = 1_000_000_000
 /** Magic numbers by the unit of the timestamps. */
 const MICROSECONDS_MAGIC = 0xa1b2c3d4
 const NANOSECONDS_MAGIC = 0xa1b23c4d
+/** The bytes 1f 8b of gzip (RFC 1952). */
+const GZIP_MAGIC = 0x8b1f
 const FILE_HEADER = 24
+/** The bit P of the link-layer type. */
+const HAS_FCS_LENGTH = 0x0400_0000
 const RECORD_HEADER = 16
 
 /** Returns whether `magic`, the first four bytes of a file, marks a pcap file of its byte order. */
@@ -34,6 +38,8 @@ class PcapReader {
   readonly #little: boolean
   readonly #nanosecondsPerUnit: number
   readonly #linkType: number
+  /** Bytes of the frame check sequence, which each frame of the file has. */
+  readonly #fcsLength: number
 
   /** Reads the file header, which must be in the input completely. */
   constructor(input: Input, little: boolean) {
@@ -43,8 +49,10 @@ class PcapReader {
     this.#nanosecondsPerUnit = view.getUint32(at, little) === NANOSECONDS_MAGIC ? 1 : 1000
     const [major, minor] = [view.getUint16(at + 4, little), view.getUint16(at + 6, little)]
     if (major !== 2 || minor !== 4) throw input.unknown(`pcap version ${major}.${minor} is not supported, 2.4 is`)
-    // The high half may hold the length of the frame check sequence.
-    this.#linkType = view.getUint32(at + 20, little) & 0xffff
+    const link = view.getUint32(at + 20, little)
+    this.#linkType = link & 0xffff
+    // In units of two bytes, if the bit P says so.
+    this.#fcsLength = (link & HAS_FCS_LENGTH) === 0 ? 0 : (link >>> 28) * 2
     input.at += FILE_HEADER
   }
 
@@ -69,7 +77,8 @@ class PcapReader {
     record.at = at + RECORD_HEADER
     record.capturedLength = length
     record.originalLength = view.getUint32(at + 12, little)
-    input.at = record.at + length
+    record.cutFcs(this.#fcsLength)
+    input.at = at + RECORD_HEADER + length
     return true
   }
 }
@@ -113,6 +122,7 @@ export class CaptureReader {
     if (input.isAtEnd) throw input.unknown('empty, not a pcap or pcapng file')
     if (!input.has(4, 'a magic number')) return undefined
     const magic = input.view.getUint32(0, true)
+    if ((magic & 0xffff) === GZIP_MAGIC) throw input.unknown('it is compressed: use the output of zcat')
     if (magic === SECTION_HEADER) return new PcapngReader(input)
     const little = isPcap(magic)
     if (little || isPcap(input.view.getUint32(0, false))) {

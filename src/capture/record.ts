@@ -65,6 +65,13 @@ export class CaptureRecord implements CapturedPacket {
     return decodeText(this.bytes.subarray(at, at + length))
   }
 
+  /** Cuts the frame check sequence off, which network cards do not hand over. */
+  cutFcs(length: number): void {
+    if (length > this.originalLength) return
+    this.originalLength -= length
+    this.capturedLength = Math.min(this.capturedLength, this.originalLength)
+  }
+
   clearOptions(): void {
     this.flags = undefined
     this.dropCount = undefined

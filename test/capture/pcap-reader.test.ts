@@ -53,6 +53,35 @@ describe.each([
   })
 })
 
+/** A record of a frame that is whole. */
+const whole = ({ u32 }: typeof LITTLE, frame: number[]) => [
+  ...[7, 0, frame.length, frame.length].flatMap(u32),
+  ...frame,
+]
+
+describe.each([LITTLE, BIG])('frames with a check sequence', order => {
+  test.each([
+    ['of 4 bytes are read without it', 0x2400_0001, [1, 2, 3, 4, 5, 6, 7], [1, 2, 3], 3],
+    ['of 2 bytes are read without it', 0x1400_0001, [1, 2, 3], [1], 1],
+    ['whose length is not given are read whole', 0x2000_0001, [1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 5],
+    ['that are shorter than it are read whole', 0x2400_0001, [1, 2], [1, 2], 2],
+  ])('%s', (_, link, given, frame, originalLength) => {
+    const file = [...order.pcap(NANOSECONDS, link), ...whole(order, given), ...whole(order, [])]
+    const { packets } = readAll(file)
+    expect(packets).toMatchObject([{ frame, originalLength, capturedLength: frame.length, linkType: 1 }, { frame: [] }])
+  })
+
+  test('that were cut before it keep their bytes', () => {
+    const file = [...order.pcap(MICROSECONDS, 0x2400_0001), ...order.pcapPacket(7, 0, FRAME)]
+    expect(readAll(file)).toMatchObject({ packets: [{ frame: FRAME, originalLength: 101 }] })
+  })
+})
+
+test('a compressed file is refused with what to do', () => {
+  const { error } = readAll([0x1f, 0x8b, 8, 0, 0, 0, 0, 0])
+  expect(String(error)).toContain('it is compressed: use the output of zcat')
+})
+
 test('a file without packets is read', () => {
   expect(readAll(LITTLE.pcap(MICROSECONDS, 1))).toEqual({ packets: [] })
 })

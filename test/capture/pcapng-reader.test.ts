@@ -48,6 +48,27 @@ describe.each([
     })
   })
 
+  test.each([
+    ['by the flags of the packet', [], 4 << 5, 101],
+    ['by the interface, in bits', [32], 0, 101],
+    ['by the interface, in bytes', [4], 0, 101],
+    ['by the flags before the interface', [16], 4 << 5, 101],
+    ['nowhere', [], 1, 105],
+  ])('a frame is read without a check sequence that is described %s', (_, ofInterface, flags, originalLength) => {
+    const described = ofInterface.length > 0 ? [option(13, ofInterface)] : []
+    const file = [
+      ...order.section(),
+      ...order.interface(1, 0, ...described),
+      ...order.packet(0, UNITS, FRAME, option(2, u32(flags)), end),
+      ...order.oldPacket(0, 0, UNITS, FRAME, option(2, u32(flags))),
+    ]
+    const { packets } = readAll(file)
+    const kept = [originalLength, FRAME, flags & 1]
+    expect(packets.map(each => [each.originalLength, each.frame, each.flags])).toEqual([kept, kept])
+    const cut = [...order.section(), ...order.interface(1, 0, option(13, [32])), ...order.simplePacket(5, FRAME)]
+    expect(readAll(cut).packets).toMatchObject([{ frame: [1], originalLength: 1 }])
+  })
+
   test('an old packet block has a drop count, flags and comments, and its other options are skipped', () => {
     const options = [option(2, u32(1)), option(3, [0, 9]), option(5, text('?')), option(1, text('old'))]
     const file = [

@@ -98,7 +98,11 @@ test.each<[string[], number, string | RegExp]>([
   [['record', '127.0.0.1', '--out', FIFO], 2, PIPE],
   [[FIFO_JS], 2, PIPE],
   [['snull', '--no-address', '--capture', FIFO], 1, /fifo: nobody reads it: start its reader first, such as wireshark/],
-  [['capture', '--filter', 'bogus', 'a.pcapng'], 2, "filter 'bogus': syntax error"],
+  [
+    ['capture', '--filter', 'bogus', 'a.pcapng'],
+    2,
+    "filter 'bogus': syntax error: 'bogus' is not a word of pcap-filter(7)",
+  ],
 ])('vnet %j is one line with status %i', async (args, status, line) => {
   const said = await runMain(...args)
   expect(said).toEqual({ status, stdout: '', stderr: expect.stringMatching(ONE_LINE) })
