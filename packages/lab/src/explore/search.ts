@@ -1,8 +1,12 @@
-/** The order of the search: single faults, packets after faults, repairs, pairs, then schedules. */
+/**
+ * The order of the search: single faults, packets after faults, repairs, pairs, then schedules.
+ * With a budget, each of these is spread over the run.
+ */
 import type { PlannedFault } from '../watch/packet-name.ts'
 import { formatFault } from './fault-text.ts'
 import type { Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
+import { byPacket } from './result.ts'
 import { Schedules } from './schedules.ts'
 import {
   deepTrials,
@@ -13,6 +17,7 @@ import {
   Repairs,
   repairAt,
   singleTrials,
+  spread,
   type Trial,
 } from './sets.ts'
 import { type Group, Trials, type TrialsSetup } from './trials.ts'
@@ -53,7 +58,7 @@ export class Search {
     const repaired = await this.#repaired()
     const singles = survived.filter(({ faults }) => faults.length === 1)
     if (pairs === true) {
-      const trials = new Pairs(singles)
+      const trials = new Pairs(singles, this.#spread)
       await this.#counted('skippedPairs', trials, { trials })
     }
     if (schedules > 0) await this.#scheduled([...singles, ...repaired], schedules)
@@ -63,7 +68,7 @@ export class Search {
   async #points(trials: readonly Trial[], onSurvived?: (...survivor: Survivor) => void): Promise<Trial[]> {
     const survived: Trial[] = []
     await this.#run(trials.length, {
-      trials,
+      trials: this.#spreadTrials(trials),
       skipped: trial => this.#setup.report.add({ ...trial, verdict: 'skipped' }),
       judged: (trial, judgement) => {
         this.#add(trial, judgement)
@@ -93,6 +98,18 @@ export class Search {
       },
     })
     return survived.sort(byPlace)
+  }
+
+  /** Returns items in the order in which they are tried: with a budget, spread over the run. */
+  readonly #spread = <T>(items: readonly T[]): readonly T[] => {
+    const { budget, seed = 1 } = this.#setup.options
+    return budget === undefined ? items : spread(items, seed)
+  }
+
+  /** In a guest, the faults of a packet stay together: they continue copies of one run. */
+  #spreadTrials(trials: readonly Trial[]): readonly Trial[] {
+    const { packets, world } = this.#setup.report
+    return world === 'guest' ? this.#spread(byPacket(packets, trials)).flat() : this.#spread(trials)
   }
 
   async #run(size: number, group: Group): Promise<void> {
@@ -129,7 +146,7 @@ export class Search {
     const ended: Trial[] = []
     const trials = lastingTrials(report)
     await this.#run(trials.length, {
-      trials,
+      trials: this.#spreadTrials(trials),
       // No program has to survive a fault that never ends.
       confirms: 'never',
       skipped: trial => report.add({ ...trial, verdict: 'skipped' }),
@@ -142,7 +159,7 @@ export class Search {
     })
     const survived = await this.#points(ended.sort(byPlace))
     lasting.sort((a, b) => byPlace(a.trial, b.trial))
-    const all = new Repairs(lasting)
+    const all = new Repairs(this.#spread(lasting))
     const failed = new Set<string>()
     const attempt = async (trial: Trial) => {
       const judgement = await this.#setup.judge.attempt(trial.faults)

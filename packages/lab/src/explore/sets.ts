@@ -1,6 +1,7 @@
 /** The sets of faults that are tried. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
+import { stream } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { needsRepair } from '../nemesis/verbs.ts'
 import type { PlannedFault } from '../watch/packet-name.ts'
@@ -11,6 +12,23 @@ import type { ExploreOptions } from './scenario.ts'
 
 /** Faults that are tried together, as a point of a report. */
 export type Trial = Pick<Point, 'packet' | 'kind' | 'second' | 'faults'>
+
+/**
+ * Returns all items in an order of which each beginning is spread over them: the first, then one
+ * of each half that has none yet, of each quarter, and so on. `seed` draws it, because packets have
+ * a rhythm: every 16th may be of one host.
+ */
+export function spread<T>(items: readonly T[], seed: number): T[] {
+  const chance = stream(seed, 'spread')
+  const order = new Set(items.length === 0 ? [] : [0])
+  for (let size = 2 ** Math.ceil(Math.log2(items.length)); size >= 1; size /= 2) {
+    const taken = new Set([...order].map(i => Math.floor(i / size)))
+    for (let from = 0; from < items.length; from += size) {
+      if (!taken.has(from / size)) order.add(from + chance.below(Math.min(size, items.length - from)))
+    }
+  }
+  return [...order].map(i => items[i] as T)
+}
 
 /** Throws a UsageError for a repair that has nothing to end. */
 export function checkRepair(kinds: readonly FaultKind[]): void {
@@ -88,20 +106,23 @@ export function deepTrials(report: ExploreReport, from: number, before: readonly
 export class Pairs implements Iterable<Trial> {
   /** The faults of each packet, by its index. */
   readonly #packets: readonly (readonly Trial[])[]
+  /** The indexes of packets, in the order of the pairs of one distance. */
+  readonly #starts: readonly number[]
   readonly size: number
 
-  /** `singles` are in the order of their packets. */
-  constructor(singles: readonly Trial[]) {
+  /** `singles` are in the order of their packets. `order` returns its numbers in another order. */
+  constructor(singles: readonly Trial[], order = (all: readonly number[]) => all) {
     const packets = Array.from({ length: (singles.at(-1)?.packet ?? -1) + 1 }, (): Trial[] => [])
     for (const each of singles) packets[each.packet]?.push(each)
     this.#packets = packets
+    this.#starts = order([...packets.keys()])
     this.size = packets.reduce((sum, { length }) => sum + (length * (singles.length - length)) / 2, 0)
   }
 
   *[Symbol.iterator](): Iterator<Trial> {
     for (let distance = 1; distance < this.#packets.length; distance++) {
-      for (const [i, ones] of this.#packets.entries()) {
-        for (const one of ones) {
+      for (const i of this.#starts) {
+        for (const one of this.#packets[i] ?? []) {
           for (const { packet, kind, faults } of this.#packets[i + distance] ?? []) {
             yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
           }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { type ExploredPacket, unstableNames } from '../../src/explore/points.ts'
-import { Pairs, Repairs, type Trial } from '../../src/explore/sets.ts'
+import { Pairs, Repairs, spread, type Trial } from '../../src/explore/sets.ts'
 
 const single = (packet: number, kind: number): Trial => {
   const verb = ['drop', 'duplicate'][kind]
@@ -18,6 +18,40 @@ test('pairs join faults of different packets, the nearest packets first', () => 
   const [first] = pairs
   expect(first?.faults).toEqual([...single(0, 0).faults, ...single(1, 1).faults])
   expect([[...new Pairs([])], new Pairs([]).size]).toEqual([[], 0])
+})
+
+test('pairs of one distance start at packets in the given order', () => {
+  const pairs = new Pairs([single(0, 0), single(1, 0), single(2, 0), single(3, 0)], all => all.toReversed())
+  expect(places(pairs)).toEqual(['2030', '1020', '0010', '1030', '0020', '0030'])
+})
+
+test.each([0, 1, 2, 3, 434, 20_000])('the order of %i items has each once, and is the same for the same seed', n => {
+  const items = Array.from({ length: n }, (_, i) => i)
+  const order = spread(items, 1)
+  expect(order.toSorted((a, b) => a - b)).toEqual(items)
+  expect(spread(items, 1)).toEqual(order)
+  if (n > 3) expect(spread(items, 2)).not.toEqual(order)
+})
+
+test.each([1, 2, 7])('each beginning of the order is spread over all items with seed %i', seed => {
+  const order = spread(
+    Array.from({ length: 1000 }, (_, i) => i),
+    seed,
+  )
+  for (const tried of [2, 4, 8, 45, 100, 500]) {
+    const places = [-1, ...order.slice(0, tried).sort((a, b) => a - b), 1000]
+    const widest = Math.max(...places.slice(1).map((place, i) => place - (places[i] as number)))
+    // In the middle of a round, the later part has one item in the size of its blocks.
+    expect(widest).toBeLessThan((4 * 1024) / tried)
+  }
+})
+
+test('the order follows no rhythm of the items', () => {
+  const order = spread(
+    Array.from({ length: 1024 }, (_, i) => i),
+    1,
+  )
+  expect(new Set(order.slice(0, 64).map(i => i % 16)).size).toBeGreaterThan(8)
 })
 
 test('a hundred million pairs are made one by one', () => {

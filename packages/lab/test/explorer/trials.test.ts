@@ -23,12 +23,17 @@ const packetOf = (n: number, hit = false): ExploredPacket => ({
 
 type Outcome = { readonly ms: number; readonly error?: string; readonly isMissed?: boolean }
 
-/** Explores four packets, and returns the runs in order. Other runs pass in 10 ms. */
+/** Explores packets, and returns the runs in order. Other runs pass in 10 ms. */
 async function explored(
   outcomes: Readonly<Record<string, Outcome>>,
   options: ExploreOptions & { budget?: number } = {},
   kinds = ['drop'],
   known?: string,
+  {
+    count = 4,
+    world = 'kernel',
+    links = ['a-b'],
+  }: { count?: number; world?: 'kernel' | 'guest'; links?: string[] } = {},
 ) {
   const runs: string[] = []
   const run = async ({ plan }: RunSpec): Promise<RunResult> => {
@@ -42,14 +47,13 @@ async function explored(
   }
   const { budget } = options
   const baseline = { times: [10], left: [] }
-  const judge = new Judge(
-    { concurrency: 1, run, close: () => {} },
-    { seed: 1, sysctls: [], world: 'kernel' as const },
-    baseline,
-    { budget },
-  )
+  const judge = new Judge({ concurrency: 1, run, close: () => {} }, { seed: 1, sysctls: [], world }, baseline, {
+    budget,
+  })
   const report = new ExploreReport({
-    packets: [1, 2, 3, 4].map(n => packetOf(n)),
+    packets: Array.from({ length: count }, (_, i) => {
+      return { ...packetOf(i + 1), link: links[i % links.length] as string }
+    }),
     ...{
       kinds: kinds.map(parseKind),
       baseline,
@@ -58,7 +62,7 @@ async function explored(
       cleanErrors: [],
       roundTrip: 2,
       rto: '',
-      world: 'kernel' as const,
+      world,
     },
   })
   // The description of a failure by the packets of its faults.
@@ -94,6 +98,34 @@ test('no run starts after the budget, and the report has the number of points th
     '3 of 4 points were not tried: the budget of 1.015 s has ended',
     'slow, but not compared with a run without faults beside it: drop a-b ab udp a:* > b:7 packet 1',
   ])
+})
+
+test.each([
+  ['kernel', ['drop', 'duplicate'], 12],
+  ['kernel', ['pause 1s on a'], 12],
+  ['guest', ['drop', 'duplicate'], 24],
+] as const)('the faults that a budget allows in world %s, %j, are spread over the run', async (world, kinds, tries) => {
+  const options = { budget: 10 * tries }
+  const { report, runs } = await explored({}, options, [...kinds], undefined, { count: 100, world })
+  expect(runs).toHaveLength(tries)
+  const tried = report.points.filter(({ verdict }) => verdict === 'passed').map(({ packet }) => packet)
+  for (const part of [0, 1, 2, 3]) expect(tried.filter(at => Math.floor(at / 25) === part)).not.toEqual([])
+  expect((await explored({}, options, [...kinds], undefined, { count: 100, world })).runs).toEqual(runs)
+  // A guest continues with both faults of a packet from one stop.
+  if (world === 'guest') expect(runs.every((n, i) => n === runs[i ^ 1])).toBe(true)
+  else expect(new Set(runs).size).toBeGreaterThan(tries / 2)
+})
+
+test('without a budget, faults are tried in the order of the packets', async () => {
+  const { runs } = await explored({}, {}, ['drop'], undefined, { count: 100 })
+  expect(runs).toEqual(Array.from({ length: 100 }, (_, i) => String(i + 1)))
+})
+
+test('pairs that a budget allows are spread over the run', async () => {
+  const { report } = await explored({}, { pairs: true, budget: 1120 }, ['drop'], undefined, { count: 100 })
+  const pairs = report.points.filter(({ second }) => second !== undefined).map(({ packet }) => packet)
+  expect(pairs).toHaveLength(12)
+  for (const part of [0, 1, 2, 3]) expect(pairs.filter(at => Math.floor(at / 25) === part)).not.toEqual([])
 })
 
 test('no fault is tried after stopAt failures, which are repeated', async () => {
