@@ -13,7 +13,7 @@ import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } f
 import { CLEAN_MS, hostVerbsOf, type Prepared, withRunner } from './prepare.ts'
 import { ExploreReport } from './report.ts'
 import { failureLines } from './report-text.ts'
-import { type Baseline, differences, type Failure } from './result.ts'
+import { type Baseline, differences, type Failure, firstOf } from './result.ts'
 import type { RunResult } from './run-once.ts'
 import {
   EXPLORE_OPTIONS,
@@ -28,6 +28,7 @@ import { checkRepair, lastingTrials, singleTrials } from './sets.ts'
 
 const DEFAULT_FAULTS = ['drop', 'duplicate', 'delay', 'corrupt']
 const CLEAN_RUNS = 3
+
 /** Same as explore. */
 export function exploreScenario(scenario: LabScenario | string | URL, options: ExploreOptions): Promise<ExploreReport> {
   return withRunner('explore', scenario, options, EXPLORE_OPTIONS, exploreWith)
@@ -66,9 +67,9 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
     baseline: judge.baseline,
     rto,
     world: spec.world,
-    unstable: [...unstable],
+    unstable: [...new Set(select(runs.flat()).flatMap(({ name }) => (unstable.has(name) ? name : [])))],
     cleanErrors,
-    unrecorded: unrecordedOf(clean),
+    unrecorded: unrecordedOf(clean, options.links),
     roundTrip: roundTripOf(first),
   })
   if (report.cleanErrors.length === 0) {
@@ -150,13 +151,13 @@ function describingOf(
 }
 
 /** Returns a line for each link with packets that have no names. */
-function unrecordedOf(clean: readonly RunResult[]): string[] {
+function unrecordedOf(clean: readonly RunResult[], chosen: ExploreOptions['links']): string[] {
   const most = new Map<string, number>()
   for (const { links } of clean) {
     for (const [link, { unrecorded }] of links) most.set(link, Math.max(most.get(link) ?? 0, unrecorded))
   }
-  const lines = [...most].filter(([, n]) => n > 0)
-  return lines.map(([link, n]) => `${link}: ${n} packets have no names, and were not faulted`)
+  const lines = [...most].filter(([link, n]) => n > 0 && (chosen?.includes(link) ?? true))
+  return lines.map(([link, n]) => `packets without names, and not faulted: ${n} of ${link}`)
 }
 
 function checkSelected(
@@ -167,7 +168,9 @@ function checkSelected(
   const known = new Set(clean.flatMap(run => [...run.links.keys()]))
   const unknown = links.find(link => !known.has(link))
   if (unknown !== undefined) {
-    throw new UsageError(`links: '${unknown}' is not a link of the scenario, which has ${[...known].join(', ')}`)
+    throw new UsageError(
+      `links: '${unknown}' is not a link of the scenario, which has ${firstOf([...known]).join(', ')}`,
+    )
   }
   if (packets.length > 0) return
   const selection = filter === undefined ? 'the links have' : `'${filter}' matches`

@@ -4,7 +4,7 @@ import { isUnrepaired, type Span } from '../nemesis/spans.ts'
 import { isNemesisVerb } from '../nemesis/verbs.ts'
 import type { PlannedFault } from '../watch/packet-name.ts'
 import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
-import type { Baseline, Outcome, Verdict } from './result.ts'
+import { type Baseline, firstOf, type Outcome, type Verdict } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
 
@@ -239,7 +239,9 @@ export function isSlower(ms: number, clean: number): boolean {
 /** Returns what a run has left, unlike a clean run, as an error; undefined if there is nothing. */
 export function leftOver(left: readonly string[], clean: readonly string[]): string | undefined {
   const more = added(left, clean)
-  return more.length === 0 ? undefined : `still there 1 s after the run, unlike after a clean run: ${more.join(', ')}`
+  return more.length === 0
+    ? undefined
+    : `still there 1 s after the run, unlike after a clean run: ${firstOf(more).join(', ')}`
 }
 
 /** Whether every fault of the plan has hit a packet, and the last repair came after the faults. */

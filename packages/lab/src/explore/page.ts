@@ -9,6 +9,7 @@ import {
   byPacket,
   type ExploreResult,
   type Failure,
+  firstOfEach,
   type ResultPacket,
   type ResultPoint,
   schedulesText,
@@ -59,7 +60,7 @@ function summary({ points, cleanErrors, baseline, rto, unsteady, ms, runs, ...re
     .filter(([, count]) => count > 0)
     .map(([verdict, count]) => html`<span class="verdict ${verdict}">${count} ${verdict}</span> `)}
 in ${runs} runs, ${(ms / 1000).toFixed(1)} s.</p>${schedulesText(result.schedules).map(text => html`<p>${text}.</p>`)}${clean}${
-    unsteady.length === 0 ? undefined : html`<ul>${unsteady.map(line => html`<li>${line}</li>`)}</ul>`
+    unsteady.length === 0 ? undefined : html`<ul>${firstOfEach(unsteady).map(line => html`<li>${line}</li>`)}</ul>`
   }`
 }
 

@@ -6,10 +6,12 @@ import { runLines } from './failed-run.ts'
 import { formatFault, parseFault, withoutPacket } from './fault-text.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
-import { byPacket, type Failure, schedulesText, shownOf, timesText, wireNote, worldNote } from './result.ts'
+import { byPacket, type Failure, firstOf, schedulesText, shownOf, timesText, wireNote, worldNote } from './result.ts'
 
 /** Milliseconds above which a time has no decimals. */
 const WHOLE_MS = 100
+/** The most lines of an error: a message, a comparison and a stack. */
+const ERROR_LINES = 50
 
 /** Returns the failures; failures that are alike are one block. */
 export function failuresLines(failures: readonly Failure[]): string[] {
@@ -32,22 +34,31 @@ function likenessOf({ faults, error }: Failure): string {
 export function failureLines(failure: Failure, others: readonly Failure[] = []): string[] {
   const head = headOf(failure)
   const { faults, from, error, output, wire, captures, test, recordedFailed } = failure
-  const indent = (text: string) => text.split('\n').map(line => `  ${line}`)
+  const indent = (lines: readonly string[]) => lines.map(line => `  ${line}`)
   return [
     '',
     `FAILED ${head}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
-    ...placesOf(failure).map(text => `  ${text}`),
-    ...indent(error.trimEnd()),
-    ...printedLines(output).map(text => `  ${text}`),
+    ...indent(placesOf(failure)),
+    ...indent(errorLines(error)),
+    ...indent(printedLines(output)),
     ...wire.map(each => `  ${each.link} ${each.direction}: ${each.wire}${wireNote(failure)}`),
     ...wire.flatMap(({ code }) => code.map(line => `  ${line}`)),
-    ...captures.map(path => `  captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`),
+    ...indent(firstOf(captures.map(path => `captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`))),
     ...(others.length === 0 ? [] : ['  also at:']),
-    ...others.map(each => `    ${headOf(each) === head ? '' : `${headOf(each)}: `}${each.faults.join(' and ')}`),
+    ...indent(
+      indent(
+        firstOf(others.map(each => `${headOf(each) === head ? '' : `${headOf(each)}: `}${each.faults.join(' and ')}`)),
+      ),
+    ),
     '',
-    ...indent(test),
+    ...indent(test.split('\n')),
     '',
   ]
+}
+
+/** Returns the lines of an error, which may quote all that a program has sent. */
+export function errorLines(error: string): readonly string[] {
+  return firstOf(error.trimEnd().split('\n'), count => `and ${count} more lines of the error`, ERROR_LINES)
 }
 
 /** Returns the output of a run with a heading; none without output. */
@@ -91,7 +102,10 @@ export function tableOf({
   const single = points.filter(({ second }) => second === undefined)
   const cells = byPacket(packets, single)
   const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text), '']
-  const rows = packets.map((packet, i) => [
+  const isTried = (own: readonly Point[]) => own.length === 0 || own.some(({ verdict }) => verdict !== 'skipped')
+  const tried = packets.flatMap((packet, i) => (isTried(cells[i] ?? []) ? [{ packet, i }] : []))
+  const untried = packets.length - tried.length
+  const rows = tried.map(({ packet, i }) => [
     String(i + 1),
     packet.at.toFixed(packet.at < WHOLE_MS ? 1 : 0),
     `${packet.link} ${packet.direction}`,
@@ -107,9 +121,10 @@ export function tableOf({
   return [
     '',
     ...lines.map(row => line(row).trimEnd()),
+    ...(untried === 0 ? [] : [`${untried} more packets, of which no fault was tried`]),
     '',
     '.  passed   xN  slower by this factor   ?  the run had no such packet   -  not tried',
-    ...points.flatMap(slowerLine),
+    ...firstOf(points.flatMap(slowerLine), count => `and ${count} more slower runs`),
     ...countLine(
       'pairs of faults',
       points.filter(({ second }) => second !== undefined),

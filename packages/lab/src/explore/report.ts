@@ -9,8 +9,11 @@ import type { ExploredPacket } from './points.ts'
 import { failuresLines, tableOf } from './report-text.ts'
 import {
   type Baseline,
+  countsText,
   type ExploreResult,
   type Failure,
+  firstOf,
+  firstOfEach,
   IN_WORLD,
   type Outcome,
   type ResultPacket,
@@ -136,7 +139,8 @@ export class ExploreReport {
 
   /** Returns the report for a terminal, as several lines. */
   toString(): string {
-    return [...this.#baselineLines(), ...tableOf(this), ...failuresLines(this.failures), this.#sums()].join('\n')
+    const lines = [...this.#baselineLines(), ...tableOf(this), ...failuresLines(this.failures)]
+    return [...lines, ...this.#oneFault(), this.#sums()].join('\n')
   }
 
   #baselineLines(): string[] {
@@ -151,8 +155,15 @@ export class ExploreReport {
       ]
     }
     const lines = [`${count} passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}`]
-    if (baseline.left.length > 0) lines.push(`left after a clean run: ${baseline.left.join(', ')}`)
-    return [...lines, ...unsteady]
+    if (baseline.left.length > 0) lines.push(`left after a clean run: ${firstOf(baseline.left).join(', ')}`)
+    return [...lines, ...firstOfEach(unsteady)]
+  }
+
+  /** Says what runs with one fault cannot show, if they have shown nothing. */
+  #oneFault(): string[] {
+    const { passed, points, schedules } = this
+    if (!passed || this.#uncounted + sumOf(schedules) > 0 || points.some(({ faults }) => faults.length > 1)) return []
+    return ['each run had one fault: bugs that need several are found with pairs, schedules, bursts, depth 2 or repair']
   }
 
   #sums(): string {
@@ -210,7 +221,7 @@ export class ExploreReport {
     })
     return [
       ...(this.cleanErrors.length === 0 && this.#isUntried ? ['not passed: no fault was tried'] : []),
-      ...(skipped === 0 ? [] : [`${skipped} of ${this.size} points were not tried: ${this.ended}`]),
+      ...(skipped === 0 ? [] : [`${skipped} of ${this.size} points were not tried: ${this.ended}`, ...this.#choice]),
       ...(unrun === 0 ? [] : [`${unrun} of ${sumOf(this.schedules)} schedules were not run: ${this.ended}`]),
       ...this.laterErrors.map(error => `a run without faults failed later: ${error.split('\n')[0]}`),
       ...unsure.map(point => `slow, but not compared with a run without faults beside it: ${text(point)}`),
@@ -220,6 +231,15 @@ export class ExploreReport {
       ...sometimes.map(point => `failed in ${point.failed} of ${point.runs} runs: ${text(point)}`),
       ...this.changes,
     ]
+  }
+
+  /** Which links could be chosen. */
+  get #choice(): string[] {
+    const single = this.points.filter(({ second }) => second === undefined)
+    const links = single.map(({ packet }) => this.packets[packet]?.link ?? '')
+    const [rarest] = countsText(links).split(' ')
+    if (new Set(links).size < 2) return []
+    return [`--links ${rarest} tries fewer; the points of each link: ${countsText(links)}`]
   }
 
   get pointsPerSecond(): number {

@@ -1,8 +1,10 @@
 /** The text of a report: how often faults have failed, and failures that are alike. */
 import { expect, test } from 'vitest'
 import { parseFault, parseKind } from '../../src/explore/fault-text.ts'
+import { pageOf } from '../../src/explore/page.ts'
 import { ExploreReport } from '../../src/explore/report.ts'
-import type { Failure } from '../../src/explore/result.ts'
+import { failureLines } from '../../src/explore/report-text.ts'
+import { countsText, type Failure } from '../../src/explore/result.ts'
 import { parseName } from '../../src/watch/packet-name.ts'
 
 const packet = (n: number) => `client-server ab udp client:* > server:5000 packet ${n}`
@@ -27,13 +29,13 @@ const failureOf = (faults: readonly string[], more: Partial<Failure> = {}): Fail
 })
 
 /** Returns a report of one packet, in which a drop has failed in one of four runs. */
-function reportOf(failures: readonly Failure[]): ExploreReport {
+function reportOf(failures: readonly Failure[], unstable: readonly string[] = []): ExploreReport {
   const place = { time: 0, at: 0, number: 1, end: 0, length: 50, head: new Uint8Array(50), hit: true, lost: false }
   const report = new ExploreReport({
     packets: [{ ...parseName(packet(1)), ...place, name: packet(1) }],
     kinds: [parseKind('drop')],
     baseline: { times: [1], left: [] },
-    unstable: [],
+    unstable,
     unrecorded: [],
     cleanErrors: [],
     roundTrip: 2,
@@ -92,4 +94,58 @@ test('failures of the same faults with the same error are one block, which names
   expect(lines).toContain(`    ${restart(7)} and drop ${packet(8)}`)
   expect(lines.filter(line => line === '  also at:')).toHaveLength(2)
   expect(report.toJSON().failures).toEqual(failures)
+})
+
+test('lists without an end are cut in the text and on the page, and are whole as data', () => {
+  const names = (link: string, count: number) =>
+    Array.from({ length: count }, (_, i) => `${link} ab udp a:* > b:7 packet ${i}`)
+  const restart = (n: number) => `restart 100ms on server ${packet(n)}`
+  const failures = Array.from({ length: 40 }, (_, i) => failureOf([restart(i)]))
+  const unstable = [...names('a-lan', 2000), ...names('client-lan', 22)]
+  const report = reportOf(failures, unstable)
+  for (let n = 0; n < 30; n++) {
+    report.changes.push(`failed before, passed now: drop ${packet(n)}`)
+    report.add({ packet: 0, kind: 0, faults: [parseFault(`drop ${packet(n)}`)], verdict: 'missed' })
+    report.add({ packet: 0, kind: 0, faults: [parseFault(`drop ${packet(n)}`)], verdict: 'slower', ms: 9, clean: [1] })
+  }
+  const lines = String(report).split('\n')
+  expect(lines.length).toBeLessThan(100)
+  const unmet = lines.filter(line => line.startsWith('not in each clean run'))
+  expect(unmet).toHaveLength(11)
+  expect(unmet.at(-1)).toBe('not in each clean run, and not faulted: and 2012 more; in all client-lan 22, a-lan 2000')
+  expect(lines).toContain('failed before, passed now: and 20 more; in all client-server 30')
+  expect(lines).toContain('the packet of the clean runs did not appear: and 20 more; in all client-server 30')
+  expect(lines).toContain('and 20 more slower runs')
+  expect(lines).toContain('    and 29 more')
+  const result = report.toJSON()
+  expect(result.unsteady.filter(line => line.startsWith('not in each'))).toHaveLength(unstable.length)
+  expect(pageOf(result, 'a').match(/<li>not in each/g)).toHaveLength(11)
+})
+
+test('a count of many links names the rarest ten', () => {
+  const links = Array.from({ length: 30 }, (_, i) => Array.from({ length: 30 - i }, () => `l${i}`)).flat()
+  expect(countsText(links)).toBe(
+    'l29 1, l28 2, l27 3, l26 4, l25 5, l24 6, l23 7, l22 8, l21 9, l20 10, and 20 more links',
+  )
+})
+
+test('the first lines of a long error are shown', () => {
+  const error = Array.from({ length: 3000 }, (_, i) => `line ${i}`).join('\n')
+  const lines = failureLines(failureOf([`drop ${packet(1)}`], { error }))
+  expect(lines).toContain('  line 49')
+  expect(lines).toContain('  and 2950 more lines of the error')
+  expect(lines.length).toBeLessThan(60)
+})
+
+test('a report whose runs all pass says what one fault cannot show, unless sets were tried', () => {
+  const note = /each run had one fault: bugs that need several are found with pairs, schedules/
+  const report = reportOf([])
+  report.points[0] = { ...report.points[0]!, verdict: 'passed', failed: 0 }
+  expect(String(report)).toMatch(note)
+  report.schedules.passed = 1
+  expect(String(report)).not.toMatch(note)
+  report.schedules.passed = 0
+  report.skippedPairs = 1
+  expect(String(report)).not.toMatch(note)
+  expect(String(reportOf([failureOf([`drop ${packet(1)}`])]))).not.toMatch(note)
 })

@@ -116,6 +116,19 @@ test.each([
   else expect(new Set(runs).size).toBeGreaterThan(tries / 2)
 })
 
+test('a budget that ends proposes the link with the fewest points', async () => {
+  const links = ['a-lan', 'b-lan', 'a-lan', 'client-lan', 'a-lan', 'b-lan']
+  const { report } = await explored({}, { budget: 30 }, ['drop'], undefined, { count: 12, links })
+  expect(report.unsteady[1]).toBe(
+    '--links client-lan tries fewer; the points of each link: client-lan 2, b-lan 4, a-lan 6',
+  )
+  const lines = String(report).split('\n')
+  expect(lines.filter(line => line.includes(' 60 bytes '))).toHaveLength(3)
+  expect(lines).toContain('9 more packets, of which no fault was tried')
+  const all = await explored({}, { budget: 1000 }, ['drop'], undefined, { count: 12, links })
+  expect(all.report.unsteady).toEqual([])
+})
+
 test('without a budget, faults are tried in the order of the packets', async () => {
   const { runs } = await explored({}, {}, ['drop'], undefined, { count: 100 })
   expect(runs).toEqual(Array.from({ length: 100 }, (_, i) => String(i + 1)))

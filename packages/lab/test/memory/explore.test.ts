@@ -124,3 +124,34 @@ test('a module runs in threads, again and again', async () => {
   expect([report.cleanErrors, report.failures, report.unstable]).toEqual([[], [], []])
   expect(report.runs).toBeGreaterThan(10)
 })
+
+test('packets that only some clean runs have are listed if they are of the chosen links and filter', async () => {
+  let runs = 0
+  const changing = async ({ lab }: ScenarioRun) => {
+    const [client, other, server] = lab.hosts('client', 'other', 'server')
+    await lab.cable(client, server)
+    await lab.cable(other, server)
+    const port = 5000 + runs++
+    for (const host of [client, other]) {
+      const socket = await host.createSocket('udp4')
+      for (const to of [80, port]) socket.send('x', to, 'server')
+      await lab.sleep(10)
+    }
+  }
+  const unstableOf = async (more: { links?: string[]; filter?: string }) => {
+    const { unstable } = await explore(changing, { world: 'memory', captures: false, faults: ['drop'], ...more })
+    return unstable.map(name =>
+      name
+        .split(' ', 5)
+        .join(' ')
+        .replace(/50\d\d$/, 'P'),
+    )
+  }
+  const all = await unstableOf({})
+  expect(all.filter(name => name.startsWith('client-server'))).not.toEqual([])
+  expect(all.filter(name => name.startsWith('other-server'))).not.toEqual([])
+  expect(new Set(await unstableOf({ links: ['client-server'] }))).toEqual(
+    new Set(all.filter(name => name.startsWith('client-server'))),
+  )
+  expect(await unstableOf({ filter: 'udp dst port 80' })).toEqual([])
+})
