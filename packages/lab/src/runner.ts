@@ -4,6 +4,7 @@
  */
 import { type Lab, LabUnavailableError } from './index.ts'
 import { thread } from './memory/time/real.ts'
+import { ownTime, schedstatOf } from './own-time.ts'
 import { isRequired } from './world.ts'
 
 /** The most characters of the name of a test's lab. */
@@ -53,12 +54,22 @@ function addLines(error: TestError, lines: readonly string[]): void {
   error.message = message
 }
 
-/** Closes a lab. Rejects if it has not ended after `limit` real milliseconds. */
+/**
+ * Closes a lab. Rejects if it has not ended after `limit` real milliseconds, in which waits of this
+ * thread for a CPU do not count.
+ */
 export async function closeWithin(lab: Lab, limit: number): Promise<void> {
+  const schedstat = schedstatOf()
+  const end = ownTime(schedstat) + limit
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const text = `the lab has not ended within ${limit} ms: a server or a worker does not close`
-    timer = thread.setTimeout(() => reject(new Error([text, ...lab.unclosed].join('; '))), limit)
+    const check = () => {
+      const left = end - ownTime(schedstat)
+      if (left < 1) reject(new Error([text, ...lab.unclosed].join('; ')))
+      else timer = thread.setTimeout(check, left)
+    }
+    check()
   })
   await Promise.race([lab.close(), late]).finally(() => thread.clearTimeout(timer))
 }

@@ -5,12 +5,15 @@
 import { setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LabWorker } from '../lab-worker.ts'
+import { type Beat, beatOf } from './heartbeat.ts'
 import { factsOf, loadScenario, type ModuleFacts, type Refusal, refusalOf } from './load-scenario.ts'
 import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 
-/** A request for a run, or without `spec` for the facts of the module. */
-export interface RunRequest {
+/** A request for a run, without `spec` for the facts of the module, or for a beat. */
+export type RunRequest = ModuleRequest | { readonly beats: true }
+
+interface ModuleRequest {
   readonly url: string
   readonly spec?: RunSpec
   /** Whether the process may serve another request after a run that passes and leaves nothing. */
@@ -32,9 +35,15 @@ export interface RunReplies {
 const LEFT_MS = 1000
 const POLL_MS = 5
 
-const send = (reply: RunReplies) => new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
+const send = (reply: RunReplies | Beat) =>
+  new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
 
-async function serve({ url, spec, mayStay = false }: RunRequest): Promise<void> {
+const beat = (request: RunRequest) => {
+  if ('beats' in request) void send(beatOf())
+}
+
+async function serve({ url, spec, mayStay = false }: ModuleRequest): Promise<void> {
+  process.on('message', beat)
   const before = process.getActiveResourcesInfo()
   let mayServe = false
   try {
@@ -45,6 +54,8 @@ async function serve({ url, spec, mayStay = false }: RunRequest): Promise<void> 
     }
     await send({ started: true })
     const result = await runOnce(scenario, spec)
+    // A message would be a thing that is left.
+    process.off('message', beat)
     await send({ result })
     mayServe = mayStay && result.error === undefined
   } catch (error) {
@@ -54,7 +65,6 @@ async function serve({ url, spec, mayStay = false }: RunRequest): Promise<void> 
   process.on('unhandledRejection', ignore).on('uncaughtException', ignore)
   if (mayServe && (await hasEnded(before))) {
     process.off('unhandledRejection', ignore).off('uncaughtException', ignore)
-    process.once('message', (request: RunRequest) => void serve(request))
     await send({ ready: true })
     return
   }
@@ -80,7 +90,10 @@ async function hasEnded(before: readonly string[]): Promise<boolean> {
 }
 
 process.once('disconnect', () => process.exit())
-process.once('message', (request: RunRequest) => void serve(request))
+process.on('message', (request: RunRequest) => {
+  if (!('beats' in request)) void serve(request)
+})
+void send(beatOf())
 // The parts of labs are loaded while the run before it runs. A lab here would cost more CPU time.
 LabWorker.take()
 await import('../lab.ts')

@@ -1,11 +1,11 @@
 /** Runners: run a scenario once, in this process or, for a module, in one of its own. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { clearTimeout, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../built-module.ts'
 import { removeLeftovers } from '../leftovers.ts'
+import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
 import { errorOf, type ModuleFacts } from './load-scenario.ts'
 import type { RunReplies, RunRequest } from './run-main.ts'
 import { type RunResult, type RunSpec, runOnce, type Scenario } from './run-once.ts'
@@ -17,7 +17,7 @@ export interface Runner {
   close(): void
 }
 
-/** Milliseconds beyond the timeout after which a process that does not react is killed. */
+/** Milliseconds beyond the timeout in which a process returns to its event loop. */
 const GRACE_MS = 2000
 /** Milliseconds for a process to start and to load the module. */
 const LOAD_MS = 30_000
@@ -53,8 +53,8 @@ class RunProcess {
   #replies: RunReplies = {}
   #onReply: (reply: RunReplies) => void = () => {}
   #output = ''
-  #isLate = false
-  #timer: NodeJS.Timeout | undefined
+  #late: string | undefined
+  readonly #heartbeat = new Heartbeat(() => this.#child.send({ beats: true } satisfies RunRequest, () => {}))
 
   constructor() {
     const main = fileURLToPath(builtModule('./run-main.ts', import.meta.url))
@@ -67,7 +67,10 @@ class RunProcess {
     })
     this.#exited = once(this.#child, 'exit')
     this.#exited.catch(() => {})
-    this.#child.on('message', (reply: RunReplies) => this.#onReply(reply))
+    this.#child.on('message', (reply: RunReplies | Beat) => {
+      if ('beat' in reply) this.#heartbeat.take(reply)
+      else this.#onReply(reply)
+    })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', text => {
         this.#output = (this.#output + text).slice(-OUTPUT_MAX)
@@ -93,7 +96,7 @@ class RunProcess {
     let started = began
     const [status, signal] = await this.#serve({ url, spec, mayStay }, () => {
       started = performance.now()
-      this.#killAfter(spec.timeout + GRACE_MS)
+      this.#killIfLate(spec.timeout + GRACE_MS)
     })
     // A process that was killed has not removed its lab.
     if (signal !== null) removeLeftovers()
@@ -102,9 +105,7 @@ class RunProcess {
     const total = performance.now() - began
     if (result !== undefined) return { ...result, total, left, output: this.#output }
     const ms = performance.now() - started
-    const error = this.#isLate
-      ? `the scenario blocks its thread: killed after ${Math.round(ms)} ms`
-      : `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
+    const error = this.#late ?? `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
     return { error, ms, total, links: new Map(), left: [], output: this.#output }
   }
 
@@ -118,7 +119,7 @@ class RunProcess {
   async #serve(request: RunRequest, onStart: () => void): Promise<unknown[]> {
     this.#replies = {}
     this.#output = ''
-    this.#killAfter(LOAD_MS)
+    this.#killIfLate(LOAD_MS)
     const ready = new Promise<unknown[]>(resolve => {
       this.#onReply = reply => {
         Object.assign(this.#replies, reply)
@@ -127,18 +128,17 @@ class RunProcess {
       }
     })
     this.#child.send(request, () => {})
-    const ended = await Promise.race([ready, this.#exited]).finally(() => clearTimeout(this.#timer))
+    const ended = await Promise.race([ready, this.#exited]).finally(() => this.#heartbeat.stop())
     // The last replies may be read after the exit is noticed.
     if (!this.#replies.ready && this.#child.connected) await once(this.#child, 'disconnect')
     return ended
   }
 
-  #killAfter(ms: number): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#isLate = true
+  #killIfLate(patience: number): void {
+    this.#heartbeat.start(patience, (isBlocked, ms) => {
+      this.#late = lateText(isBlocked, ms)
       this.kill()
-    }, ms)
+    })
   }
 }
 

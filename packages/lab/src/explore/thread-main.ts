@@ -1,13 +1,17 @@
 /** A thread that runs a module in memory, again and again. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { type Beat, beatOf } from './heartbeat.ts'
 import { factsOf, loadScenario, refusalOf } from './load-scenario.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 import type { ThreadReply, ThreadRequest } from './thread-runner.ts'
 
 const { url } = workerData as { readonly url: string }
 
-parentPort?.on('message', async ({ spec }: ThreadRequest) => {
-  const reply = (message: ThreadReply) => parentPort?.postMessage(message)
+const reply = (message: ThreadReply | Beat) => parentPort?.postMessage(message)
+
+parentPort?.on('message', async (request: ThreadRequest) => {
+  if ('beats' in request) return reply(beatOf())
+  const { spec } = request
   try {
     const scenario = await loadScenario(url)
     if (spec === undefined) reply({ facts: factsOf(scenario) })
@@ -16,6 +20,8 @@ parentPort?.on('message', async ({ spec }: ThreadRequest) => {
     reply({ refusal: refusalOf(error) })
   }
 })
+
+reply(beatOf())
 
 /** Returns the part of a result that is sent: packets take longer than the rest. */
 function sentOf(result: RunResult, { onlyHits }: RunSpec): RunResult {

@@ -2,34 +2,34 @@
  * ThreadRunner: runs a module in memory, in worker threads. A thread runs many times, so that a run
  * costs no start; the state of the module lives as long as its thread.
  */
-
-// Imported because a scenario may replace the timers of globalThis.
-import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../built-module.ts'
+import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
 import { errorOf, type ModuleFacts, type Refusal } from './load-scenario.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
 
-/** Real milliseconds for a run in virtual time, with the start of its thread. */
-const PATIENCE_MS = 30_000
-
-/** A request for a run, or without `spec` for the facts of the module. */
-export interface ThreadRequest {
-  readonly spec?: RunSpec
-}
+/** A request for a run, without `spec` for the facts of the module, or for a beat. */
+export type ThreadRequest = { readonly spec?: RunSpec } | { readonly beats: true }
 
 export type ThreadReply =
   | { readonly result: RunResult }
   | { readonly facts: ModuleFacts }
   | { readonly refusal: Refusal }
 
+interface Thread {
+  readonly worker: Worker
+  readonly heartbeat: Heartbeat
+}
+
 export class ThreadRunner implements Runner {
   /** May be changed before the first run. */
   concurrency: number
+  /** Milliseconds in which a thread returns to its event loop. */
+  patience = 30_000
   readonly #url: string
-  readonly #idle: Worker[] = []
+  readonly #idle: Thread[] = []
   readonly #all = new Set<Worker>()
   /** Threads that load the module. They were started ahead. */
   #loading: Promise<ThreadReply>[] = []
@@ -54,8 +54,7 @@ export class ThreadRunner implements Runner {
     // A thread that loads the module is ready sooner than a new one.
     while (this.#idle.length === 0 && this.#loading.length > 0) await this.#loading.shift()
     if (this.#isClosed) throw new Error('the exploration has ended')
-    const worker = this.#idle.pop() ?? this.#start()
-    const reply = await this.#ask(worker, { spec })
+    const reply = await this.#ask(this.#idle.pop() ?? this.#start(), { spec })
     if ('result' in reply) return reply.result
     throw 'refusal' in reply ? errorOf(reply.refusal) : new Error('the thread has sent no result')
   }
@@ -65,21 +64,22 @@ export class ThreadRunner implements Runner {
     for (const worker of this.#all) void worker.terminate()
   }
 
-  #start(): Worker {
+  #start(): Thread {
     const workerData = { url: this.#url }
     const worker = new Worker(builtModule('./thread-main.ts', import.meta.url), { workerData, execArgv: [] })
     this.#all.add(worker)
-    return worker
+    return { worker, heartbeat: new Heartbeat(() => worker.postMessage({ beats: true } satisfies ThreadRequest)) }
   }
 
-  /** Ends a thread that does not reply: its scenario blocks it. */
-  #ask(worker: Worker, request: ThreadRequest): Promise<ThreadReply> {
+  /** Ends a thread that does not reply. */
+  #ask(thread: Thread, request: ThreadRequest): Promise<ThreadReply> {
+    const { worker, heartbeat } = thread
     const began = performance.now()
     return new Promise(resolve => {
       const end = (reply: ThreadReply, isUsable: boolean) => {
-        clearTimeout(timer)
+        heartbeat.stop()
         worker.off('message', onMessage).off('error', onError).off('exit', onExit)
-        if (isUsable && !this.#isClosed) this.#idle.push(worker)
+        if (isUsable && !this.#isClosed) this.#idle.push(thread)
         else {
           this.#all.delete(worker)
           worker.on('error', () => {})
@@ -91,8 +91,8 @@ export class ThreadRunner implements Runner {
         const ms = performance.now() - began
         end({ result: { error, ms, total: ms, links: new Map(), left: [], output: '' } }, false)
       }
-      const timer = setTimeout(() => failed('the scenario blocks its thread'), PATIENCE_MS)
-      const onMessage = (reply: ThreadReply) => end(reply, true)
+      heartbeat.start(this.patience, (isBlocked, ms) => failed(lateText(isBlocked, ms)))
+      const onMessage = (reply: ThreadReply | Beat) => ('beat' in reply ? heartbeat.take(reply) : end(reply, true))
       const onError = (error: unknown) => failed(String(error))
       const onExit = (status: number) => failed(`the thread of the run has ended by itself: status ${status}`)
       worker.on('message', onMessage).on('error', onError).on('exit', onExit)
