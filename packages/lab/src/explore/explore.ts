@@ -12,7 +12,7 @@ import { Judge } from './judge.ts'
 import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } from './points.ts'
 import { CLEAN_MS, hostVerbsOf, type Prepared, withRunner } from './prepare.ts'
 import { ExploreReport } from './report.ts'
-import { failureLines } from './report-text.ts'
+import { failureLines, printedLines } from './report-text.ts'
 import { type Baseline, differences, type Failure, firstOf } from './result.ts'
 import type { RunResult } from './run-once.ts'
 import {
@@ -50,7 +50,9 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   const captures = capturesIn(options.captures)
   const began = performance.now()
   const clean = await cleanRuns({ ...prepared, spec })
-  const cleanErrors = clean.flatMap(({ error }) => error ?? [])
+  const cleanErrors = clean.flatMap(({ error, output }) => {
+    return error === undefined ? [] : [error, ...printedLines(output, error)].join('\n')
+  })
   const runs = clean.map(packetsOf)
   const unstable = unstableNames(runs)
   const [first = []] = runs

@@ -15,6 +15,7 @@ import {
   schedulesText,
   shownOf,
   timesText,
+  unlike,
   type Verdict,
   wireNote,
 } from './result.ts'
@@ -54,7 +55,7 @@ function summary({ points, cleanErrors, baseline, rto, unsteady, ms, runs, ...re
   })
   const clean =
     cleanErrors.length > 0
-      ? html`<p>Runs without faults failed, so nothing else was tried:</p>${cleanErrors.map(error => html`<pre>${error}</pre>`)}`
+      ? html`<p>Runs without faults failed, so nothing else was tried:</p>${unlike(cleanErrors).map(error => html`<pre>${error}</pre>`)}`
       : html`<p>Runs without faults passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}.</p>`
   return html`<p>${points.length + uncounted} faults: ${counts
     .filter(([, count]) => count > 0)

@@ -39,5 +39,5 @@ function storyOf(result: RunResult, error: string): string {
   const packets = packetsOf(result)
   const run = failedRunOf({ packets, spans: result.spans ?? [], operations: result.operations }, packetText)
   const places = placesOf({ run, packets: packets.filter(({ hit }) => hit).map(packetText) })
-  return [error, ...places, ...printedLines(result.output)].join('\n')
+  return [error, ...places, ...printedLines(result.output, error)].join('\n')
 }

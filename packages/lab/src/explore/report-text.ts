@@ -6,7 +6,17 @@ import { runLines } from './failed-run.ts'
 import { formatFault, parseFault, withoutPacket } from './fault-text.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
-import { byPacket, type Failure, firstOf, schedulesText, shownOf, timesText, wireNote, worldNote } from './result.ts'
+import {
+  byPacket,
+  type Failure,
+  firstOf,
+  headOf,
+  schedulesText,
+  shownOf,
+  timesText,
+  wireNote,
+  worldNote,
+} from './result.ts'
 
 /** Milliseconds above which a time has no decimals. */
 const WHOLE_MS = 100
@@ -26,13 +36,12 @@ export function failuresLines(failures: readonly Failure[]): string[] {
 
 /** Returns the kinds of the faults and the first line of the error, without its times. */
 function likenessOf({ faults, error }: Failure): string {
-  const [line = ''] = error.trimStart().split('\n')
-  return [...faults.map(fault => withoutPacket(parseFault(fault))), line.replace(/[\d.]+ ms\b/g, 'ms')].join('\n')
+  return [...faults.map(fault => withoutPacket(parseFault(fault))), headOf(error)].join('\n')
 }
 
 /** Returns a failure, and the faults of others that are alike. */
 export function failureLines(failure: Failure, others: readonly Failure[] = []): string[] {
-  const head = headOf(failure)
+  const head = shareAndWorldOf(failure)
   const { faults, from, error, output, wire, captures, test, recordedFailed } = failure
   const indent = (lines: readonly string[]) => lines.map(line => `  ${line}`)
   return [
@@ -40,14 +49,18 @@ export function failureLines(failure: Failure, others: readonly Failure[] = []):
     `FAILED ${head}: ${faults.join(' and ')}${from > faults.length ? ` (found by ${from} faults)` : ''}`,
     ...indent(placesOf(failure)),
     ...indent(errorLines(error)),
-    ...indent(printedLines(output)),
+    ...indent(printedLines(output, error)),
     ...wire.map(each => `  ${each.link} ${each.direction}: ${each.wire}${wireNote(failure)}`),
     ...wire.flatMap(({ code }) => code.map(line => `  ${line}`)),
     ...indent(firstOf(captures.map(path => `captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`))),
     ...(others.length === 0 ? [] : ['  also at:']),
     ...indent(
       indent(
-        firstOf(others.map(each => `${headOf(each) === head ? '' : `${headOf(each)}: `}${each.faults.join(' and ')}`)),
+        firstOf(
+          others.map(
+            each => `${shareAndWorldOf(each) === head ? '' : `${shareAndWorldOf(each)}: `}${each.faults.join(' and ')}`,
+          ),
+        ),
       ),
     ),
     '',
@@ -61,9 +74,21 @@ export function errorLines(error: string): readonly string[] {
   return firstOf(error.trimEnd().split('\n'), count => `and ${count} more lines of the error`, ERROR_LINES)
 }
 
-/** Returns the output of a run with a heading; none without output. */
-export function printedLines(output: string): string[] {
-  return output === '' ? [] : ['printed:', ...output.trimEnd().split('\n')]
+/**
+ * Returns the output of a run with a heading; none without output. Lines of programs, such as
+ * `server: no space`, that the error quotes are left out.
+ */
+export function printedLines(output: string, error: string): string[] {
+  const quoted = new Set(error.split(/: | \| |\n/))
+  const isQuoted = (line: string) => {
+    const [, ...text] = line.split(': ')
+    return text.length > 0 && text.every(part => quoted.has(part.trim()))
+  }
+  const lines = output
+    .trimEnd()
+    .split('\n')
+    .filter(line => !isQuoted(line))
+  return lines.join('') === '' ? [] : ['printed:', ...lines]
 }
 
 /** Returns the packets that were hit, faults of links and hosts, and operations. */
@@ -74,7 +99,7 @@ export function placesOf({ run, packets }: Pick<Failure, 'run' | 'packets'>): re
 }
 
 /** Returns how often it failed, and in which world: `always, in memory`. */
-function headOf(failure: Failure): string {
+function shareAndWorldOf(failure: Failure): string {
   return [shareOf(failure), worldNote(failure)].filter(Boolean).join(', ')
 }
 

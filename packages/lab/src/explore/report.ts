@@ -6,7 +6,7 @@ import { bareText } from './describe.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
 import { isSlower, type Judge } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
-import { failuresLines, tableOf } from './report-text.ts'
+import { errorLines, failuresLines, tableOf } from './report-text.ts'
 import {
   type Baseline,
   countsText,
@@ -21,6 +21,7 @@ import {
   sumOf,
   TIMED_OUT,
   timesText,
+  unlike,
   type Verdict,
 } from './result.ts'
 
@@ -150,7 +151,7 @@ export class ExploreReport {
       const isLate = cleanErrors.some(error => error.startsWith(TIMED_OUT))
       return [
         `${cleanErrors.length} of the ${baseline.times.length} runs without faults failed; nothing else was tried:`,
-        ...cleanErrors,
+        ...unlike(cleanErrors).flatMap(errorLines),
         ...(isLate ? ['the machine may be too slow for the timeout: set a longer one'] : []),
       ]
     }

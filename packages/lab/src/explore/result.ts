@@ -120,7 +120,7 @@ export interface Failure {
 
 export interface ExploreResult {
   readonly passed: boolean
-  /** The errors of clean runs. With one, nothing was faulted. */
+  /** The errors of clean runs, each with what was printed. With one, nothing was faulted. */
   readonly cleanErrors: readonly string[]
   readonly baseline: Baseline
   /** The round trip in ms that delays are multiples of. */
@@ -204,6 +204,18 @@ export function firstOfEach(lines: readonly string[]): string[] {
     const counts = countsText(all.flatMap(line => / (\S+) (?:ab|ba) /.exec(line)?.[1] ?? []))
     return firstOf(all, count => `${kind}: and ${count} more${counts && `; in all ${counts}`}`)
   })
+}
+
+/** Returns the first line of an error without its times, by which errors are alike. */
+export function headOf(error: string): string {
+  const [line = ''] = error.trimStart().split('\n', 1)
+  return line.replace(/[\d.]+ ms\b/g, 'ms')
+}
+
+/** Returns the first of errors that are alike. */
+export function unlike(errors: readonly string[]): string[] {
+  const heads = errors.map(headOf)
+  return errors.filter((_, i) => heads.indexOf(heads[i] as string) === i)
 }
 
 /** Returns how often each link occurs, the rarest first: `client-lan 22, a-lan 202`. */

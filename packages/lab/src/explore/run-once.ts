@@ -66,8 +66,9 @@ const CLOSE_MS = 5000
 /** The start of an error if the run has ended before its fault happened. */
 const UNSETTLED = 'hit had not settled when the run ended, and links held all packets meanwhile: '
 
-/** The path of this file, in frames of stacks. */
+/** The paths of this file and of this package's code, in frames of stacks. */
 const OWN = fileURLToPath(import.meta.url)
+const CODE = fileURLToPath(new URL('../', import.meta.url))
 
 /** The run that an error belongs to, by its abort controller. */
 const RUN = new AsyncLocalStorage<AbortController>()
@@ -159,13 +160,13 @@ function textOf(reason: unknown): string {
   return `${stackOf(reason)}${cause}`
 }
 
-/** Returns the stack of an error up to the call of the scenario, without frames of Node. */
+/** Returns the stack of an error up to the call of the scenario, without frames of Node and vnet. */
 function stackOf({ stack, message }: Error): string {
   const lines = (stack ?? message).split('\n')
   const isFrame = (line: string) => /^ {4}at /.test(line)
   const end = lines.findIndex(line => isFrame(line) && line.includes(OWN))
   return lines
     .slice(0, end < 0 ? undefined : end)
-    .filter(line => !(isFrame(line) && line.includes('node:')))
+    .filter(line => !(isFrame(line) && (line.includes('node:') || line.includes(CODE))))
     .join('\n')
 }

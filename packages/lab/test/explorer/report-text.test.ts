@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { parseFault, parseKind } from '../../src/explore/fault-text.ts'
 import { pageOf } from '../../src/explore/page.ts'
 import { ExploreReport } from '../../src/explore/report.ts'
-import { failureLines } from '../../src/explore/report-text.ts'
+import { failureLines, printedLines } from '../../src/explore/report-text.ts'
 import { countsText, type Failure } from '../../src/explore/result.ts'
 import { parseName } from '../../src/watch/packet-name.ts'
 
@@ -148,4 +148,12 @@ test('a report whose runs all pass says what one fault cannot show, unless sets 
   report.skippedPairs = 1
   expect(String(report)).not.toMatch(note)
   expect(String(reportOf([failureOf([`drop ${packet(1)}`])]))).not.toMatch(note)
+})
+
+test('the printed lines that the error quotes are left out', () => {
+  const error = 'ServiceError: server: sh: it has ended with status 1; its last lines: no space | wal: broken'
+  const printed = 'server: up\nserver: no space\nserver: wal: broken\nreply: no\n'
+  expect(printedLines(printed, error)).toEqual(['printed:', 'server: up', 'reply: no'])
+  expect(printedLines('server: no space\n', error)).toEqual([])
+  expect(printedLines('', error)).toEqual([])
 })
