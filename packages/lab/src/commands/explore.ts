@@ -2,9 +2,10 @@
  * `vnet explore`: every packet lost, doubled, late or damaged, one a run
  * (packages/lab/docs/explore.md).
  */
-import { closeSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { findProgram } from '@vnet/guest/internal/programs'
 import { attempt, withErrno } from 'vnet/internal/base/errno'
 import { shellWord } from 'vnet/internal/base/printable'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -45,6 +46,8 @@ interface Subject {
 interface CommandPlace {
   readonly host: string | undefined
   readonly hit: string | undefined
+  /** Follows errors about a command that may be the value of an option without one. */
+  readonly note: string
 }
 
 const SCRIPT = /\.[cm]?[jt]s$/
@@ -57,7 +60,9 @@ export async function exploreCommand(
   { host, hit, json = false, html, repeat, before, ...options }: ExploreCliOptions,
   io: Io,
 ): Promise<number> {
-  const subject = SCRIPT.test(path) ? scriptOf(path, command, { host, hit }) : commandOf(path, command, { host, hit })
+  const note = json ? '; --json writes to standard output' : ''
+  if (json && !existsSync(path)) throw new UsageError(`nothing called ${path}${note}`)
+  const subject = (SCRIPT.test(path) ? scriptOf : commandOf)(path, command, { host, hit, note })
   if (repeat !== undefined && (json || html !== undefined || before !== undefined)) {
     const what = json ? '--json' : html !== undefined ? '--html' : '--before'
     throw new UsageError(`${what}: with --repeat there is one run, and no report`)
@@ -160,17 +165,21 @@ function resultIn(path: string): ExploreResult {
   throw new UsageError(`--before ${path}: not a result of explore: write one with --json`)
 }
 
-function scriptOf(path: string, command: readonly string[], { host, hit }: CommandPlace): Subject {
-  if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command`)
+function scriptOf(path: string, command: readonly string[], { host, hit, note }: CommandPlace): Subject {
+  if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command${note}`)
   if (host !== undefined) throw new UsageError('--host: there is no command')
   if (hit !== undefined) throw new UsageError(`--hit: export \`hit\` from ${path}: a function of the lab`)
   checkRegular(path)
   return { url: pathToFileURL(realPlace(path)), seed: undefined }
 }
 
-function commandOf(path: string, command: readonly string[], { host, hit }: CommandPlace): Subject {
-  if (command.length === 0) throw new UsageError(`${path}: the command to run in this lab is missing: -- COMMAND`)
+function commandOf(path: string, command: readonly string[], { host, hit, note }: CommandPlace): Subject {
+  const [program] = command
+  if (program === undefined) throw new UsageError(`${path}: the command to run in this lab is missing: -- COMMAND`)
   const plan = readLabFile(path)
+  const directories = (process.env.PATH ?? '/bin:/usr/bin').split(':').map(each => each || '.')
+  if (findProgram(program, directories) === undefined)
+    throw new UsageError(`nothing called ${program}${note || ' that can be run'}`)
   const { routers = {}, cables = {}, lans = {} } = plan.topology
   const links: { readonly capture?: boolean }[] = [routers, cables, lans].flatMap(each => Object.values<object>(each))
   if (links.some(({ capture }) => capture === true)) {

@@ -33,7 +33,8 @@ export async function lab(
   { host, scenario, json = false, time = 'real', stopAt = [], ...guest }: LabCommandOptions,
   io: Io,
 ): Promise<number> {
-  if (json && command.length > 0) throw new UsageError('--json: a command and requests would share the streams')
+  if (json && command.length > 0)
+    throw new UsageError('--json: a command and requests would share the streams; --json takes no file')
   if (json && time === 'virtual') throw new UsageError('--json: only with --time real')
   if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
   const plan = readLabFile(path, scenario)

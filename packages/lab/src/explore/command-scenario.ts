@@ -37,7 +37,10 @@ export default async function scenario({ lab, signal }: ScenarioRun): Promise<vo
   const child = running.host(host).spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
   const [status, ended] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   if (status === 0) return
-  const error = new Error(status === null ? `the command was ended by ${ended}` : `the command ended with ${status}`)
+  const why =
+    { 126: ', as of a program that cannot run', 127: ', as of a program that is not found' }[status ?? 0] ?? ''
+  const text = status === null ? `the command was ended by ${ended}` : `the command ended with ${status}${why}`
+  const error = new Error(text)
   // The place in this file says nothing.
   error.stack = error.message
   throw error

@@ -103,7 +103,7 @@ VNET_LAB=my-net-PID
   test.each([
     [['--host', 'nobody', '--', 'true'], '--host nobody: the lab has client, server'],
     [['--host', 'client'], '--host: there is no command'],
-    [['--json', '--', 'true'], '--json: a command and requests would share the streams'],
+    [['--json', '--', 'true'], '--json: a command and requests would share the streams; --json takes no file'],
   ])('is refused with %j', (args, text) => {
     const { status, stderr } = lab(file(NET), ...args)
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(new RegExp(`^vnet: ${text}.*\\n$`)) })

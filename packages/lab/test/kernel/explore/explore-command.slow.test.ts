@@ -67,6 +67,25 @@ test('a command fails by its status, and the report has the command that repeats
   expect(stdout).toContain(`\n  vnet explore ${net} ${options.join(' ')}\n`)
 })
 
+test('a program that ends before it is ready shows its last lines, once and without a stack', async () => {
+  const net = path('broken.yaml')
+  writeFileSync(net, NET.replace('echo up; exec sleep 1000', 'echo oops no space >&2; exit 1'))
+  const { status, stdout } = await runMain('explore', net, '--', 'true')
+  expect(status).toBe(1)
+  expect(stdout).toMatch(/^3 of the 3 runs without faults failed; nothing else was tried:\n/)
+  expect(stdout.replace(/sh -c "[^"]*"/, 'COMMAND').match(/oops no space/g)).toHaveLength(1)
+  expect(stdout.match(/has ended with status 1/g)).toHaveLength(1)
+  expect(stdout).not.toMatch(/\n *at /)
+})
+
+test('a command that fails without faults shows what it has printed, and what its shell did not find', async () => {
+  const { stdout } = await runMain('explore', path('net.yaml'), '--', 'sh', '-c', 'echo before; no-such-program')
+  expect(stdout).toContain('\nthe command ended with 127, as of a program that is not found\nprinted:\n')
+  expect(stdout.split('\n')).toEqual(
+    expect.arrayContaining(['before', expect.stringMatching(/no-such-program: .*not found$/)]),
+  )
+})
+
 test('a command is repeated with faults, within a time', async () => {
   const repeat = (fault: string, ...more: string[]) =>
     runMain('explore', path('net.yaml'), '--repeat', `${fault} ${REQUEST}`, ...more)
@@ -214,6 +233,12 @@ test.each([
   [['net.yaml'], 'net.yaml: the command to run in this lab is missing: -- COMMAND'],
   [['net.yaml', '--host', 'third', ...ping(1)], '--host third: the lab has client, server'],
   [['scenario.mjs', ...ping(1)], 'scenario.mjs: a scenario takes no command'],
+  [['net.yaml', '--json', 'r.json', '--', 'true'], 'nothing called r.json; --json writes to standard output\n'],
+  [['net.yaml', '--json', '--', './r.json'], 'nothing called ./r.json; --json writes to standard output\n'],
+  [['none.yaml', '--json', 'net.yaml'], 'none.yaml; --json writes to standard output\n'],
+  [['scenario.mjs', '--json', 'r.json'], 'a scenario takes no command; --json writes to standard output\n'],
+  [['net.yaml', '--', 'no-such-program'], 'nothing called no-such-program that can be run\n'],
+  [['net.yaml', '--', import.meta.dirname], `nothing called ${import.meta.dirname} that can be run\n`],
   [['scenario.mjs', '--host', 'client'], '--host: there is no command'],
   [['empty.mjs'], 'empty.mjs: the module has no scenario: export default async ({ lab, signal }) => { ... }\n'],
   [['broken.mjs'], 'broken.mjs does not load: SyntaxError: Unexpected end of input\n'],
