@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { withErrno } from 'vnet/internal/base/errno'
 import { print } from 'vnet/internal/packet/print'
 import { isNemesisVerb } from '../nemesis/verbs.ts'
@@ -53,6 +54,7 @@ export async function describeFailure(
   // A run has no packets if its process was killed.
   const packets = own.packets.length > 0 ? own.packets : clean
   const { failed, runs, error = '', output = '' } = own
+  const packetText = packetTexts(own.packets.length > 0 ? own.origin : undefined)
   const files = directory === undefined || recorded === undefined ? [] : readdirSync(directory, { recursive: true })
   // Wires have none, and their programs in memory are in this process, where the kernel stops none.
   const isNemesis = faults.some(({ verb }) => isNemesisVerb(verb))
@@ -70,7 +72,7 @@ export async function describeFailure(
     runs,
     error,
     output,
-    run: failedRunOf({ ...own, packets }, packetText),
+    run: failedRunOf(own, packetText),
     packets: faults.flatMap(fault => packetOf(fault, packets) ?? []).map(packetText),
     wire,
     wireFailed: wired !== undefined && judge.errorOf(wired) !== undefined,
@@ -131,8 +133,14 @@ export function bareText({ head, length }: ExploredPacket): string {
   return print(long, 0, length)
 }
 
-/** Returns the same after the milliseconds since the first packet, and the link. */
-export function packetText(packet: ExploredPacket): string {
-  const { at, link, direction } = packet
-  return `at ${at.toFixed(1)} ms ${link} ${direction} ${bareText(packet)}`
+/**
+ * Returns a function that returns the same after the milliseconds since the lab was made, as errors
+ * have them, and the link. Without `origin` they are since the first packet.
+ */
+export function packetTexts(origin: number | undefined): (packet: ExploredPacket) => string {
+  return packet => {
+    const { link, direction, time } = packet
+    const at = origin === undefined ? packet.at : (time - origin) / NSEC_PER_MSEC
+    return `at ${at.toFixed(1)} ms ${link} ${direction} ${bareText(packet)}`
+  }
 }

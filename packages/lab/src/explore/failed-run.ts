@@ -18,7 +18,7 @@ export interface RunSpan {
   readonly packet: number
   /** The packet as tcpdump prints it. */
   readonly hit: string
-  /** Milliseconds since the first packet of the run; undefined if it lasts until the run ends. */
+  /** Milliseconds since the lab was made; undefined if it lasts until the run ends. */
   readonly from: number
   readonly to?: number | undefined
   /** `server stops`, `server continues`; a repair and a forgotten connection have no end. */
@@ -30,7 +30,7 @@ export interface RunPacket {
   readonly link: string
   readonly direction: Direction
   readonly flow: string
-  /** Milliseconds since the first packet of the run. */
+  /** Milliseconds since the lab was made. */
   readonly at: number
   /** `seq 1`, `packet 2 copy 2` */
   readonly label: string
@@ -42,12 +42,12 @@ export interface RunPacket {
 
 /** The start or the end of an operation. */
 export interface RunOperation {
-  /** Milliseconds since the first packet of the run. */
+  /** Milliseconds since the lab was made. */
   readonly at: number
   readonly isStart: boolean
   /** `client1 write 5` */
   readonly name: string
-  /** The same with both times, in ms since the first packet of the run. */
+  /** The same with both times, in ms since the lab was made. */
   readonly text: string
 }
 
@@ -70,7 +70,7 @@ const BEFORE_MAX = 20
 
 /** Returns a run with faults of links or hosts, or with operations; undefined if it had none. */
 export function failedRunOf(
-  { packets, spans, operations = [] }: Pick<Judgement, 'packets' | 'spans' | 'operations'>,
+  { packets, spans, operations = [], origin = 0 }: Pick<Judgement, 'packets' | 'spans' | 'operations' | 'origin'>,
   textOf: (packet: ExploredPacket) => string,
 ): FailedRun | undefined {
   const known = spans.flatMap(span => {
@@ -82,10 +82,11 @@ export function failedRunOf(
   const hits = packets.flatMap(({ hit }, index) => (hit && !places.includes(index) ? [index] : []))
   const before = Math.max(0, Math.min(...places, ...hits, packets.length) - BEFORE_MAX)
   const kept = packets.slice(before, before + PACKETS_MAX)
-  const first = packets[0]?.time ?? 0
-  const at = (time: number) => (time - first) / NSEC_PER_MSEC
+  const at = (time: number) => (time - origin) / NSEC_PER_MSEC
   return {
-    packets: kept.map((packet, i) => runPacketOf(packet, hits.includes(before + i) ? textOf(packet) : undefined)),
+    packets: kept.map((packet, i) =>
+      runPacketOf(packet, at(packet.time), hits.includes(before + i) ? textOf(packet) : undefined),
+    ),
     before,
     after: packets.length - before - kept.length,
     spans: known.flatMap(({ fault, hosts, from, held, to, index }) =>
@@ -114,8 +115,8 @@ function operationsOf(operations: readonly KeptOperation[], at: (time: number) =
   return moments.map(({ place: _, ...moment }) => moment)
 }
 
-function runPacketOf(packet: ExploredPacket, hit: string | undefined): RunPacket {
-  const { link, direction, flow, at, part, n, copy, lost } = packet
+function runPacketOf(packet: ExploredPacket, at: number, hit: string | undefined): RunPacket {
+  const { link, direction, flow, part, n, copy, lost } = packet
   return { link, direction, flow, at, label: `${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`, lost, hit }
 }
 

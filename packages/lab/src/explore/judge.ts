@@ -16,6 +16,8 @@ export interface Judgement extends Outcome {
   readonly spans: readonly Span[]
   /** Its operations, if it failed. */
   readonly operations?: readonly KeptOperation[] | undefined
+  /** Same as in RunResult, of the first run. */
+  readonly origin?: number | undefined
 }
 
 interface JudgeOptions {
@@ -160,10 +162,10 @@ export class Judge {
   /** Returns the judgement of one run. `runs` is the number of runs up to then. */
   judgementOf(plan: readonly PlannedFault[], result: RunResult, runs = 1): Judgement {
     const error = this.errorOf(result, plan)
-    const { ms, output, spans = [], operations } = result
+    const { ms, output, spans = [], operations, origin } = result
     const packets = packetsOf(result)
     const common = { runs, ms, clean: [this.#fastest], factor: ms / Math.max(this.#fastest, LEAST_MS), packets, spans }
-    if (error !== undefined) return { ...common, verdict: 'failed', failed: 1, error, output, operations }
+    if (error !== undefined) return { ...common, verdict: 'failed', failed: 1, error, output, operations, origin }
     // A run waits for a host that is stopped.
     const isSlow = isSlower(ms, this.#fastest) && !plan.some(({ verb }) => isNemesisVerb(verb))
     const verdict = !isMet(result, plan) ? 'missed' : isSlow ? 'slower' : 'passed'

@@ -1,6 +1,6 @@
 /** explore.repeat: runs a scenario once, with given faults. */
 import { isUnrepaired } from '../nemesis/spans.ts'
-import { packetText } from './describe.ts'
+import { packetTexts } from './describe.ts'
 import { failedRunOf } from './failed-run.ts'
 import { checkNamed, parseFault, withHit } from './fault-text.ts'
 import { leftOver } from './judge.ts'
@@ -37,7 +37,8 @@ export async function repeatFaults(
 /** Returns an error with the packets that were hit, faults, operations and output of the run. */
 function storyOf(result: RunResult, error: string): string {
   const packets = packetsOf(result)
-  const run = failedRunOf({ packets, spans: result.spans ?? [], operations: result.operations }, packetText)
+  const packetText = packetTexts(result.origin)
+  const run = failedRunOf({ ...result, packets, spans: result.spans ?? [] }, packetText)
   const places = placesOf({ run, packets: packets.filter(({ hit }) => hit).map(packetText) })
   return [error, ...places, ...printedLines(result.output, error)].join('\n')
 }

@@ -58,6 +58,8 @@ export interface RunResult {
   readonly output: string
   /** The operations of the history of a failed run. */
   readonly operations?: readonly KeptOperation[] | undefined
+  /** The time of the packets' clock at time 0 of the lab, in ns; undefined if it was killed. */
+  readonly origin?: number | undefined
 }
 
 /** Milliseconds for the lab to end after a scenario, which takes some hundredths of a second. */
@@ -116,7 +118,7 @@ export async function runOnce(
   broken.end()
   if (refused !== undefined) throw refused
   const operations = error === undefined ? undefined : keptOf(history, origin)
-  return { error, ms, total: performance.now() - began, links, spans, left: [], output: '', operations }
+  return { error, ms, total: performance.now() - began, links, spans, left: [], output: '', operations, origin }
 }
 
 /** Returns the time of the clock of packets at time 0 of the lab, in ns. */
@@ -160,7 +162,7 @@ function textOf(reason: unknown): string {
   return `${stackOf(reason)}${cause}`
 }
 
-/** Returns the stack of an error up to the call of the scenario, without frames of Node and vnet. */
+/** Returns the stack of an error up to the scenario's call, without frames of Node and vnet. */
 function stackOf({ stack, message }: Error): string {
   const lines = (stack ?? message).split('\n')
   const isFrame = (line: string) => /^ {4}at /.test(line)

@@ -67,3 +67,27 @@ test.each<[string, LabScenario]>([
   const running = explore.repeat(scenario, [], OPTIONS)
   await expect(running.finally(() => vi.useRealTimers())).rejects.toThrow(new RegExp(`^${name}, at \\d+ ms: `))
 })
+
+test('the packet of a failure has the time of the lab, as its error has', async () => {
+  const scenario: LabScenario = async ({ lab, signal }) => {
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server)
+    const receiver = await server.createSocket('udp4', 5000)
+    const sender = await client.createSocket('udp4')
+    const from = lab.now
+    sender.send('x', 5000, 'server')
+    await once(receiver, 'message', { signal: AbortSignal.any([signal, AbortSignal.timeout(300)]) }).catch(() => {
+      throw new Error(`sent from ${from} to ${lab.now}`)
+    })
+  }
+  const options = { ...OPTIONS, captures: false, faults: ['drop', 'silence 10s'] } as const
+  const { failures } = await explore(scenario, options)
+  expect(failures).toHaveLength(2)
+  for (const { packets, error, run } of failures) {
+    const [, from, to] = /sent from ([\d.]+) to ([\d.]+)/.exec(error) ?? []
+    for (const at of [/^at ([\d.]+) ms/.exec(packets[0] ?? '')?.[1], ...(run?.spans.map(span => span.from) ?? [])]) {
+      expect(Number(at)).toBeGreaterThanOrEqual(Number(from) - 1)
+      expect(Number(at)).toBeLessThanOrEqual(Number(to))
+    }
+  }
+})
