@@ -9,11 +9,12 @@ import { directionsOf } from '../wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseKind, withEnds, withHit } from './fault-text.ts'
 import { Judge } from './judge.ts'
+import { firstOf } from './lists.ts'
 import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } from './points.ts'
 import { CLEAN_MS, hostVerbsOf, type Prepared, withRunner } from './prepare.ts'
 import { ExploreReport } from './report.ts'
 import { failureLines, printedLines } from './report-text.ts'
-import { type Baseline, differences, type Failure, firstOf } from './result.ts'
+import { type Baseline, differences, type Failure } from './result.ts'
 import type { RunResult } from './run-once.ts'
 import {
   EXPLORE_OPTIONS,

@@ -4,18 +4,17 @@
  * text of strangers: every text is escaped by `html`.
  */
 import { Html, html } from './html.ts'
+import { firstOfEach, unlike } from './lists.ts'
 import { PAGE_STYLE } from './page-style.ts'
 import {
   byPacket,
   type ExploreResult,
   type Failure,
-  firstOfEach,
   type ResultPacket,
   type ResultPoint,
   schedulesText,
   shownOf,
   timesText,
-  unlike,
   type Verdict,
   wireNote,
 } from './result.ts'

@@ -4,19 +4,10 @@ import { flagText } from 'vnet/internal/packet/print'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { runLines } from './failed-run.ts'
 import { formatFault, parseFault, withoutPacket } from './fault-text.ts'
+import { firstOf, headOf } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
-import {
-  byPacket,
-  type Failure,
-  firstOf,
-  headOf,
-  schedulesText,
-  shownOf,
-  timesText,
-  wireNote,
-  worldNote,
-} from './result.ts'
+import { byPacket, type Failure, schedulesText, shownOf, sumOf, timesText, wireNote, worldNote } from './result.ts'
 
 /** Milliseconds above which a time has no decimals. */
 const WHOLE_MS = 100
@@ -43,6 +34,10 @@ function likenessOf({ faults, error }: Failure): string {
 export function failureLines(failure: Failure, others: readonly Failure[] = []): string[] {
   const head = shareAndWorldOf(failure)
   const { faults, from, error, output, wire, captures, test, recordedFailed } = failure
+  const also = others.map(each => {
+    const own = shareAndWorldOf(each)
+    return `  ${own === head ? '' : `${own}: `}${each.faults.join(' and ')}`
+  })
   const indent = (lines: readonly string[]) => lines.map(line => `  ${line}`)
   return [
     '',
@@ -54,15 +49,7 @@ export function failureLines(failure: Failure, others: readonly Failure[] = []):
     ...wire.flatMap(({ code }) => code.map(line => `  ${line}`)),
     ...indent(firstOf(captures.map(path => `captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`))),
     ...(others.length === 0 ? [] : ['  also at:']),
-    ...indent(
-      indent(
-        firstOf(
-          others.map(
-            each => `${shareAndWorldOf(each) === head ? '' : `${shareAndWorldOf(each)}: `}${each.faults.join(' and ')}`,
-          ),
-        ),
-      ),
-    ),
+    ...indent(firstOf(also, count => `  and ${count} more`)),
     '',
     ...indent(test.split('\n')),
     '',
@@ -110,6 +97,13 @@ function shareOf({ failed, runs, stopped }: Failure): string {
 
 function runsText(failed: number, runs: number): string {
   return `in ${failed} of ${runs} runs`
+}
+
+/** Says what runs with one fault cannot show, if they have shown nothing. */
+export function oneFaultLine({ passed, points, skippedPairs, skippedRepairs, schedules }: ExploreReport): string[] {
+  const others = skippedPairs + skippedRepairs + sumOf(schedules)
+  if (!passed || others > 0 || points.some(({ faults }) => faults.length > 1)) return []
+  return ['each run had one fault: bugs that need several are found with pairs, schedules, bursts, depth 2 or repair']
 }
 
 /** Returns a row for each packet and a column for each fault. */

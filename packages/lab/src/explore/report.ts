@@ -5,15 +5,13 @@ import type { WorldName } from '../world.ts'
 import { bareText } from './describe.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
 import { isSlower, type Judge } from './judge.ts'
+import { choiceOf, firstOf, firstOfEach, unlike } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
-import { errorLines, failuresLines, tableOf } from './report-text.ts'
+import { errorLines, failuresLines, oneFaultLine, tableOf } from './report-text.ts'
 import {
   type Baseline,
-  countsText,
   type ExploreResult,
   type Failure,
-  firstOf,
-  firstOfEach,
   IN_WORLD,
   type Outcome,
   type ResultPacket,
@@ -21,7 +19,6 @@ import {
   sumOf,
   TIMED_OUT,
   timesText,
-  unlike,
   type Verdict,
 } from './result.ts'
 
@@ -138,10 +135,15 @@ export class ExploreReport {
     return this.skippedPairs + this.skippedRepairs
   }
 
+  /** The links of the points that have cells. */
+  get #links(): string[] {
+    return this.points.flatMap(({ second, packet }) => (second ? [] : (this.packets[packet]?.link ?? [])))
+  }
+
   /** Returns the report for a terminal, as several lines. */
   toString(): string {
     const lines = [...this.#baselineLines(), ...tableOf(this), ...failuresLines(this.failures)]
-    return [...lines, ...this.#oneFault(), this.#sums()].join('\n')
+    return [...lines, ...oneFaultLine(this), this.#sums()].join('\n')
   }
 
   #baselineLines(): string[] {
@@ -158,13 +160,6 @@ export class ExploreReport {
     const lines = [`${count} passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}`]
     if (baseline.left.length > 0) lines.push(`left after a clean run: ${firstOf(baseline.left).join(', ')}`)
     return [...lines, ...firstOfEach(unsteady)]
-  }
-
-  /** Says what runs with one fault cannot show, if they have shown nothing. */
-  #oneFault(): string[] {
-    const { passed, points, schedules } = this
-    if (!passed || this.#uncounted + sumOf(schedules) > 0 || points.some(({ faults }) => faults.length > 1)) return []
-    return ['each run had one fault: bugs that need several are found with pairs, schedules, bursts, depth 2 or repair']
   }
 
   #sums(): string {
@@ -222,7 +217,9 @@ export class ExploreReport {
     })
     return [
       ...(this.cleanErrors.length === 0 && this.#isUntried ? ['not passed: no fault was tried'] : []),
-      ...(skipped === 0 ? [] : [`${skipped} of ${this.size} points were not tried: ${this.ended}`, ...this.#choice]),
+      ...(skipped === 0
+        ? []
+        : [`${skipped} of ${this.size} points were not tried: ${this.ended}`, ...choiceOf(this.#links)]),
       ...(unrun === 0 ? [] : [`${unrun} of ${sumOf(this.schedules)} schedules were not run: ${this.ended}`]),
       ...this.laterErrors.map(error => `a run without faults failed later: ${error.split('\n')[0]}`),
       ...unsure.map(point => `slow, but not compared with a run without faults beside it: ${text(point)}`),
@@ -232,15 +229,6 @@ export class ExploreReport {
       ...sometimes.map(point => `failed in ${point.failed} of ${point.runs} runs: ${text(point)}`),
       ...this.changes,
     ]
-  }
-
-  /** Which links could be chosen. */
-  get #choice(): string[] {
-    const single = this.points.filter(({ second }) => second === undefined)
-    const links = single.map(({ packet }) => this.packets[packet]?.link ?? '')
-    const [rarest] = countsText(links).split(' ')
-    if (new Set(links).size < 2) return []
-    return [`--links ${rarest} tries fewer; the points of each link: ${countsText(links)}`]
   }
 
   get pointsPerSecond(): number {

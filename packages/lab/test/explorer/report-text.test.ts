@@ -1,10 +1,11 @@
 /** The text of a report: how often faults have failed, and failures that are alike. */
 import { expect, test } from 'vitest'
 import { parseFault, parseKind } from '../../src/explore/fault-text.ts'
+import { countsText } from '../../src/explore/lists.ts'
 import { pageOf } from '../../src/explore/page.ts'
 import { ExploreReport } from '../../src/explore/report.ts'
 import { failureLines, printedLines } from '../../src/explore/report-text.ts'
-import { countsText, type Failure } from '../../src/explore/result.ts'
+import type { Failure } from '../../src/explore/result.ts'
 import { parseName } from '../../src/watch/packet-name.ts'
 
 const packet = (n: number) => `client-server ab udp client:* > server:5000 packet ${n}`
