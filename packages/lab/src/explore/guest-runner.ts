@@ -197,7 +197,7 @@ export class GuestRunner implements Runner {
     if (this.#closing.signal.aborted) throw error
     if (error instanceof MachineEnded) return resultWith(`the guest has ended: ${error.message}`, output)
     if (error !== patience.reason) throw error
-    return resultWith('it takes too long: a program in the guest is busy all the time', output)
+    return resultWith('it takes too long: a program in the guest, or this machine, is busy all the time', output)
   }
 
   #signalFor(timeout: number): AbortSignal {
