@@ -6,10 +6,10 @@
  * worker is terminated first, its descriptors are closed with it. A Uint8Array may be on an
  * ArrayBuffer or a SharedArrayBuffer, and is used only during the call, except by createBatch.
  */
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { type Call, ENOENT, ENOEXEC, EOPNOTSUPP, VnetError } from '../base/errno.ts'
+import { attempt, type Call, ENOENT, ENOEXEC, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 
 declare const batch: unique symbol
 
@@ -270,6 +270,14 @@ const BUILD_DIRECTORY = isThere(`${ROOT}binding.gyp`) ? ROOT : `${ROOT}native`
 /** The scripts of a clone are not in the package, but node-gyp builds both. */
 export const BUILD_ADVICE = `run \`npx node-gyp rebuild\` in ${BUILD_DIRECTORY}`
 
+const BUNDLED = 'is not beside this code, which was bundled: mark vnet as external in the bundler'
+
+/** Whether this code was moved out of its package. */
+function isBundled(): boolean {
+  const text = attempt(() => readFileSync(`${ROOT}package.json`, 'utf8'))
+  return text === undefined || attempt(() => JSON.parse(text).name) !== 'vnet'
+}
+
 /** Returns why nothing here opens an interface, in one line; undefined on Linux. */
 export function whyNotLinux(): string | undefined {
   const { platform } = process
@@ -293,7 +301,7 @@ export function builtFile(name: string, what: string): string {
   const directories = ['build/Release', 'native/build/Release', `prebuilds/linux-${process.arch}`]
   const found = directories.map(directory => `${ROOT}${directory}/${name}`).find(isThere)
   if (found !== undefined) return found
-  throw new VnetError(ENOENT, name, `${what} is not built: ${BUILD_ADVICE}`)
+  throw new VnetError(ENOENT, name, `${what} ${isBundled() ? BUNDLED : `is not built: ${BUILD_ADVICE}`}`)
 }
 
 /** Files of the addon, below ROOT. node_modules there may have the addon of another vnet. */

@@ -47,6 +47,20 @@ test('loadNative names the command to run when the addon is not built', async ()
   expect(error.message).toMatch(/; the native addon is not built: run `npx node-gyp rebuild` in \/.*$/)
 })
 
+test('loadNative names the bundler that moved the code away from the addon', async () => {
+  for (const file of Object.keys(cache)) if (file.endsWith('/vnet.node')) delete cache[file]
+  vi.doMock('node:fs', async actual => ({
+    ...(await actual<object>()),
+    statSync: () => undefined,
+    readFileSync: () => '{ "name": "app" }',
+  }))
+  vi.resetModules()
+  const { loadNative: load } = await import('../../../src/linux/native.ts')
+  expect(failure(load).message).toMatch(
+    /; the native addon is not beside this code, .*: mark vnet as external in the bundler$/,
+  )
+})
+
 test('loadNative returns the loaded addon after its file was deleted', async () => {
   vi.stubEnv('VNET_ADDON', '')
   const native = loadNative()
