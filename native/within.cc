@@ -33,7 +33,8 @@ constexpr int kNotExecutable = 126;
 /** Prints what failed, and errno: FAILED in programs.ts of @vnet/lab reads it. */
 [[noreturn]] void fail(const char* what, const char* path = "", int status = kFailure) {
   const int error = errno;
-  std::fprintf(stderr, "vnet: %s%s: %s (errno %d)\n", what, path, std::strerror(error), error);
+  const char* remedy = error == EAGAIN ? "; raise ulimit -u" : "";
+  std::fprintf(stderr, "vnet: %s%s: %s (errno %d)%s\n", what, path, std::strerror(error), error, remedy);
   std::exit(status);
 }
 

@@ -28,7 +28,9 @@ try {
   }
 } catch (error) {
   // Node opens all modules in parallel, so a low limit on descriptors (ulimit -n) fails here.
-  process.stderr.write(`vnet: the program does not load: ${error instanceof Error ? error.message : String(error)}\n`)
+  const { code, message = String(error) } = error as NodeJS.ErrnoException
+  const why = code === 'EMFILE' ? 'too many open files in the process; raise ulimit -n' : message
+  process.stderr.write(`vnet: the program does not load: ${why}\n`)
   process.exitCode = 1
 }
 for (const stream of [process.stdout, process.stderr]) await new Promise<void>(done => stream.write('', () => done()))

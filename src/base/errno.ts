@@ -2,145 +2,7 @@
  * Errors as in the kernel: functions return 0 or more, or -errno. VnetError is a failure for a
  * user, with a message and advice in one line.
  */
-
-/**
- * Linux's error numbers (include/uapi/asm-generic/errno-base.h and errno.h; x86_64 and aarch64 use
- * these), each with its meaning. Numbers 41 and 58 are unused; EWOULDBLOCK is EAGAIN, EDEADLOCK is
- * EDEADLK, ENOTSUP is EOPNOTSUPP.
- */
-const ERRNO_TABLE = {
-  EPERM: [1, 'operation not permitted'],
-  ENOENT: [2, 'no such file or directory'],
-  ESRCH: [3, 'no such process'],
-  EINTR: [4, 'interrupted by a signal'],
-  EIO: [5, 'input/output error'],
-  ENXIO: [6, 'no such device or address'],
-  E2BIG: [7, 'too big'],
-  ENOEXEC: [8, 'not an executable of this kind'],
-  EBADF: [9, 'bad file descriptor'],
-  ECHILD: [10, 'no child processes'],
-  EAGAIN: [11, 'try again later'],
-  ENOMEM: [12, 'out of memory'],
-  EACCES: [13, 'permission denied'],
-  EFAULT: [14, 'bad address'],
-  ENOTBLK: [15, 'not a block device'],
-  EBUSY: [16, 'device or resource busy'],
-  EEXIST: [17, 'exists already'],
-  EXDEV: [18, 'crosses devices'],
-  ENODEV: [19, 'no such device'],
-  ENOTDIR: [20, 'not a directory'],
-  EISDIR: [21, 'is a directory'],
-  EINVAL: [22, 'invalid argument'],
-  ENFILE: [23, 'too many open files in the system'],
-  EMFILE: [24, 'too many open files in the process'],
-  ENOTTY: [25, 'the device does not know this ioctl'],
-  ETXTBSY: [26, 'file is being executed'],
-  EFBIG: [27, 'file too large'],
-  ENOSPC: [28, 'no space left on device'],
-  ESPIPE: [29, 'cannot seek'],
-  EROFS: [30, 'read-only file system'],
-  EMLINK: [31, 'too many links'],
-  EPIPE: [32, 'broken pipe'],
-  EDOM: [33, "argument outside the function's domain"],
-  ERANGE: [34, 'result out of range'],
-  EDEADLK: [35, 'would deadlock'],
-  ENAMETOOLONG: [36, 'name too long'],
-  ENOLCK: [37, 'no locks left'],
-  ENOSYS: [38, 'no such system call'],
-  ENOTEMPTY: [39, 'directory not empty'],
-  ELOOP: [40, 'too many symbolic links'],
-  ENOMSG: [42, 'no message of this type'],
-  EIDRM: [43, 'identifier removed'],
-  ECHRNG: [44, 'channel number out of range'],
-  EL2NSYNC: [45, 'level 2 not synchronized'],
-  EL3HLT: [46, 'level 3 halted'],
-  EL3RST: [47, 'level 3 reset'],
-  ELNRNG: [48, 'link number out of range'],
-  EUNATCH: [49, 'protocol driver not attached'],
-  ENOCSI: [50, 'no CSI structure'],
-  EL2HLT: [51, 'level 2 halted'],
-  EBADE: [52, 'invalid exchange'],
-  EBADR: [53, 'invalid request descriptor'],
-  EXFULL: [54, 'exchange full'],
-  ENOANO: [55, 'no anode'],
-  EBADRQC: [56, 'invalid request code'],
-  EBADSLT: [57, 'invalid slot'],
-  EBFONT: [59, 'bad font file'],
-  ENOSTR: [60, 'not a stream'],
-  ENODATA: [61, 'no data'],
-  ETIME: [62, 'timer expired'],
-  ENOSR: [63, 'out of streams'],
-  ENONET: [64, 'not on the network'],
-  ENOPKG: [65, 'package not installed'],
-  EREMOTE: [66, 'object is remote'],
-  ENOLINK: [67, 'link severed'],
-  EADV: [68, 'advertise error'],
-  ESRMNT: [69, 'srmount error'],
-  ECOMM: [70, 'communication error on send'],
-  EPROTO: [71, 'protocol error'],
-  EMULTIHOP: [72, 'multihop attempted'],
-  EDOTDOT: [73, 'RFS error'],
-  EBADMSG: [74, 'not a data message'],
-  EOVERFLOW: [75, 'value too large'],
-  ENOTUNIQ: [76, 'name not unique on the network'],
-  EBADFD: [77, 'descriptor in a bad state'],
-  EREMCHG: [78, 'remote address changed'],
-  ELIBACC: [79, 'cannot reach a shared library'],
-  ELIBBAD: [80, 'corrupt shared library'],
-  ELIBSCN: [81, 'corrupt .lib section'],
-  ELIBMAX: [82, 'too many shared libraries'],
-  ELIBEXEC: [83, 'cannot execute a shared library'],
-  EILSEQ: [84, 'invalid multibyte sequence'],
-  ERESTART: [85, 'restart the system call'],
-  ESTRPIPE: [86, 'streams pipe error'],
-  EUSERS: [87, 'too many users'],
-  ENOTSOCK: [88, 'not a socket'],
-  EDESTADDRREQ: [89, 'destination address required'],
-  EMSGSIZE: [90, 'message too long'],
-  EPROTOTYPE: [91, 'wrong protocol for this socket'],
-  ENOPROTOOPT: [92, 'no such protocol option'],
-  EPROTONOSUPPORT: [93, 'protocol not supported'],
-  ESOCKTNOSUPPORT: [94, 'socket type not supported'],
-  EOPNOTSUPP: [95, 'operation not supported'],
-  EPFNOSUPPORT: [96, 'protocol family not supported'],
-  EAFNOSUPPORT: [97, 'address family not supported'],
-  EADDRINUSE: [98, 'address in use'],
-  EADDRNOTAVAIL: [99, 'address not available here'],
-  ENETDOWN: [100, 'network is down'],
-  ENETUNREACH: [101, 'network unreachable'],
-  ENETRESET: [102, 'network dropped the connection'],
-  ECONNABORTED: [103, 'connection aborted'],
-  ECONNRESET: [104, 'connection reset by peer'],
-  ENOBUFS: [105, 'no buffer space'],
-  EISCONN: [106, 'connected already'],
-  ENOTCONN: [107, 'not connected'],
-  ESHUTDOWN: [108, 'shut down'],
-  ETOOMANYREFS: [109, 'too many references'],
-  ETIMEDOUT: [110, 'timed out'],
-  ECONNREFUSED: [111, 'connection refused'],
-  EHOSTDOWN: [112, 'host is down'],
-  EHOSTUNREACH: [113, 'no route to host'],
-  EALREADY: [114, 'under way already'],
-  EINPROGRESS: [115, 'now under way'],
-  ESTALE: [116, 'stale file handle'],
-  EUCLEAN: [117, 'structure needs cleaning'],
-  ENOTNAM: [118, 'not a named type file'],
-  ENAVAIL: [119, 'no semaphores available'],
-  EISNAM: [120, 'is a named type file'],
-  EREMOTEIO: [121, 'remote input/output error'],
-  EDQUOT: [122, 'quota exceeded'],
-  ENOMEDIUM: [123, 'no medium'],
-  EMEDIUMTYPE: [124, 'wrong medium type'],
-  ECANCELED: [125, 'cancelled'],
-  ENOKEY: [126, 'no such key'],
-  EKEYEXPIRED: [127, 'key expired'],
-  EKEYREVOKED: [128, 'key revoked'],
-  EKEYREJECTED: [129, 'key rejected'],
-  EOWNERDEAD: [130, 'owner died'],
-  ENOTRECOVERABLE: [131, 'state not recoverable'],
-  ERFKILL: [132, 'blocked by RF-kill'],
-  EHWPOISON: [133, 'memory page has a hardware error'],
-} as const
+import { ERRNO_TABLE } from './errno-table.ts'
 
 /** The name of an error number, such as 'EBUSY'. */
 export type ErrnoName = keyof typeof ERRNO_TABLE
@@ -149,13 +11,13 @@ const numbers = Object.fromEntries(Object.entries(ERRNO_TABLE).map(([name, [numb
   readonly [Name in ErrnoName]: (typeof ERRNO_TABLE)[Name][0]
 }
 export const { EPERM, ENOENT, ESRCH, EINTR, EIO, ENXIO, E2BIG, ENOEXEC, EBADF, EAGAIN, ENOMEM } = numbers
-export const { EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EISDIR, EINVAL, ENFILE, EMFILE, ENOTTY } = numbers
+export const { EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EISDIR, EINVAL, ENFILE, EMFILE, EFBIG, ENOTTY } = numbers
 export const { ENOSPC, EROFS, ERANGE, ENAMETOOLONG, ENOSYS, ENODATA, ENOLINK, EPROTO, EBADMSG, EOVERFLOW } = numbers
 export const { ENOTUNIQ, EBADFD, ENOTSOCK, EMSGSIZE, ENOPROTOOPT, EPROTONOSUPPORT, EOPNOTSUPP } = numbers
 export const { EAFNOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENETDOWN, ENETUNREACH, ECONNRESET, ENOBUFS } = numbers
 export const { ESHUTDOWN, ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH, EALREADY, EINPROGRESS, ECANCELED, EPIPE, EDQUOT } =
   numbers
-export const { EDESTADDRREQ, EHOSTDOWN, ENONET, ECONNABORTED } = numbers
+export const { ENOTDIR, EDESTADDRREQ, EHOSTDOWN, ENONET, ECONNABORTED } = numbers
 
 /** Name and text by number. */
 const byNumber: ReadonlyMap<number, readonly [name: string, text: string]> = new Map(
@@ -222,6 +84,7 @@ const ADVISED: readonly number[] = [
   ESRCH,
   ENOEXEC,
   EBADF,
+  EAGAIN,
   EBUSY,
   EEXIST,
   ENODEV,
@@ -232,12 +95,57 @@ const ADVISED: readonly number[] = [
   ENETDOWN,
 ]
 
+/** Directories of vnet that are made in the directory for temporary files. */
+const TEMPORARY = /\/vnet-(lab|guest|course|way-out)-/
+/** A call of Node's that starts a process, `spawn PROGRAM`, or a thread. */
+const STARTS = /^(spawn|fork|thread)/
+
+/** What to do if a call fails because the machine has no more of something. */
+function remedyFor(call: string, errno: number, object = ''): string | undefined {
+  if (call === 'watch' && errno === EMFILE) return 'raise ulimit -n and fs.inotify.max_user_instances'
+  if (call === 'watch' && errno === ENOSPC) return 'raise fs.inotify.max_user_watches'
+  if (errno === EMFILE) return 'raise ulimit -n'
+  if (errno === ENFILE) return 'raise fs.file-max'
+  if (errno === EFBIG) return 'raise ulimit -f'
+  if (errno === EAGAIN && STARTS.test(call)) return 'no more processes and threads can be started; raise ulimit -u'
+  const isFull = (errno === ENOSPC || errno === EDQUOT) && TEMPORARY.test(object)
+  return isFull ? 'free some space, or set TMPDIR to another directory' : undefined
+}
+
+/**
+ * Returns the failed call that an error reports, which is no defect of a program: a VnetError, or a
+ * call of Node's, about its path, program or address. Returns undefined for any other error.
+ */
+export function failedCall(error: unknown): VnetError | undefined {
+  if (error instanceof VnetError || !(error instanceof Error)) return error instanceof VnetError ? error : undefined
+  const { code, message, syscall, path, dest, address, port } = error as SystemError
+  if (code === 'ERR_WORKER_INIT_FAILED') {
+    return new VnetError(numberOf(/E[A-Z]+$/.exec(message)?.[0]) ?? EAGAIN, ['thread', 'a thread'])
+  }
+  const errno = numberOf(code)
+  if (errno === undefined || typeof syscall !== 'string') return undefined
+  // Any file would have failed. The first is often one of the program's own.
+  if (errno === EMFILE && /\.[cm]?js$/.test(path ?? '')) return new VnetError(errno, ['open', 'this program'])
+  const place = address === undefined ? '' : port === undefined ? address : `${address} port ${port}`
+  const object = path === undefined ? place : dest === undefined ? path : `${path} to ${dest}`
+  return new VnetError(errno, object === '' ? syscall : [syscall, object], undefined, { cause: error })
+}
+
+/** An error of Node's for a call of the system. */
+interface SystemError extends NodeJS.ErrnoException {
+  readonly dest?: string
+  readonly address?: string
+  readonly port?: number
+}
+
 /** Returns the message of an error for people, without the names of the call and the error. */
 export function explain(error: Error): string {
-  if (!(error instanceof VnetError)) return error.message
-  const { what, errno, advice, message } = error
+  const failure = failedCall(error)
+  if (failure === undefined) return error.message
+  const { what, errno, message } = failure
+  const { advice = remedyFor(typeof what === 'string' ? what : what[0], errno, objectOf(failure)) } = failure
   if (advice === undefined && typeof what === 'string') return message
-  const object = objectOf(error)
+  const object = objectOf(failure)
   const isSaid = advice !== undefined && (object === '' || ADVISED.includes(errno))
   const reason = [...(isSaid ? [] : [errnoText(errno)]), ...(advice === undefined ? [] : [advice])].join('; ')
   return oneLine(object === '' ? reason : `${object}: ${reason}`)
@@ -252,17 +160,17 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s*\n\s*/g, ' ')
 }
 
-/** Returns why a call of Node failed: the text of its error number, or its message. */
+/** Returns why a call of Node failed, and the remedy if there is one; else the error's message. */
 export function reasonOf(error: unknown): string {
-  const { message = String(error) } = error as { readonly message?: string }
-  const errno = errnoOf(error)
-  return errno === undefined ? message : errnoText(errno)
+  const { message = String(error), code, errno, syscall = 'open' } = error as NodeJS.ErrnoException
+  if (errno === undefined) return message
+  const number = numberOf(code) ?? errno
+  return [errnoText(number), remedyFor(syscall, number) ?? []].flat().join('; ')
 }
 
-/** Returns Linux's number for an error of Node; other systems have other numbers for its name. */
-function errnoOf(error: unknown): number | undefined {
-  const { code = '', errno } = error as { readonly code?: string; readonly errno?: number }
-  return errno === undefined ? undefined : ((numbers as { readonly [name: string]: number })[code] ?? errno)
+/** Returns Linux's number for the name of an error; other systems have other numbers. */
+function numberOf(code: string | undefined): number | undefined {
+  return (numbers as { readonly [name: string]: number })[code ?? '']
 }
 
 /** Returns true if `error` is a VnetError with one of these numbers. */
@@ -284,6 +192,6 @@ export function withErrno<T>(what: string | Call, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
-    throw new VnetError(errnoOf(error) ?? EINVAL, what, undefined, { cause: error })
+    throw new VnetError(numberOf((error as NodeJS.ErrnoException).code) ?? EINVAL, what, undefined, { cause: error })
   }
 }

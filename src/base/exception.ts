@@ -1,12 +1,12 @@
 /** Exceptions as text, with the line of the driver that threw them or called vnet. */
-import { attempt, explain, VnetError } from './errno.ts'
+import { attempt, explain, failedCall, VnetError } from './errno.ts'
 import { printableLines } from './printable.ts'
 import { UsageError } from './usage-error.ts'
 
 /**
  * Returns one line for an exception: its message, and the line of the driver's source that threw it
- * or called the code that threw it. If no driver was involved, it is vnet's own line. Never throws:
- * a driver may throw anything.
+ * or called the code that threw it. If no driver was involved, it is vnet's own line, which a call
+ * that the system refused does not need. Never throws: a driver may throw anything.
  */
 export function describeException(error: unknown): string {
   const describe = () => {
@@ -60,10 +60,13 @@ function describeError(error: Error): string {
   // The message names the driver's line already.
   if ((error as { caller?: unknown }).caller !== undefined) return `${error.name}: ${error.message}`
   const place = placeOf(String(error.stack).split('\n'))
+  const { code, syscall } = error as NodeJS.ErrnoException
+  const isSystems = failedCall(error) !== undefined
   // The error text of a refusal by the system, or of a module that is not found, has its own place.
-  const isExplained = error instanceof VnetError || (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
-  const isShown = place !== undefined && !(isExplained && isOwn(place))
-  return `${error.name}: ${error.message}${isShown ? ` (at ${place})` : ''}`
+  const isExplained = isSystems || syscall !== undefined || code === 'ERR_MODULE_NOT_FOUND'
+  const isShown = place !== undefined && !(isExplained && !isDrivers(place))
+  const isNodes = isSystems && !(error instanceof VnetError)
+  return `${isNodes ? explain(error) : `${error.name}: ${error.message}`}${isShown ? ` (at ${place})` : ''}`
 }
 
 function placeOf(lines: readonly string[]): string | undefined {
@@ -78,6 +81,9 @@ export type Fn = ((...args: never[]) => unknown) | (abstract new (...args: never
 const FOLDER = new URL('../', import.meta.url)
 /** The path of vnet's own code: src/ or dist/; in a browser, the URL of its folder. */
 export const OWN = FOLDER.protocol === 'file:' ? decodeURIComponent(FOLDER.pathname) : FOLDER.href
+
+/** Code of vnet's packages in a clone. */
+const OF_PACKAGES = /\/packages\/[a-z-]+\/(src|dist)\//
 
 /** Returns which function and line called `fn`, preferably a driver's: `by f (/my.js:12:7)`. */
 export function callerOf(fn: Fn): string | undefined {
@@ -122,7 +128,7 @@ function isDriverFile(frame: string): boolean {
 }
 
 function isDrivers(frame: string): boolean {
-  return !isOwn(frame) && !frame.includes('/node_modules/')
+  return !isOwn(frame) && !frame.includes('/node_modules/') && !OF_PACKAGES.test(frame)
 }
 
 /** Whether a place that `stackFrame` returned is in vnet's own code. */

@@ -1,6 +1,5 @@
 /** Runs a command line: finds its command, loads the code for it, and reports its errors. */
-import { explain, VnetError } from '../base/errno.ts'
-import { causesOf, describeException } from '../base/exception.ts'
+import { causesOf, messageOrDescription } from '../base/exception.ts'
 import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
 import { isOtherFile } from './driver-file.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
@@ -64,7 +63,7 @@ function report(error: unknown, io: Io): number {
     for (const line of lines) complain(io, line)
     return error.cause === undefined ? EXIT_USAGE : EXIT_FAILURE
   }
-  complain(io, error instanceof VnetError ? explain(error) : describeException(error))
+  complain(io, messageOrDescription(error))
   return EXIT_FAILURE
 }
 

@@ -1,6 +1,6 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
 import { EPERM, explain, isErrno } from '../base/errno.ts'
-import { describeException, isOwnDefect, messageOrDescription } from '../base/exception.ts'
+import { isOwnDefect, messageOrDescription } from '../base/exception.ts'
 import type { Log } from '../base/log.ts'
 import type { Native } from '../linux/native.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
@@ -142,6 +142,6 @@ function exitStatus(why: End | undefined, { name, attaches }: Driver, io: Io): n
   }
   if ('signal' in why) return EXIT_OK
   const what = isOwnDefect(why.defect) ? 'a defect of vnet' : `an uncaught exception of driver ${name}`
-  complain(io, `${what} ended the program: ${describeException(why.defect)}`)
+  complain(io, `${what} ended the program: ${messageOrDescription(why.defect)}`)
   return EXIT_FAILURE
 }

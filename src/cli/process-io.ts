@@ -1,6 +1,6 @@
 /** The Io of a real process: its streams, its signals and its uncaught exceptions. */
 import { constants } from 'node:os'
-import { describeException, isOfCallback, isOwnDefect } from '../base/exception.ts'
+import { isOfCallback, isOwnDefect, messageOrDescription } from '../base/exception.ts'
 import type { Deputy } from '../control/server/snapshot.ts'
 import type { DriverError, End, Io } from './io.ts'
 import { watchLockups } from './lockup.ts'
@@ -102,7 +102,7 @@ class Ends {
     const isFirst = this.#first === undefined
     this.#first ??= end
     if (isFirst && this.#listeners.size > 0) for (const fn of [...this.#listeners]) fn(end)
-    else if ('defect' in end) this.#output.exitWith(`vnet: ${describeException(end.defect)}\n`)
+    else if ('defect' in end) this.#output.exitWith(`vnet: ${messageOrDescription(end.defect)}\n`)
     // The run has ended already, with its own exit status.
     else if (isFirst && this.#hasRun) return
     // Nothing to take down, or the second signal: the kernel removes the rest with the descriptors.

@@ -6,11 +6,14 @@ import {
   EBUSY,
   EEXIST,
   EINVAL,
+  EMFILE,
   ENOENT,
+  ENOSPC,
   EPERM,
   errnoName,
   errnoText,
   explain,
+  failedCall,
   reasonOf,
   VnetError,
 } from '../../src/base/errno.ts'
@@ -97,6 +100,61 @@ test('the reason of a failed call of Node is the text of its number, or its mess
     'no such file or directory',
   )
   expect([reasonOf(new Error('bad magic')), reasonOf('odd')]).toEqual(['bad magic', 'odd'])
+})
+
+const nodes = (code: string, syscall: string, more = {}) =>
+  Object.assign(new Error(`${code}: of Node`), { code, errno: -1, syscall, ...more })
+
+test.each([
+  // [error of Node, sentence]
+  [nodes('ENOENT', 'open', { path: '/a' }), '/a: no such file or directory'],
+  [nodes('ENOSPC', 'write'), 'write: ENOSPC, no space left on device'],
+  [nodes('EDQUOT', 'mkdir', { path: '/a' }), '/a: quota exceeded'],
+  [
+    nodes('ENOSPC', 'open', { path: '/tmp/vnet-lab-1/hosts' }),
+    '/tmp/vnet-lab-1/hosts: no space left on device; free some space, or set TMPDIR to another directory',
+  ],
+  [nodes('EROFS', 'copyfile', { path: '/a', dest: '/b' }), '/a to /b: read-only file system'],
+  [nodes('EFBIG', 'write'), 'write: file too large; raise ulimit -f'],
+  [
+    nodes('EMFILE', 'open', { path: '/joined.js' }),
+    'this program: too many open files in the process; raise ulimit -n',
+  ],
+  [nodes('ENFILE', 'open', { path: '/a' }), '/a: too many open files in the system; raise fs.file-max'],
+  [
+    nodes('EMFILE', 'watch', { path: '/a' }),
+    '/a: too many open files in the process; raise ulimit -n and fs.inotify.max_user_instances',
+  ],
+  [nodes('ENOSPC', 'watch', { path: '/a' }), '/a: no space left on device; raise fs.inotify.max_user_watches'],
+  [
+    nodes('EAGAIN', 'spawn ping', { path: 'ping' }),
+    'ping: no more processes and threads can be started; raise ulimit -u',
+  ],
+  [nodes('ECONNREFUSED', 'connect', { address: '192.0.2.1', port: 80 }), '192.0.2.1 port 80: connection refused'],
+  [
+    Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' }),
+    'a thread: no more processes and threads can be started; raise ulimit -u',
+  ],
+  [
+    Object.assign(new Error('Worker initialization failure: EMFILE'), { code: 'ERR_WORKER_INIT_FAILED' }),
+    'a thread: too many open files in the process; raise ulimit -n',
+  ],
+  [new VnetError(EMFILE, 'socket'), 'socket: too many open files in the process; raise ulimit -n'],
+  [new VnetError(ENOSPC, 'unshare'), 'unshare: ENOSPC, no space left on device'],
+] as const)('%s is one sentence: the object, the reason, the remedy', (error, text) => {
+  expect(explain(error)).toBe(text)
+})
+
+test('the reason of a failed call of Node has the remedy', () => {
+  expect(reasonOf(nodes('EFBIG', 'write'))).toBe('file too large; raise ulimit -f')
+})
+
+test('an error without a call of the system is a defect', () => {
+  expect([new Error('x'), nodes('ERR_INVALID_ARG_TYPE', 'open'), 'text'].map(failedCall)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ])
 })
 
 describe('check', () => {

@@ -35,6 +35,8 @@ describe('a log', () => {
   })
 })
 
+const NODES_ERROR = { errno: -2, code: 'ENOENT', syscall: 'open', path: '/a' }
+
 describe('an exception', () => {
   test('an exception is described with its message and place', () => {
     expect(describeException(new RangeError('too far'))).toMatch(
@@ -79,6 +81,21 @@ describe('an exception', () => {
       'Error: Cannot find b',
     ])
     expect(describeException(defect)).toMatch(/^Error: c \(at /)
+  })
+
+  test('an error of Node for a system call is described by its path, also with the line of a driver', () => {
+    const ofNode = () => Object.assign(new Error('ENOENT: no such file or directory, open "/a"'), NODES_ERROR)
+    const own = new URL('../../src/netdev/register.ts', import.meta.url).href
+    const inPackage = new URL('../../packages/lab/dist/joined.js', import.meta.url).href
+    const at = (...places: string[]) =>
+      describeException(
+        Object.assign(ofNode(), { stack: ['Error', ...places.map(each => `    at f (${each}:1:2)`)].join('\n') }),
+      )
+    expect([at(own), at(inPackage), at(inPackage, '/my-driver.js')]).toEqual([
+      '/a: no such file or directory',
+      '/a: no such file or directory',
+      '/a: no such file or directory (at f (/my-driver.js:1:2))',
+    ])
   })
 
   test.each([

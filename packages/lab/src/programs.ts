@@ -1,9 +1,10 @@
 /** Programs: the processes that run on a host of a lab. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync, writeFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { ENOENT, VnetError } from 'vnet/internal/base/errno'
 import { shellWord } from 'vnet/internal/base/printable'
+import { writeFile } from 'vnet/internal/linux/files'
 import { builtFile } from 'vnet/internal/linux/native'
 import type { HostInit } from './nemesis/host-init.ts'
 import { anyOf, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from './options.ts'
@@ -66,7 +67,7 @@ const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
  * The line of the launcher, which only `fail` of native/within.cc prints, if it cannot execute the
  * program: what failed, and an errno.
  */
-const FAILED = /^vnet: (.+): [^:]+ \(errno (\d+)\)\n$/
+const FAILED = /^vnet: (.+): [^:]+ \(errno (\d+)\).*\n$/
 
 /** The first descriptor after the standard streams. */
 const FIRST_FD = 3
@@ -95,7 +96,7 @@ export class Programs {
     const enter = `${within} "$PPID" ${LAUNCHER_FD} ${shellWord(files)} ${words}`
     const path = `${files}.${++this.#launchers}`
     const script = `#!/bin/sh\nexec ${LAUNCHER_FD}</proc/${process.pid}/fd/${nsfd}\nexec ${enter} "$@"\n`
-    writeFileSync(path, script, { mode: 0o700 })
+    writeFile(path, script, { mode: 0o700 })
     this.hasStarted = true
     return path
   }

@@ -132,7 +132,7 @@ test('with too few descriptors vnet starts, or reports the lack in one line and 
       expect(
         said.filter(line => !line.startsWith('{')),
         `${most} descriptors`,
-      ).toEqual([expect.stringMatching(/^vnet: .*EMFILE/)])
+      ).toEqual([expect.stringMatching(/^vnet: .*too many open files in the process; raise ulimit -n$/)])
     } else {
       started = most
       await stopConserved(vnet)
