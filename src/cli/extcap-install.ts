@@ -4,11 +4,12 @@
  * options only, no command.
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { attempt, EEXIST, ENOENT, EPERM, VnetError, withErrno } from '../base/errno.ts'
 import { shellWord } from '../base/printable.ts'
+import { makeDirectories } from '../linux/files.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import { PROGRAM } from './own-package.ts'
 
@@ -30,8 +31,8 @@ const TSHARK_MS = 10_000
 export function install(): string[] {
   const file = join(folder(), 'vnet')
   checkOurs(file)
-  withErrno(file, () => {
-    mkdirSync(dirname(file), { recursive: true })
+  withErrno(['write', file], () => {
+    makeDirectories(dirname(file))
     // Removed first: an existing file would keep its mode.
     rmSync(file, { force: true })
     writeFileSync(file, script(), { mode: 0o755 })
@@ -46,7 +47,7 @@ export function uninstall(): string[] {
   const file = join(folder(), 'vnet')
   if (!existsSync(file)) return [`${file}: not there`]
   checkOurs(file)
-  withErrno(file, () => rmSync(file))
+  withErrno(['remove', file], () => rmSync(file))
   return [`${file}: removed`]
 }
 

@@ -14,11 +14,11 @@ import {
   rmSync,
   type Stats,
   statSync,
-  writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { EEXIST, VnetError } from '../base/errno.ts'
 import { asUsageError, UsageError } from '../base/usage-error.ts'
+import { writeFile } from './files.ts'
 
 /** Bytes of a file; the longest trace is far shorter. */
 const FILE_MAX = 64 * 1024 * 1024
@@ -61,7 +61,7 @@ export function replaceFile(path: string, text: string, mode: number): void {
   const temporary = `${path}.new`
   for (const each of [path, temporary]) refuseForeign(each)
   rmSync(temporary, { force: true })
-  writeFileSync(temporary, text, { mode, flag: 'wx' })
+  writeFile(temporary, text, { mode, flag: 'wx' })
   renameSync(temporary, path)
 }
 

@@ -11,6 +11,7 @@ import { delimiter, join } from 'node:path'
 import { attempt, ENETUNREACH, EPIPE, VnetError } from '../base/errno.ts'
 import { parseAddress } from '../packet/address.ts'
 import { check } from './errno.ts'
+import { writeFile } from './files.ts'
 import type { Native } from './native.ts'
 import { waitingForWayOut } from './rootless.ts'
 import { getRoutes, RouteSocket } from './rtnetlink.ts'
@@ -114,7 +115,9 @@ export class WayOut {
         string,
         string,
       ]
-      for (const file of [ready, log, mounted]) writeFileSync(file, '', { mode: 0o600 })
+      for (const file of [ready, mounted]) writeFileSync(file, '', { mode: 0o600 })
+      // A full disk would take an empty file, and not the reason why pasta ends.
+      writeFile(log, '\n', { mode: 0o600 })
       const netns = `/proc/${process.pid}/${place.nsfd < 0 ? 'ns/net' : `fd/${place.nsfd}`}`
       // Root's pasta would become another user.
       const asRoot = (waiting?.isRoot ?? true) ? ['--runas', '0'] : []

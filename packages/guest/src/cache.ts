@@ -1,14 +1,15 @@
 /** The cache of snapshots, images and kernels. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
+import { makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { startRemover } from 'vnet/internal/linux/rootless'
 
 /** Returns a directory of this user's cache, such as `kernel`, and makes it. */
 export function cacheDirectory(name: string): string {
   const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vnet', name)
-  mkdirSync(directory, { recursive: true })
+  makeDirectories(directory)
   return directory
 }
 
@@ -24,7 +25,7 @@ export class Making {
   constructor(cache: string) {
     // A machine that lost its power leaves some.
     removeOld(cache, new RegExp(`^${MAKING}`), 0, DAY_MS)
-    this.path = mkdtempSync(join(cache, MAKING))
+    this.path = makeTemporaryDirectory(MAKING, cache)
     this.#remover.stdin?.write(`${this.path}\0`)
   }
 

@@ -3,8 +3,9 @@
  * downloads. It is unpacked into a cache, never installed.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { writeFile } from 'vnet/internal/linux/files'
 import { cacheDirectory, Making } from './cache.ts'
 import { GuestSetupError, missingPrograms } from './programs.ts'
 
@@ -75,7 +76,7 @@ export function newestKernel(print: (line: string) => void): Kernel {
     const name = names.find(each => run('apt-cache', ['show', '--no-all-versions', each]).status === 0)
     downloadPackages([name ?? `linux-image-${release}`], join(cache, release))
   }
-  writeFileSync(join(cache, 'release'), release)
+  writeFile(join(cache, 'release'), release)
   return kernelIn(cache, release)
 }
 
@@ -119,7 +120,8 @@ function run(program: string, args: readonly string[], cwd = '/') {
 }
 
 function succeed(program: string, args: readonly string[], cwd: string, advice: string): void {
-  const { status, stderr } = run(program, args, cwd)
+  const { error, status, stderr } = run(program, args, cwd)
+  if (error !== undefined) throw error
   if (status === 0) return
   const last = stderr.trim().split('\n').at(-1) ?? ''
   throw new GuestSetupError(`${program} ${args[1] ?? ''} failed: ${last}: ${advice}`)

@@ -5,9 +5,10 @@
  */
 import { Buffer } from 'node:buffer'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { attempt } from 'vnet/internal/base/errno'
+import { writeFile } from 'vnet/internal/linux/files'
 import { withParent } from 'vnet/internal/linux/rootless'
 import { settleClock } from './settle.ts'
 
@@ -145,7 +146,7 @@ export class Machine {
     await this.command('xen-save-devices-state', { filename: path, live: false })
     const devices = readFileSync(path)
     settleClock(devices)
-    writeFileSync(path, devices)
+    writeFile(path, devices)
   }
 
   /** Returns why the machine has ended: the panic of its kernel, or the last line of it or QEMU. */

@@ -1,8 +1,9 @@
 /** The programs that runs in a directory turned out to need, in a file of the cache. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
+import { writeFile } from 'vnet/internal/linux/files'
 import { cacheDirectory } from './cache.ts'
 import { findProgram } from './programs.ts'
 
@@ -26,6 +27,6 @@ export function rememberProgram(directory: string, name: string): void {
   const names = new Set([...neededPrograms(directory), name])
   const text = JSON.stringify({ ...all(), [directory]: [...names].sort() }, undefined, 2)
   const making = `${file()}.${process.pid}.${threadId}`
-  writeFileSync(making, `${text}\n`)
+  writeFile(making, `${text}\n`)
   renameSync(making, file())
 }

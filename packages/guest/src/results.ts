@@ -10,7 +10,6 @@ import {
   fchmodSync,
   fchownSync,
   lstatSync,
-  mkdirSync,
   openSync,
   realpathSync,
   renameSync,
@@ -20,8 +19,9 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt, reasonOf } from 'vnet/internal/base/errno'
 import { printable } from 'vnet/internal/base/printable'
+import { makeDirectories } from 'vnet/internal/linux/files'
 import { leftOut } from './image/directory.ts'
 import { fileHead, type MailRecord } from './mail.ts'
 import { isBelow } from './programs.ts'
@@ -63,7 +63,7 @@ export class Results {
       try {
         writeAll(this.#open.fd, content)
       } catch (error) {
-        this.#fail(this.files.at(-1) as string, error as Error)
+        this.#fail(this.files.at(-1) as string, error)
       }
     }
   }
@@ -77,7 +77,7 @@ export class Results {
       this.#open = undefined
       closeSync(open.fd)
     } catch (error) {
-      this.#fail(this.files.at(-1) as string, error as Error)
+      this.#fail(this.files.at(-1) as string, error)
     }
   }
 
@@ -104,18 +104,18 @@ export class Results {
     try {
       write()
     } catch (error) {
-      this.#fail(path, error as Error)
+      this.#fail(path, error)
     }
   }
 
-  #fail(path: string, { message }: Error): void {
+  #fail(path: string, error: unknown): void {
     const open = this.#open
     this.#open = undefined
     if (open !== undefined) {
       closeSync(open.fd)
       rmSync(open.path, { force: true })
     }
-    this.failures.push(printable(`${path} of the guest is not written back: ${message}`))
+    this.failures.push(printable(`${path} of the guest is not written back: ${reasonOf(error)}`))
   }
 
   #write(path: string, mode: number, content: Buffer): void {
@@ -153,7 +153,7 @@ export class Results {
     if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length))) {
       throw new Error(`it is not in ${root}`)
     }
-    mkdirSync(parent, { recursive: true })
+    makeDirectories(parent)
     return join(root, path)
   }
 }

@@ -2,11 +2,12 @@
 import { Buffer } from 'node:buffer'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { closeSync, openSync, rmSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { printable } from 'vnet/internal/base/printable'
+import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { startRemover } from 'vnet/internal/linux/rootless'
 import { isUsed } from './cache.ts'
 import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse } from './machine.ts'
@@ -96,7 +97,7 @@ type Take = (record: MailRecord) => void
 
 /** A job in a guest, from a snapshot until its end, with stops between. */
 export class GuestRun {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'vnet-guest-'))
+  readonly #directory = makeTemporaryDirectory('vnet-guest-')
   /** Removes the directory if this process is killed. */
   readonly #remover = startRemover()
   readonly #memories: Memories

@@ -3,8 +3,9 @@
  * an init, a QEMU and a size of memory, before an image is mounted.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeFile } from 'vnet/internal/linux/files'
 import { builtFile } from 'vnet/internal/linux/native'
 import { cachedEntry } from './cache.ts'
 import { type ArchiveFile, cpio } from './cpio.ts'
@@ -73,7 +74,7 @@ function firstFiles(kernel: Kernel): ArchiveFile[] {
 /** Starts the kernel, and saves the machine in a directory when its init has stopped it. */
 async function start(directory: string, archive: Uint8Array, kernel: Kernel, memoryMb: number): Promise<void> {
   const initramfs = join(directory, 'initramfs')
-  writeFileSync(initramfs, archive)
+  writeFile(initramfs, archive)
   const { ram, devices } = filesIn(directory)
   const empty = Object.entries(MEMORIES).map(([name, mib]) => [name, makeSparse(join(directory, name), mib)])
   const memories: Memories = Object.fromEntries(empty)

@@ -2,10 +2,11 @@
  * LabCaptures: the files in which a lab records its links. They are kept only if a test fails, or
  * if the environment variable VNET_CAPTURE names a directory: then every link is recorded there.
  */
-import { existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { reasonOf } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
 
 export class LabCaptures {
   readonly #place: { readonly directory: string }
@@ -22,11 +23,11 @@ export class LabCaptures {
     const VNET_CAPTURE = all ?? process.env.VNET_CAPTURE ?? ''
     if (VNET_CAPTURE === '') return
     try {
-      mkdirSync(VNET_CAPTURE, { recursive: true })
-      this.#kept = mkdtempSync(join(resolve(VNET_CAPTURE), `${lab}-`))
+      makeDirectories(VNET_CAPTURE)
+      this.#kept = makeTemporaryDirectory(`${lab}-`, resolve(VNET_CAPTURE))
       this.#place = { directory: this.#kept }
     } catch (error) {
-      throw new UsageError(`VNET_CAPTURE=${VNET_CAPTURE}: ${(error as Error).message}`)
+      throw new UsageError(`VNET_CAPTURE=${VNET_CAPTURE}: ${reasonOf(error)}`, { cause: error })
     }
   }
 
@@ -46,7 +47,7 @@ export class LabCaptures {
   /** Returns the directory in which the files will be kept. */
   keep(): readonly string[] {
     if (this.#names.length === 0) return []
-    this.#kept ??= mkdtempSync(join(tmpdir(), 'vnet-captures-'))
+    this.#kept ??= makeTemporaryDirectory('vnet-captures-')
     return this.#names.map(name => join(this.#kept as string, name))
   }
 

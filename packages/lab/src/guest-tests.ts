@@ -1,13 +1,13 @@
 /** Runs the tests of a file in a guest, and reports their results here. */
 import { Buffer } from 'node:buffer'
-import { mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
+import { makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/files'
 import { builtModule } from './built-module.ts'
 import { type GuestLog, type GuestRecord, type GuestResult, type Order, plain } from './guest-protocol.ts'
 import { LabUnavailableError } from './rights.ts'
@@ -126,10 +126,10 @@ function lines(take: (line: string) => void): (text: string) => void {
 
 function keepCaptures({ captures }: GuestResult): void {
   if (captures.length === 0) return
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-captures-'))
+  const directory = makeTemporaryDirectory('vnet-captures-')
   for (const { name, content } of captures) {
     const path = join(directory, basename(name))
-    writeFileSync(path, Buffer.from(content, 'base64'))
+    writeFile(path, Buffer.from(content, 'base64'))
     console.error(`vnet: captured in ${path}`)
   }
 }

@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { withErrno } from 'vnet/internal/base/errno'
 import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { RESOLVER } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
@@ -192,13 +193,15 @@ export class HostsFile {
  * empty meanwhile, because a lookup would then find no name. Everyone may read it.
  */
 function overwrite(path: string, text: string): void {
-  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT)
-  try {
-    fchmodSync(fd, 0o644)
-    ftruncateSync(fd, writeSync(fd, text))
-  } finally {
-    closeSync(fd)
-  }
+  withErrno(['write', path], () => {
+    const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT)
+    try {
+      fchmodSync(fd, 0o644)
+      ftruncateSync(fd, writeSync(fd, text))
+    } finally {
+      closeSync(fd)
+    }
+  })
 }
 
 /** Returns `198.18.0.1` for `198.18.0.1/24`. */

@@ -3,6 +3,7 @@
  * does not stop its links.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
+import { failedCall } from 'vnet/internal/base/errno'
 import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { TimerfdClock } from 'vnet/internal/linux/clock'
@@ -41,7 +42,9 @@ function serve(port: MessagePort): void {
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       const usage = error instanceof UsageError
-      reply({ id, error: text, usage, failed: usage && error.cause !== undefined })
+      const failure = failedCall(error)
+      const call = failure && { errno: failure.errno, what: failure.what, advice: failure.advice }
+      reply({ id, error: text, call, usage, failed: usage && error.cause !== undefined })
     }
   })
 }

@@ -5,6 +5,7 @@
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
+import { VnetError } from 'vnet/internal/base/errno'
 import { type Trace, traceOf } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
@@ -72,7 +73,7 @@ export class LabWorker {
   }
 
   /**
-   * Calls a function of the worker. Rejects with a UsageError, or with an Error of the same
+   * Calls a function of the worker. Rejects with a UsageError, a VnetError, or an Error of the same
    * message. A pending call keeps the process alive.
    */
   call<Name extends keyof WorkerCalls>(
@@ -125,8 +126,8 @@ export class LabWorker {
   }
 }
 
-function errorOf({ error, usage, failed }: { readonly error: string } & ErrorForm): Error {
-  if (!usage) return new Error(error)
+function errorOf({ error, call, usage, failed }: { readonly error: string } & ErrorForm): Error {
+  if (!usage) return call === undefined ? new Error(error) : new VnetError(call.errno, call.what, call.advice)
   return new UsageError(error, failed ? { cause: error } : undefined)
 }
 

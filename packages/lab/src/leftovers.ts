@@ -3,12 +3,13 @@
  * started. If the process is killed, the next lab removes both. It finds them by the directory's
  * name, which contains the PID namespace and the process that made the lab.
  */
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 import { ownNamespace, readDirectories, removeQuietly } from 'vnet/internal/control/protocol/directory'
 import type { RunDirectory } from 'vnet/internal/control/protocol/run-directory'
+import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { isAlive, killProcesses } from './processes.ts'
 
 const NAME = /^vnet-lab-(\d+)-(\d+)-\w+$/
@@ -18,13 +19,14 @@ const INITIAL = 0xeffffffc
 
 /** Makes the directory of a lab of this process, in the directory of temporary files. */
 export function makeLabDirectory(): string {
-  return mkdtempSync(join(tmpdir(), `vnet-lab-${ownNamespace('pid')}-${process.pid}-`))
+  return makeTemporaryDirectory(`vnet-lab-${ownNamespace('pid')}-${process.pid}-`)
 }
 
 /** Removes leftovers of this user's labs if their processes have ended. */
 export function removeLeftovers(hasEnded = pidNamespaceHasEnded): void {
   const here = ownNamespace('pid')
-  for (const name of readdirSync(tmpdir())) {
+  // makeLabDirectory reports why the directory cannot be read.
+  for (const name of attempt(() => readdirSync(tmpdir())) ?? []) {
     const [, namespace, pid] = NAME.exec(name) ?? []
     if (namespace === undefined) continue
     const directory = join(tmpdir(), name)

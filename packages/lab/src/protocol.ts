@@ -1,5 +1,6 @@
 /** The messages between a lab's thread and the worker that carries its frames. */
 import type { LanFile } from '@vnet/lan/internal/config/schema'
+import type { VnetError } from 'vnet/internal/base/errno'
 import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
 import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
@@ -142,6 +143,8 @@ export interface WorkerRequest {
 
 /** The class of an error in the worker. */
 export interface ErrorForm {
+  /** The parts of a VnetError. */
+  readonly call?: Pick<VnetError, 'errno' | 'what' | 'advice'> | undefined
   readonly usage: boolean
   /** The cause is a call that failed. */
   readonly failed: boolean

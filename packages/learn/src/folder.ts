@@ -1,10 +1,11 @@
 /** The learner's directory of an exercise: its files, and the mark that all checks passed. */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { attempt } from 'vnet/internal/base/errno'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
+import { makeDirectories, writeFile } from 'vnet/internal/linux/files'
 import { readTextFile } from 'vnet/internal/linux/regular-file'
 import type { Exercise } from './exercise.ts'
 import { jsconfig, packageJson } from './exercise-files.ts'
@@ -73,7 +74,7 @@ export function markDone(file: string): void {
   const mark = join(file, '..', MARK)
   // It may be a link of a student's that leads elsewhere.
   rmSync(mark, { force: true })
-  writeFileSync(mark, digest(file), { flag: 'wx' })
+  writeFile(mark, digest(file), { flag: 'wx' })
 }
 
 function digest(file: string): string {
@@ -83,7 +84,7 @@ function digest(file: string): string {
 /** Writes the files of an exercise into `parent`/NAME; existing files are not changed. */
 export function writeExercise(parent: string, { name, directory, driver }: Exercise): Written[] {
   const own = join(parent, name)
-  mkdirSync(own, { recursive: true })
+  makeDirectories(own)
   const texts = {
     [PAGE]: readFileSync(join(directory, PAGE), 'utf8'),
     [driver]: readFileSync(join(directory, driver), 'utf8'),
@@ -95,14 +96,14 @@ export function writeExercise(parent: string, { name, directory, driver }: Exerc
 
 /** Writes the page of an exercise only, likewise. */
 export function writePage(parent: string, { name, directory }: Exercise): Written {
-  mkdirSync(join(parent, name), { recursive: true })
+  makeDirectories(join(parent, name))
   return writeNew(join(parent, name, PAGE), readFileSync(join(directory, PAGE), 'utf8'))
 }
 
 /** Writes a file, unless it exists. */
 export function writeNew(path: string, text: string): Written {
   try {
-    writeFileSync(path, text, { flag: 'wx' })
+    writeFile(path, text, { flag: 'wx' })
     return { path, isNew: true }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

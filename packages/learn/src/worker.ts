@@ -110,7 +110,9 @@ export async function runWorker(
     const seen = `the driver was ended: ${LIMITED.exec(errors)?.[1]}`
     progress.fail({ seen, expected: 'at most 1 GiB of memory, and 128 processes' })
   } else if (!progress.isComplete) {
-    const last = errors.trim().split('\n').at(-1) ?? ''
+    const lines = errors.trim().split('\n')
+    // Node prints the message of an error before its stack and its own version.
+    const last = lines.find(line => /^\w*Error: /.test(line)) ?? lines.at(-1) ?? ''
     // A live worker does not run the driver.
     if (!progress.hasBegun || where === 'live')
       throw new NotChecked(`the checks of ${exercise.name} ended with ${status}: ${last}`)

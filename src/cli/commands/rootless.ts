@@ -1,9 +1,10 @@
 /** `vnet rootless`: becomes the command, in new namespaces in which the user is root. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EPERM, VnetError } from '../../base/errno.ts'
+import { makeTemporaryDirectory, writeFile } from '../../linux/files.ts'
 import { inherited } from '../../linux/inherited.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { ownCommand } from '../../linux/privileges.ts'
@@ -46,13 +47,13 @@ export async function rootless(command: readonly string[], { internet = false }:
  * which the connection ends.
  */
 async function connect(native: Native): Promise<number> {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-way-out-'))
+  const directory = makeTemporaryDirectory('vnet-way-out-')
   try {
     const fd = await withoutDad(native, async () => (await WayOut.open({ native, nsfd: -1 }, directory)).fd)
     // The ways out of labs inside reply to pings by sockets that only this group may open.
     if (hasSysctl(native, -1, PING_GROUPS)) writeSysctl(native, -1, PING_GROUPS, '0 0')
     if (!existsSync(RESOLV_CONF)) return fd
-    writeFileSync(OWN_RESOLV_CONF, `nameserver ${RESOLVER}\n`)
+    writeFile(OWN_RESOLV_CONF, `nameserver ${RESOLVER}\n`)
     const { status, stderr } = spawnSync('mount', ['--bind', OWN_RESOLV_CONF, RESOLV_CONF], { encoding: 'utf8' })
     if (status !== 0) throw new VnetError(EPERM, ['mount', RESOLV_CONF], stderr?.trim())
     return fd

@@ -2,9 +2,10 @@
  * Directories in which vnets are found: /run/vnet for root's, and one for each user's own. A
  * directory that others may write, or that belongs to another user, is never used.
  */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { attempt, EACCES, VnetError } from '../../base/errno.ts'
+import { attempt, EACCES, explain, VnetError } from '../../base/errno.ts'
+import { makeDirectories } from '../../linux/files.ts'
 
 export const RUN_DIRECTORY = '/run/vnet'
 
@@ -39,13 +40,13 @@ export function makeRunDirectory(
     try {
       // Every user may look at root's vnets. The umask reduces the mode of a new directory.
       const mode = path === RUN_DIRECTORY ? 0o755 : 0o700
-      if (mkdirSync(path, { mode, recursive: true }) !== undefined) chmodSync(path, mode)
+      if (makeDirectories(path, mode)) chmodSync(path, mode)
       const reason = reasonAgainst(path, uid)
       if (reason === undefined) return { path, uid }
       reasons.push(reason)
       if (reason.startsWith(OPEN)) warn?.(`${path} is not used: ${reason}; chmod go-w ${path}, and start again`)
     } catch (error) {
-      reasons.push((error as Error).message)
+      reasons.push(explain(error as Error))
     }
   }
   throw new VnetError(EACCES, 'a directory to be found in', reasons.join('; '))

@@ -1,12 +1,14 @@
 /** `vnet guest`: runs a command in a guest, and reports its time. */
 import { Buffer } from 'node:buffer'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
+import { explain } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { fail, failAll } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
+import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { cacheDirectory } from '../cache.ts'
 import { type GuestOptions, type GuestReport, runInGuest, runPair, runSeeds, type SeedRun } from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
@@ -61,7 +63,7 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
       const signal = await end.asked
       return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
     }
-    const { message } = error as Error
+    const message = explain(error as Error)
     const why = error instanceof MachineEnded ? `the guest has ended: ${message}` : message
     if (/no space left/i.test(why)) {
       return fail(io, `${why}: the files of guests are in ${cacheDirectory('guest')} and ${tmpdir()}`)
@@ -126,7 +128,7 @@ async function runTwice(
   onOutput: GuestOptions['onOutput'],
   io: Io,
 ): Promise<GuestReport | number> {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-verify-'))
+  const directory = makeTemporaryDirectory('vnet-verify-')
   const [one, other] = ['one', 'other'].map(name => join(directory, name)) as [string, string]
   try {
     const [first, second] = await runPair(command, { ...options, onOutput }, [one, other])

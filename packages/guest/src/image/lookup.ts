@@ -4,10 +4,11 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
+import { makeDirectories, writeFile } from 'vnet/internal/linux/files'
 import { cacheDirectory, removeOld } from '../cache.ts'
 import { GuestSetupError } from '../programs.ts'
 
@@ -38,9 +39,9 @@ export function lookUp(program: string, args: readonly string[], sources: readon
   const { stdout, status } = spawnSync(program, args, { encoding: 'utf8', env, maxBuffer: OUTPUT_MAX })
   if (stdout === null) return ''
   if (status === null) throw new GuestSetupError(`${program} was ended: start again`)
-  mkdirSync(directory, { recursive: true })
+  makeDirectories(directory)
   const making = `${path}.${process.pid}.${threadId}`
-  writeFileSync(making, stdout)
+  writeFile(making, stdout)
   renameSync(making, path)
   removeOld(directory, /^/, KEPT)
   return stdout

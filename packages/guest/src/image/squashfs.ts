@@ -1,7 +1,8 @@
 /** Images in the cache: squashfs, made by mksquashfs without root, and named by their content. */
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, statSync, truncateSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeFile } from 'vnet/internal/linux/files'
 import { cachedEntry } from '../cache.ts'
 import { MEMORIES } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
@@ -30,7 +31,7 @@ export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<st
     const definitions = join(making, 'files')
     const empty = join(making, 'empty')
     for (const directory of [texts, empty]) mkdirSync(directory)
-    writeFileSync(definitions, tree.definitions(textWriter(texts)))
+    writeFile(definitions, tree.definitions(textWriter(texts)))
     await mksquashfs([empty, image, '-pf', definitions, ...OPTIONS])
     if (statSync(image).size > size) {
       throw new GuestSetupError(`the files for the guest have more than ${MEMORIES[name]} MiB: name fewer programs`)
@@ -48,7 +49,7 @@ function textWriter(directory: string): (content: Uint8Array, mode: number) => s
   return (content, mode) => {
     const path = join(directory, `text${paths.length}`)
     paths.push(path)
-    writeFileSync(path, content)
+    writeFile(path, content)
     chmodSync(path, mode)
     utimesSync(path, 0, 0)
     return path

@@ -1,9 +1,9 @@
 /** Describes a failing set of faults: reduces it, and runs it again, recorded and as a wire. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { withErrno } from 'vnet/internal/base/errno'
+import { makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { print } from 'vnet/internal/packet/print'
 import { isNemesisVerb } from '../nemesis/verbs.ts'
 import type { PlannedFault } from '../watch/packet-name.ts'
@@ -48,7 +48,7 @@ export async function describeFailure(
   const key = texts.join('\n')
   if (known.has(key)) return undefined
   known.add(key)
-  const directory = captures === false ? undefined : mkdtempSync(join(captures, 'vnet-explore-'))
+  const directory = captures === false ? undefined : makeTemporaryDirectory('vnet-explore-', captures)
   const recorded = await judge.runUnlessStopped(faults, { captures: directory })
   if (recorded === undefined && directory !== undefined) rmSync(directory, { recursive: true })
   // A run has no packets if its process was killed.
@@ -123,7 +123,9 @@ function unitsOf(set: readonly PlannedFault[]): PlannedFault[][] {
 
 /** Returns the directory of captures, and makes it; false for none. */
 export function capturesIn(captures: string | false | undefined): string | false {
-  if (typeof captures === 'string') withErrno(['mkdir', captures], () => mkdirSync(captures, { recursive: true }))
+  if (typeof captures === 'string') makeDirectories(captures)
+  // An exploration would otherwise end without its report, at the first failure.
+  if (captures !== false) rmdirSync(makeTemporaryDirectory('vnet-explore-', captures))
   return captures ?? tmpdir()
 }
 

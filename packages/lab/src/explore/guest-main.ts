@@ -2,11 +2,11 @@
  * The process of a module in a guest. It stops the machine once when the scenario has run, from
  * where each later run continues with its spec, and once with the result of that run.
  */
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serialize } from 'node:v8'
 import { stopMachine } from '@vnet/guest/internal/inside'
+import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { loadScenario } from './load-scenario.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 
@@ -25,7 +25,7 @@ const scenario = await loadScenario(url)
 // The first run takes longest: it loads modules and programs.
 await runOnce(scenario, { plan: [], timeout: FIRST_MS, seed: 1, world: 'guest' })
 const spec: RunSpec = JSON.parse(stopMachine('the scenario has run').toString())
-const captures = spec.captures === undefined ? undefined : mkdtempSync(join(tmpdir(), 'captures-'))
+const captures = spec.captures === undefined ? undefined : makeTemporaryDirectory('captures-')
 const result = await runOnce(scenario, { ...spec, captures })
 const files = captures === undefined ? [] : readdirSync(captures, { recursive: true, withFileTypes: true })
 const reply: GuestReply = {

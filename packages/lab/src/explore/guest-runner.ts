@@ -3,7 +3,6 @@
  * guest, the trunk, runs up to the first of the packets, and copies of it continue with the faults.
  */
 import { Buffer } from 'node:buffer'
-import { writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { deserialize } from 'node:v8'
@@ -12,6 +11,7 @@ import { MachineEnded } from '@vnet/guest/internal/machine'
 import { LastOutput, takeOutput } from '@vnet/guest/internal/output'
 import { GuestRun, type GuestStop, replyText } from '@vnet/guest/internal/run'
 import { attempt } from 'vnet/internal/base/errno'
+import { writeFile } from 'vnet/internal/linux/files'
 import { builtModule } from '../built-module.ts'
 import { PACKET_STOP, type PlanReply } from '../watch/fault-plan.ts'
 import type { GuestReply } from './guest-main.ts'
@@ -211,7 +211,7 @@ export class GuestRunner implements Runner {
     const reply: unknown = attempt(() => deserialize(Buffer.from(why, 'base64')))
     if (!isReply(reply)) return resultWith('a program in the guest has stopped it', output)
     if (captures !== undefined) {
-      for (const [name, content] of reply.captures) writeFileSync(join(captures, basename(name)), content)
+      for (const [name, content] of reply.captures) writeFile(join(captures, basename(name)), content)
     }
     const { ms, error } = reply.result
     const late = ms > timeout && !error?.startsWith(TIMED_OUT) ? `${TIMED_OUT} after ${Math.round(timeout)} ms` : error

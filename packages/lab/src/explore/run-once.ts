@@ -5,6 +5,8 @@ import { hrtime } from 'node:process'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { VnetError } from 'vnet/internal/base/errno'
+import { messageOrDescription } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { History } from '../history/history.ts'
 import { type KeptOperation, keptOf } from '../history/kept.ts'
@@ -157,6 +159,7 @@ function failureOf(abort: AbortController, timeout: number): { failed: Promise<n
 }
 
 function textOf(reason: unknown): string {
+  if (reason instanceof VnetError) return messageOrDescription(reason)
   if (!(reason instanceof Error)) return String(reason)
   const cause = reason.cause instanceof Error ? ` (${reason.cause.message})` : ''
   return `${stackOf(reason)}${cause}`

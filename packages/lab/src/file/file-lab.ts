@@ -1,8 +1,7 @@
 /** FileLab: a lab that was made from a file, with its programs, faults and scenario. */
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import type { ScenarioStep } from 'vnet/internal/netdev/device-wire'
 import type { HostCounters } from '../counters.ts'
 import type { LabFault } from '../fault.ts'
@@ -135,7 +134,7 @@ export class FileLab implements AsyncDisposable {
   async capture(name: string, file?: string): Promise<{ readonly capture: number; readonly file: string }> {
     const link = this.link(name)
     const number = ++this.#recorded
-    if (file === undefined) this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-captures-'))
+    if (file === undefined) this.#directory ??= makeTemporaryDirectory('vnet-captures-')
     const path = resolve(file ?? join(this.#directory ?? '', `${link.name}.${number}.pcapng`))
     this.captured[number - 1] = await link.capture(path)
     return { capture: number, file: path }

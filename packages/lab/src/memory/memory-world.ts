@@ -3,13 +3,12 @@
  * and the links between them are in the thread of the test.
  */
 import type dgram from 'node:dgram'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { traceOf } from 'vnet/internal/base/exception'
 import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
 import { pairSeed, random } from 'vnet/internal/base/random'
+import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { Net } from 'vnet/internal/netdev/net'
 import type { Platform, PortSpec } from 'vnet/internal/netdev/port'
 import { SkBuffPool } from 'vnet/internal/skb/pool'
@@ -116,7 +115,7 @@ export class MemoryWorld implements Platform, LabWorld {
   }
 
   get directory(): string {
-    this.#directory ??= mkdtempSync(join(tmpdir(), 'vnet-lab-memory-'))
+    this.#directory ??= makeTemporaryDirectory('vnet-lab-memory-')
     return this.#directory
   }
 

@@ -1,9 +1,10 @@
 /** HostClock: the wall clock of a host's programs, by a library that is preloaded into them. */
-import { closeSync, copyFileSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { attempt } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { writeFile } from 'vnet/internal/linux/files'
 import { builtFile } from 'vnet/internal/linux/native'
 import { type Executable, fileKind } from './executable.ts'
 import type { ProgramOptions } from './host-init.ts'
@@ -22,7 +23,7 @@ export class HostClock {
     this.#file = join(etc, '.clock')
     this.#library = join(etc, '.clock.so')
     copyFileSync(builtFile('vnet-clock.so', 'the clock of programs'), this.#library)
-    writeFileSync(this.#file, new Uint8Array(SHARED_BYTES))
+    writeFile(this.#file, new Uint8Array(SHARED_BYTES))
   }
 
   /** Sets how far the clock is ahead, in ns. Programs see it at their next look. */

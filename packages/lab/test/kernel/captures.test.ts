@@ -90,7 +90,7 @@ test('VNET_CAPTURE records every link of every lab in a directory, and keeps the
 
 test('a VNET_CAPTURE that is not a directory is a usage error', async () => {
   vi.stubEnv('VNET_CAPTURE', '/dev/null')
-  await expect(createLab()).rejects.toThrow('VNET_CAPTURE=/dev/null: EEXIST')
+  await expect(createLab()).rejects.toThrow('VNET_CAPTURE=/dev/null: not a directory')
 })
 
 test('a partition of one direction leaves the other as it is', async () => {

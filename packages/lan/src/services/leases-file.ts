@@ -10,6 +10,7 @@ import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { EACCES, EBUSY, EEXIST, EINVAL, ENOENT, explain, isErrno, VnetError } from 'vnet/internal/base/errno'
 import type { Log } from 'vnet/internal/base/log'
+import { makeDirectories } from 'vnet/internal/linux/files'
 import { refuseForeign } from 'vnet/internal/linux/regular-file'
 import { formatIpv4, parseIpv4 } from 'vnet/internal/packet/address'
 import type { Lease, LeaseStore } from './dhcp/lease.ts'
@@ -246,7 +247,7 @@ export function leasesFileIfAny(path: string, log: Log): LeaseStore {
     load() {
       if (store === NO_STORE) return []
       try {
-        fs.mkdirSync(dirname(path), { recursive: true })
+        makeDirectories(dirname(path))
         return file.load()
       } catch (error) {
         // The file exists but is malformed.

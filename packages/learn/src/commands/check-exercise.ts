@@ -1,10 +1,10 @@
 /** `vnet check --mistakes`: checks exercises themselves, for their authors. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { importFile } from 'vnet/internal/cli/driver-file'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
+import { makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/files'
 import { whyNotRootless } from 'vnet/internal/linux/rootless'
 import { type CheckPlace, type Exercise, type Mistake, type Result, USUAL_HEADING, withMistake } from '../exercise.ts'
 import { NotChecked } from '../progress.ts'
@@ -104,11 +104,11 @@ async function firstFailure(exercise: Exercise, file: string, isLive: boolean): 
 
 /** Calls `check` with a file that has the text. */
 async function withText<T>(text: string, name: string, check: (file: string) => Promise<T>): Promise<T> {
-  const directory = mkdtempSync(join(tmpdir(), 'vnet-course-'))
+  const directory = makeTemporaryDirectory('vnet-course-')
   try {
     const file = join(directory, name)
-    writeFileSync(file, text)
-    writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+    writeFile(file, text)
+    writeFile(join(directory, 'package.json'), '{ "type": "module" }')
     return await check(file)
   } finally {
     rmSync(directory, { recursive: true })

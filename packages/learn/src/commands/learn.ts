@@ -1,7 +1,6 @@
 /** `vnet learn`: lists the exercises of the course, and writes the files of one. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { reasonOf } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import { alignLeft } from 'vnet/internal/cli/align'
@@ -30,7 +29,7 @@ export async function learn(name: string | undefined, options: LearnOptions, io:
   const exercise = exerciseNamed(name, exercises)
   if (exercise === undefined) throw new UsageError(`learn: no exercise '${name}'; vnet learn${source} lists them`)
   const parent = courseDirectory(exercises)
-  const written = options.kernel ? await writeModule(parent, exercise) : writeFiles(parent, exercise)
+  const written = options.kernel ? await writeModule(parent, exercise) : writeExercise(parent, exercise)
   if (json) io.out(`${JSON.stringify({ exercise: exercise.name, files: written })}\n`)
   else {
     io.out(`${exercise.title}\n`)
@@ -56,17 +55,6 @@ async function writeModule(parent: string, exercise: Exercise): Promise<Written[
     return [writePage(parent, exercise), writeNew(path, text)]
   } finally {
     await bed.close()
-  }
-}
-
-/** Throws a UsageError if a file cannot be written. */
-function writeFiles(parent: string, exercise: Exercise): ReturnType<typeof writeExercise> {
-  try {
-    return writeExercise(parent, exercise)
-  } catch (error) {
-    const { errno, path } = error as NodeJS.ErrnoException
-    if (errno === undefined) throw error
-    throw new UsageError(`${path}: ${reasonOf(error)}`, { cause: error })
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cacheDirectory } from '@vnet/guest/internal/cache'
@@ -16,6 +16,7 @@ import {
   newestKernel,
 } from '@vnet/guest/internal/kernel'
 import { GuestSetupError, missingPrograms } from '@vnet/guest/internal/programs'
+import { writeFile } from 'vnet/internal/linux/files'
 
 /** Headers for modules of the course, and the guest; src and dist are equally deep. */
 const KERNEL_COURSE = fileURLToPath(new URL('../../course/kernel/', import.meta.url))
@@ -31,10 +32,7 @@ export const moduleName = (file: string): string => basename(file, '.c').replace
 export function buildModule(file: string, { headers }: KernelFiles, directory: string) {
   const name = basename(file, '.c')
   copyFileSync(file, join(directory, `${name}.c`))
-  writeFileSync(
-    join(directory, 'Kbuild'),
-    `obj-m := ${name}.o\nccflags-y := -I${KERNEL_COURSE} -I${resolve(file, '..')}\n`,
-  )
+  writeFile(join(directory, 'Kbuild'), `obj-m := ${name}.o\nccflags-y := -I${KERNEL_COURSE} -I${resolve(file, '..')}\n`)
   const args = ['-s', '-C', headers, `M=${directory}`, 'CC=gcc', 'modules']
   const env = { ...process.env, LC_ALL: 'C', KCFLAGS: '', TMPDIR: directory }
   const { status, stdout, stderr } = spawnSync('make', args, { encoding: 'utf8', env, timeout: BUILD_LIMIT_MS })
@@ -109,7 +107,7 @@ export function findKernelFiles(print: (line: string) => void): KernelFiles {
       // Debian's makefile has the path at which the package is installed.
       const makefile = join(made, 'usr/src', name, 'Makefile')
       const moved = readFileSync(makefile, 'utf8').replaceAll('/usr/src/', `${join(root, 'usr/src')}/`)
-      writeFileSync(makefile, moved)
+      writeFile(makefile, moved)
     })
   }
   const loaded = [...MODULES.map(each => `drivers/${each}`), ...NET_MODULES]

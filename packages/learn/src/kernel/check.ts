@@ -2,9 +2,10 @@
  * `vnet check --kernel`: builds the learner's module, starts a virtual machine with it, and runs
  * the live checks of the exercise from outside. The learner's code runs in the machine only.
  */
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { cpio } from '@vnet/guest/internal/cpio'
+import { makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/files'
 import { type Explanation, type LiveCheck, notRun, type Result, resultOf, USUAL_HEADING } from '../exercise.ts'
 import { runLive } from '../live.ts'
 import { buildModule, type KernelFiles, moduleName } from './build.ts'
@@ -27,7 +28,7 @@ export type KernelJob = Exclude<ReturnType<typeof prepare>, Result>
  * Returns the result if it does not compile. `print` is called with each message of the compiler.
  */
 export function prepare({ file, kernel, guest, addresses }: KernelTask, parent: string, print: (line: string) => void) {
-  const directory = mkdtempSync(join(parent, 'vnet-kernel-'))
+  const directory = makeTemporaryDirectory('vnet-kernel-', parent)
   const build = join(directory, 'build')
   mkdirSync(build)
   const { module, messages } = buildModule(file, kernel, build)
@@ -41,7 +42,7 @@ export function prepare({ file, kernel, guest, addresses }: KernelTask, parent: 
   const directories = ['dev', 'proc', 'sys'].map(name => ({ name }))
   const learner = { name: 'learner.ko', content: readFileSync(module) }
   const init = { name: 'init', content: readFileSync(guest), isProgram: true }
-  writeFileSync(initramfs, cpio([...directories, init, learner, ...modules]))
+  writeFile(initramfs, cpio([...directories, init, learner, ...modules]))
   return { file, image: kernel.image, initramfs, module, directory, addresses }
 }
 

@@ -7,10 +7,11 @@
  * make, and then shows a key that this process alone accepts.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rmSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import { makeRunDirectory, outerUid, RUN_DIRECTORY } from 'vnet/internal/control/protocol/run-directory'
+import { writeFile } from 'vnet/internal/linux/files'
 
 const FILE = 'page-secret'
 /** 192 bits, in characters that a URL needs not escape. */
@@ -63,7 +64,7 @@ export function keptSecret(directory: string): string {
   const secret = randomBytes(SECRET_BYTES).toString('base64url')
   // Everybody may see the name, so it has nothing of the secret.
   const temporary = `${path}-${randomBytes(8).toString('hex')}.tmp`
-  writeFileSync(temporary, secret, { mode: 0o600, flag: 'wx' })
+  writeFile(temporary, secret, { mode: 0o600, flag: 'wx' })
   try {
     // Fails if the file exists: two servers that start together get the same secret.
     linkSync(temporary, path)

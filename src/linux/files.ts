@@ -1,0 +1,49 @@
+/** Files and directories of Node's file system, whose errors name them. */
+import { existsSync, mkdirSync, mkdtempSync, statSync, type WriteFileOptions, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { attempt, EEXIST, ENOENT, ENOSPC, ENOTDIR, failedCall, isErrno, VnetError, withErrno } from '../base/errno.ts'
+
+/**
+ * Makes a directory that only this user may enter, and returns its path. The name starts with
+ * `prefix`. It is by default in the directory for temporary files. Throws a VnetError that names
+ * the parent directory, and the variable that chose it.
+ */
+export function makeTemporaryDirectory(prefix: string, parent = tmpdir()): string {
+  try {
+    return mkdtempSync(join(parent, prefix))
+  } catch (error) {
+    const { errno } = failedCall(error) ?? {}
+    if (errno === undefined) throw error
+    // The order of os.tmpdir().
+    const name = ['TMPDIR', 'TMP', 'TEMP'].find(each => process.env[each])
+    const isUsual = parent === tmpdir()
+    const object = isUsual && name !== undefined ? `${name}=${parent}` : parent
+    const instead = isUsual ? 'set TMPDIR to another directory' : 'choose another directory'
+    const first = errno === ENOENT ? 'no such directory; ' : errno === ENOSPC ? 'free some space, or ' : ''
+    throw new VnetError(errno, ['mkdtemp', object], first + instead, { cause: error })
+  }
+}
+
+/** writeFileSync, but throws a VnetError with the path: Node's error of a full disk has none. */
+export function writeFile(path: string, content: string | Uint8Array, options?: WriteFileOptions): void {
+  withErrno(['write', path], () => writeFileSync(path, content, options))
+}
+
+/**
+ * Makes a directory, and those above it. Returns false if it exists. Throws a VnetError: Node's own
+ * mkdir, with `recursive`, says ENOENT for a read-only file system.
+ */
+export function makeDirectories(path: string, mode = 0o777): boolean {
+  const isDirectory = () => attempt(() => statSync(path).isDirectory()) === true
+  if (isDirectory()) return false
+  if (!existsSync(path)) makeDirectories(dirname(path), mode)
+  try {
+    withErrno(['mkdir', path], () => mkdirSync(path, mode))
+    return true
+  } catch (error) {
+    // Another process has made it meanwhile.
+    if (isDirectory()) return false
+    throw isErrno(error, EEXIST) ? new VnetError(ENOTDIR, ['mkdir', path]) : error
+  }
+}
