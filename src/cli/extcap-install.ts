@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { attempt, EEXIST, ENOENT, EPERM, VnetError, withErrno } from '../base/errno.ts'
 import { shellWord } from '../base/printable.ts'
 import { makeDirectories } from '../linux/files.ts'
+import { installing } from '../linux/programs.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import { PROGRAM } from './own-package.ts'
 
@@ -66,7 +67,7 @@ function folder(): string {
   const { personal, global } = foldersOfTshark() ?? usual()
   if (process.geteuid?.() === 0) {
     if (global !== undefined) return global
-    throw new VnetError(ENOENT, 'extcap folder of Wireshark', 'there is none: install tshark first')
+    throw new VnetError(ENOENT, 'extcap folder of Wireshark', `there is none: ${installing('tshark')}`)
   }
   if (personal !== undefined) return personal
   // WIRESHARK_EXTCAP_DIR may name one that is the user's.

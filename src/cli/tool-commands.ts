@@ -86,4 +86,12 @@ export const toolCommands: readonly LazyCommand[] = [
     run: async (_, command, args, options) =>
       (await import('./commands/rootless.ts')).rootless([command, ...args], options),
   },
+  {
+    name: 'doctor',
+    group: 'Help:',
+    description: 'show what works on this machine, and the commands that mend what does not',
+    options: [new Option('--json', 'print one JSON object for each requirement')],
+    examples: [['vnet doctor', 'after the installation, or when a command refuses to run']],
+    run: async (io, options) => (await import('./commands/doctor.ts')).doctor(options, io),
+  },
 ]

@@ -7,6 +7,7 @@ import { getU32, putU32 } from '../netlink/host-order.ts'
 import { bpfAside } from './aside.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
+import { TCX_MISSING } from './requirements.ts'
 
 // include/uapi/linux/bpf.h: enum bpf_cmd
 const BPF_MAP_CREATE = 0
@@ -166,7 +167,7 @@ export function programName(native: Native, id: number): string | undefined {
 }
 
 function checkTcx(result: number, what: string): number {
-  if (result === -EINVAL) throw new VnetError(EOPNOTSUPP, [what, 'eBPF'], 'tcx programs need Linux 6.6 or newer')
+  if (result === -EINVAL) throw new VnetError(EOPNOTSUPP, [what, 'eBPF'], TCX_MISSING)
   return checkBpf(result, what)
 }
 

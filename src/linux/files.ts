@@ -1,6 +1,6 @@
 /** Files and directories of Node's file system, whose errors name them. */
 import { existsSync, mkdirSync, mkdtempSync, statSync, type WriteFileOptions, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { attempt, EEXIST, ENOENT, ENOSPC, ENOTDIR, failedCall, isErrno, VnetError, withErrno } from '../base/errno.ts'
 
@@ -46,4 +46,15 @@ export function makeDirectories(path: string, mode = 0o777): boolean {
     if (isDirectory()) return false
     throw isErrno(error, EEXIST) ? new VnetError(ENOTDIR, ['mkdir', path]) : error
   }
+}
+
+/** Returns the path of a directory of this user's cache. Throws a VnetError for a user without. */
+export function cachePath(name: string): string {
+  const { XDG_CACHE_HOME: cache } = process.env
+  if (cache) return join(cache, 'vnet', name)
+  const home = attempt(homedir)
+  if (home === undefined) {
+    throw new VnetError(ENOENT, ['homedir', 'HOME'], 'this user has no home directory; set HOME or XDG_CACHE_HOME')
+  }
+  return join(home, '.cache', 'vnet', name)
 }

@@ -13,10 +13,10 @@ import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
 import { compileExpression } from '../packet/filter-expression.ts'
 import { copyMemory, SharedLibrary } from './ffi.ts'
 import { whyNotLinux } from './native.ts'
+import { LIBPCAP_MISSING } from './requirements.ts'
 
 /** The second is the name in Debian and Ubuntu. */
 const SONAMES: readonly string[] = ['libpcap.so.1', 'libpcap.so.0.8']
-const INSTALL = 'libpcap is missing: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
 const LINUX_ONLY = 'libpcap is used on Linux only'
 
 const DLT_EN10MB = 1
@@ -95,11 +95,17 @@ export function nameIn(filter: string): string | undefined {
   return words.find(word => !WORDS.has(word.toLowerCase()) && !NUMBER.test(word))
 }
 
+/** Returns why libpcap compiles no filters here, undefined if it does. */
+export function whyNoLibpcap(): string | undefined {
+  const found = findLibpcap(SONAMES)
+  return typeof found === 'string' ? found : undefined
+}
+
 /** Opens the first installed library. Returns the reason if it finds no library. */
 function findLibpcap(sonames: readonly string[]): SharedLibrary | string {
   if (whyNotLinux() !== undefined) return LINUX_ONLY
   try {
-    return sonames.map(soname => new SharedLibrary(soname)).find(library => library.isInstalled()) ?? INSTALL
+    return sonames.map(soname => new SharedLibrary(soname)).find(library => library.isInstalled()) ?? LIBPCAP_MISSING
   } catch (error) {
     if (error instanceof VnetError) return explain(error)
     throw error

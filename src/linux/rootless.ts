@@ -4,10 +4,11 @@
  * user namespace.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { EACCES, ENODEV, ENOENT, EPERM, explain, VnetError } from '../base/errno.ts'
+import { explain, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
 import { builtFile, loadNative, type Native } from './native.ts'
 import { hasCapability } from './privileges.ts'
+import { tunAdvice } from './requirements.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN, O_RDWR } from './uapi.ts'
 
 /** The launcher's list with a user namespace. */
@@ -54,7 +55,12 @@ export function execHere(native: Native, command: readonly string[], descriptors
 
 /** Returns why `vnet rootless` cannot run here, and a remedy; undefined if a try succeeds. */
 export function whyNotRootless(native?: Native): string | undefined {
-  return whyNoTun(native) ?? whyNot(namespaces())
+  return whyNoTun(native) ?? whyNoNamespaces()
+}
+
+/** Returns why no namespaces can be entered here, and a remedy; undefined if a try succeeds. */
+export function whyNoNamespaces(): string | undefined {
+  return whyNot(namespaces())
 }
 
 /** Returns, like whyNotRootless, why no program can be confined here. It needs no /dev/net/tun. */
@@ -128,19 +134,6 @@ export function checkTun(native: Native, command?: string): void {
   const fd = native.open('/dev/net/tun', O_RDWR, -1)
   check(fd, ['open', '/dev/net/tun'], tunAdvice(-fd, command))
   native.close(fd)
-}
-
-function tunAdvice(error: number, command: string | undefined): string | undefined {
-  if (error === ENOENT) {
-    return 'the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun'
-  }
-  if (error === ENODEV) return 'the kernel has no module for it: sudo modprobe tun'
-  if (error === EACCES) {
-    const instead = command === undefined ? '' : `, or ${command}`
-    return `its mode is for root alone: sudo chmod 666 /dev/net/tun${instead}`
-  }
-  if (error === EPERM) return 'this container may not use the device: start it with --device /dev/net/tun'
-  return undefined
 }
 
 /** The launcher's list. Root keeps its user if it may do without a user namespace. */

@@ -3,11 +3,8 @@ import { readSync, writeSync } from 'node:fs'
 import { ENOENT, EROFS } from '../base/errno.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
+import { READ_ONLY_SYSCTL } from './requirements.ts'
 import { O_RDONLY, O_WRONLY } from './uapi.ts'
-
-const READ_ONLY =
-  'in this container /proc/sys is read-only: docker run --security-opt systempaths=unconfined, ' +
-  'or podman run --security-opt unmask=ALL'
 
 /** Returns a setting: `net/ipv4/conf/lo/rp_filter`. Throws a VnetError, ENOENT if unknown. */
 export function readSysctl(native: Native, nsfd: number, name: string): string {
@@ -29,5 +26,5 @@ export function hasSysctl(native: Native, nsfd: number, name: string): boolean {
 export function writeSysctl(native: Native, nsfd: number, name: string, value: string): void {
   const path = `/proc/sys/${name}`
   const fd = native.open(path, O_WRONLY, nsfd)
-  closing(native, check(fd, ['open', path], fd === -EROFS ? READ_ONLY : undefined), fd => writeSync(fd, value))
+  closing(native, check(fd, ['open', path], fd === -EROFS ? READ_ONLY_SYSCTL : undefined), fd => writeSync(fd, value))
 }

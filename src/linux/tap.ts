@@ -4,7 +4,7 @@
  * and offloads belong to the interface, not to the descriptor, and outlive the descriptor if the
  * interface is persistent, so both are set on every open.
  */
-import { EACCES, EBUSY, EEXIST, EINVAL, ENODEV, ENOENT, EPERM } from '../base/errno.ts'
+import { EACCES, EBUSY, EEXIST, EINVAL, EPERM } from '../base/errno.ts'
 import {
   NETIF_F_GRO,
   NETIF_F_GSO,
@@ -22,6 +22,7 @@ import type { PortSpec } from '../netdev/port.ts'
 import { check, checkTap, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
 import { hasCapability, sudoCommand } from './privileges.ts'
+import { TUN_MODE, tunAdvice } from './requirements.ts'
 import {
   CAP_NET_ADMIN,
   CAP_SYS_ADMIN,
@@ -138,11 +139,8 @@ export function tapName(native: Native, fd: number): string | undefined {
 }
 
 function openAdvice(error: number): string | undefined {
-  if (error === ENOENT || error === ENODEV) {
-    return 'the device is missing: `modprobe tun`; in a container, start it with --device /dev/net/tun'
-  }
-  if (error !== EACCES && error !== EPERM) return undefined
-  return `${rootAdvice()}, or for a persistent interface of your own: sudo chmod 666 /dev/net/tun`
+  if (error !== EACCES && error !== EPERM) return tunAdvice(error)
+  return `${rootAdvice()}, or for a persistent interface of your own: ${TUN_MODE}`
 }
 
 function setiffAdvice(error: number): string | undefined {

@@ -6,13 +6,15 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { attempt, ENETUNREACH, EPIPE, VnetError } from '../base/errno.ts'
 import { parseAddress } from '../packet/address.ts'
 import { check } from './errno.ts'
 import { writeFile } from './files.ts'
 import type { Native } from './native.ts'
+import { findProgram } from './programs.ts'
+import { PASTA_MISSING, pastaLacks } from './requirements.ts'
 import { waitingForWayOut } from './rootless.ts'
 import { getRoutes, RouteSocket } from './rtnetlink.ts'
 import { SOCK_SEQPACKET } from './uapi.ts'
@@ -204,15 +206,16 @@ function startWaiting(native: Native, isAside = false): number {
 
 /** Returns the path of pasta. Throws a VnetError if it is not installed. */
 function pastaPath(): string {
-  const paths = (process.env.PATH ?? '').split(delimiter).map(directory => join(directory, 'pasta'))
-  const found = paths.find(path => attempt(() => accessSync(path, constants.X_OK) ?? true))
+  const found = findProgram('pasta')
   if (found !== undefined) return found
-  throw noWayOut('the way to the Internet is pasta, which is not installed: sudo apt-get install passt')
+  throw noWayOut(PASTA_MISSING)
 }
 
 /** Returns the last error in the output of pasta, which also complains of a missing syslog. */
 function reasonIn(log: string): string {
   const lines = log.split('\n').filter(line => line !== '' && !/syslog|^ended$/.test(line))
+  const [, option] = /unrecognized option '(--[\w-]+)/.exec(log) ?? []
+  if (option !== undefined) return pastaLacks(option)
   const reason = lines.at(-1) ?? 'pasta has ended'
   return /sandbox/.test(reason) ? `${reason}: in Docker, run it with --security-opt seccomp=unconfined` : reason
 }

@@ -114,7 +114,7 @@ async function failing(args: string[], within: string[]): Promise<string> {
 test('a missing /dev/net/tun is reported with advice', async () => {
   expect(await failing([], withoutTunIn(netns))).toBe(
     'vnet: /dev/net/tun: the device is missing: ' +
-      '`modprobe tun`; in a container, start it with --device /dev/net/tun',
+      'sudo modprobe tun; in a container, start it with --device /dev/net/tun',
   )
 })
 

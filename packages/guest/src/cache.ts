@@ -1,14 +1,13 @@
 /** The cache of snapshots, images and kernels. */
 import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
-import { makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
+import { cachePath, makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { startRemover } from 'vnet/internal/linux/rootless'
 
 /** Returns a directory of this user's cache, such as `kernel`, and makes it. */
 export function cacheDirectory(name: string): string {
-  const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vnet', name)
+  const directory = cachePath(name)
   makeDirectories(directory)
   return directory
 }

@@ -7,12 +7,14 @@ import { attempt } from 'vnet/internal/base/errno'
 import { printable, shellWord } from 'vnet/internal/base/printable'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtFile } from 'vnet/internal/linux/native'
+import { findProgram, GUEST_PROGRAMS, missingPrograms, searchPath } from 'vnet/internal/linux/programs'
+import { notX64 } from 'vnet/internal/linux/requirements'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel } from './kernel.ts'
 import type { MailRecord } from './mail.ts'
 import { neededPrograms, rememberProgram } from './needed-programs.ts'
 import { LastOutput, type OnOutput, takeOutput } from './output.ts'
-import { findProgram, GuestSetupError, isBelow, missingPrograms, searchPath } from './programs.ts'
+import { GuestSetupError, isBelow } from './programs.ts'
 import { Results } from './results.ts'
 import {
   type GuestEnd,
@@ -84,11 +86,8 @@ export interface Prepared {
 
 /** Throws a GuestSetupError, a line that says what to do, if no guest can run here. */
 export function checkGuest(): void {
-  if (process.arch !== 'x64') throw new GuestSetupError(`virtual time needs an x86-64 machine, this is ${process.arch}`)
-  const missing = missingPrograms('virtual time', {
-    'qemu-system-x86_64': 'qemu-system-x86',
-    mksquashfs: 'squashfs-tools',
-  })
+  if (process.arch !== 'x64') throw new GuestSetupError(notX64('virtual time', process.arch))
+  const missing = missingPrograms('virtual time', GUEST_PROGRAMS)
   if (missing !== undefined) throw new GuestSetupError(missing)
 }
 

@@ -6,8 +6,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { writeFile } from 'vnet/internal/linux/files'
+import { DOWNLOAD_PROGRAMS, missingPrograms } from 'vnet/internal/linux/programs'
 import { cacheDirectory, Making } from './cache.ts'
-import { GuestSetupError, missingPrograms } from './programs.ts'
+import { GuestSetupError } from './programs.ts'
 
 export interface Kernel {
   /** `6.1.0-56-cloud-amd64`. */
@@ -23,9 +24,6 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
 const flavour = (): string => `cloud-${ARCHITECTURES[process.arch] ?? process.arch}`
 
 const DOWNLOAD_LIMIT_MS = 300_000
-
-/** The programs that a download starts, and their Debian packages. */
-export const DOWNLOAD_PROGRAMS = { 'apt-get': 'apt', 'apt-cache': 'apt', 'dpkg-deb': 'dpkg' }
 
 /**
  * Returns the kernel of VNET_KERNEL and VNET_KERNEL_MODULES, else the cached one, else apt's newest

@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
+import { installing } from 'vnet/internal/linux/programs'
 import type { Kernel } from './kernel.ts'
 import { GuestSetupError } from './programs.ts'
 
@@ -129,21 +130,21 @@ export function moduleTable(modules: readonly KernelModule[]): string {
 const withUnderscores = (alias: string): string =>
   alias.replace(/\[[^\]]*\]|-/g, found => (found === '-' ? '_' : found))
 
-/** Programs that decompress to their standard output, and their Debian packages. */
-const DECOMPRESSORS: Readonly<Record<string, readonly [string, string]>> = {
-  '.xz': ['xz', 'xz-utils'],
-  '.zst': ['zstd', 'zstd'],
-  '.gz': ['gzip', 'gzip'],
+/** Programs that decompress to their standard output. */
+const DECOMPRESSORS: Readonly<Record<string, string>> = {
+  '.xz': 'xz',
+  '.zst': 'zstd',
+  '.gz': 'gzip',
 }
 
 const MODULE_MAX = 256 << 20
 
 function contentOf(path: string): Uint8Array {
-  const [program, debian] = DECOMPRESSORS[SUFFIX.exec(path)?.[1] ?? ''] ?? []
+  const program = DECOMPRESSORS[SUFFIX.exec(path)?.[1] ?? '']
   if (program === undefined) return readFileSync(path)
   const { status, stdout } = spawnSync(program, ['-dc', path], { maxBuffer: MODULE_MAX })
   if (status === 0) return stdout
-  throw new GuestSetupError(`${program} cannot decompress ${path}: sudo apt-get install ${debian}`)
+  throw new GuestSetupError(`${program} cannot decompress ${path}: ${installing(program)}`)
 }
 
 /** Positions in the header of a 64-bit ELF file, and in the header of a section: see elf(5). */

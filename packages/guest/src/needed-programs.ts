@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
 import { writeFile } from 'vnet/internal/linux/files'
+import { findProgram } from 'vnet/internal/linux/programs'
 import { cacheDirectory } from './cache.ts'
-import { findProgram } from './programs.ts'
 
 const file = (): string => join(cacheDirectory('guest'), 'programs.json')
 

@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
-import { isInstalled } from '@vnet/guest/internal/programs'
 import { attempt } from 'vnet/internal/base/errno'
 import { describeException } from 'vnet/internal/base/exception'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { cpuTimeOf, processorWaitOf, statOf } from 'vnet/internal/linux/proc-stat'
+import { missingPrograms } from 'vnet/internal/linux/programs'
 import { networkOnly, withParent } from 'vnet/internal/linux/rootless'
 import {
   Explained,
@@ -81,10 +81,8 @@ function machineFailure(program: string, { status, stderr }: ProgramOutput): str
 /** Runs a check. Never throws. */
 export async function runLive(check: LiveCheck, place: LivePlace): Promise<Result> {
   const { title, needs = [] } = check
-  const missing = needs.filter(name => !isInstalled(name))
-  if (missing.length > 0) {
-    return notRun(title, 'live', `${missing.join(' and ')} is not installed`)
-  }
+  const missing = missingPrograms('it', needs)
+  if (missing !== undefined) return notRun(title, 'live', missing)
   const started: Started[] = []
   const live: Live = {
     async vnet(...args) {

@@ -9,6 +9,7 @@ import { formatDuration } from '../../base/duration.ts'
 import { reasonOf } from '../../base/errno.ts'
 import { printable } from '../../base/printable.ts'
 import { asUsageError, UsageError } from '../../base/usage-error.ts'
+import { installing } from '../../linux/programs.ts'
 import { openOutput } from '../../linux/regular-file.ts'
 import * as fits from '../../wire/fit.ts'
 import { formatRate, formatShare } from '../../wire/units.ts'
@@ -153,7 +154,7 @@ function run(program: string, args: readonly string[]): Promise<{ stdout: string
     child.stdout.on('data', chunk => (read.stdout += chunk))
     child.stderr.on('data', chunk => (read.stderr += chunk))
     child.on('error', (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === 'ENOENT' ? 'install it' : reasonOf(cause)
+      const why = cause.code === 'ENOENT' ? installing(program) : reasonOf(cause)
       reject(new UsageError(`record needs the program ${program}: ${why}`, { cause }))
     })
     child.on('close', () => resolve(read))

@@ -5,6 +5,7 @@
  */
 import { ENOENT, isErrno, VnetError } from '../../base/errno.ts'
 import { type MessageBuilder, NLM_F_CREATE, NLM_F_EXCL, putU32 } from '../../netlink/index.ts'
+import { moduleMissing } from '../requirements.ts'
 import { nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
 
@@ -68,7 +69,7 @@ async function add(
     })
   } catch (error) {
     if (!isErrno(error, ENOENT)) throw error
-    throw new VnetError(ENOENT, error.what, `the kernel lacks ${MODULES[kind]}: modprobe ${MODULES[kind]}`)
+    throw new VnetError(ENOENT, error.what, moduleMissing(MODULES[kind]))
   }
 }
 

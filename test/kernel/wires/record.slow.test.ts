@@ -118,7 +118,7 @@ test('record fails with status 1 without ping, and before it measures if the fil
   expect(await recordTo('x.csv')).toEqual({
     status: 1,
     stdout: '',
-    stderr: 'vnet: record needs the program ping: install it\n',
+    stderr: 'vnet: record needs the program ping: sudo apt-get install iputils-ping\n',
   })
   const out = join('missing', 'x.csv')
   const stderr = `vnet: ${join(directory, out)}: no such file or directory: ${join(directory, 'missing')}\n`

@@ -19,7 +19,10 @@ const job = vi.hoisted(() => ({
 vi.mock('../../src/kernel.ts', () => ({ findKernel: () => ({}) }))
 vi.mock('../../src/needed-programs.ts', () => ({ neededPrograms: () => [] }))
 vi.mock('../../src/image/index.ts', () => ({ baseImage: () => '', directoryImage: () => '', guestPath: () => [] }))
-vi.mock('../../src/programs.ts', async original => ({ ...(await original<object>()), missingPrograms: () => {} }))
+vi.mock('../../../../src/linux/programs.ts', async original => ({
+  ...(await original<object>()),
+  missingPrograms: () => {},
+}))
 vi.mock('../../src/snapshot.ts', () => ({
   bootSnapshot: () => ({}),
   stageSnapshot: async (_key: string, _mb: number, run: () => Promise<unknown>) => ({ end: await run() }),

@@ -5,8 +5,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { findProgram } from '../../../../src/linux/programs.ts'
 import { guestPath } from '../../src/image/index.ts'
-import { findProgram } from '../../src/programs.ts'
 import { vnet } from '../support/guest-runs.ts'
 
 const cwd = fileURLToPath(new URL('scenes', import.meta.url))

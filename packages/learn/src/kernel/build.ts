@@ -8,15 +8,11 @@ import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cacheDirectory } from '@vnet/guest/internal/cache'
-import {
-  DOWNLOAD_PROGRAMS,
-  dependenciesOf,
-  downloadPackages,
-  type Kernel,
-  newestKernel,
-} from '@vnet/guest/internal/kernel'
-import { GuestSetupError, missingPrograms } from '@vnet/guest/internal/programs'
+import { dependenciesOf, downloadPackages, type Kernel, newestKernel } from '@vnet/guest/internal/kernel'
+import { GuestSetupError } from '@vnet/guest/internal/programs'
 import { writeFile } from 'vnet/internal/linux/files'
+import { installing, MODULE_PROGRAMS, missingPrograms } from 'vnet/internal/linux/programs'
+import { notX64 } from 'vnet/internal/linux/requirements'
 
 /** Headers for modules of the course, and the guest; src and dist are equally deep. */
 const KERNEL_COURSE = fileURLToPath(new URL('../../course/kernel/', import.meta.url))
@@ -56,7 +52,7 @@ export function buildGuest(): string {
   const { status, stderr } = spawnSync('gcc', args, { encoding: 'utf8', timeout: BUILD_LIMIT_MS })
   if (status !== 0) {
     const last = stderr.trim().split('\n').at(-1)
-    throw new GuestSetupError(`gcc cannot build a static program: ${last}: sudo apt-get install libc6-dev`)
+    throw new GuestSetupError(`gcc cannot build a static program: ${last}: ${installing('libc6-dev')}`)
   }
   renameSync(making, program)
   return program
@@ -78,19 +74,10 @@ const MODULES = [
 ]
 const NET_MODULES = ['net/core/failover.ko', 'drivers/net/net_failover.ko', 'drivers/net/virtio_net.ko']
 
-/** The programs that a check in a virtual machine starts, and their Debian packages. */
-const PROGRAMS = {
-  'qemu-system-x86_64': 'qemu-system-x86',
-  gcc: 'gcc',
-  make: 'make',
-  addr2line: 'binutils',
-  ...DOWNLOAD_PROGRAMS,
-}
-
 /** Returns why no check in a virtual machine can run here, undefined if it can. */
 export function whyNoKernel(): string | undefined {
-  if (process.arch !== 'x64') return `--kernel needs an x86-64 machine, this is ${process.arch}`
-  return missingPrograms('--kernel', PROGRAMS)
+  if (process.arch !== 'x64') return notX64('--kernel', process.arch)
+  return missingPrograms('--kernel', MODULE_PROGRAMS)
 }
 
 /** Returns the newest cloud kernel with its headers. Throws a GuestSetupError. */

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { freshDirectory } from '../../../test/support/fresh-directory.ts'
-import { findProgram, missingPrograms } from '../src/programs.ts'
+import { findProgram, installing, missingPrograms } from '../../src/linux/programs.ts'
+import { freshDirectory } from '../support/fresh-directory.ts'
 
 const directory = freshDirectory()
 
@@ -30,9 +30,14 @@ test('a path is a program if its file is executable', () => {
 })
 
 test('missing programs are named with their packages, each once', () => {
-  const packages = { program: 'present', a: 'one', b: 'two', c: 'one' }
-  expect(missingPrograms('vnet', packages)).toBe(
-    'vnet needs a, b, c: sudo apt-get install --no-install-recommends one two',
+  expect(missingPrograms('vnet', ['program', 'pasta', 'apt-get', 'apt-cache', 'gcc'])).toBe(
+    'vnet needs pasta, apt-get, apt-cache, gcc: sudo apt-get install passt apt gcc',
   )
-  expect(missingPrograms('vnet', { program: 'present' })).toBeUndefined()
+  expect(missingPrograms('vnet', ['program'])).toBeUndefined()
+})
+
+test('QEMU is installed without what it recommends', () => {
+  expect(installing('qemu-system-x86_64', 'mksquashfs')).toBe(
+    'sudo apt-get install --no-install-recommends qemu-system-x86 squashfs-tools',
+  )
 })
