@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * create-vnet-driver FOLDER [--vnet SPEC]: makes a project for a driver from the folder `template`.
- * The folder's name becomes the name of the package and of the driver. An error on the command line
- * prints one line on stderr and sets the exit status to 2.
+ * The folder's name becomes the name of the package and of the driver. An error prints one line on
+ * stderr; the exit status is 2 for the command line, and 1 if the system refuses a file.
  */
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
@@ -57,6 +57,16 @@ function vnetFor(path) {
   return `^${JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).version}`
 }
 
+/** Writes a file. Node's error of a full disk does not name it. */
+function write(path, text) {
+  try {
+    writeFileSync(path, text)
+  } catch (error) {
+    if (error.path === undefined) error.message += ` '${path}'`
+    throw error
+  }
+}
+
 function create(words) {
   const { values, positionals } = parse(words)
   if (values.help) return HELP
@@ -68,7 +78,7 @@ function create(words) {
   const texts = { __NAME__: name, __PREFIX__: prefix, __VNET__: values.vnet ?? vnetFor(path) }
   for (const file of ['package.json', 'README.md', 'src/driver.ts', 'test/driver.test.ts']) {
     const text = readFileSync(join(path, file), 'utf8')
-    writeFileSync(
+    write(
       join(path, file),
       text.replace(/__[A-Z]+__/g, word => texts[word] ?? word),
     )
@@ -79,7 +89,9 @@ function create(words) {
 try {
   process.stdout.write(create(process.argv.slice(2)))
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  process.stderr.write(`create-vnet-driver: ${error.message}\n`)
-  process.exitCode = 2
+  const isUsage = error instanceof UsageError
+  if (!isUsage && error.syscall === undefined) throw error
+  // A refusal by the system, such as of a full disk: `no space left on device, write`.
+  process.stderr.write(`create-vnet-driver: ${error.message.replace(/^E[A-Z]+: /, '')}\n`)
+  process.exitCode = isUsage ? 2 : 1
 }

@@ -117,8 +117,8 @@ function remedyFor(call: string, errno: number, object = ''): string | undefined
  * call of Node's, about its path, program or address. Returns undefined for any other error.
  */
 export function failedCall(error: unknown): VnetError | undefined {
-  if (error instanceof VnetError || !(error instanceof Error)) return error instanceof VnetError ? error : undefined
-  const { code, message, syscall, path, dest, address, port } = error as SystemError
+  if (error instanceof VnetError) return error
+  const { code, message, syscall, path, dest, address, port } = (error ?? {}) as SystemError
   if (code === 'ERR_WORKER_INIT_FAILED') {
     return new VnetError(numberOf(/E[A-Z]+$/.exec(message)?.[0]) ?? EAGAIN, ['thread', 'a thread'])
   }

@@ -65,6 +65,9 @@ function describeError(error: Error): string {
   // The error text of a refusal by the system, or of a module that is not found, has its own place.
   const isExplained = isSystems || syscall !== undefined || code === 'ERR_MODULE_NOT_FOUND'
   const isShown = place !== undefined && !(isExplained && !isDrivers(place))
+  const [, importer = ''] = (code === 'ERR_MODULE_NOT_FOUND' && / imported from (.*)/.exec(error.message)) || []
+  // With too few descriptors, Node takes a package for missing whose files it cannot open.
+  if (isOwn(importer) || OF_PACKAGES.test(importer)) return `${error.message}; raise ulimit -n, or install vnet again`
   const isNodes = isSystems && !(error instanceof VnetError)
   return `${isNodes ? explain(error) : `${error.name}: ${error.message}`}${isShown ? ` (at ${place})` : ''}`
 }
@@ -82,8 +85,8 @@ const FOLDER = new URL('../', import.meta.url)
 /** The path of vnet's own code: src/ or dist/; in a browser, the URL of its folder. */
 export const OWN = FOLDER.protocol === 'file:' ? decodeURIComponent(FOLDER.pathname) : FOLDER.href
 
-/** Code of vnet's packages in a clone. */
-const OF_PACKAGES = /\/packages\/[a-z-]+\/(src|dist)\//
+/** Code of vnet's packages, in a clone or installed. */
+const OF_PACKAGES = /\/(packages|node_modules\/@vnet)\/[a-z-]+\/(src|dist)\//
 
 /** Returns which function and line called `fn`, preferably a driver's: `by f (/my.js:12:7)`. */
 export function callerOf(fn: Fn): string | undefined {

@@ -37,7 +37,7 @@ export function writeFile(path: string, content: string | Uint8Array, options?: 
 export function makeDirectories(path: string, mode = 0o777): boolean {
   const isDirectory = () => attempt(() => statSync(path).isDirectory()) === true
   if (isDirectory()) return false
-  if (!existsSync(path)) makeDirectories(dirname(path), mode)
+  if (!existsSync(dirname(path))) makeDirectories(dirname(path), mode)
   try {
     withErrno(['mkdir', path], () => mkdirSync(path, mode))
     return true
@@ -45,6 +45,17 @@ export function makeDirectories(path: string, mode = 0o777): boolean {
     // Another process has made it meanwhile.
     if (isDirectory()) return false
     throw isErrno(error, EEXIST) ? new VnetError(ENOTDIR, ['mkdir', path]) : error
+  }
+}
+
+/** Runs `fn` for a directory of this user's cache. An error of the system names what moves it. */
+export function inCache<T>(path: string, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    const failure = failedCall(error)
+    if (failure === undefined) throw error
+    throw new VnetError(failure.errno, ['cache', path], 'set XDG_CACHE_HOME to another directory', { cause: error })
   }
 }
 

@@ -94,21 +94,16 @@ const programs = (
   },
 })
 
-/** Returns a limit of /proc/self/limits, infinite if there is none. */
-function limitOf(system: System, name: string, column: 'soft' | 'hard'): number {
-  const [, soft, hard] = new RegExp(`^${name} +(\\S+) +(\\S+)`, 'm').exec(system.read('/proc/self/limits') ?? '') ?? []
-  const text = column === 'soft' ? soft : hard
-  return text === undefined || text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text)
-}
-
-const limit = (name: string, row: string, option: string, least: number): Requirement => ({
+/** A limit of /proc/self/limits: `row` finds its number. */
+const limit = (name: string, row: RegExp, option: string, least: number): Requirement => ({
   name,
   commands: 'labs, vnet run',
   isUsual: true,
   check(system) {
-    const most = limitOf(system, row, 'hard')
-    const refusal = most < least ? `${most} at most: raise ulimit ${option} to ${least} or more` : undefined
-    return unless(refusal, most === Number.POSITIVE_INFINITY ? 'unlimited' : `${most} at most`)
+    const [, most] = row.exec(system.read('/proc/self/limits') ?? '') ?? []
+    if (most === undefined) return { works: 'unlimited' }
+    const refusal = `${most} at most: raise ulimit ${option} to ${least} or more`
+    return unless(Number(most) < least ? refusal : undefined, `${most} at most`)
   },
 })
 
@@ -165,8 +160,9 @@ export const REQUIREMENTS: readonly Requirement[] = [
     },
   },
   disk('temporary files', 'temporary', TEMPORARY_LEAST, { commands: 'labs, vnet run, vnet explore', isUsual: true }),
-  limit('open files', 'Max open files', '-n', FILES_LEAST),
-  limit('processes', 'Max processes', '-u', PROCESSES_LEAST),
+  // Node raises its own limit of files to the hard one.
+  limit('open files', /^Max open files +\S+ +(\d+)/m, '-n', FILES_LEAST),
+  limit('processes', /^Max processes +(\d+)/m, '-u', PROCESSES_LEAST),
   {
     name: 'confinement',
     commands: "vnet check, of others' drivers",

@@ -83,6 +83,19 @@ describe('an exception', () => {
     expect(describeException(defect)).toMatch(/^Error: c \(at /)
   })
 
+  test('a module of vnet that Node cannot open is described with the limit to raise', () => {
+    const library = new URL('../../src/netdev/register.ts', import.meta.url).pathname
+    const described = (importer: string) =>
+      describeException(
+        Object.assign(new Error(`Cannot find module '/a.js' imported from ${importer}`), {
+          code: 'ERR_MODULE_NOT_FOUND',
+        }),
+      )
+    expect(described(library)).toMatch(/; raise ulimit -n, or install vnet again$/)
+    expect(described('/app/node_modules/@vnet/lab/dist/a.js')).toMatch(/; raise ulimit -n, or install vnet again$/)
+    expect(described('/my-driver.js')).not.toContain('ulimit')
+  })
+
   test('an error of Node for a system call is described by its path, also with the line of a driver', () => {
     const ofNode = () => Object.assign(new Error('ENOENT: no such file or directory, open "/a"'), NODES_ERROR)
     const own = new URL('../../src/netdev/register.ts', import.meta.url).href

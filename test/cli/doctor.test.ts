@@ -99,7 +99,7 @@ test.each<[string, number, Partial<System>, string]>([
   [
     'processes',
     1,
-    { read: limits('Max processes    12   12   processes') },
+    { read: limits('Max processes    12   unlimited   processes') },
     '12 at most: raise ulimit -u to 64 or more',
   ],
 ])('without what %s needs, the status is %i and the line says what to do', (name, status, machine, text) => {

@@ -58,11 +58,11 @@ test('directories are made with those above, and left as they are if they exist'
   mkdirSync(join(path, 'c'))
 })
 
-test('a directory that is a file, or below one, is refused by the path of the file', () => {
+test('a directory that is a file, or below one, is refused by the first path that cannot be made', () => {
   writeFileSync(join(directory, 'file'), '')
   const path = join(directory, 'file')
   expect(sentence(() => makeDirectories(path))).toBe(`${path}: not a directory`)
-  expect(sentence(() => makeDirectories(join(path, 'a', 'b')))).toBe(`${path}: not a directory`)
+  expect(sentence(() => makeDirectories(join(path, 'a', 'b')))).toBe(`${path}/a: not a directory`)
 })
 
 // /proc takes no new directory.

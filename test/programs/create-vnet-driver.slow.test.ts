@@ -42,6 +42,13 @@ test('a project is made that depends on this clone, compiles as strict TypeScrip
   expect(tests.status).toBe(0)
 })
 
+test('a folder that the system refuses is one line with its path, exit status 1', () => {
+  writeFileSync(join(directory, 'below'), '')
+  const { status, stdout, stderr } = create('below/driver')
+  expect([status, stdout]).toEqual([1, ''])
+  expect(stderr).toMatch(/^create-vnet-driver: not a directory, [^\n]*below\/driver'\n$/)
+})
+
 test('a folder that is not empty, a file and a bad name are refused in one line, exit status 2', () => {
   mkdirSync(join(directory, 'full'))
   for (const file of ['full/file', 'afile']) writeFileSync(join(directory, file), '')

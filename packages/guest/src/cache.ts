@@ -2,13 +2,13 @@
 import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
-import { cachePath, makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
+import { cachePath, inCache, makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { startRemover } from 'vnet/internal/linux/rootless'
 
 /** Returns a directory of this user's cache, such as `kernel`, and makes it. */
 export function cacheDirectory(name: string): string {
   const directory = cachePath(name)
-  makeDirectories(directory)
+  inCache(directory, () => makeDirectories(directory))
   return directory
 }
 

@@ -122,5 +122,6 @@ function succeed(program: string, args: readonly string[], cwd: string, advice: 
   if (error !== undefined) throw error
   if (status === 0) return
   const last = stderr.trim().split('\n').at(-1) ?? ''
-  throw new GuestSetupError(`${program} ${args[1] ?? ''} failed: ${last}: ${advice}`)
+  const remedy = /space left/.test(last) ? 'free some space' : advice
+  throw new GuestSetupError(`${program} ${args[1] ?? ''} failed: ${last}: ${remedy}`)
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt, EEXIST, isErrno } from 'vnet/internal/base/errno'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { makeDirectories, writeFile } from 'vnet/internal/linux/files'
 import { readTextFile } from 'vnet/internal/linux/regular-file'
@@ -106,8 +106,10 @@ export function writeNew(path: string, text: string): Written {
     writeFile(path, text, { flag: 'wx' })
     return { path, isNew: true }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    return { path, isNew: false }
+    if (isErrno(error, EEXIST)) return { path, isNew: false }
+    // An empty file would be the learner's from then on.
+    rmSync(path, { force: true })
+    throw error
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import { arch, release, tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { attempt, EINVAL, explain, failedCall, withErrno } from '../../base/errno.ts'
-import { cachePath, makeTemporaryDirectory } from '../../linux/files.ts'
+import { cachePath, inCache, makeTemporaryDirectory } from '../../linux/files.ts'
 import { loadNative, whyNotLinux } from '../../linux/native.ts'
 import { whyNoLibpcap } from '../../linux/pcap-filter.ts'
 import { findProgram } from '../../linux/programs.ts'
@@ -50,7 +50,7 @@ const THIS: System = {
     confinement: () => messageOf(whyNotConfined),
     libpcap: () => messageOf(whyNoLibpcap),
   },
-  free: kind => (kind === 'temporary' ? freeForTemporary() : freeIn(cachePath('.'))),
+  free: kind => (kind === 'temporary' ? freeForTemporary() : inCache(cachePath('.'), () => freeIn(cachePath('.')))),
 }
 
 /** Returns the status 0 if all works that the usual commands need, else 1. */

@@ -12,7 +12,7 @@ const directory = fileDirectory()
 const vnet = join(directory, 'vnet')
 const ASKING = list(`
   list show stats step metrics web reset echo ioctl cut plug carrier param trigger wire events capture frames
-  extcap node detach
+  doctor extcap node detach
 `)
 const COMMANDS = [
   ...list(

@@ -2,8 +2,8 @@
  * vnet uses netlink for links, addresses and flags. It starts no other program, except for the
  * command of `vnet exec`, and in namespaces of its own itself or the command of `vnet rootless`.
  * Installing extcap asks tshark for its folders, and a test that has a lab starts its own programs
- * there. `explore` runs a scenario in another process, and another one serves clients without
- * rights.
+ * there. `vnet doctor` asks pasta for its options. `explore` runs a scenario in another process,
+ * and another one serves clients without rights.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -37,6 +37,7 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
     'packages/learn/src/kernel/oops.ts',
     'packages/learn/src/live.ts',
     'packages/learn/src/worker.ts',
+    'src/cli/commands/doctor.ts',
     'src/cli/commands/record.ts',
     'src/cli/commands/rootless.ts',
     'src/cli/extcap-install.ts',

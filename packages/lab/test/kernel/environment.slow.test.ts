@@ -99,6 +99,21 @@ test('a capture that a full disk does not take is one line with its path', () =>
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(line) })
 })
 
+test('an exercise that a full disk does not take is one line, and leaves no empty file', () => {
+  const listing = 'cd /run/full; set -- sh -c \'"$@"; code=$?; ls 01-drop; exit $code\' sh "$@"'
+  const line = 'vnet: 01-drop/README.md: no space left on device\n'
+  expect(vnet(['learn', '01-drop'], listing)).toEqual({ status: 1, stdout: '', stderr: line })
+})
+
+test.each([
+  ['a file', '/run/file', 'not a directory'],
+  ['read-only', '/run/ro', 'read-only file system'],
+])('a cache of guests that is %s is one line that names it, and what moves it', (_, path, reason) => {
+  const { status, stderr } = vnet(['guest', '--', 'true'], `export XDG_CACHE_HOME=${path}`)
+  const line = `vnet: ${path}/vnet/kernel: ${reason}; set XDG_CACHE_HOME to another directory\n`
+  expect({ status, stderr }).toEqual({ status: 1, stderr: line })
+})
+
 test('a VNET_CAPTURE that is read-only is one line', () => {
   const { status, stderr } = vnet(COMMANDS['vnet lab']?.() ?? [], 'export VNET_CAPTURE=/run/ro/a/b')
   expect({ status, stderr }).toEqual({ status: 1, stderr: 'vnet: VNET_CAPTURE=/run/ro/a/b: read-only file system\n' })
@@ -111,7 +126,7 @@ test.each([
 ])('where %s may open %i files only, the error is one line with the limit to raise', (name, limit) => {
   const { status, stderr } = vnet(COMMANDS[name]?.() ?? [], `ulimit -n ${limit}`)
   // A part of it may come before, from the interface that it was about.
-  const line = /^(vnet: \S+: .*\n)?vnet: .*too many open files in the process; raise ulimit -n\n$/
+  const line = /^(vnet: \S+: .*\n)?vnet: .*; raise ulimit -n(, or install vnet again)?\n$/
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(line) })
 })
 
