@@ -1,4 +1,4 @@
-/** The extension headers of IPv6 packets for this host: which discard a packet (RFC 8200 sec. 4). */
+/** The extension headers of IPv6 packets: which of them discard a packet (RFC 8200 sec. 4). */
 import { IPV6_HLEN, NEXTHDR_DEST, NEXTHDR_HOP, NEXTHDR_ROUTING } from 'vnet/internal/packet/ipv6'
 
 /** Codes of a Parameter Problem (RFC 4443, RFC 7112). */
