@@ -131,8 +131,12 @@ export function failedCall(error: unknown): VnetError | undefined {
   return new VnetError(errno, object === '' ? syscall : [syscall, object], undefined, { cause: error })
 }
 
-/** An error of Node's for a call of the system. */
-interface SystemError extends NodeJS.ErrnoException {
+/** An error of Node for a call of the system. Browsers load this file, without types of Node. */
+interface SystemError extends Error {
+  readonly code?: string
+  readonly errno?: number
+  readonly syscall?: string
+  readonly path?: string
   readonly dest?: string
   readonly address?: string
   readonly port?: number
@@ -162,7 +166,7 @@ function oneLine(text: string): string {
 
 /** Returns why a call of Node failed, and the remedy if there is one; else the error's message. */
 export function reasonOf(error: unknown): string {
-  const { message = String(error), code, errno, syscall = 'open' } = error as NodeJS.ErrnoException
+  const { message = String(error), code, errno, syscall = 'open' } = error as SystemError
   if (errno === undefined) return message
   const number = numberOf(code) ?? errno
   return [errnoText(number), remedyFor(syscall, number) ?? []].flat().join('; ')
@@ -192,6 +196,6 @@ export function withErrno<T>(what: string | Call, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
-    throw new VnetError(numberOf((error as NodeJS.ErrnoException).code) ?? EINVAL, what, undefined, { cause: error })
+    throw new VnetError(numberOf((error as SystemError).code) ?? EINVAL, what, undefined, { cause: error })
   }
 }

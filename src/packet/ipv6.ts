@@ -40,22 +40,21 @@ export const sourceAt = (at: number): number => at + 8
 export const destinationAt = (at: number): number => at + 24
 
 /**
- * Skips hop-by-hop options, destination options, fragment headers and routing headers without
- * segments left, and returns the first other header, as `offset << 8 | protocol`, with the offset
- * counted from `at`. `length` includes the fixed header. In a later fragment, which has no such
- * header, the offset is 0 and the protocol is the fragment header's. Returns -1 if a skipped header
- * does not fit. The returned header is not checked: it may be a routing or authentication header,
- * or lie at the end of the packet.
+ * Skips hop-by-hop options, destination options and fragment headers and returns the first other
+ * header, as `offset << 8 | protocol`, with the offset counted from `at`. `length` includes the
+ * fixed header. In a later fragment, which has no such header, the offset is 0 and the protocol is
+ * the fragment header's. Returns -1 if a skipped header does not fit. The returned header is not
+ * checked: it may be a routing or authentication header, or lie at the end of the packet.
  *
- * If `fragments` is false, a fragment header is returned, not skipped.
+ * If `fragments` is false, a fragment header is returned, not skipped. If `routed` is true, a
+ * routing header without segments left is skipped, as its destination does (RFC 8200 sec. 4.4).
  */
-export function upperLayer(bytes: Uint8Array, at: number, length: number, fragments = true): number {
+export function upperLayer(bytes: Uint8Array, at: number, length: number, fragments = true, routed = false): number {
   let protocol = bytes[at + 6]
   let offset = IPV6_HLEN
   for (;;) {
-    // A routing header without segments left is only read over (RFC 8200 sec. 4.4).
-    const isRouted = protocol === NEXTHDR_ROUTING && bytes[at + offset + 3] === 0
-    if (protocol === NEXTHDR_HOP || protocol === NEXTHDR_DEST || isRouted) {
+    const isOver = protocol === NEXTHDR_ROUTING && routed && bytes[at + offset + 3] === 0
+    if (protocol === NEXTHDR_HOP || protocol === NEXTHDR_DEST || isOver) {
       if (!(offset + 8 <= length)) return -1
       const size = (bytes[at + offset + 1] + 1) << 3
       if (offset + size > length) return -1

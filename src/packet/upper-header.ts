@@ -57,9 +57,9 @@ export class UpperHeader {
 
   #find6(bytes: Uint8Array, nh: number): void {
     const length = this.end - nh
-    const plain = ipv6.upperLayer(bytes, nh, length, false)
+    const plain = ipv6.upperLayer(bytes, nh, length, false, true)
     this.isFragment = (plain & 0xff) === ipv6.NEXTHDR_FRAGMENT
-    const upper = this.isFragment ? ipv6.upperLayer(bytes, nh, length) : plain
+    const upper = this.isFragment ? ipv6.upperLayer(bytes, nh, length, true, true) : plain
     // A later fragment has its data at 0.
     if (upper >>> 8 !== 0 && upper >= 0) this.#found(nh + (upper >>> 8), upper & 0xff, ipv4.IPPROTO_ICMP)
   }

@@ -199,7 +199,7 @@ function isCovered({ pieces }: Partial, { offset, data }: Fragment): boolean {
 /** Returns why an IPv6 fragment is refused, to be reported; undefined if it is not. */
 function problem6(bytes: Uint8Array, nh: number, end: number, fragment: Fragment | undefined, last: number) {
   if (fragment === undefined) {
-    const h = ipv6.upperLayer(bytes, nh, end - nh, false) >>> 8
+    const h = ipv6.upperLayer(bytes, nh, end - nh, false, true) >>> 8
     const isPart = h > 0 && nh + h + FRAGMENT_HLEN < end && (get16(bytes, nh + h + 2) & IP6_MF) !== 0
     return isPart ? { code: HDR_FIELD, pointer: 4 } : undefined
   }
@@ -207,7 +207,7 @@ function problem6(bytes: Uint8Array, nh: number, end: number, fragment: Fragment
   if (lengthOf(IP6, fragment, last) > MAX_LENGTH) return { code: HDR_FIELD, pointer: at + 2 }
   if (fragment.offset > 0 || fragment.isLast) return undefined
   // The first fragment has all headers (RFC 7112).
-  const found = ipv6.upperLayer(bytes, nh, end - nh)
+  const found = ipv6.upperLayer(bytes, nh, end - nh, true, true)
   const length = (found >>> 8) + (UPPER_LENGTHS[found & 0xff] ?? 1)
   return found < 0 || nh + length > end ? { code: HDR_INCOMP, pointer: 0 } : undefined
 }
@@ -225,7 +225,7 @@ function fragment4(bytes: Uint8Array, nh: number): Fragment | undefined {
 
 function fragment6(bytes: Uint8Array, nh: number, end: number): Fragment | undefined {
   const nextAt = nextHeaderAt(bytes, nh, end)
-  const found = ipv6.upperLayer(bytes, nh, end - nh, false)
+  const found = ipv6.upperLayer(bytes, nh, end - nh, false, true)
   const h = nh + (found >>> 8)
   if (found < 0 || h + FRAGMENT_HLEN > end) return undefined
   const field = get16(bytes, h + 2)
