@@ -39,6 +39,9 @@ import {
   dport,
   FORWARD,
   FORWARDED,
+  FRAGMENT4,
+  FRAGMENT6,
+  FRAGMENTS,
   family,
   INPUT,
   icmpType,
@@ -55,6 +58,7 @@ import {
   NOTRACK,
   notIif,
   notOif,
+  notProtocol,
   OUTPUT,
   oif,
   POSTROUTING,
@@ -127,7 +131,8 @@ export function openGate(place: SocketPlace): number {
 
 /**
  * Leads packets to the outer interface with the router's address; except TCP: its SYNs pass the
- * gate first: connections belong to the transparent listener on a port. Throws a VnetError.
+ * gate first: connections belong to the transparent listener on a port. pasta takes a fragment for
+ * a whole packet, so fragments are dropped, and counted as leaving. Throws a VnetError.
  */
 export function leadOut(place: SocketPlace, name: string, port: number): void {
   const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]
@@ -138,7 +143,9 @@ export function leadOut(place: SocketPlace, name: string, port: number): void {
     .filter(({ length }) => length === IPV4_ALEN)
     .slice(0, 1)
     .map(own => [family(NFPROTO_IPV4), daddr4(get32(own, 0)), protocol(IPPROTO_UDP), dport(DNS_PORT), TO_RESOLVER])
+  const cut = [FRAGMENT4, FRAGMENT6].map(isCut => [isCut, notProtocol(IPPROTO_TCP), routedTo(name), DROP])
   addRules(place, NEEDS_TPROXY, NFPROTO_INET, [
+    { ...FRAGMENTS, rules: cut },
     // TCP is not translated, so the kernel need not track it.
     ...RAW.map(chain => ({ ...chain, rules: [[protocol(IPPROTO_TCP), NOTRACK]] })),
     {

@@ -43,6 +43,8 @@ const [NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER] = [1, 2]
 const [NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA, NFT_CMP_EQ, NFT_CMP_NEQ] = [1, 2, 3, 0, 1]
 const [NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA] = [1, 2]
 const [NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO_MIN, NFT_NAT_DNAT] = [1, 2, 3, 5, 1]
+const [NFTA_EXTHDR_DREG, NFTA_EXTHDR_TYPE, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN, NFTA_EXTHDR_FLAGS] = [1, 2, 3, 4, 5]
+const [NFT_EXTHDR_F_PRESENT, NEXTHDR_FRAGMENT] = [1, 44]
 const [NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS, NFT_FIB_RESULT_OIFNAME, NFTA_FIB_F_DADDR] = [1, 2, 3, 2, 2]
 const NFTA_COUNTER_PACKETS = 2
 const NFTA_REDIR_REG_PROTO_MIN = 1
@@ -70,6 +72,8 @@ export interface NftChain {
 }
 
 /** Where rules of each kind are: NF_INET_* and NF_IP_PRI_* of include/uapi/linux/netfilter*.h. */
+/** Before the kernel reassembles fragments. */
+export const FRAGMENTS = { name: 'fragments', type: 'filter', hook: 0, priority: -450 } as const
 /** Before the kernel tracks connections: of packets that arrive, and of this machine's. */
 export const RAW = [
   { name: 'raw', type: 'filter', hook: 0, priority: -300 },
@@ -90,6 +94,27 @@ export const oif = (name: string): NftExpr => matchMeta(NFT_META_OIFNAME, nameBy
 export const notOif = (name: string): NftExpr => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_NEQ)
 export const family = (nfproto: number): NftExpr => matchMeta(NFT_META_NFPROTO, Uint8Array.of(nfproto), NFT_CMP_EQ)
 export const protocol = (ipproto: number): NftExpr => matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_EQ)
+export const notProtocol = (ipproto: number): NftExpr =>
+  matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_NEQ)
+/** Matches fragments of IPv4 and of IPv6 packets. */
+export const FRAGMENT4: NftExpr = rule => {
+  matchMeta(NFT_META_NFPROTO, Uint8Array.of(NFPROTO_IPV4), NFT_CMP_EQ)(rule)
+  // More fragments, and the offset.
+  payload(rule, NFT_PAYLOAD_NETWORK_HEADER, 6, 2)
+  mask(rule, Uint8Array.of(0x3f, 0xff))
+  compare(rule, NFT_CMP_NEQ, new Uint8Array(2))
+}
+export const FRAGMENT6: NftExpr = rule => {
+  matchMeta(NFT_META_NFPROTO, Uint8Array.of(NFPROTO_IPV6), NFT_CMP_EQ)(rule)
+  expression(rule, 'exthdr', data => {
+    number(data, NFTA_EXTHDR_DREG, NFT_REG_1)
+    data.binary(NFTA_EXTHDR_TYPE, Uint8Array.of(NEXTHDR_FRAGMENT))
+    number(data, NFTA_EXTHDR_OFFSET, 0)
+    number(data, NFTA_EXTHDR_LEN, 1)
+    number(data, NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT)
+  })
+  compare(rule, NFT_CMP_EQ, Uint8Array.of(1))
+}
 /** Matches packets of connections that are known, and errors about them. */
 export const KNOWN: NftExpr = rule => matchCt(rule, NFT_CT_STATE, CT_ESTABLISHED_OR_RELATED)
 /** Matches packets of connections with a translated destination. */

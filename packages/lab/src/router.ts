@@ -81,6 +81,13 @@ function checkInternet(what: string, { outside, forward = {}, ...options }: LabR
   }
 }
 
+/** Returns a line about packets that a way out has lost in a direction. */
+export function tooLongLine(way: string, packets: number): string {
+  return way === 'out'
+    ? `${packets} fragments of UDP datagrams above the MTU: lost, because the way out carries whole packets only`
+    : `${packets} answers above the MTU: lost, because the way out cuts none for IPv6`
+}
+
 const PORTAL = '/portal'
 
 const SYSCTLS: readonly Sysctl[] = [
@@ -259,8 +266,22 @@ export class LabRouter extends LabHost {
     return { ...counters, FirewallInDrops: arriving, FirewallOutDrops: leaving }
   }
 
-  /** @internal Returns the drops of its firewall on the link outside. */
+  /**
+   * @internal Packets that the way out has lost: fragments that leave, and answers that are longer
+   * than the MTU inside and must not be cut.
+   */
+  get tooLong(): { readonly out: number; readonly in: number } {
+    if (this.#wayOut === undefined) return { out: 0, in: 0 }
+    const { IpFragFails = 0, Ip6FragFails = 0 } = super.stats()
+    return { out: this.stack.rules.drops().leaving, in: IpFragFails + Ip6FragFails }
+  }
+
+  /** @internal Returns the drops of its firewall on the link outside, or at the way out. */
   dropLines(): DropLine[] {
+    if (this.#wayOut !== undefined) {
+      const lost = Object.entries(this.tooLong).filter(([, packets]) => packets > 0)
+      return lost.map(([way, packets]) => ({ packets, text: `${this.name}: ${tooLongLine(way, packets)}` }))
+    }
     const link = this.#outside && this.#links.get(this.#outside)
     if (link === undefined || !this.#drops) return []
     const { arriving, leaving } = this.stack.rules.drops()

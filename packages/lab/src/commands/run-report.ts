@@ -7,6 +7,7 @@ import type { LabFault } from '../fault.ts'
 import type { LabHost } from '../host.ts'
 import type { LabLink } from '../link.ts'
 import type { DirectionReport, EndReport } from '../protocol.ts'
+import { type LabRouter, tooLongLine } from '../router.ts'
 
 /**
  * The packets of a direction, from the start of the link or of a repetition. Without a wire they
@@ -18,6 +19,8 @@ interface Traffic {
   readonly bytes: number
   /** How many were lost, by their cause, the most first. */
   readonly lost: readonly { readonly packets: number; readonly by: string }[]
+  /** How many were lost outside of the link, because they were longer than the MTU. */
+  readonly tooLong: number
 }
 
 export interface RunReport {
@@ -38,28 +41,29 @@ export interface RunReport {
 /** The link of a run, and the hosts at its ends. */
 export interface RunPath {
   readonly host: LabHost
-  readonly router: LabHost
+  readonly router: LabRouter
   readonly link: LabLink
 }
 
 /** The counters at the start of a run. */
 export interface CountsBefore {
   readonly host: HostCounters
-  readonly unsent: Unsent
+  readonly unsent: InAndOut
+  readonly tooLong: InAndOut
 }
 
-/** How many packets the kernel has dropped before the link, at each end. */
-interface Unsent {
+/** How many packets were lost before the link, or past it, at each end. */
+interface InAndOut {
   readonly out: number
   readonly in: number
 }
 
 export function countsBefore(path: RunPath): CountsBefore {
-  return { host: path.host.stats(), unsent: unsentAt(path) }
+  return { host: path.host.stats(), unsent: unsentAt(path), tooLong: path.router.tooLong }
 }
 
 /** An interface has the name of the host at its other end. */
-const unsentAt = ({ host, router }: RunPath): Unsent => ({
+const unsentAt = ({ host, router }: RunPath): InAndOut => ({
   out: unsentBy(host.place, router.name),
   in: unsentBy(router.place, host.name),
 })
@@ -74,18 +78,19 @@ export async function reportOf(
   const counters = path.host.stats()
   const since = (name: string) => (counters[name] ?? 0) - (before.host[name] ?? 0)
   const unsent = unsentAt(path)
+  const { tooLong } = path.router
   const { a, b, ab, ba } = await path.link.stats()
   return {
     ...run,
-    out: trafficOf(ab, a, unsent.out - before.unsent.out),
-    in: trafficOf(ba, b, unsent.in - before.unsent.in),
+    out: { ...trafficOf(ab, a, unsent.out - before.unsent.out), tooLong: tooLong.out - before.tooLong.out },
+    in: { ...trafficOf(ba, b, unsent.in - before.unsent.in), tooLong: tooLong.in - before.tooLong.in },
     retransmissions: since('TcpRetransSegs'),
     // Faults come before the stages of the wire.
     missed: faults.length > 0 && faults.every(({ hits }) => hits === 0) ? ab.stages[0]?.text : undefined,
   }
 }
 
-function trafficOf(direction: DirectionReport, end: EndReport, unsent: number): Traffic {
+function trafficOf(direction: DirectionReport, end: EndReport, unsent: number): Omit<Traffic, 'tooLong'> {
   const { extra } = direction
   const packets = end.sent + extra.packets
   const bytes = end.sentBytes + extra.bytes - packets * ETH_HLEN
@@ -125,6 +130,10 @@ export function reportLines({
       const causes = lost.map(({ packets, by }) => `${packets} by ${by}`)
       const losses = causes.length > 0 ? `; lost: ${causes.join(', ')}` : ''
       return `${way}: ${packets} packets, ${formatNumber(bytes, 'B')}${losses}`
+    }),
+    ...(['out', 'in'] as const).flatMap(way => {
+      const { tooLong } = report[way]
+      return tooLong > 0 ? [`${way}: ${tooLongLine(way, tooLong)}`] : []
     }),
     ...(missed === undefined ? [] : [`${missed} hit no packet`]),
   ]

@@ -89,3 +89,13 @@ test('a host without a way to the Internet finds hosts of the lab only', () => {
     show(await fails(client.connect(80, '${NAME}')))`)
   expect(shown).toBe(`${NAME}: the lab has no host of this name; it has client, other`)
 })
+
+test('a datagram above the MTU is lost, and named among the drops', async () => {
+  const shown = run(`
+    await lab.internet({ inside: [client] })
+    const udp = await client.createSocket('udp4')
+    await new Promise(sent => udp.send(Buffer.alloc(3000), 7, '${SERVER_ADDRESS}', sent))
+    while ((await lab.drops()).length === 0);
+    show(await lab.drops())`)
+  expect(shown).toEqual([expect.stringMatching(/^internet: \d fragments of UDP datagrams above the MTU: lost/)])
+})
