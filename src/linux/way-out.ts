@@ -7,6 +7,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { attempt, ENETUNREACH, EPIPE, VnetError } from '../base/errno.ts'
 import { parseAddress } from '../packet/address.ts'
@@ -106,6 +107,8 @@ export class WayOut {
     const pasta = pastaPath()
     const waiting = prepared()
     if (waiting === undefined && familiesOf({ ...place, nsfd: -1 }).length === 0) throw noWayOut(NO_ROUTE)
+    const taken = waiting === undefined ? await takenPort(ports) : undefined
+    if (taken !== undefined) throw noWayOut(`forward of port ${taken}: the port is in use`)
     delete process.env[WAITING]
     const fd = waiting?.fd ?? startWaiting(native)
     if (waiting !== undefined) native.adopt(fd)
@@ -178,6 +181,28 @@ const NO_ROUTE =
   'no way to the Internet: this network namespace has no default route (in vnet rootless, it has one with --internet)'
 
 const noWayOut = (reason: string) => new VnetError(ENETUNREACH, ['pasta', ''], reason)
+
+/**
+ * Returns the first TCP port that is in use on an address of this network namespace. pasta is
+ * content with one of the two families.
+ */
+export async function takenPort(ports: readonly number[]): Promise<number | undefined> {
+  for (const port of ports) {
+    for (const host of ['0.0.0.0', '::']) {
+      const server = createServer()
+      try {
+        server.listen({ port, host, ipv6Only: true })
+        await once(server, 'listening')
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return port
+      } finally {
+        // Otherwise it has nothing to close.
+        if (server.listening) await once(server.close(), 'close')
+      }
+    }
+  }
+  return undefined
+}
 
 /** Nothing of the machine is reachable that is not on its network, and no port of the lab. */
 const OPTIONS = [

@@ -2,10 +2,10 @@
 import { constants } from 'node:os'
 import { FileError, UsageError } from 'vnet/internal/base/usage-error'
 import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
-import { enterForLab } from 'vnet/internal/cli/rootless'
+import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { addressesOf, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import { prepareWayOut } from 'vnet/internal/linux/way-out'
+import { prepareWayOut, takenPort } from 'vnet/internal/linux/way-out'
 import { LabUnavailableError } from '../rights.ts'
 import { addressesOf as addressesOnLink, RUN_ROUTER } from '../subnet.ts'
 
@@ -51,8 +51,12 @@ export async function run(command: readonly string[], options: RunOptions, io: I
   if (!internet && localhost.length > 0) {
     throw new UsageError('--localhost: with --no-internet no port leads to the machine')
   }
+  const repeated = publish.find((port, at) => publish.indexOf(port) !== at)
+  if (repeated !== undefined) throw new UsageError(`--publish ${repeated}: the port is given twice`)
   try {
     const native = loadNative()
+    const taken = enterCommand() === undefined ? await takenPort(publish) : undefined
+    if (taken !== undefined) throw new LabUnavailableError(`--publish ${taken}: the port is in use`)
     if (isInsideRun(native)) throw new LabUnavailableError('vnet run cannot run inside vnet run')
     if (io.own) await enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
     // The worker starts while this thread loads the rest.

@@ -128,6 +128,7 @@ describe('is refused', () => {
     [['--drop', 'tcp porrt 3'], /^vnet: .*porrt/],
     [['--no-internet', '--publish', '80'], /^vnet: --publish: with --no-internet no port leads to the command\n$/],
     [['--no-internet', '--localhost', '80'], /^vnet: --localhost: with --no-internet no port leads to the machine\n$/],
+    [['--publish', '8080', '--publish', '8080'], /^vnet: --publish 8080: the port is given twice\n$/],
     [['--bogus'], /^vnet: .*--bogus/],
     [['--wire', 'loss 1%', '--wire-in', 'loss 2%'], /^vnet: .*--wire/],
     [
@@ -323,6 +324,34 @@ describe('--publish', () => {
       expect(stdout).toContain('"internet/"')
     }
     child.kill()
+    await once(child, 'close')
+  })
+})
+
+describe('--publish of a port that is in use is refused:', () => {
+  test.each(['127.0.0.1', '::1', '0.0.0.0', '::', MACHINE_ADDRESS])('on %s', async address => {
+    const listen = `require('node:net').createServer().listen({ port: 8080, host: '${address}', ipv6Only: true }, () => console.log('ready'))`
+    await once(machine.spawn([process.execPath, '-e', listen]).stdout, 'data')
+    const line = 'vnet: --publish 8080: the port is in use\n'
+    expect(run('--publish', '8081', '--publish', '8080', '--', 'true')).toEqual({ status: 1, stdout: '', stderr: line })
+    const body = `import { createLab } from '${process.cwd()}/packages/lab/dist/index.js'
+      const lab = await createLab()
+      const [server] = lab.hosts('server')
+      await lab.internet({ inside: [server], forward: { 'tcp 8080': 'server:80' } }).catch(error => console.log(error.message))
+      await lab.close()`
+    const words = ['ip', 'netns', 'exec', machine.name, process.execPath, '--input-type=module', '-e', body]
+    expect(ended(words).stdout).toBe('forward of port 8080: the port is in use\n')
+  })
+
+  test('by another run', async () => {
+    const [program, ...args] = [...vnet('run'), '--quiet', '--publish', '8080', ...sh('echo; cat')] as [
+      string,
+      ...string[],
+    ]
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    expect(run('--publish', '8080', '--', 'true').stderr).toBe('vnet: --publish 8080: the port is in use\n')
+    child.stdin.end()
     await once(child, 'close')
   })
 })
