@@ -120,7 +120,7 @@ export interface DeviceWire {
   /** The scenario that changes it at set times, if any. */
   readonly scenario?: WireScenario | undefined
   report(): readonly StageReport[]
-  /** The reports of stages that were replaced, if they dropped packets. */
+  /** The reports of stages that were replaced, if they hit packets. */
   readonly former?: readonly StageReport[]
   /** Reads a text for `change`, also of the other direction. Throws a UsageError if it is wrong. */
   read(text: string): WireText

@@ -364,7 +364,7 @@ export class Chain implements Wire, StageOwner {
     return { direction, side, place, kind, text, why, seed: this.#seed, packet }
   }
 
-  /** Reports of replaced, empty stages that dropped packets; stages of one text are one report. */
+  /** Reports of replaced, empty stages that hit packets; stages of one text are one report. */
   get former(): readonly StageReport[] {
     this.#collect()
     return [...this.#former.values()]
@@ -392,7 +392,8 @@ export class Chain implements Wire, StageOwner {
 }
 
 function remember(stage: Stage, former: Map<string, StageReport>): void {
-  if (stage.stats.dropped === 0) return
+  const { dropped, duplicated, corrupted, reordered, marked } = stage.stats
+  if (dropped + duplicated + corrupted + reordered + marked === 0) return
   const { late: _, ...report } = reportOf(stage)
   const key = `${report.path}${report.text}`
   const before = former.get(key)

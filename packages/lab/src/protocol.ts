@@ -99,7 +99,7 @@ export interface DirectionReport {
   readonly text: string
   /** The faults, then the stages of the text. */
   readonly stages: readonly StageReport[]
-  /** Ended stages, faults and partitions, if they dropped packets. */
+  /** Ended stages, faults and partitions, if they hit packets. */
   readonly former: readonly StageReport[]
   /** What GSO frames of the sender have become more by being cut for the wire, since a reset. */
   readonly extra: { readonly packets: number; readonly bytes: number }

@@ -2,12 +2,17 @@
 import { formatNumber } from 'vnet/internal/base/quantity'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
-import { type HostCounters, unsentBy } from '../counters.ts'
+import { unsentBy } from '../counters.ts'
 import type { LabFault } from '../fault.ts'
 import type { LabHost } from '../host.ts'
 import type { LabLink } from '../link.ts'
 import type { DirectionReport, EndReport } from '../protocol.ts'
 import { type LabRouter, tooLongLine } from '../router.ts'
+
+type Causes = readonly { readonly packets: number; readonly by: string }[]
+
+/** What the wire does to packets besides dropping them. */
+const CHANGES = ['duplicated', 'corrupted', 'reordered', 'marked'] as const
 
 /**
  * The packets of a direction, from the start of the link or of a repetition. Without a wire they
@@ -17,8 +22,13 @@ interface Traffic {
   readonly packets: number
   /** Without Ethernet headers. */
   readonly bytes: number
-  /** How many were lost, by their cause, the most first. */
-  readonly lost: readonly { readonly packets: number; readonly by: string }[]
+  /** How many were lost, by their cause, the most first; then what else the wire did, likewise. */
+  readonly lost: Causes
+  readonly duplicated: Causes
+  readonly corrupted: Causes
+  readonly reordered: Causes
+  /** By ECN. */
+  readonly marked: Causes
   /** How many were lost outside of the link, because they were longer than the MTU. */
   readonly tooLong: number
 }
@@ -32,6 +42,8 @@ export interface RunReport {
   readonly in: Traffic
   /** The TCP segments that the command's side sent again. */
   readonly retransmissions: number
+  /** The TCP segments that the router sent again, at the other end of the wire. */
+  readonly routerRetransmissions: number
   /** The DNS queries that the command's side sent again. */
   readonly repeatedQueries: number
   /** The text of --drop if it hit no packet. */
@@ -47,19 +59,25 @@ export interface RunPath {
 
 /** The counters at the start of a run. */
 export interface CountsBefore {
-  readonly host: HostCounters
+  readonly retransmissions: InAndOut
   readonly unsent: InAndOut
   readonly tooLong: InAndOut
 }
 
-/** How many packets were lost before the link, or past it, at each end. */
+/** Counts of both directions. */
 interface InAndOut {
   readonly out: number
   readonly in: number
 }
 
 export function countsBefore(path: RunPath): CountsBefore {
-  return { host: path.host.stats(), unsent: unsentAt(path), tooLong: path.router.tooLong }
+  return { retransmissions: retransmissionsAt(path), unsent: unsentAt(path), tooLong: path.router.tooLong }
+}
+
+/** How many TCP segments each end has sent again. */
+function retransmissionsAt({ host, router }: RunPath): InAndOut {
+  const [out, back] = [host, router].map(each => each.stats().TcpRetransSegs ?? 0) as [number, number]
+  return { out, in: back }
 }
 
 /** An interface has the name of the host at its other end. */
@@ -75,8 +93,7 @@ export async function reportOf(
   faults: readonly LabFault[],
   run: Pick<RunReport, 'seed' | 'status' | 'seconds' | 'repeatedQueries'>,
 ): Promise<RunReport> {
-  const counters = path.host.stats()
-  const since = (name: string) => (counters[name] ?? 0) - (before.host[name] ?? 0)
+  const again = retransmissionsAt(path)
   const unsent = unsentAt(path)
   const { tooLong } = path.router
   const { a, b, ab, ba } = await path.link.stats()
@@ -84,7 +101,8 @@ export async function reportOf(
     ...run,
     out: { ...trafficOf(ab, a, unsent.out - before.unsent.out), tooLong: tooLong.out - before.tooLong.out },
     in: { ...trafficOf(ba, b, unsent.in - before.unsent.in), tooLong: tooLong.in - before.tooLong.in },
-    retransmissions: since('TcpRetransSegs'),
+    retransmissions: again.out - before.retransmissions.out,
+    routerRetransmissions: again.in - before.retransmissions.in,
     // Faults come before the stages of the wire.
     missed: faults.length > 0 && faults.every(({ hits }) => hits === 0) ? ab.stages[0]?.text : undefined,
   }
@@ -94,8 +112,21 @@ function trafficOf(direction: DirectionReport, end: EndReport, unsent: number): 
   const { extra } = direction
   const packets = end.sent + extra.packets
   const bytes = end.sentBytes + extra.bytes - packets * ETH_HLEN
-  return { packets, bytes, lost: lossesOf(direction, end, unsent) }
+  const [duplicated, corrupted, reordered, marked] = CHANGES.map(key => changesOf(direction, key)) as [
+    Causes,
+    Causes,
+    Causes,
+    Causes,
+  ]
+  return { packets, bytes, lost: lossesOf(direction, end, unsent), duplicated, corrupted, reordered, marked }
 }
+
+function changesOf({ stages, former }: DirectionReport, key: (typeof CHANGES)[number]): Causes {
+  return sorted([...stages, ...former].map(each => ({ packets: each[key], by: `${each.path}${each.text}` })))
+}
+
+const sorted = (causes: Causes): Causes =>
+  causes.filter(({ packets }) => packets > 0).sort((one, other) => other.packets - one.packets)
 
 /** Drops of an end that no stage of its wire counts: of a cut cable, and of a closed interface. */
 const OF_END: readonly string[] = ['TX_CARRIER', 'DEV_READY']
@@ -103,11 +134,10 @@ const OF_END: readonly string[] = ['TX_CARRIER', 'DEV_READY']
 const UNSENT = 'tx_dropped'
 
 /** The drops of a direction, and of the end that sends in it. */
-function lossesOf({ stages, former }: DirectionReport, { drops }: EndReport, unsent: number): Traffic['lost'] {
+function lossesOf({ stages, former }: DirectionReport, { drops }: EndReport, unsent: number): Causes {
   const ofStage = ({ dropped, path, text }: StageReport) => ({ packets: dropped, by: `${path}${text}` })
   const ofEnd = OF_END.map(by => ({ packets: drops[by] ?? 0, by }))
-  const all = [...[...stages, ...former].map(ofStage), ...ofEnd, { packets: unsent, by: UNSENT }]
-  return all.filter(({ packets }) => packets > 0).sort((one, other) => other.packets - one.packets)
+  return sorted([...[...stages, ...former].map(ofStage), ...ofEnd, { packets: unsent, by: UNSENT }])
 }
 
 /** Returns the lines of a report for people. */
@@ -115,21 +145,26 @@ export function reportLines({
   seed,
   seconds,
   retransmissions,
+  routerRetransmissions,
   repeatedQueries,
   missed,
   ...report
 }: RunReport): string[] {
   const again = [
-    ...(retransmissions > 0 ? [`TCP segments sent again: ${retransmissions}`] : []),
+    ...(retransmissions + routerRetransmissions > 0
+      ? [`TCP segments sent again: ${retransmissions} by the command, ${routerRetransmissions} by the router`]
+      : []),
     ...(repeatedQueries > 0 ? [`DNS queries sent again: ${repeatedQueries}`] : []),
   ]
   return [
     [`${seconds.toFixed(1)} s, seed ${seed}`, ...again].join('; '),
     ...(['out', 'in'] as const).map(way => {
-      const { packets, bytes, lost } = report[way]
-      const causes = lost.map(({ packets, by }) => `${packets} by ${by}`)
-      const losses = causes.length > 0 ? `; lost: ${causes.join(', ')}` : ''
-      return `${way}: ${packets} packets, ${formatNumber(bytes, 'B')}${losses}`
+      const { packets, bytes } = report[way]
+      const hits = (['lost', ...CHANGES] as const).flatMap(key => {
+        const causes = report[way][key].map(({ packets, by }) => `${packets} by ${by}`)
+        return causes.length > 0 ? `; ${key}: ${causes.join(', ')}` : ''
+      })
+      return `${way}: ${packets} packets, ${formatNumber(bytes, 'B')}${hits.join('')}`
     }),
     ...(['out', 'in'] as const).flatMap(way => {
       const { tooLong } = report[way]

@@ -169,6 +169,33 @@ describe('the report', () => {
     expect(report.seconds * 1000).toBeCloseTo(Math.round(report.seconds * 1000), 6)
   })
 
+  test('counts segments that the router sends again, past a lossy wire', () => {
+    const file = join(directory, 'both.json')
+    const get = 'curl -sS -o /dev/null http://192.0.2.80/bytes/200000'
+    const lossy = ['--mtu', '1500', '--drop', 'tcp src port 80', '--every', '10']
+    const { stderr } = run('--json', file, ...lossy, ...sh(get))
+    const { retransmissions, routerRetransmissions } = JSON.parse(readFileSync(file, 'utf8'))
+    expect(routerRetransmissions).toBeGreaterThan(5)
+    const again = `TCP segments sent again: ${retransmissions} by the command, ${routerRetransmissions} by the router`
+    expect(stderr).toContain(`seed 1; ${again}\n`)
+  })
+
+  test('has the packets that a wire duplicates, corrupts and reorders, also after it was replaced', () => {
+    const file = join(directory, 'hits.json')
+    const wire = 'delay 1ms reorder 50% duplicate 100% corrupt 100%'
+    const steps = written(directory, 'hits.yaml', '- { at: 1s, wire: "" }')
+    const script = `ping -qc4 -i0.1 -W0.1 ${SERVER_ADDRESS} >/dev/null; until ping -qc1 -W0.2 ${SERVER_ADDRESS} >/dev/null; do :; done`
+    const { stderr } = run('--json', file, '--wire', wire, '--scenario', steps, ...sh(script))
+    const { out } = JSON.parse(readFileSync(file, 'utf8'))
+    for (const key of ['duplicated', 'corrupted', 'reordered']) {
+      const [{ packets, by }] = out[key]
+      expect(packets).toBeGreaterThan(0)
+      expect(wire).toContain(by)
+      expect(stderr).toMatch(new RegExp(`\\nvnet: out: .*; ${key}: ${packets} by ${by}[;\\n]`))
+    }
+    expect(out.marked).toEqual([])
+  })
+
   test('has the packets that the kernel drops at a cut cable', () => {
     const { report } = reported('--wire', 'offline', ...sh(`ping -qc2 -i0.2 -W1 ${SERVER_ADDRESS}`))
     const [first, ...others] = report.out.lost
