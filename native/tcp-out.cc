@@ -66,6 +66,13 @@ in_addr_t v4Of(const sockaddr_storage& address) {
   return address.ss_family == AF_INET ? ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) : 0;
 }
 
+bool isResolverAddress(const sockaddr_storage& address) {
+  in6_addr resolver;
+  ::inet_pton(AF_INET6, kResolver6, &resolver);
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  return v4Of(address) == kResolver || (address.ss_family == AF_INET6 && IN6_ARE_ADDR_EQUAL(&v6, &resolver));
+}
+
 /**
  * Sets `to` to an address in text form, with the same port. Returns false if it is not an address.
  */
@@ -190,7 +197,7 @@ void TcpOut::open(Syn syn, std::string key) {
   if (isMachine && std::find(ports_.begin(), ports_.end(), port) == ports_.end()) {
     return writeGate(refusalOf(syn, ECONNREFUSED));
   }
-  const bool isResolver = v4Of(to) == kResolver && port == kDomain;
+  const bool isResolver = isResolverAddress(to) && port == kDomain;
   if (isMachine) setAddress(to, "127.0.0.1");
   else if (isResolver ? !setAddress(to, nameserver_.c_str()) : isOwn(to)) return writeGate(refusalOf(syn, EACCES));
   if (connecting_ >= kConnecting || connections_.size() >= limit_) return;

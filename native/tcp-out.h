@@ -17,6 +17,7 @@ namespace vnet {
 
 /** Addresses in the other namespace: of the machine's DNS server, 198.19.255.53, and of itself. */
 constexpr uint32_t kResolver = 0xc613ff35;
+constexpr const char* kResolver6 = "2001:db8:0:ffff::53";
 constexpr uint32_t kMachine = 0xc613ff37;
 
 /**

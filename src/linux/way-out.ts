@@ -26,8 +26,12 @@ export const OUTSIDE = 'pasta0'
 /** The address of the machine's loopback in namespaces with a way out (native/tcp-out.h). */
 export const MACHINE = '198.19.255.55'
 
-/** The DNS server in namespaces with a way out, which passes queries to the machine's server. */
+/**
+ * The DNS servers in namespaces with a way out, which pass queries to the machine's first server
+ * of their family.
+ */
 export const RESOLVER = '198.19.255.53'
+const RESOLVER_6 = '2001:db8:0:ffff::53'
 
 /**
  * Set to the id of this process, its descriptor for the process that waits, and the user namespace
@@ -141,6 +145,7 @@ export class WayOut {
         pasta,
         ...where,
         ...OPTIONS,
+        ...forwardedServers().flatMap(({ inside }) => ['--dns-forward', inside]),
         '--tcp-ports',
         ports.join(',') || 'none',
         '-P',
@@ -207,7 +212,7 @@ export async function takenPort(ports: readonly number[]): Promise<number | unde
 /** Nothing of the machine is reachable that is not on its network, and no port of the lab. */
 const OPTIONS = [
   ...['--foreground', '--quiet', '--no-netns-quit', '--config-net', '--no-map-gw', '--ns-ifname', OUTSIDE],
-  ...['--tcp-ns', 'none', '--udp-ns', 'none', '--udp-ports', 'none', '--dns-forward', RESOLVER],
+  ...['--tcp-ns', 'none', '--udp-ns', 'none', '--udp-ports', 'none'],
 ]
 
 /**
@@ -245,9 +250,31 @@ function reasonIn(log: string): string {
   return /sandbox/.test(reason) ? `${reason}: in Docker, run it with --security-opt seccomp=unconfined` : reason
 }
 
+const resolvConfOfMachine = () => attempt(() => readFileSync('/etc/resolv.conf', 'latin1')) ?? ''
+
+/** Returns the machine's first DNS server of each family, and its address in namespaces. */
+export function forwardedServers(): { readonly own: string; readonly inside: string }[] {
+  const firsts = [false, true].flatMap(isV6 => nameservers().find(each => each.includes(':') === isV6) ?? [])
+  return firsts.map(own => ({ own, inside: own.includes(':') ? RESOLVER_6 : RESOLVER }))
+}
+
+/** Returns the DNS servers in namespaces with a way out, from where loopback leads nowhere. */
+export function nameserversInside(): string[] {
+  const forwarded = forwardedServers()
+  const servers = nameservers().map(text => forwarded.find(({ own }) => own === text)?.inside ?? text)
+  const reached = new Set(servers.filter(text => !/^127\.|^::1$/.test(text)))
+  return reached.size > 0 ? [...reached] : [RESOLVER]
+}
+
+/** Returns the text of resolv.conf(5) there, with the other lines of the machine's. */
+export function resolvConf(): string {
+  const others = resolvConfOfMachine().match(/^[ \t]*(search|domain|options|sortlist)[ \t].*$/gm) ?? []
+  return [...nameserversInside().map(server => `nameserver ${server}`), ...others].map(line => `${line}\n`).join('')
+}
+
 /** Returns the addresses of the machine's DNS servers. */
-export function nameservers(): string[] {
-  const text = attempt(() => readFileSync('/etc/resolv.conf', 'latin1')) ?? ''
+function nameservers(): string[] {
+  const text = resolvConfOfMachine()
   const found = Array.from(text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm), ([, address]) => address as string)
   return found.filter(address => parseAddress(address) !== undefined)
 }

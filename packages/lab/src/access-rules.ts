@@ -19,7 +19,7 @@ import {
 import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
-import { MACHINE, nameservers, RESOLVER } from 'vnet/internal/linux/way-out'
+import { forwardedServers, MACHINE } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/address'
 import { ICMP_DEST_UNREACH } from 'vnet/internal/packet/icmp'
@@ -34,7 +34,9 @@ import {
   ACCEPT,
   addRules,
   DROP,
+  daddr,
   daddr4,
+  dnat,
   dnat4,
   dport,
   FORWARD,
@@ -82,7 +84,6 @@ const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
 const WEB_PORTS = [80, 443]
 const DNS_PORT = 53
-const TO_RESOLVER = dnat4(get32(parseAddress(RESOLVER) as Uint8Array, 0), DNS_PORT)
 /** Destination unreachable, and packet too big. */
 const TOO_BIG = [
   [protocol(IPPROTO_ICMP), icmpType(ICMP_DEST_UNREACH)],
@@ -137,12 +138,11 @@ export function openGate(place: SocketPlace): number {
 export function leadOut(place: SocketPlace, name: string, port: number): void {
   const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]
   const toSocket = [tproxy(port), mark(TO_SOCKET)]
-  // All replies of the machine's DNS server have the address RESOLVER in pasta.
-  const queries = nameservers()
-    .map(text => parseAddress(text) as Uint8Array)
-    .filter(({ length }) => length === IPV4_ALEN)
-    .slice(0, 1)
-    .map(own => [family(NFPROTO_IPV4), daddr4(get32(own, 0)), protocol(IPPROTO_UDP), dport(DNS_PORT), TO_RESOLVER])
+  // All replies of the machine's DNS server have the address inside in pasta.
+  const queries = forwardedServers().map(({ own, inside }) => {
+    const [from, to] = [own, inside].map(text => parseAddress(text) as Uint8Array) as [Uint8Array, Uint8Array]
+    return [daddr(from), protocol(IPPROTO_UDP), dport(DNS_PORT), dnat(to, DNS_PORT)]
+  })
   const cut = [FRAGMENT4, FRAGMENT6].map(isCut => [isCut, notProtocol(IPPROTO_TCP), routedTo(name), DROP])
   addRules(place, NEEDS_TPROXY, NFPROTO_INET, [
     { ...FRAGMENTS, rules: cut },

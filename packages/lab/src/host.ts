@@ -279,11 +279,11 @@ export class LabHost {
     const name = host.replace(/^\[(.*)\]$/, '$1')
     checkZone('connect', name)
     const { hostsFile } = this.#links.lab
-    const server = hostsFile.serverFor(this, name)
+    const servers = hostsFile.serversFor(this, name)
     const socket =
-      server === undefined
+      servers === undefined
         ? this.stack.connect(hostsFile.find(this, name)[0], port)
-        : this.stack.connectTo(name, port, () => this.#resolve(server, name, [4, 6]))
+        : this.stack.connectTo(name, port, () => this.#resolve(servers, name, [4, 6]))
     if (!this.stack.isCallerDead) this.#sockets.add(socket, `connection to ${host} port ${port}`)
     return socket
   }
@@ -471,21 +471,21 @@ export class LabHost {
       const failed = (error: Error) => process.nextTick(callback, error, '', family)
       try {
         const { hostsFile } = this.#links.lab
-        const server = hostsFile.serverFor(this, name)
-        if (server === undefined) found(hostsFile.find(this, name, family)[0])
-        else this.#resolve(server, name, [family]).then(found, failed)
+        const servers = hostsFile.serversFor(this, name)
+        if (servers === undefined) found(hostsFile.find(this, name, family)[0])
+        else this.#resolve(servers, name, [family]).then(found, failed)
       } catch (error) {
         failed(error as Error)
       }
     }
   }
 
-  /** Asks a DNS server for a name, by UDP. */
-  async #resolve(server: string, name: string, families: readonly (4 | 6)[]): Promise<HostAddress> {
-    const socket = dgram.createSocket(placeOf(server)?.family === 6 ? 'udp6' : 'udp4')
+  /** Asks DNS servers for a name, by UDP. */
+  async #resolve(servers: readonly string[], name: string, families: readonly (4 | 6)[]): Promise<HostAddress> {
+    const socket = dgram.createSocket(placeOf(servers[0] as string)?.family === 6 ? 'udp6' : 'udp4')
     this.#sockets.add(socket, 'UDP socket')
     await this.stack.bindUdp(socket, 0, undefined)
-    return resolve(socket, server, name, families)
+    return resolve(socket, servers, name, families)
   }
 
   /** Throws a UsageError in memory, where `call` would have no kernel. */

@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path'
 import { withErrno } from 'vnet/internal/base/errno'
 import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
-import { RESOLVER } from 'vnet/internal/linux/way-out'
+import { nameserversInside, resolvConf } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
 import { type HostAddress, placeOf } from './lookup.ts'
 import { shown } from './options.ts'
@@ -28,7 +28,7 @@ export interface Host {
   readonly interfaces: readonly HostInterface[]
   /** Whether names of IPv4 hosts have addresses of its NAT64. */
   readonly hasDns64?: boolean
-  /** Whether it has a route to the machine's network. RESOLVER knows the names there. */
+  /** Whether it has a route to the machine's network, whose DNS servers it asks. */
   readonly isOnline?: boolean
 }
 
@@ -125,22 +125,27 @@ export class HostsFile {
 
   #writeResolver(host: Host): void {
     if (!existsSync(RESOLVERS)) return
-    const last = this.#resolverOf(host)
-    const text = last === undefined ? readFileSync(RESOLVERS, 'utf8') : `nameserver ${last}\n`
+    const own = this.#resolverOf(host)
+    const text = own ? `nameserver ${own}\n` : host.isOnline ? resolvConf() : readFileSync(RESOLVERS, 'utf8')
     overwrite(join(this.etcOf(host), 'resolv.conf'), text)
   }
 
   #resolverOf(host: Host): string | undefined {
-    return [...(this.#resolvers.get(host)?.values() ?? [])].at(-1) ?? (host.isOnline ? RESOLVER : undefined)
+    return [...(this.#resolvers.get(host)?.values() ?? [])].at(-1)
   }
 
   /**
-   * Returns the DNS server that knows a name which the lab does not know; undefined for addresses,
-   * names of hosts, and hosts without a way to the machine's network. No name there is one label.
+   * Returns the DNS servers that know a name which the lab does not know, of one family; undefined
+   * for addresses, names of hosts, and hosts without a way to the machine's network. No name there
+   * is one label.
    */
-  serverFor(from: Host, name: string): string | undefined {
+  serversFor(from: Host, name: string): readonly string[] | undefined {
     const isOutside = from.isOnline && name.includes('.') && placeOf(name) === undefined
-    return isOutside && this.places(from, name).length === 0 ? this.#resolverOf(from) : undefined
+    if (!isOutside || this.places(from, name).length > 0) return undefined
+    const own = this.#resolverOf(from)
+    const all = own === undefined ? nameserversInside() : [own]
+    const ofV4 = all.filter(text => !text.includes(':'))
+    return ofV4.length > 0 ? ofV4 : all
   }
 
   /**

@@ -133,14 +133,9 @@ export const DROP: NftExpr = rule => {
   expression(rule, 'counter', () => {})
   verdict(rule, NF_DROP)
 }
-/** Matches the source of IPv4 or IPv6 packets. */
-export const saddr = (address: Uint8Array): NftExpr => {
-  const isIpv4 = address.length === 4
-  return rule => {
-    family(isIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)(rule)
-    matchPayload(NFT_PAYLOAD_NETWORK_HEADER, isIpv4 ? 12 : 8, address)(rule)
-  }
-}
+/** Matches the source, or the destination, of IPv4 or IPv6 packets. */
+export const saddr = (address: Uint8Array): NftExpr => matchAddress(address, 12, 8)
+export const daddr = (address: Uint8Array): NftExpr => matchAddress(address, 16, 24)
 /** Matches the first segment of a TCP connection, or all others. */
 export const SYN: NftExpr = rule => matchSyn(rule, NFT_CMP_EQ)
 export const NOT_SYN: NftExpr = rule => matchSyn(rule, NFT_CMP_NEQ)
@@ -190,13 +185,15 @@ export const routedTo = (name: string): NftExpr => {
 }
 export const MASQUERADE: NftExpr = rule => expression(rule, 'masq', () => {})
 /** Translates the destination to an IPv4 address and a port. */
-export const dnat4 = (address: number, port: number): NftExpr => {
+export const dnat4 = (address: number, port: number): NftExpr => dnat(Uint8Array.from(long(address)), port)
+/** Translates the destination to an address and a port. */
+export const dnat = (address: Uint8Array, port: number): NftExpr => {
   return rule => {
-    load(rule, NFT_REG_1, Uint8Array.from(long(address)))
+    load(rule, NFT_REG_1, address)
     load(rule, NFT_REG_2, Uint8Array.from(word(port)))
     expression(rule, 'nat', data => {
       number(data, NFTA_NAT_TYPE, NFT_NAT_DNAT)
-      number(data, NFTA_NAT_FAMILY, NFPROTO_IPV4)
+      number(data, NFTA_NAT_FAMILY, address.length === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6)
       number(data, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1)
       number(data, NFTA_NAT_REG_PROTO_MIN, NFT_REG_2)
     })
@@ -364,6 +361,14 @@ function matchPayload(base: number, offset: number, value: Uint8Array): NftExpr 
   return rule => {
     payload(rule, base, offset, value.length)
     compare(rule, NFT_CMP_EQ, value)
+  }
+}
+
+function matchAddress(address: Uint8Array, inIpv4: number, inIpv6: number): NftExpr {
+  const isIpv4 = address.length === 4
+  return rule => {
+    family(isIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)(rule)
+    matchPayload(NFT_PAYLOAD_NETWORK_HEADER, isIpv4 ? inIpv4 : inIpv6, address)(rule)
   }
 }
 

@@ -27,7 +27,7 @@ const ERRORS = { ENOTFOUND: -3008, EAI_AGAIN: -3001 } as const
  */
 export async function resolve(
   socket: dgram.Socket,
-  server: string,
+  servers: readonly string[],
   name: string,
   families: readonly (4 | 6)[],
 ): Promise<HostAddress> {
@@ -35,7 +35,7 @@ export async function resolve(
     const labels = dns.nameOf(domainToASCII(name))
     for (const family of labels === undefined ? [] : families) {
       const question = { name: labels as Uint8Array, type: TYPES[family], class: dns.C_IN }
-      const answer = await ask(socket, server, dns.writeQuery(randomInt(0x10000), question))
+      const answer = await ask(socket, servers, dns.writeQuery(randomInt(0x10000), question))
       const bytes = answer?.data.find(({ length }) => length === LENGTHS[family])
       if (bytes !== undefined) return { address: formatAddress(bytes), family }
       if (answer?.rcode === dns.NXDOMAIN) break
@@ -48,10 +48,13 @@ export async function resolve(
   }
 }
 
-/** Sends a query, and again if no reply arrives. Resolves to undefined without one. */
-function ask(socket: dgram.Socket, server: string, query: Uint8Array): Promise<dns.DnsAnswer | undefined> {
+/**
+ * Sends a query, and again, to the next server, if no reply arrives. Resolves to undefined without
+ * a reply.
+ */
+function ask(socket: dgram.Socket, servers: readonly string[], query: Uint8Array): Promise<dns.DnsAnswer | undefined> {
   return new Promise(resolve => {
-    let [left, timer]: [number, NodeJS.Timeout | undefined] = [ATTEMPTS, undefined]
+    let [attempts, timer]: [number, NodeJS.Timeout | undefined] = [0, undefined]
     const end = (answer?: dns.DnsAnswer) => {
       clearTimeout(timer)
       socket.off('message', onMessage).off('error', onEnd).off('close', onEnd)
@@ -59,13 +62,13 @@ function ask(socket: dgram.Socket, server: string, query: Uint8Array): Promise<d
     }
     const onEnd = () => end()
     const onMessage = (message: Uint8Array, { address, port }: dgram.RemoteInfo) => {
-      const answer = address === server && port === DNS_PORT ? dns.parseReply(message, query) : undefined
+      const answer = servers.includes(address) && port === DNS_PORT ? dns.parseReply(message, query) : undefined
       if (answer !== undefined) end(answer)
     }
     const send = () => {
-      if (left-- === 0) return end()
+      if (attempts === ATTEMPTS) return end()
       timer = setTimeout(send, TIMEOUT_MS)
-      socket.send(query, DNS_PORT, server)
+      socket.send(query, DNS_PORT, servers[attempts++ % servers.length])
     }
     socket.on('message', onMessage).on('error', onEnd).on('close', onEnd)
     send()

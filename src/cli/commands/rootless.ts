@@ -10,7 +10,7 @@ import { loadNative, type Native } from '../../linux/native.ts'
 import { ownCommand } from '../../linux/privileges.ts'
 import { checkTun, execHere, execRootless } from '../../linux/rootless.ts'
 import { hasSysctl, readSysctl, writeSysctl } from '../../linux/sysctl.ts'
-import { preparedWayOut, prepareWayOut, RESOLVER, WayOut } from '../../linux/way-out.ts'
+import { preparedWayOut, prepareWayOut, resolvConf, WayOut } from '../../linux/way-out.ts'
 
 /** The resolver of programs, and the file that they see instead, in the /run of the namespaces. */
 const RESOLV_CONF = '/etc/resolv.conf'
@@ -53,7 +53,8 @@ async function connect(native: Native): Promise<number> {
     // The ways out of labs inside reply to pings by sockets that only this group may open.
     if (hasSysctl(native, -1, PING_GROUPS)) writeSysctl(native, -1, PING_GROUPS, '0 0')
     if (!existsSync(RESOLV_CONF)) return fd
-    writeFile(OWN_RESOLV_CONF, `nameserver ${RESOLVER}\n`)
+    // DNS by TCP does not reach the machine's server here.
+    writeFile(OWN_RESOLV_CONF, resolvConf().replace(/\buse-vc\b/g, ''))
     const { status, stderr } = spawnSync('mount', ['--bind', OWN_RESOLV_CONF, RESOLV_CONF], { encoding: 'utf8' })
     if (status !== 0) throw new VnetError(EPERM, ['mount', RESOLV_CONF], stderr?.trim())
     return fd
