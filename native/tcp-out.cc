@@ -47,9 +47,23 @@ int errorOf(int socket) {
   return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
-void setNoDelay(int socket) {
+void setOptions(int socket) {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // An urgent byte remains in the stream (RFC 6093 section 6).
+  ::setsockopt(socket, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+}
+
+/**
+ * Finds a server that has vanished. The probes of a client reach only this side, so the client
+ * learns of it by a RST, after some 75 s.
+ */
+void setKeepAlive(int socket) {
+  const int on = 1, seconds = 15, probes = 4;
+  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
 /** Makes close(2) send a RST. */
@@ -200,7 +214,10 @@ void TcpOut::open(Syn syn, std::string key) {
   const bool isResolver = isResolverAddress(to) && port == kDomain;
   if (isMachine) setAddress(to, "127.0.0.1");
   else if (isResolver ? !setAddress(to, nameserver_.c_str()) : isOwn(to)) return writeGate(refusalOf(syn, EACCES));
-  if (connecting_ >= kConnecting || connections_.size() >= limit_) return;
+  if (connecting_ >= kConnecting || connections_.size() >= limit_) {
+    refused_++;
+    return;
+  }
   Connection& made = connections_.emplace_back();
   made.self = std::prev(connections_.end());
   made.state = State::kConnecting;
@@ -218,7 +235,8 @@ void TcpOut::connect(Connection& connection, const sockaddr_storage& to) {
   const int socket = ::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   // The client repeats a SYN that gets no descriptor.
   if (socket < 0) return close(connection, true);
-  setNoDelay(socket);
+  setOptions(socket);
+  setKeepAlive(socket);
   connection.outer.fd = socket;
   if (::connect(socket, reinterpret_cast<const sockaddr*>(&to), lengthOf(to)) != 0 && errno != EINPROGRESS) {
     return fail(connection, errno);
@@ -255,7 +273,7 @@ void TcpOut::accept() {
       ::close(socket);
       continue;
     }
-    setNoDelay(socket);
+    setOptions(socket);
     Connection& connection = *found->second;
     setState(connection, State::kOpen);
     connection.inner.fd = socket;
@@ -297,7 +315,7 @@ bool TcpOut::move(Stream& stream, int from, int to, bool isReadable) {
   if (stream.held == 0 && !stream.isEnded) {
     if (!takePipe(stream)) return false;
     ssize_t got = ::splice(from, nullptr, stream.pipe[1], nullptr, kMove, kFlags);
-    // At urgent data, splice(2) returns EAGAIN or 0, as at the end. recv(2) skips them.
+    // At urgent data, splice(2) returns EAGAIN or 0, as at the end. recv(2) reads them.
     if (got == 0 || (got < 0 && errno == EAGAIN && isReadable)) got = copy(from, stream.pipe[1]);
     if (got < 0 && errno != EAGAIN) return false;
     stream.isEnded = got == 0;

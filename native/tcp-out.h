@@ -40,6 +40,8 @@ class TcpOut {
 
   /** Readable when step() has something to do. */
   int fd() const { return epoll_; }
+  /** The SYNs that were dropped because of too many connections. */
+  size_t refused() const { return refused_; }
   /** Handles the present events. To be called every few seconds without any, too. */
   void step();
 
@@ -106,6 +108,7 @@ class TcpOut {
   time_t expired_ = 0;
   /** Connections for which there are descriptors. */
   size_t limit_;
+  size_t refused_ = 0;
   size_t openPipes_ = 0;
   /** Empty pipes. */
   std::vector<std::pair<int, int>> pipes_;

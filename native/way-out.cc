@@ -140,12 +140,14 @@ int serveWayOut(bool isAside) {
   std::optional<TcpOut> tcp;
   if (gate >= 0) tcp.emplace(gate, listener, portsOf(request[3]), request[4]);
   bool isEnded = child < 0;
+  size_t refused = 0;
   // Without events, only the end of the input is reported.
   pollfd all[] = {{STDIN_FILENO, 0, 0}, {ended, POLLIN, 0}, {tcp ? tcp->fd() : -1, POLLIN, 0}};
   while (!isEnded && all[0].revents == 0) {
     if (::poll(all, 3, kExpire) < 0 && errno != EINTR) break;
     isEnded = all[1].revents != 0;
     if (tcp) tcp->step();
+    if (tcp && tcp->refused() != refused) ::dprintf(log, "refused %zu\n", refused = tcp->refused());
   }
   if (child > 0 && !isEnded) ::kill(child, SIGKILL);
   if (child > 0) ::waitpid(child, nullptr, 0);

@@ -94,9 +94,11 @@ export class WayOut {
   readonly fd: number
 
   readonly #native: Native
+  readonly #log: string
 
-  private constructor(native: Native, families: readonly (4 | 16)[], fd: number) {
+  private constructor(native: Native, families: readonly (4 | 16)[], fd: number, log: string) {
     this.#native = native
+    this.#log = log
     this.families = families
     this.fd = fd
   }
@@ -169,11 +171,17 @@ export class WayOut {
       } finally {
         changes.close()
       }
-      return new WayOut(native, familiesOf(place), fd)
+      return new WayOut(native, familiesOf(place), fd, log)
     } catch (error) {
       native.close(fd)
       throw error
     }
+  }
+
+  /** The SYNs of TCP connections that were dropped because there were too many connections. */
+  get refused(): number {
+    const lines = (attempt(() => readFileSync(this.#log, 'latin1')) ?? '').match(/^refused \d+$/gm)
+    return Number(lines?.at(-1)?.split(' ')[1] ?? 0)
   }
 
   /** Ends the connection. */
@@ -243,7 +251,7 @@ function pastaPath(): string {
 
 /** Returns the last error in the output of pasta, which also complains of a missing syslog. */
 function reasonIn(log: string): string {
-  const lines = log.split('\n').filter(line => line !== '' && !/syslog|^ended$/.test(line))
+  const lines = log.split('\n').filter(line => line !== '' && !/syslog|^ended$|^refused /.test(line))
   const [, option] = /unrecognized option '(--[\w-]+)/.exec(log) ?? []
   if (option !== undefined) return pastaLacks(option)
   const reason = lines.at(-1) ?? 'pasta has ended'

@@ -88,6 +88,11 @@ export function tooLongLine(way: string, packets: number): string {
     : `${packets} answers above the MTU: lost, because the way out cuts none for IPv6`
 }
 
+/** Returns a line about connections beyond the limit. */
+export function refusedLine(packets: number): string {
+  return `${packets} SYNs of too many TCP connections: lost, raise the hard limit of ulimit -n`
+}
+
 const PORTAL = '/portal'
 
 const SYSCTLS: readonly Sysctl[] = [
@@ -276,11 +281,18 @@ export class LabRouter extends LabHost {
     return { out: this.stack.rules.drops().leaving, in: IpFragFails + Ip6FragFails }
   }
 
+  /** @internal The SYNs of TCP connections that the way out has dropped: too many connections. */
+  get refused(): number {
+    return this.#wayOut?.refused ?? 0
+  }
+
   /** @internal Returns the drops of its firewall on the link outside, or at the way out. */
   dropLines(): DropLine[] {
     if (this.#wayOut !== undefined) {
       const lost = Object.entries(this.tooLong).filter(([, packets]) => packets > 0)
-      return lost.map(([way, packets]) => ({ packets, text: `${this.name}: ${tooLongLine(way, packets)}` }))
+      const lines = lost.map(([way, packets]) => ({ packets, text: `${this.name}: ${tooLongLine(way, packets)}` }))
+      const { refused: packets } = this
+      return packets > 0 ? [...lines, { packets, text: `${this.name}: ${refusedLine(packets)}` }] : lines
     }
     const link = this.#outside && this.#links.get(this.#outside)
     if (link === undefined || !this.#drops) return []

@@ -7,7 +7,7 @@ import type { LabFault } from '../fault.ts'
 import type { LabHost } from '../host.ts'
 import type { LabLink } from '../link.ts'
 import type { DirectionReport, EndReport } from '../protocol.ts'
-import { type LabRouter, tooLongLine } from '../router.ts'
+import { type LabRouter, refusedLine, tooLongLine } from '../router.ts'
 
 type Causes = readonly { readonly packets: number; readonly by: string }[]
 
@@ -44,6 +44,8 @@ export interface RunReport {
   readonly retransmissions: number
   /** The TCP segments that the router sent again, at the other end of the wire. */
   readonly routerRetransmissions: number
+  /** The SYNs of TCP connections that were dropped because there were too many connections. */
+  readonly refused: number
   /** The DNS queries that the command's side sent again. */
   readonly repeatedQueries: number
   /** The text of --drop if it hit no packet. */
@@ -62,6 +64,7 @@ export interface CountsBefore {
   readonly retransmissions: InAndOut
   readonly unsent: InAndOut
   readonly tooLong: InAndOut
+  readonly refused: number
 }
 
 /** Counts of both directions. */
@@ -71,7 +74,12 @@ interface InAndOut {
 }
 
 export function countsBefore(path: RunPath): CountsBefore {
-  return { retransmissions: retransmissionsAt(path), unsent: unsentAt(path), tooLong: path.router.tooLong }
+  return {
+    retransmissions: retransmissionsAt(path),
+    unsent: unsentAt(path),
+    tooLong: path.router.tooLong,
+    refused: path.router.refused,
+  }
 }
 
 /** How many TCP segments each end has sent again. */
@@ -103,6 +111,7 @@ export async function reportOf(
     in: { ...trafficOf(ba, b, unsent.in - before.unsent.in), tooLong: tooLong.in - before.tooLong.in },
     retransmissions: again.out - before.retransmissions.out,
     routerRetransmissions: again.in - before.retransmissions.in,
+    refused: path.router.refused - before.refused,
     // Faults come before the stages of the wire.
     missed: faults.length > 0 && faults.every(({ hits }) => hits === 0) ? ab.stages[0]?.text : undefined,
   }
@@ -148,6 +157,7 @@ export function reportLines({
   routerRetransmissions,
   repeatedQueries,
   missed,
+  refused,
   ...report
 }: RunReport): string[] {
   const again = [
@@ -170,6 +180,7 @@ export function reportLines({
       const { tooLong } = report[way]
       return tooLong > 0 ? [`${way}: ${tooLongLine(way, tooLong)}`] : []
     }),
+    ...(refused > 0 ? [refusedLine(refused)] : []),
     ...(missed === undefined ? [] : [`${missed} hit no packet`]),
   ]
 }

@@ -1,10 +1,11 @@
 /** TCP connections to the machine's network (native/tcp-out.cc), with real kernels at both ends. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { ended } from '../../../../test/support/ordinary-user.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
-const { machine, server, run } = standInInternet()
+const { machine, server, vnet, run } = standInInternet()
 const ENDS = 'packages/lab/test/support/tcp-ends.mjs'
 const ODD = 'packages/lab/test/support/odd-connections.py'
 
@@ -38,7 +39,7 @@ test.each([
 })
 
 test.each([
-  ['urgent data does not stop those after it', 'urgent', 'beforeafter'],
+  ['an urgent byte remains in the stream', 'urgent', 'before!after'],
   ['a client may use a port again that the server has closed', 'port', 'xxxxx'],
   ['servers that close while 800 clients send end no other connection', 'deaf', 'last'],
 ])('%s', async (_, kind, answer) => {
@@ -49,6 +50,24 @@ test.each([
     stdout: `${answer}\n`,
     stderr: '',
   })
+})
+
+test('connections beyond the limit are counted', () => {
+  const program = `let open = 0
+    for (let i = 0; i < 70; i++) net.connect(80, '${SERVER_ADDRESS}').on('connect', () => ++open === 39 && process.exit())`
+  const words = [...vnet('run', { before: 'ulimit -n 300' }), '--', process.execPath, '-e', program]
+  const { stderr } = ended(words)
+  expect(stderr).toMatch(/\nvnet: 31 SYNs of too many TCP connections: lost, raise the hard limit of ulimit -n\n/)
+})
+
+test('a server that has vanished is noticed by keepalive outside', async () => {
+  const program = `net.connect(80, '${SERVER_ADDRESS}').on('connect', () => console.log('open'))`
+  const [command = '', ...args] = [...vnet('run'), '--quiet', '--', process.execPath, '-e', program]
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  expect(machine.exec('ss -tnoH state established dport = :80')).toMatch(/timer:\(keepalive/)
+  child.kill()
+  await once(child, 'close')
 })
 
 test('connections learn the MTU of a path inside', () => {
