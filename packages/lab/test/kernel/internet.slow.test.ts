@@ -14,7 +14,8 @@ function run(body: string): unknown {
     import { createLab } from '${TREE}/packages/lab/dist/index.js'
     const lab = await createLab()
     const [client] = lab.hosts('client')
-    const fails = promise => promise.then(() => 'settled', ({ cause, code, message }) => cause?.code ?? code ?? message)
+    const fails = promise =>
+      promise.then(() => 'settled', error => error.cause?.code ?? (error.errno ? error.code : error.message))
     const show = value => console.log(JSON.stringify(value))
     ${body}
     await lab.close()`
