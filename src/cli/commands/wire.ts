@@ -130,8 +130,7 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
     }
   }
   const drops = stages.filter(({ dropped }) => dropped > 0).map(stage => `  ${stageName(stage)} ${stageDrops(stage)}`)
-  const lossy = (wire.former ?? []).filter(({ dropped }) => dropped > 0)
-  const former = lossy.map(sided).map(stage => {
+  const former = (wire.former ?? []).map(sided).map(stage => {
     const name = stageName({ ...stage, path: `former ${stage.path}`, stage: printable(stage.text || stage.stage) })
     return `  ${name} ${stageDrops(stage)}`
   })

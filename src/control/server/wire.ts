@@ -29,6 +29,7 @@ export function wires(subject: Subject): Operation[] {
         ...found.flatMap(wire => wire.report()).map(stage => ({ time, stage: stageText(stage) })),
         ...found
           .flatMap(({ former = [] }) => former)
+          .filter(({ dropped }) => dropped > 0)
           .map(stage => ({ time, stage: { ...stageText(stage), former: true } })),
       ]
     },

@@ -92,7 +92,7 @@ test('lateness is in milliseconds at the client', async () => {
 })
 
 test('a new wire spec replaces the stages of one or both directions, and held packets arrive', async () => {
-  const { client, vnet, a, send, clock, to } = await served({ wire: 'delay 20ms' })
+  const { client, vnet, a, send, clock, to } = await served({ wire: 'duplicate 100% delay 20ms' })
   const words = async () => (await client.wire(vnet, a)).text
   send(2)
   await client.setWire(vnet, a, 'loss 100%')
@@ -105,14 +105,15 @@ test('a new wire spec replaces the stages of one or both directions, and held pa
   await client.setWire(vnet, a, undefined)
   expect(await client.wire(vnet, a)).toMatchObject({
     text: { ab: '', ba: '' },
-    stages: [{ stage: 'delay', direction: 'ab', held: 2 }],
+    stages: [{ stage: 'delay', direction: 'ab', held: 4 }],
   })
   expect(to.received).toHaveLength(0)
   clock.advance(20 * MS)
   await Promise.resolve()
-  expect(to.received).toHaveLength(2)
+  expect(to.received).toHaveLength(4)
   const { stages, former } = await client.wire(vnet, a)
   expect(stages).toEqual([])
+  // What a replaced stage duplicated is not told.
   expect(former).toMatchObject([{ stage: 'loss', direction: 'ab', text: 'loss 100%', dropped: 1, drops: { loss: 1 } }])
   expect(former?.[0]).not.toHaveProperty('former')
 })
