@@ -29,10 +29,10 @@ export class TapReader extends PortReader {
   readonly #options: TapReaderOptions
   readonly #batch: TapBatch
   #onFrames: OnFrames | undefined
-  /** True while a loop reads, also between two batches. */
-  #looping = false
-  /** Called when frames wait, while the loop waits for them. */
-  #wake: (() => void) | undefined
+  /** The loop that reads, also between two batches. */
+  #loop: BatchLoop | undefined
+  /** Frames that the loop reads before others have a turn. */
+  #budget = 0
   /** The queue that reported frames last, where the loop reads first. */
   #first = 0
   /** True if the last batch was large, so that more may wait. */
@@ -53,47 +53,46 @@ export class TapReader extends PortReader {
 
   set onFrames(fn: OnFrames | undefined | null) {
     if (fn != null && typeof fn !== 'function') throw new TypeError(`onFrames takes a function, not ${inspect(fn)}`)
-    if (fn != null && this.#looping) throw this.#taken()
+    if (fn != null && this.#loop !== undefined) throw this.#taken()
     this.#onFrames = fn ?? undefined
     if (fn == null) this.set(IDLE)
     else this.clear(IDLE)
   }
 
-  /** Yields batches until the Tap is closed or deleted. Others have a turn after BUDGET frames. */
+  /** Returns a loop over batches, until the Tap is closed or deleted. */
   batches(): BatchLoop {
     return new BatchLoop(this)
   }
 
   /** Lets a loop read. Throws if there is another reader. */
-  begin(): void {
-    if (this.#looping || this.#onFrames !== undefined) throw this.#taken()
-    this.#looping = true
+  begin(loop: BatchLoop): void {
+    if (this.#loop !== undefined || this.#onFrames !== undefined) throw this.#taken()
+    this.#loop = loop
   }
 
-  /** Returns the next batch of the loop; undefined at the end of the Tap or of the loop. */
-  async next(loop: BatchLoop): Promise<readonly TapFrame[] | undefined> {
+  /**
+   * Ends the batch of the loop and returns the next one: without frames if none wait or, unless
+   * `isPolled`, if others have a turn first, after BUDGET frames; undefined once the Tap is closed.
+   */
+  nextBatch(isPolled: boolean): readonly TapFrame[] | undefined {
     this.#batch.end()
-    for (;;) {
-      if (loop.budget <= 0) {
-        await this.#readable()
-        loop.budget = BUDGET
-      }
-      if (loop.isDone) return undefined
+    if (isPolled) this.#budget = BUDGET
+    const n = this.#budget <= 0 || this.#end !== undefined ? 0 : this.#readFirst()
+    // A small batch is the last for now: the poller reports the next frame.
+    this.#budget = n < BUSY ? 0 : this.#budget - n
+    if (n === 0) {
       if (this.#end === 'gone') throw new VnetError(EBADFD, ['read', this.#options.counts.name], GONE)
       if (this.#end === 'closed') return undefined
-      const n = this.#readFirst()
-      // A small batch is the last for now: the poller reports the next frame.
-      loop.budget = n < BUSY ? 0 : loop.budget - n
-      if (n > 0) return this.#batch.begin(n, this.#first)
+      this.clear(IDLE)
     }
+    return this.#batch.begin(n, this.#first)
   }
 
-  /** Ends the loop that reads, also while it waits for frames. */
+  /** Ends the loop that reads. */
   leave(): void {
     this.#batch.end()
-    this.#looping = false
+    this.#loop = undefined
     this.set(IDLE)
-    this.#wakeLoop()
   }
 
   /** Ends the loop, and every callback. */
@@ -101,26 +100,11 @@ export class TapReader extends PortReader {
     if (this.#end !== undefined) return
     this.#end = why
     clearTimeout(this.#reread)
-    this.#wakeLoop()
+    this.#loop?.serve()
   }
 
   #taken(): Error {
     return new Error(`${this.#options.counts.name}: its frames are read already: use one loop or onFrames`)
-  }
-
-  /** Settles when a queue has frames, or at the end. */
-  #readable(): Promise<void> {
-    if (this.#end !== undefined) return Promise.resolve()
-    return new Promise(resolve => {
-      this.#wake = resolve
-      this.clear(IDLE)
-    })
-  }
-
-  #wakeLoop(): void {
-    const wake = this.#wake
-    this.#wake = undefined
-    wake?.()
   }
 
   /** Returns true if more frames may wait: it is then called again. */
@@ -129,8 +113,7 @@ export class TapReader extends PortReader {
     if (status < 0 || this.#end !== undefined) return false
     this.#first = q
     if (this.#onFrames !== undefined) return pollBatches(this.#options.slots.pool, this.#callBack)
-    if (this.#wake === undefined) this.set(IDLE)
-    else this.#wakeLoop()
+    if (this.#loop === undefined || !this.#loop.serve()) this.set(IDLE)
     return this.#busy
   }
 
@@ -197,60 +180,60 @@ export class TapReader extends PortReader {
   }
 }
 
+type Result = IteratorResult<readonly TapFrame[], void>
+
+const DONE = { value: undefined, done: true } as const
+
 /**
- * What `for await` reads. Unlike an async generator it ends while it waits for frames: streams call
- * return() then, and would hang.
+ * What `for await` reads. An async generator would queue return() behind a next() that waits for
+ * frames, and streams of them could not be destroyed.
  */
 class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> {
-  /** Frames until others have a turn. */
-  budget = 0
-  isDone = false
   readonly #reader: TapReader
+  /** Calls of next() that wait for frames. Each poll serves one, so that its batch can be used. */
+  readonly #waiting: { resolve(result: Result): void; reject(error: unknown): void }[] = []
   #hasBegun = false
-  /** Calls of next() are answered one after the other. */
-  #last: Promise<unknown> | undefined
+  #isDone = false
 
   constructor(reader: TapReader) {
     this.#reader = reader
   }
 
-  next(): Promise<IteratorResult<readonly TapFrame[], void>> {
-    const result = this.#last === undefined ? this.#next() : this.#last.then(() => this.#next())
-    const settled = result.then(ignore, ignore).then(() => {
-      if (this.#last === settled) this.#last = undefined
-    })
-    this.#last = settled
-    return result
+  next(): Promise<Result> {
+    if (this.#isDone) return Promise.resolve(DONE)
+    try {
+      if (!this.#hasBegun) this.#reader.begin(this)
+      this.#hasBegun = true
+      const frames = this.#waiting.length > 0 ? [] : this.#reader.nextBatch(false)
+      if (frames === undefined) return this.return()
+      if (frames.length > 0) return Promise.resolve({ value: frames, done: false })
+    } catch (error) {
+      return this.throw(error)
+    }
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
-  async #next(): Promise<IteratorResult<readonly TapFrame[], void>> {
-    if (this.isDone) return DONE
+  /** Settles a waiting next(), unless frames may still come. Returns whether one waited. */
+  serve(): boolean {
+    if (this.#waiting.length === 0) return false
     try {
-      if (!this.#hasBegun) this.#reader.begin()
+      const frames = this.#reader.nextBatch(true)
+      if (frames === undefined) this.#finish()
+      else if (frames.length > 0) this.#waiting.shift()?.resolve({ value: frames, done: false })
     } catch (error) {
-      this.isDone = true
-      throw error
+      this.#waiting.shift()?.reject(error)
+      this.#finish()
     }
-    this.#hasBegun = true
-    try {
-      const value = await this.#reader.next(this)
-      if (value !== undefined) return { value, done: false }
-    } catch (error) {
-      await this.return()
-      throw error
-    }
-    return this.return()
+    return true
   }
 
   async return(): Promise<IteratorReturnResult<void>> {
-    const reads = this.#hasBegun && !this.isDone
-    this.isDone = true
-    if (reads) this.#reader.leave()
+    this.#finish()
     return DONE
   }
 
   async throw(error: unknown): Promise<never> {
-    await this.return()
+    this.#finish()
     throw error
   }
 
@@ -259,9 +242,13 @@ class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> 
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.return()
+    this.#finish()
+  }
+
+  #finish(): void {
+    const reads = this.#hasBegun && !this.#isDone
+    this.#isDone = true
+    if (reads) this.#reader.leave()
+    for (const { resolve } of this.#waiting.splice(0)) resolve(DONE)
   }
 }
-
-const DONE = { value: undefined, done: true } as const
-const ignore = (): void => {}

@@ -101,6 +101,36 @@ describe('a loop that waits for frames', () => {
     expect(await loop.next()).toEqual({ value: undefined, done: true })
   })
 
+  test('keeps the batch of one next() for the rest of the turn, though another one waits', async () => {
+    const { tap, port } = await open()
+    const loop = tap[Symbol.asyncIterator]()
+    const waiting = [loop.next(), loop.next()]
+    port.transmit(frame(1))
+    port.transmit(frame(2))
+    port.drain()
+    const { value } = (await waiting[0]) ?? {}
+    for (let i = 0; i < 10; i++) await undefined
+    expect(value?.map(({ bytes }) => numberOf(bytes))).toEqual([1, 2])
+    await loop.return()
+  })
+
+  test.each([
+    ['close()', 'closed', (tap: Tap) => tap.close()],
+    ['the deletion of its interface', 'read tap0: EBADFD', (_: Tap, port: MemoryPort) => port.change({ kind: 'gone' })],
+  ])('settles every next() that waits at %s', async (_, end, act) => {
+    const { tap, port } = await open()
+    const loop = tap[Symbol.asyncIterator]()
+    const waiting = [loop.next(), loop.next(), loop.next()]
+    const first = waiting[0]?.then(
+      ({ done }) => done && 'closed',
+      ({ message }) => message,
+    )
+    await act(tap, port)
+    expect(await first).toContain(end)
+    const done = { value: undefined, done: true }
+    expect(await Promise.all([...waiting.slice(1), loop.next()])).toEqual([done, done, done])
+  })
+
   test('leaves the tap to others if it never reads', async () => {
     const { tap } = await open()
     const unused = tap[Symbol.asyncIterator]()
