@@ -113,7 +113,7 @@ test('a new wire spec replaces the stages of one or both directions, and held pa
   expect(to.received).toHaveLength(4)
   const { stages, former } = await client.wire(vnet, a)
   expect(stages).toEqual([])
-  // What a replaced stage duplicated is not told.
+  // Replaced stages that only duplicated are not reported.
   expect(former).toMatchObject([{ stage: 'loss', direction: 'ab', text: 'loss 100%', dropped: 1, drops: { loss: 1 } }])
   expect(former?.[0]).not.toHaveProperty('former')
 })
