@@ -1,13 +1,14 @@
 /** openTap on the kernel's own interfaces: namespaces, events, offloads, TUNs. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EBADFD, EEXIST, ENETUNREACH } from '../../src/base/errno.ts'
 import { openTap, type TapOptions } from '../../src/linux/open-tap.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
 import type { Tap } from '../../src/linux/tap-device.ts'
 import type { TapFrame } from '../../src/linux/tap-frame.ts'
+import { O_RDONLY } from '../../src/linux/uapi.ts'
 import { buildPacket, plain } from '../packet/frames.ts'
 import { numberedFrame } from '../support/frames.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
@@ -71,8 +72,7 @@ describe('opening', () => {
   })
 
   test('a namespace that is only a descriptor is named by its path', async () => {
-    const fd = openSync(`/run/netns/${netns.name}`, 'r')
-    own.own(fd)
+    const fd = own.own(own.native.open(`/run/netns/${netns.name}`, O_RDONLY, -1))
     const tap = await open({ netns: `/proc/self/fd/${fd}` })
     expect(netns.ip('-br link')).toContain(tap.name)
   })

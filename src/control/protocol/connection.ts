@@ -336,5 +336,7 @@ export function peerOf(native: Native, fd: number): Peer | undefined {
 export function peerPidfd(native: Native, fd: number): number {
   const pidfd = new Uint8Array(4)
   const length = native.getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, pidfd)
-  return length < 0 ? length : getU32(pidfd, 0)
+  if (length < 0) return length
+  native.adopt(getU32(pidfd, 0))
+  return getU32(pidfd, 0)
 }

@@ -8,7 +8,7 @@ import { setPriority } from 'node:os'
 import { attempt, EPERM, VnetError } from '../../base/errno.ts'
 import { Turns } from '../../base/turns.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
-import { startPoller } from '../../linux/errno.ts'
+import { check, startPoller } from '../../linux/errno.ts'
 import { loadNative, type Native } from '../../linux/native.ts'
 import { decodeAttributes, GENL_HDRLEN, NLMSG_HDRLEN } from '../../netlink/index.ts'
 import { commands } from '../protocol/family.ts'
@@ -32,6 +32,7 @@ const SINGLE: readonly number[] = [commands.ioctl.cmd]
 const STATEFUL: readonly number[] = [commands.subscribe.cmd, commands.capture.cmd]
 
 function serve(native: Native, data: FrontData): void {
+  for (const fd of [FRONT_MESSAGES, FRONT_CLIENTS, FRONT_LISTENING]) check(native.adopt(fd), `descriptor ${fd}`)
   const clock = new TimerfdClock(native)
   const passing = new ClientSocket(native, FRONT_CLIENTS, () => {
     for (let client = passing.receive(); client !== undefined; client = passing.receive()) sessions.take(client.fd)

@@ -249,6 +249,6 @@ describe('connecting', () => {
     expect([client.peer(), server.peer()]).toEqual([self, self])
     const pidfd = peerPidfd(native, server.fd)
     expect(pidfd).toBeGreaterThan(0)
-    native.close(pidfd)
+    expect(native.close(pidfd)).toBe(0)
   })
 })
