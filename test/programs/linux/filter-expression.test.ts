@@ -108,10 +108,20 @@ test('random filters accept the same frames as with libpcap without its optimize
   for (let i = scaled(200_000); i > 0; i--) {
     const text = expression(numbers, 3)
     // A division by a byte that is 0 rejects the frame, and the programs divide in other orders.
-    const found = /[/%]/.test(text) ? [] : (differences(text, longFrames, 0) ?? [])
+    const found = /[/%]/.test(text) || shiftsFar(text) ? [] : (differences(text, longFrames, 0) ?? [])
     expect([text, found, SEED]).toEqual([text, [], SEED])
   }
 })
+
+/** Whether a filter shifts by over 31 bits, which libpcap refuses only if a number says so. */
+function shiftsFar(text: string): boolean {
+  try {
+    compileExpression(text)
+    return false
+  } catch (error) {
+    return /^a shift by/.test((error as Error).message)
+  }
+}
 
 test.each(['host 020000000001', 'net 10/8', 'net 10 mask 255.0.0.0', 'host deadbeefcafe', 'port 123456789012'])(
   "'%s' is refused, as libpcap does",
