@@ -59,10 +59,8 @@ describe('a lab file', () => {
   })
 
   test('leaves nothing mounted, and no process, after the end of its command', () => {
-    const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8')
-    const before = mounts()
     for (const end of ['exit 3', 'kill -9 $$', 'setsid sleep 1000 & true']) lab(TWO, `ls $VNET_DISK; ${end}`)
-    expect(mounts()).toBe(before)
+    // This process is one of them. Other tests mount other things meanwhile.
     const others = readdirSync('/proc').filter(pid => {
       try {
         return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(directory)
