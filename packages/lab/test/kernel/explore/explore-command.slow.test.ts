@@ -112,8 +112,14 @@ test('faults of links and hosts break a command, or stop before it, and the repo
   const verdictOf = (fault: number) => points.find((each: { fault: number }) => each.fault === fault)?.verdict
   // The links of a restarted host are dead; a stopped host still has its kernel, which replies.
   expect([0, 1, 2].map(verdictOf)).toEqual(['failed', 'passed', 'failed'])
-  expect(failures[0].faults).toEqual([`restart 50ms on server ${REQUEST}`])
-  expect(failures[0].test).toContain(`--repeat 'restart 50ms on server ${REQUEST}'`)
+  // They are in the order in which runs end.
+  const names = failures.map(({ faults }: { faults: string[] }) => faults.join()).sort()
+  expect(names).toEqual([`restart 50ms on server ${REQUEST}`, `silence 10s ${REQUEST}`])
+  for (const {
+    faults: [fault],
+    test,
+  } of failures)
+    expect(test).toContain(`--repeat '${fault}'`)
 })
 
 test('--hit asks each host at the fault, and the printed command asks again', async () => {
