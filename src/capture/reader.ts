@@ -52,7 +52,7 @@ class PcapReader {
     const link = view.getUint32(at + 20, little)
     this.#linkType = link & 0xffff
     // In units of two bytes, if the bit P says so.
-    this.#fcsLength = (link & HAS_FCS_LENGTH) === 0 ? 0 : (link >>> 28) * 2
+    this.#fcsLength = (link & HAS_FCS_LENGTH) === 0 ? 0 : fcsBytes(link >>> 28)
     input.at += FILE_HEADER
   }
 
@@ -132,3 +132,6 @@ export class CaptureReader {
     throw input.unknown(`neither pcap nor pcapng: it begins with the bytes ${begin}`)
   }
 }
+
+/** The field is in units of 2 bytes, but some writers put bytes into it. */
+const fcsBytes = (field: number): number => (field > 2 ? field : 2 * field)
