@@ -62,6 +62,7 @@ const whole = ({ u32 }: typeof LITTLE, frame: number[]) => [
 describe.each([LITTLE, BIG])('frames with a check sequence', order => {
   test.each([
     ['of 4 bytes are read without it', 0x2400_0001, [1, 2, 3, 4, 5, 6, 7], [1, 2, 3], 3],
+    ['of 4 bytes, given in bytes, are read without it', 0x4400_0001, [1, 2, 3, 4, 5, 6, 7], [1, 2, 3], 3],
     ['of 2 bytes are read without it', 0x1400_0001, [1, 2, 3], [1], 1],
     ['whose length is not given are read whole', 0x2000_0001, [1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 5],
     ['that are shorter than it are read whole', 0x2400_0001, [1, 2], [1, 2], 2],

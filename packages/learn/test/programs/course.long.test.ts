@@ -53,7 +53,7 @@ describe('vnet learn', () => {
   test('vnet learn reports a file that cannot be written in one line, with status 1', () => {
     writeFileSync(join(directory, '01-drop'), '')
     const { status, stderr } = vnet('learn', '1')
-    expect([status, stderr]).toEqual([1, 'vnet: 01-drop: exists already\n'])
+    expect([status, stderr]).toEqual([1, 'vnet: 01-drop: not a directory\n'])
   })
 
   test('vnet learn refuses an unknown exercise in one line', () => {
