@@ -10,6 +10,8 @@
  */
 import { EPERM } from '../base/errno.ts'
 import { putU16, putU32 } from '../netlink/index.ts'
+import { type Condition, JSET, not, or, programOf, testing } from '../packet/condition.ts'
+import { loading } from '../packet/filter-primitives.ts'
 import { check, closingOnError, setBuffer } from './errno.ts'
 import type { Native } from './native.ts'
 import { int32, SO_ATTACH_FILTER, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET } from './uapi.ts'
@@ -31,27 +33,16 @@ const SEND_BUFFER = 4 << 20
 
 const NEEDS_RAW = 'it needs CAP_NET_RAW: run it as root'
 
-// include/uapi/linux/bpf_common.h, filter.h
-const BPF_LD_W_ABS = 0x20
-const BPF_JEQ_K = 0x15
-const BPF_JSET_K = 0x45
-const BPF_RET_K = 0x06
+// include/uapi/linux/filter.h
 const SKF_AD_OFF = -0x1000
 const SKF_AD_VLAN_TAG = SKF_AD_OFF + 44
 const SKF_AD_VLAN_TAG_PRESENT = SKF_AD_OFF + 48
 const VLAN_VID_MASK = 0x0fff
 
-/** Code, jump if true, jump if false, operand: struct sock_filter. */
-export type FilterInstruction = readonly [code: number, jt: number, jf: number, k: number]
-
-const UNTAGGED = [
-  [BPF_LD_W_ABS, 0, 0, SKF_AD_VLAN_TAG_PRESENT],
-  [BPF_JEQ_K, 2, 0, 0],
-  [BPF_LD_W_ABS, 0, 0, SKF_AD_VLAN_TAG],
-  [BPF_JSET_K, 1, 0, VLAN_VID_MASK],
-  [BPF_RET_K, 0, 0, -1],
-  [BPF_RET_K, 0, 0, 0],
-] as const
+const IS_UNTAGGED = or(
+  testing([loading(SKF_AD_VLAN_TAG_PRESENT, 4)], 0),
+  not(testing([loading(SKF_AD_VLAN_TAG, 4)], VLAN_VID_MASK, JSET)),
+)
 
 /**
  * Opens a packet socket on the interface `ifindex` of the network namespace that `nsfd` refers to;
@@ -64,7 +55,7 @@ export function openPacketSocket(native: Native, nsfd: number, ifindex: number, 
   closingOnError(native, [fd], () => {
     setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER, what)
     setBuffer(native, fd, 'SO_SNDBUF', SEND_BUFFER, what)
-    check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(UNTAGGED)), what)
+    check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(IS_UNTAGGED)), what)
     check(native.setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, int32(1)), what)
     check(native.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1)), what)
     const promisc = packetMreq(ifindex, PACKET_MR_PROMISC)
@@ -83,7 +74,7 @@ export function openFilteredSocket(
   native: Native,
   nsfd: number,
   ifindex: number,
-  filter: readonly FilterInstruction[],
+  filter: Condition,
   what: string,
 ): number {
   const result = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
@@ -102,11 +93,12 @@ export function packetsArrived(native: Native, fd: number): number {
   return new DataView(statistics.buffer).getUint32(0, true)
 }
 
-/** Encodes each instruction as a struct sock_filter. */
-export function socketFilter(program: readonly FilterInstruction[]): Uint8Array {
+/** Returns a program that accepts whole frames, each instruction as a struct sock_filter. */
+export function socketFilter(filter: Condition): Uint8Array {
+  const program = programOf(filter, -1)
   const bytes = new Uint8Array(8 * program.length)
   const view = new DataView(bytes.buffer)
-  for (const [i, [code, jt, jf, k]] of program.entries()) {
+  for (const [i, { code, jt, jf, k }] of program.entries()) {
     view.setUint16(8 * i, code, true)
     view.setUint8(8 * i + 2, jt)
     view.setUint8(8 * i + 3, jf)

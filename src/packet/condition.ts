@@ -62,8 +62,8 @@ interface Step extends Load {
   far?: readonly boolean[]
 }
 
-/** Returns the program that accepts the frames for which a condition is true. */
-export function programOf(condition: Condition): BpfInstruction[] {
+/** Returns a program that returns `accept` for frames for which a condition is true, else 0. */
+export function programOf(condition: Condition, accept = ACCEPT): BpfInstruction[] {
   const steps: Step[] = []
   const places: [Label, number][] = []
   const put = (label: Label) => places.push([label, steps.length])
@@ -85,7 +85,7 @@ export function programOf(condition: Condition): BpfInstruction[] {
   const [yes, no]: [Label, Label] = [{ at: 0 }, { at: 0 }]
   add(condition, yes, no)
   put(yes)
-  steps.push({ code: BPF_RET, k: ACCEPT })
+  steps.push({ code: BPF_RET, k: accept })
   put(no)
   steps.push({ code: BPF_RET, k: 0 })
   while (place(steps, places)) {

@@ -13,7 +13,7 @@ export const LOAD_LEN = { code: 0x80, k: 0 }
 export const LOAD_HEADER_LEN = { code: 0xb1, k: 14 }
 const ALU_AND = 0x54
 
-const loading = (at: number, size: number) => ({ code: LOAD[size] as number, k: at })
+export const loading = (at: number, size: number) => ({ code: LOAD[size] as number, k: at })
 const byteIs = (at: number, value: number) => testing([loading(at, 1)], value)
 
 /** Positions in the frame. */

@@ -21,6 +21,8 @@ import {
   sockaddrInet,
 } from 'vnet/internal/linux/uapi'
 import { putU32 } from 'vnet/internal/netlink/host-order'
+import { and, testing } from 'vnet/internal/packet/condition'
+import { loading } from 'vnet/internal/packet/filter-primitives'
 import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
 import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import type { AdvertSpec } from './protocol.ts'
@@ -33,23 +35,17 @@ const LIFETIME = 1800
 // include/uapi/asm-generic/socket.h, linux/in6.h
 const SO_BINDTODEVICE = 25
 const [IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS] = [17, 18]
-// include/uapi/linux/bpf_common.h, filter.h
-const [BPF_LD_B_ABS, BPF_JEQ_K, BPF_RET_K] = [0x30, 0x15, 0x06]
 /** The place of the scope in struct sockaddr_in6. */
 const SIN6_SCOPE_ID = 24
-/** Where the IPv6 header is; the message is at 0. */
+/** Where the IPv6 header is; the message is at 0. include/uapi/linux/filter.h */
 const SKF_NET_OFF = -0x100000
 const HOP_LIMIT_AT = 7
 
-/** Router solicitations from this link: routers decrement the hop limit. */
-const SOLICITATIONS = [
-  [BPF_LD_B_ABS, 0, 0, SKF_NET_OFF + HOP_LIMIT_AT],
-  [BPF_JEQ_K, 0, 3, NDISC_HOP_LIMIT],
-  [BPF_LD_B_ABS, 0, 0, 0],
-  [BPF_JEQ_K, 0, 1, NDISC_ROUTER_SOLICITATION],
-  [BPF_RET_K, 0, 0, -1],
-  [BPF_RET_K, 0, 0, 0],
-] as const
+/** A router solicitation from this link: routers decrement the hop limit. */
+const IS_SOLICITATION = and(
+  testing([loading(SKF_NET_OFF + HOP_LIMIT_AT, 1)], NDISC_HOP_LIMIT),
+  testing([loading(0, 1)], NDISC_ROUTER_SOLICITATION),
+)
 
 export interface Pref64SenderOptions extends Omit<AdvertSpec, 'nsfd'> {
   readonly clock: Clock
@@ -76,7 +72,7 @@ export class Pref64Sender {
     this.#poller = closingOnError(native, [fd], () => {
       const set = (level: number, option: number, value: Uint8Array) =>
         check(native.setsockopt(fd, level, option, value), what)
-      set(SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(SOLICITATIONS))
+      set(SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(IS_SOLICITATION))
       set(SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
       set(IPPROTO_IPV6, IPV6_MULTICAST_IF, int32(ifindex))
       set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, int32(NDISC_HOP_LIMIT))

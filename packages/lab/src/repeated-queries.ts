@@ -5,11 +5,12 @@
  */
 import { closingOnError, startPoller } from 'vnet/internal/linux/errno'
 import type { Native, Poller } from 'vnet/internal/linux/native'
-import { type FilterInstruction, openFilteredSocket } from 'vnet/internal/linux/packet-socket'
+import { openFilteredSocket } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { MSG_DONTWAIT } from 'vnet/internal/linux/uapi'
+import { and, testing } from 'vnet/internal/packet/condition'
 import { parseQuery } from 'vnet/internal/packet/dns'
-import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+import { isPort, loading } from 'vnet/internal/packet/filter-primitives'
 import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { layersOf } from 'vnet/internal/packet/layers'
 import { sourcePort, UDP_HLEN } from 'vnet/internal/packet/udp'
@@ -20,40 +21,14 @@ const DNS_PORT = 53
 const QUERIES_MAX = 4096
 const FRAME_MAX = 2048
 
-// include/uapi/linux/bpf_common.h, filter.h, if_packet.h
-const LD_W = 0x20
-const LD_H = 0x28
-const LD_B = 0x30
-/** X = the length of the IPv4 header at k. */
-const LDX_MSH = 0xb1
-const LD_H_X = 0x48
-const JEQ = 0x15
-const JSET = 0x45
-const RET = 0x06
+// include/uapi/linux/filter.h, if_packet.h
 const PACKET_TYPE = -0x1000 + 4
 const PACKET_OUTGOING = 4
 
-/** Sent UDP packets to port 53: over IPv4, unless they are later fragments, and over IPv6. */
-const QUERIES: readonly FilterInstruction[] = [
-  [LD_W, 0, 0, PACKET_TYPE],
-  [JEQ, 0, 15, PACKET_OUTGOING],
-  [LD_H, 0, 0, 12],
-  [JEQ, 0, 7, ETH_P_IP],
-  [LD_B, 0, 0, 23],
-  [JEQ, 0, 11, IPPROTO_UDP],
-  [LD_H, 0, 0, 20],
-  [JSET, 9, 0, 0x1fff],
-  [LDX_MSH, 0, 0, 14],
-  [LD_H_X, 0, 0, 16],
-  [JEQ, 5, 6, DNS_PORT],
-  [JEQ, 0, 5, ETH_P_IPV6],
-  [LD_B, 0, 0, 20],
-  [JEQ, 0, 3, IPPROTO_UDP],
-  [LD_H, 0, 0, 56],
-  [JEQ, 0, 1, DNS_PORT],
-  [RET, 0, 0, FRAME_MAX],
-  [RET, 0, 0, 0],
-]
+const IS_QUERY = and(
+  testing([loading(PACKET_TYPE, 4)], PACKET_OUTGOING),
+  isPort(DNS_PORT, DNS_PORT, 'dst', IPPROTO_UDP),
+)
 
 export class RepeatedQueries implements Disposable {
   readonly #native: Native
@@ -69,7 +44,7 @@ export class RepeatedQueries implements Disposable {
     using sock = RouteSocket.open(native, nsfd)
     const { ifindex = -1 } = getLink(sock, { name }) ?? {}
     this.#native = native
-    this.#fd = openFilteredSocket(native, nsfd, ifindex, QUERIES, `packet socket on ${name}`)
+    this.#fd = openFilteredSocket(native, nsfd, ifindex, IS_QUERY, `packet socket on ${name}`)
     this.#poller = closingOnError(native, [this.#fd], () => startPoller(native, this.#fd, () => this.#read()))
     this.#poller.unref()
   }
