@@ -40,11 +40,12 @@ export const floors = [
     rooms: ['drivers', 'attach'],
     what: 'loop, cable, snull with its board, and their common code; a wire on an interface that exists',
   },
-  { rooms: ['index.ts', 'net.ts', 'tap.ts', 'wire.ts', 'capture.ts', 'moved.ts'] },
+  { rooms: ['index.ts', 'tap.ts', 'wire.ts', 'capture.ts'] },
   {
     rooms: ['control/protocol', 'control/client', 'control/server', 'control', 'agent'],
     what: 'controlling a running vnet: protocol, client, server; the daemon `vnet node`',
   },
+  { rooms: ['net.ts'] },
   { rooms: ['bed'], what: '[drivers in memory](drivers/testing.md), on a fake clock' },
   { rooms: ['cli', 'vnet.ts'], what: 'the command line' },
   {

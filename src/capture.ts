@@ -33,6 +33,7 @@ export {
   VERDICT_TC,
   VERDICT_XDP,
 } from './capture/packet.ts'
+export { PcapngWriter } from './capture/pcapng-stream.node.ts'
 export {
   type CaptureInterface,
   type CaptureStatistics,

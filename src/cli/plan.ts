@@ -18,17 +18,6 @@ export interface Plan {
   readonly explicit: LinkRequest
 }
 
-/**
- * Gives the devices the names of --name, in order, also if the driver ignored them. Throws a
- * UsageError for more names than devices.
- */
-export function nameDevices(specs: readonly DeviceSpec[], names: readonly string[]): void {
-  if (names.length > specs.length) {
-    throw new UsageError(`${names.length} interface names, of which ${specs.length} can be used`)
-  }
-  for (const [i, name] of names.entries()) specs[i]?.dev.rename(name)
-}
-
 /** Writes the options into the devices. Throws a UsageError if they do not fit. */
 export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions): Plan[] {
   if ((options.user ?? options.group) !== undefined && !options.persist) {

@@ -29,7 +29,7 @@ import { EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
 import { live, type Run } from './live.ts'
 import type { CommonOptions } from './options.ts'
 import { jsonOutput, textOutput } from './output.ts'
-import { keepAddresses, nameDevices, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
+import { keepAddresses, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
 
 /** Runs the driver to its end. Returns the exit status. */
@@ -75,7 +75,6 @@ export async function run(
   const named = [...args, ...namedBy(driver.params, params, 'interface')]
   if (io.own) enterNamespaces(native, options, named, () => initialize().devices.map(({ name }) => name))
   const module = initialize()
-  nameDevices(module.specs, names)
   let status = EXIT_FAILURE
   try {
     const plans = planDevices(module.specs, options).map(plan => keepAddresses(platform, plan, options))

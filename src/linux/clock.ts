@@ -7,7 +7,7 @@ import type { Alarm, Clock } from '../base/clock.ts'
 import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
 import type { Moment } from '../capture/packet.ts'
 import { check, closingOnError, startPoller } from './errno.ts'
-import type { Native, Poller } from './native.ts'
+import type { Addon, Native, Poller } from './native.ts'
 
 /** The time of the wall clock, to some microseconds. */
 export function wallTime(): Moment {
@@ -34,7 +34,8 @@ export class TimerfdClock implements Clock, AsyncDisposable {
   #closed = false
 
   /** Throws a VnetError if no descriptor is left. Does not keep the process alive. */
-  constructor(native: Native) {
+  constructor(addon: Native | Addon) {
+    const native = addon as Native
     this.#native = native
     this.#fd = check(native.timerfdCreate(), 'timerfd_create')
     this.#poller = closingOnError(native, [this.#fd], () =>

@@ -42,6 +42,13 @@ export interface Poller {
 export const WATCH_READ = 1
 export const WATCH_WRITE = 2
 
+declare const addon: unique symbol
+
+/** The addon, opaque, as programs pass it on: Native is for the modules of vnet only. */
+export interface Addon {
+  readonly [addon]: true
+}
+
 export interface Native {
   /**
    * open(2) with O_CLOEXEC. `nsfd` is a descriptor of the namespace to open in, or -1 for the

@@ -10,6 +10,7 @@ import { didYouMean, UsageError } from '../base/usage-error.ts'
 import { getU16, getU32, getU64 } from '../netlink/host-order.ts'
 import { type BpfInstruction, BpfProgram } from '../packet/bpf.ts'
 import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
+import { CONSTANTS } from '../packet/filter-arithmetic.ts'
 import { compileExpression } from '../packet/filter-expression.ts'
 import { copyMemory, SharedLibrary } from './ffi.ts'
 import { whyNotLinux } from './native.ts'
@@ -77,16 +78,12 @@ export function compileNumericFilter(text: string): CompiledFilter {
 }
 
 /** The words of pcap-filter(7) that name neither a host nor a port nor a protocol to look up. */
-const WORDS = new Set(
-  `host net port portrange src dst and or not ether ip ip6 arp rarp tcp udp icmp icmp6 sctp igmp igrp pim ah esp vrrp
+const WORDS = new Set([
+  ...Object.keys(CONSTANTS),
+  ...`host net port portrange src dst and or not ether ip ip6 arp rarp tcp udp icmp icmp6 sctp igmp igrp pim ah esp vrrp
   proto protochain broadcast multicast less greater len mask gateway vlan mpls pppoed pppoes geneve vxlan
-  inbound outbound llc aarp atalk carp clnp decnet esis ipx isis iso lat mopdl moprc netbeui sca stp
-  icmptype icmpcode icmp-echoreply icmp-unreach icmp-sourcequench icmp-redirect icmp-echo icmp-routeradvert
-  icmp-routersolicit icmp-timxceed icmp-paramprob icmp-tstamp icmp-tstampreply icmp-ireq icmp-ireqreply icmp-maskreq
-  icmp-maskreply icmp6type icmp6code icmp6-echo icmp6-echoreply icmp6-routersolicit icmp6-routeradvert
-  icmp6-neighborsolicit icmp6-neighboradvert icmp6-packettoobig icmp6-destinationunreach icmp6-timeexceeded
-  tcpflags tcp-fin tcp-syn tcp-rst tcp-push tcp-ack tcp-urg tcp-ece tcp-cwr`.split(/\s+/),
-)
+  inbound outbound llc aarp atalk carp clnp decnet esis ipx isis iso lat mopdl moprc netbeui sca stp`.split(/\s+/),
+])
 const NUMBER = /^(\d[\d.]*|0x[0-9a-f]+|[0-9a-f]*:[0-9a-f:.]*|\d+-\d+)$/i
 
 /** Returns a word of a filter that would be looked up; undefined if it has none. */

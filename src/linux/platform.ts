@@ -11,7 +11,7 @@ import { type LinkListener, NSID_HOME, NSID_UNSEEN } from './link-events.ts'
 import { eventLoopClock, LinkMonitor } from './link-monitor.ts'
 import { LinkQueue } from './link-queue.ts'
 import { readLists } from './link-state.ts'
-import type { Native } from './native.ts'
+import type { Addon, Native } from './native.ts'
 import { inNetns, isNamed, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { setPersist, type Tun } from './tap.ts'
@@ -75,7 +75,8 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   readonly #heard = new Set<Heard>()
 
   /** `warn` logs errors with events, each kind once. `turns` grants the time for events. */
-  constructor(native: Native, warn: (text: string) => void = () => {}, turns = new Turns(eventLoopClock)) {
+  constructor(addon: Native | Addon, warn: (text: string) => void = () => {}, turns = new Turns(eventLoopClock)) {
+    const native = addon as Native
     this.#native = native
     this.turns = turns
     this.#batches = new FrameBatches(native)

@@ -105,7 +105,7 @@ async function bringUp(dev: NetDevice, addresses: readonly string[] | undefined)
 
 /**
  * init_module: calls the driver's init. Passes on init's exceptions. Throws a UsageError if init
- * cannot allocate a device, and a VnetError unless init returns at least one device.
+ * cannot allocate a device or has fewer than `names`, and a VnetError if it returns none.
  */
 export function insmod<P extends Params, Dev extends AnyDevice>(
   driver: Driver<P, Dev>,
@@ -123,6 +123,7 @@ export function insmod<P extends Params, Dev extends AnyDevice>(
   }
   checkSpecs(driver, specs, net.log)
   const placed = specs.map(spec => ({ ...spec, netns: spec.netns ?? netns }))
+  nameDevices(placed, context.names ?? [])
   return new Module(driver, values, placed, net)
 }
 
@@ -156,4 +157,15 @@ function isParam(value: unknown): value is Param<unknown> {
 function has(value: unknown, types: Readonly<Record<string, string>>): boolean {
   const fields = (value ?? {}) as Record<string, unknown>
   return Object.entries(types).every(([name, type]) => typeof fields[name] === type && fields[name] !== null)
+}
+
+/**
+ * Gives the devices these names, in order, also if the driver ignored them. Throws a UsageError for
+ * more names than devices.
+ */
+function nameDevices(specs: readonly DeviceSpec[], names: readonly string[]): void {
+  if (names.length > specs.length) {
+    throw new UsageError(`${names.length} interface names, of which ${specs.length} can be used`)
+  }
+  for (const [i, name] of names.entries()) specs[i]?.dev.rename(name)
 }

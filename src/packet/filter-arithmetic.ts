@@ -55,46 +55,21 @@ export const canIndex = (name: string) =>
   ETHER.includes(name) || TRANSPORTS.includes(name) || name === 'icmp6' || Object.hasOwn(LINK_PROTOCOLS, name)
 
 /** Constants for positions and values of bytes, such as tcp-syn. */
-export const CONSTANTS: Readonly<Record<string, number>> = {
-  tcpflags: 13,
-  'tcp-fin': 1,
-  'tcp-syn': 2,
-  'tcp-rst': 4,
-  'tcp-push': 8,
-  'tcp-ack': 16,
-  'tcp-urg': 32,
-  'tcp-ece': 64,
-  'tcp-cwr': 128,
-  icmptype: 0,
-  icmpcode: 1,
-  'icmp-echoreply': 0,
-  'icmp-unreach': 3,
-  'icmp-sourcequench': 4,
-  'icmp-redirect': 5,
-  'icmp-echo': 8,
-  'icmp-routeradvert': 9,
-  'icmp-routersolicit': 10,
-  'icmp-timxceed': 11,
-  'icmp-paramprob': 12,
-  'icmp-tstamp': 13,
-  'icmp-tstampreply': 14,
-  'icmp-ireq': 15,
-  'icmp-ireqreply': 16,
-  'icmp-maskreq': 17,
-  'icmp-maskreply': 18,
-  icmp6type: 0,
-  icmp6code: 1,
-  'icmp6-destinationunreach': 1,
-  'icmp6-packettoobig': 2,
-  'icmp6-timeexceeded': 3,
-  'icmp6-parameterproblem': 4,
-  'icmp6-echo': 128,
-  'icmp6-echoreply': 129,
-  'icmp6-routersolicit': 133,
-  'icmp6-routeradvert': 134,
-  'icmp6-neighborsolicit': 135,
-  'icmp6-neighboradvert': 136,
-  'icmp6-redirect': 137,
+export const CONSTANTS = numbers(`
+  tcpflags=13 tcp-fin=1 tcp-syn=2 tcp-rst=4 tcp-push=8 tcp-ack=16 tcp-urg=32 tcp-ece=64 tcp-cwr=128
+  icmptype=0 icmpcode=1 icmp-echoreply=0 icmp-unreach=3 icmp-sourcequench=4 icmp-redirect=5
+  icmp-echo=8 icmp-routeradvert=9 icmp-routersolicit=10 icmp-timxceed=11 icmp-paramprob=12
+  icmp-tstamp=13 icmp-tstampreply=14 icmp-ireq=15 icmp-ireqreply=16 icmp-maskreq=17 icmp-maskreply=18
+  icmp6type=0 icmp6code=1 icmp6-destinationunreach=1 icmp6-packettoobig=2 icmp6-timeexceeded=3
+  icmp6-parameterproblem=4 icmp6-echo=128 icmp6-echoreply=129 icmp6-routersolicit=133
+  icmp6-routeradvert=134 icmp6-neighborsolicit=135 icmp6-neighboradvert=136 icmp6-redirect=137`)
+
+function numbers(text: string): Readonly<Record<string, number>> {
+  const pairs = text
+    .trim()
+    .split(/\s+/)
+    .map(pair => pair.split('='))
+  return Object.fromEntries(pairs.map(([name, value]) => [name, Number(value)]))
 }
 
 /** Returns the number that a value is in every frame; undefined if it depends on the frame. */

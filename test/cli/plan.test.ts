@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
 import { FakeClock, MemoryPlatform } from '../../src/bed/index.ts'
 import type { CommonOptions } from '../../src/cli/options.ts'
-import { nameDevices, planDevices } from '../../src/cli/plan.ts'
+import { planDevices } from '../../src/cli/plan.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'
 import { driver as snull } from '../../src/drivers/snull/driver.ts'
@@ -48,13 +48,6 @@ test('an address can name the interface by its namespace', () => {
     ['192.0.2.1/24'],
   ])
   expect(() => plan({ netns: 'blue', address: ['a=192.0.2.1/24'] }, specs())).toThrow('red/a or blue/a')
-})
-
-test('the names of --name go to the interfaces in order, even of a driver that ignores them', () => {
-  const specs = snull.init(defaultParams(snull.params), context())
-  nameDevices(specs, ['a0'])
-  expect(specs.map(({ dev }) => dev.name)).toEqual(['a0', 'sn1'])
-  expect(() => nameDevices(specs, ['a0', 'a1', 'a2'])).toThrow('3 interface names, of which 2 can be used')
 })
 
 test('hardware addresses go to the interfaces in order', () => {

@@ -127,3 +127,10 @@ test('the values of parameters that name interfaces are found, if they are set',
   }
   expect(namedBy(params, { uplink: 'eth0', other: undefined, file: 'f' }, 'interface')).toEqual(['eth0'])
 })
+
+test('names go to the devices in order, even of a driver that ignores them', () => {
+  const { devices } = insmod(pair([]), { net: memory.net, names: ['a0'] })
+  expect(devices.map(({ name }) => name)).toEqual(['a0', 'b'])
+  const three = { net: memory.net, names: ['a0', 'a1', 'a2'] }
+  expect(() => insmod(pair([]), three)).toThrow(new UsageError('3 interface names, of which 2 can be used'))
+})

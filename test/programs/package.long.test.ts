@@ -36,16 +36,12 @@ interface Manifest {
 const FOLDERS = ['.', ...['exec', 'lan', 'guest', 'lab', 'web', 'learn'].map(name => `packages/${name}`)]
 const manifests = FOLDERS.map(path => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Manifest)
 const manifest = manifests[0] as Manifest
-/** The public entry points. Those that only say where they have moved are apart. */
+/** The public entry points. */
 const entries = manifests.flatMap(({ name, exports }) =>
   Object.entries(exports)
     .filter(([entry, target]) => typeof target === 'object' && entry !== './commands' && !entry.includes('*'))
     .map(([entry]) => join(name, entry)),
 )
-const moved = Object.entries(manifest.exports)
-  .filter(([, target]) => target === './dist/moved.js')
-  .map(([entry]) => join('vnet', entry))
-
 const directory = fileDirectory()
 const consumer = join(directory, 'consumer')
 let tarball: string
@@ -164,13 +160,6 @@ test('a command of a package that is missing, or of another version, says what t
     rmSync(own, { recursive: true, force: true })
     renameSync(`${own}-away`, own)
   }
-})
-
-test.each(moved)('%s says which entry point replaces it', entry => {
-  const script = `await import('${entry}').catch(({ message }) => console.log(message))`
-  const said = run(process.execPath, ['--input-type=module', '-e', script])
-  expect(said.split('\n').length).toBe(2)
-  expect(said).toMatch(new RegExp(`${entry} is (@vnet/|vnet/bed)`))
 })
 
 const VITEST = '@vnet/lab/vitest'

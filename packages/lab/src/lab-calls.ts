@@ -13,13 +13,47 @@ import { filtersOf } from 'vnet/internal/wire/grammar/groups'
 import { readText } from 'vnet/internal/wire/parse'
 import { OwnStages } from 'vnet/internal/wire/wire-resources.node'
 import type { LabControl, LabPlace } from './lab-control.ts'
-import { LabVisibility } from './lab-visibility.ts'
 import { PORT_CONTROL_PORT } from './nat-table.ts'
 import type { CableSpec, EndSpec, FaultSpec, Filters, LanSpec } from './protocol.ts'
 import type { Cut, FaultEvent, FaultPlan } from './watch/fault-plan.ts'
 import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
+
+/** Milliseconds after its first link until a lab is visible. A shorter lab costs nothing. */
+const VISIBLE_MS = 100
+
+class LabVisibility {
+  readonly #start: () => Promise<LabControl | undefined>
+  #timer: NodeJS.Timeout | undefined
+  #control: Promise<LabControl | undefined> | undefined
+
+  /** `start` makes labs visible until its result is disposed. */
+  constructor(start: () => Promise<LabControl | undefined>) {
+    this.#start = start
+  }
+
+  /** Notes a link of a lab. A lab without a name is not shown. */
+  onLink(lab: string): void {
+    if (lab !== '') this.#timer ??= setTimeout(() => (this.#control = this.#start()), VISIBLE_MS)
+  }
+
+  /** Makes labs visible now, if one with a name has a link. */
+  async show(): Promise<void> {
+    if (this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#control ??= this.#start()
+    await this.#control
+  }
+
+  async hide(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const started = this.#control
+    this.#control = undefined
+    await (await started)?.[Symbol.asyncDispose]()
+  }
+}
 
 interface WorkerLink {
   readonly cable: WorkerCable

@@ -147,11 +147,6 @@ export class Lab implements AsyncDisposable {
     return this.#add(names, make) as { [K in keyof Names]: LabHost }
   }
 
-  /** @internal The former name of `hosts`. */
-  namespaces(...names: readonly string[]): never {
-    throw new UsageError(`lab.namespaces is lab.hosts: lab.hosts(${names.map(name => `'${name}'`).join(', ')})`)
-  }
-
   /**
    * Creates a host that forwards packets, and joins it to the given hosts. Each host
    * of the lab has routes to the networks past its routers, including networks added later. Outside

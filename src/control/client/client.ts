@@ -11,7 +11,7 @@
 
 import { setTimeout } from 'node:timers/promises'
 import { type Call, EPROTO, VnetError } from '../../base/errno.ts'
-import { loadNative, type Native } from '../../linux/native.ts'
+import { type Addon, loadNative, type Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
 import { IFNAMSIZ } from '../../netdev/if.ts'
 import {
@@ -96,7 +96,8 @@ export class ControlClient {
   readonly #captures = new Set<VnetCapture>()
 
   /** `native` is the addon, which opens the connections. */
-  constructor(native: Native, { timeoutMs = TIMEOUT_MS, user = ROOT }: ControlClientOptions = {}) {
+  constructor(addon: Native | Addon, { timeoutMs = TIMEOUT_MS, user = ROOT }: ControlClientOptions = {}) {
+    const native = addon as Native
     this.#native = native
     this.namespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
     const users = new Set([ROOT, process.geteuid?.() ?? ROOT, user])

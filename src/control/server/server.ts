@@ -6,7 +6,7 @@
 
 import { type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { describeException, messageOrDescription } from '../../base/exception.ts'
-import type { Native } from '../../linux/native.ts'
+import type { Addon, Native } from '../../linux/native.ts'
 import type { Net } from '../../netdev/net.ts'
 import { Batches } from './batches.ts'
 import { Captures } from './capture.ts'
@@ -47,7 +47,12 @@ export interface ServerOptions extends PresenceOptions {
  * Serves the present and later devices of `net` until disposed of: immediately, or asynchronously
  * when clients that read have the rest of their captures. Failures are logged only.
  */
-export function serveControl(native: Native, net: Net, options: ServerOptions = {}): Disposable & AsyncDisposable {
+export function serveControl(
+  addon: Native | Addon,
+  net: Net,
+  options: ServerOptions = {},
+): Disposable & AsyncDisposable {
+  const native = addon as Native
   let presence: Presence | undefined
   let server: Server | undefined
   try {

@@ -2,17 +2,19 @@
  * The replies of a running vnet to requests of `vnet_nl`. A device's counters, vnet's and the
  * kernel's, are read in one turn of the event loop, so they agree to the frame, even under load.
  */
-
 import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { optionName, printable } from '../../base/printable.ts'
 import { didYouMean, UsageError } from '../../base/usage-error.ts'
 import { Drops } from '../../netdev/counters.ts'
+import { ByteMemory, devIoctl, noMemory } from '../../netdev/dev-ioctl.ts'
 import { formatParam, type Param } from '../../netdev/driver.ts'
+import { IFR_IFRU } from '../../netdev/if.ts'
 import { callNdo } from '../../netdev/ndo.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { cutCable, netifCarrierOff, netifCarrierOn, peerOf, plugCable } from '../../netdev/netif.ts'
 import { partsOf } from '../../netdev/parts.ts'
 import { LINK_STATS64_LENGTH } from '../../netdev/stats.ts'
+import { getU64, putU64 } from '../../netlink/index.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
 import {
   commands,
@@ -21,6 +23,7 @@ import {
   VNET_GENL_ID,
   VNET_GENL_NAME,
   VNET_GENL_VERSION,
+  VNET_IOCTL_DATA_ADDRESS,
   VNET_MCGRP_EVENTS,
   VNET_MCGRP_EVENTS_NAME,
   vnetAttributes,
@@ -29,11 +32,40 @@ import { deviceCounters, queueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { capture } from './capture-request.ts'
 import { inject } from './inject.ts'
-import { ioctl } from './ioctl.ts'
 import { type Caller, type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { step } from './step.ts'
 import { chosen, identify, moduleOf, type RunningDriver, type Subject, theOne } from './subject.ts'
 import { wires } from './wire.ts'
+
+function ioctl(subject: Subject): Operation {
+  return operation(commands.ioctl, {
+    doit({ cmd, ifreq, data, ...which }, { missing }) {
+      const dev = theOne(subject, which)
+      const ifr = ifreq.slice()
+      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n) {
+        putU64(ifr, IFR_IFRU, BigInt(VNET_IOCTL_DATA_ADDRESS))
+      }
+      const memory = data && new RequestMemory(data.slice(), getU64(ifr, IFR_IFRU))
+      const result = devIoctl(dev, cmd, ifr, memory ?? noMemory, missing === undefined)
+      return { result, ifreq: ifr, data: memory?.written }
+    },
+  })
+}
+
+/** Remembers how much was written: a driver writes only from ifr_data on. */
+class RequestMemory extends ByteMemory {
+  #length = 0
+
+  override write(address: bigint, from: Uint8Array): number {
+    const result = super.write(address, from)
+    if (result === 0) this.#length = Math.max(this.#length, from.length)
+    return result
+  }
+
+  get written(): Uint8Array | undefined {
+    return this.#length === 0 ? undefined : this.bytes.subarray(0, this.#length)
+  }
+}
 
 const NAME = vnetAttributes.paramName.type
 const SEGMENT_KINDS = Object.keys(segmentPartNumbers) as SegmentEntryKind[]

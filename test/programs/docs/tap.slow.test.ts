@@ -157,6 +157,37 @@ kernelTest('the program of docs/embed.md runs a driver, which clients find, and 
   expect(interfaces(netns)).toEqual(['lo'])
 })
 
+kernelTest(
+  'runDriver takes names and parameters, is private if requested, and leaves nothing after an error',
+  async () => {
+    const netns = own.add()
+    const file = join(directory, 'private.mjs')
+    const program = `
+    import { networkInterfaces } from 'node:os'
+    import { ControlClient, findVnets } from 'vnet/control'
+    import { loop } from 'vnet/drivers'
+    import { runDriver } from 'vnet/net'
+    const client = ControlClient.open()
+    const found = async () => (await findVnets(client)).devices.map(({ name }) => name)
+    const running = await runDriver(loop, { control: false, names: ['mine0'], params: { ipv6: true } })
+    const addresses = networkInterfaces().mine0.map(({ address }) => address)
+    const seen = [addresses.includes('2001:db8::1'), ...(await found())]
+    const error = await runDriver(loop, { names: ['mine0'] }).catch(({ code }) => code)
+    await running.stop()
+    const failing = await runDriver({ ...loop, exit: () => Promise.reject(new Error('exit')) })
+    seen.push(...(await found()))
+    const message = await failing.stop().catch(({ message }) => message)
+    console.log(...seen, error, message, ...(await found()))
+    client.close()`
+    writeFileSync(file, program)
+    expect(await netns.run(`${process.execPath} ${file}`)).toMatchObject({
+      stdout: 'true vnet0 EEXIST exit\n',
+      stderr: '',
+    })
+    expect(interfaces(netns)).toEqual(['lo'])
+  },
+)
+
 test('the test of the page runs without root', () => {
   const file = join(directory, 'memory.js')
   writeFileSync(file, memory)

@@ -1,6 +1,7 @@
 /** The lab of `vnet run`: a host with the command, and a router to the machine's network. */
 import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { asUsageError, UsageError } from 'vnet/internal/base/usage-error'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
@@ -8,16 +9,49 @@ import { enterCommand } from 'vnet/internal/cli/rootless'
 import { openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
 import type { ScenarioList } from 'vnet/internal/netdev/device-wire'
 import type { Direction } from 'vnet/internal/wire/wire'
+import { type TcpSocket, tcpSocketsOf } from '../counters.ts'
 import type { LabFault } from '../fault.ts'
+import type { LabHost } from '../host.ts'
 import { createLabWith, type Lab, type LabLink } from '../index.ts'
+import type { DirectionReport } from '../protocol.ts'
 import { RepeatedQueries } from '../repeated-queries.ts'
 import { LabUnavailableError } from '../rights.ts'
 import { RUN_ROUTER } from '../subnet.ts'
 import type { RunEnd, RunOptions } from './run.ts'
 import { runCommand } from './run-command.ts'
-import { drain } from './run-drain.ts'
 import { countsBefore, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
 import { RunTraces } from './run-traces.ts'
+
+/** Milliseconds after which the rest is lost. */
+const LIMIT_MS = 2000
+/** Milliseconds between two looks. */
+const LOOK_MS = 10
+
+/** include/net/tcp_states.h: TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK, TCP_CLOSING */
+const UNDELIVERED: readonly number[] = [4, 5, 9, 11]
+
+/**
+ * Waits until the command's packets are delivered: the servers of closed TCP connections have
+ * closed them, too, because the process outside may still hold data; the link holds no packet, and
+ * the router's sockets have been read. Ends after 2 s, and when `signal` aborts.
+ */
+async function drain(host: LabHost, router: LabHost, link: LabLink, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + LIMIT_MS
+  let sentBefore: number | undefined
+  while (!signal.aborted && performance.now() < end) {
+    const { a, ab, ba } = await link.stats()
+    const isQuiet =
+      ![ab, ba].some(holdsPackets) &&
+      !tcpSocketsOf(host.place).some(({ state }: TcpSocket) => UNDELIVERED.includes(state)) &&
+      !tcpSocketsOf(router.place).some(({ unread }) => unread > 0)
+    // Packets between the interfaces and the wire show at the second look.
+    if (isQuiet && a.sent === sentBefore) return
+    sentBefore = isQuiet ? a.sent : undefined
+    await setTimeout(LOOK_MS, undefined, { signal }).catch(() => {})
+  }
+}
+
+const holdsPackets = ({ stages }: DirectionReport) => stages.some(({ held }) => held > 0)
 
 /** The text of a wire that is a cut cable. */
 const OFFLINE = 'offline'

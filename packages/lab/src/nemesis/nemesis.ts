@@ -7,13 +7,31 @@ import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { LabHost } from '../host.ts'
 import type { Lab } from '../lab.ts'
+import type { LabRouter } from '../router.ts'
 import type { FaultEvent } from '../watch/fault-plan.ts'
 import { type Cut, cutOfHost } from './cuts.ts'
 import { endsOf } from './ends.ts'
 import { type Hit, hostOf, hostsOfHit } from './hit.ts'
-import { natOf } from './nat-of.ts'
 import { Spans } from './spans.ts'
 import { FOREVER, holdsPackets, isLinkVerb, lastingOf } from './verbs.ts'
+
+/** Returns the named router, or the only one with a NAT that rebinds. Throws a UsageError. */
+function natOf(name: string | undefined, hosts: readonly LabHost[]): LabRouter {
+  if (name !== undefined) {
+    const host = hostOf(name, hosts)
+    if (isRouter(host)) return host
+    throw new UsageError(`${name} is not a router: name one with a NAT`)
+  }
+  const [first, ...others] = hosts.filter(isRouter).filter(({ canRebind }) => canRebind)
+  if (first === undefined) throw new UsageError("no router has a NAT that rebinds: make it with nat: 'restricted'")
+  if (others.length === 0) return first
+  const names = [first, ...others].map(each => each.name)
+  throw new UsageError(`the lab has the NATs ${names.join(', ')}: name one: rebind on ${first.name}`)
+}
+
+function isRouter(host: LabHost): host is LabRouter {
+  return 'canRebind' in host
+}
 
 /** A fault that has not ended. */
 interface Lasting {

@@ -107,7 +107,6 @@ test('a namespace name that is not a host name, or is taken, is a usage error', 
   ] as const
   for (const [name, message] of wrong) expect(() => lab.hosts(name as string)).toThrow(message)
   expect(lab.hosts('b')[0].name).toBe('b')
-  expect(() => lab.namespaces('c', 'd')).toThrow("lab.namespaces is lab.hosts: lab.hosts('c', 'd')")
 })
 
 test('a cable and a connection without its other end are usage errors', async () => {

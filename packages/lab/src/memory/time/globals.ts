@@ -1,20 +1,63 @@
 /** The globals that a world in memory replaces: timers, Date, performance and process.hrtime. */
 import http from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
+import type { MarkOptions, MeasureOptions, PerformanceMark, PerformanceMeasure } from 'node:perf_hooks'
 import timers from 'node:timers'
 import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { clockOffset } from './boot.ts'
-import { patchFormats } from './date-formats.ts'
 import { realRefresh } from './fetch-clock.ts'
-import { mark, measure } from './marks.ts'
 import { Patches } from './patches.ts'
 import { thread } from './real.ts'
 import { temporalNow } from './temporal.ts'
 import { clearTimeout, setInterval, setTimeout } from './timers.ts'
 import { every, signalAfter, sleep, wait } from './timers-promises.ts'
+
+type Format = (date?: Date | number) => string
+
+/** Makes formats show `now`, in ms since 1970, for good. */
+function patchFormats(now: () => number): void {
+  const { prototype } = Intl.DateTimeFormat
+  const { formatToParts } = prototype
+  const parts = function (this: Intl.DateTimeFormat, date: Date | number = now()) {
+    return formatToParts.call(this, date)
+  }
+  Object.defineProperty(prototype, 'formatToParts', { value: parts, configurable: true, writable: true })
+  const real = Object.getOwnPropertyDescriptor(prototype, 'format')?.get as (this: object) => Format
+  /** The getter returns the same function each time. */
+  const made = new WeakMap<object, Format>()
+  const get = function (this: object): Format {
+    const nodes = real.call(this)
+    const own = made.get(this) ?? ((date = now()) => nodes(date))
+    made.set(this, own)
+    return own
+  }
+  Object.defineProperty(prototype, 'format', { get, configurable: true })
+}
+
+type Mark = (name: string, options?: MarkOptions) => PerformanceMark
+type Measure = (name: string, from?: string | MeasureOptions, to?: string) => PerformanceMeasure
+
+const realMark = performance.mark.bind(performance) as Mark
+const realMeasure = performance.measure.bind(performance) as Measure
+
+function mark(name: string, options?: MarkOptions): PerformanceMark {
+  const { timeline } = thread
+  if (timeline === undefined) return realMark(name, options)
+  return realMark(name, { ...options, startTime: options?.startTime ?? timeline.now / NSEC_PER_MSEC })
+}
+
+/** Without an end, Node takes the real moment. */
+function measure(name: string, from?: string | MeasureOptions, to?: string): PerformanceMeasure {
+  const { timeline } = thread
+  if (timeline === undefined || to !== undefined) return realMeasure(name, from, to)
+  const options: MeasureOptions = typeof from === 'object' ? from : from === undefined ? {} : { start: from }
+  const { start, end, duration } = options
+  const hasEnd = end !== undefined || (start !== undefined && duration !== undefined)
+  return realMeasure(name, hasEnd ? options : { ...options, end: timeline.now / NSEC_PER_MSEC })
+}
 
 Object.defineProperty(setTimeout, promisify.custom, { value: sleep })
 

@@ -6,10 +6,53 @@ import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand 
 import { plainEditor } from '../editor.ts'
 import { button, element, messageOf, save } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
-import { EventLog } from './event-log.ts'
 import type { PlaygroundDriver } from './messages.ts'
-import { SAMPLE } from './sample.ts'
 import { WorkerLink } from './worker-link.ts'
+
+const SAMPLE = `import { allocEtherdevMqs, defineDriver, ethernet, ethTypeTrans, IFF_NOARP, ipv4, netifRx } from 'vnet'
+
+let frames = 0
+
+// Called for each frame to transmit. Every fifth frame is lost, the others come back. A ping passes
+// twice, as a request and as a reply, and the frames of Flow count, too.
+function startXmit(skb, dev) {
+  if (++frames % 5 === 0) return skb.drop()
+  ethTypeTrans(skb, dev)
+  ipv4.swapAddresses(skb.bytes, skb.nh)
+  ethernet.swapAddresses(skb.bytes, skb.data)
+  netifRx(skb)
+}
+
+function setup(dev) {
+  dev.netdevOps = { ndoStartXmit: startXmit }
+  dev.flags |= IFF_NOARP // nothing replies to ARP
+}
+
+function init() {
+  const dev = allocEtherdevMqs({ name: 'own%d', setup, priv: {} })
+  return [{ dev, addresses: ['198.18.0.1/24'] }]
+}
+
+const driver = defineDriver({ name: 'own', description: 'a mirror with a hole', params: {}, init })
+`
+
+const LINES_MAX = 100
+
+class EventLog {
+  readonly element = element('div', { className: 'log', role: 'log', tabIndex: 0 })
+
+  constructor() {
+    this.element.setAttribute('aria-label', 'Log')
+  }
+
+  add(line: string): void {
+    const { element: list } = this
+    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8
+    list.append(element('p', {}, line))
+    while (list.childElementCount > LINES_MAX) list.firstElementChild?.remove()
+    if (isAtEnd) list.scrollTop = list.scrollHeight
+  }
+}
 
 /** The picture of @vnet/web. */
 export interface Picture {

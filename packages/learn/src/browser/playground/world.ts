@@ -7,9 +7,9 @@
  */
 import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { explain } from 'vnet/internal/base/errno'
-import { LOGLEVEL_INFO } from 'vnet/internal/base/log'
+import { LOGLEVEL_INFO, LOGLEVEL_WARNING } from 'vnet/internal/base/log'
 import { random } from 'vnet/internal/base/random'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'
@@ -18,9 +18,36 @@ import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
 import { runCommand } from './commands.ts'
 import { Feed } from './feed.ts'
 import { Host } from './host.ts'
-import { LogLines } from './log-lines.ts'
 import { Programs, type Sendable } from './programs.ts'
 import { Recorder } from './recorder.ts'
+
+const LINES_MAX = 20
+
+class LogLines {
+  clock: Pick<Clock, 'now'> = { now: () => 0 }
+  /** No more lines follow. */
+  isClosed = false
+  readonly #isOwn: boolean
+  readonly #tell: (line: string) => void
+  #second = 0
+  #lines = 0
+
+  /** `isOwn`: the driver is the visitor's: all lines; otherwise warnings and errors. */
+  constructor(isOwn: boolean, tell: (line: string) => void) {
+    this.#isOwn = isOwn
+    this.#tell = tell
+  }
+
+  add(line: string, level: number): void {
+    if (this.isClosed || (!this.#isOwn && level > LOGLEVEL_WARNING)) return
+    const second = Math.floor(this.clock.now() / NSEC_PER_SEC)
+    if (second !== this.#second) this.#lines = 0
+    this.#second = second
+    this.#lines++
+    if (this.#lines <= LINES_MAX) this.#tell(line)
+    else if (this.#lines === LINES_MAX + 1) this.#tell('... (more lines in this second)')
+  }
+}
 
 export interface WorldOptions {
   readonly wire?: string | undefined
