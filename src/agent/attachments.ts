@@ -4,8 +4,9 @@
  * name.
  */
 import { existsSync, statSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { attachDriver } from '../attach/driver.ts'
-import { ENODEV, VnetError } from '../base/errno.ts'
+import { ENETDOWN, ENODEV, ENOENT, isErrno, VnetError } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
 import type { Log } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
@@ -59,6 +60,8 @@ interface Attached {
   readonly netns: string | undefined
 }
 
+/** How often an interface that went down is looked at. */
+const AGAIN_MS = 1000
 const AWAY = 'vnet node ended twice while a frame of it was in work; vnet attach --node attaches it again'
 
 export class Attachments implements AsyncDisposable {
@@ -134,10 +137,11 @@ export class Attachments implements AsyncDisposable {
   /** Detaches; returns false if nothing is attached there. */
   async detach(name: string, inode = ownNamespace('net')): Promise<boolean> {
     const found = this.#at(name, inode)
+    if (found !== undefined) this.#all.delete(found)
     await found?.module.rmmod()
     const away = this.#awayAt(name, inode)
     this.#away = this.#away.filter(each => each !== away)
-    if (away !== undefined) this.#keep()
+    this.#keep()
     return (found ?? away) !== undefined
   }
 
@@ -150,16 +154,17 @@ export class Attachments implements AsyncDisposable {
     const kept = readState(this.#state, this.#net)
     const paths = netnsPaths(kept.map(({ inode }) => inode))
     this.#lastNumber = Math.max(0, ...kept.map(({ number = 0 }) => number))
-    const restore = async ({ request, number, away, ...place }: Kept) => {
+    const down: [Kept, netns: string | undefined][] = []
+    const restore = async (each: Kept) => {
+      const netns = paths.get(each.inode)
+      const { request, number, away } = each
       try {
-        const netns = paths.get(place.inode)
-        const now =
-          netns === undefined && place.inode !== ownNamespace('net') ? undefined : this.#place(request.name, netns)
-        if (now === undefined || !isSame(now, place)) throw new VnetError(ENODEV, request.name, 'it no longer exists')
+        if (netns === undefined && each.inode !== ownNamespace('net')) throw gone(request.name)
         if (away || (number !== undefined && number === mark?.culprit)) {
-          this.#away = [...this.#away, { ...place, request, number, away: true }]
+          this.#check(each, netns)
+          this.#away = [...this.#away, { ...each, away: true }]
           this.#net.log.warn(printable(`not attached again: ${request.name}: ${AWAY}`))
-        } else await this.#load(request, netns, number)
+        } else if (!(await this.#attachAgain(each, netns))) down.push([each, netns])
       } catch (error) {
         this.#net.log.warn(`not attached again: ${lineOf(error)}`)
       }
@@ -167,6 +172,7 @@ export class Attachments implements AsyncDisposable {
     // One after the other: rtnetlink requests here would wait for the links of another attachment.
     for (const each of kept) await restore(each)
     this.#isKept = true
+    for (const [each, netns] of down) void this.#untilUp(each, netns)
     this.#keep()
   }
 
@@ -176,6 +182,44 @@ export class Attachments implements AsyncDisposable {
     await this.#queue
     await Promise.all([...this.#all].map(({ module }) => module.rmmod()))
     this.#stop()
+  }
+
+  #check(kept: Kept, netns: string | undefined): void {
+    const { name } = kept.request
+    if (!isSame(this.#place(name, netns), kept)) throw gone(name)
+  }
+
+  /** Returns false if the interface is down. Throws a VnetError. */
+  async #attachAgain(kept: Kept, netns: string | undefined): Promise<boolean> {
+    try {
+      this.#check(kept, netns)
+      await this.#load(kept.request, netns, kept.number)
+      return true
+    } catch (error) {
+      if (isErrno(error, ENETDOWN)) return false
+      throw error
+    }
+  }
+
+  /** Attaches again to an interface that is there, as soon as it is up. */
+  async #untilUp(kept: Kept, netns: string | undefined): Promise<void> {
+    const look = async () => {
+      this.#away = this.#away.filter(each => each !== kept)
+      try {
+        if (!(await this.#attachAgain(kept, netns))) this.#away = [...this.#away, kept]
+      } catch (error) {
+        // That the interface has gone is in the log.
+        if (!isErrno(error, ENODEV, ENOENT)) this.#net.log.warn(`not attached again: ${lineOf(error)}`)
+      }
+      this.#keep()
+    }
+    await this.inTurn(look)
+    // A request may attach or detach it.
+    const isAwaited = () => this.#isKept && this.#away.includes(kept)
+    while (isAwaited()) {
+      await setTimeout(AGAIN_MS, undefined, { ref: false })
+      await this.inTurn(async () => isAwaited() && look())
+    }
   }
 
   async #load(request: AttachRequest, netns: string | undefined, number = ++this.#lastNumber): Promise<Attached> {
@@ -226,11 +270,14 @@ export class Attachments implements AsyncDisposable {
     if (event === NETDEV_UNREGISTER) {
       this.#all.delete(attached)
       // After the present event, because it closes the event's source.
-      queueMicrotask(() => {
-        attached.module.rmmod().catch(error => this.#net.log.err(`${dev.name}: ${describeException(error)}`))
-      })
+      queueMicrotask(() => void this.#ended(attached))
     }
     this.#keep()
+  }
+
+  async #ended({ place, number, request, netns, module, dev: { name } }: Attached): Promise<void> {
+    await module.rmmod().catch(error => this.#net.log.err(`${name}: ${describeException(error)}`))
+    if (this.#isKept) await this.#untilUp({ ...place, number, request: { ...request, name } }, netns)
   }
 
   /** Writes the file. A reader sees the old or the new one. */
@@ -247,6 +294,8 @@ export class Attachments implements AsyncDisposable {
     }
   }
 }
+
+const gone = (name: string) => new VnetError(ENODEV, name, 'it no longer exists')
 
 function isSame(a: Place, b: Place): boolean {
   const isCookie = a.cookie === undefined || b.cookie === undefined || a.cookie === b.cookie

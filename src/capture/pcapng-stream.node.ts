@@ -15,15 +15,7 @@ function momentOf(ns: bigint): Moment {
 /** Exact to a microsecond. */
 const now = () => BigInt(Math.floor((performance.timeOrigin + performance.now()) * 1000)) * 1000n
 
-/**
- * A stream of bytes, for `pipe` or `pipeline`. Frames wait in memory until they are read.
- *
- *     const frames = new PcapngWriter({ name: 'tap0' })
- *     frames.pipe(createWriteStream('tap0.pcapng'))
- *     tap.onFrames = batch => {
- *       for (const { memory, offset, length } of batch) frames.add(memory, offset, length)
- *     }
- */
+/** A stream of bytes, for `pipe` or `pipeline`. Frames wait in memory until they are read. */
 export class PcapngWriter extends Readable {
   /** Throws a RangeError for a hardware address that is not six bytes. */
   constructor(description: CaptureInterface = {}) {

@@ -65,11 +65,7 @@ export const CONSTANTS = numbers(`
   icmp6-routeradvert=134 icmp6-neighborsolicit=135 icmp6-neighboradvert=136 icmp6-redirect=137`)
 
 function numbers(text: string): Readonly<Record<string, number>> {
-  const pairs = text
-    .trim()
-    .split(/\s+/)
-    .map(pair => pair.split('='))
-  return Object.fromEntries(pairs.map(([name, value]) => [name, Number(value)]))
+  return Object.fromEntries([...text.matchAll(/(\S+)=(\d+)/g)].map(([, name, value]) => [name, Number(value)]))
 }
 
 /** Returns the number that a value is in every frame; undefined if it depends on the frame. */

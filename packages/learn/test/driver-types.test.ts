@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { editorTypes } from '../../../scripts/editor-types.mjs'
-import { infoAt, optionsAt } from '../src/browser/driver-types.ts'
-import type { TypeTable } from '../src/browser/type-table.ts'
+import { infoAt, optionsAt, type TypeTable } from '../src/browser/driver-types.ts'
 import { COURSE } from '../src/folder.ts'
 
 const table = editorTypes() as unknown as TypeTable

@@ -6,8 +6,7 @@ import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { optionName } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
-import { otherUserLine } from '../../control/client/find.ts'
-import { supported } from '../../control/client/supported.ts'
+import { otherUserLine, supported } from '../../control/client/find.ts'
 import type {
   ControlClient,
   DriverParam,

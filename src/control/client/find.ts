@@ -1,15 +1,15 @@
 /** Finds running vnets and their interfaces here: in this namespace, or of a vnet started in it. */
-import { ECONNREFUSED, isErrno, VnetError } from '../../base/errno.ts'
+import { ECONNREFUSED, EOPNOTSUPP, isErrno, VnetError } from '../../base/errno.ts'
 import { listed } from '../../base/usage-error.ts'
 import {
   type Entry,
   type EntryInterface,
   isSameNamespace,
+  labPlace,
   type NetNamespace,
   ownNamespace,
   readDirectories,
 } from '../protocol/directory.ts'
-import { labPlace } from '../protocol/lab-place.ts'
 import {
   namedDirectory,
   otherUsers,
@@ -178,4 +178,14 @@ export function aboutVnet(error: VnetError, { pid, interfaces }: Entry): VnetErr
 /** Returns the line about another user with vnets, of a command that would show them. */
 export function otherUserLine(user: number, command: string): string {
   return `user ${user} has vnets too: vnet ${command} --user ${user}`
+}
+
+/** Returns the result of `ask`; undefined if the vnet or its driver does not support it. */
+export async function supported<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (isErrno(error, EOPNOTSUPP)) return undefined
+    throw error
+  }
 }

@@ -222,6 +222,39 @@ describe('after a restart', () => {
     expect((await runMain('list', '--names')).stdout).toContain(`${near.name}/third`)
   })
 
+  test('an interface that goes down is back when it is up, also in a daemon that started meanwhile', async () => {
+    const wire = [`${inner} in (ab): delay 1ms`, `${inner} out (ba): delay 1ms`]
+    const first = await startAgent('--json')
+    await attach(inner, '--wire', 'delay 1ms')
+    near.ip('link set inner down')
+    await first.line(/inner: the interface was brought down/)
+    await expect.poll(state).toHaveLength(1)
+    near.ip('link set inner up')
+    await expect.poll(() => wireOf(inner)).toEqual(wire)
+    near.ip('link set inner down')
+    await expect.poll(() => wireOf(inner)).toEqual([''])
+    await expect.poll(state).toHaveLength(1)
+    await first.stop()
+    expect(state()).toEqual([expect.objectContaining({ request: expect.objectContaining({ name: 'inner' }) })])
+    await startAgent()
+    expect(state()).toHaveLength(1)
+    near.ip('link set inner up')
+    await expect.poll(() => wireOf(inner)).toEqual(wire)
+  })
+
+  test('an interface that is down can be detached, or attached with another wire', async () => {
+    const daemon = await startAgent('--json')
+    await attach(inner)
+    near.ip('link set inner down')
+    await daemon.line(/inner: the interface was brought down/)
+    await expect.poll(() => runMain('detach', inner)).toEqual({ status: 0, stdout: 'inner\n', stderr: '' })
+    expect(state()).toEqual([])
+    near.ip('link set inner up')
+    await attach(inner, '--wire', 'delay 2ms')
+    expect(await wireOf(inner)).toEqual([`${inner} in (ab): delay 2ms`, `${inner} out (ba): delay 2ms`])
+    expect((await daemon.stop()).status).toBe(0)
+  })
+
   test('another interface of the same name, or in a namespace of the same inode, is not attached to', async () => {
     const first = await startAgent()
     await attach(inner)

@@ -1,5 +1,5 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
-import type { KeptOperation } from '../history/kept.ts'
+import type { KeptOperation } from '../history/history.ts'
 import { isUnrepaired, type Span } from '../nemesis/spans.ts'
 import { isNemesisVerb } from '../nemesis/verbs.ts'
 import type { PlannedFault } from '../watch/packet-name.ts'

@@ -1,5 +1,6 @@
 /** Runs a scenario once, in this process, in a lab of its own, with planned faults. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+
 // Imported, because a scenario may replace the clock and the timers of globalThis.
 import { hrtime } from 'node:process'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
@@ -8,8 +9,7 @@ import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { VnetError } from 'vnet/internal/base/errno'
 import { messageOrDescription } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { History } from '../history/history.ts'
-import { type KeptOperation, keptOf } from '../history/kept.ts'
+import { History, type KeptOperation, keptOf } from '../history/history.ts'
 import { createLabWith, type Lab, type WorldName } from '../index.ts'
 import type { LabSetup } from '../links.ts'
 import type { Hit, HostNames } from '../nemesis/hit.ts'

@@ -3,6 +3,7 @@
  * are the same as in Jepsen. Checks are in the other files.
  */
 import { inspect } from 'node:util'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { copyOf } from './values.ts'
 
@@ -132,4 +133,30 @@ export function operationText(operation: Operation): string {
 export function timedText({ start, end }: Pick<Operation, 'start' | 'end'>, name: string): string {
   const times = end === undefined ? `from ${start.toFixed(1)} ms` : `${start.toFixed(1)} to ${end.toFixed(1)} ms`
   return `${times.padEnd(20)}  ${name}`
+}
+
+export interface KeptOperation {
+  /** In ns of the clock of the run's packets. `end` is undefined if it has not ended. */
+  readonly start: number
+  readonly end: number | undefined
+  /** Same as in Operation. */
+  readonly from: number
+  readonly to: number
+  /** Without its times. */
+  readonly name: string
+}
+
+/** The most operations of a run that are kept. */
+const KEPT_MAX = 200
+
+/** Returns the last operations. `origin` is the time of the packets' clock at time 0 of the lab. */
+export function keptOf(history: Iterable<Operation>, origin: number): readonly KeptOperation[] {
+  const timeOf = (ms: number) => Math.round(origin + ms * NSEC_PER_MSEC)
+  return [...history].slice(-KEPT_MAX).map(operation => ({
+    start: timeOf(operation.start),
+    end: operation.end === undefined ? undefined : timeOf(operation.end),
+    from: operation.from,
+    to: operation.to,
+    name: operationName(operation),
+  }))
 }

@@ -4,7 +4,7 @@ import { VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import { unmapped } from './stack/udp-socket.ts'
+import { unmapped } from './stack/udp.ts'
 
 /** The properties that Node reads after getsockname and getpeername. */
 export interface NodeAddress {

@@ -13,8 +13,7 @@ import type { DgramHandle } from '../dgram-state.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import type { Endpoint, UdpBinding, UdpEvents } from './stack/contract.ts'
 import { isUnspecified } from './stack/ip-version.ts'
-import type { Udp } from './stack/udp.ts'
-import type { InterfaceChoice, UdpSocket } from './stack/udp-socket.ts'
+import type { InterfaceChoice, Udp, UdpSocket } from './stack/udp.ts'
 import type { Boot } from './time/boot.ts'
 
 /** include/uv.h */

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { random } from '../../../../src/base/random.ts'
 import { SEED, scaled } from '../../../../test/support/scale.ts'
-import { PathMtu } from '../../src/memory/stack/ip-path-mtu.ts'
+import { PathMtu } from '../../src/memory/stack/ip-routes.ts'
 import { address, bound, bytes, endpoint, type Host, ping, probe, routed } from './ip-network.ts'
 
 /** Frames of every kind that hosts send, by the port that received them. */

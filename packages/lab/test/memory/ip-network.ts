@@ -3,10 +3,9 @@ import { random } from '../../../../src/base/random.ts'
 import { FakeClock } from '../../../../src/bed/fake-clock.ts'
 import { parseAddress, parsePrefix, sameBytes } from '../../../../src/packet/address.ts'
 import type { Endpoint, UdpBinding } from '../../src/memory/stack/contract.ts'
-import { fillChecksum } from '../../src/memory/stack/ip-checksum.ts'
 import type { StackInterface } from '../../src/memory/stack/ip-interface.ts'
 import { IpStack } from '../../src/memory/stack/ip-stack.ts'
-import { versionOf } from '../../src/memory/stack/ip-version.ts'
+import { fillChecksum, versionOf } from '../../src/memory/stack/ip-version.ts'
 import { Udp } from '../../src/memory/stack/udp.ts'
 
 const MS = 1e6

@@ -5,12 +5,12 @@ import { random } from '../../../../src/base/random.ts'
 import * as tcp from '../../../../src/packet/tcp.ts'
 import { forAll } from '../../../../test/support/for-all.ts'
 import { SEED, scaled } from '../../../../test/support/scale.ts'
-import { SendBuffer } from '../../src/memory/stack/tcp-buffer.ts'
 import { Congestion } from '../../src/memory/stack/tcp-congestion.ts'
 import { ReceiveBuffer } from '../../src/memory/stack/tcp-receive.ts'
 import { giveUpTime, Rtt } from '../../src/memory/stack/tcp-rtt.ts'
 import { Scoreboard, type Sent } from '../../src/memory/stack/tcp-scoreboard.ts'
 import { Header, Segment } from '../../src/memory/stack/tcp-segment.ts'
+import { SendBuffer } from '../../src/memory/stack/tcp-send.ts'
 import { A, B, join, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
 
 const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })

@@ -1,5 +1,5 @@
 /** The types of expressions in the text of a driver, as far as patterns find them. */
-import { type Entries, own, type TypeTable } from './type-table.ts'
+import { type Entries, own, type TypeTable } from './driver-types.ts'
 
 /** The usual names of parameters and variables. */
 const USUAL: Readonly<Record<string, string>> = {

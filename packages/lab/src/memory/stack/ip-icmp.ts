@@ -7,11 +7,19 @@ import { put32 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet } from './contract.ts'
 import { receiveDiscovery } from './ip-discovery.ts'
-import type { HeaderProblem } from './ip-headers6.ts'
 import { counterOf, errorOf } from './ip-icmp-errors.ts'
 import type { StackInterface } from './ip-interface.ts'
 import type { IpStack } from './ip-stack.ts'
-import { IP4, IP6, type IpVersion, isGroup, isLoopback, nextHeaderAt, versionOf } from './ip-version.ts'
+import {
+  type HeaderProblem,
+  IP4,
+  IP6,
+  type IpVersion,
+  isGroup,
+  isLoopback,
+  nextHeaderAt,
+  versionOf,
+} from './ip-version.ts'
 
 /** ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH, and the code of a late fragment in both versions. */
 const [HOST_UNREACH, ADDR_UNREACH, FRAGMENT_TIME] = [1, 3, 1]

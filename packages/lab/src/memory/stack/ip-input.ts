@@ -7,13 +7,11 @@ import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet, Protocol } from './contract.ts'
-import { isChecksumRight } from './ip-checksum.ts'
-import { headerProblem } from './ip-headers6.ts'
 import type { StackInterface } from './ip-interface.ts'
 import { Reassembly } from './ip-reassembly.ts'
 import type { Hop, StackRoute } from './ip-routes.ts'
 import type { IpStack } from './ip-stack.ts'
-import { IP4, IP6, type IpVersion, isGroup, isLoopback } from './ip-version.ts'
+import { headerProblem, IP4, IP6, type IpVersion, isChecksumRight, isGroup, isLoopback } from './ip-version.ts'
 
 export class Input {
   readonly #stack: IpStack

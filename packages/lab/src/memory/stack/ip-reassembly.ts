@@ -4,10 +4,9 @@ import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get16, put16 } from 'vnet/internal/packet/octets'
-import { FRAGMENT_HLEN, IP6_MF } from './ip-fragments.ts'
-import { HDR_FIELD, HDR_INCOMP } from './ip-headers6.ts'
+import { FRAGMENT_HLEN, IP6_MF } from './ip-output.ts'
 import type { IpStack } from './ip-stack.ts'
-import { IP4, IP6, type IpVersion, keyOf, nextHeaderAt } from './ip-version.ts'
+import { HDR_FIELD, HDR_INCOMP, IP4, IP6, type IpVersion, keyOf, nextHeaderAt } from './ip-version.ts'
 
 /** ipfrag_time and ip6frag_time of Linux, and the bytes of its ipfrag_high_thresh. */
 const [TIME4, TIME6] = [30e9, 60e9]

@@ -15,8 +15,7 @@ import { Icmp } from './ip-icmp.ts'
 import { Input } from './ip-input.ts'
 import { StackInterface, type StackInterfaceOptions } from './ip-interface.ts'
 import { LOOPBACK_MTU, Output, type StackSendOptions } from './ip-output.ts'
-import { PathMtu } from './ip-path-mtu.ts'
-import { Routes, type StackRoute } from './ip-routes.ts'
+import { PathMtu, Routes, type StackRoute } from './ip-routes.ts'
 import { isGroup, versionOf } from './ip-version.ts'
 
 export type { StackRoute }

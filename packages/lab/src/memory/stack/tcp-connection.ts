@@ -10,12 +10,11 @@ import type { Endpoint, TcpConnection, TcpEvents } from './contract.ts'
 import { Acks } from './tcp-acks.ts'
 import { type ConnectionHost, FAILED, NO_EVENTS, READ, WRITABLE } from './tcp-host.ts'
 import { Life } from './tcp-life.ts'
-import type { Listener } from './tcp-listener.ts'
 import { DEFAULT_MSS, emit, pathMss, segmentData } from './tcp-output.ts'
-import { ReceiveBuffer } from './tcp-receive.ts'
+import { ReceiveBuffer, ReceiveWindow } from './tcp-receive.ts'
 import { TIMESTAMPS_LENGTH } from './tcp-segment.ts'
 import { Sender } from './tcp-send.ts'
-import { ReceiveWindow } from './tcp-window.ts'
+import type { Listener } from './tcp-table.ts'
 
 const ENOTCONN = 107
 

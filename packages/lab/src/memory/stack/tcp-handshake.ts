@@ -3,9 +3,9 @@ import { ECONNREFUSED } from 'vnet/internal/base/errno'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { Connection } from './tcp-connection.ts'
 import { ACCEPT, CONNECT } from './tcp-host.ts'
+import { WINDOW_SCALE } from './tcp-receive.ts'
 import { type Segment, TIMESTAMPS_LENGTH } from './tcp-segment.ts'
 import { echoedRtt, isOldTimestamp, takeTimestamp, unwrap } from './tcp-time-wait.ts'
-import { WINDOW_SCALE } from './tcp-window.ts'
 
 /** Sends the first SYN. Returns 0 or a negative errno. */
 export function sendSyn(c: Connection): number {

@@ -2,8 +2,8 @@
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { Ip } from './contract.ts'
 import type { Connection } from './tcp-connection.ts'
+import { MAX_UNSCALED, WINDOW_SCALE } from './tcp-receive.ts'
 import { type Header, maxSacks, sacksLength } from './tcp-segment.ts'
-import { MAX_UNSCALED, WINDOW_SCALE } from './tcp-window.ts'
 
 /** Lengths of the headers of IP and TCP without options. */
 const HEADERS_V4 = 40

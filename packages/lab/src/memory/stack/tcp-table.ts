@@ -3,9 +3,8 @@ import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet/internal/base/errno'
 import type { Random } from 'vnet/internal/base/random'
 import { sameBytes } from 'vnet/internal/packet/address'
 import { get16 } from 'vnet/internal/packet/octets'
-import type { Bound, Endpoint } from './contract.ts'
+import type { Bound, Endpoint, TcpConnection, TcpListener } from './contract.ts'
 import type { Connection } from './tcp-connection.ts'
-import type { Listener } from './tcp-listener.ts'
 
 /** ip_local_port_range */
 const FIRST_PORT = 32_768
@@ -99,4 +98,44 @@ export function keyOf(local: Uint8Array, localPort: number, remote: Uint8Array, 
   let key = String.fromCharCode(localPort, remotePort)
   for (let i = 0; i < 16; i += 2) key += String.fromCharCode(get16(remote, i), get16(local, i))
   return key
+}
+
+/** somaxconn of Linux. */
+const MAX_BACKLOG = 4096
+
+export class Listener implements TcpListener {
+  readonly local: Endpoint
+  readonly bound: Bound
+  readonly accept: (connection: TcpConnection) => void
+  /** Connections in a handshake or after it, until they are accepted. */
+  readonly waiting = new Set<Connection>()
+  readonly #backlog: number
+  readonly #onClose: (listener: Listener) => void
+
+  constructor(
+    local: Endpoint,
+    bound: Bound,
+    backlog: number,
+    accept: (connection: TcpConnection) => void,
+    onClose: (listener: Listener) => void,
+  ) {
+    this.local = local
+    this.bound = bound
+    this.accept = accept
+    this.#backlog = Math.min(Math.max(backlog, 1), MAX_BACKLOG)
+    this.#onClose = onClose
+  }
+
+  get isFull(): boolean {
+    return this.waiting.size > this.#backlog
+  }
+
+  close(): void {
+    this.#onClose(this)
+    for (const connection of this.waiting) {
+      if (connection.state === 'SYN-RECV') connection.end()
+      else connection.reset()
+    }
+    this.waiting.clear()
+  }
 }

@@ -39,9 +39,8 @@ import { Deliveries } from './tcp-deliveries.ts'
 import { answerSyn, sendSyn } from './tcp-handshake.ts'
 import { ACCEPT, type ConnectionHost, TCP_DEFAULTS, type TcpOptions } from './tcp-host.ts'
 import { arrive } from './tcp-input.ts'
-import { Listener } from './tcp-listener.ts'
 import { Header, Segment } from './tcp-segment.ts'
-import { keyOf, TcpTable } from './tcp-table.ts'
+import { keyOf, Listener, TcpTable } from './tcp-table.ts'
 import { mayReuse } from './tcp-time-wait.ts'
 
 const ANY_V6 = new Uint8Array(16)
