@@ -30,9 +30,12 @@ import type {
 } from '@playwright/test'
 import { attempt } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { createLab, type Lab, type LabCableOptions, type LabHost } from './index.ts'
+import { createLab } from './create-lab.ts'
+import type { LabHost } from './host.ts'
+import type { Lab } from './lab.ts'
 import { LabWorker } from './lab-worker.ts'
 import { LabLink } from './link.ts'
+import type { LabCableOptions } from './links.ts'
 import { checkForm, type Form, OBJECT } from './options.ts'
 import { addDrops, labName, reasonToSkip, seedFor } from './runner.ts'
 

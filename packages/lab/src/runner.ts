@@ -2,9 +2,10 @@
  * Shared by the fixtures of test runners: names, seeds, the end of a lab, and the report of
  * dropped packets.
  */
-import { type Lab, LabUnavailableError } from './index.ts'
+import type { Lab } from './lab.ts'
 import { thread } from './memory/time/real.ts'
 import { ownTime, schedstatOf } from './own-time.ts'
+import { LabUnavailableError } from './rights.ts'
 import { isRequired } from './world.ts'
 
 /** The most characters of the name of a test's lab. */

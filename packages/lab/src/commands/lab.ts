@@ -12,7 +12,7 @@ import { graph } from '../file/graph.ts'
 import { hostsOf, type LabPlan, readLabFile } from '../file/read.ts'
 import { greeting, serveLines } from '../file/requests.ts'
 import { ServiceError } from '../file/service.ts'
-import { LabUnavailableError } from '../index.ts'
+import { LabUnavailableError } from '../rights.ts'
 import { STAGE } from '../world.ts'
 import { runCommand } from './run-command.ts'
 

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { testDirectory } from '../../../../test/support/fresh-directory.ts'
 import type { LabHost } from '../../src/host.ts'
-import { createLabWith, type Lab } from '../../src/index.ts'
+import { createLabWith } from '../../src/create-lab.ts'
+import type { Lab } from '../../src/lab.ts'
 
 const DAY_S = 86_400
 const DAY_NS = DAY_S * 1e9

@@ -7,7 +7,8 @@ import { testDirectory } from '../../../../test/support/fresh-directory.ts'
 import { FileLab } from '../../src/file/file-lab.ts'
 import { readLabFile } from '../../src/file/read.ts'
 import type { LabHost } from '../../src/host.ts'
-import { createLabWith, type Lab } from '../../src/index.ts'
+import { createLabWith } from '../../src/create-lab.ts'
+import type { Lab } from '../../src/lab.ts'
 
 let lab: Lab
 

@@ -16,7 +16,7 @@ import { NOBODY } from '../../../../test/support/privileges.ts'
 import { runMain, startMain } from '../../../../test/support/run-main.ts'
 import { labsUntil, seen } from '../../../../test/support/visible-lab.ts'
 import { PROGRAM } from '../../../../test/support/vnet-process.ts'
-import { createLab, createLabWith } from '../../src/index.ts'
+import { createLab, createLabWith } from '../../src/create-lab.ts'
 import { runningLabs } from '../../src/running.ts'
 
 const LAB_PROCESS = fileURLToPath(new URL('../support/lab-process.mjs', import.meta.url))
