@@ -29,7 +29,7 @@ import { IPV6_ALEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { get32, long } from 'vnet/internal/packet/octets'
 import type { AccessOptions } from './access.ts'
 import type { Outside } from './host-stack.ts'
-import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from './nat-table.ts'
+import { FIRST_PORT, LAST_PORT, type NatForward, PORT_CONTROL_PORT } from './nat-table.ts'
 import {
   ACCEPT,
   addRules,
@@ -74,8 +74,7 @@ import {
   saddr6,
   tproxy,
 } from './nftables.ts'
-import type { NatForward } from './protocol.ts'
-import type { SocketPlace } from './sockets.ts'
+import type { SocketPlace } from './place.ts'
 import { NAT64_PREFIX } from './subnet.ts'
 
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'

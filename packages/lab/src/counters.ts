@@ -6,12 +6,8 @@ import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
 import { closing } from 'vnet/internal/linux/errno'
 import { O_RDONLY } from 'vnet/internal/linux/uapi'
-import type { SocketPlace } from './sockets.ts'
-
-/**
- * Counters by their names: `TcpRetransSegs`, `UdpInDatagrams`, `IpExtInOctets`, `Ip6OutRequests`.
- */
-export type HostCounters = Readonly<Record<string, number>>
+import type { HostCounters } from './host-stack.ts'
+import type { SocketPlace } from './place.ts'
 
 /** Pairs of lines: names of a protocol, and their values. */
 const TABLES = ['snmp', 'netstat']

@@ -6,13 +6,35 @@ import type dgram from 'node:dgram'
 import type { Socket } from 'node:net'
 import type { Prefix } from 'vnet/internal/packet/address'
 import type { AccessOptions } from './access.ts'
-import type { HostCounters } from './counters.ts'
 import type { HostAddress } from './lookup.ts'
-import type { NatKind } from './nat-table.ts'
-import type { CrashingHost, MemoryFaults } from './nemesis/memory-faults.ts'
-import type { NatForward } from './protocol.ts'
-import type { LabRoute } from './routes.ts'
-import type { SocketPlace, StreamServer } from './sockets.ts'
+import type { NatForward, NatKind } from './nat-table.ts'
+import type { CrashingHost, HostFaults } from './nemesis/host-faults.ts'
+import type { SocketPlace, StreamServer } from './place.ts'
+
+/**
+ * Counters by their names: `TcpRetransSegs`, `UdpInDatagrams`, `IpExtInOctets`, `Ip6OutRequests`.
+ */
+export type HostCounters = Readonly<Record<string, number>>
+
+/** A route to a network, by a gateway on a link. */
+export interface LabRoute {
+  readonly network: Network
+  readonly via: Gateway
+  readonly link: number
+  readonly dev: string
+}
+
+export interface Network {
+  readonly prefix: Prefix
+  /** As text: `198.18.1.0/24`. */
+  readonly text: string
+}
+
+/** The address of a router on a link. */
+export interface Gateway {
+  readonly address: Uint8Array
+  readonly text: string
+}
 
 /** A setting of a host: `net/ipv4/tcp_rto_min_us` and its value. */
 export type Sysctl = readonly [name: string, value: string]
@@ -38,7 +60,7 @@ export interface HostStack {
   /** Same, to the address that `resolve` finds for a name. */
   connectTo(name: string, port: number, resolve: () => Promise<HostAddress>): Socket
   /** Returns the faults of a host in memory; undefined in the kernel. */
-  faults(host: CrashingHost): MemoryFaults | undefined
+  faults(host: CrashingHost): HostFaults | undefined
   /** Runs a function as code of the host. */
   enter<T>(fn: () => T): T
   /** Whether the calling code ran on the host before a crash. */

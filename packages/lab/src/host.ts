@@ -12,30 +12,23 @@ import { pathToFileURL } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
-import type { HostCounters } from './counters.ts'
 import { dgramState } from './dgram-state.ts'
-import type { HostStack, Sysctl } from './host-stack.ts'
+import type { HostCounters, HostStack, Sysctl } from './host-stack.ts'
 import type { HostWorkerData } from './host-worker.ts'
-import { type HostInterface, withoutPrefix } from './hosts.ts'
+import { type LabInterface, withoutPrefix } from './hosts.ts'
 import type { Links } from './links.ts'
 import { type HostAddress, placeOf } from './lookup.ts'
 import type { HostFaults } from './nemesis/host-faults.ts'
 import type { HostProgram, HostStart } from './nemesis/host-start.ts'
 import type { FaultyHost, KernelFaults } from './nemesis/kernel-faults.ts'
-import type { MemoryFaults } from './nemesis/memory-faults.ts'
 import { OpenSockets } from './open-sockets.ts'
 import { anyOf, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from './options.ts'
+import { checkPort, type SocketPlace, type StreamServer } from './place.ts'
 import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from './programs.ts'
 import { type LabRequestInit, Requests } from './requests.ts'
 import { resolve } from './resolver.ts'
-import { checkPort, type SocketPlace, type StreamServer } from './sockets.ts'
 import { NEEDS_KERNEL } from './world.ts'
 import { checkZone } from './zones.ts'
-
-export interface LabInterface extends HostInterface {
-  /** Whether the host has switched to another uplink. It then has no addresses here. */
-  readonly isShut?: boolean
-}
 
 /** Returns the name of a host for an error, or what was given in place of one. */
 export function nameOf(given: unknown): string {
@@ -71,7 +64,7 @@ export class LabHost {
   readonly stack: HostStack
   readonly #programs: Programs | undefined
   #faults: KernelFaults | undefined
-  #memoryFaults: MemoryFaults | undefined
+  #memoryFaults: HostFaults | undefined
   #start: HostStart | undefined
   /** With their files. */
   readonly #workers = new Map<Worker, string>()
@@ -114,7 +107,7 @@ export class LabHost {
   }
 
   /** Makes code belong to the host, if it is in memory. */
-  #useMemoryFaults(): MemoryFaults | undefined {
+  #useMemoryFaults(): HostFaults | undefined {
     this.#memoryFaults ??= this.stack.faults({
       forgetSockets: () => {
         this.#sockets.forget()

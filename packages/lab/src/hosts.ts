@@ -40,6 +40,12 @@ export interface HostInterface {
   readonly addresses: readonly string[]
 }
 
+/** An interface of a host, as its users see it. */
+export interface LabInterface extends HostInterface {
+  /** Whether the host has switched to another uplink. It then has no addresses here. */
+  readonly isShut?: boolean
+}
+
 /** The DNS servers of the machine (resolv.conf(5)). */
 const RESOLVERS = '/etc/resolv.conf'
 

@@ -20,12 +20,12 @@ import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
 import * as rules from './access-rules.ts'
-import { countersOf, type HostCounters } from './counters.ts'
-import type { HostStack, RouterRules, Sysctl } from './host-stack.ts'
+import { countersOf } from './counters.ts'
+import type { HostCounters, HostStack, LabRoute, RouterRules, Sysctl } from './host-stack.ts'
 import type { HostAddress } from './lookup.ts'
 import { ruleDrops } from './nftables.ts'
-import type { LabRoute } from './routes.ts'
-import { bindUdp, connecting, connectingTo, listen, type SocketPlace, type StreamServer } from './sockets.ts'
+import type { SocketPlace, StreamServer } from './place.ts'
+import { bindUdp, connecting, connectingTo, listen } from './sockets.ts'
 
 const SYSCTLS: readonly Sysctl[] = [
   // Where Docker runs, the kernel's new namespaces forward.

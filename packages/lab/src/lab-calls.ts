@@ -4,6 +4,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import type { CaptureSetup } from 'vnet/internal/capture/capture'
 import type { Recording } from 'vnet/internal/capture/recording.node'
 import { attached } from 'vnet/internal/control/protocol/attachment'
+import type { LabPart } from 'vnet/internal/control/server/subject'
 import { readTextFile } from 'vnet/internal/linux/regular-file'
 import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import type { Net } from 'vnet/internal/netdev/net'
@@ -12,11 +13,19 @@ import type { Port } from 'vnet/internal/netdev/port'
 import { filtersOf } from 'vnet/internal/wire/grammar/groups'
 import { readText } from 'vnet/internal/wire/parse'
 import { OwnStages } from 'vnet/internal/wire/wire-resources.node'
-import type { LabControl, LabPlace } from './lab-control.ts'
 import { PORT_CONTROL_PORT } from './nat-table.ts'
-import type { CableSpec, EndSpec, FaultSpec, Filters, LanSpec } from './protocol.ts'
-import type { Cut, FaultEvent, FaultPlan } from './watch/fault-plan.ts'
-import type { LinkWatch, WatchSpec } from './watch/link-watch.ts'
+import type {
+  CableSpec,
+  EndSpec,
+  FaultEvent,
+  FaultListener,
+  FaultSpec,
+  Filters,
+  LanSpec,
+  WatchSpec,
+} from './protocol.ts'
+import type { Cut, FaultPlan } from './watch/fault-plan.ts'
+import type { LinkWatch } from './watch/link-watch.ts'
 import { WorkerCable } from './worker-cable.ts'
 import type { WorkerLan } from './worker-lan.ts'
 
@@ -24,12 +33,12 @@ import type { WorkerLan } from './worker-lan.ts'
 const VISIBLE_MS = 100
 
 class LabVisibility {
-  readonly #start: () => Promise<LabControl | undefined>
+  readonly #start: () => Promise<AsyncDisposable | undefined>
   #timer: NodeJS.Timeout | undefined
-  #control: Promise<LabControl | undefined> | undefined
+  #control: Promise<AsyncDisposable | undefined> | undefined
 
   /** `start` makes labs visible until its result is disposed. */
-  constructor(start: () => Promise<LabControl | undefined>) {
+  constructor(start: () => Promise<AsyncDisposable | undefined>) {
     this.#start = start
   }
 
@@ -83,7 +92,7 @@ interface CallsPlatform {
   /** Binds a UDP socket on a host, by the number of its stack. Returns its port. */
   bindUdp(host: number, socket: dgram.Socket, port: number): Promise<number>
   /** Makes labs visible to `vnet list`. Labs in memory are never listed. */
-  show?(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<LabControl | undefined>
+  show?(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<AsyncDisposable | undefined>
   /** Reports a fault of links or hosts of a lab that is watched. */
   onFault?(lab: string, event: FaultEvent): void
   /** The time of day of captures; by default the machine's. */
@@ -108,6 +117,12 @@ async function record(
   const options = { net, driver: 'cable', netnsOf: (dev: NetDevice) => hosts.get(dev), ...(wallTime && { wallTime }) }
   recording.follow(options, dev => hosts.has(dev))
   return recording
+}
+
+/** Where an end of a link is, for clients. */
+export interface LabPlace extends LabPart {
+  /** The lab and the host: `lab:client`. */
+  readonly netns: string
 }
 
 /** The calls of a lab's thread. Most take the number of a link. Each settles when it is done. */
@@ -344,6 +359,17 @@ type OfLink<F> = F extends (...args: infer A) => infer R ? (link: number, ...arg
 
 /** The calls of a lab's thread. */
 export type WorkerCalls = Omit<Calls, 'found' | 'inOrder'> & { [K in keyof LinkCalls]: OfLink<LinkCalls[K]> }
+
+/** Carries out the calls of links. */
+export interface LinkCaller {
+  /** Rejects with a UsageError, a VnetError, or an Error of the same message. */
+  call<Name extends keyof WorkerCalls>(
+    call: Name,
+    ...args: Parameters<WorkerCalls[Name]>
+  ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>>
+  /** Calls `listener` for each fault of links and hosts of a lab; without one no longer. */
+  onFault(lab: string, listener: FaultListener | undefined): void
+}
 
 /** Runs a call by its name. */
 export function run(calls: Calls, call: string, args: readonly unknown[]): unknown {

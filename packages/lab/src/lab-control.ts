@@ -5,17 +5,12 @@
 import { describeException } from 'vnet/internal/base/exception'
 import { Presence } from 'vnet/internal/control/server/presence'
 import type { Server, ServerOptions } from 'vnet/internal/control/server/server'
-import type { LabPart } from 'vnet/internal/control/server/subject'
 import type { Native } from 'vnet/internal/linux/native'
 import { TapPort } from 'vnet/internal/linux/tap-port'
 import type { Net } from 'vnet/internal/netdev/net'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import type { LabPlace } from './lab-calls.ts'
 import { removeAnnouncements } from './leftovers.ts'
-
-export interface LabPlace extends LabPart {
-  /** The lab and the host: `lab:client`. */
-  readonly netns: string
-}
 
 export class LabControl implements AsyncDisposable {
   readonly #native: Native

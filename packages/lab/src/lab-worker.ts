@@ -6,14 +6,11 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { VnetError } from 'vnet/internal/base/errno'
-import { type Trace, traceOf } from 'vnet/internal/base/exception'
+import { type Trace, thrownAt, traceOf } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from './built-module.ts'
-import type { WorkerCalls } from './lab-calls.ts'
-import type { ErrorForm, WorkerReply, WorkerRequest } from './protocol.ts'
-import type { FaultEvent } from './watch/fault-plan.ts'
-
-export type FaultListener = (event: FaultEvent) => void
+import type { LinkCaller, WorkerCalls } from './lab-calls.ts'
+import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from './protocol.ts'
 
 interface Pending {
   readonly from: Trace
@@ -26,7 +23,7 @@ const IDLE_MS = 5000
 
 const LAB_WORKER = Symbol('the worker of this thread')
 
-export class LabWorker {
+export class LabWorker implements LinkCaller {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
   readonly #listeners = new Map<string, FaultListener>()
@@ -72,10 +69,7 @@ export class LabWorker {
     this.#onEnd = onEnd
   }
 
-  /**
-   * Calls a function of the worker. Rejects with a UsageError, a VnetError, or an Error of the same
-   * message. A pending call keeps the process alive.
-   */
+  /** A pending call keeps the process alive. */
   call<Name extends keyof WorkerCalls>(
     call: Name,
     ...args: Parameters<WorkerCalls[Name]>
@@ -90,7 +84,6 @@ export class LabWorker {
     })
   }
 
-  /** Calls `listener` for each fault of links and hosts of a lab; without one no longer. */
   onFault(lab: string, listener: FaultListener | undefined): void {
     if (listener === undefined) this.#listeners.delete(lab)
     else this.#listeners.set(lab, listener)
@@ -129,11 +122,4 @@ export class LabWorker {
 function errorOf({ error, call, usage, failed }: { readonly error: string } & ErrorForm): Error {
   if (!usage) return call === undefined ? new Error(error) : new VnetError(call.errno, call.what, call.advice)
   return new UsageError(error, failed ? { cause: error } : undefined)
-}
-
-/** Makes the stack of an error lead to a call. Returns the error. */
-export function thrownAt<E extends Error>({ stack }: Trace, error: E): E {
-  // The first line has the name of the error, the rest is where the call was made.
-  error.stack = String(stack).replace(/^.*/, () => String(error))
-  return error
 }

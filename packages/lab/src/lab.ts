@@ -1,11 +1,11 @@
 /** Lab: hosts and the links between them, for a test. */
 import { resolve } from 'node:path'
-import { traceOf } from 'vnet/internal/base/exception'
+import { thrownAt, traceOf } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { LabCaptures } from './captures.ts'
 import { LabHost } from './host.ts'
 import { checkName, HostsFile } from './hosts.ts'
-import { thrownAt } from './lab-worker.ts'
+import type { LinkCaller } from './lab-calls.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
 import { type LabCableOptions, type LabParts, type LabSetup, Links } from './links.ts'
@@ -14,7 +14,7 @@ import { killProcesses } from './processes.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
 import { type CableEntry, checkTopology, type LanEntry, type Made, type Topology } from './topology.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
-import { type LabWorld, type LinkCaller, WORLDS, type WorldName } from './world.ts'
+import { type LabWorld, WORLDS, type WorldName } from './world.ts'
 
 export interface LabOptions {
   /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */

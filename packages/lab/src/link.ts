@@ -6,11 +6,12 @@ import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import { TIMELESS_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'
 import { LabFault } from './fault.ts'
+import type { LinkCaller } from './lab-calls.ts'
+import type { NatForward } from './nat-table.ts'
 import { COUNT, checkForm, checkForms, checkNone, type Form, type Forms } from './options.ts'
-import type { DirectionReport, EndReport, FaultSpec, LinkReport, NatForward } from './protocol.ts'
+import type { DirectionReport, EndReport, FaultSpec, LinkReport } from './protocol.ts'
 import type { WatchedLink } from './watch/link-watch.ts'
 import { compiled, directionsOf, filtersOf, WIRE, WIRE_TEXT, type WireDirections, type WireSpec } from './wire-spec.ts'
-import type { LinkCaller } from './world.ts'
 
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }

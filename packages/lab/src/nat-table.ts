@@ -9,6 +9,31 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv
 /** A NAT in TypeScript. RFC 4787 describes each by its mapping and its filtering. */
 export type NatKind = 'full-cone' | 'restricted' | 'port-restricted' | 'symmetric'
 
+export interface NatSpec {
+  readonly kind: NatKind | 'nat64' | 'nptv6'
+  /** The IPv4 address of the router on the cable, as an unsigned number; 0 for NPTv6. */
+  readonly address: number
+  /** The network outside of NPTv6. */
+  readonly external?: Uint8Array | undefined
+  /** Nanoseconds without a packet from inside after which mappings of UDP and TCP end. */
+  readonly udp?: number | undefined
+  readonly tcp?: number | undefined
+  /** Whether packets for other addresses than the router's are dropped. */
+  readonly blocks?: boolean
+  /** The network namespace in which hosts ask for ports; undefined if they cannot. */
+  readonly portMapping?: number | undefined
+}
+
+/** A port outside, and the endpoint inside that has it. */
+export interface NatForward {
+  /** IPPROTO_TCP or IPPROTO_UDP. */
+  readonly protocol: number
+  readonly port: number
+  /** An IPv4 address as an unsigned number, and a port. */
+  readonly address: number
+  readonly to: number
+}
+
 /**
  * The verdict on a packet. It passes, turns back to another host inside, waits for the first
  * fragment of its packet, or is dropped: nothing inside has its port, the NAT refuses its sender,

@@ -23,16 +23,17 @@ import {
   endpoint,
   FIRST_PORT,
   fragmentKey,
+  type NatForward,
   NatFragments,
   type NatKind,
   type NatMapping,
+  type NatSpec,
   NatTable,
   type NatVerdict,
   PORTS,
   portOf,
   setExpires,
 } from './nat-table.ts'
-import type { NatForward, NatSpec } from './protocol.ts'
 import type { Siit } from './siit.ts'
 
 /**

@@ -19,7 +19,7 @@ import {
 } from 'vnet/internal/netlink/index'
 import { long, word } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
-import type { SocketPlace } from './sockets.ts'
+import type { SocketPlace } from './place.ts'
 
 const NETLINK_NETFILTER = 12
 const NFNL_MSG_BATCH_BEGIN = 0x10

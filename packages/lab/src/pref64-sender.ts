@@ -25,8 +25,8 @@ import { and, testing } from 'vnet/internal/packet/condition'
 import { loading } from 'vnet/internal/packet/filter-primitives'
 import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
 import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import type { SocketPlace } from './place.ts'
 import type { AdvertSpec } from './protocol.ts'
-import type { SocketPlace } from './sockets.ts'
 import { NAT64_NETWORK } from './subnet.ts'
 
 /** Seconds for which an advertisement holds, three times the longest interval between two. */

@@ -5,9 +5,8 @@ import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
 import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import type { Direction } from 'vnet/internal/wire/wire'
-import type { NatKind } from './nat-table.ts'
-import type { FaultEvent } from './watch/fault-plan.ts'
-import type { WatchSpec } from './watch/link-watch.ts'
+import type { NatSpec } from './nat-table.ts'
+import type { PlannedFault } from './watch/packet-name.ts'
 
 /** The compiled filters of a text; undefined if it has none. */
 export type Filters = readonly WireAttachment[] | undefined
@@ -59,30 +58,37 @@ export interface AdvertSpec {
   readonly mac: Uint8Array
 }
 
-export interface NatSpec {
-  readonly kind: NatKind | 'nat64' | 'nptv6'
-  /** The IPv4 address of the router on the cable, as an unsigned number; 0 for NPTv6. */
-  readonly address: number
-  /** The network outside of NPTv6. */
-  readonly external?: Uint8Array | undefined
-  /** Nanoseconds without a packet from inside after which mappings of UDP and TCP end. */
-  readonly udp?: number | undefined
-  readonly tcp?: number | undefined
-  /** Whether packets for other addresses than the router's are dropped. */
-  readonly blocks?: boolean
-  /** The network namespace in which hosts ask for ports; undefined if they cannot. */
-  readonly portMapping?: number | undefined
+export interface WatchSpec {
+  /** The lab, by a text that no other lab of the thread has. */
+  readonly lab: string
+  /** The name of the link: `client-server`. */
+  readonly link: string
+  /** The names of the hosts at its ends; the second one of a port is the segment. */
+  readonly ends: readonly [string, string]
+  /** Wires before the link's own, with their compiled filters. */
+  readonly ab: string
+  readonly ba: string
+  readonly filters?: readonly WireAttachment[] | undefined
+  /** The names of the addresses of the lab up to now. */
+  readonly hosts: readonly (readonly [address: string, host: string])[]
+  /** The faults of all links of the lab. */
+  readonly plan: readonly PlannedFault[]
+  /** Same as in LabSetup. */
+  readonly stops?: boolean | undefined
 }
 
-/** A port outside, and the endpoint inside that has it. */
-export interface NatForward {
-  /** IPPROTO_TCP or IPPROTO_UDP. */
-  readonly protocol: number
-  readonly port: number
-  /** An IPv4 address as an unsigned number, and a port. */
-  readonly address: number
-  readonly to: number
+/** A fault of links or hosts happens now. For hosts, all links hold their packets until `thaw`. */
+export interface FaultEvent {
+  readonly fault: PlannedFault
+  /** A name for its cut, for `mend`. */
+  readonly id: string
+  /** In ns of the clock of the run. */
+  readonly time: number
+  /** The first bytes of the packet. */
+  readonly head: Uint8Array
 }
+
+export type FaultListener = (event: FaultEvent) => void
 
 export interface LanSpec extends LinkSpec {
   /** A name that no other segment of the lab has, for drawings. */

@@ -14,7 +14,7 @@ import { isPort, loading } from 'vnet/internal/packet/filter-primitives'
 import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { layersOf } from 'vnet/internal/packet/layers'
 import { sourcePort, UDP_HLEN } from 'vnet/internal/packet/udp'
-import type { SocketPlace } from './sockets.ts'
+import type { SocketPlace } from './place.ts'
 
 const DNS_PORT = 53
 /** The most queries that are remembered: a resolver repeats one within some seconds. */

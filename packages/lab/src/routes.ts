@@ -3,9 +3,8 @@
  * by the path with the fewest routers.
  */
 import { formatPrefix, networkOf, type Prefix, parsePrefix, prefixesIntersect } from 'vnet/internal/packet/address'
-import type { LabInterface } from './host.ts'
-import type { HostStack } from './host-stack.ts'
-import { withoutPrefix } from './hosts.ts'
+import type { Gateway, HostStack, LabRoute, Network } from './host-stack.ts'
+import { type LabInterface, withoutPrefix } from './hosts.ts'
 import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from './subnet.ts'
 
 export interface Routed {
@@ -19,26 +18,6 @@ export interface Routed {
   readonly hasNat64?: boolean
   /** The address families that reach other networks past this router. */
   readonly defaults?: readonly Family[]
-}
-
-/** A route to a network, by a gateway on a link. */
-export interface LabRoute {
-  readonly network: Network
-  readonly via: Gateway
-  readonly link: number
-  readonly dev: string
-}
-
-interface Network {
-  readonly prefix: Prefix
-  /** As text: `198.18.1.0/24`. */
-  readonly text: string
-}
-
-/** The address of a router on a link. */
-interface Gateway {
-  readonly address: Uint8Array
-  readonly text: string
 }
 
 /** The addresses of one family of an interface. */

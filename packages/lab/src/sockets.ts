@@ -9,7 +9,6 @@ import net from 'node:net'
 import { EAFNOSUPPORT } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
-import type { Native } from 'vnet/internal/linux/native'
 import {
   AF_INET,
   AF_INET6,
@@ -28,6 +27,7 @@ import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { dgramState } from './dgram-state.ts'
 import type { HostAddress } from './lookup.ts'
 import { shown } from './options.ts'
+import { checkPort, type SocketPlace, type StreamServer } from './place.ts'
 import { checkZone, hideZones, refuseZones } from './zones.ts'
 
 /** The maximum number of waiting connections, like node:net. */
@@ -35,20 +35,6 @@ const BACKLOG = 511
 const SOCKADDR_IN6 = 28
 /** include/uapi/linux/in.h */
 const [IPPROTO_IP, IP_TRANSPARENT] = [0, 19]
-
-/** A server of Node that accepts connections: of net, tls, http, https, http2. */
-export interface StreamServer extends NodeJS.EventEmitter {
-  listen(options: { readonly fd: number }): unknown
-  address(): unknown
-  close(): unknown
-}
-
-/** The namespace in which sockets are made. */
-export interface SocketPlace {
-  readonly native: Native
-  /** A descriptor of the namespace. */
-  readonly nsfd: number
-}
 
 interface BindOptions {
   readonly type: number
@@ -214,12 +200,6 @@ function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
     check(native.bind(fd, sockaddrInet(address, port)), what)
     return fd
   })
-}
-
-/** Throws a UsageError unless `port` is an integer from 0 to 65535. */
-export function checkPort(port: number): void {
-  if (Number.isInteger(port) && port >= 0 && port < 65536) return
-  throw new UsageError(`port ${shown(port)}: a port is a number from 0 to 65535`)
 }
 
 function addressToListen(host: string): Uint8Array {

@@ -1,9 +1,9 @@
 /** Parses the `wire` option of a link: a text for both directions, or for each of them. */
 import { anyText, either, integer, object } from 'vnet/internal/base/schema'
 import { ETH_MAX_MTU, ETH_MIN_MTU } from 'vnet/internal/netdev/if'
+import type { LinkCaller } from './lab-calls.ts'
 import { FLAG, type Form, type Forms } from './options.ts'
 import type { Filters } from './protocol.ts'
-import type { LinkCaller } from './world.ts'
 
 /** The text of each direction. A missing direction has no text, or keeps its own. */
 export interface WireDirections {

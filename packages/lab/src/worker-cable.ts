@@ -21,19 +21,10 @@ import { drop } from 'vnet/internal/wire/stages/fault'
 import type { Direction, Impairment } from 'vnet/internal/wire/wire'
 import type { Nat } from './nat.ts'
 import { natEnd, natStage, type Translator } from './nat-stage.ts'
+import type { NatForward, NatSpec } from './nat-table.ts'
 import type { PortControl } from './port-control.ts'
 import type { Pref64Sender } from './pref64-sender.ts'
-import type {
-  AdvertSpec,
-  CableSpec,
-  DirectionReport,
-  EndReport,
-  EndSpec,
-  FaultSpec,
-  LinkReport,
-  NatForward,
-  NatSpec,
-} from './protocol.ts'
+import type { AdvertSpec, CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
 import { INTERNAL_NETWORK } from './subnet.ts'
 import type { LinkWatch, WatchedLink } from './watch/link-watch.ts'
 import { WorkerFault } from './worker-fault.ts'

@@ -5,7 +5,7 @@
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { HostStack, Sysctl } from './host-stack.ts'
-import type { LabWorker } from './lab-worker.ts'
+import type { LinkCaller } from './lab-calls.ts'
 
 export const WORLDS = ['kernel', 'memory', 'guest'] as const
 export type WorldName = (typeof WORLDS)[number]
@@ -26,9 +26,6 @@ export function checkInGuest(what: string): void {
     `${what}: this process is not in a guest: run it with \`vnet guest -- node FILE\`, or use '@vnet/lab/vitest'`,
   )
 }
-
-/** Carries out the calls of links. */
-export type LinkCaller = Pick<LabWorker, 'call' | 'onFault'>
 
 export interface LabWorld {
   readonly name: WorldName

@@ -5,14 +5,16 @@ import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { layersOf } from 'vnet/internal/packet/layers'
 import { get16 } from 'vnet/internal/packet/octets'
-import type { LabHost } from '../host.ts'
 import type { Endpoint } from './verbs.ts'
 
 /**
  * Returns the ends of the connection of a frame, of which `head` is the start: first the end that
  * is on `host`. Throws a UsageError if none is.
  */
-export function endsOf(head: Uint8Array, host: LabHost): [local: Endpoint, remote: Endpoint] {
+export function endsOf(
+  head: Uint8Array,
+  host: { readonly name: string; readonly addresses: readonly string[] },
+): [local: Endpoint, remote: Endpoint] {
   const flow = flowOf(head, 0, head.length)
   if (flow === undefined) throw new UsageError('its packet has no ports')
   const { from, to } = flow

@@ -5,7 +5,7 @@
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { destroyConnections } from 'vnet/internal/linux/sock-diag'
 import { parseSize } from 'vnet/internal/wire/units'
-import type { SocketPlace } from '../sockets.ts'
+import type { SocketPlace } from '../place.ts'
 import { isSameEnd } from './ends.ts'
 import type { HostFaults } from './host-faults.ts'
 import { HostInit } from './host-init.ts'
@@ -93,7 +93,6 @@ export class KernelFaults implements HostFaults {
     destroyConnections(native, nsfd)
   }
 
-  /** Turns the host on again. */
   restart(): void {
     this.#isOff = false
   }

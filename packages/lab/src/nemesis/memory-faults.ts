@@ -5,16 +5,8 @@
  */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { MemoryStack } from '../memory/memory-stack.ts'
-import type { HostFaults } from './host-faults.ts'
+import type { CrashingHost, HostFaults } from './host-faults.ts'
 import type { Endpoint } from './verbs.ts'
-
-/** The parts of a host that its faults change. */
-export interface CrashingHost {
-  /** Forgets the sockets, which report nothing any more. */
-  readonly forgetSockets: () => void
-  /** Runs the last code of a boot. Its sockets and timers do nothing any more. */
-  readonly onCrash: () => void
-}
 
 export class MemoryFaults implements HostFaults {
   readonly #stack: MemoryStack
@@ -45,7 +37,6 @@ export class MemoryFaults implements HostFaults {
     boot.enter(this.#host.onCrash)
   }
 
-  /** Turns the host on again. */
   restart(): void {
     this.#stack.restart()
   }

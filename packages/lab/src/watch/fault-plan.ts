@@ -2,6 +2,7 @@
 import type { Clock } from 'vnet/internal/base/clock'
 import { type Cut, Cuts, cutOfHost, cutOfLink, type Place } from '../nemesis/cuts.ts'
 import { holdsPackets, isLinkVerb } from '../nemesis/verbs.ts'
+import type { FaultEvent } from '../protocol.ts'
 import type { PlannedFault } from './packet-name.ts'
 
 /** A plan as the host of a guest replies it. */
@@ -13,17 +14,6 @@ export interface PlanReply {
 
 /** Why a guest stops before a packet. */
 export const PACKET_STOP = 'packet'
-
-/** A fault of links or hosts happens now. For hosts, all links hold their packets until `thaw`. */
-export interface FaultEvent {
-  readonly fault: PlannedFault
-  /** A name for its cut, for `mend`. */
-  readonly id: string
-  /** In ns of the clock of the run. */
-  readonly time: number
-  /** The first bytes of the packet. */
-  readonly head: Uint8Array
-}
 
 interface PlanOptions {
   readonly clock: Clock

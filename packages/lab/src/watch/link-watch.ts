@@ -1,5 +1,4 @@
 /** LinkWatch: records the packets of a link by name, and applies planned faults to them. */
-import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
 import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { HeldPackets } from 'vnet/internal/wire/held'
@@ -9,6 +8,7 @@ import { FaultActions } from 'vnet/internal/wire/stages/fault-actions'
 import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/internal/wire/wire'
 import { isNemesisVerb } from '../nemesis/verbs.ts'
+import type { WatchSpec } from '../protocol.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { Flows } from './flows.ts'
 import type { PlannedFault, WatchedPacket } from './packet-name.ts'
@@ -18,25 +18,6 @@ const PACKETS_MAX = 20_000
 const SNAPLEN = 128
 /** The most packets that a direction holds while a fault of hosts happens. */
 const FROZEN_LIMIT = { packets: 1000 }
-
-export interface WatchSpec {
-  /** The lab, by a text that no other lab of the thread has. */
-  readonly lab: string
-  /** The name of the link: `client-server`. */
-  readonly link: string
-  /** The names of the hosts at its ends; the second one of a port is the segment. */
-  readonly ends: readonly [string, string]
-  /** Wires before the link's own, with their compiled filters. */
-  readonly ab: string
-  readonly ba: string
-  readonly filters?: readonly WireAttachment[] | undefined
-  /** The names of the addresses of the lab up to now. */
-  readonly hosts: readonly (readonly [address: string, host: string])[]
-  /** The faults of all links of the lab. */
-  readonly plan: readonly PlannedFault[]
-  /** Same as in LabSetup. */
-  readonly stops?: boolean | undefined
-}
 
 export interface WatchedLink {
   readonly packets: readonly WatchedPacket[]

@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { testDirectory } from '../../../../test/support/fresh-directory.ts'
-import type { LabHost } from '../../src/host.ts'
 import { createLabWith } from '../../src/create-lab.ts'
+import type { LabHost } from '../../src/host.ts'
 import type { Lab } from '../../src/lab.ts'
 
 const DAY_S = 86_400

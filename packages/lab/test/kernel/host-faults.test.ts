@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { attempt } from 'vnet/internal/base/errno'
 import { fieldsOf } from 'vnet/internal/linux/proc-stat'
-import type { LabHost } from '../../src/host.ts'
 import { createLabWith } from '../../src/create-lab.ts'
+import type { LabHost } from '../../src/host.ts'
 import type { Lab } from '../../src/lab.ts'
 
 let lab: Lab

@@ -10,7 +10,7 @@ import { IpStack } from '../../src/memory/stack/ip-stack.ts'
 import { Tcp } from '../../src/memory/stack/tcp.ts'
 import { Udp } from '../../src/memory/stack/udp.ts'
 import { VirtualTime } from '../../src/memory/time/virtual-time.ts'
-import type { StreamServer } from '../../src/sockets.ts'
+import type { StreamServer } from '../../src/place.ts'
 
 /** Replaces listen(), connect() and bind() in a program. */
 export interface World {
