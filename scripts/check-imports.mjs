@@ -10,6 +10,9 @@
  * which may use `linux` and the rooms before it. src never imports 'vnet' by name, because that
  * would load a second copy of everything. A type-only import counts like any other. No module keeps
  * mutable state (`let` or `var` at its top level).
+ *
+ * With --drawing TREE, such as packages/lab/src, it prints the arrows between the folders of TREE,
+ * of which the files at its top are one, and marks those that run up.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -65,7 +68,26 @@ export const floors = [
   { product: 'guest', rooms: ['guest'], what: 'programs in a virtual machine with virtual time, in QEMU' },
   {
     product: 'lab',
-    rooms: ['lab'],
+    rooms: [
+      'lab/model',
+      'lab/nat',
+      'lab/carrier',
+      'lab/world',
+      'lab/memory/time',
+      'lab/memory/stack',
+      'lab/memory/node',
+      'lab/memory',
+      'lab/kernel',
+      'lab/network',
+      'lab/nemesis',
+      'lab/history',
+      'lab/guest',
+      'lab/file',
+      'lab/explore',
+      'lab/run',
+      'lab/commands',
+      'lab',
+    ],
     what: '[networks in a unit test](../packages/lab/docs/testing.md), and their [exploration](../packages/lab/docs/explore.md)',
   },
   {
@@ -103,11 +125,34 @@ const packages = {
   web: ['uplot', 'preact', '@preact/signals'],
   learn: ['es-module-lexer/js'],
   'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
-  lab: ['undici', 'vitest', 'vitest/suite', '@playwright/test'],
+  lab: ['vitest', '@playwright/test'],
+  'lab/world': ['undici'],
+  'lab/guest': ['vitest', 'vitest/suite'],
 }
 
 /** Of web the page imports types only: it runs in a browser, for which it is compiled. */
 const excepted = (room, to) => room === 'web/page' && to === 'web'
+
+/** Returns the folders of a tree, and the arrows between them: `[from, to, whether it runs up]`. */
+export function drawing(root, tree) {
+  const within = sources(root).filter(({ path }) => path.startsWith(`${tree}/`))
+  const folderOf = path => dirname(relative(tree, path))
+  const arrows = new Map()
+  for (const { file, path } of within) {
+    const program = parseAst(
+      readFileSync(join(root, path), 'utf8'),
+      { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' },
+      file,
+    )
+    for (const { specifier } of importsOf(program)) {
+      const target = within.find(each => specifier?.startsWith('.') && each.path === join(dirname(path), specifier))
+      if (target === undefined || folderOf(target.path) === folderOf(path)) continue
+      const ends = [folderOf(path), folderOf(target.path)]
+      arrows.set(ends.join(' '), [...ends, rankOf(target.file) > rankOf(file)])
+    }
+  }
+  return { folders: [...new Set(within.map(({ path }) => folderOf(path)))], arrows: [...arrows.values()].sort() }
+}
 
 /** Returns the table of the folders of src in docs/internals.md. */
 export function table() {
@@ -127,7 +172,7 @@ export function table() {
  * Returns the source files of ROOT/src, as `netdev/a.ts`, and of ROOT/packages, as
  * `lan/switch/a.ts`, each with its path.
  */
-function sources(root) {
+export function sources(root) {
   const filesIn = (folder, prefix) =>
     !existsSync(join(root, folder))
       ? []
@@ -168,7 +213,7 @@ function violationsIn(root, file, path) {
 }
 
 /** The deepest folder above `file` that has a floor, else its first folder. */
-function roomOf(file) {
+export function roomOf(file) {
   const names = file.split('/')
   const above = names.map((_, i) => names.slice(0, i + 1).join('/'))
   return above.findLast(name => order.includes(name)) ?? names[0]
@@ -234,8 +279,14 @@ const textOf = node =>
   node.type === 'TemplateLiteral' && node.expressions.length === 0 ? node.quasis[0].value.cooked : node.value
 
 if (process.argv[1] === import.meta.filename) {
-  if (process.argv[2] === '--table') process.stdout.write(table())
-  const found = process.argv[2] === '--table' ? [] : violations(resolve(process.argv[2] ?? '.'))
+  const [option, tree] = process.argv.slice(2)
+  if (option === '--table') process.stdout.write(table())
+  else if (option === '--drawing') {
+    const { folders, arrows } = drawing('.', tree)
+    for (const [from, to, isUp] of arrows) console.log(`${from} -> ${to}${isUp ? ' UP' : ''}`)
+    console.log(`${folders.length} folders, ${arrows.length} arrows, ${arrows.filter(([, , isUp]) => isUp).length} up`)
+  }
+  const found = option?.startsWith('--') ? [] : violations(resolve(option ?? '.'))
   for (const violation of found) console.error(violation)
   process.exitCode = found.length > 0 ? 1 : 0
 }

@@ -1,32 +1,34 @@
 /**
- * node scripts/closures.mjs [--json]: prints how the files of src hang together. Run-time circles
- * would be files that load each other. A circle of types can be read only as a whole. The closure
- * of an entry is every file that its import loads. The files of a wire spec are the files with code
- * that turns the text of `--wire` into the stages of a cable; they are found by running dist/. The
- * files that a command loads are in dist, and many of them are joined.
+ * node scripts/closures.mjs [--json]: prints how the files of src and the packages hang together.
+ * Run-time circles would be files that load each other. A circle of types can be read only as a
+ * whole. The closure of an entry is every file that its import loads. The files of a wire spec are
+ * the files with code that turns the text of `--wire` into the stages of a cable; they are found by
+ * running dist/. The files that a command loads are in dist, and many of them are joined.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { SourceMap } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAst } from 'vitest/node'
-import { importsOf } from './check-imports.mjs'
+import { importsOf, roomOf, sources } from './check-imports.mjs'
 import { joinedFileOf } from './setup/joined.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const SPEC = 'delay 20ms loss 1%'
 
-/** Returns, for each file of src, the files that it loads, and all files that it names. */
+/** Returns, for each file of src and packages, the files that it loads, and all that it names. */
 function graph() {
-  const files = readdirSync(join(root, 'src'), { recursive: true }).filter(file => file.endsWith('.ts'))
+  const files = sources(root)
+  const known = new Set(files.map(({ file }) => file))
   const [values, all] = [new Map(), new Map()]
-  for (const file of files) {
-    const program = parseAst(readFileSync(join(root, 'src', file), 'utf8'), { lang: 'ts', astType: 'ts' }, file)
-    const targets = specifiers =>
-      [...new Set(specifiers.filter(name => name?.startsWith('.')).map(name => join(dirname(file), name)))].filter(
-        target => files.includes(target),
-      )
+  for (const { file, path } of files) {
+    const options = { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' }
+    const program = parseAst(readFileSync(join(root, path), 'utf8'), options, file)
+    const targets = specifiers => {
+      const found = specifiers.filter(name => name?.startsWith('.')).map(name => join(dirname(file), name))
+      return [...new Set(found)].filter(target => known.has(target))
+    }
     all.set(file, targets(importsOf(program).map(({ specifier }) => specifier)))
     values.set(file, targets(program.body.filter(isLoaded).map(({ source }) => source.value)))
   }
@@ -126,15 +128,15 @@ function sourcesRun({ url, functions }) {
 const START = ['vnet', 'cli/inherited-files', 'cli/main', 'cli/process-io', 'cli/command-line'].map(
   name => `dist/${name}.js`,
 )
-const RUN = [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/run.js']
+const RUN = [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/run/run.js']
 const COMMANDS = {
   cable: [...START, 'dist/cli/driver-command.js', 'dist/drivers/cable.js', 'dist/cli/run.js'],
   run: RUN,
-  runInside: [...RUN, 'packages/lab/dist/commands/run-lab.js', 'packages/lab/dist/lab.js'],
+  runInside: [...RUN, 'packages/lab/dist/run/run-lab.js', 'packages/lab/dist/network/lab.js'],
   lab: [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/lab.js'],
-  inKernel: ['index', 'lab', 'kernel-world'].map(name => `packages/lab/dist/${name}.js`),
-  inMemory: ['index', 'lab', 'memory/memory-world'].map(name => `packages/lab/dist/${name}.js`),
-  worker: ['packages/lab/dist/lab-worker-main.js'],
+  inKernel: ['index', 'network/lab', 'kernel/kernel-world'].map(name => `packages/lab/dist/${name}.js`),
+  inMemory: ['index', 'network/lab', 'memory/memory-world'].map(name => `packages/lab/dist/${name}.js`),
+  worker: ['packages/lab/dist/kernel/lab-worker-main.js'],
 }
 
 /** Returns the compiled files that imports of these modules load, and the modules in them. */
@@ -158,13 +160,13 @@ function loadedFiles(entries) {
 /** Whether a file of the tree, and not of the tool that joins files. */
 const isSource = file => file.endsWith('.ts')
 
-const roomOf = circle => [...new Set(circle.map(file => file.split('/')[0]))].join(', ')
+const roomsOf = circle => [...new Set(circle.map(roomOf))].join(', ')
 
 export async function measure() {
   const { values, all } = graph()
   return {
     runTime: circles(values),
-    types: circles(all).map(files => ({ room: roomOf(files), files })),
+    types: circles(all).map(files => ({ room: roomsOf(files), files })),
     index: closure(values, 'index.ts'),
     tap: closure(values, 'tap.ts'),
     ...(await wireFiles()),

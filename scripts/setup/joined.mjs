@@ -81,11 +81,11 @@ export const JOINED = {
     'cli/joined-driver': ['cli/driver-command', 'cli/run'],
   },
   lab: {
-    'joined-base': ['nat-table', 'rights', 'subnet'],
-    'commands/joined': ['commands/index', 'commands/run'],
-    'joined-index': ['index', 'lab-worker'],
-    joined: ['commands/run-lab', 'kernel-world', 'lab'],
-    'joined-worker': ['lab-calls', 'worker-cable'],
+    'model/joined': ['model/rights', 'model/subnet', 'nat/nat-table'],
+    'commands/joined': ['commands/index', 'run/run'],
+    'kernel/joined-index': ['index', 'kernel/lab-worker'],
+    'kernel/joined': ['run/run-lab', 'kernel/kernel-world', 'network/lab'],
+    'carrier/joined': ['carrier/cable', 'carrier/lab-calls'],
   },
 }
 

@@ -99,7 +99,7 @@ describe('an exception', () => {
   test('an error of Node for a system call is described by its path, also with the line of a driver', () => {
     const ofNode = () => Object.assign(new Error('ENOENT: no such file or directory, open "/a"'), NODES_ERROR)
     const own = new URL('../../src/netdev/register.ts', import.meta.url).href
-    const inPackage = new URL('../../packages/lab/dist/joined.js', import.meta.url).href
+    const inPackage = new URL('../../packages/lab/dist/kernel/joined.js', import.meta.url).href
     const at = (...places: string[]) =>
       describeException(
         Object.assign(ofNode(), { stack: ['Error', ...places.map(each => `    at f (${each}:1:2)`)].join('\n') }),

@@ -1,7 +1,7 @@
 /** `vnet rootless --internet`: the network of the machine for the command, and for labs inside. */
 import dgram from 'node:dgram'
 import { beforeEach, expect, test } from 'vitest'
-import { bindUdp } from '../../packages/lab/src/sockets.ts'
+import { bindUdp } from '../../packages/lab/src/kernel/sockets.ts'
 import { writeSysctl } from '../../src/linux/sysctl.ts'
 import { parseQuestion } from '../../src/packet/dns.ts'
 import { freshNamespaces } from '../support/fresh-namespaces.ts'

@@ -1,6 +1,6 @@
 /** Waits until other processes see a lab. */
 import { expect } from 'vitest'
-import { type RunningLab, runningLabs } from '../../packages/lab/src/running.ts'
+import { type RunningLab, runningLabs } from '../../packages/lab/src/commands/running-labs.ts'
 
 /** Settles when the labs that run satisfy `enough`. Returns them. */
 export async function labsUntil(enough: (labs: readonly RunningLab[]) => boolean): Promise<readonly RunningLab[]> {

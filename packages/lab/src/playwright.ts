@@ -30,14 +30,14 @@ import type {
 } from '@playwright/test'
 import { attempt } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { createLab } from './create-lab.ts'
-import type { LabHost } from './host.ts'
-import type { Lab } from './lab.ts'
-import { LabWorker } from './lab-worker.ts'
-import { LabLink } from './link.ts'
-import type { LabCableOptions } from './links.ts'
-import { checkForm, type Form, OBJECT } from './options.ts'
-import { addDrops, labName, reasonToSkip, seedFor } from './runner.ts'
+import { LabWorker } from './kernel/lab-worker.ts'
+import { checkForm, type Form, OBJECT } from './model/options.ts'
+import { createLab } from './network/create-lab.ts'
+import { addDrops, labName, reasonToSkip, seedFor } from './network/fixture.ts'
+import type { LabHost } from './network/host.ts'
+import type { Lab } from './network/lab.ts'
+import { LabLink } from './network/link.ts'
+import type { LabCableOptions } from './network/links.ts'
 
 /** Both names lead to the same module. A package manager may hide either of them. */
 const NAMES = ['playwright/test', '@playwright/test']

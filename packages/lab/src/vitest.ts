@@ -17,15 +17,24 @@ import 'vnet/internal/base/dispose'
 import { test as base, type TestAPI } from 'vitest'
 import { durationOf } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { createLab, createLabWith, warmLabs } from './create-lab.ts'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
-import { GUEST_TESTS } from './guest-protocol.ts'
-import type { Lab } from './lab.ts'
-import { LabUnavailableError } from './rights.ts'
-import { addDrops, addWorld, closeWithin, labName, reasonToSkip, seedFor, type TestError, worldLine } from './runner.ts'
-import { byWorld } from './vitest-guest.ts'
-import type { WorldName } from './world.ts'
-import { exploredWorld, isInGuest, NEEDS_KERNEL, wantedWorld } from './world.ts'
+import { GUEST_TESTS } from './guest/guest-protocol.ts'
+import { byWorld } from './guest/vitest-guest.ts'
+import { LabUnavailableError } from './model/rights.ts'
+import { createLab, createLabWith, warmLabs } from './network/create-lab.ts'
+import {
+  addDrops,
+  addWorld,
+  closeWithin,
+  labName,
+  reasonToSkip,
+  seedFor,
+  type TestError,
+  worldLine,
+} from './network/fixture.ts'
+import type { Lab } from './network/lab.ts'
+import type { WorldName } from './world/world.ts'
+import { exploredWorld, isInGuest, NEEDS_KERNEL, wantedWorld } from './world/world.ts'
 
 // Without a range in peerDependencies: npm 10 crashes on the peers of vitest 4.1.
 const { version } = createRequire(import.meta.url)('vitest/package.json') as { version: string }

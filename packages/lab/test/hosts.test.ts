@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '../../../test/support/fresh-directory.ts'
 import { turn } from '../../../test/support/memory-net.ts'
-import { HostsFile } from '../src/hosts.ts'
-import { lookupIn, placesIn } from '../src/lookup.ts'
+import { HostsFile } from '../src/model/hosts.ts'
+import { lookupIn, placesIn } from '../src/model/lookup.ts'
 
 /** Reads a file many times, and posts how often it was empty. */
 const READER = `

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { formatMac } from '../../../src/packet/address.ts'
-import { planLan } from '../src/lan.ts'
-import { macOf } from '../src/subnet.ts'
+import { macOf } from '../src/model/subnet.ts'
+import { planLan } from '../src/network/lan.ts'
 
 const named = (count: number) => Array.from({ length: count }, (_, i) => `h${i}`)
 const addresses = (network: string, ports: number) =>

@@ -1,7 +1,7 @@
 /** A link's calls to its worker. */
 import { expect, test } from 'vitest'
-import type { LabWorker } from '../src/lab-worker.ts'
-import { LabLink } from '../src/link.ts'
+import type { LabWorker } from '../src/kernel/lab-worker.ts'
+import { LabLink } from '../src/network/link.ts'
 
 /** Returns a link, its events, and a function that ends each sleep of its worker. */
 function linkOf(report?: unknown) {

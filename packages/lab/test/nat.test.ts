@@ -7,9 +7,9 @@ import { finish, onesComplementSum, pseudoHeaderSum4 } from '../../../src/packet
 import * as ipv4 from '../../../src/packet/ipv4.ts'
 import { get16, long, put16, word } from '../../../src/packet/octets.ts'
 import { testWires } from '../../../test/support/wire.ts'
-import { Nat, type NatOptions } from '../src/nat.ts'
-import { natStage } from '../src/nat-stage.ts'
-import { FIRST_PORT, type NatKind, PORTS } from '../src/nat-table.ts'
+import { Nat, type NatOptions } from '../src/nat/nat.ts'
+import { natStage } from '../src/nat/nat-stage.ts'
+import { FIRST_PORT, type NatKind, PORTS } from '../src/nat/nat-table.ts'
 
 const OUTSIDE = '192.0.2.1'
 const HOST = '198.18.1.2:5000'

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import net from 'node:net'
 import { expect, test } from 'vitest'
-import { OpenSockets } from '../src/open-sockets.ts'
+import { OpenSockets } from '../src/world/open-sockets.ts'
 
 async function listening(): Promise<net.Server> {
   const server = net.createServer().listen(0, '127.0.0.1')

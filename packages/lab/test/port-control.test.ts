@@ -4,9 +4,9 @@ import { random } from '../../../src/base/random.ts'
 import { FakeClock } from '../../../src/bed/fake-clock.ts'
 import { parseIpv4 } from '../../../src/packet/address.ts'
 import { get16, get32, long, word } from '../../../src/packet/octets.ts'
-import { Nat } from '../src/nat.ts'
-import { FIRST_PORT } from '../src/nat-table.ts'
-import { PortControl } from '../src/port-control.ts'
+import { Nat } from '../src/nat/nat.ts'
+import { FIRST_PORT } from '../src/nat/nat-table.ts'
+import { PortControl } from '../src/nat/port-control.ts'
 
 const OUTSIDE = parseIpv4('192.0.2.1')!
 const HOST = parseIpv4('198.18.1.2')!

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Routed, Routes } from '../src/routes.ts'
+import { type Routed, Routes } from '../src/world/routes.ts'
 
 type Link = readonly [link: number, ...addresses: string[]]
 

@@ -1,6 +1,6 @@
 /** The lines that fixtures of test runners add to a failed test. */
 import { expect, test } from 'vitest'
-import { addDrops, worldLine } from '../src/runner.ts'
+import { addDrops, worldLine } from '../src/network/fixture.ts'
 
 test('the message of a failed test gets five lines about drops at most, and the seed', () => {
   const drops = Array.from({ length: 7 }, (_, i) => `a-b ab: ${7 - i} by loss`)

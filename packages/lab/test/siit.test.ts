@@ -5,7 +5,7 @@ import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '.
 import * as ipv4 from '../../../src/packet/ipv4.ts'
 import { get16, long, put16, word } from '../../../src/packet/octets.ts'
 import { balancedPool, octetsOf, skbOf } from '../../../test/support/skb.ts'
-import { Siit } from '../src/siit.ts'
+import { Siit } from '../src/nat/siit.ts'
 
 const pool = balancedPool({ large: 1, small: 4 })
 

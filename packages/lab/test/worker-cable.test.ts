@@ -7,8 +7,8 @@ import { noResources } from '../../../src/wire/grammar/groups.ts'
 import type { Wire, WireEnv } from '../../../src/wire/wire.ts'
 import { ethernet } from '../../../test/support/frames.ts'
 import { type MemoryNet, memoryNets } from '../../../test/support/memory-net.ts'
-import type { CableSpec, FaultSpec } from '../src/protocol.ts'
-import { WorkerCable } from '../src/worker-cable.ts'
+import { CarriedCable } from '../src/carrier/cable.ts'
+import type { CableSpec, FaultSpec } from '../src/carrier/protocol.ts'
 
 const makeNet = memoryNets()
 
@@ -35,7 +35,7 @@ const resources = {
 }
 
 async function joined(memory: MemoryNet = makeNet(), spec: Partial<CableSpec> = {}) {
-  const cable = await WorkerCable.join(memory.net, resources, { ...SPEC, ...spec })
+  const cable = await CarriedCable.join(memory.net, resources, { ...SPEC, ...spec })
   const [a, b] = memory.platform.ports as [(typeof memory.platform.ports)[0], (typeof memory.platform.ports)[0]]
   const send = (...numbers: number[]) => {
     for (const n of numbers) a.transmit(ethernet(TYPE, [n]))
@@ -81,7 +81,7 @@ test('a client names the stages of the lab and keeps its faults, and the log has
     return { push: (skb: SkBuff) => (++n % 2 === 0 ? env.drop(skb, 'odd') : next.push(skb)) }
   }
   const stage = (name: string) => Object.assign(odd, { kind: name, text: name })
-  const cable = await WorkerCable.join(memory.net, { ...resources, stage }, { ...SPEC, ab: 'rate 10 limit 5' })
+  const cable = await CarriedCable.join(memory.net, { ...resources, stage }, { ...SPEC, ab: 'rate 10 limit 5' })
   const [{ netdevOps }] = memory.devices as [NetDevice]
   const [ab] = netdevOps.ndoGetWires?.(memory.devices[0] as NetDevice) ?? []
   cable.addFault(1, fault().spec, resources)

@@ -1,7 +1,7 @@
 /** The world of a lab: which is wanted, and the guest's outside a guest. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { createLab, explore } from '../src/index.ts'
-import { exploredWorld, wantedWorld } from '../src/world.ts'
+import { exploredWorld, wantedWorld } from '../src/world/world.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { editorTypes } from '../../../scripts/editor-types.mjs'
-import { infoAt, optionsAt, type TypeTable } from '../src/browser/driver-types.ts'
+import { infoAt, optionsAt } from '../src/browser/driver-types.ts'
+import type { TypeTable } from '../src/browser/text-types.ts'
 import { COURSE } from '../src/folder.ts'
 
 const table = editorTypes() as unknown as TypeTable

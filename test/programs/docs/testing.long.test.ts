@@ -1,9 +1,9 @@
 /** packages/lab/docs/testing.md and its parts work: their tests pass under vitest and node:test. */
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { LabHost } from '../../../packages/lab/src/host.ts'
 import { createLab } from '../../../packages/lab/src/index.ts'
-import { LabLink } from '../../../packages/lab/src/link.ts'
+import { LabHost } from '../../../packages/lab/src/network/host.ts'
+import { LabLink } from '../../../packages/lab/src/network/link.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
 import { Consumer } from '../../support/consumer.ts'
 import { list } from '../../support/list.ts'

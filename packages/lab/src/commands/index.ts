@@ -106,7 +106,7 @@ const table: readonly LazyCommand[] = [
       ["vnet run --drop 'udp src port 53' --first 1 -- curl example.org", 'lose the first DNS answer'],
       ["vnet run --wire 'loss 5%' --repeat 20 -- npm test", 'with 20 seeds'],
     ],
-    run: async (io, command, options) => (await import('./run.ts')).run(command, options, io),
+    run: async (io, command, options) => (await import('../run/run.ts')).run(command, options, io),
   },
   {
     name: 'lab',

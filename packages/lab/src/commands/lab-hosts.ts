@@ -12,10 +12,10 @@ import { ControlClient } from 'vnet/internal/control/client/client'
 import { otherUserLine } from 'vnet/internal/control/client/find'
 import { otherUsers } from 'vnet/internal/control/protocol/run-directory'
 import { loadNative } from 'vnet/internal/linux/native'
-import { addressVariables } from '../hosts.ts'
-import { makeLabDirectory } from '../leftovers.ts'
-import { Programs } from '../programs.ts'
-import { checkOwner, findHost, openHost, type RunningLab, readHosts, runningLabs, writeEtc } from '../running.ts'
+import { makeLabDirectory } from '../kernel/leftovers.ts'
+import { Programs } from '../kernel/programs.ts'
+import { addressVariables } from '../model/hosts.ts'
+import { checkOwner, findHost, openHost, type RunningLab, readHosts, runningLabs, writeEtc } from './running-labs.ts'
 
 interface LabsOptions {
   /** Look for the labs of this user, instead of root's and the caller's. */

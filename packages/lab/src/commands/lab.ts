@@ -12,9 +12,9 @@ import { graph } from '../file/graph.ts'
 import { hostsOf, type LabPlan, readLabFile } from '../file/read.ts'
 import { greeting, serveLines } from '../file/requests.ts'
 import { ServiceError } from '../file/service.ts'
-import { LabUnavailableError } from '../rights.ts'
-import { STAGE } from '../world.ts'
-import { runCommand } from './run-command.ts'
+import { LabUnavailableError } from '../model/rights.ts'
+import { runCommand } from '../run/run-command.ts'
+import { STAGE } from '../world/world.ts'
 
 const LAB_NAME_MAX = 63
 

@@ -11,9 +11,9 @@ import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { statusOf } from 'vnet/internal/cli/io'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
 import type { Direction } from 'vnet/internal/wire/wire'
-import type { LabFault } from '../fault.ts'
 import type { FileLab } from '../file/file-lab.ts'
 import type { LabPlan } from '../file/read.ts'
+import type { LabFault } from '../network/fault.ts'
 
 /** A time since the start of the command, or a packet of a link. */
 export type Stop = { readonly text: string } & (

@@ -4,9 +4,9 @@
  */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
-import type { Lab } from '../lab.ts'
+import { checkForm, checkForms, DURATION, type Forms, FUNCTION } from '../model/options.ts'
 import type { Nemesis } from '../nemesis/nemesis.ts'
-import { checkForm, checkForms, DURATION, type Forms, FUNCTION } from '../options.ts'
+import type { Lab } from '../network/lab.ts'
 
 /** Throws, or rejects, if something does not hold. */
 export type Check = () => unknown

@@ -4,10 +4,10 @@
  */
 import { once } from 'node:events'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { builtModule } from '../built-module.ts'
 import { FileLab } from '../file/file-lab.ts'
 import { readLabFile } from '../file/read.ts'
-import type { Lab } from '../lab.ts'
+import { builtModule } from '../model/built-module.ts'
+import type { Lab } from '../network/lab.ts'
 import type { ScenarioRun } from './scenario.ts'
 
 export interface CommandRun {

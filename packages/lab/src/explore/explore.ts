@@ -5,7 +5,7 @@
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { directionsOf } from '../wire-spec.ts'
+import { directionsOf } from '../world/wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseKind, withEnds, withHit } from './fault-text.ts'
 import { Judge } from './judge.ts'

@@ -3,8 +3,8 @@ import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { durationOf, formatDuration } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { FAULT_VERBS, type FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
-import { FOREVER, isHostVerb, isLinkVerb, LINK_VERBS, NEMESIS_VERBS, type NemesisVerb } from '../nemesis/verbs.ts'
-import { formatName, hostsOfFlow, type PacketName, type PlannedFault, parseName } from '../watch/packet-name.ts'
+import { formatName, hostsOfFlow, type PacketName, type PlannedFault, parseName } from '../model/packet-name.ts'
+import { FOREVER, isHostVerb, isLinkVerb, LINK_VERBS, NEMESIS_VERBS, type NemesisVerb } from '../model/verbs.ts'
 
 /** A kind of fault. `time` is a PlannedFault's, `rtts` the same in round trips. */
 export interface FaultKind {

@@ -1,7 +1,7 @@
 /** Heartbeat: notices that a thread or a process does not return to its event loop. */
 // Imported because a scenario may replace the timers of globalThis.
 import { clearInterval, setInterval } from 'node:timers'
-import { ownTime, schedstatOf } from '../own-time.ts'
+import { ownTime, schedstatOf } from '../memory/time/own-time.ts'
 
 /** A beat of the other side, with the file of its waits for a CPU. */
 export interface Beat {

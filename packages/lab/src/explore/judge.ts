@@ -1,8 +1,8 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
 import type { KeptOperation } from '../history/history.ts'
+import type { PlannedFault } from '../model/packet-name.ts'
+import { isNemesisVerb } from '../model/verbs.ts'
 import { isUnrepaired, type Span } from '../nemesis/spans.ts'
-import { isNemesisVerb } from '../nemesis/verbs.ts'
-import type { PlannedFault } from '../watch/packet-name.ts'
 import { firstOf } from './lists.ts'
 import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
 import type { Baseline, Outcome, Verdict } from './result.ts'

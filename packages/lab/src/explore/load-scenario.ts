@@ -1,8 +1,8 @@
 /** Loads the module of a scenario. */
 import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { checkForm } from '../model/options.ts'
 import { HIT } from '../nemesis/hit.ts'
-import { checkForm } from '../options.ts'
 import type { Scenario } from './run-once.ts'
 import type { ExploreOptions } from './scenario.ts'
 

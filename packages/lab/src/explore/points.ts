@@ -2,14 +2,14 @@
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ecnOf } from 'vnet/internal/wire/stages/ecn'
 import { payloadMiddle } from 'vnet/internal/wire/stages/fault-actions'
-import { FOREVER, isNemesisVerb, lastingOf } from '../nemesis/verbs.ts'
 import {
   formatName,
   hostsOfFlow,
   type PacketName,
   type PlannedFault,
   type WatchedPacket,
-} from '../watch/packet-name.ts'
+} from '../model/packet-name.ts'
+import { FOREVER, isNemesisVerb, lastingOf } from '../model/verbs.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'
 

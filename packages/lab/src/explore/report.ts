@@ -1,7 +1,8 @@
 /** ExploreReport: what explore found, as data and as text for a terminal. */
-import { isNemesisVerb } from '../nemesis/verbs.ts'
-import type { PlannedFault } from '../watch/packet-name.ts'
-import type { WorldName } from '../world.ts'
+
+import type { PlannedFault } from '../model/packet-name.ts'
+import { isNemesisVerb } from '../model/verbs.ts'
+import type { WorldName } from '../world/world.ts'
 import { bareText } from './describe.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
 import { isSlower, type Judge } from './judge.ts'

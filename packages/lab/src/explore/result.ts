@@ -3,7 +3,7 @@
  * it.
  */
 import type { Direction } from 'vnet/internal/wire/wire'
-import type { WorldName } from '../world.ts'
+import type { WorldName } from '../world/world.ts'
 import type { FailedRun } from './failed-run.ts'
 
 /** The first words of the error of a run that did not end in time. */

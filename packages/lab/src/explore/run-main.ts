@@ -4,7 +4,7 @@
  */
 import { setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LabWorker } from '../lab-worker.ts'
+import { LabWorker } from '../kernel/lab-worker.ts'
 import { type Beat, beatOf } from './heartbeat.ts'
 import { factsOf, loadScenario, type ModuleFacts, type Refusal, refusalOf } from './load-scenario.ts'
 import { added } from './points.ts'
@@ -96,4 +96,4 @@ process.on('message', (request: RunRequest) => {
 void send(beatOf())
 // The parts of labs are loaded while the run before it runs. A lab here would cost more CPU time.
 LabWorker.take()
-await import('../lab.ts')
+await import('../network/lab.ts')

@@ -2,8 +2,6 @@
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { History } from '../history/history.ts'
-import type { Lab } from '../lab.ts'
-import { HIT, type Hit } from '../nemesis/hit.ts'
 import {
   COUNT,
   checkForms,
@@ -15,9 +13,11 @@ import {
   SIGNAL,
   WHOLE_NUMBER,
   wordOf,
-} from '../options.ts'
-import { WIRE, type WireSpec } from '../wire-spec.ts'
-import { WORLDS, type WorldName } from '../world.ts'
+} from '../model/options.ts'
+import { HIT, type Hit } from '../nemesis/hit.ts'
+import type { Lab } from '../network/lab.ts'
+import { WIRE, type WireSpec } from '../world/wire-spec.ts'
+import { WORLDS, type WorldName } from '../world/world.ts'
 import type { AlwaysOptions, Check, EventuallyOptions } from './checks.ts'
 import type { ExploreResult } from './result.ts'
 

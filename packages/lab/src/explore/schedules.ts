@@ -1,6 +1,6 @@
 /** Schedules: sets of faults that a seed draws. A run survives each of the faults alone. */
 import { type Random, stream } from 'vnet/internal/base/random'
-import { formatName } from '../watch/packet-name.ts'
+import { formatName } from '../model/packet-name.ts'
 import type { Trial } from './sets.ts'
 
 /** The faults that a schedule should have. A fault and its repair count as one. */

@@ -2,7 +2,7 @@
  * The order of the search: single faults, packets after faults, repairs, pairs, then schedules.
  * With a budget, each of these is spread over the run.
  */
-import type { PlannedFault } from '../watch/packet-name.ts'
+import type { PlannedFault } from '../model/packet-name.ts'
 import { formatFault } from './fault-text.ts'
 import type { Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'

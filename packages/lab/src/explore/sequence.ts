@@ -1,5 +1,5 @@
 /** The rows of a sequence diagram, with a column for each host. */
-import { hostsOfFlow } from '../watch/packet-name.ts'
+import { hostsOfFlow } from '../model/packet-name.ts'
 import { type Html, html } from './html.ts'
 import type { ResultPacket, Verdict } from './result.ts'
 

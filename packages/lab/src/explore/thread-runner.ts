@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { builtModule } from '../built-module.ts'
+import { builtModule } from '../model/built-module.ts'
 import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
 import { errorOf, type ModuleFacts, type Refusal } from './load-scenario.ts'
 import type { RunResult, RunSpec } from './run-once.ts'

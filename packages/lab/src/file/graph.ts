@@ -1,6 +1,6 @@
 /** Draws a topology as a flowchart of Mermaid (https://mermaid.js.org/syntax/flowchart.html). */
-import type { Topology } from '../topology.ts'
-import type { WireSpec } from '../wire-spec.ts'
+import type { Topology } from '../network/topology.ts'
+import type { WireSpec } from '../world/wire-spec.ts'
 
 export function graph({ hosts, routers = {}, cables = {}, lans = {} }: Topology): string {
   const shown = new Map<string, string>()

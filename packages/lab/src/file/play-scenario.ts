@@ -4,7 +4,7 @@ import { TimerfdClock } from 'vnet/internal/linux/clock'
 import { loadNative } from 'vnet/internal/linux/native'
 import type { ScenarioList, ScenarioStep } from 'vnet/internal/netdev/device-wire'
 import { runScenario, scenarioOf } from 'vnet/internal/wire/scenario'
-import type { LabLink } from '../link.ts'
+import type { LabLink } from '../network/link.ts'
 
 /**
  * Starts a scenario, which ends when `signal` aborts. Settles when the changes at time 0 are made.

@@ -11,12 +11,12 @@ import { parseWire } from 'vnet/internal/wire/parse'
 import { checkScenario } from 'vnet/internal/wire/scenario-file'
 import { fault } from 'vnet/internal/wire/stages/fault'
 import type { Direction, Impairment } from 'vnet/internal/wire/wire'
-import { accessOf } from '../access.ts'
-import { LAN_OPTIONS, planLan } from '../lan.ts'
-import { CABLE_OPTIONS } from '../links.ts'
-import { ROUTER_OPTIONS } from '../router.ts'
-import { checkTopology, type Topology } from '../topology.ts'
-import { directionsOf, type WireSpec } from '../wire-spec.ts'
+import { accessOf } from '../model/access.ts'
+import { LAN_OPTIONS, planLan } from '../network/lan.ts'
+import { CABLE_OPTIONS } from '../network/links.ts'
+import { ROUTER_OPTIONS } from '../network/router.ts'
+import { checkTopology, type Topology } from '../network/topology.ts'
+import { directionsOf, type WireSpec } from '../world/wire-spec.ts'
 import {
   type FaultEntry,
   type HostChanges,

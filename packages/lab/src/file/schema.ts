@@ -23,12 +23,12 @@ import {
 import { scenarioOfSteps, stepKeys } from 'vnet/internal/wire/scenario-file'
 import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import type { Direction } from 'vnet/internal/wire/wire'
-import { LAN_OPTIONS } from '../lan.ts'
-import { ACTION, FILTER, WHEN } from '../link.ts'
-import { CABLE_OPTIONS } from '../links.ts'
-import { type Form, SIZE, schemaOf, WHOLE_NUMBER } from '../options.ts'
-import { ROUTER_OPTIONS } from '../router.ts'
-import type { CableEntry, LanEntry, RouterEntry } from '../topology.ts'
+import { type Form, SIZE, schemaOf, WHOLE_NUMBER } from '../model/options.ts'
+import { LAN_OPTIONS } from '../network/lan.ts'
+import { ACTION, FILTER, WHEN } from '../network/link.ts'
+import { CABLE_OPTIONS } from '../network/links.ts'
+import { ROUTER_OPTIONS } from '../network/router.ts'
+import type { CableEntry, LanEntry, RouterEntry } from '../network/topology.ts'
 
 export const text = string('text', { pattern: '.' })
 const name = string('the name of a host', { pattern: '^[A-Za-z0-9-]+$' })

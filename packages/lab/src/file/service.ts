@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { printable } from 'vnet/internal/base/printable'
 import { statusOf } from 'vnet/internal/cli/io'
-import type { LabHost } from '../host.ts'
+import type { LabHost } from '../network/host.ts'
 import type { Service } from './schema.ts'
 
 /** Milliseconds in which a program must be ready. */

@@ -1,9 +1,9 @@
 /** Hit: the hosts that faults hit which name none. */
 import { messageOrDescription } from 'vnet/internal/base/exception'
 import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
-import type { LabHost } from '../host.ts'
-import type { Lab } from '../lab.ts'
-import { type Form, shown } from '../options.ts'
+import { type Form, shown } from '../model/options.ts'
+import type { LabHost } from '../network/host.ts'
+import type { Lab } from '../network/lab.ts'
 
 /** The name of a host, or a list of names. */
 export type HostNames = string | readonly string[]

@@ -5,15 +5,15 @@
  */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { LabHost } from '../host.ts'
-import type { Lab } from '../lab.ts'
-import type { FaultEvent } from '../protocol.ts'
-import type { LabRouter } from '../router.ts'
-import { type Cut, cutOfHost } from './cuts.ts'
-import { endsOf } from './ends.ts'
+import { type Cut, cutOfHost } from '../carrier/cuts.ts'
+import { endsOf } from '../carrier/ends.ts'
+import type { FaultEvent } from '../carrier/protocol.ts'
+import { FOREVER, holdsPackets, isLinkVerb, lastingOf } from '../model/verbs.ts'
+import type { LabHost } from '../network/host.ts'
+import type { Lab } from '../network/lab.ts'
+import type { LabRouter } from '../network/router.ts'
 import { type Hit, hostOf, hostsOfHit } from './hit.ts'
 import { Spans } from './spans.ts'
-import { FOREVER, holdsPackets, isLinkVerb, lastingOf } from './verbs.ts'
 
 /** Returns the named router, or the only one with a NAT that rebinds. Throws a UsageError. */
 function natOf(name: string | undefined, hosts: readonly LabHost[]): LabRouter {

@@ -1,9 +1,9 @@
 /** Spans: when the faults of a lab have happened, and when they end. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import type { LabHost } from '../host.ts'
-import type { Lab } from '../lab.ts'
-import type { PlannedFault } from '../watch/packet-name.ts'
-import { FOREVER, lastingOf, needsRepair } from './verbs.ts'
+import type { PlannedFault } from '../model/packet-name.ts'
+import { FOREVER, lastingOf, needsRepair } from '../model/verbs.ts'
+import type { LabHost } from '../network/host.ts'
+import type { Lab } from '../network/lab.ts'
 
 /** A fault that has happened, or a repair. Times are ns of the clock of the links. */
 export interface Span {

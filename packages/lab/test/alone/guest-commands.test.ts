@@ -8,7 +8,7 @@ import type { Io } from '../../../../src/cli/io.ts'
 import { testDirectory } from '../../../../test/support/fresh-directory.ts'
 import { exploreCommand } from '../../src/commands/explore.ts'
 import { lab } from '../../src/commands/lab.ts'
-import { STAGE } from '../../src/world.ts'
+import { STAGE } from '../../src/world/world.ts'
 
 const fakes = vi.hoisted(() => ({ guest: vi.fn(), explore: vi.fn(), start: vi.fn(), runCommand: vi.fn() }))
 vi.mock('@vnet/guest/internal/commands/guest', () => ({ guest: fakes.guest }))
@@ -18,7 +18,7 @@ vi.mock('@vnet/guest/internal/inside', () => ({
 }))
 vi.mock('../../src/explore/index.ts', () => ({ explore: fakes.explore }))
 vi.mock('../../src/file/file-lab.ts', () => ({ FileLab: { start: fakes.start } }))
-vi.mock('../../src/commands/run-command.ts', () => ({ runCommand: fakes.runCommand }))
+vi.mock('../../src/run/run-command.ts', () => ({ runCommand: fakes.runCommand }))
 
 const cwd = process.cwd()
 let printed = ''

@@ -2,8 +2,8 @@
 import { Buffer } from 'node:buffer'
 import type { GuestOptions } from '@vnet/guest/internal/guest'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { GuestResult } from '../../src/guest-protocol.ts'
-import { takeGuestResults } from '../../src/guest-tests.ts'
+import type { GuestResult } from '../../src/guest/guest-protocol.ts'
+import { takeGuestResults } from '../../src/guest/guest-tests.ts'
 
 /** The output of the guest, and its report. */
 const guest = vi.hoisted(() => ({ output: '', lost: 0, failures: [] as string[] }))

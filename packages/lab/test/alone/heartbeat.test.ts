@@ -9,12 +9,12 @@ import type { RunSpec } from '../../src/explore/run-once.ts'
 import { ModuleRunner } from '../../src/explore/runners.ts'
 import { ThreadRunner } from '../../src/explore/thread-runner.ts'
 import type { Lab } from '../../src/index.ts'
-import { ownTime, schedstatOf } from '../../src/own-time.ts'
-import { closeWithin } from '../../src/runner.ts'
+import { ownTime, schedstatOf } from '../../src/memory/time/own-time.ts'
+import { closeWithin } from '../../src/network/fixture.ts'
 
 // The own time of a thread stands still while it waits for a CPU.
-vi.mock('../../src/own-time.ts', async original => {
-  const own: typeof import('../../src/own-time.ts') = await original()
+vi.mock('../../src/memory/time/own-time.ts', async original => {
+  const own: typeof import('../../src/memory/time/own-time.ts') = await original()
   return { ...own, ownTime: (path: string | undefined) => (path === 'starved' ? 0 : own.ownTime(path)) }
 })
 

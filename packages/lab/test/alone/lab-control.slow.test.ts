@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { readDirectories } from '../../../../src/control/protocol/directory.ts'
 import { loadNative } from '../../../../src/linux/native.ts'
 import { memoryNets } from '../../../../test/support/memory-net.ts'
-import { LabControl } from '../../src/lab-control.ts'
+import { LabControl } from '../../src/kernel/lab-control.ts'
 
 const loading = vi.hoisted(() => {
   const signal = () => {

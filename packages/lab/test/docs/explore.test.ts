@@ -8,7 +8,7 @@ import { FAULT_VERBS } from '../../../../src/wire/stages/fault-verbs.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { testText } from '../../src/explore/repeat-text.ts'
 import { EXPLORE_OPTIONS } from '../../src/explore/scenario.ts'
-import { NEMESIS_VERBS } from '../../src/nemesis/verbs.ts'
+import { NEMESIS_VERBS } from '../../src/model/verbs.ts'
 
 const read = (name: string) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8')
 const page = read('explore')

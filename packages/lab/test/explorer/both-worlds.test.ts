@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { parseKind } from '../../src/explore/fault-text.ts'
 import type { ExploredPacket } from '../../src/explore/points.ts'
 import type { Verdict } from '../../src/explore/result.ts'
-import { parseName } from '../../src/watch/packet-name.ts'
+import { parseName } from '../../src/model/packet-name.ts'
 import { unknownDifferences } from '../explore/both-worlds.ts'
 
 const CLIENT = 'a-b ab tcp a:* > b:80'

@@ -7,7 +7,7 @@ import { describeFailure } from '../../src/explore/describe.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { Judge } from '../../src/explore/judge.ts'
 import type { RunResult, RunSpec } from '../../src/explore/run-once.ts'
-import type { PlannedFault } from '../../src/watch/packet-name.ts'
+import type { PlannedFault } from '../../src/model/packet-name.ts'
 
 /** Reduces the numbers below `size`, where a set fails if it has all of `needed`. */
 async function reduce(size: number, needed: readonly number[]) {

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest'
 import { tcpFrame, udpFrame } from '../../../../src/bed/frames.ts'
 import { noResources } from '../../../../src/wire/grammar/groups.ts'
 import { memoryNets } from '../../../../test/support/memory-net.ts'
+import { CarriedCable } from '../../src/carrier/cable.ts'
+import { FaultPlan, type PlanReply } from '../../src/carrier/fault-plan.ts'
+import { PacketWatch } from '../../src/carrier/packet-watch.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
-import { FaultPlan, type PlanReply } from '../../src/watch/fault-plan.ts'
-import { LinkWatch } from '../../src/watch/link-watch.ts'
-import type { PlannedFault } from '../../src/watch/packet-name.ts'
-import { WorkerCable } from '../../src/worker-cable.ts'
+import type { PlannedFault } from '../../src/model/packet-name.ts'
 
 const makeNet = memoryNets()
 const A = '198.18.1.1'
@@ -32,9 +32,9 @@ async function sent(frames: readonly Uint8Array[], first: readonly PlannedFault[
     return JSON.stringify(left.shift())
   }
   const plan = new FaultPlan(first, { clock: net.clock, ask })
-  const watch = new LinkWatch({ link: 'client-server', ends: ENDS, ab: '', ba: '' }, HOSTS, plan, noResources)
+  const watch = new PacketWatch({ link: 'client-server', ends: ENDS, ab: '', ba: '' }, HOSTS, plan, noResources)
   const spec = { lab: 'lab', a: end('client', 'a'), b: end('server', 'b'), ab: '', ba: '', seed: 1 }
-  const cable = await WorkerCable.join(net, noResources, { ...spec, mtu: undefined, capture: undefined }, { watch })
+  const cable = await CarriedCable.join(net, noResources, { ...spec, mtu: undefined, capture: undefined }, { watch })
   const [a, b] = platform.ports
   for (const frame of frames) a?.transmit(frame)
   await cable.inOrder(() => {})

@@ -1,8 +1,8 @@
 /** Packets have names that mean the same packet in each run. */
 import { describe, expect, test } from 'vitest'
 import { arpRequest, tcpFrame, udpFrame } from '../../../../src/bed/frames.ts'
-import { Flows } from '../../src/watch/flows.ts'
-import { formatName, parseName } from '../../src/watch/packet-name.ts'
+import { Flows } from '../../src/carrier/flows.ts'
+import { formatName, parseName } from '../../src/model/packet-name.ts'
 
 const A = '198.18.1.1'
 const B = '198.18.1.2'

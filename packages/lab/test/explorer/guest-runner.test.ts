@@ -11,7 +11,7 @@ import { parseFault } from '../../src/explore/fault-text.ts'
 import type { GuestReply } from '../../src/explore/guest-main.ts'
 import { type GuestMachines, GuestRunner } from '../../src/explore/guest-runner.ts'
 import type { RunSpec } from '../../src/explore/run-once.ts'
-import { formatName, type WatchedPacket } from '../../src/watch/packet-name.ts'
+import { formatName, type WatchedPacket } from '../../src/model/packet-name.ts'
 
 vi.mock('@vnet/guest/internal/needed-programs', () => ({ neededPrograms: () => [], rememberProgram: () => {} }))
 afterEach(() => vi.restoreAllMocks())

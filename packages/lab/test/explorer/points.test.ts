@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { parseKind } from '../../src/explore/fault-text.ts'
 import { type ExploredPacket, faultOf, roundTripOf } from '../../src/explore/points.ts'
-import { parseName } from '../../src/watch/packet-name.ts'
+import { parseName } from '../../src/model/packet-name.ts'
 
 /** Returns the packets of a handshake and of data after it, at these milliseconds. */
 function handshakeAt(...times: readonly number[]): ExploredPacket[] {

@@ -6,7 +6,7 @@ import { pageOf } from '../../src/explore/page.ts'
 import { ExploreReport } from '../../src/explore/report.ts'
 import { failureLines, printedLines } from '../../src/explore/report-text.ts'
 import type { Failure } from '../../src/explore/result.ts'
-import { parseName } from '../../src/watch/packet-name.ts'
+import { parseName } from '../../src/model/packet-name.ts'
 
 const packet = (n: number) => `client-server ab udp client:* > server:5000 packet ${n}`
 

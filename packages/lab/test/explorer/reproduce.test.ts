@@ -5,7 +5,7 @@ import type { ExploredPacket } from '../../src/explore/points.ts'
 import { testText, wireFaultsOf } from '../../src/explore/repeat-text.ts'
 import { differences, type ExploreResult, type Verdict } from '../../src/explore/result.ts'
 import { explore, type RepeatOptions } from '../../src/index.ts'
-import { parseName } from '../../src/watch/packet-name.ts'
+import { parseName } from '../../src/model/packet-name.ts'
 
 /** Packets with these names, in the order of time. */
 function packetsOf(...names: string[]): ExploredPacket[] {

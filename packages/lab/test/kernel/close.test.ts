@@ -2,7 +2,7 @@
 import { EventEmitter, once } from 'node:events'
 import http from 'node:http'
 import { expect, test } from 'vitest'
-import { closeWithin } from '../../src/runner.ts'
+import { closeWithin } from '../../src/network/fixture.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
 
 clientAndServer()

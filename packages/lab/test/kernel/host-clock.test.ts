@@ -6,9 +6,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { testDirectory } from '../../../../test/support/fresh-directory.ts'
-import { createLabWith } from '../../src/create-lab.ts'
-import type { LabHost } from '../../src/host.ts'
-import type { Lab } from '../../src/lab.ts'
+import { createLabWith } from '../../src/network/create-lab.ts'
+import type { LabHost } from '../../src/network/host.ts'
+import type { Lab } from '../../src/network/lab.ts'
 
 const DAY_S = 86_400
 const DAY_NS = DAY_S * 1e9

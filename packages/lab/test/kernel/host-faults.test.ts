@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { attempt } from 'vnet/internal/base/errno'
 import { fieldsOf } from 'vnet/internal/linux/proc-stat'
-import { createLabWith } from '../../src/create-lab.ts'
-import type { LabHost } from '../../src/host.ts'
-import type { Lab } from '../../src/lab.ts'
+import { createLabWith } from '../../src/network/create-lab.ts'
+import type { LabHost } from '../../src/network/host.ts'
+import type { Lab } from '../../src/network/lab.ts'
 
 let lab: Lab
 let server: LabHost

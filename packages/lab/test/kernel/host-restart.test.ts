@@ -4,11 +4,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { testDirectory } from '../../../../test/support/fresh-directory.ts'
-import { createLabWith } from '../../src/create-lab.ts'
 import { FileLab } from '../../src/file/file-lab.ts'
 import { readLabFile } from '../../src/file/read.ts'
-import type { LabHost } from '../../src/host.ts'
-import type { Lab } from '../../src/lab.ts'
+import { createLabWith } from '../../src/network/create-lab.ts'
+import type { LabHost } from '../../src/network/host.ts'
+import type { Lab } from '../../src/network/lab.ts'
 
 let lab: Lab
 

@@ -8,7 +8,7 @@ import { freshDirectory, written } from '../../../../test/support/fresh-director
 import { list } from '../../../../test/support/list.ts'
 import { asUser, ended, type Machine, onMachine, TREE } from '../../../../test/support/ordinary-user.ts'
 import { PROGRAM, spawnVnet } from '../../../../test/support/vnet-process.ts'
-import { isAlive } from '../../src/processes.ts'
+import { isAlive } from '../../src/kernel/processes.ts'
 import { LabRequests } from '../support/lab-requests.ts'
 import { useTmpdir } from '../support/own-tmpdir.ts'
 

@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { freshDirectory, testDirectory } from '../../../../test/support/fresh-directory.ts'
 import { either } from '../../../../test/support/scale.ts'
-import { createLab, createLabWith } from '../../src/create-lab.ts'
-import type { Lab } from '../../src/lab.ts'
-import { isAlive } from '../../src/processes.ts'
+import { isAlive } from '../../src/kernel/processes.ts'
+import { createLab, createLabWith } from '../../src/network/create-lab.ts'
+import type { Lab } from '../../src/network/lab.ts'
 import { useTmpdir } from '../support/own-tmpdir.ts'
 
 useTmpdir(freshDirectory())

@@ -6,7 +6,7 @@ import http from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { isAlive } from '../../src/processes.ts'
+import { isAlive } from '../../src/kernel/processes.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
 
 clientAndServer()

@@ -1,7 +1,7 @@
 /** RepeatedQueries: the DNS queries that a host of a lab sends again. */
 import { expect, test } from 'vitest'
 import { createLab, type LabHost } from '../../src/index.ts'
-import { RepeatedQueries } from '../../src/repeated-queries.ts'
+import { RepeatedQueries } from '../../src/run/repeated-queries.ts'
 
 /** Returns a query for the IPv4 addresses of a name. */
 function queryFor(name: string, id: number): Buffer {

@@ -10,7 +10,7 @@ import { recordsIn } from '../../../../test/support/capture-records.ts'
 import { freshDirectory, written } from '../../../../test/support/fresh-directory.ts'
 import { ended } from '../../../../test/support/ordinary-user.ts'
 import { NOBODY } from '../../../../test/support/privileges.ts'
-import { isAlive } from '../../src/processes.ts'
+import { isAlive } from '../../src/kernel/processes.ts'
 import { MACHINE_ADDRESS, SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const { machine, server, vnet, run } = standInInternet()

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Native } from '../../../../src/linux/native.ts'
-import { HostsFile } from '../../src/hosts.ts'
 import { createLab, type Lab, type LabHost } from '../../src/index.ts'
+import { HostsFile } from '../../src/model/hosts.ts'
 
 const tables = vi.hoisted(() => ({ fulls: 36 }))
-vi.mock('../../src/counters.ts', async original => ({
+vi.mock('../../src/kernel/counters.ts', async original => ({
   ...(await original<object>()),
   tableFulls: () => tables.fulls,
 }))

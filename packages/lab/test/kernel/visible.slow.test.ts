@@ -16,8 +16,8 @@ import { NOBODY } from '../../../../test/support/privileges.ts'
 import { runMain, startMain } from '../../../../test/support/run-main.ts'
 import { labsUntil, seen } from '../../../../test/support/visible-lab.ts'
 import { PROGRAM } from '../../../../test/support/vnet-process.ts'
-import { createLab, createLabWith } from '../../src/create-lab.ts'
-import { runningLabs } from '../../src/running.ts'
+import { runningLabs } from '../../src/commands/running-labs.ts'
+import { createLab, createLabWith } from '../../src/network/create-lab.ts'
 
 const LAB_PROCESS = fileURLToPath(new URL('../support/lab-process.mjs', import.meta.url))
 

@@ -3,14 +3,14 @@ import type dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
 import { random } from '../../../../src/base/random.ts'
-import { bindInMemory } from '../../src/memory/memory-dgram.ts'
-import { listenInMemory } from '../../src/memory/memory-server.ts'
-import { MemorySocket } from '../../src/memory/memory-socket.ts'
+import { bindInMemory } from '../../src/memory/node/memory-dgram.ts'
+import { listenInMemory } from '../../src/memory/node/memory-server.ts'
+import { MemorySocket } from '../../src/memory/node/memory-socket.ts'
 import { IpStack } from '../../src/memory/stack/ip-stack.ts'
 import { Tcp } from '../../src/memory/stack/tcp.ts'
 import { Udp } from '../../src/memory/stack/udp.ts'
 import { VirtualTime } from '../../src/memory/time/virtual-time.ts'
-import type { StreamServer } from '../../src/place.ts'
+import type { StreamServer } from '../../src/model/place.ts'
 
 /** Replaces listen(), connect() and bind() in a program. */
 export interface World {

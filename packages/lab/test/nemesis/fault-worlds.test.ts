@@ -2,7 +2,7 @@
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { explore, type LabScenario } from '../../src/index.ts'
-import { NEMESIS_VERBS } from '../../src/nemesis/verbs.ts'
+import { NEMESIS_VERBS } from '../../src/model/verbs.ts'
 import { faultOfServer, faultsIn } from '../support/fault-worlds.ts'
 
 /** Sends one byte to a server over TCP, and waits a second for whatever happens. */

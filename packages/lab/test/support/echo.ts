@@ -1,6 +1,6 @@
 /** Programs for host.start that send back what they receive. */
 import net from 'node:net'
-import type { HostProgram } from '../../src/nemesis/host-start.ts'
+import type { HostProgram } from '../../src/network/host-start.ts'
 
 /** Listens on port 80 of TCP. */
 export const echo: HostProgram = async ({ host }) => {

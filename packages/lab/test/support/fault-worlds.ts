@@ -1,6 +1,6 @@
 /** The table of packages/lab/docs/nemesis.md of the faults that each world can do. */
 import { readFileSync } from 'node:fs'
-import type { NemesisVerb } from '../../src/nemesis/verbs.ts'
+import type { NemesisVerb } from '../../src/model/verbs.ts'
 
 const PAGE = new URL('../../docs/nemesis.md', import.meta.url)
 const COLUMNS = ['kernel', 'memory', 'guest'] as const

@@ -3,7 +3,7 @@
  * table of scripts/editor-types.mjs. No type checker runs: the types of variables are read from
  * JSDoc, from simple initializers, and from the usual names.
  */
-import { TextTypes } from './text-types.ts'
+import { type Entries, type Entry, own, TextTypes, type TypeTable } from './text-types.ts'
 
 interface Change {
   readonly from: number
@@ -94,16 +94,3 @@ function nameEntry({ names, types }: TypeTable, name: string, isTypeName: boolea
   if (found !== undefined && (isTypeName || !isType(found))) return found
   return own(own(types, 'NetDeviceOps') ?? {}, name)
 }
-
-/** A declaration on one line, its first sentence, and the type of its value if it has members. */
-export type Entry = readonly [code: string, doc: string, type?: string]
-export type Entries = Readonly<Record<string, Entry>>
-
-export interface TypeTable {
-  readonly names: Readonly<Record<'vnet' | 'vnet/drivers', Entries>>
-  /** Members, by the names of types and of namespaces. */
-  readonly types: Readonly<Record<string, Entries>>
-}
-
-export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined

@@ -1,5 +1,17 @@
 /** The types of expressions in the text of a driver, as far as patterns find them. */
-import { type Entries, own, type TypeTable } from './driver-types.ts'
+
+/** A declaration on one line, its first sentence, and the type of its value if it has members. */
+export type Entry = readonly [code: string, doc: string, type?: string]
+export type Entries = Readonly<Record<string, Entry>>
+
+export interface TypeTable {
+  readonly names: Readonly<Record<'vnet' | 'vnet/drivers', Entries>>
+  /** Members, by the names of types and of namespaces. */
+  readonly types: Readonly<Record<string, Entries>>
+}
+
+export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined
 
 /** The usual names of parameters and variables. */
 const USUAL: Readonly<Record<string, string>> = {

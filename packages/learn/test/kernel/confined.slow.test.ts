@@ -1,4 +1,4 @@
-/** Programs of others, in the place where `vnet check` runs them. */
+/** Traffic of others, in the place where `vnet check` runs them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
  * A timeline: one heap for the alarms of networks and the timers of JavaScript, in nanoseconds from
  * 0. Entries ring in the order of their moments, and entries of one moment in the order in which
- * they were armed. A timeline only rings; turns.ts decides when.
+ * they were armed. A timeline only rings; timeline-turns.ts decides when.
  */
 import type { Alarm, Clock } from 'vnet/internal/base/clock'
 import { type HeapItem, MomentHeap } from 'vnet/internal/base/moment-heap'

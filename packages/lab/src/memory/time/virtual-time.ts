@@ -14,8 +14,8 @@ import { refuseFakes, replaceGlobals } from './globals.ts'
 import { Outside } from './outside.ts'
 import { thread } from './real.ts'
 import { clockOf, type Owner, Timeline } from './timeline.ts'
+import { TimelineTurns } from './timeline-turns.ts'
 import { forgetTimers } from './timers.ts'
-import { TimelineTurns } from './turns.ts'
 
 export interface VirtualTimeOptions {
   /**

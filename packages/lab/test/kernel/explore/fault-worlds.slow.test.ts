@@ -1,7 +1,7 @@
 /** The kernel does the faults that the table of packages/lab/docs/nemesis.md says. */
 import { expect, test } from 'vitest'
 import { explore, type LabScenario } from '../../../src/index.ts'
-import { NEMESIS_VERBS } from '../../../src/nemesis/verbs.ts'
+import { NEMESIS_VERBS } from '../../../src/model/verbs.ts'
 import { faultOfServer, faultsIn } from '../../support/fault-worlds.ts'
 
 const SERVER = `

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '../../../../../test/support/fresh-directory.ts'
 import { createLab } from '../../../src/index.ts'
-import { removeLeftovers } from '../../../src/leftovers.ts'
-import { isAlive } from '../../../src/processes.ts'
+import { removeLeftovers } from '../../../src/kernel/leftovers.ts'
+import { isAlive } from '../../../src/kernel/processes.ts'
 import { useTmpdir } from '../../support/own-tmpdir.ts'
 
 /** Called after /proc was listed, before anything is done with the list. */

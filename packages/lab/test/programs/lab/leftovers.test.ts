@@ -5,9 +5,14 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '../../../../../test/support/fresh-directory.ts'
-import { LabCaptures } from '../../../src/captures.ts'
-import { makeLabDirectory, pidNamespaceHasEnded, removeAnnouncements, removeLeftovers } from '../../../src/leftovers.ts'
-import { runningLabs } from '../../../src/running.ts'
+import { runningLabs } from '../../../src/commands/running-labs.ts'
+import {
+  makeLabDirectory,
+  pidNamespaceHasEnded,
+  removeAnnouncements,
+  removeLeftovers,
+} from '../../../src/kernel/leftovers.ts'
+import { LabCaptures } from '../../../src/model/captures.ts'
 import { useTmpdir } from '../../support/own-tmpdir.ts'
 
 const directory = freshDirectory()

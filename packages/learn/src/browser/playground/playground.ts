@@ -7,7 +7,7 @@ import { plainEditor } from '../editor.ts'
 import { button, element, messageOf, save } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
 import type { PlaygroundDriver } from './messages.ts'
-import { WorkerLink } from './worker-link.ts'
+import { CarriedLink } from './worker-link.ts'
 
 const SAMPLE = `import { allocEtherdevMqs, defineDriver, ethernet, ethTypeTrans, IFF_NOARP, ipv4, netifRx } from 'vnet'
 
@@ -113,7 +113,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   const log = new EventLog()
   const place = element('div', { className: 'picture-place' })
 
-  const link = new WorkerLink(options.worker, {
+  const link = new CarriedLink(options.worker, {
     receive,
     log: line => log.add(line),
     ended: () => parent.classList.add('ended'),

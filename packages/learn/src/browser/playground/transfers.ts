@@ -3,7 +3,7 @@ import type { TcpConnection } from '@vnet/lab/internal/memory/stack/contract'
 import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress } from 'vnet/internal/packet/address'
-import type { ProgramsOptions } from './programs.ts'
+import type { TrafficOptions } from './traffic.ts'
 
 const BYTES = 200_000
 const CHUNK = 1 << 16
@@ -12,12 +12,12 @@ const PORT = 5002
 const PROGRESS_NS = 10 * NSEC_PER_SEC
 
 export class Transfers {
-  readonly #options: ProgramsOptions
+  readonly #options: TrafficOptions
   /** Bytes that b received, by the port of a. */
   readonly #received = new Map<number, number>()
   readonly #progress = new Set<Alarm>()
 
-  constructor(options: ProgramsOptions) {
+  constructor(options: TrafficOptions) {
     this.#options = options
     options.b.tcp.listen({ address: undefined, port: PORT }, 8, connection => this.#accept(connection))
   }

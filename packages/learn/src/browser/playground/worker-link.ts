@@ -23,7 +23,7 @@ export interface LinkListener {
 type Reply = Extract<PlaygroundReply, { readonly reply: number }>
 type Sent = Exclude<PlaygroundRequest, { readonly do: 'start' | 'command' | 'capture' }>
 
-export class WorkerLink {
+export class CarriedLink {
   readonly #url: string
   readonly #listener: LinkListener
   readonly #waiting = new Map<number, (reply: Reply | undefined) => void>()

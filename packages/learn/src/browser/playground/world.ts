@@ -18,8 +18,8 @@ import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
 import { runCommand } from './commands.ts'
 import { Feed } from './feed.ts'
 import { Host } from './host.ts'
-import { Programs, type Sendable } from './programs.ts'
 import { Recorder } from './recorder.ts'
+import { type Sendable, Traffic } from './traffic.ts'
 
 const LINES_MAX = 20
 
@@ -71,7 +71,7 @@ export class World {
   readonly bed: TestBed
   readonly #options: WorldOptions
   readonly #hosts: readonly Host[]
-  readonly #programs: Programs
+  readonly #programs: Traffic
   readonly #recorder: Recorder
   readonly #log: LogLines
   readonly #feed: Feed
@@ -96,7 +96,7 @@ export class World {
       return { id: deviceId({ vnet: '', pid: 1, name: dev.name }), name: dev.name, peer: peerOf(dev)?.name }
     })
     this.#recorder = new Recorder(net, start, driver.name, recorded)
-    this.#programs = new Programs({ clock, a, b, target: bed.targetOf(bed.dev), tell })
+    this.#programs = new Traffic({ clock, a, b, target: bed.targetOf(bed.dev), tell })
     this.#feed.hello()
     this.#feed.params()
     this.#feed.flights(this.#recorder, true)

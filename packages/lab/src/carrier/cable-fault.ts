@@ -1,0 +1,66 @@
+/** CableFault: a fault of a test in the worker that carries the frames. */
+import type { WireResources } from 'vnet/internal/netdev/device-wire'
+import { fault } from 'vnet/internal/wire/stages/fault'
+import { type Impairment, impairment, type Wire, type WireFilter } from 'vnet/internal/wire/wire'
+import type { FaultSpec } from './protocol.ts'
+
+interface Waiting {
+  readonly n: number
+  resolve(): void
+  reject(error: Error): void
+}
+
+export class CableFault {
+  readonly stage: Impairment
+  readonly #hits: Int32Array
+  readonly #waiting = new Set<Waiting>()
+
+  /**
+   * `ordinal` counts the faults of its cable, from 1. Throws a UsageError if the filter or `when`
+   * is wrong.
+   */
+  constructor(ordinal: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
+    this.#hits = new Int32Array(hits)
+    const matches = filter === undefined ? undefined : resources.filter(filter)
+    const onHit = () => this.#onHit()
+    const made = action === 'pass' ? counting(matches, onHit) : fault(action, matches, when, onHit)
+    // Each is a kind of its own, so that another fault added or removed does not change its count.
+    // Its random decisions are made from the kind: with the same seed, the same ones in each run.
+    this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, { kind: `fault ${ordinal}` })
+  }
+
+  /** Settles when it has hit `n` packets. Rejects if it ends before. */
+  hit(n: number): Promise<void> {
+    if (Atomics.load(this.#hits, 0) >= n) return Promise.resolve()
+    return new Promise((resolve, reject) => this.#waiting.add({ n, resolve, reject }))
+  }
+
+  end(why: string): void {
+    for (const { n, reject } of this.#waiting) {
+      reject(new Error(`${why} after ${Atomics.load(this.#hits, 0)} of ${n} hits`))
+    }
+    this.#waiting.clear()
+  }
+
+  #onHit(): void {
+    const hits = Atomics.add(this.#hits, 0, 1) + 1
+    if (this.#waiting.size === 0) return
+    for (const waiting of this.#waiting) {
+      if (hits < waiting.n) continue
+      this.#waiting.delete(waiting)
+      waiting.resolve()
+    }
+  }
+}
+
+/** Calls `onHit` with each packet that matches; frames that the kernel has not cut remain whole. */
+function counting(matches: WireFilter | undefined, onHit: () => void): Impairment {
+  const make = (_: null, next: Wire): Wire => ({
+    push(skb) {
+      if (matches?.(skb.bytes, skb.data, skb.len) !== false) onHit()
+      next.push(skb)
+    },
+    change: () => true,
+  })
+  return impairment('count', null, make, { text: 'count', takesGso: true })
+}

@@ -1,0 +1,88 @@
+/** FaultPlan: the planned faults of a lab, which all of its links share. */
+import type { Clock } from 'vnet/internal/base/clock'
+import type { PlannedFault } from '../model/packet-name.ts'
+import { holdsPackets, isLinkVerb } from '../model/verbs.ts'
+import { type Cut, Cuts, cutOfHost, cutOfLink, type Place } from './cuts.ts'
+import type { FaultEvent } from './protocol.ts'
+
+/** A plan as the host of a guest replies it. */
+export interface PlanReply {
+  readonly plan: readonly PlannedFault[]
+  /** Whether the guest stops again before the first packet of this plan. */
+  readonly stops: boolean
+}
+
+/** Why a guest stops before a packet. */
+export const PACKET_STOP = 'packet'
+
+interface PlanOptions {
+  readonly clock: Clock
+  /** Stops a guest until its host replies, before the first packet of this plan passes. */
+  readonly ask?: (() => string) | undefined
+  readonly onFault?: ((event: FaultEvent) => void) | undefined
+}
+
+export class FaultPlan {
+  readonly cuts: Cuts
+  readonly #clock: Clock
+  readonly #onFault: (event: FaultEvent) => void
+  readonly #thawed: (() => void)[] = []
+  #faults: readonly PlannedFault[]
+  #ask: (() => string) | undefined
+  /** The number of faults of hosts that are happening. */
+  #freezing = 0
+  #events = 0
+
+  constructor(faults: readonly PlannedFault[], { clock, ask, onFault = () => {} }: PlanOptions) {
+    this.#faults = faults
+    this.#ask = ask
+    this.cuts = new Cuts(clock)
+    this.#clock = clock
+    this.#onFault = onFault
+  }
+
+  get faults(): readonly PlannedFault[] {
+    return this.#faults
+  }
+
+  /** Replaces it by the plan that the host replies. Returns whether there is one. */
+  renew(): boolean {
+    if (this.#ask === undefined) return false
+    const { plan, stops }: PlanReply = JSON.parse(this.#ask())
+    this.#faults = plan
+    if (!stops) this.#ask = undefined
+    return true
+  }
+
+  /** Whether all links hold their packets, because a fault of hosts is happening. */
+  get isFrozen(): boolean {
+    return this.#freezing > 0
+  }
+
+  /**
+   * Starts a fault at a packet. Links are dead immediately; for hosts all links hold their packets
+   * until `thaw`.
+   */
+  happen(fault: PlannedFault, { head, ...place }: Place & Pick<FaultEvent, 'head'>): void {
+    const { verb, on, time } = fault
+    const id = `${++this.#events}`
+    if (holdsPackets(fault)) this.#freezing++
+    else if (isLinkVerb(verb))
+      this.cuts.add(id, [on === undefined ? cutOfLink(verb, place) : cutOfHost(verb, on)], time)
+    this.#onFault({ fault, id, head, time: this.#clock.now() })
+  }
+
+  /** A fault of hosts has happened. */
+  thaw(): void {
+    if (--this.#freezing > 0) return
+    for (const thawed of this.#thawed) thawed()
+    this.cuts.thaw()
+  }
+
+  /** Calls `thawed` whenever links no longer hold their packets. */
+  onThaw(thawed: () => void): void {
+    this.#thawed.push(thawed)
+  }
+}
+
+export type { Cut }

@@ -1,0 +1,175 @@
+/**
+ * Flows: names the packets of a link by flow and position, so that a name means the same packet in
+ * each run of a test. Ephemeral ports change from run to run: they are written `*`, and flows that
+ * then look the same are numbered in the order in which they appear.
+ */
+import { formatAddress } from 'vnet/internal/packet/address'
+import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+import { NDISC_REDIRECT } from 'vnet/internal/packet/icmpv6'
+import * as ipv4 from 'vnet/internal/packet/ipv4'
+import { IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import * as ipv6 from 'vnet/internal/packet/ipv6'
+import { IPV6_ALEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import { get16 } from 'vnet/internal/packet/octets'
+import * as tcp from 'vnet/internal/packet/tcp'
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { networkOffset } from 'vnet/internal/packet/vlan'
+import type { PacketPart } from '../model/packet-name.ts'
+
+/** net.ipv4.ip_local_port_range, which a new namespace has. */
+const EPHEMERAL_MIN = 32768
+const EPHEMERAL_MAX = 60999
+
+/** The first type of MLD. The types of neighbour discovery and MLDv2 (RFC 3810) follow it. */
+const ICMPV6_MLD_QUERY = 130
+const ICMPV6_MLD2_REPORT = 143
+
+const PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [IPPROTO_TCP, 'tcp'],
+  [IPPROTO_UDP, 'udp'],
+  [IPPROTO_ICMP, 'icmp'],
+  [NEXTHDR_ICMP, 'icmp6'],
+])
+
+export interface HalfFlow {
+  /** From the source of its packets: `tcp client:* > server:80`. */
+  readonly text: string
+  /** The sequence number that counts as 0. */
+  base: number
+  /** The highest sequence number sent, relative to `base`. */
+  sent: number
+  /** Start and end of each segment that was sent. */
+  readonly segments: [start: number, end: number][]
+  /** The packets up to now, in all and by kind. */
+  packets: number
+  acks: number
+  rsts: number
+}
+
+interface Flow {
+  readonly forward: HalfFlow
+  readonly backward: HalfFlow
+  /** The source address and port of `forward`. */
+  readonly from: string
+  /** The sequence number of its first SYN; NaN without one. */
+  syn: number
+}
+
+export interface NamedPacket {
+  half: HalfFlow
+  number: number
+  part: PacketPart
+  n: number
+  end: number
+  copy: number
+}
+
+export class Flows {
+  readonly #hosts: ReadonlyMap<string, string>
+  readonly #upper = new UpperHeader()
+  readonly #flows = new Map<string, Flow>()
+  /** Flows that look the same, by their text. */
+  readonly #alike = new Map<string, number>()
+
+  /** `hosts` has the name of each address, and may grow. */
+  constructor(hosts: ReadonlyMap<string, string>) {
+    this.#hosts = hosts
+  }
+
+  /**
+   * Names the Ethernet frame of `length` bytes at `at`. Returns undefined for a frame that is not
+   * IP, and for neighbour discovery, MLD and IGMP, which the kernel sends at its own times.
+   */
+  name(bytes: Uint8Array, at: number, length: number): NamedPacket | undefined {
+    const network = networkOffset(bytes, at, length)
+    const type = network < 0 ? 0 : get16(bytes, at + network - 2)
+    if (type !== ETH_P_IP && type !== ETH_P_IPV6) return undefined
+    const nh = at + network
+    const upper = this.#upper
+    const version = upper.find(bytes, nh, at + length)
+    if (version === 0) return undefined
+    const protocol = upper.h < 0 ? -1 : upper.protocol
+    if (protocol === IPPROTO_IGMP || (protocol === NEXTHDR_ICMP && isOfKernel(bytes, upper.h, upper.end))) {
+      return undefined
+    }
+    const half = this.#halfOf(bytes, nh, version, protocol)
+    half.packets++
+    const isTcp = protocol === IPPROTO_TCP && tcp.parse(bytes, upper.h, upper.end - upper.h) >= 0
+    if (isTcp) return nameSegment(bytes, upper, half)
+    return { half, number: half.packets, part: 'packet', n: half.packets, end: 0, copy: 1 }
+  }
+
+  #halfOf(bytes: Uint8Array, nh: number, version: number, protocol: number): HalfFlow {
+    const { h, end } = this.#upper
+    const hasPorts = (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) && end - h >= 4
+    const [source, destination] = version === 4 ? [ipv4.sourceAt(nh), ipv4.destinationAt(nh)] : v6(nh)
+    const size = version === 4 ? ipv4.IPV4_ALEN : IPV6_ALEN
+    const from = `${formatAddress(bytes.subarray(source, source + size))} ${hasPorts ? get16(bytes, h) : ''}`
+    const to = `${formatAddress(bytes.subarray(destination, destination + size))} ${hasPorts ? get16(bytes, h + 2) : ''}`
+    const key = `${protocol} ${from < to ? `${from} ${to}` : `${to} ${from}`}`
+    const syn = hasPorts && protocol === IPPROTO_TCP && end - h >= tcp.TCP_HLEN ? synOf(bytes, h) : Number.NaN
+    const known = this.#flows.get(key)
+    // A SYN of another number opens another connection between the same ports.
+    const isNew = known === undefined || (!Number.isNaN(syn) && !Number.isNaN(known.syn) && known.syn !== syn)
+    const flow = isNew ? this.#add(key, protocol, from, to, syn) : known
+    return flow.from === from ? flow.forward : flow.backward
+  }
+
+  #add(key: string, protocol: number, from: string, to: string, syn: number): Flow {
+    const name = PROTOCOLS.get(protocol) ?? (protocol < 0 ? 'fragment' : `ip-${protocol}`)
+    const [source, destination] = [this.#end(from), this.#end(to)]
+    const alike = `${name} ${source} > ${destination}`
+    const number = (this.#alike.get(alike) ?? 0) + 1
+    this.#alike.set(alike, number)
+    const first = number === 1 ? source : `${source}#${number}`
+    const half = (text: string): HalfFlow => {
+      return { text, base: Number.NaN, sent: 0, segments: [], packets: 0, acks: 0, rsts: 0 }
+    }
+    const forward = half(`${name} ${first} > ${destination}`)
+    const flow = { forward, backward: half(`${name} ${destination} > ${first}`), from, syn }
+    this.#flows.set(key, flow)
+    return flow
+  }
+
+  /** Returns an address and a port for people: `client:*`. */
+  #end(text: string): string {
+    const [address = '', port = ''] = text.split(' ')
+    const host = this.#hosts.get(address) ?? (address.includes(':') ? `[${address}]` : address)
+    if (port === '') return host
+    const isEphemeral = Number(port) >= EPHEMERAL_MIN && Number(port) <= EPHEMERAL_MAX
+    return `${host}:${isEphemeral ? '*' : port}`
+  }
+}
+
+function v6(nh: number): [number, number] {
+  return [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
+}
+
+function isOfKernel(bytes: Uint8Array, h: number, end: number): boolean {
+  if (h >= end) return false
+  const type = bytes[h] as number
+  return (type >= ICMPV6_MLD_QUERY && type <= NDISC_REDIRECT) || type === ICMPV6_MLD2_REPORT
+}
+
+/** Returns the sequence number of a SYN that opens a connection; NaN for other segments. */
+function synOf(bytes: Uint8Array, h: number): number {
+  return (tcp.flags(bytes, h) & (TCP_SYN | TCP_ACK)) === TCP_SYN ? tcp.sequenceNumber(bytes, h) : Number.NaN
+}
+
+function nameSegment(bytes: Uint8Array, { h, end }: UpperHeader, half: HalfFlow): NamedPacket {
+  const flags = tcp.flags(bytes, h)
+  const control = ((flags & TCP_SYN) !== 0 ? 1 : 0) + ((flags & TCP_FIN) !== 0 ? 1 : 0)
+  const taken = end - h - tcp.dataOffset(bytes, h) + control
+  const sequence = tcp.sequenceNumber(bytes, h)
+  const number = half.packets
+  // The first segment that was seen of a connection that is older than the link.
+  if (Number.isNaN(half.base)) half.base = (flags & TCP_SYN) !== 0 ? sequence : sequence - 1
+  if ((flags & TCP_RST) !== 0) return { half, number, part: 'rst', n: ++half.rsts, end: 0, copy: 1 }
+  if (taken === 0) return { half, number, part: 'ack', n: ++half.acks, end: 0, copy: 1 }
+  const n = (sequence - half.base) >>> 0
+  const copy = n >= half.sent ? 1 : half.segments.filter(([from, to]) => from <= n && n < to).length + 1
+  half.segments.push([n, n + taken])
+  half.sent = Math.max(half.sent, n + taken)
+  return { half, number, part: 'seq', n, end: n + taken, copy }
+}

@@ -1,0 +1,214 @@
+/** PacketWatch: records the packets of a link by name, and applies planned faults to them. */
+import type { WireResources } from 'vnet/internal/netdev/device-wire'
+import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { HeldPackets } from 'vnet/internal/wire/held'
+import { parseWire } from 'vnet/internal/wire/parse'
+import { LimitedQueue } from 'vnet/internal/wire/stages/delay-queue'
+import { FaultActions } from 'vnet/internal/wire/stages/fault-actions'
+import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
+import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/internal/wire/wire'
+import type { PlannedFault, WatchedPacket } from '../model/packet-name.ts'
+import { isNemesisVerb } from '../model/verbs.ts'
+import type { FaultPlan } from './fault-plan.ts'
+import { Flows } from './flows.ts'
+import type { WatchSpec } from './protocol.ts'
+
+/** The most packets that are recorded, and the most bytes of each. */
+const PACKETS_MAX = 20_000
+const SNAPLEN = 128
+/** The most packets that a direction holds while a fault of hosts happens. */
+const FROZEN_LIMIT = { packets: 1000 }
+
+export interface WatchedLink {
+  readonly packets: readonly WatchedPacket[]
+  /** Packets that were not recorded, because there were too many. */
+  readonly unrecorded: number
+}
+
+/** The packets of a direction that wait for a fault of hosts. */
+class FrozenQueue extends LimitedQueue<HeldPackets> {
+  push(skb: SkBuff): void {
+    this.hold(skb, 0)
+  }
+
+  /** Takes the first packet; undefined without one. */
+  take(): SkBuff | undefined {
+    const skb = this.shift()
+    if (skb !== undefined) this.release(skb)
+    return skb
+  }
+}
+
+export class PacketWatch {
+  readonly #flows: Flows
+  readonly #plan: FaultPlan
+  readonly #link: string
+  readonly #ends: readonly [string, string]
+  readonly #packets: Recorded[] = []
+  /** The packets that a direction has not lost, by their number there. */
+  readonly #passed = { ab: new Set<number>(), ba: new Set<number>() }
+  readonly #wires: Readonly<Record<Direction, readonly Impairment[]>>
+  #unrecorded = 0
+
+  /** `hosts` has the names of all addresses, also on links that are made later. */
+  constructor(
+    { link, ends, ab, ba }: Pick<WatchSpec, 'link' | 'ends' | 'ab' | 'ba'>,
+    hosts: ReadonlyMap<string, string>,
+    plan: FaultPlan,
+    resources: WireResources,
+  ) {
+    this.#flows = new Flows(hosts)
+    this.#plan = plan
+    this.#link = link
+    this.#ends = ends
+    const parse = (text: string, direction: Direction) => parseWire(text, resources, direction, { bareUs: false })
+    this.#wires = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
+  }
+
+  get watched(): WatchedLink {
+    const packets = this.#packets.map(({ id, isCut, ...packet }) => {
+      const { direction } = packet
+      const isInWire = this.#wires[direction].length > 0 && !this.#passed[direction].has(id)
+      return { ...packet, lost: isCut || isInWire }
+    })
+    return { packets, unrecorded: this.#unrecorded }
+  }
+
+  /** Returns the stages of one direction: the watch, its wire, and a stage that sees the rest. */
+  stages(direction: Direction): readonly Impairment[] {
+    const wire = this.#wires[direction]
+    return wire.length === 0 ? [this.#watch(direction)] : [this.#watch(direction), ...wire, this.#end(direction)]
+  }
+
+  #end(direction: Direction): Impairment {
+    const passed = this.#passed[direction]
+    const make = (_: null, next: Wire): Wire => ({
+      push: skb => {
+        passed.add(skb.packetId)
+        next.push(skb)
+      },
+      change: () => true,
+    })
+    return impairment('watch end', null, make)
+  }
+
+  #watch(direction: Direction): Impairment {
+    const plan = this.#plan
+    const [from, to] = direction === 'ab' ? this.#ends : ([this.#ends[1], this.#ends[0]] as const)
+    const place = { link: this.#link, direction, from, to }
+    const make = (_: null, next: Wire, env: WireEnv): Wire => {
+      const actions = new FaultActions(next, env)
+      const frozen = new FrozenQueue(FROZEN_LIMIT, env, new HeldPackets())
+      /** The first held packet has had its faults; this one of its own remains. */
+      let waiting: { readonly own: PacketFault | undefined; readonly packet: Recorded } | undefined
+      const pass = (skb: SkBuff, own: PacketFault | undefined, packet: Recorded | undefined) => {
+        if (plan.cuts.areDead(place)) {
+          if (packet !== undefined) packet.isCut = true
+          env.drop(skb, 'silence')
+        } else if (own === undefined) actions.pass(skb)
+        else actions.apply(own.verb, skb, own.time)
+      }
+      const arrive = (skb: SkBuff) => {
+        const seen = this.#see(skb, env, direction)
+        if (seen === undefined || seen.faults.length === 0) {
+          pass(skb, undefined, seen?.packet)
+          return
+        }
+        const { faults, packet } = seen
+        const { head } = packet
+        const own = faults.find(isPacketFault)
+        const nemesis = faults.filter(fault => !isPacketFault(fault))
+        const happen = (isMeant: (fault: PlannedFault) => boolean) => {
+          for (const fault of nemesis.filter(isMeant)) plan.happen(fault, { ...place, head })
+        }
+        // The packet after which its connection is forgotten has been sent.
+        happen(({ verb }) => verb !== 'forget')
+        if (!plan.isFrozen) pass(skb, own, packet)
+        else {
+          waiting = { own, packet }
+          frozen.push(skb)
+        }
+        happen(({ verb }) => verb === 'forget')
+      }
+      plan.onThaw(() => {
+        env.advance()
+        while (!plan.isFrozen) {
+          const skb = frozen.take()
+          if (skb === undefined) return
+          const seen = waiting
+          waiting = undefined
+          if (seen !== undefined) pass(skb, seen.own, seen.packet)
+          else if (plan.cuts.haveLost(place, skb)) env.drop(skb, 'silence')
+          else arrive(skb)
+        }
+      })
+      return {
+        push: skb => {
+          if (!plan.isFrozen) arrive(skb)
+          else if (plan.cuts.haveLost(place, skb)) env.drop(skb, 'silence')
+          else frozen.push(skb)
+        },
+        close: () => {
+          frozen.close()
+          actions.close()
+        },
+        change: () => true,
+      }
+    }
+    return impairment('watch', null, make)
+  }
+
+  /** Records a packet. Returns its faults; undefined without a name. */
+  #see({ bytes, data, len, packetId }: SkBuff, env: WireEnv, direction: Direction): Seen | undefined {
+    const named = this.#flows.name(bytes, data, len)
+    if (named === undefined) return undefined
+    if (this.#packets.length === PACKETS_MAX) {
+      this.#unrecorded++
+      return undefined
+    }
+    const { half, number, part, n, end, copy } = named
+    const head = bytes.slice(data, data + Math.min(len, SNAPLEN))
+    const name = { direction, flow: half.text, number, part, n, end, copy, head }
+    let faults = this.#faultsOf(name)
+    while (faults.length > 0 && this.#plan.renew()) faults = this.#faultsOf(name)
+    const rest = { id: packetId, time: env.clock.now(), length: len, hit: faults.length > 0, isCut: false }
+    const packet = { ...name, ...rest }
+    this.#packets.push(packet)
+    return { faults, packet }
+  }
+
+  #faultsOf(packet: MeantPacket): readonly PlannedFault[] {
+    const { faults } = this.#plan
+    if (!faults.some(fault => fault.link === this.#link && isMeant(packet, fault))) return NONE
+    return faults.filter(fault => {
+      if (fault.link !== this.#link || !isMeant(packet, fault)) return false
+      return this.#packets.filter(each => isMeant(each, fault)).length + 1 === fault.copy
+    })
+  }
+}
+
+const NONE: readonly PlannedFault[] = []
+
+interface Recorded extends Omit<WatchedPacket, 'lost'> {
+  readonly id: number
+  /** Whether it was lost because its direction was dead. */
+  isCut: boolean
+}
+
+interface Seen {
+  readonly faults: readonly PlannedFault[]
+  readonly packet: Recorded
+}
+
+type PacketFault = PlannedFault & { readonly verb: FaultVerb }
+
+const isPacketFault = (fault: PlannedFault): fault is PacketFault => !isNemesisVerb(fault.verb)
+
+type MeantPacket = Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>
+
+/** Returns whether a fault means a packet of its link, or another transmission of it. */
+function isMeant({ direction, flow, part, n, end }: MeantPacket, fault: PlannedFault): boolean {
+  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part) return false
+  // Another run may cut the same bytes into other segments.
+  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
+}

@@ -1,0 +1,115 @@
+/**
+ * Pref64Sender: advertises the prefix of a NAT64 on a link inside (PREF64, RFC 8781), from the
+ * router's namespace. The advertisements make the router a default router. They have no prefix of
+ * the link, so that hosts keep the addresses that the lab has set.
+ */
+import { RaSender } from '@vnet/lan/internal/services/router-advert'
+import type { Clock } from 'vnet/internal/base/clock'
+import type { Random } from 'vnet/internal/base/random'
+import { check, closingOnError, startPoller } from 'vnet/internal/linux/errno'
+import type { Poller } from 'vnet/internal/linux/native'
+import { socketFilter } from 'vnet/internal/linux/packet-socket'
+import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
+import {
+  AF_INET6,
+  IPPROTO_IPV6,
+  int32,
+  SO_ATTACH_FILTER,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+  sockaddrInet,
+} from 'vnet/internal/linux/uapi'
+import { putU32 } from 'vnet/internal/netlink/host-order'
+import { and, testing } from 'vnet/internal/packet/condition'
+import { loading } from 'vnet/internal/packet/filter-primitives'
+import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
+import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import type { SocketPlace } from '../model/place.ts'
+import { NAT64_NETWORK } from '../model/subnet.ts'
+import type { AdvertSpec } from './protocol.ts'
+
+/** Seconds for which an advertisement holds, three times the longest interval between two. */
+const LIFETIME = 1800
+
+// include/uapi/asm-generic/socket.h, linux/in6.h
+const SO_BINDTODEVICE = 25
+const [IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS] = [17, 18]
+/** The place of the scope in struct sockaddr_in6. */
+const SIN6_SCOPE_ID = 24
+/** Where the IPv6 header is; the message is at 0. include/uapi/linux/filter.h */
+const SKF_NET_OFF = -0x100000
+const HOP_LIMIT_AT = 7
+
+/** A router solicitation from this link: routers decrement the hop limit. */
+const IS_SOLICITATION = and(
+  testing([loading(SKF_NET_OFF + HOP_LIMIT_AT, 1)], NDISC_HOP_LIMIT),
+  testing([loading(0, 1)], NDISC_ROUTER_SOLICITATION),
+)
+
+export interface Pref64SenderOptions extends Omit<AdvertSpec, 'nsfd'> {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export class Pref64Sender {
+  readonly #place: SocketPlace
+  readonly #fd: number
+  readonly #poller: Poller
+  readonly #sender: RaSender
+  readonly #received = new Uint8Array(64)
+  #isClosed = false
+
+  /** Starts to advertise. Throws a VnetError. */
+  constructor(place: SocketPlace, { clock, random, name, mac }: Pref64SenderOptions) {
+    const { native, nsfd } = place
+    const what = `advertise PREF64 on ${name}`
+    using sock = RouteSocket.open(native, nsfd)
+    const { ifindex = 0 } = getLink(sock, { name }) ?? {}
+    const fd = check(native.socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd), what)
+    this.#place = place
+    this.#fd = fd
+    this.#poller = closingOnError(native, [fd], () => {
+      const set = (level: number, option: number, value: Uint8Array) =>
+        check(native.setsockopt(fd, level, option, value), what)
+      set(SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(IS_SOLICITATION))
+      set(SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
+      set(IPPROTO_IPV6, IPV6_MULTICAST_IF, int32(ifindex))
+      set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, int32(NDISC_HOP_LIMIT))
+      return startPoller(native, fd, () => this.#readAll())
+    })
+    this.#poller.unref()
+    const times = { lifetime: LIFETIME, reachableTimeMs: 0, retransTimerMs: 0 }
+    const pref64 = { lifetime: LIFETIME, prefix: NAT64_NETWORK.bytes }
+    this.#sender = new RaSender({
+      clock,
+      random,
+      advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
+      send: (message, destination) => {
+        // The kernel fills in the checksum. An error is temporary: the link has no carrier.
+        if (!this.#isClosed) native.sendto(fd, message, 0, addressOn(ifindex, destination))
+      },
+    })
+    this.#sender.start()
+  }
+
+  /** Closes the socket. Nothing is advertised, because the link ends, too. */
+  close(): void {
+    this.#isClosed = true
+    this.#sender.stop()
+    this.#poller.close()
+    this.#place.native.close(this.#fd)
+  }
+
+  #readAll(): void {
+    const { native } = this.#place
+    while (native.recv(this.#fd, this.#received, 0) > 0) this.#sender.solicited()
+  }
+}
+
+/** A struct sockaddr_in6 of a link-local or multicast address, which has a scope. */
+function addressOn(ifindex: number, address: Uint8Array): Uint8Array {
+  const bytes = sockaddrInet(address, 0)
+  putU32(bytes, SIN6_SCOPE_ID, ifindex)
+  return bytes
+}

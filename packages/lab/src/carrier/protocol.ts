@@ -1,0 +1,163 @@
+/** The messages between a lab's thread and the worker that carries its frames. */
+import type { LanFile } from '@vnet/lan/internal/config/schema'
+import type { VnetError } from 'vnet/internal/base/errno'
+import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
+import type { StageReport } from 'vnet/internal/netdev/device-wire'
+import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
+import type { Direction } from 'vnet/internal/wire/wire'
+import type { PlannedFault } from '../model/packet-name.ts'
+import type { NatSpec } from '../nat/nat-table.ts'
+
+/** The compiled filters of a text; undefined if it has none. */
+export type Filters = readonly WireAttachment[] | undefined
+
+export interface EndSpec {
+  /** Its name, for captures. */
+  readonly host: string
+  readonly isRouter: boolean
+  /** The network namespace and the interface, as drivers name them: `/proc/self/fd/23/server`. */
+  readonly path: string
+  /** The hardware address, 6 bytes. */
+  readonly mac: Uint8Array
+  /** With their prefix: `198.18.0.1/24`. */
+  readonly addresses: readonly string[]
+}
+
+/** The settings of a cable, or of each port of a segment. */
+export interface LinkSpec {
+  /** The name of the lab; empty for one that clients do not see. */
+  readonly lab: string
+  /** The wire specs from a to b and back, or to the segment and back. */
+  readonly ab: string
+  readonly ba: string
+  readonly filters?: Filters
+  /** The files of own stages that the texts may name. */
+  readonly stages?: readonly string[]
+  /** At least 1. */
+  readonly seed: number
+  readonly mtu: number | undefined
+  /** The file that records its frames; undefined for none. */
+  readonly capture: string | undefined
+}
+
+export interface CableSpec extends LinkSpec {
+  readonly a: EndSpec
+  readonly b: EndSpec
+  /** Makes `a`, a router, translate packets between it and `b`. */
+  readonly nat?: NatSpec | undefined
+  /** Records its packets by name, and applies planned faults. */
+  readonly watch?: WatchSpec | undefined
+  /** The end from which a router advertises its NAT64. */
+  readonly pref64?: AdvertSpec | undefined
+}
+
+/** The network namespace of a router, and its interface. */
+export interface AdvertSpec {
+  readonly nsfd: number
+  readonly name: string
+  readonly mac: Uint8Array
+}
+
+export interface WatchSpec {
+  /** The lab, by a text that no other lab of the thread has. */
+  readonly lab: string
+  /** The name of the link: `client-server`. */
+  readonly link: string
+  /** The names of the hosts at its ends; the second one of a port is the segment. */
+  readonly ends: readonly [string, string]
+  /** Wires before the link's own, with their compiled filters. */
+  readonly ab: string
+  readonly ba: string
+  readonly filters?: readonly WireAttachment[] | undefined
+  /** The names of the addresses of the lab up to now. */
+  readonly hosts: readonly (readonly [address: string, host: string])[]
+  /** The faults of all links of the lab. */
+  readonly plan: readonly PlannedFault[]
+  /** Same as in LabSetup. */
+  readonly stops?: boolean | undefined
+}
+
+/** A fault of links or hosts happens now. For hosts, all links hold their packets until `thaw`. */
+export interface FaultEvent {
+  readonly fault: PlannedFault
+  /** A name for its cut, for `mend`. */
+  readonly id: string
+  /** In ns of the clock of the run. */
+  readonly time: number
+  /** The first bytes of the packet. */
+  readonly head: Uint8Array
+}
+
+export type FaultListener = (event: FaultEvent) => void
+
+export interface LanSpec extends LinkSpec {
+  /** A name that no other segment of the lab has, for drawings. */
+  readonly name: string
+  readonly ports: readonly EndSpec[]
+  /** The description of the segment, as in a file of `vnet lan`. */
+  readonly file: LanFile
+  /** As in CableSpec, for each port. */
+  readonly watches?: readonly WatchSpec[] | undefined
+}
+
+/** The counters of a direction since the link was made. */
+export interface DirectionReport {
+  readonly text: string
+  /** The faults, then the stages of the text. */
+  readonly stages: readonly StageReport[]
+  /** Ended stages, faults and partitions, if they hit packets. */
+  readonly former: readonly StageReport[]
+  /** What GSO frames of the sender have become more by being cut for the wire, since a reset. */
+  readonly extra: { readonly packets: number; readonly bytes: number }
+}
+
+export interface EndReport {
+  /** Frames that the kernel of this end sent. */
+  readonly sent: number
+  /** Their bytes, with Ethernet headers. */
+  readonly sentBytes: number
+  /** Frames that it received. */
+  readonly received: number
+  /** Frames dropped, by reason. */
+  readonly drops: Readonly<Record<string, number>>
+}
+
+export interface LinkReport {
+  readonly a: EndReport
+  readonly b: EndReport
+  readonly ab: DirectionReport
+  readonly ba: DirectionReport
+}
+
+export interface FaultSpec {
+  readonly direction: Direction
+  /** `pass` only counts packets. */
+  readonly action: FaultAction | 'pass'
+  /** A filter of pcap-filter(7); undefined matches every packet. */
+  readonly filter: string | undefined
+  readonly filters?: Filters
+  readonly when: FaultWhen
+  /** Where the worker counts hits: an Int32Array of one number. */
+  readonly hits: SharedArrayBuffer
+}
+
+export interface WorkerRequest {
+  readonly id: number
+  readonly call: string
+  readonly args: readonly unknown[]
+}
+
+/** The class of an error in the worker. */
+export interface ErrorForm {
+  /** The parts of a VnetError. */
+  readonly call?: Pick<VnetError, 'errno' | 'what' | 'advice'> | undefined
+  readonly usage: boolean
+  /** The cause is a call that failed. */
+  readonly failed: boolean
+}
+
+export type WorkerReply =
+  | { readonly id: number; readonly value: unknown }
+  | ({ readonly id: number; readonly error: string } & ErrorForm)
+  | { readonly warning: string }
+  | { readonly lab: string; readonly fault: FaultEvent }

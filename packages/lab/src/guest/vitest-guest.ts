@@ -1,0 +1,91 @@
+/**
+ * Tests of vitest with the world 'guest'. They run in a guest (guest-tests.ts), where the other
+ * tests of the file are skipped. Here a hook before the first test of a file sets their results,
+ * and they, their fixtures and their hooks do not run.
+ */
+
+import type { RunnerTestCase as Test, TestAPI } from 'vitest'
+import * as vitest from 'vitest'
+import { wantedWorld } from '../world/world.ts'
+import { GUEST_TESTS } from './guest-protocol.ts'
+
+type Suite = vitest.RunnerTestSuite | vitest.RunnerTestFile
+
+const { getCurrentSuite, getHooks } = await suiteFunctions()
+
+async function suiteFunctions() {
+  // Vitest before 4.1 has no such class.
+  const { TestRunner } = vitest as Partial<typeof vitest>
+  if (TestRunner === undefined) return await import('vitest/suite')
+  return { getCurrentSuite: TestRunner.getCurrentSuite, getHooks: TestRunner.getSuiteHooks }
+}
+
+const chosen = process.env[GUEST_TESTS]?.split(' ')
+const guestTests = new WeakSet<object>()
+const seen = new WeakSet<object>()
+
+/**
+ * Returns an API of vitest with the fixture `world`. Its tests, and tests of its extensions, run
+ * in a guest if that is their world.
+ */
+export function byWorld<Context>(
+  api: TestAPI<Context>,
+  isGuest = wantedWorld(undefined) === 'guest',
+): TestAPI<Context> {
+  const extend = api.extend as unknown as (...args: unknown[]) => TestAPI<Context>
+  const extended = (...args: unknown[]) => {
+    const [fixtures, value] = args
+    const given = fixtures === 'world' ? value : (fixtures as { readonly world?: unknown }).world
+    const world = Array.isArray(given) ? given[0] : given
+    return byWorld(extend.apply(api, args), world === undefined ? isGuest : world === 'guest')
+  }
+  Object.assign(api, { extend: extended })
+  if (!isGuest) return api
+  // Before the hooks of the file.
+  getCurrentSuite().on('beforeAll', beforeTests)
+  return chosen === undefined ? noted(api) : api
+}
+
+/** Notes the tests that an API defines: `test`, `test.only`, `test.each(...)`. */
+function noted<T extends object>(api: T): T {
+  const wrapped = (value: unknown) => (typeof value === 'function' ? noted(value) : value)
+  return new Proxy(api, {
+    get: (target, key) => (key === 'extend' ? Reflect.get(target, key) : wrapped(Reflect.get(target, key))),
+    apply: (target, self, args: unknown[]) => {
+      const suite = getCurrentSuite()
+      const before = suite.tasks.length
+      const made = Reflect.apply(target as (...args: unknown[]) => unknown, self, args)
+      for (const task of suite.tasks.slice(before)) guestTests.add(task)
+      // An API that another file has made.
+      suite.on('beforeAll', beforeTests)
+      return wrapped(made)
+    },
+  })
+}
+
+/** Gives the tests for a guest their results; in the guest, skips the others. */
+async function beforeTests(suite: Readonly<Suite>): Promise<void> {
+  const { file } = suite
+  if (seen.has(file)) return
+  seen.add(file)
+  const tests = testsOf(file).filter(isRun)
+  const own = tests.filter(test => (chosen === undefined ? guestTests.has(test) : !chosen.includes(test.id)))
+  for (const test of own) test.mode = 'skip'
+  silence(file)
+  if (chosen !== undefined || own.length === 0) return
+  const { takeGuestResults } = await import('./guest-tests.ts')
+  await takeGuestResults(file, own)
+}
+
+const testsOf = (suite: Suite): Test[] =>
+  suite.tasks.flatMap(task => (task.type === 'suite' ? testsOf(task) : [task as Test]))
+
+const isRun = ({ mode }: Pick<Test, 'mode'>): boolean => mode === 'run' || mode === 'queued'
+
+/** Removes the hooks of suites in which no test is left. Returns whether one is. */
+function silence(suite: Suite): boolean {
+  const isUsed = suite.tasks.filter(task => (task.type === 'suite' ? silence(task) : isRun(task))).length > 0
+  const { beforeAll, afterAll } = getHooks(suite)
+  if (!isUsed) for (const hooks of [beforeAll, afterAll]) hooks.length = 0
+  return isUsed
+}

@@ -1,0 +1,314 @@
+/**
+ * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, and the
+ * routes of hairpinning.
+ */
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { durationOf } from 'vnet/internal/base/duration'
+import { closingOnError } from 'vnet/internal/linux/errno'
+import {
+  addRule,
+  delRule,
+  getLink,
+  getRoutes,
+  outputTo,
+  RouteSocket,
+  RT_TABLE_LOCAL,
+  setLink,
+  setNetworkRoute,
+} from 'vnet/internal/linux/rtnetlink'
+import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
+import { openTun } from 'vnet/internal/linux/tap'
+import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
+import { forwardedServers, MACHINE } from 'vnet/internal/linux/way-out'
+import { IFF_UP } from 'vnet/internal/netdev/if'
+import { type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/address'
+import { ICMP_DEST_UNREACH } from 'vnet/internal/packet/icmp'
+import { ICMPV6_PKT_TOOBIG } from 'vnet/internal/packet/icmpv6'
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
+import { IPV6_ALEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import { get32, long } from 'vnet/internal/packet/octets'
+import type { AccessOptions } from '../model/access.ts'
+import type { SocketPlace } from '../model/place.ts'
+import { NAT64_PREFIX } from '../model/subnet.ts'
+import { FIRST_PORT, LAST_PORT, type NatForward, PORT_CONTROL_PORT } from '../nat/nat-table.ts'
+import type { Outside } from '../world/host-stack.ts'
+import {
+  ACCEPT,
+  addRules,
+  DROP,
+  daddr,
+  daddr4,
+  dnat,
+  dnat4,
+  dport,
+  FORWARD,
+  FORWARDED,
+  FRAGMENT4,
+  FRAGMENT6,
+  FRAGMENTS,
+  family,
+  INPUT,
+  icmpType,
+  iif,
+  KNOWN,
+  MANGLE,
+  MASQUERADE,
+  mark,
+  NFPROTO_INET,
+  NFPROTO_IPV4,
+  NFPROTO_IPV6,
+  type NftExpr,
+  NOT_SYN,
+  NOTRACK,
+  notIif,
+  notOif,
+  notProtocol,
+  OUTPUT,
+  oif,
+  POSTROUTING,
+  PREROUTING,
+  protocol,
+  RAW,
+  redirect,
+  routedTo,
+  SYN,
+  saddr,
+  saddr6,
+  tproxy,
+} from './nftables.ts'
+
+const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
+const NEEDS_TPROXY = 'internet (the kernel needs nf_tables, nft_masq, nft_tproxy, nft_ct and nft_fib)'
+const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
+const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
+const WEB_PORTS = [80, 443]
+const DNS_PORT = 53
+/** Destination unreachable, and packet too big. */
+const TOO_BIG = [
+  [protocol(IPPROTO_ICMP), icmpType(ICMP_DEST_UNREACH)],
+  [protocol(NEXTHDR_ICMP), icmpType(ICMPV6_PKT_TOOBIG)],
+]
+const LOOPBACK = '127.0.0.1'
+const HAIRPIN_TABLE = 100
+/** The interface, the tables of routes, and the marks of packets that leadOut uses. */
+const [GATE, GATE_TABLE, OWN_TABLE, TO_GATE, TO_SOCKET] = ['gate', 101, 102, 1, 2]
+
+/**
+ * Makes the TUN to which leadOut leads the SYNs of connections. Returns its descriptor, for the
+ * caller. Throws a VnetError.
+ */
+export function openGate(place: SocketPlace): number {
+  const { native, nsfd } = place
+  const kind = { layer: 'tun', queues: 1, multiQueue: false, features: 0, rights: undefined } as const
+  const tun = openTun(native, { ...kind, name: GATE, carrier: true, exclusive: true, nsfd })
+  return closingOnError(native, tun.fds, () => {
+    using sock = RouteSocket.open(native, nsfd)
+    const { ifindex: oif = 0 } = getLink(sock, { name: GATE }) ?? {}
+    const { ifindex: lo = 0 } = getLink(sock, { name: 'lo' }) ?? {}
+    setLink(sock, oif, { flags: { set: IFF_UP, mask: IFF_UP } })
+    // The kernel would take a SYN from a port of an earlier connection for a packet of that one,
+    // and not forward it.
+    writeSysctl(native, nsfd, 'net/ipv4/tcp_early_demux', '0')
+    // Answers come from addresses with another route.
+    for (const each of ['all', GATE]) writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
+    for (const [family, length] of [
+      [AF_INET, IPV4_ALEN],
+      [AF_INET6, IPV6_ALEN],
+    ] as const) {
+      const setting = `net/ipv6/conf/${GATE}/disable_ipv6`
+      if (family === AF_INET6 && !(hasSysctl(native, nsfd, setting) && readSysctl(native, nsfd, setting) === '0')) {
+        continue
+      }
+      const dst = { bytes: new Uint8Array(length), prefixLen: 0 }
+      setNetworkRoute(sock, { dst, oif, table: GATE_TABLE })
+      addRule(sock, { family, fwmark: TO_GATE, table: GATE_TABLE })
+      setNetworkRoute(sock, { dst, oif: lo, table: OWN_TABLE, isLocal: true })
+      addRule(sock, { family, fwmark: TO_SOCKET, table: OWN_TABLE })
+    }
+    return tun.fds[0] as number
+  })
+}
+
+/**
+ * Leads packets to the outer interface with the router's address; except TCP: its SYNs pass the
+ * gate first: connections belong to the transparent listener on a port. pasta takes a fragment for
+ * a whole packet, so fragments are dropped, and counted as leaving. Throws a VnetError.
+ */
+export function leadOut(place: SocketPlace, name: string, port: number): void {
+  const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]
+  const toSocket = [tproxy(port), mark(TO_SOCKET)]
+  // All replies of the machine's DNS server have the address inside in pasta.
+  const queries = forwardedServers().map(({ own, inside }) => {
+    const [from, to] = [own, inside].map(text => parseAddress(text) as Uint8Array) as [Uint8Array, Uint8Array]
+    return [daddr(from), protocol(IPPROTO_UDP), dport(DNS_PORT), dnat(to, DNS_PORT)]
+  })
+  const cut = [FRAGMENT4, FRAGMENT6].map(isCut => [isCut, notProtocol(IPPROTO_TCP), routedTo(name), DROP])
+  addRules(place, NEEDS_TPROXY, NFPROTO_INET, [
+    { ...FRAGMENTS, rules: cut },
+    // TCP is not translated, so the kernel need not track it.
+    ...RAW.map(chain => ({ ...chain, rules: [[protocol(IPPROTO_TCP), NOTRACK]] })),
+    {
+      ...MANGLE,
+      rules: [
+        [notIif(GATE), ...isTcpOut, SYN, mark(TO_GATE)],
+        [iif(GATE), ...isTcpOut, SYN, ...toSocket],
+        [...isTcpOut, NOT_SYN, ...toSocket],
+        // The sockets learn the path MTU.
+        ...TOO_BIG.map(isTooBig => [notIif(name), ...isTooBig, routedTo(name), mark(TO_SOCKET)]),
+      ],
+    },
+    { ...PREROUTING, rules: queries },
+    { ...POSTROUTING, rules: [[oif(name), MASQUERADE]] },
+  ])
+}
+
+/** Leads these ports of a host's 127.0.0.1 to the machine's. Throws a VnetError. */
+export function leadLocalhost(place: SocketPlace, ports: readonly number[]): void {
+  // The kernel routes no packet from 127.0.0.1 to another machine otherwise.
+  writeSysctl(place.native, place.nsfd, 'net/ipv4/conf/all/route_localnet', '1')
+  const [own, machine] = [LOOPBACK, MACHINE].map(text => get32(parseAddress(text) as Uint8Array, 0)) as [number, number]
+  const lead = (port: number) => [daddr4(own), protocol(IPPROTO_TCP), dport(port), dnat4(machine, port)]
+  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [
+    { ...OUTPUT, rules: ports.map(lead) },
+    { ...POSTROUTING, rules: [[daddr4(machine), MASQUERADE]] },
+  ])
+}
+
+/** Masquerades IPv4 packets that leave the router by an interface. Throws a VnetError. */
+export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
+  const rules: NftExpr[][] = [[oif(name), MASQUERADE]]
+  // Replies of a host on the same segment must return through the router.
+  if (options.hairpin) rules.push([notIif(name), notOif(name), FORWARDED, MASQUERADE])
+  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [
+    { ...POSTROUTING, rules },
+    { ...PREROUTING, rules: [] },
+  ])
+  const { udpTimeout, tcpTimeout } = options
+  const set = (setting: string, value: number | string | undefined) => {
+    if (value === undefined) return
+    const path = `net/netfilter/nf_conntrack_${setting}`
+    writeSysctl(place.native, place.nsfd, path, String(durationOf(value) / NSEC_PER_SEC))
+  }
+  set('udp_timeout', udpTimeout)
+  set('udp_timeout_stream', udpTimeout)
+  set('tcp_timeout_established', tcpTimeout)
+}
+
+/** Makes the kernel's NAT forward a port. Throws a VnetError. */
+export function forwardByKernel(
+  place: SocketPlace,
+  { name, address }: Outside,
+  hairpin: boolean,
+  { protocol: ipproto, port, address: host, to }: NatForward,
+): void {
+  const from = hairpin ? [] : [iif(name)]
+  const rule = [...from, daddr4(address), protocol(ipproto), dport(port), dnat4(host, to)]
+  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [{ ...PREROUTING, rules: [rule] }])
+}
+
+/** Drops requests for ports that come from outside (RFC 6887 section 18). Throws a VnetError. */
+export function refusePortControl(place: SocketPlace, name: string): void {
+  const rule = [iif(name), protocol(IPPROTO_UDP), dport(PORT_CONTROL_PORT), DROP]
+  addRules(place, 'portMapping (the kernel needs nf_tables)', NFPROTO_INET, [{ ...INPUT, rules: [rule] }])
+}
+
+/**
+ * Sets up a stateful firewall. vnet's own NAT filters IPv4 packets itself, outside the router, so
+ * packets that it lets in may pass. IPsec passes in IPv6 (RFC 6092 section 3.2.4). Throws a
+ * VnetError.
+ */
+export function firewall(place: SocketPlace, name: string, { firewall: kind, nat }: AccessOptions): void {
+  const web = WEB_PORTS.map(port => [oif(name), protocol(IPPROTO_TCP), dport(port), ACCEPT])
+  const corporate = [...web, [oif(name), DROP]]
+  const ipsec = [
+    [protocol(IPPROTO_ESP), ACCEPT],
+    [protocol(IPPROTO_AH), ACCEPT],
+    [protocol(IPPROTO_UDP), dport(IKE_PORT), ACCEPT],
+  ].map(steps => [iif(name), family(NFPROTO_IPV6), ...steps])
+  const translated =
+    nat === 'masquerade' ? [[iif(name), FORWARDED, ACCEPT]] : [[iif(name), family(NFPROTO_IPV4), ACCEPT]]
+  if (nat === 'nat64') translated.push([iif(name), family(NFPROTO_IPV6), saddr6(NAT64_PREFIX), ACCEPT])
+  const dns = [IPPROTO_UDP, IPPROTO_TCP].map(ipproto => [oif(name), protocol(ipproto), dport(DNS_PORT), ACCEPT])
+  const rules = [
+    [KNOWN, ACCEPT],
+    ...(nat === undefined || nat === 'nptv6' ? [] : translated),
+    ...(kind === 'corporate' ? corporate : ipsec),
+    ...(kind === 'captive-portal' ? [...dns, [oif(name), DROP]] : []),
+    [iif(name), DROP],
+  ]
+  // A refused packet for the router would take the port of a hole that is punched later.
+  const own = [IPPROTO_TCP, IPPROTO_UDP].map(ipproto => [iif(name), protocol(ipproto), DROP])
+  addRules(place, NEEDS_CT, NFPROTO_INET, [
+    { ...FORWARD, rules },
+    { ...INPUT, rules: [[KNOWN, ACCEPT], ...own] },
+  ])
+}
+
+const NEEDS_REDIRECT = 'captive-portal (the kernel needs nf_tables and nft_redir)'
+
+/** Leads HTTP requests from inside to a port of the router. Throws a VnetError. */
+export function captureHttp(place: SocketPlace, name: string, port: number): void {
+  const rule = [notIif(name), protocol(IPPROTO_TCP), dport(WEB_PORTS[0] as number), redirect(port)]
+  addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [{ ...PREROUTING, rules: [rule] }])
+}
+
+/** Returns the addresses that the router reaches by another interface than `name`. */
+export function reachedInside(
+  { native, nsfd }: SocketPlace,
+  name: string,
+  addresses: readonly Uint8Array[],
+): readonly Uint8Array[] {
+  using sock = RouteSocket.open(native, nsfd)
+  const outer = getLink(sock, { name })?.ifindex
+  const routes = getRoutes(sock)
+  const isInside = (ifindex: number | undefined) => ifindex !== undefined && ifindex !== outer
+  return addresses.filter(address => isInside(outputTo(routes, address)))
+}
+
+/** Lets packets of a host with these addresses pass a captive portal. Throws a VnetError. */
+export function acceptSource(place: SocketPlace, name: string, addresses: readonly Uint8Array[]): void {
+  addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [
+    { ...PREROUTING, rules: addresses.map(each => [saddr(each), ACCEPT]), first: true },
+    { ...FORWARD, rules: addresses.map(each => [oif(name), saddr(each), ACCEPT]), first: true },
+  ])
+}
+
+/**
+ * Routes packets from inside for the router's ports of the NAT to the outside, where the NAT turns
+ * them back. Without that the router would take them for its own. Throws a VnetError.
+ */
+export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
+  // A packet that turns back has the router's address as its source. rp_filter still refuses the
+  // router's other addresses there, and the NAT this address from outside.
+  for (const setting of ['accept_local', 'rp_filter']) {
+    writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
+  }
+  using sock = RouteSocket.open(place.native, place.nsfd)
+  const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
+  const dst = { bytes: Uint8Array.from(long(address)), prefixLen: 32 }
+  setNetworkRoute(sock, { dst, oif: index, via: Uint8Array.from(long(nextHop)), table: HAIRPIN_TABLE })
+  const local = { family: AF_INET, table: RT_TABLE_LOCAL } as const
+  for (const own of [name, 'lo']) addRule(sock, { ...local, priority: 1, iif: own })
+  addRule(sock, { ...local, priority: 3 })
+  // The rule that precedes all others has priority 0.
+  delRule(sock, local)
+  hairpinPorts(sock, address, FIRST_PORT, LAST_PORT)
+}
+
+/** Routes packets to a forwarded port, like routeHairpin. */
+export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Outside, port: number): void {
+  using sock = RouteSocket.open(native, nsfd)
+  hairpinPorts(sock, address, port, port)
+}
+
+/** Routes packets for a network to the link outside, where a translator is. Throws a VnetError. */
+export function routeOutside({ native, nsfd }: SocketPlace, name: string, dst: Prefix, nextHop = ''): void {
+  using sock = RouteSocket.open(native, nsfd)
+  const { ifindex: oif = 0 } = getLink(sock, { name }) ?? {}
+  setNetworkRoute(sock, { dst, oif, via: toPrefix(nextHop).bytes })
+}
+
+function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {
+  const to = { address: Uint8Array.from(long(address)), ports: [first, last] } as const
+  addRule(sock, { family: AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
+}

@@ -1,0 +1,159 @@
+/**
+ * KernelFaults: the faults of a host in the kernel. Its programs run below its init. The caller
+ * names the fault in errors.
+ */
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { destroyConnections } from 'vnet/internal/linux/sock-diag'
+import { parseSize } from 'vnet/internal/wire/units'
+import { isSameEnd } from '../carrier/ends.ts'
+import type { SocketPlace } from '../model/place.ts'
+import type { Endpoint, HostVerb } from '../model/verbs.ts'
+import type { HostFaults } from '../world/host-faults.ts'
+import { HostInit } from './host-init.ts'
+
+/** The parts of a host that its faults change. */
+export interface FaultyHost {
+  readonly name: string
+  readonly place: SocketPlace
+  /** Returns the directory of the files that programs see in /etc. */
+  readonly etc: () => string
+  /** Whether a program was ever started. */
+  readonly hasStarted: () => boolean
+  /** Whether sockets, servers or workers of this process are open on it. */
+  readonly hasOwnSockets: () => boolean
+  /** Is called before the programs are killed. */
+  readonly onCrash: () => void
+}
+
+export class KernelFaults implements HostFaults {
+  readonly #host: FaultyHost
+  readonly #verbs: readonly HostVerb[]
+  #init: HostInit | undefined
+  #diskSize = '64MiB'
+  #hasDisk = (_command: string): boolean => false
+  #isOff = false
+
+  /** `verbs` are the faults that the host must be able to have. */
+  constructor(host: FaultyHost, verbs: readonly HostVerb[]) {
+    this.#host = host
+    this.#verbs = verbs
+  }
+
+  /**
+   * Returns the init below which a program runs, if the faults or its disk need one. Throws a
+   * UsageError while the host is off, or if the disk cannot be made any more.
+   */
+  initFor(command: string): HostInit | undefined {
+    if (this.#isOff) throw new UsageError(`host ${this.#host.name} has crashed: programs start after a restart`)
+    if (this.#hasDisk(command)) this.disk()
+    // The connections that are forgotten are of the kernel.
+    return this.#verbs.every(verb => verb === 'forget') ? this.#init : this.#made()
+  }
+
+  /**
+   * Returns the path of the disk for this process. Throws a UsageError if a program has started
+   * that does not see it, or if it has another size.
+   */
+  disk(size = this.#diskSize): string {
+    const { name, hasStarted } = this.#host
+    if (this.#init === undefined && hasStarted()) {
+      const advice = 'call disk() before it starts, or give the lab file `disk: 64MiB`'
+      throw new UsageError(`host ${name}: a program without the disk runs: ${advice}`)
+    }
+    if (this.#init !== undefined && parseSize(size) !== parseSize(this.#diskSize)) {
+      throw new UsageError(`host ${name}: the disk has ${this.#diskSize}: give its size at the first call`)
+    }
+    this.#diskSize = size
+    const { pid, disk } = this.#made()
+    return `/proc/${pid}/root${disk}`
+  }
+
+  /** Makes the disk before the first program whose command `isFor` returns true for. */
+  giveDisk(isFor: (command: string) => boolean, size = this.#diskSize): void {
+    this.#hasDisk = isFor
+    this.#diskSize = size
+  }
+
+  pause(): void {
+    this.#reached()?.request('stop')
+  }
+
+  resume(): void {
+    this.#init?.request('continue')
+  }
+
+  crash(): void {
+    const init = this.#reached()
+    this.#isOff = true
+    this.#host.onCrash()
+    if (init === undefined) return
+    init.request('kill')
+    // Otherwise the kernel repeats their last bytes, also after a restart. Some kernels cannot.
+    const { native, nsfd } = this.#host.place
+    destroyConnections(native, nsfd)
+  }
+
+  restart(): void {
+    this.#isOff = false
+  }
+
+  /** Does nothing if the connection has ended. */
+  forget(local: Endpoint, remote: Endpoint): void {
+    const { native, nsfd } = this.#host.place
+    const isMeant = (own: Endpoint, other: Endpoint) => isSameEnd(own, local) && isSameEnd(other, remote)
+    if (destroyConnections(native, nsfd, isMeant)) return
+    throw new UsageError('this kernel has no CONFIG_INET_DIAG_DESTROY: explore in memory')
+  }
+
+  setClock(offset: number): void {
+    if (offset === 0) {
+      this.#init?.clock?.set(0)
+      return
+    }
+    this.#reached()
+    // Programs that start later have this clock, too.
+    const { clock } = this.#made()
+    if (clock === undefined) throw this.#notPrepared()
+    clock.set(offset)
+  }
+
+  setFull(isFull: boolean): void {
+    if (isFull) this.#reached()?.request('fill')
+    else this.#init?.request('free')
+  }
+
+  /**
+   * Returns the init of the host; undefined if nothing runs. Throws a UsageError if a program of
+   * the host runs where the fault does not reach it.
+   */
+  #reached(): HostInit | undefined {
+    const { name, hasStarted, hasOwnSockets } = this.#host
+    if (hasOwnSockets()) {
+      const advice = 'start it with spawn, or explore in memory'
+      throw new UsageError(`the program of host ${name} runs in this process: ${advice}`)
+    }
+    if (this.#init === undefined && hasStarted()) throw this.#notPrepared()
+    return this.#init
+  }
+
+  #notPrepared(): UsageError {
+    return new UsageError(`the lab was made without this fault, so that host ${this.#host.name} cannot have it`)
+  }
+
+  #made(): HostInit {
+    const { place, etc } = this.#host
+    const diskBytes = parseSize(this.#diskSize)
+    this.#init ??= new HostInit({ ...place, etc: etc(), hasClock: this.#verbs.includes('clock'), diskBytes })
+    return this.#init
+  }
+
+  /** Kills the programs. */
+  end(): void {
+    this.#init?.end()
+  }
+
+  /** Kills the programs. Settles when the init has ended. */
+  async close(): Promise<void> {
+    await this.#init?.close()
+  }
+}

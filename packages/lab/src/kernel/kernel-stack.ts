@@ -1,0 +1,148 @@
+/**
+ * KernelStack: the network stack of a host in a network namespace of its own. A descriptor keeps
+ * the namespace open, so that it ends with the process at the latest.
+ */
+import type dgram from 'node:dgram'
+import type { Socket } from 'node:net'
+import { check, closingOnError } from 'vnet/internal/linux/errno'
+import type { Native } from 'vnet/internal/linux/native'
+import {
+  addAddress,
+  delAddress,
+  getLink,
+  getLinks,
+  RouteSocket,
+  setLink,
+  setNeighbour,
+  setNetworkRoute,
+} from 'vnet/internal/linux/rtnetlink'
+import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
+import { IFF_UP } from 'vnet/internal/netdev/if'
+import { toPrefix } from 'vnet/internal/packet/address'
+import type { HostAddress } from '../model/lookup.ts'
+import type { SocketPlace, StreamServer } from '../model/place.ts'
+import type { HostCounters, HostStack, LabRoute, RouterRules, Sysctl } from '../world/host-stack.ts'
+import * as rules from './access-rules.ts'
+import { countersOf } from './counters.ts'
+import { ruleDrops } from './nftables.ts'
+import { bindUdp, connecting, connectingTo, listen } from './sockets.ts'
+
+const SYSCTLS: readonly Sysctl[] = [
+  // Where Docker runs, the kernel's new namespaces forward.
+  ['net/ipv4/ip_forward', '0'],
+  // Addresses in a lab are unique. A check of its link-local address would keep an interface from
+  // IPv6 for a second or two, reach every host of a LAN, and at its end have Chromium abort what it
+  // loads (ERR_NETWORK_CHANGED).
+  ['net/ipv6/conf/default/accept_dad', '0'],
+  // ping(8) needs no rights, also in a user namespace, where 0 is the group of the user.
+  ['net/ipv4/ping_group_range', '0 0'],
+]
+
+export class KernelStack implements HostStack {
+  readonly place: SocketPlace
+  readonly rules: RouterRules
+  readonly isCallerDead = false
+
+  /** Settings that the kernel does not have are left out. Throws a VnetError. */
+  constructor(native: Native, sysctls: readonly Sysctl[]) {
+    const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
+    this.place = { native, nsfd }
+    this.rules = rulesOf(this.place)
+    closingOnError(native, [nsfd], () => {
+      using sock = RouteSocket.open(native, nsfd)
+      for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+      for (const [name, value] of [...SYSCTLS, ...sysctls])
+        if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
+    })
+  }
+
+  get path(): string {
+    return `/proc/self/fd/${this.place.nsfd}`
+  }
+
+  get number(): number {
+    return this.place.nsfd
+  }
+
+  listen(server: StreamServer, port: number, host: string | undefined) {
+    return listen(this.place, server, port, host)
+  }
+
+  bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
+    return bindUdp(this.place, socket, port, host)
+  }
+
+  connect(to: HostAddress, port: number): Socket {
+    return connecting(this.place, to, port)
+  }
+
+  connectTo(name: string, port: number, resolve: () => Promise<HostAddress>): Socket {
+    return connectingTo(this.place, name, port, resolve)
+  }
+
+  /** In the kernel, a host has faults by its programs. */
+  faults(): undefined {}
+
+  enter<T>(fn: () => T): T {
+    return fn()
+  }
+
+  counters(): HostCounters {
+    return countersOf(this.place)
+  }
+
+  changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void {
+    this.#onInterface(name, (sock, ifindex) => {
+      // With the first address of a network, the kernel deletes the others.
+      for (const cidr of [...removed].reverse()) delAddress(sock, ifindex, toPrefix(cidr))
+      setLink(sock, ifindex, { flags: { set: isUp ? IFF_UP : 0, mask: IFF_UP } })
+      for (const cidr of added) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
+    })
+  }
+
+  setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
+    this.#onInterface(name, (sock, ifindex) => {
+      for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+    })
+  }
+
+  setRoutes(routes: readonly LabRoute[]): void {
+    using sock = this.#open()
+    const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
+    for (const { network, via, dev } of routes) {
+      const oif = indexes.get(dev)
+      if (oif !== undefined) setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
+    }
+  }
+
+  close(): void {
+    this.place.native.close(this.place.nsfd)
+  }
+
+  #onInterface(name: string, fn: (sock: RouteSocket, ifindex: number) => void): void {
+    using sock = this.#open()
+    const { ifindex } = getLink(sock, { name }) ?? {}
+    if (ifindex !== undefined) fn(sock, ifindex)
+  }
+
+  #open(): RouteSocket {
+    return RouteSocket.open(this.place.native, this.place.nsfd)
+  }
+}
+
+function rulesOf(place: SocketPlace): RouterRules {
+  return {
+    masqueradeKind: undefined,
+    masquerade: (...args) => rules.masquerade(place, ...args),
+    forward: (...args) => rules.forwardByKernel(place, ...args),
+    refusePortControl: name => rules.refusePortControl(place, name),
+    firewall: (...args) => rules.firewall(place, ...args),
+    captureHttp: (...args) => rules.captureHttp(place, ...args),
+    reachedInside: (...args) => rules.reachedInside(place, ...args),
+    acceptSource: (...args) => rules.acceptSource(place, ...args),
+    routeHairpin: outside => rules.routeHairpin(place, outside),
+    routeHairpinPort: (...args) => rules.routeHairpinPort(place, ...args),
+    routeOutside: (...args) => rules.routeOutside(place, ...args),
+    drops: () => ruleDrops(place),
+  }
+}

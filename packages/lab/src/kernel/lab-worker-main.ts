@@ -1,0 +1,52 @@
+/**
+ * The worker that carries the frames of a thread's labs, so that a test that blocks its own thread
+ * does not stop its links.
+ */
+import { type MessagePort, parentPort } from 'node:worker_threads'
+import { failedCall } from 'vnet/internal/base/errno'
+import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { TimerfdClock } from 'vnet/internal/linux/clock'
+import { loadNative } from 'vnet/internal/linux/native'
+import { LinuxPlatform } from 'vnet/internal/linux/platform'
+import { Net } from 'vnet/internal/netdev/net'
+import { Calls, run } from '../carrier/lab-calls.ts'
+import type { WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
+
+function makeCalls(post: (message: WorkerReply) => void): Calls {
+  const native = loadNative()
+  const log = new Log(LOGLEVEL_WARNING, (_, line) => post({ warning: line }))
+  const platform = new LinuxPlatform(native, text => log.warn(text))
+  const net = new Net({ platform, clock: new TimerfdClock(native), log })
+  return new Calls(net, {
+    settle: ports => platform.settle(ports),
+    onFault: (lab, fault) => post({ lab, fault }),
+    bindUdp: async (nsfd, socket, port) => {
+      // Loaded on demand, because few routers have port control.
+      const { bindUdp } = await import('./sockets.ts')
+      return bindUdp({ native, nsfd }, socket, port, undefined)
+    },
+    show: async placeOf => {
+      const { LabControl } = await import('./lab-control.ts')
+      return LabControl.start(native, net, placeOf)
+    },
+  })
+}
+
+function serve(port: MessagePort): void {
+  const calls = makeCalls(message => port.postMessage(message))
+  port.on('message', async ({ id, call, args }: WorkerRequest) => {
+    const reply = (reply: WorkerReply) => port.postMessage(reply)
+    try {
+      reply({ id, value: await run(calls, call, args) })
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error)
+      const usage = error instanceof UsageError
+      const failure = failedCall(error)
+      const call = failure && { errno: failure.errno, what: failure.what, advice: failure.advice }
+      reply({ id, error: text, call, usage, failed: usage && error.cause !== undefined })
+    }
+  })
+}
+
+serve(parentPort as MessagePort)

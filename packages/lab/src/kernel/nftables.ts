@@ -1,0 +1,419 @@
+/**
+ * Rules of the kernel's packet filter (nf_tables), as nft(8) adds them: tables, chains, and rules
+ * made of steps. include/uapi/linux/netfilter/nf_tables.h, nfnetlink.h.
+ */
+import { VnetError } from 'vnet/internal/base/errno'
+import { check, closing } from 'vnet/internal/linux/errno'
+import { AF_NETLINK, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/uapi'
+import {
+  attributes,
+  type Message,
+  MessageBuilder,
+  messages,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_ERROR,
+  parseAck,
+} from 'vnet/internal/netlink/index'
+import { long, word } from 'vnet/internal/packet/octets'
+import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
+import type { SocketPlace } from '../model/place.ts'
+
+const NETLINK_NETFILTER = 12
+const NFNL_MSG_BATCH_BEGIN = 0x10
+const NFNL_MSG_BATCH_END = 0x11
+const NFNL_SUBSYS_NFTABLES = 10
+const NLM_F_APPEND = 0x800
+
+const [NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_GETRULE] = [0xa00, 0xa03, 0xa06, 0xa07]
+const NFTA_TABLE_NAME = 1
+const [NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_TYPE] = [1, 3, 4, 7]
+const [NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY] = [1, 2]
+const [NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS] = [1, 2, 4]
+const NFTA_LIST_ELEM = 1
+const [NFTA_EXPR_NAME, NFTA_EXPR_DATA] = [1, 2]
+const [NFTA_META_DREG, NFTA_META_KEY, NFTA_META_SREG] = [1, 2, 3]
+const [NFT_META_MARK, NFT_META_IIFNAME, NFT_META_OIFNAME, NFT_META_NFPROTO, NFT_META_L4PROTO] = [3, 6, 7, 15, 16]
+const [NFTA_CT_DREG, NFTA_CT_KEY, NFT_CT_STATE, NFT_CT_STATUS] = [1, 2, 0, 2]
+const [NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK, NFTA_BITWISE_XOR] = [1, 2, 3, 4, 5]
+const [NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN] = [1, 2, 3, 4]
+const [NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER] = [1, 2]
+const [NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA, NFT_CMP_EQ, NFT_CMP_NEQ] = [1, 2, 3, 0, 1]
+const [NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA] = [1, 2]
+const [NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO_MIN, NFT_NAT_DNAT] = [1, 2, 3, 5, 1]
+const [NFTA_EXTHDR_DREG, NFTA_EXTHDR_TYPE, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN, NFTA_EXTHDR_FLAGS] = [1, 2, 3, 4, 5]
+const [NFT_EXTHDR_F_PRESENT, NEXTHDR_FRAGMENT] = [1, 44]
+const [NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS, NFT_FIB_RESULT_OIFNAME, NFTA_FIB_F_DADDR] = [1, 2, 3, 2, 2]
+const NFTA_COUNTER_PACKETS = 2
+const NFTA_REDIR_REG_PROTO_MIN = 1
+const [NFTA_TPROXY_FAMILY, NFTA_TPROXY_REG_PORT, NFPROTO_UNSPEC] = [1, 3, 0]
+const [NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE] = [1, 2, 1]
+const [NFT_REG_VERDICT, NFT_REG_1, NFT_REG_2] = [0, 1, 2]
+const [NF_DROP, NF_ACCEPT] = [0, 1]
+const IFNAMSIZ = 16
+const [IPS_DST_NAT, CT_ESTABLISHED_OR_RELATED] = [32, 6]
+
+export const [NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6] = [1, 2, 10]
+
+/** A part of a rule: matches packets, or decides on packets that match all parts before it. */
+export type NftExpr = (rule: MessageBuilder) => void
+
+export interface NftChain {
+  readonly name: string
+  readonly type: 'filter' | 'nat'
+  /** NF_INET_*, and NF_IP_PRI_*. */
+  readonly hook: number
+  readonly priority: number
+  readonly rules: readonly (readonly NftExpr[])[]
+  /** Whether the rules precede the chain's present ones. */
+  readonly first?: boolean
+}
+
+/** Where rules of each kind are: NF_INET_* and NF_IP_PRI_* of include/uapi/linux/netfilter*.h. */
+/** Before the kernel reassembles fragments. */
+export const FRAGMENTS = { name: 'fragments', type: 'filter', hook: 0, priority: -450 } as const
+/** Before the kernel tracks connections: of packets that arrive, and of this machine's. */
+export const RAW = [
+  { name: 'raw', type: 'filter', hook: 0, priority: -300 },
+  { name: 'raw-output', type: 'filter', hook: 3, priority: -300 },
+] as const
+/** Before packets are routed. */
+export const MANGLE = { name: 'mangle', type: 'filter', hook: 0, priority: -150 } as const
+export const PREROUTING = { name: 'prerouting', type: 'nat', hook: 0, priority: -100 } as const
+/** Packets of the machine itself. */
+export const OUTPUT = { name: 'output', type: 'nat', hook: 3, priority: -100 } as const
+export const INPUT = { name: 'input', type: 'filter', hook: 1, priority: 0 } as const
+export const FORWARD = { name: 'forward', type: 'filter', hook: 2, priority: 0 } as const
+export const POSTROUTING = { name: 'postrouting', type: 'nat', hook: 4, priority: 100 } as const
+
+export const iif = (name: string): NftExpr => matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_EQ)
+export const notIif = (name: string): NftExpr => matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_NEQ)
+export const oif = (name: string): NftExpr => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_EQ)
+export const notOif = (name: string): NftExpr => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_NEQ)
+export const family = (nfproto: number): NftExpr => matchMeta(NFT_META_NFPROTO, Uint8Array.of(nfproto), NFT_CMP_EQ)
+export const protocol = (ipproto: number): NftExpr => matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_EQ)
+export const notProtocol = (ipproto: number): NftExpr =>
+  matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_NEQ)
+/** Matches fragments of IPv4 and of IPv6 packets. */
+export const FRAGMENT4: NftExpr = rule => {
+  matchMeta(NFT_META_NFPROTO, Uint8Array.of(NFPROTO_IPV4), NFT_CMP_EQ)(rule)
+  // More fragments, and the offset.
+  payload(rule, NFT_PAYLOAD_NETWORK_HEADER, 6, 2)
+  mask(rule, Uint8Array.of(0x3f, 0xff))
+  compare(rule, NFT_CMP_NEQ, new Uint8Array(2))
+}
+export const FRAGMENT6: NftExpr = rule => {
+  matchMeta(NFT_META_NFPROTO, Uint8Array.of(NFPROTO_IPV6), NFT_CMP_EQ)(rule)
+  expression(rule, 'exthdr', data => {
+    number(data, NFTA_EXTHDR_DREG, NFT_REG_1)
+    data.binary(NFTA_EXTHDR_TYPE, Uint8Array.of(NEXTHDR_FRAGMENT))
+    number(data, NFTA_EXTHDR_OFFSET, 0)
+    number(data, NFTA_EXTHDR_LEN, 1)
+    number(data, NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT)
+  })
+  compare(rule, NFT_CMP_EQ, Uint8Array.of(1))
+}
+/** Matches packets of connections that are known, and errors about them. */
+export const KNOWN: NftExpr = rule => matchCt(rule, NFT_CT_STATE, CT_ESTABLISHED_OR_RELATED)
+/** Matches packets of connections with a translated destination. */
+export const FORWARDED: NftExpr = rule => matchCt(rule, NFT_CT_STATUS, IPS_DST_NAT)
+export const dport = (port: number): NftExpr =>
+  matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, Uint8Array.from(word(port)))
+export const icmpType = (type: number): NftExpr => matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, Uint8Array.of(type))
+export const daddr4 = (address: number): NftExpr => {
+  return matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 16, Uint8Array.from(long(address)))
+}
+/** Matches the first bytes of the source of IPv6 packets. */
+export const saddr6 = (prefix: Uint8Array): NftExpr => matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
+export const ACCEPT: NftExpr = rule => verdict(rule, NF_ACCEPT)
+/** Drops packets and counts them. */
+export const DROP: NftExpr = rule => {
+  expression(rule, 'counter', () => {})
+  verdict(rule, NF_DROP)
+}
+/** Matches the source, or the destination, of IPv4 or IPv6 packets. */
+export const saddr = (address: Uint8Array): NftExpr => matchAddress(address, 12, 8)
+export const daddr = (address: Uint8Array): NftExpr => matchAddress(address, 16, 24)
+/** Matches the first segment of a TCP connection, or all others. */
+export const SYN: NftExpr = rule => matchSyn(rule, NFT_CMP_EQ)
+export const NOT_SYN: NftExpr = rule => matchSyn(rule, NFT_CMP_NEQ)
+/** The kernel does not track the packet's connection. */
+export const NOTRACK: NftExpr = rule => expression(rule, 'notrack', () => {})
+/** Marks packets for routing rules. */
+export const mark = (value: number): NftExpr => {
+  return rule => {
+    // The kernel keeps marks in its own byte order.
+    load(rule, NFT_REG_1, new Uint8Array(Uint32Array.of(value).buffer))
+    expression(rule, 'meta', data => {
+      number(data, NFTA_META_KEY, NFT_META_MARK)
+      number(data, NFTA_META_SREG, NFT_REG_1)
+    })
+  }
+}
+/**
+ * Hands TCP segments to the socket that they are for, even if their address is not this machine's,
+ * and those of no socket to the transparent listener on a port.
+ */
+export const tproxy = (port: number): NftExpr => {
+  return rule => {
+    load(rule, NFT_REG_1, Uint8Array.from(word(port)))
+    expression(rule, 'tproxy', data => {
+      number(data, NFTA_TPROXY_FAMILY, NFPROTO_UNSPEC)
+      number(data, NFTA_TPROXY_REG_PORT, NFT_REG_1)
+    })
+  }
+}
+/** Leads packets to a port of this machine. */
+export const redirect = (port: number): NftExpr => {
+  return rule => {
+    load(rule, NFT_REG_1, Uint8Array.from(word(port)))
+    expression(rule, 'redir', data => number(data, NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1))
+  }
+}
+/** Matches packets with a route to an interface, before they are routed. */
+export const routedTo = (name: string): NftExpr => {
+  return rule => {
+    expression(rule, 'fib', data => {
+      number(data, NFTA_FIB_DREG, NFT_REG_1)
+      number(data, NFTA_FIB_RESULT, NFT_FIB_RESULT_OIFNAME)
+      number(data, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR)
+    })
+    compare(rule, NFT_CMP_EQ, nameBytes(name))
+  }
+}
+export const MASQUERADE: NftExpr = rule => expression(rule, 'masq', () => {})
+/** Translates the destination to an IPv4 address and a port. */
+export const dnat4 = (address: number, port: number): NftExpr => dnat(Uint8Array.from(long(address)), port)
+/** Translates the destination to an address and a port. */
+export const dnat = (address: Uint8Array, port: number): NftExpr => {
+  return rule => {
+    load(rule, NFT_REG_1, address)
+    load(rule, NFT_REG_2, Uint8Array.from(word(port)))
+    expression(rule, 'nat', data => {
+      number(data, NFTA_NAT_TYPE, NFT_NAT_DNAT)
+      number(data, NFTA_NAT_FAMILY, address.length === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6)
+      number(data, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1)
+      number(data, NFTA_NAT_REG_PROTO_MIN, NFT_REG_2)
+    })
+  }
+}
+
+const NAME = 'vnet-lab'
+
+/**
+ * Adds chains, unless they exist, and appends rules to them. `what` starts the error message.
+ * Throws a VnetError and adds nothing if the kernel refuses.
+ */
+export function addRules(
+  { native, nsfd }: SocketPlace,
+  what: string,
+  nfproto: number,
+  chains: readonly NftChain[],
+): void {
+  const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
+  closing(native, fd, () => {
+    const { bytes, messages: expected } = request(nfproto, chains)
+    check(native.send(fd, bytes, MSG_DONTWAIT), what)
+    const into = new Uint8Array(8192)
+    const meta = new Int32Array(3)
+    // The kernel has handled all of it by now. Every message but the first and the last is
+    // acknowledged.
+    for (let acks = 0; acks < expected; ) {
+      const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
+      for (const message of messages(into, 0, length)) {
+        if (message.type !== NLMSG_ERROR) continue
+        const { error } = parseAck(into, message)
+        if (error < 0) throw new VnetError(-error, what)
+        acks++
+      }
+    }
+  })
+}
+
+/** Packets that DROP has dropped, by the match of its rule. */
+export interface RuleDrops {
+  /** Of rules with `iif`, and with `oif`. */
+  readonly arriving: number
+  readonly leaving: number
+}
+
+/** Reads the drops of all rules of addRules for IPv4 and IPv6. Throws a VnetError. */
+export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
+  const what = 'read the rules of nf_tables'
+  const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
+  const drops = { arriving: 0, leaving: 0 }
+  closing(native, fd, () => {
+    const to = new MessageBuilder()
+    const header = Uint8Array.of(NFPROTO_INET, 0, 0, 0)
+    to.message(NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, 1)
+      .payload(header)
+      .string(NFTA_RULE_TABLE, NAME)
+    check(native.send(fd, to.bytes, MSG_DONTWAIT), what)
+    const into = new Uint8Array(32_768)
+    const meta = new Int32Array(3)
+    for (let isDone = false; !isDone; ) {
+      const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
+      for (const message of messages(into, 0, length)) {
+        if (message.type === NFT_MSG_NEWRULE) addDrops(drops, into, message)
+        else isDone = true
+      }
+    }
+  })
+  return drops
+}
+
+/** Adds the drops of a rule: its match of an interface precedes its counter. */
+function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Array, rule: Message): void {
+  let key = 0
+  const within = (type: number, from: { readonly offset: number; readonly length: number }) =>
+    [...attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
+  const expressions = within(NFTA_RULE_EXPRESSIONS, { offset: rule.offset + 4, length: rule.length - 4 })
+  for (const element of expressions.flatMap(list => within(NFTA_LIST_ELEM, list))) {
+    for (const data of within(NFTA_EXPR_DATA, element)) {
+      const view = (at: number) => new DataView(bytes.buffer, bytes.byteOffset + at)
+      for (const name of within(NFTA_EXPR_NAME, element)) {
+        const text = String.fromCharCode(...bytes.subarray(name.offset, name.offset + name.length - 1))
+        if (text === 'meta') for (const { offset } of within(NFTA_META_KEY, data)) key ||= view(offset).getUint32(0)
+        if (text !== 'counter') continue
+        for (const { offset } of within(NFTA_COUNTER_PACKETS, data)) {
+          drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(view(offset).getBigUint64(0))
+        }
+      }
+    }
+  }
+}
+
+function request(
+  nfproto: number,
+  chains: readonly NftChain[],
+): { readonly bytes: Uint8Array; readonly messages: number } {
+  const to = new MessageBuilder()
+  let seq = 0
+  const message = (type: number, flags: number, of: number, resource: number) =>
+    to.message(type, NLM_F_REQUEST | flags, ++seq).payload(Uint8Array.of(of, 0, 0, resource))
+  const make = (type: number, flags = 0) => message(type, NLM_F_ACK | NLM_F_CREATE | flags, nfproto, 0)
+  message(NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES)
+  make(NFT_MSG_NEWTABLE).string(NFTA_TABLE_NAME, NAME)
+  for (const { name, type, hook, priority, rules, first = false } of chains) {
+    make(NFT_MSG_NEWCHAIN)
+      .string(NFTA_CHAIN_TABLE, NAME)
+      .string(NFTA_CHAIN_NAME, name)
+      .nested(NFTA_CHAIN_HOOK, data => {
+        number(data, NFTA_HOOK_HOOKNUM, hook)
+        number(data, NFTA_HOOK_PRIORITY, priority)
+      })
+      .string(NFTA_CHAIN_TYPE, type)
+    for (const steps of rules) {
+      make(NFT_MSG_NEWRULE, first ? 0 : NLM_F_APPEND)
+        .string(NFTA_RULE_TABLE, NAME)
+        .string(NFTA_RULE_CHAIN, name)
+        .nested(NFTA_RULE_EXPRESSIONS, rule => {
+          for (const step of steps) step(rule)
+        })
+    }
+  }
+  message(NFNL_MSG_BATCH_END, 0, 0, NFNL_SUBSYS_NFTABLES)
+  return { bytes: to.bytes, messages: seq - 2 }
+}
+
+function matchMeta(key: number, value: Uint8Array, op: number): NftExpr {
+  return rule => {
+    expression(rule, 'meta', data => {
+      number(data, NFTA_META_DREG, NFT_REG_1)
+      number(data, NFTA_META_KEY, key)
+    })
+    compare(rule, op, value)
+  }
+}
+
+/** Matches if a value of connection tracking has one of the bits. */
+function matchCt(rule: MessageBuilder, key: number, bits: number): void {
+  expression(rule, 'ct', data => {
+    number(data, NFTA_CT_DREG, NFT_REG_1)
+    number(data, NFTA_CT_KEY, key)
+  })
+  // The kernel keeps these values in its own byte order.
+  mask(rule, new Uint8Array(Uint32Array.of(bits).buffer))
+  compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
+}
+
+function matchSyn(rule: MessageBuilder, op: number): void {
+  const flags = 13
+  payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, flags, 1)
+  mask(rule, Uint8Array.of(TCP_SYN | TCP_ACK))
+  compare(rule, op, Uint8Array.of(TCP_SYN))
+}
+
+/** Clears all other bits of the value in the register. */
+function mask(rule: MessageBuilder, bits: Uint8Array): void {
+  expression(rule, 'bitwise', data => {
+    number(data, NFTA_BITWISE_SREG, NFT_REG_1)
+    number(data, NFTA_BITWISE_DREG, NFT_REG_1)
+    number(data, NFTA_BITWISE_LEN, bits.length)
+    data.nested(NFTA_BITWISE_MASK, own => own.binary(NFTA_DATA_VALUE, bits))
+    data.nested(NFTA_BITWISE_XOR, own => own.binary(NFTA_DATA_VALUE, new Uint8Array(bits.length)))
+  })
+}
+
+function matchPayload(base: number, offset: number, value: Uint8Array): NftExpr {
+  return rule => {
+    payload(rule, base, offset, value.length)
+    compare(rule, NFT_CMP_EQ, value)
+  }
+}
+
+function matchAddress(address: Uint8Array, inIpv4: number, inIpv6: number): NftExpr {
+  const isIpv4 = address.length === 4
+  return rule => {
+    family(isIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6)(rule)
+    matchPayload(NFT_PAYLOAD_NETWORK_HEADER, isIpv4 ? inIpv4 : inIpv6, address)(rule)
+  }
+}
+
+function payload(rule: MessageBuilder, base: number, offset: number, length: number): void {
+  expression(rule, 'payload', data => {
+    number(data, NFTA_PAYLOAD_DREG, NFT_REG_1)
+    number(data, NFTA_PAYLOAD_BASE, base)
+    number(data, NFTA_PAYLOAD_OFFSET, offset)
+    number(data, NFTA_PAYLOAD_LEN, length)
+  })
+}
+
+function compare(rule: MessageBuilder, op: number, value: Uint8Array): void {
+  expression(rule, 'cmp', data => {
+    number(data, NFTA_CMP_SREG, NFT_REG_1)
+    number(data, NFTA_CMP_OP, op)
+    data.nested(NFTA_CMP_DATA, own => own.binary(NFTA_DATA_VALUE, value))
+  })
+}
+
+function load(rule: MessageBuilder, register: number, value: Uint8Array): void {
+  expression(rule, 'immediate', data => {
+    number(data, NFTA_IMMEDIATE_DREG, register)
+    data.nested(NFTA_IMMEDIATE_DATA, own => own.binary(NFTA_DATA_VALUE, value))
+  })
+}
+
+function verdict(rule: MessageBuilder, code: number): void {
+  expression(rule, 'immediate', data => {
+    number(data, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT)
+    data.nested(NFTA_IMMEDIATE_DATA, own => own.nested(NFTA_DATA_VERDICT, to => number(to, NFTA_VERDICT_CODE, code)))
+  })
+}
+
+function expression(to: MessageBuilder, name: string, write: (data: MessageBuilder) => void): void {
+  to.nested(NFTA_LIST_ELEM, element => element.string(NFTA_EXPR_NAME, name).nested(NFTA_EXPR_DATA, write))
+}
+
+/** Numbers of netfilter are in network byte order. */
+function number(to: MessageBuilder, type: number, value: number): void {
+  to.binary(type, Uint8Array.from(long(value)))
+}
+
+function nameBytes(name: string): Uint8Array {
+  const bytes = new Uint8Array(IFNAMSIZ)
+  bytes.set(new TextEncoder().encode(name))
+  return bytes
+}

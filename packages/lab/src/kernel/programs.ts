@@ -1,0 +1,173 @@
+/** Programs: the processes that run on a host of a lab. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { statSync } from 'node:fs'
+import { ENOENT, VnetError } from 'vnet/internal/base/errno'
+import { shellWord } from 'vnet/internal/base/printable'
+import { writeFile } from 'vnet/internal/linux/files'
+import { builtFile } from 'vnet/internal/linux/native'
+import { anyOf, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from '../model/options.ts'
+import type { HostInit } from './host-init.ts'
+
+/** The options of node:child_process's spawn. To run a program as another user, run setpriv(1). */
+export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
+
+export interface ExecOptions extends Omit<LabSpawnOptions, 'stdio'> {
+  /** Written to its standard input; nothing by default. */
+  readonly input?: string | Uint8Array
+}
+
+/** The output of a program, and how it ended. */
+export interface ExecResult {
+  /** The exit status; null if a signal ended it. */
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface ProgramPlace {
+  /** A descriptor of the network namespace. */
+  readonly nsfd: number
+  /** Returns the directory of the files that programs see in /etc. */
+  readonly etc: () => string
+  /** Returns the init below which a program runs, if there is one. */
+  readonly init?: (command: string) => HostInit | undefined
+}
+
+/** Options of node:child_process that the launcher does not support. */
+const NOT_POSSIBLE: Form = {
+  accepts: value => value === false,
+  text: "possible: run sh, ['-c', 'WORDS'], or setpriv(1) for another user",
+}
+const PROGRAM: Form = { accepts: value => typeof value === 'string' && value !== '', text: 'a program' }
+const ARGUMENTS: Form = {
+  accepts: value => Array.isArray(value) && value.every(each => /^(string|number)$/.test(typeof each)),
+  text: "a list of arguments, such as ['-c1', 'server']",
+}
+const INPUT: Form = {
+  accepts: value => typeof value === 'string' || ArrayBuffer.isView(value),
+  text: 'text or a Uint8Array',
+}
+
+/** Node checks the values of its own options. */
+const SPAWN_OPTIONS: Forms<SpawnOptions> = {
+  ...anyOf('cwd', 'env', 'stdio', 'timeout', 'killSignal', 'serialization', 'windowsHide', 'windowsVerbatimArguments'),
+  detached: FLAG,
+  signal: SIGNAL,
+  shell: NOT_POSSIBLE,
+  uid: NOT_POSSIBLE,
+  gid: NOT_POSSIBLE,
+  argv0: NOT_POSSIBLE,
+}
+const { stdio: _, ...WITHOUT_STDIO } = SPAWN_OPTIONS
+const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
+
+/**
+ * The line of the launcher, which only `fail` of native/within.cc prints, if it cannot execute the
+ * program: what failed, and an errno.
+ */
+const FAILED = /^vnet: (.+): [^:]+ \(errno (\d+)\).*\n$/
+
+/** The first descriptor after the standard streams. */
+const FIRST_FD = 3
+
+/** The descriptor of the namespace in a launcher. Shells know only descriptors of one digit. */
+const LAUNCHER_FD = 9
+
+export class Programs {
+  readonly #place: ProgramPlace
+  /** With their commands. */
+  readonly #children = new Map<ChildProcess, string>()
+  #launchers = 0
+  /** Whether a program was ever started. */
+  hasStarted = false
+
+  constructor(place: ProgramPlace) {
+    this.#place = place
+  }
+
+  launcher(command: string): string {
+    checkForm('launcher', command, PROGRAM)
+    const { nsfd, etc } = this.#place
+    const files = etc()
+    const words = [...this.#hostArgs(command, [], {}, false), command].map(shellWord).join(' ')
+    const within = shellWord(builtFile('vnet-within', 'the launcher'))
+    const enter = `${within} "$PPID" ${LAUNCHER_FD} ${shellWord(files)} ${words}`
+    const path = `${files}.${++this.#launchers}`
+    const script = `#!/bin/sh\nexec ${LAUNCHER_FD}</proc/${process.pid}/fd/${nsfd}\nexec ${enter} "$@"\n`
+    writeFile(path, script, { mode: 0o700 })
+    this.hasStarted = true
+    return path
+  }
+
+  spawn(command: string, args: readonly string[], given: LabSpawnOptions): ChildProcess {
+    checkForm('spawn', command, PROGRAM)
+    checkForm(command, args, ARGUMENTS)
+    checkForms(command, given, SPAWN_OPTIONS)
+    const { stdio = 'pipe', ...options } = given
+    checkDirectory(command, options.cwd)
+    const { nsfd, etc } = this.#place
+    const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
+    while (streams.length < FIRST_FD) streams.push('pipe')
+    const launcher = builtFile('vnet-within', 'the launcher')
+    const inHost = this.#hostArgs(command, args, options, true)
+    const words = [String(process.pid), String(streams.length), etc(), ...inHost, command, ...args]
+    const child = spawn(launcher, words, { ...options, stdio: [...streams, nsfd] })
+    this.hasStarted = true
+    this.#children.set(child, command)
+    child.once('exit', () => this.#children.delete(child))
+    child.once('error', () => child.pid === undefined && this.#children.delete(child))
+    return child
+  }
+
+  async exec(command: string, args: readonly string[], given: ExecOptions): Promise<ExecResult> {
+    checkForm('exec', command, PROGRAM)
+    checkForms<Omit<SpawnOptions, 'stdio'> & ExecOptions>(command, given, EXEC_OPTIONS)
+    const { input, ...options } = given
+    const child = this.spawn(command, args, options)
+    const out: Buffer[] = []
+    const err: Buffer[] = []
+    child.stdout?.on('data', chunk => out.push(chunk))
+    child.stderr?.on('data', chunk => err.push(chunk))
+    // The program may end without reading.
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
+    const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+    const [stdout, stderr] = [Buffer.concat(out).toString(), Buffer.concat(err).toString()]
+    const [, what, errno] = (stdout === '' && FAILED.exec(stderr)) || []
+    if (what === undefined) return { status, signal, stdout, stderr }
+    const isLine = /\s/.test(command) && args.length === 0
+    throw new VnetError(Number(errno), what, isLine ? 'the arguments are a list: exec(command, args)' : undefined)
+  }
+
+  get pids(): readonly number[] {
+    return this.#running.flatMap(({ pid }) => pid ?? [])
+  }
+
+  /** The programs that run: `program sleep (pid 7)`. */
+  get names(): readonly string[] {
+    return this.#running.map(child => `program ${this.#children.get(child)} (pid ${child.pid})`)
+  }
+
+  /** A test that removes all listeners of a child removes the listeners of spawn, too. */
+  get #running(): readonly ChildProcess[] {
+    return [...this.#children.keys()].filter(child => child.exitCode === null && child.signalCode === null)
+  }
+
+  #hostArgs(command: string, args: readonly string[], options: LabSpawnOptions, isOnce: boolean): readonly string[] {
+    return this.#place.init?.([command, ...args].join(' '))?.argsFor(command, options, isOnce) ?? []
+  }
+
+  /** Kills the programs. Settles when they have ended. */
+  async close(): Promise<void> {
+    const ended = this.#running.map(child => once(child, 'exit').catch(() => {}))
+    for (const child of this.#running) child.kill('SIGKILL')
+    await Promise.all(ended)
+  }
+}
+
+function checkDirectory(command: string, cwd: SpawnOptions['cwd']): void {
+  const isThere = cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
+  if (!isThere) throw new VnetError(ENOENT, `start ${command}`, `the directory ${cwd} does not exist`)
+}

@@ -1,0 +1,79 @@
+/** PacketName: identifies a packet of a run, by a text that means the same in another run. */
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
+import type { Direction } from 'vnet/internal/wire/wire'
+import type { NemesisVerb } from './verbs.ts'
+
+/**
+ * How a packet is counted within its direction of a flow. `seq` is a TCP segment with data, SYN or
+ * FIN, by its first byte relative to the SYN; `ack` and `rst` count TCP segments without any;
+ * `packet` counts the packets of other protocols.
+ */
+export type PacketPart = 'seq' | 'ack' | 'rst' | 'packet'
+
+export interface PacketName {
+  /** The ends of the link: `client-server`. */
+  readonly link: string
+  readonly direction: Direction
+  /** From the packet's source: `tcp client:* > server:80`, where `*` is an ephemeral port. */
+  readonly flow: string
+  readonly part: PacketPart
+  /** The first byte of a `seq`, or a number from 1 on. */
+  readonly n: number
+  /** The transmissions of these bytes up to this one: 1, or more for retransmissions. */
+  readonly copy: number
+}
+
+/** A fault at one packet of a link: of the packet, of a link, or of hosts. */
+export interface PlannedFault extends PacketName {
+  readonly verb: FaultVerb | NemesisVerb
+  /** How long a delay or a fault of a link or host lasts, or by how much a clock jumps, in ns. */
+  readonly time: number
+  /** The name of the host that is hit. */
+  readonly on?: string | undefined
+  /** Set for the hosts that the option `hit` names when it happens. */
+  readonly isAsked?: true | undefined
+}
+
+/** A packet that a watched link carried. */
+export interface WatchedPacket extends Omit<PacketName, 'link'> {
+  /** When it entered the wire, in ns of the clock of the run. */
+  readonly time: number
+  /** Its number in its direction of the flow, from 1 on. */
+  readonly number: number
+  /** The sequence number after a `seq`, relative to the SYN. */
+  readonly end: number
+  /** The length of the frame, and its first bytes. */
+  readonly length: number
+  readonly head: Uint8Array
+  /** Whether a planned fault has hit it. */
+  readonly hit: boolean
+  /** Whether a dead link or an extra wire has lost it, or the wire still has it. */
+  readonly lost: boolean
+}
+
+export function formatName({ link, direction, flow, part, n, copy }: PacketName): string {
+  return `${link} ${direction} ${flow} ${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`
+}
+
+const NAME = /^(\S+) (ab|ba) (\S+ \S+ > \S+) (seq|ack|rst|packet) (\d+)(?: copy (\d+))?$/
+
+/** Returns the name that formatName has written. Throws a UsageError for any other text. */
+export function parseName(text: string): PacketName {
+  const [, link = '', direction, flow = '', part, n, copy = '1'] = NAME.exec(text.trim()) ?? []
+  if (direction === undefined) {
+    throw new UsageError(
+      `'${text}' is not the name of a packet, such as 'client-server ab tcp client:* > server:80 seq 1'`,
+    )
+  }
+  return { link, direction: direction as Direction, flow, part: part as PacketPart, n: Number(n), copy: Number(copy) }
+}
+
+/**
+ * Returns the hosts of a flow such as `tcp client:*#2 > server:80`, without ends that have only an
+ * address.
+ */
+export function hostsOfFlow(flow: string): string[] {
+  const [, from = '', , to = ''] = flow.split(' ')
+  return [from, to].flatMap(end => /^([\w-]+)(:[\d*]+)?(#\d+)?$/.exec(end)?.[1] ?? [])
+}

@@ -1,0 +1,103 @@
+/**
+ * Shared by the fixtures of test runners: names, seeds, the end of a lab, and the report of
+ * dropped packets.
+ */
+
+import { ownTime, schedstatOf } from '../memory/time/own-time.ts'
+import { thread } from '../memory/time/real.ts'
+import { LabUnavailableError } from '../model/rights.ts'
+import { isRequired } from '../world/world.ts'
+import type { Lab } from './lab.ts'
+
+/** The most characters of the name of a test's lab. */
+const LAB_NAME_MAX = 40
+/** The most lines about dropped packets in the message of a failed test. */
+const DROP_LINES = 5
+
+export interface TestError {
+  message?: string | undefined
+  stack?: string | undefined
+}
+
+/**
+ * Adds lines of `lab.drops()` to the message of a failed test, at most DROP_LINES of them, and then
+ * the seed that repeats them.
+ */
+export function addDrops(error: TestError | undefined, drops: readonly string[], seed: number): void {
+  if (error === undefined || drops.length === 0) return
+  const isCut = drops.length > DROP_LINES
+  const shown = isCut ? [...drops.slice(0, DROP_LINES - 1), `${drops.length - DROP_LINES + 1} more`] : drops
+  addLines(error, [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
+}
+
+/**
+ * Returns a line about the world of a lab: in memory with its clock and, if the test `hasWaited` to
+ * its timeout, what the clock waited for.
+ */
+export function worldLine(lab: Pick<Lab, 'world' | 'now' | 'isIdle' | 'awaited'>, hasWaited: boolean): string {
+  const { world, now, isIdle, awaited } = lab
+  if (world !== 'memory') return world === 'kernel' ? 'the lab was in the kernel' : 'the lab was in a guest'
+  const line = `the lab was in memory, its clock at ${Math.round(now) / 1000} s`
+  if (!hasWaited) return line
+  if (awaited.length > 0) return `${line}, where it waited for ${awaited.join(' and ')}`
+  return isIdle ? `${line}; none of its timers and packets was due` : line
+}
+
+/** Adds the line about the world to the message of a failed test. */
+export function addWorld(error: TestError | undefined, line: string): void {
+  if (error !== undefined) addLines(error, [line])
+}
+
+function addLines(error: TestError, lines: readonly string[]): void {
+  const { message: old = '' } = error
+  const message = `${old}\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`
+  // Some reporters print the message from the stack.
+  if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
+  error.message = message
+}
+
+/**
+ * Closes a lab. Rejects if it has not ended after `limit` real milliseconds, in which waits of this
+ * thread for a CPU do not count.
+ */
+export async function closeWithin(lab: Lab, limit: number): Promise<void> {
+  const schedstat = schedstatOf()
+  const end = ownTime(schedstat) + limit
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const text = `the lab has not ended within ${limit} ms: a server or a worker does not close`
+    const check = () => {
+      const left = end - ownTime(schedstat)
+      if (left < 1) reject(new Error([text, ...lab.unclosed].join('; ')))
+      else timer = thread.setTimeout(check, left)
+    }
+    check()
+  })
+  await Promise.race([lab.close(), late]).finally(() => thread.clearTimeout(timer))
+}
+
+/** Returns the name of a test for its lab: `a-slow-link`. */
+export function labName(test: string): string {
+  const words = test.toLowerCase().match(/[a-z0-9]+/g) ?? ['test']
+  return words.join('-').slice(0, LAB_NAME_MAX).replace(/-$/, '')
+}
+
+/**
+ * Returns why a test is skipped: its lab failed with this error, because the machine cannot make
+ * labs. Throws the error if it has another cause, or tests must not be skipped.
+ */
+export function reasonToSkip(error: unknown): string {
+  if (error instanceof LabUnavailableError && !isRequired()) return error.message
+  throw error
+}
+
+/** Returns VNET_SEED, or a number made from a name (FNV-1a). */
+export function seedFor(name: string): number {
+  const { VNET_SEED = '' } = process.env
+  if (VNET_SEED === '') {
+    return [...name].reduce((hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193), 0x811c9dc5) >>> 0
+  }
+  const seed = Number(VNET_SEED)
+  if (!Number.isSafeInteger(seed)) throw new Error(`VNET_SEED=${VNET_SEED}: not a whole number`)
+  return seed
+}

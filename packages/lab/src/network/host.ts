@@ -1,0 +1,498 @@
+/**
+ * LabHost: a host of a lab, with its programs, servers, sockets and requests. It is a network
+ * namespace, or a host in memory.
+ */
+import type { ChildProcess } from 'node:child_process'
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import type http from 'node:http'
+import type https from 'node:https'
+import type { Socket } from 'node:net'
+import { pathToFileURL } from 'node:url'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { HostWorkerData } from '../kernel/host-worker.ts'
+import type { FaultyHost, KernelFaults } from '../kernel/kernel-faults.ts'
+import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from '../kernel/programs.ts'
+import { resolve } from '../kernel/resolver.ts'
+import { checkZone } from '../kernel/zones.ts'
+import { dgramState } from '../memory/node/dgram-state.ts'
+import { builtModule } from '../model/built-module.ts'
+import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
+import { type HostAddress, placeOf } from '../model/lookup.ts'
+import { anyOf, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from '../model/options.ts'
+import { checkPort, type SocketPlace, type StreamServer } from '../model/place.ts'
+import type { HostFaults } from '../world/host-faults.ts'
+import type { HostCounters, HostStack, Sysctl } from '../world/host-stack.ts'
+import { OpenSockets } from '../world/open-sockets.ts'
+import { type LabRequestInit, Requests } from '../world/requests.ts'
+import { NEEDS_KERNEL } from '../world/world.ts'
+import type { HostProgram, HostStart } from './host-start.ts'
+import type { Links } from './links.ts'
+
+/** Returns the name of a host for an error, or what was given in place of one. */
+export function nameOf(given: unknown): string {
+  return given instanceof LabHost ? given.name : shown(given)
+}
+
+const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
+  ...anyOf('type', 'recvBufferSize', 'sendBufferSize', 'receiveBlockList', 'sendBlockList'),
+  reuseAddr: FLAG,
+  ipv6Only: FLAG,
+  signal: SIGNAL,
+}
+const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
+  ...anyOf('argv', 'env', 'execArgv', 'name', 'resourceLimits', 'stderr', 'stdin', 'stdout'),
+  ...anyOf('trackUnmanagedFds', 'transferList', 'workerData'),
+}
+
+/** Returns what calls of code that a crash has ended return. */
+const never = () => new Promise<never>(() => {})
+
+export class LabHost {
+  readonly name: string
+  /** Oldest first, without the loopback interface. */
+  readonly interfaces: readonly LabInterface[] = []
+  /** @internal Whether names of IPv4 hosts have addresses of its NAT64 (RFC 6147). */
+  hasDns64 = false
+  /** @internal Whether it has a route to the machine's network. */
+  isOnline = false
+  readonly #links: Links
+  /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
+  readonly #shut = new Map<number, LabInterface>()
+  /** @internal */
+  readonly stack: HostStack
+  readonly #programs: Programs | undefined
+  #faults: KernelFaults | undefined
+  #memoryFaults: HostFaults | undefined
+  #start: HostStart | undefined
+  /** With their files. */
+  readonly #workers = new Map<Worker, string>()
+  #hasWorked = false
+  readonly #sockets = new OpenSockets()
+  readonly #requests: Requests
+  #closed: Promise<void> | undefined
+
+  /** @internal */
+  constructor(name: string, links: Links, ownSysctls: readonly Sysctl[] = []) {
+    const { world, hostsFile, setup } = links.lab
+    this.name = name
+    this.#links = links
+    this.stack = world.makeStack([...(setup.sysctls ?? []), ...ownSysctls])
+    this.#requests = new Requests(
+      (port, host) => this.createConnection(port, host),
+      () => world.hold(),
+    )
+    const { place } = this.stack
+    if (place === undefined) {
+      if (setup.hostFaults !== undefined) this.#useMemoryFaults()
+      return
+    }
+    const etc = () => hostsFile.etcOf(this)
+    this.#programs = new Programs({ nsfd: place.nsfd, etc, init: command => this.#faults?.initFor(command) })
+    const { KernelFaults } = links.lab
+    if (KernelFaults !== undefined) this.#faults = new KernelFaults(this.#faulty(), setup.hostFaults ?? [])
+  }
+
+  /** Returns the parts of the host that its faults change. */
+  #faulty(): FaultyHost {
+    return {
+      name: this.name,
+      place: this.place,
+      etc: () => this.#links.lab.hostsFile.etcOf(this),
+      hasStarted: () => this.#programs?.hasStarted === true,
+      hasOwnSockets: () => !this.#sockets.isEmpty || this.#runningWorkers.length > 0,
+      onCrash: () => this.#start?.crash(),
+    }
+  }
+
+  /** Makes code belong to the host, if it is in memory. */
+  #useMemoryFaults(): HostFaults | undefined {
+    this.#memoryFaults ??= this.stack.faults({
+      forgetSockets: () => {
+        this.#sockets.forget()
+        this.#requests.forget()
+      },
+      onCrash: () => this.#start?.crash(),
+    })
+    return this.#memoryFaults
+  }
+
+  /** @internal What can happen to it. Throws a UsageError in a lab without faults of hosts. */
+  get faults(): HostFaults {
+    const faults = this.#faults ?? this.#useMemoryFaults()
+    if (faults !== undefined) return faults
+    throw new UsageError(`the lab was made without faults of hosts, so that host ${this.name} cannot have one`)
+  }
+
+  /**
+   * Runs a function as the program of the host, and again after each restart of the host. Its
+   * `signal` aborts when the host crashes. Settles with the function; if the host crashes
+   * meanwhile, with its run after the restart.
+   */
+  async start(program: HostProgram): Promise<void> {
+    this.#check()
+    // Loaded at the first use, because few labs need it.
+    const release = this.#links.lab.world.hold()
+    const { HostStart } = await import('./host-start.ts').finally(release)
+    this.#useMemoryFaults()
+    this.#start ??= new HostStart(this)
+    return this.#start.start(program)
+  }
+
+  /** @internal Turns the host on after a crash. Rejects if a program of `start` does. */
+  async restart(): Promise<void> {
+    const faults = this.#faults ?? this.#memoryFaults
+    faults?.restart()
+    await this.#start?.restart()
+  }
+
+  /** @internal Throws a UsageError in memory. */
+  get place(): SocketPlace {
+    return this.placeFor('its network namespace')
+  }
+
+  /** @internal Same, for `what`. */
+  placeFor(what: string): SocketPlace {
+    return this.stack.place ?? this.#refuse(what)
+  }
+
+  /** The path of its network namespace for functions of this process: `/proc/self/fd/23`. */
+  get path(): string {
+    return `/proc/self/fd/${this.place.nsfd}`
+  }
+
+  /** The IP addresses of its interfaces, without prefixes, in the interfaces' order. */
+  get addresses(): readonly string[] {
+    return this.interfaces.flatMap(({ addresses }) => addresses.map(withoutPrefix))
+  }
+
+  /**
+   * Returns the path by which this process finds the disk of the host's programs, in memory. Files
+   * on it remain when they are killed. `size` is 64MiB by default. Programs find it in $VNET_DISK.
+   * Call it before the first program starts. Rejects with a UsageError otherwise, and in a world
+   * without programs.
+   */
+  async disk(options: { readonly size?: string } = {}): Promise<string> {
+    this.#check()
+    this.#startable('disk')
+    checkForms('disk', options, { size: SIZE })
+    return (await this.#loadFaults()).disk(options.size)
+  }
+
+  /** @internal Makes the disk before the first program whose command `isFor` returns true for. */
+  async giveDisk(isFor: (command: string) => boolean, size: string | undefined): Promise<void> {
+    if (this.stack.place !== undefined) (await this.#loadFaults()).giveDisk(isFor, size)
+  }
+
+  async #loadFaults(): Promise<KernelFaults> {
+    // Loaded at the first use, because few labs need it.
+    const { KernelFaults } = await import('../kernel/kernel-faults.ts')
+    this.#faults ??= new KernelFaults(this.#faulty(), [])
+    return this.#faults
+  }
+
+  /**
+   * Starts a program on the host. In its /etc/hosts it finds the other hosts of the lab. It is
+   * killed at the end of the lab, with all that it started, or when this process ends. A program
+   * that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError for
+   * wrong arguments.
+   */
+  spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
+    this.#check()
+    return this.#startable('spawn').spawn(command, args, options)
+  }
+
+  /**
+   * Runs a program like spawn, and waits for its end. Returns its output as text, and its status,
+   * even if it failed. Rejects with a VnetError if the program cannot be executed: `code` is ENOENT
+   * if it does not exist.
+   */
+  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
+    this.#check()
+    return this.#startable('exec').exec(command, args, options)
+  }
+
+  /**
+   * Returns the path of a program that runs `command` on the host, with the arguments and the
+   * descriptors that it is given, as spawn does. Libraries that start a program themselves run it,
+   * such as `chromium.launch({ executablePath: client.launcher('/usr/bin/chromium') })`.
+   */
+  launcher(command: string): string {
+    this.#check()
+    return this.#startable('launcher').launcher(command)
+  }
+
+  /**
+   * Makes a server of this process listen on the host: a server of node:net, tls, http, https
+   * or http2, or a socket of node:dgram. It listens on every address, or on `host`. Returns the
+   * port; 0 takes a free one. The server and its connections are closed at the end of the lab.
+   * Rejects with a UsageError for any other object.
+   */
+  async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
+    this.#check()
+    if (typeof (server as StreamServer | undefined)?.on !== 'function') {
+      throw new UsageError(`listen(server, port): ${shown(server)} is not a server, such as http.createServer()`)
+    }
+    if (this.stack.isCallerDead) return never()
+    if (server instanceof dgram.Socket) return this.#bindUdp(server, port, host)
+    const listening = await this.stack.listen(server, port, host)
+    this.#sockets.addServer(listening.accepting, `server on port ${listening.port}`)
+    return listening.port
+  }
+
+  /** Connects by TCP to an address, or to a host by its name. */
+  async connect(port: number, host: string): Promise<Socket> {
+    const socket = this.createConnection(port, host)
+    // Closed by the lab before it has connected, it would report neither event.
+    const closed = new AbortController()
+    const close = () => closed.abort(new Error(`the connection to ${host} port ${port} was closed`))
+    socket.once('close', close)
+    try {
+      await once(socket, 'connect', { signal: closed.signal })
+    } catch (error) {
+      const reason = closed.signal.aborted ? closed.signal.reason : error
+      // A stack captured here leads to the line of the test.
+      Error.captureStackTrace(reason)
+      throw reason
+    } finally {
+      socket.removeListener('close', close)
+    }
+    return socket
+  }
+
+  /**
+   * Returns a socket that connects, like net.createConnection. Throws for an unknown name. With a
+   * way to the Internet, the DNS server there is asked for names with a dot, by UDP from the host.
+   */
+  createConnection(port: number, host: string): Socket {
+    this.#check()
+    if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
+    checkPort(port)
+    const name = host.replace(/^\[(.*)\]$/, '$1')
+    checkZone('connect', name)
+    const { hostsFile } = this.#links.lab
+    const servers = hostsFile.serversFor(this, name)
+    const socket =
+      servers === undefined
+        ? this.stack.connect(hostsFile.find(this, name)[0], port)
+        : this.stack.connectTo(name, port, () => this.#resolve(servers, name, [4, 6]))
+    if (!this.stack.isCallerDead) this.#sockets.add(socket, `connection to ${host} port ${port}`)
+    return socket
+  }
+
+  /**
+   * Returns a UDP socket, bound to `port` of every address or of `host`; 0 takes a free one. It
+   * sends to addresses, and to hosts by name. Takes the `options` of dgram.createSocket.
+   */
+  async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
+    this.#check()
+    if (this.stack.isCallerDead) return never()
+    const options = typeof type === 'string' ? { type } : type
+    checkForms('createSocket', options, SOCKET_OPTIONS)
+    const family = options.type === 'udp6' ? 6 : 4
+    const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
+    await this.#bindUdp(socket, port, host)
+    return socket
+  }
+
+  async #bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
+    const { handle, reusePort } = dgramState(socket)
+    if (reusePort === true) throw new UsageError('listen: a lab has no sockets with reusePort')
+    if (handle !== null) {
+      const { lookup } = handle
+      handle.lookup = (address, callback) => {
+        try {
+          checkZone('send or connect', address)
+          lookup(address, callback)
+        } catch (error) {
+          process.nextTick(callback, error as Error)
+        }
+      }
+    }
+    this.#sockets.add(socket, 'UDP socket')
+    return this.stack.bindUdp(socket, port, host)
+  }
+
+  /**
+   * Returns an agent of node:http that connects from the host. Options which choose the addresses
+   * of a connection are refused, in the agent's options and in those of a request.
+   */
+  agent(options: http.AgentOptions = {}): http.Agent {
+    return this.#requests.agent(options)
+  }
+
+  /** Same as agent, for node:https. */
+  httpsAgent(options: https.AgentOptions = {}): https.Agent {
+    return this.#requests.httpsAgent(options)
+  }
+
+  /** fetch() from the host: `http://server:8080/` leads to the host `server`. */
+  async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
+    this.#check()
+    return this.stack.isCallerDead ? never() : this.#requests.fetch(url, init)
+  }
+
+  /**
+   * Starts a worker thread that runs a JavaScript file. All its sockets are the host's, and it
+   * finds the other hosts by name. It is terminated at the end of the lab.
+   */
+  worker(file: string | URL, options: WorkerOptions = {}): Worker {
+    this.#check()
+    this.#startable('worker')
+    checkForms('worker', options, WORKER_OPTIONS)
+    const url = typeof file === 'string' ? pathToFileURL(file) : file
+    const own: HostWorkerData = {
+      nsfd: this.place.nsfd,
+      hosts: this.#links.lab.hostsFile.fileOf(this),
+      url: url.href,
+      data: options.workerData,
+    }
+    const worker = new Worker(builtModule('../kernel/host-worker.ts', import.meta.url), { ...options, workerData: own })
+    this.#hasWorked = true
+    this.#workers.set(worker, url.pathname)
+    worker.once('exit', () => this.#workers.delete(worker))
+    return worker
+  }
+
+  /** Returns the counters of its network stack, as nstat(8) names them: `TcpRetransSegs`. */
+  stats(): HostCounters {
+    this.#check()
+    return this.stack.counters()
+  }
+
+  /**
+   * Makes a router the only uplink of the host, like a phone that leaves the wifi: its interfaces
+   * to other routers go down and lose their addresses, and all routes lead by this one. Throws a
+   * UsageError unless the host has a link to the router.
+   */
+  async switchTo(uplink: LabHost): Promise<void> {
+    this.#check()
+    this.#links.switchTo(this, uplink)
+  }
+
+  /** @internal Takes the interface of a link down, and its addresses away. */
+  shut(link: number): void {
+    if (this.#shut.has(link)) return
+    this.#change(link, each => {
+      this.#shut.set(link, each)
+      return { ...each, addresses: [], isShut: true }
+    })
+  }
+
+  /** @internal Reverses `shut`. Returns whether the interface was shut. */
+  open(link: number): boolean {
+    const own = this.#shut.get(link)
+    if (own === undefined) return false
+    this.#shut.delete(link)
+    this.#change(link, () => own)
+    return true
+  }
+
+  #change(link: number, changed: (each: LabInterface) => LabInterface): void {
+    const i = this.interfaces.findIndex(each => each.link === link)
+    const each = this.interfaces[i]
+    if (each === undefined) return
+    const to = changed(each)
+    ;(this.interfaces as LabInterface[])[i] = to
+    this.stack.changeInterface(each.name, each.addresses, to.isShut !== true, to.addresses)
+  }
+
+  /**
+   * @internal Sets the hardware address of hosts on an interface. Otherwise the first packets of a
+   * run wait for an ARP or NDP reply, and later packets may overtake them.
+   */
+  addNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
+    this.stack.setNeighbours(name, cidrs, mac)
+  }
+
+  /** @internal */
+  addInterface(added: LabInterface): void {
+    ;(this.interfaces as LabInterface[]).push(added)
+  }
+
+  /** @internal Forgets the interfaces of a link. */
+  removeLink(link: number): void {
+    const { interfaces } = this
+    ;(interfaces as LabInterface[]).splice(0, interfaces.length, ...interfaces.filter(each => each.link !== link))
+  }
+
+  /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
+  get programs(): { readonly nsfd: number; readonly pids: readonly number[] } | undefined {
+    const programs = this.#programs
+    const mayHaveStarted = programs !== undefined && (programs.hasStarted || this.#hasWorked)
+    return mayHaveStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined
+  }
+
+  /** @internal Kills the programs of a host that has an init. */
+  endInit(): void {
+    this.#faults?.end()
+  }
+
+  /** @internal Ends the workers. Returns a promise for the end of each one. */
+  endWorkers(): Promise<unknown>[] {
+    return [...this.#workers.keys()].map(worker => worker.terminate())
+  }
+
+  get #runningWorkers(): readonly (readonly [Worker, string])[] {
+    return [...this.#workers].filter(([{ threadId }]) => threadId !== -1)
+  }
+
+  /** @internal What is open on it: `server on port 80 of host a`. */
+  get unclosed(): readonly string[] {
+    const workers = this.#runningWorkers.map(([, file]) => `worker ${file}`)
+    const all = [...(this.#programs?.names ?? []), ...workers, ...this.#sockets.names]
+    return all.map(each => `${each} of host ${this.name}`)
+  }
+
+  /** @internal Ends everything in it except processes that its programs have started. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#memoryFaults?.end()
+    await this.#faults?.close()
+    await Promise.all([this.#programs?.close(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
+    this.stack.close()
+  }
+
+  #lookup(family: 4 | 6): NonNullable<dgram.SocketOptions['lookup']> {
+    return (name, _options, callback) => {
+      const found = ({ address, family: of }: HostAddress) => process.nextTick(callback, null, address, of)
+      const failed = (error: Error) => process.nextTick(callback, error, '', family)
+      try {
+        const { hostsFile } = this.#links.lab
+        const servers = hostsFile.serversFor(this, name)
+        if (servers === undefined) found(hostsFile.find(this, name, family)[0])
+        else this.#resolve(servers, name, [family]).then(found, failed)
+      } catch (error) {
+        failed(error as Error)
+      }
+    }
+  }
+
+  /** Asks DNS servers for a name, by UDP. */
+  async #resolve(servers: readonly string[], name: string, families: readonly (4 | 6)[]): Promise<HostAddress> {
+    const socket = dgram.createSocket(placeOf(servers[0] as string)?.family === 6 ? 'udp6' : 'udp4')
+    this.#sockets.add(socket, 'UDP socket')
+    await this.stack.bindUdp(socket, 0, undefined)
+    return resolve(socket, servers, name, families)
+  }
+
+  /** Throws a UsageError in memory, where `call` would have no kernel. */
+  #startable(call: string): Programs {
+    return this.#programs ?? this.#refuse(`${call}: a program`)
+  }
+
+  #refuse(what: string): never {
+    const refused = new UsageError(`host ${this.name}: ${what} ${NEEDS_KERNEL}`)
+    this.#links.lab.setup.onRefused?.(refused)
+    throw refused
+  }
+
+  #check(): void {
+    if (this.#closed !== undefined) throw new Error(`host ${this.name}: the lab has ended`)
+  }
+}

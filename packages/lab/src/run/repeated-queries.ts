@@ -1,0 +1,86 @@
+/**
+ * Counts the DNS queries that a host sends again: UDP packets to port 53 with the id, the question
+ * and the source port of an earlier one. A packet socket in the host's namespace receives them. Its
+ * filter rejects all other packets in the kernel, so only DNS wakes this process.
+ */
+import { closingOnError, startPoller } from 'vnet/internal/linux/errno'
+import type { Native, Poller } from 'vnet/internal/linux/native'
+import { openFilteredSocket } from 'vnet/internal/linux/packet-socket'
+import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
+import { MSG_DONTWAIT } from 'vnet/internal/linux/uapi'
+import { and, testing } from 'vnet/internal/packet/condition'
+import { parseQuery } from 'vnet/internal/packet/dns'
+import { isPort, loading } from 'vnet/internal/packet/filter-primitives'
+import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { layersOf } from 'vnet/internal/packet/layers'
+import { sourcePort, UDP_HLEN } from 'vnet/internal/packet/udp'
+import type { SocketPlace } from '../model/place.ts'
+
+const DNS_PORT = 53
+/** The most queries that are remembered: a resolver repeats one within some seconds. */
+const QUERIES_MAX = 4096
+const FRAME_MAX = 2048
+
+// include/uapi/linux/filter.h, if_packet.h
+const PACKET_TYPE = -0x1000 + 4
+const PACKET_OUTGOING = 4
+
+const IS_QUERY = and(
+  testing([loading(PACKET_TYPE, 4)], PACKET_OUTGOING),
+  isPort(DNS_PORT, DNS_PORT, 'dst', IPPROTO_UDP),
+)
+
+export class RepeatedQueries implements Disposable {
+  readonly #native: Native
+  readonly #fd: number
+  readonly #poller: Poller
+  readonly #frame = new Uint8Array(FRAME_MAX)
+  /** The source port, the id and the question of queries, oldest first. */
+  readonly #seen = new Set<string>()
+  #count = 0
+
+  /** Counts the queries that the host sends by one interface. Throws a VnetError. */
+  constructor({ native, nsfd }: SocketPlace, name: string) {
+    using sock = RouteSocket.open(native, nsfd)
+    const { ifindex = -1 } = getLink(sock, { name }) ?? {}
+    this.#native = native
+    this.#fd = openFilteredSocket(native, nsfd, ifindex, IS_QUERY, `packet socket on ${name}`)
+    this.#poller = closingOnError(native, [this.#fd], () => startPoller(native, this.#fd, () => this.#read()))
+    this.#poller.unref()
+  }
+
+  /** Returns the number of repeated queries since the last call. */
+  take(): number {
+    this.#read()
+    const count = this.#count
+    this.#count = 0
+    return count
+  }
+
+  [Symbol.dispose](): void {
+    this.#poller.close()
+    this.#native.close(this.#fd)
+  }
+
+  #read(): void {
+    for (;;) {
+      const length = this.#native.recv(this.#fd, this.#frame, MSG_DONTWAIT)
+      if (length < 0) return
+      const query = nameOf(this.#frame, length)
+      if (query === undefined) continue
+      if (this.#seen.has(query)) this.#count++
+      this.#seen.add(query)
+      if (this.#seen.size > QUERIES_MAX)
+        for (const oldest of [...this.#seen].slice(0, QUERIES_MAX / 2)) this.#seen.delete(oldest)
+    }
+  }
+}
+
+/** Returns what a repeated query has in common with the first; undefined if it is malformed. */
+function nameOf(frame: Uint8Array, length: number): string | undefined {
+  const { kind, at = 0, end = 0 } = layersOf(frame, 0, length).at(-1) ?? {}
+  const message = frame.subarray(at + UDP_HLEN, end)
+  const { id, question } = (kind === 'upper' && parseQuery(message)) || {}
+  if (id === undefined || question === undefined) return undefined
+  return `${sourcePort(frame, at)} ${id} ${question.type} ${Buffer.from(question.name).toString('latin1')}`
+}

@@ -1,0 +1,274 @@
+/** The lab of `vnet run`: a host with the command, and a router to the machine's network. */
+import { closeSync, readFileSync, writeSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { asUsageError, UsageError } from 'vnet/internal/base/usage-error'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/io'
+import { enterCommand } from 'vnet/internal/cli/rootless'
+import { openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
+import type { ScenarioList } from 'vnet/internal/netdev/device-wire'
+import type { Direction } from 'vnet/internal/wire/wire'
+import type { DirectionReport } from '../carrier/protocol.ts'
+import { type TcpSocket, tcpSocketsOf } from '../kernel/counters.ts'
+import { LabUnavailableError } from '../model/rights.ts'
+import { RUN_ROUTER } from '../model/subnet.ts'
+import { createLabWith } from '../network/create-lab.ts'
+import type { LabFault } from '../network/fault.ts'
+import type { LabHost } from '../network/host.ts'
+import type { Lab } from '../network/lab.ts'
+import type { LabLink } from '../network/link.ts'
+import { RepeatedQueries } from './repeated-queries.ts'
+import type { RunEnd, RunOptions } from './run.ts'
+import { runCommand } from './run-command.ts'
+import { countsBefore, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
+import { RunTraces } from './run-traces.ts'
+
+/** Milliseconds after which the rest is lost. */
+const LIMIT_MS = 2000
+/** Milliseconds between two looks. */
+const LOOK_MS = 10
+
+/** include/net/tcp_states.h: TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK, TCP_CLOSING */
+const UNDELIVERED: readonly number[] = [4, 5, 9, 11]
+
+/**
+ * Waits until the command's packets are delivered: the servers of closed TCP connections have
+ * closed them, too, because the process outside may still hold data; the link holds no packet, and
+ * the router's sockets have been read. Ends after 2 s, and when `signal` aborts.
+ */
+async function drain(host: LabHost, router: LabHost, link: LabLink, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + LIMIT_MS
+  let sentBefore: number | undefined
+  while (!signal.aborted && performance.now() < end) {
+    const { a, ab, ba } = await link.stats()
+    const isQuiet =
+      ![ab, ba].some(holdsPackets) &&
+      !tcpSocketsOf(host.place).some(({ state }: TcpSocket) => UNDELIVERED.includes(state)) &&
+      !tcpSocketsOf(router.place).some(({ unread }) => unread > 0)
+    // Packets between the interfaces and the wire show at the second look.
+    if (isQuiet && a.sent === sentBefore) return
+    sentBefore = isQuiet ? a.sent : undefined
+    await setTimeout(LOOK_MS, undefined, { signal }).catch(() => {})
+  }
+}
+
+const holdsPackets = ({ stages }: DirectionReport) => stages.some(({ held }) => held > 0)
+
+/** The text of a wire that is a cut cable. */
+const OFFLINE = 'offline'
+const SCENARIO_BYTES = 1 << 20
+/** Signals by which users stop a program. */
+const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
+/** The MTU without a wire: fewer packets of more bytes. With one, packets are as on Ethernet. */
+const MTU_MAX = 65_520
+
+/** Same as run, in the namespaces of the lab. */
+export async function runInLab(command: readonly string[], options: RunOptions, io: Io): Promise<RunEnd> {
+  const { json, quiet = false, repeat = 1, capture, seed = 1 } = options
+  const log = (line: string) => io.err(`vnet: ${line}\n`)
+  const faults = await checkFaults(options, log)
+  const steps = await stepsOf(options)
+  const out = json === undefined ? undefined : openOutput(json, { mode: 0o666 })
+  using end = endOf(io)
+  const stop = new AbortController()
+  const asked = end.asked.finally(() => stop.abort())
+  asked.catch(() => {})
+  // The links of a lab keep no process alive.
+  const alive = setInterval(() => {}, 2 ** 31 - 1)
+  const reports: RunReport[] = []
+  /** The signals by which the user has stopped the run, and the signal that has ended it. */
+  const signals: NodeJS.Signals[] = []
+  let endedBy: NodeJS.Signals | undefined
+  let lab: Lab | undefined
+  const traces = new RunTraces()
+  try {
+    const onDirectory = (path: string) => traces.removeLast(path)
+    lab = await createLabWith({ name: 'run', world: 'kernel', seed, signal: stop.signal }, { onDirectory })
+    const path = await joined(lab, options)
+    const { host, router, link } = path
+    if (capture !== undefined) await link.capture(capture)
+    using queries = new RepeatedQueries(host.place, RUN_ROUTER)
+    const stopped = new AbortController()
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (!STOPPING.includes(signal)) return
+      signals.push(signal)
+      stopped.abort()
+    }
+    for (let i = 0; i < repeat && signals.length === 0 && !stop.signal.aborted; i++) {
+      if (i > 0) await link.reset(firstWires(options), seed + i)
+      const set: LabFault[] = []
+      for (const fault of faults) set.push(await fault(link))
+      const before = countsBefore(path)
+      using _ = await play(link, steps, log)
+      if (stop.signal.aborted) break
+      const start = performance.now()
+      const stopListening = io.onSignal?.(onSignal)
+      let ended: Pick<RunReport, 'status' | 'seconds'>
+      try {
+        const status = await runCommand(host, alone(command, traces), outerEnvironment(), io)
+        ended = { status, seconds: Math.round(performance.now() - start) / 1000 }
+        endedBy = signals.find(signal => statusOf(null, signal) === status)
+        if (signals.length === 0) {
+          await drain(host, router, link, AbortSignal.any([stopped.signal, stop.signal]))
+          endedBy = signals[0]
+        }
+      } finally {
+        stopListening?.()
+      }
+      const run = { seed: seed + i, ...ended, repeatedQueries: queries.take() }
+      const report = await reportOf(path, before, set, run)
+      reports.push(report)
+      if (!quiet) for (const line of reportLines(report)) log(line)
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+    reports.length = 0
+  } finally {
+    traces[Symbol.dispose]()
+    await lab?.close()
+    clearInterval(alive)
+  }
+  if (reports.length === 0) {
+    const signal = await asked
+    return { status: signal === undefined ? EXIT_FAILURE : statusOf(null, signal), signal }
+  }
+  if (out !== undefined) {
+    const text = `${JSON.stringify(repeat === 1 ? reports[0] : reports)}\n`
+    asUsageError(json as string, () => writeSync(out, text))
+    closeSync(out)
+  }
+  if (repeat === 1) return { status: (reports[0] as RunReport).status, signal: endedBy }
+  const stoppedBy = signals.at(-1) ?? (stop.signal.aborted ? await asked : undefined)
+  // A signal ends the last run: that it failed says nothing.
+  const whole = stoppedBy === undefined ? reports : reports.slice(0, -1)
+  const failed = whole.filter(({ status }) => status !== EXIT_OK).map(each => each.seed)
+  if (stoppedBy !== undefined) {
+    const seeds = failed.length === 0 ? '' : `; failed: seeds ${failed.join(', ')}`
+    log(`interrupted after ${reports.length} of ${repeat} runs${seeds}`)
+    return { status: statusOf(null, stoppedBy), signal: stoppedBy }
+  }
+  log(`${failed.length} of ${reports.length} runs failed${failed.length === 0 ? '' : `: seeds ${failed.join(', ')}`}`)
+  return { status: failed.length === 0 && reports.length === repeat ? EXIT_OK : EXIT_FAILURE }
+}
+
+/** Makes the host, named after this process, and the link to the machine's network. */
+async function joined(lab: Lab, options: RunOptions): Promise<RunPath> {
+  const { internet = true, publish = [], localhost } = options
+  const [host] = lab.hosts(String(process.pid))
+  const { ab, ba } = wiresOf(options)
+  const isPlain = ab === '' && ba === '' && options.scenario === undefined && options.drop === undefined
+  const forward = Object.fromEntries(publish.map(port => [`tcp ${port}`, `${host.name}:${port}`]))
+  const making = lab.router(RUN_ROUTER, {
+    inside: [host],
+    internet,
+    ...(localhost !== undefined && { localhost }),
+    wire: firstWires(options),
+    mtu: options.mtu ?? (isPlain ? MTU_MAX : 1500),
+    ...(publish.length > 0 && { forward }),
+  })
+  const router = await making.catch(error => {
+    throw withoutPorts(error) ?? error
+  })
+  return { host, router, link: router.linkTo(host) }
+}
+
+/** Returns an error that names the options if pasta could not listen on ports of --publish. */
+function withoutPorts({ message }: Error): LabUnavailableError | undefined {
+  const [, ports] = /Failed to bind .*'-t ([\d,]+)'/.exec(message) ?? []
+  if (ports === undefined) return undefined
+  return new LabUnavailableError(`--publish ${ports}: the port needs root, or is in use`)
+}
+
+/** Returns the texts of both directions. `ab` leads out. */
+const wiresOf = ({ wire = '', wireIn = wire, wireOut = wire }: RunOptions) => ({ ab: wireOut, ba: wireIn })
+
+/** Returns the texts before any change. */
+function firstWires(options: RunOptions): { readonly ab: string; readonly ba: string } {
+  const isLater = options.after !== undefined || options.wire === OFFLINE
+  return isLater ? { ab: '', ba: '' } : wiresOf(options)
+}
+
+/** Returns later changes of the wire; undefined without them. Throws a UsageError. */
+async function stepsOf(options: RunOptions): Promise<ScenarioList<string> | undefined> {
+  const { after, scenario } = options
+  const { ab, ba } = wiresOf(options)
+  if (after !== undefined && ab === '' && ba === '') throw new UsageError('--after: --wire is missing')
+  const isOffline = options.wire === OFFLINE
+  if (isOffline && scenario !== undefined) throw new UsageError('--scenario: it needs another wire than offline')
+  if (scenario === undefined && after === undefined && !isOffline) return undefined
+  const [{ parseWire }, { compileFilter }] = await Promise.all([
+    import('vnet/internal/wire/parse'),
+    import('vnet/internal/linux/pcap-filter'),
+  ])
+  const checked = (text: string, direction: Direction) => {
+    parseWire(text, { filter: compileFilter, file: readTextFile }, direction, { bareUs: false })
+    return text
+  }
+  if (scenario !== undefined) {
+    const { parseScenario } = await import('vnet/internal/wire/scenario-file')
+    return parseScenario(readTextFile(scenario, SCENARIO_BYTES), scenario, checked)
+  }
+  const change = isOffline ? { carrier: false } : { ab: checked(ab, 'ab'), ba: checked(ba, 'ba') }
+  return { steps: [{ at: (after ?? 0) * NSEC_PER_MSEC, ...change }] }
+}
+
+/** Starts the changes of a wire. Settles when those at time 0 are made. Disposal ends them. */
+async function play(
+  link: LabLink,
+  list: ScenarioList<string> | undefined,
+  log: (line: string) => void,
+): Promise<Disposable> {
+  const stop = new AbortController()
+  const ended = { [Symbol.dispose]: () => stop.abort() }
+  if (list === undefined) return ended
+  const { changeLink, playScenario } = await import('../file/play-scenario.ts')
+  await playScenario(list, step => changeLink(link, step), stop.signal, log)
+  return ended
+}
+
+/**
+ * Returns functions that set the faults of the options, in both directions, each of which counts
+ * its own packets. Throws a UsageError.
+ */
+async function checkFaults(
+  { drop, delay, nth, first, every, quiet = false }: RunOptions,
+  log: (line: string) => void,
+): Promise<((link: LabLink) => Promise<LabFault>)[]> {
+  const given = Object.entries({ nth, first, every }).filter(([, n]) => n !== undefined)
+  if (drop === undefined) {
+    const [alone] = delay === undefined ? given.map(([name]) => name) : ['delay']
+    if (alone !== undefined) throw new UsageError(`--${alone}: it is for the packets of --drop FILTER`)
+    return []
+  }
+  if (given.length > 1) throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)
+  const [{ compileFilter }, { noteOfFilter }] = await Promise.all([
+    import('vnet/internal/linux/pcap-filter'),
+    import('vnet/internal/wire/grammar/cursor'),
+  ])
+  compileFilter(drop)
+  const note = quiet ? undefined : noteOfFilter(drop)
+  if (note !== undefined) log(`--drop: ${note}`)
+  const action = delay === undefined ? 'drop' : { delay }
+  const when = given.length === 0 ? undefined : Object.fromEntries(given)
+  return (['ab', 'ba'] as const).map(direction => link => link[direction].fault(action, drop, when))
+}
+
+/** Returns the command line of the launcher for a program with the ids of the user. */
+function alone(command: readonly string[], { directories }: RunTraces): readonly string[] {
+  const hasEntered = enterCommand() !== undefined
+  const ids = hasEntered ? [outerId('uid'), outerId('gid')] : [process.geteuid?.(), process.getegid?.()]
+  const hidden = hasEntered ? directories.join('\n') : ''
+  return ['--alone', `${ids.join(':')}:${hidden}`, ...command]
+}
+
+/** Returns the environment without the marks of the namespaces that this process has entered. */
+function outerEnvironment(): NodeJS.ProcessEnv {
+  const { VNET_ROOTLESS: _, VNET_WAY_OUT: __, PATH, ...env } = process.env
+  return { ...env, ...(PATH !== undefined && { PATH: PATH.replace(/^\/run\/vnet-bin:/, '') }) }
+}
+
+/** Returns the user's id, which is root's in this user namespace. */
+function outerId(kind: 'uid' | 'gid'): string | undefined {
+  return readFileSync(`/proc/self/${kind}_map`, 'latin1').trim().split(/\s+/)[1]
+}

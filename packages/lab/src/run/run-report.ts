@@ -1,0 +1,186 @@
+/** What `vnet run` reports of a run. */
+import { formatNumber } from 'vnet/internal/base/quantity'
+import type { StageReport } from 'vnet/internal/netdev/device-wire'
+import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
+import type { DirectionReport, EndReport } from '../carrier/protocol.ts'
+import { unsentBy } from '../kernel/counters.ts'
+import type { LabFault } from '../network/fault.ts'
+import type { LabHost } from '../network/host.ts'
+import type { LabLink } from '../network/link.ts'
+import { type LabRouter, refusedLine, tooLongLine } from '../network/router.ts'
+
+type Causes = readonly { readonly packets: number; readonly by: string }[]
+
+/** What the wire does to packets besides dropping them. */
+const CHANGES = ['duplicated', 'corrupted', 'reordered', 'marked'] as const
+
+/**
+ * The packets of a direction, from the start of the link or of a repetition. Without a wire they
+ * are the kernel's frames, of up to 64 KiB.
+ */
+interface Traffic {
+  readonly packets: number
+  /** Without Ethernet headers. */
+  readonly bytes: number
+  /** How many were lost, by their cause, the most first; then what else the wire did, likewise. */
+  readonly lost: Causes
+  readonly duplicated: Causes
+  readonly corrupted: Causes
+  readonly reordered: Causes
+  /** By ECN. */
+  readonly marked: Causes
+  /** How many were lost outside of the link, because they were longer than the MTU. */
+  readonly tooLong: number
+}
+
+export interface RunReport {
+  readonly seed: number
+  /** The exit status of the command; 128 plus the number of a signal. */
+  readonly status: number
+  readonly seconds: number
+  readonly out: Traffic
+  readonly in: Traffic
+  /** The TCP segments that the command's side sent again. */
+  readonly retransmissions: number
+  /** The TCP segments that the router sent again, at the other end of the wire. */
+  readonly routerRetransmissions: number
+  /** The SYNs of TCP connections that were dropped because there were too many connections. */
+  readonly refused: number
+  /** The DNS queries that the command's side sent again. */
+  readonly repeatedQueries: number
+  /** The text of --drop if it hit no packet. */
+  readonly missed?: string | undefined
+}
+
+/** The link of a run, and the hosts at its ends. */
+export interface RunPath {
+  readonly host: LabHost
+  readonly router: LabRouter
+  readonly link: LabLink
+}
+
+/** The counters at the start of a run. */
+export interface CountsBefore {
+  readonly retransmissions: InAndOut
+  readonly unsent: InAndOut
+  readonly tooLong: InAndOut
+  readonly refused: number
+}
+
+/** Counts of both directions. */
+interface InAndOut {
+  readonly out: number
+  readonly in: number
+}
+
+export function countsBefore(path: RunPath): CountsBefore {
+  return {
+    retransmissions: retransmissionsAt(path),
+    unsent: unsentAt(path),
+    tooLong: path.router.tooLong,
+    refused: path.router.refused,
+  }
+}
+
+/** How many TCP segments each end has sent again. */
+function retransmissionsAt({ host, router }: RunPath): InAndOut {
+  const [out, back] = [host, router].map(each => each.stats().TcpRetransSegs ?? 0) as [number, number]
+  return { out, in: back }
+}
+
+/** An interface has the name of the host at its other end. */
+const unsentAt = ({ host, router }: RunPath): InAndOut => ({
+  out: unsentBy(host.place, router.name),
+  in: unsentBy(router.place, host.name),
+})
+
+/** Returns the report of a run. `faults` are the faults of --drop. */
+export async function reportOf(
+  path: RunPath,
+  before: CountsBefore,
+  faults: readonly LabFault[],
+  run: Pick<RunReport, 'seed' | 'status' | 'seconds' | 'repeatedQueries'>,
+): Promise<RunReport> {
+  const again = retransmissionsAt(path)
+  const unsent = unsentAt(path)
+  const { tooLong } = path.router
+  const { a, b, ab, ba } = await path.link.stats()
+  return {
+    ...run,
+    out: { ...trafficOf(ab, a, unsent.out - before.unsent.out), tooLong: tooLong.out - before.tooLong.out },
+    in: { ...trafficOf(ba, b, unsent.in - before.unsent.in), tooLong: tooLong.in - before.tooLong.in },
+    retransmissions: again.out - before.retransmissions.out,
+    routerRetransmissions: again.in - before.retransmissions.in,
+    refused: path.router.refused - before.refused,
+    // Faults come before the stages of the wire.
+    missed: faults.length > 0 && faults.every(({ hits }) => hits === 0) ? ab.stages[0]?.text : undefined,
+  }
+}
+
+function trafficOf(direction: DirectionReport, end: EndReport, unsent: number): Omit<Traffic, 'tooLong'> {
+  const { extra } = direction
+  const packets = end.sent + extra.packets
+  const bytes = end.sentBytes + extra.bytes - packets * ETH_HLEN
+  const [duplicated, corrupted, reordered, marked] = CHANGES.map(key => changesOf(direction, key)) as [
+    Causes,
+    Causes,
+    Causes,
+    Causes,
+  ]
+  return { packets, bytes, lost: lossesOf(direction, end, unsent), duplicated, corrupted, reordered, marked }
+}
+
+function changesOf({ stages, former }: DirectionReport, key: (typeof CHANGES)[number]): Causes {
+  return sorted([...stages, ...former].map(each => ({ packets: each[key], by: `${each.path}${each.text}` })))
+}
+
+const sorted = (causes: Causes): Causes =>
+  causes.filter(({ packets }) => packets > 0).sort((one, other) => other.packets - one.packets)
+
+/** Drops of an end that no stage of its wire counts: of a cut cable, and of a closed interface. */
+const OF_END: readonly string[] = ['TX_CARRIER', 'DEV_READY']
+/** The kernel's counter of packets that it dropped before the link. */
+const UNSENT = 'tx_dropped'
+
+/** The drops of a direction, and of the end that sends in it. */
+function lossesOf({ stages, former }: DirectionReport, { drops }: EndReport, unsent: number): Causes {
+  const ofStage = ({ dropped, path, text }: StageReport) => ({ packets: dropped, by: `${path}${text}` })
+  const ofEnd = OF_END.map(by => ({ packets: drops[by] ?? 0, by }))
+  return sorted([...[...stages, ...former].map(ofStage), ...ofEnd, { packets: unsent, by: UNSENT }])
+}
+
+/** Returns the lines of a report for people. */
+export function reportLines({
+  seed,
+  seconds,
+  retransmissions,
+  routerRetransmissions,
+  repeatedQueries,
+  missed,
+  refused,
+  ...report
+}: RunReport): string[] {
+  const again = [
+    ...(retransmissions + routerRetransmissions > 0
+      ? [`TCP segments sent again: ${retransmissions} by the command, ${routerRetransmissions} by the router`]
+      : []),
+    ...(repeatedQueries > 0 ? [`DNS queries sent again: ${repeatedQueries}`] : []),
+  ]
+  return [
+    [`${seconds.toFixed(1)} s, seed ${seed}`, ...again].join('; '),
+    ...(['out', 'in'] as const).map(way => {
+      const { packets, bytes } = report[way]
+      const hits = (['lost', ...CHANGES] as const).flatMap(key => {
+        const causes = report[way][key].map(({ packets, by }) => `${packets} by ${by}`)
+        return causes.length > 0 ? `; ${key}: ${causes.join(', ')}` : ''
+      })
+      return `${way}: ${packets} packets, ${formatNumber(bytes, 'B')}${hits.join('')}`
+    }),
+    ...(['out', 'in'] as const).flatMap(way => {
+      const { tooLong } = report[way]
+      return tooLong > 0 ? [`${way}: ${tooLongLine(way, tooLong)}`] : []
+    }),
+    ...(refused > 0 ? [refusedLine(refused)] : []),
+    ...(missed === undefined ? [] : [`${missed} hit no packet`]),
+  ]
+}

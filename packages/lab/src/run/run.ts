@@ -1,0 +1,90 @@
+/** `vnet run`: a command on the machine's network, past a wire. */
+import { constants } from 'node:os'
+import { FileError, UsageError } from 'vnet/internal/base/usage-error'
+import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
+import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
+import { loadNative, type Native } from 'vnet/internal/linux/native'
+import { addressesOf, RouteSocket } from 'vnet/internal/linux/rtnetlink'
+import { prepareWayOut, takenPort } from 'vnet/internal/linux/way-out'
+import { LabUnavailableError } from '../model/rights.ts'
+import { addressesOf as addressesOnLink, RUN_ROUTER } from '../model/subnet.ts'
+
+export interface RunOptions {
+  readonly wire?: string
+  readonly wireIn?: string
+  readonly wireOut?: string
+  /** Milliseconds after which the wire is set. */
+  readonly after?: number
+  readonly seed?: number
+  readonly scenario?: string
+  readonly capture?: string
+  readonly mtu?: number
+  readonly internet?: boolean
+  readonly publish?: readonly number[]
+  readonly localhost?: readonly number[]
+  readonly drop?: string
+  readonly delay?: number
+  readonly nth?: number
+  readonly first?: number
+  readonly every?: number
+  readonly repeat?: number
+  readonly json?: string
+  readonly quiet?: boolean
+}
+
+/** How this process is to end. */
+export interface RunEnd {
+  readonly status: number
+  /** The signal by which the user has ended the run. */
+  readonly signal?: NodeJS.Signals | undefined
+}
+
+/**
+ * Returns the exit status of the command; with --repeat, 0 if every run had status 0. An ordinary
+ * user's process executes itself again in namespaces of its own: all else is loaded there only.
+ */
+export async function run(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
+  const { internet = true, publish = [], localhost = [] } = options
+  if (!internet && publish.length > 0) {
+    throw new UsageError('--publish: with --no-internet no port leads to the command')
+  }
+  if (!internet && localhost.length > 0) {
+    throw new UsageError('--localhost: with --no-internet no port leads to the machine')
+  }
+  const repeated = publish.find((port, at) => publish.indexOf(port) !== at)
+  if (repeated !== undefined) throw new UsageError(`--publish ${repeated}: the port is given twice`)
+  try {
+    const native = loadNative()
+    const taken = enterCommand() === undefined ? await takenPort(publish) : undefined
+    if (taken !== undefined) throw new LabUnavailableError(`--publish ${taken}: the port is in use`)
+    if (isInsideRun(native)) throw new LabUnavailableError('vnet run cannot run inside vnet run')
+    if (io.own) await enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
+    // The worker starts while this thread loads the rest.
+    const { LabWorker } = await import('../kernel/lab-worker.ts')
+    const worker = LabWorker.take()
+    let end: RunEnd
+    try {
+      const { runInLab } = await import('./run-lab.ts')
+      end = await runInLab(command, options, io)
+    } finally {
+      worker.release()
+    }
+    const { status, signal } = end
+    // A shell ends its loop only if its command was ended by Ctrl-C.
+    if (signal !== undefined && io.onSignal !== undefined) native.endAs(status, constants.signals[signal])
+    return status
+  } catch (error) {
+    // The worker's error about a wire spec: the mistake, the text, and carets under it.
+    if (error instanceof UsageError && error.message.includes('\n')) throw new FileError(error.message)
+    if (!(error instanceof LabUnavailableError)) throw error
+    complain(io, error.message)
+    return EXIT_FAILURE
+  }
+}
+
+/** Returns whether this process is the command of another run, which has the same addresses. */
+function isInsideRun(native: Native): boolean {
+  using sock = RouteSocket.open(native)
+  const [address = ''] = addressesOnLink(1, 1)
+  return addressesOf(sock, RUN_ROUTER).includes(address)
+}

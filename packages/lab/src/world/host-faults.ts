@@ -1,0 +1,33 @@
+/** HostFaults: what can happen to a host of a lab at a planned packet. */
+import type { Endpoint } from '../model/verbs.ts'
+
+/**
+ * Each function throws a UsageError with the reason if the world of the host cannot do it. The
+ * caller makes the links of the host dead before `crash`, and live for a restart.
+ */
+export interface HostFaults {
+  /** Stops all programs of the host. When it settles, none runs. */
+  pause(): Promise<void> | void
+  /** Continues the programs that `pause` has stopped. */
+  resume(): void
+  /** Kills all programs. In memory all connections vanish; the kernel closes them. */
+  crash(): Promise<void> | void
+  /** Turns the host on again. */
+  restart(): void
+  /** Removes this end of a TCP connection. Its user gets ECONNABORTED, the other end nothing. */
+  forget(local: Endpoint, remote: Endpoint): Promise<void> | void
+  /** Sets how far the wall clock of its programs is ahead, in ns. Others do not change. */
+  setClock(offset: number): void
+  /** Makes writes of its programs to its disk fail with ENOSPC, or succeed again. */
+  setFull(isFull: boolean): Promise<void> | void
+  /** Ends the programs that a fault keeps from ending by themselves. */
+  end(): void
+}
+
+/** The parts of a host that its faults change. */
+export interface CrashingHost {
+  /** Forgets the sockets, which report nothing any more. */
+  readonly forgetSockets: () => void
+  /** Runs the last code of a boot. Its sockets and timers do nothing any more. */
+  readonly onCrash: () => void
+}

@@ -1,0 +1,76 @@
+/** Parses the `wire` option of a link: a text for both directions, or for each of them. */
+import { anyText, either, integer, object } from 'vnet/internal/base/schema'
+import { ETH_MAX_MTU, ETH_MIN_MTU } from 'vnet/internal/netdev/if'
+import type { LinkCaller } from '../carrier/lab-calls.ts'
+import type { Filters } from '../carrier/protocol.ts'
+import { FLAG, type Form, type Forms } from '../model/options.ts'
+
+/** The text of each direction. A missing direction has no text, or keeps its own. */
+export interface WireDirections {
+  /** From the first host to the second. */
+  readonly ab?: string
+  /** From the second host to the first. */
+  readonly ba?: string
+}
+
+export type WireSpec = string | WireDirections
+
+export const WIRE_TEXT: Form = { text: "a text such as 'delay 20ms'", schema: anyText }
+export const WIRE: Form = {
+  accepts: value => typeof value === 'string' || isDirections(value),
+  text: "a text such as 'delay 20ms', or { ab, ba } with the text of each direction",
+  schema: either(anyText, object({ ab: anyText, ba: anyText })),
+}
+
+/** The options of every link. */
+export interface LabLinkOptions {
+  /**
+   * Impairments in both directions, such as `delay 20ms loss 1%`, or `{ ab, ba }`, where ab leads
+   * from the first host to the second. Times have a unit.
+   */
+  readonly wire?: WireSpec
+  /** The MTU of its interfaces. 1500 by default; below 1280 they have no IPv6. */
+  readonly mtu?: number
+  /**
+   * Records its frames at all ends. The file is removed with the lab unless keepCaptures is called.
+   */
+  readonly capture?: boolean
+}
+
+const MTU: Form = {
+  text: `a whole number from ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`,
+  schema: integer(ETH_MIN_MTU, ETH_MAX_MTU),
+}
+
+export const LINK_OPTIONS: Forms<LabLinkOptions> = { wire: WIRE, mtu: MTU, capture: FLAG }
+
+export function directionsOf(wire: WireSpec): WireDirections {
+  return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
+}
+
+/**
+ * Compiles the filters that the text names, each once. The worker reads the text, because few
+ * threads of labs need its parser. Returns undefined without a text. Rejects with a UsageError.
+ */
+export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LinkCaller): Promise<Filters> | undefined {
+  return ab === '' && ba === '' ? undefined : worker.call('filters', [ab, ba]).then(compiled)
+}
+
+/**
+ * Compiles filters in the thread of the lab: libpcap is loaded for a whole process, so it must not
+ * end with a worker.
+ */
+export async function compiled(filters: readonly string[]): Promise<Filters> {
+  if (filters.length === 0) return undefined
+  const [{ encodeFilter }, { compileFilter }] = await Promise.all([
+    import('vnet/internal/control/protocol/attachment'),
+    import('vnet/internal/linux/pcap-filter'),
+  ])
+  return filters.map(filter => encodeFilter(filter, compileFilter(filter)))
+}
+
+function isDirections(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const entries = Object.entries(value).filter(([, text]) => text !== undefined)
+  return entries.length > 0 && entries.every(([key, text]) => /^(ab|ba)$/.test(key) && typeof text === 'string')
+}

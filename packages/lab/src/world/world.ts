@@ -1,0 +1,82 @@
+/**
+ * The world of a lab: the kernel, with network namespaces and real time; memory, with virtual time
+ * and without rights; or a guest with a kernel in virtual time.
+ */
+import { inspect } from 'node:util'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import type { LinkCaller } from '../carrier/lab-calls.ts'
+import type { HostStack, Sysctl } from './host-stack.ts'
+
+export const WORLDS = ['kernel', 'memory', 'guest'] as const
+export type WorldName = (typeof WORLDS)[number]
+
+/** In each error of a call that is refused in memory. */
+export const NEEDS_KERNEL = "needs world: 'kernel'"
+
+/** Whether this process runs in a guest (packages/guest/docs/virtual-time.md). */
+export const isInGuest = (): boolean => process.env.VNET_GUEST === '1'
+
+/** The variable of a `vnet lab` that stops its guest when the lab is up. */
+export const STAGE = 'VNET_GUEST_STAGE'
+
+/** Throws a UsageError outside a guest, because a lab cannot move its process there. */
+export function checkInGuest(what: string): void {
+  if (isInGuest()) return
+  throw new UsageError(
+    `${what}: this process is not in a guest: run it with \`vnet guest -- node FILE\`, or use '@vnet/lab/vitest'`,
+  )
+}
+
+export interface LabWorld {
+  readonly name: WorldName
+  readonly caller: LinkCaller
+  /** Milliseconds since the lab was made, in the time of the world. */
+  readonly now: number
+  /** Whether nothing more is going to happen in it. Always false in the kernel. */
+  readonly isIdle: boolean
+  /** The real things for which its time stands still: `a child process (sleep 1, pid 9)`. */
+  readonly awaited: readonly string[]
+  /** Stops the time of the world, if it is virtual, until the returned function is called. */
+  hold(): () => void
+  /**
+   * Waits for ms, or for a duration such as '2h', in the time of the world. In real time it ends
+   * when the signal aborts; virtual time ends with its lab.
+   */
+  sleep(duration: number | string, signal?: AbortSignal): Promise<void>
+  /** The directory of the lab's files, which `close` removes. */
+  readonly directory: string
+  makeStack(sysctls: readonly Sysctl[]): HostStack
+  /** Returns a line for each cause of losses that neither links nor hosts count. */
+  losses(): readonly string[]
+  /** Cancels the timers that a test has left, if they are in the time of this world alone. */
+  cancelTimers(): void
+  /** Gives everything back when hosts and links are closed. */
+  close(): void
+}
+
+/**
+ * Returns the wanted world: the option, or VNET_WORLD; undefined for the kernel where it can be.
+ * Throws a UsageError for another name.
+ */
+export function wantedWorld(option: WorldName | undefined, variable = process.env.VNET_WORLD): WorldName | undefined {
+  if (option !== undefined) return option
+  // Only the fixture runs a test in both.
+  if (variable === undefined || variable === '' || variable === 'both') return undefined
+  const known = WORLDS.find(name => name === variable)
+  if (known === undefined)
+    throw new UsageError(`VNET_WORLD=${inspect(variable)}: expected kernel, memory, guest or both`)
+  return known
+}
+
+/** Same as wantedWorld, for explore: in a guest, its kernel, because no guest runs in another. */
+export function exploredWorld(option: WorldName | undefined, variable?: string): WorldName | undefined {
+  const wanted = wantedWorld(option, variable)
+  return wanted === 'guest' && isInGuest() ? 'kernel' : wanted
+}
+
+/** Whether tests fail where no lab can be made in the kernel. */
+export function isRequired(): boolean {
+  const { VNET_REQUIRED = '' } = process.env
+  if (/^[01]?$/.test(VNET_REQUIRED)) return VNET_REQUIRED === '1'
+  throw new Error(`VNET_REQUIRED=${VNET_REQUIRED}: it is 1 or 0`)
+}
