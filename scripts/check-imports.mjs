@@ -1,18 +1,15 @@
 /**
  * node scripts/check-imports.mjs [ROOT]: checks the imports of ROOT/src and ROOT/packages, prints
  * one line per violation, exits 1 if there is one. With --table it prints the table of folders in
- * docs/internals.md.
+ * docs/internals.md. With --drawing TREE, such as packages/lab/src, it prints the arrows between
+ * the folders of TREE, of which the files at its top are one, and marks those that run up.
  *
  * The rooms of src have one order, `floors`: a room imports only from rooms before it. The last
- * floors are products, which import the core but not each other: only the lab imports the lan, the
- * lab and the course import the guest, and the playground imports the lab and web. In pure rooms,
- * files use no builtin of Node, no package and no room that does, except for files named *.node.ts,
- * which may use `linux` and the rooms before it. src never imports 'vnet' by name, because that
- * would load a second copy of everything. A type-only import counts like any other. No module keeps
- * mutable state (`let` or `var` at its top level).
- *
- * With --drawing TREE, such as packages/lab/src, it prints the arrows between the folders of TREE,
- * of which the files at its top are one, and marks those that run up.
+ * floors are products, which import the core but not each other, except as `uses` says. In pure
+ * rooms, files use no builtin of Node, no package and no room that does, except for files named
+ * *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
+ * because that would load a second copy of everything. A type-only import counts like any other. No
+ * module keeps mutable state (`let` or `var` at its top level).
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -67,6 +64,11 @@ export const floors = [
   },
   { product: 'guest', rooms: ['guest'], what: 'programs in a virtual machine with virtual time, in QEMU' },
   {
+    product: 'inet',
+    rooms: ['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp', 'inet'],
+    what: '[TCP/IP of a host](../packages/inet/README.md) in TypeScript, also in a browser',
+  },
+  {
     product: 'lab',
     rooms: [
       'lab/model',
@@ -74,7 +76,6 @@ export const floors = [
       'lab/carrier',
       'lab/world',
       'lab/memory/time',
-      'lab/memory/stack',
       'lab/memory/node',
       'lab/memory',
       'lab/kernel',
@@ -107,13 +108,15 @@ const order = floors.flatMap(({ rooms }) => rooms)
 /** The product of a room; undefined for the rooms of the core. */
 const productOf = room => floors.find(({ rooms }) => rooms.includes(room))?.product
 /** The products that a room or a product imports. The npm package of learn has no playground. */
-const uses = { lab: ['lan', 'guest'], learn: ['guest'], 'learn/browser/playground': ['lab', 'web'] }
+const uses = { lab: ['lan', 'guest', 'inet'], learn: ['guest'], 'learn/browser/playground': ['inet', 'web'] }
 /** The files of pure rooms that touch the system: they come right after linux. */
 const NODE = /\.node\.ts$/
 const nodeRank = order.indexOf('linux') + 0.5
 
 const pure = new Set([
   ...['base', 'packet', 'netlink', 'skb', 'netdev', 'wire', 'capture', 'drivers', 'index.ts'],
+  ...['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'],
+  ...['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp'],
   ...['lan/switch', 'lan/machines', 'lan/services/dhcp', 'web/page'],
 ])
 

@@ -19,7 +19,7 @@ const FILES = [
   [/^vnet\/(drivers|bed)$/, 'src/$1/index.ts'],
   [/^vnet$/, 'src/index.ts'],
   [/^@vnet\/learn$/, 'packages/learn/src/index.ts'],
-  [/^@vnet\/(lab|web)\/internal\/(.*)$/, 'packages/$1/src/$2.ts'],
+  [/^@vnet\/(inet|web)\/internal\/(.*)$/, 'packages/$1/src/$2.ts'],
 ]
 
 /** What touches the system has a counterpart for browsers. */

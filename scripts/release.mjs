@@ -16,7 +16,7 @@ import { npm } from './setup/command.mjs'
 const root = resolve(import.meta.dirname, '..')
 const PACKAGES = [
   '.',
-  ...['exec', 'lan', 'guest', 'lab', 'web', 'learn', 'create-vnet-driver'].map(name => `packages/${name}`),
+  ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn', 'create-vnet-driver'].map(name => `packages/${name}`),
 ]
 /** Bytes of a packed package at most. */
 const SIZE_MAX = 3_000_000

@@ -98,7 +98,7 @@ const isSource = file => /(?<!\.d)\.ts$/.test(file)
 const compiled = source => source.replace(/(^|\/)src\//, '$1dist/').replace(/ts$/, 'js')
 
 /** The packages with code to compile, each after its imports. */
-const PACKAGES = ['exec', 'lan', 'guest', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
+const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(name => `packages/${name}`)
 const PROJECTS = ['.', ...PACKAGES]
 /** Bundled for the site, and not compiled: what its tsconfig.json excludes. */
 const BUNDLED = 'packages/learn/src/browser/'

@@ -33,7 +33,7 @@ interface Manifest {
 }
 
 /** The folders of the packages, vnet first. */
-const FOLDERS = ['.', ...['exec', 'lan', 'guest', 'lab', 'web', 'learn'].map(name => `packages/${name}`)]
+const FOLDERS = ['.', ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(name => `packages/${name}`)]
 const manifests = FOLDERS.map(path => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Manifest)
 const manifest = manifests[0] as Manifest
 /** The public entry points. */

@@ -8,7 +8,7 @@ import {
   supported,
   type WireInfo,
 } from 'vnet/internal/control/index'
-import { labPlace } from 'vnet/internal/control/protocol/directory'
+import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { type Packed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, StageReport, StepInfo, Want } from './feed-types.ts'
 import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'

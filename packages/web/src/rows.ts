@@ -1,7 +1,7 @@
 /** Devices as the page knows them. */
 import { distinct, printable } from 'vnet/internal/base/printable'
 import type { DeviceStats, FoundDevice, StepHalt } from 'vnet/internal/control/index'
-import { labPlace } from 'vnet/internal/control/protocol/directory'
+import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { flipAddress } from 'vnet/internal/drivers/flip/address'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { formatAddress, isInPrefix, type Prefix, parsePrefix } from 'vnet/internal/packet/address'

@@ -5,7 +5,8 @@ import { loadNative, type Native } from '../../linux/native.ts'
 import { inNetns, netnsNameOf, openNetnsOf, placeOf } from '../../linux/netns-name.ts'
 import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
-import { isSameNamespace, labPlace, ownNamespace } from '../protocol/directory.ts'
+import { isSameNamespace, ownNamespace } from '../protocol/directory.ts'
+import { labPlace } from '../protocol/lab-place.ts'
 import type { FoundDevice } from './find.ts'
 
 /**

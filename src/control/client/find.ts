@@ -5,11 +5,11 @@ import {
   type Entry,
   type EntryInterface,
   isSameNamespace,
-  labPlace,
   type NetNamespace,
   ownNamespace,
   readDirectories,
 } from '../protocol/directory.ts'
+import { labPlace } from '../protocol/lab-place.ts'
 import {
   namedDirectory,
   otherUsers,

@@ -14,7 +14,7 @@ const everything = ['npm', 'node-gyp', 'family', ...compile]
 const compiling = [
   'compiling',
   'joining modules of vnet',
-  ...['exec', 'lan', 'guest', 'lab'].map(name => `compiling packages/${name}`),
+  ...['exec', 'lan', 'guest', 'inet', 'lab'].map(name => `compiling packages/${name}`),
   'joining modules of lab',
   'compiling packages/web',
   'compiling the page',

@@ -2,14 +2,15 @@
  * ConnectionTable: the connections that a router in memory has forwarded, like nf_conntrack of the
  * kernel. A firewall admits their packets in both directions.
  */
+
+import type { ForwardedPacket } from '@vnet/inet/internal/ip/stack'
+import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
 import { type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import type { ForwardedPacket } from './stack/ip-stack.ts'
-import { IP4, IP6, type IpVersion, keyOf } from './stack/ip-version.ts'
 
 /** nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream and the generic one. */
 const [TCP_NS, UDP_NS, OTHER_NS] = [432_000 * NSEC_PER_SEC, 120 * NSEC_PER_SEC, 600 * NSEC_PER_SEC]

@@ -2,21 +2,20 @@
  * HostPort: the port of a device of a link in memory. The network stack of a host, in place of the
  * kernel, is at its other side.
  */
+import type { IpStack } from '@vnet/inet/internal/ip/stack'
+import { type JoinedPort, joinPort } from '@vnet/inet/internal/port'
 import { MemoryPort } from 'vnet/internal/bed/memory-port'
 import type { LinkChange, LinkRequest, PortSpec } from 'vnet/internal/netdev/port'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
-import type { StackInterface } from './stack/ip-interface.ts'
-import type { IpStack } from './stack/ip-stack.ts'
 
 export class HostPort extends MemoryPort {
   readonly #stack: IpStack
-  #dev: StackInterface | undefined
+  #joined: JoinedPort | undefined
 
   /** Queues are polled by `soon`. */
   constructor(stack: IpStack, ifindex: number, spec: PortSpec, soon: (fn: () => void) => void) {
     super(spec.name, ifindex, spec, () => {}, soon)
     this.#stack = stack
-    this.onFrame = (skb: SkBuff) => this.#dev?.receive(skb.bytes, skb.data, skb.len)
+    this.onFrame = () => {}
   }
 
   override async apply(request: LinkRequest): Promise<void> {
@@ -30,21 +29,15 @@ export class HostPort extends MemoryPort {
   }
 
   override async close(): Promise<void> {
-    this.#dev?.remove()
-    this.#dev = undefined
+    this.#joined?.dev.remove()
+    this.#joined = undefined
+    this.onFrame = () => {}
     await super.close()
   }
 
-  /** Gives the stack the state of the interface. The stack sees it when it is first up. */
+  /** The stack sees the interface when it is first up. */
   #follow(): void {
-    const { name, mtu, address } = this.link
-    if (this.#dev === undefined) {
-      if (!this.up) return
-      const transmit = (frame: Uint8Array) => this.transmit(frame)
-      this.#dev = this.#stack.addInterface({ name, mac: address.slice(), mtu, transmit })
-      for (const cidr of this.addresses) this.#dev.addAddress(cidr)
-    }
-    this.#dev.mtu = mtu
-    this.#dev.carrier = this.carrier
+    if (this.#joined !== undefined) this.#joined.follow()
+    else if (this.up) this.#joined = joinPort(this.#stack, this)
   }
 }

@@ -3,6 +3,9 @@
  * knows connections, hairpinning, and the redirection of a captive portal. access-rules.ts has the
  * same for the kernel.
  */
+
+import type { ForwardedPacket, IpStack, StackRoute } from '@vnet/inet/internal/ip/stack'
+import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
 import { isInPrefix, type Prefix, parseAddress, sameBytes } from 'vnet/internal/packet/address'
 import { growChecksum } from 'vnet/internal/packet/checksum'
 import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
@@ -13,8 +16,6 @@ import { NAT64_NETWORK } from '../model/subnet.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from '../nat/nat-table.ts'
 import type { Outside, RouterRules } from '../world/host-stack.ts'
 import { CONNECTIONS_MAX, ConnectionTable, type Seen } from './connection-table.ts'
-import type { ForwardedPacket, IpStack, StackRoute } from './stack/ip-stack.ts'
-import { IP4, IP6, type IpVersion, keyOf } from './stack/ip-version.ts'
 
 const [DNS_PORT, HTTP_PORT, HTTPS_PORT, IKE_PORT] = [53, 80, 443, 500]
 

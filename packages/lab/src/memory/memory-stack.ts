@@ -1,6 +1,9 @@
 /** MemoryStack: the network stack of a host in memory. */
 import type dgram from 'node:dgram'
 import type { Socket } from 'node:net'
+import { InetHost } from '@vnet/inet/internal/index'
+import type { StackInterface } from '@vnet/inet/internal/ip/interface'
+import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import type { Clock } from 'vnet/internal/base/clock'
 import type { Random } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -17,10 +20,6 @@ import { bindInMemory } from './node/memory-dgram.ts'
 import { listenInMemory } from './node/memory-server.ts'
 import { connectInMemory } from './node/memory-socket.ts'
 import { addressBytes } from './node/node-address.ts'
-import type { StackInterface } from './stack/ip-interface.ts'
-import { IpStack } from './stack/ip-stack.ts'
-import { Tcp } from './stack/tcp.ts'
-import { Udp } from './stack/udp.ts'
 import { Boot, useBoots } from './time/boot.ts'
 import { thread } from './time/real.ts'
 
@@ -35,19 +34,18 @@ export class MemoryStack implements HostStack {
   readonly number: number
   readonly rules: RouterRules
   readonly ip: IpStack
-  readonly #tcp: Tcp
-  readonly #udp: Udp
+  readonly #inet: InetHost
   #boot = new Boot(this)
 
   /** Unknown settings are left out, like settings that a kernel does not have. */
   constructor(number: number, clock: Clock, random: Random, sysctls: readonly Sysctl[]) {
     this.number = number
-    this.ip = new IpStack({ clock, random })
     const settings = new Map(sysctls)
-    this.ip.forwarding = FORWARDING.some(name => settings.get(name) === '1')
     const rtoMin = settings.get(RTO_MIN)
-    this.#tcp = new Tcp(this.ip, rtoMin === undefined ? {} : { rtoMin: Number(rtoMin) * NSEC_PER_USEC })
-    this.#udp = new Udp(this.ip)
+    const tcp = rtoMin === undefined ? {} : { rtoMin: Number(rtoMin) * NSEC_PER_USEC }
+    this.#inet = new InetHost({ clock, random, tcp })
+    this.ip = this.#inet.ip
+    this.ip.forwarding = FORWARDING.some(name => settings.get(name) === '1')
     this.rules = new MemoryRules(this.ip)
   }
 
@@ -56,15 +54,15 @@ export class MemoryStack implements HostStack {
   }
 
   async listen(server: StreamServer, port: number, host: string | undefined) {
-    return listenInMemory(this.#tcp, server, port, host, this.#callers())
+    return listenInMemory(this.#inet.tcp, server, port, host, this.#callers())
   }
 
   bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
-    return bindInMemory(this.#udp, socket, port, host, this.#callers())
+    return bindInMemory(this.#inet.udp, socket, port, host, this.#callers())
   }
 
   connect({ address, family }: HostAddress, port: number): Socket {
-    return connectInMemory(this.#tcp, address, port, family, this.#callers())
+    return connectInMemory(this.#inet.tcp, address, port, family, this.#callers())
   }
 
   connectTo(name: string): never {
@@ -118,9 +116,7 @@ export class MemoryStack implements HostStack {
   /** Ends the boot and all sockets, without a packet or an event. */
   crash(): void {
     this.#boot.die()
-    this.#tcp.crash()
-    this.#udp.crash()
-    this.ip.dropQueued()
+    this.#inet.crash()
   }
 
   /** Starts the next boot after a crash. The clock remains as wrong as it was. */
@@ -132,7 +128,7 @@ export class MemoryStack implements HostStack {
 
   /** Removes a connection without a packet. Its user gets ECONNABORTED. */
   forget(local: Endpoint, remote: Endpoint): void {
-    this.#tcp.abort(inBytes(local), inBytes(remote))
+    this.#inet.tcp.abort(inBytes(local), inBytes(remote))
   }
 
   /** Returns the boot of a new socket. Throws a UsageError while the host is off. */
@@ -144,9 +140,7 @@ export class MemoryStack implements HostStack {
   }
 
   close(): void {
-    this.#tcp.close()
-    this.#udp.close()
-    this.ip.close()
+    this.#inet.close()
   }
 
   #find(name: string): StackInterface | undefined {

@@ -1,8 +1,8 @@
 /** The groups and broadcasts of node:dgram on hosts in memory. */
 import dgram from 'node:dgram'
 import { afterEach, expect, test } from 'vitest'
+import { type Host, Network } from '../../../inet/test/ip-network.ts'
 import { bindInMemory } from '../../src/memory/node/memory-dgram.ts'
-import { type Host, Network } from './ip-network.ts'
 
 const sockets: dgram.Socket[] = []
 

@@ -7,7 +7,7 @@
  * socket tries one address of a name, because Node's timers for the next address are real.
  */
 import net from 'node:net'
-import type { Tcp } from '../stack/tcp.ts'
+import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
 import { Boot } from '../time/boot.ts'
 import { type NativeTcp, symbolOf } from './native-stream.ts'
 import { callError } from './node-address.ts'

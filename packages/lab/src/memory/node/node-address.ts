@@ -1,10 +1,10 @@
 /** Addresses as Node writes them: `{ address: '198.18.0.1', family: 'IPv4', port: 80 }`. */
 import { getSystemErrorName } from 'node:util'
+import { unmapped } from '@vnet/inet/internal/udp'
 import { VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, parseAddress } from 'vnet/internal/packet/address'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import { unmapped } from '../stack/udp.ts'
 
 /** The properties that Node reads after getsockname and getpeername. */
 export interface NodeAddress {

@@ -7,10 +7,10 @@
  * network stack. After a crash of the host, calls have no effect and never end.
  */
 import { AsyncResource } from 'node:async_hooks'
+import type { Endpoint, TcpConnection, TcpEvents } from '@vnet/inet/internal/contract'
+import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { EBADF, ECANCELED, EINVAL } from 'vnet/internal/base/errno'
-import type { Endpoint, TcpConnection, TcpEvents } from '../stack/contract.ts'
-import type { Tcp } from '../stack/tcp.ts'
 import { Boot } from '../time/boot.ts'
 import { readNative } from './native-callbacks.ts'
 import { type ConnectRequest, type NativeRequest, type NativeTcp, newNativeStream } from './native-stream.ts'

@@ -8,10 +8,10 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { isIP } from 'node:net'
+import type { Endpoint, UdpBinding, UdpEvents } from '@vnet/inet/internal/contract'
+import { isUnspecified } from '@vnet/inet/internal/ip/version'
+import type { InterfaceChoice, Udp, UdpSocket } from '@vnet/inet/internal/udp'
 import { EBADF, EINVAL, ENODEV } from 'vnet/internal/base/errno'
-import type { Endpoint, UdpBinding, UdpEvents } from '../stack/contract.ts'
-import { isUnspecified } from '../stack/ip-version.ts'
-import type { InterfaceChoice, Udp, UdpSocket } from '../stack/udp.ts'
 import type { Boot } from '../time/boot.ts'
 import type { DgramHandle } from './dgram-state.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'

@@ -1,7 +1,5 @@
 /** Host: a host of the playground, with a network stack in place of the kernel above one device. */
-import { IpStack } from '@vnet/lab/internal/memory/stack/ip-stack'
-import { Tcp } from '@vnet/lab/internal/memory/stack/tcp'
-import { Udp } from '@vnet/lab/internal/memory/stack/udp'
+import { InetHost, joinPort } from '@vnet/inet/internal/index'
 import type { Clock } from 'vnet/internal/base/clock'
 import type { Random } from 'vnet/internal/base/random'
 import type { MemoryPort } from 'vnet/internal/bed/memory-port'
@@ -11,39 +9,27 @@ import { ETH_HLEN, ETH_P_IP, etherType } from 'vnet/internal/packet/ethernet'
 import { IPPROTO_ICMP, IPV4_HLEN, protocol } from 'vnet/internal/packet/ipv4'
 import { destinationPort, sourcePort } from 'vnet/internal/packet/udp'
 
-export class Host {
-  readonly ip: IpStack
-  readonly udp: Udp
-  readonly tcp: Tcp
+export class Host extends InetHost {
   readonly #stop: () => void
 
-  constructor(dev: NetDevice, port: MemoryPort, clock: Clock, random: Random) {
-    this.ip = new IpStack({ clock, random })
-    this.udp = new Udp(this.ip)
-    this.tcp = new Tcp(this.ip)
-    const { name, devAddr: mac, mtu, numTxQueues } = dev
-    const isNoArp = (dev.flags & IFF_NOARP) !== 0
-    const transmit = (frame: Uint8Array) => port.transmit(frame, flowOf(frame) % numTxQueues)
-    const link = this.ip.addInterface({ name, mac: mac.slice(), mtu, isNoArp, transmit })
-    for (const cidr of port.addresses) link.addAddress(cidr)
-    port.onFrame = skb => link.receive(skb.bytes, skb.data, skb.len)
+  constructor(device: NetDevice, port: MemoryPort, clock: Clock, random: Random) {
+    super({ clock, random })
+    const queueOf = (frame: Uint8Array) => flowOf(frame) % device.numTxQueues
+    const joined = joinPort(this.ip, port, { isNoArp: (device.flags & IFF_NOARP) !== 0, queueOf })
     const follow = () => {
-      link.mtu = dev.mtu
-      link.carrier = dev.carrier
-      const isUp = (dev.flags & IFF_UP) !== 0
-      if (isUp !== link.isUp) link.setUp(isUp)
+      joined.follow()
+      const isUp = (device.flags & IFF_UP) !== 0
+      if (isUp !== joined.dev.isUp) joined.dev.setUp(isUp)
     }
     follow()
-    this.#stop = dev.net.registerNetdeviceNotifier((_, changed) => {
-      if (changed === dev) follow()
+    this.#stop = device.net.registerNetdeviceNotifier((_, changed) => {
+      if (changed === device) follow()
     })
   }
 
-  close(): void {
+  override close(): void {
     this.#stop()
-    this.tcp.close()
-    this.udp.close()
-    this.ip.close()
+    super.close()
   }
 }
 

@@ -1,5 +1,5 @@
 /** Transfers: TCP connections from host a, on each of which b receives the same number of bytes. */
-import type { TcpConnection } from '@vnet/lab/internal/memory/stack/contract'
+import type { TcpConnection } from '@vnet/inet/internal/index'
 import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress } from 'vnet/internal/packet/address'

@@ -1,0 +1,111 @@
+/** ARP (RFC 826) and neighbour discovery (RFC 4861): the messages, and the replies to them. */
+import * as arp from 'vnet/internal/packet/arp'
+import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_ARP, setEtherType, sourceAt } from 'vnet/internal/packet/ethernet'
+import * as icmpv6 from 'vnet/internal/packet/icmpv6'
+import * as ipv6 from 'vnet/internal/packet/ipv6'
+import { get32 } from 'vnet/internal/packet/octets'
+import type { Packet } from '../contract.ts'
+import type { StackInterface } from './interface.ts'
+import type { IpStack } from './stack.ts'
+import { isGroup, isLoopback, isUnspecified } from './version.ts'
+
+/** ff02::1, all nodes of a link. */
+const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+
+/** Returns a frame that asks every station for the hardware address of `target`. */
+export function arpRequest(mac: Uint8Array, source: Uint8Array, target: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(ETH_HLEN + arp.ARP_LEN)
+  frame.fill(0xff, 0, ETH_ALEN)
+  copyAddress(frame, sourceAt(0), mac)
+  setEtherType(frame, 0, ETH_P_ARP)
+  arp.create(frame, ETH_HLEN, arp.ARPOP_REQUEST)
+  copyAddress(frame, arp.shaAt(ETH_HLEN), mac)
+  arp.setSpa(frame, ETH_HLEN, get32(source, 0))
+  arp.setTpa(frame, ETH_HLEN, get32(target, 0))
+  return frame
+}
+
+/** Handles the ARP packet at `at`, like arp_process of Linux with its default settings. */
+export function receiveArp(stack: IpStack, dev: StackInterface, bytes: Uint8Array, at: number, length: number): void {
+  if (arp.parse(bytes, at, length) < 0) return
+  const op = arp.op(bytes, at)
+  if (op !== arp.ARPOP_REQUEST && op !== arp.ARPOP_REPLY) return
+  const sender = bytes.slice(at + 14, at + 18)
+  const target = bytes.slice(at + 24, at + 28)
+  const mac = bytes.slice(arp.shaAt(at), arp.shaAt(at) + ETH_ALEN)
+  if (isGroup(sender, 0, 4) || isGroup(target, 0, 4) || isLoopback(target) || isLoopback(sender)) return
+  // Linux replies for the addresses of other interfaces too (arp_ignore of 0).
+  if (op === arp.ARPOP_REPLY || !stack.isOwn(target)) {
+    if (!stack.isOwn(sender)) dev.neighbours.update(sender, mac)
+    return
+  }
+  // A sender without an address looks for another host that has the target (RFC 5227).
+  if (get32(sender, 0) !== 0) {
+    if (stack.isOwn(sender)) return
+    dev.neighbours.learn(sender, mac)
+  }
+  const reply = new Uint8Array(ETH_HLEN + arp.ARP_LEN)
+  reply.set(bytes.subarray(at, at + arp.ARP_LEN), ETH_HLEN)
+  arp.toReply(reply, ETH_HLEN, dev.mac)
+  copyAddress(reply, 0, mac)
+  copyAddress(reply, sourceAt(0), dev.mac)
+  setEtherType(reply, 0, ETH_P_ARP)
+  dev.transmit(reply)
+}
+
+/** Returns the solicited-node multicast address of an address (RFC 4291 section 2.7.1). */
+export function solicitedGroup(address: Uint8Array): Uint8Array {
+  return Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...address.subarray(13))
+}
+
+/** Returns a neighbour solicitation with the hardware address of its sender. */
+export function solicitation(target: Uint8Array, mac: Uint8Array): Uint8Array {
+  const message = new Uint8Array(icmpv6.NDISC_HLEN + icmpv6.ND_OPT_LL_ADDR_LEN)
+  message[0] = icmpv6.NDISC_NEIGHBOUR_SOLICITATION
+  message.set(target, icmpv6.targetAt(0))
+  message[icmpv6.NDISC_HLEN] = icmpv6.ND_OPT_SOURCE_LL_ADDR
+  message[icmpv6.NDISC_HLEN + 1] = icmpv6.ND_OPT_LL_ADDR_LEN >>> 3
+  message.set(mac, icmpv6.NDISC_HLEN + 2)
+  return message
+}
+
+/** Handles a message of neighbour discovery with a correct checksum and the IPv6 header at `nh`. */
+export function receiveDiscovery(stack: IpStack, dev: StackInterface, packet: Packet, nh: number): void {
+  const { bytes, at, length } = packet
+  // RFC 4861 sections 7.1.1 and 7.1.2
+  const isValid = ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT && bytes[at + 1] === 0
+  if (!isValid || length < icmpv6.NDISC_HLEN) return
+  const target = bytes.slice(icmpv6.targetAt(at), icmpv6.targetAt(at) + ipv6.IPV6_ALEN)
+  if (isGroup(target, 0, target.length)) return
+  if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT) receiveAdvertisement(stack, dev, packet, target)
+  else if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) receiveSolicitation(stack, dev, packet, target)
+}
+
+function receiveAdvertisement(stack: IpStack, dev: StackInterface, packet: Packet, target: Uint8Array): void {
+  const { bytes, at, length, destination } = packet
+  stack.count('Icmp6InNeighborAdvertisements')
+  const flags = get32(bytes, at + 4)
+  if (isGroup(destination, 0, destination.length) && (flags & icmpv6.NA_SOLICITED) !== 0) return
+  const link = icmpv6.targetLinkAddress(bytes, at, length)
+  if (link <= 0 || stack.isOwn(target)) return
+  // Only an advertisement with the override flag replaces a known address.
+  if ((flags & icmpv6.NA_OVERRIDE) === 0 && dev.neighbours.has(target)) return
+  dev.neighbours.update(target, bytes.slice(link, link + ETH_ALEN))
+}
+
+function receiveSolicitation(stack: IpStack, dev: StackInterface, packet: Packet, target: Uint8Array): void {
+  const { bytes, at, length, source } = packet
+  stack.count('Icmp6InNeighborSolicits')
+  const link = icmpv6.sourceLinkAddress(bytes, at, length)
+  // The sender of duplicate address detection has no address yet.
+  const isDetection = isUnspecified(source)
+  if (link < 0 || (isDetection && link > 0) || !dev.hasAddress(target, 0)) return
+  if (stack.isOwn(source)) return
+  if (link > 0) dev.neighbours.learn(source, bytes.slice(link, link + ETH_ALEN))
+  const advertisement = solicitation(target, dev.mac)
+  const router = stack.forwarding ? icmpv6.NA_ROUTER : 0
+  const solicited = isDetection ? 0 : icmpv6.NA_SOLICITED
+  icmpv6.toAdvertisement(advertisement, 0, router | solicited | icmpv6.NA_OVERRIDE, dev.mac)
+  stack.count('Icmp6OutNeighborAdvertisements')
+  stack.output.sendDiscovery(dev, target, isDetection ? ALL_NODES : source, advertisement)
+}

@@ -1,0 +1,233 @@
+/** Input: checks the IP packets that a host in memory receives, and delivers or forwards them. */
+import { finish, onesComplementSum } from 'vnet/internal/packet/checksum'
+import { ETH_HLEN, ETH_P_IP } from 'vnet/internal/packet/ethernet'
+import * as ipv4 from 'vnet/internal/packet/ipv4'
+import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import * as ipv6 from 'vnet/internal/packet/ipv6'
+import * as udp from 'vnet/internal/packet/udp'
+import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import type { Packet, Protocol } from '../contract.ts'
+import type { StackInterface } from './interface.ts'
+import { Reassembly } from './reassembly.ts'
+import type { Hop, StackRoute } from './routes.ts'
+import type { IpStack } from './stack.ts'
+import { headerProblem, IP4, IP6, type IpVersion, isChecksumRight, isGroup, isLoopback } from './version.ts'
+
+export class Input {
+  readonly #stack: IpStack
+  readonly #protocols = new Map<number, Protocol>()
+  readonly #upper = new UpperHeader()
+  readonly #reassembly: Reassembly
+  /** The packet that a protocol handles now, and the position of its IP header. */
+  #current: Packet | undefined
+  #currentHeader = 0
+
+  constructor(stack: IpStack) {
+    this.#stack = stack
+    this.#reassembly = new Reassembly(stack, frame => this.#receiveWhole(undefined, frame, ETH_HLEN, frame.length))
+  }
+
+  use(number: number, protocol: Protocol): void {
+    this.#protocols.set(number, protocol)
+  }
+
+  protocol(number: number): Protocol | undefined {
+    return this.#protocols.get(number)
+  }
+
+  /** The position of the IP header of a packet, if a protocol handles it now; otherwise -1. */
+  headerOf(packet: Packet): number {
+    return packet === this.#current ? this.#currentHeader : -1
+  }
+
+  /** Takes a packet from an interface, with padding. `isForUs` is false for frames to groups. */
+  receive(dev: StackInterface, type: number, bytes: Uint8Array, at: number, length: number, isForUs: boolean): void {
+    const version = type === ETH_P_IP ? IP4 : IP6
+    const { counters } = version
+    this.#stack.count(counters.inReceives)
+    if (!isHeaderRight(version, bytes, at, length)) {
+      this.#stack.count(counters.inHdrErrors)
+      return
+    }
+    const total = version.total(bytes, at)
+    if (this.#isMartian(version, dev, bytes, at)) {
+      this.#stack.count('MartianSource')
+      return
+    }
+    const { divert, filter } = this.#stack
+    const diverted = divert?.({ bytes, at, length: total, from: dev, to: undefined })
+    if (diverted !== undefined) this.#forward(dev, version, bytes, at, total, diverted)
+    else if (this.#isLocal(version, dev, bytes, version.destinationAt(at))) {
+      if (filter === undefined || filter({ bytes, at, length: total, from: dev, to: undefined })) {
+        this.#stack.icmp.isMuted = !isForUs
+        this.deliver(dev, bytes, at, at + total)
+        this.#stack.icmp.isMuted = false
+      } else this.#stack.count('FilterDropped')
+    } else if (isForUs && this.#stack.forwarding) this.#forward(dev, version, bytes, at, total, undefined)
+    else if (isForUs) this.#stack.count(counters.inAddrErrors)
+  }
+
+  /** Delivers a packet for this host. `dev` is undefined for packets from itself. */
+  deliver(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, end: number): void {
+    this.#upper.find(bytes, nh, end)
+    if (this.#upper.isFragment) this.#reassembly.add(bytes, nh, end)
+    else this.#receiveWhole(dev, bytes, nh, end)
+  }
+
+  close(): void {
+    this.#reassembly.close()
+  }
+
+  #receiveWhole(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, packetEnd: number): void {
+    const version = this.#upper.find(bytes, nh, packetEnd) === 4 ? IP4 : IP6
+    const { h, protocol, end } = this.#upper
+    const problem = version === IP6 ? headerProblem(bytes, nh, packetEnd) : undefined
+    if (problem !== undefined) {
+      this.#stack.count(version.counters.inHdrErrors)
+      this.#stack.icmp.parameterProblem(bytes, nh, packetEnd - nh, problem)
+      return
+    }
+    if (h < 0) return
+    let length = end - h
+    if (protocol === IPPROTO_UDP) {
+      // The checksum covers the length that the UDP header states.
+      if (udp.parse(bytes, h, length) < 0) {
+        this.#stack.count(version.counters.udpInErrors)
+        return
+      }
+      length = udp.length(bytes, h)
+    }
+    if (!isChecksumRight(version, protocol, nh, { bytes, at: h, length })) {
+      this.#countChecksumError(version, protocol)
+      return
+    }
+    const [sourceAt, destinationAt] = [version.sourceAt(nh), version.destinationAt(nh)]
+    const source = bytes.slice(sourceAt, sourceAt + version.address)
+    const destination = bytes.slice(destinationAt, destinationAt + version.address)
+    const packet: Packet = { bytes, at: h, length, source, destination }
+    if (protocol === version.icmp) {
+      this.#stack.count(version.counters.inDelivers)
+      this.#stack.icmp.receive(version, dev, packet, nh)
+      return
+    }
+    // Frames for all have no connections, and neither has a group or a broadcast address.
+    if (protocol === IPPROTO_TCP && this.#stack.icmp.isMuted) return
+    if (protocol === IPPROTO_TCP && !this.#stack.routes.isOwn(bytes, destinationAt, version.address)) return
+    const receiver = this.#protocols.get(protocol)
+    if (receiver === undefined) {
+      this.#refuseProtocol(version, protocol, bytes, nh, packetEnd)
+      return
+    }
+    this.#stack.count(version.counters.inDelivers)
+    this.#current = packet
+    this.#currentHeader = nh
+    receiver.receive(packet)
+    this.#current = undefined
+  }
+
+  #refuseProtocol(version: IpVersion, protocol: number, bytes: Uint8Array, nh: number, end: number): void {
+    // Linux knows IGMP, and no next header is an empty packet.
+    if (protocol === (version === IP4 ? ipv4.IPPROTO_IGMP : ipv6.NEXTHDR_NONE)) return
+    this.#stack.count(version.counters.inUnknownProtos)
+    this.#stack.icmp.refuseProtocol(version, bytes, nh, end - nh)
+  }
+
+  #countChecksumError(version: IpVersion, protocol: number): void {
+    if (protocol === IPPROTO_TCP) {
+      this.#stack.count('TcpInErrs')
+      this.#stack.count('TcpInCsumErrors')
+    } else if (protocol === IPPROTO_UDP) {
+      this.#stack.count(version.counters.udpInErrors)
+      this.#stack.count(version.counters.udpInCsumErrors)
+    } else this.#stack.count(version === IP4 ? 'IcmpInCsumErrors' : 'Icmp6InCsumErrors')
+  }
+
+  #isLocal(version: IpVersion, dev: StackInterface, bytes: Uint8Array, to: number): boolean {
+    const { address } = version
+    if (isGroup(bytes, to, address)) return dev.isMember(bytes, to, address) || (bytes[to] === 0xff && address === 4)
+    if (this.#stack.routes.isOwn(bytes, to, address)) {
+      // Packets for loopback addresses never arrive from outside.
+      return version === IP4 ? bytes[to] !== 127 : bytes[to] !== 0
+    }
+    return version === IP4 && dev.isBroadcast(bytes.subarray(to, to + address))
+  }
+
+  /** Whether a source address cannot be on the wire: a group, a loopback address, or an own one. */
+  #isMartian(version: IpVersion, dev: StackInterface, bytes: Uint8Array, at: number): boolean {
+    const source = version.sourceAt(at)
+    if (isGroup(bytes, source, version.address)) return true
+    if (version === IP6) return bytes[source] === 0 && isLoopback(bytes.subarray(source, source + version.address))
+    if (bytes[source] === 127) return true
+    return dev.name !== this.#stack.acceptsOwnFrom && this.#stack.routes.isOwn(bytes, source, version.address)
+  }
+
+  #forward(
+    from: StackInterface,
+    version: IpVersion,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    diverted: StackRoute | undefined,
+  ): void {
+    if (isOfLink(version, bytes, version.sourceAt(at))) {
+      this.#stack.count(version.counters.inAddrErrors)
+      return
+    }
+    const to = bytes.slice(version.destinationAt(at), version.destinationAt(at) + version.address)
+    if (isGroup(to, 0, to.length) || isLoopback(to) || (version === IP6 && ipv6.isLinkLocal(to, 0))) return
+    const { routes, icmp, filter } = this.#stack
+    const hop: Hop | undefined = diverted === undefined ? routes.find(to) : routes.over(diverted, to)
+    if (hop === undefined) {
+      this.#stack.count(version.counters.inNoRoutes)
+      icmp.noRoute(version, bytes, at, length)
+      return
+    }
+    const { dev } = hop.route
+    const life = bytes[version.lifeAt(at)] as number
+    if (life <= 1) {
+      this.#stack.count(version.counters.inHdrErrors)
+      icmp.timeExceeded(version, bytes, at, length)
+      return
+    }
+    if (length > dev.mtu && (version === IP6 || (ipv4.flags(bytes, at) & ipv4.IP_DF) !== 0)) {
+      this.#stack.count(version.counters.fragFails)
+      icmp.tooBig(version, bytes, at, length, dev.mtu)
+      return
+    }
+    if (filter !== undefined && !filter({ bytes, at, length, from, to: dev })) {
+      this.#stack.count('FilterDropped')
+      return
+    }
+    // A filter may lead packets to this host (NAT).
+    if (filter !== undefined && this.#isLocal(version, from, bytes, version.destinationAt(at))) {
+      this.deliver(from, bytes, at, at + length)
+      return
+    }
+    // Networks have no broadcasts from outside (bc_forwarding of 0).
+    if (hop.isToAll) return
+    const frame = new Uint8Array(ETH_HLEN + length)
+    frame.set(bytes.subarray(at, at + length), ETH_HLEN)
+    frame[version.lifeAt(ETH_HLEN)] = life - 1
+    version.finish(frame, ETH_HLEN)
+    this.#stack.count(version.counters.forwarded)
+    this.#stack.output.transmit(
+      frame,
+      version,
+      hop,
+      frame.subarray(version.sourceAt(ETH_HLEN), version.destinationAt(ETH_HLEN)),
+      dev.mtu,
+    )
+  }
+}
+
+/** Whether no router forwards from an address: RFC 1122 3.2.1.3, RFC 4291 2.5.2 and 2.5.6. */
+function isOfLink(version: IpVersion, bytes: Uint8Array, source: number): boolean {
+  if (version === IP4) return bytes[source] === 0
+  return ipv6.isLinkLocal(bytes, source) || ipv6.isUnspecified(bytes, source)
+}
+
+function isHeaderRight(version: IpVersion, bytes: Uint8Array, at: number, length: number): boolean {
+  if (version === IP6) return ipv6.parse(bytes, at, length) >= 0
+  const header = ipv4.parse(bytes, at, length)
+  return header >= 0 && finish(onesComplementSum(bytes, at, header)) === 0
+}

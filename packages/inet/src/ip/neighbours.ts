@@ -1,0 +1,235 @@
+/**
+ * Neighbours: the hardware addresses of the neighbours of an interface. It asks for them by ARP
+ * (RFC 826) and neighbour discovery (RFC 4861), and keeps the packets that wait for a reply. Unlike
+ * Linux's, entries do not age.
+ */
+import type { Alarm } from 'vnet/internal/base/clock'
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { copyAddress, destinationAt, ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { get32 } from 'vnet/internal/packet/octets'
+import { arpRequest, solicitation, solicitedGroup } from './discovery.ts'
+import type { StackInterface } from './interface.ts'
+import type { IpStack } from './stack.ts'
+import { type AddressKey, addressKey, isGroup } from './version.ts'
+
+/** mcast_solicit, retrans_time_ms and unres_qlen_bytes of Linux's neighbour tables. */
+const [PROBES, RETRANSMIT, QUEUE_BYTES] = [3, NSEC_PER_SEC, 212_992]
+
+/** Linux's gc_thresh3, which is for each family. */
+const ENTRIES_MAX = 2 * 1024
+
+const BROADCAST = new Uint8Array(ETH_ALEN).fill(0xff)
+
+export class Neighbour {
+  readonly address: Uint8Array
+  /** Undefined if it is not known. */
+  mac: Uint8Array | undefined
+  /** Set by the user, so that no packet of others changes it. */
+  isPermanent = false
+  /** Frames without a destination, the oldest first. */
+  readonly frames: Uint8Array[] = []
+  queued = 0
+  /** How often it was asked for; 0 if it is not. */
+  probes = 0
+  due = 0
+  /** The own address that asks. */
+  source: Uint8Array | undefined
+
+  constructor(address: Uint8Array, mac: Uint8Array | undefined) {
+    this.address = address
+    this.mac = mac
+  }
+}
+
+export class Neighbours {
+  readonly #stack: IpStack
+  readonly #dev: StackInterface
+  readonly #entries = new Map<AddressKey, Neighbour>()
+  /** Those that are asked for. */
+  #asked: Neighbour[] = []
+  #alarm: Alarm | undefined
+
+  constructor(stack: IpStack, dev: StackInterface) {
+    this.#stack = stack
+    this.#dev = dev
+  }
+
+  /** The number of entries. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Returns the entry of an address, which is the same until routes change. */
+  of(address: Uint8Array): Neighbour {
+    const key = addressKey(address, 0, address.length)
+    let entry = this.#entries.get(key)
+    if (entry === undefined) {
+      if (this.#entries.size >= ENTRIES_MAX) this.#evict()
+      entry = new Neighbour(address.slice(), this.#mapped(address))
+      this.#entries.set(key, entry)
+    }
+    return entry
+  }
+
+  /** Forgets a neighbour that did not reply, or else the oldest. */
+  #evict(): void {
+    let oldest: [key: AddressKey, entry: Neighbour] | undefined
+    for (const each of this.#entries) {
+      const [, { isPermanent, mac, probes }] = each
+      if (isPermanent) continue
+      oldest ??= each
+      if (mac !== undefined || probes > 0) continue
+      oldest = each
+      break
+    }
+    if (oldest === undefined) return
+    const [key, entry] = oldest
+    this.#entries.delete(key)
+    if (entry.probes > 0) this.#stop(entry)
+    this.#stack.count('NeighUnresolvedDiscards', entry.frames.splice(0).length)
+    // Kept hops lead to the entry.
+    this.#stack.changed()
+  }
+
+  /** Whether the hardware address of a neighbour is known. */
+  has(address: Uint8Array): boolean {
+    return this.#entries.get(addressKey(address, 0, address.length))?.mac !== undefined
+  }
+
+  /** Takes over a frame for a neighbour. `source` is the packet's. */
+  send(frame: Uint8Array, to: Neighbour, source: Uint8Array): void {
+    if (to.mac !== undefined) {
+      copyAddress(frame, destinationAt(0), to.mac)
+      this.#dev.transmit(frame)
+      return
+    }
+    to.frames.push(frame)
+    to.queued += trueSize(frame)
+    // The oldest packet makes room.
+    while (to.queued > QUEUE_BYTES) {
+      to.queued -= trueSize(to.frames.shift() as Uint8Array)
+      this.#stack.count('NeighUnresolvedDiscards')
+    }
+    if (to.probes > 0) return
+    to.source = source
+    this.#asked.push(to)
+    this.#probe(to)
+  }
+
+  setPermanent(address: Uint8Array, mac: Uint8Array): void {
+    const entry = this.of(address)
+    entry.isPermanent = true
+    this.#resolve(entry, mac)
+  }
+
+  /** Sets the hardware address of a neighbour that has sent it with a request for this host. */
+  learn(address: Uint8Array, mac: Uint8Array): void {
+    const entry = this.of(address)
+    if (!entry.isPermanent) this.#resolve(entry, mac)
+  }
+
+  /** Same, for a neighbour that this host knows or asks for, and for no other. */
+  update(address: Uint8Array, mac: Uint8Array): void {
+    const entry = this.#entries.get(addressKey(address, 0, address.length))
+    const isUsed = entry !== undefined && (entry.mac !== undefined || entry.probes > 0)
+    if (isUsed && !entry.isPermanent) this.#resolve(entry, mac)
+  }
+
+  /**
+   * Forgets all neighbours, and drops the packets that wait: the interface is down or has no
+   * carrier.
+   */
+  flush(): void {
+    this.#alarm?.cancel()
+    this.#asked = []
+    for (const entry of this.#entries.values()) {
+      entry.isPermanent = false
+      entry.mac = this.#mapped(entry.address)
+      entry.probes = 0
+      this.#stack.count('TxDropped', entry.frames.length)
+      entry.frames.length = entry.queued = 0
+    }
+  }
+
+  /** Drops the packets that wait, and asks for no neighbour any more. */
+  dropQueued(): void {
+    for (const entry of this.#asked.splice(0)) {
+      entry.probes = entry.frames.length = entry.queued = 0
+    }
+    this.#alarm?.cancel()
+  }
+
+  /** Returns the hardware address to which a group or broadcast address is mapped. */
+  #mapped(address: Uint8Array): Uint8Array | undefined {
+    if (!isGroup(address, 0, address.length)) {
+      if (this.#dev.isBroadcast(address)) return BROADCAST
+      return this.#dev.isNoArp ? this.#dev.mac : undefined
+    }
+    if (address.length === 16) return Uint8Array.of(0x33, 0x33, ...address.subarray(12))
+    if (address[0] === 0xff) return BROADCAST
+    const group = get32(address, 0)
+    return Uint8Array.of(0x01, 0, 0x5e, (group >>> 16) & 0x7f, group >>> 8, group)
+  }
+
+  #probe(entry: Neighbour): void {
+    const { address, source } = entry
+    entry.probes++
+    entry.due = this.#stack.clock.now() + RETRANSMIT
+    this.#arm()
+    if (address.length === 4) {
+      const from = source !== undefined && this.#stack.isOwn(source) ? source : this.#dev.sourceFor(address)
+      if (from !== undefined) this.#dev.transmit(arpRequest(this.#dev.mac, from, address))
+      return
+    }
+    const from = source !== undefined && this.#dev.hasAddress(source, 0) ? source : this.#dev.linkLocal
+    this.#stack.count('Icmp6OutNeighborSolicits')
+    this.#stack.output.sendDiscovery(this.#dev, from, solicitedGroup(address), solicitation(address, this.#dev.mac))
+  }
+
+  #arm(): void {
+    let due = Number.POSITIVE_INFINITY
+    for (const entry of this.#asked) if (entry.due < due) due = entry.due
+    if (due === Number.POSITIVE_INFINITY) this.#alarm?.cancel()
+    else {
+      this.#alarm ??= this.#stack.clock.alarm(() => this.#retry())
+      this.#alarm.at(due)
+    }
+  }
+
+  #retry(): void {
+    const now = this.#stack.clock.now()
+    const due = this.#asked.filter(entry => entry.due <= now)
+    for (const entry of due) {
+      if (entry.probes < PROBES) this.#probe(entry)
+      else this.#fail(entry)
+    }
+    this.#arm()
+  }
+
+  /** Reports the packets that wait, like arp_error_report. The next packet asks again. */
+  #fail(entry: Neighbour): void {
+    this.#stop(entry)
+    for (const frame of entry.frames.splice(0)) this.#stack.unresolved(frame)
+  }
+
+  #resolve(entry: Neighbour, mac: Uint8Array): void {
+    entry.mac = mac
+    if (entry.probes > 0) this.#stop(entry)
+    for (const frame of entry.frames.splice(0)) {
+      copyAddress(frame, destinationAt(0), mac)
+      this.#dev.transmit(frame)
+    }
+  }
+
+  #stop(entry: Neighbour): void {
+    entry.probes = entry.queued = 0
+    this.#asked = this.#asked.filter(each => each !== entry)
+    this.#arm()
+  }
+}
+
+/** The memory that Linux charges to a frame (skb->truesize): its data in a slab, and an sk_buff. */
+function trueSize(frame: Uint8Array): number {
+  const data = frame.length + 384
+  return 256 + Math.max(512, 2 ** Math.ceil(Math.log2(data)))
+}

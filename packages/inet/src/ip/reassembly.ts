@@ -1,0 +1,243 @@
+/** Reassembly: puts the fragments of IPv4 (RFC 791, 815) and IPv6 (RFC 8200) packets together. */
+import type { Alarm } from 'vnet/internal/base/clock'
+import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
+import * as ipv4 from 'vnet/internal/packet/ipv4'
+import * as ipv6 from 'vnet/internal/packet/ipv6'
+import { get16, put16 } from 'vnet/internal/packet/octets'
+import { FRAGMENT_HLEN, IP6_MF } from './output.ts'
+import type { IpStack } from './stack.ts'
+import { HDR_FIELD, HDR_INCOMP, IP4, IP6, type IpVersion, keyOf, nextHeaderAt } from './version.ts'
+
+/** ipfrag_time and ip6frag_time of Linux, and the bytes of its ipfrag_high_thresh. */
+const [TIME4, TIME6] = [30e9, 60e9]
+const MAX_BYTES = 4 * 1024 * 1024
+/** The largest value of the length field of a header. */
+const MAX_LENGTH = 0xffff
+/** Lengths of the headers of TCP, UDP and ICMPv6. */
+const UPPER_LENGTHS: Readonly<Record<number, number>> = { 6: 20, 17: 8, 58: 8 }
+/** The memory of a fragment besides its data. */
+const OVERHEAD = 512
+
+interface Piece {
+  readonly offset: number
+  readonly data: Uint8Array
+}
+
+interface Fragment extends Piece {
+  /** Addresses, protocol and identification. */
+  readonly key: string
+  readonly isLast: boolean
+  /** The header that the whole packet keeps, and the position in it of the next header. */
+  readonly head: Uint8Array
+  readonly nextAt: number
+  /** The next header of the whole packet, for IPv6. */
+  readonly next: number
+}
+
+interface Partial {
+  readonly version: IpVersion
+  readonly until: number
+  readonly pieces: Piece[]
+  first: Fragment | undefined
+  /** Length of the whole payload, once the last fragment has arrived; otherwise -1. */
+  total: number
+  bytes: number
+}
+
+export class Reassembly {
+  readonly #stack: IpStack
+  readonly #whole: (frame: Uint8Array) => void
+  readonly #partial = new Map<string, Partial>()
+  #bytes = 0
+  #alarm: Alarm | undefined
+
+  /** `whole` takes over frames with reassembled packets. */
+  constructor(stack: IpStack, whole: (frame: Uint8Array) => void) {
+    this.#stack = stack
+    this.#whole = whole
+  }
+
+  /** Takes a fragment, which is lent. `nh` is its IP header. */
+  add(bytes: Uint8Array, nh: number, end: number): void {
+    const version = (bytes[nh] as number) >>> 4 === 4 ? IP4 : IP6
+    this.#stack.count(version.counters.reasmReqds)
+    const fragment = version === IP4 ? fragment4(bytes, nh) : fragment6(bytes, nh, end)
+    const last = fragment === undefined ? 0 : fragment.offset + fragment.data.length
+    const problem = version === IP4 ? undefined : problem6(bytes, nh, end, fragment, last)
+    if (problem !== undefined) this.#stack.icmp.parameterProblem(bytes, nh, end - nh, problem)
+    if (
+      fragment === undefined ||
+      problem !== undefined ||
+      lengthOf(version, fragment, last) > MAX_LENGTH ||
+      this.#bytes > MAX_BYTES
+    ) {
+      this.#stack.count(version.counters.reasmFails)
+      return
+    }
+    const { key, offset, data } = fragment
+    // An atomic fragment is a whole packet, whatever waits under its identification (RFC 6946).
+    if (offset === 0 && fragment.isLast) {
+      this.#stack.count(version.counters.reasmOks)
+      this.#whole(joined(version, fragment, [fragment], data.length))
+      return
+    }
+    const partial = this.#partial.get(key) ?? this.#begin(version, key)
+    if (isCovered(partial, fragment)) return
+    if (!fits(partial, fragment)) {
+      this.#remove(key, partial)
+      this.#stack.count(version.counters.reasmFails)
+      return
+    }
+    partial.pieces.push({ offset, data })
+    partial.bytes += data.length + OVERHEAD
+    this.#bytes += data.length + OVERHEAD
+    if (fragment.isLast) partial.total = last
+    if (offset === 0) partial.first = fragment
+    this.#complete(key, partial)
+  }
+
+  close(): void {
+    this.#alarm?.cancel()
+    this.#partial.clear()
+  }
+
+  #begin(version: IpVersion, key: string): Partial {
+    const until = this.#stack.clock.now() + (version === IP4 ? TIME4 : TIME6)
+    const partial: Partial = { version, until, pieces: [], first: undefined, total: -1, bytes: 0 }
+    this.#partial.set(key, partial)
+    this.#arm()
+    return partial
+  }
+
+  #remove(key: string, { bytes }: Partial): void {
+    this.#partial.delete(key)
+    this.#bytes -= bytes
+    this.#arm()
+  }
+
+  #complete(key: string, partial: Partial): void {
+    const { version, pieces, first, total } = partial
+    let have = 0
+    for (const { data } of pieces) have += data.length
+    if (first === undefined || have !== total) return
+    this.#remove(key, partial)
+    this.#stack.count(version.counters.reasmOks)
+    this.#whole(joined(version, first, pieces, total))
+  }
+
+  #arm(): void {
+    let next = Number.POSITIVE_INFINITY
+    for (const { until } of this.#partial.values()) if (until < next) next = until
+    if (next === Number.POSITIVE_INFINITY) this.#alarm?.cancel()
+    else {
+      this.#alarm ??= this.#stack.clock.alarm(() => this.#expire())
+      this.#alarm.at(next)
+    }
+  }
+
+  /** Drops packets after their time, and reports those with a first fragment. */
+  #expire(): void {
+    const now = this.#stack.clock.now()
+    const late = [...this.#partial].filter(([, { until }]) => until <= now)
+    for (const [key, partial] of late) {
+      const { version, first } = partial
+      this.#remove(key, partial)
+      this.#stack.count(version.counters.reasmTimeout)
+      this.#stack.count(version.counters.reasmFails)
+      if (first === undefined) continue
+      const piece = joined(version, first, [first], first.data.length)
+      this.#stack.icmp.reassemblyTimeExceeded(version, piece, ETH_HLEN, piece.length - ETH_HLEN)
+    }
+    this.#arm()
+  }
+}
+
+/** Returns the value of the length field. IPv6 does not count the fixed header. */
+function lengthOf(version: IpVersion, { head }: Fragment, payload: number): number {
+  return head.length + payload - (version === IP4 ? 0 : ipv6.IPV6_HLEN)
+}
+
+/** Returns a frame with the packet that pieces make. */
+function joined(version: IpVersion, first: Fragment, pieces: readonly Piece[], length: number): Uint8Array {
+  const { head, nextAt, next } = first
+  const frame = new Uint8Array(ETH_HLEN + head.length + length)
+  frame.set(head, ETH_HLEN)
+  for (const { offset, data } of pieces) frame.set(data, ETH_HLEN + head.length + offset)
+  if (version === IP4) {
+    put16(frame, ETH_HLEN + 6, 0)
+    ipv4.setTotalLength(frame, ETH_HLEN, lengthOf(version, first, length))
+    version.finish(frame, ETH_HLEN)
+  } else {
+    frame[nextAt] = next
+    ipv6.setPayloadLength(frame, ETH_HLEN, lengthOf(version, first, length))
+  }
+  return frame
+}
+
+/** Whether a fragment is inside its packet and overlaps no other (RFC 5722; Linux for IPv4 too). */
+function fits({ pieces, total }: Partial, { offset, data, isLast }: Fragment): boolean {
+  const end = offset + data.length
+  if (total >= 0 && (isLast ? end !== total : end > total)) return false
+  for (const each of pieces) {
+    const eachEnd = each.offset + each.data.length
+    if ((offset < eachEnd && each.offset < end) || (isLast && eachEnd > end)) return false
+  }
+  return true
+}
+
+/** Whether all bytes of a fragment have arrived, perhaps in other pieces. */
+function isCovered({ pieces }: Partial, { offset, data }: Fragment): boolean {
+  const end = offset + data.length
+  let covered = 0
+  for (const { offset: at, data: some } of pieces) {
+    covered += Math.max(0, Math.min(end, at + some.length) - Math.max(offset, at))
+  }
+  return covered === data.length
+}
+
+/** Returns why an IPv6 fragment is refused, to be reported; undefined if it is not. */
+function problem6(bytes: Uint8Array, nh: number, end: number, fragment: Fragment | undefined, last: number) {
+  if (fragment === undefined) {
+    const h = ipv6.upperLayer(bytes, nh, end - nh, false, true) >>> 8
+    const isPart = h > 0 && nh + h + FRAGMENT_HLEN < end && (get16(bytes, nh + h + 2) & IP6_MF) !== 0
+    return isPart ? { code: HDR_FIELD, pointer: 4 } : undefined
+  }
+  const at = fragment.head.length
+  if (lengthOf(IP6, fragment, last) > MAX_LENGTH) return { code: HDR_FIELD, pointer: at + 2 }
+  if (fragment.offset > 0 || fragment.isLast) return undefined
+  // The first fragment has all headers (RFC 7112).
+  const found = ipv6.upperLayer(bytes, nh, end - nh, true, true)
+  const length = (found >>> 8) + (UPPER_LENGTHS[found & 0xff] ?? 1)
+  return found < 0 || nh + length > end ? { code: HDR_INCOMP, pointer: 0 } : undefined
+}
+
+function fragment4(bytes: Uint8Array, nh: number): Fragment | undefined {
+  const h = nh + ipv4.headerLength(bytes, nh)
+  const isLast = (ipv4.flags(bytes, nh) & ipv4.IP_MF) === 0
+  const length = nh + ipv4.totalLength(bytes, nh) - h
+  // Linux cuts what is no multiple of 8.
+  const data = bytes.slice(h, h + (isLast ? length : length & ~7))
+  if (data.length === 0) return undefined
+  const key = `4${keyOf(bytes, nh + 12, 8)}${ipv4.protocol(bytes, nh)}.${ipv4.identification(bytes, nh)}`
+  return { key, offset: ipv4.fragmentOffset(bytes, nh), isLast, data, head: bytes.slice(nh, h), nextAt: 0, next: 0 }
+}
+
+function fragment6(bytes: Uint8Array, nh: number, end: number): Fragment | undefined {
+  const nextAt = nextHeaderAt(bytes, nh, end)
+  const found = ipv6.upperLayer(bytes, nh, end - nh, false, true)
+  const h = nh + (found >>> 8)
+  if (found < 0 || h + FRAGMENT_HLEN > end) return undefined
+  const field = get16(bytes, h + 2)
+  const data = bytes.slice(h + FRAGMENT_HLEN, Math.min(end, nh + IP6.total(bytes, nh)))
+  const isLast = (field & IP6_MF) === 0
+  if (data.length === 0 || (!isLast && data.length % 8 !== 0)) return undefined
+  return {
+    key: `6${keyOf(bytes, nh + 8, 32)}${keyOf(bytes, h + 4, 4)}`,
+    offset: field & 0xfff8,
+    isLast,
+    data,
+    head: bytes.slice(nh, h),
+    nextAt: ETH_HLEN + nextAt - nh,
+    next: bytes[h] as number,
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * IpStack: IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of a host in memory, with the defaults of
+ * Linux. Missing are router advertisements, redirects, IP options, IGMP, MLD, duplicate address
+ * detection, and the rate limits of ICMP errors. Neighbours do not age.
+ *
+ * A packet for an address of the host is delivered at the same moment of the clock, but never
+ * inside the call that sends it.
+ */
+import type { Clock } from 'vnet/internal/base/clock'
+import { ENETUNREACH } from 'vnet/internal/base/errno'
+import type { Random } from 'vnet/internal/base/random'
+import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
+import type { Ip, Packet, Protocol } from '../contract.ts'
+import { Icmp } from './icmp.ts'
+import { Input } from './input.ts'
+import { StackInterface, type StackInterfaceOptions } from './interface.ts'
+import { LOOPBACK_MTU, Output, type StackSendOptions } from './output.ts'
+import { PathMtu, Routes, type StackRoute } from './routes.ts'
+import { isGroup, versionOf } from './version.ts'
+
+export type { StackRoute }
+
+/** A packet that a router forwards, or one from or for the host itself. */
+export interface ForwardedPacket {
+  readonly bytes: Uint8Array
+  /** Position and length with the IP header. */
+  readonly at: number
+  readonly length: number
+  /** Undefined for the host itself. */
+  readonly from: StackInterface | undefined
+  readonly to: StackInterface | undefined
+}
+
+const NO_OPTIONS: StackSendOptions = {}
+
+export class IpStack implements Ip {
+  readonly clock: Clock
+  readonly random: Random
+  /** Whether it forwards packets of others. */
+  forwarding = false
+  /** Decides about packets before they are sent, delivered or forwarded; false drops one. */
+  filter: ((packet: ForwardedPacket) => boolean) | undefined
+  /** Returns a route for a received packet, if it is not the usual one. */
+  divert: ((packet: ForwardedPacket) => StackRoute | undefined) | undefined
+  /** Receives the echo replies: the packets are lent, with the ICMP header at `at`. */
+  onEchoReply: ((packet: Packet) => void) | undefined
+  /** The interface from which packets with an own source address may arrive. */
+  acceptsOwnFrom: string | undefined
+  /** @internal */
+  readonly routes = new Routes()
+  /** @internal */
+  readonly icmp = new Icmp(this)
+  readonly #input = new Input(this)
+  /** @internal */
+  readonly output: Output
+  /** @internal */
+  readonly pathMtu: PathMtu
+  readonly #counters = new Map<string, number>()
+
+  constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
+    this.clock = clock
+    this.random = random
+    this.pathMtu = new PathMtu(clock)
+    this.output = new Output(this)
+  }
+
+  get interfaces(): readonly StackInterface[] {
+    return this.routes.interfaces
+  }
+
+  addInterface(options: StackInterfaceOptions): StackInterface {
+    const made = new StackInterface(this, options)
+    this.routes.interfaces.push(made)
+    this.routes.changed()
+    return made
+  }
+
+  /** Adds a route, or replaces the one to the same network. */
+  addRoute(route: StackRoute): void {
+    this.routes.add(route)
+  }
+
+  removeRoutesOf(dev: StackInterface): void {
+    this.routes.removeOf(dev)
+  }
+
+  /** Returns the route to an address that is not an own one. */
+  routeTo(to: Uint8Array): StackRoute | undefined {
+    return this.routes.find(to)?.route
+  }
+
+  sourceFor(to: Uint8Array): Uint8Array | undefined {
+    return this.isOwn(to) ? to : this.routes.find(to)?.source
+  }
+
+  isOwn(address: Uint8Array): boolean {
+    return this.routes.isOwn(address, 0, address.length)
+  }
+
+  /** Returns an interface by its name, or by an own address that it has. */
+  interfaceOf(choice: string | Uint8Array): StackInterface | undefined {
+    return this.interfaces.find(dev => (typeof choice === 'string' ? dev.name === choice : dev.owns(choice)))
+  }
+
+  /** Whether an address is a group, or a broadcast of one of the networks of this host. */
+  isToAll(address: Uint8Array): boolean {
+    if (isGroup(address, 0, address.length)) return true
+    return address.length === 4 && this.interfaces.some(dev => dev.isBroadcast(address))
+  }
+
+  mtuTo(to: Uint8Array): number {
+    if (this.isOwn(to)) return LOOPBACK_MTU
+    return this.pathMtu.to(to, this.routes.find(to)?.route.dev.mtu ?? LOOPBACK_MTU)
+  }
+
+  send(protocol: number, from: Uint8Array, to: Uint8Array, segment: Uint8Array, options = NO_OPTIONS): number {
+    const version = versionOf(to)
+    const isOwn = this.isOwn(to)
+    const hop = isOwn ? undefined : this.routes.from(from, to, options.dev)
+    if (hop === undefined && !isOwn) {
+      this.count(version.counters.outNoRoutes)
+      return -ENETUNREACH
+    }
+    return this.output.send(version, protocol, from, to, segment, options, hop)
+  }
+
+  use(number: number, protocol: Protocol): void {
+    this.#input.use(number, protocol)
+  }
+
+  refuse(packet: Packet): void {
+    this.icmp.refuse(packet, this.#input.headerOf(packet))
+  }
+
+  count(name: string, n = 1): void {
+    this.#counters.set(name, (this.#counters.get(name) ?? 0) + n)
+  }
+
+  counters(): Record<string, number> {
+    return Object.fromEntries(this.#counters)
+  }
+
+  /** Drops the packets that wait for a neighbour. */
+  dropQueued(): void {
+    for (const dev of this.interfaces) dev.neighbours.dropQueued()
+  }
+
+  close(): void {
+    this.output.close()
+    this.#input.close()
+    for (const dev of [...this.interfaces]) dev.remove()
+  }
+
+  /** @internal Addresses, routes or interfaces have changed. */
+  changed(): void {
+    this.routes.changed()
+  }
+
+  /** @internal An interface was removed. */
+  removed(dev: StackInterface): void {
+    const i = this.routes.interfaces.indexOf(dev)
+    if (i >= 0) this.routes.interfaces.splice(i, 1)
+    this.routes.removeOf(dev)
+  }
+
+  /** @internal Takes a packet from an interface, with padding. `isForUs` is false for groups. */
+  receive(dev: StackInterface, type: number, bytes: Uint8Array, at: number, length: number, isForUs: boolean): void {
+    this.#input.receive(dev, type, bytes, at, length, isForUs)
+  }
+
+  /** @internal */
+  protocol(number: number): Protocol | undefined {
+    return this.#input.protocol(number)
+  }
+
+  /** @internal Keeps a reported MTU. Returns false if a packet of `length` bytes fits it. */
+  reportMtu(to: Uint8Array, mtu: number, length: number): boolean {
+    return this.pathMtu.report(to, mtu, length, this.mtuTo(to))
+  }
+
+  /** @internal Reports a packet to its sender after its next hop did not reply. */
+  unresolved(frame: Uint8Array): void {
+    this.icmp.unreachable(frame, ETH_HLEN)
+  }
+
+  /** @internal Delivers a packet that this host has sent to itself. */
+  deliver(dev: StackInterface | undefined, frame: Uint8Array): void {
+    this.#input.deliver(dev, frame, ETH_HLEN, frame.length)
+  }
+}

@@ -1,0 +1,30 @@
+/** Joins a host to the port of a device in memory, in place of the kernel. */
+import type { MemoryPort } from 'vnet/internal/bed/memory-port'
+import type { StackInterface, StackInterfaceOptions } from './ip/interface.ts'
+import type { IpStack } from './ip/stack.ts'
+
+interface PortOptions extends Pick<StackInterfaceOptions, 'isNoArp'> {
+  /** Returns the transmit queue of a frame; 0 for all by default. */
+  readonly queueOf?: (frame: Uint8Array) => number
+}
+
+export interface JoinedPort {
+  readonly dev: StackInterface
+  /** Gives the interface the MTU and the carrier that the port has now. */
+  follow(): void
+}
+
+/** Adds an interface with the name, the MAC, the MTU and the addresses of the port. */
+export function joinPort(ip: IpStack, port: MemoryPort, { isNoArp, queueOf }: PortOptions = {}): JoinedPort {
+  const { name, address, mtu } = port.link
+  const transmit = (frame: Uint8Array) => port.transmit(frame, queueOf?.(frame))
+  const dev = ip.addInterface({ name, mac: address.slice(), mtu, ...(isNoArp && { isNoArp }), transmit })
+  for (const cidr of port.addresses) dev.addAddress(cidr)
+  port.onFrame = skb => dev.receive(skb.bytes, skb.data, skb.len)
+  const follow = () => {
+    dev.mtu = port.link.mtu
+    dev.carrier = port.carrier
+  }
+  follow()
+  return { dev, follow }
+}

@@ -1,0 +1,147 @@
+/**
+ * The kernel as a tested host: a network namespace with a TAP, to which peers are attached by hand.
+ * A packet socket reads what the kernel sends, because it has the time of each frame: a busy
+ * machine may let this process wait, but an interval between two frames is never seen as shorter.
+ */
+import { execFileSync } from 'node:child_process'
+import { writeSync } from 'node:fs'
+import { check, startPoller } from 'vnet/internal/linux/errno'
+import type { Native, Poller } from 'vnet/internal/linux/native'
+import { AF_PACKET } from 'vnet/internal/linux/packet-socket'
+import { writeSysctl } from 'vnet/internal/linux/sysctl'
+import * as uapi from 'vnet/internal/linux/uapi'
+import { parseAddress } from 'vnet/internal/packet/address'
+import { concat, put16 } from 'vnet/internal/packet/octets'
+import { type Netns, OwnNetns } from '../../../../test/support/netns.ts'
+import { type Packet, parsePacket } from './packet.ts'
+
+const MAC = '02:00:00:00:00:01'
+const ETHERNET = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2] as const
+const ETH_HLEN = 14
+// include/uapi/linux/if_ether.h, include/uapi/asm-generic/socket.h
+const ETH_P_ALL = 3
+const SO_TIMESTAMPNS = 35
+/** sizeof(struct cmsghdr) */
+const CMSG_HLEN = 16
+
+/** The same on all machines, and without what depends on earlier cases. */
+const SETTINGS = {
+  tcp_congestion_control: 'reno',
+  tcp_no_metrics_save: 1,
+  tcp_rmem: '4096 131072 6291456',
+  tcp_syncookies: 0,
+  // No loss probes, which send again after as little as two round trips.
+  tcp_early_retrans: 0,
+  // No F-RTO (RFC 5682), which sends new segments after a timeout.
+  tcp_frto: 0,
+  // Nothing waits for a larger TSO frame.
+  tcp_tso_win_divisor: 255,
+}
+
+const addresses = {
+  4: { host: '198.18.0.1/32', fast: '198.18.0.0/16', slow: '198.19.0.0/16' },
+  6: { host: '2001:db8::1/128', fast: '2001:db8:0:1::/64', slow: '2001:db8:0:2::/64' },
+} as const
+
+const bytesOf = (subnet: string): Uint8Array => parseAddress(subnet.replace(/\/.*/, '')) as Uint8Array
+
+export class KernelHost {
+  readonly native: Native
+  readonly netns: Netns
+  readonly #own = new OwnNetns()
+  readonly #tap: number
+  readonly #socket: number
+  readonly #poller: Poller
+  /** Whole seconds that are subtracted from the time of day, so that a number holds it in ns. */
+  readonly #epoch = Math.floor(Date.now() / 1000)
+  readonly #peers = new Map<string, (packet: Packet, at: number) => void>()
+  readonly #into = new Uint8Array(70_000)
+  readonly #control = new Uint8Array(64)
+
+  constructor(sysctls: Readonly<Record<string, string | number>>) {
+    const own = this.#own
+    this.netns = own.add()
+    this.native = own.native
+    this.#tap = own.tap(this.netns, 'tap0')[0] as number
+    for (const [name, value] of Object.entries({ ...SETTINGS, ...sysctls })) {
+      writeSysctl(own.native, this.netns.fd, `net/ipv4/${name}`, String(value))
+    }
+    const commands = [
+      'link set lo up',
+      `link set tap0 address ${MAC} txqueuelen 50000 arp off up`,
+      ...[4, 6].flatMap(family => {
+        const { host, fast, slow } = addresses[family as 4 | 6]
+        return [
+          `addr add ${host} dev tap0${family === 6 ? ' nodad' : ''}`,
+          `route add ${fast} dev tap0`,
+          `route add ${slow} dev tap0 rto_min 60s`,
+        ]
+      }),
+    ]
+    execFileSync('ip', ['-n', this.netns.name, '-batch', '-'], { input: commands.join('\n'), stdio: 'pipe' })
+    this.#socket = own.own(own.native.socket(AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, this.netns.fd))
+    check(own.native.setsockopt(this.#socket, uapi.SOL_SOCKET, SO_TIMESTAMPNS, uapi.int32(1)), 'SO_TIMESTAMPNS')
+    check(own.native.setsockopt(this.#socket, uapi.SOL_SOCKET, uapi.SO_RCVBUFFORCE, uapi.int32(64 << 20)), 'SO_RCVBUF')
+    // struct sockaddr_ll, of all interfaces: lo has no packets to peers.
+    const address = new Uint8Array(20)
+    const view = new DataView(address.buffer)
+    view.setUint16(0, AF_PACKET, true)
+    view.setUint16(2, ETH_P_ALL)
+    check(own.native.bind(this.#socket, address), 'bind')
+    this.#poller = startPoller(own.native, this.#socket, () => this.receive())
+  }
+
+  /** Returns the host's address, and a free one for a peer. `take` gets the packets to the peer. */
+  attach(
+    family: 4 | 6,
+    hasFastTimers: boolean,
+    take: (packet: Packet, at: number) => void,
+  ): { readonly host: Uint8Array; readonly peer: Uint8Array } {
+    const { host, fast, slow } = addresses[family]
+    const peer = bytesOf(hasFastTimers ? fast : slow)
+    put16(peer, peer.length - 2, this.#peers.size + 256)
+    this.#peers.set(peer.join(), take)
+    return { host: bytesOf(host), peer }
+  }
+
+  /** The time of day, in nanoseconds since the test started. */
+  now(): number {
+    return (Date.now() - this.#epoch * 1000) * 1e6
+  }
+
+  /** Makes the kernel receive an IP packet. */
+  inject(packet: Uint8Array): void {
+    const type = (packet[0] ?? 0) >>> 4 === 4 ? [0x08, 0x00] : [0x86, 0xdd]
+    writeSync(this.#tap, concat([Uint8Array.of(...ETHERNET, ...type), packet]))
+  }
+
+  /** Reads all frames that the kernel has sent. */
+  receive(): void {
+    const meta = new Int32Array(3)
+    const into = this.#into
+    for (;;) {
+      const length = this.native.recvmsgRaw(
+        this.#socket,
+        into,
+        uapi.MSG_DONTWAIT,
+        new Uint8Array(20),
+        this.#control,
+        meta,
+      )
+      if (length < 0) return
+      const packet = parsePacket(into.slice(ETH_HLEN, length))
+      if (packet === undefined) continue
+      const view = new DataView(this.#control.buffer)
+      const seconds = Number(view.getBigInt64(CMSG_HLEN, true)) - this.#epoch
+      this.#peers.get(packet.destination.join())?.(
+        packet,
+        seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true)),
+      )
+    }
+  }
+
+  close(): void {
+    this.#poller.close()
+    this.#own.remove()
+  }
+}

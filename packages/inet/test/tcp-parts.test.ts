@@ -1,0 +1,323 @@
+/** Parts of the TCP in memory against simple models, and random segments. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { random } from '../../../src/base/random.ts'
+import * as tcp from '../../../src/packet/tcp.ts'
+import { forAll } from '../../../test/support/for-all.ts'
+import { SEED, scaled } from '../../../test/support/scale.ts'
+import { Congestion } from '../src/tcp/congestion.ts'
+import { ReceiveBuffer } from '../src/tcp/receive.ts'
+import { giveUpTime, Rtt } from '../src/tcp/rtt.ts'
+import { Scoreboard, type Sent } from '../src/tcp/scoreboard.ts'
+import { Header, Segment } from '../src/tcp/segment.ts'
+import { SendBuffer } from '../src/tcp/send.ts'
+import { A, B, join, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
+
+const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
+const u16 = fc.integer({ min: 0, max: 65_535 })
+
+describe('a segment', () => {
+  test('is parsed to the fields that it was built from, with any options', () => {
+    const arbitrary = fc.record({
+      ports: fc.tuple(u16, u16),
+      numbers: fc.tuple(u32, u32),
+      flags: fc.integer({ min: 0, max: 255 }),
+      window: u16,
+      mss: u16,
+      windowScale: fc.integer({ min: -1, max: 14 }),
+      sackPermitted: fc.boolean(),
+      timestamps: fc.option(fc.tuple(u32, u32)),
+      sacks: fc.array(u32, { maxLength: 4 }),
+      data: fc.uint8Array({ maxLength: 100 }),
+    })
+    forAll(scaled(20_000), [arbitrary], one => {
+      const isSyn = (one.flags & tcp.TCP_SYN) !== 0
+      const header = new Header()
+      header.reset(...one.ports)
+      ;[header.sequence, header.acknowledgment] = one.numbers
+      header.flags = one.flags
+      header.window = one.window
+      if (isSyn) Object.assign(header, { mss: one.mss, windowScale: one.windowScale, sackPermitted: one.sackPermitted })
+      const [timestamp, echo] = one.timestamps ?? [0, 0]
+      Object.assign(header, { hasTimestamp: one.timestamps !== null, timestamp, echo })
+      const edges = isSyn ? [] : one.sacks.slice(0, one.sacks.length & ~1)
+      edges.forEach((edge, i) => {
+        header.sacks[i] = edge
+      })
+      header.sackEdges = edges.length
+      const bytes = header.build(one.data.length)
+      bytes.set(one.data, bytes.length - one.data.length)
+      const segment = new Segment()
+      const lent = { bytes, at: 0, length: bytes.length, source: A, destination: B }
+      expect(segment.parse(lent)).toBe(true)
+      expect([segment.sourcePort, segment.destinationPort]).toEqual(one.ports)
+      expect([segment.sequence, segment.acknowledgment]).toEqual(one.numbers)
+      expect([segment.flags, segment.window]).toEqual([one.flags, one.window])
+      expect([segment.mss, segment.windowScale, segment.sackPermitted]).toEqual(
+        isSyn ? [one.mss, one.windowScale, one.sackPermitted] : [0, -1, false],
+      )
+      expect(segment.hasTimestamp).toBe(one.timestamps !== null)
+      if (segment.hasTimestamp) expect([segment.timestamp, segment.echo]).toEqual([timestamp, echo])
+      expect(segment.sacks).toBe(edges.length / 2)
+      expect(segment.bytes.subarray(segment.at, segment.at + segment.length)).toEqual(one.data)
+      const fin = (one.flags & tcp.TCP_FIN) !== 0 ? 1 : 0
+      expect(segment.space).toBe(one.data.length + (isSyn ? 1 : 0) + fin)
+    })
+  })
+
+  test('with any bytes as options is parsed without an error, and without reading past them', () => {
+    forAll(
+      scaled(20_000),
+      [fc.uint8Array({ minLength: 40, maxLength: 40 }), fc.integer({ min: 0, max: 15 })],
+      (options, offset) => {
+        const bytes = new Uint8Array(60)
+        bytes.set(options, 20)
+        bytes[12] = offset << 4
+        bytes[13] = tcp.TCP_SYN
+        const segment = new Segment()
+        const isValid = segment.parse({ bytes, at: 0, length: 60, source: A, destination: B })
+        expect(isValid).toBe(offset >= 5)
+        if (isValid) expect(segment.sackAt + 8 * segment.sacks <= offset * 4 || segment.sacks === 0).toBe(true)
+      },
+    )
+  })
+})
+
+describe('the receive buffer', () => {
+  test('returns each byte once and in order, and reports ranges that arrived, the latest first', () => {
+    for (let run = 0; run < scaled(4000); run++) {
+      const seed = SEED * 7919 + run
+      const draw = random(seed)
+      const size = 1 + draw.below(300)
+      const stream = pattern(size, seed)
+      const buffer = new ReceiveBuffer()
+      const has = new Uint8Array(size)
+      const got: number[] = []
+      for (let step = 0; step < 2000 && !(buffer.isFinished && buffer.unread === 0); step++) {
+        const from = draw.below(size)
+        const to = Math.min(size, from + 1 + draw.below(60))
+        const isFin = to === size
+        buffer.accept(1 + from, stream, from, to - from, isFin)
+        has.fill(1, from, to)
+        const next = has.indexOf(0)
+        const expected = next < 0 ? size : next
+        // A FIN is accepted with the byte before it, or as the only one.
+        expect([seed, step, buffer.next - (buffer.isFinished ? 1 : 0)]).toEqual([seed, step, 1 + expected])
+        for (let i = 0; i < buffer.ranges.length; i += 2) {
+          const [start, end] = [(buffer.ranges[i] ?? 0) - 1, (buffer.ranges[i + 1] ?? 0) - 1]
+          expect(start).toBeGreaterThan(expected)
+          expect(has.subarray(start, Math.min(end, size)).every(bit => bit === 1)).toBe(true)
+        }
+        expect(buffer.ranges.length).toBeLessThanOrEqual(8)
+        // The range of this segment is the first.
+        if (from > expected && to > from) {
+          expect((buffer.ranges[0] ?? 0) - 1).toBeLessThanOrEqual(from)
+          expect((buffer.ranges[1] ?? 0) - 1).toBeGreaterThanOrEqual(to)
+        }
+        if (draw.below(4) === 0) for (let c = buffer.read(); c !== undefined; c = buffer.read()) got.push(...c)
+      }
+      for (let c = buffer.read(); c !== undefined; c = buffer.read()) got.push(...c)
+      expect([seed, buffer.isFinished]).toEqual([seed, true])
+      expect([seed, Buffer.compare(Uint8Array.from(got), stream)]).toEqual([seed, 0])
+    }
+  })
+})
+
+describe('the congestion window', () => {
+  test('is halved for each timeout of a pause, down to ten segments', () => {
+    const windowAfter = (window: number, pause: number) => {
+      const congestion = new Congestion()
+      congestion.window = window
+      congestion.restart(pause, SEC)
+      return congestion.window
+    }
+    expect(
+      [
+        [100, 1.5],
+        [100, 3.5],
+        [16, 3.5],
+        [4, 3.5],
+      ].map(([window = 0, pause = 0]) => windowAfter(window, pause * SEC)),
+    ).toEqual([50, 12, 10, 4])
+  })
+})
+
+describe('loss detection', () => {
+  /** Ten segments of 100 bytes, sent at the same time. Some arrive a second later. */
+  const sent = (...arrived: number[]) => {
+    const board = new Scoreboard()
+    for (let i = 0; i < 10; i++) board.add(i * 100, i * 100 + 100, 0)
+    for (const i of arrived) {
+      board.begin()
+      board.sack(i * 100, i * 100 + 100, SEC, SEC)
+    }
+    return board
+  }
+
+  test('waits a quarter of a round trip for segments before one that arrived', () => {
+    const board = sent(2)
+    expect(board.detect(SEC, SEC, SEC, false)).toBe(SEC / 4)
+    expect(board.lost).toBe(0)
+    expect(board.detect(SEC + SEC / 4, SEC, SEC, false)).toBe(0)
+    expect(board.lost).toBe(2)
+    expect(board.inFlight).toBe(7)
+  })
+
+  test('does not wait after three others arrived, unless the path has reordered segments', () => {
+    const board = sent(2, 3, 4)
+    expect(board.detect(SEC, SEC, SEC, false)).toBe(0)
+    expect(board.lost).toBe(2)
+    const reordered = sent(2, 1, 3, 4)
+    expect(reordered.detect(SEC, SEC, SEC, false)).toBe(SEC / 4)
+    expect(reordered.lost).toBe(0)
+  })
+
+  test('finds a repetition lost once a later transmission arrives', () => {
+    const board = sent(2, 3, 4)
+    board.detect(SEC, SEC, SEC, true)
+    const first = board.nextLost(1000)
+    if (first !== undefined) board.resend(first, SEC)
+    const second = board.nextLost(1000)
+    if (second !== undefined) board.resend(second, SEC)
+    expect(board.detect(SEC, SEC, SEC, true)).toBe(0)
+    expect([board.lost, board.resent]).toEqual([2, 2])
+    board.begin()
+    board.sack(100, 200, 2 * SEC, SEC)
+    board.detect(2 * SEC, SEC, SEC, true)
+    expect([board.lost, board.resent, board.nextLost(1000) === first]).toEqual([6, 0, true])
+  })
+})
+
+test('the counts of segments in flight are exact through any order of events', () => {
+  for (let run = 0; run < scaled(20_000); run++) {
+    const seed = SEED * 15_485_863 + run
+    const draw = random(seed)
+    const board = new Scoreboard()
+    let [start, end, now] = [0, 0, 0]
+    const position = () => start + draw.below(end - start + 1)
+    const resend = (sent: Sent | undefined) => sent !== undefined && board.resend(sent, now)
+    for (let step = 0; step < 100; step++) {
+      now += draw.below(20) * MS
+      const event = draw.below(8)
+      if (event <= 1) {
+        const { end: next } = board.add(end, end + 1 + draw.below(1000), now)
+        end = next
+      } else if (event === 2) {
+        board.begin()
+        start = position()
+        board.acknowledge(start, now, MS)
+      } else if (event === 3) {
+        board.begin()
+        const from = position()
+        board.sack(from, from + draw.below(3000), now, MS)
+      } else if (event === 4) board.detect(now, 20 * MS, 20 * MS, draw.below(2) === 0)
+      else if (event === 5) resend(board.nextLost(1 + draw.below(1000)))
+      else if (event === 6) resend(board.last(1 + draw.below(1000)))
+      else if (draw.below(4) === 0) board.markAllLost()
+      const { sacked, lost, resent, packets, inFlight } = board
+      expect([seed, Math.min(sacked, lost, resent, inFlight) >= 0]).toEqual([seed, true])
+      expect([seed, sacked + lost <= packets, sacked + resent <= packets]).toEqual([seed, true, true])
+    }
+    board.acknowledge(end, now, MS)
+    expect([seed, board.packets, board.sacked, board.lost, board.resent]).toEqual([seed, 0, 0, 0, 0])
+  }
+})
+
+describe('the send buffer', () => {
+  test('copies any part that was not released, from whatever chunks', () => {
+    for (let run = 0; run < scaled(4000); run++) {
+      const draw = random(SEED * 104_729 + run)
+      const buffer = new SendBuffer(1)
+      const stream = pattern(5000, run)
+      let end = 0
+      for (let step = 0; step < 300; step++) {
+        const n = Math.min(draw.below(draw.below(2) ? 3 : 200), stream.length - end)
+        buffer.append(stream.slice(end, end + n))
+        end += n
+        const start = buffer.start - 1
+        if (draw.below(3) === 0) buffer.release(1 + start + draw.below(end - start + 1))
+        const from = buffer.start - 1
+        const at = from + draw.below(end - from + 1)
+        const length = draw.below(end - at + 1)
+        const to = new Uint8Array(length + 2)
+        buffer.copy(1 + at, length, to, 1)
+        expect(buffer.length).toBe(end - from)
+        expect(Buffer.compare(to.subarray(1, 1 + length), stream.subarray(at, at + length))).toBe(0)
+      }
+    }
+  })
+})
+
+describe('the retransmission timeout', () => {
+  test('is a second at first, then the round trip and at least 200 ms', () => {
+    const rtt = new Rtt()
+    expect(rtt.timeout).toBe(SEC)
+    rtt.sample(10 * MS, 0)
+    expect(rtt.timeout).toBe(210 * MS)
+    rtt.sample(410 * MS, SEC)
+    // RFC 6298: SRTT 60 ms, RTTVAR 3/4 * 5 ms + 400 ms / 4.
+    expect(rtt.timeout / MS).toBeCloseTo(60 + 4 * 103.75, -1)
+  })
+
+  test('adds the least timeout that the host has', () => {
+    const rtt = new Rtt(50 * MS)
+    rtt.sample(10 * MS, 0)
+    expect(rtt.timeout).toBe(60 * MS)
+  })
+
+  test('doubles up to 120 s until the next measurement', () => {
+    const rtt = new Rtt()
+    rtt.backoff = 6
+    expect(rtt.timeout).toBe(64 * SEC)
+    rtt.backoff = 7
+    expect(rtt.timeout).toBe(120 * SEC)
+    rtt.sample(MS, 0)
+    expect(rtt.timeout).toBe(201 * MS)
+  })
+
+  test('lets 15 repetitions take 924.6 s, and 8 take 102.2 s', () => {
+    expect(giveUpTime(15)).toBe(924.6 * SEC)
+    expect(giveUpTime(8)).toBe(102.2 * SEC)
+  })
+})
+
+test('random segments into connections in all states neither throw nor deliver foreign bytes', () => {
+  for (let run = 0; run < scaled(8000); run++) {
+    const seed = SEED * 611_953 + run
+    const draw = random(seed)
+    const pair = new Pair(seed, { delay: MS })
+    const [client, server] = [new User(pattern(draw.below(5000), 1)), new User(pattern(draw.below(5000), 2))]
+    client.shutsDown = draw.below(2) === 0
+    server.shutsDown = draw.below(2) === 0
+    join(pair, client, server)
+    const ips = [pair.ipA, pair.ipB] as const
+    for (let step = 0; step < 40; step++) {
+      pair.run(draw.below(3 * MS))
+      const model = pair.seen[draw.below(pair.seen.length)]
+      if (model === undefined) continue
+      // A mutated copy of a segment: other numbers near the right ones, flags, options; no data and
+      // no urgent pointer, because the receiver leaves the byte before it out of the stream.
+      const to = model.from === 'a' ? 1 : 0
+      const header = tcp.dataOffset(model.segment, 0)
+      const bytes = model.segment.slice(0, header)
+      const near = (value: number) => (value + draw.below(3) * (draw.below(200_000) - 100_000)) >>> 0
+      tcp.setSequenceNumber(bytes, 0, near(tcp.sequenceNumber(bytes, 0)))
+      tcp.setAcknowledgmentNumber(bytes, 0, near(tcp.acknowledgmentNumber(bytes, 0)))
+      const flags = draw.below(256) & ~tcp.TCP_FIN & ~tcp.TCP_RST & ~tcp.TCP_URG
+      tcp.setFlags(bytes, 0, draw.below(3) === 0 ? flags : tcp.flags(bytes, 0) & ~tcp.TCP_FIN)
+      for (let i = 0; i < draw.below(4); i++) bytes[14 + draw.below(header - 14)] = draw.below(256)
+      ips[to]?.deliver(bytes, to === 0 ? B : A)
+    }
+    pair.run(2000 * SEC)
+    for (const [user, sent] of [
+      [client, 2],
+      [server, 1],
+    ] as const) {
+      const bytes = user.bytes
+      expect([seed, Buffer.compare(bytes, pattern(bytes.length, sent))]).toEqual([seed, 0])
+    }
+    pair.a.close()
+    pair.b.close()
+    expect([seed, pair.clock.armed]).toEqual([seed, 0])
+  }
+})

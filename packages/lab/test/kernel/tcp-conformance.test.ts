@@ -1,5 +1,0 @@
-/** The conformance cases of TCP on the kernel of this machine. */
-import { ALL, isSlow } from '../memory/tcp-conformance/all-cases.ts'
-import { testOnKernel } from '../memory/tcp-conformance/kernel-run.ts'
-
-testOnKernel(ALL.filter(one => !isSlow(one)))
