@@ -4,7 +4,7 @@
  * the random numbers are its user's, so that it runs in virtual time and in a browser.
  *
  *     const host = new InetHost({ clock, random: random(7) })
- *     const eth0 = host.addInterface({ name: 'eth0', mac, mtu: 1500, transmit: frame => send(frame) })
+ *     const eth0 = host.addInterface({ name: 'eth0', mac, mtu: 1500, transmit: send })
  *     eth0.addAddress('198.18.0.1/24')
  *     host.tcp.listen({ address: undefined, port: 8080 }, 16, connection => serve(connection))
  *     eth0.receive(frame, 0, frame.length)

@@ -47,7 +47,7 @@ describe('each room imports only from rooms before it', () => {
     ['packages/lan/src/machines/a.ts', '../switch/b.ts'],
     ['packages/lan/src/machines/a.ts', 'vnet/internal/drivers/far/b'],
     ['packages/lab/src/a.ts', '@vnet/lan/internal/switch/b'],
-    ['packages/learn/src/browser/playground/a.ts', '@vnet/lab/internal/b'],
+    ['packages/learn/src/browser/playground/a.ts', '@vnet/inet/internal/b'],
     ['packages/learn/src/browser/playground/a.ts', '@vnet/web/internal/b'],
     ['base/a.ts', 'yaml'],
     ['bed/a.ts', '../linux/b.ts'],

@@ -1,4 +1,4 @@
-/** How the files of src hang together: limits that a change may lower, and must not raise. */
+/** How the files of src and the packages hang together: limits that a change may only lower. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -15,7 +15,21 @@ interface Found {
 }
 
 /** The largest circle of types in each room. A room that is not listed has none. */
-const CIRCLES: Readonly<Record<string, number>> = { netdev: 6, skb: 2 }
+const CIRCLES: Readonly<Record<string, number>> = {
+  netdev: 6,
+  skb: 2,
+  exec: 2,
+  'inet/ip': 9,
+  'inet/tcp': 8,
+  'lab/memory/time': 11,
+  'lab/explore': 9,
+  'lab/network': 4,
+  'lab/kernel': 2,
+  'lab/memory': 2,
+  'lab/run': 2,
+  'learn/browser/playground': 2,
+  web: 3,
+}
 
 let found: Found
 beforeAll(() => {
@@ -23,7 +37,7 @@ beforeAll(() => {
   found = JSON.parse(execFileSync(process.execPath, [script, '--json'], { encoding: 'utf8' }))
 })
 
-describe('the files of src', () => {
+describe('the files of src and packages', () => {
   test('no two files load each other', () => {
     expect(found.runTime).toEqual([])
   })
