@@ -4,13 +4,19 @@ import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_ARP, setEtherType, sourceAt } fr
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get32 } from 'vnet/internal/packet/octets'
-import type { Packet } from '../contract.ts'
+import type { Ip, Packet } from '../contract.ts'
 import type { StackInterface } from './interface.ts'
-import type { IpStack } from './stack.ts'
+import type { Output } from './output.ts'
 import { isGroup, isLoopback, isUnspecified } from './version.ts'
 
 /** ff02::1, all nodes of a link. */
 const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+
+/** What the messages of neighbours need of their stack. */
+export interface DiscoveryOwner extends Pick<Ip, 'count' | 'isOwn'> {
+  readonly forwarding: boolean
+  readonly output: Pick<Output, 'sendDiscovery'>
+}
 
 /** Returns a frame that asks every station for the hardware address of `target`. */
 export function arpRequest(mac: Uint8Array, source: Uint8Array, target: Uint8Array): Uint8Array {
@@ -26,7 +32,13 @@ export function arpRequest(mac: Uint8Array, source: Uint8Array, target: Uint8Arr
 }
 
 /** Handles the ARP packet at `at`, like arp_process of Linux with its default settings. */
-export function receiveArp(stack: IpStack, dev: StackInterface, bytes: Uint8Array, at: number, length: number): void {
+export function receiveArp(
+  stack: DiscoveryOwner,
+  dev: StackInterface,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): void {
   if (arp.parse(bytes, at, length) < 0) return
   const op = arp.op(bytes, at)
   if (op !== arp.ARPOP_REQUEST && op !== arp.ARPOP_REPLY) return
@@ -70,7 +82,7 @@ export function solicitation(target: Uint8Array, mac: Uint8Array): Uint8Array {
 }
 
 /** Handles a message of neighbour discovery with a correct checksum and the IPv6 header at `nh`. */
-export function receiveDiscovery(stack: IpStack, dev: StackInterface, packet: Packet, nh: number): void {
+export function receiveDiscovery(stack: DiscoveryOwner, dev: StackInterface, packet: Packet, nh: number): void {
   const { bytes, at, length } = packet
   // RFC 4861 sections 7.1.1 and 7.1.2
   const isValid = ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT && bytes[at + 1] === 0
@@ -81,7 +93,7 @@ export function receiveDiscovery(stack: IpStack, dev: StackInterface, packet: Pa
   else if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) receiveSolicitation(stack, dev, packet, target)
 }
 
-function receiveAdvertisement(stack: IpStack, dev: StackInterface, packet: Packet, target: Uint8Array): void {
+function receiveAdvertisement(stack: DiscoveryOwner, dev: StackInterface, packet: Packet, target: Uint8Array): void {
   const { bytes, at, length, destination } = packet
   stack.count('Icmp6InNeighborAdvertisements')
   const flags = get32(bytes, at + 4)
@@ -93,7 +105,7 @@ function receiveAdvertisement(stack: IpStack, dev: StackInterface, packet: Packe
   dev.neighbours.update(target, bytes.slice(link, link + ETH_ALEN))
 }
 
-function receiveSolicitation(stack: IpStack, dev: StackInterface, packet: Packet, target: Uint8Array): void {
+function receiveSolicitation(stack: DiscoveryOwner, dev: StackInterface, packet: Packet, target: Uint8Array): void {
   const { bytes, at, length, source } = packet
   stack.count('Icmp6InNeighborSolicits')
   const link = icmpv6.sourceLinkAddress(bytes, at, length)

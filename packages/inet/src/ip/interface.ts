@@ -16,8 +16,7 @@ import {
 } from 'vnet/internal/packet/ethernet'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { receiveArp } from './discovery.ts'
-import { type Neighbour, Neighbours } from './neighbours.ts'
-import type { IpStack } from './stack.ts'
+import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
 import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, versionOf } from './version.ts'
 
 export interface StackInterfaceOptions {
@@ -30,6 +29,13 @@ export interface StackInterfaceOptions {
   transmit(frame: Uint8Array): void
 }
 
+/** What an interface needs of its stack. */
+interface Owner extends NeighboursOwner {
+  removed(dev: StackInterface): void
+  /** Takes a packet from an interface, with padding. `isForUs` is false for groups. */
+  receive(dev: StackInterface, type: number, bytes: Uint8Array, at: number, length: number, isForUs: boolean): void
+}
+
 export class StackInterface {
   readonly name: string
   readonly mac: Uint8Array
@@ -40,7 +46,7 @@ export class StackInterface {
   readonly isNoArp: boolean
   /** @internal */
   readonly neighbours: Neighbours
-  readonly #stack: IpStack
+  readonly #stack: Owner
   readonly #transmit: (frame: Uint8Array) => void
   /** How often sockets have joined each group. */
   readonly #groups = new Map<AddressKey, number>()
@@ -49,7 +55,7 @@ export class StackInterface {
   #carrier = true
 
   /** @internal The stack makes it. */
-  constructor(stack: IpStack, { name, mac, mtu, isNoArp = false, transmit }: StackInterfaceOptions) {
+  constructor(stack: Owner, { name, mac, mtu, isNoArp = false, transmit }: StackInterfaceOptions) {
     this.name = name
     this.mac = mac
     this.#mtu = mtu

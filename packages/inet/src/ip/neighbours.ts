@@ -7,9 +7,9 @@ import type { Alarm } from 'vnet/internal/base/clock'
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { copyAddress, destinationAt, ETH_ALEN } from 'vnet/internal/packet/ethernet'
 import { get32 } from 'vnet/internal/packet/octets'
-import { arpRequest, solicitation, solicitedGroup } from './discovery.ts'
+import type { Ip } from '../contract.ts'
+import { arpRequest, type DiscoveryOwner, solicitation, solicitedGroup } from './discovery.ts'
 import type { StackInterface } from './interface.ts'
-import type { IpStack } from './stack.ts'
 import { type AddressKey, addressKey, isGroup } from './version.ts'
 
 /** mcast_solicit, retrans_time_ms and unres_qlen_bytes of Linux's neighbour tables. */
@@ -41,15 +41,22 @@ export class Neighbour {
   }
 }
 
+/** What Neighbours need of their stack. */
+export interface NeighboursOwner extends DiscoveryOwner, Pick<Ip, 'clock'> {
+  changed(): void
+  /** Reports a packet to its sender after its next hop did not reply. */
+  unresolved(frame: Uint8Array): void
+}
+
 export class Neighbours {
-  readonly #stack: IpStack
+  readonly #stack: NeighboursOwner
   readonly #dev: StackInterface
   readonly #entries = new Map<AddressKey, Neighbour>()
   /** Those that are asked for. */
   #asked: Neighbour[] = []
   #alarm: Alarm | undefined
 
-  constructor(stack: IpStack, dev: StackInterface) {
+  constructor(stack: NeighboursOwner, dev: StackInterface) {
     this.#stack = stack
     this.#dev = dev
   }

@@ -5,10 +5,9 @@ import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { put16, put32 } from 'vnet/internal/packet/octets'
-import type { SendOptions } from '../contract.ts'
+import type { Ip, SendOptions } from '../contract.ts'
 import type { StackInterface } from './interface.ts'
-import type { Hop } from './routes.ts'
-import type { IpStack } from './stack.ts'
+import type { Hop, PathMtu } from './routes.ts'
 import { fillChecksum, IP4, IP6, type IpVersion, isGroup } from './version.ts'
 
 const DEFAULT_TTL = 64
@@ -21,14 +20,32 @@ export interface StackSendOptions extends SendOptions {
   readonly isLooped?: boolean
 }
 
+/** A packet that a router forwards, or one from or for the host itself. */
+export interface ForwardedPacket {
+  readonly bytes: Uint8Array
+  /** Position and length with the IP header. */
+  readonly at: number
+  readonly length: number
+  /** Undefined for the host itself. */
+  readonly from: StackInterface | undefined
+  readonly to: StackInterface | undefined
+}
+
+/** What Output needs of its stack. */
+interface Owner extends Pick<Ip, 'clock' | 'count' | 'random'> {
+  readonly filter: ((packet: ForwardedPacket) => boolean) | undefined
+  readonly pathMtu: Pick<PathMtu, 'isLocked' | 'to'>
+  deliver(dev: StackInterface | undefined, frame: Uint8Array): void
+}
+
 export class Output {
-  readonly #stack: IpStack
+  readonly #stack: Owner
   /** Frames for this host, and the interfaces by which groups among them left. */
   #looped: (readonly [frame: Uint8Array, dev: StackInterface | undefined])[] = []
   readonly #loop: Alarm
   #lastId: number
 
-  constructor(stack: IpStack) {
+  constructor(stack: Owner) {
     this.#stack = stack
     this.#loop = stack.clock.alarm(() => this.#deliverLooped())
     this.#lastId = stack.random.below(0x1_0000)

@@ -4,8 +4,9 @@ import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get16, put16 } from 'vnet/internal/packet/octets'
+import type { Ip } from '../contract.ts'
+import type { Icmp } from './icmp.ts'
 import { FRAGMENT_HLEN, IP6_MF } from './output.ts'
-import type { IpStack } from './stack.ts'
 import { HDR_FIELD, HDR_INCOMP, IP4, IP6, type IpVersion, keyOf, nextHeaderAt } from './version.ts'
 
 /** ipfrag_time and ip6frag_time of Linux, and the bytes of its ipfrag_high_thresh. */
@@ -44,15 +45,20 @@ interface Partial {
   bytes: number
 }
 
+/** What Reassembly needs of its stack. */
+interface Owner extends Pick<Ip, 'clock' | 'count'> {
+  readonly icmp: Pick<Icmp, 'parameterProblem' | 'reassemblyTimeExceeded'>
+}
+
 export class Reassembly {
-  readonly #stack: IpStack
+  readonly #stack: Owner
   readonly #whole: (frame: Uint8Array) => void
   readonly #partial = new Map<string, Partial>()
   #bytes = 0
   #alarm: Alarm | undefined
 
   /** `whole` takes over frames with reassembled packets. */
-  constructor(stack: IpStack, whole: (frame: Uint8Array) => void) {
+  constructor(stack: Owner, whole: (frame: Uint8Array) => void) {
     this.#stack = stack
     this.#whole = whole
   }

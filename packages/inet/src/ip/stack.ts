@@ -14,22 +14,11 @@ import type { Ip, Packet, Protocol } from '../contract.ts'
 import { Icmp } from './icmp.ts'
 import { Input } from './input.ts'
 import { StackInterface, type StackInterfaceOptions } from './interface.ts'
-import { LOOPBACK_MTU, Output, type StackSendOptions } from './output.ts'
+import { type ForwardedPacket, LOOPBACK_MTU, Output, type StackSendOptions } from './output.ts'
 import { PathMtu, Routes, type StackRoute } from './routes.ts'
 import { isGroup, versionOf } from './version.ts'
 
-export type { StackRoute }
-
-/** A packet that a router forwards, or one from or for the host itself. */
-export interface ForwardedPacket {
-  readonly bytes: Uint8Array
-  /** Position and length with the IP header. */
-  readonly at: number
-  readonly length: number
-  /** Undefined for the host itself. */
-  readonly from: StackInterface | undefined
-  readonly to: StackInterface | undefined
-}
+export type { ForwardedPacket, StackRoute }
 
 const NO_OPTIONS: StackSendOptions = {}
 

@@ -14,7 +14,6 @@ import { DEFAULT_MSS, emit, pathMss, segmentData } from './output.ts'
 import { ReceiveBuffer, ReceiveWindow } from './receive.ts'
 import { TIMESTAMPS_LENGTH } from './segment.ts'
 import { Sender } from './send.ts'
-import type { Listener } from './table.ts'
 
 const ENOTCONN = 107
 
@@ -31,7 +30,7 @@ type TcpState =
   | 'CLOSED'
 
 export class Connection implements TcpConnection {
-  readonly host: ConnectionHost
+  readonly host: ConnectionHost<Connection>
   readonly clock: Clock
   readonly local: Endpoint
   readonly remote: Endpoint
@@ -40,7 +39,7 @@ export class Connection implements TcpConnection {
   /** Whether this host has sent the first SYN. */
   readonly isActive: boolean
   /** The listener that got the SYN. */
-  listener: Listener | undefined
+  listener: { readonly waiting: Set<Connection>; readonly accept: (connection: Connection) => void } | undefined
   events: TcpEvents
   state: TcpState
   isOrphan = false
@@ -71,7 +70,13 @@ export class Connection implements TcpConnection {
   #isEndRead = false
   #isBlocked = false
 
-  constructor(host: ConnectionHost, key: string, local: Endpoint, remote: Endpoint, events: TcpEvents | undefined) {
+  constructor(
+    host: ConnectionHost<Connection>,
+    key: string,
+    local: Endpoint,
+    remote: Endpoint,
+    events: TcpEvents | undefined,
+  ) {
     const { clock, random } = host.ip
     this.host = host
     this.clock = clock

@@ -1,19 +1,18 @@
 /** The parts of a host that its TCP connections use, its settings, and the events for its users. */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Ip, TcpEvents } from '../contract.ts'
-import type { Connection } from './connection.ts'
 import { RTO_MIN } from './rtt.ts'
 import type { Header } from './segment.ts'
 
-export interface ConnectionHost {
+export interface ConnectionHost<C> {
   readonly ip: Ip
   readonly options: TcpOptions
   /** The record for the segment that is being made. */
   readonly header: Header
   send(from: Uint8Array, to: Uint8Array, segment: Uint8Array): number
   /** Delivers the pending events soon. */
-  notify(connection: Connection): void
-  remove(connection: Connection): void
+  notify(connection: C): void
+  remove(connection: C): void
 }
 
 /** Settings of a TCP, like the sysctls of Linux. */

@@ -46,7 +46,7 @@ import { mayReuse } from './time-wait.ts'
 const ANY_V6 = new Uint8Array(16)
 const SEND_OPTIONS = { dontFragment: true }
 
-export class Tcp implements Protocol, ConnectionHost {
+export class Tcp implements Protocol, ConnectionHost<Connection> {
   readonly ip: Ip
   readonly options: TcpOptions
   readonly header = new Header()

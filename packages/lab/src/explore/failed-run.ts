@@ -1,65 +1,12 @@
 /** FailedRun: the packets of a run that failed, its faults of links and hosts, and operations. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { formatDuration } from 'vnet/internal/base/duration'
-import type { Direction } from 'vnet/internal/wire/wire'
 import { type KeptOperation, timedText } from '../history/history.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
 import { isLinkVerb, type NemesisVerb } from '../model/verbs.ts'
 import type { Judgement } from './judge.ts'
 import { type ExploredPacket, packetOf } from './points.ts'
-
-/** A fault of a link or of one host, or a repair. */
-export interface RunSpan {
-  /** Undefined for a fault of a link and for a repair. */
-  readonly host?: string | undefined
-  readonly link: string
-  /** The index of its packet, before which it happens. */
-  readonly packet: number
-  /** The packet as tcpdump prints it. */
-  readonly hit: string
-  /** Milliseconds since the lab was made; undefined if it lasts until the run ends. */
-  readonly from: number
-  readonly to?: number | undefined
-  /** `server stops`, `server continues`; a repair and a forgotten connection have no end. */
-  readonly starts: string
-  readonly ends?: string | undefined
-}
-
-export interface RunPacket {
-  readonly link: string
-  readonly direction: Direction
-  readonly flow: string
-  /** Milliseconds since the lab was made. */
-  readonly at: number
-  /** `seq 1`, `packet 2 copy 2` */
-  readonly label: string
-  /** Whether a fault of a link or host has lost it. */
-  readonly lost: boolean
-  /** As tcpdump prints it, if another fault has hit it. */
-  readonly hit?: string | undefined
-}
-
-/** The start or the end of an operation. */
-export interface RunOperation {
-  /** Milliseconds since the lab was made. */
-  readonly at: number
-  readonly isStart: boolean
-  /** `client1 write 5` */
-  readonly name: string
-  /** The same with both times, in ms since the lab was made. */
-  readonly text: string
-}
-
-export interface FailedRun {
-  /** The packets around the faults. */
-  readonly packets: readonly RunPacket[]
-  /** How many packets before and after them were left out. */
-  readonly before: number
-  readonly after: number
-  readonly spans: readonly RunSpan[]
-  /** In their order. */
-  readonly operations: readonly RunOperation[]
-}
+import type { FailedRun, RunOperation, RunPacket, RunSpan } from './result.ts'
 
 /** Nanoseconds. A fault of a host takes some milliseconds. */
 const HELD_MIN = 100 * NSEC_PER_MSEC

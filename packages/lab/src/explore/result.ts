@@ -4,7 +4,6 @@
  */
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { WorldName } from '../world/world.ts'
-import type { FailedRun } from './failed-run.ts'
 
 /** The first words of the error of a run that did not end in time. */
 export const TIMED_OUT = 'timed out'
@@ -207,4 +206,57 @@ export function worldNote({ world, kernel }: Pick<Failure, 'world' | 'kernel'>):
 /** Returns what follows the wires of a failure. */
 export function wireNote({ wireFailed, stopped }: Failure): string {
   return wireFailed ? '' : stopped ? ' (not tried)' : ' (a run with this passed)'
+}
+
+/** A fault of a link or of one host, or a repair. */
+export interface RunSpan {
+  /** Undefined for a fault of a link and for a repair. */
+  readonly host?: string | undefined
+  readonly link: string
+  /** The index of its packet, before which it happens. */
+  readonly packet: number
+  /** The packet as tcpdump prints it. */
+  readonly hit: string
+  /** Milliseconds since the lab was made; undefined if it lasts until the run ends. */
+  readonly from: number
+  readonly to?: number | undefined
+  /** `server stops`, `server continues`; a repair and a forgotten connection have no end. */
+  readonly starts: string
+  readonly ends?: string | undefined
+}
+
+export interface RunPacket {
+  readonly link: string
+  readonly direction: Direction
+  readonly flow: string
+  /** Milliseconds since the lab was made. */
+  readonly at: number
+  /** `seq 1`, `packet 2 copy 2` */
+  readonly label: string
+  /** Whether a fault of a link or host has lost it. */
+  readonly lost: boolean
+  /** As tcpdump prints it, if another fault has hit it. */
+  readonly hit?: string | undefined
+}
+
+/** The start or the end of an operation. */
+export interface RunOperation {
+  /** Milliseconds since the lab was made. */
+  readonly at: number
+  readonly isStart: boolean
+  /** `client1 write 5` */
+  readonly name: string
+  /** The same with both times, in ms since the lab was made. */
+  readonly text: string
+}
+
+export interface FailedRun {
+  /** The packets around the faults. */
+  readonly packets: readonly RunPacket[]
+  /** How many packets before and after them were left out. */
+  readonly before: number
+  readonly after: number
+  readonly spans: readonly RunSpan[]
+  /** In their order. */
+  readonly operations: readonly RunOperation[]
 }

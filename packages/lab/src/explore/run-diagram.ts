@@ -1,6 +1,7 @@
 /** The sequence diagram of a failed run: packets, operations, and faults as bars. */
-import type { FailedRun, RunOperation, RunPacket, RunSpan } from './failed-run.ts'
+
 import { type Html, html } from './html.ts'
+import type { FailedRun, RunOperation, RunPacket, RunSpan } from './result.ts'
 import { arrow, bar, COLUMN, connectionNames, endsOf, knownHosts, ROW, rowOf } from './sequence.ts'
 
 /** A row: a packet, or the start or the end of a fault or an operation. */

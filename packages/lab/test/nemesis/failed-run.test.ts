@@ -1,8 +1,8 @@
 /** The report of a failure shows when its faults of links and hosts start and end. */
 import { expect, test } from 'vitest'
-import type { RunSpan } from '../../src/explore/failed-run.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { pageOf } from '../../src/explore/page.ts'
+import type { RunSpan } from '../../src/explore/result.ts'
 import { runDiagram } from '../../src/explore/run-diagram.ts'
 import { type ExploreReport, explore, type LabScenario } from '../../src/index.ts'
 import { Spans } from '../../src/nemesis/spans.ts'

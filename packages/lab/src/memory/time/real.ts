@@ -7,7 +7,11 @@ import { type AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import promises from 'node:timers/promises'
 import type { Boot } from './boot.ts'
 import type { Timeline } from './timeline.ts'
-import type { Shared } from './virtual-time.ts'
+
+/** What all worlds of a thread share, as far as sockets know it. */
+export interface SharedParts {
+  readonly outside: { readonly hasRequests: boolean; afterRequests(fn: () => void): void }
+}
 
 function ofThread() {
   const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, performance } = globalThis
@@ -15,7 +19,7 @@ function ofThread() {
     /** While a world runs: the timeline that the globals show. */
     timeline: undefined as Timeline | undefined,
     /** While there is a world, running or not. */
-    shared: undefined as Shared | undefined,
+    shared: undefined as SharedParts | undefined,
     /** The boot to which the running code belongs. Undefined until one is used. */
     boots: undefined as AsyncLocalStorage<Boot> | undefined,
     /** A context without the values of any AsyncLocalStorage, if the module is loaded in one. */

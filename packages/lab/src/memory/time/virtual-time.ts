@@ -12,7 +12,7 @@ import { durationOf } from 'vnet/internal/base/duration'
 import { ringTicks, saveTicks } from './fetch-clock.ts'
 import { refuseFakes, replaceGlobals } from './globals.ts'
 import { Outside } from './outside.ts'
-import { thread } from './real.ts'
+import { type SharedParts, thread } from './real.ts'
 import { clockOf, type Owner, Timeline } from './timeline.ts'
 import { TimelineTurns } from './timeline-turns.ts'
 import { forgetTimers } from './timers.ts'
@@ -32,7 +32,7 @@ export const EPOCH = Date.UTC(2000, 0, 1)
 const PATIENCE = 5000
 
 /** The parts that all worlds of a thread share. The first world's options count. */
-export interface Shared {
+interface Shared extends SharedParts {
   readonly timeline: Timeline
   readonly outside: Outside
   readonly turns: TimelineTurns
@@ -52,7 +52,8 @@ export class VirtualTime implements Owner, Disposable {
   /** Time runs from `install` to `close`. Throws a UsageError if the timers are fake already. */
   constructor(options: VirtualTimeOptions = {}) {
     refuseFakes()
-    this.#shared = thread.shared ??= makeShared(options)
+    thread.shared ??= makeShared(options)
+    this.#shared = thread.shared as Shared
     this.#shared.worlds++
     const { timeline } = this.#shared
     this.clock = clockOf(timeline, this, timeline.now)
