@@ -16,7 +16,7 @@ import { compileFilter } from './linux/pcap-filter.ts'
 import { TapPort } from './linux/tap-port.ts'
 import type { Net } from './netdev/net.ts'
 import type { NetDevice } from './netdev/net-device.ts'
-import type { PacketFilter } from './packet/filter.ts'
+import type { PacketFilter } from './packet/bpf.ts'
 import type { Cable } from './wire.ts'
 
 export type { FileRing } from './capture/capture-file.node.ts'

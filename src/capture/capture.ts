@@ -16,7 +16,7 @@ import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../netdev
 import type { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { peerOf } from '../netdev/netif.ts'
-import type { PacketFilter } from '../packet/filter.ts'
+import type { PacketFilter } from '../packet/bpf.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { type CapturedDevice, DeviceProbe } from './device-probe.ts'
 import { BlockRing, FrameBlocks, type Side } from './frame-blocks.ts'

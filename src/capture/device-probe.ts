@@ -3,7 +3,7 @@
  * where no wire does, and has each capture record them.
  */
 import type { FrameDrop, WireDrop } from '../netdev/frame-drop.ts'
-import type { FrameProbe } from '../netdev/frame-probe.ts'
+import type { FrameProbe } from '../netdev/ndo.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'

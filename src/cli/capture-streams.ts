@@ -1,9 +1,10 @@
 /** The streams of captured frames of running vnets: one for each vnet. */
 import { EPERM, isErrno, VnetError } from '../base/errno.ts'
 import { listed } from '../base/usage-error.ts'
-import type { CaptureRequest, CaptureStream, ControlClient, FoundDevice } from '../control/index.ts'
-import { hasEnded } from './ask.ts'
-import { label } from './device-text.ts'
+import type { CaptureRequest, CaptureStream, ControlClient, Found, FoundDevice } from '../control/index.ts'
+import { failAll, hasEnded } from './ask.ts'
+import { isAmong, label } from './device-text.ts'
+import { EXIT_OK, type Io } from './io.ts'
 
 export interface VnetStream {
   readonly devices: readonly FoundDevice[]
@@ -52,4 +53,24 @@ export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean)
 
 export async function writeAll(stream: CaptureStream, to: { write(bytes: Uint8Array): Promise<void> }): Promise<void> {
   for await (const bytes of stream) await to.write(bytes)
+}
+
+/**
+ * Opens the streams of the interfaces `names`, or of all that this user may capture. Reports
+ * failures; `isWhole` is false after one.
+ */
+export async function openNamed(
+  client: ControlClient,
+  { devices, here, failed: silent }: Found,
+  names: readonly string[],
+  options: CaptureRequest,
+  io: Io,
+): Promise<{ readonly streams: readonly VnetStream[]; readonly isWhole: boolean }> {
+  const isAll = names.length === 0
+  // All devices of the vnets that were started in this network namespace are shown.
+  const whole = here.filter(({ netns }) => isAll && netns === client.namespace.inode).map(({ vnet }) => vnet)
+  const wanted = devices.filter(device => isAmong(device, names))
+  const opened = await openStreams(client, wanted, options, new Set(whole))
+  const complaints = [...complaintsOf(opened, isAll), ...(isAll ? silent : [])]
+  return { streams: opened.streams, isWhole: failAll(io, complaints) === EXIT_OK }
 }

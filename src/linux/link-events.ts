@@ -6,18 +6,7 @@
 import { endOfMessage, getS32, getU32, type Message, NLMSG_HDRLEN, readMessage } from '../netlink/index.ts'
 import { type Link, parseLink } from './rtnetlink/link.ts'
 import { parseNsid } from './rtnetlink/nsid.ts'
-import {
-  AF_INET6,
-  RTM_DELADDR,
-  RTM_DELLINK,
-  RTM_DELMULTICAST,
-  RTM_DELNSID,
-  RTM_DELQDISC,
-  RTM_DELTFILTER,
-  RTM_NEWADDR,
-  RTM_NEWLINK,
-  RTM_NEWMULTICAST,
-} from './uapi.ts'
+import * as uapi from './uapi.ts'
 
 /** The nsid that means the monitor's own namespace. */
 export const NSID_HOME = -1
@@ -25,10 +14,17 @@ export const NSID_HOME = -1
 export const NSID_UNSEEN = -2
 
 /** Removals of a qdisc or a filter, in struct tcmsg. */
-const TC_REMOVALS = [RTM_DELQDISC, RTM_DELTFILTER]
+const TC_REMOVALS = [uapi.RTM_DELQDISC, uapi.RTM_DELTFILTER]
 /** Messages that have the index of an interface at one place, in struct ifinfomsg and others. */
 const INDEXED = [
-  ...[RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWMULTICAST, RTM_DELMULTICAST],
+  ...[
+    uapi.RTM_NEWLINK,
+    uapi.RTM_DELLINK,
+    uapi.RTM_NEWADDR,
+    uapi.RTM_DELADDR,
+    uapi.RTM_NEWMULTICAST,
+    uapi.RTM_DELMULTICAST,
+  ],
   ...TC_REMOVALS,
 ]
 const INDEX_AT = 4
@@ -106,7 +102,7 @@ function readEvent(
   nsid: number,
   listener: LinkListener,
 ): void {
-  if (message.type === RTM_DELNSID) {
+  if (message.type === uapi.RTM_DELNSID) {
     // Other namespaces report ids from their own numbering.
     if (nsid === NSID_HOME) listener.onNsidGone(parseNsid(bytes, message))
     return
@@ -117,12 +113,12 @@ function readEvent(
     if (isWhole && getU32(bytes, message.offset + PARENT_AT) >= TC_H_CLSACT) listener.onProgramRemoved?.(nsid, ifindex)
     return
   }
-  const isLink = message.type === RTM_NEWLINK || message.type === RTM_DELLINK
+  const isLink = message.type === uapi.RTM_NEWLINK || message.type === uapi.RTM_DELLINK
   // A link message of IPv6 means that it set up the interface, with a first address.
-  if (!isLink || bytes[message.offset] === AF_INET6) {
+  if (!isLink || bytes[message.offset] === uapi.AF_INET6) {
     listener.onAddress(nsid, ifindex)
     return
   }
   const link = parseLink(bytes, message)
-  if (link !== undefined) listener.onLink(nsid, link, message.type === RTM_NEWLINK ? 'new' : 'del')
+  if (link !== undefined) listener.onLink(nsid, link, message.type === uapi.RTM_NEWLINK ? 'new' : 'del')
 }

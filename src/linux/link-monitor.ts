@@ -11,18 +11,7 @@ import { Turns, type Work } from '../base/turns.ts'
 import { check, closingOnError, setBuffer, startPoller } from './errno.ts'
 import { firstIndex, type LinkListener, readEvents } from './link-events.ts'
 import type { Native, Poller } from './native.ts'
-import {
-  AF_NETLINK,
-  int32,
-  MSG_DONTWAIT,
-  MSG_TRUNC,
-  NETLINK_ADD_MEMBERSHIP,
-  NETLINK_LISTEN_ALL_NSID,
-  NETLINK_ROUTE,
-  SOCK_RAW,
-  SOL_NETLINK,
-  sockaddrNl,
-} from './uapi.ts'
+import * as uapi from './uapi.ts'
 
 // include/uapi/linux/rtnetlink.h
 const RTNLGRP_LINK = 1
@@ -92,17 +81,20 @@ export class LinkMonitor implements Work {
     nsfd = -1,
     turns: Pick<Turns, 'add' | 'addNow' | 'delete'> = new Turns(eventLoopClock),
   ) {
-    const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, nsfd), 'socket(AF_NETLINK, NETLINK_ROUTE)')
+    const fd = check(
+      native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, uapi.NETLINK_ROUTE, nsfd),
+      'socket(AF_NETLINK, NETLINK_ROUTE)',
+    )
     this.#native = native
     this.#fd = fd
     this.#listener = listener
     this.#turns = turns
-    this.allNamespaces = native.setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int32(1)) >= 0
+    this.allNamespaces = native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_LISTEN_ALL_NSID, uapi.int32(1)) >= 0
     this.#poller = closingOnError(native, [fd], () => {
       setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER)
       // Without a port, the kernel takes the socket for the one to be excluded from an event.
-      check(native.bind(fd, sockaddrNl()), 'bind(AF_NETLINK)')
-      for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
+      check(native.bind(fd, uapi.sockaddrNl()), 'bind(AF_NETLINK)')
+      for (const group of GROUPS) check(join(native, fd, group), `setsockopt(uapi.NETLINK_ADD_MEMBERSHIP, ${group})`)
       for (const group of NEWER_GROUPS) join(native, fd, group)
       if (listener.onProgramRemoved !== undefined) join(native, fd, RTNLGRP_TC)
       // An overflow is an error condition, which stops the poller: the next step starts it again.
@@ -221,7 +213,7 @@ export class LinkMonitor implements Work {
   /** Returns true if it read as many as it may. */
   #read(most: number): boolean {
     for (let left = most; this.#open && left > 0; left--) {
-      const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT | MSG_TRUNC, this.#meta)
+      const length = this.#native.recvmsg(this.#fd, this.#into, uapi.MSG_DONTWAIT | uapi.MSG_TRUNC, this.#meta)
       if (length === -ENOBUFS) {
         // From now on the kernel drops events until the queue is empty.
         this.#overrun = true
@@ -300,5 +292,5 @@ export const eventLoopClock: Clock = {
 }
 
 function join(native: Native, fd: number, group: number): number {
-  return native.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, int32(group))
+  return native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_ADD_MEMBERSHIP, uapi.int32(group))
 }

@@ -10,7 +10,7 @@ import { sameBytes } from '../packet/address.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { getAddresses, type Link, type RouteSocket } from './rtnetlink.ts'
-import { O_RDONLY } from './uapi.ts'
+import * as uapi from './uapi.ts'
 
 /** Flags that the kernel itself changes as a link goes up and down. */
 const VOLATILE_FLAGS = IFF_UP | IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT | IFF_ECHO
@@ -90,7 +90,7 @@ const READ_MAX = 128 << 10
  * READ_MAX it is not read. Throws a VnetError.
  */
 export function readMulticastList(native: Native, nsfd: number, ifindex: number) {
-  return closing(native, check(native.open(DEV_MCAST, O_RDONLY, nsfd), ['open', DEV_MCAST]), fd => {
+  return closing(native, check(native.open(DEV_MCAST, uapi.O_RDONLY, nsfd), ['open', DEV_MCAST]), fd => {
     // Read in chunks: the lists of other interfaces may be long and are not kept.
     const multicast: Uint8Array[] = []
     const chunk = Buffer.alloc(CHUNK)

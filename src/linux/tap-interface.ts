@@ -33,19 +33,7 @@ import { check, checkTap } from './errno.ts'
 import type { Native } from './native.ts'
 import { getLink, type Link, RouteSocket, setLinkAside } from './rtnetlink.ts'
 import { IFF_VNET_HDR, openTun, rootAdvice, setOffload, setPersist, TUNSETVNETHDRSZ, type Tun, tapName } from './tap.ts'
-import {
-  FIONBIO,
-  IFF_TAP,
-  ifreq,
-  ifreqFlags,
-  ifreqName,
-  int32,
-  O_RDONLY,
-  SIOCGIFHWADDR,
-  TUNGETDEVNETNS,
-  TUNGETIFF,
-  VIRTIO_NET_HDR_LEN,
-} from './uapi.ts'
+import * as uapi from './uapi.ts'
 
 type TapSpec = Pick<
   PortSpec,
@@ -96,7 +84,7 @@ export async function createTap(native: Native, spec: TapSpec, nsfd: number, bef
 
 /** Moves an interface to the namespace of `nsfd`, or to our own if that is -1. */
 async function move(native: Native, here: RouteSocket, ifindex: number, nsfd: number, name: string): Promise<void> {
-  const netnsFd = nsfd >= 0 ? nsfd : check(native.open(OWN_NETNS, O_RDONLY, -1), ['open', OWN_NETNS])
+  const netnsFd = nsfd >= 0 ? nsfd : check(native.open(OWN_NETNS, uapi.O_RDONLY, -1), ['open', OWN_NETNS])
   try {
     await setLinkAside(here, ifindex, { netnsFd, name })
   } catch (error) {
@@ -160,11 +148,11 @@ export function removeTap(native: Native, there: RouteSocket, name: string, nsfd
  */
 export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | undefined, features: number): Tun {
   const what = `fd ${fd}`
-  const request = ifreq('')
-  const result = native.ioctl(fd, TUNGETIFF, request)
+  const request = uapi.ifreq('')
+  const result = native.ioctl(fd, uapi.TUNGETIFF, request)
   check(result, what, refusal(-result))
-  const [name, flags] = [ifreqName(request), ifreqFlags(request)]
-  const found = (flags & IFF_TAP) === 0 ? 'tun' : 'tap'
+  const [name, flags] = [uapi.ifreqName(request), uapi.ifreqFlags(request)]
+  const found = (flags & uapi.IFF_TAP) === 0 ? 'tun' : 'tap'
   if (layer !== undefined && layer !== found) {
     throw new VnetError(EINVAL, what, `${name} is a ${found.toUpperCase()}, not a ${layer.toUpperCase()}`)
   }
@@ -174,9 +162,9 @@ export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | unde
   }
   check(native.adopt(fd), what, `it belongs to ${name} of this program`)
   try {
-    check(native.ioctl(fd, FIONBIO, int32(1)), ['FIONBIO', name])
-    const vnetHdrLen = hasHeader ? VIRTIO_NET_HDR_LEN : 0
-    if (hasHeader) checkTap(native.ioctl(fd, TUNSETVNETHDRSZ, int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
+    check(native.ioctl(fd, uapi.FIONBIO, uapi.int32(1)), ['FIONBIO', name])
+    const vnetHdrLen = hasHeader ? uapi.VIRTIO_NET_HDR_LEN : 0
+    if (hasHeader) checkTap(native.ioctl(fd, TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
     return { name, fds: [fd], layer: found, vnetHdrLen, features: setOffload(native, fd, name, features, vnetHdrLen) }
   } catch (error) {
     native.release(fd)
@@ -197,7 +185,7 @@ function refusal(errno: number): string {
  */
 export function netnsOfTun(native: Native, { name, layer, fds }: Tun): number {
   const [fd] = fds as [number]
-  const nsfd = native.ioctl(fd, TUNGETDEVNETNS, 0)
+  const nsfd = native.ioctl(fd, uapi.TUNGETDEVNETNS, 0)
   if (nsfd !== -EPERM) return checkTap(nsfd, ['TUNGETDEVNETNS', name])
   if (layer === 'tap') return nsfd
   const advice = 'a TUN takes CAP_NET_ADMIN in its network namespace: add it, or pass on a TAP'
@@ -229,8 +217,8 @@ export function linkOfTun(native: Native, there: RouteSocket, { name, layer, fds
 
 /** The hardware address by the descriptor: `struct sockaddr` in ifr_hwaddr. */
 function addressOf(native: Native, fd: number, length: number): Uint8Array {
-  const request = ifreq('')
-  checkTap(native.ioctl(fd, SIOCGIFHWADDR, request), 'SIOCGIFHWADDR')
+  const request = uapi.ifreq('')
+  checkTap(native.ioctl(fd, uapi.SIOCGIFHWADDR, request), 'SIOCGIFHWADDR')
   return request.slice(18, 18 + length)
 }
 

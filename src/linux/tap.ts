@@ -23,22 +23,7 @@ import { check, checkTap, closingOnError } from './errno.ts'
 import type { Native } from './native.ts'
 import { hasCapability, sudoCommand } from './privileges.ts'
 import { TUN_MODE, tunAdvice } from './requirements.ts'
-import {
-  CAP_NET_ADMIN,
-  CAP_SYS_ADMIN,
-  IFF_TAP,
-  IFF_TUN,
-  ifreq,
-  ifreqName,
-  int32,
-  O_NONBLOCK,
-  O_RDWR,
-  TUNGETIFF,
-  TUNSETCARRIER,
-  TUNSETIFF,
-  TUNSETPERSIST,
-  VIRTIO_NET_HDR_LEN,
-} from './uapi.ts'
+import * as uapi from './uapi.ts'
 
 // include/uapi/linux/if_tun.h
 export const TUN_F_CSUM = 0x01
@@ -97,25 +82,26 @@ export function openTun(native: Native, options: TunOptions): Tun {
   let { name } = options
   return closingOnError(native, fds, () => {
     for (let q = 0; q < queues; q++) {
-      const fd = native.open('/dev/net/tun', O_RDWR | O_NONBLOCK, nsfd)
+      const fd = native.open('/dev/net/tun', uapi.O_RDWR | uapi.O_NONBLOCK, nsfd)
       check(fd, ['open', '/dev/net/tun'], openAdvice(-fd))
       fds.push(fd)
-      const request = ifreq(name, q === 0 && exclusive ? flags | IFF_TUN_EXCL : flags)
-      const result = native.ioctl(fd, TUNSETIFF, request)
+      const request = uapi.ifreq(name, q === 0 && exclusive ? flags | IFF_TUN_EXCL : flags)
+      const result = native.ioctl(fd, uapi.TUNSETIFF, request)
       check(result, ['TUNSETIFF', (options.shownName ?? name).replace('%d', 'N')], setiffAdvice(-result))
-      name = ifreqName(request)
+      name = uapi.ifreqName(request)
       if (q === 0 && rights !== undefined) setRights(native, fd, name, rights)
     }
     // Linux before 6.1 does not know IFF_NO_CARRIER; later kernels have no carrier here yet.
-    if (!options.carrier) native.ioctl(fds[0], TUNSETCARRIER, int32(0))
-    const vnetHdrLen = features === 0 ? 0 : VIRTIO_NET_HDR_LEN
-    if (vnetHdrLen !== 0) check(native.ioctl(fds[0], TUNSETVNETHDRSZ, int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
+    if (!options.carrier) native.ioctl(fds[0], uapi.TUNSETCARRIER, uapi.int32(0))
+    const vnetHdrLen = features === 0 ? 0 : uapi.VIRTIO_NET_HDR_LEN
+    if (vnetHdrLen !== 0)
+      check(native.ioctl(fds[0], TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
     return { name, layer, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
   })
 }
 
 function setiffFlags({ layer, multiQueue, features, carrier }: TunOptions): number {
-  const kind = (layer === 'tun' ? IFF_TUN : IFF_TAP) | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0)
+  const kind = (layer === 'tun' ? uapi.IFF_TUN : uapi.IFF_TAP) | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0)
   return kind | (features === 0 ? 0 : IFF_VNET_HDR) | (carrier ? 0 : IFF_NO_CARRIER)
 }
 
@@ -129,13 +115,13 @@ function setRights(native: Native, fd: number, name: string, { owner, group }: T
 
 /** Sets whether a TAP remains when its last descriptor is closed. */
 export function setPersist(native: Native, tap: Tun, persist: boolean): void {
-  check(native.ioctl(tap.fds[0], TUNSETPERSIST, persist ? 1 : 0), ['TUNSETPERSIST', tap.name])
+  check(native.ioctl(tap.fds[0], uapi.TUNSETPERSIST, persist ? 1 : 0), ['TUNSETPERSIST', tap.name])
 }
 
 /** The interface's current name; undefined if it was deleted. */
 export function tapName(native: Native, fd: number): string | undefined {
-  const request = ifreq('')
-  return native.ioctl(fd, TUNGETIFF, request) < 0 ? undefined : ifreqName(request)
+  const request = uapi.ifreq('')
+  return native.ioctl(fd, uapi.TUNGETIFF, request) < 0 ? undefined : uapi.ifreqName(request)
 }
 
 function openAdvice(error: number): string | undefined {
@@ -155,8 +141,8 @@ function setiffAdvice(error: number): string | undefined {
  * a container. A process that has it to no avail is in another user namespace.
  */
 export function rootAdvice(): string {
-  if (hasCapability(CAP_NET_ADMIN)) {
-    return hasCapability(CAP_SYS_ADMIN)
+  if (hasCapability(uapi.CAP_NET_ADMIN)) {
+    return hasCapability(uapi.CAP_SYS_ADMIN)
       ? 'another user namespace owns this network namespace, so CAP_NET_ADMIN does not apply to it'
       : 'entering a network namespace takes CAP_SYS_ADMIN, which vnet keeps with --keep-privileges'
   }

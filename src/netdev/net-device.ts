@@ -10,7 +10,6 @@ import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
-import type { FrameProbe } from './frame-probe.ts'
 import type { Gate } from './gate.ts'
 import {
   ARPHRD_ETHER,
@@ -27,7 +26,7 @@ import {
   NETIF_MSG_TX_ERR,
   NETREG_UNINITIALIZED,
 } from './if.ts'
-import { logBadReturn } from './ndo.ts'
+import { type FrameProbe, logBadReturn } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
 import type { PartSource } from './parts.ts'

@@ -7,9 +7,9 @@ import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
 import { OWNER_PORT, OWNER_RX } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import type { FrameProbe } from './frame-probe.ts'
 import { Gro } from './gro.ts'
 import { NETIF_F_GRO } from './if.ts'
+import type { FrameProbe } from './ndo.ts'
 import type { PortQueue } from './port.ts'
 
 /** Frames that may wait for one flush; a batch of reads is far smaller. */

@@ -309,3 +309,19 @@ export class BpfProgram {
 function isOutside(x: number, k: number, last: number): boolean {
   return x < 0 || k < 0 || x > last || k > last - x
 }
+
+/** Returns whether the filter matches the Ethernet frame of `length` bytes at `at`. */
+export interface PacketFilter {
+  (bytes: Uint8Array, at: number, length: number): boolean
+  readonly text: string
+}
+
+export interface CompiledFilter extends PacketFilter {
+  readonly program: BpfProgram
+}
+
+/** Returns a filter that matches the frames for which `program` does not return 0. */
+export function packetFilter(text: string, program: BpfProgram): CompiledFilter {
+  const matches = (bytes: Uint8Array, at: number, length: number) => program.run(bytes, at, length) !== 0
+  return Object.assign(matches, { text, program })
+}

@@ -3,7 +3,7 @@
  * to 1, rates in bit/s, sizes in bytes. The parsers throw a UsageError; the formatters return text
  * that is parsed as the same value.
  */
-import { formatQuantity, parseQuantity, type Units } from '../base/quantity.ts'
+import { formatQuantity, parseQuantity, type Units } from '../base/duration.ts'
 import { UsageError } from '../base/usage-error.ts'
 
 /** Bit/s; with `bps` bytes per second. Powers of 1000, with an `i` of 1024. */

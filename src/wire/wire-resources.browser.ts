@@ -1,8 +1,7 @@
 /** What wire-resources.node.ts is in a browser: filters without libpcap, and no files. */
 import { UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
-import { BpfProgram } from '../packet/bpf.ts'
-import { type CompiledFilter, packetFilter } from '../packet/filter.ts'
+import { BpfProgram, type CompiledFilter, packetFilter } from '../packet/bpf.ts'
 import { compileExpression } from '../packet/filter-expression.ts'
 
 export class LinuxWireResources implements WireResources {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FakeClock } from '../../src/bed/fake-clock.ts'
-import type { FrameProbe } from '../../src/netdev/frame-probe.ts'
+import type { FrameProbe } from '../../src/netdev/ndo.ts'
 import { dropReasonName } from '../../src/skb/drop-reason-name.ts'
 import { SkBuffPool } from '../../src/skb/pool.ts'
 import type { SkBuff } from '../../src/skb/sk-buff.ts'

@@ -7,7 +7,7 @@ import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOU
 import { Connection } from 'vnet/internal/control/protocol/connection'
 import type { Entry } from 'vnet/internal/control/protocol/directory'
 import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN } from 'vnet/internal/netlink/index'
-import type { Requester } from './credentials.ts'
+import type { Requester } from './program-socket.ts'
 import type { Supervision } from './supervision.ts'
 
 const TIMEOUT_MS = 5000

@@ -4,12 +4,10 @@
  * datagrams for vnet_nl and to queries for it to nlctrl; all others go to the kernel. Replies are
  * queued (replies.ts) before the sending call returns.
  */
-
 import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
 import { isGeneric } from 'vnet/internal/linux/socket-identity'
 import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/uapi'
 import { addresseeOf, vnetFor } from './addressee.ts'
-import { openerAs } from './credentials.ts'
 import {
   gathered,
   iovecs,
@@ -21,7 +19,7 @@ import {
   putLength,
   span,
 } from './program-memory.ts'
-import { boundPortOf, inodeOf } from './program-socket.ts'
+import { boundPortOf, inodeOf, openerAs } from './program-socket.ts'
 import type { Relay, RelayDone, Sent } from './relay.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'

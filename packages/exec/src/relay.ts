@@ -2,7 +2,6 @@
  * Relays a program's datagram to a vnet, and queues the replies before the sending call returns.
  * Datagrams that cannot be relayed are left to the kernel, which has no vnet_nl.
  */
-
 import { ECONNREFUSED, ENOBUFS } from 'vnet/internal/base/errno'
 import type { Entry } from 'vnet/internal/control/protocol/directory'
 import {
@@ -20,9 +19,8 @@ import {
 } from 'vnet/internal/netlink/index'
 import type { Addressee } from './addressee.ts'
 import type { SentRequest } from './conversations.ts'
-import type { Requester } from './credentials.ts'
 import { kernelsPart, merged, messageAt, ourPart, packed } from './family-dump.ts'
-import type { ProgramSocket } from './program-socket.ts'
+import type { ProgramSocket, Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
 import type { Notification } from './seccomp.ts'
 import { type Subscriptions, subscribes } from './subscriptions.ts'

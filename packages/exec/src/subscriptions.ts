@@ -4,7 +4,6 @@
  * process no longer has the socket under the same descriptor number. The socket is looked up for
  * each event, because holding a duplicate would keep it and its port open.
  */
-
 import { ECONNREFUSED, EPERM } from 'vnet/internal/base/errno'
 import { directoriesOf } from 'vnet/internal/control/client/find'
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
@@ -27,8 +26,7 @@ import {
   parseGenl,
 } from 'vnet/internal/netlink/index'
 import { Conversation, type SentRequest } from './conversations.ts'
-import type { Requester } from './credentials.ts'
-import { inodeOf, portOf } from './program-socket.ts'
+import { inodeOf, portOf, type Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'

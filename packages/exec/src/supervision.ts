@@ -1,7 +1,7 @@
 import type { Native } from 'vnet/internal/linux/native'
 import type { Conversations } from './conversations.ts'
-import type { Requester } from './credentials.ts'
 import type { OtherProcesses } from './other-process.ts'
+import type { Requester } from './program-socket.ts'
 import type { NotificationListener } from './seccomp.ts'
 import type { ReachableVnets } from './vnets.ts'
 

@@ -3,17 +3,16 @@
  * the driver's result or lets the kernel run the call. A call that concerns no vnet waits for this
  * process only. Calls that fail here are left to the kernel as well.
  */
-
 import { EIO } from 'vnet/internal/base/errno'
 import { ownNamespace } from 'vnet/internal/control/protocol/directory'
 import { check } from 'vnet/internal/linux/errno'
 import type { Native } from 'vnet/internal/linux/native'
 import { AF_UNIX, SOCK_STREAM } from 'vnet/internal/linux/uapi'
 import { Conversations } from './conversations.ts'
-import { requesterOf } from './credentials.ts'
 import { GenericNetlink } from './generic-netlink.ts'
 import { OtherProcesses } from './other-process.ts'
 import { PrivateIoctls } from './private-ioctl.ts'
+import { requesterOf } from './program-socket.ts'
 import { Reception } from './reception.ts'
 import { Relay } from './relay.ts'
 import { Replies } from './replies.ts'

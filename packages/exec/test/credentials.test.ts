@@ -1,8 +1,8 @@
 /** The credentials with which a program's requests are sent to vnets. */
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Native } from '../../../src/linux/native.ts'
-import { openerAs, requesterOf } from '../src/credentials.ts'
 import type { OtherProcesses } from '../src/other-process.ts'
+import { openerAs, requesterOf } from '../src/program-socket.ts'
 
 const NET_ADMIN = 1n << 12n
 const ALL = (1n << 41n) - 1n

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { freshDirectory } from '../../../test/support/fresh-directory.ts'
 import { turn } from '../../../test/support/memory-net.ts'
 import { HostsFile } from '../src/model/hosts.ts'
-import { lookupIn, placesIn } from '../src/model/lookup.ts'
+import { lookupIn, placesIn } from '../src/model/place.ts'
 
 /** Reads a file many times, and posts how often it was empty. */
 const READER = `

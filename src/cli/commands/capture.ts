@@ -9,10 +9,9 @@ import { UNORDERED } from '../../capture/pcapng-content.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
-import { type VnetStream, writeAll } from '../capture-streams.ts'
+import { openNamed, type VnetStream, writeAll } from '../capture-streams.ts'
 import { isNamed, label } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
-import { openNamed } from '../named-streams.ts'
 import type { CaptureCliOptions } from '../options.ts'
 
 interface CaptureCommandOptions extends AskOptions, CaptureCliOptions {

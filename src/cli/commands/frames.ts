@@ -6,10 +6,9 @@ import type { CapturedPacket } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
-import type { VnetStream } from '../capture-streams.ts'
+import { openNamed, type VnetStream } from '../capture-streams.ts'
 import { label, type NamedDevice } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
-import { openNamed } from '../named-streams.ts'
 
 interface FramesOptions extends AskOptions {
   readonly filter?: string

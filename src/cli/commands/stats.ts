@@ -1,5 +1,5 @@
 /** `vnet stats`: vnet's counters beside the kernel's, once, or repeatedly with rates. */
-import { formatNumber } from '../../base/quantity.ts'
+import { formatNumber } from '../../base/duration.ts'
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
 import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'

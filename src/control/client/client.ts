@@ -8,7 +8,6 @@
  * Only root and the vnet's owner may reset statistics, set carriers, wires and parameters, cut and
  * plug cables, trigger faults, inject and step. Capture is also for the group that the vnet names.
  */
-
 import { setTimeout } from 'node:timers/promises'
 import { type Call, EPROTO, VnetError } from '../../base/errno.ts'
 import { type Addon, loadNative, type Native } from '../../linux/native.ts'
@@ -29,7 +28,7 @@ import {
 import { encodeProgram } from '../protocol/attachment.ts'
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
-import { encodeFrames } from '../protocol/frame-list.ts'
+import { encodeFrames } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { type CaptureStream, VnetCapture } from './capture-stream.ts'
 import { Exchanges, type Request } from './exchange.ts'

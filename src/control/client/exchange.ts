@@ -20,25 +20,7 @@ import {
   VnetError,
 } from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
-import {
-  type Decoded,
-  decodeAttributes,
-  type Fields,
-  genlmsghdr,
-  type Message,
-  MessageBuilder,
-  messages,
-  NetlinkParseError,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  NLMSG_MIN_TYPE,
-  NLMSG_OVERRUN,
-  type Policy,
-  parseAck,
-  parsed,
-  parseGenl,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, type Detached } from '../protocol/connection.ts'
 import { VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
 
@@ -56,13 +38,13 @@ export interface Request {
   readonly flags: number
   /** The request and its object, for an error. */
   readonly what: Call
-  readonly write: (builder: MessageBuilder) => void
+  readonly write: (builder: netlink.MessageBuilder) => void
 }
 
 interface Exchange {
   readonly request: Uint8Array
   readonly what: Call
-  readonly onMessage: (bytes: Uint8Array, message: Message) => void
+  readonly onMessage: (bytes: Uint8Array, message: netlink.Message) => void
   readonly end: (error?: unknown) => void
 }
 
@@ -92,13 +74,17 @@ export class Exchanges {
   }
 
   /** Sends a request; returns the decoded messages of its reply. */
-  ask<F extends Fields>(path: string, request: Request, policy: Policy<F>): Promise<Decoded<F>[]> {
-    const replies: Decoded<F>[] = []
+  ask<F extends netlink.Fields>(
+    path: string,
+    request: Request,
+    policy: netlink.Policy<F>,
+  ): Promise<netlink.Decoded<F>[]> {
+    const replies: netlink.Decoded<F>[] = []
     let size = 0
     const receive = (attributes: Uint8Array) => {
       size += attributes.length
-      if (size > REPLY_MAX) throw new NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
-      replies.push(decodeAttributes(policy, attributes))
+      if (size > REPLY_MAX) throw new netlink.NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
+      replies.push(netlink.decodeAttributes(policy, attributes))
     }
     return this.#ask(this.#at(path), request, receive, () => replies)
   }
@@ -125,8 +111,8 @@ export class Exchanges {
     return new Promise((resolve, reject) => {
       if (!this.#open) throw new VnetError(EBADF, what)
       const seq = at.nextSeq()
-      const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST | flags, seq)
-      write(builder.payload(genlmsghdr(cmd, VNET_GENL_VERSION)))
+      const builder = new netlink.MessageBuilder().message(VNET_GENL_ID, netlink.NLM_F_REQUEST | flags, seq)
+      write(builder.payload(netlink.genlmsghdr(cmd, VNET_GENL_VERSION)))
       const timeOut = (why: string) => end(new VnetError(ETIMEDOUT, what, why))
       const [ms, wholeMs] = [this.#timeoutMs, WHOLE_REPLY * this.#timeoutMs]
       let parts = 0
@@ -148,14 +134,14 @@ export class Exchanges {
         if (error === undefined) resolve(result())
         else reject(error)
       }
-      const onMessage = (bytes: Uint8Array, message: Message) => {
+      const onMessage = (bytes: Uint8Array, message: netlink.Message) => {
         parts++
         timer.refresh()
         try {
           if (isEnd(bytes, message, what, receive)) end()
         } catch (error) {
           // The peer may be something other than a vnet.
-          end(error instanceof NetlinkParseError ? new VnetError(EPROTO, what, error.message) : error)
+          end(error instanceof netlink.NetlinkParseError ? new VnetError(EPROTO, what, error.message) : error)
         }
       }
       at.begin(seq, { request: builder.bytes, what, onMessage, end })
@@ -257,7 +243,7 @@ class Vnet implements ConnectionListener {
   }
 
   onMessage(bytes: Uint8Array, at: number, length: number): void {
-    for (const message of messages(bytes, at, length)) {
+    for (const message of netlink.messages(bytes, at, length)) {
       const exchange = this.exchanges.get(message.seq)
       if (exchange !== undefined) exchange.onMessage(bytes, message)
       else if (message.seq === 0) this.#unasked(bytes, message)
@@ -293,16 +279,16 @@ class Vnet implements ConnectionListener {
     if (sent === -EAGAIN) end(new VnetError(EAGAIN, what, 'it does not read its requests'))
   }
 
-  #unasked(bytes: Uint8Array, message: Message): void {
-    parsed(() => {
-      if (message.type === NLMSG_ERROR) {
+  #unasked(bytes: Uint8Array, message: netlink.Message): void {
+    netlink.parsed(() => {
+      if (message.type === netlink.NLMSG_ERROR) {
         // An error about the connection itself: the user has too many.
-        const { error, message: text } = parseAck(bytes, message)
+        const { error, message: text } = netlink.parseAck(bytes, message)
         this.close(-error || ECONNRESET, text)
-      } else if (message.type === NLMSG_OVERRUN) {
+      } else if (message.type === netlink.NLMSG_OVERRUN) {
         this.#listening?.lost()
-      } else if (message.type >= NLMSG_MIN_TYPE) {
-        const { cmd, offset, length } = parseGenl(bytes, message)
+      } else if (message.type >= netlink.NLMSG_MIN_TYPE) {
+        const { cmd, offset, length } = netlink.parseGenl(bytes, message)
         this.#listening?.message(cmd, bytes.slice(offset, offset + length))
       }
     })
@@ -310,14 +296,19 @@ class Vnet implements ConnectionListener {
 }
 
 /** Passes a message of a reply on. Returns whether it is the end; throws if that is a refusal. */
-function isEnd(bytes: Uint8Array, message: Message, what: Call, receive: (attributes: Uint8Array) => void): boolean {
-  if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
-    const { error, message: report } = parseAck(bytes, message)
+function isEnd(
+  bytes: Uint8Array,
+  message: netlink.Message,
+  what: Call,
+  receive: (attributes: Uint8Array) => void,
+): boolean {
+  if (message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR) {
+    const { error, message: report } = netlink.parseAck(bytes, message)
     // The report of a vnet or its driver names its object.
     if (error !== 0) throw new VnetError(error, report === undefined ? what : [what[0], ''], report)
     return true
   }
-  const { offset, length } = parseGenl(bytes, message)
+  const { offset, length } = netlink.parseGenl(bytes, message)
   // A copy, because the decoded views outlive the message.
   receive(bytes.slice(offset, offset + length))
   return false

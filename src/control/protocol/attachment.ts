@@ -5,8 +5,7 @@
 import { UsageError } from '../../base/usage-error.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { getU16, getU32, putU16, putU32 } from '../../netlink/index.ts'
-import { type BpfInstruction, BpfProgram } from '../../packet/bpf.ts'
-import { type CompiledFilter, packetFilter } from '../../packet/filter.ts'
+import { type BpfInstruction, BpfProgram, type CompiledFilter, packetFilter } from '../../packet/bpf.ts'
 
 /** struct sock_filter { u16 code; u8 jt; u8 jf; u32 k } */
 const INSTRUCTION_LEN = 8

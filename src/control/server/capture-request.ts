@@ -2,7 +2,7 @@
 
 import { EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
-import type { PacketFilter } from '../../packet/filter.ts'
+import type { PacketFilter } from '../../packet/bpf.ts'
 import { decodeFilter } from '../protocol/attachment.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
 import { MissingAttribute, type Operation, operation, Refusal } from './operation.ts'

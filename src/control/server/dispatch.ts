@@ -3,26 +3,7 @@
  * messages, an acknowledgement on request, or a refusal with a text and the place of the error.
  */
 import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, explain, VnetError } from '../../base/errno.ts'
-import {
-  type Answer,
-  attributes,
-  type GenlMessage,
-  genlmsghdr,
-  type Message,
-  type MessageBuilder,
-  NetlinkParseError,
-  NLA_HDRLEN,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLM_F_MULTI,
-  NLM_F_REQUEST,
-  NLMSG_HDRLEN,
-  NLMSG_MIN_TYPE,
-  parseGenl,
-  readMessage,
-  writeAck,
-  writeDone,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import { type Caller, type Family, MissingAttribute, Refusal, type Write } from './operation.ts'
 
 /** A part of a dump ends with the message that reaches this many bytes. */
@@ -43,46 +24,46 @@ export interface Client extends Caller {
 export interface Dispatch {
   readonly families: ReadonlyMap<number, Family>
   /** All replies are written into it, one after the other. */
-  readonly builder: MessageBuilder
+  readonly builder: netlink.MessageBuilder
   /** Called with an unexpected exception: a defect of vnet, or of a driver. */
   readonly onDefect: (error: unknown) => void
 }
 
 /** Dispatches the request of `length` bytes at `at`, which must be a whole message. */
 export function dispatch(dispatch: Dispatch, client: Client, bytes: Uint8Array, at: number, length: number): void {
-  const message = readMessage(bytes, at, at + length)
+  const message = netlink.readMessage(bytes, at, at + length)
   let continues = false
-  let answer: Answer = { error: 0 }
+  let answer: netlink.Answer = { error: 0 }
   try {
     // Other messages mean nothing here; like the kernel we acknowledge them.
-    if ((message.flags & NLM_F_REQUEST) !== 0 && message.type >= NLMSG_MIN_TYPE) {
+    if ((message.flags & netlink.NLM_F_REQUEST) !== 0 && message.type >= netlink.NLMSG_MIN_TYPE) {
       continues = perform(dispatch, client, bytes, message)
     }
   } catch (error) {
     answer = refusal(error, bytes, message, dispatch.onDefect)
   }
   // The end of a dump is its acknowledgement.
-  if (continues || (answer.error === 0 && (message.flags & NLM_F_ACK) === 0)) return
+  if (continues || (answer.error === 0 && (message.flags & netlink.NLM_F_ACK) === 0)) return
   const builder = dispatch.builder.reset()
-  writeAck(builder, bytes, message, message.portid, answer)
+  netlink.writeAck(builder, bytes, message, message.portid, answer)
   client.send(builder.bytes)
 }
 
 /** Sends the reply to a request; returns true if the rest follows later. Throws a refusal. */
-function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message: Message): boolean {
+function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message: netlink.Message): boolean {
   const { families, builder } = dispatch
   const family = families.get(message.type)
   if (family === undefined) throw new VnetError(ENOENT, 'vnet_nl', `there is no family ${message.type}`)
-  const request = parseGenl(bytes, message)
+  const request = netlink.parseGenl(bytes, message)
   const { offset, length } = request
   const operation = family.operations.find(({ cmd }) => cmd === request.cmd)
   if (operation === undefined) throw unsupported(family, request, 'is unknown')
   if (operation.changes && client.missing !== undefined) throw new VnetError(EPERM, family.name, client.missing)
-  const header = genlmsghdr(operation.replyCmd, family.version)
+  const header = netlink.genlmsghdr(operation.replyCmd, family.version)
   const begin = (flags: number) => {
     builder.message(family.id, flags, message.seq, message.portid).payload(header)
   }
-  if ((message.flags & NLM_F_DUMP) === NLM_F_DUMP) {
+  if ((message.flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
     const items = operation.dumpit(bytes, offset, length, client)
     if (client.isDeferred !== true) client.dump(parts(dispatch, message, begin, items))
@@ -101,15 +82,15 @@ function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message:
 /** `begin` starts a message. Not a closure: each would be a generator with a shape of its own. */
 function* parts(
   { builder, onDefect }: Dispatch,
-  message: Message,
+  message: netlink.Message,
   begin: (flags: number) => void,
   items: Iterable<Write>,
 ): Generator<Uint8Array, Uint8Array> {
-  let answer: Answer = { error: 0 }
+  let answer: netlink.Answer = { error: 0 }
   builder.reset()
   try {
     for (const write of items) {
-      begin(NLM_F_MULTI)
+      begin(netlink.NLM_F_MULTI)
       write(builder)
       if (builder.length < PART_BYTES) continue
       yield builder.bytes
@@ -120,7 +101,7 @@ function* parts(
     // The request's bytes are invalid by now: a Refusal has no place.
     answer = refusal(error, undefined, message, onDefect)
   }
-  writeDone(builder, message.seq, message.portid, answer)
+  netlink.writeDone(builder, message.seq, message.portid, answer)
   return builder.bytes
 }
 
@@ -128,15 +109,15 @@ function* parts(
 function refusal(
   error: unknown,
   bytes: Uint8Array | undefined,
-  message: Message,
+  message: netlink.Message,
   onDefect: Dispatch['onDefect'],
-): Answer {
-  if (error instanceof NetlinkParseError) {
+): netlink.Answer {
+  if (error instanceof netlink.NetlinkParseError) {
     const { attribute, reason, missing } = error
     const text = attribute === '' ? reason : `${attribute}: ${reason}`
-    const offset = error.offset - (message.offset - NLMSG_HDRLEN)
+    const offset = error.offset - (message.offset - netlink.NLMSG_HDRLEN)
     if (missing === undefined) return { error: -EINVAL, message: text, offset }
-    const nest = attribute.includes('.') ? { missingNest: offset - NLA_HDRLEN } : undefined
+    const nest = attribute.includes('.') ? { missingNest: offset - netlink.NLA_HDRLEN } : undefined
     return { error: -EINVAL, message: text, missingType: missing, ...nest }
   }
   if (!(error instanceof VnetError)) {
@@ -150,12 +131,12 @@ function refusal(
 }
 
 /** The place of the last attribute of a type, which takes effect. */
-function placeOf(type: number, bytes: Uint8Array, message: Message): number | undefined {
-  const { offset, length } = parseGenl(bytes, message)
-  const found = [...attributes(bytes, offset, length)].findLast(attribute => attribute.type === type)
-  return found && found.offset - NLA_HDRLEN - (message.offset - NLMSG_HDRLEN)
+function placeOf(type: number, bytes: Uint8Array, message: netlink.Message): number | undefined {
+  const { offset, length } = netlink.parseGenl(bytes, message)
+  const found = [...netlink.attributes(bytes, offset, length)].findLast(attribute => attribute.type === type)
+  return found && found.offset - netlink.NLA_HDRLEN - (message.offset - netlink.NLMSG_HDRLEN)
 }
 
-function unsupported({ name }: Family, { cmd }: GenlMessage, why: string): VnetError {
+function unsupported({ name }: Family, { cmd }: netlink.GenlMessage, why: string): VnetError {
   return new VnetError(EOPNOTSUPP, name, `command ${cmd} of ${name} ${why}`)
 }

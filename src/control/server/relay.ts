@@ -6,19 +6,7 @@
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { Native } from '../../linux/native.ts'
-import {
-  align4,
-  getU16,
-  getU32,
-  MessageBuilder,
-  NLM_F_ACK,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  NLMSG_HDRLEN,
-  putU16,
-  putU32,
-  readMessage,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX } from '../protocol/connection.ts'
 import { BATCH } from './batches.ts'
 import { type ClientSocket, FRONT_BEAT, FRONT_FORGET, FRONT_MORE, FRONT_READY, READ_MAX } from './front.ts'
@@ -79,7 +67,7 @@ export class Relay implements ConnectionListener {
   /** Requests with a reply that is not complete, by their numbers. */
   readonly #requests = new Map<number, Request>()
   readonly #long = new Set<string>()
-  readonly #builder = new MessageBuilder()
+  readonly #builder = new netlink.MessageBuilder()
   /** The messages of the part that arrives. */
   #part: Uint8Array[] = []
   #seq = 0
@@ -104,10 +92,12 @@ export class Relay implements ConnectionListener {
 
   /** Passes on the request of `length` bytes at `at`; its reply is shared if `isShared`. */
   ask(asker: Asker, bytes: Uint8Array, at: number, length: number, isShared: boolean): void {
-    const { flags, seq, portid } = readMessage(bytes, at, at + length)
-    const request = bytes.slice(at, at + align4(length))
+    const { flags, seq, portid } = netlink.readMessage(bytes, at, at + length)
+    const request = bytes.slice(at, at + netlink.align4(length))
     // Text of single bytes: a Map compares it.
-    const key = Buffer.concat([request.subarray(0, 8), request.subarray(NLMSG_HDRLEN, length)]).toString('latin1')
+    const key = Buffer.concat([request.subarray(0, 8), request.subarray(netlink.NLMSG_HDRLEN, length)]).toString(
+      'latin1',
+    )
     const sharing = isShared && !this.#long.has(key)
     const asking = { asker, seq, portid }
     const found = sharing ? this.#shared.get(key) : undefined
@@ -117,7 +107,7 @@ export class Relay implements ConnectionListener {
 
   /** Passes a client to the frames' thread, with its request in hand. */
   handOver(asker: Asker, bytes: Uint8Array, at: number, length: number): void {
-    const request = bytes.slice(at, at + align4(length))
+    const request = bytes.slice(at, at + netlink.align4(length))
     asker.defer({ more() {}, close() {} })
     asker.handOver({
       take: ({ fd, input }) => {
@@ -137,13 +127,13 @@ export class Relay implements ConnectionListener {
   }
 
   onMessage(bytes: Uint8Array, at: number, length: number): void {
-    const message = readMessage(bytes, at, at + length)
+    const message = netlink.readMessage(bytes, at, at + length)
     if (message.type === FRONT_BEAT) {
       this.#onBeat()
       return
     }
-    if (message.type !== FRONT_MORE) this.#part.push(bytes.slice(at, at + align4(length)))
-    const isLast = message.type === NLMSG_DONE || message.type === NLMSG_ERROR
+    if (message.type !== FRONT_MORE) this.#part.push(bytes.slice(at, at + netlink.align4(length)))
+    const isLast = message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR
     if (!isLast && message.type !== FRONT_MORE) return
     this.#outstanding--
     const part = this.#part
@@ -165,9 +155,9 @@ export class Relay implements ConnectionListener {
   #enqueue(bytes: Uint8Array, flags: number, key: string, asking: Asking, isShared: boolean): void {
     this.#seq = (this.#seq + 1) >>> 0
     const seq = this.#seq
-    putU16(bytes, 6, flags | NLM_F_ACK)
-    putU32(bytes, 8, seq)
-    putU32(bytes, 12, 0)
+    netlink.putU16(bytes, 6, flags | netlink.NLM_F_ACK)
+    netlink.putU32(bytes, 8, seq)
+    netlink.putU32(bytes, 12, 0)
     const request: Request = { seq, key, flags, bytes, asking: [], isWaiting: true }
     this.#requests.set(seq, request)
     if (isShared) this.#shared.set(key, request)
@@ -208,7 +198,7 @@ export class Relay implements ConnectionListener {
     if (isLast) this.#requests.delete(seq)
     else this.#remember(key)
     // Only this relay wanted the acknowledgement of a request without NLM_F_ACK.
-    if ((flags & NLM_F_ACK) === 0 && isSuccess(part.at(-1))) part.pop()
+    if ((flags & netlink.NLM_F_ACK) === 0 && isSuccess(part.at(-1))) part.pop()
     // Clients read at their own pace, so a reply of several parts has one client.
     const others = isLast ? [] : asking.splice(1)
     for (const each of [...asking]) each.asker.reply(addressed(part, flags, each), isLast)
@@ -256,7 +246,7 @@ export class Relay implements ConnectionListener {
       const message = this.#queue.shift() as Request | Uint8Array
       const bytes = message instanceof Uint8Array ? message : message.bytes
       if (message === bytes) {
-        if (getU16(bytes, 4) === FRONT_MORE) this.#outstanding++
+        if (netlink.getU16(bytes, 4) === FRONT_MORE) this.#outstanding++
       } else {
         this.#outstanding++
         this.#unshare(message as Request)
@@ -274,20 +264,24 @@ export class Relay implements ConnectionListener {
 
 /** True for the acknowledgement of a request that succeeded. */
 function isSuccess(message: Uint8Array | undefined): boolean {
-  return message !== undefined && getU16(message, 4) === NLMSG_ERROR && getU32(message, NLMSG_HDRLEN) === 0
+  return (
+    message !== undefined &&
+    netlink.getU16(message, 4) === netlink.NLMSG_ERROR &&
+    netlink.getU32(message, netlink.NLMSG_HDRLEN) === 0
+  )
 }
 
 /** Returns the messages as a reply to the request of one client. */
 function addressed(messages: readonly Uint8Array[], flags: number, { seq, portid }: Asking): Uint8Array {
   const bytes = Buffer.concat(messages)
-  for (let at = 0; at < bytes.length; at += align4(getU32(bytes, at))) {
-    putU32(bytes, at + 8, seq)
-    putU32(bytes, at + 12, portid)
-    if (getU16(bytes, at + 4) !== NLMSG_ERROR) continue
+  for (let at = 0; at < bytes.length; at += netlink.align4(netlink.getU32(bytes, at))) {
+    netlink.putU32(bytes, at + 8, seq)
+    netlink.putU32(bytes, at + 12, portid)
+    if (netlink.getU16(bytes, at + 4) !== netlink.NLMSG_ERROR) continue
     // struct nlmsgerr: the error, and the header of the request.
-    putU16(bytes, at + NLMSG_HDRLEN + 10, flags)
-    putU32(bytes, at + NLMSG_HDRLEN + 12, seq)
-    putU32(bytes, at + NLMSG_HDRLEN + 16, portid)
+    netlink.putU16(bytes, at + netlink.NLMSG_HDRLEN + 10, flags)
+    netlink.putU32(bytes, at + netlink.NLMSG_HDRLEN + 12, seq)
+    netlink.putU32(bytes, at + netlink.NLMSG_HDRLEN + 16, portid)
   }
   return bytes
 }

@@ -3,7 +3,7 @@
 import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { Driver, Params } from '../../netdev/driver.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import type { PacketFilter } from '../../packet/filter.ts'
+import type { PacketFilter } from '../../packet/bpf.ts'
 import { vnetAttributes } from '../protocol/family.ts'
 import { type Caller, MissingAttribute } from './operation.ts'
 import type { Runtime } from './runtime.ts'

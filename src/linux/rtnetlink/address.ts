@@ -1,18 +1,5 @@
 /** Protocol addresses of interfaces (RTM_NEWADDR, RTM_GETADDR). include/uapi/linux/if_addr.h. */
-import {
-  binary,
-  decodeAttributes,
-  getU32,
-  type Message,
-  type MessageBuilder,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
-  NLM_F_REPLACE,
-  policy,
-  putU16,
-  putU32,
-  u32,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import { formatAddress, formatPrefix, type Prefix } from '../../packet/address.ts'
 import { type AddressFamily, AF_INET, AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
 import { getLink, nameOf } from './link.ts'
@@ -27,10 +14,10 @@ export const IFA_F_NODAD = 0x02
 /** An address of an interface, with its IFA_F_*. */
 export type InterfaceAddress = Prefix & { readonly flags: number }
 
-const addressPolicy = policy({
-  address: binary(IFA_ADDRESS, 4, 16),
-  local: binary(IFA_LOCAL, 4, 16),
-  flags: u32(IFA_FLAGS),
+const addressPolicy = netlink.policy({
+  address: netlink.binary(IFA_ADDRESS, 4, 16),
+  local: netlink.binary(IFA_LOCAL, 4, 16),
+  flags: netlink.u32(IFA_FLAGS),
 })
 
 const IFADDRMSG = 8
@@ -43,7 +30,7 @@ function ifaddrmsg(family: number, prefixLen: number, ifindex: number): Uint8Arr
   const bytes = new Uint8Array(IFADDRMSG)
   bytes[0] = family
   bytes[1] = prefixLen
-  putU32(bytes, 4, ifindex)
+  netlink.putU32(bytes, 4, ifindex)
   return bytes
 }
 
@@ -58,7 +45,7 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { n
   const family = familyOf(bytes)
   sock.request({
     type: RTM_NEWADDR,
-    flags: NLM_F_CREATE | NLM_F_EXCL,
+    flags: netlink.NLM_F_CREATE | netlink.NLM_F_EXCL,
     what: () => ['RTM_NEWADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
     write: builder => {
       const message = ifaddrmsg(family, prefixLen, ifindex)
@@ -81,17 +68,22 @@ export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): vo
 /** An interface's addresses, the first `most`: if it has more, the socket cannot be used again. */
 export function getAddresses(sock: RouteSocket, ifindex: number, most?: number): InterfaceAddress[] {
   const what = () => 'RTM_GETADDR'
-  const write = (builder: MessageBuilder) => {
+  const write = (builder: netlink.MessageBuilder) => {
     builder.payload(ifaddrmsg(AF_UNSPEC, 0, ifindex))
     if (sock.target !== undefined) builder.s32(IFA_TARGET_NETNSID, sock.target)
   }
-  const decode = (bytes: Uint8Array, { type, offset, length }: Message): InterfaceAddress | undefined => {
+  const decode = (bytes: Uint8Array, { type, offset, length }: netlink.Message): InterfaceAddress | undefined => {
     if (type !== RTM_NEWADDR || length < IFADDRMSG) return undefined
     const family = bytes[offset]
     if (family !== AF_INET && family !== AF_INET6) return undefined
     // Checked before parsing: an old kernel returns the addresses of all interfaces.
-    if (getU32(bytes, offset + 4) !== ifindex) return undefined
-    const { address, local, flags } = decodeAttributes(addressPolicy, bytes, offset + IFADDRMSG, length - IFADDRMSG)
+    if (netlink.getU32(bytes, offset + 4) !== ifindex) return undefined
+    const { address, local, flags } = netlink.decodeAttributes(
+      addressPolicy,
+      bytes,
+      offset + IFADDRMSG,
+      length - IFADDRMSG,
+    )
     // On a point-to-point link IFA_ADDRESS is the peer's. IPv6 sends IFA_LOCAL only there.
     const own = local ?? address
     if (own === undefined) return undefined
@@ -124,12 +116,12 @@ const NDMSG = 12
 export function setNeighbour(sock: RouteSocket, ifindex: number, address: Uint8Array, mac: Uint8Array): void {
   const message = new Uint8Array(NDMSG)
   message[0] = familyOf(address)
-  putU32(message, 4, ifindex)
-  putU16(message, 8, NUD_REACHABLE)
+  netlink.putU32(message, 4, ifindex)
+  netlink.putU16(message, 8, NUD_REACHABLE)
   message[10] = NTF_EXT_LEARNED
   sock.request({
     type: RTM_NEWNEIGH,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    flags: netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
     what: () => ['RTM_NEWNEIGH', `${formatAddress(address)} on ${nameOf(sock, ifindex)}`],
     write: builder => builder.payload(message).binary(NDA_DST, address).binary(NDA_LLADDR, mac),
   })

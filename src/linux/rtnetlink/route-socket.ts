@@ -5,40 +5,11 @@
  */
 import { fstatSync } from 'node:fs'
 import { type Call, EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../base/errno.ts'
-import {
-  type Ack,
-  type Message,
-  MessageBuilder,
-  messages,
-  NetlinkParseError,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLM_F_DUMP_INTR,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  parseAck,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import { sendAside } from '../aside.ts'
 import { check, closing } from '../errno.ts'
 import type { Native } from '../native.ts'
-import {
-  AF_NETLINK,
-  int32,
-  MSG_DONTWAIT,
-  MSG_PEEK,
-  MSG_TRUNC,
-  NETLINK_CAP_ACK,
-  NETLINK_EXT_ACK,
-  NETLINK_GET_STRICT_CHK,
-  NETLINK_ROUTE,
-  NETLINK_SOCK_DIAG,
-  RTM_GETADDR,
-  RTM_GETLINK,
-  SIOCGSKNS,
-  SOCK_RAW,
-  SOL_NETLINK,
-} from '../uapi.ts'
+import * as uapi from '../uapi.ts'
 
 /**
  * The usual reply fits. The buffer grows: all names that an interface may have take 70 KB. It is
@@ -55,7 +26,7 @@ const DUMP_ATTEMPTS = 8
  * them: it looks up the interface in the socket's own namespace, and the id is where to move it
  * (do_setlink, net/core/rtnetlink.c).
  */
-const TARGETED = [RTM_GETLINK, RTM_GETADDR]
+const TARGETED = [uapi.RTM_GETLINK, uapi.RTM_GETADDR]
 
 /** One request: its type, a description for errors, and a function that writes its payload. */
 export interface RouteRequest {
@@ -65,31 +36,31 @@ export interface RouteRequest {
   readonly flags?: number
   /** For errors: `RTM_NEWADDR 198.18.0.1/24 on vnet0`. Called only if the request fails. */
   readonly what: () => string | Call
-  readonly write: (builder: MessageBuilder) => void
+  readonly write: (builder: netlink.MessageBuilder) => void
 }
 
 /** Gets each message of a reply, for the time of the call. Returns false to read no more. */
-type OnReply = (bytes: Uint8Array, message: Message) => unknown
+type OnReply = (bytes: Uint8Array, message: netlink.Message) => unknown
 
 export class RouteSocket implements Disposable {
   /** The id of the namespace that requests are about; undefined for the socket's own. */
   readonly target: number | undefined
   readonly #native: Native
   readonly #fd: number
-  readonly #builder = new MessageBuilder()
+  readonly #builder = new netlink.MessageBuilder()
   #into = new Uint8Array(RECEIVE_BYTES)
   readonly #meta = new Int32Array(3)
   #seq = 0
   #open = true
 
-  private constructor(native: Native, nsfd: number, target?: number, protocol = NETLINK_ROUTE) {
+  private constructor(native: Native, nsfd: number, target?: number, protocol = uapi.NETLINK_ROUTE) {
     this.target = target
     this.#native = native
-    const what = protocol === NETLINK_ROUTE ? 'NETLINK_ROUTE' : 'NETLINK_SOCK_DIAG'
-    this.#fd = check(native.socket(AF_NETLINK, SOCK_RAW, protocol, nsfd), `socket(AF_NETLINK, ${what})`)
+    const what = protocol === uapi.NETLINK_ROUTE ? 'NETLINK_ROUTE' : 'NETLINK_SOCK_DIAG'
+    this.#fd = check(native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, protocol, nsfd), `socket(uapi.AF_NETLINK, ${what})`)
     // Each option improves error messages. An old kernel may lack it.
-    for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
-      native.setsockopt(this.#fd, SOL_NETLINK, option, int32(1))
+    for (const option of [uapi.NETLINK_EXT_ACK, uapi.NETLINK_CAP_ACK, uapi.NETLINK_GET_STRICT_CHK]) {
+      native.setsockopt(this.#fd, uapi.SOL_NETLINK, option, uapi.int32(1))
     }
   }
 
@@ -100,7 +71,7 @@ export class RouteSocket implements Disposable {
 
   /** Same as open, for requests about sockets: sock-diag.ts. */
   static openDiag(native: Native, nsfd: number): RouteSocket {
-    return new RouteSocket(native, nsfd, undefined, NETLINK_SOCK_DIAG)
+    return new RouteSocket(native, nsfd, undefined, uapi.NETLINK_SOCK_DIAG)
   }
 
   /**
@@ -117,13 +88,13 @@ export class RouteSocket implements Disposable {
    * VnetError: the kernel's error with the kernel's message, or EBADMSG if the reply is malformed.
    */
   request(request: RouteRequest, onReply: OnReply = () => {}): void {
-    this.#send(request, NLM_F_ACK)
+    this.#send(request, netlink.NLM_F_ACK)
     this.#receive(request, onReply)
   }
 
   /** Like request(), for one that takes milliseconds. Make no other until the promise settles. */
   async requestAside(request: RouteRequest): Promise<void> {
-    await sendAside(this.#native, this.#fd, this.#message(request, NLM_F_ACK), request.what)
+    await sendAside(this.#native, this.#fd, this.#message(request, netlink.NLM_F_ACK), request.what)
     this.#receive(request, () => {})
   }
 
@@ -135,12 +106,12 @@ export class RouteSocket implements Disposable {
    */
   dump<T>(
     request: RouteRequest,
-    decode: (bytes: Uint8Array, message: Message) => T | undefined,
+    decode: (bytes: Uint8Array, message: netlink.Message) => T | undefined,
     most = Number.POSITIVE_INFINITY,
   ): T[] {
     for (let attempt = 1; ; attempt++) {
       const found: T[] = []
-      this.#send(request, NLM_F_DUMP)
+      this.#send(request, netlink.NLM_F_DUMP)
       const consistent = this.#receive(request, (bytes, message) => {
         const item = parsed(() => decode(bytes, message))
         if (item !== undefined && found.length < most) found.push(item)
@@ -152,7 +123,7 @@ export class RouteSocket implements Disposable {
 
   /** Whether `nsfd` refers to the namespace that the socket is in. */
   isIn(nsfd: number): boolean {
-    return closing(this.#native, check(this.#native.ioctl(this.#fd, SIOCGSKNS, 0), 'SIOCGSKNS'), own => {
+    return closing(this.#native, check(this.#native.ioctl(this.#fd, uapi.SIOCGSKNS, 0), 'SIOCGSKNS'), own => {
       const [one, other] = [fstatSync(own), fstatSync(nsfd)]
       return one.ino === other.ino && one.dev === other.dev
     })
@@ -170,7 +141,7 @@ export class RouteSocket implements Disposable {
   }
 
   #send(request: RouteRequest, mode: number): void {
-    const sent = this.#native.send(this.#fd, this.#message(request, mode), MSG_DONTWAIT)
+    const sent = this.#native.send(this.#fd, this.#message(request, mode), uapi.MSG_DONTWAIT)
     if (sent < 0) throw new VnetError(-sent, request.what())
   }
 
@@ -178,7 +149,7 @@ export class RouteSocket implements Disposable {
     if (!this.#open) throw new VnetError(EBADF, what())
     if (this.target !== undefined && !TARGETED.includes(type)) throw new VnetError(EPERM, what())
     this.#seq = (this.#seq + 1) >>> 0
-    this.#builder.reset().message(type, NLM_F_REQUEST | mode | flags, this.#seq)
+    this.#builder.reset().message(type, netlink.NLM_F_REQUEST | mode | flags, this.#seq)
     write(this.#builder)
     return this.#builder.bytes
   }
@@ -188,23 +159,24 @@ export class RouteSocket implements Disposable {
     let consistent = true
     for (;;) {
       this.#makeRoom()
-      const length = this.#native.recvmsg(this.#fd, this.#into, MSG_DONTWAIT, this.#meta)
+      const length = this.#native.recvmsg(this.#fd, this.#into, uapi.MSG_DONTWAIT, this.#meta)
       if (length < 0) throw new VnetError(-length, what())
       const [sender, , flags] = this.#meta
-      if ((flags & MSG_TRUNC) !== 0) throw new VnetError(EMSGSIZE, what())
+      if ((flags & uapi.MSG_TRUNC) !== 0) throw new VnetError(EMSGSIZE, what())
       if (sender !== 0) continue
-      let end: Ack | undefined
+      let end: netlink.Ack | undefined
       let isEnough = false
       try {
-        for (const message of messages(this.#into, 0, length)) {
+        for (const message of netlink.messages(this.#into, 0, length)) {
           // Skips replies to an earlier request that ended because its callback threw.
           if (message.seq !== this.#seq) continue
-          if ((message.flags & NLM_F_DUMP_INTR) !== 0) consistent = false
-          if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) end = parseAck(this.#into, message)
+          if ((message.flags & netlink.NLM_F_DUMP_INTR) !== 0) consistent = false
+          if (message.type === netlink.NLMSG_ERROR || message.type === netlink.NLMSG_DONE)
+            end = netlink.parseAck(this.#into, message)
           else if (onReply(this.#into, message) === false) isEnough = true
         }
       } catch (error) {
-        throw error instanceof NetlinkParseError ? new VnetError(EBADMSG, what(), error.message) : error
+        throw error instanceof netlink.NetlinkParseError ? new VnetError(EBADMSG, what(), error.message) : error
       }
       if (end === undefined && isEnough) {
         this.close()
@@ -218,7 +190,12 @@ export class RouteSocket implements Disposable {
 
   /** Grows the buffer to the length of the next datagram. */
   #makeRoom(): void {
-    const length = this.#native.recvmsg(this.#fd, NOTHING, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC, this.#meta)
+    const length = this.#native.recvmsg(
+      this.#fd,
+      NOTHING,
+      uapi.MSG_DONTWAIT | uapi.MSG_PEEK | uapi.MSG_TRUNC,
+      this.#meta,
+    )
     if (length > this.#into.length) this.#into = new Uint8Array(Math.min(length, RECEIVE_BYTES_MAX))
   }
 }
@@ -228,7 +205,7 @@ function parsed<T>(decode: () => T): T | undefined {
   try {
     return decode()
   } catch (error) {
-    if (error instanceof NetlinkParseError) return undefined
+    if (error instanceof netlink.NetlinkParseError) return undefined
     throw error
   }
 }

@@ -3,18 +3,7 @@
  * address, sets default routes. include/uapi/linux/rtnetlink.h, fib_rules.h.
  */
 import { EEXIST, EINVAL, isErrno, VnetError } from '../../base/errno.ts'
-import {
-  binary,
-  decodeAttributes,
-  getU32,
-  type MessageBuilder,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
-  NLM_F_REPLACE,
-  policy,
-  s32,
-  u32,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import {
   formatAddress,
   formatPrefix,
@@ -77,14 +66,14 @@ export interface Route {
   readonly complex?: boolean
 }
 
-const routePolicy = policy({
-  dst: binary(RTA_DST, 4, 16),
-  oif: s32(RTA_OIF),
-  gateway: binary(RTA_GATEWAY, 4, 16),
-  metric: u32(RTA_PRIORITY),
-  multipath: binary(RTA_MULTIPATH),
-  table: u32(RTA_TABLE),
-  otherVia: binary(RTA_VIA),
+const routePolicy = netlink.policy({
+  dst: netlink.binary(RTA_DST, 4, 16),
+  oif: netlink.s32(RTA_OIF),
+  gateway: netlink.binary(RTA_GATEWAY, 4, 16),
+  metric: netlink.u32(RTA_PRIORITY),
+  multipath: netlink.binary(RTA_MULTIPATH),
+  table: netlink.u32(RTA_TABLE),
+  otherVia: netlink.binary(RTA_VIA),
 })
 
 const RTMSG = 12
@@ -100,11 +89,11 @@ export function getRoutes(sock: RouteSocket): Route[] {
 }
 
 function routesOf(sock: RouteSocket, family: AddressFamily): Route[] {
-  const write = (builder: MessageBuilder) => builder.payload(rtmsg({ family }))
+  const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg({ family }))
   const what = () => 'RTM_GETROUTE'
   return sock.dump({ type: RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
     if (type !== RTM_NEWROUTE || length < RTMSG || bytes[offset] !== family) return undefined
-    const attributes = decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
+    const attributes = netlink.decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
     const { dst, oif, gateway, metric = 0, multipath, otherVia, table = bytes[offset + 4] } = attributes
     return {
       family,
@@ -134,7 +123,7 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
 
 /** The interface of the first struct rtnexthop. */
 function firstNextHop(multipath: Uint8Array | undefined): number | undefined {
-  return multipath !== undefined && multipath.length >= 8 ? getU32(multipath, 4) : undefined
+  return multipath !== undefined && multipath.length >= 8 ? netlink.getU32(multipath, 4) : undefined
 }
 
 /**
@@ -197,7 +186,7 @@ export function setDefaultRoute(sock: RouteSocket, route: InterfaceRoute): void 
   const [scope, type] = local ? [RT_SCOPE_HOST, RTN_LOCAL] : [RT_SCOPE_LINK, RTN_UNICAST]
   sock.request({
     type: RTM_NEWROUTE,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    flags: netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
     what: () => ['RTM_NEWROUTE', `default on ${nameOf(sock, oif)}`],
     write: builder => builder.payload(rtmsg({ family, table, protocol: RTPROT_STATIC, scope, type })).u32(RTA_OIF, oif),
   })
@@ -217,7 +206,7 @@ export interface NetworkRoute {
 
 /** `ip route replace [local] PREFIX [via GATEWAY] dev IF [table N]`. Throws a VnetError. */
 export function setNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
-  sock.request(networkRequest(sock, NLM_F_CREATE | NLM_F_REPLACE, route))
+  sock.request(networkRequest(sock, netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE, route))
 }
 
 /**
@@ -232,7 +221,7 @@ export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
     .filter(known => known.table === table && known.type === RTN_UNICAST)
     .filter(known => known.prefixLen === dst.prefixLen && sameBytes(known.dst, network))
     .sort((a, b) => a.metric - b.metric)
-  const request = networkRequest(sock, NLM_F_CREATE | NLM_F_EXCL, route)
+  const request = networkRequest(sock, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, route)
   if (used === undefined) sock.request(request)
   else if (!leadsTo(used, route)) throw new VnetError(EEXIST, request.what())
 }
@@ -293,7 +282,7 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
   const header = { family: AF_INET, table: RT_TABLE_MAIN, protocol: RTPROT_STATIC, type: RTN_UNICAST }
   return {
     type,
-    flags: type === RTM_NEWROUTE ? NLM_F_CREATE : 0,
+    flags: type === RTM_NEWROUTE ? netlink.NLM_F_CREATE : 0,
     what: () => [command, `default via ${formatAddress(via)} on ${nameOf(sock, oif)}`],
     write: builder =>
       builder
@@ -310,9 +299,9 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
  */
 function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
   const header = { family: AF_INET, dstLen: 32, table: RT_TABLE_LOCAL, protocol: RTPROT_STATIC, type: RTN_THROW }
-  const write = (builder: MessageBuilder) => builder.payload(rtmsg(header)).binary(RTA_DST, dst)
+  const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg(header)).binary(RTA_DST, dst)
   const what = () => ['RTM_NEWROUTE', `throw ${formatAddress(dst)} table local`] as const
-  sock.request({ type: RTM_NEWROUTE, flags: NLM_F_CREATE, what, write })
+  sock.request({ type: RTM_NEWROUTE, flags: netlink.NLM_F_CREATE, what, write })
   sock.request({ type: RTM_DELROUTE, what, write })
 }
 
@@ -347,7 +336,7 @@ function ruleRequest(type: number, { family, table, priority, iif, fwmark, to }:
   const header = rtmsg({ family, dstLen: to === undefined ? 0 : 8 * to.address.length, table, type: FR_ACT_TO_TBL })
   return {
     type,
-    flags: type === RTM_NEWRULE ? NLM_F_CREATE : 0,
+    flags: type === RTM_NEWRULE ? netlink.NLM_F_CREATE : 0,
     what: () => [type === RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE', `iif ${iif} table ${table}`],
     write(builder) {
       builder.payload(header)

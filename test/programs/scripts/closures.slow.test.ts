@@ -24,7 +24,7 @@ const CIRCLES: Readonly<Record<string, number>> = {
   'lab/memory/time': 3,
   'lab/explore': 2,
   'lab/network': 4,
-  'lab/kernel': 2,
+  'lab/kernel': 4,
   'lab/memory': 2,
   'lab/run': 2,
   'learn/browser/playground': 2,

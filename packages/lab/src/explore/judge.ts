@@ -2,7 +2,7 @@
 import type { KeptOperation } from '../history/history.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
 import { isNemesisVerb } from '../model/verbs.ts'
-import { isUnrepaired, type Span } from '../nemesis/spans.ts'
+import { isUnrepaired, type Span } from '../nemesis/hit.ts'
 import { firstOf } from './lists.ts'
 import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
 import type { Baseline, Outcome, Verdict } from './result.ts'

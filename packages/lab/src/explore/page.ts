@@ -3,6 +3,7 @@
  * arrows of a sequence diagram, and each opens to show its verdicts. Packets, errors and output are
  * text of strangers: every text is escaped by `html`.
  */
+
 import { Html, html } from './html.ts'
 import { firstOfEach, unlike } from './lists.ts'
 import { PAGE_STYLE } from './page-style.ts'

@@ -1,5 +1,5 @@
 /** explore.repeat: runs a scenario once, with given faults. */
-import { isUnrepaired } from '../nemesis/spans.ts'
+import { isUnrepaired } from '../nemesis/hit.ts'
 import { packetTexts } from './describe.ts'
 import { failedRunOf } from './failed-run.ts'
 import { checkNamed, parseFault, withHit } from './fault-text.ts'

@@ -1,5 +1,4 @@
 /** ExploreReport: what explore found, as data and as text for a terminal. */
-
 import type { PlannedFault } from '../model/packet-name.ts'
 import { isNemesisVerb } from '../model/verbs.ts'
 import type { WorldName } from '../world/world.ts'

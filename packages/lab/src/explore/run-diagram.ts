@@ -1,5 +1,4 @@
 /** The sequence diagram of a failed run: packets, operations, and faults as bars. */
-
 import { type Html, html } from './html.ts'
 import type { FailedRun, RunOperation, RunPacket, RunSpan } from './result.ts'
 import { arrow, bar, COLUMN, connectionNames, endsOf, knownHosts, ROW, rowOf } from './sequence.ts'

@@ -2,13 +2,16 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { removeLeftovers } from '../kernel/leftovers.ts'
 import { builtModule } from '../model/built-module.ts'
+import { checkForm } from '../model/options.ts'
+import { HIT } from '../nemesis/hit.ts'
 import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
-import { errorOf, type ModuleFacts } from './load-scenario.ts'
 import type { RunReplies, RunRequest } from './run-main.ts'
 import { type RunResult, type RunSpec, runOnce, type Scenario } from './run-once.ts'
+import type { ExploreOptions } from './scenario.ts'
 
 export interface Runner {
   /** How many runs may run at a time. */
@@ -189,4 +192,50 @@ export class ModuleRunner implements Runner {
     const most = this.#reuse ? 1 : this.concurrency
     if (!this.#isClosed && this.#ahead.length < most) this.#ahead.push(new RunProcess())
   }
+}
+
+interface ScenarioModule extends Scenario {
+  readonly options?: ExploreOptions
+}
+
+/** What explore has to know of a module before the first run. */
+export interface ModuleFacts {
+  readonly options: ExploreOptions
+  /** Whether it exports `hit`. */
+  readonly hasHit: boolean
+}
+
+/** Why a process or a thread has not run a scenario. */
+export interface Refusal {
+  readonly text: string
+  /** Whether it is a mistake of the user. */
+  readonly isUsage: boolean
+}
+
+export function refusalOf(error: unknown): Refusal {
+  return { text: messageOrDescription(error), isUsage: error instanceof UsageError }
+}
+
+export function errorOf({ text, isUsage }: Refusal): Error {
+  return isUsage ? new UsageError(text) : new Error(text)
+}
+
+export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
+  return { options, hasHit: hit !== undefined }
+}
+
+/** Rejects with a UsageError for a file that is not the module of a scenario. */
+export async function loadScenario(url: string): Promise<ScenarioModule> {
+  const loaded = (await import(url).catch(error => {
+    if (error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') {
+      throw new UsageError(`${url} does not load: ${describeException(error)}`)
+    }
+    throw new UsageError(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
+  })) as Partial<ScenarioModule>
+  const { default: scenario, hit } = loaded
+  if (typeof scenario !== 'function') {
+    throw new UsageError(`${url}: the module has no scenario: export default async ({ lab, signal }) => { ... }`)
+  }
+  if (hit !== undefined) checkForm(`${url}: hit`, hit, HIT)
+  return { ...loaded, default: scenario }
 }

@@ -1,8 +1,12 @@
 /** FileLab: a lab that was made from a file, with its programs, faults and scenario. */
 import { join, resolve } from 'node:path'
+import { describeException } from 'vnet/internal/base/exception'
 import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+import { TimerfdClock } from 'vnet/internal/linux/clock'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
-import type { ScenarioStep } from 'vnet/internal/netdev/device-wire'
+import { loadNative } from 'vnet/internal/linux/native'
+import type { ScenarioList, ScenarioStep } from 'vnet/internal/netdev/device-wire'
+import { runScenario, scenarioOf } from 'vnet/internal/wire/scenario'
 import { addressVariables } from '../model/hosts.ts'
 import { createLab } from '../network/create-lab.ts'
 import type { LabFault } from '../network/fault.ts'
@@ -12,7 +16,6 @@ import type { LabLink } from '../network/link.ts'
 import type { LabRouter } from '../network/router.ts'
 import type { Made, Topology } from '../network/topology.ts'
 import type { HostCounters } from '../world/host-stack.ts'
-import { changeLink, playScenario } from './play-scenario.ts'
 import { type LabPlan, whenOf } from './read.ts'
 import type { FaultEntry, HostChanges, Service } from './schema.ts'
 import { type ServiceOptions, startService } from './service.ts'
@@ -90,7 +93,7 @@ export class FileLab implements AsyncDisposable {
     for (const host of running.hosts) {
       const own = programs.filter(each => each.host === host.name).map(each => each.command)
       const isForAll = disk !== undefined || namesDisk(own.join())
-      await host.giveDisk(isForAll ? () => true : namesDisk, disk)
+      await host.stack.programs?.giveDisk(isForAll ? () => true : namesDisk, disk)
     }
     await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
     await running.#play(scenario)
@@ -201,4 +204,34 @@ export class FileLab implements AsyncDisposable {
     }
     await playScenario(list, change, signal, this.#log)
   }
+}
+
+/**
+ * Starts a scenario, which ends when `signal` aborts. Settles when the changes at time 0 are made.
+ * A later change that fails is logged.
+ */
+export async function playScenario(
+  list: ScenarioList<string>,
+  change: (step: ScenarioStep<string>) => Promise<void>,
+  signal: AbortSignal,
+  log: (line: string) => void,
+): Promise<void> {
+  const made = new Set(list.steps.filter(({ at }) => at === 0))
+  for (const step of made) await change(step)
+  const failed = (error: unknown) => {
+    if (!signal.aborted) log(`scenario: ${describeException(error)}`)
+  }
+  const scenario = scenarioOf(list, step => {
+    if (!made.delete(step)) void change(step).catch(failed)
+  })
+  const clock = new TimerfdClock(loadNative())
+  const ended = runScenario(clock, scenario, signal).catch(failed)
+  void ended.then(() => clock[Symbol.asyncDispose]())
+}
+
+/** Makes the changes of a step. */
+export async function changeLink(link: LabLink, { ab, ba, carrier }: ScenarioStep<string>): Promise<void> {
+  const wire = { ...(ab !== undefined && { ab }), ...(ba !== undefined && { ba }) }
+  if (Object.keys(wire).length > 0) await link.wire(wire)
+  if (carrier !== undefined) await (carrier ? link.up() : link.down())
 }

@@ -6,8 +6,8 @@ import { attempt } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { writeFile } from 'vnet/internal/linux/files'
 import { builtFile } from 'vnet/internal/linux/native'
-import { type Executable, fileKind } from './executable.ts'
 import type { ProgramOptions } from './host-init.ts'
+import { type Executable, fileKind } from './programs.ts'
 
 /** struct Shared of native/clock.cc: two offsets in ns, and which of them is active. */
 const [OFFSET_BYTES, ACTIVE, SHARED_BYTES] = [8, 16, 17]

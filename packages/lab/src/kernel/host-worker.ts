@@ -11,7 +11,7 @@ import threads, { workerData } from 'node:worker_threads'
 import { check } from 'vnet/internal/linux/errno'
 import { loadNative } from 'vnet/internal/linux/native'
 import { CLONE_NEWNET } from 'vnet/internal/linux/uapi'
-import { lookupIn } from '../model/lookup.ts'
+import { lookupIn } from '../model/place.ts'
 
 export interface HostWorkerData {
   readonly nsfd: number

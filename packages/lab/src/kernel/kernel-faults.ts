@@ -7,36 +7,27 @@ import { destroyConnections } from 'vnet/internal/linux/sock-diag'
 import { parseSize } from 'vnet/internal/wire/units'
 import { isSameEnd } from '../carrier/ends.ts'
 import type { SocketPlace } from '../model/place.ts'
-import type { Endpoint, HostVerb } from '../model/verbs.ts'
+import type { Endpoint } from '../model/verbs.ts'
 import type { HostFaults } from '../world/host-faults.ts'
+import type { HostParts } from '../world/host-stack.ts'
 import { HostInit } from './host-init.ts'
 
 /** The parts of a host that its faults change. */
-export interface FaultyHost {
-  readonly name: string
+export interface FaultyHost extends HostParts {
   readonly place: SocketPlace
-  /** Returns the directory of the files that programs see in /etc. */
-  readonly etc: () => string
   /** Whether a program was ever started. */
   readonly hasStarted: () => boolean
-  /** Whether sockets, servers or workers of this process are open on it. */
-  readonly hasOwnSockets: () => boolean
-  /** Is called before the programs are killed. */
-  readonly onCrash: () => void
 }
 
 export class KernelFaults implements HostFaults {
   readonly #host: FaultyHost
-  readonly #verbs: readonly HostVerb[]
   #init: HostInit | undefined
   #diskSize = '64MiB'
   #hasDisk = (_command: string): boolean => false
   #isOff = false
 
-  /** `verbs` are the faults that the host must be able to have. */
-  constructor(host: FaultyHost, verbs: readonly HostVerb[]) {
+  constructor(host: FaultyHost) {
     this.#host = host
-    this.#verbs = verbs
   }
 
   /**
@@ -47,7 +38,7 @@ export class KernelFaults implements HostFaults {
     if (this.#isOff) throw new UsageError(`host ${this.#host.name} has crashed: programs start after a restart`)
     if (this.#hasDisk(command)) this.disk()
     // The connections that are forgotten are of the kernel.
-    return this.#verbs.every(verb => verb === 'forget') ? this.#init : this.#made()
+    return (this.#host.verbs ?? []).every(verb => verb === 'forget') ? this.#init : this.#made()
   }
 
   /**
@@ -143,7 +134,12 @@ export class KernelFaults implements HostFaults {
   #made(): HostInit {
     const { place, etc } = this.#host
     const diskBytes = parseSize(this.#diskSize)
-    this.#init ??= new HostInit({ ...place, etc: etc(), hasClock: this.#verbs.includes('clock'), diskBytes })
+    this.#init ??= new HostInit({
+      ...place,
+      etc: etc(),
+      hasClock: this.#host.verbs?.includes('clock') === true,
+      diskBytes,
+    })
     return this.#init
   }
 

@@ -19,12 +19,14 @@ import {
 import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
-import type { HostAddress } from '../model/lookup.ts'
-import type { SocketPlace, StreamServer } from '../model/place.ts'
-import type { HostCounters, HostStack, LabRoute, RouterRules, Sysctl } from '../world/host-stack.ts'
+import type { HostAddress, SocketPlace, StreamServer } from '../model/place.ts'
+import type { HostFaults } from '../world/host-faults.ts'
+import type { HostCounters, HostParts, HostStack, LabRoute, RouterRules, Sysctl } from '../world/host-stack.ts'
 import * as rules from './access-rules.ts'
 import { countersOf } from './counters.ts'
+import type { KernelFaults } from './kernel-faults.ts'
 import { ruleDrops } from './nftables.ts'
+import { Programs } from './programs.ts'
 import { bindUdp, connecting, connectingTo, listen } from './sockets.ts'
 
 const SYSCTLS: readonly Sysctl[] = [
@@ -41,17 +43,20 @@ const SYSCTLS: readonly Sysctl[] = [
 export class KernelStack implements HostStack {
   readonly place: SocketPlace
   readonly rules: RouterRules
+  readonly programs: Programs
   readonly isCallerDead = false
 
-  /** Settings that the kernel does not have are left out. Throws a VnetError. */
-  constructor(native: Native, sysctls: readonly Sysctl[]) {
+  /** With `Faults` it can have faults. Throws a VnetError. */
+  constructor(native: Native, parts: HostParts, Faults: typeof KernelFaults | undefined) {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.place = { native, nsfd }
     this.rules = rulesOf(this.place)
+    const faulty = { ...parts, place: this.place, hasStarted: () => this.programs.hasStarted }
+    this.programs = new Programs({ nsfd, etc: parts.etc, makeFaults: Made => new Made(faulty) }, Faults)
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
-      for (const [name, value] of [...SYSCTLS, ...sysctls])
+      for (const [name, value] of [...SYSCTLS, ...parts.sysctls])
         if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
     })
   }
@@ -80,8 +85,14 @@ export class KernelStack implements HostStack {
     return connectingTo(this.place, name, port, resolve)
   }
 
-  /** In the kernel, a host has faults by its programs. */
-  faults(): undefined {}
+  faults(): HostFaults | undefined {
+    return this.programs.faults
+  }
+
+  async endPrograms(): Promise<void> {
+    await this.programs.faults?.close()
+    await this.programs.close()
+  }
 
   enter<T>(fn: () => T): T {
     return fn()

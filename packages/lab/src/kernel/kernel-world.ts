@@ -7,35 +7,42 @@ import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { LabUnavailableError, whyNoKernelLab } from '../model/rights.ts'
-import type { Sysctl } from '../world/host-stack.ts'
+import type { HostParts } from '../world/host-stack.ts'
 import type { LabWorld, WorldName } from '../world/world.ts'
 import { overflowLine, tableFulls } from './counters.ts'
+import type { KernelFaults } from './kernel-faults.ts'
 import { KernelStack } from './kernel-stack.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
+import { killProcesses } from './processes.ts'
 
 export class KernelWorld implements LabWorld {
   readonly name: WorldName
   readonly caller: LabWorker
   readonly directory = makeLabDirectory()
   readonly #native: Native
+  /** Undefined if its hosts have no faults. */
+  readonly #Faults: typeof KernelFaults | undefined
   readonly #began = performance.now()
   /** How often the kernel's neighbour tables were full before. */
   readonly #tableFulls = tableFulls()
 
-  private constructor(native: Native, worker: LabWorker, name: WorldName) {
+  private constructor(native: Native, worker: LabWorker, name: WorldName, Faults: typeof KernelFaults | undefined) {
     this.name = name
     this.#native = native
+    this.#Faults = Faults
     this.caller = worker
   }
 
   /** Rejects with a LabUnavailableError if this process can make no labs. */
-  static async open(worker: LabWorker, name: WorldName = 'kernel'): Promise<KernelWorld> {
+  static async open(worker: LabWorker, name: WorldName = 'kernel', hasFaults = false): Promise<KernelWorld> {
     const why = await whyNoKernelLab()
     if (why !== undefined) throw new LabUnavailableError(why)
     const native = loadNative()
     removeLeftovers()
-    return new KernelWorld(native, worker, name)
+    // Loaded only here, because few labs need it.
+    const { KernelFaults } = hasFaults ? await import('./kernel-faults.ts') : {}
+    return new KernelWorld(native, worker, name, KernelFaults)
   }
 
   get now(): number {
@@ -58,8 +65,13 @@ export class KernelWorld implements LabWorld {
     await setTimeout(durationOf(duration) / NSEC_PER_MSEC, undefined, { signal }).catch(() => {})
   }
 
-  makeStack(sysctls: readonly Sysctl[]): KernelStack {
-    return new KernelStack(this.#native, sysctls)
+  makeHost(parts: HostParts): KernelStack {
+    return new KernelStack(this.#native, parts, this.#Faults)
+  }
+
+  killPrograms(of: readonly { readonly nsfd: number; readonly pids: readonly number[] }[]): void {
+    const { directory } = this
+    killProcesses({ namespaces: of.map(({ nsfd }) => nsfd), directory, children: of.flatMap(({ pids }) => pids) })
   }
 
   losses(): readonly string[] {

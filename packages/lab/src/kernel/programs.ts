@@ -1,38 +1,26 @@
 /** Programs: the processes that run on a host of a lab. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { ENOENT, VnetError } from 'vnet/internal/base/errno'
 import { shellWord } from 'vnet/internal/base/printable'
 import { writeFile } from 'vnet/internal/linux/files'
 import { builtFile } from 'vnet/internal/linux/native'
+import { builtModule } from '../model/built-module.ts'
 import { anyOf, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from '../model/options.ts'
-import type { HostInit } from './host-init.ts'
-
-/** The options of node:child_process's spawn. To run a program as another user, run setpriv(1). */
-export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
-
-export interface ExecOptions extends Omit<LabSpawnOptions, 'stdio'> {
-  /** Written to its standard input; nothing by default. */
-  readonly input?: string | Uint8Array
-}
-
-/** The output of a program, and how it ended. */
-export interface ExecResult {
-  /** The exit status; null if a signal ended it. */
-  readonly status: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
+import type { ExecOptions, ExecResult, HostPrograms, LabSpawnOptions } from '../world/host-stack.ts'
+import type { HostWorkerData } from './host-worker.ts'
+import type { KernelFaults } from './kernel-faults.ts'
 
 export interface ProgramPlace {
   /** A descriptor of the network namespace. */
   readonly nsfd: number
   /** Returns the directory of the files that programs see in /etc. */
   readonly etc: () => string
-  /** Returns the init below which a program runs, if there is one. */
-  readonly init?: (command: string) => HostInit | undefined
+  /** Makes the faults of the host, whose init its programs run below. */
+  readonly makeFaults?: (Faults: typeof KernelFaults) => KernelFaults
 }
 
 /** Options of node:child_process that the launcher does not support. */
@@ -75,16 +63,42 @@ const FIRST_FD = 3
 /** The descriptor of the namespace in a launcher. Shells know only descriptors of one digit. */
 const LAUNCHER_FD = 9
 
-export class Programs {
+export class Programs implements HostPrograms {
   readonly #place: ProgramPlace
+  #faults: KernelFaults | undefined
   /** With their commands. */
   readonly #children = new Map<ChildProcess, string>()
   #launchers = 0
-  /** Whether a program was ever started. */
   hasStarted = false
 
-  constructor(place: ProgramPlace) {
+  /** With `Faults` its host can have faults from the start. */
+  constructor(place: ProgramPlace, Faults?: typeof KernelFaults) {
     this.#place = place
+    this.#faults = Faults && place.makeFaults?.(Faults)
+  }
+
+  get faults(): KernelFaults | undefined {
+    return this.#faults
+  }
+
+  async disk(size: string | undefined): Promise<string> {
+    return (await this.#loaded()).disk(size)
+  }
+
+  async giveDisk(isFor: (command: string) => boolean, size: string | undefined): Promise<void> {
+    ;(await this.#loaded()).giveDisk(isFor, size)
+  }
+
+  async #loaded(): Promise<KernelFaults> {
+    // Loaded at the first use, because few labs need it.
+    const { KernelFaults } = await import('./kernel-faults.ts')
+    this.#faults ??= this.#place.makeFaults?.(KernelFaults)
+    return this.#faults as KernelFaults
+  }
+
+  worker(url: URL, options: WorkerOptions, hosts: string): Worker {
+    const own: HostWorkerData = { nsfd: this.#place.nsfd, hosts, url: url.href, data: options.workerData }
+    return new Worker(builtModule('./host-worker.ts', import.meta.url), { ...options, workerData: own })
   }
 
   launcher(command: string): string {
@@ -145,7 +159,6 @@ export class Programs {
     return this.#running.flatMap(({ pid }) => pid ?? [])
   }
 
-  /** The programs that run: `program sleep (pid 7)`. */
   get names(): readonly string[] {
     return this.#running.map(child => `program ${this.#children.get(child)} (pid ${child.pid})`)
   }
@@ -156,7 +169,7 @@ export class Programs {
   }
 
   #hostArgs(command: string, args: readonly string[], options: LabSpawnOptions, isOnce: boolean): readonly string[] {
-    return this.#place.init?.([command, ...args].join(' '))?.argsFor(command, options, isOnce) ?? []
+    return this.#faults?.initFor([command, ...args].join(' '))?.argsFor(command, options, isOnce) ?? []
   }
 
   /** Kills the programs. Settles when they have ended. */
@@ -170,4 +183,57 @@ export class Programs {
 function checkDirectory(command: string, cwd: SpawnOptions['cwd']): void {
   const isThere = cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
   if (!isThere) throw new VnetError(ENOENT, `start ${command}`, `the directory ${cwd} does not exist`)
+}
+
+export interface Executable {
+  /** The name of its dynamic loader; undefined for a statically linked program. */
+  readonly loader: string | undefined
+  readonly isGo: boolean
+}
+
+/** The magic number, and 64 bits, little-endian. */
+const ELF = '\x7fELF'
+const ELF64 = '\x7fELF\x02\x01'
+/** Offsets of struct Elf64_Ehdr, its size, and offsets of struct Elf64_Phdr. */
+const [E_PHOFF, E_PHENTSIZE, E_PHNUM, EHDR_BYTES] = [32, 54, 56, 64]
+const [P_TYPE, P_OFFSET, P_FILESZ] = [0, 8, 32]
+const [PT_INTERP, PT_NOTE] = [3, 4]
+/** The owner of the note that has Go's build id. */
+const GO = 'Go\0\0'
+/** The length of the line of an interpreter (BINPRM_BUF_SIZE). */
+const LINE_BYTES = 256
+
+/**
+ * Returns the line of a script's interpreter, or what an ELF file is; undefined for another file.
+ * Throws if it cannot be read.
+ */
+export function fileKind(path: string): string | Executable | undefined {
+  const fd = openSync(path, 'r')
+  try {
+    const read = (at: number, bytes: number) => {
+      const into = Buffer.alloc(bytes)
+      return into.subarray(0, readSync(fd, into, 0, bytes, at))
+    }
+    const line = read(0, LINE_BYTES).toString('latin1')
+    if (line.startsWith('#!')) return line.slice(2).split('\n', 1)[0]?.trim()
+    if (line.startsWith(ELF64)) return executableOf(read)
+    return line.startsWith(ELF) ? { loader: 'a loader of another machine', isGo: false } : undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function executableOf(read: (at: number, bytes: number) => Buffer): Executable {
+  const header = read(0, EHDR_BYTES)
+  const size = header.readUInt16LE(E_PHENTSIZE)
+  const headers = read(Number(header.readBigUInt64LE(E_PHOFF)), size * header.readUInt16LE(E_PHNUM))
+  const ofType = (type: number) =>
+    Array.from({ length: headers.length / size }, (_, i) => headers.subarray(i * size))
+      .filter(each => each.readUInt32LE(P_TYPE) === type)
+      .map(each => read(Number(each.readBigUInt64LE(P_OFFSET)), Number(each.readBigUInt64LE(P_FILESZ))))
+  const [loader] = ofType(PT_INTERP)
+  return {
+    loader: loader && basename(loader.toString('latin1').replace(/\0.*/s, '')),
+    isGo: ofType(PT_NOTE).some(note => note.includes(GO)),
+  }
 }

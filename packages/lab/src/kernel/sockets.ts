@@ -24,11 +24,10 @@ import {
 } from 'vnet/internal/linux/uapi'
 import { parseAddress } from 'vnet/internal/packet/address'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { dgramState } from '../memory/node/dgram-state.ts'
-import type { HostAddress } from '../model/lookup.ts'
 import { shown } from '../model/options.ts'
-import { checkPort, type SocketPlace, type StreamServer } from '../model/place.ts'
-import { checkZone, hideZones, refuseZones } from './zones.ts'
+import { checkPort, checkZone, type HostAddress, type SocketPlace, type StreamServer } from '../model/place.ts'
+import { dgramState } from '../world/dgram-state.ts'
+import { hideZones, refuseZones } from './zones.ts'
 
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511

@@ -4,7 +4,8 @@
  */
 import { attempt, ENODEV } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { DgramHandle } from '../memory/node/dgram-state.ts'
+import { checkZone } from '../model/place.ts'
+import type { DgramHandle } from '../world/dgram-state.ts'
 
 /** The methods of a UDP handle that take an interface, under the names of dgram.Socket. */
 const GROUP_CALLS = [
@@ -35,12 +36,6 @@ export function refuseZones(handle: DgramHandle): void {
     const text = 'a datagram from a link-local address is lost: only a program on the host can receive it here'
     onerror(length, own, isZone ? new UsageError(text) : error)
   }
-}
-
-/** Throws a UsageError for an IPv6 address with a zone, `fe80::1%server`. */
-export function checkZone(what: string, address: string | undefined): void {
-  if (address?.includes('%') !== true) return
-  throw new UsageError(`${what}: '${address}' has a zone, which only a program on the host can use`)
 }
 
 const withoutZone = (address: string): string => address.replace(/%.*/, '')

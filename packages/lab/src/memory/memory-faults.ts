@@ -5,14 +5,15 @@
  */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { Endpoint } from '../model/verbs.ts'
-import type { CrashingHost, HostFaults } from '../world/host-faults.ts'
+import type { HostFaults } from '../world/host-faults.ts'
+import type { HostParts } from '../world/host-stack.ts'
 import type { MemoryStack } from './memory-stack.ts'
 
 export class MemoryFaults implements HostFaults {
   readonly #stack: MemoryStack
-  readonly #host: CrashingHost
+  readonly #host: HostParts
 
-  constructor(stack: MemoryStack, host: CrashingHost) {
+  constructor(stack: MemoryStack, host: HostParts) {
     this.#stack = stack
     this.#host = host
   }

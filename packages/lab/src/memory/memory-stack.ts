@@ -9,17 +9,15 @@ import type { Random } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { parseAddress } from 'vnet/internal/packet/address'
 import { withoutPrefix } from '../model/hosts.ts'
-import type { HostAddress } from '../model/lookup.ts'
-import type { StreamServer } from '../model/place.ts'
+import type { HostAddress, StreamServer } from '../model/place.ts'
 import type { Endpoint } from '../model/verbs.ts'
-import type { CrashingHost } from '../world/host-faults.ts'
-import type { HostCounters, HostStack, LabRoute, RouterRules, Sysctl } from '../world/host-stack.ts'
+import type { HostCounters, HostParts, HostStack, LabRoute, RouterRules } from '../world/host-stack.ts'
 import { MemoryFaults } from './memory-faults.ts'
 import { MemoryRules } from './memory-rules.ts'
-import { bindInMemory } from './node/memory-dgram.ts'
 import { listenInMemory } from './node/memory-server.ts'
 import { connectInMemory } from './node/memory-socket.ts'
 import { addressBytes } from './node/node-address.ts'
+import { bindInMemory } from './node/udp-handle.ts'
 import { Boot, useBoots } from './time/boot.ts'
 import { thread } from './time/real.ts'
 
@@ -31,16 +29,19 @@ const NSEC_PER_USEC = 1000
 
 export class MemoryStack implements HostStack {
   readonly place = undefined
+  readonly programs = undefined
   readonly number: number
   readonly rules: RouterRules
   readonly ip: IpStack
   readonly #inet: InetHost
+  readonly #parts: HostParts
+  #faults: MemoryFaults | undefined
   #boot = new Boot(this)
 
-  /** Unknown settings are left out, like settings that a kernel does not have. */
-  constructor(number: number, clock: Clock, random: Random, sysctls: readonly Sysctl[]) {
+  constructor(number: number, clock: Clock, random: Random, parts: HostParts) {
     this.number = number
-    const settings = new Map(sysctls)
+    this.#parts = parts
+    const settings = new Map(parts.sysctls)
     const rtoMin = settings.get(RTO_MIN)
     const tcp = rtoMin === undefined ? {} : { rtoMin: Number(rtoMin) * NSEC_PER_USEC }
     this.#inet = new InetHost({ clock, random, tcp })
@@ -94,9 +95,15 @@ export class MemoryStack implements HostStack {
     }
   }
 
-  faults(host: CrashingHost): MemoryFaults {
+  /** Makes code belong to the host. */
+  faults(): MemoryFaults {
     useBoots()
-    return new MemoryFaults(this, host)
+    this.#faults ??= new MemoryFaults(this, this.#parts)
+    return this.#faults
+  }
+
+  async endPrograms(): Promise<void> {
+    this.#faults?.end()
   }
 
   /** The code that runs on the host now, or did before a crash. */

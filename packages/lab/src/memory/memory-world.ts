@@ -14,7 +14,7 @@ import type { Platform, PortSpec } from 'vnet/internal/netdev/port'
 import { SkBuffPool } from 'vnet/internal/skb/pool'
 import { Calls, run, type WorkerCalls } from '../carrier/lab-calls.ts'
 import type { FaultListener } from '../carrier/protocol.ts'
-import type { Sysctl } from '../world/host-stack.ts'
+import type { HostParts } from '../world/host-stack.ts'
 import type { LabWorld } from '../world/world.ts'
 import { HostPort } from './host-port.ts'
 import { MemoryStack } from './memory-stack.ts'
@@ -62,11 +62,14 @@ export class MemoryWorld implements Platform, LabWorld {
     })
   }
 
-  /** Returns the network stack of a new host. */
-  makeStack(sysctls: readonly Sysctl[]): MemoryStack {
+  /** It has none. */
+  killPrograms(): void {}
+
+  makeHost(parts: HostParts): MemoryStack {
     const number = this.#stacks.length
-    const stack = new MemoryStack(number, this.time.clock, random(pairSeed(this.#seed, number + 1)), sysctls)
+    const stack = new MemoryStack(number, this.time.clock, random(pairSeed(this.#seed, number + 1)), parts)
     this.#stacks.push(stack)
+    if (parts.verbs !== undefined) stack.faults()
     return stack
   }
 

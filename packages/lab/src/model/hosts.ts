@@ -19,8 +19,8 @@ import { withErrno } from 'vnet/internal/base/errno'
 import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { nameserversInside, resolvConf } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
-import { type HostAddress, placeOf } from './lookup.ts'
 import { shown } from './options.ts'
+import { type HostAddress, placeOf } from './place.ts'
 import { NAT64_PREFIX } from './subnet.ts'
 
 export interface Host {

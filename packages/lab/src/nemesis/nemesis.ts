@@ -12,8 +12,7 @@ import { FOREVER, holdsPackets, isLinkVerb, lastingOf } from '../model/verbs.ts'
 import type { LabHost } from '../network/host.ts'
 import type { Lab } from '../network/lab.ts'
 import type { LabRouter } from '../network/router.ts'
-import { type Hit, hostOf, hostsOfHit } from './hit.ts'
-import { Spans } from './spans.ts'
+import { type Hit, hostOf, hostsOfHit, Spans } from './hit.ts'
 
 /** Returns the named router, or the only one with a NAT that rebinds. Throws a UsageError. */
 function natOf(name: string | undefined, hosts: readonly LabHost[]): LabRouter {

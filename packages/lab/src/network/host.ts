@@ -9,23 +9,25 @@ import type http from 'node:http'
 import type https from 'node:https'
 import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
-import { Worker, type WorkerOptions } from 'node:worker_threads'
+import type { Worker, WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { HostWorkerData } from '../kernel/host-worker.ts'
-import type { FaultyHost, KernelFaults } from '../kernel/kernel-faults.ts'
-import { type ExecOptions, type ExecResult, type LabSpawnOptions, Programs } from '../kernel/programs.ts'
-import { resolve } from '../kernel/resolver.ts'
-import { checkZone } from '../kernel/zones.ts'
-import { dgramState } from '../memory/node/dgram-state.ts'
-import { builtModule } from '../model/built-module.ts'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
-import { type HostAddress, placeOf } from '../model/lookup.ts'
 import { anyOf, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from '../model/options.ts'
-import { checkPort, type SocketPlace, type StreamServer } from '../model/place.ts'
+import { checkPort, checkZone, type HostAddress, placeOf, type SocketPlace, type StreamServer } from '../model/place.ts'
+import { dgramState } from '../world/dgram-state.ts'
 import type { HostFaults } from '../world/host-faults.ts'
-import type { HostCounters, HostStack, Sysctl } from '../world/host-stack.ts'
+import type {
+  ExecOptions,
+  ExecResult,
+  HostCounters,
+  HostPrograms,
+  HostStack,
+  LabSpawnOptions,
+  Sysctl,
+} from '../world/host-stack.ts'
 import { OpenSockets } from '../world/open-sockets.ts'
 import { type LabRequestInit, Requests } from '../world/requests.ts'
+import { resolve } from '../world/resolver.ts'
 import { NEEDS_KERNEL } from '../world/world.ts'
 import type { HostProgram, HostStart } from './host-start.ts'
 import type { Links } from './links.ts'
@@ -62,9 +64,6 @@ export class LabHost {
   readonly #shut = new Map<number, LabInterface>()
   /** @internal */
   readonly stack: HostStack
-  readonly #programs: Programs | undefined
-  #faults: KernelFaults | undefined
-  #memoryFaults: HostFaults | undefined
   #start: HostStart | undefined
   /** With their files. */
   readonly #workers = new Map<Worker, string>()
@@ -78,49 +77,27 @@ export class LabHost {
     const { world, hostsFile, setup } = links.lab
     this.name = name
     this.#links = links
-    this.stack = world.makeStack([...(setup.sysctls ?? []), ...ownSysctls])
-    this.#requests = new Requests(
-      (port, host) => this.createConnection(port, host),
-      () => world.hold(),
-    )
-    const { place } = this.stack
-    if (place === undefined) {
-      if (setup.hostFaults !== undefined) this.#useMemoryFaults()
-      return
-    }
-    const etc = () => hostsFile.etcOf(this)
-    this.#programs = new Programs({ nsfd: place.nsfd, etc, init: command => this.#faults?.initFor(command) })
-    const { KernelFaults } = links.lab
-    if (KernelFaults !== undefined) this.#faults = new KernelFaults(this.#faulty(), setup.hostFaults ?? [])
-  }
-
-  /** Returns the parts of the host that its faults change. */
-  #faulty(): FaultyHost {
-    return {
-      name: this.name,
-      place: this.place,
-      etc: () => this.#links.lab.hostsFile.etcOf(this),
-      hasStarted: () => this.#programs?.hasStarted === true,
+    this.stack = world.makeHost({
+      name,
+      sysctls: [...(setup.sysctls ?? []), ...ownSysctls],
+      verbs: setup.hostFaults,
+      etc: () => hostsFile.etcOf(this),
       hasOwnSockets: () => !this.#sockets.isEmpty || this.#runningWorkers.length > 0,
-      onCrash: () => this.#start?.crash(),
-    }
-  }
-
-  /** Makes code belong to the host, if it is in memory. */
-  #useMemoryFaults(): HostFaults | undefined {
-    this.#memoryFaults ??= this.stack.faults({
       forgetSockets: () => {
         this.#sockets.forget()
         this.#requests.forget()
       },
       onCrash: () => this.#start?.crash(),
     })
-    return this.#memoryFaults
+    this.#requests = new Requests(
+      (port, host) => this.createConnection(port, host),
+      () => world.hold(),
+    )
   }
 
   /** @internal What can happen to it. Throws a UsageError in a lab without faults of hosts. */
   get faults(): HostFaults {
-    const faults = this.#faults ?? this.#useMemoryFaults()
+    const faults = this.stack.faults()
     if (faults !== undefined) return faults
     throw new UsageError(`the lab was made without faults of hosts, so that host ${this.name} cannot have one`)
   }
@@ -135,15 +112,15 @@ export class LabHost {
     // Loaded at the first use, because few labs need it.
     const release = this.#links.lab.world.hold()
     const { HostStart } = await import('./host-start.ts').finally(release)
-    this.#useMemoryFaults()
+    // In memory, this makes code belong to the host.
+    this.stack.faults()
     this.#start ??= new HostStart(this)
     return this.#start.start(program)
   }
 
   /** @internal Turns the host on after a crash. Rejects if a program of `start` does. */
   async restart(): Promise<void> {
-    const faults = this.#faults ?? this.#memoryFaults
-    faults?.restart()
+    this.stack.faults()?.restart()
     await this.#start?.restart()
   }
 
@@ -175,21 +152,9 @@ export class LabHost {
    */
   async disk(options: { readonly size?: string } = {}): Promise<string> {
     this.#check()
-    this.#startable('disk')
+    const programs = this.#startable('disk')
     checkForms('disk', options, { size: SIZE })
-    return (await this.#loadFaults()).disk(options.size)
-  }
-
-  /** @internal Makes the disk before the first program whose command `isFor` returns true for. */
-  async giveDisk(isFor: (command: string) => boolean, size: string | undefined): Promise<void> {
-    if (this.stack.place !== undefined) (await this.#loadFaults()).giveDisk(isFor, size)
-  }
-
-  async #loadFaults(): Promise<KernelFaults> {
-    // Loaded at the first use, because few labs need it.
-    const { KernelFaults } = await import('../kernel/kernel-faults.ts')
-    this.#faults ??= new KernelFaults(this.#faulty(), [])
-    return this.#faults
+    return programs.disk(options.size)
   }
 
   /**
@@ -339,16 +304,10 @@ export class LabHost {
    */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
     this.#check()
-    this.#startable('worker')
+    const programs = this.#startable('worker')
     checkForms('worker', options, WORKER_OPTIONS)
     const url = typeof file === 'string' ? pathToFileURL(file) : file
-    const own: HostWorkerData = {
-      nsfd: this.place.nsfd,
-      hosts: this.#links.lab.hostsFile.fileOf(this),
-      url: url.href,
-      data: options.workerData,
-    }
-    const worker = new Worker(builtModule('../kernel/host-worker.ts', import.meta.url), { ...options, workerData: own })
+    const worker = programs.worker(url, options, this.#links.lab.hostsFile.fileOf(this))
     this.#hasWorked = true
     this.#workers.set(worker, url.pathname)
     worker.once('exit', () => this.#workers.delete(worker))
@@ -419,14 +378,14 @@ export class LabHost {
 
   /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
   get programs(): { readonly nsfd: number; readonly pids: readonly number[] } | undefined {
-    const programs = this.#programs
+    const { programs } = this.stack
     const mayHaveStarted = programs !== undefined && (programs.hasStarted || this.#hasWorked)
     return mayHaveStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined
   }
 
   /** @internal Kills the programs of a host that has an init. */
   endInit(): void {
-    this.#faults?.end()
+    if (this.stack.programs !== undefined) this.stack.faults()?.end()
   }
 
   /** @internal Ends the workers. Returns a promise for the end of each one. */
@@ -441,7 +400,7 @@ export class LabHost {
   /** @internal What is open on it: `server on port 80 of host a`. */
   get unclosed(): readonly string[] {
     const workers = this.#runningWorkers.map(([, file]) => `worker ${file}`)
-    const all = [...(this.#programs?.names ?? []), ...workers, ...this.#sockets.names]
+    const all = [...(this.stack.programs?.names ?? []), ...workers, ...this.#sockets.names]
     return all.map(each => `${each} of host ${this.name}`)
   }
 
@@ -452,9 +411,7 @@ export class LabHost {
   }
 
   async #close(): Promise<void> {
-    this.#memoryFaults?.end()
-    await this.#faults?.close()
-    await Promise.all([this.#programs?.close(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
+    await Promise.all([this.stack.endPrograms(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
     this.stack.close()
   }
 
@@ -482,8 +439,8 @@ export class LabHost {
   }
 
   /** Throws a UsageError in memory, where `call` would have no kernel. */
-  #startable(call: string): Programs {
-    return this.#programs ?? this.#refuse(`${call}: a program`)
+  #startable(call: string): HostPrograms {
+    return this.stack.programs ?? this.#refuse(`${call}: a program`)
   }
 
   #refuse(what: string): never {

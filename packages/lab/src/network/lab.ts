@@ -4,7 +4,6 @@ import { thrownAt, traceOf } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
-import { killProcesses } from '../kernel/processes.ts'
 import { LabCaptures } from '../model/captures.ts'
 import { checkName, HostsFile } from '../model/hosts.ts'
 import { type Forms, SIGNAL, WHOLE_NUMBER, wordOf } from '../model/options.ts'
@@ -63,7 +62,7 @@ export class Lab implements AsyncDisposable {
   readonly #onAbort = () => void this.close().catch(() => {})
   #closed: Promise<void> | undefined
 
-  private constructor(world: LabWorld, options: LabOptions, setup: LabSetup, KernelFaults: LabParts['KernelFaults']) {
+  private constructor(world: LabWorld, options: LabOptions, setup: LabSetup) {
     const { name = 'lab', seed = 1, stages = [], signal } = options
     this.#world = world
     if (setup.onDirectory !== undefined) setup.onDirectory(world.directory)
@@ -72,7 +71,7 @@ export class Lab implements AsyncDisposable {
     const hostsFile = new HostsFile(world)
     const captures = new LabCaptures(world, name, setup.captures)
     const shown = setup.isHidden ? '' : name
-    this.#parts = { name: shown, seed, world, hostsFile, captures, setup, hosts: this.#hosts, KernelFaults }
+    this.#parts = { name: shown, seed, world, hostsFile, captures, setup, hosts: this.#hosts }
     this.#links = new Links(this.#parts, stages)
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort, { once: true })
@@ -83,10 +82,7 @@ export class Lab implements AsyncDisposable {
     try {
       options.signal?.throwIfAborted()
       const stages = await loaded(world.caller, options.stages)
-      const isFaulty = world.name !== 'memory' && (setup.hostFaults ?? []).length > 0
-      // Loaded only here, because few labs need it.
-      const { KernelFaults } = isFaulty ? await import('../kernel/kernel-faults.ts') : {}
-      return new Lab(world, { ...options, stages }, setup, KernelFaults)
+      return new Lab(world, { ...options, stages }, setup)
     } catch (error) {
       world.close()
       throw error
@@ -341,11 +337,7 @@ export class Lab implements AsyncDisposable {
     for (const host of this.#hosts) host.endInit()
     const programs = this.#hosts.flatMap(host => host.programs ?? [])
     if (programs.length === 0) return
-    killProcesses({
-      namespaces: programs.map(({ nsfd }) => nsfd),
-      directory: this.#world.directory,
-      children: programs.flatMap(({ pids }) => pids),
-    })
+    this.#world.killPrograms(programs)
   }
 }
 

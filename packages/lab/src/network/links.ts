@@ -9,7 +9,6 @@ import { formatAddress, toPrefix } from 'vnet/internal/packet/address'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import type { EndSpec, LinkSpec, WatchSpec } from '../carrier/protocol.ts'
-import type { KernelFaults } from '../kernel/kernel-faults.ts'
 import type { LabCaptures } from '../model/captures.ts'
 import { type HostsFile, ipv4Of, NAME_MAX } from '../model/hosts.ts'
 import { ANY, checkForms, type Forms, shown } from '../model/options.ts'
@@ -71,8 +70,6 @@ export interface LabParts {
   readonly hostsFile: HostsFile
   readonly captures: LabCaptures
   readonly setup: LabSetup
-  /** The faults of its hosts, in the kernel; undefined if it has none. */
-  readonly KernelFaults?: typeof KernelFaults | undefined
   /** All hosts, to which the lab adds. */
   readonly hosts: readonly LabHost[]
 }

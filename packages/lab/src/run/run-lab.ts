@@ -222,7 +222,7 @@ async function play(
   const stop = new AbortController()
   const ended = { [Symbol.dispose]: () => stop.abort() }
   if (list === undefined) return ended
-  const { changeLink, playScenario } = await import('../file/play-scenario.ts')
+  const { changeLink, playScenario } = await import('../file/file-lab.ts')
   await playScenario(list, step => changeLink(link, step), stop.signal, log)
   return ended
 }

@@ -1,5 +1,5 @@
 /** What `vnet run` reports of a run. */
-import { formatNumber } from 'vnet/internal/base/quantity'
+import { formatNumber } from 'vnet/internal/base/duration'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import type { DirectionReport, EndReport } from '../carrier/protocol.ts'

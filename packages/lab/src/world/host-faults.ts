@@ -23,11 +23,3 @@ export interface HostFaults {
   /** Ends the programs that a fault keeps from ending by themselves. */
   end(): void
 }
-
-/** The parts of a host that its faults change. */
-export interface CrashingHost {
-  /** Forgets the sockets, which report nothing any more. */
-  readonly forgetSockets: () => void
-  /** Runs the last code of a boot. Its sockets and timers do nothing any more. */
-  readonly onCrash: () => void
-}

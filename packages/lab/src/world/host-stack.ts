@@ -2,14 +2,16 @@
  * The network stack of a host: a network namespace of the kernel (kernel-stack.ts), or a host in
  * memory (memory/memory-stack.ts).
  */
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import type dgram from 'node:dgram'
 import type { Socket } from 'node:net'
+import type { Worker, WorkerOptions } from 'node:worker_threads'
 import type { Prefix } from 'vnet/internal/packet/address'
 import type { AccessOptions } from '../model/access.ts'
-import type { HostAddress } from '../model/lookup.ts'
-import type { SocketPlace, StreamServer } from '../model/place.ts'
+import type { HostAddress, SocketPlace, StreamServer } from '../model/place.ts'
+import type { HostVerb } from '../model/verbs.ts'
 import type { NatForward, NatKind } from '../nat/nat-table.ts'
-import type { CrashingHost, HostFaults } from './host-faults.ts'
+import type { HostFaults } from './host-faults.ts'
 
 /**
  * Counters by their names: `TcpRetransSegs`, `UdpInDatagrams`, `IpExtInOctets`, `Ip6OutRequests`.
@@ -39,6 +41,58 @@ export interface Gateway {
 /** A setting of a host: `net/ipv4/tcp_rto_min_us` and its value. */
 export type Sysctl = readonly [name: string, value: string]
 
+/** The options of node:child_process's spawn. To run a program as another user, run setpriv(1). */
+export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
+
+export interface ExecOptions extends Omit<LabSpawnOptions, 'stdio'> {
+  /** Written to its standard input; nothing by default. */
+  readonly input?: string | Uint8Array
+}
+
+/** The output of a program, and how it ended. */
+export interface ExecResult {
+  /** The exit status; null if a signal ended it. */
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The programs of a host. Each function throws a UsageError for wrong arguments. */
+export interface HostPrograms {
+  /** Whether a program was ever started. */
+  readonly hasStarted: boolean
+  readonly pids: readonly number[]
+  /** The programs that run: `program sleep (pid 7)`. */
+  readonly names: readonly string[]
+  spawn(command: string, args: readonly string[], options: LabSpawnOptions): ChildProcess
+  exec(command: string, args: readonly string[], options: ExecOptions): Promise<ExecResult>
+  launcher(command: string): string
+  /** Starts a thread with the sockets of the host. `hosts` is the text of its hosts file. */
+  worker(url: URL, options: WorkerOptions, hosts: string): Worker
+  /** Makes the disk, unless it has one. Rejects with a UsageError. Returns its path. */
+  disk(size: string | undefined): Promise<string>
+  /** Makes the disk before the first program whose command `isFor` returns true for. */
+  giveDisk(isFor: (command: string) => boolean, size: string | undefined): Promise<void>
+}
+
+/** What a host gives the world that makes it. */
+export interface HostParts {
+  readonly name: string
+  /** Settings that the world does not have are left out. */
+  readonly sysctls: readonly Sysctl[]
+  /** The faults that it must be able to have; undefined in a lab without faults of hosts. */
+  readonly verbs: readonly HostVerb[] | undefined
+  /** Returns the directory of the files that programs see in /etc. */
+  readonly etc: () => string
+  /** Whether sockets, servers or workers of this process are open on it. */
+  readonly hasOwnSockets: () => boolean
+  /** Forgets the sockets, which report nothing any more. */
+  readonly forgetSockets: () => void
+  /** Is called in a crash: before programs are killed, or as the last code of a boot in memory. */
+  readonly onCrash: () => void
+}
+
 export interface HostStack {
   /** Where drivers make its interfaces: `/proc/self/fd/23`, or a name of the world in memory. */
   readonly path: string
@@ -59,8 +113,12 @@ export interface HostStack {
   connect(to: HostAddress, port: number): Socket
   /** Same, to the address that `resolve` finds for a name. */
   connectTo(name: string, port: number, resolve: () => Promise<HostAddress>): Socket
-  /** Returns the faults of a host in memory; undefined in the kernel. */
-  faults(host: CrashingHost): HostFaults | undefined
+  /** Undefined without a kernel. */
+  readonly programs: HostPrograms | undefined
+  /** Returns what can happen to it; undefined if its lab was made without faults of hosts. */
+  faults(): HostFaults | undefined
+  /** Ends the programs, and code that a fault keeps from ending. */
+  endPrograms(): Promise<void>
   /** Runs a function as code of the host. */
   enter<T>(fn: () => T): T
   /** Whether the calling code ran on the host before a crash. */

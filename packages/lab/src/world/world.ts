@@ -5,7 +5,7 @@
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
-import type { HostStack, Sysctl } from './host-stack.ts'
+import type { HostParts, HostStack } from './host-stack.ts'
 
 export const WORLDS = ['kernel', 'memory', 'guest'] as const
 export type WorldName = (typeof WORLDS)[number]
@@ -45,7 +45,9 @@ export interface LabWorld {
   sleep(duration: number | string, signal?: AbortSignal): Promise<void>
   /** The directory of the lab's files, which `close` removes. */
   readonly directory: string
-  makeStack(sysctls: readonly Sysctl[]): HostStack
+  makeHost(parts: HostParts): HostStack
+  /** Kills the programs of hosts, with all that they have started. */
+  killPrograms(of: readonly { readonly nsfd: number; readonly pids: readonly number[] }[]): void
   /** Returns a line for each cause of losses that neither links nor hosts count. */
   losses(): readonly string[]
   /** Cancels the timers that a test has left, if they are in the time of this world alone. */

@@ -4,7 +4,7 @@ import { parseFault } from '../../src/explore/fault-text.ts'
 import { Judge } from '../../src/explore/judge.ts'
 import type { RunResult, RunSpec } from '../../src/explore/run-once.ts'
 import type { WatchedPacket } from '../../src/model/packet-name.ts'
-import type { Span } from '../../src/nemesis/spans.ts'
+import type { Span } from '../../src/nemesis/hit.ts'
 import type { WorldName } from '../../src/world/world.ts'
 
 const PLAN = [parseFault('drop client-server ab udp client:* > server:53 packet 1')]

@@ -247,7 +247,7 @@ test('a process that ends the processes of its own namespace, like a lab in a la
   const ended = once(other, 'exit')
   const script = `
     import { openSync } from 'node:fs'
-    import { killProcesses } from '${new URL('../../dist/processes.js', import.meta.url)}'
+    import { killProcesses } from '${new URL('../../dist/kernel/processes.js', import.meta.url)}'
     killProcesses({ namespaces: [openSync('/proc/self/ns/net')] })
     console.log('goes on')`
   const { stdout } = await host.exec(process.execPath, ['--input-type=module', '-e', script])

@@ -3,7 +3,7 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
 import { beforeEach, expect, test } from 'vitest'
-import { dgramState } from '../../src/memory/node/dgram-state.ts'
+import { dgramState } from '../../src/world/dgram-state.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
 
 clientAndServer()

@@ -2,7 +2,7 @@
 import dgram from 'node:dgram'
 import { afterEach, expect, test } from 'vitest'
 import { type Host, Network } from '../../../inet/test/ip-network.ts'
-import { bindInMemory } from '../../src/memory/node/memory-dgram.ts'
+import { bindInMemory } from '../../src/memory/node/udp-handle.ts'
 
 const sockets: dgram.Socket[] = []
 

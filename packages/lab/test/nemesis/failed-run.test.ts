@@ -5,7 +5,7 @@ import { pageOf } from '../../src/explore/page.ts'
 import type { RunSpan } from '../../src/explore/result.ts'
 import { runDiagram } from '../../src/explore/run-diagram.ts'
 import { type ExploreReport, explore, type LabScenario } from '../../src/index.ts'
-import { Spans } from '../../src/nemesis/spans.ts'
+import { Spans } from '../../src/nemesis/hit.ts'
 import { echoDatagrams } from '../support/echo.ts'
 
 /** A client that asks three questions, one each second. The server's reply takes 10 ms. */

@@ -18,9 +18,8 @@ import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { Segment } from '../switch/segment.ts'
 import type { Inhabitant, Station } from '../switch/station.ts'
 import { Budget } from './budget.ts'
-import type { HostHandlers, UdpHandler } from './host.ts'
+import { type HostHandlers, NeighbourTable, type UdpHandler } from './host.ts'
 import { HostTable } from './host-table.ts'
-import { NeighbourTable } from './neighbour-table.ts'
 
 /** ICMP errors (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
 const ERRORS = { perSecond: 1000, burst: 50 }

@@ -1,6 +1,6 @@
 /** All interfaces in one table, first those with trouble, then the busy ones. */
 import { useRef } from 'preact/hooks'
-import { formatNumber } from 'vnet/internal/base/quantity'
+import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { stateOf } from './driver-text.ts'

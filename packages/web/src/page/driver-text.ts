@@ -1,6 +1,5 @@
 /** The text of a part in the drawing of a driver: a pure function of the part. */
-
-import { formatNumber } from 'vnet/internal/base/quantity'
+import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
 
 export type Tone = 'plain' | 'ok' | 'warn' | 'drop'

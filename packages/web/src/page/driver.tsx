@@ -1,7 +1,7 @@
 /** The driver in motion: the parts of a device, and the frames that move through it. */
 import { effect, signal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
-import { formatNumber } from 'vnet/internal/base/quantity'
+import { formatNumber } from 'vnet/internal/base/duration'
 import { DROP_CAUSES } from 'vnet/internal/skb/drop-cause'
 import type { DeviceId, DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
 import type { App, View } from './app.ts'

@@ -1,10 +1,10 @@
 /** Captures the frames of the device looked at, from now on, and saves them as a file. */
 import { signal } from '@preact/signals'
-import { formatNumber } from 'vnet/internal/base/quantity'
+import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { CommandBox } from './copy.tsx'
-import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-file.ts'
+import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-text.ts'
 import { whole } from './traffic-units.ts'
 
 /** So many bytes are put into one blob, which the browser may keep on disk. */

@@ -1,6 +1,6 @@
 /** The running labs: hosts, segments and links, with the rate and the drops of each link. */
 import { useMemo } from 'preact/hooks'
-import { formatNumber } from 'vnet/internal/base/quantity'
+import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow, Message } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { Label } from './drawing.tsx'

@@ -1,5 +1,5 @@
 /** Times and numbers, as several views show them. */
-import { formatNumber } from 'vnet/internal/base/quantity'
+import { formatNumber } from 'vnet/internal/base/duration'
 
 /** Returns `16:03:09`, in local time. */
 export const clockText = (seconds: number): string => new Date(seconds * 1000).toLocaleTimeString('en-GB')

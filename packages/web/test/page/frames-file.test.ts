@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LITTLE } from '../../../../test/support/capture-bytes.ts'
-import { captureLine, captureName, PcapngCounter } from '../../src/page/frames-file.ts'
+import { captureLine, captureName, PcapngCounter } from '../../src/page/frames-text.ts'
 
 const TIME = new Date(2026, 10, 21, 6, 3, 9).getTime()
 

@@ -8,8 +8,9 @@
  */
 import net from 'node:net'
 import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
+import { symbolOf } from '../../world/dgram-state.ts'
 import { Boot } from '../time/boot.ts'
-import { type NativeTcp, symbolOf } from './native-stream.ts'
+import type { NativeTcp } from './native-stream.ts'
 import { callError } from './node-address.ts'
 import { TcpHandle } from './tcp-handle.ts'
 import { addVirtual, clearVirtualTimeout, setVirtualTimeout, topOf } from './virtual-timeout.ts'

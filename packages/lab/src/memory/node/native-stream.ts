@@ -91,10 +91,3 @@ function findClasses(): Classes {
 function nameOf(key: string | symbol): string | undefined {
   return typeof key === 'symbol' ? key.description : key
 }
-
-/** Returns the symbol with this description among the property keys of an object of Node. */
-export function symbolOf(owner: object, description: string): symbol {
-  const symbol = Object.getOwnPropertySymbols(owner).find(each => each.description === description)
-  if (symbol !== undefined) return symbol
-  throw new Error(`this version of Node, ${process.version}, has no ${description}, which world: 'memory' needs`)
-}

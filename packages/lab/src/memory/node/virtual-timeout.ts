@@ -19,9 +19,10 @@
 import type { EventEmitter } from 'node:events'
 import type net from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { symbolOf } from '../../world/dgram-state.ts'
 import { dateResponses } from './http2-date.ts'
 import { patchHttp2, patchTlsAndHttp } from './native-callbacks.ts'
-import { nodeClasses, symbolOf } from './native-stream.ts'
+import { nodeClasses } from './native-stream.ts'
 
 /** What net.Socket, tls.TLSSocket and Http2Session have in common. */
 interface TimedStream extends EventEmitter {

@@ -13,7 +13,6 @@ import timers from 'node:timers'
 import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { thread } from './real.ts'
-import { soon } from './socket-events.ts'
 
 export class Boot {
   /** The host that it is of. */
@@ -134,4 +133,19 @@ function immediately<T>(value?: T, options?: object): Promise<T> {
       error => boot.pass(() => reject(error)),
     )
   })
+}
+
+/**
+ * Calls `fn` in a turn of the event loop without a pending request. Calls remain in order. Events
+ * of sockets in memory come so, as libuv's come in turns: otherwise the machine would decide
+ * whether a request to the thread pool or an event of the same moment is first.
+ */
+export function soon(fn: () => void): void {
+  thread.setImmediate(run, fn)
+}
+
+function run(fn: () => void): void {
+  const outside = thread.shared?.outside
+  if (outside?.hasRequests) outside.afterRequests(() => soon(fn))
+  else fn()
 }

@@ -9,9 +9,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { clockOffset } from './boot.ts'
 import { realRefresh } from './fetch-clock.ts'
-import { Patches } from './patches.ts'
 import { thread } from './real.ts'
-import { temporalNow } from './temporal.ts'
 import { clearTimeout, setInterval, setTimeout } from './timers.ts'
 import { every, signalAfter, sleep, wait } from './timers-promises.ts'
 
@@ -173,4 +171,85 @@ export function replaceGlobals(): () => void {
   for (const [owner, name, value] of GLOBALS) patches.set(owner, name, value)
   patches.set(performance, 'timeOrigin', thread.timeline?.epoch)
   return () => patches.restore()
+}
+
+/** The part of Temporal that is used here. TypeScript has no types of it yet. */
+interface Zoned {
+  toPlainDateTime(): unknown
+  toPlainDate(): unknown
+  toPlainTime(): unknown
+}
+interface Instant {
+  toZonedDateTimeISO(timeZone: unknown): Zoned
+}
+interface Now {
+  instant(): Instant
+  timeZoneId(): string
+}
+interface Temporal {
+  readonly Now: Now
+  readonly Instant: { fromEpochNanoseconds(ns: bigint): Instant }
+}
+
+/** Returns the replaced properties: owner, name and new value. */
+export function temporalNow(): [owner: object, name: string, value: unknown][] {
+  const temporal = Reflect.get(globalThis, 'Temporal') as Temporal | undefined
+  if (temporal === undefined) return []
+  const { Now, Instant } = temporal
+  const realInstant = Now.instant
+  const instant = (): Instant => {
+    const { timeline } = thread
+    if (timeline === undefined) return realInstant()
+    const ns = Math.floor(timeline.now + clockOffset())
+    return Instant.fromEpochNanoseconds(BigInt(timeline.epoch) * 1_000_000n + BigInt(ns))
+  }
+  const zoned = (timeZone: unknown = Now.timeZoneId()): Zoned => instant().toZonedDateTimeISO(timeZone)
+  return [
+    [Now, 'instant', instant],
+    [Now, 'zonedDateTimeISO', zoned],
+    [Now, 'plainDateTimeISO', (timeZone?: unknown) => zoned(timeZone).toPlainDateTime()],
+    [Now, 'plainDateISO', (timeZone?: unknown) => zoned(timeZone).toPlainDate()],
+    [Now, 'plainTimeISO', (timeZone?: unknown) => zoned(timeZone).toPlainTime()],
+  ]
+}
+
+type Method = (...args: unknown[]) => unknown
+
+interface Patched {
+  readonly owner: object
+  readonly name: string
+  readonly value: unknown
+  readonly was: PropertyDescriptor | undefined
+}
+
+export class Patches {
+  readonly #patched: Patched[] = []
+
+  /** Sets a property, if it is not replaced already. */
+  set(owner: object, name: string, value: unknown): void {
+    if (this.#patched.some(patch => patch.owner === owner && patch.name === name)) return
+    const was = Object.getOwnPropertyDescriptor(owner, name)
+    const enumerable = was?.enumerable ?? false
+    Object.defineProperty(owner, name, { value, enumerable, configurable: true, writable: true })
+    this.#patched.push({ owner, name, value, was })
+  }
+
+  /** Replaces a method by `call`, which is given the method of before. */
+  wrap(owner: object, name: string, call: (self: object, args: unknown[], was: Method) => unknown): void {
+    const was = Reflect.get(owner, name) as Method | undefined
+    if (was === undefined) return
+    const value = function (this: object, ...args: unknown[]): unknown {
+      return call(this, args, was)
+    }
+    this.set(owner, name, value)
+  }
+
+  /** Restores all properties, unless something else has replaced or restored them since. */
+  restore(): void {
+    for (const { owner, name, value, was } of this.#patched.splice(0).reverse()) {
+      if (Reflect.get(owner, name) !== value) continue
+      if (was === undefined) Reflect.deleteProperty(owner, name)
+      else Object.defineProperty(owner, name, was)
+    }
+  }
 }

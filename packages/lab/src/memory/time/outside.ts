@@ -12,7 +12,7 @@ import { AsyncResource, createHook } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { formatDuration } from 'vnet/internal/base/duration'
 import { type Kind, kindOf, methodOf, nameOf, pipesOf, type Wrap } from './async-types.ts'
-import { Patches } from './patches.ts'
+import { Patches } from './globals.ts'
 import { thread } from './real.ts'
 
 interface OutsideOptions {

@@ -255,7 +255,7 @@ test('a daemon that starts another and ends while the lab lists the processes le
 
 /** Runs a program of Node.js by a command. Returns what it prints. */
 function run(command: string, words: readonly string[], script: string): string {
-  const module = new URL('../../../dist/processes.js', import.meta.url).href
+  const module = new URL('../../../dist/kernel/processes.js', import.meta.url).href
   const program = `import { isAlive, killProcesses } from '${module}'\n${script}`
   const env = { ...process.env, PROGRAM: program }
   const { stdout, stderr } = spawnSync(command, words, { env, encoding: 'utf8' })

@@ -8,7 +8,7 @@ import { domainToASCII } from 'node:url'
 import { attempt } from 'vnet/internal/base/errno'
 import { formatAddress } from 'vnet/internal/packet/address'
 import * as dns from 'vnet/internal/packet/dns'
-import type { HostAddress } from '../model/lookup.ts'
+import type { HostAddress } from '../model/place.ts'
 
 const DNS_PORT = 53
 /** RES_TIMEOUT and RES_DFLRETRY of resolv.conf(5). */

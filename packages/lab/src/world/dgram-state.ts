@@ -1,6 +1,5 @@
 /** The state of a dgram.Socket, which Node does not show. */
 import type dgram from 'node:dgram'
-import { symbolOf } from './native-stream.ts'
 
 type Lookup = (
   address: string | undefined,
@@ -33,4 +32,11 @@ interface DgramState {
 
 export function dgramState(socket: dgram.Socket): DgramState {
   return (socket as unknown as Record<symbol, DgramState>)[symbolOf(socket, 'state symbol')] as DgramState
+}
+
+/** Returns the symbol with this description among the property keys of an object of Node. */
+export function symbolOf(owner: object, description: string): symbol {
+  const symbol = Object.getOwnPropertySymbols(owner).find(each => each.description === description)
+  if (symbol !== undefined) return symbol
+  throw new Error(`this version of Node, ${process.version}, has no ${description}, which world: 'memory' needs`)
 }
