@@ -94,7 +94,7 @@ export class LinkMonitor implements Work {
       setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER)
       // Without a port, the kernel takes the socket for the one to be excluded from an event.
       check(native.bind(fd, uapi.sockaddrNl()), 'bind(AF_NETLINK)')
-      for (const group of GROUPS) check(join(native, fd, group), `setsockopt(uapi.NETLINK_ADD_MEMBERSHIP, ${group})`)
+      for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
       for (const group of NEWER_GROUPS) join(native, fd, group)
       if (listener.onProgramRemoved !== undefined) join(native, fd, RTNLGRP_TC)
       // An overflow is an error condition, which stops the poller: the next step starts it again.

@@ -8,7 +8,7 @@ import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { makeDirectories, writeFile } from 'vnet/internal/linux/files'
 import { readTextFile } from 'vnet/internal/linux/regular-file'
 import type { Exercise } from './exercise.ts'
-import { jsconfig, packageJson } from './verdicts.ts'
+import { jsconfig, packageJson } from './exercise-files.ts'
 
 export type State = 'new' | 'begun' | 'done'
 

@@ -1,6 +1,6 @@
 /** Live checks with ping(8) that several exercises share. */
 import { type Live, type ProgramOutput, verify } from './exercise.ts'
-import { numberOf } from './run.ts'
+import { numberOf } from './observe.ts'
 
 export interface Pings {
   readonly count: number

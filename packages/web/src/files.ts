@@ -16,8 +16,8 @@ const COMPILED = fileURLToPath(new URL('../dist/', import.meta.url))
 /** The files of vnet that the page imports, including indirect imports. */
 const SHARED = [
   'base/joined.js',
+  'base/duration.js',
   'base/printable.js',
-  'base/quantity.js',
   'capture/block-walker.js',
   'capture/input.js',
   'capture/pcapng.js',

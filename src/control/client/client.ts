@@ -42,26 +42,7 @@ import {
   stepState,
   wireInfo,
 } from './replies.ts'
-import type {
-  CaptureRequest,
-  Device,
-  DeviceEvent,
-  DeviceInfo,
-  DeviceStats,
-  DriverParam,
-  IoctlRequest,
-  IoctlResult,
-  PartInfo,
-  RuntimeInfo,
-  ScenarioInfo,
-  SegmentInfo,
-  SetWireOptions,
-  StepOptions,
-  StepState,
-  SubscribeOptions,
-  Subscription,
-  WireInfo,
-} from './types.ts'
+import type * as types from './types.ts'
 import type { WireChange } from './wire-request.ts'
 
 /** How long a vnet may take for the next part of its reply. */
@@ -114,56 +95,56 @@ export class ControlClient {
   }
 
   /** Returns the devices of a vnet. */
-  async devices(vnet: string): Promise<DeviceInfo[]> {
+  async devices(vnet: string): Promise<types.DeviceInfo[]> {
     return (await this.#dump(vnet, commands.getDevices, {})).map(deviceInfo)
   }
 
   /** Returns the statistics of a device and its queues; undefined if the device does not exist. */
-  async stats(vnet: string, { ifindex, name, netns }: Device): Promise<DeviceStats | undefined> {
+  async stats(vnet: string, { ifindex, name, netns }: types.Device): Promise<types.DeviceStats | undefined> {
     const found = await this.#dump(vnet, commands.getStats, { ifindex, ifname: name, scope: scopeNumbers.queue }, name)
     // Two namespaces may have the same name and number.
     return deviceStats(found.filter(reply => reply.netns === netns))
   }
 
   /** Returns the statistics of all devices, without the slow ones of queues and of the kernel. */
-  async allStats(vnet: string): Promise<DeviceStats[]> {
+  async allStats(vnet: string): Promise<types.DeviceStats[]> {
     const found = await this.#dump(vnet, commands.getStats, { scope: scopeNumbers.own })
     return found.flatMap(reply => deviceStats([reply]) ?? [])
   }
 
   /** Sets the statistics of a device to 0: vnet's own, and vnet's view of the kernel's. */
-  async resetStats(vnet: string, device: Device): Promise<void> {
+  async resetStats(vnet: string, device: types.Device): Promise<void> {
     await this.#change(vnet, commands.resetStats, which(device), device.name)
   }
 
   /** Cuts the cable of a device: neither end has a carrier until `plug`, whatever the links do. */
-  async cut(vnet: string, device: Device): Promise<void> {
+  async cut(vnet: string, device: types.Device): Promise<void> {
     await this.#change(vnet, commands.cut, which(device), device.name)
   }
 
   /** Plugs the cable of a device in again, at both ends. */
-  async plug(vnet: string, device: Device): Promise<void> {
+  async plug(vnet: string, device: types.Device): Promise<void> {
     await this.#change(vnet, commands.plug, which(device), device.name)
   }
 
   /** Returns the wires of a device: their texts, stages and counts. EOPNOTSUPP if it has none. */
-  async wire(vnet: string, device: Device): Promise<WireInfo> {
+  async wire(vnet: string, device: types.Device): Promise<types.WireInfo> {
     return wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
   }
 
   /** Returns the scenario that changes the wires of a device. EOPNOTSUPP if it has none. */
-  async scenario(vnet: string, device: Device): Promise<ScenarioInfo> {
+  async scenario(vnet: string, device: types.Device): Promise<types.ScenarioInfo> {
     return scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
   }
 
   /** Returns the state of a device's parts: queues, rings, interrupts, polls, frame memory. */
-  async parts(vnet: string, device: Device): Promise<PartInfo[]> {
+  async parts(vnet: string, device: types.Device): Promise<types.PartInfo[]> {
     const found = await this.#dump(vnet, commands.getParts, which(device), device.name)
     return found.map(({ part }) => part)
   }
 
   /** Returns the resources that a vnet uses: event loop, garbage collection, memory, CPU time. */
-  async runtime(vnet: string): Promise<RuntimeInfo> {
+  async runtime(vnet: string): Promise<types.RuntimeInfo> {
     return runtimeInfo(await this.#one(vnet, commands.getRuntime, {}))
   }
 
@@ -175,42 +156,42 @@ export class ControlClient {
    */
   async setWire(
     vnet: string,
-    device: Device,
+    device: types.Device,
     text: string | WireChange | undefined,
-    { direction }: SetWireOptions = {},
+    { direction }: types.SetWireOptions = {},
   ): Promise<void> {
     const change = typeof text === 'object' ? text : (await import('./wire-request.ts')).wireChange(text, { direction })
     await this.#change(vnet, commands.setWire, { ...which(device), ...change }, device.name)
   }
 
   /** Turns the carrier of a device on or off as its driver would: a fault of this end alone. */
-  async setCarrier(vnet: string, device: Device, carrier: boolean): Promise<void> {
+  async setCarrier(vnet: string, device: types.Device, carrier: boolean): Promise<void> {
     await this.#change(vnet, commands.setCarrier, { ...which(device), carrier }, device.name)
   }
 
   /** Returns the parameters of the driver that has the device. */
-  async params(vnet: string, device: Device): Promise<DriverParam[]> {
+  async params(vnet: string, device: types.Device): Promise<types.DriverParam[]> {
     return this.#dump(vnet, commands.getParam, which(device), device.name)
   }
 
   /** Returns one of these parameters. */
-  async param(vnet: string, device: Device, name: string): Promise<DriverParam> {
+  async param(vnet: string, device: types.Device, name: string): Promise<types.DriverParam> {
     return this.#one(vnet, commands.getParam, { ...which(device), name }, `${name} of ${device.name}`)
   }
 
   /** Sets a parameter that may change while running; `value` is as on the command line. */
-  async setParam(vnet: string, device: Device, name: string, value: string): Promise<void> {
+  async setParam(vnet: string, device: types.Device, name: string, value: string): Promise<void> {
     await this.#change(vnet, commands.setParam, { ...which(device), name, value }, `${name} of ${device.name}`)
   }
 
   /** Returns entries of the devices' segment, all or of some kinds. EOPNOTSUPP without one. */
-  async segment(vnet: string, device: Device, kinds?: readonly SegmentEntryKind[]): Promise<SegmentInfo> {
+  async segment(vnet: string, device: types.Device, kinds?: readonly SegmentEntryKind[]): Promise<types.SegmentInfo> {
     const parts = kinds?.reduce((mask, kind) => mask | segmentPartNumbers[kind], 0)
     return segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
   }
 
   /** Causes one fault now: one of `faults` of the device, or another that the driver has. */
-  async trigger(vnet: string, device: Device, fault: string, queue?: number): Promise<void> {
+  async trigger(vnet: string, device: types.Device, fault: string, queue?: number): Promise<void> {
     await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, `${fault} of ${device.name}`)
   }
 
@@ -221,10 +202,10 @@ export class ControlClient {
    */
   async step(
     vnet: string,
-    device: Device,
+    device: types.Device,
     mode?: 'on' | 'off' | 'next',
-    { every, count }: StepOptions = {},
-  ): Promise<StepState> {
+    { every, count }: types.StepOptions = {},
+  ): Promise<types.StepState> {
     return stepState(await this.#one(vnet, commands.step, { ...which(device), mode, every, count }, device.name))
   }
 
@@ -233,7 +214,11 @@ export class ControlClient {
    * them. Returns how many it dropped because they are shorter than an Ethernet header, or longer
    * than the MTU, the header and a VLAN tag. Rejects with ENETDOWN if the interface is down.
    */
-  async inject(vnet: string, device: Device, frames: readonly Uint8Array[]): Promise<{ readonly refused: number }> {
+  async inject(
+    vnet: string,
+    device: types.Device,
+    frames: readonly Uint8Array[],
+  ): Promise<{ readonly refused: number }> {
     let refused = 0
     for (let from = 0; from < frames.length; ) {
       const { list, count } = encodeFrames(frames, from)
@@ -253,7 +238,11 @@ export class ControlClient {
   }
 
   /** Runs a private ioctl. A refusal is the -errno in `result`: -EOPNOTSUPP without any. */
-  async ioctl(vnet: string, device: Device, { cmd, ifreq, data }: IoctlRequest): Promise<IoctlResult> {
+  async ioctl(
+    vnet: string,
+    device: types.Device,
+    { cmd, ifreq, data }: types.IoctlRequest,
+  ): Promise<types.IoctlResult> {
     const values = { ...which(device), cmd, ifreq: ifreq ?? ifreqOf(device), data }
     const call = `0x${cmd.toString(16)} ${device.name}`
     const reply = await this.#one(vnet, commands.ioctl, values, call)
@@ -274,9 +263,9 @@ export class ControlClient {
    */
   async subscribe(
     vnet: string,
-    onEvent: (event: DeviceEvent) => void,
-    { device = {}, events, dropThreshold, onLost = () => {} }: SubscribeOptions = {},
-  ): Promise<Subscription> {
+    onEvent: (event: types.DeviceEvent) => void,
+    { device = {}, events, dropThreshold, onLost = () => {} }: types.SubscribeOptions = {},
+  ): Promise<types.Subscription> {
     let end = () => {}
     const ended = new Promise<void>(resolve => {
       end = resolve
@@ -307,7 +296,7 @@ export class ControlClient {
    * wrong, EPERM if this user may not capture, ENODEV for an unknown device, EBUSY for too many
    * captures.
    */
-  async capture(vnet: string, options: CaptureRequest = {}): Promise<CaptureStream> {
+  async capture(vnet: string, options: types.CaptureRequest = {}): Promise<CaptureStream> {
     const { devices, snaplen, filter, dropsOnly } = options
     const values = {
       devices: devices?.map(which),
@@ -375,11 +364,11 @@ function whatOf({ name }: { readonly name: string }, object = 'vnet'): Call {
   return [name, object]
 }
 
-function which({ ifindex, name: ifname, netns }: Partial<Device>) {
+function which({ ifindex, name: ifname, netns }: Partial<types.Device>) {
   return { ifindex, ifname, netns }
 }
 
-function ifreqOf({ name }: Device): Uint8Array {
+function ifreqOf({ name }: types.Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)
   ifreq.set(encodeName(name).subarray(0, IFNAMSIZ - 1))
   return ifreq

@@ -7,26 +7,14 @@ import type { LinkStats64 } from '../../netdev/stats.ts'
 import type { Reply } from '../protocol/family.ts'
 import type { QueueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
-import type {
-  DeviceEvent,
-  DeviceInfo,
-  DeviceStats,
-  RuntimeInfo,
-  ScenarioInfo,
-  SegmentInfo,
-  StepPlace,
-  StepSource,
-  StepState,
-  WireDirection,
-  WireInfo,
-} from './types.ts'
+import type * as types from './types.ts'
 
 type StepReply = NonNullable<Reply<'step'>['step']>
 type WireReply = Reply<'getWire'>
 type Entry<K extends SegmentEntryKind> = NonNullable<Reply<'getSegment'>[K]>
 
 /** Decodes a message with times in ns. */
-export function runtimeInfo({ time, runtime }: Reply<'getRuntime'>): RuntimeInfo {
+export function runtimeInfo({ time, runtime }: Reply<'getRuntime'>): types.RuntimeInfo {
   const { loopActive, loopIdle, loopDelay, gc, cpuUser, cpuSystem, ...rest } = runtime
   const delays = Object.entries(loopDelay ?? {}).map(([name, ns]) => [name, inMs(ns)])
   return {
@@ -53,7 +41,7 @@ function named<R extends { readonly ifname: string; readonly netns?: string | un
   return { ...rest, name: ifname, netns }
 }
 
-export function deviceInfo({ faults, faultTexts, ...reply }: Reply<'getDevices'>): DeviceInfo {
+export function deviceInfo({ faults, faultTexts, ...reply }: Reply<'getDevices'>): types.DeviceInfo {
   return {
     ...named(reply),
     ...(faults !== undefined && { faults: faults.split(' ').filter(Boolean) }),
@@ -61,21 +49,21 @@ export function deviceInfo({ faults, faultTexts, ...reply }: Reply<'getDevices'>
   }
 }
 
-export function deviceEvent(reply: Reply<'event'>): DeviceEvent {
+export function deviceEvent(reply: Reply<'event'>): types.DeviceEvent {
   const { wireDirection: direction, wireText: text, stepMode: mode, step, ...event } = reply
   return {
     ...named(event),
-    ...(direction !== undefined && { direction: direction as WireDirection, text }),
-    ...(mode !== undefined && { mode: mode as StepState['mode'], step: step && stepPlace(step) }),
+    ...(direction !== undefined && { direction: direction as types.WireDirection, text }),
+    ...(mode !== undefined && { mode: mode as types.StepState['mode'], step: step && stepPlace(step) }),
   }
 }
 
-function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepReply): StepPlace {
+function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepReply): types.StepPlace {
   return { number, device: { ifindex, name, netns }, queue, next }
 }
 
-export function stepState({ mode, every, step, count }: Reply<'step'>): StepState {
-  if (step === undefined) return { mode: mode as StepState['mode'], every, halt: undefined }
+export function stepState({ mode, every, step, count }: Reply<'step'>): types.StepState {
+  if (step === undefined) return { mode: mode as types.StepState['mode'], every, halt: undefined }
   const { length, frame: bytes } = step
   const halt = {
     ...stepPlace(step),
@@ -83,20 +71,20 @@ export function stepState({ mode, every, step, count }: Reply<'step'>): StepStat
     source: stepSource(step),
     count,
   }
-  return { mode: mode as StepState['mode'], every, halt }
+  return { mode: mode as types.StepState['mode'], every, halt }
 }
 
-function stepSource({ file, line, lines = '', first }: StepReply): StepSource | undefined {
+function stepSource({ file, line, lines = '', first }: StepReply): types.StepSource | undefined {
   if (file === undefined || line === undefined) return undefined
   return { file, line, first: first ?? line, lines: lines.split('\n') }
 }
 
 /** Builds the information from the messages of a dump: first the directions, then the stages. */
-export function wireInfo(replies: readonly WireReply[]): WireInfo {
+export function wireInfo(replies: readonly WireReply[]): types.WireInfo {
   const text = { ab: '', ba: '' }
   const stages: StageReport[] = []
   const former: StageReport[] = []
-  let outgoing: WireDirection | undefined
+  let outgoing: types.WireDirection | undefined
   for (const { direction, text: given, outgoing: isOutgoing, stage } of replies) {
     if (direction === 'ab' || direction === 'ba') {
       text[direction] = given ?? ''
@@ -109,7 +97,7 @@ export function wireInfo(replies: readonly WireReply[]): WireInfo {
 }
 
 /** Builds the information from the messages of a dump: first the scenario, then its steps. */
-export function scenarioInfo(replies: readonly Reply<'getScenario'>[]): ScenarioInfo {
+export function scenarioInfo(replies: readonly Reply<'getScenario'>[]): types.ScenarioInfo {
   const { file = '', started, repeat } = replies[0]?.scenario ?? {}
   const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: inMs(step.at) }))
   return { file, started, repeat: repeat && inMs(repeat), steps }
@@ -140,7 +128,7 @@ function countsIn(bytes: Uint8Array = new Uint8Array()): (readonly [number, numb
 }
 
 /** From the message with the sums, and the messages of the queues. */
-export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): DeviceStats | undefined {
+export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): types.DeviceStats | undefined {
   if (sum === undefined) return undefined
   const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
   for (const { direction, reason, frames } of sum.drops)
@@ -156,7 +144,7 @@ function counters(reply: Reply<'getStats'>): LinkStats64 & QueueCounters {
 }
 
 /** From the messages of a dump. */
-export function segmentInfo(replies: readonly Reply<'getSegment'>[]): SegmentInfo {
+export function segmentInfo(replies: readonly Reply<'getSegment'>[]): types.SegmentInfo {
   const counters: Record<string, Record<string, number>> = { frames: {}, dropped: {}, answered: {} }
   const all = <K extends SegmentEntryKind>(kind: K) => replies.flatMap(reply => (reply[kind] as Entry<K>) ?? [])
   for (const { group, name, value } of all('counter')) if (group in counters) counters[group][name] = value
@@ -165,6 +153,6 @@ export function segmentInfo(replies: readonly Reply<'getSegment'>[]): SegmentInf
     leases: all('lease'),
     neighbours: all('neighbour'),
     stations: all('station'),
-    counters: counters as SegmentInfo['counters'],
+    counters: counters as types.SegmentInfo['counters'],
   }
 }

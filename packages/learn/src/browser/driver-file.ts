@@ -1,5 +1,5 @@
 /** A driver as a file of the visitor's: downloaded as its exercise's folder, opened from either. */
-import { jsconfig, packageJson } from '../verdicts.ts'
+import { jsconfig, packageJson } from '../exercise-files.ts'
 import { limitLength } from './kept-driver.ts'
 import { textInZip, zipOf } from './zip.ts'
 
