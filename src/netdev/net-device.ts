@@ -1,5 +1,5 @@
 /**
- * NetDevice: `struct net_device`. A driver allocates it (alloc.ts), fills it in, and registers it
+ * NetDevice: `struct net_device`. A driver allocates it (eth.ts), fills it in, and registers it
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
 import { EINVAL, VnetError } from '../base/errno.ts'

@@ -1,6 +1,6 @@
 /**
  * A port carries a device's frames to and from the kernel. A TAP is one (linux/tap-port.ts), and a
- * port in memory is one (testing/memory-port.ts), so all code above a port runs without root. Every
+ * port in memory is one (bed/memory-port.ts), so all code above a port runs without root. Every
  * Port passes test/support/port-conformance.ts.
  *
  * PortQueue carries the frames. Port, below it, is the administration of the interface, and
@@ -71,7 +71,7 @@ export interface Port {
   close(): Promise<void>
 }
 
-/** The source of ports: Linux (linux/platform.ts), or memory (testing/memory-port.ts). */
+/** The source of ports: Linux (linux/platform.ts), or memory (bed/memory-port.ts). */
 export interface Platform {
   /** Grants time for events of interfaces and the work of the Net, which makes it by default. */
   readonly turns?: Turns

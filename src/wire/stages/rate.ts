@@ -44,7 +44,7 @@ export interface RateParams extends RateSpec, QueueParams {
   readonly queue: QueueKind
 }
 
-/** A line, which a port of a lan shares (lan/port/line.ts). */
+/** A line, which a port of a lan shares (packages/lan/src/port/line.ts). */
 export class RateWire extends QueueWire<RateParams> implements Wire {
   #leaves = 0
   /** When a line without a burst would have sent everything that was taken. */

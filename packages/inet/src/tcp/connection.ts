@@ -1,6 +1,6 @@
 /**
  * A TCP connection (RFC 9293): its state, what its user calls, and the segments that it sends.
- * Received segments are processed in tcp-input.ts. Sequence numbers count from the SYN of each
+ * Received segments are processed in input.ts. Sequence numbers count from the SYN of each
  * direction, which is 0, and do not wrap. Only headers have the sequence numbers of the wire.
  */
 import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
