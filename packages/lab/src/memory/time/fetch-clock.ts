@@ -38,7 +38,7 @@ export function ringTicks(): void {
 
 /** A timer of Node, as far as its class shows it. */
 interface RealTimeout extends NodeJS.Timeout {
-  readonly _onTimeout: () => void
+  _onTimeout: () => void
   readonly _idleTimeout: number
 }
 
@@ -55,7 +55,14 @@ export function realRefresh(): [owner: object, name: string, value: unknown] {
     if (!isTick(this._onTimeout, this._idleTimeout)) return real.call(this) as RealTimeout
     const known = replaced.get(this)
     if (known !== undefined) known.refresh()
-    else replaced.set(this, setTimeout(this._onTimeout, TICK_MS).unref())
+    else {
+      const ring = this._onTimeout
+      replaced.set(this, setTimeout(ring, TICK_MS).unref())
+      // It may be pending in real time, and would count there, too.
+      this._onTimeout = function onTick() {
+        if (thread.timeline === undefined) ring()
+      }
+    }
     return this
   }
   return [prototype, 'refresh', refresh]

@@ -3,6 +3,7 @@ import http from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Agent, request } from 'undici'
 import { expect, test } from 'vitest'
+import { thread } from '../../../src/memory/time/real.ts'
 import type { VirtualTime } from '../../../src/memory/time/virtual-time.ts'
 import { pair, start } from './started.ts'
 
@@ -87,6 +88,24 @@ test('a pending request of undici at the end of a world does not change the time
     await error
   }
   expect(times[1]).toBe(times[0])
+})
+
+test('a tick of undici that is pending in real time does not ring in a world that has it, too', async () => {
+  const later = (ms: number) => new Promise(resolve => thread.setTimeout(resolve, ms))
+  const rung: number[] = []
+  const onTick = () => rung.push(Date.now())
+  const tick = setTimeout(onTick, 499).unref()
+  const time = start()
+  const release = time.hold()
+  tick.refresh()
+  // Timers of the same length ring in their order.
+  await later(499)
+  release()
+  await time.sleep(1000)
+  time.close()
+  tick.refresh()
+  await later(499)
+  expect([rung[0], rung.length]).toEqual([Date.UTC(2000, 0, 1) + 499, 2])
 })
 
 test('the tick of undici that was set in real time continues in the world', async () => {
