@@ -12,7 +12,7 @@ import { dirname, join, resolve } from 'node:path'
 const repository = resolve(import.meta.dirname, '../..')
 
 const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
-const PACKAGES = ['exec', 'lan', 'guest', 'lab', 'web', 'learn'].flatMap(name =>
+const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].flatMap(name =>
   ['tsconfig.json', 'src/commands.ts'].map(file => `packages/${name}/${file}`),
 )
 
