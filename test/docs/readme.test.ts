@@ -51,7 +51,7 @@ test('docs/internals.md has a line for every folder of src, in the order in whic
   expect(readFileSync('docs/internals.md', 'utf8')).toContain(table())
   const folders = readdirSync('src', { withFileTypes: true }).filter(entry => entry.isDirectory())
   for (const { name } of folders) expect(table()).toContain(`\`src/${name}\``)
-  for (const name of ['lan', 'guest', 'lab', 'web', 'learn', 'exec']) expect(table()).toContain(`**${name}**`)
+  for (const name of ['lan', 'guest', 'inet', 'lab', 'web', 'learn', 'exec']) expect(table()).toContain(`**${name}**`)
 })
 
 test('every command that the README names has a help text', async () => {

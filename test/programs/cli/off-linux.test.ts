@@ -127,7 +127,10 @@ const STARTED =
   /(^|\/)(vnet|[\w-]+-main|[\w-]*worker|front-process|moved|restrict-live|vitest|playwright)\.js$|\/page\//
 
 test.each(['darwin', 'win32'] as const)('on %s, every module can be imported without a file of Linux', platform => {
-  const folders = ['dist', ...['exec', 'lan', 'guest', 'lab', 'web', 'learn'].map(name => `packages/${name}/dist`)]
+  const folders = [
+    'dist',
+    ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(name => `packages/${name}/dist`),
+  ]
   const urls = folders
     .flatMap(folder => readdirSync(join(root, folder), { recursive: true }).map(name => join(root, folder, `${name}`)))
     .filter(path => path.endsWith('.js') && !STARTED.test(path.replaceAll(sep, '/')))

@@ -8,7 +8,7 @@ import { SetupTree } from '../../support/setup-tree.ts'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
 /** Compilers of the core, of the packages and of the page; the core and the lab are joined. */
-const compile = ['tsc', 'rolldown', 'tsc', 'tsc', 'tsc', 'tsc', 'rolldown', 'tsc', 'tsc', 'tsc']
+const compile = ['tsc', 'rolldown', ...Array<string>(5).fill('tsc'), 'rolldown', 'tsc', 'tsc', 'tsc']
 const everything = ['npm', 'node-gyp', 'family', ...compile]
 /** Their lines. */
 const compiling = [

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 const ROOT = resolve(import.meta.dirname, '../../../..')
 const CASES = join(ROOT, 'packages/lab/test/browsers/cases')
 /** The parts of a clone that labs need. */
-const PACKAGES = ['guest', 'lab', 'lan']
+const PACKAGES = ['guest', 'inet', 'lab', 'lan']
 const PARTS = ['.', ...PACKAGES.map(name => `packages/${name}`)].flatMap(path => [
   `${path}/dist`,
   `${path}/package.json`,
