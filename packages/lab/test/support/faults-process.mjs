@@ -3,7 +3,7 @@
 // crashes the host, throws or ends for a word on stdin.
 import { once } from 'node:events'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { createLabWith } from '../../dist/index.js'
+import { createLabWith } from '../../dist/network/create-lab.js'
 
 const [, , paused] = process.argv
 const lab = await createLabWith({ world: 'kernel' }, { isHidden: true, hostFaults: ['pause', 'full'] })
