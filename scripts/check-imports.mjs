@@ -142,11 +142,7 @@ export function drawing(root, tree) {
   const folderOf = path => dirname(relative(tree, path))
   const arrows = new Map()
   for (const { file, path } of within) {
-    const program = parseAst(
-      readFileSync(join(root, path), 'utf8'),
-      { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' },
-      file,
-    )
+    const program = programOf(file, readFileSync(join(root, path), 'utf8'))
     for (const { specifier } of importsOf(program)) {
       const target = within.find(each => specifier?.startsWith('.') && each.path === join(dirname(path), specifier))
       if (target === undefined || folderOf(target.path) === folderOf(path)) continue
@@ -196,6 +192,11 @@ export function violations(root) {
   return sources(root).flatMap(({ file, path }) => violationsIn(root, file, path))
 }
 
+/** Returns the syntax tree of a source file. */
+export function programOf(file, source) {
+  return parseAst(source, { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' }, file)
+}
+
 function violationsIn(root, file, path) {
   const source = readFileSync(join(root, path), 'utf8')
   const at = (offset, message) => `${path}:${source.slice(0, offset).split('\n').length}: ${message}`
@@ -203,7 +204,7 @@ function violationsIn(root, file, path) {
   if (!order.includes(room))
     return [at(0, `${room} is not a known room of src: give it a floor in scripts/check-imports.mjs`)]
   const top = path.startsWith('packages/') ? `${file.split('/')[0]}/` : ''
-  const program = parseAst(source, { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' }, file)
+  const program = programOf(file, source)
   const imports = importsOf(program).map(({ specifier, start }) => {
     const complaint = complaintAbout(specifier, file, room, top)
     return complaint && at(start, `${room} may not import ${complaint}`)

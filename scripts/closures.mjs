@@ -11,7 +11,7 @@ import { SourceMap } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAst } from 'vitest/node'
-import { importsOf, roomOf, sources } from './check-imports.mjs'
+import { importsOf, programOf, roomOf, sources } from './check-imports.mjs'
 import { joinedFileOf } from './setup/joined.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -23,8 +23,7 @@ function graph() {
   const known = new Set(files.map(({ file }) => file))
   const [values, all] = [new Map(), new Map()]
   for (const { file, path } of files) {
-    const options = { lang: file.endsWith('x') ? 'tsx' : 'ts', astType: 'ts' }
-    const program = parseAst(readFileSync(join(root, path), 'utf8'), options, file)
+    const program = programOf(file, readFileSync(join(root, path), 'utf8'))
     const targets = specifiers => {
       const found = specifiers.filter(name => name?.startsWith('.')).map(name => join(dirname(file), name))
       return [...new Set(found)].filter(target => known.has(target))
