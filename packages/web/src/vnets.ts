@@ -8,7 +8,7 @@ import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
 import { type Feed, type Packed, pack, RECENT_MS, Recent } from './feed.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
-import { SharedReading } from './http/address.ts'
+import { SharedReading } from './http/shared-reading.ts'
 import { deviceId, isPeer, presets, rowCounters, vnetRows } from './rows.ts'
 import { Poll } from './source.ts'
 

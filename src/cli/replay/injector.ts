@@ -4,7 +4,7 @@
  */
 import type { ControlClient, FoundDevice } from '../../control/index.ts'
 import { VNET_INJECT_FRAMES_MAX } from '../../control/protocol/family.ts'
-import { FRAME_PREFIX, INJECT_FRAMES } from '../../control/protocol/queue-counters.ts'
+import { FRAME_PREFIX, INJECT_FRAMES } from '../../control/protocol/frame-list.ts'
 import { ETH_HLEN } from '../../netdev/if.ts'
 import { VLAN_HLEN } from '../../packet/vlan.ts'
 import type { ReplayCounts } from './counts.ts'

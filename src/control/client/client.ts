@@ -28,7 +28,7 @@ import {
 import { encodeProgram } from '../protocol/attachment.ts'
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
-import { encodeFrames } from '../protocol/queue-counters.ts'
+import { encodeFrames } from '../protocol/frame-list.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { type CaptureStream, VnetCapture } from './capture-stream.ts'
 import { Exchanges, type Request } from './exchange.ts'

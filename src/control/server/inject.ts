@@ -6,7 +6,7 @@ import { ethTypeTrans, netifRunning, netifRxDrop, netifRxFrom } from '../../netd
 import { VLAN_HLEN } from '../../packet/vlan.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG, SKB_DROP_REASON_PKT_TOO_SMALL } from '../../skb/drop-reason.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
-import { FRAME_PREFIX, frameLength, INJECT_FRAMES, isWhole } from '../protocol/queue-counters.ts'
+import { FRAME_PREFIX, frameLength, INJECT_FRAMES, isWhole } from '../protocol/frame-list.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne } from './subject.ts'
 

@@ -1,7 +1,7 @@
 /** Serves /metrics: OpenMetrics if the client accepts it, otherwise the Prometheus text format. */
 import type { RegistryContentType } from 'prom-client'
-import { SharedReading } from '../http/address.ts'
 import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from '../http/server.ts'
+import { SharedReading } from '../http/shared-reading.ts'
 import { metricsUrl } from '../http/token.ts'
 import { metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from './registry.ts'
 import type { Snapshot } from './snapshot.ts'

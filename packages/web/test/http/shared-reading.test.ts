@@ -1,6 +1,6 @@
 /** One reading for all waiting requests, at most one per interval. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { SharedReading } from '../../src/http/address.ts'
+import { SharedReading } from '../../src/http/shared-reading.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
