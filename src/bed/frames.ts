@@ -2,15 +2,7 @@
 import { parseAddress, parseMac } from '../packet/address.ts'
 import * as arp from '../packet/arp.ts'
 import { finish, onesComplementSum } from '../packet/checksum.ts'
-import {
-  copyAddress,
-  destinationAt,
-  ETH_HLEN,
-  ETH_P_ARP,
-  ETH_P_IP,
-  setEtherType,
-  sourceAt,
-} from '../packet/ethernet.ts'
+import { copyAddress, destinationAt, ETH_HLEN, ETH_P_IP, setEtherType, sourceAt } from '../packet/ethernet.ts'
 import * as icmp from '../packet/icmp.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 import { put16, put32 } from '../packet/octets.ts'
@@ -63,12 +55,7 @@ export function ethernetFrame({
 
 /** Returns an ARP request for the address `to`, by default sent to all. */
 export function arpRequest({ from, to, sourceMac = FIRST_MAC, destinationMac = BROADCAST }: PacketFields): Uint8Array {
-  const bytes = ethernetFrame({ sourceMac, destinationMac, type: ETH_P_ARP, payload: arp.ARP_LEN })
-  arp.create(bytes, ETH_HLEN, arp.ARPOP_REQUEST)
-  copyAddress(bytes, arp.shaAt(ETH_HLEN), macOf(sourceMac))
-  bytes.set(ipv4Of(from), ETH_HLEN + 14)
-  bytes.set(ipv4Of(to), ETH_HLEN + 24)
-  return bytes
+  return arp.requestFrame(macOf(sourceMac), ipv4Of(from), ipv4Of(to), macOf(destinationMac))
 }
 
 /** Returns an ICMP echo request with `size` bytes of data, as ping(8) sends it. */

@@ -3,7 +3,7 @@
  * frame memory and without allocating. A capture uses it for each frame; writePacket() is for
  * packets of files.
  */
-import { capturedDropText, type FrameDrop } from '../netdev/frame-drop.ts'
+import { dropComment, type FrameDrop } from '../netdev/frame-drop.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
 import {
@@ -259,8 +259,7 @@ interface DropTexts {
 }
 
 function textsOf(drop: FrameDrop, id: number | undefined): DropTexts {
-  const text = `dropped: ${capturedDropText(drop)}`
-  return { fields: JSON.stringify(drop), comment: id === undefined ? text : `${text}, id ${id}` }
+  return { fields: JSON.stringify(drop), comment: dropComment(drop, id) }
 }
 
 /** The most bytes of the options of a drop: a character takes at most 3. */

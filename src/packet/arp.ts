@@ -3,7 +3,16 @@
  * length and the kinds of addresses; the accessors do not check anything. `at` is the position of
  * the packet's first byte.
  */
-import { copyAddress, ETH_P_IP } from './ethernet.ts'
+import {
+  BROADCAST,
+  copyAddress,
+  destinationAt,
+  ETH_HLEN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  setEtherType,
+  sourceAt,
+} from './ethernet.ts'
 import { type Getter, get16, get32, put16, put32, type Setter } from './octets.ts'
 
 export const ARP_LEN = 28
@@ -43,6 +52,24 @@ export function create(bytes: Uint8Array, at: number, opcode: number): void {
   bytes[at + 4] = 6
   bytes[at + 5] = 4
   put16(bytes, at + 6, opcode)
+}
+
+/** Returns a frame that asks the station `to`, or all, for the hardware address of `target`. */
+export function requestFrame(
+  mac: Uint8Array,
+  source: Uint8Array,
+  target: Uint8Array,
+  to: Uint8Array = BROADCAST,
+): Uint8Array {
+  const frame = new Uint8Array(ETH_HLEN + ARP_LEN)
+  copyAddress(frame, destinationAt(0), to)
+  copyAddress(frame, sourceAt(0), mac)
+  setEtherType(frame, 0, ETH_P_ARP)
+  create(frame, ETH_HLEN, ARPOP_REQUEST)
+  copyAddress(frame, shaAt(ETH_HLEN), mac)
+  frame.set(source, ETH_HLEN + 14)
+  frame.set(target, ETH_HLEN + 24)
+  return frame
 }
 
 /**

@@ -6,6 +6,7 @@
 import { get16, get32 } from './octets.ts'
 
 /** Length of the header. The question's name follows it. */
+export const DNS_PORT = 53
 export const DNS_HLEN = 12
 
 /** Types, RFC 1035 sec. 3.2.2, 3596, 6891. */

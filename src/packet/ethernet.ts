@@ -25,6 +25,9 @@ export const ETH_P_8021AD = 0x88a8
 /** A smaller value in the type field is the length of an 802.3 frame. */
 export const ETH_P_802_3_MIN = 0x0600
 
+/** The address of all stations. Not to be written to. */
+export const BROADCAST = Uint8Array.of(255, 255, 255, 255, 255, 255)
+
 const DESTINATION = 0
 const SOURCE = 6
 const TYPE = 12
@@ -71,6 +74,16 @@ export const isMulticastAddress: Predicate = (bytes, at) => (bytes[at] & 1) !== 
 /** Whether the address at `at` is ff:ff:ff:ff:ff:ff. */
 export function isBroadcastAddress(bytes: Uint8Array, at: number): boolean {
   return (bytes[at] & bytes[at + 1] & bytes[at + 2] & bytes[at + 3] & bytes[at + 4] & bytes[at + 5]) === 0xff
+}
+
+/**
+ * Returns the address to which the IP address of a group, or 255.255.255.255, is mapped (RFC 1112
+ * section 6.4, RFC 2464 section 7); undefined for another.
+ */
+export function groupAddress(ip: Uint8Array): Uint8Array | undefined {
+  if (ip.length === 16) return ip[0] === 0xff ? Uint8Array.of(0x33, 0x33, ...ip.subarray(12)) : undefined
+  if (ip.every(byte => byte === 255)) return BROADCAST
+  return ip[0] >>> 4 === 14 ? Uint8Array.of(1, 0, 0x5e, ip[1] & 0x7f, ip[2], ip[3]) : undefined
 }
 
 /** Whether the address at `at` is a valid station address: neither group nor zero. */

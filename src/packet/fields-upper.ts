@@ -45,7 +45,6 @@ export function named(names: ReadonlyMap<number, string>, value: number, shown: 
   return name === undefined ? shown : `${name} (${shown})`
 }
 
-const DNS_PORT = 53
 /** Bytes of a neighbour message up to the end of its target. */
 const TARGET_END = 24
 
@@ -123,7 +122,7 @@ function udpHeaders(bytes: Uint8Array, at: number, end: number): Header[] {
   const data = bytes.subarray(at + udp.UDP_HLEN, Math.max(at + udp.UDP_HLEN, Math.min(end, at + length)))
   const isDhcp = ports.every(port => port === dhcp.DHCP_SERVER_PORT || port === dhcp.DHCP_CLIENT_PORT)
   if (isDhcp) found.push(dhcpHeader(data))
-  else if (ports.includes(DNS_PORT)) found.push(dnsHeader(data))
+  else if (ports.includes(dns.DNS_PORT)) found.push(dnsHeader(data))
   return found
 }
 

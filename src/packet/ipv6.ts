@@ -8,6 +8,9 @@ import { type Getter, get16, type Predicate, put16, type Setter, swap } from './
 export const IPV6_HLEN = 40
 export const IPV6_ALEN = 16
 
+/** ff02::1, all nodes of a link. Not to be written to. */
+export const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+
 /** Next headers that only IPv6 has, include/uapi/linux/in6.h. */
 export const NEXTHDR_HOP = 0
 export const NEXTHDR_ROUTING = 43

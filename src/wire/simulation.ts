@@ -7,8 +7,7 @@
  *     for (const arrival of arrivals) simulation.arrive(arrival)
  *     simulation.finish()
  */
-import type { Alarm, Clock } from '../base/clock.ts'
-import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
+import { VirtualClock } from '../base/virtual-clock.ts'
 import type { DecisionLog, StageReport, WireSide } from '../netdev/device-wire.ts'
 import { ETH_HLEN } from '../netdev/if.ts'
 import { TCP_CHECK } from '../packet/tcp.ts'
@@ -50,45 +49,6 @@ export interface SimulationOptions {
 const LARGE = 8192
 const SMALL = 524_288
 const REVERSE = { ab: 'ba', ba: 'ab' } as const
-
-interface VirtualAlarm extends Alarm, HeapItem {
-  readonly fn: () => void
-}
-
-/** Stands still until it is moved. On each move it rings the alarms that become due. */
-export class VirtualClock implements Clock {
-  readonly #alarms = new MomentHeap<VirtualAlarm>()
-  #now = Number.NEGATIVE_INFINITY
-
-  /** -Infinity until the clock is moved for the first time. */
-  now(): number {
-    return this.#now
-  }
-
-  get next(): number {
-    return this.#alarms.first
-  }
-
-  alarm(fn: () => void): Alarm {
-    const alarm: VirtualAlarm = {
-      fn,
-      index: -1,
-      at: ns => this.#alarms.set(alarm, ns),
-      cancel: () => this.#alarms.remove(alarm),
-    }
-    return alarm
-  }
-
-  /** Moves to `to`, and rings each alarm at its moment. Never goes back. */
-  advance(to: number): void {
-    while (this.#alarms.first <= to) {
-      const moment = this.#alarms.first
-      if (moment > this.#now) this.#now = moment
-      this.#alarms.shift()?.fn()
-    }
-    if (to > this.#now) this.#now = to
-  }
-}
 
 export class Simulation {
   /** Frames too short for an Ethernet header, which no wire gets. */

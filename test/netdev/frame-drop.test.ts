@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { capturedDropText, dropText, parseDrop, stageDropText, type WireDrop } from '../../src/netdev/frame-drop.ts'
+import {
+  dropComment,
+  dropText,
+  parseDrop,
+  seedOfComment,
+  stageDropText,
+  type WireDrop,
+} from '../../src/netdev/frame-drop.ts'
 
 const wire: WireDrop = { direction: 'ab', place: 2, kind: 'loss', text: 'loss 1%', why: 'loss', seed: 7, packet: 1042 }
 const drop = { reason: 'WIRE_LOSS', wire }
@@ -7,8 +14,14 @@ const drop = { reason: 'WIRE_LOSS', wire }
 test('a drop is a text for people, with the seed and the packet in a capture', () => {
   expect(stageDropText(wire)).toBe('loss 1%')
   expect(dropText(drop)).toBe('wire ab, stage 2 loss 1%')
-  expect(capturedDropText(drop)).toBe('wire ab, stage 2 loss 1% (seed 7, packet 1042)')
-  expect([dropText({ reason: 'NEIGH' }), capturedDropText({ reason: 'NEIGH' })]).toEqual(['NEIGH', 'NEIGH'])
+  expect(dropComment(drop, undefined)).toBe('dropped: wire ab, stage 2 loss 1% (seed 7, packet 1042)')
+  expect(dropComment(drop, 5)).toBe('dropped: wire ab, stage 2 loss 1% (seed 7, packet 1042), id 5')
+  expect([dropText({ reason: 'NEIGH' }), dropComment({ reason: 'NEIGH' }, undefined)]).toEqual([
+    'NEIGH',
+    'dropped: NEIGH',
+  ])
+  const comments = [dropComment(drop, 5), dropComment({ reason: 'NEIGH' }, 3), 'dropped: wire ab, stage 2 loss 1%']
+  expect(comments.map(seedOfComment)).toEqual([7, undefined, Number.NaN])
 })
 
 test('the text names the side of an attachment, a removed stage, and a reason that is not the kind', () => {

@@ -11,6 +11,7 @@ import type { Net } from 'vnet/internal/netdev/net'
 import { formatAddress, formatHex, ipv4Bytes, parseAddress } from 'vnet/internal/packet/address'
 import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
 import { DHCPV6_SERVER_PORT, duidOf } from 'vnet/internal/packet/dhcpv6'
+import { DNS_PORT } from 'vnet/internal/packet/dns'
 import { isSameAddress } from 'vnet/internal/packet/ethernet'
 import { NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
@@ -33,7 +34,6 @@ import { type LanHandlers, remoteOf } from './services/tcp-handlers.ts'
 import { TcpServices } from './services/tcp-services.ts'
 import type { Segment } from './switch/segment.ts'
 
-const DNS_PORT = 53
 /** Queries from one client, and from all, over UDP and again over TCP. */
 const DNS_EACH = { perSecond: 1000, burst: 2000 }
 const DNS_ALL = { perSecond: 4000, burst: 8000 }

@@ -11,6 +11,7 @@ import type { CapturedPacket } from '../../capture/packet.ts'
 import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../../capture/pcapng-writer.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import { openOutput } from '../../linux/regular-file.ts'
+import { seedOfComment } from '../../netdev/frame-drop.ts'
 import { FRAME_MAX } from '../../skb/pool.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { DecisionFile } from '../../wire/decision-file.node.ts'
@@ -42,13 +43,6 @@ const DEFAULT_SEED = 1
 /** The first byte of a log. No capture starts with it. */
 const BRACE = 0x7b
 const DIRECTIONS = ['ab', 'ba'] as const
-
-/**
- * `dropped: wire ab, stage 1 loss 5% (seed 3, packet 13)`, from capturedDropText, and an id if that
- * is another number. Unlike the fields of a drop, editcap(1) and Wireshark keep it.
- */
-const COMMENT = /^dropped: wire (?:(?:in|out) \()?(?:ab|ba)\)?, /
-const SEED = /\(seed (\d+), packet -?\d+\)(?:, id \d+)?$/
 
 /** Simulates `file` and prints the effect of each stage. Returns the exit status. */
 export async function simulate(file: string, options: SimulateOptions, io: Io): Promise<number> {
@@ -118,7 +112,12 @@ async function capturedSeed(input: ReplayInput): Promise<number | undefined> {
     for (let record = reader.next(); record !== undefined; record = reader.next()) {
       packets++
       for (const comment of record.comments) {
-        if (COMMENT.test(comment)) seeds.add(seedOf(comment, `${input.name}: packet ${packets}`))
+        const seed = seedOfComment(comment)
+        if (Number.isNaN(seed)) {
+          const place = `${input.name}: packet ${packets}`
+          throw new FileError(`${place}: the comment '${printable(comment)}' has no seed of a wire: give --seed`)
+        }
+        if (seed !== undefined) seeds.add(seed)
       }
     }
   }
@@ -138,12 +137,6 @@ async function capturedSeed(input: ReplayInput): Promise<number | undefined> {
     throw new UsageError(`${input.name}: its comments have several seeds, such as ${one} and ${other}: give --seed`)
   }
   return [...seeds][0]
-}
-
-function seedOf(comment: string, place: string): number {
-  const seed = Number(SEED.exec(comment)?.[1])
-  if (seed >= 1 && Number.isSafeInteger(seed)) return seed
-  throw new FileError(`${place}: the comment '${printable(comment)}' has no seed of a wire: give --seed`)
 }
 
 /** Simulates the arrivals of all chunks. Returns the defect of the file, if it has one. */

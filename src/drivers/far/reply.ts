@@ -25,9 +25,7 @@ export const IPDEFTTL = 64
 const TTL = 8
 const HOP_LIMIT = 7
 
-/** ff02::1 and its Ethernet address (RFC 2464 sec. 7). */
-export const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
-const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1)
+const ALL_NODES_MAC = ethernet.groupAddress(ipv6.ALL_NODES) as Uint8Array
 
 /**
  * Sends the packet back: swaps hardware and IP addresses and resets the TTL or hop limit. Only the
@@ -164,7 +162,7 @@ export function toAdvertisement(skb: SkBuff, packet: Packet, mac: Uint8Array, ma
   const isDetection = ipv6.isUnspecified(bytes, sourceAt)
   if (isDetection) {
     copyAddress(bytes, ethernet.destinationAt(data), ALL_NODES_MAC)
-    for (let i = 0; i < IPV6_ALEN; i++) bytes[destinationAt + i] = ALL_NODES[i]
+    for (let i = 0; i < IPV6_ALEN; i++) bytes[destinationAt + i] = ipv6.ALL_NODES[i]
   } else {
     bytes.copyWithin(destinationAt, sourceAt, sourceAt + IPV6_ALEN)
   }

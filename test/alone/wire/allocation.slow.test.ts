@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
+import { VirtualClock } from '../../../src/base/virtual-clock.ts'
 import { SkBuffPool } from '../../../src/skb/pool.ts'
-import { VirtualClock } from '../../../src/wire/simulation.ts'
 import { delay } from '../../../src/wire/stages/delay.ts'
 import { loss } from '../../../src/wire/stages/loss.ts'
 import { rate } from '../../../src/wire/stages/rate.ts'

@@ -9,26 +9,10 @@ import type { StackInterface } from './interface.ts'
 import type { Output } from './output.ts'
 import { isGroup, isLoopback, isUnspecified } from './version.ts'
 
-/** ff02::1, all nodes of a link. */
-const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
-
 /** What the messages of neighbours need of their stack. */
 export interface DiscoveryOwner extends Pick<Ip, 'count' | 'isOwn'> {
   readonly forwarding: boolean
   readonly output: Pick<Output, 'sendDiscovery'>
-}
-
-/** Returns a frame that asks every station for the hardware address of `target`. */
-export function arpRequest(mac: Uint8Array, source: Uint8Array, target: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(ETH_HLEN + arp.ARP_LEN)
-  frame.fill(0xff, 0, ETH_ALEN)
-  copyAddress(frame, sourceAt(0), mac)
-  setEtherType(frame, 0, ETH_P_ARP)
-  arp.create(frame, ETH_HLEN, arp.ARPOP_REQUEST)
-  copyAddress(frame, arp.shaAt(ETH_HLEN), mac)
-  arp.setSpa(frame, ETH_HLEN, get32(source, 0))
-  arp.setTpa(frame, ETH_HLEN, get32(target, 0))
-  return frame
 }
 
 /** Handles the ARP packet at `at`, like arp_process of Linux with its default settings. */
@@ -119,5 +103,5 @@ function receiveSolicitation(stack: DiscoveryOwner, dev: StackInterface, packet:
   const solicited = isDetection ? 0 : icmpv6.NA_SOLICITED
   icmpv6.toAdvertisement(advertisement, 0, router | solicited | icmpv6.NA_OVERRIDE, dev.mac)
   stack.count('Icmp6OutNeighborAdvertisements')
-  stack.output.sendDiscovery(dev, target, isDetection ? ALL_NODES : source, advertisement)
+  stack.output.sendDiscovery(dev, target, isDetection ? ipv6.ALL_NODES : source, advertisement)
 }

@@ -5,20 +5,18 @@
  */
 import type { Alarm } from 'vnet/internal/base/clock'
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { copyAddress, destinationAt, ETH_ALEN } from 'vnet/internal/packet/ethernet'
-import { get32 } from 'vnet/internal/packet/octets'
+import { requestFrame } from 'vnet/internal/packet/arp'
+import { BROADCAST, copyAddress, destinationAt, groupAddress } from 'vnet/internal/packet/ethernet'
 import type { Ip } from '../contract.ts'
-import { arpRequest, type DiscoveryOwner, solicitation, solicitedGroup } from './discovery.ts'
+import { type DiscoveryOwner, solicitation, solicitedGroup } from './discovery.ts'
 import type { StackInterface } from './interface.ts'
-import { type AddressKey, addressKey, isGroup } from './version.ts'
+import { type AddressKey, addressKey } from './version.ts'
 
 /** mcast_solicit, retrans_time_ms and unres_qlen_bytes of Linux's neighbour tables. */
 const [PROBES, RETRANSMIT, QUEUE_BYTES] = [3, NSEC_PER_SEC, 212_992]
 
 /** Linux's gc_thresh3, which is for each family. */
 const ENTRIES_MAX = 2 * 1024
-
-const BROADCAST = new Uint8Array(ETH_ALEN).fill(0xff)
 
 export class Neighbour {
   readonly address: Uint8Array
@@ -168,14 +166,8 @@ export class Neighbours {
 
   /** Returns the hardware address to which a group or broadcast address is mapped. */
   #mapped(address: Uint8Array): Uint8Array | undefined {
-    if (!isGroup(address, 0, address.length)) {
-      if (this.#dev.isBroadcast(address)) return BROADCAST
-      return this.#dev.isNoArp ? this.#dev.mac : undefined
-    }
-    if (address.length === 16) return Uint8Array.of(0x33, 0x33, ...address.subarray(12))
-    if (address[0] === 0xff) return BROADCAST
-    const group = get32(address, 0)
-    return Uint8Array.of(0x01, 0, 0x5e, (group >>> 16) & 0x7f, group >>> 8, group)
+    const group = this.#dev.isBroadcast(address) ? BROADCAST : groupAddress(address)
+    return group ?? (this.#dev.isNoArp ? this.#dev.mac : undefined)
   }
 
   #probe(entry: Neighbour): void {
@@ -185,7 +177,7 @@ export class Neighbours {
     this.#arm()
     if (address.length === 4) {
       const from = source !== undefined && this.#stack.isOwn(source) ? source : this.#dev.sourceFor(address)
-      if (from !== undefined) this.#dev.transmit(arpRequest(this.#dev.mac, from, address))
+      if (from !== undefined) this.#dev.transmit(requestFrame(this.#dev.mac, from, address))
       return
     }
     const from = source !== undefined && this.#dev.hasAddress(source, 0) ? source : this.#dev.linkLocal

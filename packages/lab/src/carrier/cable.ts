@@ -1,4 +1,5 @@
 /** CarriedCable: a cable of a lab in the worker that carries its frames. */
+
 import type { Socket } from 'node:dgram'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { printable } from 'vnet/internal/base/printable'
@@ -28,6 +29,7 @@ import { CableFault } from './cable-fault.ts'
 import type { PacketWatch, WatchedLink } from './packet-watch.ts'
 import type { Pref64Sender } from './pref64-sender.ts'
 import type { AdvertSpec, CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
+import { WIRE_TEXT_OPTIONS } from './wire-text.ts'
 
 /** The parts of a direction. Faults run first, in the order in which they were added. */
 interface DirectionState {
@@ -83,7 +85,7 @@ export class CarriedCable {
       net.log.named(logPrefix + name).warn(printable(line))
     }
     // `delay 50` in a test hardly means the microseconds of tc(8).
-    for (const wire of [ab, ba]) wire.textOptions = { bareUs: false, note }
+    for (const wire of [ab, ba]) wire.textOptions = { ...WIRE_TEXT_OPTIONS, note }
     if (nat !== undefined) ab.wrapSender(end => natEnd(nat, net.clock, end))
     // A client replaces the text, and neither faults nor the NAT.
     for (const direction of DIRECTIONS) this.#set(direction)

@@ -28,6 +28,7 @@ import type {
   WatchSpec,
 } from './protocol.ts'
 import type { CarriedLan } from './segment.ts'
+import { WIRE_TEXT_OPTIONS } from './wire-text.ts'
 
 /** Milliseconds after its first link until a lab is visible. A shorter lab costs nothing. */
 const VISIBLE_MS = 100
@@ -152,7 +153,7 @@ export class Calls {
 
   /** Returns the filters that texts of wires name, each once. Throws a UsageError. */
   filters(texts: readonly string[]) {
-    return [...new Set(texts.flatMap(text => filtersOf(readText(text, { bareUs: false }))))]
+    return [...new Set(texts.flatMap(text => filtersOf(readText(text, WIRE_TEXT_OPTIONS))))]
   }
 
   /** Joins two hosts. Returns the number of the link. */

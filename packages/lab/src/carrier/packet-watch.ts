@@ -2,7 +2,6 @@
 import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { HeldPackets } from 'vnet/internal/wire/held'
-import { parseWire } from 'vnet/internal/wire/parse'
 import { LimitedQueue } from 'vnet/internal/wire/stages/delay-queue'
 import { FaultActions } from 'vnet/internal/wire/stages/fault-actions'
 import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
@@ -12,6 +11,7 @@ import { isNemesisVerb } from '../model/verbs.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { Flows } from './flows.ts'
 import type { WatchSpec } from './protocol.ts'
+import { parseLabWire } from './wire-text.ts'
 
 /** The most packets that are recorded, and the most bytes of each. */
 const PACKETS_MAX = 20_000
@@ -61,7 +61,7 @@ export class PacketWatch {
     this.#plan = plan
     this.#link = link
     this.#ends = ends
-    const parse = (text: string, direction: Direction) => parseWire(text, resources, direction, { bareUs: false })
+    const parse = (text: string, direction: Direction) => parseLabWire(text, resources, direction)
     this.#wires = { ab: parse(ab, 'ab'), ba: parse(ba, 'ba') }
   }
 

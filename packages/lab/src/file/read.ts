@@ -7,10 +7,10 @@ import { FileError, namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
 import { readTextFile } from 'vnet/internal/linux/regular-file'
 import type { ScenarioList, WireResources } from 'vnet/internal/netdev/device-wire'
-import { parseWire } from 'vnet/internal/wire/parse'
 import { checkScenario } from 'vnet/internal/wire/scenario-file'
 import { fault } from 'vnet/internal/wire/stages/fault'
 import type { Direction, Impairment } from 'vnet/internal/wire/wire'
+import { parseLabWire } from '../carrier/wire-text.ts'
 import { accessOf } from '../model/access.ts'
 import { LAN_OPTIONS, planLan } from '../network/lan.ts'
 import { CABLE_OPTIONS } from '../network/links.ts'
@@ -83,7 +83,7 @@ export function parseLabFile(
   // Nothing runs here, so a name is checked when its link is made.
   const stage = file.stages === undefined ? noStages : () => anyStage
   const resources: WireResources = { filter: compileFilter, file: readTextFile, stage }
-  const check: CheckText = (text, direction) => parseWire(text, resources, direction, { bareUs: false })
+  const check: CheckText = (text, direction) => parseLabWire(text, resources, direction)
   const topology = {
     hosts,
     routers: recorded(capture, ROUTER_OPTIONS, file.routers),

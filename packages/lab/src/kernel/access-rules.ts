@@ -22,14 +22,15 @@ import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
 import { forwardedServers, MACHINE } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/address'
+import { DNS_PORT } from 'vnet/internal/packet/dns'
 import { ICMP_DEST_UNREACH } from 'vnet/internal/packet/icmp'
 import { ICMPV6_PKT_TOOBIG } from 'vnet/internal/packet/icmpv6'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { get32, long } from 'vnet/internal/packet/octets'
 import type { AccessOptions } from '../model/access.ts'
+import { type FirewallRule, FOR_ROUTER, firewallRules, HTTP_PORT } from '../model/firewall.ts'
 import type { SocketPlace } from '../model/place.ts'
-import { NAT64_PREFIX } from '../model/subnet.ts'
 import { FIRST_PORT, LAST_PORT, type NatForward, PORT_CONTROL_PORT } from '../nat/nat-table.ts'
 import type { Outside } from '../world/host-stack.ts'
 import {
@@ -80,9 +81,7 @@ import {
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
 const NEEDS_TPROXY = 'internet (the kernel needs nf_tables, nft_masq, nft_tproxy, nft_ct and nft_fib)'
 const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
-const [IPPROTO_ESP, IPPROTO_AH, IKE_PORT] = [50, 51, 500]
-const WEB_PORTS = [80, 443]
-const DNS_PORT = 53
+const NFPROTO = { 4: NFPROTO_IPV4, 6: NFPROTO_IPV6 }
 /** Destination unreachable, and packet too big. */
 const TOO_BIG = [
   [protocol(IPPROTO_ICMP), icmpType(ICMP_DEST_UNREACH)],
@@ -212,35 +211,21 @@ export function refusePortControl(place: SocketPlace, name: string): void {
   addRules(place, 'portMapping (the kernel needs nf_tables)', NFPROTO_INET, [{ ...INPUT, rules: [rule] }])
 }
 
-/**
- * Sets up a stateful firewall. vnet's own NAT filters IPv4 packets itself, outside the router, so
- * packets that it lets in may pass. IPsec passes in IPv6 (RFC 6092 section 3.2.4). Throws a
- * VnetError.
- */
-export function firewall(place: SocketPlace, name: string, { firewall: kind, nat }: AccessOptions): void {
-  const web = WEB_PORTS.map(port => [oif(name), protocol(IPPROTO_TCP), dport(port), ACCEPT])
-  const corporate = [...web, [oif(name), DROP]]
-  const ipsec = [
-    [protocol(IPPROTO_ESP), ACCEPT],
-    [protocol(IPPROTO_AH), ACCEPT],
-    [protocol(IPPROTO_UDP), dport(IKE_PORT), ACCEPT],
-  ].map(steps => [iif(name), family(NFPROTO_IPV6), ...steps])
-  const translated =
-    nat === 'masquerade' ? [[iif(name), FORWARDED, ACCEPT]] : [[iif(name), family(NFPROTO_IPV4), ACCEPT]]
-  if (nat === 'nat64') translated.push([iif(name), family(NFPROTO_IPV6), saddr6(NAT64_PREFIX), ACCEPT])
-  const dns = [IPPROTO_UDP, IPPROTO_TCP].map(ipproto => [oif(name), protocol(ipproto), dport(DNS_PORT), ACCEPT])
-  const rules = [
-    [KNOWN, ACCEPT],
-    ...(nat === undefined || nat === 'nptv6' ? [] : translated),
-    ...(kind === 'corporate' ? corporate : ipsec),
-    ...(kind === 'captive-portal' ? [...dns, [oif(name), DROP]] : []),
-    [iif(name), DROP],
+/** Sets up a stateful firewall. Throws a VnetError. */
+export function firewall(place: SocketPlace, name: string, options: AccessOptions): void {
+  const written = ({ way, version, protocol: ipproto, port, source, accepts }: FirewallRule): NftExpr[] => [
+    (way === 'in' ? iif : oif)(name),
+    // The kernel's NAT marks packets that it forwards; vnet's own filters outside the router.
+    ...(version === 4 && options.nat === 'masquerade' ? [FORWARDED] : version ? [family(NFPROTO[version])] : []),
+    ...(ipproto === undefined ? [] : [protocol(ipproto)]),
+    ...(port === undefined ? [] : [dport(port)]),
+    ...(source === undefined ? [] : [saddr6(source.bytes.subarray(0, source.prefixLen / 8))]),
+    accepts ? ACCEPT : DROP,
   ]
-  // A refused packet for the router would take the port of a hole that is punched later.
-  const own = [IPPROTO_TCP, IPPROTO_UDP].map(ipproto => [iif(name), protocol(ipproto), DROP])
+  const known = [KNOWN, ACCEPT]
   addRules(place, NEEDS_CT, NFPROTO_INET, [
-    { ...FORWARD, rules },
-    { ...INPUT, rules: [[KNOWN, ACCEPT], ...own] },
+    { ...FORWARD, rules: [known, ...firewallRules(options).map(written)] },
+    { ...INPUT, rules: [known, ...FOR_ROUTER.map(written)] },
   ])
 }
 
@@ -248,7 +233,7 @@ const NEEDS_REDIRECT = 'captive-portal (the kernel needs nf_tables and nft_redir
 
 /** Leads HTTP requests from inside to a port of the router. Throws a VnetError. */
 export function captureHttp(place: SocketPlace, name: string, port: number): void {
-  const rule = [notIif(name), protocol(IPPROTO_TCP), dport(WEB_PORTS[0] as number), redirect(port)]
+  const rule = [notIif(name), protocol(IPPROTO_TCP), dport(HTTP_PORT), redirect(port)]
   addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [{ ...PREROUTING, rules: [rule] }])
 }
 

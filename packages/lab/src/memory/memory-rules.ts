@@ -1,29 +1,27 @@
 /**
  * MemoryRules: what a router in memory does in place of the kernel's nf_tables: a firewall that
- * knows connections, hairpinning, and the redirection of a captive portal. access-rules.ts has the
- * same for the kernel.
+ * knows connections, hairpinning, and the redirection of a captive portal. kernel/access-rules.ts
+ * has the same for the kernel.
  */
 
 import type { ForwardedPacket, IpStack, StackRoute } from '@vnet/inet/internal/ip/stack'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
 import { isInPrefix, type Prefix, parseAddress, sameBytes } from 'vnet/internal/packet/address'
 import { growChecksum } from 'vnet/internal/packet/checksum'
-import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16, long, put16 } from 'vnet/internal/packet/octets'
 import { TCP_CHECK } from 'vnet/internal/packet/tcp'
 import type { AccessOptions } from '../model/access.ts'
-import { NAT64_NETWORK } from '../model/subnet.ts'
+import { type FirewallRule, FOR_ROUTER, firewallRules, HTTP_PORT } from '../model/firewall.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from '../nat/nat-table.ts'
 import type { Outside, RouterRules } from '../world/host-stack.ts'
 import { CONNECTIONS_MAX, ConnectionTable, type Seen } from './connection-table.ts'
-
-const [DNS_PORT, HTTP_PORT, HTTPS_PORT, IKE_PORT] = [53, 80, 443, 500]
 
 export class MemoryRules implements RouterRules {
   readonly masqueradeKind = 'port-restricted'
   readonly #ip: IpStack
   readonly #connections: ConnectionTable
-  #firewall: { readonly name: string; readonly options: AccessOptions } | undefined
+  #firewall: { readonly name: string; readonly rules: readonly FirewallRule[] } | undefined
   #controlled: string | undefined
   #hairpin: Outside | undefined
   readonly #hairpinPorts = new Set<number>()
@@ -50,7 +48,7 @@ export class MemoryRules implements RouterRules {
   }
 
   firewall(name: string, options: AccessOptions): void {
-    this.#firewall = { name, options }
+    this.#firewall = { name, rules: firewallRules(options) }
     this.#start()
   }
 
@@ -97,13 +95,16 @@ export class MemoryRules implements RouterRules {
     const arrived = this.#connections.see(packet)
     if (arrived === undefined) return true
     const seen = this.#redirect(arrived) ? (this.#connections.see({ ...packet, to: undefined }) as Seen) : arrived
-    const { name, options } = this.#firewall ?? {}
+    const { name, rules = [] } = this.#firewall ?? {}
     const [isArriving, isLeaving] = [seen.from?.name, seen.to?.name].map(each => each !== undefined && each === name)
     const isAdmitted =
       this.#connections.has(seen) ||
       (isArriving
-        ? this.#admitsArriving(seen, options as AccessOptions)
-        : !isLeaving || this.#admitsLeaving(seen, options as AccessOptions))
+        ? accepts(seen.to === undefined ? FOR_ROUTER : rules, 'in', seen)
+        : !isLeaving ||
+          seen.from === undefined ||
+          this.#accepted.has(keyOf(seen.source)) ||
+          accepts(rules, 'out', seen))
     const isRefused = seen.to === undefined && seen.from?.name === this.#controlled && this.#controlled !== undefined
     if (isAdmitted && !(isRefused && seen.protocol === IPPROTO_UDP && seen.port === PORT_CONTROL_PORT)) {
       if (this.#connections.add(seen)) return true
@@ -111,24 +112,6 @@ export class MemoryRules implements RouterRules {
     if (isArriving || isRefused) this.#arriving++
     else this.#leaving++
     return false
-  }
-
-  #admitsArriving({ version, protocol, source, port, to }: Seen, { firewall, nat }: AccessOptions): boolean {
-    // For the router itself.
-    if (to === undefined) return protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP
-    // vnet's own NAT has filtered what it let in.
-    if (nat !== undefined && nat !== 'nptv6' && version === IP4) return true
-    if (nat === 'nat64' && version === IP6 && isInPrefix(source, NAT64_NETWORK)) return true
-    if (firewall === 'corporate' || version === IP4) return false
-    // RFC 6092 section 3.2.4
-    return protocol === IPPROTO_ESP || protocol === IPPROTO_AH || (protocol === IPPROTO_UDP && port === IKE_PORT)
-  }
-
-  #admitsLeaving({ protocol, source, port, from }: Seen, { firewall }: AccessOptions): boolean {
-    if (from === undefined) return true
-    if (firewall === 'corporate') return protocol === IPPROTO_TCP && (port === HTTP_PORT || port === HTTPS_PORT)
-    if (firewall !== 'captive-portal' || this.#accepted.has(keyOf(source))) return true
-    return port === DNS_PORT && (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP)
   }
 
   /** Returns the route of a packet from inside to a port of the NAT, which turns it back. */
@@ -169,6 +152,19 @@ export class MemoryRules implements RouterRules {
     replaceEnd(bytes, version.destinationAt(at), h, h + 2, own, portal.port, version, at)
     return true
   }
+}
+
+/** Whether the first of the rules that matches a packet accepts it, or there is none. */
+function accepts(rules: readonly FirewallRule[], way: 'in' | 'out', seen: Seen): boolean {
+  const rule = rules.find(
+    each =>
+      each.way === way &&
+      (each.version === undefined || (each.version === 4 ? IP4 : IP6) === seen.version) &&
+      (each.protocol ?? seen.protocol) === seen.protocol &&
+      (each.port ?? seen.port) === seen.port &&
+      (each.source === undefined || isInPrefix(seen.source, each.source)),
+  )
+  return rule?.accepts ?? true
 }
 
 /** Replaces an address and a port of a TCP packet, and updates the checksums. */

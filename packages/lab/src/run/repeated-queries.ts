@@ -9,14 +9,13 @@ import { openFilteredSocket } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { MSG_DONTWAIT } from 'vnet/internal/linux/uapi'
 import { and, testing } from 'vnet/internal/packet/condition'
-import { parseQuery } from 'vnet/internal/packet/dns'
+import { DNS_PORT, parseQuery } from 'vnet/internal/packet/dns'
 import { isPort, loading } from 'vnet/internal/packet/filter-primitives'
 import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { layersOf } from 'vnet/internal/packet/layers'
 import { sourcePort, UDP_HLEN } from 'vnet/internal/packet/udp'
 import type { SocketPlace } from '../model/place.ts'
 
-const DNS_PORT = 53
 /** The most queries that are remembered: a resolver repeats one within some seconds. */
 const QUERIES_MAX = 4096
 const FRAME_MAX = 2048

@@ -197,12 +197,12 @@ async function stepsOf(options: RunOptions): Promise<ScenarioList<string> | unde
   const isOffline = options.wire === OFFLINE
   if (isOffline && scenario !== undefined) throw new UsageError('--scenario: it needs another wire than offline')
   if (scenario === undefined && after === undefined && !isOffline) return undefined
-  const [{ parseWire }, { compileFilter }] = await Promise.all([
-    import('vnet/internal/wire/parse'),
+  const [{ parseLabWire }, { compileFilter }] = await Promise.all([
+    import('../carrier/wire-text.ts'),
     import('vnet/internal/linux/pcap-filter'),
   ])
   const checked = (text: string, direction: Direction) => {
-    parseWire(text, { filter: compileFilter, file: readTextFile }, direction, { bareUs: false })
+    parseLabWire(text, { filter: compileFilter, file: readTextFile }, direction)
     return text
   }
   if (scenario !== undefined) {

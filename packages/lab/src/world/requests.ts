@@ -6,6 +6,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type * as Undici from 'undici'
 import type { Agent, buildConnector, FormData as UndiciForm } from 'undici'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { HTTP_PORT, HTTPS_PORT } from '../model/firewall.ts'
 import { anyOf, checkForms, type Forms, OBJECT } from '../model/options.ts'
 
 export interface LabRequestInit extends RequestInit {
@@ -37,9 +38,6 @@ function checkCarried(what: string, options: object, more: readonly string[] = [
 
 /** Returns a socket that connects. Throws if the host does not exist. */
 type Connect = (port: number, host: string) => Socket
-
-const HTTPS_PORT = 443
-const HTTP_PORT = 80
 
 /** The parts of undici for requests. Its caches, mocks and web sockets take as long to load. */
 const UNDICI = ['index-fetch.js', 'lib/dispatcher/agent.js', 'lib/core/connect.js'].map(file => `undici/${file}`)

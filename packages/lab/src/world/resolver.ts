@@ -10,7 +10,6 @@ import { formatAddress } from 'vnet/internal/packet/address'
 import * as dns from 'vnet/internal/packet/dns'
 import type { HostAddress } from '../model/place.ts'
 
-const DNS_PORT = 53
 /** RES_TIMEOUT and RES_DFLRETRY of resolv.conf(5). */
 const TIMEOUT_MS = 5000
 const ATTEMPTS = 2
@@ -62,13 +61,13 @@ function ask(socket: dgram.Socket, servers: readonly string[], query: Uint8Array
     }
     const onEnd = () => end()
     const onMessage = (message: Uint8Array, { address, port }: dgram.RemoteInfo) => {
-      const answer = servers.includes(address) && port === DNS_PORT ? dns.parseReply(message, query) : undefined
+      const answer = servers.includes(address) && port === dns.DNS_PORT ? dns.parseReply(message, query) : undefined
       if (answer !== undefined) end(answer)
     }
     const send = () => {
       if (attempts === ATTEMPTS) return end()
       timer = setTimeout(send, TIMEOUT_MS)
-      socket.send(query, DNS_PORT, servers[attempts++ % servers.length])
+      socket.send(query, dns.DNS_PORT, servers[attempts++ % servers.length])
     }
     socket.on('message', onMessage).on('error', onEnd).on('close', onEnd)
     send()

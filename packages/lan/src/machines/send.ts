@@ -3,20 +3,19 @@
 import { createPacket, ICMP_CHECK, setPositions } from 'vnet/internal/drivers/far/packet'
 import { fillChecksum, fillHeader, IPDEFTTL } from 'vnet/internal/drivers/far/reply'
 import { ipv4Bytes } from 'vnet/internal/packet/address'
-import * as arp from 'vnet/internal/packet/arp'
+import { ARP_LEN, requestFrame } from 'vnet/internal/packet/arp'
 import {
   ETH_ALEN,
   ETH_HLEN,
-  ETH_P_ARP,
   ETH_P_IP,
   ETH_P_IPV6,
+  groupAddress,
   setEtherType,
   sourceAt,
 } from 'vnet/internal/packet/ethernet'
 import { IPPROTO_UDP, IPV4_ALEN, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
-import { get32 } from 'vnet/internal/packet/octets'
 import * as udp from 'vnet/internal/packet/udp'
 import { UDP_CHECK, UDP_HLEN } from 'vnet/internal/packet/udp'
 import { OWNER_STAGE } from 'vnet/internal/skb/error'
@@ -26,7 +25,6 @@ import type { HostState } from './state.ts'
 
 /** Bytes of IP packet that Ethernet carries. */
 const MTU = 1500
-const BROADCAST = new Uint8Array(ETH_ALEN).fill(255)
 
 export interface Icmpv6Datagram {
   /** Default: its first address of the family; its link-local one to link-local IPv6 and groups. */
@@ -69,15 +67,10 @@ export function sendIcmpv6(state: HostState, host: SegmentHost, datagram: Icmpv6
 /** Broadcasts an ARP request. Returns false if the pool is empty or `host` has only IPv6. */
 export function sendArpRequest(state: HostState, host: SegmentHost, address: number): boolean {
   const [own] = host.ip
-  const skb = own && newFrame(state, host, BROADCAST, ETH_P_ARP, arp.ARP_LEN)
+  const frame = own && requestFrame(host.mac, own, ipv4Bytes(address))
+  const skb = frame && state.env.pool.alloc(frame.length)
   if (skb === undefined) return false
-  const { bytes } = skb
-  const packet = skb.data + ETH_HLEN
-  arp.create(bytes, packet, arp.ARPOP_REQUEST)
-  bytes.set(host.mac, arp.shaAt(packet))
-  arp.setSpa(bytes, packet, get32(own, 0))
-  bytes.fill(0, arp.thaAt(packet), arp.thaAt(packet) + ETH_ALEN)
-  arp.setTpa(bytes, packet, address)
+  skb.bytes.set(frame as Uint8Array, skb.put(ETH_HLEN + ARP_LEN))
   transmit(state, skb)
   return true
 }
@@ -132,12 +125,10 @@ function sourceFor({ ip, ip6 }: SegmentHost, address: Uint8Array): Uint8Array | 
   return isLocal ? ip6.at(-1) : ip6[0]
 }
 
-/** A group's is made from its IP address (RFC 1112 sec. 6.4, RFC 2464 sec. 7). */
 function macOf(state: HostState, address: Uint8Array): Uint8Array | undefined {
+  const group = groupAddress(address)
+  if (group !== undefined) return group
   const isIpv6 = address.length !== IPV4_ALEN
-  if (isIpv6 && address[0] === 0xff) return Uint8Array.of(0x33, 0x33, ...address.subarray(12))
-  if (!isIpv6 && address.every(byte => byte === 255)) return BROADCAST
-  if (!isIpv6 && address[0] >>> 4 === 14) return Uint8Array.of(1, 0, 0x5e, address[1] & 0x7f, address[2], address[3])
   const { table } = state
   const own = table.byIp(address, 0, isIpv6)
   if (own >= 0) return table.macs.slice(own * ETH_ALEN, (own + 1) * ETH_ALEN)

@@ -5,7 +5,7 @@
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Random } from 'vnet/internal/base/random'
-import { ALL_NODES } from 'vnet/internal/drivers/far/reply'
+import { ALL_NODES } from 'vnet/internal/packet/ipv6'
 import { type RouterAdvert, routerAdvertisement } from 'vnet/internal/packet/router-advert'
 
 /** RFC 4861 sec. 10. */

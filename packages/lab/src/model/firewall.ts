@@ -1,0 +1,54 @@
+/**
+ * The rules of each firewall. The kernel's nf_tables has them in a kernel lab, a router in memory
+ * applies them itself.
+ */
+import type { Prefix } from 'vnet/internal/packet/address'
+import { DNS_PORT } from 'vnet/internal/packet/dns'
+import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
+import type { AccessOptions } from './access.ts'
+import { NAT64_NETWORK } from './subnet.ts'
+
+export const [HTTP_PORT, HTTPS_PORT] = [80, 443]
+const IKE_PORT = 500
+
+/** What a packet must have to match; what is undefined may be anything. */
+export interface FirewallRule {
+  /** Whether the packet comes from outside, or leaves to it. */
+  readonly way: 'in' | 'out'
+  readonly version?: 4 | 6
+  readonly protocol?: number
+  /** The destination's. */
+  readonly port?: number
+  readonly source?: Prefix
+  readonly accepts: boolean
+}
+
+/** A refused packet for the router itself would take the port of a hole that is punched later. */
+export const FOR_ROUTER: readonly FirewallRule[] = [IPPROTO_TCP, IPPROTO_UDP].map(protocol => {
+  return { way: 'in', protocol, accepts: false }
+})
+
+/**
+ * Returns the rules for packets that a router forwards, except those of known connections, which
+ * pass. The first that matches decides; other packets pass.
+ */
+export function firewallRules({ firewall, nat }: AccessOptions): readonly FirewallRule[] {
+  const accept = (way: 'in' | 'out', match: Partial<FirewallRule>): FirewallRule => ({ ...match, way, accepts: true })
+  const rules: FirewallRule[] = []
+  // The NAT has filtered what it lets in.
+  if (nat !== undefined && nat !== 'nptv6') rules.push(accept('in', { version: 4 }))
+  if (nat === 'nat64') rules.push(accept('in', { version: 6, source: NAT64_NETWORK }))
+  if (firewall === 'corporate') {
+    rules.push(...[HTTP_PORT, HTTPS_PORT].map(port => accept('out', { protocol: IPPROTO_TCP, port })))
+  } else {
+    // RFC 6092 section 3.2.4
+    const ipsec = [{ protocol: IPPROTO_ESP }, { protocol: IPPROTO_AH }, { protocol: IPPROTO_UDP, port: IKE_PORT }]
+    rules.push(...ipsec.map(match => accept('in', { version: 6, ...match })))
+  }
+  if (firewall === 'captive-portal') {
+    rules.push(...[IPPROTO_UDP, IPPROTO_TCP].map(protocol => accept('out', { protocol, port: DNS_PORT })))
+  }
+  const closed =
+    firewall === 'corporate' || firewall === 'captive-portal' ? (['out', 'in'] as const) : (['in'] as const)
+  return [...rules, ...closed.map(way => ({ way, accepts: false }))]
+}
