@@ -34,7 +34,7 @@ import {
 } from './network/fixture.ts'
 import type { Lab } from './network/lab.ts'
 import type { WorldName } from './world/world.ts'
-import { exploredWorld, isInGuest, NEEDS_KERNEL, wantedWorld } from './world/world.ts'
+import { exploredWorld, isInGuest, wantedWorld } from './world/world.ts'
 
 // Without a range in peerDependencies: npm 10 crashes on the peers of vitest 4.1.
 const { version } = createRequire(import.meta.url)('vitest/package.json') as { version: string }
@@ -181,8 +181,7 @@ const exploreTest: ExploreTest = (
     const inKernel = () => inWorld('kernel').catch(error => skip(reasonToSkip(error)))
     const wanted = exploredWorld(options.world)
     let report = wanted === 'kernel' ? await inKernel() : await inWorld(wanted ?? 'memory')
-    const needsKernel = report.cleanErrors.some(error => error.includes(NEEDS_KERNEL))
-    if (wanted === undefined && needsKernel) report = await inKernel()
+    if (wanted === undefined && report.needsKernel) report = await inKernel()
     const skipped = report.count('skipped')
     if (skipped > 0) console.error(`vnet: ${name}: ${skipped} of ${report.size} faults were not tried`)
     if (report.passed) return

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { proxyServer } from '../src/kernel/tcp-proxy.ts'
+import { proxyServer } from '../src/world/tcp-proxy.ts'
 
 let server: net.Server
 let proxy: net.Server

@@ -88,6 +88,8 @@ async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | '
 
 /** The differences between the kernel and the world in memory. */
 interface CallsPlatform {
+  /** Whether hosts have a kernel, which learns from frames of routers. */
+  readonly hasKernel: boolean
   /** Settles when the interfaces have what was requested. */
   settle(ports: readonly Port[]): Promise<void>
   /** Binds a UDP socket on a host, by the number of its stack. Returns its port. */
@@ -166,7 +168,7 @@ export class Calls {
       await this.#platform.settle(cable.ports)
       try {
         // Hosts in memory have all routes from the lab.
-        if (spec.pref64 !== undefined && this.#visibility !== undefined) await cable.advertise(spec.pref64, spec.seed)
+        if (spec.pref64 !== undefined && this.#platform.hasKernel) await cable.advertise(spec.pref64, spec.seed)
         return cable
       } catch (error) {
         await cable.close()
@@ -187,7 +189,7 @@ export class Calls {
     const [lan, recording] = await this.#recorded({ ...spec, segment: spec.name }, async onDevice => {
       const lan = await makeLan(this.#net, resources, spec, onDevice, {
         watches,
-        hasKernel: this.#visibility !== undefined,
+        hasKernel: this.#platform.hasKernel,
       })
       await this.#platform.settle(lan.ports.flatMap(cable => cable.ports))
       return lan

@@ -75,6 +75,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
     unrecorded: unrecordedOf(clean, options.links),
     roundTrip: roundTripOf(first),
   })
+  report.needsKernel = clean.some(({ needsKernel }) => needsKernel)
   if (report.cleanErrors.length === 0) {
     if (singleTrials(report).length + lastingTrials(report).length === 0) {
       const texts = given.map(({ text }) => text).join(', ')
@@ -87,6 +88,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
       options,
       select,
       concurrency: runner.concurrency,
+      copies: runner.copies ?? false,
       explain: ({ faults }, judgement) => describeFailure(faults, judgement, describing),
     })
     await search.all(new Set(runs.flatMap(packets => packets.map(({ name }) => name))))
@@ -202,8 +204,7 @@ async function cleanRuns({
   // The first run of a process takes several times as long as the runs after it.
   const first = options.reuse && spec.world === 'kernel' ? await runs(runner.concurrency) : []
   const done = first.filter(({ error }) => error !== undefined)
-  // In a guest, all are the same.
-  const count = spec.world === 'guest' ? 1 : CLEAN_RUNS
+  const count = runner.copies ? 1 : CLEAN_RUNS
   while (done.length < count) {
     done.push(...(await runs(Math.min(runner.concurrency, count - done.length))))
   }

@@ -48,6 +48,7 @@ interface Trunk {
 
 export class GuestRunner implements Runner {
   readonly concurrency: number
+  readonly copies = true
   readonly #url: string
   readonly #machines: GuestMachines
   readonly #closing = new AbortController()

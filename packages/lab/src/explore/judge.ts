@@ -30,7 +30,7 @@ interface JudgeOptions {
 /** A failing point is run so many times more. */
 const REPEATS = 3
 /** In a guest, a run without branches is the same each time. */
-const GUEST_REPEATS = 1
+const COPY_REPEATS = 1
 /**
  * A slow point is run so many times more, each time beside a clean run. On a busy machine, few
  * clean runs are as fast as on an idle one.
@@ -182,7 +182,7 @@ export class Judge {
 
   async #repeat(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
     let { failed, runs } = first
-    const repeats = this.#spec.world === 'guest' ? GUEST_REPEATS : REPEATS
+    const repeats = this.#runner.copies ? COPY_REPEATS : REPEATS
     for (let i = 0; i < repeats; i++) {
       const again = await this.runUnlessStopped(plan, { isRepeat: true })
       if (again === undefined) break

@@ -52,6 +52,8 @@ export class ExploreReport {
   readonly unrecorded: readonly string[]
   /** The errors of clean runs. With one, nothing was faulted. */
   readonly cleanErrors: readonly string[]
+  /** Whether the scenario has called for what only a kernel has. */
+  needsKernel = false
   readonly baseline: Baseline
   /** The round trip in ms that delays are multiples of, at least 2. */
   readonly roundTrip: number

@@ -59,6 +59,8 @@ export interface RunResult {
   /** The kinds of timers, sockets and handles that kept the process of the run alive. */
   readonly left: readonly string[]
   readonly output: string
+  /** Whether the scenario has called for what only a kernel has. */
+  readonly needsKernel?: boolean | undefined
   /** The operations of the history of a failed run. */
   readonly operations?: readonly KeptOperation[] | undefined
   /** The time of the packets' clock at time 0 of the lab, in ns; undefined if it was killed. */
@@ -84,7 +86,11 @@ export async function runOnce(
   { timeout, seed, world, hit: names, ...setup }: RunSpec,
 ): Promise<RunResult> {
   const began = performance.now()
-  const lab = await createLabWith({ name: 'explore', seed, world }, setup)
+  let needsKernel = false
+  const onRefused = () => {
+    needsKernel = true
+  }
+  const lab = await createLabWith({ name: 'explore', seed, world }, { ...setup, onRefused })
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
   const nemesis = new Nemesis(lab, names ?? hit)
@@ -121,7 +127,18 @@ export async function runOnce(
   broken.end()
   if (refused !== undefined) throw refused
   const operations = error === undefined ? undefined : keptOf(history, origin)
-  return { error, ms, total: performance.now() - began, links, spans, left: [], output: '', operations, origin }
+  return {
+    error,
+    ms,
+    total: performance.now() - began,
+    links,
+    spans,
+    left: [],
+    output: '',
+    operations,
+    origin,
+    needsKernel,
+  }
 }
 
 /** Returns the time of the clock of packets at time 0 of the lab, in ns. */

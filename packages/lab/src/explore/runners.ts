@@ -16,6 +16,8 @@ import type { ExploreOptions } from './scenario.ts'
 export interface Runner {
   /** How many runs may run at a time. */
   readonly concurrency: number
+  /** Whether runs continue copies of one run, so that they have the same packets until a fault. */
+  readonly copies?: boolean
   run(spec: RunSpec): Promise<RunResult>
   close(): void
 }
@@ -37,6 +39,7 @@ export function abortable(runner: Runner, signal: AbortSignal): Runner {
   signal.addEventListener('abort', stop, { once: true })
   return {
     concurrency: runner.concurrency,
+    copies: runner.copies ?? false,
     async run(spec) {
       signal.throwIfAborted()
       const result = await runner.run(spec)

@@ -25,6 +25,7 @@ import { type Group, Trials, type TrialsSetup } from './trials.ts'
 export interface SearchSetup extends TrialsSetup {
   /** Returns the packets that may be faulted. */
   select(packets: readonly ExploredPacket[]): readonly ExploredPacket[]
+  readonly copies: boolean
 }
 
 type Survivor = readonly [trial: Trial, packets: readonly ExploredPacket[]]
@@ -106,10 +107,10 @@ export class Search {
     return budget === undefined ? items : spread(items, seed)
   }
 
-  /** In a guest, the faults of a packet stay together: they continue copies of one run. */
+  /** The faults of a packet stay together if their runs continue copies of one run. */
   #spreadTrials(trials: readonly Trial[]): readonly Trial[] {
-    const { packets, world } = this.#setup.report
-    return world === 'guest' ? this.#spread(byPacket(packets, trials)).flat() : this.#spread(trials)
+    const { packets } = this.#setup.report
+    return this.#setup.copies ? this.#spread(byPacket(packets, trials)).flat() : this.#spread(trials)
   }
 
   async #run(size: number, group: Group): Promise<void> {

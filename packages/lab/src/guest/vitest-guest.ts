@@ -28,19 +28,15 @@ const seen = new WeakSet<object>()
  * Returns an API of vitest with the fixture `world`. Its tests, and tests of its extensions, run
  * in a guest if that is their world.
  */
-export function byWorld<Context>(
-  api: TestAPI<Context>,
-  isGuest = wantedWorld(undefined) === 'guest',
-): TestAPI<Context> {
+export function byWorld<Context>(api: TestAPI<Context>, world: unknown = wantedWorld(undefined)): TestAPI<Context> {
   const extend = api.extend as unknown as (...args: unknown[]) => TestAPI<Context>
   const extended = (...args: unknown[]) => {
     const [fixtures, value] = args
     const given = fixtures === 'world' ? value : (fixtures as { readonly world?: unknown }).world
-    const world = Array.isArray(given) ? given[0] : given
-    return byWorld(extend.apply(api, args), world === undefined ? isGuest : world === 'guest')
+    return byWorld(extend.apply(api, args), (Array.isArray(given) ? given[0] : given) ?? world)
   }
   Object.assign(api, { extend: extended })
-  if (!isGuest) return api
+  if (world !== 'guest') return api
   // Before the hooks of the file.
   getCurrentSuite().on('beforeAll', beforeTests)
   return chosen === undefined ? noted(api) : api

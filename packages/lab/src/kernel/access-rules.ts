@@ -19,7 +19,7 @@ import {
 import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
-import { forwardedServers, MACHINE } from 'vnet/internal/linux/way-out'
+import { forwardedServers, MACHINE, OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/address'
 import { DNS_PORT } from 'vnet/internal/packet/dns'
@@ -77,6 +77,7 @@ import {
   saddr6,
   tproxy,
 } from './nftables.ts'
+import { transparentListener } from './sockets.ts'
 
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
 const NEEDS_TPROXY = 'internet (the kernel needs nf_tables, nft_masq, nft_tproxy, nft_ct and nft_fib)'
@@ -96,7 +97,7 @@ const [GATE, GATE_TABLE, OWN_TABLE, TO_GATE, TO_SOCKET] = ['gate', 101, 102, 1, 
  * Makes the TUN to which leadOut leads the SYNs of connections. Returns its descriptor, for the
  * caller. Throws a VnetError.
  */
-export function openGate(place: SocketPlace): number {
+function openGate(place: SocketPlace): number {
   const { native, nsfd } = place
   const kind = { layer: 'tun', queues: 1, multiQueue: false, features: 0, rights: undefined } as const
   const tun = openTun(native, { ...kind, name: GATE, carrier: true, exclusive: true, nsfd })
@@ -133,7 +134,7 @@ export function openGate(place: SocketPlace): number {
  * gate first: connections belong to the transparent listener on a port. pasta takes a fragment for
  * a whole packet, so fragments are dropped, and counted as leaving. Throws a VnetError.
  */
-export function leadOut(place: SocketPlace, name: string, port: number): void {
+function leadOut(place: SocketPlace, name: string, port: number): void {
   const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]
   const toSocket = [tproxy(port), mark(TO_SOCKET)]
   // All replies of the machine's DNS server have the address inside in pasta.
@@ -159,6 +160,24 @@ export function leadOut(place: SocketPlace, name: string, port: number): void {
     { ...PREROUTING, rules: queries },
     { ...POSTROUTING, rules: [[oif(name), MASQUERADE]] },
   ])
+}
+
+/** Same as StackWayOut.open. */
+export async function openWayOut(
+  place: SocketPlace,
+  directory: string,
+  ports: readonly number[],
+  localhost: readonly number[],
+): Promise<WayOut> {
+  const { native } = place
+  const gate = openGate(place)
+  const { fd: listener, port } = closingOnError(native, [gate], () => transparentListener(place))
+  try {
+    leadOut(place, OUTSIDE, port)
+    return await WayOut.open(place, directory, ports, { gate, listener, localhost })
+  } finally {
+    for (const each of [gate, listener]) native.close(each)
+  }
 }
 
 /** Leads these ports of a host's 127.0.0.1 to the machine's. Throws a VnetError. */

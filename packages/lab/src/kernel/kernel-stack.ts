@@ -21,7 +21,15 @@ import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
 import type { HostAddress, SocketPlace, StreamServer } from '../model/place.ts'
 import type { HostFaults } from '../world/host-faults.ts'
-import type { HostCounters, HostParts, HostStack, LabRoute, RouterRules, Sysctl } from '../world/host-stack.ts'
+import type {
+  HostCounters,
+  HostParts,
+  HostStack,
+  LabRoute,
+  RouterRules,
+  StackWayOut,
+  Sysctl,
+} from '../world/host-stack.ts'
 import * as rules from './access-rules.ts'
 import { countersOf } from './counters.ts'
 import type { KernelFaults } from './kernel-faults.ts'
@@ -43,6 +51,7 @@ const SYSCTLS: readonly Sysctl[] = [
 export class KernelStack implements HostStack {
   readonly place: SocketPlace
   readonly rules: RouterRules
+  readonly wayOut: StackWayOut
   readonly programs: Programs
   readonly isCallerDead = false
 
@@ -51,6 +60,10 @@ export class KernelStack implements HostStack {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.place = { native, nsfd }
     this.rules = rulesOf(this.place)
+    this.wayOut = {
+      open: (...args) => rules.openWayOut(this.place, ...args),
+      leadLocalhost: ports => rules.leadLocalhost(this.place, ports),
+    }
     const faulty = { ...parts, place: this.place, hasStarted: () => this.programs.hasStarted }
     this.programs = new Programs({ nsfd, etc: parts.etc, makeFaults: Made => new Made(faulty) }, Faults)
     closingOnError(native, [nsfd], () => {

@@ -19,6 +19,7 @@ function makeCalls(post: (message: WorkerReply) => void): Calls {
   const platform = new LinuxPlatform(native, text => log.warn(text))
   const net = new Net({ platform, clock: new TimerfdClock(native), log })
   return new Calls(net, {
+    hasKernel: true,
     settle: ports => platform.settle(ports),
     onFault: (lab, fault) => post({ lab, fault }),
     bindUdp: async (nsfd, socket, port) => {

@@ -32,6 +32,7 @@ export class MemoryStack implements HostStack {
   readonly programs = undefined
   readonly number: number
   readonly rules: RouterRules
+  readonly wayOut = undefined
   readonly ip: IpStack
   readonly #inet: InetHost
   readonly #parts: HostParts

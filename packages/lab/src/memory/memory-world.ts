@@ -50,6 +50,7 @@ export class MemoryWorld implements Platform, LabWorld {
     const log = new Log(LOGLEVEL_WARNING, (_, line) => console.error(`vnet: ${line}`))
     const net = new Net({ platform: this, clock, log, pool: framePool(), random: random(pairSeed(seed, 0)) })
     this.#calls = new Calls(net, {
+      hasKernel: false,
       settle: async () => {},
       onFault: (_, event) => this.#onFault?.(event),
       bindUdp: (host, socket: dgram.Socket, port) =>

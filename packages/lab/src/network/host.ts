@@ -28,7 +28,6 @@ import type {
 import { OpenSockets } from '../world/open-sockets.ts'
 import { type LabRequestInit, Requests } from '../world/requests.ts'
 import { resolve } from '../world/resolver.ts'
-import { NEEDS_KERNEL } from '../world/world.ts'
 import type { HostProgram, HostStart } from './host-start.ts'
 import type { Links } from './links.ts'
 
@@ -126,12 +125,7 @@ export class LabHost {
 
   /** @internal Throws a UsageError in memory. */
   get place(): SocketPlace {
-    return this.placeFor('its network namespace')
-  }
-
-  /** @internal Same, for `what`. */
-  placeFor(what: string): SocketPlace {
-    return this.stack.place ?? this.#refuse(what)
+    return this.stack.place ?? this.refuse('its network namespace')
   }
 
   /** The path of its network namespace for functions of this process: `/proc/self/fd/23`. */
@@ -440,11 +434,12 @@ export class LabHost {
 
   /** Throws a UsageError in memory, where `call` would have no kernel. */
   #startable(call: string): HostPrograms {
-    return this.stack.programs ?? this.#refuse(`${call}: a program`)
+    return this.stack.programs ?? this.refuse(`${call}: a program`)
   }
 
-  #refuse(what: string): never {
-    const refused = new UsageError(`host ${this.name}: ${what} ${NEEDS_KERNEL}`)
+  /** @internal Reports what a world without a kernel does not have. Throws a UsageError. */
+  refuse(what: string): never {
+    const refused = new UsageError(`host ${this.name}: ${what} needs world: 'kernel'`)
     this.#links.lab.setup.onRefused?.(refused)
     throw refused
   }

@@ -6,13 +6,9 @@ import http from 'node:http'
 import { durationOf } from 'vnet/internal/base/duration'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { closingOnError } from 'vnet/internal/linux/errno'
-import { OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
+import type { WayOut } from 'vnet/internal/linux/way-out'
 import { formatAddress, parseAddress, toPrefix } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
-import * as kernel from '../kernel/access-rules.ts'
-import { transparentListener } from '../kernel/sockets.ts'
-import { proxyServer } from '../kernel/tcp-proxy.ts'
 import { ACCESS, type AccessOptions, accessOf, checkAccess, parseForward } from '../model/access.ts'
 import { ipv4Of, type LabInterface } from '../model/hosts.ts'
 import { ANY, checkForms, checkNone, FLAG, type Forms, LIST, PORTS } from '../model/options.ts'
@@ -23,6 +19,7 @@ import type { NatSpec } from '../nat/nat-table.ts'
 import { Nptv6 } from '../nat/nptv6.ts'
 import type { HostCounters, Outside, Sysctl } from '../world/host-stack.ts'
 import type { Family } from '../world/routes.ts'
+import { proxyServer } from '../world/tcp-proxy.ts'
 import { type LabLinkOptions, LINK_OPTIONS } from '../world/wire-spec.ts'
 import { LabHost, nameOf } from './host.ts'
 import type { DropLine, LabLink } from './link.ts'
@@ -169,21 +166,10 @@ export class LabRouter extends LabHost {
   async openWayOut(directory: string): Promise<void> {
     const forwards = Object.entries(this.#access.forward ?? {}).map(each => parseForward(this.name, ...each))
     const ports = forwards.map(({ port }) => port)
-    const { native } = this.placeFor("a way to the machine's network")
-    const gate = kernel.openGate(this.place)
-    const { fd, port } = closingOnError(native, [gate], () => transparentListener(this.place))
-    try {
-      kernel.leadOut(this.place, OUTSIDE, port)
-      this.#wayOut = await WayOut.open(this.place, directory, ports, {
-        gate,
-        listener: fd,
-        localhost: this.#localhost,
-      })
-    } catch (error) {
+    const wayOut = this.stack.wayOut ?? this.refuse("a way to the machine's network")
+    this.#wayOut = await wayOut.open(directory, ports, this.#localhost).catch(error => {
       throw error instanceof VnetError ? new LabUnavailableError(explain(error)) : error
-    } finally {
-      for (const each of [gate, fd]) native.close(each)
-    }
+    })
     for (const { port, host, to } of forwards)
       await this.listen(
         proxyServer(() => this.createConnection(to, host)),
@@ -365,7 +351,7 @@ export class LabRouter extends LabHost {
   /** @internal */
   addLink(host: LabHost, link: LabLink): void {
     this.#links.set(host, link)
-    if (this.#localhost.length > 0) kernel.leadLocalhost(host.place, this.#localhost)
+    if (this.#localhost.length > 0) host.stack.wayOut?.leadLocalhost(this.#localhost)
   }
 
   /** Returns the cable to a host that is inside or outside. Throws a UsageError. */

@@ -6,6 +6,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import type dgram from 'node:dgram'
 import type { Socket } from 'node:net'
 import type { Worker, WorkerOptions } from 'node:worker_threads'
+import type { WayOut } from 'vnet/internal/linux/way-out'
 import type { Prefix } from 'vnet/internal/packet/address'
 import type { AccessOptions } from '../model/access.ts'
 import type { HostAddress, SocketPlace, StreamServer } from '../model/place.ts'
@@ -101,6 +102,8 @@ export interface HostStack {
   /** The namespace of the kernel; undefined in memory. */
   readonly place: SocketPlace | undefined
   readonly rules: RouterRules
+  /** Ways to the machine's network; undefined without a kernel. */
+  readonly wayOut: StackWayOut | undefined
   /** Same as `listen` of sockets.ts. */
   listen(
     server: StreamServer,
@@ -130,6 +133,17 @@ export interface HostStack {
   setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void
   setRoutes(routes: readonly LabRoute[]): void
   close(): void
+}
+
+/** What a host in the kernel does for a router that leads to the machine's network. */
+export interface StackWayOut {
+  /**
+   * Makes this host such a router. TCP `ports` of the machine, and those of its loopback in
+   * `localhost`, lead to the lab and back. Rejects with a VnetError.
+   */
+  open(directory: string, ports: readonly number[], localhost: readonly number[]): Promise<WayOut>
+  /** Leads these ports of the host's 127.0.0.1 to the machine's. Throws a VnetError. */
+  leadLocalhost(ports: readonly number[]): void
 }
 
 /** The interface of a router to the outside. */

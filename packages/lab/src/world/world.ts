@@ -10,9 +10,6 @@ import type { HostParts, HostStack } from './host-stack.ts'
 export const WORLDS = ['kernel', 'memory', 'guest'] as const
 export type WorldName = (typeof WORLDS)[number]
 
-/** In each error of a call that is refused in memory. */
-export const NEEDS_KERNEL = "needs world: 'kernel'"
-
 /** Whether this process runs in a guest (packages/guest/docs/virtual-time.md). */
 export const isInGuest = (): boolean => process.env.VNET_GUEST === '1'
 

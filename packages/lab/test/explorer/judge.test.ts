@@ -65,7 +65,7 @@ test('a failure in a guest is repeated once, by a run from the start', async () 
     return { error: 'broken', ms: 1, left: [], links: new Map(), total: 1, output: '' }
   }
   const spec = { seed: 1, sysctls: [], world: 'guest' } as const
-  const judge = new Judge({ concurrency: 1, run, close: () => {} }, spec, { times: [1], left: [] })
+  const judge = new Judge({ concurrency: 1, copies: true, run, close: () => {} }, spec, { times: [1], left: [] })
   expect(await judge.judge(PLAN)).toMatchObject({ verdict: 'failed', failed: 2, runs: 2 })
   expect(branches).toEqual([true, undefined])
 })

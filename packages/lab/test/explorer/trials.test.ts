@@ -47,9 +47,14 @@ async function explored(
   }
   const { budget } = options
   const baseline = { times: [10], left: [] }
-  const judge = new Judge({ concurrency: 1, run, close: () => {} }, { seed: 1, sysctls: [], world }, baseline, {
-    budget,
-  })
+  const judge = new Judge(
+    { concurrency: 1, copies: world === 'guest', run, close: () => {} },
+    { seed: 1, sysctls: [], world },
+    baseline,
+    {
+      budget,
+    },
+  )
   const report = new ExploreReport({
     packets: Array.from({ length: count }, (_, i) => {
       return { ...packetOf(i + 1), link: links[i % links.length] as string }
@@ -70,7 +75,8 @@ async function explored(
     const texts = faults.filter(({ n }) => known?.split('+').includes(String(n)) === true).map(formatFault)
     return texts.length < 2 ? undefined : ({ faults: texts } as Partial<Failure> as Failure)
   }
-  const setup = { report, judge, options, concurrency: 1, explain, select: (all: readonly ExploredPacket[]) => all }
+  const select = (all: readonly ExploredPacket[]) => all
+  const setup = { report, judge, options, concurrency: 1, copies: world === 'guest', explain, select }
   await new Search(setup).all(new Set())
   report.finish(0, judge.spent)
   return { runs, report, verdicts: report.points.map(({ verdict }) => verdict) }
