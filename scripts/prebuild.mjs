@@ -43,7 +43,7 @@ export async function prebuild(targets) {
     const { packages } = TARGETS[target] ?? {}
     if (target !== OWN && !isCurrent(target)) await installPrograms(packages, `prebuilds for ${target} need`)
   }
-  await setUp()
+  await setUp({ programs: true })
   await withLock(join(root, '.setup-lock'), async () => {
     for (const target of targets) {
       if (!isCurrent(target)) await build(target)

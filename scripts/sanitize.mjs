@@ -29,7 +29,7 @@ async function build() {
   mkdirSync(DIRECTORY, { recursive: true })
   // Links, so that gyp sees a separate project with the same sources.
   for (const name of ['binding.gyp', 'native']) symlinkSync(join('../..', name), join(DIRECTORY, name))
-  const arguments_ = ['configure', 'build', '--jobs', 'max', '--debug', '-C', DIRECTORY, ...nodeHeaders()]
+  const arguments_ = ['configure', 'build', 'vnet', '--jobs', 'max', '--debug', '-C', DIRECTORY, ...nodeHeaders()]
   await run('building the addon with sanitizers', [...tool('node-gyp'), ...arguments_])
   stamp(STAMP, inputs)
 }

@@ -1,8 +1,9 @@
 /**
- * node scripts/setup.mjs [--test] [--long] [--containers] [--labs] [--browsers] [--explore]
- * [--kernel-module] [--install] [--run] [--guest]: makes a clone runnable, in the steps that are
- * due. The options also install programs: for the tests, for the long tests, and for these folders
- * of test/.
+ * node scripts/setup.mjs [--programs] [--test] [--long] [--containers] [--labs] [--browsers]
+ * [--explore] [--kernel-module] [--install] [--run] [--guest]: makes a clone runnable, in the steps
+ * that are due. `--programs` also builds the programs in C++, which vnet does itself when it needs
+ * one. `--test` does so, too, and installs the programs of the tests, `--long` those of the long
+ * tests, and the other options those of these folders of test/.
  * Each step is one line on stderr with its time; without a step that is due it prints nothing. A
  * failure is one line on stderr with what to do about it, and exit code 1. Off Linux it installs no
  * programs and builds no addon.
@@ -34,6 +35,6 @@ else
       const has = option => process.argv.includes(option)
       const folders = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install', 'run', 'guest']
       const own = folders.filter(folder => has(`--${folder}`))
-      return main.setUp({ testTools: has('--test'), long: has('--long'), own })
+      return main.setUp({ programs: has('--programs'), testTools: has('--test'), long: has('--long'), own })
     })
     .catch(error => fail(error.advice ? error.message : error.stack))

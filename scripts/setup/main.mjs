@@ -17,13 +17,16 @@ const root = resolve(import.meta.dirname, '../..')
 const isLinux = process.platform === 'linux'
 
 /**
- * Brings the tree up to date: dependencies, addon, compiled sources. `testTools` adds the programs
- * of the kernel tests, `long` also the programs of the long tests, and `own` the programs of these
- * folders of test/; guests get their kernel. Off Linux there are neither an addon nor kernel tests.
+ * Brings the tree up to date: dependencies, addon, compiled sources. `programs` adds vnet's
+ * programs in C++, `testTools` these and the programs of the kernel tests, `long` also the programs
+ * of the long tests, and `own` the programs of these folders of test/; guests get their kernel. Off
+ * Linux there are neither an addon nor kernel tests.
  */
-export async function setUp({ testTools = false, long = false, own = [] } = {}) {
+export async function setUp({ programs = false, testTools = false, long = false, own = [] } = {}) {
   process.chdir(root)
-  const due = steps.filter(step => !step.native || (isLinux && !takesPrebuilt(step)))
+  const wantsLate = programs || testTools
+  const wanted = steps.filter(step => !step.isLate || wantsLate || step.outputs().some(isFile))
+  const due = wanted.filter(step => !step.native || (isLinux && !takesPrebuilt(step)))
   if (due.some(step => step.native && isDue(step))) checkBuildTools()
   if (testTools && isLinux) await installTestTools(long)
   for (const folder of isLinux ? own : []) await installOwnTools(folder)
@@ -71,7 +74,7 @@ async function make(step) {
 function takesPrebuilt(step) {
   if (!isDue(step) || missingBuildTools().length === 0) return false
   if (step.outputs().some(isFile) || !isCurrent(OWN)) return false
-  process.stderr.write(`vnet: taking prebuilds/${OWN}, because there is no compiler\n`)
+  if (!step.isLate) process.stderr.write(`vnet: taking prebuilds/${OWN}, because there is no compiler\n`)
   return true
 }
 

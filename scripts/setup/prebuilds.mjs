@@ -6,15 +6,9 @@
 import { existsSync } from 'node:fs'
 import { digest, filesUnder, isStamped } from './stamp.mjs'
 
-export const BUILT_FILES = [
-  'vnet.node',
-  'vnet-launch',
-  'vnet-rootless',
-  'vnet-within',
-  'vnet-clock.so',
-  'vnet-cni',
-  'vnet-guest',
-]
+export const ADDON = 'vnet.node'
+export const PROGRAMS = ['vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-clock.so', 'vnet-cni', 'vnet-guest']
+export const BUILT_FILES = [ADDON, ...PROGRAMS]
 
 /** The target of this machine. */
 export const OWN = `linux-${process.arch}`

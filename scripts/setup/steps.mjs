@@ -8,11 +8,37 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync
 import { basename, dirname, posix, resolve } from 'node:path'
 import { npm, run, tool } from './command.mjs'
 import { importJoined, JOINED } from './joined.mjs'
+import { ADDON, PROGRAMS } from './prebuilds.mjs'
 import { digest, filesUnder } from './stamp.mjs'
+
+const { join } = posix
+
+/** The files of the addon, and those that all targets use. */
+const isOfAddon = file => /^native\/(addon\/|[^/]+$)/.test(file)
+
+const isOfProgram = file => !file.startsWith('native/addon/')
+
+/** A step that builds targets of native/binding.gyp. `names` are its files in build/Release. */
+function nativeStep(what, names, isInput) {
+  const targets = names.map(name => name.replace(/\.\w+$/, ''))
+  return {
+    stamp: `build/.vnet-${what}`,
+    native: true,
+    // Not the version of Node: the addon uses Node-API, so one build works with every major
+    // version.
+    inputs: () =>
+      digest(['binding.gyp', ...filesUnder('native').filter(isInput)], [lockedVersion('node-addon-api'), process.arch]),
+    outputs: () => names.map(name => `build/Release/${name}`),
+    make: () => {
+      const options = ['--jobs', 'max', ...nodeHeaders()]
+      return run(`building the ${what}`, [...tool('node-gyp'), 'configure', 'build', ...targets, ...options])
+    },
+  }
+}
 
 /**
  * Returns the steps for the tree in the working directory, each `{ stamp, outputs(), inputs(),
- * make() }`.
+ * make() }`. A late step is due only once its outputs are needed, or were.
  */
 export const steps = [
   {
@@ -36,19 +62,8 @@ export const steps = [
         '--no-fund',
       ]),
   },
-  {
-    // Not the version of Node: the addon uses Node-API, so one build works with every major
-    // version.
-    stamp: 'build/.vnet-addon',
-    native: true,
-    inputs: () => digest(['binding.gyp', ...filesUnder('native')], [lockedVersion('node-addon-api'), process.arch]),
-    outputs: () =>
-      ['vnet.node', 'vnet-launch', 'vnet-rootless', 'vnet-within', 'vnet-clock.so', 'vnet-cni', 'vnet-guest'].map(
-        name => `build/Release/${name}`,
-      ),
-    make: () =>
-      run('building the addon', [...tool('node-gyp'), 'configure', 'build', '--jobs', 'max', ...nodeHeaders()]),
-  },
+  nativeStep('addon', [ADDON], isOfAddon),
+  { ...nativeStep('programs', PROGRAMS, isOfProgram), isLate: true },
   {
     stamp: 'node_modules/.vnet-family',
     inputs: () => digest(['docs/vnet_nl.yaml', GENERATE]),
@@ -63,8 +78,6 @@ export const steps = [
     make: compile,
   },
 ]
-
-const { join } = posix
 
 const GENERATE = 'scripts/generate-family.mjs'
 const JOIN = ['join.config.mjs', 'joined.mjs'].map(name => `scripts/setup/${name}`)

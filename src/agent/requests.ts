@@ -2,7 +2,7 @@
  * The socket of `vnet node`. A connection carries one request, to the end of its stream, and the
  * reply: the exit status as a line, then text. Only root, and members of one group, may ask.
  *
- * Requests are JSON, or come from the CNI plugin (native/cni.cc).
+ * Requests are JSON, or come from the CNI plugin (native/cni/cni.cc).
  */
 import { chownSync, lstatSync } from 'node:fs'
 import { Socket } from 'node:net'

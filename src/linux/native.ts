@@ -300,15 +300,25 @@ export function checkLinux(call: Call): void {
 }
 
 /**
- * The path of a file in build/Release, there or below native, or else in prebuilds. Throws a
- * VnetError without it, and off Linux.
+ * The path of a file in build/Release, there or below native, or else in prebuilds. A clone builds
+ * its programs when they are needed. Throws a VnetError without the file, and off Linux.
  */
 export function builtFile(name: string, what: string): string {
   checkLinux([`load ${what}`, ''])
-  const directories = ['build/Release', 'native/build/Release', `prebuilds/linux-${process.arch}`]
-  const found = directories.map(directory => `${ROOT}${directory}/${name}`).find(isThere)
+  const find = (directory: string) => [`${ROOT}${directory}/${name}`].find(isThere)
+  const built = find('build/Release') ?? (buildPrograms() ? find('build/Release') : find('native/build/Release'))
+  const found = built ?? find(`prebuilds/linux-${process.arch}`)
   if (found !== undefined) return found
   throw new VnetError(ENOENT, name, `${what} ${isBundled() ? BUNDLED : `is not built: ${BUILD_ADVICE}`}`)
+}
+
+/** Builds the programs in a clone, where the first command that needs one does. */
+function buildPrograms(): boolean {
+  const script = `${ROOT}scripts/setup.mjs`
+  // Installations have all of them, and the addon is there before this code.
+  if (!isThere(script) || !isThere(`${ROOT}build/Release/vnet.node`)) return false
+  const { spawnSync } = process.getBuiltinModule('node:child_process')
+  return spawnSync(process.execPath, [script, '--programs'], { stdio: ['ignore', 2, 2] }).status === 0
 }
 
 /** Files of the addon, below ROOT. node_modules there may have the addon of another vnet. */

@@ -1,7 +1,7 @@
 /**
- * Namespaces for an ordinary user: native/rootless.cc enters them, and executes a program there in
- * which the user is root. Root with the necessary capabilities enters the same ones, except the
- * user namespace.
+ * Namespaces for an ordinary user: native/rootless/rootless.cc enters them, and executes a program
+ * there in which the user is root. Root with the necessary capabilities enters the same ones,
+ * except the user namespace.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { explain, VnetError } from '../base/errno.ts'
@@ -74,7 +74,7 @@ export function whyNoTun(native?: Native): string | undefined {
 }
 
 /**
- * Returns a command that runs another one where it does no harm (native/rootless-confine.h):
+ * Returns a command that runs another one where it does no harm (native/rootless/confine.h):
  * everything but /run is read-only, the network is its own, and processes, memory and time are
  * bounded. `rights`: all rights in its own namespaces, or none. Arguments that are absolute paths
  * are visible inside.
@@ -95,7 +95,8 @@ export function withParent(command: readonly string[]): string[] {
 
 /**
  * Starts the process that removes files after this process's end, also if it is killed. Its
- * standard input gets their names (native/remove-after.h). This process does not wait for it.
+ * standard input gets their names (native/rootless/remove-after.h). This process does not wait for
+ * it.
  */
 export function startRemover(): ChildProcess {
   const remover = spawn(launcherPath(), ['--remove-after'], { stdio: ['pipe', 'ignore', 'ignore'] })
@@ -105,7 +106,10 @@ export function startRemover(): ChildProcess {
   return remover
 }
 
-/** Returns the command of the process that waits for a namespace to connect (native/way-out.h). */
+/**
+ * Returns the command of the process that waits for a namespace to connect
+ * (native/rootless/way-out.h).
+ */
 export function waitingForWayOut(isAside: boolean): [program: string, option: string] {
   return [launcherPath(), isAside ? '--way-out-aside' : '--way-out']
 }

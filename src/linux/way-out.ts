@@ -23,7 +23,9 @@ import { SOCK_SEQPACKET } from './uapi.ts'
 /** The interface of a namespace to the machine's network. */
 export const OUTSIDE = 'pasta0'
 
-/** The address of the machine's loopback in namespaces with a way out (native/tcp-out.h). */
+/**
+ * The address of the machine's loopback in namespaces with a way out (native/rootless/tcp-out.h).
+ */
 export const MACHINE = '198.19.255.55'
 
 /**
@@ -52,7 +54,7 @@ interface Place {
   readonly nsfd: number
 }
 
-/** TCP connections of a namespace, which do not use pasta (native/tcp-out.h). */
+/** TCP connections of a namespace, which do not use pasta (native/rootless/tcp-out.h). */
 interface TcpOut {
   /** Descriptors. */
   readonly gate: number

@@ -7,7 +7,7 @@ import { sourcesOfPackages } from '../support/packages.ts'
 const root = join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
-/** The steps that a file's comments mark, as `1 native/batch.cc`. */
+/** The steps that a file's comments mark, as `1 native/addon/batch.cc`. */
 function marked(): string[] {
   const files = ['src', 'native', ...sourcesOfPackages()].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(file => join(folder, file)),

@@ -25,13 +25,9 @@ if (fs.existsSync('break-${name}')) { console.error('${name} on stderr'); proces
 
 const nodeGyp = `${record('node-gyp')}
 fs.mkdirSync('build/Release', { recursive: true })
-fs.writeFileSync('build/Release/vnet.node', '')
-fs.writeFileSync('build/Release/vnet-launch', '')
-fs.writeFileSync('build/Release/vnet-rootless', '')
-fs.writeFileSync('build/Release/vnet-within', '')
-fs.writeFileSync('build/Release/vnet-clock.so', '')
-fs.writeFileSync('build/Release/vnet-cni', '')
-fs.writeFileSync('build/Release/vnet-guest', '')
+const ends = { vnet: '.node', 'vnet-clock': '.so' }
+for (const target of process.argv.filter(word => /^vnet/.test(word)))
+  fs.writeFileSync('build/Release/' + target + (ends[target] ?? ''), '')
 `
 
 const tsc = `${record('tsc')}
@@ -85,7 +81,8 @@ export class SetupTree {
       'tsconfig.json',
       'binding.gyp',
       'docs/vnet_nl.yaml',
-      'native/addon.cc',
+      'native/addon/addon.cc',
+      'native/rootless/rootless.cc',
       'src/index.ts',
       'src/tap.ts',
       ...PAGE,

@@ -1,4 +1,4 @@
-/** Requests of a program in a guest to its host (native/guest.cc). */
+/** Requests of a program in a guest to its host (native/guest/guest.cc). */
 import { Buffer } from 'node:buffer'
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 

@@ -1,5 +1,5 @@
 /**
- * The memories by which a guest and this process exchange data (native/guest-mail.h). A guest only
+ * The memories by which a guest and this process exchange data (native/guest/mail.h). A guest only
  * appends records to its outbox, which is read while it runs. This process writes into the inbox
  * while the guest is stopped. So nothing from outside happens at some instant of the guest.
  */
@@ -13,7 +13,7 @@ const MESSAGE_MAX = 8 << 20
 const RECORD_MAX = 64 << 20
 /** Bytes of one read(), which returns in some 20 ms. */
 const BATCH = 16 << 20
-/** The kinds in native/guest-mail.h. */
+/** The kinds in native/guest/mail.h. */
 const KINDS = 'oemcfglux!'
 const READ_LENGTH = 1 << 20
 /** Length and kind (4 bytes each), nanoseconds since 1970 in the guest (8 bytes). */
@@ -21,7 +21,7 @@ const RECORD_HEADER = 16
 /** Mode and length of the path, 4 bytes each. */
 const FILE_HEADER = 8
 
-/** A report of a guest: see native/guest-mail.h. */
+/** A report of a guest: see native/guest/mail.h. */
 export interface MailRecord {
   /** `o`: standard output, `e`: standard error, and others. */
   readonly kind: string

@@ -74,7 +74,7 @@ export const replyText = (reply: string, seed?: number): Buffer =>
 /** The reply after which the run continues: its records, times and counts are kept. */
 const continueText = (reply: string): Buffer => Buffer.from(`+\0${reply}`)
 
-/** The message that starts a job: strings, as native/guest.cc reads them. */
+/** The message that starts a job: strings, as native/guest/guest.cc reads them. */
 export function jobText({ command, seed, date, env, directory = '', cwd }: GuestJob): Buffer {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   const words = [seedText(seed), `${BigInt(Math.round(date)) * 1_000_000n}`, directory, cwd, `${variables.length}`]

@@ -29,7 +29,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }))
 
-/** As native/guest-files.cc: mode, length of the path, path, content. */
+/** As native/guest/files.cc: mode, length of the path, path, content. */
 function file(path: string, content: string, mode = 0o644) {
   const head = Buffer.alloc(8)
   head.writeUInt32LE(mode)

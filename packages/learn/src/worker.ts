@@ -22,7 +22,7 @@ const LIMITS_S = { memory: 30, live: 120 } as const
 /** The line that only `report` of the watchdog (src/cli/lockup-worker.ts) makes. */
 const LOCKUP = /^vnet: (.+) has not returned for (\d+) s/m
 
-/** The line that only `mention` of the launcher (native/rootless-confine.cc) prints. */
+/** The line that only `mention` of the launcher (native/rootless/confine.cc) prints. */
 const LIMITED = /^vnet: ended: (.+)$/m
 
 /** How much of its standard error is kept, characters. */

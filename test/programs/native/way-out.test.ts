@@ -1,4 +1,6 @@
-/** The process outside a namespace (native/way-out.cc), with a socket in place of its TUN. */
+/**
+ * The process outside a namespace (native/rootless/way-out.cc), with a socket in place of its TUN.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'

@@ -62,8 +62,10 @@ describe('the steps that are due', () => {
     ['the compiler options', 'tsconfig.json', compile],
     ["a package's compiler options", 'packages/lan/tsconfig.json', compile],
     ['the netlink family', 'docs/vnet_nl.yaml', ['family']],
-    ['a native source', 'native/addon.cc', ['node-gyp']],
-    ['a new native source', 'native/sys.h', ['node-gyp']],
+    ['a native source', 'native/addon/addon.cc', ['node-gyp']],
+    ['a new native source', 'native/addon/sys.h', ['node-gyp']],
+    ['a native source of a program that is not built', 'native/rootless/rootless.cc', []],
+    ['a native source of all targets', 'native/fd.h', ['node-gyp']],
     ['the build description', 'binding.gyp', ['node-gyp']],
     ['the dependencies', 'package.json', ['npm', 'family', ...compile]],
     ['the lock file, and with it node-addon-api', 'package-lock.json', everything],
@@ -71,6 +73,22 @@ describe('the steps that are due', () => {
     tree.write(file, '{ }')
     await tree.setUp()
     expect(tree.calls()).toEqual(expected)
+  })
+
+  test.each([
+    ['of a program builds the programs again', 'native/rootless/rootless.cc', ['building the programs']],
+    ['of the addon builds the addon again', 'native/addon/addon.cc', ['building the addon']],
+    ['of both builds both again', 'native/fd.h', ['building the addon', 'building the programs']],
+  ])('programs are built with --programs, and then a source %s', async (_, file, expected) => {
+    tree.steps()
+    expect(await tree.setUp({ args: ['--programs'] })).toEqual(quiet)
+    expect(tree.steps()).toEqual(['building the programs'])
+    expect(tree.has('build/Release/vnet-clock.so')).toBe(true)
+    expect(await tree.setUp()).toEqual(quiet)
+    expect(tree.steps()).toEqual([])
+    tree.write(file, 'changed')
+    await tree.setUp()
+    expect(tree.steps()).toEqual(expected)
   })
 
   test('a change of package.json other than dependencies installs nothing', async () => {
@@ -114,10 +132,10 @@ describe('the steps that are due', () => {
   })
 
   test('a failed step is due again even if its inputs are restored', async () => {
-    tree.write('native/addon.cc', 'changed')
+    tree.write('native/addon/addon.cc', 'changed')
     tree.write('break-node-gyp', '')
     await tree.setUp()
-    tree.write('native/addon.cc', '')
+    tree.write('native/addon/addon.cc', '')
     tree.remove('break-node-gyp')
     tree.calls()
     expect(await tree.setUp()).toEqual(quiet)
@@ -195,7 +213,7 @@ describe('a missing requirement is reported in one line', () => {
     const stderr = `vnet: taking prebuilds/linux-${process.arch}, because there is no compiler\n`
     expect(await tree.setUp()).toEqual({ ...quiet, stderr })
     expect(tree.calls()).not.toContain('node-gyp')
-    tree.write('native/addon.cc', 'changed')
+    tree.write('native/addon/addon.cc', 'changed')
     expect(await tree.setUp()).toEqual(refusal('vnet needs a C++ compiler: sudo apt-get install g++ make python3'))
   })
 
@@ -222,7 +240,7 @@ describe('--test', () => {
   `)
 
   beforeEach(async () => {
-    await tree.setUp()
+    await tree.setUp({ args: ['--programs'] })
     tree.calls()
     for (const program of [...iproute2, ...others]) tree.program(program, 'echo iputils')
   })

@@ -1,7 +1,7 @@
 /**
  * `vnet exec`: runs a program supervised, and passes on its streams, signals and exit status.
- * native/launcher.cc installs the filter in a child process and executes the program, which shares
- * our standard streams, terminal, process group and directory.
+ * native/launch/launcher.cc installs the filter in a child process and executes the program, which
+ * shares our standard streams, terminal, process group and directory.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'

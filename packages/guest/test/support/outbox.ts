@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs'
 /** The length of the head of an outbox. */
 export const BLOCK = 4096
 
-/** As native/guest-mail.cc: length, kind, time, content, and zeros up to a multiple of 8. */
+/** As native/guest/mail.cc: length, kind, time, content, and zeros up to a multiple of 8. */
 export function record(kind: string, time: bigint, content: string): Buffer {
   const head = Buffer.alloc(16)
   head.writeUInt32LE(content.length)

@@ -9,7 +9,7 @@ import { builtFile } from 'vnet/internal/linux/native'
 import type { ProgramOptions } from './host-init.ts'
 import { type Executable, fileKind } from './programs.ts'
 
-/** struct Shared of native/clock.cc: two offsets in ns, and which of them is active. */
+/** struct Shared of native/clock/clock.cc: two offsets in ns, and which of them is active. */
 const [OFFSET_BYTES, ACTIVE, SHARED_BYTES] = [8, 16, 17]
 
 export class HostClock {

@@ -1,7 +1,7 @@
 /**
- * HostInit: process 1 of a host (native/host-init.h). All programs of the host run in its PID
- * namespace, so that they stop, continue and end together. It ends with this process, even if that
- * is killed, and then nothing of the host is left.
+ * HostInit: process 1 of a host (native/within/host-init.h). All programs of the host run in its
+ * PID namespace, so that they stop, continue and end together. It ends with this process, even if
+ * that is killed, and then nothing of the host is left.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ const REPLY_BYTES = 256
 
 const ENDED = 'their first process was killed'
 
-/** kAnyKills of native/host-init.h. */
+/** kAnyKills of native/within/host-init.h. */
 const ANY_KILLS = -1
 
 const COMMANDS = { stop: 's', continue: 'c', kill: 'k', fill: 'f', free: 'd' } as const

@@ -52,8 +52,8 @@ const { stdio: _, ...WITHOUT_STDIO } = SPAWN_OPTIONS
 const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
 
 /**
- * The line of the launcher, which only `fail` of native/within.cc prints, if it cannot execute the
- * program: what failed, and an errno.
+ * The line of the launcher, which only `fail` of native/within/within.cc prints, if it cannot
+ * execute the program: what failed, and an errno.
  */
 const FAILED = /^vnet: (.+): [^:]+ \(errno (\d+)\).*\n$/
 

@@ -31,7 +31,7 @@ export class RunTraces implements Disposable {
     this.removeLast(join(own, `${process.pid}-*`), ...this.directories.map(path => `${path}/`))
   }
 
-  /** Has paths, or other texts of native/remove-after.h, removed if vnet is killed. */
+  /** Has paths, or other texts of native/rootless/remove-after.h, removed if vnet is killed. */
   removeLast(...texts: readonly string[]): void {
     for (const text of texts) this.#remover.stdin?.write(`${text}\0`)
   }

@@ -1,4 +1,7 @@
-/** TCP connections to the machine's network (native/tcp-out.cc), with real kernels at both ends. */
+/**
+ * TCP connections to the machine's network (native/rootless/tcp-out.cc), with real kernels at both
+ * ends.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-#include "rootless-ids.h"
+#include "ids.h"
 
 #include <fcntl.h>
 #include <pwd.h>

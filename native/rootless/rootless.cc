@@ -7,7 +7,7 @@
 //   user   a user namespace, in which the caller is root
 //   net    a network namespace, in which `lo` is up
 //   mount  a mount namespace with its own /run and /sys
-//   check  all of these, confined as in rootless-confine.h. The words of the command line that are
+//   check  all of these, confined as in confine.h. The words of the command line that are
 //          absolute paths remain visible
 //   none   no rights in them; with `check` only
 //
@@ -24,7 +24,7 @@
 // vnet-rootless --way-out, vnet-rootless --way-out-aside: see way-out.h.
 //
 // vnet-rootless --keep-groups PROGRAM [ARGS]: executes PROGRAM in the present namespaces, see
-// rootless-tcpdump.h.
+// tcpdump.h.
 #include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
@@ -42,11 +42,11 @@
 
 #include "close-on-exec.h"
 #include "remove-after.h"
-#include "rootless-confine.h"
-#include "rootless-ids.h"
-#include "rootless-mounts.h"
-#include "rootless-refusal.h"
-#include "rootless-tcpdump.h"
+#include "confine.h"
+#include "ids.h"
+#include "mounts.h"
+#include "refusal.h"
+#include "tcpdump.h"
 #include "way-out.h"
 
 namespace {

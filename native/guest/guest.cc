@@ -28,10 +28,10 @@
 #include <vector>
 
 #include "fd.h"
-#include "guest-files.h"
-#include "guest-mail.h"
-#include "guest-modules.h"
-#include "guest-usage.h"
+#include "files.h"
+#include "mail.h"
+#include "modules.h"
+#include "usage.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "guest-mail.h"
+#include "mail.h"
 
 namespace vnet {
 

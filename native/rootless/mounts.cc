@@ -1,4 +1,4 @@
-#include "rootless-mounts.h"
+#include "mounts.h"
 
 #include <dirent.h>
 #include <fcntl.h>

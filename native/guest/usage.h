@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "guest-mail.h"
+#include "mail.h"
 
 namespace vnet {
 

@@ -1,4 +1,4 @@
-#include "guest-modules.h"
+#include "modules.h"
 
 #include <dirent.h>
 #include <fcntl.h>

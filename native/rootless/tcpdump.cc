@@ -1,4 +1,4 @@
-#include "rootless-tcpdump.h"
+#include "tcpdump.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,4 +1,4 @@
-#include "rootless-confine.h"
+#include "confine.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "guest-usage.h"
+#include "usage.h"
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>

@@ -1,4 +1,4 @@
-#include "rootless-refusal.h"
+#include "refusal.h"
 
 #include <sched.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "guest-mail.h"
+#include "mail.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
