@@ -9,7 +9,8 @@
  * rooms, files use no builtin of Node, no package and no room that does, except for files named
  * *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
  * because that would load a second copy of everything. A type-only import counts like any other. No
- * module keeps mutable state (`let` or `var` at its top level).
+ * module keeps mutable state: `let` or `var` at its top level, or a collection that is empty there,
+ * except for `kept`.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -209,10 +210,12 @@ function violationsIn(root, file, path) {
     const complaint = complaintAbout(specifier, file, room, top)
     return complaint && at(start, `${room} may not import ${complaint}`)
   })
-  const state = program.body.map(
-    node =>
-      isMutable(node.declaration ?? node) && at(node.start, 'no module-level let or var: mutable state hangs on a Net'),
-  )
+  const state = program.body.map(node => {
+    const declared = node.declaration ?? node
+    if (isMutable(declared)) return at(node.start, 'no module-level let or var: mutable state hangs on a Net')
+    if (kept[file] !== undefined || !isFilled(declared)) return undefined
+    return at(node.start, 'no collection that a module fills: give it an owner, or say in `kept` whose it is')
+  })
   return [...imports, ...state].filter(Boolean)
 }
 
@@ -227,6 +230,36 @@ const isPure = file => pure.has(roomOf(file)) && !NODE.test(file)
 const rankOf = file => (NODE.test(file) ? nodeRank : order.indexOf(roomOf(file)))
 
 const isMutable = node => node.type === 'VariableDeclaration' && ['let', 'var'].includes(node.kind)
+
+/** The modules with collections that they fill, and to what else than the module these belong. */
+export const kept = {
+  'netdev/debug/function-place.browser.ts': 'the page, which loads each driver once',
+  'linux/ffi.ts': 'the thread, in which a library stays loaded',
+  'lab/guest/vitest-guest.ts': 'the tests of vitest, by which they are kept',
+  'lab/playwright.ts': 'the links, by which they are kept',
+  'lab/memory/node/native-stream.ts': 'Node, whose classes do not change',
+  'lab/memory/node/virtual-timeout.ts': 'the sockets and prototypes of Node, by which they are kept',
+  'lab/memory/node/http2-date.ts': 'the prototypes of Node, by which they are kept',
+  'lab/memory/time/fetch-clock.ts': 'the copies of undici in the thread',
+  'lab/memory/time/async-types.ts': 'the names of types, which mean the same everywhere',
+  'lab/memory/time/timers.ts': 'the thread, whose clearTimeout takes their numbers',
+  'learn/browser/check-worker.ts': 'the worker, which checks one driver',
+  'learn/commands/check-worker.ts': 'the process, which checks one driver',
+  'web/page/sha256.ts': 'the constants, which are filled while the module loads',
+  'web/page/frames-filter.ts': 'the frames, by which they are kept',
+}
+
+const COLLECTIONS = ['Map', 'Set', 'WeakMap', 'WeakSet']
+
+/** Whether a declaration makes an empty collection which its type lets the module fill. */
+export const isFilled = node =>
+  node.type === 'VariableDeclaration' &&
+  node.declarations.some(({ init, id }) => {
+    const type = id.typeAnnotation?.typeAnnotation.type
+    if (init?.type === 'NewExpression') return COLLECTIONS.includes(init.callee.name) && init.arguments.length === 0
+    if (init?.type === 'ArrayExpression') return init.elements.length === 0 && type === 'TSArrayType'
+    return init?.type === 'ObjectExpression' && init.properties.length === 0 && type !== 'TSTypeReference'
+  })
 
 /**
  * Returns why `specifier` may not be imported, or undefined. A computed specifier is undefined.

@@ -1,11 +1,11 @@
 /** The one-way rule: what the checker accepts, what it refuses, and the line that it reports. */
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { violations } from '../../../scripts/check-imports.mjs'
+import { isFilled, kept, programOf, sources, violations } from '../../../scripts/check-imports.mjs'
 import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const root = freshDirectory()
@@ -161,6 +161,34 @@ describe('no module keeps mutable state', () => {
 
   test.each(['let n = 0', 'var n = 0', 'export let n = 0', 'let n: number'])('%s is refused', source => {
     expect(check('netdev/a.ts', `\n${source}`)).toEqual([`src/netdev/a.ts:2: ${message}`])
+  })
+
+  test.each([
+    'const seen = new Map<string, number>()',
+    'export const seen = new WeakSet()',
+    'const seen: string[] = []',
+    'const found: { n?: number } = {}',
+  ])('%s is refused', source => {
+    const message = 'no collection that a module fills: give it an owner, or say in `kept` whose it is'
+    expect(check('netdev/a.ts', source)).toEqual([`src/netdev/a.ts:1: ${message}`])
+  })
+
+  test('only modules whose collections belong to another owner have them', () => {
+    const repository = resolve('.')
+    const filled = sources(repository).filter(({ file, path }) => {
+      const { body } = programOf(file, readFileSync(join(repository, path), 'utf8'))
+      return body.some(node => isFilled('declaration' in node ? (node.declaration ?? node) : node))
+    })
+    expect(filled.map(({ file }) => file).sort()).toEqual(Object.keys(kept).sort())
+  })
+
+  test.each([
+    'const NONE: readonly string[] = []',
+    'const NONE: Options = {}',
+    'const WORDS = new Set(["a"])',
+    'export function f() { const seen = new Map(); return seen }',
+  ])('%s is allowed', source => {
+    expect(check('netdev/a.ts', source)).toEqual([])
   })
 
   test('constants, and variables inside functions and loops, are allowed', () => {
