@@ -124,12 +124,12 @@ function sourcesRun({ url, functions }) {
 }
 
 /** The modules that each process imports itself until its command or lab is ready, in order. */
-const START = ['vnet', 'cli/inherited-files', 'cli/main', 'cli/process-io', 'cli/command-line'].map(
+const START = ['vnet', 'cli/process/inherited-files', 'cli/main', 'cli/process/process-io', 'cli/command-line'].map(
   name => `dist/${name}.js`,
 )
 const RUN = [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/run/run.js']
 const COMMANDS = {
-  cable: [...START, 'dist/cli/driver-command.js', 'dist/drivers/cable.js', 'dist/cli/run.js'],
+  cable: [...START, 'dist/cli/commands/driver-command.js', 'dist/drivers/cable.js', 'dist/cli/run.js'],
   run: RUN,
   runInside: [...RUN, 'packages/lab/dist/run/run-lab.js', 'packages/lab/dist/network/lab.js'],
   lab: [...START, 'packages/lab/dist/commands/index.js', 'packages/lab/dist/commands/lab.js'],

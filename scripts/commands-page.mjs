@@ -4,7 +4,7 @@
  */
 
 import { writeFileSync } from 'node:fs'
-import { descriptionOf, nameOf, termOf, usageOf } from '../dist/cli/help.js'
+import { descriptionOf, nameOf, termOf, usageOf } from '../dist/cli/parse/help.js'
 
 const HEAD = `# Commands
 
@@ -104,7 +104,7 @@ const cell = text => text.replaceAll('|', '\\|')
 if (process.argv[1] === import.meta.filename) {
   const [{ allCommands }, { commonOptions }] = await Promise.all([
     import('../dist/cli/program.js'),
-    import('../dist/cli/options.js'),
+    import('../dist/cli/parse/options.js'),
   ])
   for (const [file, page] of Object.entries(commandsPages(await allCommands(), commonOptions()))) {
     writeFileSync(new URL(`../docs/${file}`, import.meta.url), page)

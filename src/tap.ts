@@ -8,7 +8,7 @@
  */
 import './base/dispose.ts'
 
-export { openTap, type TapOptions } from './linux/open-tap.ts'
-export type { Tap, TapEvents } from './linux/tap-device.ts'
-export type { TapFrame, TapFrameInfo, TapLayer } from './linux/tap-frame.ts'
-export type { TapCounters } from './linux/tap-writer.ts'
+export type { Tap, TapEvents } from './linux/tap/device.ts'
+export type { TapFrame, TapFrameInfo, TapLayer } from './linux/tap/frame.ts'
+export { openTap, type TapOptions } from './linux/tap/open.ts'
+export type { TapCounters } from './linux/tap/writer.ts'

@@ -14,10 +14,10 @@ try {
     // V8's helper threads get no CPU beside a busy program, and frames would wait for them.
     const { setFlagsFromString } = await import('node:v8')
     setFlagsFromString('--no-parallel-scavenge')
-    const { closeInheritedFiles } = await import('./cli/inherited-files.ts')
+    const { closeInheritedFiles } = await import('./cli/process/inherited-files.ts')
     closeInheritedFiles(process)
     const { main } = await import('./cli/main.ts')
-    const { processIo } = await import('./cli/process-io.ts')
+    const { processIo } = await import('./cli/process/process-io.ts')
     const io = processIo(process)
     process.exitCode = await main(process.argv.slice(2), io)
     // A leaked timer or server of a driver must not keep the program alive.

@@ -10,7 +10,7 @@
 import { randomBytes } from 'node:crypto'
 import { describeException } from '../base/exception.ts'
 import { LimitedLog, LOGLEVEL_WARNING, Log } from '../base/log.ts'
-import { followLink } from '../linux/link-watch.ts'
+import { followLink } from '../linux/links/watch.ts'
 import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import type { Link } from '../linux/rtnetlink.ts'

@@ -8,7 +8,7 @@ import { loadNative } from '../linux/native.ts'
 import { ownCommand, sharesUserNamespace } from '../linux/privileges.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type NamedDevice } from './device-text.ts'
-import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
+import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
 
 export interface AskOptions {
   /** Query this user's vnets instead of root's and the caller's. */

@@ -4,7 +4,7 @@ import { listed } from '../base/usage-error.ts'
 import type { CaptureRequest, CaptureStream, ControlClient, Found, FoundDevice } from '../control/index.ts'
 import { failAll, hasEnded } from './ask.ts'
 import { isAmong, label } from './device-text.ts'
-import { EXIT_OK, type Io } from './io.ts'
+import { EXIT_OK, type Io } from './process/io.ts'
 
 export interface VnetStream {
   readonly devices: readonly FoundDevice[]

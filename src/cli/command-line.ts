@@ -2,11 +2,11 @@
 import { causesOf, messageOrDescription } from '../base/exception.ts'
 import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
 import { isOtherFile } from './driver-file.ts'
-import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './io.ts'
-import { type LazyCommand, Option } from './option.ts'
-import { commonOptions } from './options.ts'
 import { packageVersion } from './own-package.ts'
-import { commandIndex, knownWords, type Parsed, parse, see, UnknownOption } from './parse.ts'
+import { type LazyCommand, Option } from './parse/option.ts'
+import { commonOptions } from './parse/options.ts'
+import { commandIndex, knownWords, type Parsed, parse, see, UnknownOption } from './parse/parse.ts'
+import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './process/io.ts'
 import { allCommands, commandNamed, printHelp } from './program.ts'
 
 const VERSION = new Option('-V, --version', 'print the version')

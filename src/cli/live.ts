@@ -13,10 +13,10 @@ import type { Module } from '../netdev/module.ts'
 import type { Net } from '../netdev/net.ts'
 import { devOpen } from '../netdev/netif.ts'
 import { StepGate } from '../netdev/step-gate.ts'
-import { complain, type End, EXIT_FAILURE, EXIT_OK, type Io } from './io.ts'
-import type { CommonOptions } from './options.ts'
 import type { Output } from './output.ts'
+import type { CommonOptions } from './parse/options.ts'
 import { netnsOf, type Plan } from './plan.ts'
+import { complain, type End, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
 import { type DeviceStatistics, statisticsOf, Wires } from './statistics.ts'
 
 export interface Run {

@@ -13,8 +13,8 @@ import { check, closing } from '../linux/errno.ts'
 import { loadNative, type Native } from '../linux/native.ts'
 import { cpuTimeOf, statOf } from '../linux/proc-stat.ts'
 import { align4, getU32, NLMSG_HDRLEN } from '../netlink/index.ts'
-import { logLine } from './io.ts'
 import type { LockupMessage, LockupWorkerData } from './lockup.ts'
+import { logLine } from './process/io.ts'
 
 /** Milliseconds that the main thread may take to be paused, which it never is in a system call. */
 const PATIENCE_MS = 1000

@@ -1,7 +1,7 @@
 /** The program as a function: arguments in, exit status out. */
 import { printable, printableLines, shellWord } from '../base/printable.ts'
-import { EXIT_OK, type Io } from './io.ts'
 import { packageVersion } from './own-package.ts'
+import { EXIT_OK, type Io } from './process/io.ts'
 
 /**
  * Runs `vnet ARGS`; `argv` is ARGS. Never throws: an error is one line on stderr, and an error in a

@@ -6,8 +6,8 @@ import type { Driver } from '../netdev/driver.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { formatAddress, formatMac, isInPrefix, parsePrefix } from '../packet/address.ts'
-import { type Io, logLine } from './io.ts'
 import type { Plan } from './plan.ts'
+import { type Io, logLine } from './process/io.ts'
 import { type DeviceStatistics, stageLines, statisticsTable, type WireStatistics } from './statistics.ts'
 
 export interface Output {

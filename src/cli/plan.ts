@@ -2,13 +2,13 @@
 import { EEXIST, VnetError } from '../base/errno.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
-import { TapPort } from '../linux/tap-port.ts'
+import { TapPort } from '../linux/tap/port.ts'
 import type { DeviceSpec } from '../netdev/driver.ts'
 import { NETIF_F_GRO } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import type { LinkRequest } from '../netdev/port.ts'
 import { prefixesIntersect, toPrefix } from '../packet/address.ts'
-import type { CommonOptions } from './options.ts'
+import type { CommonOptions } from './parse/options.ts'
 
 export interface Plan {
   readonly dev: NetDevice

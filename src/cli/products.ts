@@ -4,8 +4,8 @@
  */
 import { createRequire } from 'node:module'
 import { UsageError } from '../base/usage-error.ts'
-import type { LazyCommand } from './option.ts'
 import { packageVersion } from './own-package.ts'
+import type { LazyCommand } from './parse/option.ts'
 
 /** A driver in the lists of commands. */
 export interface LazyDriver extends Pick<LazyCommand, 'name' | 'usage' | 'examples'> {

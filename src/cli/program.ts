@@ -1,11 +1,11 @@
 /** The commands of the program. The code of a driver is loaded when its command is needed. */
 import { UsageError } from '../base/usage-error.ts'
 import type { Driver } from '../netdev/driver.ts'
-import { controlCommands } from './control-commands.ts'
+import { controlCommands } from './commands/control-commands.ts'
 import { isDriverFile, loadDriver } from './driver-file.ts'
-import { EXIT_OK, type Io } from './io.ts'
-import { Argument, type LazyCommand, Option } from './option.ts'
-import { commonOptions } from './options.ts'
+import { Argument, type LazyCommand, Option } from './parse/option.ts'
+import { commonOptions } from './parse/options.ts'
+import { EXIT_OK, type Io } from './process/io.ts'
 import { commandsFor, commandsOf, type LazyDriver, PRODUCTS } from './products.ts'
 
 /** The command that runs if none is named. */
@@ -57,7 +57,7 @@ const COMPLETION: LazyCommand = {
   args: [new Argument('<bash|zsh>').choices(['bash', 'zsh'])],
   examples: [['source <(vnet completion bash)', 'complete commands by Tab in this shell']],
   run: async (io, shell: 'bash' | 'zsh') => {
-    const [{ completion }, commands] = await Promise.all([import('./completion.ts'), allCommands()])
+    const [{ completion }, commands] = await Promise.all([import('./parse/completion.ts'), allCommands()])
     io.out(completion(shell, commands))
     return EXIT_OK
   },
@@ -94,7 +94,7 @@ const HELP_COMMAND: LazyCommand = {
 
 /** Prints the help of a command; without one, the program's. */
 export async function printHelp(command: LazyCommand | undefined, io: Io, isFull = false): Promise<void> {
-  const [{ commandHelp, commandList, programHelp }, commands] = await Promise.all([import('./help.ts'), tables()])
+  const [{ commandHelp, commandList, programHelp }, commands] = await Promise.all([import('./parse/help.ts'), tables()])
   if (command !== undefined) {
     const subs = commands.filter(({ under }) => under === command.name && command.under === undefined)
     io.out(commandHelp(command, subs))
@@ -148,19 +148,19 @@ async function tables(): Promise<LazyCommand[]> {
 
 /** The commands that no product has, but those for running vnets. */
 async function ownTable(): Promise<readonly LazyCommand[]> {
-  const { toolCommands } = await import('./tool-commands.ts')
+  const { toolCommands } = await import('./commands/tool-commands.ts')
   return [...toolCommands, COMPLETION, HELP_COMMAND]
 }
 
 async function driverOf({ load, examples = [] }: LazyDriver): Promise<LazyCommand> {
-  const [{ driverCommand }, { driver }] = await Promise.all([import('./driver-command.ts'), load()])
+  const [{ driverCommand }, { driver }] = await Promise.all([import('./commands/driver-command.ts'), load()])
   return { ...driverCommand(driver as Driver, commandNamed), group: MAKING, examples }
 }
 
 /** Returns the command of a driver file, which has the file's name. */
 async function fileCommand(file: string, io: Io | undefined): Promise<LazyCommand> {
   void io?.watchLockups?.(file)
-  const [{ driverCommand }, driver] = await Promise.all([import('./driver-command.ts'), loadDriver(file)])
+  const [{ driverCommand }, driver] = await Promise.all([import('./commands/driver-command.ts'), loadDriver(file)])
   const taken = commonOptions().find(({ key }) => Object.hasOwn(driver.params, key))
   if (taken !== undefined) {
     throw new UsageError(`${file}: parameter ${taken.key}: every driver has ${taken.long}; rename the parameter`)

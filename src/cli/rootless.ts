@@ -10,7 +10,7 @@ import { canReturn, hasCapability, ownCommand, sudoCommand } from '../linux/priv
 import { checkTun, execInAllNamespaces, execInUserNamespace } from '../linux/rootless.ts'
 import { getLinks, type Link, RouteSocket } from '../linux/rtnetlink.ts'
 import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN } from '../linux/uapi.ts'
-import type { CommonOptions } from './options.ts'
+import type { CommonOptions } from './parse/options.ts'
 
 /** The capabilities that a lab needs. */
 const OF_LABS = [CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST]

@@ -10,7 +10,7 @@ import { Recording } from '../capture/recording.node.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
 import type { Driver } from '../netdev/driver.ts'
 import type { Net } from '../netdev/net.ts'
-import type { CommonOptions } from './options.ts'
+import type { CommonOptions } from './parse/options.ts'
 import { netnsOf, type Plan } from './plan.ts'
 
 export interface CapturedRun {

@@ -10,7 +10,7 @@ import { attempt, EINVAL, ENOENT, EPERM, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
 import type { Native } from './native.ts'
 import { RouteSocket } from './rtnetlink.ts'
-import { rootAdvice } from './tap.ts'
+import { rootAdvice } from './tap/tap.ts'
 import { O_RDONLY } from './uapi.ts'
 
 const NO_NETNS_ADVICE = 'there is no such network namespace; `ip netns` lists those with a name'

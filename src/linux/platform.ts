@@ -6,15 +6,14 @@ import { Turns } from '../base/turns.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { closeAside } from './aside.ts'
-import { FrameBatches, FrameQueue } from './frame-queue.ts'
-import { type LinkListener, NSID_HOME, NSID_UNSEEN } from './link-events.ts'
-import { eventLoopClock, LinkMonitor } from './link-monitor.ts'
-import { LinkQueue } from './link-queue.ts'
-import { readLists } from './link-state.ts'
+import { type LinkListener, NSID_HOME, NSID_UNSEEN } from './links/events.ts'
+import { eventLoopClock, LinkMonitor } from './links/monitor.ts'
+import { LinkQueue } from './links/queue.ts'
+import { readLists } from './links/state.ts'
 import type { Addon, Native } from './native.ts'
 import { inNetns, isNamed, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
-import { setPersist, type Tun } from './tap.ts'
+import { FrameBatches, FrameQueue } from './tap/frame-queue.ts'
 import {
   adoptTun,
   attachTap,
@@ -24,8 +23,9 @@ import {
   linkOfTun,
   netnsOfTun,
   removeTap,
-} from './tap-interface.ts'
-import { TapPort, type TapPortOwner } from './tap-port.ts'
+} from './tap/interface.ts'
+import { TapPort, type TapPortOwner } from './tap/port.ts'
+import { setPersist, type Tun } from './tap/tap.ts'
 import { TUNSETPERSIST } from './uapi.ts'
 
 /** How long settle() waits for a busy kernel. */

@@ -1,7 +1,7 @@
 /**
  * PortReader: reads the queues of a port while nothing prevents it. Otherwise they are paused, and
  * frames remain in the kernel's own ring, which is the back-pressure. It is the transmit side of a
- * device (tx-queue.ts) and the reading side of a Tap (linux/tap-reader.ts).
+ * device (tx-queue.ts) and the reading side of a Tap (linux/tap/reader.ts).
  */
 import type { Clock } from '../base/clock.ts'
 import { EBADFD, ENOBUFS } from '../base/errno.ts'

@@ -1,5 +1,5 @@
 /**
- * A port carries a device's frames to and from the kernel. A TAP is one (linux/tap-port.ts), and a
+ * A port carries a device's frames to and from the kernel. A TAP is one (linux/tap/port.ts), and a
  * port in memory is one (bed/memory-port.ts), so all code above a port runs without root. Every
  * Port passes test/support/port-conformance.ts.
  *

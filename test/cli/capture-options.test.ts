@@ -1,6 +1,6 @@
 /** The options of captures, of the commands that make interfaces. */
 import { expect, test } from 'vitest'
-import { type CommonOptions, captureFileOptions, refuseStrayCaptureOptions } from '../../src/cli/options.ts'
+import { type CommonOptions, captureFileOptions, refuseStrayCaptureOptions } from '../../src/cli/parse/options.ts'
 import { runMain } from '../support/run-main.ts'
 
 /** Parses an option's value like the command line. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { EACCES, EBUSY, ENODEV, ENOENT, EPERM, EROFS, VnetError } from '../../src/base/errno.ts'
 import { doctor } from '../../src/cli/commands/doctor.ts'
-import type { Io } from '../../src/cli/io.ts'
+import type { Io } from '../../src/cli/process/io.ts'
 import type { System } from '../../src/linux/requirements.ts'
 
 const LIMITS = `

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
 import { FakeClock, MemoryPlatform } from '../../src/bed/index.ts'
-import type { CommonOptions } from '../../src/cli/options.ts'
+import type { CommonOptions } from '../../src/cli/parse/options.ts'
 import { planDevices } from '../../src/cli/plan.ts'
 import { driver as cable } from '../../src/drivers/cable.ts'
 import { driver as loop } from '../../src/drivers/loop.ts'

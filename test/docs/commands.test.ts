@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { commandsPages } from '../../scripts/commands-page.mjs'
-import { commonOptions } from '../../src/cli/options.ts'
+import { commonOptions } from '../../src/cli/parse/options.ts'
 import { allCommands } from '../../src/cli/program.ts'
 
 const names = readdirSync('docs').filter(name => /^commands.*\.md$/.test(name))

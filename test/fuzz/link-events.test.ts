@@ -4,7 +4,7 @@
  */
 import { test } from 'vitest'
 import { EAGAIN } from '../../src/base/errno.ts'
-import { LinkMonitor } from '../../src/linux/link-monitor.ts'
+import { LinkMonitor } from '../../src/linux/links/monitor.ts'
 import type { Native, Poller } from '../../src/linux/native.ts'
 import { putU32 } from '../../src/netlink/host-order.ts'
 import { MessageBuilder } from '../../src/netlink/index.ts'

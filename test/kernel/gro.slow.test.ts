@@ -7,7 +7,7 @@ import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '../../src/linux/frame-queue.ts'
+} from '../../src/linux/tap/frame-queue.ts'
 import { address, buildFrame, type Packet, plain } from '../packet/frames.ts'
 import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
 import type { Netns } from '../support/netns.ts'

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '../../src/base/errno.ts'
 import { check } from '../../src/linux/errno.ts'
 import { AF_PACKET } from '../../src/linux/packet-socket.ts'
-import { IFF_NO_PI } from '../../src/linux/tap.ts'
+import { IFF_NO_PI } from '../../src/linux/tap/tap.ts'
 import * as uapi from '../../src/linux/uapi.ts'
 import { frames, native } from '../programs/native/support.ts'
 

@@ -9,7 +9,7 @@ import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '../../src/linux/frame-queue.ts'
+} from '../../src/linux/tap/frame-queue.ts'
 import {
   IFF_MULTI_QUEUE,
   IFF_NO_PI,
@@ -18,7 +18,7 @@ import {
   TUN_F_TSO4,
   TUNSETOFFLOAD,
   TUNSETVNETHDRSZ,
-} from '../../src/linux/tap.ts'
+} from '../../src/linux/tap/tap.ts'
 import { IFF_TAP, ifreq, int32, O_RDWR, TUNSETIFF, TUNSETPERSIST } from '../../src/linux/uapi.ts'
 import { captureLines } from '../support/capture.ts'
 import { verifyAll } from '../support/frames.ts'

@@ -1,7 +1,7 @@
 import { describe } from 'vitest'
 import type { Native } from '../../src/linux/native.ts'
 import { LinuxPlatform } from '../../src/linux/platform.ts'
-import type { TapPort } from '../../src/linux/tap-port.ts'
+import type { TapPort } from '../../src/linux/tap/port.ts'
 import type { PortSpec } from '../../src/netdev/port.ts'
 import { type Netns, OwnNetns } from '../support/netns.ts'
 import { PacketSocket } from '../support/packet-socket.ts'

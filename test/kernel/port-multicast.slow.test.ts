@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { afterEach, expect, test, vi } from 'vitest'
-import { parseMulticastList } from '../../src/linux/link-state.ts'
+import { parseMulticastList } from '../../src/linux/links/state.ts'
 import type { Netns } from '../support/netns.ts'
 import { TapPorts, Told, withoutGroupEvents } from '../support/tap-ports.ts'
 

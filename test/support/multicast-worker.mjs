@@ -3,7 +3,7 @@
  * `workerData`.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { readMulticastList } from '../../dist/linux/link-state.js'
+import { readMulticastList } from '../../dist/linux/links/state.js'
 import { loadNative } from '../../dist/net.js'
 
 const native = loadNative()

@@ -2,7 +2,7 @@
 
 import type { Random } from '../../src/base/random.ts'
 import type { FrameInfo } from '../../src/bed/memory-port.ts'
-import { parseVnetHdr } from '../../src/linux/frame-queue.ts'
+import { parseVnetHdr } from '../../src/linux/tap/frame-queue.ts'
 import { VIRTIO_NET_HDR_LEN } from '../../src/linux/uapi.ts'
 import { CHECKSUM_NONE, type SkBuff } from '../../src/skb/sk-buff.ts'
 

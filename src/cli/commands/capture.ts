@@ -11,8 +11,8 @@ import { interfaceArg } from '../../netdev/driver.ts'
 import { type AskOptions, askVnets, fail } from '../ask.ts'
 import { openNamed, type VnetStream, writeAll } from '../capture-streams.ts'
 import { isNamed, label } from '../device-text.ts'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../io.ts'
-import type { CaptureCliOptions } from '../options.ts'
+import type { CaptureCliOptions } from '../parse/options.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../process/io.ts'
 
 interface CaptureCommandOptions extends AskOptions, CaptureCliOptions {
   readonly filter?: string

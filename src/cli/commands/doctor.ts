@@ -20,7 +20,7 @@ import { whyNoLibpcap } from '../../linux/pcap-filter.ts'
 import { findProgram } from '../../linux/programs.ts'
 import { REQUIREMENTS, type System } from '../../linux/requirements.ts'
 import { whyNoNamespaces, whyNotConfined } from '../../linux/rootless.ts'
-import { complain, EXIT_FAILURE, EXIT_OK, type Io } from '../io.ts'
+import { complain, EXIT_FAILURE, EXIT_OK, type Io } from '../process/io.ts'
 
 /** Milliseconds in which a program prints its help. */
 const LIMIT_MS = 10_000

@@ -8,7 +8,7 @@ import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
 import { isAmong, label, type NamedDevice, sideOf } from '../device-text.ts'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../process/io.ts'
 
 interface EventsOptions extends AskOptions {
   readonly json?: boolean

@@ -6,8 +6,8 @@
  * that it needs.
  */
 import { UsageError } from '../../base/usage-error.ts'
-import { configSentences, linkTypeSentences } from '../extcap-sentences.ts'
-import { EXIT_OK, type Io } from '../io.ts'
+import { EXIT_OK, type Io } from '../process/io.ts'
+import { configSentences, linkTypeSentences } from './extcap-sentences.ts'
 
 interface ExtcapOptions {
   readonly install?: boolean
@@ -29,18 +29,18 @@ interface ExtcapOptions {
 /** Performs the options of one call. Returns the exit status. */
 export async function extcap(options: ExtcapOptions, io: Io): Promise<number> {
   if (options.install || options.uninstall) {
-    const { install, uninstall } = await import('../extcap-install.ts')
+    const { install, uninstall } = await import('./extcap-install.ts')
     for (const line of options.install ? install() : uninstall()) io.out(`${line}\n`)
     return EXIT_OK
   }
   const { extcapInterface: value, fifo, extcapCaptureFilter } = options
-  if (options.extcapInterfaces) return (await import('../extcap-capture.ts')).listInterfaces(io)
+  if (options.extcapInterfaces) return (await import('./extcap-capture.ts')).listInterfaces(io)
   if (value === undefined) {
     throw new UsageError('vnet extcap is run by Wireshark, once `vnet extcap --install` has put it there')
   }
   if (options.capture) {
     if (fifo === undefined) throw new UsageError('--capture needs --fifo PATH')
-    const { capture } = await import('../extcap-capture.ts')
+    const { capture } = await import('./extcap-capture.ts')
     const filter = both(options.filter, extcapCaptureFilter)
     return capture(value, fifo, { filter, dropsOnly: options.drops, snaplen: options.snaplen || undefined }, io)
   }

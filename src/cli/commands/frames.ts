@@ -8,7 +8,7 @@ import type { ControlClient, Found } from '../../control/index.ts'
 import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
 import { openNamed, type VnetStream } from '../capture-streams.ts'
 import { label, type NamedDevice } from '../device-text.ts'
-import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../io.ts'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../process/io.ts'
 
 interface FramesOptions extends AskOptions {
   readonly filter?: string

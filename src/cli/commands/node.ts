@@ -17,7 +17,7 @@ import { LinuxPlatform } from '../../linux/platform.ts'
 import { dropPrivileges } from '../../linux/privileges.ts'
 import { CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CLONE_FILES } from '../../linux/uapi.ts'
 import { Net } from '../../netdev/net.ts'
-import { EXIT_OK, endOf, type Io, logLine } from '../io.ts'
+import { EXIT_OK, endOf, type Io, logLine } from '../process/io.ts'
 
 /**
  * Kept after `ready`: new attachments take BPF programs, and TAPs in namespaces that are entered.

@@ -20,7 +20,7 @@ import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
 import { busyText, deviceFields, dropsOf, label } from '../device-text.ts'
-import { EXIT_OK, type Io } from '../io.ts'
+import { EXIT_OK, type Io } from '../process/io.ts'
 
 interface QueryOptions extends AskOptions {
   readonly json?: boolean

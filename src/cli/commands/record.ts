@@ -14,7 +14,7 @@ import { openOutput } from '../../linux/regular-file.ts'
 import * as fits from '../../wire/fit.ts'
 import { formatRate, formatShare } from '../../wire/units.ts'
 import { fail } from '../ask.ts'
-import { EXIT_OK, type Io } from '../io.ts'
+import { EXIT_OK, type Io } from '../process/io.ts'
 
 interface RecordOptions {
   /** Nanoseconds. */

@@ -5,8 +5,8 @@ import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields 
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
 import { busyText, dropsOf, isAmong, label } from '../device-text.ts'
-import { EXIT_OK, endOf, type Io } from '../io.ts'
 import { jsonOutput } from '../output.ts'
+import { EXIT_OK, endOf, type Io } from '../process/io.ts'
 import { EVENTS } from '../statistics.ts'
 
 interface TableOptions {

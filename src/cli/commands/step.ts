@@ -11,7 +11,7 @@ import type { CompiledFilter } from '../../packet/bpf.ts'
 import { headersOf } from '../../packet/fields.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label } from '../device-text.ts'
-import type { Io } from '../io.ts'
+import type { Io } from '../process/io.ts'
 
 interface StepOptions extends AskOptions {
   /** Milliseconds after which a step runs by itself. */

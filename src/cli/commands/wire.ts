@@ -9,7 +9,7 @@ import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label, sideOf } from '../device-text.ts'
-import { complain, EXIT_OK, endOf, type Io } from '../io.ts'
+import { complain, EXIT_OK, endOf, type Io } from '../process/io.ts'
 import { stageDrops, stageName } from '../statistics.ts'
 
 interface WireOptions extends AskOptions {

@@ -8,7 +8,7 @@ vi.mock('../../../src/cli/command-line.ts', async original => {
   return await original()
 })
 
-vi.mock('../../../src/cli/driver-command.ts', async original => {
+vi.mock('../../../src/cli/commands/driver-command.ts', async original => {
   loaded.drivers++
   return await original()
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { MemoryPlatform } from '../../../src/bed/memory-port.ts'
-import { openTap } from '../../../src/linux/open-tap.ts'
-import type { TapFrame } from '../../../src/linux/tap-frame.ts'
+import type { TapFrame } from '../../../src/linux/tap/frame.ts'
+import { openTap } from '../../../src/linux/tap/open.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
 import { either } from '../../support/scale.ts'
 

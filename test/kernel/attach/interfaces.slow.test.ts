@@ -1,7 +1,7 @@
 /** Attachments to each kind of interface. Ports of bridges are in attach.test.ts. */
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openTap } from '../../../src/linux/open-tap.ts'
+import { openTap } from '../../../src/linux/tap/open.ts'
 import { type AttachOptions, attach, type Cable } from '../../../src/wire.ts'
 import { expectConserved, makeVeth, NEVER_OPEN } from '../../support/attach.ts'
 import { ethernet } from '../../support/frames.ts'

@@ -9,7 +9,7 @@ import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_TCPV6,
-} from '../../../src/linux/frame-queue.ts'
+} from '../../../src/linux/tap/frame-queue.ts'
 import { address, buildFrame, plain } from '../../packet/frames.ts'
 import { captureFrames } from '../../support/capture.ts'
 import { verifyAll } from '../../support/frames.ts'

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { sourcesOfPackages } from '../../support/packages.ts'
 
-test('only exec, the start in namespaces, extcap’s installation, record, labs, explorations, the course and the front start a program', () => {
+test('only exec, the start in namespaces, extcap’s installation, record, labs, explorations, the course, the front and a build start a program', () => {
   const root = new URL('../../../', import.meta.url).pathname
   const sources = ['src', ...sourcesOfPackages()]
     .flatMap(folder => readdirSync(join(root, folder), { recursive: true }).map(name => `${folder}/${name}`))
@@ -40,9 +40,9 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
     'packages/learn/src/live.ts',
     'packages/learn/src/worker.ts',
     'src/cli/commands/doctor.ts',
+    'src/cli/commands/extcap-install.ts',
     'src/cli/commands/record.ts',
     'src/cli/commands/rootless.ts',
-    'src/cli/extcap-install.ts',
     'src/control/server/front.ts',
     'src/linux/native.ts',
     'src/linux/rootless.ts',

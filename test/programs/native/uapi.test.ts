@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { VnetError } from '../../../src/base/errno.ts'
-import * as frameQueue from '../../../src/linux/frame-queue.ts'
 import * as packetSocket from '../../../src/linux/packet-socket.ts'
 import * as socketIdentity from '../../../src/linux/socket-identity.ts'
-import * as tap from '../../../src/linux/tap.ts'
+import * as frameQueue from '../../../src/linux/tap/frame-queue.ts'
+import * as tap from '../../../src/linux/tap/tap.ts'
 import * as uapi from '../../../src/linux/uapi.ts'
 
 /** Not in the headers under a name, but as a sizeof. */

@@ -1,5 +1,5 @@
 /** The command `vnet exec`, which loads its code when it runs. */
-import { Argument, type LazyCommand } from 'vnet/internal/cli/option'
+import { Argument, type LazyCommand } from 'vnet/internal/cli/parse/option'
 
 export const commands: readonly LazyCommand[] = [
   {

@@ -1,5 +1,5 @@
 /** The command `vnet guest`, which loads its code when it runs. */
-import { Argument, type LazyCommand } from 'vnet/internal/cli/option'
+import { Argument, type LazyCommand } from 'vnet/internal/cli/parse/option'
 import { guestOptions } from './options.ts'
 
 export const commands: readonly LazyCommand[] = [

@@ -1,6 +1,6 @@
 /** Options of commands that run in a guest. */
-import { InvalidArgumentError, Option } from 'vnet/internal/cli/option'
-import { collect, wholeNumber } from 'vnet/internal/cli/options'
+import { InvalidArgumentError, Option } from 'vnet/internal/cli/parse/option'
+import { collect, wholeNumber } from 'vnet/internal/cli/parse/options'
 
 /** A kernel refuses times before its own start, and those too near to the end of its clock. */
 const [FIRST_DATE, LAST_DATE] = [Date.UTC(1970, 0, 2), Date.UTC(2200, 0, 1)]

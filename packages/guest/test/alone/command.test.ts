@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, expect, test as plain, vi } from 'vitest'
-import type { End, Io } from '../../../../src/cli/io.ts'
+import type { End, Io } from '../../../../src/cli/process/io.ts'
 import { runMain } from '../../../../test/support/run-main.ts'
 import { type GuestCommandOptions, guest } from '../../src/commands/guest.ts'
 import type { MailRecord } from '../../src/mail.ts'

@@ -1,8 +1,8 @@
 /** The commands of labs. Each loads its code when it runs. */
 import { guestOptions } from '@vnet/guest/internal/commands/options'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/option'
-import { collect, duration, json, user, wholeNumber } from 'vnet/internal/cli/options'
+import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
+import { collect, duration, json, user, wholeNumber } from 'vnet/internal/cli/parse/options'
 
 const FILE = new Argument('<FILE>')
 const HOST = new Argument('<HOST>')

@@ -7,7 +7,7 @@ import { MachineEnded } from '@vnet/guest/internal/machine'
 import type { OnGuestStop } from '@vnet/guest/internal/run'
 import { attempt } from 'vnet/internal/base/errno'
 import { namesFor } from 'vnet/internal/base/usage-error'
-import { EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
+import { EXIT_FAILURE, type Io } from 'vnet/internal/cli/process/io'
 import type { LookResult, StopReply } from './virtual-stops.ts'
 
 const NS_PER_S = 1e9

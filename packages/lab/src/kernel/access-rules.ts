@@ -17,7 +17,7 @@ import {
   setNetworkRoute,
 } from 'vnet/internal/linux/rtnetlink'
 import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
-import { openTun } from 'vnet/internal/linux/tap'
+import { openTun } from 'vnet/internal/linux/tap/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
 import { forwardedServers, MACHINE, OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'

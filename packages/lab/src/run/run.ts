@@ -1,7 +1,7 @@
 /** `vnet run`: a command on the machine's network, past a wire. */
 import { constants } from 'node:os'
 import { FileError, UsageError } from 'vnet/internal/base/usage-error'
-import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/io'
+import { complain, EXIT_FAILURE, type Io } from 'vnet/internal/cli/process/io'
 import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { addressesOf, RouteSocket } from 'vnet/internal/linux/rtnetlink'

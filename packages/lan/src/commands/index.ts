@@ -1,6 +1,6 @@
 /** The driver lan, and the commands of a running one, which load their code when they run. */
-import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/option'
-import { json, user } from 'vnet/internal/cli/options'
+import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
+import { json, user } from 'vnet/internal/cli/parse/options'
 
 export const commands: readonly LazyCommand[] = [
   {

@@ -4,7 +4,7 @@ import { EOPNOTSUPP, VnetError } from 'vnet/internal/base/errno'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { type AskOptions, askInterface, askVnets, fail, failAll, hasEnded } from 'vnet/internal/cli/ask'
 import { label } from 'vnet/internal/cli/device-text'
-import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/io'
+import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from 'vnet/internal/control/index'
 
 /** The parts by their options. Without options all are shown, and long lists are cut. */

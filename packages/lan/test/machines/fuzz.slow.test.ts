@@ -6,7 +6,7 @@
 import { expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../../src/base/clock.ts'
 import { type Random, random } from '../../../../src/base/random.ts'
-import { createVnetHdr } from '../../../../src/linux/frame-queue.ts'
+import { createVnetHdr } from '../../../../src/linux/tap/frame-queue.ts'
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { NSEC_PER_MSEC } from '../../../../src/base/clock.ts'
 import { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, EPERM } from '../../../../src/base/errno.ts'
-import { FrameBatches, FrameQueue } from '../../../../src/linux/frame-queue.ts'
+import { FrameBatches, FrameQueue } from '../../../../src/linux/tap/frame-queue.ts'
 import { VIRTIO_NET_HDR_LEN } from '../../../../src/linux/uapi.ts'
 import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../../../src/netdev/if.ts'
 import { ethTypeTrans, netifRx } from '../../../../src/netdev/netif.ts'

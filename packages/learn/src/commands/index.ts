@@ -1,6 +1,6 @@
 /** The commands of the course. Each loads its code when it runs. */
-import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/option'
-import { wholeNumber } from 'vnet/internal/cli/options'
+import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
+import { wholeNumber } from 'vnet/internal/cli/parse/options'
 import { courseNames } from '../folder.ts'
 
 const COURSE = 'Course:'

@@ -6,7 +6,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { connect, type Socket } from 'node:net'
-import { createVnetHdr, parseVnetHdr } from 'vnet/internal/linux/frame-queue'
+import { createVnetHdr, parseVnetHdr } from 'vnet/internal/linux/tap/frame-queue'
 import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/uapi'
 import { defineDriver, interfaceArg, text } from 'vnet/internal/netdev/driver'
 import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'

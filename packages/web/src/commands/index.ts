@@ -1,9 +1,9 @@
 /** The commands of the page and of the metrics. Each loads its code when it runs. */
 import { getPriority, setPriority } from 'node:os'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import type { Io } from 'vnet/internal/cli/io'
-import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/option'
-import { json, user } from 'vnet/internal/cli/options'
+import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
+import { json, user } from 'vnet/internal/cli/parse/options'
+import type { Io } from 'vnet/internal/cli/process/io'
 import { type Address, parseAddress } from '../http/address.ts'
 
 /** The nice value of a server: requests of strangers must not take the CPU from frames. */

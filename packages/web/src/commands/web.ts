@@ -2,8 +2,8 @@
 
 import { findNamed } from 'vnet/internal/cli/ask'
 import { isAmong, type NamedDevice } from 'vnet/internal/cli/device-text'
-import { complain, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/io'
 import { packageVersion } from 'vnet/internal/cli/own-package'
+import { complain, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
 import { ControlClient, SERVED_TIMEOUT_MS } from 'vnet/internal/control/client/client'
 import { loadNative } from 'vnet/internal/linux/native'
 import type { Address } from '../http/address.ts'

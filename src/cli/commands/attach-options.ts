@@ -1,0 +1,110 @@
+/** The options of `vnet attach` for the place: a container or a process, not an interface. */
+import { statSync } from 'node:fs'
+import type { AgentRequest } from '../../agent/client.ts'
+import { EINVAL, ENOENT, VnetError } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
+import { checkLinux } from '../../linux/native.ts'
+import { interfaceArg } from '../../netdev/driver.ts'
+import { Option } from '../parse/option.ts'
+import { wholeNumber } from '../parse/options.ts'
+import { complain, EXIT_OK, type Io } from '../process/io.ts'
+
+const GROUP = 'Containers:'
+const PID_MAX = 4_194_304
+
+export interface AttachCliOptions {
+  container?: string
+  pid?: number
+  interface?: string
+  netns?: string
+}
+
+export function attachOptions(): Option[] {
+  return [
+    new Option('--container <name>', 'attach outside of this Docker or Podman container; in is what it receives'),
+    new Option('--pid <pid>', 'the same for the network namespace of a process').argParser(wholeNumber(1, PID_MAX)),
+    new Option('--interface <name>', 'only for this interface of the container, instead of all'),
+    new Option('--node', 'let the daemon `vnet node` attach, and return; `vnet detach` ends it'),
+  ].map(option => option.helpGroup(GROUP))
+}
+
+/** Returns the interfaces that are named by the options; undefined if they name none. */
+export async function optionalTargets(
+  args: readonly string[],
+  options: AttachCliOptions,
+): Promise<readonly string[] | undefined> {
+  if (!isInside(args, options)) return undefined
+  const [{ outsideOf }, { loadNative }] = await Promise.all([
+    import('../../attach/inside.ts'),
+    import('../../linux/native.ts'),
+  ])
+  return outsideOf(loadNative(), options)
+}
+
+/** True if the options name a container or a process. Throws a UsageError if they contradict. */
+function isInside(args: readonly string[], { container, pid, interface: only }: AttachCliOptions): boolean {
+  if (container === undefined && pid === undefined) {
+    if (only === undefined) return false
+    throw new UsageError('--interface is for --container and --pid')
+  }
+  if (args.length > 0) throw new UsageError('attach: name interfaces, or --container or --pid, not both')
+  return true
+}
+
+/** The names of the options that the daemon takes. */
+const WIRE = ['wire', 'wireIn', 'wireOut', 'seed', 'scenario', 'failOpen', 'farSide'] as const
+const PLACE = ['container', 'pid', 'interface', 'netns', 'node'] as const
+
+/** Asks the daemon to attach. `known` are the options of the command. Returns the exit status. */
+export async function attachByAgent(
+  known: readonly Option[],
+  args: readonly string[],
+  options: Record<string, unknown> & AttachCliOptions,
+  io: Io,
+): Promise<number> {
+  const given = Object.keys(options)
+  const stray = given.find(name => ![...WIRE, ...PLACE].some(each => each === name))
+  if (stray !== undefined) {
+    const flag = known.find(({ key }) => key === stray)?.long
+    throw new UsageError(`--node: the daemon does not take ${flag}: use the other commands, such as vnet capture`)
+  }
+  const wire = Object.fromEntries(WIRE.filter(name => given.includes(name)).map(name => [name, options[name]]))
+  if (wire.seed !== undefined) wire.seed = String(wire.seed)
+  const { container, pid, interface: only, netns } = options
+  const isInContainer = isInside(args, options)
+  if (isInContainer && netns !== undefined) throw new UsageError('--node: the daemon looks in its own namespace')
+  if (!isInContainer && args.length === 0) throw new UsageError('attach takes the interfaces to attach to')
+  const places = isInContainer
+    ? [{ container, pid, interface: only }]
+    : args.map(interfaceArg).map(each => ({ name: each.name, inode: namespaceInode(each.netns ?? netns) }))
+  for (const place of places) {
+    const status = await askAgent({ do: 'attach', ...wire, ...place }, io)
+    if (status !== EXIT_OK) return status
+  }
+  return EXIT_OK
+}
+
+export function detach(name: string, io: Io): Promise<number> {
+  const { name: own, netns } = interfaceArg(name)
+  return askAgent({ do: 'detach', name: own, inode: namespaceInode(netns) }, io)
+}
+
+/** Sends a request to the daemon, and prints its reply. */
+async function askAgent(request: AgentRequest, io: Io): Promise<number> {
+  const { askAgent } = await import('../../agent/client.ts')
+  const { status, text } = await askAgent(request)
+  if (status === EXIT_OK) io.out(`${text}\n`)
+  else complain(io, text)
+  return status
+}
+
+/** The inode of a namespace, which the daemon may know by another name. */
+function namespaceInode(netns = '/proc/self/ns/net'): number {
+  checkLinux(['stat', ''])
+  const path = netns.includes('/') ? netns : `/run/netns/${netns}`
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) throw new VnetError(ENOENT, path, 'there is no such network namespace')
+  if (found.dev !== statSync('/proc/self/ns/net').dev)
+    throw new VnetError(EINVAL, path, 'it is not a network namespace')
+  return found.ino
+}

@@ -1,0 +1,134 @@
+/** Commands, options and arguments in tables. The code of a command is loaded when it runs. */
+import type { Io } from '../process/io.ts'
+
+/** Thrown by the parser of a value. The message says what the value must be. */
+export class InvalidArgumentError extends Error {}
+
+// biome-ignore lint/suspicious/noExplicitAny: each parser knows the type of its earlier values
+type Parser = (text: any, before: any) => unknown
+
+/** An option or an argument, by its value. */
+class Valued {
+  parse: Parser | undefined
+  words: readonly string[] | undefined
+  offered: (() => readonly string[]) | undefined
+
+  /** `parse` returns the value of a text, after the value of the texts before; it may throw. */
+  argParser(parse: Parser): this {
+    this.parse = parse
+    return this
+  }
+
+  choices(words: readonly string[]): this {
+    this.words = words
+    return this
+  }
+
+  /** The shells complete to these, too; other values are valid. */
+  offers(words: () => readonly string[]): this {
+    this.offered = words
+    return this
+  }
+}
+
+export class Option extends Valued {
+  readonly flags: string
+  readonly description: string
+  readonly short: string | undefined
+  readonly long: string
+  /** The value in the usage, such as `n`; undefined if it takes none. */
+  readonly value: string | undefined
+  /** True if it takes a value only after `=`; its parser gets undefined for the bare option. */
+  readonly isOptional: boolean
+  group: string | undefined
+  isHidden = false
+  /** True if a second value is refused instead of replacing the first. */
+  isSingle = false
+  /** Its value if it is not given. */
+  usual: { readonly value: unknown; readonly text: string } | undefined
+  /** The keys of the options that cannot be given as well. */
+  rivals: readonly string[] = []
+
+  /** `flags` is such as `-q, --quiet`, `--mtu <n>` or `--step [time]`. */
+  constructor(flags: string, description = '') {
+    super()
+    const [, short, long = '', open, value] = /^(?:(-\w), )?(--[\w-]+)(?: ([<[])(.*)[>\]])?$/.exec(flags) ?? []
+    this.flags = flags
+    this.description = description
+    this.short = short
+    this.long = long
+    this.value = value
+    this.isOptional = open === '['
+  }
+
+  /** `txqueuelen`, and `address` for both `--address` and `--no-address`. */
+  get key(): string {
+    return this.long.replace(/^--(no-)?/, '').replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+  }
+
+  /** `text` is the value in the help. */
+  default(value: unknown, text = `${value}`): this {
+    this.usual = { value, text }
+    return this
+  }
+
+  conflicts(keys: string | readonly string[]): this {
+    this.rivals = [keys].flat()
+    return this
+  }
+
+  helpGroup(heading: string): this {
+    this.group = heading
+    return this
+  }
+
+  single(): this {
+    this.isSingle = true
+    return this
+  }
+
+  hideHelp(): this {
+    this.isHidden = true
+    return this
+  }
+}
+
+export class Argument extends Valued {
+  readonly name: string
+  readonly required: boolean
+  readonly variadic: boolean
+
+  /** `text` is `<IF>`, `[IF]`, or `[IF...]` if it repeats. */
+  constructor(text: string) {
+    super()
+    const [, open, name = '', dots] = /^([<[])(.*?)(\.\.\.)?[>\]]$/.exec(text) ?? []
+    this.name = name
+    this.required = open === '<'
+    this.variadic = dots !== undefined
+  }
+}
+
+export type Example = readonly [command: string, effect: string]
+
+export interface LazyCommand {
+  readonly name: string
+  /** The command that it is a subcommand of; `vnet` itself if absent. */
+  readonly under?: string
+  readonly description: string
+  /** Its heading in the help. */
+  readonly group?: string
+  readonly args?: readonly Argument[]
+  /** The text after the name in the usage line; by default `[OPTIONS]` and the arguments. */
+  readonly usage?: string
+  /** Under the heading `Options:` unless they have another. */
+  readonly options?: readonly Option[]
+  /** Beside an option that starts with this, unknown options and arguments are ignored. */
+  readonly lenient?: string
+  /** True if options after the first argument belong to that. */
+  readonly passThrough?: boolean
+  /** Command lines for the help, each with its effect. */
+  readonly examples?: readonly Example[]
+  /** Gets the arguments and then the options, as they were parsed. Returns the exit status. */
+  // biome-ignore lint/suspicious/noExplicitAny: the parsers of the options have checked the types
+  readonly run: (io: Io, ...args: any[]) => Promise<number>
+}
