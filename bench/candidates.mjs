@@ -35,7 +35,7 @@ export const BUILD = `${root}build/bench`
 /** The directory of the control sockets of root's vnets. */
 export const RUN = '/run/vnet'
 
-/** The program that is measured: this tree's, unless bisect.mjs names another tree's. */
+/** The program that is measured: this tree's, or the one of another build. */
 const PROGRAM = process.env.VNET_BENCH_PROGRAM ?? `${root}dist/vnet.js`
 
 /**
@@ -94,18 +94,6 @@ export function cable(asked = {}) {
     ['vnet', vnet(vnetCable([]), 'relay-offload')],
     ...variants(asked, vnetCable, 'relay-offload'),
   ])
-}
-
-/** C programs that handle frames in batches, by read(2) and write(2) and by io_uring. */
-export function batches() {
-  const batch = options => c(baseline('batch', [...ON, ...options]), 'relay-offload')
-  return {
-    'relay-offload': c(baseline('relay', ON), 'relay-offload'),
-    batch: batch([]),
-    'batch-writes': batch(['--writes']),
-    'batch-reads': batch(['--reads']),
-    vnet: vnet(vnetCable([]), 'relay-offload'),
-  }
 }
 
 /** The candidates of the figures that README.md quotes; `vnet-gro` merges datagrams. */

@@ -32,12 +32,6 @@ export function cases(asked = {}) {
       candidates: candidates.snullLong(),
       ...LONG,
     },
-    batches: {
-      title: 'batches: C by batches of frames, without and with io_uring',
-      candidates: candidates.batches(),
-      metrics: of('tcp', 'udp', 'rtt1'),
-      more: [],
-    },
     attach: {
       title: 'attach: a kernel veth with a wire attached to one end, beside a plain veth and a cable',
       candidates: candidates.attach(asked),
@@ -116,9 +110,9 @@ export function cases(asked = {}) {
       asks: true,
     },
     lan: {
-      title: 'lan: every host of a segment is asked by ARP, 64 questions under way',
+      title: 'lan: a segment of hosts without traffic',
       candidates: candidates.lan(asked),
-      metrics: [...of('sweep'), 'ready', 'idle', 'rss'],
+      metrics: ['ready', 'idle', 'rss'],
       more: [],
       asks: true,
     },

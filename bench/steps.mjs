@@ -91,7 +91,6 @@ export const STEPS = {
   ioctl1: { place: together, measure: bench => answerTime(bench, 'ioctl1', supervised(bench, bench.net.a.name, 0)) },
   ioctl: { place: anywhere, measure: bench => answerTime(bench, 'ioctl', supervised(bench, bench.net.a.name, 0)) },
   passed1: { place: together, measure: bench => answerTime(bench, 'passed1', supervised(bench, 'lo', EOPNOTSUPP)) },
-  sweep: { place: apart, measure: sweep },
   owd50: { place: apart, measure: bench => oneWayDelay(bench, 'owd50', 50_000) },
   owd200: { place: apart, measure: bench => oneWayDelay(bench, 'owd200', 200_000) },
   goodput: { place: apart, measure: goodput },
@@ -410,18 +409,6 @@ async function answerTime(bench, name, argv) {
   const used = countCpu(bench.child?.pid)
   const { p50, p99 } = lastJson(await runTraffic(bench, bench.net.a.ns, [...argv, bench.seconds], LOOKING))
   return { row: { [`${name}_p50`]: p50, [`${name}_p99`]: p99 }, use: used() }
-}
-
-/** Sweeps first without counting, until the code is warm. Throws if a host never replies. */
-async function sweep(bench) {
-  const ask = seconds => [`${BUILD}/sweep`, bench.net.a.name, seconds, ...bench.hosts.flat()]
-  await runTraffic(bench, bench.net.a.ns, ask(bench.seconds / 2))
-  const used = countCpu(bench.child?.pid)
-  const { asked, replies, silent, pps } = lastJson(await runTraffic(bench, bench.net.a.ns, ask(bench.seconds)))
-  const use = used()
-  if (silent > 0) throw new Error(`${silent} hosts do not reply`)
-  const row = { sweep: pps / 1e3, sweep_loss: (1 - replies / asked) * 100 }
-  return { row: { ...row, ...perMillion(bench, 'cpu_msweep', use, replies) }, use }
 }
 
 /** Reads what the candidate reports of its cycles, once its code is compiled. */

@@ -11,7 +11,7 @@ describe('parseOptions', () => {
     const options = parsed()
     expect(options.parts).toEqual(
       list(`
-          cable cable-long snull-long batches attach attachments tap open snull loop one-end busy cables queues neighbour control lan wire capture run web
+          cable cable-long snull-long attach attachments tap open snull loop one-end busy cables queues neighbour control lan wire capture run web
           strangers
           memory
         `),

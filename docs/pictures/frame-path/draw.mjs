@@ -1,6 +1,7 @@
 /**
- * sudo node scripts/frame-path/draw.mjs > docs/frame-path.svg: sends pings through a running snull,
- * and draws the path of one of them with the time of each step. Needs root, ip, ping and tcpdump.
+ * sudo node docs/pictures/frame-path/draw.mjs > docs/frame-path.svg: sends pings through a running
+ * snull, and draws the path of one of them with the time of each step. Needs root, ip, ping and
+ * tcpdump.
  *
  * stamped-snull.mjs stamps the steps in vnet, tcpdump the steps in the kernel. The two clocks are
  * aligned by two facts about each frame: the kernel receives it while vnet writes it, and vnet
@@ -33,7 +34,7 @@ async function measure(netns) {
       env: { ...process.env, STAMPS: file },
     })
   try {
-    const vnet = collecting(inside(process.execPath, path('../../dist/vnet.js'), '-q', path('stamped-snull.mjs')))
+    const vnet = collecting(inside(process.execPath, path('../../../dist/vnet.js'), '-q', path('stamped-snull.mjs')))
     await vnet.until('stdout', /^ready$/m)
     const tcpdump = collecting(inside('tcpdump', '-lttn', '--nano', '--immediate-mode', '-i', 'any', 'icmp'))
     await tcpdump.until('stderr', /listening on/)

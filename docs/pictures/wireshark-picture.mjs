@@ -1,8 +1,8 @@
 /**
- * node scripts/wireshark-picture.mjs [FILE]: makes docs/capture.png. It pings through a cable that
- * loses packets, captures that with vnet, opens the file in Wireshark on a virtual display, with a
- * dropped packet selected, and takes a picture of the window. It needs root and
- * `apt install wireshark tshark xvfb xdotool imagemagick`.
+ * node docs/pictures/wireshark-picture.mjs [FILE]: makes docs/capture.png. It pings through a cable
+ * that loses packets, captures that with vnet, opens the file in Wireshark on a virtual display,
+ * with a dropped packet selected, and takes a picture of the window. It needs root and `apt install
+ * wireshark tshark xvfb xdotool imagemagick`.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ const COLOURS = 48
 const LIMIT_MS = 30_000
 const DRAWN_MS = 2000
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const picture = process.argv[2] ?? join(root, 'docs', 'capture.png')
 const directory = mkdtempSync(join(tmpdir(), 'vnet-picture-'))
 const capture = join(directory, 'bad-cable.pcapng')

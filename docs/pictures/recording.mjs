@@ -1,7 +1,7 @@
 /**
- * node dist/vnet.js rootless -- node scripts/recording.mjs [FILE.svg]: writes docs/recording.svg,
- * ten seconds of two terminals on a real link. The left one pings; the right one changes the wire.
- * Every line appears in the picture at the time at which it was printed.
+ * node dist/vnet.js rootless -- node docs/pictures/recording.mjs [FILE.svg]: writes
+ * docs/recording.svg, ten seconds of two terminals on a real link. The left one pings; the right
+ * one changes the wire. Every line appears in the picture at the time at which it was printed.
  */
 
 import { spawn } from 'node:child_process'

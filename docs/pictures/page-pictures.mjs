@@ -1,6 +1,6 @@
 /**
- * node scripts/page-pictures.mjs [DIRECTORY [VIEW...]]: makes the pictures of the live page in
- * packages/web/docs/page. It starts vnets in network namespaces of its own, lets traffic flow
+ * node docs/pictures/page-pictures.mjs [DIRECTORY [VIEW...]]: makes the pictures of the live page
+ * in packages/web/docs/page. It starts vnets in network namespaces of its own, lets traffic flow
  * through them for a minute, and takes pictures of the views in a browser. It needs root and `apt
  * install chromium imagemagick iputils-ping udhcpc`.
  */
@@ -22,7 +22,7 @@ const COLOURS = 64
 const HALF_MS = 32_000
 const PORT = '8080'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const pictures = process.argv[2] ?? join(root, 'packages/web/docs/page')
 const directory = mkdtempSync(join(tmpdir(), 'vnet-pictures-'))
 const children = []

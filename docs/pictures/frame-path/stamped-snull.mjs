@@ -4,7 +4,7 @@
  * counts from an unknown moment.
  */
 import { writeFileSync } from 'node:fs'
-import { driver as snull } from '../../dist/drivers/snull/driver.js'
+import { driver as snull } from '../../../dist/drivers/snull/driver.js'
 
 const stamps = []
 
