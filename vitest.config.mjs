@@ -87,8 +87,13 @@ const projects = ['programs', 'unit', 'alone', 'kernel', ...OWN, 'tools']
 
 const SKIP_ALL = { runner: './test/support/skip-all-runner.ts' }
 
-/** The packages and the course import the source, which is under test. */
+/**
+ * Tests name the core's source and their common support from the top. The packages and the course
+ * import the source, which is under test.
+ */
 const alias = [
+  { find: /^#src\/(.*)$/, replacement: join(root, 'src/$1') },
+  { find: /^#support\/(.*)$/, replacement: join(root, 'test/support/$1') },
   { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
   { find: /^@vnet\/([^/]+)\/internal\/(.*)$/, replacement: join(root, 'packages/$1/src/$2.ts') },
   { find: /^@vnet\/([^/]+)\/commands$/, replacement: join(root, 'packages/$1/src/commands/index.ts') },

@@ -2,12 +2,12 @@
 import { chownSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Mark, openMark } from '../../src/agent/mark.ts'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { LOGLEVEL_WARNING, Log } from '../../src/base/log.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import { loadNative } from '../../src/linux/native.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
+import { Mark, openMark } from '#src/agent/mark.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { LOGLEVEL_WARNING, Log } from '#src/base/log.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
 

@@ -2,9 +2,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { inOneLine, isSpec, paramsOf, StrangerResources } from '../../src/agent/spec.ts'
-import { nameIn } from '../../src/linux/pcap-filter.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
+import { inOneLine, isSpec, paramsOf, StrangerResources } from '#src/agent/spec.ts'
+import { nameIn } from '#src/linux/pcap-filter.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
 let files: string

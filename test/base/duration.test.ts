@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { durationOf, formatDuration, parseDuration } from '../../src/base/duration.ts'
-import { UsageError } from '../../src/base/usage-error.ts'
-import { forAll } from '../support/for-all.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { durationOf, formatDuration, parseDuration } from '#src/base/duration.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { forAll } from '#support/for-all.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const MS = 1e6
 

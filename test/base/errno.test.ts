@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import * as errnos from '../../src/base/errno.ts'
+import * as errnos from '#src/base/errno.ts'
 import {
   EACCES,
   EBUSY,
@@ -16,8 +16,8 @@ import {
   failedCall,
   reasonOf,
   VnetError,
-} from '../../src/base/errno.ts'
-import { check } from '../../src/linux/errno.ts'
+} from '#src/base/errno.ts'
+import { check } from '#src/linux/errno.ts'
 
 /** Second names of numbers in the table. */
 const ALIASES = new Set(['EWOULDBLOCK', 'EDEADLOCK', 'ENOTSUP'])

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { LimitedLog, LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { LimitedLog, LOGLEVEL_INFO, Log } from '#src/base/log.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
 
 let clock: FakeClock
 let lines: string[]

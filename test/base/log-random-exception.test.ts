@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { EINVAL, VnetError } from '../../src/base/errno.ts'
-import { describeException, isOwnDefect, stackFrame } from '../../src/base/exception.ts'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '../../src/base/log.ts'
-import { random } from '../../src/base/random.ts'
+import { EINVAL, VnetError } from '#src/base/errno.ts'
+import { describeException, isOwnDefect, stackFrame } from '#src/base/exception.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from '#src/base/log.ts'
+import { random } from '#src/base/random.ts'
 
 describe('a log', () => {
   function logAt(level: number) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type HeapItem, MomentHeap } from '../../src/base/moment-heap.ts'
-import { forAll } from '../support/for-all.ts'
+import { type HeapItem, MomentHeap } from '#src/base/moment-heap.ts'
+import { forAll } from '#support/for-all.ts'
 
 const item = (): HeapItem => ({ index: -1 })
 

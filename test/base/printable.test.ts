@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
-import { printable, printableLines } from '../../src/base/printable.ts'
+import { LOGLEVEL_INFO, Log } from '#src/base/log.ts'
+import { printable, printableLines } from '#src/base/printable.ts'
 
 const TITLE = '\x1b]0;hi\x07\x1b[2J'
 

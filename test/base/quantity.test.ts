@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatNumber } from '../../src/base/duration.ts'
+import { formatNumber } from '#src/base/duration.ts'
 
 test.each([
   [0, 'bit/s', '0 bit/s'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { TokenBucket } from '../../src/base/token-bucket.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { TokenBucket } from '#src/base/token-bucket.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
 
 const RATE = { perSecond: 100, burst: 5 }
 

@@ -1,7 +1,7 @@
 /** How time is granted to work, with a fake clock and event loop. */
 import { expect, test } from 'vitest'
-import { type Clock, NSEC_PER_MSEC } from '../../src/base/clock.ts'
-import { TURN_NS, Turns, type Work } from '../../src/base/turns.ts'
+import { type Clock, NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { TURN_NS, Turns, type Work } from '#src/base/turns.ts'
 
 const STEP_NS = 10_000
 /** Steps of a full turn. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { assertConserved, balance } from '../../src/bed/conservation.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { addDevice, freshNet, numbered, sendAll } from '../support/memory-net.ts'
+import { assertConserved, balance } from '#src/bed/conservation.ts'
+import { netifRx } from '#src/netdev/netif.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { addDevice, freshNet, numbered, sendAll } from '#support/memory-net.ts'
 
 const memory = freshNet()
 

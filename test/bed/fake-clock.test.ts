@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import { forAll } from '../support/for-all.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { forAll } from '#support/for-all.ts'
 
 test('a fake clock stands still until it is moved', () => {
   const clock = new FakeClock()

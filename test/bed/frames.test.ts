@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { arpRequest, echoRequest, tcpFrame, udpFrame } from '../../src/bed/frames.ts'
-import { print } from '../../src/packet/print.ts'
+import { arpRequest, echoRequest, tcpFrame, udpFrame } from '#src/bed/frames.ts'
+import { print } from '#src/packet/print.ts'
 
 const ends = { from: '198.18.0.1', to: '198.18.0.2' }
 

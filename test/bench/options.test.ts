@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { list } from '#support/list.ts'
 import { HELP, parseOptions, UsageError } from '../../bench/options.mjs'
-import { list } from '../support/list.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the benchmark is JavaScript.
 const parsed = (...argv: string[]): any => parseOptions(argv)

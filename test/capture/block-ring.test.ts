@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { random } from '../../src/base/random.ts'
-import { BlockRing, FrameBlocks } from '../../src/capture/frame-blocks.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { random } from '#src/base/random.ts'
+import { BlockRing, FrameBlocks } from '#src/capture/frame-blocks.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 /** Writes a block of `length` bytes; returns its position. */
 function write(ring: BlockRing, length: number, value = 1, most = length): number {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BlockWalker } from '../../src/capture/block-walker.ts'
-import { Input } from '../../src/capture/input.ts'
-import { LITTLE } from '../support/capture-bytes.ts'
-import { forAll } from '../support/for-all.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { BlockWalker } from '#src/capture/block-walker.ts'
+import { Input } from '#src/capture/input.ts'
+import { LITTLE } from '#support/capture-bytes.ts'
+import { forAll } from '#support/for-all.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 /** Pushes `bytes` cut at these places; returns the bytes of each block. */
 function walk(bytes: Uint8Array, cuts: readonly number[]): number[][] {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { CaptureError } from '../../src/capture/input.ts'
-import { CaptureReader } from '../../src/capture/reader.ts'
-import { BIG, LITTLE, type Order, readAll } from '../support/capture-bytes.ts'
+import { CaptureError } from '#src/capture/input.ts'
+import { CaptureReader } from '#src/capture/reader.ts'
+import { BIG, LITTLE, type Order, readAll } from '#support/capture-bytes.ts'
 
 const FRAME = [1, 2, 3, 4, 5]
 const pcapng = (order: Order) => [

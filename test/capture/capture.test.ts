@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import { Capture, type CaptureSetup } from '../../src/capture/capture.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import { Capture, type CaptureSetup } from '#src/capture/capture.ts'
 import {
   FLAG_CHECKSUM_NOT_READY,
   FLAG_INBOUND,
   FLAG_OUTBOUND,
   FLAG_TCP_SEGMENTATION_OFFLOADED,
-} from '../../src/capture/packet.ts'
-import type { CaptureRecord } from '../../src/capture/record.ts'
-import { driver as cableDriver } from '../../src/drivers/cable.ts'
-import type { DeviceWire } from '../../src/netdev/device-wire.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { devClose, netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
-import { unregisterNetdev } from '../../src/netdev/register.ts'
-import { SKB_DROP_REASON_RX_CRC, SKB_DROP_REASON_WIRE_LOSS } from '../../src/skb/drop-reason.ts'
-import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
+} from '#src/capture/packet.ts'
+import type { CaptureRecord } from '#src/capture/record.ts'
+import { driver as cableDriver } from '#src/drivers/cable.ts'
+import type { DeviceWire } from '#src/netdev/device-wire.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devClose, netifRx, netifRxDrop } from '#src/netdev/netif.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { SKB_DROP_REASON_RX_CRC, SKB_DROP_REASON_WIRE_LOSS } from '#src/skb/drop-reason.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { recordsIn } from '#support/capture-records.ts'
+import { addDevice, addDriver, freshNet, type MemoryNet, memoryNets } from '#support/memory-net.ts'
 import { buildFrame, plain, plain6 } from '../packet/frames.ts'
-import { recordsIn } from '../support/capture-records.ts'
-import { addDevice, addDriver, freshNet, type MemoryNet, memoryNets } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()

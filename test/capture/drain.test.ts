@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { Drain } from '../../src/capture/recording.node.ts'
-import { turn } from '../support/memory-net.ts'
+import { Drain } from '#src/capture/recording.node.ts'
+import { turn } from '#support/memory-net.ts'
 
 /** A capture of which `put` makes more wait. */
 class FakeCapture {

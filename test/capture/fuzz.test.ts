@@ -4,12 +4,12 @@
  * two. Any exception but CaptureError fails, and so does a packet too many.
  */
 import { expect, test } from 'vitest'
-import { CaptureError } from '../../src/capture/input.ts'
-import { CaptureReader } from '../../src/capture/reader.ts'
-import type { CaptureRecord } from '../../src/capture/record.ts'
-import { BIG, LITTLE, type Order, text } from '../support/capture-bytes.ts'
-import { Chance, failure, withoutStacks } from '../support/fuzz-netlink.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { CaptureError } from '#src/capture/input.ts'
+import { CaptureReader } from '#src/capture/reader.ts'
+import type { CaptureRecord } from '#src/capture/record.ts'
+import { BIG, LITTLE, type Order, text } from '#support/capture-bytes.ts'
+import { Chance, failure, withoutStacks } from '#support/fuzz-netlink.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const COUNT = scaled(1_000_000)
 const PER_SEED = 10_000

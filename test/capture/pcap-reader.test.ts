@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BIG, LITTLE, readAll } from '../support/capture-bytes.ts'
+import { BIG, LITTLE, readAll } from '#support/capture-bytes.ts'
 
 const MICROSECONDS = 0xa1b2c3d4
 const NANOSECONDS = 0xa1b23c4d

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CaptureError } from '../../src/capture/input.ts'
-import { PcapngContent } from '../../src/capture/pcapng-content.ts'
-import { LITTLE, readAll, take, text } from '../support/capture-bytes.ts'
-import { forAll } from '../support/for-all.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { CaptureError } from '#src/capture/input.ts'
+import { PcapngContent } from '#src/capture/pcapng-content.ts'
+import { LITTLE, readAll, take, text } from '#support/capture-bytes.ts'
+import { forAll } from '#support/for-all.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const { section, interface: device, packet, oldPacket, simplePacket, block, option, u32, u64 } = LITTLE
 const START = { seconds: 1, nanoseconds: 0 }

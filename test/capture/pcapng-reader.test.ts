@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BIG, LITTLE, readAll, text } from '../support/capture-bytes.ts'
+import { BIG, LITTLE, readAll, text } from '#support/capture-bytes.ts'
 
 const FRAME = [1, 2, 3, 4, 5]
 const UNITS = 1_700_000_000_123_456n

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { CapturedPacket } from '../../src/capture/packet.ts'
+import type { CapturedPacket } from '#src/capture/packet.ts'
 import {
   PACKET_OVERHEAD,
   writeInterface,
@@ -7,8 +7,8 @@ import {
   writeSection,
   writeStatistics,
   writeTlsKeyLog,
-} from '../../src/capture/pcapng-writer.ts'
-import { list } from '../support/list.ts'
+} from '#src/capture/pcapng-writer.ts'
+import { list } from '#support/list.ts'
 
 /** Returns the bytes that `write` puts after four others, as hex in groups of four. */
 function hex(write: (to: Uint8Array, at: number) => number): string[] {

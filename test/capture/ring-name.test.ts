@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ringName } from '../../src/capture/capture-file.node.ts'
+import { ringName } from '#src/capture/capture-file.node.ts'
 
 // In local time, as dumpcap has it.
 const moment = { seconds: new Date(2026, 10, 21, 8, 30, 0).getTime() / 1000, nanoseconds: 999_999_999 }

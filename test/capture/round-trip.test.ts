@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CapturedPacket } from '../../src/capture/packet.ts'
+import type { CapturedPacket } from '#src/capture/packet.ts'
 import {
   PACKET_OVERHEAD,
   writeInterface,
@@ -8,12 +8,12 @@ import {
   writeSection,
   writeStatistics,
   writeTlsKeyLog,
-} from '../../src/capture/pcapng-writer.ts'
-import { CaptureReader } from '../../src/capture/reader.ts'
-import { plain, readAll } from '../support/capture-bytes.ts'
-import { pcapOf } from '../support/capture-records.ts'
-import { forAll } from '../support/for-all.ts'
-import { SEED, scaled } from '../support/scale.ts'
+} from '#src/capture/pcapng-writer.ts'
+import { CaptureReader } from '#src/capture/reader.ts'
+import { plain, readAll } from '#support/capture-bytes.ts'
+import { pcapOf } from '#support/capture-records.ts'
+import { forAll } from '#support/for-all.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const parameters = { numRuns: scaled(20_000), seed: SEED }
 

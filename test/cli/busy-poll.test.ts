@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { loadNative } from '../../src/linux/native.ts'
-import { runMain } from '../support/run-main.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { runMain } from '#support/run-main.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

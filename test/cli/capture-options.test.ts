@@ -1,7 +1,7 @@
 /** The options of captures, of the commands that make interfaces. */
 import { expect, test } from 'vitest'
-import { type CommonOptions, captureFileOptions, refuseStrayCaptureOptions } from '../../src/cli/parse/options.ts'
-import { runMain } from '../support/run-main.ts'
+import { type CommonOptions, captureFileOptions, refuseStrayCaptureOptions } from '#src/cli/parse/options.ts'
+import { runMain } from '#support/run-main.ts'
 
 /** Parses an option's value like the command line. */
 function parsed(flag: string, text: string): unknown {

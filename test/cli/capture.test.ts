@@ -2,13 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import { EPERM, VnetError } from '../../src/base/errno.ts'
-import { ControlClient } from '../../src/control/index.ts'
-import { defineDriver } from '../../src/netdev/driver.ts'
-import { LITTLE, readAll } from '../support/capture-bytes.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
-import { makeDevice, turn } from '../support/memory-net.ts'
-import { captured, servedNets, streamOf } from '../support/served-nets.ts'
+import { EPERM, VnetError } from '#src/base/errno.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { defineDriver } from '#src/netdev/driver.ts'
+import { LITTLE, readAll } from '#support/capture-bytes.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { makeDevice, turn } from '#support/memory-net.ts'
+import { captured, servedNets, streamOf } from '#support/served-nets.ts'
 
 const { serve, runMain, startMain } = servedNets()
 const file = join(freshDirectory(), 'a.pcapng')

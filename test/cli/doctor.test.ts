@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { EACCES, EBUSY, ENODEV, ENOENT, EPERM, EROFS, VnetError } from '../../src/base/errno.ts'
-import { doctor } from '../../src/cli/commands/doctor.ts'
-import type { Io } from '../../src/cli/process/io.ts'
-import type { System } from '../../src/linux/requirements.ts'
+import { EACCES, EBUSY, ENODEV, ENOENT, EPERM, EROFS, VnetError } from '#src/base/errno.ts'
+import { doctor } from '#src/cli/commands/doctor.ts'
+import type { Io } from '#src/cli/process/io.ts'
+import type { System } from '#src/linux/requirements.ts'
 
 const LIMITS = `
 Max processes             4096                 8192                 processes

@@ -1,13 +1,13 @@
 /** `vnet events` of served vnets: what it prints, and vnets that start, end and refuse. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { EPERM, VnetError } from '../../src/base/errno.ts'
-import { eventLine } from '../../src/cli/commands/events.ts'
-import { ControlClient, type DeviceEvent, type Subscription } from '../../src/control/index.ts'
-import { driver as cable } from '../../src/drivers/cable.ts'
-import { driver as snull } from '../../src/drivers/snull/driver.ts'
-import { cutCable, devOpen } from '../../src/netdev/netif.ts'
-import { addDevice, numbered, sendAll, turn } from '../support/memory-net.ts'
-import { servedNets } from '../support/served-nets.ts'
+import { EPERM, VnetError } from '#src/base/errno.ts'
+import { eventLine } from '#src/cli/commands/events.ts'
+import { ControlClient, type DeviceEvent, type Subscription } from '#src/control/index.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { driver as snull } from '#src/drivers/snull/driver.ts'
+import { cutCable, devOpen } from '#src/netdev/netif.ts'
+import { addDevice, numbered, sendAll, turn } from '#support/memory-net.ts'
+import { servedNets } from '#support/served-nets.ts'
 
 const { serve, runMain, startMain } = servedNets()
 const client = ControlClient.prototype

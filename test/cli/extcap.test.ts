@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { EPERM, VnetError } from '../../src/base/errno.ts'
-import { writeSection } from '../../src/capture/pcapng-writer.ts'
-import { ControlClient } from '../../src/control/index.ts'
-import { driver as cable } from '../../src/drivers/cable.ts'
-import { servedNets } from '../support/served-nets.ts'
+import { EPERM, VnetError } from '#src/base/errno.ts'
+import { writeSection } from '#src/capture/pcapng-writer.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { servedNets } from '#support/served-nets.ts'
 
 const { serve, directory, runMain, startMain } = servedNets()
 afterEach(() => {

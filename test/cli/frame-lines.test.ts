@@ -1,9 +1,9 @@
 /** Lines of frames, from capture records. */
 import { expect, test } from 'vitest'
-import { PRINTED } from '../../src/capture/frame-text.ts'
-import type { CapturedPacket } from '../../src/capture/packet.ts'
-import { FrameLines } from '../../src/cli/commands/frames.ts'
-import { print } from '../../src/packet/print.ts'
+import { PRINTED } from '#src/capture/frame-text.ts'
+import type { CapturedPacket } from '#src/capture/packet.ts'
+import { FrameLines } from '#src/cli/commands/frames.ts'
+import { print } from '#src/packet/print.ts'
 import { buildFrame, type Packet, plain } from '../packet/frames.ts'
 
 const [INBOUND, OUTBOUND, TSO] = [1, 2, 1 << 11]

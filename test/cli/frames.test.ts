@@ -1,16 +1,16 @@
 /** `vnet frames`: of served cables, and of streams that a test makes. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { ECONNREFUSED, EPERM, VnetError } from '../../src/base/errno.ts'
-import type { CapturedPacket } from '../../src/capture/packet.ts'
-import { writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
-import { main } from '../../src/cli/main.ts'
-import type { Io } from '../../src/cli/process/io.ts'
-import { ControlClient } from '../../src/control/index.ts'
-import { driver as cable } from '../../src/drivers/cable.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { ECONNREFUSED, EPERM, VnetError } from '#src/base/errno.ts'
+import type { CapturedPacket } from '#src/capture/packet.ts'
+import { writeInterface, writePacket, writeSection } from '#src/capture/pcapng-writer.ts'
+import { main } from '#src/cli/main.ts'
+import type { Io } from '#src/cli/process/io.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { turn } from '#support/memory-net.ts'
+import { captured, servedNets, streamOf } from '#support/served-nets.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { turn } from '../support/memory-net.ts'
-import { captured, servedNets, streamOf } from '../support/served-nets.ts'
 
 const { serve, directory, runMain, startMain } = servedNets()
 const udp = buildFrame({ packet: plain, tags: [], padding: [] })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { align, alignLeft } from '../../src/cli/align.ts'
-import { isNamed, label } from '../../src/cli/device-text.ts'
-import { runMain } from '../support/run-main.ts'
+import { align, alignLeft } from '#src/cli/align.ts'
+import { isNamed, label } from '#src/cli/device-text.ts'
+import { runMain } from '#support/run-main.ts'
 
 const TITLE = '\x1b]0;hi\x07\x1b[2J'
 const SHOWN = '\\x1b]0;hi\\x07\\x1b[2J'

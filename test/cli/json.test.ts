@@ -1,9 +1,9 @@
 /** docs/json.md has the fields that each command prints with --json. */
 import { readFileSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
-import { driver as loop } from '../../src/drivers/loop.ts'
-import { driver as snull } from '../../src/drivers/snull/driver.ts'
-import { servedNets } from '../support/served-nets.ts'
+import { driver as loop } from '#src/drivers/loop.ts'
+import { driver as snull } from '#src/drivers/snull/driver.ts'
+import { servedNets } from '#support/served-nets.ts'
 
 const { serve, moveAway, runMain } = servedNets()
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { LateOutput } from '../../src/cli/process/process-output.ts'
+import { LateOutput } from '#src/cli/process/process-output.ts'
 
 let written: string[]
 /** Completes the pending write, as when the reader reads. */

@@ -1,12 +1,12 @@
 /** The output of a run, as text and as JSON. */
 import { expect, test } from 'vitest'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../../src/base/log.ts'
-import { jsonOutput, textOutput } from '../../src/cli/output.ts'
-import type { Plan } from '../../src/cli/plan.ts'
-import { statisticsOf } from '../../src/cli/statistics.ts'
-import { defineDriver } from '../../src/netdev/driver.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '../../src/netdev/if.ts'
-import { NetDevice } from '../../src/netdev/net-device.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '#src/base/log.ts'
+import { jsonOutput, textOutput } from '#src/cli/output.ts'
+import type { Plan } from '#src/cli/plan.ts'
+import { statisticsOf } from '#src/cli/statistics.ts'
+import { defineDriver } from '#src/netdev/driver.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM } from '#src/netdev/if.ts'
+import { NetDevice } from '#src/netdev/net-device.ts'
 
 const driver = defineDriver({ name: 'loop', description: '', params: {}, flips: true, init: () => [] })
 const plain = defineDriver({ name: 'cable', description: '', params: {}, init: () => [] })

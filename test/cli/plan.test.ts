@@ -1,15 +1,15 @@
 /** How the options change a driver's devices. */
 import { expect, test } from 'vitest'
-import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
-import { FakeClock, MemoryPlatform } from '../../src/bed/index.ts'
-import type { CommonOptions } from '../../src/cli/parse/options.ts'
-import { planDevices } from '../../src/cli/plan.ts'
-import { driver as cable } from '../../src/drivers/cable.ts'
-import { driver as loop } from '../../src/drivers/loop.ts'
-import { driver as snull } from '../../src/drivers/snull/driver.ts'
-import { type DeviceSpec, defaultParams } from '../../src/netdev/driver.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../src/netdev/if.ts'
-import { Net } from '../../src/netdev/net.ts'
+import { LOGLEVEL_ERR, Log } from '#src/base/log.ts'
+import { FakeClock, MemoryPlatform } from '#src/bed/index.ts'
+import type { CommonOptions } from '#src/cli/parse/options.ts'
+import { planDevices } from '#src/cli/plan.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { driver as loop } from '#src/drivers/loop.ts'
+import { driver as snull } from '#src/drivers/snull/driver.ts'
+import { type DeviceSpec, defaultParams } from '#src/netdev/driver.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '#src/netdev/if.ts'
+import { Net } from '#src/netdev/net.ts'
 
 const net = () =>
   new Net({ platform: new MemoryPlatform(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })

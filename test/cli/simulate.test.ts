@@ -2,11 +2,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, TC_ACT_SHOT, VERDICT_TC } from '../../src/capture/packet.ts'
-import { pcapngOf, pcapOf, recordsIn, whole } from '../support/capture-records.ts'
-import { fileDirectory } from '../support/fresh-directory.ts'
-import { runMain } from '../support/run-main.ts'
-import { plainFrame } from '../support/wire.ts'
+import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, TC_ACT_SHOT, VERDICT_TC } from '#src/capture/packet.ts'
+import { pcapngOf, pcapOf, recordsIn, whole } from '#support/capture-records.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
+import { plainFrame } from '#support/wire.ts'
 
 const directory = fileDirectory()
 const at = (name: string) => join(directory, name)

@@ -1,6 +1,6 @@
 /** A row of counters for the tests of tables. */
-import type { QueueCounters } from '../../src/control/index.ts'
-import { type LinkStats64, linkStats64, linkStats64Fields } from '../../src/netdev/stats.ts'
+import type { QueueCounters } from '#src/control/index.ts'
+import { type LinkStats64, linkStats64, linkStats64Fields } from '#src/netdev/stats.ts'
 
 type Row = LinkStats64 & QueueCounters
 

@@ -1,6 +1,6 @@
 /** The final table, from counters to text. */
 import { expect, test } from 'vitest'
-import { type DeviceStatistics, statisticsTable } from '../../src/cli/statistics.ts'
+import { type DeviceStatistics, statisticsTable } from '#src/cli/statistics.ts'
 import { statisticsRow as stats } from './statistics-row.ts'
 
 function device(fields: Partial<DeviceStatistics>): DeviceStatistics {

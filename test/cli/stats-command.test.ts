@@ -1,12 +1,12 @@
 /** `vnet stats` of served vnets: repeated with rates, and of vnets that end or refuse. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ECONNREFUSED, EPERM, VnetError } from '../../src/base/errno.ts'
-import { ControlClient } from '../../src/control/index.ts'
-import { driver as snull } from '../../src/drivers/snull/driver.ts'
-import { unregisterNetdev } from '../../src/netdev/register.ts'
-import { sendAll } from '../support/memory-net.ts'
-import { servedNets } from '../support/served-nets.ts'
-import { flowFrame } from '../support/snull-pair.ts'
+import { ECONNREFUSED, EPERM, VnetError } from '#src/base/errno.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { driver as snull } from '#src/drivers/snull/driver.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { sendAll } from '#support/memory-net.ts'
+import { servedNets } from '#support/served-nets.ts'
+import { flowFrame } from '#support/snull-pair.ts'
 
 const { serve, runMain, startMain } = servedNets()
 let time: number

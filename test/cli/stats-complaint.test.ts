@@ -1,8 +1,8 @@
 /** The message of a query that has nothing to show, with advice. */
 import { expect, test } from 'vitest'
-import { ETIMEDOUT, VnetError } from '../../src/base/errno.ts'
-import { complaintsAbout } from '../../src/cli/ask.ts'
-import type { Found, FoundDevice } from '../../src/control/index.ts'
+import { ETIMEDOUT, VnetError } from '#src/base/errno.ts'
+import { complaintsAbout } from '#src/cli/ask.ts'
+import type { Found, FoundDevice } from '#src/control/index.ts'
 
 const device: FoundDevice = {
   ifindex: 2,

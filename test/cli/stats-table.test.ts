@@ -1,9 +1,9 @@
 /** The output of `vnet stats`, from counters to text. */
 import { expect, test } from 'vitest'
-import { statsTable } from '../../src/cli/commands/stats.ts'
-import type { DeviceStats } from '../../src/control/index.ts'
-import { kernelName, linkStats64Fields } from '../../src/netdev/stats.ts'
-import { list } from '../support/list.ts'
+import { statsTable } from '#src/cli/commands/stats.ts'
+import type { DeviceStats } from '#src/control/index.ts'
+import { kernelName, linkStats64Fields } from '#src/netdev/stats.ts'
+import { list } from '#support/list.ts'
 import { statisticsRow as stats } from './statistics-row.ts'
 
 function device(fields: Partial<DeviceStats>): DeviceStats {

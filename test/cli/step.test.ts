@@ -1,11 +1,11 @@
 /** `vnet step` on a served snull, and on halts that a test makes. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { EPERM, VnetError } from '../../src/base/errno.ts'
-import { ControlClient } from '../../src/control/index.ts'
-import { driver as snull } from '../../src/drivers/snull/driver.ts'
-import { numbered, sendAll } from '../support/memory-net.ts'
-import { servedNets } from '../support/served-nets.ts'
-import { flowFrame } from '../support/snull-pair.ts'
+import { EPERM, VnetError } from '#src/base/errno.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { driver as snull } from '#src/drivers/snull/driver.ts'
+import { numbered, sendAll } from '#support/memory-net.ts'
+import { servedNets } from '#support/served-nets.ts'
+import { flowFrame } from '#support/snull-pair.ts'
 
 const { serve, runMain } = servedNets()
 afterEach(() => vi.restoreAllMocks())

@@ -1,8 +1,8 @@
 /** Command lines that are refused: one line that says what is wrong and what to do. */
 import { expect, test } from 'vitest'
-import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
-import { dropReasonName } from '../../src/skb/drop-reason-name.ts'
-import { runMain } from '../support/run-main.ts'
+import { SKB_DROP_REASON_MAX } from '#src/skb/drop-reason.ts'
+import { dropReasonName } from '#src/skb/drop-reason-name.ts'
+import { runMain } from '#support/run-main.ts'
 
 const NAME = 'must be 1 to 15 bytes without /, : or white space, with at most one %d'
 const MAC = 'must be six bytes such as 02:00:00:00:00:01, neither all zero nor a group address'

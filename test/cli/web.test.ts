@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { runMain, startMain } from '../support/run-main.ts'
+import { runMain, startMain } from '#support/run-main.ts'
 
 test('vnet web prints its URL with a token, serves the page until it is ended, and exits 0', async () => {
   const web = startMain('web', '0', '--host', 'lab.example', '--host', 'Other.Example')

@@ -1,13 +1,13 @@
 /** The output of `vnet wire` and of the stages at the end of a run, from counts to text. */
 import { expect, test } from 'vitest'
-import { eventLine } from '../../src/cli/commands/events.ts'
-import { wireTable } from '../../src/cli/commands/wire.ts'
-import { jsonOutput, textOutput } from '../../src/cli/output.ts'
-import { stageLines, Wires } from '../../src/cli/statistics.ts'
-import type { StageReport, WireInfo } from '../../src/control/index.ts'
-import { driver as cable } from '../../src/drivers/cable.ts'
-import { unregisterNetdev } from '../../src/netdev/register.ts'
-import { addDevice, addDriver, memoryNets, numbered } from '../support/memory-net.ts'
+import { eventLine } from '#src/cli/commands/events.ts'
+import { wireTable } from '#src/cli/commands/wire.ts'
+import { jsonOutput, textOutput } from '#src/cli/output.ts'
+import { stageLines, Wires } from '#src/cli/statistics.ts'
+import type { StageReport, WireInfo } from '#src/control/index.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { addDevice, addDriver, memoryNets, numbered } from '#support/memory-net.ts'
 
 const memoryNet = memoryNets()
 

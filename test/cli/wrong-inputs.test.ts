@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { driver as snull } from '../../src/drivers/snull/driver.ts'
-import { fileDirectory } from '../support/fresh-directory.ts'
-import { servedNets } from '../support/served-nets.ts'
+import { driver as snull } from '#src/drivers/snull/driver.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { servedNets } from '#support/served-nets.ts'
 
 const { serve, runMain } = servedNets()
 beforeEach(async () => {

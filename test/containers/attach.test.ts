@@ -1,11 +1,11 @@
 /** `vnet attach --container` with containers of dockerd: what each impairment does to them. */
 import { spawn } from 'node:child_process'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { StageReport } from '../../src/netdev/device-wire.ts'
-import { outcome } from '../support/netns.ts'
-import { runMain } from '../support/run-main.ts'
-import { lines, pingWithoutLoss } from '../support/traffic.ts'
-import { expectStagesConserved, type Running, startVnet } from '../support/vnet-process.ts'
+import type { StageReport } from '#src/netdev/device-wire.ts'
+import { outcome } from '#support/netns.ts'
+import { runMain } from '#support/run-main.ts'
+import { lines, pingWithoutLoss } from '#support/traffic.ts'
+import { expectStagesConserved, type Running, startVnet } from '#support/vnet-process.ts'
 import { BRIDGE, counted, type DockerContainer, freshDockerd } from './dockerd.ts'
 
 const dockerd = freshDockerd()

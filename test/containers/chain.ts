@@ -2,8 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { builtFile } from '../../src/linux/native.ts'
-import { outcome } from '../support/netns.ts'
+import { builtFile } from '#src/linux/native.ts'
+import { outcome } from '#support/netns.ts'
 
 /** The programs of an image. */
 const APPLETS = ['sh', 'sleep', 'httpd', 'head', 'md5sum']

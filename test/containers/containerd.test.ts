@@ -1,7 +1,7 @@
 /** The CNI plugin in the chain of containerd: by `ctr run --cni`, and by CRI like a kubelet. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { pingSome, pingWithoutLoss } from '../support/traffic.ts'
-import { type Running, spawnVnet } from '../support/vnet-process.ts'
+import { pingSome, pingWithoutLoss } from '#support/traffic.ts'
+import { type Running, spawnVnet } from '#support/vnet-process.ts'
 import { freshContainerd } from './containerd.ts'
 
 const containerd = freshContainerd()

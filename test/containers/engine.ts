@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Child, Netns } from '../support/netns.ts'
+import type { Child, Netns } from '#support/netns.ts'
 
 const CGROUPS = '/sys/fs/cgroup'
 /** The parent of the cgroups that an engine of this process makes. */

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { freshDirectory } from '../support/fresh-directory.ts'
-import { startVnet } from '../support/vnet-process.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { startVnet } from '#support/vnet-process.ts'
 import { freshDockerd } from './dockerd.ts'
 
 const dockerd = freshDockerd()

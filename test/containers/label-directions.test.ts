@@ -1,8 +1,8 @@
 /** The directions of labels: a container receives through `in` and transmits through `out`. */
 import { expect, test } from 'vitest'
-import { useAgentSocket } from '../support/agent.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
-import { spawnVnet } from '../support/vnet-process.ts'
+import { useAgentSocket } from '#support/agent.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { spawnVnet } from '#support/vnet-process.ts'
 import { counted, freshDockerd } from './dockerd.ts'
 
 const dockerd = freshDockerd()

@@ -1,9 +1,9 @@
 /** `vnet node --docker` with dockerd: labels of containers. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { useAgentSocket } from '../support/agent.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
-import { pingWithoutLoss } from '../support/traffic.ts'
-import { PROGRAM, type Running, spawnVnet } from '../support/vnet-process.ts'
+import { useAgentSocket } from '#support/agent.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
 import { freshDockerd } from './dockerd.ts'
 
 const dockerd = freshDockerd()

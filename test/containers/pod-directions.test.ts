@@ -1,9 +1,9 @@
 /** The directions of annotations: a pod receives through `in` and transmits through `out`. */
 import { spawn } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { outcome } from '../support/netns.ts'
-import { pingSome } from '../support/traffic.ts'
-import { spawnVnet } from '../support/vnet-process.ts'
+import { outcome } from '#support/netns.ts'
+import { pingSome } from '#support/traffic.ts'
+import { spawnVnet } from '#support/vnet-process.ts'
 import { freshContainerd } from './containerd.ts'
 
 const containerd = freshContainerd()

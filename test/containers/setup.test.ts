@@ -1,6 +1,6 @@
 /** What set-up does where the programs of these tests are missing. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { SetupTree } from '../support/setup-tree.ts'
+import { SetupTree } from '#support/setup-tree.ts'
 
 let tree: SetupTree
 beforeEach(() => {

@@ -2,19 +2,19 @@
  * Effects of the vnet_nl commands on a device and its driver, and their refusals, without sockets.
  */
 import { describe, expect, test } from 'vitest'
-import { LOGLEVEL_DEBUG } from '../../src/base/log.ts'
-import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
-import { vnetFamily } from '../../src/control/server/vnet-family.ts'
-import { driver } from '../../src/drivers/snull/driver.ts'
-import { bool, defaultParams, int } from '../../src/netdev/driver.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import type { UserData } from '../../src/netdev/ops.ts'
-import { TX_PACKETS } from '../../src/netdev/stats.ts'
-import { binary, type MessageBuilder, NLM_F_ACK, NLM_F_DUMP, policy } from '../../src/netlink/index.ts'
-import { type AskOptions, ask, read, request } from '../support/genl-request.ts'
-import { addDevice, addDriver, type MemoryNetOptions, memoryNets, numbered, turn } from '../support/memory-net.ts'
-import { flowFrame } from '../support/snull-pair.ts'
-import { ifreqTo } from '../support/user-memory.ts'
+import { LOGLEVEL_DEBUG } from '#src/base/log.ts'
+import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
+import { vnetFamily } from '#src/control/server/vnet-family.ts'
+import { driver } from '#src/drivers/snull/driver.ts'
+import { bool, defaultParams, int } from '#src/netdev/driver.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import type { UserData } from '#src/netdev/ops.ts'
+import { TX_PACKETS } from '#src/netdev/stats.ts'
+import { binary, type MessageBuilder, NLM_F_ACK, NLM_F_DUMP, policy } from '#src/netlink/index.ts'
+import { type AskOptions, ask, read, request } from '#support/genl-request.ts'
+import { addDevice, addDriver, type MemoryNetOptions, memoryNets, numbered, turn } from '#support/memory-net.ts'
+import { flowFrame } from '#support/snull-pair.ts'
+import { ifreqTo } from '#support/user-memory.ts'
 
 const [ECHO, RESET_STATS, SET_CARRIER, GET_PARAM, SET_PARAM, TRIGGER, IOCTL] = [1, 4, 5, 6, 7, 8, 9] as const
 const [CUT, PLUG] = [14, 15] as const

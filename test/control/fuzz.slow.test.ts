@@ -4,16 +4,16 @@
  * exactly once to every request that wants an end of its reply.
  */
 import { expect, test } from 'vitest'
-import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '../../src/base/errno.ts'
-import { VNET_GENL_ID } from '../../src/control/protocol/family.ts'
-import type { Client, Parts } from '../../src/control/server/dispatch.ts'
-import { Events } from '../../src/control/server/events.ts'
-import { nlctrl } from '../../src/control/server/nlctrl.ts'
-import { vnetFamily } from '../../src/control/server/vnet-family.ts'
-import { driver } from '../../src/drivers/snull/driver.ts'
-import { defaultParams } from '../../src/netdev/driver.ts'
-import * as netlink from '../../src/netlink/index.ts'
-import { endedAfterEach } from '../support/ends.ts'
+import { EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM } from '#src/base/errno.ts'
+import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
+import type { Client, Parts } from '#src/control/server/dispatch.ts'
+import { Events } from '#src/control/server/events.ts'
+import { nlctrl } from '#src/control/server/nlctrl.ts'
+import { vnetFamily } from '#src/control/server/vnet-family.ts'
+import { driver } from '#src/drivers/snull/driver.ts'
+import { defaultParams } from '#src/netdev/driver.ts'
+import * as netlink from '#src/netlink/index.ts'
+import { endedAfterEach } from '#support/ends.ts'
 import {
   Bender,
   Chance,
@@ -24,10 +24,10 @@ import {
   seedsOf,
   type Whole,
   withoutStacks,
-} from '../support/fuzz-netlink.ts'
-import { dispatchAll, request } from '../support/genl-request.ts'
-import { addDevice, addDriver, memoryNets, turn } from '../support/memory-net.ts'
-import { SEED, scaled } from '../support/scale.ts'
+} from '#support/fuzz-netlink.ts'
+import { dispatchAll, request } from '#support/genl-request.ts'
+import { addDevice, addDriver, memoryNets, turn } from '#support/memory-net.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const COUNT = scaled(1_000_000)
 /** Bytes on either side of a request. */

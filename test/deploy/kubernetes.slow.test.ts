@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { freshDirectory } from '../support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
 const [bin, conf] = [join(directory, 'bin'), join(directory, 'net.d')]

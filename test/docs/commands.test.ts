@@ -1,9 +1,9 @@
 /** The pages on commands are what scripts/commands-page.mjs makes from the tables of commands. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { commonOptions } from '#src/cli/parse/options.ts'
+import { allCommands } from '#src/cli/program.ts'
 import { commandsPages } from '../../scripts/commands-page.mjs'
-import { commonOptions } from '../../src/cli/parse/options.ts'
-import { allCommands } from '../../src/cli/program.ts'
 
 const names = readdirSync('docs').filter(name => /^commands.*\.md$/.test(name))
 const pages = Object.fromEntries(names.map(name => [name, readFileSync(`docs/${name}`, 'utf8')]))

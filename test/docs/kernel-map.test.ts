@@ -1,8 +1,8 @@
 /** The kernel map, docs/kernel-map*.md, is complete, and the files, names and tests in it exist. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { list } from '../support/list.ts'
-import { readPages } from '../support/pages.ts'
+import { list } from '#support/list.ts'
+import { readPages } from '#support/pages.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { readPages } from '../support/pages.ts'
+import { readPages } from '#support/pages.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const page = readPages('docs/ldd.md', 'docs/ldd-continued.md')

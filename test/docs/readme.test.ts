@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { runMain } from '#support/run-main.ts'
 import { withFigures } from '../../bench/figures.mjs'
 import { table } from '../../scripts/check-imports.mjs'
-import { runMain } from '../support/run-main.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 /** The folders with pages. */

@@ -1,7 +1,7 @@
 /** docs/replay.md has every option of `vnet replay`, and every reason that its summary names. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { runMain } from '../support/run-main.ts'
+import { runMain } from '#support/run-main.ts'
 
 const page = readFileSync('docs/replay.md', 'utf8')
 

@@ -1,10 +1,10 @@
 /** docs/security.md and docs/security-users.md: their limits match the code. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
-import { STRANGERS, TURN_NS } from '../../src/base/turns.ts'
-import { VNET_WIRE_ATTACHMENTS_MAX } from '../../src/control/protocol/family.ts'
-import { readPages } from '../support/pages.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { STRANGERS, TURN_NS } from '#src/base/turns.ts'
+import { VNET_WIRE_ATTACHMENTS_MAX } from '#src/control/protocol/family.ts'
+import { readPages } from '#support/pages.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, docs), 'utf8')

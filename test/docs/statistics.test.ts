@@ -1,11 +1,11 @@
 /** docs/statistics.md has every field and every drop reason, and no others. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { statsOfDrop } from '../../src/netdev/counters.ts'
-import { linkStats64Fields } from '../../src/netdev/stats.ts'
-import { DROP_CAUSES } from '../../src/skb/drop-cause.ts'
-import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
-import { dropReasonName, dropReasonOf } from '../../src/skb/drop-reason-name.ts'
+import { statsOfDrop } from '#src/netdev/counters.ts'
+import { linkStats64Fields } from '#src/netdev/stats.ts'
+import { DROP_CAUSES } from '#src/skb/drop-cause.ts'
+import { SKB_DROP_REASON_MAX } from '#src/skb/drop-reason.ts'
+import { dropReasonName, dropReasonOf } from '#src/skb/drop-reason-name.ts'
 
 const page = readFileSync(new URL('../../docs/statistics.md', import.meta.url), 'utf8')
 

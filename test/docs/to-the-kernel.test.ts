@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { readPages } from '../support/pages.ts'
+import { readPages } from '#support/pages.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const page = readPages(

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { sourcesOfPackages } from '../support/packages.ts'
+import { sourcesOfPackages } from '#support/packages.ts'
 
 const FOLDERS = ['src', 'native', 'scripts/setup', ...sourcesOfPackages()]
 /** Texts of other programs, commands, and reasons that are made of constants. */

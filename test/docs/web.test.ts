@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { compileNumericFilter } from '../../src/linux/pcap-filter.ts'
+import { compileNumericFilter } from '#src/linux/pcap-filter.ts'
 
 const page = readFileSync(join(import.meta.dirname, '../../packages/web/docs/web.md'), 'utf8')
 

@@ -1,10 +1,10 @@
 /** The pages on wires have every keyword and preset, and their examples do what they say. */
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { WireResources } from '../../src/netdev/device-wire.ts'
-import { KEYWORDS, PRESETS, parseWire } from '../../src/wire/parse.ts'
-import { parseScenario } from '../../src/wire/scenario-file.ts'
-import { readPages } from '../support/pages.ts'
+import type { WireResources } from '#src/netdev/device-wire.ts'
+import { KEYWORDS, PRESETS, parseWire } from '#src/wire/parse.ts'
+import { parseScenario } from '#src/wire/scenario-file.ts'
+import { readPages } from '#support/pages.ts'
 
 const page = readPages('docs/wires.md', 'docs/wires-links.md', 'docs/wires-time.md', 'docs/wires-compared.md')
 const section = (heading: string) => page.split(/^## /m).find(text => text.startsWith(heading)) ?? ''

@@ -3,13 +3,13 @@
  * kernel uses.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import { flipNetwork } from '../../src/drivers/flip/hidden-loopback.ts'
-import { FlowQueues } from '../../src/drivers/flow-queues.ts'
-import type { SkBuffPool } from '../../src/skb/pool.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { flipNetwork } from '#src/drivers/flip/hidden-loopback.ts'
+import { FlowQueues } from '#src/drivers/flow-queues.ts'
+import type { SkBuffPool } from '#src/skb/pool.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
 import { address, buildFrame, type Frame, type Packet, plain, plain6 } from '../packet/frames.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
 
 let pool: SkBuffPool
 let clock: FakeClock

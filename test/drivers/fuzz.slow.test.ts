@@ -3,19 +3,19 @@
  * segments, or is dropped with a reason. Nothing throws, and no slot is lost.
  */
 import { expect, test } from 'vitest'
-import { random } from '../../src/base/random.ts'
-import type { FrameInfo, MemoryPort } from '../../src/bed/memory-port.ts'
-import { driver as cable } from '../../src/drivers/cable.ts'
-import { driver as loop } from '../../src/drivers/loop.ts'
-import { driver as snull } from '../../src/drivers/snull/driver.ts'
-import { createVnetHdr } from '../../src/linux/tap/frame-queue.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM, NETIF_F_SG } from '../../src/netdev/if.ts'
-import { SKB_DROP_REASON_DRIVER_EXCEPTION, SKB_DROP_REASON_NOT_SPECIFIED } from '../../src/skb/drop-reason.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
-import { type FuzzFrame, fuzzFrames } from '../support/fuzz-frames.ts'
-import { addDriver, type MemoryNet, memoryNets } from '../support/memory-net.ts'
-import { SEED, scaled } from '../support/scale.ts'
-import { vnetHeaders } from '../support/vnet-header.ts'
+import { random } from '#src/base/random.ts'
+import type { FrameInfo, MemoryPort } from '#src/bed/memory-port.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { driver as loop } from '#src/drivers/loop.ts'
+import { driver as snull } from '#src/drivers/snull/driver.ts'
+import { createVnetHdr } from '#src/linux/tap/frame-queue.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_HW_CSUM, NETIF_F_SG } from '#src/netdev/if.ts'
+import { SKB_DROP_REASON_DRIVER_EXCEPTION, SKB_DROP_REASON_NOT_SPECIFIED } from '#src/skb/drop-reason.ts'
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '#src/skb/sk-buff.ts'
+import { type FuzzFrame, fuzzFrames } from '#support/fuzz-frames.ts'
+import { addDriver, type MemoryNet, memoryNets } from '#support/memory-net.ts'
+import { SEED, scaled } from '#support/scale.ts'
+import { vnetHeaders } from '#support/vnet-header.ts'
 
 /** The longest frame a TAP gives is 65,547 bytes. */
 const MAX_LENGTH = 65_600

@@ -1,22 +1,16 @@
 import { describe, expect, test, vi } from 'vitest'
-import { UsageError } from '../../src/base/usage-error.ts'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import { driver } from '../../src/drivers/loop.ts'
-import {
-  IFF_NOARP,
-  NETIF_F_ALL_TAP,
-  NETIF_F_GSO,
-  NETIF_MSG_RX_STATUS,
-  NETIF_MSG_TX_QUEUED,
-} from '../../src/netdev/if.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { devClose } from '../../src/netdev/netif.ts'
-import { linkStats64 } from '../../src/netdev/stats.ts'
-import * as reasons from '../../src/skb/drop-reason.ts'
-import type { Ring } from '../../src/skb/ring.ts'
-import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import { driver } from '#src/drivers/loop.ts'
+import { IFF_NOARP, NETIF_F_ALL_TAP, NETIF_F_GSO, NETIF_MSG_RX_STATUS, NETIF_MSG_TX_QUEUED } from '#src/netdev/if.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devClose } from '#src/netdev/netif.ts'
+import { linkStats64 } from '#src/netdev/stats.ts'
+import * as reasons from '#src/skb/drop-reason.ts'
+import type { Ring } from '#src/skb/ring.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '#src/skb/sk-buff.ts'
+import { addDriver, freshNet, memoryNets, numbered, padded, sendAll } from '#support/memory-net.ts'
 import { address, buildFrame, plain, plain6 } from '../packet/frames.ts'
-import { addDriver, freshNet, memoryNets, numbered, padded, sendAll } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()

@@ -3,15 +3,15 @@
  * and a cable with the filter.
  */
 import { describe, expect, test } from 'vitest'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import { driver } from '../../src/drivers/cable.ts'
-import { filtered, RxFilter } from '../../src/drivers/rx-filter.ts'
-import { IFF_ALLMULTI, IFF_BROADCAST, IFF_MULTICAST, IFF_PROMISC, IFF_UP } from '../../src/netdev/if.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { linkStats64 } from '../../src/netdev/stats.ts'
-import { SKB_DROP_REASON_OTHERHOST } from '../../src/skb/drop-reason.ts'
-import { direct } from '../../src/wire/directed-wire.ts'
-import { addDriver, memoryNets, numberOf } from '../support/memory-net.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import { driver } from '#src/drivers/cable.ts'
+import { filtered, RxFilter } from '#src/drivers/rx-filter.ts'
+import { IFF_ALLMULTI, IFF_BROADCAST, IFF_MULTICAST, IFF_PROMISC, IFF_UP } from '#src/netdev/if.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { linkStats64 } from '#src/netdev/stats.ts'
+import { SKB_DROP_REASON_OTHERHOST } from '#src/skb/drop-reason.ts'
+import { direct } from '#src/wire/directed-wire.ts'
+import { addDriver, memoryNets, numberOf } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 

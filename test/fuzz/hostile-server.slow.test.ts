@@ -4,13 +4,13 @@
  */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { VnetError } from '../../src/base/errno.ts'
-import { ControlClient } from '../../src/control/index.ts'
-import { loadNative } from '../../src/linux/native.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
-import { Chance } from '../support/fuzz-netlink.ts'
-import { BEHAVIOURS, type Behaviour, hostileServer } from '../support/hostile-server.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { VnetError } from '#src/base/errno.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { Chance } from '#support/fuzz-netlink.ts'
+import { BEHAVIOURS, type Behaviour, hostileServer } from '#support/hostile-server.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const QUESTIONS = scaled(50_000)
 const TIMEOUT_MS = 50

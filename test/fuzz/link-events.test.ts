@@ -3,14 +3,14 @@
  * UTF-8. None ends the monitor, and a valid event after them is reported.
  */
 import { test } from 'vitest'
-import { EAGAIN } from '../../src/base/errno.ts'
-import { LinkMonitor } from '../../src/linux/links/monitor.ts'
-import type { Native, Poller } from '../../src/linux/native.ts'
-import { putU32 } from '../../src/netlink/host-order.ts'
-import { MessageBuilder } from '../../src/netlink/index.ts'
-import { atOnce } from '../support/at-once.ts'
-import { Bender, Chance, FUZZ_BLOCK, failure, seedsOf } from '../support/fuzz-netlink.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { EAGAIN } from '#src/base/errno.ts'
+import { LinkMonitor } from '#src/linux/links/monitor.ts'
+import type { Native, Poller } from '#src/linux/native.ts'
+import { putU32 } from '#src/netlink/host-order.ts'
+import { MessageBuilder } from '#src/netlink/index.ts'
+import { atOnce } from '#support/at-once.ts'
+import { Bender, Chance, FUZZ_BLOCK, failure, seedsOf } from '#support/fuzz-netlink.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const COUNT = scaled(1_000_000)
 const MSG_TRUNC = 0x20

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { fileDirectory } from '../support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const directory = fileDirectory()

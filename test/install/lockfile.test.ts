@@ -10,8 +10,8 @@ import { createServer, type Server } from 'node:http'
 import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { fileDirectory } from '../support/fresh-directory.ts'
-import { asOn } from '../support/other-system.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { asOn } from '#support/other-system.ts'
 import { environmentOf, LIMIT_MS, packInto, run } from './packed.ts'
 
 const directory = fileDirectory()

@@ -7,10 +7,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { fileDirectory } from '../support/fresh-directory.ts'
-import { USER } from '../support/ordinary-user.ts'
-import { asOn } from '../support/other-system.ts'
-import { NOBODY } from '../support/privileges.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { USER } from '#support/ordinary-user.ts'
+import { asOn } from '#support/other-system.ts'
+import { NOBODY } from '#support/privileges.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const directory = fileDirectory()

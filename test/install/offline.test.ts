@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileDirectory } from '../support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const clone = join(fileDirectory(), 'clone')

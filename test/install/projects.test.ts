@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { fileDirectory } from '../support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { LIMIT_MS, packInto, run } from './packed.ts'
 
 const root = resolve(import.meta.dirname, '../..')

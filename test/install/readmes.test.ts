@@ -6,9 +6,9 @@
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { fileDirectory } from '../support/fresh-directory.ts'
-import { ended, onMachine, USER } from '../support/ordinary-user.ts'
-import { NOBODY } from '../support/privileges.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { ended, onMachine, USER } from '#support/ordinary-user.ts'
+import { NOBODY } from '#support/privileges.ts'
 import { LIMIT_MS, packInto, run } from './packed.ts'
 
 const PAGES = ['README.md', ...readdirSync('packages').map(name => `packages/${name}/README.md`), 'docs/SKILL.md']

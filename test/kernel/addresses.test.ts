@@ -1,8 +1,8 @@
 /** Which namespace the addresses of a found device are read from. */
 import { afterEach, expect, test } from 'vitest'
-import { addressesOf } from '../../src/control/client/addresses.ts'
-import { ownNamespace } from '../../src/control/protocol/directory.ts'
-import { OwnNetns, processIn } from '../support/netns.ts'
+import { addressesOf } from '#src/control/client/addresses.ts'
+import { ownNamespace } from '#src/control/protocol/directory.ts'
+import { OwnNetns, processIn } from '#support/netns.ts'
 
 const made = new OwnNetns()
 afterEach(() => made.remove())

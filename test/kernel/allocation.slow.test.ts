@@ -5,13 +5,13 @@
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { afterEach, expect, test } from 'vitest'
-import { check } from '../../src/linux/errno.ts'
-import type { Poller } from '../../src/linux/native.ts'
-import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '../../src/linux/uapi.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { firstOf } from '../support/scale.ts'
-import { boundSocket, sockaddr } from '../support/sockets.ts'
-import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { check } from '#src/linux/errno.ts'
+import type { Poller } from '#src/linux/native.ts'
+import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '#src/linux/uapi.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { firstOf } from '#support/scale.ts'
+import { boundSocket, sockaddr } from '#support/sockets.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 /** Fewer than a transmit ring holds. */
 const BURST = 500

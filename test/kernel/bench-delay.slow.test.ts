@@ -2,11 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Child } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { lines } from '../support/traffic.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Child } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { lines } from '#support/traffic.ts'
 
 /** An EtherType for local experiments. */
 const LOCAL = 0x88b5

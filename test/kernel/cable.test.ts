@@ -4,17 +4,17 @@
  */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { EMSGSIZE } from '../../src/base/errno.ts'
-import { captureFrames } from '../support/capture.ts'
-import { hex, kinds, tagged } from '../support/frame-kinds.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Netns } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { firstOf } from '../support/scale.ts'
-import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '../support/shown-link.ts'
-import { tcpExchange } from '../support/sockets.ts'
-import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { EMSGSIZE } from '#src/base/errno.ts'
+import { captureFrames } from '#support/capture.ts'
+import { hex, kinds, tagged } from '#support/frame-kinds.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { firstOf } from '#support/scale.ts'
+import { hasCarrier, hasNoCarrier, isDown, type ShownLink, untilShown } from '#support/shown-link.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { BOTH_WAYS, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 

@@ -1,15 +1,15 @@
 /** tcpdump reads the capture files of vnet, and vnet reads the files of tcpdump. */
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { FLAG_INBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED, TC_ACT_SHOT } from '../../src/capture/packet.ts'
+import { FLAG_INBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED, TC_ACT_SHOT } from '#src/capture/packet.ts'
 import {
   writeInterface,
   writePacket,
   writeSection,
   writeStatistics,
   writeTlsKeyLog,
-} from '../../src/capture/pcapng-writer.ts'
-import { readAll } from '../support/capture-bytes.ts'
+} from '#src/capture/pcapng-writer.ts'
+import { readAll } from '#support/capture-bytes.ts'
 
 /** What tcpdump writes to stdout with a file on stdin. */
 const tcpdump = (file: Uint8Array, ...args: string[]): Buffer =>

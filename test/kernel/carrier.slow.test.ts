@@ -3,14 +3,14 @@
  * it, speed and duplex.
  */
 import { describe, expect, test } from 'vitest'
-import { ControlClient, type DeviceEvent } from '../../src/control/index.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { vnetIn } from '../support/lan-program.ts'
-import type { Netns } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilShown } from '../support/shown-link.ts'
-import { type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { ControlClient, type DeviceEvent } from '#src/control/index.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { vnetIn } from '#support/lan-program.ts'
+import type { Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilShown } from '#support/shown-link.ts'
+import { type Running, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { own, near, far, files } = freshQuietNamespaces('near', 'far')
 

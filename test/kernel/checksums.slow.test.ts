@@ -5,14 +5,14 @@
  */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '../../src/linux/tap/frame-queue.ts'
-import { captureLines } from '../support/capture.ts'
-import { ethernet, ones, putWord, verifyAll } from '../support/frames.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { type HostFrame, PacketSocket } from '../support/packet-socket.ts'
-import { firstOf } from '../support/scale.ts'
-import { tcpExchange, udpSocket } from '../support/sockets.ts'
-import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '#src/linux/tap/frame-queue.ts'
+import { captureLines } from '#support/capture.ts'
+import { ethernet, ones, putWord, verifyAll } from '#support/frames.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { type HostFrame, PacketSocket } from '#support/packet-socket.ts'
+import { firstOf } from '#support/scale.ts'
+import { tcpExchange, udpSocket } from '#support/sockets.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const HALF_MIB = 1 << 19
 /** Protocols with verified checksums: ICMP, IPv4 headers, TCP, UDP, ICMPv6. */

@@ -1,9 +1,9 @@
 /** The examples of docs/choose.md run, and the others are on the pages that they lead to. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { script } from '../support/ordinary-user.ts'
-import { startVnet } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { script } from '#support/ordinary-user.ts'
+import { startVnet } from '#support/vnet-process.ts'
 
 const page = readFileSync('docs/choose.md', 'utf8')
 const { near } = freshQuietNamespaces('near')

@@ -4,13 +4,13 @@
  * are padded.
  */
 import { describe, expect, test } from 'vitest'
-import { ethernet, ones, putWord } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { type HostFrame, PacketSocket } from '../support/packet-socket.ts'
-import { firstOf } from '../support/scale.ts'
-import { tcpExchange } from '../support/sockets.ts'
-import { expectFlowsInOrder, farEnd, farEnd6, nearEnd, nearEnd6, pingAll, udpEcho } from '../support/traffic.ts'
-import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { ethernet, ones, putWord } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { type HostFrame, PacketSocket } from '#support/packet-socket.ts'
+import { firstOf } from '#support/scale.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { expectFlowsInOrder, farEnd, farEnd6, nearEnd, nearEnd6, pingAll, udpEcho } from '#support/traffic.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 

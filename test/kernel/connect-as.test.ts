@@ -2,11 +2,11 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { EACCES, EINVAL } from '../../src/base/errno.ts'
-import { Connection } from '../../src/control/protocol/connection.ts'
-import { ListeningSocket } from '../../src/control/server/listening-socket.ts'
-import { loadNative } from '../../src/linux/native.ts'
-import { sockaddrUn } from '../../src/linux/uapi.ts'
+import { EACCES, EINVAL } from '#src/base/errno.ts'
+import { Connection } from '#src/control/protocol/connection.ts'
+import { ListeningSocket } from '#src/control/server/listening-socket.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { sockaddrUn } from '#src/linux/uapi.ts'
 
 const native = loadNative()
 const listener = { onMessage() {}, onEnd() {} }

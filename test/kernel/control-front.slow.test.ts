@@ -1,10 +1,10 @@
 /** The process that serves clients without rights, as these clients and the owner meet it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Connection } from '../../src/control/protocol/connection.ts'
-import { commands, VNET_GENL_ID, vnetAttributes } from '../../src/control/protocol/family.ts'
-import { startPoller } from '../../src/linux/errno.ts'
-import { loadNative } from '../../src/linux/native.ts'
+import { Connection } from '#src/control/protocol/connection.ts'
+import { commands, VNET_GENL_ID, vnetAttributes } from '#src/control/protocol/family.ts'
+import { startPoller } from '#src/linux/errno.ts'
+import { loadNative } from '#src/linux/native.ts'
 import {
   genlmsghdr,
   type Message,
@@ -16,12 +16,12 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
   parseAck,
-} from '../../src/netlink/index.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { vnetIn } from '../support/lan-program.ts'
-import type { Netns } from '../support/netns.ts'
-import { NOBODY } from '../support/privileges.ts'
-import { type Running, spawnVnet } from '../support/vnet-process.ts'
+} from '#src/netlink/index.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { vnetIn } from '#support/lan-program.ts'
+import type { Netns } from '#support/netns.ts'
+import { NOBODY } from '#support/privileges.ts'
+import { type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const native = loadNative()
 const { own } = freshNamespaces()

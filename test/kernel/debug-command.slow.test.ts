@@ -1,8 +1,8 @@
 /** The command in docs/kernel-map.md that sets IFF_DEBUG. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { shownLink } from '../support/shown-link.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { shownLink } from '#support/shown-link.ts'
 
 const page = readFileSync(new URL('../../docs/kernel-map.md', import.meta.url), 'utf8')
 

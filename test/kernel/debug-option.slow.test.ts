@@ -2,11 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { LIBRARY } from '../support/driver-files.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { sentPackets } from '../support/shown-link.ts'
-import { snmp } from '../support/snmp.ts'
-import { expectConserved, finalStatistics, spawnVnet } from '../support/vnet-process.ts'
+import { LIBRARY } from '#support/driver-files.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { sentPackets } from '#support/shown-link.ts'
+import { snmp } from '#support/snmp.ts'
+import { expectConserved, finalStatistics, spawnVnet } from '#support/vnet-process.ts'
 
 const page = readFileSync('docs/debugging.md', 'utf8')
 const blocks = [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)]

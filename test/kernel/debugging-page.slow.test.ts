@@ -5,10 +5,10 @@
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { type Child, outcome } from '../support/netns.ts'
-import { readPages } from '../support/pages.ts'
-import { expectConserved, jsonLines, type Running, spawnVnet } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { type Child, outcome } from '#support/netns.ts'
+import { readPages } from '#support/pages.ts'
+import { expectConserved, jsonLines, type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const VNET = `${process.execPath} dist/vnet.js`
 const page = readPages('docs/debugging.md', 'docs/debugging-steps.md')

@@ -3,9 +3,9 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { openFiles } from '../support/open-files.ts'
-import { spawnVnet } from '../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { openFiles } from '#support/open-files.ts'
+import { spawnVnet } from '#support/vnet-process.ts'
 
 const { own, files } = freshNamespaces()
 

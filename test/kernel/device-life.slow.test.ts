@@ -3,11 +3,11 @@
  */
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { list } from '../support/list.ts'
-import type { Outcome } from '../support/netns.ts'
-import { firstOf } from '../support/scale.ts'
-import { type Running, spawnVnet, startVnet } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { list } from '#support/list.ts'
+import type { Outcome } from '#support/netns.ts'
+import { firstOf } from '#support/scale.ts'
+import { type Running, spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 const { netns, files } = freshQuietNamespaces('netns')
 

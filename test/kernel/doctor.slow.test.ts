@@ -1,6 +1,6 @@
 /** `vnet doctor` on machines that lack something: the sentences of the commands that refuse. */
 import { expect, test } from 'vitest'
-import { asUser, ended, type Machine, onMachine, TREE, VNET_ROOTLESS } from '../support/ordinary-user.ts'
+import { asUser, ended, type Machine, onMachine, TREE, VNET_ROOTLESS } from '#support/ordinary-user.ts'
 
 const DOCTOR = [process.execPath, `${TREE}/dist/vnet.js`, 'doctor', '--json']
 

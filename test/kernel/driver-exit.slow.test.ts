@@ -1,8 +1,8 @@
 /** A driver file with an async exit ends. */
 import { expect, test } from 'vitest'
-import { LIBRARY } from '../support/driver-files.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { startVnet } from '../support/vnet-process.ts'
+import { LIBRARY } from '#support/driver-files.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { startVnet } from '#support/vnet-process.ts'
 
 const { netns, files } = freshQuietNamespaces('netns')
 

@@ -5,13 +5,13 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { LIBRARY } from '../support/driver-files.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Outcome } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { sentPackets } from '../support/shown-link.ts'
-import { spawnVnet, stopConserved } from '../support/vnet-process.ts'
+import { LIBRARY } from '#support/driver-files.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Outcome } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { sentPackets } from '#support/shown-link.ts'
+import { spawnVnet, stopConserved } from '#support/vnet-process.ts'
 
 /** Time to fetch a Node that the machine does not have yet. */
 const DOWNLOAD = 300_000

@@ -1,11 +1,11 @@
 /** The example drivers, and the command with which an ordinary user looks at interfaces. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { outcome } from '../support/netns.ts'
-import { asUser, ended } from '../support/ordinary-user.ts'
-import { pingAll } from '../support/traffic.ts'
-import { type Ended, finalStatistics, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
+import { asUser, ended } from '#support/ordinary-user.ts'
+import { pingAll } from '#support/traffic.ts'
+import { type Ended, finalStatistics, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns, peer } = freshQuietNamespaces('netns', 'peer')
 

@@ -3,12 +3,12 @@
  * frame is accounted for.
  */
 import { describe, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { runMain } from '../support/run-main.ts'
-import { sentPackets } from '../support/shown-link.ts'
-import { tcpExchange } from '../support/sockets.ts'
-import { farEnd, lines, nearEnd, pingSome, pingWithoutLoss } from '../support/traffic.ts'
-import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { runMain } from '#support/run-main.ts'
+import { sentPackets } from '#support/shown-link.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { farEnd, lines, nearEnd, pingSome, pingWithoutLoss } from '#support/traffic.ts'
+import { jsonLines, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns } = freshQuietNamespaces('netns')
 

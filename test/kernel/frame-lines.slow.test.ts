@@ -1,11 +1,11 @@
 /** Log lines for frames (IFF_DEBUG, -vv), and the length of the kernel's queue (txqueuelen). */
 import { describe, expect, test } from 'vitest'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { shownLink } from '../support/shown-link.ts'
-import { pingOnce } from '../support/traffic.ts'
-import { jsonLines, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { shownLink } from '#support/shown-link.ts'
+import { pingOnce } from '#support/traffic.ts'
+import { jsonLines, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { near, far } = freshQuietNamespaces('near', 'far')
 
@@ -189,7 +189,7 @@ describe('txqueuelen', () => {
   })
 
   test('an invalid --txqueuelen is refused', async () => {
-    const { runMain } = await import('../support/run-main.ts')
+    const { runMain } = await import('#support/run-main.ts')
     for (const n of ['0', '-1', 'x', '1000001']) {
       const { status, stderr } = await runMain('--txqueuelen', n, '--netns', near.name)
       expect([status, stderr]).toEqual([2, expect.stringMatching(/--txqueuelen.*whole number from 1 to 1000000/)])

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { endedAfterEach } from '../support/ends.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+import { endedAfterEach } from '#support/ends.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 
 const { near, far, directory, files } = freshQuietNamespaces('near', 'far')
 const ends = endedAfterEach<Disposable>()

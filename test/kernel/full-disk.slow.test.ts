@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { PROGRAM, spawnVnet, startVnet } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { PROGRAM, spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 const { near, directory } = freshQuietNamespaces('near')
 const LOST = 'vnet: standard output: no space left on device\n'

@@ -3,19 +3,19 @@
  * so that the segmentation and checksum offload of the kernel also produce malformed frames.
  */
 import { expect, test } from 'vitest'
-import { random } from '../../src/base/random.ts'
+import { random } from '#src/base/random.ts'
 import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_TCPV6,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '../../src/linux/tap/frame-queue.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { fuzzFrames } from '../support/fuzz-frames.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { SEED, scaled } from '../support/scale.ts'
-import { pingAll } from '../support/traffic.ts'
-import { startVnet, stopConserved } from '../support/vnet-process.ts'
+} from '#src/linux/tap/frame-queue.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { fuzzFrames } from '#support/fuzz-frames.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { SEED, scaled } from '#support/scale.ts'
+import { pingAll } from '#support/traffic.ts'
+import { startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const FRAMES = scaled(50_000)
 /** The longest frame that a packet socket sends, less its vnet header. */

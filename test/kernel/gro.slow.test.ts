@@ -7,14 +7,14 @@ import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '../../src/linux/tap/frame-queue.ts'
+} from '#src/linux/tap/frame-queue.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { type End, udpSocket } from '#support/sockets.ts'
+import { startStreams } from '#support/verified-streams.ts'
+import { finalStatistics, startVnet, stopConserved } from '#support/vnet-process.ts'
 import { address, buildFrame, type Packet, plain } from '../packet/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Netns } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { type End, udpSocket } from '../support/sockets.ts'
-import { startStreams } from '../support/verified-streams.ts'
-import { finalStatistics, startVnet, stopConserved } from '../support/vnet-process.ts'
 
 const MIB = 1 << 20
 const FAR = '192.0.2.2'

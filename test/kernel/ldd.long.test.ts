@@ -7,10 +7,10 @@ import { once } from 'node:events'
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { testDirectory } from '../support/fresh-directory.ts'
-import { type Outcome, OwnNetns, outcome } from '../support/netns.ts'
-import { readPages } from '../support/pages.ts'
-import { type Running, spawnVnet } from '../support/vnet-process.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { type Outcome, OwnNetns, outcome } from '#support/netns.ts'
+import { readPages } from '#support/pages.ts'
+import { type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const page = readPages('docs/ldd.md', 'docs/ldd-continued.md')
 const blocks = (wanted: string) =>

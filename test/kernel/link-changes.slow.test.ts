@@ -1,13 +1,13 @@
 /** Changes by `ip link set` and how the driver handles them: up and down, MTU, MAC address. */
 import { describe, expect, test } from 'vitest'
-import { DRIVERS, driverSetup } from '../support/driver-setups.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Netns } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { either, firstOf } from '../support/scale.ts'
-import { isDown, shownLink, untilShown } from '../support/shown-link.ts'
-import { tcpExchange } from '../support/sockets.ts'
+import { DRIVERS, driverSetup } from '#support/driver-setups.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { either, firstOf } from '#support/scale.ts'
+import { isDown, shownLink, untilShown } from '#support/shown-link.ts'
+import { tcpExchange } from '#support/sockets.ts'
 import {
   BOTH_WAYS,
   expectConserved,
@@ -17,7 +17,7 @@ import {
   spawnVnet,
   startVnet,
   stopConserved,
-} from '../support/vnet-process.ts'
+} from '#support/vnet-process.ts'
 
 const { own, near, far, files } = freshQuietNamespaces('near', 'far')
 

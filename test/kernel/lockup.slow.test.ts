@@ -2,9 +2,9 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { vnetIn } from '../support/lan-program.ts'
-import { LOCKUP_PROGRAM, spawnVnet } from '../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { vnetIn } from '#support/lan-program.ts'
+import { LOCKUP_PROGRAM, spawnVnet } from '#support/vnet-process.ts'
 
 const { own, files, directory } = freshNamespaces()
 

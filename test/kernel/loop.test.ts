@@ -3,9 +3,9 @@
  * reaches itself through it.
  */
 import { describe, expect, test } from 'vitest'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { pingOnce } from '../support/traffic.ts'
-import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { pingOnce } from '#support/traffic.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
 

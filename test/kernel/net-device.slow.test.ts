@@ -3,9 +3,9 @@
  * flags that only the kernel sets, ifmap, ioctls.
  */
 import { describe, expect, test } from 'vitest'
-import { EOPNOTSUPP } from '../../src/base/errno.ts'
-import { check } from '../../src/linux/errno.ts'
-import { ifreq, ifreqFlags, SIOCDEVPRIVATE } from '../../src/linux/uapi.ts'
+import { EOPNOTSUPP } from '#src/base/errno.ts'
+import { check } from '#src/linux/errno.ts'
+import { ifreq, ifreqFlags, SIOCDEVPRIVATE } from '#src/linux/uapi.ts'
 import {
   IFF_AUTOMEDIA,
   IFF_BROADCAST,
@@ -18,10 +18,10 @@ import {
   IFF_PORTSEL,
   IFF_RUNNING,
   IFF_SLAVE,
-} from '../../src/netdev/if.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { shownLink } from '../support/shown-link.ts'
-import { startVnet, stopConserved } from '../support/vnet-process.ts'
+} from '#src/netdev/if.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { shownLink } from '#support/shown-link.ts'
+import { startVnet, stopConserved } from '#support/vnet-process.ts'
 
 // include/uapi/linux/sockios.h, sys/socket.h
 const SIOCGIFFLAGS = 0x8913

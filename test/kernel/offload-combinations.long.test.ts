@@ -4,12 +4,12 @@
  * lost uncounted.
  */
 import { describe, expect, test } from 'vitest'
-import { check } from '../../src/linux/errno.ts'
+import { check } from '#src/linux/errno.ts'
 import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '../../src/linux/tap/frame-queue.ts'
+} from '#src/linux/tap/frame-queue.ts'
 import {
   IFF_MULTI_QUEUE,
   IFF_NO_PI,
@@ -18,11 +18,11 @@ import {
   TUN_F_TSO4,
   TUNSETOFFLOAD,
   TUNSETVNETHDRSZ,
-} from '../../src/linux/tap/tap.ts'
-import { IFF_TAP, ifreq, int32, O_RDWR, TUNSETIFF, TUNSETPERSIST } from '../../src/linux/uapi.ts'
-import { captureLines } from '../support/capture.ts'
-import { verifyAll } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
+} from '#src/linux/tap/tap.ts'
+import { IFF_TAP, ifreq, int32, O_RDWR, TUNSETIFF, TUNSETPERSIST } from '#src/linux/uapi.ts'
+import { captureLines } from '#support/capture.ts'
+import { verifyAll } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import {
   ALL_ON,
   type Combination,
@@ -32,12 +32,12 @@ import {
   sendingOffloads,
   setOffloads,
   txAndTso,
-} from '../support/offloads.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { type End, tcpExchange } from '../support/sockets.ts'
-import { farEnd, nearEnd } from '../support/traffic.ts'
-import { type Datagrams, openDatagrams, startStreams } from '../support/verified-streams.ts'
-import { BOTH_WAYS, finalStatistics, startVnet, stopConserved } from '../support/vnet-process.ts'
+} from '#support/offloads.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { type End, tcpExchange } from '#support/sockets.ts'
+import { farEnd, nearEnd } from '#support/traffic.ts'
+import { type Datagrams, openDatagrams, startStreams } from '#support/verified-streams.ts'
+import { BOTH_WAYS, finalStatistics, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 /** The segment size of datagrams that the interface segments. */

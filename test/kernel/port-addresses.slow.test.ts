@@ -2,10 +2,10 @@
 
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { ENOBUFS } from '../../src/base/errno.ts'
-import { formatAddress } from '../../src/packet/address.ts'
-import type { Netns } from '../support/netns.ts'
-import { TapPorts, Told, withoutGroupEvents } from '../support/tap-ports.ts'
+import { ENOBUFS } from '#src/base/errno.ts'
+import { formatAddress } from '#src/packet/address.ts'
+import type { Netns } from '#support/netns.ts'
+import { TapPorts, Told, withoutGroupEvents } from '#support/tap-ports.ts'
 
 const texts = ({ addresses }: { addresses: readonly Uint8Array[] }) => addresses.map(formatAddress)
 const has =

@@ -1,11 +1,11 @@
 import { describe } from 'vitest'
-import type { Native } from '../../src/linux/native.ts'
-import { LinuxPlatform } from '../../src/linux/platform.ts'
-import type { TapPort } from '../../src/linux/tap/port.ts'
-import type { PortSpec } from '../../src/netdev/port.ts'
-import { type Netns, OwnNetns } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { type OpenPort, portConformance, type UserChange } from '../support/port-conformance.ts'
+import type { Native } from '#src/linux/native.ts'
+import { LinuxPlatform } from '#src/linux/platform.ts'
+import type { TapPort } from '#src/linux/tap/port.ts'
+import type { PortSpec } from '#src/netdev/port.ts'
+import { type Netns, OwnNetns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { type OpenPort, portConformance, type UserChange } from '#support/port-conformance.ts'
 
 /** The words of `ip link set dev NAME ...`. */
 function words(change: UserChange): string {

@@ -3,12 +3,12 @@
  * default route.
  */
 import { describe, expect, test } from 'vitest'
-import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '../../src/base/errno.ts'
-import { IFF_NO_CARRIER, TUN_F_USO4, TUNSETOFFLOAD } from '../../src/linux/tap/tap.ts'
-import { AF_INET, ifreqFlags, TUNSETCARRIER, TUNSETIFF } from '../../src/linux/uapi.ts'
-import * as flags from '../../src/netdev/if.ts'
-import type { Netns } from '../support/netns.ts'
-import { TapPorts } from '../support/tap-ports.ts'
+import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '#src/base/errno.ts'
+import { IFF_NO_CARRIER, TUN_F_USO4, TUNSETOFFLOAD } from '#src/linux/tap/tap.ts'
+import { AF_INET, ifreqFlags, TUNSETCARRIER, TUNSETIFF } from '#src/linux/uapi.ts'
+import * as flags from '#src/netdev/if.ts'
+import type { Netns } from '#support/netns.ts'
+import { TapPorts } from '#support/tap-ports.ts'
 
 describe('setFeatures', () => {
   const SWITCHES = {

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { afterEach, expect, test, vi } from 'vitest'
-import { parseMulticastList } from '../../src/linux/links/state.ts'
-import type { Netns } from '../support/netns.ts'
-import { TapPorts, Told, withoutGroupEvents } from '../support/tap-ports.ts'
+import { parseMulticastList } from '#src/linux/links/state.ts'
+import type { Netns } from '#support/netns.ts'
+import { TapPorts, Told, withoutGroupEvents } from '#support/tap-ports.ts'
 
 type Multicast = { readonly multicast: readonly Uint8Array[] }
 

@@ -1,12 +1,12 @@
 /** The program with a defective driver file: what it logs, what it leaves, how it ends. */
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { numbered } from '../support/memory-net.ts'
-import { outcome } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { firstOf } from '../support/scale.ts'
-import { sentPackets } from '../support/shown-link.ts'
-import { PROGRAM, spawnVnet } from '../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { numbered } from '#support/memory-net.ts'
+import { outcome } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { firstOf } from '#support/scale.ts'
+import { sentPackets } from '#support/shown-link.ts'
+import { PROGRAM, spawnVnet } from '#support/vnet-process.ts'
 
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
 const { netns, files } = freshNamespaces('netns')

@@ -6,10 +6,10 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { DriverFiles } from '../support/driver-files.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { firstOf } from '../support/scale.ts'
-import { spawnVnet } from '../support/vnet-process.ts'
+import { DriverFiles } from '#support/driver-files.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { firstOf } from '#support/scale.ts'
+import { spawnVnet } from '#support/vnet-process.ts'
 
 const { own, netns } = freshNamespaces('netns')
 

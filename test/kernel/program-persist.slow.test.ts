@@ -1,10 +1,10 @@
 /** Persistent interfaces: what --persist keeps, and which users may attach again. */
 import { describe, expect, test } from 'vitest'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { asNobodyIn, NOBODY } from '../support/privileges.ts'
-import { runMain } from '../support/run-main.ts'
-import { pingOnce } from '../support/traffic.ts'
-import { type Ended, type ReadyInterface, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { asNobodyIn, NOBODY } from '#support/privileges.ts'
+import { runMain } from '#support/run-main.ts'
+import { pingOnce } from '#support/traffic.ts'
+import { type Ended, type ReadyInterface, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
 

@@ -4,11 +4,11 @@
 import { chmodSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { testDirectory } from '../support/fresh-directory.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { asNobodyIn, withoutCapIn, withoutTunIn } from '../support/privileges.ts'
-import { runMain } from '../support/run-main.ts'
-import { spawnVnet, startVnet } from '../support/vnet-process.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { asNobodyIn, withoutCapIn, withoutTunIn } from '#support/privileges.ts'
+import { runMain } from '#support/run-main.ts'
+import { spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 const { own, netns } = freshNamespaces('netns')
 

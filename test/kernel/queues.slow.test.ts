@@ -4,11 +4,11 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { runMain } from '../support/run-main.ts'
-import { either, firstOf } from '../support/scale.ts'
-import { expectFlowsInOrder, farEnd, iperf3, nearEnd, pingWithoutLoss, tcpReordering } from '../support/traffic.ts'
-import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { runMain } from '#support/run-main.ts'
+import { either, firstOf } from '#support/scale.ts'
+import { expectFlowsInOrder, farEnd, iperf3, nearEnd, pingWithoutLoss, tcpReordering } from '#support/traffic.ts'
+import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const FLOWS = 64
 const COUNT = 250

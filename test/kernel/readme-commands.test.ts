@@ -1,7 +1,7 @@
 /** The commands of the README's section on installation do what it shows, for all users. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { ended, onMachine, USER, VNET_ROOTLESS } from '../support/ordinary-user.ts'
+import { ended, onMachine, USER, VNET_ROOTLESS } from '#support/ordinary-user.ts'
 
 const [, section = ''] = /^## Install and try it\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8')) ?? []
 const [enter, start = '', look = ''] = [...section.matchAll(/```sh\n(.*?)```/gs)].map(([, text = '']) => text)

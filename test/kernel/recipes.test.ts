@@ -5,8 +5,8 @@ import http from 'node:http'
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { readPages } from '#support/pages.ts'
 import { createLab, type Lab } from '../../packages/lab/src/index.ts'
-import { readPages } from '../support/pages.ts'
 
 const page = readPages('packages/lab/docs/recipes.md', 'packages/lab/docs/recipes-loss.md')
 const recipes = [...page.matchAll(/^### (.*?)\n(.*?)^```js\n(.*?)^```$/gms)].map(([, title = '', , body = '']) => ({

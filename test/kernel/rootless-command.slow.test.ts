@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { asUser, ended, onMachine, rootless, script, TREE, USER, VNET_ROOTLESS } from '../support/ordinary-user.ts'
-import { NOBODY } from '../support/privileges.ts'
-import { firstOf } from '../support/scale.ts'
+import { asUser, ended, onMachine, rootless, script, TREE, USER, VNET_ROOTLESS } from '#support/ordinary-user.ts'
+import { NOBODY } from '#support/privileges.ts'
+import { firstOf } from '#support/scale.ts'
 
 /** Root's commands that give the user subordinate ids. */
 const SUBORDINATE = `

@@ -1,12 +1,12 @@
 /** `vnet rootless --internet`: the network of the machine for the command, and for labs inside. */
 import dgram from 'node:dgram'
 import { beforeEach, expect, test } from 'vitest'
+import { writeSysctl } from '#src/linux/sysctl.ts'
+import { parseQuestion } from '#src/packet/dns.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
+import { asUser, onMachine, TREE, VNET_ROOTLESS } from '#support/ordinary-user.ts'
 import { bindUdp } from '../../packages/lab/src/kernel/sockets.ts'
-import { writeSysctl } from '../../src/linux/sysctl.ts'
-import { parseQuestion } from '../../src/packet/dns.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { outcome } from '../support/netns.ts'
-import { asUser, onMachine, TREE, VNET_ROOTLESS } from '../support/ordinary-user.ts'
 
 const { machine, server, own } = freshNamespaces('machine', 'server')
 

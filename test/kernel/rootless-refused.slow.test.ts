@@ -1,7 +1,7 @@
 /** `vnet rootless` in containers, and its refusals. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { list } from '../support/list.ts'
+import { list } from '#support/list.ts'
 import {
   asUser,
   ended,
@@ -11,8 +11,8 @@ import {
   script,
   TREE,
   VNET_ROOTLESS,
-} from '../support/ordinary-user.ts'
-import { firstOf } from '../support/scale.ts'
+} from '#support/ordinary-user.ts'
+import { firstOf } from '#support/scale.ts'
 
 /** Denies system calls to the following command. */
 const denying = (calls: string) => ['python3', `${TREE}/test/support/deny-calls.py`, calls]

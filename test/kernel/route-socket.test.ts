@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { EAGAIN, ENOBUFS, ENODEV } from '../../src/base/errno.ts'
-import type { Native } from '../../src/linux/native.ts'
-import { addAddress, getLink, RouteSocket, setLink } from '../../src/linux/rtnetlink.ts'
-import { MSG_PEEK, MSG_TRUNC, RTM_GETLINK } from '../../src/linux/uapi.ts'
-import * as netlink from '../../src/netlink/index.ts'
-import { toPrefix } from '../../src/packet/address.ts'
+import { EAGAIN, ENOBUFS, ENODEV } from '#src/base/errno.ts'
+import type { Native } from '#src/linux/native.ts'
+import { addAddress, getLink, RouteSocket, setLink } from '#src/linux/rtnetlink.ts'
+import { MSG_PEEK, MSG_TRUNC, RTM_GETLINK } from '#src/linux/uapi.ts'
+import * as netlink from '#src/netlink/index.ts'
+import { toPrefix } from '#src/packet/address.ts'
 
 // include/uapi/linux/if_link.h
 const IFLA_TARGET_NETNSID = 46

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { VnetError } from '../../src/base/errno.ts'
+import { VnetError } from '#src/base/errno.ts'
 import {
   addAddress,
   getAddresses,
@@ -13,13 +13,13 @@ import {
   RouteSocket,
   setLink,
   setNeighbour,
-} from '../../src/linux/rtnetlink.ts'
-import { AF_INET, AF_INET6, ifreq, ifreqName, TUNGETIFF } from '../../src/linux/uapi.ts'
-import { IFF_NOARP, IFF_UP } from '../../src/netdev/if.ts'
-import { linkStats64 } from '../../src/netdev/stats.ts'
-import { formatAddress, formatPrefix, parsePrefix } from '../../src/packet/address.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import type { Netns } from '../support/netns.ts'
+} from '#src/linux/rtnetlink.ts'
+import { AF_INET, AF_INET6, ifreq, ifreqName, TUNGETIFF } from '#src/linux/uapi.ts'
+import { IFF_NOARP, IFF_UP } from '#src/netdev/if.ts'
+import { linkStats64 } from '#src/netdev/stats.ts'
+import { formatAddress, formatPrefix, parsePrefix } from '#src/packet/address.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
 
 const UP = { set: IFF_UP, mask: IFF_UP }
 

@@ -3,15 +3,15 @@
  * driver applies it.
  */
 import { describe, expect, test } from 'vitest'
-import { captureLines } from '../support/capture.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Child, Netns } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { firstOf } from '../support/scale.ts'
-import { tcpExchange } from '../support/sockets.ts'
-import { pingOnce } from '../support/traffic.ts'
-import { BOTH_WAYS, jsonLines, type Running, spawnVnet, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { captureLines } from '#support/capture.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Child, Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { firstOf } from '#support/scale.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { pingOnce } from '#support/traffic.ts'
+import { BOTH_WAYS, jsonLines, type Running, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { own, near, far, files } = freshQuietNamespaces('near', 'far')
 

@@ -5,11 +5,11 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { firstOf } from '../support/scale.ts'
-import { udpSocket } from '../support/sockets.ts'
-import { pingWithoutLoss, udpFlows } from '../support/traffic.ts'
-import { expectConserved, finalStatistics, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { firstOf } from '#support/scale.ts'
+import { udpSocket } from '#support/sockets.ts'
+import { pingWithoutLoss, udpFlows } from '#support/traffic.ts'
+import { expectConserved, finalStatistics, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const dist = new URL('../../dist/', import.meta.url)
 const pause = new Int32Array(new SharedArrayBuffer(4))

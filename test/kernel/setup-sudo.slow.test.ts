@@ -3,7 +3,7 @@
 import { chownSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { SetupTree } from '../support/setup-tree.ts'
+import { SetupTree } from '#support/setup-tree.ts'
 
 const nobody = 65534
 

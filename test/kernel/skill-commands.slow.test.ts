@@ -1,7 +1,7 @@
 /** The tasks of docs/SKILL.md, run as an ordinary user, print the JSON that the page describes. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { script } from '../support/ordinary-user.ts'
+import { script } from '#support/ordinary-user.ts'
 
 const page = readFileSync('docs/SKILL.md', 'utf8')
 const tasks = [...page.matchAll(/^## (.*?)\n.*?```sh\n(.*?)```/gms)].map(([, title = '', text = '']) => ({

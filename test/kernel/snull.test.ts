@@ -4,11 +4,11 @@
  */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { captureLines } from '../support/capture.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { firstOf } from '../support/scale.ts'
-import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
-import { BOTH_WAYS, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { captureLines } from '#support/capture.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { firstOf } from '#support/scale.ts'
+import { type End, tcpExchange, udpSocket } from '#support/sockets.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 

@@ -3,14 +3,14 @@
  * programs.
  */
 import { describe, expect, test } from 'vitest'
-import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../../src/skb/sk-buff.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { firstOf } from '../support/scale.ts'
-import { sentPackets } from '../support/shown-link.ts'
-import { pingSome, pingWithoutLoss } from '../support/traffic.ts'
-import { expectConserved, finalStatistics, type Running, spawnVnet, stopConserved } from '../support/vnet-process.ts'
+import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '#src/skb/sk-buff.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { firstOf } from '#support/scale.ts'
+import { sentPackets } from '#support/shown-link.ts'
+import { pingSome, pingWithoutLoss } from '#support/traffic.ts'
+import { expectConserved, finalStatistics, type Running, spawnVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns, files } = freshQuietNamespaces('netns')
 

@@ -3,26 +3,19 @@
  * kernel.
  */
 import { afterAll, describe, expect, test } from 'vitest'
-import type { DeviceStats } from '../../src/control/index.ts'
-import { statsOfDrop } from '../../src/netdev/counters.ts'
-import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../src/netdev/stats.ts'
-import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
-import { dropReasonName } from '../../src/skb/drop-reason-name.ts'
-import { DriverFiles } from '../support/driver-files.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Netns } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { runMain } from '../support/run-main.ts'
-import { shownCounters } from '../support/shown-link.ts'
-import {
-  finalStatistics,
-  jsonLines,
-  type Running,
-  spawnVnet,
-  startVnet,
-  stopConserved,
-} from '../support/vnet-process.ts'
+import type { DeviceStats } from '#src/control/index.ts'
+import { statsOfDrop } from '#src/netdev/counters.ts'
+import { type LinkStats64, type LinkStats64Field, linkStats64Fields } from '#src/netdev/stats.ts'
+import { SKB_DROP_REASON_MAX } from '#src/skb/drop-reason.ts'
+import { dropReasonName } from '#src/skb/drop-reason-name.ts'
+import { DriverFiles } from '#support/driver-files.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { runMain } from '#support/run-main.ts'
+import { shownCounters } from '#support/shown-link.ts'
+import { finalStatistics, jsonLines, type Running, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { near, far } = freshQuietNamespaces('near', 'far')
 

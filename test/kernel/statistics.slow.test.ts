@@ -2,15 +2,15 @@
  * Compares the statistics of vnet and the kernel, to the frame, and drops by reason, on real TAPs.
  */
 import { describe, expect, test } from 'vitest'
-import type { DeviceStatistics } from '../../src/cli/statistics.ts'
-import { DRIVERS, driverSetup, type Setup } from '../support/driver-setups.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { firstOf } from '../support/scale.ts'
-import { type ShownCounters, shownCounters } from '../support/shown-link.ts'
-import { type End, tcpExchange, udpSocket } from '../support/sockets.ts'
-import { BOTH_WAYS, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import type { DeviceStatistics } from '#src/cli/statistics.ts'
+import { DRIVERS, driverSetup, type Setup } from '#support/driver-setups.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { firstOf } from '#support/scale.ts'
+import { type ShownCounters, shownCounters } from '#support/shown-link.ts'
+import { type End, tcpExchange, udpSocket } from '#support/sockets.ts'
+import { BOTH_WAYS, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 
@@ -89,7 +89,7 @@ test('statistics of a persistent interface count from the moment at which vnet a
   const statistics = await stopConserved(second)
   for (const [i, [, name]] of interfaces.entries()) expectSame(statistics[name]!, difference(after[i]!, before[i]!))
   const removed = [...args, '--delete']
-  const { main } = await import('../../src/cli/main.ts')
+  const { main } = await import('#src/cli/main.ts')
   expect(await main(removed, { out() {}, err() {}, onEnd: () => () => {} })).toBe(0)
 })
 

@@ -2,17 +2,17 @@
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { DeviceStats } from '../../src/control/index.ts'
-import { ethernet } from '../support/frames.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import type { Netns, Outcome } from '../support/netns.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
-import { asNobodyIn } from '../support/privileges.ts'
-import { runMain } from '../support/run-main.ts'
-import { either, firstOf } from '../support/scale.ts'
-import { shownCounters } from '../support/shown-link.ts'
-import { pingWithoutLoss } from '../support/traffic.ts'
-import { runCommand } from '../support/vnet-commands.ts'
+import type { DeviceStats } from '#src/control/index.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns, Outcome } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { asNobodyIn } from '#support/privileges.ts'
+import { runMain } from '#support/run-main.ts'
+import { either, firstOf } from '#support/scale.ts'
+import { shownCounters } from '#support/shown-link.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { runCommand } from '#support/vnet-commands.ts'
 import {
   BOTH_WAYS,
   type Ended,
@@ -22,7 +22,7 @@ import {
   startVnet,
   stopConserved,
   withoutOtherUsers,
-} from '../support/vnet-process.ts'
+} from '#support/vnet-process.ts'
 
 const RUN = '/run/vnet'
 const { near, far } = freshQuietNamespaces('near', 'far')

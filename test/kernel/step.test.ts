@@ -1,9 +1,9 @@
 /** One ping through snull, step by step. */
 import { expect, test } from 'vitest'
-import { ControlClient, type DeviceEvent, type StepHalt } from '../../src/control/index.ts'
-import { readDirectories } from '../../src/control/protocol/directory.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { PROGRAM, spawnVnet, stopConserved } from '../support/vnet-process.ts'
+import { ControlClient, type DeviceEvent, type StepHalt } from '#src/control/index.ts'
+import { readDirectories } from '#src/control/protocol/directory.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { PROGRAM, spawnVnet, stopConserved } from '#support/vnet-process.ts'
 
 /** The steps of the request, and of the reply, and the completions of both. */
 const STEPS = 12

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { either } from '../support/scale.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { either } from '#support/scale.ts'
 
 /** Cycles, and MB of resident memory: half of it is Node. */
 const CYCLES = either(10_000, 500)

@@ -4,13 +4,13 @@
  */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { vnetIn } from '../support/lan-program.ts'
-import { firstOf } from '../support/scale.ts'
-import { snmp } from '../support/snmp.ts'
-import { tcpExchange, udpSocket } from '../support/sockets.ts'
-import { expectFlowsInOrder, farEnd, nearEnd, pingWithoutLoss } from '../support/traffic.ts'
-import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { vnetIn } from '#support/lan-program.ts'
+import { firstOf } from '#support/scale.ts'
+import { snmp } from '#support/snmp.ts'
+import { tcpExchange, udpSocket } from '#support/sockets.ts'
+import { expectFlowsInOrder, farEnd, nearEnd, pingWithoutLoss } from '#support/traffic.ts'
+import { BOTH_WAYS, jsonLines, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns } = freshQuietNamespaces('netns')
 

@@ -2,13 +2,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ControlClient } from '../../src/control/index.ts'
-import { freshQuietNamespaces } from '../support/fresh-namespaces.ts'
-import { type Outcome, outcome } from '../support/netns.ts'
-import { asNobodyIn } from '../support/privileges.ts'
-import { pingWithoutLoss } from '../support/traffic.ts'
-import { runCommand } from '../support/vnet-commands.ts'
-import { jsonLines, PROGRAM, type Running, startVnet, stopConserved } from '../support/vnet-process.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { type Outcome, outcome } from '#support/netns.ts'
+import { asNobodyIn } from '#support/privileges.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { runCommand } from '#support/vnet-commands.ts'
+import { jsonLines, PROGRAM, type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const DONE = { status: 0, stdout: '', stderr: '' }
 

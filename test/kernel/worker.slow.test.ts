@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { ethernet } from '../support/frames.ts'
-import { freshNamespaces } from '../support/fresh-namespaces.ts'
-import { PacketSocket } from '../support/packet-socket.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
 
 const { netns } = freshNamespaces('netns')
 

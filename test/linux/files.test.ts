@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { explain, VnetError } from '../../src/base/errno.ts'
-import { makeDirectories, makeTemporaryDirectory, writeFile } from '../../src/linux/files.ts'
+import { explain, VnetError } from '#src/base/errno.ts'
+import { makeDirectories, makeTemporaryDirectory, writeFile } from '#src/linux/files.ts'
 
 let directory: string
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { ownCommand, sudoCommand } from '../../src/linux/privileges.ts'
+import { ownCommand, sudoCommand } from '#src/linux/privileges.ts'
 
 const { argv, execArgv } = process
 afterEach(() => Object.assign(process, { argv, execArgv }))

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { findProgram, installing, missingPrograms } from '../../src/linux/programs.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
+import { findProgram, installing, missingPrograms } from '#src/linux/programs.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
 

@@ -3,9 +3,9 @@ import { chownSync, existsSync, lstatSync, readFileSync, symlinkSync, truncateSy
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { UsageError } from '../../src/base/usage-error.ts'
-import { checkRegular, openOutput, readTextFile, refuseForeign, replaceFile } from '../../src/linux/regular-file.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { checkRegular, openOutput, readTextFile, refuseForeign, replaceFile } from '#src/linux/regular-file.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
 const at = (name: string) => join(directory, name)

@@ -1,13 +1,13 @@
 /** No frame and no description of one throws, or is lost uncounted. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type FrameInfo, MemoryPlatform } from '../../src/bed/memory-port.ts'
-import type { TapFrameInfo } from '../../src/linux/tap/frame.ts'
-import { openTap } from '../../src/linux/tap/open.ts'
-import type { PortSpec } from '../../src/netdev/port.ts'
-import type { SkBuffPool } from '../../src/skb/pool.ts'
+import { type FrameInfo, MemoryPlatform } from '#src/bed/memory-port.ts'
+import type { TapFrameInfo } from '#src/linux/tap/frame.ts'
+import { openTap } from '#src/linux/tap/open.ts'
+import type { PortSpec } from '#src/netdev/port.ts'
+import type { SkBuffPool } from '#src/skb/pool.ts'
+import { SEED, scaled } from '#support/scale.ts'
 import { buildFrame, frame } from '../packet/frames.ts'
-import { SEED, scaled } from '../support/scale.ts'
 
 const position = fc.oneof(fc.nat(120), fc.integer({ min: -200, max: 70_000 }))
 const info: fc.Arbitrary<Required<FrameInfo>> = fc.record({

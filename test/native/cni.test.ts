@@ -2,8 +2,8 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { runPlugin, useAgentSocket } from '../support/agent.ts'
-import { freshDirectory } from '../support/fresh-directory.ts'
+import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
 useAgentSocket(directory)

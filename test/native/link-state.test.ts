@@ -1,6 +1,6 @@
 /** Comparing lists of addresses. */
 import { expect, test } from 'vitest'
-import { type LinkLists, reportListChanges } from '../../src/linux/links/state.ts'
+import { type LinkLists, reportListChanges } from '#src/linux/links/state.ts'
 
 const lists = (addresses: number[], multicast: number[]): LinkLists => ({
   addresses: addresses.map(octet => Uint8Array.of(198, 18, 0, octet)),

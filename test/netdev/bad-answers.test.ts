@@ -3,16 +3,16 @@
  * only the frame or call concerned is lost.
  */
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { NETDEV_TX_OK } from '../../src/netdev/if.ts'
-import { Irq } from '../../src/netdev/irq.ts'
-import { Napi } from '../../src/netdev/napi.ts'
-import { devOpen } from '../../src/netdev/netif.ts'
-import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import { registerNetdev } from '../../src/netdev/register.ts'
-import { SKB_DROP_REASON_DRIVER_EXCEPTION } from '../../src/skb/drop-reason.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { addDevice, freshNet, makeDevice, memoryNets, numbered, sendAll, turn } from '../support/memory-net.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { NETDEV_TX_OK } from '#src/netdev/if.ts'
+import { Irq } from '#src/netdev/irq.ts'
+import { Napi } from '#src/netdev/napi.ts'
+import { devOpen } from '#src/netdev/netif.ts'
+import type { NetDeviceOps } from '#src/netdev/ops.ts'
+import { registerNetdev } from '#src/netdev/register.ts'
+import { SKB_DROP_REASON_DRIVER_EXCEPTION } from '#src/skb/drop-reason.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { addDevice, freshNet, makeDevice, memoryNets, numbered, sendAll, turn } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()

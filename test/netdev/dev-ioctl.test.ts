@@ -1,10 +1,10 @@
 /** The ioctls that reach a driver, from any caller. */
 import { describe, expect, test } from 'vitest'
-import { EBUSY, EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, VnetError } from '../../src/base/errno.ts'
-import { devIoctl, noMemory } from '../../src/netdev/dev-ioctl.ts'
-import type { Ifmap, NetDeviceOps } from '../../src/netdev/ops.ts'
-import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
-import { ifreqTo, MEMORY_AT, memoryOf } from '../support/user-memory.ts'
+import { EBUSY, EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, VnetError } from '#src/base/errno.ts'
+import { devIoctl, noMemory } from '#src/netdev/dev-ioctl.ts'
+import type { Ifmap, NetDeviceOps } from '#src/netdev/ops.ts'
+import { addDevice, makeDevice, memoryNets } from '#support/memory-net.ts'
+import { ifreqTo, MEMORY_AT, memoryOf } from '#support/user-memory.ts'
 
 const memoryNet = memoryNets()
 const SIOCDEVPRIVATE = 0x89f0

@@ -1,7 +1,7 @@
 /** Resetting statistics: vnet's, the kernel's, and the driver's additions. */
 import { expect, test } from 'vitest'
-import { RX_COMPRESSED, TX_DROPPED, TX_PACKETS } from '../../src/netdev/stats.ts'
-import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
+import { RX_COMPRESSED, TX_DROPPED, TX_PACKETS } from '#src/netdev/stats.ts'
+import { addDevice, memoryNets, numbered } from '#support/memory-net.ts'
 
 const memoryNet = memoryNets()
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { UsageError } from '../../src/base/usage-error.ts'
+import { UsageError } from '#src/base/usage-error.ts'
 import {
   bool,
   type DriverContext,
@@ -9,7 +9,7 @@ import {
   interfaceArg,
   interfaceArgs,
   text,
-} from '../../src/netdev/driver.ts'
+} from '#src/netdev/driver.ts'
 
 describe('a parameter', () => {
   test('an int parameter accepts decimal and hexadecimal', () => {

@@ -3,9 +3,9 @@
  * count in, what a driver adds.
  */
 import { describe, expect, test } from 'vitest'
-import { statsOfDrop } from '../../src/netdev/counters.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
+import { statsOfDrop } from '#src/netdev/counters.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { netifRx, netifRxDrop } from '#src/netdev/netif.ts'
 import {
   COLLISIONS,
   type LinkStats64,
@@ -14,12 +14,12 @@ import {
   linkStats64Fields,
   RX_COMPRESSED,
   TX_COMPRESSED,
-} from '../../src/netdev/stats.ts'
-import * as reasons from '../../src/skb/drop-reason.ts'
-import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
-import { dropReasonName } from '../../src/skb/drop-reason-name.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { addDevice, makeDevice, memoryNets, numbered } from '../support/memory-net.ts'
+} from '#src/netdev/stats.ts'
+import * as reasons from '#src/skb/drop-reason.ts'
+import { SKB_DROP_REASON_MAX } from '#src/skb/drop-reason.ts'
+import { dropReasonName } from '#src/skb/drop-reason-name.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { addDevice, makeDevice, memoryNets, numbered } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { EADDRNOTAVAIL, EBUSY } from '../../src/base/errno.ts'
+import { EADDRNOTAVAIL, EBUSY } from '#src/base/errno.ts'
 import {
   allocEtherdevMqs,
   devHardHeader,
@@ -7,12 +7,12 @@ import {
   ethHeaderOps,
   ethMacAddr,
   ethValidateAddr,
-} from '../../src/netdev/eth.ts'
-import { IFF_UP } from '../../src/netdev/if.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { ethTypeTrans } from '../../src/netdev/netif.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { balancedPool } from '../support/skb.ts'
+} from '#src/netdev/eth.ts'
+import { IFF_UP } from '#src/netdev/if.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { ethTypeTrans } from '#src/netdev/netif.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { balancedPool } from '#support/skb.ts'
 
 const pool = balancedPool({ large: 1, small: 4 })
 const OWN = [2, 0, 0, 0, 0, 0xa]

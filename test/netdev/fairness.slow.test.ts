@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { MemoryPort, MemoryQueue } from '../../src/bed/memory-port.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
+import type { MemoryPort, MemoryQueue } from '#src/bed/memory-port.ts'
+import { netifRx } from '#src/netdev/netif.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '#src/skb/sk-buff.ts'
+import { addDevice, memoryNets, numbered } from '#support/memory-net.ts'
 import { buildFrame, type Packet, plain } from '../packet/frames.ts'
-import { addDevice, memoryNets, numbered } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const [frame] = numbered(1) as [Uint8Array]

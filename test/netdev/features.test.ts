@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import * as flags from '../../src/netdev/if.ts'
-import { netdevFixFeatures } from '../../src/netdev/register.ts'
-import { forAll } from '../support/for-all.ts'
+import * as flags from '#src/netdev/if.ts'
+import { netdevFixFeatures } from '#src/netdev/register.ts'
+import { forAll } from '#support/for-all.ts'
 
 /** Returns the fixed features and the logged notices. */
 function fix(features: number): [number, string[]] {

@@ -6,7 +6,7 @@ import {
   seedOfComment,
   stageDropText,
   type WireDrop,
-} from '../../src/netdev/frame-drop.ts'
+} from '#src/netdev/frame-drop.ts'
 
 const wire: WireDrop = { direction: 'ab', place: 2, kind: 'loss', text: 'loss 1%', why: 'loss', seed: 7, packet: 1042 }
 const drop = { reason: 'WIRE_LOSS', wire }

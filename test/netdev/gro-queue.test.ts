@@ -3,13 +3,13 @@
  * freed.
  */
 import { describe, expect, test } from 'vitest'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../src/netdev/if.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { devClose, devOpen, netifRx } from '../../src/netdev/netif.ts'
-import { unregisterNetdev } from '../../src/netdev/register.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '#src/netdev/if.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devClose, devOpen, netifRx } from '#src/netdev/netif.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { addDevice, memoryNets, turn } from '#support/memory-net.ts'
 import { buildFrame, type Packet, plain } from '../packet/frames.ts'
-import { addDevice, memoryNets, turn } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const PAYLOAD = 1000

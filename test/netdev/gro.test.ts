@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Gro } from '../../src/netdev/gro.ts'
-import { skbGsoSegment } from '../../src/netdev/gso.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from '../../src/netdev/if.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import { fillHeaderChecksum } from '../../src/packet/ipv4.ts'
-import { FRAME_MAX } from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
+import { Gro } from '#src/netdev/gro.ts'
+import { skbGsoSegment } from '#src/netdev/gso.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from '#src/netdev/if.ts'
+import { netifRx } from '#src/netdev/netif.ts'
+import { fillHeaderChecksum } from '#src/packet/ipv4.ts'
+import { FRAME_MAX } from '#src/skb/pool.ts'
+import { Ring } from '#src/skb/ring.ts'
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
@@ -15,11 +15,11 @@ import {
   SKB_GSO_TCPV6,
   SKB_GSO_UDP_L4,
   type SkBuff,
-} from '../../src/skb/sk-buff.ts'
+} from '#src/skb/sk-buff.ts'
+import { forAll } from '#support/for-all.ts'
+import { addDevice, freshNet } from '#support/memory-net.ts'
+import { balancedPool, octetsOf } from '#support/skb.ts'
 import { buildFrame, FIELD, isIpv6, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
-import { forAll } from '../support/for-all.ts'
-import { addDevice, freshNet } from '../support/memory-net.ts'
-import { balancedPool, octetsOf } from '../support/skb.ts'
 
 const pool = balancedPool({ large: 70, small: 128 })
 const memory = freshNet()

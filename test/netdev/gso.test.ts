@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { skbChecksumHelp, skbGsoSegment } from '../../src/netdev/gso.ts'
-import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../../src/skb/drop-reason.ts'
-import { FRAME_MAX } from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
+import { skbChecksumHelp, skbGsoSegment } from '#src/netdev/gso.ts'
+import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '#src/skb/drop-reason.ts'
+import { FRAME_MAX } from '#src/skb/pool.ts'
+import { Ring } from '#src/skb/ring.ts'
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
@@ -14,7 +14,10 @@ import {
   SKB_GSO_TCPV6,
   SKB_GSO_UDP_L4,
   type SkBuff,
-} from '../../src/skb/sk-buff.ts'
+} from '#src/skb/sk-buff.ts'
+import { forAll } from '#support/for-all.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
+import { balancedPool, framed, octetsOf, skbFor } from '#support/skb.ts'
 import {
   buildFrame,
   buildPacket,
@@ -30,9 +33,6 @@ import {
   transportOffset,
 } from '../packet/frames.ts'
 import { addsUp, pseudoHeader, word } from '../packet/naive.ts'
-import { forAll } from '../support/for-all.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
-import { balancedPool, framed, octetsOf, skbFor } from '../support/skb.ts'
 
 const pool = balancedPool({ large: 8, small: 64 })
 

@@ -2,16 +2,16 @@
  * Operations that a driver may not do on a frame it passed on: to the kernel, a wire or the pool.
  */
 import { expect, test } from 'vitest'
-import { ethHeaderOps } from '../../src/netdev/eth.ts'
-import { skbChecksumHelp, skbGsoSegment } from '../../src/netdev/gso.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { ethTypeTrans, netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
-import { SKB_DROP_REASON_DEV_STOPPED } from '../../src/skb/drop-reason.ts'
-import { Ring } from '../../src/skb/ring.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { DirectedWire, direct } from '../../src/wire/directed-wire.ts'
-import { delay } from '../../src/wire/stages/delay.ts'
-import { addDevice, freshNet, type MemoryNet, numbered } from '../support/memory-net.ts'
+import { ethHeaderOps } from '#src/netdev/eth.ts'
+import { skbChecksumHelp, skbGsoSegment } from '#src/netdev/gso.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { ethTypeTrans, netifRx, netifRxDrop } from '#src/netdev/netif.ts'
+import { SKB_DROP_REASON_DEV_STOPPED } from '#src/skb/drop-reason.ts'
+import { Ring } from '#src/skb/ring.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { DirectedWire, direct } from '#src/wire/directed-wire.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { addDevice, freshNet, type MemoryNet, numbered } from '#support/memory-net.ts'
 
 const memory = freshNet()
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { IRQ_HANDLED, IRQ_NONE, Irq } from '../../src/netdev/irq.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { devClose, netifRx } from '../../src/netdev/netif.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { addDevice, freshNet, numbered, numberOf, sendAll, turn } from '../support/memory-net.ts'
+import { IRQ_HANDLED, IRQ_NONE, Irq } from '#src/netdev/irq.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devClose, netifRx } from '#src/netdev/netif.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { addDevice, freshNet, numbered, numberOf, sendAll, turn } from '#support/memory-net.ts'
 
 const memory = freshNet()
 

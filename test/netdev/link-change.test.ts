@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { EBADFD, EINVAL, EOPNOTSUPP, VnetError } from '../../src/base/errno.ts'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import * as flags from '../../src/netdev/if.ts'
-import { devSetMtu } from '../../src/netdev/link-change.ts'
-import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '../../src/netdev/netif.ts'
-import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
-import { addDevice, makeDevice, memoryNets, turn } from '../support/memory-net.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { EBADFD, EINVAL, EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import * as flags from '#src/netdev/if.ts'
+import { devSetMtu } from '#src/netdev/link-change.ts'
+import { netifCarrierOff, netifCarrierOk, netifCarrierOn } from '#src/netdev/netif.ts'
+import type { NetDeviceOps } from '#src/netdev/ops.ts'
+import { registerNetdev, unregisterNetdev } from '#src/netdev/register.ts'
+import { addDevice, makeDevice, memoryNets, turn } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 

@@ -3,15 +3,15 @@
  * the bit of that kind.
  */
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
-import * as flags from '../../src/netdev/if.ts'
-import { IRQ_HANDLED, IRQ_NONE, Irq } from '../../src/netdev/irq.ts'
-import { Napi } from '../../src/netdev/napi.ts'
-import { netifCarrierOff, netifCarrierOn, netifRx, netifRxDrop } from '../../src/netdev/netif.ts'
-import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM } from '../../src/skb/drop-reason.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import * as flags from '#src/netdev/if.ts'
+import { IRQ_HANDLED, IRQ_NONE, Irq } from '#src/netdev/irq.ts'
+import { Napi } from '#src/netdev/napi.ts'
+import { netifCarrierOff, netifCarrierOn, netifRx, netifRxDrop } from '#src/netdev/netif.ts'
+import type { NetDeviceOps } from '#src/netdev/ops.ts'
+import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOMEM } from '#src/skb/drop-reason.ts'
+import { addDevice, type DeviceOptions, makeDevice, memoryNets, sendAll } from '#support/memory-net.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { addDevice, type DeviceOptions, makeDevice, memoryNets, sendAll } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const frame = buildFrame({ packet: plain, tags: [], padding: [] })

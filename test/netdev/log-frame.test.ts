@@ -1,12 +1,12 @@
 /** The lines about single frames, for devices with NETIF_MSG_PKTDATA in msgEnable. */
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { LOGLEVEL_WARNING } from '../../src/base/log.ts'
-import { IFF_DEBUG, IFF_UP, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA } from '../../src/netdev/if.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4 } from '../../src/skb/sk-buff.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { LOGLEVEL_WARNING } from '#src/base/log.ts'
+import { IFF_DEBUG, IFF_UP, NETIF_F_ALL_TAP, NETIF_MSG_FRAMES, NETIF_MSG_PKTDATA } from '#src/netdev/if.ts'
+import { netifRx } from '#src/netdev/netif.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4 } from '#src/skb/sk-buff.ts'
+import { addDevice, memoryNets, sendAll } from '#support/memory-net.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { addDevice, memoryNets, sendAll } from '../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const frame = buildFrame({ packet: plain, tags: [], padding: [] })

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { MemoryPlatform, type MemoryPort } from '../../src/bed/memory-port.ts'
-import { IFF_PROMISC } from '../../src/netdev/if.ts'
-import type { LinkChange } from '../../src/netdev/port.ts'
-import { Ring } from '../../src/skb/ring.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
-import { type OpenPort, portConformance, type UserChange } from '../support/port-conformance.ts'
+import { MemoryPlatform, type MemoryPort } from '#src/bed/memory-port.ts'
+import { IFF_PROMISC } from '#src/netdev/if.ts'
+import type { LinkChange } from '#src/netdev/port.ts'
+import { Ring } from '#src/skb/ring.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
+import { type OpenPort, portConformance, type UserChange } from '#support/port-conformance.ts'
 
 /** The last byte of a flow's source address chooses the queue, as a hash would. */
 function flowOf(bytes: Uint8Array): number {

@@ -1,14 +1,14 @@
 /** insmod and rmmod: the life of a driver in every program that loads one. */
 import { expect, test } from 'vitest'
-import { EINVAL, VnetError } from '../../src/base/errno.ts'
-import { UsageError } from '../../src/base/usage-error.ts'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import { driver as cable } from '../../src/drivers/cable.ts'
-import { defineDriver, int, namedBy, text } from '../../src/netdev/driver.ts'
-import { insmod } from '../../src/netdev/module.ts'
-import { devOpen } from '../../src/netdev/netif.ts'
-import type { PortSpec } from '../../src/netdev/port.ts'
-import { freshNet, type MemoryNet, makeDevice } from '../support/memory-net.ts'
+import { EINVAL, VnetError } from '#src/base/errno.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { defineDriver, int, namedBy, text } from '#src/netdev/driver.ts'
+import { insmod } from '#src/netdev/module.ts'
+import { devOpen } from '#src/netdev/netif.ts'
+import type { PortSpec } from '#src/netdev/port.ts'
+import { freshNet, type MemoryNet, makeDevice } from '#support/memory-net.ts'
 
 const memory = freshNet()
 

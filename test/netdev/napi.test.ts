@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
-import { NAPI_POLL_WEIGHT, Napi } from '../../src/netdev/napi.ts'
-import { devClose, netifRx } from '../../src/netdev/netif.ts'
-import { addDevice, freshNet, numbered } from '../support/memory-net.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { IRQ_HANDLED, Irq } from '#src/netdev/irq.ts'
+import { NAPI_POLL_WEIGHT, Napi } from '#src/netdev/napi.ts'
+import { devClose, netifRx } from '#src/netdev/netif.ts'
+import { addDevice, freshNet, numbered } from '#support/memory-net.ts'
 
 const memory = freshNet()
 /** A line of this file in a log line. */

@@ -1,20 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { EBUSY, EIO } from '../../src/base/errno.ts'
-import { LOGLEVEL_ERR, Log } from '../../src/base/log.ts'
-import { Turns } from '../../src/base/turns.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import { MemoryPlatform } from '../../src/bed/memory-port.ts'
-import {
-  NETDEV_POST_INIT,
-  NETDEV_REGISTER,
-  NETDEV_UNREGISTER,
-  NETDEV_UP,
-  NETREG_UNREGISTERED,
-} from '../../src/netdev/if.ts'
-import { Net } from '../../src/netdev/net.ts'
-import { devOpen } from '../../src/netdev/netif.ts'
-import { unregisterNetdev } from '../../src/netdev/register.ts'
-import { addDevice, makeDevice, memoryNets } from '../support/memory-net.ts'
+import { EBUSY, EIO } from '#src/base/errno.ts'
+import { LOGLEVEL_ERR, Log } from '#src/base/log.ts'
+import { Turns } from '#src/base/turns.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { MemoryPlatform } from '#src/bed/memory-port.ts'
+import { NETDEV_POST_INIT, NETDEV_REGISTER, NETDEV_UNREGISTER, NETDEV_UP, NETREG_UNREGISTERED } from '#src/netdev/if.ts'
+import { Net } from '#src/netdev/net.ts'
+import { devOpen } from '#src/netdev/netif.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { addDevice, makeDevice, memoryNets } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 

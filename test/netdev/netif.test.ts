@@ -1,20 +1,20 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { FrameInfo } from '../../src/bed/memory-port.ts'
-import * as flags from '../../src/netdev/if.ts'
+import type { FrameInfo } from '#src/bed/memory-port.ts'
+import * as flags from '#src/netdev/if.ts'
 import {
   ethTypeTrans,
   netifRx,
   netifTxStartAllQueues,
   netifTxStopAllQueues,
   netifTxWakeAllQueues,
-} from '../../src/netdev/netif.ts'
-import { RX_DROPPED, RX_PACKETS, TX_DROPPED } from '../../src/netdev/stats.ts'
+} from '#src/netdev/netif.ts'
+import { RX_DROPPED, RX_PACKETS, TX_DROPPED } from '#src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_SKB_CSUM,
   SKB_DROP_REASON_SKB_GSO_SEG,
   SKB_DROP_REASON_WIRE_LOSS,
-} from '../../src/skb/drop-reason.ts'
-import { OWNER_FREE, OWNER_HOLDER, SkbError } from '../../src/skb/error.ts'
+} from '#src/skb/drop-reason.ts'
+import { OWNER_FREE, OWNER_HOLDER, SkbError } from '#src/skb/error.ts'
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
@@ -26,10 +26,10 @@ import {
   SKB_GSO_TCPV6,
   SKB_GSO_UDP_L4,
   type SkBuff,
-} from '../../src/skb/sk-buff.ts'
+} from '#src/skb/sk-buff.ts'
+import { addDevice, freshNet, makeDevice, memoryNets, numbered, numberOf, sendAll } from '#support/memory-net.ts'
+import { framed, skbOf } from '#support/skb.ts'
 import { buildFrame, FIELD, type Packet, plain, plain6, transportOffset } from '../packet/frames.ts'
-import { addDevice, freshNet, makeDevice, memoryNets, numbered, numberOf, sendAll } from '../support/memory-net.ts'
-import { framed, skbOf } from '../support/skb.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()

@@ -1,9 +1,9 @@
 /** Link headers of other kinds. */
 import { expect, test } from 'vitest'
-import { devHardHeader, devParseHeader } from '../../src/netdev/eth.ts'
-import type { HeaderOps } from '../../src/netdev/ops.ts'
-import { allocSkb } from '../../src/skb/alloc-skb.ts'
-import { addDevice, memoryNets } from '../support/memory-net.ts'
+import { devHardHeader, devParseHeader } from '#src/netdev/eth.ts'
+import type { HeaderOps } from '#src/netdev/ops.ts'
+import { allocSkb } from '#src/skb/alloc-skb.ts'
+import { addDevice, memoryNets } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { Irq } from '../../src/netdev/irq.ts'
-import { Napi } from '../../src/netdev/napi.ts'
-import { partsOf } from '../../src/netdev/parts.ts'
-import { addDevice, freshNet } from '../support/memory-net.ts'
-import { snullPair } from '../support/snull-pair.ts'
+import { Irq } from '#src/netdev/irq.ts'
+import { Napi } from '#src/netdev/napi.ts'
+import { partsOf } from '#src/netdev/parts.ts'
+import { addDevice, freshNet } from '#support/memory-net.ts'
+import { snullPair } from '#support/snull-pair.ts'
 
 const memory = freshNet()
 

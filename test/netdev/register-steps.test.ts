@@ -3,9 +3,9 @@
  * it undone.
  */
 import { describe, expect, test, vi } from 'vitest'
-import { EBADFD, EBUSY, EINVAL, EIO, ENFILE, ENODEV, VnetError } from '../../src/base/errno.ts'
-import { LOGLEVEL_DEBUG } from '../../src/base/log.ts'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
+import { EBADFD, EBUSY, EINVAL, EIO, ENFILE, ENODEV, VnetError } from '#src/base/errno.ts'
+import { LOGLEVEL_DEBUG } from '#src/base/log.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
 import {
   IFF_NOARP,
   NETDEV_POST_INIT,
@@ -16,13 +16,13 @@ import {
   NETIF_F_SG,
   NETREG_REGISTERED,
   NETREG_UNINITIALIZED,
-} from '../../src/netdev/if.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { devOpen, netifDevicePresent } from '../../src/netdev/netif.ts'
-import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import type { PortSpec } from '../../src/netdev/port.ts'
-import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
-import { freshNet, type MemoryNet, makeDevice, memoryNets, numbered, turn } from '../support/memory-net.ts'
+} from '#src/netdev/if.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devOpen, netifDevicePresent } from '#src/netdev/netif.ts'
+import type { NetDeviceOps } from '#src/netdev/ops.ts'
+import type { PortSpec } from '#src/netdev/port.ts'
+import { registerNetdev, unregisterNetdev } from '#src/netdev/register.ts'
+import { freshNet, type MemoryNet, makeDevice, memoryNets, numbered, turn } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()

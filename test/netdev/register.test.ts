@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from 'vitest'
-import { EBUSY, EEXIST, EINVAL, VnetError } from '../../src/base/errno.ts'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import * as flags from '../../src/netdev/if.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { devClose, devOpen, netifCarrierOff } from '../../src/netdev/netif.ts'
-import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import type { PortSpec } from '../../src/netdev/port.ts'
-import { registerNetdev, unregisterNetdev } from '../../src/netdev/register.ts'
-import { addDevice, freshNet, type MemoryNet, makeDevice, numbered } from '../support/memory-net.ts'
+import { EBUSY, EEXIST, EINVAL, VnetError } from '#src/base/errno.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import * as flags from '#src/netdev/if.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devClose, devOpen, netifCarrierOff } from '#src/netdev/netif.ts'
+import type { NetDeviceOps } from '#src/netdev/ops.ts'
+import type { PortSpec } from '#src/netdev/port.ts'
+import { registerNetdev, unregisterNetdev } from '#src/netdev/register.ts'
+import { addDevice, freshNet, type MemoryNet, makeDevice, numbered } from '#support/memory-net.ts'
 
 const memory = freshNet()
 

@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { type MemoryPort, MemoryQueue } from '../../src/bed/memory-port.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import { unregisterNetdev } from '../../src/netdev/register.ts'
-import { RX_DROPPED, RX_PACKETS } from '../../src/netdev/stats.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { type MemoryPort, MemoryQueue } from '#src/bed/memory-port.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { netifRx } from '#src/netdev/netif.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { RX_DROPPED, RX_PACKETS } from '#src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_CPU_BACKLOG,
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,
-} from '../../src/skb/drop-reason.ts'
-import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
+} from '#src/skb/drop-reason.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '#src/skb/sk-buff.ts'
 import {
   addDevice,
   freshNet,
@@ -21,7 +21,7 @@ import {
   numberOf,
   sendAll,
   turn,
-} from '../support/memory-net.ts'
+} from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()

@@ -1,11 +1,11 @@
 /** ndoSelectQueue: the driver chooses the transmit queue of a frame, in place of the kernel. */
 import { describe, expect, test } from 'vitest'
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import { netifRx } from '../../src/netdev/netif.ts'
-import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import { TX_PACKETS } from '../../src/netdev/stats.ts'
-import { SKB_DROP_REASON_QDISC_DROP } from '../../src/skb/drop-reason.ts'
-import { addDevice, memoryNets, numbered, numberOf } from '../support/memory-net.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import { netifRx } from '#src/netdev/netif.ts'
+import type { NetDeviceOps } from '#src/netdev/ops.ts'
+import { TX_PACKETS } from '#src/netdev/stats.ts'
+import { SKB_DROP_REASON_QDISC_DROP } from '#src/skb/drop-reason.ts'
+import { addDevice, memoryNets, numbered, numberOf } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 const QUEUES = 3

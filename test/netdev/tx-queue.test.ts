@@ -1,21 +1,21 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { EBADFD, EFAULT, EIO, ENOBUFS, ENOMEM } from '../../src/base/errno.ts'
-import { type MemoryPort, MemoryQueue } from '../../src/bed/memory-port.ts'
-import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../../src/netdev/if.ts'
-import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import { devClose, devOpen, netifRx } from '../../src/netdev/netif.ts'
-import { unregisterNetdev } from '../../src/netdev/register.ts'
-import { TX_DROPPED, TX_ERRORS, TX_PACKETS } from '../../src/netdev/stats.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { EBADFD, EFAULT, EIO, ENOBUFS, ENOMEM } from '#src/base/errno.ts'
+import { type MemoryPort, MemoryQueue } from '#src/bed/memory-port.ts'
+import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '#src/netdev/if.ts'
+import { IRQ_HANDLED, Irq } from '#src/netdev/irq.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devClose, devOpen, netifRx } from '#src/netdev/netif.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { TX_DROPPED, TX_ERRORS, TX_PACKETS } from '#src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_DEV_STOPPED,
   SKB_DROP_REASON_DRIVER_EXCEPTION,
   SKB_DROP_REASON_WIRE_LOSS,
-} from '../../src/skb/drop-reason.ts'
-import { Ring } from '../../src/skb/ring.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { addDevice, freshNet, memoryNets, numbered, numberOf, turn } from '../support/memory-net.ts'
+} from '#src/skb/drop-reason.ts'
+import { Ring } from '#src/skb/ring.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { addDevice, freshNet, memoryNets, numbered, numberOf, turn } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 const memory = freshNet()

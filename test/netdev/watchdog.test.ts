@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { IRQ_HANDLED, Irq } from '../../src/netdev/irq.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { IRQ_HANDLED, Irq } from '#src/netdev/irq.ts'
 import {
   devClose,
   devOpen,
@@ -8,10 +8,10 @@ import {
   netifCarrierOn,
   netifTxStartAllQueues,
   netifTxStopAllQueues,
-} from '../../src/netdev/netif.ts'
-import type { NetDeviceOps } from '../../src/netdev/ops.ts'
-import { unregisterNetdev } from '../../src/netdev/register.ts'
-import { addDevice, makeDevice, memoryNets, numbered } from '../support/memory-net.ts'
+} from '#src/netdev/netif.ts'
+import type { NetDeviceOps } from '#src/netdev/ops.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { addDevice, makeDevice, memoryNets, numbered } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 

@@ -1,12 +1,6 @@
 /** Arbitraries of netlink: valid sets of attributes, and any bytes. */
 import fc from 'fast-check'
-import {
-  decodeAttributes,
-  type Fields,
-  MessageBuilder,
-  NetlinkParseError,
-  type Policy,
-} from '../../src/netlink/index.ts'
+import { decodeAttributes, type Fields, MessageBuilder, NetlinkParseError, type Policy } from '#src/netlink/index.ts'
 
 /**
  * Strings of all code points but the surrogates. The unit 'binary' of fast-check has the same ones,

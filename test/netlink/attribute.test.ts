@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Attribute, attributes, NetlinkParseError } from '../../src/netlink/index.ts'
-import { forAll } from '../support/for-all.ts'
+import { type Attribute, attributes, NetlinkParseError } from '#src/netlink/index.ts'
+import { forAll } from '#support/for-all.ts'
 import { mutated, outcome, payloadOf, surrounded } from './arbitraries.ts'
 
 const written = fc.array(

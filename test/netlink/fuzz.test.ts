@@ -4,7 +4,7 @@
  * exception but NetlinkParseError fails.
  */
 import { expect, test } from 'vitest'
-import { commands } from '../../src/control/protocol/family.ts'
+import { commands } from '#src/control/protocol/family.ts'
 import {
   attributes,
   binary,
@@ -30,7 +30,7 @@ import {
   u64,
   writeAck,
   writeDone,
-} from '../../src/netlink/index.ts'
+} from '#src/netlink/index.ts'
 import {
   Bender,
   FUZZ_BLOCK,
@@ -39,8 +39,8 @@ import {
   seedsOf,
   wholeMessages,
   withoutStacks,
-} from '../support/fuzz-netlink.ts'
-import { SEED, scaled } from '../support/scale.ts'
+} from '#support/fuzz-netlink.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const COUNT = scaled(1_000_000)
 /** Bytes around the datagram. */

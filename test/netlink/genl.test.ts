@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import * as netlink from '../../src/netlink/index.ts'
-import { forAll } from '../support/for-all.ts'
+import * as netlink from '#src/netlink/index.ts'
+import { forAll } from '#support/for-all.ts'
 import { copied, decodesAlike, mutated, outcome, payloadOf, surrounded } from './arbitraries.ts'
 
 function parse(octets: Uint8Array, offset = 0) {

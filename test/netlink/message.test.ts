@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Message, MessageBuilder, messages, NetlinkParseError } from '../../src/netlink/index.ts'
-import { forAll } from '../support/for-all.ts'
+import { type Message, MessageBuilder, messages, NetlinkParseError } from '#src/netlink/index.ts'
+import { forAll } from '#support/for-all.ts'
 import { mutated, outcome, surrounded } from './arbitraries.ts'
 
 const u16 = fc.integer({ min: 0, max: 0xffff })

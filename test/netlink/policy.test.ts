@@ -17,8 +17,8 @@ import {
   u32,
   u64,
   withDefault,
-} from '../../src/netlink/index.ts'
-import { forAll } from '../support/for-all.ts'
+} from '#src/netlink/index.ts'
+import { forAll } from '#support/for-all.ts'
 import { copied, decodesAlike, mutated, payloadOf, unicode } from './arbitraries.ts'
 
 const inner = policy({ kind: string(1, 15), id: required(u32(2)) })

@@ -16,8 +16,8 @@ import {
   parsePrefix,
   plus,
   prefixesIntersect,
-} from '../../src/packet/address.ts'
-import { forAll } from '../support/for-all.ts'
+} from '#src/packet/address.ts'
+import { forAll } from '#support/for-all.ts'
 
 const ipv4 = fc.uint8Array({ minLength: 4, maxLength: 4 })
 // Zeros are common, so that runs of them occur.

@@ -2,7 +2,7 @@
  * Classic BPF the slow way: codes are taken apart by their fields, numbers are bigint, and the
  * rules about scratch memory are checked by walking every way through a program. bpf(4).
  */
-import type { BpfInstruction } from '../../src/packet/bpf.ts'
+import type { BpfInstruction } from '#src/packet/bpf.ts'
 
 /** All codes, by the mnemonics of `tcpdump -d`. */
 export const CODE = {

@@ -3,9 +3,9 @@
  * bpf-model.ts.
  */
 import { describe, expect, test } from 'vitest'
-import { type Random, random } from '../../src/base/random.ts'
-import { type BpfInstruction, BpfProgram } from '../../src/packet/bpf.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { type Random, random } from '#src/base/random.ts'
+import { type BpfInstruction, BpfProgram } from '#src/packet/bpf.ts'
+import { SEED, scaled } from '#support/scale.ts'
 import { CODE, isValid, model, type Name, op } from './bpf-model.ts'
 
 const MAX = 0xffffffff

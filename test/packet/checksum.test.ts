@@ -10,9 +10,9 @@ import {
   pseudoHeaderSum4,
   pseudoHeaderSum6,
   sumGrow,
-} from '../../src/packet/checksum.ts'
-import { get16, put16 } from '../../src/packet/octets.ts'
-import { forAll } from '../support/for-all.ts'
+} from '#src/packet/checksum.ts'
+import { get16, put16 } from '#src/packet/octets.ts'
+import { forAll } from '#support/for-all.ts'
 import { naiveChecksum, naiveSum, pseudoHeader } from './naive.ts'
 
 const buffer = fc.uint8Array({ minLength: 0, maxLength: 300 })

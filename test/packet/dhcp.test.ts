@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { build, type DhcpMessage, parse } from '../../src/packet/dhcp.ts'
-import { forAll } from '../support/for-all.ts'
+import { build, type DhcpMessage, parse } from '#src/packet/dhcp.ts'
+import { forAll } from '#support/for-all.ts'
 
 const none = new Uint8Array(0)
 const text = (value: string) => new TextEncoder().encode(value)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import * as dns from '../../src/packet/dns.ts'
+import * as dns from '#src/packet/dns.ts'
 
 const NAME = dns.nameOf('www.Example.org') as Uint8Array
 const QUESTION = { name: NAME, type: dns.T_A, class: dns.C_IN }

@@ -1,10 +1,10 @@
 /** Frame headers as text: each field of each header, and no bytes that break it. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { build as buildDhcp } from '../../src/packet/dhcp.ts'
-import { headersOf } from '../../src/packet/fields.ts'
-import { word } from '../../src/packet/octets.ts'
-import { forAll } from '../support/for-all.ts'
+import { build as buildDhcp } from '#src/packet/dhcp.ts'
+import { headersOf } from '#src/packet/fields.ts'
+import { word } from '#src/packet/octets.ts'
+import { forAll } from '#support/for-all.ts'
 import { buildFrame, buildPacket, type Frame, type Packet, plain, plain6 } from './frames.ts'
 
 const frame = (packet: Partial<Packet>, rest: Partial<Frame> = {}) =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { print } from '../../src/packet/print.ts'
-import { forAll } from '../support/for-all.ts'
+import { print } from '#src/packet/print.ts'
+import { forAll } from '#support/for-all.ts'
 import { address, buildFrame, type ErrorBody, frame, type Packet, plain, plain6 } from './frames.ts'
 
 function line(packet: Packet, edits: Record<number, number> = {}, tags: { type: number; tci: number }[] = []): string {

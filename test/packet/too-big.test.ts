@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { tooBigLength, writeTooBig } from '../../src/packet/too-big.ts'
-import { ChecksumVerifier } from '../support/frames.ts'
+import { tooBigLength, writeTooBig } from '#src/packet/too-big.ts'
+import { ChecksumVerifier } from '#support/frames.ts'
 import { address, buildFrame, type Frame, type Packet, plain, plain6 } from './frames.ts'
 import { naiveChecksum, word } from './naive.ts'
 

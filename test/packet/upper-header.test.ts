@@ -1,8 +1,8 @@
 /** The checksum that an offload was to compute, against frames that were built with it. */
 import { expect, test } from 'vitest'
-import { completeChecksum } from '../../src/packet/upper-header.ts'
-import { forAll } from '../support/for-all.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { completeChecksum } from '#src/packet/upper-header.ts'
+import { forAll } from '#support/for-all.ts'
+import { SEED, scaled } from '#support/scale.ts'
 import { buildFrame, type Packet, partialFrame, plain, plain6 } from './frames.ts'
 
 test('completeChecksum makes the frame that is built with a full checksum', () => {

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { fileDirectory } from '../support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const directory = fileDirectory()

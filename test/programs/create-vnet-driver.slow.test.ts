@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileDirectory } from '../support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 
 const directory = fileDirectory()
 

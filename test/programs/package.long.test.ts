@@ -19,9 +19,9 @@ import { join, resolve } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { list } from '#support/list.ts'
 import { JOINED } from '../../scripts/setup/joined.mjs'
-import { fileDirectory } from '../support/fresh-directory.ts'
-import { list } from '../support/list.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 

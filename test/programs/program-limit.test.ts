@@ -3,9 +3,9 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { SkBuffPool } from '../../src/skb/pool.ts'
-import { outcome } from '../support/netns.ts'
-import { killPrograms, limitPrograms, runningPrograms, withLimit } from '../support/program-limit.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import { outcome } from '#support/netns.ts'
+import { killPrograms, limitPrograms, runningPrograms, withLimit } from '#support/program-limit.ts'
 
 test.each([
   ['spawnSync', spawnSync],

@@ -3,8 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { testFolders, toolUse } from '../../scripts/kernel-tests.mjs'
-import { freshDirectory } from '../support/fresh-directory.ts'
 
 const root = freshDirectory()
 

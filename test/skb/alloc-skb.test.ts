@@ -1,18 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type AllocDevice, allocSkb, devAllocSkb } from '../../src/skb/alloc-skb.ts'
-import { SkbError } from '../../src/skb/error.ts'
-import {
-  FRAME_MAX,
-  FRAME_SMALL,
-  HEADROOM,
-  PORT_ROOM,
-  type SkBuffPool,
-  SLOT_LARGE,
-  SLOT_SMALL,
-} from '../../src/skb/pool.ts'
-import { CHECKSUM_NONE, PACKET_HOST, type SkBuff } from '../../src/skb/sk-buff.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
-import { deviceOf } from '../support/skb.ts'
+import { type AllocDevice, allocSkb, devAllocSkb } from '#src/skb/alloc-skb.ts'
+import { SkbError } from '#src/skb/error.ts'
+import { FRAME_MAX, FRAME_SMALL, HEADROOM, PORT_ROOM, type SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '#src/skb/pool.ts'
+import { CHECKSUM_NONE, PACKET_HOST, type SkBuff } from '#src/skb/sk-buff.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
+import { deviceOf } from '#support/skb.ts'
 
 let pool: SkBuffPool
 let dev: AllocDevice

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import * as reasons from '../../src/skb/drop-reason.ts'
-import { SKB_DROP_REASON_MAX } from '../../src/skb/drop-reason.ts'
-import { dropReasonName, dropReasonOf } from '../../src/skb/drop-reason-name.ts'
+import * as reasons from '#src/skb/drop-reason.ts'
+import { SKB_DROP_REASON_MAX } from '#src/skb/drop-reason.ts'
+import { dropReasonName, dropReasonOf } from '#src/skb/drop-reason-name.ts'
 
 const constants: [string, number][] = Object.entries(reasons).flatMap(([name, value]) =>
   typeof value === 'number' && name !== 'SKB_DROP_REASON_MAX' ? [[name, value]] : [],

@@ -1,9 +1,9 @@
 import { compileFunction } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { stackFrame } from '../../src/base/exception.ts'
-import { SkbError, skbPanic } from '../../src/skb/error.ts'
-import { FRAME_SMALL, SkBuffPool } from '../../src/skb/pool.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { stackFrame } from '#src/base/exception.ts'
+import { SkbError, skbPanic } from '#src/skb/error.ts'
+import { FRAME_SMALL, SkBuffPool } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
 
 const { prepareStackTrace } = Error
 

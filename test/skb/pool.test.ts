@@ -9,11 +9,11 @@ import {
   SLOT_LARGE,
   SLOT_SMALL,
   type SlotAccount,
-} from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
-import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
-import { forAll } from '../support/for-all.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
+} from '#src/skb/pool.ts'
+import { Ring } from '#src/skb/ring.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '#src/skb/sk-buff.ts'
+import { forAll } from '#support/for-all.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
 
 const offsets = new Int32Array(64)
 

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { SKB_DROP_REASON_FULL_RING } from '../../src/skb/drop-reason.ts'
-import { OWNER_PORT, OWNER_RING, OWNER_RX, SkbError } from '../../src/skb/error.ts'
-import type { SkBuffPool } from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { forAll } from '../support/for-all.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
+import { SKB_DROP_REASON_FULL_RING } from '#src/skb/drop-reason.ts'
+import { OWNER_PORT, OWNER_RING, OWNER_RX, SkbError } from '#src/skb/error.ts'
+import type { SkBuffPool } from '#src/skb/pool.ts'
+import { Ring } from '#src/skb/ring.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { forAll } from '#support/for-all.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
 
 let pool: SkBuffPool
 

@@ -5,14 +5,14 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { allocSkb, devAllocSkb } from '../../src/skb/alloc-skb.ts'
-import { SkbError } from '../../src/skb/error.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { forAll } from '../support/for-all.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
-import { either } from '../support/scale.ts'
-import { deviceOf, octetsOf } from '../support/skb.ts'
+import { allocSkb, devAllocSkb } from '#src/skb/alloc-skb.ts'
+import { SkbError } from '#src/skb/error.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { forAll } from '#support/for-all.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
+import { either } from '#support/scale.ts'
+import { deviceOf, octetsOf } from '#support/skb.ts'
 
 interface Model {
   slot: number[]

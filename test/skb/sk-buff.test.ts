@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED } from '../../src/skb/drop-reason.ts'
-import * as owners from '../../src/skb/error.ts'
-import { FRAME_MAX, FRAME_SMALL, HEADROOM, SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '../../src/skb/pool.ts'
-import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
-import { PoisonedPool } from '../support/poisoned-pool.ts'
-import { octetsOf, skbOf } from '../support/skb.ts'
+import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_NOT_SPECIFIED } from '#src/skb/drop-reason.ts'
+import * as owners from '#src/skb/error.ts'
+import { FRAME_MAX, FRAME_SMALL, HEADROOM, SkBuffPool, SLOT_LARGE, SLOT_SMALL } from '#src/skb/pool.ts'
+import { CHECKSUM_PARTIAL, PACKET_OTHERHOST, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
+import { octetsOf, skbOf } from '#support/skb.ts'
 
 let pool: SkBuffPool
 

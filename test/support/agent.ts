@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterEach, beforeEach } from 'vitest'
-import { builtFile } from '../../src/linux/native.ts'
+import { builtFile } from '#src/linux/native.ts'
 import { type Running, startVnet, stopRunning } from './vnet-process.ts'
 
 /** Has daemons and their clients use a socket in `directory` during each test. */

@@ -1,8 +1,8 @@
 /** For tests of attachments: two namespaces joined by a veth, and what exists in them. */
 
-import { assertConserved } from '../../src/bed/conservation.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
-import type { Cable } from '../../src/wire.ts'
+import { assertConserved } from '#src/bed/conservation.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import type { Cable } from '#src/wire.ts'
 import type { Netns } from './netns.ts'
 import { openFiles } from './open-files.ts'
 

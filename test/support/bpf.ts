@@ -1,7 +1,7 @@
 /** BPF programs on an interface that count frames, and the ids of all programs and links. */
-import * as bpf from '../../src/linux/bpf.ts'
-import { check } from '../../src/linux/errno.ts'
-import { loadNative } from '../../src/linux/native.ts'
+import * as bpf from '#src/linux/bpf.ts'
+import { check } from '#src/linux/errno.ts'
+import { loadNative } from '#src/linux/native.ts'
 import type { Netns, OwnNetns } from './netns.ts'
 import { shownLink } from './shown-link.ts'
 

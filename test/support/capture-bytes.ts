@@ -2,9 +2,9 @@
  * Capture files made by hand, in either byte order, without the code under test; and their packets
  * as plain objects.
  */
-import type { PcapngSource } from '../../src/capture/pcapng-content.ts'
-import { CaptureReader } from '../../src/capture/reader.ts'
-import type { CaptureRecord } from '../../src/capture/record.ts'
+import type { PcapngSource } from '#src/capture/pcapng-content.ts'
+import { CaptureReader } from '#src/capture/reader.ts'
+import type { CaptureRecord } from '#src/capture/record.ts'
 
 /** Lists of bytes in one byte order. */
 export class Order {

@@ -1,9 +1,9 @@
 /** Whole captures: written by hand or with the program's writer, and read with its reader. */
 import { readFileSync } from 'node:fs'
-import type { CapturedPacket } from '../../src/capture/packet.ts'
-import { type CaptureInterface, writeInterface, writePacket, writeSection } from '../../src/capture/pcapng-writer.ts'
-import { CaptureReader } from '../../src/capture/reader.ts'
-import type { CaptureRecord } from '../../src/capture/record.ts'
+import type { CapturedPacket } from '#src/capture/packet.ts'
+import { type CaptureInterface, writeInterface, writePacket, writeSection } from '#src/capture/pcapng-writer.ts'
+import { CaptureReader } from '#src/capture/reader.ts'
+import type { CaptureRecord } from '#src/capture/record.ts'
 import { LITTLE } from './capture-bytes.ts'
 
 /** Reads a whole capture, by its path or its bytes. A record is valid until the next one. */

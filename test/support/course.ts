@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Driver } from '#src/netdev/driver.ts'
 import { loadExercise } from '../../packages/learn/src/commands/exercise-file.ts'
 import { type Exercise, type Mistake, type Result, withMistake } from '../../packages/learn/src/exercise.ts'
 import { COURSE } from '../../packages/learn/src/folder.ts'
 import { runInMemory } from '../../packages/learn/src/memory.ts'
-import type { Driver } from '../../src/netdev/driver.ts'
 
 /** Returns an exercise of the course. */
 export const exerciseOf = (name: string): Promise<Exercise> => loadExercise(join(COURSE, name))

@@ -3,18 +3,18 @@
  * checked.
  */
 import { expect } from 'vitest'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { LOGLEVEL_INFO, Log } from '#src/base/log.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { formatIpv4, ipv4Bytes, parseIpv4 } from '#src/packet/address.ts'
+import * as dhcp from '#src/packet/dhcp.ts'
+import { get32 } from '#src/packet/octets.ts'
 import type { DhcpSpec } from '../../packages/lan/src/services/dhcp/config.ts'
 import { dhcpConfig } from '../../packages/lan/src/services/dhcp/config.ts'
 import type { Lease, LeaseStore } from '../../packages/lan/src/services/dhcp/lease.ts'
 import type { Neighbours } from '../../packages/lan/src/services/dhcp/offer.ts'
 import type { DhcpReply } from '../../packages/lan/src/services/dhcp/reply.ts'
 import { DhcpServer } from '../../packages/lan/src/services/dhcp/server.ts'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { LOGLEVEL_INFO, Log } from '../../src/base/log.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import { formatIpv4, ipv4Bytes, parseIpv4 } from '../../src/packet/address.ts'
-import * as dhcp from '../../src/packet/dhcp.ts'
-import { get32 } from '../../src/packet/octets.ts'
 
 /** The wall-clock time at which a bed starts: 2001-09-09. */
 const START = 1_000_000_000_000
@@ -221,4 +221,4 @@ export class DhcpClient {
   }
 }
 
-export { DHCPACK, DHCPNAK, DHCPOFFER } from '../../src/packet/dhcp.ts'
+export { DHCPACK, DHCPNAK, DHCPOFFER } from '#src/packet/dhcp.ts'

@@ -7,8 +7,8 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { ENOENT, VnetError } from '../../src/base/errno.ts'
-import * as netlink from '../../src/netlink/index.ts'
+import { ENOENT, VnetError } from '#src/base/errno.ts'
+import * as netlink from '#src/netlink/index.ts'
 
 const FAMILY = 0x3f0
 const EVENT = 11

@@ -3,7 +3,7 @@
  * with bytes, lengths and offload fields changed, and noise. Most are malformed, and many only
  * slightly.
  */
-import type { Random } from '../../src/base/random.ts'
+import type { Random } from '#src/base/random.ts'
 import * as frames from '../packet/frames.ts'
 import { type Packet, plain, plain6 } from '../packet/frames.ts'
 

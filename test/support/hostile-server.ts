@@ -3,7 +3,7 @@
  * dumps, single bytes, nothing at all, or closes in the middle.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { genlmsghdr, MessageBuilder, messages, NLM_F_MULTI, writeAck, writeDone } from '../../src/netlink/index.ts'
+import { genlmsghdr, MessageBuilder, messages, NLM_F_MULTI, writeAck, writeDone } from '#src/netlink/index.ts'
 import { Bender, type Chance, wholeMessages } from './fuzz-netlink.ts'
 
 const FAMILY = 0x3f0

@@ -1,9 +1,9 @@
 /** The ports of lan on a segment with a gateway and hosts, without the services of the backbone. */
 
+import { type Driver, defineDriver, int, text } from '#src/netdev/driver.ts'
+import type { Net } from '#src/netdev/net.ts'
 import { createNetwork, type Network, type NetworkOptions } from '../../packages/lan/src/machines/network.ts'
 import { lanPorts, portParams } from '../../packages/lan/src/port/device.ts'
-import { type Driver, defineDriver, int, text } from '../../src/netdev/driver.ts'
-import type { Net } from '../../src/netdev/net.ts'
 
 export interface Lan extends Network {
   readonly net: Net

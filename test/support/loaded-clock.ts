@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/base/clock.ts'
+import type { Clock } from '#src/base/clock.ts'
 
 /** A clock of a machine under load: each reading of it takes 100 us. */
 export class LoadedClock implements Clock {

@@ -2,10 +2,10 @@
  * PacketSocket: whole frames on the kernel's side of an interface, packet(7), optionally with vnet
  * headers. It keeps received frames until a test takes them.
  */
-import { check } from '../../src/linux/errno.ts'
-import { loadNative, type Poller } from '../../src/linux/native.ts'
-import { AF_PACKET } from '../../src/linux/packet-socket.ts'
-import * as uapi from '../../src/linux/uapi.ts'
+import { check } from '#src/linux/errno.ts'
+import { loadNative, type Poller } from '#src/linux/native.ts'
+import { AF_PACKET } from '#src/linux/packet-socket.ts'
+import * as uapi from '#src/linux/uapi.ts'
 import type { Netns } from './netns.ts'
 
 // include/uapi/linux/if_packet.h, if_ether.h

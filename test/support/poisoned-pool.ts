@@ -1,6 +1,6 @@
 /** A pool that overwrites freed bytes, to make uses after free visible. */
-import { SkBuffPool, type SkBuffPoolOptions } from '../../src/skb/pool.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
+import { SkBuffPool, type SkBuffPoolOptions } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
 
 export interface PoisonedPoolOptions extends SkBuffPoolOptions {
   /** False leaves freed bytes as they are, for tests that measure. */

@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EEXIST, ENOBUFS, errnoName, VnetError } from '../../src/base/errno.ts'
+import { EEXIST, ENOBUFS, errnoName, VnetError } from '#src/base/errno.ts'
 import {
   IFF_BROADCAST,
   IFF_MULTICAST,
@@ -13,13 +13,13 @@ import {
   NETIF_F_ALL_TAP,
   NETIF_F_HW_CSUM,
   NETIF_F_SG,
-} from '../../src/netdev/if.ts'
-import type { LinkChange, LinkRequest, Port, PortQueue, PortSpec } from '../../src/netdev/port.ts'
-import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../../src/netdev/stats.ts'
-import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../../src/skb/drop-reason.ts'
-import type { SkBuffPool, SlotAccount } from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
+} from '#src/netdev/if.ts'
+import type { LinkChange, LinkRequest, Port, PortQueue, PortSpec } from '#src/netdev/port.ts'
+import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '#src/netdev/stats.ts'
+import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '#src/skb/drop-reason.ts'
+import type { SkBuffPool, SlotAccount } from '#src/skb/pool.ts'
+import { Ring } from '#src/skb/ring.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { PoisonedPool } from './poisoned-pool.ts'
 

@@ -1,7 +1,7 @@
 /** Runs the program in this process: to its end, or until a test ends it. */
 
-import { main } from '../../src/cli/main.ts'
-import type { End, Io } from '../../src/cli/process/io.ts'
+import { main } from '#src/cli/main.ts'
+import type { End, Io } from '#src/cli/process/io.ts'
 import type { Ended } from './vnet-process.ts'
 
 /** Runs `vnet ARGS` to its end, and returns its output. */

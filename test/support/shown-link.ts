@@ -1,5 +1,5 @@
 /** Reads an interface as `ip -d -j link` shows it, and waits for a state. */
-import { LinkMonitor } from '../../src/linux/links/monitor.ts'
+import { LinkMonitor } from '#src/linux/links/monitor.ts'
 import type { Netns, OwnNetns } from './netns.ts'
 
 export interface ShownLink {

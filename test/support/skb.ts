@@ -1,8 +1,8 @@
 /** Frames in memory for tests. */
 import { afterEach, expect } from 'vitest'
-import type { AllocDevice } from '../../src/skb/alloc-skb.ts'
-import type { SkBuffPool } from '../../src/skb/pool.ts'
-import { CHECKSUM_PARTIAL, type SkBuff } from '../../src/skb/sk-buff.ts'
+import type { AllocDevice } from '#src/skb/alloc-skb.ts'
+import type { SkBuffPool } from '#src/skb/pool.ts'
+import { CHECKSUM_PARTIAL, type SkBuff } from '#src/skb/sk-buff.ts'
 import { buildFrame, FIELD, type Frame, networkOffsetOf, type Packet, transportOffset } from '../packet/frames.ts'
 import { PoisonedPool, type PoisonedPoolOptions } from './poisoned-pool.ts'
 

@@ -3,11 +3,11 @@
  * they arrive.
  */
 
-import type { MemoryPort } from '../../src/bed/memory-port.ts'
-import type { SnullHw } from '../../src/drivers/snull/board.ts'
-import { driver } from '../../src/drivers/snull/driver.ts'
-import type { ParamValues } from '../../src/netdev/driver.ts'
-import type { NetDevice } from '../../src/netdev/net-device.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import type { SnullHw } from '#src/drivers/snull/board.ts'
+import { driver } from '#src/drivers/snull/driver.ts'
+import type { ParamValues } from '#src/netdev/driver.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
 import { addDriver, type MemoryNet } from './memory-net.ts'
 

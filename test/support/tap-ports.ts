@@ -1,13 +1,13 @@
 /** Ports of a LinuxPlatform in a namespace of the test, and their reported changes. */
 import { onTestFinished } from 'vitest'
-import { EINVAL } from '../../src/base/errno.ts'
-import { RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR } from '../../src/linux/links/monitor.ts'
-import type { Native } from '../../src/linux/native.ts'
-import { LinuxPlatform } from '../../src/linux/platform.ts'
-import type { TapPort } from '../../src/linux/tap/port.ts'
-import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '../../src/linux/uapi.ts'
-import type { LinkChange, PortSpec } from '../../src/netdev/port.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
+import { EINVAL } from '#src/base/errno.ts'
+import { RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR } from '#src/linux/links/monitor.ts'
+import type { Native } from '#src/linux/native.ts'
+import { LinuxPlatform } from '#src/linux/platform.ts'
+import type { TapPort } from '#src/linux/tap/port.ts'
+import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from '#src/linux/uapi.ts'
+import type { LinkChange, PortSpec } from '#src/netdev/port.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
 import { type Netns, OwnNetns } from './netns.ts'
 
 export class TapPorts {

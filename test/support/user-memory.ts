@@ -2,7 +2,7 @@
  * A caller's memory of a few bytes, starting at an address, and a struct ifreq that points to it.
  */
 
-import { ByteMemory } from '../../src/netdev/dev-ioctl.ts'
+import { ByteMemory } from '#src/netdev/dev-ioctl.ts'
 
 export const MEMORY_AT = 0x7f00_1234_5678n
 

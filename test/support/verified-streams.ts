@@ -3,9 +3,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { check } from '../../src/linux/errno.ts'
-import { loadNative } from '../../src/linux/native.ts'
-import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '../../src/linux/uapi.ts'
+import { check } from '#src/linux/errno.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { int32, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from '#src/linux/uapi.ts'
 import { boundSocket, type End, tcpConnect, tcpListen } from './sockets.ts'
 
 /** Longer than one GSO frame, so that the kernel always makes one. */

@@ -1,10 +1,10 @@
 /** Random vnet headers as a kernel may write them, parsed by the code of the queues. */
 
-import type { Random } from '../../src/base/random.ts'
-import type { FrameInfo } from '../../src/bed/memory-port.ts'
-import { parseVnetHdr } from '../../src/linux/tap/frame-queue.ts'
-import { VIRTIO_NET_HDR_LEN } from '../../src/linux/uapi.ts'
-import { CHECKSUM_NONE, type SkBuff } from '../../src/skb/sk-buff.ts'
+import type { Random } from '#src/base/random.ts'
+import type { FrameInfo } from '#src/bed/memory-port.ts'
+import { parseVnetHdr } from '#src/linux/tap/frame-queue.ts'
+import { VIRTIO_NET_HDR_LEN } from '#src/linux/uapi.ts'
+import { CHECKSUM_NONE, type SkBuff } from '#src/skb/sk-buff.ts'
 
 /** All kinds, with and without ECN, and one that a TAP never has (UFO). */
 const GSO = [0, 1, 4, 5, 0x81, 0x84, 3]

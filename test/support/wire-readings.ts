@@ -1,6 +1,6 @@
 import { vi } from 'vitest'
-import { SharedLibrary } from '../../src/linux/ffi.ts'
-import { matchKind } from '../../src/wire/stages/match.ts'
+import { SharedLibrary } from '#src/linux/ffi.ts'
+import { matchKind } from '#src/wire/stages/match.ts'
 
 /**
  * Counts how often texts with one match are read, and filters compiled by libpcap, until it is

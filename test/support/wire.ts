@@ -3,16 +3,16 @@
  * moves. After each test the chain is closed, and every packet must be accounted for.
  */
 import { afterEach, expect } from 'vitest'
-import { NSEC_PER_MSEC } from '../../src/base/clock.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import type { DecisionLog } from '../../src/netdev/device-wire.ts'
-import { OWNER_FREE } from '../../src/skb/error.ts'
-import { FRAME_MAX } from '../../src/skb/pool.ts'
-import { Ring } from '../../src/skb/ring.ts'
-import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffDevice } from '../../src/skb/sk-buff.ts'
-import { Chain, type ChainOptions } from '../../src/wire/chain.ts'
-import { packetsOf } from '../../src/wire/held.ts'
-import type { Direction, Impairment } from '../../src/wire/wire.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import type { DecisionLog } from '#src/netdev/device-wire.ts'
+import { OWNER_FREE } from '#src/skb/error.ts'
+import { FRAME_MAX } from '#src/skb/pool.ts'
+import { Ring } from '#src/skb/ring.ts'
+import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffDevice } from '#src/skb/sk-buff.ts'
+import { Chain, type ChainOptions } from '#src/wire/chain.ts'
+import { packetsOf } from '#src/wire/held.ts'
+import type { Direction, Impairment } from '#src/wire/wire.ts'
 import { PoisonedPool, type PoisonedPoolOptions } from './poisoned-pool.ts'
 
 export interface ReceivedPacket {

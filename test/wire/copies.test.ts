@@ -1,16 +1,16 @@
 /** How many frames one frame may become in a chain. */
 import { expect, test } from 'vitest'
-import { SKB_GSO_TCPV4 } from '../../src/skb/sk-buff.ts'
-import { parseWire } from '../../src/wire/parse.ts'
-import { Simulation } from '../../src/wire/simulation.ts'
-import { delay } from '../../src/wire/stages/delay.ts'
-import { duplicate } from '../../src/wire/stages/duplicate.ts'
-import { fault } from '../../src/wire/stages/fault.ts'
-import { hold } from '../../src/wire/stages/gates.ts'
-import { match } from '../../src/wire/stages/match.ts'
-import { type Impairment, impairment } from '../../src/wire/wire.ts'
+import { SKB_GSO_TCPV4 } from '#src/skb/sk-buff.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { Simulation } from '#src/wire/simulation.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { duplicate } from '#src/wire/stages/duplicate.ts'
+import { fault } from '#src/wire/stages/fault.ts'
+import { hold } from '#src/wire/stages/gates.ts'
+import { match } from '#src/wire/stages/match.ts'
+import { type Impairment, impairment } from '#src/wire/wire.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { plainFrame, testWires } from '../support/wire.ts'
 
 const makeWire = testWires()
 

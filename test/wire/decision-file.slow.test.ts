@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { UsageError } from '../../src/base/usage-error.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
-import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
-import { DecisionFile } from '../../src/wire/decision-file.node.ts'
-import { LinuxWireResources } from '../../src/wire/wire-resources.node.ts'
-import { fileDirectory } from '../support/fresh-directory.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { DecisionFile } from '#src/wire/decision-file.node.ts'
+import { LinuxWireResources } from '#src/wire/wire-resources.node.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 
 const directory = fileDirectory()
 

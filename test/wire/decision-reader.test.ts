@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { DecisionReader, type LoggedEvent } from '../../src/wire/decision-reader.ts'
+import { DecisionReader, type LoggedEvent } from '#src/wire/decision-reader.ts'
 
 const FORMAT = '{"format":2}\n'
 const SET = '{"t":5,"direction":"ab","stage":"wire","verdict":"set","text":"delay 1ms","seed":7}\n'

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { SKB_DROP_REASON_TX_CARRIER } from '../../src/skb/drop-reason.ts'
-import { SkbError } from '../../src/skb/error.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { direct } from '../../src/wire/directed-wire.ts'
-import { addDevice, freshNet, numbered, numberOf, turn } from '../support/memory-net.ts'
+import { SKB_DROP_REASON_TX_CARRIER } from '#src/skb/drop-reason.ts'
+import { SkbError } from '#src/skb/error.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { direct } from '#src/wire/directed-wire.ts'
+import { addDevice, freshNet, numbered, numberOf, turn } from '#support/memory-net.ts'
 
 const memory = freshNet()
 

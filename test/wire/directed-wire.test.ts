@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../src/skb/sk-buff.ts'
-import { DirectedWire } from '../../src/wire/directed-wire.ts'
-import { loss } from '../../src/wire/stages/loss.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { DirectedWire } from '#src/wire/directed-wire.ts'
+import { loss } from '#src/wire/stages/loss.ts'
+import { type MemoryNet, memoryNets } from '#support/memory-net.ts'
+import { skbOf } from '#support/skb.ts'
 import { buildFrame, plain } from '../packet/frames.ts'
-import { type MemoryNet, memoryNets } from '../support/memory-net.ts'
-import { skbOf } from '../support/skb.ts'
 
 const makeNet = memoryNets()
 

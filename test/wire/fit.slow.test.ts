@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { fitWire, type Measured, type Probe, rateOfTrains, TRAIN_PACKETS, TRAINS, traceOf } from '../../src/wire/fit.ts'
-import { parseWire } from '../../src/wire/parse.ts'
-import { Simulation } from '../../src/wire/simulation.ts'
-import { parseLinkTrace } from '../../src/wire/stages/link-trace.ts'
-import { plainFrame } from '../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { fitWire, type Measured, type Probe, rateOfTrains, TRAIN_PACKETS, TRAINS, traceOf } from '#src/wire/fit.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { Simulation } from '#src/wire/simulation.ts'
+import { parseLinkTrace } from '#src/wire/stages/link-trace.ts'
+import { plainFrame } from '#support/wire.ts'
 
 const MS = NSEC_PER_MSEC
 const BYTES = 98

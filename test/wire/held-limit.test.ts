@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { SkBuffPool } from '../../src/skb/pool.ts'
-import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '../../src/skb/sk-buff.ts'
-import { SharedLimit } from '../../src/wire/held.ts'
-import type { LimitSpec } from '../../src/wire/wire.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { SharedLimit } from '#src/wire/held.ts'
+import type { LimitSpec } from '#src/wire/wire.ts'
 import { buildFrame, type Packet, plain } from '../packet/frames.ts'
 
 const [HEADERS, PAYLOAD] = [42, 1000]

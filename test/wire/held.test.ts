@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { SkBuffPool } from '../../src/skb/pool.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { HeldPackets } from '../../src/wire/held.ts'
-import { either, SEED } from '../support/scale.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { HeldPackets } from '#src/wire/held.ts'
+import { either, SEED } from '#support/scale.ts'
 
 const MOST = 400
 const pool = new SkBuffPool({ large: 0, small: MOST })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Lateness } from '../../src/wire/lateness.ts'
+import { Lateness } from '#src/wire/lateness.ts'
 
 /** From 1 ns to 17 minutes, and the neighbours of the borders of buckets. */
 const TIMES = Array.from({ length: 40 }, (_, power) => 2 ** power).flatMap(ns =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { FileError, UsageError } from '../../src/base/usage-error.ts'
-import { parseScenario } from '../../src/wire/scenario-file.ts'
+import { FileError, UsageError } from '#src/base/usage-error.ts'
+import { parseScenario } from '#src/wire/scenario-file.ts'
 
 /** Takes `bad` for a wrong word. */
 function parse(text: string, direction: 'ab' | 'ba'): string {

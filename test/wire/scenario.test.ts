@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../src/base/clock.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import type { ScenarioStep } from '../../src/netdev/device-wire.ts'
-import { runScenario, scenarioOf } from '../../src/wire/scenario.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import type { ScenarioStep } from '#src/netdev/device-wire.ts'
+import { runScenario, scenarioOf } from '#src/wire/scenario.ts'
 
 /** Lets functions that wait for a promise continue. */
 async function settle(): Promise<void> {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { delay } from '../../src/wire/stages/delay.ts'
-import { loss } from '../../src/wire/stages/loss.ts'
-import { type Impairment, impairment, type Wire, type WireEnv } from '../../src/wire/wire.ts'
-import { plainChain, testWires } from '../support/wire.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { loss } from '#src/wire/stages/loss.ts'
+import { type Impairment, impairment, type Wire, type WireEnv } from '#src/wire/wire.ts'
+import { plainChain, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { rate } from '../../src/wire/stages/rate.ts'
-import { formatRate, formatShare, formatSize, parseRate, parseShare, parseSize } from '../../src/wire/units.ts'
-import { forAll } from '../support/for-all.ts'
-import { SEED, scaled } from '../support/scale.ts'
+import { rate } from '#src/wire/stages/rate.ts'
+import { formatRate, formatShare, formatSize, parseRate, parseShare, parseSize } from '#src/wire/units.ts'
+import { forAll } from '#support/for-all.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 test('a rate is in bits per second, or in bytes per second with bps, as in tc', () => {
   expect(['10mbit', '1.5gbit', '64kbit', '2400', '1kbps', '1kibit'].map(parseRate)).toEqual([

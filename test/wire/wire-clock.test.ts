@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { Clock } from '../../src/base/clock.ts'
-import { FakeClock } from '../../src/bed/fake-clock.ts'
-import { SkBuffPool } from '../../src/skb/pool.ts'
-import type { SkBuff } from '../../src/skb/sk-buff.ts'
-import { AGAIN, WireClock } from '../../src/wire/wire-clock.ts'
-import { LoadedClock } from '../support/loaded-clock.ts'
+import type { Clock } from '#src/base/clock.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { AGAIN, WireClock } from '#src/wire/wire-clock.ts'
+import { LoadedClock } from '#support/loaded-clock.ts'
 
 class SlackClock extends FakeClock {
   readonly slack = 50

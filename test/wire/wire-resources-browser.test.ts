@@ -1,7 +1,7 @@
 /** What a wire's text names in a browser. */
 import { expect, test } from 'vitest'
-import { udpFrame } from '../../src/bed/frames.ts'
-import { LinuxWireResources } from '../../src/wire/wire-resources.browser.ts'
+import { udpFrame } from '#src/bed/frames.ts'
+import { LinuxWireResources } from '#src/wire/wire-resources.browser.ts'
 
 const resources = new LinuxWireResources()
 

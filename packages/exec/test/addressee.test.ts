@@ -3,8 +3,8 @@
  * families.
  */
 import { describe, expect, test } from 'vitest'
-import type { Entry } from '../../../src/control/protocol/directory.ts'
-import * as netlink from '../../../src/netlink/index.ts'
+import type { Entry } from '#src/control/protocol/directory.ts'
+import * as netlink from '#src/netlink/index.ts'
 import { addresseeOf, vnetFor } from '../src/addressee.ts'
 import { kernelsPart, merged, packed } from '../src/family-dump.ts'
 import { SupervisedProgram } from './support/supervised-program.ts'

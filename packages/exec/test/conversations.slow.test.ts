@@ -1,13 +1,13 @@
 /** How a request to a vnet ends: with its reply, with a timeout, or with the vnet's end. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { EBUSY, ECONNREFUSED, EIO, ENOBUFS, EPERM, ETIMEDOUT } from '../../../src/base/errno.ts'
-import { Connection } from '../../../src/control/protocol/connection.ts'
-import type { Entry } from '../../../src/control/protocol/directory.ts'
-import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { getU32, MessageBuilder, NLMSG_ERROR } from '../../../src/netlink/index.ts'
-import { freshDirectory } from '../../../test/support/fresh-directory.ts'
+import { EBUSY, ECONNREFUSED, EIO, ENOBUFS, EPERM, ETIMEDOUT } from '#src/base/errno.ts'
+import { Connection } from '#src/control/protocol/connection.ts'
+import type { Entry } from '#src/control/protocol/directory.ts'
+import { ListeningSocket } from '#src/control/server/listening-socket.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { getU32, MessageBuilder, NLMSG_ERROR } from '#src/netlink/index.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { Conversation, Conversations } from '../src/conversations.ts'
 
 const native = loadNative()

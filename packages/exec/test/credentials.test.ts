@@ -1,6 +1,6 @@
 /** The credentials with which a program's requests are sent to vnets. */
 import { afterEach, expect, test, vi } from 'vitest'
-import type { Native } from '../../../src/linux/native.ts'
+import type { Native } from '#src/linux/native.ts'
 import type { OtherProcesses } from '../src/other-process.ts'
 import { openerAs, requesterOf } from '../src/program-socket.ts'
 

@@ -1,17 +1,10 @@
 /** Datagrams from a program's generic netlink sockets, and where the sockets come from. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ECONNREFUSED, EFAULT, ENOBUFS } from '../../../src/base/errno.ts'
-import type { Entry } from '../../../src/control/protocol/directory.ts'
-import { VNET_GENL_ID } from '../../../src/control/protocol/family.ts'
-import {
-  AF_NETLINK,
-  NETLINK_GENERIC,
-  NETLINK_ROUTE,
-  SOCK_CLOEXEC,
-  SOCK_RAW,
-  sockaddrNl,
-} from '../../../src/linux/uapi.ts'
-import { genlmsghdr, MessageBuilder, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
+import { ECONNREFUSED, EFAULT, ENOBUFS } from '#src/base/errno.ts'
+import type { Entry } from '#src/control/protocol/directory.ts'
+import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
+import { AF_NETLINK, NETLINK_GENERIC, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW, sockaddrNl } from '#src/linux/uapi.ts'
+import { genlmsghdr, MessageBuilder, NLM_F_REQUEST } from '#src/netlink/index.ts'
 import { FIRST_DESCRIPTOR, GenericNetlink, LAST_DESCRIPTOR } from '../src/generic-netlink.ts'
 import type { Relay, RelayDone, Sent } from '../src/relay.ts'
 import type { ReachableVnets } from '../src/vnets.ts'

@@ -3,10 +3,10 @@
  * and nothing written.
  */
 import { expect, test } from 'vitest'
-import { ECONNREFUSED, EIO, ENODEV, EPERM } from '../../../src/base/errno.ts'
-import { commands, VNET_GENL_ID, vnetAttributes } from '../../../src/control/protocol/family.ts'
-import { SIOCDEVPRIVATE, SIOCGIFMAP } from '../../../src/netdev/if.ts'
-import * as netlink from '../../../src/netlink/index.ts'
+import { ECONNREFUSED, EIO, ENODEV, EPERM } from '#src/base/errno.ts'
+import { commands, VNET_GENL_ID, vnetAttributes } from '#src/control/protocol/family.ts'
+import { SIOCDEVPRIVATE, SIOCGIFMAP } from '#src/netdev/if.ts'
+import * as netlink from '#src/netlink/index.ts'
 import type { SentRequest } from '../src/conversations.ts'
 import { PrivateIoctls } from '../src/private-ioctl.ts'
 import { Notification } from '../src/seccomp.ts'

@@ -1,8 +1,8 @@
 /** Datagrams to a program's generic netlink sockets, received by each of the receiving calls. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '../../../src/base/errno.ts'
-import { MSG_DONTWAIT, MSG_TRUNC, NETLINK_ROUTE, sockaddrNl } from '../../../src/linux/uapi.ts'
-import { MessageBuilder, NLM_F_ACK, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
+import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from '#src/base/errno.ts'
+import { MSG_DONTWAIT, MSG_TRUNC, NETLINK_ROUTE, sockaddrNl } from '#src/linux/uapi.ts'
+import { MessageBuilder, NLM_F_ACK, NLM_F_REQUEST } from '#src/netlink/index.ts'
 import { inodeOf } from '../src/program-socket.ts'
 import { Reception } from '../src/reception.ts'
 import { Replies } from '../src/replies.ts'

@@ -1,6 +1,6 @@
 /** Turns a program's datagram into requests for a vnet, and the replies into the program's. */
 import { expect, test } from 'vitest'
-import * as netlink from '../../../src/netlink/index.ts'
+import * as netlink from '#src/netlink/index.ts'
 import { Relayed } from '../src/relay.ts'
 
 const FAMILY = 0x3f0

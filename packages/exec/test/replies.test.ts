@@ -1,11 +1,11 @@
 /** Placeholders on real generic netlink sockets, and the replies kept for them. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { EAGAIN, ENOBUFS } from '../../../src/base/errno.ts'
-import { ownNamespace } from '../../../src/control/protocol/directory.ts'
-import { check } from '../../../src/linux/errno.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import * as uapi from '../../../src/linux/uapi.ts'
-import { MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from '../../../src/netlink/index.ts'
+import { EAGAIN, ENOBUFS } from '#src/base/errno.ts'
+import { ownNamespace } from '#src/control/protocol/directory.ts'
+import { check } from '#src/linux/errno.ts'
+import { loadNative } from '#src/linux/native.ts'
+import * as uapi from '#src/linux/uapi.ts'
+import { MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from '#src/netlink/index.ts'
 import { inodeOf, portOf } from '../src/program-socket.ts'
 import { PLACEHOLDER_LEN, Replies } from '../src/replies.ts'
 

@@ -1,9 +1,9 @@
 /** Finds the vnet of an interface by the files alone, and reads the files again when needed. */
 import { utimesSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
-import { ownNamespace } from '../../../src/control/protocol/directory.ts'
-import { Announcement } from '../../../src/control/server/presence.ts'
-import { freshDirectory } from '../../../test/support/fresh-directory.ts'
+import { ownNamespace } from '#src/control/protocol/directory.ts'
+import { Announcement } from '#src/control/server/presence.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { ReachableVnets } from '../src/vnets.ts'
 
 const HERE = ownNamespace('net')

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { firstDifference } from '../src/verify.ts'
 import { record, writeOutbox } from './support/outbox.ts'
 

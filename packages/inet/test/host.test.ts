@@ -1,8 +1,8 @@
 /** InetHost and joinPort, the doors of the package. */
 import { expect, test } from 'vitest'
-import { random } from '../../../src/base/random.ts'
-import { FakeClock, MemoryPlatform, type MemoryPort } from '../../../src/bed/index.ts'
-import { SkBuffPool } from '../../../src/skb/pool.ts'
+import { random } from '#src/base/random.ts'
+import { FakeClock, MemoryPlatform, type MemoryPort } from '#src/bed/index.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
 import { InetHost, joinPort, type TcpConnection } from '../src/index.ts'
 
 const address = Uint8Array.of(198, 18, 0, 2)

@@ -1,7 +1,7 @@
 /** Fragments of IPv4 and IPv6 between hosts in memory, on a fake clock. */
 import { expect, test } from 'vitest'
-import { random } from '../../../src/base/random.ts'
-import { scaled } from '../../../test/support/scale.ts'
+import { random } from '#src/base/random.ts'
+import { scaled } from '#support/scale.ts'
 import { bound, bytes, endpoint, pair, probe } from './ip-network.ts'
 
 const FAMILIES = [

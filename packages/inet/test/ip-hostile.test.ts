@@ -1,7 +1,7 @@
 /** Damaged, truncated and random frames: a host in memory ignores them, and continues to work. */
 import { expect, test } from 'vitest'
-import { random } from '../../../src/base/random.ts'
-import { SEED, scaled } from '../../../test/support/scale.ts'
+import { random } from '#src/base/random.ts'
+import { SEED, scaled } from '#support/scale.ts'
 import { PathMtu } from '../src/ip/routes.ts'
 import { address, bound, bytes, endpoint, type Host, ping, probe, routed } from './ip-network.ts'
 

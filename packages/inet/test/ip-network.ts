@@ -1,7 +1,7 @@
 /** Hosts in memory on a fake clock, and segments that join them, for the tests of IP and UDP. */
-import { random } from '../../../src/base/random.ts'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import { parseAddress, parsePrefix, sameBytes } from '../../../src/packet/address.ts'
+import { random } from '#src/base/random.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { parseAddress, parsePrefix, sameBytes } from '#src/packet/address.ts'
 import type { Endpoint, UdpBinding } from '../src/contract.ts'
 import type { StackInterface } from '../src/ip/interface.ts'
 import { IpStack } from '../src/ip/stack.ts'

@@ -1,7 +1,7 @@
 /** IP, ICMP echo, ARP and neighbour discovery of hosts in memory, on a fake clock. */
 import { expect, test } from 'vitest'
-import { random } from '../../../src/base/random.ts'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
+import { random } from '#src/base/random.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
 import { IpStack } from '../src/ip/stack.ts'
 import { address, bound, bytes, endpoint, Network, pair, ping, probe, route, routed } from './ip-network.ts'
 

@@ -1,8 +1,8 @@
 /** Connecting, listening, events and errors of the TCP of a host in memory. */
 import { describe, expect, test } from 'vitest'
-import { EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMSGSIZE, ENETUNREACH, EPIPE } from '../../../src/base/errno.ts'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import * as tcp from '../../../src/packet/tcp.ts'
+import { EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMSGSIZE, ENETUNREACH, EPIPE } from '#src/base/errno.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import * as tcp from '#src/packet/tcp.ts'
 import { Tcp } from '../src/tcp/tcp.ts'
 import { A, B, FakeIp, flagsOf, join, lengthOf, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
 

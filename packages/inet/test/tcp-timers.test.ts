@@ -1,7 +1,7 @@
 /** Timeouts, probes and windows that the conformance cases leave, because they take minutes. */
 import { describe, expect, test } from 'vitest'
-import { EHOSTUNREACH, ETIMEDOUT } from '../../../src/base/errno.ts'
-import * as tcp from '../../../src/packet/tcp.ts'
+import { EHOSTUNREACH, ETIMEDOUT } from '#src/base/errno.ts'
+import * as tcp from '#src/packet/tcp.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
 import { tcp as conformanceCase } from './tcp-conformance/notation.ts'
 import { runCase } from './tcp-conformance/run-case.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { ECONNRESET, ETIMEDOUT } from '../../../src/base/errno.ts'
-import { random } from '../../../src/base/random.ts'
-import { SEED, scaled } from '../../../test/support/scale.ts'
+import { ECONNRESET, ETIMEDOUT } from '#src/base/errno.ts'
+import { random } from '#src/base/random.ts'
+import { SEED, scaled } from '#support/scale.ts'
 import { join, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
 
 describe('an exchange', () => {

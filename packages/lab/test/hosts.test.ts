@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../test/support/fresh-directory.ts'
-import { turn } from '../../../test/support/memory-net.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { turn } from '#support/memory-net.ts'
 import { HostsFile } from '../src/model/hosts.ts'
 import { lookupIn, placesIn } from '../src/model/place.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatMac } from '../../../src/packet/address.ts'
+import { formatMac } from '#src/packet/address.ts'
 import { macOf } from '../src/model/subnet.ts'
 import { planLan } from '../src/network/lan.ts'
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { testDirectory } from '../../../test/support/fresh-directory.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
 import { overflowLine, tableFulls } from '../src/kernel/counters.ts'
 
 test('the times that a neighbour table was full are the sum over families and CPUs', () => {

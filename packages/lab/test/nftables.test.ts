@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Native } from '../../../src/linux/native.ts'
+import type { Native } from '#src/linux/native.ts'
 import { addRules } from '../src/kernel/nftables.ts'
 
 test('a kernel without nf_tables is an error that says what is missing', () => {

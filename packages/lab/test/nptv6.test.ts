@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { formatAddress, parseAddress } from '../../../src/packet/address.ts'
-import { finish, onesComplementSum, pseudoHeaderSum6 } from '../../../src/packet/checksum.ts'
-import { long, put16, word } from '../../../src/packet/octets.ts'
+import { formatAddress, parseAddress } from '#src/packet/address.ts'
+import { finish, onesComplementSum, pseudoHeaderSum6 } from '#src/packet/checksum.ts'
+import { long, put16, word } from '#src/packet/octets.ts'
 import { Nptv6 } from '../src/nat/nptv6.ts'
 
 const bytesOf = (address: string) => parseAddress(address)!

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { random } from '../../../src/base/random.ts'
-import { parseAddress, parseIpv4 } from '../../../src/packet/address.ts'
-import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../../src/packet/checksum.ts'
-import * as ipv4 from '../../../src/packet/ipv4.ts'
-import { get16, long, put16, word } from '../../../src/packet/octets.ts'
-import { balancedPool, octetsOf, skbOf } from '../../../test/support/skb.ts'
+import { random } from '#src/base/random.ts'
+import { parseAddress, parseIpv4 } from '#src/packet/address.ts'
+import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '#src/packet/checksum.ts'
+import * as ipv4 from '#src/packet/ipv4.ts'
+import { get16, long, put16, word } from '#src/packet/octets.ts'
+import { balancedPool, octetsOf, skbOf } from '#support/skb.ts'
 import { Siit } from '../src/nat/siit.ts'
 
 const pool = balancedPool({ large: 1, small: 4 })

@@ -1,8 +1,8 @@
 /** The entries of a segment: hosts, leases, neighbours, stations, counters. */
 import { expect, test } from 'vitest'
-import type { SegmentEntry, SegmentEntryKind } from '../../../src/control/protocol/segment-entry.ts'
-import { formatAddress, formatMac } from '../../../src/packet/address.ts'
-import { memoryNets } from '../../../test/support/memory-net.ts'
+import type { SegmentEntry, SegmentEntryKind } from '#src/control/protocol/segment-entry.ts'
+import { formatAddress, formatMac } from '#src/packet/address.ts'
+import { memoryNets } from '#support/memory-net.ts'
 import type { Hosts } from '../src/machines/hosts.ts'
 import { createNetwork } from '../src/machines/network.ts'
 import { segmentEntries } from '../src/population.ts'

@@ -2,12 +2,12 @@
  * A lan in memory: a segment with ports, on which frames of a client arrive and are accounted for.
  */
 import { expect } from 'vitest'
-import type { Frame, FrameInfo, MemoryPort } from '../../../src/bed/memory-port.ts'
-import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { formatAddress, formatMac } from '../../../src/packet/address.ts'
-import { dropReasonName } from '../../../src/skb/drop-reason-name.ts'
-import { type Lan, type LanOptions, lanDriver } from '../../../test/support/lan-driver.ts'
-import { addDriver, type MemoryNet } from '../../../test/support/memory-net.ts'
+import type { Frame, FrameInfo, MemoryPort } from '#src/bed/memory-port.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { formatAddress, formatMac } from '#src/packet/address.ts'
+import { dropReasonName } from '#src/skb/drop-reason-name.ts'
+import { type Lan, type LanOptions, lanDriver } from '#support/lan-driver.ts'
+import { addDriver, type MemoryNet } from '#support/memory-net.ts'
 
 export const NOW = Date.UTC(2026, 10, 20, 17, 37, 43)
 

@@ -1,6 +1,6 @@
 /** Builds the frames of a client on a segment, and reads the replies. Checksums are naive sums. */
 import { expect } from 'vitest'
-import type { Frame } from '../../../src/bed/memory-port.ts'
+import type { Frame } from '#src/bed/memory-port.ts'
 import { address } from '../../../test/packet/frames.ts'
 import { addsUp, naiveChecksum, naiveSum, pseudoHeader, word } from '../../../test/packet/naive.ts'
 

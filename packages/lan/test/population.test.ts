@@ -1,7 +1,7 @@
 /** The hosts of a configuration, a driver file and --hosts together. */
 import { describe, expect, test } from 'vitest'
-import { formatAddress } from '../../../src/packet/address.ts'
-import { memoryNets } from '../../../test/support/memory-net.ts'
+import { formatAddress } from '#src/packet/address.ts'
+import { memoryNets } from '#support/memory-net.ts'
 import { type LanSetup, populate, resolverConfig } from '../src/population.ts'
 import { host, type LanHost } from '../src/services/tcp-handlers.ts'
 import { setupOf } from './backbone-net.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { checkInMemory, exerciseOf, testInMemory } from '../../../test/support/course.ts'
+import { checkInMemory, exerciseOf, testInMemory } from '#support/course.ts'
 import { COURSE } from '../src/folder.ts'
 
 await testInMemory('01-drop')

@@ -1,3 +1,3 @@
-import { testInMemory } from '../../../test/support/course.ts'
+import { testInMemory } from '#support/course.ts'
 
 await testInMemory('14-to-the-kernel')

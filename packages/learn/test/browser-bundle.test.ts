@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { fileDirectory, written } from '#support/fresh-directory.ts'
 import { bundleCourse } from '../../../scripts/course-bundle.mjs'
-import { fileDirectory, written } from '../../../test/support/fresh-directory.ts'
 import { courseNames } from '../src/folder.ts'
 
 const directory = fileDirectory()

@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../test/support/fresh-directory.ts'
-import { runMain } from '../../../test/support/run-main.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
 import { COURSE } from '../src/folder.ts'
 
 const directory = freshDirectory()

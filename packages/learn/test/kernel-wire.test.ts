@@ -2,11 +2,11 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { tcpFrame } from '../../../src/bed/frames.ts'
-import { TestBed } from '../../../src/bed/test-bed.ts'
-import { tcp } from '../../../src/index.ts'
-import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '../../../src/skb/sk-buff.ts'
-import { freshDirectory } from '../../../test/support/fresh-directory.ts'
+import { tcpFrame } from '#src/bed/frames.ts'
+import { TestBed } from '#src/bed/test-bed.ts'
+import { tcp } from '#src/index.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4 } from '#src/skb/sk-buff.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { driver } from '../src/kernel/wire.ts'
 
 const directory = freshDirectory()

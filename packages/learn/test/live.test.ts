@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { chmodSync, createReadStream, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { freshDirectory } from '../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { fail, type LiveCheck } from '../src/exercise.ts'
 import { onVnet, runLive, runProgram } from '../src/live.ts'
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { cable, loop, snull } from 'vnet/internal/drivers/index'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { exportedDriver } from 'vnet/internal/netdev/module'
-import { fileDirectory, written } from '../../../test/support/fresh-directory.ts'
+import { fileDirectory, written } from '#support/fresh-directory.ts'
 import { COURSE, courseNames } from '../src/folder.ts'
 import { start } from './support/playground-world.ts'
 

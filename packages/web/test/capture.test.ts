@@ -2,9 +2,9 @@
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { EPERM, VnetError } from '../../../src/base/errno.ts'
-import { UsageError } from '../../../src/base/usage-error.ts'
-import type { CaptureRequest, CaptureStream, FoundDevice } from '../../../src/control/index.ts'
+import { EPERM, VnetError } from '#src/base/errno.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import type { CaptureRequest, CaptureStream, FoundDevice } from '#src/control/index.ts'
 import { sendCapture } from '../src/server.ts'
 import { type Served, served, TOKEN } from './served.ts'
 

@@ -1,7 +1,7 @@
 /** The server's reads from a device, and how often it reads. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ENODEV, EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
-import type { CaptureRequest, ControlClient, FoundDevice, SegmentInfo } from '../../../src/control/index.ts'
+import { ENODEV, EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
+import type { CaptureRequest, ControlClient, FoundDevice, SegmentInfo } from '#src/control/index.ts'
 import { deviceSource } from '../src/device-sources.ts'
 import type { Feed, Packed } from '../src/feed.ts'
 import type { Vnets } from '../src/vnets.ts'

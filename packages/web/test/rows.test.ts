@@ -1,6 +1,6 @@
 /** Devices as the page gets them. */
 import { expect, test } from 'vitest'
-import type { DeviceStats, FoundDevice } from '../../../src/control/index.ts'
+import type { DeviceStats, FoundDevice } from '#src/control/index.ts'
 import { rowCounters, vnetRows } from '../src/rows.ts'
 
 const device = { vnet: '/run/vnet/7-a.sock', pid: 7, name: 'server', netns: 'shop:client', flags: 1, router: false }

@@ -1,10 +1,10 @@
 /** The server of the page with fake vnets. */
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EBUSY, EOPNOTSUPP, VnetError } from '../../../src/base/errno.ts'
-import { commands, vnetAttributes as of, stepPolicy } from '../../../src/control/protocol/family.ts'
-import { compileFilter } from '../../../src/linux/pcap-filter.ts'
-import type { MessageBuilder } from '../../../src/netlink/index.ts'
+import { EBUSY, EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
+import { commands, vnetAttributes as of, stepPolicy } from '#src/control/protocol/family.ts'
+import { compileFilter } from '#src/linux/pcap-filter.ts'
+import type { MessageBuilder } from '#src/netlink/index.ts'
 import type { PageCommand } from '../src/feed-types.ts'
 import { device, type Served, served, stats, TOKEN } from './served.ts'
 

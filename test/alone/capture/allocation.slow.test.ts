@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../../../src/capture/pcapng-writer.ts'
-import { CaptureReader } from '../../../src/capture/reader.ts'
-import { turn } from '../../support/memory-net.ts'
+import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '#src/capture/pcapng-writer.ts'
+import { CaptureReader } from '#src/capture/reader.ts'
+import { turn } from '#support/memory-net.ts'
 
 const gc = globalThis.gc as () => void
 /** Few enough that what one allocates is still there at its end, uncollected. */

@@ -1,24 +1,24 @@
 /** A command loads no driver that it does not run, and no driver framework if it runs none. */
 import { expect, test, vi } from 'vitest'
-import { runMain } from '../../support/run-main.ts'
+import { runMain } from '#support/run-main.ts'
 
 const loaded = vi.hoisted(() => ({ times: 0, devices: 0, lines: 0, drivers: 0 }))
-vi.mock('../../../src/cli/command-line.ts', async original => {
+vi.mock('#src/cli/command-line.ts', async original => {
   loaded.lines++
   return await original()
 })
 
-vi.mock('../../../src/cli/commands/driver-command.ts', async original => {
+vi.mock('#src/cli/commands/driver-command.ts', async original => {
   loaded.drivers++
   return await original()
 })
 
-vi.mock('../../../src/drivers/cable.ts', async original => {
+vi.mock('#src/drivers/cable.ts', async original => {
   loaded.times++
   return await original()
 })
 
-vi.mock('../../../src/netdev/net-device.ts', async original => {
+vi.mock('#src/netdev/net-device.ts', async original => {
   loaded.devices++
   return await original()
 })

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { MemoryPlatform } from '../../../src/bed/memory-port.ts'
-import type { TapFrame } from '../../../src/linux/tap/frame.ts'
-import { openTap } from '../../../src/linux/tap/open.ts'
+import { MemoryPlatform } from '#src/bed/memory-port.ts'
+import type { TapFrame } from '#src/linux/tap/frame.ts'
+import { openTap } from '#src/linux/tap/open.ts'
+import { either } from '#support/scale.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
-import { either } from '../../support/scale.ts'
 
 const gc = globalThis.gc as () => void
 

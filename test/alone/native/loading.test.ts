@@ -3,9 +3,9 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import { VnetError } from '../../../src/base/errno.ts'
-import { builtFile, loadNative, type Native } from '../../../src/linux/native.ts'
-import { whyNoTun, whyNotConfined, whyNotRootless } from '../../../src/linux/rootless.ts'
+import { VnetError } from '#src/base/errno.ts'
+import { builtFile, loadNative, type Native } from '#src/linux/native.ts'
+import { whyNoTun, whyNotConfined, whyNotRootless } from '#src/linux/rootless.ts'
 import { addonPath } from '../../programs/native/support.ts'
 
 afterEach(() => {
@@ -32,7 +32,7 @@ async function withoutFiles(): Promise<() => Native> {
   vi.stubEnv('VNET_ADDON', '')
   vi.doMock('node:fs', async actual => ({ ...(await actual<object>()), statSync: () => undefined }))
   vi.resetModules()
-  return (await import('../../../src/linux/native.ts')).loadNative
+  return (await import('#src/linux/native.ts')).loadNative
 }
 
 test('loadNative loads the file that VNET_ADDON names', () => {
@@ -55,7 +55,7 @@ test('loadNative names the bundler that moved the code away from the addon', asy
     readFileSync: () => '{ "name": "app" }',
   }))
   vi.resetModules()
-  const { loadNative: load } = await import('../../../src/linux/native.ts')
+  const { loadNative: load } = await import('#src/linux/native.ts')
   expect(failure(load).message).toMatch(
     /; the native addon is not beside this code, .*: mark vnet as external in the bundler$/,
   )

@@ -1,13 +1,13 @@
 import { PerformanceObserver, performance } from 'node:perf_hooks'
 import { expect, test } from 'vitest'
-import type { MemoryPort } from '../../../src/bed/memory-port.ts'
-import * as vnet from '../../../src/drivers/index.ts'
-import type { Driver } from '../../../src/netdev/driver.ts'
-import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import type { NetDeviceOps } from '../../../src/netdev/ops.ts'
-import type { SkBuff } from '../../../src/skb/sk-buff.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import * as vnet from '#src/drivers/index.ts'
+import type { Driver } from '#src/netdev/driver.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import type { NetDeviceOps } from '#src/netdev/ops.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { addDriver, memoryNets, turn } from '#support/memory-net.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
-import { addDriver, memoryNets, turn } from '../../support/memory-net.ts'
 
 const makeNet = memoryNets()
 const gc = globalThis.gc as () => void

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { VirtualClock } from '../../../src/base/virtual-clock.ts'
-import { SkBuffPool } from '../../../src/skb/pool.ts'
-import { delay } from '../../../src/wire/stages/delay.ts'
-import { loss } from '../../../src/wire/stages/loss.ts'
-import { rate } from '../../../src/wire/stages/rate.ts'
-import type { Impairment } from '../../../src/wire/wire.ts'
-import { plainChain } from '../../support/wire.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { VirtualClock } from '#src/base/virtual-clock.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { loss } from '#src/wire/stages/loss.ts'
+import { rate } from '#src/wire/stages/rate.ts'
+import type { Impairment } from '#src/wire/wire.ts'
+import { plainChain } from '#support/wire.ts'
 
 const gc = globalThis.gc as () => void
 const PACKETS = 200_000

@@ -5,8 +5,8 @@ import {
   interfaceSentences,
   interfaceValue,
   linkTypeSentences,
-} from '../../../src/cli/commands/extcap-sentences.ts'
-import type { FoundDevice } from '../../../src/control/index.ts'
+} from '#src/cli/commands/extcap-sentences.ts'
+import type { FoundDevice } from '#src/control/index.ts'
 
 const device = (name: string, netns?: string, driver?: string) =>
   ({ ifindex: 1, name, netns, driver, vnet: '/run/vnet/1.sock', pid: 1 }) as FoundDevice

@@ -1,11 +1,11 @@
 /** The help texts name every command and option, and fit a terminal. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isDriverFile } from '../../../src/cli/driver-file.ts'
-import { commonOptions } from '../../../src/cli/parse/options.ts'
-import { parse } from '../../../src/cli/parse/parse.ts'
-import { allCommands, commandNamed } from '../../../src/cli/program.ts'
-import { runMain } from '../../support/run-main.ts'
+import { isDriverFile } from '#src/cli/driver-file.ts'
+import { commonOptions } from '#src/cli/parse/options.ts'
+import { parse } from '#src/cli/parse/parse.ts'
+import { allCommands, commandNamed } from '#src/cli/program.ts'
+import { runMain } from '#support/run-main.ts'
 
 const lines = (text: string) => text.trimEnd().split('\n')
 

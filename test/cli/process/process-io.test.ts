@@ -2,8 +2,8 @@
 import { EventEmitter } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { End } from '../../../src/cli/process/io.ts'
-import { processIo } from '../../../src/cli/process/process-io.ts'
+import type { End } from '#src/cli/process/io.ts'
+import { processIo } from '#src/cli/process/process-io.ts'
 
 class FakeStream extends EventEmitter {
   text = ''

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { fileDirectory } from '../../support/fresh-directory.ts'
-import { runMain } from '../../support/run-main.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
 
 const directory = fileDirectory()
 let file: string

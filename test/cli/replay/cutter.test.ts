@@ -1,6 +1,6 @@
 /** TCP frames that are longer than the MTU are cut into segments with right checksums. */
 import { expect, test } from 'vitest'
-import { Cutter } from '../../../src/cli/replay/player.ts'
+import { Cutter } from '#src/cli/replay/player.ts'
 import { buildFrame, buildPacket, type Packet, plain, plain6 } from '../../packet/frames.ts'
 
 const payload = (length: number, first = 0) => Array.from({ length }, (_, i) => (first + i) & 0xff)

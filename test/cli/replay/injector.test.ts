@@ -1,9 +1,9 @@
 /** Frames for a running vnet: batches, back-pressure and errors, with a client of the test. */
 import { expect, test } from 'vitest'
-import { ENETDOWN, VnetError } from '../../../src/base/errno.ts'
-import { ReplayCounts } from '../../../src/cli/replay/counts.ts'
-import { Injector } from '../../../src/cli/replay/injector.ts'
-import { numbered } from '../../support/memory-net.ts'
+import { ENETDOWN, VnetError } from '#src/base/errno.ts'
+import { ReplayCounts } from '#src/cli/replay/counts.ts'
+import { Injector } from '#src/cli/replay/injector.ts'
+import { numbered } from '#support/memory-net.ts'
 
 const device = { vnet: '/run/vnet/1.sock', ifindex: 2, name: 'one', netns: undefined }
 

@@ -1,6 +1,6 @@
 /** When frames are due, on a clock that the test moves. */
 import { expect, test } from 'vitest'
-import { Pace } from '../../../src/cli/replay/player.ts'
+import { Pace } from '#src/cli/replay/player.ts'
 
 const SEC = 1_000_000_000
 

@@ -1,12 +1,12 @@
 /** The player, on a clock and a sink of the test. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import { FLAG_CHECKSUM_NOT_READY } from '../../../src/capture/packet.ts'
-import { ReplayCounts } from '../../../src/cli/replay/counts.ts'
-import { type FrameSink, Player, type PlayerOptions } from '../../../src/cli/replay/player.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { FLAG_CHECKSUM_NOT_READY } from '#src/capture/packet.ts'
+import { ReplayCounts } from '#src/cli/replay/counts.ts'
+import { type FrameSink, Player, type PlayerOptions } from '#src/cli/replay/player.ts'
+import { pcapngOf, pcapOf, whole } from '#support/capture-records.ts'
+import { numbered, numberOf, turn } from '#support/memory-net.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
-import { pcapngOf, pcapOf, whole } from '../../support/capture-records.ts'
-import { numbered, numberOf, turn } from '../../support/memory-net.ts'
 
 const MS = 1_000_000
 

@@ -1,6 +1,6 @@
 /** The line that shows how far a replay is. */
 import { expect, test } from 'vitest'
-import { progressLine, type ReplayProgress } from '../../../src/cli/commands/replay.ts'
+import { progressLine, type ReplayProgress } from '#src/cli/commands/replay.ts'
 
 const line = (progress: Partial<ReplayProgress>) =>
   progressLine({ read: 0, size: 1e9 - 1, frames: 0, limit: Number.POSITIVE_INFINITY, seconds: 0, ...progress })

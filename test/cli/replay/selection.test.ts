@@ -1,7 +1,7 @@
 /** Which packets of a capture are replayed, and why others are not. */
 import { expect, test } from 'vitest'
-import { CaptureRecord } from '../../../src/capture/record.ts'
-import { type Selection, skipReason } from '../../../src/cli/replay/selection.ts'
+import { CaptureRecord } from '#src/capture/record.ts'
+import { type Selection, skipReason } from '#src/cli/replay/selection.ts'
 
 const [IN, OUT] = [1, 2]
 const OUTBOUND = { flags: OUT, packetId: 7, interfaceName: 'a' }

@@ -2,12 +2,12 @@
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { EPERM, VnetError } from '../../../src/base/errno.ts'
-import { ControlClient, type DeviceEvent } from '../../../src/control/index.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { genlmsghdr, MessageBuilder, messages, writeAck } from '../../../src/netlink/index.ts'
-import { type Answers, FakeVnet, writeUsual } from '../../support/fake-vnet.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { EPERM, VnetError } from '#src/base/errno.ts'
+import { ControlClient, type DeviceEvent } from '#src/control/index.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { genlmsghdr, MessageBuilder, messages, writeAck } from '#src/netlink/index.ts'
+import { type Answers, FakeVnet, writeUsual } from '#support/fake-vnet.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const [ECHO, GET_DEVICES, GET_STATS, RESET_STATS, GET_PARAM, IOCTL, SUBSCRIBE, CAPTURE] = [1, 2, 3, 4, 6, 9, 10, 18]
 const sn0 = { ifindex: 7, name: 'sn0', netns: undefined }

@@ -2,10 +2,10 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { wireChange } from '../../../src/control/client/wire-request.ts'
-import { attached } from '../../../src/control/protocol/attachment.ts'
-import { parseWire } from '../../../src/wire/parse.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { wireChange } from '#src/control/client/wire-request.ts'
+import { attached } from '#src/control/protocol/attachment.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
 const attachmentsOf = (text: string) => wireChange(text).attachments

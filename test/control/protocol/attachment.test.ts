@@ -1,8 +1,8 @@
 /** Files and filters that a wire spec refers to, from the client to the vnet. */
 import { expect, test } from 'vitest'
-import { UsageError } from '../../../src/base/usage-error.ts'
-import { attached, recording, type WireAttachment } from '../../../src/control/protocol/attachment.ts'
-import { BpfProgram, packetFilter } from '../../../src/packet/bpf.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { attached, recording, type WireAttachment } from '#src/control/protocol/attachment.ts'
+import { BpfProgram, packetFilter } from '#src/packet/bpf.ts'
 
 /** Matches frames with 9 in byte 3: `ldb [3]; jeq #9; ret #65535; ret #0`. */
 const PROGRAM = [

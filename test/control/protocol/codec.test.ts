@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { address, mac } from '../../../src/control/protocol/codec.ts'
-import { decodeAttributes, MessageBuilder, NLMSG_HDRLEN, policy } from '../../../src/netlink/index.ts'
+import { address, mac } from '#src/control/protocol/codec.ts'
+import { decodeAttributes, MessageBuilder, NLMSG_HDRLEN, policy } from '#src/netlink/index.ts'
 
 test('hardware and IP addresses are decoded to text wherever they are in a message', () => {
   const addresses = policy({ first: mac(1), second: mac(2), ip: address(3) })

@@ -1,17 +1,17 @@
 /** The work that clients without rights cause on the frames' thread, counted on a fake clock. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { Turns, type Work } from '../../../src/base/turns.ts'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import { Connection } from '../../../src/control/protocol/connection.ts'
-import { BATCH, Batches } from '../../../src/control/server/batches.ts'
-import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
-import { type Family, operation } from '../../../src/control/server/operation.ts'
-import { Sessions } from '../../../src/control/server/sessions.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { genlmsghdr, MessageBuilder, NLM_F_DUMP, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { Turns, type Work } from '#src/base/turns.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { Connection } from '#src/control/protocol/connection.ts'
+import { BATCH, Batches } from '#src/control/server/batches.ts'
+import { ListeningSocket } from '#src/control/server/listening-socket.ts'
+import { type Family, operation } from '#src/control/server/operation.ts'
+import { Sessions } from '#src/control/server/sessions.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { genlmsghdr, MessageBuilder, NLM_F_DUMP, NLM_F_REQUEST, policy } from '#src/netlink/index.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const FAMILY = 100
 const [CLIENTS, REQUESTS] = [20, 50]

@@ -1,15 +1,15 @@
 /** How a capture is sent over a real Unix socket, also to a client that does not read. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Turns } from '../../../src/base/turns.ts'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import { VnetCapture } from '../../../src/control/client/capture-stream.ts'
-import { Connection } from '../../../src/control/protocol/connection.ts'
-import { CaptureSender, type CaptureSource } from '../../../src/control/server/capture.ts'
-import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
-import { loadNative, type Native } from '../../../src/linux/native.ts'
-import { MSG_DONTWAIT } from '../../../src/linux/uapi.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { Turns } from '#src/base/turns.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { VnetCapture } from '#src/control/client/capture-stream.ts'
+import { Connection } from '#src/control/protocol/connection.ts'
+import { CaptureSender, type CaptureSource } from '#src/control/server/capture.ts'
+import { ListeningSocket } from '#src/control/server/listening-socket.ts'
+import { loadNative, type Native } from '#src/linux/native.ts'
+import { MSG_DONTWAIT } from '#src/linux/uapi.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const MIB = 1024 * 1024
 const native = loadNative()

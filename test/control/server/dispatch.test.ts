@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
-import { commands, VNET_GENL_ID, vnetAttributes } from '../../../src/control/protocol/family.ts'
-import { nlctrl } from '../../../src/control/server/nlctrl.ts'
-import { type Caller, type Family, operation } from '../../../src/control/server/operation.ts'
-import { vnetFamily } from '../../../src/control/server/vnet-family.ts'
-import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { cutCable, netifCarrierOn } from '../../../src/netdev/netif.ts'
-import { RX_BYTES, TX_PACKETS } from '../../../src/netdev/stats.ts'
+import { commands, VNET_GENL_ID, vnetAttributes } from '#src/control/protocol/family.ts'
+import { nlctrl } from '#src/control/server/nlctrl.ts'
+import { type Caller, type Family, operation } from '#src/control/server/operation.ts'
+import { vnetFamily } from '#src/control/server/vnet-family.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { cutCable, netifCarrierOn } from '#src/netdev/netif.ts'
+import { RX_BYTES, TX_PACKETS } from '#src/netdev/stats.ts'
 import {
   attributes,
   binary,
@@ -31,12 +31,12 @@ import {
   string,
   u16,
   u32,
-} from '../../../src/netlink/index.ts'
-import type { SkBuff } from '../../../src/skb/sk-buff.ts'
+} from '#src/netlink/index.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { forAll } from '#support/for-all.ts'
+import { ask, dispatchAll, read, request } from '#support/genl-request.ts'
+import { addDevice, freshNet, memoryNets, numbered, sendAll, turn } from '#support/memory-net.ts'
 import { mutated } from '../../netlink/arbitraries.ts'
-import { forAll } from '../../support/for-all.ts'
-import { ask, dispatchAll, read, request } from '../../support/genl-request.ts'
-import { addDevice, freshNet, memoryNets, numbered, sendAll, turn } from '../../support/memory-net.ts'
 
 const GET_DEVICES = 2
 const GET_STATS = 3

@@ -1,17 +1,17 @@
 /** GET_PARTS from the driver to the client. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
-import { readDirectories } from '../../../src/control/protocol/directory.ts'
-import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
-import type { LabPart } from '../../../src/control/server/subject.ts'
-import { faults } from '../../../src/drivers/snull/board.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { partsOf } from '../../../src/netdev/parts.ts'
-import { endedAfterEach } from '../../support/ends.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { addDevice, freshNet } from '../../support/memory-net.ts'
-import { snullPair } from '../../support/snull-pair.ts'
+import { ControlClient, type Entry, serveControl } from '#src/control/index.ts'
+import { readDirectories } from '#src/control/protocol/directory.ts'
+import { namedDirectory } from '#src/control/protocol/run-directory.ts'
+import type { LabPart } from '#src/control/server/subject.ts'
+import { faults } from '#src/drivers/snull/board.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { partsOf } from '#src/netdev/parts.ts'
+import { endedAfterEach } from '#support/ends.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { addDevice, freshNet } from '#support/memory-net.ts'
+import { snullPair } from '#support/snull-pair.ts'
 
 const memory = freshNet()
 const native = loadNative()

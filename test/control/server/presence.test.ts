@@ -2,13 +2,13 @@
 import { rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readDirectories } from '../../../src/control/protocol/directory.ts'
-import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
-import { Presence } from '../../../src/control/server/presence.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { addDevice, memoryNets } from '../../support/memory-net.ts'
+import { readDirectories } from '#src/control/protocol/directory.ts'
+import { namedDirectory } from '#src/control/protocol/run-directory.ts'
+import { Presence } from '#src/control/server/presence.ts'
+import { loadNative } from '#src/linux/native.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { addDevice, memoryNets } from '#support/memory-net.ts'
 
 const makeNet = memoryNets()
 const root = freshDirectory()

@@ -1,13 +1,13 @@
 /** Requests of clients without rights on their way to the vnet, counted on a fake clock. */
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import { BATCH } from '../../../src/control/server/batches.ts'
-import { type ClientSocket, FRONT_FORGET, FRONT_MORE, FRONT_READY } from '../../../src/control/server/front.ts'
-import type { Later } from '../../../src/control/server/operation.ts'
-import { type Asker, Relay } from '../../../src/control/server/relay.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { MSG_DONTWAIT, SOCK_NONBLOCK, SOCK_STREAM } from '../../../src/linux/uapi.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { BATCH } from '#src/control/server/batches.ts'
+import { type ClientSocket, FRONT_FORGET, FRONT_MORE, FRONT_READY } from '#src/control/server/front.ts'
+import type { Later } from '#src/control/server/operation.ts'
+import { type Asker, Relay } from '#src/control/server/relay.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { MSG_DONTWAIT, SOCK_NONBLOCK, SOCK_STREAM } from '#src/linux/uapi.ts'
 import {
   genlmsghdr,
   type Message,
@@ -19,7 +19,7 @@ import {
   NLM_F_REQUEST,
   writeAck,
   writeDone,
-} from '../../../src/netlink/index.ts'
+} from '#src/netlink/index.ts'
 
 const FAMILY = 100
 const native = loadNative()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { EMFILE, ENOPROTOOPT, ERANGE } from '../../../src/base/errno.ts'
-import { Rights } from '../../../src/control/server/rights.ts'
-import type { Native } from '../../../src/linux/native.ts'
+import { EMFILE, ENOPROTOOPT, ERANGE } from '#src/base/errno.ts'
+import { Rights } from '#src/control/server/rights.ts'
+import type { Native } from '#src/linux/native.ts'
 
 /** The right that this process lacks as a peer with uid 0 if the kernel refuses its pidfd. */
 function missing(errno: number): string | undefined {

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { createHistogram, PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
-import { readDirectories } from '../../../src/control/protocol/directory.ts'
-import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
-import { delayOf, Runtime } from '../../../src/control/server/runtime.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { memoryNets } from '../../support/memory-net.ts'
+import { ControlClient, type Entry, serveControl } from '#src/control/index.ts'
+import { readDirectories } from '#src/control/protocol/directory.ts'
+import { namedDirectory } from '#src/control/protocol/run-directory.ts'
+import { delayOf, Runtime } from '#src/control/server/runtime.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { memoryNets } from '#support/memory-net.ts'
 
 const memoryNet = memoryNets()
 

@@ -1,16 +1,16 @@
 /** GET_SEGMENT from the driver to the client, up to ten thousand hosts in one dump. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Turns } from '../../../src/base/turns.ts'
-import { ControlClient, type Entry, serveControl } from '../../../src/control/index.ts'
-import { readDirectories } from '../../../src/control/protocol/directory.ts'
-import { namedDirectory } from '../../../src/control/protocol/run-directory.ts'
-import type { SegmentEntry, SegmentEntryKind } from '../../../src/control/protocol/segment-entry.ts'
-import { TimerfdClock } from '../../../src/linux/clock.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { endedAfterEach } from '../../support/ends.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { addDevice, memoryNets } from '../../support/memory-net.ts'
+import { Turns } from '#src/base/turns.ts'
+import { ControlClient, type Entry, serveControl } from '#src/control/index.ts'
+import { readDirectories } from '#src/control/protocol/directory.ts'
+import { namedDirectory } from '#src/control/protocol/run-directory.ts'
+import type { SegmentEntry, SegmentEntryKind } from '#src/control/protocol/segment-entry.ts'
+import { TimerfdClock } from '#src/linux/clock.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { endedAfterEach } from '#support/ends.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { addDevice, memoryNets } from '#support/memory-net.ts'
 
 const memoryNet = memoryNets()
 const native = loadNative()

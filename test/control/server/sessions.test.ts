@@ -1,17 +1,17 @@
 /** The server's side of a connection, over a real Unix socket. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Turns } from '../../../src/base/turns.ts'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import { Connection } from '../../../src/control/protocol/connection.ts'
-import { ListeningSocket } from '../../../src/control/server/listening-socket.ts'
-import { type Caller, type Family, operation } from '../../../src/control/server/operation.ts'
-import type { Rights } from '../../../src/control/server/rights.ts'
-import { Session, Sessions } from '../../../src/control/server/sessions.ts'
-import { loadNative } from '../../../src/linux/native.ts'
-import { SO_PEERCRED } from '../../../src/linux/uapi.ts'
-import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, policy } from '../../../src/netlink/index.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { Turns } from '#src/base/turns.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { Connection } from '#src/control/protocol/connection.ts'
+import { ListeningSocket } from '#src/control/server/listening-socket.ts'
+import { type Caller, type Family, operation } from '#src/control/server/operation.ts'
+import type { Rights } from '#src/control/server/rights.ts'
+import { Session, Sessions } from '#src/control/server/sessions.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { SO_PEERCRED } from '#src/linux/uapi.ts'
+import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_REQUEST, policy } from '#src/netlink/index.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const FAMILY = 100
 /** More than the buffers of both sockets and the output queue hold together. */

@@ -1,11 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { answerFar, farNetwork } from '../../../src/drivers/far/far-network.ts'
-import { flipNetwork } from '../../../src/drivers/flip/hidden-loopback.ts'
-import { NETIF_F_ALL_TAP } from '../../../src/netdev/if.ts'
-import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { netifRx } from '../../../src/netdev/netif.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../../src/skb/sk-buff.ts'
+import { answerFar, farNetwork } from '#src/drivers/far/far-network.ts'
+import { flipNetwork } from '#src/drivers/flip/hidden-loopback.ts'
+import { NETIF_F_ALL_TAP } from '#src/netdev/if.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { netifRx } from '#src/netdev/netif.ts'
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { forAll } from '#support/for-all.ts'
+import { addDevice, memoryNets } from '#support/memory-net.ts'
+import { balancedPool, framed, skbOf } from '#support/skb.ts'
 import {
   address,
   buildFrame,
@@ -28,9 +31,6 @@ import {
 } from '../../packet/frames.ts'
 import { addsUp, naiveChecksum, pseudoHeader, word } from '../../packet/naive.ts'
 import { type Arp, buildArp, buildNeighbour, type Neighbour } from '../../packet/neighbour.ts'
-import { forAll } from '../../support/for-all.ts'
-import { addDevice, memoryNets } from '../../support/memory-net.ts'
-import { balancedPool, framed, skbOf } from '../../support/skb.ts'
 
 const pool = balancedPool({ large: 4, small: 16 })
 const makeNet = memoryNets()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { flipAddress } from '../../../src/drivers/flip/address.ts'
-import { addressToHost, flipNetwork } from '../../../src/drivers/flip/hidden-loopback.ts'
+import { flipAddress } from '#src/drivers/flip/address.ts'
+import { addressToHost, flipNetwork } from '#src/drivers/flip/hidden-loopback.ts'
 import {
   SKB_DROP_REASON_IP_AUTH,
   SKB_DROP_REASON_IP_INHDR,
@@ -12,8 +12,10 @@ import {
   SKB_DROP_REASON_PKT_TOO_SMALL,
   SKB_DROP_REASON_SKB_CSUM,
   SKB_DROP_REASON_UNHANDLED_PROTO,
-} from '../../../src/skb/drop-reason.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '../../../src/skb/sk-buff.ts'
+} from '#src/skb/drop-reason.ts'
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { forAll } from '#support/for-all.ts'
+import { balancedPool, framed, octetsOf, skbFor, skbOf } from '#support/skb.ts'
 import {
   address,
   buildFrame,
@@ -33,8 +35,6 @@ import {
   transportOffset,
 } from '../../packet/frames.ts'
 import { addsUp, naiveChecksum, naiveSum, pseudoHeader, word } from '../../packet/naive.ts'
-import { forAll } from '../../support/for-all.ts'
-import { balancedPool, framed, octetsOf, skbFor, skbOf } from '../../support/skb.ts'
 
 const pool = balancedPool({ large: 8, small: 64 })
 

@@ -3,14 +3,14 @@
  * traffic continues.
  */
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { UsageError } from '../../../src/base/usage-error.ts'
-import type { MemoryPort } from '../../../src/bed/memory-port.ts'
-import { faultParams } from '../../../src/drivers/snull/board.ts'
-import { statsOfDrop } from '../../../src/netdev/counters.ts'
-import { devClose, devOpen, netifCarrierOk } from '../../../src/netdev/netif.ts'
-import { unregisterNetdev } from '../../../src/netdev/register.ts'
-import { type LinkStats64, linkStats64, linkStats64Fields } from '../../../src/netdev/stats.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import type { MemoryPort } from '#src/bed/memory-port.ts'
+import { faultParams } from '#src/drivers/snull/board.ts'
+import { statsOfDrop } from '#src/netdev/counters.ts'
+import { devClose, devOpen, netifCarrierOk } from '#src/netdev/netif.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { type LinkStats64, linkStats64, linkStats64Fields } from '#src/netdev/stats.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,
@@ -18,10 +18,10 @@ import {
   SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_RX_CRC,
   SKB_DROP_REASON_TX_CARRIER,
-} from '../../../src/skb/drop-reason.ts'
-import { dropReasonName } from '../../../src/skb/drop-reason-name.ts'
-import { memoryNets } from '../../support/memory-net.ts'
-import { flowFrame, flowNumber, type SnullParams, snullPair } from '../../support/snull-pair.ts'
+} from '#src/skb/drop-reason.ts'
+import { dropReasonName } from '#src/skb/drop-reason-name.ts'
+import { memoryNets } from '#support/memory-net.ts'
+import { flowFrame, flowNumber, type SnullParams, snullPair } from '#support/snull-pair.ts'
 
 const makeNet = memoryNets()
 const upTo = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i)

@@ -1,15 +1,15 @@
 /** The results of the drivers' private ioctls. */
 import { describe, expect, test } from 'vitest'
-import { EBUSY, EFAULT, EINVAL, EOPNOTSUPP, EPERM } from '../../../src/base/errno.ts'
-import { driver as cable } from '../../../src/drivers/cable.ts'
-import { driver as loop } from '../../../src/drivers/loop.ts'
-import { devIoctl } from '../../../src/netdev/dev-ioctl.ts'
-import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { devClose } from '../../../src/netdev/netif.ts'
-import { TX_PACKETS } from '../../../src/netdev/stats.ts'
-import { addDriver, memoryNets, turn } from '../../support/memory-net.ts'
-import { flowFrame, snullPair } from '../../support/snull-pair.ts'
-import { ifreqTo, memoryOf } from '../../support/user-memory.ts'
+import { EBUSY, EFAULT, EINVAL, EOPNOTSUPP, EPERM } from '#src/base/errno.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { driver as loop } from '#src/drivers/loop.ts'
+import { devIoctl } from '#src/netdev/dev-ioctl.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devClose } from '#src/netdev/netif.ts'
+import { TX_PACKETS } from '#src/netdev/stats.ts'
+import { addDriver, memoryNets, turn } from '#support/memory-net.ts'
+import { flowFrame, snullPair } from '#support/snull-pair.ts'
+import { ifreqTo, memoryOf } from '#support/user-memory.ts'
 
 const memoryNet = memoryNets()
 const [RESET_STATS, GET_STATS, GET_LOCKUP, SET_LOCKUP] = [0x89f0, 0x89f1, 0x89f2, 0x89f3] as const

@@ -1,11 +1,11 @@
 /** A triggered fault of snull's board happens once, immediately. */
 import { describe, expect, test } from 'vitest'
-import { ENETDOWN, EOPNOTSUPP } from '../../../src/base/errno.ts'
-import type { NetDevice } from '../../../src/netdev/net-device.ts'
-import { devClose } from '../../../src/netdev/netif.ts'
-import { partsOf } from '../../../src/netdev/parts.ts'
-import { memoryNets, turn } from '../../support/memory-net.ts'
-import { flowFrame, snullPair } from '../../support/snull-pair.ts'
+import { ENETDOWN, EOPNOTSUPP } from '#src/base/errno.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { devClose } from '#src/netdev/netif.ts'
+import { partsOf } from '#src/netdev/parts.ts'
+import { memoryNets, turn } from '#support/memory-net.ts'
+import { flowFrame, snullPair } from '#support/snull-pair.ts'
 
 const memoryNet = memoryNets()
 const MS = 1_000_000

@@ -5,13 +5,13 @@ import { chmodSync, lstatSync, readFileSync, rmSync, statSync, symlinkSync, writ
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { startAgent, useAgentSocket } from '../../support/agent.ts'
-import { interfacesOf, makeVeth } from '../../support/attach.ts'
-import { freshEngine } from '../../support/fake-engine.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { runMain } from '../../support/run-main.ts'
-import { pingWithoutLoss } from '../../support/traffic.ts'
-import { jsonLines, PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
+import { startAgent, useAgentSocket } from '#support/agent.ts'
+import { interfacesOf, makeVeth } from '#support/attach.ts'
+import { freshEngine } from '#support/fake-engine.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { runMain } from '#support/run-main.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { jsonLines, PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
 useAgentSocket(directory)

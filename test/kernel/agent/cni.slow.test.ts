@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { runPlugin, useAgentSocket } from '../../support/agent.ts'
-import { interfacesOf } from '../../support/attach.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { processIn } from '../../support/netns.ts'
-import { PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
+import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { interfacesOf } from '#support/attach.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { processIn } from '#support/netns.ts'
+import { PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const { near: host, far: pod, directory } = freshQuietNamespaces('near', 'far')
 useAgentSocket(directory)

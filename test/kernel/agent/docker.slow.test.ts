@@ -1,11 +1,11 @@
 /** `vnet node --docker`: labels of containers, with an engine of the test. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { useAgentSocket } from '../../support/agent.ts'
-import { makeVeth } from '../../support/attach.ts'
-import { freshEngine } from '../../support/fake-engine.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { processIn } from '../../support/netns.ts'
-import { type Running, spawnVnet } from '../../support/vnet-process.ts'
+import { useAgentSocket } from '#support/agent.ts'
+import { makeVeth } from '#support/attach.ts'
+import { freshEngine } from '#support/fake-engine.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { processIn } from '#support/netns.ts'
+import { type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const { near: container, far: host, directory } = freshQuietNamespaces('near', 'far')
 useAgentSocket(directory)

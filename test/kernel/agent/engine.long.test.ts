@@ -3,15 +3,15 @@
  * the CNI plugin as a runtime calls it.
  */
 import { beforeEach, expect, test } from 'vitest'
+import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { makeVeth } from '#support/attach.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { type Running, spawnVnet } from '#support/vnet-process.ts'
 import { isInstalled } from '../../../scripts/setup/command.mjs'
 import { isBusyboxStatic } from '../../containers/chain.ts'
 import { Dockerd } from '../../containers/dockerd.ts'
-import { runPlugin, useAgentSocket } from '../../support/agent.ts'
-import { makeVeth } from '../../support/attach.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import type { Netns } from '../../support/netns.ts'
-import { pingWithoutLoss } from '../../support/traffic.ts'
-import { type Running, spawnVnet } from '../../support/vnet-process.ts'
 
 const { near: pod, far: host, own, directory } = freshQuietNamespaces('near', 'far')
 useAgentSocket(directory)

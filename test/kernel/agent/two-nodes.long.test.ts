@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { runPlugin, useAgentSocket } from '../../support/agent.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import type { Netns } from '../../support/netns.ts'
-import { pingAll, pingSome, pingWithoutLoss } from '../../support/traffic.ts'
-import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
+import { runPlugin, useAgentSocket } from '#support/agent.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { pingAll, pingSome, pingWithoutLoss } from '#support/traffic.ts'
+import { spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 const { node1, node2, pod1, pod2, directory } = freshQuietNamespaces('node1', 'node2', 'pod1', 'pod2')
 useAgentSocket(directory)

@@ -2,22 +2,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { eventLine } from '../../../src/cli/commands/events.ts'
-import { ControlClient, type FoundDevice } from '../../../src/control/index.ts'
-import { interfacesOf, makeVeth } from '../../support/attach.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { outcome } from '../../support/netns.ts'
-import { runMain } from '../../support/run-main.ts'
-import { pingWithoutLoss } from '../../support/traffic.ts'
-import {
-  finalStatistics,
-  finalWires,
-  jsonLines,
-  type Running,
-  spawnVnet,
-  startVnet,
-} from '../../support/vnet-process.ts'
-import { shownDirections } from '../../support/web/directions.ts'
+import { eventLine } from '#src/cli/commands/events.ts'
+import { ControlClient, type FoundDevice } from '#src/control/index.ts'
+import { interfacesOf, makeVeth } from '#support/attach.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
+import { runMain } from '#support/run-main.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { finalStatistics, finalWires, jsonLines, type Running, spawnVnet, startVnet } from '#support/vnet-process.ts'
+import { shownDirections } from '#support/web/directions.ts'
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
 let inner: string

@@ -1,12 +1,12 @@
 /** `vnet attach --container` and `--pid`: the interface of the host is found from inside. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { interfacesOf, makeVeth } from '../../support/attach.ts'
-import { freshEngine } from '../../support/fake-engine.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { processIn } from '../../support/netns.ts'
-import { runMain } from '../../support/run-main.ts'
-import { pingWithoutLoss } from '../../support/traffic.ts'
-import { finalWires, jsonLines, startVnet } from '../../support/vnet-process.ts'
+import { interfacesOf, makeVeth } from '#support/attach.ts'
+import { freshEngine } from '#support/fake-engine.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { processIn } from '#support/netns.ts'
+import { runMain } from '#support/run-main.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { finalWires, jsonLines, startVnet } from '#support/vnet-process.ts'
 
 const { near: container, far: host, other, third, directory } = freshQuietNamespaces('near', 'far', 'other', 'third')
 const engine = freshEngine(directory)

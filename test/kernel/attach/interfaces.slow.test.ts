@@ -1,16 +1,16 @@
 /** Attachments to each kind of interface. Ports of bridges are in attach.test.ts. */
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openTap } from '../../../src/linux/tap/open.ts'
-import { type AttachOptions, attach, type Cable } from '../../../src/wire.ts'
-import { expectConserved, makeVeth, NEVER_OPEN } from '../../support/attach.ts'
-import { ethernet } from '../../support/frames.ts'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { type Netns, outcome } from '../../support/netns.ts'
-import { PacketSocket } from '../../support/packet-socket.ts'
-import { tcpExchange } from '../../support/sockets.ts'
-import { pingAll } from '../../support/traffic.ts'
-import { PROGRAM } from '../../support/vnet-process.ts'
+import { openTap } from '#src/linux/tap/open.ts'
+import { type AttachOptions, attach, type Cable } from '#src/wire.ts'
+import { expectConserved, makeVeth, NEVER_OPEN } from '#support/attach.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { type Netns, outcome } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { pingAll } from '#support/traffic.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 

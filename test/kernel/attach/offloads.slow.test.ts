@@ -3,18 +3,18 @@
  * checksums, whether the wire passes them whole or cuts them, and none is lost uncounted.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '../../../src/linux/tap/frame-queue.ts'
-import { attach, type Cable } from '../../../src/wire.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '#src/linux/tap/frame-queue.ts'
+import { attach, type Cable } from '#src/wire.ts'
+import { expectConserved, makeVeth, NEVER_OPEN } from '#support/attach.ts'
+import { captureFrames } from '#support/capture.ts'
+import { verifyAll } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { pairwise, setOffloads, txAndTso } from '#support/offloads.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { firstOf } from '#support/scale.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { openDatagrams } from '#support/verified-streams.ts'
 import { address, buildFrame, plain } from '../../packet/frames.ts'
-import { expectConserved, makeVeth, NEVER_OPEN } from '../../support/attach.ts'
-import { captureFrames } from '../../support/capture.ts'
-import { verifyAll } from '../../support/frames.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { pairwise, setOffloads, txAndTso } from '../../support/offloads.ts'
-import { PacketSocket } from '../../support/packet-socket.ts'
-import { firstOf } from '../../support/scale.ts'
-import { tcpExchange } from '../../support/sockets.ts'
-import { openDatagrams } from '../../support/verified-streams.ts'
 
 const MIB = 1 << 20
 const SEGMENT = 1400

@@ -1,11 +1,11 @@
 /** An attachment beside other programs on the interface: tcx, tc and XDP, before and after it. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { attach, type Cable } from '../../../src/wire.ts'
-import { makeVeth, NEVER_OPEN } from '../../support/attach.ts'
-import { countFrames, type Place } from '../../support/bpf.ts'
-import { ethernet } from '../../support/frames.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { PacketSocket } from '../../support/packet-socket.ts'
+import { attach, type Cable } from '#src/wire.ts'
+import { makeVeth, NEVER_OPEN } from '#support/attach.ts'
+import { countFrames, type Place } from '#support/bpf.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
 
 const FRAMES = 10
 

@@ -1,10 +1,10 @@
 /** docs/attach.md: its commands and its program run as they are written. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { makeVeth } from '../../support/attach.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { runCommand } from '../../support/vnet-commands.ts'
-import { spawnVnet } from '../../support/vnet-process.ts'
+import { makeVeth } from '#support/attach.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { runCommand } from '#support/vnet-commands.ts'
+import { spawnVnet } from '#support/vnet-process.ts'
 
 const page = readFileSync(new URL('../../../docs/attach.md', import.meta.url), 'utf8')
 const { near, far, files } = freshQuietNamespaces('near', 'far')

@@ -16,10 +16,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { runMain } from '../../support/run-main.ts'
-import { pingWithoutLoss } from '../../support/traffic.ts'
-import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { runMain } from '#support/run-main.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 const { left, right, directory } = freshQuietNamespaces('left', 'right')
 

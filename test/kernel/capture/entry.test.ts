@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type CapturedPacket, CaptureReader, capture, FLAG_INBOUND, FLAG_OUTBOUND } from '../../../src/capture.ts'
-import { allocEtherdevMqs } from '../../../src/netdev/eth.ts'
-import { type Cable, openCable } from '../../../src/wire.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
+import { type CapturedPacket, CaptureReader, capture, FLAG_INBOUND, FLAG_OUTBOUND } from '#src/capture.ts'
+import { allocEtherdevMqs } from '#src/netdev/eth.ts'
+import { type Cable, openCable } from '#src/wire.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 
 const { left, right, directory } = freshQuietNamespaces('left', 'right')
 

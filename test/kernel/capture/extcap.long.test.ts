@@ -5,12 +5,12 @@ import { chmodSync, createReadStream, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { asNobodyIn } from '../../support/privileges.ts'
-import { startMain } from '../../support/run-main.ts'
-import { pingWithoutLoss } from '../../support/traffic.ts'
-import { packetFields, readCapture, startTshark } from '../../support/tshark.ts'
-import { PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { asNobodyIn } from '#support/privileges.ts'
+import { startMain } from '#support/run-main.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { packetFields, readCapture, startTshark } from '#support/tshark.ts'
+import { PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const { left, right, directory } = freshQuietNamespaces('left', 'right')
 beforeEach(() => {

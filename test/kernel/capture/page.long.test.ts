@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { packetFields } from '../../support/tshark.ts'
-import { PROGRAM } from '../../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { packetFields } from '#support/tshark.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 const page = readFileSync(new URL('../../../docs/capture.md', import.meta.url), 'utf8')
 /** The prompt lines of all console blocks. */

@@ -5,10 +5,10 @@
 import { readdirSync, rmSync, statSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { lines, pingWithoutLoss } from '../../support/traffic.ts'
-import { packetFields, readCapture } from '../../support/tshark.ts'
-import { finalWires, type Running, spawnVnet, startVnet, stopConserved } from '../../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { lines, pingWithoutLoss } from '#support/traffic.ts'
+import { packetFields, readCapture } from '#support/tshark.ts'
+import { finalWires, type Running, spawnVnet, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { left, right, directory } = freshQuietNamespaces('left', 'right')
 

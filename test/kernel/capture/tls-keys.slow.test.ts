@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { outcome } from '../../support/netns.ts'
-import { startVnet } from '../../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
+import { startVnet } from '#support/vnet-process.ts'
 
 const { left, right, directory } = freshQuietNamespaces('left', 'right')
 

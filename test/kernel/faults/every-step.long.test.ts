@@ -7,11 +7,10 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BROADCAST, CLIENT_MAC, udp } from '../../../packages/lan/test/packets.ts'
-import { EBADFD, EBUSY, EEXIST, EINVAL, ENOENT, errnoName, errnoText } from '../../../src/base/errno.ts'
-import { random } from '../../../src/base/random.ts'
-import { DHCPDISCOVER, DHCPREQUEST } from '../../../src/packet/dhcp.ts'
-import { octetsOfMessage } from '../../support/dhcp.ts'
+import { EBADFD, EBUSY, EEXIST, EINVAL, ENOENT, errnoName, errnoText } from '#src/base/errno.ts'
+import { random } from '#src/base/random.ts'
+import { DHCPDISCOVER, DHCPREQUEST } from '#src/packet/dhcp.ts'
+import { octetsOfMessage } from '#support/dhcp.ts'
 import {
   drawFaults,
   type Fault,
@@ -20,12 +19,13 @@ import {
   nameOf,
   type Place,
   type Scenario,
-} from '../../support/faults/fault-run.ts'
-import type { Netns } from '../../support/netns.ts'
-import { PacketSocket } from '../../support/packet-socket.ts'
-import { SEED, scaled } from '../../support/scale.ts'
-import { tcpConnect } from '../../support/sockets.ts'
-import { expectConserved, finalStatistics } from '../../support/vnet-process.ts'
+} from '#support/faults/fault-run.ts'
+import type { Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { SEED, scaled } from '#support/scale.ts'
+import { tcpConnect } from '#support/sockets.ts'
+import { expectConserved, finalStatistics } from '#support/vnet-process.ts'
+import { BROADCAST, CLIENT_MAC, udp } from '../../../packages/lan/test/packets.ts'
 
 /** Faults of one scenario. */
 const FAULTS = scaled(160)

@@ -8,9 +8,9 @@ import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { runMain } from '../../support/run-main.ts'
-import { either } from '../../support/scale.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
+import { either } from '#support/scale.ts'
 
 const ON_TERMINAL = fileURLToPath(new URL('../../support/on-terminal.py', import.meta.url))
 const PROMPT = 'vnet-test> '

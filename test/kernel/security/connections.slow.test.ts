@@ -4,10 +4,10 @@
  */
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { outcome } from '../../support/netns.ts'
-import { hasCarrier, untilShown } from '../../support/shown-link.ts'
-import { startVnet } from '../../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
+import { hasCarrier, untilShown } from '#support/shown-link.ts'
+import { startVnet } from '#support/vnet-process.ts'
 
 const CONFIG = 'hosts: [{ name: web, ip: 198.18.0.7, ports: [{ port: 80, service: http }] }]\n'
 

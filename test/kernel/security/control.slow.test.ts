@@ -5,25 +5,25 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EAGAIN, ENOPROTOOPT } from '../../../src/base/errno.ts'
-import { ControlClient, findVnets, serveControl } from '../../../src/control/index.ts'
-import { Connection } from '../../../src/control/protocol/connection.ts'
-import { type Entry, ownNamespace, readDirectories, startTime } from '../../../src/control/protocol/directory.ts'
-import { scopeNumbers, vnetAttributes } from '../../../src/control/protocol/family.ts'
+import { EAGAIN, ENOPROTOOPT } from '#src/base/errno.ts'
+import { ControlClient, findVnets, serveControl } from '#src/control/index.ts'
+import { Connection } from '#src/control/protocol/connection.ts'
+import { type Entry, ownNamespace, readDirectories, startTime } from '#src/control/protocol/directory.ts'
+import { scopeNumbers, vnetAttributes } from '#src/control/protocol/family.ts'
 import {
   makeRunDirectory,
   namedDirectory,
   otherUsers,
   trustedDirectories,
-} from '../../../src/control/protocol/run-directory.ts'
-import { loadNative, type Native } from '../../../src/linux/native.ts'
-import { SO_PASSRIGHTS } from '../../../src/linux/uapi.ts'
-import type { UserData } from '../../../src/netdev/ops.ts'
-import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../../../src/netlink/index.ts'
-import { addDevice, memoryNets, turn } from '../../support/memory-net.ts'
-import { outcome } from '../../support/netns.ts'
-import { NOBODY } from '../../support/privileges.ts'
-import { jsonLines } from '../../support/vnet-process.ts'
+} from '#src/control/protocol/run-directory.ts'
+import { loadNative, type Native } from '#src/linux/native.ts'
+import { SO_PASSRIGHTS } from '#src/linux/uapi.ts'
+import type { UserData } from '#src/netdev/ops.ts'
+import { genlmsghdr, MessageBuilder, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '#src/netlink/index.ts'
+import { addDevice, memoryNets, turn } from '#support/memory-net.ts'
+import { outcome } from '#support/netns.ts'
+import { NOBODY } from '#support/privileges.ts'
+import { jsonLines } from '#support/vnet-process.ts'
 
 const native = loadNative()
 const memoryNet = memoryNets()

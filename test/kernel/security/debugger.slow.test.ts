@@ -1,8 +1,8 @@
 /** Node's debugger, which runs any code in the process for everyone who reaches its port. */
 import { kill } from 'node:process'
 import { beforeEach, expect, test } from 'vitest'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { spawnVnet } from '../../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { spawnVnet } from '#support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
 beforeEach(() => {

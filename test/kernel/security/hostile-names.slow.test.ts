@@ -1,11 +1,11 @@
 /** Commands on an interface whose name has escape sequences and bytes that are not UTF-8. */
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { outcome } from '../../support/netns.ts'
-import { firstOf } from '../../support/scale.ts'
-import { withoutLabs } from '../../support/vnet-commands.ts'
-import { PROGRAM, type Running, spawnVnet } from '../../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
+import { firstOf } from '#support/scale.ts'
+import { withoutLabs } from '#support/vnet-commands.ts'
+import { PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const NAME = '\x1b]0;\udcffhi\x07'
 const SHOWN = '\\x1b]0;\\xffhi\\x07'

@@ -6,11 +6,11 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { Chance } from '../../support/fuzz-netlink.ts'
-import { BEHAVIOURS, type Behaviour, hostileServer } from '../../support/hostile-server.ts'
-import { SEED } from '../../support/scale.ts'
-import { PROGRAM } from '../../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { Chance } from '#support/fuzz-netlink.ts'
+import { BEHAVIOURS, type Behaviour, hostileServer } from '#support/hostile-server.ts'
+import { SEED } from '#support/scale.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 /** Far more than the five seconds that a command waits for a reply. */
 const HANG_MS = 40_000

@@ -4,9 +4,9 @@
  */
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import type { Netns } from '../../support/netns.ts'
-import { type Running, spawnVnet } from '../../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const NOT_UTF8 = '"$(printf \'\\377\\376\\377\\376\\377\\376\')"'
 const SHOWN = /\\xff\\xfe\\xff\\xfe\\xff\\xfe/

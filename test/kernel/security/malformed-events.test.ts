@@ -1,15 +1,15 @@
 /** Truncated, oversized and malformed events, and errors of their socket, without a kernel. */
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { EAGAIN, EIO, ENOBUFS } from '../../../src/base/errno.ts'
-import { Turns } from '../../../src/base/turns.ts'
-import { type LinkListener, NSID_HOME, readEvents } from '../../../src/linux/links/events.ts'
-import { LinkMonitor } from '../../../src/linux/links/monitor.ts'
-import type { Native } from '../../../src/linux/native.ts'
-import { LinuxPlatform } from '../../../src/linux/platform.ts'
-import { MessageBuilder, NetlinkParseError } from '../../../src/netlink/index.ts'
-import { atOnce } from '../../support/at-once.ts'
-import { Chance } from '../../support/fuzz-netlink.ts'
+import { EAGAIN, EIO, ENOBUFS } from '#src/base/errno.ts'
+import { Turns } from '#src/base/turns.ts'
+import { type LinkListener, NSID_HOME, readEvents } from '#src/linux/links/events.ts'
+import { LinkMonitor } from '#src/linux/links/monitor.ts'
+import type { Native } from '#src/linux/native.ts'
+import { LinuxPlatform } from '#src/linux/platform.ts'
+import { MessageBuilder, NetlinkParseError } from '#src/netlink/index.ts'
+import { atOnce } from '#support/at-once.ts'
+import { Chance } from '#support/fuzz-netlink.ts'
 
 const [RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELNSID] = [16, 17, 20, 89]
 const [IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_PROP_LIST] = [1, 3, 4, 52]

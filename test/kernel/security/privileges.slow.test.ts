@@ -6,12 +6,12 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { DriverFiles } from '../../support/driver-files.ts'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { asNobodyIn, NOBODY } from '../../support/privileges.ts'
-import { shownLink } from '../../support/shown-link.ts'
-import { pingOnce } from '../../support/traffic.ts'
-import { type Running, spawnVnet, startVnet } from '../../support/vnet-process.ts'
+import { DriverFiles } from '#support/driver-files.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { asNobodyIn, NOBODY } from '#support/privileges.ts'
+import { shownLink } from '#support/shown-link.ts'
+import { pingOnce } from '#support/traffic.ts'
+import { type Running, spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 const NET_ADMIN = 1n << 12n
 const SYS_ADMIN = 1n << 21n

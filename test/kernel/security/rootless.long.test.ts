@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { asUser, type Machine, TREE, USER } from '../../support/ordinary-user.ts'
-import { NOBODY } from '../../support/privileges.ts'
-import { spawnVnet, startVnet } from '../../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { asUser, type Machine, TREE, USER } from '#support/ordinary-user.ts'
+import { NOBODY } from '#support/privileges.ts'
+import { spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 const { netns } = freshNamespaces('netns')
 

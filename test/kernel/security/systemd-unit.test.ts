@@ -4,8 +4,8 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { spawnVnet } from '../../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { spawnVnet } from '#support/vnet-process.ts'
 
 const UNIT = fileURLToPath(new URL('../../../systemd/vnet@.service', import.meta.url))
 /** Tenths; a service without a sandbox has 96. */

@@ -4,10 +4,10 @@
  */
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import type { Child } from '../../support/netns.ts'
-import { firstOf } from '../../support/scale.ts'
-import { PROGRAM } from '../../support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import type { Child } from '#support/netns.ts'
+import { firstOf } from '#support/scale.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 const SCRIPT = resolve(import.meta.dirname, '../../support/unread-output.py')
 const { near, directory: dir } = freshNamespaces('near')

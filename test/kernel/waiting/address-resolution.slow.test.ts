@@ -4,14 +4,14 @@
  * so duplicate address detection succeeds. Without --arp no far host replies.
  */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { captureLines } from '../../support/capture.ts'
-import { freshNamespaces } from '../../support/fresh-namespaces.ts'
-import { type Netns, type Outcome, outcome } from '../../support/netns.ts'
-import { firstOf } from '../../support/scale.ts'
-import { untilFound } from '../../support/shown-link.ts'
-import { type End, tcpExchange } from '../../support/sockets.ts'
-import { farEnd, farEnd6, nearEnd, nearEnd6, pingAll, udpEcho } from '../../support/traffic.ts'
-import { BOTH_WAYS, startVnet, stopConserved } from '../../support/vnet-process.ts'
+import { captureLines } from '#support/capture.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { type Netns, type Outcome, outcome } from '#support/netns.ts'
+import { firstOf } from '#support/scale.ts'
+import { untilFound } from '#support/shown-link.ts'
+import { type End, tcpExchange } from '#support/sockets.ts'
+import { farEnd, farEnd6, nearEnd, nearEnd6, pingAll, udpEcho } from '#support/traffic.ts'
+import { BOTH_WAYS, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { own, near, far } = freshNamespaces('near', 'far')
 

@@ -1,24 +1,17 @@
 /** Wires of snull and of lan ports, which have the same options as cable. */
 import { describe, expect, test } from 'vitest'
-import type { DeviceStatistics } from '../../../src/cli/statistics.ts'
-import { Dhclient } from '../../support/dhclient.ts'
-import { testDirectory } from '../../support/fresh-directory.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { spawnLan } from '../../support/lan-program.ts'
-import { runMain } from '../../support/run-main.ts'
-import { firstOf } from '../../support/scale.ts'
-import { hasCarrier, untilShown } from '../../support/shown-link.ts'
-import { snmp } from '../../support/snmp.ts'
-import { tcpExchange } from '../../support/sockets.ts'
-import { farEnd, nearEnd, pingWithoutLoss } from '../../support/traffic.ts'
-import {
-  BOTH_WAYS,
-  finalStatistics,
-  finalWires,
-  jsonLines,
-  startVnet,
-  stopConserved,
-} from '../../support/vnet-process.ts'
+import type { DeviceStatistics } from '#src/cli/statistics.ts'
+import { Dhclient } from '#support/dhclient.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { spawnLan } from '#support/lan-program.ts'
+import { runMain } from '#support/run-main.ts'
+import { firstOf } from '#support/scale.ts'
+import { hasCarrier, untilShown } from '#support/shown-link.ts'
+import { snmp } from '#support/snmp.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { farEnd, nearEnd, pingWithoutLoss } from '#support/traffic.ts'
+import { BOTH_WAYS, finalStatistics, finalWires, jsonLines, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 

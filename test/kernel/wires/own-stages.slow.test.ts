@@ -2,13 +2,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { runMain } from '#support/run-main.ts'
+import { snmp } from '#support/snmp.ts'
+import { jsonLines, startVnet, stopConserved } from '#support/vnet-process.ts'
 import { FileLab } from '../../../packages/lab/src/file/file-lab.ts'
 import { parseLabFile } from '../../../packages/lab/src/file/read.ts'
 import { createLab } from '../../../packages/lab/src/index.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { runMain } from '../../support/run-main.ts'
-import { snmp } from '../../support/snmp.ts'
-import { jsonLines, startVnet, stopConserved } from '../../support/vnet-process.ts'
 
 const { near, far, directory } = freshQuietNamespaces('near', 'far')
 

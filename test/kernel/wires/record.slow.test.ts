@@ -2,11 +2,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { parseLinkTrace } from '#src/wire/stages/link-trace.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 import { createLab } from '../../../packages/lab/src/index.ts'
-import { parseLinkTrace } from '../../../src/wire/stages/link-trace.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { runMain } from '../../support/run-main.ts'
-import { PROGRAM } from '../../support/vnet-process.ts'
 
 const directory = freshDirectory()
 

@@ -1,14 +1,14 @@
 /** `vnet simulate` runs the log of a live run through the same wire. */
 import { expect, test } from 'vitest'
-import { countOf, DecisionsFile } from '../../support/decisions.ts'
-import { ethernet } from '../../support/frames.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import type { Netns } from '../../support/netns.ts'
-import { PacketSocket } from '../../support/packet-socket.ts'
-import { runMain } from '../../support/run-main.ts'
-import type { End } from '../../support/sockets.ts'
-import { startStreams } from '../../support/verified-streams.ts'
-import { startVnet, stopConserved } from '../../support/vnet-process.ts'
+import { countOf, DecisionsFile } from '#support/decisions.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { runMain } from '#support/run-main.ts'
+import type { End } from '#support/sockets.ts'
+import { startStreams } from '#support/verified-streams.ts'
+import { startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 

@@ -1,11 +1,11 @@
 /** Loops of bridges outside a vnet, in which a frame passes its wires for ever. */
 import { expect, test } from 'vitest'
-import { ethernet } from '../../support/frames.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { sysfs, vnetIn } from '../../support/lan-program.ts'
-import { PacketSocket } from '../../support/packet-socket.ts'
-import { pingWithoutLoss } from '../../support/traffic.ts'
-import { spawnVnet, stopConserved } from '../../support/vnet-process.ts'
+import { ethernet } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { sysfs, vnetIn } from '#support/lan-program.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { spawnVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns, far, files } = freshQuietNamespaces('netns', 'far')
 

@@ -3,16 +3,16 @@
  * the wire's counters match the kernels', and every lost frame is counted.
  */
 import { describe, expect, test } from 'vitest'
-import type { DeviceStatistics } from '../../../src/cli/statistics.ts'
-import { VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6 } from '../../../src/linux/tap/frame-queue.ts'
-import { countOf, type Decision, DecisionsFile } from '../../support/decisions.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import type { Netns } from '../../support/netns.ts'
-import { PacketSocket } from '../../support/packet-socket.ts'
-import { snmp } from '../../support/snmp.ts'
-import type { End } from '../../support/sockets.ts'
-import { openDatagrams, startStreams } from '../../support/verified-streams.ts'
-import { startVnet, stopConserved } from '../../support/vnet-process.ts'
+import type { DeviceStatistics } from '#src/cli/statistics.ts'
+import { VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6 } from '#src/linux/tap/frame-queue.ts'
+import { countOf, type Decision, DecisionsFile } from '#support/decisions.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import type { Netns } from '#support/netns.ts'
+import { PacketSocket } from '#support/packet-socket.ts'
+import { snmp } from '#support/snmp.ts'
+import type { End } from '#support/sockets.ts'
+import { openDatagrams, startStreams } from '#support/verified-streams.ts'
+import { startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const MIB = 1 << 20
 const SEED = ['--seed', '14']

@@ -9,13 +9,13 @@ import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_TCPV6,
-} from '../../../src/linux/tap/frame-queue.ts'
+} from '#src/linux/tap/frame-queue.ts'
+import { captureFrames } from '#support/capture.ts'
+import { verifyAll } from '#support/frames.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { type HostFrame, PacketSocket } from '#support/packet-socket.ts'
+import { startVnet, stopConserved } from '#support/vnet-process.ts'
 import { address, buildFrame, plain } from '../../packet/frames.ts'
-import { captureFrames } from '../../support/capture.ts'
-import { verifyAll } from '../../support/frames.ts'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { type HostFrame, PacketSocket } from '../../support/packet-socket.ts'
-import { startVnet, stopConserved } from '../../support/vnet-process.ts'
 
 /** Packets of a frame, and the bytes of each. */
 const COUNT = 5

@@ -1,10 +1,10 @@
 /** The words of a wire between real sockets: filters of libpcap, faults by packet, presets. */
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../../support/fresh-namespaces.ts'
-import { tcpConnect, tcpListen, udpSocket } from '../../support/sockets.ts'
-import { pingWithoutLoss } from '../../support/traffic.ts'
-import { type Running, startVnet, stopConserved } from '../../support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { tcpConnect, tcpListen, udpSocket } from '#support/sockets.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { type Running, startVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { near, far } = freshQuietNamespaces('near', 'far')
 

@@ -1,9 +1,9 @@
 /** Which events of a flood a port reports, and when. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Work } from '../../../src/base/turns.ts'
-import { LISTS_MS, LISTS_PART, LISTS_PAUSE_MAX, LinkQueue } from '../../../src/linux/links/queue.ts'
-import type { Link } from '../../../src/linux/rtnetlink.ts'
-import { IFF_UP } from '../../../src/netdev/if.ts'
+import type { Work } from '#src/base/turns.ts'
+import { LISTS_MS, LISTS_PART, LISTS_PAUSE_MAX, LinkQueue } from '#src/linux/links/queue.ts'
+import type { Link } from '#src/linux/rtnetlink.ts'
+import { IFF_UP } from '#src/netdev/if.ts'
 
 /** Work that is to be done, and a step of it on command. */
 class Pending {

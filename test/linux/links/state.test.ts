@@ -2,11 +2,11 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type LinkPlace, linkState, readLists, readMulticastList } from '../../../src/linux/links/state.ts'
-import type { Native } from '../../../src/linux/native.ts'
-import type { Link } from '../../../src/linux/rtnetlink.ts'
-import { IFF_ALLMULTI } from '../../../src/netdev/if.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { type LinkPlace, linkState, readLists, readMulticastList } from '#src/linux/links/state.ts'
+import type { Native } from '#src/linux/native.ts'
+import type { Link } from '#src/linux/rtnetlink.ts'
+import { IFF_ALLMULTI } from '#src/netdev/if.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const OWN = 7
 const KIB = 1024

@@ -1,10 +1,5 @@
 import { expect, test } from 'vitest'
-import {
-  addDriverText,
-  functionLines,
-  functionPlace,
-  placeLines,
-} from '../../../src/netdev/debug/function-place.browser.ts'
+import { addDriverText, functionLines, functionPlace, placeLines } from '#src/netdev/debug/function-place.browser.ts'
 
 test('a browser finds the line of a function by its text: the first of two that are alike', () => {
   const poll = (budget: number) => budget - 1

@@ -17,15 +17,10 @@ import {
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import {
-  CaptureFile,
-  type CaptureFileOptions,
-  type CaptureSink,
-  ringName,
-} from '../../../src/capture/capture-file.node.ts'
-import { LITTLE, readAll, text } from '../../support/capture-bytes.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { either } from '../../support/scale.ts'
+import { CaptureFile, type CaptureFileOptions, type CaptureSink, ringName } from '#src/capture/capture-file.node.ts'
+import { LITTLE, readAll, text } from '#support/capture-bytes.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { either } from '#support/scale.ts'
 
 const directory = freshDirectory()
 

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { UsageError } from '../../../src/base/usage-error.ts'
-import { TlsKeyFile } from '../../../src/capture/tls-key-file.node.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { TlsKeyFile } from '#src/capture/tls-key-file.node.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const directory = freshDirectory()
 const path = join(directory, 'keys')

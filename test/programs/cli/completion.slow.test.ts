@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { list } from '#support/list.ts'
+import { runMain } from '#support/run-main.ts'
 import { courseNames } from '../../../packages/learn/src/folder.ts'
-import { fileDirectory } from '../../support/fresh-directory.ts'
-import { list } from '../../support/list.ts'
-import { runMain } from '../../support/run-main.ts'
 
 const directory = fileDirectory()
 const vnet = join(directory, 'vnet')

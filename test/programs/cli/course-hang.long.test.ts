@@ -1,6 +1,6 @@
 /** Started programs (child_process) that spin until they are ended. */
 import { expect, test } from 'vitest'
-import { failureOf, solution } from '../../support/course-worker.ts'
+import { failureOf, solution } from '#support/course-worker.ts'
 
 test.each([
   ['a driver that does not return', solution.replace('skb.drop()', 'for (;;);'), /^startXmit \(.*driver\.mjs:22:/],

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isDriverFile } from '../../../src/cli/driver-file.ts'
-import { written } from '../../support/fresh-directory.ts'
-import { runMain } from '../../support/run-main.ts'
+import { isDriverFile } from '#src/cli/driver-file.ts'
+import { written } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
 
 let directory: string
 beforeEach(() => {

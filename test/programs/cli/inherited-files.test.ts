@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { testDirectory } from '../../support/fresh-directory.ts'
-import { openFiles } from '../../support/open-files.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { openFiles } from '#support/open-files.ts'
 
 const program = resolve(import.meta.dirname, '../../../dist/vnet.js')
 

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DriverFiles } from '../../support/driver-files.ts'
-import { LOCKUP_PROGRAM, spawnVnet } from '../../support/vnet-process.ts'
+import { DriverFiles } from '#support/driver-files.ts'
+import { LOCKUP_PROGRAM, spawnVnet } from '#support/vnet-process.ts'
 
 let files: DriverFiles
 

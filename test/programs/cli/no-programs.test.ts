@@ -8,7 +8,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { sourcesOfPackages } from '../../support/packages.ts'
+import { sourcesOfPackages } from '#support/packages.ts'
 
 test('only exec, the start in namespaces, extcap’s installation, record, labs, explorations, the course, the front and a build start a program', () => {
   const root = new URL('../../../', import.meta.url).pathname

@@ -4,8 +4,8 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { freshDirectory, written } from '../../support/fresh-directory.ts'
-import { asOn } from '../../support/other-system.ts'
+import { freshDirectory, written } from '#support/fresh-directory.ts'
+import { asOn } from '#support/other-system.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
 const program = join(root, 'dist/vnet.js')

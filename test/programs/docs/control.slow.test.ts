@@ -7,9 +7,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { ControlClient } from '../../../src/control/index.ts'
-import { readPages } from '../../support/pages.ts'
-import { runMain } from '../../support/run-main.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { readPages } from '#support/pages.ts'
+import { runMain } from '#support/run-main.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 const page = readPages('docs/control.md', 'docs/control-programs.md')

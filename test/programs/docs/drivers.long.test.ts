@@ -6,10 +6,10 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { blocks, linkClone, Session, steps, typeErrors } from '#support/driver-page.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { OwnNetns } from '#support/netns.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
-import { blocks, linkClone, Session, steps, typeErrors } from '../../support/driver-page.ts'
-import { fileDirectory } from '../../support/fresh-directory.ts'
-import { OwnNetns } from '../../support/netns.ts'
 
 const FOLDER = 'docs/drivers'
 const PART = 300_000

@@ -1,7 +1,7 @@
 /** docs/drivers/exports.md sorts every export of 'vnet'. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import * as vnet from '../../../src/index.ts'
+import * as vnet from '#src/index.ts'
 
 const page = readFileSync('docs/drivers/exports.md', 'utf8')
 const rows = page.split('\n').filter(line => line.startsWith('| '))

@@ -6,8 +6,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readPages } from '#support/pages.ts'
 import { HEADERS_PACKAGE, kernelHeaders } from '../../../scripts/setup/kernel-headers.mjs'
-import { readPages } from '../../support/pages.ts'
 
 const rows = (paths: string) =>
   readPages(...paths.split(' '))

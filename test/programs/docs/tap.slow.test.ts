@@ -5,12 +5,12 @@ import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { recordsIn } from '#support/capture-records.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { type Child, type Netns, OwnNetns } from '#support/netns.ts'
+import { readPages } from '#support/pages.ts'
+import { startStreams } from '#support/verified-streams.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
-import { recordsIn } from '../../support/capture-records.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { type Child, type Netns, OwnNetns } from '../../support/netns.ts'
-import { readPages } from '../../support/pages.ts'
-import { startStreams } from '../../support/verified-streams.ts'
 
 const page = readPages('docs/tap.md', 'docs/tap-reference.md')
 const [ping = '', bridge = '', tunnel = '', watch = '', fd = '', memory = ''] = [

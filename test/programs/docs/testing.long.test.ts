@@ -1,13 +1,13 @@
 /** packages/lab/docs/testing.md and its parts work: their tests pass under vitest and node:test. */
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { Consumer } from '#support/consumer.ts'
+import { list } from '#support/list.ts'
+import { readPages } from '#support/pages.ts'
 import { createLab } from '../../../packages/lab/src/index.ts'
 import { LabHost } from '../../../packages/lab/src/network/host.ts'
 import { LabLink } from '../../../packages/lab/src/network/link.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
-import { Consumer } from '../../support/consumer.ts'
-import { list } from '../../support/list.ts'
-import { readPages } from '../../support/pages.ts'
 
 const page = readPages(
   ...['testing', 'testing-links', 'testing-routers', 'testing-nat'].map(name => `packages/lab/docs/${name}.md`),

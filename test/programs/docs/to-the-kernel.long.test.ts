@@ -6,8 +6,8 @@ import { execFileSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { expect, test } from 'vitest'
+import { testDirectory } from '#support/fresh-directory.ts'
 import { HEADERS_PACKAGE, kernelHeaders } from '../../../scripts/setup/kernel-headers.mjs'
-import { testDirectory } from '../../support/fresh-directory.ts'
 
 test('examples/to-the-kernel compiles without a warning to a module with the parameters of mirror.js', () => {
   const headers = kernelHeaders()

@@ -8,11 +8,11 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { blocks, declarations, linkClone, merge, Session, steps, typeErrors } from '#support/driver-page.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { type Netns, OwnNetns, outcome } from '#support/netns.ts'
+import { readPages } from '#support/pages.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
-import { blocks, declarations, linkClone, merge, Session, steps, typeErrors } from '../../support/driver-page.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { type Netns, OwnNetns, outcome } from '../../support/netns.ts'
-import { readPages } from '../../support/pages.ts'
 
 /** ms to fetch a Node that the machine does not have. */
 const DOWNLOAD = 300_000

@@ -8,9 +8,9 @@ import { copyFileSync, readdirSync, readFileSync, symlinkSync, writeFileSync } f
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { OwnNetns } from '#support/netns.ts'
 import { reasonToSkipKernelTests } from '../../../scripts/kernel-tests.mjs'
-import { testDirectory } from '../../support/fresh-directory.ts'
-import { OwnNetns } from '../../support/netns.ts'
 
 const [program = '', , , whole = ''] = [
   ...readFileSync('docs/write-a-wire.md', 'utf8').matchAll(/^```js\n(.*?)^```$/gms),

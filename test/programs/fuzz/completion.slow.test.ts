@@ -6,11 +6,11 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { Chance } from '../../support/fuzz-netlink.ts'
-import { list } from '../../support/list.ts'
-import { runMain } from '../../support/run-main.ts'
-import { SEED, scaled } from '../../support/scale.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { Chance } from '#support/fuzz-netlink.ts'
+import { list } from '#support/list.ts'
+import { runMain } from '#support/run-main.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const NAMES = scaled(25_000)
 /** Text that a shell may interpret; `>p` would leave a file. */

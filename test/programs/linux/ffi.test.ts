@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { SharedLibrary } from '../../../src/linux/ffi.ts'
-import { Consumer } from '../../support/consumer.ts'
-import { testDirectory } from '../../support/fresh-directory.ts'
+import { SharedLibrary } from '#src/linux/ffi.ts'
+import { Consumer } from '#support/consumer.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
 
 const libc = new SharedLibrary('libc.so.6')
 

@@ -5,13 +5,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Random, random } from '../../../src/base/random.ts'
-import { compileFilter, nameIn } from '../../../src/linux/pcap-filter.ts'
-import { BpfProgram } from '../../../src/packet/bpf.ts'
-import { compileExpression } from '../../../src/packet/filter-expression.ts'
-import { FILTER_TEXTS } from '../../support/filter-texts.ts'
-import { fuzzFrames } from '../../support/fuzz-frames.ts'
-import { SEED, scaled } from '../../support/scale.ts'
+import { type Random, random } from '#src/base/random.ts'
+import { compileFilter, nameIn } from '#src/linux/pcap-filter.ts'
+import { BpfProgram } from '#src/packet/bpf.ts'
+import { compileExpression } from '#src/packet/filter-expression.ts'
+import { FILTER_TEXTS } from '#support/filter-texts.ts'
+import { fuzzFrames } from '#support/fuzz-frames.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
 const frames = framesOf(scaled(40_000))

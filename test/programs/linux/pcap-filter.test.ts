@@ -4,13 +4,13 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
+import { random } from '#src/base/random.ts'
+import { compileFilter } from '#src/linux/pcap-filter.ts'
+import { FILTER_TEXTS } from '#support/filter-texts.ts'
+import { ethernet } from '#support/frames.ts'
+import { fuzzFrames } from '#support/fuzz-frames.ts'
+import { SEED, scaled } from '#support/scale.ts'
 import { BROADCAST, GATEWAY, GATEWAY6, packet, ping, tcp, udp } from '../../../packages/lan/test/packets.ts'
-import { random } from '../../../src/base/random.ts'
-import { compileFilter } from '../../../src/linux/pcap-filter.ts'
-import { FILTER_TEXTS } from '../../support/filter-texts.ts'
-import { ethernet } from '../../support/frames.ts'
-import { fuzzFrames } from '../../support/fuzz-frames.ts'
-import { SEED, scaled } from '../../support/scale.ts'
 
 const SYN = 2
 const ACK = 16

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadNative } from '../../../src/linux/native.ts'
-import { onReaderGone } from '../../../src/linux/pipe-reader.ts'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { onReaderGone } from '#src/linux/pipe-reader.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const native = loadNative()
 const directory = freshDirectory()

@@ -1,11 +1,11 @@
 /** System calls on threads of their own: results, and what happens without the resources for it. */
 import { fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { EAGAIN, EBADF, EINVAL, EMFILE, EMSGSIZE, ENOMEM } from '../../../src/base/errno.ts'
-import { bpfAside, closeAside, sendAside } from '../../../src/linux/aside.ts'
-import { check } from '../../../src/linux/errno.ts'
-import type { Native, Poller } from '../../../src/linux/native.ts'
-import { O_RDONLY } from '../../../src/linux/uapi.ts'
+import { EAGAIN, EBADF, EINVAL, EMFILE, EMSGSIZE, ENOMEM } from '#src/base/errno.ts'
+import { bpfAside, closeAside, sendAside } from '#src/linux/aside.ts'
+import { check } from '#src/linux/errno.ts'
+import type { Native, Poller } from '#src/linux/native.ts'
+import { O_RDONLY } from '#src/linux/uapi.ts'
 import { datagrams, native } from './support.ts'
 
 const BPF_MAP_CREATE = 0

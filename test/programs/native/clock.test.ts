@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { EMFILE, VnetError } from '../../../src/base/errno.ts'
-import { TimerfdClock } from '../../../src/linux/clock.ts'
-import type { Poller } from '../../../src/linux/native.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { EMFILE, VnetError } from '#src/base/errno.ts'
+import { TimerfdClock } from '#src/linux/clock.ts'
+import type { Poller } from '#src/linux/native.ts'
 import { native } from './support.ts'
 
 let clock: TimerfdClock

@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import * as constants from '../../../src/netdev/if.ts'
-import * as ethernet from '../../../src/packet/ethernet.ts'
-import * as skb from '../../../src/skb/sk-buff.ts'
-import { testDirectory } from '../../support/fresh-directory.ts'
+import * as constants from '#src/netdev/if.ts'
+import * as ethernet from '#src/packet/ethernet.ts'
+import * as skb from '#src/skb/sk-buff.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
 
 const HEADERS = ['linux/if.h', 'linux/if_arp.h', 'linux/if_ether.h', 'linux/if_packet.h']
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { getgrnam, getpwnam } from '../../../src/linux/ffi.ts'
+import { getgrnam, getpwnam } from '#src/linux/ffi.ts'
 
 test('getpwnam and getgrnam find the same users and groups as id(1) and getent(1)', () => {
   expect([getpwnam('root'), getgrnam('root')]).toEqual([0, 0])

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { EBADF, EINVAL, EPERM, VnetError } from '../../../src/base/errno.ts'
-import { check } from '../../../src/linux/errno.ts'
-import type { Poller } from '../../../src/linux/native.ts'
-import { O_RDONLY } from '../../../src/linux/uapi.ts'
+import { EBADF, EINVAL, EPERM, VnetError } from '#src/base/errno.ts'
+import { check } from '#src/linux/errno.ts'
+import type { Poller } from '#src/linux/native.ts'
+import { O_RDONLY } from '#src/linux/uapi.ts'
 import { addonPath, datagrams, native, run, runWorker } from './support.ts'
 
 const closers: (() => unknown)[] = []

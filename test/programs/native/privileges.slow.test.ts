@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { EINVAL, ETIMEDOUT } from '../../../src/base/errno.ts'
-import { hasCapability } from '../../../src/linux/privileges.ts'
+import { EINVAL, ETIMEDOUT } from '#src/base/errno.ts'
+import { hasCapability } from '#src/linux/privileges.ts'
 import { native, type Outcome, run } from './support.ts'
 
 /** Reads the privileges of all threads, without repetitions. */

@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { vi } from 'vitest'
-import { check } from '../../../src/linux/errno.ts'
-import { type Batch, loadNative } from '../../../src/linux/native.ts'
-import { AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK } from '../../../src/linux/uapi.ts'
+import { check } from '#src/linux/errno.ts'
+import { type Batch, loadNative } from '#src/linux/native.ts'
+import { AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK } from '#src/linux/uapi.ts'
 
 // Child processes with the sanitizer build are slow to start on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })

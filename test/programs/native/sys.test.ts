@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
-import * as errno from '../../../src/base/errno.ts'
-import { EBADF, EBUSY } from '../../../src/base/errno.ts'
-import { check } from '../../../src/linux/errno.ts'
-import type { Native } from '../../../src/linux/native.ts'
+import * as errno from '#src/base/errno.ts'
+import { EBADF, EBUSY } from '#src/base/errno.ts'
+import { check } from '#src/linux/errno.ts'
+import type { Native } from '#src/linux/native.ts'
 import {
   AF_INET,
   AF_NETLINK,
@@ -25,7 +25,7 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
   sockaddrNl,
-} from '../../../src/linux/uapi.ts'
+} from '#src/linux/uapi.ts'
 import { abstractAddress, datagrams, native, run, runWorker } from './support.ts'
 
 /** include/uapi/asm-generic/ioctls.h: bytes that wait to be read. */

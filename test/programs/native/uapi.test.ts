@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { VnetError } from '../../../src/base/errno.ts'
-import * as packetSocket from '../../../src/linux/packet-socket.ts'
-import * as socketIdentity from '../../../src/linux/socket-identity.ts'
-import * as frameQueue from '../../../src/linux/tap/frame-queue.ts'
-import * as tap from '../../../src/linux/tap/tap.ts'
-import * as uapi from '../../../src/linux/uapi.ts'
+import { VnetError } from '#src/base/errno.ts'
+import * as packetSocket from '#src/linux/packet-socket.ts'
+import * as socketIdentity from '#src/linux/socket-identity.ts'
+import * as frameQueue from '#src/linux/tap/frame-queue.ts'
+import * as tap from '#src/linux/tap/tap.ts'
+import * as uapi from '#src/linux/uapi.ts'
 
 /** Not in the headers under a name, but as a sizeof. */
 const LENGTHS: Record<string, string> = {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { TimerfdClock } from '../../../src/linux/clock.ts'
-import { SkBuffPool } from '../../../src/skb/pool.ts'
-import type { SkBuff } from '../../../src/skb/sk-buff.ts'
-import { delay } from '../../../src/wire/stages/delay.ts'
-import { rate } from '../../../src/wire/stages/rate.ts'
-import { plainChain } from '../../support/wire.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { TimerfdClock } from '#src/linux/clock.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { rate } from '#src/wire/stages/rate.ts'
+import { plainChain } from '#support/wire.ts'
 import { native } from './support.ts'
 
 const PACKETS = 200

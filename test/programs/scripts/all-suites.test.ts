@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { execute } from '../../support/setup-tree.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { execute } from '#support/setup-tree.ts'
 
 /**
  * Records its arguments. The run with the number BUSY_RUN first waits until its parent has used CPU

@@ -5,8 +5,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { isFilled, kept, programOf, sources, violations } from '../../../scripts/check-imports.mjs'
-import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const root = freshDirectory()
 

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { checkProse } from '../../../scripts/check-prose.mjs'
-import { freshDirectory } from '../../support/fresh-directory.ts'
 
 const root = freshDirectory()
 

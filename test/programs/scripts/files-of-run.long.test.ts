@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from 'vitest'
-import { execute } from '../../support/setup-tree.ts'
+import { execute } from '#support/setup-tree.ts'
 
 const FOLDERS = ['test/wire/', 'test/programs/scripts/']
 const [SLOW, LONG] = [/\.slow\.test\.ts$/, /\.long\.test\.ts$/]

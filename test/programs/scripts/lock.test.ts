@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
-import { freshDirectory } from '../../support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const NOBODY = '65534'
 const NOBODY_USER = ['--reuid', NOBODY, '--regid', NOBODY, '--clear-groups']

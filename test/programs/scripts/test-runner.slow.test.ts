@@ -6,8 +6,8 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { execute } from '../../support/setup-tree.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { execute } from '#support/setup-tree.ts'
 
 const report = (status: string) =>
   JSON.stringify({

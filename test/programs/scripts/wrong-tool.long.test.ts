@@ -3,8 +3,8 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { freshDirectory } from '../../support/fresh-directory.ts'
-import { execute } from '../../support/setup-tree.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { execute } from '#support/setup-tree.ts'
 
 const LINE =
   'the kernel tests need the arping of iputils, and this one is another program: sudo apt-get install iputils-arping'

@@ -1,9 +1,9 @@
 /** The drawing of an interface on the page, its counters, and `vnet wire`, for comparison. */
 
+import { wireTable } from '#src/cli/commands/wire.ts'
+import { type ControlClient, supported } from '#src/control/index.ts'
 import { type DrawnGroup, modelOf } from '../../../packages/web/src/page/driver-model.ts'
 import { vnetRows } from '../../../packages/web/src/rows.ts'
-import { wireTable } from '../../../src/cli/commands/wire.ts'
-import { type ControlClient, supported } from '../../../src/control/index.ts'
 
 /**
  * Returns the titles of the wire's directions on the path away from the kernel and toward it, the

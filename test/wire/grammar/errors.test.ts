@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type FileError, UsageError } from '../../../src/base/usage-error.ts'
-import { noResources } from '../../../src/wire/grammar/groups.ts'
-import { KEYWORDS, parseWire } from '../../../src/wire/parse.ts'
-import { forAll } from '../../support/for-all.ts'
-import { SEED, scaled } from '../../support/scale.ts'
+import { type FileError, UsageError } from '#src/base/usage-error.ts'
+import { noResources } from '#src/wire/grammar/groups.ts'
+import { KEYWORDS, parseWire } from '#src/wire/parse.ts'
+import { forAll } from '#support/for-all.ts'
+import { SEED, scaled } from '#support/scale.ts'
 
 /** Returns the lines of the error that `words` give. */
 function linesOf(text: string): string[] {

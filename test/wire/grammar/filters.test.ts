@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { filtersOf } from '../../../src/wire/grammar/groups.ts'
-import { readText } from '../../../src/wire/parse.ts'
+import { filtersOf } from '#src/wire/grammar/groups.ts'
+import { readText } from '#src/wire/parse.ts'
 
 test.each([
   ["drop 'udp' first 1 | match arp ( delay 5ms icmp nth 2 ) else ( match 'tcp' syn ( ) )", 'udp arp icmp tcp'],

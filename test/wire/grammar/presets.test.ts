@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { PRESETS, parseWire } from '../../../src/wire/parse.ts'
+import { PRESETS, parseWire } from '#src/wire/parse.ts'
 
 /** The words of the stages of a preset, joined. */
 const textOf = (text: string, direction: 'ab' | 'ba') =>

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { directed, type Group, type Item, printGroups } from '../../../src/wire/grammar/groups.ts'
-import { readText } from '../../../src/wire/parse.ts'
-import { forAll } from '../../support/for-all.ts'
-import { SEED, scaled } from '../../support/scale.ts'
+import { directed, type Group, type Item, printGroups } from '#src/wire/grammar/groups.ts'
+import { readText } from '#src/wire/parse.ts'
+import { forAll } from '#support/for-all.ts'
+import { SEED, scaled } from '#support/scale.ts'
 import { wires } from './arbitrary.ts'
 
 const read = (text: string) => directed(readText(text), 'ab')

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { type CodelOptions, codel } from '../../../src/wire/stages/codel.ts'
-import { rate } from '../../../src/wire/stages/rate.ts'
-import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { type CodelOptions, codel } from '#src/wire/stages/codel.ts'
+import { rate } from '#src/wire/stages/rate.ts'
+import { plainFrame, type TestWire, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../../src/base/usage-error.ts'
-import { CHECKSUM_NONE } from '../../../src/skb/sk-buff.ts'
-import { corrupt } from '../../../src/wire/stages/corrupt.ts'
-import { duplicate } from '../../../src/wire/stages/duplicate.ts'
-import { truncate } from '../../../src/wire/stages/truncate.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { CHECKSUM_NONE } from '#src/skb/sk-buff.ts'
+import { corrupt } from '#src/wire/stages/corrupt.ts'
+import { duplicate } from '#src/wire/stages/duplicate.ts'
+import { truncate } from '#src/wire/stages/truncate.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 import { buildFrame, type Frame, plain, plain6 } from '../../packet/frames.ts'
 import { addsUp, pseudoHeader } from '../../packet/naive.ts'
-import { plainFrame, testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
 

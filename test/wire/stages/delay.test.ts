@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../../src/base/usage-error.ts'
-import { parseWire } from '../../../src/wire/parse.ts'
-import { delay } from '../../../src/wire/stages/delay.ts'
-import type { Impairment } from '../../../src/wire/wire.ts'
-import { testWires } from '../../support/wire.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import type { Impairment } from '#src/wire/wire.ts'
+import { testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../../src/base/usage-error.ts'
-import { normalCdf } from '../../../src/wire/stages/correlated.ts'
-import { parseTable, TABLE_FACTOR, tableOf } from '../../../src/wire/stages/distribution.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { normalCdf } from '#src/wire/stages/correlated.ts'
+import { parseTable, TABLE_FACTOR, tableOf } from '#src/wire/stages/distribution.ts'
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { random } from '../../../src/base/random.ts'
-import { type DualPi2Options, dualpi2 } from '../../../src/wire/stages/dualpi2.ts'
-import { rate } from '../../../src/wire/stages/rate.ts'
-import { trace } from '../../../src/wire/stages/trace.ts'
-import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { type DualPi2Options, dualpi2 } from '#src/wire/stages/dualpi2.ts'
+import { rate } from '#src/wire/stages/rate.ts'
+import { trace } from '#src/wire/stages/trace.ts'
+import { plainFrame, type TestWire, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 const MS = NSEC_PER_MSEC

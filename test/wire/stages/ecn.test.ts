@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { SkBuffPool } from '../../../src/skb/pool.ts'
-import type { SkBuff } from '../../../src/skb/sk-buff.ts'
-import { markCe } from '../../../src/wire/stages/ecn.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { markCe } from '#src/wire/stages/ecn.ts'
+import { ones } from '#support/frames.ts'
 import { buildFrame, type Frame, plain, plain6 } from '../../packet/frames.ts'
-import { ones } from '../../support/frames.ts'
 
 const pool = new SkBuffPool({ large: 1, small: 4 })
 const TAG = { type: 0x8100, tci: 7 }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { CHECKSUM_NONE } from '../../../src/skb/sk-buff.ts'
-import { drop, type FaultAction, type FaultWhen, fault } from '../../../src/wire/stages/fault.ts'
-import { loss } from '../../../src/wire/stages/loss.ts'
+import { CHECKSUM_NONE } from '#src/skb/sk-buff.ts'
+import { drop, type FaultAction, type FaultWhen, fault } from '#src/wire/stages/fault.ts'
+import { loss } from '#src/wire/stages/loss.ts'
+import { ones, putWord } from '#support/frames.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
-import { ones, putWord } from '../../support/frames.ts'
-import { plainFrame, testWires } from '../../support/wire.ts'
 
 const testWire = testWires()
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { random } from '../../../src/base/random.ts'
-import { type FqCodelOptions, fqCodel } from '../../../src/wire/stages/fq-codel.ts'
-import { rate } from '../../../src/wire/stages/rate.ts'
-import { ethernet, putWord } from '../../support/frames.ts'
-import { type TestWire, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { type FqCodelOptions, fqCodel } from '#src/wire/stages/fq-codel.ts'
+import { rate } from '#src/wire/stages/rate.ts'
+import { ethernet, putWord } from '#support/frames.ts'
+import { type TestWire, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 const MS = NSEC_PER_MSEC

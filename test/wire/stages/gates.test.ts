@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { delay } from '../../../src/wire/stages/delay.ts'
-import { blackhole, hold, partition } from '../../../src/wire/stages/gates.ts'
-import { type TestWire, testWires } from '../../support/wire.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { blackhole, hold, partition } from '#src/wire/stages/gates.ts'
+import { type TestWire, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 

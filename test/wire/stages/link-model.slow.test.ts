@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { random } from '../../../src/base/random.ts'
-import { parseWire } from '../../../src/wire/parse.ts'
-import { drawRows, type LinkName, link } from '../../../src/wire/stages/link-model.ts'
-import type { Rows } from '../../../src/wire/stages/link-trace.ts'
-import { plainFrame, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { drawRows, type LinkName, link } from '#src/wire/stages/link-model.ts'
+import type { Rows } from '#src/wire/stages/link-trace.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 const MS = NSEC_PER_MSEC

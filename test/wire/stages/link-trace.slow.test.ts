@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { noResources } from '../../../src/wire/grammar/groups.ts'
-import { parseWire } from '../../../src/wire/parse.ts'
-import { Simulation } from '../../../src/wire/simulation.ts'
-import type { delay } from '../../../src/wire/stages/delay.ts'
-import { trace } from '../../../src/wire/stages/trace.ts'
-import { plainFrame, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { noResources } from '#src/wire/grammar/groups.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { Simulation } from '#src/wire/simulation.ts'
+import type { delay } from '#src/wire/stages/delay.ts'
+import { trace } from '#src/wire/stages/trace.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 const MS = NSEC_PER_MSEC

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { UsageError } from '../../../src/base/usage-error.ts'
-import { loss, lossEvery, lossGemodel, lossState } from '../../../src/wire/stages/loss.ts'
-import type { Impairment } from '../../../src/wire/wire.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import { loss, lossEvery, lossGemodel, lossState } from '#src/wire/stages/loss.ts'
+import type { Impairment } from '#src/wire/wire.ts'
+import { testWires } from '#support/wire.ts'
 import { buildFrame, plain, plain6 } from '../../packet/frames.ts'
-import { testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
 

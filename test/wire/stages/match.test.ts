@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { noResources } from '../../../src/wire/grammar/groups.ts'
-import { parseWire } from '../../../src/wire/parse.ts'
-import { delay } from '../../../src/wire/stages/delay.ts'
-import { loss } from '../../../src/wire/stages/loss.ts'
-import { match } from '../../../src/wire/stages/match.ts'
-import { textOf } from '../../../src/wire/wire.ts'
-import { ethernet, putWord } from '../../support/frames.ts'
-import { plainFrame, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { noResources } from '#src/wire/grammar/groups.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { loss } from '#src/wire/stages/loss.ts'
+import { match } from '#src/wire/stages/match.ts'
+import { textOf } from '#src/wire/wire.ts'
+import { ethernet, putWord } from '#support/frames.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 
 const testWire = testWires()
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { mtu } from '../../../src/wire/stages/mtu.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { mtu } from '#src/wire/stages/mtu.ts'
+import { ChecksumVerifier } from '#support/frames.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../../packet/frames.ts'
 import { naiveChecksum, word } from '../../packet/naive.ts'
-import { ChecksumVerifier } from '../../support/frames.ts'
-import { plainFrame, testWires } from '../../support/wire.ts'
 
 const makeWire = testWires()
 

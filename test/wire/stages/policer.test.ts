@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../src/base/clock.ts'
-import { random } from '../../../src/base/random.ts'
-import { policer } from '../../../src/wire/stages/policer.ts'
-import { plainFrame, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { policer } from '#src/wire/stages/policer.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 const MS = NSEC_PER_MSEC

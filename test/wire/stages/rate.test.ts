@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { random } from '../../../src/base/random.ts'
-import { parseWire } from '../../../src/wire/parse.ts'
-import { delay } from '../../../src/wire/stages/delay.ts'
-import { fqCodel } from '../../../src/wire/stages/fq-codel.ts'
-import { type RateOptions, rate } from '../../../src/wire/stages/rate.ts'
-import type { LimitSpec } from '../../../src/wire/wire.ts'
-import { SEED, scaled } from '../../support/scale.ts'
-import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { fqCodel } from '#src/wire/stages/fq-codel.ts'
+import { type RateOptions, rate } from '#src/wire/stages/rate.ts'
+import type { LimitSpec } from '#src/wire/wire.ts'
+import { SEED, scaled } from '#support/scale.ts'
+import { plainFrame, type TestWire, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { random } from '../../../src/base/random.ts'
-import { FakeClock } from '../../../src/bed/fake-clock.ts'
-import type { SkBuff } from '../../../src/skb/sk-buff.ts'
-import type { Discipline, PacketQueue } from '../../../src/wire/stages/queue.ts'
-import { rate } from '../../../src/wire/stages/rate.ts'
-import { type RedOptions, red } from '../../../src/wire/stages/red.ts'
-import { SEED, scaled } from '../../support/scale.ts'
-import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import type { Discipline, PacketQueue } from '#src/wire/stages/queue.ts'
+import { rate } from '#src/wire/stages/rate.ts'
+import { type RedOptions, red } from '#src/wire/stages/red.ts'
+import { SEED, scaled } from '#support/scale.ts'
+import { plainFrame, type TestWire, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 

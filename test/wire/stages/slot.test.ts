@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { slot } from '../../../src/wire/stages/slot.ts'
-import { scaled } from '../../support/scale.ts'
-import { plainFrame, type TestWire, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { slot } from '#src/wire/stages/slot.ts'
+import { scaled } from '#support/scale.ts'
+import { plainFrame, type TestWire, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { fault } from '../../../src/wire/stages/fault.ts'
+import { fault } from '#src/wire/stages/fault.ts'
+import { testWires } from '#support/wire.ts'
 import { buildFrame, type Frame, type Packet, plain, plain6 } from '../../packet/frames.ts'
-import { testWires } from '../../support/wire.ts'
 
 const testWire = testWires()
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { fault } from '../../../src/wire/stages/fault.ts'
-import { ChecksumVerifier, ethernet, putWord, word } from '../../support/frames.ts'
-import { type ReceivedPacket, testWires } from '../../support/wire.ts'
+import { fault } from '#src/wire/stages/fault.ts'
+import { ChecksumVerifier, ethernet, putWord, word } from '#support/frames.ts'
+import { type ReceivedPacket, testWires } from '#support/wire.ts'
 
 const testWire = testWires()
 const [FIN, SYN, RST, ACK] = [1, 2, 4, 16]

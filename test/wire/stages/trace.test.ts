@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../src/base/clock.ts'
-import { random } from '../../../src/base/random.ts'
-import { codel } from '../../../src/wire/stages/codel.ts'
-import { trace } from '../../../src/wire/stages/trace.ts'
-import { SEED } from '../../support/scale.ts'
-import { plainFrame, testWires } from '../../support/wire.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { codel } from '#src/wire/stages/codel.ts'
+import { trace } from '#src/wire/stages/trace.ts'
+import { SEED } from '#support/scale.ts'
+import { plainFrame, testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { corrupt } from '../../../src/wire/stages/corrupt.ts'
-import { duplicate } from '../../../src/wire/stages/duplicate.ts'
-import { truncate } from '../../../src/wire/stages/truncate.ts'
-import { either, SEED } from '../../support/scale.ts'
-import { expectLaw, expectNear } from '../../support/statistics.ts'
-import { testWires } from '../../support/wire.ts'
+import { corrupt } from '#src/wire/stages/corrupt.ts'
+import { duplicate } from '#src/wire/stages/duplicate.ts'
+import { truncate } from '#src/wire/stages/truncate.ts'
+import { either, SEED } from '#support/scale.ts'
+import { expectLaw, expectNear } from '#support/statistics.ts'
+import { testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 const PACKETS = either(1_000_000, 50_000)

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { normalCdf } from '../../../src/wire/stages/correlated.ts'
-import { delay } from '../../../src/wire/stages/delay.ts'
-import { type Distribution, TABLE_FACTOR, tableOf } from '../../../src/wire/stages/distribution.ts'
-import type { Impairment } from '../../../src/wire/wire.ts'
-import { either, SEED } from '../../support/scale.ts'
-import { DEVIATIONS, expectDistribution, expectLaw, expectNear, successive } from '../../support/statistics.ts'
-import { testWires } from '../../support/wire.ts'
+import { normalCdf } from '#src/wire/stages/correlated.ts'
+import { delay } from '#src/wire/stages/delay.ts'
+import { type Distribution, TABLE_FACTOR, tableOf } from '#src/wire/stages/distribution.ts'
+import type { Impairment } from '#src/wire/wire.ts'
+import { either, SEED } from '#support/scale.ts'
+import { DEVIATIONS, expectDistribution, expectLaw, expectNear, successive } from '#support/statistics.ts'
+import { testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 const PACKETS = either(1_000_000, 10_000)

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { loss, lossGemodel, lossState } from '../../../src/wire/stages/loss.ts'
-import type { Impairment } from '../../../src/wire/wire.ts'
-import { either, SEED } from '../../support/scale.ts'
-import { expectLaw, expectNear, expectShare, type LossChain, lossLaw } from '../../support/statistics.ts'
-import { testWires } from '../../support/wire.ts'
+import { loss, lossGemodel, lossState } from '#src/wire/stages/loss.ts'
+import type { Impairment } from '#src/wire/wire.ts'
+import { either, SEED } from '#support/scale.ts'
+import { expectLaw, expectNear, expectShare, type LossChain, lossLaw } from '#support/statistics.ts'
+import { testWires } from '#support/wire.ts'
 
 const makeWire = testWires()
 const PACKETS = either(1_000_000, 100_000)

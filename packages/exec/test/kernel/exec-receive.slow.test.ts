@@ -7,10 +7,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
-import { freshQuietNamespaces } from '../../../../test/support/fresh-namespaces.ts'
-import { type Child, outcome } from '../../../../test/support/netns.ts'
-import { type Running, spawnVnet } from '../../../../test/support/vnet-process.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { type Child, outcome } from '#support/netns.ts'
+import { type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 const EXEC = [process.execPath, path('../../../../dist/vnet.js'), 'exec', '--']

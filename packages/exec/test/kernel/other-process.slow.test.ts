@@ -1,8 +1,8 @@
 /** Other processes by thread id, which may be reused. */
 import { closeSync, openSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { EBADF, EFAULT, ENOTSOCK, ESRCH } from '../../../../src/base/errno.ts'
-import { loadNative, type Native } from '../../../../src/linux/native.ts'
+import { EBADF, EFAULT, ENOTSOCK, ESRCH } from '#src/base/errno.ts'
+import { loadNative, type Native } from '#src/linux/native.ts'
 import { OtherProcesses } from '../../src/other-process.ts'
 
 /** A kernel that numbers pidfds from 100 on. Those in `gone` belong to threads that ended. */

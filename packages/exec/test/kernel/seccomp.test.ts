@@ -3,8 +3,8 @@
  * ended.
  */
 import { expect, test } from 'vitest'
-import { ENOENT } from '../../../../src/base/errno.ts'
-import type { Native } from '../../../../src/linux/native.ts'
+import { ENOENT } from '#src/base/errno.ts'
+import type { Native } from '#src/linux/native.ts'
 import { NotificationListener } from '../../src/seccomp.ts'
 
 const POLLHUP = 0x10

@@ -3,17 +3,17 @@
  * it. It records the requests and the uids of the clients, and can delay any reply.
  */
 import { statSync } from 'node:fs'
-import { EFAULT, ENODEV, EOPNOTSUPP, VnetError } from '../../../../src/base/errno.ts'
-import { Connection } from '../../../../src/control/protocol/connection.ts'
-import { commands, VNET_GENL_ID, VNET_GENL_NAME } from '../../../../src/control/protocol/family.ts'
-import { makeRunDirectory } from '../../../../src/control/protocol/run-directory.ts'
-import { type Client, dispatch } from '../../../../src/control/server/dispatch.ts'
-import { ListeningSocket } from '../../../../src/control/server/listening-socket.ts'
-import { nlctrl } from '../../../../src/control/server/nlctrl.ts'
-import { operation } from '../../../../src/control/server/operation.ts'
-import { Announcement } from '../../../../src/control/server/presence.ts'
-import { loadNative } from '../../../../src/linux/native.ts'
-import { MessageBuilder } from '../../../../src/netlink/index.ts'
+import { EFAULT, ENODEV, EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
+import { Connection } from '#src/control/protocol/connection.ts'
+import { commands, VNET_GENL_ID, VNET_GENL_NAME } from '#src/control/protocol/family.ts'
+import { makeRunDirectory } from '#src/control/protocol/run-directory.ts'
+import { type Client, dispatch } from '#src/control/server/dispatch.ts'
+import { ListeningSocket } from '#src/control/server/listening-socket.ts'
+import { nlctrl } from '#src/control/server/nlctrl.ts'
+import { operation } from '#src/control/server/operation.ts'
+import { Announcement } from '#src/control/server/presence.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { MessageBuilder } from '#src/netlink/index.ts'
 
 const SIOCDEVPRIVATE = 0x89f0
 const SIOCGIFMAP = 0x8970

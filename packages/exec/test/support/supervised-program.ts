@@ -3,11 +3,11 @@
  * array, and its arguments make a call. Records the results of all calls.
  */
 
-import { ownNamespace } from '../../../../src/control/protocol/directory.ts'
-import { check } from '../../../../src/linux/errno.ts'
-import { loadNative } from '../../../../src/linux/native.ts'
-import { AF_NETLINK, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from '../../../../src/linux/uapi.ts'
-import { MEMORY_AT, memoryOf } from '../../../../test/support/user-memory.ts'
+import { ownNamespace } from '#src/control/protocol/directory.ts'
+import { check } from '#src/linux/errno.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { AF_NETLINK, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from '#src/linux/uapi.ts'
+import { MEMORY_AT, memoryOf } from '#support/user-memory.ts'
 import { OtherProcesses } from '../../src/other-process.ts'
 import { portOf } from '../../src/program-socket.ts'
 import type { Notification } from '../../src/seccomp.ts'

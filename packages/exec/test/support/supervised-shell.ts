@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
-import type { Child, Outcome } from '../../../../test/support/netns.ts'
-import { outcome } from '../../../../test/support/netns.ts'
+import type { Child, Outcome } from '#support/netns.ts'
+import { outcome } from '#support/netns.ts'
 
 const quoted = (word: string) => `'${word.replaceAll("'", String.raw`'\''`)}'`
 

@@ -2,8 +2,8 @@
 import { Buffer } from 'node:buffer'
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, expect, test as plain, vi } from 'vitest'
-import type { End, Io } from '../../../../src/cli/process/io.ts'
-import { runMain } from '../../../../test/support/run-main.ts'
+import type { End, Io } from '#src/cli/process/io.ts'
+import { runMain } from '#support/run-main.ts'
 import { type GuestCommandOptions, guest } from '../../src/commands/guest.ts'
 import type { MailRecord } from '../../src/mail.ts'
 import type { GuestEnd, runJob as runJobOf } from '../../src/run.ts'
@@ -19,7 +19,7 @@ const job = vi.hoisted(() => ({
 vi.mock('../../src/kernel.ts', () => ({ findKernel: () => ({}) }))
 vi.mock('../../src/needed-programs.ts', () => ({ neededPrograms: () => [] }))
 vi.mock('../../src/image/index.ts', () => ({ baseImage: () => '', directoryImage: () => '', guestPath: () => [] }))
-vi.mock('../../../../src/linux/programs.ts', async original => ({
+vi.mock('#src/linux/programs.ts', async original => ({
   ...(await original<object>()),
   missingPrograms: () => {},
 }))

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { testDirectory } from '../../../../test/support/fresh-directory.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
 import { stopMachine } from '../../src/inside.ts'
 
 const places = new Map<string, string>()

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { builtFile } from 'vnet/internal/linux/native'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { baseImage, directoryImage } from '../../src/image/index.ts'
 import { cachedKernel, findKernel } from '../../src/kernel.ts'
 import { QEMU } from '../../src/machine.ts'

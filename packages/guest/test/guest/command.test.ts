@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileDirectory, freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory, freshDirectory } from '#support/fresh-directory.ts'
 import { cacheWithKernel, complaints, shell, vnet } from '../support/guest-runs.ts'
 
 const directory = freshDirectory()

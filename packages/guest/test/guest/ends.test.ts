@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { fileDirectory, freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory, freshDirectory } from '#support/fresh-directory.ts'
 import { complaints, shell, startVnet } from '../support/guest-runs.ts'
 
 const cwd = freshDirectory()

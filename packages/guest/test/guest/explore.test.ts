@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { faultsIn } from '../../../lab/test/support/fault-worlds.ts'
 import { vnet } from '../support/guest-runs.ts'
 

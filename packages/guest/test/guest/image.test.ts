@@ -15,9 +15,9 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
-import { USER } from '../../../../test/support/ordinary-user.ts'
-import { NOBODY } from '../../../../test/support/privileges.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { USER } from '#support/ordinary-user.ts'
+import { NOBODY } from '#support/privileges.ts'
 import { imageOf } from '../../src/image/squashfs.ts'
 import { Tree } from '../../src/image/tree.ts'
 

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { complaints, digestOf, shell } from '../support/guest-runs.ts'
 
 const directory = fileDirectory()

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { findProgram } from '../../../../src/linux/programs.ts'
+import { findProgram } from '#src/linux/programs.ts'
 import { guestPath } from '../../src/image/index.ts'
 import { vnet } from '../support/guest-runs.ts'
 

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { Consumer } from '../../../../test/support/consumer.ts'
+import { Consumer } from '#support/consumer.ts'
 import { cacheWithKernel } from '../support/guest-runs.ts'
 
 const PROGRAM = `

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { baseTree, guestPath } from '../../src/image/base.ts'
 import type { Tree } from '../../src/image/tree.ts'
 import { kernelWith } from '../support/kernel-modules.ts'

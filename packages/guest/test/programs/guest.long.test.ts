@@ -1,6 +1,6 @@
 /** A day in a guest: a smoke test; `npm run test:guest` has more. */
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { shell } from '../support/guest-runs.ts'
 
 const directory = freshDirectory()

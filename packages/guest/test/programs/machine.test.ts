@@ -2,7 +2,7 @@
 import { chmodSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { Machine, MachineEnded } from '../../src/machine.ts'
 
 const directory = freshDirectory()

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Ended, PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { type Ended, PROGRAM } from '#support/vnet-process.ts'
 import { cachedKernel } from '../../src/kernel.ts'
 
 export const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/vnet-tests', import.meta.url))

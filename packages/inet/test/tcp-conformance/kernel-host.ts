@@ -12,7 +12,7 @@ import { writeSysctl } from 'vnet/internal/linux/sysctl'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { parseAddress } from 'vnet/internal/packet/address'
 import { concat, put16 } from 'vnet/internal/packet/octets'
-import { type Netns, OwnNetns } from '../../../../test/support/netns.ts'
+import { type Netns, OwnNetns } from '#support/netns.ts'
 import { type Packet, parsePacket } from './packet.ts'
 
 const MAC = '02:00:00:00:00:01'

@@ -1,7 +1,7 @@
 /** A World on the TCP of a host in memory, with a clock that stands still between steps. */
 import { EADDRINUSE, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, isErrno } from 'vnet/internal/base/errno'
 import { parseAddress } from 'vnet/internal/packet/address'
-import { FakeClock } from '../../../../src/bed/fake-clock.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
 import type { IpError, TcpConnection } from '../../src/contract.ts'
 import { Tcp } from '../../src/tcp/tcp.ts'
 import { FakeIp, MS } from '../tcp-pair.ts'

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
-import { readDirectories } from '../../../../src/control/protocol/directory.ts'
-import { loadNative } from '../../../../src/linux/native.ts'
-import { memoryNets } from '../../../../test/support/memory-net.ts'
+import { readDirectories } from '#src/control/protocol/directory.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { memoryNets } from '#support/memory-net.ts'
 import { LabControl } from '../../src/kernel/lab-control.ts'
 
 const loading = vi.hoisted(() => {
@@ -13,7 +13,7 @@ const loading = vi.hoisted(() => {
   }
   return { started: signal(), end: signal() }
 })
-vi.mock('../../../../src/control/server/server.ts', async () => {
+vi.mock('#src/control/server/server.ts', async () => {
   loading.started.resolve()
   await loading.end.promise
   throw new Error('it cannot be loaded')

@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { asUser } from '../../../../test/support/ordinary-user.ts'
+import { asUser } from '#support/ordinary-user.ts'
 import { PlaywrightProject } from '../support/playwright-project.ts'
 
 const LIMIT = { timeout: 300_000 }

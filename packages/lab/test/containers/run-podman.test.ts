@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
-import { type Netns, OwnNetns, outcome } from '../../../../test/support/netns.ts'
-import { PODMAN_CONF } from '../../../../test/support/podman-conf.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { type Netns, OwnNetns, outcome } from '#support/netns.ts'
+import { PODMAN_CONF } from '#support/podman-conf.ts'
 import { MACHINE_ADDRESS, SERVER_ADDRESS } from '../support/internet.ts'
 import { COMMAND, makeRunImage, mountsOf, TREE } from '../support/run-image.ts'
 

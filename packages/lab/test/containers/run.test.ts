@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { outcome } from '#support/netns.ts'
 import { BRIDGE, Dockerd } from '../../../../test/containers/dockerd.ts'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
-import { outcome } from '../../../../test/support/netns.ts'
 import { SERVER_ADDRESS } from '../support/internet.ts'
 import { COMMAND, makeRunImage, mountsOf, TREE } from '../support/run-image.ts'
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { FAULT_VERBS } from '../../../../src/wire/stages/fault-verbs.ts'
+import { FAULT_VERBS } from '#src/wire/stages/fault-verbs.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { testText } from '../../src/explore/repeat-text.ts'
 import { EXPLORE_OPTIONS } from '../../src/explore/scenario.ts'

@@ -7,7 +7,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { explore } from '../../src/index.ts'
 
 /** Milliseconds for the runs of a program: its budget, and the runs that it cuts. */

@@ -1,6 +1,6 @@
 /** explore finds planted bugs of real programs, and nothing in their repaired twins. */
 import { beforeAll } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { plantedIn, testPlanted } from '../support/explore/planted-tests.ts'
 import { buildPrograms } from './planted/programs.ts'
 

@@ -6,7 +6,7 @@
  * that does.
  */
 import type { Socket } from 'node:net'
-import type { FaultVerb } from '../../../../src/wire/stages/fault-verbs.ts'
+import type { FaultVerb } from '#src/wire/stages/fault-verbs.ts'
 import type { Direction, FaultAction, FaultWhen, Lab, LabHost } from '../../src/index.ts'
 
 export type Scenario = (run: { readonly lab: Lab; readonly signal: AbortSignal }) => Promise<void>

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { testDirectory } from '../../../../test/support/fresh-directory.ts'
-import { runMain } from '../../../../test/support/run-main.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
 
 const SCENARIO = `
 export const options = { world: 'memory', faults: ['duplicate'] }

@@ -1,7 +1,7 @@
 /** ddmin reduces a failing set. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { forAllAsync } from '../../../../test/support/for-all.ts'
+import { forAllAsync } from '#support/for-all.ts'
 import { ddmin } from '../../src/explore/ddmin.ts'
 import { describeFailure } from '../../src/explore/describe.ts'
 import { parseFault } from '../../src/explore/fault-text.ts'

@@ -1,8 +1,8 @@
 /** A plan of faults that the host of a guest replaces before the first of its packets. */
 import { expect, test } from 'vitest'
-import { tcpFrame, udpFrame } from '../../../../src/bed/frames.ts'
-import { noResources } from '../../../../src/wire/grammar/groups.ts'
-import { memoryNets } from '../../../../test/support/memory-net.ts'
+import { tcpFrame, udpFrame } from '#src/bed/frames.ts'
+import { noResources } from '#src/wire/grammar/groups.ts'
+import { memoryNets } from '#support/memory-net.ts'
 import { CarriedCable } from '../../src/carrier/cable.ts'
 import { FaultPlan, type PlanReply } from '../../src/carrier/fault-plan.ts'
 import { PacketWatch } from '../../src/carrier/packet-watch.ts'

@@ -1,6 +1,6 @@
 /** Packets have names that mean the same packet in each run. */
 import { describe, expect, test } from 'vitest'
-import { arpRequest, tcpFrame, udpFrame } from '../../../../src/bed/frames.ts'
+import { arpRequest, tcpFrame, udpFrame } from '#src/bed/frames.ts'
 import { Flows } from '../../src/carrier/flows.ts'
 import { formatName, parseName } from '../../src/model/packet-name.ts'
 

@@ -1,7 +1,7 @@
 /** An exploration that is stopped reports a failure that it has found, as far as it is known. */
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { describeFailure } from '../../src/explore/describe.ts'
 import { formatFault, parseFault } from '../../src/explore/fault-text.ts'
 import { Judge } from '../../src/explore/judge.ts'

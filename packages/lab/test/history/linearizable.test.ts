@@ -1,6 +1,6 @@
 /** linearizable: registers of many clients, against a search that tries every order. */
 import { expect, test } from 'vitest'
-import { random } from '../../../../src/base/random.ts'
+import { random } from '#src/base/random.ts'
 import { History, linearizable, type Operation } from '../../src/history/index.ts'
 import { type Event, historyOf, isLinearizable, randomEvents } from './registers.ts'
 

@@ -1,5 +1,5 @@
 /** Histories of one register for tests, and a check of them that tries every order. */
-import type { Random } from '../../../../src/base/random.ts'
+import type { Random } from '#src/base/random.ts'
 import { History, type Operation } from '../../src/history/index.ts'
 
 /**

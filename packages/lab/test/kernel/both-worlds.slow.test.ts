@@ -1,6 +1,6 @@
 /** The worlds of labs in '@vnet/lab/vitest': VNET_WORLD, the fixture `world`, and both in turn. */
 import { afterAll, expect, test } from 'vitest'
-import { Consumer } from '../../../../test/support/consumer.ts'
+import { Consumer } from '#support/consumer.ts'
 
 const PROGRAM = `
   import http from 'node:http'

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import { recordsIn } from '../../../../test/support/capture-records.ts'
+import { recordsIn } from '#support/capture-records.ts'
 import { createLab, type LabHost } from '../../src/index.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'vnet-test-captures-'))

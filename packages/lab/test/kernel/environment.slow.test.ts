@@ -1,7 +1,7 @@
 /** Errors of the environment: one line with the path and the remedy, without a place in vnet. */
 import { describe, expect, test } from 'vitest'
-import { freshDirectory, written } from '../../../../test/support/fresh-directory.ts'
-import { asUser, ended, type Machine, onMachine, TREE } from '../../../../test/support/ordinary-user.ts'
+import { freshDirectory, written } from '#support/fresh-directory.ts'
+import { asUser, ended, type Machine, onMachine, TREE } from '#support/ordinary-user.ts'
 
 const directory = freshDirectory(0o1777)
 const NET = `

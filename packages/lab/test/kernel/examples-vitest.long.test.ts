@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { asUser } from '#support/ordinary-user.ts'
 import { isInstalled } from '../../../../scripts/setup/command.mjs'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
-import { asUser } from '../../../../test/support/ordinary-user.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../../..')
 const directory = fileDirectory()

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { attempt } from 'vnet/internal/base/errno'
 import { statOf } from 'vnet/internal/linux/proc-stat'
-import { freshDirectory, testDirectory } from '../../../../test/support/fresh-directory.ts'
-import { asUser, ended, TREE, VNET_ROOTLESS } from '../../../../test/support/ordinary-user.ts'
+import { freshDirectory, testDirectory } from '#support/fresh-directory.ts'
+import { asUser, ended, TREE, VNET_ROOTLESS } from '#support/ordinary-user.ts'
 import { useTmpdir } from '../support/own-tmpdir.ts'
 
 useTmpdir(freshDirectory())

@@ -1,7 +1,7 @@
 /** `lab.internet()`: sockets of a test find names of the Internet from a host, past its links. */
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { ended, TREE } from '../../../../test/support/ordinary-user.ts'
+import { ended, TREE } from '#support/ordinary-user.ts'
 import { MACHINE_ADDRESS, SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const { server, vnet } = standInInternet()

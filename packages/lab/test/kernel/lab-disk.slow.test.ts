@@ -1,9 +1,9 @@
 /** The disks of hosts of a lab file: which programs have one, and its size. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { freshDirectory, written } from '../../../../test/support/fresh-directory.ts'
-import { ended } from '../../../../test/support/ordinary-user.ts'
-import { PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { freshDirectory, written } from '#support/fresh-directory.ts'
+import { ended } from '#support/ordinary-user.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 import { createLab } from '../../src/index.ts'
 import { useTmpdir } from '../support/own-tmpdir.ts'
 

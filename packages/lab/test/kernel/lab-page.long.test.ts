@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 import { parseLabFile } from '../../src/file/read.ts'
 import { METHODS } from '../../src/file/requests.ts'
 import { labSchema } from '../../src/file/schema.ts'

@@ -2,7 +2,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { testDirectory } from '../../../../test/support/fresh-directory.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
 import { createLab, type Lab, type LabHost } from '../../src/index.ts'
 
 let lab: Lab

@@ -5,9 +5,9 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { loadNative } from '../../../../src/linux/native.ts'
-import { getLink, RouteSocket } from '../../../../src/linux/rtnetlink.ts'
-import { IF_OPER_UP } from '../../../../src/linux/uapi.ts'
+import { loadNative } from '#src/linux/native.ts'
+import { getLink, RouteSocket } from '#src/linux/rtnetlink.ts'
+import { IF_OPER_UP } from '#src/linux/uapi.ts'
 import { createLab, type Lab, type LabCableOptions, type LabHost } from '../../src/index.ts'
 
 let lab: Lab

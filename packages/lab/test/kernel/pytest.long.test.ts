@@ -1,7 +1,7 @@
 /** examples/pytest passes with the pytest-3 of Debian; test/labs has more. */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 test('a test for pytest-3 that makes a lab from a file passes', () => {
   const env = { ...process.env, VNET: `${process.execPath} ${PROGRAM}` }

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { recordsIn } from '../../../../test/support/capture-records.ts'
-import { type Child, outcome } from '../../../../test/support/netns.ts'
-import { ended } from '../../../../test/support/ordinary-user.ts'
+import { recordsIn } from '#support/capture-records.ts'
+import { type Child, outcome } from '#support/netns.ts'
+import { ended } from '#support/ordinary-user.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const { machine, directory, vnet } = standInInternet()

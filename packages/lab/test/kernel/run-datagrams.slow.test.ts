@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const { server, run } = standInInternet()

@@ -1,7 +1,7 @@
 /** Names past a way out: the servers, and the other lines, of the machine's resolv.conf(5). */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { ended, TREE } from '../../../../test/support/ordinary-user.ts'
+import { ended, TREE } from '#support/ordinary-user.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const { machine, vnet } = standInInternet()

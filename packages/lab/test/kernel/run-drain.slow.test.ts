@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { childrenOf, descendants } from '../support/closed-machine.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 

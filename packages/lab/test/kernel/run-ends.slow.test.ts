@@ -1,6 +1,6 @@
 /** Some of the runs of test/run/ends.test.ts. */
 import { test } from 'vitest'
-import { either, SEED } from '../../../../test/support/scale.ts'
+import { either, SEED } from '#support/scale.ts'
 import { randomEnds } from '../support/random-ends.ts'
 
 const endAtRandom = randomEnds()

@@ -1,7 +1,7 @@
 /** `vnet run` on a terminal: the command has the terminal, and is a job of the shell. */
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { ended, type Machine } from '../../../../test/support/ordinary-user.ts'
+import { ended, type Machine } from '#support/ordinary-user.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const ON_TERMINAL = fileURLToPath(new URL('../../../../test/support/on-terminal.py', import.meta.url))

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Native } from '../../../../src/linux/native.ts'
+import type { Native } from '#src/linux/native.ts'
 import { createLab, type Lab, type LabHost } from '../../src/index.ts'
 import { HostsFile } from '../../src/model/hosts.ts'
 

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { ended } from '../../../../test/support/ordinary-user.ts'
+import { ended } from '#support/ordinary-user.ts'
 import { SERVER_ADDRESS, standInInternet } from '../support/internet.ts'
 
 const { machine, server, vnet, run } = standInInternet()

@@ -2,9 +2,9 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { recordsIn } from '../../../../test/support/capture-records.ts'
-import { Consumer } from '../../../../test/support/consumer.ts'
-import { rootless, TREE } from '../../../../test/support/ordinary-user.ts'
+import { recordsIn } from '#support/capture-records.ts'
+import { Consumer } from '#support/consumer.ts'
+import { rootless, TREE } from '#support/ordinary-user.ts'
 
 const PROGRAM = `
   import net from 'node:net'

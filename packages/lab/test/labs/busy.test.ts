@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { expect, test } from 'vitest'
-import { Consumer } from '../../../../test/support/consumer.ts'
+import { Consumer } from '#support/consumer.ts'
 
 const FILES = 10
 const PROGRAM = `

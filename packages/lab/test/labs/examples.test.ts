@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { asUser, ended, TREE } from '../../../../test/support/ordinary-user.ts'
-import { PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { asUser, ended, TREE } from '#support/ordinary-user.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 const VNET = `${process.execPath} ${PROGRAM}`
 const PYTEST = ['pytest-3', '-q', '-p', 'no:cacheprovider']

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { testDirectory } from '../../../../test/support/fresh-directory.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
 import { createLab } from '../../src/index.ts'
 
 const ADDRESSES = ['192.0.2.1', '192.0.2.2']

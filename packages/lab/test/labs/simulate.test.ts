@@ -2,9 +2,9 @@
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import type { StageReport } from '../../../../src/netdev/device-wire.ts'
-import { runMain } from '../../../../test/support/run-main.ts'
-import { jsonLines } from '../../../../test/support/vnet-process.ts'
+import type { StageReport } from '#src/netdev/device-wire.ts'
+import { runMain } from '#support/run-main.ts'
+import { jsonLines } from '#support/vnet-process.ts'
 import { createLab, type LabHost } from '../../src/index.ts'
 
 const SPECS = [

@@ -2,7 +2,7 @@
 import type dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
-import { random } from '../../../../src/base/random.ts'
+import { random } from '#src/base/random.ts'
 import { IpStack } from '../../../inet/src/ip/stack.ts'
 import { Tcp } from '../../../inet/src/tcp/tcp.ts'
 import { Udp } from '../../../inet/src/udp.ts'

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { type ExploreOptions, explore, type Hit, type LabScenario } from '../../src/index.ts'
 
 const OPTIONS = { world: 'memory', captures: false, timeout: '60s' } as const

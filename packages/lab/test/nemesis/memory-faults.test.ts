@@ -5,7 +5,7 @@ import net, { type Socket } from 'node:net'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { expect } from 'vitest'
-import { testDirectory } from '../../../../test/support/fresh-directory.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
 import { createLab } from '../../src/index.ts'
 import { eventsOf, get, makePair, sentByServer, test } from '../support/memory-faults.ts'
 

@@ -1,6 +1,6 @@
 /** Many `vnet run`, of which nothing remains, however they end. */
 import { test } from 'vitest'
-import { SEED } from '../../../../test/support/scale.ts'
+import { SEED } from '#support/scale.ts'
 import { randomEnds } from '../support/random-ends.ts'
 
 const endAtRandom = randomEnds()

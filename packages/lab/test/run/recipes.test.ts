@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ended } from '../../../../test/support/ordinary-user.ts'
+import { ended } from '#support/ordinary-user.ts'
 import { files, GREETING, gitRepository, npmRegistry, type Place, type Serve } from '../support/program-servers.ts'
 import { triedPrograms } from '../support/run-tried.ts'
 

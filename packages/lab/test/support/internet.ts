@@ -6,9 +6,9 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach } from 'vitest'
-import { freshNamespaces } from '../../../../test/support/fresh-namespaces.ts'
-import { asUser, ended, type Machine, TREE } from '../../../../test/support/ordinary-user.ts'
-import { NOBODY } from '../../../../test/support/privileges.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { asUser, ended, type Machine, TREE } from '#support/ordinary-user.ts'
+import { NOBODY } from '#support/privileges.ts'
 
 const SERVER = fileURLToPath(new URL('./stand-in.mjs', import.meta.url))
 export const SERVER_ADDRESS = '192.0.2.80'

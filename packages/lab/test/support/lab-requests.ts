@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 interface Response {
   readonly id: unknown

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { Netns } from '../../../../test/support/netns.ts'
-import { NOBODY } from '../../../../test/support/privileges.ts'
+import type { Netns } from '#support/netns.ts'
+import { NOBODY } from '#support/privileges.ts'
 
 export interface Place {
   readonly server: Netns

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { outcome } from '../../../../test/support/netns.ts'
+import { outcome } from '#support/netns.ts'
 import { SERVER_ADDRESS } from './internet.ts'
 
 export const TREE = fileURLToPath(new URL('../../../../', import.meta.url))

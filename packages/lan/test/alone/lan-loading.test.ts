@@ -1,6 +1,6 @@
 /** lan, with everything on its network, is loaded only by the commands that need it. */
 import { expect, test, vi } from 'vitest'
-import { runMain } from '../../../../test/support/run-main.ts'
+import { runMain } from '#support/run-main.ts'
 
 const loaded = vi.hoisted(() => ({ times: 0, yaml: 0 }))
 vi.mock('../../src/driver.ts', async original => {
@@ -8,7 +8,7 @@ vi.mock('../../src/driver.ts', async original => {
   return await original()
 })
 
-vi.mock('../../../../src/base/config-file.ts', async original => {
+vi.mock('#src/base/config-file.ts', async original => {
   loaded.yaml++
   return await original()
 })

@@ -1,16 +1,16 @@
 /** The gateway's log lines: their form, and when they are written. */
 import { describe, expect, test, vi } from 'vitest'
-import { LOGLEVEL_DEBUG } from '../../../../src/base/log.ts'
-import { parseAddress } from '../../../../src/packet/address.ts'
-import { formatName, nameOf } from '../../../../src/packet/dns.ts'
+import { LOGLEVEL_DEBUG } from '#src/base/log.ts'
+import { parseAddress } from '#src/packet/address.ts'
+import { formatName, nameOf } from '#src/packet/dns.ts'
+import { memoryNets } from '#support/memory-net.ts'
 import { address } from '../../../../test/packet/frames.ts'
-import { memoryNets } from '../../../../test/support/memory-net.ts'
 import { dhcpv6Line } from '../../src/services/dhcpv6.ts'
 import { lanDrivers, powerless } from '../lan-driver.ts'
 import { CLIENT_MAC, CLIENT6, type End, GATEWAY, GATEWAY6, ICMPV6, packet, udp } from '../packets.ts'
 import { query } from '../services/dns-message.ts'
 
-vi.mock('../../../../src/linux/native.ts', async original => ({
+vi.mock('#src/linux/native.ts', async original => ({
   ...(await original<object>()),
   loadNative: () => powerless,
 }))

@@ -1,19 +1,13 @@
 /** SIGHUP applies the file of --config and keeps leases and ports, or changes nothing. */
 import { describe, expect, test, vi } from 'vitest'
-import { FileError, UsageError } from '../../../../src/base/usage-error.ts'
-import type { Frame } from '../../../../src/bed/memory-port.ts'
-import { unregisterNetdev } from '../../../../src/netdev/register.ts'
-import { formatAddress } from '../../../../src/packet/address.ts'
-import {
-  DHCPDISCOVER,
-  DHCPREQUEST,
-  DHO_REQUESTED_ADDRESS,
-  DHO_SERVER_IDENTIFIER,
-  parse,
-} from '../../../../src/packet/dhcp.ts'
+import { FileError, UsageError } from '#src/base/usage-error.ts'
+import type { Frame } from '#src/bed/memory-port.ts'
+import { unregisterNetdev } from '#src/netdev/register.ts'
+import { formatAddress } from '#src/packet/address.ts'
+import { DHCPDISCOVER, DHCPREQUEST, DHO_REQUESTED_ADDRESS, DHO_SERVER_IDENTIFIER, parse } from '#src/packet/dhcp.ts'
+import { octetsOfMessage } from '#support/dhcp.ts'
+import { addDriver, memoryNets } from '#support/memory-net.ts'
 import { address } from '../../../../test/packet/frames.ts'
-import { octetsOfMessage } from '../../../../test/support/dhcp.ts'
-import { addDriver, memoryNets } from '../../../../test/support/memory-net.ts'
 import { driver as exported, lan } from '../../src/driver.ts'
 import { type LanDriver, lanDrivers, powerless } from '../lan-driver.ts'
 import {
@@ -30,7 +24,7 @@ import {
   word16,
 } from '../packets.ts'
 
-vi.mock('../../../../src/linux/native.ts', async original => ({
+vi.mock('#src/linux/native.ts', async original => ({
   ...(await original<object>()),
   loadNative: () => powerless,
 }))

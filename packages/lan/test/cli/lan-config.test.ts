@@ -1,8 +1,8 @@
 /** How the program reports problems of a configuration file: a line each, without advice. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory, written } from '../../../../test/support/fresh-directory.ts'
-import { runMain } from '../../../../test/support/run-main.ts'
+import { freshDirectory, written } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
 
 const directory = freshDirectory()
 

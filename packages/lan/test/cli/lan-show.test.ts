@@ -1,10 +1,10 @@
 /** `vnet lan show`: what it prints of the segments of served vnets, and its command line. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { ECONNREFUSED, EPERM, VnetError } from '../../../../src/base/errno.ts'
-import { ControlClient, type SegmentEntryKind } from '../../../../src/control/index.ts'
-import type { SegmentEntry } from '../../../../src/control/protocol/segment-entry.ts'
-import { driver as cable } from '../../../../src/drivers/cable.ts'
-import { servedNets } from '../../../../test/support/served-nets.ts'
+import { ECONNREFUSED, EPERM, VnetError } from '#src/base/errno.ts'
+import { ControlClient, type SegmentEntryKind } from '#src/control/index.ts'
+import type { SegmentEntry } from '#src/control/protocol/segment-entry.ts'
+import { driver as cable } from '#src/drivers/cable.ts'
+import { servedNets } from '#support/served-nets.ts'
 
 const { serve, runMain } = servedNets()
 afterEach(() => vi.restoreAllMocks())

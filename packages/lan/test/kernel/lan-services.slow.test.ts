@@ -3,22 +3,16 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { freshNamespaces } from '../../../../test/support/fresh-namespaces.ts'
-import { stopLan } from '../../../../test/support/lan-program.ts'
-import { outcome } from '../../../../test/support/netns.ts'
-import { openFiles } from '../../../../test/support/open-files.ts'
-import { withoutCapIn } from '../../../../test/support/privileges.ts'
-import { firstOf } from '../../../../test/support/scale.ts'
-import { hasCarrier, untilShown } from '../../../../test/support/shown-link.ts'
-import { tcpConnect } from '../../../../test/support/sockets.ts'
-import { lines } from '../../../../test/support/traffic.ts'
-import {
-  BOTH_WAYS,
-  type Running,
-  type SpawnOptions,
-  spawnVnet,
-  startVnet,
-} from '../../../../test/support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { stopLan } from '#support/lan-program.ts'
+import { outcome } from '#support/netns.ts'
+import { openFiles } from '#support/open-files.ts'
+import { withoutCapIn } from '#support/privileges.ts'
+import { firstOf } from '#support/scale.ts'
+import { hasCarrier, untilShown } from '#support/shown-link.ts'
+import { tcpConnect } from '#support/sockets.ts'
+import { lines } from '#support/traffic.ts'
+import { BOTH_WAYS, type Running, type SpawnOptions, spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 /** The module that a driver file imports as '@vnet/lan'. */
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href

@@ -1,21 +1,14 @@
 /** The lan driver on real TAPs: the simulated segment as programs of the machine see it. */
 import { describe, expect, test } from 'vitest'
-import { captureLines } from '../../../../test/support/capture.ts'
-import { freshNamespaces } from '../../../../test/support/fresh-namespaces.ts'
-import { addAddresses, stopLan } from '../../../../test/support/lan-program.ts'
-import { type Netns, type Outcome, outcome } from '../../../../test/support/netns.ts'
-import { firstOf } from '../../../../test/support/scale.ts'
-import {
-  hasCarrier,
-  hasNoCarrier,
-  type ShownLink,
-  shownLink,
-  untilFound,
-  untilShown,
-} from '../../../../test/support/shown-link.ts'
-import { tcpExchange } from '../../../../test/support/sockets.ts'
-import { pingAll } from '../../../../test/support/traffic.ts'
-import { BOTH_WAYS, type Running, startVnet } from '../../../../test/support/vnet-process.ts'
+import { captureLines } from '#support/capture.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { addAddresses, stopLan } from '#support/lan-program.ts'
+import { type Netns, type Outcome, outcome } from '#support/netns.ts'
+import { firstOf } from '#support/scale.ts'
+import { hasCarrier, hasNoCarrier, type ShownLink, shownLink, untilFound, untilShown } from '#support/shown-link.ts'
+import { tcpExchange } from '#support/sockets.ts'
+import { pingAll } from '#support/traffic.ts'
+import { BOTH_WAYS, type Running, startVnet } from '#support/vnet-process.ts'
 
 const { own, near, far } = freshNamespaces('near', 'far')
 

@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { EADDRINUSE } from '../../../../src/base/errno.ts'
-import { freshNamespaces } from '../../../../test/support/fresh-namespaces.ts'
-import { outcome } from '../../../../test/support/netns.ts'
+import { EADDRINUSE } from '#src/base/errno.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
 import { PrivateNetns } from '../../src/services/private-netns.ts'
 
 const { own, host } = freshNamespaces('host')

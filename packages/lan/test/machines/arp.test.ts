@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../../../src/base/clock.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { memoryNets, padded } from '#support/memory-net.ts'
 import { address } from '../../../../test/packet/frames.ts'
 import { type Arp, buildArp } from '../../../../test/packet/neighbour.ts'
-import { memoryNets, padded } from '../../../../test/support/memory-net.ts'
 import { addLan, textOf } from '../lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, GATEWAY, ping } from '../packets.ts'
 

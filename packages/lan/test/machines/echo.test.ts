@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { memoryNets, padded } from '#support/memory-net.ts'
 import { address, buildFrame, plain, plain6 } from '../../../../test/packet/frames.ts'
-import { memoryNets, padded } from '../../../../test/support/memory-net.ts'
 import { addLan } from '../lan-net.ts'
 import { CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, ping, seen } from '../packets.ts'
 

@@ -4,9 +4,9 @@
  * slot is lost.
  */
 import { expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../../src/base/clock.ts'
-import { type Random, random } from '../../../../src/base/random.ts'
-import { createVnetHdr } from '../../../../src/linux/tap/frame-queue.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { type Random, random } from '#src/base/random.ts'
+import { createVnetHdr } from '#src/linux/tap/frame-queue.ts'
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
@@ -14,12 +14,12 @@ import {
   SKB_GSO_TCPV4,
   SKB_GSO_TCPV6,
   SKB_GSO_UDP_L4,
-} from '../../../../src/skb/sk-buff.ts'
+} from '#src/skb/sk-buff.ts'
+import { memoryNets } from '#support/memory-net.ts'
+import { SEED, scaled } from '#support/scale.ts'
+import { vnetHeaders } from '#support/vnet-header.ts'
 import { address } from '../../../../test/packet/frames.ts'
 import { buildArp, buildNeighbour } from '../../../../test/packet/neighbour.ts'
-import { memoryNets } from '../../../../test/support/memory-net.ts'
-import { SEED, scaled } from '../../../../test/support/scale.ts'
-import { vnetHeaders } from '../../../../test/support/vnet-header.ts'
 import { host } from '../../src/services/tcp-handlers.ts'
 import { addLan, settle } from '../lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, packet, ping, tcp, udp } from '../packets.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { memoryNets } from '#support/memory-net.ts'
 import { address } from '../../../../test/packet/frames.ts'
 import { buildNeighbour, type Neighbour } from '../../../../test/packet/neighbour.ts'
-import { memoryNets } from '../../../../test/support/memory-net.ts'
 import { addLan, textOf } from '../lan-net.ts'
 import { CLIENT_MAC, CLIENT6, GATEWAY6, ping, seen } from '../packets.ts'
 

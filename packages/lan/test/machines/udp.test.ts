@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../../src/base/clock.ts'
-import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_UDP_L4 } from '../../../../src/skb/sk-buff.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_UDP_L4 } from '#src/skb/sk-buff.ts'
+import { memoryNets } from '#support/memory-net.ts'
 import { address } from '../../../../test/packet/frames.ts'
-import { memoryNets } from '../../../../test/support/memory-net.ts'
 import type { SegmentHost } from '../../src/machines/host.ts'
 import { addLan } from '../lan-net.ts'
 import {

@@ -1,21 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../../src/base/clock.ts'
-import { ENETDOWN, EOPNOTSUPP } from '../../../../src/base/errno.ts'
-import { UsageError } from '../../../../src/base/usage-error.ts'
-import * as flags from '../../../../src/netdev/if.ts'
-import type { NetDevice } from '../../../../src/netdev/net-device.ts'
-import {
-  cutCable,
-  devClose,
-  devOpen,
-  netifCarrierOff,
-  netifCarrierOn,
-  plugCable,
-} from '../../../../src/netdev/netif.ts'
-import * as reasons from '../../../../src/skb/drop-reason.ts'
-import type { SkBuff } from '../../../../src/skb/sk-buff.ts'
-import { type LanOptions, lanDriver } from '../../../../test/support/lan-driver.ts'
-import { addDriver, freshNet, memoryNets } from '../../../../test/support/memory-net.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { ENETDOWN, EOPNOTSUPP } from '#src/base/errno.ts'
+import { UsageError } from '#src/base/usage-error.ts'
+import * as flags from '#src/netdev/if.ts'
+import type { NetDevice } from '#src/netdev/net-device.ts'
+import { cutCable, devClose, devOpen, netifCarrierOff, netifCarrierOn, plugCable } from '#src/netdev/netif.ts'
+import * as reasons from '#src/skb/drop-reason.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { type LanOptions, lanDriver } from '#support/lan-driver.ts'
+import { addDriver, freshNet, memoryNets } from '#support/memory-net.ts'
 import { portAddress } from '../../src/port/device.ts'
 import { addLan, settle } from '../lan-net.ts'
 import { BROADCAST, CLIENT, datagram, GATEWAY, ping, udp } from '../packets.ts'

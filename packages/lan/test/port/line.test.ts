@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../../../src/base/clock.ts'
-import { random } from '../../../../src/base/random.ts'
-import { FakeClock } from '../../../../src/bed/fake-clock.ts'
-import { SkBuffPool } from '../../../../src/skb/pool.ts'
-import { SKB_GSO_TCPV4, SKB_GSO_UDP_L4, type SkBuff } from '../../../../src/skb/sk-buff.ts'
-import { PoisonedPool } from '../../../../test/support/poisoned-pool.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { SkBuffPool } from '#src/skb/pool.ts'
+import { SKB_GSO_TCPV4, SKB_GSO_UDP_L4, type SkBuff } from '#src/skb/sk-buff.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
 import { Line, wireLength } from '../../src/port/line.ts'
 
 function setUp(speed: number, room = 16) {

@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { EBADFD, EIO, ENETDOWN, VnetError } from '../../../../src/base/errno.ts'
-import { devClose, devOpen } from '../../../../src/netdev/netif.ts'
-import { registerNetdev, unregisterNetdev } from '../../../../src/netdev/register.ts'
-import { addDevice, makeDevice, memoryNets } from '../../../../test/support/memory-net.ts'
+import { EBADFD, EIO, ENETDOWN, VnetError } from '#src/base/errno.ts'
+import { devClose, devOpen } from '#src/netdev/netif.ts'
+import { registerNetdev, unregisterNetdev } from '#src/netdev/register.ts'
+import { addDevice, makeDevice, memoryNets } from '#support/memory-net.ts'
 import { PrimaryRoute } from '../../src/port/device.ts'
 
 const makeNet = memoryNets()

@@ -2,7 +2,7 @@
  * Makes and reads DNS messages the slow, strict way: every name is followed, every byte accounted
  * for.
  */
-import { formatAddress } from '../../../../src/packet/address.ts'
+import { formatAddress } from '#src/packet/address.ts'
 
 export const rcodes: Record<number, string> = {
   0: 'NOERROR',

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import type { Turns, Work } from '../../../../src/base/turns.ts'
-import { atOnce } from '../../../../test/support/at-once.ts'
-import { turn } from '../../../../test/support/memory-net.ts'
+import type { Turns, Work } from '#src/base/turns.ts'
+import { atOnce } from '#support/at-once.ts'
+import { turn } from '#support/memory-net.ts'
 import { serveDnsOverTcp } from '../../src/services/dns.ts'
 
 /**

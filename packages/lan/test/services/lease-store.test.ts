@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { LOGLEVEL_INFO, Log } from '../../../../src/base/log.ts'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { LOGLEVEL_INFO, Log } from '#src/base/log.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import type { Lease } from '../../src/services/dhcp/lease.ts'
 import { leasesFileIfAny, usualLeases } from '../../src/services/leases-file.ts'
 

@@ -17,8 +17,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { DhcpBed, DhcpClient, ip } from '../../../../test/support/dhcp.ts'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { DhcpBed, DhcpClient, ip } from '#support/dhcp.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import type { Lease } from '../../src/services/dhcp/lease.ts'
 import { leasesFile } from '../../src/services/leases-file.ts'
 

@@ -1,13 +1,13 @@
 /** Router advertisements: their bytes, the validity of solicitations, and when they are sent. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { NSEC_PER_SEC } from '../../../../src/base/clock.ts'
-import { random } from '../../../../src/base/random.ts'
-import { FakeClock } from '../../../../src/bed/fake-clock.ts'
-import { parseAddress } from '../../../../src/packet/address.ts'
-import { ALL_NODES } from '../../../../src/packet/ipv6.ts'
-import { isRouterSolicitation, type RouterAdvert, routerAdvertisement } from '../../../../src/packet/router-advert.ts'
-import { forAll } from '../../../../test/support/for-all.ts'
+import { NSEC_PER_SEC } from '#src/base/clock.ts'
+import { random } from '#src/base/random.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import { parseAddress } from '#src/packet/address.ts'
+import { ALL_NODES } from '#src/packet/ipv6.ts'
+import { isRouterSolicitation, type RouterAdvert, routerAdvertisement } from '#src/packet/router-advert.ts'
+import { forAll } from '#support/for-all.ts'
 import { RaSender } from '../../src/services/router-advert.ts'
 
 const bare: RouterAdvert = {

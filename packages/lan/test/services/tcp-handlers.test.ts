@@ -4,7 +4,7 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { Work } from '../../../../src/base/turns.ts'
+import type { Work } from '#src/base/turns.ts'
 import type { SegmentHost, SmallService } from '../../src/machines/host.ts'
 import { handlerOf, TCP_SERVICES } from '../../src/services/tcp-handlers.ts'
 

@@ -1,8 +1,8 @@
 /** TCP on the hosts while it opens, and where it cannot be opened. */
 import { expect, test } from 'vitest'
-import { EMFILE } from '../../../../src/base/errno.ts'
-import type { Native } from '../../../../src/linux/native.ts'
-import { memoryNets, turn } from '../../../../test/support/memory-net.ts'
+import { EMFILE } from '#src/base/errno.ts'
+import type { Native } from '#src/linux/native.ts'
+import { memoryNets, turn } from '#support/memory-net.ts'
 import { createNetwork } from '../../src/machines/network.ts'
 import { TcpServices } from '../../src/services/tcp-services.ts'
 

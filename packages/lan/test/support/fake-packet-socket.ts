@@ -3,9 +3,9 @@
  * was sent.
  */
 
-import { EAGAIN, ENETDOWN } from '../../../../src/base/errno.ts'
-import type { Batch, Native, Poller } from '../../../../src/linux/native.ts'
-import { VIRTIO_NET_HDR_LEN } from '../../../../src/linux/uapi.ts'
+import { EAGAIN, ENETDOWN } from '#src/base/errno.ts'
+import type { Batch, Native, Poller } from '#src/linux/native.ts'
+import { VIRTIO_NET_HDR_LEN } from '#src/linux/uapi.ts'
 
 export class FakePacketSocket {
   readonly fd = 77

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { forAll } from '../../../../test/support/for-all.ts'
+import { forAll } from '#support/for-all.ts'
 import { AddressTable } from '../../src/switch/address-table.ts'
 
 test.each([4, 6, 16])('AddressTable with keys of %i bytes behaves like a Map', length => {

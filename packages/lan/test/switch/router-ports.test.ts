@@ -1,8 +1,8 @@
 /** Which ports of a segment get messages to routers. */
 import { expect, test } from 'vitest'
-import { FakeClock } from '../../../../src/bed/fake-clock.ts'
-import type { SkBuff } from '../../../../src/skb/sk-buff.ts'
-import { PoisonedPool } from '../../../../test/support/poisoned-pool.ts'
+import { FakeClock } from '#src/bed/fake-clock.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { PoisonedPool } from '#support/poisoned-pool.ts'
 import { Segment } from '../../src/switch/segment.ts'
 import type { Inhabitant, Station } from '../../src/switch/station.ts'
 

@@ -1,22 +1,16 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { NSEC_PER_MSEC } from '../../../../src/base/clock.ts'
-import { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, EPERM } from '../../../../src/base/errno.ts'
-import { FrameBatches, FrameQueue } from '../../../../src/linux/tap/frame-queue.ts'
-import { VIRTIO_NET_HDR_LEN } from '../../../../src/linux/uapi.ts'
-import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '../../../../src/netdev/if.ts'
-import { ethTypeTrans, netifRx } from '../../../../src/netdev/netif.ts'
-import { dropReasonName } from '../../../../src/skb/drop-reason-name.ts'
-import { FRAME_MAX } from '../../../../src/skb/pool.ts'
-import type { SkBuff } from '../../../../src/skb/sk-buff.ts'
+import { NSEC_PER_MSEC } from '#src/base/clock.ts'
+import { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENETDOWN, ENOBUFS, ENODEV, ENXIO, EPERM } from '#src/base/errno.ts'
+import { FrameBatches, FrameQueue } from '#src/linux/tap/frame-queue.ts'
+import { VIRTIO_NET_HDR_LEN } from '#src/linux/uapi.ts'
+import { NETIF_F_ALL_TAP, NETIF_F_GRO } from '#src/netdev/if.ts'
+import { ethTypeTrans, netifRx } from '#src/netdev/netif.ts'
+import { dropReasonName } from '#src/skb/drop-reason-name.ts'
+import { FRAME_MAX } from '#src/skb/pool.ts'
+import type { SkBuff } from '#src/skb/sk-buff.ts'
+import { addDevice, type MemoryNet, type MemoryNetOptions, memoryNets, turn } from '#support/memory-net.ts'
+import { skbOf } from '#support/skb.ts'
 import { buildFrame, type Packet, plain } from '../../../../test/packet/frames.ts'
-import {
-  addDevice,
-  type MemoryNet,
-  type MemoryNetOptions,
-  memoryNets,
-  turn,
-} from '../../../../test/support/memory-net.ts'
-import { skbOf } from '../../../../test/support/skb.ts'
 import { Segment } from '../../src/switch/segment.ts'
 import type { Station } from '../../src/switch/station.ts'
 import { Uplink } from '../../src/uplink/uplink.ts'

@@ -2,12 +2,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { processorWaitOf } from '../../../../src/linux/proc-stat.ts'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { processorWaitOf } from '#src/linux/proc-stat.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import type { LiveCheck } from '../../src/exercise.ts'
 import { onVnet, runLive } from '../../src/live.ts'
 
-vi.mock('../../../../src/linux/proc-stat.ts', async original => ({
+vi.mock('#src/linux/proc-stat.ts', async original => ({
   ...(await original<object>()),
   processorWaitOf: vi.fn(),
 }))

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { BROWSERS } from '../../../web/test/support/web/browser.ts'
 import { COURSE } from '../../src/folder.ts'
 import { editingTests } from '../support/site/editing.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { runMain } from '../../../../test/support/run-main.ts'
+import { runMain } from '#support/run-main.ts'
 import { loadExercises } from '../../src/commands/exercise-file.ts'
 
 const page = readFileSync(new URL('../../docs/course.md', import.meta.url), 'utf8')

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
-import { runMain } from '../../../../test/support/run-main.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { runMain } from '#support/run-main.ts'
 import { loadExercises } from '../../src/commands/exercise-file.ts'
 import * as course from '../../src/index.ts'
 

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { appendFileSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
-import { PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 import { COURSE } from '../../src/folder.ts'
 
 const directory = fileDirectory()

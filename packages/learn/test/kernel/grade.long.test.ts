@@ -2,11 +2,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { confined } from '../../../../src/linux/rootless.ts'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
-import { ended } from '../../../../test/support/ordinary-user.ts'
-import { runMain } from '../../../../test/support/run-main.ts'
-import { PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { confined } from '#src/linux/rootless.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { ended } from '#support/ordinary-user.ts'
+import { runMain } from '#support/run-main.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 import { COURSE } from '../../src/folder.ts'
 
 const directory = freshDirectory()

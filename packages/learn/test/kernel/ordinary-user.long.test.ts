@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asUser, ended, TREE } from '../../../../test/support/ordinary-user.ts'
+import { asUser, ended, TREE } from '#support/ordinary-user.ts'
 
 const CHECK = [process.execPath, `${TREE}/dist/vnet.js`, 'check', `${TREE}/packages/learn/course/02-mirror/solution.js`]
 

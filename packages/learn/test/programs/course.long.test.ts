@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { exerciseOf } from '../../../../test/support/course.ts'
-import { failureOf, solution } from '../../../../test/support/course-worker.ts'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { exerciseOf } from '#support/course.ts'
+import { failureOf, solution } from '#support/course-worker.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { COURSE } from '../../src/folder.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../../../dist/vnet.js', import.meta.url))

@@ -1,6 +1,6 @@
 /** Drivers with properties named like the properties of frozen objects. */
 import { expect, test } from 'vitest'
-import { failureOf, solution } from '../../../../test/support/course-worker.ts'
+import { failureOf, solution } from '#support/course-worker.ts'
 
 test.each([
   ['toString of an object', "const o = {}; o.toString = () => 'own'; verify(String(o) === 'own')"],

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { testDirectory } from '../../../../test/support/fresh-directory.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
 import { COURSE } from '../../src/folder.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../../../dist/vnet.js')

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { appendFileSync, cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
-import { PROGRAM } from '../../../../test/support/vnet-process.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 import { COURSE } from '../../src/folder.ts'
 
 const directory = freshDirectory()

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { loadExercises } from '../../src/commands/exercise-file.ts'
 import { COURSE, writeExercise } from '../../src/folder.ts'
 

@@ -1,13 +1,7 @@
 /** The tests on live interfaces that every exercise of the course has. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import {
-  exerciseOf,
-  expectExplained,
-  mistakesOf,
-  withDriverFile,
-  wrongDriver,
-} from '../../../../test/support/course.ts'
+import { exerciseOf, expectExplained, mistakesOf, withDriverFile, wrongDriver } from '#support/course.ts'
 import type { Exercise, Result } from '../../src/exercise.ts'
 import { COURSE } from '../../src/folder.ts'
 import { runWorker } from '../../src/worker.ts'

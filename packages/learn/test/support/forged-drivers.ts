@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll } from 'vitest'
-import { exerciseOf } from '../../../../test/support/course.ts'
-import { fileDirectory } from '../../../../test/support/fresh-directory.ts'
+import { exerciseOf } from '#support/course.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 

@@ -2,7 +2,7 @@
 import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { keptSecret } from '../../src/http/token.ts'
 
 const directory = freshDirectory()

@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { beforeEach, expect, test } from 'vitest'
-import { freshQuietNamespaces } from '../../../../test/support/fresh-namespaces.ts'
-import { outcome } from '../../../../test/support/netns.ts'
-import { pingWithoutLoss } from '../../../../test/support/traffic.ts'
-import { PROGRAM, spawnVnet, stopConserved } from '../../../../test/support/vnet-process.ts'
+import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
+import { pingWithoutLoss } from '#support/traffic.ts'
+import { PROGRAM, spawnVnet, stopConserved } from '#support/vnet-process.ts'
 
 const { netns } = freshQuietNamespaces('netns')
 beforeEach(() => {

@@ -2,11 +2,11 @@
 
 import { chownSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { testDirectory } from '../../../../test/support/fresh-directory.ts'
-import { freshNamespaces } from '../../../../test/support/fresh-namespaces.ts'
-import { asUser, TREE } from '../../../../test/support/ordinary-user.ts'
-import { NOBODY } from '../../../../test/support/privileges.ts'
-import { jsonLines, PROGRAM, type Running, spawnVnet, startVnet } from '../../../../test/support/vnet-process.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { asUser, TREE } from '#support/ordinary-user.ts'
+import { NOBODY } from '#support/privileges.ts'
+import { jsonLines, PROGRAM, type Running, spawnVnet, startVnet } from '#support/vnet-process.ts'
 
 const { netns, other } = freshNamespaces('netns', 'other')
 

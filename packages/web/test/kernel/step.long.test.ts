@@ -1,7 +1,7 @@
 /** The step view of a real vnet, in a browser: one ping, by clicks, by keys and by time. */
 import { beforeAll, expect, test } from 'vitest'
-import { type Netns, OwnNetns } from '../../../../test/support/netns.ts'
-import { jsonLines, spawnVnet, stopConserved } from '../../../../test/support/vnet-process.ts'
+import { type Netns, OwnNetns } from '#support/netns.ts'
+import { jsonLines, spawnVnet, stopConserved } from '#support/vnet-process.ts'
 import { TestBrowser } from '../support/web/browser.ts'
 
 let netns: Netns

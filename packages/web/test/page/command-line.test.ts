@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { shellWord } from '../../../../src/base/printable.ts'
-import { ControlClient } from '../../../../src/control/index.ts'
-import { driver as loop } from '../../../../src/drivers/loop.ts'
-import { servedNets } from '../../../../test/support/served-nets.ts'
+import { shellWord } from '#src/base/printable.ts'
+import { ControlClient } from '#src/control/index.ts'
+import { driver as loop } from '#src/drivers/loop.ts'
+import { servedNets } from '#support/served-nets.ts'
 import { type Change, commandLine, script } from '../../src/page/command-line.ts'
 
 const { serve, runMain } = servedNets()

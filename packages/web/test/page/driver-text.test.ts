@@ -1,7 +1,7 @@
 /** Texts about the parts in the drawing of a driver. */
 import { describe, expect, test } from 'vitest'
-import { parseWire } from '../../../../src/wire/parse.ts'
-import { testWires } from '../../../../test/support/wire.ts'
+import { parseWire } from '#src/wire/parse.ts'
+import { testWires } from '#support/wire.ts'
 import type { PartInfo } from '../../src/feed-types.ts'
 import {
   CountRates,

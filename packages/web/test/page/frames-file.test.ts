@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LITTLE } from '../../../../test/support/capture-bytes.ts'
+import { LITTLE } from '#support/capture-bytes.ts'
 import { captureLine, captureName, PcapngCounter } from '../../src/page/frames-text.ts'
 
 const TIME = new Date(2026, 10, 21, 6, 3, 9).getTime()

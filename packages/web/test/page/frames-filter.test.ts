@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest'
-import { compileFilter } from '../../../../src/linux/pcap-filter.ts'
+import { compileFilter } from '#src/linux/pcap-filter.ts'
 import type { CommandResult, DeviceRow, FrameRow, PageCommand } from '../../src/feed-types.ts'
 import { EVERY, FrameFilter, frameTest, type Wanted } from '../../src/page/frames-filter.ts'
 import { arp, dns, tcp } from '../support/web/fake-frames.mjs'

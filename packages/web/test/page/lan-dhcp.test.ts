@@ -9,8 +9,8 @@ import {
   DHO_HOST_NAME,
   DHO_MESSAGE_TYPE,
   DHO_REQUESTED_ADDRESS,
-} from '../../../../src/packet/dhcp.ts'
-import { dhcpHeader, type Header } from '../../../../src/packet/fields-upper.ts'
+} from '#src/packet/dhcp.ts'
+import { dhcpHeader, type Header } from '#src/packet/fields-upper.ts'
 import type { FrameRow } from '../../src/feed-types.ts'
 import { conversations, type DhcpTransaction } from '../../src/page/lan-dhcp.ts'
 

@@ -5,8 +5,8 @@ import * as promises from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Announcement } from '../../../../src/control/server/presence.ts'
-import { freshDirectory } from '../../../support/fresh-directory.ts'
+import { Announcement } from '#src/control/server/presence.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 vi.mock('node:fs', async original => ({ ...(await original<typeof fs>()), renameSync: vi.fn() }))
 vi.mock('node:fs/promises', async original => ({ ...(await original<typeof promises>()), rename: vi.fn() }))

@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ReplayInput } from '../../../../src/cli/replay/input.ts'
-import { fileDirectory } from '../../../support/fresh-directory.ts'
+import { ReplayInput } from '#src/cli/replay/input.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 
 const directory = fileDirectory()
 

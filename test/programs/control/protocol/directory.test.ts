@@ -4,14 +4,9 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import {
-  type Entry,
-  ownNamespace,
-  readDirectories,
-  watchDirectories,
-} from '../../../../src/control/protocol/directory.ts'
-import { Announcement } from '../../../../src/control/server/presence.ts'
-import { freshDirectory } from '../../../support/fresh-directory.ts'
+import { type Entry, ownNamespace, readDirectories, watchDirectories } from '#src/control/protocol/directory.ts'
+import { Announcement } from '#src/control/server/presence.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const self = process.geteuid?.() ?? 0
 const sn0 = { name: 'sn0', ifindex: 7, inode: 4 }

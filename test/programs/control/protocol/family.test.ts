@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import * as family from '#src/control/protocol/family.ts'
+import { linkStats64Fields } from '#src/netdev/stats.ts'
+import { decodeAttributes, encodeAttributes, MessageBuilder, NLMSG_HDRLEN } from '#src/netlink/index.ts'
+import { complaints } from '#support/ynl-rules.ts'
 import { familySource } from '../../../../scripts/generate-family.mjs'
-import * as family from '../../../../src/control/protocol/family.ts'
-import { linkStats64Fields } from '../../../../src/netdev/stats.ts'
-import { decodeAttributes, encodeAttributes, MessageBuilder, NLMSG_HDRLEN } from '../../../../src/netlink/index.ts'
-import { complaints } from '../../../support/ynl-rules.ts'
 
 const text = readFileSync(new URL('../../../../docs/vnet_nl.yaml', import.meta.url), 'utf8')
 const generated = new URL('../../../../src/control/protocol/family.generated.ts', import.meta.url)

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { freshDirectory } from '../../../support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 
 const DIST = resolve('dist/netdev/debug/function-place.node.js')
 const DRIVER = `export const ops = {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Finding } from '../../../../src/netdev/debug/hooks.ts'
+import type { Finding } from '#src/netdev/debug/hooks.ts'
 
 const file = fileURLToPath(new URL('../../../netdev/debug/mistakes.mjs', import.meta.url))
 

@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test, vi } from 'vitest'
-import { main } from '../../../../../src/cli/main.ts'
-import { fileDirectory } from '../../../../../test/support/fresh-directory.ts'
-import { asUser, ended, TREE } from '../../../../../test/support/ordinary-user.ts'
-import { runMain, startMain } from '../../../../../test/support/run-main.ts'
-import { PROGRAM } from '../../../../../test/support/vnet-process.ts'
+import { main } from '#src/cli/main.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
+import { asUser, ended, TREE } from '#support/ordinary-user.ts'
+import { runMain, startMain } from '#support/run-main.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 const NET = `
 hosts: [client, server]

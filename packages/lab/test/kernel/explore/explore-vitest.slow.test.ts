@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { Consumer } from '../../../../../test/support/consumer.ts'
+import { Consumer } from '#support/consumer.ts'
 
 const PROGRAM = `
   import { getCurrentTest } from 'vitest/suite'

@@ -1,8 +1,8 @@
 /** explore judges each kind of failure of a module, which has a process for each run. */
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { Consumer } from '../../../../../test/support/consumer.ts'
-import { ANSWER, exploreEcho, faults, REQUEST } from '../../../../../test/support/explore/echo.ts'
+import { Consumer } from '#support/consumer.ts'
+import { ANSWER, exploreEcho, faults, REQUEST } from '#support/explore/echo.ts'
 import { explore } from '../../../src/index.ts'
 
 test('a request that is sent only once fails by its loss, and so does the printed test', async () => {

@@ -5,7 +5,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { ANSWER, captures, exploreEcho, faults, REQUEST } from '../../../../../test/support/explore/echo.ts'
+import { ANSWER, captures, exploreEcho, faults, REQUEST } from '#support/explore/echo.ts'
 import {
   type ExploreOptions,
   type ExploreReport,

@@ -1,6 +1,6 @@
 /** explore tries sets of faults, reduces the failing ones, and prints what repeats them. */
 import { expect, test } from 'vitest'
-import { fileDirectory } from '../../../../../test/support/fresh-directory.ts'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { type ExploreOptions, type ExploreReport, explore } from '../../../src/index.ts'
 import scenario from '../../support/explore/vote.mjs'
 

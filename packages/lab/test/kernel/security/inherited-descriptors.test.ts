@@ -8,9 +8,9 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { builtFile } from '../../../../../src/linux/native.ts'
-import { freshDirectory, written } from '../../../../../test/support/fresh-directory.ts'
-import { PROGRAM } from '../../../../../test/support/vnet-process.ts'
+import { builtFile } from '#src/linux/native.ts'
+import { freshDirectory, written } from '#support/fresh-directory.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
 
 const NET = `
 hosts: [client, server]

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, 
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { freshDirectory } from '../../../../../test/support/fresh-directory.ts'
+import { freshDirectory } from '#support/fresh-directory.ts'
 import { runningLabs } from '../../../src/commands/running-labs.ts'
 import {
   makeLabDirectory,

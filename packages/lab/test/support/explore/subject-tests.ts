@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { afterEachTest } from '../../../../../test/support/after-each.ts'
+import { afterEachTest } from '#support/after-each.ts'
 import { type ExploreReport, explore } from '../../../src/index.ts'
 import type { NamedSubject } from '../../explore/subjects.ts'
 

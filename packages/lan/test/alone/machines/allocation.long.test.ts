@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { memoryNets, turn } from '#support/memory-net.ts'
 import { address } from '../../../../../test/packet/frames.ts'
 import { buildArp, buildNeighbour } from '../../../../../test/packet/neighbour.ts'
-import { memoryNets, turn } from '../../../../../test/support/memory-net.ts'
 import { addLan } from '../../lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, GATEWAY, GATEWAY6, ping, tcp, udp } from '../../packets.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { formatAddress } from '../../../../../src/packet/address.ts'
-import { memoryNets } from '../../../../../test/support/memory-net.ts'
+import { formatAddress } from '#src/packet/address.ts'
+import { memoryNets } from '#support/memory-net.ts'
 import { createNetwork } from '../../../src/machines/network.ts'
 
 const makeNet = memoryNets()

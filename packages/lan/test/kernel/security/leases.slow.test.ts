@@ -5,10 +5,10 @@
 import { chownSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshNamespaces } from '../../../../../test/support/fresh-namespaces.ts'
-import { outcome } from '../../../../../test/support/netns.ts'
-import { hasCarrier, untilShown } from '../../../../../test/support/shown-link.ts'
-import { PROGRAM, spawnVnet } from '../../../../../test/support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { outcome } from '#support/netns.ts'
+import { hasCarrier, untilShown } from '#support/shown-link.ts'
+import { PROGRAM, spawnVnet } from '#support/vnet-process.ts'
 
 const FLOOD = resolve(import.meta.dirname, '../../support/dhcp-flood.py')
 const { own, near, directory: dir } = freshNamespaces('near')

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { freshNamespaces } from '../../../../../test/support/fresh-namespaces.ts'
-import { type Running, spawnVnet } from '../../../../../test/support/vnet-process.ts'
+import { freshNamespaces } from '#support/fresh-namespaces.ts'
+import { type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const { near, far, directory } = freshNamespaces('near', 'far')
 beforeEach(() => {

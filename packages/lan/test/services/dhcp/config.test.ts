@@ -2,7 +2,7 @@
  * The DHCP server's configuration: the values of options, and the errors of an invalid description.
  */
 import { describe, expect, test } from 'vitest'
-import { SPEC } from '../../../../../test/support/dhcp.ts'
+import { SPEC } from '#support/dhcp.ts'
 import type { DhcpSpec } from '../../../src/services/dhcp/config.ts'
 import { dhcpConfig } from '../../../src/services/dhcp/config.ts'
 import {

@@ -4,21 +4,12 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { random } from '../../../../../src/base/random.ts'
-import { DHO_SERVER_IDENTIFIER } from '../../../../../src/packet/dhcp.ts'
-import { get32 } from '../../../../../src/packet/octets.ts'
-import {
-  DHCPACK,
-  DHCPNAK,
-  DHCPOFFER,
-  DhcpBed,
-  DhcpClient,
-  type Fields,
-  ip,
-  octetsOfMessage,
-} from '../../../../../test/support/dhcp.ts'
-import { forAll } from '../../../../../test/support/for-all.ts'
-import { either, SEED, scaled } from '../../../../../test/support/scale.ts'
+import { random } from '#src/base/random.ts'
+import { DHO_SERVER_IDENTIFIER } from '#src/packet/dhcp.ts'
+import { get32 } from '#src/packet/octets.ts'
+import { DHCPACK, DHCPNAK, DHCPOFFER, DhcpBed, DhcpClient, type Fields, ip, octetsOfMessage } from '#support/dhcp.ts'
+import { forAll } from '#support/for-all.ts'
+import { either, SEED, scaled } from '#support/scale.ts'
 
 const COUNT = scaled(500_000)
 const POOL = 8

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { DhcpBed, DhcpClient } from '../../../../../test/support/dhcp.ts'
+import { DhcpBed, DhcpClient } from '#support/dhcp.ts'
 
 const called = (name: string) => [[12, [...Buffer.from(name)]]] as const
 

@@ -3,8 +3,8 @@
  * places.
  */
 import { beforeEach, expect, test } from 'vitest'
-import { formatIpv4 } from '../../../../../src/packet/address.ts'
-import { answerOf, DHCPACK, DhcpBed, DhcpClient, ip, MemoryStore, SPEC } from '../../../../../test/support/dhcp.ts'
+import { formatIpv4 } from '#src/packet/address.ts'
+import { answerOf, DHCPACK, DhcpBed, DhcpClient, ip, MemoryStore, SPEC } from '#support/dhcp.ts'
 import type { DhcpSpec } from '../../../src/services/dhcp/config.ts'
 import { dhcpConfig } from '../../../src/services/dhcp/config.ts'
 

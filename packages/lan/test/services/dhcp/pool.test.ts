@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { DhcpBed, DhcpClient, ip, MemoryStore } from '../../../../../test/support/dhcp.ts'
+import { DhcpBed, DhcpClient, ip, MemoryStore } from '#support/dhcp.ts'
 import type { Lease } from '../../../src/services/dhcp/lease.ts'
 import { FreeAddresses } from '../../../src/services/dhcp/pool.ts'
 

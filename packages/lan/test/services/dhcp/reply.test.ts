@@ -2,7 +2,7 @@
  * The contents and destinations of the DHCP server's replies (RFC 2131 sec. 4.1, 2132, 3046, 6842).
  */
 import { describe, expect, test } from 'vitest'
-import { DHCPACK, DHCPNAK, DHCPOFFER, DhcpBed, DhcpClient, type Fields, ip } from '../../../../../test/support/dhcp.ts'
+import { DHCPACK, DHCPNAK, DHCPOFFER, DhcpBed, DhcpClient, type Fields, ip } from '#support/dhcp.ts'
 import type { DhcpSpec } from '../../../src/services/dhcp/config.ts'
 
 function clientOf(spec: Partial<DhcpSpec> = {}, always: Fields = {}): DhcpClient {

@@ -2,13 +2,8 @@
  * Which address the DHCP server gives to which client in which state (RFC 2131 sec. 4.3, table 4).
  */
 import { beforeEach, describe, expect, test } from 'vitest'
-import {
-  DHO_CLIENT_IDENTIFIER,
-  DHO_LEASE_TIME,
-  DHO_MESSAGE,
-  DHO_REQUESTED_ADDRESS,
-} from '../../../../../src/packet/dhcp.ts'
-import { DHCPACK, DHCPNAK, DHCPOFFER, DhcpBed, DhcpClient, ip, SPEC } from '../../../../../test/support/dhcp.ts'
+import { DHO_CLIENT_IDENTIFIER, DHO_LEASE_TIME, DHO_MESSAGE, DHO_REQUESTED_ADDRESS } from '#src/packet/dhcp.ts'
+import { DHCPACK, DHCPNAK, DHCPOFFER, DhcpBed, DhcpClient, ip, SPEC } from '#support/dhcp.ts'
 import { dhcpConfig } from '../../../src/services/dhcp/config.ts'
 
 let bed: DhcpBed

@@ -1,6 +1,6 @@
 /** When leases are written, and waiting replies, on a store whose writes a test completes. */
 import { expect, test } from 'vitest'
-import { DHCPACK, DhcpBed, DhcpClient } from '../../../../../test/support/dhcp.ts'
+import { DHCPACK, DhcpBed, DhcpClient } from '#support/dhcp.ts'
 import type { Lease, LeaseStore } from '../../../src/services/dhcp/lease.ts'
 
 class SlowStore implements LeaseStore {

@@ -2,8 +2,8 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { fileDirectory } from '#support/fresh-directory.ts'
 import { writeServiceWorker } from '../../../../../scripts/offline-site.mjs'
-import { fileDirectory } from '../../../../../test/support/fresh-directory.ts'
 import { status, type Visit } from './visit.ts'
 
 export function offlineTests(visit: Visit): void {

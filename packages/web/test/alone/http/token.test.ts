@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { forAll } from '../../../../../test/support/for-all.ts'
+import { forAll } from '#support/for-all.ts'
 import { ServerToken, tokenOf } from '../../../src/http/token.ts'
 import { hmacSha256 } from '../../../src/page/sha256.ts'
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { LITTLE } from '../../../../../test/support/capture-bytes.ts'
+import { LITTLE } from '#support/capture-bytes.ts'
 import { startFeed, TestBrowser } from '../../support/web/browser.ts'
 import { FakeWorld, SNULL } from '../../support/web/fake-world.mjs'
 import { isCutOff } from '../../support/web/in-page.mjs'

@@ -1,9 +1,9 @@
 /** The live page of real vnets, in a browser: `vnet web`, in a network namespace of its own. */
 import type { Locator, Page } from 'playwright-core'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Child, type Netns, OwnNetns } from '../../../../../test/support/netns.ts'
-import { seen } from '../../../../../test/support/visible-lab.ts'
-import { jsonLines, type Running, spawnVnet, stopConserved } from '../../../../../test/support/vnet-process.ts'
+import { type Child, type Netns, OwnNetns } from '#support/netns.ts'
+import { seen } from '#support/visible-lab.ts'
+import { jsonLines, type Running, spawnVnet, stopConserved } from '#support/vnet-process.ts'
 import { createLab } from '../../../../lab/src/index.ts'
 import { connection, showView, TestBrowser, viewsOf } from '../../support/web/browser.ts'
 import { findForeign } from '../../support/web/in-page.mjs'

@@ -1,6 +1,6 @@
 /** The state of the fake world and the fake feed. */
 import type { ServerResponse } from 'node:http'
-import type { DriverParam } from '../../../../../src/control/index.ts'
+import type { DriverParam } from '#src/control/index.ts'
 import type { DeviceCounters, DeviceRow, Want } from '../../../src/feed-types.ts'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
