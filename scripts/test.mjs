@@ -40,13 +40,13 @@ const threshold = reasonToSkipKernelTests() === undefined ? ['--coverage.thresho
 /** Milliseconds for the tests of each folder, because an engine may hang. */
 const LIMITS_MS = {
   containers: 900_000,
-  labs: 900_000,
+  labs: 1_800_000,
   browsers: 1_800_000,
   explore: 3_600_000,
   'kernel-module': 1_800_000,
   'course-live': 1_800_000,
   install: 1_800_000,
-  run: 900_000,
+  run: 1_800_000,
   guest: 1_800_000,
 }
 
