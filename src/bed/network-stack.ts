@@ -11,18 +11,7 @@ import { IFF_NOARP, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'
 import { formatAddress, isInPrefix, type Prefix, parsePrefix, sameBytes } from '../packet/address.ts'
 import * as arp from '../packet/arp.ts'
 import { finish, onesComplementSum } from '../packet/checksum.ts'
-import {
-  copyAddress,
-  destinationAt,
-  ETH_ALEN,
-  ETH_HLEN,
-  ETH_P_ARP,
-  ETH_P_IP,
-  etherType,
-  isBroadcastAddress,
-  isSameAddress,
-  sourceAt,
-} from '../packet/ethernet.ts'
+import * as ethernet from '../packet/ethernet.ts'
 import * as icmp from '../packet/icmp.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
@@ -39,8 +28,9 @@ export function refuse(dev: AnyDevice, { length }: Uint8Array, info: FrameInfo):
   const why = (text: string): Error => new Error(`the kernel transmits nothing on ${name}: ${text}`)
   if ((flags & IFF_UP) === 0) throw why('it is down')
   if (!carrier) throw why('it has no carrier')
-  if (length < ETH_HLEN) throw why(`a frame of ${length} bytes has no whole header`)
-  if (gsoSize === 0 && length > mtu + ETH_HLEN + VLAN_HLEN) throw why(`${length} bytes are more than its MTU of ${mtu}`)
+  if (length < ethernet.ETH_HLEN) throw why(`a frame of ${length} bytes has no whole header`)
+  if (gsoSize === 0 && length > mtu + ethernet.ETH_HLEN + VLAN_HLEN)
+    throw why(`${length} bytes are more than its MTU of ${mtu}`)
   const isOffloaded = gsoSize !== 0 || ipSummed === CHECKSUM_PARTIAL
   if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features)) {
     throw why('the driver does not offer the offload (dev.features)')
@@ -85,24 +75,24 @@ export class NetworkStack {
   }
 
   receive({ bytes, queue }: Frame): void {
-    const isForUs = isSameAddress(bytes, destinationAt(0), this.#dev.devAddr)
-    if (!isForUs && !isBroadcastAddress(bytes, destinationAt(0))) return
-    const type = etherType(bytes, 0)
-    if (type === ETH_P_ARP) this.#receiveArp(bytes, queue)
-    else if (type === ETH_P_IP) this.#receiveIp(bytes, queue)
+    const isForUs = ethernet.isSameAddress(bytes, ethernet.destinationAt(0), this.#dev.devAddr)
+    if (!isForUs && !ethernet.isBroadcastAddress(bytes, ethernet.destinationAt(0))) return
+    const type = ethernet.etherType(bytes, 0)
+    if (type === ethernet.ETH_P_ARP) this.#receiveArp(bytes, queue)
+    else if (type === ethernet.ETH_P_IP) this.#receiveIp(bytes, queue)
   }
 
   /** Transmits an IPv4 frame, once its destination's hardware address is known. */
   send(bytes: Uint8Array, queue: number): void {
-    const to = addressAt(bytes, ipv4.destinationAt(ETH_HLEN))
+    const to = addressAt(bytes, ipv4.destinationAt(ethernet.ETH_HLEN))
     const source = this.sourceFor(to)
     if (source === undefined) return
     const { devAddr, flags } = this.#dev
     const key = formatAddress(to)
     const neighbour = (flags & IFF_NOARP) === 0 ? this.#neighbours.get(key) : devAddr
-    copyAddress(bytes, sourceAt(0), devAddr)
+    ethernet.copyAddress(bytes, ethernet.sourceAt(0), devAddr)
     if (neighbour !== undefined) {
-      copyAddress(bytes, destinationAt(0), neighbour)
+      ethernet.copyAddress(bytes, ethernet.destinationAt(0), neighbour)
       this.#transmit(bytes, queue)
       return
     }
@@ -113,15 +103,19 @@ export class NetworkStack {
   }
 
   #receiveArp(bytes: Uint8Array, queue: number): void {
-    if ((this.#dev.flags & IFF_NOARP) !== 0 || arp.parse(bytes, ETH_HLEN, bytes.length - ETH_HLEN) < 0) return
-    const sender = addressAt(bytes, ETH_HLEN + 14)
-    if (this.isOwn(sender) || !this.isOwn(addressAt(bytes, ETH_HLEN + 24))) return
-    this.#learn(sender, bytes.slice(arp.shaAt(ETH_HLEN), arp.shaAt(ETH_HLEN) + ETH_ALEN))
-    if (arp.op(bytes, ETH_HLEN) !== arp.ARPOP_REQUEST) return
-    const reply = bytes.slice(0, ETH_HLEN + arp.ARP_LEN)
-    arp.toReply(reply, ETH_HLEN, this.#dev.devAddr)
-    copyAddress(reply, destinationAt(0), bytes, arp.shaAt(ETH_HLEN))
-    copyAddress(reply, sourceAt(0), this.#dev.devAddr)
+    if (
+      (this.#dev.flags & IFF_NOARP) !== 0 ||
+      arp.parse(bytes, ethernet.ETH_HLEN, bytes.length - ethernet.ETH_HLEN) < 0
+    )
+      return
+    const sender = addressAt(bytes, ethernet.ETH_HLEN + 14)
+    if (this.isOwn(sender) || !this.isOwn(addressAt(bytes, ethernet.ETH_HLEN + 24))) return
+    this.#learn(sender, bytes.slice(arp.shaAt(ethernet.ETH_HLEN), arp.shaAt(ethernet.ETH_HLEN) + ethernet.ETH_ALEN))
+    if (arp.op(bytes, ethernet.ETH_HLEN) !== arp.ARPOP_REQUEST) return
+    const reply = bytes.slice(0, ethernet.ETH_HLEN + arp.ARP_LEN)
+    arp.toReply(reply, ethernet.ETH_HLEN, this.#dev.devAddr)
+    ethernet.copyAddress(reply, ethernet.destinationAt(0), bytes, arp.shaAt(ethernet.ETH_HLEN))
+    ethernet.copyAddress(reply, ethernet.sourceAt(0), this.#dev.devAddr)
     this.#transmit(reply, queue)
   }
 
@@ -134,19 +128,21 @@ export class NetworkStack {
   }
 
   #receiveIp(bytes: Uint8Array, queue: number): void {
-    const header = ipv4.parse(bytes, ETH_HLEN, bytes.length - ETH_HLEN)
-    if (header < 0 || finish(onesComplementSum(bytes, ETH_HLEN, header)) !== 0) return
-    const [from, to] = [ipv4.sourceAt(ETH_HLEN), ipv4.destinationAt(ETH_HLEN)].map(at => addressAt(bytes, at))
-    if (!this.isOwn(to) || this.isOwn(from) || ipv4.isFragment(bytes, ETH_HLEN)) return
-    const at = ETH_HLEN + header
-    const length = ipv4.totalLength(bytes, ETH_HLEN) - header
-    if (ipv4.protocol(bytes, ETH_HLEN) !== ipv4.IPPROTO_ICMP || icmp.parse(bytes, at, length) < 0) return
+    const header = ipv4.parse(bytes, ethernet.ETH_HLEN, bytes.length - ethernet.ETH_HLEN)
+    if (header < 0 || finish(onesComplementSum(bytes, ethernet.ETH_HLEN, header)) !== 0) return
+    const [from, to] = [ipv4.sourceAt(ethernet.ETH_HLEN), ipv4.destinationAt(ethernet.ETH_HLEN)].map(at =>
+      addressAt(bytes, at),
+    )
+    if (!this.isOwn(to) || this.isOwn(from) || ipv4.isFragment(bytes, ethernet.ETH_HLEN)) return
+    const at = ethernet.ETH_HLEN + header
+    const length = ipv4.totalLength(bytes, ethernet.ETH_HLEN) - header
+    if (ipv4.protocol(bytes, ethernet.ETH_HLEN) !== ipv4.IPPROTO_ICMP || icmp.parse(bytes, at, length) < 0) return
     if (finish(onesComplementSum(bytes, at, length)) !== 0) return
     const type = icmp.type(bytes, at)
     if (type === icmp.ICMP_ECHOREPLY) this.#echoed(icmp.identifier(bytes, at), icmp.sequenceNumber(bytes, at))
     if (type !== icmp.ICMP_ECHO) return
     const reply = bytes.slice(0, at + length)
-    ipv4.swapAddresses(reply, ETH_HLEN)
+    ipv4.swapAddresses(reply, ethernet.ETH_HLEN)
     icmp.changeType(reply, at, icmp.ICMP_ECHOREPLY)
     this.send(reply, queue)
   }

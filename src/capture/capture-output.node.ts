@@ -1,18 +1,7 @@
 /**
  * The destination of a capture: a file that the thread pool opens, writes and closes, or a stream.
  */
-import {
-  close,
-  closeSync,
-  constants,
-  ftruncate,
-  ftruncateSync,
-  open,
-  openSync,
-  statSync,
-  write,
-  writeSync,
-} from 'node:fs'
+import * as fs from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { ETIMEDOUT } from '../base/errno.ts'
@@ -39,7 +28,7 @@ export interface CaptureOutput {
 const MODE = 0o600
 const PATIENCE_MS = 2000
 /** Opening a device never waits, and never makes a terminal this process's own. */
-const AT_ONCE = constants.O_NONBLOCK | constants.O_NOCTTY
+const AT_ONCE = fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY
 
 /** The calls of a file: in the thread pool, or in this thread. */
 interface FileCalls {
@@ -50,14 +39,14 @@ interface FileCalls {
   close(fd: number): Promise<void> | void
 }
 
-const written = promisify(write)
+const written = promisify(fs.write)
 const IN_POOL: FileCalls = {
-  open: promisify(open),
+  open: promisify(fs.open),
   write: async (fd, bytes, at) => (await written(fd, bytes, at)).bytesWritten,
-  truncate: promisify(ftruncate),
-  close: promisify(close),
+  truncate: promisify(fs.ftruncate),
+  close: promisify(fs.close),
 }
-const IN_THREAD: FileCalls = { open: openSync, write: writeSync, truncate: ftruncateSync, close: closeSync }
+const IN_THREAD: FileCalls = { open: fs.openSync, write: fs.writeSync, truncate: fs.ftruncateSync, close: fs.closeSync }
 
 class FileOutput implements CaptureOutput {
   readonly #fd: number
@@ -147,7 +136,7 @@ export function streamOutput(stream: BinaryOutput): CaptureOutput {
  * for a symbolic link: other users with write access to the directory can guess the name.
  */
 export async function fileOutput(path: string): Promise<CaptureOutput> {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+  const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = fs.constants
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | AT_ONCE
   return new FileOutput(await IN_POOL.open(path, flags, MODE), IN_POOL)
 }
@@ -158,13 +147,13 @@ export async function fileOutput(path: string): Promise<CaptureOutput> {
  * calling thread writes the file.
  */
 export function firstOutput(path: string, inThread: boolean): Promise<CaptureOutput> {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC } = constants
+  const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC } = fs.constants
   return asUsageError(path, () => {
-    const found = statSync(path, { throwIfNoEntry: false })
+    const found = fs.statSync(path, { throwIfNoEntry: false })
     if (found?.isBlockDevice()) throw new UsageError(`${path}: it is a block device: name a file`)
     if (found?.isFIFO()) return Promise.resolve(new FifoOutput(openRead(path)))
     if (found === undefined) refuseMissingDirectory(path)
-    closeSync(openSync(path, O_WRONLY | O_CREAT | O_TRUNC | AT_ONCE, MODE))
+    fs.closeSync(fs.openSync(path, O_WRONLY | O_CREAT | O_TRUNC | AT_ONCE, MODE))
     const calls = inThread ? IN_THREAD : IN_POOL
     const opening = calls.open(path, O_WRONLY | O_APPEND | AT_ONCE)
     return Promise.resolve(opening).then(fd => new FileOutput(fd, calls))
@@ -173,7 +162,7 @@ export function firstOutput(path: string, inThread: boolean): Promise<CaptureOut
 
 function openRead(path: string): number {
   try {
-    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+    return fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
     throw new UsageError(`${path}: nobody reads it: start its reader first, such as wireshark -k -i ${path}`, {

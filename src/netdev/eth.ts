@@ -5,15 +5,7 @@
  */
 import { E2BIG, EADDRNOTAVAIL, EBUSY, EINVAL, VnetError } from '../base/errno.ts'
 import type { Random } from '../base/random.ts'
-import {
-  copyAddress,
-  destinationAt,
-  ETH_P_802_2,
-  ETH_P_802_3,
-  isStationAddress,
-  setEtherType,
-  sourceAt,
-} from '../packet/ethernet.ts'
+import * as ethernet from '../packet/ethernet.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import {
   ARPHRD_ETHER,
@@ -111,9 +103,9 @@ function create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Arr
   const length = skb.len
   const at = skb.push(ETH_HLEN)
   const { bytes } = skb
-  setEtherType(bytes, at, type === ETH_P_802_3 || type === ETH_P_802_2 ? length : type)
-  copyAddress(bytes, destinationAt(at), destination)
-  copyAddress(bytes, sourceAt(at), source)
+  ethernet.setEtherType(bytes, at, type === ethernet.ETH_P_802_3 || type === ethernet.ETH_P_802_2 ? length : type)
+  ethernet.copyAddress(bytes, ethernet.destinationAt(at), destination)
+  ethernet.copyAddress(bytes, ethernet.sourceAt(at), source)
   return ETH_HLEN
 }
 
@@ -124,7 +116,7 @@ function create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Arr
 function parse(skb: SkBuff, into: Uint8Array): number {
   const at = skb.mac === 0 ? skb.data : skb.mac
   if (at + ETH_HLEN > skb.data + skb.len) return 0
-  copyAddress(into, 0, skb.bytes, sourceAt(at))
+  ethernet.copyAddress(into, 0, skb.bytes, ethernet.sourceAt(at))
   return ETH_ALEN
 }
 
@@ -154,12 +146,12 @@ export function devParseHeader(skb: SkBuff, into: Uint8Array): number {
  */
 export function ethMacAddr(dev: NetDevice, address: Uint8Array): number {
   if ((dev.flags & IFF_UP) !== 0) return -EBUSY
-  if (address.length !== ETH_ALEN || !isStationAddress(address, 0)) return -EADDRNOTAVAIL
+  if (address.length !== ETH_ALEN || !ethernet.isStationAddress(address, 0)) return -EADDRNOTAVAIL
   dev.devAddr.set(address)
   return 0
 }
 
 /** eth_validate_addr, an ndoValidateAddr: 0, or -EADDRNOTAVAIL for a group address or zero. */
 export function ethValidateAddr(dev: NetDevice): number {
-  return isStationAddress(dev.devAddr, 0) ? 0 : -EADDRNOTAVAIL
+  return ethernet.isStationAddress(dev.devAddr, 0) ? 0 : -EADDRNOTAVAIL
 }

@@ -1,13 +1,6 @@
 /** netif_rx, eth_type_trans, dev_open, carriers, queues (net/core/dev.c, net/ethernet/eth.c). */
 import { EIO, ENODEV, VnetError } from '../base/errno.ts'
-import {
-  ETH_P_802_2,
-  ETH_P_802_3,
-  ETH_P_802_3_MIN,
-  etherType,
-  isMulticastAddress,
-  isSameAddress,
-} from '../packet/ethernet.ts'
+import * as ethernet from '../packet/ethernet.ts'
 import { get16 } from '../packet/octets.ts'
 import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
 import { handedOn, OWNER_HOLDER, OWNER_PORT, skbPanic } from '../skb/error.ts'
@@ -108,8 +101,8 @@ export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
   const { bytes, data } = skb
   skb.mac = data
   skb.nh = data + ETH_HLEN
-  const type = skb.len < ETH_HLEN ? 0 : etherType(bytes, data)
-  skb.protocol = type < ETH_P_802_3_MIN ? lengthProtocol(skb) : type
+  const type = skb.len < ETH_HLEN ? 0 : ethernet.etherType(bytes, data)
+  skb.protocol = type < ethernet.ETH_P_802_3_MIN ? lengthProtocol(skb) : type
   skb.pktType = packetType(bytes, data, dev)
   return skb.protocol
 }
@@ -117,14 +110,14 @@ export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
 /** A frame with a length is LLC, except Novell's IPX, which starts with a checksum of all ones. */
 function lengthProtocol({ bytes, data, len }: SkBuff): number {
   if (len < ETH_HLEN) return 0
-  return len >= ETH_HLEN + 2 && get16(bytes, data + ETH_HLEN) === 0xffff ? ETH_P_802_3 : ETH_P_802_2
+  return len >= ETH_HLEN + 2 && get16(bytes, data + ETH_HLEN) === 0xffff ? ethernet.ETH_P_802_3 : ethernet.ETH_P_802_2
 }
 
 function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
-  if (!isMulticastAddress(bytes, data)) {
-    return isSameAddress(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
+  if (!ethernet.isMulticastAddress(bytes, data)) {
+    return ethernet.isSameAddress(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
   }
-  return isSameAddress(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
+  return ethernet.isSameAddress(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
 }
 
 /**

@@ -3,16 +3,7 @@
  * length and the kinds of addresses; the accessors do not check anything. `at` is the position of
  * the packet's first byte.
  */
-import {
-  BROADCAST,
-  copyAddress,
-  destinationAt,
-  ETH_HLEN,
-  ETH_P_ARP,
-  ETH_P_IP,
-  setEtherType,
-  sourceAt,
-} from './ethernet.ts'
+import * as ethernet from './ethernet.ts'
 import { type Getter, get16, get32, put16, put32, type Setter } from './octets.ts'
 
 export const ARP_LEN = 28
@@ -23,7 +14,7 @@ export const ARPOP_REPLY = 2
 /** Returns ARP_LEN, or -1 if the packet is truncated or not for IPv4 on Ethernet. */
 export function parse(bytes: Uint8Array, at: number, length: number): number {
   if (length < ARP_LEN) return -1
-  if (hrd(bytes, at) !== ARPHRD_ETHER || pro(bytes, at) !== ETH_P_IP) return -1
+  if (hrd(bytes, at) !== ARPHRD_ETHER || pro(bytes, at) !== ethernet.ETH_P_IP) return -1
   return bytes[at + 4] === 6 && bytes[at + 5] === 4 ? ARP_LEN : -1
 }
 
@@ -48,7 +39,7 @@ export const setTpa: Setter = (bytes, at, address) => put32(bytes, at + 24, addr
 /** Writes all but the four addresses. */
 export function create(bytes: Uint8Array, at: number, opcode: number): void {
   put16(bytes, at, ARPHRD_ETHER)
-  put16(bytes, at + 2, ETH_P_IP)
+  put16(bytes, at + 2, ethernet.ETH_P_IP)
   bytes[at + 4] = 6
   bytes[at + 5] = 4
   put16(bytes, at + 6, opcode)
@@ -59,16 +50,16 @@ export function requestFrame(
   mac: Uint8Array,
   source: Uint8Array,
   target: Uint8Array,
-  to: Uint8Array = BROADCAST,
+  to: Uint8Array = ethernet.BROADCAST,
 ): Uint8Array {
-  const frame = new Uint8Array(ETH_HLEN + ARP_LEN)
-  copyAddress(frame, destinationAt(0), to)
-  copyAddress(frame, sourceAt(0), mac)
-  setEtherType(frame, 0, ETH_P_ARP)
-  create(frame, ETH_HLEN, ARPOP_REQUEST)
-  copyAddress(frame, shaAt(ETH_HLEN), mac)
-  frame.set(source, ETH_HLEN + 14)
-  frame.set(target, ETH_HLEN + 24)
+  const frame = new Uint8Array(ethernet.ETH_HLEN + ARP_LEN)
+  ethernet.copyAddress(frame, ethernet.destinationAt(0), to)
+  ethernet.copyAddress(frame, ethernet.sourceAt(0), mac)
+  ethernet.setEtherType(frame, 0, ethernet.ETH_P_ARP)
+  create(frame, ethernet.ETH_HLEN, ARPOP_REQUEST)
+  ethernet.copyAddress(frame, shaAt(ethernet.ETH_HLEN), mac)
+  frame.set(source, ethernet.ETH_HLEN + 14)
+  frame.set(target, ethernet.ETH_HLEN + 24)
   return frame
 }
 
@@ -77,8 +68,8 @@ export function requestFrame(
  * sender, with the hardware address at `hardwareAt` in `hardware`.
  */
 export function toReply(bytes: Uint8Array, at: number, hardware: Uint8Array, hardwareAt = 0): void {
-  copyAddress(bytes, thaAt(at), bytes, shaAt(at))
-  copyAddress(bytes, shaAt(at), hardware, hardwareAt)
+  ethernet.copyAddress(bytes, thaAt(at), bytes, shaAt(at))
+  ethernet.copyAddress(bytes, shaAt(at), hardware, hardwareAt)
   // Byte by byte: V8 may allocate an object for a number of 32 bits.
   for (let i = 0; i < 4; i++) {
     const asked = bytes[at + 24 + i]

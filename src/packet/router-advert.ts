@@ -4,14 +4,7 @@
  */
 import { networkOf } from './address.ts'
 import { nameOf } from './dns.ts'
-import {
-  ND_OPT_SOURCE_LL_ADDR,
-  NDISC_HLEN,
-  NDISC_HOP_LIMIT,
-  NDISC_ROUTER_ADVERTISEMENT,
-  NDISC_ROUTER_SOLICITATION,
-  sourceLinkAddress,
-} from './icmpv6.ts'
+import * as icmpv6 from './icmpv6.ts'
 import * as ipv6 from './ipv6.ts'
 import { long, word } from './octets.ts'
 
@@ -67,7 +60,7 @@ export function routerAdvertisement(ra: RouterAdvert): Uint8Array {
   const flags = (ra.managed ? MANAGED : 0) | (ra.other ? OTHER : 0)
   const domains = (dnssl?.domains ?? []).flatMap(domain => [...(nameOf(domain) ?? [])])
   return Uint8Array.from([
-    NDISC_ROUTER_ADVERTISEMENT,
+    icmpv6.NDISC_ROUTER_ADVERTISEMENT,
     0,
     0,
     0,
@@ -76,7 +69,7 @@ export function routerAdvertisement(ra: RouterAdvert): Uint8Array {
     ...word(ra.lifetime),
     ...long(ra.reachableTimeMs),
     ...long(ra.retransTimerMs),
-    ...(mac === undefined ? [] : option(ND_OPT_SOURCE_LL_ADDR, [...mac])),
+    ...(mac === undefined ? [] : option(icmpv6.ND_OPT_SOURCE_LL_ADDR, [...mac])),
     ...(mtu === undefined ? [] : option(ND_OPT_MTU, [0, 0, ...long(mtu)])),
     ...prefixes.flatMap(prefixInformation),
     ...(rdnss?.servers.length
@@ -113,10 +106,10 @@ const lifetime = (seconds: number): number[] => long(Math.min(seconds, 0xffff_ff
  * router solicitation (RFC 4861 sec. 6.1.1).
  */
 export function isRouterSolicitation(message: Uint8Array, hopLimit: number, source: Uint8Array): boolean {
-  if (hopLimit !== NDISC_HOP_LIMIT || message.length < NDISC_RS_HLEN) return false
-  if (message[0] !== NDISC_ROUTER_SOLICITATION || message[1] !== 0) return false
+  if (hopLimit !== icmpv6.NDISC_HOP_LIMIT || message.length < NDISC_RS_HLEN) return false
+  if (message[0] !== icmpv6.NDISC_ROUTER_SOLICITATION || message[1] !== 0) return false
   // Options start 16 bytes earlier than in a neighbour solicitation.
-  const before = NDISC_HLEN - NDISC_RS_HLEN
-  const named = sourceLinkAddress(message, -before, message.length + before)
+  const before = icmpv6.NDISC_HLEN - NDISC_RS_HLEN
+  const named = icmpv6.sourceLinkAddress(message, -before, message.length + before)
   return named === 0 || (named > 0 && !ipv6.isUnspecified(source, 0))
 }

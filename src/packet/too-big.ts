@@ -5,15 +5,7 @@
  * and comes from the address that the packet was sent to.
  */
 import { finish, onesComplementSum, pseudoHeaderSum6 } from './checksum.ts'
-import {
-  destinationAt,
-  ETH_P_IP,
-  ETH_P_IPV6,
-  isMulticastAddress,
-  isStationAddress,
-  sourceAt,
-  swapAddresses,
-} from './ethernet.ts'
+import * as ethernet from './ethernet.ts'
 import * as icmp from './icmp.ts'
 import * as icmpv6 from './icmpv6.ts'
 import * as ipv4 from './ipv4.ts'
@@ -34,13 +26,18 @@ const HOP_LIMIT = 64
  */
 export function tooBigLength(bytes: Uint8Array, at: number, length: number): number {
   const network = networkOffset(bytes, at, length)
-  if (network < 0 || isMulticastAddress(bytes, destinationAt(at)) || !isStationAddress(bytes, sourceAt(at))) return 0
+  if (
+    network < 0 ||
+    ethernet.isMulticastAddress(bytes, ethernet.destinationAt(at)) ||
+    !ethernet.isStationAddress(bytes, ethernet.sourceAt(at))
+  )
+    return 0
   const nh = at + network
   const type = get16(bytes, nh - 2)
-  if (type === ETH_P_IP && isEligible4(bytes, nh, length - network)) {
+  if (type === ethernet.ETH_P_IP && isEligible4(bytes, nh, length - network)) {
     return network + Math.min(MAX_LENGTH_4, ipv4.IPV4_HLEN + icmp.ICMP_HLEN + ipv4.totalLength(bytes, nh))
   }
-  if (type === ETH_P_IPV6 && isEligible6(bytes, nh, length - network)) {
+  if (type === ethernet.ETH_P_IPV6 && isEligible6(bytes, nh, length - network)) {
     const quote = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
     return network + Math.min(MAX_LENGTH_6, ipv6.IPV6_HLEN + icmp.ICMP_HLEN + quote)
   }
@@ -79,8 +76,9 @@ function isEligible6(bytes: Uint8Array, nh: number, length: number): boolean {
 export function writeTooBig(bytes: Uint8Array, to: number, from: number, length: number, mtu: number): void {
   const network = networkOffset(bytes, from, length)
   bytes.copyWithin(to, from, from + network)
-  swapAddresses(bytes, to)
-  if (get16(bytes, from + network - 2) === ETH_P_IP) write4(bytes, to + network, from + network, to + length, mtu)
+  ethernet.swapAddresses(bytes, to)
+  if (get16(bytes, from + network - 2) === ethernet.ETH_P_IP)
+    write4(bytes, to + network, from + network, to + length, mtu)
   else write6(bytes, to + network, from + network, to + length, mtu)
 }
 

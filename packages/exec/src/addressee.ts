@@ -2,33 +2,21 @@
 
 import type { Entry } from 'vnet/internal/control/protocol/directory'
 import { commands, VNET_GENL_ID, VNET_GENL_NAME, vnetAttributes } from 'vnet/internal/control/protocol/family'
-import {
-  CTRL_ATTR_FAMILY_ID,
-  CTRL_ATTR_FAMILY_NAME,
-  CTRL_CMD_GETFAMILY,
-  CTRL_CMD_GETPOLICY,
-  decodeAttributes,
-  GENL_ID_CTRL,
-  type Message,
-  messages,
-  NLM_F_DUMP,
-  parsed,
-  parseGenl,
-  policy,
-  string,
-  u16,
-} from 'vnet/internal/netlink/index'
+import * as netlink from 'vnet/internal/netlink/index'
 import { isIn } from './vnets.ts'
 
 /** 'driver': messages for vnet_nl, or queries of it at nlctrl. 'both': a dump of all families. */
 export type Addressee = 'kernel' | 'driver' | 'both'
 
-const familyRequest = policy({ id: u16(CTRL_ATTR_FAMILY_ID), name: string(CTRL_ATTR_FAMILY_NAME) })
-const deviceRequest = policy({ ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname })
+const familyRequest = netlink.policy({
+  id: netlink.u16(netlink.CTRL_ATTR_FAMILY_ID),
+  name: netlink.string(netlink.CTRL_ATTR_FAMILY_NAME),
+})
+const deviceRequest = netlink.policy({ ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname })
 
 export function addresseeOf(octets: Uint8Array): Addressee {
-  const addressee = parsed<Addressee>(() => {
-    const all = [...messages(octets)]
+  const addressee = netlink.parsed<Addressee>(() => {
+    const all = [...netlink.messages(octets)]
     if (all.length === 1 && asksForAll(octets, all[0]!)) return 'both'
     const isForUs = all.every(message => message.type === VNET_GENL_ID || asksForUs(octets, message))
     return isForUs && all.length > 0 ? 'driver' : 'kernel'
@@ -36,24 +24,28 @@ export function addresseeOf(octets: Uint8Array): Addressee {
   return addressee ?? 'kernel'
 }
 
-const isDump = ({ flags }: Message) => (flags & NLM_F_DUMP) === NLM_F_DUMP
+const isDump = ({ flags }: netlink.Message) => (flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP
 
-function asksForAll(octets: Uint8Array, message: Message): boolean {
-  return message.type === GENL_ID_CTRL && isDump(message) && parseGenl(octets, message).cmd === CTRL_CMD_GETFAMILY
+function asksForAll(octets: Uint8Array, message: netlink.Message): boolean {
+  return (
+    message.type === netlink.GENL_ID_CTRL &&
+    isDump(message) &&
+    netlink.parseGenl(octets, message).cmd === netlink.CTRL_CMD_GETFAMILY
+  )
 }
 
-function asksForUs(octets: Uint8Array, message: Message): boolean {
-  if (message.type !== GENL_ID_CTRL) return false
-  const { cmd, offset, length } = parseGenl(octets, message)
+function asksForUs(octets: Uint8Array, message: netlink.Message): boolean {
+  if (message.type !== netlink.GENL_ID_CTRL) return false
+  const { cmd, offset, length } = netlink.parseGenl(octets, message)
   // A policy is only dumped.
-  if (cmd !== (isDump(message) ? CTRL_CMD_GETPOLICY : CTRL_CMD_GETFAMILY)) return false
-  const { id, name } = decodeAttributes(familyRequest, octets, offset, length)
+  if (cmd !== (isDump(message) ? netlink.CTRL_CMD_GETPOLICY : netlink.CTRL_CMD_GETFAMILY)) return false
+  const { id, name } = netlink.decodeAttributes(familyRequest, octets, offset, length)
   return name === VNET_GENL_NAME || (name === undefined && id === VNET_GENL_ID)
 }
 
 /** Returns the vnet of the interface that a datagram names, else the first vnet. */
 export function vnetFor(serving: readonly Entry[], netns: number, octets: Uint8Array): Entry | undefined {
-  for (const message of messages(octets)) {
+  for (const message of netlink.messages(octets)) {
     const { ifindex, ifname } = deviceNamed(octets, message)
     if (ifindex === undefined && ifname === undefined) continue
     const named = serving.find(({ interfaces }) =>
@@ -66,12 +58,15 @@ export function vnetFor(serving: readonly Entry[], netns: number, octets: Uint8A
   return serving[0]
 }
 
-function deviceNamed(octets: Uint8Array, message: Message): { readonly ifindex?: number; readonly ifname?: string } {
+function deviceNamed(
+  octets: Uint8Array,
+  message: netlink.Message,
+): { readonly ifindex?: number; readonly ifname?: string } {
   if (message.type !== VNET_GENL_ID) return {}
-  const device = parsed(() => {
-    const { cmd, offset, length } = parseGenl(octets, message)
+  const device = netlink.parsed(() => {
+    const { cmd, offset, length } = netlink.parseGenl(octets, message)
     // ECHO has other attributes.
-    return cmd === commands.echo.cmd ? undefined : decodeAttributes(deviceRequest, octets, offset, length)
+    return cmd === commands.echo.cmd ? undefined : netlink.decodeAttributes(deviceRequest, octets, offset, length)
   })
   // The vnet reports an error.
   return device ?? {}

@@ -5,23 +5,7 @@ import { VNET_GENL_NAME } from 'vnet/internal/control/protocol/family'
 import { closing } from 'vnet/internal/linux/errno'
 import type { Native } from 'vnet/internal/linux/native'
 import { AF_NETLINK, MSG_DONTWAIT, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from 'vnet/internal/linux/uapi'
-import {
-  align4,
-  CTRL_ATTR_FAMILY_NAME,
-  CTRL_CMD_GETFAMILY,
-  CTRL_VERSION,
-  GENL_ID_CTRL,
-  genlmsghdr,
-  getU16,
-  MessageBuilder,
-  messages,
-  NLM_F_MULTI,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_HDRLEN,
-  putU16,
-  putU32,
-} from 'vnet/internal/netlink/index'
+import * as netlink from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
 
 const RECEIVE_BYTES = 65536
@@ -30,9 +14,10 @@ const FLAGS_AT = 6
 const PORT_AT = 12
 
 export function ourPart(seq: number): Uint8Array {
-  const request = new MessageBuilder().message(GENL_ID_CTRL, NLM_F_REQUEST, seq)
-  return request.payload(genlmsghdr(CTRL_CMD_GETFAMILY, CTRL_VERSION)).string(CTRL_ATTR_FAMILY_NAME, VNET_GENL_NAME)
-    .bytes
+  const request = new netlink.MessageBuilder().message(netlink.GENL_ID_CTRL, netlink.NLM_F_REQUEST, seq)
+  return request
+    .payload(netlink.genlmsghdr(netlink.CTRL_CMD_GETFAMILY, netlink.CTRL_VERSION))
+    .string(netlink.CTRL_ATTR_FAMILY_NAME, VNET_GENL_NAME).bytes
 }
 
 /** Returns the kernel's messages up to NLMSG_DONE; undefined if incomplete or not of `netns`. */
@@ -56,12 +41,12 @@ export function merged(
   ours: readonly Uint8Array[],
   port: number,
 ): Uint8Array[] | undefined {
-  const mine = ours.flatMap(bytes => [...messages(bytes)].map(message => messageAt(bytes, message)))
-  if (mine.length !== 1 || getU16(mine[0]!, TYPE_AT) !== GENL_ID_CTRL) return undefined
+  const mine = ours.flatMap(bytes => [...netlink.messages(bytes)].map(message => messageAt(bytes, message)))
+  if (mine.length !== 1 || netlink.getU16(mine[0]!, TYPE_AT) !== netlink.GENL_ID_CTRL) return undefined
   const all = [...kernels.slice(0, -1), ...mine, ...kernels.slice(-1)]
   for (const message of all) {
-    putU16(message, FLAGS_AT, getU16(message, FLAGS_AT) | NLM_F_MULTI)
-    putU32(message, PORT_AT, port)
+    netlink.putU16(message, FLAGS_AT, netlink.getU16(message, FLAGS_AT) | netlink.NLM_F_MULTI)
+    netlink.putU32(message, PORT_AT, port)
   }
   return packed(all)
 }
@@ -74,9 +59,9 @@ function whole(native: Native, fd: number): Uint8Array[] | undefined {
     const length = native.recvmsg(fd, into, MSG_DONTWAIT, meta)
     // An administrator of the namespace may send to this socket too; the kernel's port is 0.
     if (length < 0 || meta[0] !== 0) return undefined
-    for (const message of messages(into, 0, length)) {
+    for (const message of netlink.messages(into, 0, length)) {
       all.push(messageAt(into, message))
-      if (message.type === NLMSG_DONE) return all
+      if (message.type === netlink.NLMSG_DONE) return all
     }
   }
 }
@@ -89,7 +74,7 @@ export function packed(all: readonly Uint8Array[]): Uint8Array[] {
   const datagrams: Uint8Array[][] = []
   let room = 0
   for (const message of all) {
-    const isPart = (getU16(message, FLAGS_AT) & NLM_F_MULTI) !== 0
+    const isPart = (netlink.getU16(message, FLAGS_AT) & netlink.NLM_F_MULTI) !== 0
     if (!isPart || message.length > room) {
       datagrams.push([])
       room = isPart ? PART_BYTES : 0
@@ -101,7 +86,7 @@ export function packed(all: readonly Uint8Array[]): Uint8Array[] {
 }
 
 export function messageAt(bytes: Uint8Array, { offset, length }: { readonly offset: number; readonly length: number }) {
-  const part = new Uint8Array(align4(NLMSG_HDRLEN + length))
-  part.set(bytes.subarray(offset - NLMSG_HDRLEN, offset + length))
+  const part = new Uint8Array(netlink.align4(netlink.NLMSG_HDRLEN + length))
+  part.set(bytes.subarray(offset - netlink.NLMSG_HDRLEN, offset + length))
   return part
 }

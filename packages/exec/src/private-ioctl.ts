@@ -7,20 +7,7 @@
 import { ECONNREFUSED, EFAULT, EIO, ENODEV } from 'vnet/internal/base/errno'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_IOCTL_DATA_MAX } from 'vnet/internal/control/protocol/family'
 import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from 'vnet/internal/netdev/if'
-import {
-  decodeAttributes,
-  decodeName,
-  encodeAttributes,
-  genlmsghdr,
-  getU64,
-  MessageBuilder,
-  messages,
-  NLM_F_REQUEST,
-  NLMSG_ERROR,
-  parseAck,
-  parsed,
-  parseGenl,
-} from 'vnet/internal/netlink/index'
+import * as netlink from 'vnet/internal/netlink/index'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 import type { RemoteDevice } from './vnets.ts'
@@ -38,7 +25,7 @@ interface Reply {
 
 export class PrivateIoctls {
   readonly #supervision: Supervision
-  readonly #builder = new MessageBuilder()
+  readonly #builder = new netlink.MessageBuilder()
   readonly #data = new Uint8Array(VNET_IOCTL_DATA_MAX)
 
   constructor(supervision: Supervision) {
@@ -74,10 +61,10 @@ export class PrivateIoctls {
     }
     const seq = conversations.nextSeq()
     const { ifindex, name: ifname, netns } = device
-    this.#builder.reset().message(VNET_GENL_ID, NLM_F_REQUEST, seq)
-    this.#builder.payload(genlmsghdr(commands.ioctl.cmd, VNET_GENL_VERSION))
+    this.#builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)
+    this.#builder.payload(netlink.genlmsghdr(commands.ioctl.cmd, VNET_GENL_VERSION))
     const cmd = notification.int(1) >>> 0
-    encodeAttributes(this.#builder, commands.ioctl.request, { ifindex, ifname, netns, cmd, ifreq, data })
+    netlink.encodeAttributes(this.#builder, commands.ioctl.request, { ifindex, ifname, netns, cmd, ifreq, data })
     const length = data?.length ?? 0
     let reply: Reply | undefined
     conversations.ask({
@@ -110,7 +97,7 @@ export class PrivateIoctls {
     // A map is in the ifreq itself.
     if (notification.int(1) >>> 0 < SIOCDEVPRIVATE) return undefined
     const { native } = this.#supervision
-    const length = native.processVmReadv(notification.pid, getU64(ifreq, IFR_IFRU), this.#data)
+    const length = native.processVmReadv(notification.pid, netlink.getU64(ifreq, IFR_IFRU), this.#data)
     return length > 0 ? this.#data.subarray(0, length) : undefined
   }
 
@@ -123,7 +110,7 @@ export class PrivateIoctls {
     const isChanged = result >= 0 && after !== undefined && after.some((byte, i) => byte !== ifreq[i])
     if (data === undefined && !isChanged) return result
     const write = () => {
-      const written = data === undefined ? 0 : processes.write(getU64(ifreq, IFR_IFRU), data)
+      const written = data === undefined ? 0 : processes.write(netlink.getU64(ifreq, IFR_IFRU), data)
       return written < 0 || !isChanged ? written : processes.write(notification.address(2), after)
     }
     const written = processes.inMemoryOf(notification.pid, () => listener.isWaiting(notification), write) ?? -EFAULT
@@ -135,19 +122,19 @@ export class PrivateIoctls {
 function nameOf(ifreq: Uint8Array): string {
   const octets = ifreq.subarray(0, IFNAMSIZ)
   const end = octets.findIndex(octet => octet === 0 || octet === 0x3a)
-  return decodeName(end < 0 ? octets.subarray(0, IFNAMSIZ - 1) : octets.subarray(0, end))
+  return netlink.decodeName(end < 0 ? octets.subarray(0, IFNAMSIZ - 1) : octets.subarray(0, end))
 }
 
 function replyIn(bytes: Uint8Array): Reply {
-  const reply = parsed((): Reply | undefined => {
-    const [message] = messages(bytes)
+  const reply = netlink.parsed((): Reply | undefined => {
+    const [message] = netlink.messages(bytes)
     if (message === undefined) return undefined
-    if (message.type === NLMSG_ERROR) {
-      const { error } = parseAck(bytes, message)
+    if (message.type === netlink.NLMSG_ERROR) {
+      const { error } = netlink.parseAck(bytes, message)
       return { result: error, gone: error === -ENODEV }
     }
-    const { offset, length } = parseGenl(bytes, message)
-    const { ifreq, data, ...reply } = decodeAttributes(commands.ioctl.reply, bytes, offset, length)
+    const { offset, length } = netlink.parseGenl(bytes, message)
+    const { ifreq, data, ...reply } = netlink.decodeAttributes(commands.ioctl.reply, bytes, offset, length)
     return { ...reply, ifreq: ifreq.slice(), data: data?.slice() }
   })
   return reply ?? { result: -EIO }

@@ -4,19 +4,7 @@
  */
 import { ECONNREFUSED, ENOBUFS } from 'vnet/internal/base/errno'
 import type { Entry } from 'vnet/internal/control/protocol/directory'
-import {
-  type Message,
-  messages,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  NLMSG_HDRLEN,
-  parseAck,
-  parsed,
-  putU16,
-  putU32,
-} from 'vnet/internal/netlink/index'
+import * as netlink from 'vnet/internal/netlink/index'
 import type { Addressee } from './addressee.ts'
 import type { SentRequest } from './conversations.ts'
 import { kernelsPart, merged, messageAt, ourPart, packed } from './family-dump.ts'
@@ -69,7 +57,7 @@ export class Relay {
     const { native, processes } = this.#supervision
     const { notification, socket, octets } = sent
     const kernels = kernelsPart(native, processes, { pid: notification.pid, netns: socket.netns }, octets)
-    const [asked] = messages(octets)
+    const [asked] = netlink.messages(octets)
     if (kernels === undefined || asked === undefined) {
       done(undefined)
       return
@@ -126,7 +114,7 @@ export class Relay {
 const FLAGS_AT = 6
 const SEQ_AT = 8
 const PORT_AT = 12
-const QUOTED_AT = NLMSG_HDRLEN + 4
+const QUOTED_AT = netlink.NLMSG_HDRLEN + 4
 
 /**
  * A program's datagram, changed for a vnet: with the supervisor's sequence numbers, so that a late
@@ -137,22 +125,22 @@ export class Relayed {
   readonly question: Uint8Array
   readonly #port: number
   /** The program's messages without a complete reply, by the supervisor's sequence number. */
-  readonly #open = new Map<number, Message>()
+  readonly #open = new Map<number, netlink.Message>()
 
   /** `octets` are whole messages, all for the vnet; replies are addressed to `port`. */
   constructor(octets: Uint8Array, port: number, nextSeq: () => number) {
     this.question = octets.slice()
     this.#port = port
-    for (const message of messages(octets)) {
+    for (const message of netlink.messages(octets)) {
       const { flags } = message
-      const at = message.offset - NLMSG_HDRLEN
+      const at = message.offset - netlink.NLMSG_HDRLEN
       const ours = nextSeq()
       this.#open.set(ours, message)
       // A dump ends with NLMSG_DONE instead.
-      const ack = (flags & NLM_F_DUMP) === NLM_F_DUMP ? 0 : NLM_F_ACK
-      putU16(this.question, at + FLAGS_AT, flags | ack)
-      putU32(this.question, at + SEQ_AT, ours)
-      putU32(this.question, at + PORT_AT, 0)
+      const ack = (flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP ? 0 : netlink.NLM_F_ACK
+      netlink.putU16(this.question, at + FLAGS_AT, flags | ack)
+      netlink.putU32(this.question, at + SEQ_AT, ours)
+      netlink.putU32(this.question, at + PORT_AT, 0)
     }
   }
 
@@ -168,8 +156,8 @@ export class Relayed {
   answer(bytes: Uint8Array, length: number): Uint8Array | undefined {
     const parts: Uint8Array[] = []
     // The messages before an error in a datagram are passed on.
-    parsed(() => {
-      for (const message of messages(bytes, 0, length)) {
+    netlink.parsed(() => {
+      for (const message of netlink.messages(bytes, 0, length)) {
         const part = this.#part(bytes, message)
         if (part !== undefined) parts.push(part)
       }
@@ -177,19 +165,19 @@ export class Relayed {
     return parts.length === 0 ? undefined : Buffer.concat(parts)
   }
 
-  #part(bytes: Uint8Array, message: Message): Uint8Array | undefined {
+  #part(bytes: Uint8Array, message: netlink.Message): Uint8Array | undefined {
     const original = this.#open.get(message.seq)
     if (original === undefined) return undefined
     const part = messageAt(bytes, message)
-    putU32(part, SEQ_AT, original.seq)
-    putU32(part, PORT_AT, this.#port)
-    if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) this.#open.delete(message.seq)
-    if (message.type === NLMSG_ERROR) {
-      const { error } = parseAck(bytes, message)
-      if (error === 0 && (original.flags & NLM_F_ACK) === 0) return undefined
-      putU16(part, QUOTED_AT + FLAGS_AT, original.flags)
-      putU32(part, QUOTED_AT + SEQ_AT, original.seq)
-      putU32(part, QUOTED_AT + PORT_AT, original.portid)
+    netlink.putU32(part, SEQ_AT, original.seq)
+    netlink.putU32(part, PORT_AT, this.#port)
+    if (message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR) this.#open.delete(message.seq)
+    if (message.type === netlink.NLMSG_ERROR) {
+      const { error } = netlink.parseAck(bytes, message)
+      if (error === 0 && (original.flags & netlink.NLM_F_ACK) === 0) return undefined
+      netlink.putU16(part, QUOTED_AT + FLAGS_AT, original.flags)
+      netlink.putU32(part, QUOTED_AT + SEQ_AT, original.seq)
+      netlink.putU32(part, QUOTED_AT + PORT_AT, original.portid)
     }
     return part
   }

@@ -10,21 +10,7 @@ import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_MCGRP_EVENTS } from 'vnet/internal/control/protocol/family'
 import { isGeneric } from 'vnet/internal/linux/socket-identity'
 import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from 'vnet/internal/linux/uapi'
-import {
-  type Decoded,
-  decodeAttributes,
-  encodeAttributes,
-  genlmsghdr,
-  getU16,
-  getU32,
-  MessageBuilder,
-  messages,
-  NLM_F_ACK,
-  NLM_F_REQUEST,
-  NLMSG_MIN_TYPE,
-  parsed,
-  parseGenl,
-} from 'vnet/internal/netlink/index'
+import * as netlink from 'vnet/internal/netlink/index'
 import { Conversation, type SentRequest } from './conversations.ts'
 import { inodeOf, portOf, type Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
@@ -39,7 +25,7 @@ export interface Where {
 }
 
 /** The attributes of a SUBSCRIBE; the vnet has defaults for absent ones. */
-export type Wanted = Decoded<typeof commands.subscribe.request.fields>
+export type Wanted = netlink.Decoded<typeof commands.subscribe.request.fields>
 
 interface Subscription {
   readonly where: Where
@@ -108,7 +94,7 @@ export class Subscriptions {
     if (name !== NETLINK_ADD_MEMBERSHIP && name !== NETLINK_DROP_MEMBERSHIP) return false
     const group = new Uint8Array(INT_LEN)
     const read = this.#supervision.processes.read(notification.pid, notification.address(3), group)
-    return read === 0 && getU32(group, 0) === VNET_MCGRP_EVENTS
+    return read === 0 && netlink.getU32(group, 0) === VNET_MCGRP_EVENTS
   }
 
   /** Calls `answer` with the result of the call; undefined to let the kernel run it. */
@@ -194,7 +180,7 @@ export class Subscriptions {
   #converse(key: string, subscription: Subscription, vnet: SentRequest['vnet']): Conversation {
     const conversation = new Conversation(this.#supervision, vnet, subscription.requester, {
       onEvent: message => {
-        if (getU16(message, TYPE_AT) >= NLMSG_MIN_TYPE) this.#notify(key, subscription, message.slice())
+        if (netlink.getU16(message, TYPE_AT) >= netlink.NLMSG_MIN_TYPE) this.#notify(key, subscription, message.slice())
       },
       onEnd: () => subscription.vnets.delete(vnet.vnet),
     })
@@ -227,9 +213,9 @@ export class Subscriptions {
 const id = ({ tgid, number, inode }: Where, by: 'group' | 'subscribe') => `${by} ${tgid} ${number} ${inode}`
 
 function request(seq: number, wanted: Wanted): Uint8Array {
-  const builder = new MessageBuilder().message(VNET_GENL_ID, NLM_F_REQUEST | NLM_F_ACK, seq)
-  builder.payload(genlmsghdr(commands.subscribe.cmd, VNET_GENL_VERSION))
-  encodeAttributes(builder, commands.subscribe.request, wanted)
+  const builder = new netlink.MessageBuilder().message(VNET_GENL_ID, netlink.NLM_F_REQUEST | netlink.NLM_F_ACK, seq)
+  builder.payload(netlink.genlmsghdr(commands.subscribe.cmd, VNET_GENL_VERSION))
+  netlink.encodeAttributes(builder, commands.subscribe.request, wanted)
   return builder.bytes
 }
 
@@ -237,11 +223,11 @@ function request(seq: number, wanted: Wanted): Uint8Array {
 export function subscribes(octets: Uint8Array): Wanted | undefined {
   let wanted: Wanted | undefined
   // The vnet reports an error.
-  parsed(() => {
-    for (const message of messages(octets)) {
-      const { cmd, offset, length } = parseGenl(octets, message)
+  netlink.parsed(() => {
+    for (const message of netlink.messages(octets)) {
+      const { cmd, offset, length } = netlink.parseGenl(octets, message)
       if (message.type !== VNET_GENL_ID || cmd !== commands.subscribe.cmd) continue
-      wanted = decodeAttributes(commands.subscribe.request, octets, offset, length)
+      wanted = netlink.decodeAttributes(commands.subscribe.request, octets, offset, length)
     }
   })
   return wanted

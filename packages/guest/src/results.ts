@@ -3,21 +3,7 @@
  * directories that it did not get, such as .git.
  */
 import type { Buffer } from 'node:buffer'
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fchmodSync,
-  fchownSync,
-  lstatSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  symlinkSync,
-  writeSync,
-} from 'node:fs'
+import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { attempt, reasonOf } from 'vnet/internal/base/errno'
 import { printable } from 'vnet/internal/base/printable'
@@ -26,7 +12,7 @@ import { leftOut } from './image/directory.ts'
 import { fileHead, type MailRecord } from './mail.ts'
 import { isBelow } from './programs.ts'
 
-const { O_WRONLY, O_CREAT, O_EXCL } = constants
+const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants
 
 /** A guest gets at most as many. */
 const FILES_MAX = 300_000
@@ -73,9 +59,9 @@ export class Results {
     const open = this.#open
     if (open === undefined) return
     try {
-      renameSync(open.path, open.target)
+      fs.renameSync(open.path, open.target)
       this.#open = undefined
-      closeSync(open.fd)
+      fs.closeSync(open.fd)
     } catch (error) {
       this.#fail(this.files.at(-1) as string, error)
     }
@@ -92,7 +78,7 @@ export class Results {
       const parts = path.split('/')
       return parts.map((_, i) => parts.slice(0, i).join('/'))
     })
-    const isRepository = (at: string) => OF_REPOSITORY.every(name => existsSync(join(root, at, name)))
+    const isRepository = (at: string) => OF_REPOSITORY.every(name => fs.existsSync(join(root, at, name)))
     return [...new Set(above)].filter(isRepository).map(at => printable(at || '.'))
   }
 
@@ -112,8 +98,8 @@ export class Results {
     const open = this.#open
     this.#open = undefined
     if (open !== undefined) {
-      closeSync(open.fd)
-      rmSync(open.path, { force: true })
+      fs.closeSync(open.fd)
+      fs.rmSync(open.path, { force: true })
     }
     this.failures.push(printable(`${path} of the guest is not written back: ${reasonOf(error)}`))
   }
@@ -121,11 +107,11 @@ export class Results {
   #write(path: string, mode: number, content: Buffer): void {
     const target = this.#target(path)
     if (target === undefined) return
-    const old = lstatSync(target, { throwIfNoEntry: false })
+    const old = fs.lstatSync(target, { throwIfNoEntry: false })
     if (old?.isDirectory()) throw new Error('it is a directory here')
     // A new file: another link to the old one, as in a store of packages, keeps its content.
     const beside = `${target}.vnet-${process.pid}`
-    const fd = openSync(beside, O_WRONLY | O_CREAT | O_EXCL, mode & 0o777)
+    const fd = fs.openSync(beside, O_WRONLY | O_CREAT | O_EXCL, mode & 0o777)
     this.#open = { fd, path: beside, target }
     if (old?.isFile()) replaces(fd, old, mode)
     writeAll(fd, content)
@@ -134,8 +120,8 @@ export class Results {
   #link(path: string, to: string): void {
     const target = this.#target(path)
     if (target === undefined) return
-    rmSync(target, { force: true })
-    symlinkSync(to, target)
+    fs.rmSync(target, { force: true })
+    fs.symlinkSync(to, target)
   }
 
   /**
@@ -148,8 +134,8 @@ export class Results {
     const parts = path.split('/')
     const isPlain = parts.every(part => part !== '' && part !== '.' && part !== '..')
     const parent = dirname(join(root, path))
-    const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => existsSync(each))
-    const real = isPlain ? attempt(() => realpathSync(existing ?? root)) : undefined
+    const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => fs.existsSync(each))
+    const real = isPlain ? attempt(() => fs.realpathSync(existing ?? root)) : undefined
     if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length))) {
       throw new Error(`it is not in ${root}`)
     }
@@ -159,11 +145,11 @@ export class Results {
 }
 
 /** Gives a new file the owner of the old one, if this user may, and the mode of the guest. */
-function replaces(fd: number, { uid, gid }: Stats, mode: number): void {
-  attempt(() => fchownSync(fd, uid, gid))
-  fchmodSync(fd, mode & 0o777)
+function replaces(fd: number, { uid, gid }: fs.Stats, mode: number): void {
+  attempt(() => fs.fchownSync(fd, uid, gid))
+  fs.fchmodSync(fd, mode & 0o777)
 }
 
 function writeAll(fd: number, content: Buffer): void {
-  for (let at = 0; at < content.length; ) at += writeSync(fd, content, at)
+  for (let at = 0; at < content.length; ) at += fs.writeSync(fd, content, at)
 }

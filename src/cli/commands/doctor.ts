@@ -1,16 +1,6 @@
 /** `vnet doctor`: what works on this machine, and the command that mends what does not. */
 import { spawnSync } from 'node:child_process'
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readFileSync,
-  rmdirSync,
-  statfsSync,
-  statSync,
-} from 'node:fs'
+import * as fs from 'node:fs'
 import { arch, release, tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { attempt, EINVAL, explain, failedCall, withErrno } from '../../base/errno.ts'
@@ -31,14 +21,14 @@ const THIS: System = {
   groups: [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])],
   open(path) {
     try {
-      closeSync(openSync(path, constants.O_RDWR))
+      fs.closeSync(fs.openSync(path, fs.constants.O_RDWR))
       return 0
     } catch (error) {
       return failedCall(error)?.errno ?? EINVAL
     }
   },
-  mode: path => (statSync(path).mode & 0o777).toString(8).padStart(3, '0'),
-  read: path => attempt(() => readFileSync(path, 'utf8')),
+  mode: path => (fs.statSync(path).mode & 0o777).toString(8).padStart(3, '0'),
+  read: path => attempt(() => fs.readFileSync(path, 'utf8')),
   find: findProgram,
   output(program, ...args) {
     const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: LIMIT_MS })
@@ -87,14 +77,14 @@ function messageOf(why: () => unknown): string | undefined {
 }
 
 function freeForTemporary(): number {
-  rmdirSync(makeTemporaryDirectory('vnet-doctor-'))
+  fs.rmdirSync(makeTemporaryDirectory('vnet-doctor-'))
   return freeIn(tmpdir())
 }
 
 /** Returns the free bytes where a directory is, or can be made. */
 function freeIn(path: string): number {
-  if (!existsSync(path)) return freeIn(dirname(path))
-  withErrno(['access', path], () => accessSync(path, constants.W_OK))
-  const { bavail, bsize } = statfsSync(path)
+  if (!fs.existsSync(path)) return freeIn(dirname(path))
+  withErrno(['access', path], () => fs.accessSync(path, fs.constants.W_OK))
+  const { bavail, bsize } = fs.statfsSync(path)
   return bavail * bsize
 }

@@ -13,18 +13,7 @@ import { type Call, EPROTO, VnetError } from '../../base/errno.ts'
 import { type Addon, loadNative, type Native } from '../../linux/native.ts'
 import { netnsCookieOf } from '../../linux/socket-identity.ts'
 import { IFNAMSIZ } from '../../netdev/if.ts'
-import {
-  type Decoded,
-  decodeAttributes,
-  type Encodable,
-  encodeAttributes,
-  encodeName,
-  type Fields,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  type Policy,
-  policy,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import { encodeProgram } from '../protocol/attachment.ts'
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
@@ -52,7 +41,7 @@ export const SERVED_TIMEOUT_MS = 2000
 /** Milliseconds before frames that a vnet could not accept are sent again. */
 const AGAIN_MS = 1
 const ROOT = 0
-const NO_REPLY = policy({}) as Policy<never>
+const NO_REPLY = netlink.policy({}) as netlink.Policy<never>
 
 export interface ControlClientOptions {
   /** How long a vnet may take for the next part of its reply, in milliseconds. */
@@ -61,11 +50,11 @@ export interface ControlClientOptions {
   readonly user?: number | undefined
 }
 
-interface Command<F extends Fields, R extends Fields> {
+interface Command<F extends netlink.Fields, R extends netlink.Fields> {
   readonly cmd: number
   readonly name: string
-  readonly request: Policy<F>
-  readonly reply?: Policy<R>
+  readonly request: netlink.Policy<F>
+  readonly reply?: netlink.Policy<R>
 }
 
 export class ControlClient {
@@ -271,7 +260,7 @@ export class ControlClient {
       end = resolve
     })
     const message = (cmd: number, attributes: Uint8Array) => {
-      if (cmd === commands.event.cmd) onEvent(deviceEvent(decodeAttributes(commands.event.reply, attributes)))
+      if (cmd === commands.event.cmd) onEvent(deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
     }
     const mask = events?.reduce((mask, name) => mask | (1 << eventNumbers[name]), 0)
     // An event may precede the acknowledgement.
@@ -308,7 +297,7 @@ export class ControlClient {
           ? undefined
           : encodeProgram((await import('../../linux/pcap-filter.ts')).compileFilter(filter)),
     }
-    const detached = await this.#exchanges.detach(vnet, requestOf(commands.capture, values, NLM_F_ACK))
+    const detached = await this.#exchanges.detach(vnet, requestOf(commands.capture, values, netlink.NLM_F_ACK))
     const capture = new VnetCapture(this.#native, detached, ended => this.#captures.delete(ended))
     this.#captures.add(capture)
     return capture
@@ -324,40 +313,50 @@ export class ControlClient {
     this.close()
   }
 
-  async #one<F extends Fields, R extends Fields>(
+  async #one<F extends netlink.Fields, R extends netlink.Fields>(
     vnet: string,
     command: Command<F, R>,
-    values: Encodable<F>,
+    values: netlink.Encodable<F>,
     object?: string,
-  ): Promise<Decoded<R>> {
-    const [reply] = await this.#dump(vnet, command, values, object, NLM_F_ACK)
+  ): Promise<netlink.Decoded<R>> {
+    const [reply] = await this.#dump(vnet, command, values, object, netlink.NLM_F_ACK)
     if (reply === undefined) throw new VnetError(EPROTO, whatOf(command, object))
     return reply
   }
 
-  async #change<F extends Fields>(vnet: string, command: Command<F, Fields>, values: Encodable<F>, object?: string) {
-    await this.#dump(vnet, command, values, object, NLM_F_ACK)
+  async #change<F extends netlink.Fields>(
+    vnet: string,
+    command: Command<F, netlink.Fields>,
+    values: netlink.Encodable<F>,
+    object?: string,
+  ) {
+    await this.#dump(vnet, command, values, object, netlink.NLM_F_ACK)
   }
 
   /** A request with any number of reply messages. `object` is its subject, for errors. */
-  #dump<F extends Fields, R extends Fields>(
+  #dump<F extends netlink.Fields, R extends netlink.Fields>(
     vnet: string,
     command: Command<F, R>,
-    values: Encodable<F>,
+    values: netlink.Encodable<F>,
     object?: string,
-    flags = NLM_F_DUMP,
-  ): Promise<Decoded<R>[]> {
+    flags = netlink.NLM_F_DUMP,
+  ): Promise<netlink.Decoded<R>[]> {
     return this.#exchanges.ask(vnet, requestOf(command, values, flags, object), command.reply ?? NO_REPLY)
   }
 }
 
-function requestOf<F extends Fields>(
-  { cmd, name, request }: Command<F, Fields>,
-  values: Encodable<F>,
+function requestOf<F extends netlink.Fields>(
+  { cmd, name, request }: Command<F, netlink.Fields>,
+  values: netlink.Encodable<F>,
   flags: number,
   object?: string,
 ): Request {
-  return { cmd, flags, what: whatOf({ name }, object), write: builder => encodeAttributes(builder, request, values) }
+  return {
+    cmd,
+    flags,
+    what: whatOf({ name }, object),
+    write: builder => netlink.encodeAttributes(builder, request, values),
+  }
 }
 
 function whatOf({ name }: { readonly name: string }, object = 'vnet'): Call {
@@ -370,6 +369,6 @@ function which({ ifindex, name: ifname, netns }: Partial<types.Device>) {
 
 function ifreqOf({ name }: types.Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)
-  ifreq.set(encodeName(name).subarray(0, IFNAMSIZ - 1))
+  ifreq.set(netlink.encodeName(name).subarray(0, IFNAMSIZ - 1))
   return ifreq
 }

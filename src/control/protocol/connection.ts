@@ -5,16 +5,7 @@
 
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
-import {
-  AF_UNIX,
-  MSG_DONTWAIT,
-  SO_PEERCRED,
-  SO_PEERPIDFD,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  sockaddrUn,
-} from '../../linux/uapi.ts'
+import * as uapi from '../../linux/uapi.ts'
 import { align4, getU32, NLMSG_HDRLEN } from '../../netlink/index.ts'
 
 /** Bytes of a message at most: an attribute of 64 KiB, and others. More ends the connection. */
@@ -99,9 +90,9 @@ export class Connection {
    * -errno. Keeps the process alive until `unref`.
    */
   static connect(native: Native, path: string, listener: ConnectionListener, as?: As): Connection | number {
-    const address = sockaddrUn(path)
+    const address = uapi.sockaddrUn(path)
     if (address === undefined) return -ENAMETOOLONG
-    const fd = native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1)
+    const fd = native.socket(uapi.AF_UNIX, uapi.SOCK_STREAM | uapi.SOCK_NONBLOCK, 0, -1)
     if (fd < 0) return fd
     const error = as === undefined ? native.connect(fd, address) : native.connectAs(fd, address, as.uid, as.gid)
     if (error >= 0) return Connection.of(native, fd, listener)
@@ -159,7 +150,7 @@ export class Connection {
     if (this.pending + whole.length > OUTPUT_MAX) return -EAGAIN
     let sent = 0
     if (this.pending === 0) {
-      sent = this.#native.send(this.fd, whole, MSG_DONTWAIT)
+      sent = this.#native.send(this.fd, whole, uapi.MSG_DONTWAIT)
       if (sent === whole.length) return 0
       if (sent < 0 && sent !== -EAGAIN) return sent
     }
@@ -275,7 +266,7 @@ export class Connection {
 
   #flush(): void {
     const bytes = this.#output.length === 1 ? (this.#output[0] as Uint8Array) : Buffer.concat(this.#output)
-    const sent = this.#native.send(this.fd, bytes, MSG_DONTWAIT)
+    const sent = this.#native.send(this.fd, bytes, uapi.MSG_DONTWAIT)
     this.#output.length = this.#pending = 0
     if (sent === -EAGAIN) this.#queue(bytes)
     // The end of the connection is noticed by reading, after the peer's earlier messages.
@@ -303,7 +294,7 @@ export class Connection {
   #fill(): boolean {
     this.#makeRoom()
     const room = this.#until === 0 ? this.#input : this.#input.subarray(this.#until)
-    const received = this.#native.recv(this.fd, room, MSG_DONTWAIT)
+    const received = this.#native.recv(this.fd, room, uapi.MSG_DONTWAIT)
     if (received > 0) this.#until += received
     else if (received !== -EAGAIN) this.#end(Math.abs(received))
     return received > 0
@@ -328,14 +319,14 @@ export class Connection {
 /** Returns the process at the other end of a socket; undefined if it is unknown. */
 export function peerOf(native: Native, fd: number): Peer | undefined {
   const ucred = new Uint8Array(12)
-  if (native.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ucred) < ucred.length) return undefined
+  if (native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_PEERCRED, ucred) < ucred.length) return undefined
   return { pid: getU32(ucred, 0), uid: getU32(ucred, 4), gid: getU32(ucred, 8) }
 }
 
 /** Returns a pidfd of the peer, for the caller to close; -ENOPROTOOPT before Linux 6.5. */
 export function peerPidfd(native: Native, fd: number): number {
   const pidfd = new Uint8Array(4)
-  const length = native.getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, pidfd)
+  const length = native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_PEERPIDFD, pidfd)
   if (length < 0) return length
   native.adopt(getU32(pidfd, 0))
   return getU32(pidfd, 0)

@@ -7,18 +7,7 @@
  * this file does.
  */
 import type { LinkStats64 } from '../../netdev/stats.ts'
-import {
-  binary,
-  type Decoded,
-  type Field,
-  type Fields,
-  nested,
-  type Policy,
-  policy,
-  required,
-  string,
-  withDefault,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import { complete, defaulting, listing, nesting, requiring, strict, toCount } from './codec.ts'
 import * as generated from './family.generated.ts'
 
@@ -30,8 +19,8 @@ const made = generated.commands
 export const VNET_EVENTS_ALL = Object.values(generated.eventNumbers).reduce((mask, event) => mask | (1 << event), 0)
 
 /** The text of an echo: a string for the client, bytes for the server. */
-const text = string(generated.echoAttributes.text.type)
-const textBytes = binary(text.type)
+const text = netlink.string(generated.echoAttributes.text.type)
+const textBytes = netlink.binary(text.type)
 
 const linkStatsNames = Object.keys(generated.linkStatsPolicy.fields)
 const zeros = Object.fromEntries(linkStatsNames.map(name => [name, 0])) as unknown as LinkStats64
@@ -43,9 +32,9 @@ interface Counted {
 }
 
 /** Statistics: an object for the client, in which omitted counters are 0. */
-function linkStats({ type }: { readonly type: number }): Field<LinkStats64, false, Counted> {
+function linkStats({ type }: { readonly type: number }): netlink.Field<LinkStats64, false, Counted> {
   return {
-    ...nested(type, defaulting(generated.linkStatsPolicy, zeros)),
+    ...netlink.nested(type, defaulting(generated.linkStatsPolicy, zeros)),
     encode: (builder, type, { row, isBrief = false }) =>
       builder.nested(type, () => {
         for (let i = 0; i < row.length; i++) {
@@ -59,9 +48,9 @@ function linkStats({ type }: { readonly type: number }): Field<LinkStats64, fals
 const { stats, kernelStats, ...otherStats } = listing(made.getStats.reply, {
   drops: complete(generated.dropPolicy),
 }).fields
-const statsReply = policy({
+const statsReply = netlink.policy({
   ...otherStats,
-  stats: withDefault(linkStats(stats), zeros),
+  stats: netlink.withDefault(linkStats(stats), zeros),
   kernelStats: linkStats(kernelStats),
 })
 
@@ -86,8 +75,8 @@ export const commands = {
   ...made,
   echo: {
     ...made.echo,
-    request: strict({ text: required({ ...textBytes, encode: text.encode }) }),
-    reply: policy({ text: required({ ...text, encode: textBytes.encode }) }),
+    request: strict({ text: netlink.required({ ...textBytes, encode: text.encode }) }),
+    reply: netlink.policy({ text: netlink.required({ ...text, encode: textBytes.encode }) }),
   },
   getDevices: {
     ...made.getDevices,
@@ -173,7 +162,7 @@ type Loose<T> = { readonly [K in keyof T]: Record<never, never> extends Pick<T, 
 
 /** A decoded message of the reply to a command. */
 export type Reply<K extends keyof typeof commands> = (typeof commands)[K] extends {
-  readonly reply: Policy<infer F extends Fields>
+  readonly reply: netlink.Policy<infer F extends netlink.Fields>
 }
-  ? Loose<Decoded<F>>
+  ? Loose<netlink.Decoded<F>>
   : never

@@ -1,14 +1,7 @@
 /** LocalVnet: requests of vnet_nl in the program of the devices, without a socket. */
 
 import { explain, VnetError } from '../../base/errno.ts'
-import {
-  type Decoded,
-  decodeAttributes,
-  type Encodable,
-  encodeAttributes,
-  type Fields,
-  MessageBuilder,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import type { Caller, Command, Operation, Write } from './operation.ts'
 import type { Subject } from './subject.ts'
 import { vnetFamily } from './vnet-family.ts'
@@ -32,7 +25,10 @@ export class LocalVnet {
   }
 
   /** Returns the reply; undefined if the request is acknowledged only. */
-  one<F extends Fields, R extends Fields>(command: Command<F, R>, request: Encodable<F>): Decoded<R> | undefined {
+  one<F extends netlink.Fields, R extends netlink.Fields>(
+    command: Command<F, R>,
+    request: netlink.Encodable<F>,
+  ): netlink.Decoded<R> | undefined {
     return this.#ask(command, request, ({ doit }, bytes) => {
       const write = doit?.(bytes, 0, bytes.length, OWNER)
       return write && decoded(command, write)
@@ -40,22 +36,25 @@ export class LocalVnet {
   }
 
   /** Returns the messages of a dump. */
-  dump<F extends Fields, R extends Fields>(command: Command<F, R>, request: Encodable<F>): Decoded<R>[] {
+  dump<F extends netlink.Fields, R extends netlink.Fields>(
+    command: Command<F, R>,
+    request: netlink.Encodable<F>,
+  ): netlink.Decoded<R>[] {
     return this.#ask(command, request, ({ dumpit }, bytes) =>
       Array.from(dumpit?.(bytes, 0, bytes.length, OWNER) ?? [], write => decoded(command, write)),
     )
   }
 
-  #ask<F extends Fields, R extends Fields, T>(
+  #ask<F extends netlink.Fields, R extends netlink.Fields, T>(
     { cmd, request: policy }: Command<F, R>,
-    request: Encodable<F>,
+    request: netlink.Encodable<F>,
     run: (operation: Operation, bytes: Uint8Array) => T,
   ): T {
     const operation = this.#operations.find(each => each.cmd === cmd) as Operation
     try {
       return run(
         operation,
-        written(builder => encodeAttributes(builder, policy, request)),
+        written(builder => netlink.encodeAttributes(builder, policy, request)),
       )
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
@@ -64,13 +63,16 @@ export class LocalVnet {
   }
 }
 
-function decoded<F extends Fields, R extends Fields>({ reply }: Command<F, R>, write: Write): Decoded<R> {
-  return decodeAttributes(reply as NonNullable<typeof reply>, written(write))
+function decoded<F extends netlink.Fields, R extends netlink.Fields>(
+  { reply }: Command<F, R>,
+  write: Write,
+): netlink.Decoded<R> {
+  return netlink.decodeAttributes(reply as NonNullable<typeof reply>, written(write))
 }
 
 /** Returns the attributes, which are views of their own memory. */
 function written(write: Write): Uint8Array {
-  const builder = new MessageBuilder()
+  const builder = new netlink.MessageBuilder()
   const start = builder.message(0, 0, 0).length
   write(builder)
   return builder.bytes.subarray(start)

@@ -4,19 +4,11 @@
  */
 import { EINVAL, VnetError } from '../../base/errno.ts'
 import type { Work } from '../../base/turns.ts'
-import {
-  type Decoded,
-  decodeAttributes,
-  type Encodable,
-  encodeAttributes,
-  type Fields,
-  type MessageBuilder,
-  type Policy,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import type { Detached } from '../protocol/connection.ts'
 
 /** Writes the attributes of one message of a reply. */
-export type Write = (builder: MessageBuilder) => void
+export type Write = (builder: netlink.MessageBuilder) => void
 
 /** The client that made a request, as the kernel vouches for it. */
 export interface Caller extends Pick<Work, 'share' | 'privileged'> {
@@ -52,7 +44,7 @@ export interface Operation {
   readonly replyCmd: number
   /** Reserved for clients that may change something (GENL_ADMIN_PERM). */
   readonly changes: boolean
-  readonly policy: Policy<Fields>
+  readonly policy: netlink.Policy<netlink.Fields>
   /** Replies with one message, or with the acknowledgement alone. Keeps no reference to `bytes`. */
   readonly doit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Write | undefined) | undefined
   /** Replies with one message for each of many things. They are made as the client reads them. */
@@ -70,29 +62,29 @@ export interface Family {
 }
 
 /** A command of a family, and the attributes of its messages. */
-export interface Command<F extends Fields, R extends Fields> {
+export interface Command<F extends netlink.Fields, R extends netlink.Fields> {
   readonly cmd: number
   /** The command of its replies, if it is another. */
   readonly replyCmd?: number
   readonly changes?: boolean
-  readonly request: Policy<F>
-  readonly reply?: Policy<R>
+  readonly request: netlink.Policy<F>
+  readonly reply?: netlink.Policy<R>
 }
 
 /** Return the values of a reply or, for what no policy describes, a function that writes it. */
-interface Handlers<F extends Fields, R extends Fields> {
-  readonly doit?: (request: Decoded<F>, caller: Caller) => Encodable<R> | Write | undefined
-  readonly dumpit?: (request: Decoded<F>, caller: Caller) => Iterable<Encodable<R> | Write>
+interface Handlers<F extends netlink.Fields, R extends netlink.Fields> {
+  readonly doit?: (request: netlink.Decoded<F>, caller: Caller) => netlink.Encodable<R> | Write | undefined
+  readonly dumpit?: (request: netlink.Decoded<F>, caller: Caller) => Iterable<netlink.Encodable<R> | Write>
 }
 
 /** Makes an operation of functions that take decoded requests. */
-export function operation<F extends Fields, R extends Fields>(
+export function operation<F extends netlink.Fields, R extends netlink.Fields>(
   { cmd, replyCmd = cmd, changes = false, request: policy, reply }: Command<F, R>,
   { doit, dumpit }: Handlers<F, R>,
 ): Operation {
-  const write = (values: Encodable<R> | Write): Write =>
-    typeof values === 'function' ? values : builder => reply && encodeAttributes(builder, reply, values)
-  function* writes(replies: Iterable<Encodable<R> | Write>): Generator<Write> {
+  const write = (values: netlink.Encodable<R> | Write): Write =>
+    typeof values === 'function' ? values : builder => reply && netlink.encodeAttributes(builder, reply, values)
+  function* writes(replies: Iterable<netlink.Encodable<R> | Write>): Generator<Write> {
     for (const values of replies) yield write(values)
   }
   return {
@@ -103,13 +95,14 @@ export function operation<F extends Fields, R extends Fields>(
     doit:
       doit &&
       ((bytes, offset, length, caller) => {
-        const values = doit(decodeAttributes(policy, bytes, offset, length), caller)
+        const values = doit(netlink.decodeAttributes(policy, bytes, offset, length), caller)
         return values && write(values)
       }),
     // Decodes immediately: the bytes of the request are invalid when the first message is made.
     dumpit:
       dumpit &&
-      ((bytes, offset, length, caller) => writes(dumpit(decodeAttributes(policy, bytes, offset, length), caller))),
+      ((bytes, offset, length, caller) =>
+        writes(dumpit(netlink.decodeAttributes(policy, bytes, offset, length), caller))),
   }
 }
 

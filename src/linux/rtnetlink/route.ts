@@ -13,16 +13,7 @@ import {
   sameBytes,
   toPrefix,
 } from '../../packet/address.ts'
-import {
-  type AddressFamily,
-  AF_INET,
-  AF_INET6,
-  RTM_DELROUTE,
-  RTM_DELRULE,
-  RTM_GETROUTE,
-  RTM_NEWROUTE,
-  RTM_NEWRULE,
-} from '../uapi.ts'
+import * as uapi from '../uapi.ts'
 import { familyOf, getAddresses, IFA_F_NODAD } from './address.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteRequest, RouteSocket } from './route-socket.ts'
@@ -49,7 +40,7 @@ const [FRA_DST, FRA_IIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_DPORT_RANGE] = [1, 3,
 const FR_ACT_TO_TBL = 1
 
 export interface Route {
-  readonly family: AddressFamily
+  readonly family: uapi.AddressFamily
   /** 4 or 16 bytes; zeros for a default route. */
   readonly dst: Uint8Array
   readonly prefixLen: number
@@ -85,19 +76,19 @@ function rtmsg({ family = 0, dstLen = 0, table = 0, protocol = 0, scope = RT_SCO
 
 /** All IPv4 and IPv6 routes of the socket's namespace, in every table, without cached ones. */
 export function getRoutes(sock: RouteSocket): Route[] {
-  return [...routesOf(sock, AF_INET), ...routesOf(sock, AF_INET6)]
+  return [...routesOf(sock, uapi.AF_INET), ...routesOf(sock, uapi.AF_INET6)]
 }
 
-function routesOf(sock: RouteSocket, family: AddressFamily): Route[] {
+function routesOf(sock: RouteSocket, family: uapi.AddressFamily): Route[] {
   const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg({ family }))
   const what = () => 'RTM_GETROUTE'
-  return sock.dump({ type: RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
-    if (type !== RTM_NEWROUTE || length < RTMSG || bytes[offset] !== family) return undefined
+  return sock.dump({ type: uapi.RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
+    if (type !== uapi.RTM_NEWROUTE || length < RTMSG || bytes[offset] !== family) return undefined
     const attributes = netlink.decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
     const { dst, oif, gateway, metric = 0, multipath, otherVia, table = bytes[offset + 4] } = attributes
     return {
       family,
-      dst: dst?.slice() ?? new Uint8Array(family === AF_INET ? 4 : 16),
+      dst: dst?.slice() ?? new Uint8Array(family === uapi.AF_INET ? 4 : 16),
       prefixLen: bytes[offset + 1],
       oif: oif ?? firstNextHop(multipath),
       type: bytes[offset + 7],
@@ -117,7 +108,7 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   const all = getAddresses(sock, ifindex)
   const addresses = all.filter(({ bytes, flags }) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0)
   if (addresses.length === 0) return true
-  const locals = routesOf(sock, AF_INET6).filter(({ type, prefixLen }) => type === RTN_LOCAL && prefixLen === 128)
+  const locals = routesOf(sock, uapi.AF_INET6).filter(({ type, prefixLen }) => type === RTN_LOCAL && prefixLen === 128)
   return addresses.every(({ bytes }) => locals.some(({ dst }) => sameBytes(dst, bytes)))
 }
 
@@ -162,7 +153,7 @@ export function outputTo(routes: readonly Route[], address: Uint8Array): number 
 }
 
 function isDefault({ family, dst, prefixLen }: Route): boolean {
-  return prefixLen <= 1 || (family === AF_INET6 && prefixLen === 3 && dst[0] === 0x20)
+  return prefixLen <= 1 || (family === uapi.AF_INET6 && prefixLen === 3 && dst[0] === 0x20)
 }
 
 function isLinkLocalOrMulticast(dst: Uint8Array): boolean {
@@ -171,7 +162,7 @@ function isLinkLocalOrMulticast(dst: Uint8Array): boolean {
 }
 
 export interface InterfaceRoute {
-  readonly family: AddressFamily
+  readonly family: uapi.AddressFamily
   /** Interface index. */
   readonly oif: number
   /** True: every address is local (AnyIP). Default: all are reached through the interface. */
@@ -185,7 +176,7 @@ export function setDefaultRoute(sock: RouteSocket, route: InterfaceRoute): void 
   const { family, oif, local = false, table = RT_TABLE_MAIN } = route
   const [scope, type] = local ? [RT_SCOPE_HOST, RTN_LOCAL] : [RT_SCOPE_LINK, RTN_UNICAST]
   sock.request({
-    type: RTM_NEWROUTE,
+    type: uapi.RTM_NEWROUTE,
     flags: netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
     what: () => ['RTM_NEWROUTE', `default on ${nameOf(sock, oif)}`],
     write: builder => builder.payload(rtmsg({ family, table, protocol: RTPROT_STATIC, scope, type })).u32(RTA_OIF, oif),
@@ -230,12 +221,12 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
   const { dst, oif, via, table = RT_TABLE_MAIN, isLocal = false } = route
   const family = familyOf(dst.bytes)
   const onLink = isLocal ? RT_SCOPE_HOST : RT_SCOPE_LINK
-  const scope = via === undefined && family === AF_INET ? onLink : RT_SCOPE_UNIVERSE
+  const scope = via === undefined && family === uapi.AF_INET ? onLink : RT_SCOPE_UNIVERSE
   const type = isLocal ? RTN_LOCAL : RTN_UNICAST
   const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, scope, type }
   const over = via === undefined ? '' : ` via ${formatAddress(via)}`
   return {
-    type: RTM_NEWROUTE,
+    type: uapi.RTM_NEWROUTE,
     flags,
     what: () => ['RTM_NEWROUTE', `${formatPrefix(dst)}${over} on ${nameOf(sock, oif)}`],
     write(builder) {
@@ -262,7 +253,7 @@ export interface GatewayRoute {
  * and removes none. Throws VnetError EEXIST if the route exists, ENETDOWN if the link is down.
  */
 export function addGatewayRoute(sock: RouteSocket, route: GatewayRoute): void {
-  const request = gatewayRequest(sock, RTM_NEWROUTE, route)
+  const request = gatewayRequest(sock, uapi.RTM_NEWROUTE, route)
   try {
     sock.request(request)
   } catch (error) {
@@ -274,15 +265,15 @@ export function addGatewayRoute(sock: RouteSocket, route: GatewayRoute): void {
 
 /** Removes the route. Throws VnetError ESRCH if it does not exist. */
 export function delGatewayRoute(sock: RouteSocket, route: GatewayRoute): void {
-  sock.request(gatewayRequest(sock, RTM_DELROUTE, route))
+  sock.request(gatewayRequest(sock, uapi.RTM_DELROUTE, route))
 }
 
 function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRoute): RouteRequest {
-  const command = type === RTM_NEWROUTE ? 'RTM_NEWROUTE' : 'RTM_DELROUTE'
-  const header = { family: AF_INET, table: RT_TABLE_MAIN, protocol: RTPROT_STATIC, type: RTN_UNICAST }
+  const command = type === uapi.RTM_NEWROUTE ? 'RTM_NEWROUTE' : 'RTM_DELROUTE'
+  const header = { family: uapi.AF_INET, table: RT_TABLE_MAIN, protocol: RTPROT_STATIC, type: RTN_UNICAST }
   return {
     type,
-    flags: type === RTM_NEWROUTE ? netlink.NLM_F_CREATE : 0,
+    flags: type === uapi.RTM_NEWROUTE ? netlink.NLM_F_CREATE : 0,
     what: () => [command, `default via ${formatAddress(via)} on ${nameOf(sock, oif)}`],
     write: builder =>
       builder
@@ -298,16 +289,16 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
  * which has no effect, is added and removed.
  */
 function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
-  const header = { family: AF_INET, dstLen: 32, table: RT_TABLE_LOCAL, protocol: RTPROT_STATIC, type: RTN_THROW }
+  const header = { family: uapi.AF_INET, dstLen: 32, table: RT_TABLE_LOCAL, protocol: RTPROT_STATIC, type: RTN_THROW }
   const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg(header)).binary(RTA_DST, dst)
   const what = () => ['RTM_NEWROUTE', `throw ${formatAddress(dst)} table local`] as const
-  sock.request({ type: RTM_NEWROUTE, flags: netlink.NLM_F_CREATE, what, write })
-  sock.request({ type: RTM_DELROUTE, what, write })
+  sock.request({ type: uapi.RTM_NEWROUTE, flags: netlink.NLM_F_CREATE, what, write })
+  sock.request({ type: uapi.RTM_DELROUTE, what, write })
 }
 
 /** Selects the packets that a table routes. A field that is missing matches every packet. */
 export interface RoutingRule {
-  readonly family: AddressFamily
+  readonly family: uapi.AddressFamily
   readonly table: number
   /** Rules with smaller numbers apply first. The kernel chooses one before the last by default. */
   readonly priority?: number
@@ -323,12 +314,12 @@ export interface RoutingRule {
  * VnetError.
  */
 export function addRule(sock: RouteSocket, rule: RoutingRule): void {
-  sock.request(ruleRequest(RTM_NEWRULE, rule))
+  sock.request(ruleRequest(uapi.RTM_NEWRULE, rule))
 }
 
 /** Removes the first rule that matches the given properties. Throws a VnetError. */
 export function delRule(sock: RouteSocket, rule: RoutingRule): void {
-  sock.request(ruleRequest(RTM_DELRULE, rule))
+  sock.request(ruleRequest(uapi.RTM_DELRULE, rule))
 }
 
 function ruleRequest(type: number, { family, table, priority, iif, fwmark, to }: RoutingRule): RouteRequest {
@@ -336,8 +327,8 @@ function ruleRequest(type: number, { family, table, priority, iif, fwmark, to }:
   const header = rtmsg({ family, dstLen: to === undefined ? 0 : 8 * to.address.length, table, type: FR_ACT_TO_TBL })
   return {
     type,
-    flags: type === RTM_NEWRULE ? netlink.NLM_F_CREATE : 0,
-    what: () => [type === RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE', `iif ${iif} table ${table}`],
+    flags: type === uapi.RTM_NEWRULE ? netlink.NLM_F_CREATE : 0,
+    what: () => [type === uapi.RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE', `iif ${iif} table ${table}`],
     write(builder) {
       builder.payload(header)
       if (iif !== undefined) builder.name(FRA_IIFNAME, iif)

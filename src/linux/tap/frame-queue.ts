@@ -18,13 +18,7 @@ import {
 } from '../../base/errno.ts'
 import type { PortQueue } from '../../netdev/port.ts'
 import { getU16, putU16 } from '../../netlink/index.ts'
-import {
-  SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_HDR_TRUNC,
-  SKB_DROP_REASON_KERNEL_ERROR,
-  SKB_DROP_REASON_PKT_TOO_BIG,
-  SKB_DROP_REASON_QDISC_DROP,
-} from '../../skb/drop-reason.ts'
+import * as drop from '../../skb/drop-reason.ts'
 import { FRAME_MAX, type SkBuffPool, type SlotAccount } from '../../skb/pool.ts'
 import type { Ring } from '../../skb/ring.ts'
 import {
@@ -149,7 +143,7 @@ export class FrameQueue implements PortQueue {
         const skb = from.shift() as SkBuff
         const result = lengths[i]
         if (result > 0) skb.consume()
-        else skb.drop(DROP_REASONS.get(-result) ?? SKB_DROP_REASON_KERNEL_ERROR)
+        else skb.drop(DROP_REASONS.get(-result) ?? drop.SKB_DROP_REASON_KERNEL_ERROR)
       }
       if (done > 0) sent += done
       if (done < n) break
@@ -205,10 +199,10 @@ export class FrameQueue implements PortQueue {
 
 /** The drop reason of a frame by the error of its write, on a TAP or a packet socket. */
 const DROP_REASONS: ReadonlyMap<number, number> = new Map([
-  ...[EIO, EBADFD, ENETDOWN, ENXIO, ENODEV].map(error => [error, SKB_DROP_REASON_DEV_READY] as const),
-  [EINVAL, SKB_DROP_REASON_HDR_TRUNC],
-  [EMSGSIZE, SKB_DROP_REASON_PKT_TOO_BIG],
-  [ENOBUFS, SKB_DROP_REASON_QDISC_DROP],
+  ...[EIO, EBADFD, ENETDOWN, ENXIO, ENODEV].map(error => [error, drop.SKB_DROP_REASON_DEV_READY] as const),
+  [EINVAL, drop.SKB_DROP_REASON_HDR_TRUNC],
+  [EMSGSIZE, drop.SKB_DROP_REASON_PKT_TOO_BIG],
+  [ENOBUFS, drop.SKB_DROP_REASON_QDISC_DROP],
 ])
 
 /** Sets the checksum and segmentation fields of the skb from the header before the frame. */

@@ -4,15 +4,7 @@
  */
 import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
 import type { Port } from '../../netdev/port.ts'
-import {
-  SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_FULL_RING,
-  SKB_DROP_REASON_MAX,
-  SKB_DROP_REASON_NOMEM,
-  SKB_DROP_REASON_PKT_TOO_BIG,
-  SKB_DROP_REASON_SKB_CSUM,
-} from '../../skb/drop-reason.ts'
+import * as drop from '../../skb/drop-reason.ts'
 import { dropsByName } from '../../skb/drop-reason-name.ts'
 import { FRAME_MAX, type SkBuffPool } from '../../skb/pool.ts'
 import { Ring } from '../../skb/ring.ts'
@@ -80,7 +72,7 @@ export class TapWriter {
     this.#ended = true
     clearTimeout(this.#retry)
     this.#retry = undefined
-    for (const ring of this.#rings) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+    for (const ring of this.#rings) ring.purge(drop.SKB_DROP_REASON_DEV_STOPPED)
   }
 
   /** Puts a frame in the ring of its queue, after doing the offloads that the interface lacks. */
@@ -93,7 +85,7 @@ export class TapWriter {
     if (plain || canOffload(skb, port.features)) this.#push(skb)
     else if (skb.gsoSize !== 0) this.#cut(skb)
     else if (skbChecksumHelp(skb)) this.#push(skb)
-    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    else skb.drop(drop.SKB_DROP_REASON_SKB_CSUM)
   }
 
   /** Returns a frame with a copy of the bytes; undefined if it was dropped. */
@@ -107,7 +99,7 @@ export class TapWriter {
     const tooBig = bytes.length > FRAME_MAX
     const skb = tooBig ? undefined : pool.alloc(bytes.length)
     if (skb === undefined) {
-      counts.countDrop(undefined, tooBig ? SKB_DROP_REASON_PKT_TOO_BIG : SKB_DROP_REASON_NOMEM)
+      counts.countDrop(undefined, tooBig ? drop.SKB_DROP_REASON_PKT_TOO_BIG : drop.SKB_DROP_REASON_NOMEM)
       return undefined
     }
     skb.bytes.set(bytes, skb.put(bytes.length))
@@ -124,14 +116,14 @@ export class TapWriter {
 
   #push(skb: SkBuff): void {
     if (this.#ended) {
-      skb.drop(SKB_DROP_REASON_DEV_READY)
+      skb.drop(drop.SKB_DROP_REASON_DEV_READY)
       return
     }
     const q = skb.queueMapping % this.#rings.length
     const ring = this.#rings[q]
     if (ring.push(skb)) return
     this.#options.port.queues[q].submit(ring)
-    if (!ring.push(skb)) skb.drop(SKB_DROP_REASON_FULL_RING)
+    if (!ring.push(skb)) skb.drop(drop.SKB_DROP_REASON_FULL_RING)
   }
 
   /** Writes out every ring. Returns whether all are empty then. */
@@ -173,7 +165,7 @@ export class TapCounts implements SkBuffDevice {
   bytesRead = 0
   #framesWritten = 0
   #bytesWritten = 0
-  readonly #drops = new Float64Array(SKB_DROP_REASON_MAX)
+  readonly #drops = new Float64Array(drop.SKB_DROP_REASON_MAX)
 
   constructor(name: string) {
     this.name = name

@@ -1,19 +1,7 @@
 /** StackInterface: an Ethernet interface of a host in memory, with its addresses and groups. */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { isInPrefix, networkOf, type Prefix, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
-import {
-  copyAddress,
-  destinationAt,
-  ETH_HLEN,
-  ETH_P_ARP,
-  ETH_P_IP,
-  ETH_P_IPV6,
-  etherType,
-  isMulticastAddress,
-  isSameAddress,
-  setEtherType,
-  sourceAt,
-} from 'vnet/internal/packet/ethernet'
+import * as ethernet from 'vnet/internal/packet/ethernet'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { receiveArp } from './discovery.ts'
 import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
@@ -201,8 +189,8 @@ export class StackInterface {
       this.#stack.count('TxDropped')
       return
     }
-    copyAddress(frame, sourceAt(0), this.mac)
-    setEtherType(frame, 0, versionOf(to.address).etherType)
+    ethernet.copyAddress(frame, ethernet.sourceAt(0), this.mac)
+    ethernet.setEtherType(frame, 0, versionOf(to.address).etherType)
     this.neighbours.send(frame, to, source)
   }
 
@@ -214,13 +202,14 @@ export class StackInterface {
 
   /** Takes a frame, which is lent. Ignores frames for other stations. */
   receive(bytes: Uint8Array, at: number, length: number): void {
-    if (!this.#isUp || length < ETH_HLEN) return
-    const isForUs = isSameAddress(bytes, destinationAt(at), this.mac)
-    if (!isForUs && !isMulticastAddress(bytes, destinationAt(at))) return
-    const type = etherType(bytes, at)
-    if (type === ETH_P_ARP) receiveArp(this.#stack, this, bytes, at + ETH_HLEN, length - ETH_HLEN)
-    else if (type === ETH_P_IP || (type === ETH_P_IPV6 && this.#mtu >= IPV6_MIN_MTU))
-      this.#stack.receive(this, type, bytes, at + ETH_HLEN, length - ETH_HLEN, isForUs)
+    if (!this.#isUp || length < ethernet.ETH_HLEN) return
+    const isForUs = ethernet.isSameAddress(bytes, ethernet.destinationAt(at), this.mac)
+    if (!isForUs && !ethernet.isMulticastAddress(bytes, ethernet.destinationAt(at))) return
+    const type = ethernet.etherType(bytes, at)
+    if (type === ethernet.ETH_P_ARP)
+      receiveArp(this.#stack, this, bytes, at + ethernet.ETH_HLEN, length - ethernet.ETH_HLEN)
+    else if (type === ethernet.ETH_P_IP || (type === ethernet.ETH_P_IPV6 && this.#mtu >= IPV6_MIN_MTU))
+      this.#stack.receive(this, type, bytes, at + ethernet.ETH_HLEN, length - ethernet.ETH_HLEN, isForUs)
   }
 }
 
@@ -233,7 +222,7 @@ function linkLocalOf(mac: Uint8Array): Uint8Array {
   const address = new Uint8Array(16)
   address[0] = 0xfe
   address[1] = 0x80
-  copyAddress(address, 8, mac)
+  ethernet.copyAddress(address, 8, mac)
   address.copyWithin(13, 11, 14)
   address[8] = (mac[0] as number) ^ 2
   address[11] = 0xff

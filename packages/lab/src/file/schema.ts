@@ -5,21 +5,7 @@
  * (scripts/generate-schemas.mjs).
  */
 import { lanSchema } from '@vnet/lan/internal/config/schema'
-import {
-  about,
-  anyText,
-  either,
-  flag,
-  list,
-  object,
-  oneOf,
-  oneOrMore,
-  record,
-  type Schema,
-  string,
-  type Typed,
-  type TypeOf,
-} from 'vnet/internal/base/schema'
+import * as schema from 'vnet/internal/base/schema'
 import { scenarioOfSteps, stepKeys } from 'vnet/internal/wire/scenario-file'
 import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import type { Direction } from 'vnet/internal/wire/wire'
@@ -30,34 +16,37 @@ import { CABLE_OPTIONS } from '../network/links.ts'
 import { ROUTER_OPTIONS } from '../network/router.ts'
 import type { CableEntry, LanEntry, RouterEntry } from '../network/topology.ts'
 
-export const text = string('text', { pattern: '.' })
-const name = string('the name of a host', { pattern: '^[A-Za-z0-9-]+$' })
-const names = list(name)
-export const link = string('a link: the name of a cable, ROUTER/HOST or LAN/HOST', { pattern: '.' })
+export const text = schema.string('text', { pattern: '.' })
+const name = schema.string('the name of a host', { pattern: '^[A-Za-z0-9-]+$' })
+const names = schema.list(name)
+export const link = schema.string('a link: the name of a cable, ROUTER/HOST or LAN/HOST', { pattern: '.' })
 
-const options = <T>(forms: object, own: Readonly<Record<string, Schema>>, ...required: string[]) =>
-  ({ ...schemaOf(forms as Readonly<Record<string, Form>>, own), ...(required.length > 0 && { required }) }) as Typed<T>
+const options = <T>(forms: object, own: Readonly<Record<string, schema.Schema>>, ...required: string[]) =>
+  ({
+    ...schemaOf(forms as Readonly<Record<string, Form>>, own),
+    ...(required.length > 0 && { required }),
+  }) as schema.Typed<T>
 
 const router = options<RouterEntry>(ROUTER_OPTIONS, { inside: names, outside: name })
 const cable = options<CableEntry>(CABLE_OPTIONS, { ends: names }, 'ends')
-const { $schema: _, ...segment } = lanSchema.properties as Readonly<Record<string, Schema>>
+const { $schema: _, ...segment } = lanSchema.properties as Readonly<Record<string, schema.Schema>>
 const lan = options<LanEntry>(LAN_OPTIONS, { ...segment, ports: names }, 'ports')
 
 export const programKeys = {
-  command: about(
+  command: schema.about(
     'Text for sh, or a list of the program and its arguments.',
-    either(text, { ...list(anyText), minItems: 1 }),
+    schema.either(text, { ...schema.list(schema.anyText), minItems: 1 }),
   ),
-  env: about('Variables of its environment.', record(anyText)),
-  cwd: about('The directory in which it starts. Default: that of vnet.', text),
+  env: schema.about('Variables of its environment.', schema.record(schema.anyText)),
+  cwd: schema.about('The directory in which it starts. Default: that of vnet.', text),
 }
 export const serviceKeys = {
   ...programKeys,
-  ready: about('It is ready when a line that it prints contains this. Default: when it has started.', text),
-  restart: about('Whether it is started again, 1 s after its end. Default: false.', flag),
+  ready: schema.about('It is ready when a line that it prints contains this. Default: when it has started.', text),
+  restart: schema.about('Whether it is started again, 1 s after its end. Default: false.', schema.flag),
 }
-const serviceSchema = object(serviceKeys, 'command')
-export type Service = TypeOf<typeof serviceSchema>
+const serviceSchema = schema.object(serviceKeys, 'command')
+export type Service = schema.TypeOf<typeof serviceSchema>
 
 export interface FaultEntry extends FaultWhen {
   readonly link: string
@@ -67,53 +56,62 @@ export interface FaultEntry extends FaultWhen {
 }
 export const faultSchema = options<FaultEntry>(
   { ...WHEN, action: ACTION, filter: FILTER },
-  { link, direction: oneOf('ab', 'ba') },
+  { link, direction: schema.oneOf('ab', 'ba') },
   'link',
   'direction',
   'action',
 )
 
 /** The params of changes of hosts, in requests and in steps. */
-export const acceptKeys = object({ router: name, host: name }, 'router', 'host')
-export const switchKeys = object({ host: name, uplink: name }, 'host', 'uplink')
+export const acceptKeys = schema.object({ router: name, host: name }, 'router', 'host')
+export const switchKeys = schema.object({ host: name, uplink: name }, 'host', 'uplink')
 
-const step = object(
+const step = schema.object(
   {
     ...stepKeys,
-    link: about('The link that `wire` and `carrier` change.', link),
-    accept: about('The captive portal of `router` accepts the host.', acceptKeys),
-    switch: about('Makes the router `uplink` the only uplink of the host.', switchKeys),
+    link: schema.about('The link that `wire` and `carrier` change.', link),
+    accept: schema.about('The captive portal of `router` accepts the host.', acceptKeys),
+    switch: schema.about('Makes the router `uplink` the only uplink of the host.', switchKeys),
   },
   'at',
 )
 /** The scenario of a lab, in its file or in a file of its own. */
 export const labScenario = scenarioOfSteps(step)
-export type Step = TypeOf<typeof step>
+export type Step = schema.TypeOf<typeof step>
 export type HostChanges = Pick<Step, 'accept' | 'switch'>
 
 export const labSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'a lab of vnet',
-  ...object(
+  ...schema.object(
     {
-      $schema: anyText,
-      seed: about('The seed of all random decisions. Default: 1.', WHOLE_NUMBER.schema as Typed<number>),
-      stages: about('JavaScript files whose exported functions are stages. Relative to this file.', list(text)),
-      capture: about('Whether all links are recorded. Default: false.', flag),
-      hosts: about('The hosts.', { ...names, minItems: 1, maxItems: 1000 }),
-      routers: about('Each may be joined to hosts, and to routers above it.', record(router)),
-      cables: about('Links between two hosts or routers.', record(cable)),
-      lans: about('Segments with a gateway, DHCP and DNS.', record(lan)),
-      disk: about(
+      $schema: schema.anyText,
+      seed: schema.about('The seed of all random decisions. Default: 1.', WHOLE_NUMBER.schema as schema.Typed<number>),
+      stages: schema.about(
+        'JavaScript files whose exported functions are stages. Relative to this file.',
+        schema.list(text),
+      ),
+      capture: schema.about('Whether all links are recorded. Default: false.', schema.flag),
+      hosts: schema.about('The hosts.', { ...names, minItems: 1, maxItems: 1000 }),
+      routers: schema.about('Each may be joined to hosts, and to routers above it.', schema.record(router)),
+      cables: schema.about('Links between two hosts or routers.', schema.record(cable)),
+      lans: schema.about('Segments with a gateway, DHCP and DNS.', schema.record(lan)),
+      disk: schema.about(
         'The size of the disk of each host, which programs find in $VNET_DISK. Default: 64MiB, only for programs whose command names $VNET_DISK.',
         SIZE.schema,
       ),
-      run: about('Programs that run all the time, by their hosts.', record(oneOrMore(serviceSchema))),
-      faults: about('Faults, which are set before the programs start.', list(faultSchema)),
-      scenario: about('Changes of links and hosts at set times. Time 0 is when all programs are ready.', labScenario),
+      run: schema.about(
+        'Programs that run all the time, by their hosts.',
+        schema.record(schema.oneOrMore(serviceSchema)),
+      ),
+      faults: schema.about('Faults, which are set before the programs start.', schema.list(faultSchema)),
+      scenario: schema.about(
+        'Changes of links and hosts at set times. Time 0 is when all programs are ready.',
+        labScenario,
+      ),
     },
     'hosts',
   ),
 }
 
-export type LabFile = TypeOf<typeof labSchema>
+export type LabFile = schema.TypeOf<typeof labSchema>

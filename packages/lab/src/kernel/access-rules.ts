@@ -5,17 +5,7 @@
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { closingOnError } from 'vnet/internal/linux/errno'
-import {
-  addRule,
-  delRule,
-  getLink,
-  getRoutes,
-  outputTo,
-  RouteSocket,
-  RT_TABLE_LOCAL,
-  setLink,
-  setNetworkRoute,
-} from 'vnet/internal/linux/rtnetlink'
+import * as rtnetlink from 'vnet/internal/linux/rtnetlink'
 import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
@@ -33,60 +23,17 @@ import { type FirewallRule, FOR_ROUTER, firewallRules, HTTP_PORT } from '../mode
 import type { SocketPlace } from '../model/place.ts'
 import { FIRST_PORT, LAST_PORT, type NatForward, PORT_CONTROL_PORT } from '../nat/nat-table.ts'
 import type { Outside } from '../world/host-stack.ts'
-import {
-  ACCEPT,
-  addRules,
-  DROP,
-  daddr,
-  daddr4,
-  dnat,
-  dnat4,
-  dport,
-  FORWARD,
-  FORWARDED,
-  FRAGMENT4,
-  FRAGMENT6,
-  FRAGMENTS,
-  family,
-  INPUT,
-  icmpType,
-  iif,
-  KNOWN,
-  MANGLE,
-  MASQUERADE,
-  mark,
-  NFPROTO_INET,
-  NFPROTO_IPV4,
-  NFPROTO_IPV6,
-  type NftExpr,
-  NOT_SYN,
-  NOTRACK,
-  notIif,
-  notOif,
-  notProtocol,
-  OUTPUT,
-  oif,
-  POSTROUTING,
-  PREROUTING,
-  protocol,
-  RAW,
-  redirect,
-  routedTo,
-  SYN,
-  saddr,
-  saddr6,
-  tproxy,
-} from './nftables.ts'
+import * as nft from './nftables.ts'
 import { transparentListener } from './sockets.ts'
 
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
 const NEEDS_TPROXY = 'internet (the kernel needs nf_tables, nft_masq, nft_tproxy, nft_ct and nft_fib)'
 const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
-const NFPROTO = { 4: NFPROTO_IPV4, 6: NFPROTO_IPV6 }
+const NFPROTO = { 4: nft.NFPROTO_IPV4, 6: nft.NFPROTO_IPV6 }
 /** Destination unreachable, and packet too big. */
 const TOO_BIG = [
-  [protocol(IPPROTO_ICMP), icmpType(ICMP_DEST_UNREACH)],
-  [protocol(NEXTHDR_ICMP), icmpType(ICMPV6_PKT_TOOBIG)],
+  [nft.protocol(IPPROTO_ICMP), nft.icmpType(ICMP_DEST_UNREACH)],
+  [nft.protocol(NEXTHDR_ICMP), nft.icmpType(ICMPV6_PKT_TOOBIG)],
 ]
 const LOOPBACK = '127.0.0.1'
 const HAIRPIN_TABLE = 100
@@ -102,28 +49,28 @@ function openGate(place: SocketPlace): number {
   const kind = { layer: 'tun', queues: 1, multiQueue: false, features: 0, rights: undefined } as const
   const tun = openTun(native, { ...kind, name: GATE, carrier: true, exclusive: true, nsfd })
   return closingOnError(native, tun.fds, () => {
-    using sock = RouteSocket.open(native, nsfd)
-    const { ifindex: oif = 0 } = getLink(sock, { name: GATE }) ?? {}
-    const { ifindex: lo = 0 } = getLink(sock, { name: 'lo' }) ?? {}
-    setLink(sock, oif, { flags: { set: IFF_UP, mask: IFF_UP } })
+    using sock = rtnetlink.RouteSocket.open(native, nsfd)
+    const { ifindex: gate = 0 } = rtnetlink.getLink(sock, { name: GATE }) ?? {}
+    const { ifindex: lo = 0 } = rtnetlink.getLink(sock, { name: 'lo' }) ?? {}
+    rtnetlink.setLink(sock, gate, { flags: { set: IFF_UP, mask: IFF_UP } })
     // The kernel would take a SYN from a port of an earlier connection for a packet of that one,
     // and not forward it.
     writeSysctl(native, nsfd, 'net/ipv4/tcp_early_demux', '0')
     // Answers come from addresses with another route.
     for (const each of ['all', GATE]) writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
-    for (const [family, length] of [
+    for (const [af, length] of [
       [AF_INET, IPV4_ALEN],
       [AF_INET6, IPV6_ALEN],
     ] as const) {
       const setting = `net/ipv6/conf/${GATE}/disable_ipv6`
-      if (family === AF_INET6 && !(hasSysctl(native, nsfd, setting) && readSysctl(native, nsfd, setting) === '0')) {
+      if (af === AF_INET6 && !(hasSysctl(native, nsfd, setting) && readSysctl(native, nsfd, setting) === '0')) {
         continue
       }
       const dst = { bytes: new Uint8Array(length), prefixLen: 0 }
-      setNetworkRoute(sock, { dst, oif, table: GATE_TABLE })
-      addRule(sock, { family, fwmark: TO_GATE, table: GATE_TABLE })
-      setNetworkRoute(sock, { dst, oif: lo, table: OWN_TABLE, isLocal: true })
-      addRule(sock, { family, fwmark: TO_SOCKET, table: OWN_TABLE })
+      rtnetlink.setNetworkRoute(sock, { dst, oif: gate, table: GATE_TABLE })
+      rtnetlink.addRule(sock, { family: af, fwmark: TO_GATE, table: GATE_TABLE })
+      rtnetlink.setNetworkRoute(sock, { dst, oif: lo, table: OWN_TABLE, isLocal: true })
+      rtnetlink.addRule(sock, { family: af, fwmark: TO_SOCKET, table: OWN_TABLE })
     }
     return tun.fds[0] as number
   })
@@ -135,30 +82,35 @@ function openGate(place: SocketPlace): number {
  * a whole packet, so fragments are dropped, and counted as leaving. Throws a VnetError.
  */
 function leadOut(place: SocketPlace, name: string, port: number): void {
-  const isTcpOut = [notIif(name), protocol(IPPROTO_TCP), routedTo(name)]
-  const toSocket = [tproxy(port), mark(TO_SOCKET)]
+  const isTcpOut = [nft.notIif(name), nft.protocol(IPPROTO_TCP), nft.routedTo(name)]
+  const toSocket = [nft.tproxy(port), nft.mark(TO_SOCKET)]
   // All replies of the machine's DNS server have the address inside in pasta.
   const queries = forwardedServers().map(({ own, inside }) => {
     const [from, to] = [own, inside].map(text => parseAddress(text) as Uint8Array) as [Uint8Array, Uint8Array]
-    return [daddr(from), protocol(IPPROTO_UDP), dport(DNS_PORT), dnat(to, DNS_PORT)]
+    return [nft.daddr(from), nft.protocol(IPPROTO_UDP), nft.dport(DNS_PORT), nft.dnat(to, DNS_PORT)]
   })
-  const cut = [FRAGMENT4, FRAGMENT6].map(isCut => [isCut, notProtocol(IPPROTO_TCP), routedTo(name), DROP])
-  addRules(place, NEEDS_TPROXY, NFPROTO_INET, [
-    { ...FRAGMENTS, rules: cut },
+  const cut = [nft.FRAGMENT4, nft.FRAGMENT6].map(isCut => [
+    isCut,
+    nft.notProtocol(IPPROTO_TCP),
+    nft.routedTo(name),
+    nft.DROP,
+  ])
+  nft.addRules(place, NEEDS_TPROXY, nft.NFPROTO_INET, [
+    { ...nft.FRAGMENTS, rules: cut },
     // TCP is not translated, so the kernel need not track it.
-    ...RAW.map(chain => ({ ...chain, rules: [[protocol(IPPROTO_TCP), NOTRACK]] })),
+    ...nft.RAW.map(chain => ({ ...chain, rules: [[nft.protocol(IPPROTO_TCP), nft.NOTRACK]] })),
     {
-      ...MANGLE,
+      ...nft.MANGLE,
       rules: [
-        [notIif(GATE), ...isTcpOut, SYN, mark(TO_GATE)],
-        [iif(GATE), ...isTcpOut, SYN, ...toSocket],
-        [...isTcpOut, NOT_SYN, ...toSocket],
+        [nft.notIif(GATE), ...isTcpOut, nft.SYN, nft.mark(TO_GATE)],
+        [nft.iif(GATE), ...isTcpOut, nft.SYN, ...toSocket],
+        [...isTcpOut, nft.NOT_SYN, ...toSocket],
         // The sockets learn the path MTU.
-        ...TOO_BIG.map(isTooBig => [notIif(name), ...isTooBig, routedTo(name), mark(TO_SOCKET)]),
+        ...TOO_BIG.map(isTooBig => [nft.notIif(name), ...isTooBig, nft.routedTo(name), nft.mark(TO_SOCKET)]),
       ],
     },
-    { ...PREROUTING, rules: queries },
-    { ...POSTROUTING, rules: [[oif(name), MASQUERADE]] },
+    { ...nft.PREROUTING, rules: queries },
+    { ...nft.POSTROUTING, rules: [[nft.oif(name), nft.MASQUERADE]] },
   ])
 }
 
@@ -185,21 +137,21 @@ export function leadLocalhost(place: SocketPlace, ports: readonly number[]): voi
   // The kernel routes no packet from 127.0.0.1 to another machine otherwise.
   writeSysctl(place.native, place.nsfd, 'net/ipv4/conf/all/route_localnet', '1')
   const [own, machine] = [LOOPBACK, MACHINE].map(text => get32(parseAddress(text) as Uint8Array, 0)) as [number, number]
-  const lead = (port: number) => [daddr4(own), protocol(IPPROTO_TCP), dport(port), dnat4(machine, port)]
-  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [
-    { ...OUTPUT, rules: ports.map(lead) },
-    { ...POSTROUTING, rules: [[daddr4(machine), MASQUERADE]] },
+  const lead = (port: number) => [nft.daddr4(own), nft.protocol(IPPROTO_TCP), nft.dport(port), nft.dnat4(machine, port)]
+  nft.addRules(place, NEEDS_NAT, nft.NFPROTO_IPV4, [
+    { ...nft.OUTPUT, rules: ports.map(lead) },
+    { ...nft.POSTROUTING, rules: [[nft.daddr4(machine), nft.MASQUERADE]] },
   ])
 }
 
 /** Masquerades IPv4 packets that leave the router by an interface. Throws a VnetError. */
 export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
-  const rules: NftExpr[][] = [[oif(name), MASQUERADE]]
+  const rules: nft.NftExpr[][] = [[nft.oif(name), nft.MASQUERADE]]
   // Replies of a host on the same segment must return through the router.
-  if (options.hairpin) rules.push([notIif(name), notOif(name), FORWARDED, MASQUERADE])
-  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [
-    { ...POSTROUTING, rules },
-    { ...PREROUTING, rules: [] },
+  if (options.hairpin) rules.push([nft.notIif(name), nft.notOif(name), nft.FORWARDED, nft.MASQUERADE])
+  nft.addRules(place, NEEDS_NAT, nft.NFPROTO_IPV4, [
+    { ...nft.POSTROUTING, rules },
+    { ...nft.PREROUTING, rules: [] },
   ])
   const { udpTimeout, tcpTimeout } = options
   const set = (setting: string, value: number | string | undefined) => {
@@ -219,32 +171,36 @@ export function forwardByKernel(
   hairpin: boolean,
   { protocol: ipproto, port, address: host, to }: NatForward,
 ): void {
-  const from = hairpin ? [] : [iif(name)]
-  const rule = [...from, daddr4(address), protocol(ipproto), dport(port), dnat4(host, to)]
-  addRules(place, NEEDS_NAT, NFPROTO_IPV4, [{ ...PREROUTING, rules: [rule] }])
+  const from = hairpin ? [] : [nft.iif(name)]
+  const rule = [...from, nft.daddr4(address), nft.protocol(ipproto), nft.dport(port), nft.dnat4(host, to)]
+  nft.addRules(place, NEEDS_NAT, nft.NFPROTO_IPV4, [{ ...nft.PREROUTING, rules: [rule] }])
 }
 
 /** Drops requests for ports that come from outside (RFC 6887 section 18). Throws a VnetError. */
 export function refusePortControl(place: SocketPlace, name: string): void {
-  const rule = [iif(name), protocol(IPPROTO_UDP), dport(PORT_CONTROL_PORT), DROP]
-  addRules(place, 'portMapping (the kernel needs nf_tables)', NFPROTO_INET, [{ ...INPUT, rules: [rule] }])
+  const rule = [nft.iif(name), nft.protocol(IPPROTO_UDP), nft.dport(PORT_CONTROL_PORT), nft.DROP]
+  nft.addRules(place, 'portMapping (the kernel needs nf_tables)', nft.NFPROTO_INET, [{ ...nft.INPUT, rules: [rule] }])
 }
 
 /** Sets up a stateful firewall. Throws a VnetError. */
 export function firewall(place: SocketPlace, name: string, options: AccessOptions): void {
-  const written = ({ way, version, protocol: ipproto, port, source, accepts }: FirewallRule): NftExpr[] => [
-    (way === 'in' ? iif : oif)(name),
+  const written = ({ way, version, protocol: ipproto, port, source, accepts }: FirewallRule): nft.NftExpr[] => [
+    (way === 'in' ? nft.iif : nft.oif)(name),
     // The kernel's NAT marks packets that it forwards; vnet's own filters outside the router.
-    ...(version === 4 && options.nat === 'masquerade' ? [FORWARDED] : version ? [family(NFPROTO[version])] : []),
-    ...(ipproto === undefined ? [] : [protocol(ipproto)]),
-    ...(port === undefined ? [] : [dport(port)]),
-    ...(source === undefined ? [] : [saddr6(source.bytes.subarray(0, source.prefixLen / 8))]),
-    accepts ? ACCEPT : DROP,
+    ...(version === 4 && options.nat === 'masquerade'
+      ? [nft.FORWARDED]
+      : version
+        ? [nft.family(NFPROTO[version])]
+        : []),
+    ...(ipproto === undefined ? [] : [nft.protocol(ipproto)]),
+    ...(port === undefined ? [] : [nft.dport(port)]),
+    ...(source === undefined ? [] : [nft.saddr6(source.bytes.subarray(0, source.prefixLen / 8))]),
+    accepts ? nft.ACCEPT : nft.DROP,
   ]
-  const known = [KNOWN, ACCEPT]
-  addRules(place, NEEDS_CT, NFPROTO_INET, [
-    { ...FORWARD, rules: [known, ...firewallRules(options).map(written)] },
-    { ...INPUT, rules: [known, ...FOR_ROUTER.map(written)] },
+  const known = [nft.KNOWN, nft.ACCEPT]
+  nft.addRules(place, NEEDS_CT, nft.NFPROTO_INET, [
+    { ...nft.FORWARD, rules: [known, ...firewallRules(options).map(written)] },
+    { ...nft.INPUT, rules: [known, ...FOR_ROUTER.map(written)] },
   ])
 }
 
@@ -252,8 +208,8 @@ const NEEDS_REDIRECT = 'captive-portal (the kernel needs nf_tables and nft_redir
 
 /** Leads HTTP requests from inside to a port of the router. Throws a VnetError. */
 export function captureHttp(place: SocketPlace, name: string, port: number): void {
-  const rule = [notIif(name), protocol(IPPROTO_TCP), dport(HTTP_PORT), redirect(port)]
-  addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [{ ...PREROUTING, rules: [rule] }])
+  const rule = [nft.notIif(name), nft.protocol(IPPROTO_TCP), nft.dport(HTTP_PORT), nft.redirect(port)]
+  nft.addRules(place, NEEDS_REDIRECT, nft.NFPROTO_INET, [{ ...nft.PREROUTING, rules: [rule] }])
 }
 
 /** Returns the addresses that the router reaches by another interface than `name`. */
@@ -262,18 +218,18 @@ export function reachedInside(
   name: string,
   addresses: readonly Uint8Array[],
 ): readonly Uint8Array[] {
-  using sock = RouteSocket.open(native, nsfd)
-  const outer = getLink(sock, { name })?.ifindex
-  const routes = getRoutes(sock)
+  using sock = rtnetlink.RouteSocket.open(native, nsfd)
+  const outer = rtnetlink.getLink(sock, { name })?.ifindex
+  const routes = rtnetlink.getRoutes(sock)
   const isInside = (ifindex: number | undefined) => ifindex !== undefined && ifindex !== outer
-  return addresses.filter(address => isInside(outputTo(routes, address)))
+  return addresses.filter(address => isInside(rtnetlink.outputTo(routes, address)))
 }
 
 /** Lets packets of a host with these addresses pass a captive portal. Throws a VnetError. */
 export function acceptSource(place: SocketPlace, name: string, addresses: readonly Uint8Array[]): void {
-  addRules(place, NEEDS_REDIRECT, NFPROTO_INET, [
-    { ...PREROUTING, rules: addresses.map(each => [saddr(each), ACCEPT]), first: true },
-    { ...FORWARD, rules: addresses.map(each => [oif(name), saddr(each), ACCEPT]), first: true },
+  nft.addRules(place, NEEDS_REDIRECT, nft.NFPROTO_INET, [
+    { ...nft.PREROUTING, rules: addresses.map(each => [nft.saddr(each), nft.ACCEPT]), first: true },
+    { ...nft.FORWARD, rules: addresses.map(each => [nft.oif(name), nft.saddr(each), nft.ACCEPT]), first: true },
   ])
 }
 
@@ -287,32 +243,32 @@ export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Out
   for (const setting of ['accept_local', 'rp_filter']) {
     writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
   }
-  using sock = RouteSocket.open(place.native, place.nsfd)
-  const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
+  using sock = rtnetlink.RouteSocket.open(place.native, place.nsfd)
+  const { ifindex: index = 0 } = rtnetlink.getLink(sock, { name }) ?? {}
   const dst = { bytes: Uint8Array.from(long(address)), prefixLen: 32 }
-  setNetworkRoute(sock, { dst, oif: index, via: Uint8Array.from(long(nextHop)), table: HAIRPIN_TABLE })
-  const local = { family: AF_INET, table: RT_TABLE_LOCAL } as const
-  for (const own of [name, 'lo']) addRule(sock, { ...local, priority: 1, iif: own })
-  addRule(sock, { ...local, priority: 3 })
+  rtnetlink.setNetworkRoute(sock, { dst, oif: index, via: Uint8Array.from(long(nextHop)), table: HAIRPIN_TABLE })
+  const local = { family: AF_INET, table: rtnetlink.RT_TABLE_LOCAL } as const
+  for (const own of [name, 'lo']) rtnetlink.addRule(sock, { ...local, priority: 1, iif: own })
+  rtnetlink.addRule(sock, { ...local, priority: 3 })
   // The rule that precedes all others has priority 0.
-  delRule(sock, local)
+  rtnetlink.delRule(sock, local)
   hairpinPorts(sock, address, FIRST_PORT, LAST_PORT)
 }
 
 /** Routes packets to a forwarded port, like routeHairpin. */
 export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Outside, port: number): void {
-  using sock = RouteSocket.open(native, nsfd)
+  using sock = rtnetlink.RouteSocket.open(native, nsfd)
   hairpinPorts(sock, address, port, port)
 }
 
 /** Routes packets for a network to the link outside, where a translator is. Throws a VnetError. */
 export function routeOutside({ native, nsfd }: SocketPlace, name: string, dst: Prefix, nextHop = ''): void {
-  using sock = RouteSocket.open(native, nsfd)
-  const { ifindex: oif = 0 } = getLink(sock, { name }) ?? {}
-  setNetworkRoute(sock, { dst, oif, via: toPrefix(nextHop).bytes })
+  using sock = rtnetlink.RouteSocket.open(native, nsfd)
+  const { ifindex = 0 } = rtnetlink.getLink(sock, { name }) ?? {}
+  rtnetlink.setNetworkRoute(sock, { dst, oif: ifindex, via: toPrefix(nextHop).bytes })
 }
 
-function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {
+function hairpinPorts(sock: rtnetlink.RouteSocket, address: number, first: number, last: number): void {
   const to = { address: Uint8Array.from(long(address)), ports: [first, last] } as const
-  addRule(sock, { family: AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
+  rtnetlink.addRule(sock, { family: AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
 }

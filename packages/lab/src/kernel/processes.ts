@@ -3,17 +3,7 @@
  * other namespaces, so a process is recognized by facts that it cannot forge: its network
  * namespace, the files mounted in its /etc, and its parent.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-  realpathSync,
-} from 'node:fs'
+import * as fs from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
 import { fieldsOf } from 'vnet/internal/linux/proc-stat'
 
@@ -111,7 +101,7 @@ function signal(pid: number, name: NodeJS.Signals): boolean {
 
 /** Returns whether /proc is of our PID namespace: kill(2) takes its numbers. */
 export function hasOwnNumbers(): boolean {
-  return attempt(() => readlinkSync('/proc/self')) === String(process.pid)
+  return attempt(() => fs.readlinkSync('/proc/self')) === String(process.pid)
 }
 
 /** Returns all processes except this one: the running ones and the ended ones. */
@@ -119,7 +109,7 @@ function scan(): { readonly running: Map<number, Status>; readonly ended: readon
   const running = new Map<number, Status>()
   const ended: number[] = []
   const into = Buffer.alloc(STAT_BYTES)
-  for (const pid of readdirSync('/proc').map(Number)) {
+  for (const pid of fs.readdirSync('/proc').map(Number)) {
     if (!(pid > 0) || pid === process.pid) continue
     const status = statusOf(pid, into)
     if (status === undefined || ENDED.test(status.state)) ended.push(pid)
@@ -141,11 +131,11 @@ function addDescendants(running: ReadonlyMap<number, Status>, found: Set<number>
  */
 function statusOf(pid: number, into = Buffer.alloc(STAT_BYTES)): Status | undefined {
   const stat = attempt(() => {
-    const fd = openSync(`/proc/${pid}/stat`, constants.O_RDONLY)
+    const fd = fs.openSync(`/proc/${pid}/stat`, fs.constants.O_RDONLY)
     try {
-      return into.toString('latin1', 0, readSync(fd, into))
+      return into.toString('latin1', 0, fs.readSync(fd, into))
     } finally {
-      closeSync(fd)
+      fs.closeSync(fd)
     }
   })
   const [state, parent] = stat === undefined ? [] : fieldsOf(stat)
@@ -153,9 +143,9 @@ function statusOf(pid: number, into = Buffer.alloc(STAT_BYTES)): Status | undefi
 }
 
 function inNamespaces(nsfds: readonly number[]): (pid: number) => boolean {
-  const known = new Set(nsfds.map(nsfd => `net:[${fstatSync(nsfd).ino}]`))
+  const known = new Set(nsfds.map(nsfd => `net:[${fs.fstatSync(nsfd).ino}]`))
   if (known.size === 0) return () => false
-  return pid => attempt(() => known.has(readlinkSync(`/proc/${pid}/ns/net`))) === true
+  return pid => attempt(() => known.has(fs.readlinkSync(`/proc/${pid}/ns/net`))) === true
 }
 
 /**
@@ -164,12 +154,12 @@ function inNamespaces(nsfds: readonly number[]): (pid: number) => boolean {
  */
 function mountsFrom(directory: string): (pid: number) => boolean {
   const origin = attempt(() => originOf(directory))
-  const own = readlinkSync('/proc/self/ns/mnt')
+  const own = fs.readlinkSync('/proc/self/ns/mnt')
   if (origin === undefined) return () => false
   return pid =>
     attempt(() => {
       // Most processes share the mounts of this one, which contain none of its own labs.
-      if (readlinkSync(`/proc/${pid}/ns/mnt`) === own) return false
+      if (fs.readlinkSync(`/proc/${pid}/ns/mnt`) === own) return false
       return mountsOf(pid).some(({ device, root, at }) => {
         return device === origin.device && root.startsWith(`${origin.root}/`) && at.startsWith('/etc/')
       })
@@ -186,7 +176,7 @@ interface Mount {
 
 /** Reads /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
 function mountsOf(pid: number | 'self'): Mount[] {
-  const lines = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').trimEnd().split('\n')
+  const lines = fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8').trimEnd().split('\n')
   return lines.map(line => {
     const [id = '', , device = '', root = '', at = ''] = line.split(' ').map(unescapePath)
     return { id, device, root, at }
@@ -200,15 +190,15 @@ function unescapePath(text: string): string {
 
 /** Returns the device of a directory, and its path in the file system. */
 function originOf(directory: string): Pick<Mount, 'device' | 'root'> | undefined {
-  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)
+  const fd = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
   try {
-    const [, id] = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1')) ?? []
+    const [, id] = /^mnt_id:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1')) ?? []
     const mount = mountsOf('self').find(each => each.id === id)
     if (mount === undefined) return undefined
     const { device, root, at } = mount
-    const relative = realpathSync(directory).slice(at === '/' ? 0 : at.length)
+    const relative = fs.realpathSync(directory).slice(at === '/' ? 0 : at.length)
     return { device, root: (root === '/' ? '' : root) + relative }
   } finally {
-    closeSync(fd)
+    fs.closeSync(fd)
   }
 }

@@ -3,17 +3,7 @@
  * addresses on a common link come first. Programs of the host see it as /etc/hosts. The file is
  * made for the first program, so that a link costs no files of hosts without programs.
  */
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fchmodSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  writeSync,
-} from 'node:fs'
+import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { withErrno } from 'vnet/internal/base/errno'
 import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
@@ -89,7 +79,7 @@ export class HostsFile {
   etcOf(host: Host): string {
     const directory = join(this.#place.directory, host.name)
     if (this.#written.has(host)) return directory
-    mkdirSync(directory)
+    fs.mkdirSync(directory)
     this.#written.add(host)
     this.#writeHosts(host)
     if (this.#resolvers.has(host) || host.isOnline) this.#writeResolver(host)
@@ -130,9 +120,9 @@ export class HostsFile {
   }
 
   #writeResolver(host: Host): void {
-    if (!existsSync(RESOLVERS)) return
+    if (!fs.existsSync(RESOLVERS)) return
     const own = this.#resolverOf(host)
-    const text = own ? `nameserver ${own}\n` : host.isOnline ? resolvConf() : readFileSync(RESOLVERS, 'utf8')
+    const text = own ? `nameserver ${own}\n` : host.isOnline ? resolvConf() : fs.readFileSync(RESOLVERS, 'utf8')
     overwrite(join(this.etcOf(host), 'resolv.conf'), text)
   }
 
@@ -205,12 +195,12 @@ export class HostsFile {
  */
 function overwrite(path: string, text: string): void {
   withErrno(['write', path], () => {
-    const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT)
+    const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT)
     try {
-      fchmodSync(fd, 0o644)
-      ftruncateSync(fd, writeSync(fd, text))
+      fs.fchmodSync(fd, 0o644)
+      fs.ftruncateSync(fd, fs.writeSync(fd, text))
     } finally {
-      closeSync(fd)
+      fs.closeSync(fd)
     }
   })
 }

@@ -3,111 +3,104 @@
  * LanFile and packages/lan/docs/lan.schema.json (scripts/generate-schemas.mjs).
  * services/dhcp/config.ts has the part about DHCP, config.ts the rules across several parts.
  */
-import {
-  about,
-  anyText,
-  either,
-  flag,
-  integer,
-  list,
-  object,
-  oneOf,
-  oneOrMore,
-  record,
-  string,
-  type TypeOf,
-} from 'vnet/internal/base/schema'
+import * as schema from 'vnet/internal/base/schema'
 import { networkOf, parseAddress, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
 import { dhcp, ipv4, label, mac } from '../services/dhcp/config.ts'
 
 const names = `^${label}(\\.${label})*`
 
-const off = oneOf(false)
-const lifetime = either(integer(0, 0xffff_fffe, 'a number of seconds'), oneOf('infinite'))
-const ipv6 = string('an IPv6 address', { format: 'ipv6', accepts: text => parseAddress(text)?.length === 16 })
-const network = string('an IPv4 network of /8 to /30 (host bits zero)', {
+const off = schema.oneOf(false)
+const lifetime = schema.either(schema.integer(0, 0xffff_fffe, 'a number of seconds'), schema.oneOf('infinite'))
+const ipv6 = schema.string('an IPv6 address', { format: 'ipv6', accepts: text => parseAddress(text)?.length === 16 })
+const network = schema.string('an IPv4 network of /8 to /30 (host bits zero)', {
   format: 'cidr4',
   accepts: isNetwork(4, 8, 30),
   pattern: '^[0-9.]+/[0-9]{1,2}$',
 })
-const network6 = string('an IPv6 network of /3 to /120 (host bits zero)', {
+const network6 = schema.string('an IPv6 network of /3 to /120 (host bits zero)', {
   format: 'cidr6',
   accepts: isNetwork(16, 3, 120),
   pattern: '^[0-9a-fA-F:.]+/[0-9]{1,3}$',
 })
-const hostName = string('a host name', { pattern: `${names}$`, maxLength: 253 })
-const domain = string('a domain', { pattern: `${names}\\.?$`, maxLength: 254 })
+const hostName = schema.string('a host name', { pattern: `${names}$`, maxLength: 253 })
+const domain = schema.string('a domain', { pattern: `${names}\\.?$`, maxLength: 254 })
 
-const port = object(
+const port = schema.object(
   {
-    port: integer(1, 65535, 'a port'),
-    protocol: about('Default: tcp.', oneOf('tcp', 'udp')),
-    service: oneOf('echo', 'discard', 'daytime', 'chargen', 'http'),
-    body: about('The body of every HTTP response. Default: the name of the host.', anyText),
+    port: schema.integer(1, 65535, 'a port'),
+    protocol: schema.about('Default: tcp.', schema.oneOf('tcp', 'udp')),
+    service: schema.oneOf('echo', 'discard', 'daytime', 'chargen', 'http'),
+    body: schema.about('The body of every HTTP response. Default: the name of the host.', schema.anyText),
   },
   'port',
   'service',
 )
 
-const host = object({
-  name: about('The DNS name. With count it contains one %d, the number of the host, from 1.', {
+const host = schema.object({
+  name: schema.about('The DNS name. With count it contains one %d, the number of the host, from 1.', {
     ...hostName,
     pattern: names.replaceAll('9-]', '9%-]').concat('$'),
   }),
-  mac: about('Default: made from the first address of the host.', mac),
-  ip: about('An IPv4 address or several; with count, that of the first host.', oneOrMore(ipv4)),
-  ip6: about('An IPv6 address or several; with count, that of the first host.', oneOrMore(ipv6)),
-  count: about('The number of hosts of this kind, at consecutive addresses.', integer(1, 1_000_000)),
-  services: about('Echo, discard, daytime, chargen. Default: true; false if the uplink has an address.', flag),
-  ports: about('Services on other ports.', list(port)),
+  mac: schema.about('Default: made from the first address of the host.', mac),
+  ip: schema.about('An IPv4 address or several; with count, that of the first host.', schema.oneOrMore(ipv4)),
+  ip6: schema.about('An IPv6 address or several; with count, that of the first host.', schema.oneOrMore(ipv6)),
+  count: schema.about('The number of hosts of this kind, at consecutive addresses.', schema.integer(1, 1_000_000)),
+  services: schema.about(
+    'Echo, discard, daytime, chargen. Default: true; false if the uplink has an address.',
+    schema.flag,
+  ),
+  ports: schema.about('Services on other ports.', schema.list(port)),
 })
 
 const dnsName = '^[!--/-~]{1,63}(\\.[!--/-~]{1,63})*\\.?$'
-const dns = object({
-  domain: about('Default: lan.', domain),
-  records: about('More names and their addresses. A name without a final dot gets the domain.', {
-    ...record(oneOrMore(either(ipv4, ipv6))),
-    propertyNames: string('a DNS name', { pattern: dnsName, maxLength: 254 }),
+const dns = schema.object({
+  domain: schema.about('Default: lan.', domain),
+  records: schema.about('More names and their addresses. A name without a final dot gets the domain.', {
+    ...schema.record(schema.oneOrMore(schema.either(ipv4, ipv6))),
+    propertyNames: schema.string('a DNS name', { pattern: dnsName, maxLength: 254 }),
   }),
 })
 
-const ra = object({
-  prefix: about('Prefix from which clients make addresses. Default: network6.', network6),
-  lifetime: about('Seconds as a default router. Default: three times maxInterval.', integer(0, 65535)),
-  validLifetime: about('Seconds for which the prefix is valid. Default: 86400.', lifetime),
-  preferredLifetime: about('Seconds for which the prefix is preferred. Default: 14400.', lifetime),
-  mtu: integer(1280, 65535),
-  hopLimit: about('Default: 64.', integer(0, 255)),
-  rdnss: about('Resolvers. Default: the gateway; an empty list: none.', { ...list(ipv6), maxItems: 8 }),
-  dnssl: about('Search domains. Default: the domain of dns; an empty list: none.', { ...list(domain), maxItems: 6 }),
-  managed: about('M flag: another DHCPv6 server assigns addresses. Default: false.', flag),
-  other: about('O flag: DHCPv6 of the gateway has the resolvers and domains. Default: true.', flag),
-  maxInterval: about('Maximum seconds between two advertisements. Default: 600.', integer(4, 1800)),
+const ra = schema.object({
+  prefix: schema.about('Prefix from which clients make addresses. Default: network6.', network6),
+  lifetime: schema.about('Seconds as a default router. Default: three times maxInterval.', schema.integer(0, 65535)),
+  validLifetime: schema.about('Seconds for which the prefix is valid. Default: 86400.', lifetime),
+  preferredLifetime: schema.about('Seconds for which the prefix is preferred. Default: 14400.', lifetime),
+  mtu: schema.integer(1280, 65535),
+  hopLimit: schema.about('Default: 64.', schema.integer(0, 255)),
+  rdnss: schema.about('Resolvers. Default: the gateway; an empty list: none.', { ...schema.list(ipv6), maxItems: 8 }),
+  dnssl: schema.about('Search domains. Default: the domain of dns; an empty list: none.', {
+    ...schema.list(domain),
+    maxItems: 6,
+  }),
+  managed: schema.about('M flag: another DHCPv6 server assigns addresses. Default: false.', schema.flag),
+  other: schema.about('O flag: DHCPv6 of the gateway has the resolvers and domains. Default: true.', schema.flag),
+  maxInterval: schema.about('Maximum seconds between two advertisements. Default: 600.', schema.integer(4, 1800)),
 })
 
 export const lanSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'configuration of vnet lan',
-  ...object({
-    $schema: anyText,
-    network: about('Default: 198.18.0.0/24.', network),
-    network6: about('Default: 2001:db8:0:1::/64; false: no IPv6.', either(network6, off)),
-    gateway: object({
-      name: about('Default: gateway.', hostName),
+  ...schema.object({
+    $schema: schema.anyText,
+    network: schema.about('Default: 198.18.0.0/24.', network),
+    network6: schema.about('Default: 2001:db8:0:1::/64; false: no IPv6.', schema.either(network6, off)),
+    gateway: schema.object({
+      name: schema.about('Default: gateway.', hostName),
       mac,
-      ip: about('Default: the first address of network.', ipv4),
-      ip6: about('Default: the first address of network6.', ipv6),
+      ip: schema.about('Default: the first address of network.', ipv4),
+      ip6: schema.about('Default: the first address of network6.', ipv6),
     }),
-    hosts: list(host),
-    dhcp: about('false: no DHCP server.', either(dhcp, off)),
-    dns: about('false: no DNS server.', either(dns, off)),
-    ra: about('Router advertisements; false: none.', either(ra, off)),
+    hosts: schema.list(host),
+    dhcp: schema.about('false: no DHCP server.', schema.either(dhcp, off)),
+    dns: schema.about('false: no DNS server.', schema.either(dns, off)),
+    ra: schema.about('Router advertisements; false: none.', schema.either(ra, off)),
   }),
 }
 
 /** The contents of a configuration file, as written. */
-export type LanFile = TypeOf<typeof lanSchema>
-export type FileHost = TypeOf<typeof host>
+export type LanFile = schema.TypeOf<typeof lanSchema>
+export type FileHost = schema.TypeOf<typeof host>
 
 function isNetwork(length: number, min: number, max: number) {
   return (text: string): boolean => {

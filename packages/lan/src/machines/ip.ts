@@ -8,11 +8,7 @@ import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { IPV6_HLEN, NEXTHDR_ICMP, NEXTHDR_NONE } from 'vnet/internal/packet/ipv6'
-import {
-  SKB_DROP_REASON_FRAG_REASM,
-  SKB_DROP_REASON_IP_INADDRERRORS,
-  SKB_DROP_REASON_UNHANDLED_PROTO,
-} from 'vnet/internal/skb/drop-reason'
+import * as drop from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { NO_ROUTE, PROTOCOL_UNREACHABLE, receiveIcmp, sendError } from './icmp.ts'
 import type { HostState } from './state.ts'
@@ -35,19 +31,19 @@ function receiveUnicast(state: HostState, skb: SkBuff, packet: Packet): void {
   const { bytes } = skb
   const { isIpv6, h, nh, protocol, destinationAt } = packet
   if (!isUnicast(bytes, packet.sourceAt, isIpv6)) {
-    segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
+    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
   } else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) {
     receiveOther(state, skb, packet)
   } else if (protocol === (isIpv6 ? NEXTHDR_ICMP : IPPROTO_ICMP)) {
     receiveIcmp(state, skb, packet)
   } else if (packet.isFragment) {
-    segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
+    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
   } else if (protocol === IPPROTO_UDP) {
     receiveUdp(state, skb, packet)
   } else if (protocol === IPPROTO_TCP) {
     receiveTcp(state, skb, packet)
   } else if (isIpv6 && (protocol === NEXTHDR_NONE || h !== nh + IPV6_HLEN)) {
-    segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
+    segment.drop(skb, drop.SKB_DROP_REASON_UNHANDLED_PROTO)
   } else {
     sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
   }
@@ -61,11 +57,11 @@ function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
   const isGroup = isIpv6 ? bytes[destinationAt] === 0xff : table.byIp(bytes, destinationAt, false) < 0
   const isHandled = protocol === IPPROTO_UDP || (isIpv6 && protocol === NEXTHDR_ICMP)
   if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224) {
-    segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
+    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
   } else if (!isGroup || !isHandled) {
     segment.take(skb)
   } else if (packet.isFragment) {
-    segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
+    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
   } else if (protocol === IPPROTO_UDP) {
     receiveUdp(state, skb, packet)
   } else {
@@ -84,7 +80,7 @@ function receiveOther(state: HostState, skb: SkBuff, packet: Packet): void {
   } else if (table.kind(host).router && table.hasAddress(host, isIpv6) && mayCauseError(skb, packet)) {
     sendError(state, skb, packet, NO_ROUTE)
   } else {
-    segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
+    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
   }
 }
 

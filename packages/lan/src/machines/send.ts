@@ -4,15 +4,7 @@ import { createPacket, ICMP_CHECK, setPositions } from 'vnet/internal/drivers/fa
 import { fillChecksum, fillHeader, IPDEFTTL } from 'vnet/internal/drivers/far/reply'
 import { ipv4Bytes } from 'vnet/internal/packet/address'
 import { ARP_LEN, requestFrame } from 'vnet/internal/packet/arp'
-import {
-  ETH_ALEN,
-  ETH_HLEN,
-  ETH_P_IP,
-  ETH_P_IPV6,
-  groupAddress,
-  setEtherType,
-  sourceAt,
-} from 'vnet/internal/packet/ethernet'
+import * as ethernet from 'vnet/internal/packet/ethernet'
 import { IPPROTO_UDP, IPV4_ALEN, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
@@ -70,7 +62,7 @@ export function sendArpRequest(state: HostState, host: SegmentHost, address: num
   const frame = own && requestFrame(host.mac, own, ipv4Bytes(address))
   const skb = frame && state.env.pool.alloc(frame.length)
   if (skb === undefined) return false
-  skb.bytes.set(frame as Uint8Array, skb.put(ETH_HLEN + ARP_LEN))
+  skb.bytes.set(frame as Uint8Array, skb.put(ethernet.ETH_HLEN + ARP_LEN))
   transmit(state, skb)
   return true
 }
@@ -84,10 +76,10 @@ function send(state: HostState, host: SegmentHost, outgoing: Icmpv6Datagram, pro
   const from = outgoing.source ?? sourceFor(host, address)
   const mac = outgoing.mac ?? macOf(state, address)
   if (from === undefined || mac === undefined || header + length > MTU) return false
-  const skb = newFrame(state, host, mac, isIpv6 ? ETH_P_IPV6 : ETH_P_IP, header + length)
+  const skb = newFrame(state, host, mac, isIpv6 ? ethernet.ETH_P_IPV6 : ethernet.ETH_P_IP, header + length)
   if (skb === undefined) return false
   const { bytes } = skb
-  const nh = skb.data + ETH_HLEN
+  const nh = skb.data + ethernet.ETH_HLEN
   const packet = { ...createPacket(), protocol, end: nh + header + length }
   setPositions(packet, isIpv6, nh, nh + header)
   bytes.set(from, packet.sourceAt)
@@ -101,13 +93,13 @@ function send(state: HostState, host: SegmentHost, outgoing: Icmpv6Datagram, pro
 
 /** Returns a frame with its link header; undefined if the pool is empty. */
 function newFrame(state: HostState, host: SegmentHost, mac: Uint8Array, type: number, length: number) {
-  const skb = state.env.pool.alloc(ETH_HLEN + length)
+  const skb = state.env.pool.alloc(ethernet.ETH_HLEN + length)
   if (skb === undefined) return undefined
   const { bytes } = skb
-  const at = skb.put(ETH_HLEN + length)
+  const at = skb.put(ethernet.ETH_HLEN + length)
   bytes.set(mac, at)
-  bytes.set(host.mac, sourceAt(at))
-  setEtherType(bytes, at, type)
+  bytes.set(host.mac, ethernet.sourceAt(at))
+  ethernet.setEtherType(bytes, at, type)
   return skb
 }
 
@@ -126,13 +118,13 @@ function sourceFor({ ip, ip6 }: SegmentHost, address: Uint8Array): Uint8Array | 
 }
 
 function macOf(state: HostState, address: Uint8Array): Uint8Array | undefined {
-  const group = groupAddress(address)
+  const group = ethernet.groupAddress(address)
   if (group !== undefined) return group
   const isIpv6 = address.length !== IPV4_ALEN
   const { table } = state
   const own = table.byIp(address, 0, isIpv6)
-  if (own >= 0) return table.macs.slice(own * ETH_ALEN, (own + 1) * ETH_ALEN)
+  if (own >= 0) return table.macs.slice(own * ethernet.ETH_ALEN, (own + 1) * ethernet.ETH_ALEN)
   const neighbours = state.neighbours(isIpv6)
   const at = neighbours.find(address, 0)
-  return at < 0 ? undefined : neighbours.macs.slice(at, at + ETH_ALEN)
+  return at < 0 ? undefined : neighbours.macs.slice(at, at + ethernet.ETH_ALEN)
 }

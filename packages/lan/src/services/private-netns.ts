@@ -9,19 +9,7 @@ import { EACCES, ENODEV } from 'vnet/internal/base/errno'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
 import type { Native } from 'vnet/internal/linux/native'
 import { addRule, getLink, RouteSocket, setDefaultRoute } from 'vnet/internal/linux/rtnetlink'
-import {
-  AF_INET,
-  AF_INET6,
-  IPPROTO_IPV6,
-  IPV6_TRANSPARENT,
-  IPV6_V6ONLY,
-  int32,
-  SO_REUSEADDR,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  sockaddrInet,
-} from 'vnet/internal/linux/uapi'
+import * as uapi from 'vnet/internal/linux/uapi'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 
 /** The table with all addresses local. */
@@ -46,7 +34,7 @@ export class PrivateNetns implements Disposable {
   receiveAll(name: string): void {
     using sock = RouteSocket.open(this.#native, this.#fd)
     const oif = check(getLink(sock, { name })?.ifindex ?? -ENODEV, ['RTM_GETLINK', name])
-    for (const family of [AF_INET, AF_INET6] as const) {
+    for (const family of [uapi.AF_INET, uapi.AF_INET6] as const) {
       addRule(sock, { family, iif: name, table: TABLE })
       setDefaultRoute(sock, { family, oif, local: true, table: TABLE })
       setDefaultRoute(sock, { family, oif })
@@ -57,17 +45,17 @@ export class PrivateNetns implements Disposable {
   bind(port: number): number {
     const native = this.#native
     const what = `bind port ${port}`
-    const fd = check(native.socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0, this.#fd), what)
+    const fd = check(native.socket(uapi.AF_INET6, uapi.SOCK_STREAM | uapi.SOCK_NONBLOCK, 0, this.#fd), what)
     return closingOnError(native, [fd], () => {
       for (const [level, option, value] of [
-        [SOL_SOCKET, SO_REUSEADDR, 1],
-        [IPPROTO_IPV6, IPV6_V6ONLY, 0],
+        [uapi.SOL_SOCKET, uapi.SO_REUSEADDR, 1],
+        [uapi.IPPROTO_IPV6, uapi.IPV6_V6ONLY, 0],
         // Applies to IPv4, too.
-        [IPPROTO_IPV6, IPV6_TRANSPARENT, 1],
+        [uapi.IPPROTO_IPV6, uapi.IPV6_TRANSPARENT, 1],
       ] as const) {
-        check(native.setsockopt(fd, level, option, int32(value)), what)
+        check(native.setsockopt(fd, level, option, uapi.int32(value)), what)
       }
-      const bound = native.bind(fd, sockaddrInet(new Uint8Array(IPV6_ALEN), port))
+      const bound = native.bind(fd, uapi.sockaddrInet(new Uint8Array(IPV6_ALEN), port))
       check(bound, what, bound === -EACCES ? LOW_PORT_ADVICE : undefined)
       return fd
     })

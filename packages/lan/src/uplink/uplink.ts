@@ -20,11 +20,7 @@ import type { Net } from 'vnet/internal/netdev/net'
 import type { PortQueue } from 'vnet/internal/netdev/port'
 import { BATCH } from 'vnet/internal/netdev/port-reader'
 import { RxQueue } from 'vnet/internal/netdev/rx-queue'
-import {
-  SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_MAX,
-  SKB_DROP_REASON_PKT_TOO_BIG,
-} from 'vnet/internal/skb/drop-reason'
+import * as drop from 'vnet/internal/skb/drop-reason'
 import { dropsByName } from 'vnet/internal/skb/drop-reason-name'
 import { FRAME_MAX, type SlotAccount } from 'vnet/internal/skb/pool'
 import type { SkBuff, SkBuffDevice } from 'vnet/internal/skb/sk-buff'
@@ -59,7 +55,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   /** Counted like the interface's own statistics; `dropped` is for both directions. */
   readonly stats = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, dropped: 0 }
   /** Dropped frames by SKB_DROP_REASON_*. */
-  readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
+  readonly drops = new Float64Array(drop.SKB_DROP_REASON_MAX)
   readonly #net: Net
   readonly #log: Log
   readonly #slots: SlotAccount
@@ -133,7 +129,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   /** Takes ownership of a frame from the segment, and sends it. */
   receive(skb: SkBuff): void {
     skb.dev = this
-    if (this.#closed) skb.drop(SKB_DROP_REASON_DEV_READY)
+    if (this.#closed) skb.drop(drop.SKB_DROP_REASON_DEV_READY)
     else this.#outgoing.push(skb)
   }
 
@@ -153,7 +149,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
     const { missed } = this
     this.#closed = true
     this.#segment?.detach(this)
-    this.#outgoing.purge(SKB_DROP_REASON_DEV_READY)
+    this.#outgoing.purge(drop.SKB_DROP_REASON_DEV_READY)
     this.#queue.close()
     this.#net.pool.closeAccount(this.#slots)
     this.#options.onClose?.()
@@ -190,7 +186,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
     else {
       // A frame that fills the slot was truncated by the kernel (BIG TCP).
       skb.dev = this
-      skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
+      skb.drop(drop.SKB_DROP_REASON_PKT_TOO_BIG)
     }
   }
 

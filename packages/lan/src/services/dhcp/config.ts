@@ -3,72 +3,63 @@
  * has checked schema and networks; this file checks options, boot fields and times together.
  */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
-import {
-  about,
-  anyText,
-  either,
-  flag,
-  integer,
-  list,
-  object,
-  oneOf,
-  oneOrMore,
-  record,
-  string,
-  type Typed,
-  type TypeOf,
-} from 'vnet/internal/base/schema'
+import * as schema from 'vnet/internal/base/schema'
 import { ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/address'
 import { get32 } from 'vnet/internal/packet/octets'
 import { encodeOption, type OptionType, optionOf } from './options.ts'
 
 export const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 
-export const ipv4 = string('an IPv4 address', { format: 'ipv4', accepts: text => parseIpv4(text) !== undefined })
-export const mac = string('a unicast MAC address', { pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$' })
-const text = string('text', { pattern: '.' })
-const seconds = integer(1, 0xffff_fffe, 'a number of seconds')
-const secondsOrInfinite = either(seconds, oneOf('infinite'))
-const range = string('an address or FIRST-LAST', { pattern: '^[0-9.]+( *- *[0-9.]+)?$' })
-const scalar = either(anyText, { type: 'integer' } as Typed<number>)
-const options = record(either(scalar, flag, list(scalar), { type: 'null' } as Typed<null>))
-const boot = object({ nextServer: ipv4, serverName: text, file: text })
+export const ipv4 = schema.string('an IPv4 address', { format: 'ipv4', accepts: text => parseIpv4(text) !== undefined })
+export const mac = schema.string('a unicast MAC address', { pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$' })
+const text = schema.string('text', { pattern: '.' })
+const seconds = schema.integer(1, 0xffff_fffe, 'a number of seconds')
+const secondsOrInfinite = schema.either(seconds, schema.oneOf('infinite'))
+const range = schema.string('an address or FIRST-LAST', { pattern: '^[0-9.]+( *- *[0-9.]+)?$' })
+const scalar = schema.either(schema.anyText, { type: 'integer' } as schema.Typed<number>)
+const options = schema.record(
+  schema.either(scalar, schema.flag, schema.list(scalar), { type: 'null' } as schema.Typed<null>),
+)
+const boot = schema.object({ nextServer: ipv4, serverName: text, file: text })
 
-const clientId = string('a client identifier such as 01:02:00:00', {
+const clientId = schema.string('a client identifier such as 01:02:00:00', {
   pattern: '^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){0,254}$',
 })
-const reservation = object(
+const reservation = schema.object(
   {
     mac,
-    clientId: about('Option 61 in hex, including its type byte.', clientId),
+    clientId: schema.about('Option 61 in hex, including its type byte.', clientId),
     address: ipv4,
-    hostname: string('a host name', { pattern: `^${label}$`, maxLength: 253 }),
+    hostname: schema.string('a host name', { pattern: `^${label}$`, maxLength: 253 }),
     options,
     boot,
   },
   'address',
 )
 
-export const dhcp = object({
-  pool: about('Addresses for any client. Default: the 100th to the 199th of the network.', oneOrMore(range)),
-  reservations: list(reservation),
-  leaseTime: about('Seconds for a client that requests no time. Default: 3600.', secondsOrInfinite),
+export const dhcp = schema.object({
+  pool: schema.about(
+    'Addresses for any client. Default: the 100th to the 199th of the network.',
+    schema.oneOrMore(range),
+  ),
+  reservations: schema.list(reservation),
+  leaseTime: schema.about('Seconds for a client that requests no time. Default: 3600.', secondsOrInfinite),
   minLeaseTime: seconds,
   maxLeaseTime: secondsOrInfinite,
   renewalTime: seconds,
   rebindingTime: seconds,
   offerTime: seconds,
   declineTime: seconds,
-  authoritative: about('Whether this is the only DHCP server. Default: true; false with --uplink.', flag),
-  options: about('By name (router, dns-server, ntp-server) or number; null removes a default.', options),
-  always: about('Options that are sent even if a client does not request them.', list(text)),
+  authoritative: schema.about('Whether this is the only DHCP server. Default: true; false with --uplink.', schema.flag),
+  options: schema.about('By name (router, dns-server, ntp-server) or number; null removes a default.', options),
+  always: schema.about('Options that are sent even if a client does not request them.', schema.list(text)),
   boot,
 })
 
-type OptionsSpec = TypeOf<typeof options>
-type ReservationSpec = TypeOf<typeof reservation>
-type BootSpec = TypeOf<typeof boot>
-export type FileDhcp = TypeOf<typeof dhcp>
+type OptionsSpec = schema.TypeOf<typeof options>
+type ReservationSpec = schema.TypeOf<typeof reservation>
+type BootSpec = schema.TypeOf<typeof boot>
+export type FileDhcp = schema.TypeOf<typeof dhcp>
 
 /** The part of a file with its defaults: lists of options include what other parts determine. */
 export interface DhcpSpec extends Omit<FileDhcp, 'pool'> {
