@@ -3,9 +3,10 @@ import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import { parseAddress, parsePrefix, sameBytes } from '#src/packet/address.ts'
 import type { Endpoint, UdpBinding } from '../src/contract.ts'
+import { fillChecksum } from '../src/ip/checksum.ts'
 import type { StackInterface } from '../src/ip/interface.ts'
 import { IpStack } from '../src/ip/stack.ts'
-import { fillChecksum, versionOf } from '../src/ip/version.ts'
+import { versionOf } from '../src/ip/version.ts'
 import { Udp } from '../src/udp.ts'
 
 const MS = 1e6

@@ -7,19 +7,11 @@ import { put32 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet } from '../contract.ts'
 import { receiveDiscovery } from './discovery.ts'
+import { type HeaderProblem, nextHeaderAt } from './extensions.ts'
 import { counterOf, errorOf } from './icmp-errors.ts'
 import type { StackInterface } from './interface.ts'
 import type { IpStack } from './stack.ts'
-import {
-  type HeaderProblem,
-  IP4,
-  IP6,
-  type IpVersion,
-  isGroup,
-  isLoopback,
-  nextHeaderAt,
-  versionOf,
-} from './version.ts'
+import { IP4, IP6, type IpVersion, isGroup, isLoopback, versionOf } from './version.ts'
 
 /** ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH, and the code of a late fragment in both versions. */
 const [HOST_UNREACH, ADDR_UNREACH, FRAGMENT_TIME] = [1, 3, 1]

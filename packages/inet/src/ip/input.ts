@@ -7,11 +7,13 @@ import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet, Protocol } from '../contract.ts'
+import { isChecksumRight } from './checksum.ts'
+import { headerProblem } from './extensions.ts'
 import type { StackInterface } from './interface.ts'
 import { Reassembly } from './reassembly.ts'
 import type { Hop, StackRoute } from './routes.ts'
 import type { IpStack } from './stack.ts'
-import { headerProblem, IP4, IP6, type IpVersion, isChecksumRight, isGroup, isLoopback } from './version.ts'
+import { IP4, IP6, type IpVersion, isGroup, isLoopback } from './version.ts'
 
 export class Input {
   readonly #stack: IpStack

@@ -6,9 +6,10 @@ import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { put16, put32 } from 'vnet/internal/packet/octets'
 import type { Ip, SendOptions } from '../contract.ts'
+import { fillChecksum } from './checksum.ts'
 import type { StackInterface } from './interface.ts'
 import type { Hop, PathMtu } from './routes.ts'
-import { fillChecksum, IP4, IP6, type IpVersion, isGroup } from './version.ts'
+import { IP4, IP6, type IpVersion, isGroup } from './version.ts'
 
 const DEFAULT_TTL = 64
 export const LOOPBACK_MTU = 65_536

@@ -5,9 +5,10 @@ import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get16, put16 } from 'vnet/internal/packet/octets'
 import type { Ip } from '../contract.ts'
+import { HDR_FIELD, HDR_INCOMP, nextHeaderAt } from './extensions.ts'
 import type { Icmp } from './icmp.ts'
 import { FRAGMENT_HLEN, IP6_MF } from './output.ts'
-import { HDR_FIELD, HDR_INCOMP, IP4, IP6, type IpVersion, keyOf, nextHeaderAt } from './version.ts'
+import { IP4, IP6, type IpVersion, keyOf } from './version.ts'
 
 /** ipfrag_time and ip6frag_time of Linux, and the bytes of its ipfrag_high_thresh. */
 const [TIME4, TIME6] = [30e9, 60e9]

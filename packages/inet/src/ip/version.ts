@@ -1,16 +1,11 @@
 /** IPv4 and IPv6 with one interface: the fields of a header that a host reads and writes. */
-import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
+import { pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
 import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { IPV6_HLEN, NEXTHDR_DEST, NEXTHDR_HOP, NEXTHDR_ROUTING } from 'vnet/internal/packet/ipv6'
 import { get16, get32, put16 } from 'vnet/internal/packet/octets'
-import { TCP_CHECK } from 'vnet/internal/packet/tcp'
-import { UDP_CHECK } from 'vnet/internal/packet/udp'
-import type { Packet } from '../contract.ts'
 
 export interface IpVersion {
   readonly etherType: number
@@ -171,109 +166,4 @@ export function isUnspecified(address: Uint8Array): boolean {
 export function targetOf(address: Uint8Array): Uint8Array {
   if (!isUnspecified(address)) return address
   return address.length === ipv4.IPV4_ALEN ? LOOPBACK4 : LOOPBACK6
-}
-
-/**
- * Returns the position of the byte that names the upper protocol of an IPv6 packet, or the fragment
- * header if there is one: it follows hop-by-hop and destination options.
- */
-export function nextHeaderAt(bytes: Uint8Array, nh: number, end: number): number {
-  let at = nh + 6
-  let header = nh + ipv6.IPV6_HLEN
-  while ((bytes[at] === ipv6.NEXTHDR_HOP || bytes[at] === ipv6.NEXTHDR_DEST) && header + 8 <= end) {
-    at = header
-    header += ((bytes[header + 1] as number) + 1) << 3
-  }
-  return at
-}
-
-/** Codes of a Parameter Problem (RFC 4443, RFC 7112). */
-export const [HDR_FIELD, UNK_NEXTHDR, UNK_OPTION, HDR_INCOMP] = [0, 1, 2, 3] as const
-
-/** What is wrong, and where from the start of the packet; without a code nothing is reported. */
-export interface HeaderProblem {
-  readonly code: number | undefined
-  readonly pointer: number
-}
-
-/** Types of options that Linux knows. */
-const KNOWN: Readonly<Record<number, readonly number[]>> = {
-  [NEXTHDR_HOP]: [1, 5, 7, 0x31, 0xc2],
-  [NEXTHDR_DEST]: [1, 0xc9],
-}
-/** The two high bits of an unknown option: skip it, discard the packet, or report it, too. */
-const [SKIP, DISCARD, REPORT_UNICAST] = [0, 1, 3]
-
-/** Returns the first problem of a packet at `nh`; undefined without one. */
-export function headerProblem(bytes: Uint8Array, nh: number, end: number): HeaderProblem | undefined {
-  let nextAt = nh + 6
-  for (let h = nh + IPV6_HLEN; h + 8 <= end; ) {
-    const protocol = bytes[nextAt] as number
-    const size = ((bytes[h + 1] as number) + 1) << 3
-    if (protocol === NEXTHDR_ROUTING) {
-      if (bytes[h + 3] !== 0) return { code: HDR_FIELD, pointer: h + 2 - nh }
-    } else if (protocol === NEXTHDR_HOP && nextAt !== nh + 6) return { code: UNK_NEXTHDR, pointer: nextAt - nh }
-    else if (protocol !== NEXTHDR_HOP && protocol !== NEXTHDR_DEST) return undefined
-    else {
-      const at = unknownOption(bytes, h, Math.min(h + size, end), KNOWN[protocol] as readonly number[])
-      if (at >= 0) return problemOf(bytes, nh, at)
-    }
-    nextAt = h
-    h += size
-  }
-  return undefined
-}
-
-/** Returns the position of an unknown option that is not to be skipped, or -1. */
-function unknownOption(bytes: Uint8Array, h: number, end: number, known: readonly number[]): number {
-  for (let at = h + 2; at < end; ) {
-    const type = bytes[at] as number
-    if (type !== 0 && type >> 6 !== SKIP && !known.includes(type)) return at
-    at += type === 0 ? 1 : 2 + (bytes[at + 1] as number)
-  }
-  return -1
-}
-
-function problemOf(bytes: Uint8Array, nh: number, at: number): HeaderProblem {
-  const action = (bytes[at] as number) >> 6
-  const isSilent = action === DISCARD || (action === REPORT_UNICAST && bytes[nh + 24] === 0xff)
-  return { code: isSilent ? undefined : UNK_OPTION, pointer: at - nh }
-}
-
-const ICMP_CHECK = 2
-
-/** The header of TCP, UDP or ICMP at `at`, with its payload. */
-type Part = Pick<Packet, 'bytes' | 'at' | 'length'>
-
-/** Returns the offset of a checksum that covers the payload; -1 for protocols without one. */
-function checksumOf(version: IpVersion, protocol: number): number {
-  if (protocol === IPPROTO_TCP) return TCP_CHECK
-  if (protocol === IPPROTO_UDP) return UDP_CHECK
-  return protocol === version.icmp ? ICMP_CHECK : -1
-}
-
-function sumOf(version: IpVersion, protocol: number, nh: number, { bytes, at, length }: Part): number {
-  // ICMP of IPv4 has no pseudo-header.
-  const pseudo = protocol === IP4.icmp ? 0 : version.pseudoSum(bytes, nh, protocol, length)
-  return finish(onesComplementSum(bytes, at, length, pseudo))
-}
-
-/** Writes the checksum after the IP header at `nh`, if its protocol has one. */
-export function fillChecksum(version: IpVersion, protocol: number, nh: number, part: Part): void {
-  const { bytes, at, length } = part
-  const offset = checksumOf(version, protocol)
-  if (offset < 0 || offset + 2 > length) return
-  put16(bytes, at + offset, 0)
-  const check = sumOf(version, protocol, nh, part)
-  put16(bytes, at + offset, check === 0 && protocol === IPPROTO_UDP ? 0xffff : check)
-}
-
-/** Whether a received checksum is right, or its protocol has none. */
-export function isChecksumRight(version: IpVersion, protocol: number, nh: number, part: Part): boolean {
-  const offset = checksumOf(version, protocol)
-  if (offset < 0) return true
-  if (offset + 2 > part.length) return false
-  // IPv4 allows datagrams without a checksum, IPv6 does not (RFC 8200 section 8.1).
-  if (protocol === IPPROTO_UDP && get16(part.bytes, part.at + offset) === 0) return version === IP4
-  return sumOf(version, protocol, nh, part) === 0
 }

@@ -7,7 +7,7 @@ import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { LabUnavailableError, whyNoKernelLab } from '../model/rights.ts'
-import type { HostParts } from '../world/host-stack.ts'
+import type { HostParts, RunningPrograms } from '../world/host-stack.ts'
 import type { LabWorld, WorldName } from '../world/world.ts'
 import { overflowLine, tableFulls } from './counters.ts'
 import type { KernelFaults } from './kernel-faults.ts'
@@ -69,7 +69,7 @@ export class KernelWorld implements LabWorld {
     return new KernelStack(this.#native, parts, this.#Faults)
   }
 
-  killPrograms(of: readonly { readonly nsfd: number; readonly pids: readonly number[] }[]): void {
+  killPrograms(of: readonly RunningPrograms[]): void {
     const { directory } = this
     killProcesses({ namespaces: of.map(({ nsfd }) => nsfd), directory, children: of.flatMap(({ pids }) => pids) })
   }

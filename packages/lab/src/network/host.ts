@@ -23,6 +23,7 @@ import type {
   HostPrograms,
   HostStack,
   LabSpawnOptions,
+  RunningPrograms,
   Sysctl,
 } from '../world/host-stack.ts'
 import { OpenSockets } from '../world/open-sockets.ts'
@@ -371,7 +372,7 @@ export class LabHost {
   }
 
   /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
-  get programs(): { readonly nsfd: number; readonly pids: readonly number[] } | undefined {
+  get programs(): RunningPrograms | undefined {
     const { programs } = this.stack
     const mayHaveStarted = programs !== undefined && (programs.hasStarted || this.#hasWorked)
     return mayHaveStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined

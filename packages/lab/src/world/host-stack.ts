@@ -59,6 +59,12 @@ export interface ExecResult {
   readonly stderr: string
 }
 
+/** The programs that run on a host, and its namespace. */
+export interface RunningPrograms {
+  readonly nsfd: number
+  readonly pids: readonly number[]
+}
+
 /** The programs of a host. Each function throws a UsageError for wrong arguments. */
 export interface HostPrograms {
   /** Whether a program was ever started. */

@@ -5,7 +5,7 @@
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
-import type { HostParts, HostStack } from './host-stack.ts'
+import type { HostParts, HostStack, RunningPrograms } from './host-stack.ts'
 
 export const WORLDS = ['kernel', 'memory', 'guest'] as const
 export type WorldName = (typeof WORLDS)[number]
@@ -44,7 +44,7 @@ export interface LabWorld {
   readonly directory: string
   makeHost(parts: HostParts): HostStack
   /** Kills the programs of hosts, with all that they have started. */
-  killPrograms(of: readonly { readonly nsfd: number; readonly pids: readonly number[] }[]): void
+  killPrograms(of: readonly RunningPrograms[]): void
   /** Returns a line for each cause of losses that neither links nor hosts count. */
   losses(): readonly string[]
   /** Cancels the timers that a test has left, if they are in the time of this world alone. */
