@@ -1,16 +1,5 @@
 /** YAML or JSON with a schema: all problems of a file are reported together, with positions. */
-import {
-  type ErrorCode,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  type YAMLMap,
-} from 'yaml'
+import * as yaml from 'yaml'
 import { admits, type Schema } from './schema.ts'
 import { FileError, UsageError } from './usage-error.ts'
 
@@ -19,7 +8,7 @@ const MOST = 10
 const KINDS = { array: 'a list', string: 'text', boolean: 'true or false', null: 'null' }
 const TOO_DEEP = 'it is nested too deep'
 /** Replace messages of the yaml package that name parts of its parser. */
-const MESSAGES: { readonly [C in ErrorCode]?: string } = {
+const MESSAGES: { readonly [C in yaml.ErrorCode]?: string } = {
   BAD_ALIAS: 'an alias (*NAME) needs an anchor (&NAME) before it; put quotes around a text with *',
   BAD_INDENT: 'the entries of a list or mapping must start in one column, and [ and { need their ] and }',
   BAD_SCALAR_START: 'put quotes around a text that starts with this character',
@@ -41,7 +30,7 @@ export class ConfigFile {
   /** By path: the first problem of a part causes the others. */
   readonly #found = new Map<string, { readonly offset: number; readonly message: string }>()
   readonly #name: string | undefined
-  readonly #lines = new LineCounter()
+  readonly #lines = new yaml.LineCounter()
 
   /** `name` is the file's name; undefined for options and parameters, which have no positions. */
   constructor(name: string | undefined) {
@@ -62,11 +51,11 @@ export class ConfigFile {
       const restricted = { stringKeys: true, schema: 'core', resolveKnownTags: false, merge: false }
       // The package compares each key with all keys before it; `mapping` finds equal ones.
       const linear = { uniqueKeys: false }
-      const { contents, errors, warnings } = parseDocument(text, { ...options, ...restricted, ...linear })
+      const { contents, errors, warnings } = yaml.parseDocument(text, { ...options, ...restricted, ...linear })
       // Those that follow are usually consequences of the first.
       const [first] = [...errors, ...warnings]
       if (first !== undefined) this.add('', MESSAGES[first.code] ?? first.message, first.pos[0])
-      else if (contents !== null && !(isScalar(contents) && contents.value === null))
+      else if (contents !== null && !(yaml.isScalar(contents) && contents.value === null))
         return validate(contents, schema, this)
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
@@ -128,26 +117,32 @@ export class ConfigFile {
  * `node` is at `path` of the file, an empty value at `offset`.
  */
 function validate(node: unknown, schema: Schema, problems: ConfigFile, path = '', offset = 0): unknown {
-  const at = (node as Node | null)?.range?.[0] ?? offset
+  const at = (node as yaml.Node | null)?.range?.[0] ?? offset
   problems.places.set(path, at)
   const branch = (schema.anyOf ?? [schema]).find(each => accepts(each, node))
   if (branch === undefined) problems.add(path, `expected ${expected(schema)}, got ${found(node)}`)
-  else if (isMap(node)) return mapping(node as YAMLMap<Node, unknown>, branch, problems, path, at)
-  else if (isSeq(node)) {
+  else if (yaml.isMap(node)) return mapping(node as yaml.YAMLMap<yaml.Node, unknown>, branch, problems, path, at)
+  else if (yaml.isSeq(node)) {
     const { items = {}, minItems = 0, maxItems = Number.POSITIVE_INFINITY } = branch
     const { length } = node.items
     if (length < minItems) problems.add(path, `expected at least ${minItems} ${minItems === 1 ? 'entry' : 'entries'}`)
     if (length > maxItems) problems.add(path, `expected at most ${maxItems} entries, got ${length}`)
     return node.items.map((item, i) => validate(item, items, problems, `${path}[${i}]`, at))
   }
-  return isScalar(node) ? node.value : undefined
+  return yaml.isScalar(node) ? node.value : undefined
 }
 
-function mapping(map: YAMLMap<Node, unknown>, schema: Schema, problems: ConfigFile, path: string, at: number): object {
+function mapping(
+  map: yaml.YAMLMap<yaml.Node, unknown>,
+  schema: Schema,
+  problems: ConfigFile,
+  path: string,
+  at: number,
+): object {
   const { properties = {}, required = [], additionalProperties = isAny(schema) && {}, propertyNames } = schema
   const names = new Set<string>()
-  const entry = ({ key, value }: Pair<Node, unknown>): [string, unknown][] => {
-    const name = String(isScalar(key) ? key.value : key)
+  const entry = ({ key, value }: yaml.Pair<yaml.Node, unknown>): [string, unknown][] => {
+    const name = String(yaml.isScalar(key) ? key.value : key)
     const below = path === '' ? name : `${path}.${name}`
     const offset = key.range?.[0] ?? at
     if (names.has(name)) problems.add(below, 'the mapping has this key already', offset)
@@ -166,11 +161,11 @@ function mapping(map: YAMLMap<Node, unknown>, schema: Schema, problems: ConfigFi
 
 /** Whether a mapping or list may be where `node` is; of a scalar, whether its value is valid. */
 function accepts(schema: Schema, node: unknown): boolean {
-  if (isAny(schema)) return !isAlias(node)
+  if (isAny(schema)) return !yaml.isAlias(node)
   if (schema.anyOf !== undefined) return schema.anyOf.some(each => accepts(each, node))
-  if (isMap(node)) return schema.type === 'object'
-  if (isSeq(node)) return schema.type === 'array'
-  return isScalar(node) && admits(schema, node.value)
+  if (yaml.isMap(node)) return schema.type === 'object'
+  if (yaml.isSeq(node)) return schema.type === 'array'
+  return yaml.isScalar(node) && admits(schema, node.value)
 }
 
 /** Whether a schema admits every value. */
@@ -189,10 +184,10 @@ function expected({ type = 'null', title, minimum, maximum, anyOf, enum: values 
 
 /** A node as text: a scalar as written, in quotes, cut after 60 characters. */
 function found(node: unknown): string {
-  if (isMap(node)) return 'a mapping'
-  if (isSeq(node)) return 'a list'
-  if (isAlias(node)) return 'an alias'
-  if (!isScalar(node) || node.value === null) return 'nothing'
+  if (yaml.isMap(node)) return 'a mapping'
+  if (yaml.isSeq(node)) return 'a list'
+  if (yaml.isAlias(node)) return 'an alias'
+  if (!yaml.isScalar(node) || node.value === null) return 'nothing'
   const source = typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
   const cut = source.length > 60 ? `${source.slice(0, 57)}...` : source
   return `'${JSON.stringify(cut).slice(1, -1).replaceAll('\\"', '"')}'`

@@ -1,16 +1,6 @@
 /** Numbers in a filter: `tcp[13] & 2`. The program computes them from bytes of the frame. */
 import { all, type Condition } from './condition.ts'
-import {
-  IP_PROTOCOLS,
-  isEtherType,
-  isFirstFragment,
-  isProtocol,
-  LINK_PROTOCOLS,
-  LOAD,
-  LOAD_HEADER_LEN,
-  LOAD_LEN,
-  LOAD_X,
-} from './filter-primitives.ts'
+import * as filter from './filter-primitives.ts'
 
 export type Value =
   | { readonly op: 'number'; readonly value: number }
@@ -52,7 +42,7 @@ const TRANSPORTS = ['tcp', 'udp', 'sctp', 'icmp', 'igmp', 'igrp', 'pim', 'vrrp']
 const ETHER = ['ether', 'link']
 
 export const canIndex = (name: string) =>
-  ETHER.includes(name) || TRANSPORTS.includes(name) || name === 'icmp6' || Object.hasOwn(LINK_PROTOCOLS, name)
+  ETHER.includes(name) || TRANSPORTS.includes(name) || name === 'icmp6' || Object.hasOwn(filter.LINK_PROTOCOLS, name)
 
 /** Constants for positions and values of bytes, such as tcp-syn. */
 export const CONSTANTS = numbers(`
@@ -131,10 +121,10 @@ export function allOf(...of: readonly (Condition | undefined)[]): Condition | un
 
 function hasHeader(protocol: string): Condition | undefined {
   if (ETHER.includes(protocol)) return undefined
-  const type = LINK_PROTOCOLS[protocol]
-  if (type !== undefined) return isEtherType(type)
-  const [number] = IP_PROTOCOLS[protocol] as readonly [number]
-  return protocol === 'icmp6' ? isProtocol(number, 6) : all(isProtocol(number, 4), isFirstFragment)
+  const type = filter.LINK_PROTOCOLS[protocol]
+  if (type !== undefined) return filter.isEtherType(type)
+  const [number] = filter.IP_PROTOCOLS[protocol] as readonly [number]
+  return protocol === 'icmp6' ? filter.isProtocol(number, 6) : all(filter.isProtocol(number, 4), filter.isFirstFragment)
 }
 
 type Load = { readonly code: number; readonly k: number }
@@ -143,7 +133,7 @@ type Load = { readonly code: number; readonly k: number }
 export function loadsOf(value: Value, free = 0): Load[] {
   const constant = constantOf(value)
   if (constant !== undefined) return [{ code: LOAD_NUMBER, k: constant }]
-  if (value.op === 'length') return [LOAD_LEN]
+  if (value.op === 'length') return [filter.LOAD_LEN]
   if (value.op === 'negative') return [...loadsOf(value.of, free), { code: NEGATE, k: 0 }]
   if (value.op === 'bytes') return loadBytes(value.protocol, value.at, value.size, free)
   const { op, left, right } = value as Extract<Value, { left: Value }>
@@ -173,11 +163,13 @@ function loadBytes(protocol: string, at: Value, size: number, free: number): Loa
   const position = constantOf(at)
   if (position !== undefined) {
     const k = start + position
-    return isTransport ? [LOAD_HEADER_LEN, { code: LOAD_X[size] as number, k }] : [{ code: LOAD[size] as number, k }]
+    return isTransport
+      ? [filter.LOAD_HEADER_LEN, { code: filter.LOAD_X[size] as number, k }]
+      : [{ code: filter.LOAD[size] as number, k }]
   }
   if (free >= SCRATCH_WORDS) throw new RangeError('the expression is too deep')
   const added: Load[] = isTransport
-    ? [{ code: STORE, k: free }, LOAD_HEADER_LEN, { code: LOAD_SCRATCH, k: free }, { code: ADD_X, k: 0 }]
+    ? [{ code: STORE, k: free }, filter.LOAD_HEADER_LEN, { code: LOAD_SCRATCH, k: free }, { code: ADD_X, k: 0 }]
     : []
-  return [...loadsOf(at, free), ...added, { code: TO_X, k: 0 }, { code: LOAD_X[size] as number, k: start }]
+  return [...loadsOf(at, free), ...added, { code: TO_X, k: 0 }, { code: filter.LOAD_X[size] as number, k: start }]
 }

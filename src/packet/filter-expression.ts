@@ -6,16 +6,7 @@
 import type { BpfInstruction } from './bpf.ts'
 import { and, type Condition, EVERY_FRAME, not, or, programOf } from './condition.ts'
 import { identifier, identifiers, type Qualifiers, TYPES } from './filter-identifier.ts'
-import {
-  type Direction,
-  isBroadcast,
-  isIp6Multicast,
-  isIpMulticast,
-  isLonger,
-  isMulticast,
-  isShorter,
-  protocolNamed,
-} from './filter-primitives.ts'
+import * as filter from './filter-primitives.ts'
 import { isArithmetic, relation } from './filter-relation.ts'
 import { Cursor, type Token, tokensOf } from './filter-tokens.ts'
 
@@ -72,10 +63,10 @@ class Parser {
     if (word === 'less' || word === 'greater') {
       this.#cursor.move()
       this.#last = undefined
-      return word === 'less' ? isShorter(this.#cursor.number()) : isLonger(this.#cursor.number())
+      return word === 'less' ? filter.isShorter(this.#cursor.number()) : filter.isLonger(this.#cursor.number())
     }
     const named = word === 'ether' || word === 'link' ? 'ether' : word
-    const isProtocolName = named !== undefined && (named === 'ether' || protocolNamed(named) !== undefined)
+    const isProtocolName = named !== undefined && (named === 'ether' || filter.protocolNamed(named) !== undefined)
     const protocol = isProtocolName ? named : undefined
     if (protocol !== undefined) this.#cursor.move()
     if (this.#cursor.takes('broadcast')) return this.#cast(protocol, 'broadcast')
@@ -91,18 +82,19 @@ class Parser {
       throw this.#cursor.unexpected()
     }
     this.#last = undefined
-    return protocolNamed(protocol) as Condition
+    return filter.protocolNamed(protocol) as Condition
   }
 
   #cast(protocol: string | undefined, kind: 'broadcast' | 'multicast'): Condition {
     this.#last = undefined
-    if (protocol === undefined || protocol === 'ether') return kind === 'broadcast' ? isBroadcast : isMulticast
-    if (kind === 'multicast' && protocol === 'ip') return isIpMulticast
-    if (kind === 'multicast' && protocol === 'ip6') return isIp6Multicast
+    if (protocol === undefined || protocol === 'ether')
+      return kind === 'broadcast' ? filter.isBroadcast : filter.isMulticast
+    if (kind === 'multicast' && protocol === 'ip') return filter.isIpMulticast
+    if (kind === 'multicast' && protocol === 'ip6') return filter.isIp6Multicast
     throw new RangeError(`'${protocol} ${kind}' is not compiled without libpcap`)
   }
 
-  #direction(): Direction | undefined {
+  #direction(): filter.Direction | undefined {
     const first = (['src', 'dst'] as const).find(each => this.#cursor.takes(each))
     if (first === undefined) return undefined
     const second = first === 'src' ? 'dst' : 'src'

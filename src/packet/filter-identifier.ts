@@ -1,23 +1,13 @@
 /** Identifiers in a filter, such as addresses and ports, and their qualifiers. */
 import { maskOf } from './address.ts'
 import { and, type Condition, not, or } from './condition.ts'
-import {
-  type Direction,
-  IP_PROTOCOLS,
-  isEtherType,
-  isHost4,
-  isHost6,
-  isMac,
-  isPort,
-  isProtocol,
-  LINK_PROTOCOLS,
-} from './filter-primitives.ts'
+import * as filter from './filter-primitives.ts'
 import type { Cursor } from './filter-tokens.ts'
 
 /** The qualifiers before an identifier. They also hold for the identifiers that follow. */
 export interface Qualifiers {
   readonly protocol: string | undefined
-  readonly direction: Direction
+  readonly direction: filter.Direction
   readonly type: 'host' | 'net' | 'port' | 'portrange' | 'proto'
 }
 
@@ -46,12 +36,12 @@ export function identifier(cursor: Cursor, qualifiers: Qualifiers): Condition {
 }
 
 function ports(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
-  const number = protocol === undefined ? undefined : IP_PROTOCOLS[protocol]?.[0]
+  const number = protocol === undefined ? undefined : filter.IP_PROTOCOLS[protocol]?.[0]
   if (protocol !== undefined && !['tcp', 'udp', 'sctp'].includes(protocol))
     throw new RangeError(`'${protocol}' has no ports`)
   const low = port(cursor)
   const high = type === 'portrange' && cursor.takes('-') ? port(cursor) : low
-  return isPort(Math.min(low, high), Math.max(low, high), direction, number)
+  return filter.isPort(Math.min(low, high), Math.max(low, high), direction, number)
 }
 
 function port(cursor: Cursor): number {
@@ -66,23 +56,23 @@ function protocolNumber(cursor: Cursor, { protocol, direction }: Qualifiers): Co
   const name = token?.kind === 'escaped' ? token.text.slice(1).toLowerCase() : undefined
   if (name !== undefined) cursor.move()
   if (protocol === 'ether') {
-    const type = name === undefined ? cursor.number() : LINK_PROTOCOLS[name]
+    const type = name === undefined ? cursor.number() : filter.LINK_PROTOCOLS[name]
     if (type === undefined || type < ETH_P_802_3_MIN || type > 0xffff)
       throw new RangeError("'ether proto' takes libpcap for this")
-    return isEtherType(type)
+    return filter.isEtherType(type)
   }
-  const number = name === undefined ? cursor.number() : IP_PROTOCOLS[name]?.[0]
+  const number = name === undefined ? cursor.number() : filter.IP_PROTOCOLS[name]?.[0]
   if (number === undefined || number > 0xff)
     throw new RangeError(`'proto ${name ?? number}' is not known without libpcap`)
   if (protocol !== undefined && protocol !== 'ip' && protocol !== 'ip6')
     throw new RangeError(`'${protocol} proto' has no meaning`)
-  return isProtocol(number, protocol === undefined ? undefined : protocol === 'ip' ? 4 : 6)
+  return filter.isProtocol(number, protocol === undefined ? undefined : protocol === 'ip' ? 4 : 6)
 }
 
 function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
   const { token } = cursor
   cursor.move()
-  if (token?.kind === 'mac' && protocol === 'ether' && type === 'host') return isMac(token.bytes, direction)
+  if (token?.kind === 'mac' && protocol === 'ether' && type === 'host') return filter.isMac(token.bytes, direction)
   if (token?.kind === 'ip6' && (protocol === undefined || protocol === 'ip6'))
     return hosts6(cursor, token, direction, type)
   const isOn4 = protocol === undefined || protocol === 'ip' || protocol === 'arp' || protocol === 'rarp'
@@ -95,7 +85,7 @@ function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condi
   const mask = type === 'net' && token.kind === 'quad' ? netMask(cursor, bits) : maskOf(bits)
   if (type !== 'net' && cursor.takes('/')) throw new RangeError("'/' is for networks: net 198.18.0.0/24")
   if ((address & ~mask) !== 0) throw new RangeError(`${token.text} has bits outside of its network`)
-  return isHost4(address, mask, direction, protocol)
+  return filter.isHost4(address, mask, direction, protocol)
 }
 
 /** Like libpcap, which takes 10 for a network's first byte, and 0 for the address 0.0.0.0. */
@@ -121,7 +111,7 @@ function prefixLength(cursor: Cursor, most: number): number {
 function hosts6(
   cursor: Cursor,
   { bytes, text }: { bytes: Uint8Array; text: string },
-  direction: Direction,
+  direction: filter.Direction,
   type: string,
 ): Condition {
   const isPrefixed = cursor.takes('/')
@@ -130,5 +120,5 @@ function hosts6(
   const mask = bytes.map((_, i) => 0xff00 >> Math.min(8, Math.max(0, length - 8 * i)))
   if (bytes.some((byte, i) => (byte & ~(mask[i] as number)) !== 0))
     throw new RangeError(`${text} has bits outside of its network`)
-  return isHost6(bytes, mask, direction)
+  return filter.isHost6(bytes, mask, direction)
 }

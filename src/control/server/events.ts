@@ -8,16 +8,7 @@ import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { Work } from '../../base/turns.ts'
 import { Drops } from '../../netdev/counters.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
-import {
-  NETDEV_CHANGE,
-  NETDEV_DOWN,
-  NETDEV_REGISTER,
-  NETDEV_STEP,
-  NETDEV_TX_TIMEOUT,
-  NETDEV_UNREGISTER,
-  NETDEV_UP,
-  NETDEV_WIRE,
-} from '../../netdev/if.ts'
+import * as netif from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
@@ -37,12 +28,12 @@ const DROPS = new Drops()
 type EventName = keyof typeof eventNumbers
 
 const eventOf: ReadonlyMap<number, EventName> = new Map([
-  [NETDEV_REGISTER, 'registered'],
-  [NETDEV_UNREGISTER, 'unregistered'],
-  [NETDEV_UP, 'up'],
-  [NETDEV_DOWN, 'down'],
-  [NETDEV_TX_TIMEOUT, 'timeout'],
-  [NETDEV_STEP, 'step'],
+  [netif.NETDEV_REGISTER, 'registered'],
+  [netif.NETDEV_UNREGISTER, 'unregistered'],
+  [netif.NETDEV_UP, 'up'],
+  [netif.NETDEV_DOWN, 'down'],
+  [netif.NETDEV_TX_TIMEOUT, 'timeout'],
+  [netif.NETDEV_STEP, 'step'],
 ])
 
 const overrun = new MessageBuilder().message(NLMSG_OVERRUN, 0, 0).bytes
@@ -86,8 +77,8 @@ export class Events {
     this.#stop = net.registerNetdeviceNotifier((happened, dev) => {
       const event = eventOf.get(happened)
       if (event !== undefined) this.#notify(dev, event)
-      if (happened === NETDEV_REGISTER || happened === NETDEV_CHANGE) this.#reportCarrier(dev)
-      if (happened === NETDEV_REGISTER || happened === NETDEV_WIRE) this.#reportWires(dev)
+      if (happened === netif.NETDEV_REGISTER || happened === netif.NETDEV_CHANGE) this.#reportCarrier(dev)
+      if (happened === netif.NETDEV_REGISTER || happened === netif.NETDEV_WIRE) this.#reportWires(dev)
     })
   }
 

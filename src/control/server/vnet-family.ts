@@ -16,18 +16,7 @@ import { partsOf } from '../../netdev/parts.ts'
 import { LINK_STATS64_LENGTH } from '../../netdev/stats.ts'
 import { getU64, putU64 } from '../../netlink/index.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
-import {
-  commands,
-  scopeNumbers,
-  segmentPartNumbers,
-  VNET_GENL_ID,
-  VNET_GENL_NAME,
-  VNET_GENL_VERSION,
-  VNET_IOCTL_DATA_ADDRESS,
-  VNET_MCGRP_EVENTS,
-  VNET_MCGRP_EVENTS_NAME,
-  vnetAttributes,
-} from '../protocol/family.ts'
+import * as family from '../protocol/family.ts'
 import { deviceCounters, queueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { capture } from './capture-request.ts'
@@ -38,12 +27,12 @@ import { chosen, identify, moduleOf, type RunningDriver, type Subject, theOne } 
 import { wires } from './wire.ts'
 
 function ioctl(subject: Subject): Operation {
-  return operation(commands.ioctl, {
+  return operation(family.commands.ioctl, {
     doit({ cmd, ifreq, data, ...which }, { missing }) {
       const dev = theOne(subject, which)
       const ifr = ifreq.slice()
       if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n) {
-        putU64(ifr, IFR_IFRU, BigInt(VNET_IOCTL_DATA_ADDRESS))
+        putU64(ifr, IFR_IFRU, BigInt(family.VNET_IOCTL_DATA_ADDRESS))
       }
       const memory = data && new RequestMemory(data.slice(), getU64(ifr, IFR_IFRU))
       const result = devIoctl(dev, cmd, ifr, memory ?? noMemory, missing === undefined)
@@ -67,31 +56,31 @@ class RequestMemory extends ByteMemory {
   }
 }
 
-const NAME = vnetAttributes.paramName.type
-const SEGMENT_KINDS = Object.keys(segmentPartNumbers) as SegmentEntryKind[]
+const NAME = family.vnetAttributes.paramName.type
+const SEGMENT_KINDS = Object.keys(family.segmentPartNumbers) as SegmentEntryKind[]
 const ROW = new Float64Array(LINK_STATS64_LENGTH)
 const DROPS = new Drops()
 
 export function vnetFamily(subject: Subject): Family {
-  const echo = operation(commands.echo, {
+  const echo = operation(family.commands.echo, {
     doit({ text }) {
       const end = text.indexOf(0)
       return { text: Uint8Array.of(...(end < 0 ? text : text.subarray(0, end)), 0) }
     },
   })
-  const getDevices = operation(commands.getDevices, {
+  const getDevices = operation(family.commands.getDevices, {
     doit: which => describe(subject, theOne(subject, which)),
     dumpit: which => describeAll(subject, chosen(subject, which)),
   })
-  const getStats = operation(commands.getStats, {
+  const getStats = operation(family.commands.getStats, {
     doit: (which, caller) => deviceStats(subject, theOne(subject, which), { caller }),
     dumpit: ({ scope = 0, ...which }, caller) => allStats(subject, chosen(subject, which), scope, caller),
   })
-  const getParts = operation(commands.getParts, {
+  const getParts = operation(family.commands.getParts, {
     // All of one moment, however late the client reads them.
     dumpit: which => partsOf(theOne(subject, which)).map(part => ({ part })),
   })
-  const getRuntime = operation(commands.getRuntime, {
+  const getRuntime = operation(family.commands.getRuntime, {
     doit() {
       const { runtime, now } = subject
       if (runtime === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the program is not known here')
@@ -99,10 +88,10 @@ export function vnetFamily(subject: Subject): Family {
     },
   })
   return {
-    id: VNET_GENL_ID,
-    name: VNET_GENL_NAME,
-    version: VNET_GENL_VERSION,
-    maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
+    id: family.VNET_GENL_ID,
+    name: family.VNET_GENL_NAME,
+    version: family.VNET_GENL_VERSION,
+    maxattr: Math.max(...Object.values(family.vnetAttributes).map(({ type }) => type)),
     operations: [
       echo,
       getDevices,
@@ -119,7 +108,7 @@ export function vnetFamily(subject: Subject): Family {
       inject(subject),
       step(subject),
     ].sort((a, b) => a.cmd - b.cmd),
-    groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
+    groups: [{ name: family.VNET_MCGRP_EVENTS_NAME, id: family.VNET_MCGRP_EVENTS }],
   }
 }
 
@@ -179,9 +168,9 @@ function peerName(subject: Subject, dev: NetDevice): string | undefined {
 
 /** The sums of each device and, if `scope` requests them, its queues, read when its turn comes. */
 function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number, caller: Caller) {
-  const isOwn = (scope & scopeNumbers.own) !== 0
+  const isOwn = (scope & family.scopeNumbers.own) !== 0
   for (const dev of devices) {
-    if ((scope & scopeNumbers.queue) === 0) {
+    if ((scope & family.scopeNumbers.queue) === 0) {
       yield deviceStats(subject, dev, { caller, isOwn })
       continue
     }
@@ -249,7 +238,7 @@ function addDrops(drops: DropCount[], direction: DropCount['direction'], frames:
 
 /** SUBSCRIBE: events on the connection of the request. */
 function subscribe({ events }: Subject): Operation {
-  return operation(commands.subscribe, {
+  return operation(family.commands.subscribe, {
     doit({ events: mask, dropThreshold, ...which }, caller) {
       if (events === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no events here')
       events.subscribe(caller, { events: mask, dropThreshold, which })
@@ -261,8 +250,8 @@ function subscribe({ events }: Subject): Operation {
 /** RESET_STATS, SET_CARRIER, CUT, PLUG, TRIGGER: the operations that change a device. */
 function changes(subject: Subject): Operation[] {
   return [
-    operation(commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
-    operation(commands.setCarrier, {
+    operation(family.commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
+    operation(family.commands.setCarrier, {
       doit({ carrier, ...which }) {
         const set = carrier ? netifCarrierOn : netifCarrierOff
         const dev = theOne(subject, which)
@@ -273,9 +262,9 @@ function changes(subject: Subject): Operation[] {
         return void set(dev)
       },
     }),
-    operation(commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),
-    operation(commands.plug, { doit: request => void plugCable(theOne(subject, request)) }),
-    operation(commands.trigger, {
+    operation(family.commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),
+    operation(family.commands.plug, { doit: request => void plugCable(theOne(subject, request)) }),
+    operation(family.commands.trigger, {
       doit: ({ fault, queue, ...which }) => trigger(theOne(subject, which), fault, queue),
     }),
   ]
@@ -284,14 +273,18 @@ function changes(subject: Subject): Operation[] {
 function trigger(dev: NetDevice, fault: string, queue: number | undefined): undefined {
   const { netdevOps } = dev
   if (queue !== undefined && queue >= dev.numTxQueues) {
-    throw new Refusal(EINVAL, vnetAttributes.queue.type, `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`)
+    throw new Refusal(
+      EINVAL,
+      family.vnetAttributes.queue.type,
+      `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`,
+    )
   }
   if (netdevOps.ndoTrigger === undefined) {
     throw new VnetError(EOPNOTSUPP, 'vnet_nl', `the driver of ${dev.name} has no faults to trigger`)
   }
   const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
   if (error === -EOPNOTSUPP) {
-    throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
+    throw new Refusal(EOPNOTSUPP, family.vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
   }
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
   if (error < 0) throw new VnetError(error, ['ndoTrigger', `${fault} of ${dev.name}`])
@@ -299,7 +292,7 @@ function trigger(dev: NetDevice, fault: string, queue: number | undefined): unde
 
 /** GET_PARAM and SET_PARAM: the parameters of the driver, as text, as on its command line. */
 function parameters(subject: Subject): Operation[] {
-  const getParam = operation(commands.getParam, {
+  const getParam = operation(family.commands.getParam, {
     doit({ name, ...which }) {
       const module = moduleOf(subject, which)
       if (name === undefined) throw new MissingAttribute(NAME, 'the request names no parameter')
@@ -312,7 +305,7 @@ function parameters(subject: Subject): Operation[] {
         .map(([name, param]) => describeParam(module, name, param))
     },
   })
-  const setParam = operation(commands.setParam, {
+  const setParam = operation(family.commands.setParam, {
     doit({ name, value, ...which }) {
       const module = moduleOf(subject, which)
       const param = findParam(module, name)
@@ -343,7 +336,7 @@ function parseParam(name: string, param: Param<unknown>, text: string): unknown 
     return param.parse(text)
   } catch (error) {
     if (error instanceof UsageError)
-      throw new Refusal(EINVAL, vnetAttributes.paramValue.type, `${optionName(name)}: ${error.message}`)
+      throw new Refusal(EINVAL, family.vnetAttributes.paramValue.type, `${optionName(name)}: ${error.message}`)
     throw error
   }
 }
@@ -355,11 +348,11 @@ function describeParam({ name: driver, values }: RunningDriver, name: string, pa
 
 /** GET_SEGMENT: the entries of the segment that the devices lead to, one per message. */
 function segment(subject: Subject): Operation {
-  return operation(commands.getSegment, {
+  return operation(family.commands.getSegment, {
     dumpit({ parts, ...which }) {
       const { name, segment } = moduleOf(subject, which)
       if (segment === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${name} has no segment behind its devices`)
-      const kinds = SEGMENT_KINDS.filter(kind => parts === undefined || (parts & segmentPartNumbers[kind]) !== 0)
+      const kinds = SEGMENT_KINDS.filter(kind => parts === undefined || (parts & family.segmentPartNumbers[kind]) !== 0)
       return segmentMessages(segment(new Set(kinds)) as Iterable<SegmentEntry>)
     },
   })

@@ -8,19 +8,7 @@ import { isSlower, type Judge } from './judge.ts'
 import { choiceOf, firstOf, firstOfEach, unlike } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
 import { errorLines, failuresLines, oneFaultLine, tableOf } from './report-text.ts'
-import {
-  type Baseline,
-  type ExploreResult,
-  type Failure,
-  IN_WORLD,
-  type Outcome,
-  type ResultPacket,
-  type ResultPoint,
-  sumOf,
-  TIMED_OUT,
-  timesText,
-  type Verdict,
-} from './result.ts'
+import * as results from './result.ts'
 
 /** The parts of a report that are known before the first fault. */
 type Start = Pick<
@@ -29,14 +17,14 @@ type Start = Pick<
 >
 
 /** One packet and one fault of it. */
-export interface Point extends Partial<Outcome> {
+export interface Point extends Partial<results.Outcome> {
   /** Indexes into the packets and the kinds of the report. */
   readonly packet: number
   readonly kind: number
   /** The second fault of a pair. */
   readonly second?: { readonly packet: number; readonly kind: number } | undefined
   readonly faults: readonly PlannedFault[]
-  readonly verdict: Verdict
+  readonly verdict: results.Verdict
 }
 
 export class ExploreReport {
@@ -54,7 +42,7 @@ export class ExploreReport {
   readonly cleanErrors: readonly string[]
   /** Whether the scenario has called for what only a kernel has. */
   needsKernel = false
-  readonly baseline: Baseline
+  readonly baseline: results.Baseline
   /** The round trip in ms that delays are multiples of, at least 2. */
   readonly roundTrip: number
   /** TCP's least retransmission timeout in the labs, as text. */
@@ -72,7 +60,7 @@ export class ExploreReport {
   laterErrors: readonly string[] = []
   /** The verdicts that an earlier exploration did not have, one line each. */
   readonly changes: string[] = []
-  readonly failures: Failure[] = []
+  readonly failures: results.Failure[] = []
   /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
   ms = 0
   runs = 0
@@ -118,12 +106,12 @@ export class ExploreReport {
     // In virtual time, the scenario takes no real time.
     this.kitShare = total === 0 || this.world !== 'kernel' ? 0 : 1 - scenario / total
     this.points.sort(byPlace)
-    const first = ({ faults }: Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
+    const first = ({ faults }: results.Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
     this.failures.sort((a, b) => first(a) - first(b))
   }
 
   /** Returns how many points have a verdict. */
-  count(verdict: Verdict): number {
+  count(verdict: results.Verdict): number {
     const others = verdict === 'skipped' ? this.#uncounted : 0
     return this.points.filter(point => point.verdict === verdict).length + others
   }
@@ -152,35 +140,35 @@ export class ExploreReport {
     const { cleanErrors, unsteady, baseline, rto } = this
     const count = baseline.times.length === 1 ? '1 clean run' : `${baseline.times.length} clean runs`
     if (cleanErrors.length > 0) {
-      const isLate = cleanErrors.some(error => error.startsWith(TIMED_OUT))
+      const isLate = cleanErrors.some(error => error.startsWith(results.TIMED_OUT))
       return [
         `${cleanErrors.length} of the ${baseline.times.length} runs without faults failed; nothing else was tried:`,
         ...unlike(cleanErrors).flatMap(errorLines),
         ...(isLate ? ['the machine may be too slow for the timeout: set a longer one'] : []),
       ]
     }
-    const lines = [`${count} passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}`]
+    const lines = [`${count} passed in ${results.timesText(baseline.times)}; TCP's least timeout is ${rto}`]
     if (baseline.left.length > 0) lines.push(`left after a clean run: ${firstOf(baseline.left).join(', ')}`)
     return [...lines, ...firstOfEach(unsteady)]
   }
 
   #sums(): string {
     const { size, ms, runs, kitShare, pointsPerSecond, world } = this
-    const verdicts: Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
+    const verdicts: results.Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
     const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
     const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
-    const share = IN_WORLD[world] || `vnet itself took ${Math.round(100 * kitShare)} % of their time`
+    const share = results.IN_WORLD[world] || `vnet itself took ${Math.round(100 * kitShare)} % of their time`
     return `${size} points: ${counts.join(', ') || 'none'}; ${speed}, ${share}`
   }
 
   /** Returns the report as data, for JSON. */
-  toJSON(): ExploreResult {
+  toJSON(): results.ExploreResult {
     const { passed, cleanErrors, baseline, roundTrip, rto, world, failures, ms, runs, kitShare } = this
-    const packets = this.packets.map((packet): ResultPacket => {
+    const packets = this.packets.map((packet): results.ResultPacket => {
       const { name, link, direction, flow, at, length, after } = packet
       return { name, link, direction, flow, at, length, text: bareText(packet), after }
     })
-    const points = this.points.map(({ kind, second, faults, ...point }): ResultPoint => {
+    const points = this.points.map(({ kind, second, faults, ...point }): results.ResultPoint => {
       const pair = second && { packet: second.packet, fault: second.kind }
       return { ...point, fault: kind, second: pair, faults: faults.map(formatFault) }
     })
@@ -222,7 +210,7 @@ export class ExploreReport {
       ...(skipped === 0
         ? []
         : [`${skipped} of ${this.size} points were not tried: ${this.ended}`, ...choiceOf(this.#links)]),
-      ...(unrun === 0 ? [] : [`${unrun} of ${sumOf(this.schedules)} schedules were not run: ${this.ended}`]),
+      ...(unrun === 0 ? [] : [`${unrun} of ${results.sumOf(this.schedules)} schedules were not run: ${this.ended}`]),
       ...this.laterErrors.map(error => `a run without faults failed later: ${error.split('\n')[0]}`),
       ...unsure.map(point => `slow, but not compared with a run without faults beside it: ${text(point)}`),
       ...this.unstable.map(name => `not in each clean run, and not faulted: ${name}`),

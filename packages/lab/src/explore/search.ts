@@ -8,18 +8,7 @@ import type { Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
 import { byPacket } from './result.ts'
 import { Schedules } from './schedules.ts'
-import {
-  deepTrials,
-  endedOf,
-  type Lasting,
-  lastingTrials,
-  Pairs,
-  Repairs,
-  repairAt,
-  singleTrials,
-  spread,
-  type Trial,
-} from './sets.ts'
+import * as sets from './sets.ts'
 import { type Group, Trials, type TrialsSetup } from './trials.ts'
 
 export interface SearchSetup extends TrialsSetup {
@@ -28,7 +17,7 @@ export interface SearchSetup extends TrialsSetup {
   readonly copies: boolean
 }
 
-type Survivor = readonly [trial: Trial, packets: readonly ExploredPacket[]]
+type Survivor = readonly [trial: sets.Trial, packets: readonly ExploredPacket[]]
 
 export class Search {
   readonly #setup: SearchSetup
@@ -45,7 +34,7 @@ export class Search {
     const { depth, pairs, schedules = 0 } = options
     this.#trials.expect(schedules)
     const deeper: Survivor[] = []
-    const survived = await this.#points(singleTrials(report), (trial, packets) => {
+    const survived = await this.#points(sets.singleTrials(report), (trial, packets) => {
       // Packets of all runs are too many to be kept for nothing.
       if (depth === 2 && trial.faults.length === 1) deeper.push([trial, packets])
     })
@@ -59,15 +48,15 @@ export class Search {
     const repaired = await this.#repaired()
     const singles = survived.filter(({ faults }) => faults.length === 1)
     if (pairs === true) {
-      const trials = new Pairs(singles, this.#spread)
+      const trials = new sets.Pairs(singles, this.#spread)
       await this.#counted('skippedPairs', trials, { trials })
     }
     if (schedules > 0) await this.#scheduled([...singles, ...repaired], schedules)
   }
 
   /** Tries sets that are points of the report, even untried. Returns the survivors in order. */
-  async #points(trials: readonly Trial[], onSurvived?: (...survivor: Survivor) => void): Promise<Trial[]> {
-    const survived: Trial[] = []
+  async #points(trials: readonly sets.Trial[], onSurvived?: (...survivor: Survivor) => void): Promise<sets.Trial[]> {
+    const survived: sets.Trial[] = []
     await this.#run(trials.length, {
       trials: this.#spreadTrials(trials),
       skipped: trial => this.#setup.report.add({ ...trial, verdict: 'skipped' }),
@@ -84,11 +73,11 @@ export class Search {
   /** Same for sets that are only counted while they are untried, because there can be millions. */
   async #counted(
     count: 'skippedPairs' | 'skippedRepairs',
-    { size }: Pairs | Repairs,
+    { size }: sets.Pairs | sets.Repairs,
     group: Pick<Group, 'trials' | 'attempt'>,
-  ): Promise<Trial[]> {
+  ): Promise<sets.Trial[]> {
     const { report } = this.#setup
-    const survived: Trial[] = []
+    const survived: sets.Trial[] = []
     report[count] = size
     await this.#run(size, {
       ...group,
@@ -104,11 +93,11 @@ export class Search {
   /** Returns items in the order in which they are tried: with a budget, spread over the run. */
   readonly #spread = <T>(items: readonly T[]): readonly T[] => {
     const { budget, seed = 1 } = this.#setup.options
-    return budget === undefined ? items : spread(items, seed)
+    return budget === undefined ? items : sets.spread(items, seed)
   }
 
   /** The faults of a packet stay together if their runs continue copies of one run. */
-  #spreadTrials(trials: readonly Trial[]): readonly Trial[] {
+  #spreadTrials(trials: readonly sets.Trial[]): readonly sets.Trial[] {
     const { packets } = this.#setup.report
     return this.#setup.copies ? this.#spread(byPacket(packets, trials)).flat() : this.#spread(trials)
   }
@@ -118,21 +107,21 @@ export class Search {
     await this.#trials.run(group)
   }
 
-  #add(trial: Trial, { packets: _, output: __, spans: ___, operations: ____, ...verdict }: Judgement): void {
+  #add(trial: sets.Trial, { packets: _, output: __, spans: ___, operations: ____, ...verdict }: Judgement): void {
     this.#setup.report.add({ ...trial, ...verdict })
   }
 
   /** Adds the packets that only runs with a fault have to the report. Returns their faults. */
-  #deep(survived: readonly Survivor[], known: ReadonlySet<string>): Trial[] {
+  #deep(survived: readonly Survivor[], known: ReadonlySet<string>): sets.Trial[] {
     const { report, select } = this.#setup
     const names = new Set(known)
-    const trials: Trial[] = []
+    const trials: sets.Trial[] = []
     for (const [{ faults }, packets] of survived) {
       const fresh = select(packets).filter(({ name }) => !names.has(name))
       // The same bytes again are the same packet after any fault; a number is another packet.
       for (const { name, part } of fresh) if (part === 'seq') names.add(name)
       const from = report.addAfter(faults, fresh)
-      trials.push(...deepTrials(report, from, faults))
+      trials.push(...sets.deepTrials(report, from, faults))
     }
     return trials
   }
@@ -141,11 +130,11 @@ export class Search {
    * Runs each fault that lasts, then with a repair at each later packet of that run, until a run
    * fails. Without a later packet, the fault ends by itself.
    */
-  async #repaired(): Promise<Trial[]> {
+  async #repaired(): Promise<sets.Trial[]> {
     const { report, select, options } = this.#setup
-    const lasting: Lasting[] = []
-    const ended: Trial[] = []
-    const trials = lastingTrials(report)
+    const lasting: sets.Lasting[] = []
+    const ended: sets.Trial[] = []
+    const trials = sets.lastingTrials(report)
     await this.#run(trials.length, {
       trials: this.#spreadTrials(trials),
       // No program has to survive a fault that never ends.
@@ -154,15 +143,15 @@ export class Search {
       judged: (trial, judgement) => {
         const repairs = repairsIn(select(judgement.packets))
         if (judgement.verdict !== 'failed') this.#add(trial, judgement)
-        else if (repairs.length === 0) ended.push(endedOf(trial, options.timeout))
+        else if (repairs.length === 0) ended.push(sets.endedOf(trial, options.timeout))
         lasting.push({ trial, repairs })
       },
     })
     const survived = await this.#points(ended.sort(byPlace))
     lasting.sort((a, b) => byPlace(a.trial, b.trial))
-    const all = new Repairs(this.#spread(lasting))
+    const all = new sets.Repairs(this.#spread(lasting))
     const failed = new Set<string>()
-    const attempt = async (trial: Trial) => {
+    const attempt = async (trial: sets.Trial) => {
       const judgement = await this.#setup.judge.attempt(trial.faults)
       if (judgement.verdict === 'failed') failed.add(cellOf(trial))
       return judgement
@@ -172,7 +161,7 @@ export class Search {
   }
 
   /** Leaves out the other repairs of a fault that has failed with one: they find the same bug. */
-  *#unlessFailed(all: Repairs, failed: ReadonlySet<string>): Generator<Trial> {
+  *#unlessFailed(all: sets.Repairs, failed: ReadonlySet<string>): Generator<sets.Trial> {
     for (const trial of all) {
       if (!failed.has(cellOf(trial))) yield trial
       else {
@@ -183,7 +172,7 @@ export class Search {
   }
 
   /** Tries sets that are drawn from survivors. Only failures and numbers are kept. */
-  async #scheduled(pool: readonly Trial[], count: number): Promise<void> {
+  async #scheduled(pool: readonly sets.Trial[], count: number): Promise<void> {
     const { report, judge, options } = this.#setup
     const { schedules } = report
     schedules.skipped = count
@@ -209,14 +198,14 @@ export class Search {
   }
 }
 
-function cellOf({ packet, kind }: Trial): string {
+function cellOf({ packet, kind }: sets.Trial): string {
   return `${packet} ${kind}`
 }
 
 /** Returns repairs at the packets of a run after its fault. */
 function repairsIn(packets: readonly ExploredPacket[]): PlannedFault[] {
   const at = packets.findIndex(({ hit }) => hit)
-  return at < 0 ? [] : packets.slice(at + 1).map(repairAt)
+  return at < 0 ? [] : packets.slice(at + 1).map(sets.repairAt)
 }
 
 function isSurvived({ verdict }: Judgement): boolean {
@@ -224,7 +213,7 @@ function isSurvived({ verdict }: Judgement): boolean {
 }
 
 /** The order of the table, then by texts, whichever run ended first. */
-function byPlace(a: Trial, b: Trial): number {
-  const text = ({ faults }: Trial) => faults.map(formatFault).join('\n')
+function byPlace(a: sets.Trial, b: sets.Trial): number {
+  const text = ({ faults }: sets.Trial) => faults.map(formatFault).join('\n')
   return a.packet - b.packet || a.kind - b.kind || (text(a) < text(b) ? -1 : 1)
 }

@@ -2,17 +2,7 @@
 import type { ComponentChildren, VNode } from 'preact'
 import { useLayoutEffect, useReducer } from 'preact/hooks'
 import { drawn, Label } from './drawing.tsx'
-import {
-  type Arrow,
-  type Drawing,
-  type DriverBox,
-  FOLD_COLUMNS,
-  isDense,
-  isRing,
-  LINE,
-  PAD,
-  RING,
-} from './driver-layout.ts'
+import * as layout from './driver-layout.ts'
 import type { DrawnItem } from './driver-model.ts'
 import {
   CHARACTER,
@@ -32,14 +22,14 @@ import type { Flights } from './flights.ts'
 const HEAD = 9
 const TAIL = 2
 
-export type ItemBox = Extract<DriverBox, { kind: 'item' }>
+export type ItemBox = Extract<layout.DriverBox, { kind: 'item' }>
 
 /** `perSecond` is the rate of the part's counter, or of the stage's drops. */
 export function Item({ box, perSecond }: { readonly box: ItemBox; readonly perSecond: number | undefined }) {
   const { item } = box
   if (item.kind === 'fold') return <Fold box={box} item={item} />
   const shown = describe(item, perSecond)
-  if (isRing(item, box.group)) return <Ring box={box} shown={shown} />
+  if (layout.isRing(item, box.group)) return <Ring box={box} shown={shown} />
   return <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
 }
 
@@ -73,7 +63,7 @@ function cellsOf(cells: number, filled: number, cell: (i: number, name: string) 
 /** A dense group shows the note beside the value, and the cells as a thin bar. */
 function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
   const { x, y, width, group } = box
-  const isThin = isDense(group)
+  const isThin = layout.isDense(group)
   const noteLength = capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, places(capacity).length) + 1
   const noteWidth = isThin ? 0 : CHARACTER * noteLength + 4
   const beside = [shown.value, shown.note].filter(words => words !== '' && words !== NOTHING_HELD).join(', ')
@@ -82,7 +72,7 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
   const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
   const filled = shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells)
   const step = Math.min(10, (width - noteWidth) / cells)
-  const bar = isThin ? { y: y + LINE - 1, height: 4 } : { y: y + LINE + 3, height: 10 }
+  const bar = isThin ? { y: y + layout.LINE - 1, height: 4 } : { y: y + layout.LINE + 3, height: 10 }
   const isLeft = shown.cells === 0
   const isStage = box.item.kind === 'stage'
   return (
@@ -96,7 +86,7 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
         <Label
           class="note"
           x={isLeft ? x : x + width}
-          y={y + LINE + 13}
+          y={y + layout.LINE + 13}
           anchor={isLeft ? 'start' : 'end'}
           text={shown.note}
           width={isLeft ? width : noteWidth}
@@ -108,8 +98,8 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
 
 function Ring({ box, shown }: ShapeProps) {
   const { x, y, width } = box
-  const [cx, cy] = [x + width / 2, y + LINE + RING / 2]
-  const [outer, inner] = [RING / 2 - 2, RING / 2 - 11]
+  const [cx, cy] = [x + width / 2, y + layout.LINE + layout.RING / 2]
+  const [outer, inner] = [layout.RING / 2 - 2, layout.RING / 2 - 11]
   const [length, capacity] = shown.note.split('/')
   const space = shown.cells === 1 ? 0 : Math.min(0.06, 2 / shown.cells)
   const turn = (part: number) => (2 * Math.PI * part) / shown.cells - Math.PI / 2
@@ -139,17 +129,17 @@ type FoldItem = Extract<DrawnItem, { kind: 'fold' }>
 
 function Fold({ box: { x, y, width, lane }, item }: { readonly box: ItemBox; readonly item: FoldItem }) {
   const { note, tone, cells } = describeFold(item.parts)
-  const size = width / FOLD_COLUMNS
+  const size = width / layout.FOLD_COLUMNS
   return (
     <g class={`item ${lane}`} {...drawn('img', `${item.name}, ${note}`)}>
       <Label class="name" x={x} y={y + 13} text={item.name} width={width} />
-      <Label class={`note ${tone}`} x={x} y={y + LINE + 13} text={note} width={width} />
+      <Label class={`note ${tone}`} x={x} y={y + layout.LINE + 13} text={note} width={width} />
       {cells.map(({ title, tone, isFilled }, i) => (
         <rect
           key={i}
           class={`cell ${tone}${isFilled ? ' filled' : ''}`}
-          x={x + (i % FOLD_COLUMNS) * size}
-          y={y + 2 * LINE + Math.floor(i / FOLD_COLUMNS) * size}
+          x={x + (i % layout.FOLD_COLUMNS) * size}
+          y={y + 2 * layout.LINE + Math.floor(i / layout.FOLD_COLUMNS) * size}
           width={size - 1}
           height={size - 1}
         >
@@ -161,7 +151,7 @@ function Fold({ box: { x, y, width, lane }, item }: { readonly box: ItemBox; rea
 }
 
 interface ArrowProps {
-  readonly arrow: Arrow
+  readonly arrow: layout.Arrow
   readonly isVertical: boolean
   readonly state: {
     readonly rate: number | undefined
@@ -180,7 +170,7 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
   const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
   const [hx, hy] = [x2 - 7 * dx, y2 - 7 * dy]
   // At an end: the middle of the space that the frame beside it leaves free.
-  const shift = touches === undefined ? 0 : touches === 'near' ? -PAD / 2 : PAD / 2
+  const shift = touches === undefined ? 0 : touches === 'near' ? -layout.PAD / 2 : layout.PAD / 2
   const middle = touches === 'near' ? Math.min(y1, y2) + 20 : touches === 'far' ? Math.max(y1, y2) - 24 : (y1 + y2) / 2
   const [x, y] = isVertical ? [x1, middle] : [(x1 + x2) / 2 + shift, y1]
   const [side, up, down] = isVertical ? [10, -2, 14] : [0, -10, 20]
@@ -202,7 +192,7 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
  * the drawing, moved by `transform`: a browser moves those without painting anything again, which
  * it does not do inside of SVG.
  */
-export function Flow({ arrow, rate }: { readonly arrow: Arrow; readonly rate: number }) {
+export function Flow({ arrow, rate }: { readonly arrow: layout.Arrow; readonly rate: number }) {
   const { lane, x1, y1, x2, y2 } = arrow
   const width = flowWidth(rate)
   const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
@@ -224,7 +214,7 @@ const STILL = '(prefers-reduced-motion: reduce)'
 
 interface FramesProps {
   readonly flights: Flights
-  readonly drawing: Drawing
+  readonly drawing: layout.Drawing
   /** Whether the dots are drawn again for each frame of the screen. */
   readonly isMoving: boolean
 }
@@ -271,14 +261,19 @@ export interface EndState {
 }
 
 /** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
-export function End({ box: { x, y, width, height }, lines, label, href }: EndState & { readonly box: DriverBox }) {
-  const [middle, top] = [x + width / 2, y + height / 2 - (lines.length * LINE) / 2 + 13]
+export function End({
+  box: { x, y, width, height },
+  lines,
+  label,
+  href,
+}: EndState & { readonly box: layout.DriverBox }) {
+  const [middle, top] = [x + width / 2, y + height / 2 - (lines.length * layout.LINE) / 2 + 13]
   const inside = (
     <>
       <title>{label}</title>
       <rect class="box" x={x} y={y} width={width} height={height} rx={4} />
       {lines.map(({ tone = 'plain', ...line }, i) => (
-        <Label key={i} class={tone} x={middle} y={top + i * LINE} anchor="middle" width={width - 4} {...line} />
+        <Label key={i} class={tone} x={middle} y={top + i * layout.LINE} anchor="middle" width={width - 4} {...line} />
       ))}
     </>
   )
@@ -294,12 +289,12 @@ export function End({ box: { x, y, width, height }, lines, label, href }: EndSta
 }
 
 /** A group of parts, or the frame around all groups of a vnet. */
-export function Titled({ box, look, title }: Readonly<{ box: DriverBox; look: string; title: string }>) {
+export function Titled({ box, look, title }: Readonly<{ box: layout.DriverBox; look: string; title: string }>) {
   const { x, y, width, height } = box
   return (
     <g>
       <rect class={look} x={x} y={y} width={width} height={height} rx={4} />
-      <Label class="title muted" x={x + PAD} y={y + 17} text={title} />
+      <Label class="title muted" x={x + layout.PAD} y={y + 17} text={title} />
     </g>
   )
 }
