@@ -13,6 +13,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
   vi.resetModules()
   vi.doUnmock('node:fs')
+  vi.restoreAllMocks()
 })
 
 const failure = (load: () => unknown) => {
@@ -77,6 +78,50 @@ test('loadNative does not return the addon of another vnet in node_modules', asy
   const error = failure(load)
   delete cache[other]
   expect(error.code).toBe('ENOENT')
+})
+
+/**
+ * builtFile() in a tree that has only `files`, where set-up makes vnet-within and ends with
+ * `status`.
+ */
+async function inTree(files: readonly string[], status: number) {
+  const there = new Set(files)
+  const calls: (readonly string[])[] = []
+  const spawnSync = (program: string, args: readonly string[], options: object) => {
+    calls.push([program, ...args])
+    expect(options).toEqual({ stdio: ['ignore', 2, 2] })
+    if (status === 0) there.add('build/Release/vnet-within')
+    return { status }
+  }
+  const statSync = (path: string) => {
+    return [...there].some(file => path.endsWith(`/${file}`)) ? { isFile: () => true } : undefined
+  }
+  vi.doMock('node:fs', async actual => ({ ...(await actual<object>()), statSync }))
+  vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ spawnSync } as never)
+  vi.resetModules()
+  const { builtFile: find } = await import('#src/linux/native.ts')
+  return { find: () => find('vnet-within', 'the launcher'), calls }
+}
+
+const CLONE = ['scripts/setup.mjs', 'build/Release/vnet.node']
+const PREBUILT = `prebuilds/linux-${process.arch}/vnet-within`
+
+test('a clone builds its programs when one is needed, once', async () => {
+  // Prebuilt files may be of other sources.
+  const { find, calls } = await inTree([...CLONE, PREBUILT], 0)
+  expect([find(), find()]).toEqual(Array(2).fill(expect.stringMatching(/\/build\/Release\/vnet-within$/)))
+  expect(calls).toEqual([[process.execPath, expect.stringMatching(/\/scripts\/setup\.mjs$/), '--programs']])
+})
+
+test('a clone that cannot build its programs says how they are built', async () => {
+  const { find } = await inTree(CLONE, 1)
+  expect(failure(find).message).toMatch(/; the launcher is not built: run `npx node-gyp rebuild` in \/.*$/)
+})
+
+test('an installation has its programs, and builds nothing', async () => {
+  const { find, calls } = await inTree([PREBUILT], 0)
+  expect(find()).toMatch(/\/prebuilds\/linux-\w+\/vnet-within$/)
+  expect(calls).toEqual([])
 })
 
 test.each([
