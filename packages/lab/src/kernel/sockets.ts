@@ -9,7 +9,19 @@ import net from 'node:net'
 import { EAFNOSUPPORT } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
-import * as uapi from 'vnet/internal/linux/uapi'
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  int32,
+  SO_REUSEADDR,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  sockaddrInet,
+} from 'vnet/internal/linux/uapi'
 import { parseAddress } from 'vnet/internal/packet/address'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { shown } from '../model/options.ts'
@@ -46,7 +58,7 @@ export async function listen(
   host: string | undefined,
 ): Promise<{ readonly port: number; readonly accepting: StreamServer }> {
   const { native } = place
-  const fd = bound(place, { type: uapi.SOCK_STREAM, port, host, reuseAddr: true })
+  const fd = bound(place, { type: SOCK_STREAM, port, host, reuseAddr: true })
   closingOnError(native, [fd], () => check(native.listen(fd, BACKLOG), `listen on port ${port}`))
   const listening = listeningOf(server)
   let accepting = server
@@ -78,14 +90,13 @@ export async function bindUdp(
   const { native } = place
   const { handle, ipv6Only, reuseAddr } = dgramState(socket)
   const any = isUdp6(socket) ? '::' : '0.0.0.0'
-  const fd = bound(place, { type: uapi.SOCK_DGRAM, port, host: host ?? any, ipv6Only, reuseAddr })
+  const fd = bound(place, { type: SOCK_DGRAM, port, host: host ?? any, ipv6Only, reuseAddr })
   const listening = listeningOf(socket)
   closingOnError(native, [fd], () => {
     // Otherwise Node asks the primary process of a cluster for the descriptor.
     socket.bind({ fd, exclusive: true })
     // libuv has set it.
-    if (reuseAddr !== true)
-      check(native.setsockopt(fd, uapi.SOL_SOCKET, uapi.SO_REUSEADDR, uapi.int32(0)), 'SO_REUSEADDR')
+    if (reuseAddr !== true) check(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(0)), 'SO_REUSEADDR')
   })
   native.release(fd)
   if (handle !== null && isUdp6(socket)) refuseZones(handle)
@@ -136,10 +147,7 @@ export function connectingTo(
 
 /** Returns the descriptor of a TCP socket in the namespace. */
 function tcpSocket({ native, nsfd }: SocketPlace, family: 4 | 6): number {
-  return check(
-    native.socket(family === 6 ? uapi.AF_INET6 : uapi.AF_INET, uapi.SOCK_STREAM | uapi.SOCK_NONBLOCK, 0, nsfd),
-    'socket',
-  )
+  return check(native.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
 }
 
 /**
@@ -148,10 +156,10 @@ function tcpSocket({ native, nsfd }: SocketPlace, family: 4 | 6): number {
  */
 export function transparentListener(place: SocketPlace): { readonly fd: number; readonly port: number } {
   const { native } = place
-  const fd = bound(place, { type: uapi.SOCK_STREAM, port: 0, host: undefined })
+  const fd = bound(place, { type: SOCK_STREAM, port: 0, host: undefined })
   return closingOnError(native, [fd], () => {
     // An IPv6 socket takes it for both.
-    check(native.setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, uapi.int32(1)), 'IP_TRANSPARENT')
+    check(native.setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, int32(1)), 'IP_TRANSPARENT')
     check(native.listen(fd, BACKLOG), 'listen')
     const address = new Uint8Array(SOCKADDR_IN6)
     check(native.getsockname(fd, address), 'getsockname')
@@ -182,13 +190,13 @@ function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
   const address = addressToListen(host ?? '::')
   const what = `bind ${host ?? '*'} port ${port}`
   const isV6 = address.length !== IPV4_ALEN
-  const fd = native.socket(isV6 ? uapi.AF_INET6 : uapi.AF_INET, type | uapi.SOCK_NONBLOCK, 0, nsfd)
+  const fd = native.socket(isV6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK, 0, nsfd)
   if (fd === -EAFNOSUPPORT && host === undefined) return bound({ native, nsfd }, { ...options, host: '0.0.0.0' })
   check(fd, what)
   return closingOnError(native, [fd], () => {
-    if (reuseAddr) check(native.setsockopt(fd, uapi.SOL_SOCKET, uapi.SO_REUSEADDR, uapi.int32(1)), what)
-    if (isV6) check(native.setsockopt(fd, uapi.IPPROTO_IPV6, uapi.IPV6_V6ONLY, uapi.int32(ipv6Only ? 1 : 0)), what)
-    check(native.bind(fd, uapi.sockaddrInet(address, port)), what)
+    if (reuseAddr) check(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(1)), what)
+    if (isV6) check(native.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(ipv6Only ? 1 : 0)), what)
+    check(native.bind(fd, sockaddrInet(address, port)), what)
     return fd
   })
 }
