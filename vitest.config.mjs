@@ -142,8 +142,9 @@ export default defineConfig({
           ...common,
           name: 'kernel',
           include: filesOf('kernel'),
-          // Kernel tests mostly wait for the kernel. In a long run they compute, too.
-          maxWorkers: isLong ? cores + 1 : 3 * cores,
+          // Kernel tests mostly wait for the kernel; in a long run they compute, too. With more at
+          // a time, programs that they start are late.
+          maxWorkers: isLong ? cores + 1 : 2 * cores,
           sequence: { groupOrder: 1 },
           testTimeout: isLong ? 900_000 : 120_000,
           ...(reason === undefined ? {} : SKIP_ALL),
