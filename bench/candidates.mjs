@@ -35,7 +35,7 @@ export const BUILD = `${root}build/bench`
 /** The directory of the control sockets of root's vnets. */
 export const RUN = '/run/vnet'
 
-/** The program that is measured: this tree's, or the one of another build. */
+/** The program to measure; another build's, if the environment names it. */
 const PROGRAM = process.env.VNET_BENCH_PROGRAM ?? `${root}dist/vnet.js`
 
 /**

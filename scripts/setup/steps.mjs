@@ -13,7 +13,7 @@ import { digest, filesUnder } from './stamp.mjs'
 
 const { join } = posix
 
-/** The files of the addon, and those that all targets use. */
+/** The addon's own files, and shared ones. */
 const isOfAddon = file => /^native\/(addon\/|[^/]+$)/.test(file)
 
 const isOfProgram = file => !file.startsWith('native/addon/')

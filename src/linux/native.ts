@@ -315,7 +315,7 @@ export function builtFile(name: string, what: string): string {
 /** Builds the programs in a clone, where the first command that needs one does. */
 function buildPrograms(): boolean {
   const script = `${ROOT}scripts/setup.mjs`
-  // Installations have all of them, and the addon is there before this code.
+  // Only a clone has the script. Without the addon, nothing was set up.
   if (!isThere(script) || !isThere(`${ROOT}build/Release/vnet.node`)) return false
   const { spawnSync } = process.getBuiltinModule('node:child_process')
   return spawnSync(process.execPath, [script, '--programs'], { stdio: ['ignore', 2, 2] }).status === 0

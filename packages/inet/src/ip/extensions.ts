@@ -1,4 +1,4 @@
-/** The extension headers of IPv6 before the upper one, and what is wrong in them (RFC 8200). */
+/** Reads IPv6's extension headers before the upper header, and finds their mistakes (RFC 8200). */
 import { IPV6_HLEN, NEXTHDR_DEST, NEXTHDR_HOP, NEXTHDR_ROUTING } from 'vnet/internal/packet/ipv6'
 
 /**

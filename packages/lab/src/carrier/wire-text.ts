@@ -1,4 +1,4 @@
-/** The texts of a lab's wires: those of tc-netem(8), except that each time needs a unit. */
+/** The texts of a lab's wires, as in tc-netem(8), except that each time needs a unit. */
 import type { WireResources } from 'vnet/internal/netdev/device-wire'
 import type { TextOptions } from 'vnet/internal/wire/grammar/cursor'
 import { parseWire } from 'vnet/internal/wire/parse'

@@ -154,7 +154,7 @@ export class MemoryRules implements RouterRules {
   }
 }
 
-/** Whether the first of the rules that matches a packet accepts it, or there is none. */
+/** Whether the first matching rule accepts a packet; true without one. */
 function accepts(rules: readonly FirewallRule[], way: 'in' | 'out', seen: Seen): boolean {
   const rule = rules.find(
     each =>

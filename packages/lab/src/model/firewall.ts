@@ -11,7 +11,7 @@ import { NAT64_NETWORK } from './subnet.ts'
 export const [HTTP_PORT, HTTPS_PORT] = [80, 443]
 const IKE_PORT = 500
 
-/** What a packet must have to match; what is undefined may be anything. */
+/** A rule matches packets that have all defined fields. */
 export interface FirewallRule {
   /** Whether the packet comes from outside, or leaves to it. */
   readonly way: 'in' | 'out'

@@ -141,11 +141,11 @@ export interface HostStack {
   close(): void
 }
 
-/** What a host in the kernel does for a router that leads to the machine's network. */
+/** Ways to the machine's network, for a host in the kernel. */
 export interface StackWayOut {
   /**
-   * Makes this host such a router. TCP `ports` of the machine, and those of its loopback in
-   * `localhost`, lead to the lab and back. Rejects with a VnetError.
+   * Makes this host such a router. TCP `ports` of the machine lead to the lab, and
+   * its loopback's ports in `localhost` are reached from the lab. Rejects with a VnetError.
    */
   open(directory: string, ports: readonly number[], localhost: readonly number[]): Promise<WayOut>
   /** Leads these ports of the host's 127.0.0.1 to the machine's. Throws a VnetError. */
