@@ -1,3 +1,0 @@
-import { testLive } from '../support/course-live.ts'
-
-await testLive('02-mirror')

@@ -1,3 +1,0 @@
-import { testLive } from '../support/course-live.ts'
-
-await testLive('09-offloads')
