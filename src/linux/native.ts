@@ -305,7 +305,10 @@ export function checkLinux(call: Call): void {
  */
 export function builtFile(name: string, what: string): string {
   checkLinux([`load ${what}`, ''])
-  const find = (directory: string) => [`${ROOT}${directory}/${name}`].find(isThere)
+  const find = (directory: string) => {
+    const path = `${ROOT}${directory}/${name}`
+    return isThere(path) ? path : undefined
+  }
   const built = find('build/Release') ?? (buildPrograms() ? find('build/Release') : find('native/build/Release'))
   const found = built ?? find(`prebuilds/linux-${process.arch}`)
   if (found !== undefined) return found

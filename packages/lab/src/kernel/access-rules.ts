@@ -194,14 +194,12 @@ export function refusePortControl(place: SocketPlace, name: string): void {
 
 /** Sets up a stateful firewall. Throws a VnetError. */
 export function firewall(place: SocketPlace, name: string, options: AccessOptions): void {
+  // The kernel's NAT marks packets that it forwards; vnet's own filters outside the router.
+  const passes = (version: 4 | 6) =>
+    version === 4 && options.nat === 'masquerade' ? nft.FORWARDED : nft.family(NFPROTO[version])
   const written = ({ way, version, protocol: ipproto, port, source, accepts }: FirewallRule): nft.NftExpr[] => [
     (way === 'in' ? nft.iif : nft.oif)(name),
-    // The kernel's NAT marks packets that it forwards; vnet's own filters outside the router.
-    ...(version === 4 && options.nat === 'masquerade'
-      ? [nft.FORWARDED]
-      : version
-        ? [nft.family(NFPROTO[version])]
-        : []),
+    ...(version === undefined ? [] : [passes(version)]),
     ...(ipproto === undefined ? [] : [nft.protocol(ipproto)]),
     ...(port === undefined ? [] : [nft.dport(port)]),
     ...(source === undefined ? [] : [nft.saddr6(source.bytes.subarray(0, source.prefixLen / 8))]),
