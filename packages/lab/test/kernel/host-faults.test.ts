@@ -37,9 +37,10 @@ function insideOf({ place }: LabHost): () => readonly string[] {
 function statesOf(): readonly string[] {
   const own = readlinkSync('/proc/self/ns/pid')
   const states = (pid: string) => {
-    // Launchers are outside its PID namespace, and its init is process 1.
+    // Launchers are outside its PID namespace, but what they fork is inside even when it is refused
+    // after a crash. Its init, also of this name, is process 1.
     if (readlinkSync(`/proc/${pid}/ns/pid`) === own) return []
-    if (/^NSpid:.*\t1$/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) return []
+    if (/^Name:\tvnet-within$/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) return []
     const stats = readdirSync(`/proc/${pid}/task`).map(id => readFileSync(`/proc/${pid}/task/${id}/stat`, 'latin1'))
     return stats.map(stat => fieldsOf(stat)[0] ?? '')
   }
