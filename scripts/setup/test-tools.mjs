@@ -40,7 +40,6 @@ const packages = {
   pasta: 'passt',
   'systemd-analyze': 'systemd',
   'genl-ctrl-list': 'libnl-utils',
-  'redis-check-rdb': 'redis-tools',
   'pkg-config': 'pkg-config',
   [LIBNL]: 'libnl-genl-3-dev',
 }
@@ -95,6 +94,7 @@ const ownPackages = {
     nft: 'nftables',
     curl: 'curl',
     ping: 'iputils-ping',
+    'redis-check-rdb': 'redis-tools',
   },
   browsers: {
     chromium: 'chromium',

@@ -236,7 +236,7 @@ describe('--test', () => {
   const iproute2 = ['ip', 'tc', 'genl']
   const others = list(`
     arping ndisc6 iperf3 pasta ethtool traceroute zsh genl-ctrl-list pkg-config nmap dig curl systemd-analyze tshark
-    capinfos editcap newuidmap redis-check-rdb
+    capinfos editcap newuidmap
   `)
 
   beforeEach(async () => {

@@ -14,13 +14,13 @@ test('every fault of every packet of a DNS query is tried, and the resolver surv
   expect([report.packets.length, report.points.length, report.count('skipped')]).toEqual([2, 8, 0])
 })
 
-test.each(['tls', 'http2'])('every fault of every packet of %s has the same verdict in both worlds', async name => {
+test('every fault of every packet of TLS has the same verdict in both worlds', async () => {
   const directory = testDirectory()
-  for (const file of ['net.mjs', `${name}.mjs`]) {
+  for (const file of ['net.mjs', 'tls.mjs']) {
     cpSync(new URL(`../../explore/protocols/${file}`, import.meta.url), join(directory, file))
   }
   writeCertificate(directory)
-  const module = pathToFileURL(join(directory, `${name}.mjs`))
+  const module = pathToFileURL(join(directory, 'tls.mjs'))
   const [memory, kernel] = [await explore(module, { world: 'memory' }), await explore(module, { world: 'kernel' })]
   for (const report of [memory, kernel]) expect([report.cleanErrors, report.failures]).toEqual([[], []])
   expect([memory.points.length > 50, memory.count('slower'), memory.count('missed')]).toEqual([true, 4, 0])
