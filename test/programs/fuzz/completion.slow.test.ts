@@ -12,7 +12,8 @@ import { list } from '#support/list.ts'
 import { runMain } from '#support/run-main.ts'
 import { SEED, scaled } from '#support/scale.ts'
 
-const NAMES = scaled(25_000)
+/** An even number, because the shell takes two at a time. */
+const NAMES = 2 * scaled(12_500)
 /** Text that a shell may interpret; `>p` would leave a file. */
 const PIECES = [
   ...list('$(>p) `>p` >p ; & | < ( ) { } [ ] $ ${ " \' \\ ! # * ? ~ = - -- a b sn0 @ % ^ , .'),
