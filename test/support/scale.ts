@@ -1,13 +1,13 @@
 /**
- * The size of tests with random inputs, faults or many cases. `npm test` runs a twelfth of the
+ * The size of tests with random inputs, faults or many cases. `npm test` runs an eighth of the
  * inputs of `npm run test:long`, or the first cases; a file that imports this module belongs to
- * both. `FUZZ_ALL=1 npm run test:long` runs eight times as many inputs.
+ * both. `FUZZ_ALL=1 npm run test:long` runs twelve times as many inputs.
  */
 
 const isLong = process.env.VNET_LONG === '1'
-const part = process.env.FUZZ_ALL === '1' ? 1 : isLong ? 8 : 100
+const part = process.env.FUZZ_ALL === '1' ? 1 : isLong ? 12 : 100
 
-/** Returns an eighth of `count` in a long run, a hundredth otherwise, all with FUZZ_ALL=1. */
+/** Returns a twelfth of `count` in a long run, a hundredth otherwise, all with FUZZ_ALL=1. */
 export function scaled(count: number): number {
   return Math.ceil(count / part)
 }

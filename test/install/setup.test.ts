@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { list } from '#support/list.ts'
 import { SetupTree } from '#support/setup-tree.ts'
-import { HEADERS_PACKAGE } from '../../../scripts/setup/kernel-headers.mjs'
+import { HEADERS_PACKAGE } from '../../scripts/setup/kernel-headers.mjs'
 
 const quiet = { code: 0, stdout: '', stderr: '' }
 /** Compilers of the core, of the packages and of the page; the core and the lab are joined. */
