@@ -7,6 +7,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
+import { WITH_LAB } from './packed.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const directory = fileDirectory()
@@ -61,7 +62,7 @@ test('a request survives the loss of its first packet', async ({ lab }) => {
 
 beforeAll(() => {
   run(process.execPath, ['scripts/prebuild.mjs', 'linux-x64', 'linux-arm64'], root)
-  const packages = ['.', 'packages/guest', 'packages/lan', 'packages/lab'].map(path => join(root, path))
+  const packages = WITH_LAB.map(path => join(root, path))
   const files = packages.map(path => run('npm', ['pack', '--silent', '--pack-destination', directory], path).trim())
   writeFileSync(join(directory, 'package.json'), '{ "private": true }')
   // Packages of Node's programs. npm would refuse the one for another processor.

@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { asOn } from '#support/other-system.ts'
-import { environmentOf, LIMIT_MS, packInto, run } from './packed.ts'
+import { environmentOf, LIMIT_MS, packInto, run, WITH_LAB } from './packed.ts'
 
 const directory = fileDirectory()
 const managers = join(directory, 'managers')
@@ -125,7 +125,7 @@ async function expectInstalled(project: string, output: string, load = LOADS): P
 
 beforeAll(async () => {
   run(root, process.execPath, 'scripts/prebuild.mjs', 'linux-x64', 'linux-arm64')
-  const packed = packInto(directory, ['.', 'packages/guest', 'packages/lan', 'packages/lab'])
+  const packed = packInto(directory, WITH_LAB)
   mkdirSync(managers)
   writeFileSync(join(managers, 'package.json'), JSON.stringify({ private: true, dependencies: VERSIONS }))
   run(managers, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund')

@@ -11,6 +11,7 @@ import { fileDirectory } from '#support/fresh-directory.ts'
 import { USER } from '#support/ordinary-user.ts'
 import { asOn } from '#support/other-system.ts'
 import { NOBODY } from '#support/privileges.ts'
+import { WITH_LAB } from './packed.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const directory = fileDirectory()
@@ -94,7 +95,7 @@ test('the packed files install for macOS without building anything, and a lab ru
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   writeFileSync(join(project, 'lab.js'), LAB)
-  const folders = ['.', 'packages/guest', 'packages/lan', 'packages/lab'].map(path => join(clone, path))
+  const folders = WITH_LAB.map(path => join(clone, path))
   const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', project]
   const files = folders.map(path => `./${run(path, 'npm', ...pack).trim()}`)
   run(project, 'npm', 'install', '--os=darwin', '--cpu=arm64', '--no-audit', '--no-fund', ...files)

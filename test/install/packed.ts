@@ -6,6 +6,9 @@ import { join, resolve } from 'node:path'
 /** A guard against hanging: npm may compile the addon. */
 export const LIMIT_MS = 300_000
 
+/** The folders of the package lab, and of those that it depends on. */
+export const WITH_LAB = ['.', ...['guest', 'inet', 'lan', 'lab'].map(name => `packages/${name}`)]
+
 /** The environment of a project. npm's own variables would make it act on this repository. */
 export function environmentOf(cwd: string): NodeJS.ProcessEnv {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)/.test(name)))

@@ -7,14 +7,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
-import { LIMIT_MS, packInto, run } from './packed.ts'
+import { LIMIT_MS, packInto, run, WITH_LAB } from './packed.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const directory = fileDirectory()
 let packed: Record<string, string> = {}
 
 beforeAll(() => {
-  packed = packInto(directory, ['.', 'packages/guest', 'packages/lan', 'packages/lab'])
+  packed = packInto(directory, WITH_LAB)
 }, LIMIT_MS)
 
 const [, lab = ''] = /```js\n(import http .*?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? []
