@@ -10,5 +10,5 @@ test('two hosts on a cable send a datagram in virtual time', () => {
   const options = { cwd: 'packages/inet', encoding: 'utf8', input: program } as const
   const printed = execFileSync(process.execPath, ['--input-type=module', '-'], options)
   expect(printed).toBe('hello 1024 3000000\n')
-  expect(page).toContain(`\n    ${printed}`)
+  expect(page).toContain(` // ${printed}`)
 })
