@@ -11,7 +11,8 @@ const remove = (path: string) => rmSync(path, { recursive: true, force: true })
 /** Returns the path of a new directory, which exists until the end of the file's tests. */
 export function fileDirectory(): string {
   const path = make()
-  afterAll(() => remove(path))
+  // Without a limit: a clone has ten thousands of files, and the disk may be busy.
+  afterAll(() => remove(path), 0)
   return path
 }
 
