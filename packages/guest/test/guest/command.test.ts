@@ -60,10 +60,8 @@ test('changed files, new files and links come back with their modes, and nothing
 test('a file that cannot be written back is one line, and the others come back', async () => {
   mkdirSync(at('inner'))
   const end = await shell('rmdir inner; echo x > inner; echo y > other; exit 3', { cwd })
-  expect([end.status, complaints(end)]).toEqual([
-    1,
-    [expect.stringMatching(/^vnet: inner of the guest is not written back: EISDIR: /)],
-  ])
+  const line = 'vnet: inner of the guest is not written back: it is a directory here'
+  expect([end.status, complaints(end)]).toEqual([1, [line]])
   expect(readFileSync(at('other'), 'utf8')).toBe('y\n')
 })
 
