@@ -5,7 +5,10 @@ import { Consumer } from '#support/consumer.ts'
 import { ANSWER, exploreEcho, faults, REQUEST } from '#support/explore/echo.ts'
 import { explore } from '../../../src/index.ts'
 
-test('a request that is sent only once fails by its loss, and so does the printed test', async () => {
+/** Milliseconds for the runs of a module, each in a process of its own. */
+const LIMIT = { timeout: 900_000 }
+
+test('a request that is sent only once fails by its loss, and so does the printed test', LIMIT, async () => {
   const report = await exploreEcho('once', { faults: ['drop'], filter: 'udp dst port 5000', timeout: 1000 })
   expect(faults(report)).toEqual([`drop ${REQUEST}`])
   const [first] = report.failures
@@ -27,31 +30,31 @@ test('a request that is sent only once fails by its loss, and so does the printe
   expect(consumer.vitest()).toMatchObject({ status: 0, stdout: expect.stringContaining('Tests  1 passed (1)') })
 })
 
-test('a request that counts twice fails by its duplicate, and by the loss of its reply', async () => {
+test('a request that counts twice fails by its duplicate, and by the loss of its reply', LIMIT, async () => {
   const report = await exploreEcho('twice')
   expect(faults(report)).toEqual([`duplicate ${REQUEST}`, `drop ${ANSWER}`])
   expect(report.failures[0]!.error).toContain('Error: counted 2 times')
 })
 
-test('a run that blocks its thread is killed', async () => {
+test('a run that blocks its thread is killed', LIMIT, async () => {
   const report = await exploreEcho('block', { faults: ['duplicate'], stopAt: 1, concurrency: 1 })
   expect(report.failures[0]!.error).toMatch(/^the scenario blocks its thread: killed after \d+ ms$/)
   expect(report.count('skipped')).toBe(1)
 })
 
-test('a rejection that nothing handles fails its own run only', async () => {
+test('a rejection that nothing handles fails its own run only', LIMIT, async () => {
   const report = await exploreEcho('reject', { faults: ['duplicate'] })
   expect(faults(report)).toEqual([`duplicate ${REQUEST}`, `duplicate ${ANSWER}`])
   expect(report.failures[0]!.error).toContain('Error: nobody handles this')
 })
 
-test('a timer that is left after a fault, but not after a clean run, is a failure', async () => {
+test('a timer that is left after a fault, but not after a clean run, is a failure', LIMIT, async () => {
   const report = await exploreEcho('leave', { faults: ['duplicate'] })
   expect(faults(report)).toEqual([`duplicate ${REQUEST}`, `duplicate ${ANSWER}`])
   expect(report.failures[0]!.error).toBe('still there 1 s after the run, unlike after a clean run: Timeout')
 })
 
-test('a scenario that fails without faults is reported, and nothing else is tried', async () => {
+test('a scenario that fails without faults is reported, and nothing else is tried', LIMIT, async () => {
   const report = await exploreEcho('clean')
   expect(report.cleanErrors).toHaveLength(3)
   expect([report.points, report.passed]).toEqual([[], false])
@@ -59,7 +62,7 @@ test('a scenario that fails without faults is reported, and nothing else is trie
   expect(String(report)).toContain('the invariant does not hold')
 })
 
-test('a module without a scenario is refused', async () => {
+test('a module without a scenario is refused', LIMIT, async () => {
   await expect(explore(new URL('../../../../../test/support/program-limit.ts', import.meta.url))).rejects.toThrow()
   await expect(explore(new URL('data:text/javascript,export const options = {}'))).rejects.toThrow(
     'the module has no scenario',
