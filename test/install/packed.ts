@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 /** A guard against hanging: npm may compile the addon. */
 export const LIMIT_MS = 300_000
 
-/** The folders of the package lab, and of those that it depends on. */
+/** The folders of the package lab and of its dependencies here. */
 export const WITH_LAB = ['.', ...['guest', 'inet', 'lan', 'lab'].map(name => `packages/${name}`)]
 
 /** The environment of a project. npm's own variables would make it act on this repository. */

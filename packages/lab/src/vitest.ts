@@ -27,7 +27,7 @@ import type { Lab } from './network/lab.ts'
 import type { WorldName } from './world/world.ts'
 import { exploredWorld, isInGuest, wantedWorld } from './world/world.ts'
 
-/** There is no range in peerDependencies: npm 10 crashes on the peers of vitest 4.1. */
+/** The peerDependencies name no range, because npm 10 crashes on the peers of vitest 4.1. */
 function checkVersion(): void {
   const { version } = createRequire(import.meta.url)('vitest/package.json') as { version: string }
   const [major = 0, minor = 0] = version.split('.').map(Number)

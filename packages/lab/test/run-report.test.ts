@@ -14,7 +14,7 @@ test('a run without a loss has a line for the run and one for each direction', (
   expect(reportLines(report)).toEqual(['1.3 s, seed 7', 'out: 10 packets, 4 kB', 'in: 0 packets, 0 B'])
 })
 
-test('losses and changes have their causes, and what was sent again is said', () => {
+test('losses and changes have their causes, and repeated segments and queries are counted', () => {
   const out = {
     ...report.out,
     lost: [

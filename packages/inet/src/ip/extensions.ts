@@ -18,7 +18,7 @@ export function nextHeaderAt(bytes: Uint8Array, nh: number, end: number): number
 /** Codes of a Parameter Problem (RFC 4443, RFC 7112). */
 export const [HDR_FIELD, UNK_NEXTHDR, UNK_OPTION, HDR_INCOMP] = [0, 1, 2, 3] as const
 
-/** A mistake, and its offset from the start of the packet. Without a code it is not reported. */
+/** A mistake, and its offset from the start of the packet. It is reported if it has a code. */
 export interface HeaderProblem {
   readonly code: number | undefined
   readonly pointer: number

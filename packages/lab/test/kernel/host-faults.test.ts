@@ -33,14 +33,18 @@ function insideOf({ place }: LabHost): () => readonly string[] {
   return () => readdirSync('/proc').filter(pid => attempt(() => readlinkSync(`/proc/${pid}/ns/net`)) === namespace)
 }
 
-/** Returns the states of the threads of the programs of the host. */
-function statesOf(): readonly string[] {
+/** In the status of the init of a host: it is process 1. */
+const INIT = /^NSpid:.*\t1$/m
+/** In the status of the init, and of what a launcher has forked before it has a program. */
+const WITHOUT_PROGRAM = /^Name:\tvnet-within$/m
+
+/** Returns the states of the threads in the host, except those of processes with such a status. */
+function statesOf(except = INIT): readonly string[] {
   const own = readlinkSync('/proc/self/ns/pid')
   const states = (pid: string) => {
-    // Launchers are outside its PID namespace, but what they fork is inside even when it is refused
-    // after a crash. Its init, also of this name, is process 1.
+    // Launchers are outside its PID namespace.
     if (readlinkSync(`/proc/${pid}/ns/pid`) === own) return []
-    if (/^Name:\tvnet-within$/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) return []
+    if (except.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) return []
     const stats = readdirSync(`/proc/${pid}/task`).map(id => readFileSync(`/proc/${pid}/task/${id}/stat`, 'latin1'))
     return stats.map(stat => fieldsOf(stat)[0] ?? '')
   }
@@ -77,13 +81,15 @@ test('crash kills every program of a host and keeps its disk, and programs start
   expect(await line()).toBe('up')
   const late = server.spawn('sleep', ['1000'])
   server.faults.crash()
-  expect(statesOf()).toEqual([])
+  // A launcher that was late has forked a process, and is refused.
+  expect(statesOf(WITHOUT_PROGRAM)).toEqual([])
   expect(await ended).toEqual([null, 'SIGKILL'])
   // Its launcher may not have entered the host yet, and then fails.
   expect([
     [null, 'SIGKILL'],
     [1, null],
   ]).toContainEqual(await once(late, 'exit'))
+  await expect.poll(() => statesOf()).toEqual([])
   expect(readFileSync(`${disk}/file`, 'utf8')).toBe('kept\n')
   await expect(server.exec('true')).rejects.toThrow('host server has crashed: programs start after a restart')
   await server.restart()

@@ -76,7 +76,7 @@ test('the last messages of the shown device are kept, of others none', () => {
   expect(state.last('wire')).toBeUndefined()
 })
 
-test('events are those of all devices, the newest 500', () => {
+test('the newest 500 events of all devices are kept', () => {
   const { state, notes } = page()
   state.receive(hello('1//sn0', '1//sn1'))
   state.receive(event('1//sn1', { event: 'cut' }))
