@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs'
 import { ENODEV, EPIPE, isErrno, reasonOf, VnetError } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { CaptureFile } from '../../capture/capture-file.node.ts'
-import { ControlClient } from '../../control/client/client.ts'
+import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import { findVnets, isOfLab } from '../../control/client/find.ts'
 import type { CaptureRequest } from '../../control/client/types.ts'
 import { loadNative } from '../../linux/native.ts'
@@ -14,14 +14,12 @@ import { packageVersion } from '../own-package.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../process/io.ts'
 import { ALL, interfaceSentences, interfaceValue } from './extcap-sentences.ts'
 
-/** How long a vnet may take to reply: Wireshark waits for the list when it starts. */
-const LIST_MS = 500
 /** Milliseconds between two looks for a reader. */
 const AGAIN_MS = 20
 
-/** Prints the interfaces. A vnet that does not reply is left out. */
+/** Prints the interfaces. A vnet that is stuck is left out: Wireshark waits for this at its start. */
 export async function listInterfaces(io: Io): Promise<number> {
-  using client = new ControlClient(loadNative(), { timeoutMs: LIST_MS })
+  using client = new ControlClient(loadNative(), { timeoutMs: SERVED_TIMEOUT_MS })
   const { devices } = await findVnets(client, io.find)
   const help = new URL('../../../docs/capture.md', import.meta.url)
   io.out(interfaceSentences(devices, packageVersion(), help.href))
