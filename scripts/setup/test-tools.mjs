@@ -281,14 +281,12 @@ export async function installPrograms(wanted, who) {
 }
 
 /**
- * Installs packages; a new machine may have no package lists yet. Returns the error of apt, or ''.
+ * Installs packages, from new lists: with old ones it would be a browser that Playwright no longer
+ * drives. Returns the error of apt, or ''.
  */
 async function aptInstall(wanted) {
-  const install = ['install', '-y', '--no-install-recommends', ...wanted]
-  const complaint = await apt(install)
-  if (complaint === '') return ''
   await apt(['update'])
-  return apt(install)
+  return apt(['install', '-y', '--no-install-recommends', ...wanted])
 }
 
 async function apt(args) {
