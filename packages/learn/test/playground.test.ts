@@ -7,6 +7,7 @@ import { cable, loop, snull } from 'vnet/internal/drivers/index'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { exportedDriver } from 'vnet/internal/netdev/module'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
+import { SAMPLE } from '../src/browser/playground/sample.ts'
 import { COURSE, courseNames } from '../src/folder.ts'
 import { start } from './support/playground-world.ts'
 
@@ -73,6 +74,13 @@ describe.each(courseNames())('the solution of %s', name => {
 describe('a driver of a visitor', () => {
   const mistaken = (text: string) => written(directory, `${++files}.mjs`, text)
   const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
+
+  test('starts as a mirror that loses every fifth frame', async () => {
+    const { world, told, run } = await start(await driverOf(mistaken(SAMPLE)), { isOwn: true })
+    world.send('ping')
+    run(6000)
+    expect(told.find(line => line.startsWith('ping'))).toMatch(/5 sent, 4 received/)
+  })
 
   test('that throws at a frame is named with its line, and the frame is counted', async () => {
     const file = mistaken(solution.replace('skb.drop()', "throw new Error('away')"))
