@@ -1,6 +1,6 @@
 /** Draws the boxes of a driver as SVG, and the dots that move between them. */
 import type { ComponentChildren, VNode } from 'preact'
-import { useLayoutEffect, useReducer } from 'preact/hooks'
+import { useLayoutEffect, useReducer, useRef } from 'preact/hooks'
 import { drawn, Label } from './drawing.tsx'
 import * as layout from './driver-layout.ts'
 import type { DrawnItem } from './driver-model.ts'
@@ -233,8 +233,11 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
   // Without the view, nothing reports what becomes of the frames.
   useLayoutEffect(() => () => flights.clear(), [flights])
   const isStill = matchMedia(STILL).matches
+  // Messages draw it, too.
+  const now = useRef(0)
+  if (isMoving || now.current === 0) now.current = Date.now()
   const dots = flights
-    .at(Date.now(), drawing)
+    .at(now.current, drawing)
     .filter(({ isWaiting, reason }) => !isStill || isWaiting || reason !== undefined)
   return (
     <div class="frames-on-the-way" aria-hidden="true">
