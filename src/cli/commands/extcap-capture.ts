@@ -17,7 +17,7 @@ import { ALL, interfaceSentences, interfaceValue } from './extcap-sentences.ts'
 /** Milliseconds between two looks for a reader. */
 const AGAIN_MS = 20
 
-/** Prints the interfaces. A vnet that is stuck is left out: Wireshark waits for this at its start. */
+/** Prints the interfaces. A vnet that is stuck is left out: Wireshark waits at its start. */
 export async function listInterfaces(io: Io): Promise<number> {
   using client = new ControlClient(loadNative(), { timeoutMs: SERVED_TIMEOUT_MS })
   const { devices } = await findVnets(client, io.find)

@@ -37,8 +37,8 @@ import type { WireChange } from './wire-request.ts'
 /** How long a vnet may take for the next part of its reply. */
 const TIMEOUT_MS = 5000
 /**
- * The same for a page, a scrape or a list, which must not wait for a vnet that is stuck. A vnet that
- * is busy loads what serves its first request in up to a second.
+ * The same for a page, a scrape or a list, which must not wait for a vnet that is stuck. On a busy
+ * machine a vnet loads what serves its first request in up to a second.
  */
 export const SERVED_TIMEOUT_MS = 2000
 /** Milliseconds before frames that a vnet could not accept are sent again. */
