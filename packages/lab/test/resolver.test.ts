@@ -4,7 +4,7 @@ import * as dns from 'vnet/internal/packet/dns'
 import { createLab } from '../src/index.ts'
 import { resolve } from '../src/world/resolver.ts'
 
-/** Returns a function that asks a server, which drops `lost` queries and then knows IPv6 addresses. */
+/** Returns a function that asks a server, which drops `lost` queries and knows IPv6 alone. */
 async function asking({ rcode = dns.NOERROR, lost = 0 } = {}) {
   const lab = await createLab({ world: 'memory' })
   onTestFinished(() => lab.close())
