@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { either } from '#support/scale.ts'
 
-/** Cycles, and MB of resident memory without garbage: 55 of them are Node's. */
+/** Cycles, and MB of resident memory without garbage: half of it is Node's. */
 const CYCLES = either(10_000, 500)
 const LARGEST = 80
 

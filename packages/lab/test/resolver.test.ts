@@ -38,7 +38,7 @@ test('a query that is lost is sent again after 5 s', async () => {
   expect([queries.length, lab.now >= 5000, lab.now < 6000]).toEqual([3, true, true])
 })
 
-test('errors are those of dns.lookup: an unknown name, a server that fails or does not reply', async () => {
+test('a failure has the error of dns.lookup: an unknown name, a server that fails or does not reply', async () => {
   const unknown = await asking({ rcode: dns.NXDOMAIN })
   const failure = { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: 'a.example' }
   await expect(unknown.ask('a.example')).rejects.toMatchObject(failure)

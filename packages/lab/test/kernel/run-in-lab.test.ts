@@ -1,4 +1,4 @@
-/** The lab of `vnet run`, made in this process by root, without a way out. */
+/** The lab of `vnet run`, made in this process by root, without the Internet. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -23,14 +23,15 @@ async function runHere(command: string, options: RunOptions) {
   return { end, lines: text.split('\n') }
 }
 
-const PING = `ping -q -c 3 -i 0.01 -W 1 ${RUN_ROUTER} >/dev/null`
+const PING = `ping -4 -q -c 3 -i 0.01 -W 1 ${RUN_ROUTER} >/dev/null`
 
 test('a command runs beside a link with faults, and the report counts what the wire has dropped', async () => {
   const json = join(directory, 'report.json')
   const { end, lines } = await runHere(PING, { wire: 'delay 1ms', drop: 'icmp', nth: 1, json })
   expect(end.status).toBe(0)
-  expect(lines.filter(line => line.includes('drop'))).not.toEqual([])
-  expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ seed: 1, status: 0 })
+  expect(lines.filter(line => line.endsWith("; lost: 1 by drop 'icmp' nth 1"))).toHaveLength(2)
+  const lost = [{ packets: 1, by: "drop 'icmp' nth 1" }]
+  expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ seed: 1, status: 0, out: { lost }, in: { lost } })
 })
 
 test('of repeated runs each has a seed, and one that fails is named', async () => {

@@ -233,7 +233,7 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
   // Without the view, nothing reports what becomes of the frames.
   useLayoutEffect(() => () => flights.clear(), [flights])
   const isStill = matchMedia(STILL).matches
-  // Messages draw it, too.
+  // Messages draw the dots, too, which then remain where they are.
   const now = useRef(0)
   if (isMoving || now.current === 0) now.current = Date.now()
   const dots = flights
