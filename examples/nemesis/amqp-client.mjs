@@ -1,7 +1,10 @@
 // Publishes messages until two are confirmed, and prints them. The last line has the queue's.
+// With `close` it relies on close() alone, whose promise of amqplib 2.3.1 may settle never.
+import { once } from 'node:events'
 import amqp from 'amqplib'
 
 const QUEUE = 'numbers'
+const [, , mode] = process.argv
 
 /** Connects until `use` resolves, with a channel with confirmations. */
 async function withChannel(use) {
@@ -15,7 +18,8 @@ async function withChannel(use) {
         await channel.assertQueue(QUEUE, { durable: true })
         return await use(channel)
       } finally {
-        await connection.close()
+        const closed = mode === 'close' ? [] : [once(connection, 'close')]
+        await Promise.race([connection.close(), ...closed])
       }
     } catch {
       await new Promise(resolve => setTimeout(resolve, 50))

@@ -54,3 +54,8 @@ test('@nats-io/transport-node 3.4.0 keeps the connection of a connect that has t
   const late = 'timed out after 10000 ms'
   await expect(explore.repeat(moduleOf('nats-connect'), [fault], { timeout: '10s' })).rejects.toThrow(late)
 })
+
+test('amqplib 2.3.1 settles never a close whose reply is lost', LIMIT, async () => {
+  const fault = 'restart 500ms on server client-server ba tcp server:5672 > client:* seq 615'
+  await expect(explore.repeat(moduleOf('amqp-close'), [fault])).rejects.toThrow('has ended with 13: 1')
+})
