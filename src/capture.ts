@@ -34,17 +34,7 @@ export {
   VERDICT_XDP,
 } from './capture/packet.ts'
 export { PcapngWriter } from './capture/pcapng-stream.node.ts'
-export {
-  type CaptureInterface,
-  type CaptureStatistics,
-  PACKET_OVERHEAD,
-  type Section,
-  writeInterface,
-  writePacket,
-  writeSection,
-  writeStatistics,
-  writeTlsKeyLog,
-} from './capture/pcapng-writer.ts'
+export * from './capture/pcapng-writer.ts'
 export { CaptureReader } from './capture/reader.ts'
 export type { CaptureRecord } from './capture/record.ts'
 export type { FrameDrop, WireDrop } from './netdev/frame-drop.ts'

@@ -7,14 +7,7 @@ import type { AnyDevice, Driver, Params, ParamValues } from '../netdev/driver.ts
 import type { TestBedOptions } from './bed-options.ts'
 import type { TestBed } from './test-bed.ts'
 
-export type {
-  BedIoctlResult,
-  IoctlOptions,
-  PingOptions,
-  PingResult,
-  TestBedOptions,
-  TransmitOptions,
-} from './bed-options.ts'
+export type * from './bed-options.ts'
 export { assertConserved, type Balance, balance } from './conservation.ts'
 export { FakeClock } from './fake-clock.ts'
 export * from './frames.ts'

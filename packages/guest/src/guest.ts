@@ -16,16 +16,7 @@ import { neededPrograms, rememberProgram } from './needed-programs.ts'
 import { LastOutput, type OnOutput, takeOutput } from './output.ts'
 import { GuestSetupError, isBelow } from './programs.ts'
 import { Results } from './results.ts'
-import {
-  type GuestEnd,
-  type GuestImages,
-  GuestRun,
-  jobText,
-  type OnGuestStop,
-  ProgramMissing,
-  replyText,
-  runJob,
-} from './run.ts'
+import * as run from './run.ts'
 import { bootSnapshot, type Snapshot, stageSnapshot } from './snapshot.ts'
 import { TrialOutput } from './trial-output.ts'
 
@@ -63,10 +54,10 @@ export interface GuestOptions {
    */
   readonly reply?: (seed: number) => string
   /** Returns, for a run, what replies to its later stops. Without it, they are errors. */
-  readonly onStops?: () => OnGuestStop
+  readonly onStops?: () => run.OnGuestStop
 }
 
-export interface GuestReport extends GuestEnd {
+export interface GuestReport extends run.GuestEnd {
   /** The changed files of the directory, as paths in it. */
   readonly files: readonly string[]
   /** A line for each file that could not be written back. */
@@ -76,12 +67,12 @@ export interface GuestReport extends GuestEnd {
 /** The parts of a machine that are the same for each run. */
 export interface Prepared {
   readonly snapshot: Snapshot
-  readonly images: GuestImages
+  readonly images: run.GuestImages
   /** Returns what continues the snapshot with a seed. */
   readonly message: (seed: number) => Uint8Array
   readonly directory: string
   /** The end of a command that ended before it stopped the machine. */
-  readonly end?: GuestEnd
+  readonly end?: run.GuestEnd
 }
 
 /** Throws a GuestSetupError, a line that says what to do, if no guest can run here. */
@@ -189,7 +180,7 @@ export function addProgram(
   added: Set<string>,
   options: Pick<GuestOptions, 'directory' | 'onMessage'>,
 ): void {
-  if (!(error instanceof ProgramMissing)) throw error
+  if (!(error instanceof run.ProgramMissing)) throw error
   const { program } = error
   if (!isOffered(program)) {
     const [named, word] = [printable(program), shellWord(program)]
@@ -232,7 +223,7 @@ async function runOnce(
     if (!takeOutput(record, options.onOutput)) results.take(record)
   }
   try {
-    const end = await runJob(snapshot, images, message(seed), take, options)
+    const end = await run.runJob(snapshot, images, message(seed), take, options)
     results.close()
     const { files, failures, repositories } = results
     for (const at of repositories) {
@@ -253,17 +244,17 @@ async function stageOf(prepared: Prepared, options: GuestOptions): Promise<Prepa
   const key = [snapshot.ram, images.image, images.project, message].join('\n')
   const stage = await stageSnapshot(key, snapshot.memoryMb, async directory => {
     onMessage('bringing it up in the guest, once')
-    const run = new GuestRun(snapshot, images, message, true)
+    const staged = new run.GuestRun(snapshot, images, message, true)
     try {
-      const { end } = await run.next(record => takeOutput(record, options.onOutput), signal)
-      if (end === undefined) run.save(directory)
+      const { end } = await staged.next(record => takeOutput(record, options.onOutput), signal)
+      if (end === undefined) staged.save(directory)
       return end
     } finally {
-      await run.close()
+      await staged.close()
     }
   })
   if ('end' in stage) return { ...prepared, end: stage.end }
-  return { ...prepared, snapshot: stage, message: seed => replyText(reply(seed), seed) }
+  return { ...prepared, snapshot: stage, message: seed => run.replyText(reply(seed), seed) }
 }
 
 /** Rejects with a GuestSetupError, and with a ProgramMissing if the command stops first. */
@@ -285,6 +276,6 @@ export async function prepareGuest(command: readonly string[], options: GuestOpt
   const cwd = isBelow(process.cwd(), directory) ? process.cwd() : directory
   const job = { command, date, env: variables, directory, cwd }
   const images = { image, project }
-  const message = (seed: number) => jobText({ ...job, seed })
+  const message = (seed: number) => run.jobText({ ...job, seed })
   return await stageOf({ snapshot, images, message, directory }, options)
 }

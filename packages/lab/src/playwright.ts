@@ -16,18 +16,7 @@ import { createRequire } from 'node:module'
 import net from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream'
-import type {
-  Browser,
-  BrowserType,
-  Fixtures,
-  LaunchOptions,
-  PlaywrightTestArgs,
-  PlaywrightTestOptions,
-  PlaywrightWorkerArgs,
-  PlaywrightWorkerOptions,
-  TestInfo,
-  TestType,
-} from '@playwright/test'
+import type * as pw from '@playwright/test'
 import { attempt } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { LabWorker } from './kernel/lab-worker.ts'
@@ -91,18 +80,20 @@ export interface NetworkFixtures {
   /** The host at the other end of the link, for servers: `http://server:8080`. */
   server: LabHost
   /** Launches the project's browser on a host of the lab. It is closed with the test. */
-  browserIn: (host: LabHost, options?: LaunchOptions) => Promise<Browser>
+  browserIn: (host: LabHost, options?: pw.LaunchOptions) => Promise<pw.Browser>
 }
 
 /** Playwright's test: `use` and `extend` take the options of the link as `network`. */
-export interface NetworkTest<T extends object, W extends object> extends TestType<T, W> {
-  use(fixtures: Omit<Fixtures<object, object, T, W>, 'network'> & Partial<NetworkTestOptions>): void
-  use(fixtures: Fixtures<object, object, T, W>): void
+export interface NetworkTest<T extends object, W extends object> extends pw.TestType<T, W> {
+  use(fixtures: Omit<pw.Fixtures<object, object, T, W>, 'network'> & Partial<NetworkTestOptions>): void
+  use(fixtures: pw.Fixtures<object, object, T, W>): void
   extend<T2 extends object, W2 extends object = object>(
-    fixtures: Omit<Fixtures<T2, W2, T, W>, 'network'> & Partial<NetworkTestOptions>,
+    fixtures: Omit<pw.Fixtures<T2, W2, T, W>, 'network'> & Partial<NetworkTestOptions>,
   ): NetworkTest<T & T2, W & W2>
   // The last one is what mergeTests() infers from.
-  extend<T2 extends object, W2 extends object = object>(fixtures: Fixtures<T2, W2, T, W>): NetworkTest<T & T2, W & W2>
+  extend<T2 extends object, W2 extends object = object>(
+    fixtures: pw.Fixtures<T2, W2, T, W>,
+  ): NetworkTest<T & T2, W & W2>
 }
 
 /** The hosts at the ends of a test's link. */
@@ -114,10 +105,10 @@ interface Ends {
 }
 
 interface Own extends NetworkFixtures {
-  readonly _current: { browser: Browser | undefined }
-  readonly playwright: Readonly<Record<string, BrowserType>>
+  readonly _current: { browser: pw.Browser | undefined }
+  readonly playwright: Readonly<Record<string, pw.BrowserType>>
   readonly browserName: string
-  readonly launchOptions: LaunchOptions
+  readonly launchOptions: pw.LaunchOptions
   readonly channel: string | undefined
   readonly connectOptions: object | undefined
   readonly context: { readonly request: { fetch: () => never } }
@@ -145,7 +136,7 @@ const LIMIT = { timeout: 60_000 }
 const PCAPNG = 'application/x-pcapng'
 
 /** Ends a test's lab, and adds its captures and drops to the report if the test has failed. */
-async function end(lab: Lab, info: TestInfo): Promise<void> {
+async function end(lab: Lab, info: pw.TestInfo): Promise<void> {
   const hasFailed = info.status !== info.expectedStatus
   const drops = hasFailed ? await lab.drops().catch(() => []) : []
   const captures = hasFailed ? lab.keepCaptures() : []
@@ -166,13 +157,13 @@ function programOf({ playwright, browserName, launchOptions, channel, connectOpt
   if (channel !== undefined) {
     throw new UsageError(`channel '${channel}': a browser in a lab needs launchOptions.executablePath instead`)
   }
-  const path = (playwright[browserName] as BrowserType).executablePath()
+  const path = (playwright[browserName] as pw.BrowserType).executablePath()
   if (existsSync(path)) return path
   throw new Error(`${path} does not exist: npx playwright install ${browserName}, or set launchOptions.executablePath`)
 }
 
 /** Returns the browser of a worker, which belongs to the running test. */
-function delegate(current: Own['_current']): Browser {
+function delegate(current: Own['_current']): pw.Browser {
   const get = (_: object, key: string | symbol) => {
     const { browser } = current
     // Fixtures are awaited, which looks for a `then`.
@@ -183,7 +174,7 @@ function delegate(current: Own['_current']): Browser {
     const value = Reflect.get(browser, key)
     return typeof value === 'function' ? value.bind(browser) : value
   }
-  return new Proxy({}, { get }) as Browser
+  return new Proxy({}, { get }) as pw.Browser
 }
 
 /** Playwright's own requests come from the test's process, which is not past the link. */
@@ -261,12 +252,12 @@ function linking<Test extends Base>(test: Test): Test {
  */
 if (process.env.TEST_WORKER_INDEX !== undefined) LabWorker.take()
 
-const none: { browser: Browser | undefined } = { browser: undefined }
+const none: { browser: pw.Browser | undefined } = { browser: undefined }
 const fixtures = {
   network: ['', { option: true }],
   lab: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
-    async ({}: Own, use: Use<Lab>, info: TestInfo) => {
+    async ({}: Own, use: Use<Lab>, info: pw.TestInfo) => {
       const options = { name: labName(info.title), seed: seedFor(info.titlePath.join(' > ')) }
       // A browser needs the kernel.
       const lab = await createLab({ ...options, world: 'kernel' }).catch(error => reasonToSkip(error))
@@ -283,8 +274,8 @@ const fixtures = {
     use: Use<NetworkFixtures['browserIn']>,
   ) => {
     const own = { playwright, browserName, launchOptions, channel, connectOptions } as Own
-    const browsers: Browser[] = []
-    const type = playwright[browserName] as BrowserType
+    const browsers: pw.Browser[] = []
+    const type = playwright[browserName] as pw.BrowserType
     await use(async (host, options = {}) => {
       const program = programOf(own, options.executablePath)
       const args = [...(launchOptions.args ?? []), ...(options.args ?? [])]
@@ -301,7 +292,7 @@ const fixtures = {
     async ({}: Own, use: Use<typeof none>) => use({ ...none }),
     { scope: 'worker' },
   ],
-  browser: [async ({ _current }: Own, use: Use<Browser>) => use(delegate(_current)), { scope: 'worker' }],
+  browser: [async ({ _current }: Own, use: Use<pw.Browser>) => use(delegate(_current)), { scope: 'worker' }],
   _launched: [
     async ({ network, browserIn, browserName, _current }: Own, use: Use<void>) => {
       const { client, args } = endsOf(network)
@@ -324,8 +315,8 @@ const fixtures = {
 
 /** Playwright's test with the fixtures of NetworkFixtures. */
 export const test: NetworkTest<
-  PlaywrightTestArgs & PlaywrightTestOptions & NetworkFixtures,
-  PlaywrightWorkerArgs & PlaywrightWorkerOptions
+  pw.PlaywrightTestArgs & pw.PlaywrightTestOptions & NetworkFixtures,
+  pw.PlaywrightWorkerArgs & pw.PlaywrightWorkerOptions
 > = linking((runner.test as Base).extend(fixtures).extend(linked)) as never
 
 /**

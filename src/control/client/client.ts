@@ -21,16 +21,7 @@ import { encodeFrames } from '../protocol/frame-list.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { type CaptureStream, VnetCapture } from './capture-stream.ts'
 import { Exchanges, type Request } from './exchange.ts'
-import {
-  deviceEvent,
-  deviceInfo,
-  deviceStats,
-  runtimeInfo,
-  scenarioInfo,
-  segmentInfo,
-  stepState,
-  wireInfo,
-} from './replies.ts'
+import * as replies from './replies.ts'
 import type * as types from './types.ts'
 import type { WireChange } from './wire-request.ts'
 
@@ -88,20 +79,20 @@ export class ControlClient {
 
   /** Returns the devices of a vnet. */
   async devices(vnet: string): Promise<types.DeviceInfo[]> {
-    return (await this.#dump(vnet, commands.getDevices, {})).map(deviceInfo)
+    return (await this.#dump(vnet, commands.getDevices, {})).map(replies.deviceInfo)
   }
 
   /** Returns the statistics of a device and its queues; undefined if the device does not exist. */
   async stats(vnet: string, { ifindex, name, netns }: types.Device): Promise<types.DeviceStats | undefined> {
     const found = await this.#dump(vnet, commands.getStats, { ifindex, ifname: name, scope: scopeNumbers.queue }, name)
     // Two namespaces may have the same name and number.
-    return deviceStats(found.filter(reply => reply.netns === netns))
+    return replies.deviceStats(found.filter(reply => reply.netns === netns))
   }
 
   /** Returns the statistics of all devices, without the slow ones of queues and of the kernel. */
   async allStats(vnet: string): Promise<types.DeviceStats[]> {
     const found = await this.#dump(vnet, commands.getStats, { scope: scopeNumbers.own })
-    return found.flatMap(reply => deviceStats([reply]) ?? [])
+    return found.flatMap(reply => replies.deviceStats([reply]) ?? [])
   }
 
   /** Sets the statistics of a device to 0: vnet's own, and vnet's view of the kernel's. */
@@ -121,12 +112,12 @@ export class ControlClient {
 
   /** Returns the wires of a device: their texts, stages and counts. EOPNOTSUPP if it has none. */
   async wire(vnet: string, device: types.Device): Promise<types.WireInfo> {
-    return wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
+    return replies.wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
   }
 
   /** Returns the scenario that changes the wires of a device. EOPNOTSUPP if it has none. */
   async scenario(vnet: string, device: types.Device): Promise<types.ScenarioInfo> {
-    return scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
+    return replies.scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
   }
 
   /** Returns the state of a device's parts: queues, rings, interrupts, polls, frame memory. */
@@ -137,7 +128,7 @@ export class ControlClient {
 
   /** Returns the resources that a vnet uses: event loop, garbage collection, memory, CPU time. */
   async runtime(vnet: string): Promise<types.RuntimeInfo> {
-    return runtimeInfo(await this.#one(vnet, commands.getRuntime, {}))
+    return replies.runtimeInfo(await this.#one(vnet, commands.getRuntime, {}))
   }
 
   /**
@@ -179,7 +170,7 @@ export class ControlClient {
   /** Returns entries of the devices' segment, all or of some kinds. EOPNOTSUPP without one. */
   async segment(vnet: string, device: types.Device, kinds?: readonly SegmentEntryKind[]): Promise<types.SegmentInfo> {
     const parts = kinds?.reduce((mask, kind) => mask | segmentPartNumbers[kind], 0)
-    return segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
+    return replies.segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
   }
 
   /** Causes one fault now: one of `faults` of the device, or another that the driver has. */
@@ -198,7 +189,9 @@ export class ControlClient {
     mode?: 'on' | 'off' | 'next',
     { every, count }: types.StepOptions = {},
   ): Promise<types.StepState> {
-    return stepState(await this.#one(vnet, commands.step, { ...which(device), mode, every, count }, device.name))
+    return replies.stepState(
+      await this.#one(vnet, commands.step, { ...which(device), mode, every, count }, device.name),
+    )
   }
 
   /**
@@ -263,7 +256,8 @@ export class ControlClient {
       end = resolve
     })
     const message = (cmd: number, attributes: Uint8Array) => {
-      if (cmd === commands.event.cmd) onEvent(deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
+      if (cmd === commands.event.cmd)
+        onEvent(replies.deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
     }
     const mask = events?.reduce((mask, name) => mask | (1 << eventNumbers[name]), 0)
     // An event may precede the acknowledgement.

@@ -22,17 +22,7 @@ import {
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
-import type {
-  Bound,
-  Endpoint,
-  Ip,
-  IpError,
-  Packet,
-  Protocol,
-  TcpConnection,
-  TcpEvents,
-  TcpListener,
-} from '../contract.ts'
+import type * as contract from '../contract.ts'
 import { targetOf } from '../ip/version.ts'
 import { Connection } from './connection.ts'
 import { Deliveries } from './deliveries.ts'
@@ -46,8 +36,8 @@ import { mayReuse } from './time-wait.ts'
 const ANY_V6 = new Uint8Array(16)
 const SEND_OPTIONS = { dontFragment: true }
 
-export class Tcp implements Protocol, ConnectionHost<Connection> {
-  readonly ip: Ip
+export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
+  readonly ip: contract.Ip
   readonly options: TcpOptions
   readonly header = new Header()
   readonly #segment = new Segment()
@@ -57,7 +47,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
   /** Whether IP is sending a segment. */
   #isSending = false
 
-  constructor(ip: Ip, options: Partial<TcpOptions> = {}) {
+  constructor(ip: contract.Ip, options: Partial<TcpOptions> = {}) {
     this.ip = ip
     this.options = { ...TCP_DEFAULTS, ...options }
     this.#deliveries = new Deliveries(ip.clock, packet => this.receive(packet))
@@ -68,7 +58,11 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
    * Connects to an address, from `local` or a free ephemeral port. Throws a VnetError: ENETUNREACH,
    * EADDRNOTAVAIL, EADDRINUSE.
    */
-  connect(to: Endpoint, events: TcpEvents, local: Partial<Endpoint> = {}): TcpConnection {
+  connect(
+    to: contract.Endpoint,
+    events: contract.TcpEvents,
+    local: Partial<contract.Endpoint> = {},
+  ): contract.TcpConnection {
     const remote = { address: targetOf(to.address), port: to.port }
     const from = local.address ?? this.ip.sourceFor(remote.address)
     // Connections have one peer: no group, and no broadcast address (RFC 9293 MUST-57).
@@ -95,10 +89,10 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
    * EADDRNOTAVAIL.
    */
   listen(
-    local: Bound & { readonly port: number },
+    local: contract.Bound & { readonly port: number },
     backlog: number,
-    accept: (connection: TcpConnection) => void,
-  ): TcpListener {
+    accept: (connection: contract.TcpConnection) => void,
+  ): contract.TcpListener {
     const { address } = local
     if (address !== undefined && !this.ip.isOwn(address)) throw new VnetError(EADDRNOTAVAIL, 'bind')
     const port = local.port !== 0 ? local.port : this.#table.freeListenPort(this.ip.random, local)
@@ -109,7 +103,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     return listener
   }
 
-  receive(packet: Packet): void {
+  receive(packet: contract.Packet): void {
     if (this.#isClosed) return
     if (this.#isSending) {
       this.#deliveries.delay(packet)
@@ -131,11 +125,11 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     } else if (!arrive(connection, segment)) this.#reply(segment)
   }
 
-  hasSent(packet: Packet): boolean {
+  hasSent(packet: contract.Packet): boolean {
     return this.#senderOf(packet) !== undefined
   }
 
-  error(error: IpError): void {
+  error(error: contract.IpError): void {
     const { errno, packet } = error
     const connection = this.#senderOf(packet)
     if (connection === undefined) return
@@ -150,7 +144,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
   }
 
   /** Removes a connection without a packet. Its user gets ECONNABORTED. */
-  abort(local: Endpoint, remote: Endpoint): void {
+  abort(local: contract.Endpoint, remote: contract.Endpoint): void {
     this.#table.connections.get(keyOf(local.address, local.port, remote.address, remote.port))?.fail(ECONNABORTED)
   }
 
@@ -221,7 +215,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
   }
 
   /** Returns the connection with the unacknowledged segment of an ICMP error. Others are forged. */
-  #senderOf({ bytes, at, source, destination }: Packet): Connection | undefined {
+  #senderOf({ bytes, at, source, destination }: contract.Packet): Connection | undefined {
     const connection = this.#table.connections.get(keyOf(source, get16(bytes, at), destination, get16(bytes, at + 2)))
     if (connection === undefined) return undefined
     const { una, next } = connection.sender
@@ -244,7 +238,7 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
 }
 
 /** Whether Linux forgets a peer that has not completed its handshake (tcp_req_err). */
-function endsRequest({ errno, isFatal, packet }: IpError): boolean {
+function endsRequest({ errno, isFatal, packet }: contract.IpError): boolean {
   if (packet.source.length !== 4) return isFatal
   return errno === EPROTO || (!isFatal && (errno === EHOSTUNREACH || errno === ENETUNREACH))
 }

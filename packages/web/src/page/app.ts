@@ -1,16 +1,7 @@
 /** The interfaces between the parts of the page: the app, and the views that it shows. */
 import { effect, type Signal, signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import type {
-  CommandResult,
-  DeviceId,
-  DeviceRow,
-  FeedMessage,
-  Message,
-  PageCommand,
-  VnetRow,
-  Want,
-} from '../feed-types.ts'
+import type * as feed from '../feed-types.ts'
 import type { PageEvent } from './events.tsx'
 import type { Rates } from './rates.ts'
 import type { History } from './traffic-history.ts'
@@ -22,9 +13,9 @@ export type LastType = (typeof LAST_TYPES)[number]
 /** A component or an effect that reads a property runs again when the property changes. */
 export interface App {
   /** All vnets, of the last `hello`. */
-  readonly vnets: readonly VnetRow[]
+  readonly vnets: readonly feed.VnetRow[]
   /** The device that the page shows; undefined if none is selected or it was deleted. */
-  readonly device: DeviceRow | undefined
+  readonly device: feed.DeviceRow | undefined
   /** Whether the page has the token: without it controls are shown, but are disabled. */
   readonly mayChange: boolean
   readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
@@ -39,15 +30,15 @@ export interface App {
   /** Whether frames in motion are frozen. */
   readonly isPaused: boolean
   /** The last message of this type about the selected device; undefined before it arrives. */
-  last<T extends LastType>(type: T): Message<T> | undefined
+  last<T extends LastType>(type: T): feed.Message<T> | undefined
   /**
    * Where the server listens for requests that need the token: `/capture?...&token=...`; undefined
    * without a server.
    */
   readonly path?: ((name: string, query: Readonly<Record<string, string>>) => string) | undefined
-  select(id: DeviceId): void
+  select(id: feed.DeviceId): void
   /** Does it to the device looked at. Never rejects: without a server the result is an error. */
-  command(command: PageCommand): Promise<CommandResult>
+  command(command: feed.PageCommand): Promise<feed.CommandResult>
 }
 
 /** One view of the device looked at. Views are made once, by `xView(app)`, and are kept. */
@@ -61,13 +52,13 @@ export interface View {
   /** Returns false while there is nothing that it could show: the bar then leaves it out. */
   isOffered?(): boolean
   /** The messages that the feed must send while the view is shown. */
-  readonly wants: readonly Want[]
+  readonly wants: readonly feed.Want[]
   /** Whether it also takes the `parts` of the device at the other end of a pair. */
   readonly wantsPeer?: boolean
   /** The component that is in the page while the view is shown. */
   readonly Body: () => ComponentChildren
   /** Takes a message of the feed, also while the view is hidden. */
-  receive?(message: FeedMessage): void
+  receive?(message: feed.FeedMessage): void
   /** The app has looked at another device, or the row of the device has changed. */
   deviceChanged?(): void
 }
