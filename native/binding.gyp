@@ -15,7 +15,7 @@
     {
       'target_name': 'vnet',
       'sources': [
-        'addon/addon.cc', 'addon/aside.cc', 'addon/batch.cc', 'addon/poller.cc',
+        'addon/addon.cc', 'addon/aside.cc', 'addon/batch.cc', 'addon/netns.cc', 'addon/poller.cc',
         'addon/privileges.cc', 'addon/rx-action.cc', 'addon/supervise.cc', 'addon/sys.cc',
       ],
       'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],

@@ -69,6 +69,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add<vnet::DieWithParent>(exports, "dieWithParent");
   add<vnet::Unshare>(exports, "unshare");
   add<vnet::Setns>(exports, "setns");
+  add<vnet::CallIn>(exports, "callIn");
   add<vnet::CreateNetns>(exports, "createNetns");
   add<vnet::UnnamedNetns>(exports, "unnamedNetns");
   add<vnet::ShortenSlice>(exports, "shortenSlice");

@@ -34,6 +34,7 @@
 #include "args.h"
 #include "close-on-exec.h"
 #include "environment.h"
+#include "netns.h"
 
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
@@ -63,69 +64,11 @@ constexpr uint32_t kTunGetDevNetns = 0x54e3;  // TUNGETDEVNETNS, _IO('T', 227)
 /** Descriptors that one message carries at most (SCM_MAX_FD, include/net/scm.h). */
 constexpr size_t kMessageDescriptors = 253;
 
-/** Repeats a system call while it is interrupted. Returns its result or -errno. */
-template <typename Call>
-int uninterrupted(Call call) {
-  for (;;) {
-    const auto value = call();
-    if (value >= 0) return static_cast<int>(value);
-    if (errno != EINTR) return -errno;
-  }
-}
-
-constexpr const char* kOwnNamespace = "/proc/thread-self/ns/net";
-
-/**
- * Returns to the namespace `home`. If that fails the process is aborted: every later socket would
- * silently be in the wrong namespace.
- */
-void comeHome(int home) {
-  if (::setns(home, CLONE_NEWNET) == 0) return;
-  napi_fatal_error("vnet", NAPI_AUTO_LENGTH, "cannot return to the thread's own network namespace",
-                   NAPI_AUTO_LENGTH);
-}
-
-/**
- * Whether the thread may return to its own namespace `home` once it has left it; sets errno if not.
- * It may not if another user namespace owns `home`.
- */
-bool canReturn(int home) { return ::setns(home, CLONE_NEWNET) == 0; }
-
-/** Whether two descriptors refer to the same namespace. */
-bool isSame(int one, int other) {
-  struct stat a = {};
-  struct stat b = {};
-  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
-         a.st_ino == b.st_ino;
-}
-
-/**
- * Makes one system call in the network namespace that `nsfd` refers to (-1: the thread's own), and
- * returns to the thread's own.
- */
+/** Makes one system call in the network namespace that `nsfd` refers to (-1: the thread's own). */
 template <typename Call>
 int inNamespace(int nsfd, Call call) {
-  if (nsfd == -1) return uninterrupted(call);
-  // Checked first: `home` could get the number of a closed `nsfd` and be taken for it.
-  if (::fcntl(nsfd, F_GETFD) < 0) return -errno;
-  const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
-  if (!home) return -errno;
-  // setns(2) takes CAP_SYS_ADMIN even for the thread's own namespace.
-  if (isSame(home.get(), nsfd)) return uninterrupted(call);
-  if (!canReturn(home.get()) || ::setns(nsfd, CLONE_NEWNET) != 0) return -errno;
-  const int value = uninterrupted(call);
-  comeHome(home.get());
-  return value;
-}
-
-/** Returns a descriptor of a new network namespace, or -errno. */
-int createNetns() {
-  const Fd home(::open(kOwnNamespace, O_RDONLY | O_CLOEXEC));
-  if (!home) return -errno;
-  if (!canReturn(home.get()) || ::unshare(CLONE_NEWNET) != 0) return -errno;
-  const int fd = uninterrupted([] { return ::open(kOwnNamespace, O_RDONLY | O_CLOEXEC); });
-  comeHome(home.get());
-  return fd;
+  const NetnsVisit visit(nsfd);
+  return visit.error() != 0 ? visit.error() : uninterrupted(call);
 }
 
 /**
@@ -737,6 +680,22 @@ Napi::Value Setns(const Napi::CallbackInfo& info) {
   const int type = args.integer<int32_t>(1);
   if (!args.ok()) return result(info, -EINVAL);
   return result(info, ::setns(fd, type) == 0 ? 0 : -errno);
+}
+
+Napi::Value CallIn(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int nsfd = args.fd(0);
+  napi_value function = args.function(1);
+  if (!args.ok() || function == nullptr || !info[2].IsObject() || !info[3].IsArray()) return result(info, -EINVAL);
+  const auto array = info[3].As<Napi::Array>();
+  std::vector<napi_value> values;
+  for (uint32_t i = 0; i < array.Length(); i++) values.push_back(array.Get(i));
+  const NetnsVisit visit(nsfd);
+  if (visit.error() != 0) return result(info, visit.error());
+  // It may throw, which the caller then sees when this thread is back.
+  napi_value returned = nullptr;
+  napi_call_function(info.Env(), info[2], function, values.size(), values.data(), &returned);
+  return Napi::Value(info.Env(), returned);
 }
 
 Napi::Value CreateNetns(const Napi::CallbackInfo& info) {

@@ -49,6 +49,7 @@ Napi::Value TimerfdRead(const Napi::CallbackInfo& info);
 Napi::Value DieWithParent(const Napi::CallbackInfo& info);
 Napi::Value Unshare(const Napi::CallbackInfo& info);
 Napi::Value Setns(const Napi::CallbackInfo& info);
+Napi::Value CallIn(const Napi::CallbackInfo& info);
 Napi::Value CreateNetns(const Napi::CallbackInfo& info);
 Napi::Value UnnamedNetns(const Napi::CallbackInfo& info);
 Napi::Value ShortenSlice(const Napi::CallbackInfo& info);

@@ -248,6 +248,11 @@ export interface Native {
   shortenSlice(): number
   /** setns(2) of the calling thread into the namespace of a descriptor; `type` is CLONE_* or 0. */
   setns(fd: number, type: number): number
+  /**
+   * Calls `fn` with `self` and `args` while the calling thread is in a network namespace, where the
+   * sockets that it makes are. Returns what it returns, and -errno if the thread cannot go there.
+   */
+  callIn(nsfd: number, fn: (...args: never[]) => unknown, self: object, args: readonly unknown[]): unknown
   /** Returns a descriptor of a new network namespace, which it keeps alive: only `lo`, down. */
   createNetns(): number
   /** The same, of one namespace for all calls of this thread. The addon keeps the descriptor. */
