@@ -238,6 +238,7 @@ export const kept = {
   'lab/guest/vitest-guest.ts': 'the tests of vitest, by which they are kept',
   'lab/playwright.ts': 'the links, by which they are kept',
   'lab/memory/node/native-stream.ts': 'Node, whose classes do not change',
+  'lab/memory/node/memory-socket.ts': 'the sockets of Node, by which they are kept',
   'lab/memory/node/virtual-timeout.ts': 'the sockets and prototypes of Node, by which they are kept',
   'lab/memory/node/http2-date.ts': 'the prototypes of Node, by which they are kept',
   'lab/memory/time/fetch-clock.ts': 'the copies of undici in the thread',

@@ -6,7 +6,8 @@ import { parseQuestion } from '#src/packet/dns.ts'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { outcome } from '#support/netns.ts'
 import { asUser, onMachine, TREE, VNET_ROOTLESS } from '#support/ordinary-user.ts'
-import { bindUdp } from '../../packages/lab/src/kernel/sockets.ts'
+import { codeIn } from '../../packages/lab/src/kernel/sockets.ts'
+import { bindUdp } from '../../packages/lab/src/world/code.ts'
 
 const { machine, server, own } = freshNamespaces('machine', 'server')
 
@@ -39,7 +40,8 @@ const sh = (text: string) => run('sh', '-c', text)
 /** A DNS server that has 192.0.2.2 for every name. */
 async function resolver() {
   const socket = dgram.createSocket('udp4')
-  await bindUdp({ native: own.native, nsfd: server.fd }, socket, 53, undefined)
+  const place = { native: own.native, nsfd: server.fd }
+  await bindUdp(codeIn(place), socket, 53, undefined)
   socket.unref()
   socket.on('message', (query, { port, address }) => {
     const name = parseQuestion(query)!.name

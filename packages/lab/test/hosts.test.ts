@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { turn } from '#support/memory-net.ts'
 import { HostsFile } from '../src/model/hosts.ts'
-import { lookupIn, placesIn } from '../src/model/place.ts'
+import { placesIn } from '../src/model/place.ts'
 
 /** Reads a file many times, and posts how often it was empty. */
 const READER = `
@@ -86,19 +86,6 @@ test('placesIn reads a file as hosts(5) says, whatever the case', () => {
   ])
   expect(placesIn(TEXT, 'server.example').length).toBe(1)
   expect(placesIn(TEXT, 'x')).toEqual([])
-})
-
-test('lookupIn calls back as dns.lookup does for each form of its options', async () => {
-  const lookup = (...options: unknown[]) =>
-    new Promise(resolve => {
-      const callback = (...results: unknown[]) => resolve(results)
-      if (!lookupIn(TEXT, 'server', [...options, callback])) resolve('unknown')
-    })
-  expect(await lookup()).toEqual([null, '198.18.0.1', 4])
-  expect(await lookup(6)).toEqual([null, '::2', 6])
-  expect(await lookup({ family: 'IPv6' })).toEqual([null, '::2', 6])
-  expect(await lookup({ family: 0, all: true })).toEqual([null, placesIn(TEXT, 'server')])
-  expect(lookupIn(TEXT, 'other', [() => {}])).toBe(false)
 })
 
 test('names are alike in capitals and small letters, as in the host of a URL', () => {

@@ -12,7 +12,7 @@ async function listening(): Promise<net.Server> {
 test('a server is closed with the connections that it has accepted', async () => {
   const sockets = new OpenSockets()
   const server = await listening()
-  sockets.addServer(server, 'server')
+  sockets.addServer(server)
   const { port } = server.address() as net.AddressInfo
   const accepted = once(server, 'connection')
   const client = net.connect(port, '127.0.0.1')
@@ -27,7 +27,7 @@ test('a closed connection does not hold it up, even if its program has removed a
   const sockets = new OpenSockets()
   const server = await listening()
   const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
-  sockets.add(client, 'client')
+  sockets.add(client, () => 'client')
   await once(client, 'connect')
   client.removeAllListeners()
   client.destroy()
@@ -39,15 +39,15 @@ test('a closed connection does not hold it up, even if its program has removed a
 test('what is closed already, or was never open, does not hold it up', async () => {
   const sockets = new OpenSockets()
   const server = await listening()
-  sockets.addServer(server, 'server')
+  sockets.addServer(server)
   await new Promise(resolve => server.close(resolve))
   const throwing = Object.assign(new EventEmitter(), {
     close(): void {
       throw new Error('not running')
     },
   })
-  sockets.add(throwing, 'throwing')
-  sockets.add(new net.Socket(), 'socket')
+  sockets.add(throwing, () => 'throwing')
+  sockets.add(new net.Socket(), () => 'socket')
   await sockets.close()
   await sockets.close()
 })
@@ -55,13 +55,14 @@ test('what is closed already, or was never open, does not hold it up', async () 
 test('what is open has a name until it has closed, although its program has removed all listeners', async () => {
   const sockets = new OpenSockets()
   const server = await listening()
-  sockets.addServer(server, 'server on port 80')
+  sockets.addServer(server)
   const accepted = once(server, 'connection')
   const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
-  sockets.add(client, 'connection to server port 80')
+  sockets.add(client, () => 'connection to server port 80')
   await accepted
   for (const each of [server, client]) each.removeAllListeners()
-  const names = ['server on port 80', 'connection to server port 80', 'connection of the server on port 80']
+  const { port } = server.address() as net.AddressInfo
+  const names = [`server on port ${port}`, 'connection to server port 80', `connection of the server on port ${port}`]
   expect([sockets.isEmpty, sockets.names]).toEqual([false, names])
   await sockets.close()
   expect([sockets.isEmpty, sockets.names]).toEqual([true, []])

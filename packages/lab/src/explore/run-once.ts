@@ -11,6 +11,7 @@ import { messageOrDescription } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { History, type KeptOperation, keptOf } from '../history/history.ts'
+import { patchRandom, seedRandom } from '../memory/time/seeded.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
 import type { Hit, HostNames, Span } from '../nemesis/hit.ts'
 import { Nemesis } from '../nemesis/nemesis.ts'
@@ -67,6 +68,9 @@ export interface RunResult {
   readonly origin?: number | undefined
 }
 
+// Before a scenario loads its packages, which may take the functions of CommonJS.
+patchRandom()
+
 /** Milliseconds for the lab to end after a scenario, which takes some hundredths of a second. */
 const CLOSE_MS = 5000
 
@@ -93,6 +97,7 @@ export async function runOnce(
   const lab = await createLabWith({ name: 'explore', seed, world }, { ...setup, onRefused })
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
+  const endSeed = world === 'memory' ? seedRandom(seed) : undefined
   const nemesis = new Nemesis(lab, names ?? hit)
   const history = new History(lab)
   const origin = originOf(lab)
@@ -125,6 +130,7 @@ export async function runOnce(
   // A guest ends with its lab.
   if (setup.stops !== true) await closeWithin(lab, CLOSE_MS).catch(reason => (error ??= (reason as Error).message))
   broken.end()
+  endSeed?.()
   if (refused !== undefined) throw refused
   const operations = error === undefined ? undefined : keptOf(history, origin)
   return {

@@ -10,6 +10,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
 import { builtFile, type Native } from 'vnet/internal/linux/native'
 import { SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/uapi'
+import { outside } from '../world/code.ts'
 import { HostClock } from './host-clock.ts'
 import { hasOwnNumbers } from './processes.ts'
 
@@ -69,7 +70,7 @@ export class HostInit {
     // A new session keeps Ctrl-C at a terminal from ending it.
     const options = { detached: true, stdio: ['ignore', 'ignore', 'ignore', nsfd, theirs] } as const
     this.#child = closingOnError(native, [fd, theirs], () =>
-      spawn(builtFile('vnet-within', 'the launcher'), args, { ...options, stdio: [...options.stdio] }),
+      outside(() => spawn(builtFile('vnet-within', 'the launcher'), args, { ...options, stdio: [...options.stdio] })),
     )
     this.#child.unref()
     // Without a reply, the error of the constructor says so.

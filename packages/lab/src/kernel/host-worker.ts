@@ -1,17 +1,18 @@
 /**
  * The entry of a worker thread of a host: enters the host's network namespace, then runs the file
  * of the worker. From then on, sockets that the thread makes are the host's. Threads of libuv's
- * pool are outside, and look names up there, so names of the lab are found here.
+ * pool are outside, and look up there what the lab does not know.
  */
 import dns from 'node:dns'
 import { readFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
-import { promisify } from 'node:util'
 import threads, { workerData } from 'node:worker_threads'
 import { check } from 'vnet/internal/linux/errno'
 import { loadNative } from 'vnet/internal/linux/native'
 import { CLONE_NEWNET } from 'vnet/internal/linux/uapi'
-import { lookupIn } from '../model/place.ts'
+import { type HostAddress, placesIn } from '../model/place.ts'
+import { state } from '../world/code.ts'
+import { codeIn } from './sockets.ts'
 
 export interface HostWorkerData {
   readonly nsfd: number
@@ -23,20 +24,15 @@ export interface HostWorkerData {
 }
 
 const { nsfd, hosts, url, data } = workerData as HostWorkerData
-check(loadNative().setns(nsfd, CLONE_NEWNET), 'setns')
+const native = loadNative()
+check(native.setns(nsfd, CLONE_NEWNET), 'setns')
 
-const outside = dns.lookup
-const lookup = (name: string, ...rest: unknown[]): unknown =>
-  lookupIn(readFileSync(hosts, 'utf8'), name, rest) || Reflect.apply(outside, dns, [name, ...rest])
-// As util.promisify finds it, too.
-Object.defineProperties(lookup, Object.getOwnPropertyDescriptors(outside))
-replace(dns, 'lookup', lookup)
-replace(dns.promises, 'lookup', promisify(lookup as typeof dns.lookup))
-replace(threads, 'workerData', data)
+const outside = dns.promises.lookup
+state.rest = codeIn({ native, nsfd }, async (name, family) => {
+  const known = placesIn(readFileSync(hosts, 'utf8'), name).filter(place => family === 0 || place.family === family)
+  return known.length > 0 ? known : ((await outside(name, { family, all: true })) as HostAddress[])
+})
+Object.defineProperty(threads, 'workerData', { value: data, writable: true, configurable: true })
 syncBuiltinESMExports()
-
-function replace(module: object, name: string, value: unknown): void {
-  Object.defineProperty(module, name, { value, writable: true, configurable: true })
-}
 
 await import(url)

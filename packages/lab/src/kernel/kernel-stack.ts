@@ -2,24 +2,14 @@
  * KernelStack: the network stack of a host in a network namespace of its own. A descriptor keeps
  * the namespace open, so that it ends with the process at the latest.
  */
-import type dgram from 'node:dgram'
-import type { Socket } from 'node:net'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
 import type { Native } from 'vnet/internal/linux/native'
-import {
-  addAddress,
-  delAddress,
-  getLink,
-  getLinks,
-  RouteSocket,
-  setLink,
-  setNeighbour,
-  setNetworkRoute,
-} from 'vnet/internal/linux/rtnetlink'
+import * as rtnetlink from 'vnet/internal/linux/rtnetlink'
 import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
-import type { HostAddress, SocketPlace, StreamServer } from '../model/place.ts'
+import type { SocketPlace } from '../model/place.ts'
+import { enter, state } from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
 import type {
   HostCounters,
@@ -35,7 +25,7 @@ import { countersOf } from './counters.ts'
 import type { KernelFaults } from './kernel-faults.ts'
 import { ruleDrops } from './nftables.ts'
 import { Programs } from './programs.ts'
-import { bindUdp, connecting, connectingTo, listen } from './sockets.ts'
+import { KernelCode } from './sockets.ts'
 
 const SYSCTLS: readonly Sysctl[] = [
   // Where Docker runs, the kernel's new namespaces forward.
@@ -54,6 +44,7 @@ export class KernelStack implements HostStack {
   readonly wayOut: StackWayOut
   readonly programs: Programs
   readonly isCallerDead = false
+  readonly code: KernelCode
 
   /** With `Faults` it can have faults. Throws a VnetError. */
   constructor(native: Native, parts: HostParts, Faults: typeof KernelFaults | undefined) {
@@ -66,9 +57,11 @@ export class KernelStack implements HostStack {
     }
     const faulty = { ...parts, place: this.place, hasStarted: () => this.programs.hasStarted }
     this.programs = new Programs({ nsfd, etc: parts.etc, makeFaults: Made => new Made(faulty) }, Faults)
+    this.code = new KernelCode(this.place, { ...parts, program: options => this.programs.within(options) })
     closingOnError(native, [nsfd], () => {
-      using sock = RouteSocket.open(native, nsfd)
-      for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+      using sock = rtnetlink.RouteSocket.open(native, nsfd)
+      for (const { ifindex } of rtnetlink.getLinks(sock))
+        rtnetlink.setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
       for (const [name, value] of [...SYSCTLS, ...parts.sysctls])
         if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
     })
@@ -82,22 +75,6 @@ export class KernelStack implements HostStack {
     return this.place.nsfd
   }
 
-  listen(server: StreamServer, port: number, host: string | undefined) {
-    return listen(this.place, server, port, host)
-  }
-
-  bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
-    return bindUdp(this.place, socket, port, host)
-  }
-
-  connect(to: HostAddress, port: number): Socket {
-    return connecting(this.place, to, port)
-  }
-
-  connectTo(name: string, port: number, resolve: () => Promise<HostAddress>): Socket {
-    return connectingTo(this.place, name, port, resolve)
-  }
-
   faults(): HostFaults | undefined {
     return this.programs.faults
   }
@@ -108,7 +85,7 @@ export class KernelStack implements HostStack {
   }
 
   enter<T>(fn: () => T): T {
-    return fn()
+    return enter(this.code, fn)
   }
 
   counters(): HostCounters {
@@ -118,39 +95,40 @@ export class KernelStack implements HostStack {
   changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void {
     this.#onInterface(name, (sock, ifindex) => {
       // With the first address of a network, the kernel deletes the others.
-      for (const cidr of [...removed].reverse()) delAddress(sock, ifindex, toPrefix(cidr))
-      setLink(sock, ifindex, { flags: { set: isUp ? IFF_UP : 0, mask: IFF_UP } })
-      for (const cidr of added) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
+      for (const cidr of [...removed].reverse()) rtnetlink.delAddress(sock, ifindex, toPrefix(cidr))
+      rtnetlink.setLink(sock, ifindex, { flags: { set: isUp ? IFF_UP : 0, mask: IFF_UP } })
+      for (const cidr of added) rtnetlink.addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
     })
   }
 
   setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
     this.#onInterface(name, (sock, ifindex) => {
-      for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+      for (const cidr of cidrs) rtnetlink.setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
     })
   }
 
   setRoutes(routes: readonly LabRoute[]): void {
     using sock = this.#open()
-    const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
+    const indexes = new Map(rtnetlink.getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
     for (const { network, via, dev } of routes) {
       const oif = indexes.get(dev)
-      if (oif !== undefined) setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
+      if (oif !== undefined) rtnetlink.setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
     }
   }
 
   close(): void {
+    state.hosts.delete(this.code)
     this.place.native.close(this.place.nsfd)
   }
 
-  #onInterface(name: string, fn: (sock: RouteSocket, ifindex: number) => void): void {
+  #onInterface(name: string, fn: (sock: rtnetlink.RouteSocket, ifindex: number) => void): void {
     using sock = this.#open()
-    const { ifindex } = getLink(sock, { name }) ?? {}
+    const { ifindex } = rtnetlink.getLink(sock, { name }) ?? {}
     if (ifindex !== undefined) fn(sock, ifindex)
   }
 
-  #open(): RouteSocket {
-    return RouteSocket.open(this.place.native, this.place.nsfd)
+  #open(): rtnetlink.RouteSocket {
+    return rtnetlink.RouteSocket.open(this.place.native, this.place.nsfd)
   }
 }
 

@@ -24,8 +24,8 @@ function makeCalls(post: (message: WorkerReply) => void): Calls {
     onFault: (lab, fault) => post({ lab, fault }),
     bindUdp: async (nsfd, socket, port) => {
       // Loaded on demand, because few routers have port control.
-      const { bindUdp } = await import('./sockets.ts')
-      return bindUdp({ native, nsfd }, socket, port, undefined)
+      const [{ bindUdp }, { codeIn }] = await Promise.all([import('../world/code.ts'), import('./sockets.ts')])
+      return bindUdp(codeIn({ native, nsfd }), socket, port, undefined)
     },
     show: async placeOf => {
       const { LabControl } = await import('./lab-control.ts')

@@ -11,6 +11,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import type { LinkCaller, WorkerCalls } from '../carrier/lab-calls.ts'
 import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 import { builtModule } from '../model/built-module.ts'
+import { outside } from '../world/code.ts'
 
 interface Pending {
   readonly from: Trace
@@ -52,7 +53,8 @@ export class LabWorker implements LinkCaller {
   /** `onEnd` is called once, when the worker accepts no more labs. */
   private constructor(onEnd: (worker: LabWorker) => void) {
     // Modules that the process's flags load are meant for its own programs only.
-    this.#worker = new Worker(builtModule('./lab-worker-main.ts', import.meta.url), { execArgv: [] })
+    const file = builtModule('./lab-worker-main.ts', import.meta.url)
+    this.#worker = outside(() => new Worker(file, { execArgv: [] }))
     this.#worker.on('message', (reply: WorkerReply) => {
       if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
       else if ('fault' in reply) this.#listeners.get(reply.lab)?.(reply.fault)

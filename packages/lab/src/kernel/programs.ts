@@ -3,14 +3,16 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { Worker, type WorkerOptions } from 'node:worker_threads'
+import type { WorkerOptions } from 'node:worker_threads'
 import { ENOENT, VnetError } from 'vnet/internal/base/errno'
 import { shellWord } from 'vnet/internal/base/printable'
 import { writeFile } from 'vnet/internal/linux/files'
 import { builtFile } from 'vnet/internal/linux/native'
 import { builtModule } from '../model/built-module.ts'
 import { anyOf, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from '../model/options.ts'
+import { type NativeProgram, outside } from '../world/code.ts'
 import type { ExecOptions, ExecResult, HostPrograms, LabSpawnOptions } from '../world/host-stack.ts'
+import type { ProgramOptions } from './host-init.ts'
 import type { HostWorkerData } from './host-worker.ts'
 import type { KernelFaults } from './kernel-faults.ts'
 
@@ -96,9 +98,21 @@ export class Programs implements HostPrograms {
     return this.#faults as KernelFaults
   }
 
-  worker(url: URL, options: WorkerOptions, hosts: string): Worker {
+  worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions] {
+    this.hasStarted = true
     const own: HostWorkerData = { nsfd: this.#place.nsfd, hosts, url: url.href, data: options.workerData }
-    return new Worker(builtModule('./host-worker.ts', import.meta.url), { ...options, workerData: own })
+    return [builtModule('./host-worker.ts', import.meta.url), { ...options, workerData: own }]
+  }
+
+  /** Same as program of CodeHost. */
+  within({ file, args, stdio, ...options }: NativeProgram): NativeProgram {
+    const [, ...rest] = args
+    const entries = options.envPairs?.map(each => each.split(/=(.*)/s, 2) as [string, string]) ?? []
+    const given = { env: Object.fromEntries(entries), ...(options.cwd !== undefined && { cwd: options.cwd }) }
+    const launcher = builtFile('vnet-within', 'the launcher')
+    const words = [launcher, ...this.#words(file, rest, given, stdio.length)]
+    this.hasStarted = true
+    return { ...options, file: launcher, args: words, stdio: [...stdio, { type: 'fd', fd: this.#place.nsfd }] }
   }
 
   launcher(command: string): string {
@@ -121,13 +135,12 @@ export class Programs implements HostPrograms {
     checkForms(command, given, SPAWN_OPTIONS)
     const { stdio = 'pipe', ...options } = given
     checkDirectory(command, options.cwd)
-    const { nsfd, etc } = this.#place
     const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
     while (streams.length < FIRST_FD) streams.push('pipe')
-    const launcher = builtFile('vnet-within', 'the launcher')
-    const inHost = this.#hostArgs(command, args, options, true)
-    const words = [String(process.pid), String(streams.length), etc(), ...inHost, command, ...args]
-    const child = spawn(launcher, words, { ...options, stdio: [...streams, nsfd] })
+    const words = this.#words(command, args, options, streams.length)
+    const child = outside(() =>
+      spawn(builtFile('vnet-within', 'the launcher'), words, { ...options, stdio: [...streams, this.#place.nsfd] }),
+    )
     this.hasStarted = true
     this.#children.set(child, command)
     child.once('exit', () => this.#children.delete(child))
@@ -168,7 +181,13 @@ export class Programs implements HostPrograms {
     return [...this.#children.keys()].filter(child => child.exitCode === null && child.signalCode === null)
   }
 
-  #hostArgs(command: string, args: readonly string[], options: LabSpawnOptions, isOnce: boolean): readonly string[] {
+  /** Returns the arguments of the launcher, which gets the namespace after `fds` descriptors. */
+  #words(command: string, args: readonly string[], options: ProgramOptions, fds: number): string[] {
+    const inHost = this.#hostArgs(command, args, options, true)
+    return [String(process.pid), String(fds), this.#place.etc(), ...inHost, command, ...args]
+  }
+
+  #hostArgs(command: string, args: readonly string[], options: ProgramOptions, isOnce: boolean): readonly string[] {
     return this.#faults?.initFor([command, ...args].join(' '))?.argsFor(command, options, isOnce) ?? []
   }
 

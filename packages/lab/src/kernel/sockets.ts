@@ -1,33 +1,19 @@
 /**
- * Sockets of another network namespace for this process: the kernel makes each in its namespace,
- * and Node takes over the descriptor.
+ * Sockets of another network namespace for this process: Node makes each one while the thread is
+ * there. A socket that nothing binds is made there by the kernel.
  */
 import type dgram from 'node:dgram'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { once } from 'node:events'
-import net from 'node:net'
+import type net from 'node:net'
+import os from 'node:os'
 import { EAFNOSUPPORT } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
-import {
-  AF_INET,
-  AF_INET6,
-  IPPROTO_IPV6,
-  IPV6_V6ONLY,
-  int32,
-  SO_REUSEADDR,
-  SOCK_DGRAM,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  sockaddrInet,
-} from 'vnet/internal/linux/uapi'
-import { parseAddress } from 'vnet/internal/packet/address'
-import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
-import { shown } from '../model/options.ts'
-import { checkPort, checkZone, type HostAddress, type SocketPlace, type StreamServer } from '../model/place.ts'
+import { AF_INET, AF_INET6, int32, SOCK_NONBLOCK, SOCK_STREAM } from 'vnet/internal/linux/uapi'
+import type { SocketPlace } from '../model/place.ts'
+import { AnyHost, type Code, type CodeHost, type NativeCall, state } from '../world/code.ts'
 import { dgramState } from '../world/dgram-state.ts'
-import { hideZones, refuseZones } from './zones.ts'
+import type { HostParts } from '../world/host-stack.ts'
+import { patchNode } from '../world/node-sockets.ts'
+import { useZones } from './zones.ts'
 
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
@@ -35,119 +21,56 @@ const SOCKADDR_IN6 = 28
 /** include/uapi/linux/in.h */
 const [IPPROTO_IP, IP_TRANSPARENT] = [0, 19]
 
-interface BindOptions {
-  readonly type: number
-  readonly port: number
-  /** An address; undefined for all of IPv6 and IPv4. */
-  readonly host: string | undefined
-  readonly ipv6Only?: boolean | undefined
-  readonly reuseAddr?: boolean | undefined
-}
+type KernelCodeParts = Pick<HostParts, 'name' | 'onOpen' | 'lookup' | 'worker'> & Pick<CodeHost, 'program'>
 
-/** Published by Server.listen of node:net, before it returns. */
-const LISTEN = 'tracing:net.server.listen:asyncStart'
+/** Code whose sockets are in a network namespace. */
+export class KernelCode extends AnyHost implements Code, CodeHost {
+  readonly host = this
+  readonly isDead = false
+  readonly program: CodeHost['program']
+  readonly worker: CodeHost['worker']
+  readonly #place: SocketPlace
 
-/**
- * Makes a server listen on every address, or on `host`. Returns its port (0 takes a free one), and
- * the node:net server that accepts. The given server may wrap that server (as in ssh2).
- */
-export async function listen(
-  place: SocketPlace,
-  server: StreamServer,
-  port: number,
-  host: string | undefined,
-): Promise<{ readonly port: number; readonly accepting: StreamServer }> {
-  const { native } = place
-  const fd = bound(place, { type: SOCK_STREAM, port, host, reuseAddr: true })
-  closingOnError(native, [fd], () => check(native.listen(fd, BACKLOG), `listen on port ${port}`))
-  const listening = listeningOf(server)
-  let accepting = server
-  const onListen = (message: unknown) => {
-    accepting = (message as { server: StreamServer }).server
+  constructor(place: SocketPlace, parts: KernelCodeParts) {
+    patchNode()
+    super(parts)
+    this.#place = place
+    this.program = parts.program
+    this.worker = parts.worker
   }
-  subscribe(LISTEN, onListen)
-  try {
-    closingOnError(native, [fd], () => server.listen({ fd }))
-  } finally {
-    unsubscribe(LISTEN, onListen)
+
+  soon(...[resource, fn]: Parameters<Code['soon']>): void {
+    setImmediate(() => resource.runInAsyncScope(fn))
   }
-  native.release(fd)
-  accepting.prependListener('connection', hideZones)
-  await listening
-  return { port: portOf(server.address()), accepting }
-}
 
-/**
- * Binds a UDP socket that is not bound yet, like listen. Returns its port. Zones are refused, and
- * removed from the senders' addresses: Node takes their interfaces from the machine.
- */
-export async function bindUdp(
-  place: SocketPlace,
-  socket: dgram.Socket,
-  port: number,
-  host: string | undefined,
-): Promise<number> {
-  const { native } = place
-  const { handle, ipv6Only, reuseAddr } = dgramState(socket)
-  const any = isUdp6(socket) ? '::' : '0.0.0.0'
-  const fd = bound(place, { type: SOCK_DGRAM, port, host: host ?? any, ipv6Only, reuseAddr })
-  const listening = listeningOf(socket)
-  closingOnError(native, [fd], () => {
-    // Otherwise Node asks the primary process of a cluster for the descriptor.
-    socket.bind({ fd, exclusive: true })
-    // libuv has set it.
-    if (reuseAddr !== true) check(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(0)), 'SO_REUSEADDR')
-  })
-  native.release(fd)
-  if (handle !== null && isUdp6(socket)) refuseZones(handle)
-  await listening
-  return portOf(socket.address())
-}
-
-export function connecting(place: SocketPlace, { address, family }: HostAddress, port: number): net.Socket {
-  const { native } = place
-  const fd = tcpSocket(place, family)
-  const socket = closingOnError(native, [fd], () => new net.Socket({ fd, readable: true, writable: true }))
-  native.release(fd)
-  // Without autoSelectFamily Node does not try sockets of its own, which are not of the namespace.
-  socket.connect({ host: address, port, family, autoSelectFamily: false } as net.TcpNetConnectOpts)
-  return socket
-}
-
-/** A socket of Node with its handle, which can take over a descriptor that is not connected yet. */
-type WithHandle = net.Socket & { readonly _handle: { open(fd: number): number } | null }
-
-/** Same as connecting, to the address that `resolve` finds for a name. */
-export function connectingTo(
-  place: SocketPlace,
-  name: string,
-  port: number,
-  resolve: () => Promise<HostAddress>,
-): net.Socket {
-  const { native } = place
-  const socket = new net.Socket() as WithHandle
-  const found = ({ address, family }: HostAddress) => {
-    // Null if the socket is destroyed.
-    const handle = socket._handle
-    if (handle === null) return { address, family }
-    const fd = tcpSocket(place, family)
-    closingOnError(native, [fd], () => check(handle.open(fd), 'socket'))
-    native.release(fd)
-    return { address, family }
+  connects(_socket: net.Socket, options: object): object {
+    return options
   }
-  const lookup: net.LookupFunction = (_name, _options, callback) => {
-    const done = ({ address, family }: HostAddress) => callback(null, address, family)
-    void resolve()
-      .then(found)
-      .then(done, error => callback(error, '', 4))
-  }
-  socket.connect({ host: name, port, lookup, autoSelectFamily: false } as net.TcpNetConnectOpts)
-  return socket
-}
 
-/** Returns the descriptor of a TCP socket in the namespace. */
-function tcpSocket({ native, nsfd }: SocketPlace, family: 4 | 6): number {
-  return check(native.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd), 'socket')
+  listens(server: net.Server): undefined {
+    // Their zones are those of the namespace.
+    server.prependListener('connection', ({ _handle: handle }: net.Socket & { _handle: object | null }) => {
+      if (handle !== null) state.owners.set(handle, this)
+    })
+  }
+
+  binds(socket: dgram.Socket): void {
+    const { handle } = dgramState(socket)
+    if (handle === null) return
+    state.owners.set(handle, this)
+    // Node then has set what it calls for a datagram.
+    socket.prependOnceListener('listening', () => useZones(handle, this))
+  }
+
+  interfaces(nodes: () => ReturnType<typeof os.networkInterfaces>): ReturnType<typeof os.networkInterfaces> {
+    const { native, nsfd } = this.#place
+    return native.callIn(nsfd, nodes, os, []) as ReturnType<typeof nodes>
+  }
+
+  call(method: NativeCall, self: object, args: readonly unknown[]): number {
+    const { native, nsfd } = this.#place
+    return native.callIn(nsfd, method as never, self, args) as number
+  }
 }
 
 /**
@@ -156,7 +79,7 @@ function tcpSocket({ native, nsfd }: SocketPlace, family: 4 | 6): number {
  */
 export function transparentListener(place: SocketPlace): { readonly fd: number; readonly port: number } {
   const { native } = place
-  const fd = bound(place, { type: SOCK_STREAM, port: 0, host: undefined })
+  const fd = tcpSocket(place)
   return closingOnError(native, [fd], () => {
     // An IPv6 socket takes it for both.
     check(native.setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, int32(1)), 'IP_TRANSPARENT')
@@ -168,42 +91,15 @@ export function transparentListener(place: SocketPlace): { readonly fd: number; 
   })
 }
 
-/** Settles when a socket listens, and rejects if it reports an error. */
-function listeningOf(socket: NodeJS.EventEmitter): Promise<unknown> {
-  const listening = once(socket, 'listening')
-  // If its listen() throws, nothing waits for this promise. It may reject later.
-  listening.catch(() => {})
-  return listening
+/** Returns the descriptor of a TCP socket for IPv6 and IPv4, or for IPv4 without IPv6. */
+function tcpSocket({ native, nsfd }: SocketPlace): number {
+  const made = (family: number) => native.socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0, nsfd)
+  const fd = made(AF_INET6)
+  return check(fd === -EAFNOSUPPORT ? made(AF_INET) : fd, 'socket')
 }
 
-function isUdp6({ type }: dgram.Socket & { type?: string }): boolean {
-  return type === 'udp6'
-}
-
-function portOf(address: unknown): number {
-  return (address as net.AddressInfo).port
-}
-
-function bound({ native, nsfd }: SocketPlace, options: BindOptions): number {
-  const { type, port, host, ipv6Only = false, reuseAddr = false } = options
-  checkPort(port)
-  const address = addressToListen(host ?? '::')
-  const what = `bind ${host ?? '*'} port ${port}`
-  const isV6 = address.length !== IPV4_ALEN
-  const fd = native.socket(isV6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK, 0, nsfd)
-  if (fd === -EAFNOSUPPORT && host === undefined) return bound({ native, nsfd }, { ...options, host: '0.0.0.0' })
-  check(fd, what)
-  return closingOnError(native, [fd], () => {
-    if (reuseAddr) check(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(1)), what)
-    if (isV6) check(native.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(ipv6Only ? 1 : 0)), what)
-    check(native.bind(fd, sockaddrInet(address, port)), what)
-    return fd
-  })
-}
-
-function addressToListen(host: string): Uint8Array {
-  if (typeof host === 'string') checkZone('listen', host)
-  const ip = typeof host === 'string' ? parseAddress(host) : undefined
-  if (ip === undefined) throw new UsageError(`${shown(host)} is not an IP address to listen on`)
-  return ip
+/** Returns code in a namespace that the thread is in already, or of vnet's own, which looks no name up. */
+export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async () => []): Code {
+  const worker: CodeHost['worker'] = (file, options) => [file as URL, options]
+  return new KernelCode(place, { name: '', onOpen: () => {}, lookup, program: options => options, worker })
 }

@@ -1,25 +1,36 @@
 /** MemoryStack: the network stack of a host in memory. */
 import type dgram from 'node:dgram'
+import type net from 'node:net'
 import type { Socket } from 'node:net'
+import type os from 'node:os'
 import { InetHost } from '@vnet/inet/internal/index'
 import type { StackInterface } from '@vnet/inet/internal/ip/interface'
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import type { Clock } from 'vnet/internal/base/clock'
 import type { Random } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { parseAddress } from 'vnet/internal/packet/address'
+import {
+  formatAddress,
+  formatMac,
+  networkOf,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from 'vnet/internal/packet/address'
+import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { withoutPrefix } from '../model/hosts.ts'
-import type { HostAddress, StreamServer } from '../model/place.ts'
 import type { Endpoint } from '../model/verbs.ts'
+import { AnyHost, type Code, type CodeHost, enter, type ListenPlace, type NativeProgram, state } from '../world/code.ts'
 import type { HostCounters, HostParts, HostStack, LabRoute, RouterRules } from '../world/host-stack.ts'
+import { patchNode } from '../world/node-sockets.ts'
 import { MemoryFaults } from './memory-faults.ts'
 import { MemoryRules } from './memory-rules.ts'
-import { listenInMemory } from './node/memory-server.ts'
+import { ServerHandle } from './node/memory-server.ts'
 import { connectInMemory } from './node/memory-socket.ts'
 import { addressBytes } from './node/node-address.ts'
-import { bindInMemory } from './node/udp-handle.ts'
-import { Boot, useBoots } from './time/boot.ts'
-import { thread } from './time/real.ts'
+import { takeOver } from './node/udp-handle.ts'
+import { Boot, currentBoot, useBoots } from './time/boot.ts'
 
 /** The settings of the kernel that a host in memory has too. */
 const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding']
@@ -27,7 +38,14 @@ const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding']
 const RTO_MIN = 'net/ipv4/tcp_rto_min_us'
 const NSEC_PER_USEC = 1000
 
-export class MemoryStack implements HostStack {
+/** The loopback interface, as the kernel shows it. */
+const LOOPBACK = {
+  name: 'lo',
+  mac: new Uint8Array(ETH_ALEN),
+  addresses: ['127.0.0.1/8', '::1/128'].map(text => parsePrefix(text) as Prefix),
+}
+
+export class MemoryStack extends AnyHost implements HostStack, CodeHost {
   readonly place = undefined
   readonly programs = undefined
   readonly number: number
@@ -40,6 +58,7 @@ export class MemoryStack implements HostStack {
   #boot = new Boot(this)
 
   constructor(number: number, clock: Clock, random: Random, parts: HostParts) {
+    super(parts)
     this.number = number
     this.#parts = parts
     const settings = new Map(parts.sysctls)
@@ -55,20 +74,8 @@ export class MemoryStack implements HostStack {
     return `memory/${this.number}`
   }
 
-  async listen(server: StreamServer, port: number, host: string | undefined) {
-    return listenInMemory(this.#inet.tcp, server, port, host, this.#callers())
-  }
-
-  bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
-    return bindInMemory(this.#inet.udp, socket, port, host, this.#callers())
-  }
-
-  connect({ address, family }: HostAddress, port: number): Socket {
-    return connectInMemory(this.#inet.tcp, address, port, family, this.#callers())
-  }
-
-  connectTo(name: string): never {
-    throw new UsageError(`${name}: a lab in memory has no way to other networks: that needs world: 'kernel'`)
+  get code(): Boot {
+    return this.#callers()
   }
 
   counters(): HostCounters {
@@ -113,11 +120,57 @@ export class MemoryStack implements HostStack {
   }
 
   enter<T>(fn: () => T): T {
-    return this.#boot.enter(fn)
+    useBoots()
+    patchNode()
+    return enter(this.code, fn)
+  }
+
+  connects(socket: Socket, options: object, code: Code): object {
+    return connectInMemory(socket, options, this.#inet.tcp, code as Boot)
+  }
+
+  listens(server: net.Server, place: ListenPlace, code: Code): object {
+    return new ServerHandle(this.#inet.tcp, server, place, code as Boot)
+  }
+
+  binds(socket: dgram.Socket, code: Code): void {
+    takeOver(this.#inet.udp, socket, code as Boot)
+  }
+
+  call(): never {
+    return this.#parts.refuse('a socket of the kernel')
+  }
+
+  program({ args }: NativeProgram): never {
+    return this.#parts.refuse(`${args[0]}: a program`)
+  }
+
+  worker(): never {
+    return this.#parts.refuse('a Worker')
+  }
+
+  interfaces(): ReturnType<typeof os.networkInterfaces> {
+    const shown = [LOOPBACK, ...this.ip.interfaces].map(({ name, mac, addresses }) => {
+      const own = addresses.map(({ bytes, prefixLen }) => {
+        const address = formatAddress(bytes)
+        const netmask = formatAddress(networkOf({ bytes: new Uint8Array(bytes.length).fill(0xff), prefixLen }))
+        const common = {
+          address,
+          netmask,
+          mac: formatMac(mac),
+          internal: name === 'lo',
+          cidr: `${address}/${prefixLen}`,
+        }
+        const family = bytes.length === IPV4_ALEN ? { family: 'IPv4' } : { family: 'IPv6', scopeid: 0 }
+        return { ...family, ...common } as os.NetworkInterfaceInfo
+      })
+      return [name, own] as const
+    })
+    return Object.fromEntries(shown)
   }
 
   get isCallerDead(): boolean {
-    const boot = thread.boots?.getStore()
+    const boot = currentBoot()
     return boot?.host === this && boot.isDead
   }
 
@@ -141,13 +194,15 @@ export class MemoryStack implements HostStack {
 
   /** Returns the boot of a new socket. Throws a UsageError while the host is off. */
   #callers(): Boot {
-    const boot = thread.boots?.getStore()
+    patchNode()
+    const boot = currentBoot()
     if (boot?.host === this) return boot
     if (this.#boot.isDead) throw new UsageError('the host has crashed: sockets open after a restart')
     return this.#boot
   }
 
   close(): void {
+    state.hosts.delete(this)
     this.#inet.close()
   }
 

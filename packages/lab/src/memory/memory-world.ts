@@ -14,6 +14,7 @@ import type { Platform, PortSpec } from 'vnet/internal/netdev/port'
 import { SkBuffPool } from 'vnet/internal/skb/pool'
 import { Calls, run, type WorkerCalls } from '../carrier/lab-calls.ts'
 import type { FaultListener } from '../carrier/protocol.ts'
+import { bindUdp } from '../world/code.ts'
 import type { HostParts } from '../world/host-stack.ts'
 import type { LabWorld } from '../world/world.ts'
 import { HostPort } from './host-port.ts'
@@ -54,7 +55,7 @@ export class MemoryWorld implements Platform, LabWorld {
       settle: async () => {},
       onFault: (_, event) => this.#onFault?.(event),
       bindUdp: (host, socket: dgram.Socket, port) =>
-        (this.#stacks[host] as MemoryStack).bindUdp(socket, port, undefined),
+        bindUdp((this.#stacks[host] as MemoryStack).code, socket, port, undefined),
       writesInThread: true,
       wallTime: () => ({
         seconds: EPOCH / 1000 + Math.floor(clock.now() / NSEC_PER_SEC),

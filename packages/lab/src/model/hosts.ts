@@ -9,8 +9,9 @@ import { withErrno } from 'vnet/internal/base/errno'
 import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { nameserversInside, resolvConf } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
+import { DNS_PORT } from 'vnet/internal/packet/dns'
 import { shown } from './options.ts'
-import { type HostAddress, placeOf } from './place.ts'
+import { type HostAddress, type NameServer, placeOf } from './place.ts'
 import { NAT64_PREFIX } from './subnet.ts'
 
 export interface Host {
@@ -135,13 +136,13 @@ export class HostsFile {
    * for addresses, names of hosts, and hosts without a way to the machine's network. No name there
    * is one label.
    */
-  serversFor(from: Host, name: string): readonly string[] | undefined {
+  serversFor(from: Host, name: string): readonly NameServer[] | undefined {
     const isOutside = from.isOnline && name.includes('.') && placeOf(name) === undefined
     if (!isOutside || this.places(from, name).length > 0) return undefined
     const own = this.#resolverOf(from)
     const all = own === undefined ? nameserversInside() : [own]
     const ofV4 = all.filter(text => !text.includes(':'))
-    return ofV4.length > 0 ? ofV4 : all
+    return (ofV4.length > 0 ? ofV4 : all).map(address => [address, DNS_PORT])
   }
 
   /**

@@ -6,7 +6,7 @@ import { shown } from './options.ts'
 
 /** A server of Node that accepts connections: of net, tls, http, https, http2. */
 export interface StreamServer extends NodeJS.EventEmitter {
-  listen(options: { readonly fd: number }): unknown
+  listen(options: { readonly port: number; readonly exclusive: boolean }): unknown
   address(): unknown
   close(): unknown
 }
@@ -29,12 +29,8 @@ export interface HostAddress {
   readonly family: 4 | 6
 }
 
-interface LookupOptions {
-  readonly family?: number | string
-  readonly all?: boolean
-}
-
-type LookupCallback = (error: Error | null, address?: string | readonly HostAddress[], family?: number) => void
+/** A DNS server. */
+export type NameServer = readonly [address: string, port: number]
 
 export function placesIn(hosts: string, name: string): HostAddress[] {
   const words = hosts.split('\n').map(line => line.replace(/#.*/, '').trim().split(/\s+/))
@@ -49,26 +45,4 @@ export function placesIn(hosts: string, name: string): HostAddress[] {
 export function placeOf(address: string): HostAddress | undefined {
   const bytes = parseAddress(address)
   return bytes && { address, family: bytes.length === 4 ? 4 : 6 }
-}
-
-/**
- * Calls the callback, the last of `rest`, as dns.lookup(name, ...rest) does, if the file has an
- * address for the name. Returns whether it has.
- */
-export function lookupIn(hosts: string, name: string, rest: readonly unknown[]): boolean {
-  const options = (typeof rest[0] === 'number' ? { family: rest[0] } : rest[0]) as LookupOptions
-  const { family = 0, all = false } = typeof options === 'object' && options !== null ? options : {}
-  const wanted = Number(String(family).replace('IPv', ''))
-  const places = placesIn(hosts, name).filter(place => wanted === 0 || place.family === wanted)
-  const [first] = places
-  if (first === undefined) return false
-  const callback = rest.at(-1) as LookupCallback
-  process.nextTick(() => (all ? callback(null, places) : callback(null, first.address, first.family)))
-  return true
-}
-
-/** Throws a UsageError for an IPv6 address with a zone, `fe80::1%server`. */
-export function checkZone(what: string, address: string | undefined): void {
-  if (address?.includes('%') !== true) return
-  throw new UsageError(`${what}: '${address}' has a zone, which only a program on the host can use`)
 }

@@ -5,27 +5,18 @@
 import type { ChildProcess } from 'node:child_process'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
-import type http from 'node:http'
-import type https from 'node:https'
-import type { Socket } from 'node:net'
+import http from 'node:http'
+import https from 'node:https'
+import net, { type Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
-import type { Worker, WorkerOptions } from 'node:worker_threads'
+import threads, { type Worker, type WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
 import { anyOf, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from '../model/options.ts'
-import { checkPort, checkZone, type HostAddress, placeOf, type SocketPlace, type StreamServer } from '../model/place.ts'
-import { dgramState } from '../world/dgram-state.ts'
+import { checkPort, type HostAddress, type SocketPlace, type StreamServer } from '../model/place.ts'
+import { bindUdp, type CodeHost, listen } from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
-import type {
-  ExecOptions,
-  ExecResult,
-  HostCounters,
-  HostPrograms,
-  HostStack,
-  LabSpawnOptions,
-  RunningPrograms,
-  Sysctl,
-} from '../world/host-stack.ts'
+import type * as world from '../world/host-stack.ts'
 import { OpenSockets } from '../world/open-sockets.ts'
 import { type LabRequestInit, Requests } from '../world/requests.ts'
 import { resolve } from '../world/resolver.ts'
@@ -63,17 +54,17 @@ export class LabHost {
   /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
   readonly #shut = new Map<number, LabInterface>()
   /** @internal */
-  readonly stack: HostStack
+  readonly stack: world.HostStack
   #start: HostStart | undefined
   /** With their files. */
   readonly #workers = new Map<Worker, string>()
   #hasWorked = false
   readonly #sockets = new OpenSockets()
-  readonly #requests: Requests
+  readonly #requests = new Requests()
   #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(name: string, links: Links, ownSysctls: readonly Sysctl[] = []) {
+  constructor(name: string, links: Links, ownSysctls: readonly world.Sysctl[] = []) {
     const { world, hostsFile, setup } = links.lab
     this.name = name
     this.#links = links
@@ -87,12 +78,15 @@ export class LabHost {
         this.#sockets.forget()
         this.#requests.forget()
       },
+      onOpen: (socket, name) => {
+        if (name === undefined) this.#sockets.addServer(socket)
+        else this.#sockets.add(socket, () => name)
+      },
+      lookup: this.#lookup,
+      worker: (file, options) => this.#workerOf(file, options),
+      refuse: what => this.refuse(what),
       onCrash: () => this.#start?.crash(),
     })
-    this.#requests = new Requests(
-      (port, host) => this.createConnection(port, host),
-      () => world.hold(),
-    )
   }
 
   /** @internal What can happen to it. Throws a UsageError in a lab without faults of hosts. */
@@ -158,7 +152,7 @@ export class LabHost {
    * that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError for
    * wrong arguments.
    */
-  spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
+  spawn(command: string, args: readonly string[] = [], options: world.LabSpawnOptions = {}): ChildProcess {
     this.#check()
     return this.#startable('spawn').spawn(command, args, options)
   }
@@ -168,7 +162,11 @@ export class LabHost {
    * even if it failed. Rejects with a VnetError if the program cannot be executed: `code` is ENOENT
    * if it does not exist.
    */
-  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
+  async exec(
+    command: string,
+    args: readonly string[] = [],
+    options: world.ExecOptions = {},
+  ): Promise<world.ExecResult> {
     this.#check()
     return this.#startable('exec').exec(command, args, options)
   }
@@ -184,6 +182,43 @@ export class LabHost {
   }
 
   /**
+   * Runs a function as a program of the host, and returns what it returns. Each socket, server,
+   * request and look-up that it opens is the host's, as are those of its timers, its promises and
+   * the packages that it calls. Throws what the function throws.
+   */
+  run<T>(fn: () => T): T {
+    this.#check()
+    return this.stack.enter(fn)
+  }
+
+  /**
+   * Returns an object whose methods run on the host, as by `run`: a pool, for example, opens its
+   * connections when it is first used, by code elsewhere. A function runs there, too.
+   */
+  bind<T extends object>(object: T): T {
+    this.#check()
+    const bound: T = new Proxy(object, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key)
+        const { writable, configurable } = Reflect.getOwnPropertyDescriptor(target, key) ?? { configurable: true }
+        return typeof value === 'function' && (writable || configurable) ? onHost(value, target) : value
+      },
+      apply: (fn, self, args) => this.run(() => Reflect.apply(fn as () => unknown, self, args)),
+      construct: (Class, args, from) => this.run(() => Reflect.construct(Class as never, args, from)),
+    })
+    const onHost = (method: object, owner: T) =>
+      new Proxy(method, {
+        apply: (fn, self, args) => {
+          const result: unknown = this.run(() =>
+            Reflect.apply(fn as () => unknown, self === bound ? owner : self, args),
+          )
+          return result === owner ? bound : result
+        },
+      })
+    return bound
+  }
+
+  /**
    * Makes a server of this process listen on the host: a server of node:net, tls, http, https
    * or http2, or a socket of node:dgram. It listens on every address, or on `host`. Returns the
    * port; 0 takes a free one. The server and its connections are closed at the end of the lab.
@@ -195,10 +230,8 @@ export class LabHost {
       throw new UsageError(`listen(server, port): ${shown(server)} is not a server, such as http.createServer()`)
     }
     if (this.stack.isCallerDead) return never()
-    if (server instanceof dgram.Socket) return this.#bindUdp(server, port, host)
-    const listening = await this.stack.listen(server, port, host)
-    this.#sockets.addServer(listening.accepting, `server on port ${listening.port}`)
-    return listening.port
+    const { code } = this.stack
+    return server instanceof dgram.Socket ? bindUdp(code, server, port, host) : listen(code, server, port, host)
   }
 
   /** Connects by TCP to an address, or to a host by its name. */
@@ -230,15 +263,10 @@ export class LabHost {
     if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
     checkPort(port)
     const name = host.replace(/^\[(.*)\]$/, '$1')
-    checkZone('connect', name)
     const { hostsFile } = this.#links.lab
-    const servers = hostsFile.serversFor(this, name)
-    const socket =
-      servers === undefined
-        ? this.stack.connect(hostsFile.find(this, name)[0], port)
-        : this.stack.connectTo(name, port, () => this.#resolve(servers, name, [4, 6]))
-    if (!this.stack.isCallerDead) this.#sockets.add(socket, `connection to ${host} port ${port}`)
-    return socket
+    if (hostsFile.serversFor(this, name) === undefined) this.#find(name)
+    const options = { host: name, port, autoSelectFamily: false }
+    return this.run(() => net.connect(options as net.TcpNetConnectOpts))
   }
 
   /**
@@ -250,47 +278,28 @@ export class LabHost {
     if (this.stack.isCallerDead) return never()
     const options = typeof type === 'string' ? { type } : type
     checkForms('createSocket', options, SOCKET_OPTIONS)
-    const family = options.type === 'udp6' ? 6 : 4
-    const socket = dgram.createSocket({ ...options, lookup: this.#lookup(family) })
-    await this.#bindUdp(socket, port, host)
+    const socket = dgram.createSocket(options)
+    await bindUdp(this.stack.code, socket, port, host)
     return socket
   }
 
-  async #bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number> {
-    const { handle, reusePort } = dgramState(socket)
-    if (reusePort === true) throw new UsageError('listen: a lab has no sockets with reusePort')
-    if (handle !== null) {
-      const { lookup } = handle
-      handle.lookup = (address, callback) => {
-        try {
-          checkZone('send or connect', address)
-          lookup(address, callback)
-        } catch (error) {
-          process.nextTick(callback, error as Error)
-        }
-      }
-    }
-    this.#sockets.add(socket, 'UDP socket')
-    return this.stack.bindUdp(socket, port, host)
-  }
-
   /**
-   * Returns an agent of node:http that connects from the host. Options which choose the addresses
-   * of a connection are refused, in the agent's options and in those of a request.
+   * Returns an agent of node:http that connects from the host.
    */
   agent(options: http.AgentOptions = {}): http.Agent {
-    return this.#requests.agent(options)
+    return this.bind(new http.Agent(options))
   }
 
   /** Same as agent, for node:https. */
   httpsAgent(options: https.AgentOptions = {}): https.Agent {
-    return this.#requests.httpsAgent(options)
+    return this.bind(new https.Agent(options))
   }
 
   /** fetch() from the host: `http://server:8080/` leads to the host `server`. */
   async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
     this.#check()
-    return this.stack.isCallerDead ? never() : this.#requests.fetch(url, init)
+    if (this.stack.isCallerDead) return never()
+    return this.run(() => this.#requests.fetch(url, init, () => this.#links.lab.world.hold()))
   }
 
   /**
@@ -299,18 +308,26 @@ export class LabHost {
    */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
     this.#check()
-    const programs = this.#startable('worker')
+    this.#startable('worker')
     checkForms('worker', options, WORKER_OPTIONS)
     const url = typeof file === 'string' ? pathToFileURL(file) : file
-    const worker = programs.worker(url, options, this.#links.lab.hostsFile.fileOf(this))
-    this.#hasWorked = true
+    const worker = this.run(() => new threads.Worker(url, options))
     this.#workers.set(worker, url.pathname)
     worker.once('exit', () => this.#workers.delete(worker))
     return worker
   }
 
+  /** The arguments of Worker for code of the host. */
+  #workerOf(file: string | URL, options: WorkerOptions): [file: URL, options: WorkerOptions] {
+    const programs = this.#startable('a Worker')
+    if (options.eval === true) throw new UsageError('a Worker of a host runs a file: it has no option eval')
+    const url = typeof file === 'string' ? pathToFileURL(file) : file
+    this.#hasWorked = true
+    return programs.worker(url, options, this.#links.lab.hostsFile.fileOf(this))
+  }
+
   /** Returns the counters of its network stack, as nstat(8) names them: `TcpRetransSegs`. */
-  stats(): HostCounters {
+  stats(): world.HostCounters {
     this.#check()
     return this.stack.counters()
   }
@@ -372,7 +389,7 @@ export class LabHost {
   }
 
   /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
-  get programs(): RunningPrograms | undefined {
+  get programs(): world.RunningPrograms | undefined {
     const { programs } = this.stack
     const mayHaveStarted = programs !== undefined && (programs.hasStarted || this.#hasWorked)
     return mayHaveStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined
@@ -410,31 +427,23 @@ export class LabHost {
     this.stack.close()
   }
 
-  #lookup(family: 4 | 6): NonNullable<dgram.SocketOptions['lookup']> {
-    return (name, _options, callback) => {
-      const found = ({ address, family: of }: HostAddress) => process.nextTick(callback, null, address, of)
-      const failed = (error: Error) => process.nextTick(callback, error, '', family)
-      try {
-        const { hostsFile } = this.#links.lab
-        const servers = hostsFile.serversFor(this, name)
-        if (servers === undefined) found(hostsFile.find(this, name, family)[0])
-        else this.#resolve(servers, name, [family]).then(found, failed)
-      } catch (error) {
-        failed(error as Error)
-      }
-    }
+  /** Returns the addresses of a name or an address, of one family or any (0). */
+  readonly #lookup: CodeHost['lookup'] = async (name, family, given) => {
+    const servers = given ?? this.#links.lab.hostsFile.serversFor(this, name)
+    if (servers === undefined) return this.#find(name, family === 0 ? undefined : family)
+    const socket = dgram.createSocket(net.isIPv6(servers[0]?.[0] ?? '') ? 'udp6' : 'udp4')
+    await bindUdp(this.stack.code, socket, 0, undefined)
+    return resolve(socket, servers, name, family === 0 ? [4, 6] : [family])
   }
 
-  /** Asks DNS servers for a name, by UDP. */
-  async #resolve(servers: readonly string[], name: string, families: readonly (4 | 6)[]): Promise<HostAddress> {
-    const socket = dgram.createSocket(placeOf(servers[0] as string)?.family === 6 ? 'udp6' : 'udp4')
-    this.#sockets.add(socket, 'UDP socket')
-    await this.stack.bindUdp(socket, 0, undefined)
-    return resolve(socket, servers, name, families)
+  /** Same as HostsFile.find. An address may have a zone. */
+  #find(name: string, family?: 4 | 6): readonly [HostAddress, ...HostAddress[]] {
+    if (net.isIPv6(name)) return [{ address: name, family: 6 }]
+    return this.#links.lab.hostsFile.find(this, name, family)
   }
 
   /** Throws a UsageError in memory, where `call` would have no kernel. */
-  #startable(call: string): HostPrograms {
+  #startable(call: string): world.HostPrograms {
     return this.stack.programs ?? this.refuse(`${call}: a program`)
   }
 

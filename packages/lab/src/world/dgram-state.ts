@@ -5,18 +5,13 @@ type Lookup = (
   address: string | undefined,
   callback: (error: Error | null, address?: string, family?: number) => void,
 ) => void
-type GroupCall = (...addresses: string[]) => number
 
 /** UDPWrap of Node. `lookup` finds the addresses for send and connect. */
 export interface DgramHandle {
   lookup: Lookup
   onmessage: (length: number, handle: object, data?: Buffer, from?: { address?: string }) => void
+  send6?: (...args: unknown[]) => number
   onerror: (length: number, handle: object, error: NodeJS.ErrnoException) => void
-  addMembership: GroupCall
-  dropMembership: GroupCall
-  addSourceSpecificMembership: GroupCall
-  dropSourceSpecificMembership: GroupCall
-  setMulticastInterface: GroupCall
   hasRef(): boolean
   close(): void
 }
@@ -37,6 +32,11 @@ export function dgramState(socket: dgram.Socket): DgramState {
 /** Returns the symbol with this description among the property keys of an object of Node. */
 export function symbolOf(owner: object, description: string): symbol {
   const symbol = Object.getOwnPropertySymbols(owner).find(each => each.description === description)
-  if (symbol !== undefined) return symbol
-  throw new Error(`this version of Node, ${process.version}, has no ${description}, which world: 'memory' needs`)
+  return needed(symbol, description)
+}
+
+/** Returns a part of Node. Throws if this version has none. */
+export function needed<T>(part: T | undefined, what: string): T {
+  if (part !== undefined) return part
+  throw new Error(`this version of Node, ${process.version}, has no ${what}, which hosts of a lab need`)
 }

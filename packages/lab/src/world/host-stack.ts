@@ -3,15 +3,14 @@
  * memory (memory/memory-stack.ts).
  */
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
-import type dgram from 'node:dgram'
-import type { Socket } from 'node:net'
-import type { Worker, WorkerOptions } from 'node:worker_threads'
+import type { WorkerOptions } from 'node:worker_threads'
 import type { WayOut } from 'vnet/internal/linux/way-out'
 import type { Prefix } from 'vnet/internal/packet/address'
 import type { AccessOptions } from '../model/access.ts'
-import type { HostAddress, SocketPlace, StreamServer } from '../model/place.ts'
+import type { SocketPlace } from '../model/place.ts'
 import type { HostVerb } from '../model/verbs.ts'
 import type { NatForward, NatKind } from '../nat/nat-table.ts'
+import type { Code, CodeHost } from './code.ts'
 import type { HostFaults } from './host-faults.ts'
 
 /**
@@ -75,8 +74,11 @@ export interface HostPrograms {
   spawn(command: string, args: readonly string[], options: LabSpawnOptions): ChildProcess
   exec(command: string, args: readonly string[], options: ExecOptions): Promise<ExecResult>
   launcher(command: string): string
-  /** Starts a thread with the sockets of the host. `hosts` is the text of its hosts file. */
-  worker(url: URL, options: WorkerOptions, hosts: string): Worker
+  /**
+   * Returns the arguments of Worker for a thread with the sockets of the host. `hosts` is the path
+   * of its hosts file.
+   */
+  worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions]
   /** Makes the disk, unless it has one. Rejects with a UsageError. Returns its path. */
   disk(size: string | undefined): Promise<string>
   /** Makes the disk before the first program whose command `isFor` returns true for. */
@@ -96,6 +98,12 @@ export interface HostParts {
   readonly hasOwnSockets: () => boolean
   /** Forgets the sockets, which report nothing any more. */
   readonly forgetSockets: () => void
+  /** Same as those of CodeHost. */
+  readonly onOpen: CodeHost['onOpen']
+  readonly lookup: CodeHost['lookup']
+  readonly worker: CodeHost['worker']
+  /** Throws a UsageError about what its world does not have. */
+  readonly refuse: (what: string) => never
   /** Is called in a crash: before programs are killed, or as the last code of a boot in memory. */
   readonly onCrash: () => void
 }
@@ -110,18 +118,8 @@ export interface HostStack {
   readonly rules: RouterRules
   /** Ways to the machine's network; undefined without a kernel. */
   readonly wayOut: StackWayOut | undefined
-  /** Same as `listen` of sockets.ts. */
-  listen(
-    server: StreamServer,
-    port: number,
-    host: string | undefined,
-  ): Promise<{ readonly port: number; readonly accepting: StreamServer }>
-  /** Same as `bindUdp` of sockets.ts. */
-  bindUdp(socket: dgram.Socket, port: number, host: string | undefined): Promise<number>
-  /** Returns a socket that connects to an address. */
-  connect(to: HostAddress, port: number): Socket
-  /** Same, to the address that `resolve` finds for a name. */
-  connectTo(name: string, port: number, resolve: () => Promise<HostAddress>): Socket
+  /** The code that runs on the host now. Throws a UsageError while the host is off. */
+  readonly code: Code
   /** Undefined without a kernel. */
   readonly programs: HostPrograms | undefined
   /** Returns what can happen to it; undefined if its lab was made without faults of hosts. */

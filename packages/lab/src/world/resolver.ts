@@ -8,7 +8,7 @@ import { domainToASCII } from 'node:url'
 import { attempt } from 'vnet/internal/base/errno'
 import { formatAddress } from 'vnet/internal/packet/address'
 import * as dns from 'vnet/internal/packet/dns'
-import type { HostAddress } from '../model/place.ts'
+import type { HostAddress, NameServer } from '../model/place.ts'
 
 /** RES_TIMEOUT and RES_DFLRETRY of resolv.conf(5). */
 const TIMEOUT_MS = 5000
@@ -21,22 +21,22 @@ const LENGTHS = { 4: 4, 6: 16 } as const
 const ERRORS = { ENOTFOUND: -3008, EAI_AGAIN: -3001 } as const
 
 /**
- * Returns the first address of a name in one of these families, by a bound UDP socket, which it
- * closes. Rejects with an error like dns.lookup: ENOTFOUND, or EAI_AGAIN without a reply.
+ * Returns the addresses of a name in the first of these families that it has, by a bound UDP socket,
+ * which it closes. Rejects with an error like dns.lookup: ENOTFOUND, or EAI_AGAIN without a reply.
  */
 export async function resolve(
   socket: dgram.Socket,
-  servers: readonly string[],
+  servers: readonly NameServer[],
   name: string,
   families: readonly (4 | 6)[],
-): Promise<HostAddress> {
+): Promise<readonly HostAddress[]> {
   try {
     const labels = dns.nameOf(domainToASCII(name))
     for (const family of labels === undefined ? [] : families) {
       const question = { name: labels as Uint8Array, type: TYPES[family], class: dns.C_IN }
       const answer = await ask(socket, servers, dns.writeQuery(randomInt(0x10000), question))
-      const bytes = answer?.data.find(({ length }) => length === LENGTHS[family])
-      if (bytes !== undefined) return { address: formatAddress(bytes), family }
+      const found = answer?.data.filter(({ length }) => length === LENGTHS[family]) ?? []
+      if (found.length > 0) return found.map(bytes => ({ address: formatAddress(bytes), family }))
       if (answer?.rcode === dns.NXDOMAIN) break
       if (answer?.rcode !== dns.NOERROR || answer.isTruncated) throw failure('EAI_AGAIN', name)
     }
@@ -51,7 +51,11 @@ export async function resolve(
  * Sends a query, and again, to the next server, if no reply arrives. Resolves to undefined without
  * a reply.
  */
-function ask(socket: dgram.Socket, servers: readonly string[], query: Uint8Array): Promise<dns.DnsAnswer | undefined> {
+function ask(
+  socket: dgram.Socket,
+  servers: readonly NameServer[],
+  query: Uint8Array,
+): Promise<dns.DnsAnswer | undefined> {
   return new Promise(resolve => {
     let [attempts, timer]: [number, NodeJS.Timeout | undefined] = [0, undefined]
     const end = (answer?: dns.DnsAnswer) => {
@@ -61,13 +65,15 @@ function ask(socket: dgram.Socket, servers: readonly string[], query: Uint8Array
     }
     const onEnd = () => end()
     const onMessage = (message: Uint8Array, { address, port }: dgram.RemoteInfo) => {
-      const answer = servers.includes(address) && port === dns.DNS_PORT ? dns.parseReply(message, query) : undefined
+      const isServer = servers.some(each => each[0] === address && each[1] === port)
+      const answer = isServer ? dns.parseReply(message, query) : undefined
       if (answer !== undefined) end(answer)
     }
     const send = () => {
       if (attempts === ATTEMPTS) return end()
       timer = setTimeout(send, TIMEOUT_MS)
-      socket.send(query, dns.DNS_PORT, servers[attempts++ % servers.length])
+      const [address, port] = servers[attempts++ % servers.length] as NameServer
+      socket.send(query, port, address)
     }
     socket.on('message', onMessage).on('error', onEnd).on('close', onEnd)
     send()

@@ -2,22 +2,11 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
+import type net from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { createLab } from '../../src/index.ts'
 import { pem } from '../memory/certificate.ts'
-
-const REFUSED = {
-  family: 6,
-  hints: 32,
-  lookup: () => {},
-  localAddress: '192.0.2.9',
-  localPort: 5555,
-  socketPath: '/run/server',
-  autoSelectFamily: true,
-}
-const textOf = (what: string, name: string) =>
-  `${what}: connections of a host do not have the option ${name}: leave it out`
 
 async function clientAndServer(world: 'kernel' | 'memory') {
   const lab = await createLab({ world })
@@ -27,30 +16,36 @@ async function clientAndServer(world: 'kernel' | 'memory') {
 }
 
 describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
-  test('an agent and its requests refuse each option that chooses addresses, with its name', async () => {
+  test('options that choose addresses of a connection are those of node:net', async () => {
     await using lab = await clientAndServer(world)
     const { client, server } = lab
-    await server.listen(
-      http.createServer((_, response) => response.end('yes')),
-      80,
-    )
-    for (const [name, value] of Object.entries(REFUSED)) {
-      const option = { [name]: value } as object
-      expect(() => client.agent(option)).toThrow(textOf('agent', name))
-      expect(() => client.httpsAgent(option)).toThrow(textOf('httpsAgent', name))
-      const plain = { agent: client.agent(), host: 'server', ...option }
-      expect(() => http.get(plain)).toThrow(textOf('agent', name))
-      const secure = { agent: client.httpsAgent(), host: 'server', ...option }
-      expect(() => https.get(secure)).toThrow(textOf('httpsAgent', name))
-      const tls = { tls: option }
-      await expect(client.fetch('https://server/', tls)).rejects.toThrow(textOf('fetch: tls', name))
+    const answer: http.RequestListener = ({ socket }, response) =>
+      response.end(`${socket.remoteAddress?.replace('::ffff:', '')} ${socket.remotePort}`)
+    await server.listen(http.createServer(answer), 80)
+    await server.listen(https.createServer({ key: pem, cert: pem }, answer), 443)
+    const [v4, v6] = client.addresses
+    const lookup: net.LookupFunction = (_name, { all }, done) =>
+      all
+        ? done(null, [{ address: server.addresses[1] as string, family: 6 }])
+        : done(null, server.addresses[1] as string, 6)
+    const from: Readonly<Record<string, string>> = {
+      localPort: `${v4} 5555`,
+      localAddress: `${v6} `,
+      family: `${v6} `,
+      lookup: `${v6} `,
     }
-    for (const name of ['createConnection', 'signal']) {
-      expect(() => client.agent({ [name]: () => {} } as object)).toThrow(textOf('agent', name))
+    const given = { localPort: 5555, localAddress: v6, family: 6, lookup }
+    for (const [name, expected] of Object.entries(from)) {
+      const family = { localPort: 4, localAddress: 6 }[name]
+      const option = { [name]: given[name as keyof typeof given], ...(family && { family }) }
+      const plain = http.get({ agent: client.agent(option as object), host: 'server' })
+      expect(await text((await once(plain, 'response'))[0])).toContain(expected)
+      if (name === 'localPort') continue
+      const secure = https.get({ agent: client.httpsAgent(), host: 'server', rejectUnauthorized: false, ...option })
+      expect(await text((await once(secure, 'response'))[0])).toContain(expected)
+      const tls = { rejectUnauthorized: false, ...option }
+      expect(await (await client.fetch('https://server/', { tls })).text()).toContain(expected)
     }
-    const unset = { family: 0, hints: 0, lookup: undefined, localAddress: undefined, createConnection: () => {} }
-    const [response] = await once(http.get({ agent: client.agent(), host: 'server', ...(unset as object) }), 'response')
-    expect(await text(response)).toBe('yes')
   })
 
   test('timeout of an agent and of a request ends the wait for a silent server', async () => {

@@ -1,6 +1,7 @@
 /** The end of a lab whose test has removed the listeners of programs, workers and servers. */
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import http from 'node:http'
+import net from 'node:net'
 import { expect, test } from 'vitest'
 import { closeWithin } from '../../src/network/fixture.ts'
 import { client, clientAndServer, lab, server } from '../support/client-and-server.ts'
@@ -49,11 +50,12 @@ test('a lab ends programs, workers and servers whose listeners were removed', as
 })
 
 test('a lab that does not end in time says what is open', async () => {
-  const never = Object.assign(new EventEmitter(), { close: () => {}, address: () => ({ port: 80 }) })
-  const listening = Object.assign(never, { listen: () => setImmediate(() => never.emit('listening')) })
-  await server.listen(listening, 80)
+  const never = net.createServer()
+  const close = never.close.bind(never)
+  never.close = () => never
+  await server.listen(never, 80)
   await expect(closeWithin(lab, 50)).rejects.toThrow(
     'the lab has not ended within 50 ms: a server or a worker does not close; server on port 80 of host server',
   )
-  never.emit('close')
+  close()
 })

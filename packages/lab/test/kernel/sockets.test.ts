@@ -226,7 +226,7 @@ class Wrapping extends EventEmitter {
     .on('listening', () => this.emit('listening'))
     .on('close', () => this.emit('close'))
 
-  listen(options: { readonly fd: number }): void {
+  listen(options: { readonly port: number }): void {
     this.#inner.listen(options)
   }
 

@@ -2,15 +2,19 @@
 import type dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
+import { expect } from 'vitest'
 import { random } from '#src/base/random.ts'
 import { IpStack } from '../../../inet/src/ip/stack.ts'
 import { Tcp } from '../../../inet/src/tcp/tcp.ts'
 import { Udp } from '../../../inet/src/udp.ts'
-import { listenInMemory } from '../../src/memory/node/memory-server.ts'
-import { MemorySocket } from '../../src/memory/node/memory-socket.ts'
-import { bindInMemory } from '../../src/memory/node/udp-handle.ts'
+import { ServerHandle } from '../../src/memory/node/memory-server.ts'
+import { connectInMemory } from '../../src/memory/node/memory-socket.ts'
+import { takeOver } from '../../src/memory/node/udp-handle.ts'
+import { Boot } from '../../src/memory/time/boot.ts'
 import { VirtualTime } from '../../src/memory/time/virtual-time.ts'
 import type { StreamServer } from '../../src/model/place.ts'
+import { bindUdp, listen, open } from '../../src/world/code.ts'
+import { patchNode } from '../../src/world/node-sockets.ts'
 
 /** Replaces listen(), connect() and bind() in a program. */
 export interface World {
@@ -43,6 +47,24 @@ export interface MemoryWorld extends World, Disposable {
   readonly time: VirtualTime
   readonly tcp: Tcp
   readonly udp: Udp
+  readonly boot: Boot
+}
+
+/** Returns a boot whose sockets are in memory. */
+export function bootOf(tcp: Tcp, udp: Udp): Boot {
+  patchNode()
+  return new Boot({
+    onOpen: () => {},
+    connects: (socket, options, boot) => connectInMemory(socket, options, tcp, boot as Boot),
+    listens: (server, place, boot) => new ServerHandle(tcp, server, place, boot as Boot),
+    binds: (socket, boot) => takeOver(udp, socket, boot as Boot),
+    call: () => expect.unreachable('a socket of the kernel'),
+    program: () => expect.unreachable('a program'),
+    worker: () => expect.unreachable('a thread'),
+    interfaces: () => expect.unreachable('interfaces'),
+    ...{ name: 'host', id: 0, isClosed: false },
+    lookup: () => Promise.reject(new Error('no names')),
+  })
 }
 
 /** Sockets of a host in memory, in virtual time. */
@@ -50,14 +72,16 @@ export function memoryWorld(): MemoryWorld {
   const time = new VirtualTime().install()
   const ip = new IpStack({ clock: time.clock, random: random(1) })
   const [tcp, udp] = [new Tcp(ip), new Udp(ip)]
+  const boot = bootOf(tcp, udp)
   return {
     time,
     tcp,
     udp,
-    listen: async (server, port = 0, host = HOST) => (await listenInMemory(tcp, server, port, host)).port,
-    connect: (port, options) => new MemorySocket(tcp, options).connect(port, HOST),
-    connectTo: (port, host) => new MemorySocket(tcp).connect(port, host),
-    bind: (socket, port = 0, host = HOST) => bindInMemory(udp, socket, port, host),
+    boot,
+    listen: (server, port = 0, host = HOST) => listen(boot, server, port, host),
+    connect: (port, options) => open({ code: boot }, () => new net.Socket(options).connect(port, HOST)),
+    connectTo: (port, host) => open({ code: boot }, () => net.connect(port, host)),
+    bind: (socket, port = 0, host = HOST) => bindUdp(boot, socket, port, host),
     [Symbol.dispose]: () => time.close(),
   }
 }

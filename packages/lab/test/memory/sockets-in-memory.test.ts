@@ -9,9 +9,8 @@ import tls from 'node:tls'
 import { Agent, fetch } from 'undici'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { TcpConnection } from '../../../inet/src/contract.ts'
-import { listenInMemory } from '../../src/memory/node/memory-server.ts'
-import { connectInMemory, MemorySocket } from '../../src/memory/node/memory-socket.ts'
-import { bindInMemory } from '../../src/memory/node/udp-handle.ts'
+import type { StreamServer } from '../../src/model/place.ts'
+import { bindUdp, listen, open } from '../../src/world/code.ts'
 import { pem } from './certificate.ts'
 import { HOST, type MemoryWorld, memoryWorld } from './socket-worlds.ts'
 
@@ -24,6 +23,12 @@ beforeEach(() => {
 afterEach(() => world()[Symbol.dispose]())
 
 const HOUR = 3_600_000
+
+const listenIn = (server: StreamServer, port: number, host: string | undefined) =>
+  listen(world().boot, server, port, host)
+const bindIn = (socket: Socket, port: number, host: string | undefined) => bindUdp(world().boot, socket, port, host)
+const connectIn = (host: string, port: number, family: 4 | 6) =>
+  open({ code: world().boot }, () => net.connect({ host, port, family }))
 
 /** Returns a connected client and the socket that a new server has accepted. */
 async function connected(options: net.ServerOpts = {}): Promise<{ client: net.Socket; served: net.Socket }> {
@@ -213,35 +218,33 @@ describe('in virtual time', () => {
 })
 
 test('a server on all addresses shows IPv4 clients as IPv4-mapped addresses, like Node', async () => {
-  const { tcp } = world()
   const server = net.createServer(socket => socket.end(`${socket.remoteFamily} ${socket.remoteAddress}`))
-  const { port } = await listenInMemory(tcp, server, 8080, undefined)
+  const port = await listenIn(server, 8080, undefined)
   expect(server.address()).toEqual({ address: '::', family: 'IPv6', port: 8080 })
-  expect(await text(connectInMemory(tcp, HOST, port, 4))).toBe('IPv6 ::ffff:127.0.0.1')
-  const mapped = connectInMemory(tcp, '::ffff:127.0.0.1', port, 6)
+  expect(await text(connectIn(HOST, port, 4))).toBe('IPv6 ::ffff:127.0.0.1')
+  const mapped = connectIn('::ffff:127.0.0.1', port, 6)
   expect(await text(mapped)).toBe('IPv6 ::ffff:127.0.0.1')
-  expect(await text(connectInMemory(tcp, '::1', port, 6))).toBe('IPv6 ::1')
+  expect(await text(connectIn('::1', port, 6))).toBe('IPv6 ::1')
 })
 
 test('listen names a taken port as Node does, and the server may then listen elsewhere', async () => {
-  const { tcp } = world()
-  await listenInMemory(tcp, net.createServer(), 8080, undefined)
+  await listenIn(net.createServer(), 8080, undefined)
   const server = net.createServer()
   const taken = { message: 'listen EADDRINUSE: address already in use :::8080', errno: -98, address: '::', port: 8080 }
-  await expect(listenInMemory(tcp, server, 8080, undefined)).rejects.toMatchObject(taken)
+  await expect(listenIn(server, 8080, undefined)).rejects.toMatchObject(taken)
   expect(server.listening).toBe(false)
-  await listenInMemory(tcp, server, 8081, undefined)
-  await expect(listenInMemory(tcp, server, 8082, undefined)).rejects.toThrow('Listen method has been called more than')
-  await expect(listenInMemory(tcp, net.createServer(), 80, 'server')).rejects.toThrow("'server' is not an IP address")
-  await expect(listenInMemory(tcp, net.createServer(), -1, undefined)).rejects.toThrow('a port is a number from 0 to')
+  await listenIn(server, 8081, undefined)
+  await expect(listenIn(server, 8082, undefined)).rejects.toThrow('Listen method has been called more than')
+  await expect(listenIn(net.createServer(), 80, 'server')).rejects.toThrow("'server' is not an IP address")
+  await expect(listenIn(net.createServer(), -1, undefined)).rejects.toThrow('a port is a number from 0 to')
 })
 
 test('a server that is not of node:net is refused', async () => {
   const odd = Object.assign(new EventEmitter(), { listen: () => {}, address: () => null, close: () => {} })
-  await expect(listenInMemory(world().tcp, odd, 80, undefined)).rejects.toThrow('is not that of a node:net server')
+  await expect(listenIn(odd, 80, undefined)).rejects.toThrow('is not that of a node:net server')
 })
 
-test('a server that wraps a node:net server listens, and the inner server is returned', async () => {
+test('a server that wraps a node:net server listens', async () => {
   const inner = net.createServer(socket => socket.end('inside'))
   const wrapper = Object.assign(new EventEmitter(), {
     listen: (...args: unknown[]) => Reflect.apply(inner.listen, inner, args),
@@ -249,8 +252,7 @@ test('a server that wraps a node:net server listens, and the inner server is ret
     close: () => inner.close(),
   })
   inner.on('listening', () => wrapper.emit('listening'))
-  const { port, accepting } = await listenInMemory(world().tcp, wrapper, 0, HOST)
-  expect(accepting).toBe(inner)
+  const port = await listenIn(wrapper, 0, HOST)
   expect(await text(world().connect(port))).toBe('inside')
 })
 
@@ -266,11 +268,12 @@ test('options of a server and of sockets reach the connection, with the probes o
   const [connect, listen] = [tcp.connect.bind(tcp), tcp.listen.bind(tcp)]
   tcp.connect = (...args) => spy('client', connect(...args))
   tcp.listen = (local, backlog, accept) => listen(local, backlog, connection => accept(spy('server', connection)))
-  const client = new MemorySocket(tcp)
+  const client = new net.Socket()
   // Before it is connected, the options wait.
   client.setNoDelay(true).setKeepAlive(true, 5000)
   const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 7000 })
-  client.connect(await world().listen(server), HOST)
+  const port = await world().listen(server)
+  open({ code: world().boot }, () => client.connect(port, HOST))
   await Promise.all([once(client, 'connect'), once(server, 'connection')])
   client.setNoDelay(false)
   client.setKeepAlive(false)
@@ -317,7 +320,7 @@ test('a connection without a reply ends with ETIMEDOUT or keep-alive probes', as
 })
 
 test('a socket without a route fails as connect(2) does', async () => {
-  const socket = connectInMemory(world().tcp, '203.0.113.9', 80, 4)
+  const socket = connectIn('203.0.113.9', 80, 4)
   const [error] = await once(socket, 'error')
   const message = 'connect ENETUNREACH 203.0.113.9:80 - Local (0.0.0.0:0)'
   expect(error).toMatchObject({ message, code: 'ENETUNREACH', address: '203.0.113.9', port: 80 })
@@ -326,13 +329,13 @@ test('a socket without a route fails as connect(2) does', async () => {
 test('a destroyed socket may connect again, and by name with a lookup', async () => {
   const server = net.createServer(socket => socket.end('hello'))
   const port = await world().listen(server)
-  const socket = new MemorySocket(world().tcp)
+  const socket = new net.Socket()
   for (const host of [HOST, 'server']) {
     const lookup: net.LookupFunction = (name, options, callback) => {
       expect([name, options.all]).toEqual(['server', undefined])
       process.nextTick(callback, null, HOST, 4)
     }
-    socket.connect({ host, port, lookup })
+    open({ code: world().boot }, () => socket.connect({ host, port, lookup }))
     const closed = once(socket, 'close')
     expect(await text(socket)).toBe('hello')
     await closed
@@ -358,7 +361,7 @@ test('fetch of undici sends and receives large bodies', async () => {
 describe('datagrams', () => {
   test('are sent to names that the lookup of a socket finds, of both families', async () => {
     const server = dgram.createSocket('udp6')
-    const port = await bindInMemory(world().udp, server, 0, undefined)
+    const port = await bindIn(server, 0, undefined)
     expect(server.address()).toEqual({ address: '::', family: 'IPv6', port })
     const received: string[] = []
     server.on('message', (message, { address, family }) => {
@@ -374,7 +377,7 @@ describe('datagrams', () => {
         process.nextTick(callback, null, name === 'server' ? address : name, Number(family))
       }
       const socket = dgram.createSocket({ type, lookup: lookup as never })
-      await bindInMemory(world().udp, socket, 0, undefined)
+      await bindIn(socket, 0, undefined)
       socket.send(type, port, 'server')
       await once(server, 'counted')
     }
@@ -383,7 +386,7 @@ describe('datagrams', () => {
 
   test('that are too long, or that no route leads to, fail in the callback', async () => {
     const socket = dgram.createSocket('udp4')
-    await bindInMemory(world().udp, socket, 0, undefined)
+    await bindIn(socket, 0, undefined)
     const failed = (size: number, address: string) =>
       new Promise(resolve => socket.send(Buffer.alloc(size), 9, address, resolve))
     expect(await failed(65_508, HOST)).toMatchObject({
@@ -397,13 +400,13 @@ describe('datagrams', () => {
 
   test('a socket that is bound already is refused, and keeps its port', async () => {
     const socket = dgram.createSocket('udp4')
-    const port = await bindInMemory(world().udp, socket, 0, undefined)
-    await expect(bindInMemory(world().udp, socket, 0, undefined)).rejects.toThrow('Socket is already bound')
+    const port = await bindIn(socket, 0, undefined)
+    await expect(bindIn(socket, 0, undefined)).rejects.toThrow('Socket is already bound')
     expect(socket.address().port).toBe(port)
     socket.close()
-    await expect(bindInMemory(world().udp, socket, 0, undefined)).rejects.toThrow('Not running')
+    await expect(bindIn(socket, 0, undefined)).rejects.toThrow('Not running')
     const reuse = dgram.createSocket('udp4')
-    expect(await bindInMemory(world().udp, reuse, port, undefined)).toBe(port)
+    expect(await bindIn(reuse, port, undefined)).toBe(port)
   })
 
   test('a bound socket closes its handle of the kernel, and remains without ref', async () => {
@@ -412,7 +415,7 @@ describe('datagrams', () => {
     const handle = () =>
       (socket as unknown as Record<symbol, { handle: { fd: number; hasRef(): boolean } }>)[key as symbol]?.handle
     const kernels = handle()
-    await bindInMemory(world().udp, socket, 0, undefined)
+    await bindIn(socket, 0, undefined)
     expect(handle()?.hasRef()).toBe(false)
     await new Promise(resolve => setImmediate(resolve))
     expect(kernels?.hasRef()).toBeUndefined()
@@ -422,7 +425,7 @@ describe('datagrams', () => {
 
   test('two sockets share a port with reuseAddr', async () => {
     const [one, other] = [1, 2].map(() => dgram.createSocket({ type: 'udp4', reuseAddr: true })) as [Socket, Socket]
-    const port = await bindInMemory(world().udp, one, 0, undefined)
-    expect(await bindInMemory(world().udp, other, port, undefined)).toBe(port)
+    const port = await bindIn(one, 0, undefined)
+    expect(await bindIn(other, port, undefined)).toBe(port)
   })
 })

@@ -1,8 +1,10 @@
 /** The groups and broadcasts of node:dgram on hosts in memory. */
 import dgram from 'node:dgram'
 import { afterEach, expect, test } from 'vitest'
+import { Tcp } from '../../../inet/src/tcp/tcp.ts'
 import { type Host, Network } from '../../../inet/test/ip-network.ts'
-import { bindInMemory } from '../../src/memory/node/udp-handle.ts'
+import { bindUdp } from '../../src/world/code.ts'
+import { bootOf } from './socket-worlds.ts'
 
 const sockets: dgram.Socket[] = []
 
@@ -10,10 +12,10 @@ afterEach(() => {
   for (const socket of sockets.splice(0)) socket.close()
 })
 
-async function bound({ udp }: Host, family: 4 | 6, port: number) {
+async function bound(host: Host, family: 4 | 6, port: number) {
   const socket = dgram.createSocket({ type: family === 4 ? 'udp4' : 'udp6', reuseAddr: true })
   sockets.push(socket)
-  await bindInMemory(udp, socket, port, undefined)
+  await bindUdp(bootOf(new Tcp(host.stack), host.udp), socket, port, undefined)
   const messages: string[] = []
   socket.on('message', data => messages.push(data.toString()))
   return { socket, messages }

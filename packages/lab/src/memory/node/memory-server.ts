@@ -1,14 +1,12 @@
 /** Servers of Node that listen on a TCP in memory. */
 import { AsyncResource } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
-import { once } from 'node:events'
 import net, { type BlockList } from 'node:net'
 import type { TcpConnection, TcpListener } from '@vnet/inet/internal/contract'
 import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { checkPort, type StreamServer } from '../../model/place.ts'
-import { Boot } from '../time/boot.ts'
-import { MemorySocket } from './memory-socket.ts'
+import type { ListenPlace } from '../../world/code.ts'
+import type { Boot } from '../time/boot.ts'
+import { adopt } from './memory-socket.ts'
 import { bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 import { TcpHandle } from './tcp-handle.ts'
 
@@ -26,82 +24,42 @@ interface Accepting extends net.Server {
   readonly blockList?: BlockList
 }
 
-/** The method by which listen() makes a server listen. */
-type Listen2 = (this: Accepting, address: string | null, port: number, family: number, backlog: number) => void
-
-const internals = net.Server.prototype as unknown as { _listen2: Listen2 }
 const accepted = channel('net.server.socket')
 
-/**
- * Makes a server listen on every address, or on `host`. Returns its port (0 takes a free one), and
- * the node:net server that accepts. The given server may wrap that server (as in ssh2).
- */
-export async function listenInMemory(
-  tcp: Tcp,
-  server: StreamServer,
-  port: number,
-  host: string | undefined,
-  boot = new Boot(),
-): Promise<{ readonly port: number; readonly accepting: StreamServer }> {
-  checkPort(port)
-  const family = net.isIP(host ?? '::')
-  if (family !== 4 && family !== 6) throw new UsageError(`'${host}' is not an IP address to listen on`)
-  const listening = once(server, 'listening')
-  // If its listen() throws, nothing waits for this promise. It may reject later.
-  listening.catch(() => {})
-  let accepting: StreamServer | undefined
-  const { _listen2: nodes } = internals
-  internals._listen2 = function (_address, _port, _family, backlog) {
-    accepting = this
-    this._handle = new ServerHandle(tcp, this, { host: host ?? '::', port, family }, boot)
-    nodes.call(this, host ?? '::', port, family, backlog)
-  }
-  try {
-    server.listen({ port, exclusive: true } as never)
-  } finally {
-    internals._listen2 = nodes
-  }
-  if (accepting === undefined) throw new UsageError('the listen() of this server is not that of a node:net server')
-  await listening
-  return { port: (server.address() as net.AddressInfo).port, accepting }
-}
-
-interface ListenPlace {
-  readonly host: string
-  readonly port: number
-  readonly family: 4 | 6
-}
-
 /** The handle of a net.Server: the methods that Node calls. */
-class ServerHandle {
+export class ServerHandle {
   readonly #tcp: Tcp
   readonly #server: Accepting
-  readonly #place: ListenPlace
+  /** As text. */
+  readonly #address: string
+  readonly #family: 4 | 6
+  readonly #port: number
   readonly #boot: Boot
   readonly #resource = new AsyncResource('TCPSERVERWRAP')
   #listener: TcpListener | undefined
   #isClosed = false
 
-  constructor(tcp: Tcp, server: Accepting, place: ListenPlace, boot: Boot) {
+  constructor(tcp: Tcp, server: net.Server, { address = '::', port }: ListenPlace, boot: Boot) {
     this.#tcp = tcp
-    this.#server = server
-    this.#place = place
+    this.#server = server as Accepting
+    this.#address = address
+    this.#family = net.isIP(address) as 4 | 6
+    this.#port = port
     this.#boot = boot
   }
 
   /** Returns 0 or a negative errno. */
   listen(backlog: number): number {
-    const { host, port, family } = this.#place
+    const local = { address: bindBytes(this.#address), family: this.#family, port: this.#port }
     const accept = (connection: TcpConnection) => this.#accept(connection)
-    const listener = statusOf(() => this.#tcp.listen({ address: bindBytes(host), family, port }, backlog, accept))
+    const listener = statusOf(() => this.#tcp.listen(local, backlog, accept))
     if (typeof listener === 'number') return listener
     this.#listener = listener
     return 0
   }
 
   getsockname(out: NodeAddress): number {
-    const { host, family } = this.#place
-    showEndpoint(out, family, bindBytes(host), this.#listener?.local.port)
+    showEndpoint(out, this.#family, bindBytes(this.#address), this.#listener?.local.port)
     return 0
   }
 
@@ -121,7 +79,7 @@ class ServerHandle {
   }
 
   #accept(connection: TcpConnection): void {
-    const handle = TcpHandle.accepted(this.#tcp, connection, this.#place.family, this.#boot)
+    const handle = TcpHandle.accepted(this.#tcp, connection, this.#family, this.#boot)
     this.#boot.soon(this.#resource, () => this.#onConnection(handle))
   }
 
@@ -151,16 +109,12 @@ class ServerHandle {
     if (accepted.hasSubscribers) accepted.publish({ socket })
   }
 
-  #socketOf(handle: TcpHandle): MemorySocket {
+  #socketOf(handle: TcpHandle): net.Socket {
     const { allowHalfOpen, pauseOnConnect, noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = this.#server
     const marks = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark }
-    const socket = new MemorySocket(this.#tcp, {
-      handle,
-      boot: this.#boot,
-      allowHalfOpen,
-      pauseOnCreate: pauseOnConnect,
-      ...marks,
-    })
+    const options = { handle: handle.native, allowHalfOpen, pauseOnCreate: pauseOnConnect, ...marks }
+    const socket = new net.Socket(options as net.SocketConstructorOpts)
+    adopt(socket, handle, this.#boot)
     if (noDelay) socket.setNoDelay(true)
     if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay * 1000)
     return socket

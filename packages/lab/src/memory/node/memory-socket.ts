@@ -1,30 +1,35 @@
 /**
- * MemorySocket: a net.Socket over a TCP in memory. It is Node's own class with another handle, so
- * that the order of its events, its errors and its properties are Node's.
+ * Sockets of node:net over a TCP in memory. Each is Node's own object, of whatever class, with
+ * another handle, so that the order of its events, its errors and its properties are Node's.
  *
  * Only three things differ. Bytes go to the connection without Node's C++ parts, which cannot
  * finish a write in the same call; sockets of the system can. Time-outs are in the world's time. A
  * socket tries one address of a name, because Node's timers for the next address are real.
  */
 import net from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
 import { symbolOf } from '../../world/dgram-state.ts'
-import { Boot } from '../time/boot.ts'
+import type { Boot } from '../time/boot.ts'
 import type { NativeTcp } from './native-stream.ts'
 import { callError } from './node-address.ts'
 import { TcpHandle } from './tcp-handle.ts'
-import { addVirtual, clearVirtualTimeout, setVirtualTimeout, topOf } from './virtual-timeout.ts'
+import { addVirtual, clearVirtualTimeout, renewTimeout, setVirtualTimeout, topOf } from './virtual-timeout.ts'
 
 /** What net.Socket has without being documented. */
 interface Internals {
   _handle: NativeTcp | null
+  _pendingData: unknown
   _reset(): net.Socket
   _unrefTimer(): void
   _onTimeout(): void
+  _destroy(error: Error | null, done: Done): void
   _writeGeneric(isMany: boolean, data: unknown, encoding: string, done: Done): void
+  readonly [REINITIALIZE]: (handle: NativeTcp) => void
 }
 
 type Done = (error?: Error | null) => void
+type Adopted = net.Socket & Internals
 
 /** One of the chunks that Node writes together. */
 interface Written {
@@ -32,116 +37,90 @@ interface Written {
   readonly encoding: BufferEncoding
 }
 
-const internals = net.Socket.prototype as unknown as Internals
-const { _normalizeArgs: normalize } = net as unknown as {
-  /** Returns the options of connect() and its callback, in an array that connect() takes. */
-  _normalizeArgs(args: readonly unknown[]): unknown[]
-}
+const nodes = net.Socket.prototype as Adopted & Record<symbol, (handle: NativeTcp) => void>
 /** Before Node 22, a write that destroy() cancels has no error. */
 const CANCELS_WITH_ERROR = Number.parseInt(process.versions.node, 10) >= 22
-/** The method that gives a destroyed socket a new handle. */
-const REINITIALIZE = symbolOf(net.Socket.prototype, 'kReinitializeHandle')
+/** The method that gives a socket a new handle. */
+const REINITIALIZE = symbolOf(nodes, 'kReinitializeHandle')
 
-interface MemorySocketOptions extends net.SocketConstructorOpts {
-  /** The handle of an accepted connection. */
-  readonly handle?: TcpHandle
-  readonly boot?: Boot
-  readonly pauseOnCreate?: boolean
+interface State {
+  handle: TcpHandle
+  boot: Boot
+  /** The bytes that waited to be written when the time-out was last due. */
+  queued: number
 }
 
-export class MemorySocket extends net.Socket {
-  declare readonly _handle: NativeTcp | null
-  declare _unrefTimer: () => void
-  /** Bytes that were written before the connection was open. */
-  declare _pendingData: unknown
-  readonly #tcp: Tcp
-  readonly #boot: Boot
-  #handle: TcpHandle
-  /** The bytes that waited to be written when the time-out was last due. */
-  #queued = 0
+const states = new WeakMap<object, State>()
+const stateOf = (socket: object) => states.get(socket) as State
 
-  constructor(
-    tcp: Tcp,
-    { boot = new Boot(), handle = new TcpHandle(tcp, boot), ...options }: MemorySocketOptions = {},
-  ) {
-    super({ manualStart: !handle.isConnected, ...options, handle: handle.native } as net.SocketConstructorOpts)
-    this.#tcp = tcp
-    this.#boot = boot
-    this.#handle = handle
-    this.#use(handle)
-    addVirtual(this)
-  }
+/** Gives a socket a handle in memory, and what differs. `handle` is already its handle, or not. */
+export function adopt(socket: net.Socket, handle: TcpHandle, boot: Boot): void {
+  handle.onReadError = errno => topOf(socket).destroy(callError('read', errno))
+  const isNew = !states.has(socket)
+  states.set(socket, { handle, boot, queued: 0 })
+  if (isNew) Object.defineProperties(socket, socket instanceof TLSSocket ? ofTls : ofNet)
+  addVirtual(socket)
+  if (isNew) renewTimeout(socket as never, nodes.setTimeout as never)
+}
 
-  override connect(...args: unknown[]): this {
-    if (this.destroyed) this.#reopen()
-    // net.connect() gives such an array already.
-    const list: unknown[] = Array.isArray(args[0]) ? args[0] : normalize(args)
-    list[0] = { ...(list[0] as object), autoSelectFamily: false }
-    return super.connect(list as never)
-  }
+/** What a socket has in place of Node's methods. */
+const methods = {
+  _destroy(this: Adopted, error: Error | null, done: Done): void {
+    clearVirtualTimeout(this)
+    Object.getPrototypeOf(this)._destroy.call(this, error, done)
+  },
 
-  override setTimeout(ms: number, callback?: () => void): this {
-    return setVirtualTimeout(this as never, net.Socket.prototype.setTimeout as never, ms, callback)
-  }
+  _onTimeout(this: Adopted): void {
+    stateOf(this).boot.pass(() => onTimeout(this))
+  },
 
-  override resetAndDestroy(): this {
-    if (this._handle === null) return super.resetAndDestroy()
-    const reset = () => void internals._reset.call(this as never)
+  setTimeout(this: Adopted, ms: number, callback?: () => void): net.Socket {
+    return setVirtualTimeout(this as never, nodes.setTimeout as never, ms, callback)
+  },
+
+  resetAndDestroy(this: Adopted): net.Socket {
+    if (this._handle === null) return nodes.resetAndDestroy.call(this)
+    const reset = () => void nodes._reset.call(this)
     if (this.connecting) this.once('connect', reset)
     else reset()
     return this
-  }
+  },
 
-  override _destroy(error: Error | null, callback: Done): void {
-    clearVirtualTimeout(this)
-    super._destroy(error, callback)
-  }
-
-  _onTimeout(): void {
-    this.#boot.pass(() => this.#onTimeout())
-  }
-
-  /** A time-out is due. Like Node, it waits as long as written bytes leave. */
-  #onTimeout(): void {
-    const queued = this._handle?.writeQueueSize ?? 0
-    const isMoving = this.#queued > 0 && queued !== this.#queued
-    this.#queued = queued
-    if (isMoving) this._unrefTimer()
-    else this.emit('timeout')
-  }
-
-  _writeGeneric(isMany: boolean, data: unknown, encoding: BufferEncoding, done: Done): void {
+  _writeGeneric(this: Adopted, isMany: boolean, data: unknown, encoding: BufferEncoding, done: Done): void {
     if (this.connecting || this._handle === null) {
-      internals._writeGeneric.call(this as never, isMany, data, encoding, done)
+      nodes._writeGeneric.call(this, isMany, data, encoding, done)
       return
     }
+    const state = stateOf(this)
     this._pendingData = null
     this._unrefTimer()
     const written = isMany ? (data as readonly Written[]) : [{ chunk: data as Written['chunk'], encoding }]
     const finish = (status: number) => {
-      this.#queued = 0
+      state.queued = 0
       if (status === 0 && !this.destroyed) this._unrefTimer()
       const isSilent = this.destroyed && !CANCELS_WITH_ERROR
       done(status < 0 && !isSilent ? callError('write', -status) : null)
     }
     const chunks = written.map(bytesOf)
-    const status = this.#handle.write(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks), finish)
+    const status = state.handle.write(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks), finish)
     if (status <= 0) finish(status)
-    else this.#queued = this._handle.writeQueueSize
-  }
+    else state.queued = this._handle.writeQueueSize
+  },
+}
 
-  /** After destroy(), connect() of Node would make a handle of the system. */
-  #reopen(): void {
-    this.#handle = new TcpHandle(this.#tcp, this.#boot)
-    this.#use(this.#handle)
-    Object.assign(this, { _peername: null })
-    const reinitialize = (net.Socket.prototype as unknown as Record<symbol, (handle: NativeTcp) => void>)[REINITIALIZE]
-    reinitialize?.call(this, this.#handle.native)
-  }
+const hidden = (each: Partial<typeof methods>) =>
+  Object.fromEntries(Object.entries(each).map(([name, value]) => [name, { value, configurable: true, writable: true }]))
+const { _destroy, _onTimeout } = methods
+const [ofNet, ofTls] = [hidden(methods), hidden({ _destroy, _onTimeout })]
 
-  #use(handle: TcpHandle): void {
-    handle.onReadError = errno => topOf(this).destroy(callError('read', errno))
-  }
+/** A time-out is due. Like Node, it waits as long as written bytes leave. */
+function onTimeout(socket: Adopted): void {
+  const state = stateOf(socket)
+  const queued = socket._handle?.writeQueueSize ?? 0
+  const isMoving = state.queued > 0 && queued !== state.queued
+  state.queued = queued
+  if (isMoving) socket._unrefTimer()
+  else socket.emit('timeout')
 }
 
 function bytesOf({ chunk, encoding }: Written): Uint8Array {
@@ -149,15 +128,17 @@ function bytesOf({ chunk, encoding }: Written): Uint8Array {
 }
 
 /**
- * Returns a socket that connects to an address. If it cannot, it emits the error in a later tick,
- * like net.connect.
+ * Gives a socket that is about to connect a handle in memory. Returns its options: it tries one
+ * address.
  */
-export function connectInMemory(
-  tcp: Tcp,
-  address: string,
-  port: number,
-  family: 4 | 6,
-  boot = new Boot(),
-): MemorySocket {
-  return new MemorySocket(tcp, { boot }).connect({ host: address, port, family })
+export function connectInMemory(socket: net.Socket, options: object, tcp: Tcp, boot: Boot): object {
+  const own = socket as Adopted
+  const handle = new TcpHandle(tcp, boot)
+  // Node reports the connection to the owner of this handle, which TLS wraps in another one.
+  if (own instanceof TLSSocket && own._handle !== null)
+    Object.assign(handle.native, { [symbolOf(own._handle, 'owner_symbol')]: own })
+  if (own.destroyed) Object.assign(own, { _peername: null })
+  adopt(own, handle, boot)
+  own[REINITIALIZE](handle.native)
+  return { ...options, autoSelectFamily: false }
 }

@@ -11,7 +11,7 @@ import type { Endpoint, TcpConnection, TcpEvents } from '@vnet/inet/internal/con
 import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { EBADF, ECANCELED, EINVAL } from 'vnet/internal/base/errno'
-import { Boot } from '../time/boot.ts'
+import type { Boot } from '../time/boot.ts'
 import { readNative } from './native-callbacks.ts'
 import { type ConnectRequest, type NativeRequest, type NativeTcp, newNativeStream } from './native-stream.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
@@ -78,7 +78,7 @@ export class TcpHandle implements TcpEvents {
   readonly #writes: PendingWrite[] = []
   #shutdown: NativeRequest | undefined
 
-  constructor(tcp: Tcp, boot = new Boot()) {
+  constructor(tcp: Tcp, boot: Boot) {
     this.#tcp = tcp
     this.#boot = boot
     this.native = this.#makeNative()

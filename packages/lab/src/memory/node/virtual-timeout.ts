@@ -17,7 +17,7 @@
  * node:dgram has no timers. The timers of undici and of fetch() are in time/fetch-clock.ts.
  */
 import type { EventEmitter } from 'node:events'
-import type net from 'node:net'
+import net from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { symbolOf } from '../../world/dgram-state.ts'
 import { dateResponses } from './http2-date.ts'
@@ -50,7 +50,13 @@ export function addVirtual(socket: object): void {
   patchTlsAndHttp(isOverVirtual)
   const { sessionKey } = nodeClasses()
   if (sessionKey === undefined) return
-  for (const prototype of [Object.getPrototypeOf(socket), TLSSocket.prototype]) watchSessions(prototype, sessionKey)
+  watchSessions(net.Socket.prototype, sessionKey)
+}
+
+/** Exchanges the time-out that a socket had before it was one in memory. */
+export function renewTimeout(socket: TimedStream, nodes: SetTimeout<TimedStream>): void {
+  const armed = (socket as unknown as Record<symbol, object | null>)[symbolOf(socket, 'timeout')]
+  if (armed != null) setVirtualTimeout(socket, nodes, socket.timeout ?? 0, undefined)
 }
 
 /** Calls `nodes`, Node's setTimeout of the stream, and replaces the timer that it arms. */

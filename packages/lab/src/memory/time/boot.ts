@@ -4,19 +4,19 @@
  * holds them in order, and after a crash they never run.
  *
  * Code belongs to a boot by its async context: the program of host.start, the callbacks of the
- * host's sockets, and everything that these call or await. The AsyncLocalStorage is made at the
- * first program or fault of a host, because it makes promises slower.
+ * host's sockets, and everything that these call or await.
  */
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { syncBuiltinESMExports } from 'node:module'
 import timers from 'node:timers'
 import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { type Code, type CodeHost, state } from '../../world/code.ts'
 import { thread } from './real.ts'
 
-export class Boot {
+export class Boot implements Code {
   /** The host that it is of. */
-  readonly host: object | undefined
+  readonly host: CodeHost | undefined
   /** How far its wall clock is ahead, in ns. */
   clockOffset = 0
   #isPaused = false
@@ -24,7 +24,7 @@ export class Boot {
   #isDraining = false
   readonly #held: (() => void)[] = []
 
-  constructor(host?: object) {
+  constructor(host?: CodeHost) {
     this.host = host
   }
 
@@ -44,7 +44,7 @@ export class Boot {
 
   /** Runs a function as code of this boot. */
   enter<T>(fn: () => T): T {
-    return thread.boots === undefined ? fn() : thread.boots.run(this, fn)
+    return state.storage === undefined ? fn() : state.storage.run(this, fn)
   }
 
   /** Delivers an event of a socket. `resource` has the async context of its code. */
@@ -94,10 +94,11 @@ export class Boot {
   }
 }
 
-/** Makes code belong to boots from now on. */
+/** Makes immediates belong to boots from now on. */
 export function useBoots(): void {
-  if (thread.boots !== undefined) return
-  thread.boots = new AsyncLocalStorage()
+  if (thread.hasBoots) return
+  thread.hasBoots = true
+  state.storage ??= new AsyncLocalStorage()
   Object.defineProperty(setImmediate, promisify.custom, { value: immediately })
   Object.assign(timers, { setImmediate })
   Object.assign(promises, { setImmediate: immediately })
@@ -105,19 +106,20 @@ export function useBoots(): void {
   syncBuiltinESMExports()
 }
 
-/** Calls `fn` as code of no boot. */
-export function outsideBoots<T>(fn: () => T): T {
-  return thread.boots === undefined ? fn() : thread.boots.exit(fn)
-}
-
 /** How far the wall clock of the calling code is ahead, in ns. */
 export function clockOffset(): number {
-  return thread.boots?.getStore()?.clockOffset ?? 0
+  return currentBoot()?.clockOffset ?? 0
+}
+
+/** Returns the boot to which the running code belongs. */
+export function currentBoot(): Boot | undefined {
+  const code = state.storage?.getStore()
+  return code !== undefined && 'clockOffset' in code ? (code as Boot) : undefined
 }
 
 /** Node's setImmediate for code of no boot. It remains replaced in the thread. */
 function setImmediate(callback: (...args: unknown[]) => void, ...args: unknown[]): NodeJS.Immediate {
-  const boot = thread.boots?.getStore()
+  const boot = currentBoot()
   // Node checks the arguments.
   if (boot === undefined || typeof callback !== 'function') return thread.setImmediate(callback, ...args)
   return thread.setImmediate(() => boot.pass(() => callback(...args)))
@@ -125,7 +127,7 @@ function setImmediate(callback: (...args: unknown[]) => void, ...args: unknown[]
 
 function immediately<T>(value?: T, options?: object): Promise<T> {
   const nodes = thread.promises.setImmediate(value as T, options)
-  const boot = thread.boots?.getStore()
+  const boot = currentBoot()
   if (boot === undefined) return nodes
   return new Promise((resolve, reject) => {
     nodes.then(

@@ -99,6 +99,11 @@ export class Outside {
     return this.#requests > 0
   }
 
+  /** Ends a request of which no event reports the end. */
+  ended(id: number): void {
+    this.#onBefore(id)
+  }
+
   /** Calls `fn` when no request is pending. */
   afterRequests(fn: () => void): void {
     this.#afterRequests.push(fn)

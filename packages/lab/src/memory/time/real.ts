@@ -3,14 +3,14 @@
  * and the timeline of its worlds. It hangs on globalThis, because a second copy of this module,
  * loaded while a world runs, would take the world's timers for Node's.
  */
-import { type AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 import promises from 'node:timers/promises'
-import type { Boot } from './boot.ts'
+import type { Random } from 'vnet/internal/base/random'
 import type { Timeline } from './timeline.ts'
 
 /** What all worlds of a thread share, as far as sockets know it. */
 export interface SharedParts {
-  readonly outside: { readonly hasRequests: boolean; afterRequests(fn: () => void): void }
+  readonly outside: { readonly hasRequests: boolean; afterRequests(fn: () => void): void; ended(id: number): void }
 }
 
 function ofThread() {
@@ -20,8 +20,11 @@ function ofThread() {
     timeline: undefined as Timeline | undefined,
     /** While there is a world, running or not. */
     shared: undefined as SharedParts | undefined,
-    /** The boot to which the running code belongs. Undefined until one is used. */
-    boots: undefined as AsyncLocalStorage<Boot> | undefined,
+    /** While an explored run draws from a seed; and whether functions ask for it. */
+    random: undefined as Random | undefined,
+    hasSeeds: false,
+    /** Whether immediates belong to boots. */
+    hasBoots: false,
     /** A context without the values of any AsyncLocalStorage, if the module is loaded in one. */
     root: new AsyncResource('VirtualTime', { requireManualDestroy: true }),
     setTimeout,

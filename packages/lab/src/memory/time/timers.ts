@@ -12,8 +12,8 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import type { Boot } from './boot.ts'
-import { outsideBoots } from './boot.ts'
+import { outside } from '../../world/code.ts'
+import { type Boot, currentBoot } from './boot.ts'
 import { isTick, noteTick } from './fetch-clock.ts'
 import { thread } from './real.ts'
 import type { Entry, Timeline } from './timeline.ts'
@@ -30,7 +30,7 @@ const known = new Map<number, Timeout>()
 export class Timeout extends AsyncResource implements Entry {
   index = -1
   readonly owner = undefined
-  readonly boot: Boot | undefined = thread.boots?.getStore()
+  readonly boot: Boot | undefined = currentBoot()
   /** Where it was armed last; undefined without a world. */
   #timeline: Timeline | undefined
   #real: NodeJS.Timeout | undefined
@@ -171,7 +171,7 @@ export function setTimeout(callback: Callback, delay?: unknown, ...args: unknown
   if (thread.timeline === undefined) return thread.setTimeout(callback, delay as number, ...args)
   checkCallback(callback)
   // The clock of all hosts does not stop with the host that was the first to use it.
-  if (isTick(callback, delay)) return noteTick(outsideBoots(() => new Timeout(callback, delay, args, false)))
+  if (isTick(callback, delay)) return noteTick(outside(() => new Timeout(callback, delay, args, false)))
   return new Timeout(callback, delay, args, false)
 }
 

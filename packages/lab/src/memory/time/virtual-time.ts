@@ -9,6 +9,7 @@
  */
 import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
+import { state } from '../../world/code.ts'
 import { ringTicks, saveTicks } from './fetch-clock.ts'
 import { refuseFakes, replaceGlobals } from './globals.ts'
 import { Outside } from './outside.ts'
@@ -16,6 +17,8 @@ import { type SharedParts, thread } from './real.ts'
 import { clockOf, type Owner, Timeline } from './timeline.ts'
 import { TimelineTurns } from './timeline-turns.ts'
 import { forgetTimers } from './timers.ts'
+
+state.onRequestEnd = id => thread.shared?.outside.ended(id)
 
 export interface VirtualTimeOptions {
   /**

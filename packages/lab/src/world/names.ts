@@ -1,0 +1,143 @@
+/**
+ * What code of a host sees of the network's names: dns.lookup, which node:net and dgram use, too,
+ * dns.resolve4 and resolve6, and of node:os the name and the interfaces of the machine.
+ */
+import { AsyncResource } from 'node:async_hooks'
+import dns from 'node:dns'
+import { syncBuiltinESMExports } from 'node:module'
+import os from 'node:os'
+import { promisify } from 'node:util'
+import { ENETDOWN } from 'vnet/internal/base/errno'
+import type { HostAddress } from '../model/place.ts'
+import { type Code, opener, state } from './code.ts'
+
+/** Node's request of getaddrinfo(3). */
+interface LookupRequest {
+  getAsyncId(): number
+  callback?: (error: Error | null, ...rest: unknown[]) => void
+  reject?: (error: Error | null, ...rest: unknown[]) => void
+  oncomplete(error: number | null, addresses?: readonly string[]): void
+}
+
+type GetAddrInfo = (request: LookupRequest, name: string, family: 0 | 4 | 6, hints: number, order: number) => number
+
+/** Node's request of a resolver. An error is a text of c-ares. */
+interface QueryRequest {
+  getAsyncId(): number
+  oncomplete(error: string | null, addresses?: readonly string[], ttls?: readonly number[]): void
+}
+type Query = (this: object, request: QueryRequest, name: string) => number
+
+interface Cares {
+  getaddrinfo: GetAddrInfo
+  readonly ChannelWrap: {
+    readonly prototype: Record<string, Query> & {
+      setServers(servers: readonly (readonly [family: number, address: string, port: number])[]): number
+    }
+  }
+  readonly DNS_ORDER_IPV4_FIRST?: number
+  readonly DNS_ORDER_IPV6_FIRST?: number
+}
+
+/** EAI_NONAME and EAI_AGAIN of libuv. */
+const [NO_NAME, NO_REPLY] = [-3008, -3001]
+
+export function patchNames(): void {
+  const { binding } = process as unknown as { binding(name: string): Cares }
+  const cares = binding.call(process, 'cares_wrap')
+  const nodes = cares.getaddrinfo
+  cares.getaddrinfo = (request, name, family, hints, order) => {
+    const code = opener()
+    if (code?.host === undefined) return nodes.call(cares, withHint(request, hintFor(name)), name, family, hints, order)
+    const first = order === cares.DNS_ORDER_IPV4_FIRST ? 4 : order === cares.DNS_ORDER_IPV6_FIRST ? 6 : undefined
+    if (code.host.isClosed) return -ENETDOWN
+    const found = code.host.lookup(name, family)
+    answer(request, code, found, (error, places) => {
+      const ordered = [...places].sort((a, b) => Number(b.family === first) - Number(a.family === first))
+      if (error !== null && error.errno === undefined) withHint(request, error.message)
+      request.oncomplete(error && (error.errno ?? NO_NAME), ordered.map(addressOf))
+    })
+    return 0
+  }
+  const { prototype } = cares.ChannelWrap
+  const { setServers } = prototype
+  prototype.setServers = function (servers) {
+    const host = opener()?.host
+    const own = servers.map(([, address, port]) => [address, port] as const)
+    if (host !== undefined) {
+      state.resolvers.set(this, (state.resolvers.get(this) ?? new WeakMap()).set(host, own))
+    }
+    return setServers.call(this, servers)
+  }
+  for (const name of Object.getOwnPropertyNames(prototype).filter(each => /^(query|getHostByAddr)/.test(each))) {
+    patchQuery(prototype, name, QUERIES[name])
+  }
+  // It holds getaddrinfo by name.
+  Object.assign(dns.promises, { lookup: promisify(dns.lookup) })
+  const { hostname, networkInterfaces } = os
+  Object.assign(os, {
+    hostname: () => opener()?.host?.name ?? hostname(),
+    networkInterfaces: () => opener()?.host?.interfaces(networkInterfaces) ?? networkInterfaces(),
+  })
+  syncBuiltinESMExports()
+}
+
+/** The queries that hosts answer. Others find nothing there. */
+const QUERIES: Readonly<Record<string, 4 | 6>> = { queryA: 4, queryAaaa: 6 }
+
+function patchQuery(prototype: Record<string, Query>, query: string, family: 4 | 6 | undefined): void {
+  const nodes = prototype[query]
+  if (nodes === undefined) return
+  prototype[query] = function (request, name) {
+    const code = opener()
+    if (code?.host === undefined) return nodes.call(this, request, name)
+    const servers = state.resolvers.get(this)?.get(code.host)
+    const found = family === undefined ? Promise.resolve([]) : code.host.lookup(name, family, servers)
+    answer(request, code, found, (error, places) => {
+      const nothing = family === undefined && servers !== undefined ? 'ENOTIMP' : 'ENODATA'
+      const failure = error?.errno === NO_REPLY ? 'ETIMEOUT' : 'ENOTFOUND'
+      const problem = error === null && places.length > 0 ? null : error === null ? nothing : failure
+      const ttls = places.map(() => 0)
+      request.oncomplete(problem, places.map(addressOf), ttls)
+    })
+    return 0
+  }
+}
+
+const addressOf = ({ address }: HostAddress) => address
+
+type Complete = (error: (Error & { readonly errno?: number }) | null, places: readonly HostAddress[]) => void
+
+function answer(
+  request: { getAsyncId(): number },
+  code: Code,
+  found: Promise<readonly HostAddress[]>,
+  complete: Complete,
+): void {
+  const resource = new AsyncResource('LabLookup')
+  state.onRequestEnd?.(request.getAsyncId())
+  const done: Complete = (...args) => code.soon(resource, () => complete(...args))
+  found.then(
+    places => done(null, places),
+    error => done(error as Error, []),
+  )
+}
+
+/** How code reaches a name that is a host's. */
+function hintFor(name: string): string | undefined {
+  const isHost = [...state.hosts].some(host => host.name.toLowerCase() === name.toLowerCase())
+  return isHost ? `${name} is a host of a lab: call this by host.run(), or use host.bind()` : undefined
+}
+
+/** Adds a hint to the error of a request. */
+function withHint(request: LookupRequest, hint: string | undefined): LookupRequest {
+  for (const key of hint === undefined ? [] : (['callback', 'reject'] as const)) {
+    const nodes = request[key]
+    if (nodes === undefined) continue
+    request[key] = (error, ...rest) => {
+      if (error !== null) error.message += `: ${hint}`
+      nodes.call(request, error, ...rest)
+    }
+  }
+  return request
+}

@@ -1,0 +1,159 @@
+/**
+ * The parts of Node that ask for the host of the code which calls them. All packages reach these
+ * methods by a prototype, however and whenever they have loaded node:net and what is built on it,
+ * so nothing depends on the order of imports. They remain replaced until the process ends.
+ */
+import dgram from 'node:dgram'
+import net from 'node:net'
+import { ENETDOWN } from 'vnet/internal/base/errno'
+import { type Code, type CodeHost, enter, type NativeCall, opener, state } from './code.ts'
+import { dgramState, needed } from './dgram-state.ts'
+import { patchNames } from './names.ts'
+import { patchPrograms } from './node-programs.ts'
+import { patchPools } from './pools.ts'
+
+/** Methods of Node that are not documented. */
+const { _normalizeArgs: normalize } = net as unknown as {
+  /** Returns the options of connect() and its callback, in an array that connect() takes. */
+  _normalizeArgs(args: readonly unknown[]): unknown[]
+}
+interface Listening extends net.Server {
+  _handle: unknown
+  _listen2(address: string | null, port: number, family: number, ...rest: unknown[]): void
+}
+
+/** TLS has another handle, over that of TCP. */
+type WithHandle = net.Socket & { readonly _handle: { readonly _parent?: object } | null }
+
+type Writing = net.Socket & { _writeGeneric(...args: never[]): unknown }
+
+type Methods = Record<string, unknown>
+/** node's internal bindings, as far as process.binding shows them. */
+type Bindings = { binding(name: string): Readonly<Record<string, { readonly prototype: Methods }>> }
+
+/** Makes Node ask for the host of the running code from now on. */
+export function patchNode(): void {
+  if (state.isPatched) return
+  state.isPatched = true
+  patchConnect()
+  patchListen()
+  patchBind()
+  patchHandle('tcp_wrap', 'TCP', [...CALLS, 'listen'])
+  patchHandle('udp_wrap', 'UDP', UDP_CALLS)
+  patchNames()
+  patchPools()
+  patchPrograms()
+}
+
+function patchConnect(): void {
+  const { connect } = net.Socket.prototype
+  replace(net.Socket.prototype, 'connect', function (this: net.Socket, ...args: unknown[]) {
+    const code = opener()
+    // net.connect() gives such an array already.
+    const list: unknown[] = Array.isArray(args[0]) ? args[0] : normalize(args)
+    const options = list[0] as net.TcpNetConnectOpts & { readonly path?: string }
+    if (code?.host?.isClosed === false && !options.path) {
+      if (!code.isDead) code.host.onOpen(this, `connection to ${options.host ?? 'localhost'} port ${options.port}`)
+      list[0] = code.host.connects(this, options, code)
+      connect.call(this, list as never)
+      // Node connects it in a later tick.
+      const handle = (this as WithHandle)._handle
+      if (handle !== null) state.owners.set(handle._parent ?? handle, code.host)
+      watchWrites(this as Writing, code.host)
+      return this
+    }
+    return connect.call(this, list as never)
+  })
+}
+
+/** Says it once if code of one host writes to a connection of another, as by the pool of a module. */
+function watchWrites(socket: Writing, owner: CodeHost): void {
+  const { _writeGeneric: write } = socket
+  replace(socket, '_writeGeneric', function (this: Writing, ...args) {
+    const host = opener()?.host
+    if (host !== undefined && host !== owner && !state.shared.has(host)) {
+      state.shared.add(host)
+      console.error(`vnet: code of host ${host.name} uses a connection of host ${owner.name}: do they share a pool?`)
+    }
+    return write.apply(this, args)
+  })
+}
+
+function patchListen(): void {
+  const prototype = net.Server.prototype as Listening
+  const listen = prototype._listen2
+  replace(
+    prototype,
+    '_listen2',
+    function (this: Listening, address: string | null, port: number, family: number, ...rest: unknown[]) {
+      const code = opener()
+      // The family is -1 for a path, and undefined for a descriptor.
+      if (code?.host?.isClosed !== false || (family !== 4 && family !== 6)) {
+        listen.call(this, address, port, family, ...rest)
+        return
+      }
+      const { opening } = state
+      if (opening !== undefined) opening.accepting = this
+      const own = opening?.address ?? address ?? undefined
+      emitIn(this, code)
+      // Node makes them outside the async context of the server.
+      this.prependListener('connection', socket => emitIn(socket, code))
+      if (!code.isDead) code.host.onOpen(this)
+      const handle = code.host.listens(this, { address: own, port }, code)
+      if (handle !== undefined) this._handle = handle
+      listen.call(this, own ?? (handle && '::') ?? null, port, own === undefined ? 6 : net.isIP(own), ...rest)
+    },
+  )
+}
+
+/** Makes the events of an emitter events of code, of which Node emits some outside of it. */
+function emitIn(emitter: NodeJS.EventEmitter, code: Code): void {
+  const emit = emitter.emit.bind(emitter)
+  emitter.emit = (...args) =>
+    state.storage === undefined || opener() === code ? emit(...args) : enter(code, () => emit(...args))
+}
+
+function patchBind(): void {
+  const { bind } = dgram.Socket.prototype
+  replace(dgram.Socket.prototype, 'bind', function (this: dgram.Socket, ...args: unknown[]) {
+    const code = opener()
+    const { fd } = (args[0] ?? {}) as { readonly fd?: number }
+    if (fd === undefined && code?.host?.isClosed === false) {
+      // Code elsewhere may send to a name.
+      const { handle } = dgramState(this)
+      const lookup = handle?.lookup
+      if (lookup !== undefined)
+        Object.assign(handle as object, {
+          lookup: (...to: Parameters<typeof lookup>) => enter(code, () => lookup(...to)),
+        })
+      if (!code.isDead) code.host.onOpen(this, 'UDP socket')
+      code.host.binds(this, code)
+    }
+    return bind.apply(this, args as never)
+  })
+}
+
+/** Names have zones, which are those of the host. */
+const CALLS = ['bind', 'bind6', 'connect', 'connect6', 'getsockname', 'getpeername']
+const UDP_CALLS = [
+  ...CALLS,
+  ...['addMembership', 'dropMembership'],
+  ...['addSourceSpecificMembership', 'dropSourceSpecificMembership', 'setMulticastInterface'],
+]
+/** Makes methods of a native object run on its host, or on that of the code. */
+function patchHandle(module: string, type: string, names: readonly string[]): void {
+  const { prototype } = needed((process as unknown as Bindings).binding(module)[type], `${module}.${type}`)
+  for (const name of names) {
+    const nodes = needed(prototype[name], `${type}.${name}()`) as NativeCall
+    replace(prototype, name, function (this: object, ...args: unknown[]) {
+      const host = state.owners.get(this) ?? opener()?.host
+      if (host === undefined) return nodes.apply(this, args)
+      state.owners.set(this, host)
+      return host.isClosed ? -ENETDOWN : host.call(nodes, this, args)
+    })
+  }
+}
+
+function replace(owner: object, name: string, value: (this: never, ...args: never[]) => unknown): void {
+  Object.defineProperty(owner, name, { value, configurable: true, writable: true })
+}

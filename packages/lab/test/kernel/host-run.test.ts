@@ -1,0 +1,290 @@
+/** host.run: what packages open is the host's, in the kernel and in memory alike. */
+import { exec, execFileSync, fork, spawn, spawnSync } from 'node:child_process'
+import dgram from 'node:dgram'
+import dns from 'node:dns'
+import { EventEmitter, once } from 'node:events'
+import http from 'node:http'
+import https from 'node:https'
+import net, { connect as connectTaken } from 'node:net'
+import os, { hostname as hostnameTaken } from 'node:os'
+import { text } from 'node:stream/consumers'
+import tls from 'node:tls'
+import { promisify } from 'node:util'
+import threads from 'node:worker_threads'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import {
+  DNS_AA,
+  type DnsQuery,
+  type DnsQuestion,
+  formatName,
+  NOERROR,
+  NXDOMAIN,
+  parseQuery,
+  T_A,
+  writeReply,
+} from 'vnet/internal/packet/dns'
+import { createLab } from '../../src/index.ts'
+import { pem } from '../memory/certificate.ts'
+
+describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
+  async function twoHosts() {
+    const lab = await createLab({ world })
+    onTestFinished(() => lab.close())
+    const [client, server] = lab.hosts('client', 'server')
+    const link = await lab.cable(client, server)
+    return { lab, client, server, link }
+  }
+
+  test('servers and connections by name, whichever way a package opens them', async () => {
+    const { client, server } = await twoHosts()
+    const listening = server.run(async () => {
+      const made = net.createServer(socket => socket.end(`to ${socket.remoteAddress?.replace('::ffff:', '')}`))
+      await once(made.listen(7), 'listening')
+      return made
+    })
+    expect((await listening).address()).toMatchObject({ port: 7 })
+    // A busy machine may take the second address of the server.
+    const origins = client.addresses.map(address => `to ${address}`)
+    const ways = [
+      () => net.connect(7, 'server'),
+      () => connectTaken({ port: 7, host: 'server' }),
+      () => new net.Socket().connect(7, 'server'),
+      () => net.connect({ port: 7, host: 'server', family: 4 }),
+    ]
+    for (const way of ways) expect(origins).toContain(await client.run(async () => text(way())))
+    // Code that is not the host's has its network.
+    const outside = net.connect(7, '127.0.0.1')
+    expect((await once(outside, 'error'))[0].code).toBe('ECONNREFUSED')
+  })
+
+  test('tls, https and http with keep-alive', async () => {
+    const { client, server } = await twoHosts()
+    await server.run(async () => {
+      const made = https.createServer({ key: pem, cert: pem }, (request, response) => response.end(request.url))
+      await once(made.listen(443), 'listening')
+      const plain = http.createServer((request, response) => response.end(`${request.socket.remotePort}`))
+      await once(plain.listen(80), 'listening')
+    })
+    const secure = () => tls.connect({ host: 'server', port: 443, rejectUnauthorized: false })
+    await client.run(async () => {
+      const socket = secure()
+      await once(socket, 'secureConnect')
+      socket.end('GET /raw HTTP/1.0\r\n\r\n')
+      expect(await text(socket)).toMatch(/\/raw$/)
+      const agent = new http.Agent({ keepAlive: true })
+      const get = async () => {
+        const [response] = await once(http.get({ host: 'server', agent }), 'response')
+        return text(response)
+      }
+      const first = await get()
+      expect(await get()).toBe(first)
+      agent.destroy()
+      const response = await fetch('http://server/')
+      expect(await response.text()).toMatch(/^\d+$/)
+    })
+  })
+
+  test('UDP sockets and names', async () => {
+    const { client, server } = await twoHosts()
+    await server.run(async () => {
+      const socket = dgram.createSocket('udp4').bind(53)
+      socket.on('message', (data, { port, address }) => socket.send(`${data}!`, port, address))
+      await once(socket, 'listening')
+    })
+    await client.run(async () => {
+      const socket = dgram.createSocket('udp4')
+      socket.send('asked', 53, 'server')
+      expect(String((await once(socket, 'message'))[0])).toBe('asked!')
+      const found = { address: server.addresses[0], family: 4 }
+      expect(await dns.promises.lookup('server', 4)).toEqual(found)
+      const all = await new Promise(resolve => dns.lookup('server', { all: true }, (_, list) => resolve(list)))
+      expect(all).toEqual([found, { address: server.addresses[1], family: 6 }])
+      await expect(dns.promises.lookup('nowhere')).rejects.toMatchObject({ code: 'ENOTFOUND' })
+    })
+  })
+
+  test('the name, the interfaces and the addresses that code sees are those of the host', async () => {
+    const { client, server } = await twoHosts()
+    await client.run(async () => {
+      expect([os.hostname(), hostnameTaken()]).toEqual(['client', 'client'])
+      const [v4, v6] = client.addresses
+      const shown = os.networkInterfaces()
+      expect(shown.server?.map(({ address }) => address)).toEqual(expect.arrayContaining([v4, v6]))
+      expect(shown.server?.[0]).toMatchObject({ netmask: '255.255.255.0', family: 'IPv4', internal: false })
+      expect(shown.lo?.[0]).toMatchObject({ address: '127.0.0.1', mac: '00:00:00:00:00:00', internal: true })
+      expect(await dns.promises.resolve4('server')).toEqual([server.addresses[0]])
+      expect(await promisify(dns.resolve6)('server')).toEqual([server.addresses[1]])
+      const resolver = new dns.promises.Resolver()
+      expect(await resolver.resolve4('client')).toEqual(['127.0.0.1'])
+      await expect(resolver.resolve4('nowhere')).rejects.toMatchObject({ code: 'ENOTFOUND', hostname: 'nowhere' })
+      await expect(resolver.resolveMx('server')).rejects.toMatchObject({ code: 'ENODATA' })
+    })
+    expect(os.hostname()).not.toBe('client')
+    expect(os.networkInterfaces().server).toBeUndefined()
+  })
+
+  test('a resolver asks the servers that code of the host has set', async () => {
+    const { client, server } = await twoHosts()
+    await server.run(async () => {
+      const socket = dgram.createSocket('udp4').bind(5353)
+      socket.on('message', (bytes, { port, address }) => {
+        const query = parseQuery(bytes) as DnsQuery
+        const { name } = query.question as DnsQuestion
+        const records = [1, 2].map(last => ({ name, type: T_A, ttl: 9, data: [Uint8Array.of(192, 0, 2, last)] }))
+        const isKnown = formatName(name) === 'two.test'
+        const reply = { flags: DNS_AA, rcode: isKnown ? NOERROR : NXDOMAIN, answers: isKnown ? records : [] }
+        socket.send(writeReply(query, reply), port, address)
+      })
+      await once(socket, 'listening')
+    })
+    await client.run(async () => {
+      const resolver = new dns.promises.Resolver()
+      resolver.setServers([`${server.addresses[0]}:5353`])
+      expect(await resolver.resolve4('two.test')).toEqual(['192.0.2.1', '192.0.2.2'])
+      await expect(resolver.resolve4('three.test')).rejects.toMatchObject({ code: 'ENOTFOUND' })
+      await expect(resolver.resolveMx('two.test')).rejects.toMatchObject({ code: 'ENOTIMP' })
+      expect(await dns.promises.resolve4('server')).toEqual([server.addresses[0]])
+    })
+  })
+
+  test('code of a host that uses a connection of another is named once', async () => {
+    const { client, server } = await twoHosts()
+    await server.run(() => once(net.createServer(socket => socket.pipe(socket)).listen(7), 'listening'))
+    const socket = client.run(() => net.connect(7, 'server'))
+    await once(socket, 'connect')
+    const said = vi.spyOn(console, 'error').mockReturnValue()
+    onTestFinished(() => said.mockRestore())
+    const echo = async () => {
+      socket.write('x')
+      await once(socket, 'data')
+    }
+    await echo()
+    await client.run(echo)
+    expect(said.mock.calls).toEqual([])
+    for (let i = 0; i < 2; i++) await server.run(echo)
+    const line = 'vnet: code of host server uses a connection of host client: do they share a pool?'
+    expect(said.mock.calls).toEqual([[line]])
+  })
+
+  test('an addon that opens sockets by itself is not loaded for a host', async () => {
+    const { client } = await twoHosts()
+    const load = () => process.dlopen({ exports: {} } as never, '/x/node_modules/zeromq/build/zeromq.node')
+    expect(() => client.run(load)).toThrow('zeromq opens its sockets in C++')
+    expect(load).toThrow('zeromq.node: cannot open')
+  })
+
+  test('a bound object opens connections on the host later, and the error of other code names it', async () => {
+    const { client, server } = await twoHosts()
+    await server.run(() => once(net.createServer(socket => socket.end('here')).listen(80), 'listening'))
+    class Pool extends EventEmitter {
+      readonly #port = 80
+      readonly frozen = Object.freeze({ host: 'server' })
+      async ask(): Promise<string> {
+        this.emit('asked')
+        return text(net.connect(this.#port, this.frozen.host))
+      }
+    }
+    const pool = client.run(() => new Pool())
+    const hint = ': server is a host of a lab: call this by host.run(), or use host.bind()'
+    await expect(pool.ask()).rejects.toThrow(`server${hint}`)
+    const bound = client.bind(pool)
+    let asked = 0
+    expect(bound.on('asked', () => asked++)).toBe(bound)
+    expect([await bound.ask(), asked, bound instanceof Pool, bound.frozen]).toEqual(['here', 1, true, pool.frozen])
+    expect(await client.bind(() => pool.ask())()).toBe('here')
+    await expect(dns.promises.lookup('server')).rejects.toThrow(hint)
+    await expect(dns.promises.lookup('nowhere.invalid')).rejects.toThrow(/nowhere.invalid$/)
+  })
+
+  test('shared pools keep the connections of each host, also of two labs', async () => {
+    const first = await twoHosts()
+    const second = await twoHosts()
+    for (const [name, { server }] of Object.entries({ first, second })) {
+      await server.run(async () => {
+        const answer: http.RequestListener = (request, response) =>
+          response.end(`${name} ${request.socket.remoteAddress?.replace('::ffff:', '')}`)
+        await once(http.createServer(answer).listen(80), 'listening')
+      })
+    }
+    const agent = new http.Agent({ keepAlive: true })
+    onTestFinished(() => agent.destroy())
+    const get = async () => text((await once(http.get({ host: 'server', agent }), 'response'))[0])
+    const fetched = async () => (await fetch('http://server/')).text()
+    for (let i = 0; i < 2; i++) {
+      for (const [name, { client, server }] of Object.entries({ first, second })) {
+        for (const way of [get, fetched]) {
+          expect(await client.run(way)).toBe(`${name} ${client.addresses[0]}`)
+          // Run inside run is code of the inner host.
+          expect(await client.run(() => server.run(way))).toMatch(new RegExp(`^${name} (127\\.0\\.0\\.1|::1)$`))
+        }
+      }
+    }
+  })
+
+  test("an error of the function is the error of run, and other code is not the host's", async () => {
+    const { client } = await twoHosts()
+    const boom = new Error('boom')
+    expect(() =>
+      client.run(() => {
+        throw boom
+      }),
+    ).toThrow(boom)
+    await expect(client.run(() => Promise.reject(boom))).rejects.toBe(boom)
+    expect(client.run(() => 7)).toBe(7)
+    await expect(dns.promises.lookup('client')).rejects.toThrow('client')
+  })
+
+  test('after the end of its lab, code of a host opens nothing', async () => {
+    const { lab, client } = await twoHosts()
+    const later = new EventEmitter()
+    const outcomes = client.run(async () => {
+      await once(later, 'end')
+      const codeOf = async (emitter: NodeJS.EventEmitter) => (await once(emitter, 'error'))[0].code
+      return [
+        await codeOf(net.connect(80, '127.0.0.1')),
+        await codeOf(net.connect(80, 'server')),
+        await codeOf(net.createServer().listen(0)),
+        await codeOf(dgram.createSocket('udp4').bind(0)),
+      ]
+    })
+    await lab.close()
+    later.emit('end')
+    expect(await outcomes).toEqual(Array(4).fill('ENETDOWN'))
+    expect(() => client.run(() => {})).toThrow('the lab has ended')
+  })
+})
+
+test('programs and threads that code starts are in its host', async () => {
+  await using lab = await createLab({ world: 'kernel' })
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server)
+  const shown = 'ip -brief addr show dev server'
+  const [program, ...args] = shown.split(' ') as [string, ...string[]]
+  await client.run(async () => {
+    const [address] = client.addresses
+    expect(spawnSync(program, args, { encoding: 'utf8' }).stdout).toContain(address)
+    expect(execFileSync('sh', ['-c', `cat /etc/hosts; ${shown}`], { encoding: 'utf8' })).toMatch(
+      / server\n(.|\n)*198\./,
+    )
+    expect((await promisify(exec)(shown)).stdout).toContain(address)
+    const child = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] })
+    child.stdin.end('through')
+    expect(await text(child.stdout)).toBe('through')
+    const file = new URL('../support/interfaces.mjs', import.meta.url)
+    const forked = fork(file)
+    expect((await once(forked, 'message'))[0]).toContain('server')
+    const worker = new threads.Worker(file)
+    expect((await once(worker, 'message'))[0]).toContain('server')
+  })
+  expect(spawnSync(program, args, { encoding: 'utf8' }).status).toBe(1)
+})
+
+test('in memory a host has no programs, threads and sockets of the kernel', async () => {
+  await using lab = await createLab({ world: 'memory' })
+  const [client] = lab.hosts('client')
+  await client.run(async () => {
+    expect(() => spawn('true')).toThrow("host client: true: a program needs world: 'kernel'")
+    expect(() => spawnSync('true')).toThrow("host client: true: a program needs world: 'kernel'")
+    expect(() => new threads.Worker('/dev/null')).toThrow("host client: a Worker needs world: 'kernel'")
+  })
+})
