@@ -13,10 +13,11 @@
  * test/labs, tests with pytest, Go, keepalived and etcd, test/browsers, tests with Playwright and
  * of the live page, test/explore, explorations of programs of others, test/kernel-module, modules
  * in a guest's kernel, test/course-live, drivers that the checks of exercises must not pass,
- * test/install, an installation in a fresh Debian, test/run, programs in `vnet run`, and
- * test/guest, programs in virtual time): only the folder VNET_TEST_FOLDER, which runs alone. tools:
- * the tests that start a program which is missing or another one of its name; they are skipped,
- * too, and the reason is printed. In CI that is a failure. Off Linux, only the tests in memory run,
+ * test/install, an installation in a fresh Debian, test/run, programs in `vnet run`,
+ * test/packages, packages of npm on hosts, and test/guest, programs in virtual time): only the
+ * folder VNET_TEST_FOLDER, which runs alone. tools: the tests that start a program which is missing
+ * or another one of its name; they are skipped, too, and the reason is printed. In CI that is a
+ * failure. Off Linux, only the tests in memory run,
  * and no program is missing. scripts/test.mjs sets the coverage threshold, because it holds for
  * full runs only.
  */
@@ -47,7 +48,18 @@ const isSlowFile = name => name.endsWith('.slow.test.ts')
 const isOfRun = name =>
   isLong ? isLongFile(name) || isFullSize(name) : !isLongFile(name) && !(isQuick && isSlowFile(name))
 /** The folders with a run of their own, and the folder that this run is for. */
-const OWN = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'course-live', 'install', 'run', 'guest']
+const OWN = [
+  'containers',
+  'labs',
+  'browsers',
+  'explore',
+  'kernel-module',
+  'course-live',
+  'install',
+  'run',
+  'packages',
+  'guest',
+]
 const own = process.env.VNET_TEST_FOLDER
 const ownOf = name => OWN.find(folder => placeOf(name).startsWith(`test/${folder}/`))
 const ofRun = testFiles(root).filter(

@@ -30,7 +30,8 @@ const SUITES = {
   all: ['test', '--', '--all'],
   ...Object.fromEntries(
     [
-      ...['long', 'browsers', 'labs', 'containers', 'explore', 'kernel-module', 'course', 'install', 'run', 'guest'],
+      ...['long', 'browsers', 'labs', 'containers', 'explore', 'kernel-module', 'course', 'install', 'run', 'packages'],
+      'guest',
     ].map(suite => [suite, ['run', `test:${suite}`]]),
   ),
   docs: ['run', 'docs'],

@@ -33,7 +33,17 @@ else
   import('./setup/main.mjs')
     .then(main => {
       const has = option => process.argv.includes(option)
-      const folders = ['containers', 'labs', 'browsers', 'explore', 'kernel-module', 'install', 'run', 'guest']
+      const folders = [
+        'containers',
+        'labs',
+        'browsers',
+        'explore',
+        'kernel-module',
+        'install',
+        'run',
+        'packages',
+        'guest',
+      ]
       const own = folders.filter(folder => has(`--${folder}`))
       return main.setUp({ programs: has('--programs'), testTools: has('--test'), long: has('--long'), own })
     })

@@ -47,6 +47,7 @@ const LIMITS_MS = {
   'course-live': 1_800_000,
   install: 1_800_000,
   run: 1_800_000,
+  packages: 1_800_000,
   guest: 1_800_000,
 }
 

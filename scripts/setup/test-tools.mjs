@@ -168,6 +168,8 @@ const ownPackages = {
     setpriv: 'util-linux',
     ip: 'iproute2',
   },
+  /** Their servers are packages, too. */
+  packages: { ip: 'iproute2' },
   /** The kernels are downloaded by guest-kernel.mjs and guest-arm64.mjs and never installed. */
   guest: {
     'qemu-system-x86_64': 'qemu-system-x86',

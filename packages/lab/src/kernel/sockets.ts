@@ -98,7 +98,7 @@ function tcpSocket({ native, nsfd }: SocketPlace): number {
   return check(fd === -EAFNOSUPPORT ? made(AF_INET) : fd, 'socket')
 }
 
-/** Returns code in a namespace that the thread is in already, or of vnet's own, which looks no name up. */
+/** Returns code in a namespace. By default, no name is known there. */
 export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async () => []): Code {
   const worker: CodeHost['worker'] = (file, options) => [file as URL, options]
   return new KernelCode(place, { name: '', onOpen: () => {}, lookup, program: options => options, worker })

@@ -64,7 +64,7 @@ export interface CodeHost {
 /** What runs on a host until its end or its crash. */
 export interface Code {
   readonly host: CodeHost | undefined
-  /** Whether its host has crashed. What it opens is no longer of anybody. */
+  /** Whether its host has crashed. The host then does not close the sockets that it opens. */
   readonly isDead: boolean
   /** Delivers an event to the code. `resource` has its async context. */
   soon(resource: AsyncResource, fn: () => void): void
@@ -93,9 +93,9 @@ interface State {
   readonly owners: WeakMap<object, CodeHost>
   /** The servers that code of hosts has set for resolvers. */
   readonly resolvers: WeakMap<object, WeakMap<CodeHost, readonly NameServer[]>>
-  /** The hosts whose code has used a connection of another host. */
+  /** The hosts with code that has used a connection of another host. */
   readonly shared: WeakSet<CodeHost>
-  /** The hosts whose labs have not ended, and the number of all. */
+  /** The hosts of labs that have not ended, and the number of all. */
   readonly hosts: Set<AnyHost>
   made: number
 }

@@ -11,7 +11,7 @@ interface Spawning {
   spawn(...options: readonly unknown[]): unknown
 }
 
-/** Packages whose addons open sockets by themselves. */
+/** Packages with addons that open sockets by themselves. */
 const OWN_SOCKETS = ['udx-native', 'raw-socket', 'zeromq', 'node-rdkafka', 'pg-native', 'libpq']
 
 export function patchPrograms(): void {

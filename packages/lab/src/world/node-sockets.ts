@@ -66,7 +66,7 @@ function patchConnect(): void {
   })
 }
 
-/** Says it once if code of one host writes to a connection of another, as by the pool of a module. */
+/** Warns if code of one host writes to a connection of another, as in a pool of a module. */
 function watchWrites(socket: Writing, owner: CodeHost): void {
   const { _writeGeneric: write } = socket
   replace(socket, '_writeGeneric', function (this: Writing, ...args) {

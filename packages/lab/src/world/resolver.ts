@@ -21,8 +21,8 @@ const LENGTHS = { 4: 4, 6: 16 } as const
 const ERRORS = { ENOTFOUND: -3008, EAI_AGAIN: -3001 } as const
 
 /**
- * Returns the addresses of a name in the first of these families that it has, by a bound UDP socket,
- * which it closes. Rejects with an error like dns.lookup: ENOTFOUND, or EAI_AGAIN without a reply.
+ * Returns the addresses of a name in the first of these families that has any. Closes `socket`,
+ * which is bound. Rejects with an error like dns.lookup: ENOTFOUND, or EAI_AGAIN without a reply.
  */
 export async function resolve(
   socket: dgram.Socket,

@@ -1,6 +1,6 @@
-// Code of two hosts, in the world that is given, that tries what may leave by the machine: addresses
-// that no host has, names, and what it does again and again while and after its lab ends. Prints
-// how the last attempts ended. A word on stdin lets code of no host try it, too.
+// Code of hosts in a world that tries to reach the machine's network: by addresses that no host
+// has, by names, and again and again, also while its lab ends and afterwards. Prints how the last
+// attempts ended. A word on stdin lets code of no host try it, too.
 import dgram from 'node:dgram'
 import dns from 'node:dns'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
 /**
- * Random numbers and bytes from a seed: those of explored runs in memory, so that the packets of a
+ * Random numbers and bytes from a seed, for explored runs in memory, so that the packets of a
  * run are the same each time. A module that took one of these functions of CommonJS before vnet was
  * loaded keeps Node's, and so do the keys of TLS, which Node's C++ parts draw.
  */

@@ -1,0 +1,6 @@
+import ky from 'ky'
+import { multiplyingHttp } from '../servers/listening.mjs'
+
+export const serve = multiplyingHttp
+export const answer = '42'
+export const ask = () => ky('http://server/6/7').text()

@@ -1,0 +1,14 @@
+/** Answers each number with six times of it. */
+import { once } from 'node:events'
+import { WebSocketServer } from 'ws'
+
+export const multiplyingWs = async () => {
+  const server = new WebSocketServer({ port: 80 })
+  server.on('connection', socket => socket.on('message', data => socket.send(`${6 * data}`)))
+  await once(server, 'listening')
+  return () =>
+    new Promise(resolve => {
+      for (const client of server.clients) client.terminate()
+      server.close(resolve)
+    })
+}
