@@ -38,7 +38,7 @@ function divideDispatchers(fetch: typeof globalThis.fetch): void {
   if (DISPATCHERS.every(key => owner[key] === undefined)) fetch('data:,').catch(() => {})
   for (const key of DISPATCHERS) {
     const shared = owner[key]
-    if (shared === undefined || DIVIDED in shared) continue
+    if (shared?.constructor.name !== 'Agent' || DIVIDED in shared) continue
     const own = new WeakMap<CodeHost, Dispatcher>()
     const current = () => {
       const host = opener()?.host

@@ -27,8 +27,8 @@ export const NAMES: readonly string[] = readdirSync(join(SUITE, 'cases')).map(fi
 /** An installation of hundreds of packages may take minutes. */
 const INSTALL_MS = 600_000
 
-/** Tests the cases with these names. `options` are for `npm ci`. */
-export function testPackages(names: readonly string[], ...options: readonly string[]): void {
+/** Tests the cases with these names. `options` are for `npm ci`. Returns where it installs them. */
+export function testPackages(names: readonly string[], ...options: readonly string[]): string {
   // vitest leaves what is in a directory of this name to Node, which resolves packages on its own.
   const directory = join(fileDirectory(), 'node_modules/cases')
 
@@ -63,4 +63,5 @@ export function testPackages(names: readonly string[], ...options: readonly stri
     // A timer of a server would send on a socket that the lab has closed.
     await server.run(endAgain)
   })
+  return directory
 }
