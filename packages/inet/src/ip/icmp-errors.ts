@@ -1,5 +1,16 @@
 /** What Linux makes of ICMP errors: the errno for sockets, and whether it ends connections. */
-import * as errno from 'vnet/internal/base/errno'
+import {
+  EACCES,
+  ECONNREFUSED,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+  EMSGSIZE,
+  ENETUNREACH,
+  ENONET,
+  ENOPROTOOPT,
+  EOPNOTSUPP,
+  EPROTO,
+} from 'vnet/internal/base/errno'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import { IP4, type IpVersion } from './version.ts'
@@ -8,46 +19,46 @@ type Conversion = readonly [errno: number, isFatal: boolean]
 
 /** By the codes of an "unreachable" of IPv4 (RFC 792, RFC 1122, RFC 1812 sec. 5.2.7.1). */
 const UNREACHABLE4: readonly Conversion[] = [
-  [errno.ENETUNREACH, false],
-  [errno.EHOSTUNREACH, false],
-  [errno.ENOPROTOOPT, true],
-  [errno.ECONNREFUSED, true],
-  [errno.EMSGSIZE, false],
-  [errno.EOPNOTSUPP, false],
-  [errno.ENETUNREACH, true],
-  [errno.EHOSTDOWN, true],
-  [errno.ENONET, true],
-  [errno.ENETUNREACH, true],
-  [errno.EHOSTUNREACH, true],
-  [errno.ENETUNREACH, false],
-  [errno.EHOSTUNREACH, false],
-  [errno.EHOSTUNREACH, true],
-  [errno.EHOSTUNREACH, true],
-  [errno.EHOSTUNREACH, true],
+  [ENETUNREACH, false],
+  [EHOSTUNREACH, false],
+  [ENOPROTOOPT, true],
+  [ECONNREFUSED, true],
+  [EMSGSIZE, false],
+  [EOPNOTSUPP, false],
+  [ENETUNREACH, true],
+  [EHOSTDOWN, true],
+  [ENONET, true],
+  [ENETUNREACH, true],
+  [EHOSTUNREACH, true],
+  [ENETUNREACH, false],
+  [EHOSTUNREACH, false],
+  [EHOSTUNREACH, true],
+  [EHOSTUNREACH, true],
+  [EHOSTUNREACH, true],
 ]
 
 /** By the codes of a "destination unreachable" of IPv6 (RFC 4443 section 3.1). */
 const UNREACHABLE6: readonly Conversion[] = [
-  [errno.ENETUNREACH, false],
-  [errno.EACCES, true],
-  [errno.EHOSTUNREACH, false],
-  [errno.EHOSTUNREACH, false],
-  [errno.ECONNREFUSED, true],
-  [errno.EACCES, true],
-  [errno.EACCES, true],
+  [ENETUNREACH, false],
+  [EACCES, true],
+  [EHOSTUNREACH, false],
+  [EHOSTUNREACH, false],
+  [ECONNREFUSED, true],
+  [EACCES, true],
+  [EACCES, true],
 ]
 
 /** Returns undefined for messages that sockets do not see. */
 export function errorOf(version: IpVersion, type: number, code: number): Conversion | undefined {
   if (version === IP4) {
     if (type === icmp.ICMP_DEST_UNREACH) return UNREACHABLE4[code]
-    if (type === icmp.ICMP_TIME_EXCEEDED) return [errno.EHOSTUNREACH, false]
-    return type === icmp.ICMP_PARAMETERPROB ? [errno.EPROTO, true] : undefined
+    if (type === icmp.ICMP_TIME_EXCEEDED) return [EHOSTUNREACH, false]
+    return type === icmp.ICMP_PARAMETERPROB ? [EPROTO, true] : undefined
   }
-  if (type === icmpv6.ICMPV6_DEST_UNREACH) return UNREACHABLE6[code] ?? [errno.EPROTO, true]
-  if (type === icmpv6.ICMPV6_PKT_TOOBIG) return [errno.EMSGSIZE, false]
-  if (type === icmpv6.ICMPV6_TIME_EXCEED) return [errno.EHOSTUNREACH, false]
-  return type === icmpv6.ICMPV6_PARAMPROB ? [errno.EPROTO, true] : undefined
+  if (type === icmpv6.ICMPV6_DEST_UNREACH) return UNREACHABLE6[code] ?? [EPROTO, true]
+  if (type === icmpv6.ICMPV6_PKT_TOOBIG) return [EMSGSIZE, false]
+  if (type === icmpv6.ICMPV6_TIME_EXCEED) return [EHOSTUNREACH, false]
+  return type === icmpv6.ICMPV6_PARAMPROB ? [EPROTO, true] : undefined
 }
 
 /** Types by their names in counters: `IcmpInDestUnreachs`, `Icmp6OutEchoReplies`. */

@@ -6,12 +6,13 @@
 import dns from 'node:dns'
 import { readFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
+import { basename, dirname } from 'node:path'
 import threads, { workerData } from 'node:worker_threads'
 import { check } from 'vnet/internal/linux/errno'
 import { loadNative } from 'vnet/internal/linux/native'
 import { CLONE_NEWNET } from 'vnet/internal/linux/uapi'
 import { type HostAddress, placesIn } from '../model/place.ts'
-import { state } from '../world/code.ts'
+import { type CodeHost, state } from '../world/code.ts'
 import { codeIn } from './sockets.ts'
 
 export interface HostWorkerData {
@@ -28,10 +29,11 @@ const native = loadNative()
 check(native.setns(nsfd, CLONE_NEWNET), 'setns')
 
 const outside = dns.promises.lookup
-state.rest = codeIn({ native, nsfd }, async (name, family) => {
+const lookup: CodeHost['lookup'] = async (name, family) => {
   const known = placesIn(readFileSync(hosts, 'utf8'), name).filter(place => family === 0 || place.family === family)
   return known.length > 0 ? known : ((await outside(name, { family, all: true })) as HostAddress[])
-})
+}
+state.rest = codeIn({ native, nsfd }, lookup, basename(dirname(hosts)))
 Object.defineProperty(threads, 'workerData', { value: data, writable: true, configurable: true })
 syncBuiltinESMExports()
 

@@ -21,7 +21,7 @@ const SOCKADDR_IN6 = 28
 /** include/uapi/linux/in.h */
 const [IPPROTO_IP, IP_TRANSPARENT] = [0, 19]
 
-type KernelCodeParts = Pick<HostParts, 'name' | 'onOpen' | 'lookup' | 'worker'> & Pick<CodeHost, 'program'>
+type KernelCodeParts = Pick<HostParts, 'name' | 'onOpen' | 'onWorker' | 'lookup' | 'worker'> & Pick<CodeHost, 'program'>
 
 /** Code whose sockets are in a network namespace. */
 export class KernelCode extends AnyHost implements Code, CodeHost {
@@ -47,12 +47,7 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
     return options
   }
 
-  listens(server: net.Server): undefined {
-    // Their zones are those of the namespace.
-    server.prependListener('connection', ({ _handle: handle }: net.Socket & { _handle: object | null }) => {
-      if (handle !== null) state.owners.set(handle, this)
-    })
-  }
+  listens(): undefined {}
 
   binds(socket: dgram.Socket): void {
     const { handle } = dgramState(socket)
@@ -99,7 +94,14 @@ function tcpSocket({ native, nsfd }: SocketPlace): number {
 }
 
 /** Returns code in a namespace. By default, no name is known there. */
-export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async () => []): Code {
+export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async () => [], name = ''): Code {
   const worker: CodeHost['worker'] = (file, options) => [file as URL, options]
-  return new KernelCode(place, { name: '', onOpen: () => {}, lookup, program: options => options, worker })
+  return new KernelCode(place, {
+    name,
+    onOpen: () => {},
+    onWorker: () => {},
+    lookup,
+    program: options => options,
+    worker,
+  })
 }

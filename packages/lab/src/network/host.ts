@@ -84,6 +84,7 @@ export class LabHost {
       },
       lookup: this.#lookup,
       worker: (file, options) => this.#workerOf(file, options),
+      onWorker: (worker, url) => this.#onWorker(worker, url),
       refuse: what => this.refuse(what),
       onCrash: () => this.#start?.crash(),
     })
@@ -209,7 +210,7 @@ export class LabHost {
     const onHost = (method: object, owner: T) =>
       new Proxy(method, {
         apply: (fn, self, args) => {
-          const result: unknown = this.run(() =>
+          const result: unknown = this.stack.enter(() =>
             Reflect.apply(fn as () => unknown, self === bound ? owner : self, args),
           )
           return result === owner ? bound : result
@@ -299,7 +300,13 @@ export class LabHost {
   async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
     this.#check()
     if (this.stack.isCallerDead) return never()
-    return this.run(() => this.#requests.fetch(url, init, () => this.#links.lab.world.hold()))
+    const request = () => this.#requests.fetch(url, init, () => this.#links.lab.world.hold())
+    try {
+      return this.run(request)
+    } catch (cause) {
+      // While the host is off.
+      throw new TypeError('fetch failed', { cause })
+    }
   }
 
   /**
@@ -310,15 +317,17 @@ export class LabHost {
     this.#check()
     this.#startable('worker')
     checkForms('worker', options, WORKER_OPTIONS)
-    const url = typeof file === 'string' ? pathToFileURL(file) : file
-    const worker = this.run(() => new threads.Worker(url, options))
-    this.#workers.set(worker, url.pathname)
+    return this.run(() => new threads.Worker(file, options))
+  }
+
+  #onWorker(worker: Worker, { pathname }: URL): void {
+    this.#workers.set(worker, pathname)
     worker.once('exit', () => this.#workers.delete(worker))
-    return worker
   }
 
   /** The arguments of Worker for code of the host. */
   #workerOf(file: string | URL, options: WorkerOptions): [file: URL, options: WorkerOptions] {
+    this.#check()
     const programs = this.#startable('a Worker')
     if (options.eval === true) throw new UsageError('a Worker of a host runs a file: it has no option eval')
     const url = typeof file === 'string' ? pathToFileURL(file) : file

@@ -7,7 +7,7 @@ import type dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
 import type os from 'node:os'
-import type { WorkerOptions } from 'node:worker_threads'
+import type { Worker, WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { shown } from '../model/options.ts'
 import { checkPort, type HostAddress, type NameServer, type StreamServer } from '../model/place.ts'
@@ -50,6 +50,8 @@ export interface CodeHost {
   program(options: NativeProgram): NativeProgram
   /** Returns the arguments of Worker for a thread of the host. Throws if it has no threads. */
   worker(file: string | URL, options: WorkerOptions): [file: URL, options: WorkerOptions]
+  /** Adds a thread of the host. */
+  readonly onWorker: (worker: Worker, file: URL) => void
   /** Whether its lab has ended. */
   readonly isClosed: boolean
   /** Same as os.networkInterfaces, which is `nodes`. */
@@ -87,10 +89,14 @@ interface State {
   isPatched: boolean
   /** Whose all other code is: that of a worker thread of a host. */
   rest: Code | undefined
+  /** Gives each host a dispatcher of undici, once that is loaded. */
+  divide?: () => void
   /** Set by virtual time, which waits for requests to the thread pool until they have ended. */
   onRequestEnd?: (asyncId: number) => void
   /** The hosts of native objects, which code elsewhere may use. */
   readonly owners: WeakMap<object, CodeHost>
+  /** Servers and sockets with the code that their events are of, until they are of no host's. */
+  readonly emitters: WeakMap<NodeJS.EventEmitter, Code | undefined>
   /** The servers that code of hosts has set for resolvers. */
   readonly resolvers: WeakMap<object, WeakMap<CodeHost, readonly NameServer[]>>
   /** The hosts with code that has used a connection of another host. */
@@ -109,6 +115,7 @@ holder[KEY] ??= {
   isPatched: false,
   rest: undefined,
   owners: new WeakMap(),
+  emitters: new WeakMap(),
   resolvers: new WeakMap(),
   shared: new WeakSet(),
   hosts: new Set(),
@@ -121,11 +128,13 @@ export abstract class AnyHost {
   readonly id = ++state.made
   readonly name: string
   readonly onOpen: CodeHost['onOpen']
+  readonly onWorker: CodeHost['onWorker']
   readonly lookup: CodeHost['lookup']
 
-  constructor({ name, onOpen, lookup }: Pick<CodeHost, 'name' | 'onOpen' | 'lookup'>) {
+  constructor({ name, onOpen, onWorker, lookup }: Pick<CodeHost, 'name' | 'onOpen' | 'onWorker' | 'lookup'>) {
     this.name = name
     this.onOpen = onOpen
+    this.onWorker = onWorker
     this.lookup = lookup
     state.hosts.add(this)
   }
@@ -143,6 +152,7 @@ export function opener(): Code | undefined {
 /** Calls `fn` as code of a host. */
 export function enter<T>(code: Code, fn: () => T): T {
   state.storage ??= new AsyncLocalStorage()
+  state.divide?.()
   return state.storage.run(code, fn)
 }
 

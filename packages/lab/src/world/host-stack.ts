@@ -102,6 +102,7 @@ export interface HostParts {
   readonly onOpen: CodeHost['onOpen']
   readonly lookup: CodeHost['lookup']
   readonly worker: CodeHost['worker']
+  readonly onWorker: CodeHost['onWorker']
   /** Throws a UsageError about what its world does not have. */
   readonly refuse: (what: string) => never
   /** Is called in a crash: before programs are killed, or as the last code of a boot in memory. */

@@ -30,8 +30,10 @@ type Query = (this: object, request: QueryRequest, name: string) => number
 
 interface Cares {
   getaddrinfo: GetAddrInfo
+  getnameinfo: (...args: readonly unknown[]) => number
   readonly ChannelWrap: {
     readonly prototype: Record<string, Query> & {
+      getServers(): (string | number)[][]
       setServers(servers: readonly (readonly [family: number, address: string, port: number])[]): number
     }
   }
@@ -67,17 +69,33 @@ export function patchNames(): void {
     if (host !== undefined) {
       state.resolvers.set(this, (state.resolvers.get(this) ?? new WeakMap()).set(host, own))
     }
-    return setServers.call(this, servers)
+    return host === undefined ? setServers.call(this, servers) : 0
   }
+  const { getServers, getnameinfo } = { ...cares, getServers: prototype.getServers }
+  prototype.getServers = function () {
+    const host = opener()?.host
+    return (
+      (host &&
+        state.resolvers
+          .get(this)
+          ?.get(host)
+          ?.map(each => [...each])) ??
+      getServers.call(this)
+    )
+  }
+  cares.getnameinfo = (...args) => (opener()?.host === undefined ? getnameinfo.call(cares, ...args) : NO_NAME)
   for (const name of Object.getOwnPropertyNames(prototype).filter(each => /^(query|getHostByAddr)/.test(each))) {
     patchQuery(prototype, name, QUERIES[name])
   }
-  // It holds getaddrinfo by name.
-  Object.assign(dns.promises, { lookup: promisify(dns.lookup) })
+  // They hold these functions of c-ares by name.
+  Object.assign(dns.promises, { lookup: promisify(dns.lookup), lookupService: promisify(dns.lookupService) })
   const { hostname, networkInterfaces } = os
   Object.assign(os, {
-    hostname: () => opener()?.host?.name ?? hostname(),
-    networkInterfaces: () => opener()?.host?.interfaces(networkInterfaces) ?? networkInterfaces(),
+    hostname: () => opener()?.host?.name || hostname(),
+    networkInterfaces: () => {
+      const host = opener()?.host
+      return host === undefined ? networkInterfaces() : host.isClosed ? {} : host.interfaces(networkInterfaces)
+    },
   })
   syncBuiltinESMExports()
 }

@@ -23,7 +23,7 @@ interface Listening extends net.Server {
 }
 
 /** TLS has another handle, over that of TCP. */
-type WithHandle = net.Socket & { readonly _handle: { readonly _parent?: object } | null }
+type WithHandle = net.Socket & { readonly _handle?: { readonly _parent?: object } | null }
 
 type Writing = net.Socket & { _writeGeneric(...args: never[]): unknown }
 
@@ -38,7 +38,7 @@ export function patchNode(): void {
   patchConnect()
   patchListen()
   patchBind()
-  patchHandle('tcp_wrap', 'TCP', [...CALLS, 'listen'])
+  patchHandle('tcp_wrap', 'TCP', CALLS)
   patchHandle('udp_wrap', 'UDP', UDP_CALLS)
   patchNames()
   patchPools()
@@ -58,7 +58,7 @@ function patchConnect(): void {
       connect.call(this, list as never)
       // Node connects it in a later tick.
       const handle = (this as WithHandle)._handle
-      if (handle !== null) state.owners.set(handle._parent ?? handle, code.host)
+      if (handle) state.owners.set(handle._parent ?? handle, code.host)
       watchWrites(this as Writing, code.host)
       return this
     }
@@ -68,12 +68,15 @@ function patchConnect(): void {
 
 /** Warns if code of one host writes to a connection of another, as in a pool of a module. */
 function watchWrites(socket: Writing, owner: CodeHost): void {
+  const isNew = !state.owners.has(socket)
+  state.owners.set(socket, owner)
+  if (!isNew) return
   const { _writeGeneric: write } = socket
   replace(socket, '_writeGeneric', function (this: Writing, ...args) {
-    const host = opener()?.host
-    if (host !== undefined && host !== owner && !state.shared.has(host)) {
+    const [host, { name }] = [opener()?.host, state.owners.get(socket) as CodeHost]
+    if (host !== undefined && host !== state.owners.get(socket) && !state.shared.has(host)) {
       state.shared.add(host)
-      console.error(`vnet: code of host ${host.name} uses a connection of host ${owner.name}: do they share a pool?`)
+      console.error(`vnet: code of host ${host.name} uses a connection of host ${name}: do they share a pool?`)
     }
     return write.apply(this, args)
   })
@@ -89,15 +92,21 @@ function patchListen(): void {
       const code = opener()
       // The family is -1 for a path, and undefined for a descriptor.
       if (code?.host?.isClosed !== false || (family !== 4 && family !== 6)) {
+        if (state.emitters.has(this)) state.emitters.set(this, undefined)
         listen.call(this, address, port, family, ...rest)
         return
       }
       const { opening } = state
       if (opening !== undefined) opening.accepting = this
       const own = opening?.address ?? address ?? undefined
+      if (!state.emitters.has(this))
+        // Node makes them outside the async context of the server. They may be streams of the program.
+        this.prependListener('connection', (socket: WithHandle) => {
+          const own = state.emitters.get(this)
+          emitIn(socket, own)
+          if (socket._handle && own?.host) state.owners.set(socket._handle._parent ?? socket._handle, own.host)
+        })
       emitIn(this, code)
-      // Node makes them outside the async context of the server.
-      this.prependListener('connection', socket => emitIn(socket, code))
       if (!code.isDead) code.host.onOpen(this)
       const handle = code.host.listens(this, { address: own, port }, code)
       if (handle !== undefined) this._handle = handle
@@ -107,10 +116,17 @@ function patchListen(): void {
 }
 
 /** Makes the events of an emitter events of code, of which Node emits some outside of it. */
-function emitIn(emitter: NodeJS.EventEmitter, code: Code): void {
+function emitIn(emitter: NodeJS.EventEmitter, code: Code | undefined): void {
+  const isNew = !state.emitters.has(emitter)
+  state.emitters.set(emitter, code)
+  if (!isNew) return
   const emit = emitter.emit.bind(emitter)
-  emitter.emit = (...args) =>
-    state.storage === undefined || opener() === code ? emit(...args) : enter(code, () => emit(...args))
+  emitter.emit = (...args) => {
+    const own = state.emitters.get(emitter)
+    return own === undefined || state.storage === undefined || opener() === own
+      ? emit(...args)
+      : enter(own, () => emit(...args))
+  }
 }
 
 function patchBind(): void {
@@ -127,6 +143,7 @@ function patchBind(): void {
           lookup: (...to: Parameters<typeof lookup>) => enter(code, () => lookup(...to)),
         })
       if (!code.isDead) code.host.onOpen(this, 'UDP socket')
+      emitIn(this, code)
       code.host.binds(this, code)
     }
     return bind.apply(this, args as never)
@@ -146,7 +163,8 @@ function patchHandle(module: string, type: string, names: readonly string[]): vo
   for (const name of names) {
     const nodes = needed(prototype[name], `${type}.${name}()`) as NativeCall
     replace(prototype, name, function (this: object, ...args: unknown[]) {
-      const host = state.owners.get(this) ?? opener()?.host
+      // Only what makes a socket makes it the host's.
+      const host = state.owners.get(this) ?? (name.startsWith('get') ? undefined : opener()?.host)
       if (host === undefined) return nodes.apply(this, args)
       state.owners.set(this, host)
       return host.isClosed ? -ENETDOWN : host.call(nodes, this, args)

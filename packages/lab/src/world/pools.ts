@@ -3,11 +3,13 @@
  * node:http keep connections by host, too, and fetch has a dispatcher for each host.
  */
 import http from 'node:http'
-import { type CodeHost, opener } from './code.ts'
+import { type CodeHost, opener, state } from './code.ts'
 
 interface Dispatcher {
   dispatch(options: object, handler: object): boolean
 }
+
+type DispatcherClass = { new (options: unknown): Dispatcher; readonly name: string; readonly prototype: Dispatcher }
 
 /** Where undici has the dispatcher of fetch: Node up to 22, and later or of npm. */
 const DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map(name => Symbol.for(name))
@@ -25,25 +27,32 @@ export function patchPools(): void {
   }
   const { fetch } = globalThis
   const value: typeof fetch = (...args) => {
-    if (opener() !== undefined) divideDispatchers(fetch)
+    if (opener() !== undefined) {
+      // Node loads its dispatcher with the first request, and this one needs no network.
+      if (DISPATCHERS.every(key => owner[key] === undefined)) fetch('data:,').catch(() => {})
+      divideDispatchers()
+    }
     return fetch(...args)
   }
   Object.defineProperty(globalThis, 'fetch', { value, configurable: true, writable: true })
+  state.divide = divideDispatchers
 }
 
-/** Gives each host a dispatcher of its own. */
-function divideDispatchers(fetch: typeof globalThis.fetch): void {
-  const owner = globalThis as unknown as Record<symbol, Dispatcher | undefined>
-  // Node loads it with the first request, and this one needs no network.
-  if (DISPATCHERS.every(key => owner[key] === undefined)) fetch('data:,').catch(() => {})
+const owner = globalThis as unknown as Record<symbol, Dispatcher | undefined>
+
+/** Gives each host a dispatcher of its own. Other classes than that of Node's are left as they are. */
+function divideDispatchers(): void {
   for (const key of DISPATCHERS) {
     const shared = owner[key]
-    if (shared?.constructor.name !== 'Agent' || DIVIDED in shared) continue
+    if (shared === undefined || DIVIDED in shared) continue
+    const { constructor: Agent, dispatch } = shared as Dispatcher & { readonly constructor: DispatcherClass }
+    if (Agent.name !== 'Agent' || dispatch !== Agent.prototype.dispatch) continue
+    const options = Object.getOwnPropertySymbols(shared).find(({ description }) => description === 'options')
     const own = new WeakMap<CodeHost, Dispatcher>()
     const current = () => {
       const host = opener()?.host
       if (host === undefined) return shared
-      const found = own.get(host) ?? (new (shared.constructor as new () => Dispatcher)() as Dispatcher)
+      const found = own.get(host) ?? new Agent(options && Reflect.get(shared, options))
       own.set(host, found)
       return found
     }

@@ -1,4 +1,4 @@
-/** The table of packages in docs/packages.md. */
+/** The table of packages in packages/lab/docs/packages.md. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { NAMES } from '../support/package-cases.ts'

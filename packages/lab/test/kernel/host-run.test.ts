@@ -7,10 +7,12 @@ import http from 'node:http'
 import https from 'node:https'
 import net, { connect as connectTaken } from 'node:net'
 import os, { hostname as hostnameTaken } from 'node:os'
+import { duplexPair } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import tls from 'node:tls'
 import { promisify } from 'node:util'
 import threads from 'node:worker_threads'
+import { Agent, MockAgent, request, setGlobalDispatcher } from 'undici'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   DNS_AA,
@@ -166,6 +168,96 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     expect(said.mock.calls).toEqual([[line]])
   })
 
+  test('a server that listens again runs as code of the host that it listens on then, or of none', async () => {
+    const app = http.createServer((_, response) => response.end(os.hostname()))
+    const names: string[] = []
+    for (let i = 0; i < 2; i++) {
+      const { lab, client, server } = await twoHosts()
+      const host = i === 0 ? server : client
+      await host.run(() => once(app.listen(80), 'listening'))
+      const asking = i === 0 ? client : server
+      names.push(await asking.run(async () => (await fetch(`http://${host.name}/`)).text()))
+      app.closeAllConnections()
+      await new Promise(resolve => app.close(resolve))
+      await lab.close()
+    }
+    await once(app.listen(0, '127.0.0.1'), 'listening')
+    const { port } = app.address() as net.AddressInfo
+    names.push(await (await fetch(`http://127.0.0.1:${port}/`)).text())
+    app.closeAllConnections()
+    app.close()
+    expect(names).toEqual(['server', 'client', os.hostname()])
+    expect(app.listenerCount('connection')).toBeLessThan(4)
+  })
+
+  test('a stream that a program gives a server is a connection of it', async () => {
+    const { server } = await twoHosts()
+    await server.run(async () => {
+      const made = http.createServer((_, response) => response.end('given'))
+      await once(made.listen(80), 'listening')
+      const [near, far] = duplexPair()
+      made.emit('connection', far)
+      near.end('GET / HTTP/1.0\r\n\r\n')
+      expect(await text(near)).toMatch(/given$/)
+    })
+  })
+
+  test('sockets of other code stay what they are when code of a host looks at them', async () => {
+    const { lab, client } = await twoHosts()
+    const outside = net.createServer()
+    await once(outside.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void outside.close())
+    const before = outside.address()
+    expect(client.run(() => outside.address())).toEqual(before)
+    const servers = dns.getServers()
+    client.run(() => {
+      dns.setServers(['192.0.2.53'])
+      expect(dns.getServers()).toEqual(['192.0.2.53'])
+    })
+    expect(dns.getServers()).toEqual(servers)
+    await expect(client.run(() => dns.promises.lookupService('127.0.0.1', 22))).rejects.toThrow('ENOTFOUND')
+    await lab.close()
+    expect(outside.address()).toEqual(before)
+  })
+
+  test('the handler of a UDP socket that other code has made is code of the host that binds it', async () => {
+    const { client, server } = await twoHosts()
+    const socket = dgram.createSocket('udp4')
+    const heard = new Promise(resolve => socket.on('message', () => resolve(os.hostname())))
+    await server.run(() => once(socket.bind(9), 'listening'))
+    client.run(() => dgram.createSocket('udp4').send('x', 9, 'server'))
+    expect(await heard).toBe('server')
+  })
+
+  test('a socket may connect again as often as it likes', async () => {
+    const { client, server } = await twoHosts()
+    await server.run(() => once(net.createServer(socket => socket.end('x')).listen(7), 'listening'))
+    await client.run(async () => {
+      const socket = new net.Socket()
+      for (let i = 0; i < 3; i++) {
+        socket.connect(7, 'server').resume()
+        await once(socket, 'close')
+      }
+      expect(Object.getOwnPropertyDescriptor(socket, '_writeGeneric')?.value.length).toBe(0)
+    })
+  })
+
+  test("a dispatcher that a program has set serves the host's code, too", async () => {
+    const { client } = await twoHosts()
+    const key = Symbol.for('undici.globalDispatcher.1')
+    const before = Object.getOwnPropertyDescriptor(globalThis, key)
+    const agent = new MockAgent()
+    agent.disableNetConnect()
+    agent.get('http://server').intercept({ path: '/' }).reply(200, 'mocked')
+    setGlobalDispatcher(agent)
+    try {
+      expect(await client.run(async () => (await request('http://server/')).body.text())).toBe('mocked')
+    } finally {
+      Object.defineProperty(globalThis, key, { ...before, value: before?.value ?? new Agent() })
+      await agent.close()
+    }
+  })
+
   test('an addon that opens sockets by itself is not loaded for a host', async () => {
     const { client } = await twoHosts()
     const load = () => process.dlopen({ exports: {} } as never, '/x/node_modules/zeromq/build/zeromq.node')
@@ -260,6 +352,7 @@ test('programs and threads that code starts are in its host', async () => {
   await lab.cable(client, server)
   const shown = 'ip -brief addr show dev server'
   const [program, ...args] = shown.split(' ') as [string, ...string[]]
+  let ended: Promise<unknown> | undefined
   await client.run(async () => {
     const [address] = client.addresses
     expect(spawnSync(program, args, { encoding: 'utf8' }).stdout).toContain(address)
@@ -275,7 +368,14 @@ test('programs and threads that code starts are in its host', async () => {
     expect((await once(forked, 'message'))[0]).toContain('server')
     const worker = new threads.Worker(file)
     expect((await once(worker, 'message'))[0]).toContain('server')
+    const named = new threads.Worker(new URL('../support/host-name.mjs', import.meta.url))
+    expect(await once(named, 'message')).toEqual(['client'])
+    const lasting = new threads.Worker(new URL('../support/lasting.mjs', import.meta.url))
+    ended = once(lasting, 'exit')
+    await once(lasting, 'online')
   })
+  await lab.close()
+  await ended
   expect(spawnSync(program, args, { encoding: 'utf8' }).status).toBe(1)
 })
 

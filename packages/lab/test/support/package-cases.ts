@@ -1,7 +1,7 @@
 /**
- * Packages work unmodified on hosts, alike in the kernel and in memory (docs/packages.md). Each
- * case has a server, and a question with a computed reply: asked once, once while its first packet
- * is lost, and once after the server has started again.
+ * Packages work unmodified on hosts, alike in the kernel and in memory
+ * (packages/lab/docs/packages.md). Each case has a server, and a question with a computed reply:
+ * asked once, once while its first packet is lost, and once after the server has started again.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync } from 'node:fs'
