@@ -127,10 +127,17 @@ const packages = {
   linux: ['ffi-rs'],
   'web/metrics': ['prom-client'],
   web: ['uplot', 'preact', '@preact/signals'],
-  learn: ['es-module-lexer/js'],
-  'web/page': ['uplot', 'preact', 'preact/hooks', '@preact/signals'],
+  learn: ['es-module-lexer/js', 'fflate'],
+  'web/page': [
+    '@noble/hashes/hmac.js',
+    '@noble/hashes/sha2.js',
+    '@noble/hashes/utils.js',
+    'uplot',
+    'preact',
+    'preact/hooks',
+    '@preact/signals',
+  ],
   lab: ['vitest', '@playwright/test'],
-  'lab/world': ['undici'],
   'lab/guest': ['vitest', 'vitest/suite'],
 }
 
@@ -246,7 +253,6 @@ export const kept = {
   'lab/memory/time/timers.ts': 'the thread, whose clearTimeout takes their numbers',
   'learn/browser/check-worker.ts': 'the worker, which checks one driver',
   'learn/commands/check-worker.ts': 'the process, which checks one driver',
-  'web/page/sha256.ts': 'the constants, which are filled while the module loads',
   'web/page/frames-filter.ts': 'the frames, by which they are kept',
 }
 

@@ -22,13 +22,14 @@ async function asking({ rcode = dns.NOERROR, lost = 0 } = {}) {
     socket.send(dns.writeReply(query, { flags: dns.DNS_RA, rcode, answers }), port, address)
   })
   const [address = ''] = server.addresses
-  const ask = async (name: string) => resolve(await client.createSocket('udp4'), [address], name, [4, 6])
+  const ask = async (name: string) =>
+    resolve(await client.createSocket('udp4'), [[address, dns.DNS_PORT]], name, [4, 6])
   return { ask, queries, lab }
 }
 
 test('the families are asked for in order, until one has an address', async () => {
   const { ask, queries } = await asking()
-  expect(await ask('a.example')).toEqual({ address: '2001:db8::', family: 6 })
+  expect(await ask('a.example')).toEqual([{ address: '2001:db8::', family: 6 }])
   expect(queries).toEqual([dns.T_A, dns.T_AAAA])
 })
 

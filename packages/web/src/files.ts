@@ -1,7 +1,7 @@
 /** The files of the page, in memory by name: no path of a request reaches the file system. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, extname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 
@@ -27,8 +27,9 @@ const SHARED = [
 
 /** The packages of the page. Each module is served under its specifier. */
 const MODULES = ['preact', 'preact/hooks', 'preact/jsx-runtime', '@preact/signals', '@preact/signals-core']
+const HASHES = ['hmac', 'sha2', 'utils', '_md', '_u64'].map(name => `@noble/hashes/${name}.js`)
 /** Imports of both, which a browser resolves only as paths. */
-const IMPORT = /(\bfrom\s*)(["'])(?:vnet\/internal\/([\w/-]+)|(@?preact(?:\/[\w-]+)*))\2/g
+const IMPORT = /(\bfrom\s*)(["'])(?:vnet\/internal\/([\w/-]+)|(@?(?:preact|noble)(?:\/[\w-]+)*)(?:\.js)?)\2/g
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -43,6 +44,7 @@ export function readPage(): ReadonlyMap<string, PageFile> {
   const page = join(COMPILED, 'page')
   const require = createRequire(import.meta.url)
   const uPlot = dirname(require.resolve('uplot'))
+  const hashes = require.resolve('@noble/hashes/sha2.js')
   // signals-core is a dependency of signals, and may be installed inside it.
   const signals = createRequire(require.resolve('@preact/signals'))
   const paths = [
@@ -52,6 +54,7 @@ export function readPage(): ReadonlyMap<string, PageFile> {
     ...['feed-types.js', 'lateness.js'].map(name => [name, join(COMPILED, name)] as const),
     ...SHARED.map(name => [name, join(dirname(PROGRAM), name)] as const),
     ...MODULES.map(name => [`${name}.js`, signals.resolve(name).replace(/\.js$/, '.mjs')] as const),
+    ...HASHES.map(name => [name, join(dirname(hashes), basename(name))] as const),
     ['uPlot.js', join(uPlot, 'uPlot.esm.js')] as const,
     ['uPlot.css', join(uPlot, 'uPlot.min.css')] as const,
   ]

@@ -1,16 +1,17 @@
 /** What strangers send to the server of the page: other web pages, other users, broken clients. */
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { commands, vnetAttributes as of } from '#src/control/protocol/family.ts'
 import { CONNECTIONS_MAX } from '../src/http/server.ts'
-import { hmacSha256 } from '../src/page/sha256.ts'
 import { FEEDS_MAX } from '../src/server.ts'
 import { device, type OpenFeed, ROOT_ACCESS, type Served, served, stats, TOKEN } from './served.ts'
 
 const id = `${process.pid}//sn0`
 const JSON_TYPE = { 'content-type': 'application/json' }
+const hmacSha256 = (key: string, text: string) => createHmac('sha256', key).update(text).digest('hex')
 const cut = JSON.stringify({ id, command: { do: 'cut' } })
 
 let web: Served

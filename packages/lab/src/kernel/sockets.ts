@@ -25,6 +25,7 @@ type KernelCodeParts = Pick<HostParts, 'name' | 'onOpen' | 'onWorker' | 'lookup'
 
 /** Code whose sockets are in a network namespace. */
 export class KernelCode extends AnyHost implements Code, CodeHost {
+  readonly id = ++state.made
   readonly host = this
   readonly isDead = false
   readonly program: CodeHost['program']

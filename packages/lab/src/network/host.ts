@@ -300,7 +300,7 @@ export class LabHost {
   async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
     this.#check()
     if (this.stack.isCallerDead) return never()
-    const request = () => this.#requests.fetch(url, init, () => this.#links.lab.world.hold())
+    const request = () => this.#requests.fetch(url, init)
     try {
       return this.run(request)
     } catch (cause) {
@@ -432,7 +432,7 @@ export class LabHost {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.stack.endPrograms(), this.#requests.close(), this.#sockets.close(), ...this.endWorkers()])
+    await Promise.all([this.stack.endPrograms(), this.#sockets.close(), ...this.endWorkers()])
     this.stack.close()
   }
 

@@ -34,8 +34,6 @@ export interface NativeProgram {
 /** A host, as far as what its code opens needs it. */
 export interface CodeHost {
   readonly name: string
-  /** Different for each host of the process. */
-  readonly id: number
   /** Adds a socket that its code opens, with its name, or a server, without one. */
   readonly onOpen: (socket: Closable, name?: string) => void
   /** Prepares a socket that is about to connect. Returns its options. */
@@ -65,6 +63,8 @@ export interface CodeHost {
 
 /** What runs on a host until its end or its crash. */
 export interface Code {
+  /** Different for all code of the process. After a crash, a host has other code. */
+  readonly id: number
   readonly host: CodeHost | undefined
   /** Whether its host has crashed. The host then does not close the sockets that it opens. */
   readonly isDead: boolean
@@ -101,7 +101,7 @@ interface State {
   readonly resolvers: WeakMap<object, WeakMap<CodeHost, readonly NameServer[]>>
   /** The hosts with code that has used a connection of another host. */
   readonly shared: WeakSet<CodeHost>
-  /** The hosts of labs that have not ended, and the number of all. */
+  /** The hosts of labs that have not ended, and the number of all code. */
   readonly hosts: Set<AnyHost>
   made: number
 }
@@ -125,7 +125,6 @@ export const state: State = holder[KEY]
 
 /** What hosts of both worlds have in common. */
 export abstract class AnyHost {
-  readonly id = ++state.made
   readonly name: string
   readonly onOpen: CodeHost['onOpen']
   readonly onWorker: CodeHost['onWorker']

@@ -3,33 +3,36 @@
  * node:http keep connections by host, too, and fetch has a dispatcher for each host.
  */
 import http from 'node:http'
-import { type CodeHost, opener, state } from './code.ts'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { type Code, opener, state } from './code.ts'
 
-interface Dispatcher {
+export interface Dispatcher {
   dispatch(options: object, handler: object): boolean
 }
 
 type DispatcherClass = { new (options: unknown): Dispatcher; readonly name: string; readonly prototype: Dispatcher }
 
-/** Where undici has the dispatcher of fetch: Node up to 22, and later or of npm. */
+/** Where undici has the dispatcher of fetch: up to 6, and later. */
 const DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map(name => Symbol.for(name))
-const HOST = Symbol('host')
+const NODES = DISPATCHERS[Number.parseInt(process.versions.undici ?? '', 10) < 7 ? 0 : 1] as symbol
+const CODE = Symbol('code')
 const DIVIDED = Symbol('divided')
+const owner = globalThis as unknown as Record<symbol, Dispatcher | undefined>
 
 export function patchPools(): void {
   const { prototype } = http.Agent
   const nodes = prototype.getName
-  prototype.getName = function (options: http.ClientRequestArgs & { [HOST]?: CodeHost | undefined } = {}) {
+  prototype.getName = function (options: http.ClientRequestArgs & { [CODE]?: Code | undefined } = {}) {
     // Asked again when the connection is free, by other code.
-    if (!(HOST in options)) options[HOST] = opener()?.host
-    const { [HOST]: host } = options
-    return nodes.call(this, options as never) + (host === undefined ? '' : `:${host.id}`)
+    if (!(CODE in options)) options[CODE] = opener()
+    const { [CODE]: code } = options
+    return nodes.call(this, options as never) + (code?.host === undefined ? '' : `:${code.id}`)
   }
   const { fetch } = globalThis
   const value: typeof fetch = (...args) => {
     if (opener() !== undefined) {
       // Node loads its dispatcher with the first request, and this one needs no network.
-      if (DISPATCHERS.every(key => owner[key] === undefined)) fetch('data:,').catch(() => {})
+      if (owner[NODES] === undefined) fetch('data:,').catch(() => {})
       divideDispatchers()
     }
     return fetch(...args)
@@ -38,7 +41,13 @@ export function patchPools(): void {
   state.divide = divideDispatchers
 }
 
-const owner = globalThis as unknown as Record<symbol, Dispatcher | undefined>
+/** Makes a dispatcher for fetch by code of a host. Throws if the program has replaced that of Node. */
+export function dispatcherOf(options: object): Dispatcher {
+  if (owner[NODES] === undefined) fetch('data:,').catch(() => {})
+  const { constructor: Agent } = Object.getPrototypeOf(owner[NODES]) as { readonly constructor: DispatcherClass }
+  if (Agent.name !== 'Agent') throw new UsageError(`fetch with tls needs an Agent of undici, not a ${Agent.name}`)
+  return new Agent(options)
+}
 
 /** Gives each host a dispatcher of its own. Other classes than that of Node's are left as they are. */
 function divideDispatchers(): void {
@@ -48,15 +57,15 @@ function divideDispatchers(): void {
     const { constructor: Agent, dispatch } = shared as Dispatcher & { readonly constructor: DispatcherClass }
     if (Agent.name !== 'Agent' || dispatch !== Agent.prototype.dispatch) continue
     const options = Object.getOwnPropertySymbols(shared).find(({ description }) => description === 'options')
-    const own = new WeakMap<CodeHost, Dispatcher>()
+    const own = new WeakMap<Code, Dispatcher>()
     const current = () => {
-      const host = opener()?.host
-      if (host === undefined) return shared
-      const found = own.get(host) ?? new Agent(options && Reflect.get(shared, options))
-      own.set(host, found)
+      const code = opener()
+      if (code?.host === undefined) return shared
+      const found = own.get(code) ?? new Agent(options && Reflect.get(shared, options))
+      own.set(code, found)
       return found
     }
-    const forwarding = new Proxy(shared, {
+    owner[key] = new Proxy(shared, {
       has: (target, name) => name === DIVIDED || name in target,
       get(_, name) {
         const dispatcher = current()
@@ -64,6 +73,5 @@ function divideDispatchers(): void {
         return typeof found === 'function' ? found.bind(dispatcher) : found
       },
     })
-    owner[key] = forwarding
   }
 }

@@ -258,6 +258,19 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     }
   })
 
+  test('fetch with options of TLS needs an Agent of undici as the dispatcher', async () => {
+    const { client } = await twoHosts()
+    const global = globalThis as unknown as Record<symbol, unknown>
+    const keys = [1, 2].map(version => Symbol.for(`undici.globalDispatcher.${version}`))
+    const before = keys.map(key => global[key])
+    for (const key of keys) global[key] = new MockAgent()
+    try {
+      await expect(client.fetch('https://server/', { tls: {} })).rejects.toThrow('Agent of undici, not a MockAgent')
+    } finally {
+      for (const [i, key] of keys.entries()) global[key] = before[i]
+    }
+  })
+
   test('an addon that opens sockets by itself is not loaded for a host', async () => {
     const { client } = await twoHosts()
     const load = () => process.dlopen({ exports: {} } as never, '/x/node_modules/zeromq/build/zeromq.node')

@@ -51,7 +51,7 @@ export class PlaywrightProject implements Disposable {
     const copy = (path: string) => cpSync(join(ROOT, path), join(this.#parent, path), { recursive: true })
     for (const path of [...PARTS, 'build/Release']) copy(path)
     const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-    for (const name of [...Object.keys(dependencies), '@yuuang', 'undici']) copy(`node_modules/${name}`)
+    for (const name of [...Object.keys(dependencies), '@yuuang']) copy(`node_modules/${name}`)
     mkdirSync(join(this.#parent, 'node_modules/@vnet'))
     symlinkSync('..', join(this.#parent, 'node_modules/vnet'))
     for (const name of PACKAGES) symlinkSync(`../../packages/${name}`, join(this.#parent, 'node_modules/@vnet', name))

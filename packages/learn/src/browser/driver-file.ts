@@ -1,7 +1,7 @@
 /** A driver as a file of the visitor's: downloaded as its exercise's folder, opened from either. */
+import { strFromU8, strToU8, type UnzipFileInfo, unzipSync, zipSync } from 'fflate'
 import { jsconfig, packageJson } from '../exercise-files.ts'
 import { limitLength } from './kept-driver.ts'
-import { textInZip, zipOf } from './zip.ts'
 
 export interface Folder {
   /** `01-drop`. */
@@ -17,12 +17,12 @@ export async function folderWith(text: string, { name, driver, readme }: Folder)
   const response = await fetch(readme)
   if (!response.ok) throw new Error(`${readme}: ${response.status}`)
   const files = {
-    'README.md': await response.text(),
-    [driver]: text,
-    'package.json': packageJson(),
-    'jsconfig.json': jsconfig(),
+    'README.md': strToU8(await response.text()),
+    [driver]: strToU8(text),
+    'package.json': strToU8(packageJson()),
+    'jsconfig.json': strToU8(jsconfig()),
   }
-  return zipOf(Object.entries(files).map(([file, content]) => ({ name: `${name}/${file}`, text: content })))
+  return new Blob([zipSync({ [name]: files })], { type: 'application/zip' })
 }
 
 /** Returns the driver of a file: its text, or the driver in a zip file. Throws without one. */
@@ -31,7 +31,13 @@ export async function driverIn(file: File, driver: string): Promise<string> {
     limitLength(file.size)
     return file.text()
   }
-  const text = await textInZip(new Uint8Array(await file.arrayBuffer()), driver)
+  const isDriver = (name: string) => name.split('/').at(-1) === driver
+  const filter = ({ name, originalSize }: UnzipFileInfo) => {
+    if (!isDriver(name)) return false
+    limitLength(originalSize)
+    return true
+  }
+  const [text] = Object.values(unzipSync(new Uint8Array(await file.arrayBuffer()), { filter }))
   if (text === undefined) throw new Error(`no ${driver} in it`)
-  return text
+  return strFromU8(text)
 }

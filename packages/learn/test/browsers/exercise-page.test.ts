@@ -255,7 +255,7 @@ describe.each(BROWSERS)('%s', browserName => {
     const page = await open()
     const zip = { name: 'text.zip', mimeType: 'application/zip', buffer: Buffer.from('no zip file') }
     await page.locator('input[type=file]').setInputFiles(zip)
-    await status(page).getByText('text.zip does not open: not a zip file').waitFor()
+    await status(page).getByText('text.zip does not open: invalid zip data').waitFor()
     expect(await editor(page).inputValue()).toBe(skeleton)
   })
 

@@ -4,8 +4,10 @@
  * Before the page opens a feed, the server proves that it has the token. Requests show a key that
  * only this process of the server accepts.
  */
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { FeedFailure, SourceListener } from './feed.ts'
-import { hex, hmacSha256 } from './sha256.ts'
 
 /** `#token=T`, and then the place in the page. */
 const TOKEN = /^#token=([^#&]*)[#&]?(.*)$/s
@@ -67,7 +69,7 @@ export class PageSession {
   async #prove(): Promise<FeedFailure | undefined> {
     const token = this.#token
     if (token === undefined) return undefined
-    const mine = hex(crypto.getRandomValues(new Uint8Array(NONCE_BYTES)))
+    const mine = bytesToHex(crypto.getRandomValues(new Uint8Array(NONCE_BYTES)))
     try {
       const response = await fetch(`/proof?nonce=${mine}`)
       if (!response.ok) return 'foreign'
@@ -79,4 +81,9 @@ export class PageSession {
       return 'lost'
     }
   }
+}
+
+/** crypto.subtle is only for https and this machine's pages. */
+function hmacSha256(key: string, text: string): string {
+  return bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(text)))
 }

@@ -15,6 +15,7 @@ import { type Code, type CodeHost, state } from '../../world/code.ts'
 import { thread } from './real.ts'
 
 export class Boot implements Code {
+  readonly id = ++state.made
   /** The host that it is of. */
   readonly host: CodeHost | undefined
   /** How far its wall clock is ahead, in ns. */
