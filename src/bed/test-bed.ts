@@ -30,14 +30,7 @@ import { dropsByName } from '../skb/drop-reason-name.ts'
 import { SkBuffPool } from '../skb/pool.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { BedCapture, capturedFrames } from './bed-capture.ts'
-import type {
-  BedIoctlResult,
-  IoctlOptions,
-  PingOptions,
-  PingResult,
-  TestBedOptions,
-  TransmitOptions,
-} from './bed-options.ts'
+import type * as bed from './bed-options.ts'
 import { type Balance, balance } from './conservation.ts'
 import { FakeClock } from './fake-clock.ts'
 import { echoRequest, ipv4Of } from './frames.ts'
@@ -68,7 +61,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   readonly #driver: Driver<P, Dev>
   readonly #given: Partial<ParamValues<P>>
   #module: Module<P, Dev> | undefined
-  readonly #options: TestBedOptions
+  readonly #options: bed.TestBedOptions
   readonly #devices: Dev[] = []
   readonly #stacks = new Map<AnyDevice, NetworkStack>()
   readonly #capture = new BedCapture()
@@ -80,7 +73,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   private constructor(
     driver: Driver<P, Dev>,
     params: Partial<ParamValues<P>>,
-    options: TestBedOptions,
+    options: bed.TestBedOptions,
     debug: ((net: Net) => Debug) | undefined,
   ) {
     const { seed = 1, logLevel = LOGLEVEL_INFO, onLog } = options
@@ -99,7 +92,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   static async make<P extends Params, Dev extends AnyDevice>(
     driver: Driver<P, Dev>,
     params: Partial<ParamValues<P>>,
-    options: TestBedOptions,
+    options: bed.TestBedOptions,
   ): Promise<TestBed<P, Dev>> {
     const bed = new TestBed(driver, params, options, options.debug ? await loadDebug(options.debug) : undefined)
     try {
@@ -147,7 +140,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
    * stopped, and whatever that caused at this moment has happened. Throws for a frame that the
    * kernel would not send.
    */
-  transmit(frame: Uint8Array, options: TransmitOptions<Dev> = {}): void {
+  transmit(frame: Uint8Array, options: bed.TransmitOptions<Dev> = {}): void {
     const { dev = this.dev, queue = 0, ...info } = options
     refuse(dev, frame, info)
     this.#transmit(dev, frame, queue, info)
@@ -179,7 +172,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   /** Pings like ping(8). The clock moves until the last reply arrives or the timeout ends. */
-  ping(options: PingOptions<Dev> = {}): PingResult {
+  ping(options: bed.PingOptions<Dev> = {}): bed.PingResult {
     const { from = this.dev, count = 1, interval = '1s', size = 56, timeout = '10s', queue = 0 } = options
     const stack = this.#stack(from)
     const to = options.to === undefined ? this.targetOf(from) : ipv4Of(options.to)
@@ -215,7 +208,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   /** Performs an ioctl on a device. */
-  ioctl(cmd: number, options: IoctlOptions<Dev> = {}): BedIoctlResult {
+  ioctl(cmd: number, options: bed.IoctlOptions<Dev> = {}): bed.BedIoctlResult {
     const { dev = this.dev, ifru, mayChange = true } = options
     const data = options.data?.slice() ?? new Uint8Array(0)
     const ifr = new Uint8Array(IFREQ_LEN)

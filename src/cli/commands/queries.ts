@@ -7,15 +7,7 @@ import { optionName } from '../../base/printable.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
 import { otherUserLine, supported } from '../../control/client/find.ts'
-import type {
-  ControlClient,
-  DriverParam,
-  Found,
-  FoundDevice,
-  PartInfo,
-  ScenarioInfo,
-  WireInfo,
-} from '../../control/index.ts'
+import type * as control from '../../control/index.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
@@ -30,7 +22,7 @@ interface QueryOptions extends AskOptions {
 
 /** `vnet list`: all interfaces, in a table. */
 export function list({ json, names, user, all }: QueryOptions & { all?: boolean }, io: Io): Promise<number> {
-  const print = async (client: ControlClient, { devices: found, failed, users }: Found) => {
+  const print = async (client: control.ControlClient, { devices: found, failed, users }: control.Found) => {
     const devices = all ? found.map(device => ({ ...device, place: device.place ?? netnsOf(device) })) : found
     if (names) for (const device of devices) io.out(`${label(device)}\n`)
     else {
@@ -46,7 +38,7 @@ export function list({ json, names, user, all }: QueryOptions & { all?: boolean 
 }
 
 /** Returns a device with its addresses, the other end, the wire and the drops. */
-async function listed(client: ControlClient, device: FoundDevice) {
+async function listed(client: control.ControlClient, device: control.FoundDevice) {
   const [stats, wire] = await Promise.all([
     client.stats(device.vnet, device).catch(() => undefined),
     client.wire(device.vnet, device).catch(() => undefined),
@@ -58,14 +50,14 @@ async function listed(client: ControlClient, device: FoundDevice) {
 
 type Listed = Awaited<ReturnType<typeof listed>>
 
-function rows(devices: readonly FoundDevice[], interfaces: readonly Listed[]): string[][] {
+function rows(devices: readonly control.FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [
     ['interface', 'driver', 'state', 'address', 'peer', 'drops', 'wire'],
     ...interfaces.map(({ driver, state, busy, addresses, peer, drops, wire }, i) => {
       const text = wire === null ? '-' : wireText(wire)
       const now = busy === undefined ? state : `${state}, ${busyText(busy)}`
       const shown = [driver, now, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
-      return [label(devices[i] as FoundDevice), ...shown]
+      return [label(devices[i] as control.FoundDevice), ...shown]
     }),
   ]
 }
@@ -77,14 +69,14 @@ function awayRow(name: string): string[] {
 }
 
 /** Returns the text of both directions, or of each if they differ. */
-function wireText({ ab, ba }: WireInfo['text']): string {
+function wireText({ ab, ba }: control.WireInfo['text']): string {
   if (ab === ba) return ab || 'off'
   return `ab ${ab || 'off'}, ba ${ba || 'off'}`
 }
 
 /** `vnet show IF`: one interface in full. */
 export function show(name: string, { json, user }: QueryOptions, io: Io): Promise<number> {
-  const print = async (client: ControlClient, device: FoundDevice) => {
+  const print = async (client: control.ControlClient, device: control.FoundDevice) => {
     const found = (await params(client, device)) ?? []
     const parts = await client.parts(device.vnet, device)
     const scenario = await supported(() => client.scenario(device.vnet, device))
@@ -134,7 +126,10 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
  * Returns the driver's parameters, with the present stages of its wire; undefined if the vnet has
  * no driver.
  */
-function params(client: ControlClient, device: FoundDevice): Promise<DriverParam[] | undefined> {
+function params(
+  client: control.ControlClient,
+  device: control.FoundDevice,
+): Promise<control.DriverParam[] | undefined> {
   return supported(async () => {
     const found = await client.params(device.vnet, device)
     if (!found.some(({ name }) => name === 'wireAb' || name === 'wireIn')) return found
@@ -147,7 +142,7 @@ function params(client: ControlClient, device: FoundDevice): Promise<DriverParam
 }
 
 /** Returns a line for how far a scenario is, and one for each step. */
-function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
+function scenarioRows({ started, repeat, steps }: control.ScenarioInfo): string[][] {
   const time = (ms: number, digits?: number) =>
     formatDuration(ms * NSEC_PER_MSEC, digits === undefined ? {} : { digits })
   const now = started === undefined ? 'not started' : `${time(Date.now() - started, 3)} after its start`
@@ -156,7 +151,7 @@ function scenarioRows({ started, repeat, steps }: ScenarioInfo): string[][] {
 }
 
 /** Returns `3 of 256, stopped, 17`: frames in the part, its state, how often it was used. */
-function partText({ kind, length, capacity, state, count }: PartInfo): string {
+function partText({ kind, length, capacity, state, count }: control.PartInfo): string {
   const frames = capacity === undefined ? length : `${length} of ${capacity}`
   const parts = [frames, state, count === undefined ? undefined : `${count} times`]
   return `${kind}: ${parts.filter(part => part !== undefined).join(', ')}`
@@ -164,7 +159,7 @@ function partText({ kind, length, capacity, state, count }: PartInfo): string {
 
 /** `vnet param IF [NAME[=VALUE]]`: shows all parameters of the driver or one, or sets one. */
 export function param(name: string, which: string | undefined, options: QueryOptions, io: Io): Promise<number> {
-  const ask = async (client: ControlClient, device: FoundDevice) => {
+  const ask = async (client: control.ControlClient, device: control.FoundDevice) => {
     const json = (object: object) => io.out(`${JSON.stringify({ event: 'param', ...object })}\n`)
     const { vnet } = device
     if (which === undefined) {
@@ -189,17 +184,17 @@ export function param(name: string, which: string | undefined, options: QueryOpt
   return askInterface(name, io, ask, options)
 }
 
-function paramRow({ name, value, type }: DriverParam): string[] {
+function paramRow({ name, value, type }: control.DriverParam): string[] {
   const onOff = value === '0' ? 'off' : 'on'
   return [optionName(name), type === 'bool' ? onOff : value]
 }
 
-function paramFields({ range, ...param }: DriverParam) {
+function paramFields({ range, ...param }: control.DriverParam) {
   return { ...param, range: range ?? null }
 }
 
-function paramTable(params: readonly DriverParam[]): string[] {
-  const notes = ({ description, range, live }: DriverParam) =>
+function paramTable(params: readonly control.DriverParam[]): string[] {
+  const notes = ({ description, range, live }: control.DriverParam) =>
     [description, range === undefined ? '' : ` (${range})`, live ? '' : '; cannot change while running'].join('')
   return alignLeft(params.map(param => [`${optionName(param.name)}=${param.value}`, notes(param)]))
 }
@@ -248,7 +243,7 @@ export function ioctl(
 /** `vnet echo TEXT`: sends the text to the first vnet found, and prints the reply. */
 export function echo(text: string, { json }: QueryOptions, io: Io): Promise<number> {
   return askVnets([], io, async (client, { devices }) => {
-    const [{ vnet }] = devices as [FoundDevice]
+    const [{ vnet }] = devices as [control.FoundDevice]
     const reply = await client.echo(vnet, text)
     io.out(json ? `${JSON.stringify({ event: 'echo', text: reply })}\n` : `${reply}\n`)
     return EXIT_OK

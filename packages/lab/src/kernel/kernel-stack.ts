@@ -20,15 +20,8 @@ import { toPrefix } from 'vnet/internal/packet/address'
 import type { SocketPlace } from '../model/place.ts'
 import { enter, state } from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
-import type {
-  HostCounters,
-  HostParts,
-  HostStack,
-  LabRoute,
-  RouterRules,
-  StackWayOut,
-  Sysctl,
-} from '../world/host-stack.ts'
+import type * as world from '../world/host-stack.ts'
+import { patchNode } from '../world/node-sockets.ts'
 import * as rules from './access-rules.ts'
 import { countersOf } from './counters.ts'
 import type { KernelFaults } from './kernel-faults.ts'
@@ -36,7 +29,7 @@ import { ruleDrops } from './nftables.ts'
 import { Programs } from './programs.ts'
 import { KernelCode } from './sockets.ts'
 
-const SYSCTLS: readonly Sysctl[] = [
+const SYSCTLS: readonly world.Sysctl[] = [
   // Where Docker runs, the kernel's new namespaces forward.
   ['net/ipv4/ip_forward', '0'],
   // Addresses in a lab are unique. A check of its link-local address would keep an interface from
@@ -47,16 +40,16 @@ const SYSCTLS: readonly Sysctl[] = [
   ['net/ipv4/ping_group_range', '0 0'],
 ]
 
-export class KernelStack implements HostStack {
+export class KernelStack implements world.HostStack {
   readonly place: SocketPlace
-  readonly rules: RouterRules
-  readonly wayOut: StackWayOut
+  readonly rules: world.RouterRules
+  readonly wayOut: world.StackWayOut
   readonly programs: Programs
   readonly isCallerDead = false
-  readonly code: KernelCode
+  readonly #code: KernelCode
 
   /** With `Faults` it can have faults. Throws a VnetError. */
-  constructor(native: Native, parts: HostParts, Faults: typeof KernelFaults | undefined) {
+  constructor(native: Native, parts: world.HostParts, Faults: typeof KernelFaults | undefined) {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.place = { native, nsfd }
     this.rules = rulesOf(this.place)
@@ -66,7 +59,7 @@ export class KernelStack implements HostStack {
     }
     const faulty = { ...parts, place: this.place, hasStarted: () => this.programs.hasStarted }
     this.programs = new Programs({ nsfd, etc: parts.etc, makeFaults: Made => new Made(faulty) }, Faults)
-    this.code = new KernelCode(this.place, { ...parts, program: options => this.programs.within(options) })
+    this.#code = new KernelCode(this.place, { ...parts, program: options => this.programs.within(options) })
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
       for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
@@ -92,11 +85,17 @@ export class KernelStack implements HostStack {
     await this.programs.close()
   }
 
+  /** Node asks for it from now on. */
+  get code(): KernelCode {
+    patchNode()
+    return this.#code
+  }
+
   enter<T>(fn: () => T): T {
     return enter(this.code, fn)
   }
 
-  counters(): HostCounters {
+  counters(): world.HostCounters {
     return countersOf(this.place)
   }
 
@@ -115,7 +114,7 @@ export class KernelStack implements HostStack {
     })
   }
 
-  setRoutes(routes: readonly LabRoute[]): void {
+  setRoutes(routes: readonly world.LabRoute[]): void {
     using sock = this.#open()
     const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
     for (const { network, via, dev } of routes) {
@@ -125,7 +124,7 @@ export class KernelStack implements HostStack {
   }
 
   close(): void {
-    state.hosts.delete(this.code)
+    state.hosts.delete(this.#code)
     this.place.native.close(this.place.nsfd)
   }
 
@@ -140,7 +139,7 @@ export class KernelStack implements HostStack {
   }
 }
 
-function rulesOf(place: SocketPlace): RouterRules {
+function rulesOf(place: SocketPlace): world.RouterRules {
   return {
     masqueradeKind: undefined,
     masquerade: (...args) => rules.masquerade(place, ...args),

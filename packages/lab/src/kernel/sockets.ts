@@ -33,7 +33,6 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
   readonly #place: SocketPlace
 
   constructor(place: SocketPlace, parts: KernelCodeParts) {
-    patchNode()
     super(parts)
     this.#place = place
     this.program = parts.program
@@ -96,6 +95,7 @@ function tcpSocket({ native, nsfd }: SocketPlace): number {
 
 /** Returns code in a namespace. By default, no name is known there. */
 export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async () => [], name = ''): Code {
+  patchNode()
   const worker: CodeHost['worker'] = (file, options) => [file as URL, options]
   return new KernelCode(place, {
     name,

@@ -7,6 +7,7 @@ import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { LabCaptures } from '../model/captures.ts'
 import { checkName, HostsFile } from '../model/hosts.ts'
 import { type Forms, SIGNAL, WHOLE_NUMBER, wordOf } from '../model/options.ts'
+import { warnOfAddons } from '../world/node-programs.ts'
 import { type LabWorld, WORLDS, type WorldName } from '../world/world.ts'
 import { LabHost } from './host.ts'
 import type { LabLan, LabLanOptions } from './lan.ts'
@@ -315,6 +316,7 @@ export class Lab implements AsyncDisposable {
       () => this.#links.close(),
       () => this.#parts.captures.move(),
       () => this.#world.close(),
+      warnOfAddons,
     ]
     // A close that fails does not keep the others from closing.
     const errors: unknown[] = []

@@ -101,6 +101,8 @@ interface State {
   readonly resolvers: WeakMap<object, WeakMap<CodeHost, readonly NameServer[]>>
   /** The hosts with code that has used a connection of another host. */
   readonly shared: WeakSet<CodeHost>
+  /** The files of addons that code of hosts has loaded. */
+  readonly addons: Set<string>
   /** The hosts of labs that have not ended, and the number of all code. */
   readonly hosts: Set<AnyHost>
   made: number
@@ -118,6 +120,7 @@ holder[KEY] ??= {
   emitters: new WeakMap(),
   resolvers: new WeakMap(),
   shared: new WeakSet(),
+  addons: new Set(),
   hosts: new Set(),
   made: 0,
 }

@@ -1,13 +1,15 @@
 /**
  * Programs and threads that code of a host starts: node:child_process in all its forms, and
  * Worker of node:worker_threads, unless CommonJS took the class before the first code of a host.
+ * Addons are named if they open sockets by themselves.
  */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import threads, { type WorkerOptions } from 'node:worker_threads'
-import { ENETDOWN, VnetError } from 'vnet/internal/base/errno'
+import { attempt, ENETDOWN, VnetError } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { type NativeProgram, opener } from './code.ts'
+import { type NativeProgram, opener, state } from './code.ts'
 
 interface Spawning {
   spawn(...options: readonly unknown[]): unknown
@@ -31,12 +33,32 @@ export function patchPrograms(): void {
   const { dlopen } = process
   process.dlopen = (module: object, file: string, ...rest: never[]) => {
     const name = OWN_SOCKETS.find(each => String(file).includes(`/node_modules/${each}/`))
-    if (name !== undefined && opener() !== undefined)
-      throw new UsageError(`${name} opens its sockets in C++, on the network of this machine: host.spawn() runs it`)
+    if (opener()?.host !== undefined) {
+      if (name !== undefined)
+        throw new UsageError(`${name} opens its sockets in C++, on the network of this machine: host.spawn() runs it`)
+      state.addons.add(file)
+    }
     return dlopen.call(process, module, file, ...rest)
   }
   Object.assign(threads, { Worker: HostWorker })
   syncBuiltinESMExports()
+}
+
+/** At the end of a lab: warns of sockets on the machine's network that addons may have opened. */
+export function warnOfAddons(): void {
+  if (state.addons.size === 0) return
+  const known = (process as unknown as { _getActiveHandles(): { _handle?: { fd?: number } }[] })._getActiveHandles()
+  const handles = known.map(each => String(each._handle?.fd))
+  const tables = ['tcp', 'tcp6', 'udp', 'udp6'].map(each => readFileSync(`/proc/self/net/${each}`, 'latin1'))
+  const inodes = new Set(
+    tables.flatMap(each => each.split('\n').map(line => `socket:[${line.trim().split(/\s+/)[9]}]`)),
+  )
+  const isStray = (fd: string) => inodes.has(attempt(() => readlinkSync(`/proc/self/fd/${fd}`)) ?? '')
+  const count = readdirSync('/proc/self/fd').filter(fd => !handles.includes(fd) && isStray(fd)).length
+  const places = [...state.addons].join(', ')
+  if (count > 0)
+    console.error(`vnet: ${count} sockets are on the network of this machine. Has an addon opened them? ${places}`)
+  state.addons.clear()
 }
 
 function patchSpawn(owner: Spawning): void {

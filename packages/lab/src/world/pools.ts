@@ -3,10 +3,12 @@
  * node:http keep connections by host, too, and fetch has a dispatcher for each host.
  */
 import http from 'node:http'
+import type { ConnectionOptions } from 'node:tls'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { anyOf, checkForms, type Forms, OBJECT } from '../model/options.ts'
 import { type Code, opener, state } from './code.ts'
 
-export interface Dispatcher {
+interface Dispatcher {
   dispatch(options: object, handler: object): boolean
 }
 
@@ -42,7 +44,7 @@ export function patchPools(): void {
 }
 
 /** Makes a dispatcher for fetch by code of a host. Throws if the program has replaced that of Node. */
-export function dispatcherOf(options: object): Dispatcher {
+function dispatcherOf(options: object): Dispatcher {
   if (owner[NODES] === undefined) fetch('data:,').catch(() => {})
   const { constructor: Agent } = Object.getPrototypeOf(owner[NODES]) as { readonly constructor: DispatcherClass }
   if (Agent.name !== 'Agent') throw new UsageError(`fetch with tls needs an Agent of undici, not a ${Agent.name}`)
@@ -73,5 +75,39 @@ function divideDispatchers(): void {
         return typeof found === 'function' ? found.bind(dispatcher) : found
       },
     })
+  }
+}
+
+export interface LabRequestInit extends RequestInit {
+  /** For https: `ca`, `rejectUnauthorized`, `servername` and other options of tls.connect. */
+  readonly tls?: ConnectionOptions
+}
+
+/** The options of fetch(), which checks their values. */
+const OPTIONS: Forms<
+  Omit<LabRequestInit, 'dispatcher'> & { readonly cache?: string; readonly duplex?: string; readonly priority?: string }
+> = {
+  ...anyOf('method', 'headers', 'body', 'redirect', 'signal', 'duplex', 'referrer', 'referrerPolicy', 'mode'),
+  ...anyOf('credentials', 'cache', 'integrity', 'keepalive', 'window', 'priority'),
+  tls: OBJECT,
+}
+
+/** The requests of host.fetch. Those with options of TLS have a pool for each of these. */
+export class Requests {
+  #pools = new WeakMap<ConnectionOptions, Dispatcher>()
+
+  /** Runs as code of the host. */
+  async fetch(url: string | URL, given: LabRequestInit): Promise<Response> {
+    checkForms('fetch', given, OPTIONS)
+    const { tls, ...init } = given
+    if (tls === undefined) return fetch(url, init)
+    const dispatcher = this.#pools.get(tls) ?? dispatcherOf({ connect: tls })
+    this.#pools.set(tls, dispatcher)
+    return fetch(url, { ...init, dispatcher } as RequestInit)
+  }
+
+  /** Opens new connections for later requests. */
+  forget(): void {
+    this.#pools = new WeakMap()
   }
 }

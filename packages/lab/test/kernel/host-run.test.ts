@@ -3,17 +3,22 @@ import { exec, execFileSync, fork, spawn, spawnSync } from 'node:child_process'
 import dgram from 'node:dgram'
 import dns from 'node:dns'
 import { EventEmitter, once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import net, { connect as connectTaken } from 'node:net'
-import os, { hostname as hostnameTaken } from 'node:os'
+import os, { hostname as hostnameTaken, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { duplexPair } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import tls from 'node:tls'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import threads from 'node:worker_threads'
-import { Agent, MockAgent, request, setGlobalDispatcher } from 'undici'
+import { MockAgent, request, setGlobalDispatcher } from 'undici'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { Native } from 'vnet/internal/linux/native'
+import { AF_INET, SOCK_STREAM } from 'vnet/internal/linux/uapi'
 import {
   DNS_AA,
   type DnsQuery,
@@ -27,6 +32,18 @@ import {
 } from 'vnet/internal/packet/dns'
 import { createLab } from '../../src/index.ts'
 import { pem } from '../memory/certificate.ts'
+
+const BUILT = fileURLToPath(new URL('../../../../build/Release/vnet.node', import.meta.url))
+const owner = globalThis as unknown as Record<symbol, unknown>
+const DISPATCHERS = [1, 2].map(version => Symbol.for(`undici.globalDispatcher.${version}`))
+
+/** Returns a function that restores the dispatchers of fetch and of undici. */
+function keptDispatchers(): () => void {
+  const kept = DISPATCHERS.map(key => owner[key])
+  return () => {
+    for (const [i, key] of DISPATCHERS.entries()) owner[key] = kept[i]
+  }
+}
 
 describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
   async function twoHosts() {
@@ -244,8 +261,7 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
 
   test("a dispatcher that a program has set serves the host's code, too", async () => {
     const { client } = await twoHosts()
-    const key = Symbol.for('undici.globalDispatcher.1')
-    const before = Object.getOwnPropertyDescriptor(globalThis, key)
+    const restore = keptDispatchers()
     const agent = new MockAgent()
     agent.disableNetConnect()
     agent.get('http://server').intercept({ path: '/' }).reply(200, 'mocked')
@@ -253,21 +269,19 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     try {
       expect(await client.run(async () => (await request('http://server/')).body.text())).toBe('mocked')
     } finally {
-      Object.defineProperty(globalThis, key, { ...before, value: before?.value ?? new Agent() })
+      restore()
       await agent.close()
     }
   })
 
   test('fetch with options of TLS needs an Agent of undici as the dispatcher', async () => {
     const { client } = await twoHosts()
-    const global = globalThis as unknown as Record<symbol, unknown>
-    const keys = [1, 2].map(version => Symbol.for(`undici.globalDispatcher.${version}`))
-    const before = keys.map(key => global[key])
-    for (const key of keys) global[key] = new MockAgent()
+    const restore = keptDispatchers()
+    for (const key of DISPATCHERS) owner[key] = new MockAgent()
     try {
       await expect(client.fetch('https://server/', { tls: {} })).rejects.toThrow('Agent of undici, not a MockAgent')
     } finally {
-      for (const [i, key] of keys.entries()) global[key] = before[i]
+      restore()
     }
   })
 
@@ -276,6 +290,29 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     const load = () => process.dlopen({ exports: {} } as never, '/x/node_modules/zeromq/build/zeromq.node')
     expect(() => client.run(load)).toThrow('zeromq opens its sockets in C++')
     expect(load).toThrow('zeromq.node: cannot open')
+  })
+
+  test('the end of a lab names the addons if sockets are left on the network of the machine', async () => {
+    const { lab, client } = await twoHosts()
+    const addon = join(mkdtempSync(join(tmpdir(), 'vnet-test-')), 'own.node')
+    cpSync(BUILT, addon)
+    const { exports: native } = client.run(() => {
+      const module = { exports: {} as Native }
+      process.dlopen(module, addon)
+      return module
+    })
+    const fd = native.socket(AF_INET, SOCK_STREAM, 0, -1)
+    native.listen(fd, 1)
+    // Sockets of Node are not meant.
+    const known = net.createServer().listen(0)
+    const error = vi.spyOn(console, 'error').mockImplementation(() => {})
+    await lab.close()
+    known.close()
+    native.close(fd)
+    rmSync(dirname(addon), { recursive: true })
+    const warning = `vnet: 1 sockets are on the network of this machine. Has an addon opened them? ${addon}`
+    expect(error.mock.calls).toEqual([[warning]])
+    error.mockRestore()
   })
 
   test('a bound object opens connections on the host later, and the error of other code names it', async () => {

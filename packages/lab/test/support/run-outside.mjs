@@ -9,12 +9,14 @@ import { createLab } from '../../dist/index.js'
 
 const [, , world] = process.argv
 const AWAY = '198.18.99.2'
+const { connect } = net.Socket.prototype
 const lab = await createLab({ world })
 const other = await createLab({ world })
 const [a, b] = lab.hosts('a', 'b')
 await lab.cable(a, b)
 const [c] = other.hosts('c')
 
+if (net.Socket.prototype.connect !== connect) throw new Error('Node is changed before the first run')
 const endOf = async emitter => (await once(emitter, 'error'))[0].code
 const tries = async () => {
   const socket = dgram.createSocket('udp4')
