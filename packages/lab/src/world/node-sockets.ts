@@ -100,7 +100,7 @@ function patchListen(): void {
       if (opening !== undefined) opening.accepting = this
       const own = opening?.address ?? address ?? undefined
       if (!state.emitters.has(this))
-        // Node makes them outside the async context of the server. They may be streams of the program.
+        // Node makes them outside the async context of the server. A program may give streams.
         this.prependListener('connection', (socket: WithHandle) => {
           const own = state.emitters.get(this)
           emitIn(socket, own)

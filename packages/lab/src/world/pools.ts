@@ -43,7 +43,7 @@ export function patchPools(): void {
   state.divide = divideDispatchers
 }
 
-/** Makes a dispatcher for fetch by code of a host. Throws if the program has replaced that of Node. */
+/** Makes a dispatcher for fetch. Throws a UsageError if the program has replaced that of Node. */
 function dispatcherOf(options: object): Dispatcher {
   if (owner[NODES] === undefined) fetch('data:,').catch(() => {})
   const { constructor: Agent } = Object.getPrototypeOf(owner[NODES]) as { readonly constructor: DispatcherClass }
@@ -51,7 +51,7 @@ function dispatcherOf(options: object): Dispatcher {
   return new Agent(options)
 }
 
-/** Gives each host a dispatcher of its own. Other classes than that of Node's are left as they are. */
+/** Gives each host a dispatcher of its own. Those of other classes are left as they are. */
 function divideDispatchers(): void {
   for (const key of DISPATCHERS) {
     const shared = owner[key]
