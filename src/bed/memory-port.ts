@@ -6,16 +6,7 @@
 import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../base/errno.ts'
 import { inNextTurn } from '../base/turns.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'
-import type {
-  LinkChange,
-  LinkKsettings,
-  LinkRequest,
-  LinkState,
-  Platform,
-  Port,
-  PortQueue,
-  PortSpec,
-} from '../netdev/port.ts'
+import type * as netdev from '../netdev/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../netdev/stats.ts'
 import { formatAddress, formatPrefix, toPrefix } from '../packet/address.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
@@ -41,7 +32,7 @@ export interface Frame extends Required<FrameInfo> {
 const MIN_FRAME = 14
 const MIN_PACKET = 20
 
-export class MemoryPlatform implements Platform {
+export class MemoryPlatform implements netdev.Platform {
   /** Every open port, in the order of opening. */
   readonly ports: MemoryPort[] = []
   #ifindex = 1
@@ -52,7 +43,7 @@ export class MemoryPlatform implements Platform {
     return pattern.replace('%d', String(number))
   }
 
-  async open(spec: PortSpec): Promise<MemoryPort> {
+  async open(spec: netdev.PortSpec): Promise<MemoryPort> {
     const name = this.allocName(spec.name)
     if (this.#has(name)) throw new VnetError(EEXIST, ['open', name])
     const port = new MemoryPort(name, ++this.#ifindex, spec, () => this.ports.splice(this.ports.indexOf(port), 1))
@@ -72,7 +63,7 @@ export class MemoryPlatform implements Platform {
   }
 }
 
-export class MemoryPort implements Port {
+export class MemoryPort implements netdev.Port {
   features: number
   readonly announced: boolean = true
   readonly created: boolean = true
@@ -89,13 +80,13 @@ export class MemoryPort implements Port {
   /** Every address that was requested. */
   readonly addresses: string[] = []
   /** The last settings that were requested. */
-  linkKsettings: LinkKsettings | undefined
+  linkKsettings: netdev.LinkKsettings | undefined
   /** The routes that were requested since the link is up, as `192.0.2.0/24 via 198.18.0.1`. */
   routes: readonly string[] = []
   /** The router of the default route, if there is one. */
   defaultRoute: Uint8Array | undefined
-  #link: LinkState
-  #listener: (change: LinkChange) => void = () => {}
+  #link: netdev.LinkState
+  #listener: (change: netdev.LinkChange) => void = () => {}
   #gone = false
   #closed = false
   /** Runs a function that polls a queue, by default in the next turn of the event loop. */
@@ -106,7 +97,7 @@ export class MemoryPort implements Port {
   constructor(
     name: string,
     ifindex: number,
-    spec: PortSpec,
+    spec: netdev.PortSpec,
     onClose: () => void = () => {},
     soon: (fn: () => void) => void = inNextTurn,
   ) {
@@ -123,7 +114,7 @@ export class MemoryPort implements Port {
     this.#onClose = onClose
   }
 
-  get link(): LinkState {
+  get link(): netdev.LinkState {
     return this.#link
   }
 
@@ -136,16 +127,16 @@ export class MemoryPort implements Port {
     return features
   }
 
-  refresh(): LinkState {
+  refresh(): netdev.LinkState {
     if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name)
     return this.#link
   }
 
-  onChange(fn: (change: LinkChange) => void): void {
+  onChange(fn: (change: netdev.LinkChange) => void): void {
     this.#listener = fn
   }
 
-  async apply(request: LinkRequest): Promise<void> {
+  async apply(request: netdev.LinkRequest): Promise<void> {
     if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name)
     const { up, carrier, mtu, address, noarp, txQueueLen, addresses = [], defaultRoute, routes = [] } = request
     if (carrier !== undefined) this.carrier = carrier
@@ -185,7 +176,7 @@ export class MemoryPort implements Port {
   }
 
   /** Changes the interface, like a user, and notifies the driver if the value differs. */
-  change(change: LinkChange): void {
+  change(change: netdev.LinkChange): void {
     if (this.#gone || this.#closed || !this.#differs(change)) return
     const { kind, ...part } = change
     const flags = bit(this.#link.flags, IFF_UP, kind === 'up')
@@ -211,7 +202,7 @@ export class MemoryPort implements Port {
     this.change({ kind: 'addresses', addresses: this.addresses.map(address => toPrefix(address).bytes) })
   }
 
-  #differs(change: LinkChange): boolean {
+  #differs(change: netdev.LinkChange): boolean {
     const { flags, mtu, address, txQueueLen } = this.#link
     if (change.kind === 'up' || change.kind === 'down') return this.up !== (change.kind === 'up')
     if (change.kind === 'mtu') return change.mtu !== mtu
@@ -222,7 +213,7 @@ export class MemoryPort implements Port {
 }
 
 /** One queue of a MemoryPort. */
-export class MemoryQueue implements PortQueue {
+export class MemoryQueue implements netdev.PortQueue {
   readonly #port: MemoryPort
   readonly #queue: number
   readonly #slots: SlotAccount

@@ -4,15 +4,7 @@
  */
 import 'vnet/internal/base/dispose'
 
-export type {
-  CounterEntry,
-  HostEntry,
-  LeaseEntry,
-  NeighbourEntry,
-  SegmentEntry,
-  SegmentEntryKind,
-  StationEntry,
-} from 'vnet/internal/control/protocol/segment-entry'
+export type * from 'vnet/internal/control/protocol/segment-entry'
 export type { Lan, Start } from './backbone.ts'
 export { type LanOptions, lan } from './driver.ts'
 export type {

@@ -63,7 +63,7 @@ describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 15, 264],
     ['vnet run outside its namespaces', 'run', 9, 99],
-    ['vnet run inside them', 'runInside', 14, 143],
+    ['vnet run inside them', 'runInside', 14, 142],
     ['the worker of a lab', 'worker', 11, 197],
   ] as const)('%s loads a limited number of files, and of modules in them', (_, name, files, modules) => {
     const loads = found.commands[name]

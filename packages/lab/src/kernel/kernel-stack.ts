@@ -18,7 +18,7 @@ import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
 import type { SocketPlace } from '../model/place.ts'
-import { enter, state } from '../world/code.ts'
+import { enter } from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
 import type * as world from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
@@ -124,7 +124,7 @@ export class KernelStack implements world.HostStack {
   }
 
   close(): void {
-    state.hosts.delete(this.#code)
+    this.#code.end()
     this.place.native.close(this.place.nsfd)
   }
 

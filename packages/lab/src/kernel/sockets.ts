@@ -6,14 +6,14 @@ import type dgram from 'node:dgram'
 import type net from 'node:net'
 import os from 'node:os'
 import { EAFNOSUPPORT } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
 import { AF_INET, AF_INET6, int32, SOCK_NONBLOCK, SOCK_STREAM } from 'vnet/internal/linux/uapi'
 import type { SocketPlace } from '../model/place.ts'
 import { AnyHost, type Code, type CodeHost, type NativeCall, state } from '../world/code.ts'
-import { dgramState } from '../world/dgram-state.ts'
+import { type DgramHandle, dgramState } from '../world/dgram-state.ts'
 import type { HostParts } from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
-import { useZones } from './zones.ts'
 
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
@@ -53,6 +53,8 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
     const { handle } = dgramState(socket)
     if (handle === null) return
     state.owners.set(handle, this)
+    // For udp6 Node copies them when it makes the handle, maybe before the first code of a host.
+    if (Object.hasOwn(handle, 'bind')) Object.assign(handle, { bind: handle.bind6, connect: handle.connect6 })
     // Node then has set what it calls for a datagram.
     socket.prependOnceListener('listening', () => useZones(handle, this))
   }
@@ -105,4 +107,27 @@ export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async ()
     program: options => options,
     worker,
   })
+}
+
+/**
+ * Makes a UDP socket send to zones of its host, such as `fe80::1%server`, and removes those of
+ * senders, for which Node takes the interfaces of the process.
+ */
+function useZones(handle: DgramHandle, host: CodeHost): void {
+  const { onmessage, onerror, send6 } = handle
+  if (send6 === undefined) return
+  handle.send6 = function (this: object, ...args: unknown[]) {
+    const hasZone = args.some(each => typeof each === 'string' && each.includes('%'))
+    return hasZone ? host.call(send6, this, args) : send6.apply(this, args)
+  }
+  handle.onmessage = (length, own, data, from) => {
+    if (from?.address !== undefined) from.address = from.address.replace(/%.*/, '')
+    onmessage(length, own, data, from)
+  }
+  // The machine may have no interface with the number of the host's.
+  handle.onerror = (length, own, error) => {
+    const isZone = error.syscall === 'uv_if_indextoiid'
+    const text = 'a datagram from a link-local address is lost: only a program on the host can receive it here'
+    onerror(length, own, isZone ? new UsageError(text) : error)
+  }
 }

@@ -21,7 +21,7 @@ import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { withoutPrefix } from '../model/hosts.ts'
 import type { Endpoint } from '../model/verbs.ts'
-import { AnyHost, type Code, type CodeHost, enter, type ListenPlace, type NativeProgram, state } from '../world/code.ts'
+import { AnyHost, type Code, type CodeHost, enter, type ListenPlace, type NativeProgram } from '../world/code.ts'
 import type { HostCounters, HostParts, HostStack, LabRoute, RouterRules } from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
 import { MemoryFaults } from './memory-faults.ts'
@@ -202,7 +202,7 @@ export class MemoryStack extends AnyHost implements HostStack, CodeHost {
   }
 
   close(): void {
-    state.hosts.delete(this)
+    this.end()
     this.#inet.close()
   }
 

@@ -31,6 +31,11 @@ export interface NativeProgram {
   readonly stdio: readonly { readonly type: string; readonly fd?: number }[]
 }
 
+/** A dispatcher of undici. */
+export interface Pool {
+  destroy(): Promise<void>
+}
+
 /** A host, as far as what its code opens needs it. */
 export interface CodeHost {
   readonly name: string
@@ -52,6 +57,8 @@ export interface CodeHost {
   readonly onWorker: (worker: Worker, file: URL) => void
   /** Whether its lab has ended. */
   readonly isClosed: boolean
+  /** Pools that end with it: requests that wait for a connection fail then. */
+  readonly pools: Set<Pool>
   /** Same as os.networkInterfaces, which is `nodes`. */
   interfaces(nodes: typeof os.networkInterfaces): ReturnType<typeof os.networkInterfaces>
   /**
@@ -129,6 +136,7 @@ export const state: State = holder[KEY]
 /** What hosts of both worlds have in common. */
 export abstract class AnyHost {
   readonly name: string
+  readonly pools = new Set<Pool>()
   readonly onOpen: CodeHost['onOpen']
   readonly onWorker: CodeHost['onWorker']
   readonly lookup: CodeHost['lookup']
@@ -143,6 +151,11 @@ export abstract class AnyHost {
 
   get isClosed(): boolean {
     return !state.hosts.has(this)
+  }
+
+  end(): void {
+    state.hosts.delete(this)
+    for (const pool of this.pools) pool.destroy().catch(() => {})
   }
 }
 

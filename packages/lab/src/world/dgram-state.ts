@@ -11,6 +11,8 @@ export interface DgramHandle {
   lookup: Lookup
   onmessage: (length: number, handle: object, data?: Buffer, from?: { address?: string }) => void
   send6?: (...args: unknown[]) => number
+  readonly bind6?: unknown
+  readonly connect6?: unknown
   onerror: (length: number, handle: object, error: NodeJS.ErrnoException) => void
   hasRef(): boolean
   close(): void

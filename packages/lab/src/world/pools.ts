@@ -6,9 +6,9 @@ import http from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { anyOf, checkForms, type Forms, OBJECT } from '../model/options.ts'
-import { type Code, opener, state } from './code.ts'
+import { type Code, opener, type Pool, state } from './code.ts'
 
-interface Dispatcher {
+interface Dispatcher extends Pool {
   dispatch(options: object, handler: object): boolean
 }
 
@@ -48,7 +48,14 @@ function dispatcherOf(options: object): Dispatcher {
   if (owner[NODES] === undefined) fetch('data:,').catch(() => {})
   const { constructor: Agent } = Object.getPrototypeOf(owner[NODES]) as { readonly constructor: DispatcherClass }
   if (Agent.name !== 'Agent') throw new UsageError(`fetch with tls needs an Agent of undici, not a ${Agent.name}`)
-  return new Agent(options)
+  return made(Agent, options)
+}
+
+/** Makes a dispatcher, which ends with the host of the code. */
+function made(Agent: DispatcherClass, options: unknown): Dispatcher {
+  const dispatcher = new Agent(options)
+  opener()?.host?.pools.add(dispatcher)
+  return dispatcher
 }
 
 /** Gives each host a dispatcher of its own. Those of other classes are left as they are. */
@@ -63,7 +70,7 @@ function divideDispatchers(): void {
     const current = () => {
       const code = opener()
       if (code?.host === undefined) return shared
-      const found = own.get(code) ?? new Agent(options && Reflect.get(shared, options))
+      const found = own.get(code) ?? made(Agent, options && Reflect.get(shared, options))
       own.set(code, found)
       return found
     }

@@ -62,7 +62,7 @@ export function bootOf(tcp: Tcp, udp: Udp): Boot {
     program: () => expect.unreachable('a program'),
     worker: () => expect.unreachable('a thread'),
     interfaces: () => expect.unreachable('interfaces'),
-    ...{ name: 'host', isClosed: false, onWorker: () => {} },
+    ...{ name: 'host', isClosed: false, pools: new Set(), onWorker: () => {} },
     lookup: () => Promise.reject(new Error('no names')),
   })
 }
