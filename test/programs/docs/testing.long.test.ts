@@ -58,7 +58,7 @@ test('the page names what a host and a link have', () => {
   const members = ({ prototype }: { prototype: object }) =>
     Object.getOwnPropertyNames(prototype).filter(name => !['constructor', 'close', 'path', 'change'].includes(name))
   const internal = list(
-    'addNeighbours addInterface removeLink shut open addFault place programs faults restart endInit endWorkers rebind rebindAtFault forward partitionIn dropLines name watched reset capture placeFor giveDisk unclosed',
+    'refuse addNeighbours addInterface removeLink shut open addFault place programs faults restart endInit endWorkers rebind rebindAtFault forward partitionIn dropLines name watched reset capture placeFor giveDisk unclosed',
   )
   for (const [heading, names] of [
     ['| of a host | |', members(LabHost)],
