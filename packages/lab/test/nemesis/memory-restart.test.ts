@@ -30,6 +30,7 @@ test('a restart runs the program again on the same ports, and values outside of 
   expect((await get(pair, '/c')).text).toBe('/c of /a,/b,/c')
 })
 
+const TLS = {}
 const getText = (url: string) =>
   new Promise<string>((resolve, reject) => {
     http.get(url, response => resolve(text(response))).on('error', reject)
@@ -37,6 +38,10 @@ const getText = (url: string) =>
 
 test.for([
   ['host.fetch', (client: LabHost) => client.fetch('http://server/').then(reply => reply.text())],
+  [
+    'host.fetch with tls',
+    (client: LabHost) => client.fetch('http://server/', { tls: TLS }).then(reply => reply.text()),
+  ],
   ['fetch', (client: LabHost) => client.run(() => fetch('http://server/').then(reply => reply.text()))],
   ['http', (client: LabHost) => client.run(() => getText('http://server/'))],
 ] as const)('a crashed client of %s connects again after its restart', async ([, ask], { lab, client, server }) => {
@@ -59,6 +64,12 @@ test.for([
   await client.restart()
   expect(await fetched()).toBe('hello')
   expect(ports.size).toBe(2)
+  // Without a request while it is off, which would fail and so end the connection.
+  await lab.sleep(1)
+  await client.faults.crash()
+  await client.restart()
+  expect(await fetched()).toBe('hello')
+  expect(ports.size).toBe(3)
 })
 
 test('a program that a crash cuts short has started when it has after the restart', async ({ lab, server }) => {
