@@ -64,12 +64,12 @@ export function patchNames(): void {
   const { prototype } = cares.ChannelWrap
   const { setServers } = prototype
   prototype.setServers = function (servers) {
-    const host = opener()?.host
+    const code = opener()
     const own = servers.map(([, address, port]) => [address, port] as const)
-    if (host !== undefined) {
-      state.resolvers.set(this, (state.resolvers.get(this) ?? new WeakMap()).set(host, own))
-    }
-    return host === undefined ? setServers.call(this, servers) : 0
+    if (code?.host !== undefined)
+      state.resolvers.set(this, (state.resolvers.get(this) ?? new WeakMap()).set(code.host, own))
+    // The sockets of c-ares are those of the thread.
+    return code?.host === undefined || code === state.rest ? setServers.call(this, servers) : 0
   }
   const { getServers, getnameinfo } = { ...cares, getServers: prototype.getServers }
   prototype.getServers = function () {
@@ -108,8 +108,8 @@ function patchQuery(prototype: Record<string, Query>, query: string, family: 4 |
   if (nodes === undefined) return
   prototype[query] = function (request, name) {
     const code = opener()
-    if (code?.host === undefined) return nodes.call(this, request, name)
-    const servers = state.resolvers.get(this)?.get(code.host)
+    const servers = code?.host && state.resolvers.get(this)?.get(code.host)
+    if (code?.host === undefined || (servers && code === state.rest)) return nodes.call(this, request, name)
     const found = family === undefined ? Promise.resolve([]) : code.host.lookup(name, family, servers)
     answer(request, code, found, (error, places) => {
       const nothing = family === undefined && servers !== undefined ? 'ENOTIMP' : 'ENODATA'
