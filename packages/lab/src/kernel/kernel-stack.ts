@@ -123,8 +123,11 @@ export class KernelStack implements world.HostStack {
     }
   }
 
-  close(): void {
+  end(): void {
     this.#code.end()
+  }
+
+  close(): void {
     this.place.native.close(this.place.nsfd)
   }
 

@@ -2,6 +2,7 @@
  * Sockets of another network namespace for this process: Node makes each one while the thread is
  * there. A socket that nothing binds is made there by the kernel.
  */
+import { AsyncResource } from 'node:async_hooks'
 import type dgram from 'node:dgram'
 import type net from 'node:net'
 import os from 'node:os'
@@ -15,6 +16,8 @@ import { type DgramHandle, dgramState } from '../world/dgram-state.ts'
 import type { HostParts } from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
 
+/** Not that of fake timers. */
+const later = setImmediate
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
 const SOCKADDR_IN6 = 28
@@ -40,11 +43,14 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
   }
 
   soon(...[resource, fn]: Parameters<Code['soon']>): void {
-    setImmediate(() => resource.runInAsyncScope(fn))
+    later(() => resource.runInAsyncScope(fn))
   }
 
-  connects(_socket: net.Socket, options: object): object {
-    return options
+  connects(_socket: net.Socket, options: net.TcpNetConnectOpts): object {
+    const { lookup } = options
+    // A cache may answer in other code, where Node then tries the second address.
+    const own: typeof lookup = (name, all, done) => lookup?.(name, all, AsyncResource.bind(done))
+    return lookup === undefined ? options : { ...options, lookup: own }
   }
 
   listens(): undefined {}

@@ -202,7 +202,6 @@ export class MemoryStack extends AnyHost implements HostStack, CodeHost {
   }
 
   close(): void {
-    this.end()
     this.#inet.close()
   }
 

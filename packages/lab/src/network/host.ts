@@ -58,7 +58,6 @@ export class LabHost {
   #start: HostStart | undefined
   /** With their files. */
   readonly #workers = new Map<Worker, string>()
-  #hasWorked = false
   readonly #sockets = new OpenSockets()
   readonly #requests = new Requests()
   #closed: Promise<void> | undefined
@@ -73,7 +72,7 @@ export class LabHost {
       sysctls: [...(setup.sysctls ?? []), ...ownSysctls],
       verbs: setup.hostFaults,
       etc: () => hostsFile.etcOf(this),
-      hasOwnSockets: () => !this.#sockets.isEmpty || this.#runningWorkers.length > 0,
+      hasOwnSockets: () => this.#sockets.names.length > 0 || this.#runningWorkers.length > 0,
       forgetSockets: () => {
         this.#sockets.forget()
         this.#requests.forget()
@@ -204,6 +203,8 @@ export class LabHost {
         const { writable, configurable } = Reflect.getOwnPropertyDescriptor(target, key) ?? { configurable: true }
         return typeof value === 'function' && (writable || configurable) ? onHost(value, target) : value
       },
+      // With the object as `this`: a setter may set a private field.
+      set: (target, key, value) => Reflect.set(target, key, value),
       apply: (fn, self, args) => this.run(() => Reflect.apply(fn as () => unknown, self, args)),
       construct: (Class, args, from) => this.run(() => Reflect.construct(Class as never, args, from)),
     })
@@ -331,7 +332,6 @@ export class LabHost {
     const programs = this.#startable('a Worker')
     if (options.eval === true) throw new UsageError('a Worker of a host runs a file: it has no option eval')
     const url = typeof file === 'string' ? pathToFileURL(file) : file
-    this.#hasWorked = true
     return programs.worker(url, options, this.#links.lab.hostsFile.fileOf(this))
   }
 
@@ -400,8 +400,7 @@ export class LabHost {
   /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
   get programs(): world.RunningPrograms | undefined {
     const { programs } = this.stack
-    const mayHaveStarted = programs !== undefined && (programs.hasStarted || this.#hasWorked)
-    return mayHaveStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined
+    return programs?.hasStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined
   }
 
   /** @internal Kills the programs of a host that has an init. */
@@ -432,6 +431,8 @@ export class LabHost {
   }
 
   async #close(): Promise<void> {
+    // Before its sockets are closed: their code may open others.
+    this.stack.end()
     await Promise.all([this.stack.endPrograms(), this.#sockets.close(), ...this.endWorkers()])
     this.stack.close()
   }

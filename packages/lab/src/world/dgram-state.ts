@@ -22,9 +22,6 @@ interface DgramState {
   /** Null after the end of the socket. */
   handle: DgramHandle | null
   readonly bindState: number
-  readonly ipv6Only?: boolean
-  readonly reuseAddr?: boolean
-  readonly reusePort?: boolean
 }
 
 export function dgramState(socket: dgram.Socket): DgramState {

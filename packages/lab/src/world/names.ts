@@ -74,14 +74,8 @@ export function patchNames(): void {
   const { getServers, getnameinfo } = { ...cares, getServers: prototype.getServers }
   prototype.getServers = function () {
     const host = opener()?.host
-    return (
-      (host &&
-        state.resolvers
-          .get(this)
-          ?.get(host)
-          ?.map(each => [...each])) ??
-      getServers.call(this)
-    )
+    const own = host && state.resolvers.get(this)?.get(host)
+    return own?.map(each => [...each]) ?? getServers.call(this)
   }
   cares.getnameinfo = (...args) => (opener()?.host === undefined ? getnameinfo.call(cares, ...args) : NO_NAME)
   for (const name of Object.getOwnPropertyNames(prototype).filter(each => /^(query|getHostByAddr)/.test(each))) {

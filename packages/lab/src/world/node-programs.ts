@@ -22,14 +22,13 @@ export function patchPrograms(): void {
   const { binding } = process as unknown as { binding(name: string): Spawning & { Process: { prototype: Spawning } } }
   patchSpawn(binding.call(process, 'process_wrap').Process.prototype)
   patchSpawn(binding.call(process, 'spawn_sync'))
-  class HostWorker extends threads.Worker {
+  class Worker extends threads.Worker {
     constructor(file: string | URL, options: WorkerOptions = {}) {
       const host = opener()?.host
       super(...(host?.worker(file, options) ?? ([file, options] as const)))
       host?.onWorker(this, typeof file === 'string' ? pathToFileURL(file) : file)
     }
   }
-  Object.defineProperty(HostWorker, 'name', { value: 'Worker' })
   const { dlopen } = process
   process.dlopen = (module: object, file: string, ...rest: never[]) => {
     const name = OWN_SOCKETS.find(each => String(file).includes(`/node_modules/${each}/`))
@@ -40,7 +39,7 @@ export function patchPrograms(): void {
     }
     return dlopen.call(process, module, file, ...rest)
   }
-  Object.assign(threads, { Worker: HostWorker })
+  Object.assign(threads, { Worker })
   syncBuiltinESMExports()
 }
 

@@ -53,6 +53,8 @@ function patchConnect(): void {
     const list: unknown[] = Array.isArray(args[0]) ? args[0] : normalize(args)
     const options = list[0] as net.TcpNetConnectOpts & { readonly path?: string }
     if (code?.host?.isClosed === false && !options.path) {
+      // The code may have loaded undici since it was entered.
+      state.divide?.()
       if (!code.isDead) code.host.onOpen(this, `connection to ${options.host ?? 'localhost'} port ${options.port}`)
       list[0] = code.host.connects(this, options, code)
       connect.call(this, list as never)

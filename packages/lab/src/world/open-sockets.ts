@@ -20,10 +20,6 @@ export class OpenSockets {
   /** Returns what each is, such as `server on port 80`. */
   readonly #sockets = new Map<Closable, () => string>()
 
-  get isEmpty(): boolean {
-    return this.names.length === 0
-  }
-
   get names(): readonly string[] {
     return [...this.#sockets].filter(([socket]) => isOpen(socket)).map(([, name]) => name())
   }

@@ -6,7 +6,7 @@ import http from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { anyOf, checkForms, type Forms, OBJECT } from '../model/options.ts'
-import { type Code, opener, type Pool, state } from './code.ts'
+import { type Code, enter, opener, outside, type Pool, state } from './code.ts'
 
 interface Dispatcher extends Pool {
   dispatch(options: object, handler: object): boolean
@@ -19,16 +19,25 @@ const DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].m
 const NODES = DISPATCHERS[Number.parseInt(process.versions.undici ?? '', 10) < 7 ? 0 : 1] as symbol
 const CODE = Symbol('code')
 const DIVIDED = Symbol('divided')
+type Coded = { [CODE]?: Code | undefined }
 const owner = globalThis as unknown as Record<symbol, Dispatcher | undefined>
 
 export function patchPools(): void {
   const { prototype } = http.Agent
   const nodes = prototype.getName
-  prototype.getName = function (options: http.ClientRequestArgs & { [CODE]?: Code | undefined } = {}) {
+  prototype.getName = function (options: http.ClientRequestArgs & Coded = {}) {
     // Asked again when the connection is free, by other code.
-    if (!(CODE in options)) options[CODE] = opener()
-    const { [CODE]: code } = options
+    const code = CODE in options ? options[CODE] : opener()
+    if (Object.isExtensible(options)) options[CODE] = code
     return nodes.call(this, options as never) + (code?.host === undefined ? '' : `:${code.id}`)
+  }
+  const creating = prototype as unknown as { createSocket(request: object, options: Coded, done: unknown): void }
+  const { createSocket } = creating
+  // Code of another host may have ended the connection for which a request has waited.
+  creating.createSocket = function (request, options, done) {
+    const code = CODE in options ? options[CODE] : opener()
+    const create = () => createSocket.call(this, request, options, done)
+    return code === undefined ? outside(create) : enter(code, create)
   }
   const { fetch } = globalThis
   const value: typeof fetch = (...args) => {
@@ -70,7 +79,8 @@ function divideDispatchers(): void {
     const current = () => {
       const code = opener()
       if (code?.host === undefined) return shared
-      const found = own.get(code) ?? made(Agent, options && Reflect.get(shared, options))
+      const found =
+        (code.host.isClosed ? undefined : own.get(code)) ?? made(Agent, options && Reflect.get(shared, options))
       own.set(code, found)
       return found
     }

@@ -315,6 +315,65 @@ describe.each(['kernel', 'memory'] as const)('in the world %s', world => {
     error.mockRestore()
   })
 
+  test('a request that waits for a connection opens it where its code runs', async () => {
+    const { client, server } = await twoHosts()
+    const answers = (text: string) => http.createServer((_, response) => response.end(text))
+    await server.listen(answers('server'), 80)
+    const own = await client.listen(answers('client'), 0, '127.0.0.1')
+    const machines = answers('machine').listen(own, '127.0.0.1')
+    await once(machines, 'listening')
+    const agent = new http.Agent({ maxTotalSockets: 1 })
+    const ask = (url: string) =>
+      new Promise<string>((resolve, reject) => {
+        http.get(url, { agent }, response => resolve(text(response))).on('error', reject)
+      })
+    const local = `http://127.0.0.1:${own}`
+    const first = client.run(() => ask('http://server/'))
+    const behind = [ask(local), client.run(() => ask(local))]
+    expect(await Promise.all([first, ...behind])).toEqual(['server', 'machine', 'client'])
+    machines.close()
+  })
+
+  test('what code opens while its lab ends is refused', async () => {
+    const { lab, server } = await twoHosts()
+    const again = server.run(async () => {
+      const made = net.createServer()
+      await once(made.listen(80), 'listening')
+      const failed = once(made, 'error')
+      made.once('close', () => made.listen(80))
+      return { failed }
+    })
+    const { failed } = await again
+    await lab.close()
+    expect((await failed)[0].code).toBe('ENETDOWN')
+  })
+
+  test('names are found with fake timers', async () => {
+    const { client } = await twoHosts()
+    vi.useFakeTimers()
+    try {
+      expect((await client.run(() => dns.promises.lookup('server'))).family).toBe(4)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test('a setter of a bound object may set a private field', async () => {
+    const { client } = await twoHosts()
+    class Counter {
+      #value = 0
+      get value(): number {
+        return this.#value
+      }
+      set value(value: number) {
+        this.#value = value
+      }
+    }
+    const bound = client.bind(new Counter())
+    bound.value = 7
+    expect(bound.value).toBe(7)
+  })
+
   test('a bound object opens connections on the host later, and the error of other code names it', async () => {
     const { client, server } = await twoHosts()
     await server.run(() => once(net.createServer(socket => socket.end('here')).listen(80), 'listening'))

@@ -87,7 +87,8 @@ const methods = {
   },
 
   _writeGeneric(this: Adopted, isMany: boolean, data: unknown, encoding: BufferEncoding, done: Done): void {
-    if (this.connecting || this._handle === null) {
+    // It may have connected elsewhere since.
+    if (this.connecting || this._handle !== stateOf(this).handle.native) {
       nodes._writeGeneric.call(this, isMany, data, encoding, done)
       return
     }

@@ -94,10 +94,6 @@ export class TcpHandle implements TcpEvents {
     return handle
   }
 
-  get isConnected(): boolean {
-    return this.#isConnected
-  }
-
   onConnect(): void {
     this.#isConnected = true
     this.#wake()

@@ -26,8 +26,6 @@ const [MIN_RECEIVE, MIN_SEND] = [2304, 4608]
 
 interface UdpHandleOptions {
   readonly family: 4 | 6
-  readonly ipv6Only: boolean | undefined
-  readonly reuseAddr: boolean | undefined
   readonly lookup: DgramHandle['lookup']
   readonly boot: Boot
 }
@@ -72,15 +70,15 @@ export class UdpHandle implements DgramHandle, UdpEvents {
   }
 
   bind(text: string, port: number, flags: number): number {
-    const { family, ipv6Only, reuseAddr } = this.#options
+    const { family } = this.#options
     const bytes = addressBytes(text)
     if (bytes === undefined) return -EINVAL
     const binding: UdpBinding = {
       address: bindBytes(text),
       family,
       port,
-      reuseAddr: reuseAddr === true || (flags & UV_UDP_REUSEADDR) !== 0,
-      ipv6Only: ipv6Only === true || (flags & UV_UDP_IPV6ONLY) !== 0,
+      reuseAddr: (flags & UV_UDP_REUSEADDR) !== 0,
+      ipv6Only: (flags & UV_UDP_IPV6ONLY) !== 0,
     }
     const socket = statusOf(() => this.#udp.bind(binding, this))
     if (typeof socket === 'number') return socket
@@ -243,10 +241,9 @@ const familyOf = (socket: dgram.Socket) => ((socket as { type?: string }).type =
 /** Replaces the handle of a socket that is neither bound nor closed. */
 export function takeOver(udp: Udp, socket: dgram.Socket, boot: Boot): void {
   const state = dgramState(socket)
-  const { ipv6Only, reuseAddr } = state
   if (!state.handle || state.bindState !== BIND_STATE_UNBOUND) return
   const old = state.handle
-  const handle = new UdpHandle(udp, { family: familyOf(socket), ipv6Only, reuseAddr, lookup: old.lookup, boot })
+  const handle = new UdpHandle(udp, { family: familyOf(socket), lookup: old.lookup, boot })
   // Node finds the socket of a handle by it.
   const owner = symbolOf(old, 'owner_symbol')
   Object.assign(handle, { [owner]: socket })
