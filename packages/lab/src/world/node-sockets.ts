@@ -166,8 +166,9 @@ function patchHandle(module: string, type: string, names: readonly string[]): vo
     const nodes = needed(prototype[name], `${type}.${name}()`) as NativeCall
     replace(prototype, name, function (this: object, ...args: unknown[]) {
       // Only what makes a socket makes it the host's.
-      const host = state.owners.get(this) ?? (name.startsWith('get') ? undefined : opener()?.host)
-      if (host === undefined) return nodes.apply(this, args)
+      const isGetter = name.startsWith('get')
+      const host = state.owners.get(this) ?? (isGetter ? undefined : opener()?.host)
+      if (host === undefined || (isGetter && host.isClosed)) return nodes.apply(this, args)
       state.owners.set(this, host)
       return host.isClosed ? -ENETDOWN : host.call(nodes, this, args)
     })
