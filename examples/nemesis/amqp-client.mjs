@@ -1,5 +1,5 @@
 // Publishes messages until two are confirmed, and prints them. The last line has the queue's.
-// With `close` it relies on close() alone, whose promise of amqplib 2.3.1 may settle never.
+// With `close` it awaits close() alone, whose promise may never settle in amqplib 2.3.1.
 import { once } from 'node:events'
 import amqp from 'amqplib'
 

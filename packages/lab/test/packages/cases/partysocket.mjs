@@ -1,15 +1,6 @@
-import { WebSocket as ReconnectingWebSocket } from 'partysocket'
-import { WebSocket } from 'ws'
-import { multiplyingWs } from '../servers/multiplying-ws.mjs'
+import { WebSocket } from 'partysocket'
+import { askBy, multiplyingWs } from '../servers/multiplying-ws.mjs'
 
 export const serve = multiplyingWs
 export const answer = '42'
-export const ask = () =>
-  new Promise(resolve => {
-    const socket = new ReconnectingWebSocket('ws://server/', [], { WebSocket })
-    socket.onopen = () => socket.send('7')
-    socket.onmessage = ({ data }) => {
-      resolve(String(data))
-      socket.close()
-    }
-  })
+export const ask = () => askBy(WebSocket)

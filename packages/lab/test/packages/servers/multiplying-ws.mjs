@@ -1,6 +1,6 @@
 /** Answers each number with six times of it. */
 import { once } from 'node:events'
-import { WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 
 export const multiplyingWs = async () => {
   const server = new WebSocketServer({ port: 80 })
@@ -12,3 +12,14 @@ export const multiplyingWs = async () => {
       server.close(resolve)
     })
 }
+
+/** Asks by a class that connects again. */
+export const askBy = Reconnecting =>
+  new Promise(resolve => {
+    const socket = new Reconnecting('ws://server/', [], { WebSocket })
+    socket.onopen = () => socket.send('7')
+    socket.onmessage = ({ data }) => {
+      resolve(String(data))
+      socket.close()
+    }
+  })
