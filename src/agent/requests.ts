@@ -49,7 +49,7 @@ export async function serveRequests(
   const rights = new Rights(native, [ROOT])
   const sockets = new Set<Socket>()
   const listening = new ListeningSocket(native, path, group === undefined ? 0o600 : 0o660, accept)
-  listening.pause()
+  listening.poller.stop()
   if (group !== undefined) chownSync(path, ROOT, group)
 
   function accept(): void {
@@ -62,7 +62,7 @@ export async function serveRequests(
       const others = group === undefined ? '' : `; or members of group ${group}`
       serve(fd, isOurs ? undefined : missing && missing + others)
     }
-    listening.pause()
+    listening.poller.stop()
   }
 
   function serve(fd: number, refused: string | undefined): void {
@@ -71,7 +71,7 @@ export async function serveRequests(
     sockets.add(socket)
     socket.on('close', () => {
       sockets.delete(socket)
-      listening.resume()
+      listening.poller.start()
     })
     const end = () => socket.destroy()
     socket.on('error', end).setTimeout(IDLE_MS, end)
@@ -92,7 +92,7 @@ export async function serveRequests(
   }
 
   return {
-    start: () => listening.resume(),
+    start: () => listening.poller.start(),
     [Symbol.dispose]() {
       listening.close()
       for (const socket of sockets) socket.destroy()

@@ -75,8 +75,7 @@ function accepting(native: Native, { isRefusing }: FrontData, onReadable: () => 
   return {
     calls,
     accept: () => calls.accept(FRONT_LISTENING),
-    pause: () => poller.stop(),
-    resume: () => poller.start(),
+    poller,
   }
 }
 

@@ -140,7 +140,7 @@ export class Front implements Work, Client, ConnectionListener {
       throw new VnetError(connection, 'epoll_ctl')
     }
     connection.unref()
-    this.#passing.unref()
+    this.#passing.poller.unref()
     this.#connection = connection
   }
 
@@ -189,13 +189,13 @@ export class Front implements Work, Client, ConnectionListener {
     if (client !== undefined) this.#options.take(client.fd, client.input)
     if (client !== undefined || connection.receive(1) > 0) return true
     connection.resume()
-    this.#passing.resume()
+    this.#passing.poller.start()
     return false
   }
 
   wait(): void {
     this.#connection.pause()
-    this.#passing.pause()
+    this.#passing.poller.stop()
   }
 
   onReadable(): void {
@@ -292,7 +292,7 @@ function start(data: FrontData, fds: readonly number[]): ChildProcess {
 export class ClientSocket {
   readonly #native: Native
   readonly #fd: number
-  readonly #poller: Poller
+  readonly poller: Poller
   readonly #bytes = new Uint8Array(1 + READ_MAX)
   readonly #found = new Int32Array(MESSAGE_DESCRIPTORS)
   #isReadable = false
@@ -301,7 +301,7 @@ export class ClientSocket {
   constructor(native: Native, fd: number, onReadable: () => void) {
     this.#native = native
     this.#fd = fd
-    this.#poller = startPoller(native, fd, () => {
+    this.poller = startPoller(native, fd, () => {
       this.#isReadable = true
       onReadable()
     })
@@ -324,20 +324,8 @@ export class ClientSocket {
     return undefined
   }
 
-  pause(): void {
-    this.#poller.stop()
-  }
-
-  resume(): void {
-    this.#poller.start()
-  }
-
-  unref(): void {
-    this.#poller.unref()
-  }
-
   close(): void {
-    this.#poller.close()
+    this.poller.close()
     this.#native.close(this.#fd)
   }
 }

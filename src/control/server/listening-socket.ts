@@ -20,7 +20,8 @@ export class ListeningSocket {
   /** True if the kernel refuses descriptors of clients. */
   readonly isRefusing: boolean
   readonly fd: number
-  readonly #poller: Poller
+  /** Reports that a client waits, while it is started. */
+  readonly poller: Poller
   #inode = 0
   #open = true
 
@@ -41,7 +42,7 @@ export class ListeningSocket {
       // The umask reduces the mode of a new file. Nobody can connect before it listens.
       chmodSync(path, mode)
       check(native.listen(this.fd, BACKLOG), ['listen', path])
-      this.#poller = startPoller(native, this.fd, onReadable)
+      this.poller = startPoller(native, this.fd, onReadable)
     } catch (error) {
       native.close(this.fd)
       if (isBound) removeQuietly(path)
@@ -54,23 +55,11 @@ export class ListeningSocket {
     return this.#open ? this.calls.accept(this.fd) : -EAGAIN
   }
 
-  pause(): void {
-    this.#poller.stop()
-  }
-
-  resume(): void {
-    this.#poller.start()
-  }
-
-  unref(): void {
-    this.#poller.unref()
-  }
-
   /** Idempotent. Clients that were not accepted yet are disconnected. */
   close(): void {
     if (!this.#open) return
     this.#open = false
-    this.#poller.close()
+    this.poller.close()
     // Descriptors may wait in the connections that were not accepted.
     this.calls.close(this.fd)
     // If the file remains, a client that finds it gets ECONNREFUSED.

@@ -66,7 +66,7 @@ export class Presence {
       this.#announcement = announce()
       this.listening = listen()
     }
-    this.listening.unref()
+    this.listening.poller.unref()
     this.#stop = keepWritten(net, this.#announcement, home, options)
   }
 

@@ -95,13 +95,13 @@ export class Sessions implements Work {
       // Without a pause the watcher would report the waiting clients again and again.
       return this.#pause()
     } else {
-      this.#listening.resume()
+      this.#listening.poller.start()
     }
     return false
   }
 
   wait(): void {
-    this.#listening.pause()
+    this.#listening.poller.stop()
   }
 
   /** Admits a client that another process has accepted, with the bytes that it has read. */
@@ -113,7 +113,7 @@ export class Sessions implements Work {
   /** Stops accepting: another process does that. */
   leave(): void {
     this.#accepts = 'none'
-    this.#listening.pause()
+    this.#listening.poller.stop()
   }
 
   /** After `leave`: accepts the clients that still wait. */
@@ -127,7 +127,7 @@ export class Sessions implements Work {
   resume(): void {
     if (!this.#isOpen) return
     this.#accepts = 'all'
-    this.#listening.resume()
+    this.#listening.poller.start()
   }
 
   /** Serves the pending requests, at most `most` requests and parts, and ends all sessions. */
@@ -146,11 +146,11 @@ export class Sessions implements Work {
 
   #pause(): false {
     if (this.#accepts === 'waiting') this.#accepts = 'none'
-    this.#listening.pause()
+    this.#listening.poller.stop()
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#refused = 0
-      if (this.#accepts === 'all') this.#listening.resume()
+      if (this.#accepts === 'all') this.#listening.poller.start()
     }, PAUSE_MS).unref()
     return false
   }
@@ -198,7 +198,7 @@ function refused(builder: MessageBuilder, text: string): Uint8Array {
 type ClientRights = Pick<Rights, 'missing' | 'missingToCapture'>
 
 /** The listening socket, as far as clients are accepted. */
-export type Accepting = Pick<ListeningSocket, 'accept' | 'pause' | 'resume' | 'calls'>
+export type Accepting = Pick<ListeningSocket, 'accept' | 'poller' | 'calls'>
 
 type SessionOwner = Pick<Client, 'missing' | 'missingToCapture' | 'share'>
 

@@ -37,8 +37,7 @@ export function standIn({ native, listening, snapshot, busyMs }: StandInOptions)
   const socket = {
     calls,
     accept: () => calls.accept(listening),
-    pause: () => poller.stop(),
-    resume: () => poller.start(),
+    poller,
   }
   // No request changes anything: all clients have the same limits.
   const rights = { missing: refusal, missingToCapture: refusal }

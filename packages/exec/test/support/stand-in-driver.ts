@@ -148,6 +148,6 @@ export function standIn({ name, ifindex = 7, netns, directory }: StandInOptions)
     connection.unref()
     connections.add(connection)
   }
-  listening.unref()
+  listening.poller.unref()
   return self
 }

@@ -49,7 +49,7 @@ export class LabControl implements AsyncDisposable {
   /** Logs why if that fails. */
   async #load(): Promise<Server | undefined> {
     // Until the server is loaded, the watcher would report the client again and again.
-    this.#presence.listening.pause()
+    this.#presence.listening.poller.stop()
     try {
       const { serveAt } = await import('vnet/internal/control/server/server')
       return serveAt(this.#presence, this.#native, this.#net, this.#options)
