@@ -25,22 +25,25 @@ class TcpReader {
   isReadable = false
   /** Whether everything before the peer's FIN was read. */
   isAtEnd = false
+  /** Whether a write has returned the error of the connection. As in Linux, reading then ends. */
+  hasFailed = false
 
   /** Returns the next bytes: empty if nothing has arrived, and at the end. */
   read(connection: TcpConnection | undefined): Uint8Array {
     const chunks: Uint8Array[] = []
     for (let size = 0; size < READ_MAX && !this.isAtEnd; ) {
       const bytes = connection?.read()
-      if (bytes === undefined) {
+      if (bytes === undefined && !this.hasFailed) {
         this.isReadable = false
         break
       }
-      this.isAtEnd = bytes === null
-      if (bytes !== null) chunks.push(bytes)
+      this.isAtEnd = bytes === null || bytes === undefined
+      chunks.push(bytes ?? NOTHING)
       size += bytes?.length ?? 0
     }
-    if (chunks.length === 0 && this.isAtEnd) this.isReadable = false
-    return chunks.length > 1 ? Buffer.concat(chunks) : (chunks[0] ?? NOTHING)
+    const bytes = chunks.length > 1 ? Buffer.concat(chunks) : (chunks[0] ?? NOTHING)
+    if (bytes.length === 0 && this.isAtEnd) this.isReadable = false
+    return bytes
   }
 }
 
@@ -293,7 +296,11 @@ export class TcpHandle implements TcpEvents {
 
   /** Fills the send buffer. Returns 0 after the last byte, 1 before it, or a negative errno. */
   #flush(write: PendingWrite): number {
-    if (this.#error > 0) return -this.#takeError()
+    if (this.#error > 0) {
+      this.#reader.isReadable = this.#reader.hasFailed = true
+      if (this.#isReading) this.#wake()
+      return -this.#takeError()
+    }
     const taken = this.#connection?.write(write.rest) ?? -EINVAL
     if (taken < 0) return taken
     write.rest = write.rest.subarray(taken)
