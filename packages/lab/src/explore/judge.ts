@@ -48,7 +48,7 @@ const MS_PER_S = 1000
 /** Clean runs in memory may take no time at all. */
 const LEAST_MS = 1
 
-type RunMore = Pick<RunSpec, 'captures' | 'wires' | 'mayBranch' | 'onlyHits' | 'isRepeat'>
+type RunMore = Pick<RunSpec, 'captures' | 'wires' | 'mayBranch' | 'onlyHits' | 'repeat'>
 
 export class Judge {
   readonly #runner: Runner
@@ -184,7 +184,7 @@ export class Judge {
     let { failed, runs } = first
     const repeats = this.#runner.copies ? COPY_REPEATS : REPEATS
     for (let i = 0; i < repeats; i++) {
-      const again = await this.runUnlessStopped(plan, { isRepeat: true })
+      const again = await this.runUnlessStopped(plan, { repeat: i + 1 })
       if (again === undefined) break
       runs++
       if (this.errorOf(again, plan) !== undefined) failed++

@@ -44,8 +44,8 @@ export interface RunSpec extends LabSetup {
   readonly mayBranch?: boolean | undefined
   /** Whether a thread may leave out the packets of a run that passes, except those with a fault. */
   readonly onlyHits?: boolean | undefined
-  /** Whether it repeats a failure: in a process of its own, whatever `reuse` is. */
-  readonly isRepeat?: boolean | undefined
+  /** Which repetition of a failure it is, from 1 on: in a process of its own, whatever `reuse` is. */
+  readonly repeat?: number | undefined
 }
 
 export interface RunResult {

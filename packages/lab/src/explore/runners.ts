@@ -173,7 +173,7 @@ export class ModuleRunner implements Runner {
 
   async run(spec: RunSpec): Promise<RunResult> {
     if (this.#isClosed) throw new Error('the exploration has ended')
-    const mayStay = this.#reuse && spec.isRepeat !== true
+    const mayStay = this.#reuse && spec.repeat === undefined
     this.#used = this.#used.filter(({ isReady }) => isReady)
     const own = (mayStay ? this.#used.pop() : undefined) ?? this.#ahead.shift() ?? new RunProcess()
     this.#running.add(own)

@@ -1,6 +1,7 @@
 /**
  * ThreadRunner: runs a module in memory, in worker threads. A thread runs many times, so that a run
- * costs no start; the state of the module lives as long as its thread.
+ * costs no start; the state of the module lives as long as its thread. After a failure it may be
+ * wrong: the thread only repeats failures, each of which is repeated in a new thread first.
  */
 import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -29,6 +30,8 @@ export class ThreadRunner implements Runner {
   patience = 30_000
   readonly #url: string
   readonly #idle: Thread[] = []
+  /** Threads in which a run has failed. */
+  readonly #failed: Thread[] = []
   readonly #all = new Set<Worker>()
   /** Threads that load the module. They were started ahead. */
   #loading: Promise<ThreadReply>[] = []
@@ -53,7 +56,9 @@ export class ThreadRunner implements Runner {
     // A thread that loads the module is ready sooner than a new one.
     while (this.#idle.length === 0 && this.#loading.length > 0) await this.#loading.shift()
     if (this.#isClosed) throw new Error('the exploration has ended')
-    const reply = await this.#ask(this.#idle.pop() ?? this.#start(), { spec })
+    const { repeat = 0 } = spec
+    const idle = repeat === 0 ? this.#idle.pop() : repeat > 1 ? this.#failed.pop() : undefined
+    const reply = await this.#ask(idle ?? this.#start(), { spec })
     if ('result' in reply) return reply.result
     throw 'refusal' in reply ? errorOf(reply.refusal) : new Error('the thread has sent no result')
   }
@@ -75,10 +80,10 @@ export class ThreadRunner implements Runner {
     const { worker, heartbeat } = thread
     const began = performance.now()
     return new Promise(resolve => {
-      const end = (reply: ThreadReply, isUsable: boolean) => {
+      const end = (reply: ThreadReply, threads?: Thread[]) => {
         heartbeat.stop()
         worker.off('message', onMessage).off('error', onError).off('exit', onExit)
-        if (isUsable && !this.#isClosed) this.#idle.push(thread)
+        if (threads !== undefined && !this.#isClosed && threads.length < this.concurrency) threads.push(thread)
         else {
           this.#all.delete(worker)
           worker.on('error', () => {})
@@ -88,10 +93,13 @@ export class ThreadRunner implements Runner {
       }
       const failed = (error: string) => {
         const ms = performance.now() - began
-        end({ result: { error, ms, total: ms, links: new Map(), left: [], output: '' } }, false)
+        end({ result: { error, ms, total: ms, links: new Map(), left: [], output: '' } })
       }
       heartbeat.start(this.patience, (isBlocked, ms) => failed(lateText(isBlocked, ms)))
-      const onMessage = (reply: ThreadReply | Beat) => ('beat' in reply ? heartbeat.take(reply) : end(reply, true))
+      const onMessage = (reply: ThreadReply | Beat) => {
+        if ('beat' in reply) heartbeat.take(reply)
+        else end(reply, 'result' in reply && reply.result.error !== undefined ? this.#failed : this.#idle)
+      }
       const onError = (error: unknown) => failed(String(error))
       const onExit = (status: number) => failed(`the thread of the run has ended by itself: status ${status}`)
       worker.on('message', onMessage).on('error', onError).on('exit', onExit)

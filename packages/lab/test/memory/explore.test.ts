@@ -1,5 +1,7 @@
 /** explore in memory: every packet, every fault, in virtual time. */
+import { once } from 'node:events'
 import http from 'node:http'
+import http2 from 'node:http2'
 import net from 'node:net'
 import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
@@ -77,6 +79,50 @@ test('a lost segment is repeated after the least timeout, which is 50 ms unless 
   expect(await lost()).toEqual(['50 ms', 50])
   expect(await lost('20ms')).toEqual(['20 ms', 20])
   expect(await lost(false)).toEqual(['200 ms', 200])
+})
+
+test('a session of HTTP/2 ends if its request is the first to learn of a reset', async () => {
+  const asks = async ({ lab }: ScenarioRun) => {
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server)
+    await server.run(() => http2.createServer((_, reply) => reply.end('hello')).listen(80))
+    await client.run(async () => {
+      const session = http2.connect('http://server')
+      session.on('error', () => {})
+      const ended = new Promise(resolve => session.once('close', resolve))
+      await Promise.race([once(session, 'remoteSettings'), ended])
+      const stream = session.destroyed ? undefined : session.request()
+      stream?.on('error', () => {}).once('close', () => session.close())
+      stream?.resume()
+      await ended
+    })
+  }
+  const faults = ['reset', 'forget on client']
+  const report = await explore(asks, { world: 'memory', captures: false, faults, timeout: '10s' })
+  expect([report.cleanErrors, report.failures]).toEqual([[], []])
+})
+
+test('what a failed run has left in its module does not make others fail', async () => {
+  const source = `
+    const failed = []
+    export default async function scenario({ lab }) {
+      const [client, server] = lab.hosts('client', 'server')
+      await lab.cable(client, server)
+      const socket = await server.createSocket('udp4', 5000)
+      socket.on('message', (message, { port, address }) => socket.send(message, port, address))
+      const asking = await client.createSocket('udp4')
+      const answer = new Promise(resolve => asking.once('message', resolve))
+      const late = lab.sleep(1000).then(() => failed.push('late'))
+      asking.send('question', 5000, 'server')
+      await Promise.race([answer, late])
+      if (failed.length > 0) throw new Error(failed.join())
+    }`
+  const module = new URL(`data:text/javascript,${encodeURIComponent(source)}`)
+  const options = { world: 'memory', captures: false, concurrency: 1, faults: ['drop', 'duplicate'] } as const
+  const { points, failures } = await explore(module, options)
+  expect(points.map(({ verdict }) => verdict)).toEqual(['failed', 'passed', 'failed', 'passed'])
+  // Twice in new threads, and then twice in one in which it has failed.
+  expect(failures[0]).toMatchObject({ error: expect.stringMatching(/^Error: late\n/), failed: 4, runs: 4 })
 })
 
 test('a module runs in threads with the options that it exports, unless others are given', async () => {
