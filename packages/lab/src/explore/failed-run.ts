@@ -1,4 +1,4 @@
-/** FailedRun: the packets of a run that failed, its faults of links and hosts, and operations. */
+/** FailedRun: the packets of a run that failed, its faults, and operations. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { formatDuration } from 'vnet/internal/base/duration'
 import { type KeptOperation, timedText } from '../history/history.ts'
@@ -14,7 +14,7 @@ const HELD_MIN = 100 * NSEC_PER_MSEC
 const PACKETS_MAX = 200
 const BEFORE_MAX = 20
 
-/** Returns a run with faults of links or hosts, or with operations; undefined if it had none. */
+/** Returns a run; undefined for one without packets, whose process was killed. */
 export function failedRunOf(
   { packets, spans, operations = [], origin = 0 }: Pick<Judgement, 'packets' | 'spans' | 'operations' | 'origin'>,
   textOf: (packet: ExploredPacket) => string,
@@ -23,7 +23,7 @@ export function failedRunOf(
     const index = packets.indexOf(packetOf(span.fault, packets) as ExploredPacket)
     return index < 0 ? [] : [{ ...span, index }]
   })
-  if (known.length === 0 && operations.length === 0) return undefined
+  if (packets.length === 0 && operations.length === 0) return undefined
   const places = known.map(({ index }) => index)
   const hits = packets.flatMap(({ hit }, index) => (hit && !places.includes(index) ? [index] : []))
   const before = Math.max(0, Math.min(...places, ...hits, packets.length) - BEFORE_MAX)

@@ -64,6 +64,8 @@ export class ExploreReport {
   /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
   ms = 0
   runs = 0
+  /** The number of the first run that failed. */
+  foundAfter: number | undefined
   kitShare = 0
 
   /** @internal */
@@ -157,8 +159,9 @@ export class ExploreReport {
     const verdicts: results.Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
     const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
     const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
+    const found = this.foundAfter === undefined ? '' : `; run ${this.foundAfter} was the first to fail`
     const share = results.IN_WORLD[world] || `vnet itself took ${Math.round(100 * kitShare)} % of their time`
-    return `${size} points: ${counts.join(', ') || 'none'}; ${speed}, ${share}`
+    return `${size} points: ${counts.join(', ') || 'none'}; ${speed}, ${share}${found}`
   }
 
   /** Returns the report as data, for JSON. */
@@ -189,6 +192,7 @@ export class ExploreReport {
       failures,
       ms,
       runs,
+      foundAfter: this.foundAfter,
       pointsPerSecond: this.pointsPerSecond,
       kitShare,
     }

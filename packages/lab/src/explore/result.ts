@@ -89,7 +89,7 @@ export interface Failure {
   readonly error: string
   /** The end of the scenario's output; a function prints to this process. */
   readonly output: string
-  /** The first run that failed, if it had faults of links or hosts, or a history. */
+  /** The first run that failed, unless its process was killed. */
   readonly run?: FailedRun | undefined
   /** The packets that were hit, as tcpdump prints them. */
   readonly packets: readonly string[]
@@ -144,6 +144,8 @@ export interface ExploreResult {
   /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
   readonly ms: number
   readonly runs: number
+  /** The number of the first run that failed, clean ones included. */
+  readonly foundAfter?: number | undefined
   readonly pointsPerSecond: number
   readonly kitShare: number
 }

@@ -69,6 +69,7 @@ export class Trials {
         return
       }
       const { verdict } = judgement
+      if (verdict === 'failed') report.foundAfter ??= judge.spent.runs
       const isToConfirm = verdict === 'slower' || (verdict === 'failed' && !this.#hasKnown(trial))
       if (isToConfirm && confirms !== 'never') {
         if (verdict === 'failed') this.#unconfirmed++

@@ -92,10 +92,12 @@ test('a repair ends the spans before it', () => {
   ])
 })
 
-test('a fault of packets alone has no diagram', async () => {
+test('a fault of a packet has a diagram, too', async () => {
   const report = await exploreOne('drop')
-  expect(report.failures.map(({ run }) => run)).toEqual([undefined])
-  expect(pageOf(report.toJSON(), 'a')).not.toContain('class="diagram run"')
+  const [lost, ...others] = report.failures[0]?.run?.packets ?? []
+  expect(lost).toMatchObject({ label: 'packet 1', hit: expect.stringMatching(/^at 0.0 ms/) })
+  expect(others.map(({ hit }) => hit)).toEqual(others.map(() => undefined))
+  expect(rowsOf(pageOf(report.toJSON(), 'a'))[0]).toEqual(['0.0 client to server: packet 1 , hit'])
 })
 
 /** Returns the rows of the diagram: their text, and the bars as [class, x, y, height]. */
