@@ -85,6 +85,8 @@ export class MemoryWorld implements Platform, LabWorld {
     // Packets that were sent before this call come before it.
     if (!isLoading && !this.time.isClosed) await this.#untilRung()
     const release = isLoading ? this.hold() : undefined
+    // What hosts have sent enters the links, although time stands still.
+    while (call === 'drain' && this.#soon.length > 0) this.#runDue()
     try {
       return (await run(this.#calls, call, args)) as Awaited<ReturnType<WorkerCalls[Name]>>
     } catch (error) {

@@ -1,4 +1,5 @@
 /** explore with faults of links and hosts, in memory. */
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { expect, test } from 'vitest'
 import { explore, type LabScenario } from '../../src/index.ts'
@@ -95,6 +96,22 @@ test('forget breaks a client that uses its connection again, and names no other 
   expect(report.failures.length).toBeGreaterThan(0)
   const [first] = report.failures
   await expect(explore.repeat(scenario, first?.faults ?? [], { world: 'memory', timeout: '60s' })).rejects.toThrow()
+})
+
+test.each([undefined, 'delay 5ms'])('forget loses the acknowledgment of its packet (wire: %s)', async wire => {
+  const scenario: LabScenario = async ({ lab }) => {
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server, { wire })
+    await server.listen(createServer(), 80)
+    const socket = await client.connect(80, 'server')
+    const failed = once(socket, 'error')
+    socket.write('hello')
+    // The client repeats the data, and this has the only reply. Without one it would wait for ever.
+    const [error] = await Promise.race([failed, lab.sleep(5000).then(() => ['late'])])
+    if (error.code !== 'ECONNRESET') throw new Error(String(error))
+  }
+  const fault = 'forget on server client-server ab tcp client:* > server:80 seq 1'
+  await explore.repeat(scenario, [fault], { world: 'memory', timeout: '60s' })
 })
 
 test.each([
