@@ -251,9 +251,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     if (problems.length > 0) throw new Error(`${this.#driver.name}: ${problems.join('; ')}`)
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   async #open(): Promise<void> {
     const { args = [], names = [], addresses = [], up = true, txqs, rxqs, wireResources } = this.#options

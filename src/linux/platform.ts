@@ -246,9 +246,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     this.#monitor.close()
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   /** `heard` are the events of the creation; undefined if the interface existed. */
   #port(

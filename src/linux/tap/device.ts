@@ -171,9 +171,7 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     return this.#closed
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   async #close(): Promise<void> {
     const { port, slots, signal, close } = this.#parts

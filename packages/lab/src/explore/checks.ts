@@ -17,7 +17,7 @@ export interface AlwaysOptions {
 }
 
 export interface EventuallyOptions {
-  /** How long after the last fault, or after a later call, the check may still fail. */
+  /** How long after the last fault, or after a later call, the check may still fail; for `settles` after the call. */
   readonly within: number | string
 }
 
@@ -71,6 +71,15 @@ export class Checks {
     checkForms('eventually', options, EVENTUALLY)
     checkForm('eventually: within', options.within, DURATION)
     await Promise.race([this.#attempt(check, options), this.#aborted])
+  }
+
+  /** Same as ScenarioRun.settles. */
+  readonly settles = <T>(promise: Promise<T>, options: EventuallyOptions): Promise<T> => {
+    checkForms('settles', options, EVENTUALLY)
+    checkForm('settles: within', options.within, DURATION)
+    const late = new Error(`not settled within ${options.within}`)
+    const due = this.#pause(msOf(options.within)).then(() => Promise.reject(late))
+    return Promise.race([promise, due])
   }
 
   /** Calls the checks of `always` once more, after the scenario. Rejects if one fails. */

@@ -109,9 +109,9 @@ export async function runOnce(
     if (reason instanceof UsageError) refused = reason
   })
   try {
-    const { always, eventually } = checks
     const attempted = RUN.run(abort, async () => {
-      await scenario({ lab, signal: abort.signal, history, always, eventually })
+      const { always, eventually, settles } = checks
+      await scenario({ lab, signal: abort.signal, history, always, eventually, settles })
       // A rejection that the scenario has caused is reported in the next turn.
       await new Promise<void>(resolve => setImmediate(resolve))
       await checks.end()

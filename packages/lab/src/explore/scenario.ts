@@ -39,6 +39,8 @@ export interface ScenarioRun {
    * latest error if none does in time.
    */
   readonly eventually: (check: Check, options: EventuallyOptions) => Promise<void>
+  /** Settles as `promise` does, or rejects at the end of the time, which is the lab's. */
+  readonly settles: <T>(promise: Promise<T>, options: EventuallyOptions) => Promise<T>
 }
 
 /** Runs the program under test in a lab. It rejects if the program does not do what it should. */

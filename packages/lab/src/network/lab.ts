@@ -298,9 +298,7 @@ export class Lab implements AsyncDisposable {
     return this.#closed
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   async #close(): Promise<void> {
     this.#signal?.removeEventListener('abort', this.#onAbort)

@@ -74,9 +74,7 @@ export class LabLan implements AsyncDisposable {
     return this.#closed
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   async #close(): Promise<void> {
     await Promise.all([...this.#ports.values()].map(port => port.close()))

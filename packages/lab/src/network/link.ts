@@ -263,9 +263,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     return this.#closed
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   /** @internal Its name in the lab: `client-server`. */
   get name(): string {

@@ -1,4 +1,4 @@
-/** `always` and `eventually` of scenarios, in memory. */
+/** `always`, `eventually` and `settles` of scenarios, in memory. */
 import { expect, test, vi } from 'vitest'
 import { explore, type LabScenario, type ScenarioRun } from '../../src/index.ts'
 
@@ -103,6 +103,19 @@ test.each([
   ['a call after the fault', [`silence 2s ${PACKET} 1`], 4000, 5000],
 ])('after %s, eventually fails 1 s later', async (_, faults, after, ms) => {
   await expect(run(waiting(after), faults)).rejects.toThrow(`eventually, at ${ms} ms: ${ms}`)
+})
+
+test('settles is its promise, or an error after its time', async () => {
+  const scenario: LabScenario = async ({ lab, settles }) => {
+    const value = lab.sleep(20).then(() => 'value')
+    expect(await settles(value, { within: '30s' })).toBe('value')
+    await expect(settles(Promise.reject(new Error('its own')), { within: '1s' })).rejects.toThrow('its own')
+    const began = lab.now
+    await expect(settles(new Promise(() => {}), { within: '200ms' })).rejects.toThrow('not settled within 200ms')
+    expect(lab.now - began).toBe(200)
+    await settles(new Promise(() => {}), { within: '50ms' })
+  }
+  await expect(run(scenario)).rejects.toThrow(/^Error: not settled within 50ms\n {4}at .*checks\.test\.ts/)
 })
 
 test('a check that hangs ends with the timeout of the run', async () => {
