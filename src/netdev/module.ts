@@ -93,9 +93,7 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
     await this.driver.exit?.()
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.rmmod()
-  }
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.rmmod()
 }
 
 async function bringUp(dev: NetDevice, addresses: readonly string[] | undefined): Promise<void> {

@@ -306,9 +306,7 @@ export class ControlClient {
     for (const capture of [...this.#captures]) capture.close()
   }
 
-  [Symbol.dispose](): void {
-    this.close()
-  }
+  readonly [Symbol.dispose] = (): void => this.close()
 
   async #one<F extends netlink.Fields, R extends netlink.Fields>(
     vnet: string,

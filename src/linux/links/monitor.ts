@@ -126,9 +126,7 @@ export class LinkMonitor implements Work {
     this.#native.close(this.#fd)
   }
 
-  [Symbol.dispose](): void {
-    this.close()
-  }
+  readonly [Symbol.dispose] = (): void => this.close()
 
   /** Reports some events. Never throws. */
   step(): boolean {

@@ -136,9 +136,7 @@ export class RouteSocket implements Disposable {
     this.#native.close(this.#fd)
   }
 
-  [Symbol.dispose](): void {
-    this.close()
-  }
+  readonly [Symbol.dispose] = (): void => this.close()
 
   #send(request: RouteRequest, mode: number): void {
     const sent = this.#native.send(this.#fd, this.#message(request, mode), uapi.MSG_DONTWAIT)

@@ -98,8 +98,9 @@ export class Search {
 
   /** The faults of a packet stay together if their runs continue copies of one run. */
   #spreadTrials(trials: readonly sets.Trial[]): readonly sets.Trial[] {
-    const { packets } = this.#setup.report
-    return this.#setup.copies ? this.#spread(byPacket(packets, trials)).flat() : this.#spread(trials)
+    const { packets, kinds } = this.#setup.report
+    if (this.#setup.copies) return this.#spread(byPacket(packets, trials)).flat()
+    return sets.promisingFirst(this.#spread(trials), kinds)
   }
 
   async #run(size: number, group: Group): Promise<void> {

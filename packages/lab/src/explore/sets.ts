@@ -30,6 +30,19 @@ export function spread<T>(items: readonly T[], seed: number): T[] {
   return [...order].map(i => items[i] as T)
 }
 
+/** The faults that have broken most of the programs of docs/found.md, first. */
+const PROMISING: readonly FaultKind['verb'][] = ['reset', 'silence', 'forget', 'mute', 'deaf', 'restart', 'crash']
+
+/**
+ * Returns trials in an order that finds failures early: by the product of the place and the rank of
+ * the fault, so that no fault waits for all packets of another.
+ */
+export function promisingFirst(trials: readonly Trial[], kinds: readonly FaultKind[]): Trial[] {
+  const rank = (kind: number) => PROMISING.indexOf(kinds[kind]?.verb as FaultKind['verb']) + 1 || PROMISING.length + 1
+  const rated = trials.map((trial, n) => [(n + 1) * rank(trial.kind), trial] as const)
+  return rated.sort(([a], [b]) => a - b).map(([, trial]) => trial)
+}
+
 /** Throws a UsageError for a repair that has nothing to end. */
 export function checkRepair(kinds: readonly FaultKind[]): void {
   if (kinds.every(({ verb }) => verb !== 'repair') || kinds.some(needsRepair)) return

@@ -140,6 +140,18 @@ test('without a budget, faults are tried in the order of the packets', async () 
   expect(runs).toEqual(Array.from({ length: 100 }, (_, i) => String(i + 1)))
 })
 
+test('faults that have broken most programs are tried first, and none waits for all of another', async () => {
+  const kinds = ['drop', 'duplicate', 'mute 1s', 'silence 1s'] as const
+  const { report } = await explored({}, { budget: 200 }, [...kinds], undefined, { count: 100 })
+  const tried = (kind: string) =>
+    report.points.filter(each => each.verdict === 'passed' && report.kinds[each.kind]?.text === kind).length
+  const counts = kinds.map(tried)
+  expect(counts.reduce((sum, count) => sum + count)).toBe(20)
+  expect(Math.min(...counts.slice(0, 2))).toBeGreaterThan(0)
+  expect(tried('silence 1s')).toBeGreaterThan(tried('mute 1s'))
+  expect(tried('mute 1s')).toBeGreaterThan(Math.max(...counts.slice(0, 2)))
+})
+
 test('pairs that a budget allows are spread over the run', async () => {
   const { report } = await explored({}, { pairs: true, budget: 1120 }, ['drop'], undefined, { count: 100 })
   const pairs = report.points.filter(({ second }) => second !== undefined).map(({ packet }) => packet)

@@ -156,9 +156,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
     if (this.#segment !== undefined) this.#log.info(this.#summary(missed))
   }
 
-  [Symbol.dispose](): void {
-    this.close()
-  }
+  readonly [Symbol.dispose] = (): void => this.close()
 
   /** Returns true if more frames may wait: it is then called again. */
   #poll(status: number): boolean {

@@ -131,9 +131,7 @@ export class VirtualTime implements Owner, Disposable {
     thread.shared = undefined
   }
 
-  [Symbol.dispose](): void {
-    this.close()
-  }
+  readonly [Symbol.dispose] = (): void => this.close()
 }
 
 function uninstall(shared: Shared): void {
