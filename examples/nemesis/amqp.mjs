@@ -10,10 +10,10 @@ exec /usr/lib/rabbitmq/bin/rabbitmq-server`
 
 export const options = { faults: [...FAULTS, ...CLOCKS], filter: `port 5672 and (${MESSAGES})`, timeout: '120s' }
 
-export default async function scenario({ lab }, ...args) {
+export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')
   await serve(server, SERVER, 'Server startup complete')
-  const lines = await run(client, 'amqp-client.mjs', ...args)
+  const lines = await run(client, 'amqp-client.mjs')
   const kept = lines.pop().split(' ')
   const lost = lines.filter(each => !kept.includes(each))
   if (lost.length > 0) throw new Error(`confirmed messages are lost: ${lost}`)

@@ -9,9 +9,9 @@ const faults = [...FAULTS.filter(each => !each.startsWith('restart')), ...CLOCKS
 
 export const options = { faults, filter: MESSAGES, timeout: '20s' }
 
-export default async function scenario({ lab }, ...args) {
+export default async function scenario({ lab }) {
   const [server, client] = await network(lab, 'client')
   await serve(server, BROKER, ' running')
-  const lines = await run(client, 'mqtt-client.mjs', ...args)
+  const lines = await run(client, 'mqtt-client.mjs')
   if (lines.join() !== '1,2') throw new Error(`1,2 were published, and ${lines} arrived`)
 }

@@ -17,7 +17,7 @@ export interface AlwaysOptions {
 }
 
 export interface EventuallyOptions {
-  /** How long after the last fault, or after a later call, the check may still fail; for `settles` after the call. */
+  /** How long after the last fault, or a later call, the check may fail; for `settles` the call. */
   readonly within: number | string
 }
 

@@ -44,7 +44,7 @@ export interface RunSpec extends LabSetup {
   readonly mayBranch?: boolean | undefined
   /** Whether a thread may leave out the packets of a run that passes, except those with a fault. */
   readonly onlyHits?: boolean | undefined
-  /** Which repetition of a failure it is, from 1 on: in a process of its own, whatever `reuse` is. */
+  /** The number of the repetition of a failure: in a process of its own, whatever `reuse` is. */
   readonly repeat?: number | undefined
 }
 

@@ -110,9 +110,9 @@ test('a host that is named twice is hit once', async () => {
 test('a function that rejects when the run is over does not end the exploration', async () => {
   let isOver: (error: Error) => void = () => {}
   const report = await explore(
-    ({ lab, signal, history, always, eventually }) => {
-      signal.addEventListener('abort', () => isOver(new Error('the run is over')))
-      return scenario({ lab, signal, history, always, eventually })
+    run => {
+      run.signal.addEventListener('abort', () => isOver(new Error('the run is over')))
+      return scenario(run)
     },
     {
       ...OPTIONS,

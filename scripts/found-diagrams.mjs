@@ -1,0 +1,54 @@
+/**
+ * node scripts/found-diagrams.mjs: draws packages/lab/docs/found/NAME.svg for each diagram of
+ * found.md. Each is that of explore's page, of the first run that failed, as an SVG of its own.
+ * `npm install` in examples/found comes first.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+const root = resolve(import.meta.dirname, '..')
+const docs = join(root, 'packages/lab/docs')
+/** Pixels of a row, of the names of hosts, and of the times. */
+const [ROW, HEAD, TIMES] = [40, 44, 84]
+
+const names = [...readFileSync(join(docs, 'found.md'), 'utf8').matchAll(/\(found\/(\S+)\.svg\)/g)].map(
+  ([, name]) => name,
+)
+const directory = mkdtempSync(join(tmpdir(), 'vnet-diagrams-'))
+mkdirSync(join(docs, 'found'), { recursive: true })
+for (const name of names) {
+  const page = join(directory, `${name}.html`)
+  const vnet = [join(root, 'dist/vnet.js'), 'explore', join(root, `examples/found/${name}.mjs`)]
+  try {
+    execFileSync(process.execPath, [...vnet, '--no-captures', '--stop-at', '1', '--html', page], { stdio: 'ignore' })
+  } catch (error) {
+    // It says so if a fault has failed.
+    if (error.status !== 1) throw error
+  }
+  writeFileSync(join(docs, `found/${name}.svg`), pictureOf(name, readFileSync(page, 'utf8')))
+  console.log(`found/${name}.svg`)
+}
+rmSync(directory, { recursive: true })
+
+/** Returns the diagram of the first failure of a page. */
+function pictureOf(name, page) {
+  const [, style] = /<style>(.*?)<\/style>/s.exec(page)
+  const [diagram, pixels] = /<div class="diagram run" style="--width: (\d+)px">.*?<\/ol>\s*<\/div>/s.exec(page)
+  const [width, height] = [Number(pixels) + TIMES, HEAD + ROW * diagram.match(/<li/g).length]
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
+<title>The packets of ${name}.mjs</title>
+<style>${style}
+.hidden { display: none; }
+.picture { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; height: 100%; }
+.run { margin: 0; }
+</style>
+<foreignObject width="${width}" height="${height}">
+<div class="picture" xmlns="http://www.w3.org/1999/xhtml">
+${diagram.replaceAll('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ')}
+</div>
+</foreignObject>
+</svg>
+`
+}
