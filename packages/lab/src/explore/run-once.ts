@@ -109,8 +109,8 @@ export async function runOnce(
     if (reason instanceof UsageError) refused = reason
   })
   try {
+    const { always, eventually, settles } = checks
     const attempted = RUN.run(abort, async () => {
-      const { always, eventually, settles } = checks
       await scenario({ lab, signal: abort.signal, history, always, eventually, settles })
       // A rejection that the scenario has caused is reported in the next turn.
       await new Promise<void>(resolve => setImmediate(resolve))
