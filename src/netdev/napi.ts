@@ -1,8 +1,8 @@
 /**
  * Napi: reception by polling, `struct napi_struct` (Documentation/networking/napi.rst). An
  * interrupt handler masks its interrupt and schedules the poll. The poll handles at most `budget`
- * frames; when it finds no more it calls completeDone, and the driver unmasks. A driver that does
- * not keep to this is warned.
+ * frames; when it finds no more it calls completeDone, and unmasks if that returned true. A driver
+ * that does not keep to this is warned.
  */
 import { callerOf } from '../base/exception.ts'
 import { NETIF_MSG_RX_STATUS } from './if.ts'
@@ -23,6 +23,10 @@ export class Napi {
   #enabled = false
   #wasEnabled = false
   #scheduled = false
+  /** It was scheduled while it was scheduled already (NAPIF_STATE_MISSED). */
+  #missed = false
+  /** completeDone may not complete (NAPIF_STATE_IN_BUSY_POLL, NAPIF_STATE_NPSVC). */
+  #isBusy = false
   #listed = false
   /** The argument of completeDone in the current poll; -1 if it was not called. */
   #completed = -1
@@ -41,7 +45,7 @@ export class Napi {
   enable(): void {
     this.dev.net.debug?.enabled(this)
     if (this.#enabled) {
-      this.#warn('napi_enable', 'of a poll that is enabled', this.enable, 'one napi_disable undoes all')
+      this.#warn('napi_enable', 'of a poll that is enabled', this.enable, 'a kernel ends here, by BUG()')
     }
     this.#enabled = true
     this.#wasEnabled = true
@@ -52,18 +56,24 @@ export class Napi {
   disable(): void {
     this.dev.net.debug?.disabled(this)
     this.#enabled = false
-    this.#scheduled = false
+    this.#scheduled = this.#missed = false
     this.dev.partSources.delete(this)
   }
 
-  /** napi_schedule: polls once the driver's own code has returned. False if scheduled already. */
+  /**
+   * napi_schedule: polls once the driver's own code has returned. False if scheduled already: then
+   * completeDone returns false the next time, and it is polled once more.
+   */
   schedule(): boolean {
     if (!this.#enabled) {
       const when = this.#wasEnabled ? 'after napi_disable' : 'before napi_enable'
       this.#warn('napi_schedule', when, this.schedule, 'the poll does not run')
       return false
     }
-    if (this.#scheduled) return false
+    if (this.#scheduled) {
+      this.#missed = true
+      return false
+    }
     this.#scheduled = true
     if (!this.#listed) {
       this.#listed = true
@@ -74,17 +84,34 @@ export class Napi {
 
   /**
    * napi_complete_done: the poll has no work left. `work` is the number that the poll returns; by
-   * default 0, as with napi_complete. Returns false if polling was disabled.
+   * default 0, as with napi_complete. Returns false if it was scheduled meanwhile, and so is polled
+   * again, if polling was disabled, and during busyPoll. The driver unmasks only after true.
    */
   completeDone(work: number = 0): boolean {
+    if (this.#isBusy) return false
     if (work >= this.weight) {
       const advice = 'a poll that returns its whole budget is polled again, and completes later'
       this.#warn('napi_complete_done', `with ${work} of ${this.weight} handled`, this.completeDone, advice)
     }
-    const was = this.#scheduled
-    this.#scheduled = false
+    const isDone = this.#scheduled && !this.#missed
+    this.#scheduled = this.#missed
+    this.#missed = false
     this.#completed = work > 0 ? work : 0
-    return was
+    return isDone
+  }
+
+  /**
+   * Polls once, out of turn, as netpoll does with a budget of 0, for completed transmissions only,
+   * and busy polling (napi_busy_loop) with 8. Returns what the poll returned; throws its errors.
+   */
+  busyPoll(budget: number): number {
+    this.polls++
+    this.#isBusy = true
+    try {
+      return this.#poll(this, budget)
+    } finally {
+      this.#isBusy = false
+    }
   }
 
   /** For Net: polls once. Returns true if the budget was not enough or it was scheduled again. */
@@ -109,7 +136,7 @@ export class Napi {
     try {
       const work: unknown = this.#poll(this, this.weight)
       if (typeof work !== 'number' || Number.isNaN(work)) {
-        this.#scheduled = false
+        this.#scheduled = this.#missed = false
         logBadReturn(this.dev, 'napi poll', work, 'the number of frames handled')
         return false
       }
@@ -126,7 +153,7 @@ export class Napi {
       if (again || !this.#scheduled) return again
       this.#warnOfReturn(`${work} of ${this.weight} without napi_complete_done: it is not polled again`)
     } catch (error) {
-      this.#scheduled = false
+      this.#scheduled = this.#missed = false
       this.dev.logException('napi poll', error)
     }
     return false

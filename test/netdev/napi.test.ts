@@ -52,10 +52,36 @@ describe('a poll that is scheduled', () => {
     const { napi, state, flush } = await poller()
     expect([napi.schedule(), napi.schedule(), napi.schedule()]).toEqual([true, false, false])
     flush()
-    expect(state.polls).toEqual([0])
+    // The first completion returns false, because the poll was scheduled again before.
+    expect([state.polls, state.completed]).toEqual([
+      [0, 0],
+      [false, true],
+    ])
     expect(napi.schedule()).toBe(true)
     flush()
-    expect(state.polls).toEqual([0, 0])
+    expect(state.polls).toEqual([0, 0, 0])
+  })
+
+  test('a poll that is disabled forgets that it was scheduled twice', async () => {
+    const { napi, state, flush } = await poller()
+    napi.schedule()
+    napi.schedule()
+    napi.disable()
+    napi.enable()
+    napi.schedule()
+    flush()
+    expect(state.completed).toEqual([true])
+  })
+
+  test('a poll out of turn has the budget of its caller, and completes nothing', async () => {
+    const { napi, state, flush } = await poller()
+    state.work = 3
+    napi.schedule()
+    expect([napi.busyPoll(0), napi.busyPoll(2), napi.busyPoll(8)]).toEqual([0, 2, 1])
+    expect(state.completed).toEqual([false])
+    flush()
+    expect([state.polls, state.completed, napi.polls]).toEqual([[0, 2, 1, 0], [false, true], 4])
+    expect(memory.lines.filter(line => line.includes('napi'))).toEqual([])
   })
 
   test('a poll that used up its budget is polled again until it completes', async () => {
@@ -202,7 +228,9 @@ describe('warnings', () => {
     const { napi, state } = await poller()
     napi.enable()
     expect(warnings()).toEqual([
-      expect.stringMatching(`^test0: napi_enable of a poll that is enabled, ${HERE}: one napi_disable undoes all$`),
+      expect.stringMatching(
+        `^test0: napi_enable of a poll that is enabled, ${HERE}: a kernel ends here, by BUG\\(\\)$`,
+      ),
     ])
     napi.schedule()
     memory.net.flush()

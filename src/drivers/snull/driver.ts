@@ -152,10 +152,7 @@ function poll(napi: Napi, budget: number): number {
     rx(skb, dev)
     work++
   }
-  if (work < budget) {
-    napi.completeDone(work)
-    irq.unmask(SNULL_RX_INTR | SNULL_TX_INTR)
-  }
+  if (work < budget && napi.completeDone(work)) irq.unmask(SNULL_RX_INTR | SNULL_TX_INTR)
   return work
 }
 

@@ -141,6 +141,27 @@ export const exercise = defineExercise({
       },
     },
     {
+      title: 'acknowledges, then masks, then schedules the poll',
+      read: 'Interrupt',
+      run(bed) {
+        const { irq, napi } = privOf(bed)
+        const called = recordCalls({ 'irq.acknowledge': irq, 'irq.mask': irq, 'napi.schedule': napi })
+        move(bed, 1)
+        const explain = /** @param {string} expected */ expected => ({
+          seen: `the handler called ${called.join(', then ')}`,
+          expected,
+        })
+        verify(
+          called[0] === 'irq.acknowledge',
+          explain('irq.acknowledge() first: the interrupt may be that of another card'),
+        )
+        verify(
+          called.join(', ') === 'irq.acknowledge, irq.mask, napi.schedule',
+          explain('irq.mask(), then napi.schedule(): a poll on another CPU may unmask before the handler masks'),
+        )
+      },
+    },
+    {
       title: 'lets the interrupt come again after the poll',
       read: 'Complete, then unmask',
       run(bed) {
@@ -188,26 +209,80 @@ export const exercise = defineExercise({
       },
     },
     {
+      title: 'keeps to budgets of 8 and 0',
+      read: 'Budget',
+      run(bed) {
+        const { irq, napi, board } = privOf(bed)
+        transmit(bed, 20)
+        bed.advance(`${DELAY - 1}ms`)
+        while (board.tx.length > 0) board.rx.push(/** @type {import('vnet').SkBuff} */ (board.tx.shift()))
+        for (const budget of [8, 0]) {
+          const called = recordCalls({ 'napi.completeDone': napi, 'irq.unmask': irq })
+          const before = board.rx.length
+          const work = napi.busyPoll(budget)
+          const taken = before - board.rx.length
+          verify(taken === budget && work === budget, {
+            seen: `with ${before} frames in the rx ring and a budget of ${budget}, a poll took ${taken} and returned ${work}`,
+            expected: `${budget}: the budget is the argument, which is 64, 8 in busy polling, and 0 in netpoll`,
+          })
+          verify(called.length === 0, {
+            seen: `a poll that returned its whole budget of ${budget} called ${called.join(', then ')}`,
+            expected: 'neither: it has not completed',
+          })
+        }
+        napi.schedule()
+        bed.advance('1s')
+      },
+    },
+    {
       title: 'misses no frame that arrives as the poll ends',
       read: 'Complete, then unmask',
-      run(bed) {
-        const { irq, board } = privOf(bed)
-        transmit(bed, 2)
-        // The board keeps one frame, which it moves at the moment when it may interrupt again.
-        const late = board.tx.shift()
-        const { unmask } = irq
-        irq.unmask = bits => {
-          irq.unmask = unmask
-          irq.unmask(bits)
-          if (late !== undefined) board.rx.push(late)
-          irq.status |= MOVED
-          irq.handle()
+      async run(_, { another }) {
+        for (const moment of /** @type {const} */ (['completes', 'has unmasked'])) {
+          const bed = await another()
+          const { irq, napi, board } = privOf(bed)
+          transmit(bed, 2)
+          // The board keeps one frame, which it moves at that moment.
+          const late = board.tx.shift()
+          /** @param {() => void} announce */
+          const arrive = announce => {
+            Reflect.deleteProperty(napi, 'completeDone')
+            Reflect.deleteProperty(irq, 'unmask')
+            if (late !== undefined) board.rx.push(late)
+            announce()
+          }
+          if (moment === 'completes') {
+            napi.completeDone = work => {
+              arrive(() => napi.schedule())
+              return napi.completeDone(work)
+            }
+          } else {
+            irq.unmask = bits => {
+              arrive(() => irq.unmask(bits))
+              irq.status |= MOVED
+              irq.handle()
+            }
+          }
+          bed.advance('1s')
+          const { length } = bed.received
+          verify(length === 2, {
+            seen: `a frame arrived when the poll ${moment}; the kernel received ${length} of 2`,
+            expected:
+              '2: if completeDone returns false, the poll is called again, and unmasks then; if true, it unmasks now',
+          })
         }
-        bed.advance('1s')
-        const { length } = bed.received
-        verify(length === 2, {
-          seen: `the board moved a frame and interrupted as soon as the poll had unmasked; the kernel received ${length} of 2`,
-          expected: '2: completeDone first, or napi.schedule() in the handler is refused, and nothing unmasks',
+      },
+    },
+    {
+      title: 'completes before it unmasks',
+      read: 'Complete, then unmask',
+      run(bed) {
+        const { irq, napi } = privOf(bed)
+        const called = recordCalls({ 'napi.completeDone': napi, 'irq.unmask': irq })
+        move(bed, 1)
+        verify(called[0] === 'napi.completeDone' && called.at(-1) === 'irq.unmask', {
+          seen: `the poll called ${called.join(', then ') || 'neither completeDone nor unmask'}`,
+          expected: 'if (napi.completeDone(work)) irq.unmask(MOVED): a poll that is still scheduled is not interrupted',
         })
       },
     },
@@ -223,27 +298,6 @@ export const exercise = defineExercise({
           seen: `20 frames, with rings of 4: ${length} came back${bed.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}; dropped: ${counts(bed.drops())}`,
           expected: '20: the poll wakes the queue',
         })
-      },
-    },
-    {
-      title: 'acknowledges, then masks, then schedules the poll',
-      read: 'Interrupt',
-      run(bed) {
-        const { irq, napi } = privOf(bed)
-        const called = recordCalls({ 'irq.acknowledge': irq, 'irq.mask': irq, 'napi.schedule': napi })
-        move(bed, 1)
-        const explain = /** @param {string} expected */ expected => ({
-          seen: `the handler called ${called.join(', then ')}`,
-          expected,
-        })
-        verify(
-          called[0] === 'irq.acknowledge',
-          explain('irq.acknowledge() first: the interrupt may be that of another card'),
-        )
-        verify(
-          called.join(', ') === 'irq.acknowledge, irq.mask, napi.schedule',
-          explain('irq.mask(), then napi.schedule(): a poll on another CPU may unmask before the handler masks'),
-        )
       },
     },
     {

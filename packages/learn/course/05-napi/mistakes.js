@@ -15,10 +15,7 @@ export const mistakes = [
     name: 'always-completes',
     explainedBy: 'napi_complete_done with 64 of 64',
     replace: [
-      `if (work < budget) {
-    napi.completeDone(work)
-    irq.unmask(MOVED)
-  }`,
+      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
       `napi.completeDone(work)
   irq.unmask(MOVED)`,
     ],
@@ -27,10 +24,7 @@ export const mistakes = [
     name: 'completes-and-schedules',
     explainedBy: 'returned 64, its whole budget, after napi_complete_done with 0',
     replace: [
-      `if (work < budget) {
-    napi.completeDone(work)
-    irq.unmask(MOVED)
-  }`,
+      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
       `napi.completeDone(0)
   if (work < budget) irq.unmask(MOVED)
   else napi.schedule()`,
@@ -39,7 +33,7 @@ export const mistakes = [
   {
     name: 'completes-when-empty',
     explainedBy: 'napi_complete_done with 64 of 64',
-    replace: ['if (work < budget) {', 'if (board.rx.length === 0) {'],
+    replace: ['if (work < budget && napi', 'if (board.rx.length === 0 && napi'],
   },
   {
     name: 'no-budget',
@@ -64,7 +58,10 @@ export const mistakes = [
   {
     name: 'no-unmask',
     explainedBy: 'the kernel received 1 of 2',
-    replace: ['irq.unmask(MOVED)', ''],
+    replace: [
+      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
+      'if (work < budget) napi.completeDone(work)',
+    ],
   },
   {
     name: 'no-wake',
@@ -83,13 +80,38 @@ export const mistakes = [
   },
   {
     name: 'unmasks-first',
-    explainedBy: 'the kernel received 1 of 2',
+    explainedBy: 'the poll called irq.unmask, then napi.completeDone',
     replace: [
-      `napi.completeDone(work)
-    irq.unmask(MOVED)`,
-      `irq.unmask(MOVED)
-    napi.completeDone(work)`,
+      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
+      `if (work < budget) {
+    irq.unmask(MOVED)
+    napi.completeDone(work)
+  }`,
     ],
+  },
+  {
+    name: 'completes-until-true',
+    explainedBy: 'a frame arrived when the poll completes; the kernel received 1 of 2',
+    replace: [
+      'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
+      `if (work < budget) {
+    while (!napi.completeDone(work));
+    irq.unmask(MOVED)
+  }`,
+    ],
+  },
+  {
+    name: 'fixed-budget',
+    explainedBy: 'with 20 frames in the rx ring and a budget of 8, a poll took 20',
+    replace: [
+      ['while (work < budget && board', 'while (work < 64 && board'],
+      ['if (work < budget && napi', 'if (work < 64 && napi'],
+    ],
+  },
+  {
+    name: 'completes-budget-of-0',
+    explainedBy: 'its whole budget of 0 called napi.completeDone',
+    replace: ['if (work < budget && napi', 'if (work < Math.max(budget, 1) && napi'],
   },
   {
     name: 'works-in-handler',
@@ -136,7 +158,7 @@ export const mistakes = [
   {
     name: 'never-completes',
     explainedBy: 'napi.completeDone(work) in a poll that returns less',
-    replace: ['napi.completeDone(work)\n', ''],
+    replace: ['if (work < budget && napi.completeDone(work))', 'if (work < budget)'],
   },
   {
     name: 'disables-first',

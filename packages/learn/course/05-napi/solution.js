@@ -150,10 +150,7 @@ function poll(dev, budget) {
     netifRx(/** @type {import('vnet').SkBuff} */ (board.rx.shift()))
     work++
   }
-  if (work < budget) {
-    napi.completeDone(work)
-    irq.unmask(MOVED)
-  }
+  if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)
   return work
 }
 
