@@ -35,10 +35,12 @@ export class Irq {
 
   /**
    * request_irq: calls `handler` with the device from now on. It returns IRQ_HANDLED, or IRQ_NONE
-   * if the interrupt was not its device's. Throws a TypeError if `handler` is not a function.
+   * if the interrupt was not its device's. Throws if `handler` is not a function, and if the line
+   * has a handler: a kernel returns -EBUSY, or if both share the line, free_irq removes only one.
    */
   request(handler: IrqHandler): void {
     if (typeof handler !== 'function') throw new TypeError(`request_irq: the handler is ${handler}, not a function`)
+    if (this.#handler !== undefined) throw new Error('request_irq: EBUSY, the line has a handler: free_irq comes first')
     const { debug } = this.dev.net
     this.#handler = debug === undefined ? handler : debug.requested(this, handler)
     this.#code = handler
@@ -116,10 +118,10 @@ export class Irq {
       if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
         this.dev.logEvent(`interrupt ${result === IRQ_HANDLED ? 'handled' : 'spurious'}`)
       }
-      if (result === IRQ_HANDLED) return
-      if (result !== IRQ_NONE) logBadReturn(this.dev, 'interrupt handler', result, 'IRQ_HANDLED or IRQ_NONE')
+      if (result === IRQ_HANDLED || result === IRQ_NONE) return
+      logBadReturn(this.dev, this.what, result, 'IRQ_HANDLED or IRQ_NONE')
     } catch (error) {
-      this.dev.logException('interrupt handler', error)
+      this.dev.logException(this.what, error)
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { IRQ_HANDLED, IRQ_NONE, Irq } from '#src/netdev/irq.ts'
+import { IRQ_HANDLED, IRQ_NONE, Irq, type IrqHandler } from '#src/netdev/irq.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import { devClose, netifRx } from '#src/netdev/netif.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
@@ -20,7 +20,11 @@ async function line() {
     return IRQ_HANDLED
   }
   irq.request(handler)
-  return { dev, irq, taken, handler, flush: () => memory.net.flush() }
+  const setHandler = (other: IrqHandler) => {
+    irq.free()
+    irq.request(other)
+  }
+  return { dev, irq, taken, handler, setHandler, flush: () => memory.net.flush() }
 }
 
 describe('an interrupt', () => {
@@ -84,12 +88,12 @@ describe('an interrupt', () => {
     const a = await line()
     const b = await line()
     const order: string[] = []
-    a.irq.request(() => {
+    a.setHandler(() => {
       order.push(`a${a.irq.acknowledge()}`)
       if (order.length === 1) a.irq.raise(TX)
       return IRQ_HANDLED
     })
-    b.irq.request(() => {
+    b.setHandler(() => {
       order.push(`b${b.irq.acknowledge()}`)
       return IRQ_HANDLED
     })
@@ -141,11 +145,20 @@ describe('a mask', () => {
     expect(() => request(IRQ_NONE)).toThrow(new TypeError('request_irq: the handler is 0, not a function'))
   })
 
+  test('request_irq refuses a line that has a handler, as a kernel does with -EBUSY, and keeps that one', async () => {
+    const { irq, taken, flush } = await line()
+    const message = 'request_irq: EBUSY, the line has a handler: free_irq comes first'
+    expect(() => irq.request(() => IRQ_NONE)).toThrow(new Error(message))
+    irq.raise(RX)
+    flush()
+    expect(taken).toEqual([RX])
+  })
+
   test('request_irq unmasks all bits', async () => {
-    const { irq, taken, handler, flush } = await line()
+    const { irq, taken, handler, setHandler, flush } = await line()
     irq.mask(RX | TX)
     irq.raise(RX)
-    irq.request(handler)
+    setHandler(handler)
     expect(irq.status).toBe(0)
     irq.raise(TX)
     flush()
@@ -163,8 +176,8 @@ describe('a spurious interrupt', () => {
   })
 
   test('an interrupt is counted as spurious if its handler returns IRQ_NONE', async () => {
-    const { irq, flush } = await line()
-    irq.request(() => (irq.acknowledge() === 0 ? IRQ_NONE : IRQ_HANDLED))
+    const { irq, setHandler, flush } = await line()
+    setHandler(() => (irq.acknowledge() === 0 ? IRQ_NONE : IRQ_HANDLED))
     irq.raise(0)
     flush()
     irq.raise(RX)
@@ -190,8 +203,8 @@ describe('an interrupt that is freed', () => {
   })
 
   test('an interrupt may be freed by its own handler', async () => {
-    const { irq, flush } = await line()
-    irq.request(() => {
+    const { irq, setHandler, flush } = await line()
+    setHandler(() => {
       irq.free()
       irq.raise(RX)
       return IRQ_HANDLED
@@ -225,9 +238,9 @@ test('a bit set without raise does not interrupt, and the next interrupt deliver
 })
 
 test('a handler that throws is logged with its place, and is called again', async () => {
-  const { irq, taken, handler, flush } = await line()
+  const { irq, taken, handler, setHandler, flush } = await line()
   let broken = true
-  irq.request(() => {
+  setHandler(() => {
     if (broken) throw new Error('bad status')
     return handler()
   })
@@ -242,9 +255,9 @@ test('a handler that throws is logged with its place, and is called again', asyn
 
 describe('a handler that raises its own interrupt forever', () => {
   async function endless() {
-    const { dev, irq, flush } = await line()
+    const { dev, irq, setHandler, flush } = await line()
     let on = true
-    irq.request(() => {
+    setHandler(() => {
       irq.acknowledge()
       if (on) irq.raise(RX)
       return IRQ_HANDLED
@@ -284,7 +297,7 @@ describe('a handler that raises its own interrupt forever', () => {
 test('a handler may close its device, and waiting interrupts are still taken, once', async () => {
   const a = await line()
   const b = await line()
-  a.irq.request(() => {
+  a.setHandler(() => {
     a.irq.acknowledge()
     void devClose(a.dev as NetDevice)
     return IRQ_HANDLED

@@ -24,7 +24,6 @@ describe('partsOf', () => {
     const irqs = () => partsOf(dev).filter(({ kind }) => kind === 'irq')
     expect(irqs()).toEqual([])
     irq.request(() => 0)
-    irq.request(() => 0)
     expect(irqs()).toEqual([{ kind: 'irq', name: 'irq 0', state: 'idle', count: 0 }])
     irq.raise(4)
     memory.net.flush()

@@ -61,7 +61,8 @@ export const exercise = defineExercise({
         const drops = bed.drops()
         verify(drops.NOT_SPECIFIED === 3 && drops.UNHANDLED_PROTO === 2, {
           seen: `${all} dropped: ${counts(drops)}`,
-          expected: 'NOT_SPECIFIED 3, UNHANDLED_PROTO 2',
+          expected:
+            'NOT_SPECIFIED 3, UNHANDLED_PROTO 2: ethTypeTrans(skb, dev) returns the protocol; before it skb.protocol is 0',
           read: 'Give a reason',
         })
       },
@@ -72,11 +73,18 @@ export const exercise = defineExercise({
       run(bed) {
         for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
         bed.transmit(arpRequest(ENDS))
-        const { frames, bytes } = /** @type {Record<string, unknown>} */ (bed.dev.priv ?? {})
+        const priv = /** @type {Record<string, number>} */ (bed.dev.priv ?? {})
+        const { frames, bytes } = priv
         const all = `after 3 IPv4 frames of ${UDP_LEN} bytes and one of ARP,`
-        verify(frames === 3, { seen: `${all} dev.priv.frames is ${frames}`, expected: '3' })
+        verify(frames === 3, {
+          seen: `${all} dev.priv.frames is ${frames}; dev.priv has ${counts(priv)}`,
+          expected: '3',
+        })
         const expected = `${3 * UDP_LEN}: 3 times skb.len`
-        verify(bytes === 3 * UDP_LEN, { seen: `${all} dev.priv.bytes is ${bytes}`, expected })
+        verify(bytes === 3 * UDP_LEN, {
+          seen: `${all} dev.priv.bytes is ${bytes}; dev.priv has ${counts(priv)}`,
+          expected,
+        })
       },
     },
     {
@@ -102,9 +110,12 @@ export const exercise = defineExercise({
       read: 'See it live',
       async run({ vnet, run }) {
         const running = await vnet()
+        const [name = ''] = running.interfaces
         const { stdout } = await run('ping', '-c', '3', '-i', '0.2', '-W', '1', '198.18.0.9')
         const replies = / (\d+) received/.exec(stdout)?.[1]
         verify(replies === '0', { seen: `ping: ${replies} of 3 replies`, expected: '0 received' })
+        // When vnet has replied to this, it has read the frames.
+        await run('vnet', 'show', name)
         const [statistics] = await running.stop()
         const dropped = statistics?.drops.tx.NOT_SPECIFIED ?? 0
         verify(dropped === 3, {

@@ -5,6 +5,8 @@ import { counts, defineExercise, numberOf, udpFrame, verify, verifyNothingLost }
 import { devClose, devOpen } from 'vnet'
 
 /** @typedef {import('vnet').NetDevice} NetDevice */
+/** @typedef {import('vnet').Ring} Ring */
+/** @typedef {import('vnet').SkBuff} SkBuff */
 /** @typedef {import('@vnet/learn').TestBed} TestBed */
 
 const DELAY = 10
@@ -45,6 +47,30 @@ async function isStoppedByNdoStop(bed) {
 }
 
 /**
+ * Transmits a frame, and returns the names of its fields that are written after ring.push.
+ * @param {TestBed} bed
+ * @returns {string[]}
+ */
+function writtenAfterPush(bed) {
+  const { ring } = /** @type {{ ring: Ring }} */ (bed.dev.priv)
+  const { push } = ring
+  /** @type {{ skb: SkBuff, before: Record<string, unknown> }[]} */
+  const pushed = []
+  ring.push = skb => {
+    const isTaken = push.call(ring, skb)
+    // A hold moves the frame, which changes fields.
+    skb.hold = () => true
+    pushed.push({ skb, before: { ...skb } })
+    return isTaken
+  }
+  transmit(bed, 1)
+  ring.push = push
+  return pushed.flatMap(({ skb, before }) =>
+    Object.entries(skb).flatMap(([name, value]) => (before[name] === value ? [] : [name])),
+  )
+}
+
+/**
  * The numbers of the returned frames.
  * @param {TestBed} bed
  * @returns {string}
@@ -71,7 +97,7 @@ export const exercise = defineExercise({
     {
       title: 'keeps a frame for the delay, and then gives it back',
       read: 'Keep a frame',
-      run(bed) {
+      async run(bed, { another }) {
         const { armed } = bed.clock
         transmit(bed, 1)
         const isArmed = bed.clock.armed > armed
@@ -91,6 +117,20 @@ export const exercise = defineExercise({
           seen: `with --delay ${DELAY} a frame had not come back after ${DELAY} ms; dropped: ${dropped}; ${alarm}`,
           expected: `the frame, by netifRx, when the alarm rings: alarm.at of a time of dev.net.clock, ${DELAY} ms from now`,
         })
+        const other = await another()
+        const [written] = writtenAfterPush(other)
+        verify(written === undefined, {
+          seen: `after ring.push(skb), skb.${written} was written`,
+          expected:
+            'after push nothing but skb.hold(): the ring owns the frame, and another CPU may have sent it already',
+        })
+        transmit(bed, 1, 2)
+        bed.advance(DELAY)
+        verify(numbers(bed) === '1, 2', {
+          seen: `while another device had a frame in its ring, one of this device did not come back after ${DELAY} ms`,
+          expected: 'the frame: busy is in dev.priv; a variable of the module is shared by all devices',
+        })
+        other.advance(DELAY)
       },
     },
     {
@@ -109,12 +149,12 @@ export const exercise = defineExercise({
           seen: `frames 1, 2, 3 were sent; after ${DELAY} ms these were back: ${numbers(bed)}`,
           expected: '1, 2, 3: shift() until the ring is empty',
         })
+        bed.advance(4)
         transmit(bed, 1, 4)
         bed.advance(DELAY - 1)
         verify(bed.received.length === 3, {
-          seen: `a frame was sent at ${DELAY} ms, and came back before ${2 * DELAY} ms`,
-          expected:
-            'the delay of each first frame: alarm.at(ns) takes a time of dev.net.clock.now(), as mod_timer does',
+          seen: `a frame was sent at ${DELAY + 4} ms, and came back before ${2 * DELAY + 4} ms`,
+          expected: `${DELAY} ms after the first frame in the ring, which arms the alarm: alarm.at(ns) takes a time of dev.net.clock.now(), as mod_timer does`,
         })
         bed.advance(1)
         verify(numbers(bed) === '1, 2, 3, 4', {
@@ -210,7 +250,7 @@ export const exercise = defineExercise({
       read: 'See it live',
       async run({ vnet, run }) {
         await vnet('--delay', '50')
-        const { stdout } = await run('ping', '-c', '1', '-W', '2', '198.18.0.9')
+        const { stdout } = await run('ping', '-c', '1', '-W', '10', '198.18.0.9')
         const fastest = numberOf(/min\/avg\/max\/mdev = ([\d.]+)/, stdout)
         verify(fastest !== undefined && fastest >= 100, {
           seen: fastest === undefined ? 'ping got no reply' : `with --delay 50, ping took ${fastest} ms`,

@@ -79,8 +79,43 @@ export const mistakes = [
     ],
   },
   {
+    name: 'module-busy',
+    explainedBy: 'a variable of the module is shared by all devices',
+    replace: [
+      ['function open(dev) {', 'let busy = false\nfunction open(dev) {'],
+      [
+        `dev.priv.busy = false
+  ring.purge`,
+        `busy = false
+  ring.purge`,
+      ],
+      [
+        `if (priv.busy) return
+  priv.busy = true`,
+        `if (busy) return
+  busy = true`,
+      ],
+      [
+        `dev.priv.busy = false
+  for`,
+        `busy = false
+  for`,
+      ],
+    ],
+  },
+  {
+    name: 'periodic',
+    explainedBy: 'the first frame in the ring, which arms the alarm',
+    replace: [
+      'netifTxWakeAllQueues(dev)',
+      `netifTxWakeAllQueues(dev)
+  dev.priv.busy = true
+  dev.priv.alarm.at(dev.net.clock.now() + dev.priv.params.delay * NSEC_PER_MSEC)`,
+    ],
+  },
+  {
     name: 'relative',
-    explainedBy: 'came back before 20 ms',
+    explainedBy: 'came back before 24 ms',
     replace: ['alarm.at(dev.net.clock.now() + params.delay * NSEC_PER_MSEC)', 'alarm.at(params.delay * NSEC_PER_MSEC)'],
   },
   {
@@ -130,6 +165,11 @@ export const mistakes = [
     name: 'stops-early',
     explainedBy: 'the driver has 3 frames',
     replace: ['ring.length === ring.capacity', 'ring.length === ring.capacity - 1'],
+  },
+  {
+    name: 'writes-after-push',
+    explainedBy: 'after ring.push(skb), skb.priority was written',
+    replace: ['  skb.hold()\n', '  skb.hold()\n  skb.priority = 7\n'],
   },
   {
     name: 'queue-runs-on',

@@ -108,7 +108,7 @@ export const exercise = defineExercise({
     {
       title: 'gives the board each frame, and the kernel what the board received',
       read: 'What to do',
-      run(bed) {
+      async run(bed, { another }) {
         transmit(bed, 1)
         bed.advance(`${DELAY}ms`)
         const { irq, board } = /** @type {Priv} */ (bed.dev.priv)
@@ -126,6 +126,13 @@ export const exercise = defineExercise({
         })
         irq.unmask(TX_DONE | RX_READY)
         bed.advance(0)
+        await another()
+        transmit(bed, 1)
+        bed.advance(`${DELAY}ms`)
+        verify(bed.received.length === 3, {
+          seen: 'another device of this driver was made, and a frame of this one did not come back',
+          expected: 'the frame: the board is in dev.priv; a variable of the module is shared by all devices',
+        })
       },
     },
     {

@@ -24,6 +24,15 @@ export const mistakes = [
     replace: ['if (status === 0) return IRQ_NONE', ''],
   },
   {
+    name: 'module-board',
+    explainedBy: 'a variable of the module is shared by all devices',
+    replace: [
+      ['function devInit(dev) {', 'let board\nfunction devInit(dev) {'],
+      ['dev.priv.board = new Board(dev)', 'board = dev.priv.board = new Board(dev)'],
+      ['  const { board } = dev.priv\n', ''],
+    ],
+  },
+  {
     name: 'no-kick',
     explainedBy: 'interrupts 0',
     replace: ['board.kick()', ''],
@@ -62,6 +71,15 @@ export const mistakes = [
   dev.priv.board = new Board(dev)`,
       ],
       ['dev.priv.irq.request(interrupt)', ''],
+    ],
+  },
+  {
+    name: 'requested-twice',
+    explainedBy: 'request_irq: EBUSY, the line has a handler: free_irq comes first (at open (',
+    replace: [
+      'dev.priv.irq.request(interrupt)',
+      `dev.priv.irq.request(interrupt)
+  dev.priv.irq.request(interrupt)`,
     ],
   },
   {

@@ -80,7 +80,7 @@ export const exercise = defineExercise({
       title: 'is not called while the board works',
       read: 'The watchdog',
       params: PARAMS,
-      run(bed) {
+      async run(bed, { another }) {
         for (let i = 0; i < 20; i++) {
           transmit(bed, SLOTS)
           bed.advance(`${2 * DELAY}ms`)
@@ -89,6 +89,13 @@ export const exercise = defineExercise({
         verify(timeouts === 0 && bed.received.length === 20 * SLOTS, {
           seen: `with a board that works, ${bed.received.length} of ${20 * SLOTS} frames came back, with ${timeouts} timeouts`,
           expected: `${20 * SLOTS}, with none`,
+        })
+        await another(PARAMS)
+        transmit(bed, 1)
+        bed.advance(`${DELAY}ms`)
+        verify(bed.received.length === 20 * SLOTS + 1, {
+          seen: 'another device of this driver was made, and a frame of this one did not come back',
+          expected: 'the frame: the board is in dev.priv; a variable of the module is shared by all devices',
         })
       },
     },
@@ -190,7 +197,7 @@ export const exercise = defineExercise({
       async run({ vnet, run }) {
         const running = await vnet('--slots', '1', '--lockup', '10', '--timeout', '50')
         const [name = 'watch0'] = running.interfaces
-        const lossy = await run('ping', '-q', '-c', '30', '-i', '0.02', '-W', '1', '198.18.0.9')
+        const lossy = await run('ping', '-q', '-c', '30', '-i', '0.02', '-W', '10', '198.18.0.9')
         const received = numberOf(/ (\d+) received/, lossy.stdout) ?? 0
         verify(received > 0 && received < 30, {
           seen: `with --slots 1 --lockup 10, ${received} of 30 pings got a reply`,
@@ -204,7 +211,7 @@ export const exercise = defineExercise({
           read: 'What is lost',
         })
         await run('vnet', 'param', name, 'lockup=0')
-        const { stdout: after } = await run('ping', '-q', '-c', '10', '-i', '0.2', '-W', '1', '198.18.0.9')
+        const { stdout: after } = await run('ping', '-q', '-c', '10', '-i', '0.2', '-w', '20', '198.18.0.9')
         const last = numberOf(/ (\d+) received/, after)
         verify(last === 10, { seen: `after the lockups, ${last} of 10 replies`, expected: '10' })
       },

@@ -7,6 +7,15 @@
  */
 export const mistakes = [
   {
+    name: 'module-board',
+    explainedBy: 'a variable of the module is shared by all devices',
+    replace: [
+      ['function devInit(dev) {', 'let board\nfunction devInit(dev) {'],
+      ['dev.priv.board = new Board(dev)', 'board = dev.priv.board = new Board(dev)'],
+      ['const { board } = dev.priv\n  if', 'if'],
+    ],
+  },
+  {
     name: 'counts-twice',
     explainedBy: 'tx_errors is 5',
     replace: [

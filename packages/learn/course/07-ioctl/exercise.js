@@ -203,14 +203,15 @@ export const exercise = defineExercise({
     {
       title: 'reads the counters',
       read: 'The ioctl',
-      run(bed) {
+      async run(bed, { another }) {
+        transmit(await another(), 2)
         transmit(bed)
         const { result, data } = bed.ioctl(COUNTERS, { data: request() })
         verifyResult('COUNTERS', result, 0, 'success')
         const { frames, bytes } = countersIn(data)
         verify(frames === 3 && bytes === 3 * UDP_LEN, {
-          seen: `after 3 frames of ${UDP_LEN} bytes, COUNTERS wrote ${frames} frames and ${bytes} bytes`,
-          expected: `3 and ${3 * UDP_LEN}, each a u64, at offsets 8 and 16, little-endian`,
+          seen: `after 3 frames of ${UDP_LEN} bytes, and 2 on another device, COUNTERS wrote ${frames} frames and ${bytes} bytes`,
+          expected: `3 and ${3 * UDP_LEN}, of this device, each a u64, at offsets 8 and 16, little-endian`,
         })
         verifyFrames(bed, 3, 'only FLAG_RESET resets', { seen: 'after COUNTERS without FLAG_RESET' })
       },
@@ -299,6 +300,8 @@ export const exercise = defineExercise({
           return data.length === 2 * SIZE ? countersIn(bytesOf(data)).frames : undefined
         }
         await ping()
+        // When vnet has replied to this, it has read the frames.
+        await ioctl('18')
         const frames = await ioctl('1800000001')
         verify(frames === 3, { seen: `3 pings; vnet ioctl: ${frames} frames`, expected: '3' })
         const { status, stderr } = await run('vnet', 'param', name, 'only=tcp')

@@ -7,6 +7,15 @@
  */
 export const mistakes = [
   {
+    name: 'module-lanes',
+    explainedBy: 'a variable of the module is shared by all devices',
+    replace: [
+      ['function newLane(slots) {', 'let lanes = []\nfunction newLane(slots) {'],
+      ['const { params, lanes } = dev.priv', 'const { params } = dev.priv'],
+      ['const lanes = Array.from', 'lanes = Array.from'],
+    ],
+  },
+  {
     name: 'counts-in-one',
     explainedBy: 'frames counted: 3, 0, 0, 0',
     replace: [

@@ -7,6 +7,14 @@
  */
 export const mistakes = [
   {
+    name: 'adds-one',
+    explainedBy: 'ports 40001 and 5201 came back as 40000 and 5202',
+    replace: [
+      'udp.setDestinationPort(bytes, at, destination ^ 1)',
+      'udp.setDestinationPort(bytes, at, destination + 1)',
+    ],
+  },
+  {
     name: 'always-cut',
     explainedBy: 'one frame, as it was sent',
     replace: [

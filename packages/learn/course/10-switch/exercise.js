@@ -73,11 +73,15 @@ export const exercise = defineExercise({
     {
       title: 'floods a frame for an unknown station to all other ports',
       read: 'Flood',
-      run(bed) {
+      async run(bed, { another }) {
         send(bed, 0, MAC.a, MAC.b)
         verifyPorts(bed, `from sw0 to the unknown ${MAC.b}`, '0 1 1', 'each port but that of arrival')
         send(bed, 2, MAC.c, MAC.b)
         verifyPorts(bed, `from sw2 to the unknown ${MAC.b}`, '1 1 0', 'each port but that of arrival')
+        send(await another(), 1, MAC.b, MAC.a)
+        send(bed, 0, MAC.a, MAC.b)
+        const own = 'the stations are in dev.priv; a variable of the module is shared by all switches'
+        verifyPorts(bed, `from sw0 to ${MAC.b}, which had sent to another switch`, '0 1 1', own)
       },
     },
     {
@@ -90,6 +94,17 @@ export const exercise = defineExercise({
         verifyPorts(bed, `${MAC.b} had sent by sw1, then a frame from sw0 to it`, '0 1 0', 'it was heard there')
         send(bed, 1, MAC.b, MAC.a)
         verifyPorts(bed, `the reply to ${MAC.a}, which had sent by sw0`, '1 0 0', 'it was heard there')
+        for (let i = 0; i < 6; i++) {
+          const near = MAC.b
+            .split(':')
+            .map((byte, at) => (at === i ? '0e' : byte))
+            .join(':')
+          send(bed, 2, near, MAC.a)
+          taken(bed)
+          send(bed, 0, MAC.a, MAC.b)
+          const what = `${MAC.b} had sent by sw1, and ${near} by sw2, then a frame from sw0 to ${MAC.b}`
+          verifyPorts(bed, what, '0 1 0', 'stations may differ in any of the six bytes: compare all 48 bits')
+        }
       },
     },
     {
@@ -204,7 +219,7 @@ export const exercise = defineExercise({
       async run({ vnet, run }) {
         for (const name of ['a', 'b', 'c']) await run('ip', 'netns', 'add', name)
         const started = await vnet('a/sw0', 'b/sw1', 'c/sw2')
-        const ping = ['ping', '-q', '-c', `${PINGS}`, '-i', '0.01', '198.18.0.2']
+        const ping = ['ping', '-q', '-c', `${PINGS}`, '-i', '0.01', '-w', '20', '198.18.0.2']
         const { stdout } = await run('nsenter', '--net=/run/netns/a', ...ping)
         const received = numberOf(/ (\d+) received/, stdout)
         verify(received === PINGS, { seen: `ping from a to b: ${received} of ${PINGS} replies`, expected: `${PINGS}` })

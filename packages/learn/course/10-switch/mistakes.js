@@ -43,6 +43,16 @@ export const mistakes = [
     replace: ['if (ethernet.isMulticastAddress(bytes, data)) return flood(skb, dev)', ''],
   },
   {
+    name: 'last-3-bytes',
+    explainedBy: 'compare all 48 bits',
+    replace: ['for (let i = 0; i < 6; i++) address', 'for (let i = 3; i < 6; i++) address'],
+  },
+  {
+    name: 'last-32-bits',
+    explainedBy: 'compare all 48 bits',
+    replace: ['address = address * 256 + bytes[at + i]', 'address = (address << 8) | bytes[at + i]'],
+  },
+  {
     name: 'late',
     explainedBy: 'it may be anywhere by now',
     replace: [
@@ -56,6 +66,14 @@ export const mistakes = [
     replace: [
       'stations.set(addressAt(bytes, ethernet.sourceAt(data)), { port: dev, seen: now })',
       'stations.set(addressAt(bytes, data), { port: dev, seen: now })',
+    ],
+  },
+  {
+    name: 'module-stations',
+    explainedBy: 'a variable of the module is shared by all switches',
+    replace: [
+      ['/** @param {Device} dev */\nfunction setup', 'const stations = new Map()\n\nfunction setup'],
+      ['const { params, stations } = dev.priv', 'const { params } = dev.priv'],
     ],
   },
   {

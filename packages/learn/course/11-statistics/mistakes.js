@@ -7,6 +7,15 @@
  */
 export const mistakes = [
   {
+    name: 'module-missed',
+    explainedBy: 'rx_missed_errors was 14, then 14, then 16',
+    replace: [
+      ['function collect(dev) {', 'let missed = 0\nfunction collect(dev) {'],
+      ['dev.priv.missed += dev.priv.card.readMissed()', 'missed += dev.priv.card.readMissed()'],
+      ['+= dev.priv.missed\n', '+= missed\n'],
+    ],
+  },
+  {
     name: 'assigns',
     explainedBy: 'stats[RX_MISSED_ERRORS] +=',
     replace: ['stats[RX_MISSED_ERRORS] += dev.priv.missed', 'stats[RX_MISSED_ERRORS] = dev.priv.missed'],

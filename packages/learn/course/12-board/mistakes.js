@@ -12,6 +12,11 @@ export const mistakes = [
     replace: ['if ((status & SNULL_RX_INTR) !== 0) receive(dev)', 'if (status === SNULL_RX_INTR) receive(dev)'],
   },
   {
+    name: 'either-interrupt',
+    explainedBy: 'RX_INTR and TX_INTR in one interrupt; reclaim was called for: none',
+    replace: ['if ((status & SNULL_TX_INTR) !== 0) {', 'else if ((status & SNULL_TX_INTR) !== 0) {'],
+  },
+  {
     name: 'first-queue',
     explainedBy: 'queue 1',
     replace: [
@@ -31,6 +36,20 @@ export const mistakes = [
       `const txq = dev.txq(skb)
   if (!hw.transmit(skb, peer, peer.priv.hw)) txq.stop()`,
       'if (!hw.transmit(skb, peer, peer.priv.hw)) dev.txq(skb).stop()',
+    ],
+  },
+  {
+    name: 'module-peers',
+    explainedBy: 'a variable of the module is shared by all devices',
+    replace: [
+      ['function join(from, to) {', 'let ends = []\n\nfunction join(from, to) {\n  ends = [from, to]'],
+      [
+        `const { hw, peer } = dev.priv
+  if (peer === undefined)`,
+        `const { hw } = dev.priv
+  const peer = ends.find(end => end !== dev)
+  if (dev.priv.peer === undefined)`,
+      ],
     ],
   },
   {

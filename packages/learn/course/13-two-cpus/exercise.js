@@ -121,7 +121,7 @@ export const exercise = defineExercise({
       title: 'loses no frame, and hands none over twice, in whatever order the CPUs run',
       read: 'The lock',
       params: { ...PARAMS, slots: 64 },
-      async run(bed) {
+      async run(bed, { another }) {
         await withSeeds(bed, (seed, before) => {
           transmit(bed, 1)
           bed.advance(DELAY)
@@ -133,6 +133,17 @@ export const exercise = defineExercise({
             expected: '1, 2: what a CPU reads, changes and writes is under the lock, on both CPUs',
           })
         })
+        const other = await another()
+        const before = bed.received.length
+        transmit(other, 1)
+        transmit(bed, 1)
+        bed.advance(4 * DELAY)
+        verify(numbers(bed, before) === '1', {
+          seen: `while another device had a frame in its ring, one of this device did not come back; ${stepsOf(bed)}`,
+          expected:
+            'the frame: cpu.read and cpu.write are of one device; a variable of the module is shared by all devices',
+        })
+        other.advance(4 * DELAY)
       },
     },
     {
@@ -231,7 +242,7 @@ export const exercise = defineExercise({
       read: 'What to do',
       async run({ vnet, run }) {
         await vnet('--delay', '1', '--pace', '30000')
-        const { stdout } = await run('ping', '-c', '1', '-W', '5', '198.18.0.9')
+        const { stdout } = await run('ping', '-c', '1', '-W', '10', '198.18.0.9')
         const fastest = numberOf(/min\/avg\/max\/mdev = ([\d.]+)/, stdout)
         verify(fastest !== undefined && fastest >= 62, {
           seen: fastest === undefined ? 'ping got no reply' : `with --delay 1 --pace 30000, ping took ${fastest} ms`,

@@ -7,6 +7,15 @@
  */
 export const mistakes = [
   {
+    name: 'module-ring',
+    explainedBy: 'a variable of the module is shared by all devices',
+    replace: [
+      ['function* transmit(cpu', 'let isArmed = false\nfunction* transmit(cpu'],
+      ['if (ring.length === 0) yield* cpu.armTimer()', 'if (!isArmed) yield* cpu.armTimer()\n  isArmed = true'],
+      ['for (const skb of ring) netifRx(skb)', 'isArmed = false\n  for (const skb of ring) netifRx(skb)'],
+    ],
+  },
+  {
     name: 'no-lock-in-transmit',
     explainedBy: 'is under the lock, on both CPUs',
     replace: [

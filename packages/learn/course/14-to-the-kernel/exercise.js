@@ -155,7 +155,7 @@ export const exercise = defineExercise({
     {
       title: 'gives each frame back, with a descriptor while it is in the card',
       read: 'What to do',
-      run(bed) {
+      async run(bed, { another }) {
         transmit(bed, 3)
         const { objects } = kernelOf(bed).taken
         verify(objects === 3, {
@@ -171,6 +171,15 @@ export const exercise = defineExercise({
           seen: `all frames are back, and the driver has ${kernelOf(bed).taken.objects} descriptors`,
           expected: 'none',
         })
+        const other = await another()
+        transmit(other, 1)
+        transmit(bed, 1, 4)
+        bed.advance(DELAY)
+        verify(numbers(bed) === '1, 2, 3, 4', {
+          seen: 'while another device had a frame in its card, one of this device did not come back',
+          expected: 'the frame: head and tail are in dev.priv; a variable of the module is shared by all devices',
+        })
+        other.advance(DELAY)
       },
     },
     {
@@ -284,11 +293,14 @@ export const exercise = defineExercise({
       async run({ vnet, run }) {
         const running = await vnet()
         const [name = ''] = running.interfaces
-        const ping = () => run('ping', '-q', '-c', '3', '-i', '0.1', '-W', '1', '198.18.0.9')
+        const ping = (/** @type {string[]} */ ...until) =>
+          run('ping', '-q', '-c', '3', '-i', '0.1', ...until, '198.18.0.9')
         await run('vnet', 'param', name, 'fails=kmem_cache_alloc')
-        await ping()
+        await ping('-W', '1')
+        // When vnet has replied to this, it has read the frames.
+        await run('vnet', 'show', name)
         await run('vnet', 'param', name, 'fails=')
-        const received = numberOf(/ (\d+) received/, (await ping()).stdout)
+        const received = numberOf(/ (\d+) received/, (await ping('-w', '10')).stdout)
         const dropped = (await running.stop())[0]?.drops.tx.NOMEM ?? 0
         verify(dropped === 3 && received === 3, {
           seen: `3 pings with fails=kmem_cache_alloc: ${dropped} frames dropped as NOMEM; 3 more: ${received} replies`,

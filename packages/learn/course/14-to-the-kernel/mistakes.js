@@ -7,6 +7,15 @@
  */
 export const mistakes = [
   {
+    name: 'module-count',
+    explainedBy: 'a variable of the module is shared by all devices',
+    replace: [
+      ['function take(priv) {', 'let used = 0\nfunction take(priv) {'],
+      ['  priv.slots[at] = undefined\n', '  priv.slots[at] = undefined\n  used--\n'],
+      ['if (priv.head === priv.tail) priv.kernel.kick()', 'if (used++ === 0) priv.kernel.kick()'],
+    ],
+  },
+  {
     name: 'no-interrupt',
     explainedBy: 'the driver has: the cache, the slots',
     replace: ['const error = kernel.requestIrq(() => interrupt(dev))', 'const error = Number(params.slots < 1)'],

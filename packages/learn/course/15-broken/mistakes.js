@@ -1,7 +1,8 @@
 // @ts-check
 
 /**
- * The six faults of the driver that learners get, each alone: the solution with one left in.
+ * The six faults of the driver that learners get, each alone: the solution with one left in; and a
+ * mistake that learners make when they repair them.
  * @type {import('@vnet/learn').Mistake[]}
  */
 export const mistakes = [
@@ -36,6 +37,16 @@ export const mistakes = [
     name: 'padded-past-the-end',
     explainedBy: 'a frame of 43 bytes came back with 43',
     replace: ['skb.padto(SHORTEST)', 'skb.bytes.fill(0, skb.tail, skb.data + SHORTEST)'],
+  },
+  {
+    name: 'module-busy',
+    explainedBy: 'a variable of the module is shared by all devices',
+    replace: [
+      ['function open(dev) {', 'let busy = false\nfunction open(dev) {'],
+      ['  priv.alarm.cancel()\n  priv.busy = false\n', '  priv.alarm.cancel()\n  busy = false\n'],
+      ['if (priv.busy) return\n  priv.busy = true\n', 'if (busy) return\n  busy = true\n'],
+      ['  priv.busy = false\n  for (', '  busy = false\n  for ('],
+    ],
   },
   {
     name: 'missed-wake',
