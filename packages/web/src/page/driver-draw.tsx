@@ -1,7 +1,6 @@
 /** Draws the boxes of a driver as SVG, and the dots that move between them. */
-import type { ComponentChildren, VNode } from 'preact'
+import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useReducer, useRef } from 'preact/hooks'
-import { drawn, Label } from './drawing.tsx'
 import * as layout from './driver-layout.ts'
 import type { DrawnItem } from './driver-model.ts'
 import {
@@ -14,9 +13,9 @@ import {
   flowWidth,
   NOTHING_HELD,
   places,
-  type Tone,
 } from './driver-text.ts'
 import type { Flights } from './flights.ts'
+import { Arrow, Box, type BoxLine, Cells, Circle, Cut, drawn, Label } from './shapes.tsx'
 
 /** The free ends of an arrow's dots, for its head and for the edge of a box. */
 const HEAD = 9
@@ -54,12 +53,6 @@ function Shape({ box, shown, children }: ShapeProps & { readonly children: Compo
   )
 }
 
-/** Cells in a row, of which the first ones are filled. */
-function cellsOf(cells: number, filled: number, cell: (i: number, name: string) => VNode) {
-  const all = Array.from({ length: cells }, (_, i) => cell(i, i < filled ? 'cell filled' : 'cell'))
-  return <g class="cells">{all}</g>
-}
-
 /** A dense group shows the note beside the value, and the cells as a thin bar. */
 function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
   const { x, y, width, group } = box
@@ -79,9 +72,7 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
     <Shape box={box} shown={shown}>
       <Label class="name" x={x} y={y + 13} text={shown.name} width={nameWidth} />
       <Label class={isStage ? 'value drop' : 'value'} x={x + width} y={y + 13} anchor="end" text={value} />
-      {cellsOf(cells, filled, (i, name) => (
-        <rect key={i} class={name} x={x + i * step} width={Math.max(1.5, step - 1)} {...bar} />
-      ))}
+      <Cells x={x} step={step} cells={cells} filled={filled} {...bar} />
       {!isThin && (
         <Label
           class="note"
@@ -99,30 +90,16 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
 function Ring({ box, shown }: ShapeProps) {
   const { x, y, width } = box
   const [cx, cy] = [x + width / 2, y + layout.LINE + layout.RING / 2]
-  const [outer, inner] = [layout.RING / 2 - 2, layout.RING / 2 - 11]
+  const { cells, filled } = shown
   const [length, capacity] = shown.note.split('/')
-  const space = shown.cells === 1 ? 0 : Math.min(0.06, 2 / shown.cells)
-  const turn = (part: number) => (2 * Math.PI * part) / shown.cells - Math.PI / 2
-  const piece = (i: number) => arc(cx, cy, outer, inner, turn(i) + space / 2, turn(i + 1) - space / 2)
   return (
     <Shape box={box} shown={shown}>
       <Label class="name" x={x} y={y + 13} text={[shown.name, shown.value].filter(Boolean).join(', ')} width={width} />
-      {cellsOf(shown.cells, shown.filled, (i, name) => (
-        <path key={i} class={name} d={piece(i)} />
-      ))}
+      <Circle {...{ cx, cy, cells, filled }} outer={layout.RING / 2 - 2} inner={layout.RING / 2 - 11} />
       <Label class="note" x={cx} y={cy} anchor="middle" text={length} />
       <Label class="muted" x={cx} y={cy + 16} anchor="middle" text={capacity === undefined ? '' : `of ${capacity}`} />
     </Shape>
   )
-}
-
-function arc(cx: number, cy: number, outer: number, inner: number, from: number, to: number): string {
-  const at = (radius: number, angle: number) =>
-    `${(cx + radius * Math.cos(angle)).toFixed(2)} ${(cy + radius * Math.sin(angle)).toFixed(2)}`
-  const end = Math.min(to, from + 2 * Math.PI - 0.001)
-  const large = end - from > Math.PI ? 1 : 0
-  const there = `M${at(outer, from)}A${outer} ${outer} 0 ${large} 1 ${at(outer, end)}`
-  return `${there}L${at(inner, end)}A${inner} ${inner} 0 ${large} 0 ${at(inner, from)}Z`
 }
 
 type FoldItem = Extract<DrawnItem, { kind: 'fold' }>
@@ -167,8 +144,10 @@ interface ArrowProps {
 export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
   const { lane, x1, y1, x2, y2, touches } = arrow
   const { rate, label, drops, isCut, hasCarrier } = state
-  const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
-  const [hx, hy] = [x2 - 7 * dx, y2 - 7 * dy]
+  const ends = [
+    [x1, y1],
+    [x2, y2],
+  ] as const
   // At an end: the middle of the space that the frame beside it leaves free.
   const shift = touches === undefined ? 0 : touches === 'near' ? -layout.PAD / 2 : layout.PAD / 2
   const middle = touches === 'near' ? Math.min(y1, y2) + 20 : touches === 'far' ? Math.max(y1, y2) - 24 : (y1 + y2) / 2
@@ -178,9 +157,8 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
   return (
     <g class={`arrow ${lane}${isCut ? ' is-cut' : ''}${hasCarrier ? '' : ' drop'}`}>
       <title>{rate === undefined ? '' : `${Number(rate.toPrecision(4))} frames per second`}</title>
-      <path class="line" d={`M${x1} ${y1}L${x2} ${y2}`} />
-      <path class="head" d={`M${x2} ${y2}L${hx + 4 * dy} ${hy + 4 * dx}L${hx - 4 * dy} ${hy - 4 * dx}Z`} />
-      {isCut && <path class="cut drop" d={`M${x - 6} ${y - 6}l12 12m0 -12l-12 12`} />}
+      <Arrow points={ends} />
+      {isCut && <Cut x={x} y={y} />}
       <Label x={x + side} y={y + up} anchor={anchor} text={label} />
       <Label class="drops drop" x={x + side} y={y + down} anchor={anchor} text={drops} />
     </g>
@@ -258,26 +236,17 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
 }
 
 export interface EndState {
-  readonly lines: readonly { readonly text: string; readonly tone?: Tone | 'name' | 'muted' }[]
+  readonly lines: readonly BoxLine[]
   readonly label: string
   readonly href?: string | undefined
 }
 
 /** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
-export function End({
-  box: { x, y, width, height },
-  lines,
-  label,
-  href,
-}: EndState & { readonly box: layout.DriverBox }) {
-  const [middle, top] = [x + width / 2, y + height / 2 - (lines.length * layout.LINE) / 2 + 13]
+export function End({ box, lines, label, href }: EndState & { readonly box: layout.DriverBox }) {
   const inside = (
     <>
       <title>{label}</title>
-      <rect class="box" x={x} y={y} width={width} height={height} rx={4} />
-      {lines.map(({ tone = 'plain', ...line }, i) => (
-        <Label key={i} class={tone} x={middle} y={top + i * layout.LINE} anchor="middle" width={width - 4} {...line} />
-      ))}
+      <Box box={box} lines={lines} />
     </>
   )
   return href === undefined ? (
@@ -288,16 +257,5 @@ export function End({
     <a class="end" href={href}>
       {inside}
     </a>
-  )
-}
-
-/** A group of parts, or the frame around all groups of a vnet. */
-export function Titled({ box, look, title }: Readonly<{ box: layout.DriverBox; look: string; title: string }>) {
-  const { x, y, width, height } = box
-  return (
-    <g>
-      <rect class={look} x={x} y={y} width={width} height={height} rx={4} />
-      <Label class="title muted" x={x + layout.PAD} y={y + 17} text={title} />
-    </g>
   )
 }

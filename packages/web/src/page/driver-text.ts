@@ -114,31 +114,3 @@ export function clip(text: string, width: number): string {
 /** The explanation for more drops, and more received frames, than sent frames. */
 export const GSO_NOTE =
   'One large frame of TCP or UDP (GSO) counts as 1 sent, but as many received or dropped once a wire splits it.'
-
-/** Milliseconds without a sample after which rates restart. */
-const ABSENCE_MS = 3000
-
-/** Rates of counters that are sampled often: of the last second, not since the last sample. */
-export class CountRates {
-  readonly #samples = new Map<string, { time: number; count: number }[]>()
-
-  /** Takes a sample of each counter and forgets counters that have none. `time` is in ms. */
-  sample(time: number, counts: ReadonlyMap<string, number>): void {
-    for (const key of [...this.#samples.keys()]) if (!counts.has(key)) this.#samples.delete(key)
-    for (const [key, count] of counts) {
-      const before = this.#samples.get(key) ?? []
-      const last = before.at(-1)
-      const isNew = last === undefined || count < last.count || time - last.time > ABSENCE_MS
-      const kept = isNew ? [] : before.filter((_, i) => i === before.length - 1 || time - before[i + 1].time < 1000)
-      this.#samples.set(key, [...kept, { time, count }])
-    }
-  }
-
-  /** Per second; undefined before the second sample, and after a reset or an absence. */
-  of(key: string): number | undefined {
-    const samples = this.#samples.get(key) ?? []
-    const [first, last] = [samples[0], samples.at(-1)]
-    if (first === undefined || last === undefined || last.time <= first.time) return undefined
-    return ((last.count - first.count) * 1000) / (last.time - first.time)
-  }
-}

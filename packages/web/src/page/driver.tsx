@@ -6,18 +6,19 @@ import { DROP_CAUSES } from 'vnet/internal/skb/drop-cause'
 import type { DeviceId, DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { CommandBox } from './copy.tsx'
-import { drawn } from './drawing.tsx'
-import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox, Titled } from './driver-draw.tsx'
+import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox } from './driver-draw.tsx'
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
 import { type Lane, labelLines, type Model, modelOf, peerOf } from './driver-model.ts'
-import { CountRates, GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
+import { GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
 import { SCROLLABLE, useInSight, useWidth } from './hooks.ts'
 import { placeHash } from './place.ts'
 import { HARMLESS } from './rates.ts'
+import { drawn, Titled } from './shapes.tsx'
 import { type Column, numbers, Table, troubles } from './table.tsx'
 import { stageName } from './traffic-history.ts'
+import { Samples } from './traffic-samples.ts'
 import { whole } from './traffic-units.ts'
 
 /** Kernels send fewer frames by themselves when an interface comes up. */
@@ -26,7 +27,7 @@ const LEGEND = `Up to ${MOST_DOTS} frames per second, a dot is a frame. Above, t
 /** The seconds up to the present sample. */
 const LATELY = 3
 
-type Parts = Readonly<{ parts: readonly PartInfo[]; rates: CountRates }>
+type Parts = Readonly<{ parts: readonly PartInfo[]; counts: Samples }>
 
 export function driverView(app: App): View {
   const parts = signal<ReadonlyMap<DeviceId, Parts>>(new Map())
@@ -49,11 +50,13 @@ export function driverView(app: App): View {
       }
       if (message.type !== 'parts') return
       const shown = [device?.id, device && peerOf(device, vnets)?.id]
-      const rates = parts.value.get(message.id)?.rates ?? new CountRates()
-      const counted = message.parts.filter(({ count }) => count !== undefined)
-      rates.sample(message.time, new Map(counted.map(({ kind, name, count }) => [`${kind} ${name}`, count!])))
+      const counts = parts.value.get(message.id)?.counts ?? new Samples()
+      const counted = message.parts.flatMap(({ kind, name, count }) =>
+        count === undefined ? [] : [[`${kind} ${name}`, count] as const],
+      )
+      counts.add(message.time, Object.fromEntries(counted), {})
       const others = [...parts.value].filter(([id]) => shown.includes(id))
-      parts.value = new Map([...others, [message.id, { parts: message.parts, rates }]])
+      parts.value = new Map([...others, [message.id, { parts: message.parts, counts }]])
     },
     Body: () => <Driver app={app} parts={parts.value} flights={flights} />,
   }
@@ -128,8 +131,9 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
   const dropsOf = (stage: StageReport) => samples?.rate(`dropped ${stageName(stage)}`, lately).at(-1) ?? 0
   const perSecond = ({ item, group }: ItemBox) => {
     if (item.kind === 'stage') return dropsOf(item.stage)
-    const rates = parts.get(group.id.startsWith('far') && peer !== undefined ? peer.id : device.id)?.rates
-    return item.kind === 'part' ? rates?.of(`${item.part.kind} ${item.part.name}`) : undefined
+    const counts = parts.get(group.id.startsWith('far') && peer !== undefined ? peer.id : device.id)?.counts
+    if (item.kind !== 'part') return undefined
+    return counts?.rate(`${item.part.kind} ${item.part.name}`, lately).at(-1) ?? undefined
   }
   const isSlow = app.mayChange && flights.hasSome && isFewer(app.rates, device) && isFewer(app.rates, peer)
   const isDropping = (lane: Lane) =>

@@ -1,9 +1,9 @@
 /** The timeline of a scenario: its steps, and a cursor that moves with the time. */
 import { useMemo } from 'preact/hooks'
 import type { ScenarioInfo } from '../feed-types.ts'
-import { Label } from './drawing.tsx'
 import { useNow, useWidth } from './hooks.ts'
 import { formatTime, lengthOf, marks, place, progress, type ScenarioProgress } from './scenario-time.ts'
+import { Label } from './shapes.tsx'
 
 const HEIGHT = 64
 /** Space for half a label at both ends of the axis. */

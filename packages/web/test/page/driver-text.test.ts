@@ -4,7 +4,6 @@ import { parseWire } from '#src/wire/parse.ts'
 import { testWires } from '#support/wire.ts'
 import type { PartInfo } from '../../src/feed-types.ts'
 import {
-  CountRates,
   clip,
   describeFold,
   describePart,
@@ -89,34 +88,4 @@ test('the width of a line grows with each power of ten, and is 0 without frames'
 
 test('a text that is too long ends with an ellipsis', () => {
   expect([clip('tx 0', 100), clip('delay 20ms 5ms', 79), clip('x'.repeat(9), 1)]).toEqual(['tx 0', 'delay 20m…', '…'])
-})
-
-describe('rates of counters', () => {
-  const sample = (rates: CountRates, time: number, count: number) => rates.sample(time, new Map([['irq 0', count]]))
-
-  test('counter rates cover the last second, however often it is sampled', () => {
-    const rates = new CountRates()
-    for (let i = 0; i <= 20; i++) sample(rates, 250 * i, i < 10 ? 0 : 100 * (i - 10))
-    expect(rates.of('irq 0')).toBe(400)
-    expect(rates.of('irq 1')).toBeUndefined()
-  })
-
-  test('counter rates are unknown after the first sample and after a reset', () => {
-    const rates = new CountRates()
-    sample(rates, 0, 10)
-    expect(rates.of('irq 0')).toBeUndefined()
-    sample(rates, 500, 20)
-    expect(rates.of('irq 0')).toBe(20)
-    sample(rates, 1000, 5)
-    expect(rates.of('irq 0')).toBeUndefined()
-  })
-
-  test('counter rates exclude a time without samples', () => {
-    const rates = new CountRates()
-    sample(rates, 0, 0)
-    sample(rates, 60_000, 6000)
-    expect(rates.of('irq 0')).toBeUndefined()
-    sample(rates, 60_250, 6002)
-    expect(rates.of('irq 0')).toBe(8)
-  })
 })
