@@ -26,7 +26,7 @@ const FILES = [
 const NODE = /\.node\.ts$/
 
 /** Resolves the packages to their source. */
-const sources = {
+export const sources = {
   name: 'sources',
   async resolveId(specifier, importer) {
     const [pattern, file] = FILES.find(([pattern]) => pattern.test(specifier)) ?? []

@@ -15,7 +15,8 @@ export type State = 'new' | 'begun' | 'done'
 /** Where the exercises of vnet are; src and dist are equally deep. */
 export const COURSE = fileURLToPath(new URL('../course/', import.meta.url))
 
-const PAGE = 'README.md'
+/** The page of an exercise, and its figure, which it may have. */
+const PAGE = ['README.md', 'figure.svg']
 
 /** A learner's file, and whether it was written: existing files are not changed. */
 export interface Written {
@@ -82,22 +83,22 @@ function digest(file: string): string {
 }
 
 /** Writes the files of an exercise into `parent`/NAME; existing files are not changed. */
-export function writeExercise(parent: string, { name, directory, driver }: Exercise): Written[] {
-  const own = join(parent, name)
-  makeDirectories(own)
+export function writeExercise(parent: string, exercise: Exercise): Written[] {
+  const { name, directory, driver } = exercise
   const texts = {
-    [PAGE]: readFileSync(join(directory, PAGE), 'utf8'),
     [driver]: readFileSync(join(directory, driver), 'utf8'),
     'package.json': packageJson(noted(directory)),
     'jsconfig.json': jsconfig(typePaths()),
   }
-  return Object.entries(texts).map(([file, text]) => writeNew(join(own, file), text))
+  const others = Object.entries(texts)
+  return [...writePage(parent, exercise), ...others.map(([file, text]) => writeNew(join(parent, name, file), text))]
 }
 
 /** Writes the page of an exercise only, likewise. */
-export function writePage(parent: string, { name, directory }: Exercise): Written {
+export function writePage(parent: string, { name, directory }: Exercise): Written[] {
   makeDirectories(join(parent, name))
-  return writeNew(join(parent, name, PAGE), readFileSync(join(directory, PAGE), 'utf8'))
+  const files = PAGE.filter(file => existsSync(join(directory, file)))
+  return files.map(file => writeNew(join(parent, name, file), readFileSync(join(directory, file), 'utf8')))
 }
 
 /** Writes a file, unless it exists. */

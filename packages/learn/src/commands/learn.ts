@@ -52,7 +52,7 @@ async function writeModule(parent: string, exercise: Exercise): Promise<Written[
   try {
     const title = `${Number.parseInt(exercise.name, 10)}. ${exercise.title}`
     const text = skeletonOf({ title, driver, devices: bed.devices, text: readFileSync(skeleton, 'utf8') })
-    return [writePage(parent, exercise), writeNew(path, text)]
+    return [...writePage(parent, exercise), writeNew(path, text)]
   } finally {
     await bed.close()
   }

@@ -33,6 +33,7 @@ describe('vnet learn', () => {
     expect(readdirSync(join(directory, '01-drop')).sort()).toEqual([
       'README.md',
       'drop.js',
+      'figure.svg',
       'jsconfig.json',
       'package.json',
     ])

@@ -1,0 +1,168 @@
+/**
+ * node scripts/figures.mjs [DIRECTORY]: draws each figure.js of the course and each description in
+ * a folder `pictures` of the docs as an SVG file beside it. Text in figures is 13 units high and a
+ * figure at most 42 squares of 8 units wide, so that it is legible on a narrow phone.
+ *
+ * A description has a `title`, a `size` and its `shapes`, in squares. Each has a place `at`: that
+ * of a point is [x, y], that of a rectangle [x, y, width, height]. The `lane` is `away` from the
+ * kernel, `toward` it, `drop` or `warn`; the `part` is a kind of part that the running driver has,
+ * of which the cells show the length.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { rolldown } from 'rolldown'
+import { sources } from './course-bundle.mjs'
+
+const root = resolve(import.meta.dirname, '..')
+const PAGE = 'packages/web/src/page'
+const UNIT = 8
+/** Pixels per unit, where there is room. */
+const SCALE = 1.25
+
+const read = path => readFileSync(join(root, path), 'utf8')
+
+/** The paths of the descriptions in a repository. */
+export function figureFiles(directory = root) {
+  const within = (folder, pattern) =>
+    readdirSync(join(directory, folder), { recursive: true })
+      .map(name => join(folder, name))
+      .filter(path => pattern.test(path) && !path.includes('node_modules'))
+  return [
+    ...within('packages/learn/course', /\/figure\.js$/),
+    ...within('packages/learn/docs', /\/pictures\/[\w-]+\.js$/),
+    ...within('docs', /\/pictures\/[\w-]+\.js$/),
+  ].sort()
+}
+
+/** The colours of the live page that figures use, `[name, light, dark]`. */
+export function palette() {
+  const text = readdirSync(join(root, PAGE))
+    .filter(name => name.endsWith('.css'))
+    .map(name => read(join(PAGE, name)))
+  return [...text.join('').matchAll(/--([\w-]+): light-dark\((#\w+), (#\w+)\)/g)].map(([, ...colour]) => colour)
+}
+
+/** The style of a figure in a file of its own, which follows the scheme of the page around it. */
+function style() {
+  const rules = read('docs/.vitepress/theme/figure.css').replace(/\/\*.*?\*\//gs, '')
+  const colours = palette().filter(([name]) => rules.includes(`var(--${name})`))
+  const values = i => `.figure{${colours.map(([name, ...colour]) => `--${name}:${colour[i]}`).join(';')}}`
+  const small = rules
+    .replace(/\s*\n\s*/g, '')
+    .replaceAll(': ', ':')
+    .replaceAll(' {', '{')
+    .replaceAll(';}', '}')
+  return `${values(0)}@media (prefers-color-scheme:dark){${values(1)}}${small}`
+}
+
+/** Imports the shapes of the live page, and what draws them as text. */
+async function loadShapes() {
+  const entry = `export { h } from 'preact'
+    export { renderToString } from 'preact-render-to-string'
+    export * from './${PAGE}/shapes.tsx'`
+  const bundle = await rolldown({
+    input: 'figures',
+    cwd: root,
+    platform: 'node',
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: id => (id === 'figures' ? join(root, 'figures.js') : undefined),
+        load: id => (id === join(root, 'figures.js') ? entry : undefined),
+      },
+      sources,
+    ],
+  })
+  const { output } = await bundle.generate({ format: 'esm' })
+  await bundle.close()
+  return import(`data:text/javascript;base64,${Buffer.from(output[0].code).toString('base64')}`)
+}
+
+/** Returns a function that returns the SVG of a description. */
+export async function figureDrawer() {
+  const { h, renderToString, ...shapes } = await loadShapes()
+  const css = style()
+  const units = squares => squares.map(each => each * UNIT)
+  const point = at => {
+    const [x, y] = units(at)
+    return { x, y }
+  }
+  const rect = at => {
+    const [x, y, width, height] = units(at)
+    return { x, y, width, height }
+  }
+  const group = (name, { lane, part }, ...children) =>
+    h('g', { class: lane === undefined ? name : `${name} ${lane}`, 'data-part': part }, ...children)
+
+  /** By the property that names a shape. */
+  const kinds = {
+    box({ box, lines = [], near, at, ...rest }) {
+      const all = [...(box === '' ? [] : [{ text: box, tone: 'name' }]), ...lines.map(text => ({ text }))]
+      return group(near ? 'end' : 'part', rest, h(shapes.Box, { box: rect(at), lines: all }))
+    },
+    group({ group: title, dashed, lane = '', at }) {
+      return h(shapes.Titled, { box: rect(at), look: dashed ? 'outline' : `group ${lane}`, title })
+    },
+    cells({ cells, filled = 0, at, ...rest }) {
+      const { width, ...place } = rect(at)
+      return group('queue', rest, h(shapes.Cells, { ...place, step: width / cells, cells, filled }))
+    },
+    ring({ ring, filled = 0, at, ...rest }) {
+      const [cx, cy, outer] = units(at)
+      return group('ring', rest, h(shapes.Circle, { cx, cy, outer, inner: outer - 12, cells: ring, filled }))
+    },
+    arrow({ arrow, dashed, ...rest }) {
+      return group(dashed ? 'arrow dashed' : 'arrow', rest, h(shapes.Arrow, { points: arrow.map(units) }))
+    },
+    line: ({ line, dashed, ...rest }) =>
+      group(
+        dashed ? 'arrow dashed' : 'arrow',
+        rest,
+        h('path', { class: 'line', d: `M${line.map(point => units(point).join(' ')).join('L')}` }),
+      ),
+    bolt: ({ bolt, ...rest }) => group('mark', rest, h(shapes.Bolt, point(bolt))),
+    cut: ({ cut }) => group('mark', {}, h(shapes.Cut, point(cut))),
+    dot: ({ dot, ...rest }) => group('mark', rest, h(shapes.Dot, point(dot))),
+    /** `at` is the start of its middle line, or the middle or the end of that. */
+    text({ text, at, tone, lane, anchor }) {
+      const { x, y } = point(at)
+      return h(shapes.Label, { class: lane ?? tone, x, y: y + 4.5, text, anchor })
+    },
+  }
+
+  return ({ title, size, shapes: all }) => {
+    const [width, height] = units(size)
+    const children = all.map(shape => {
+      const kind = Object.keys(kinds).find(kind => shape[kind] !== undefined)
+      return kinds[kind](shape)
+    })
+    const attributes = {
+      xmlns: 'http://www.w3.org/2000/svg',
+      class: 'figure',
+      viewBox: `0 0 ${width} ${height}`,
+      width: width * SCALE,
+      height: height * SCALE,
+      role: 'img',
+    }
+    const paper = h('rect', { class: 'paper', width, height, rx: UNIT })
+    const svg = h(
+      'svg',
+      attributes,
+      h('title', {}, title),
+      h('style', { dangerouslySetInnerHTML: { __html: css } }),
+      paper,
+      ...children,
+    )
+    return `${renderToString(svg).replaceAll(/(<(rect|path|g|text|title|style)\b)/g, '\n$1')}\n`
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const directory = resolve(process.argv[2] ?? root)
+  const draw = await figureDrawer()
+  for (const file of figureFiles(directory)) {
+    const { figure } = await import(pathToFileURL(join(directory, file)))
+    writeFileSync(join(directory, file.replace(/js$/, 'svg')), draw(figure))
+  }
+}
