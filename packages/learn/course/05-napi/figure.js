@@ -42,8 +42,8 @@ export const figure = {
         [38, 29],
       ],
     },
-    { text: 'budget: again', at: [40.5, 34.75], anchor: 'end' },
-    { box: 'napi.completeDone(work)', lines: ['then irq.unmask'], at: [8, 37, 33, 7] },
+    { text: 'budget, or false: again', at: [40.5, 34.75], anchor: 'end' },
+    { box: 'napi.completeDone(work)', lines: ['true: irq.unmask'], at: [8, 37, 33, 7] },
     {
       arrow: [
         [8, 40.5],
