@@ -48,6 +48,8 @@ type Replacement = readonly [from: string, to: string]
 /** A driver that the checks must refuse: the solution with a change. */
 export interface Mistake {
   readonly name: string
+  /** The consequence in a kernel, for the page of the exercise: a sentence or two. */
+  readonly inKernel?: string
   /** A part of the explanation, or of the log, of the first check that fails. */
   readonly explainedBy: string
   /** True: only a check on a live interface finds it. */

@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'after-drop',
+    inKernel:
+      'skb->len is read from memory that kfree_skb has freed and that may have another owner by now; KASAN reports a use-after-free.',
     explainedBy: 'debug: use-after-free',
     replace: [
       `dev.priv.bytes += skb.len
@@ -18,21 +20,29 @@ export const mistakes = [
   },
   {
     name: 'arp',
+    inKernel:
+      'The kernel asks for each address by ARP; as nothing replies, the neighbour entry fails after three requests, and senders get EHOSTUNREACH.',
     explainedBy: 'dev.flags has no IFF_NOARP',
     replace: ['dev.flags |= IFF_NOARP', ''],
   },
   {
     name: 'data-bytes',
+    inKernel:
+      'skb->len has the Ethernet header here, and statistics.rst counts it in tx_bytes: yours would be 14 bytes for each frame below the counters of other drivers.',
     explainedBy: 'dev.priv.bytes is',
     replace: ['dev.priv.bytes += skb.len', 'dev.priv.bytes += skb.len - 14'],
   },
   {
     name: 'frees',
+    inKernel:
+      'consume_skb fires another tracepoint than kfree_skb: tools that watch drops see none, and tx_dropped, which a driver counts itself, remains 0.',
     explainedBy: 'tx_dropped is 0 after 3 frames',
     replace: ['skb.drop()', 'skb.free()'],
   },
   {
     name: 'leaks-others',
+    inKernel:
+      'Each such frame is lost memory until the next boot, and a socket that sent it is charged for it until its send buffer is full.',
     explainedBy: '2 frames are still held',
     replace: [
       'if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)',
@@ -41,6 +51,8 @@ export const mistakes = [
   },
   {
     name: 'no-reason',
+    inKernel:
+      'The tracepoint skb:kfree_skb reports NOT_SPECIFIED for these drops, and an administrator learns only the address of the code.',
     explainedBy: 'NOT_SPECIFIED 5',
     replace: [
       'if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)',
@@ -49,6 +61,8 @@ export const mistakes = [
   },
   {
     name: 'twice',
+    inKernel:
+      'The sk_buff is freed twice, so the allocator gives its memory to two owners, which overwrite each other; KASAN reports a double-free.',
     explainedBy: 'skb_drop on a freed frame',
     replace: [
       'if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)',
@@ -57,6 +71,8 @@ export const mistakes = [
   },
   {
     name: 'assigns-flags',
+    inKernel:
+      'The assignment clears IFF_BROADCAST and IFF_MULTICAST, which ether_setup has set: ip link shows neither, and the kernel takes the interface for one without broadcast and multicast.',
     explainedBy: 'no longer IFF_BROADCAST',
     replace: ['dev.flags |= IFF_NOARP', 'dev.flags = IFF_NOARP'],
   },

@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'after-hand-over',
+    inKernel:
+      'netif_rx has queued the frame, and a softirq may have freed it: this writes to memory that may have another owner.',
     explainedBy: 'use-after-hand-over',
     replace: [
       'netifRx(skb)',
@@ -17,6 +19,8 @@ export const mistakes = [
   },
   {
     name: 'drops-after',
+    inKernel:
+      'The driver and the network stack both free the same sk_buff: a double free, which crashes sooner or later.',
     explainedBy: 'skb_drop on a frame that the kernel was given already',
     replace: [
       'netifRx(skb)',
@@ -26,6 +30,8 @@ export const mistakes = [
   },
   {
     name: 'group',
+    inKernel:
+      'After the swap the source is a multicast address, and ip_route_input drops every such packet as a martian source.',
     explainedBy: 'a frame to 224.0.0.1 (01:00:5e:00:00:01) came back',
     replace: [
       'if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE',
@@ -34,6 +40,8 @@ export const mistakes = [
   },
   {
     name: 'header-counted',
+    inKernel:
+      'The driver may read up to 14 bytes past the end of the frame; ip_rcv compares the length with skb->len, and drops such a packet as truncated.',
     explainedBy: 'whose last 4 bytes are missing came back',
     replace: [
       'if (ipv4.parse(bytes, nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR',
@@ -42,16 +50,22 @@ export const mistakes = [
   },
   {
     name: 'no-mac',
+    inKernel:
+      "The destination is still another host's address: eth_type_trans sets PACKET_OTHERHOST, and ip_rcv drops the frame.",
     explainedBy: 'came back from 02:00:00:00:00:77 to',
     replace: ['ethernet.swapAddresses(bytes, skb.data)', ''],
   },
   {
     name: 'offset-of-memory',
+    inKernel:
+      'The start of the buffer is skb->head, and the frame starts at skb->data: the swap changes bytes of the headroom, and the frame keeps its addresses.',
     explainedBy: 'positions from skb.data on',
     replace: ['ethernet.swapAddresses(bytes, skb.data)', 'ethernet.swapAddresses(bytes, 0)'],
   },
   {
     name: 'overwritten',
+    inKernel:
+      'Both addresses are 198.18.0.9 now, which is not an address of this machine: the packet is forwarded if ip_forward is on, and dropped otherwise.',
     explainedBy: 'came back with destination 198.18.0.9',
     replace: [
       `const source = ipv4.source(bytes, nh)
@@ -63,11 +77,15 @@ export const mistakes = [
   },
   {
     name: 'past-the-end',
+    inKernel:
+      'Any program with a packet socket may send a header that is cut; the driver then reads and writes past the end, up to skb_shared_info.',
     explainedBy: '4 bytes were read after its end',
     replace: ['if (ipv4.parse(bytes, nh, skb.len - ETH_HLEN) < 0) return SKB_DROP_REASON_IP_INHDR', ''],
   },
   {
     name: 'source-only',
+    inKernel:
+      'The destination is still 198.18.0.9, which is not an address of this machine: the packet is forwarded if ip_forward is on, and dropped otherwise.',
     explainedBy: 'came back with destination 198.18.0.9',
     replace: [
       `const source = ipv4.source(bytes, nh)
@@ -78,6 +96,7 @@ export const mistakes = [
   },
   {
     name: 'ttl',
+    inKernel: 'The checksum of the header no longer fits: ip_rcv drops the packet and counts it in InCsumErrors.',
     explainedBy: 'byte 22 came back as 63',
     replace: [
       'ethernet.swapAddresses(bytes, skb.data)',
@@ -87,6 +106,8 @@ export const mistakes = [
   },
   {
     name: 'no-broadcast',
+    inKernel:
+      'The packet comes back from 198.18.0.255: with rp_filter the kernel drops it as a martian source, without it programs receive packets from a broadcast address.',
     explainedBy: 'a frame to 198.18.0.255 (ff:ff:ff:ff:ff:ff) came back',
     replace: ['skb.pktType === PACKET_BROADCAST || ', ''],
   },

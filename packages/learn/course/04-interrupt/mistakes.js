@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'acknowledges-last',
+    inKernel:
+      'A bit that the card sets between the read and the acknowledgement is cleared unseen: its frame waits for the next interrupt, or for ever.',
     explainedBy: 'a new interrupt',
     replace: [
       ['const status = irq.acknowledge()', 'const status = irq.status'],
@@ -20,11 +22,15 @@ export const mistakes = [
   },
   {
     name: 'always-handled',
+    inKernel:
+      'If the line of another card is stuck, the kernel never sees that all handlers returned IRQ_NONE: it does not log "nobody cared", and the CPU runs handlers without end.',
     explainedBy: 'returned IRQ_HANDLED for an interrupt without a bit',
     replace: ['if (status === 0) return IRQ_NONE', ''],
   },
   {
     name: 'module-board',
+    inKernel:
+      'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
       ['function devInit(dev) {', 'let board\nfunction devInit(dev) {'],
@@ -34,21 +40,29 @@ export const mistakes = [
   },
   {
     name: 'no-kick',
+    inKernel:
+      'A card reads its ring when the driver writes to the doorbell register: without that the ring fills up, and the watchdog reports a timeout.',
     explainedBy: 'interrupts 0',
     replace: ['board.kick()', ''],
   },
   {
     name: 'not-acknowledged',
+    inKernel:
+      'A level-triggered line remains asserted: the handler is called again as soon as it has returned, and the CPU does nothing else.',
     explainedBy: 'the status word is still 3',
     replace: ['const status = irq.acknowledge()', 'const status = irq.status'],
   },
   {
     name: 'not-freed',
+    inKernel:
+      'The handler is called after the interface went down, for other cards of the line too, and uses rings that are free; the next request_irq adds it a second time.',
     explainedBy: 'after the interface had gone down, and the handler ran',
     replace: ['dev.priv.irq.free()', ''],
   },
   {
     name: 'one-frame',
+    inKernel:
+      'The card has raised one interrupt for several frames: the others wait in the ring for the next interrupt.',
     explainedBy: 'raised 1 interrupt; the kernel received 1',
     replace: [
       'for (let skb = board.rx.shift(); skb !== undefined; skb = board.rx.shift()) netifRx(skb)',
@@ -58,11 +72,15 @@ export const mistakes = [
   },
   {
     name: 'precedence',
+    inKernel:
+      'In C, too, != binds stronger than &: the test looks at bit 0 only. gcc warns with -Wparentheses, which is part of -Wall.',
     explainedBy: 'RX_READY alone',
     replace: ['if ((status & RX_READY) !== 0) {', 'if (status & Number(RX_READY !== 0)) {'],
   },
   {
     name: 'requested-once',
+    inKernel:
+      'After the first down and up there is no handler, and the card is silent; the next free_irq logs "Trying to free already-free IRQ".',
     explainedBy: 'went down and up again',
     replace: [
       [
@@ -75,6 +93,8 @@ export const mistakes = [
   },
   {
     name: 'requested-twice',
+    inKernel:
+      'Without IRQF_SHARED, request_irq returns -EBUSY. With it, both handlers run, free_irq removes one, and the other is called with a device that is down.',
     explainedBy: 'request_irq: EBUSY, the line has a handler: free_irq comes first (at open (',
     replace: [
       'dev.priv.irq.request(interrupt)',
@@ -84,11 +104,15 @@ export const mistakes = [
   },
   {
     name: 'returns-nothing',
+    inKernel:
+      'gcc refuses a missing return (-Werror=return-type); 0 is IRQ_NONE, and after nearly 100,000 of those the kernel logs "nobody cared" and disables the line.',
     explainedBy: 'interrupt handler: returned undefined, not IRQ_HANDLED or IRQ_NONE',
     replace: ['return IRQ_HANDLED', ''],
   },
   {
     name: 'wakes-on-rx',
+    inKernel:
+      'A completion without a received frame wakes nothing: the queue is stopped until a frame happens to arrive, or until the watchdog calls.',
     explainedBy: 'the queue is still stopped',
     replace: [
       `}
@@ -99,16 +123,22 @@ export const mistakes = [
   },
   {
     name: 'wakes-always',
+    inKernel:
+      'A queue with a full ring is woken: the next ndo_start_xmit has no descriptor, and must return NETDEV_TX_BUSY or drop the frame.',
     explainedBy: 'only TX_DONE says that the tx ring has room',
     replace: ['if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)', 'netifTxWakeAllQueues(dev)'],
   },
   {
     name: 'board-hands-over',
+    inKernel:
+      'A card cannot call the network stack: it writes to the ring by DMA, and only the handler or the poll of its driver takes frames out.',
     explainedBy: 'with its interrupts masked, the board gave a frame to the kernel',
     replace: ['this.rx.push(skb)', 'netifRx(skb)'],
   },
   {
     name: 'requests-last',
+    inKernel:
+      'The stack sends nothing before ndo_open has returned, so this works; where the same function restarts a card that is up, the first completion may find no handler.',
     explainedBy: 'started 1 queue when it called irq.request',
     replace: [
       `dev.priv.irq.request(interrupt)
@@ -119,6 +149,8 @@ export const mistakes = [
   },
   {
     name: 'resets-first',
+    inKernel:
+      'Until free_irq returns, the handler may run on another CPU, and takes frames from rings that are being emptied.',
     explainedBy: 'ndoStop called board.reset, then irq.free',
     replace: [
       `dev.priv.irq.free()

@@ -8,11 +8,15 @@
 export const mistakes = [
   {
     name: 'acknowledges-nothing',
+    inKernel:
+      'The bit remains set: on a level-triggered line each unmask interrupts again, and interrupts of other cards are claimed.',
     explainedBy: 'irq.acknowledge(), which clears the bits',
     replace: ['if (irq.acknowledge() === 0) return IRQ_NONE', ''],
   },
   {
     name: 'always-completes',
+    inKernel:
+      'A poll that returns its whole budget still belongs to net_rx_action, which moves it on its list; completed before, it may run on another CPU too, and the list is corrupted.',
     explainedBy: 'napi_complete_done with 64 of 64',
     replace: [
       'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
@@ -22,6 +26,8 @@ export const mistakes = [
   },
   {
     name: 'completes-and-schedules',
+    inKernel:
+      'napi_schedule puts the poll on a list, and net_rx_action, which sees the whole budget, puts it there again: the list is corrupted.',
     explainedBy: 'returned 64, its whole budget, after napi_complete_done with 0',
     replace: [
       'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
@@ -32,31 +38,42 @@ export const mistakes = [
   },
   {
     name: 'completes-when-empty',
+    inKernel:
+      'With exactly 64 frames in the ring it completes and returns 64. napi.rst allows one of two: return 64 and be called again, or complete and return 63.',
     explainedBy: 'napi_complete_done with 64 of 64',
     replace: ['if (work < budget && napi', 'if (board.rx.length === 0 && napi'],
   },
   {
     name: 'no-budget',
+    inKernel:
+      'The poll takes the CPU from other devices and from programs, and the kernel logs that it is "exceeding its budget of 64".',
     explainedBy: 'one poll took 150',
     replace: ['while (work < budget && board.rx.length > 0) {', 'while (board.rx.length > 0) {'],
   },
   {
     name: 'no-disable',
+    inKernel: 'The next napi_enable is a BUG_ON: it finds a poll that is enabled, and the kernel stops there.',
     explainedBy: 'napi_enable of a poll that is enabled',
     replace: ['dev.priv.napi.disable()', ''],
   },
   {
     name: 'no-enable',
+    inKernel:
+      'A poll that was never enabled has its SCHED bit set: napi_schedule does nothing, no frame is received, and napi_disable waits for ever with rtnl_lock held.',
     explainedBy: 'napi_schedule before napi_enable',
     replace: ['dev.priv.napi.enable()', ''],
   },
   {
     name: 'no-mask',
+    inKernel:
+      'Each frame interrupts although the poll is scheduled: nothing is lost, but it is the interrupt load that NAPI exists to avoid.',
     explainedBy: 'MOVED could interrupt again',
     replace: ['irq.mask(MOVED)', ''],
   },
   {
     name: 'no-unmask',
+    inKernel:
+      'After the first poll the card never interrupts again, and the interface receives nothing until it goes down and up.',
     explainedBy: 'the kernel received 1 of 2',
     replace: [
       'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
@@ -65,21 +82,28 @@ export const mistakes = [
   },
   {
     name: 'no-wake',
+    inKernel: 'A queue that was stopped by a full ring remains stopped until the watchdog calls ndo_tx_timeout.',
     explainedBy: 'the queue is still stopped',
     replace: ['netifTxWakeAllQueues(dev)', ''],
   },
   {
     name: 'returns-budget',
+    inKernel:
+      'net_rx_action takes the poll for unfinished and keeps it on its list, although it has completed and another CPU may schedule it: the list is corrupted.',
     explainedBy: 'returned 64, its whole budget, after napi_complete_done with 3',
     replace: ['return work', 'return budget'],
   },
   {
     name: 'returns-nothing',
+    inKernel:
+      'gcc refuses a missing return (-Werror=return-type); with 0, net_rx_action counts no work, and one softirq handles more than its share.',
     explainedBy: 'napi poll: returned undefined',
     replace: ['return work', ''],
   },
   {
     name: 'unmasks-first',
+    inKernel:
+      'Before Linux 4.11 the napi_schedule of that interrupt was lost, and the card was silent for ever; since then NAPI_STATE_MISSED makes napi_complete_done poll again. napi.rst still asks for the unmask after it.',
     explainedBy: 'the poll called irq.unmask, then napi.completeDone',
     replace: [
       'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
@@ -91,6 +115,8 @@ export const mistakes = [
   },
   {
     name: 'completes-until-true',
+    inKernel:
+      'The call that returned false has put the poll on its list again; the next one clears SCHED, so another CPU may schedule and run the same poll meanwhile.',
     explainedBy: 'a frame arrived when the poll completes; the kernel received 1 of 2',
     replace: [
       'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
@@ -102,6 +128,8 @@ export const mistakes = [
   },
   {
     name: 'fixed-budget',
+    inKernel:
+      'In busy polling it takes more than it was given, and in netpoll it receives frames where only transmissions may be completed: __napi_poll or poll_one_napi warns.',
     explainedBy: 'with 20 frames in the rx ring and a budget of 8, a poll took 20',
     replace: [
       ['while (work < budget && board', 'while (work < 64 && board'],
@@ -110,11 +138,15 @@ export const mistakes = [
   },
   {
     name: 'completes-budget-of-0',
+    inKernel:
+      'napi_complete_done returns false in netpoll, so little happens today; napi.rst forbids the call with a budget of 0, because a driver has no work to complete.',
     explainedBy: 'its whole budget of 0 called napi.completeDone',
     replace: ['if (work < budget && napi', 'if (work < Math.max(budget, 1) && napi'],
   },
   {
     name: 'works-in-handler',
+    inKernel:
+      'The network stack runs in softirq context: called by a handler, it may wait for a lock of the very code that was interrupted, a deadlock.',
     explainedBy: 'when the handler had returned, the rx ring had 0',
     replace: [
       'return IRQ_HANDLED',
@@ -124,11 +156,15 @@ export const mistakes = [
   },
   {
     name: 'wake-is-work',
+    inKernel:
+      'Only received packets are work in napi.rst: the number decides whether interrupts are deferred (napi_defer_hard_irqs), and an idle poll would look busy.',
     explainedBy: 'no poll took more than 63',
     replace: ['let work = 0', 'let work = 1'],
   },
   {
     name: 'schedules-first',
+    inKernel:
+      'Interrupts of other cards schedule the poll too; and a poll on another CPU, such as threaded NAPI, may end before the acknowledgement, which then clears the bit of a frame that it did not see.',
     explainedBy: 'napi.schedule, then irq.acknowledge',
     replace: [
       'if (irq.acknowledge() === 0) return IRQ_NONE',
@@ -137,6 +173,8 @@ export const mistakes = [
   },
   {
     name: 'requests-first',
+    inKernel:
+      'An interrupt between the two is masked and not polled, because napi_schedule does nothing before napi_enable: no interrupt follows, and no frame is received.',
     explainedBy: 'ndoOpen called irq.request, then napi.enable',
     replace: [
       `dev.priv.napi.enable()
@@ -147,6 +185,7 @@ export const mistakes = [
   },
   {
     name: 'empties-first',
+    inKernel: 'A poll that runs on another CPU takes frames from rings that are emptied under it: a use-after-free.',
     explainedBy: 'ndoStop called irq.free, then board.reset, then napi.disable',
     replace: [
       `dev.priv.napi.disable()
@@ -157,11 +196,15 @@ export const mistakes = [
   },
   {
     name: 'never-completes',
+    inKernel:
+      'The poll is on no list and still has its SCHED bit: napi_schedule does nothing from then on, and napi_disable waits for ever with rtnl_lock held.',
     explainedBy: 'napi.completeDone(work) in a poll that returns less',
     replace: ['if (work < budget && napi.completeDone(work))', 'if (work < budget)'],
   },
   {
     name: 'disables-first',
+    inKernel:
+      'An interrupt between the two is acknowledged and masked, and its frames remain in the ring: napi_schedule does nothing after napi_disable.',
     explainedBy: 'ndoStop called napi.disable, then irq.free, then board.reset',
     replace: [
       `dev.priv.irq.free()
@@ -172,6 +215,8 @@ export const mistakes = [
   },
   {
     name: 'masks-last',
+    inKernel:
+      'The softirq of the same CPU follows the handler, but threaded NAPI or a busy poll runs on another one, and may unmask before the mask is written, which then lasts.',
     explainedBy: 'irq.acknowledge, then napi.schedule, then irq.mask',
     replace: [
       `irq.mask(MOVED)

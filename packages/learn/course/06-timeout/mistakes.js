@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'module-board',
+    inKernel:
+      'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
       ['function devInit(dev) {', 'let board\nfunction devInit(dev) {'],
@@ -17,6 +19,8 @@ export const mistakes = [
   },
   {
     name: 'counts-twice',
+    inKernel:
+      'kfree_skb counts nothing, so the driver does: an error for the timeout and one more for each frame are more errors than frames.',
     explainedBy: 'tx_errors is 5',
     replace: [
       [
@@ -33,36 +37,48 @@ export const mistakes = [
   },
   {
     name: 'no-purge',
+    inKernel:
+      'The ring is still full when the queue is woken: the next ndo_start_xmit has no descriptor, or overwrites one and leaks its sk_buff.',
     explainedBy: 'the driver still has 4 frames',
     replace: ['board.tx.purge(SKB_DROP_REASON_TX_ABORTED)', ''],
   },
   {
     name: 'no-reason',
+    inKernel:
+      'In a kernel the driver adds to tx_errors and tx_aborted_errors itself: without it, ip -s -s link shows no error of the card.',
     explainedBy: 'dropped: DEV_STOPPED 4',
     replace: ['board.tx.purge(SKB_DROP_REASON_TX_ABORTED)', 'board.tx.purge(SKB_DROP_REASON_DEV_STOPPED)'],
   },
   {
     name: 'no-reset',
+    inKernel: 'The queue is woken, the card still hangs, and the watchdog calls again each watchdog_timeo.',
     explainedBy: 'it still hangs',
     replace: ['  board.reset()', ''],
   },
   {
     name: 'no-wake',
+    inKernel: 'The queue is still stopped: dev_watchdog calls again and again, and the interface never recovers.',
     explainedBy: 'the queue is still stopped',
     replace: ['dev.tx[queue]?.wake()', ''],
   },
   {
     name: 'no-watchdog',
+    inKernel:
+      '__netdev_watchdog_up replaces 0 by 5 seconds if there is an ndo_tx_timeout: the watchdog is there, only later than you need it.',
     explainedBy: 'ndoTxTimeout was called 0 times',
     replace: ['dev.watchdogTimeo = dev.priv.params.timeout', ''],
   },
   {
     name: 'seconds',
+    inKernel:
+      'watchdog_timeo is in jiffies: 5000 without a conversion are 5, 20 or 50 seconds, with a HZ of 1000, 250 or 100.',
     explainedBy: 'ndoTxTimeout was called 0 times',
     replace: ['dev.watchdogTimeo = dev.priv.params.timeout', 'dev.watchdogTimeo = dev.priv.params.timeout * 1000'],
   },
   {
     name: 'wakes-first',
+    inKernel:
+      'ndo_tx_timeout runs with all queues frozen, so no frame comes in; but most drivers repair the card in a work item, and there another CPU transmits into a ring that is being emptied.',
     explainedBy: '0 of 2 frames came back',
     replace: [
       `board.reset()
@@ -75,6 +91,7 @@ export const mistakes = [
   },
   {
     name: 'fixed-timeout',
+    inKernel: 'modinfo and sysfs show a parameter that nothing reads: it can be set, and changes nothing.',
     explainedBy: 'with --timeout 100, dev.watchdogTimeo is 50',
     replace: ['dev.watchdogTimeo = dev.priv.params.timeout', 'dev.watchdogTimeo = 50'],
   },

@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'module-lanes',
+    inKernel:
+      'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
       ['function newLane(slots) {', 'let lanes = []\nfunction newLane(slots) {'],
@@ -17,6 +19,8 @@ export const mistakes = [
   },
   {
     name: 'counts-in-one',
+    inKernel:
+      'All CPUs write one counter: without a lock counts are lost, and with one the CPUs wait for each other, which several queues exist to avoid.',
     explainedBy: 'frames counted: 3, 0, 0, 0',
     replace: [
       `lane.frames++
@@ -27,6 +31,8 @@ export const mistakes = [
   },
   {
     name: 'four-lanes',
+    inKernel:
+      'With eight queues, lanes[queue] is past the end of the array: the driver reads and writes memory of another owner.',
     explainedBy: 'a lane for each transmit queue',
     replace: [
       'const lanes = Array.from({ length: txqs }, () => newLane(params.slots))',
@@ -35,6 +41,8 @@ export const mistakes = [
   },
   {
     name: 'ignores-txqs',
+    inKernel:
+      'A fixed number leaves CPUs to share queues, or is more than the card has: drivers take the number from the card and the CPUs, and ethtool -L changes it.',
     explainedBy: 'with --txqs 2 the device has 4 transmit',
     replace: [
       `* @param {import('vnet').DriverContext} context
@@ -48,16 +56,21 @@ function init(params) {
   },
   {
     name: 'no-stop',
+    inKernel:
+      'The ring overflows: ndo_start_xmit must drop frames or return NETDEV_TX_BUSY, although the qdisc could have kept them.',
     explainedBy: 'these queues are stopped: none',
     replace: ['if (lane.ring.length === lane.ring.capacity) dev.tx[skb.queueMapping].stop()', ''],
   },
   {
     name: 'no-wake',
+    inKernel:
+      'This queue is stopped for ever, and with it the flows that hash to it; the others work, so the interface looks healthy.',
     explainedBy: 'queue 1 is still stopped',
     replace: ['dev.tx[queue].wake()', ''],
   },
   {
     name: 'one-alarm',
+    inKernel: 'Four timers empty ring 0, and nothing empties the others: the flows on three of four queues hang.',
     explainedBy: 'of 4 frames, one by each queue, 1 came back',
     replace: [
       'for (const [queue, lane] of dev.priv.lanes.entries()) lane.alarm = dev.net.clock.alarm(() => arrived(dev, queue))',
@@ -66,11 +79,15 @@ function init(params) {
   },
   {
     name: 'one-ring',
+    inKernel:
+      'ndo_start_xmit holds the lock of its own queue only: without another lock, two CPUs write to the same slot of the shared ring.',
     explainedBy: 'the rings have 4, 0, 0, 0',
     replace: ['const lane = lanes[skb.queueMapping]', 'const lane = lanes[0]'],
   },
   {
     name: 'one-rxq',
+    inKernel:
+      'With one receive queue, and so one interrupt, all frames are received on one CPU, unless RPS distributes them in software.',
     explainedBy: '4 transmit and 1 receive queues',
     replace: [
       `function init(params, { txqs = 4, rxqs = txqs }) {
@@ -83,6 +100,8 @@ function init(params) {
   },
   {
     name: 'queue-zero',
+    inKernel:
+      'The recorded queue feeds XPS by receive queues and, in tun, the table of flows: all flows move to queue 0.',
     explainedBy: 'came back on queue 0',
     replace: [
       'for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) netifRx(skb)',
@@ -94,6 +113,8 @@ function init(params) {
   },
   {
     name: 'stops-all',
+    inKernel:
+      'One flow that sends too much stops all CPUs: the head-of-line blocking that several queues exist to avoid.',
     explainedBy: 'these queues are stopped: 0, 1, 2, 3',
     replace: [
       'if (lane.ring.length === lane.ring.capacity) dev.tx[skb.queueMapping].stop()',
@@ -102,6 +123,8 @@ function init(params) {
   },
   {
     name: 'wakes-all',
+    inKernel:
+      'A queue with a full ring is woken, and its next ndo_start_xmit has no room: NETDEV_TX_BUSY, or a lost frame.',
     explainedBy: 'queue 2, whose ring was still full, was woken',
     replace: [
       [
@@ -114,6 +137,7 @@ function init(params) {
   },
   {
     name: 'counts-dropped',
+    inKernel: 'Frames that were dropped count as sent: sent and dropped together are more than the stack handed over.',
     explainedBy: 'frames counted: 0, 2, 0, 2',
     replace: [
       `const reason = reflect(skb, dev)
@@ -128,11 +152,15 @@ function init(params) {
   },
   {
     name: 'four-queues',
+    inKernel:
+      'Two queues share a ring, each under its own lock only, so two CPUs change it at the same time; and the upper four queues are never woken.',
     explainedBy: 'the rings have 2, 2, 2, 2, 0, 0, 0, 0',
     replace: ['const lane = lanes[skb.queueMapping]', 'const lane = lanes[skb.queueMapping & 3]'],
   },
   {
     name: 'counts-late',
+    inKernel:
+      'Many drivers count a frame when the card reports it as sent, which is right for tx_packets; frames that ndo_stop purges must then be counted as drops.',
     explainedBy: 'with the frames in their rings, frames counted: 0, 0, 0, 0',
     replace: [
       [

@@ -8,6 +8,7 @@
 export const mistakes = [
   {
     name: 'adds-one',
+    inKernel: 'The ports of real flows are odd and even: half of all replies go to a port on which nothing listens.',
     explainedBy: 'ports 40001 and 5201 came back as 40000 and 5202',
     replace: [
       'udp.setDestinationPort(bytes, at, destination ^ 1)',
@@ -16,6 +17,8 @@ export const mistakes = [
   },
   {
     name: 'always-cut',
+    inKernel:
+      'Each long frame is cut although its receiver takes it whole: the network stack runs once for each piece, the cost that offloads avoid.',
     explainedBy: 'one frame, as it was sent',
     replace: [
       'if (dev.priv.params.plain) receivePlain(skb, dev)',
@@ -24,6 +27,8 @@ export const mistakes = [
   },
   {
     name: 'cut-no-more',
+    inKernel:
+      'Without gso_size nothing can cut the frame: a router or bridge sees a packet longer than the MTU, and drops or fragments it.',
     explainedBy: 'each with at most 1000 bytes of payload',
     replace: [
       'const n = skbGsoSegment(skb, segments)',
@@ -33,6 +38,8 @@ export const mistakes = [
   },
   {
     name: 'declared',
+    inKernel:
+      'For a received frame CHECKSUM_NONE means not verified: the stack sums it, finds a sum of the pseudo-header only, and drops it (TcpInCsumErrors).',
     explainedBy: 'skbChecksumHelp',
     replace: [
       [
@@ -50,11 +57,15 @@ export const mistakes = [
   },
   {
     name: 'kept',
+    inKernel:
+      'skb_gso_segment returns an ERR_PTR, and the frame is still yours: each return without kfree_skb leaks up to 64 KiB.',
     explainedBy: 'SKB_GSO_SEG 1',
     replace: ['if (n < 0) return skb.drop(-n)', 'if (n < 0) return'],
   },
   {
     name: 'no-help',
+    inKernel:
+      'The stack trusts a received frame with CHECKSUM_PARTIAL, which only the same machine can have sent; whatever reads its bytes, such as a capture, sees an unfinished checksum.',
     explainedBy: 'skbChecksumHelp',
     replace: [
       `if (skbChecksumHelp(skb)) netifRx(skb)
@@ -64,6 +75,7 @@ export const mistakes = [
   },
   {
     name: 'no-sg',
+    inKernel: 'netdev_fix_features turns off TSO and GSO for a device without NETIF_F_SG: all frames are short.',
     explainedBy: 'no NETIF_F_SG',
     replace: [
       'dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_GSO_UDP_L4',
@@ -72,6 +84,7 @@ export const mistakes = [
   },
   {
     name: 'no-tso',
+    inKernel: 'The stack cuts TCP in software before ndo_start_xmit: everything works, and costs more CPU.',
     explainedBy: 'no NETIF_F_TSO',
     replace: [
       'dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_GSO_UDP_L4',
@@ -80,6 +93,8 @@ export const mistakes = [
   },
   {
     name: 'not-partial',
+    inKernel:
+      'The mark is lost that the checksum is unfinished: the receiver verifies the sum of the pseudo-header as if it were whole, and drops the packet.',
     explainedBy: 'ipSummed 3',
     replace: [
       [
@@ -98,21 +113,28 @@ export const mistakes = [
   },
   {
     name: 'one-port',
+    inKernel:
+      'The checksum is wrong by one word: the receiver drops the packet, TcpInCsumErrors grows, and the connection hangs in retransmissions.',
     explainedBy: 'the checksum of a TCP frame that came back is wrong',
     replace: ['const half = checksum.checksumUpdate(old, source, source ^ 1)', 'const half = old'],
   },
   {
     name: 'partial-updated',
+    inKernel:
+      'The code or card that completes the sum adds the new ports itself: with your update the result is wrong, and the receiver drops the packet.',
     explainedBy: 'the sum of the pseudo-header',
     replace: ['if (skb.ipSummed === CHECKSUM_PARTIAL) return', ''],
   },
   {
     name: 'small-ring',
+    inKernel:
+      'skb_gso_segment returns a list without a limit, but the ring of a card has one: a driver makes sure of room for all pieces first, or it sends half a frame.',
     explainedBy: 'a ring with room',
     replace: ['const segments = new Ring(128)', 'const segments = new Ring(8)'],
   },
   {
     name: 'stale-checksum',
+    inKernel: 'The receiver sums the packet with the new ports and drops it; only the counters InCsumErrors show why.',
     explainedBy: 'the checksum of a TCP frame that came back is wrong',
     replace: [
       `const half = checksum.checksumUpdate(old, source, source ^ 1)
@@ -122,16 +144,22 @@ export const mistakes = [
   },
   {
     name: 'still-partial',
+    inKernel:
+      'skb_gso_segment leaves the checksums to the device if its features have NETIF_F_HW_CSUM: pass features without it, and the segments are complete.',
     explainedBy: 'complete',
     replace: ['const n = skbGsoSegment(skb, segments)', 'const n = skbGsoSegment(skb, segments, true)'],
   },
   {
     name: 'udp-none',
+    inKernel:
+      'A packet that had no checksum gets a wrong one: the receiver, which accepts 0 in UDP over IPv4, drops it.',
     explainedBy: '0 means that the sender made no checksum',
     replace: ['if (!isTcp && old === 0) return', ''],
   },
   {
     name: 'udp-zero',
+    inKernel:
+      '0 means no checksum, so the receiver verifies nothing and takes damaged packets; the kernel writes CSUM_MANGLED_0, 0xffff, in its place.',
     explainedBy: '0xffff',
     replace: [
       'else udp.setChecksum(bytes, at, check === 0 ? 0xffff : check)',
@@ -140,11 +168,13 @@ export const mistakes = [
   },
   {
     name: 'wrong-reason',
+    inKernel: 'A trace of drops shows NOT_SPECIFIED where SKB_GSO_SEG would say that the frame could not be cut.',
     explainedBy: 'SKB_GSO_SEG 1',
     replace: ['if (n < 0) return skb.drop(-n)', 'if (n < 0) return skb.drop()'],
   },
   {
     name: 'not-completed',
+    inKernel: 'skb_checksum_help returns an error, such as -ENOMEM, and the frame goes on with an unfinished checksum.',
     explainedBy: 'skbChecksumHelp returned false',
     replace: [
       `if (skbChecksumHelp(skb)) netifRx(skb)

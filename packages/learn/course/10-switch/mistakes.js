@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'back',
+    inKernel:
+      'A switch on that port hears a frame of its own station from outside, learns the wrong port, and the station gets nothing until it sends again.',
     explainedBy: 'port but that of arrival',
     replace: [
       'const [last, ...others] = from.priv.ports.filter(port => port !== from)',
@@ -16,6 +18,7 @@ export const mistakes = [
   },
   {
     name: 'clone-too-late',
+    inKernel: 'By the time of skb_clone a softirq may have received the frame and freed it: a use-after-free.',
     explainedBy: 'skb_clone',
     replace: [
       [
@@ -28,6 +31,8 @@ export const mistakes = [
   },
   {
     name: 'first-place',
+    inKernel:
+      'A station that has moved, such as a virtual machine, gets nothing for as long as it sends: each of its frames renews the wrong entry.',
     explainedBy: 'the last frame says where it is',
     replace: [
       'stations.set(addressAt(bytes, ethernet.sourceAt(data)), { port: dev, seen: now })',
@@ -39,21 +44,29 @@ export const mistakes = [
   },
   {
     name: 'group-learned',
+    inKernel:
+      'A frame with the address of a group as its source makes an entry, and the group is then sent to one port only; br_handle_frame drops such frames.',
     explainedBy: 'look at its bit first',
     replace: ['if (ethernet.isMulticastAddress(bytes, data)) return flood(skb, dev)', ''],
   },
   {
     name: 'last-3-bytes',
+    inKernel:
+      "The first three bytes are the vendor (OUI): two cards of different vendors may share the others, and get each other's frames.",
     explainedBy: 'compare all 48 bits',
     replace: ['for (let i = 0; i < 6; i++) address', 'for (let i = 3; i < 6; i++) address'],
   },
   {
     name: 'last-32-bits',
+    inKernel:
+      'br_fdb.c hashes all 48 bits and the VLAN and compares them; 32 bits mix up stations whose first two bytes differ.',
     explainedBy: 'compare all 48 bits',
     replace: ['address = address * 256 + bytes[at + i]', 'address = (address << 8) | bytes[at + i]'],
   },
   {
     name: 'late',
+    inKernel:
+      'One tick late, which is harmless: has_expired of net/bridge uses time_before_eq, so an entry is too old at exactly ageing_time.',
     explainedBy: 'it may be anywhere by now',
     replace: [
       'if (station === undefined || now - station.seen >= params.age * NSEC_PER_SEC) return flood(skb, dev)',
@@ -62,6 +75,8 @@ export const mistakes = [
   },
   {
     name: 'learns-destination',
+    inKernel:
+      'The table has the receiver at the port of the sender: frames for it are dropped as local to that port, and the two cannot talk.',
     explainedBy: 'the kernels received: none; dropped: OTHERHOST 1',
     replace: [
       'stations.set(addressAt(bytes, ethernet.sourceAt(data)), { port: dev, seen: now })',
@@ -70,6 +85,8 @@ export const mistakes = [
   },
   {
     name: 'module-stations',
+    inKernel:
+      'The stations of one switch are unknown to another; with one table, frames leave by a port of the wrong bridge.',
     explainedBy: 'a variable of the module is shared by all switches',
     replace: [
       ['/** @param {Device} dev */\nfunction setup', 'const stations = new Map()\n\nfunction setup'],
@@ -78,6 +95,8 @@ export const mistakes = [
   },
   {
     name: 'never-forgets',
+    inKernel:
+      'A station that has moved silently is looked for at its old port for ever; and the table grows with each address, which anyone can invent, until memory is used up.',
     explainedBy: 'it may be anywhere by now',
     replace: [
       'if (station === undefined || now - station.seen >= params.age * NSEC_PER_SEC) return flood(skb, dev)',
@@ -86,6 +105,8 @@ export const mistakes = [
   },
   {
     name: 'no-memory',
+    inKernel:
+      'All ports lose the frame because one clone failed, also the port that needs none. br_flood of net/bridge does so: it drops the frame for all ports that are left.',
     explainedBy: 'one of them receives the frame itself',
     replace: [
       [
@@ -101,6 +122,8 @@ export const mistakes = [
   },
   {
     name: 'once-learned',
+    inKernel:
+      'A station that sends all the time is forgotten each ageing_time seconds, and its traffic is flooded until it is learned again.',
     explainedBy: 'each frame starts the time again',
     replace: [
       'stations.set(addressAt(bytes, ethernet.sourceAt(data)), { port: dev, seen: now })',
@@ -110,16 +133,21 @@ export const mistakes = [
   },
   {
     name: 'one-port',
+    inKernel:
+      'The hosts on the other port receive neither broadcasts nor frames for unknown stations: ARP for them fails, and they seem to be down.',
     explainedBy: 'sw1 1, sw2 1: each port',
     replace: ['else deliver(copy, port)', 'else copy.free()'],
   },
   {
     name: 'same-port',
+    inKernel:
+      'Frames between two stations of one port arrive twice; should_deliver of net/bridge refuses the port of arrival, except in hairpin mode.',
     explainedBy: 'it has it already',
     replace: ['if (station.port === dev) return skb.drop(SKB_DROP_REASON_OTHERHOST)', ''],
   },
   {
     name: 'sender-counts',
+    inKernel: 'rx_dropped grows on a port that has lost nothing, and the administrator looks for the fault there.',
     explainedBy: 'which lost the frame',
     replace: [
       'if (copy === undefined) port.counters.count(0, RX_DROPPED)',
@@ -128,6 +156,7 @@ export const mistakes = [
   },
   {
     name: 'uncounted',
+    inKernel: 'A loss that no counter shows: deliver_clone of net/bridge counts it in tx_dropped of the bridge.',
     explainedBy: 'a loss that nothing counts',
     replace: [
       `if (copy === undefined) port.counters.count(0, RX_DROPPED)
@@ -137,6 +166,8 @@ export const mistakes = [
   },
   {
     name: 'use-refreshes',
+    inKernel:
+      'Frames to a station keep its entry alive after it has moved: net/bridge notes the use in fdb->used, and ages by fdb->updated only.',
     explainedBy: 'only what it sends counts',
     replace: [
       'deliver(skb, station.port)',

@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'module-missed',
+    inKernel:
+      'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'rx_missed_errors was 14, then 14, then 16',
     replace: [
       ['function collect(dev) {', 'let missed = 0\nfunction collect(dev) {'],
@@ -17,11 +19,15 @@ export const mistakes = [
   },
   {
     name: 'assigns',
+    inKernel:
+      'In a kernel it is right: dev_get_stats zeroes the row before ndo_get_stats64, and adds its own drops after it. Here the row has counts already.',
     explainedBy: 'stats[RX_MISSED_ERRORS] +=',
     replace: ['stats[RX_MISSED_ERRORS] += dev.priv.missed', 'stats[RX_MISSED_ERRORS] = dev.priv.missed'],
   },
   {
     name: 'counted-too',
+    inKernel:
+      'kfree_skb counts nothing in the statistics of the device, so the driver counts, in one place: two places make two errors of one frame.',
     explainedBy: 'txErrors 1',
     replace: [
       [
@@ -40,6 +46,8 @@ export const mistakes = [
   },
   {
     name: 'counts-itself',
+    inKernel:
+      'In a kernel the driver does count tx_packets, but once: counted at transmission and at completion, ip -s link shows twice the traffic.',
     explainedBy: 'the framework counts',
     replace: [
       [
@@ -56,6 +64,8 @@ export const mistakes = [
   },
   {
     name: 'dropped',
+    inKernel:
+      'ip -s link shows a drop of the host, tx_dropped, where the card had an error: people look for the fault on the wrong side.',
     explainedBy: 'txAbortedErrors 1',
     replace: [
       'if ((bits & ABORTED) !== 0) return skb.drop(SKB_DROP_REASON_TX_ABORTED)',
@@ -64,6 +74,7 @@ export const mistakes = [
   },
   {
     name: 'drops-collision',
+    inKernel: 'The card has sent the frame, so it is no error: statistics.rst counts collisions apart from tx_errors.',
     explainedBy: 'the frame was sent',
     replace: [
       'if ((bits & ABORTED) !== 0) return skb.drop(SKB_DROP_REASON_TX_ABORTED)',
@@ -72,6 +83,8 @@ export const mistakes = [
   },
   {
     name: 'first-queue',
+    inKernel:
+      'All CPUs write to the counters of queue 0: counts are lost without a lock, and ethtool -S shows them on the wrong queue.',
     explainedBy: 'queue 1',
     replace: [
       'if ((bits & COLLISION) !== 0) dev.counters.count(skb.queueMapping, COLLISIONS)',
@@ -80,6 +93,7 @@ export const mistakes = [
   },
   {
     name: 'forgets',
+    inKernel: 'The first reader gets the number and the second one 0: two tools disagree, and a rate becomes negative.',
     explainedBy: 'a counter never goes back',
     replace: [
       'stats[RX_MISSED_ERRORS] += dev.priv.missed',
@@ -89,11 +103,14 @@ export const mistakes = [
   },
   {
     name: 'lost-at-stop',
+    inKernel: 'What the card missed since the last read is never counted: the register is 0 when it has power again.',
     explainedBy: 'before the power goes',
     replace: ['  collect(dev)', ''],
   },
   {
     name: 'new-at-open',
+    inKernel:
+      'A counter decreases at ip link set up: a monitoring program may take that for an overflow, and draws a peak of billions.',
     explainedBy: 'a counter never goes back',
     replace: [
       'netifTxStartAllQueues(dev)',
@@ -103,6 +120,7 @@ export const mistakes = [
   },
   {
     name: 'one-bit',
+    inKernel: 'A status word may have several bits: a frame that collided and came back damaged counts no collision.',
     explainedBy: 'look at each bit by itself',
     replace: [
       'if ((bits & COLLISION) !== 0) dev.counters.count(skb.queueMapping, COLLISIONS)',
@@ -111,11 +129,15 @@ export const mistakes = [
   },
   {
     name: 'reads-without-power',
+    inKernel:
+      'On PCI such a read returns all ones: each look adds 65,535 missed frames, and on other buses the read is an exception.',
     explainedBy: 'all bits as 1',
     replace: ['if (netifRunning(dev)) collect(dev)', 'collect(dev)'],
   },
   {
     name: 'too-late',
+    inKernel:
+      'After the power is off the read returns all ones, which are counted, and the frames missed before are lost.',
     explainedBy: 'before the power goes',
     replace: [
       `collect(dev)
@@ -126,6 +148,7 @@ export const mistakes = [
   },
   {
     name: 'wrong-side',
+    inKernel: 'An error of reception counts as a drop of transmission: ip -s link blames the direction that works.',
     explainedBy: 'netifRxDrop',
     replace: [
       'if ((bits & DAMAGED) !== 0) return netifRxDrop(skb, dev, SKB_DROP_REASON_RX_CRC)',
@@ -134,6 +157,8 @@ export const mistakes = [
   },
   {
     name: 'one-of-two',
+    inKernel:
+      'Each counter counts what it names: a frame that collided and was then given up is in collisions and in tx_aborted_errors.',
     explainedBy: 'txErrors 1, collisions 1, txAbortedErrors 1',
     replace: [
       'if ((bits & COLLISION) !== 0) dev.counters',

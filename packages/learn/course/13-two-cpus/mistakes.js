@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'module-ring',
+    inKernel:
+      'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
       ['function* transmit(cpu', 'let isArmed = false\nfunction* transmit(cpu'],
@@ -17,6 +19,8 @@ export const mistakes = [
   },
   {
     name: 'no-lock-in-transmit',
+    inKernel:
+      'Two CPUs change the list at the same time: a frame is lost, or a pointer leads to freed memory and the kernel crashes.',
     explainedBy: 'is under the lock, on both CPUs',
     replace: [
       `  yield* cpu.lock()
@@ -29,6 +33,8 @@ export const mistakes = [
   },
   {
     name: 'no-lock-in-expired',
+    inKernel:
+      "A lock that one side takes protects nothing: the timer's function takes frames from a list that another CPU is changing.",
     explainedBy: 'is under the lock, on both CPUs',
     replace: [
       `  yield* cpu.lock()
@@ -43,6 +49,8 @@ export const mistakes = [
   },
   {
     name: 'reads-before-the-lock',
+    inKernel:
+      'Between the read and the lock another CPU changes the value: its update is lost, and KCSAN may report the race.',
     explainedBy: 'is under the lock, on both CPUs',
     replace: [
       `  yield* cpu.lock()
@@ -55,6 +63,7 @@ export const mistakes = [
   },
   {
     name: 'never-unlocks',
+    inKernel: 'The next CPU that wants the lock spins for ever: the kernel logs a soft lockup after about 20 seconds.',
     explainedBy: 'soft lockup: CPU 0 waits for the lock',
     replace: [
       `  yield* cpu.unlock()
@@ -64,6 +73,8 @@ export const mistakes = [
   },
   {
     name: 'yield-without-star',
+    inKernel:
+      'C has no such trap, but spin_trylock has one like it: without a look at its result the code continues without the lock.',
     explainedBy: 'yield without *: yield* cpu.lock()',
     replace: [
       `  yield* cpu.lock()
@@ -76,26 +87,32 @@ export const mistakes = [
   },
   {
     name: 'no-timer',
+    inKernel: 'Nothing else looks at the ring: its frames remain there, and nothing is logged.',
     explainedBy: 'at 69 ms: none',
     replace: ['  if (ring.length === 0) yield* cpu.armTimer()\n', ''],
   },
   {
     name: 'moves-the-timer',
+    inKernel:
+      'mod_timer moves a timer that is pending: under a steady stream it does not expire until the ring is full or the stream pauses.',
     explainedBy: 'later ones do not move it',
     replace: ['if (ring.length === 0) yield* cpu.armTimer()', 'yield* cpu.armTimer()'],
   },
   {
     name: 'takes-one',
+    inKernel: 'All frames are removed from the ring, and only one is handed over: the others are leaked.',
     explainedBy: 'at 69 ms: 1;',
     replace: ['for (const skb of ring) netifRx(skb)', 'for (const skb of ring.slice(0, 1)) netifRx(skb)'],
   },
   {
     name: 'no-stop',
+    inKernel: 'The ring grows without a limit, or overflows: the qdisc, which could keep the frames, is never told to.',
     explainedBy: 'the queue is stopped when the ring has 2',
     replace: ['  yield* cpu.stopQueue()\n', ''],
   },
   {
     name: 'stops-late',
+    inKernel: 'One frame more than there are slots: in an array it is written past the end, or over the oldest one.',
     explainedBy: '6 frames were sent, and 3 are in the ring',
     replace: [
       "if ((yield* cpu.read('ring')).length < slots) return",
@@ -104,21 +121,28 @@ export const mistakes = [
   },
   {
     name: 'no-wake',
+    inKernel: 'The queue remains stopped until the watchdog calls ndo_tx_timeout, or for ever without one.',
     explainedBy: 'the queue is stopped, the ring has 0',
     replace: ["  if (yield* cpu.read('isStopped')) yield* cpu.wakeQueue()\n", ''],
   },
   {
     name: 'no-barrier-in-transmit',
+    inKernel:
+      'netif_stop_queue is set_bit, which orders nothing: on x86 it is a locked instruction and hides the mistake, on arm64 both sides may read old values, and the queue is stopped for ever.',
     explainedBy: 'the queue is stopped, the ring has 0',
     replace: ['  yield* cpu.stopQueue()\n  yield* cpu.barrier()\n', '  yield* cpu.stopQueue()\n'],
   },
   {
     name: 'no-barrier-in-expired',
+    inKernel:
+      'A load may overtake an earlier store on every CPU, x86 too: both sides read old values, and the queue is stopped for ever. smp_mb prevents it.',
     explainedBy: 'the queue is stopped, the ring has 0',
     replace: ["  yield* cpu.barrier()\n  if (yield* cpu.read('isStopped'))", "  if (yield* cpu.read('isStopped'))"],
   },
   {
     name: 'looks-once',
+    inKernel:
+      'The other CPU made room before the stop, saw a running queue, and woke nothing. netif_txq_maybe_stop has the second look built in.',
     explainedBy: 'the queue is stopped, the ring has 0',
     replace: [
       "  yield* cpu.barrier()\n  if ((yield* cpu.read('ring')).length < slots) yield* cpu.wakeQueue()\n",
@@ -127,6 +151,8 @@ export const mistakes = [
   },
   {
     name: 'barrier-before-stop',
+    inKernel:
+      'A barrier orders what is before it and what is after it: here both the write and the look are after it, so it changes nothing.',
     explainedBy: 'the queue is stopped, the ring has 0',
     replace: [
       '  yield* cpu.stopQueue()\n  yield* cpu.barrier()\n',
@@ -135,11 +161,15 @@ export const mistakes = [
   },
   {
     name: 'does-not-wait',
+    inKernel:
+      'timer_delete returns while the function runs on another CPU: it uses a ring that is being emptied, and after rmmod memory and code that are free.',
     explainedBy: "the timer's function was still running on CPU 1",
     replace: ['cpu.deleteTimerSync()', 'cpu.deleteTimer()'],
   },
   {
     name: 'waits-with-the-lock',
+    inKernel:
+      'The function waits for the lock, and its owner for the function: a deadlock, which lockdep reports for timer_delete_sync.',
     explainedBy: "soft lockup: CPU 0 waits for the timer's function, and CPU 1 waits for the lock",
     replace: [
       '  yield* cpu.deleteTimerSync()\n  yield* cpu.lock()\n',
@@ -148,11 +178,15 @@ export const mistakes = [
   },
   {
     name: 'keeps-the-timer',
+    inKernel:
+      'The timer expires after ndo_stop, and wakes the queue of an interface that is down; after rmmod it runs in memory that is free.',
     explainedBy: "the timer's function was still running on CPU 1",
     replace: ['  yield* cpu.deleteTimerSync()\n', ''],
   },
   {
     name: 'keeps-the-frames',
+    inKernel:
+      'The frames remain in memory while the interface is down, arrive late when it comes up, and are leaked with the device.',
     explainedBy: 'which has 2 now; dropped: nothing',
     replace: [
       `  yield* cpu.lock()

@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'module-count',
+    inKernel:
+      'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
       ['function take(priv) {', 'let used = 0\nfunction take(priv) {'],
@@ -17,11 +19,15 @@ export const mistakes = [
   },
   {
     name: 'no-interrupt',
+    inKernel:
+      'The line remains disabled until it has a handler: no frame is completed, and the frame that takes the last slot stops the queue for ever.',
     explainedBy: 'the driver has: the cache, the slots',
     replace: ['const error = kernel.requestIrq(() => interrupt(dev))', 'const error = Number(params.slots < 1)'],
   },
   {
     name: 'interrupt-first',
+    inKernel:
+      'From request_irq on, an interrupt of another card on the line calls the handler, which finds slots that are NULL.',
     explainedBy: 'request_irq last',
     replace: [
       [
@@ -36,21 +42,28 @@ export const mistakes = [
   },
   {
     name: 'sleeps',
+    inKernel:
+      'ndo_start_xmit holds a spinlock: GFP_KERNEL may sleep, which is a deadlock at worst. CONFIG_DEBUG_ATOMIC_SLEEP reports it.',
     explainedBy: 'sleeping function called from invalid context: kmem_cache_alloc',
     replace: ['kmemCacheAlloc(GFP_ATOMIC)', 'kmemCacheAlloc(GFP_KERNEL)'],
   },
   {
     name: 'no-kick',
+    inKernel:
+      'The card does not know of the frame: it is sent when something else kicks the card, and otherwise never.',
     explainedBy: 'these were back: none',
     replace: ['  if (priv.head === priv.tail) priv.kernel.kick()\n', ''],
   },
   {
     name: 'no-stop',
+    inKernel:
+      'head overtakes tail: the slot of a frame that the card still has is overwritten, and that frame is leaked.',
     explainedBy: 'the driver has 9 descriptors',
     replace: ['  if (priv.head - priv.tail === priv.params.slots) dev.txq(skb).stop()\n', ''],
   },
   {
     name: 'stops-for-no-memory',
+    inKernel: 'The frame is leaked; and if the ring is empty, no completion ever wakes the queue.',
     explainedBy: 'dropped: nothing; back came: none',
     replace: [
       'if (descriptor === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)',
@@ -59,11 +72,15 @@ export const mistakes = [
   },
   {
     name: 'drops-without-reason',
+    inKernel:
+      'In a trace of drops only SKB_DROP_REASON_NOMEM tells a machine that is short of memory from a broken driver.',
     explainedBy: 'dropped: NOT_SPECIFIED 2',
     replace: ['skb.drop(SKB_DROP_REASON_NOMEM)', 'skb.drop()'],
   },
   {
     name: 'keeps-descriptors',
+    inKernel:
+      'kmem_cache_destroy logs that the "Slab cache still has objects" and does not destroy it; the frames of the descriptors are leaked.',
     explainedBy: 'kmem_cache_destroy with 2 objects remaining',
     replace: [
       '  for (let skb = take(priv); skb !== undefined; skb = take(priv)) skb.drop(SKB_DROP_REASON_DEV_STOPPED)\n',
@@ -72,11 +89,13 @@ export const mistakes = [
   },
   {
     name: 'keeps-the-slots',
+    inKernel: 'kmemleak reports the array; without kmemleak each down and up loses memory until the next boot.',
     explainedBy: 'the driver still has: the slots',
     replace: ['  priv.kernel.kfree(priv.slots)\n', ''],
   },
   {
     name: 'keeps-the-cache',
+    inKernel: 'Each up makes another cache of the same name, and rmmod loses the memory of all of them.',
     explainedBy: 'the driver still has: the cache',
     replace: [
       '  priv.kernel.kfree(priv.slots)\n  priv.kernel.kmemCacheDestroy()\n',
@@ -85,6 +104,8 @@ export const mistakes = [
   },
   {
     name: 'interrupt-last',
+    inKernel:
+      'Until free_irq returns, the handler may run, and uses slots and a cache that are free; CONFIG_DEBUG_SHIRQ calls it in free_irq on purpose.',
     explainedBy: 'free_irq first',
     replace: [
       ['  priv.kernel.freeIrq()\n', ''],
@@ -96,6 +117,8 @@ export const mistakes = [
   },
   {
     name: 'cache-before-slots',
+    inKernel:
+      'Harmless in this driver, because the array is not from the cache; but the reverse order remains right when a later step uses an earlier one.',
     explainedBy: 'free_irq, kfree, kmem_cache_destroy: the last first',
     replace: [
       '  priv.kernel.kfree(priv.slots)\n  priv.kernel.kmemCacheDestroy()\n',
@@ -104,16 +127,19 @@ export const mistakes = [
   },
   {
     name: 'ignores-a-failure',
+    inKernel: 'The cache is NULL: the first kmem_cache_alloc in ndo_start_xmit is a NULL pointer dereference.',
     explainedBy: 'kmem_cache_create failed, and ndoOpen returned',
     replace: ['if (!kernel.kmemCacheCreate()) return -ENOMEM', 'kernel.kmemCacheCreate()'],
   },
   {
     name: 'leaks-the-cache',
+    inKernel: 'No ndo_stop follows an ndo_open that failed: the cache is lost, and the next attempt makes another one.',
     explainedBy: 'kcalloc failed, ndoOpen returned -ENOMEM, and the driver still has: the cache',
     replace: ['    kernel.kmemCacheDestroy()\n    return -ENOMEM\n', '    return -ENOMEM\n'],
   },
   {
     name: 'leaks-the-slots',
+    inKernel: 'No ndo_stop follows an ndo_open that failed: the array is lost, and kmemleak reports it.',
     explainedBy: 'request_irq failed, ndoOpen returned -EBUSY, and the driver still has: the slots',
     replace: [
       '    kernel.kfree(slots)\n    kernel.kmemCacheDestroy()\n    return error\n',
@@ -122,11 +148,14 @@ export const mistakes = [
   },
   {
     name: 'other-error',
+    inKernel:
+      'ip link reports that memory is short where an interrupt was busy, and the administrator looks for the fault in the wrong place.',
     explainedBy: 'request_irq failed, and ndoOpen returned -12',
     replace: ['    return error\n', '    return -ENOMEM\n'],
   },
   {
     name: 'slots-last',
+    inKernel: 'The handler may run as soon as request_irq knows it, on another CPU too, and finds slots that are NULL.',
     explainedBy: 'called request_irq, dev.priv.slots was undefined',
     replace: [
       ['  Object.assign(priv, { slots, head: 0, tail: 0 })\n', ''],
@@ -138,6 +167,7 @@ export const mistakes = [
   },
   {
     name: 'stops-and-drops',
+    inKernel: 'The queue is stopped although the ring has room: if it is empty, no completion ever wakes the queue.',
     explainedBy: 'back came: none; the queue is still stopped',
     replace: [
       'if (descriptor === undefined) return skb.drop(SKB_DROP_REASON_NOMEM)',
@@ -147,6 +177,8 @@ export const mistakes = [
   },
   {
     name: 'no-reset',
+    inKernel:
+      'The card continues after ndo_stop: it writes by DMA to memory that is free, or interrupts without a handler.',
     explainedBy: 'reset too',
     replace: ['  priv.kernel.reset()\n', ''],
   },

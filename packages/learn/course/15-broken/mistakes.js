@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'ttl-without-checksum',
+    inKernel:
+      'ip_rcv finds that the checksum does not fit, drops the packet and counts InCsumErrors; ip_decrease_ttl changes both.',
     explainedBy: 'byte 22 came back as 63, and was sent as 64',
     replace: [
       '  ipv4.swapAddresses(skb.bytes, skb.nh)\n',
@@ -16,6 +18,7 @@ export const mistakes = [
   },
   {
     name: 'counted-twice',
+    inKernel: 'rx_packets is twice what the stack received: tools disagree, and rates are wrong.',
     explainedBy: 'the kernel received 3 frames, and rx_packets is 6',
     replace: [
       [
@@ -30,16 +33,22 @@ export const mistakes = [
   },
   {
     name: 'freed',
+    inKernel:
+      'consume_skb means that the frame was delivered: no drop is counted or traced, and the loss is invisible.',
     explainedBy: 'two packets with a TTL of 1; tx_dropped is 0',
     replace: ['< 2) return skb.drop(SKB_DROP_REASON_IP_INHDR)', '< 2) return skb.free()'],
   },
   {
     name: 'padded-past-the-end',
+    inKernel:
+      'The frame is sent as short as before, and without tailroom the zeros overwrite skb_shared_info; eth_skb_pad makes room first.',
     explainedBy: 'a frame of 43 bytes came back with 43',
     replace: ['skb.padto(SHORTEST)', 'skb.bytes.fill(0, skb.tail, skb.data + SHORTEST)'],
   },
   {
     name: 'module-busy',
+    inKernel:
+      'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
     replace: [
       ['function open(dev) {', 'let busy = false\nfunction open(dev) {'],
@@ -50,6 +59,8 @@ export const mistakes = [
   },
   {
     name: 'missed-wake',
+    inKernel:
+      'The queue was stopped because the ring was full, the one case that needs the wake: the interface hangs until the watchdog.',
     explainedBy: 'of 12 frames 4 came back; the queue is still stopped',
     replace: [
       [
@@ -61,6 +72,8 @@ export const mistakes = [
   },
   {
     name: 'busy-for-ever',
+    inKernel:
+      'The flag outlives ndo_stop: after the next ndo_open no timer is armed, frames go in, and none comes out.',
     explainedBy: 'with 2 frames in the ring the interface went down and up; of 3 frames that followed 0 came back',
     replace: ['  priv.alarm.cancel()\n  priv.busy = false\n', '  priv.alarm.cancel()\n'],
   },
