@@ -1,6 +1,6 @@
 /** The commands of to-the-kernel.md and to-the-kernel-check.md do what these pages show. */
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -8,6 +8,7 @@ import { freshDirectory } from '#support/fresh-directory.ts'
 import { readPages } from '#support/pages.ts'
 import { PROGRAM } from '#support/vnet-process.ts'
 import { COURSE } from '../../src/folder.ts'
+import { findKernelFiles } from '../../src/kernel/build.ts'
 import { checkModule, LIMIT_MS } from '../support/kernel-module.ts'
 
 const directory = freshDirectory()
@@ -25,6 +26,13 @@ test('vnet learn --kernel and vnet check --kernel print what the page shows', { 
   const learned = await run('learn', '--kernel', '03-ring')
   copyFileSync(join(COURSE, '03-ring/kernel/solution.c'), join(directory, '03-ring/ring.c'))
   expect(learned + (await run('check', '--kernel', '03-ring'))).toBe(transcript)
+})
+
+test('make in course/kernel builds a solution, as the page shows', { timeout: LIMIT_MS }, async () => {
+  const [, command = ''] = /`make -C (packages\/learn\/course\/kernel 03-ring)`/.exec(page) ?? []
+  const args = [...command.split(' '), `KDIR=${findKernelFiles(() => {}).headers}`, `OUT=${directory}`]
+  await promisify(execFile)('make', ['-C', ...args], { cwd: join(COURSE, '../../..') })
+  expect(existsSync(join(directory, '03-ring/ring.ko'))).toBe(true)
 })
 
 test('mirror.c is loaded, replies to the ping and is removed with the parameter and address of the page', {
