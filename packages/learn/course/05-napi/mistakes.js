@@ -129,7 +129,7 @@ export const mistakes = [
   {
     name: 'fixed-budget',
     inKernel:
-      'In busy polling it takes more than it was given, and in netpoll it receives frames where only transmissions may be completed: __napi_poll or poll_one_napi warns.',
+      'In busy polling it takes more than it was given, and in netpoll it receives frames where only transmissions may be completed: poll_one_napi warns of it.',
     explainedBy: 'with 20 frames in the rx ring and a budget of 8, a poll took 20',
     replace: [
       ['while (work < budget && board', 'while (work < 64 && board'],
