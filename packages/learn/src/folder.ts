@@ -90,8 +90,10 @@ export function writeExercise(parent: string, exercise: Exercise): Written[] {
     'package.json': packageJson(noted(directory)),
     'jsconfig.json': jsconfig(typePaths()),
   }
-  const others = Object.entries(texts)
-  return [...writePage(parent, exercise), ...others.map(([file, text]) => writeNew(join(parent, name, file), text))]
+  return [
+    ...writePage(parent, exercise),
+    ...Object.entries(texts).map(([file, text]) => writeNew(join(parent, name, file), text)),
+  ]
 }
 
 /** Writes the page of an exercise only, likewise. */

@@ -38,7 +38,7 @@ const LOOPS = `no interface is up after ${START_CPU_MS / 1000} s of CPU time`
 export interface Started extends LiveVnet {
   /** Warnings and errors of its log, each once. */
   readonly complaints: readonly string[]
-  ready(): Promise<void>
+  readonly ready: Promise<void>
 }
 
 /** What live checks run on: vnet with a driver file, or a module in a virtual machine. */
@@ -88,7 +88,7 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
     async vnet(...args) {
       const vnet = place.start(args)
       started.push(vnet)
-      await vnet.ready()
+      await vnet.ready
       return vnet
     },
     async run(program, ...args) {
@@ -134,7 +134,7 @@ export class VnetProcess implements Started {
   /** Its warnings and errors, each once. */
   readonly complaints: string[] = []
   readonly #child: ChildProcess
-  readonly #ready: Promise<void>
+  readonly ready: Promise<void>
   readonly #ended: Promise<number>
   #statistics: readonly LiveStatistics[] = []
   #stopped: Promise<readonly LiveStatistics[]> | undefined
@@ -160,7 +160,7 @@ export class VnetProcess implements Started {
     const ended = this.#ended.then(() =>
       fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
     )
-    this.#ready = within(START_LIMIT_MS, Promise.race([becomesReady, ended]), () => {
+    this.ready = within(START_LIMIT_MS, Promise.race([becomesReady, ended]), () => {
       const late = `no interface is up ${START_LIMIT_MS / 1000} s after the start`
       const waited = processorWaitOf(this.#child.pid ?? 0)
       if (waited > BUSY_MS)
@@ -171,11 +171,7 @@ export class VnetProcess implements Started {
       const fields = statOf(this.#child.pid ?? 0)
       if (fields !== undefined && cpuTimeOf(fields) > START_CPU_MS) this.#child.kill('SIGKILL')
     }, 500)
-    this.#ready.catch(() => {}).finally(() => clearInterval(look))
-  }
-
-  ready(): Promise<void> {
-    return this.#ready
+    this.ready.catch(() => {}).finally(() => clearInterval(look))
   }
 
   stop(): Promise<readonly LiveStatistics[]> {

@@ -16,7 +16,7 @@ export class Progress {
   readonly #add: (result: Result) => void
   #current: string
   hasBegun = false
-  #hasFailed = false
+  hasFailed = false
 
   /** `add` gets each result. */
   constructor(where: CheckPlace, titles: readonly string[], add: (result: Result) => void) {
@@ -26,13 +26,9 @@ export class Progress {
     this.#current = titles[0] ?? ''
   }
 
-  get hasFailed(): boolean {
-    return this.#hasFailed
-  }
-
   /** Whether the worker has run all checks that it had to. */
   get isComplete(): boolean {
-    return this.#hasFailed || this.#titles.length === 0
+    return this.hasFailed || this.#titles.length === 0
   }
 
   report(report: Report): void {
@@ -58,7 +54,7 @@ export class Progress {
   }
 
   #finish(result: Result): void {
-    if (result.result === 'failed') this.#hasFailed = true
+    if (result.result === 'failed') this.hasFailed = true
     const at = this.#titles.indexOf(result.title)
     if (at >= 0) this.#titles.splice(at, 1)
     this.#add(result)

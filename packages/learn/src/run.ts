@@ -11,10 +11,7 @@ import type { CheckPlace, Exercise } from './exercise.ts'
 import { onVnet, runLive } from './live.ts'
 import { type Report, runEach, runMemoryChecks } from './run-memory.ts'
 
-/**
- * Runs checks until one fails: later checks would mislead about a driver that does less than they
- * assume. `load` returns the file's driver. `isConfined`: its programs cannot reach this process.
- */
+/** `load` returns the file's driver. `isConfined`: its programs cannot reach this process. */
 export async function runChecks(
   exercise: Exercise,
   where: CheckPlace,

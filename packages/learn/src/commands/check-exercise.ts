@@ -20,7 +20,14 @@ export async function checkExercises(
   let status = EXIT_OK
   for (const exercise of exercises) {
     io.out(`${exercise.name}: ${exercise.title}\n`)
-    if (!(await orNotChecked(checkExercise(exercise, why, io), io))) status = EXIT_FAILURE
+    const check = async () => {
+      for await (const { title, problem } of statements(exercise, why)) {
+        io.out(problem === undefined ? `ok      ${title}\n` : `FAILED  ${title}: ${problem}\n`)
+        if (problem !== undefined) status = EXIT_FAILURE
+      }
+      return true
+    }
+    if (!(await orNotChecked(check(), io))) status = EXIT_FAILURE
   }
   return status
 }
@@ -34,15 +41,6 @@ export async function orNotChecked(check: Promise<boolean>, io: Io): Promise<boo
     io.err(`vnet: check: ${error.message}\n`)
     return false
   }
-}
-
-async function checkExercise(exercise: Exercise, whyNotLive: string | undefined, io: Io): Promise<boolean> {
-  let isRight = true
-  for await (const { title, problem } of statements(exercise, whyNotLive)) {
-    io.out(problem === undefined ? `ok      ${title}\n` : `FAILED  ${title}: ${problem}\n`)
-    if (problem !== undefined) isRight = false
-  }
-  return isRight
 }
 
 /** `whyNotLive` is why no check runs on live interfaces. */

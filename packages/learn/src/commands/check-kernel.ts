@@ -10,10 +10,11 @@ import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import { checkRegular } from 'vnet/internal/linux/regular-file'
 import { whyNotRootless } from 'vnet/internal/linux/rootless'
-import { type Exercise, type Result, resultOf } from '../exercise.ts'
+import type { Exercise, Result } from '../exercise.ts'
 import { courseDirectory, exerciseNamed } from '../folder.ts'
 import { buildGuest, findKernelFiles, whyNoKernel } from '../kernel/build.ts'
 import { addressesOf, type KernelTask } from '../kernel/check.ts'
+import { Progress } from '../progress.ts'
 import type { Report } from '../run-memory.ts'
 
 /** src and dist are equally deep. */
@@ -40,26 +41,22 @@ export async function checkKernel(
     throw new UsageError(what, { cause: file })
   }
   checkRegular(file)
-  const why = whyNoKernel() ?? whyNotRootless()
-  if (why !== undefined) return refuse(why, io)
-  const add = print(exercise, file)
   try {
+    const why = whyNoKernel() ?? whyNotRootless()
+    if (why !== undefined) throw new GuestSetupError(why)
+    const add = print(exercise, file)
     const kernel = findKernelFiles(line => io.err(`${line}\n`))
     const task = { file, kernel, guest: buildGuest(), addresses: addressesOf(exercise.name) }
     return await runWorker(exercise, task, add)
   } catch (error) {
-    if (error instanceof GuestSetupError) return refuse(error.message, io)
-    throw error
+    if (!(error instanceof GuestSetupError)) throw error
+    io.err(`vnet: check: ${error.message}\n`)
+    return EXIT_FAILURE
   }
 }
 
 /** `ring.c`, for 03-ring. */
 export const cFileOf = ({ driver }: Exercise): string => driver.replace(/\.js$/, '.c')
-
-function refuse(why: string, io: Io): number {
-  io.err(`vnet: check: ${why}\n`)
-  return EXIT_FAILURE
-}
 
 /** Runs the checks in a namespace that is made for them, and ends them when they are late. */
 async function runWorker(exercise: Exercise, task: KernelTask, add: Print): Promise<number> {
@@ -68,25 +65,17 @@ async function runWorker(exercise: Exercise, task: KernelTask, add: Print): Prom
   const end = () => child.kill('SIGTERM')
   process.once('exit', end)
   const limit = setTimeout(end, LIMIT_MS)
-  const left = new Set(exercise.live.map(({ title }) => title))
-  let [current, hasFailed, hasPassed] = ['', false, false]
-  createInterface({ input: child.stdout }).on('line', line => {
-    const report = JSON.parse(line) as Report
-    if ('begin' in report) current = report.begin
-    else {
-      left.delete(report.end.title)
-      hasFailed ||= report.end.result === 'failed'
-      hasPassed ||= report.end.result === 'passed'
-      add(report.end)
-    }
+  let hasPassed = false
+  const titles = exercise.live.map(({ title }) => title)
+  const progress = new Progress('live', titles, result => {
+    hasPassed ||= result.result === 'passed'
+    add(result)
   })
+  createInterface({ input: child.stdout }).on('line', line => progress.report(JSON.parse(line) as Report))
   const status = await new Promise(done => child.on('error', done).on('close', (code, signal) => done(signal ?? code)))
   clearTimeout(limit)
   process.off('exit', end)
-  if (!hasFailed && left.size > 0) {
-    const seen = `the checks did not end in ${LIMIT_MS / 1000} s (${status})`
-    add(resultOf('live', { title: current || (exercise.live[0]?.title ?? '') }, { seen, expected: 'an end' }))
-    return EXIT_FAILURE
-  }
-  return hasPassed && !hasFailed ? EXIT_OK : EXIT_FAILURE
+  if (!progress.isComplete)
+    progress.fail({ seen: `the checks did not end in ${LIMIT_MS / 1000} s (${status})`, expected: 'an end' })
+  return hasPassed && !progress.hasFailed ? EXIT_OK : EXIT_FAILURE
 }

@@ -8,17 +8,15 @@ import type { CheckPlace } from '../exercise.ts'
 import { runChecks } from '../run.ts'
 import { type Report, strayException } from '../run-memory.ts'
 import { loadExercise } from './exercise-file.ts'
-import { freezeIntrinsics } from './frozen-intrinsics.ts'
+import { freezeIntrinsics, isObject } from './frozen-intrinsics.ts'
 import { restrictDriver } from './restrict-driver.ts'
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 /** The objects that are properties of these, or elements of arrays and maps that are. */
 function propertiesOf(objects: readonly object[]): object[] {
-  const values = objects.flatMap(each => Object.values(each) as unknown[]).filter(isObject)
-  return values.flatMap(each =>
-    each instanceof Map || each instanceof Set ? [each, ...[...each].flat()] : [each].flat(),
-  )
+  const values = objects.flatMap(each => Object.values(each) as unknown[])
+  return values
+    .filter(each => typeof each === 'object' && each !== null)
+    .flatMap(each => (each instanceof Map || each instanceof Set ? [each, ...[...each].flat()] : [each].flat()))
 }
 
 /** Returns the classes that drivers import, and instances of others, while a driver has a frame. */
@@ -43,10 +41,8 @@ async function ownClasses(): Promise<object[]> {
   const bed = await TestBed.make(driver, {}, { debug: true, allowErrors: true })
   bed.transmit(new Uint8Array(vnet.ETH_ZLEN))
   await bed.close()
-  return [...Object.values(vnet).filter(each => typeof each === 'function'), ...found, bed].filter(isObjectOrClass)
+  return [...Object.values(vnet).filter(each => typeof each === 'function'), ...found, bed].filter(isObject)
 }
-
-const isObjectOrClass = (value: unknown): value is object => typeof value === 'function' || isObject(value)
 
 const RESULTS = 3
 

@@ -47,7 +47,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   if (options.kernel) {
     refuse(options, ['memoryOnly', 'requireLive', 'csv', 'jobs', 'unsafe'], 'has no meaning with --kernel')
     if (paths.length > 2) throw new UsageError(`check: too many arguments: '${paths[2]}'`)
-    return checkKernel([what, cFile], exercises, printer(options, io), io)
+    return checkKernel([what, cFile], exercises, printer(options, io, ', in the kernel'), io)
   }
   if (paths.length > 1 || (what !== undefined && isStudent(what, exercises))) {
     refuse(options, ['requireLive'], 'has no meaning for directories of students: not run is not passed')
@@ -124,12 +124,11 @@ async function checkOne(
   io: Io,
 ): Promise<boolean> {
   const results: Result[] = []
-  const print = options.json ? jsonLine : textLines
+  const print = printer(options, io)(exercise, file)
   const add = (result: Result): void => {
     results.push(result)
-    io.out(print(exercise, file, result))
+    print(result)
   }
-  if (!options.json) io.out(`${exercise.name}: ${exercise.title}\n`)
   // One's own driver may run where it cannot be confined.
   const isConfined = whyNotConfined() === undefined
   const run = (place: CheckPlace) => runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
@@ -148,11 +147,13 @@ async function checkOne(
 }
 
 /** Returns what prints the results of a file. */
-const printer = (options: CheckOptions, io: Io) => (exercise: Exercise, file: string) => {
-  if (!options.json) io.out(`${exercise.name}: ${exercise.title}, in the kernel\n`)
-  const print = options.json ? jsonLine : textLines
-  return (result: Result) => io.out(print(exercise, file, result))
-}
+const printer =
+  (options: CheckOptions, io: Io, where = '') =>
+  (exercise: Exercise, file: string) => {
+    if (!options.json) io.out(`${exercise.name}: ${exercise.title}${where}\n`)
+    const print = options.json ? jsonLine : textLines
+    return (result: Result) => io.out(print(exercise, file, result))
+  }
 
 function jsonLine({ name }: Exercise, file: string, result: Result): string {
   return `${JSON.stringify({ exercise: name, file, ...result })}\n`

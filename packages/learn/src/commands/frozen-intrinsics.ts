@@ -34,7 +34,8 @@ const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, preventExtensi
 const { ownKeys } = Reflect
 const { captureStackTrace } = Error
 
-const isObject = (value: unknown): value is object =>
+/** Whether a value is an object or a function. */
+export const isObject = (value: unknown): value is object =>
   typeof value === 'function' || (typeof value === 'object' && value !== null)
 
 /**

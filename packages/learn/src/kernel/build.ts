@@ -66,13 +66,11 @@ export interface KernelFiles extends Kernel {
 }
 
 const MODULES = [
-  'virtio/virtio_ring.ko',
-  'virtio/virtio.ko',
-  'virtio/virtio_pci_modern_dev.ko',
-  'virtio/virtio_pci_legacy_dev.ko',
-  'virtio/virtio_pci.ko',
+  ...['virtio_ring', 'virtio', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci'].map(
+    name => `drivers/virtio/${name}.ko`,
+  ),
+  ...['net/core/failover.ko', 'drivers/net/net_failover.ko', 'drivers/net/virtio_net.ko'],
 ]
-const NET_MODULES = ['net/core/failover.ko', 'drivers/net/net_failover.ko', 'drivers/net/virtio_net.ko']
 
 /** Returns why no check in a virtual machine can run here, undefined if it can. */
 export function whyNoKernel(): string | undefined {
@@ -97,8 +95,7 @@ export function findKernelFiles(print: (line: string) => void): KernelFiles {
       writeFile(makefile, moved)
     })
   }
-  const loaded = [...MODULES.map(each => `drivers/${each}`), ...NET_MODULES]
-    .map(each => join(modules, 'kernel', each))
+  const loaded = MODULES.map(each => join(modules, 'kernel', each))
     .map(each => (existsSync(`${each}.xz`) ? `${each}.xz` : each))
     // Code that is compiled into the kernel has no file.
     .filter(each => existsSync(each))

@@ -45,7 +45,6 @@ export class Guest {
   readonly #lines: string[] = []
   #control: Socket | undefined
   #wake = () => {}
-  #closes = false
 
   constructor({ image, initramfs, directory }: Readonly<Record<'image' | 'initramfs' | 'directory', string>>) {
     this.sockets = join(directory, 'wire')
@@ -144,8 +143,6 @@ export class Guest {
   }
 
   async close(): Promise<void> {
-    if (this.#closes) return
-    this.#closes = true
     this.#child.kill('SIGKILL')
     await this.ended.catch(() => {})
   }

@@ -1,7 +1,7 @@
 /** Live checks on the learner's module, in a virtual machine. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { fail, type LiveStatistics, type ProgramOutput } from '../exercise.ts'
+import { fail, type LiveStatistics } from '../exercise.ts'
 import { type LivePlace, runProgram, type Started, VnetProcess } from '../live.ts'
 import { type Guest, GuestEnded } from './guest.ts'
 import { complaintsIn } from './oops.ts'
@@ -27,7 +27,14 @@ export function onGuest(guest: Guest, name: string, addresses: Addresses, direct
     start: args => new StartedModule(guest, name, args, addresses),
     /** The commands of `vnet` ask the module; `ip link set` also sets its interface. */
     async run(program, args) {
-      if (program === 'vnet') return runVnet(guest, name, args)
+      if (program === 'vnet') {
+        try {
+          return { status: 0, stdout: await replyOf(guest, name, args), stderr: '' }
+        } catch (error) {
+          if (error instanceof GuestEnded) throw error
+          return { status: 1, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
+        }
+      }
       const result = await runProgram(program, args, directory)
       const [link, set, dev = '', state = ''] = args
       if (program === 'ip' && link === 'link' && set === 'set' && (state === 'up' || state === 'down')) {
@@ -38,16 +45,8 @@ export function onGuest(guest: Guest, name: string, addresses: Addresses, direct
   }
 }
 
-async function runVnet(guest: Guest, module: string, args: readonly string[]): Promise<ProgramOutput> {
-  try {
-    return { status: 0, stdout: await answer(guest, module, args), stderr: '' }
-  } catch (error) {
-    if (error instanceof GuestEnded) throw error
-    return { status: 1, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
-  }
-}
-
-async function answer(guest: Guest, module: string, args: readonly string[]): Promise<string> {
+/** Returns what a command of vnet prints. */
+async function replyOf(guest: Guest, module: string, args: readonly string[]): Promise<string> {
   const [verb, name = '', ...rest] = args
   if (verb === 'stats') {
     const lines = (await guest.command('stats')).map(line => line.split(' '))
@@ -71,14 +70,11 @@ async function answer(guest: Guest, module: string, args: readonly string[]): Pr
 
 /** `['--pool-size', '8', '--plain']` as parameters of insmod. */
 export function moduleParams(args: readonly string[]): string[] {
-  const params: string[] = []
-  for (const [i, arg] of args.entries()) {
-    if (!arg.startsWith('--')) continue
-    const value = args[i + 1]
-    const name = arg.slice(2).replaceAll('-', '_')
-    params.push(`${name}=${value === undefined || value.startsWith('--') ? '1' : value}`)
-  }
-  return params
+  return args.flatMap((arg, i) => {
+    if (!arg.startsWith('--')) return []
+    const value = args[i + 1] ?? '--'
+    return `${arg.slice(2).replaceAll('-', '_')}=${value.startsWith('--') ? '1' : value}`
+  })
 }
 
 /** `['a/sw0']`: the interface arguments. */
@@ -91,7 +87,7 @@ class StartedModule implements Started {
   interfaces: readonly string[] = []
   readonly #guest: Guest
   readonly #name: string
-  readonly #ready: Promise<void>
+  readonly ready: Promise<void>
   #from = 0
   #wires: VnetProcess | undefined
   #stopped: Promise<readonly LiveStatistics[]> | undefined
@@ -99,8 +95,8 @@ class StartedModule implements Started {
   constructor(guest: Guest, name: string, args: readonly string[], addresses: Addresses) {
     this.#guest = guest
     this.#name = name
-    this.#ready = this.#load(args, addresses)
-    this.#ready.catch(() => {})
+    this.ready = this.#load(args, addresses)
+    this.ready.catch(() => {})
   }
 
   get log(): readonly string[] {
@@ -109,10 +105,6 @@ class StartedModule implements Started {
 
   get complaints(): readonly string[] {
     return [...(this.#wires?.complaints ?? []), ...complaintsIn(this.log.join('\n'))]
-  }
-
-  ready(): Promise<void> {
-    return this.#ready
   }
 
   async #load(args: readonly string[], addresses: Addresses): Promise<void> {
@@ -132,7 +124,7 @@ class StartedModule implements Started {
     if (ends.length === 0) fail({ seen: 'the module has no interface', expected: 'register_netdev in module_init' })
     this.interfaces = all.map(([name = '']) => name)
     this.#wires = new VnetProcess(WIRE, ['--sockets', this.#guest.sockets, '--ends', JSON.stringify(ends)])
-    await this.#wires.ready()
+    await this.#wires.ready
   }
 
   stop(): Promise<readonly LiveStatistics[]> {
@@ -153,7 +145,7 @@ class StartedModule implements Started {
 
   async #stop(): Promise<readonly LiveStatistics[]> {
     try {
-      await this.#ready
+      await this.ready
     } catch {
       await this.#wires?.stop()
       return []
