@@ -41,7 +41,7 @@ export const PRODUCTS: readonly Product[] = [
   },
   { name: '@vnet/lab', commands: ['lab', 'explore', 'run'] },
   { name: '@vnet/web', commands: ['web', 'metrics'] },
-  { name: '@vnet/learn', commands: ['learn', 'check'] },
+  { name: '@vnet/learn', commands: ['learn', 'check', 'grade'] },
   { name: '@vnet/exec', commands: ['exec'] },
   { name: '@vnet/guest', commands: ['guest'] },
 ]

@@ -29,8 +29,8 @@ const INSTEAD: readonly [RegExp, (...groups: string[]) => string, string][] = [
   [/^npm start -- (.*)/, (_, words) => `vnet ${words}`, 'a clone starts vnet by npm'],
   [/^npx vnet check 1$/, () => `cp ${SOLUTION} 01-drop/drop.js; vnet check 1`, 'a learner fills in the driver first'],
   [
-    /^npx vnet check students.*/,
-    () => 'mkdir -p students/one; cp -r 01-drop students/one; vnet check students/*',
+    /^npx vnet grade students.*/,
+    () => 'mkdir -p students/one; cp -r 01-drop students/one; vnet grade students/*',
     'a class',
   ],
   [/^npx vnet check --kernel.*/, () => ':', 'test:kernel-module does it: it downloads a kernel'],

@@ -132,7 +132,7 @@ test.each(FOLDERS)('publint reports no problem in the package of %s', async path
 test('the installed program prints its version, and has the commands of all packages', () => {
   expect(vnet('--version')).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' })
   const { stdout } = vnet('help', '--all')
-  for (const name of ['lan', 'lab', 'explore', 'web', 'metrics', 'learn', 'check', 'exec']) {
+  for (const name of ['lan', 'lab', 'explore', 'web', 'metrics', 'learn', 'check', 'grade', 'exec']) {
     expect(stdout).toMatch(new RegExp(`^ +${name}\\b`, 'm'))
   }
   expect(vnet('learn')).toMatchObject({ status: 0, stdout: expect.stringContaining('01-drop') })

@@ -42,6 +42,38 @@ test('vnet check of students prints a table, or an object for each with --json',
   expect(JSON.parse(stdout)).toEqual(whole)
 })
 
+test('vnet grade prints what vnet check of students prints, and with --points a column more', async () => {
+  for (const [student, file] of Object.entries({ anna: 'solution.js', bob: 'drop.js' })) {
+    mkdirSync(of(`${student}/01-drop`), { recursive: true })
+    cpSync(join(COURSE, '01-drop', file), of(`${student}/01-drop/drop.js`))
+  }
+  mkdirSync(of('carl'))
+  const students = ['anna', 'bob', 'carl'].map(of)
+  const run = (...args: string[]) => runMain('grade', '--unsafe', '--memory-only', ...args)
+  const checked = await grade(...students)
+  expect(await run(...students)).toEqual(checked)
+  const sheet = (await runMain('grade', '--sheet')).stdout
+  writeFileSync(of('points.csv'), sheet.replace('drop0",1', 'drop0",2'))
+  const rows = async (...args: string[]) =>
+    (await run(...args)).stdout.split('\n').map(line => line.slice(0, 51).trimEnd())
+  const shown = (anna: string, bob: string, carl: string) => [
+    'student  exercise  verdict  checks  points',
+    `anna     01-drop   not run  5/7     ${anna} (2 not run)`,
+    `bob      01-drop   failed   1/7     ${bob} (5 not run)`,
+    `carl     01-drop   missing  0/7     ${carl} (7 not run)`,
+    '0 of 3 passed, 1 failed, 1 not run, 1 missing',
+    '',
+  ]
+  expect(await rows(...students, '--points', of('points.csv'))).toEqual(shown('6/8', '2/8', '0/8'))
+  // Without a sheet, each check has a point.
+  expect(await rows('--points', ...students)).toEqual(shown('5/7', '1/7', '0/7'))
+  const [head, , bob] = (await run('--csv', '--points', of('points.csv'), ...students)).stdout.split('\n')
+  expect(head).toBe('student,exercise,verdict,passed,checks,points,most,notRun,failed,seen')
+  expect(bob).toMatch(/^bob,01-drop,failed,1,7,2,8,5,drops every IPv4 frame,/)
+  const json = JSON.parse((await run('--json', '--points', of('points.csv'), of('bob'))).stdout)
+  expect(json).toMatchObject({ student: 'bob', passed: 1, points: 2, most: 8, notRun: 5 })
+})
+
 test('the table has one line of at most 120 characters for each student, and a summary', async () => {
   for (const student of ['anna', 'bob']) mkdirSync(of(`${student}/01-drop`), { recursive: true })
   const long = `throw new Error('${'long '.repeat(40)}')`

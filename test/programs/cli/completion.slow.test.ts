@@ -16,7 +16,7 @@ const ASKING = list(`
 `)
 const COMMANDS = [
   ...list(
-    'loop snull cable attach lan simulate record replay rootless learn check lab explore run exec guest completion help',
+    'loop snull cable attach lan simulate record replay rootless learn check grade lab explore run exec guest completion help',
   ),
   ...ASKING,
 ]
@@ -69,6 +69,8 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet check ', [...EXERCISES, 'vnet']],
   ['vnet check --memory-only 03', ['03-ring']],
   ['vnet check 01-drop ', [...EXERCISES, 'vnet']],
+  ['vnet grade ', ['vnet']],
+  ['vnet grade --points vnet v', ['vnet']],
   ['vnet completion ', ['bash', 'zsh']],
   ['vnet help car', ['carrier']],
   ['vnet lan ', ['show']],

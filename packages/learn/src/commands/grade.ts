@@ -1,4 +1,4 @@
-/** `vnet check students/*`: checks drivers of others, and prints a score for each. */
+/** `vnet grade` and `vnet check students/*`: check drivers of others, and print a score each. */
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join, resolve, sep } from 'node:path'
@@ -11,6 +11,8 @@ import { type Exercise, notRun, type Result, resultOf } from '../exercise.ts'
 import { driverFileIn } from '../folder.ts'
 import { NotChecked } from '../progress.ts'
 import { MEMORY_ONLY, runWorker } from '../worker.ts'
+import { loadExercises } from './exercise-file.ts'
+import { csvLine, readSheet, scoreOf, sheetOf, titlesOf } from './points.ts'
 
 export interface GradeOptions {
   readonly memoryOnly?: boolean
@@ -18,6 +20,8 @@ export interface GradeOptions {
   readonly csv?: boolean
   readonly unsafe?: boolean
   readonly jobs?: number
+  /** The file of the sheet; empty: one point for each check. */
+  readonly points?: string
 }
 
 /** A student's directory for an exercise. */
@@ -28,7 +32,7 @@ interface Submission {
   readonly directory: string | undefined
 }
 
-interface Grade {
+interface Grade extends Partial<ReturnType<typeof scoreOf>> {
   readonly student: string
   readonly exercise: string
   readonly verdict: 'passed' | 'failed' | 'not run' | 'not graded' | 'missing'
@@ -37,13 +41,32 @@ interface Grade {
   readonly results: readonly Result[]
 }
 
-export function missingFile(path: string): UsageError {
-  return new UsageError(`check: '${path}' is neither an exercise nor a file; vnet learn lists them`, { cause: path })
+export function missingFile(path: string, by = 'check'): UsageError {
+  return new UsageError(`${by}: '${path}' is neither an exercise nor a file; vnet learn lists them`, { cause: path })
 }
 
 /** Returns whether a path is a student's directory: directories in it are named after exercises. */
 export function isStudent(path: string, exercises: readonly Exercise[]): boolean {
   return isDirectory(path) && exercises.some(({ name }) => isDirectory(join(path, name)))
+}
+
+/** `vnet grade`. A student where the sheet would be gives each check one point. */
+export async function gradeStudents(
+  students: readonly string[],
+  { from, sheet, ...options }: GradeOptions & { readonly from?: string; readonly sheet?: boolean },
+  io: Io,
+): Promise<number> {
+  const exercises = await loadExercises(from)
+  if (sheet) {
+    if (students.length > 0) throw new UsageError(`grade: --sheet takes no students, but got '${students[0]}'`)
+    io.out(sheetOf(exercises))
+    return EXIT_OK
+  }
+  const { points } = options
+  if (points !== undefined && isDirectory(points))
+    return grade([points, ...students], exercises, { ...options, points: '' }, io, 'grade')
+  if (students.length === 0) throw new UsageError('grade: no students; give their directories, such as students/*')
+  return grade(students, exercises, options, io, 'grade')
 }
 
 /** Returns the exit status: 0 if everyone passed everything. Not run is not passed. */
@@ -52,21 +75,28 @@ export async function grade(
   exercises: readonly Exercise[],
   options: GradeOptions,
   io: Io,
+  by = 'check',
 ): Promise<number> {
-  const submissions = submissionsIn(paths, exercises)
+  const submissions = submissionsIn(paths, exercises, by)
+  const { points } = options
+  const graded = new Set(submissions.map(({ exercise }) => exercise))
+  const sheet = points ? readSheet(points, exercises, [...graded]) : undefined
   const whyNot = options.unsafe ? undefined : whyNotConfined()
   if (whyNot !== undefined) {
-    throw new UsageError(`check: drivers of others run only where they do no harm: ${whyNot}; or give --unsafe`)
+    throw new UsageError(`${by}: drivers of others run only where they do no harm: ${whyNot}; or give --unsafe`)
   }
   const whyNotLive = options.memoryOnly ? MEMORY_ONLY : whyNoTun()
-  if (options.csv) io.out('student,exercise,verdict,passed,checks,failed,seen\n')
+  const columns = points === undefined ? [] : ['points', 'most', 'notRun']
+  if (options.csv) io.out(csvLine(['student', 'exercise', 'verdict', 'passed', 'checks', ...columns, 'failed', 'seen']))
   const grades: Grade[] = []
   const waiting = submissions.map((submission, at) => ({ submission, at }))
   /** Printed in the order of the submissions, each as soon as those before it are done. */
   let printed = 0
   const job = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      grades[next.at] = await gradeOne(next.submission, whyNotLive, options.unsafe !== true)
+      const done = await gradeOne(next.submission, whyNotLive, options.unsafe !== true)
+      const score = points === undefined ? {} : scoreOf(next.submission.exercise, done.results, sheet)
+      grades[next.at] = { ...done, ...score }
       if (!options.json && !options.csv) continue
       for (; grades[printed] !== undefined; printed++) {
         const done = grades[printed] as Grade
@@ -80,9 +110,9 @@ export async function grade(
 }
 
 /** All students times all exercises of one of them. `paths` may be students' or exercises'. */
-function submissionsIn(paths: readonly string[], exercises: readonly Exercise[]): Submission[] {
+function submissionsIn(paths: readonly string[], exercises: readonly Exercise[], by: string): Submission[] {
   const missing = paths.find(path => !existsSync(path))
-  if (missing !== undefined) throw missingFile(missing)
+  if (missing !== undefined) throw missingFile(missing, by)
   const directories = paths.filter(isDirectory).map(path => resolve(path))
   /** By the directory of the student. */
   const found = new Map<string, Map<string, string>>()
@@ -92,7 +122,7 @@ function submissionsIn(paths: readonly string[], exercises: readonly Exercise[])
     const other = [...found.keys()].find(other => other !== whole && basename(other) === basename(whole))
     if (other !== undefined) {
       const advice = 'check one at a time, or give exercises that are not of the course with --from'
-      throw new UsageError(`check: ${other} and ${whole} would have the same name in the result: ${advice}`)
+      throw new UsageError(`${by}: ${other} and ${whole} would have the same name in the result: ${advice}`)
     }
     const own = found.get(whole) ?? new Map<string, string>()
     found.set(whole, own)
@@ -101,7 +131,7 @@ function submissionsIn(paths: readonly string[], exercises: readonly Exercise[])
   }
   const used = exercises.filter(({ name }) => [...found.values()].some(own => own.has(name)))
   if (used.length === 0)
-    throw new UsageError(`check: no exercise is in ${paths.join(', ')}; vnet learn lists them, and --from others`)
+    throw new UsageError(`${by}: no exercise is in ${paths.join(', ')}; vnet learn lists them, and --from others`)
   return [...found].flatMap(([whole, own]) =>
     used.map(exercise => ({ student: basename(whole), exercise, directory: own.get(exercise.name) })),
   )
@@ -109,7 +139,7 @@ function submissionsIn(paths: readonly string[], exercises: readonly Exercise[])
 
 async function gradeOne(submission: Submission, whyNotLive: string | undefined, isConfined: boolean): Promise<Grade> {
   const { student, exercise, directory } = submission
-  const titles = [...exercise.memory, ...exercise.live].map(({ title }) => title)
+  const titles = titlesOf(exercise)
   const results: Result[] = []
   const file = directory === undefined ? undefined : driverFileIn(directory, exercise)
   const whole = { student, exercise: exercise.name, checks: titles.length }
@@ -159,10 +189,13 @@ function remark({ results }: Grade): { title: string; seen: string } {
 function table(grades: readonly Grade[]): string {
   const rows = grades.map(each => {
     const { title, seen } = remark(each)
-    const { student, exercise, verdict, passed, checks } = each
-    return [student, exercise, verdict, `${passed}/${checks}`, title && `${title}: ${seen}`]
+    const { student, exercise, verdict, passed, checks, points, most, notRun } = each
+    const score = points === undefined ? [] : [`${points}/${most}${notRun === 0 ? '' : ` (${notRun} not run)`}`]
+    return [student, exercise, verdict, `${passed}/${checks}`, ...score, title && `${title}: ${seen}`]
   })
-  return alignLeft([['student', 'exercise', 'verdict', 'checks', rows.some(row => row[4]) ? 'failed' : ''], ...rows])
+  const columns = grades[0]?.points === undefined ? [] : ['points']
+  const failed = rows.some(row => row.at(-1)) ? 'failed' : ''
+  return alignLeft([['student', 'exercise', 'verdict', 'checks', ...columns, failed], ...rows])
     .map(line => `${line.length > COLUMNS ? `${line.slice(0, COLUMNS - 1)}…` : line}\n`)
     .join('')
 }
@@ -175,13 +208,9 @@ function summary(grades: readonly Grade[]): string {
   return `${texts.join(', ')}\n`
 }
 
-/** RFC 4180. Spreadsheets read a cell as a formula if it starts with one of =+-@. */
 function csvRow(each: Grade): string {
   const { title, seen } = remark(each)
-  const cells = [each.student, each.exercise, each.verdict, each.passed, each.checks, title, seen]
-  const quoted = cells.map(cell => {
-    const text = String(cell).replace(/^[=+\-@\t\r]/, "'$&")
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-  })
-  return `${quoted.join(',')}\n`
+  const { points, most = 0, notRun = 0 } = each
+  const score = points === undefined ? [] : [points, most, notRun]
+  return csvLine([each.student, each.exercise, each.verdict, each.passed, each.checks, ...score, title, seen])
 }
