@@ -13,6 +13,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { basename, dirname, join, relative } from 'node:path'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
+import { palette } from '../../scripts/figures.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
 import { searchOptions } from './search.mjs'
 
@@ -152,6 +153,30 @@ function resolveLinks(markdown) {
   })
 }
 
+/** Puts figures into their pages, so that they have the page's scheme and text. */
+function inlineFigures(markdown) {
+  markdown.core.ruler.push('figures', state => {
+    const directory = dirname(state.env.realPath ?? state.env.path)
+    for (const token of state.tokens.flatMap(({ children }) => children ?? [])) {
+      const src = token.type === 'image' ? token.attrGet('src') : ''
+      const svg = /^[^:]+\.svg$/.test(src) ? readFileSync(join(directory, src), 'utf8') : ''
+      if (!svg.includes('class="figure"')) continue
+      const label = `aria-label="${markdown.utils.escapeHtml(token.content.replace(/\s+/g, ' '))}"`
+      const content = svg.replace(/<(title|style)>.*?<\/\1>/gs, '').replace('<svg ', `<svg v-pre ${label} `)
+      Object.assign(token, { type: 'html_inline', content: content.replace(/\n/g, '') })
+    }
+  })
+}
+
+/** Marks the tables of kernel names, whose rows are lines on a narrow page. */
+function markTables({ renderer: { rules } }) {
+  const { table_open: open } = rules
+  rules.table_open = (tokens, i, ...rest) =>
+    open(tokens, i, ...rest).replace('<table', tokens[i + 4].content === 'kernel' ? '<table class="names"' : '<table')
+}
+
+const colours = palette().map(([name, light, dark]) => `--${name}: light-dark(${light}, ${dark});`)
+
 /** Files load neither modules nor styles from the root of the site. */
 const NEEDS_SERVER = `if (location.protocol === 'file:') addEventListener('DOMContentLoaded', () =>
   document.body.prepend('These pages need a web server, such as python3 -m http.server in their folder.'))`
@@ -173,12 +198,12 @@ export default {
   router: { prefetchLinks: false },
   // On a phone, code without a language would make the page wide.
   head: [
-    ['style', {}, '.vp-doc pre { overflow-x: auto }'],
+    ['style', {}, `.vp-doc pre { overflow-x: auto } .figure { ${colours.join(' ')} }`],
     ['script', {}, NEEDS_SERVER],
     // Browsers would ask for /favicon.ico.
     ['link', { rel: 'icon', href: 'data:,' }],
   ],
-  markdown: { config: resolveLinks },
+  markdown: { config: markdown => markdown.use(resolveLinks).use(inlineFigures).use(markTables) },
   vite: { resolve: { alias: PACKAGES } },
   transformPageData({ filePath }) {
     const exercise = exerciseOf(filePath)

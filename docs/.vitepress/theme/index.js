@@ -5,7 +5,9 @@
 import { onContentUpdated, useData, withBase } from 'vitepress'
 import DefaultTheme from 'vitepress/theme-without-fonts'
 import { defineComponent, h, onBeforeUnmount, onMounted, ref } from 'vue'
+import './content.css'
 import './exercise.css'
+import './figure.css'
 import './playground.css'
 import { markPassed } from './progress.js'
 
