@@ -11,21 +11,7 @@ import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
 import type { Gate } from './gate.ts'
-import {
-  ARPHRD_ETHER,
-  DEFAULT_TX_QUEUE_LEN,
-  ETH_ALEN,
-  ETH_DATA_LEN,
-  ETH_HLEN,
-  ETH_MAX_MTU,
-  ETH_MIN_MTU,
-  IFF_DEBUG,
-  NETIF_F_GRO,
-  NETIF_MSG_PKTDATA,
-  NETIF_MSG_RX_ERR,
-  NETIF_MSG_TX_ERR,
-  NETREG_UNINITIALIZED,
-} from './if.ts'
+import * as netif from './if.ts'
 import { type FrameProbe, logBadReturn } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
@@ -47,27 +33,27 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** The given name until registered, then the interface's. */
   name: string
   ifindex = 0
-  type = ARPHRD_ETHER
-  mtu = ETH_DATA_LEN
-  minMtu = ETH_MIN_MTU
-  maxMtu = ETH_MAX_MTU
-  hardHeaderLen = ETH_HLEN
-  addrLen = ETH_ALEN
+  type = netif.ARPHRD_ETHER
+  mtu = netif.ETH_DATA_LEN
+  minMtu = netif.ETH_MIN_MTU
+  maxMtu = netif.ETH_MAX_MTU
+  hardHeaderLen = netif.ETH_HLEN
+  addrLen = netif.ETH_ALEN
   /** IFF_*: the driver's flags until registered, then the kernel's. */
   flags = 0
   /** NETIF_F_*: the driver's offer until registered, then the features that the port grants. */
   features = 0
-  txQueueLen = DEFAULT_TX_QUEUE_LEN
+  txQueueLen = netif.DEFAULT_TX_QUEUE_LEN
   /** Hardware address; all zero leaves the choice to the kernel. */
-  readonly devAddr = new Uint8Array(ETH_ALEN)
-  readonly broadcast = new Uint8Array(ETH_ALEN)
+  readonly devAddr = new Uint8Array(netif.ETH_ALEN)
+  readonly broadcast = new Uint8Array(netif.ETH_ALEN)
   /** The kernel's multicast list, 6 bytes each; kept for devices with ndoSetRxMode. */
   mc: readonly Uint8Array[] = []
   /** The kernel's protocol addresses on the interface, 4 or 16 bytes each. */
   addresses: readonly Uint8Array[] = []
   /** Put before the name in log lines: `red/` if two devices of a program have one name. */
   logPrefix = ''
-  regState = NETREG_UNINITIALIZED
+  regState = netif.NETREG_UNINITIALIZED
   /** NETIF_MSG_*: the events to log; all about single frames while the interface has IFF_DEBUG. */
   msgEnable = 0
   /** The settings that ethtool(8) shows with a carrier; undefined leaves them to the kernel. */
@@ -161,7 +147,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   set mergesWire(merges: boolean) {
     this.#mergesWire = merges
-    for (const rxq of this.#rx) rxq.merge(merges || (this.features & NETIF_F_GRO) !== 0)
+    for (const rxq of this.#rx) rxq.merge(merges || (this.features & netif.NETIF_F_GRO) !== 0)
   }
 
   /** Notified of every frame; undefined while nothing captures them. */
@@ -197,13 +183,14 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   countDrop(skb: SkBuff, reason: number): void {
     if (this.#frameProbe !== undefined) this.#frameProbe.dropped(skb, reason)
-    if ((this.msgEnable & (NETIF_MSG_RX_ERR | NETIF_MSG_TX_ERR)) !== 0) this.#logDrop(skb, reason)
+    if ((this.msgEnable & (netif.NETIF_MSG_RX_ERR | netif.NETIF_MSG_TX_ERR)) !== 0) this.#logDrop(skb, reason)
     this.counters.dropped(skb, reason)
   }
 
   #logDrop(skb: SkBuff, reason: number): void {
     const rx = skb.rxDev !== undefined
-    if ((this.msgEnable & (rx ? NETIF_MSG_RX_ERR : NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined) return
+    if ((this.msgEnable & (rx ? netif.NETIF_MSG_RX_ERR : netif.NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined)
+      return
     this.logFrame(rx ? 'rx' : 'tx', skb, reason)
   }
 
@@ -276,7 +263,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** The log of single frames if only IFF_DEBUG, which anyone may have set, requests them. */
   get debugLog(): LimitedLog | undefined {
-    const isDebugged = (this.flags & IFF_DEBUG) !== 0 && (this.net.msgEnable & NETIF_MSG_PKTDATA) === 0
+    const isDebugged = (this.flags & netif.IFF_DEBUG) !== 0 && (this.net.msgEnable & netif.NETIF_MSG_PKTDATA) === 0
     return isDebugged ? this.changeLog : undefined
   }
 

@@ -5,18 +5,7 @@
  */
 import type { MessageBuilder } from './builder.ts'
 import { getS32, getU32, putU32 } from './host-order.ts'
-import {
-  align4,
-  checkRange,
-  type Message,
-  NetlinkParseError,
-  NLM_F_ACK_TLVS,
-  NLM_F_CAPPED,
-  NLM_F_MULTI,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  NLMSG_HDRLEN,
-} from './message.ts'
+import * as netlink from './message.ts'
 import { binary, type Decoded, decodeAttributes, encodeAttributes, policy, string, u32 } from './policy.ts'
 
 const NLMSGERR_ATTR_MSG = 1
@@ -44,27 +33,30 @@ export type Ack = { readonly error: number } & Decoded<(typeof extendedAck)['fie
  * Parses an NLMSG_ERROR or NLMSG_DONE of `messages`, with the cookie as a view of `bytes`. Throws
  * NetlinkParseError if it is another message, truncated or malformed.
  */
-export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: Message): Ack {
-  checkRange(bytes, offset, length)
-  if (type !== NLMSG_ERROR && type !== NLMSG_DONE) {
-    throw new NetlinkParseError(`message type ${type} is not an acknowledgement`, offset - NLMSG_HDRLEN)
+export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: netlink.Message): Ack {
+  netlink.checkRange(bytes, offset, length)
+  if (type !== netlink.NLMSG_ERROR && type !== netlink.NLMSG_DONE) {
+    throw new netlink.NetlinkParseError(`message type ${type} is not an acknowledgement`, offset - netlink.NLMSG_HDRLEN)
   }
-  const fixed = type === NLMSG_ERROR ? 4 + NLMSG_HDRLEN : 4
+  const fixed = type === netlink.NLMSG_ERROR ? 4 + netlink.NLMSG_HDRLEN : 4
   if (length < fixed) {
     // An NLMSG_DONE from user space may lack its error.
-    if (type === NLMSG_DONE && length === 0) return { error: 0 }
-    throw new NetlinkParseError(`acknowledgement has ${length} bytes, fewer than ${fixed}`, offset - NLMSG_HDRLEN)
+    if (type === netlink.NLMSG_DONE && length === 0) return { error: 0 }
+    throw new netlink.NetlinkParseError(
+      `acknowledgement has ${length} bytes, fewer than ${fixed}`,
+      offset - netlink.NLMSG_HDRLEN,
+    )
   }
   const error = getS32(bytes, offset)
-  if ((flags & NLM_F_ACK_TLVS) === 0) return { error }
+  if ((flags & netlink.NLM_F_ACK_TLVS) === 0) return { error }
 
   let head = fixed
-  if (type === NLMSG_ERROR && (flags & NLM_F_CAPPED) === 0) {
+  if (type === netlink.NLMSG_ERROR && (flags & netlink.NLM_F_CAPPED) === 0) {
     const request = getU32(bytes, offset + 4)
-    if (request < NLMSG_HDRLEN || request > length - 4) {
-      throw new NetlinkParseError(`quoted request of ${request} bytes does not fit its answer`, offset + 4)
+    if (request < netlink.NLMSG_HDRLEN || request > length - 4) {
+      throw new netlink.NetlinkParseError(`quoted request of ${request} bytes does not fit its answer`, offset + 4)
     }
-    head = Math.min(4 + align4(request), length)
+    head = Math.min(4 + netlink.align4(request), length)
   }
   return { error, ...decodeAttributes(extendedAck, bytes, offset + head, length - head) }
 }
@@ -76,14 +68,14 @@ export type Answer = Omit<Ack, 'cookie'>
 export function writeAck(
   builder: MessageBuilder,
   bytes: Uint8Array,
-  message: Message,
+  message: netlink.Message,
   portid: number,
   answer: Answer,
 ): void {
-  const octets = new Uint8Array(4 + NLMSG_HDRLEN)
+  const octets = new Uint8Array(4 + netlink.NLMSG_HDRLEN)
   putU32(octets, 0, answer.error)
-  octets.set(bytes.subarray(message.offset - NLMSG_HDRLEN, message.offset), 4)
-  builder.message(NLMSG_ERROR, NLM_F_CAPPED | tlvFlag(answer), message.seq, portid).payload(octets)
+  octets.set(bytes.subarray(message.offset - netlink.NLMSG_HDRLEN, message.offset), 4)
+  builder.message(netlink.NLMSG_ERROR, netlink.NLM_F_CAPPED | tlvFlag(answer), message.seq, portid).payload(octets)
   encodeAttributes(builder, extendedAck, answer)
 }
 
@@ -91,10 +83,10 @@ export function writeAck(
 export function writeDone(builder: MessageBuilder, seq: number, portid: number, answer: Answer): void {
   const octets = new Uint8Array(4)
   putU32(octets, 0, answer.error)
-  builder.message(NLMSG_DONE, NLM_F_MULTI | tlvFlag(answer), seq, portid).payload(octets)
+  builder.message(netlink.NLMSG_DONE, netlink.NLM_F_MULTI | tlvFlag(answer), seq, portid).payload(octets)
   encodeAttributes(builder, extendedAck, answer)
 }
 
 function tlvFlag({ message, offset, missingType }: Answer): number {
-  return (message ?? offset ?? missingType) === undefined ? 0 : NLM_F_ACK_TLVS
+  return (message ?? offset ?? missingType) === undefined ? 0 : netlink.NLM_F_ACK_TLVS
 }

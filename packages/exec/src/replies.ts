@@ -10,22 +10,11 @@ import { readFileSync } from 'node:fs'
 import { attempt, ENOBUFS } from 'vnet/internal/base/errno'
 import type { Native } from 'vnet/internal/linux/native'
 import { MSG_DONTWAIT, SO_MEMINFO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/linux/uapi'
-import {
-  getS32,
-  getU16,
-  getU32,
-  MessageBuilder,
-  NLM_F_ACK,
-  NLM_F_REQUEST,
-  NLMSG_ERROR,
-  NLMSG_HDRLEN,
-  NLMSG_NOOP,
-  putU32,
-} from 'vnet/internal/netlink/index'
+import * as netlink from 'vnet/internal/netlink/index'
 import type { ProgramSocket } from './program-socket.ts'
 
 /** A struct nlmsghdr, the error, and the header that is acknowledged. */
-export const PLACEHOLDER_LEN = NLMSG_HDRLEN + 4 + NLMSG_HDRLEN
+export const PLACEHOLDER_LEN = netlink.NLMSG_HDRLEN + 4 + netlink.NLMSG_HDRLEN
 /** Bytes of replies that wait for one socket; the receive queue limits their number. */
 const WAITING_MAX = 1 << 20
 /** Sockets with waiting replies. From half of it on, closed sockets are looked for. */
@@ -36,7 +25,7 @@ const TRUESIZE = 768
 const TYPE_AT = 4
 const SEQ_AT = 8
 const PORT_AT = 12
-const QUOTED_AT = NLMSG_HDRLEN + 4
+const QUOTED_AT = netlink.NLMSG_HDRLEN + 4
 /** Indices in SO_MEMINFO. */
 const SK_MEMINFO_RMEM_ALLOC = 0
 const SK_MEMINFO_RCVBUF = 1
@@ -56,13 +45,15 @@ export class Replies {
   readonly #sockets = new Map<number, Waiting>()
   /** The port in our NOOPs. The kernel ignores and quotes it; no other acknowledgement has it. */
   readonly #mark = randomInt(2 ** 31, 2 ** 32)
-  readonly #noop = new MessageBuilder().message(NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, 0).bytes.slice()
+  readonly #noop = new netlink.MessageBuilder()
+    .message(netlink.NLMSG_NOOP, netlink.NLM_F_REQUEST | netlink.NLM_F_ACK, 0)
+    .bytes.slice()
   readonly #kernel = sockaddrNl()
   #seq = 0
 
   constructor(native: Native) {
     this.#native = native
-    putU32(this.#noop, PORT_AT, this.#mark)
+    netlink.putU32(this.#noop, PORT_AT, this.#mark)
   }
 
   /** Queues replies in order; -ENOBUFS without room for all. `pid` is in the socket's namespace. */
@@ -75,7 +66,7 @@ export class Replies {
     this.#sockets.set(inode, waiting)
     for (const reply of replies) {
       this.#seq = (this.#seq + 1) >>> 0
-      putU32(this.#noop, SEQ_AT, this.#seq)
+      netlink.putU32(this.#noop, SEQ_AT, this.#seq)
       const drops = this.#meminfo(fd, SK_MEMINFO_DROPS)
       const sent = this.#native.sendto(fd, this.#noop, MSG_DONTWAIT, this.#kernel)
       if (sent < 0 || this.#meminfo(fd, SK_MEMINFO_DROPS) !== drops) return -ENOBUFS
@@ -95,17 +86,17 @@ export class Replies {
   isPlaceholder(datagram: Uint8Array, length: number): boolean {
     return (
       length === PLACEHOLDER_LEN &&
-      getU16(datagram, TYPE_AT) === NLMSG_ERROR &&
-      getS32(datagram, NLMSG_HDRLEN) === 0 &&
-      getU16(datagram, QUOTED_AT + TYPE_AT) === NLMSG_NOOP &&
-      getU32(datagram, QUOTED_AT + PORT_AT) === this.#mark
+      netlink.getU16(datagram, TYPE_AT) === netlink.NLMSG_ERROR &&
+      netlink.getS32(datagram, netlink.NLMSG_HDRLEN) === 0 &&
+      netlink.getU16(datagram, QUOTED_AT + TYPE_AT) === netlink.NLMSG_NOOP &&
+      netlink.getU32(datagram, QUOTED_AT + PORT_AT) === this.#mark
     )
   }
 
   /** Returns a placeholder's reply, and forgets it unless `peek`; undefined if it was dropped. */
   take(inode: number, placeholder: Uint8Array, peek: boolean): Uint8Array | undefined {
     const waiting = this.#sockets.get(inode)
-    const seq = getU32(placeholder, SEQ_AT)
+    const seq = netlink.getU32(placeholder, SEQ_AT)
     const reply = waiting?.replies.get(seq)
     if (waiting === undefined || reply === undefined || peek) return reply
     waiting.replies.delete(seq)
@@ -137,6 +128,6 @@ export class Replies {
 
   #meminfo(fd: number, index: number): number {
     const meminfo = new Uint8Array(MEMINFO_LEN)
-    return this.#native.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo) < 0 ? 0 : getU32(meminfo, 4 * index)
+    return this.#native.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo) < 0 ? 0 : netlink.getU32(meminfo, 4 * index)
   }
 }

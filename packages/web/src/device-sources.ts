@@ -1,13 +1,6 @@
 /** The data that a page reads about the device it shows. */
 import { EPERM, isErrno, VnetError } from 'vnet/internal/base/errno'
-import {
-  type ControlClient,
-  type FoundDevice,
-  type SegmentInfo,
-  type StepState,
-  supported,
-  type WireInfo,
-} from 'vnet/internal/control/index'
+import * as control from 'vnet/internal/control/index'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { type Packed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, StageReport, StepInfo, Want } from './feed-types.ts'
@@ -18,7 +11,7 @@ import { Poll, type PollOptions, type Source } from './source.ts'
 import { unlessStuck, type Vnets } from './vnets.ts'
 
 type Late = NonNullable<StageReport['late']>
-type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
+type Read = (client: control.ControlClient, device: control.FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
 const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOptions & { readonly read: Read }>> = {
   parts: {
@@ -31,7 +24,7 @@ const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOption
   wire: {
     interval: 1000,
     async read(client, device, id) {
-      const wire = await supported(() => client.wire(device.vnet, device))
+      const wire = await control.supported(() => client.wire(device.vnet, device))
       return { type: 'wire', time: Date.now(), id, wire }
     },
   },
@@ -39,7 +32,7 @@ const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOption
     interval: 2000,
     isState: true,
     async read(client, device, id) {
-      const params = (await supported(() => client.params(device.vnet, device))) ?? []
+      const params = (await control.supported(() => client.params(device.vnet, device))) ?? []
       return { type: 'params', id, params }
     },
   },
@@ -47,7 +40,7 @@ const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOption
     interval: 5000,
     isState: true,
     async read(client, device, id) {
-      const scenario = await supported(() => client.scenario(device.vnet, device))
+      const scenario = await control.supported(() => client.scenario(device.vnet, device))
       return { type: 'scenario', id, scenario }
     },
   },
@@ -64,13 +57,13 @@ const HOSTS_MS = 10_000
 
 /** Returns a function that reads a segment, and its hosts less often than the rest. */
 function segmentReader(): Read {
-  let hosts: SegmentInfo['hosts'] = []
+  let hosts: control.SegmentInfo['hosts'] = []
   let allHosts: number | undefined
   let due = 0
   return async (client, device, id) => {
     const isDue = performance.now() >= due
     const kinds = isDue ? undefined : (['lease', 'neighbour', 'station', 'counter'] as const)
-    const segment = await supported(() => client.segment(device.vnet, device, kinds))
+    const segment = await control.supported(() => client.segment(device.vnet, device, kinds))
     if (isDue) {
       const { length } = segment?.hosts ?? []
       hosts = segment?.hosts.slice(0, HOSTS_MAX) ?? []
@@ -82,12 +75,12 @@ function segmentReader(): Read {
 }
 
 /** Returns a function that reads the lateness of all wires; both ends of a cable share one. */
-function latenessReader(vnets: Vnets, client: ControlClient) {
+function latenessReader(vnets: Vnets, client: control.ControlClient) {
   const without = new Set<DeviceId>()
   let before: ReadonlyMap<string, Late['counts']> = new Map()
-  const readWire = async (id: DeviceId, device: FoundDevice): Promise<WireInfo | undefined> => {
+  const readWire = async (id: DeviceId, device: control.FoundDevice): Promise<control.WireInfo | undefined> => {
     try {
-      const wire = await supported(() => client.wire(device.vnet, device))
+      const wire = await control.supported(() => client.wire(device.vnet, device))
       if (wire === undefined) without.add(id)
       return wire
     } catch (error) {
@@ -102,7 +95,7 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
     const wires: Record<DeviceId, { readonly out: string; readonly in: string }> = {}
     /** The devices with wires to read, by vnet and label. */
     const ends = new Map<string, DeviceId>()
-    const readEnd = async (end: DeviceId, device: FoundDevice) => {
+    const readEnd = async (end: DeviceId, device: control.FoundDevice) => {
       const { text, outgoing = 'ab', stages = [] } = (await readWire(end, device)) ?? {}
       if (text !== undefined && labPlace(device.place ?? device.netns) !== undefined)
         wires[end] = { out: text[outgoing], in: text[outgoing === 'ab' ? 'ba' : 'ab'] }
@@ -132,7 +125,7 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
   }
 }
 
-export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, want: Want): Source {
+export function deviceSource(vnets: Vnets, client: control.ControlClient, id: DeviceId, want: Want): Source {
   if (want === 'frames' || want === 'dhcp') {
     const filter = want === 'dhcp' ? DHCP : undefined
     const open = async () => {
@@ -174,7 +167,7 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
 }
 
 /** Reads the step that waits anywhere in a device's vnet. Its frame is only for token holders. */
-async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId): Promise<Packed> {
+async function readStep(client: control.ControlClient, device: control.FoundDevice, id: DeviceId): Promise<Packed> {
   const { mode, every, halt } = await stateOf(client, device)
   const message = (step: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step })
   if (halt === undefined) return pack(message(undefined))
@@ -183,7 +176,7 @@ async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId
 }
 
 /** A vnet of another user shows no steps. */
-async function stateOf(client: ControlClient, device: FoundDevice): Promise<StepState> {
+async function stateOf(client: control.ControlClient, device: control.FoundDevice): Promise<control.StepState> {
   try {
     return await client.step(device.vnet, device)
   } catch (error) {

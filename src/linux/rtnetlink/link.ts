@@ -1,28 +1,7 @@
 /** Network interfaces: RTM_GETLINK reads them, RTM_NEWLINK changes and moves them. */
 import { ENODEV, isErrno } from '../../base/errno.ts'
 import { LINK_STATS64_LENGTH } from '../../netdev/stats.ts'
-import {
-  attributes,
-  binary,
-  decodeAttributes,
-  getCounter64,
-  getS32,
-  getU16,
-  getU32,
-  type Message,
-  type MessageBuilder,
-  NLA_HDRLEN,
-  name,
-  nested,
-  policy,
-  putU32,
-  required,
-  s32,
-  string,
-  u8,
-  u32,
-  withDefault,
-} from '../../netlink/index.ts'
+import * as netlink from '../../netlink/index.ts'
 import { formatMac } from '../../packet/address.ts'
 import { AF_UNSPEC, IFF_TAP, RTM_GETLINK, RTM_NEWLINK } from '../uapi.ts'
 import type { RouteRequest, RouteSocket } from './route-socket.ts'
@@ -60,40 +39,43 @@ const IFLA_TUN_NUM_DISABLED_QUEUES = 9
 /** A network interface. */
 export type Link = Readonly<NonNullable<ReturnType<typeof parseLink>>>
 
-const tunPolicy = policy({
-  type: required(u8(IFLA_TUN_TYPE)),
-  owner: u32(IFLA_TUN_OWNER),
-  group: u32(IFLA_TUN_GROUP),
-  packetInfo: u8(IFLA_TUN_PI),
-  persist: u8(IFLA_TUN_PERSIST),
-  multiQueue: u8(IFLA_TUN_MULTI_QUEUE),
-  numQueues: withDefault(u32(IFLA_TUN_NUM_QUEUES), 0),
-  numDisabledQueues: withDefault(u32(IFLA_TUN_NUM_DISABLED_QUEUES), 0),
+const tunPolicy = netlink.policy({
+  type: netlink.required(netlink.u8(IFLA_TUN_TYPE)),
+  owner: netlink.u32(IFLA_TUN_OWNER),
+  group: netlink.u32(IFLA_TUN_GROUP),
+  packetInfo: netlink.u8(IFLA_TUN_PI),
+  persist: netlink.u8(IFLA_TUN_PERSIST),
+  multiQueue: netlink.u8(IFLA_TUN_MULTI_QUEUE),
+  numQueues: netlink.withDefault(netlink.u32(IFLA_TUN_NUM_QUEUES), 0),
+  numDisabledQueues: netlink.withDefault(netlink.u32(IFLA_TUN_NUM_DISABLED_QUEUES), 0),
 })
 
 const NONE = new Uint8Array(0)
 
-const linkPolicy = policy({
-  address: withDefault(binary(IFLA_ADDRESS), NONE),
-  name: name(IFLA_IFNAME),
-  mtu: u32(IFLA_MTU),
-  qdisc: withDefault(string(IFLA_QDISC), ''),
-  wireless: binary(IFLA_WIRELESS),
-  txQueueLen: withDefault(u32(IFLA_TXQLEN), 0),
-  operstate: withDefault(u8(IFLA_OPERSTATE), 0),
+const linkPolicy = netlink.policy({
+  address: netlink.withDefault(netlink.binary(IFLA_ADDRESS), NONE),
+  name: netlink.name(IFLA_IFNAME),
+  mtu: netlink.u32(IFLA_MTU),
+  qdisc: netlink.withDefault(netlink.string(IFLA_QDISC), ''),
+  wireless: netlink.binary(IFLA_WIRELESS),
+  txQueueLen: netlink.withDefault(netlink.u32(IFLA_TXQLEN), 0),
+  operstate: netlink.withDefault(netlink.u8(IFLA_OPERSTATE), 0),
   // The format of `data` depends on `kind`.
-  linkinfo: nested(IFLA_LINKINFO, policy({ kind: string(IFLA_INFO_KIND), data: binary(IFLA_INFO_DATA) })),
-  stats64: withDefault(binary(IFLA_STATS64), NONE),
-  promiscuity: withDefault(u32(IFLA_PROMISCUITY), 0),
-  allmulti: withDefault(u32(IFLA_ALLMULTI), 0),
-  carrier: u8(IFLA_CARRIER),
-  peer: u32(IFLA_LINK),
-  peerNsid: s32(IFLA_LINK_NETNSID),
+  linkinfo: netlink.nested(
+    IFLA_LINKINFO,
+    netlink.policy({ kind: netlink.string(IFLA_INFO_KIND), data: netlink.binary(IFLA_INFO_DATA) }),
+  ),
+  stats64: netlink.withDefault(netlink.binary(IFLA_STATS64), NONE),
+  promiscuity: netlink.withDefault(netlink.u32(IFLA_PROMISCUITY), 0),
+  allmulti: netlink.withDefault(netlink.u32(IFLA_ALLMULTI), 0),
+  carrier: netlink.u8(IFLA_CARRIER),
+  peer: netlink.u32(IFLA_LINK),
+  peerNsid: netlink.s32(IFLA_LINK_NETNSID),
   // A list that repeats one attribute, once per value.
-  properties: withDefault(binary(IFLA_PROP_LIST), NONE),
+  properties: netlink.withDefault(netlink.binary(IFLA_PROP_LIST), NONE),
 })
 
-const altNamePolicy = policy({ altName: name(IFLA_ALT_IFNAME) })
+const altNamePolicy = netlink.policy({ altName: netlink.name(IFLA_ALT_IFNAME) })
 
 /** sizeof(struct ifinfomsg) */
 export const IFINFOMSG = 16
@@ -103,21 +85,21 @@ export const IFINFOMSG = 16
  * something else: bridge ports (an RTM_DELLINK of family AF_BRIDGE does not mean deletion) and
  * wireless events. Throws NetlinkParseError.
  */
-export function parseLink(bytes: Uint8Array, { offset, length }: Message) {
+export function parseLink(bytes: Uint8Array, { offset, length }: netlink.Message) {
   if (length < IFINFOMSG || bytes[offset] !== AF_UNSPEC) return undefined
-  const decoded = decodeAttributes(linkPolicy, bytes, offset + IFINFOMSG, length - IFINFOMSG)
+  const decoded = netlink.decodeAttributes(linkPolicy, bytes, offset + IFINFOMSG, length - IFINFOMSG)
   const { name, mtu, linkinfo } = decoded
   if (name === undefined || mtu === undefined || decoded.wireless !== undefined) return undefined
   // No spread, which makes garbage that collections of young objects keep (vnet-family.ts).
   return {
-    ifindex: getS32(bytes, offset + 4),
+    ifindex: netlink.getS32(bytes, offset + 4),
     name,
     /** Alternative names, unique in the namespace. */
     altNames: parseAltNames(decoded.properties),
     /** ARPHRD_* */
-    type: getU16(bytes, offset + 2),
+    type: netlink.getU16(bytes, offset + 2),
     /** IFF_* */
-    flags: getU32(bytes, offset + 8),
+    flags: netlink.getU32(bytes, offset + 8),
     mtu,
     /** MAC address: 6 bytes on Ethernet, none on some kinds. */
     address: decoded.address.slice() as Uint8Array,
@@ -145,15 +127,20 @@ export function parseLink(bytes: Uint8Array, { offset, length }: Message) {
 function parseAltNames(properties: Uint8Array): readonly string[] {
   const names: string[] = []
   if (properties.length === 0) return names
-  for (const { offset, length } of attributes(properties)) {
-    const { altName } = decodeAttributes(altNamePolicy, properties, offset - NLA_HDRLEN, NLA_HDRLEN + length)
+  for (const { offset, length } of netlink.attributes(properties)) {
+    const { altName } = netlink.decodeAttributes(
+      altNamePolicy,
+      properties,
+      offset - netlink.NLA_HDRLEN,
+      netlink.NLA_HDRLEN + length,
+    )
     if (altName !== undefined) names.push(altName)
   }
   return names
 }
 
 function parseTun(data: Uint8Array) {
-  const tun = decodeAttributes(tunPolicy, data)
+  const tun = netlink.decodeAttributes(tunPolicy, data)
   return {
     type: tun.type === IFF_TAP ? ('tap' as const) : ('tun' as const),
     persist: tun.persist === 1,
@@ -172,7 +159,7 @@ function parseTun(data: Uint8Array) {
 function parseStats64(bytes: Uint8Array): Float64Array {
   const stats = new Float64Array(LINK_STATS64_LENGTH)
   const known = Math.min(LINK_STATS64_LENGTH, bytes.length >> 3)
-  for (let i = 0; i < known; i++) stats[i] = getCounter64(bytes, 8 * i)
+  for (let i = 0; i < known; i++) stats[i] = netlink.getCounter64(bytes, 8 * i)
   return stats
 }
 
@@ -188,16 +175,16 @@ export interface LinkChanges extends Partial<Pick<Link, 'mtu' | 'address' | 'txQ
 
 function ifinfomsg(ifindex = 0, flags = 0, change = 0): Uint8Array {
   const bytes = new Uint8Array(IFINFOMSG)
-  putU32(bytes, 4, ifindex)
-  putU32(bytes, 8, flags)
-  putU32(bytes, 12, change)
+  netlink.putU32(bytes, 4, ifindex)
+  netlink.putU32(bytes, 8, flags)
+  netlink.putU32(bytes, 12, change)
   return bytes
 }
 
 /** The interface with this index or name; undefined if the socket's namespace has none. */
 export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: string }): Link | undefined {
   let link: Link | undefined
-  const write = (builder: MessageBuilder) => {
+  const write = (builder: netlink.MessageBuilder) => {
     if ('ifindex' in which) builder.payload(ifinfomsg(which.ifindex))
     else builder.payload(ifinfomsg()).name(IFLA_IFNAME, which.name)
     if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
@@ -215,7 +202,7 @@ export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: 
 
 /** All interfaces of the socket's namespace. */
 export function getLinks(sock: RouteSocket): Link[] {
-  const write = (builder: MessageBuilder) => builder.payload(ifinfomsg())
+  const write = (builder: netlink.MessageBuilder) => builder.payload(ifinfomsg())
   return sock.dump({ type: RTM_GETLINK, what: () => 'RTM_GETLINK', write }, (bytes, message) =>
     message.type === RTM_NEWLINK ? parseLink(bytes, message) : undefined,
   )

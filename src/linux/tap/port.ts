@@ -10,14 +10,7 @@ import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '..
 import { checkTap, closing, GONE } from '../errno.ts'
 import { setLinkKsettings } from '../ethtool.ts'
 import { isSettled, requestLink } from '../links/request.ts'
-import {
-  type LinkLists,
-  type LinkPlace,
-  linkState,
-  readLists,
-  reportLinkChanges,
-  reportListChanges,
-} from '../links/state.ts'
+import * as links from '../links/state.ts'
 import type { Native } from '../native.ts'
 import { netnsName } from '../netns-name.ts'
 import { getLink, type Link, RouteSocket } from '../rtnetlink.ts'
@@ -53,7 +46,7 @@ export interface TapPortOptions {
   readonly link: Link
   /** Its network namespace, as PortSpec.netns names it. */
   readonly netns: string | undefined
-  readonly lists: LinkLists
+  readonly lists: links.LinkLists
   readonly created: boolean
   readonly announced: boolean
   /** Whether to read the list of multicast groups. */
@@ -94,7 +87,7 @@ export class TapPort implements Port {
     this.#tap = tap
     this.#options = options
     this.#groupsCut = lists.groupsCut === true
-    this.#link = linkState(link, lists)
+    this.#link = links.linkState(link, lists)
     this.#reported = this.#link
     this.#ifindex = link.ifindex
     this.#netns = netns
@@ -206,13 +199,13 @@ export class TapPort implements Port {
     // A queued event may have the index that the interface had before it left and returned.
     if (this.#gone || this.#closed || link.ifindex !== this.#ifindex) return
     const before = this.#reported
-    const now = linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
+    const now = links.linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
     // The event may be older than the modes that reportLists() has read, which then ends them.
     const modes = this.#options.multicastList ? this.#link.flags & MODES : 0
     this.#link = { ...now, flags: now.flags | modes }
     this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
     if (this.#options.multicastList) this.#options.owner.listsChanged(this)
-    reportLinkChanges(before, this.#reported, change => this.#listener(change))
+    links.reportLinkChanges(before, this.#reported, change => this.#listener(change))
   }
 
   /**
@@ -230,7 +223,7 @@ export class TapPort implements Port {
     this.#link = { ...this.#link, multicast, addresses, flags: (this.#link.flags & ~MODES) | (now.flags & MODES) }
     this.#reported = { ...before, multicast, addresses, flags }
     if (flags !== before.flags) this.#listener({ kind: 'flags', flags })
-    reportListChanges(before, now, change => this.#listener(change))
+    links.reportListChanges(before, now, change => this.#listener(change))
     return true
   }
 
@@ -286,7 +279,7 @@ export class TapPort implements Port {
     }
   }
 
-  #showLink({ nsfd }: LinkPlace, { name }: Link, carrier: boolean): void {
+  #showLink({ nsfd }: links.LinkPlace, { name }: Link, carrier: boolean): void {
     const settings = this.#linkKsettings
     if (settings !== undefined) setLinkKsettings(this.#native, nsfd, name, { ...settings, carrier })
   }
@@ -310,10 +303,10 @@ export class TapPort implements Port {
     )
   }
 
-  #stateOf(place: LinkPlace, link: Link): LinkState {
-    const lists = readLists(this.#native, place, this.#options.multicastList)
+  #stateOf(place: links.LinkPlace, link: Link): LinkState {
+    const lists = links.readLists(this.#native, place, this.#options.multicastList)
     this.#groupsCut = lists.groupsCut === true
-    return linkState(link, lists)
+    return links.linkState(link, lists)
   }
 
   /** Reads the interface by its current name, which the TAP returns. */
@@ -346,7 +339,7 @@ export class TapPort implements Port {
    * Calls `fn` with a socket in the interface's current namespace and its state there: another may
    * have the last known index. Throws EBADFD if the interface was deleted.
    */
-  #atPlace<T>(fn: (place: LinkPlace, link: Link) => T): T {
+  #atPlace<T>(fn: (place: links.LinkPlace, link: Link) => T): T {
     return this.#inNamespace(nsfd => {
       using sock = this.#socketIn(nsfd)
       const link = this.#readLink(sock)
@@ -356,7 +349,7 @@ export class TapPort implements Port {
   }
 
   /** The same; undefined if the interface is being deleted or moved, or no descriptor is left. */
-  #ifThere<T>(fn: (place: LinkPlace, link: Link) => T): T | undefined {
+  #ifThere<T>(fn: (place: links.LinkPlace, link: Link) => T): T | undefined {
     if (this.#gone || this.#closed) return undefined
     try {
       return this.#atPlace(fn)

@@ -10,16 +10,7 @@ import { check, closingOnError, startPoller } from 'vnet/internal/linux/errno'
 import type { Poller } from 'vnet/internal/linux/native'
 import { socketFilter } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import {
-  AF_INET6,
-  IPPROTO_IPV6,
-  int32,
-  SO_ATTACH_FILTER,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  SOL_SOCKET,
-  sockaddrInet,
-} from 'vnet/internal/linux/uapi'
+import * as uapi from 'vnet/internal/linux/uapi'
 import { putU32 } from 'vnet/internal/netlink/host-order'
 import { and, testing } from 'vnet/internal/packet/condition'
 import { loading } from 'vnet/internal/packet/filter-primitives'
@@ -66,16 +57,16 @@ export class Pref64Sender {
     const what = `advertise PREF64 on ${name}`
     using sock = RouteSocket.open(native, nsfd)
     const { ifindex = 0 } = getLink(sock, { name }) ?? {}
-    const fd = check(native.socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd), what)
+    const fd = check(native.socket(uapi.AF_INET6, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd), what)
     this.#place = place
     this.#fd = fd
     this.#poller = closingOnError(native, [fd], () => {
       const set = (level: number, option: number, value: Uint8Array) =>
         check(native.setsockopt(fd, level, option, value), what)
-      set(SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(IS_SOLICITATION))
-      set(SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
-      set(IPPROTO_IPV6, IPV6_MULTICAST_IF, int32(ifindex))
-      set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, int32(NDISC_HOP_LIMIT))
+      set(uapi.SOL_SOCKET, uapi.SO_ATTACH_FILTER, socketFilter(IS_SOLICITATION))
+      set(uapi.SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
+      set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_IF, uapi.int32(ifindex))
+      set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, uapi.int32(NDISC_HOP_LIMIT))
       return startPoller(native, fd, () => this.#readAll())
     })
     this.#poller.unref()
@@ -109,7 +100,7 @@ export class Pref64Sender {
 
 /** A struct sockaddr_in6 of a link-local or multicast address, which has a scope. */
 function addressOn(ifindex: number, address: Uint8Array): Uint8Array {
-  const bytes = sockaddrInet(address, 0)
+  const bytes = uapi.sockaddrInet(address, 0)
   putU32(bytes, SIN6_SCOPE_ID, ifindex)
   return bytes
 }

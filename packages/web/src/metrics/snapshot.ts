@@ -2,24 +2,14 @@
 
 import { VnetError } from 'vnet/internal/base/errno'
 import { netnsOf } from 'vnet/internal/control/client/addresses'
-import {
-  type ControlClient,
-  type DeviceStats,
-  type FindOptions,
-  type FoundDevice,
-  findVnets,
-  type PartInfo,
-  type RuntimeInfo,
-  type StageReport,
-  supported,
-} from 'vnet/internal/control/index'
+import * as control from 'vnet/internal/control/index'
 
 export interface DeviceSnapshot {
-  readonly device: FoundDevice
-  readonly stats: DeviceStats
-  readonly parts: readonly PartInfo[]
+  readonly device: control.FoundDevice
+  readonly stats: control.DeviceStats
+  readonly parts: readonly control.PartInfo[]
   /** Empty if the device has no wire. */
-  readonly stages: readonly StageReport[]
+  readonly stages: readonly control.StageReport[]
 }
 
 export interface Snapshot {
@@ -29,13 +19,13 @@ export interface Snapshot {
     /** How long it took to reply to the shortest request, in s; undefined if it did not. */
     readonly replied: number | undefined
     /** Undefined if the vnet did not reply. */
-    readonly runtime: RuntimeInfo | undefined
+    readonly runtime: control.RuntimeInfo | undefined
   }[]
 }
 
 /** Reads the selected vnets, except vnets that end meanwhile or do not reply in time. */
-export async function snapshot(client: ControlClient, options: FindOptions = {}): Promise<Snapshot> {
-  const found = await findVnets(client, options)
+export async function snapshot(client: control.ControlClient, options: control.FindOptions = {}): Promise<Snapshot> {
+  const found = await control.findVnets(client, options)
   const [devices, vnets] = await Promise.all([
     Promise.all(found.devices.map(device => orNothing(() => readDevice(client, device)))),
     Promise.all(found.here.map(({ vnet, pid }) => readVnet(client, vnet, pid))),
@@ -43,18 +33,21 @@ export async function snapshot(client: ControlClient, options: FindOptions = {})
   return { devices: devices.flatMap(device => device ?? []), vnets }
 }
 
-async function readDevice(client: ControlClient, device: FoundDevice): Promise<DeviceSnapshot | undefined> {
+async function readDevice(
+  client: control.ControlClient,
+  device: control.FoundDevice,
+): Promise<DeviceSnapshot | undefined> {
   const { vnet } = device
   const [stats, parts, wire] = await Promise.all([
     client.stats(vnet, device),
     client.parts(vnet, device),
-    supported(() => client.wire(vnet, device)),
+    control.supported(() => client.wire(vnet, device)),
   ])
   // Vnets in other namespaces may have interfaces of the same name.
   return stats && { device: { ...device, netns: netnsOf(device) }, stats, parts, stages: wire?.stages ?? [] }
 }
 
-async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<Snapshot['vnets'][number]> {
+async function readVnet(client: control.ControlClient, vnet: string, pid: number): Promise<Snapshot['vnets'][number]> {
   const echo = async () => {
     const begin = performance.now()
     await client.echo(vnet, '')
