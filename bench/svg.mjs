@@ -3,6 +3,7 @@
  * median, a whisker from minimum to maximum. Numbers are written out, because a bar beside one
  * seventy times as long is invisible.
  */
+import { tokens } from '../scripts/palette.mjs'
 
 const BARS = 400
 const VALUES = 150
@@ -14,9 +15,9 @@ const ROW = 20
 const HEAD = 34
 const GAP = 14
 
-const STYLE = `text{font:12px system-ui,sans-serif;fill:#222}.title{font-weight:600}.unit{fill:#666}
-.bar{fill:#9aa5b1}.ours{fill:#2f6fb0}.whisker{stroke:#222;stroke-width:1}
-@media (prefers-color-scheme:dark){.paper{fill:#16191d}text{fill:#ddd}.unit{fill:#999}.bar{fill:#5c6670}.ours{fill:#5b9bd9}.whisker{stroke:#ddd}}`
+const STYLE = `${tokens('panel', 'text', 'muted', 'strong-line', 'accent')}
+.paper{fill:var(--panel)}text{font:12px system-ui,sans-serif;fill:var(--text)}.title{font-weight:600}.unit{fill:var(--muted)}
+.bar{fill:var(--strong-line)}.ours{fill:var(--accent)}.whisker{stroke:var(--text)}`
 
 /**
  * @param {string} title of the whole picture
@@ -45,7 +46,7 @@ export function barCharts(title, place, panels) {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}" role="img">`,
     `<title>${escaped(title)}</title>`,
     `<style>${STYLE}</style>`,
-    `<rect class="paper" width="${width}" height="${y}" fill="#fff"/>`,
+    `<rect class="paper" width="${width}" height="${y}"/>`,
     text(12, 20, title, 'unit'),
     text(12, 36, place, 'unit'),
     ...body,

@@ -41,7 +41,7 @@ function pictureOf(name, page) {
 <title>The packets of ${name}.mjs</title>
 <style>${style}
 .hidden { display: none; }
-.picture { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; height: 100%; }
+.picture { background: var(--panel); color: var(--text); font: 15px/1.5 system-ui, sans-serif; height: 100%; }
 .run { margin: 0; }
 </style>
 <foreignObject width="${width}" height="${height}">

@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
+import { tokens } from '../../scripts/palette.mjs'
 
 const SECONDS = 10
 const FONT_SIZE = 13
@@ -19,11 +20,11 @@ const COLUMNS = 128
 const ROWS = 24
 /** Colours by the text of a line: the prompt, what is lost, what is late. */
 const COLOURS = [
-  [/^\$ /, '#e6edf3'],
-  [/no answer|dropped: /, '#ff7b72'],
-  [/time=[1-9]\d\d/, '#e3b341'],
+  [/^\$ /, 'var(--text)'],
+  [/no answer|dropped: /, 'var(--drop)'],
+  [/time=[1-9]\d\d/, 'var(--warn)'],
 ]
-const PLAIN = '#9da7b3'
+const PLAIN = 'var(--muted)'
 
 const lines = []
 const rows = { left: 0, right: 0 }
@@ -69,10 +70,11 @@ function svg() {
   const shown = lines.filter(({ row, text }) => row < ROWS && text !== '')
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="${FONT_SIZE}">`,
+    `<style>${tokens('bg', 'text', 'muted', 'line', 'drop', 'warn')}</style>`,
     '<title>ping through vnet snull while the impairments of its wire change</title>',
-    `<rect width="${width}" height="${height}" rx="8" fill="#0d1117"/>`,
-    `<path d="M${column(PANES.right) - 12} 10v${height - 20}" stroke="#30363d"/>`,
-    `<circle r="0"><animate id="t" attributeName="r" from="0" to="0" dur="${SECONDS + 3}s" begin="0;t.end"/></circle>`,
+    `<rect width="${width}" height="${height}" rx="8" fill="var(--bg)"/>`,
+    `<path d="M${column(PANES.right) - 12} 10v${height - 20}" stroke="var(--line)"/>`,
+    `<circle r="0"><animate id="t" attributeName="r" from="0" to="0" dur="${SECONDS + 3}s" begin="0"/></circle>`,
     ...shown.map(textOf),
     '</svg>',
   ].join('\n')}\n`

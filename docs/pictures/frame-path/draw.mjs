@@ -13,6 +13,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { tokens } from '../../../scripts/palette.mjs'
 
 const PINGS = 1000
 /** The first ones run in code that V8 has not compiled yet. */
@@ -163,10 +164,10 @@ function draw(at) {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
     '<title>The path of a ping through snull, with the time of each step</title>',
-    `<style>text{font:13px system-ui,sans-serif;fill:#222}.title{font-weight:600}.unit{fill:#666}
-.lane{stroke:#9aa5b1;stroke-width:1.5}.arrow{stroke:#2f6fb0;stroke-width:1.5;fill:none}.dot{fill:#2f6fb0}
-@media (prefers-color-scheme:dark){.paper{fill:#16191d}text{fill:#ddd}.unit{fill:#999}.lane{stroke:#5c6670}.arrow{stroke:#5b9bd9}.dot{fill:#5b9bd9}}</style>`,
-    `<rect class="paper" width="${WIDTH}" height="${height}" fill="#fff"/>`,
+    `<style>${tokens('panel', 'text', 'muted', 'strong-line', 'accent')}
+.paper{fill:var(--panel)}text{font:13px system-ui,sans-serif;fill:var(--text)}.title{font-weight:600}.unit{fill:var(--muted)}
+.lane{stroke:var(--strong-line);stroke-width:1.5}.arrow{stroke:var(--accent);stroke-width:1.5;fill:none}.dot{fill:var(--accent)}</style>`,
+    `<rect class="paper" width="${WIDTH}" height="${height}"/>`,
     text(12, 22, 'ping 198.18.0.2 through vnet snull, step by step', 'start', 'title'),
     text(
       12,

@@ -1,65 +1,66 @@
 /** The style sheet of the page. */
 export const PAGE_STYLE = `
 :root {
-  --back: #fff; --text: #1b1f24; --weak: #57606a; --line: #d0d7de; --soft: #f6f8fa;
-  --failed: #b42318; --slower: #8a5a00; --passed: #1a6b33; --other: #57606a;
+  --bg: light-dark(#f3f4f6, #0f1216);
+  --panel: light-dark(#ffffff, #171b21);
+  --text: light-dark(#1b1f24, #e3e8ee);
+  --muted: light-dark(#57606a, #9da7b3);
+  --line: light-dark(#d0d5db, #323a44);
+  --drop: light-dark(#b3261e, #ff8178);
+  --warn: light-dark(#805a00, #dcb04a);
+  --ok: light-dark(#17732f, #5cc86f);
+  color-scheme: light dark;
 }
-@media (prefers-color-scheme: dark) {
-  :root {
-    --back: #14171a; --text: #e6e9ec; --weak: #a2abb4; --line: #3a4149; --soft: #1e2328;
-    --failed: #ff8d82; --slower: #e8b450; --passed: #6fce8b; --other: #a2abb4;
-  }
-}
-body { margin: 0; background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
+body { margin: 0; background: var(--panel); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: calc(var(--width) + 640px); min-width: 0; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin-top: 2rem; }
 h3 { font-size: 1rem; overflow-wrap: anywhere; }
 h4 { margin: .8rem 0 .2rem; font-size: .9rem; }
 pre, code { font: 13px/1.45 ui-monospace, monospace; }
-pre { background: var(--soft); padding: .6rem .8rem; border-radius: 6px; white-space: pre-wrap; }
+pre { background: var(--bg); padding: .6rem .8rem; border-radius: 6px; white-space: pre-wrap; }
 pre, code { overflow-wrap: anywhere; }
-section { border-left: 3px solid var(--failed); padding-left: 1rem; margin: 1.2rem 0 2rem; }
-.verdict { color: var(--other); border: 1px solid; border-radius: 9px; padding: 0 .5em; font-size: .85em; }
+section { border-left: 3px solid var(--drop); padding-left: 1rem; margin: 1.2rem 0 2rem; }
+.verdict { color: var(--muted); border: 1px solid; border-radius: 9px; padding: 0 .5em; font-size: .85em; }
 .verdict { white-space: nowrap; }
-.verdict.failed { color: var(--failed); font-weight: 700; }
-.verdict.slower { color: var(--slower); }
-.verdict.passed { color: var(--passed); }
+.verdict.failed { color: var(--drop); font-weight: 700; }
+.verdict.slower { color: var(--warn); }
+.verdict.passed { color: var(--ok); }
 .diagram { overflow-x: auto; }
 .hosts, summary { display: grid; grid-template-columns: 4.5rem var(--width) minmax(16rem, 1fr); }
 .run .hosts, .run li { display: grid; grid-template-columns: 4.5rem var(--width); align-items: center; }
 .run { margin: .6rem 0; }
 .run li { position: relative; min-height: 40px; }
-.hosts { position: sticky; top: 0; background: var(--back); border-bottom: 1px solid var(--line); }
-.hosts { padding: .4rem 0; color: var(--weak); }
+.hosts { position: sticky; top: 0; background: var(--panel); border-bottom: 1px solid var(--line); }
+.hosts { padding: .4rem 0; color: var(--muted); }
 .names { display: flex; }
 .names b { width: 180px; text-align: center; overflow-wrap: anywhere; color: var(--text); }
 ol { list-style: none; margin: 0; padding: 0; }
 summary { position: relative; align-items: center; min-height: 40px; cursor: pointer; list-style: none; }
 summary::-webkit-details-marker { display: none; }
-summary:hover, details[open] > summary { background: var(--soft); }
+summary:hover, details[open] > summary { background: var(--bg); }
 summary:focus-visible { outline: 2px solid var(--text); outline-offset: -2px; }
 summary svg, .run svg { display: block; grid-column: 2; grid-row: 1; }
-.at, .hosts > :first-child { color: var(--weak); font-size: .85em; text-align: right; padding-right: .8rem; }
+.at, .hosts > :first-child { color: var(--muted); font-size: .85em; text-align: right; padding-right: .8rem; }
 .label { grid-column: 2; grid-row: 1; align-self: start; margin-left: calc(var(--from) * 180px + 40px); }
 .label { width: 280px; text-align: center; font: 12px/1.4 ui-monospace, monospace; padding-top: 4px; }
 .label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .chips { grid-column: 3; display: flex; flex-wrap: wrap; gap: .3rem; padding: .3rem .5rem; }
-.bar { fill: var(--failed); stroke: none; opacity: .5; }
+.bar { fill: var(--drop); stroke: none; opacity: .5; }
 .bar.wide { opacity: .18; }
-.note { grid-column: 2; grid-row: 1; justify-self: center; background: var(--back); border: 1px solid; }
-.note { color: var(--failed); border-radius: 4px; padding: 0 .5em; font-size: .85em; z-index: 1; }
+.note { grid-column: 2; grid-row: 1; justify-self: center; background: var(--panel); border: 1px solid; }
+.note { color: var(--drop); border-radius: 4px; padding: 0 .5em; font-size: .85em; z-index: 1; }
 .note.operation { color: var(--text); font-family: ui-monospace, monospace; max-width: 90%; overflow-wrap: anywhere; }
 .host { stroke: var(--line); fill: none; }
-g { stroke: var(--other); fill: var(--other); }
-g.failed { stroke: var(--failed); fill: var(--failed); }
-g.slower { stroke: var(--slower); fill: var(--slower); }
-g.passed { stroke: var(--passed); fill: var(--passed); }
+g { stroke: var(--muted); fill: var(--muted); }
+g.failed { stroke: var(--drop); fill: var(--drop); }
+g.slower { stroke: var(--warn); fill: var(--warn); }
+g.passed { stroke: var(--ok); fill: var(--ok); }
 .line { stroke-width: 1.5; }
 g.failed .line { stroke-width: 2; stroke-dasharray: 6 4; }
 .cross { stroke-width: 2.5; fill: none; }
-.about { padding: .2rem 1rem .8rem 4.5rem; background: var(--soft); border-bottom: 1px solid var(--line); }
-.about pre { background: var(--back); }
+.about { padding: .2rem 1rem .8rem 4.5rem; background: var(--bg); border-bottom: 1px solid var(--line); }
+.about pre { background: var(--panel); }
 .about p { margin: .3rem 0; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 a { color: inherit; }
@@ -68,8 +69,7 @@ a { color: inherit; }
   .run .hosts, .run li { grid-template-columns: 3rem var(--width); }
 }
 @media print {
-  :root { --back: #fff; --text: #000; --weak: #444; --line: #bbb; --soft: #fff; }
-  :root { --failed: #a00; --slower: #740; --passed: #050; --other: #444; }
+  :root { color-scheme: light; }
   .diagram { overflow: visible; }
   .hosts { position: static; }
   li, section { break-inside: avoid; }

@@ -14,12 +14,13 @@ const support = (name: string) => join(import.meta.dirname, `../support/${name}.
 beforeAll(async () => {
   const pages = ['mounted-playground', 'fake-playground-worker']
   await bundleCourse(directory, Object.fromEntries(pages.map(name => [name, support(name)])))
-  copyFileSync(join(import.meta.dirname, '../../../web/src/page/style.css'), join(directory, 'style.css'))
+  for (const name of ['style.css', 'palette.css'])
+    copyFileSync(join(import.meta.dirname, '../../../web/src/page', name), join(directory, name))
   const head = '<!doctype html><html lang="en"><title>Playground</title><meta charset="utf-8">'
   written(
     directory,
     'index.html',
-    `${head}<section></section><script type="module" src="mounted-playground.js"></script>`,
+    `${head}<link rel="stylesheet" href="palette.css"><section></section><script type="module" src="mounted-playground.js"></script>`,
   )
 })
 
@@ -250,7 +251,7 @@ describe.each(BROWSERS)('%s', name => {
     ['ping', 'Ping', /^ping .*: 5 sent, \d received/],
     ['transfer', 'TCP transfer', /^tcp: 200,000 bytes in/],
   ])('the programs at the ends report the %s', async (_, name, told) => {
-    const page = await open('?short')
+    const page = await open('')
     await press(page, 'off')
     await press(page, name)
     await line(page, told)

@@ -90,7 +90,7 @@ function header({ state, connection, isListOpen, isHelpOpen }: Shown) {
       <button type="button" class="open-devices" aria-expanded={isOpen} onClick={() => (isListOpen.value = !isOpen)}>
         Interfaces
       </button>
-      <strong>vnet</strong>
+      <img src="mark.svg" alt="" /> <strong class="mono">vnet</strong>
       <span class="muted">{versionOf(state)}</span>
       <button
         type="button"

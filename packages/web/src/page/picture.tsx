@@ -15,7 +15,7 @@ const VIEWS = { driver: driverView, frames: framesView, 'hands-on': controlsView
 export interface PictureOptions {
   /** The first view is always shown, and one of the others below it. */
   readonly views: readonly (keyof typeof VIEWS)[]
-  /** The text of style.css, which each bundler imports in another way. */
+  /** The text of style.css. Each bundler imports it in its own way. The page has palette.css. */
   readonly style: string
   /** Runs a command. Never rejects. */
   readonly command: (request: CommandRequest) => Promise<CommandResult>

@@ -9,7 +9,7 @@ const browser = new TestBrowser()
 
 /** A page whose style disagrees with the views' style. */
 const OUTER = `<!doctype html><html lang="en"><meta charset="utf-8"><title>outer</title>
-<link rel="icon" href="icon.svg">
+<link rel="icon" href="icon.svg"><link rel="stylesheet" href="palette.css">
 <style>html { color-scheme: dark } button, table { display: none } h2 { font-size: 40px }</style>
 <h2>Outer</h2><main></main>
 <script type="module">
