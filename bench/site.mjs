@@ -1,9 +1,10 @@
 /**
  * `npm run bench:site`: the site of `npm run docs` in chromium, which is a host of a lab. It opens
- * exercise 1 through a slow link with an empty cache, and checks the driver as soon as it can. Then
- * it lets frames flow through the playground of two pages, 5 and 200 a second. Prints how long the
- * text and the first verdict take, the bytes on the link, how many frames a second chromium draws,
- * and the time of scripts in each. Needs root and `apt install chromium`.
+ * the front page and exercise 1 through a slow link with an empty cache, and checks the driver as
+ * soon as it can. Then it lets frames flow through the playground, 5 and 200 a second. Prints how
+ * long the text, the largest part of the first screen and the first verdict take, the bytes on the
+ * link, how many frames a second chromium draws, and the time of scripts in each. Needs root and
+ * `apt install chromium`.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -25,7 +26,7 @@ import { frameTimes, MARK, TRACED } from './trace.mjs'
 const WIRE = 'rate 10mbit delay 20ms'
 const SERVER = 'http://server'
 const EXERCISE = '01-drop'
-const PAGES = { 'the front page': '', 'the playground': 'playground.html' }
+const PAGES = { 'the playground': 'playground.html' }
 /** Frames a second, and what shows them: dots, or lines from more than ten on. 200 are the most. */
 const FLOWS = { 5: '.frame-dot', 200: '.flow:not([hidden])' }
 const SIZE = { width: 1280, height: 800 }
@@ -35,7 +36,7 @@ const PUBLISHED = { json: join(root, 'docs/performance.json'), targets: join(roo
 
 const HELP = `usage: npm run bench:site -- [--runs N] [--secs S] [--site DIRECTORY] [--publish]
 
-  --runs     visits of the exercise, and measurements of each playground, 1 to 100 (5)
+  --runs     visits of each page, and measurements of each playground, 1 to 100 (5)
   --secs     seconds of each measurement of a playground, 1 to 60 (5)
   --site     a built site whose base is /; otherwise it is built first
   --publish  write the figures into docs/performance.json, and the table of docs/performance.md
@@ -71,23 +72,40 @@ function serverOf(directory) {
   })
 }
 
-/** Opens the exercise as a new visitor, and checks its skeleton. */
-async function visit(browser, link) {
+/** Opens a page as a new visitor. Returns the times of `measure`, and all bytes until then. */
+async function visit(browser, link, path, measure, options) {
   const before = await link.stats()
-  const context = await browser.newContext({ viewport: SIZE })
+  const context = await browser.newContext({ viewport: SIZE, ...options })
   const page = await context.newPage()
-  await page.goto(`${SERVER}/learn/${EXERCISE}.html`, { waitUntil: 'commit' })
+  await page.goto(`${SERVER}/${path}`, { waitUntil: 'commit' })
+  const times = await measure(page)
+  const after = await link.stats()
+  const text = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)
+  await context.close()
+  return { text, ...times, kilobytes: (after.b.sentBytes - before.b.sentBytes) / 1000 }
+}
+
+/** Returns when the largest part of the first screen was drawn. */
+async function firstScreen(page) {
+  await page.waitForLoadState('networkidle')
+  const screen = await page.evaluate(
+    () =>
+      new Promise(resolve => {
+        const observer = new PerformanceObserver(list => resolve(list.getEntries().at(-1).startTime))
+        observer.observe({ type: 'largest-contentful-paint', buffered: true })
+      }),
+  )
+  return { screen }
+}
+
+/** Checks the skeleton of the exercise. */
+async function firstVerdict(page) {
   await page.getByRole('button', { name: 'Check', exact: true }).click()
   const verdict = await page.waitForFunction(name => {
     const [status] = document.querySelectorAll('.exercise [role=status]')
     return status?.textContent.startsWith(`${name}: `) && performance.now()
   }, EXERCISE)
-  const after = await link.stats()
-  const text = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)
-  const kilobytes = (after.b.sentBytes - before.b.sentBytes) / 1000
-  const found = { text, verdict: await verdict.jsonValue(), kilobytes }
-  await context.close()
-  return found
+  return { verdict: await verdict.jsonValue() }
 }
 
 /** Opens a page with a playground, and measures the frames that chromium draws. */
@@ -155,7 +173,11 @@ async function measure({ runs, seconds, site = built() }) {
       // A site has https, without which a browser registers no service worker.
       args: ['--no-sandbox', `--unsafely-treat-insecure-origin-as-secure=${SERVER}`],
     })
-    const exercise = await repeated(runs, 'exercise', () => visit(browser, link))
+    // Its service worker would load other pages, too.
+    const alone = { serviceWorkers: 'block' }
+    const front = await repeated(runs, 'front page', () => visit(browser, link, '', firstScreen, alone))
+    const path = `learn/${EXERCISE}.html`
+    const exercise = await repeated(runs, 'exercise', () => visit(browser, link, path, firstVerdict))
     const playgrounds = {}
     for (const [name, path] of Object.entries(PAGES)) {
       for (const flow of Object.keys(FLOWS).map(Number)) {
@@ -164,7 +186,7 @@ async function measure({ runs, seconds, site = built() }) {
       }
     }
     const environment = { ...machine(), chromium: browser.version() }
-    const result = { environment, wire: WIRE, exercise, playgrounds }
+    const result = { environment, wire: WIRE, front, exercise, playgrounds }
     await browser.close()
     return result
   } finally {
@@ -178,7 +200,9 @@ async function main(args) {
   const table = options.publish ? openTargets(PUBLISHED.targets) : undefined
   const site = await measure(options)
   const { load } = site.environment
-  console.log(`load ${load.map(each => each.toFixed(2)).join(', ')}; text and verdict in ms, script in ms of a frame`)
+  console.log(
+    `load ${load.map(each => each.toFixed(2)).join(', ')}; text, screen and verdict in ms, script in ms of a frame`,
+  )
   if (table === undefined) return
   const report = { ...JSON.parse(readFileSync(PUBLISHED.json, 'utf8')), site }
   writeFileSync(PUBLISHED.json, reportJson(report))
