@@ -27,3 +27,23 @@ test.each([
   for (const row of shown) expect(stdout).toMatch(new RegExp(row))
   expect(stdout).toContain('tx dropped WIRE_LOSS')
 })
+
+test('the first commands of the README show a ping that the driver of vnet0 turns around', () => {
+  const readme = readFileSync('README.md', 'utf8')
+  const [, commands = ''] = /```sh\nsudo npm start .*\n((?:.*\n)*?)# IP/.exec(readme) ?? []
+  const lines = [...readme.matchAll(/^# (IP .*?), id/gm)].map(([, line = '']) => line)
+  expect(lines).toHaveLength(2)
+  const script = `
+    mkfifo /run/ready
+    '${process.execPath}' dist/vnet.js --quiet > /run/ready &
+    vnet=$!
+    while read -r line; do [ "$line" = ready ] && break; done < /run/ready
+    ${commands.replaceAll('sudo ', '').replace('-c 2', '--immediate-mode -Uc 2').replace(/&/, '2> /run/tcpdump > /run/frames &')}
+    while [ "$(wc -l < /run/frames)" -lt 2 ]; do ping -c 1 198.18.0.2 > /run/ping; done
+    cat /run/frames
+    kill $vnet
+    wait`
+  const { status, stdout } = ended(onMachine({}, ['unshare', '-n', 'sh', '-ec', script]))
+  expect(status).toBe(0)
+  for (const line of lines) expect(stdout).toContain(line)
+})
