@@ -13,6 +13,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
 import { sources } from './course-bundle.mjs'
+import { colours } from './palette.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const PAGE = 'packages/web/src/page'
@@ -35,25 +36,17 @@ export function figureFiles(directory = root) {
   ].sort()
 }
 
-/** The colours of the live page that figures use, `[name, light, dark]`. */
-export function palette() {
-  const text = readdirSync(join(root, PAGE))
-    .filter(name => name.endsWith('.css'))
-    .map(name => read(join(PAGE, name)))
-  return [...text.join('').matchAll(/--([\w-]+): light-dark\((#\w+), (#\w+)\)/g)].map(([, ...colour]) => colour)
-}
-
 /** The style of a figure in a file of its own, which follows the scheme of the page around it. */
 function style() {
   const rules = read('docs/.vitepress/theme/figure.css').replace(/\/\*.*?\*\//gs, '')
-  const colours = palette().filter(([name]) => rules.includes(`var(--${name})`))
-  const values = i => `.figure{${colours.map(([name, ...colour]) => `--${name}:${colour[i]}`).join(';')}}`
+  const used = Object.entries(colours).filter(([name]) => rules.includes(`var(--${name})`))
+  const values = scheme => `.figure{${used.map(([name, colour]) => `--${name}:${colour[scheme]}`).join(';')}}`
   const small = rules
     .replace(/\s*\n\s*/g, '')
     .replaceAll(': ', ':')
     .replaceAll(' {', '{')
     .replaceAll(';}', '}')
-  return `${values(0)}@media (prefers-color-scheme:dark){${values(1)}}${small}`
+  return `${values('light')}@media (prefers-color-scheme:dark){${values('dark')}}${small}`
 }
 
 /** Imports the shapes of the live page, and what draws them as text. */

@@ -2,8 +2,8 @@
  * The site of these pages. `npm run docs` builds it in docs/.vitepress/dist; a dead link is an
  * error. The list of pages on the left comes from the headings and links of README.md and of
  * api/README.md, which scripts/api-reference.mjs writes. Pages outside of docs/ are copied to
- * docs/site when the site is built: the README of the repository, which is the front page, the
- * pages of the packages, and the exercises of the course, which are checked on their pages.
+ * docs/site when the site is built: the front page, the README of the repository, the pages of the
+ * packages, and the exercises of the course, which are checked on their pages.
  *
  * VNET_DOCS_BASE is the path of the site on its server; VNET_DOCS_SOURCE, or the repository of
  * GitHub Actions, is where links to files that are not pages lead. Without it they are plain text.
@@ -13,8 +13,8 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { basename, dirname, join, relative } from 'node:path'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
-import { palette } from '../../scripts/figures.mjs'
 import { writeServiceWorker } from '../../scripts/offline-site.mjs'
+import { colours } from '../../scripts/palette.mjs'
 import { searchOptions } from './search.mjs'
 
 const root = join(import.meta.dirname, '../..')
@@ -25,7 +25,8 @@ const source = VNET_DOCS_SOURCE || ofAction
 
 /** Patterns of the paths of pages in the repository, and their paths on the site. */
 const PAGES = [
-  [/^README\.md$/, 'index.md'],
+  [/^docs\/\.vitepress\/front\.md$/, 'index.md'],
+  [/^README\.md$/, 'readme.md'],
   [/^docs\/README\.md$/, 'contents.md'],
   [/^docs\/(\w+)\/README\.md$/, '$1/index.md'],
   [/^docs\/(.*\.md)$/, '$1'],
@@ -45,6 +46,7 @@ const PACKAGES = [
   { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
 ]
 
+const FRONT = 'docs/.vitepress/front.md'
 const read = path => readFileSync(join(root, path), 'utf8')
 const filesIn = folder => (existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [])
 const exercises = filesIn('packages/learn/course')
@@ -59,10 +61,11 @@ const pagesOfPackages = filesIn('packages').flatMap(name => {
 
 /** The paths in the repository of the copied pages, by the paths of their copies. */
 const originals = new Map(
-  ['README.md', ...pagesOfPackages, ...exercises].map(path => [join(copies, onSite(path)), path]),
+  [FRONT, 'README.md', ...pagesOfPackages, ...exercises].map(path => [join(copies, onSite(path)), path]),
 )
 rmSync(copies, { recursive: true, force: true })
 for (const [copy, path] of originals) cpSync(join(root, path), copy)
+writeFileSync(join(copies, 'index.md'), frontPage())
 
 /** The checks of the exercises, in a folder of the site that is named by their content. */
 const checks = join(copies, 'checks')
@@ -76,11 +79,34 @@ for (const path of exercises) {
 }
 const bundle = `checks-${createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12)}`
 
-/** The pages with the playground, and whether it is the short one. */
-const PLAYGROUNDS = new Map([
-  ['site/index.md', true],
-  ['playground.md', false],
-])
+/** Returns the text of the front page with its pictures, and with the figures of README.md. */
+function frontPage() {
+  const bars = [...read('README.md').matchAll(/^\| (.+) \| ([\d.]+) Gbit\/s/gm)]
+  const most = Math.max(...bars.map(([, , value]) => value))
+  const list = bars.map(([, name, value]) => {
+    const part = `--part: ${(value / most).toFixed(3)}`
+    return `<dt>${name}</dt><dd style="${part}"><span></span>${value} Gbit/s</dd>`
+  })
+  return read(FRONT)
+    .replaceAll(/!\[\]\((.*)\)/g, (_, file) =>
+      read(join(dirname(FRONT), file))
+        .replace(/<style>.*<\/style>/, '')
+        .trim(),
+    )
+    .replace('<!-- bars -->', `<dl class="bars">${list.join('')}</dl>`)
+}
+
+/** Returns the colours of code in a scheme, `light` or `dark`. */
+function codeTheme(scheme) {
+  const of = (name, ...scope) => ({ scope, settings: { foreground: colours[name][scheme] } })
+  return {
+    name: `vnet-${scheme}`,
+    type: scheme,
+    fg: colours.text[scheme],
+    bg: colours.bg[scheme],
+    settings: [of('muted', 'comment'), of('accent', 'keyword', 'storage'), of('ok', 'string')],
+  }
+}
 
 /** Returns what the page of an exercise needs besides its text; undefined for another page. */
 function exerciseOf(relativePath) {
@@ -107,7 +133,7 @@ function entry(path, text = '', others = []) {
 
 /** Groups of links to pages, by the headings of README.md, and the pages of the API. */
 function sidebar() {
-  const groups = [{ text: 'vnet', items: [{ text: 'What vnet is, and installation', link: '/' }] }]
+  const groups = [{ text: 'vnet', items: [{ text: 'What vnet is, and installation', link: '/readme' }] }]
   const addLinks = index => {
     for (const [, heading, text, href] of read(index).matchAll(/^##+ (.*)$|\[([^\]]+)\]\(([^):#]+\.md)\)/gm)) {
       if (heading) groups.push({ text: heading, items: [] })
@@ -135,6 +161,8 @@ function resolveLinks(markdown) {
   const isRelative = href => !/^([a-z]+:|#|\/)/.test(href)
   markdown.core.ruler.push('repository', state => {
     const file = state.env.realPath ?? state.env.path
+    // The title in the head of a page.
+    if (file === undefined) return
     const directory = dirname(originals.get(file) ?? relative(root, file))
     let isText = false
     for (const token of state.tokens.flatMap(({ children }) => children ?? [])) {
@@ -175,8 +203,6 @@ function markTables({ renderer: { rules } }) {
     open(tokens, i, ...rest).replace('<table', tokens[i + 4].content === 'kernel' ? '<table class="names"' : '<table')
 }
 
-const colours = palette().map(([name, light, dark]) => `--${name}: light-dark(${light}, ${dark});`)
-
 /** Files load neither modules nor styles from the root of the site. */
 const NEEDS_SERVER = `if (location.protocol === 'file:') addEventListener('DOMContentLoaded', () =>
   document.body.prepend('These pages need a web server, such as python3 -m http.server in their folder.'))`
@@ -188,7 +214,7 @@ export default {
   base: VNET_DOCS_BASE || '/',
   rewrites: {
     'README.md': 'contents.md',
-    'site/index.md': 'index.md',
+    'site/:page.md': ':page.md',
     'site/:package/:page.md': ':package/:page.md',
     ':folder/README.md': ':folder/index.md',
   },
@@ -198,23 +224,23 @@ export default {
   router: { prefetchLinks: false },
   // On a phone, code without a language would make the page wide.
   head: [
-    ['style', {}, `.vp-doc pre { overflow-x: auto } .figure { ${colours.join(' ')} }`],
+    ['style', {}, '.vp-doc pre { overflow-x: auto }'],
     ['script', {}, NEEDS_SERVER],
-    // Browsers would ask for /favicon.ico.
-    ['link', { rel: 'icon', href: 'data:,' }],
+    ['link', { rel: 'icon', href: `${VNET_DOCS_BASE || '/'}icon.svg` }],
   ],
-  markdown: { config: markdown => markdown.use(resolveLinks).use(inlineFigures).use(markTables) },
+  markdown: {
+    config: markdown => markdown.use(resolveLinks).use(inlineFigures).use(markTables),
+    theme: { light: codeTheme('light'), dark: codeTheme('dark') },
+  },
   vite: { resolve: { alias: PACKAGES } },
   transformPageData({ filePath }) {
     const exercise = exerciseOf(filePath)
     if (exercise !== undefined) return { frontmatter: { exercise, pageClass: 'exercise-page' } }
-    const isShort = PLAYGROUNDS.get(filePath)
-    return isShort === undefined
-      ? undefined
-      : { frontmatter: { playground: { isShort, bundle }, pageClass: 'playground-page' } }
+    if (filePath === 'playground.md') return { frontmatter: { playground: { bundle }, pageClass: 'playground-page' } }
   },
   buildEnd({ outDir }) {
     cpSync(checks, join(outDir, bundle), { recursive: true })
+    cpSync(join(root, 'packages/web/src/page/icon.svg'), join(outDir, 'icon.svg'))
     writeServiceWorker(outDir)
   },
   themeConfig: {

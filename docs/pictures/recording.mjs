@@ -70,8 +70,8 @@ function svg() {
   const shown = lines.filter(({ row, text }) => row < ROWS && text !== '')
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="${FONT_SIZE}">`,
-    `<style>${tokens('bg', 'text', 'muted', 'line', 'drop', 'warn')}</style>`,
     '<title>ping through vnet snull while the impairments of its wire change</title>',
+    `<style>${tokens('bg', 'text', 'muted', 'line', 'drop', 'warn')}</style>`,
     `<rect width="${width}" height="${height}" rx="8" fill="var(--bg)"/>`,
     `<path d="M${column(PANES.right) - 12} 10v${height - 20}" stroke="var(--line)"/>`,
     `<circle r="0"><animate id="t" attributeName="r" from="0" to="0" dur="${SECONDS + 3}s" begin="0"/></circle>`,

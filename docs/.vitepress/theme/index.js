@@ -5,11 +5,14 @@
 import { onContentUpdated, useData, withBase } from 'vitepress'
 import DefaultTheme from 'vitepress/theme-without-fonts'
 import { defineComponent, h, onBeforeUnmount, onMounted, ref } from 'vue'
+import mark from '../../../packages/web/src/page/mark.svg?raw'
 import './content.css'
 import './exercise.css'
 import './figure.css'
+import './front.css'
 import './playground.css'
 import { markPassed } from './progress.js'
+import './site.css'
 
 /** Resolves when the page has nothing better to do. */
 const idle = () => new Promise(resolve => (globalThis.requestIdleCallback ?? setTimeout)(resolve))
@@ -76,34 +79,24 @@ const Exercise = defineComponent({
 
 const Playground = defineComponent({
   props: ['playground'],
-  setup({ playground: { bundle, isShort } }) {
+  setup({ playground: { bundle } }) {
     const place = useMounted(async () => {
       const { mountPlayground } = await loadPlayground()
       const worker = withBase(`/${bundle}/playground-worker.js`)
-      return element => mountPlayground(element, { worker, loadPicture, isShort }).close
+      return element => mountPlayground(element, { worker, loadPicture }).close
     })
-    const text = isShort
-      ? [
-          h('b', 'vnet gives programs a network that fails on command.'),
-          ' Here one runs in this page: each dot is a frame, and one in ten is lost. Press ',
-          h('b', 'UDP burst'),
-          ', or choose a worse wire. ',
-          h('a', { href: withBase('/playground.html') }, 'The playground'),
-          ' has more drivers, and yours.',
-        ]
-      : []
-    const kind = isShort ? 'playground short vp-doc' : 'playground vp-doc'
     return () =>
-      h('section', { class: kind, 'aria-label': 'Playground' }, [
-        ...(isShort ? [h('p', text)] : []),
+      h('section', { class: 'playground vp-doc', 'aria-label': 'Playground' }, [
         h('div', { class: 'place', ref: place }),
       ])
   },
 })
 
+/** It has the colours of the page, and not those of the file, which are the system's. */
+const Mark = () => h('span', { class: 'mark', innerHTML: mark.replace(/<title>.*<\/style>/, '') })
+
 const Layout = defineComponent(() => {
   const { frontmatter } = useData()
-  const exercise = () => frontmatter.value.exercise
   onContentUpdated(markPassed)
   onMounted(async () => {
     await idle()
@@ -112,16 +105,12 @@ const Layout = defineComponent(() => {
   })
   // Another tab has checked.
   onMounted(() => addEventListener('storage', markPassed))
-  const playground = isShort => {
-    const { playground } = frontmatter.value
-    return playground?.isShort === isShort && h(Playground, { key: `${isShort}`, playground })
+  const below = () => {
+    const { exercise, playground } = frontmatter.value
+    if (exercise) return h(Exercise, { key: exercise.name, exercise })
+    return playground && h(Playground, { playground })
   }
-  return () =>
-    h(DefaultTheme.Layout, null, {
-      'doc-before': () => playground(true),
-      'doc-footer-before': () =>
-        exercise() ? h(Exercise, { key: exercise().name, exercise: exercise() }) : playground(false),
-    })
+  return () => h(DefaultTheme.Layout, null, { 'nav-bar-title-before': Mark, 'doc-footer-before': below })
 })
 
 // biome-ignore lint/style/noDefaultExport: VitePress loads its theme by the default export.

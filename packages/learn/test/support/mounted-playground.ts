@@ -1,6 +1,5 @@
 /**
- * The script of a page with the playground: `?fake` without a driver, `?short` for few buttons,
- * `?broken` without a picture.
+ * The script of a page with the playground: `?fake` without a driver, `?broken` without a picture.
  */
 import { mountPlayground, type Picture } from '../../src/browser/playground/playground.ts'
 
@@ -18,5 +17,4 @@ mountPlayground(document.querySelector<HTMLElement>('section')!, {
     if (has('broken')) throw new Error('no network')
     return (element, options) => mountPicture(element, { ...options, style })
   },
-  isShort: has('short'),
 })

@@ -50,8 +50,6 @@ export interface PlaygroundOptions {
   /** The bundle's playground-worker.js. */
   readonly worker: string
   readonly loadPicture: () => Promise<MountPicture>
-  /** Whether it shows only the driver and the most important buttons. */
-  readonly isShort?: boolean
   /** The only driver; without it the visitor chooses one. */
   readonly driver?: PlaygroundDriver
 }
@@ -76,7 +74,7 @@ const FLOW = 5
 const WIRES = [WIRE, 'delay 2s', 'loss 50%', 'off']
 
 export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions): Playground {
-  const { loadPicture, isShort = false } = options
+  const { loadPicture } = options
   const hasChoice = options.driver === undefined
   let mount: MountPicture | undefined
   let picture: Picture | undefined
@@ -114,7 +112,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   function started(): void {
     picture?.close()
     const below: View[] = hasChoice ? ['hands-on', 'frames', 'step'] : ['frames', 'step', 'hands-on']
-    const views: View[] = ['driver', ...(isShort ? [] : below)]
+    const views: View[] = ['driver', ...below]
     picture = mount?.(place, { views, command: request => link.command(request) })
     sendFlow()
     sendPause()
@@ -166,7 +164,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   const again = button('Start again', () => run(driver))
   const wires = buttons('Wire', ...WIRES.map(wire))
   const all = [
-    ...(hasChoice && !isShort ? [choice(), own.element] : []),
+    ...(hasChoice ? [choice(), own.element] : []),
     buttons('Send', send('Ping', 'ping'), send('UDP burst', 'udp'), send('TCP transfer', 'tcp'), flow, pause, again),
     wires,
   ]
@@ -175,7 +173,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     stepping,
     button('Download pcapng', () => void download()),
   )
-  parent.replaceChildren(...all, ...(isShort ? [place, log.element] : [more, log.element, place]))
+  parent.replaceChildren(...all, more, log.element, place)
   document.addEventListener('visibilitychange', sendPause)
   void loadPicture().then(
     loaded => {

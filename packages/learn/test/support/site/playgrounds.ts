@@ -1,22 +1,9 @@
-/** Tests of the playground, on its page and on the front page. */
+/** Tests of the playground. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { DESKTOP, PHONE } from '../../../../web/test/support/web/browser.ts'
 import { picture, type Visit } from './visit.ts'
 
 export function playgroundTests(visit: Visit): void {
-  test.each([PHONE, DESKTOP])('the front page shows frames that move above the fold, for %o', async viewport => {
-    const page = await visit.page('', { viewport })
-    const dots = page.locator('.frame-dot')
-    const isAbove = async () => {
-      const boxes = await dots.evaluateAll(all => all.map(dot => dot.getBoundingClientRect().top))
-      return boxes.some(top => top > 0 && top < viewport.height)
-    }
-    await picture(page).waitFor()
-    await expect.poll(isAbove).toBe(true)
-    expect((await picture(page).boundingBox())?.y).toBeLessThan(viewport.height / 1.5)
-  })
-
   test('the playground loses frames on a wire, reports a ping, and saves a capture', async () => {
     const page = await visit.page('playground.html')
     await picture(page).waitFor()

@@ -19,7 +19,7 @@ const FOUND: readonly [string, RegExp][] = [
   ['driver', /^write-a-driver\.html/],
   ['flaky', /^(lab\/(explore|testing)|guest\/find-failures)\.html/],
   ['playwright', /^lab\/browsers\.html/],
-  ['install', /^#install/],
+  ['install', /^readme\.html#install/],
 ]
 
 export function searchTests(directory: string): void {
