@@ -242,9 +242,12 @@ export default {
     cpSync(checks, join(outDir, bundle), { recursive: true })
     cpSync(join(root, 'packages/web/src/page/icon.svg'), join(outDir, 'icon.svg'))
     writeServiceWorker(outDir)
+    // After the last line of VitePress.
+    const look = outDir === join(import.meta.dirname, 'dist') ? ': npm --prefix docs run preview shows it' : ''
+    process.on('exit', () => console.log(`The site is in ${outDir}${look}`))
   },
   themeConfig: {
-    search: { provider: 'local', options: { miniSearch: { searchOptions } } },
+    search: { provider: 'local', options: { detailedView: true, miniSearch: { searchOptions } } },
     sidebar: sidebar(),
     outline: [2, 3],
     notFound: {

@@ -3,11 +3,12 @@ export const searchOptions = {
   /**
    * Returns the factor of a section. A page's own title counts more than the sections in it. Pages
    * of names (the API, the kernel map, commands) and pages for developers of vnet come after
-   * guides, and recipes before them. VitePress sends the text of this function to the browser, so
-   * it uses nothing outside.
+   * guides, and recipes before them. The course comes first for the words of a beginner. VitePress
+   * sends the text of this function to the browser, so it uses nothing outside.
    */
-  boostDocument(id, _term, { titles }) {
+  boostDocument(id, term, { titles }) {
     const isTitle = titles.length === 0
+    if (isTitle && /\/learn\/course\./.test(id) && /^(learn|course|tutorial|write|how)/.test(term)) return 10
     if (/\/(api\/|kernel-map|internals|commands|contents|comparison|wires-compared|performance)/.test(id)) {
       return isTitle ? 0.6 : 0.3
     }

@@ -9,6 +9,8 @@ import { BASE } from './visit.ts'
 /** Loads a package of the site: MiniSearch, which VitePress has. The build installs it. */
 const require = createRequire(new URL('../../../../../docs/package.json', import.meta.url))
 
+const COURSE_PAGE = /^learn\/course\.html/
+
 /** What people type, and the pages of which one must be first. */
 const FOUND: readonly [string, RegExp][] = [
   ['slow network', /^lab\/(run|recipes)\.html/],
@@ -20,6 +22,11 @@ const FOUND: readonly [string, RegExp][] = [
   ['flaky', /^(lab\/(explore|testing)|guest\/find-failures)\.html/],
   ['playwright', /^lab\/browsers\.html/],
   ['install', /^readme\.html#install/],
+  ['learn', COURSE_PAGE],
+  ['course', COURSE_PAGE],
+  ['tutorial', COURSE_PAGE],
+  ['write a driver', COURSE_PAGE],
+  ['how to learn drivers', COURSE_PAGE],
 ]
 
 export function searchTests(directory: string): void {
