@@ -30,8 +30,7 @@ export async function runMemoryChecks(exercise: Exercise, runner: Runner): Promi
     driver = await runner.load()
   } catch (error) {
     const seen = error instanceof Error ? error.message : String(error)
-    const expected = 'a file that loads and exports a driver'
-    runner.report({ end: resultOf('memory', { title }, { seen, expected }) })
+    runner.report({ end: resultOf('memory', { title }, { seen, expected: 'a file that loads and exports a driver' }) })
     return
   }
   const run = async (check: MemoryCheck) => {
@@ -62,7 +61,8 @@ export async function runEach<C extends { readonly title: string }>(
 
 /** The result of the check that ran when an exception was thrown outside of all checks. */
 export function strayException(where: CheckPlace, title: string, error: unknown): Result {
-  const seen = describeException(error)
+  const text = describeException(error)
+  const seen = error instanceof Error ? text : `${text} was thrown: only an Error has the line that threw it`
   const expected = 'no exception outside of the functions that vnet calls, in a timer or a promise'
   return resultOf(where, { title }, { seen, expected })
 }

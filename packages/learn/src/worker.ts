@@ -116,8 +116,8 @@ export async function runWorker(
     // A live worker does not run the driver.
     if (!progress.hasBegun || where === 'live')
       throw new NotChecked(`the checks of ${exercise.name} ended with ${status}: ${last}`)
-    // Also with status 0: a driver may call process.exit.
-    const seen = `the process ended with ${status}: ${last}`
+    // Also with status 0: a driver may call process.exit. Node itself exits with 13.
+    const seen = `the process ended with ${status}: ${status === 'status 13' ? 'a top-level await never ends' : last}`
     progress.fail({ seen, expected: 'a driver ends no process' })
   }
   progress.end()

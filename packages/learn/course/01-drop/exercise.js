@@ -115,7 +115,7 @@ export const exercise = defineExercise({
         const replies = / (\d+) received/.exec(stdout)?.[1]
         verify(replies === '0', { seen: `ping: ${replies} of 3 replies`, expected: '0 received' })
         // When vnet has replied to this, it has read the frames.
-        await run('vnet', 'show', name)
+        await run('vnet', 'stats', name)
         const [statistics] = await running.stop()
         const dropped = statistics?.drops.tx.NOT_SPECIFIED ?? 0
         verify(dropped === 3, {

@@ -298,7 +298,7 @@ export const exercise = defineExercise({
         await run('vnet', 'param', name, 'fails=kmem_cache_alloc')
         await ping('-W', '1')
         // When vnet has replied to this, it has read the frames.
-        await run('vnet', 'show', name)
+        await run('vnet', 'stats', name)
         await run('vnet', 'param', name, 'fails=')
         const received = numberOf(/ (\d+) received/, (await ping('-w', '10')).stdout)
         const dropped = (await running.stop())[0]?.drops.tx.NOMEM ?? 0

@@ -137,6 +137,13 @@ describe('vnet check', () => {
     expect(failure?.seen).toMatch(/Error: nobody waits \(at .*driver\.mjs:1:16\)$/)
   })
 
+  test('vnet check explains an exception that is no Error, and a top-level await that never ends', async () => {
+    const thrown = await failureOf(`${solution}\nqueueMicrotask(() => { throw null })`)
+    expect(thrown?.seen).toBe('null was thrown: only an Error has the line that threw it')
+    const pending = await failureOf(`${solution}\nawait new Promise(() => {})`)
+    expect(pending?.seen).toBe('the process ended with status 13: a top-level await never ends')
+  })
+
   test.each([0, 3])('vnet check explains that a driver ended the process with status %i', async status => {
     const failure = await failureOf(solution.replace('skb.drop()', `process.exit(${status})`))
     const seen = expect.stringContaining(`the process ended with status ${status}: `)
