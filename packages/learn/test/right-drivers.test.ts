@@ -1,0 +1,75 @@
+/** Right drivers that differ from the solutions: the checks in memory must pass them. */
+import { expect, test } from 'vitest'
+import { checkInMemory, exerciseOf, withDriverFile, wrongDriver } from '#support/course.ts'
+import type { Mistake } from '../src/exercise.ts'
+
+type Variant = Omit<Mistake, 'explainedBy'> & { readonly exercise: string }
+
+const variants: readonly Variant[] = [
+  { exercise: '03-ring', name: 'no hold', replace: ['  skb.hold()\n', ''] },
+  {
+    exercise: '03-ring',
+    name: 'a set of busy devices, which the module has',
+    replace: [
+      ['function open(dev) {', 'const busy = new WeakSet()\nfunction open(dev) {'],
+      ['dev.priv.busy = false\n  ring.purge', 'busy.delete(dev)\n  ring.purge'],
+      ['if (priv.busy) return\n  priv.busy = true', 'if (busy.has(dev)) return\n  busy.add(dev)'],
+      ['dev.priv.busy = false\n  for', 'busy.delete(dev)\n  for'],
+    ],
+  },
+  {
+    exercise: '03-ring',
+    name: 'a wake for each frame',
+    replace: [
+      'skb = ring.shift()) netifRx(skb)\n  netifTxWakeAllQueues(dev)',
+      'skb = ring.shift()) {\n    netifRx(skb)\n    netifTxWakeAllQueues(dev)\n  }',
+    ],
+  },
+  {
+    exercise: '04-interrupt',
+    name: 'all bits before TX_DONE',
+    replace: [
+      ['if ((status & RX_READY) !== 0) {', 'if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)\n  {'],
+      ['  if ((status & TX_DONE) !== 0) netifTxWakeAllQueues(dev)\n  return', '  return'],
+    ],
+  },
+  {
+    exercise: '09-offloads',
+    name: 'a port plus or minus one',
+    replace: ['at, destination ^ 1)\n  if', 'at, destination + (destination % 2 === 0 ? 1 : -1))\n  if'],
+  },
+  {
+    exercise: '10-switch',
+    name: 'addresses as text',
+    replace: [
+      'let address = 0\n  for (let i = 0; i < 6; i++) address = address * 256 + bytes[at + i]\n  return address',
+      "return bytes.subarray(at, at + 6).join(':')",
+    ],
+  },
+  {
+    exercise: '11-statistics',
+    name: 'a register that is read twice',
+    replace: ['if (netifRunning(dev)) collect(dev)', 'if (netifRunning(dev)) collect(dev), collect(dev)'],
+  },
+  {
+    exercise: '12-board',
+    name: 'transmit first, and a wake of a queue that runs',
+    replace: [
+      ['  if ((status & SNULL_RX_INTR) !== 0) receive(dev)\n', ''],
+      ['if (hw.reclaim(queue) && txq.stopped) txq.wake()', 'if (hw.reclaim(queue)) txq.wake()'],
+      ['  return IRQ_HANDLED', '  if ((status & SNULL_RX_INTR) !== 0) receive(dev)\n  return IRQ_HANDLED'],
+    ],
+  },
+  {
+    exercise: '13-two-cpus',
+    name: 'a wake of a queue that runs',
+    replace: ["if (yield* cpu.read('isStopped')) yield* cpu.wakeQueue()", 'yield* cpu.wakeQueue()'],
+  },
+]
+
+test.each(variants)('$name is right in $exercise', async ({ exercise: name, ...variant }) => {
+  const exercise = await exerciseOf(name)
+  const text = wrongDriver(exercise, { ...variant, explainedBy: '' })
+  const results = await withDriverFile(text, file => checkInMemory(exercise, file))
+  expect(results.filter(({ result }) => result !== 'passed')).toEqual([])
+})
