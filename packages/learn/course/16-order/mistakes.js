@@ -1,0 +1,82 @@
+// @ts-check
+
+const TAIL = `  if (priv.head === undefined || priv.tail === undefined) priv.head = packet
+  else priv.tail.next = packet
+`
+
+/**
+ * Mistakes that learners make, as changes of the solution: each is found by a check, and the text
+ * is in its explanation.
+ * @type {import('@vnet/learn').Mistake[]}
+ */
+export const mistakes = [
+  {
+    name: 'last-in-first-out',
+    explainedBy: 'frames 1 to 5, before one interrupt: 5 arrived: 5 4 3 2 1',
+    replace: [
+      ['  const packet = { skb }\n', ''],
+      [`${TAIL}  priv.tail = packet\n`, '  priv.head = { skb, next: priv.head }\n'],
+    ],
+  },
+  {
+    name: 'reversed-by-each-poll',
+    explainedBy: '100 arrived: 37 38 39 40 ... 36; after 100 came 1',
+    replace: [
+      ['  const packet = { skb }\n', ''],
+      [`${TAIL}  priv.tail = packet\n`, '  priv.head = { skb, next: priv.head }\n'],
+      [
+        `    skb.dev = dev
+    ethTypeTrans(skb, dev)
+    netifRx(skb)
+    work++
+  }
+`,
+        `    skb.dev = dev
+    ethTypeTrans(skb, dev)
+    taken.unshift(skb)
+    work++
+  }
+  for (const skb of taken) netifRx(skb)
+`,
+      ],
+      ['  let work = 0\n', "  let work = 0\n  /** @type {import('vnet').SkBuff[]} */\n  const taken = []\n"],
+    ],
+  },
+  {
+    name: 'tail-of-an-empty-queue',
+    explainedBy: '1 of 3 pings of 198.18.0.2',
+    replace: [TAIL, '  if (priv.tail === undefined) priv.head = packet\n  else priv.tail.next = packet\n'],
+  },
+  {
+    name: 'tail-after-down',
+    explainedBy: 'down and up again, then frames 4 to 6: 0 arrived',
+    replace: [
+      [TAIL, '  if (priv.tail === undefined) priv.head = packet\n  else priv.tail.next = packet\n'],
+      [
+        '  priv.head = packet.next\n  priv.waiting--\n',
+        '  priv.head = packet.next\n  if (priv.head === undefined) priv.tail = undefined\n  priv.waiting--\n',
+      ],
+    ],
+  },
+  {
+    name: 'keeps-the-second',
+    explainedBy: 'frames 1 to 5, before one interrupt: 2 arrived: 1 5',
+    replace: [TAIL, '  if (priv.head === undefined) priv.head = packet\n  else priv.head.next = packet\n'],
+  },
+  {
+    name: 'forgets-the-queue',
+    explainedBy: 'went down with 3 frames in its queue: dropped: nothing; 3 still held',
+    replace: [
+      `  for (let packet = priv.head; packet !== undefined; packet = packet.next) {
+    netifRxDrop(packet.skb, dev, SKB_DROP_REASON_DEV_STOPPED)
+  }
+`,
+      '',
+    ],
+  },
+  {
+    name: 'one-too-many',
+    explainedBy: '129 arrived',
+    replace: ['peer.priv.waiting === peer.priv.params.slots', 'peer.priv.waiting > peer.priv.params.slots'],
+  },
+]
