@@ -57,5 +57,6 @@ test('docs/ldd.md and docs/ldd-continued.md have the headings of the chapter in 
     'Multicast',
     'A few other details',
     'Backward compatibility',
+    "Defects of the book's snull",
   ])
 })
