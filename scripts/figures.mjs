@@ -5,8 +5,8 @@
  *
  * A description has a `title`, a `size` and its `shapes`, in squares. Each has a place `at`: that
  * of a point is [x, y], that of a rectangle [x, y, width, height]. The `lane` is `away` from the
- * kernel, `toward` it, `drop` or `warn`; the `part` is a kind of part that the running driver has,
- * of which the cells show the length.
+ * kernel, `toward` it, `drop` or `warn`; the `part` is the name of a ring in the driver's data, which
+ * the cells show while the driver runs.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -86,7 +86,11 @@ export async function figureDrawer() {
     return { x, y, width, height }
   }
   const group = (name, { lane, part }, ...children) =>
-    h('g', { class: lane === undefined ? name : `${name} ${lane}`, 'data-part': part }, ...children)
+    h(
+      'g',
+      { class: lane === undefined ? name : `${name} ${lane}`, ...(part && { 'data-part': 'ring', 'data-name': part }) },
+      ...children,
+    )
 
   /** By the property that names a shape. */
   const kinds = {

@@ -50,7 +50,10 @@ export interface NetDeviceOps<Priv> {
   ndoGetPeerDev?(dev: NetDevice<Priv>): NetDevice<Priv> | undefined
   /** Returns the wires of the device's cable, both directions; without it the device has none. */
   ndoGetWires?(dev: NetDevice<Priv>): readonly DeviceWire[]
-  /** Returns the driver's own rings and buffers in their current state, for monitoring. */
+  /**
+   * Returns the driver's own rings and buffers in their current state, for monitoring. Without it,
+   * these are the rings in `priv`, in its arrays, and in the objects there.
+   */
   ndoGetParts?(dev: NetDevice<Priv>): readonly Part[]
   /** The cable was cut or plugged in (`dev.cut`), if that does more than turn the carrier off. */
   ndoCableChanged?(dev: NetDevice<Priv>): void

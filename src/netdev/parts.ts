@@ -3,6 +3,7 @@
  * the frame memory. It is made when it is read, and costs nothing otherwise.
  */
 import { describeException } from '../base/exception.ts'
+import { Ring } from '../skb/ring.ts'
 import { type ExceptionLog, logBadReturn } from './ndo.ts'
 
 const KINDS = ['queue', 'ring', 'buffers', 'irq', 'napi', 'pool'] as const
@@ -48,13 +49,14 @@ export interface PartSource {
 }
 
 interface PartOwner<Device> extends ExceptionLog {
+  readonly priv: unknown
   readonly tx: readonly { readonly index: number; readonly stopped: boolean; readonly held: number }[]
   readonly partSources: Iterable<PartSource>
   readonly slots: { readonly used: number; readonly quota: number }
   readonly netdevOps: { ndoGetParts?(dev: Device): readonly Part[] }
 }
 
-/** Returns the parts of a device: the framework's, then its driver's (ndoGetParts). */
+/** Returns the parts of a device: the framework's, then its driver's (ndoGetParts, or its rings). */
 export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
   const queues = dev.tx.map(({ index, stopped, held }): Part => {
     const state = stopped ? 'stopped' : 'running'
@@ -72,13 +74,30 @@ export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
 
 function driverParts<Device extends PartOwner<Device>>(dev: Device): Part[] {
   try {
-    const parts: unknown = dev.netdevOps.ndoGetParts?.(dev) ?? []
+    const parts: unknown = dev.netdevOps.ndoGetParts?.(dev) ?? ringsIn(dev.priv, '', 2)
     if (Array.isArray(parts)) return parts.filter(part => isPart(dev, part))
     logBadReturn(dev, 'ndoGetParts', parts, 'a list of parts')
   } catch (error) {
     dev.logException('ndoGetParts', error)
   }
   return []
+}
+
+/** Elements of an array among which rings are looked for. */
+const ELEMENTS_MAX = 256
+
+/** Returns the rings of a driver's data up to a depth, by their paths: `ring`, `lanes[1].ring`. */
+function ringsIn(value: unknown, name: string, depth: number): Part[] {
+  if (value instanceof Ring) {
+    const [, direction] = /(?:^|\.)(tx|rx)[^.]*$/.exec(name) ?? []
+    const { length, capacity } = value
+    return [{ kind: 'ring', name, length, capacity, ...(direction && { direction: direction as 'tx' | 'rx' }) }]
+  }
+  if (Array.isArray(value)) {
+    return value.slice(0, ELEMENTS_MAX).flatMap((each, i) => ringsIn(each, `${name}[${i}]`, depth))
+  }
+  if (depth === 0 || typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return []
+  return Object.entries(value).flatMap(([key, each]) => ringsIn(each, name === '' ? key : `${name}.${key}`, depth - 1))
 }
 
 function isPart(dev: ExceptionLog, part: unknown): part is Part {

@@ -2,10 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { Irq } from '#src/netdev/irq.ts'
 import { Napi } from '#src/netdev/napi.ts'
 import { partsOf } from '#src/netdev/parts.ts'
+import { Ring } from '#src/skb/ring.ts'
 import { addDevice, freshNet } from '#support/memory-net.ts'
+import { balancedPool, skbOf } from '#support/skb.ts'
 import { snullPair } from '#support/snull-pair.ts'
 
 const memory = freshNet()
+const balanced = balancedPool({ large: 0, small: 4 })
 
 describe('partsOf', () => {
   test('a device without a driver of its own has its queues and its share of the frame memory', async () => {
@@ -56,6 +59,27 @@ describe('partsOf', () => {
       { kind: 'buffers', name: 'tx buffers 0', direction: 'tx', length: 0, capacity: 8 },
       { kind: 'ring', name: 'rx ring', direction: 'rx', length: 0, capacity: 16 },
     ])
+  })
+
+  test("without ndoGetParts, the rings in the driver's data are parts, named by their places there", async () => {
+    const { dev } = await addDevice(memory)
+    const [ring, lanes] = [new Ring(2), [{ ring: new Ring(4) }, { ring: new Ring(8), busy: true }]]
+    const board = { tx: new Ring(16), rx: [new Ring(32)], deeper: { ring: new Ring(1) } }
+    const all = { ring, lanes, board, params: { slots: 2 }, bytes: new Uint8Array(8), none: null }
+    ring.push(skbOf(balanced, [1, 2, 3]))
+    Object.assign(dev, { priv: all })
+    const capacity = dev.slots.quota
+    expect(partsOf(dev).slice(1)).toEqual([
+      { kind: 'ring', name: 'ring', length: 1, capacity: 2 },
+      { kind: 'ring', name: 'lanes[0].ring', length: 0, capacity: 4 },
+      { kind: 'ring', name: 'lanes[1].ring', length: 0, capacity: 8 },
+      { kind: 'ring', name: 'board.tx', direction: 'tx', length: 0, capacity: 16 },
+      { kind: 'ring', name: 'board.rx[0]', direction: 'rx', length: 0, capacity: 32 },
+      { kind: 'pool', name: 'frames', length: 0, capacity },
+    ])
+    ring.shift()?.free()
+    dev.netdevOps = { ...dev.netdevOps, ndoGetParts: () => [] }
+    expect(partsOf(dev).map(({ kind }) => kind)).toEqual(['queue', 'pool'])
   })
 
   test('a throwing ndoGetParts is logged, and the parts of the framework remain', async () => {

@@ -11,6 +11,7 @@ import './exercise.css'
 import './figure.css'
 import './front.css'
 import './playground.css'
+import { withFigure } from './figure.js'
 import { markPassed } from './progress.js'
 import './site.css'
 
@@ -66,7 +67,8 @@ const Exercise = defineComponent({
           mountMotion: async (element, driver) => {
             const { mountPlayground } = await loadPlayground()
             const worker = inBundle('playground-worker.js')
-            return mountPlayground(element, { worker, loadPicture, driver })
+            const loadPictures = async () => withFigure(await loadPicture(), text)
+            return mountPlayground(element, { worker, loadPicture: loadPictures, driver })
           },
           loadEditor: editor,
         })

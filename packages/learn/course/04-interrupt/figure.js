@@ -43,7 +43,7 @@ export const figure = {
       lane: 'away',
     },
     { text: 'the board', at: [18.5, 28], tone: 'muted', anchor: 'middle' },
-    { ring: 8, filled: 3, at: [8, 34.5, 5.5], lane: 'away', part: 'ring' },
+    { ring: 8, filled: 3, at: [8, 34.5, 5.5], lane: 'away', part: 'board.tx' },
     { text: 'tx', at: [8, 34.5], anchor: 'middle' },
     { text: 'delay', at: [18.5, 33], anchor: 'middle', tone: 'muted' },
     {
@@ -52,7 +52,7 @@ export const figure = {
         [23.5, 34.5],
       ],
     },
-    { ring: 8, filled: 2, at: [29, 34.5, 5.5], lane: 'toward', part: 'ring' },
+    { ring: 8, filled: 2, at: [29, 34.5, 5.5], lane: 'toward', part: 'board.rx' },
     { text: 'rx', at: [29, 34.5], anchor: 'middle' },
     {
       arrow: [

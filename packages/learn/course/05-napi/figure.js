@@ -2,7 +2,7 @@ export const figure = {
   title: 'From the interrupt to the poll, and back',
   size: [42, 45],
   shapes: [
-    { ring: 12, filled: 5, at: [13, 8, 6], lane: 'toward', part: 'ring' },
+    { ring: 12, filled: 5, at: [13, 8, 6], lane: 'toward', part: 'board.rx' },
     { text: 'rx ring', at: [13, 8], anchor: 'middle' },
     {
       arrow: [

@@ -17,7 +17,7 @@ export const figure = {
     { text: 'the board hangs: no', at: [9, 15.5] },
     { text: 'interrupt, no wake()', at: [9, 17.75] },
     { text: 'tx ring', at: [9, 22] },
-    { cells: 4, filled: 4, at: [17, 20.5, 12, 3], lane: 'away', part: 'ring' },
+    { cells: 4, filled: 4, at: [17, 20.5, 12, 3], lane: 'away', part: 'board.tx' },
     { text: 'full', at: [31, 22], tone: 'muted' },
     {
       line: [

@@ -62,8 +62,8 @@ export interface WorldOptions {
 
 /** Messages that are sent again and again, and after how many milliseconds. */
 const CYCLES = [
+  [50, ['parts']],
   [200, ['flights', 'frames']],
-  [250, ['parts']],
   [1000, ['hello', 'stats', 'wires']],
 ] as const
 
