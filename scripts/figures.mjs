@@ -5,8 +5,8 @@
  *
  * A description has a `title`, a `size` and its `shapes`, in squares. Each has a place `at`: that
  * of a point is [x, y], that of a rectangle [x, y, width, height]. The `lane` is `away` from the
- * kernel, `toward` it, `drop` or `warn`; the `part` is the name of a ring in the driver's data, which
- * the cells show while the driver runs.
+ * kernel, `toward` it, `drop` or `warn`; the `part` is the name of a ring in the driver's data, the
+ * length of which the cells show while the driver runs.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -56,7 +56,7 @@ interface PartOwner<Device> extends ExceptionLog {
   readonly netdevOps: { ndoGetParts?(dev: Device): readonly Part[] }
 }
 
-/** Returns the parts of a device: the framework's, then its driver's (ndoGetParts, or its rings). */
+/** Returns the parts of a device: the framework's, then its driver's, or the driver's rings. */
 export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
   const queues = dev.tx.map(({ index, stopped, held }): Part => {
     const state = stopped ? 'stopped' : 'running'

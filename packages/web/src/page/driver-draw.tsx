@@ -219,7 +219,7 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
     .filter(({ isWaiting, reason }) => !isStill || isWaiting || reason !== undefined)
   return (
     <div class="frames-on-the-way" aria-hidden="true">
-      {dots.map(({ key, lane, x, y, isWaiting, reason, isHarmless }) => {
+      {dots.map(({ key, lane, x, y, isWaiting, reason, isHarmless, room }) => {
         const tone = reason === undefined ? lane : isHarmless ? 'muted' : 'drop'
         return (
           <span
@@ -227,7 +227,11 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
             class={`frame-dot ${tone}${isWaiting ? ' waiting' : ''}`}
             style={{ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }}
           >
-            {reason !== undefined && <span class="reason">{reason}</span>}
+            {reason !== undefined && (
+              <span class="reason" style={{ maxWidth: room && `${room}px` }}>
+                {reason}
+              </span>
+            )}
           </span>
         )
       })}

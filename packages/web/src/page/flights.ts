@@ -1,6 +1,6 @@
 /** Frames in flight. Dots have their own speed in drivers, where frames need only microseconds. */
 import type { FlightDrop, Message } from '../feed-types.ts'
-import type { Drawing, Rect } from './driver-layout.ts'
+import { type Drawing, PAD, type Rect } from './driver-layout.ts'
 import type { Lane } from './driver-model.ts'
 import { HARMLESS } from './rates.ts'
 
@@ -22,14 +22,16 @@ interface Point {
   readonly y: number
 }
 
-/** A dot of the drawing, at its middle. */
+/** A dot of the drawing, at its middle: of a frame, or of all lost frames at a place. */
 export interface Dot extends Point {
   readonly key: string
   readonly lane: Lane
   readonly isWaiting: boolean
-  /** Why it falls, in a few words. */
+  /** Why frames were lost, and how many: `2 × NOMEM, FULL_RING`. */
   readonly reason?: string
   readonly isHarmless?: boolean
+  /** The width for the reason, in pixels. */
+  readonly room?: number
 }
 
 /** Frames are drawn this much later, when it is known what became of them. */
@@ -40,9 +42,9 @@ const TRAVEL_MS = 500
 const SPEED = 0.4
 /** From one waiting dot to the next, in pixels. */
 const GAP = 12
-const FALL_MS = 700
-const FALL = 28
-/** The reason remains for a while. */
+/** In a box, dots follow its edge, past the texts; this long is the path to it and from it. */
+const RAMP = 4
+/** A lost frame, and its reason, remain for a while. */
 const REASON_MS = 3000
 /** More frames are not drawn, the oldest ones first. */
 const FLIGHTS_MAX = 60
@@ -119,99 +121,114 @@ export class Flights {
     const waiting = { away: 0, toward: 0 }
     const routes = { away: routeOf(drawing, 'away'), toward: routeOf(drawing, 'toward') }
     const dots: Dot[] = []
+    const lost = new Map<string, Place & { readonly lane: Lane; readonly reasons: string[] }>()
     for (const [key, flight] of this.#flights) {
-      const { lane, sent = flight.arrived ?? 0 } = flight
+      const { lane, sent = flight.arrived ?? 0, dropped } = flight
       if (time < sent) continue
-      const place = placeOf(flight, time, routes[lane], waiting[lane])
-      if (place?.isWaiting) waiting[lane]++
-      if (place === undefined) this.#flights.delete(key)
-      else dots.push({ key, lane, ...place })
+      const found = placeOf(flight, time, routes[lane], waiting[lane])
+      if (found === undefined) this.#flights.delete(key)
+      else if (typeof found === 'number') dots.push({ key, lane, ...routes[lane].at(found), isWaiting: false })
+      else if ('waits' in found) {
+        waiting[lane]++
+        dots.push({ key, lane, ...routes[lane].at(found.waits), isWaiting: true })
+      } else {
+        const id = `${lane} ${found.x} ${found.y}`
+        const { reasons } = lost.get(id) ?? { reasons: [] as string[] }
+        lost.set(id, { ...found, lane, reasons })
+        reasons.push(dropped?.stage?.text ?? dropped?.text ?? '')
+      }
     }
-    return dots
+    return [...dots, ...[...lost].map(([key, { reasons, ...rest }]) => ({ key, ...rest, ...lossOf(reasons) }))]
   }
 }
 
-/** The path of a lane, in the direction of its frames. */
+/** The reasons of lost frames at one place, each once with the number of its frames. */
+function lossOf(reasons: readonly string[]) {
+  const text = [...new Set(reasons)].map(reason => {
+    const count = reasons.filter(other => other === reason).length
+    return count > 1 ? `${count} × ${reason}` : reason
+  })
+  return { isWaiting: false, reason: text.join(', '), isHarmless: reasons.every(reason => reason === HARMLESS) }
+}
+
+/** Where frames are lost: `along` on the route. */
+type Place = Point & { readonly along: number; readonly room?: number }
+
+/** The path of a lane, in pixels along the drawing and in the direction of its frames. */
 interface Route {
-  readonly from: Point
-  readonly enter: Point
-  readonly leave: Point
-  readonly to: Point
-  dropAt(drop: Drop): Point
+  readonly from: number
+  readonly enter: number
+  readonly leave: number
+  readonly to: number
+  at(along: number): Point
+  dropAt(drop: Drop): Place
 }
 
 function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
   const own = arrows.filter(arrow => arrow.lane === lane)
-  const along = own.flatMap(({ x1, x2, y1, y2 }) => (isVertical ? [y1, y2] : [x1, x2]))
-  const [least, most] = [Math.min(...along), Math.max(...along)]
+  const ends = own.flatMap(({ x1, x2, y1, y2 }) => (isVertical ? [y1, y2] : [x1, x2]))
+  const [least, most] = [Math.min(...ends), Math.max(...ends)]
   const middle = own[0] === undefined ? 0 : isVertical ? own[0].x1 : own[0].y1
-  const point = (at: number): Point => (isVertical ? { x: middle, y: at } : { x: at, y: middle })
   const groups = boxes.flatMap(box => (box.kind === 'group' && box.lane === lane ? [box] : []))
   const wire = groups.find(({ group }) => group.id.startsWith('wire'))
   const [start, end] = wire === undefined ? [(least + most) / 2, (least + most) / 2] : span(wire, isVertical)
-  const [from, enter, leave, to] = (lane === 'away' ? [least, start, end, most] : [most, end, start, least]).map(point)
-  const stages = boxes.filter(box => box.kind === 'item' && box.group.id === wire?.group.id)
+  const [from, enter, leave, to] = lane === 'away' ? [least, start, end, most] : [most, end, start, least]
+  const at = (along: number): Point => {
+    const inside = (box: Rect) => {
+      const [first, last] = span(box, isVertical)
+      return Math.min(along - first, last - along)
+    }
+    const box = groups.find(box => inside(box) > 0)
+    const edge = box === undefined ? middle : isVertical ? box.x + box.width : box.y + box.height
+    const across = middle + (edge - middle) * (box === undefined ? 0 : Math.min(1, inside(box) / RAMP))
+    return isVertical ? { x: across, y: along } : { x: along, y: across }
+  }
   return {
     from,
     enter,
     leave,
     to,
+    at,
     dropAt({ stage, direction }) {
-      if (stage !== undefined) return centre(stages[stage.place - 1] ?? wire)
       const owner = (lane === 'away') === (direction === 'tx') ? 'near' : 'far'
       const ofOwner = groups.filter(({ group }) => group.id.startsWith(owner))
       const best = ofOwner.find(({ group }) => group.id.endsWith(direction)) ?? ofOwner[0]
-      return best === undefined ? (direction === 'tx' ? from : to) : centre(best)
+      const box = stage === undefined ? best : wire
+      const along = stage !== undefined ? (start + end) / 2 : direction === 'tx' ? from : to
+      if (box === undefined) return { along, ...at(along) }
+      const place = { x: box.x + PAD + RAMP, y: box.y + box.height, room: box.width - 4 * PAD }
+      return { ...place, along: isVertical ? place.y : place.x }
     },
-  }
-
-  function centre(box: Rect | undefined): Point {
-    return box === undefined ? point((start + end) / 2) : { x: box.x + box.width / 2, y: box.y + box.height / 2 }
   }
 }
 
 const span = ({ x, y, width, height }: Rect, isVertical: boolean) =>
   isVertical ? ([y, y + height] as const) : ([x, x + width] as const)
 
-/** The point at `part` of the line from one point to another, from 0 to 1. */
-function between(a: Point, b: Point, part: number): Point {
-  return { x: a.x + (b.x - a.x) * part, y: a.y + (b.y - a.y) * part }
-}
-
 /** Moves by a number of pixels, at most to `b`. */
-function toward(a: Point, b: Point, pixels: number): Point {
-  const distance = Math.abs(b.x - a.x) + Math.abs(b.y - a.y)
-  return distance === 0 ? b : between(a, b, Math.min(1, Math.max(0, pixels) / distance))
-}
+const toward = (a: number, b: number, pixels: number): number =>
+  a + Math.sign(b - a) * Math.min(Math.abs(b - a), Math.max(0, pixels))
 
-/** `ahead` is the number of frames that wait in front of it. Undefined once it has left. */
+/**
+ * Where a frame moves or waits, in pixels along its route, or where it was lost. `ahead` is the
+ * number of frames that wait in front of it. Undefined once it has left.
+ */
 function placeOf({ sent, arrived, dropped }: Flight, time: number, route: Route, ahead: number) {
   const { from, enter, leave, to } = route
   const drop = dropped && route.dropAt(dropped)
   const isOfWire = dropped?.stage !== undefined
-  if (dropped !== undefined && drop !== undefined && !isOfWire && dropped.direction === 'tx') {
-    const since = time - (sent ?? 0)
-    return since < TRAVEL_MS ? moving(between(from, drop, since / TRAVEL_MS)) : fallen(drop, since - TRAVEL_MS)
+  /** On the path from one place to another, since `start`; at `b`, once it is there. */
+  const between = (a: number, b: number, start: number) => {
+    const part = (time - start) / TRAVEL_MS
+    if (part < 1) return a + (b - a) * part
+    return drop === undefined ? undefined : lost(start + TRAVEL_MS)
   }
-  if (sent !== undefined && time < sent + TRAVEL_MS) return moving(between(from, enter, (time - sent) / TRAVEL_MS))
+  const lost = (since: number) => (time - since > REASON_MS ? undefined : drop)
+  if (drop !== undefined && !isOfWire && dropped?.direction === 'tx') return between(from, drop.along, sent ?? 0)
+  if (sent !== undefined && time < sent + TRAVEL_MS) return from + ((enter - from) * (time - sent)) / TRAVEL_MS
   const out = (arrived ?? dropped?.time ?? Number.POSITIVE_INFINITY) + TRAVEL_MS
-  const inWire = (until: number, limit: Point) =>
+  const inWire = (until: number, limit: number) =>
     sent === undefined ? leave : toward(enter, limit, (until - sent - TRAVEL_MS) * SPEED)
-  if (time < out) return { ...inWire(time, toward(leave, enter, ahead * GAP + GAP / 2)), isWaiting: true }
-  const left = inWire(out, leave)
-  if (dropped === undefined || drop === undefined) {
-    const part = (time - out) / TRAVEL_MS
-    return part > 1 ? undefined : moving(between(left, to, part))
-  }
-  if (isOfWire) return fallen(drop, time - out)
-  const part = (time - out) / TRAVEL_MS
-  return part < 1 ? moving(between(left, drop, part)) : fallen(drop, time - out - TRAVEL_MS)
-
-  function fallen({ x, y }: Point, since: number) {
-    const reason = dropped?.stage?.text ?? dropped?.text ?? ''
-    const fall = Math.min(1, since / FALL_MS) ** 2 * FALL
-    return since > REASON_MS ? undefined : { x, y: y + fall, isWaiting: false, reason, isHarmless: reason === HARMLESS }
-  }
+  if (time < out) return { waits: inWire(time, toward(leave, enter, ahead * GAP + GAP / 2)) }
+  return isOfWire ? lost(out) : between(inWire(out, leave), drop?.along ?? to, out)
 }
-
-const moving = (point: Point) => ({ ...point, isWaiting: false })

@@ -75,36 +75,49 @@ describe('a frame', () => {
     expect(first!.x - second!.x).toBeCloseTo(12)
   })
 
-  test('falls at the stage that drops it, with the reason, and is forgotten later', () => {
+  test('moves along the lower edge of boxes, past their texts', () => {
+    const { at } = flying(true, row({ time: 0 }))
+    const { x, y, width, height } = box('near tx')
+    const all = Array.from({ length: 500 }, (_, i) => at(i)[0]!).filter(dot => dot.x > x + 4 && dot.x < x + width - 4)
+    expect(all.length).toBeGreaterThan(10)
+    expect(all.filter(dot => Math.abs(dot.y - y - height) > 0.01)).toEqual([])
+  })
+
+  test('is lost at the wire that drops it, with the stage, and is forgotten later', () => {
     const dropped = { text: 'wire ab, stage 2 loss 5%', stage: { place: 2, text: 'loss 5%' } }
     const { at } = flying(true, row({ time: 0 }), row({ time: 1000, dropped }))
-    const { x, y, width, height } = box('wire ab loss')
+    const { x, y, height } = box('wire ab')
     expect(at(1499)[0]).toMatchObject({ isWaiting: true })
-    expect(at(1500)[0]).toMatchObject({ x: x + width / 2, y: y + height / 2, reason: 'loss 5%', isHarmless: false })
-    expect(at(2500)[0]!.y).toBeGreaterThan(y + height / 2)
+    expect(at(1500)[0]).toMatchObject({ x: x + 12, y: y + height, reason: 'loss 5%', isHarmless: false })
     expect(at(4501)).toEqual([])
   })
 
-  test('falls in the middle of the wire if its stage was removed', () => {
+  test('is one dot with the other frames that are lost at the same place, and has the number of each reason', () => {
+    const lost = (packet: number, text: string) => row({ packet, time: 0, dropped: { text } })
+    const { at } = flying(true, lost(1, 'NOMEM'), lost(2, 'NOMEM'), lost(3, 'FULL_RING'))
+    expect(at(600).map(({ reason }) => reason)).toEqual(['2 × NOMEM, FULL_RING'])
+  })
+
+  test('is lost at the wire, too, if its stage was removed', () => {
     const dropped = { text: 'wire ab, former stage loss 5%', stage: { place: 0, text: 'loss 5%' } }
     const { at } = flying(true, row({ time: 0 }), row({ time: 1000, dropped }))
-    const { x, y, width, height } = box('wire ab')
-    expect(at(1500)[0]).toMatchObject({ x: x + width / 2, y: y + height / 2, reason: 'loss 5%' })
+    const { x, y, height } = box('wire ab')
+    expect(at(1500)[0]).toMatchObject({ x: x + 12, y: y + height, reason: 'loss 5%' })
   })
 
-  test('falls in the transmitter that drops it; neighbour discovery is harmless', () => {
+  test('is lost at the transmitter that drops it; neighbour discovery is harmless', () => {
     const { at } = flying(true, row({ time: 0 }), row({ time: 0, dropped: { text: 'NEIGH' } }))
-    const { x, width } = box('near tx')
+    const { x } = box('near tx')
     expect(at(499)[0]!.reason).toBeUndefined()
-    expect(at(500)[0]).toMatchObject({ x: x + width / 2, reason: 'NEIGH', isHarmless: true })
+    expect(at(500)[0]).toMatchObject({ x: x + 12, reason: 'NEIGH', isHarmless: true })
   })
 
-  test('falls in the receiver that drops it, after the wire', () => {
+  test('is lost at the receiver that drops it, after the wire', () => {
     const rows = [row({ isFar: true }), row({ time: 1000, direction: 'rx', dropped: { text: 'NOMEM' } })]
     const { at } = flying(true, ...rows)
-    const { x, width } = box('near rx')
+    const { x } = box('near rx')
     expect(at(1499)[0]).toMatchObject({ lane: 'toward', isWaiting: true })
-    expect(at(2000)[0]).toMatchObject({ x: x + width / 2, reason: 'NOMEM', isHarmless: false })
+    expect(at(2000)[0]).toMatchObject({ x: x + 12, reason: 'NOMEM', isHarmless: false })
   })
 
   test('passes the wire without a wait if its other end is not captured', () => {
@@ -120,7 +133,7 @@ describe('a frame', () => {
   test('that waits when a capture starts is forgotten, because it may have arrived unseen', () => {
     const { flights, at } = flying(true, row({ time: 0 }), row({ packet: 2, time: 0, dropped: { text: 'NOMEM' } }))
     flights.receive({ type: 'flights', time: 600, id: '1//sn0', frames: [], isStart: true }, true, 5600)
-    expect(at(600).map(({ key, reason }) => [key, reason])).toEqual([['away 2', 'NOMEM']])
+    expect(at(600).map(({ lane, reason }) => [lane, reason])).toEqual([['away', 'NOMEM']])
   })
 
   test('that the wire doubled arrives twice', () => {
