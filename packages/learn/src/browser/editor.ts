@@ -63,3 +63,10 @@ export function plainEditor({ text, label, describedBy, onChange, onCheck }: Edi
     close: () => {},
   }
 }
+
+/** Puts another editor in the place of one, with its text. Typing is not interrupted. */
+export function replaceEditor(before: Editor, make: (before: Editor) => Editor): void {
+  const replace = () => before.element.replaceWith(make(before).element)
+  if (before.element !== document.activeElement) replace()
+  else before.element.addEventListener('blur', replace, { once: true })
+}

@@ -3,7 +3,7 @@
  * through it, and a log of the programs at its ends.
  */
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
-import { plainEditor } from '../editor.ts'
+import { type MakeEditor, plainEditor, replaceEditor } from '../editor.ts'
 import { button, element, messageOf, save } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
 import type { PlaygroundDriver } from './messages.ts'
@@ -50,6 +50,8 @@ export interface PlaygroundOptions {
   /** The bundle's playground-worker.js. */
   readonly worker: string
   readonly loadPicture: () => Promise<MountPicture>
+  /** Loads a better editor than a text area for a driver of the visitor's own. */
+  readonly loadEditor?: () => Promise<MakeEditor>
   /** The only driver; without it the visitor chooses one. */
   readonly driver?: PlaygroundDriver
 }
@@ -150,6 +152,9 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   const pause = toggle('Pause', false, sendPause)
   const stepping = toggle('Step by step', false, () => {
     picture?.show('step')
+    // The view is below the picture.
+    if (isPressed(stepping))
+      place.firstElementChild?.shadowRoot?.querySelector('nav')?.scrollIntoView({ block: 'center' })
     void command({ do: 'step', mode: isPressed(stepping) ? 'on' : 'off' })
   })
   const send = (text: string, what: 'ping' | 'udp' | 'tcp') =>
@@ -159,7 +164,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     })
   const wire = (text: string) =>
     button(text, () => void command({ do: 'wire', text: text === 'off' ? undefined : text }))
-  const own = ownDriver(text => run({ name: 'driver.js', text }))
+  const own = ownDriver(text => run({ name: 'driver.js', text }), options.loadEditor)
   own.element.hidden = true
   const again = button('Start again', () => run(driver))
   const wires = buttons('Wire', ...WIRES.map(wire))
@@ -201,18 +206,27 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
       document.removeEventListener('visibilitychange', sendPause)
       link.close()
       picture?.close()
+      own.close()
     },
   }
 }
 
-function ownDriver(run: (text: string) => void): { readonly element: HTMLElement; start(): void } {
+interface OwnDriver {
+  readonly element: HTMLElement
+  start(): void
+  close(): void
+}
+
+function ownDriver(run: (text: string) => void, loadEditor?: () => Promise<MakeEditor>): OwnDriver {
   const start = () => run(editor.text)
   const label = 'The text of your driver'
   const kept = new KeptDriver('playground')
   const onChange = () => {
     kept.text = editor.text === SAMPLE ? undefined : editor.text
   }
-  const editor = plainEditor({ text: kept.text ?? SAMPLE, label, describedBy: 'own-keys', onChange, onCheck: start })
+  const options = { text: kept.text ?? SAMPLE, label, describedBy: 'own-keys', onChange, onCheck: start }
+  let editor = plainEditor(options)
+  let load = loadEditor
   const keys = element('p', { id: 'own-keys', className: 'keys' }, 'Ctrl-Enter runs it.')
   let before = ''
   const replace = (text: string) => {
@@ -226,7 +240,17 @@ function ownDriver(run: (text: string) => void): { readonly element: HTMLElement
     { disabled: true, title: 'Undo Reset' },
   )
   const row = buttons('Your driver', button('Run', start), reset, undo)
-  return { element: element('div', { className: 'editor' }, editor.element, keys, row), start }
+  return {
+    element: element('div', { className: 'editor' }, editor.element, keys, row),
+    start() {
+      start()
+      const exchange = (make: MakeEditor) =>
+        replaceEditor(editor, before => (editor = make({ ...options, text: before.text })))
+      void load?.().then(exchange)
+      load = undefined
+    },
+    close: () => editor.close(),
+  }
 }
 
 function buttons(label: string, ...all: readonly HTMLElement[]): HTMLElement {
