@@ -9,7 +9,7 @@
  * GitHub Actions, is where links to files that are not pages lead. Without it they are plain text.
  */
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { bundleCourse } from '../../scripts/course-bundle.mjs'
 import { editorTypes } from '../../scripts/editor-types.mjs'
@@ -73,9 +73,16 @@ const contents = (await bundleCourse(checks)).map(({ fileName, code }) => `${fil
 const types = JSON.stringify(editorTypes())
 contents.push(types)
 writeFileSync(join(checks, 'types.json'), types)
+mkdirSync(join(checks, 'solutions'))
 for (const path of exercises) {
-  contents.push(read(path))
-  cpSync(join(root, path), join(checks, 'pages', `${basename(dirname(path))}.md`))
+  const [folder, name] = [dirname(path), basename(dirname(path))]
+  cpSync(join(root, path), join(checks, 'pages', `${name}.md`))
+  const { mistakes } = await import(join(root, folder, 'mistakes.js'))
+  const c = join(folder, 'kernel/solution.c')
+  const module = existsSync(join(root, c)) ? read(c) : undefined
+  const solution = JSON.stringify({ solution: read(join(folder, 'solution.js')), mistakes, module })
+  writeFileSync(join(checks, 'solutions', `${name}.json`), solution)
+  contents.push(read(path), solution)
 }
 const bundle = `checks-${createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12)}`
 
@@ -114,7 +121,8 @@ function exerciseOf(relativePath) {
   if (!exercises.includes(path)) return undefined
   const folder = dirname(path)
   const [, driver] = /^ {2}driver: '(.*)',$/m.exec(read(join(folder, 'exercise.js')))
-  return { name: basename(folder), driver, skeleton: read(join(folder, driver)), bundle }
+  const hasModule = existsSync(join(root, folder, 'kernel/solution.c'))
+  return { name: basename(folder), driver, skeleton: read(join(folder, driver)), hasModule, bundle }
 }
 
 /**

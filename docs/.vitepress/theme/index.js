@@ -11,6 +11,7 @@ import './exercise.css'
 import './figure.css'
 import './front.css'
 import './playground.css'
+import { Divider } from './divider.js'
 import { withFigure } from './figure.js'
 import { markPassed } from './progress.js'
 import './site.css'
@@ -53,7 +54,10 @@ const Exercise = defineComponent({
   props: ['exercise'],
   setup({ exercise }) {
     const place = useMounted(async () => {
-      const { mountExercise } = await import('../../../packages/learn/src/browser/exercise-page.ts')
+      const [{ mountExercise }, { exerciseHelp }] = await Promise.all([
+        import('../../../packages/learn/src/browser/exercise-page.ts'),
+        import('./help.js'),
+      ])
       const text = document.querySelector('.vp-doc')
       const inBundle = file => withBase(`/${exercise.bundle}/${file}`)
       const editor = () => loadEditor(inBundle('types.json'))
@@ -63,6 +67,7 @@ const Exercise = defineComponent({
           worker: inBundle('check-worker.js'),
           readme: inBundle(`pages/${exercise.name}.md`),
           text,
+          help: exerciseHelp({ ...exercise, url: inBundle(`solutions/${exercise.name}.json`), text }),
           onPassed: markPassed,
           mountMotion: async (element, driver) => {
             const { mountPlayground } = await loadPlayground()
@@ -75,7 +80,9 @@ const Exercise = defineComponent({
     })
     // The outline of the page leads to the heading.
     const heading = () => h('h2', { id: 'driver', tabindex: '-1' }, exercise.driver)
-    return () => h('section', { class: 'exercise vp-doc' }, [heading(), h('div', { ref: place })])
+    // Without scripts, and until they run, the skeleton is text.
+    const skeleton = () => h('pre', { class: 'skeleton' }, h('code', exercise.skeleton))
+    return () => h('section', { class: 'exercise vp-doc' }, [heading(), h('div', { ref: place }, skeleton())])
   },
 })
 
@@ -85,7 +92,8 @@ const Playground = defineComponent({
     const place = useMounted(async () => {
       const { mountPlayground } = await loadPlayground()
       const worker = withBase(`/${bundle}/playground-worker.js`)
-      return element => mountPlayground(element, { worker, loadPicture }).close
+      const editor = () => loadEditor(withBase(`/${bundle}/types.json`))
+      return element => mountPlayground(element, { worker, loadPicture, loadEditor: editor }).close
     })
     return () =>
       h('section', { class: 'playground vp-doc', 'aria-label': 'Playground' }, [
@@ -107,12 +115,19 @@ const Layout = defineComponent(() => {
   })
   // Another tab has checked.
   onMounted(() => addEventListener('storage', markPassed))
+  const exercise = () => frontmatter.value.exercise
   const below = () => {
-    const { exercise, playground } = frontmatter.value
-    if (exercise) return h(Exercise, { key: exercise.name, exercise })
+    if (exercise()) return h(Exercise, { key: exercise().name, exercise: exercise() })
+    const { playground } = frontmatter.value
     return playground && h(Playground, { playground })
   }
-  return () => h(DefaultTheme.Layout, null, { 'nav-bar-title-before': Mark, 'doc-footer-before': below })
+  return () =>
+    h(DefaultTheme.Layout, null, {
+      'nav-bar-title-before': Mark,
+      'doc-before': () => exercise() && h('a', { class: 'to-editor', href: '#driver' }, 'To the editor'),
+      'doc-footer-before': below,
+      'doc-after': () => exercise() && h(Divider),
+    })
 })
 
 // biome-ignore lint/style/noDefaultExport: VitePress loads its theme by the default export.

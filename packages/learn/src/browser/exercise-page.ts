@@ -7,7 +7,7 @@ import { EARLIER_FAILED } from '../progress.ts'
 import { counter, countsOf, titleOf } from '../verdicts.ts'
 import { checkInBrowser } from './check.ts'
 import { driverIn, type Folder, folderWith } from './driver-file.ts'
-import { type Editor, type EditorOptions, type MakeEditor, plainEditor } from './editor.ts'
+import { type Editor, type EditorOptions, type MakeEditor, plainEditor, replaceEditor } from './editor.ts'
 import { button, element, messageOf, save } from './element.ts'
 import { driverInMotion, type MountMotion } from './in-motion.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
@@ -23,8 +23,16 @@ export interface ExercisePage extends Folder {
   /** Loads a better editor than a text area. */
   readonly loadEditor?: () => Promise<MakeEditor>
   readonly mountMotion?: MountMotion
+  /** The hints and the solution, below everything else. */
+  readonly help?: Help
   /** Called when all checks in memory have passed with a driver that is kept. */
   readonly onPassed?: () => void
+}
+
+export interface Help {
+  readonly element: HTMLElement
+  /** Called with the driver that has passed, or undefined if it has changed since. */
+  update(passed: string | undefined): void
 }
 
 const NO_KERNEL = 'a browser has no network interfaces'
@@ -63,6 +71,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
   /** Shows the next step, if this text has passed. */
   function showReal(): void {
     real.hidden = kept.passed !== editor.text
+    page.help?.update(real.hidden ? undefined : editor.text)
   }
 
   /** A check that runs is of the text before: it ends. */
@@ -206,9 +215,14 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       'Ctrl-Enter checks, Ctrl-Space completes. Tab indents; Escape and then Tab leaves the editor.',
     ),
     element(
-      'p',
+      'div',
       { className: 'buttons' },
-      Object.assign(button('Check', options.onCheck), { className: 'check' }),
+      element(
+        'div',
+        { className: 'bar' },
+        Object.assign(button('Check', options.onCheck), { className: 'check' }),
+        status,
+      ),
       ...(motion ? [motion.button] : []),
       button('Reset', () => exchange(skeleton, `${driver} is the skeleton again.`)),
       button('Download', () => void download()),
@@ -216,25 +230,20 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       button('Copy a link', () => void link()),
       file,
     ),
-    status,
     verdicts,
     ...(motion ? [motion.element] : []),
     real,
+    ...(page.help ? [page.help.element] : []),
   )
   showReal()
   addEventListener('hashchange', () => void openLink(), { signal })
   void openLink()
 
   void page.loadEditor?.().then(make => {
-    const before = editor
-    const exchange = () => {
-      if (signal.aborted) return
-      editor = make({ ...options, text: before.text })
-      before.element.replaceWith(editor.element)
-    }
-    // Typing is not interrupted.
-    if (before.element !== document.activeElement) exchange()
-    else before.element.addEventListener('blur', exchange, { once: true })
+    replaceEditor(editor, before => {
+      if (!signal.aborted) editor = make({ ...options, text: before.text })
+      return editor
+    })
   })
 
   return () => {

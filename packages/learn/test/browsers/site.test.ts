@@ -7,6 +7,7 @@ import { BROWSERS } from '../../../web/test/support/web/browser.ts'
 import { COURSE } from '../../src/folder.ts'
 import { editingTests } from '../support/site/editing.ts'
 import { exerciseTests } from '../support/site/exercises.ts'
+import { helpTests, scriptlessTests } from '../support/site/help.ts'
 import { lookTests } from '../support/site/looks.ts'
 import { offlineTests } from '../support/site/offline.ts'
 import { playgroundTests } from '../support/site/playgrounds.ts'
@@ -30,9 +31,11 @@ describe.each(BROWSERS)('%s', browser => {
   const visit = new Visit(directory, browser)
   exerciseTests(visit)
   editingTests(visit)
+  helpTests(visit)
   playgroundTests(visit)
   // Firefox takes its color scheme from the system, and would ask for the same files.
   if (browser === 'chromium') lookTests(visit)
+  if (browser === 'chromium') scriptlessTests(visit)
   offlineTests(visit)
 
   test('no page asks for anything outside of the site', () => {
