@@ -2,15 +2,17 @@
 import { ensureSyntaxTree, syntaxTree } from '@codemirror/language'
 import { forEachDiagnostic, linter, setDiagnostics } from '@codemirror/lint'
 
-/** A longer text is parsed later, in pauses. */
+/** A longer text, or one on a busy machine, is parsed later, in pauses. */
 const PARSE_MS = 100
 const SHOWN_LENGTH = 20
 
-/** Returns the first error of each line. An error of one character often causes others after it. */
+/**
+ * Returns the first error of each line: an error of one character often causes others after it.
+ * None while the text is not parsed to its end, where the parser would report an error.
+ */
 function syntaxErrors(state) {
   const errors = new Map()
-  const tree = ensureSyntaxTree(state, state.doc.length, PARSE_MS) ?? syntaxTree(state)
-  tree.iterate({
+  ensureSyntaxTree(state, state.doc.length, PARSE_MS)?.iterate({
     enter({ type, from, to }) {
       const line = state.doc.lineAt(from)
       if (type.isError && !errors.has(line.number)) errors.set(line.number, errorAt(line, from, to))
@@ -32,13 +34,16 @@ function errorAt({ from: start, text }, from, to) {
 
 /** Returns the extension. Marks of a check remain, at the text where they were set. */
 export const markSyntaxErrors = () =>
-  linter(({ state }) => {
-    const others = []
-    forEachDiagnostic(state, (each, from, to) => {
-      if (!each.isSyntax) others.push({ ...each, from, to })
-    })
-    return [...others, ...syntaxErrors(state)]
-  })
+  linter(
+    ({ state }) => {
+      const others = []
+      forEachDiagnostic(state, (each, from, to) => {
+        if (!each.isSyntax) others.push({ ...each, from, to })
+      })
+      return [...others, ...syntaxErrors(state)]
+    },
+    { needsRefresh: ({ startState, state }) => syntaxTree(startState) !== syntaxTree(state) },
+  )
 
 /** Returns a transaction that marks these diagnostics of a check instead of those before. */
 export const markChecked = (state, diagnostics) => setDiagnostics(state, [...diagnostics, ...syntaxErrors(state)])
