@@ -137,7 +137,7 @@ export interface LiveVnet {
 export interface LiveCheck extends Check {
   /** Programs without which it is not run. */
   readonly needs?: readonly string[]
-  run(live: Live): Promise<void>
+  run(live: Live): Promise<unknown>
 }
 
 /** The explanation of a failure. */

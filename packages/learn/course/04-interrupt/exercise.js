@@ -129,7 +129,7 @@ export const exercise = defineExercise({
         await another()
         transmit(bed, 1)
         bed.advance(`${DELAY}ms`)
-        verify(bed.received.length === 3, {
+        verify(bed.received.at(2) !== undefined, {
           seen: 'another device of this driver was made, and a frame of this one did not come back',
           expected: 'the frame: the board is in dev.priv; a variable of the module is shared by all devices',
         })
