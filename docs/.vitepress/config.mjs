@@ -204,7 +204,7 @@ function inlineFigures(markdown) {
   })
 }
 
-/** Marks the tables of kernel names, whose rows are lines on a narrow page. */
+/** Marks the tables of kernel names: on a narrow page their rows are lines. */
 function markTables({ renderer: { rules } }) {
   const { table_open: open } = rules
   rules.table_open = (tokens, i, ...rest) =>

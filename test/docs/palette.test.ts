@@ -33,7 +33,7 @@ test('the page of explore has the names and values of palette.css', () => {
   for (const line of lines) expect(palette).toContain(`${line}\n`)
 })
 
-test('the colours of a picture are those of palette.css, for both schemes', () => {
+test('a picture has the colours of palette.css, for both schemes', () => {
   const { light, dark } = colours.text!
   expect(tokens('text')).toBe(`svg{--text:${light}}\n@media (prefers-color-scheme:dark){svg{--text:${dark}}}`)
   const path = readFileSync('docs/frame-path.svg', 'utf8')

@@ -145,7 +145,7 @@ describe('a mask', () => {
     expect(() => request(IRQ_NONE)).toThrow(new TypeError('request_irq: the handler is 0, not a function'))
   })
 
-  test('request_irq refuses a line that has a handler, as a kernel does with -EBUSY, and keeps that one', async () => {
+  test('request_irq refuses a line that has a handler, with -EBUSY, and keeps the handler', async () => {
     const { irq, taken, flush } = await line()
     const message = 'request_irq: EBUSY, the line has a handler: free_irq comes first'
     expect(() => irq.request(() => IRQ_NONE)).toThrow(new Error(message))

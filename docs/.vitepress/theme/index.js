@@ -102,7 +102,7 @@ const Playground = defineComponent({
   },
 })
 
-/** It has the colours of the page, and not those of the file, which are the system's. */
+/** Without the style of the file, which follows the system and not the page. */
 const Mark = () => h('span', { class: 'mark', innerHTML: mark.replace(/<title>.*<\/style>/, '') })
 
 const Layout = defineComponent(() => {

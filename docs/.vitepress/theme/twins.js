@@ -1,4 +1,4 @@
-/** Puts the functions of a driver in JavaScript beside those of its module in C. */
+/** Puts the functions of a driver in JavaScript beside the functions of its module in C. */
 
 /** What both have besides functions: the patterns of its text in JavaScript and in C. */
 const OTHERS = [
@@ -57,7 +57,7 @@ export function twins(driver, module) {
 /** A part is a text at the left margin, with its comment, up to an empty line before the next. */
 function partsOf(text) {
   const parts = text.trim().split(/\n\s*\n(?=[^\s})\]])(?!\w+:$)/m)
-  // The parameters of a module are one part, like those of a driver.
+  // The parameters of a module are one part, as in a driver.
   for (let i = parts.length - 1; i > 0; i--) {
     const isMore = [parts[i - 1], parts[i]].every(part => /^module_param/m.test(part))
     if (isMore) parts.splice(i - 1, 2, `${parts[i - 1]}\n\n${parts[i]}`)

@@ -114,7 +114,7 @@ test.each([
   })
 })
 
-test("a student's own package vnet is not the one that a driver gets", async () => {
+test("a student's own package vnet is not what a driver gets", async () => {
   const student = of('with-package')
   mkdirSync(join(student, '01-drop'), { recursive: true })
   cpSync(join(COURSE, '01-drop/solution.js'), join(student, '01-drop/drop.js'))

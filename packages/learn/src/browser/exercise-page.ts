@@ -90,7 +90,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     replace(text)
     status.textContent = what
     offer.hidden = before === text
-    // What the visitor has written since is not lost, either.
+    // The text that the visitor has written since is not lost, either.
     offer.replaceChildren(button('Undo', () => exchange(before, '')))
   }
 

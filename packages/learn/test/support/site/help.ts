@@ -1,4 +1,4 @@
-/** Tests of what is around the editor of an exercise: hints, the module in C, and the layout. */
+/** Tests of the surroundings of an exercise's editor: hints, the module in C, and the layout. */
 import { expect, test } from 'vitest'
 import { PHONE } from '../../../../web/test/support/web/browser.ts'
 import { editor, isFocused, picture, status, typeSolution, type Visit, violationsOf } from './visit.ts'
@@ -130,7 +130,7 @@ export function helpTests(visit: Visit): void {
 }
 
 export function scriptlessTests(visit: Visit): void {
-  test('without scripts the text, the skeleton and the hints are there, and no place is blank', async () => {
+  test('without scripts one sees the text, the skeleton and the hints, and no blank place', async () => {
     const page = await visit.page('learn/01-drop.html', { javaScriptEnabled: false })
     await page.locator('.exercise pre').getByText('function startXmit(skb, dev) {').waitFor()
     await page.getByText('Three hints').click()
