@@ -5,18 +5,7 @@
 import { VnetError } from 'vnet/internal/base/errno'
 import { check, closing } from 'vnet/internal/linux/errno'
 import { AF_NETLINK, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/uapi'
-import {
-  attributes,
-  type Message,
-  MessageBuilder,
-  messages,
-  NLM_F_ACK,
-  NLM_F_CREATE,
-  NLM_F_DUMP,
-  NLM_F_REQUEST,
-  NLMSG_ERROR,
-  parseAck,
-} from 'vnet/internal/netlink/index'
+import * as netlink from 'vnet/internal/netlink/index'
 import { long, word } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { SocketPlace } from '../model/place.ts'
@@ -58,7 +47,7 @@ const [IPS_DST_NAT, CT_ESTABLISHED_OR_RELATED] = [32, 6]
 export const [NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6] = [1, 2, 10]
 
 /** A part of a rule: matches packets, or decides on packets that match all parts before it. */
-export type NftExpr = (rule: MessageBuilder) => void
+export type NftExpr = (rule: netlink.MessageBuilder) => void
 
 export interface NftChain {
   readonly name: string
@@ -106,12 +95,12 @@ export const FRAGMENT4: NftExpr = rule => {
 }
 export const FRAGMENT6: NftExpr = rule => {
   matchMeta(NFT_META_NFPROTO, Uint8Array.of(NFPROTO_IPV6), NFT_CMP_EQ)(rule)
-  expression(rule, 'exthdr', data => {
-    number(data, NFTA_EXTHDR_DREG, NFT_REG_1)
-    data.binary(NFTA_EXTHDR_TYPE, Uint8Array.of(NEXTHDR_FRAGMENT))
-    number(data, NFTA_EXTHDR_OFFSET, 0)
-    number(data, NFTA_EXTHDR_LEN, 1)
-    number(data, NFTA_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT)
+  expression(rule, 'exthdr', {
+    [NFTA_EXTHDR_DREG]: NFT_REG_1,
+    [NFTA_EXTHDR_TYPE]: Uint8Array.of(NEXTHDR_FRAGMENT),
+    [NFTA_EXTHDR_OFFSET]: 0,
+    [NFTA_EXTHDR_LEN]: 1,
+    [NFTA_EXTHDR_FLAGS]: NFT_EXTHDR_F_PRESENT,
   })
   compare(rule, NFT_CMP_EQ, Uint8Array.of(1))
 }
@@ -122,15 +111,14 @@ export const FORWARDED: NftExpr = rule => matchCt(rule, NFT_CT_STATUS, IPS_DST_N
 export const dport = (port: number): NftExpr =>
   matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, Uint8Array.from(word(port)))
 export const icmpType = (type: number): NftExpr => matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, Uint8Array.of(type))
-export const daddr4 = (address: number): NftExpr => {
-  return matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 16, Uint8Array.from(long(address)))
-}
+export const daddr4 = (address: number): NftExpr =>
+  matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 16, Uint8Array.from(long(address)))
 /** Matches the first bytes of the source of IPv6 packets. */
 export const saddr6 = (prefix: Uint8Array): NftExpr => matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
 export const ACCEPT: NftExpr = rule => verdict(rule, NF_ACCEPT)
 /** Drops packets and counts them. */
 export const DROP: NftExpr = rule => {
-  expression(rule, 'counter', () => {})
+  expression(rule, 'counter')
   verdict(rule, NF_DROP)
 }
 /** Matches the source, or the destination, of IPv4 or IPv6 packets. */
@@ -140,65 +128,59 @@ export const daddr = (address: Uint8Array): NftExpr => matchAddress(address, 16,
 export const SYN: NftExpr = rule => matchSyn(rule, NFT_CMP_EQ)
 export const NOT_SYN: NftExpr = rule => matchSyn(rule, NFT_CMP_NEQ)
 /** The kernel does not track the packet's connection. */
-export const NOTRACK: NftExpr = rule => expression(rule, 'notrack', () => {})
+export const NOTRACK: NftExpr = rule => expression(rule, 'notrack')
 /** Marks packets for routing rules. */
-export const mark = (value: number): NftExpr => {
-  return rule => {
+export const mark =
+  (value: number): NftExpr =>
+  rule => {
     // The kernel keeps marks in its own byte order.
     load(rule, NFT_REG_1, new Uint8Array(Uint32Array.of(value).buffer))
-    expression(rule, 'meta', data => {
-      number(data, NFTA_META_KEY, NFT_META_MARK)
-      number(data, NFTA_META_SREG, NFT_REG_1)
-    })
+    expression(rule, 'meta', { [NFTA_META_KEY]: NFT_META_MARK, [NFTA_META_SREG]: NFT_REG_1 })
   }
-}
 /**
  * Hands TCP segments to the socket that they are for, even if their address is not this machine's,
  * and those of no socket to the transparent listener on a port.
  */
-export const tproxy = (port: number): NftExpr => {
-  return rule => {
+export const tproxy =
+  (port: number): NftExpr =>
+  rule => {
     load(rule, NFT_REG_1, Uint8Array.from(word(port)))
-    expression(rule, 'tproxy', data => {
-      number(data, NFTA_TPROXY_FAMILY, NFPROTO_UNSPEC)
-      number(data, NFTA_TPROXY_REG_PORT, NFT_REG_1)
-    })
+    expression(rule, 'tproxy', { [NFTA_TPROXY_FAMILY]: NFPROTO_UNSPEC, [NFTA_TPROXY_REG_PORT]: NFT_REG_1 })
   }
-}
 /** Leads packets to a port of this machine. */
-export const redirect = (port: number): NftExpr => {
-  return rule => {
+export const redirect =
+  (port: number): NftExpr =>
+  rule => {
     load(rule, NFT_REG_1, Uint8Array.from(word(port)))
-    expression(rule, 'redir', data => number(data, NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1))
+    expression(rule, 'redir', { [NFTA_REDIR_REG_PROTO_MIN]: NFT_REG_1 })
   }
-}
 /** Matches packets with a route to an interface, before they are routed. */
-export const routedTo = (name: string): NftExpr => {
-  return rule => {
-    expression(rule, 'fib', data => {
-      number(data, NFTA_FIB_DREG, NFT_REG_1)
-      number(data, NFTA_FIB_RESULT, NFT_FIB_RESULT_OIFNAME)
-      number(data, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR)
+export const routedTo =
+  (name: string): NftExpr =>
+  rule => {
+    expression(rule, 'fib', {
+      [NFTA_FIB_DREG]: NFT_REG_1,
+      [NFTA_FIB_RESULT]: NFT_FIB_RESULT_OIFNAME,
+      [NFTA_FIB_FLAGS]: NFTA_FIB_F_DADDR,
     })
     compare(rule, NFT_CMP_EQ, nameBytes(name))
   }
-}
-export const MASQUERADE: NftExpr = rule => expression(rule, 'masq', () => {})
+export const MASQUERADE: NftExpr = rule => expression(rule, 'masq')
 /** Translates the destination to an IPv4 address and a port. */
 export const dnat4 = (address: number, port: number): NftExpr => dnat(Uint8Array.from(long(address)), port)
 /** Translates the destination to an address and a port. */
-export const dnat = (address: Uint8Array, port: number): NftExpr => {
-  return rule => {
+export const dnat =
+  (address: Uint8Array, port: number): NftExpr =>
+  rule => {
     load(rule, NFT_REG_1, address)
     load(rule, NFT_REG_2, Uint8Array.from(word(port)))
-    expression(rule, 'nat', data => {
-      number(data, NFTA_NAT_TYPE, NFT_NAT_DNAT)
-      number(data, NFTA_NAT_FAMILY, address.length === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6)
-      number(data, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1)
-      number(data, NFTA_NAT_REG_PROTO_MIN, NFT_REG_2)
+    expression(rule, 'nat', {
+      [NFTA_NAT_TYPE]: NFT_NAT_DNAT,
+      [NFTA_NAT_FAMILY]: address.length === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
+      [NFTA_NAT_REG_ADDR_MIN]: NFT_REG_1,
+      [NFTA_NAT_REG_PROTO_MIN]: NFT_REG_2,
     })
   }
-}
 
 const NAME = 'vnet-lab'
 
@@ -222,9 +204,9 @@ export function addRules(
     // acknowledged.
     for (let acks = 0; acks < expected; ) {
       const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
-      for (const message of messages(into, 0, length)) {
-        if (message.type !== NLMSG_ERROR) continue
-        const { error } = parseAck(into, message)
+      for (const message of netlink.messages(into, 0, length)) {
+        if (message.type !== netlink.NLMSG_ERROR) continue
+        const { error } = netlink.parseAck(into, message)
         if (error < 0) throw new VnetError(-error, what)
         acks++
       }
@@ -245,9 +227,9 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
   const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
   const drops = { arriving: 0, leaving: 0 }
   closing(native, fd, () => {
-    const to = new MessageBuilder()
+    const to = new netlink.MessageBuilder()
     const header = Uint8Array.of(NFPROTO_INET, 0, 0, 0)
-    to.message(NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, 1)
+    to.message(NFT_MSG_GETRULE, netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP, 1)
       .payload(header)
       .string(NFTA_RULE_TABLE, NAME)
     check(native.send(fd, to.bytes, MSG_DONTWAIT), what)
@@ -255,7 +237,7 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
     const meta = new Int32Array(3)
     for (let isDone = false; !isDone; ) {
       const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
-      for (const message of messages(into, 0, length)) {
+      for (const message of netlink.messages(into, 0, length)) {
         if (message.type === NFT_MSG_NEWRULE) addDrops(drops, into, message)
         else isDone = true
       }
@@ -265,10 +247,10 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
 }
 
 /** Adds the drops of a rule: its match of an interface precedes its counter. */
-function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Array, rule: Message): void {
+function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Array, rule: netlink.Message): void {
   let key = 0
   const within = (type: number, from: { readonly offset: number; readonly length: number }) =>
-    [...attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
+    [...netlink.attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
   const expressions = within(NFTA_RULE_EXPRESSIONS, { offset: rule.offset + 4, length: rule.length - 4 })
   for (const element of expressions.flatMap(list => within(NFTA_LIST_ELEM, list))) {
     for (const data of within(NFTA_EXPR_DATA, element)) {
@@ -289,21 +271,18 @@ function request(
   nfproto: number,
   chains: readonly NftChain[],
 ): { readonly bytes: Uint8Array; readonly messages: number } {
-  const to = new MessageBuilder()
+  const to = new netlink.MessageBuilder()
   let seq = 0
   const message = (type: number, flags: number, of: number, resource: number) =>
-    to.message(type, NLM_F_REQUEST | flags, ++seq).payload(Uint8Array.of(of, 0, 0, resource))
-  const make = (type: number, flags = 0) => message(type, NLM_F_ACK | NLM_F_CREATE | flags, nfproto, 0)
+    to.message(type, netlink.NLM_F_REQUEST | flags, ++seq).payload(Uint8Array.of(of, 0, 0, resource))
+  const make = (type: number, flags = 0) => message(type, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | flags, nfproto, 0)
   message(NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES)
   make(NFT_MSG_NEWTABLE).string(NFTA_TABLE_NAME, NAME)
   for (const { name, type, hook, priority, rules, first = false } of chains) {
     make(NFT_MSG_NEWCHAIN)
       .string(NFTA_CHAIN_TABLE, NAME)
       .string(NFTA_CHAIN_NAME, name)
-      .nested(NFTA_CHAIN_HOOK, data => {
-        number(data, NFTA_HOOK_HOOKNUM, hook)
-        number(data, NFTA_HOOK_PRIORITY, priority)
-      })
+      .nested(NFTA_CHAIN_HOOK, data => write(data, { [NFTA_HOOK_HOOKNUM]: hook, [NFTA_HOOK_PRIORITY]: priority }))
       .string(NFTA_CHAIN_TYPE, type)
     for (const steps of rules) {
       make(NFT_MSG_NEWRULE, first ? 0 : NLM_F_APPEND)
@@ -320,26 +299,20 @@ function request(
 
 function matchMeta(key: number, value: Uint8Array, op: number): NftExpr {
   return rule => {
-    expression(rule, 'meta', data => {
-      number(data, NFTA_META_DREG, NFT_REG_1)
-      number(data, NFTA_META_KEY, key)
-    })
+    expression(rule, 'meta', { [NFTA_META_DREG]: NFT_REG_1, [NFTA_META_KEY]: key })
     compare(rule, op, value)
   }
 }
 
 /** Matches if a value of connection tracking has one of the bits. */
-function matchCt(rule: MessageBuilder, key: number, bits: number): void {
-  expression(rule, 'ct', data => {
-    number(data, NFTA_CT_DREG, NFT_REG_1)
-    number(data, NFTA_CT_KEY, key)
-  })
+function matchCt(rule: netlink.MessageBuilder, key: number, bits: number): void {
+  expression(rule, 'ct', { [NFTA_CT_DREG]: NFT_REG_1, [NFTA_CT_KEY]: key })
   // The kernel keeps these values in its own byte order.
   mask(rule, new Uint8Array(Uint32Array.of(bits).buffer))
   compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
 }
 
-function matchSyn(rule: MessageBuilder, op: number): void {
+function matchSyn(rule: netlink.MessageBuilder, op: number): void {
   const flags = 13
   payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, flags, 1)
   mask(rule, Uint8Array.of(TCP_SYN | TCP_ACK))
@@ -347,13 +320,13 @@ function matchSyn(rule: MessageBuilder, op: number): void {
 }
 
 /** Clears all other bits of the value in the register. */
-function mask(rule: MessageBuilder, bits: Uint8Array): void {
-  expression(rule, 'bitwise', data => {
-    number(data, NFTA_BITWISE_SREG, NFT_REG_1)
-    number(data, NFTA_BITWISE_DREG, NFT_REG_1)
-    number(data, NFTA_BITWISE_LEN, bits.length)
-    data.nested(NFTA_BITWISE_MASK, own => own.binary(NFTA_DATA_VALUE, bits))
-    data.nested(NFTA_BITWISE_XOR, own => own.binary(NFTA_DATA_VALUE, new Uint8Array(bits.length)))
+function mask(rule: netlink.MessageBuilder, bits: Uint8Array): void {
+  expression(rule, 'bitwise', {
+    [NFTA_BITWISE_SREG]: NFT_REG_1,
+    [NFTA_BITWISE_DREG]: NFT_REG_1,
+    [NFTA_BITWISE_LEN]: bits.length,
+    [NFTA_BITWISE_MASK]: registerValue(bits),
+    [NFTA_BITWISE_XOR]: registerValue(new Uint8Array(bits.length)),
   })
 }
 
@@ -372,44 +345,46 @@ function matchAddress(address: Uint8Array, inIpv4: number, inIpv6: number): NftE
   }
 }
 
-function payload(rule: MessageBuilder, base: number, offset: number, length: number): void {
-  expression(rule, 'payload', data => {
-    number(data, NFTA_PAYLOAD_DREG, NFT_REG_1)
-    number(data, NFTA_PAYLOAD_BASE, base)
-    number(data, NFTA_PAYLOAD_OFFSET, offset)
-    number(data, NFTA_PAYLOAD_LEN, length)
+function payload(rule: netlink.MessageBuilder, base: number, offset: number, length: number): void {
+  expression(rule, 'payload', {
+    [NFTA_PAYLOAD_DREG]: NFT_REG_1,
+    [NFTA_PAYLOAD_BASE]: base,
+    [NFTA_PAYLOAD_OFFSET]: offset,
+    [NFTA_PAYLOAD_LEN]: length,
   })
 }
 
-function compare(rule: MessageBuilder, op: number, value: Uint8Array): void {
-  expression(rule, 'cmp', data => {
-    number(data, NFTA_CMP_SREG, NFT_REG_1)
-    number(data, NFTA_CMP_OP, op)
-    data.nested(NFTA_CMP_DATA, own => own.binary(NFTA_DATA_VALUE, value))
-  })
+function compare(rule: netlink.MessageBuilder, op: number, value: Uint8Array): void {
+  expression(rule, 'cmp', { [NFTA_CMP_SREG]: NFT_REG_1, [NFTA_CMP_OP]: op, [NFTA_CMP_DATA]: registerValue(value) })
 }
 
-function load(rule: MessageBuilder, register: number, value: Uint8Array): void {
-  expression(rule, 'immediate', data => {
-    number(data, NFTA_IMMEDIATE_DREG, register)
-    data.nested(NFTA_IMMEDIATE_DATA, own => own.binary(NFTA_DATA_VALUE, value))
-  })
+function load(rule: netlink.MessageBuilder, register: number, value: Uint8Array): void {
+  expression(rule, 'immediate', { [NFTA_IMMEDIATE_DREG]: register, [NFTA_IMMEDIATE_DATA]: registerValue(value) })
 }
 
-function verdict(rule: MessageBuilder, code: number): void {
-  expression(rule, 'immediate', data => {
-    number(data, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT)
-    data.nested(NFTA_IMMEDIATE_DATA, own => own.nested(NFTA_DATA_VERDICT, to => number(to, NFTA_VERDICT_CODE, code)))
-  })
+function verdict(rule: netlink.MessageBuilder, code: number): void {
+  const data = { [NFTA_DATA_VERDICT]: { [NFTA_VERDICT_CODE]: code } }
+  expression(rule, 'immediate', { [NFTA_IMMEDIATE_DREG]: NFT_REG_VERDICT, [NFTA_IMMEDIATE_DATA]: data })
 }
 
-function expression(to: MessageBuilder, name: string, write: (data: MessageBuilder) => void): void {
-  to.nested(NFTA_LIST_ELEM, element => element.string(NFTA_EXPR_NAME, name).nested(NFTA_EXPR_DATA, write))
+/** Attributes by their types. */
+interface Attributes {
+  readonly [type: number]: number | Uint8Array | Attributes
+}
+
+const registerValue = (value: Uint8Array): Attributes => ({ [NFTA_DATA_VALUE]: value })
+
+function expression(to: netlink.MessageBuilder, name: string, data: Attributes = {}): void {
+  to.nested(NFTA_LIST_ELEM, element => write(element.string(NFTA_EXPR_NAME, name), { [NFTA_EXPR_DATA]: data }))
 }
 
 /** Numbers of netfilter are in network byte order. */
-function number(to: MessageBuilder, type: number, value: number): void {
-  to.binary(type, Uint8Array.from(long(value)))
+function write(to: netlink.MessageBuilder, attributes: Attributes): void {
+  for (const [type, value] of Object.entries(attributes)) {
+    if (typeof value === 'number') to.binary(Number(type), Uint8Array.from(long(value)))
+    else if (value instanceof Uint8Array) to.binary(Number(type), value)
+    else to.nested(Number(type), inner => write(inner, value))
+  }
 }
 
 function nameBytes(name: string): Uint8Array {
