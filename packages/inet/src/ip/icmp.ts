@@ -162,12 +162,13 @@ export class Icmp {
     if (errno === undefined || isFatal === undefined) return
     const destination = bytes.slice(version.destinationAt(quote), version.destinationAt(quote) + version.address)
     const packet = { bytes, at: h, length: at + length - h, source: own, destination }
-    const sender = this.#stack.protocol(protocol)
+    const sender = this.#stack.input.protocols.get(protocol)
     if (sender === undefined ? protocol !== version.icmp : !sender.hasSent(packet)) return
     let mtu = 0
     if (errno === EMSGSIZE) {
       mtu = version === IP4 ? icmp.nextHopMtu(bytes, at) : icmpv6.mtu(bytes, at)
-      if (!this.#stack.reportMtu(destination, mtu, version.total(bytes, quote))) return
+      const known = this.#stack.mtuTo(destination)
+      if (!this.#stack.pathMtu.report(destination, mtu, version.total(bytes, quote), known)) return
       mtu = this.#stack.mtuTo(destination)
     }
     sender?.error({ errno, isFatal, mtu, packet })

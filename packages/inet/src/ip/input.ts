@@ -17,7 +17,7 @@ import { IP4, IP6, type IpVersion, isGroup, isLoopback } from './version.ts'
 
 export class Input {
   readonly #stack: IpStack
-  readonly #protocols = new Map<number, Protocol>()
+  readonly protocols = new Map<number, Protocol>()
   readonly #upper = new UpperHeader()
   readonly #reassembly: Reassembly
   /** The packet that a protocol handles now, and the position of its IP header. */
@@ -27,14 +27,6 @@ export class Input {
   constructor(stack: IpStack) {
     this.#stack = stack
     this.#reassembly = new Reassembly(stack, frame => this.#receiveWhole(undefined, frame, ETH_HLEN, frame.length))
-  }
-
-  use(number: number, protocol: Protocol): void {
-    this.#protocols.set(number, protocol)
-  }
-
-  protocol(number: number): Protocol | undefined {
-    return this.#protocols.get(number)
   }
 
   /** The position of the IP header of a packet, if a protocol handles it now; otherwise -1. */
@@ -115,7 +107,7 @@ export class Input {
     // Frames for all have no connections, and neither has a group or a broadcast address.
     if (protocol === IPPROTO_TCP && this.#stack.icmp.isMuted) return
     if (protocol === IPPROTO_TCP && !this.#stack.routes.isOwn(bytes, destinationAt, version.address)) return
-    const receiver = this.#protocols.get(protocol)
+    const receiver = this.protocols.get(protocol)
     if (receiver === undefined) {
       this.#refuseProtocol(version, protocol, bytes, nh, packetEnd)
       return

@@ -20,8 +20,9 @@ export interface StackInterfaceOptions {
 /** What an interface needs of its stack. */
 interface Owner extends NeighboursOwner {
   removed(dev: StackInterface): void
-  /** Takes a packet from an interface, with padding. `isForUs` is false for groups. */
-  receive(dev: StackInterface, type: number, bytes: Uint8Array, at: number, length: number, isForUs: boolean): void
+  readonly input: {
+    receive(dev: StackInterface, type: number, bytes: Uint8Array, at: number, length: number, isForUs: boolean): void
+  }
 }
 
 export class StackInterface {
@@ -60,7 +61,7 @@ export class StackInterface {
 
   set mtu(mtu: number) {
     this.#mtu = mtu
-    this.#stack.changed()
+    this.#stack.routes.changed()
   }
 
   get carrier(): boolean {
@@ -90,21 +91,21 @@ export class StackInterface {
     const prefix = prefixOf(cidr)
     if (this.addresses.some(({ bytes }) => sameBytes(bytes, prefix.bytes))) return
     this.addresses.push(prefix)
-    this.#stack.changed()
+    this.#stack.routes.changed()
   }
 
   removeAddress(cidr: string): void {
     const { bytes } = prefixOf(cidr)
     const i = this.addresses.findIndex(each => sameBytes(each.bytes, bytes))
     if (i >= 0) this.addresses.splice(i, 1)
-    this.#stack.changed()
+    this.#stack.routes.changed()
   }
 
   /** A down interface passes no frames, and its routes are ignored. Its addresses remain own. */
   setUp(isUp: boolean): void {
     this.#isUp = isUp
     if (!isUp) this.neighbours.flush()
-    this.#stack.changed()
+    this.#stack.routes.changed()
   }
 
   /** Sets the hardware address of a neighbour. It remains until the interface loses its carrier. */
@@ -209,7 +210,7 @@ export class StackInterface {
     if (type === ethernet.ETH_P_ARP)
       receiveArp(this.#stack, this, bytes, at + ethernet.ETH_HLEN, length - ethernet.ETH_HLEN)
     else if (type === ethernet.ETH_P_IP || (type === ethernet.ETH_P_IPV6 && this.#mtu >= IPV6_MIN_MTU))
-      this.#stack.receive(this, type, bytes, at + ethernet.ETH_HLEN, length - ethernet.ETH_HLEN, isForUs)
+      this.#stack.input.receive(this, type, bytes, at + ethernet.ETH_HLEN, length - ethernet.ETH_HLEN, isForUs)
   }
 }
 

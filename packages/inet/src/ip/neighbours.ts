@@ -6,7 +6,7 @@
 import type { Alarm } from 'vnet/internal/base/clock'
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { requestFrame } from 'vnet/internal/packet/arp'
-import { BROADCAST, copyAddress, destinationAt, groupAddress } from 'vnet/internal/packet/ethernet'
+import { BROADCAST, copyAddress, destinationAt, ETH_HLEN, groupAddress } from 'vnet/internal/packet/ethernet'
 import type { Ip } from '../contract.ts'
 import { type DiscoveryOwner, solicitation, solicitedGroup } from './discovery.ts'
 import type { StackInterface } from './interface.ts'
@@ -41,9 +41,8 @@ export class Neighbour {
 
 /** What Neighbours need of their stack. */
 export interface NeighboursOwner extends DiscoveryOwner, Pick<Ip, 'clock'> {
-  changed(): void
-  /** Reports a packet to its sender after its next hop did not reply. */
-  unresolved(frame: Uint8Array): void
+  readonly routes: { changed(): void }
+  readonly icmp: { unreachable(frame: Uint8Array, nh: number): void }
 }
 
 export class Neighbours {
@@ -93,7 +92,7 @@ export class Neighbours {
     if (entry.probes > 0) this.#stop(entry)
     this.#stack.count('NeighUnresolvedDiscards', entry.frames.splice(0).length)
     // Kept hops lead to the entry.
-    this.#stack.changed()
+    this.#stack.routes.changed()
   }
 
   /** Whether the hardware address of a neighbour is known. */
@@ -208,7 +207,7 @@ export class Neighbours {
   /** Reports the packets that wait, like arp_error_report. The next packet asks again. */
   #fail(entry: Neighbour): void {
     this.#stop(entry)
-    for (const frame of entry.frames.splice(0)) this.#stack.unresolved(frame)
+    for (const frame of entry.frames.splice(0)) this.#stack.icmp.unreachable(frame, ETH_HLEN)
   }
 
   #resolve(entry: Neighbour, mac: Uint8Array): void {

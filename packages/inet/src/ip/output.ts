@@ -36,7 +36,7 @@ export interface ForwardedPacket {
 interface Owner extends Pick<Ip, 'clock' | 'count' | 'random'> {
   readonly filter: ((packet: ForwardedPacket) => boolean) | undefined
   readonly pathMtu: Pick<PathMtu, 'isLocked' | 'to'>
-  deliver(dev: StackInterface | undefined, frame: Uint8Array): void
+  readonly input: { deliver(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, end: number): void }
 }
 
 export class Output {
@@ -137,7 +137,7 @@ export class Output {
     this.#looped = []
     for (const [frame, dev] of looped) {
       this.#stack.count(versionAt(frame).counters.inReceives)
-      this.#stack.deliver(dev, frame)
+      this.#stack.input.deliver(dev, frame, ETH_HLEN, frame.length)
     }
   }
 }

@@ -9,7 +9,6 @@
 import type { Clock } from 'vnet/internal/base/clock'
 import { ENETUNREACH } from 'vnet/internal/base/errno'
 import type { Random } from 'vnet/internal/base/random'
-import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import type { Ip, Packet, Protocol } from '../contract.ts'
 import { Icmp } from './icmp.ts'
 import { Input } from './input.ts'
@@ -39,7 +38,8 @@ export class IpStack implements Ip {
   readonly routes = new Routes()
   /** @internal */
   readonly icmp = new Icmp(this)
-  readonly #input = new Input(this)
+  /** @internal */
+  readonly input = new Input(this)
   /** @internal */
   readonly output: Output
   /** @internal */
@@ -114,11 +114,11 @@ export class IpStack implements Ip {
   }
 
   use(number: number, protocol: Protocol): void {
-    this.#input.use(number, protocol)
+    this.input.protocols.set(number, protocol)
   }
 
   refuse(packet: Packet): void {
-    this.icmp.refuse(packet, this.#input.headerOf(packet))
+    this.icmp.refuse(packet, this.input.headerOf(packet))
   }
 
   count(name: string, n = 1): void {
@@ -136,13 +136,8 @@ export class IpStack implements Ip {
 
   close(): void {
     this.output.close()
-    this.#input.close()
+    this.input.close()
     for (const dev of [...this.interfaces]) dev.remove()
-  }
-
-  /** @internal Addresses, routes or interfaces have changed. */
-  changed(): void {
-    this.routes.changed()
   }
 
   /** @internal An interface was removed. */
@@ -150,30 +145,5 @@ export class IpStack implements Ip {
     const i = this.routes.interfaces.indexOf(dev)
     if (i >= 0) this.routes.interfaces.splice(i, 1)
     this.routes.removeOf(dev)
-  }
-
-  /** @internal Takes a packet from an interface, with padding. `isForUs` is false for groups. */
-  receive(dev: StackInterface, type: number, bytes: Uint8Array, at: number, length: number, isForUs: boolean): void {
-    this.#input.receive(dev, type, bytes, at, length, isForUs)
-  }
-
-  /** @internal */
-  protocol(number: number): Protocol | undefined {
-    return this.#input.protocol(number)
-  }
-
-  /** @internal Keeps a reported MTU. Returns false if a packet of `length` bytes fits it. */
-  reportMtu(to: Uint8Array, mtu: number, length: number): boolean {
-    return this.pathMtu.report(to, mtu, length, this.mtuTo(to))
-  }
-
-  /** @internal Reports a packet to its sender after its next hop did not reply. */
-  unresolved(frame: Uint8Array): void {
-    this.icmp.unreachable(frame, ETH_HLEN)
-  }
-
-  /** @internal Delivers a packet that this host has sent to itself. */
-  deliver(dev: StackInterface | undefined, frame: Uint8Array): void {
-    this.#input.deliver(dev, frame, ETH_HLEN, frame.length)
   }
 }
