@@ -132,7 +132,7 @@ export class Checks {
   }
 
   #pause(ms: number): Promise<void> {
-    return this.#lab.links.lab.world.sleep(ms, this.#signal)
+    return this.#lab.links.lab.world.time.sleep(ms, this.#signal)
   }
 }
 

@@ -8,7 +8,7 @@ import { durationOf } from 'vnet/internal/base/duration'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { LabUnavailableError, whyNoKernelLab } from '../model/rights.ts'
 import type { HostParts, RunningPrograms } from '../world/host-stack.ts'
-import type { LabWorld, WorldName } from '../world/world.ts'
+import type { LabWorld, WorldName, WorldTime } from '../world/world.ts'
 import { overflowLine, tableFulls } from './counters.ts'
 import type { KernelFaults } from './kernel-faults.ts'
 import { KernelStack } from './kernel-stack.ts'
@@ -16,14 +16,30 @@ import type { LabWorker } from './lab-worker.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import { killProcesses } from './processes.ts'
 
+function realTime(): WorldTime {
+  const began = performance.now()
+  return {
+    get now() {
+      return performance.now() - began
+    },
+    isIdle: false,
+    awaited: [],
+    hold: () => () => {},
+    async sleep(duration, signal) {
+      await setTimeout(durationOf(duration) / NSEC_PER_MSEC, undefined, { signal }).catch(() => {})
+    },
+    cancelTimers() {},
+  }
+}
+
 export class KernelWorld implements LabWorld {
   readonly name: WorldName
   readonly caller: LabWorker
+  readonly time = realTime()
   readonly directory = makeLabDirectory()
   readonly #native: Native
   /** Undefined if its hosts have no faults. */
   readonly #Faults: typeof KernelFaults | undefined
-  readonly #began = performance.now()
   /** How often the kernel's neighbour tables were full before. */
   readonly #tableFulls = tableFulls()
 
@@ -45,26 +61,6 @@ export class KernelWorld implements LabWorld {
     return new KernelWorld(native, worker, name, KernelFaults)
   }
 
-  get now(): number {
-    return performance.now() - this.#began
-  }
-
-  get awaited(): readonly string[] {
-    return []
-  }
-
-  get isIdle(): boolean {
-    return false
-  }
-
-  hold(): () => void {
-    return () => {}
-  }
-
-  async sleep(duration: number | string, signal?: AbortSignal): Promise<void> {
-    await setTimeout(durationOf(duration) / NSEC_PER_MSEC, undefined, { signal }).catch(() => {})
-  }
-
   makeHost(parts: HostParts): KernelStack {
     return new KernelStack(this.#native, parts, this.#Faults)
   }
@@ -77,8 +73,6 @@ export class KernelWorld implements LabWorld {
   losses(): readonly string[] {
     return overflowLine(tableFulls() - this.#tableFulls)
   }
-
-  cancelTimers(): void {}
 
   close(): void {
     rmSync(this.directory, { recursive: true, force: true })

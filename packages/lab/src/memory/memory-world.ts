@@ -84,7 +84,7 @@ export class MemoryWorld implements Platform, LabWorld {
     const isLoading = LOADING.includes(call)
     // Packets that were sent before this call come before it.
     if (!isLoading && !this.time.isClosed) await this.#untilRung()
-    const release = isLoading ? this.hold() : undefined
+    const release = isLoading ? this.time.hold() : undefined
     // What hosts have sent enters the links, although time stands still.
     while (call === 'drain' && this.#soon.length > 0) this.#runDue()
     try {
@@ -101,26 +101,6 @@ export class MemoryWorld implements Platform, LabWorld {
     this.#onFault = listener
   }
 
-  get now(): number {
-    return this.time.now
-  }
-
-  get awaited(): readonly string[] {
-    return this.time.awaited
-  }
-
-  get isIdle(): boolean {
-    return this.time.isIdle
-  }
-
-  hold(): () => void {
-    return this.time.hold()
-  }
-
-  sleep(duration: number | string): Promise<void> {
-    return this.time.sleep(duration)
-  }
-
   get directory(): string {
     this.#directory ??= makeTemporaryDirectory('vnet-lab-memory-')
     return this.#directory
@@ -128,10 +108,6 @@ export class MemoryWorld implements Platform, LabWorld {
 
   losses(): readonly string[] {
     return []
-  }
-
-  cancelTimers(): void {
-    this.time.cancelTimers()
   }
 
   close(): void {

@@ -186,7 +186,7 @@ export class Nemesis {
   #last(fault: Lasting, time: number): void {
     this.#lasting.add(fault)
     if (time === FOREVER) return
-    this.#links.world
+    this.#links.world.time
       .sleep(time / NSEC_PER_MSEC, this.#ended.signal)
       .then(() => this.#end(fault))
       .catch(this.#fail)

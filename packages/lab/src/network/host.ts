@@ -104,7 +104,7 @@ export class LabHost {
   async start(program: HostProgram): Promise<void> {
     this.#check()
     // Loaded at the first use, because few labs need it.
-    const release = this.#links.lab.world.hold()
+    const release = this.#links.lab.world.time.hold()
     const { HostStart } = await import('./host-start.ts').finally(release)
     // In memory, this makes code belong to the host.
     this.stack.faults()

@@ -102,12 +102,12 @@ export class Lab implements AsyncDisposable {
 
   /** Milliseconds since the lab was made, in the time of its world. */
   get now(): number {
-    return this.#world.now
+    return this.#world.time.now
   }
 
   /** @internal The real things for which its time stands still. */
   get awaited(): readonly string[] {
-    return this.#world.awaited
+    return this.#world.time.awaited
   }
 
   /** @internal The programs, workers and sockets that are open on its hosts. */
@@ -117,7 +117,7 @@ export class Lab implements AsyncDisposable {
 
   /** @internal Whether nothing more is going to happen: a test that waits has waited in vain. */
   get isIdle(): boolean {
-    return this.#world.isIdle
+    return this.#world.time.isIdle
   }
 
   /**
@@ -125,7 +125,7 @@ export class Lab implements AsyncDisposable {
    * memory that takes no real time.
    */
   sleep(duration: number | string): Promise<void> {
-    return this.#world.sleep(duration)
+    return this.#world.time.sleep(duration)
   }
 
   /** @internal Settles when `vnet list` shows its links, unless it is hidden. */
@@ -304,7 +304,7 @@ export class Lab implements AsyncDisposable {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     await Promise.allSettled(this.#making)
     // A timer of the same moment would find its sockets closed.
-    this.#world.cancelTimers()
+    this.#world.time.cancelTimers()
     const steps = [
       () => this.#endWorkers(),
       () => {

@@ -24,22 +24,29 @@ export function checkInGuest(what: string): void {
   )
 }
 
-export interface LabWorld {
-  readonly name: WorldName
-  readonly caller: LinkCaller
-  /** Milliseconds since the lab was made, in the time of the world. */
+/** The time of a world. */
+export interface WorldTime {
+  /** Milliseconds since the lab was made. */
   readonly now: number
   /** Whether nothing more is going to happen in it. Always false in the kernel. */
   readonly isIdle: boolean
-  /** The real things for which its time stands still: `a child process (sleep 1, pid 9)`. */
+  /** The real things for which it stands still: `a child process (sleep 1, pid 9)`. */
   readonly awaited: readonly string[]
-  /** Stops the time of the world, if it is virtual, until the returned function is called. */
+  /** Stops it, if it is virtual, until the returned function is called. */
   hold(): () => void
   /**
-   * Waits for ms, or for a duration such as '2h', in the time of the world. In real time it ends
-   * when the signal aborts; virtual time ends with its lab.
+   * Waits for ms, or for a duration such as '2h'. In real time it ends when the signal aborts;
+   * virtual time ends with its lab.
    */
   sleep(duration: number | string, signal?: AbortSignal): Promise<void>
+  /** Cancels the timers that a test has left, if they are in the time of this world alone. */
+  cancelTimers(): void
+}
+
+export interface LabWorld {
+  readonly name: WorldName
+  readonly caller: LinkCaller
+  readonly time: WorldTime
   /** The directory of the lab's files, which `close` removes. */
   readonly directory: string
   makeHost(parts: HostParts): HostStack
@@ -47,8 +54,6 @@ export interface LabWorld {
   killPrograms(of: readonly RunningPrograms[]): void
   /** Returns a line for each cause of losses that neither links nor hosts count. */
   losses(): readonly string[]
-  /** Cancels the timers that a test has left, if they are in the time of this world alone. */
-  cancelTimers(): void
   /** Gives everything back when hosts and links are closed. */
   close(): void
 }
