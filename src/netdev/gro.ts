@@ -16,10 +16,8 @@ import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from '../packet/ethernet.ts
 import * as ipv4 from '../packet/ipv4.ts'
 import { IPPROTO_TCP, IPPROTO_UDP, IPV4_HLEN } from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'
-import { IPV6_HLEN } from '../packet/ipv6.ts'
 import { put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
-import { TCP_ACK, TCP_CHECK, TCP_HLEN, TCP_PSH } from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
 import { UDP_CHECK, UDP_HLEN } from '../packet/udp.ts'
 import { OWNER_PORT } from '../skb/error.ts'
@@ -39,7 +37,7 @@ const GRO_MAX = ETH_HLEN + 0xffff
 const DATAGRAMS_MAX = 64
 /** Offset of the transport header from the start of the frame. */
 const H_IPV4 = ETH_HLEN + IPV4_HLEN
-const H_IPV6 = ETH_HLEN + IPV6_HLEN
+const H_IPV6 = ETH_HLEN + ipv6.IPV6_HLEN
 
 export class Gro {
   readonly #view: DataView
@@ -111,7 +109,7 @@ export class Gro {
       this.#nextSequence = (this.#nextSequence + size) | 0
       const flags = tcp.flags(bytes, data + h)
       tcp.setFlags(bytes, head.data + h, flags)
-      isLast ||= flags !== TCP_ACK
+      isLast ||= flags !== tcp.TCP_ACK
     } else isLast ||= this.#count === DATAGRAMS_MAX - 1
     if (isLast) this.flush()
     return true
@@ -122,7 +120,7 @@ export class Gro {
     const { bytes, data, len } = head
     if (protocolOf(head) !== protocol || transportOffset(head) !== h) return false
     if (headerLength(protocol, bytes, data + h, len - h) === 0) return false
-    if (protocol === IPPROTO_TCP && tcp.flags(bytes, data + h) !== TCP_ACK) return false
+    if (protocol === IPPROTO_TCP && tcp.flags(bytes, data + h) !== tcp.TCP_ACK) return false
     this.#protocol = protocol
     this.#h = h
     this.#payload = payload
@@ -146,7 +144,7 @@ export class Gro {
     for (let i = 0; i < this.#payload - this.#h; i += 4) {
       if (view.getInt32(a + i) === view.getInt32(b + i)) continue
       if (i === 4) continue
-      if (i === 12 && ((view.getInt32(a + i) ^ view.getInt32(b + i)) & ~(TCP_PSH << 16)) === 0) continue
+      if (i === 12 && ((view.getInt32(a + i) ^ view.getInt32(b + i)) & ~(tcp.TCP_PSH << 16)) === 0) continue
       if (i === 16 && view.getInt16(a + i + 2) === view.getInt16(b + i + 2)) continue
       return false
     }
@@ -168,7 +166,7 @@ export class Gro {
   #continues6(a: number, b: number): boolean {
     const view = this.#view
     if (view.getInt32(a) !== view.getInt32(b) || view.getInt16(a + 6) !== view.getInt16(b + 6)) return false
-    for (let i = 8; i < IPV6_HLEN; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false
+    for (let i = 8; i < ipv6.IPV6_HLEN; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false
     return true
   }
 
@@ -212,7 +210,7 @@ export class Gro {
 }
 
 function checkOffset(protocol: number): number {
-  return protocol === IPPROTO_TCP ? TCP_CHECK : UDP_CHECK
+  return protocol === IPPROTO_TCP ? tcp.TCP_CHECK : UDP_CHECK
 }
 
 /**
@@ -232,7 +230,7 @@ function canMerge(features: number, protocol: number, h: number): boolean {
 function headerLength(protocol: number, bytes: Uint8Array, h: number, length: number): number {
   if (protocol === IPPROTO_UDP) return udp.length(bytes, h) === length && udp.checksum(bytes, h) !== 0 ? UDP_HLEN : 0
   const header = tcp.dataOffset(bytes, h)
-  return header < TCP_HLEN ? 0 : header
+  return header < tcp.TCP_HLEN ? 0 : header
 }
 
 /** Returns the transport header's offset in a frame of a known protocol. */

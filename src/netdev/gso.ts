@@ -6,7 +6,6 @@
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
-import { IPPROTO_TCP, IPPROTO_UDP } from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'
 import { get16, put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
@@ -73,7 +72,7 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
   if (header < 0) return -SKB_DROP_REASON_SKB_GSO_SEG
   const network = networkOffset(bytes, data, skb.len)
   const end = endOf(bytes, data + network)
-  const isTcp = protocol === IPPROTO_TCP
+  const isTcp = protocol === ipv4.IPPROTO_TCP
   const payload = h + header
   const headers = payload - data
   const total = end - payload
@@ -144,7 +143,7 @@ function headerOf(skb: SkBuff, h: number, protocol: number): number {
   const { bytes, data, len } = skb
   if (skb.ipSummed === CHECKSUM_PARTIAL && skb.csumStart !== h) return -1
   const length = endOf(bytes, data + networkOffset(bytes, data, len)) - h
-  return protocol === IPPROTO_TCP ? tcp.parse(bytes, h, length) : udp.parse(bytes, h, length)
+  return protocol === ipv4.IPPROTO_TCP ? tcp.parse(bytes, h, length) : udp.parse(bytes, h, length)
 }
 
 /** Returns the position after the IP packet at `nh`. */
@@ -154,9 +153,9 @@ function endOf(bytes: Uint8Array, nh: number): number {
 
 /** Returns the transport protocol of a GSO frame's kind, 0 if the kind is unknown. */
 function gsoProtocol(skb: SkBuff): number {
-  if (skb.gsoType === SKB_GSO_UDP_L4) return IPPROTO_UDP
+  if (skb.gsoType === SKB_GSO_UDP_L4) return ipv4.IPPROTO_UDP
   const kind = skb.gsoType & ~SKB_GSO_TCP_ECN
-  return kind === SKB_GSO_TCPV4 || kind === SKB_GSO_TCPV6 ? IPPROTO_TCP : 0
+  return kind === SKB_GSO_TCPV4 || kind === SKB_GSO_TCPV6 ? ipv4.IPPROTO_TCP : 0
 }
 
 function isIpv4(bytes: Uint8Array, nh: number): boolean {
@@ -209,7 +208,7 @@ function finishSegment(
     ipv6.setPayloadLength(bytes, nh, end - nh - ipv6.IPV6_HLEN)
     sum = pseudoHeaderSum6(bytes, nh, protocol, end - h)
   }
-  const offset = protocol === IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK
+  const offset = protocol === ipv4.IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK
   const field = h + offset
   if (partial) {
     put16(bytes, field, sum)
@@ -221,7 +220,7 @@ function finishSegment(
   put16(bytes, field, 0)
   if (none) return
   const check = finish(onesComplementSum(bytes, h, end - h, sum, view))
-  put16(bytes, field, check === 0 && protocol === IPPROTO_UDP ? 0xffff : check)
+  put16(bytes, field, check === 0 && protocol === ipv4.IPPROTO_UDP ? 0xffff : check)
 }
 
 /** Takes the last `n` frames out of a ring and frees them. The others go round once, in order. */

@@ -8,7 +8,6 @@ import type { CaptureRecord } from '../../capture/record.ts'
 import { presetDirection } from '../../netdev/device-wire.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
-import { IPV4_HLEN } from '../../packet/ipv4.ts'
 import { IPV6_HLEN } from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
@@ -82,7 +81,7 @@ class RepeatedPackets {
     const start = at + network
     const end = Math.min(at + length, start + COMPARED)
     const type = get16(bytes, start - 2)
-    const isIpv4 = type === ETH_P_IP && end - start >= IPV4_HLEN && ipv4.identification(bytes, start) !== 0
+    const isIpv4 = type === ETH_P_IP && end - start >= ipv4.IPV4_HLEN && ipv4.identification(bytes, start) !== 0
     if (!isIpv4 && !(type === ETH_P_IPV6 && end - start >= IPV6_HLEN)) return
     let hash = length - network
     for (let i = start; i < end; i++) {

@@ -4,9 +4,7 @@
  */
 import { fold, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
-import { IPPROTO_ICMP } from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { IPV6_HLEN, NEXTHDR_FRAGMENT } from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
 import * as drop from '../../skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, type SkBuff } from '../../skb/sk-buff.ts'
@@ -58,14 +56,14 @@ export function parse4(packet: Packet, skb: SkBuff, nh: number): number {
 export function parse6(packet: Packet, skb: SkBuff, nh: number): number {
   const { bytes } = skb
   if (ipv6.parse(bytes, nh, skb.data + skb.len - nh) < 0) return drop.SKB_DROP_REASON_IP_INHDR
-  const length = IPV6_HLEN + ipv6.payloadLength(bytes, nh)
+  const length = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
   const upper = ipv6.upperLayer(bytes, nh, length)
   if (upper < 0) return drop.SKB_DROP_REASON_IP_INHDR
   const offset = upper >>> 8
   setPositions(packet, true, nh, nh + offset)
   packet.end = nh + length
   packet.protocol = upper & 0xff
-  packet.isFragment = offset !== IPV6_HLEN && isFragment6(bytes, nh, length)
+  packet.isFragment = offset !== ipv6.IPV6_HLEN && isFragment6(bytes, nh, length)
   packet.isLaterFragment = offset === 0
   return drop.SKB_NOT_DROPPED_YET
 }
@@ -82,13 +80,13 @@ export function setPositions(packet: Packet, isIpv6: boolean, nh: number, h: num
 function isFragment6(bytes: Uint8Array, nh: number, length: number): boolean {
   const upper = ipv6.upperLayer(bytes, nh, length, false)
   const header = nh + (upper >>> 8)
-  return (upper & 0xff) === NEXTHDR_FRAGMENT && (get16(bytes, header + 2) & FRAGMENT_MASK) !== 0
+  return (upper & 0xff) === ipv6.NEXTHDR_FRAGMENT && (get16(bytes, header + 2) & FRAGMENT_MASK) !== 0
 }
 
 /** The sum of the pseudo-header; 0 for ICMP, which has none. */
 export function pseudoHeaderSum(bytes: Uint8Array, { isIpv6, nh, h, end, protocol }: Packet): number {
   if (isIpv6) return pseudoHeaderSum6(bytes, nh, protocol, end - h)
-  return protocol === IPPROTO_ICMP ? 0 : pseudoHeaderSum4(bytes, nh, protocol, end - h)
+  return protocol === ipv4.IPPROTO_ICMP ? 0 : pseudoHeaderSum4(bytes, nh, protocol, end - h)
 }
 
 /**

@@ -7,14 +7,10 @@
 import * as arp from '../../packet/arp.ts'
 import { checksumUpdate, finish, onesComplementSum } from '../../packet/checksum.ts'
 import * as ethernet from '../../packet/ethernet.ts'
-import { copyAddress, ETH_HLEN, isStationAddress, swapAddresses } from '../../packet/ethernet.ts'
 import * as icmp from '../../packet/icmp.ts'
 import * as icmpv6 from '../../packet/icmpv6.ts'
-import { ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST, ND_OPT_LL_ADDR_LEN, NDISC_HLEN } from '../../packet/icmpv6.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
-import { IPPROTO_UDP, IPV4_ALEN, IPV4_HLEN } from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { IPV6_ALEN, IPV6_HLEN } from '../../packet/ipv6.ts'
 import { get16, put16 } from '../../packet/octets.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
 import { ICMP_CHECK, isIcmpChecksumRight, type Packet, pseudoHeaderSum, setPositions } from './packet.ts'
@@ -33,7 +29,7 @@ const ALL_NODES_MAC = ethernet.groupAddress(ipv6.ALL_NODES) as Uint8Array
  */
 export function turnAround(skb: SkBuff, { isIpv6, nh }: Packet): void {
   const { bytes } = skb
-  swapAddresses(bytes, skb.data)
+  ethernet.swapAddresses(bytes, skb.data)
   if (isIpv6) {
     ipv6.swapAddresses(bytes, nh)
     bytes[nh + HOP_LIMIT] = IPDEFTTL
@@ -53,18 +49,18 @@ export function turnAround(skb: SkBuff, { isIpv6, nh }: Packet): void {
 export function makeReply(skb: SkBuff, packet: Packet, length: number, field: number): void {
   const { bytes, data } = skb
   const { isIpv6, h, sourceAt } = packet
-  const nh = h - (isIpv6 ? IPV6_HLEN : IPV4_HLEN)
+  const nh = h - (isIpv6 ? ipv6.IPV6_HLEN : ipv4.IPV4_HLEN)
   if (nh !== packet.nh) {
     // In both families the two addresses end the fixed header.
-    const addresses = 2 * (isIpv6 ? IPV6_ALEN : IPV4_ALEN)
+    const addresses = 2 * (isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN)
     bytes.copyWithin(h - addresses, sourceAt, sourceAt + addresses)
-    bytes.copyWithin(nh - ETH_HLEN, data, data + ETH_HLEN)
+    bytes.copyWithin(nh - ethernet.ETH_HLEN, data, data + ethernet.ETH_HLEN)
   }
-  skb.data = nh - ETH_HLEN
+  skb.data = nh - ethernet.ETH_HLEN
   skb.len = 0
   skb.put(h + length - skb.data)
   setPlain(skb)
-  swapAddresses(bytes, skb.data)
+  ethernet.swapAddresses(bytes, skb.data)
   if (isIpv6) ipv6.swapAddresses(bytes, nh)
   else ipv4.swapAddresses(bytes, nh)
   setPositions(packet, isIpv6, nh, h)
@@ -95,7 +91,7 @@ export function fillChecksum({ bytes }: SkBuff, packet: Packet, field: number): 
   const { h, end, protocol } = packet
   put16(bytes, h + field, 0)
   const check = finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum(bytes, packet)))
-  put16(bytes, h + field, check === 0 && protocol === IPPROTO_UDP ? 0xffff : check)
+  put16(bytes, h + field, check === 0 && protocol === ipv4.IPPROTO_UDP ? 0xffff : check)
 }
 
 /**
@@ -111,12 +107,12 @@ export function echo(skb: SkBuff, packet: Packet): boolean {
   const { isIpv6, h, end } = packet
   if (packet.isFragment && skb.ipSummed === CHECKSUM_PARTIAL) return false
   if (!packet.isLaterFragment) {
-    const request = isIpv6 ? ICMPV6_ECHO_REQUEST : icmp.ICMP_ECHO
+    const request = isIpv6 ? icmpv6.ICMPV6_ECHO_REQUEST : icmp.ICMP_ECHO
     if (end - h < icmp.ICMP_HLEN || icmp.type(skb.bytes, h) !== request) return false
     if (!packet.isFragment && !isIcmpChecksumRight(skb, packet)) return false
     // A partial checksum holds the pseudo-header's sum, which is the same in both directions.
     const setType = skb.ipSummed === CHECKSUM_PARTIAL ? icmp.setType : icmp.changeType
-    setType(skb.bytes, h, isIpv6 ? ICMPV6_ECHO_REPLY : icmp.ICMP_ECHOREPLY)
+    setType(skb.bytes, h, isIpv6 ? icmpv6.ICMPV6_ECHO_REPLY : icmp.ICMP_ECHOREPLY)
   }
   turnAround(skb, packet)
   return true
@@ -124,8 +120,8 @@ export function echo(skb: SkBuff, packet: Packet): boolean {
 
 /** Turns the ARP request at `at` into the reply to its sender: the target has the address `mac`. */
 export function toArpReply({ bytes, data }: SkBuff, at: number, mac: Uint8Array, macAt: number): void {
-  copyAddress(bytes, ethernet.destinationAt(data), bytes, arp.shaAt(at))
-  copyAddress(bytes, ethernet.sourceAt(data), mac, macAt)
+  ethernet.copyAddress(bytes, ethernet.destinationAt(data), bytes, arp.shaAt(at))
+  ethernet.copyAddress(bytes, ethernet.sourceAt(data), mac, macAt)
   arp.toReply(bytes, at, mac, macAt)
 }
 
@@ -137,14 +133,14 @@ export function toArpReply({ bytes, data }: SkBuff, at: number, mac: Uint8Array,
 export function solicitorAt({ bytes, data, end }: SkBuff, packet: Packet): number {
   const { nh, h, sourceAt } = packet
   const length = packet.end - h
-  if (h !== nh + IPV6_HLEN || length < NDISC_HLEN) return -1
+  if (h !== nh + ipv6.IPV6_HLEN || length < icmpv6.NDISC_HLEN) return -1
   if (icmpv6.type(bytes, h) !== icmpv6.NDISC_NEIGHBOUR_SOLICITATION || icmpv6.code(bytes, h) !== 0) return -1
   if (ipv6.hopLimit(bytes, nh) !== icmpv6.NDISC_HOP_LIMIT) return -1
   const option = icmpv6.sourceLinkAddress(bytes, h, length)
   const isValid = ipv6.isUnspecified(bytes, sourceAt) ? option === 0 : ipv6.isUnicastAddress(bytes, sourceAt)
   const mac = option > 0 ? option : ethernet.sourceAt(data)
-  if (option < 0 || !isValid || !isStationAddress(bytes, mac)) return -1
-  return h + NDISC_HLEN + ND_OPT_LL_ADDR_LEN <= end ? mac : -1
+  if (option < 0 || !isValid || !ethernet.isStationAddress(bytes, mac)) return -1
+  return h + icmpv6.NDISC_HLEN + icmpv6.ND_OPT_LL_ADDR_LEN <= end ? mac : -1
 }
 
 /**
@@ -155,20 +151,20 @@ export function solicitorAt({ bytes, data, end }: SkBuff, packet: Packet): numbe
 export function toAdvertisement(skb: SkBuff, packet: Packet, mac: Uint8Array, macAt: number, router = 0): void {
   const { bytes, data } = skb
   const { nh, h, sourceAt, destinationAt } = packet
-  const end = h + NDISC_HLEN + ND_OPT_LL_ADDR_LEN
+  const end = h + icmpv6.NDISC_HLEN + icmpv6.ND_OPT_LL_ADDR_LEN
   const tail = data + skb.len
   if (end > tail) skb.put(end - tail)
   else skb.trim(end - data)
   const isDetection = ipv6.isUnspecified(bytes, sourceAt)
   if (isDetection) {
-    copyAddress(bytes, ethernet.destinationAt(data), ALL_NODES_MAC)
-    for (let i = 0; i < IPV6_ALEN; i++) bytes[destinationAt + i] = ipv6.ALL_NODES[i]
+    ethernet.copyAddress(bytes, ethernet.destinationAt(data), ALL_NODES_MAC)
+    for (let i = 0; i < ipv6.IPV6_ALEN; i++) bytes[destinationAt + i] = ipv6.ALL_NODES[i]
   } else {
-    bytes.copyWithin(destinationAt, sourceAt, sourceAt + IPV6_ALEN)
+    bytes.copyWithin(destinationAt, sourceAt, sourceAt + ipv6.IPV6_ALEN)
   }
-  copyAddress(bytes, ethernet.sourceAt(data), mac, macAt)
+  ethernet.copyAddress(bytes, ethernet.sourceAt(data), mac, macAt)
   const target = icmpv6.targetAt(h)
-  bytes.copyWithin(sourceAt, target, target + IPV6_ALEN)
+  bytes.copyWithin(sourceAt, target, target + ipv6.IPV6_ALEN)
   ipv6.setPayloadLength(bytes, nh, end - h)
   packet.end = end
   icmpv6.toAdvertisement(bytes, h, router | icmpv6.NA_OVERRIDE | (isDetection ? 0 : icmpv6.NA_SOLICITED), mac, macAt)

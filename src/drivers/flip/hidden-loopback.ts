@@ -40,9 +40,7 @@ import { copyAddress, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, isMulticastAddress } from
 import * as icmp from '../../packet/icmp.ts'
 import * as icmpv6 from '../../packet/icmpv6.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
-import { IPPROTO_AH, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { NEXTHDR_ICMP, NEXTHDR_NONE, NEXTHDR_ROUTING } from '../../packet/ipv6.ts'
 import { get16, put16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import * as drop from '../../skb/drop-reason.ts'
@@ -77,8 +75,8 @@ export function flipNetwork(skb: SkBuff): number {
   if (skb.len < 42 || bytes[data + 12] !== 0x08 || bytes[data + 13] !== 0 || bytes[nh] !== 0x45) return flipFrame(skb)
   if (((bytes[nh + 6] & 0x1f) | bytes[nh + 7]) !== 0) return flipFrame(skb)
   const protocol = ipv4.protocol(bytes, nh)
-  const udp = protocol === IPPROTO_UDP
-  if (!udp && protocol !== IPPROTO_TCP) return flipFrame(skb)
+  const udp = protocol === ipv4.IPPROTO_UDP
+  if (!udp && protocol !== ipv4.IPPROTO_TCP) return flipFrame(skb)
   const field = udp ? h + 6 : h + 16
   const end = nh + get16(bytes, nh + 2)
   if (end < field + 2 || end > data + skb.len) return flipFrame(skb)
@@ -122,7 +120,7 @@ function flipIpv4(skb: SkBuff, nh: number): number {
   if (header < 0) return drop.SKB_DROP_REASON_IP_INHDR
   if (ipv4.hasSourceRoute(bytes, nh)) return drop.SKB_DROP_REASON_IP_SOURCE_ROUTE
   const protocol = ipv4.protocol(bytes, nh)
-  if (protocol === IPPROTO_AH) return drop.SKB_DROP_REASON_IP_AUTH
+  if (protocol === ipv4.IPPROTO_AH) return drop.SKB_DROP_REASON_IP_AUTH
   const end = nh + ipv4.totalLength(bytes, nh)
   const h = ipv4.fragmentOffset(bytes, nh) !== 0 || nh + header === end ? 0 : nh + header
   const field = ipv4.fragmentOffset(bytes, nh) !== 0 ? 0 : checksumField(protocol, nh + header, false)
@@ -137,7 +135,7 @@ function flipIpv4(skb: SkBuff, nh: number): number {
   if (toUnicast) delta += flip(bytes, ipv4.destinationAt(nh) + 2, BIT_IPV4)
   adjust(bytes, nh + 10, delta, false, false)
   if (field !== 0) adjust(bytes, field, delta, partial === field, isZeroNone(protocol))
-  else if (protocol === IPPROTO_ICMP && h !== 0) {
+  else if (protocol === ipv4.IPPROTO_ICMP && h !== 0) {
     const changed = flipIcmp(bytes, h, end)
     // A partial checksum is completed over the flipped message, so it needs no adjustment.
     if (changed !== 0 && partial !== h + 2) adjust(bytes, h + 2, changed, false, false)
@@ -153,13 +151,13 @@ function flipIpv6(skb: SkBuff, nh: number): number {
   if (upper < 0) return drop.SKB_DROP_REASON_IP_INHDR
   const protocol = upper & 0xff
   const offset = upper >>> 8
-  if (protocol === NEXTHDR_ROUTING) return drop.SKB_DROP_REASON_IP_SOURCE_ROUTE
-  if (protocol === IPPROTO_AH) return drop.SKB_DROP_REASON_IP_AUTH
+  if (protocol === ipv6.NEXTHDR_ROUTING) return drop.SKB_DROP_REASON_IP_SOURCE_ROUTE
+  if (protocol === ipv4.IPPROTO_AH) return drop.SKB_DROP_REASON_IP_AUTH
   const end = nh + length
-  const h = offset === 0 || protocol === NEXTHDR_NONE || nh + offset === end ? 0 : nh + offset
+  const h = offset === 0 || protocol === ipv6.NEXTHDR_NONE || nh + offset === end ? 0 : nh + offset
   const field = offset === 0 ? 0 : checksumField(protocol, nh + offset, true)
   if (field !== 0 && field + 2 > end) return drop.SKB_DROP_REASON_L4_HDR
-  const isIcmp = protocol === NEXTHDR_ICMP && h !== 0
+  const isIcmp = protocol === ipv6.NEXTHDR_ICMP && h !== 0
   if (isIcmp && icmpv6.isNeighbourDiscovery(icmpv6.type(bytes, h))) return drop.SKB_DROP_REASON_NEIGH
   if (!isUnicast6(bytes, ipv6.sourceAt(nh))) return drop.SKB_DROP_REASON_IP_NOT_TRANSLATABLE
   const toUnicast = isUnicast6(bytes, ipv6.destinationAt(nh))
@@ -264,5 +262,5 @@ function flipQuote6(bytes: Uint8Array, q: number, end: number): number {
 
 /** A quote's length: UDP's field, right in a first fragment too, or `size`, by the IP header. */
 function transportLength(bytes: Uint8Array, h: number, end: number, protocol: number, size: number): number {
-  return protocol === IPPROTO_UDP && h + 6 <= end ? get16(bytes, h + 4) : size
+  return protocol === ipv4.IPPROTO_UDP && h + 6 <= end ? get16(bytes, h + 4) : size
 }

@@ -2,7 +2,6 @@
 import { fold, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
 import { ETH_HLEN, ETH_P_802_3_MIN, ETH_P_IP, ETH_P_IPV6, etherType } from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
-import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
 import * as tcp from '../../packet/tcp.ts'
@@ -81,7 +80,7 @@ function upperOf(bytes: Uint8Array, nh: number, end: number): UpperHeader | unde
   const upper = new UpperHeader()
   if (ip === undefined || ip.parse(bytes, nh, end - nh) < 0 || upper.find(bytes, nh, end) === 0) return undefined
   const { protocol, h, isFragment } = upper
-  const transport = protocol === IPPROTO_TCP ? tcp : protocol === IPPROTO_UDP ? udp : undefined
+  const transport = protocol === ipv4.IPPROTO_TCP ? tcp : protocol === ipv4.IPPROTO_UDP ? udp : undefined
   if (h < 0 || isFragment || transport === undefined) return undefined
   return transport.parse(bytes, h, upper.end - h) < 0 ? undefined : upper
 }

@@ -6,9 +6,7 @@
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { setPlain, toArpReply } from 'vnet/internal/drivers/far/reply'
 import * as arp from 'vnet/internal/packet/arp'
-import { ARP_LEN } from 'vnet/internal/packet/arp'
 import * as ethernet from 'vnet/internal/packet/ethernet'
-import { copyAddress, ETH_ALEN, ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import { isUnicastAddress } from 'vnet/internal/packet/ipv4'
 import { SKB_DROP_REASON_MAC_INVALID_SOURCE, SKB_DROP_REASON_UNHANDLED_PROTO } from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
@@ -23,8 +21,8 @@ const DEFEND_INTERVAL = 10 * NSEC_PER_SEC
 export function receiveArp(state: HostState, skb: SkBuff): void {
   const { segment, table } = state
   const { bytes, data } = skb
-  const at = data + ETH_HLEN
-  if (arp.parse(bytes, at, skb.len - ETH_HLEN) < 0) {
+  const at = data + ethernet.ETH_HLEN
+  if (arp.parse(bytes, at, skb.len - ethernet.ETH_HLEN) < 0) {
     segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
     return
   }
@@ -45,7 +43,7 @@ export function receiveArp(state: HostState, skb: SkBuff): void {
     segment.take(skb)
     return
   }
-  toArpReply(skb, at, table.macs, target * ETH_ALEN)
+  toArpReply(skb, at, table.macs, target * ethernet.ETH_ALEN)
   cutToArp(skb)
   state.counters.arp++
   state.forward(skb)
@@ -60,7 +58,7 @@ function isProbe(bytes: Uint8Array, at: number): boolean {
 function defend(state: HostState, skb: SkBuff, at: number, index: number): void {
   const { segment, table, env, defended } = state
   const { bytes, data } = skb
-  const own = index * ETH_ALEN
+  const own = index * ethernet.ETH_ALEN
   const now = env.clock.now()
   const last = defended.get(index) ?? Number.NEGATIVE_INFINITY
   if (ethernet.isSameAddress(bytes, arp.shaAt(at), table.macs, own) || now - last < DEFEND_INTERVAL) {
@@ -69,11 +67,11 @@ function defend(state: HostState, skb: SkBuff, at: number, index: number): void 
   }
   defended.set(index, now)
   arp.create(bytes, at, arp.ARPOP_REQUEST)
-  copyAddress(bytes, arp.shaAt(at), table.macs, own)
-  bytes.fill(0, arp.thaAt(at), arp.thaAt(at) + ETH_ALEN)
+  ethernet.copyAddress(bytes, arp.shaAt(at), table.macs, own)
+  bytes.fill(0, arp.thaAt(at), arp.thaAt(at) + ethernet.ETH_ALEN)
   arp.setTpa(bytes, at, arp.spa(bytes, at))
-  bytes.fill(0xff, data, data + ETH_ALEN)
-  copyAddress(bytes, ethernet.sourceAt(data), table.macs, own)
+  bytes.fill(0xff, data, data + ethernet.ETH_ALEN)
+  ethernet.copyAddress(bytes, ethernet.sourceAt(data), table.macs, own)
   cutToArp(skb)
   state.counters.defended++
   state.sendOut(skb)
@@ -81,6 +79,6 @@ function defend(state: HostState, skb: SkBuff, at: number, index: number): void 
 
 /** Cuts off the padding, which may hold bytes that are not meant for the receiver. */
 function cutToArp(skb: SkBuff): void {
-  skb.trim(ETH_HLEN + ARP_LEN)
+  skb.trim(ethernet.ETH_HLEN + arp.ARP_LEN)
   setPlain(skb)
 }

@@ -9,7 +9,6 @@ import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/et
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import { get32 } from 'vnet/internal/packet/octets'
 import { AddressTable } from '../switch/address-table.ts'
 import {
@@ -46,12 +45,12 @@ export class HostTable {
   readonly udpPorts = new Set<number>()
   readonly #byMac = new AddressTable(ETH_ALEN)
   readonly #byIp4 = new AddressTable(IPV4_ALEN)
-  readonly #byIp6 = new AddressTable(IPV6_ALEN)
+  readonly #byIp6 = new AddressTable(ipv6.IPV6_ALEN)
   readonly #byName = new Map<string, number>()
   readonly #names = new Map<number, string>()
   /** The first address of each family, zeros for none. */
   #ip4 = new Uint8Array(16 * IPV4_ALEN)
-  #ip6 = new Uint8Array(16 * IPV6_ALEN)
+  #ip6 = new Uint8Array(16 * ipv6.IPV6_ALEN)
   /** The few hosts that have more than one address of a family. */
   readonly #more = new Map<number, NewHost>()
   readonly #kinds: HostKind[] = []
@@ -79,13 +78,13 @@ export class HostTable {
   }
 
   hasAddress(index: number, isIpv6: boolean): boolean {
-    return isIpv6 ? !ipv6.isUnspecified(this.#ip6, index * IPV6_ALEN) : this.#ip4[index * IPV4_ALEN] !== 0
+    return isIpv6 ? !ipv6.isUnspecified(this.#ip6, index * ipv6.IPV6_ALEN) : this.#ip4[index * IPV4_ALEN] !== 0
   }
 
   /** A copy of the first address of a family, undefined if the host has none. */
   address(index: number, isIpv6: boolean): Uint8Array | undefined {
     if (!this.hasAddress(index, isIpv6)) return undefined
-    if (isIpv6) return this.#ip6.slice(index * IPV6_ALEN, (index + 1) * IPV6_ALEN)
+    if (isIpv6) return this.#ip6.slice(index * ipv6.IPV6_ALEN, (index + 1) * ipv6.IPV6_ALEN)
     return this.#ip4.slice(index * IPV4_ALEN, (index + 1) * IPV4_ALEN)
   }
 
@@ -108,7 +107,7 @@ export class HostTable {
     for (const address of ip) this.#byIp4.set(address, 0, index)
     for (const address of ip6) this.#byIp6.set(address, 0, index)
     if (ip.length > 0) this.#ip4.set(ip[0], index * IPV4_ALEN)
-    if (ip6.length > 0) this.#ip6.set(ip6[0], index * IPV6_ALEN)
+    if (ip6.length > 0) this.#ip6.set(ip6[0], index * ipv6.IPV6_ALEN)
     if (ip6.length > 0) this.#byIp6.set(linkLocal(mac), 0, index)
     if (ip.length > 1 || ip6.length > 1) this.#more.set(index, host)
     if (name !== undefined) {
@@ -140,7 +139,7 @@ export class HostTable {
     if (!isStationAddress(mac, 0)) throw new VnetError(EINVAL, subject, 'a station has a unicast address')
     if (this.byMac(mac, 0) >= 0) throw new VnetError(EEXIST, subject, 'another host has that hardware address')
     for (const address of [...ip, ...ip6]) {
-      const isIpv6 = address.length === IPV6_ALEN
+      const isIpv6 = address.length === ipv6.IPV6_ALEN
       const { isUnicastAddress } = isIpv6 ? ipv6 : ipv4
       if (!isUnicastAddress(address, 0))
         throw new VnetError(EINVAL, `host ${formatAddress(address)}`, 'no host can have that address')
@@ -193,7 +192,7 @@ export function kindOf(definition: HostDefinition | HostRange): HostKind {
 /** Throws a VnetError, EINVAL on a malformed address or without any address. */
 export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array): NewHost {
   const all4 = listOf(ip).map(text => addressOf(text, IPV4_ALEN))
-  const all6 = listOf(ip6).map(text => addressOf(text, IPV6_ALEN))
+  const all6 = listOf(ip6).map(text => addressOf(text, ipv6.IPV6_ALEN))
   const first = all4[0] ?? all6[0]
   if (mac === undefined && first === undefined) throw new VnetError(EINVAL, `host ${name ?? ''}`, 'give it an address')
   return { name, mac: mac === undefined ? macFor(first, oui) : macOf(mac), ip: all4, ip6: all6 }
@@ -202,7 +201,7 @@ export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array):
 export function* hostsOf(range: HostRange, oui: Uint8Array): Generator<NewHost> {
   const { count, name, except = () => false } = range
   const ip = range.ip === undefined ? undefined : addressOf(range.ip, IPV4_ALEN)
-  const ip6 = range.ip6 === undefined ? undefined : addressOf(range.ip6, IPV6_ALEN)
+  const ip6 = range.ip6 === undefined ? undefined : addressOf(range.ip6, ipv6.IPV6_ALEN)
   if (ip === undefined && ip6 === undefined) throw new VnetError(EINVAL, 'range of hosts', 'give it a first address')
   for (let n = 0, place = 0; n < count; place++) {
     const own4 = ip && plus(ip, place)

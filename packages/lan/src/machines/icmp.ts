@@ -9,13 +9,10 @@ import { echo, fillChecksum, fillHeader, solicitorAt, toAdvertisement } from 'vn
 import { skbChecksumHelp } from 'vnet/internal/netdev/gso'
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
 import * as ethernet from 'vnet/internal/packet/ethernet'
-import { copyAddress, ETH_ALEN, ETH_HLEN, isStationAddress, swapAddresses } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPPROTO_ICMP, IPPROTO_UDP, IPV4_ALEN, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { IPV6_ALEN, IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { put32 } from 'vnet/internal/packet/octets'
 import * as udp from 'vnet/internal/packet/udp'
 import * as drop from 'vnet/internal/skb/drop-reason'
@@ -77,12 +74,12 @@ function callHandler(state: HostState, { bytes, data }: SkBuff, packet: Packet, 
   const type = icmpv6.type(bytes, h)
   const handler = state.table.kind(index).icmpv6.get(type)
   if (handler === undefined) return true
-  const mac = bytes.slice(ethernet.sourceAt(data), ethernet.sourceAt(data) + ETH_ALEN)
+  const mac = bytes.slice(ethernet.sourceAt(data), ethernet.sourceAt(data) + ethernet.ETH_ALEN)
   return state.handlers.call(index, `icmpv6 ${type}`, () =>
     handler({
       data: bytes.subarray(h, end),
-      source: { address: bytes.slice(sourceAt, sourceAt + IPV6_ALEN), mac },
-      destination: { address: bytes.slice(destinationAt, destinationAt + IPV6_ALEN) },
+      source: { address: bytes.slice(sourceAt, sourceAt + ipv6.IPV6_ALEN), mac },
+      destination: { address: bytes.slice(destinationAt, destinationAt + ipv6.IPV6_ALEN) },
       hopLimit: ipv6.hopLimit(bytes, nh),
       host: state.table.describe(index),
     }),
@@ -111,9 +108,9 @@ function receiveSolicitation(state: HostState, skb: SkBuff, packet: Packet): voi
     segment.take(skb)
     return
   }
-  copyAddress(bytes, data, bytes, solicitor)
+  ethernet.copyAddress(bytes, data, bytes, solicitor)
   const router = table.kind(target).router ? icmpv6.NA_ROUTER : 0
-  toAdvertisement(skb, packet, table.macs, target * ETH_ALEN, router)
+  toAdvertisement(skb, packet, table.macs, target * ethernet.ETH_ALEN, router)
   state.counters.neighbour++
   if (isDetection) state.sendOut(skb)
   else state.forward(skb)
@@ -124,7 +121,7 @@ function learnAdvertised({ table, neighbours6 }: HostState, bytes: Uint8Array, {
   if (end - h < icmpv6.NDISC_HLEN) return
   const target = icmpv6.targetAt(h)
   const option = icmpv6.targetLinkAddress(bytes, h, end - h)
-  if (option <= 0 || !isStationAddress(bytes, option)) return
+  if (option <= 0 || !ethernet.isStationAddress(bytes, option)) return
   if (ipv6.isUnicastAddress(bytes, target) && table.byIp(bytes, target, true) < 0) {
     neighbours6.learn(bytes, target, bytes, option)
   }
@@ -155,20 +152,20 @@ export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: 
   if (!prepareQuote(state, skb, packet)) return
   const { bytes, data } = skb
   const { isIpv6, nh: quote, host, sourceAt, destinationAt } = packet
-  const header = isIpv6 ? IPV6_HLEN : IPV4_HLEN
+  const header = isIpv6 ? ipv6.IPV6_HLEN : ipv4.IPV4_HLEN
   const room = header + icmp.ICMP_HLEN
   skb.trim(quote - data + (isIpv6 ? MAX_LENGTH_6 : MAX_LENGTH_4) - room)
-  bytes.copyWithin(data - room, data, data + ETH_HLEN)
+  bytes.copyWithin(data - room, data, data + ethernet.ETH_HLEN)
   skb.push(room)
-  swapAddresses(bytes, skb.data)
+  ethernet.swapAddresses(bytes, skb.data)
 
   const isOwn = state.table.byIp(bytes, destinationAt, isIpv6) === host
   const first = isOwn ? undefined : state.table.address(host, isIpv6)
   setPositions(packet, isIpv6, quote - room, quote - icmp.ICMP_HLEN)
   packet.end = skb.data + skb.len
-  packet.protocol = isIpv6 ? NEXTHDR_ICMP : IPPROTO_ICMP
+  packet.protocol = isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP
   const { h } = packet
-  for (let i = 0; i < (isIpv6 ? IPV6_ALEN : IPV4_ALEN); i++) {
+  for (let i = 0; i < (isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN); i++) {
     bytes[packet.sourceAt + i] = first === undefined ? bytes[destinationAt + i] : first[i]
     bytes[packet.destinationAt + i] = bytes[sourceAt + i]
   }
@@ -185,7 +182,7 @@ export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: 
 function prepareQuote(state: HostState, skb: SkBuff, packet: Packet): boolean {
   const { segment } = state
   const { isIpv6, nh } = packet
-  if (skb.headroom() < (isIpv6 ? IPV6_HLEN : IPV4_HLEN) + icmp.ICMP_HLEN) {
+  if (skb.headroom() < (isIpv6 ? ipv6.IPV6_HLEN : ipv4.IPV4_HLEN) + icmp.ICMP_HLEN) {
     segment.drop(skb, drop.SKB_DROP_REASON_NOMEM)
     return false
   }
@@ -195,7 +192,7 @@ function prepareQuote(state: HostState, skb: SkBuff, packet: Packet): boolean {
     return false
   }
   const { bytes, data } = skb
-  skb.trim(nh - data + (isIpv6 ? IPV6_HLEN + ipv6.payloadLength(bytes, nh) : ipv4.totalLength(bytes, nh)))
+  skb.trim(nh - data + (isIpv6 ? ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh) : ipv4.totalLength(bytes, nh)))
   if (skb.gsoSize !== 0) keepFirstSegment(skb, packet)
   if (skbChecksumHelp(skb)) return true
   segment.drop(skb, drop.SKB_DROP_REASON_SKB_CSUM)
@@ -213,11 +210,11 @@ function keepFirstSegment(skb: SkBuff, { isIpv6, nh }: Packet): void {
   skb.trim(h + length - skb.data)
   udp.setLength(bytes, h, length)
   if (isIpv6) {
-    ipv6.setPayloadLength(bytes, nh, h + length - nh - IPV6_HLEN)
-    udp.setChecksum(bytes, h, pseudoHeaderSum6(bytes, nh, IPPROTO_UDP, length))
+    ipv6.setPayloadLength(bytes, nh, h + length - nh - ipv6.IPV6_HLEN)
+    udp.setChecksum(bytes, h, pseudoHeaderSum6(bytes, nh, ipv4.IPPROTO_UDP, length))
   } else {
     ipv4.setTotalLength(bytes, nh, h + length - nh)
     ipv4.fillHeaderChecksum(bytes, nh)
-    udp.setChecksum(bytes, h, pseudoHeaderSum4(bytes, nh, IPPROTO_UDP, length))
+    udp.setChecksum(bytes, h, pseudoHeaderSum4(bytes, nh, ipv4.IPPROTO_UDP, length))
   }
 }

@@ -5,9 +5,7 @@ import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import { ICMP_ECHO } from 'vnet/internal/packet/icmp'
 import { ICMPV6_ECHO_REQUEST } from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { IPV6_HLEN, NEXTHDR_ICMP, NEXTHDR_NONE } from 'vnet/internal/packet/ipv6'
 import * as drop from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import { NO_ROUTE, PROTOCOL_UNREACHABLE, receiveIcmp, sendError } from './icmp.ts'
@@ -34,15 +32,15 @@ function receiveUnicast(state: HostState, skb: SkBuff, packet: Packet): void {
     segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
   } else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) {
     receiveOther(state, skb, packet)
-  } else if (protocol === (isIpv6 ? NEXTHDR_ICMP : IPPROTO_ICMP)) {
+  } else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) {
     receiveIcmp(state, skb, packet)
   } else if (packet.isFragment) {
     segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
-  } else if (protocol === IPPROTO_UDP) {
+  } else if (protocol === ipv4.IPPROTO_UDP) {
     receiveUdp(state, skb, packet)
-  } else if (protocol === IPPROTO_TCP) {
+  } else if (protocol === ipv4.IPPROTO_TCP) {
     receiveTcp(state, skb, packet)
-  } else if (isIpv6 && (protocol === NEXTHDR_NONE || h !== nh + IPV6_HLEN)) {
+  } else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN)) {
     segment.drop(skb, drop.SKB_DROP_REASON_UNHANDLED_PROTO)
   } else {
     sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
@@ -55,14 +53,14 @@ function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
   const { isIpv6, protocol, sourceAt, destinationAt } = packet
   // A broadcast frame with a packet to one host is ignored (RFC 1122 sec. 3.3.6).
   const isGroup = isIpv6 ? bytes[destinationAt] === 0xff : table.byIp(bytes, destinationAt, false) < 0
-  const isHandled = protocol === IPPROTO_UDP || (isIpv6 && protocol === NEXTHDR_ICMP)
+  const isHandled = protocol === ipv4.IPPROTO_UDP || (isIpv6 && protocol === ipv6.NEXTHDR_ICMP)
   if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224) {
     segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
   } else if (!isGroup || !isHandled) {
     segment.take(skb)
   } else if (packet.isFragment) {
     segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
-  } else if (protocol === IPPROTO_UDP) {
+  } else if (protocol === ipv4.IPPROTO_UDP) {
     receiveUdp(state, skb, packet)
   } else {
     receiveIcmp(state, skb, packet)
@@ -89,7 +87,7 @@ function mayCauseError({ bytes }: SkBuff, packet: Packet): boolean {
   const { isIpv6, h, protocol, destinationAt } = packet
   if (packet.isLaterFragment || !isUnicast(bytes, destinationAt, isIpv6)) return false
   if (isIpv6 && ipv6.isLinkLocal(bytes, destinationAt)) return false
-  if (protocol !== (isIpv6 ? NEXTHDR_ICMP : IPPROTO_ICMP)) return true
+  if (protocol !== (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) return true
   return bytes[h] === (isIpv6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO)
 }
 

@@ -7,9 +7,7 @@ import { ARP_LEN, requestFrame } from 'vnet/internal/packet/arp'
 import * as ethernet from 'vnet/internal/packet/ethernet'
 import { IPPROTO_UDP, IPV4_ALEN, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'
-import { UDP_CHECK, UDP_HLEN } from 'vnet/internal/packet/udp'
 import { OWNER_STAGE } from 'vnet/internal/skb/error'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { SegmentHost } from './host.ts'
@@ -40,20 +38,20 @@ export interface UdpDatagram extends Omit<Icmpv6Datagram, 'address'> {
 /** Returns false if it is too long, the pool is empty, or a needed address is unknown. */
 export function sendUdp(state: HostState, host: SegmentHost, datagram: UdpDatagram): boolean {
   const { sourcePort, port, data, hops = IPDEFTTL } = datagram
-  const length = UDP_HLEN + data.length
+  const length = udp.UDP_HLEN + data.length
   const address = typeof datagram.address === 'number' ? ipv4Bytes(datagram.address) : datagram.address
   const transport = new Uint8Array(length)
   udp.setSourcePort(transport, 0, sourcePort)
   udp.setDestinationPort(transport, 0, port)
   udp.setLength(transport, 0, length)
-  transport.set(data, UDP_HLEN)
-  return send(state, host, { ...datagram, address, hops, data: transport }, IPPROTO_UDP, UDP_CHECK)
+  transport.set(data, udp.UDP_HLEN)
+  return send(state, host, { ...datagram, address, hops, data: transport }, IPPROTO_UDP, udp.UDP_CHECK)
 }
 
 /** Sends an ICMPv6 message. Returns as sendUdp does. */
 export function sendIcmpv6(state: HostState, host: SegmentHost, datagram: Icmpv6Datagram): boolean {
   const { data, hops = 255 } = datagram
-  return data.length >= ICMP_CHECK + 2 && send(state, host, { ...datagram, hops }, NEXTHDR_ICMP, ICMP_CHECK)
+  return data.length >= ICMP_CHECK + 2 && send(state, host, { ...datagram, hops }, ipv6.NEXTHDR_ICMP, ICMP_CHECK)
 }
 
 /** Broadcasts an ARP request. Returns false if the pool is empty or `host` has only IPv6. */
@@ -71,7 +69,7 @@ export function sendArpRequest(state: HostState, host: SegmentHost, address: num
 function send(state: HostState, host: SegmentHost, outgoing: Icmpv6Datagram, protocol: number, field: number): boolean {
   const { address, hops, data } = outgoing
   const isIpv6 = address.length !== IPV4_ALEN
-  const header = isIpv6 ? IPV6_HLEN : IPV4_HLEN
+  const header = isIpv6 ? ipv6.IPV6_HLEN : IPV4_HLEN
   const { length } = data
   const from = outgoing.source ?? sourceFor(host, address)
   const mac = outgoing.mac ?? macOf(state, address)

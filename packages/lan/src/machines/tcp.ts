@@ -10,12 +10,10 @@
 import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
 import { makeReply } from 'vnet/internal/drivers/far/reply'
 import * as ethernet from 'vnet/internal/packet/ethernet'
-import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from 'vnet/internal/packet/ethernet'
 import { ICMP_HLEN } from 'vnet/internal/packet/icmp'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { IPPROTO_TCP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import * as tcp from 'vnet/internal/packet/tcp'
 import * as drop from 'vnet/internal/skb/drop-reason'
 import { OWNER_STAGE } from 'vnet/internal/skb/error'
@@ -68,7 +66,7 @@ function toServices(state: HostState, services: Services, skb: SkBuff, packet: P
   const { isIpv6, sourceAt } = packet
   if (state.table.byIp(bytes, sourceAt, isIpv6) < 0)
     state.neighbours(isIpv6).learn(bytes, sourceAt, bytes, ethernet.sourceAt(data))
-  copyAddress(bytes, data, services.address)
+  ethernet.copyAddress(bytes, data, services.address)
   state.segment.stats.out++
   services.receive(skb)
 }
@@ -80,12 +78,12 @@ export function fromServices(state: HostState, skb: SkBuff): void {
   skb.dev = undefined
   skb.owner = OWNER_STAGE
   const { bytes, data } = skb
-  const type = skb.len < ETH_HLEN ? 0 : etherType(bytes, data)
-  const isIpv6 = type === ETH_P_IPV6
-  const length = isIpv6 ? IPV6_ALEN : IPV4_ALEN
-  const from = data + ETH_HLEN + (isIpv6 ? 8 : 12)
+  const type = skb.len < ethernet.ETH_HLEN ? 0 : ethernet.etherType(bytes, data)
+  const isIpv6 = type === ethernet.ETH_P_IPV6
+  const length = isIpv6 ? ipv6.IPV6_ALEN : IPV4_ALEN
+  const from = data + ethernet.ETH_HLEN + (isIpv6 ? 8 : 12)
   const to = from + length
-  const isWhole = (isIpv6 || type === ETH_P_IP) && to + length <= data + skb.len
+  const isWhole = (isIpv6 || type === ethernet.ETH_P_IP) && to + length <= data + skb.len
   const host = isWhole ? table.byIp(bytes, from, isIpv6) : -1
   if (host < 0) {
     segment.take(skb)
@@ -93,13 +91,13 @@ export function fromServices(state: HostState, skb: SkBuff): void {
   }
   const receiver = table.byIp(bytes, to, isIpv6)
   const neighbours = state.neighbours(isIpv6)
-  const mac = receiver >= 0 ? receiver * ETH_ALEN : neighbours.find(bytes, to)
+  const mac = receiver >= 0 ? receiver * ethernet.ETH_ALEN : neighbours.find(bytes, to)
   if (mac < 0) {
     segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
     return
   }
-  copyAddress(bytes, data, receiver >= 0 ? table.macs : neighbours.macs, mac)
-  copyAddress(bytes, ethernet.sourceAt(data), table.macs, host * ETH_ALEN)
+  ethernet.copyAddress(bytes, data, receiver >= 0 ? table.macs : neighbours.macs, mac)
+  ethernet.copyAddress(bytes, ethernet.sourceAt(data), table.macs, host * ethernet.ETH_ALEN)
   state.forward(skb)
 }
 

@@ -3,11 +3,9 @@
 import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
 import { makeReply, turnAround } from 'vnet/internal/drivers/far/reply'
 import * as ethernet from 'vnet/internal/packet/ethernet'
-import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'
-import { UDP_CHECK, UDP_HLEN } from 'vnet/internal/packet/udp'
 import * as drop from 'vnet/internal/skb/drop-reason'
 import { CHECKSUM_NONE, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { SmallService, UdpHandler } from './host.ts'
@@ -53,7 +51,7 @@ function parseUdp({ view }: HostState, skb: SkBuff, packet: Packet): number {
   packet.end = h + udp.length(bytes, h)
   // Over IPv4 the checksum may be left out; over IPv6 it is required (RFC 8200 sec. 8.1).
   if (!isIpv6 && skb.ipSummed === CHECKSUM_NONE && udp.checksum(bytes, h) === 0) return 0
-  return isChecksumRight(skb, packet, UDP_CHECK, view) ? 0 : drop.SKB_DROP_REASON_UDP_CSUM
+  return isChecksumRight(skb, packet, udp.UDP_CHECK, view) ? 0 : drop.SKB_DROP_REASON_UDP_CSUM
 }
 
 /** Calls the handler once for each segment of a GSO frame. Returns false if a call throws. */
@@ -63,7 +61,7 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
   const length = isIpv6 ? IPV6_ALEN : IPV4_ALEN
   const address = bytes.slice(sourceAt, sourceAt + length)
   const to = bytes.slice(destinationAt, destinationAt + length)
-  const mac = bytes.slice(ethernet.sourceAt(data), ethernet.sourceAt(data) + ETH_ALEN)
+  const mac = bytes.slice(ethernet.sourceAt(data), ethernet.sourceAt(data) + ethernet.ETH_ALEN)
   const port = udp.sourcePort(bytes, h)
   const ownPort = udp.destinationPort(bytes, h)
   const host = state.table.describe(index)
@@ -71,7 +69,7 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
   const client = { ...(hasAddress ? { address, mac } : BROADCAST), port, sourcePort: ownPort }
   const own = state.table.byIp(to, 0, isIpv6) === index ? to : undefined
   const reply = (data: Uint8Array): boolean => sendUdp(state, host, { ...client, source: own, data })
-  const payload = h + UDP_HLEN
+  const payload = h + udp.UDP_HLEN
   const size = gsoSize === 0 ? end - payload : gsoSize
   let at = payload
   let succeeded = true
@@ -164,15 +162,15 @@ function swapPorts({ bytes }: SkBuff, h: number): void {
 function respond(state: HostState, skb: SkBuff, packet: Packet, length: number, byteAt: (i: number) => number): void {
   const { bytes } = skb
   const { h } = packet
-  const at = h + UDP_HLEN
+  const at = h + udp.UDP_HLEN
   if (isServicePort(state, skb, packet) || at + length > skb.end) {
     state.segment.take(skb)
     return
   }
   for (let i = 0; i < length; i++) bytes[at + i] = byteAt(i)
   swapPorts(skb, h)
-  udp.setLength(bytes, h, UDP_HLEN + length)
-  makeReply(skb, packet, UDP_HLEN + length, UDP_CHECK)
+  udp.setLength(bytes, h, udp.UDP_HLEN + length)
+  makeReply(skb, packet, udp.UDP_HLEN + length, udp.UDP_CHECK)
   state.counters.udp++
   state.forward(skb)
 }

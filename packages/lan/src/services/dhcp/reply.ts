@@ -2,7 +2,6 @@
 import { formatIpv4, ipv4Bytes } from 'vnet/internal/packet/address'
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
-import { DHO_RELAY_AGENT, type DhcpMessage } from 'vnet/internal/packet/dhcp'
 import { get16, long } from 'vnet/internal/packet/octets'
 import { DHCP_INFINITE, type DhcpConfig, type Reservation } from './config.ts'
 import { type DhcpClient, numberIn } from './request.ts'
@@ -22,7 +21,7 @@ export type SendReply = (reply: DhcpReply) => void
 
 /** A client's message and the server's data about the client. */
 export interface DhcpRequest {
-  readonly message: DhcpMessage
+  readonly message: dhcp.DhcpMessage
   readonly client: DhcpClient
   readonly reservation: Reservation | undefined
   /** Option 50. */
@@ -61,7 +60,7 @@ export function informReply(request: DhcpRequest, config: DhcpConfig): DhcpReply
 }
 
 /** A DHCPNAK. It is broadcast, by a relay too, since the client may have no valid address. */
-export function nakReply(message: DhcpMessage, config: DhcpConfig, why: string): DhcpReply {
+export function nakReply(message: dhcp.DhcpMessage, config: DhcpConfig, why: string): DhcpReply {
   const { giaddr } = message
   const options = new Map(head(dhcp.DHCPNAK, config, message))
   options.set(dhcp.DHO_MESSAGE, text(why))
@@ -84,12 +83,12 @@ function reply(
 
 /** Builds a message to the sender of another one, of at most the size that the sender accepts. */
 function build(
-  { htype, xid, flags, giaddr, chaddr, options: received }: DhcpMessage,
+  { htype, xid, flags, giaddr, chaddr, options: received }: dhcp.DhcpMessage,
   options: Map<number, Uint8Array>,
-  fields: Pick<DhcpMessage, 'ciaddr' | 'yiaddr' | 'siaddr' | 'sname' | 'file'>,
+  fields: Pick<dhcp.DhcpMessage, 'ciaddr' | 'yiaddr' | 'siaddr' | 'sname' | 'file'>,
 ): Pick<DhcpReply, 'data' | 'omitted'> {
-  const relay = received.get(DHO_RELAY_AGENT)
-  if (relay !== undefined && giaddr !== 0) options.set(DHO_RELAY_AGENT, relay)
+  const relay = received.get(dhcp.DHO_RELAY_AGENT)
+  if (relay !== undefined && giaddr !== 0) options.set(dhcp.DHO_RELAY_AGENT, relay)
   const size = received.get(dhcp.DHO_MAX_MESSAGE_SIZE)
   // Option 57 includes the IP and UDP headers.
   const accepted = size === undefined ? 0 : Math.min(MAX_MESSAGE, get16(size, 0) - HEADERS)
@@ -113,7 +112,7 @@ function destination({ message, from }: DhcpRequest, yiaddr: number): Pick<DhcpR
 }
 
 /** The options of every reply. The client identifier is returned unchanged (RFC 6842). */
-function head(type: number, config: DhcpConfig, message: DhcpMessage): [number, Uint8Array][] {
+function head(type: number, config: DhcpConfig, message: dhcp.DhcpMessage): [number, Uint8Array][] {
   const identifier = message.options.get(dhcp.DHO_CLIENT_IDENTIFIER)
   return [
     [dhcp.DHO_MESSAGE_TYPE, Uint8Array.of(type)],

@@ -1,7 +1,6 @@
 /** Reads the messages of DHCP clients: identity, requests, and the name that a client chose. */
 import { formatHex } from 'vnet/internal/packet/address'
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
-import type { DhcpMessage } from 'vnet/internal/packet/dhcp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
 import { get32 } from 'vnet/internal/packet/octets'
 
@@ -25,7 +24,7 @@ export interface DhcpSender {
 /** Returns undefined unless the bytes are a well-formed message that a client could have sent. */
 export function readDhcpMessage(
   bytes: Uint8Array,
-): { message: DhcpMessage; client: DhcpClient; type: number } | undefined {
+): { message: dhcp.DhcpMessage; client: DhcpClient; type: number } | undefined {
   const message = dhcp.parse(bytes)
   if (message?.op !== dhcp.BOOTREQUEST || !isWellFormed(message)) return undefined
   const client = clientOf(message)
@@ -41,14 +40,14 @@ const LENGTHS = [
   [dhcp.DHO_MAX_MESSAGE_SIZE, 2],
 ] as const
 
-function isWellFormed({ options }: DhcpMessage): boolean {
+function isWellFormed({ options }: dhcp.DhcpMessage): boolean {
   const isLong = (options.get(dhcp.DHO_CLIENT_IDENTIFIER)?.length ?? 0) > 255
   const fits = LENGTHS.every(([code, length]) => (options.get(code)?.length ?? length) === length)
   return fits && !isLong && options.has(dhcp.DHO_MESSAGE_TYPE)
 }
 
 /** Returns undefined if the message has neither a hardware address nor an identifier. */
-function clientOf({ htype, chaddr, options }: DhcpMessage): DhcpClient | undefined {
+function clientOf({ htype, chaddr, options }: dhcp.DhcpMessage): DhcpClient | undefined {
   const identifier = options.get(dhcp.DHO_CLIENT_IDENTIFIER)
   const clientId = identifier === undefined || identifier.length === 0 ? undefined : formatHex(identifier)
   if (clientId === undefined && chaddr.length === 0) return undefined
@@ -61,7 +60,7 @@ export function asClient(mac: string, clientId: string | undefined): DhcpClient 
 }
 
 /** Reads an option of 4 bytes as an unsigned number. */
-export function numberIn({ options }: DhcpMessage, code: number): number | undefined {
+export function numberIn({ options }: dhcp.DhcpMessage, code: number): number | undefined {
   const value = options.get(code)
   return value === undefined ? undefined : get32(value, 0)
 }
@@ -72,7 +71,7 @@ const FQDN_WIRE_FORMAT = 0x04
 const FQDN_NAME = 3
 
 /** The name that a client chose: its full name, else its host name (RFC 4702 sec. 3.1). */
-export function hostnameOf({ options }: DhcpMessage): string | undefined {
+export function hostnameOf({ options }: dhcp.DhcpMessage): string | undefined {
   const fqdn = options.get(dhcp.DHO_CLIENT_FQDN)
   const full = fqdn === undefined || fqdn.length <= FQDN_NAME ? undefined : toHostname(fqdnText(fqdn))
   const name = options.get(dhcp.DHO_HOST_NAME)

@@ -5,7 +5,6 @@
 import type { Clock } from 'vnet/internal/base/clock'
 import type { Log } from 'vnet/internal/base/log'
 import { formatIpv4 } from 'vnet/internal/packet/address'
-import type { DhcpMessage } from 'vnet/internal/packet/dhcp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
 import { type DhcpConfig, isInNetwork } from './config.ts'
 import type { Lease, LeaseStore } from './lease.ts'
@@ -113,7 +112,7 @@ export class DhcpServer {
     else if (type === dhcp.DHCPDECLINE) this.#decline(request)
   }
 
-  #receiveForeign(message: DhcpMessage, client: DhcpClient, type: number, send: SendReply): void {
+  #receiveForeign(message: dhcp.DhcpMessage, client: DhcpClient, type: number, send: SendReply): void {
     if (message.giaddr === 0 && type === dhcp.DHCPREQUEST && this.#isForUs(message))
       send(this.#nak(message, client, message.ciaddr, 'wrong network'))
     if (message.giaddr !== 0)
@@ -215,13 +214,13 @@ export class DhcpServer {
     if (isOwn && this.#isForUs(message)) this.#offering.setAside(client, requested, client.mac, 'an unknown machine')
   }
 
-  #nak(message: DhcpMessage, client: DhcpClient, address: number, why: string): DhcpReply {
+  #nak(message: dhcp.DhcpMessage, client: DhcpClient, address: number, why: string): DhcpReply {
     this.#log.message('DHCPNAK', address, client, why)
     return nakReply(message, this.#pool.config, why)
   }
 
   /** Whether a message names this server or none. */
-  #isForUs(message: DhcpMessage): boolean {
+  #isForUs(message: dhcp.DhcpMessage): boolean {
     return (numberIn(message, dhcp.DHO_SERVER_IDENTIFIER) ?? this.#pool.config.server) === this.#pool.config.server
   }
 }
