@@ -25,7 +25,7 @@ export function attachOptions(): Option[] {
     new Option('--pid <pid>', 'the same for the network namespace of a process').argParser(wholeNumber(1, PID_MAX)),
     new Option('--interface <name>', 'only for this interface of the container, instead of all'),
     new Option('--node', 'let the daemon `vnet node` attach, and return; `vnet detach` ends it'),
-  ].map(option => option.helpGroup(GROUP))
+  ].map(option => Object.assign(option, { group: GROUP }))
 }
 
 /** Returns the interfaces that are named by the options; undefined if they name none. */

@@ -16,7 +16,7 @@ const IOCTL_DATA_MAX = 16_384
 const names = (what: string) =>
   new Option('--names', `print only the names of the ${what}, one a line`).conflicts('json')
 /** An option that Wireshark gives, which the help does not list. */
-const given = (flags: string) => new Option(flags).hideHelp()
+const given = (flags: string) => Object.assign(new Option(flags), { isHidden: true })
 const IF = () => new Argument('<IF>')
 const jsonLines = () => new Option('--json', 'print one JSON object a line')
 const frameOptions = () => [

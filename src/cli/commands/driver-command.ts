@@ -14,7 +14,7 @@ type CommandNamed = (name: string, under?: string) => Promise<LazyCommand | unde
 export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyCommand {
   const params = Object.entries(driver.params).map(([name, param]) => paramOption(name, param))
   const options = [
-    ...params.map(option => option.helpGroup(`Options of ${driver.name}:`)),
+    ...params.map(option => Object.assign(option, { group: `Options of ${driver.name}:` })),
     ...(driver.attaches ? attachOptions() : []),
     ...commonOptions(driver.attaches),
   ]

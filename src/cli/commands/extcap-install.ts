@@ -31,12 +31,13 @@ const TSHARK_MS = 10_000
 /** Returns lines about the changes. Throws a VnetError if it fails. */
 export function install(): string[] {
   const file = join(folder(), 'vnet')
+  const command = `exec ${shellWord(process.execPath)} ${shellWord(PROGRAM)} extcap "$@"`
   checkOurs(file)
   withErrno(['write', file], () => {
     makeDirectories(dirname(file))
     // Removed first: an existing file would keep its mode.
     rmSync(file, { force: true })
-    writeFileSync(file, script(), { mode: 0o755 })
+    writeFileSync(file, ['#!/bin/sh', MARK, command, ''].join('\n'), { mode: 0o755 })
   })
   return [
     `${file}: runs ${PROGRAM}`,
@@ -52,10 +53,6 @@ export function uninstall(): string[] {
   return [`${file}: removed`]
 }
 
-function script(): string {
-  return ['#!/bin/sh', MARK, `exec ${shellWord(process.execPath)} ${shellWord(PROGRAM)} extcap "$@"`, ''].join('\n')
-}
-
 function checkOurs(file: string): void {
   if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return
   if (attempt(() => readTextFile(file))?.split('\n')[1] === MARK) return
@@ -64,7 +61,10 @@ function checkOurs(file: string): void {
 
 /** Root installs for all users. Others need a Wireshark that has a folder of the user's own. */
 function folder(): string {
-  const { personal, global } = foldersOfTshark() ?? usual()
+  const { personal, global } = foldersOfTshark() ?? {
+    personal: join(homedir(), PERSONAL),
+    global: GLOBAL.find(existsSync),
+  }
   if (process.geteuid?.() === 0) {
     if (global !== undefined) return global
     throw new VnetError(ENOENT, 'extcap folder of Wireshark', `there is none: ${installing('tshark')}`)
@@ -91,8 +91,4 @@ function foldersOfTshark(): Folders | undefined {
     personal: after(/^Personal Extcap path:\s*(\/.*)$/im),
     global: after(/^(?:Global )?Extcap path:\s*(\/.*)$/im),
   }
-}
-
-function usual(): Folders {
-  return { personal: join(homedir(), PERSONAL), global: GLOBAL.find(existsSync) }
 }

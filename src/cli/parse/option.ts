@@ -76,21 +76,6 @@ export class Option extends Valued {
     this.rivals = [keys].flat()
     return this
   }
-
-  helpGroup(heading: string): this {
-    this.group = heading
-    return this
-  }
-
-  single(): this {
-    this.isSingle = true
-    return this
-  }
-
-  hideHelp(): this {
-    this.isHidden = true
-    return this
-  }
 }
 
 export class Argument extends Valued {

@@ -156,7 +156,7 @@ export function commonOptions(attaches = false): Option[] {
     ],
   }
   return Object.entries(groups)
-    .flatMap(([heading, options]) => options.map(each => each.helpGroup(heading)))
+    .flatMap(([heading, options]) => options.map(each => Object.assign(each, { group: heading })))
     .filter(({ long, group }) => !attaches || !MAKING.includes(group) || FOR_ALL.includes(long))
 }
 
