@@ -11,7 +11,6 @@ import {
   type Driver,
   type DriverContext,
   defaultParams,
-  type Param,
   type Params,
   type ParamValues,
 } from './driver.ts'
@@ -125,12 +124,14 @@ export function insmod<P extends Params, Dev extends AnyDevice>(
   return new Module(driver, values, placed, net)
 }
 
+const PARAM = { type: 'string', description: 'string', parse: 'function' }
+
 /** Returns the driver of a file's module. Throws a UsageError if it exports none. */
 export function exportedDriver({ driver }: Record<string, unknown>, file: string): Driver {
-  if (!isDriver(driver)) {
+  if (!has<Driver>(driver, { name: 'string', description: 'string', params: 'object', init: 'function' })) {
     throw new UsageError(`${file} exports no driver: it needs \`export const driver = defineDriver({ ... })\``)
   }
-  const wrong = Object.entries(driver.params).find(([, param]) => !isParam(param))
+  const wrong = Object.entries(driver.params).find(([, param]) => !has(param, PARAM))
   if (wrong !== undefined) {
     throw new UsageError(`${file}: parameter ${wrong[0]} must be made by int(), bool() or text()`)
   }
@@ -143,16 +144,8 @@ export function exportedDriver({ driver }: Record<string, unknown>, file: string
   return driver
 }
 
-function isDriver(value: unknown): value is Driver {
-  return has(value, { name: 'string', description: 'string', params: 'object', init: 'function' })
-}
-
-function isParam(value: unknown): value is Param<unknown> {
-  return has(value, { type: 'string', description: 'string', parse: 'function' })
-}
-
 /** Whether the fields of a value have these types, as typeof names them, and are not null. */
-function has(value: unknown, types: Readonly<Record<string, string>>): boolean {
+function has<T>(value: unknown, types: Readonly<Record<string, string>>): value is T {
   const fields = (value ?? {}) as Record<string, unknown>
   return Object.entries(types).every(([name, type]) => typeof fields[name] === type && fields[name] !== null)
 }

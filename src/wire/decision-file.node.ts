@@ -79,15 +79,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     )
   }
 
-  decision(
-    direction: string,
-    time: number,
-    id: number,
-    stage: string,
-    verdict: string,
-    amount: number | undefined,
-    why: string | undefined,
-  ): void {
+  readonly decision: DecisionLog['decision'] = (direction, time, id, stage, verdict, amount, why) => {
     const more = `${amount === undefined ? '' : `,"amount":${amount}`}${why === undefined ? '' : `,"why":${JSON.stringify(why)}`}`
     this.#add(
       `{"t":${time},"direction":"${direction}","n":${id},"stage":${JSON.stringify(stage)},"verdict":${JSON.stringify(verdict)}${more}}\n`,

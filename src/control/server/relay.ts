@@ -46,18 +46,16 @@ interface RelayOptions {
   /** The socket of messages. */
   readonly fd: number
   readonly passing: ClientSocket
+  /** Is called with each FRONT_BEAT. */
   readonly onBeat: () => void
+  /** Is called when the other side has ended. */
   readonly onEnd: () => void
 }
 
 export class Relay implements ConnectionListener {
-  readonly #native: Native
+  readonly #options: RelayOptions
   readonly #connection: Connection
-  readonly #clock: Clock
   readonly #alarm: Alarm
-  readonly #passing: ClientSocket
-  readonly #onBeat: () => void
-  readonly #onEnd: () => void
   /** The messages of the next batches. */
   readonly #queue: (Request | Uint8Array)[] = []
   /** The clients that the frames' thread is to serve. */
@@ -76,17 +74,13 @@ export class Relay implements ConnectionListener {
   #next = Number.NEGATIVE_INFINITY
   #isArmed = false
 
-  /** `onBeat` is called with each FRONT_BEAT, `onEnd` when the other side has ended. */
-  constructor({ native, clock, fd, passing, onBeat, onEnd }: RelayOptions) {
+  constructor(options: RelayOptions) {
+    const { native, clock, fd } = options
     const connection = Connection.of(native, fd, this)
     if (typeof connection === 'number') throw new Error(`no poller: ${connection}`)
-    this.#native = native
+    this.#options = options
     this.#connection = connection
-    this.#clock = clock
     this.#alarm = clock.alarm(() => this.#flush())
-    this.#passing = passing
-    this.#onBeat = onBeat
-    this.#onEnd = onEnd
     connection.send(this.#builder.reset().message(FRONT_READY, 0, 0).bytes)
   }
 
@@ -112,7 +106,7 @@ export class Relay implements ConnectionListener {
     asker.handOver({
       take: ({ fd, input }) => {
         const all = Buffer.concat([request, input])
-        if (all.length > READ_MAX) this.#native.close(fd)
+        if (all.length > READ_MAX) this.#options.native.close(fd)
         else this.give(fd, all)
       },
       close() {},
@@ -129,7 +123,7 @@ export class Relay implements ConnectionListener {
   onMessage(bytes: Uint8Array, at: number, length: number): void {
     const message = netlink.readMessage(bytes, at, at + length)
     if (message.type === FRONT_BEAT) {
-      this.#onBeat()
+      this.#options.onBeat()
       return
     }
     if (message.type !== FRONT_MORE) this.#part.push(bytes.slice(at, at + netlink.align4(length)))
@@ -149,7 +143,7 @@ export class Relay implements ConnectionListener {
   }
 
   onEnd(): void {
-    this.#onEnd()
+    this.#options.onEnd()
   }
 
   #enqueue(bytes: Uint8Array, flags: number, key: string, asking: Asking, isShared: boolean): void {
@@ -220,12 +214,12 @@ export class Relay implements ConnectionListener {
     const isIdle = this.#queue.length === 0 || this.#outstanding > 0 || pending > 0
     if (this.#isArmed || (isIdle && this.#clients.length === 0)) return
     this.#isArmed = true
-    this.#alarm.at(Math.max(this.#clock.now(), this.#next))
+    this.#alarm.at(Math.max(this.#options.clock.now(), this.#next))
   }
 
   #flush(): void {
     this.#isArmed = false
-    this.#next = this.#clock.now() + NSEC_PER_MSEC
+    this.#next = this.#options.clock.now() + NSEC_PER_MSEC
     this.#passClients()
     if (this.#outstanding === 0 && this.#connection.pending === 0) this.#sendBatch()
     this.#arm()
@@ -234,8 +228,8 @@ export class Relay implements ConnectionListener {
   /** Passes on clients while the socket has room. */
   #passClients(): void {
     for (let [client] = this.#clients; client !== undefined; [client] = this.#clients) {
-      if (!this.#passing.send(client.fd, client.input)) return
-      this.#native.close(client.fd)
+      if (!this.#options.passing.send(client.fd, client.input)) return
+      this.#options.native.close(client.fd)
       this.#clients.shift()
     }
   }

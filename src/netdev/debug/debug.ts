@@ -168,7 +168,7 @@ export class Debug implements DebugHooks, Reports {
   #look(): void {
     const now = this.#net.clock.now()
     this.pool.sweep()
-    const held = this.pool.frames().filter(({ life }) => isDrivers(life.owner))
+    const held = this.pool.frames().filter(({ life }) => life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT)
     const old = held.filter(({ life }) => now - life.since >= TOO_LONG && !isOverflow(life))
     this.#report('held', old, n => `${framesOf(n)} held for more than 5 s`)
     for (const watch of this.#watched.values()) watch.look(held)
@@ -231,10 +231,6 @@ export class Debug implements DebugHooks, Reports {
 /** Whether ndoStartXmit kept a frame that a full ring refused, which was reported then. */
 function isOverflow({ owner, refused }: Life): boolean {
   return owner === OWNER_XMIT && refused !== undefined
-}
-
-function isDrivers(owner: number): boolean {
-  return owner >= OWNER_HOLDER && owner < OWNER_PORT
 }
 
 function framesOf(n: number): string {

@@ -65,7 +65,7 @@ const fileName = (text: string) => {
   return text
 }
 /** Marks an option that would silently lose its first value if it were repeated. */
-const single = (flags: string, description: string) => new Option(flags, description).single()
+const single = (flags: string, description: string) => Object.assign(new Option(flags, description), { isSingle: true })
 
 const ports = (text: string, before: readonly number[] = []) => [...before, wholeNumber(1, 65_535)(text)]
 const WIRE = "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline"

@@ -135,16 +135,8 @@ export function timedText({ start, end }: Pick<Operation, 'start' | 'end'>, name
   return `${times.padEnd(20)}  ${name}`
 }
 
-export interface KeptOperation {
-  /** In ns of the clock of the run's packets. `end` is undefined if it has not ended. */
-  readonly start: number
-  readonly end: number | undefined
-  /** Same as in Operation. */
-  readonly from: number
-  readonly to: number
-  /** Without its times. */
-  readonly name: string
-}
+/** `start` and `end` are in ns of the clock of the run's packets. The name has no times. */
+export type KeptOperation = Pick<Operation, 'start' | 'end' | 'from' | 'to' | 'name'>
 
 /** The most operations of a run that are kept. */
 const KEPT_MAX = 200

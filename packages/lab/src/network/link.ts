@@ -99,7 +99,8 @@ export class LinkDirection {
    * start when the promise is fulfilled. Faults run before the stages of the wire, the oldest
    * first. Rejects with a UsageError for a wrong filter.
    */
-  fault(action: FaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
+  async fault(action: FaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
+    checkFault(action, filter, when)
     return this.#link.addFault(this.#direction, action, filter, when)
   }
 }
@@ -316,23 +317,13 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     }
   }
 
-  /** @internal */
-  async addFault(
-    direction: Direction,
-    action: FaultAction,
-    filter: string | undefined,
-    when: FaultWhen,
-  ): Promise<LabFault> {
-    checkFault(action, filter, when)
-    return await this.#addFault(direction, action, filter, when)
-  }
-
   /** @internal Counts the packets of a direction that `filter` matches. Each is a hit. */
   count(direction: Direction, filter?: string): Promise<LabFault> {
-    return this.#addFault(direction, 'pass', filter, EVERY)
+    return this.addFault(direction, 'pass', filter, EVERY)
   }
 
-  async #addFault(
+  /** @internal */
+  async addFault(
     direction: Direction,
     action: FaultSpec['action'],
     filter: string | undefined,

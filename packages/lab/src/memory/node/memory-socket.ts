@@ -102,7 +102,9 @@ const methods = {
       const isSilent = this.destroyed && !CANCELS_WITH_ERROR
       done(status < 0 && !isSilent ? callError('write', -status) : null)
     }
-    const chunks = written.map(bytesOf)
+    const chunks = written.map(({ chunk, encoding }) =>
+      typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
+    )
     const status = state.handle.write(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks), finish)
     if (status <= 0) finish(status)
     else state.queued = this._handle.writeQueueSize
@@ -122,10 +124,6 @@ function onTimeout(socket: Adopted): void {
   state.queued = queued
   if (isMoving) socket._unrefTimer()
   else socket.emit('timeout')
-}
-
-function bytesOf({ chunk, encoding }: Written): Uint8Array {
-  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
 }
 
 /**

@@ -32,6 +32,10 @@ interface UdpHandleOptions {
 
 export class UdpHandle implements DgramHandle, UdpEvents {
   readonly fd = -1
+  readonly addSourceSpecificMembership = () => -ENODEV
+  readonly dropSourceSpecificMembership = () => -ENODEV
+  readonly getSendQueueSize = () => 0
+  readonly getSendQueueCount = () => 0
   readonly lookup: DgramHandle['lookup']
   /** Set by Node. */
   onmessage: DgramHandle['onmessage'] = () => {}
@@ -104,7 +108,7 @@ export class UdpHandle implements DgramHandle, UdpEvents {
     if (this.#options.boot.isDead) return 0
     const to = typeof port === 'number' && address !== undefined ? this.#endpoint(address, port) : undefined
     if (to === null) return -EINVAL
-    const data = Buffer.concat(list.map(bytesOf))
+    const data = Buffer.concat(list.map(each => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)))
     const status = this.#socket?.send(data, to) ?? -EBADF
     return status < 0 ? status : data.length + 1
   }
@@ -178,27 +182,11 @@ export class UdpHandle implements DgramHandle, UdpEvents {
     return 0
   }
 
-  addSourceSpecificMembership(): number {
-    return -ENODEV
-  }
-
-  dropSourceSpecificMembership(): number {
-    return -ENODEV
-  }
-
   /** Returns the size of a buffer, after it has set one that is not 0. The kernel doubles it. */
   bufferSize(size: number, isReceive: boolean): number {
     const [name, min] = isReceive ? (['receive', MIN_RECEIVE] as const) : (['send', MIN_SEND] as const)
     if (size > 0) this.#sizes[name] = Math.max(2 * Math.min(size, BUFFER_DEFAULT), min)
     return this.#sizes[name]
-  }
-
-  getSendQueueSize(): number {
-    return 0
-  }
-
-  getSendQueueCount(): number {
-    return 0
   }
 
   ref(): void {
@@ -228,10 +216,6 @@ function choiceOf(text: string | undefined): InterfaceChoice | undefined | null 
   const bytes = addressBytes(address)
   if (bytes === undefined) return null
   return zone ?? (isUnspecified(bytes) ? undefined : bytes)
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 const BIND_STATE_UNBOUND = 0
