@@ -14,7 +14,6 @@ import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
 import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16 } from 'vnet/internal/packet/octets'
 import * as udp from 'vnet/internal/packet/udp'
-import { UDP_HLEN } from 'vnet/internal/packet/udp'
 import type { Endpoint, IpError, Packet, Protocol, UdpBinding, UdpEvents } from './contract.ts'
 import type { StackInterface } from './ip/interface.ts'
 import type { IpStack } from './ip/stack.ts'
@@ -130,11 +129,11 @@ export class UdpSocket {
     if (from === undefined) return -ENETUNREACH
     if (isLoopback(from) && !this.#ip.isOwn(address)) return -EINVAL
     if (!this.canBroadcast && this.#isBroadcast(address)) return -EACCES
-    const datagram = new Uint8Array(UDP_HLEN + data.length)
+    const datagram = new Uint8Array(udp.UDP_HLEN + data.length)
     udp.setSourcePort(datagram, 0, this.port)
     udp.setDestinationPort(datagram, 0, to.port)
     udp.setLength(datagram, 0, datagram.length)
-    datagram.set(data, UDP_HLEN)
+    datagram.set(data, udp.UDP_HLEN)
     // Linux discovers the MTU of the path: only what is larger is cut, and then by the sender.
     const isForGroup = isMulticast(address)
     const dontFragment =
@@ -310,7 +309,7 @@ export class Udp implements Protocol {
   #deliver(socket: UdpSocket, { bytes, at, length, source }: Packet, port: number): void {
     if (socket.isClosed) return
     this.#ip.count(versionOf(source).counters.udpInDatagrams)
-    socket.events.onMessage(bytes.slice(at + UDP_HLEN, at + length), { address: socket.shown(source), port })
+    socket.events.onMessage(bytes.slice(at + udp.UDP_HLEN, at + length), { address: socket.shown(source), port })
   }
 
   #senderOf({ bytes, at, source, destination }: Packet): UdpSocket | undefined {

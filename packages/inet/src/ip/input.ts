@@ -2,7 +2,6 @@
 import { finish, onesComplementSum } from 'vnet/internal/packet/checksum'
 import { ETH_HLEN, ETH_P_IP } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
@@ -83,7 +82,7 @@ export class Input {
     }
     if (h < 0) return
     let length = end - h
-    if (protocol === IPPROTO_UDP) {
+    if (protocol === ipv4.IPPROTO_UDP) {
       // The checksum covers the length that the UDP header states.
       if (udp.parse(bytes, h, length) < 0) {
         this.#stack.count(version.counters.udpInErrors)
@@ -105,8 +104,8 @@ export class Input {
       return
     }
     // Frames for all have no connections, and neither has a group or a broadcast address.
-    if (protocol === IPPROTO_TCP && this.#stack.icmp.isMuted) return
-    if (protocol === IPPROTO_TCP && !this.#stack.routes.isOwn(bytes, destinationAt, version.address)) return
+    if (protocol === ipv4.IPPROTO_TCP && this.#stack.icmp.isMuted) return
+    if (protocol === ipv4.IPPROTO_TCP && !this.#stack.routes.isOwn(bytes, destinationAt, version.address)) return
     const receiver = this.protocols.get(protocol)
     if (receiver === undefined) {
       this.#refuseProtocol(version, protocol, bytes, nh, packetEnd)
@@ -127,10 +126,10 @@ export class Input {
   }
 
   #countChecksumError(version: IpVersion, protocol: number): void {
-    if (protocol === IPPROTO_TCP) {
+    if (protocol === ipv4.IPPROTO_TCP) {
       this.#stack.count('TcpInErrs')
       this.#stack.count('TcpInCsumErrors')
-    } else if (protocol === IPPROTO_UDP) {
+    } else if (protocol === ipv4.IPPROTO_UDP) {
       this.#stack.count(version.counters.udpInErrors)
       this.#stack.count(version.counters.udpInCsumErrors)
     } else this.#stack.count(version === IP4 ? 'IcmpInCsumErrors' : 'Icmp6InCsumErrors')

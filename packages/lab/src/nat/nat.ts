@@ -12,7 +12,6 @@ import { growChecksum, onesComplementSum } from 'vnet/internal/packet/checksum'
 import { ETH_P_IP } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16, put16 } from 'vnet/internal/packet/octets'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
@@ -41,9 +40,9 @@ import type { Siit } from './siit.ts'
  * the RFCs allow.
  */
 const SECONDS: ReadonlyMap<number, number> = new Map([
-  [IPPROTO_TCP, 7440],
-  [IPPROTO_UDP, 120],
-  [IPPROTO_ICMP, 60],
+  [ipv4.IPPROTO_TCP, 7440],
+  [ipv4.IPPROTO_UDP, 120],
+  [ipv4.IPPROTO_ICMP, 60],
 ])
 const TRANSITORY_SECONDS = 240
 
@@ -76,8 +75,8 @@ export class Nat {
     this.#blocks = blocks
     this.#tables = new Map([...SECONDS.keys()].map(protocol => [protocol, new NatTable(kind, random.below(PORTS))]))
     const given = new Map([
-      [IPPROTO_TCP, tcp],
-      [IPPROTO_UDP, udp],
+      [ipv4.IPPROTO_TCP, tcp],
+      [ipv4.IPPROTO_UDP, udp],
     ])
     this.#timeouts = new Map([...SECONDS].map(([protocol, n]) => [protocol, given.get(protocol) ?? n * NSEC_PER_SEC]))
   }
@@ -123,14 +122,14 @@ export class Nat {
     if (isError(bytes, h, protocol, end)) return this.#outboundError(bytes, nh, now)
     const table = this.#tables.get(protocol)
     const field = portAt(bytes, h, protocol, end, 0)
-    const isReply = protocol === IPPROTO_ICMP && icmp.type(bytes, h) === icmp.ICMP_ECHOREPLY
+    const isReply = protocol === ipv4.IPPROTO_ICMP && icmp.type(bytes, h) === icmp.ICMP_ECHOREPLY
     if (table === undefined || field < 0 || isReply) return isOwn ? 'pass' : 'untranslatable'
     const port = get16(bytes, field)
     if (isOwn && port < FIRST_PORT) return 'pass'
-    const peer = endpoint(ipv4.destination(bytes, nh), protocol === IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
+    const peer = endpoint(ipv4.destination(bytes, nh), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
     const mapping = table.take(endpoint(source, port), peer, now)
     if (mapping === undefined) return 'full'
-    if (protocol === IPPROTO_TCP) this.#continue(mapping, peer, flagsOf(bytes, h, end), now)
+    if (protocol === ipv4.IPPROTO_TCP) this.#continue(mapping, peer, flagsOf(bytes, h, end), now)
     else mapping.expires = Math.max(mapping.held, now + (this.#timeouts.get(protocol) as number))
     this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address, field, mapping.port)
     if (ipv4.destination(bytes, nh) !== this.address) return 'pass'
@@ -167,14 +166,14 @@ export class Nat {
     const source = ipv4.source(bytes, nh)
     if (isError(bytes, h, protocol, end)) return this.#inboundError(bytes, nh, now)
     const field = portAt(bytes, h, protocol, end, 2)
-    const isRequest = protocol === IPPROTO_ICMP && field >= 0 && icmp.type(bytes, h) === icmp.ICMP_ECHO
+    const isRequest = protocol === ipv4.IPPROTO_ICMP && field >= 0 && icmp.type(bytes, h) === icmp.ICMP_ECHO
     const table = this.#tables.get(protocol)
     // For the router itself.
     if (field < 0 || isRequest || table === undefined) return 'pass'
     const port = get16(bytes, field)
     const mapping = table.at(port, now)
     if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
-    const peer = endpoint(source, protocol === IPPROTO_ICMP ? 0 : get16(bytes, h))
+    const peer = endpoint(source, protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h))
     if (!table.admits(mapping, peer, now)) return 'filtered'
     const connection = mapping.connections.get(peer)
     if (connection !== undefined && isEnd(flagsOf(bytes, h, end))) connection.isClosing = true
@@ -199,7 +198,7 @@ export class Nat {
     const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 2)
     if (table === undefined || field < 0) return ipv4.source(bytes, nh) === this.address ? 'pass' : 'untranslatable'
     const inside = endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
-    const peer = endpoint(ipv4.source(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted))
+    const peer = endpoint(ipv4.source(bytes, quote), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted))
     const mapping = table.find(inside, peer, now)
     if (mapping === undefined) return addressOf(inside) === this.address ? 'pass' : 'unmapped'
     this.#translateQuoted(bytes, quote, ipv4.destinationAt(quote), this.address, field, mapping.port)
@@ -217,7 +216,7 @@ export class Nat {
     const port = get16(bytes, field)
     const mapping = ipv4.source(bytes, quote) === this.address ? table.at(port, now) : undefined
     if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
-    const peer = endpoint(ipv4.destination(bytes, quote), protocol === IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2))
+    const peer = endpoint(ipv4.destination(bytes, quote), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2))
     if (!table.admits(mapping, peer, now)) return 'filtered'
     const [address, own] = [addressOf(mapping.inside), portOf(mapping.inside)]
     this.#translateQuoted(bytes, quote, ipv4.sourceAt(quote), address, field, own)
@@ -231,7 +230,7 @@ export class Nat {
     const isOpening = (flags & tcp.TCP_SYN) !== 0
     if (isOpening) connection.isClosing = false
     if (isEnd(flags)) connection.isClosing = true
-    const timeout = this.#timeouts.get(IPPROTO_TCP) as number
+    const timeout = this.#timeouts.get(ipv4.IPPROTO_TCP) as number
     const isTransitory = isOpening || connection.isClosing
     const lasts = isTransitory ? Math.min(timeout, TRANSITORY_SECONDS * NSEC_PER_SEC) : timeout
     setExpires(mapping, connection, now + lasts)
@@ -261,9 +260,9 @@ export class Nat {
     const changed = field < 0 ? 0 : port - get16(bytes, field)
     if (field >= 0) put16(bytes, field, port)
     // Errors and later fragments have no checksum of the pseudo-header.
-    if (protocol === IPPROTO_ICMP) {
+    if (protocol === ipv4.IPPROTO_ICMP) {
       if (field >= 0 && h + 4 <= end) growChecksum(bytes, h + 2, changed)
-    } else if (check >= 0) growChecksum(bytes, check, moved + changed, protocol === IPPROTO_UDP)
+    } else if (check >= 0) growChecksum(bytes, check, moved + changed, protocol === ipv4.IPPROTO_UDP)
   }
 
   #translateQuoted(bytes: Uint8Array, nh: number, at: number, address: number, field: number, port: number): void {
@@ -275,7 +274,7 @@ export class Nat {
 }
 
 function isError(bytes: Uint8Array, h: number, protocol: number, end: number): boolean {
-  return protocol === IPPROTO_ICMP && h + icmp.ICMP_HLEN <= end && icmp.isError(icmp.type(bytes, h))
+  return protocol === ipv4.IPPROTO_ICMP && h + icmp.ICMP_HLEN <= end && icmp.isError(icmp.type(bytes, h))
 }
 
 /**
@@ -283,8 +282,8 @@ function isError(bytes: Uint8Array, h: number, protocol: number, end: number): b
  * an echo's identifier; -1 if the packet has neither.
  */
 function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, side: number): number {
-  if (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) return h + 4 <= end ? h + side : -1
-  if (protocol !== IPPROTO_ICMP || h + icmp.ICMP_HLEN > end) return -1
+  if (protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP) return h + 4 <= end ? h + side : -1
+  if (protocol !== ipv4.IPPROTO_ICMP || h + icmp.ICMP_HLEN > end) return -1
   const type = icmp.type(bytes, h)
   return type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY ? h + 4 : -1
 }

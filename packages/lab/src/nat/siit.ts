@@ -12,9 +12,7 @@ import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { IPV6_HLEN, NEXTHDR_FRAGMENT, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
 import { TCP_CHECK } from 'vnet/internal/packet/tcp'
 import { UDP_CHECK } from 'vnet/internal/packet/udp'
@@ -31,7 +29,7 @@ const FRAGMENT_HLEN = 8
 /** IPv4 packets up to this length may be fragmented (RFC 7915 section 5.1). */
 const MAX_FRAGMENTABLE = 1260
 /** The difference of the headers' lengths, and so of the MTUs of both sides. */
-const GROWTH = IPV6_HLEN - ipv4.IPV4_HLEN
+const GROWTH = ipv6.IPV6_HLEN - ipv4.IPV4_HLEN
 /** The most bytes that a frame grows by: two headers, if an error quotes a fragment. */
 const MAX_GROWTH = 2 * (GROWTH + FRAGMENT_HLEN)
 
@@ -84,13 +82,13 @@ class Header {
 
   /** Reads all but the addresses. Returns false if the header is cut or malformed. */
   read6(bytes: Uint8Array, nh: number, limit: number): boolean {
-    if (limit - nh < IPV6_HLEN || ipv6.version(bytes, nh) !== 6) return false
-    this.end = Math.min(limit, nh + IPV6_HLEN + ipv6.payloadLength(bytes, nh))
+    if (limit - nh < ipv6.IPV6_HLEN || ipv6.version(bytes, nh) !== 6) return false
+    this.end = Math.min(limit, nh + ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
     const upper = ipv6.upperLayer(bytes, nh, this.end - nh, false)
     if (upper < 0) return false
     this.h = nh + (upper >>> 8)
     let next = upper & 0xff
-    this.isFragment = next === NEXTHDR_FRAGMENT
+    this.isFragment = next === ipv6.NEXTHDR_FRAGMENT
     this.offset = 0
     this.more = false
     if (this.isFragment) {
@@ -102,8 +100,8 @@ class Header {
       this.id = get16(bytes, this.h + 6)
       this.h += FRAGMENT_HLEN
     }
-    this.protocol = next === NEXTHDR_ICMP ? IPPROTO_ICMP : next
-    this.length = ipv6.payloadLength(bytes, nh) - (this.h - nh - IPV6_HLEN)
+    this.protocol = next === ipv6.NEXTHDR_ICMP ? ipv4.IPPROTO_ICMP : next
+    this.length = ipv6.payloadLength(bytes, nh) - (this.h - nh - ipv6.IPV6_HLEN)
     this.tos = ipv6.trafficClass(bytes, nh)
     this.hops = ipv6.hopLimit(bytes, nh)
     this.sum = onesComplementSum(bytes, ipv6.sourceAt(nh), 2 * ipv6.IPV6_ALEN)
@@ -151,14 +149,14 @@ class Header {
   /** Writes an IPv6 header without addresses before the data, for fragments with their header. */
   write6(bytes: Uint8Array): number {
     const more = this.isFragment ? FRAGMENT_HLEN : 0
-    const nh = this.h - IPV6_HLEN - more
-    const next = this.protocol === IPPROTO_ICMP ? NEXTHDR_ICMP : this.protocol
-    ipv6.create(bytes, nh, this.isFragment ? NEXTHDR_FRAGMENT : next, this.length + more, this.hops)
+    const nh = this.h - ipv6.IPV6_HLEN - more
+    const next = this.protocol === ipv4.IPPROTO_ICMP ? ipv6.NEXTHDR_ICMP : this.protocol
+    ipv6.create(bytes, nh, this.isFragment ? ipv6.NEXTHDR_FRAGMENT : next, this.length + more, this.hops)
     put16(bytes, nh, 0x6000 | (this.tos << 4))
     if (!this.isFragment) return nh
-    put16(bytes, nh + IPV6_HLEN, next << 8)
-    put16(bytes, nh + IPV6_HLEN + 2, (this.offset << 3) | (this.more ? 1 : 0))
-    put32(bytes, nh + IPV6_HLEN + 4, this.id)
+    put16(bytes, nh + ipv6.IPV6_HLEN, next << 8)
+    put16(bytes, nh + ipv6.IPV6_HLEN + 2, (this.offset << 3) | (this.more ? 1 : 0))
+    put32(bytes, nh + ipv6.IPV6_HLEN + 4, this.id)
     return nh
   }
 }
@@ -177,7 +175,7 @@ export class Siit {
   to4(skb: SkBuff): SiitVerdict {
     const { bytes, data, len } = skb
     const nh = data + ETH_HLEN
-    if (!isIp(skb, ETH_P_IPV6, IPV6_HLEN) || !hasPrefix(bytes, ipv6.destinationAt(nh))) return 'alone'
+    if (!isIp(skb, ETH_P_IPV6, ipv6.IPV6_HLEN) || !hasPrefix(bytes, ipv6.destinationAt(nh))) return 'alone'
     this.#link.set(bytes.subarray(data, nh))
     const at = this.#to4(bytes, nh, data + len, this.#header, false)
     if (at < 0) return 'untranslatable'
@@ -200,7 +198,7 @@ export class Siit {
 
   /** Whether a frame from outside claims to be translated. */
   isSpoofed(skb: SkBuff): boolean {
-    return isIp(skb, ETH_P_IPV6, IPV6_HLEN) && hasPrefix(skb.bytes, ipv6.sourceAt(skb.data + ETH_HLEN))
+    return isIp(skb, ETH_P_IPV6, ipv6.IPV6_HLEN) && hasPrefix(skb.bytes, ipv6.sourceAt(skb.data + ETH_HLEN))
   }
 
   /**
@@ -217,7 +215,7 @@ export class Siit {
     if (number === 0 || address < FIRST_IPV4) return -1
     header.source = isQuote ? address : number
     header.destination = isQuote ? number : address
-    if (header.protocol !== IPPROTO_ICMP) growUpper(bytes, header, wordsOf(number) + wordsOf(address) - header.sum)
+    if (header.protocol !== ipv4.IPPROTO_ICMP) growUpper(bytes, header, wordsOf(number) + wordsOf(address) - header.sum)
     else if (!this.#icmpTo4(bytes, nh, header, isQuote)) return -1
     this.#id = (this.#id % 0xffff) + 1
     return header.write4(bytes, this.#id)
@@ -226,7 +224,7 @@ export class Siit {
   #icmpTo4(bytes: Uint8Array, nh: number, header: Header, isQuote: boolean): boolean {
     const { h, end } = header
     if (header.isFragment || h + icmp.ICMP_HLEN > end) return false
-    const before = pseudoHeaderSum6(bytes, nh, NEXTHDR_ICMP, header.length) + onesComplementSum(bytes, h, end - h)
+    const before = pseudoHeaderSum6(bytes, nh, ipv6.NEXTHDR_ICMP, header.length) + onesComplementSum(bytes, h, end - h)
     const type = icmp.type(bytes, h)
     if (type === icmpv6.ICMPV6_ECHO_REQUEST) icmp.setType(bytes, h, icmp.ICMP_ECHO)
     else if (type === icmpv6.ICMPV6_ECHO_REPLY) icmp.setType(bytes, h, icmp.ICMP_ECHOREPLY)
@@ -253,13 +251,13 @@ export class Siit {
     const host = this.#hosts[number - 1]
     if (host === undefined || address < FIRST_IPV4) return -1
     let before = 0
-    if (protocol === IPPROTO_ICMP) {
+    if (protocol === ipv4.IPPROTO_ICMP) {
       before = onesComplementSum(bytes, header.h, header.end - header.h)
       if (!this.#icmpTo6(bytes, header, isQuote)) return -1
     }
     const { h, end } = header
     const check = h + UDP_CHECK
-    const isBare = protocol === IPPROTO_UDP && header.offset === 0 && check + 2 <= end && get16(bytes, check) === 0
+    const isBare = protocol === ipv4.IPPROTO_UDP && header.offset === 0 && check + 2 <= end && get16(bytes, check) === 0
     if (isBare && header.isFragment && !isQuote) return -1
     const at = header.write6(bytes)
     const [inside, outside] = isQuote
@@ -268,13 +266,13 @@ export class Siit {
     bytes.set(host, inside)
     bytes.set(NAT64_PREFIX, outside)
     put32(bytes, outside + NAT64_PREFIX.length, address)
-    if (protocol === IPPROTO_ICMP) {
-      growIcmp(bytes, header, pseudoHeaderSum6(bytes, at, NEXTHDR_ICMP, header.length) - before)
+    if (protocol === ipv4.IPPROTO_ICMP) {
+      growIcmp(bytes, header, pseudoHeaderSum6(bytes, at, ipv6.NEXTHDR_ICMP, header.length) - before)
     } else if (!isBare) {
       growUpper(bytes, header, onesComplementSum(bytes, ipv6.sourceAt(at), 2 * ipv6.IPV6_ALEN) - header.sum)
     } else if (!isQuote) {
       // IPv6 needs the checksum that a sender of IPv4 may leave out.
-      const sum = finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum6(bytes, at, IPPROTO_UDP, end - h)))
+      const sum = finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum6(bytes, at, ipv4.IPPROTO_UDP, end - h)))
       put16(bytes, check, sum === 0 ? 0xffff : sum)
     }
     return at
@@ -368,7 +366,7 @@ function growIcmp(bytes: Uint8Array, { h, end }: Header, more: number): void {
 
 /** Grows the checksum of TCP or UDP, unless it is missing. */
 function growUpper(bytes: Uint8Array, { h, end, protocol, offset }: Header, growth: number): void {
-  const check = h + (protocol === IPPROTO_TCP ? TCP_CHECK : UDP_CHECK)
-  if ((protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) || offset !== 0 || check + 2 > end) return
-  growChecksum(bytes, check, growth, protocol === IPPROTO_UDP)
+  const check = h + (protocol === ipv4.IPPROTO_TCP ? TCP_CHECK : UDP_CHECK)
+  if ((protocol !== ipv4.IPPROTO_TCP && protocol !== ipv4.IPPROTO_UDP) || offset !== 0 || check + 2 > end) return
+  growChecksum(bytes, check, growth, protocol === ipv4.IPPROTO_UDP)
 }
