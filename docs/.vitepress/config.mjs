@@ -111,7 +111,7 @@ function codeTheme(scheme) {
     type: scheme,
     fg: colours.text[scheme],
     bg: colours.bg[scheme],
-    settings: [of('muted', 'comment'), of('accent', 'keyword', 'storage'), of('ok', 'string')],
+    settings: [of('muted', 'comment'), of('accent', 'keyword', 'storage'), of('ok', 'string.quoted', 'string.template')],
   }
 }
 
