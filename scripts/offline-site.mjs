@@ -9,7 +9,7 @@ const EARLY = [
   /^learn\/(course|\d\d-[\w-]+)\.html$/,
   /^assets\/(app|style|learn_(course|\d\d-[\w-]+))\./,
   /^assets\/chunks\/(?!@localSearch)/,
-  /^checks-\w+\/(?!solutions)/,
+  /^checks-(?!\w+\/solutions)/,
   /playground/,
   /^vp-icons\.css$/,
 ]
