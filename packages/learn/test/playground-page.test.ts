@@ -171,7 +171,7 @@ describe('the page', () => {
     })
   })
 
-  test('gets a sample of many flights, and the parts four times a second', async () => {
+  test('gets a sample of many flights, and the parts ten times a second', async () => {
     const { world, sent, all, run } = await start(cable)
     world.flow(1000)
     run(2100)
@@ -180,8 +180,8 @@ describe('the page', () => {
     expect(flights.flatMap(({ frames }) => frames).length).toBeGreaterThan(100)
     expect(all('stats').at(-1)?.devices[0]?.txPackets).toBeGreaterThan(390)
     expect(all('stats').at(-1)?.devices[0]?.txPackets).toBeLessThan(410)
-    expect(all('parts').filter(({ id }) => id === '1//a').length).toBeGreaterThanOrEqual(8)
-    expect(sent.length).toBeLessThan(120)
+    expect(all('parts').filter(({ id }) => id === '1//a').length).toBeGreaterThanOrEqual(20)
+    expect(sent.length).toBeLessThan(150)
   })
 
   test('gets flights that leave the near end and arrive at the far one, or the other way', async () => {

@@ -80,7 +80,7 @@ test('each port of a lan draws direction ab of its own wire away from the kernel
   )
 })
 
-test('loop draws no wire, and its queue on the path away from the kernel', async () => {
+test('loop draws no wire, its queue on the path away from the kernel, and its ring on the path toward it', async () => {
   const shown = await (await running(loop as never, {}, ['vnet0']))('vnet0')
   expect(shown).toMatchObject({ picture: undefined, table: { tx: 3, rx: 3 }, command: [] })
   expect(shown.columns.map(({ away, toward }) => [away?.title, toward?.title])).toEqual([

@@ -62,7 +62,7 @@ export interface WorldOptions {
 
 /** Messages that are sent again and again, and after how many milliseconds. */
 const CYCLES = [
-  [50, ['parts']],
+  [100, ['parts']],
   [200, ['flights', 'frames']],
   [1000, ['hello', 'stats', 'wires']],
 ] as const
