@@ -111,7 +111,11 @@ function codeTheme(scheme) {
     type: scheme,
     fg: colours.text[scheme],
     bg: colours.bg[scheme],
-    settings: [of('muted', 'comment'), of('accent', 'keyword', 'storage'), of('ok', 'string.quoted', 'string.template')],
+    settings: [
+      of('muted', 'comment'),
+      of('accent', 'keyword', 'storage'),
+      of('ok', 'string.quoted', 'string.template'),
+    ],
   }
 }
 
@@ -192,7 +196,7 @@ function resolveLinks(markdown) {
 /** Puts figures into their pages, so that they have the page's scheme and text. */
 function inlineFigures(markdown) {
   markdown.core.ruler.push('figures', state => {
-    const directory = dirname(state.env.realPath ?? state.env.path)
+    const directory = dirname(state.env.realPath ?? state.env.path ?? '')
     for (const token of state.tokens.flatMap(({ children }) => children ?? [])) {
       const src = token.type === 'image' ? token.attrGet('src') : ''
       const svg = /^[^:]+\.svg$/.test(src) ? readFileSync(join(directory, src), 'utf8') : ''

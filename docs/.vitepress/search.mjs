@@ -14,6 +14,6 @@ export const searchOptions = {
     }
     if (/\/(drivers\/|tap-reference)/.test(id)) return 1
     if (/\/recipes/.test(id)) return isTitle ? 3 : 1.5
-    return isTitle || id.includes('/#') ? 2 : 1
+    return isTitle || id.includes('/readme.html#') ? 2 : 1
   },
 }

@@ -7,12 +7,14 @@ import { BROWSERS } from '../../../web/test/support/web/browser.ts'
 import { COURSE } from '../../src/folder.ts'
 import { editingTests } from '../support/site/editing.ts'
 import { exerciseTests } from '../support/site/exercises.ts'
+import { contrastTests, frontTests } from '../support/site/front.ts'
 import { helpTests, scriptlessTests } from '../support/site/help.ts'
 import { lookTests } from '../support/site/looks.ts'
 import { offlineTests } from '../support/site/offline.ts'
 import { playgroundTests } from '../support/site/playgrounds.ts'
 import { searchTests } from '../support/site/search.ts'
 import { BASE, Visit } from '../support/site/visit.ts'
+import { widthTests } from '../support/site/widths.ts'
 
 /** The build takes 40 s on two cores. */
 const LIMIT_MS = 600_000
@@ -33,9 +35,14 @@ describe.each(BROWSERS)('%s', browser => {
   editingTests(visit)
   helpTests(visit)
   playgroundTests(visit)
+  frontTests(visit)
   // Firefox takes its color scheme from the system, and would ask for the same files.
-  if (browser === 'chromium') lookTests(visit)
-  if (browser === 'chromium') scriptlessTests(visit)
+  if (browser === 'chromium') {
+    lookTests(visit)
+    contrastTests(visit)
+    widthTests(visit)
+    scriptlessTests(visit)
+  }
   offlineTests(visit)
 
   test('no page asks for anything outside of the site', () => {

@@ -52,10 +52,11 @@ export async function typeSolution(page: Page): Promise<void> {
   await page.keyboard.insertText(solution)
 }
 
-/** Returns what breaks a rule of axe in an element. The rest of the page is the theme's. */
-export async function violationsOf(page: Page, selector: string): Promise<string[]> {
+/** Returns what breaks the rules of axe, or one rule, in an element. */
+export async function violationsOf(page: Page, selector: string, rule?: string): Promise<string[]> {
   await page.evaluate(axe)
-  const run = `axe.run(${JSON.stringify(selector)}, { resultTypes: ["violations"] })`
+  const options = { resultTypes: ['violations'], ...(rule && { runOnly: rule }) }
+  const run = `axe.run(${JSON.stringify(selector)}, ${JSON.stringify(options)})`
   const { violations } = (await page.evaluate(run)) as AxeResults
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
 }
