@@ -12,6 +12,8 @@ const TAIL = `  if (priv.head === undefined || priv.tail === undefined) priv.hea
 export const mistakes = [
   {
     name: 'last-in-first-out',
+    inKernel:
+      'snull_enqueue_buf of the book does this: TCP takes overtaken segments for lost, sends them again and reduces its window, and UDP programs read datagrams out of order.',
     explainedBy: 'frames 1 to 5, before one interrupt: 5 arrived: 5 4 3 2 1',
     replace: [
       ['  const packet = { skb }\n', ''],
@@ -20,6 +22,8 @@ export const mistakes = [
   },
   {
     name: 'reversed-by-each-poll',
+    inKernel:
+      'To reverse is right only for the whole list, as after llist_del_all: a poll with a budget of 64 hands over the newest 64 frames first, which only load shows.',
     explainedBy: '100 arrived: 37 38 39 40 ... 36; after 100 came 1',
     replace: [
       ['  const packet = { skb }\n', ''],
@@ -44,11 +48,15 @@ export const mistakes = [
   },
   {
     name: 'tail-of-an-empty-queue',
+    inKernel:
+      'Once the list was empty, tail->next is written into a packet that was freed, a use-after-free; the poll starts at head, which is NULL, and receives nothing more.',
     explainedBy: '1 of 3 pings of 198.18.0.2',
     replace: [TAIL, '  if (priv.tail === undefined) priv.head = packet\n  else priv.tail.next = packet\n'],
   },
   {
     name: 'tail-after-down',
+    inKernel:
+      'ndo_stop frees the packets and leaves tail: after ndo_open a frame is linked to freed memory, a use-after-free, and the poll finds none. Another down and up repairs nothing.',
     explainedBy: 'down and up again, then frames 4 to 6: 0 arrived',
     replace: [
       [TAIL, '  if (priv.tail === undefined) priv.head = packet\n  else priv.tail.next = packet\n'],
@@ -60,11 +68,15 @@ export const mistakes = [
   },
   {
     name: 'keeps-the-second',
+    inKernel:
+      'Each new frame overwrites the only pointer to the one before it: sk_buffs are leaked, as kmemleak reports, and count as waiting until the list seems full for ever.',
     explainedBy: 'frames 1 to 5, before one interrupt: 2 arrived: 1 5',
     replace: [TAIL, '  if (priv.head === undefined) priv.head = packet\n  else priv.head.next = packet\n'],
   },
   {
     name: 'forgets-the-queue',
+    inKernel:
+      'The sk_buffs of the list are leaked each time the interface goes down: kmemleak reports them, and no counter has their frames.',
     explainedBy: 'went down with 3 frames in its queue: dropped: nothing; 3 still held',
     replace: [
       `  for (let packet = priv.head; packet !== undefined; packet = packet.next) {
@@ -76,6 +88,8 @@ export const mistakes = [
   },
   {
     name: 'one-too-many',
+    inKernel:
+      'A list exceeds its limit by one frame, and no more; in a ring of descriptors the same test overwrites the oldest frame, or memory past the end of the array.',
     explainedBy: '129 arrived',
     replace: ['peer.priv.waiting === peer.priv.params.slots', 'peer.priv.waiting > peer.priv.params.slots'],
   },

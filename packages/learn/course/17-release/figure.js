@@ -17,13 +17,21 @@ export const figure = {
     {
       arrow: [
         [10.5, 12],
-        [10.5, 46],
+        [10.5, 24],
       ],
       lane: 'away',
     },
     { dot: [10.5, 21], lane: 'away' },
     { text: 'buffer, frame', at: [12, 21] },
     { group: 'rl1, 198.18.1.2', at: [1, 24, 40, 31] },
+    { box: 'arrives', at: [3, 28, 15, 6], lane: 'toward' },
+    {
+      arrow: [
+        [10.5, 34],
+        [10.5, 46],
+      ],
+      lane: 'toward',
+    },
     { box: 'release', lines: ['to its owner,', 'wake'], at: [24, 28, 15, 9] },
     {
       arrow: [
@@ -32,7 +40,7 @@ export const figure = {
       ],
     },
     { text: 'buffer', at: [33, 21] },
-    { text: 'arrived', at: [12, 41.5], tone: 'muted' },
+    { text: 'arrived', at: [12, 40], tone: 'muted' },
     { cells: 8, filled: 2, at: [3, 46, 13, 3], lane: 'toward' },
     {
       arrow: [
@@ -61,13 +69,11 @@ export const figure = {
     { box: 'kernel', near: true, at: [1, 59, 40, 4] },
     {
       arrow: [
-        [24, 50.5],
-        [17, 50.5],
-        [17, 52.5],
-        [15, 52.5],
+        [24, 51],
+        [17, 51],
       ],
       lane: 'drop',
     },
-    { text: 'netifRxDrop', at: [14, 52.5], lane: 'drop', anchor: 'end' },
+    { text: 'netifRxDrop', at: [16, 51], lane: 'drop', anchor: 'end' },
   ],
 }

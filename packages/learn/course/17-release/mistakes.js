@@ -8,6 +8,8 @@
 export const mistakes = [
   {
     name: 'released-twice',
+    inKernel:
+      'In a pool like that of snull, pkt->next is then pkt itself, and each frame overwrites the one before it. A second kmem_cache_free corrupts the slab: KASAN reports a double-free.',
     explainedBy: 'of frames 1 to 4, and then 5 to 8, arrived: 1 2 4',
     replace: [
       [
@@ -27,6 +29,8 @@ export const mistakes = [
   },
   {
     name: 'forgotten',
+    inKernel:
+      'The sk_buffs are leaked, and the sender has fewer buffers after each down and up. With none left its queue is stopped for ever, and without ndo_tx_timeout no watchdog logs it.',
     explainedBy: 'rl1 went down when 3 frames had arrived: dropped: nothing; 3 still held',
     replace: [
       `  for (let buffer = priv.arrived.shift(); buffer !== undefined; buffer = priv.arrived.shift()) {
@@ -39,6 +43,8 @@ export const mistakes = [
   },
   {
     name: 'drops-without-release',
+    inKernel:
+      'The drops are counted, but the buffers never return to the pool of the sender: after some downs it has none left, and its queue is not woken any more.',
     explainedBy: 'the queue of the sender is stopped',
     replace: [
       `    netifRxDrop(buffer.skb, dev, SKB_DROP_REASON_DEV_STOPPED)
@@ -49,6 +55,8 @@ export const mistakes = [
   },
   {
     name: 'releases-without-drop',
+    inKernel:
+      'The next frame in that buffer overwrites the only pointer to the sk_buff: kmemleak reports it, no drop is counted, and the memory is lost until the machine boots again.',
     explainedBy: '3 still held',
     replace: [
       `    netifRxDrop(buffer.skb, dev, SKB_DROP_REASON_DEV_STOPPED)
@@ -59,6 +67,8 @@ export const mistakes = [
   },
   {
     name: 'released-only-if-received',
+    inKernel:
+      'When netdev_alloc_skb returns NULL, the error path leaves before the release: each shortage of memory costs a buffer, and with the last one the queue of the sender is stopped for ever.',
     explainedBy: 'arrived: 1 2 4 5 7; dropped: NOMEM 2',
     replace: [
       [
@@ -81,6 +91,8 @@ export const mistakes = [
   },
   {
     name: 'counted-by-the-sender',
+    inKernel:
+      'The driver itself chooses the statistics: tx_dropped of the sender says that the frame never left, and people look for the fault at the wrong end.',
     explainedBy: 'dropped: nothing; 0 still held',
     replace: [
       'netifRxDrop(buffer.skb, dev, SKB_DROP_REASON_DEV_STOPPED)',
@@ -89,6 +101,8 @@ export const mistakes = [
   },
   {
     name: 'to-its-own-pool',
+    inKernel:
+      'The sender lacks the buffer until the receiver happens to send with it; and with DMA the card of the receiver must not use it, because the mapping belongs to the other device.',
     explainedBy: '',
     replace: [
       `    netifRxDrop(buffer.skb, dev, SKB_DROP_REASON_DEV_STOPPED)
@@ -101,16 +115,22 @@ export const mistakes = [
   },
   {
     name: 'wakes-a-device-that-is-down',
+    inKernel:
+      'No frame follows, because a device that is down has noop_qdisc; but the stop that ndo_stop set is undone, and the queue runs after the next ndo_open, whether the driver started it or not.',
     explainedBy: 'rl0 is down, and its queue was woken when rl1 released a buffer',
     replace: ['if (netifRunning(owner) && owner.priv.free.length === 1)', 'if (owner.priv.free.length === 1)'],
   },
   {
     name: 'never-wakes',
+    inKernel:
+      'The queue that stopped with the last buffer is not woken when one returns: the qdisc fills up and drops, until the watchdog calls ndo_tx_timeout, or until down and up.',
     explainedBy: 'with 4 buffers: 1 2 3 4 arrived; the queue is still stopped',
     replace: ['  if (netifRunning(owner) && owner.priv.free.length === 1) netifTxWakeAllQueues(owner)\n', ''],
   },
   {
     name: 'starts-without-a-buffer',
+    inKernel:
+      'ndo_start_xmit finds an empty pool: snull_get_tx_buffer of the book follows a NULL pointer there. With NETDEV_TX_BUSY the qdisc tries the same frame again without a pause.',
     explainedBy: 'no buffer is free, and the queue runs',
     replace: ['if (free.length > 0) netifTxStartAllQueues(dev)', 'netifTxStartAllQueues(dev)'],
   },

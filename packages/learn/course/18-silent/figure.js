@@ -15,12 +15,12 @@ export const figure = {
     {
       arrow: [
         [10.5, 11],
-        [10.5, 24],
+        [10.5, 19],
       ],
       lane: 'away',
     },
-    { dot: [10.5, 16], lane: 'away' },
-    { text: 'on its way', at: [12, 16] },
+    { dot: [10.5, 15], lane: 'away' },
+    { text: 'on its way', at: [12, 15] },
     { group: 'sl1, 198.18.1.2', at: [1, 19, 40, 31] },
     { box: 'arrives', lines: ['up? a place?'], at: [3, 24, 15, 6], lane: 'toward' },
     {
