@@ -87,7 +87,7 @@ export async function testInMemory(name: string): Promise<void> {
       expect(page).toMatch(new RegExp(`^# ${Number(name.slice(0, 2))}\\. `))
       expect(page.split('\n')[0]).toContain(title)
       for (const kernelName of kernelNames) expect(page).toContain(kernelName)
-      const [toRead = ''] = page.replace(/!\[[^]*?\]\(figure\.svg\)\n\n/, '').split('\n## Hints')
+      const [toRead = ''] = page.replace(/!\[.*?\]\(figure\.svg\)\n\n/s, '').split('\n## Hints')
       expect(toRead.split('\n').length).toBeLessThanOrEqual(101)
       for (const part of ['What to do', 'How it is checked', 'See it live']) expect(headings(page)).toContain(part)
     })
