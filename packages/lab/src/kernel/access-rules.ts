@@ -5,7 +5,17 @@
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { durationOf } from 'vnet/internal/base/duration'
 import { closingOnError } from 'vnet/internal/linux/errno'
-import * as rtnetlink from 'vnet/internal/linux/rtnetlink'
+import {
+  addRule,
+  delRule,
+  getLink,
+  getRoutes,
+  outputTo,
+  RouteSocket,
+  RT_TABLE_LOCAL,
+  setLink,
+  setNetworkRoute,
+} from 'vnet/internal/linux/rtnetlink'
 import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap/tap'
 import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
@@ -49,10 +59,10 @@ function openGate(place: SocketPlace): number {
   const kind = { layer: 'tun', queues: 1, multiQueue: false, features: 0, rights: undefined } as const
   const tun = openTun(native, { ...kind, name: GATE, carrier: true, exclusive: true, nsfd })
   return closingOnError(native, tun.fds, () => {
-    using sock = rtnetlink.RouteSocket.open(native, nsfd)
-    const { ifindex: gate = 0 } = rtnetlink.getLink(sock, { name: GATE }) ?? {}
-    const { ifindex: lo = 0 } = rtnetlink.getLink(sock, { name: 'lo' }) ?? {}
-    rtnetlink.setLink(sock, gate, { flags: { set: IFF_UP, mask: IFF_UP } })
+    using sock = RouteSocket.open(native, nsfd)
+    const { ifindex: gate = 0 } = getLink(sock, { name: GATE }) ?? {}
+    const { ifindex: lo = 0 } = getLink(sock, { name: 'lo' }) ?? {}
+    setLink(sock, gate, { flags: { set: IFF_UP, mask: IFF_UP } })
     // The kernel would take a SYN from a port of an earlier connection for a packet of that one,
     // and not forward it.
     writeSysctl(native, nsfd, 'net/ipv4/tcp_early_demux', '0')
@@ -67,10 +77,10 @@ function openGate(place: SocketPlace): number {
         continue
       }
       const dst = { bytes: new Uint8Array(length), prefixLen: 0 }
-      rtnetlink.setNetworkRoute(sock, { dst, oif: gate, table: GATE_TABLE })
-      rtnetlink.addRule(sock, { family: af, fwmark: TO_GATE, table: GATE_TABLE })
-      rtnetlink.setNetworkRoute(sock, { dst, oif: lo, table: OWN_TABLE, isLocal: true })
-      rtnetlink.addRule(sock, { family: af, fwmark: TO_SOCKET, table: OWN_TABLE })
+      setNetworkRoute(sock, { dst, oif: gate, table: GATE_TABLE })
+      addRule(sock, { family: af, fwmark: TO_GATE, table: GATE_TABLE })
+      setNetworkRoute(sock, { dst, oif: lo, table: OWN_TABLE, isLocal: true })
+      addRule(sock, { family: af, fwmark: TO_SOCKET, table: OWN_TABLE })
     }
     return tun.fds[0] as number
   })
@@ -216,11 +226,11 @@ export function reachedInside(
   name: string,
   addresses: readonly Uint8Array[],
 ): readonly Uint8Array[] {
-  using sock = rtnetlink.RouteSocket.open(native, nsfd)
-  const outer = rtnetlink.getLink(sock, { name })?.ifindex
-  const routes = rtnetlink.getRoutes(sock)
+  using sock = RouteSocket.open(native, nsfd)
+  const outer = getLink(sock, { name })?.ifindex
+  const routes = getRoutes(sock)
   const isInside = (ifindex: number | undefined) => ifindex !== undefined && ifindex !== outer
-  return addresses.filter(address => isInside(rtnetlink.outputTo(routes, address)))
+  return addresses.filter(address => isInside(outputTo(routes, address)))
 }
 
 /** Lets packets of a host with these addresses pass a captive portal. Throws a VnetError. */
@@ -241,32 +251,32 @@ export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Out
   for (const setting of ['accept_local', 'rp_filter']) {
     writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
   }
-  using sock = rtnetlink.RouteSocket.open(place.native, place.nsfd)
-  const { ifindex: index = 0 } = rtnetlink.getLink(sock, { name }) ?? {}
+  using sock = RouteSocket.open(place.native, place.nsfd)
+  const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
   const dst = { bytes: Uint8Array.from(long(address)), prefixLen: 32 }
-  rtnetlink.setNetworkRoute(sock, { dst, oif: index, via: Uint8Array.from(long(nextHop)), table: HAIRPIN_TABLE })
-  const local = { family: AF_INET, table: rtnetlink.RT_TABLE_LOCAL } as const
-  for (const own of [name, 'lo']) rtnetlink.addRule(sock, { ...local, priority: 1, iif: own })
-  rtnetlink.addRule(sock, { ...local, priority: 3 })
+  setNetworkRoute(sock, { dst, oif: index, via: Uint8Array.from(long(nextHop)), table: HAIRPIN_TABLE })
+  const local = { family: AF_INET, table: RT_TABLE_LOCAL } as const
+  for (const own of [name, 'lo']) addRule(sock, { ...local, priority: 1, iif: own })
+  addRule(sock, { ...local, priority: 3 })
   // The rule that precedes all others has priority 0.
-  rtnetlink.delRule(sock, local)
+  delRule(sock, local)
   hairpinPorts(sock, address, FIRST_PORT, LAST_PORT)
 }
 
 /** Routes packets to a forwarded port, like routeHairpin. */
 export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Outside, port: number): void {
-  using sock = rtnetlink.RouteSocket.open(native, nsfd)
+  using sock = RouteSocket.open(native, nsfd)
   hairpinPorts(sock, address, port, port)
 }
 
 /** Routes packets for a network to the link outside, where a translator is. Throws a VnetError. */
 export function routeOutside({ native, nsfd }: SocketPlace, name: string, dst: Prefix, nextHop = ''): void {
-  using sock = rtnetlink.RouteSocket.open(native, nsfd)
-  const { ifindex = 0 } = rtnetlink.getLink(sock, { name }) ?? {}
-  rtnetlink.setNetworkRoute(sock, { dst, oif: ifindex, via: toPrefix(nextHop).bytes })
+  using sock = RouteSocket.open(native, nsfd)
+  const { ifindex = 0 } = getLink(sock, { name }) ?? {}
+  setNetworkRoute(sock, { dst, oif: ifindex, via: toPrefix(nextHop).bytes })
 }
 
-function hairpinPorts(sock: rtnetlink.RouteSocket, address: number, first: number, last: number): void {
+function hairpinPorts(sock: RouteSocket, address: number, first: number, last: number): void {
   const to = { address: Uint8Array.from(long(address)), ports: [first, last] } as const
-  rtnetlink.addRule(sock, { family: AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
+  addRule(sock, { family: AF_INET, table: HAIRPIN_TABLE, priority: 2, to })
 }

@@ -4,7 +4,16 @@
  */
 import { check, closingOnError } from 'vnet/internal/linux/errno'
 import type { Native } from 'vnet/internal/linux/native'
-import * as rtnetlink from 'vnet/internal/linux/rtnetlink'
+import {
+  addAddress,
+  delAddress,
+  getLink,
+  getLinks,
+  RouteSocket,
+  setLink,
+  setNeighbour,
+  setNetworkRoute,
+} from 'vnet/internal/linux/rtnetlink'
 import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
@@ -52,9 +61,8 @@ export class KernelStack implements world.HostStack {
     this.programs = new Programs({ nsfd, etc: parts.etc, makeFaults: Made => new Made(faulty) }, Faults)
     this.#code = new KernelCode(this.place, { ...parts, program: options => this.programs.within(options) })
     closingOnError(native, [nsfd], () => {
-      using sock = rtnetlink.RouteSocket.open(native, nsfd)
-      for (const { ifindex } of rtnetlink.getLinks(sock))
-        rtnetlink.setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+      using sock = RouteSocket.open(native, nsfd)
+      for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
       for (const [name, value] of [...SYSCTLS, ...parts.sysctls])
         if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
     })
@@ -94,24 +102,24 @@ export class KernelStack implements world.HostStack {
   changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void {
     this.#onInterface(name, (sock, ifindex) => {
       // With the first address of a network, the kernel deletes the others.
-      for (const cidr of [...removed].reverse()) rtnetlink.delAddress(sock, ifindex, toPrefix(cidr))
-      rtnetlink.setLink(sock, ifindex, { flags: { set: isUp ? IFF_UP : 0, mask: IFF_UP } })
-      for (const cidr of added) rtnetlink.addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
+      for (const cidr of [...removed].reverse()) delAddress(sock, ifindex, toPrefix(cidr))
+      setLink(sock, ifindex, { flags: { set: isUp ? IFF_UP : 0, mask: IFF_UP } })
+      for (const cidr of added) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
     })
   }
 
   setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
     this.#onInterface(name, (sock, ifindex) => {
-      for (const cidr of cidrs) rtnetlink.setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+      for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
     })
   }
 
   setRoutes(routes: readonly world.LabRoute[]): void {
     using sock = this.#open()
-    const indexes = new Map(rtnetlink.getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
+    const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
     for (const { network, via, dev } of routes) {
       const oif = indexes.get(dev)
-      if (oif !== undefined) rtnetlink.setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
+      if (oif !== undefined) setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
     }
   }
 
@@ -123,14 +131,14 @@ export class KernelStack implements world.HostStack {
     this.place.native.close(this.place.nsfd)
   }
 
-  #onInterface(name: string, fn: (sock: rtnetlink.RouteSocket, ifindex: number) => void): void {
+  #onInterface(name: string, fn: (sock: RouteSocket, ifindex: number) => void): void {
     using sock = this.#open()
-    const { ifindex } = rtnetlink.getLink(sock, { name }) ?? {}
+    const { ifindex } = getLink(sock, { name }) ?? {}
     if (ifindex !== undefined) fn(sock, ifindex)
   }
 
-  #open(): rtnetlink.RouteSocket {
-    return rtnetlink.RouteSocket.open(this.place.native, this.place.nsfd)
+  #open(): RouteSocket {
+    return RouteSocket.open(this.place.native, this.place.nsfd)
   }
 }
 

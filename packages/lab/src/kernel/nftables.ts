@@ -5,7 +5,18 @@
 import { VnetError } from 'vnet/internal/base/errno'
 import { check, closing } from 'vnet/internal/linux/errno'
 import { AF_NETLINK, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/uapi'
-import * as netlink from 'vnet/internal/netlink/index'
+import {
+  attributes,
+  type Message,
+  MessageBuilder,
+  messages,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_ERROR,
+  parseAck,
+} from 'vnet/internal/netlink/index'
 import { long, word } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { SocketPlace } from '../model/place.ts'
@@ -47,7 +58,7 @@ const [IPS_DST_NAT, CT_ESTABLISHED_OR_RELATED] = [32, 6]
 export const [NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6] = [1, 2, 10]
 
 /** A part of a rule: matches packets, or decides on packets that match all parts before it. */
-export type NftExpr = (rule: netlink.MessageBuilder) => void
+export type NftExpr = (rule: MessageBuilder) => void
 
 export interface NftChain {
   readonly name: string
@@ -204,9 +215,9 @@ export function addRules(
     // acknowledged.
     for (let acks = 0; acks < expected; ) {
       const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
-      for (const message of netlink.messages(into, 0, length)) {
-        if (message.type !== netlink.NLMSG_ERROR) continue
-        const { error } = netlink.parseAck(into, message)
+      for (const message of messages(into, 0, length)) {
+        if (message.type !== NLMSG_ERROR) continue
+        const { error } = parseAck(into, message)
         if (error < 0) throw new VnetError(-error, what)
         acks++
       }
@@ -227,9 +238,9 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
   const fd = check(native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, nsfd), what)
   const drops = { arriving: 0, leaving: 0 }
   closing(native, fd, () => {
-    const to = new netlink.MessageBuilder()
+    const to = new MessageBuilder()
     const header = Uint8Array.of(NFPROTO_INET, 0, 0, 0)
-    to.message(NFT_MSG_GETRULE, netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP, 1)
+    to.message(NFT_MSG_GETRULE, NLM_F_REQUEST | NLM_F_DUMP, 1)
       .payload(header)
       .string(NFTA_RULE_TABLE, NAME)
     check(native.send(fd, to.bytes, MSG_DONTWAIT), what)
@@ -237,7 +248,7 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
     const meta = new Int32Array(3)
     for (let isDone = false; !isDone; ) {
       const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
-      for (const message of netlink.messages(into, 0, length)) {
+      for (const message of messages(into, 0, length)) {
         if (message.type === NFT_MSG_NEWRULE) addDrops(drops, into, message)
         else isDone = true
       }
@@ -247,10 +258,10 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
 }
 
 /** Adds the drops of a rule: its match of an interface precedes its counter. */
-function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Array, rule: netlink.Message): void {
+function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Array, rule: Message): void {
   let key = 0
   const within = (type: number, from: { readonly offset: number; readonly length: number }) =>
-    [...netlink.attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
+    [...attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
   const expressions = within(NFTA_RULE_EXPRESSIONS, { offset: rule.offset + 4, length: rule.length - 4 })
   for (const element of expressions.flatMap(list => within(NFTA_LIST_ELEM, list))) {
     for (const data of within(NFTA_EXPR_DATA, element)) {
@@ -271,11 +282,11 @@ function request(
   nfproto: number,
   chains: readonly NftChain[],
 ): { readonly bytes: Uint8Array; readonly messages: number } {
-  const to = new netlink.MessageBuilder()
+  const to = new MessageBuilder()
   let seq = 0
   const message = (type: number, flags: number, of: number, resource: number) =>
-    to.message(type, netlink.NLM_F_REQUEST | flags, ++seq).payload(Uint8Array.of(of, 0, 0, resource))
-  const make = (type: number, flags = 0) => message(type, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | flags, nfproto, 0)
+    to.message(type, NLM_F_REQUEST | flags, ++seq).payload(Uint8Array.of(of, 0, 0, resource))
+  const make = (type: number, flags = 0) => message(type, NLM_F_ACK | NLM_F_CREATE | flags, nfproto, 0)
   message(NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES)
   make(NFT_MSG_NEWTABLE).string(NFTA_TABLE_NAME, NAME)
   for (const { name, type, hook, priority, rules, first = false } of chains) {
@@ -305,14 +316,14 @@ function matchMeta(key: number, value: Uint8Array, op: number): NftExpr {
 }
 
 /** Matches if a value of connection tracking has one of the bits. */
-function matchCt(rule: netlink.MessageBuilder, key: number, bits: number): void {
+function matchCt(rule: MessageBuilder, key: number, bits: number): void {
   expression(rule, 'ct', { [NFTA_CT_DREG]: NFT_REG_1, [NFTA_CT_KEY]: key })
   // The kernel keeps these values in its own byte order.
   mask(rule, new Uint8Array(Uint32Array.of(bits).buffer))
   compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
 }
 
-function matchSyn(rule: netlink.MessageBuilder, op: number): void {
+function matchSyn(rule: MessageBuilder, op: number): void {
   const flags = 13
   payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, flags, 1)
   mask(rule, Uint8Array.of(TCP_SYN | TCP_ACK))
@@ -320,7 +331,7 @@ function matchSyn(rule: netlink.MessageBuilder, op: number): void {
 }
 
 /** Clears all other bits of the value in the register. */
-function mask(rule: netlink.MessageBuilder, bits: Uint8Array): void {
+function mask(rule: MessageBuilder, bits: Uint8Array): void {
   expression(rule, 'bitwise', {
     [NFTA_BITWISE_SREG]: NFT_REG_1,
     [NFTA_BITWISE_DREG]: NFT_REG_1,
@@ -345,7 +356,7 @@ function matchAddress(address: Uint8Array, inIpv4: number, inIpv6: number): NftE
   }
 }
 
-function payload(rule: netlink.MessageBuilder, base: number, offset: number, length: number): void {
+function payload(rule: MessageBuilder, base: number, offset: number, length: number): void {
   expression(rule, 'payload', {
     [NFTA_PAYLOAD_DREG]: NFT_REG_1,
     [NFTA_PAYLOAD_BASE]: base,
@@ -354,15 +365,15 @@ function payload(rule: netlink.MessageBuilder, base: number, offset: number, len
   })
 }
 
-function compare(rule: netlink.MessageBuilder, op: number, value: Uint8Array): void {
+function compare(rule: MessageBuilder, op: number, value: Uint8Array): void {
   expression(rule, 'cmp', { [NFTA_CMP_SREG]: NFT_REG_1, [NFTA_CMP_OP]: op, [NFTA_CMP_DATA]: registerValue(value) })
 }
 
-function load(rule: netlink.MessageBuilder, register: number, value: Uint8Array): void {
+function load(rule: MessageBuilder, register: number, value: Uint8Array): void {
   expression(rule, 'immediate', { [NFTA_IMMEDIATE_DREG]: register, [NFTA_IMMEDIATE_DATA]: registerValue(value) })
 }
 
-function verdict(rule: netlink.MessageBuilder, code: number): void {
+function verdict(rule: MessageBuilder, code: number): void {
   const data = { [NFTA_DATA_VERDICT]: { [NFTA_VERDICT_CODE]: code } }
   expression(rule, 'immediate', { [NFTA_IMMEDIATE_DREG]: NFT_REG_VERDICT, [NFTA_IMMEDIATE_DATA]: data })
 }
@@ -374,12 +385,12 @@ interface Attributes {
 
 const registerValue = (value: Uint8Array): Attributes => ({ [NFTA_DATA_VALUE]: value })
 
-function expression(to: netlink.MessageBuilder, name: string, data: Attributes = {}): void {
+function expression(to: MessageBuilder, name: string, data: Attributes = {}): void {
   to.nested(NFTA_LIST_ELEM, element => write(element.string(NFTA_EXPR_NAME, name), { [NFTA_EXPR_DATA]: data }))
 }
 
 /** Numbers of netfilter are in network byte order. */
-function write(to: netlink.MessageBuilder, attributes: Attributes): void {
+function write(to: MessageBuilder, attributes: Attributes): void {
   for (const [type, value] of Object.entries(attributes)) {
     if (typeof value === 'number') to.binary(Number(type), Uint8Array.from(long(value)))
     else if (value instanceof Uint8Array) to.binary(Number(type), value)
