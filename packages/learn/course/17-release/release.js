@@ -187,7 +187,13 @@ function setup(dev) {
  */
 function init(params) {
   const [one, two] = ['rl0', 'rl1'].map(name => {
-    const priv = /** @type {Priv} */ ({ params, armed: false, free: [], arrived: [], received: 0 })
+    const priv = /** @type {Priv} */ ({
+      params,
+      armed: false,
+      free: /** @type {Priv['free']} */ ([]),
+      arrived: /** @type {Priv['arrived']} */ ([]),
+      received: 0,
+    })
     return allocEtherdevMqs({ name, setup, priv })
   })
   one.priv.peer = two

@@ -104,9 +104,9 @@ export function findSmallControls() {
 /** Returns the elements that a text made, and attributes that would run a script. */
 export function findForeign() {
   const all = [...document.querySelectorAll('*')]
-  const own = document.querySelector('script[src="main.js"]')
+  const own = [...document.querySelectorAll('script[src="main.js"], img[src="mark.svg"]')]
   const elements = all.filter(
-    element => element !== own && /^(img|script|iframe|object|embed|base)$/i.test(element.localName),
+    element => !own.includes(element) && /^(img|script|iframe|object|embed|base)$/i.test(element.localName),
   )
   const attributes = all.flatMap(element =>
     [...element.attributes].filter(({ name }) => /^(on|srcdoc$|action$)/i.test(name)),
