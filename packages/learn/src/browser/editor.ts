@@ -64,9 +64,14 @@ export function plainEditor({ text, label, describedBy, onChange, onCheck }: Edi
   }
 }
 
-/** Puts another editor in the place of one, with its text. Typing is not interrupted. */
-export function replaceEditor(before: Editor, make: (before: Editor) => Editor): void {
-  const replace = () => before.element.replaceWith(make(before).element)
+/**
+ * Puts another editor in the place of one, with its text, unless the page is left before. Typing is
+ * not interrupted.
+ */
+export function replaceEditor(before: Editor, signal: AbortSignal, make: (before: Editor) => Editor): void {
+  const replace = () => {
+    if (!signal.aborted) before.element.replaceWith(make(before).element)
+  }
   if (before.element !== document.activeElement) replace()
   else before.element.addEventListener('blur', replace, { once: true })
 }

@@ -240,10 +240,7 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
   void openLink()
 
   void page.loadEditor?.().then(make => {
-    replaceEditor(editor, before => {
-      if (!signal.aborted) editor = make({ ...options, text: before.text })
-      return editor
-    })
+    replaceEditor(editor, signal, before => (editor = make({ ...options, text: before.text })))
   })
 
   return () => {

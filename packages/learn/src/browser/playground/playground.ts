@@ -227,6 +227,7 @@ function ownDriver(run: (text: string) => void, loadEditor?: () => Promise<MakeE
   const options = { text: kept.text ?? SAMPLE, label, describedBy: 'own-keys', onChange, onCheck: start }
   let editor = plainEditor(options)
   let load = loadEditor
+  const ended = new AbortController()
   const keys = element('p', { id: 'own-keys', className: 'keys' }, 'Ctrl-Enter runs it.')
   let before = ''
   const replace = (text: string) => {
@@ -245,11 +246,14 @@ function ownDriver(run: (text: string) => void, loadEditor?: () => Promise<MakeE
     start() {
       start()
       const exchange = (make: MakeEditor) =>
-        replaceEditor(editor, before => (editor = make({ ...options, text: before.text })))
+        replaceEditor(editor, ended.signal, before => (editor = make({ ...options, text: before.text })))
       void load?.().then(exchange)
       load = undefined
     },
-    close: () => editor.close(),
+    close() {
+      ended.abort()
+      editor.close()
+    },
   }
 }
 
