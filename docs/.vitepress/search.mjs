@@ -3,7 +3,7 @@ export const searchOptions = {
   /**
    * Returns the factor of a section. A page's own title counts more than the sections in it. Pages
    * of names (the API, the kernel map, commands) and pages for developers of vnet come after
-   * guides, and recipes before them. The course comes first for the words of a beginner. VitePress
+   * guides, and recipes before them. The course comes first for beginners' terms. VitePress
    * sends the text of this function to the browser, so it uses nothing outside.
    */
   boostDocument(id, term, { titles }) {

@@ -8,7 +8,7 @@ export const promise = 'README: "`error`: The error event is emitted if the requ
 export const options = at('reset', 'src port 9000 and len = 78')
 
 const answer = (_, reply) => setTimeout(() => reply.end('re'), 100, reply.write('he'))
-// The target passes on what the server says. If that is cut, it closes its own connection.
+// The target passes on the server's reply. If the reply is cut, it closes its own connection.
 const target = (_, reply) => http.get('http://server:9000', part => part.pipe(reply)).on('error', () => reply.destroy())
 
 export default async ({ lab, settles }) => {
