@@ -11,7 +11,7 @@ const EARLY = [
   /^assets\/chunks\/(?!@localSearch)/,
   /^checks-(?!\w+\/solutions)/,
   /playground/,
-  /^vp-icons\.css$/,
+  /^(vp-icons\.css|icon\.svg)$/,
 ]
 
 const digest = bytes => createHash('sha256').update(bytes).digest('hex').slice(0, 12)

@@ -7,7 +7,7 @@ import { BROWSERS } from '../../../web/test/support/web/browser.ts'
 import { COURSE } from '../../src/folder.ts'
 import { editingTests } from '../support/site/editing.ts'
 import { exerciseTests } from '../support/site/exercises.ts'
-import { contrastTests, frontTests } from '../support/site/front.ts'
+import { contrastTests, frontTests, stillTests } from '../support/site/front.ts'
 import { helpTests, scriptlessTests } from '../support/site/help.ts'
 import { lookTests } from '../support/site/looks.ts'
 import { offlineTests } from '../support/site/offline.ts'
@@ -38,6 +38,7 @@ describe.each(BROWSERS)('%s', browser => {
   frontTests(visit)
   // Firefox takes its color scheme from the system, and would ask for the same files.
   if (browser === 'chromium') {
+    stillTests(visit)
     lookTests(visit)
     contrastTests(visit)
     widthTests(visit)

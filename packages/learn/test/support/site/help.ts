@@ -135,7 +135,5 @@ export function scriptlessTests(visit: Visit): void {
     await page.locator('.exercise pre').getByText('function startXmit(skb, dev) {').waitFor()
     await page.getByText('Three hints').click()
     await page.getByText('Every path through startXmit').waitFor()
-    const front = await visit.page('', { javaScriptEnabled: false })
-    expect((await front.locator('.playground').boundingBox())?.height).toBeLessThan(200)
   })
 }

@@ -32,7 +32,7 @@ export function widthTests(visit: Visit): void {
 }
 
 /** Runs in the page, so it uses nothing of this file. */
-function defectsOfLayout(): string[] {
+async function defectsOfLayout(): Promise<string[]> {
   const found = new Set<string>()
   const roots: (Document | ShadowRoot)[] = [document]
   for (const { shadowRoot } of document.querySelectorAll('.picture-place *')) if (shadowRoot) roots.push(shadowRoot)
@@ -42,6 +42,8 @@ function defectsOfLayout(): string[] {
     const text = element.textContent?.trim().replace(/\s+/g, ' ').slice(0, 40)
     return `${element.localName}.${element.getAttribute('class') ?? ''} "${text}"`
   }
+  // Drawings are fitted by observers of sizes, which run before the frame is painted.
+  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame)
   scrollTo({ top: 0, behavior: 'instant' })
 
   if (document.documentElement.scrollWidth > innerWidth) found.add('the page scrolls sideways')
@@ -72,15 +74,18 @@ function defectsOfLayout(): string[] {
   }
   const nav = document.querySelector('.VPNav')?.getBoundingClientRect().bottom ?? 0
   const local = document.querySelector('.VPLocalNav')?.getBoundingClientRect().height ?? 0
+  // The bar with Check remains at the bottom of the window: what it covers scrolls above it.
+  const bar = document.querySelector('.bar')
+  const barHeight = bar === null || getComputedStyle(bar).position !== 'fixed' ? 0 : bar.getBoundingClientRect().height
   const watched = all('main button, .picture button, main svg text, .picture svg text').filter(isShown)
   const height = document.documentElement.scrollHeight
-  for (let y = 0; y < height; y += innerHeight - nav - local - 40) {
+  for (let y = 0; y < height; y += innerHeight - nav - local - barHeight - 40) {
     scrollTo({ top: y, behavior: 'instant' })
     for (const each of watched) {
       const box = each.getBoundingClientRect()
       const [x, middle] = [box.left + box.width / 2, box.top + box.height / 2]
-      if (middle < nav + local + 8 || middle > innerHeight - 8 || box.width === 0 || !isInView(each, x, middle))
-        continue
+      const bottom = innerHeight - 8 - (bar?.contains(each) ? 0 : barHeight)
+      if (middle < nav + local + 8 || middle > bottom || box.width === 0 || !isInView(each, x, middle)) continue
       const top = hit(x, middle)
       if (top !== null && !each.contains(top) && !top.contains(each)) found.add(`${nameOf(top)} covers ${nameOf(each)}`)
     }
