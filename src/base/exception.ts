@@ -85,8 +85,9 @@ const FOLDER = new URL('../', import.meta.url)
 /** The path of vnet's own code: src/ or dist/; in a browser, the URL of its folder. */
 export const OWN = FOLDER.protocol === 'file:' ? decodeURIComponent(FOLDER.pathname) : FOLDER.href
 
-/** Code of vnet's packages, in a clone, installed, or in a bundle of the site. */
-const OF_PACKAGES = /\/(packages|node_modules\/@vnet)\/[a-z-]+\/(src|dist)\/|^(.* \()?https?:/
+/** Code of vnet's packages, in a clone, installed, or in a bundle of the site, and its exercises. */
+const OF_PACKAGES =
+  /\/(packages|node_modules\/@vnet)\/[a-z-]+\/(src\/|dist\/|course\/[\w-]+\/exercise\.js)|^(.* \()?https?:/
 
 /** Returns which function and line called `fn`, preferably a driver's: `by f (/my.js:12:7)`. */
 export function callerOf(fn: Fn): string | undefined {
