@@ -35,14 +35,14 @@ export const mistakes = [
   {
     name: 'frees',
     inKernel:
-      'consume_skb fires another tracepoint than kfree_skb: tools that watch drops see none, and tx_dropped, which a driver counts itself, remains 0.',
+      'consume_skb fires another tracepoint than kfree_skb, so tools that watch drops see none; neither counts tx_dropped, which the driver does.',
     explainedBy: 'tx_dropped is 0 after 3 frames',
     replace: ['skb.drop()', 'skb.free()'],
   },
   {
     name: 'leaks-others',
     inKernel:
-      'Each such frame is lost memory until the next boot, and a socket that sent it is charged for it until its send buffer is full.',
+      'Each such frame is lost memory until the next boot, and remains charged to the socket that sent it: its send buffer fills up.',
     explainedBy: '2 frames are still held',
     replace: [
       'if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)',
@@ -62,7 +62,7 @@ export const mistakes = [
   {
     name: 'twice',
     inKernel:
-      'The sk_buff is freed twice, so the allocator gives its memory to two owners, which overwrite each other; KASAN reports a double-free.',
+      'The sk_buff is freed twice, so its memory may get two owners, which overwrite each other; KASAN reports a use-after-free.',
     explainedBy: 'skb_drop on a freed frame',
     replace: [
       'if (ethTypeTrans(skb, dev) !== ETH_P_IP) return skb.drop(SKB_DROP_REASON_UNHANDLED_PROTO)',

@@ -31,7 +31,7 @@ export const mistakes = [
   {
     name: 'group',
     inKernel:
-      'After the swap the source is a multicast address, and ip_route_input drops every such packet as a martian source.',
+      'After the swap the source is a multicast address: ip_route_input_slow drops each such packet as a martian source.',
     explainedBy: 'a frame to 224.0.0.1 (01:00:5e:00:00:01) came back',
     replace: [
       'if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE',
@@ -51,7 +51,7 @@ export const mistakes = [
   {
     name: 'no-mac',
     inKernel:
-      "The destination is still another host's address: eth_type_trans sets PACKET_OTHERHOST, and ip_rcv drops the frame.",
+      'The stack puts dev_addr in both (IFF_NOARP); a frame to any other address is PACKET_OTHERHOST, and ip_rcv drops it.',
     explainedBy: 'came back from 02:00:00:00:00:77 to',
     replace: ['ethernet.swapAddresses(bytes, skb.data)', ''],
   },

@@ -27,7 +27,7 @@ export const mistakes = [
   {
     name: 'completes-and-schedules',
     inKernel:
-      'napi_schedule puts the poll on a list, and net_rx_action, which sees the whole budget, puts it there again: the list is corrupted.',
+      '__napi_poll finds the poll on a list, does not add it a second time, and logs "Budget exhausted after napi rescheduled".',
     explainedBy: 'returned 64, its whole budget, after napi_complete_done with 0',
     replace: [
       'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
@@ -52,7 +52,7 @@ export const mistakes = [
   },
   {
     name: 'no-disable',
-    inKernel: 'The next napi_enable is a BUG_ON: it finds a poll that is enabled, and the kernel stops there.',
+    inKernel: 'The next napi_enable finds an enabled poll: its BUG_ON kills the process, with rtnl_lock held.',
     explainedBy: 'napi_enable of a poll that is enabled',
     replace: ['dev.priv.napi.disable()', ''],
   },
@@ -89,14 +89,14 @@ export const mistakes = [
   {
     name: 'returns-budget',
     inKernel:
-      'net_rx_action takes the poll for unfinished and keeps it on its list, although it has completed and another CPU may schedule it: the list is corrupted.',
+      'net_rx_action keeps the poll on its list, although it has completed: an interrupt meanwhile adds it a second time, and the list is corrupted.',
     explainedBy: 'returned 64, its whole budget, after napi_complete_done with 3',
     replace: ['return work', 'return budget'],
   },
   {
     name: 'returns-nothing',
     inKernel:
-      'gcc refuses a missing return (-Werror=return-type); with 0, net_rx_action counts no work, and one softirq handles more than its share.',
+      'gcc refuses a missing return (-Werror=return-type); 0 after a whole budget leaves the poll on no list, with SCHED set, for ever.',
     explainedBy: 'napi poll: returned undefined',
     replace: ['return work', ''],
   },
@@ -116,7 +116,7 @@ export const mistakes = [
   {
     name: 'completes-until-true',
     inKernel:
-      'The call that returned false has put the poll on its list again; the next one clears SCHED, so another CPU may schedule and run the same poll meanwhile.',
+      'The call that returned false has put the poll on its list again; the next one takes it off, and its frames wait for the next interrupt.',
     explainedBy: 'a frame arrived when the poll completes; the kernel received 1 of 2',
     replace: [
       'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',
@@ -139,7 +139,7 @@ export const mistakes = [
   {
     name: 'completes-budget-of-0',
     inKernel:
-      'napi_complete_done returns false in netpoll, so little happens today; napi.rst forbids the call with a budget of 0, because a driver has no work to complete.',
+      'napi_complete_done returns false in netpoll, so little happens today; napi.rst forbids the call with a budget of 0, which leaves received frames in the ring.',
     explainedBy: 'its whole budget of 0 called napi.completeDone',
     replace: ['if (work < budget && napi', 'if (work < Math.max(budget, 1) && napi'],
   },

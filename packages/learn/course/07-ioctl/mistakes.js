@@ -63,7 +63,7 @@ export const mistakes = [
   {
     name: 'half-written',
     inKernel:
-      'The other half keeps what it held: bytes of the program, or, in a struct that was not initialised, four bytes of the kernel stack, an information leak.',
+      "The other half keeps its old bytes: the program's, or, in an uninitialised struct without CONFIG_INIT_STACK_ALL_ZERO, four of the kernel stack: a leak.",
     explainedBy: 'each a u64',
     replace: ['view.setBigUint64(8, BigInt(priv.frames), true)', 'view.setUint32(8, priv.frames, true)'],
   },
@@ -122,7 +122,7 @@ const nameOf = number => [...PROTOCOLS.keys()].find(name => PROTOCOLS.get(name) 
   {
     name: 'plain-error',
     inKernel:
-      'A wrong text is an error of the user, for which set returns -EINVAL; a driver that takes it for a fault of its own, as BUG does, ends the machine for a typing mistake.',
+      'A wrong text is an error of the user, for which set returns -EINVAL; a driver that takes it for a fault of its own, as BUG does, kills a process for a typing mistake.',
     explainedBy: 'only=sctp threw Error',
     replace: ['throw new UsageError(', 'throw new Error('],
   },

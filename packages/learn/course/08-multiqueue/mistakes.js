@@ -101,7 +101,7 @@ function init(params) {
   {
     name: 'queue-zero',
     inKernel:
-      'The recorded queue feeds XPS by receive queues and, in tun, the table of flows: all flows move to queue 0.',
+      'skb_tx_hash (forwarded frames) and XPS by receive queues use the recorded queue: such flows move to queue 0.',
     explainedBy: 'came back on queue 0',
     replace: [
       'for (let skb = lane.ring.shift(); skb !== undefined; skb = lane.ring.shift()) netifRx(skb)',

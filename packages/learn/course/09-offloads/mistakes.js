@@ -65,7 +65,7 @@ export const mistakes = [
   {
     name: 'no-help',
     inKernel:
-      'The stack trusts a received frame with CHECKSUM_PARTIAL, which only the same machine can have sent; whatever reads its bytes, such as a capture, sees an unfinished checksum.',
+      'The stack trusts a received frame with CHECKSUM_PARTIAL, as if this host, its virtual machine or GRO had made it; a capture sees an unfinished checksum in its bytes.',
     explainedBy: 'skbChecksumHelp',
     replace: [
       `if (skbChecksumHelp(skb)) netifRx(skb)
@@ -75,7 +75,7 @@ export const mistakes = [
   },
   {
     name: 'no-sg',
-    inKernel: 'netdev_fix_features turns off TSO and GSO for a device without NETIF_F_SG: all frames are short.',
+    inKernel: 'netdev_fix_features turns off TSO and GSO for a device without NETIF_F_SG: TCP frames are short.',
     explainedBy: 'no NETIF_F_SG',
     replace: [
       'dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_GSO_UDP_L4',
@@ -134,7 +134,7 @@ export const mistakes = [
   },
   {
     name: 'stale-checksum',
-    inKernel: 'The receiver sums the packet with the new ports and drops it; only the counters InCsumErrors show why.',
+    inKernel: 'The receiver sums the packet with the new ports and drops it: InCsumErrors and the drop reason show it.',
     explainedBy: 'the checksum of a TCP frame that came back is wrong',
     replace: [
       `const half = checksum.checksumUpdate(old, source, source ^ 1)

@@ -128,7 +128,7 @@ export const mistakes = [
   {
     name: 'no-barrier-in-transmit',
     inKernel:
-      'netif_stop_queue is set_bit, which orders nothing: on x86 it is a locked instruction and hides the mistake, on arm64 both sides may read old values, and the queue is stopped for ever.',
+      'netif_stop_queue has no barrier after its set_bit: on x86 it is a locked instruction and hides the mistake, on arm64 both sides may read old values, and the queue is stopped for ever.',
     explainedBy: 'the queue is stopped, the ring has 0',
     replace: ['  yield* cpu.stopQueue()\n  yield* cpu.barrier()\n', '  yield* cpu.stopQueue()\n'],
   },

@@ -89,13 +89,13 @@ export const mistakes = [
   },
   {
     name: 'keeps-the-slots',
-    inKernel: 'kmemleak reports the array; without kmemleak each down and up loses memory until the next boot.',
+    inKernel: 'Each down and up loses an array until the next boot, as kmemleak reports.',
     explainedBy: 'the driver still has: the slots',
     replace: ['  priv.kernel.kfree(priv.slots)\n', ''],
   },
   {
     name: 'keeps-the-cache',
-    inKernel: 'Each up makes another cache of the same name, and rmmod loses the memory of all of them.',
+    inKernel: 'SLUB merges equal caches: each up takes one more reference, and rmmod loses the memory.',
     explainedBy: 'the driver still has: the cache',
     replace: [
       '  priv.kernel.kfree(priv.slots)\n  priv.kernel.kmemCacheDestroy()\n',
@@ -133,7 +133,7 @@ export const mistakes = [
   },
   {
     name: 'leaks-the-cache',
-    inKernel: 'No ndo_stop follows an ndo_open that failed: the cache is lost, and the next attempt makes another one.',
+    inKernel: 'No ndo_stop follows an ndo_open that failed: the cache is lost, and each attempt refers to it again.',
     explainedBy: 'kcalloc failed, ndoOpen returned -ENOMEM, and the driver still has: the cache',
     replace: ['    kernel.kmemCacheDestroy()\n    return -ENOMEM\n', '    return -ENOMEM\n'],
   },

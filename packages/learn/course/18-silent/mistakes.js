@@ -9,7 +9,7 @@ export const mistakes = [
   {
     name: 'no-room',
     inKernel:
-      'consume_skb means that the frame has done its work: rx_missed_errors remains 0, the tracepoint skb:kfree_skb has no event, and dropwatch shows nothing.',
+      'consume_skb means that the frame has done its work: it fires no skb:kfree_skb, dropwatch shows nothing, and only the driver can count rx_missed_errors.',
     explainedBy: '10 frames for a ring of 4; dropped by sl0: nothing; by sl1: nothing',
     replace: ['return netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)', 'return skb.free()'],
   },
@@ -51,7 +51,7 @@ export const mistakes = [
   {
     name: 'purge',
     inKernel:
-      'skb_queue_purge frees each frame with SKB_DROP_REASON_QUEUE_PURGE, which dropwatch shows, but no device counts it: the driver must add the frames to its rx_dropped.',
+      'Since Linux 6.6 skb_queue_purge frees frames with SKB_DROP_REASON_QUEUE_PURGE, which dropwatch shows, but no device counts them: the driver must add to rx_dropped.',
     explainedBy: 'dropped by sl0: DEV_STOPPED 3; by sl1: nothing',
     replace: [
       `  for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {

@@ -77,7 +77,7 @@ static void lane_arrived(struct timer_list *alarm)
 		skb_scrub_packet(skb, false);
 		skb->tstamp = 0;
 		skb->protocol = eth_type_trans(skb, lane->dev);
-		skb_record_rx_queue(skb, lane->queue); /* the reply then takes the same queue */
+		skb_record_rx_queue(skb, lane->queue); /* skb_tx_hash sends a forwarded frame by it */
 		if (netif_rx(skb) == NET_RX_SUCCESS) {
 			lane->rx_packets++;
 			lane->rx_bytes += len;
