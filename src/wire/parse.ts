@@ -6,16 +6,7 @@ import { parseDuration } from '../base/duration.ts'
 import { didYouMean, type UsageError } from '../base/usage-error.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './grammar/cursor.ts'
-import {
-  buildGroups,
-  directed,
-  type Group,
-  type GroupLimit,
-  type Item,
-  limitOf,
-  noResources,
-  type StagePart,
-} from './grammar/groups.ts'
+import * as groups from './grammar/groups.ts'
 import { STAGES } from './stages.ts'
 import { parseSize } from './units.ts'
 import type { Direction, Impairment } from './wire.ts'
@@ -23,8 +14,8 @@ import type { Direction, Impairment } from './wire.ts'
 /** How deep branches may be nested: their stages call each other for every packet. */
 const DEPTH_MAX = 16
 
-const PARTS: ReadonlyMap<string, StagePart> = new Map(
-  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as StagePart])),
+const PARTS: ReadonlyMap<string, groups.StagePart> = new Map(
+  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as groups.StagePart])),
 )
 
 /** The keywords of stages and between stages. A filter without quotes must not be one. */
@@ -61,9 +52,9 @@ function hints(words: readonly string[], hint: (word: string) => string): Record
 }
 
 interface GroupText {
-  readonly items: Item[]
-  readonly parts: Map<StagePart, { readonly value: unknown; readonly token: Token }>
-  limit: GroupLimit | undefined
+  readonly items: groups.Item[]
+  readonly parts: Map<groups.StagePart, { readonly value: unknown; readonly token: Token }>
+  limit: groups.GroupLimit | undefined
 }
 
 /**
@@ -73,15 +64,15 @@ interface GroupText {
  */
 export function parseWire(
   text: string,
-  resources: WireResources = noResources,
+  resources: WireResources = groups.noResources,
   direction: Direction = 'ab',
   options?: TextOptions,
 ): Impairment[] {
-  return buildGroups(directed(readText(text, options), direction), resources)
+  return groups.buildGroups(groups.directed(readText(text, options), direction), resources)
 }
 
 /** Returns the groups of `text` for both directions; none if it is empty. Throws a UsageError. */
-export function readText(text: string, options?: TextOptions): Group[] {
+export function readText(text: string, options?: TextOptions): groups.Group[] {
   const c = new Cursor(text, options)
   if (c.peek() === undefined) return []
   const groups = readGroups(c)
@@ -89,8 +80,8 @@ export function readText(text: string, options?: TextOptions): Group[] {
   return groups
 }
 
-function readGroups(c: Cursor): Group[] {
-  const groups: Group[] = []
+function readGroups(c: Cursor): groups.Group[] {
+  const groups: groups.Group[] = []
   do {
     if (c.is('preset')) groups.push(readPreset(c))
     else groups.push(readGroup(c))
@@ -98,7 +89,7 @@ function readGroups(c: Cursor): Group[] {
   return groups
 }
 
-function readGroup(c: Cursor): Group {
+function readGroup(c: Cursor): groups.Group {
   const group: GroupText = { items: [], parts: new Map(), limit: undefined }
   const { items, parts } = group
   const seen = new Map<string, Token>()
@@ -114,7 +105,7 @@ function readGroup(c: Cursor): Group {
   if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits)) {
     throw c.error('a limit in time needs a rate beside it: rate 10mbit limit 50ms', seen.get('limit'))
   }
-  const { bytes } = limitOf(group) ?? {}
+  const { bytes } = groups.limitOf(group) ?? {}
   if (bytes !== undefined) c.checkRoom(bytes, seen.get('limit'))
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
   for (const part of new Set(PARTS.values())) {
@@ -174,7 +165,7 @@ function wordBefore(number: string): string {
   return word === undefined ? '' : `: put a word before it, such as ${word} ${number}`
 }
 
-function readBranch(c: Cursor, missing: string): Group[] {
+function readBranch(c: Cursor, missing: string): groups.Group[] {
   const open = c.peek()
   if (open === undefined || !c.takes('(')) throw c.error(missing)
   if (c.takes(')')) return []
@@ -185,7 +176,7 @@ function readBranch(c: Cursor, missing: string): Group[] {
   return groups
 }
 
-function readLimit(c: Cursor): GroupLimit {
+function readLimit(c: Cursor): groups.GroupLimit {
   return c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
     if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) {
       return { time: parseDuration(text) }
@@ -194,7 +185,7 @@ function readLimit(c: Cursor): GroupLimit {
   })
 }
 
-function readPreset(c: Cursor): Group {
+function readPreset(c: Cursor): groups.Group {
   c.next()
   const name = c.peek()
   const preset = c.value(`preset needs a name: ${[...PRESETS.keys()].join(', ')}`, text => PRESETS.get(text))

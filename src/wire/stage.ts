@@ -5,12 +5,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
-import {
-  SKB_DROP_REASON_COPIES,
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_NOMEM,
-  SKB_DROP_REASON_WIRE_LOSS,
-} from '../skb/drop-reason.ts'
+import * as reasons from '../skb/drop-reason.ts'
 import { OWNER_STAGE, OWNER_WIRE, skbPanic } from '../skb/error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { SharedLimit } from './held.ts'
@@ -141,7 +136,7 @@ export class Stage implements Wire, WireEnv {
   drop(
     skb: SkBuff,
     why: string,
-    reason = why === 'closed' ? SKB_DROP_REASON_DEV_STOPPED : SKB_DROP_REASON_WIRE_LOSS,
+    reason = why === 'closed' ? reasons.SKB_DROP_REASON_DEV_STOPPED : reasons.SKB_DROP_REASON_WIRE_LOSS,
   ): void {
     this.#release(skb, this.drop)
     const n = packetsOf(skb)
@@ -162,7 +157,7 @@ export class Stage implements Wire, WireEnv {
     this.stats.duplicated += packetsOf(skb)
     skb.dev?.countMade?.(skb, 1)
     if (isTaken) return copy
-    this.drop(copy, 'copies', SKB_DROP_REASON_COPIES)
+    this.drop(copy, 'copies', reasons.SKB_DROP_REASON_COPIES)
     return undefined
   }
 
@@ -184,7 +179,7 @@ export class Stage implements Wire, WireEnv {
       if (skb === this.#pushed) this.#pushed = undefined
       return true
     }
-    this.drop(skb, 'memory', SKB_DROP_REASON_NOMEM)
+    this.drop(skb, 'memory', reasons.SKB_DROP_REASON_NOMEM)
     return false
   }
 
@@ -216,7 +211,7 @@ export class Stage implements Wire, WireEnv {
     skb.owner = OWNER_STAGE
     this.stats.duplicated += packetsOf(skb)
     skb.dev?.countMade?.(skb, 1)
-    this.drop(skb, 'copies', SKB_DROP_REASON_COPIES)
+    this.drop(skb, 'copies', reasons.SKB_DROP_REASON_COPIES)
     return false
   }
 

@@ -6,15 +6,7 @@ import { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { netifRunning } from 'vnet/internal/netdev/netif'
-import {
-  type Bench,
-  type Exercise,
-  Explained,
-  type Explanation,
-  type MemoryCheck,
-  type Result,
-  resultOf,
-} from './exercise.ts'
+import * as exercises from './exercise.ts'
 
 /** The findings of `--debug` about frames and their memory. Checks cover its other rules. */
 const USE_OF_FRAMES =
@@ -27,16 +19,16 @@ export type Entered = (operation: { readonly name: string; readonly code: unknow
 
 /** Runs a check of the exercise. Never throws. */
 export async function runInMemory(
-  check: MemoryCheck,
+  check: exercises.MemoryCheck,
   driver: Driver,
-  exercise: Exercise,
+  exercise: exercises.Exercise,
   entered?: Entered,
-): Promise<Result> {
+): Promise<exercises.Result> {
   const { params: usual = {}, rules = [] } = exercise
   const logged: string[] = []
   const beds: TestBed[] = []
   const started: string[] = []
-  const bench: Bench = {
+  const bench: exercises.Bench = {
     driver,
     async another(params = usual, options = {}) {
       const onLog = (line: string, level: number) => {
@@ -53,12 +45,12 @@ export async function runInMemory(
       return made
     },
   }
-  let problem: Explanation | undefined
-  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => Explanation) => {
+  let problem: exercises.Explanation | undefined
+  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => exercises.Explanation) => {
     try {
       await run()
     } catch (error) {
-      problem ??= error instanceof Explained ? error.explanation : explain(error)
+      problem ??= error instanceof exercises.Explained ? error.explanation : explain(error)
     }
   }
   // In this order: a leak often follows from a logged problem.
@@ -73,10 +65,10 @@ export async function runInMemory(
   complain()
   const rule = problem && rules.find(({ seen }) => seen.test(problem?.seen ?? ''))
   if (problem && rule) problem = { ...rule, seen: problem.seen }
-  return resultOf('memory', check, problem, logged)
+  return exercises.resultOf('memory', check, problem, logged)
 }
 
-function thrown(error: unknown): Explanation {
+function thrown(error: unknown): exercises.Explanation {
   return {
     // A bed's error about the driver is not a defect of the bed: its line helps no learner.
     seen:
@@ -85,7 +77,7 @@ function thrown(error: unknown): Explanation {
   }
 }
 
-function left(error: unknown): Explanation {
+function left(error: unknown): exercises.Explanation {
   return {
     seen: error instanceof Error ? error.message : describeException(error),
     expected: 'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',
