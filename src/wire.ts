@@ -6,11 +6,7 @@
  */
 import { attachDriver } from './attach/driver.ts'
 import './base/dispose.ts'
-import { durationOf } from './base/duration.ts'
-import { explain } from './base/errno.ts'
-import { LOGLEVEL_WARNING, Log } from './base/log.ts'
-import { random } from './base/random.ts'
-import { checkOptions } from './base/usage-error.ts'
+import { checkOptions, durationOf, explain, LOGLEVEL_WARNING, Log, random } from './base/index.ts'
 import { driver as cableDriver } from './drivers/cable.ts'
 import { TimerfdClock } from './linux/clock.ts'
 import { loadNative } from './linux/native.ts'

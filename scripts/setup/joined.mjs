@@ -17,10 +17,7 @@ export const JOINED = {
     // Pure: the page loads it in a browser.
     'base/joined': [
       'base/dispose',
-      'base/duration',
-      'base/exception',
-      'base/log',
-      'base/random',
+      'base/index',
       'base/schema',
       'capture/block-walker',
       'capture/packet',

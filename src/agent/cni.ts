@@ -6,8 +6,7 @@
  * mistake in it is a log line, and the pod starts without a wire, unless "required" is true.
  */
 import { otherEnds } from '../attach/inside.ts'
-import { attempt } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { attempt, UsageError } from '../base/index.ts'
 import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'

@@ -5,9 +5,7 @@
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { messageOrDescription } from '../base/exception.ts'
-import { printable } from '../base/printable.ts'
-import { FileError, UsageError } from '../base/usage-error.ts'
+import { FileError, messageOrDescription, printable, UsageError } from '../base/index.ts'
 import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'

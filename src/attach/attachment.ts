@@ -8,8 +8,7 @@
  * and its drops are counted at `near`.
  */
 import { randomBytes } from 'node:crypto'
-import { describeException } from '../base/exception.ts'
-import { LimitedLog, LOGLEVEL_WARNING, Log } from '../base/log.ts'
+import { describeException, LimitedLog, LOGLEVEL_WARNING, Log } from '../base/index.ts'
 import { followLink } from '../linux/links/watch.ts'
 import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'

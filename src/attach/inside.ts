@@ -3,8 +3,7 @@
  * veths, so that nothing is visible inside.
  */
 import { statSync } from 'node:fs'
-import { EINVAL, ENODEV, EOPNOTSUPP, ESRCH, VnetError } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { EINVAL, ENODEV, EOPNOTSUPP, ESRCH, UsageError, VnetError } from '../base/index.ts'
 import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import { getLink, getLinks, type Link, nsidOf, RouteSocket } from '../linux/rtnetlink.ts'

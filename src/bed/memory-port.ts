@@ -3,8 +3,7 @@
  * and `received` contains the frames that the device gives the kernel. MemoryPlatform makes these
  * ports, so that drivers are tested without root.
  */
-import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../base/errno.ts'
-import { inNextTurn } from '../base/turns.ts'
+import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, inNextTurn, VnetError } from '../base/index.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'
 import type * as netdev from '../netdev/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../netdev/stats.ts'

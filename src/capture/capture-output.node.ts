@@ -4,8 +4,7 @@
 import * as fs from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
-import { ETIMEDOUT } from '../base/errno.ts'
-import { asUsageError, UsageError } from '../base/usage-error.ts'
+import { asUsageError, ETIMEDOUT, UsageError } from '../base/index.ts'
 import { refuseMissingDirectory } from '../linux/regular-file.ts'
 
 /** The part of a stream that is used, such as process.stdout. */

@@ -1,6 +1,5 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
-import { ECONNREFUSED, ENODEV, explain, isErrno, VnetError } from '../base/errno.ts'
-import { listed, UsageError } from '../base/usage-error.ts'
+import { ECONNREFUSED, ENODEV, explain, isErrno, listed, UsageError, VnetError } from '../base/index.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab } from '../control/client/find.ts'
 import { loadNative } from '../linux/native.ts'

@@ -1,6 +1,5 @@
 /** Runs a command line: finds its command, loads the code for it, and reports its errors. */
-import { causesOf, messageOrDescription } from '../base/exception.ts'
-import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
+import { causesOf, didYouMean, FileError, messageOrDescription, UsageError } from '../base/index.ts'
 import { isOtherFile } from './driver-file.ts'
 import { packageVersion } from './own-package.ts'
 import { type LazyCommand, Option } from './parse/option.ts'

@@ -1,7 +1,5 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
-import { EPERM, explain, isErrno } from '../base/errno.ts'
-import { isOwnDefect, messageOrDescription } from '../base/exception.ts'
-import type { Log } from '../base/log.ts'
+import { EPERM, explain, isErrno, isOwnDefect, type Log, messageOrDescription } from '../base/index.ts'
 import type { Native } from '../linux/native.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
 import { dropPrivileges } from '../linux/privileges.ts'

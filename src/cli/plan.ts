@@ -1,6 +1,5 @@
 /** Plans a driver's devices from the options: names, addresses, queues, offloads, namespaces. */
-import { EEXIST, VnetError } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { EEXIST, UsageError, VnetError } from '../base/index.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap/port.ts'
 import type { DeviceSpec } from '../netdev/driver.ts'

@@ -1,8 +1,6 @@
 /** LinuxPlatform: opens TAPs in any network namespace and follows their interfaces. */
 import { setTimeout } from 'node:timers/promises'
-import { ENODEV, EPERM, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import { Turns } from '../base/turns.ts'
+import { describeException, ENODEV, EPERM, Turns, VnetError } from '../base/index.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { closeAside } from './aside.ts'

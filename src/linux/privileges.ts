@@ -1,7 +1,6 @@
 /** The rights of this program: it drops those for good that it does not need once it is ready. */
 import { readFileSync, readlinkSync } from 'node:fs'
-import { attempt, ETIMEDOUT } from '../base/errno.ts'
-import { shellWord } from '../base/printable.ts'
+import { attempt, ETIMEDOUT, shellWord } from '../base/index.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { CLONE_NEWNET, O_RDONLY } from './uapi.ts'

@@ -2,10 +2,7 @@
  * The contract of a driver module: `module_init`, `module_exit` and `module_param` in one object.
  * The program makes a command of it, with its parameters as options and interfaces as arguments.
  */
-import { EINVAL, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import type { Log } from '../base/log.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { describeException, EINVAL, type Log, UsageError, VnetError } from '../base/index.ts'
 import type { WireResources } from './device-wire.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'

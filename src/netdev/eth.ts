@@ -3,8 +3,7 @@
  * and the usual ndoSetMacAddress and ndoValidateAddr. Addresses are six bytes, an EtherType is in
  * host byte order.
  */
-import { E2BIG, EADDRNOTAVAIL, EBUSY, EINVAL, VnetError } from '../base/errno.ts'
-import type { Random } from '../base/random.ts'
+import { E2BIG, EADDRNOTAVAIL, EBUSY, EINVAL, type Random, VnetError } from '../base/index.ts'
 import * as ethernet from '../packet/ethernet.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import * as netif from './if.ts'

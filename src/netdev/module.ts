@@ -2,8 +2,7 @@
  * A loaded driver, from init_module to cleanup_module. Every program that runs a driver loads it
  * here: `vnet`, 'vnet/wire', the lab and the test bed.
  */
-import { E2BIG, EINVAL, explain, isErrno } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { E2BIG, EINVAL, explain, isErrno, UsageError } from '../base/index.ts'
 import {
   type AnyDevice,
   checkSpecs,

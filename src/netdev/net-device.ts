@@ -2,9 +2,7 @@
  * NetDevice: `struct net_device`. A driver allocates it (eth.ts), fills it in, and registers it
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
-import { EINVAL, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import { LimitedLog, type Log } from '../base/log.ts'
+import { describeException, EINVAL, LimitedLog, type Log, VnetError } from '../base/index.ts'
 import * as drop from '../skb/drop-reason.ts'
 import type { SlotAccount } from '../skb/pool.ts'
 import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'

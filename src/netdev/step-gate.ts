@@ -14,8 +14,7 @@
  * wait in the kernel's ring or in a queue, and everything else continues. All devices of the Net
  * are stepped, because a frame passes from one to another.
  */
-import type { Alarm } from '../base/clock.ts'
-import { lineOf, traceOf } from '../base/exception.ts'
+import { type Alarm, lineOf, traceOf } from '../base/index.ts'
 import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
 import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'

@@ -2,8 +2,7 @@
  * TxQueue: one transmit queue of a device, `struct netdev_queue`. It is read while the device is
  * up, the driver has not stopped it, and the pool has a slot.
  */
-import { type Alarm, NSEC_PER_MSEC } from '../base/clock.ts'
-import { EBADFD, errnoName } from '../base/errno.ts'
+import { type Alarm, EBADFD, errnoName, NSEC_PER_MSEC } from '../base/index.ts'
 import * as drop from '../skb/drop-reason.ts'
 import { OWNER_XMIT } from '../skb/error.ts'
 import { Ring } from '../skb/ring.ts'

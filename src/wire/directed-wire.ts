@@ -2,10 +2,7 @@
  * DirectedWire: the wire of one direction between two devices. Without stages frames go straight to
  * the receiver; with stages they pass a chain.
  */
-import type { Clock } from '../base/clock.ts'
-import { describeException } from '../base/exception.ts'
-import { LimitedLog } from '../base/log.ts'
-import { printable } from '../base/printable.ts'
+import { type Clock, describeException, LimitedLog, printable } from '../base/index.ts'
 import * as deviceWire from '../netdev/device-wire.ts'
 import { NETDEV_WIRE } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'

@@ -1,8 +1,5 @@
 /** The options of drivers that join their devices by a wire, and the wires made from them. */
-import type { Clock } from '../base/clock.ts'
-import { describeException } from '../base/exception.ts'
-import { pairSeed } from '../base/random.ts'
-import { FileError } from '../base/usage-error.ts'
+import { type Clock, describeException, FileError, pairSeed } from '../base/index.ts'
 import { presetDirection, type ScenarioList, type ScenarioStep, type WireScenario } from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'

@@ -2,8 +2,7 @@
  * The grammar of a wire: groups with `|` between them. A group has the keywords of tc-netem(8) and
  * some more, in any order. Each stage reads its own text (stages.ts).
  */
-import { parseDuration } from '../base/duration.ts'
-import { didYouMean, type UsageError } from '../base/usage-error.ts'
+import { didYouMean, parseDuration, type UsageError } from '../base/index.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './grammar/cursor.ts'
 import * as groups from './grammar/groups.ts'

@@ -9,9 +9,8 @@
  *       carrier: on
  */
 import { ConfigFile } from '../base/config-file.ts'
-import { parseDuration } from '../base/duration.ts'
+import { FileError, parseDuration, UsageError } from '../base/index.ts'
 import { about, anyText, either, flag, list, object, oneOf, string, type Typed, type TypeOf } from '../base/schema.ts'
-import { FileError, UsageError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 
 const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$' })

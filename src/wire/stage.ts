@@ -2,8 +2,7 @@
  * Stage: one impairment in a chain, with its counters. Packets that enter the stage are counted
  * here, packets that leave it by its outlet. The impairment reports the rest through WireEnv.
  */
-import type { Clock } from '../base/clock.ts'
-import type { Random } from '../base/random.ts'
+import type { Clock, Random } from '../base/index.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
 import * as reasons from '../skb/drop-reason.ts'
 import { OWNER_STAGE, OWNER_WIRE, skbPanic } from '../skb/error.ts'

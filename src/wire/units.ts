@@ -3,8 +3,7 @@
  * to 1, rates in bit/s, sizes in bytes. The parsers throw a UsageError; the formatters return text
  * that is parsed as the same value.
  */
-import { formatQuantity, parseQuantity, type Units } from '../base/duration.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { formatQuantity, parseQuantity, type Units, UsageError } from '../base/index.ts'
 
 /** Bit/s; with `bps` bytes per second. Powers of 1000, with an `i` of 1024. */
 const RATES: Units = Object.fromEntries(

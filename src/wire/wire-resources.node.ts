@@ -1,9 +1,7 @@
 /** Files and filters named by the text and options of a wire, opened with this program's rights. */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import { didYouMean, UsageError } from '../base/usage-error.ts'
+import { describeException, didYouMean, UsageError, type VnetError } from '../base/index.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
 import { checkRegular, readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, StageValue, WireResources } from '../netdev/device-wire.ts'

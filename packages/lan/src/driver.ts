@@ -3,8 +3,7 @@
  * simulated network that they lead to (backbone.ts). This file has the parameters.
  */
 
-import { EINVAL, explain, isErrno, VnetError } from 'vnet/internal/base/errno'
-import { FileError, UsageError } from 'vnet/internal/base/usage-error'
+import { EINVAL, explain, FileError, isErrno, UsageError, VnetError } from 'vnet/internal/base/index'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
 import {

@@ -1,7 +1,6 @@
 /** Runs the checks in memory: the driver in test beds, with the rules for every driver. */
 
-import { callerOf, describeException, isOwnDefect } from 'vnet/internal/base/exception'
-import { LOGLEVEL_WARNING } from 'vnet/internal/base/log'
+import { callerOf, describeException, isOwnDefect, LOGLEVEL_WARNING } from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'

@@ -1,7 +1,6 @@
 /** A device's frames, in one capture for all pages. It only counts frames beyond their limit. */
 
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import { FramePrinter } from 'vnet/internal/capture/frame-text'
 import { CaptureError } from 'vnet/internal/capture/input'
 import { CaptureReader } from 'vnet/internal/capture/reader'

@@ -5,9 +5,7 @@
  */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { printable } from 'vnet/internal/base/printable'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { explain, printable, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { ControlClient, DeviceEvent, FoundDevice } from 'vnet/internal/control/index'
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'

@@ -1,8 +1,6 @@
 /** `vnet capture`: writes frames of interfaces of running vnets to a file or standard output. */
 import { setTimeout } from 'node:timers/promises'
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EPIPE, isErrno, VnetError } from '../../base/errno.ts'
-import { listed, UsageError } from '../../base/usage-error.ts'
+import { EPIPE, isErrno, listed, NSEC_PER_MSEC, UsageError, VnetError } from '../../base/index.ts'
 import { CaptureFile } from '../../capture/capture-file.node.ts'
 import { CaptureError } from '../../capture/input.ts'
 import { UNORDERED } from '../../capture/pcapng-content.ts'

@@ -1,6 +1,5 @@
 /** The commands that query or change running vnets. Each loads its code only when it runs. */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import type { ControlClient, FoundDevice } from '../../control/index.ts'
 import { NLA_PAYLOAD_MAX } from '../../netlink/message.ts'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from '../parse/option.ts'

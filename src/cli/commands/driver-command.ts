@@ -1,6 +1,5 @@
 /** The command of a driver: its module parameters and the options of all drivers. */
-import { optionName } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { optionName, UsageError } from '../../base/index.ts'
 import { type Driver, defaultParams, type Param, type Params } from '../../netdev/driver.ts'
 import { isDriverFile } from '../driver-file.ts'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from '../parse/option.ts'

@@ -1,10 +1,6 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
 import { awayNames } from '../../agent/client.ts'
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { formatDuration } from '../../base/duration.ts'
-import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
-import { optionName } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { EOPNOTSUPP, formatDuration, NSEC_PER_MSEC, optionName, UsageError, VnetError } from '../../base/index.ts'
 import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
 import { otherUserLine, supported } from '../../control/client/find.ts'
 import type * as control from '../../control/index.ts'

@@ -2,8 +2,7 @@
  * `vnet step IF [on|off|next]`: prints the frame that waits for a step, and the function that runs
  * next.
  */
-import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { printable, UsageError } from '../../base/index.ts'
 import { FramePrinter } from '../../capture/frame-text.ts'
 import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
 import { compileFilter } from '../../linux/pcap-filter.ts'

@@ -1,9 +1,6 @@
 /** `vnet wire`: shows the stages of the wires of an interface, or replaces them. */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { formatDuration } from '../../base/duration.ts'
-import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { formatDuration, NSEC_PER_MSEC, printable, UsageError } from '../../base/index.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'

@@ -1,8 +1,5 @@
 /** The options that every driver's command takes. */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { parseDuration } from '../../base/duration.ts'
-import { attempt } from '../../base/errno.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { attempt, NSEC_PER_MSEC, NSEC_PER_SEC, parseDuration, UsageError } from '../../base/index.ts'
 import type { FileRing } from '../../capture/capture-file.node.ts'
 import { getgrnam, getpwnam } from '../../linux/ffi.ts'
 import { OVERFLOW_GID } from '../../linux/uapi.ts'

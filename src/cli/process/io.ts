@@ -1,8 +1,7 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
 
 import { constants } from 'node:os'
-import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING } from '../../base/log.ts'
-import { printable } from '../../base/printable.ts'
+import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, printable } from '../../base/index.ts'
 import type { FindOptions } from '../../control/client/find.ts'
 import type { Deputy } from '../../control/server/snapshot.ts'
 

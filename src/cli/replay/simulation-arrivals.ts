@@ -1,6 +1,5 @@
 /** Reads the arrivals of a simulation: from a capture, or from the log of a wire. */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC, UsageError } from '../../base/index.ts'
 import { CaptureError } from '../../capture/input.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, LINKTYPE_ETHERNET } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'

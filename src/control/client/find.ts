@@ -1,6 +1,5 @@
 /** Finds running vnets and their interfaces here: in this namespace, or of a vnet started in it. */
-import { ECONNREFUSED, EOPNOTSUPP, isErrno, VnetError } from '../../base/errno.ts'
-import { listed } from '../../base/usage-error.ts'
+import { ECONNREFUSED, EOPNOTSUPP, isErrno, listed, VnetError } from '../../base/index.ts'
 import {
   type Entry,
   type EntryInterface,

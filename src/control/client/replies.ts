@@ -1,7 +1,6 @@
 /** Decodes the messages of a vnet to the results of a client. */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EPROTO, VnetError } from '../../base/errno.ts'
+import { EPROTO, NSEC_PER_MSEC, VnetError } from '../../base/index.ts'
 import type { StageReport } from '../../netdev/device-wire.ts'
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import type { Reply } from '../protocol/family.ts'

@@ -4,8 +4,7 @@
  * does not read loses the events that do not fit. NLMSG_OVERRUN replaces them: it is sent with the
  * next event that fits, or when everything has been read.
  */
-import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
-import type { Work } from '../../base/turns.ts'
+import { type Alarm, NSEC_PER_MSEC, type Work } from '../../base/index.ts'
 import { Drops } from '../../netdev/counters.ts'
 import type { DeviceWire } from '../../netdev/device-wire.ts'
 import * as netif from '../../netdev/if.ts'

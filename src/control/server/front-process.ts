@@ -5,8 +5,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import { attempt, EPERM, VnetError } from '../../base/errno.ts'
-import { Turns } from '../../base/turns.ts'
+import { attempt, EPERM, Turns, VnetError } from '../../base/index.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { check, startPoller } from '../../linux/errno.ts'
 import { loadNative, type Native } from '../../linux/native.ts'

@@ -1,7 +1,6 @@
 /** The clients of a server: which are admitted, and how many. */
 
-import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../../base/errno.ts'
-import type { Turns, Work } from '../../base/turns.ts'
+import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM, type Turns, type Work } from '../../base/index.ts'
 import type { Native } from '../../linux/native.ts'
 import { MSG_DONTWAIT } from '../../linux/uapi.ts'
 import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'

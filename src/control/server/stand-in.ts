@@ -3,8 +3,7 @@
  * statistics (snapshot.ts), with the time for which it has not returned. Other requests get EBUSY.
  * It runs on the thread of the watchdog for lockups.
  */
-import { EBUSY, ENODEV, VnetError } from '../../base/errno.ts'
-import { Turns } from '../../base/turns.ts'
+import { EBUSY, ENODEV, Turns, VnetError } from '../../base/index.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { startPoller } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'

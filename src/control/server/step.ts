@@ -1,7 +1,6 @@
 /** STEP: makes frames wait before each step of their path, and returns the step that is next. */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EINVAL, VnetError } from '../../base/errno.ts'
+import { EINVAL, NSEC_PER_MSEC, VnetError } from '../../base/index.ts'
 import { functionLines, placeLines, type SourceLines } from '../../netdev/debug/function-place.node.ts'
 import type { Halt } from '../../netdev/gate.ts'
 import type { Net } from '../../netdev/net.ts'

@@ -1,9 +1,6 @@
 /** GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages, and their scenario. */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EINVAL, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
-import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { EINVAL, EOPNOTSUPP, NSEC_PER_MSEC, printable, UsageError, VnetError } from '../../base/index.ts'
 import type { DeviceWire, StageReport, WireScenario } from '../../netdev/device-wire.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
 import { attached } from '../protocol/attachment.ts'

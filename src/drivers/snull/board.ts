@@ -8,8 +8,7 @@
  * (SNULL_RX_INTR), the transmitter of free buffers (SNULL_TX_INTR). Until then the buffers are in
  * use, and a queue without a free one has to be stopped.
  */
-import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { type Alarm, NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import { int, type ParamValues, text } from '../../netdev/driver.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { Irq, type IrqHandler } from '../../netdev/irq.ts'

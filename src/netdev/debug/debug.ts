@@ -3,10 +3,7 @@
  * absent unless requested. Its pool watches the frames (guarded-pool.ts); this file checks frames
  * that are handed to the kernel and to wires, and frames that are held too long or leak.
  */
-import { type Alarm, NSEC_PER_SEC } from '../../base/clock.ts'
-import { describeException } from '../../base/exception.ts'
-import { LimitedLog } from '../../base/log.ts'
-import { random } from '../../base/random.ts'
+import { type Alarm, describeException, LimitedLog, NSEC_PER_SEC, random } from '../../base/index.ts'
 import { print } from '../../packet/print.ts'
 import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT, SkbError } from '../../skb/error.ts'
 import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'

@@ -3,8 +3,7 @@
  * `unordered` lets it leave after that delay even if packets before it are still held; `ordered`
  * makes it wait for them. As in netem, the default is unordered, and beside a rate ordered.
  */
-import { durationOf, formatDuration } from '../../base/duration.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'

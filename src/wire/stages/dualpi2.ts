@@ -8,8 +8,7 @@
  * The L4S packet goes first unless the first classic packet has waited longer by more than TSHIFT.
  * In overload, when L4S packets are all marked, both queues drop alike.
  */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
 import { join } from '../units.ts'

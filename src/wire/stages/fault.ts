@@ -2,8 +2,7 @@
  * Faults hit exactly the packets that a test means. The packets that a filter matches are counted,
  * and the count selects: `drop(filter, { nth: 3 })` drops the third.
  */
-import { durationOf, formatDuration } from '../../base/duration.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import type { StageKind } from '../grammar/groups.ts'

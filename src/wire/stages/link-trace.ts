@@ -10,10 +10,7 @@
  * queue and is sent, at the rates of all rows during which it is sent. It then travels for the
  * delay of the moment at which its last byte was sent, and never overtakes.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { parseDuration } from '../../base/duration.ts'
-import type { Random } from '../../base/random.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC, parseDuration, type Random, UsageError } from '../../base/index.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'

@@ -1,6 +1,5 @@
 /** loss: drops packets by a model of loss, or marks them as having met congestion. */
-import type { Random } from '../../base/random.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { type Random, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'

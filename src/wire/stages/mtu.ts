@@ -6,8 +6,7 @@
  *
  * IPv6 hosts ignore an MTU below 1280 (RFC 8201 sec. 4), so that their packets above it are lost.
  */
-import { TokenBucket } from '../../base/token-bucket.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { TokenBucket, UsageError } from '../../base/index.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'

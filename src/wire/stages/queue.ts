@@ -13,8 +13,7 @@
  * RED, CoDel, PIE and DualPI2 drop packets over the limit like tail drop. No discipline has an
  * alarm: in virtual time it would ring for ever on a link that sends nothing more.
  */
-import type { Alarm } from '../../base/clock.ts'
-import { durationOf, formatDuration } from '../../base/duration.ts'
+import { type Alarm, durationOf, formatDuration } from '../../base/index.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { Cursor } from '../grammar/cursor.ts'

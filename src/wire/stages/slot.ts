@@ -3,8 +3,7 @@
  * is acquired for the first packet that waits, `min` to `max` after it arrived. Packets that do not
  * fit a slot wait for the next one, `min` to `max` later. (tc-netem(8), slot)
  */
-import { durationOf, formatDuration } from '../../base/duration.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'

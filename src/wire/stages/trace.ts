@@ -9,8 +9,7 @@
  * The trace starts when the first packet arrives, so that the same arrivals meet the same
  * opportunities. It repeats after its last line. A file in CSV is read by link-trace.ts.
  */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'

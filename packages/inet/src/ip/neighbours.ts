@@ -3,8 +3,7 @@
  * (RFC 826) and neighbour discovery (RFC 4861), and keeps the packets that wait for a reply. Unlike
  * Linux's, entries do not age.
  */
-import type { Alarm } from 'vnet/internal/base/clock'
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import { requestFrame } from 'vnet/internal/packet/arp'
 import { BROADCAST, copyAddress, destinationAt, ETH_HLEN, groupAddress } from 'vnet/internal/packet/ethernet'
 import type { Ip } from '../contract.ts'

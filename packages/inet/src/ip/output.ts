@@ -1,6 +1,5 @@
 /** Output: makes the IP packets that a host in memory sends, cuts them, and loops them back. */
-import type { Alarm } from 'vnet/internal/base/clock'
-import { EMSGSIZE } from 'vnet/internal/base/errno'
+import { type Alarm, EMSGSIZE } from 'vnet/internal/base/index'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'

@@ -1,6 +1,5 @@
 /** The connections and listeners of a host by addresses and ports, and which ports are free. */
-import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet/internal/base/errno'
-import type { Random } from 'vnet/internal/base/random'
+import { EADDRINUSE, EADDRNOTAVAIL, type Random, VnetError } from 'vnet/internal/base/index'
 import { sameBytes } from 'vnet/internal/packet/address'
 import { get16 } from 'vnet/internal/packet/octets'
 import type { Bound, Endpoint, TcpConnection, TcpListener } from '../contract.ts'

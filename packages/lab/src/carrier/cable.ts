@@ -1,10 +1,7 @@
 /** CarriedCable: a cable of a lab in the worker that carries its frames. */
 
 import type { Socket } from 'node:dgram'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { printable } from 'vnet/internal/base/printable'
-import { random } from 'vnet/internal/base/random'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { NSEC_PER_MSEC, printable, random, UsageError } from 'vnet/internal/base/index'
 import { driver as cableDriver } from 'vnet/internal/drivers/cable'
 import { loadNative } from 'vnet/internal/linux/native'
 import type { WireResources } from 'vnet/internal/netdev/device-wire'

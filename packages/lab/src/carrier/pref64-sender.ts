@@ -4,8 +4,7 @@
  * the link, so that hosts keep the addresses that the lab has set.
  */
 import { RaSender } from '@vnet/lan/internal/services/router-advert'
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
+import type { Clock, Random } from 'vnet/internal/base/index'
 import { check, closingOnError, startPoller } from 'vnet/internal/linux/errno'
 import type { Poller } from 'vnet/internal/linux/native'
 import { socketFilter } from 'vnet/internal/linux/packet-socket'

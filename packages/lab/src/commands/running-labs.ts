@@ -1,7 +1,6 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
 import { closeSync, statSync } from 'node:fs'
-import { attempt, EACCES, ESRCH, VnetError } from 'vnet/internal/base/errno'
-import { listed } from 'vnet/internal/base/usage-error'
+import { attempt, EACCES, ESRCH, listed, VnetError } from 'vnet/internal/base/index'
 import { directoriesOf, otherUserLine, withPlaces } from 'vnet/internal/control/client/find'
 import { type EntryInterface, ownNamespace, readDirectories } from 'vnet/internal/control/protocol/directory'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'

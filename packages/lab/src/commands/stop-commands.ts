@@ -5,8 +5,7 @@
 import { createInterface, type Interface } from 'node:readline'
 import { MachineEnded } from '@vnet/guest/internal/machine'
 import type { OnGuestStop } from '@vnet/guest/internal/run'
-import { attempt } from 'vnet/internal/base/errno'
-import { namesFor } from 'vnet/internal/base/usage-error'
+import { attempt, namesFor } from 'vnet/internal/base/index'
 import { EXIT_FAILURE, type Io } from 'vnet/internal/cli/process/io'
 import type { LookResult, StopReply } from './virtual-stops.ts'
 

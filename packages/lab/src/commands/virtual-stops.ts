@@ -4,10 +4,7 @@
  * again.
  */
 import { stopMachine } from '@vnet/guest/internal/inside'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
-import { describeException } from 'vnet/internal/base/exception'
-import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+import { describeException, durationOf, NSEC_PER_MSEC, namesFor, UsageError } from 'vnet/internal/base/index'
 import { statusOf } from 'vnet/internal/cli/process/io'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
 import type { Direction } from 'vnet/internal/wire/wire'

@@ -2,9 +2,7 @@
  * explore, explore.repeat and explore.shrink. explore runs a scenario again and again, each time
  * with another packet lost, doubled, late or damaged, and reports the faults that break it.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { durationOf, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { directionsOf } from '../world/wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseKind, withEnds, withHit } from './fault-text.ts'

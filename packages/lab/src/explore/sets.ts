@@ -1,8 +1,5 @@
 /** The sets of faults that are tried. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
-import { stream } from 'vnet/internal/base/random'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { durationOf, NSEC_PER_MSEC, stream, UsageError } from 'vnet/internal/base/index'
 import type { PlannedFault } from '../model/packet-name.ts'
 import { needsRepair } from '../model/verbs.ts'
 import { type FaultKind, LASTS } from './fault-text.ts'

@@ -1,7 +1,6 @@
 /** FileLab: a lab that was made from a file, with its programs, faults and scenario. */
 import { join, resolve } from 'node:path'
-import { describeException } from 'vnet/internal/base/exception'
-import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+import { describeException, namesFor, UsageError } from 'vnet/internal/base/index'
 import { TimerfdClock } from 'vnet/internal/linux/clock'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { loadNative } from 'vnet/internal/linux/native'

@@ -2,8 +2,7 @@
  * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, and the
  * routes of hairpinning.
  */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
+import { durationOf, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import { closingOnError } from 'vnet/internal/linux/errno'
 import {
   addRule,

@@ -5,8 +5,7 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { EPIPE, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { EPIPE, UsageError, VnetError } from 'vnet/internal/base/index'
 import { check, closingOnError } from 'vnet/internal/linux/errno'
 import { builtFile, type Native } from 'vnet/internal/linux/native'
 import { SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/uapi'

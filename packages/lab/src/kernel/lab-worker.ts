@@ -5,9 +5,7 @@
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
-import { VnetError } from 'vnet/internal/base/errno'
-import { type Trace, thrownAt, traceOf } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { type Trace, thrownAt, traceOf, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { LinkCaller, WorkerCalls } from '../carrier/lab-calls.ts'
 import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 import { builtModule } from '../model/built-module.ts'

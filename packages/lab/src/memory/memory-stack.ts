@@ -6,9 +6,7 @@ import type os from 'node:os'
 import { InetHost } from '@vnet/inet/internal/index'
 import type { StackInterface } from '@vnet/inet/internal/ip/interface'
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { type Clock, type Random, UsageError } from 'vnet/internal/base/index'
 import {
   formatAddress,
   formatMac,

@@ -4,10 +4,8 @@
  */
 import type dgram from 'node:dgram'
 import { rmSync } from 'node:fs'
-import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { thrownAt, traceOf } from 'vnet/internal/base/exception'
-import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
-import { pairSeed, random } from 'vnet/internal/base/random'
+import type { Alarm } from 'vnet/internal/base/index'
+import { LOGLEVEL_WARNING, Log, NSEC_PER_SEC, pairSeed, random, thrownAt, traceOf } from 'vnet/internal/base/index'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { Net } from 'vnet/internal/netdev/net'
 import type { Platform, PortSpec } from 'vnet/internal/netdev/port'

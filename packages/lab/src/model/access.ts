@@ -2,9 +2,8 @@
  * Access networks: the options of a router that make it the router of a home, a hotel, a mobile
  * network. One table describes them all, and a preset is a set of them.
  */
-import { durationOf } from 'vnet/internal/base/duration'
+import { durationOf, UsageError } from 'vnet/internal/base/index'
 import { anyText, record } from 'vnet/internal/base/schema'
-import { UsageError } from 'vnet/internal/base/usage-error'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 

@@ -5,8 +5,7 @@
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { withErrno } from 'vnet/internal/base/errno'
-import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+import { namesFor, UsageError, withErrno } from 'vnet/internal/base/index'
 import { nameserversInside, resolvConf } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
 import { DNS_PORT } from 'vnet/internal/packet/dns'

@@ -6,8 +6,7 @@
  * Hosts inside share the router's address outside, and the ports from FIRST_PORT on. The router's
  * own packets pass unchanged, unless they use these ports.
  */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
+import { NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
 import { growChecksum, onesComplementSum } from 'vnet/internal/packet/checksum'
 import { ETH_P_IP } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'

@@ -1,7 +1,6 @@
 /** Lab: hosts and the links between them, for a test. */
 import { resolve } from 'node:path'
-import { thrownAt, traceOf } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { thrownAt, traceOf, UsageError } from 'vnet/internal/base/index'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { LabCaptures } from '../model/captures.ts'

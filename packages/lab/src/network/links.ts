@@ -1,9 +1,8 @@
 /** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
-import { pairSeed } from 'vnet/internal/base/random'
+import { pairSeed, UsageError } from 'vnet/internal/base/index'
 import { anyText, list } from 'vnet/internal/base/schema'
-import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkAddresses } from 'vnet/internal/linux/check-addresses'
 import { formatAddress, toPrefix } from 'vnet/internal/packet/address'
 import type { Direction } from 'vnet/internal/wire/wire'

@@ -3,9 +3,7 @@
  * the router's address outside.
  */
 import http from 'node:http'
-import { durationOf } from 'vnet/internal/base/duration'
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { durationOf, explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { WayOut } from 'vnet/internal/linux/way-out'
 import { formatAddress, parseAddress, toPrefix } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'

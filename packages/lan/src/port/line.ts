@@ -4,8 +4,7 @@
  * 4.2.3.2.2), but leaves when its transmission starts. A GSO frame passes whole and costs as much
  * as its segments.
  */
-import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
+import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
 import { ETH_ZLEN } from 'vnet/internal/packet/ethernet'
 import { dataOffset } from 'vnet/internal/packet/tcp'
 import { UDP_HLEN } from 'vnet/internal/packet/udp'

@@ -3,8 +3,7 @@
  * IPv6 and segmentation offload. A socket belongs to the host that has its local address.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { messageOrDescription } from 'vnet/internal/base/exception'
-import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
+import { LOGLEVEL_WARNING, Log, messageOrDescription } from 'vnet/internal/base/index'
 import type { Native } from 'vnet/internal/linux/native'
 import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'
 import { IFF_NOARP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from 'vnet/internal/netdev/if'

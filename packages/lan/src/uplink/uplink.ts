@@ -5,8 +5,7 @@
  * segment is sent, counted in `drops`, or waiting.
  */
 
-import { EINVAL, ENOBUFS, ENODEV, VnetError } from 'vnet/internal/base/errno'
-import type { Log } from 'vnet/internal/base/log'
+import { EINVAL, ENOBUFS, ENODEV, type Log, VnetError } from 'vnet/internal/base/index'
 import { type WatchedState, watchLink } from 'vnet/internal/linux/links/watch'
 import type { Native } from 'vnet/internal/linux/native'
 import { inNetns } from 'vnet/internal/linux/netns-name'

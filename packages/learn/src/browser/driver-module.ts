@@ -1,7 +1,6 @@
 /** Makes the text of a driver a module that imports the bundle as 'vnet'. */
 import { parse } from 'es-module-lexer/js'
-import { describeException } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { describeException, UsageError } from 'vnet/internal/base/index'
 import { addDriverText } from 'vnet/internal/netdev/debug/function-place.browser'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { exportedDriver } from 'vnet/internal/netdev/module'

@@ -1,8 +1,7 @@
 /** `vnet check`: runs an exercise's checks on a driver, in memory and then on live interfaces. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { optionName, printable } from 'vnet/internal/base/printable'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { optionName, printable, UsageError } from 'vnet/internal/base/index'
 import { isDriverFile } from 'vnet/internal/cli/driver-file'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import { whyNoTun, whyNotConfined, whyNotRootless } from 'vnet/internal/linux/rootless'

@@ -2,8 +2,7 @@
  * The DHCP server (RFC 2131), which never throws. A new lease is acknowledged once it is stored, a
  * renewal immediately. No message makes it walk all addresses or leases.
  */
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Log } from 'vnet/internal/base/log'
+import type { Clock, Log } from 'vnet/internal/base/index'
 import { formatIpv4 } from 'vnet/internal/packet/address'
 import * as dhcp from 'vnet/internal/packet/dhcp'
 import { type DhcpConfig, isInNetwork } from './config.ts'

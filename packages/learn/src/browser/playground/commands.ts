@@ -1,7 +1,6 @@
 /** The changes that the page makes: commands of the control plane, such as `vnet wire`. */
 import type { CommandResult, PageCommand } from '@vnet/web/internal/feed-types'
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import { wireChange } from 'vnet/internal/control/client/wire-request'
 import { commands } from 'vnet/internal/control/protocol/family'
 import type { LocalVnet } from 'vnet/internal/control/server/local'

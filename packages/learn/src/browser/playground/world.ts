@@ -7,10 +7,8 @@
  */
 import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
-import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { explain } from 'vnet/internal/base/errno'
-import { LOGLEVEL_INFO, LOGLEVEL_WARNING } from 'vnet/internal/base/log'
-import { random } from 'vnet/internal/base/random'
+import type { Clock } from 'vnet/internal/base/index'
+import { explain, LOGLEVEL_INFO, LOGLEVEL_WARNING, NSEC_PER_MSEC, NSEC_PER_SEC, random } from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { peerOf } from 'vnet/internal/netdev/netif'
