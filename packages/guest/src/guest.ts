@@ -7,16 +7,15 @@ import { attempt, printable, shellWord, UsageError } from 'vnet/internal/base/in
 import { builtFile } from 'vnet/internal/linux/native'
 import { findProgram, GUEST_PROGRAMS, missingPrograms, searchPath } from 'vnet/internal/linux/programs'
 import { notX64 } from 'vnet/internal/linux/requirements'
+import { neededPrograms, rememberProgram } from './cache.ts'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel } from './kernel.ts'
 import type { MailRecord } from './mail.ts'
-import { neededPrograms, rememberProgram } from './needed-programs.ts'
-import { LastOutput, type OnOutput, takeOutput } from './output.ts'
+import { LastOutput, type OnOutput, TrialOutput, takeOutput } from './output.ts'
 import { GuestSetupError, isBelow } from './programs.ts'
 import { Results } from './results.ts'
 import * as run from './run.ts'
 import { bootSnapshot, type Snapshot, stageSnapshot } from './snapshot.ts'
-import { TrialOutput } from './trial-output.ts'
 
 /** Where the time of a guest starts if nothing else is said. */
 const USUAL_DATE = Date.UTC(2026, 0, 1)

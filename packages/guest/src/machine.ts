@@ -198,13 +198,10 @@ function pathArguments({ memoryMb, ram, keeps, memories, console }: MachineSpec)
       ...['-device', `nvdimm,memdev=pm${i},id=nv${i}${isRead ? ',unarmed=on' : ''}`],
     ]
   })
+  // Without sharing, the machine copies each page before it writes to it.
+  const file = `size=${memoryMb}M,mem-path=${escaped(ram)},share=${keeps ? 'on' : 'off'}`
   return [
-    // Without sharing, the machine copies each page before it writes to it.
-    ...[
-      '-object',
-      `memory-backend-file,id=ram,size=${memoryMb}M,mem-path=${escaped(ram)},share=${keeps ? 'on' : 'off'}`,
-    ],
-    ...nvdimms.flat(),
+    ...['-object', `memory-backend-file,id=ram,${file}`, ...nvdimms.flat()],
     ...['-chardev', `file,id=console,path=${escaped(console)}`, '-serial', 'chardev:console'],
   ]
 }
