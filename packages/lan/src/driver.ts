@@ -6,16 +6,8 @@
 import { EINVAL, explain, FileError, isErrno, UsageError, VnetError } from 'vnet/internal/base/index'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
-import {
-  bool,
-  type Driver,
-  type DriverContext,
-  defineDriver,
-  int,
-  interfaceArg,
-  type ParamValues,
-  text,
-} from 'vnet/internal/netdev/driver'
+import type { Driver, DriverContext, ParamValues } from 'vnet/internal/netdev/driver'
+import { bool, defineDriver, int, interfaceArg, text } from 'vnet/internal/netdev/driver'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { formatMac, parseMac } from 'vnet/internal/packet/address'
 import { isStationAddress } from 'vnet/internal/packet/ethernet'
@@ -40,7 +32,11 @@ export interface LanOptions extends Omit<LanFile, 'hosts' | '$schema'> {
 
 const params = {
   ...portParams,
-  hosts: int({ default: 0, max: 1_000_000, description: 'number of hosts besides the gateway: host1, host2 ...' }),
+  hosts: int({
+    default: 0,
+    max: 1_000_000,
+    description: 'number of hosts besides the gateway: host1, host2 ...',
+  }),
   network: text({ default: undefined, description: `IPv4 network of the segment (default ${DEFAULT_NETWORK})` }),
   network6: text({ default: undefined, description: `IPv6 network (default ${DEFAULT_NETWORK6}), or none` }),
   oui: text<Uint8Array | undefined>({
@@ -59,7 +55,10 @@ const params = {
     names: 'interface',
     description: '[NETNS/]IF: join this interface to the segment, or create it as a port in NETNS',
   }),
-  serve: bool({ default: false, description: 'turn on DHCP and all services even if the uplink has an address' }),
+  serve: bool({
+    default: false,
+    description: 'turn on DHCP and all services even if the uplink has an address',
+  }),
   config: text({ default: undefined, description: 'configuration file, YAML or JSON; SIGHUP reads it again' }),
   leases: text({
     default: undefined,

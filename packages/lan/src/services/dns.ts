@@ -9,7 +9,7 @@ import * as dns from 'vnet/internal/packet/dns'
 import { type DnsQuestion, type DnsRecord, type DnsReply, writeReply } from 'vnet/internal/packet/dns'
 import { long } from 'vnet/internal/packet/octets'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
-import { LATER, replyPaced, type TimeForWork } from './paced.ts'
+import { LATER, replyPaced, type TimeForWork } from './tcp-handlers.ts'
 
 /** Seconds for which clients may cache a reply, and a negative reply: a lease may add the name. */
 const TTL = 60
