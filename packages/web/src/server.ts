@@ -9,14 +9,13 @@ import { explain, printable, UsageError, VnetError } from 'vnet/internal/base/in
 import type { ControlClient, DeviceEvent, FoundDevice } from 'vnet/internal/control/index'
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'
-import { Feed } from './feed.ts'
 import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'
 import { type PageFile, readPage } from './files.ts'
 import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from './http/server.ts'
 import { pageUrl } from './http/token.ts'
 import { Metrics } from './metrics/server.ts'
 import { snapshot } from './metrics/snapshot.ts'
-import type { Source } from './source.ts'
+import { Feed, type Source } from './source.ts'
 import { Vnets, type VnetsOptions } from './vnets.ts'
 
 export interface WebOptions extends VnetsOptions, HttpOptions {}

@@ -1,6 +1,5 @@
 /** The results of checks as a list of a page. */
-import type { Result } from '../exercise.ts'
-import { titleOf, VERDICTS } from '../verdicts.ts'
+import { type Result, titleOf, VERDICTS } from '../exercise.ts'
 import type { Mark } from './editor.ts'
 import { button, element } from './element.ts'
 

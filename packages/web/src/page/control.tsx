@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { type Change, commandLine, type DoneChange } from './command-line.ts'
-import { CommandBox } from './copy.tsx'
+import { CommandBox } from './table.tsx'
 
 export const NO_TOKEN = 'The address of this page has no token: it can look, but change nothing.'
 const CHANGES_MAX = 50

@@ -5,9 +5,9 @@ import type { DeviceRow, DriverParam } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { type DoneChange, script } from './command-line.ts'
 import { Control, type Hands, NO_TOKEN } from './control.tsx'
-import { CopyButton } from './copy.tsx'
+import { clockText } from './driver-text.ts'
 import { ScenarioTimeline } from './scenario.tsx'
-import { clockText } from './traffic-units.ts'
+import { CopyButton } from './table.tsx'
 import { WireForm } from './wire-form.tsx'
 
 export function controlsView(app: App): View {

@@ -1,8 +1,7 @@
 /** What happened to interfaces: cut cables, new wire specs, timeouts, faults. */
 import type { DeviceId, Message, PageCommand } from '../feed-types.ts'
 import { directionName } from './driver-model.ts'
-import type { Tone } from './driver-text.ts'
-import { clockText } from './traffic-units.ts'
+import { clockText, type Tone } from './driver-text.ts'
 
 export interface PageEvent {
   readonly id: DeviceId

@@ -5,7 +5,7 @@ import { Input } from 'vnet/internal/capture/input'
 import { ENHANCED_PACKET, SECTION_HEADER } from 'vnet/internal/capture/pcapng'
 import type { FrameRow } from '../feed-types.ts'
 import { vnetLine } from './command-line.ts'
-import { clockText } from './traffic-units.ts'
+import { clockText } from './driver-text.ts'
 
 /** Returns `16:03:09.123456`, in local time. */
 export function timeText(ms: number): string {

@@ -3,7 +3,7 @@ import { computed, effect } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import type { FrameRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
-import { CopyButton } from './copy.tsx'
+import { whole } from './driver-text.ts'
 import { FilterFields } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
 import { CaptureBar, PageCapture } from './frames-capture.tsx'
@@ -11,8 +11,7 @@ import { FrameFilter } from './frames-filter.ts'
 import { FrameLog } from './frames-log.ts'
 import { FrameTable } from './frames-table.tsx'
 import { hexDump, timeText, verdict } from './frames-text.ts'
-import { SCROLLABLE, useKeys } from './hooks.ts'
-import { whole } from './traffic-units.ts'
+import { CopyButton, SCROLLABLE, useKeys } from './table.tsx'
 
 /** Examples of filters, the fields beside the filter, and the keys. */
 const HELP: readonly (readonly [words: string, meaning: string])[] = [

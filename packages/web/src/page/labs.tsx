@@ -4,11 +4,10 @@ import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow, Message } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { stateOf } from './driver-text.ts'
-import { SCROLLABLE } from './hooks.ts'
 import { BOX, type Lab, type LabNode, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
 import { placeHash } from './place.ts'
 import { Label } from './shapes.tsx'
-import { type Column, numbers, Table } from './table.tsx'
+import { type Column, numbers, SCROLLABLE, Table } from './table.tsx'
 
 export function labsView(app: App): View {
   const isOffered = () => app.vnets.some(({ devices }) => devices.some(({ lab }) => lab !== undefined))

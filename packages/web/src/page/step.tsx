@@ -5,13 +5,12 @@ import type { DeviceId, DeviceRow, Message, PageCommand, PartInfo, StepInfo } fr
 import { type App, draftOf, type View } from './app.ts'
 import { commandLine } from './command-line.ts'
 import { NO_TOKEN } from './control.tsx'
-import { CommandBox } from './copy.tsx'
 import { describePart } from './driver-text.ts'
 import { FilterFields } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
 import { EVERY, FrameFilter, type Wanted } from './frames-filter.ts'
-import { SCROLLABLE, useKeys } from './hooks.ts'
 import * as model from './step-model.ts'
+import { CommandBox, SCROLLABLE, useKeys } from './table.tsx'
 
 type StepCommand = Extract<PageCommand, { do: 'step' }>
 

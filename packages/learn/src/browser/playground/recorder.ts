@@ -1,6 +1,6 @@
 /** Recorder: captures all devices of the playground, for the rows of a page and for a file. */
 import type { DeviceId, FlightRow, FrameRow } from '@vnet/web/internal/feed-types'
-import { flightRow, frameRow } from '@vnet/web/internal/frame-rows'
+import { flightRow, frameRow } from '@vnet/web/internal/rows'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { Capture } from 'vnet/internal/capture/capture'
 import { FramePrinter } from 'vnet/internal/capture/frame-text'
