@@ -14,8 +14,7 @@ import { CaptureFile, type CaptureFileOptions } from './capture/capture-file.nod
 import { Recording } from './capture/recording.node.ts'
 import { compileFilter } from './linux/pcap-filter.ts'
 import { TapPort } from './linux/tap/port.ts'
-import type { Net } from './netdev/net.ts'
-import type { NetDevice } from './netdev/net-device.ts'
+import type { Net, NetDevice } from './netdev/index.ts'
 import type { PacketFilter } from './packet/bpf.ts'
 import type { Cable } from './wire.ts'
 

@@ -1,10 +1,9 @@
 /** Finds the interface to attach to, and refuses interfaces that a wire cannot be attached to. */
 import { lstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { attempt, EBUSY, ENETDOWN, ENODEV, EOPNOTSUPP, EPERM, VnetError } from '../base/errno.ts'
-import type { Native } from '../linux/native.ts'
+import { type Native, readSysctl, writeSysctl } from '../linux/index.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import { getLink, getRoutes, type Link, RouteSocket, setLink } from '../linux/rtnetlink.ts'
-import { readSysctl, writeSysctl } from '../linux/sysctl.ts'
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, ETH_MAX_MTU, IFF_UP } from '../netdev/if.ts'
 import { attachedBy } from './tcx.ts'
 

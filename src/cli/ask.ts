@@ -2,9 +2,8 @@
 import { ECONNREFUSED, ENODEV, explain, isErrno, listed, UsageError, VnetError } from '../base/index.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab } from '../control/client/find.ts'
-import { loadNative } from '../linux/native.ts'
+import { loadNative, ownCommand, sharesUserNamespace } from '../linux/index.ts'
 
-import { ownCommand, sharesUserNamespace } from '../linux/privileges.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type NamedDevice } from './device-text.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'

@@ -7,8 +7,7 @@
 import { MomentHeap } from '../base/moment-heap.ts'
 import { gsoSegs } from '../netdev/gso.ts'
 import { ETH_ZLEN } from '../netdev/if.ts'
-import { OWNER_WIRE } from '../skb/error.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { OWNER_WIRE, type SkBuff } from '../skb/index.ts'
 import type { Limit, LimitSpec, Packets } from './wire.ts'
 
 const INITIAL_CAPACITY = 64

@@ -5,8 +5,7 @@
  * queued (replies.ts) before the sending call returns.
  */
 import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
-import { isGeneric } from 'vnet/internal/linux/socket-identity'
-import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/uapi'
+import { AF_NETLINK, isGeneric, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/index'
 import { addresseeOf, vnetFor } from './addressee.ts'
 import * as memory from './program-memory.ts'
 import { boundPortOf, inodeOf, openerAs } from './program-socket.ts'

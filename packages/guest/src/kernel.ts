@@ -5,8 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { writeFile } from 'vnet/internal/linux/files'
-import { DOWNLOAD_PROGRAMS, missingPrograms } from 'vnet/internal/linux/programs'
+import { DOWNLOAD_PROGRAMS, missingPrograms, writeFile } from 'vnet/internal/linux/index'
 import { cacheDirectory, Making } from './cache.ts'
 import { GuestSetupError } from './programs.ts'
 

@@ -3,8 +3,7 @@ import { readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
-import { writeFile } from 'vnet/internal/linux/files'
-import { findProgram } from 'vnet/internal/linux/programs'
+import { findProgram, writeFile } from 'vnet/internal/linux/index'
 import { cacheDirectory } from './cache.ts'
 
 const file = (): string => join(cacheDirectory('guest'), 'programs.json')

@@ -4,8 +4,7 @@
  */
 
 import { EINVAL, explain, FileError, isErrno, UsageError, VnetError } from 'vnet/internal/base/index'
-import { loadNative, type Native } from 'vnet/internal/linux/native'
-import { CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
+import { CAP_SYS_ADMIN, loadNative, type Native } from 'vnet/internal/linux/index'
 import {
   bool,
   type Driver,

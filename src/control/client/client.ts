@@ -10,8 +10,7 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { type Call, EPROTO, VnetError } from '../../base/errno.ts'
-import { type Addon, loadNative, type Native } from '../../linux/native.ts'
-import { netnsCookieOf } from '../../linux/socket-identity.ts'
+import { type Addon, loadNative, type Native, netnsCookieOf } from '../../linux/index.ts'
 import { IFNAMSIZ } from '../../netdev/if.ts'
 import * as netlink from '../../netlink/index.ts'
 import { encodeProgram } from '../protocol/attachment.ts'

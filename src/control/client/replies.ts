@@ -1,8 +1,7 @@
 /** Decodes the messages of a vnet to the results of a client. */
 
 import { EPROTO, NSEC_PER_MSEC, VnetError } from '../../base/index.ts'
-import type { StageReport } from '../../netdev/device-wire.ts'
-import type { LinkStats64 } from '../../netdev/stats.ts'
+import type { LinkStats64, StageReport } from '../../netdev/index.ts'
 import type { Reply } from '../protocol/family.ts'
 import type { QueueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'

@@ -8,9 +8,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { attempt, ENOPROTOOPT, ERANGE } from '../../base/errno.ts'
-import { closing } from '../../linux/errno.ts'
-import type { Native } from '../../linux/native.ts'
-import { OVERFLOW_GID, SO_PEERGROUPS, SOL_SOCKET } from '../../linux/uapi.ts'
+import { closing, type Native, OVERFLOW_GID, SO_PEERGROUPS, SOL_SOCKET } from '../../linux/index.ts'
 import { getU32 } from '../../netlink/index.ts'
 import { type Peer, peerPidfd } from '../protocol/connection.ts'
 import { startTime } from '../protocol/directory.ts'

@@ -1,8 +1,7 @@
 /** The subject of requests: devices, driver and events. Finds the devices that requests name. */
 
 import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
-import type { Driver, Params } from '../../netdev/driver.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
+import type { Driver, NetDevice, Params } from '../../netdev/index.ts'
 import type { PacketFilter } from '../../packet/bpf.ts'
 import { vnetAttributes } from '../protocol/family.ts'
 import { type Caller, MissingAttribute } from './operation.ts'

@@ -1,8 +1,7 @@
 /** GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages, and their scenario. */
 
 import { EINVAL, EOPNOTSUPP, NSEC_PER_MSEC, printable, UsageError, VnetError } from '../../base/index.ts'
-import type { DeviceWire, StageReport, WireScenario } from '../../netdev/device-wire.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
+import type { DeviceWire, NetDevice, StageReport, WireScenario } from '../../netdev/index.ts'
 import { attached } from '../protocol/attachment.ts'
 import { commands, VNET_WIRE_TEXT_MAX, vnetAttributes, wireDirectionNumbers } from '../protocol/family.ts'
 import { type Operation, operation, Refusal } from './operation.ts'

@@ -6,9 +6,7 @@
 import { fstatSync } from 'node:fs'
 import { type Call, EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
-import { sendAside } from '../aside.ts'
-import { check, closing } from '../errno.ts'
-import type { Native } from '../native.ts'
+import { check, closing, type Native, sendAside } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
 /**

@@ -5,9 +5,7 @@
 import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
 import type { Port } from '../../netdev/port.ts'
 import * as drop from '../../skb/drop-reason.ts'
-import { dropsByName } from '../../skb/drop-reason-name.ts'
-import { FRAME_MAX, type SkBuffPool } from '../../skb/pool.ts'
-import { Ring } from '../../skb/ring.ts'
+import { dropsByName, FRAME_MAX, Ring, type SkBuffPool } from '../../skb/index.ts'
 import * as sk from '../../skb/sk-buff.ts'
 import { FrameView, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './frame.ts'
 

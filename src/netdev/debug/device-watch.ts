@@ -3,8 +3,7 @@
  * and its counters. A device without `--debug` has none.
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_XMIT } from '../../skb/error.ts'
-import type { SkBuff } from '../../skb/sk-buff.ts'
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_XMIT, type SkBuff } from '../../skb/index.ts'
 import { IFF_UP, NETDEV_TX_BUSY } from '../if.ts'
 import type { NetDevice } from '../net-device.ts'
 import { kernelName, linkStats64Fields, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../stats.ts'

@@ -5,9 +5,8 @@
  * checked immediately. Other changes to the memory are found when the slot is freed or used again,
  * or by a sweep.
  */
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT } from '../../skb/error.ts'
-import { SkBuffPool, type SkBuffPoolOptions, type SlotAccount, type SlotClass } from '../../skb/pool.ts'
-import type { SkBuff } from '../../skb/sk-buff.ts'
+import type { SkBuff, SkBuffPoolOptions, SlotAccount, SlotClass } from '../../skb/index.ts'
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT, SkBuffPool } from '../../skb/index.ts'
 import type { Chaos } from './chaos.ts'
 import { type Check, checkedBytes, type How } from './checked-bytes.ts'
 import { GuardedSkb } from './guarded-skb.ts'

@@ -3,7 +3,7 @@
  * routes of hairpinning.
  */
 import { durationOf, NSEC_PER_SEC } from 'vnet/internal/base/index'
-import { closingOnError } from 'vnet/internal/linux/errno'
+import { AF_INET, AF_INET6, closingOnError, hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/index'
 import {
   addRule,
   delRule,
@@ -15,9 +15,7 @@ import {
   setLink,
   setNetworkRoute,
 } from 'vnet/internal/linux/rtnetlink'
-import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap/tap'
-import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
 import { forwardedServers, MACHINE, OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/address'

@@ -4,8 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
-import { closing } from 'vnet/internal/linux/errno'
-import { O_RDONLY } from 'vnet/internal/linux/uapi'
+import { closing, O_RDONLY } from 'vnet/internal/linux/index'
 import type { SocketPlace } from '../model/place.ts'
 import type { HostCounters } from '../world/host-stack.ts'
 

@@ -3,8 +3,7 @@
  * made of steps. include/uapi/linux/netfilter/nf_tables.h, nfnetlink.h.
  */
 import { VnetError } from 'vnet/internal/base/errno'
-import { check, closing } from 'vnet/internal/linux/errno'
-import { AF_NETLINK, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/uapi'
+import { AF_NETLINK, check, closing, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/index'
 import {
   attributes,
   type Message,
