@@ -25,7 +25,7 @@ export const JOINED = {
       'netdev/if',
       'netdev/stats',
       'netlink/index',
-      'packet/address',
+      'packet/index',
       'packet/bpf',
       'packet/dns',
       'packet/icmpv6',

@@ -1,8 +1,7 @@
 /** UDP (RFC 768) of a host in memory, with the defaults of Linux: UdpSocket, and Udp with all. */
 import * as errnos from 'vnet/internal/base/errno'
-import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
+import { formatAddress, get16, sameBytes } from 'vnet/internal/packet/index'
 import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { get16 } from 'vnet/internal/packet/octets'
 import * as udp from 'vnet/internal/packet/udp'
 import type { Endpoint, IpError, Packet, Protocol, UdpBinding, UdpEvents } from './contract.ts'
 import type { StackInterface } from './ip/interface.ts'

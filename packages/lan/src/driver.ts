@@ -16,8 +16,7 @@ import {
   text,
 } from 'vnet/internal/netdev/driver'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { formatMac, parseMac } from 'vnet/internal/packet/address'
-import { isStationAddress } from 'vnet/internal/packet/ethernet'
+import { formatMac, isStationAddress, parseMac } from 'vnet/internal/packet/index'
 import { Backbone, type Start } from './backbone.ts'
 import { loadLanConfig, toLanConfig } from './config/config.ts'
 import type { LanConfig } from './config/defaults.ts'

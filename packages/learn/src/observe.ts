@@ -1,6 +1,5 @@
 /** Observations of checks: frames as text, and the calls of a driver. */
-import { formatAddress, formatMac } from 'vnet/internal/packet/address'
-import { ETH_ALEN, ETH_HLEN } from 'vnet/internal/packet/ethernet'
+import { ETH_ALEN, ETH_HLEN, formatAddress, formatMac } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 
 /** `NOT_SPECIFIED 3, UNHANDLED_PROTO 2`; `nothing` for an empty record. */

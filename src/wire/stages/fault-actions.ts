@@ -1,12 +1,9 @@
 /** FaultActions: what a fault does to a packet, whichever stage selects the packet. */
-import { checksumUpdate } from '../../packet/checksum.ts'
-import { ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
+import { checksumUpdate, ETH_P_IP, ETH_P_IPV6, get16, networkOffset, put16 } from '../../packet/index.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
-import { get16, put16 } from '../../packet/octets.ts'
 import * as tcp from '../../packet/tcp.ts'
 import { UDP_HLEN } from '../../packet/udp.ts'
 import { UpperHeader } from '../../packet/upper-header.ts'
-import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_PARTIAL, OWNER_WIRE, type SkBuff } from '../../skb/index.ts'
 import type { QueueEnv, Wire, WireEnv } from '../wire.ts'
 import { flipBit } from './corrupt.ts'

@@ -10,8 +10,7 @@
  * opportunities. It repeats after its last line. A file in CSV is read by link-trace.ts.
  */
 import { NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
-import { ETH_HLEN } from '../../packet/ethernet.ts'
-import { networkOffset } from '../../packet/vlan.ts'
+import { ETH_HLEN, networkOffset } from '../../packet/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { fromFile, type StageKind } from '../grammar/groups.ts'
 import { join, quote } from '../units.ts'

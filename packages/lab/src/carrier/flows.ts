@@ -3,15 +3,13 @@
  * each run of a test. Ephemeral ports change from run to run: they are written `*`, and flows that
  * then look the same are numbered in the order in which they appear.
  */
-import { formatAddress } from 'vnet/internal/packet/address'
-import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+
 import { NDISC_REDIRECT } from 'vnet/internal/packet/icmpv6'
+import { ETH_P_IP, ETH_P_IPV6, formatAddress, get16, networkOffset } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16 } from 'vnet/internal/packet/octets'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import { networkOffset } from 'vnet/internal/packet/vlan'
 import type { PacketPart } from '../model/packet-name.ts'
 
 /** net.ipv4.ip_local_port_range, which a new namespace has. */

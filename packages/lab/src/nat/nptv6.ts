@@ -4,14 +4,12 @@
  * prefix, changes by as much as the prefix, so that the sum of the address and every checksum
  * remain. So it keeps no connections, and hosts outside reach all hosts inside.
  */
-import { finish, fold, onesComplementSum } from 'vnet/internal/packet/checksum'
-import { ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+
 import * as icmp from 'vnet/internal/packet/icmp'
 import { isError } from 'vnet/internal/packet/icmpv6'
+import { ETH_P_IPV6, finish, fold, get16, networkOffset, onesComplementSum, put16 } from 'vnet/internal/packet/index'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, put16 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import { networkOffset } from 'vnet/internal/packet/vlan'
 import { isAt } from '../model/subnet.ts'
 import type { NatVerdict } from './nat-table.ts'
 

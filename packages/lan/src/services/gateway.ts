@@ -1,8 +1,7 @@
 /** The gateway as a DHCP server: its UDP port 67, and its ARP for addresses to be offered. */
 import type { Clock } from 'vnet/internal/base/clock'
-import { formatMac, ipv4Bytes } from 'vnet/internal/packet/address'
 import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
-import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { ETH_ALEN, formatMac, ipv4Bytes } from 'vnet/internal/packet/index'
 import { Budget } from '../machines/budget.ts'
 import type { SegmentHost, UdpHandler } from '../machines/host.ts'
 import type { Hosts } from '../machines/hosts.ts'

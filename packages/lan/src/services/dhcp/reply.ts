@@ -1,8 +1,8 @@
 /** Builds the DHCP server's replies and their destinations (RFC 2131 sec. 4.1, 4.3, table 3). */
-import { formatIpv4, ipv4Bytes } from 'vnet/internal/packet/address'
+
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
-import { get16, long } from 'vnet/internal/packet/octets'
+import { formatIpv4, get16, ipv4Bytes, long } from 'vnet/internal/packet/index'
 import { DHCP_INFINITE, type DhcpConfig, type Reservation } from './config.ts'
 import { type DhcpClient, numberIn } from './request.ts'
 

@@ -1,8 +1,8 @@
 /** Reads the messages of DHCP clients: identity, requests, and the name that a client chose. */
-import { formatHex } from 'vnet/internal/packet/address'
+
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
-import { get32 } from 'vnet/internal/packet/octets'
+import { formatHex, get32 } from 'vnet/internal/packet/index'
 
 export interface DhcpClient {
   /** Its client identifier, or its hardware address if it sends none (RFC 2131 sec. 4.2). */
