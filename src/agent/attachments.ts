@@ -95,9 +95,8 @@ export class Attachments implements AsyncDisposable {
   async attach(request: AttachRequest): Promise<void> {
     const { inode, name } = request
     const netns = inode === undefined ? undefined : netnsPaths([inode]).get(inode)
-    if (inode !== undefined && inode !== ownNamespace('net') && netns === undefined) {
+    if (inode !== undefined && inode !== ownNamespace('net') && netns === undefined)
       throw new VnetError(ENODEV, `attach ${name}`, 'no process and no name has its network namespace')
-    }
     const { place } = await this.#load(request, netns)
     this.#away = this.#away.filter(each => !isSame(each, place))
     this.#keep()

@@ -103,9 +103,8 @@ async function removeStale(native: Native, path: string, log: Log): Promise<void
   for (let isLogged = false; ; isLogged = true) {
     const found = lstatSync(path, { throwIfNoEntry: false })
     if (found === undefined) return
-    if (!found.isSocket() || found.uid !== process.geteuid?.()) {
+    if (!found.isSocket() || found.uid !== process.geteuid?.())
       throw new VnetError(EEXIST, path, 'it is not a socket of this user: set VNET_NODE_SOCKET to another path')
-    }
     const pid = listenerOf(native, path)
     if (pid === undefined) break
     if (!isExiting(pid)) throw new VnetError(EADDRINUSE, path, 'another vnet node listens there')

@@ -34,9 +34,8 @@ export function findTarget(
     using sock = RouteSocket.open(native, nsfd)
     const link = getLink(sock, { name })
     if (link === undefined) throw refusal(ENODEV, 'there is no such interface; `ip link` lists them')
-    if (link.type !== ARPHRD_ETHER && link.type !== ARPHRD_LOOPBACK) {
+    if (link.type !== ARPHRD_ETHER && link.type !== ARPHRD_LOOPBACK)
       throw refusal(EOPNOTSUPP, `${link.kind ?? 'it'} has no Ethernet headers, which a wire needs`)
-    }
     const { ifindex } = link
     const by = attachedBy(native, { nsfd, ifindex })
     if (by !== undefined) throw refusal(EBUSY, `process ${by} is attached to it`)

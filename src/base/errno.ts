@@ -119,9 +119,8 @@ function remedyFor(call: string, errno: number, object = ''): string | undefined
 export function failedCall(error: unknown): VnetError | undefined {
   if (error instanceof VnetError) return error
   const { code, message, syscall, path, dest, address, port } = (error ?? {}) as SystemError
-  if (code === 'ERR_WORKER_INIT_FAILED') {
+  if (code === 'ERR_WORKER_INIT_FAILED')
     return new VnetError(numberOf(/E[A-Z]+$/.exec(message)?.[0]) ?? EAGAIN, ['thread', 'a thread'])
-  }
   const errno = numberOf(code)
   if (errno === undefined || typeof syscall !== 'string') return undefined
   // Any file would have failed. The first is often one of the program's own.

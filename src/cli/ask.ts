@@ -72,9 +72,8 @@ export async function askInterface(
     const named = devices.filter(device => isNamed(device, name))
     // In the vnet's own namespace the label of an interface is the name alone.
     const exact = named.length === 1 ? named : named.filter(device => label(device) === name)
-    if (exact.length !== 1) {
+    if (exact.length !== 1)
       return fail(io, `${named.length} interfaces are called ${name}: ${listed(named.map(label))}`)
-    }
     await ask(client, exact[0] as FoundDevice)
     return EXIT_OK
   }

@@ -347,9 +347,8 @@ function otherRuntime(): string | undefined {
 export function loadNative(): Native {
   checkLinux(['load the native addon', ''])
   const runtime = otherRuntime()
-  if (runtime !== undefined) {
+  if (runtime !== undefined)
     throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
-  }
   const require = createRequire(import.meta.url)
   // A second copy, from another file, would have its own list of descriptors.
   const loaded = Object.keys(require.cache).find(file => file.startsWith(ROOT) && ADDON.test(file.slice(ROOT.length)))

@@ -113,9 +113,8 @@ export function placeOf(native: Native, nsfd: number): number {
 function explained(native: Native, fd: number, error: unknown, netns: string | undefined): unknown {
   if (netns === undefined || !(error instanceof VnetError) || error.advice !== undefined) return error
   const what = `enter network namespace ${netns}`
-  if (error.errno === EINVAL) {
+  if (error.errno === EINVAL)
     return isNetns(native, fd) ? error : new VnetError(EINVAL, what, 'it is not a network namespace')
-  }
   // An EPERM without advice means that the namespace may not be entered.
   return error.errno === EPERM ? new VnetError(EPERM, what, rootAdvice()) : error
 }

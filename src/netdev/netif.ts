@@ -105,9 +105,8 @@ function lengthProtocol({ bytes, data, len }: sk.SkBuff): number {
 }
 
 function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
-  if (!ethernet.isMulticastAddress(bytes, data)) {
+  if (!ethernet.isMulticastAddress(bytes, data))
     return ethernet.isSameAddress(bytes, data, dev.devAddr) ? sk.PACKET_HOST : sk.PACKET_OTHERHOST
-  }
   return ethernet.isSameAddress(bytes, data, dev.broadcast) ? sk.PACKET_BROADCAST : sk.PACKET_MULTICAST
 }
 

@@ -52,9 +52,8 @@ export class HeldPackets {
 
   /** Takes the packet that is due first; undefined without one. The caller then owns it. */
   shift(): SkBuff | undefined {
-    if (this.#early.size !== 0 && (this.#length === 0 || this.#early.first < this.#moments[this.#head])) {
+    if (this.#early.size !== 0 && (this.#length === 0 || this.#early.first < this.#moments[this.#head]))
       return this.#early.shift()
-    }
     if (this.#length === 0) return undefined
     const skb = this.#skbs[this.#head]
     this.#skbs[this.#head] = undefined

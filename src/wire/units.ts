@@ -46,9 +46,8 @@ export function parseShare(text: string): number {
 /** Returns a rate in bit/s: `10mbit`, `1.5gbit`, `100kbps` (kilobytes per second), `9600`. */
 export function parseRate(text: string): number {
   const bits = parseQuantity(text, RATES, 1)
-  if (bits === undefined || bits < 1) {
+  if (bits === undefined || bits < 1)
     throw new UsageError(`'${text}' is not a rate: a number with bit, kbit, mbit or gbit (bps: bytes per second)`)
-  }
   return Math.round(bits)
 }
 

@@ -137,9 +137,8 @@ export class GenericNetlink {
     // Binds only the socket of a thread that waits: its number may belong to another socket by now.
     const isTaken = netns !== undefined && listener.isWaiting(notification)
     const port = isTaken ? boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0) : undefined
-    if (isTaken && port !== undefined) {
+    if (isTaken && port !== undefined)
       return { notification, socket: { fd, port, netns, inode: inodeOf(fd) }, octets, to }
-    }
     native.close(fd)
     return undefined
   }

@@ -234,14 +234,12 @@ export class Udp implements Protocol {
   bind(binding: UdpBinding, events: UdpEvents): UdpSocket {
     const { address, port: wanted } = binding
     const own = address === undefined || isUnspecified(address) ? undefined : unmapped(address).slice()
-    if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own)) {
+    if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own))
       throw new errnos.VnetError(errnos.EADDRNOTAVAIL, `bind ${formatAddress(own)} port ${wanted}`)
-    }
     const socket = new UdpSocket(this, this.#ip, binding, own, events)
     socket.port = wanted === 0 ? this.#freePort(socket) : wanted
-    if (!this.#isFree(socket, socket.port, binding.reuseAddr === true)) {
+    if (!this.#isFree(socket, socket.port, binding.reuseAddr === true))
       throw new errnos.VnetError(errnos.EADDRINUSE, `bind port ${wanted}`)
-    }
     const others = this.#sockets.get(socket.port)
     if (others === undefined) this.#sockets.set(socket.port, [socket])
     else others.unshift(socket)

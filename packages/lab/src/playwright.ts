@@ -153,9 +153,8 @@ function programOf({ playwright, browserName, launchOptions, channel, connectOpt
   if (connectOptions) throw new UsageError('connectOptions: a browser in a lab is launched, not connected to')
   const given = own ?? launchOptions.executablePath
   if (given !== undefined) return given
-  if (channel !== undefined) {
+  if (channel !== undefined)
     throw new UsageError(`channel '${channel}': a browser in a lab needs launchOptions.executablePath instead`)
-  }
   const path = (playwright[browserName] as pw.BrowserType).executablePath()
   if (existsSync(path)) return path
   throw new Error(`${path} does not exist: npx playwright install ${browserName}, or set launchOptions.executablePath`)
@@ -167,9 +166,8 @@ function delegate(current: Own['_current']): pw.Browser {
     const { browser } = current
     // Fixtures are awaited, which looks for a `then`.
     if (browser === undefined && (key === 'then' || typeof key === 'symbol')) return undefined
-    if (browser === undefined) {
+    if (browser === undefined)
       throw new UsageError('browser: it starts with the fixtures page and context; on other hosts use browserIn(host)')
-    }
     const value = Reflect.get(browser, key)
     return typeof value === 'function' ? value.bind(browser) : value
   }

@@ -177,9 +177,8 @@ function planPorts(native: Native | undefined, text: string | undefined, context
   const ports = lanPortArgs(context)
   if (text === undefined || native === undefined) return { uplink: undefined, ports }
   const asked = interfaceArg(text)
-  if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns)) {
+  if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns))
     throw new UsageError(`--uplink ${text} is a port of the segment itself: name another interface`)
-  }
   const uplink = openUplink(native, context.net, text)
   return { uplink, ports: uplink === undefined ? [...ports, text] : ports }
 }

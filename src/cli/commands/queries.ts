@@ -219,9 +219,8 @@ export function ioctl(
   { json, length = given?.length }: QueryOptions & { readonly length?: number },
   io: Io,
 ): Promise<number> {
-  if (length !== undefined && given !== undefined && length < given.length) {
+  if (length !== undefined && given !== undefined && length < given.length)
     throw new UsageError(`--length ${length}: HEX has ${given.length} bytes`)
-  }
   const data = length === undefined ? undefined : new Uint8Array(length)
   data?.set(given ?? [])
   return askInterface(name, io, async (client, device) => {

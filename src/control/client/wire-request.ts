@@ -43,9 +43,8 @@ export function wireChange(
   { direction, note, resources = clientResources() }: WireChangeOptions = {},
 ): WireChange {
   if (text === undefined) return { direction, text, attachments: [] }
-  if (lengthOf(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {
+  if (lengthOf(text) > VNET_WIRE_TEXT_MAX || text.includes('\0'))
     throw new UsageError(`the text of a running wire has at most ${VNET_WIRE_TEXT_MAX} bytes, and no NUL`)
-  }
   const attachments: WireAttachment[] = []
   let size = 0
   const attach = (attachment: WireAttachment) => {

@@ -83,9 +83,8 @@ function deferring({ cmd, doit, dumpit }: FrontData['operations'][number], relay
   const { request: policy, changes = false } = found as Pick<Operation, 'changes'> & { request: Operation['policy'] }
   function defer(bytes: Uint8Array, offset: number, length: number, caller: Caller): undefined {
     decodeAttributes(policy, bytes, offset, length)
-    if (cmd === commands.capture.cmd && caller.missingToCapture !== undefined) {
+    if (cmd === commands.capture.cmd && caller.missingToCapture !== undefined)
       throw new VnetError(EPERM, 'vnet_nl', caller.missingToCapture)
-    }
     const header = NLMSG_HDRLEN + GENL_HDRLEN
     const [at, size] = [offset - header, length + header]
     // The clients of this process are sessions.

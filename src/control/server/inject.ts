@@ -15,9 +15,8 @@ export function inject(subject: Subject): Operation {
   return operation(commands.inject, {
     doit({ frames, ...which }) {
       const dev = theOne(subject, which)
-      if (!isWhole(frames)) {
+      if (!isWhole(frames))
         throw new Refusal(EINVAL, vnetAttributes.injectFrames.type, 'frames: the last one is not whole')
-      }
       if (!netifRunning(dev)) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
       return receive(dev, frames)
     },

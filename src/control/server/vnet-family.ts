@@ -279,13 +279,11 @@ function trigger(dev: NetDevice, fault: string, queue: number | undefined): unde
       `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`,
     )
   }
-  if (netdevOps.ndoTrigger === undefined) {
+  if (netdevOps.ndoTrigger === undefined)
     throw new VnetError(EOPNOTSUPP, 'vnet_nl', `the driver of ${dev.name} has no faults to trigger`)
-  }
   const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
-  if (error === -EOPNOTSUPP) {
+  if (error === -EOPNOTSUPP)
     throw new Refusal(EOPNOTSUPP, family.vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
-  }
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
   if (error < 0) throw new VnetError(error, ['ndoTrigger', `${fault} of ${dev.name}`])
 }

@@ -33,9 +33,8 @@ export function wires(subject: Subject): Operation[] {
   const setWire = operation(commands.setWire, {
     doit({ direction, text = '', attachments, ...which }) {
       const found = wiresOf(subject, theOne(subject, which))
-      if (direction !== undefined && !(direction in wireDirectionNumbers)) {
+      if (direction !== undefined && !(direction in wireDirectionNumbers))
         throw new Refusal(EINVAL, vnetAttributes.wireDirection.type, `there is no ${direction}`)
-      }
       const resources = attached(attachments)
       const changed = found.filter(wire => direction === undefined || wire.direction === direction)
       try {

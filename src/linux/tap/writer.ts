@@ -81,9 +81,8 @@ export class TapWriter {
   #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): sk.SkBuff | undefined {
     const { pool, counts } = this.#options
     // The elements of other arrays would be cut to bytes.
-    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1) {
+    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1)
       throw new TypeError('write takes a Uint8Array, or a frame that was read')
-    }
     if (info !== undefined) check(info)
     const tooBig = bytes.length > FRAME_MAX
     const skb = tooBig ? undefined : pool.alloc(bytes.length)
@@ -193,9 +192,8 @@ function check(info: TapFrameInfo): void {
   checkNumber('gsoSize', gsoSize, U16_MAX)
   // A frame of another interface may come from a queue that this one lacks.
   checkNumber('queue', queue, U16_MAX)
-  if (!GSO_TYPES.includes(gsoType & ~sk.SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0)) {
+  if (!GSO_TYPES.includes(gsoType & ~sk.SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0))
     throw new RangeError(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
-  }
 }
 
 function checkNumber(name: keyof TapFrameInfo, value: number, most: number): void {

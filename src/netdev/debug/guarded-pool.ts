@@ -238,9 +238,8 @@ export class GuardedPool extends SkBuffPool {
       const what = `a read of byte ${to - 1 - data} of a frame of ${len} bytes`
       return this.#found('uninitialized-read', what, trace(), skb)
     }
-    if (isOwn && owner < OWNER_HOLDER) {
+    if (isOwn && owner < OWNER_HOLDER)
       return this.#usedAfter(skb, trace(), how === 'write' ? 'a write to bytes' : 'a read of bytes', false)
-    }
     const where =
       from < skb.head ? `${bytesOf(skb.head - from)} before the room` : `${bytesOf(to - skb.end)} behind the room`
     const other = frame === undefined || frame === skb ? undefined : driverPlace(frame.life.held)

@@ -127,9 +127,7 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
           continue
         }
         const isNative = wait >= this.params.step && lq.held.length > TH_LEN && !isOverloaded
-        if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) {
-          this.queue.env.note('mark', skb)
-        }
+        if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) this.queue.env.note('mark', skb)
         return skb
       }
       if (!cq.recurs(pC)) return skb

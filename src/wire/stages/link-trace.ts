@@ -252,9 +252,8 @@ function readHeader(line: string): Column[] {
 
 function readRow(line: string, columns: readonly Column[], rows: Record<Column, number[]>): void {
   const cells = cellsOf(line)
-  if (cells.length !== columns.length) {
+  if (cells.length !== columns.length)
     throw new UsageError(`it has ${cells.length} values, and the first line ${columns.length} columns`)
-  }
   const before = rows.time.at(-1)
   if (rows.time.length === ROWS_MAX) throw new UsageError(`more than ${ROWS_MAX} rows`)
   for (const [i, column] of columns.entries()) {

@@ -171,9 +171,8 @@ export function match(
   otherwise: readonly Impairment[] = [],
 ): Impairment {
   const { filter, syn, flow, nth }: MatchOptions = typeof which === 'function' ? { filter: which } : which
-  if (nth !== undefined && !(Number.isInteger(nth) && nth > 0)) {
+  if (nth !== undefined && !(Number.isInteger(nth) && nth > 0))
     throw new UsageError(`nth ${nth}: it must be a whole number of at least 1`)
-  }
   const selection: Selection = {
     ...(syn === true && { syn }),
     ...(flow !== undefined && { flow: shareOf(flow) }),

@@ -212,9 +212,8 @@ function timesOf(trace: string | readonly number[]): number[] {
   const times = lines.map((line, i) => {
     const text = line.trim()
     const ms = Number(text)
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(ms)) {
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(ms))
       throw new UsageError(`trace, line ${i + 1}: '${text}' is not a whole number of milliseconds`)
-    }
     if (ms < last) throw new UsageError(`trace, line ${i + 1}: ${ms} is less than ${last} in the line before`)
     last = ms
     return ms

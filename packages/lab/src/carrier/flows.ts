@@ -85,9 +85,8 @@ export class Flows {
     const version = upper.find(bytes, nh, at + length)
     if (version === 0) return undefined
     const protocol = upper.h < 0 ? -1 : upper.protocol
-    if (protocol === ipv4.IPPROTO_IGMP || (protocol === ipv6.NEXTHDR_ICMP && isOfKernel(bytes, upper.h, upper.end))) {
+    if (protocol === ipv4.IPPROTO_IGMP || (protocol === ipv6.NEXTHDR_ICMP && isOfKernel(bytes, upper.h, upper.end)))
       return undefined
-    }
     const half = this.#halfOf(bytes, nh, version, protocol)
     half.packets++
     const isTcp = protocol === ipv4.IPPROTO_TCP && tcp.parse(bytes, upper.h, upper.end - upper.h) >= 0

@@ -94,9 +94,8 @@ export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void
   const owner = attempt(() => statSync(`/proc/${pid}`).uid)
   if (owner === undefined) throw new VnetError(ESRCH, `enter ${host}`, `the lab ${name} has ended`)
   if (owner !== uid) throw new VnetError(EACCES, `enter ${host}`, `process ${pid} belongs to another user`)
-  if (uid !== process.geteuid?.() && sharesUserNamespace(pid)) {
+  if (uid !== process.geteuid?.() && sharesUserNamespace(pid))
     throw new VnetError(EACCES, `enter ${host}`, `process ${pid} of user ${uid} is not in a user namespace of its own`)
-  }
 }
 
 /** Returns a descriptor of the host's network namespace. Throws a VnetError if the lab ended. */

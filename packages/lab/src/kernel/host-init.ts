@@ -54,9 +54,8 @@ export class HostInit {
 
   /** Returns when programs can be started. Throws a VnetError if the kernel refuses. */
   constructor({ native, nsfd, etc, hasClock, diskBytes }: InitPlace) {
-    if (!hasOwnNumbers()) {
+    if (!hasOwnNumbers())
       throw new UsageError('faults of programs need the /proc of their PID namespace: mount -t proc proc /proc')
-    }
     this.clock = hasClock ? new HostClock(etc) : undefined
     const pair = new Int32Array(2)
     check(native.socketpair(SOCK_SEQPACKET, pair), 'socketpair')

@@ -38,9 +38,8 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
     if (options.json) io.out(`${JSON.stringify({ event: 'lan', segments: shown.map(each => json(each, parts)) })}\n`)
     else io.out(shown.map(each => text(each, parts, rows)).join('\n'))
   }
-  if (name !== undefined) {
+  if (name !== undefined)
     return askInterface(name, io, async (client, device) => print([await ask(client, device, parts)]), options)
-  }
   const all = async (client: ControlClient, { devices, failed }: Found) => {
     const shown: Shown[] = []
     const errors: VnetError[] = [...failed]

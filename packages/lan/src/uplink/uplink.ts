@@ -205,9 +205,8 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
         'there is no such interface: name one that exists, or NETNS/IF to create a port',
       )
     }
-    if (!isValidEtherAddr(link.address)) {
+    if (!isValidEtherAddr(link.address))
       throw new VnetError(EINVAL, what, 'it is not an Ethernet interface: it has no MAC address')
-    }
     const { ifindex } = link
     const addresses = addressesOf(sock, name)
     const fd = openPacketSocket(native, nsfd, ifindex, what)

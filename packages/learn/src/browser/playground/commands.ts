@@ -9,9 +9,8 @@ import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
 /** Runs a command on a device. A failure, and a mistake of the user, are in the result. */
 export function runCommand(vnet: LocalVnet, ifname: string, command: PageCommand): CommandResult {
   try {
-    if (command.do === 'filter') {
+    if (command.do === 'filter')
       return { ok: true, program: new LinuxWireResources().filter(command.text).program.instructions }
-    }
     run(vnet, ifname, command)
     return { ok: true }
   } catch (error) {
