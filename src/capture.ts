@@ -89,6 +89,4 @@ export function capture(
   return recording
 }
 
-function isCount(n: number): boolean {
-  return Number.isSafeInteger(n) && n >= 1
-}
+const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 1

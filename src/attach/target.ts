@@ -19,9 +19,7 @@ export interface Target {
 }
 
 /** Returns the name of a TAP of an attachment: `a` faces the network, `b` the network stack. */
-export function attachTapName(ifindex: number, end: 'a' | 'b'): string {
-  return `wire${ifindex}${end}`
-}
+export const attachTapName = (ifindex: number, end: 'a' | 'b'): string => `wire${ifindex}${end}`
 
 /** Throws a VnetError with a one-line message if nothing can be attached to the interface. */
 export function findTarget(

@@ -159,9 +159,7 @@ export function objectOf({ what }: VnetError): string {
   return typeof what === 'string' ? what : what[1]
 }
 
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, ' ')
-}
+const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ')
 
 /** Returns why a call of Node failed, and the remedy if there is one; else the error's message. */
 export function reasonOf(error: unknown): string {

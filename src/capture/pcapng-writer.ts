@@ -55,9 +55,7 @@ function putMoment(to: Uint8Array, at: number, { seconds, nanoseconds }: Moment)
   return putLe32(to, at + 4, rest >>> 0)
 }
 
-function startBlock(to: Uint8Array, at: number, type: number): number {
-  return putLe32(to, at, type) + 4
-}
+const startBlock = (to: Uint8Array, at: number, type: number): number => putLe32(to, at, type) + 4
 
 /** Ends the block that starts at `start`. Throws a RangeError if it did not fit `to`. */
 function endBlock(to: Uint8Array, start: number, at: number): number {

@@ -81,9 +81,7 @@ export async function askInterface(
 }
 
 /** True if the vnet has ended, or its interface was deleted, since they were found. */
-export function hasEnded(error: unknown): boolean {
-  return isErrno(error, ECONNREFUSED, ENODEV)
-}
+export const hasEnded = (error: unknown): boolean => isErrno(error, ECONNREFUSED, ENODEV)
 
 export function fail(io: Io, problem: string | Error): number {
   complain(io, problem instanceof Error ? explain(problem) : problem)

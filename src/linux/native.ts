@@ -269,9 +269,7 @@ export interface Native {
 }
 
 /** Uses stat(2): access(2) checks other capabilities than open(2) does. */
-function isThere(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false }) !== undefined
-}
+const isThere = (file: string): boolean => statSync(file, { throwIfNoEntry: false }) !== undefined
 
 // src/linux and dist/linux are at the same depth.
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))

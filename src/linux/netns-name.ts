@@ -40,9 +40,7 @@ function nameOf(namespace: Identity): string | undefined {
 type Identity = Pick<Stats, 'dev' | 'ino'>
 
 /** Whether netnsName() returned it for a namespace that has a name, which can be watched. */
-export function isNamed(netns: string): boolean {
-  return !netns.startsWith('net:[')
-}
+export const isNamed = (netns: string): boolean => !netns.startsWith('net:[')
 
 /** Whether `path` names a namespace; `unknown` without permission to look. */
 function names(path: string, { dev, ino }: Identity, unknown: boolean): boolean {

@@ -149,9 +149,7 @@ export function ifreqName(request: Uint8Array): string {
 }
 
 /** ifr_flags of an ifreq that the kernel filled in. */
-export function ifreqFlags(request: Uint8Array): number {
-  return getU16(request, IFNAMSIZ)
-}
+export const ifreqFlags = (request: Uint8Array): number => getU16(request, IFNAMSIZ)
 
 /** A struct sockaddr_nl (linux/netlink.h). Port 0 is the kernel; for bind(2), any free one. */
 export function sockaddrNl(port = 0, groups = 0): Uint8Array {

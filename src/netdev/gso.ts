@@ -148,9 +148,7 @@ function gsoProtocol(skb: sk.SkBuff): number {
   return kind === sk.SKB_GSO_TCPV4 || kind === sk.SKB_GSO_TCPV6 ? ipv4.IPPROTO_TCP : 0
 }
 
-function isIpv4(bytes: Uint8Array, nh: number): boolean {
-  return get16(bytes, nh - 2) === ETH_P_IP
-}
+const isIpv4 = (bytes: Uint8Array, nh: number): boolean => get16(bytes, nh - 2) === ETH_P_IP
 
 /** Returns the transport header's position; -1 unless the frame is whole and of its GSO kind. */
 function transportHeader(skb: sk.SkBuff, nh: number, protocol: number): number {

@@ -104,6 +104,4 @@ export class Watchdog {
   }
 }
 
-function inMs(ns: number): number {
-  return Math.round(ns / NSEC_PER_MSEC)
-}
+const inMs = (ns: number): number => Math.round(ns / NSEC_PER_MSEC)

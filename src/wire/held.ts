@@ -83,9 +83,7 @@ export class HeldPackets {
 }
 
 /** Returns the packets that a frame stands for: 1, or the segments of a GSO frame. */
-export function packetsOf(skb: SkBuff): number {
-  return skb.gsoSize === 0 ? 1 : gsoSegs(skb)
-}
+export const packetsOf = (skb: SkBuff): number => (skb.gsoSize === 0 ? 1 : gsoSegs(skb))
 
 const NONE: Packets = { length: 0, bytes: 0 }
 

@@ -14,9 +14,7 @@ export interface ProgramSocket {
   readonly inode: number
 }
 
-export function inodeOf(fd: number): number {
-  return fstatSync(fd).ino
-}
+export const inodeOf = (fd: number): number => fstatSync(fd).ino
 
 /** Returns the port of a netlink socket; 0 if it has none. */
 export function portOf(native: Native, fd: number): number {

@@ -18,9 +18,7 @@ const DEFAULT_TTL = 64
 /** ::ffff:0.0.0.0/96 (RFC 4291 section 2.5.5.2). */
 const MAPPED = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
 
-function mapped(address: Uint8Array): Uint8Array {
-  return Uint8Array.of(...MAPPED, ...address)
-}
+const mapped = (address: Uint8Array): Uint8Array => Uint8Array.of(...MAPPED, ...address)
 
 /** Returns the IPv4 address in an IPv4-mapped one, or the address itself. */
 export function unmapped(address: Uint8Array): Uint8Array {

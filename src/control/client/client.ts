@@ -353,9 +353,7 @@ function requestOf<F extends netlink.Fields>(
   }
 }
 
-function whatOf({ name }: { readonly name: string }, object = 'vnet'): Call {
-  return [name, object]
-}
+const whatOf = ({ name }: { readonly name: string }, object = 'vnet'): Call => [name, object]
 
 function which({ ifindex, name: ifname, netns }: Partial<types.Device>) {
   return { ifindex, ifname, netns }

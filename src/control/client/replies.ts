@@ -27,9 +27,7 @@ export function runtimeInfo({ time, runtime }: Reply<'getRuntime'>): types.Runti
   }
 }
 
-function inMs(ns: number): number {
-  return ns / NSEC_PER_MSEC
-}
+const inMs = (ns: number): number => ns / NSEC_PER_MSEC
 
 function named<R extends { readonly ifname: string; readonly netns?: string | undefined }>({
   ifname,

@@ -66,6 +66,4 @@ export function wireChange(
 }
 
 /** Returns the bytes of a text in UTF-8. */
-function lengthOf(text: string): number {
-  return new TextEncoder().encode(text).length
-}
+const lengthOf = (text: string): number => new TextEncoder().encode(text).length

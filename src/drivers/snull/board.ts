@@ -285,6 +285,4 @@ function reasonNames(): string {
   return Array.from({ length: reasons.SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
 }
 
-function isOrder(order: number): boolean {
-  return order !== 0
-}
+const isOrder = (order: number): boolean => order !== 0

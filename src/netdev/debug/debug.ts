@@ -227,6 +227,4 @@ function isOverflow({ owner, refused }: Life): boolean {
   return owner === OWNER_XMIT && refused !== undefined
 }
 
-function framesOf(n: number): string {
-  return n === 1 ? '1 frame' : `${n} frames`
-}
+const framesOf = (n: number): string => (n === 1 ? '1 frame' : `${n} frames`)

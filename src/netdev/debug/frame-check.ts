@@ -82,10 +82,6 @@ function upperOf(bytes: Uint8Array, nh: number, end: number): UpperHeader | unde
 }
 
 /** Whether two sums are equal: 0 and 0xffff both mean zero. */
-function isSame(a: number, b: number): boolean {
-  return a % 0xffff === b % 0xffff
-}
+const isSame = (a: number, b: number): boolean => a % 0xffff === b % 0xffff
 
-function hex(value: number): string {
-  return `0x${value.toString(16).padStart(4, '0')}`
-}
+const hex = (value: number): string => `0x${value.toString(16).padStart(4, '0')}`

@@ -342,6 +342,4 @@ export class GuardedPool extends SkBuffPool {
   }
 }
 
-function bytesOf(n: number): string {
-  return n === 1 ? '1 byte' : `${n} bytes`
-}
+const bytesOf = (n: number): string => (n === 1 ? '1 byte' : `${n} bytes`)

@@ -283,10 +283,6 @@ export function linkTrace({ time, rate, delay, loss }: Rows): LinkTrace {
   return { times, period, ...values, bits, periodBits, flight: flightLimit(rate, delay) }
 }
 
-function cellsOf(line: string): string[] {
-  return line.split(',').map(cell => cell.trim())
-}
+const cellsOf = (line: string): string[] => line.split(',').map(cell => cell.trim())
 
-function isBare(text: string): boolean {
-  return /^\d*\.?\d+(e[-+]?\d+)?$/i.test(text)
-}
+const isBare = (text: string): boolean => /^\d*\.?\d+(e[-+]?\d+)?$/i.test(text)

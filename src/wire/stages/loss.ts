@@ -265,6 +265,4 @@ export function lossEvery(n: number, { ecn }: LossOptions = {}): Impairment {
   return make({ model: 'every', n }, ecn)
 }
 
-function make(model: LossParams, ecn = false): Impairment {
-  return stageOf(lossKind, { model, ecn })
-}
+const make = (model: LossParams, ecn = false): Impairment => stageOf(lossKind, { model, ecn })

@@ -136,9 +136,7 @@ export class Flows {
   }
 }
 
-function v6(nh: number): [number, number] {
-  return [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
-}
+const v6 = (nh: number): [number, number] => [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
 
 function isOfKernel(bytes: Uint8Array, h: number, end: number): boolean {
   if (h >= end) return false

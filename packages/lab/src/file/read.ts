@@ -269,6 +269,4 @@ function reporting(problems: ConfigFile, path: string, check: () => void): void 
 }
 
 /** The lines after the first one show the place in the text of a wire. */
-function firstLine({ message }: UsageError): string {
-  return message.split('\n')[0] as string
-}
+const firstLine = ({ message }: UsageError): string => message.split('\n')[0] as string

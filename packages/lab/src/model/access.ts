@@ -119,6 +119,4 @@ export function parseForward(what: string, from: string, to: string) {
   return { protocol: protocol === 'tcp' ? IPPROTO_TCP : IPPROTO_UDP, port: Number(port), host, to: Number(own) }
 }
 
-function isPort(text: string | undefined): boolean {
-  return Number(text) >= 1 && Number(text) < 65_536
-}
+const isPort = (text: string | undefined): boolean => Number(text) >= 1 && Number(text) < 65_536

@@ -261,6 +261,4 @@ export function addressVariables(hosts: readonly Pick<Host, 'name' | 'interfaces
   return variables
 }
 
-function nameOfVariable(name: string): string {
-  return name.toUpperCase().replaceAll('-', '_')
-}
+const nameOfVariable = (name: string): string => name.toUpperCase().replaceAll('-', '_')

@@ -114,9 +114,7 @@ function text({ interfaces, segment }: Shown, parts: readonly Part[], rows: numb
 }
 
 /** Every host with IPv6 has a link-local address, made from its MAC address. */
-function isNotLinkLocal(address: string): boolean {
-  return !address.startsWith('fe80:')
-}
+const isNotLinkLocal = (address: string): boolean => !address.startsWith('fe80:')
 
 function counts(entries: readonly (readonly [string, number])[]): string {
   return entries.length === 0 ? '-' : entries.map(([name, n]) => `${name} ${n}`).join(', ')

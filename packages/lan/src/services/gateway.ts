@@ -17,9 +17,7 @@ const HLEN = 2
 const CHADDR = 28
 
 /** Limits the DHCP requests of clients; another one limits DHCPv6 and router solicitations. */
-export function clientBudget(clock: Clock): Budget {
-  return new Budget(clock, EACH, ALL)
-}
+export const clientBudget = (clock: Clock): Budget => new Budget(clock, EACH, ALL)
 
 /** Handles UDP port 67. Drops a reply that it cannot send: the client repeats its request. */
 export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): UdpHandler {

@@ -9,9 +9,7 @@ import { COURSE } from '../folder.ts'
 
 const DEFINITION = 'exercise.js'
 
-export function isExercise(directory: string): boolean {
-  return existsSync(join(directory, DEFINITION))
-}
+export const isExercise = (directory: string): boolean => existsSync(join(directory, DEFINITION))
 
 /**
  * Returns a directory's exercises by name, or the exercise that it is. `from` may be an installed

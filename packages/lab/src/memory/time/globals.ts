@@ -59,9 +59,7 @@ function measure(name: string, from?: string | MeasureOptions, to?: string): Per
 Object.defineProperty(setTimeout, promisify.custom, { value: sleep })
 
 /** Nanoseconds since 0 of the timeline. */
-function ns(): number | undefined {
-  return thread.timeline?.now
-}
+const ns = (): number | undefined => thread.timeline?.now
 
 /** performance.now. As in Node, performance.timeOrigin plus it is the time of Date. */
 function now(): number {

@@ -155,6 +155,4 @@ function renewalTimes({ renewalTime, rebindingTime }: DhcpConfig, seconds: numbe
 
 const u32 = (value: number): Uint8Array => Uint8Array.from(long(value))
 
-function text(value: string): Uint8Array {
-  return new TextEncoder().encode(value)
-}
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)

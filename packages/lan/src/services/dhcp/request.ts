@@ -95,15 +95,11 @@ const WELL_KNOWN: readonly string[] = [
 ].flatMap(names => names.split(' '))
 
 /** Whether `name`, a result of toHostname(), is one of them. No client may choose it. */
-export function isWellKnown(name: string): boolean {
-  return WELL_KNOWN.includes(name)
-}
+export const isWellKnown = (name: string): boolean => WELL_KNOWN.includes(name)
 
 function fqdnText(fqdn: Uint8Array): string {
   const name = fqdn.subarray(FQDN_NAME)
   return ((fqdn[0] as number) & FQDN_WIRE_FORMAT) === 0 ? ascii(name) : ascii(name.subarray(1, 1 + (name[0] as number)))
 }
 
-function ascii(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes)
-}
+const ascii = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

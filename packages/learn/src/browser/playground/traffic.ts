@@ -181,6 +181,4 @@ export class Traffic {
 }
 
 /** Returns nanoseconds in milliseconds. */
-function inMs(ns: number): number {
-  return Math.round(ns / (NSEC_PER_MSEC / 100)) / 100
-}
+const inMs = (ns: number): number => Math.round(ns / (NSEC_PER_MSEC / 100)) / 100
