@@ -179,9 +179,7 @@ export class DirectedWire implements deviceWire.DeviceWire {
       onPackets: packets => {
         if (dev !== undefined) dev.mergesWire = packets
       },
-      onIdle: () => {
-        this.wire = to.wire
-      },
+      onIdle: () => (this.wire = to.wire),
       failed: (stage, error) => {
         const what = `wire ${deviceWire.directionText(this)}, ${stage}`
         this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)

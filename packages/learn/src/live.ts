@@ -135,9 +135,7 @@ export class VnetProcess implements Started {
     process.once('exit', () => this.#child.kill('SIGKILL'))
     const { stdout, stderr } = this.#child
     let isReady = () => {}
-    const becomesReady = new Promise<void>(resolve => {
-      isReady = resolve
-    })
+    const becomesReady = new Promise<void>(resolve => (isReady = resolve))
     createInterface({ input: stdout! }).on('line', line => this.#read(line, isReady))
     createInterface({ input: stderr! }).on('line', line => this.log.push(line))
     this.#ended = new Promise((resolve, reject) => {
@@ -200,9 +198,7 @@ function parse(line: string): Record<string, unknown> {
 /** Settles as `promise` does, or calls `late` after `ms`, which throws. */
 async function within<T>(ms: number, promise: Promise<T>, late: () => never): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
+  const over = new Promise<void>(resolve => (timer = setTimeout(resolve, ms)))
   try {
     return await Promise.race([promise, over.then(late)])
   } finally {
@@ -225,9 +221,7 @@ export async function runProgram(
   process.once('exit', end)
   const text = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', more => {
-      text[stream] += more
-    })
+    child[stream].setEncoding('utf8').on('data', more => (text[stream] += more))
   }
   const timer = setTimeout(end, PROGRAM_LIMIT_MS)
   try {

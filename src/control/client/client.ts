@@ -251,9 +251,7 @@ export class ControlClient {
     { device = {}, events, dropThreshold, onLost = () => {} }: types.SubscribeOptions = {},
   ): Promise<types.Subscription> {
     let end = () => {}
-    const ended = new Promise<void>(resolve => {
-      end = resolve
-    })
+    const ended = new Promise<void>(resolve => (end = resolve))
     const message = (cmd: number, attributes: Uint8Array) => {
       if (cmd === commands.event.cmd)
         onEvent(replies.deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))

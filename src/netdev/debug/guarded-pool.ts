@@ -129,9 +129,7 @@ export class GuardedPool extends SkBuffPool {
   /** Returns the arena as a driver sees it: each access is checked. */
   checked(skb: GuardedSkb): Uint8Array {
     const check: Check = (from, to, how) => this.#check(skb, from, to, how)
-    return checkedBytes(this.bytes, check, () => {
-      skb.life.readTo = Number.POSITIVE_INFINITY
-    })
+    return checkedBytes(this.bytes, check, () => (skb.life.readTo = Number.POSITIVE_INFINITY))
   }
 
   owned(skb: GuardedSkb, before: number): void {

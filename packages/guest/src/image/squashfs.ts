@@ -61,9 +61,7 @@ function mksquashfs(args: readonly string[]): Promise<void> {
     const env = { ...process.env, SOURCE_DATE_EPOCH: undefined }
     const child = spawn('mksquashfs', args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
     let errors = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors += text
-    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
     child.on('error', reject).on('close', status => {
       if (status === 0) resolve()
       else reject(new GuestSetupError(`mksquashfs failed: ${errors.trim().split('\n')[0]}`))

@@ -61,9 +61,7 @@ export async function* every<T>(delay?: number, value?: T, options: Options = {}
   try {
     while (true) {
       if (rings === 0 && !signal?.aborted) {
-        await new Promise<void>(resolve => {
-          wake = resolve
-        })
+        await new Promise<void>(resolve => (wake = resolve))
       }
       for (; rings > 0; rings--) yield value as T
       if (signal?.aborted) throw abortError(signal)
