@@ -83,9 +83,8 @@ export function capture(
   const compiled = typeof filter === 'string' ? compileFilter(filter) : filter
   const recording = new Recording(new CaptureFile(file, { ring, tlsKeys }))
   const netnsOf = ({ port }: NetDevice) => (port instanceof TapPort ? port.netns : undefined)
-  for (const net of nets) {
+  for (const net of nets)
     recording.follow({ net, snaplen, filter: compiled, dropsOnly, netnsOf }, dev => devices.has(dev))
-  }
   return recording
 }
 

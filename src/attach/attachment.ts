@@ -301,9 +301,8 @@ export class Attachment {
     this.#aliveUntil = this.#native.monotonic() + this.#failOpen
     redirect.aliveUntil(this.#aliveUntil)
     this.#heart = setInterval(() => this.#beat(redirect), this.#failOpen / BEATS / 1e6).unref()
-    if (hasDefaultRoute) {
+    if (hasDefaultRoute)
       near.log.info('the default route leads here: connections of this machine, such as ssh, pass the wire')
-    }
   }
 
   #beat(redirect: TcxRedirect): void {

@@ -62,8 +62,7 @@ export class DeviceProbe implements FrameProbe {
 
   #record(skb: SkBuff, isReceived: boolean, drop: FrameDrop | undefined): void {
     const time = Number.isNaN(this.time) ? this.#dev.net.clock.now() : this.time
-    for (const captured of this.#captured) {
+    for (const captured of this.#captured)
       captured.record(skb, isReceived ? captured.receive : captured.transmit, time, drop)
-    }
   }
 }

@@ -191,8 +191,7 @@ function logChanges(net: Net): void {
   net.registerNetdeviceNotifier((event, dev) => {
     if (event === NETDEV_CHANGEMTU) dev.changeLog.debug('mtu', `mtu ${dev.mtu}`)
     else if (event === NETDEV_CHANGEADDR) dev.changeLog.debug('address', `address ${formatMac(dev.devAddr)}`)
-    else if (event === NETDEV_CHANGE) {
+    else if (event === NETDEV_CHANGE)
       dev.changeLog.debug('flags', `flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`)
-    }
   })
 }

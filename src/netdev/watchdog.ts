@@ -63,9 +63,8 @@ export class Watchdog {
       // A driver may close its device in an interrupt handler or in ndoTxTimeout.
       if ((dev.flags & IFF_UP) === 0) return
       if (!txq.stopped) continue
-      if ((dev.msgEnable & NETIF_MSG_TIMER) !== 0) {
+      if ((dev.msgEnable & NETIF_MSG_TIMER) !== 0)
         dev.logEvent(`watchdog: tx-${txq.index} stopped for ${inMs(now - txq.transStart)} ms of ${dev.watchdogTimeo}`)
-      }
       if (now >= this.#due(txq)) {
         this.#barked[txq.index] = now
         if (dev.carrier) this.#timeout(txq, now - txq.transStart)

@@ -140,9 +140,8 @@ async function end(lab: Lab, info: pw.TestInfo): Promise<void> {
   const drops = hasFailed ? await lab.drops().catch(() => []) : []
   const captures = hasFailed ? lab.keepCaptures() : []
   await lab.close()
-  for (const path of captures.filter(path => existsSync(path))) {
+  for (const path of captures.filter(path => existsSync(path)))
     await info.attach(basename(path), { path, contentType: PCAPNG })
-  }
   // Attachments are copies. With VNET_CAPTURE the files are kept, too.
   if (!process.env.VNET_CAPTURE) for (const path of captures) rmSync(dirname(path), { recursive: true, force: true })
   addDrops(info.errors[0], drops, lab.seed)

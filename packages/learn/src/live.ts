@@ -220,9 +220,8 @@ export async function runProgram(
   const end = () => pid !== undefined && attempt(() => process.kill(-pid, 'SIGKILL'))
   process.once('exit', end)
   const text = { stdout: '', stderr: '' }
-  for (const stream of ['stdout', 'stderr'] as const) {
+  for (const stream of ['stdout', 'stderr'] as const)
     child[stream].setEncoding('utf8').on('data', more => (text[stream] += more))
-  }
   const timer = setTimeout(end, PROGRAM_LIMIT_MS)
   try {
     const [code] = (await once(child, 'close')) as [number | null]

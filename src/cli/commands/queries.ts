@@ -229,9 +229,8 @@ export function ioctl(
     const ifr = hex(reply.ifreq.subarray(IFR_IFRU))
     const fields = { result: reply.result, ifr, data: reply.data === undefined ? null : hex(reply.data) }
     if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...fields })}\n`)
-    else {
+    else
       for (const [key, value] of Object.entries(fields)) if (value !== null) io.out(`${`${key} ${value}`.trimEnd()}\n`)
-    }
   })
 }
 

@@ -121,9 +121,9 @@ function listenToSignals(
     process.on(signal, () => {
       if (listeners > 0) return
       if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
-      else if (signal === 'SIGHUP' && isService) {
+      else if (signal === 'SIGHUP' && isService)
         output.put('err', 'vnet: SIGHUP ignored: there is nothing to read again\n')
-      } else ends.signal(signal)
+      else ends.signal(signal)
     })
   }
   return {

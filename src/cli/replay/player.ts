@@ -169,9 +169,8 @@ export class Player {
 
   #packet(record: CaptureRecord): Promise<void> | undefined {
     const { counts, selection } = this.#options
-    if (selection.interface !== undefined && record.interfaceName !== undefined) {
+    if (selection.interface !== undefined && record.interfaceName !== undefined)
       this.interfaces.add(record.interfaceName)
-    }
     const reason = skipReason(record, selection)
     if (reason !== undefined) {
       counts.skipped.add(reason)

@@ -59,9 +59,8 @@ export function wireChange(
   }
   const recorded = recording(resources, attach)
   const groups = readText(text, { bareUs: true, ...(note !== undefined && { note }) })
-  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) {
+  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction])
     buildGroups(directed(groups, each), recorded)
-  }
   return { direction, text, attachments }
 }
 

@@ -31,9 +31,8 @@ function ioctl(subject: Subject): Operation {
     doit({ cmd, ifreq, data, ...which }, { missing }) {
       const dev = theOne(subject, which)
       const ifr = ifreq.slice()
-      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n) {
+      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n)
         putU64(ifr, IFR_IFRU, BigInt(family.VNET_IOCTL_DATA_ADDRESS))
-      }
       const memory = data && new RequestMemory(data.slice(), getU64(ifr, IFR_IFRU))
       const result = devIoctl(dev, cmd, ifr, memory ?? noMemory, missing === undefined)
       return { result, ifreq: ifr, data: memory?.written }

@@ -189,9 +189,8 @@ export class SnullHw {
     this.#flapping = this.#triggered = false
     this.#orders.fill(0)
     netifCarrierOn(this.#dev)
-    for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift()) {
+    for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift())
       netifRxDrop(skb, this.#dev, reasons.SKB_DROP_REASON_DEV_STOPPED)
-    }
     for (const ring of this.#stuck) ring.purge(reasons.SKB_DROP_REASON_DEV_STOPPED)
     this.#inUse.fill(0)
     this.#lost.fill(0)

@@ -95,9 +95,8 @@ export class DeviceWatch {
     this.#pool.activity++
     if (!COUNTED.has(field)) return
     const at = trace()
-    if (isInDriver(at)) {
+    if (isInDriver(at))
       this.#report('counted-twice', `the driver counts ${kernelName(linkStats64Fields[field] as string)}`, at)
-    }
   }
 
   /** Calls ndoStartXmit, and checks what became of the frame. */

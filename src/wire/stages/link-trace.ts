@@ -69,9 +69,9 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     const now = this.env.clock.now()
     if (Number.isNaN(this.#began)) this.#began = now
     const { losses } = this.#link
-    if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)]) {
+    if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)])
       this.env.drop(skb, 'loss', SKB_DROP_REASON_WIRE_LOSS)
-    } else if (this.queue.push(skb)) this.#send()
+    else if (this.queue.push(skb)) this.#send()
   }
 
   /** Another trace starts now. The packet in transmission leaves as before. */

@@ -135,9 +135,9 @@ function readSelection(c: Cursor): Selection {
     if (word.text in selection) throw c.error(`${word.text} is given twice`, word)
     c.next()
     if (word.text === 'syn') selection = { ...selection, syn: true }
-    else if (word.text === 'flow') {
+    else if (word.text === 'flow')
       selection = { ...selection, flow: c.share('flow needs a share of the flows: flow 10%') }
-    } else selection = { ...selection, nth: c.value('nth needs a number: nth 3', whole('a count')) }
+    else selection = { ...selection, nth: c.value('nth needs a number: nth 3', whole('a count')) }
   }
   return selection
 }

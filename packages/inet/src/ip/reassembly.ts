@@ -195,9 +195,8 @@ function fits({ pieces, total }: Partial, { offset, data, isLast }: Fragment): b
 function isCovered({ pieces }: Partial, { offset, data }: Fragment): boolean {
   const end = offset + data.length
   let covered = 0
-  for (const { offset: at, data: some } of pieces) {
+  for (const { offset: at, data: some } of pieces)
     covered += Math.max(0, Math.min(end, at + some.length) - Math.max(offset, at))
-  }
   return covered === data.length
 }
 

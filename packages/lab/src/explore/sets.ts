@@ -129,9 +129,8 @@ export class Pairs implements Iterable<Trial> {
     for (let distance = 1; distance < this.#packets.length; distance++) {
       for (const i of this.#starts) {
         for (const one of this.#packets[i] ?? []) {
-          for (const { packet, kind, faults } of this.#packets[i + distance] ?? []) {
+          for (const { packet, kind, faults } of this.#packets[i + distance] ?? [])
             yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
-          }
         }
       }
     }

@@ -244,9 +244,8 @@ export function acceptSource(place: SocketPlace, name: string, addresses: readon
 export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
   // A packet that turns back has the router's address as its source. rp_filter still refuses the
   // router's other addresses there, and the NAT this address from outside.
-  for (const setting of ['accept_local', 'rp_filter']) {
+  for (const setting of ['accept_local', 'rp_filter'])
     writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
-  }
   using sock = RouteSocket.open(place.native, place.nsfd)
   const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
   const dst = { bytes: Uint8Array.from(long(address)), prefixLen: 32 }

@@ -24,9 +24,8 @@ export function countersOf(place: SocketPlace): HostCounters {
       .map(line => line.split(/\s+/))
     for (let i = 0; i + 1 < lines.length; i += 2) {
       const [protocol = '', ...names] = lines[i] ?? []
-      for (const [j, name] of names.entries()) {
+      for (const [j, name] of names.entries())
         counters[`${protocol.slice(0, -1)}${name}`] = Number(lines[i + 1]?.[j + 1])
-      }
     }
   }
   for (const line of read(place, LIST).trimEnd().split('\n')) {

@@ -269,9 +269,8 @@ function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Arra
         const text = String.fromCharCode(...bytes.subarray(name.offset, name.offset + name.length - 1))
         if (text === 'meta') for (const { offset } of within(NFTA_META_KEY, data)) key ||= view(offset).getUint32(0)
         if (text !== 'counter') continue
-        for (const { offset } of within(NFTA_COUNTER_PACKETS, data)) {
+        for (const { offset } of within(NFTA_COUNTER_PACKETS, data))
           drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(view(offset).getBigUint64(0))
-        }
       }
     }
   }

@@ -49,9 +49,8 @@ export class Nptv6 {
     if (isAt(this.#internal, bytes, source) && !move(bytes, source, this.#external, this.#outward))
       return 'untranslatable'
     const quoted = this.#quoted(bytes)
-    if (quoted >= 0 && isAt(this.#internal, bytes, ipv6.destinationAt(quoted))) {
+    if (quoted >= 0 && isAt(this.#internal, bytes, ipv6.destinationAt(quoted)))
       move(bytes, ipv6.destinationAt(quoted), this.#external, this.#outward)
-    }
     if (!isAt(this.#external, bytes, destination)) return 'pass'
     return this.#toHost(bytes, destination, quoted) ? 'hairpin' : 'untranslatable'
   }

@@ -49,9 +49,8 @@ function receiveMessage6(state: HostState, skb: SkBuff, packet: Packet): void {
     receiveSolicitation(state, skb, packet)
     return
   }
-  if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT) {
+  if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT)
     learnAdvertised(state, bytes, packet)
-  }
   if (host < 0) receiveGroupMessage6(state, skb, packet, type)
   else if (icmpv6.isError(type)) receiveIcmpError(state, skb, packet)
   else state.done(skb, callHandler(state, skb, packet, host))
@@ -61,9 +60,8 @@ function receiveGroupMessage6(state: HostState, skb: SkBuff, packet: Packet, typ
   // A frame that returns while a handler runs overwrites the record.
   const message = { ...packet }
   let succeeded = true
-  for (const index of state.handlers.icmpv6.get(type) ?? []) {
+  for (const index of state.handlers.icmpv6.get(type) ?? [])
     succeeded = callHandler(state, skb, message, index) && succeeded
-  }
   state.done(skb, succeeded)
 }
 
@@ -121,9 +119,8 @@ function learnAdvertised({ table, neighbours6 }: HostState, bytes: Uint8Array, {
   const target = icmpv6.targetAt(h)
   const option = icmpv6.targetLinkAddress(bytes, h, end - h)
   if (option <= 0 || !ethernet.isStationAddress(bytes, option)) return
-  if (ipv6.isUnicastAddress(bytes, target) && table.byIp(bytes, target, true) < 0) {
+  if (ipv6.isUnicastAddress(bytes, target) && table.byIp(bytes, target, true) < 0)
     neighbours6.learn(bytes, target, bytes, option)
-  }
 }
 
 type IcmpError = ReturnType<typeof error>

@@ -102,9 +102,8 @@ const { writeHead: realWriteHead } = http.ServerResponse.prototype
 
 /** ServerResponse.writeHead, with a Date header of this time: Node's own shows the real one. */
 function writeHead(this: http.ServerResponse, ...args: unknown[]): http.ServerResponse {
-  if (thread.timeline !== undefined && this.sendDate && !this.headersSent && !this.hasHeader('date')) {
+  if (thread.timeline !== undefined && this.sendDate && !this.headersSent && !this.hasHeader('date'))
     this.setHeader('Date', new thread.Date(dateNow()).toUTCString())
-  }
   return Reflect.apply(realWriteHead, this, args)
 }
 

@@ -40,9 +40,8 @@ export function leaseReply(type: number, request: DhcpRequest, config: DhcpConfi
   const seconds = leaseTime(request, config)
   const [renewal, rebinding] = renewalTimes(config, seconds)
   const options = new Map(head(type, config, message)).set(dhcp.DHO_LEASE_TIME, u32(seconds))
-  if (seconds !== DHCP_INFINITE) {
+  if (seconds !== DHCP_INFINITE)
     options.set(dhcp.DHO_RENEWAL_TIME, u32(renewal)).set(dhcp.DHO_REBINDING_TIME, u32(rebinding))
-  }
   addConfigured(options, request, config)
   return reply(request, options, { ciaddr: type === dhcp.DHCPOFFER ? 0 : message.ciaddr, yiaddr: address }, config)
 }

@@ -125,9 +125,8 @@ export class Recorder {
       }
       if (interfaceName !== name && interfaceName !== peer) continue
       rows.flown++
-      if (packetId % stride === 0 && flights.length < FLIGHTS_MAX) {
+      if (packetId % stride === 0 && flights.length < FLIGHTS_MAX)
         flights.push(flightRow(packet, interfaceName === peer))
-      }
     }
   }
 }
