@@ -56,9 +56,8 @@ export async function cni(attachments: Attachments, request: string): Promise<Ag
     const variables = new Map(pairsOf(request.slice(0, end), '\0'))
     const config = decode(request.slice(end + 1))
     if (typeof config.cniVersion === 'string') version = config.cniVersion
-    if (version === undefined || !VERSIONS.includes(version)) {
+    if (version === undefined || !VERSIONS.includes(version))
       throw new CniError(INCOMPATIBLE, `cniVersion ${version}: vnet knows ${VERSIONS.join(', ')}`)
-    }
     const network = typeof config.name === 'string' ? config.name : ''
     const command = variables.get('CNI_COMMAND') ?? ''
     const run = COMMANDS.get(command)
@@ -162,9 +161,8 @@ function specOf({ variables, config }: Call): Spec {
       ([, value]) => value !== undefined,
     )
     for (const [name, value] of pairs) {
-      if (typeof value !== 'string' && !(name === 'seed' && typeof value === 'number')) {
+      if (typeof value !== 'string' && !(name === 'seed' && typeof value === 'number'))
         throw new UsageError(`${name}: it must be a text`)
-      }
     }
     return Object.fromEntries(pairs.map(([name, value]) => [name, String(value)])) as Spec
   })

@@ -39,9 +39,8 @@ export function paramsOf({ wire, wireIn, wireOut, seed, scenario }: Spec, resour
   for (const [name, text] of Object.entries({ wire, 'wire-in': wireIn, 'wire-out': wireOut })) {
     if (text !== undefined) inOneLine(name, resources, () => checkText(text, resources))
   }
-  if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) <= SEED_MAX)) {
+  if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) <= SEED_MAX))
     throw new UsageError(`seed: it must be a whole number from 0 to ${SEED_MAX}`)
-  }
   return { wire, wireIn, wireOut, seed: Number(seed ?? 0), scenario }
 }
 
@@ -71,9 +70,8 @@ function checkText(text: string, resources: StrangerResources): void {
       throw new UsageError(`it has ${stages.length} stages: at most ${STAGES_MAX} are taken`)
     if (stages.includes('module')) throw new UsageError('a stage of your own (module) is code, which is not taken here')
     const copies = copiesOf(groups)
-    if (copies > COPIES_MAX) {
+    if (copies > COPIES_MAX)
       throw new UsageError(`its stages make ${copies} packets of one: at most ${COPIES_MAX} are taken`)
-    }
     buildGroups(groups, resources)
   }
 }
@@ -135,9 +133,8 @@ export class StrangerResources implements WireResources {
   #path(name: string): string {
     const directory = this.#directory
     if (directory === undefined) throw new UsageError(`file ${printable(name)}: the daemon has no --files`)
-    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name)) {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name))
       throw new UsageError(`file ${printable(name).slice(0, 100)}: only plain names of files in --files are taken`)
-    }
     try {
       const path = realpathSync(join(directory, name))
       if (path.startsWith(realpathSync(directory) + sep) && statSync(path).isFile()) return path

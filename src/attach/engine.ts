@@ -154,6 +154,4 @@ function labelsOf(config: { Labels?: unknown } | null | undefined): Readonly<Rec
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
 }
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')

@@ -7,10 +7,9 @@
  *
  * When the time `aliveUntil` is over, frames pass the interface directly, because vnet hangs.
  */
-import { closeAside } from '../linux/aside.ts'
+
 import * as bpf from '../linux/bpf.ts'
-import { closingOnError } from '../linux/errno.ts'
-import type { Native } from '../linux/native.ts'
+import { closeAside, closingOnError, type Native } from '../linux/index.ts'
 import { addClsact, addProgram, RouteSocket, type TcHook } from '../linux/rtnetlink.ts'
 
 /** The maps that the programs share with vnet. */

@@ -119,9 +119,8 @@ function remedyFor(call: string, errno: number, object = ''): string | undefined
 export function failedCall(error: unknown): VnetError | undefined {
   if (error instanceof VnetError) return error
   const { code, message, syscall, path, dest, address, port } = (error ?? {}) as SystemError
-  if (code === 'ERR_WORKER_INIT_FAILED') {
+  if (code === 'ERR_WORKER_INIT_FAILED')
     return new VnetError(numberOf(/E[A-Z]+$/.exec(message)?.[0]) ?? EAGAIN, ['thread', 'a thread'])
-  }
   const errno = numberOf(code)
   if (errno === undefined || typeof syscall !== 'string') return undefined
   // Any file would have failed. The first is often one of the program's own.
@@ -160,9 +159,7 @@ export function objectOf({ what }: VnetError): string {
   return typeof what === 'string' ? what : what[1]
 }
 
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, ' ')
-}
+const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ')
 
 /** Returns why a call of Node failed, and the remedy if there is one; else the error's message. */
 export function reasonOf(error: unknown): string {

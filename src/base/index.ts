@@ -1,4 +1,4 @@
-/** Clocks, durations, errors, logs and random numbers. config-file.ts, which loads YAML, is apart. */
+/** Clocks, durations, errors, logs, random numbers: all but config-file.ts, which loads YAML. */
 export * from './clock.ts'
 export * from './duration.ts'
 export * from './errno.ts'

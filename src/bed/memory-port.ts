@@ -8,10 +8,8 @@ import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from
 import type * as netdev from '../netdev/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../netdev/stats.ts'
 import { formatAddress, formatPrefix, toPrefix } from '../packet/address.ts'
-import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
-import { FRAME_MAX, type SlotAccount } from '../skb/pool.ts'
-import type { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import type { Ring, SkBuff, SlotAccount } from '../skb/index.ts'
+import { FRAME_MAX, SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/index.ts'
 
 /** Metadata of a frame. Positions count from the frame's first byte. */
 export interface FrameInfo {

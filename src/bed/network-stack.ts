@@ -32,9 +32,8 @@ export function refuse(dev: AnyDevice, { length }: Uint8Array, info: FrameInfo):
   if (gsoSize === 0 && length > mtu + ethernet.ETH_HLEN + VLAN_HLEN)
     throw why(`${length} bytes are more than its MTU of ${mtu}`)
   const isOffloaded = gsoSize !== 0 || ipSummed === CHECKSUM_PARTIAL
-  if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features)) {
+  if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features))
     throw why('the driver does not offer the offload (dev.features)')
-  }
 }
 
 export class NetworkStack {

@@ -113,9 +113,8 @@ class FifoOutput implements CaptureOutput {
 
 /** Throws a UsageError if the stream is a terminal. */
 export function streamOutput(stream: BinaryOutput): CaptureOutput {
-  if (stream.isTTY) {
+  if (stream.isTTY)
     throw new UsageError('standard output is a terminal, and a capture is binary: name a file, or pipe it to a program')
-  }
   return {
     position: 0,
     write(bytes) {

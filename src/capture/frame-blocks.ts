@@ -4,8 +4,7 @@
  * packets of files.
  */
 import { dropComment, type FrameDrop } from '../netdev/frame-drop.ts'
-import type { SkBuffPool } from '../skb/pool.ts'
-import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
+import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffPool } from '../skb/index.ts'
 import * as packet from './packet.ts'
 import * as pcapng from './pcapng.ts'
 

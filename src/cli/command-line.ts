@@ -76,9 +76,8 @@ async function parseFor(command: LazyCommand, words: readonly string[]): Promise
     const commands = await allCommands(false)
     const owners = commands.filter(({ options }) => options?.some(({ long }) => long === flag))
     const [owner] = owners
-    if (owner !== undefined && owners.length === 1) {
+    if (owner !== undefined && owners.length === 1)
       throw new UsageError(`${error.message}: it is an option of vnet ${owner.name}`)
-    }
     const isCommand = owner === undefined && commands.some(({ name }) => flag === `--${name}`)
     throw new UsageError(error.message + (isCommand ? `: it is the command vnet ${flag.slice(2)}` : see(command)))
   }

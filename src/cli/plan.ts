@@ -19,9 +19,8 @@ export interface Plan {
 
 /** Writes the options into the devices. Throws a UsageError if they do not fit. */
 export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions): Plan[] {
-  if ((options.user ?? options.group) !== undefined && !options.persist) {
+  if ((options.user ?? options.group) !== undefined && !options.persist)
     throw new UsageError('--user and --group are for persistent interfaces: add --persist')
-  }
   const { mac = [], txqueuelen: txQueueLen } = options
   if (mac.length > specs.length) {
     const interfaces = specs.length === 1 ? 'one interface' : `${specs.length} interfaces`
@@ -47,9 +46,8 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
   for (const { dev, netns } of plans) {
     const namesakes = plans.filter(other => other.dev.name === dev.name)
     const same = namesakes.filter(other => other.netns === netns)
-    if (same.length > 1 && !dev.name.includes('%d')) {
+    if (same.length > 1 && !dev.name.includes('%d'))
       throw new UsageError(`two interfaces cannot both be called ${dev.name}`)
-    }
     if (namesakes.length > 1 && netns !== undefined && !dev.name.includes('%d')) dev.logPrefix = `${netns}/`
   }
   return plans

@@ -54,9 +54,8 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
       const list = Object.entries(reasons).map(([reason, n]) => `${reason} ${n}`)
       if (list.length > 0) notes.push(`${name} ${direction} dropped: ${list.join(', ')}`)
     }
-    if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0) {
+    if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0)
       notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
-    }
     for (const [what, field] of EVENTS) if (total[field] > 0) notes.push(`${name} ${what}: ${total[field]}`)
     if (held > 0) notes.push(`${name} held: ${held}`)
   }

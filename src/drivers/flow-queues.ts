@@ -15,12 +15,11 @@
  * without a frame, as in the kernel.
  */
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../base/clock.ts'
-import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
+import { ETH_P_IP, ETH_P_IPV6, get16 } from '../packet/index.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'
 import { IPV6_ALEN, IPV6_HLEN, NEXTHDR_FRAGMENT, NEXTHDR_ICMP } from '../packet/ipv6.ts'
-import { get16 } from '../packet/octets.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { FLIPPED_IPV4, FLIPPED_IPV6 } from './flip/address.ts'
 
@@ -45,9 +44,7 @@ export class FlowQueues {
   /** Supports queues 0 to 255. */
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#tick = clock.alarm(() => {
-      this.#ticking = false
-    })
+    this.#tick = clock.alarm(() => (this.#ticking = false))
   }
 
   /** Sets `queueMapping` of a flipped frame (`nh`, `h`, `protocol` are set) to its flow's queue. */

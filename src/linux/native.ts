@@ -269,9 +269,7 @@ export interface Native {
 }
 
 /** Uses stat(2): access(2) checks other capabilities than open(2) does. */
-function isThere(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false }) !== undefined
-}
+const isThere = (file: string): boolean => statSync(file, { throwIfNoEntry: false }) !== undefined
 
 // src/linux and dist/linux are at the same depth.
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -347,9 +345,8 @@ function otherRuntime(): string | undefined {
 export function loadNative(): Native {
   checkLinux(['load the native addon', ''])
   const runtime = otherRuntime()
-  if (runtime !== undefined) {
+  if (runtime !== undefined)
     throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
-  }
   const require = createRequire(import.meta.url)
   // A second copy, from another file, would have its own list of descriptors.
   const loaded = Object.keys(require.cache).find(file => file.startsWith(ROOT) && ADDON.test(file.slice(ROOT.length)))

@@ -37,6 +37,4 @@ export function ownCommand(): string[] {
 }
 
 /** Returns the shell command that runs this as root; node's path is full, as sudo has its own. */
-export function sudoCommand(): string {
-  return ['sudo', ...ownCommand().map(shellWord)].join(' ')
-}
+export const sudoCommand = (): string => ['sudo', ...ownCommand().map(shellWord)].join(' ')

@@ -59,14 +59,10 @@ export function whyNotRootless(native?: Native): string | undefined {
 }
 
 /** Returns why no namespaces can be entered here, and a remedy; undefined if a try succeeds. */
-export function whyNoNamespaces(): string | undefined {
-  return whyNot(namespaces())
-}
+export const whyNoNamespaces = (): string | undefined => whyNot(namespaces())
 
 /** Returns, like whyNotRootless, why no program can be confined here. It needs no /dev/net/tun. */
-export function whyNotConfined(): string | undefined {
-  return whyNot('check')
-}
+export const whyNotConfined = (): string | undefined => whyNot('check')
 
 /** Returns why an ordinary user can make no interfaces, even in namespaces of its own. */
 export function whyNoTun(native?: Native): string | undefined {
@@ -146,6 +142,4 @@ function namespaces(): string {
   return isRoot ? 'net,mount' : ALL
 }
 
-function launcherPath(): string {
-  return builtFile('vnet-rootless', 'the launcher')
-}
+const launcherPath = (): string => builtFile('vnet-rootless', 'the launcher')

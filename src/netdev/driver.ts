@@ -213,11 +213,9 @@ export function interfaceArg(text: string): InterfaceArg {
  */
 export function interfaceArgs({ args, names }: DriverContext, defaults: readonly string[]): InterfaceArg[] {
   const given = args.length > 0 ? args : names
-  if (given.length > defaults.length) {
+  if (given.length > defaults.length)
     throw new UsageError(`${given.length} interface names, of which ${defaults.length} can be used`)
-  }
-  if (args.length > 0 && args.length < defaults.length) {
+  if (args.length > 0 && args.length < defaults.length)
     throw new UsageError(`${args.length} of ${defaults.length} interfaces named: name all of them, or none`)
-  }
   return defaults.map((name, i) => interfaceArg(given[i] ?? name))
 }

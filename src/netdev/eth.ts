@@ -29,9 +29,8 @@ export interface AllocNetdevOptions<Priv> {
  */
 export function allocNetdevMqs<Priv>(options: AllocNetdevOptions<Priv>): NetDevice<Priv> {
   const { name, setup, txqs = 1, rxqs = 1, priv } = options
-  if (!netif.devValidName(name)) {
+  if (!netif.devValidName(name))
     throw new VnetError(EINVAL, `interface name '${name}'`, '1 to 15 bytes, no / or : or white space, at most one %d')
-  }
   if (!isQueueCount(txqs) || !isQueueCount(rxqs) || rxqs > txqs) {
     const advice = `from 1 to ${netif.MAX_TAP_QUEUES}, and no more receive than transmit queues`
     const errno = txqs > netif.MAX_TAP_QUEUES || rxqs > netif.MAX_TAP_QUEUES ? E2BIG : EINVAL

@@ -11,10 +11,8 @@ import { get16, put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
 import { networkOffset } from '../packet/vlan.ts'
-import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/drop-reason.ts'
-import { handedOn, OWNER_HOLDER } from '../skb/error.ts'
-import { FRAME_MAX } from '../skb/pool.ts'
-import type { Ring } from '../skb/ring.ts'
+import type { Ring } from '../skb/index.ts'
+import { FRAME_MAX, handedOn, OWNER_HOLDER, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/index.ts'
 import * as sk from '../skb/sk-buff.ts'
 import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
@@ -150,9 +148,7 @@ function gsoProtocol(skb: sk.SkBuff): number {
   return kind === sk.SKB_GSO_TCPV4 || kind === sk.SKB_GSO_TCPV6 ? ipv4.IPPROTO_TCP : 0
 }
 
-function isIpv4(bytes: Uint8Array, nh: number): boolean {
-  return get16(bytes, nh - 2) === ETH_P_IP
-}
+const isIpv4 = (bytes: Uint8Array, nh: number): boolean => get16(bytes, nh - 2) === ETH_P_IP
 
 /** Returns the transport header's position; -1 unless the frame is whole and of its GSO kind. */
 function transportHeader(skb: sk.SkBuff, nh: number, protocol: number): number {

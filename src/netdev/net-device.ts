@@ -4,8 +4,7 @@
  */
 import { describeException, EINVAL, LimitedLog, type Log, VnetError } from '../base/index.ts'
 import * as drop from '../skb/drop-reason.ts'
-import type { SlotAccount } from '../skb/pool.ts'
-import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
+import type { SkBuff, SkBuffDevice, SlotAccount } from '../skb/index.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
 import type { Gate } from './gate.ts'

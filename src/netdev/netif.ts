@@ -2,9 +2,7 @@
 import { EIO, ENODEV, VnetError } from '../base/errno.ts'
 import * as ethernet from '../packet/ethernet.ts'
 import { get16 } from '../packet/octets.ts'
-import { SKB_DROP_REASON_SKB_CSUM } from '../skb/drop-reason.ts'
-import { handedOn, OWNER_HOLDER, OWNER_PORT, skbPanic } from '../skb/error.ts'
-import { Ring } from '../skb/ring.ts'
+import { handedOn, OWNER_HOLDER, OWNER_PORT, Ring, SKB_DROP_REASON_SKB_CSUM, skbPanic } from '../skb/index.ts'
 import * as sk from '../skb/sk-buff.ts'
 import type { FrameOrigin } from './gate.ts'
 import { canOffload, skbChecksumHelp, skbGsoSegment } from './gso.ts'
@@ -107,9 +105,8 @@ function lengthProtocol({ bytes, data, len }: sk.SkBuff): number {
 }
 
 function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
-  if (!ethernet.isMulticastAddress(bytes, data)) {
+  if (!ethernet.isMulticastAddress(bytes, data))
     return ethernet.isSameAddress(bytes, data, dev.devAddr) ? sk.PACKET_HOST : sk.PACKET_OTHERHOST
-  }
   return ethernet.isSameAddress(bytes, data, dev.broadcast) ? sk.PACKET_BROADCAST : sk.PACKET_MULTICAST
 }
 

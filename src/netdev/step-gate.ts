@@ -15,10 +15,8 @@
  * are stepped, because a frame passes from one to another.
  */
 import { type Alarm, lineOf, traceOf } from '../base/index.ts'
-import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
-import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/error.ts'
-import { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/index.ts'
+import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE, Ring, SKB_DROP_REASON_DEV_STOPPED } from '../skb/index.ts'
 import type { FrameOrigin, Gate, Halt, TimedCall } from './gate.ts'
 import { NETDEV_STEP } from './if.ts'
 import type { Net } from './net.ts'

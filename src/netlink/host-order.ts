@@ -11,9 +11,7 @@ export function getS32(bytes: Uint8Array, offset: number): number {
   return getU16(bytes, offset) | (getU16(bytes, offset + 2) << 16)
 }
 
-export function getU32(bytes: Uint8Array, offset: number): number {
-  return getS32(bytes, offset) >>> 0
-}
+export const getU32 = (bytes: Uint8Array, offset: number): number => getS32(bytes, offset) >>> 0
 
 export function getU64(bytes: Uint8Array, offset: number): bigint {
   return (BigInt(getU32(bytes, offset + 4)) << 32n) | BigInt(getU32(bytes, offset))

@@ -43,9 +43,7 @@ export interface Message {
 }
 
 /** Rounds `length` up to 4, the alignment of messages and attributes. */
-export function align4(length: number): number {
-  return (length + 3) & ~3
-}
+export const align4 = (length: number): number => (length + 3) & ~3
 
 /**
  * Yields the messages in `length` bytes at `offset`, without copying; the last padding may be

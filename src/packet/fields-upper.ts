@@ -184,9 +184,8 @@ const DNS_RCODES: ReadonlyMap<number, string> = new Map([
 export function dhcpHeader(data: Uint8Array): Header {
   if (data.length < DHCP_FIXED) return cutOff('DHCP', data.length, DHCP_FIXED)
   const message = dhcp.parse(data)
-  if (message === undefined) {
+  if (message === undefined)
     return header('DHCP', { 'Transaction id': hex(get32(data, 4), 8), Note: 'malformed or cut off' })
-  }
   const { op, xid, secs, flags, ciaddr, yiaddr, giaddr, chaddr, options } = message
   const address = (value: number) => (value === 0 ? undefined : formatIpv4(value))
   const addressOption = (code: number) => {

@@ -435,6 +435,4 @@ function sumOf(a: StageReport, b: StageReport): StageReport {
   return { ...a, ...Object.fromEntries(counts), drops: Object.fromEntries(drops) }
 }
 
-function inMs(ns: number): number {
-  return ns / NSEC_PER_MSEC
-}
+const inMs = (ns: number): number => ns / NSEC_PER_MSEC

@@ -4,13 +4,8 @@
  */
 import { type Clock, describeException, LimitedLog, printable } from '../base/index.ts'
 import * as deviceWire from '../netdev/device-wire.ts'
-import { NETDEV_WIRE } from '../netdev/if.ts'
-import type { Net } from '../netdev/net.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
-import { netifRxFrom } from '../netdev/netif.ts'
-import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
-import { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { NETDEV_WIRE, type Net, type NetDevice, netifRxFrom } from '../netdev/index.ts'
+import { Ring, SKB_DROP_REASON_TX_CARRIER, type SkBuff } from '../skb/index.ts'
 import { Chain, type ChainOptions, type Extra } from './chain.ts'
 import type { TextOptions } from './grammar/cursor.ts'
 import { buildGroups, directed, type Group } from './grammar/groups.ts'
@@ -184,9 +179,7 @@ export class DirectedWire implements deviceWire.DeviceWire {
       onPackets: packets => {
         if (dev !== undefined) dev.mergesWire = packets
       },
-      onIdle: () => {
-        this.wire = to.wire
-      },
+      onIdle: () => (this.wire = to.wire),
       failed: (stage, error) => {
         const what = `wire ${deviceWire.directionText(this)}, ${stage}`
         this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)

@@ -170,10 +170,6 @@ function quantileOf(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
 }
 
-function rounded(value: number): number {
-  return Number(value.toPrecision(3))
-}
+const rounded = (value: number): number => Number(value.toPrecision(3))
 
-function roundedTime(ns: number): number {
-  return Math.round(rounded(ns) / 1000) * 1000
-}
+const roundedTime = (ns: number): number => Math.round(rounded(ns) / 1000) * 1000

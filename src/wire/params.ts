@@ -90,12 +90,10 @@ export function directedWires(
   }
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
   const started = attached ?? a.dev
-  if (list?.hasSides && attached === undefined) {
+  if (list?.hasSides && attached === undefined)
     throw new FileError(`${scenario}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`)
-  }
-  if (scenario !== undefined && list !== undefined && started !== undefined) {
+  if (scenario !== undefined && list !== undefined && started !== undefined)
     ab.scenario = ba.scenario = follow(net, started, scenario, list, [ab, ba])
-  }
   return [ab, ba]
 }
 

@@ -98,20 +98,17 @@ function readGroup(c: Cursor): groups.Group {
     seen.set(token.text, token)
   }
   if (first === undefined || seen.size === 0) throw c.error('a stage is missing here: delay 20ms')
-  if (group.limit !== undefined && !items.some(({ kind }) => kind.holds)) {
+  if (group.limit !== undefined && !items.some(({ kind }) => kind.holds))
     throw c.error('limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', seen.get('limit'))
-  }
-  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits)) {
+  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits))
     throw c.error('a limit in time needs a rate beside it: rate 10mbit limit 50ms', seen.get('limit'))
-  }
   const { bytes } = groups.limitOf(group) ?? {}
   if (bytes !== undefined) c.checkRoom(bytes, seen.get('limit'))
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
   for (const part of new Set(PARTS.values())) {
     const [one, other] = items.filter(({ kind }) => kind.part === part).map(({ kind }) => kind.kind)
-    if (other !== undefined) {
+    if (other !== undefined)
       throw c.error(`${one} and ${other} are two ${part.key}s: put | between them`, seen.get(other))
-    }
     const token = parts.get(part)?.token
     if (token !== undefined && one === undefined) throw c.error(part.missing(token.text), token)
   }
@@ -177,9 +174,7 @@ function readBranch(c: Cursor, missing: string): groups.Group[] {
 
 function readLimit(c: Cursor): groups.GroupLimit {
   return c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
-    if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) {
-      return { time: parseDuration(text) }
-    }
+    if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) return { time: parseDuration(text) }
     return /^\d+$/.test(text) ? { packets: whole('a count')(text) } : { bytes: parseSize(text) }
   })
 }
@@ -193,9 +188,8 @@ function readPreset(c: Cursor): groups.Group {
     throw c.error(`'${name.text}' is not a preset${meant}`, name)
   }
   const behind = c.peek()
-  if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text))) {
+  if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text)))
     throw c.error('a preset stands alone: put | between it and other words', behind)
-  }
   const { up = '', down = '' } = preset ?? {}
   return { items: [], limit: undefined, preset: { ab: readText(up), ba: readText(down) } }
 }

@@ -65,11 +65,10 @@ export function checkScenario<T>(
   const parsed = steps.map((each, i) => parseStep(each, `${path}[${i}]`, problems, parse))
   const round = repeat === undefined ? undefined : parseDuration(repeat)
   for (const [i, { at }] of parsed.entries()) {
-    if (i > 0 && at < (parsed[i - 1] as ScenarioStep<T>).at) {
+    if (i > 0 && at < (parsed[i - 1] as ScenarioStep<T>).at)
       problems.add(`${path}[${i}].at`, 'it is before the step above: sort the steps by their times')
-    } else if (round !== undefined && at >= round) {
+    else if (round !== undefined && at >= round)
       problems.add(`${path}[${i}].at`, `it is not within a round of ${repeat}`)
-    }
   }
   const hasSides = steps.some(each => each['wire-in'] !== undefined || each['wire-out'] !== undefined)
   return { steps: parsed, repeat: round, ...(hasSides && { hasSides }) }
@@ -98,9 +97,8 @@ function parseStep<T>(
   }
   // A link is named for other keys. Keys of the caller's own change something.
   const changes = Object.keys(own).filter(key => key !== 'link')
-  if (carrier === undefined && wire === undefined && changes.length === 0) {
+  if (carrier === undefined && wire === undefined && changes.length === 0)
     problems.add(path, 'it changes nothing: add wire or carrier')
-  }
   return {
     at: parseDuration(at),
     ab: stagesOf('ab', 'in'),

@@ -227,6 +227,4 @@ export class WireClock implements Clock {
 }
 
 /** Returns a moment after another. Above 2^53 ns, 104 days, numbers are more than 1 ns apart. */
-function after(moment: number): number {
-  return moment + Math.max(1, moment * Number.EPSILON)
-}
+const after = (moment: number): number => moment + Math.max(1, moment * Number.EPSILON)

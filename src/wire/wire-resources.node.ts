@@ -35,9 +35,8 @@ export class OwnStages {
     const path = resolve(file)
     const exported = Object.entries(await load(file))
     const functions = exported.filter(([name, value]) => name !== 'default' && typeof value === 'function')
-    if (functions.length === 0) {
+    if (functions.length === 0)
       throw new UsageError(`${file} exports no stage: it needs \`export function NAME(next, env) { ... }\``)
-    }
     for (const [name, fn] of functions) {
       const other = this.#stages.get(name)?.file
       if (other === path) continue
@@ -51,9 +50,8 @@ export class OwnStages {
     const found = this.#stages.get(name)
     if (found !== undefined) return named(name, found.fn, values)
     const known = [...this.#stages.keys()]
-    if (known.length === 0) {
+    if (known.length === 0)
       throw new UsageError(`stage ${name}: no file was loaded: --stage FILE, or stages: [FILE] in a lab`)
-    }
     throw new UsageError(`'${name}' is not a stage${didYouMean(name, known) || `: ${known.join(', ')}`}`)
   }
 }

@@ -5,8 +5,7 @@
  * queued (replies.ts) before the sending call returns.
  */
 import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
-import { isGeneric } from 'vnet/internal/linux/socket-identity'
-import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/uapi'
+import { AF_NETLINK, isGeneric, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/index'
 import { addresseeOf, vnetFor } from './addressee.ts'
 import * as memory from './program-memory.ts'
 import { boundPortOf, inodeOf, openerAs } from './program-socket.ts'
@@ -138,9 +137,8 @@ export class GenericNetlink {
     // Binds only the socket of a thread that waits: its number may belong to another socket by now.
     const isTaken = netns !== undefined && listener.isWaiting(notification)
     const port = isTaken ? boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0) : undefined
-    if (isTaken && port !== undefined) {
+    if (isTaken && port !== undefined)
       return { notification, socket: { fd, port, netns, inode: inodeOf(fd) }, octets, to }
-    }
     native.close(fd)
     return undefined
   }

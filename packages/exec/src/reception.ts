@@ -5,9 +5,7 @@
  */
 
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
-import { closingOnError } from 'vnet/internal/linux/errno'
-import { isGeneric } from 'vnet/internal/linux/socket-identity'
-import { MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/uapi'
+import { closingOnError, isGeneric, MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/index'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
 import * as memory from './program-memory.ts'
 import { inodeOf, isNonBlocking, receiveTimeoutMs } from './program-socket.ts'

@@ -88,6 +88,4 @@ function state(directories: readonly RunDirectory[]): string {
 }
 
 /** Returns 0 if the directory does not exist. */
-function modifiedMs(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-}
+const modifiedMs = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0

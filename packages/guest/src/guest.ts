@@ -223,9 +223,8 @@ async function runOnce(
     const end = await run.runJob(snapshot, images, message(seed), take, options)
     results.close()
     const { files, failures, repositories } = results
-    for (const at of repositories) {
+    for (const at of repositories)
       options.onMessage(`the guest has changed a Git repository in ${at}: look at its config before you use git there`)
-    }
     return { ...end, files, failures }
   } finally {
     results.close()

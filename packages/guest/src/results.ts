@@ -135,9 +135,8 @@ export class Results {
     const parent = dirname(join(root, path))
     const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => fs.existsSync(each))
     const real = isPlain ? attempt(() => fs.realpathSync(existing ?? root)) : undefined
-    if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length))) {
+    if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length)))
       throw new Error(`it is not in ${root}`)
-    }
     makeDirectories(parent)
     return join(root, path)
   }

@@ -1,8 +1,7 @@
 /** UDP (RFC 768) of a host in memory, with the defaults of Linux: UdpSocket, and Udp with all. */
 import * as errnos from 'vnet/internal/base/errno'
-import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
+import { formatAddress, get16, sameBytes } from 'vnet/internal/packet/index'
 import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { get16 } from 'vnet/internal/packet/octets'
 import * as udp from 'vnet/internal/packet/udp'
 import type { Endpoint, IpError, Packet, Protocol, UdpBinding, UdpEvents } from './contract.ts'
 import type { StackInterface } from './ip/interface.ts'
@@ -19,9 +18,7 @@ const DEFAULT_TTL = 64
 /** ::ffff:0.0.0.0/96 (RFC 4291 section 2.5.5.2). */
 const MAPPED = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
 
-function mapped(address: Uint8Array): Uint8Array {
-  return Uint8Array.of(...MAPPED, ...address)
-}
+const mapped = (address: Uint8Array): Uint8Array => Uint8Array.of(...MAPPED, ...address)
 
 /** Returns the IPv4 address in an IPv4-mapped one, or the address itself. */
 export function unmapped(address: Uint8Array): Uint8Array {
@@ -235,14 +232,12 @@ export class Udp implements Protocol {
   bind(binding: UdpBinding, events: UdpEvents): UdpSocket {
     const { address, port: wanted } = binding
     const own = address === undefined || isUnspecified(address) ? undefined : unmapped(address).slice()
-    if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own)) {
+    if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own))
       throw new errnos.VnetError(errnos.EADDRNOTAVAIL, `bind ${formatAddress(own)} port ${wanted}`)
-    }
     const socket = new UdpSocket(this, this.#ip, binding, own, events)
     socket.port = wanted === 0 ? this.#freePort(socket) : wanted
-    if (!this.#isFree(socket, socket.port, binding.reuseAddr === true)) {
+    if (!this.#isFree(socket, socket.port, binding.reuseAddr === true))
       throw new errnos.VnetError(errnos.EADDRINUSE, `bind port ${wanted}`)
-    }
     const others = this.#sockets.get(socket.port)
     if (others === undefined) this.#sockets.set(socket.port, [socket])
     else others.unshift(socket)

@@ -9,8 +9,7 @@ import { CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
 import type { Driver, DriverContext, ParamValues } from 'vnet/internal/netdev/driver'
 import { bool, defineDriver, int, interfaceArg, text } from 'vnet/internal/netdev/driver'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { formatMac, parseMac } from 'vnet/internal/packet/address'
-import { isStationAddress } from 'vnet/internal/packet/ethernet'
+import { formatMac, isStationAddress, parseMac } from 'vnet/internal/packet/index'
 import { Backbone, type Start } from './backbone.ts'
 import { loadLanConfig, toLanConfig } from './config/config.ts'
 import type { LanConfig } from './config/defaults.ts'
@@ -178,9 +177,8 @@ function planPorts(native: Native | undefined, text: string | undefined, context
   const ports = lanPortArgs(context)
   if (text === undefined || native === undefined) return { uplink: undefined, ports }
   const asked = interfaceArg(text)
-  if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns)) {
+  if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns))
     throw new UsageError(`--uplink ${text} is a port of the segment itself: name another interface`)
-  }
   const uplink = openUplink(native, context.net, text)
   return { uplink, ports: uplink === undefined ? [...ports, text] : ports }
 }

@@ -5,8 +5,7 @@ import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { attempt, describeException } from 'vnet/internal/base/index'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
-import { cpuTimeOf, processorWaitOf, statOf } from 'vnet/internal/linux/proc-stat'
-import { missingPrograms } from 'vnet/internal/linux/programs'
+import { cpuTimeOf, missingPrograms, processorWaitOf, statOf } from 'vnet/internal/linux/index'
 import { networkOnly, withParent } from 'vnet/internal/linux/rootless'
 import * as exercises from './exercise.ts'
 
@@ -136,9 +135,7 @@ export class VnetProcess implements Started {
     process.once('exit', () => this.#child.kill('SIGKILL'))
     const { stdout, stderr } = this.#child
     let isReady = () => {}
-    const becomesReady = new Promise<void>(resolve => {
-      isReady = resolve
-    })
+    const becomesReady = new Promise<void>(resolve => (isReady = resolve))
     createInterface({ input: stdout! }).on('line', line => this.#read(line, isReady))
     createInterface({ input: stderr! }).on('line', line => this.log.push(line))
     this.#ended = new Promise((resolve, reject) => {
@@ -201,9 +198,7 @@ function parse(line: string): Record<string, unknown> {
 /** Settles as `promise` does, or calls `late` after `ms`, which throws. */
 async function within<T>(ms: number, promise: Promise<T>, late: () => never): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
+  const over = new Promise<void>(resolve => (timer = setTimeout(resolve, ms)))
   try {
     return await Promise.race([promise, over.then(late)])
   } finally {
@@ -225,11 +220,8 @@ export async function runProgram(
   const end = () => pid !== undefined && attempt(() => process.kill(-pid, 'SIGKILL'))
   process.once('exit', end)
   const text = { stdout: '', stderr: '' }
-  for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', more => {
-      text[stream] += more
-    })
-  }
+  for (const stream of ['stdout', 'stderr'] as const)
+    child[stream].setEncoding('utf8').on('data', more => (text[stream] += more))
   const timer = setTimeout(end, PROGRAM_LIMIT_MS)
   try {
     const [code] = (await once(child, 'close')) as [number | null]

@@ -43,9 +43,8 @@ export function beforeCall(object: object, method: string, look: () => void): vo
 /** Records the names of methods, such as `napi.enable`, as they are called. */
 export function recordCalls(methods: Readonly<Record<string, object>>): string[] {
   const called: string[] = []
-  for (const [name, object] of Object.entries(methods)) {
+  for (const [name, object] of Object.entries(methods))
     beforeCall(object, name.slice(name.lastIndexOf('.') + 1), () => called.push(name))
-  }
   return called
 }
 

@@ -96,9 +96,8 @@ class Web {
   async #events({ response, query, proof }: Asked): Promise<void> {
     const hasToken = proof === 'right'
     const others = [...this.#feeds].filter(feed => hasToken || !feed.hasToken).length
-    if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2)) {
+    if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2))
       return refuse(response, 503, 'too many pages are open', { 'retry-after': '10' })
-    }
     const id = query.get('device') ?? ''
     const wants = wantsOf(query.get('want') ?? '').filter(want => hasToken || !SECRET_WANTS.includes(want))
     const feed = new Feed(response, hasToken)
@@ -142,9 +141,8 @@ class Web {
   }
 
   async #command({ request, response }: Asked): Promise<void> {
-    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
       return refuse(response, 415, 'a command is application/json')
-    }
     const body = await readBody(request)
     if (body === undefined) return refuse(response, 413, `a command has at most ${BODY_MAX} bytes`)
     const asked = parseCommand(body)

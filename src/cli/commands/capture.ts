@@ -34,9 +34,8 @@ export function capture(words: readonly string[], options: CaptureCommandOptions
   if (json && path === '-') throw new UsageError('--json: standard output has the capture; name a file')
   const start = async (client: ControlClient, found: Found) => {
     const last = found.devices.find(device => isNamed(device, path))
-    if (last !== undefined) {
+    if (last !== undefined)
       throw new UsageError(`${path} is an interface: name a file last, such as ${last.name}.pcapng, or - for stdout`)
-    }
     using end = endOf(io)
     const { streams, isWhole } = await openNamed(client, found, names, { filter, snaplen, dropsOnly }, io)
     if (streams.length === 0 || (names.length > 0 && !isWhole)) return EXIT_FAILURE

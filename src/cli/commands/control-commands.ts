@@ -293,9 +293,8 @@ function interval(text: string): number {
 /** Parses `0a0b`, `0a:0b` or `0x0a0b`. */
 function hex(text: string): Uint8Array {
   const digits = text.replace(/^0x/i, '').replaceAll(':', '')
-  if (!/^([0-9a-f]{2})*$/i.test(digits)) {
+  if (!/^([0-9a-f]{2})*$/i.test(digits))
     throw new InvalidArgumentError('must be two hexadecimal digits a byte, such as 0a0b')
-  }
   if (digits.length / 2 > NLA_PAYLOAD_MAX) throw new UsageError(`HEX: at most ${NLA_PAYLOAD_MAX} bytes`)
   return Uint8Array.from(Buffer.from(digits, 'hex'))
 }

@@ -52,9 +52,8 @@ async function refuseArgs(
       throw new UsageError(`the command comes first: vnet ${first} [OPTIONS]`)
     throw new UsageError(`${name} takes no arguments, but got '${first}'; --name names the interface`)
   }
-  if (options.name !== undefined) {
+  if (options.name !== undefined)
     throw new UsageError(`${name}: name the interfaces by arguments or by --name, not by both`)
-  }
 }
 
 /** Returns `--pool-size <n>` for `poolSize`; for a bool `--eth`, or `--no-eth` if on by default. */

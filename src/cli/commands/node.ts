@@ -36,9 +36,8 @@ interface NodeOptions {
 export async function node(options: NodeOptions, io: Io): Promise<number> {
   const { files, group, json = false, quiet, verbose = 0 } = options
   if (options.imageLabels && !options.docker) throw new UsageError('--image-labels is for --docker')
-  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory()) {
+  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory())
     throw new UsageError(`--files ${files}: it is not a directory`)
-  }
   const [socket] = options.docker ? engineSockets() : []
   const { onClosed: _, ...lasting } = io
   // A full disk, or a reader of the output that leaves, ends no attachment.

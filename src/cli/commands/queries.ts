@@ -219,9 +219,8 @@ export function ioctl(
   { json, length = given?.length }: QueryOptions & { readonly length?: number },
   io: Io,
 ): Promise<number> {
-  if (length !== undefined && given !== undefined && length < given.length) {
+  if (length !== undefined && given !== undefined && length < given.length)
     throw new UsageError(`--length ${length}: HEX has ${given.length} bytes`)
-  }
   const data = length === undefined ? undefined : new Uint8Array(length)
   data?.set(given ?? [])
   return askInterface(name, io, async (client, device) => {
@@ -230,9 +229,8 @@ export function ioctl(
     const ifr = hex(reply.ifreq.subarray(IFR_IFRU))
     const fields = { result: reply.result, ifr, data: reply.data === undefined ? null : hex(reply.data) }
     if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...fields })}\n`)
-    else {
+    else
       for (const [key, value] of Object.entries(fields)) if (value !== null) io.out(`${`${key} ${value}`.trimEnd()}\n`)
-    }
   })
 }
 

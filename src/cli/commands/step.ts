@@ -36,9 +36,8 @@ export function step(
     const { vnet } = device
     const before = mode === 'next' ? await client.allStats(vnet) : []
     let state = await client.step(vnet, device, mode, { every })
-    while (wanted !== undefined && state.halt !== undefined && !isWanted(state.halt, wanted)) {
+    while (wanted !== undefined && state.halt !== undefined && !isWanted(state.halt, wanted))
       state = await client.step(vnet, device, 'next', { count: state.halt.count })
-    }
     // The frame's position matters more than the drops.
     const after = mode === 'next' ? await client.allStats(vnet).catch(() => before) : []
     const dropped = droppedSince(before, after)

@@ -122,9 +122,7 @@ export function endOf(io: Io): UserEnd {
     asked,
     async within(ms) {
       let timer: NodeJS.Timeout | undefined
-      const over = new Promise<false>(resolve => {
-        timer = setTimeout(() => resolve(false), ms)
-      })
+      const over = new Promise<false>(resolve => (timer = setTimeout(() => resolve(false), ms)))
       const ended = await Promise.race([asked.then(() => true), over])
       clearTimeout(timer)
       return ended

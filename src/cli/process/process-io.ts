@@ -84,9 +84,7 @@ class Ends {
     if (this.#isSameCause === undefined) {
       this.#isSameCause = true
       // Signals that arrived while JavaScript ran are handled before the immediate.
-      const end = () => {
-        this.#isSameCause = false
-      }
+      const end = () => (this.#isSameCause = false)
       setTimeout(() => setImmediate(end).unref(), SAME_CAUSE_MS).unref()
     }
     this.#end({ signal })
@@ -123,9 +121,9 @@ function listenToSignals(
     process.on(signal, () => {
       if (listeners > 0) return
       if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
-      else if (signal === 'SIGHUP' && isService) {
+      else if (signal === 'SIGHUP' && isService)
         output.put('err', 'vnet: SIGHUP ignored: there is nothing to read again\n')
-      } else ends.signal(signal)
+      else ends.signal(signal)
     })
   }
   return {

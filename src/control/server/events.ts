@@ -218,13 +218,9 @@ function detailsOf(dev: NetDevice, event: EventName, netnsOf: Subject['netnsOf']
   return { queue: dev.watchdog.lastQueue, txTimeouts: deviceCounters(dev).txTimeouts }
 }
 
-function wiresOf(dev: NetDevice): readonly DeviceWire[] {
-  return dev.netdevOps.ndoGetWires?.(dev) ?? []
-}
+const wiresOf = (dev: NetDevice): readonly DeviceWire[] => dev.netdevOps.ndoGetWires?.(dev) ?? []
 
-function textsOf(dev: NetDevice): string[] {
-  return wiresOf(dev).map(({ text }) => text)
-}
+const textsOf = (dev: NetDevice): string[] => wiresOf(dev).map(({ text }) => text)
 
 function send(subscriber: Subscriber, bytes: Uint8Array): void {
   // Both or neither: a mark alone would take the room of an event.

@@ -31,9 +31,8 @@ function ioctl(subject: Subject): Operation {
     doit({ cmd, ifreq, data, ...which }, { missing }) {
       const dev = theOne(subject, which)
       const ifr = ifreq.slice()
-      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n) {
+      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n)
         putU64(ifr, IFR_IFRU, BigInt(family.VNET_IOCTL_DATA_ADDRESS))
-      }
       const memory = data && new RequestMemory(data.slice(), getU64(ifr, IFR_IFRU))
       const result = devIoctl(dev, cmd, ifr, memory ?? noMemory, missing === undefined)
       return { result, ifreq: ifr, data: memory?.written }
@@ -279,13 +278,11 @@ function trigger(dev: NetDevice, fault: string, queue: number | undefined): unde
       `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`,
     )
   }
-  if (netdevOps.ndoTrigger === undefined) {
+  if (netdevOps.ndoTrigger === undefined)
     throw new VnetError(EOPNOTSUPP, 'vnet_nl', `the driver of ${dev.name} has no faults to trigger`)
-  }
   const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
-  if (error === -EOPNOTSUPP) {
+  if (error === -EOPNOTSUPP)
     throw new Refusal(EOPNOTSUPP, family.vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
-  }
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
   if (error < 0) throw new VnetError(error, ['ndoTrigger', `${fault} of ${dev.name}`])
 }

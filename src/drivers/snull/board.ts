@@ -9,16 +9,10 @@
  * use, and a queue without a free one has to be stopped.
  */
 import { type Alarm, NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
-import { int, type ParamValues, text } from '../../netdev/driver.ts'
-import { IFF_UP } from '../../netdev/if.ts'
-import { Irq, type IrqHandler } from '../../netdev/irq.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
-import { netifCarrierOff, netifCarrierOn, netifRxDrop } from '../../netdev/netif.ts'
-import type { Part } from '../../netdev/parts.ts'
+import type { IrqHandler, NetDevice, ParamValues, Part } from '../../netdev/index.ts'
+import { IFF_UP, Irq, int, netifCarrierOff, netifCarrierOn, netifRxDrop, text } from '../../netdev/index.ts'
 import * as reasons from '../../skb/drop-reason.ts'
-import { dropReasonName, dropReasonOf } from '../../skb/drop-reason-name.ts'
-import { Ring } from '../../skb/ring.ts'
-import type { SkBuff } from '../../skb/sk-buff.ts'
+import { dropReasonName, dropReasonOf, Ring, type SkBuff } from '../../skb/index.ts'
 import type { DirectedWire } from '../../wire/directed-wire.ts'
 
 /** Bits of the status word. */
@@ -195,9 +189,8 @@ export class SnullHw {
     this.#flapping = this.#triggered = false
     this.#orders.fill(0)
     netifCarrierOn(this.#dev)
-    for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift()) {
+    for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift())
       netifRxDrop(skb, this.#dev, reasons.SKB_DROP_REASON_DEV_STOPPED)
-    }
     for (const ring of this.#stuck) ring.purge(reasons.SKB_DROP_REASON_DEV_STOPPED)
     this.#inUse.fill(0)
     this.#lost.fill(0)
@@ -291,6 +284,4 @@ function reasonNames(): string {
   return Array.from({ length: reasons.SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
 }
 
-function isOrder(order: number): boolean {
-  return order !== 0
-}
+const isOrder = (order: number): boolean => order !== 0

@@ -6,8 +6,7 @@
  * Turns grants to work without rights: any namespace may send any number of them.
  */
 import { type Clock, EAGAIN, EMSGSIZE, ENOBUFS, NSEC_PER_MSEC, Turns, VnetError, type Work } from '../../base/index.ts'
-import { check, closingOnError, setBuffer, startPoller } from '../errno.ts'
-import type { Native, Poller } from '../native.ts'
+import { check, closingOnError, type Native, type Poller, setBuffer, startPoller } from '../index.ts'
 import * as uapi from '../uapi.ts'
 import { firstIndex, type LinkListener, readEvents } from './events.ts'
 

@@ -8,11 +8,9 @@ import * as errnos from '../../base/errno.ts'
 import type { PortQueue } from '../../netdev/port.ts'
 import { getU16, putU16 } from '../../netlink/index.ts'
 import * as drop from '../../skb/drop-reason.ts'
-import { FRAME_MAX, type SkBuffPool, type SlotAccount } from '../../skb/pool.ts'
-import type { Ring } from '../../skb/ring.ts'
+import { FRAME_MAX, type Ring, type SkBuffPool, type SlotAccount } from '../../skb/index.ts'
 import * as sk from '../../skb/sk-buff.ts'
-import type { Batch, Native, Poller } from '../native.ts'
-import { VIRTIO_NET_HDR_LEN } from '../uapi.ts'
+import { type Batch, type Native, type Poller, VIRTIO_NET_HDR_LEN } from '../index.ts'
 
 // include/uapi/linux/virtio_net.h
 export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1

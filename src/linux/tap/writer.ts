@@ -5,9 +5,7 @@
 import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
 import type { Port } from '../../netdev/port.ts'
 import * as drop from '../../skb/drop-reason.ts'
-import { dropsByName } from '../../skb/drop-reason-name.ts'
-import { FRAME_MAX, type SkBuffPool } from '../../skb/pool.ts'
-import { Ring } from '../../skb/ring.ts'
+import { dropsByName, FRAME_MAX, Ring, type SkBuffPool } from '../../skb/index.ts'
 import * as sk from '../../skb/sk-buff.ts'
 import { FrameView, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './frame.ts'
 
@@ -83,9 +81,8 @@ export class TapWriter {
   #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): sk.SkBuff | undefined {
     const { pool, counts } = this.#options
     // The elements of other arrays would be cut to bytes.
-    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1) {
+    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1)
       throw new TypeError('write takes a Uint8Array, or a frame that was read')
-    }
     if (info !== undefined) check(info)
     const tooBig = bytes.length > FRAME_MAX
     const skb = tooBig ? undefined : pool.alloc(bytes.length)
@@ -195,9 +192,8 @@ function check(info: TapFrameInfo): void {
   checkNumber('gsoSize', gsoSize, U16_MAX)
   // A frame of another interface may come from a queue that this one lacks.
   checkNumber('queue', queue, U16_MAX)
-  if (!GSO_TYPES.includes(gsoType & ~sk.SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0)) {
+  if (!GSO_TYPES.includes(gsoType & ~sk.SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0))
     throw new RangeError(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
-  }
 }
 
 function checkNumber(name: keyof TapFrameInfo, value: number, most: number): void {

@@ -210,6 +210,4 @@ export function pointing<T>(text: string, span: Span, fn: () => T): T {
   }
 }
 
-function shown(text: string): string {
-  return printable(text.replaceAll(/\s/g, ' '))
-}
+const shown = (text: string): string => printable(text.replaceAll(/\s/g, ' '))

@@ -145,9 +145,8 @@ export const delayKind: StageKind<DelaySpec> = {
     const correlation = jitters ? c.optional(parseShare, 0) : 0
     const word = c.peek()
     const isDistributed = c.takes('distribution')
-    if (isDistributed && !jitters) {
+    if (isDistributed && !jitters)
       throw c.error('a distribution needs a jitter: delay 20ms 5ms distribution normal', word)
-    }
     const distribution = isDistributed ? values.readDistribution(c) : 'uniform'
     const written = jitters ? ORDERS.find(order => c.takes(order)) : undefined
     const order = written ?? (c.options.ordersJitter && jitter !== 0 ? 'ordered' : undefined)

@@ -127,9 +127,7 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
           continue
         }
         const isNative = wait >= this.params.step && lq.held.length > TH_LEN && !isOverloaded
-        if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) {
-          this.queue.env.note('mark', skb)
-        }
+        if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) this.queue.env.note('mark', skb)
         return skb
       }
       if (!cq.recurs(pC)) return skb
@@ -162,9 +160,8 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
     while (this.#next <= now) {
       this.#update(this.#next)
       // On a line that stands still nothing changes any more.
-      if (this.#p === 1 && this.#prevq > this.params.target && this.#next <= now) {
+      if (this.#p === 1 && this.#prevq > this.params.target && this.#next <= now)
         this.#next += Math.floor((now - this.#next) / this.#tupdate) * this.#tupdate
-      }
     }
     return now
   }

@@ -139,9 +139,8 @@ export function drawRows(name: LinkName, isUp: boolean, every: number, random: R
     const rate = walked === undefined ? median * Math.exp((model.spread ?? 0) * quality) : walked.next()
     const ms = delayAt(model.delay, distance)
     // The same probability at each tick, so that the mean length is exact.
-    if (burst !== undefined && random.next() < TICK / ((isBurst ? burst.length : burst.every) * NSEC_PER_MSEC)) {
+    if (burst !== undefined && random.next() < TICK / ((isBurst ? burst.length : burst.every) * NSEC_PER_MSEC))
       isBurst = !isBurst
-    }
     const add = (at: number, isEdge: boolean) => {
       rows.time.push(at)
       // Mbit/s are 1/1000 bit per ns.

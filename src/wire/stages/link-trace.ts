@@ -69,9 +69,9 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     const now = this.env.clock.now()
     if (Number.isNaN(this.#began)) this.#began = now
     const { losses } = this.#link
-    if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)]) {
+    if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)])
       this.env.drop(skb, 'loss', SKB_DROP_REASON_WIRE_LOSS)
-    } else if (this.queue.push(skb)) this.#send()
+    else if (this.queue.push(skb)) this.#send()
   }
 
   /** Another trace starts now. The packet in transmission leaves as before. */
@@ -252,9 +252,8 @@ function readHeader(line: string): Column[] {
 
 function readRow(line: string, columns: readonly Column[], rows: Record<Column, number[]>): void {
   const cells = cellsOf(line)
-  if (cells.length !== columns.length) {
+  if (cells.length !== columns.length)
     throw new UsageError(`it has ${cells.length} values, and the first line ${columns.length} columns`)
-  }
   const before = rows.time.at(-1)
   if (rows.time.length === ROWS_MAX) throw new UsageError(`more than ${ROWS_MAX} rows`)
   for (const [i, column] of columns.entries()) {
@@ -284,10 +283,6 @@ export function linkTrace({ time, rate, delay, loss }: Rows): LinkTrace {
   return { times, period, ...values, bits, periodBits, flight: flightLimit(rate, delay) }
 }
 
-function cellsOf(line: string): string[] {
-  return line.split(',').map(cell => cell.trim())
-}
+const cellsOf = (line: string): string[] => line.split(',').map(cell => cell.trim())
 
-function isBare(text: string): boolean {
-  return /^\d*\.?\d+(e[-+]?\d+)?$/i.test(text)
-}
+const isBare = (text: string): boolean => /^\d*\.?\d+(e[-+]?\d+)?$/i.test(text)

@@ -97,9 +97,8 @@ class Pie extends ParamDiscipline<PieParams> {
     while (this.#next <= now) {
       this.#update(this.#next)
       // On a line that stands still nothing changes any more.
-      if (this.#dropProb === 1 && this.#qdelayOld > target && this.#burstAllowance === 0 && this.#next <= now) {
+      if (this.#dropProb === 1 && this.#qdelayOld > target && this.#burstAllowance === 0 && this.#next <= now)
         this.#next += Math.floor((now - this.#next) / tupdate) * tupdate
-      }
     }
     return now
   }

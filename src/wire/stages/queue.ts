@@ -209,9 +209,8 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     const before = this.held
     if (store === undefined && before instanceof HeldPackets) return
     this.held = store ?? new HeldPackets()
-    for (let { first } = before, skb = before.shift(); skb !== undefined; { first } = before, skb = before.shift()) {
+    for (let { first } = before, skb = before.shift(); skb !== undefined; { first } = before, skb = before.shift())
       this.held.add(skb, first)
-    }
   }
 
   override close(): void {
@@ -225,9 +224,8 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
   }
 
   #dropHead(skb: SkBuff): void {
-    while (this.length !== 0 && !this.admits(skb)) {
+    while (this.length !== 0 && !this.admits(skb))
       this.drop(this.shift() as SkBuff, 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
-    }
   }
 }
 

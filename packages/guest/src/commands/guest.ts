@@ -64,9 +64,8 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
     }
     const message = explain(error as Error)
     const why = error instanceof MachineEnded ? `the guest has ended: ${message}` : message
-    if (/no space left/i.test(why)) {
+    if (/no space left/i.test(why))
       return fail(io, `${why}: the files of guests are in ${cacheDirectory('guest')} and ${tmpdir()}`)
-    }
     if (error instanceof GuestSetupError || error instanceof MachineEnded) return fail(io, why)
     throw error
   }

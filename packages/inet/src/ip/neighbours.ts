@@ -156,9 +156,7 @@ export class Neighbours {
 
   /** Drops the packets that wait, and asks for no neighbour any more. */
   dropQueued(): void {
-    for (const entry of this.#asked.splice(0)) {
-      entry.probes = entry.frames.length = entry.queued = 0
-    }
+    for (const entry of this.#asked.splice(0)) entry.probes = entry.frames.length = entry.queued = 0
     this.#alarm?.cancel()
   }
 

@@ -1,7 +1,6 @@
 /** The connections and listeners of a host by addresses and ports, and which ports are free. */
 import { EADDRINUSE, EADDRNOTAVAIL, type Random, VnetError } from 'vnet/internal/base/index'
-import { sameBytes } from 'vnet/internal/packet/address'
-import { get16 } from 'vnet/internal/packet/octets'
+import { get16, sameBytes } from 'vnet/internal/packet/index'
 import type { Bound, Endpoint, TcpConnection, TcpListener } from '../contract.ts'
 import type { Connection } from './connection.ts'
 

@@ -33,9 +33,8 @@ export function readLine(line: string, hosts: readonly string[]): StopLine {
 function readResult(text: string): LookResult {
   const result: Partial<LookResult> | null | undefined = attempt(() => JSON.parse(text))
   const { status, stdout, stderr } = result ?? {}
-  if (typeof status === 'number' && typeof stdout === 'string' && typeof stderr === 'string') {
+  if (typeof status === 'number' && typeof stdout === 'string' && typeof stderr === 'string')
     return { status, stdout, stderr }
-  }
   return { status: EXIT_FAILURE, stdout: '', stderr: 'vnet: a program in the guest has stopped it\n' }
 }
 

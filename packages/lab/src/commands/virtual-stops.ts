@@ -100,9 +100,8 @@ export class Stops implements Disposable {
   static async start(stops: readonly Stop[], running: FileLab, options: StopsOptions): Promise<Stops> {
     const counters: Counter[] = []
     for (const link of stops.length === 0 ? [] : running.links) {
-      for (const direction of ['ab', 'ba'] as const) {
+      for (const direction of ['ab', 'ba'] as const)
         counters.push({ name: `${link} ${direction}`, packets: await running.link(link).count(direction) })
-      }
     }
     const started = new Stops(running, counters, options)
     for (const stop of stops) await started.#add(stop)

@@ -88,9 +88,7 @@ export async function runOnce(
 ): Promise<RunResult> {
   const began = performance.now()
   let needsKernel = false
-  const onRefused = () => {
-    needsKernel = true
-  }
+  const onRefused = () => (needsKernel = true)
   const lab = await createLabWith({ name: 'explore', seed, world }, { ...setup, onRefused })
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)

@@ -174,19 +174,15 @@ export function checkExplore<O extends RepeatOptions>(
   forms: form.Forms<O>,
 ): void {
   const isModule = typeof scenario === 'string' || scenario instanceof URL
-  if (!isModule && typeof scenario !== 'function') {
+  if (!isModule && typeof scenario !== 'function')
     throw new UsageError(`${what}(scenario): expected a function, or the path or URL of a module`)
-  }
   form.checkForms(what, options, forms)
-  if (isModule && options.invariant !== undefined) {
+  if (isModule && options.invariant !== undefined)
     throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
-  }
-  if (isModule && typeof options.hit === 'function') {
+  if (isModule && typeof options.hit === 'function')
     throw new UsageError(`${what}: the module runs in another process: export \`hit\` from it, or give names`)
-  }
-  if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1) {
+  if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1)
     throw new UsageError(`${what}: a function runs one at a time; for concurrency give the path of a module`)
-  }
   const { reuse = false, world }: ExploreOptions = options
   if (reuse && (!isModule || world === 'guest')) {
     const where = isModule ? 'in a guest each run continues another one' : 'a function always runs in this process'

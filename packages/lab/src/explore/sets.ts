@@ -52,9 +52,7 @@ export function repairAt({ link, direction, flow, part, n, copy }: ExploredPacke
 }
 
 /** Returns each fault of each packet, and each burst of lost packets. */
-export function singleTrials(report: ExploreReport): Trial[] {
-  return trialsOf(report, isAlone(report))
-}
+export const singleTrials = (report: ExploreReport): Trial[] => trialsOf(report, isAlone(report))
 
 /** Returns the faults that last until a repair at a later packet, if faults are repaired. */
 export function lastingTrials(report: ExploreReport): Trial[] {
@@ -70,9 +68,7 @@ export function endedOf({ faults, ...trial }: Trial, timeout: ExploreOptions['ti
   return { ...trial, faults: faults.map(end) }
 }
 
-function hasRepair({ kinds }: ExploreReport): boolean {
-  return kinds.some(({ verb }) => verb === 'repair')
-}
+const hasRepair = ({ kinds }: ExploreReport): boolean => kinds.some(({ verb }) => verb === 'repair')
 
 /** Returns a function that returns whether a fault is tried without a repair. */
 function isAlone(report: ExploreReport): (kind: FaultKind) => boolean {
@@ -133,9 +129,8 @@ export class Pairs implements Iterable<Trial> {
     for (let distance = 1; distance < this.#packets.length; distance++) {
       for (const i of this.#starts) {
         for (const one of this.#packets[i] ?? []) {
-          for (const { packet, kind, faults } of this.#packets[i + distance] ?? []) {
+          for (const { packet, kind, faults } of this.#packets[i + distance] ?? [])
             yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
-          }
         }
       }
     }

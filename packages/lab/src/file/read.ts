@@ -139,9 +139,8 @@ function checkLinks(topology: LabTopology, problems: ConfigFile, check: CheckTex
   const { routers, cables, lans } = topology
   checkTopology(topology, (path, error) => problems.add(path, firstLine(error)))
   for (const [kind, entries] of Object.entries({ routers, cables, lans })) {
-    for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>)) {
+    for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>))
       checkWire(wire, `${kind}.${key}.wire`, problems, check)
-    }
   }
   for (const [key, { ports, ...options }] of Object.entries(lans)) {
     // Its addresses depend on the number of the link, its mistakes do not.
@@ -201,9 +200,8 @@ function checkUplink(
   const own = segments.filter(hosts => hosts.includes(host) && hosts.includes(uplink))
   const other = own.flat().find(each => each !== uplink && each in routers)
   if (own.length === 0) problems.add(path, `${uplink} is not an uplink of ${host}`)
-  else if (other !== undefined) {
+  else if (other !== undefined)
     problems.add(path, `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`)
-  }
 }
 
 /** Returns whether the lab has this `what`: a host, a link. */
@@ -269,6 +267,4 @@ function reporting(problems: ConfigFile, path: string, check: () => void): void 
 }
 
 /** The lines after the first one show the place in the text of a wire. */
-function firstLine({ message }: UsageError): string {
-  return message.split('\n')[0] as string
-}
+const firstLine = ({ message }: UsageError): string => message.split('\n')[0] as string

@@ -6,9 +6,8 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { EPIPE, UsageError, VnetError } from 'vnet/internal/base/index'
-import { check, closingOnError } from 'vnet/internal/linux/errno'
-import { builtFile, type Native } from 'vnet/internal/linux/native'
-import { SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/uapi'
+import type { Native } from 'vnet/internal/linux/index'
+import { builtFile, check, closingOnError, SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/index'
 import { outside } from '../world/code.ts'
 import { HostClock } from './host-clock.ts'
 import { hasOwnNumbers } from './processes.ts'
@@ -55,9 +54,8 @@ export class HostInit {
 
   /** Returns when programs can be started. Throws a VnetError if the kernel refuses. */
   constructor({ native, nsfd, etc, hasClock, diskBytes }: InitPlace) {
-    if (!hasOwnNumbers()) {
+    if (!hasOwnNumbers())
       throw new UsageError('faults of programs need the /proc of their PID namespace: mount -t proc proc /proc')
-    }
     this.clock = hasClock ? new HostClock(etc) : undefined
     const pair = new Int32Array(2)
     check(native.socketpair(SOCK_SEQPACKET, pair), 'socketpair')

@@ -2,8 +2,7 @@
  * KernelStack: the network stack of a host in a network namespace of its own. A descriptor keeps
  * the namespace open, so that it ends with the process at the latest.
  */
-import { check, closingOnError } from 'vnet/internal/linux/errno'
-import type { Native } from 'vnet/internal/linux/native'
+import { check, closingOnError, hasSysctl, type Native, writeSysctl } from 'vnet/internal/linux/index'
 import {
   addAddress,
   delAddress,
@@ -14,7 +13,6 @@ import {
   setNeighbour,
   setNetworkRoute,
 } from 'vnet/internal/linux/rtnetlink'
-import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
 import type { SocketPlace } from '../model/place.ts'

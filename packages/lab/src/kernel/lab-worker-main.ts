@@ -4,8 +4,7 @@
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { failedCall, LOGLEVEL_WARNING, Log, UsageError } from 'vnet/internal/base/index'
-import { TimerfdClock } from 'vnet/internal/linux/clock'
-import { loadNative } from 'vnet/internal/linux/native'
+import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
 import { LinuxPlatform } from 'vnet/internal/linux/platform'
 import { Net } from 'vnet/internal/netdev/net'
 import { Calls, run } from '../carrier/lab-calls.ts'

@@ -107,9 +107,7 @@ export class LabWorker implements LinkCaller {
     if (this.#pending.size === 0) this.#worker.unref()
     if (pending === undefined) return
     if ('value' in reply) pending.resolve(reply.value)
-    else {
-      pending.reject(thrownAt(pending.from, errorOf(reply)))
-    }
+    else pending.reject(thrownAt(pending.from, errorOf(reply)))
   }
 
   #fail(error: Error): void {

@@ -7,15 +7,8 @@ import { InetHost } from '@vnet/inet/internal/index'
 import type { StackInterface } from '@vnet/inet/internal/ip/interface'
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { type Clock, type Random, UsageError } from 'vnet/internal/base/index'
-import {
-  formatAddress,
-  formatMac,
-  networkOf,
-  type Prefix,
-  parseAddress,
-  parsePrefix,
-} from 'vnet/internal/packet/address'
-import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import type { Prefix } from 'vnet/internal/packet/index'
+import { ETH_ALEN, formatAddress, formatMac, networkOf, parseAddress, parsePrefix } from 'vnet/internal/packet/index'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { withoutPrefix } from '../model/hosts.ts'
 import type { Endpoint } from '../model/verbs.ts'

@@ -226,12 +226,10 @@ const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
 
 /** Throws a UsageError for a value that is not a name, or a name among `taken`. */
 export function checkName(name: unknown, taken: readonly string[]): asserts name is string {
-  if (typeof name !== 'string') {
+  if (typeof name !== 'string')
     throw new UsageError(`host ${shown(name)}: names are arguments, as in lab.hosts('a', 'b')`)
-  }
-  if (!NAME.test(name) || name.length > HOST_MAX) {
+  if (!NAME.test(name) || name.length > HOST_MAX)
     throw new UsageError(`host '${name}': a name has 1 to ${HOST_MAX} letters, digits and inner hyphens`)
-  }
   const isTaken = [...taken, 'localhost'].some(other => other.toLowerCase() === name.toLowerCase())
   if (isTaken) throw new UsageError(`host '${name}': the name is taken`)
 }
@@ -263,6 +261,4 @@ export function addressVariables(hosts: readonly Pick<Host, 'name' | 'interfaces
   return variables
 }
 
-function nameOfVariable(name: string): string {
-  return name.toUpperCase().replaceAll('-', '_')
-}
+const nameOfVariable = (name: string): string => name.toUpperCase().replaceAll('-', '_')

@@ -45,10 +45,6 @@ export function isNemesisVerb(verb: string): verb is NemesisVerb {
   return NEMESIS_VERBS.some(each => each === verb)
 }
 
-export function isLinkVerb(verb: string): verb is LinkVerb {
-  return LINK_VERBS.some(each => each === verb)
-}
+export const isLinkVerb = (verb: string): verb is LinkVerb => LINK_VERBS.some(each => each === verb)
 
-export function isHostVerb(verb: string): verb is HostVerb {
-  return HOST_VERBS.some(each => each === verb)
-}
+export const isHostVerb = (verb: string): verb is HostVerb => HOST_VERBS.some(each => each === verb)

@@ -7,14 +7,11 @@
  * own packets pass unchanged, unless they use these ports.
  */
 import { NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
-import { growChecksum, onesComplementSum } from 'vnet/internal/packet/checksum'
-import { ETH_P_IP } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
+import { ETH_P_IP, get16, growChecksum, networkOffset, onesComplementSum, put16 } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { get16, put16 } from 'vnet/internal/packet/octets'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import { networkOffset } from 'vnet/internal/packet/vlan'
 import * as tables from './nat-table.ts'
 import type { Siit } from './siit.ts'
 

@@ -27,9 +27,7 @@ function natOf(name: string | undefined, hosts: readonly LabHost[]): LabRouter {
   throw new UsageError(`the lab has the NATs ${names.join(', ')}: name one: rebind on ${first.name}`)
 }
 
-function isRouter(host: LabHost): host is LabRouter {
-  return 'canRebind' in host
-}
+const isRouter = (host: LabHost): host is LabRouter => 'canRebind' in host
 
 /** A fault that has not ended. */
 interface Lasting {

@@ -152,9 +152,8 @@ export class Lab implements AsyncDisposable {
   async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
     checkRouterOptions(name, options)
     const { inside = [], outside, internet = false, wire = '', mtu, capture } = options
-    if (internet && this.#hosts.some(each => each instanceof LabRouter && each.isWayOut)) {
+    if (internet && this.#hosts.some(each => each instanceof LabRouter && each.isWayOut))
       throw new UsageError(`router ${name}: the lab has a router with \`internet\` already`)
-    }
     const cable = { wire, ...(mtu !== undefined && { mtu }), ...(capture !== undefined && { capture }) }
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
     const make = () => new LabRouter(name, this.#links, options)

@@ -296,9 +296,8 @@ export class Links {
 
   /** Same as Lab.segment. */
   async lan(options: LabLanOptions, ends: readonly LabHost[], name: string): Promise<LabLan> {
-    if (typeof options !== 'object' || options === null || options instanceof LabHost) {
+    if (typeof options !== 'object' || options === null || options instanceof LabHost)
       throw new UsageError('lan(options, ...hosts): the options are missing; {} stands for the defaults')
-    }
     this.checkEnds('lan', ends)
     checkLanOptions(options)
     if (ends.length === 0) throw new UsageError('lan: name the hosts that are joined to it')

@@ -38,9 +38,8 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
     if (options.json) io.out(`${JSON.stringify({ event: 'lan', segments: shown.map(each => json(each, parts)) })}\n`)
     else io.out(shown.map(each => text(each, parts, rows)).join('\n'))
   }
-  if (name !== undefined) {
+  if (name !== undefined)
     return askInterface(name, io, async (client, device) => print([await ask(client, device, parts)]), options)
-  }
   const all = async (client: ControlClient, { devices, failed }: Found) => {
     const shown: Shown[] = []
     const errors: VnetError[] = [...failed]
@@ -115,9 +114,7 @@ function text({ interfaces, segment }: Shown, parts: readonly Part[], rows: numb
 }
 
 /** Every host with IPv6 has a link-local address, made from its MAC address. */
-function isNotLinkLocal(address: string): boolean {
-  return !address.startsWith('fe80:')
-}
+const isNotLinkLocal = (address: string): boolean => !address.startsWith('fe80:')
 
 function counts(entries: readonly (readonly [string, number])[]): string {
   return entries.length === 0 ? '-' : entries.map(([name, n]) => `${name} ${n}`).join(', ')

@@ -61,9 +61,7 @@ export function complete(file: LanFile, { authoritative = true, serves = true }:
   }
 }
 
-function firstOf(network: string): string {
-  return formatAddress(toNetwork(network)!.hosts.first)
-}
+const firstOf = (network: string): string => formatAddress(toNetwork(network)!.hosts.first)
 
 function toHost({ ports = [], services, ...host }: FileHost, usual: boolean): LanHost {
   const on = (kind: 'tcp' | 'udp') =>

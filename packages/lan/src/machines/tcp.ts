@@ -16,8 +16,7 @@ import { IPPROTO_TCP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as tcp from 'vnet/internal/packet/tcp'
 import * as drop from 'vnet/internal/skb/drop-reason'
-import { OWNER_STAGE } from 'vnet/internal/skb/error'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { OWNER_STAGE, type SkBuff } from 'vnet/internal/skb/index'
 import type { HostState, Services } from './state.ts'
 
 /** Takes over a frame with a segment to a host. */

@@ -36,9 +36,8 @@ function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: nu
   // A frame that returns while a handler runs overwrites the record.
   const datagram = { ...packet }
   let succeeded = true
-  for (const { index, handler } of state.handlers.udp.get(port) ?? []) {
+  for (const { index, handler } of state.handlers.udp.get(port) ?? [])
     succeeded = callHandler(state, skb, datagram, index, handler) && succeeded
-  }
   state.done(skb, succeeded)
 }
 

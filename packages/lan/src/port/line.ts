@@ -8,8 +8,7 @@ import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from 'vnet/inter
 import { ETH_ZLEN } from 'vnet/internal/packet/ethernet'
 import { dataOffset } from 'vnet/internal/packet/tcp'
 import { UDP_HLEN } from 'vnet/internal/packet/udp'
-import { OWNER_STAGE } from 'vnet/internal/skb/error'
-import { SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
+import { OWNER_STAGE, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/index'
 import { SharedLimit } from 'vnet/internal/wire/held'
 import { RateWire } from 'vnet/internal/wire/stages/rate'
 

@@ -4,10 +4,9 @@
  * server. The codec is packet/dns.ts.
  */
 import type { Socket } from 'node:net'
-import { formatAddress } from 'vnet/internal/packet/address'
 import * as dns from 'vnet/internal/packet/dns'
 import { type DnsQuestion, type DnsRecord, type DnsReply, writeReply } from 'vnet/internal/packet/dns'
-import { long } from 'vnet/internal/packet/octets'
+import { formatAddress, long } from 'vnet/internal/packet/index'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
 import { LATER, replyPaced, type TimeForWork } from './tcp-handlers.ts'
 

@@ -98,9 +98,8 @@ function taskOf(what: string, exercises: readonly course.Exercise[]): Task {
   if (!existsSync(what)) throw missingFile(what)
   const isDirectory = statSync(what).isDirectory()
   const exercise = exerciseIn(isDirectory ? what : dirname(what), exercises) ?? exerciseOfPath(what, exercises)
-  if (exercise === undefined) {
+  if (exercise === undefined)
     throw new UsageError(`check: ${what} is in no directory that is named after an exercise, such as 01-drop`)
-  }
   if (isDirectory) return taskIn(what, exercise)
   if (!isDriverFile(what)) throw new UsageError(`check: ${what} is no driver: a driver file ends in .js, .mjs or .ts`)
   return { exercise, file: what }

@@ -81,9 +81,8 @@ export async function grade(
   const graded = new Set(submissions.map(({ exercise }) => exercise))
   const sheet = points ? readSheet(points, exercises, [...graded]) : undefined
   const whyNot = options.unsafe ? undefined : whyNotConfined()
-  if (whyNot !== undefined) {
+  if (whyNot !== undefined)
     throw new UsageError(`${by}: drivers of others run only where they do no harm: ${whyNot}; or give --unsafe`)
-  }
   const whyNotLive = options.memoryOnly ? MEMORY_ONLY : whyNoTun()
   const columns = points === undefined ? [] : ['points', 'most', 'notRun']
   if (options.csv) io.out(csvLine(['student', 'exercise', 'verdict', 'passed', 'checks', ...columns, 'failed', 'seen']))

@@ -68,9 +68,8 @@ function listExercises(exercises: readonly Exercise[], source: string, json: boo
     }
     return
   }
-  for (const line of alignLeft(all.map(({ exercise, state }) => [exercise.name, state, exercise.summary]))) {
+  for (const line of alignLeft(all.map(({ exercise, state }) => [exercise.name, state, exercise.summary])))
     io.out(`${line}\n`)
-  }
   const next = all.find(({ state }) => state === 'begun') ?? all.find(({ state }) => state === 'new')
   if (next === undefined) io.out('All are done.\n')
   else io.out(`Next: vnet ${next.state === 'new' ? 'learn' : 'check'}${source} ${next.exercise.name}\n`)

@@ -44,9 +44,8 @@ export function restrictDriver(file: string): void {
 
 /** Gives a small `process` to the driver, and to modules of vnet that were loaded before. */
 export function restrictProcess(): void {
-  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule']) {
+  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule'])
     Object.defineProperty(process, name, { value: undefined })
-  }
   Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
   const print = (...values: unknown[]): void => {
     // Node.js does not print the errors of frozen classes.

@@ -91,6 +91,4 @@ const OTHERS: Readonly<Record<string, Addresses>> = {
 }
 
 /** Returns the addresses that the driver of an exercise gives its interfaces. */
-export function addressesOf(exercise: string): Addresses {
-  return OTHERS[exercise] ?? ['198.18.0.1/24']
-}
+export const addressesOf = (exercise: string): Addresses => OTHERS[exercise] ?? ['198.18.0.1/24']

@@ -37,9 +37,8 @@ export function onGuest(guest: Guest, name: string, addresses: Addresses, direct
       }
       const result = await runProgram(program, args, directory)
       const [link, set, dev = '', state = ''] = args
-      if (program === 'ip' && link === 'link' && set === 'set' && (state === 'up' || state === 'down')) {
+      if (program === 'ip' && link === 'link' && set === 'set' && (state === 'up' || state === 'down'))
         await guest.command('link', dev, state === 'up' ? '1' : '0')
-      }
       return result
     },
   }

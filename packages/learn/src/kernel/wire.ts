@@ -16,8 +16,7 @@ import { netifRx, netifTxStopAllQueues, netifTxWakeAllQueues } from 'vnet/intern
 import type { NetDeviceOps } from 'vnet/internal/netdev/ops'
 import { RX_DROPPED } from 'vnet/internal/netdev/stats'
 import { parseMac } from 'vnet/internal/packet/address'
-import { devAllocSkb } from 'vnet/internal/skb/alloc-skb'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { devAllocSkb, type SkBuff } from 'vnet/internal/skb/index'
 
 interface WirePriv {
   readonly path: string

@@ -138,6 +138,4 @@ function hmac(key: string, text: string, encoding: 'hex' | 'base64url'): string 
   return createHmac('sha256', key).update(text).digest(encoding)
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
-}
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -158,9 +158,7 @@ function ParamControl({ hands, param }: { readonly hands: Hands; readonly param:
     onInput: ({ currentTarget }: { readonly currentTarget: { readonly value: string } }) =>
       (params.value = new Map(params.value).set(name, currentTarget.value)),
   }
-  const done = () => {
-    params.value = new Map([...params.value].filter(([other]) => other !== name))
-  }
+  const done = () => (params.value = new Map([...params.value].filter(([other]) => other !== name)))
   return (
     <Control hands={hands} button="Set" change={{ do: 'param', name, value }} done={done}>
       <label for={id} class="mono">

@@ -42,9 +42,8 @@ export function driverView(app: App): View {
     },
     receive(message) {
       const { device, vnets } = app
-      if (message.type === 'flights' && message.id === device?.id) {
+      if (message.type === 'flights' && message.id === device?.id)
         flights.receive(message, peerOf(device, vnets) !== undefined)
-      }
       if (message.type !== 'parts') return
       const shown = [device?.id, device && peerOf(device, vnets)?.id]
       const counts = parts.value.get(message.id)?.counts ?? new Samples()

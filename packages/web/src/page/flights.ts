@@ -96,9 +96,8 @@ export class Flights {
       const flight = this.#flights.get(key)
       if (dropped !== undefined) {
         const drop = { ...dropped, time, direction }
-        if (flight?.arrived === undefined || !hasPeer) {
+        if (flight?.arrived === undefined || !hasPeer)
           this.#flights.set(key, { lane, sent: flight?.sent ?? time, dropped: drop })
-        }
       } else if (direction === 'tx') {
         this.#flights.set(key, { lane, sent: time, ...(!hasPeer && { arrived: time }) })
       } else if (flight !== undefined && flight.arrived === undefined) flight.arrived = time

@@ -47,9 +47,7 @@ export function hexDump(digits: string): string[] {
 }
 
 /** Returns the column of a line of the dump of one of its bytes. */
-export function byteColumn(i: number): number {
-  return 6 + 3 * i + (i < 8 ? 0 : 1)
-}
+export const byteColumn = (i: number): number => 6 + 3 * i + (i < 8 ? 0 : 1)
 
 function printed(byte: string): string {
   const code = Number.parseInt(byte, 16)

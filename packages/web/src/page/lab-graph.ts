@@ -100,9 +100,8 @@ export function layoutLab({ nodes, links }: Lab) {
     const rows = Math.max(...columns.map(({ length }) => length))
     for (const [i, column] of columns.entries()) {
       const top = height + ((rows - column.length) * ROW) / 2 + MARGIN
-      for (const [j, node] of column.entries()) {
+      for (const [j, node] of column.entries())
         places.set(node, { node, x: i * COLUMN + MARGIN, y: top + j * ROW + (ROW - BOX.height) / 2 })
-      }
     }
     width = Math.max(width, columns.length * COLUMN - (COLUMN - BOX.width) + 2 * MARGIN)
     height += rows * ROW

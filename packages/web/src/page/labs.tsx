@@ -105,9 +105,8 @@ function outlineOf(kind: LabNode['kind'], x: number, y: number): string {
   const middle = height / 2
   if (kind === 'host') return `M${x} ${y}h${width}v${height}h${-width}z`
   const side = width - height
-  if (kind === 'router') {
+  if (kind === 'router')
     return `M${x + middle} ${y}h${side}l${middle} ${middle}l${-middle} ${middle}h${-side}l${-middle} ${-middle}z`
-  }
   return `M${x + middle} ${y}h${side}a${middle} ${middle} 0 0 1 0 ${height}h${-side}a${middle} ${middle} 0 0 1 0 ${-height}z`
 }
 

@@ -4,8 +4,7 @@
  */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
 import * as schema from 'vnet/internal/base/schema'
-import { ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/address'
-import { get32 } from 'vnet/internal/packet/octets'
+import { get32, ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/index'
 import { encodeOption, type OptionType, optionOf } from './options.ts'
 
 export const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'

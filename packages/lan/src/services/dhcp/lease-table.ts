@@ -163,6 +163,4 @@ export class LeaseTable {
   }
 }
 
-function keyOf({ mac, clientId }: Lease): string {
-  return asClient(mac, clientId).key
-}
+const keyOf = ({ mac, clientId }: Lease): string => asClient(mac, clientId).key

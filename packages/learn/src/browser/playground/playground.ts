@@ -221,9 +221,7 @@ function ownDriver(run: (text: string) => void, loadEditor?: () => Promise<MakeE
   const start = () => run(editor.text)
   const label = 'The text of your driver'
   const kept = new KeptDriver('playground')
-  const onChange = () => {
-    kept.text = editor.text === SAMPLE ? undefined : editor.text
-  }
+  const onChange = () => (kept.text = editor.text === SAMPLE ? undefined : editor.text)
   const options = { text: kept.text ?? SAMPLE, label, describedBy: 'own-keys', onChange, onCheck: start }
   let editor = plainEditor(options)
   let load = loadEditor

@@ -54,9 +54,7 @@ export class Recorder {
     this.#capture.follow()
     this.#head = this.#take()
     this.#reader.push(this.#head)
-    this.#rows = devices.map(each => {
-      return { ...each, frames: [], skipped: 0, number: 0, flights: [], flown: 0, stride: 1 }
-    })
+    this.#rows = devices.map(each => ({ ...each, frames: [], skipped: 0, number: 0, flights: [], flown: 0, stride: 1 }))
   }
 
   /** Reads what was captured, before the buffer is full. */
@@ -127,9 +125,8 @@ export class Recorder {
       }
       if (interfaceName !== name && interfaceName !== peer) continue
       rows.flown++
-      if (packetId % stride === 0 && flights.length < FLIGHTS_MAX) {
+      if (packetId % stride === 0 && flights.length < FLIGHTS_MAX)
         flights.push(flightRow(packet, interfaceName === peer))
-      }
     }
   }
 }

@@ -91,6 +91,4 @@ function timeText(ns: number): string {
 }
 
 /** Returns `200,000`. */
-function grouped(n: number): string {
-  return n.toLocaleString('en')
-}
+const grouped = (n: number): string => n.toLocaleString('en')
