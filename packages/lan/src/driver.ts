@@ -4,11 +4,9 @@
  */
 
 import { EINVAL, explain, FileError, isErrno, UsageError, VnetError } from 'vnet/internal/base/index'
-import { loadNative, type Native } from 'vnet/internal/linux/native'
-import { CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
-import type { Driver, DriverContext, ParamValues } from 'vnet/internal/netdev/driver'
-import { bool, defineDriver, int, interfaceArg, text } from 'vnet/internal/netdev/driver'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import { CAP_SYS_ADMIN, loadNative, type Native } from 'vnet/internal/linux/index'
+import type { Driver, DriverContext, NetDevice, ParamValues } from 'vnet/internal/netdev/index'
+import { bool, defineDriver, int, interfaceArg, text } from 'vnet/internal/netdev/index'
 import { formatMac, isStationAddress, parseMac } from 'vnet/internal/packet/index'
 import { Backbone, type Start } from './backbone.ts'
 import { loadLanConfig, toLanConfig } from './config/config.ts'

@@ -1,7 +1,6 @@
 /** Observations of checks: frames as text, the calls of a driver, and live checks with ping(8). */
 
-import { formatAddress, formatMac } from 'vnet/internal/packet/address'
-import { ETH_ALEN, ETH_HLEN } from 'vnet/internal/packet/ethernet'
+import { ETH_ALEN, ETH_HLEN, formatAddress, formatMac } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { type Live, type ProgramOutput, verify } from './exercise.ts'
 

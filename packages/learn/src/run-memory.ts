@@ -5,9 +5,7 @@
 
 import { callerOf, describeException, isOwnDefect, LOGLEVEL_WARNING } from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
-import type { Driver } from 'vnet/internal/netdev/driver'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { netifRunning } from 'vnet/internal/netdev/netif'
+import { type Driver, type NetDevice, netifRunning } from 'vnet/internal/netdev/index'
 import * as exercises from './exercise.ts'
 
 export type Report = { readonly begin: string } | { readonly end: exercises.Result }
