@@ -42,10 +42,7 @@ export class GenericNetlink {
     const opener = openerAs(native, processes, pid)
     const open = (nsfd: number) => opener?.(AF_NETLINK, type, NETLINK_GENERIC, nsfd) ?? -EBADF
     const fd = number === undefined ? -EBADF : (processes.inNamespaceOf(pid, open) ?? -EBADF)
-    if (number === undefined || fd < 0) {
-      listener.proceed(notification)
-      return
-    }
+    if (number === undefined || fd < 0) return void listener.proceed(notification)
     const waiting = listener.isWaiting(notification)
     const cloexec = (type & SOCK_CLOEXEC) !== 0
     // Fails beyond the program's limit of descriptors.
@@ -106,10 +103,7 @@ export class GenericNetlink {
   #exchange(notification: Notification, datagram: Datagram | undefined, done: RelayDone): void {
     const { native, vnets } = this.#supervision
     const sent = this.#taken(notification, datagram)
-    if (sent === undefined) {
-      done(undefined)
-      return
-    }
+    if (sent === undefined) return void done(undefined)
     const { fd, netns } = sent.socket
     const end: RelayDone = result => {
       native.close(fd)

@@ -196,18 +196,12 @@ export class Backbone implements AsyncDisposable {
   }
 
   #advertise({ ra }: LanConfig): void {
-    if (ra === undefined) {
-      this.#stopAdvertising()
-      return
-    }
+    if (ra === undefined) return void this.#stopAdvertising()
     const { clock, random } = this.#options.net
     const { maxInterval } = ra
     const advert = { ...ra.advert, mac: this.#population.gateway.mac }
     this.#prefixes = advert.prefixes
-    if (this.#ra !== undefined) {
-      this.#ra.reload(advert, maxInterval)
-      return
-    }
+    if (this.#ra !== undefined) return void this.#ra.reload(advert, maxInterval)
     const send = (data: Uint8Array, address: Uint8Array) => this.#sendAdvert(data, address)
     this.#ra = new RaSender({ clock, random, advert, maxInterval, send })
     this.#ra.start()

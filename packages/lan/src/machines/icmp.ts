@@ -90,21 +90,12 @@ function receiveSolicitation(state: HostState, skb: SkBuff, packet: Packet): voi
   const { h, host, sourceAt } = packet
   const solicitor = solicitorAt(skb, packet)
   const isDetection = ipv6.isUnspecified(bytes, sourceAt)
-  if (solicitor < 0) {
-    segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
-    return
-  }
+  if (solicitor < 0) return void segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
   // Another station that sends from a host's address must not be learned.
-  if (table.byIp(bytes, sourceAt, true) >= 0) {
-    segment.take(skb)
-    return
-  }
+  if (table.byIp(bytes, sourceAt, true) >= 0) return void segment.take(skb)
   if (!isDetection) state.neighbours6.learn(bytes, sourceAt, bytes, solicitor)
   const target = table.byIp(bytes, icmpv6.targetAt(h), true)
-  if (target < 0 || (host >= 0 && host !== target)) {
-    segment.take(skb)
-    return
-  }
+  if (target < 0 || (host >= 0 && host !== target)) return void segment.take(skb)
   ethernet.copyAddress(bytes, data, bytes, solicitor)
   const router = table.kind(target).router ? icmpv6.NA_ROUTER : 0
   toAdvertisement(skb, packet, table.macs, target * ethernet.ETH_ALEN, router)

@@ -109,10 +109,7 @@ export class LanPort implements Station {
 
   #toSegment(skb: SkBuff): void {
     // The link may have gone down while a wire held the frame.
-    if (!this.dev.carrier) {
-      skb.drop(drop.SKB_DROP_REASON_TX_CARRIER)
-      return
-    }
+    if (!this.dev.carrier) return void skb.drop(drop.SKB_DROP_REASON_TX_CARRIER)
     const line = this.#tx
     if (line === undefined) this.#segment.send(skb, this)
     else {
@@ -129,10 +126,7 @@ export class LanPort implements Station {
   #deliver(skb: SkBuff): void {
     const { dev } = this
     // `vnet carrier IF off` takes the carrier away as well.
-    if (!dev.carrier) {
-      netif.netifRxDrop(skb, dev, drop.SKB_DROP_REASON_DEV_READY)
-      return
-    }
+    if (!dev.carrier) return void netif.netifRxDrop(skb, dev, drop.SKB_DROP_REASON_DEV_READY)
     skb.dev = dev
     skb.padto(ETH_ZLEN)
     netif.ethTypeTrans(skb, dev)

@@ -53,10 +53,7 @@ function devInit(dev: netdev.NetDevice<WirePriv>): void {
 function receive(dev: netdev.NetDevice<WirePriv>, packet: Uint8Array): void {
   const length = packet.length - HEADERS
   const skb = length < 0 ? undefined : devAllocSkb(dev, length)
-  if (skb === undefined) {
-    dev.counters.count(0, netdev.RX_DROPPED)
-    return
-  }
+  if (skb === undefined) return void dev.counters.count(0, netdev.RX_DROPPED)
   const at = skb.put(length)
   // The headroom has place for the vnet header.
   skb.bytes.set(packet.subarray(ETHERNET.length), at - VIRTIO_NET_HDR_LEN)

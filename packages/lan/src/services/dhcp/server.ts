@@ -80,10 +80,7 @@ export class DhcpServer {
    */
   receive(bytes: Uint8Array, from: DhcpSender, send: replies.SendReply): void {
     const read = readDhcpMessage(bytes)
-    if (read === undefined) {
-      this.#log.malformed(bytes.length)
-      return
-    }
+    if (read === undefined) return void this.#log.malformed(bytes.length)
     const { message, client, type } = read
     const reply = (reply: replies.DhcpReply) => {
       this.#log.omitted(reply.omitted, client)
@@ -114,19 +111,13 @@ export class DhcpServer {
   #request(request: replies.DhcpRequest, send: replies.SendReply): void {
     const { message, client, requested } = request
     const selecting = message.options.has(dhcp.DHO_SERVER_IDENTIFIER)
-    if (!this.#isForUs(message)) {
-      this.#pool.offers.drop(client)
-      return
-    }
+    if (!this.#isForUs(message)) return void this.#pool.offers.drop(client)
     const address = selecting || message.ciaddr === 0 ? requested : message.ciaddr
     if (address === undefined || address === 0) return
     this.#log.message('DHCPREQUEST', address, client)
     const why = this.#refusal(request, address, selecting)
     if (!selecting && !this.#knows(request) && !this.#pool.config.authoritative && why !== 'wrong network') return
-    if (why === undefined) {
-      this.#bind(request, address, send)
-      return
-    }
+    if (why === undefined) return void this.#bind(request, address, send)
     if (selecting) this.#pool.offers.drop(client)
     send(this.#nak(message, client, address, why))
   }
