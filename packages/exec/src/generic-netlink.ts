@@ -19,10 +19,7 @@ export const LAST_DESCRIPTOR = 1023
 /** Longer than any request; the kernel gets longer datagrams. */
 const SEND_MAX = 65536
 
-interface Datagram {
-  readonly spans: readonly memory.MemorySpan[]
-  readonly name?: memory.MemorySpan
-}
+type Datagram = Readonly<{ spans: readonly memory.MemorySpan[]; name?: memory.MemorySpan }>
 
 export class GenericNetlink {
   readonly #supervision: Supervision

@@ -25,12 +25,7 @@ const SOCKADDR_LEN = 12
 /** Messages of one call; the program receives the others by its next call. */
 const MESSAGES_MAX = 64
 
-interface Envelope {
-  readonly name: Uint8Array
-  readonly namelen: number
-  readonly control: Uint8Array
-  readonly flags: number
-}
+type Envelope = Readonly<{ name: Uint8Array; namelen: number; control: Uint8Array; flags: number }>
 
 interface ReceiveBuffers {
   readonly spans: readonly memory.MemorySpan[]

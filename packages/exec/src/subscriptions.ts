@@ -16,12 +16,7 @@ import type { Replies } from './replies.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 
-export interface Where {
-  readonly tgid: number
-  readonly number: number
-  readonly inode: number
-  readonly netns: number
-}
+export type Where = Readonly<{ tgid: number; number: number; inode: number; netns: number }>
 
 /** The attributes of a SUBSCRIBE; the vnet has defaults for absent ones. */
 export type Wanted = netlink.Decoded<typeof commands.subscribe.request.fields>

@@ -12,10 +12,7 @@ const LOOK_MS = 1
 /** The granularity of a file system's clock: two changes within it may have one time stamp. */
 const SETTLED_MS = 50
 
-export interface RemoteDevice {
-  readonly vnet: Entry
-  readonly device: EntryInterface
-}
+export type RemoteDevice = Readonly<{ vnet: Entry; device: EntryInterface }>
 
 export class ReachableVnets {
   readonly #options: FindOptions

@@ -6,11 +6,7 @@ const REGULAR = 0o100_000
 const DIRECTORY = 0o040_000
 
 /** A file of the archive; one without content is a directory. */
-export interface ArchiveFile {
-  readonly name: string
-  readonly content?: Uint8Array
-  readonly isProgram?: boolean
-}
+export type ArchiveFile = Readonly<{ name: string; content?: Uint8Array; isProgram?: boolean }>
 
 /** Returns an archive of files and directories. */
 export function cpio(files: readonly ArchiveFile[]): Buffer {

@@ -70,10 +70,7 @@ export class MachineEnded extends Error {
   override readonly name = 'MachineEnded'
 }
 
-interface Waiter {
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: Error) => void
-}
+type Waiter = Readonly<{ resolve: (value: unknown) => void; reject: (error: Error) => void }>
 
 export class Machine {
   readonly #child: ChildProcess

@@ -34,10 +34,7 @@ export interface GuestJob {
 }
 
 /** Files of a machine's size: see MEMORIES. */
-export interface GuestImages {
-  readonly image: string
-  readonly project: string
-}
+export type GuestImages = Readonly<{ image: string; project: string }>
 
 export interface GuestEnd {
   readonly status: number | null

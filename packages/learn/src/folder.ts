@@ -18,10 +18,7 @@ export const COURSE = fileURLToPath(new URL('../course/', import.meta.url))
 const PAGE = ['README.md', 'figure.svg']
 
 /** A learner's file, and whether it was written: existing files are not changed. */
-export interface Written {
-  readonly path: string
-  readonly isNew: boolean
-}
+export type Written = Readonly<{ path: string; isNew: boolean }>
 
 /** Contains the digest of the driver file with which all checks passed. */
 const MARK = '.done'

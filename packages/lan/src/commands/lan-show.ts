@@ -20,10 +20,7 @@ const PARTS = Object.keys(KINDS) as Part[]
 
 export type LanShowOptions = AskOptions & { readonly [P in Part]?: boolean } & { readonly json?: boolean }
 
-interface Shown {
-  readonly interfaces: readonly string[]
-  readonly segment: SegmentInfo
-}
+type Shown = Readonly<{ interfaces: readonly string[]; segment: SegmentInfo }>
 
 /** Rows of a list that are shown if no part is named. */
 const ROWS = 20

@@ -48,11 +48,7 @@ interface Claim extends lan.AddressSpan {
 }
 
 /** A name or MAC address. With `count` its %d is replaced by each number from 1 to `count`. */
-interface Label {
-  readonly path: string
-  readonly text: string | undefined
-  readonly count?: number | undefined
-}
+type Label = Readonly<{ path: string; text: string | undefined; count?: number | undefined }>
 
 /** Checks rules that the schema cannot express: whether the parts of a file agree. */
 function checkTogether(

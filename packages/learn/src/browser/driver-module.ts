@@ -6,13 +6,7 @@ import { type Driver, exportedDriver } from 'vnet/internal/netdev/index'
 import { OURS, refusedImport } from '../driver-imports.ts'
 
 /** An import of a driver: where its specifier is in the text, without quotes, and the statement. */
-interface Import {
-  readonly name: string
-  readonly from: number
-  readonly to: number
-  readonly statement: string
-  readonly line: number
-}
+type Import = Readonly<{ name: string; from: number; to: number; statement: string; line: number }>
 
 const urlOf = (name: string): string => new URL(`${name.replace('/', '-')}.js`, import.meta.url).href
 

@@ -1,10 +1,7 @@
 /** The editor of an exercise's page: a text area, until a better one has loaded. */
 
 /** A line to mark, from 1, and the reason. */
-export interface Mark {
-  readonly line: number
-  readonly message: string
-}
+export type Mark = Readonly<{ line: number; message: string }>
 
 export interface Editor {
   readonly element: HTMLElement

@@ -21,10 +21,7 @@ interface CheckOptions extends GradeOptions {
   readonly requireLive?: boolean
 }
 
-interface Task {
-  readonly exercise: course.Exercise
-  readonly file: string
-}
+type Task = Readonly<{ exercise: course.Exercise; file: string }>
 
 /** Throws a UsageError for an option that `what` would ignore. */
 function refuse(options: CheckOptions, names: readonly (keyof CheckOptions)[], what: string): void {

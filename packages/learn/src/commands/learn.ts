@@ -12,11 +12,7 @@ import { skeletonOf } from '../kernel/skeleton.ts'
 import { cFileOf } from './check-kernel.ts'
 import { loadExercises } from './exercise-file.ts'
 
-interface LearnOptions {
-  readonly json?: boolean
-  readonly kernel?: boolean
-  readonly from?: string
-}
+type LearnOptions = Readonly<{ json?: boolean; kernel?: boolean; from?: string }>
 
 export async function learn(name: string | undefined, options: LearnOptions, io: Io): Promise<number> {
   const { json = false, from } = options

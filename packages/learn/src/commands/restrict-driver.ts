@@ -7,15 +7,9 @@ import { format } from 'node:util'
 import { type Context, type Next, PROGRAM, provideOwnPackage } from 'vnet/internal/cli/own-package'
 import { OURS, refusedImport } from '../driver-imports.ts'
 
-interface Resolved {
-  readonly url: string
-  readonly format?: string | null
-}
+type Resolved = Readonly<{ url: string; format?: string | null }>
 
-interface Loaded {
-  readonly format?: string | null
-  readonly source?: string | Uint8Array | null
-}
+type Loaded = Readonly<{ format?: string | null; source?: string | Uint8Array | null }>
 
 /** Node's, with the hook for sources. */
 interface Hooks {

@@ -28,10 +28,7 @@ function describe(item: Exclude<DrawnItem, FoldItem>, perSecond: number | undefi
   return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
 }
 
-interface ShapeProps {
-  readonly box: ItemBox
-  readonly shown: texts.Description
-}
+type ShapeProps = Readonly<{ box: ItemBox; shown: texts.Description }>
 
 function Shape({ box, shown, children }: ShapeProps & { readonly children: ComponentChildren }) {
   const { item, lane } = box

@@ -58,11 +58,7 @@ export function driverView(app: App): View {
   }
 }
 
-interface DriverProps {
-  readonly app: App
-  readonly parts: ReadonlyMap<DeviceId, Parts>
-  readonly flights: Flights
-}
+type DriverProps = Readonly<{ app: App; parts: ReadonlyMap<DeviceId, Parts>; flights: Flights }>
 
 function Driver({ app, parts, flights }: DriverProps) {
   const [ref, width] = useWidth<HTMLDivElement>()

@@ -17,10 +17,7 @@ interface Drop extends FlightDrop {
   readonly direction: 'tx' | 'rx'
 }
 
-interface Point {
-  readonly x: number
-  readonly y: number
-}
+type Point = Readonly<{ x: number; y: number }>
 
 /** A dot of the drawing, at its middle: of a frame, or of all lost frames at a place. */
 export interface Dot extends Point {

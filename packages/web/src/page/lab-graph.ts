@@ -1,10 +1,7 @@
 /** The topology of the running labs, and where each host and link is drawn. */
 import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
 
-export interface LabNode {
-  readonly name: string
-  readonly kind: 'host' | 'router' | 'segment'
-}
+export type LabNode = Readonly<{ name: string; kind: 'host' | 'router' | 'segment' }>
 
 /** A cable, or the port of a host on a segment. */
 export interface LabLink {
@@ -16,11 +13,7 @@ export interface LabLink {
   readonly peer: DeviceRow | undefined
 }
 
-export interface Lab {
-  readonly name: string
-  readonly nodes: readonly LabNode[]
-  readonly links: readonly LabLink[]
-}
+export type Lab = Readonly<{ name: string; nodes: readonly LabNode[]; links: readonly LabLink[] }>
 
 /** Finds the labs, with their hosts and links in the order in which they were made. */
 export function labsOf(vnets: readonly VnetRow[]): Lab[] {
@@ -56,10 +49,7 @@ function labOf(name: string, all: readonly DeviceRow[]): Lab {
   return { name, nodes: [...nodes.values()], links }
 }
 
-interface Point {
-  readonly x: number
-  readonly y: number
-}
+type Point = Readonly<{ x: number; y: number }>
 
 export interface NodeBox extends Point {
   readonly node: LabNode

@@ -5,10 +5,7 @@ import { whole } from './driver-text.ts'
 /** The lines of a box are its name, then addresses. */
 type Box = Readonly<{ kind: 'port' | 'gateway' | 'host' | 'more'; lines: readonly string[] }>
 
-export interface BoxGroup {
-  readonly title: string
-  readonly boxes: readonly Box[]
-}
+export type BoxGroup = Readonly<{ title: string; boxes: readonly Box[] }>
 
 const MOST_PORTS = 24
 const MOST_ADDRESSES = 3

@@ -70,12 +70,7 @@ export function CommandBox({ line }: { readonly line: string | undefined }) {
   )
 }
 
-interface CopyProps {
-  readonly title: string
-  readonly label?: string
-  readonly disabled?: boolean
-  readonly text: () => string
-}
+type CopyProps = Readonly<{ title: string; label?: string; disabled?: boolean; text: () => string }>
 
 export function CopyButton({ title, label, disabled = false, text }: CopyProps) {
   const [result, setResult] = useState<string>()

@@ -9,10 +9,7 @@ import { COLOURS, type LineColour, type PlotContent, type PlotSpec } from './tra
 import uPlot from './uPlot.js'
 
 /** The times at the ends of the drawing, in seconds. */
-export interface TimeRange {
-  readonly from: number
-  readonly to: number
-}
+export type TimeRange = Readonly<{ from: number; to: number }>
 
 interface PlotProps {
   readonly spec: PlotSpec

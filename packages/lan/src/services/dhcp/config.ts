@@ -73,10 +73,7 @@ export interface DhcpSpec extends Omit<FileDhcp, 'pool'> {
 export type DhcpConfig = ReturnType<typeof dhcpConfig>
 export type Reservation = ReturnType<typeof toReservation>
 
-export interface AddressRange {
-  readonly first: number
-  readonly last: number
-}
+export type AddressRange = Readonly<{ first: number; last: number }>
 
 /** The lease time that never ends (RFC 2131 sec. 3.3). */
 export const DHCP_INFINITE = 0xffff_ffff

@@ -16,11 +16,7 @@ const FILE_BYTES = 4 << 20
 const FRAMES_MAX = 200
 const FLIGHTS_MAX = 40
 
-export interface Recorded {
-  readonly id: DeviceId
-  readonly name: string
-  readonly peer: string | undefined
-}
+export type Recorded = Readonly<{ id: DeviceId; name: string; peer: string | undefined }>
 
 /** The rows of a device since the last message about it. */
 interface Rows extends Recorded {

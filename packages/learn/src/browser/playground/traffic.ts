@@ -32,16 +32,9 @@ export interface TrafficOptions {
   readonly tell: (line: string) => void
 }
 
-interface Ping {
-  readonly sent: number[]
-  readonly rtts: number[]
-  readonly alarm: Alarm
-}
+type Ping = Readonly<{ sent: number[]; rtts: number[]; alarm: Alarm }>
 
-interface Burst {
-  readonly arrived: Set<number>
-  readonly alarm: Alarm
-}
+type Burst = Readonly<{ arrived: Set<number>; alarm: Alarm }>
 
 export class Traffic {
   readonly #options: TrafficOptions
