@@ -10,10 +10,8 @@
  * stage passes on its held packets as before.
  */
 import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
-import type { DecisionLog, StageReport, WireSide } from '../netdev/device-wire.ts'
-import type { WireDrop } from '../netdev/frame-drop.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
-import type { FrameProbe } from '../netdev/ndo.ts'
+import type { DecisionLog, FrameProbe, StageReport, WireDrop, WireSide } from '../netdev/index.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { handedOn, OWNER_HOLDER, OWNER_STAGE } from '../skb/error.ts'
 import type { SkBuffPool } from '../skb/pool.ts'

@@ -4,8 +4,7 @@
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ETH_ZLEN } from 'vnet/internal/netdev/if'
-import type { Net } from 'vnet/internal/netdev/net'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import type { Net, NetDevice } from 'vnet/internal/netdev/index'
 import * as netif from 'vnet/internal/netdev/netif'
 import * as drop from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'

@@ -2,9 +2,9 @@
  * The skeleton of a module in C, made from the TypeScript skeleton: parameters, operations and
  * tasks.
  */
-import type { Driver } from 'vnet/internal/netdev/driver'
+
 import { IFF_NOARP } from 'vnet/internal/netdev/if'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import type { Driver, NetDevice } from 'vnet/internal/netdev/index'
 import { kernelName } from 'vnet/internal/netdev/stats'
 
 /** Operations with their arguments in C; others have no counterpart in a skeleton. */
