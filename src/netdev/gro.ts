@@ -202,9 +202,7 @@ export class Gro {
   }
 }
 
-function checkOffset(protocol: number): number {
-  return protocol === IPPROTO_TCP ? tcp.TCP_CHECK : UDP_CHECK
-}
+const checkOffset = (protocol: number): number => (protocol === IPPROTO_TCP ? tcp.TCP_CHECK : UDP_CHECK)
 
 /**
  * Whether a device with `features` takes GSO frames of a protocol, over IPv4 or IPv6 by the offset

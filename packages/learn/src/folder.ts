@@ -77,9 +77,7 @@ export function markDone(file: string): void {
   writeFile(mark, digest(file), { flag: 'wx' })
 }
 
-function digest(file: string): string {
-  return createHash('sha256').update(readTextFile(file)).digest('hex')
-}
+const digest = (file: string): string => createHash('sha256').update(readTextFile(file)).digest('hex')
 
 /** Writes the files of an exercise into `parent`/NAME; existing files are not changed. */
 export function writeExercise(parent: string, exercise: Exercise): Written[] {

@@ -55,9 +55,7 @@ export function flightRow(packet: CaptureRecord, isFar: boolean): FlightRow {
 }
 
 /** Milliseconds since 1970. */
-function timeOf({ seconds, nanoseconds }: CaptureRecord): number {
-  return seconds * 1000 + nanoseconds / 1e6
-}
+const timeOf = ({ seconds, nanoseconds }: CaptureRecord): number => seconds * 1000 + nanoseconds / 1e6
 
 /** An earlier vnet sends no fields. */
 function dropOf(packet: CaptureRecord): FlightDrop | undefined {
