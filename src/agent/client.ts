@@ -35,9 +35,7 @@ export interface AgentReply {
 }
 
 /** Returns the path of the socket: VNET_NODE_SOCKET, or /run/vnet/node.sock. */
-export function agentSocket(): string {
-  return process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
-}
+export const agentSocket = (): string => process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
 
 /** Returns the path of a file of the daemon, beside its socket. */
 export function agentFile(extension: '.state' | '.mark', socket = agentSocket()): string {

@@ -146,6 +146,4 @@ export class StrangerResources implements WireResources {
 }
 
 /** Returns the message of an error that a stranger may have caused, as one line. */
-export function lineOf(error: unknown): string {
-  return printable(messageOrDescription(error).split('\n')[0] ?? '')
-}
+export const lineOf = (error: unknown): string => printable(messageOrDescription(error).split('\n')[0] ?? '')

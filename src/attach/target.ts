@@ -58,14 +58,6 @@ const SETTINGS = [
 /** The values from before an attachment, by the names of the settings, and the MTU. */
 type Before = Record<string, string>
 
-/**
- * The file with the values of lo in a network namespace from before. After `kill -9` they are still
- * there for the next attachment, which would take the changed ones for its own.
- */
-function beforeFile(nsfd: number): string {
-  return `/run/vnet-lo-${statSync(nsfd < 0 ? '/proc/self/ns/net' : `/proc/self/fd/${nsfd}`).ino}.json`
-}
-
 /** Returns the values that were left by this user's vnet, which was killed. */
 function leftIn(file: string): Before {
   const isOwn = attempt(() => lstatSync(file))?.uid === process.geteuid?.()
@@ -80,7 +72,8 @@ function leftIn(file: string): Before {
  */
 export function prepareLoopback(native: Native, { text, netns, link }: Target): () => void {
   return inNetns(native, netns, nsfd => {
-    const file = beforeFile(nsfd)
+    // After `kill -9` it is left for the next attachment, which would take the changed values.
+    const file = `/run/vnet-lo-${statSync(nsfd < 0 ? '/proc/self/ns/net' : `/proc/self/fd/${nsfd}`).ino}.json`
     const left = leftIn(file)
     const before: Before = {}
     for (const [name, value] of SETTINGS) {

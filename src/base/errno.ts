@@ -79,21 +79,7 @@ export class VnetError extends Error {
 }
 
 /** Errors for which the advice replaces the text of the number: it is more specific. */
-const ADVISED: readonly number[] = [
-  ENOENT,
-  ESRCH,
-  ENOEXEC,
-  EBADF,
-  EAGAIN,
-  EBUSY,
-  EEXIST,
-  ENODEV,
-  EINVAL,
-  ENOTTY,
-  EBADFD,
-  EOPNOTSUPP,
-  ENETDOWN,
-]
+const ADVISED = /^(ENOENT|ESRCH|ENOEXEC|EBADF|EAGAIN|EBUSY|EEXIST|ENODEV|EINVAL|ENOTTY|EBADFD|EOPNOTSUPP|ENETDOWN)$/
 
 /** Directories of vnet that are made in the directory for temporary files. */
 const TEMPORARY = /\/vnet-(lab|guest|course|way-out)-/
@@ -149,7 +135,7 @@ export function explain(error: Error): string {
   const { advice = remedyFor(typeof what === 'string' ? what : what[0], errno, objectOf(failure)) } = failure
   if (advice === undefined && typeof what === 'string') return message
   const object = objectOf(failure)
-  const isSaid = advice !== undefined && (object === '' || ADVISED.includes(errno))
+  const isSaid = advice !== undefined && (object === '' || ADVISED.test(failure.code))
   const reason = [...(isSaid ? [] : [errnoText(errno)]), ...(advice === undefined ? [] : [advice])].join('; ')
   return oneLine(object === '' ? reason : `${object}: ${reason}`)
 }

@@ -388,6 +388,4 @@ function makeFrame(bytes: Uint8Array, queue: number, info: FrameInfo = {}): Fram
   return { bytes, queue, ipSummed, csumStart, csumOffset, gsoSize, gsoType }
 }
 
-function bit(flags: number, mask: number, on: boolean): number {
-  return on ? flags | mask : flags & ~mask
-}
+const bit = (flags: number, mask: number, on: boolean): number => (on ? flags | mask : flags & ~mask)

@@ -147,6 +147,4 @@ export class NetworkStack {
   }
 }
 
-function addressAt(bytes: Uint8Array, at: number): Uint8Array {
-  return bytes.slice(at, at + ipv4.IPV4_ALEN)
-}
+const addressAt = (bytes: Uint8Array, at: number): Uint8Array => bytes.slice(at, at + ipv4.IPV4_ALEN)

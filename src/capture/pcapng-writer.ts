@@ -90,9 +90,7 @@ function put64Option(to: Uint8Array, at: number, code: number, value: number): n
   return putLe64(to, putOptionHeader(to, at, code, 8), value)
 }
 
-function endOptions(to: Uint8Array, at: number): number {
-  return putOptionHeader(to, at, pcapng.OPT_ENDOFOPT, 0)
-}
+const endOptions = (to: Uint8Array, at: number): number => putOptionHeader(to, at, pcapng.OPT_ENDOFOPT, 0)
 
 /** The most bytes that writePacket() adds to a frame, for a packet without comments and drop. */
 export const PACKET_OVERHEAD = 95

@@ -2,10 +2,8 @@
 import { EEXIST, UsageError, VnetError } from '../base/index.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap/port.ts'
-import type { DeviceSpec } from '../netdev/driver.ts'
 import { NETIF_F_GRO } from '../netdev/if.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
-import type { LinkRequest } from '../netdev/port.ts'
+import type { DeviceSpec, LinkRequest, NetDevice } from '../netdev/index.ts'
 import { prefixesIntersect, toPrefix } from '../packet/address.ts'
 import type { CommonOptions } from './parse/options.ts'
 
@@ -100,9 +98,7 @@ function specsNamed(text: string, option: string, specs: readonly DeviceSpec[], 
   throw new UsageError(`${option}: no interface is called '${text}'; this run makes ${names}`)
 }
 
-function placeOf(spec: DeviceSpec, { netns }: CommonOptions): string | undefined {
-  return spec.netns ?? netns
-}
+const placeOf = (spec: DeviceSpec, { netns }: CommonOptions): string | undefined => spec.netns ?? netns
 
 /** Returns the namespace that a device is in, or is to be in; undefined is the program's. */
 export function netnsOf(dev: NetDevice, plans: readonly Plan[]): string | undefined {

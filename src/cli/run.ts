@@ -114,7 +114,13 @@ async function runDevices(run: Run): Promise<number> {
   const { driver } = module
   refuseOverlaps(plans)
   for (const plan of plans) refuseConflicts(platform, plan)
-  if (options.verbose) logChanges(net)
+  if (options.verbose)
+    net.registerNetdeviceNotifier((event, dev) => {
+      if (event === NETDEV_CHANGEMTU) dev.changeLog.debug('mtu', `mtu ${dev.mtu}`)
+      else if (event === NETDEV_CHANGEADDR) dev.changeLog.debug('address', `address ${formatMac(dev.devAddr)}`)
+      else if (event === NETDEV_CHANGE)
+        dev.changeLog.debug('flags', `flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`)
+    })
   await using _control = serveControl(native, net, {
     netnsOf: dev => netnsOf(dev, plans),
     namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
@@ -184,14 +190,4 @@ function namespaceOf({ port }: NetDevice, netns: string | undefined): NetNamespa
   if (port instanceof TapPort) return port.namespace()
   const found = netns === undefined ? undefined : statSync(netnsPath(netns), { throwIfNoEntry: false })
   return found && { inode: found.ino }
-}
-
-/** Logs changes of the devices, for `-v`. */
-function logChanges(net: Net): void {
-  net.registerNetdeviceNotifier((event, dev) => {
-    if (event === NETDEV_CHANGEMTU) dev.changeLog.debug('mtu', `mtu ${dev.mtu}`)
-    else if (event === NETDEV_CHANGEADDR) dev.changeLog.debug('address', `address ${formatMac(dev.devAddr)}`)
-    else if (event === NETDEV_CHANGE)
-      dev.changeLog.debug('flags', `flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`)
-  })
 }

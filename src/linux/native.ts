@@ -330,12 +330,6 @@ function buildPrograms(): boolean {
 /** Files of the addon, below ROOT. node_modules there may have the addon of another vnet. */
 const ADDON = /^((native\/)?build\/Release|prebuilds\/[\w-]+)\/vnet\.node$/
 
-/** The runtime of this program if it is not Node; undefined for Node. */
-function otherRuntime(): string | undefined {
-  if (process.versions.bun !== undefined) return 'Bun'
-  return process.versions.deno === undefined ? undefined : 'Deno'
-}
-
 /**
  * Loads the addon: the file that VNET_ADDON names, else the vnet.node of builtFile, which is for
  * glibc in prebuilds. Throws a VnetError with the command to run if
@@ -344,7 +338,7 @@ function otherRuntime(): string | undefined {
  */
 export function loadNative(): Native {
   checkLinux(['load the native addon', ''])
-  const runtime = otherRuntime()
+  const runtime = process.versions.bun !== undefined ? 'Bun' : process.versions.deno === undefined ? undefined : 'Deno'
   if (runtime !== undefined)
     throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
   const require = createRequire(import.meta.url)

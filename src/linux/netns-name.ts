@@ -18,9 +18,7 @@ const NO_NETNS_ADVICE = 'there is no such network namespace; `ip netns` lists th
 const NAMES = '/run/netns'
 
 /** The path of a network namespace given by name, as in `ip netns`, or by path. */
-export function netnsPath(netns: string): string {
-  return netns.includes('/') ? netns : `${NAMES}/${netns}`
-}
+export const netnsPath = (netns: string): string => (netns.includes('/') ? netns : `${NAMES}/${netns}`)
 
 /** A namespace's name; `net:[INODE]`, as in /proc, without one; undefined for our own. */
 export function netnsName(nsfd: number): string | undefined {

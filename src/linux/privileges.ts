@@ -32,9 +32,7 @@ export function dropPrivileges(native: Native, keep: readonly number[]): void {
 }
 
 /** Returns the command that starts this program again, with the same arguments. */
-export function ownCommand(): string[] {
-  return [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-}
+export const ownCommand = (): string[] => [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
 
 /** Returns the shell command that runs this as root; node's path is full, as sudo has its own. */
 export const sudoCommand = (): string => ['sudo', ...ownCommand().map(shellWord)].join(' ')

@@ -54,9 +54,7 @@ export function execHere(native: Native, command: readonly string[], descriptors
 }
 
 /** Returns why `vnet rootless` cannot run here, and a remedy; undefined if a try succeeds. */
-export function whyNotRootless(native?: Native): string | undefined {
-  return whyNoTun(native) ?? whyNoNamespaces()
-}
+export const whyNotRootless = (native?: Native): string | undefined => whyNoTun(native) ?? whyNoNamespaces()
 
 /** Returns why no namespaces can be entered here, and a remedy; undefined if a try succeeds. */
 export const whyNoNamespaces = (): string | undefined => whyNot(namespaces())
@@ -80,9 +78,7 @@ export function confined(command: readonly string[], rights: 'all' | 'none'): st
 }
 
 /** Returns a command that runs another one with the rights to use the network only. */
-export function networkOnly(command: readonly string[]): string[] {
-  return [launcherPath(), '--network', ...command]
-}
+export const networkOnly = (command: readonly string[]): string[] => [launcherPath(), '--network', ...command]
 
 /** Returns a command that runs another one, which is killed when this process ends in any way. */
 export function withParent(command: readonly string[]): string[] {

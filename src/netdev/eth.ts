@@ -75,9 +75,7 @@ export function ethHwAddrRandom<Priv>(dev: NetDevice<Priv>, random: Random): voi
   dev.devAddr[0] = (dev.devAddr[0] & 0xfe) | 0x02
 }
 
-function isQueueCount(n: number): boolean {
-  return Number.isInteger(n) && n >= 1 && n <= netif.MAX_TAP_QUEUES
-}
+const isQueueCount = (n: number): boolean => Number.isInteger(n) && n >= 1 && n <= netif.MAX_TAP_QUEUES
 
 /**
  * eth_header: pushes an Ethernet header and returns ETH_HLEN. The source is the device's own

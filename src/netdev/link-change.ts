@@ -134,9 +134,7 @@ function changeMtu(dev: NetDevice, mtu: number): number {
   return 0
 }
 
-function fitsMtu({ minMtu, maxMtu }: NetDevice, mtu: number): boolean {
-  return mtu >= minMtu && mtu <= maxMtu
-}
+const fitsMtu = ({ minMtu, maxMtu }: NetDevice, mtu: number): boolean => mtu >= minMtu && mtu <= maxMtu
 
 function addressChanged(dev: NetDevice, address: Uint8Array): void {
   if (sameBytes(address, dev.devAddr)) return

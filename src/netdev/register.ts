@@ -200,7 +200,9 @@ async function unregister(dev: NetDevice): Promise<void> {
   closeDevice(dev)
   unlist(dev)
   // Before the notification: the last statistics have the packets that the wires held.
-  closeWires(dev)
+  callNdo(dev, 'ndoGetWires', () => {
+    for (const wire of dev.netdevOps.ndoGetWires?.(dev) ?? []) wire.close()
+  })
   dev.net.callNetdeviceNotifiers(netif.NETDEV_UNREGISTER, dev)
   uninit(dev)
   dev.discharge()
@@ -218,12 +220,6 @@ function gone(dev: NetDevice): void {
 function unlist(dev: NetDevice): void {
   const { devices } = dev.net
   devices.splice(devices.indexOf(dev), 1)
-}
-
-function closeWires(dev: NetDevice): void {
-  callNdo(dev, 'ndoGetWires', () => {
-    for (const wire of dev.netdevOps.ndoGetWires?.(dev) ?? []) wire.close()
-  })
 }
 
 function uninit(dev: NetDevice): void {

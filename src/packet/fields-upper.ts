@@ -35,9 +35,7 @@ export function cutOff(name: string, there: number, size: number | undefined): H
 }
 
 /** Returns `0x0800` for four digits. */
-export function hex(value: number, digits: number): string {
-  return `0x${value.toString(16).padStart(digits, '0')}`
-}
+export const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`
 
 /** Returns `TCP (6)`; the number alone if it has no name. */
 export function named(names: ReadonlyMap<number, string>, value: number, shown: string = `${value}`): string {

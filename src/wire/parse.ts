@@ -142,7 +142,10 @@ function readWord(c: Cursor, token: Token, group: GroupText): void {
   } else if (word === 'limit') {
     if (group.limit !== undefined) throw twice()
     c.next()
-    group.limit = readLimit(c)
+    group.limit = c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
+      if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) return { time: parseDuration(text) }
+      return /^\d+$/.test(text) ? { packets: whole('a count')(text) } : { bytes: parseSize(text) }
+    })
   } else throw notAWord(c, token)
 }
 
@@ -170,13 +173,6 @@ function readBranch(c: Cursor, missing: string): groups.Group[] {
   c.depth--
   if (!c.takes(')')) throw c.error("this '(' has no ')'", open)
   return groups
-}
-
-function readLimit(c: Cursor): groups.GroupLimit {
-  return c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
-    if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) return { time: parseDuration(text) }
-    return /^\d+$/.test(text) ? { packets: whole('a count')(text) } : { bytes: parseSize(text) }
-  })
 }
 
 function readPreset(c: Cursor): groups.Group {

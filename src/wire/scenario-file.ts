@@ -107,6 +107,4 @@ function parseStep<T>(
   }
 }
 
-function isList<T>(value: readonly T[] | object | undefined): value is readonly T[] {
-  return Array.isArray(value)
-}
+const isList = <T>(value: readonly T[] | object | undefined): value is readonly T[] => Array.isArray(value)

@@ -76,9 +76,10 @@ export class ReachableVnets {
 
 const key = (netns: number, name: string) => `${netns} ${name}`
 
-export function isIn(netns: number): (device: EntryInterface) => boolean {
-  return ({ inode }) => inode === netns
-}
+export const isIn =
+  (netns: number): ((device: EntryInterface) => boolean) =>
+  ({ inode }) =>
+    inode === netns
 
 function state(directories: readonly RunDirectory[]): string {
   return directories.map(({ path }) => `${path} ${modifiedMs(path)}`).join('\n')

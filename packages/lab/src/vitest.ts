@@ -22,8 +22,7 @@ import { LabUnavailableError } from './model/rights.ts'
 import { createLab, createLabWith, warmLabs } from './network/create-lab.ts'
 import * as fixture from './network/fixture.ts'
 import type { Lab } from './network/lab.ts'
-import type { WorldName } from './world/world.ts'
-import { exploredWorld, isInGuest, wantedWorld } from './world/world.ts'
+import { exploredWorld, isInGuest, type WorldName, wantedWorld } from './world/world.ts'
 
 /** The peerDependencies name no range, because npm 10 crashes on the peers of vitest 4.1. */
 function checkVersion(): void {

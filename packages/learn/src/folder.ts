@@ -74,16 +74,14 @@ export function markDone(file: string): void {
   writeFile(mark, digest(file), { flag: 'wx' })
 }
 
-function digest(file: string): string {
-  return createHash('sha256').update(readTextFile(file)).digest('hex')
-}
+const digest = (file: string): string => createHash('sha256').update(readTextFile(file)).digest('hex')
 
 /** Writes the files of an exercise into `parent`/NAME; existing files are not changed. */
 export function writeExercise(parent: string, exercise: Exercise): Written[] {
   const { name, directory, driver } = exercise
   const texts = {
     [driver]: readFileSync(join(directory, driver), 'utf8'),
-    'package.json': packageJson(noted(directory)),
+    'package.json': packageJson(relative(COURSE, directory).startsWith('..') ? directory : undefined),
     'jsconfig.json': jsconfig(typePaths()),
   }
   return [
@@ -110,11 +108,6 @@ export function writeNew(path: string, text: string): Written {
     rmSync(path, { force: true })
     throw error
   }
-}
-
-/** Returns the directory of an exercise that is not of vnet's course, which `vnet check` names. */
-function noted(directory: string): string | undefined {
-  return relative(COURSE, directory).startsWith('..') ? directory : undefined
 }
 
 /** Returns the noted exercise of a directory. Never run its program: the note may be forged. */

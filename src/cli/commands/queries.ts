@@ -185,9 +185,7 @@ function paramRow({ name, value, type }: control.DriverParam): string[] {
   return [optionName(name), type === 'bool' ? onOff : value]
 }
 
-function paramFields({ range, ...param }: control.DriverParam) {
-  return { ...param, range: range ?? null }
-}
+const paramFields = ({ range, ...param }: control.DriverParam) => ({ ...param, range: range ?? null })
 
 function paramTable(params: readonly control.DriverParam[]): string[] {
   const notes = ({ description, range, live }: control.DriverParam) =>

@@ -154,9 +154,7 @@ function listenToErrors(process: ProcessLike, ends: Ends): NonNullable<Io['onDri
 /**
  * Returns the text that replaces the last line, cut to the width of the terminal if that is known.
  */
-function progressText(line = '', columns = 0): string {
-  return `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
-}
+const progressText = (line = '', columns = 0): string => `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
 
 /** Returns a function that adds a listener and returns an undo. */
 function addingTo<T>(listeners: Set<T>): (fn: T) => () => void {

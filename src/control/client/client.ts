@@ -353,9 +353,7 @@ function requestOf<F extends netlink.Fields>(
 
 const whatOf = ({ name }: { readonly name: string }, object = 'vnet'): Call => [name, object]
 
-function which({ ifindex, name: ifname, netns }: Partial<types.Device>) {
-  return { ifindex, ifname, netns }
-}
+const which = ({ ifindex, name: ifname, netns }: Partial<types.Device>) => ({ ifindex, ifname, netns })
 
 function ifreqOf({ name }: types.Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)

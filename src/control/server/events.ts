@@ -6,10 +6,8 @@
  */
 import { type Alarm, NSEC_PER_MSEC, type Work } from '../../base/index.ts'
 import { Drops } from '../../netdev/counters.ts'
-import type { DeviceWire } from '../../netdev/device-wire.ts'
 import * as netif from '../../netdev/if.ts'
-import type { Net } from '../../netdev/net.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
+import type { DeviceWire, Net, NetDevice } from '../../netdev/index.ts'
 import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
 import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
 import { deviceCounters } from '../protocol/queue-counters.ts'

@@ -6,13 +6,9 @@
  */
 import { type Alarm, LimitedLog, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from '../../base/index.ts'
 import { IFF_UP, NETDEV_REGISTER } from '../if.ts'
-import type { Irq } from '../irq.ts'
+import type { Irq, Napi, Net, NetDevice, PortQueue } from '../index.ts'
 import { closeDevice, openDevice } from '../link-change.ts'
-import type { Napi } from '../napi.ts'
 import { callNdo } from '../ndo.ts'
-import type { Net } from '../net.ts'
-import type { NetDevice } from '../net-device.ts'
-import type { PortQueue } from '../port.ts'
 
 /** Nanoseconds between two events that have no other cause. */
 const PERIOD = 50 * NSEC_PER_MSEC

@@ -223,8 +223,6 @@ export class Debug implements DebugHooks, Reports {
 }
 
 /** Whether ndoStartXmit kept a frame that a full ring refused, which was reported then. */
-function isOverflow({ owner, refused }: Life): boolean {
-  return owner === OWNER_XMIT && refused !== undefined
-}
+const isOverflow = ({ owner, refused }: Life): boolean => owner === OWNER_XMIT && refused !== undefined
 
 const framesOf = (n: number): string => (n === 1 ? '1 frame' : `${n} frames`)

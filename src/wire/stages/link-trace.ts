@@ -209,9 +209,7 @@ export type Rows = Readonly<Record<Column, readonly number[]>>
 const NAMES = Object.keys(COLUMNS) as Column[]
 
 /** True if a trace is CSV: its first line has the names of columns. */
-export function isLinkTrace(text: string): boolean {
-  return /^\uFEFF?(\s*#.*\n)*\s*[a-z]/i.test(text.slice(0, HEAD))
-}
+export const isLinkTrace = (text: string): boolean => /^\uFEFF?(\s*#.*\n)*\s*[a-z]/i.test(text.slice(0, HEAD))
 
 export function parseLinkTrace(text: string, once: boolean): LinkTrace {
   const rows: Record<Column, number[]> = { time: [], rate: [], delay: [], loss: [] }

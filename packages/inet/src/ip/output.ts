@@ -140,9 +140,7 @@ export class Output {
   }
 }
 
-function versionAt(frame: Uint8Array): IpVersion {
-  return (frame[ETH_HLEN] as number) >>> 4 === 4 ? IP4 : IP6
-}
+const versionAt = (frame: Uint8Array): IpVersion => ((frame[ETH_HLEN] as number) >>> 4 === 4 ? IP4 : IP6)
 
 /** Length of the fragment header of IPv6, and its flag for all fragments but the last. */
 export const FRAGMENT_HLEN = 8

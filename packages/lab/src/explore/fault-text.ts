@@ -93,9 +93,7 @@ function jumpOf(text: string, time = ''): number {
   return time.startsWith('-') ? -ns : ns
 }
 
-export function formatFault(fault: PlannedFault): string {
-  return `${withoutPacket(fault)} ${formatName(fault)}`
-}
+export const formatFault = (fault: PlannedFault): string => `${withoutPacket(fault)} ${formatName(fault)}`
 
 /** Returns a fault without the name of its packet: `restart 100ms on server`. */
 export function withoutPacket(fault: PlannedFault): string {

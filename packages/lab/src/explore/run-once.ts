@@ -14,7 +14,6 @@ import type { Hit, HostNames, Span } from '../nemesis/hit.ts'
 import { Nemesis } from '../nemesis/nemesis.ts'
 import { createLabWith } from '../network/create-lab.ts'
 import { closeWithin } from '../network/fixture.ts'
-import type { Lab } from '../network/lab.ts'
 import type { LabSetup } from '../network/links.ts'
 import type { WorldName } from '../world/world.ts'
 import { Checks } from './checks.ts'
@@ -95,7 +94,7 @@ export async function runOnce(
   const endSeed = world === 'memory' ? seedRandom(seed) : undefined
   const nemesis = new Nemesis(lab, names ?? hit)
   const history = new History(lab)
-  const origin = originOf(lab)
+  const origin = lab.world === 'memory' ? 0 : Number(hrtime.bigint()) - lab.now * NSEC_PER_MSEC
   const checks = new Checks(lab, nemesis, abort.signal)
   const started = performance.now()
   let error: string | undefined
@@ -140,11 +139,6 @@ export async function runOnce(
     origin,
     needsKernel,
   }
-}
-
-/** Returns the time of the clock of packets at time 0 of the lab, in ns. */
-function originOf({ world, now }: Lab): number {
-  return world === 'memory' ? 0 : Number(hrtime.bigint()) - now * NSEC_PER_MSEC
 }
 
 /**

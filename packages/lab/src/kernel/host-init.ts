@@ -135,6 +135,4 @@ export class HostInit {
 }
 
 /** Returns a struct timeval. */
-function secondsOf(seconds: bigint): Uint8Array {
-  return new Uint8Array(BigInt64Array.of(seconds, 0n).buffer)
-}
+const secondsOf = (seconds: bigint): Uint8Array => new Uint8Array(BigInt64Array.of(seconds, 0n).buffer)

@@ -50,7 +50,20 @@ export class KernelStack implements world.HostStack {
   constructor(native: Native, parts: world.HostParts, Faults: typeof KernelFaults | undefined) {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.place = { native, nsfd }
-    this.rules = rulesOf(this.place)
+    this.rules = {
+      masqueradeKind: undefined,
+      masquerade: (...args) => rules.masquerade(this.place, ...args),
+      forward: (...args) => rules.forwardByKernel(this.place, ...args),
+      refusePortControl: name => rules.refusePortControl(this.place, name),
+      firewall: (...args) => rules.firewall(this.place, ...args),
+      captureHttp: (...args) => rules.captureHttp(this.place, ...args),
+      reachedInside: (...args) => rules.reachedInside(this.place, ...args),
+      acceptSource: (...args) => rules.acceptSource(this.place, ...args),
+      routeHairpin: outside => rules.routeHairpin(this.place, outside),
+      routeHairpinPort: (...args) => rules.routeHairpinPort(this.place, ...args),
+      routeOutside: (...args) => rules.routeOutside(this.place, ...args),
+      drops: () => ruleDrops(this.place),
+    }
     this.wayOut = {
       open: (...args) => rules.openWayOut(this.place, ...args),
       leadLocalhost: ports => rules.leadLocalhost(this.place, ports),
@@ -137,22 +150,5 @@ export class KernelStack implements world.HostStack {
 
   #open(): RouteSocket {
     return RouteSocket.open(this.place.native, this.place.nsfd)
-  }
-}
-
-function rulesOf(place: SocketPlace): world.RouterRules {
-  return {
-    masqueradeKind: undefined,
-    masquerade: (...args) => rules.masquerade(place, ...args),
-    forward: (...args) => rules.forwardByKernel(place, ...args),
-    refusePortControl: name => rules.refusePortControl(place, name),
-    firewall: (...args) => rules.firewall(place, ...args),
-    captureHttp: (...args) => rules.captureHttp(place, ...args),
-    reachedInside: (...args) => rules.reachedInside(place, ...args),
-    acceptSource: (...args) => rules.acceptSource(place, ...args),
-    routeHairpin: outside => rules.routeHairpin(place, outside),
-    routeHairpinPort: (...args) => rules.routeHairpinPort(place, ...args),
-    routeOutside: (...args) => rules.routeOutside(place, ...args),
-    drops: () => ruleDrops(place),
   }
 }

@@ -41,9 +41,7 @@ export function lastingOf(fault: { readonly verb: string; readonly time: number 
   return fault.verb === 'clock' || needsRepair(fault) ? FOREVER : fault.time
 }
 
-export function isNemesisVerb(verb: string): verb is NemesisVerb {
-  return NEMESIS_VERBS.some(each => each === verb)
-}
+export const isNemesisVerb = (verb: string): verb is NemesisVerb => NEMESIS_VERBS.some(each => each === verb)
 
 export const isLinkVerb = (verb: string): verb is LinkVerb => LINK_VERBS.some(each => each === verb)
 

@@ -384,9 +384,7 @@ export class Links {
 }
 
 /** Returns a seed of at least 1, because wires take 0 as a random seed. */
-function seedOf(seed: number, link: number): number {
-  return (Math.abs(seed * 1000 + link) % (2 ** 31 - 1)) + 1
-}
+const seedOf = (seed: number, link: number): number => (Math.abs(seed * 1000 + link) % (2 ** 31 - 1)) + 1
 
 const isRouter = (each: Routed): boolean => each.isRouter === true
 

@@ -7,7 +7,6 @@ import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
 import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get32 } from 'vnet/internal/packet/octets'
 import { AddressTable } from '../switch/address-table.ts'
@@ -36,12 +35,12 @@ export class HostTable {
   readonly tcpPorts = new Set<number>()
   readonly udpPorts = new Set<number>()
   readonly #byMac = new AddressTable(ETH_ALEN)
-  readonly #byIp4 = new AddressTable(IPV4_ALEN)
+  readonly #byIp4 = new AddressTable(ipv4.IPV4_ALEN)
   readonly #byIp6 = new AddressTable(ipv6.IPV6_ALEN)
   readonly #byName = new Map<string, number>()
   readonly #names = new Map<number, string>()
   /** The first address of each family, zeros for none. */
-  #ip4 = new Uint8Array(16 * IPV4_ALEN)
+  #ip4 = new Uint8Array(16 * ipv4.IPV4_ALEN)
   #ip6 = new Uint8Array(16 * ipv6.IPV6_ALEN)
   /** The few hosts that have more than one address of a family. */
   readonly #more = new Map<number, NewHost>()
@@ -70,14 +69,14 @@ export class HostTable {
   }
 
   hasAddress(index: number, isIpv6: boolean): boolean {
-    return isIpv6 ? !ipv6.isUnspecified(this.#ip6, index * ipv6.IPV6_ALEN) : this.#ip4[index * IPV4_ALEN] !== 0
+    return isIpv6 ? !ipv6.isUnspecified(this.#ip6, index * ipv6.IPV6_ALEN) : this.#ip4[index * ipv4.IPV4_ALEN] !== 0
   }
 
   /** A copy of the first address of a family, undefined if the host has none. */
   address(index: number, isIpv6: boolean): Uint8Array | undefined {
     if (!this.hasAddress(index, isIpv6)) return undefined
     if (isIpv6) return this.#ip6.slice(index * ipv6.IPV6_ALEN, (index + 1) * ipv6.IPV6_ALEN)
-    return this.#ip4.slice(index * IPV4_ALEN, (index + 1) * IPV4_ALEN)
+    return this.#ip4.slice(index * ipv4.IPV4_ALEN, (index + 1) * ipv4.IPV4_ALEN)
   }
 
   /**
@@ -98,7 +97,7 @@ export class HostTable {
     this.#byMac.set(mac, 0, index)
     for (const address of ip) this.#byIp4.set(address, 0, index)
     for (const address of ip6) this.#byIp6.set(address, 0, index)
-    if (ip.length > 0) this.#ip4.set(ip[0], index * IPV4_ALEN)
+    if (ip.length > 0) this.#ip4.set(ip[0], index * ipv4.IPV4_ALEN)
     if (ip6.length > 0) this.#ip6.set(ip6[0], index * ipv6.IPV6_ALEN)
     if (ip6.length > 0) this.#byIp6.set(linkLocal(mac), 0, index)
     if (ip.length > 1 || ip6.length > 1) this.#more.set(index, host)
@@ -185,7 +184,7 @@ export function kindOf(definition: hosts.HostDefinition | hosts.HostRange): Host
 
 /** Throws a VnetError, EINVAL on a malformed address or without any address. */
 export function hostOf({ name, mac, ip, ip6 }: hosts.HostDefinition, oui: Uint8Array): NewHost {
-  const all4 = listOf(ip).map(text => addressOf(text, IPV4_ALEN))
+  const all4 = listOf(ip).map(text => addressOf(text, ipv4.IPV4_ALEN))
   const all6 = listOf(ip6).map(text => addressOf(text, ipv6.IPV6_ALEN))
   const first = all4[0] ?? all6[0]
   if (mac === undefined && first === undefined) throw new VnetError(EINVAL, `host ${name ?? ''}`, 'give it an address')
@@ -194,7 +193,7 @@ export function hostOf({ name, mac, ip, ip6 }: hosts.HostDefinition, oui: Uint8A
 
 export function* hostsOf(range: hosts.HostRange, oui: Uint8Array): Generator<NewHost> {
   const { count, name, except = () => false } = range
-  const ip = range.ip === undefined ? undefined : addressOf(range.ip, IPV4_ALEN)
+  const ip = range.ip === undefined ? undefined : addressOf(range.ip, ipv4.IPV4_ALEN)
   const ip6 = range.ip6 === undefined ? undefined : addressOf(range.ip6, ipv6.IPV6_ALEN)
   if (ip === undefined && ip6 === undefined) throw new VnetError(EINVAL, 'range of hosts', 'give it a first address')
   for (let n = 0, place = 0; n < count; place++) {
@@ -236,7 +235,11 @@ function entries<T>(record: Readonly<Record<number, T>> = {}, max: number): [num
 function addressOf(text: string, length: number): Uint8Array {
   const address = parseAddress(text)
   if (address?.length === length) return address
-  throw new VnetError(EINVAL, `address ${text}`, `write it as ${length === IPV4_ALEN ? '198.18.0.7' : '2001:db8::7'}`)
+  throw new VnetError(
+    EINVAL,
+    `address ${text}`,
+    `write it as ${length === ipv4.IPV4_ALEN ? '198.18.0.7' : '2001:db8::7'}`,
+  )
 }
 
 /** Parses a hardware address, `02:00:00:00:00:01`. VnetError EINVAL on any other text. */

@@ -12,7 +12,6 @@ import { makeReply } from 'vnet/internal/drivers/far/reply'
 import * as ethernet from 'vnet/internal/packet/ethernet'
 import { ICMP_HLEN } from 'vnet/internal/packet/icmp'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPPROTO_TCP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as tcp from 'vnet/internal/packet/tcp'
 import * as drop from 'vnet/internal/skb/drop-reason'
@@ -76,7 +75,7 @@ export function fromServices(state: HostState, skb: SkBuff): void {
   const { bytes, data } = skb
   const type = skb.len < ethernet.ETH_HLEN ? 0 : ethernet.etherType(bytes, data)
   const isIpv6 = type === ethernet.ETH_P_IPV6
-  const length = isIpv6 ? ipv6.IPV6_ALEN : IPV4_ALEN
+  const length = isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN
   const from = data + ethernet.ETH_HLEN + (isIpv6 ? 8 : 12)
   const to = from + length
   const isWhole = (isIpv6 || type === ethernet.ETH_P_IP) && to + length <= data + skb.len
@@ -112,7 +111,8 @@ function reset(state: HostState, skb: SkBuff, packet: Packet, length: number): v
 
 /** The source port of a quoted TCP segment, -1 if the quote is not one. */
 function quotedPort4(bytes: Uint8Array, at: number, end: number): number {
-  const isTcp = end - at >= ipv4.IPV4_HLEN && ipv4.version(bytes, at) === 4 && ipv4.protocol(bytes, at) === IPPROTO_TCP
+  const isTcp =
+    end - at >= ipv4.IPV4_HLEN && ipv4.version(bytes, at) === 4 && ipv4.protocol(bytes, at) === ipv4.IPPROTO_TCP
   const h = at + ipv4.headerLength(bytes, at)
   return isTcp && h + 4 <= end && ipv4.fragmentOffset(bytes, at) === 0 ? tcp.sourcePort(bytes, h) : -1
 }
@@ -121,5 +121,5 @@ function quotedPort6(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < ipv6.IPV6_HLEN || ipv6.version(bytes, at) !== 6) return -1
   const upper = ipv6.upperLayer(bytes, at, end - at)
   const h = at + (upper >>> 8)
-  return upper >= 0 && (upper & 0xff) === IPPROTO_TCP && h > at && h + 4 <= end ? tcp.sourcePort(bytes, h) : -1
+  return upper >= 0 && (upper & 0xff) === ipv4.IPPROTO_TCP && h > at && h + 4 <= end ? tcp.sourcePort(bytes, h) : -1
 }

@@ -144,7 +144,8 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
   if (directory === undefined || file === undefined) return { ...whole, verdict: 'missing', passed: 0, results }
   const add = (result: Result) => results.push(result)
   const failed = () => results.some(({ result }) => result === 'failed')
-  if (isWithin(file, directory)) {
+  // Neither is a symbolic link out of the student's directory.
+  if (realpathSync(file).startsWith(realpathSync(dirname(directory)) + sep)) {
     // The output of a driver is not a result.
     const run = (where: 'memory' | 'live') => runWorker(exercise, where, file, add, () => {}, isConfined)
     try {
@@ -169,11 +170,6 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
 }
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-
-/** Whether a file is in a directory, and neither is a symbolic link out of the student's. */
-function isWithin(file: string, directory: string): boolean {
-  return realpathSync(file).startsWith(realpathSync(dirname(directory)) + sep)
-}
 
 /** The width of a table, characters. --csv and --json have the whole text. */
 const COLUMNS = 120

@@ -44,9 +44,7 @@ export function ownAccess(kind: Kind, user?: number): Access {
 }
 
 /** Returns the page's URL with the token after the #, a part that browsers do not send. */
-export function pageUrl(url: string, { tokenFor }: Access): string {
-  return `${url}/#token=${tokenFor(url)}`
-}
+export const pageUrl = (url: string, { tokenFor }: Access): string => `${url}/#token=${tokenFor(url)}`
 
 /** Returns the URL of the metrics of the server at `url`, with the token if reading needs it. */
 export function metricsUrl(url: string, { isPublic, tokenFor }: Access): string {

@@ -71,9 +71,7 @@ export async function* every<T>(delay?: number, value?: T, options: Options = {}
 }
 
 /** scheduler.wait */
-export function wait(delay: number, options?: Options): Promise<void> {
-  return sleep(delay, undefined, options)
-}
+export const wait = (delay: number, options?: Options): Promise<void> => sleep(delay, undefined, options)
 
 /** AbortSignal.timeout */
 export function signalAfter(delay: number): AbortSignal {

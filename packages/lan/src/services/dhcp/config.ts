@@ -115,9 +115,7 @@ export function dhcpConfig(spec: DhcpSpec) {
   }
 }
 
-function wrong(place: string, advice: string): VnetError {
-  return new VnetError(EINVAL, `dhcp.${place}`, advice)
-}
+const wrong = (place: string, advice: string): VnetError => new VnetError(EINVAL, `dhcp.${place}`, advice)
 
 function toRange(text: string): AddressRange {
   const [first, last = first] = text.split('-').map(part => parseIpv4(part.trim())!) as [number, number?]
