@@ -3,7 +3,7 @@ import { parse } from 'es-module-lexer/js'
 import { describeException, UsageError } from 'vnet/internal/base/index'
 import { addDriverText } from 'vnet/internal/netdev/debug/function-place.browser'
 import { type Driver, exportedDriver } from 'vnet/internal/netdev/index'
-import { OURS, refusedImport } from '../driver-imports.ts'
+import { OURS, refusedImport } from '../exercise-files.ts'
 
 /** An import of a driver: where its specifier is in the text, without quotes, and the statement. */
 type Import = Readonly<{ name: string; from: number; to: number; statement: string; line: number }>

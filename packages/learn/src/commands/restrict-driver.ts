@@ -5,7 +5,7 @@ import { resolve as absolute, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format } from 'node:util'
 import { type Context, type Next, PROGRAM, provideOwnPackage } from 'vnet/internal/cli/own-package'
-import { OURS, refusedImport } from '../driver-imports.ts'
+import { OURS, refusedImport } from '../exercise-files.ts'
 
 type Resolved = Readonly<{ url: string; format?: string | null }>
 

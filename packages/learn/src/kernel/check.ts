@@ -10,8 +10,7 @@ import { type Explanation, type LiveCheck, notRun, type Result, resultOf, USUAL_
 import { runLive } from '../live.ts'
 import { buildModule, type KernelFiles, moduleName } from './build.ts'
 import type { Guest } from './guest.ts'
-import { type Addresses, onGuest } from './live.ts'
-import { lineOf, reportsIn } from './oops.ts'
+import { type Addresses, lineOf, onGuest, reportsIn } from './live.ts'
 
 export interface KernelTask {
   readonly file: string

@@ -2,9 +2,8 @@
 import { useRef } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
-import type { App, View } from './app.ts'
+import { type App, placeHash, type View } from './app.ts'
 import { lateText, stateOf, whole } from './driver-text.ts'
-import { placeHash } from './place.ts'
 import { type DeviceRate, wrongDrops } from './rates.ts'
 import { type Column, numbers, SCROLLABLE, Table, troubles } from './table.tsx'
 

@@ -4,7 +4,7 @@ import { BlockWalker } from 'vnet/internal/capture/block-walker'
 import { Input } from 'vnet/internal/capture/input'
 import { ENHANCED_PACKET, SECTION_HEADER } from 'vnet/internal/capture/pcapng'
 import type { FrameRow } from '../feed-types.ts'
-import { vnetLine } from './command-line.ts'
+import { vnetLine } from './control.tsx'
 import { clockText } from './driver-text.ts'
 
 /** Returns `16:03:09.123456`, in local time. */

@@ -2,10 +2,9 @@
 import { useMemo } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow, Message } from '../feed-types.ts'
-import type { App, View } from './app.ts'
+import { type App, placeHash, type View } from './app.ts'
 import { stateOf } from './driver-text.ts'
 import { BOX, type Lab, type LabNode, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
-import { placeHash } from './place.ts'
 import { Label } from './shapes.tsx'
 import { type Column, numbers, SCROLLABLE, Table } from './table.tsx'
 

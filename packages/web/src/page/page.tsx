@@ -2,12 +2,11 @@
 import { batch, effect, type Signal, signal } from '@preact/signals'
 import { render } from 'preact'
 import type { CommandRequest, CommandResult, DeviceId, Want } from '../feed-types.ts'
-import type { App, View } from './app.ts'
+import { type App, parsePlace, placeHash, type View } from './app.ts'
 import { peerOf } from './driver-model.ts'
 import { stateOf } from './driver-text.ts'
 import { FeedReader, type FeedState, PageSession } from './feed.ts'
 import { Frame, type Notice, type Shown } from './page-frame.tsx'
-import { parsePlace, placeHash } from './place.ts'
 import { PageState } from './state.ts'
 import { isCommandKey } from './table.tsx'
 

@@ -1,7 +1,7 @@
 /** The contents of the step view, without elements. */
 import type { Header } from 'vnet/internal/packet/fields-upper'
 import type { DeviceId, FlightRow, StepInfo, VnetRow } from '../feed-types.ts'
-import type { FrameTest } from './frames-filter.ts'
+import type { FrameTest } from './filter-fields.tsx'
 
 /** The path of a frame: a description of its five steps. */
 export const STEPS = [

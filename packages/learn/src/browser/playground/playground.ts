@@ -3,8 +3,7 @@
  * through it, and a log of the programs at its ends.
  */
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
-import { type MakeEditor, plainEditor, replaceEditor } from '../editor.ts'
-import { button, element, messageOf, save } from '../element.ts'
+import { button, element, type MakeEditor, messageOf, plainEditor, replaceEditor, save } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
 import type { PlaygroundDriver } from './messages.ts'
 import { SAMPLE } from './sample.ts'
