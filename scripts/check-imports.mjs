@@ -253,7 +253,7 @@ export const kept = {
   'lab/memory/time/timers.ts': 'the thread, whose clearTimeout takes their numbers',
   'learn/browser/check-worker.ts': 'the worker, which checks one driver',
   'learn/commands/check-worker.ts': 'the process, which checks one driver',
-  'web/page/frames-filter.ts': 'the frames, by which they are kept',
+  'web/page/filter-fields.tsx': 'the frames, by which they are kept',
 }
 
 const COLLECTIONS = ['Map', 'Set', 'WeakMap', 'WeakSet']

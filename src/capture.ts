@@ -14,8 +14,7 @@ import { CaptureFile, type CaptureFileOptions } from './capture/capture-file.nod
 import { Recording } from './capture/recording.node.ts'
 import { compileFilter } from './linux/pcap-filter.ts'
 import { TapPort } from './linux/tap/port.ts'
-import type { Net } from './netdev/net.ts'
-import type { NetDevice } from './netdev/net-device.ts'
+import type { Net, NetDevice } from './netdev/index.ts'
 import type { PacketFilter } from './packet/bpf.ts'
 import type { Cable } from './wire.ts'
 
@@ -75,9 +74,8 @@ export function capture(
   const { snaplen, filter, dropsOnly, ring, tlsKeys } = options
   if (snaplen !== undefined && !isCount(snaplen))
     throw new UsageError('snaplen: must be a whole number of bytes from 1')
-  if (ring !== undefined && !(isCount(ring.files) && isCount(ring.bytes))) {
+  if (ring !== undefined && !(isCount(ring.files) && isCount(ring.bytes)))
     throw new UsageError('ring: files and bytes must be whole numbers from 1')
-  }
   const links = Array.isArray(link) ? (link as readonly Captured[]) : [link as Captured]
   const devices = new Set(links.flatMap(each => ('ab' in each ? [each.a, each.b] : [each as NetDevice])))
   if (devices.size === 0) throw new UsageError('there is nothing to capture: name a cable or a device')
@@ -85,12 +83,9 @@ export function capture(
   const compiled = typeof filter === 'string' ? compileFilter(filter) : filter
   const recording = new Recording(new CaptureFile(file, { ring, tlsKeys }))
   const netnsOf = ({ port }: NetDevice) => (port instanceof TapPort ? port.netns : undefined)
-  for (const net of nets) {
+  for (const net of nets)
     recording.follow({ net, snaplen, filter: compiled, dropsOnly, netnsOf }, dev => devices.has(dev))
-  }
   return recording
 }
 
-function isCount(n: number): boolean {
-  return Number.isSafeInteger(n) && n >= 1
-}
+const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 1

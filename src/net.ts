@@ -5,13 +5,10 @@
  */
 import './base/dispose.ts'
 import { LOGLEVEL_WARNING, Log } from './base/log.ts'
-import { TimerfdClock } from './linux/clock.ts'
-import { type Addon, loadNative as load } from './linux/native.ts'
+import { type Addon, loadNative as load, TimerfdClock } from './linux/index.ts'
 import { LinuxPlatform } from './linux/platform.ts'
-import type { AnyDevice, Driver, Params } from './netdev/driver.ts'
-import { insmod, type ModuleOptions } from './netdev/module.ts'
-import { Net } from './netdev/net.ts'
-import type { NetDevice } from './netdev/net-device.ts'
+import type { AnyDevice, Driver, ModuleOptions, NetDevice, Params } from './netdev/index.ts'
+import { insmod, Net } from './netdev/index.ts'
 
 export { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, Log } from './base/log.ts'
 export { type Random, random } from './base/random.ts'

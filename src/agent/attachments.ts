@@ -6,21 +6,14 @@
 import { existsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { attachDriver } from '../attach/driver.ts'
-import { ENETDOWN, ENODEV, ENOENT, isErrno, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import type { Log } from '../base/log.ts'
-import { printable } from '../base/printable.ts'
+import { describeException, ENETDOWN, ENODEV, ENOENT, isErrno, type Log, printable, VnetError } from '../base/index.ts'
 import { ownNamespace } from '../control/protocol/directory.ts'
 import { listed } from '../control/protocol/run-directory.ts'
-import type { Native } from '../linux/native.ts'
+import { type Native, netnsCookieOf, readTextFile, replaceFile } from '../linux/index.ts'
 import { inNetns, netnsPath } from '../linux/netns-name.ts'
-import { readTextFile, replaceFile } from '../linux/regular-file.ts'
 import { getLink, RouteSocket } from '../linux/rtnetlink.ts'
-import { netnsCookieOf } from '../linux/socket-identity.ts'
-import { NETDEV_CHANGENAME, NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/if.ts'
-import { insmod, type Module } from '../netdev/module.ts'
-import type { Net } from '../netdev/net.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
+import type { Module, Net, NetDevice } from '../netdev/index.ts'
+import { insmod, NETDEV_CHANGENAME, NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/index.ts'
 import type { Mark } from './mark.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
@@ -102,9 +95,8 @@ export class Attachments implements AsyncDisposable {
   async attach(request: AttachRequest): Promise<void> {
     const { inode, name } = request
     const netns = inode === undefined ? undefined : netnsPaths([inode]).get(inode)
-    if (inode !== undefined && inode !== ownNamespace('net') && netns === undefined) {
+    if (inode !== undefined && inode !== ownNamespace('net') && netns === undefined)
       throw new VnetError(ENODEV, `attach ${name}`, 'no process and no name has its network namespace')
-    }
     const { place } = await this.#load(request, netns)
     this.#away = this.#away.filter(each => !isSame(each, place))
     this.#keep()

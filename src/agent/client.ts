@@ -35,9 +35,7 @@ export interface AgentReply {
 }
 
 /** Returns the path of the socket: VNET_NODE_SOCKET, or /run/vnet/node.sock. */
-export function agentSocket(): string {
-  return process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
-}
+export const agentSocket = (): string => process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
 
 /** Returns the path of a file of the daemon, beside its socket. */
 export function agentFile(extension: '.state' | '.mark', socket = agentSocket()): string {
@@ -59,9 +57,7 @@ export function askAgent(request: AgentRequest, path = agentSocket()): Promise<A
   return new Promise((resolve, reject) => {
     const socket = connect(path)
     let reply = ''
-    socket.setEncoding('utf8').on('data', chunk => {
-      reply += chunk
-    })
+    socket.setEncoding('utf8').on('data', chunk => (reply += chunk))
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const advice = error.code === 'EACCES' ? 'only root and members of its --group may ask' : 'start it: vnet node'
       reject(new VnetError(ECONNREFUSED, `vnet node at ${path}`, advice))

@@ -6,8 +6,7 @@
  * mistake in it is a log line, and the pod starts without a wire, unless "required" is true.
  */
 import { otherEnds } from '../attach/inside.ts'
-import { attempt } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { attempt, UsageError } from '../base/index.ts'
 import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
@@ -57,9 +56,8 @@ export async function cni(attachments: Attachments, request: string): Promise<Ag
     const variables = new Map(pairsOf(request.slice(0, end), '\0'))
     const config = decode(request.slice(end + 1))
     if (typeof config.cniVersion === 'string') version = config.cniVersion
-    if (version === undefined || !VERSIONS.includes(version)) {
+    if (version === undefined || !VERSIONS.includes(version))
       throw new CniError(INCOMPATIBLE, `cniVersion ${version}: vnet knows ${VERSIONS.join(', ')}`)
-    }
     const network = typeof config.name === 'string' ? config.name : ''
     const command = variables.get('CNI_COMMAND') ?? ''
     const run = COMMANDS.get(command)
@@ -163,9 +161,8 @@ function specOf({ variables, config }: Call): Spec {
       ([, value]) => value !== undefined,
     )
     for (const [name, value] of pairs) {
-      if (typeof value !== 'string' && !(name === 'seed' && typeof value === 'number')) {
+      if (typeof value !== 'string' && !(name === 'seed' && typeof value === 'number'))
         throw new UsageError(`${name}: it must be a text`)
-      }
     }
     return Object.fromEntries(pairs.map(([name, value]) => [name, String(value)])) as Spec
   })

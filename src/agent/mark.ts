@@ -4,10 +4,8 @@
  * was killed, also because it hung. If that happens twice in a row, it is not to be restored.
  */
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
-import { type Alarm, type Clock, NSEC_PER_SEC } from '../base/clock.ts'
-import { ENOSPC, VnetError } from '../base/errno.ts'
-import { messageOrDescription } from '../base/exception.ts'
-import { printable } from '../base/printable.ts'
+import type { Alarm, Clock } from '../base/index.ts'
+import { ENOSPC, messageOrDescription, NSEC_PER_SEC, printable, VnetError } from '../base/index.ts'
 import type { Native } from '../linux/native.ts'
 import type { Net } from '../netdev/net.ts'
 
@@ -32,9 +30,7 @@ export class Mark implements Disposable {
     this.culprit = suspect === words[SUSPECT] ? suspect : 0
     words[SUSPECT] = suspect
     words[IN_WORK] = 0
-    this.#alarm = clock.alarm(() => {
-      words[SUSPECT] = 0
-    })
+    this.#alarm = clock.alarm(() => (words[SUSPECT] = 0))
     this.#alarm.at(clock.now() + GOOD_RUN)
   }
 

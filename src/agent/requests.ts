@@ -9,17 +9,12 @@ import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { outsideOf } from '../attach/inside.ts'
 import { ConfigFile } from '../base/config-file.ts'
-import { EADDRINUSE, EAGAIN, ECONNREFUSED, EEXIST, ENOENT, VnetError } from '../base/errno.ts'
-import type { Log } from '../base/log.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { EADDRINUSE, EAGAIN, ECONNREFUSED, EEXIST, ENOENT, type Log, UsageError, VnetError } from '../base/index.ts'
 import { peerOf } from '../control/protocol/connection.ts'
 import { removeQuietly } from '../control/protocol/directory.ts'
 import { ListeningSocket } from '../control/server/listening-socket.ts'
 import { isMember, Rights } from '../control/server/rights.ts'
-import { check } from '../linux/errno.ts'
-import type { Native } from '../linux/native.ts'
-import { isExiting } from '../linux/proc-stat.ts'
-import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM, sockaddrUn } from '../linux/uapi.ts'
+import { AF_UNIX, check, isExiting, type Native, SOCK_NONBLOCK, SOCK_STREAM, sockaddrUn } from '../linux/index.ts'
 import type { Attachments } from './attachments.ts'
 import { type AgentReply, type AgentRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
@@ -108,9 +103,8 @@ async function removeStale(native: Native, path: string, log: Log): Promise<void
   for (let isLogged = false; ; isLogged = true) {
     const found = lstatSync(path, { throwIfNoEntry: false })
     if (found === undefined) return
-    if (!found.isSocket() || found.uid !== process.geteuid?.()) {
+    if (!found.isSocket() || found.uid !== process.geteuid?.())
       throw new VnetError(EEXIST, path, 'it is not a socket of this user: set VNET_NODE_SOCKET to another path')
-    }
     const pid = listenerOf(native, path)
     if (pid === undefined) break
     if (!isExiting(pid)) throw new VnetError(EADDRINUSE, path, 'another vnet node listens there')

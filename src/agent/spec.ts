@@ -5,9 +5,7 @@
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { messageOrDescription } from '../base/exception.ts'
-import { printable } from '../base/printable.ts'
-import { FileError, UsageError } from '../base/usage-error.ts'
+import { FileError, messageOrDescription, printable, UsageError } from '../base/index.ts'
 import { compileNumericFilter } from '../linux/pcap-filter.ts'
 import { readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, WireResources } from '../netdev/device-wire.ts'
@@ -41,9 +39,8 @@ export function paramsOf({ wire, wireIn, wireOut, seed, scenario }: Spec, resour
   for (const [name, text] of Object.entries({ wire, 'wire-in': wireIn, 'wire-out': wireOut })) {
     if (text !== undefined) inOneLine(name, resources, () => checkText(text, resources))
   }
-  if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) <= SEED_MAX)) {
+  if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) <= SEED_MAX))
     throw new UsageError(`seed: it must be a whole number from 0 to ${SEED_MAX}`)
-  }
   return { wire, wireIn, wireOut, seed: Number(seed ?? 0), scenario }
 }
 
@@ -73,9 +70,8 @@ function checkText(text: string, resources: StrangerResources): void {
       throw new UsageError(`it has ${stages.length} stages: at most ${STAGES_MAX} are taken`)
     if (stages.includes('module')) throw new UsageError('a stage of your own (module) is code, which is not taken here')
     const copies = copiesOf(groups)
-    if (copies > COPIES_MAX) {
+    if (copies > COPIES_MAX)
       throw new UsageError(`its stages make ${copies} packets of one: at most ${COPIES_MAX} are taken`)
-    }
     buildGroups(groups, resources)
   }
 }
@@ -137,9 +133,8 @@ export class StrangerResources implements WireResources {
   #path(name: string): string {
     const directory = this.#directory
     if (directory === undefined) throw new UsageError(`file ${printable(name)}: the daemon has no --files`)
-    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name)) {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name))
       throw new UsageError(`file ${printable(name).slice(0, 100)}: only plain names of files in --files are taken`)
-    }
     try {
       const path = realpathSync(join(directory, name))
       if (path.startsWith(realpathSync(directory) + sep) && statSync(path).isFile()) return path
@@ -151,6 +146,4 @@ export class StrangerResources implements WireResources {
 }
 
 /** Returns the message of an error that a stranger may have caused, as one line. */
-export function lineOf(error: unknown): string {
-  return printable(messageOrDescription(error).split('\n')[0] ?? '')
-}
+export const lineOf = (error: unknown): string => printable(messageOrDescription(error).split('\n')[0] ?? '')

@@ -8,13 +8,11 @@
  * and its drops are counted at `near`.
  */
 import { randomBytes } from 'node:crypto'
-import { describeException } from '../base/exception.ts'
-import { LimitedLog, LOGLEVEL_WARNING, Log } from '../base/log.ts'
+import { describeException, LimitedLog, LOGLEVEL_WARNING, Log } from '../base/index.ts'
+import { type Native, writeSysctl } from '../linux/index.ts'
 import { followLink } from '../linux/links/watch.ts'
-import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import type { Link } from '../linux/rtnetlink.ts'
-import { writeSysctl } from '../linux/sysctl.ts'
 import { etherSetup } from '../netdev/eth.ts'
 import * as netif from '../netdev/if.ts'
 import { devSetMtu } from '../netdev/link-change.ts'
@@ -303,9 +301,8 @@ export class Attachment {
     this.#aliveUntil = this.#native.monotonic() + this.#failOpen
     redirect.aliveUntil(this.#aliveUntil)
     this.#heart = setInterval(() => this.#beat(redirect), this.#failOpen / BEATS / 1e6).unref()
-    if (hasDefaultRoute) {
+    if (hasDefaultRoute)
       near.log.info('the default route leads here: connections of this machine, such as ssh, pass the wire')
-    }
   }
 
   #beat(redirect: TcxRedirect): void {

@@ -1,8 +1,6 @@
 /** The driver `attach`: its parameters, and an attachment for each interface. */
 
-import type { Clock } from '../base/clock.ts'
-import { formatDuration, parseDuration } from '../base/duration.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { type Clock, formatDuration, parseDuration, UsageError } from '../base/index.ts'
 import { loadNative } from '../linux/native.ts'
 import { bool, type Driver, defineDriver, interfaceArg, text } from '../netdev/driver.ts'
 import type { NetDevice } from '../netdev/net-device.ts'

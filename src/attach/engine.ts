@@ -1,7 +1,6 @@
 /** The API of container engines, Docker's and Podman's alike, over their Unix sockets. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { attempt, EACCES, ECONNREFUSED, EIO, ENOENT, reasonOf, VnetError } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { attempt, EACCES, ECONNREFUSED, EIO, ENOENT, reasonOf, UsageError, VnetError } from '../base/index.ts'
 
 const UNIX = 'unix://'
 /** Milliseconds until an engine must have replied. */
@@ -155,6 +154,4 @@ function labelsOf(config: { Labels?: unknown } | null | undefined): Readonly<Rec
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
 }
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')

@@ -3,8 +3,7 @@
  * veths, so that nothing is visible inside.
  */
 import { statSync } from 'node:fs'
-import { EINVAL, ENODEV, EOPNOTSUPP, ESRCH, VnetError } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { EINVAL, ENODEV, EOPNOTSUPP, ESRCH, UsageError, VnetError } from '../base/index.ts'
 import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import { getLink, getLinks, type Link, nsidOf, RouteSocket } from '../linux/rtnetlink.ts'
@@ -63,17 +62,15 @@ export function otherEnds(native: Native, { text, path, netns, only }: Wanted): 
     inNetns(native, path, inside => {
       using here = RouteSocket.open(native, outside)
       using there = RouteSocket.open(native, inside)
-      if (inside < 0 ? outside < 0 : here.isIn(inside)) {
+      if (inside < 0 ? outside < 0 : here.isIn(inside))
         throw refusal(EINVAL, "it has the host's network: attach to an interface by its name")
-      }
       const links = getLinks(there).filter(({ name }) => (only === undefined ? name !== 'lo' : name === only))
       if (only !== undefined && links.length === 0) throw refusal(ENODEV, `it has no interface ${only}`)
       if (links.length === 0) throw refusal(ENODEV, 'it has no network')
       const veths = links.filter(({ kind }) => kind === 'veth')
       const [first] = links as [Link]
-      if (veths.length === 0) {
+      if (veths.length === 0)
         throw refusal(EOPNOTSUPP, `${first.name} is no veth: attach inside, to ${path}/${first.name}`)
-      }
       const found = veths.flatMap(veth => {
         const other = veth.peer === undefined ? undefined : getLink(here, { ifindex: veth.peer })
         // Indexes of two namespaces may be equal by chance.

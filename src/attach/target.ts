@@ -1,10 +1,9 @@
 /** Finds the interface to attach to, and refuses interfaces that a wire cannot be attached to. */
 import { lstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { attempt, EBUSY, ENETDOWN, ENODEV, EOPNOTSUPP, EPERM, VnetError } from '../base/errno.ts'
-import type { Native } from '../linux/native.ts'
+import { type Native, readSysctl, writeSysctl } from '../linux/index.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import { getLink, getRoutes, type Link, RouteSocket, setLink } from '../linux/rtnetlink.ts'
-import { readSysctl, writeSysctl } from '../linux/sysctl.ts'
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, ETH_MAX_MTU, IFF_UP } from '../netdev/if.ts'
 import { attachedBy } from './tcx.ts'
 
@@ -20,9 +19,7 @@ export interface Target {
 }
 
 /** Returns the name of a TAP of an attachment: `a` faces the network, `b` the network stack. */
-export function attachTapName(ifindex: number, end: 'a' | 'b'): string {
-  return `wire${ifindex}${end}`
-}
+export const attachTapName = (ifindex: number, end: 'a' | 'b'): string => `wire${ifindex}${end}`
 
 /** Throws a VnetError with a one-line message if nothing can be attached to the interface. */
 export function findTarget(
@@ -35,9 +32,8 @@ export function findTarget(
     using sock = RouteSocket.open(native, nsfd)
     const link = getLink(sock, { name })
     if (link === undefined) throw refusal(ENODEV, 'there is no such interface; `ip link` lists them')
-    if (link.type !== ARPHRD_ETHER && link.type !== ARPHRD_LOOPBACK) {
+    if (link.type !== ARPHRD_ETHER && link.type !== ARPHRD_LOOPBACK)
       throw refusal(EOPNOTSUPP, `${link.kind ?? 'it'} has no Ethernet headers, which a wire needs`)
-    }
     const { ifindex } = link
     const by = attachedBy(native, { nsfd, ifindex })
     if (by !== undefined) throw refusal(EBUSY, `process ${by} is attached to it`)
@@ -62,14 +58,6 @@ const SETTINGS = [
 /** The values from before an attachment, by the names of the settings, and the MTU. */
 type Before = Record<string, string>
 
-/**
- * The file with the values of lo in a network namespace from before. After `kill -9` they are still
- * there for the next attachment, which would take the changed ones for its own.
- */
-function beforeFile(nsfd: number): string {
-  return `/run/vnet-lo-${statSync(nsfd < 0 ? '/proc/self/ns/net' : `/proc/self/fd/${nsfd}`).ino}.json`
-}
-
 /** Returns the values that were left by this user's vnet, which was killed. */
 function leftIn(file: string): Before {
   const isOwn = attempt(() => lstatSync(file))?.uid === process.geteuid?.()
@@ -84,7 +72,8 @@ function leftIn(file: string): Before {
  */
 export function prepareLoopback(native: Native, { text, netns, link }: Target): () => void {
   return inNetns(native, netns, nsfd => {
-    const file = beforeFile(nsfd)
+    // After `kill -9` it is left for the next attachment, which would take the changed values.
+    const file = `/run/vnet-lo-${statSync(nsfd < 0 ? '/proc/self/ns/net' : `/proc/self/fd/${nsfd}`).ino}.json`
     const left = leftIn(file)
     const before: Before = {}
     for (const [name, value] of SETTINGS) {

@@ -7,10 +7,9 @@
  *
  * When the time `aliveUntil` is over, frames pass the interface directly, because vnet hangs.
  */
-import { closeAside } from '../linux/aside.ts'
+
 import * as bpf from '../linux/bpf.ts'
-import { closingOnError } from '../linux/errno.ts'
-import type { Native } from '../linux/native.ts'
+import { closeAside, closingOnError, type Native } from '../linux/index.ts'
 import { addClsact, addProgram, RouteSocket, type TcHook } from '../linux/rtnetlink.ts'
 
 /** The maps that the programs share with vnet. */
@@ -70,18 +69,6 @@ function fromTap(mark: number, ifindex: number, flags: number): bpf.Instruction[
     bpf.movImm(1, ifindex),
     bpf.movImm(2, flags),
     bpf.call(bpf.BPF_FUNC_REDIRECT),
-    bpf.exit(),
-  ]
-}
-
-/** On a TAP: drops frames that other programs send there, which have no mark. */
-function onlyMarked(mark: number): bpf.Instruction[] {
-  return [
-    bpf.load32(2, 1, bpf.SKB_MARK),
-    bpf.mov32Imm(3, mark),
-    bpf.mov32Imm(0, bpf.TCX_NEXT),
-    bpf.jumpIfEqual(2, 3, 1),
-    bpf.mov32Imm(0, bpf.TCX_DROP),
     bpf.exit(),
   ]
 }
@@ -146,7 +133,15 @@ export class TcxRedirect {
   async #attach({ nsfd, ifindex, a, b }: Ends, mark: number): Promise<void> {
     const native = this.#native
     // The return path first, so that no frame enters a TAP that leads nowhere.
-    const egress = onlyMarked(mark)
+    // On a TAP: drops frames that other programs send there, which have no mark.
+    const egress = [
+      bpf.load32(2, 1, bpf.SKB_MARK),
+      bpf.mov32Imm(3, mark),
+      bpf.mov32Imm(0, bpf.TCX_NEXT),
+      bpf.jumpIfEqual(2, 3, 1),
+      bpf.mov32Imm(0, bpf.TCX_DROP),
+      bpf.exit(),
+    ]
     await Promise.all([
       attachToTap(native, nsfd, a, 'a', { egress, ingress: fromTap(mark, ifindex, 0) }),
       attachToTap(native, nsfd, b, 'b', { egress, ingress: fromTap(mark, ifindex, bpf.BPF_F_INGRESS) }),

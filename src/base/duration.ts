@@ -35,9 +35,8 @@ export function parseDuration(text: string, { bareUs = false }: DurationOptions 
     const advice = /^[\d.]+m$/.test(text) ? `write ${text}in for minutes` : 'a number with us, ms, s, min or h'
     throw new UsageError(`'${text}' is not a duration: ${advice}`)
   }
-  if (ns === 0 && Number(text) > 0) {
+  if (ns === 0 && Number(text) > 0)
     throw new UsageError(`the time '${text}' has no unit: write ${text}ms, or ${text}us as tc takes it`)
-  }
   return Math.round(ns)
 }
 

@@ -79,21 +79,7 @@ export class VnetError extends Error {
 }
 
 /** Errors for which the advice replaces the text of the number: it is more specific. */
-const ADVISED: readonly number[] = [
-  ENOENT,
-  ESRCH,
-  ENOEXEC,
-  EBADF,
-  EAGAIN,
-  EBUSY,
-  EEXIST,
-  ENODEV,
-  EINVAL,
-  ENOTTY,
-  EBADFD,
-  EOPNOTSUPP,
-  ENETDOWN,
-]
+const ADVISED = /^(ENOENT|ESRCH|ENOEXEC|EBADF|EAGAIN|EBUSY|EEXIST|ENODEV|EINVAL|ENOTTY|EBADFD|EOPNOTSUPP|ENETDOWN)$/
 
 /** Directories of vnet that are made in the directory for temporary files. */
 const TEMPORARY = /\/vnet-(lab|guest|course|way-out)-/
@@ -119,9 +105,8 @@ function remedyFor(call: string, errno: number, object = ''): string | undefined
 export function failedCall(error: unknown): VnetError | undefined {
   if (error instanceof VnetError) return error
   const { code, message, syscall, path, dest, address, port } = (error ?? {}) as SystemError
-  if (code === 'ERR_WORKER_INIT_FAILED') {
+  if (code === 'ERR_WORKER_INIT_FAILED')
     return new VnetError(numberOf(/E[A-Z]+$/.exec(message)?.[0]) ?? EAGAIN, ['thread', 'a thread'])
-  }
   const errno = numberOf(code)
   if (errno === undefined || typeof syscall !== 'string') return undefined
   // Any file would have failed. The first is often one of the program's own.
@@ -150,7 +135,7 @@ export function explain(error: Error): string {
   const { advice = remedyFor(typeof what === 'string' ? what : what[0], errno, objectOf(failure)) } = failure
   if (advice === undefined && typeof what === 'string') return message
   const object = objectOf(failure)
-  const isSaid = advice !== undefined && (object === '' || ADVISED.includes(errno))
+  const isSaid = advice !== undefined && (object === '' || ADVISED.test(failure.code))
   const reason = [...(isSaid ? [] : [errnoText(errno)]), ...(advice === undefined ? [] : [advice])].join('; ')
   return oneLine(object === '' ? reason : `${object}: ${reason}`)
 }
@@ -160,9 +145,7 @@ export function objectOf({ what }: VnetError): string {
   return typeof what === 'string' ? what : what[1]
 }
 
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, ' ')
-}
+const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ')
 
 /** Returns why a call of Node failed, and the remedy if there is one; else the error's message. */
 export function reasonOf(error: unknown): string {

@@ -108,9 +108,7 @@ export function traceOf(fn: Fn): Trace {
   return trace
 }
 
-function linesOf({ stack }: Trace): string[] {
-  return String(stack).split('\n')
-}
+const linesOf = ({ stack }: Trace): string[] => String(stack).split('\n')
 
 /** Returns the source line of a trace, vnet's own or a driver's, as `/my-driver.js:12`. */
 export function lineOf(trace: Trace): string | undefined {
@@ -127,18 +125,14 @@ export function driverFrame(stack: readonly string[]): string | undefined {
 }
 
 /** A driver is a file: code of --import=data: is a part of the program. */
-function isDriverFile(frame: string): boolean {
-  return isDrivers(frame) && !frame.includes('data:')
-}
+const isDriverFile = (frame: string): boolean => isDrivers(frame) && !frame.includes('data:')
 
 function isDrivers(frame: string): boolean {
   return !isOwn(frame) && !frame.includes('/node_modules/') && !OF_PACKAGES.test(frame)
 }
 
 /** Whether a place that `stackFrame` returned is in vnet's own code. */
-export function isOwn(frame: string): boolean {
-  return frame.includes(OWN)
-}
+export const isOwn = (frame: string): boolean => frame.includes(OWN)
 
 /** The last name of `async*init/startXmit@URL:12:7`, a line of SpiderMonkey or JavaScriptCore. */
 const OTHER_ENGINES = /^(?:[^@]*[*/])?([^@]*)@((?:blob:|https?:|file:).+:\d+:\d+)$/

@@ -9,14 +9,10 @@ const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Cs}\u2028\u2029]/gu
  * Returns `text` as one line that is safe to show: ESC is `\x1b`, U+009B `\u009b`, and a byte of a
  * name that is not UTF-8 (see netlink/name.ts) `\xff`.
  */
-export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, escapeOf)
-}
+export const printable = (text: string): string => text.replace(UNPRINTABLE, escapeOf)
 
 /** Like printable(), but doubles each backslash, so that different texts have different results. */
-export function distinct(text: string): string {
-  return printable(text.replaceAll('\\', '\\\\'))
-}
+export const distinct = (text: string): string => printable(text.replaceAll('\\', '\\\\'))
 
 /**
  * Like printable(), for text of several lines: keeps line breaks. JSON keeps its meaning: the

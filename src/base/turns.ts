@@ -19,8 +19,7 @@
  *
  * Shares take turns, one step each, and so does the work within a share.
  */
-import type { Alarm, Clock } from './clock.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from './clock.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from './clock.ts'
 
 /** Nanoseconds of a turn. */
 export const TURN_NS = 200_000

@@ -1,7 +1,6 @@
 /** The options and results of a test bed's methods. */
 import type { DebugOptions } from '../netdev/debug/debug.ts'
-import type { WireResources } from '../netdev/device-wire.ts'
-import type { AnyDevice } from '../netdev/driver.ts'
+import type { AnyDevice, WireResources } from '../netdev/index.ts'
 import type { FrameAddress } from './frames.ts'
 import type { FrameInfo } from './memory-port.ts'
 

@@ -1,7 +1,5 @@
 /** Conservation: every frame in is out, counted as dropped, or held. */
-import type { Frames } from '../netdev/counters.ts'
-import type { Net } from '../netdev/net.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
+import type { Frames, Net, NetDevice } from '../netdev/index.ts'
 
 /** The counts of frames and of their fates, over all `devices` together. */
 export interface Balance extends Frames {

@@ -1,6 +1,5 @@
 /** FakeClock: a Clock that stands still until a test moves it. All its times are in ns. */
-import type { Alarm, Clock } from '../base/clock.ts'
-import { VirtualClock } from '../base/virtual-clock.ts'
+import { type Alarm, type Clock, VirtualClock } from '../base/index.ts'
 
 export class FakeClock implements Clock {
   readonly #clock = new VirtualClock(0)

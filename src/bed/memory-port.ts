@@ -3,16 +3,13 @@
  * and `received` contains the frames that the device gives the kernel. MemoryPlatform makes these
  * ports, so that drivers are tested without root.
  */
-import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, VnetError } from '../base/errno.ts'
-import { inNextTurn } from '../base/turns.ts'
+import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, inNextTurn, VnetError } from '../base/index.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'
 import type * as netdev from '../netdev/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../netdev/stats.ts'
 import { formatAddress, formatPrefix, toPrefix } from '../packet/address.ts'
-import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/drop-reason.ts'
-import { FRAME_MAX, type SlotAccount } from '../skb/pool.ts'
-import type { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import type { Ring, SkBuff, SlotAccount } from '../skb/index.ts'
+import { FRAME_MAX, SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_HDR_TRUNC } from '../skb/index.ts'
 
 /** Metadata of a frame. Positions count from the frame's first byte. */
 export interface FrameInfo {
@@ -391,6 +388,4 @@ function makeFrame(bytes: Uint8Array, queue: number, info: FrameInfo = {}): Fram
   return { bytes, queue, ipSummed, csumStart, csumOffset, gsoSize, gsoType }
 }
 
-function bit(flags: number, mask: number, on: boolean): number {
-  return on ? flags | mask : flags & ~mask
-}
+const bit = (flags: number, mask: number, on: boolean): number => (on ? flags | mask : flags & ~mask)

@@ -32,9 +32,8 @@ export function refuse(dev: AnyDevice, { length }: Uint8Array, info: FrameInfo):
   if (gsoSize === 0 && length > mtu + ethernet.ETH_HLEN + VLAN_HLEN)
     throw why(`${length} bytes are more than its MTU of ${mtu}`)
   const isOffloaded = gsoSize !== 0 || ipSummed === CHECKSUM_PARTIAL
-  if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features)) {
+  if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features))
     throw why('the driver does not offer the offload (dev.features)')
-  }
 }
 
 export class NetworkStack {
@@ -148,6 +147,4 @@ export class NetworkStack {
   }
 }
 
-function addressAt(bytes: Uint8Array, at: number): Uint8Array {
-  return bytes.slice(at, at + ipv4.IPV4_ALEN)
-}
+const addressAt = (bytes: Uint8Array, at: number): Uint8Array => bytes.slice(at, at + ipv4.IPV4_ALEN)

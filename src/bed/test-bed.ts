@@ -8,10 +8,7 @@
  * At its end the devices are unregistered. The driver must not leave a frame, a timer, or an error
  * in the log.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
-import { durationOf } from '../base/duration.ts'
-import { LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../base/log.ts'
-import { random } from '../base/random.ts'
+import { durationOf, LOGLEVEL_ERR, LOGLEVEL_INFO, Log, NSEC_PER_MSEC, NSEC_PER_SEC, random } from '../base/index.ts'
 import { flipAddress } from '../drivers/flip/address.ts'
 import type { Debug, DebugOptions } from '../netdev/debug/debug.ts'
 import { functionPlace } from '../netdev/debug/function-place.node.ts'
@@ -26,9 +23,7 @@ import { devOpen } from '../netdev/netif.ts'
 import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { formatAddress, isInPrefix, plus } from '../packet/address.ts'
 import { print } from '../packet/print.ts'
-import { dropsByName } from '../skb/drop-reason-name.ts'
-import { SkBuffPool } from '../skb/pool.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { dropsByName, type SkBuff, SkBuffPool } from '../skb/index.ts'
 import { BedCapture, capturedFrames } from './bed-capture.ts'
 import type * as bed from './bed-options.ts'
 import { type Balance, balance } from './conservation.ts'

@@ -60,9 +60,8 @@ export class BlockWalker {
   #lengthAt(at: number): number {
     const length = this.input.view.getUint32(at, this.isLittle)
     if (length > MAX_BLOCK) throw this.input.broken(`a block of ${length} bytes, more than ${MAX_BLOCK}`)
-    if (length < MIN_BLOCK || length % 4 !== 0) {
+    if (length < MIN_BLOCK || length % 4 !== 0)
       throw this.input.broken(`a block of ${length} bytes: its length must be a multiple of 4, at least ${MIN_BLOCK}`)
-    }
     return length
   }
 }

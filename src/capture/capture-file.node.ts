@@ -12,8 +12,7 @@
  */
 import { unlink } from 'node:fs'
 import { promisify } from 'node:util'
-import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, ETIMEDOUT, VnetError } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, ETIMEDOUT, UsageError, VnetError } from '../base/index.ts'
 import { wallTime } from '../linux/clock.ts'
 import { type BinaryOutput, type CaptureOutput, fileOutput, firstOutput, streamOutput } from './capture-output.node.ts'
 import type { Moment } from './packet.ts'

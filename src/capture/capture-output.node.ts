@@ -4,8 +4,7 @@
 import * as fs from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
-import { ETIMEDOUT } from '../base/errno.ts'
-import { asUsageError, UsageError } from '../base/usage-error.ts'
+import { asUsageError, ETIMEDOUT, UsageError } from '../base/index.ts'
 import { refuseMissingDirectory } from '../linux/regular-file.ts'
 
 /** The part of a stream that is used, such as process.stdout. */
@@ -114,9 +113,8 @@ class FifoOutput implements CaptureOutput {
 
 /** Throws a UsageError if the stream is a terminal. */
 export function streamOutput(stream: BinaryOutput): CaptureOutput {
-  if (stream.isTTY) {
+  if (stream.isTTY)
     throw new UsageError('standard output is a terminal, and a capture is binary: name a file, or pipe it to a program')
-  }
   return {
     position: 0,
     write(bytes) {

@@ -9,13 +9,9 @@
  * dropped before it, has bit 39 set. A dropped frame is recorded again, with a verdict, a
  * comment with the reason, and the same as fields (FrameDrop).
  */
-import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
-import { describeException } from '../base/exception.ts'
-import type { FrameDrop } from '../netdev/frame-drop.ts'
-import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../netdev/if.ts'
-import type { Net } from '../netdev/net.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
-import { peerOf } from '../netdev/netif.ts'
+import { type Alarm, describeException, NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/index.ts'
+import type { FrameDrop, Net, NetDevice } from '../netdev/index.ts'
+import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER, peerOf } from '../netdev/index.ts'
 import type { PacketFilter } from '../packet/bpf.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { type CapturedDevice, DeviceProbe } from './device-probe.ts'

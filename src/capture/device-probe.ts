@@ -2,9 +2,7 @@
  * DeviceProbe: the probe of a device that is captured, by one capture or several. It numbers frames
  * where no wire does, and has each capture record them.
  */
-import type { FrameDrop, WireDrop } from '../netdev/frame-drop.ts'
-import type { FrameProbe } from '../netdev/ndo.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
+import type { FrameDrop, FrameProbe, NetDevice, WireDrop } from '../netdev/index.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Side } from './frame-blocks.ts'
@@ -64,8 +62,7 @@ export class DeviceProbe implements FrameProbe {
 
   #record(skb: SkBuff, isReceived: boolean, drop: FrameDrop | undefined): void {
     const time = Number.isNaN(this.time) ? this.#dev.net.clock.now() : this.time
-    for (const captured of this.#captured) {
+    for (const captured of this.#captured)
       captured.record(skb, isReceived ? captured.receive : captured.transmit, time, drop)
-    }
   }
 }

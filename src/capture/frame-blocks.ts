@@ -4,8 +4,7 @@
  * packets of files.
  */
 import { dropComment, type FrameDrop } from '../netdev/frame-drop.ts'
-import type { SkBuffPool } from '../skb/pool.ts'
-import { CHECKSUM_PARTIAL, type SkBuff } from '../skb/sk-buff.ts'
+import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffPool } from '../skb/index.ts'
 import * as packet from './packet.ts'
 import * as pcapng from './pcapng.ts'
 
@@ -256,9 +255,7 @@ function textsOf(drop: FrameDrop, id: number | undefined): DropTexts {
 }
 
 /** The most bytes of the options of a drop: a character takes at most 3. */
-function roomFor({ fields, comment }: DropTexts): number {
-  return 16 + 3 * (fields.length + comment.length)
-}
+const roomFor = ({ fields, comment }: DropTexts): number => 16 + 3 * (fields.length + comment.length)
 
 function flagsOf({ ipSummed, gsoSize }: SkBuff, direction: number): number {
   const checksum = ipSummed === CHECKSUM_PARTIAL ? packet.FLAG_CHECKSUM_NOT_READY : 0

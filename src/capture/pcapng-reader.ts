@@ -70,18 +70,16 @@ export class PcapngReader {
     const { isLittle } = this.#walker
     const [major, minor] = [view.getUint16(at + 12, isLittle), view.getUint16(at + 14, isLittle)]
     // Some writers use 1.2 for the same format.
-    if (major !== 1 || (minor !== 0 && minor !== 2)) {
+    if (major !== 1 || (minor !== 0 && minor !== 2))
       throw this.#input.broken(`pcapng version ${major}.${minor} is not supported, 1.0 is`)
-    }
     this.#interfaces = []
   }
 
   #interface(length: number): void {
     this.#require(length, MIN_INTERFACE, 'an interface description')
     const { view, at } = this.#input
-    if (this.#interfaces.length === MAX_INTERFACES) {
+    if (this.#interfaces.length === MAX_INTERFACES)
       throw this.#input.broken(`a section of more than ${MAX_INTERFACES} interfaces`)
-    }
     const options = this.#options
     let name: string | undefined
     let tsresol: number | undefined

@@ -8,10 +8,6 @@ const NS = 1_000_000_000n
 /** A section, and an interface with its texts. */
 const HEAD_MAX = 4 * OPTION_MAX
 
-function momentOf(ns: bigint): Moment {
-  return { seconds: ns < 0n ? -1 : Number(ns / NS), nanoseconds: Number(ns % NS) }
-}
-
 /** Exact to a microsecond. */
 const now = () => BigInt(Math.floor((performance.timeOrigin + performance.now()) * 1000)) * 1000n
 
@@ -33,7 +29,8 @@ export class PcapngWriter extends Readable {
     if (!(at >= 0 && length >= 0 && at + length <= bytes.length))
       throw new RangeError(`${length} bytes at ${at} of ${bytes.length}`)
     const block = new Uint8Array(PACKET_OVERHEAD + length)
-    const moment = typeof time === 'bigint' ? momentOf(time) : time
+    const moment =
+      typeof time === 'bigint' ? { seconds: time < 0n ? -1 : Number(time / NS), nanoseconds: Number(time % NS) } : time
     const packet = { ...moment, interfaceIndex: 0, bytes, at, capturedLength: length, originalLength: length }
     return this.push(block.subarray(0, writePacket(block, 0, packet)))
   }

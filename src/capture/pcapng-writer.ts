@@ -44,9 +44,8 @@ function putBytes(to: Uint8Array, at: number, bytes: Uint8Array, from: number, l
 }
 
 function putMoment(to: Uint8Array, at: number, { seconds, nanoseconds }: Moment): number {
-  if (!(seconds >= 0 && seconds <= MAX_SECONDS)) {
+  if (!(seconds >= 0 && seconds <= MAX_SECONDS))
     throw new RangeError(`a timestamp of ${seconds} seconds: pcapng holds 0 to ${MAX_SECONDS} in nanoseconds`)
-  }
   // seconds * 10^9 does not fit a double: (high * 2^16 + low) * 10^9, each product below 2^53.
   const high = Math.floor(seconds / 0x10000)
   const product = high * NSEC_PER_SEC
@@ -56,9 +55,7 @@ function putMoment(to: Uint8Array, at: number, { seconds, nanoseconds }: Moment)
   return putLe32(to, at + 4, rest >>> 0)
 }
 
-function startBlock(to: Uint8Array, at: number, type: number): number {
-  return putLe32(to, at, type) + 4
-}
+const startBlock = (to: Uint8Array, at: number, type: number): number => putLe32(to, at, type) + 4
 
 /** Ends the block that starts at `start`. Throws a RangeError if it did not fit `to`. */
 function endBlock(to: Uint8Array, start: number, at: number): number {
@@ -93,9 +90,7 @@ function put64Option(to: Uint8Array, at: number, code: number, value: number): n
   return putLe64(to, putOptionHeader(to, at, code, 8), value)
 }
 
-function endOptions(to: Uint8Array, at: number): number {
-  return putOptionHeader(to, at, pcapng.OPT_ENDOFOPT, 0)
-}
+const endOptions = (to: Uint8Array, at: number): number => putOptionHeader(to, at, pcapng.OPT_ENDOFOPT, 0)
 
 /** The most bytes that writePacket() adds to a frame, for a packet without comments and drop. */
 export const PACKET_OVERHEAD = 95

@@ -125,9 +125,8 @@ export class CaptureReader {
     if ((magic & 0xffff) === GZIP_MAGIC) throw input.unknown('it is compressed: use the output of zcat')
     if (magic === SECTION_HEADER) return new PcapngReader(input)
     const little = isPcap(magic)
-    if (little || isPcap(input.view.getUint32(0, false))) {
+    if (little || isPcap(input.view.getUint32(0, false)))
       return input.has(FILE_HEADER, 'a file header') ? new PcapReader(input, little) : undefined
-    }
     const begin = input.view.getUint32(0, false).toString(16).padStart(8, '0')
     throw input.unknown(`neither pcap nor pcapng: it begins with the bytes ${begin}`)
   }

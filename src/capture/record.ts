@@ -38,9 +38,8 @@ export class CaptureRecord implements CapturedPacket {
   get comments(): readonly string[] {
     if (this.#comments.length === 0) return NO_COMMENTS
     const decoded: string[] = []
-    for (let i = 0; i < this.#comments.length; i += 2) {
+    for (let i = 0; i < this.#comments.length; i += 2)
       decoded.push(this.#text(this.#comments[i], this.#comments[i + 1]))
-    }
     return decoded
   }
 

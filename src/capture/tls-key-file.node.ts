@@ -5,8 +5,7 @@
  */
 import { close, constants, fstat, open, read, statSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { reasonOf } from '../base/errno.ts'
-import { asUsageError, UsageError } from '../base/usage-error.ts'
+import { asUsageError, reasonOf, UsageError } from '../base/index.ts'
 
 /** Bytes per read. A longer line is cut. */
 const CHUNK = 1024 * 1024

@@ -1,11 +1,9 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
-import { ECONNREFUSED, ENODEV, explain, isErrno, VnetError } from '../base/errno.ts'
-import { listed, UsageError } from '../base/usage-error.ts'
+import { ECONNREFUSED, ENODEV, explain, isErrno, listed, UsageError, VnetError } from '../base/index.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab } from '../control/client/find.ts'
-import { loadNative } from '../linux/native.ts'
+import { loadNative, ownCommand, sharesUserNamespace } from '../linux/index.ts'
 
-import { ownCommand, sharesUserNamespace } from '../linux/privileges.ts'
 import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, label, type NamedDevice } from './device-text.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
@@ -74,9 +72,8 @@ export async function askInterface(
     const named = devices.filter(device => isNamed(device, name))
     // In the vnet's own namespace the label of an interface is the name alone.
     const exact = named.length === 1 ? named : named.filter(device => label(device) === name)
-    if (exact.length !== 1) {
+    if (exact.length !== 1)
       return fail(io, `${named.length} interfaces are called ${name}: ${listed(named.map(label))}`)
-    }
     await ask(client, exact[0] as FoundDevice)
     return EXIT_OK
   }
@@ -84,9 +81,7 @@ export async function askInterface(
 }
 
 /** True if the vnet has ended, or its interface was deleted, since they were found. */
-export function hasEnded(error: unknown): boolean {
-  return isErrno(error, ECONNREFUSED, ENODEV)
-}
+export const hasEnded = (error: unknown): boolean => isErrno(error, ECONNREFUSED, ENODEV)
 
 export function fail(io: Io, problem: string | Error): number {
   complain(io, problem instanceof Error ? explain(problem) : problem)

@@ -1,6 +1,5 @@
 /** The streams of captured frames of running vnets: one for each vnet. */
-import { EPERM, isErrno, VnetError } from '../base/errno.ts'
-import { listed } from '../base/usage-error.ts'
+import { EPERM, isErrno, listed, VnetError } from '../base/index.ts'
 import type { CaptureRequest, CaptureStream, ControlClient, Found, FoundDevice } from '../control/index.ts'
 import { failAll, hasEnded } from './ask.ts'
 import { isAmong, label } from './device-text.ts'

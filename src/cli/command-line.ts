@@ -1,6 +1,5 @@
 /** Runs a command line: finds its command, loads the code for it, and reports its errors. */
-import { causesOf, messageOrDescription } from '../base/exception.ts'
-import { didYouMean, FileError, UsageError } from '../base/usage-error.ts'
+import { causesOf, didYouMean, FileError, messageOrDescription, UsageError } from '../base/index.ts'
 import { isOtherFile } from './driver-file.ts'
 import { packageVersion } from './own-package.ts'
 import { type LazyCommand, Option } from './parse/option.ts'
@@ -77,9 +76,8 @@ async function parseFor(command: LazyCommand, words: readonly string[]): Promise
     const commands = await allCommands(false)
     const owners = commands.filter(({ options }) => options?.some(({ long }) => long === flag))
     const [owner] = owners
-    if (owner !== undefined && owners.length === 1) {
+    if (owner !== undefined && owners.length === 1)
       throw new UsageError(`${error.message}: it is an option of vnet ${owner.name}`)
-    }
     const isCommand = owner === undefined && commands.some(({ name }) => flag === `--${name}`)
     throw new UsageError(error.message + (isCommand ? `: it is the command vnet ${flag.slice(2)}` : see(command)))
   }

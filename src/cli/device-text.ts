@@ -16,9 +16,7 @@ export interface NamedDevice {
 }
 
 /** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
-export function label(device: NamedDevice): string {
-  return printable(fullName(device))
-}
+export const label = (device: NamedDevice): string => printable(fullName(device))
 
 /** Whether `text` names the device: by name, namespace or both, raw or as label() shows it. */
 export function isNamed(device: NamedDevice, text: string): boolean {
@@ -50,9 +48,7 @@ export function deviceFields(device: FoundDevice) {
 }
 
 /** Returns `busy for 3 s`. */
-export function busyText(ms: number): string {
-  return `busy for ${Math.round(ms / 1000)} s`
-}
+export const busyText = (ms: number): string => `busy for ${Math.round(ms / 1000)} s`
 
 function stateOf({ flags, carrier, cut }: FoundDevice): string {
   if ((flags & IFF_UP) === 0) return 'down'

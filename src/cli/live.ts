@@ -1,18 +1,8 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
-import { EPERM, explain, isErrno } from '../base/errno.ts'
-import { isOwnDefect, messageOrDescription } from '../base/exception.ts'
-import type { Log } from '../base/log.ts'
-import type { Native } from '../linux/native.ts'
+import { EPERM, explain, isErrno, isOwnDefect, type Log, messageOrDescription } from '../base/index.ts'
+import { CAP_NET_ADMIN, CAP_SYS_ADMIN, dropPrivileges, type Native } from '../linux/index.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
-import { dropPrivileges } from '../linux/privileges.ts'
-import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from '../linux/uapi.ts'
-import type { Driver } from '../netdev/driver.ts'
-import { NETDEV_UNREGISTER } from '../netdev/if.ts'
-import { devSetMtu } from '../netdev/link-change.ts'
-import type { Module } from '../netdev/module.ts'
-import type { Net } from '../netdev/net.ts'
-import { devOpen } from '../netdev/netif.ts'
-import { StepGate } from '../netdev/step-gate.ts'
+import { type Driver, devOpen, devSetMtu, type Module, NETDEV_UNREGISTER, type Net, StepGate } from '../netdev/index.ts'
 import type { Output } from './output.ts'
 import type { CommonOptions } from './parse/options.ts'
 import { netnsOf, type Plan } from './plan.ts'
@@ -37,9 +27,7 @@ export async function live(run: Run): Promise<number> {
   const statistics: DeviceStatistics[] = []
   const wires = new Wires()
   let end: (why: End | undefined) => void = () => {}
-  const ended = new Promise<End | undefined>(resolve => {
-    end = resolve
-  })
+  const ended = new Promise<End | undefined>(resolve => (end = resolve))
   net.registerNetdeviceNotifier((event, dev) => {
     if (event !== NETDEV_UNREGISTER) return
     statistics.push(statisticsOf(dev, netnsOf(dev, plans), Date.now()))

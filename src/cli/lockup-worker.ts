@@ -6,12 +6,8 @@
 import { writeSync } from 'node:fs'
 import type { Session } from 'node:inspector'
 import { parentPort, workerData } from 'node:worker_threads'
-import { driverFrame, messageOrDescription } from '../base/exception.ts'
-import { LOGLEVEL_ERR } from '../base/log.ts'
-import { printable } from '../base/printable.ts'
-import { check, closing } from '../linux/errno.ts'
-import { loadNative, type Native } from '../linux/native.ts'
-import { cpuTimeOf, statOf } from '../linux/proc-stat.ts'
+import { driverFrame, LOGLEVEL_ERR, messageOrDescription, printable } from '../base/index.ts'
+import { check, closing, cpuTimeOf, loadNative, type Native, statOf } from '../linux/index.ts'
 import { align4, getU32, NLMSG_HDRLEN } from '../netlink/index.ts'
 import type { LockupMessage, LockupWorkerData } from './lockup.ts'
 import { logLine } from './process/io.ts'
@@ -33,9 +29,7 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
   /** The function that has not returned, with its place, or the name; set once it is logged. */
   let what: string | undefined
 
-  parentPort?.on('message', (message: LockupMessage) => {
-    served = message
-  })
+  parentPort?.on('message', (message: LockupMessage) => (served = message))
 
   setInterval(() => {
     const fields = statOf(`self/task/${process.pid}`) ?? ['S']

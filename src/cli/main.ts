@@ -22,6 +22,7 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
   return runCommandLine(argv, io)
 }
 
-function escaping(write: Io['out']): Io['out'] {
-  return (text, colour) => write(printableLines(text), colour)
-}
+const escaping =
+  (write: Io['out']): Io['out'] =>
+  (text, colour) =>
+    write(printableLines(text), colour)

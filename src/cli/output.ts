@@ -1,10 +1,8 @@
 /** The output of a run: lines for people, or one JSON object a line for programs. */
-import { LOGLEVEL_WARNING } from '../base/log.ts'
-import { printable } from '../base/printable.ts'
+import { LOGLEVEL_WARNING, printable } from '../base/index.ts'
 import { flipAddress } from '../drivers/flip/address.ts'
-import type { Driver } from '../netdev/driver.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../netdev/if.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
+import type { Driver, NetDevice } from '../netdev/index.ts'
 import { formatAddress, formatMac, isInPrefix, parsePrefix } from '../packet/address.ts'
 import type { Plan } from './plan.ts'
 import { type Io, logLine } from './process/io.ts'

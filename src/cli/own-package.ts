@@ -48,6 +48,4 @@ function isInstalledFor(url: string | undefined): boolean {
 }
 
 /** Returns the version of this package. */
-export function packageVersion(): string {
-  return createRequire(import.meta.url)('../../package.json').version
-}
+export const packageVersion = (): string => createRequire(import.meta.url)('../../package.json').version

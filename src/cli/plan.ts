@@ -1,12 +1,9 @@
 /** Plans a driver's devices from the options: names, addresses, queues, offloads, namespaces. */
-import { EEXIST, VnetError } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { EEXIST, UsageError, VnetError } from '../base/index.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap/port.ts'
-import type { DeviceSpec } from '../netdev/driver.ts'
 import { NETIF_F_GRO } from '../netdev/if.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
-import type { LinkRequest } from '../netdev/port.ts'
+import type { DeviceSpec, LinkRequest, NetDevice } from '../netdev/index.ts'
 import { prefixesIntersect, toPrefix } from '../packet/address.ts'
 import type { CommonOptions } from './parse/options.ts'
 
@@ -20,9 +17,8 @@ export interface Plan {
 
 /** Writes the options into the devices. Throws a UsageError if they do not fit. */
 export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions): Plan[] {
-  if ((options.user ?? options.group) !== undefined && !options.persist) {
+  if ((options.user ?? options.group) !== undefined && !options.persist)
     throw new UsageError('--user and --group are for persistent interfaces: add --persist')
-  }
   const { mac = [], txqueuelen: txQueueLen } = options
   if (mac.length > specs.length) {
     const interfaces = specs.length === 1 ? 'one interface' : `${specs.length} interfaces`
@@ -48,9 +44,8 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
   for (const { dev, netns } of plans) {
     const namesakes = plans.filter(other => other.dev.name === dev.name)
     const same = namesakes.filter(other => other.netns === netns)
-    if (same.length > 1 && !dev.name.includes('%d')) {
+    if (same.length > 1 && !dev.name.includes('%d'))
       throw new UsageError(`two interfaces cannot both be called ${dev.name}`)
-    }
     if (namesakes.length > 1 && netns !== undefined && !dev.name.includes('%d')) dev.logPrefix = `${netns}/`
   }
   return plans
@@ -103,9 +98,7 @@ function specsNamed(text: string, option: string, specs: readonly DeviceSpec[], 
   throw new UsageError(`${option}: no interface is called '${text}'; this run makes ${names}`)
 }
 
-function placeOf(spec: DeviceSpec, { netns }: CommonOptions): string | undefined {
-  return spec.netns ?? netns
-}
+const placeOf = (spec: DeviceSpec, { netns }: CommonOptions): string | undefined => spec.netns ?? netns
 
 /** Returns the namespace that a device is in, or is to be in; undefined is the program's. */
 export function netnsOf(dev: NetDevice, plans: readonly Plan[]): string | undefined {

@@ -77,8 +77,7 @@ async function fromPackage<T>(name: string, module: string, what: string): Promi
   } catch (cause) {
     throw new UsageError(`${what} is in the package ${name}: ${advice}`, { cause })
   }
-  if (found.version !== version) {
+  if (found.version !== version)
     throw new UsageError(`${name} ${found.version} is installed, but vnet is ${version}: ${advice}`, { cause: found })
-  }
   return await import(`${name}/${module}`)
 }

@@ -162,9 +162,8 @@ async function fileCommand(file: string, io: Io | undefined): Promise<LazyComman
   void io?.watchLockups?.(file)
   const [{ driverCommand }, driver] = await Promise.all([import('./commands/driver-command.ts'), loadDriver(file)])
   const taken = commonOptions().find(({ key }) => Object.hasOwn(driver.params, key))
-  if (taken !== undefined) {
+  if (taken !== undefined)
     throw new UsageError(`${file}: parameter ${taken.key}: every driver has ${taken.long}; rename the parameter`)
-  }
   const command = driverCommand(driver, commandNamed)
   return { ...command, name: file, run: (io, ...rest) => command.run({ ...io, sole: false }, ...rest) }
 }

@@ -1,15 +1,12 @@
 /** `--capture`: the frames of all devices of a run, from before the first to after the last. */
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { EPIPE, isErrno } from '../base/errno.ts'
-import { messageOrDescription } from '../base/exception.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { EPIPE, isErrno, messageOrDescription, UsageError } from '../base/index.ts'
 import { CaptureFile } from '../capture/capture-file.node.ts'
 import { UNORDERED } from '../capture/pcapng-content.ts'
 import { Recording } from '../capture/recording.node.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
-import type { Driver } from '../netdev/driver.ts'
-import type { Net } from '../netdev/net.ts'
+import type { Driver, Net } from '../netdev/index.ts'
 import type { CommonOptions } from './parse/options.ts'
 import { netnsOf, type Plan } from './plan.ts'
 

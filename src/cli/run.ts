@@ -10,13 +10,10 @@ import { Turns } from '../base/turns.ts'
 import { UsageError } from '../base/usage-error.ts'
 import type { NetNamespace } from '../control/protocol/directory.ts'
 import { serveControl } from '../control/server/server.ts'
-import { TimerfdClock } from '../linux/clock.ts'
-import { check } from '../linux/errno.ts'
-import { loadNative, type Native } from '../linux/native.ts'
+import { CLONE_FILES, check, loadNative, type Native, TimerfdClock } from '../linux/index.ts'
 import { netnsPath } from '../linux/netns-name.ts'
 import { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap/port.ts'
-import { CLONE_FILES } from '../linux/uapi.ts'
 import { functionPlace } from '../netdev/debug/function-place.node.ts'
 import { type Driver, namedBy } from '../netdev/driver.ts'
 import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_CHANGEMTU, NETIF_MSG_FRAMES, NETIF_MSG_LINK } from '../netdev/if.ts'
@@ -117,7 +114,13 @@ async function runDevices(run: Run): Promise<number> {
   const { driver } = module
   refuseOverlaps(plans)
   for (const plan of plans) refuseConflicts(platform, plan)
-  if (options.verbose) logChanges(net)
+  if (options.verbose)
+    net.registerNetdeviceNotifier((event, dev) => {
+      if (event === NETDEV_CHANGEMTU) dev.changeLog.debug('mtu', `mtu ${dev.mtu}`)
+      else if (event === NETDEV_CHANGEADDR) dev.changeLog.debug('address', `address ${formatMac(dev.devAddr)}`)
+      else if (event === NETDEV_CHANGE)
+        dev.changeLog.debug('flags', `flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`)
+    })
   await using _control = serveControl(native, net, {
     netnsOf: dev => netnsOf(dev, plans),
     namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
@@ -187,15 +190,4 @@ function namespaceOf({ port }: NetDevice, netns: string | undefined): NetNamespa
   if (port instanceof TapPort) return port.namespace()
   const found = netns === undefined ? undefined : statSync(netnsPath(netns), { throwIfNoEntry: false })
   return found && { inode: found.ino }
-}
-
-/** Logs changes of the devices, for `-v`. */
-function logChanges(net: Net): void {
-  net.registerNetdeviceNotifier((event, dev) => {
-    if (event === NETDEV_CHANGEMTU) dev.changeLog.debug('mtu', `mtu ${dev.mtu}`)
-    else if (event === NETDEV_CHANGEADDR) dev.changeLog.debug('address', `address ${formatMac(dev.devAddr)}`)
-    else if (event === NETDEV_CHANGE) {
-      dev.changeLog.debug('flags', `flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`)
-    }
-  })
 }

@@ -1,8 +1,7 @@
 /** The statistics of a device at its end: as numbers, and as a table. */
 import type { DeviceStats, StageReport } from '../control/index.ts'
 import { deviceCounters, type QueueCounters, queueCounters } from '../control/protocol/queue-counters.ts'
-import type { DeviceWire, WireSide } from '../netdev/device-wire.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
+import type { DeviceWire, NetDevice, WireSide } from '../netdev/index.ts'
 import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { dropsByName } from '../skb/drop-reason-name.ts'
 import { align } from './align.ts'
@@ -54,9 +53,8 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
       const list = Object.entries(reasons).map(([reason, n]) => `${reason} ${n}`)
       if (list.length > 0) notes.push(`${name} ${direction} dropped: ${list.join(', ')}`)
     }
-    if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0) {
+    if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0)
       notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
-    }
     for (const [what, field] of EVENTS) if (total[field] > 0) notes.push(`${name} ${what}: ${total[field]}`)
     if (held > 0) notes.push(`${name} held: ${held}`)
   }

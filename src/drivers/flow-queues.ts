@@ -15,12 +15,9 @@
  * without a frame, as in the kernel.
  */
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../base/clock.ts'
-import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
+import { ETH_P_IP, ETH_P_IPV6, get16 } from '../packet/index.ts'
 import * as ipv4 from '../packet/ipv4.ts'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'
-import { IPV6_ALEN, IPV6_HLEN, NEXTHDR_FRAGMENT, NEXTHDR_ICMP } from '../packet/ipv6.ts'
-import { get16 } from '../packet/octets.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { FLIPPED_IPV4, FLIPPED_IPV6 } from './flip/address.ts'
 
@@ -45,9 +42,7 @@ export class FlowQueues {
   /** Supports queues 0 to 255. */
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#tick = clock.alarm(() => {
-      this.#ticking = false
-    })
+    this.#tick = clock.alarm(() => (this.#ticking = false))
   }
 
   /** Sets `queueMapping` of a flipped frame (`nh`, `h`, `protocol` are set) to its flow's queue. */
@@ -81,11 +76,11 @@ function flowKey({ bytes, protocol, nh, h }: SkBuff): number {
   const isIpv6 = protocol === ETH_P_IPV6
   if (!isIpv6 && protocol !== ETH_P_IP) return 0
   const next = isIpv6 ? ipv6.nextHeader(bytes, nh) : ipv4.protocol(bytes, nh)
-  const isFragment = isIpv6 ? next === NEXTHDR_FRAGMENT : ipv4.isFragment(bytes, nh)
-  const carried = isIpv6 && isFragment ? bytes[nh + IPV6_HLEN] : next
-  if (!isFragment && (h === 0 || (isIpv6 && h !== nh + IPV6_HLEN) || !isFlow(carried))) return 0
-  const ports = isFragment || carried === (isIpv6 ? NEXTHDR_ICMP : IPPROTO_ICMP) ? 0 : h
-  const length = isIpv6 ? IPV6_ALEN : IPV4_ALEN
+  const isFragment = isIpv6 ? next === ipv6.NEXTHDR_FRAGMENT : ipv4.isFragment(bytes, nh)
+  const carried = isIpv6 && isFragment ? bytes[nh + ipv6.IPV6_HLEN] : next
+  if (!isFragment && (h === 0 || (isIpv6 && h !== nh + ipv6.IPV6_HLEN) || !isFlow(carried))) return 0
+  const ports = isFragment || carried === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP) ? 0 : h
+  const length = isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN
   const source = isIpv6 ? ipv6.sourceAt(nh) : ipv4.sourceAt(nh)
   const flipped = isIpv6 ? FLIPPED_IPV6 : FLIPPED_IPV4
   const one = end(bytes, source, length, flipped, ports)
@@ -93,7 +88,12 @@ function flowKey({ bytes, protocol, nh, h }: SkBuff): number {
 }
 
 function isFlow(protocol: number): boolean {
-  return protocol === IPPROTO_TCP || protocol === IPPROTO_UDP || protocol === IPPROTO_ICMP || protocol === NEXTHDR_ICMP
+  return (
+    protocol === ipv4.IPPROTO_TCP ||
+    protocol === ipv4.IPPROTO_UDP ||
+    protocol === ipv4.IPPROTO_ICMP ||
+    protocol === ipv6.NEXTHDR_ICMP
+  )
 }
 
 /** Returns the hash of an address without its flipped bit, and a port (after MurmurHash3). */

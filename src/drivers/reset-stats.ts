@@ -1,8 +1,7 @@
 /** The private ioctl of loop, cable and snull. The first two have no other. */
 import { EOPNOTSUPP, EPERM } from '../base/errno.ts'
 import { SIOCDEVPRIVATE } from '../netdev/if.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
-import type { UserData } from '../netdev/ops.ts'
+import type { NetDevice, UserData } from '../netdev/index.ts'
 
 /** Sets a device's statistics to zero; ifr_data is not used. */
 export const VNET_IOCTL_RESET_STATS = SIOCDEVPRIVATE + 0

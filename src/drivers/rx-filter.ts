@@ -5,9 +5,7 @@
  * the broadcast address always pass; in promiscuous mode every frame passes. Linux Device Drivers,
  * 2nd edition, ch. 14, "Multicasting".
  */
-import { IFF_ALLMULTI, IFF_PROMISC } from '../netdev/if.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
-import { netifRxDrop } from '../netdev/netif.ts'
+import { IFF_ALLMULTI, IFF_PROMISC, type NetDevice, netifRxDrop } from '../netdev/index.ts'
 import { ETH_ALEN, isBroadcastAddress, isMulticastAddress, isSameAddress } from '../packet/ethernet.ts'
 import { SKB_DROP_REASON_OTHERHOST } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'

@@ -114,9 +114,8 @@ export function loadProgram(native: Native, name: string, instructions: readonly
   attr.set(new TextEncoder().encode(name), 48)
   let fd = -EAGAIN
   // A signal during verification, such as a profiler's, makes it end with EAGAIN.
-  for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++) {
+  for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++)
     fd = native.bpf(-1, BPF_PROG_LOAD, attr, 8, code, 16, LICENSE, 32, log)
-  }
   if (fd >= 0) return fd
   const said = /.*$/.exec(
     Buffer.from(log.subarray(0, log.indexOf(0)))

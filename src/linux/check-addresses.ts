@@ -5,13 +5,11 @@ import { formatPrefix, networkOf, parseAddress, parsePrefix, sameBytes } from '.
 
 /** Throws a UsageError unless `addresses` is a list of addresses with their prefixes. */
 export function checkAddresses(addresses: readonly string[]): void {
-  if (!Array.isArray(addresses)) {
+  if (!Array.isArray(addresses))
     throw new UsageError(`addresses ${inspect(addresses)}: give a list, such as ['198.18.0.1/24']`)
-  }
   const wrong = addresses.find(text => typeof text !== 'string' || parsePrefix(text) === undefined)
-  if (wrong !== undefined) {
+  if (wrong !== undefined)
     throw new UsageError(`addresses: ${inspect(wrong)} is not an address with its prefix, such as 198.18.0.1/24`)
-  }
 }
 
 /** Parses routes such as `192.0.2.0/24 via 198.18.0.1`, of a list. Throws a UsageError. */

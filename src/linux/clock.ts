@@ -3,8 +3,7 @@
  * time or up to one turn of the event loop later, never earlier. Arming an alarm allocates nothing,
  * and makes a system call only if it is the next to ring.
  */
-import type { Alarm, Clock } from '../base/clock.ts'
-import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
+import { type Alarm, type Clock, type HeapItem, MomentHeap } from '../base/index.ts'
 import type { Moment } from '../capture/packet.ts'
 import { check, closingOnError, startPoller } from './errno.ts'
 import type { Addon, Native, Poller } from './native.ts'

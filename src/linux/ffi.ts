@@ -122,14 +122,10 @@ function lookUp(fn: 'getpwnam_r' | 'getgrnam_r', name: string): number | undefin
 }
 
 /** The id of a user by name (getpwnam_r(3)), or undefined. */
-export function getpwnam(name: string): number | undefined {
-  return lookUp('getpwnam_r', name)
-}
+export const getpwnam = (name: string): number | undefined => lookUp('getpwnam_r', name)
 
 /** The id of a group by name (getgrnam_r(3)), or undefined. */
-export function getgrnam(name: string): number | undefined {
-  return lookUp('getgrnam_r', name)
-}
+export const getgrnam = (name: string): number | undefined => lookUp('getgrnam_r', name)
 
 /** Copies `length` bytes of native memory. A wrong address ends the process. */
 export function copyMemory(address: bigint, length: number): Buffer {

@@ -64,8 +64,7 @@ export function cachePath(name: string): string {
   const { XDG_CACHE_HOME: cache } = process.env
   if (cache) return join(cache, 'vnet', name)
   const home = attempt(homedir)
-  if (home === undefined) {
+  if (home === undefined)
     throw new VnetError(ENOENT, ['homedir', 'HOME'], 'this user has no home directory; set HOME or XDG_CACHE_HOME')
-  }
   return join(home, '.cache', 'vnet', name)
 }

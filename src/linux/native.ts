@@ -269,9 +269,7 @@ export interface Native {
 }
 
 /** Uses stat(2): access(2) checks other capabilities than open(2) does. */
-function isThere(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false }) !== undefined
-}
+const isThere = (file: string): boolean => statSync(file, { throwIfNoEntry: false }) !== undefined
 
 // src/linux and dist/linux are at the same depth.
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -332,12 +330,6 @@ function buildPrograms(): boolean {
 /** Files of the addon, below ROOT. node_modules there may have the addon of another vnet. */
 const ADDON = /^((native\/)?build\/Release|prebuilds\/[\w-]+)\/vnet\.node$/
 
-/** The runtime of this program if it is not Node; undefined for Node. */
-function otherRuntime(): string | undefined {
-  if (process.versions.bun !== undefined) return 'Bun'
-  return process.versions.deno === undefined ? undefined : 'Deno'
-}
-
 /**
  * Loads the addon: the file that VNET_ADDON names, else the vnet.node of builtFile, which is for
  * glibc in prebuilds. Throws a VnetError with the command to run if
@@ -346,10 +338,9 @@ function otherRuntime(): string | undefined {
  */
 export function loadNative(): Native {
   checkLinux(['load the native addon', ''])
-  const runtime = otherRuntime()
-  if (runtime !== undefined) {
+  const runtime = process.versions.bun !== undefined ? 'Bun' : process.versions.deno === undefined ? undefined : 'Deno'
+  if (runtime !== undefined)
     throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
-  }
   const require = createRequire(import.meta.url)
   // A second copy, from another file, would have its own list of descriptors.
   const loaded = Object.keys(require.cache).find(file => file.startsWith(ROOT) && ADDON.test(file.slice(ROOT.length)))

@@ -18,9 +18,7 @@ const NO_NETNS_ADVICE = 'there is no such network namespace; `ip netns` lists th
 const NAMES = '/run/netns'
 
 /** The path of a network namespace given by name, as in `ip netns`, or by path. */
-export function netnsPath(netns: string): string {
-  return netns.includes('/') ? netns : `${NAMES}/${netns}`
-}
+export const netnsPath = (netns: string): string => (netns.includes('/') ? netns : `${NAMES}/${netns}`)
 
 /** A namespace's name; `net:[INODE]`, as in /proc, without one; undefined for our own. */
 export function netnsName(nsfd: number): string | undefined {
@@ -40,9 +38,7 @@ function nameOf(namespace: Identity): string | undefined {
 type Identity = Pick<Stats, 'dev' | 'ino'>
 
 /** Whether netnsName() returned it for a namespace that has a name, which can be watched. */
-export function isNamed(netns: string): boolean {
-  return !netns.startsWith('net:[')
-}
+export const isNamed = (netns: string): boolean => !netns.startsWith('net:[')
 
 /** Whether `path` names a namespace; `unknown` without permission to look. */
 function names(path: string, { dev, ino }: Identity, unknown: boolean): boolean {
@@ -113,9 +109,8 @@ export function placeOf(native: Native, nsfd: number): number {
 function explained(native: Native, fd: number, error: unknown, netns: string | undefined): unknown {
   if (netns === undefined || !(error instanceof VnetError) || error.advice !== undefined) return error
   const what = `enter network namespace ${netns}`
-  if (error.errno === EINVAL) {
+  if (error.errno === EINVAL)
     return isNetns(native, fd) ? error : new VnetError(EINVAL, what, 'it is not a network namespace')
-  }
   // An EPERM without advice means that the namespace may not be entered.
   return error.errno === EPERM ? new VnetError(EPERM, what, rootAdvice()) : error
 }

@@ -4,9 +4,7 @@
  * the program is copied, checked, and run by packet/bpf.ts. The library is opened at the first
  * filter, by its soname, so that ld.so finds it in the system's directories.
  */
-import { explain, VnetError } from '../base/errno.ts'
-import { printable } from '../base/printable.ts'
-import { didYouMean, UsageError } from '../base/usage-error.ts'
+import { didYouMean, explain, printable, UsageError, VnetError } from '../base/index.ts'
 import { getU16, getU32, getU64 } from '../netlink/host-order.ts'
 import { type BpfInstruction, BpfProgram, type CompiledFilter, packetFilter } from '../packet/bpf.ts'
 import { CONSTANTS } from '../packet/filter-arithmetic.ts'

@@ -1,8 +1,6 @@
 /** LinuxPlatform: opens TAPs in any network namespace and follows their interfaces. */
 import { setTimeout } from 'node:timers/promises'
-import { ENODEV, EPERM, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import { Turns } from '../base/turns.ts'
+import { describeException, ENODEV, EPERM, Turns, VnetError } from '../base/index.ts'
 import type { Platform, Port, PortSpec } from '../netdev/port.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { closeAside } from './aside.ts'
@@ -14,16 +12,7 @@ import type { Addon, Native } from './native.ts'
 import { inNetns, isNamed, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { FrameBatches, FrameQueue } from './tap/frame-queue.ts'
-import {
-  adoptTun,
-  attachTap,
-  checkQueues,
-  createTap,
-  devAllocName,
-  linkOfTun,
-  netnsOfTun,
-  removeTap,
-} from './tap/interface.ts'
+import * as taps from './tap/interface.ts'
 import { TapPort, type TapPortOwner } from './tap/port.ts'
 import { setPersist, type Tun } from './tap/tap.ts'
 import { TUNSETPERSIST } from './uapi.ts'
@@ -100,7 +89,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     if (!pattern.includes('%d')) return pattern
     return this.#there(netns, there => {
       const links = getLinks(there)
-      return devAllocName(pattern, new Set(links.flatMap(({ name, altNames }) => [name, ...altNames])))
+      return taps.devAllocName(pattern, new Set(links.flatMap(({ name, altNames }) => [name, ...altNames])))
     })
   }
 
@@ -122,14 +111,14 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     // As in open().
     await undefined
     const native = this.#native
-    const tap = adoptTun(native, fd, spec.layer, spec.features)
-    const found = netnsOfTun(native, tap)
+    const tap = taps.adoptTun(native, fd, spec.layer, spec.features)
+    const found = taps.netnsOfTun(native, tap)
     try {
       const nsfd = found < 0 ? -1 : placeOf(native, found)
       const netns = netnsName(nsfd)
       using there = RouteSocket.open(native, nsfd)
       if (netns !== undefined) this.#checkEvents(netns)
-      linkOfTun(native, there, tap)
+      taps.linkOfTun(native, there, tap)
       await this.#monitor.sync()
       const adopted = { ...spec, name: tap.name, netns, queues: 1, borrowed: true }
       const port = this.#port(adopted, tap, there, nsfd, undefined)
@@ -149,8 +138,8 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       if (nsfd >= 0) this.#checkEvents(spec.netns as string)
       const existing = getLink(there, { name: spec.name })
       // nsid() before the move: a namespace sends events only once it has an id.
-      const create = () => createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
-      const tap = existing === undefined ? await create() : attachTap(this.#native, spec, existing, nsfd)
+      const create = () => taps.createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
+      const tap = existing === undefined ? await create() : taps.attachTap(this.#native, spec, existing, nsfd)
       try {
         if (spec.persist) setPersist(this.#native, tap, true)
         // Events up to now are part of the link that is read next. Later ones are reported.
@@ -168,7 +157,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
 
   /** Removes a persistent TAP that no program is attached to. */
   async remove(name: string, netns: string | undefined): Promise<void> {
-    this.#there(netns, (there, nsfd) => removeTap(this.#native, there, name, nsfd))
+    this.#there(netns, (there, nsfd) => taps.removeTap(this.#native, there, name, nsfd))
   }
 
   /** An interface's addresses, as `198.18.0.1/24`, without the kernel's link-local ones. */
@@ -259,7 +248,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     const nsid = this.nsid(nsfd)
     const link = getLink(there, { name: tap.name })
     if (link === undefined) throw new VnetError(ENODEV, ['RTM_GETLINK', tap.name])
-    checkQueues(link, spec.queues)
+    taps.checkQueues(link, spec.queues)
     const { ifindex } = link
     const { multicastList = false } = spec
     const port = new TapPort(this.#native, tap, {

@@ -1,7 +1,6 @@
 /** The rights of this program: it drops those for good that it does not need once it is ready. */
 import { readFileSync, readlinkSync } from 'node:fs'
-import { attempt, ETIMEDOUT } from '../base/errno.ts'
-import { shellWord } from '../base/printable.ts'
+import { attempt, ETIMEDOUT, shellWord } from '../base/index.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { CLONE_NEWNET, O_RDONLY } from './uapi.ts'
@@ -33,11 +32,7 @@ export function dropPrivileges(native: Native, keep: readonly number[]): void {
 }
 
 /** Returns the command that starts this program again, with the same arguments. */
-export function ownCommand(): string[] {
-  return [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-}
+export const ownCommand = (): string[] => [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
 
 /** Returns the shell command that runs this as root; node's path is full, as sudo has its own. */
-export function sudoCommand(): string {
-  return ['sudo', ...ownCommand().map(shellWord)].join(' ')
-}
+export const sudoCommand = (): string => ['sudo', ...ownCommand().map(shellWord)].join(' ')

@@ -5,8 +5,7 @@
  */
 import * as fs from 'node:fs'
 import { dirname } from 'node:path'
-import { EEXIST, VnetError } from '../base/errno.ts'
-import { asUsageError, UsageError } from '../base/usage-error.ts'
+import { asUsageError, EEXIST, UsageError, VnetError } from '../base/index.ts'
 import { writeFile } from './files.ts'
 
 /** Bytes of a file; the longest trace is far shorter. */

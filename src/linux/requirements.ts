@@ -9,9 +9,8 @@ export const TUN_MODE = 'sudo chmod 666 /dev/net/tun'
 
 /** Returns what makes /dev/net/tun usable; `instead` is what root could run otherwise. */
 export function tunAdvice(error: number, instead?: string): string | undefined {
-  if (error === ENOENT) {
+  if (error === ENOENT)
     return 'the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun'
-  }
   if (error === ENODEV) return 'the kernel has no module for it: sudo modprobe tun'
   const otherwise = instead === undefined ? '' : `, or ${instead}`
   if (error === EACCES) return `its mode is for root alone: ${TUN_MODE}${otherwise}`

@@ -54,19 +54,13 @@ export function execHere(native: Native, command: readonly string[], descriptors
 }
 
 /** Returns why `vnet rootless` cannot run here, and a remedy; undefined if a try succeeds. */
-export function whyNotRootless(native?: Native): string | undefined {
-  return whyNoTun(native) ?? whyNoNamespaces()
-}
+export const whyNotRootless = (native?: Native): string | undefined => whyNoTun(native) ?? whyNoNamespaces()
 
 /** Returns why no namespaces can be entered here, and a remedy; undefined if a try succeeds. */
-export function whyNoNamespaces(): string | undefined {
-  return whyNot(namespaces())
-}
+export const whyNoNamespaces = (): string | undefined => whyNot(namespaces())
 
 /** Returns, like whyNotRootless, why no program can be confined here. It needs no /dev/net/tun. */
-export function whyNotConfined(): string | undefined {
-  return whyNot('check')
-}
+export const whyNotConfined = (): string | undefined => whyNot('check')
 
 /** Returns why an ordinary user can make no interfaces, even in namespaces of its own. */
 export function whyNoTun(native?: Native): string | undefined {
@@ -84,9 +78,7 @@ export function confined(command: readonly string[], rights: 'all' | 'none'): st
 }
 
 /** Returns a command that runs another one with the rights to use the network only. */
-export function networkOnly(command: readonly string[]): string[] {
-  return [launcherPath(), '--network', ...command]
-}
+export const networkOnly = (command: readonly string[]): string[] => [launcherPath(), '--network', ...command]
 
 /** Returns a command that runs another one, which is killed when this process ends in any way. */
 export function withParent(command: readonly string[]): string[] {
@@ -146,6 +138,4 @@ function namespaces(): string {
   return isRoot ? 'net,mount' : ALL
 }
 
-function launcherPath(): string {
-  return builtFile('vnet-rootless', 'the launcher')
-}
+const launcherPath = (): string => builtFile('vnet-rootless', 'the launcher')

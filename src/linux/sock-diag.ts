@@ -4,9 +4,8 @@
  */
 import { ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, isErrno } from '../base/errno.ts'
 import type { Message } from '../netlink/index.ts'
-import { formatAddress } from '../packet/address.ts'
+import { formatAddress, get16 } from '../packet/index.ts'
 import { IPPROTO_TCP } from '../packet/ipv4.ts'
-import { get16 } from '../packet/octets.ts'
 import type { Native } from './native.ts'
 import { RouteSocket } from './rtnetlink.ts'
 import { AF_INET, AF_INET6 } from './uapi.ts'

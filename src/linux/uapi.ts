@@ -134,9 +134,8 @@ export const CAP_BPF = 39
 /** A struct ifreq with ifr_name and ifr_flags. VnetError EINVAL if the name is too long. */
 export function ifreq(name: string, flags = 0): Uint8Array {
   const bytes = encodeName(name)
-  if (bytes.length >= IFNAMSIZ) {
+  if (bytes.length >= IFNAMSIZ)
     throw new VnetError(EINVAL, `interface name ${name}`, `a name has at most ${IFNAMSIZ - 1} bytes`)
-  }
   const request = new Uint8Array(IFREQ_LEN)
   request.set(bytes)
   putU16(request, IFNAMSIZ, flags)
@@ -150,9 +149,7 @@ export function ifreqName(request: Uint8Array): string {
 }
 
 /** ifr_flags of an ifreq that the kernel filled in. */
-export function ifreqFlags(request: Uint8Array): number {
-  return getU16(request, IFNAMSIZ)
-}
+export const ifreqFlags = (request: Uint8Array): number => getU16(request, IFNAMSIZ)
 
 /** A struct sockaddr_nl (linux/netlink.h). Port 0 is the kernel; for bind(2), any free one. */
 export function sockaddrNl(port = 0, groups = 0): Uint8Array {

@@ -76,9 +76,7 @@ export function prepareWayOut(native: Native, { isAside = false } = {}): readonl
 }
 
 /** Returns the descriptor that this process has prepared, and not used; undefined without one. */
-export function preparedWayOut(): number | undefined {
-  return prepared()?.fd
-}
+export const preparedWayOut = (): number | undefined => prepared()?.fd
 
 function prepared(): { readonly fd: number; readonly isOutside: boolean; readonly isRoot: boolean } | undefined {
   const [pid, fd, user, uid] = (process.env[WAITING] ?? '').split(' ')

@@ -46,9 +46,7 @@ function byReason(others: Fields, fields: Readonly<Record<number, Fields>>): rea
 }
 
 /** Returns the fields that count a drop of this reason on the receive or the transmit side. */
-export function statsOfDrop(reason: number, rx: boolean): Fields {
-  return (rx ? rxByReason : txByReason)[reason]
-}
+export const statsOfDrop = (reason: number, rx: boolean): Fields => (rx ? rxByReason : txByReason)[reason]
 
 /** Frames that entered, and their fate. */
 export interface Frames {

@@ -68,9 +68,8 @@ export function devIoctl(
   const device = dev as NetDevice
   if (ifr.length !== netif.IFREQ_LEN) return -EINVAL
   if (dev.regState !== netif.NETREG_REGISTERED) return -ENODEV
-  if (cmd >= netif.SIOCDEVPRIVATE && cmd < netif.SIOCDEVPRIVATE + netif.SIOCDEVPRIVATES) {
+  if (cmd >= netif.SIOCDEVPRIVATE && cmd < netif.SIOCDEVPRIVATE + netif.SIOCDEVPRIVATES)
     return siocdevprivate(device, cmd, ifr, memory, mayChange)
-  }
   if (cmd === netif.SIOCGIFMAP) return getIfmap(device, ifr)
   if (cmd === netif.SIOCSIFMAP) return setIfmap(device, ifr, mayChange)
   return -EOPNOTSUPP
@@ -101,9 +100,8 @@ function userData(memory: UserMemory, address: bigint, mayChange: boolean): User
     address,
     mayChange,
     read(length) {
-      if (!(Number.isInteger(length) && length >= 0 && length <= USER_DATA_MAX)) {
+      if (!(Number.isInteger(length) && length >= 0 && length <= USER_DATA_MAX))
         throw new RangeError(`${length} is not a number of bytes from 0 to ${USER_DATA_MAX}`)
-      }
       const bytes = new Uint8Array(length)
       check(memory.read(address, bytes), 'copy_from_user')
       return bytes

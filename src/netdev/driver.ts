@@ -2,10 +2,7 @@
  * The contract of a driver module: `module_init`, `module_exit` and `module_param` in one object.
  * The program makes a command of it, with its parameters as options and interfaces as arguments.
  */
-import { EINVAL, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import type { Log } from '../base/log.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { describeException, EINVAL, type Log, UsageError, VnetError } from '../base/index.ts'
 import type { WireResources } from './device-wire.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
@@ -44,7 +41,7 @@ export function int(options: ParamOptions<number> & { min?: number; max?: number
     ...rest,
     type: 'int',
     live,
-    range: rangeOf(min, max),
+    range: max !== Number.MAX_SAFE_INTEGER ? `${min} to ${max}` : min === 0 ? undefined : `at least ${min}`,
     parse(text) {
       const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(text) ? Number(text) : Number.NaN
       if (n >= min && n <= max) return n
@@ -53,11 +50,6 @@ export function int(options: ParamOptions<number> & { min?: number; max?: number
       throw new UsageError(`'${text}' is not a whole number ${bounds}`)
     },
   }
-}
-
-function rangeOf(min: number, max: number): string | undefined {
-  if (max !== Number.MAX_SAFE_INTEGER) return `${min} to ${max}`
-  return min === 0 ? undefined : `at least ${min}`
 }
 
 /** Returns a parameter that is on or off: `--name`, or `--no-name` if it is on by default. */
@@ -216,11 +208,9 @@ export function interfaceArg(text: string): InterfaceArg {
  */
 export function interfaceArgs({ args, names }: DriverContext, defaults: readonly string[]): InterfaceArg[] {
   const given = args.length > 0 ? args : names
-  if (given.length > defaults.length) {
+  if (given.length > defaults.length)
     throw new UsageError(`${given.length} interface names, of which ${defaults.length} can be used`)
-  }
-  if (args.length > 0 && args.length < defaults.length) {
+  if (args.length > 0 && args.length < defaults.length)
     throw new UsageError(`${args.length} of ${defaults.length} interfaces named: name all of them, or none`)
-  }
   return defaults.map((name, i) => interfaceArg(given[i] ?? name))
 }

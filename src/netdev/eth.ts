@@ -3,8 +3,7 @@
  * and the usual ndoSetMacAddress and ndoValidateAddr. Addresses are six bytes, an EtherType is in
  * host byte order.
  */
-import { E2BIG, EADDRNOTAVAIL, EBUSY, EINVAL, VnetError } from '../base/errno.ts'
-import type { Random } from '../base/random.ts'
+import { E2BIG, EADDRNOTAVAIL, EBUSY, EINVAL, type Random, VnetError } from '../base/index.ts'
 import * as ethernet from '../packet/ethernet.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import * as netif from './if.ts'
@@ -30,9 +29,8 @@ export interface AllocNetdevOptions<Priv> {
  */
 export function allocNetdevMqs<Priv>(options: AllocNetdevOptions<Priv>): NetDevice<Priv> {
   const { name, setup, txqs = 1, rxqs = 1, priv } = options
-  if (!netif.devValidName(name)) {
+  if (!netif.devValidName(name))
     throw new VnetError(EINVAL, `interface name '${name}'`, '1 to 15 bytes, no / or : or white space, at most one %d')
-  }
   if (!isQueueCount(txqs) || !isQueueCount(rxqs) || rxqs > txqs) {
     const advice = `from 1 to ${netif.MAX_TAP_QUEUES}, and no more receive than transmit queues`
     const errno = txqs > netif.MAX_TAP_QUEUES || rxqs > netif.MAX_TAP_QUEUES ? E2BIG : EINVAL
@@ -77,9 +75,7 @@ export function ethHwAddrRandom<Priv>(dev: NetDevice<Priv>, random: Random): voi
   dev.devAddr[0] = (dev.devAddr[0] & 0xfe) | 0x02
 }
 
-function isQueueCount(n: number): boolean {
-  return Number.isInteger(n) && n >= 1 && n <= netif.MAX_TAP_QUEUES
-}
+const isQueueCount = (n: number): boolean => Number.isInteger(n) && n >= 1 && n <= netif.MAX_TAP_QUEUES
 
 /**
  * eth_header: pushes an Ethernet header and returns ETH_HLEN. The source is the device's own

@@ -14,21 +14,12 @@
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
-import { IPPROTO_TCP, IPPROTO_UDP, IPV4_HLEN } from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'
 import { put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
-import { UDP_CHECK, UDP_HLEN } from '../packet/udp.ts'
 import { OWNER_PORT } from '../skb/error.ts'
-import {
-  CHECKSUM_NONE,
-  CHECKSUM_PARTIAL,
-  SKB_GSO_TCPV4,
-  SKB_GSO_TCPV6,
-  SKB_GSO_UDP_L4,
-  type SkBuff,
-} from '../skb/sk-buff.ts'
+import * as sk from '../skb/sk-buff.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
 /** The longest frame with a link header, whatever the kernel takes beyond (GRO_LEGACY_MAX_SIZE). */
@@ -36,13 +27,13 @@ const GRO_MAX = ETH_HLEN + 0xffff
 /** The most datagrams of a frame (UDP_MAX_SEGMENTS before Linux 6.9). */
 const DATAGRAMS_MAX = 64
 /** Offset of the transport header from the start of the frame. */
-const H_IPV4 = ETH_HLEN + IPV4_HLEN
+const H_IPV4 = ETH_HLEN + ipv4.IPV4_HLEN
 const H_IPV6 = ETH_HLEN + ipv6.IPV6_HLEN
 
 export class Gro {
   readonly #view: DataView
   /** The frame received last, if it may be continued. Its queue owns it. */
-  #head: SkBuff | undefined
+  #head: sk.SkBuff | undefined
   /** Frames merged into it. The fields below are valid if it is not 0. */
   #count = 0
   #protocol = 0
@@ -61,7 +52,7 @@ export class Gro {
   }
 
   /** Merges a frame and returns true: the caller frees it. Otherwise it queues and holds it. */
-  receive(skb: SkBuff, features: number): boolean {
+  receive(skb: sk.SkBuff, features: number): boolean {
     const head = this.#head
     if (head === undefined) return false
     if (this.#merge(head, skb, features)) return true
@@ -70,18 +61,18 @@ export class Gro {
   }
 
   /** Holds a frame that the next may continue. It must not change or move on before `flush`. */
-  hold(skb: SkBuff): void {
+  hold(skb: sk.SkBuff): void {
     this.#head = skb.gsoSize === 0 ? skb : undefined
   }
 
   /** napi_gro_flush: completes the held frame. */
   flush(): void {
-    if (this.#count !== 0) this.#complete(this.#head as SkBuff)
+    if (this.#count !== 0) this.#complete(this.#head as sk.SkBuff)
     this.#head = undefined
     this.#count = 0
   }
 
-  #merge(head: SkBuff, skb: SkBuff, features: number): boolean {
+  #merge(head: sk.SkBuff, skb: sk.SkBuff, features: number): boolean {
     const protocol = skb.gsoSize === 0 ? protocolOf(skb) : 0
     if (protocol === 0) return false
     const { bytes, data, len } = skb
@@ -105,7 +96,7 @@ export class Gro {
     head.gsoSize = gsoSize
     this.#count++
     let isLast = size < gsoSize
-    if (protocol === IPPROTO_TCP) {
+    if (protocol === ipv4.IPPROTO_TCP) {
       this.#nextSequence = (this.#nextSequence + size) | 0
       const flags = tcp.flags(bytes, data + h)
       tcp.setFlags(bytes, head.data + h, flags)
@@ -116,11 +107,11 @@ export class Gro {
   }
 
   /** Returns true if a frame can be the first of several, with the offsets of the next one. */
-  #begin(head: SkBuff, protocol: number, h: number, payload: number): boolean {
+  #begin(head: sk.SkBuff, protocol: number, h: number, payload: number): boolean {
     const { bytes, data, len } = head
     if (protocolOf(head) !== protocol || transportOffset(head) !== h) return false
     if (headerLength(protocol, bytes, data + h, len - h) === 0) return false
-    if (protocol === IPPROTO_TCP && tcp.flags(bytes, data + h) !== tcp.TCP_ACK) return false
+    if (protocol === ipv4.IPPROTO_TCP && tcp.flags(bytes, data + h) !== tcp.TCP_ACK) return false
     this.#protocol = protocol
     this.#h = h
     this.#payload = payload
@@ -134,8 +125,8 @@ export class Gro {
     const h = this.#h
     for (let i = 0; i < ETH_HLEN - 2; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false
     // The ports; lengths and checksums of datagrams are their own.
-    if (this.#protocol === IPPROTO_UDP && view.getInt32(a + h) !== view.getInt32(b + h)) return false
-    if (this.#protocol === IPPROTO_TCP && !this.#continuesTcp(a + h, b + h)) return false
+    if (this.#protocol === ipv4.IPPROTO_UDP && view.getInt32(a + h) !== view.getInt32(b + h)) return false
+    if (this.#protocol === ipv4.IPPROTO_TCP && !this.#continuesTcp(a + h, b + h)) return false
     return h === H_IPV4 ? this.#continues4(a + ETH_HLEN, b + ETH_HLEN) : this.#continues6(a + ETH_HLEN, b + ETH_HLEN)
   }
 
@@ -171,10 +162,10 @@ export class Gro {
   }
 
   /** Whether a frame's checksum is right or partial: the merged frame's may replace it. */
-  #mayStand({ bytes, data, len, ipSummed, csumStart, csumOffset }: SkBuff): boolean {
+  #mayStand({ bytes, data, len, ipSummed, csumStart, csumOffset }: sk.SkBuff): boolean {
     const h = data + this.#h
-    if (ipSummed === CHECKSUM_PARTIAL) return csumStart === h && csumOffset === checkOffset(this.#protocol)
-    if (ipSummed !== CHECKSUM_NONE) return false
+    if (ipSummed === sk.CHECKSUM_PARTIAL) return csumStart === h && csumOffset === checkOffset(this.#protocol)
+    if (ipSummed !== sk.CHECKSUM_NONE) return false
     const length = data + len - h
     return finish(onesComplementSum(bytes, h, length, this.#pseudoHeaderSum(bytes, data, length), this.#view)) === 0
   }
@@ -185,40 +176,38 @@ export class Gro {
   }
 
   /** tcp_gro_complete, udp_gro_complete, inet_gro_complete */
-  #complete(head: SkBuff): void {
+  #complete(head: sk.SkBuff): void {
     const { bytes, data, len } = head
     const nh = data + ETH_HLEN
     const h = data + this.#h
     if (this.#h === H_IPV4) {
       ipv4.setTotalLength(bytes, nh, len - ETH_HLEN)
       ipv4.fillHeaderChecksum(bytes, nh)
-      head.gsoType = SKB_GSO_TCPV4
+      head.gsoType = sk.SKB_GSO_TCPV4
     } else {
       ipv6.setPayloadLength(bytes, nh, len - H_IPV6)
-      head.gsoType = SKB_GSO_TCPV6
+      head.gsoType = sk.SKB_GSO_TCPV6
     }
-    if (this.#protocol === IPPROTO_UDP) {
+    if (this.#protocol === ipv4.IPPROTO_UDP) {
       udp.setLength(bytes, h, len - this.#h)
-      head.gsoType = SKB_GSO_UDP_L4
+      head.gsoType = sk.SKB_GSO_UDP_L4
     }
     const check = checkOffset(this.#protocol)
     put16(bytes, h + check, this.#pseudoHeaderSum(bytes, data, len - this.#h))
-    head.ipSummed = CHECKSUM_PARTIAL
+    head.ipSummed = sk.CHECKSUM_PARTIAL
     head.csumStart = h
     head.csumOffset = check
   }
 }
 
-function checkOffset(protocol: number): number {
-  return protocol === IPPROTO_TCP ? tcp.TCP_CHECK : UDP_CHECK
-}
+const checkOffset = (protocol: number): number => (protocol === ipv4.IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK)
 
 /**
  * Whether a device with `features` takes GSO frames of a protocol, over IPv4 or IPv6 by the offset
  * of the transport header. Datagrams that a wire has cut remain single, without NETIF_F_GRO.
  */
 function canMerge(features: number, protocol: number, h: number): boolean {
-  if (protocol === IPPROTO_UDP) return (~features & (NETIF_F_GRO | NETIF_F_GSO_UDP_L4)) === 0
+  if (protocol === ipv4.IPPROTO_UDP) return (~features & (NETIF_F_GRO | NETIF_F_GSO_UDP_L4)) === 0
   return (features & (h === H_IPV4 ? NETIF_F_TSO : NETIF_F_TSO6)) !== 0
 }
 
@@ -228,33 +217,34 @@ function canMerge(features: number, protocol: number, h: number): boolean {
  * has no checksum: cut again, it would have one.
  */
 function headerLength(protocol: number, bytes: Uint8Array, h: number, length: number): number {
-  if (protocol === IPPROTO_UDP) return udp.length(bytes, h) === length && udp.checksum(bytes, h) !== 0 ? UDP_HLEN : 0
+  if (protocol === ipv4.IPPROTO_UDP)
+    return udp.length(bytes, h) === length && udp.checksum(bytes, h) !== 0 ? udp.UDP_HLEN : 0
   const header = tcp.dataOffset(bytes, h)
   return header < tcp.TCP_HLEN ? 0 : header
 }
 
 /** Returns the transport header's offset in a frame of a known protocol. */
-function transportOffset({ bytes, data }: SkBuff): number {
+function transportOffset({ bytes, data }: sk.SkBuff): number {
   return etherType(bytes, data) === ETH_P_IP ? H_IPV4 : H_IPV6
 }
 
 /** Returns the protocol of a frame of one whole TCP or UDP packet; 0 for other frames. */
-function protocolOf({ bytes, data, len }: SkBuff): number {
+function protocolOf({ bytes, data, len }: sk.SkBuff): number {
   const nh = data + ETH_HLEN
-  if (len < H_IPV4 + UDP_HLEN) return 0
+  if (len < H_IPV4 + udp.UDP_HLEN) return 0
   const type = etherType(bytes, data)
   let protocol = 0
   if (type === ETH_P_IP) {
     if (bytes[nh] !== 0x45 || ipv4.isFragment(bytes, nh) || ipv4.totalLength(bytes, nh) !== len - ETH_HLEN) return 0
-    if (finish(onesComplementSum(bytes, nh, IPV4_HLEN)) === 0) protocol = ipv4.protocol(bytes, nh)
+    if (finish(onesComplementSum(bytes, nh, ipv4.IPV4_HLEN)) === 0) protocol = ipv4.protocol(bytes, nh)
   } else if (type === ETH_P_IPV6 && ipv6.version(bytes, nh) === 6 && ipv6.payloadLength(bytes, nh) === len - H_IPV6) {
     protocol = ipv6.nextHeader(bytes, nh)
   }
-  return protocol === IPPROTO_TCP || protocol === IPPROTO_UDP ? protocol : 0
+  return protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP ? protocol : 0
 }
 
 /** Like `head.expand()`, for a frame that its queue owns. */
-function expand(head: SkBuff): boolean {
+function expand(head: sk.SkBuff): boolean {
   const { owner } = head
   head.owner = OWNER_PORT
   const expanded = head.expand()

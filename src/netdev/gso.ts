@@ -11,19 +11,9 @@ import { get16, put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
 import { networkOffset } from '../packet/vlan.ts'
-import { SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/drop-reason.ts'
-import { handedOn, OWNER_HOLDER } from '../skb/error.ts'
-import { FRAME_MAX } from '../skb/pool.ts'
-import type { Ring } from '../skb/ring.ts'
-import {
-  CHECKSUM_NONE,
-  CHECKSUM_PARTIAL,
-  SKB_GSO_TCP_ECN,
-  SKB_GSO_TCPV4,
-  SKB_GSO_TCPV6,
-  SKB_GSO_UDP_L4,
-  type SkBuff,
-} from '../skb/sk-buff.ts'
+import type { Ring } from '../skb/index.ts'
+import { FRAME_MAX, handedOn, OWNER_HOLDER, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/index.ts'
+import * as sk from '../skb/sk-buff.ts'
 import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
 /**
@@ -32,15 +22,15 @@ import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from
  * CHECKSUM_NONE. A frame without a partial checksum is not changed. Returns false if the field lies
  * outside the frame, which is then unchanged. (skb_checksum_help)
  */
-export function skbChecksumHelp(skb: SkBuff): boolean {
+export function skbChecksumHelp(skb: sk.SkBuff): boolean {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbChecksumHelp, 'skb_checksum_help')
-  if (skb.ipSummed !== CHECKSUM_PARTIAL) return true
+  if (skb.ipSummed !== sk.CHECKSUM_PARTIAL) return true
   const { bytes, csumStart, csumOffset } = skb
   const end = skb.data + skb.len
   if (csumStart < skb.data || csumOffset < 0 || csumStart + csumOffset + 2 > end) return false
   const check = finish(onesComplementSum(bytes, csumStart, end - csumStart))
   put16(bytes, csumStart + csumOffset, check === 0 && csumOffset === udp.UDP_CHECK ? 0xffff : check)
-  skb.ipSummed = CHECKSUM_NONE
+  skb.ipSummed = sk.CHECKSUM_NONE
   return true
 }
 
@@ -63,7 +53,7 @@ export const GSO_SEGS_MAX = 1024
  * on the first only (RFC 3168 sec. 6.1.2). A UDP checksum of zero that is not partial remains zero.
  * (skb_gso_segment, tcp_gso_segment, __udp_gso_segment)
  */
-export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number {
+export function skbGsoSegment(skb: sk.SkBuff, into: Ring, partial = false): number {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbGsoSegment, 'skb_gso_segment')
   const { bytes, data, gsoSize } = skb
   const protocol = gsoProtocol(skb)
@@ -101,8 +91,8 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
     segment.h = at + h - data
     if (isTcp) editTcp(bytes, segment.h, i * gsoSize, i === 0, i === count - 1)
     else udp.setLength(bytes, segment.h, header + size)
-    const none = !isTcp && skb.ipSummed !== CHECKSUM_PARTIAL && udp.checksum(bytes, h) === 0
-    finishSegment(segment, protocol, i, none, partial && skb.ipSummed === CHECKSUM_PARTIAL, view)
+    const none = !isTcp && skb.ipSummed !== sk.CHECKSUM_PARTIAL && udp.checksum(bytes, h) === 0
+    finishSegment(segment, protocol, i, none, partial && skb.ipSummed === sk.CHECKSUM_PARTIAL, view)
     into.push(segment)
   }
   skb.free()
@@ -110,7 +100,7 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
 }
 
 /** The number of frames that skbGsoSegment makes of a frame (gso_segs); 1 if it cannot be cut. */
-export function gsoSegs(skb: SkBuff): number {
+export function gsoSegs(skb: sk.SkBuff): number {
   const payload = payloadAt(skb)
   if (payload < 0) return 1
   const { bytes, data, len, gsoSize } = skb
@@ -119,12 +109,12 @@ export function gsoSegs(skb: SkBuff): number {
 }
 
 /** Returns whether skbGsoSegment can cut a frame: its headers fit its GSO kind. */
-export function canSegment(skb: SkBuff): boolean {
+export function canSegment(skb: sk.SkBuff): boolean {
   return payloadAt(skb) >= 0
 }
 
 /** Returns the position of the payload, -1 for a frame that cannot be cut. */
-function payloadAt(skb: SkBuff): number {
+function payloadAt(skb: sk.SkBuff): number {
   const protocol = gsoProtocol(skb)
   const h = transportOf(skb, protocol)
   const header = h < 0 ? -1 : headerOf(skb, h, protocol)
@@ -132,16 +122,16 @@ function payloadAt(skb: SkBuff): number {
 }
 
 /** Returns the position of the transport header, -1 for a frame that cannot be cut. */
-function transportOf(skb: SkBuff, protocol: number): number {
+function transportOf(skb: sk.SkBuff, protocol: number): number {
   const { bytes, data, len } = skb
   const network = protocol === 0 || skb.gsoSize <= 0 ? -1 : networkOffset(bytes, data, len)
   return network < 0 ? -1 : transportHeader(skb, data + network, protocol)
 }
 
 /** Returns the length of the transport header at `h`, -1 for a frame that cannot be cut. */
-function headerOf(skb: SkBuff, h: number, protocol: number): number {
+function headerOf(skb: sk.SkBuff, h: number, protocol: number): number {
   const { bytes, data, len } = skb
-  if (skb.ipSummed === CHECKSUM_PARTIAL && skb.csumStart !== h) return -1
+  if (skb.ipSummed === sk.CHECKSUM_PARTIAL && skb.csumStart !== h) return -1
   const length = endOf(bytes, data + networkOffset(bytes, data, len)) - h
   return protocol === ipv4.IPPROTO_TCP ? tcp.parse(bytes, h, length) : udp.parse(bytes, h, length)
 }
@@ -152,27 +142,25 @@ function endOf(bytes: Uint8Array, nh: number): number {
 }
 
 /** Returns the transport protocol of a GSO frame's kind, 0 if the kind is unknown. */
-function gsoProtocol(skb: SkBuff): number {
-  if (skb.gsoType === SKB_GSO_UDP_L4) return ipv4.IPPROTO_UDP
-  const kind = skb.gsoType & ~SKB_GSO_TCP_ECN
-  return kind === SKB_GSO_TCPV4 || kind === SKB_GSO_TCPV6 ? ipv4.IPPROTO_TCP : 0
+function gsoProtocol(skb: sk.SkBuff): number {
+  if (skb.gsoType === sk.SKB_GSO_UDP_L4) return ipv4.IPPROTO_UDP
+  const kind = skb.gsoType & ~sk.SKB_GSO_TCP_ECN
+  return kind === sk.SKB_GSO_TCPV4 || kind === sk.SKB_GSO_TCPV6 ? ipv4.IPPROTO_TCP : 0
 }
 
-function isIpv4(bytes: Uint8Array, nh: number): boolean {
-  return get16(bytes, nh - 2) === ETH_P_IP
-}
+const isIpv4 = (bytes: Uint8Array, nh: number): boolean => get16(bytes, nh - 2) === ETH_P_IP
 
 /** Returns the transport header's position; -1 unless the frame is whole and of its GSO kind. */
-function transportHeader(skb: SkBuff, nh: number, protocol: number): number {
+function transportHeader(skb: sk.SkBuff, nh: number, protocol: number): number {
   const { bytes, gsoType } = skb
   const length = skb.data + skb.len - nh
   const type = get16(bytes, nh - 2)
-  if (type === ETH_P_IP && (gsoType & SKB_GSO_TCPV6) === 0) {
+  if (type === ETH_P_IP && (gsoType & sk.SKB_GSO_TCPV6) === 0) {
     const header = ipv4.parse(bytes, nh, length)
     if (header < 0 || ipv4.protocol(bytes, nh) !== protocol || ipv4.isFragment(bytes, nh)) return -1
     return nh + header
   }
-  if (type === ETH_P_IPV6 && (gsoType & SKB_GSO_TCPV4) === 0 && ipv6.parse(bytes, nh, length) >= 0) {
+  if (type === ETH_P_IPV6 && (gsoType & sk.SKB_GSO_TCPV4) === 0 && ipv6.parse(bytes, nh, length) >= 0) {
     const upper = ipv6.upperLayer(bytes, nh, ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh), false)
     return upper >= 0 && (upper & 0xff) === protocol ? nh + (upper >>> 8) : -1
   }
@@ -189,7 +177,7 @@ function editTcp(bytes: Uint8Array, h: number, advance: number, isFirst: boolean
 
 /** Writes a segment's IP lengths and identification, and no, a partial or a full checksum. */
 function finishSegment(
-  segment: SkBuff,
+  segment: sk.SkBuff,
   protocol: number,
   index: number,
   none: boolean,
@@ -212,7 +200,7 @@ function finishSegment(
   const field = h + offset
   if (partial) {
     put16(bytes, field, sum)
-    segment.ipSummed = CHECKSUM_PARTIAL
+    segment.ipSummed = sk.CHECKSUM_PARTIAL
     segment.csumStart = h
     segment.csumOffset = offset
     return
@@ -233,11 +221,11 @@ function unpush(ring: Ring, n: number): void {
 }
 
 /** Whether a device takes a GSO frame or a partial checksum unchanged (netif_needs_gso). */
-export function canOffload(skb: SkBuff, features: number): boolean {
+export function canOffload(skb: sk.SkBuff, features: number): boolean {
   if ((features & NETIF_F_CSUM_MASK) === 0) return false
   if (skb.gsoSize === 0) return true
   const { gsoType } = skb
-  if ((gsoType & SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
-  if ((gsoType & SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
-  return (gsoType & SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
+  if ((gsoType & sk.SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
+  if ((gsoType & sk.SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
+  return (gsoType & sk.SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
 }

@@ -115,9 +115,8 @@ export class Irq {
     try {
       const result: unknown = this.#handler(this.dev)
       if (result !== IRQ_HANDLED) this.spurious++
-      if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
+      if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0)
         this.dev.logEvent(`interrupt ${result === IRQ_HANDLED ? 'handled' : 'spurious'}`)
-      }
       if (result === IRQ_HANDLED || result === IRQ_NONE) return
       logBadReturn(this.dev, this.what, result, 'IRQ_HANDLED or IRQ_NONE')
     } catch (error) {

@@ -92,9 +92,8 @@ function setRxMode(dev: NetDevice): void {
 }
 
 function flagsChanged(dev: NetDevice, flags: number): void {
-  if (((flags ^ dev.flags) & netif.IFF_DEBUG) !== 0) {
+  if (((flags ^ dev.flags) & netif.IFF_DEBUG) !== 0)
     dev.msgEnable = (flags & netif.IFF_DEBUG) !== 0 ? netif.NETIF_MSG_FRAMES : dev.net.msgEnable
-  }
   dev.flags = (flags & ~netif.IFF_UP) | (dev.flags & netif.IFF_UP)
   setRxMode(dev)
   dev.net.callNetdeviceNotifiers(netif.NETDEV_CHANGE, dev)
@@ -135,9 +134,7 @@ function changeMtu(dev: NetDevice, mtu: number): number {
   return 0
 }
 
-function fitsMtu({ minMtu, maxMtu }: NetDevice, mtu: number): boolean {
-  return mtu >= minMtu && mtu <= maxMtu
-}
+const fitsMtu = ({ minMtu, maxMtu }: NetDevice, mtu: number): boolean => mtu >= minMtu && mtu <= maxMtu
 
 function addressChanged(dev: NetDevice, address: Uint8Array): void {
   if (sameBytes(address, dev.devAddr)) return

@@ -2,8 +2,7 @@
  * A loaded driver, from init_module to cleanup_module. Every program that runs a driver loads it
  * here: `vnet`, 'vnet/wire', the lab and the test bed.
  */
-import { E2BIG, EINVAL, explain, isErrno } from '../base/errno.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { E2BIG, EINVAL, explain, isErrno, UsageError } from '../base/index.ts'
 import {
   type AnyDevice,
   checkSpecs,
@@ -128,13 +127,11 @@ const PARAM = { type: 'string', description: 'string', parse: 'function' }
 
 /** Returns the driver of a file's module. Throws a UsageError if it exports none. */
 export function exportedDriver({ driver }: Record<string, unknown>, file: string): Driver {
-  if (!has<Driver>(driver, { name: 'string', description: 'string', params: 'object', init: 'function' })) {
+  if (!has<Driver>(driver, { name: 'string', description: 'string', params: 'object', init: 'function' }))
     throw new UsageError(`${file} exports no driver: it needs \`export const driver = defineDriver({ ... })\``)
-  }
   const wrong = Object.entries(driver.params).find(([, param]) => !has(param, PARAM))
-  if (wrong !== undefined) {
+  if (wrong !== undefined)
     throw new UsageError(`${file}: parameter ${wrong[0]} must be made by int(), bool() or text()`)
-  }
   const negative = Object.keys(driver.params).find(name => /^no[A-Z]/.test(name))
   if (negative !== undefined) {
     const positive = negative.charAt(2).toLowerCase() + negative.slice(3)
@@ -155,8 +152,7 @@ function has<T>(value: unknown, types: Readonly<Record<string, string>>): value 
  * more names than devices.
  */
 function nameDevices(specs: readonly DeviceSpec[], names: readonly string[]): void {
-  if (names.length > specs.length) {
+  if (names.length > specs.length)
     throw new UsageError(`${names.length} interface names, of which ${specs.length} can be used`)
-  }
   for (const [i, name] of names.entries()) specs[i]?.dev.rename(name)
 }

@@ -44,9 +44,8 @@ export class Napi {
   /** napi_enable */
   enable(): void {
     this.dev.net.debug?.enabled(this)
-    if (this.#enabled) {
+    if (this.#enabled)
       this.#warn('napi_enable', 'of a poll that is enabled', this.enable, 'a kernel ends here, by BUG()')
-    }
     this.#enabled = true
     this.#wasEnabled = true
     this.dev.partSources.add(this)
@@ -143,13 +142,12 @@ export class Napi {
       const isCompleted = this.#completed >= 0
       if (work > this.weight) this.#warnOfReturn(`${work}, exceeding its budget of ${this.weight}`)
       // More is logged by completeDone.
-      else if (work === this.weight && isCompleted && this.#completed < this.weight) {
+      else if (work === this.weight && isCompleted && this.#completed < this.weight)
         this.#warnOfReturn(`${work}, its whole budget, after napi_complete_done with ${this.#completed}`)
-      }
+
       const again = this.#scheduled && (isCompleted || work >= this.weight)
-      if ((this.dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) {
+      if ((this.dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0)
         this.dev.logEvent(`poll: ${work} of ${this.weight}${again ? ', again' : ', done'}`)
-      }
       if (again || !this.#scheduled) return again
       this.#warnOfReturn(`${work} of ${this.weight} without napi_complete_done: it is not polled again`)
     } catch (error) {

@@ -1,7 +1,5 @@
 /** Calling a driver's operations, and requesting changes of an interface that nothing waits for. */
-import { EBADFD, EIO, explain, isErrno } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import type { LimitedLog } from '../base/log.ts'
+import { describeException, EBADFD, EIO, explain, isErrno, type LimitedLog } from '../base/index.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { WireDrop } from './frame-drop.ts'
 import type { LinkRequest, Port } from './port.ts'

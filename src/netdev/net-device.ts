@@ -2,12 +2,9 @@
  * NetDevice: `struct net_device`. A driver allocates it (eth.ts), fills it in, and registers it
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
-import { EINVAL, VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import { LimitedLog, type Log } from '../base/log.ts'
+import { describeException, EINVAL, LimitedLog, type Log, VnetError } from '../base/index.ts'
 import * as drop from '../skb/drop-reason.ts'
-import type { SlotAccount } from '../skb/pool.ts'
-import type { SkBuff, SkBuffDevice } from '../skb/sk-buff.ts'
+import type { SkBuff, SkBuffDevice, SlotAccount } from '../skb/index.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
 import type { Gate } from './gate.ts'

@@ -93,9 +93,8 @@ function ringsIn(value: unknown, name: string, depth: number): Part[] {
     const { length, capacity } = value
     return [{ kind: 'ring', name, length, capacity, ...(direction && { direction: direction as 'tx' | 'rx' }) }]
   }
-  if (Array.isArray(value)) {
+  if (Array.isArray(value))
     return value.slice(0, ELEMENTS_MAX).flatMap((each, i) => ringsIn(each, `${name}[${i}]`, depth))
-  }
   if (depth === 0 || typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return []
   return Object.entries(value).flatMap(([key, each]) => ringsIn(each, name === '' ? key : `${name}.${key}`, depth - 1))
 }

@@ -3,8 +3,7 @@
  * frames remain in the kernel's own ring, which is the back-pressure. It is the transmit side of a
  * device (tx-queue.ts) and the reading side of a Tap (linux/tap/reader.ts).
  */
-import type { Clock } from '../base/clock.ts'
-import { EBADFD, ENOBUFS } from '../base/errno.ts'
+import { type Clock, EBADFD, ENOBUFS } from '../base/index.ts'
 
 /** Frames that one native call reads at most. */
 export const BATCH = 16

@@ -8,9 +8,7 @@
  */
 import type { Turns } from '../base/turns.ts'
 import type { Prefix } from '../packet/address.ts'
-import type { SlotAccount } from '../skb/pool.ts'
-import type { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import type { Ring, SkBuff, SlotAccount } from '../skb/index.ts'
 
 /** One queue of a port, in both directions: the reply to a frame from it is written to it. */
 export interface PortQueue {

@@ -29,12 +29,10 @@ export async function registerNetdev<Priv>(
   net: Net,
   options: RegisterOptions = {},
 ): Promise<AsyncDisposable> {
-  if (dev.regState !== netif.NETREG_UNINITIALIZED) {
+  if (dev.regState !== netif.NETREG_UNINITIALIZED)
     throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'a device is registered once')
-  }
-  if (typeof dev.netdevOps.ndoStartXmit !== 'function') {
+  if (typeof dev.netdevOps.ndoStartXmit !== 'function')
     throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'dev.netdevOps has no function ndoStartXmit')
-  }
   const undo: (() => void | Promise<void>)[] = []
   const step = (name: string): void => dev.log.debug(name)
   const slots = dev.enlist(net)
@@ -93,9 +91,8 @@ export async function registerNetdev<Priv>(
     step('call_netdevice_notifiers: NETDEV_REGISTER')
 
     const { queues } = port.refresh()
-    if (queues !== dev.numTxQueues) {
+    if (queues !== dev.numTxQueues)
       throw new VnetError(EIO, ['netdev_register_kobject', dev.name], `the kernel shows ${queues} queues`)
-    }
     const receiver = (queue: PortQueue) => new RxQueue(dev, queue)
     dev.attach(port, { watchdog: new Watchdog(dev), receiver, lost: () => gone(dev) })
     step(`netdev_register_kobject: /sys/class/net/${dev.name}, ${queues} queues`)
@@ -140,9 +137,8 @@ export async function registerNetdev<Priv>(
 
 /** unregister_netdev: stops the device, then deletes the interface. EINVAL if not registered. */
 export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void> {
-  if (dev.regState !== netif.NETREG_REGISTERED) {
+  if (dev.regState !== netif.NETREG_REGISTERED)
     throw new VnetError(EINVAL, `unregister_netdev ${dev.name}`, 'it is not registered')
-  }
   await unregister(dev)
 }
 
@@ -204,7 +200,9 @@ async function unregister(dev: NetDevice): Promise<void> {
   closeDevice(dev)
   unlist(dev)
   // Before the notification: the last statistics have the packets that the wires held.
-  closeWires(dev)
+  callNdo(dev, 'ndoGetWires', () => {
+    for (const wire of dev.netdevOps.ndoGetWires?.(dev) ?? []) wire.close()
+  })
   dev.net.callNetdeviceNotifiers(netif.NETDEV_UNREGISTER, dev)
   uninit(dev)
   dev.discharge()
@@ -222,12 +220,6 @@ function gone(dev: NetDevice): void {
 function unlist(dev: NetDevice): void {
   const { devices } = dev.net
   devices.splice(devices.indexOf(dev), 1)
-}
-
-function closeWires(dev: NetDevice): void {
-  callNdo(dev, 'ndoGetWires', () => {
-    for (const wire of dev.netdevOps.ndoGetWires?.(dev) ?? []) wire.close()
-  })
 }
 
 function uninit(dev: NetDevice): void {

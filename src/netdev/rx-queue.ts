@@ -3,10 +3,7 @@
  * them here, and Net.flush writes them out after each batch.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
-import { SKB_DROP_REASON_CPU_BACKLOG } from '../skb/drop-reason.ts'
-import { OWNER_PORT, OWNER_RX } from '../skb/error.ts'
-import { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { OWNER_PORT, OWNER_RX, Ring, SKB_DROP_REASON_CPU_BACKLOG, type SkBuff } from '../skb/index.ts'
 import { Gro } from './gro.ts'
 import { NETIF_F_GRO } from './if.ts'
 import type { FrameProbe } from './ndo.ts'

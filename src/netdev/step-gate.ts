@@ -14,12 +14,9 @@
  * wait in the kernel's ring or in a queue, and everything else continues. All devices of the Net
  * are stepped, because a frame passes from one to another.
  */
-import type { Alarm } from '../base/clock.ts'
-import { lineOf, traceOf } from '../base/exception.ts'
-import { SKB_DROP_REASON_DEV_STOPPED } from '../skb/drop-reason.ts'
-import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE } from '../skb/error.ts'
-import { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { type Alarm, lineOf, traceOf } from '../base/index.ts'
+import type { SkBuff } from '../skb/index.ts'
+import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE, Ring, SKB_DROP_REASON_DEV_STOPPED } from '../skb/index.ts'
 import type { FrameOrigin, Gate, Halt, TimedCall } from './gate.ts'
 import { NETDEV_STEP } from './if.ts'
 import type { Net } from './net.ts'

@@ -2,12 +2,9 @@
  * TxQueue: one transmit queue of a device, `struct netdev_queue`. It is read while the device is
  * up, the driver has not stopped it, and the pool has a slot.
  */
-import { type Alarm, NSEC_PER_MSEC } from '../base/clock.ts'
-import { EBADFD, errnoName } from '../base/errno.ts'
+import { type Alarm, EBADFD, errnoName, NSEC_PER_MSEC } from '../base/index.ts'
 import * as drop from '../skb/drop-reason.ts'
-import { OWNER_XMIT } from '../skb/error.ts'
-import { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { OWNER_XMIT, Ring, type SkBuff } from '../skb/index.ts'
 import { wrap } from './counters.ts'
 import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_QUEUED } from './if.ts'
 import { type FrameProbe, logBadReturn } from './ndo.ts'

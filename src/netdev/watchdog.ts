@@ -63,9 +63,8 @@ export class Watchdog {
       // A driver may close its device in an interrupt handler or in ndoTxTimeout.
       if ((dev.flags & IFF_UP) === 0) return
       if (!txq.stopped) continue
-      if ((dev.msgEnable & NETIF_MSG_TIMER) !== 0) {
+      if ((dev.msgEnable & NETIF_MSG_TIMER) !== 0)
         dev.logEvent(`watchdog: tx-${txq.index} stopped for ${inMs(now - txq.transStart)} ms of ${dev.watchdogTimeo}`)
-      }
       if (now >= this.#due(txq)) {
         this.#barked[txq.index] = now
         if (dev.carrier) this.#timeout(txq, now - txq.transStart)
@@ -104,6 +103,4 @@ export class Watchdog {
   }
 }
 
-function inMs(ns: number): number {
-  return Math.round(ns / NSEC_PER_MSEC)
-}
+const inMs = (ns: number): number => Math.round(ns / NSEC_PER_MSEC)

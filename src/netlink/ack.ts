@@ -35,9 +35,8 @@ export type Ack = { readonly error: number } & Decoded<(typeof extendedAck)['fie
  */
 export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: netlink.Message): Ack {
   netlink.checkRange(bytes, offset, length)
-  if (type !== netlink.NLMSG_ERROR && type !== netlink.NLMSG_DONE) {
+  if (type !== netlink.NLMSG_ERROR && type !== netlink.NLMSG_DONE)
     throw new netlink.NetlinkParseError(`message type ${type} is not an acknowledgement`, offset - netlink.NLMSG_HDRLEN)
-  }
   const fixed = type === netlink.NLMSG_ERROR ? 4 + netlink.NLMSG_HDRLEN : 4
   if (length < fixed) {
     // An NLMSG_DONE from user space may lack its error.
@@ -53,9 +52,8 @@ export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: net
   let head = fixed
   if (type === netlink.NLMSG_ERROR && (flags & netlink.NLM_F_CAPPED) === 0) {
     const request = getU32(bytes, offset + 4)
-    if (request < netlink.NLMSG_HDRLEN || request > length - 4) {
+    if (request < netlink.NLMSG_HDRLEN || request > length - 4)
       throw new netlink.NetlinkParseError(`quoted request of ${request} bytes does not fit its answer`, offset + 4)
-    }
     head = Math.min(4 + netlink.align4(request), length)
   }
   return { error, ...decodeAttributes(extendedAck, bytes, offset + head, length - head) }

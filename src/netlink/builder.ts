@@ -163,8 +163,7 @@ export class MessageBuilder {
 }
 
 function range(value: number, min: number, max: number): number {
-  if (!Number.isInteger(value) || value < min || value > max) {
+  if (!Number.isInteger(value) || value < min || value > max)
     throw new RangeError(`${value} is not an integer from ${min} to ${max}`)
-  }
   return value
 }

@@ -50,9 +50,7 @@ export interface GenlMessage {
 }
 
 /** Returns a struct genlmsghdr, for MessageBuilder.payload. */
-export function genlmsghdr(cmd: number, version: number): Uint8Array {
-  return Uint8Array.of(cmd, version, 0, 0)
-}
+export const genlmsghdr = (cmd: number, version: number): Uint8Array => Uint8Array.of(cmd, version, 0, 0)
 
 /** Parses the header of a message of `messages` in `bytes`. Throws NetlinkParseError. */
 export function parseGenl(bytes: Uint8Array, { offset, length }: Message): GenlMessage {

@@ -3,17 +3,13 @@
  * Bounds are not checked here, but by `attributes`, `messages` and policies.
  */
 
-export function getU16(bytes: Uint8Array, offset: number): number {
-  return bytes[offset] | (bytes[offset + 1] << 8)
-}
+export const getU16 = (bytes: Uint8Array, offset: number): number => bytes[offset] | (bytes[offset + 1] << 8)
 
 export function getS32(bytes: Uint8Array, offset: number): number {
   return getU16(bytes, offset) | (getU16(bytes, offset + 2) << 16)
 }
 
-export function getU32(bytes: Uint8Array, offset: number): number {
-  return getS32(bytes, offset) >>> 0
-}
+export const getU32 = (bytes: Uint8Array, offset: number): number => getS32(bytes, offset) >>> 0
 
 export function getU64(bytes: Uint8Array, offset: number): bigint {
   return (BigInt(getU32(bytes, offset + 4)) << 32n) | BigInt(getU32(bytes, offset))

@@ -43,9 +43,7 @@ export interface Message {
 }
 
 /** Rounds `length` up to 4, the alignment of messages and attributes. */
-export function align4(length: number): number {
-  return (length + 3) & ~3
-}
+export const align4 = (length: number): number => (length + 3) & ~3
 
 /**
  * Yields the messages in `length` bytes at `offset`, without copying; the last padding may be
@@ -129,9 +127,7 @@ export function attributeSize(bytes: Uint8Array, at: number, end: number): numbe
 }
 
 /** Returns the type of the attribute at `at`, without the flags NLA_F_*. */
-export function attributeType(bytes: Uint8Array, at: number): number {
-  return getU16(bytes, at + 2) & NLA_TYPE_MASK
-}
+export const attributeType = (bytes: Uint8Array, at: number): number => getU16(bytes, at + 2) & NLA_TYPE_MASK
 
 /** The only error of parsing, on any input. Its message is one line: the error and its position. */
 export class NetlinkParseError extends Error {

@@ -8,9 +8,7 @@ const ENCODER = new TextEncoder()
 const ESCAPED = /([\udc80-\udcff])/u
 
 /** Decodes the bytes of a name. */
-export function decodeName(octets: Uint8Array): string {
-  return decodeAscii(octets) ?? decodeOther(octets)
-}
+export const decodeName = (octets: Uint8Array): string => decodeAscii(octets) ?? decodeOther(octets)
 
 /** Most names are ASCII, which takes no decoder. Returns undefined for another name. */
 function decodeAscii(octets: Uint8Array): string | undefined {

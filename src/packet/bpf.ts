@@ -306,9 +306,7 @@ export class BpfProgram {
 }
 
 /** Whether x + k, as unsigned numbers that do not wrap, exceeds `last`, which is less than 2^31. */
-function isOutside(x: number, k: number, last: number): boolean {
-  return x < 0 || k < 0 || x > last || k > last - x
-}
+const isOutside = (x: number, k: number, last: number): boolean => x < 0 || k < 0 || x > last || k > last - x
 
 /** Returns whether the filter matches the Ethernet frame of `length` bytes at `at`. */
 export interface PacketFilter {

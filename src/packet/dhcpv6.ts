@@ -64,6 +64,4 @@ export function create(
 }
 
 /** The DUID made from an Ethernet address (DUID-LL, RFC 8415 sec. 11.4). */
-export function duidOf(mac: Uint8Array): Uint8Array {
-  return Uint8Array.of(0, 3, 0, 1, ...mac)
-}
+export const duidOf = (mac: Uint8Array): Uint8Array => Uint8Array.of(0, 3, 0, 1, ...mac)

@@ -35,9 +35,7 @@ export function cutOff(name: string, there: number, size: number | undefined): H
 }
 
 /** Returns `0x0800` for four digits. */
-export function hex(value: number, digits: number): string {
-  return `0x${value.toString(16).padStart(digits, '0')}`
-}
+export const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`
 
 /** Returns `TCP (6)`; the number alone if it has no name. */
 export function named(names: ReadonlyMap<number, string>, value: number, shown: string = `${value}`): string {
@@ -184,9 +182,8 @@ const DNS_RCODES: ReadonlyMap<number, string> = new Map([
 export function dhcpHeader(data: Uint8Array): Header {
   if (data.length < DHCP_FIXED) return cutOff('DHCP', data.length, DHCP_FIXED)
   const message = dhcp.parse(data)
-  if (message === undefined) {
+  if (message === undefined)
     return header('DHCP', { 'Transaction id': hex(get32(data, 4), 8), Note: 'malformed or cut off' })
-  }
   const { op, xid, secs, flags, ciaddr, yiaddr, giaddr, chaddr, options } = message
   const address = (value: number) => (value === 0 ? undefined : formatIpv4(value))
   const addressOption = (code: number) => {

@@ -89,9 +89,7 @@ function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condi
 }
 
 /** Like libpcap, which takes 10 for a network's first byte, and 0 for the address 0.0.0.0. */
-function networkBits(value: number): number {
-  return value === 0 ? 32 : 32 - 8 * Math.floor(Math.clz32(value) / 8)
-}
+const networkBits = (value: number): number => (value === 0 ? 32 : 32 - 8 * Math.floor(Math.clz32(value) / 8))
 
 function netMask(cursor: Cursor, bits: number): number {
   if (cursor.takes('/')) return maskOf(prefixLength(cursor, 32))

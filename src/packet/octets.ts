@@ -9,9 +9,7 @@ export type Setter = (bytes: Uint8Array, at: number, value: number) => void
 export type Predicate = (bytes: Uint8Array, at: number) => boolean
 
 /** The 16-bit field at `at`. */
-export function get16(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 8) | bytes[at + 1]
-}
+export const get16 = (bytes: Uint8Array, at: number): number => (bytes[at] << 8) | bytes[at + 1]
 
 /** The 32-bit field at `at`, unsigned. */
 export function get32(bytes: Uint8Array, at: number): number {

@@ -183,9 +183,8 @@ export function printIcmp(bytes: Uint8Array, at: number, end: number): string {
   const length = end - at
   if (icmp.parse(bytes, at, length) < 0) return `ICMP [|icmp], length ${length}`
   const type = icmp.type(bytes, at)
-  if (type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY) {
+  if (type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY)
     return `ICMP ${echo(bytes, at, length, type === icmp.ICMP_ECHO)}`
-  }
   const about = icmp.isError(type) ? quote4(bytes, at + icmp.ICMP_HLEN, end) : ''
   return `ICMP ${error(bytes, at, type)}${about}, length ${length}`
 }
@@ -218,9 +217,8 @@ export function printIcmpv6(bytes: Uint8Array, at: number, end: number): string 
   const length = end - at
   if (icmpv6.parse(bytes, at, length) < 0) return `ICMP6 [|icmp6], length ${length}`
   const type = icmpv6.type(bytes, at)
-  if (type === icmpv6.ICMPV6_ECHO_REQUEST || type === icmpv6.ICMPV6_ECHO_REPLY) {
+  if (type === icmpv6.ICMPV6_ECHO_REQUEST || type === icmpv6.ICMPV6_ECHO_REPLY)
     return `ICMP6, ${echo(bytes, at, length, type === icmpv6.ICMPV6_ECHO_REQUEST)}`
-  }
   if (icmpv6.isNeighbourDiscovery(type)) {
     const solicited = type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION || type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT
     const target = solicited && length >= 24 ? `, target ${ipv6Text(bytes, icmpv6.targetAt(at))}` : ''

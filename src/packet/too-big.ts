@@ -34,9 +34,8 @@ export function tooBigLength(bytes: Uint8Array, at: number, length: number): num
     return 0
   const nh = at + network
   const type = get16(bytes, nh - 2)
-  if (type === ethernet.ETH_P_IP && isEligible4(bytes, nh, length - network)) {
+  if (type === ethernet.ETH_P_IP && isEligible4(bytes, nh, length - network))
     return network + Math.min(MAX_LENGTH_4, ipv4.IPV4_HLEN + icmp.ICMP_HLEN + ipv4.totalLength(bytes, nh))
-  }
   if (type === ethernet.ETH_P_IPV6 && isEligible6(bytes, nh, length - network)) {
     const quote = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
     return network + Math.min(MAX_LENGTH_6, ipv6.IPV6_HLEN + icmp.ICMP_HLEN + quote)

@@ -10,18 +10,15 @@
  * stage passes on its held packets as before.
  */
 import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
-import type { DecisionLog, StageReport, WireSide } from '../netdev/device-wire.ts'
-import type { WireDrop } from '../netdev/frame-drop.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
-import type { FrameProbe } from '../netdev/ndo.ts'
+import type { DecisionLog, FrameProbe, StageReport, WireDrop, WireSide } from '../netdev/index.ts'
 import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
 import { handedOn, OWNER_HOLDER, OWNER_STAGE } from '../skb/error.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { Copies } from './copies.ts'
-import type { SharedLimit } from './held.ts'
-import { packetsOf } from './held.ts'
+import { packetsOf, type SharedLimit } from './held.ts'
 import type { Stage, StageOwner } from './stage.ts'
 import { StageSet } from './stage-set.ts'
 import type { Direction, Impairment, LimitSpec, Wire } from './wire.ts'
@@ -435,6 +432,4 @@ function sumOf(a: StageReport, b: StageReport): StageReport {
   return { ...a, ...Object.fromEntries(counts), drops: Object.fromEntries(drops) }
 }
 
-function inMs(ns: number): number {
-  return ns / NSEC_PER_MSEC
-}
+const inMs = (ns: number): number => ns / NSEC_PER_MSEC

@@ -2,27 +2,10 @@
  * DirectedWire: the wire of one direction between two devices. Without stages frames go straight to
  * the receiver; with stages they pass a chain.
  */
-import type { Clock } from '../base/clock.ts'
-import { describeException } from '../base/exception.ts'
-import { LimitedLog } from '../base/log.ts'
-import { printable } from '../base/printable.ts'
-import {
-  type DeviceWire,
-  directionText,
-  presetDirection,
-  type StageReport,
-  type WireResources,
-  type WireScenario,
-  type WireSide,
-  type WireText,
-} from '../netdev/device-wire.ts'
-import { NETDEV_WIRE } from '../netdev/if.ts'
-import type { Net } from '../netdev/net.ts'
-import type { NetDevice } from '../netdev/net-device.ts'
-import { netifRxFrom } from '../netdev/netif.ts'
-import { SKB_DROP_REASON_TX_CARRIER } from '../skb/drop-reason.ts'
-import { Ring } from '../skb/ring.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { type Clock, describeException, LimitedLog, printable } from '../base/index.ts'
+import * as deviceWire from '../netdev/device-wire.ts'
+import { NETDEV_WIRE, type Net, type NetDevice, netifRxFrom } from '../netdev/index.ts'
+import { Ring, SKB_DROP_REASON_TX_CARRIER, type SkBuff } from '../skb/index.ts'
 import { Chain, type ChainOptions, type Extra } from './chain.ts'
 import type { TextOptions } from './grammar/cursor.ts'
 import { buildGroups, directed, type Group } from './grammar/groups.ts'
@@ -49,21 +32,21 @@ export interface DirectedWireOptions extends Pick<ChainOptions, 'direction' | 's
   readonly to: WireEnd
   /** Called when the wire gets its first stages. */
   readonly onStages?: () => void
-  readonly stage?: WireResources['stage']
+  readonly stage?: deviceWire.WireResources['stage']
 }
 
 /** A text that was read, and lines about what may be a mistake in it. */
-export interface ReadText extends WireText {
+export interface ReadText extends deviceWire.WireText {
   readonly groups: readonly Group[]
   readonly notes: readonly string[]
 }
 
-export class DirectedWire implements DeviceWire {
+export class DirectedWire implements deviceWire.DeviceWire {
   readonly direction: Direction
-  readonly side: WireSide | undefined
+  readonly side: deviceWire.WireSide | undefined
   seed: number
   text = ''
-  scenario: WireScenario | undefined
+  scenario: deviceWire.WireScenario | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
   /** @internal By default times without a unit are microseconds, and notes are logged. */
@@ -136,21 +119,21 @@ export class DirectedWire implements DeviceWire {
     return { text, groups, notes }
   }
 
-  change(text: string | ReadText, resources: WireResources): void {
+  change(text: string | ReadText, resources: deviceWire.WireResources): void {
     const read = typeof text === 'string' ? this.read(text) : text
     this.set(this.stagesOf(read, resources), read.text)
   }
 
   /** @internal Returns the stages of a text in this direction. Throws a UsageError. */
-  stagesOf({ groups, notes }: ReadText, resources: WireResources): Impairment[] {
-    for (const line of notes) this.textOptions.note?.(`wire ${directionText(this)}: ${line}`)
+  stagesOf({ groups, notes }: ReadText, resources: deviceWire.WireResources): Impairment[] {
+    for (const line of notes) this.textOptions.note?.(`wire ${deviceWire.directionText(this)}: ${line}`)
     // A client that changes the wire has files and filters of its own, but no stages.
-    const own: WireResources = {
+    const own: deviceWire.WireResources = {
       filter: filter => resources.filter(filter),
       file: path => resources.file(path),
       stage: this.#options.stage,
     }
-    return buildGroups(directed(groups, presetDirection(this)), own)
+    return buildGroups(directed(groups, deviceWire.presetDirection(this)), own)
   }
 
   /** While a probe watches either device, every frame passes a chain, which numbers it. */
@@ -163,11 +146,11 @@ export class DirectedWire implements DeviceWire {
     this.wire = this.#chain.busy ? this.#chain : to.wire
   }
 
-  report(): readonly StageReport[] {
+  report(): readonly deviceWire.StageReport[] {
     return this.#chain?.report() ?? []
   }
 
-  get former(): readonly StageReport[] {
+  get former(): readonly deviceWire.StageReport[] {
     return this.#chain?.former ?? []
   }
 
@@ -196,11 +179,9 @@ export class DirectedWire implements DeviceWire {
       onPackets: packets => {
         if (dev !== undefined) dev.mergesWire = packets
       },
-      onIdle: () => {
-        this.wire = to.wire
-      },
+      onIdle: () => (this.wire = to.wire),
       failed: (stage, error) => {
-        const what = `wire ${directionText(this)}, ${stage}`
+        const what = `wire ${deviceWire.directionText(this)}, ${stage}`
         this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)
       },
     })
@@ -222,8 +203,8 @@ export function direct(to: NetDevice): Wire {
 }
 
 /** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
-function wireChanged(net: Net, wire: DeviceWire): void {
+function wireChanged(net: Net, wire: deviceWire.DeviceWire): void {
   const devices = net.devices.filter(({ wires }) => wires.includes(wire))
-  devices[0]?.log.info(printable(`wire ${directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
+  devices[0]?.log.info(printable(`wire ${deviceWire.directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
   for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }

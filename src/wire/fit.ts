@@ -2,9 +2,7 @@
  * Fits a wire to measured round trips: the text of both directions, which are taken to be alike,
  * and a trace in CSV (stages/link-trace.ts).
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../base/clock.ts'
-import { formatDuration } from '../base/duration.ts'
-import { random } from '../base/random.ts'
+import { formatDuration, NSEC_PER_MSEC, NSEC_PER_SEC, random } from '../base/index.ts'
 import { DISTRIBUTIONS, TABLE_FACTOR, tableOf } from './stages/distribution.ts'
 import { formatRate, formatShare, join } from './units.ts'
 
@@ -172,10 +170,6 @@ function quantileOf(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
 }
 
-function rounded(value: number): number {
-  return Number(value.toPrecision(3))
-}
+const rounded = (value: number): number => Number(value.toPrecision(3))
 
-function roundedTime(ns: number): number {
-  return Math.round(rounded(ns) / 1000) * 1000
-}
+const roundedTime = (ns: number): number => Math.round(rounded(ns) / 1000) * 1000

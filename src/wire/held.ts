@@ -7,8 +7,7 @@
 import { MomentHeap } from '../base/moment-heap.ts'
 import { gsoSegs } from '../netdev/gso.ts'
 import { ETH_ZLEN } from '../netdev/if.ts'
-import { OWNER_WIRE } from '../skb/error.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
+import { OWNER_WIRE, type SkBuff } from '../skb/index.ts'
 import type { Limit, LimitSpec, Packets } from './wire.ts'
 
 const INITIAL_CAPACITY = 64
@@ -53,9 +52,8 @@ export class HeldPackets {
 
   /** Takes the packet that is due first; undefined without one. The caller then owns it. */
   shift(): SkBuff | undefined {
-    if (this.#early.size !== 0 && (this.#length === 0 || this.#early.first < this.#moments[this.#head])) {
+    if (this.#early.size !== 0 && (this.#length === 0 || this.#early.first < this.#moments[this.#head]))
       return this.#early.shift()
-    }
     if (this.#length === 0) return undefined
     const skb = this.#skbs[this.#head]
     this.#skbs[this.#head] = undefined
@@ -85,9 +83,7 @@ export class HeldPackets {
 }
 
 /** Returns the packets that a frame stands for: 1, or the segments of a GSO frame. */
-export function packetsOf(skb: SkBuff): number {
-  return skb.gsoSize === 0 ? 1 : gsoSegs(skb)
-}
+export const packetsOf = (skb: SkBuff): number => (skb.gsoSize === 0 ? 1 : gsoSegs(skb))
 
 const NONE: Packets = { length: 0, bytes: 0 }
 

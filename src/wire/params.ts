@@ -1,8 +1,5 @@
 /** The options of drivers that join their devices by a wire, and the wires made from them. */
-import type { Clock } from '../base/clock.ts'
-import { describeException } from '../base/exception.ts'
-import { pairSeed } from '../base/random.ts'
-import { FileError } from '../base/usage-error.ts'
+import { type Clock, describeException, FileError, pairSeed } from '../base/index.ts'
 import { presetDirection, type ScenarioList, type ScenarioStep, type WireScenario } from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
@@ -93,12 +90,10 @@ export function directedWires(
   }
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
   const started = attached ?? a.dev
-  if (list?.hasSides && attached === undefined) {
+  if (list?.hasSides && attached === undefined)
     throw new FileError(`${scenario}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`)
-  }
-  if (scenario !== undefined && list !== undefined && started !== undefined) {
+  if (scenario !== undefined && list !== undefined && started !== undefined)
     ab.scenario = ba.scenario = follow(net, started, scenario, list, [ab, ba])
-  }
   return [ab, ba]
 }
 

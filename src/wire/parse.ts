@@ -2,20 +2,10 @@
  * The grammar of a wire: groups with `|` between them. A group has the keywords of tc-netem(8) and
  * some more, in any order. Each stage reads its own text (stages.ts).
  */
-import { parseDuration } from '../base/duration.ts'
-import { didYouMean, type UsageError } from '../base/usage-error.ts'
+import { didYouMean, parseDuration, type UsageError } from '../base/index.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './grammar/cursor.ts'
-import {
-  buildGroups,
-  directed,
-  type Group,
-  type GroupLimit,
-  type Item,
-  limitOf,
-  noResources,
-  type StagePart,
-} from './grammar/groups.ts'
+import * as groups from './grammar/groups.ts'
 import { STAGES } from './stages.ts'
 import { parseSize } from './units.ts'
 import type { Direction, Impairment } from './wire.ts'
@@ -23,8 +13,8 @@ import type { Direction, Impairment } from './wire.ts'
 /** How deep branches may be nested: their stages call each other for every packet. */
 const DEPTH_MAX = 16
 
-const PARTS: ReadonlyMap<string, StagePart> = new Map(
-  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as StagePart])),
+const PARTS: ReadonlyMap<string, groups.StagePart> = new Map(
+  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as groups.StagePart])),
 )
 
 /** The keywords of stages and between stages. A filter without quotes must not be one. */
@@ -61,9 +51,9 @@ function hints(words: readonly string[], hint: (word: string) => string): Record
 }
 
 interface GroupText {
-  readonly items: Item[]
-  readonly parts: Map<StagePart, { readonly value: unknown; readonly token: Token }>
-  limit: GroupLimit | undefined
+  readonly items: groups.Item[]
+  readonly parts: Map<groups.StagePart, { readonly value: unknown; readonly token: Token }>
+  limit: groups.GroupLimit | undefined
 }
 
 /**
@@ -73,15 +63,15 @@ interface GroupText {
  */
 export function parseWire(
   text: string,
-  resources: WireResources = noResources,
+  resources: WireResources = groups.noResources,
   direction: Direction = 'ab',
   options?: TextOptions,
 ): Impairment[] {
-  return buildGroups(directed(readText(text, options), direction), resources)
+  return groups.buildGroups(groups.directed(readText(text, options), direction), resources)
 }
 
 /** Returns the groups of `text` for both directions; none if it is empty. Throws a UsageError. */
-export function readText(text: string, options?: TextOptions): Group[] {
+export function readText(text: string, options?: TextOptions): groups.Group[] {
   const c = new Cursor(text, options)
   if (c.peek() === undefined) return []
   const groups = readGroups(c)
@@ -89,8 +79,8 @@ export function readText(text: string, options?: TextOptions): Group[] {
   return groups
 }
 
-function readGroups(c: Cursor): Group[] {
-  const groups: Group[] = []
+function readGroups(c: Cursor): groups.Group[] {
+  const groups: groups.Group[] = []
   do {
     if (c.is('preset')) groups.push(readPreset(c))
     else groups.push(readGroup(c))
@@ -98,7 +88,7 @@ function readGroups(c: Cursor): Group[] {
   return groups
 }
 
-function readGroup(c: Cursor): Group {
+function readGroup(c: Cursor): groups.Group {
   const group: GroupText = { items: [], parts: new Map(), limit: undefined }
   const { items, parts } = group
   const seen = new Map<string, Token>()
@@ -108,20 +98,17 @@ function readGroup(c: Cursor): Group {
     seen.set(token.text, token)
   }
   if (first === undefined || seen.size === 0) throw c.error('a stage is missing here: delay 20ms')
-  if (group.limit !== undefined && !items.some(({ kind }) => kind.holds)) {
+  if (group.limit !== undefined && !items.some(({ kind }) => kind.holds))
     throw c.error('limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', seen.get('limit'))
-  }
-  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits)) {
+  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits))
     throw c.error('a limit in time needs a rate beside it: rate 10mbit limit 50ms', seen.get('limit'))
-  }
-  const { bytes } = limitOf(group) ?? {}
+  const { bytes } = groups.limitOf(group) ?? {}
   if (bytes !== undefined) c.checkRoom(bytes, seen.get('limit'))
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
   for (const part of new Set(PARTS.values())) {
     const [one, other] = items.filter(({ kind }) => kind.part === part).map(({ kind }) => kind.kind)
-    if (other !== undefined) {
+    if (other !== undefined)
       throw c.error(`${one} and ${other} are two ${part.key}s: put | between them`, seen.get(other))
-    }
     const token = parts.get(part)?.token
     if (token !== undefined && one === undefined) throw c.error(part.missing(token.text), token)
   }
@@ -155,7 +142,10 @@ function readWord(c: Cursor, token: Token, group: GroupText): void {
   } else if (word === 'limit') {
     if (group.limit !== undefined) throw twice()
     c.next()
-    group.limit = readLimit(c)
+    group.limit = c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
+      if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) return { time: parseDuration(text) }
+      return /^\d+$/.test(text) ? { packets: whole('a count')(text) } : { bytes: parseSize(text) }
+    })
   } else throw notAWord(c, token)
 }
 
@@ -174,7 +164,7 @@ function wordBefore(number: string): string {
   return word === undefined ? '' : `: put a word before it, such as ${word} ${number}`
 }
 
-function readBranch(c: Cursor, missing: string): Group[] {
+function readBranch(c: Cursor, missing: string): groups.Group[] {
   const open = c.peek()
   if (open === undefined || !c.takes('(')) throw c.error(missing)
   if (c.takes(')')) return []
@@ -185,16 +175,7 @@ function readBranch(c: Cursor, missing: string): Group[] {
   return groups
 }
 
-function readLimit(c: Cursor): GroupLimit {
-  return c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
-    if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) {
-      return { time: parseDuration(text) }
-    }
-    return /^\d+$/.test(text) ? { packets: whole('a count')(text) } : { bytes: parseSize(text) }
-  })
-}
-
-function readPreset(c: Cursor): Group {
+function readPreset(c: Cursor): groups.Group {
   c.next()
   const name = c.peek()
   const preset = c.value(`preset needs a name: ${[...PRESETS.keys()].join(', ')}`, text => PRESETS.get(text))
@@ -203,9 +184,8 @@ function readPreset(c: Cursor): Group {
     throw c.error(`'${name.text}' is not a preset${meant}`, name)
   }
   const behind = c.peek()
-  if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text))) {
+  if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text)))
     throw c.error('a preset stands alone: put | between it and other words', behind)
-  }
   const { up = '', down = '' } = preset ?? {}
   return { items: [], limit: undefined, preset: { ab: readText(up), ba: readText(down) } }
 }

@@ -9,9 +9,8 @@
  *       carrier: on
  */
 import { ConfigFile } from '../base/config-file.ts'
-import { parseDuration } from '../base/duration.ts'
+import { FileError, parseDuration, UsageError } from '../base/index.ts'
 import { about, anyText, either, flag, list, object, oneOf, string, type Typed, type TypeOf } from '../base/schema.ts'
-import { FileError, UsageError } from '../base/usage-error.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 
 const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$' })
@@ -66,11 +65,10 @@ export function checkScenario<T>(
   const parsed = steps.map((each, i) => parseStep(each, `${path}[${i}]`, problems, parse))
   const round = repeat === undefined ? undefined : parseDuration(repeat)
   for (const [i, { at }] of parsed.entries()) {
-    if (i > 0 && at < (parsed[i - 1] as ScenarioStep<T>).at) {
+    if (i > 0 && at < (parsed[i - 1] as ScenarioStep<T>).at)
       problems.add(`${path}[${i}].at`, 'it is before the step above: sort the steps by their times')
-    } else if (round !== undefined && at >= round) {
+    else if (round !== undefined && at >= round)
       problems.add(`${path}[${i}].at`, `it is not within a round of ${repeat}`)
-    }
   }
   const hasSides = steps.some(each => each['wire-in'] !== undefined || each['wire-out'] !== undefined)
   return { steps: parsed, repeat: round, ...(hasSides && { hasSides }) }
@@ -99,9 +97,8 @@ function parseStep<T>(
   }
   // A link is named for other keys. Keys of the caller's own change something.
   const changes = Object.keys(own).filter(key => key !== 'link')
-  if (carrier === undefined && wire === undefined && changes.length === 0) {
+  if (carrier === undefined && wire === undefined && changes.length === 0)
     problems.add(path, 'it changes nothing: add wire or carrier')
-  }
   return {
     at: parseDuration(at),
     ab: stagesOf('ab', 'in'),
@@ -110,6 +107,4 @@ function parseStep<T>(
   }
 }
 
-function isList<T>(value: readonly T[] | object | undefined): value is readonly T[] {
-  return Array.isArray(value)
-}
+const isList = <T>(value: readonly T[] | object | undefined): value is readonly T[] => Array.isArray(value)

@@ -2,8 +2,7 @@
  * A scenario: changes of a wire at set times. It is an async function that waits for its moments
  * with `at`, or a list of steps (a YAML file, `--scenario`).
  */
-import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
-import { durationOf } from '../base/duration.ts'
+import { type Clock, durationOf, NSEC_PER_MSEC } from '../base/index.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 
 /** Passed to a scenario. Times are in milliseconds, or have a unit (`10s`). */

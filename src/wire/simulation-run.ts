@@ -85,12 +85,10 @@ export class SimulationRun {
   #read(path: string): ScenarioList<ParsedText> | undefined {
     const parse = (text: string, direction: Direction) => ({ text, stages: this.stages(text, direction) })
     const list = this.#resources.scenario?.(path, parse)
-    if (list?.hasSides) {
+    if (list?.hasSides)
       throw new FileError(`${path}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`)
-    }
-    if (list?.steps.some(({ carrier }) => carrier !== undefined)) {
+    if (list?.steps.some(({ carrier }) => carrier !== undefined))
       throw new FileError(`${path}: simulate has no carrier to cut: write wire: partition`)
-    }
     return list
   }
 }

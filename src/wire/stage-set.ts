@@ -3,9 +3,7 @@
  * stage that keeps its kind, ordinal and branch is changed and keeps its held packets; others are
  * made.
  */
-import { EINVAL, VnetError } from '../base/errno.ts'
-import type { Random } from '../base/random.ts'
-import { stream } from '../base/random.ts'
+import { EINVAL, type Random, stream, VnetError } from '../base/index.ts'
 import { SharedLimit } from './held.ts'
 import { Stage, type StageOwner } from './stage.ts'
 import type { Impairment, LimitSpec, Wire } from './wire.ts'

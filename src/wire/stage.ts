@@ -2,19 +2,11 @@
  * Stage: one impairment in a chain, with its counters. Packets that enter the stage are counted
  * here, packets that leave it by its outlet. The impairment reports the rest through WireEnv.
  */
-import type { Clock } from '../base/clock.ts'
-import type { Random } from '../base/random.ts'
+import type { Clock, Random } from '../base/index.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
-import {
-  SKB_DROP_REASON_COPIES,
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_NOMEM,
-  SKB_DROP_REASON_WIRE_LOSS,
-} from '../skb/drop-reason.ts'
-import { OWNER_STAGE, OWNER_WIRE, skbPanic } from '../skb/error.ts'
-import type { SkBuff } from '../skb/sk-buff.ts'
-import type { SharedLimit } from './held.ts'
-import { packetsOf } from './held.ts'
+import * as reasons from '../skb/drop-reason.ts'
+import { OWNER_STAGE, OWNER_WIRE, type SkBuff, skbPanic } from '../skb/index.ts'
+import { packetsOf, type SharedLimit } from './held.ts'
 import { Lateness } from './lateness.ts'
 import type { Direction, Impairment, Limit, LimitSpec, NotedVerdict, Wire, WireEnv } from './wire.ts'
 import type { WireClock } from './wire-clock.ts'
@@ -141,7 +133,7 @@ export class Stage implements Wire, WireEnv {
   drop(
     skb: SkBuff,
     why: string,
-    reason = why === 'closed' ? SKB_DROP_REASON_DEV_STOPPED : SKB_DROP_REASON_WIRE_LOSS,
+    reason = why === 'closed' ? reasons.SKB_DROP_REASON_DEV_STOPPED : reasons.SKB_DROP_REASON_WIRE_LOSS,
   ): void {
     this.#release(skb, this.drop)
     const n = packetsOf(skb)
@@ -162,7 +154,7 @@ export class Stage implements Wire, WireEnv {
     this.stats.duplicated += packetsOf(skb)
     skb.dev?.countMade?.(skb, 1)
     if (isTaken) return copy
-    this.drop(copy, 'copies', SKB_DROP_REASON_COPIES)
+    this.drop(copy, 'copies', reasons.SKB_DROP_REASON_COPIES)
     return undefined
   }
 
@@ -184,7 +176,7 @@ export class Stage implements Wire, WireEnv {
       if (skb === this.#pushed) this.#pushed = undefined
       return true
     }
-    this.drop(skb, 'memory', SKB_DROP_REASON_NOMEM)
+    this.drop(skb, 'memory', reasons.SKB_DROP_REASON_NOMEM)
     return false
   }
 
@@ -216,7 +208,7 @@ export class Stage implements Wire, WireEnv {
     skb.owner = OWNER_STAGE
     this.stats.duplicated += packetsOf(skb)
     skb.dev?.countMade?.(skb, 1)
-    this.drop(skb, 'copies', SKB_DROP_REASON_COPIES)
+    this.drop(skb, 'copies', reasons.SKB_DROP_REASON_COPIES)
     return false
   }
 

@@ -3,8 +3,7 @@
  * to 1, rates in bit/s, sizes in bytes. The parsers throw a UsageError; the formatters return text
  * that is parsed as the same value.
  */
-import { formatQuantity, parseQuantity, type Units } from '../base/duration.ts'
-import { UsageError } from '../base/usage-error.ts'
+import { formatQuantity, parseQuantity, type Units, UsageError } from '../base/index.ts'
 
 /** Bit/s; with `bps` bytes per second. Powers of 1000, with an `i` of 1024. */
 const RATES: Units = Object.fromEntries(
@@ -47,9 +46,8 @@ export function parseShare(text: string): number {
 /** Returns a rate in bit/s: `10mbit`, `1.5gbit`, `100kbps` (kilobytes per second), `9600`. */
 export function parseRate(text: string): number {
   const bits = parseQuantity(text, RATES, 1)
-  if (bits === undefined || bits < 1) {
+  if (bits === undefined || bits < 1)
     throw new UsageError(`'${text}' is not a rate: a number with bit, kbit, mbit or gbit (bps: bytes per second)`)
-  }
   return Math.round(bits)
 }
 
@@ -82,9 +80,7 @@ export function rateOf(value: number | string, what: string): number {
 }
 
 /** Returns the percentage of a share: `0.1%`. */
-export function formatShare(share: number): string {
-  return `${Number((100 * share).toPrecision(15))}%`
-}
+export const formatShare = (share: number): string => `${Number((100 * share).toPrecision(15))}%`
 
 export function formatRate(bits: number): string {
   return formatQuantity(bits, ['gbit', 'mbit', 'kbit'], RATES) ?? `${bits}bit`
@@ -97,14 +93,10 @@ export function formatSize(bytes: number): string {
 }
 
 /** Returns a text as one token: in quotes if it needs them. */
-export function quote(text: string): string {
-  return /^[^\s()|'"]+$/.test(text) ? text : quoted(text)
-}
+export const quote = (text: string): string => (/^[^\s()|'"]+$/.test(text) ? text : quoted(text))
 
 /** Returns a text in quotes, so that it cannot be another word. */
-export function quoted(text: string): string {
-  return text.includes("'") ? `"${text}"` : `'${text}'`
-}
+export const quoted = (text: string): string => (text.includes("'") ? `"${text}"` : `'${text}'`)
 
 export function join(parts: readonly (string | false | undefined)[]): string {
   return parts.filter(part => part !== false && part !== undefined && part !== '').join(' ')

@@ -9,9 +9,7 @@
  * time then lags. Packets that arrive wait until it reaches their arrival, so no decision depends
  * on the load.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
-import { EINVAL, VnetError } from '../base/errno.ts'
-import { type HeapItem, MomentHeap } from '../base/moment-heap.ts'
+import { type Alarm, type Clock, EINVAL, type HeapItem, MomentHeap, NSEC_PER_MSEC, VnetError } from '../base/index.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { HeldPackets } from './held.ts'
 
@@ -229,6 +227,4 @@ export class WireClock implements Clock {
 }
 
 /** Returns a moment after another. Above 2^53 ns, 104 days, numbers are more than 1 ns apart. */
-function after(moment: number): number {
-  return moment + Math.max(1, moment * Number.EPSILON)
-}
+const after = (moment: number): number => moment + Math.max(1, moment * Number.EPSILON)

@@ -1,9 +1,7 @@
 /** Files and filters named by the text and options of a wire, opened with this program's rights. */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { VnetError } from '../base/errno.ts'
-import { describeException } from '../base/exception.ts'
-import { didYouMean, UsageError } from '../base/usage-error.ts'
+import { describeException, didYouMean, UsageError, type VnetError } from '../base/index.ts'
 import { compileFilter } from '../linux/pcap-filter.ts'
 import { checkRegular, readTextFile } from '../linux/regular-file.ts'
 import type { ScenarioList, StageValue, WireResources } from '../netdev/device-wire.ts'
@@ -37,9 +35,8 @@ export class OwnStages {
     const path = resolve(file)
     const exported = Object.entries(await load(file))
     const functions = exported.filter(([name, value]) => name !== 'default' && typeof value === 'function')
-    if (functions.length === 0) {
+    if (functions.length === 0)
       throw new UsageError(`${file} exports no stage: it needs \`export function NAME(next, env) { ... }\``)
-    }
     for (const [name, fn] of functions) {
       const other = this.#stages.get(name)?.file
       if (other === path) continue
@@ -53,9 +50,8 @@ export class OwnStages {
     const found = this.#stages.get(name)
     if (found !== undefined) return named(name, found.fn, values)
     const known = [...this.#stages.keys()]
-    if (known.length === 0) {
+    if (known.length === 0)
       throw new UsageError(`stage ${name}: no file was loaded: --stage FILE, or stages: [FILE] in a lab`)
-    }
     throw new UsageError(`'${name}' is not a stage${didYouMean(name, known) || `: ${known.join(', ')}`}`)
   }
 }

@@ -9,8 +9,7 @@
  * enter and leave every stage. So a stage reports only its deliberate decisions, through its
  * WireEnv.
  */
-import type { Clock } from '../base/clock.ts'
-import type { Random } from '../base/random.ts'
+import type { Clock, Random } from '../base/index.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
 export interface Wire {

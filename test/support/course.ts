@@ -7,7 +7,7 @@ import type { Driver } from '#src/netdev/driver.ts'
 import { loadExercise } from '../../packages/learn/src/commands/exercise-file.ts'
 import { type Exercise, type Mistake, type Result, withMistake } from '../../packages/learn/src/exercise.ts'
 import { COURSE } from '../../packages/learn/src/folder.ts'
-import { runInMemory } from '../../packages/learn/src/memory.ts'
+import { runInMemory } from '../../packages/learn/src/run-memory.ts'
 
 /** Returns an exercise of the course. */
 export const exerciseOf = (name: string): Promise<Exercise> => loadExercise(join(COURSE, name))

@@ -2,9 +2,8 @@
 
 import { EBADF } from 'vnet/internal/base/errno'
 import { VNET_GENL_NAME } from 'vnet/internal/control/protocol/family'
-import { closing } from 'vnet/internal/linux/errno'
-import type { Native } from 'vnet/internal/linux/native'
-import { AF_NETLINK, MSG_DONTWAIT, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from 'vnet/internal/linux/uapi'
+import type { Native } from 'vnet/internal/linux/index'
+import { AF_NETLINK, closing, MSG_DONTWAIT, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from 'vnet/internal/linux/index'
 import * as netlink from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
 

@@ -5,8 +5,7 @@
  * queued (replies.ts) before the sending call returns.
  */
 import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
-import { isGeneric } from 'vnet/internal/linux/socket-identity'
-import { AF_NETLINK, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/uapi'
+import { AF_NETLINK, isGeneric, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/index'
 import { addresseeOf, vnetFor } from './addressee.ts'
 import * as memory from './program-memory.ts'
 import { boundPortOf, inodeOf, openerAs } from './program-socket.ts'
@@ -20,10 +19,7 @@ export const LAST_DESCRIPTOR = 1023
 /** Longer than any request; the kernel gets longer datagrams. */
 const SEND_MAX = 65536
 
-interface Datagram {
-  readonly spans: readonly memory.MemorySpan[]
-  readonly name?: memory.MemorySpan
-}
+type Datagram = Readonly<{ spans: readonly memory.MemorySpan[]; name?: memory.MemorySpan }>
 
 export class GenericNetlink {
   readonly #supervision: Supervision
@@ -43,10 +39,7 @@ export class GenericNetlink {
     const opener = openerAs(native, processes, pid)
     const open = (nsfd: number) => opener?.(AF_NETLINK, type, NETLINK_GENERIC, nsfd) ?? -EBADF
     const fd = number === undefined ? -EBADF : (processes.inNamespaceOf(pid, open) ?? -EBADF)
-    if (number === undefined || fd < 0) {
-      listener.proceed(notification)
-      return
-    }
+    if (number === undefined || fd < 0) return void listener.proceed(notification)
     const waiting = listener.isWaiting(notification)
     const cloexec = (type & SOCK_CLOEXEC) !== 0
     // Fails beyond the program's limit of descriptors.
@@ -107,10 +100,7 @@ export class GenericNetlink {
   #exchange(notification: Notification, datagram: Datagram | undefined, done: RelayDone): void {
     const { native, vnets } = this.#supervision
     const sent = this.#taken(notification, datagram)
-    if (sent === undefined) {
-      done(undefined)
-      return
-    }
+    if (sent === undefined) return void done(undefined)
     const { fd, netns } = sent.socket
     const end: RelayDone = result => {
       native.close(fd)
@@ -138,9 +128,8 @@ export class GenericNetlink {
     // Binds only the socket of a thread that waits: its number may belong to another socket by now.
     const isTaken = netns !== undefined && listener.isWaiting(notification)
     const port = isTaken ? boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0) : undefined
-    if (isTaken && port !== undefined) {
+    if (isTaken && port !== undefined)
       return { notification, socket: { fd, port, netns, inode: inodeOf(fd) }, octets, to }
-    }
     native.close(fd)
     return undefined
   }

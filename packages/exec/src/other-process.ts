@@ -4,10 +4,7 @@
  */
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
 import { attempt, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from 'vnet/internal/base/errno'
-import { closing } from 'vnet/internal/linux/errno'
-import type { Native } from 'vnet/internal/linux/native'
-import { netnsCookie } from 'vnet/internal/linux/socket-identity'
-import { O_RDONLY, O_RDWR, SIOCGSKNS } from 'vnet/internal/linux/uapi'
+import { closing, type Native, netnsCookie, O_RDONLY, O_RDWR, SIOCGSKNS } from 'vnet/internal/linux/index'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
 
 /** A thread, not only a process's first one. Linux 6.9. */

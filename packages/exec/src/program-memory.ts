@@ -28,10 +28,7 @@ const NL_PID_AT = 4
 /** Longer lengths are cut to this one. */
 const LENGTH_MAX = 0x7fff_ffffn
 
-export interface MemorySpan {
-  readonly address: bigint
-  readonly length: number
-}
+export type MemorySpan = Readonly<{ address: bigint; length: number }>
 
 export function span(address: bigint, length: bigint): MemorySpan {
   return { address, length: Number(length < LENGTH_MAX ? length : LENGTH_MAX) }

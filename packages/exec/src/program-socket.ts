@@ -2,8 +2,7 @@
 import { fstatSync, readFileSync } from 'node:fs'
 import { EADDRINUSE } from 'vnet/internal/base/errno'
 import type { As } from 'vnet/internal/control/protocol/connection'
-import type { Native } from 'vnet/internal/linux/native'
-import { CAP_NET_ADMIN, O_NONBLOCK, SO_RCVTIMEO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/linux/uapi'
+import { CAP_NET_ADMIN, type Native, O_NONBLOCK, SO_RCVTIMEO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/linux/index'
 import { getU32, getU64 } from 'vnet/internal/netlink/index'
 import type { OtherProcesses, ThreadStatus } from './other-process.ts'
 
@@ -15,9 +14,7 @@ export interface ProgramSocket {
   readonly inode: number
 }
 
-export function inodeOf(fd: number): number {
-  return fstatSync(fd).ino
-}
+export const inodeOf = (fd: number): number => fstatSync(fd).ino
 
 /** Returns the port of a netlink socket; 0 if it has none. */
 export function portOf(native: Native, fd: number): number {

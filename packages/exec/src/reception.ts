@@ -5,9 +5,7 @@
  */
 
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
-import { closingOnError } from 'vnet/internal/linux/errno'
-import { isGeneric } from 'vnet/internal/linux/socket-identity'
-import { MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/uapi'
+import { closingOnError, isGeneric, MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/index'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
 import * as memory from './program-memory.ts'
 import { inodeOf, isNonBlocking, receiveTimeoutMs } from './program-socket.ts'
@@ -27,12 +25,7 @@ const SOCKADDR_LEN = 12
 /** Messages of one call; the program receives the others by its next call. */
 const MESSAGES_MAX = 64
 
-interface Envelope {
-  readonly name: Uint8Array
-  readonly namelen: number
-  readonly control: Uint8Array
-  readonly flags: number
-}
+type Envelope = Readonly<{ name: Uint8Array; namelen: number; control: Uint8Array; flags: number }>
 
 interface ReceiveBuffers {
   readonly spans: readonly memory.MemorySpan[]
@@ -102,10 +95,7 @@ export class Reception {
   /** At offset -1 it is readv(2); a socket has no other offset. */
   preadv2(notification: Notification): void {
     const { processes, listener } = this.#supervision
-    if (notification.int(3) !== -1) {
-      listener.proceed(notification)
-      return
-    }
+    if (notification.int(3) !== -1) return void listener.proceed(notification)
     const spans = memory.iovecs(processes, notification.pid, notification.address(1), notification.address(2))
     this.#read(notification, spans, (notification.int(5) & RWF_NOWAIT) === 0 ? 0 : MSG_DONTWAIT)
   }
@@ -118,10 +108,7 @@ export class Reception {
     const wanted = Math.min(notification.int(2) >>> 0, MESSAGES_MAX)
     const timeoutMs = memory.timespecMs(processes, pid, notification.address(4))
     const waitsForOne = (notification.int(3) & MSG_WAITFORONE) !== 0
-    if (timeoutMs === undefined || wanted === 0) {
-      listener.proceed(notification)
-      return
-    }
+    if (timeoutMs === undefined || wanted === 0) return void listener.proceed(notification)
     const until = native.monotonic() + timeoutMs * 1e6
     let received = 0
     const ended = (error: number) => (received > 0 ? received : error)

@@ -58,10 +58,7 @@ export class Relay {
     const { notification, socket, octets } = sent
     const kernels = kernelsPart(native, processes, { pid: notification.pid, netns: socket.netns }, octets)
     const [asked] = netlink.messages(octets)
-    if (kernels === undefined || asked === undefined) {
-      done(undefined)
-      return
-    }
+    if (kernels === undefined || asked === undefined) return void done(undefined)
     this.#ask(vnet, requester, sent, ourPart(asked.seq), (result, replies) => {
       const datagrams = result < 0 ? undefined : merged(kernels, replies, socket.port)
       if (result === -ECONNREFUSED) done(result)

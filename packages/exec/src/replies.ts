@@ -8,8 +8,7 @@
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { attempt, ENOBUFS } from 'vnet/internal/base/errno'
-import type { Native } from 'vnet/internal/linux/native'
-import { MSG_DONTWAIT, SO_MEMINFO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/linux/uapi'
+import { MSG_DONTWAIT, type Native, SO_MEMINFO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/linux/index'
 import * as netlink from 'vnet/internal/netlink/index'
 import type { ProgramSocket } from './program-socket.ts'
 

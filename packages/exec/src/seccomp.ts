@@ -4,8 +4,7 @@
  * may wait concurrently, and get their results in any order. include/uapi/linux/seccomp.h.
  */
 import { ENOENT } from 'vnet/internal/base/errno'
-import { check, startPoller } from 'vnet/internal/linux/errno'
-import type { Native, Poller } from 'vnet/internal/linux/native'
+import { check, type Native, type Poller, startPoller } from 'vnet/internal/linux/index'
 import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 
 const SECCOMP_IOCTL_NOTIF_RECV = 0xc0502100

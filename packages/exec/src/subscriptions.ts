@@ -8,8 +8,7 @@ import { ECONNREFUSED, EPERM } from 'vnet/internal/base/errno'
 import { directoriesOf } from 'vnet/internal/control/client/find'
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_MCGRP_EVENTS } from 'vnet/internal/control/protocol/family'
-import { isGeneric } from 'vnet/internal/linux/socket-identity'
-import { NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from 'vnet/internal/linux/uapi'
+import { isGeneric, NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from 'vnet/internal/linux/index'
 import * as netlink from 'vnet/internal/netlink/index'
 import { Conversation, type SentRequest } from './conversations.ts'
 import { inodeOf, portOf, type Requester } from './program-socket.ts'
@@ -17,12 +16,7 @@ import type { Replies } from './replies.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
 
-export interface Where {
-  readonly tgid: number
-  readonly number: number
-  readonly inode: number
-  readonly netns: number
-}
+export type Where = Readonly<{ tgid: number; number: number; inode: number; netns: number }>
 
 /** The attributes of a SUBSCRIBE; the vnet has defaults for absent ones. */
 export type Wanted = netlink.Decoded<typeof commands.subscribe.request.fields>

@@ -5,9 +5,7 @@
  */
 import { EIO } from 'vnet/internal/base/errno'
 import { ownNamespace } from 'vnet/internal/control/protocol/directory'
-import { check } from 'vnet/internal/linux/errno'
-import type { Native } from 'vnet/internal/linux/native'
-import { AF_UNIX, SOCK_STREAM } from 'vnet/internal/linux/uapi'
+import { AF_UNIX, check, type Native, SOCK_STREAM } from 'vnet/internal/linux/index'
 import { Conversations } from './conversations.ts'
 import { GenericNetlink } from './generic-netlink.ts'
 import { OtherProcesses } from './other-process.ts'

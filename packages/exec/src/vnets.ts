@@ -12,10 +12,7 @@ const LOOK_MS = 1
 /** The granularity of a file system's clock: two changes within it may have one time stamp. */
 const SETTLED_MS = 50
 
-export interface RemoteDevice {
-  readonly vnet: Entry
-  readonly device: EntryInterface
-}
+export type RemoteDevice = Readonly<{ vnet: Entry; device: EntryInterface }>
 
 export class ReachableVnets {
   readonly #options: FindOptions
@@ -79,15 +76,14 @@ export class ReachableVnets {
 
 const key = (netns: number, name: string) => `${netns} ${name}`
 
-export function isIn(netns: number): (device: EntryInterface) => boolean {
-  return ({ inode }) => inode === netns
-}
+export const isIn =
+  (netns: number): ((device: EntryInterface) => boolean) =>
+  ({ inode }) =>
+    inode === netns
 
 function state(directories: readonly RunDirectory[]): string {
   return directories.map(({ path }) => `${path} ${modifiedMs(path)}`).join('\n')
 }
 
 /** Returns 0 if the directory does not exist. */
-function modifiedMs(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-}
+const modifiedMs = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0

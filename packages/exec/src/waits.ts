@@ -6,9 +6,7 @@
  */
 
 import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet/internal/base/errno'
-import { closingOnError, startPoller } from 'vnet/internal/linux/errno'
-import type { Poller } from 'vnet/internal/linux/native'
-import { FIONBIO } from 'vnet/internal/linux/uapi'
+import { closingOnError, FIONBIO, type Poller, startPoller } from 'vnet/internal/linux/index'
 import type { ThreadStatus } from './other-process.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'

@@ -1,8 +1,10 @@
-/** The cache of snapshots, images and kernels. */
-import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+/** The cache of snapshots, images and kernels, and of the programs that directories need. */
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
-import { cachePath, inCache, makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
+import { cachePath, inCache, makeDirectories, makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/files'
+import { findProgram } from 'vnet/internal/linux/programs'
 import { startRemover } from 'vnet/internal/linux/rootless'
 
 /** Returns a directory of this user's cache, such as `kernel`, and makes it. */
@@ -81,4 +83,28 @@ export function removeOld(directory: string, pattern: RegExp, kept: number, spar
   for (const { path, used } of entries.slice(kept)) {
     if (used < Date.now() - sparedMs) rmSync(path, { recursive: true, force: true })
   }
+}
+
+const programsFile = (): string => join(cacheDirectory('guest'), 'programs.json')
+
+/** Returns the programs of each directory. A file that is not understood has none. */
+function allPrograms(): Record<string, string[]> {
+  const stored: unknown = attempt(() => JSON.parse(readFileSync(programsFile(), 'utf8')))
+  return typeof stored === 'object' && stored !== null ? { ...stored } : {}
+}
+
+/** Returns the names of the programs for a directory, except programs removed since. */
+export function neededPrograms(directory: string): string[] {
+  const names = allPrograms()[directory]
+  if (!Array.isArray(names)) return []
+  return names.filter(name => typeof name === 'string' && findProgram(name) !== undefined)
+}
+
+/** Adds a program, unless another run has added it. */
+export function rememberProgram(directory: string, name: string): void {
+  const names = new Set([...neededPrograms(directory), name])
+  const text = JSON.stringify({ ...allPrograms(), [directory]: [...names].sort() }, undefined, 2)
+  const making = `${programsFile()}.${process.pid}.${threadId}`
+  writeFile(making, `${text}\n`)
+  renameSync(making, programsFile())
 }

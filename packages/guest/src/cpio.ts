@@ -6,11 +6,7 @@ const REGULAR = 0o100_000
 const DIRECTORY = 0o040_000
 
 /** A file of the archive; one without content is a directory. */
-export interface ArchiveFile {
-  readonly name: string
-  readonly content?: Uint8Array
-  readonly isProgram?: boolean
-}
+export type ArchiveFile = Readonly<{ name: string; content?: Uint8Array; isProgram?: boolean }>
 
 /** Returns an archive of files and directories. */
 export function cpio(files: readonly ArchiveFile[]): Buffer {
@@ -30,6 +26,4 @@ function entry(name: string, inode: number, mode: number, content: Uint8Array): 
   return [padded(Buffer.from(`${header}${name}\0`)), padded(content)]
 }
 
-function padded(bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([bytes, new Uint8Array(-bytes.length & 3)])
-}
+const padded = (bytes: Uint8Array): Uint8Array => Buffer.concat([bytes, new Uint8Array(-bytes.length & 3)])

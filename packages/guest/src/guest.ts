@@ -3,22 +3,17 @@ import type { Buffer } from 'node:buffer'
 import { realpathSync, statSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
-import { printable, shellWord } from 'vnet/internal/base/printable'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { builtFile } from 'vnet/internal/linux/native'
-import { findProgram, GUEST_PROGRAMS, missingPrograms, searchPath } from 'vnet/internal/linux/programs'
-import { notX64 } from 'vnet/internal/linux/requirements'
+import { attempt, printable, shellWord, UsageError } from 'vnet/internal/base/index'
+import { builtFile, findProgram, GUEST_PROGRAMS, missingPrograms, notX64, searchPath } from 'vnet/internal/linux/index'
+import { neededPrograms, rememberProgram } from './cache.ts'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel } from './kernel.ts'
 import type { MailRecord } from './mail.ts'
-import { neededPrograms, rememberProgram } from './needed-programs.ts'
-import { LastOutput, type OnOutput, takeOutput } from './output.ts'
+import { LastOutput, type OnOutput, TrialOutput, takeOutput } from './output.ts'
 import { GuestSetupError, isBelow } from './programs.ts'
 import { Results } from './results.ts'
 import * as run from './run.ts'
 import { bootSnapshot, type Snapshot, stageSnapshot } from './snapshot.ts'
-import { TrialOutput } from './trial-output.ts'
 
 /** Where the time of a guest starts if nothing else is said. */
 const USUAL_DATE = Date.UTC(2026, 0, 1)
@@ -226,9 +221,8 @@ async function runOnce(
     const end = await run.runJob(snapshot, images, message(seed), take, options)
     results.close()
     const { files, failures, repositories } = results
-    for (const at of repositories) {
+    for (const at of repositories)
       options.onMessage(`the guest has changed a Git repository in ${at}: look at its config before you use git there`)
-    }
     return { ...end, files, failures }
   } finally {
     results.close()

@@ -5,8 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { writeFile } from 'vnet/internal/linux/files'
-import { DOWNLOAD_PROGRAMS, missingPrograms } from 'vnet/internal/linux/programs'
+import { DOWNLOAD_PROGRAMS, missingPrograms, writeFile } from 'vnet/internal/linux/index'
 import { cacheDirectory, Making } from './cache.ts'
 import { GuestSetupError } from './programs.ts'
 
@@ -38,9 +37,8 @@ export function givenKernel(): Kernel | undefined {
   const { VNET_KERNEL: image, VNET_KERNEL_MODULES: modules } = process.env
   if (!image && !modules) return undefined
   if (!image) throw new GuestSetupError('VNET_KERNEL_MODULES needs VNET_KERNEL: set it to the path of vmlinuz')
-  if (!modules) {
+  if (!modules)
     throw new GuestSetupError(`VNET_KERNEL needs VNET_KERNEL_MODULES: set it to the directory of the kernel's modules`)
-  }
   for (const [name, path] of Object.entries({ VNET_KERNEL: image, VNET_KERNEL_MODULES: modules })) {
     if (!existsSync(path)) throw new GuestSetupError(`${name}: ${path} does not exist`)
   }

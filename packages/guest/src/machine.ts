@@ -70,10 +70,7 @@ export class MachineEnded extends Error {
   override readonly name = 'MachineEnded'
 }
 
-interface Waiter {
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: Error) => void
-}
+type Waiter = Readonly<{ resolve: (value: unknown) => void; reject: (error: Error) => void }>
 
 export class Machine {
   readonly #child: ChildProcess
@@ -198,13 +195,10 @@ function pathArguments({ memoryMb, ram, keeps, memories, console }: MachineSpec)
       ...['-device', `nvdimm,memdev=pm${i},id=nv${i}${isRead ? ',unarmed=on' : ''}`],
     ]
   })
+  // Without sharing, the machine copies each page before it writes to it.
+  const file = `size=${memoryMb}M,mem-path=${escaped(ram)},share=${keeps ? 'on' : 'off'}`
   return [
-    // Without sharing, the machine copies each page before it writes to it.
-    ...[
-      '-object',
-      `memory-backend-file,id=ram,size=${memoryMb}M,mem-path=${escaped(ram)},share=${keeps ? 'on' : 'off'}`,
-    ],
-    ...nvdimms.flat(),
+    ...['-object', `memory-backend-file,id=ram,${file}`, ...nvdimms.flat()],
     ...['-chardev', `file,id=console,path=${escaped(console)}`, '-serial', 'chardev:console'],
   ]
 }

@@ -92,13 +92,8 @@ export class ModuleDirectory {
       text => /\bpre:([^:]*)(?=\s+post:|$)/.exec(text)?.[1]?.split(/\s+/) ?? [],
     )
     const existing = wished.filter(each => this.#paths.has(each.replaceAll('-', '_')))
-    const module = {
-      name,
-      path,
-      content,
-      depends: [...depends, ...existing].filter(Boolean),
-      aliases: valuesOf('alias'),
-    }
+    const all = [...depends, ...existing].filter(Boolean)
+    const module = { name, path, content, depends: all, aliases: valuesOf('alias') }
     this.#modules.set(name, module)
     return module
   }
@@ -131,11 +126,7 @@ const withUnderscores = (alias: string): string =>
   alias.replace(/\[[^\]]*\]|-/g, found => (found === '-' ? '_' : found))
 
 /** Programs that decompress to their standard output. */
-const DECOMPRESSORS: Readonly<Record<string, string>> = {
-  '.xz': 'xz',
-  '.zst': 'zstd',
-  '.gz': 'gzip',
-}
+const DECOMPRESSORS: Readonly<Record<string, string>> = { '.xz': 'xz', '.zst': 'zstd', '.gz': 'gzip' }
 
 const MODULE_MAX = 256 << 20
 

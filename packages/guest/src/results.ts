@@ -5,8 +5,7 @@
 import type { Buffer } from 'node:buffer'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { attempt, reasonOf } from 'vnet/internal/base/errno'
-import { printable } from 'vnet/internal/base/printable'
+import { attempt, printable, reasonOf } from 'vnet/internal/base/index'
 import { makeDirectories } from 'vnet/internal/linux/files'
 import { leftOut } from './image/directory.ts'
 import { fileHead, type MailRecord } from './mail.ts'
@@ -136,9 +135,8 @@ export class Results {
     const parent = dirname(join(root, path))
     const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => fs.existsSync(each))
     const real = isPlain ? attempt(() => fs.realpathSync(existing ?? root)) : undefined
-    if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length))) {
+    if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length)))
       throw new Error(`it is not in ${root}`)
-    }
     makeDirectories(parent)
     return join(root, path)
   }

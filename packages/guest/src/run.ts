@@ -10,7 +10,7 @@ import { printable } from 'vnet/internal/base/printable'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { startRemover } from 'vnet/internal/linux/rootless'
 import { isUsed } from './cache.ts'
-import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse } from './machine.ts'
+import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse, type Start } from './machine.ts'
 import { type MailRecord, Outbox, putInbox } from './mail.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -34,10 +34,7 @@ export interface GuestJob {
 }
 
 /** Files of a machine's size: see MEMORIES. */
-export interface GuestImages {
-  readonly image: string
-  readonly project: string
-}
+export type GuestImages = Readonly<{ image: string; project: string }>
 
 export interface GuestEnd {
   readonly status: number | null
@@ -102,11 +99,9 @@ export class GuestRun {
   readonly #remover = startRemover()
   readonly #memories: Memories
   readonly #outbox: Outbox
-  readonly #memoryMb: number
   readonly #keeps: boolean
-  readonly #ram: string
-  /** The state of the devices from which the next machine continues. */
-  #devices: string
+  /** The files from which the next machine continues. */
+  #snapshot: Snapshot
   #machine: Machine | undefined
   readonly #hash = createHash('sha256')
   /** Files that the cache may remove while the guest runs. */
@@ -135,10 +130,9 @@ export class GuestRun {
       if (before === undefined) makeSparse(outbox, MEMORIES.outbox)
       else copySparse(before.path, outbox)
       this.#memories = { image, project, outbox, inbox }
-      this.#memoryMb = snapshot.memoryMb
       this.#keeps = keeps
-      this.#ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : this.#use(snapshot.ram)
-      this.#devices = this.#use(snapshot.devices)
+      const ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : this.#use(snapshot.ram)
+      this.#snapshot = { memoryMb: snapshot.memoryMb, ram, devices: this.#use(snapshot.devices) }
       putInbox(inbox, message)
       this.#outbox = new Outbox(outbox, before?.position)
     } catch (error) {
@@ -152,14 +146,10 @@ export class GuestRun {
    * with a MachineEnded, a ProgramMissing, or the reason of the signal.
    */
   async next(take: Take, signal?: AbortSignal): Promise<GuestStop> {
-    const machine = new Machine({
-      memoryMb: this.#memoryMb,
-      ram: this.#ram,
-      keeps: this.#keeps,
-      start: { devices: this.#devices },
-      memories: this.#memories,
-      console: join(this.#directory, 'console'),
-    })
+    const { devices, ...rest } = this.#snapshot
+    const console = join(this.#directory, 'console')
+    const start: Start = { devices }
+    const machine = new Machine({ ...rest, keeps: this.#keeps, start, memories: this.#memories, console })
     this.#machine = machine
     const usage: { name: string; ns: number }[] = []
     let end: Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> | undefined
@@ -171,21 +161,21 @@ export class GuestRun {
           const { kind, content } = record
           if (kind === 'm') throw new ProgramMissing(content.toString())
           if (kind === '!') throw new MachineEnded(printable(content.toString()))
-          if (kind === 'u') {
-            if (usage.length < PROGRAMS_MAX)
-              usage.push({ name: content.toString('utf8', 8), ns: Number(content.readBigUInt64LE(0)) })
-          } else if (kind === 'x') end = endOf(content)
-          else if (kind === 'c')
-            stop = { guestNs: Number(content.readBigUInt64LE(0)), why: content.toString('utf8', 8) }
-          else take(record)
+          if (kind === 'x') end = endOf(content)
+          else if (kind !== 'u' && kind !== 'c') take(record)
+          else {
+            const [ns, text] = [Number(content.readBigUInt64LE(0)), content.toString('utf8', 8)]
+            if (kind === 'c') stop = { guestNs: ns, why: text }
+            else if (usage.length < PROGRAMS_MAX) usage.push({ name: text, ns })
+          }
         })
       } catch (error) {
         // A program in the guest may have written there.
         throw error instanceof RangeError ? new MachineEnded(`its outbox has ${error.message}`) : error
       }
     }
-    const start = performance.now()
-    let used = start
+    const begin = performance.now()
+    let used = begin
     await machine.resume()
     const stopped = machine.stopped().then(() => true)
     stopped.catch(() => {})
@@ -201,23 +191,16 @@ export class GuestRun {
       await setImmediate()
       signal?.throwIfAborted()
     }
-    this.#wallMs += performance.now() - start
+    this.#wallMs += performance.now() - begin
     if (end !== undefined) {
       usage.sort((a, b) => b.ns - a.ns)
-      return {
-        end: {
-          ...end,
-          wallMs: this.#wallMs,
-          usage,
-          digest: this.#hash.digest('hex'),
-          lost: this.#outbox.lost,
-        },
-      }
+      const digest = this.#hash.digest('hex')
+      return { end: { ...end, wallMs: this.#wallMs, usage, digest, lost: this.#outbox.lost } }
     }
     if (stop === undefined) throw new MachineEnded(`it has stopped: ${machine.lastWords()}`)
     if (this.#keeps) {
-      this.#devices = join(this.#directory, 'devices')
-      await machine.saveDevices(this.#devices)
+      this.#snapshot = { ...rest, devices: join(this.#directory, 'devices') }
+      await machine.saveDevices(this.#snapshot.devices)
       await machine.close()
     }
     return stop
@@ -239,12 +222,10 @@ export class GuestRun {
    * undefined if its command ends before. The guest itself does not change.
    */
   async look(reply: string, signal?: AbortSignal): Promise<string | undefined> {
-    const snapshot = { memoryMb: this.#memoryMb, ram: this.#ram, devices: this.#devices }
     const outbox = { path: this.#memories.outbox, position: this.#outbox.position }
-    const copy = new GuestRun(snapshot, this.#memories, continueText(reply), false, outbox)
+    const copy = new GuestRun(this.#snapshot, this.#memories, continueText(reply), false, outbox)
     try {
-      const stop = await copy.next(() => {}, signal)
-      return stop.why
+      return (await copy.next(() => {}, signal)).why
     } finally {
       await copy.close()
     }
@@ -252,13 +233,12 @@ export class GuestRun {
 
   /** A guest that has stopped. It can be continued in other machines until the next `next`. */
   get stopped(): Snapshot {
-    return { memoryMb: this.#memoryMb, devices: this.#devices, ram: this.#ram }
+    return this.#snapshot
   }
 
   /** Copies a guest that has stopped into files of a directory. */
   save(directory: string): void {
-    copySparse(this.#devices, join(directory, 'devices'))
-    copySparse(this.#ram, join(directory, 'ram'))
+    for (const name of ['devices', 'ram'] as const) copySparse(this.#snapshot[name], join(directory, name))
   }
 
   /** Ends the machine, and removes its files; the outbox gets to `records`, if that is given. */
@@ -353,7 +333,6 @@ function endOf(content: Buffer): Pick<GuestEnd, 'status' | 'signal' | 'guestNs'>
   const number = status & 0x7f
   const [signal = null] = Object.entries(constants.signals).find(([, value]) => value === number) ?? []
   const guestNs = Number(content.readBigUInt64LE(8))
-  return number === 0
-    ? { status: (status >> 8) & 0xff, signal: null, guestNs }
-    : { status: null, signal: signal as NodeJS.Signals, guestNs }
+  if (number === 0) return { status: (status >> 8) & 0xff, signal: null, guestNs }
+  return { status: null, signal: signal as NodeJS.Signals, guestNs }
 }

@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeFile } from 'vnet/internal/linux/files'
-import { builtFile } from 'vnet/internal/linux/native'
+import { builtFile, writeFile } from 'vnet/internal/linux/index'
 import { cachedEntry } from './cache.ts'
 import { type ArchiveFile, cpio } from './cpio.ts'
 import type { Kernel } from './kernel.ts'
@@ -14,11 +13,7 @@ import { KERNEL_LINE, Machine, MEMORIES, type Memories, machineArguments, makeSp
 import { ModuleDirectory, START_MODULES } from './modules.ts'
 
 /** A machine that has stopped, on disk. */
-export interface Snapshot {
-  readonly ram: string
-  readonly devices: string
-  readonly memoryMb: number
-}
+export type Snapshot = Readonly<{ ram: string; devices: string; memoryMb: number }>
 
 /** Returns the snapshot of a started kernel. `print` is called if it has to be made. */
 export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (line: string) => void): Promise<Snapshot> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { guestTime, reportText } from '../src/report.ts'
+import { guestTime, reportText } from '../src/commands/guest.ts'
 
 test.each([
   [320_000_000, '0.32 s'],

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { expect, test } from 'vitest'
-import { TrialOutput } from '../src/trial-output.ts'
+import { TrialOutput } from '../src/output.ts'
 
 function trial() {
   const written: string[] = []

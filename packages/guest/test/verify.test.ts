@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { firstDifference } from '../src/verify.ts'
+import { firstDifference } from '../src/mail.ts'
 import { record, writeOutbox } from './support/outbox.ts'
 
 const directory = freshDirectory()

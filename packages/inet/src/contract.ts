@@ -4,8 +4,7 @@
  * network byte order, and no part changes an address that it was given. Errors are negative errno
  * numbers as return values, and positive ones in events.
  */
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
+import type { Clock, Random } from 'vnet/internal/base/index'
 
 export interface Endpoint {
   readonly address: Uint8Array

@@ -9,8 +9,7 @@
  *     host.tcp.listen({ address: undefined, port: 8080 }, 16, connection => serve(connection))
  *     eth0.receive(frame, 0, frame.length)
  */
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
+import type { Clock, Random } from 'vnet/internal/base/index'
 import type { StackInterface, StackInterfaceOptions } from './ip/interface.ts'
 import { IpStack } from './ip/stack.ts'
 import type { TcpOptions } from './tcp/host.ts'

@@ -1,18 +1,7 @@
 /** UDP (RFC 768) of a host in memory, with the defaults of Linux: UdpSocket, and Udp with all. */
-import {
-  EACCES,
-  EADDRINUSE,
-  EADDRNOTAVAIL,
-  EDESTADDRREQ,
-  EINVAL,
-  EMSGSIZE,
-  ENETUNREACH,
-  ENODEV,
-  VnetError,
-} from 'vnet/internal/base/errno'
-import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
+import * as errnos from 'vnet/internal/base/errno'
+import { formatAddress, get16, sameBytes } from 'vnet/internal/packet/index'
 import { IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { get16 } from 'vnet/internal/packet/octets'
 import * as udp from 'vnet/internal/packet/udp'
 import type { Endpoint, IpError, Packet, Protocol, UdpBinding, UdpEvents } from './contract.ts'
 import type { StackInterface } from './ip/interface.ts'
@@ -29,9 +18,7 @@ const DEFAULT_TTL = 64
 /** ::ffff:0.0.0.0/96 (RFC 4291 section 2.5.5.2). */
 const MAPPED = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
 
-function mapped(address: Uint8Array): Uint8Array {
-  return Uint8Array.of(...MAPPED, ...address)
-}
+const mapped = (address: Uint8Array): Uint8Array => Uint8Array.of(...MAPPED, ...address)
 
 /** Returns the IPv4 address in an IPv4-mapped one, or the address itself. */
 export function unmapped(address: Uint8Array): Uint8Array {
@@ -118,17 +105,17 @@ export class UdpSocket {
 
   /** Returns 0 or a negative errno: -ENETUNREACH, -EMSGSIZE, -EDESTADDRREQ, -EINVAL, -EACCES. */
   send(data: Uint8Array, to: Endpoint | undefined = this.remote): number {
-    if (to === undefined) return -EDESTADDRREQ
-    if (to.port === 0) return -EINVAL
+    if (to === undefined) return -errnos.EDESTADDRREQ
+    if (to.port === 0) return -errnos.EINVAL
     const address = targetOf(unmapped(to.address))
     const version = versionOf(address)
-    if (data.length > (address.length === 4 ? MAX4 : MAX6)) return -EMSGSIZE
+    if (data.length > (address.length === 4 ? MAX4 : MAX6)) return -errnos.EMSGSIZE
     // A socket of IPv4 has no way to IPv6, nor one of IPv6 alone to IPv4.
-    if (!this.covers(address.length)) return -ENETUNREACH
+    if (!this.covers(address.length)) return -errnos.ENETUNREACH
     const from = this.#sourceTo(address)
-    if (from === undefined) return -ENETUNREACH
-    if (isLoopback(from) && !this.#ip.isOwn(address)) return -EINVAL
-    if (!this.canBroadcast && this.#isBroadcast(address)) return -EACCES
+    if (from === undefined) return -errnos.ENETUNREACH
+    if (isLoopback(from) && !this.#ip.isOwn(address)) return -errnos.EINVAL
+    if (!this.canBroadcast && this.#isBroadcast(address)) return -errnos.EACCES
     const datagram = new Uint8Array(udp.UDP_HLEN + data.length)
     udp.setSourcePort(datagram, 0, this.port)
     udp.setDestinationPort(datagram, 0, to.port)
@@ -153,9 +140,9 @@ export class UdpSocket {
     if (remote === undefined) return 0
     const address = targetOf(unmapped(remote.address))
     const from = this.covers(address.length) ? this.#sourceTo(address) : undefined
-    if (from === undefined) return -ENETUNREACH
-    if (isLoopback(from) && !this.#ip.isOwn(address)) return -EINVAL
-    if (!this.canBroadcast && this.#isBroadcast(address)) return -EACCES
+    if (from === undefined) return -errnos.ENETUNREACH
+    if (isLoopback(from) && !this.#ip.isOwn(address)) return -errnos.EINVAL
+    if (!this.canBroadcast && this.#isBroadcast(address)) return -errnos.EACCES
     // Like Linux, it now takes only datagrams to the address that it sends from.
     this.#bound = this.#given ?? from.slice()
     this.#peer = address.slice()
@@ -166,7 +153,7 @@ export class UdpSocket {
   /** IP_MULTICAST_IF. Returns 0, or -EADDRNOTAVAIL for an unknown interface. */
   setMulticastInterface(choice: InterfaceChoice | undefined): number {
     const dev = choice === undefined ? undefined : this.#ip.interfaceOf(choice)
-    if (choice !== undefined && dev === undefined) return -EADDRNOTAVAIL
+    if (choice !== undefined && dev === undefined) return -errnos.EADDRNOTAVAIL
     this.#groupDev = dev
     return 0
   }
@@ -176,10 +163,10 @@ export class UdpSocket {
    * `group` is not a group, -EADDRINUSE if the socket is a member, or -ENODEV without a route.
    */
   joinGroup(group: Uint8Array, choice?: InterfaceChoice): number {
-    if (!isMulticast(group)) return -EINVAL
+    if (!isMulticast(group)) return -errnos.EINVAL
     const dev = choice === undefined ? this.#ip.routeTo(group)?.dev : this.#ip.interfaceOf(choice)
-    if (dev === undefined) return -ENODEV
-    if (this.#find(group, dev) >= 0) return -EADDRINUSE
+    if (dev === undefined) return -errnos.ENODEV
+    if (this.#find(group, dev) >= 0) return -errnos.EADDRINUSE
     this.#joined.push({ group: group.slice(), dev })
     dev.join(group)
     return 0
@@ -187,10 +174,10 @@ export class UdpSocket {
 
   /** Returns 0, -EADDRNOTAVAIL if it has not joined, or -ENODEV without `choice` and a route. */
   leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number {
-    if (choice === undefined && group.length === 4 && this.#ip.routeTo(group) === undefined) return -ENODEV
+    if (choice === undefined && group.length === 4 && this.#ip.routeTo(group) === undefined) return -errnos.ENODEV
     const dev = choice === undefined ? undefined : this.#ip.interfaceOf(choice)
     const i = choice === undefined || dev !== undefined ? this.#find(group, dev) : -1
-    if (i < 0) return -EADDRNOTAVAIL
+    if (i < 0) return -errnos.EADDRNOTAVAIL
     for (const joined of this.#joined.splice(i, 1)) joined.dev.leave(joined.group)
     return 0
   }
@@ -245,14 +232,12 @@ export class Udp implements Protocol {
   bind(binding: UdpBinding, events: UdpEvents): UdpSocket {
     const { address, port: wanted } = binding
     const own = address === undefined || isUnspecified(address) ? undefined : unmapped(address).slice()
-    if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own)) {
-      throw new VnetError(EADDRNOTAVAIL, `bind ${formatAddress(own)} port ${wanted}`)
-    }
+    if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own))
+      throw new errnos.VnetError(errnos.EADDRNOTAVAIL, `bind ${formatAddress(own)} port ${wanted}`)
     const socket = new UdpSocket(this, this.#ip, binding, own, events)
     socket.port = wanted === 0 ? this.#freePort(socket) : wanted
-    if (!this.#isFree(socket, socket.port, binding.reuseAddr === true)) {
-      throw new VnetError(EADDRINUSE, `bind port ${wanted}`)
-    }
+    if (!this.#isFree(socket, socket.port, binding.reuseAddr === true))
+      throw new errnos.VnetError(errnos.EADDRINUSE, `bind port ${wanted}`)
     const others = this.#sockets.get(socket.port)
     if (others === undefined) this.#sockets.set(socket.port, [socket])
     else others.unshift(socket)
@@ -323,7 +308,7 @@ export class Udp implements Protocol {
       const port = FIRST_PORT + ((first + i) % PORTS)
       if (this.#isFree(socket, port, false)) return port
     }
-    throw new VnetError(EADDRINUSE, 'bind: every port is taken')
+    throw new errnos.VnetError(errnos.EADDRINUSE, 'bind: every port is taken')
   }
 
   #isFree(socket: UdpSocket, port: number, reuse: boolean): boolean {

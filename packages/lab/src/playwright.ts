@@ -17,8 +17,7 @@ import net from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream'
 import type * as pw from '@playwright/test'
-import { attempt } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { attempt, UsageError } from 'vnet/internal/base/index'
 import { LabWorker } from './kernel/lab-worker.ts'
 import { checkForm, type Form, OBJECT } from './model/options.ts'
 import { createLab } from './network/create-lab.ts'
@@ -141,9 +140,8 @@ async function end(lab: Lab, info: pw.TestInfo): Promise<void> {
   const drops = hasFailed ? await lab.drops().catch(() => []) : []
   const captures = hasFailed ? lab.keepCaptures() : []
   await lab.close()
-  for (const path of captures.filter(path => existsSync(path))) {
+  for (const path of captures.filter(path => existsSync(path)))
     await info.attach(basename(path), { path, contentType: PCAPNG })
-  }
   // Attachments are copies. With VNET_CAPTURE the files are kept, too.
   if (!process.env.VNET_CAPTURE) for (const path of captures) rmSync(dirname(path), { recursive: true, force: true })
   addDrops(info.errors[0], drops, lab.seed)
@@ -154,9 +152,8 @@ function programOf({ playwright, browserName, launchOptions, channel, connectOpt
   if (connectOptions) throw new UsageError('connectOptions: a browser in a lab is launched, not connected to')
   const given = own ?? launchOptions.executablePath
   if (given !== undefined) return given
-  if (channel !== undefined) {
+  if (channel !== undefined)
     throw new UsageError(`channel '${channel}': a browser in a lab needs launchOptions.executablePath instead`)
-  }
   const path = (playwright[browserName] as pw.BrowserType).executablePath()
   if (existsSync(path)) return path
   throw new Error(`${path} does not exist: npx playwright install ${browserName}, or set launchOptions.executablePath`)
@@ -168,9 +165,8 @@ function delegate(current: Own['_current']): pw.Browser {
     const { browser } = current
     // Fixtures are awaited, which looks for a `then`.
     if (browser === undefined && (key === 'then' || typeof key === 'symbol')) return undefined
-    if (browser === undefined) {
+    if (browser === undefined)
       throw new UsageError('browser: it starts with the fixtures page and context; on other hosts use browserIn(host)')
-    }
     const value = Reflect.get(browser, key)
     return typeof value === 'function' ? value.bind(browser) : value
   }

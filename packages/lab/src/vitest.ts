@@ -12,11 +12,9 @@
  * (packages/lab/docs/explore.md).
  */
 import { createRequire } from 'node:module'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { durationOf, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import 'vnet/internal/base/dispose'
 import { test as base, type TestAPI } from 'vitest'
-import { durationOf } from 'vnet/internal/base/duration'
-import { UsageError } from 'vnet/internal/base/usage-error'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
 import { GUEST_TESTS } from './guest/guest-protocol.ts'
 import { byWorld } from './guest/vitest-guest.ts'
@@ -24,8 +22,7 @@ import { LabUnavailableError } from './model/rights.ts'
 import { createLab, createLabWith, warmLabs } from './network/create-lab.ts'
 import * as fixture from './network/fixture.ts'
 import type { Lab } from './network/lab.ts'
-import type { WorldName } from './world/world.ts'
-import { exploredWorld, isInGuest, wantedWorld } from './world/world.ts'
+import { exploredWorld, isInGuest, type WorldName, wantedWorld } from './world/world.ts'
 
 /** The peerDependencies name no range, because npm 10 crashes on the peers of vitest 4.1. */
 function checkVersion(): void {

@@ -8,14 +8,12 @@ import { LimitedLog, LOGLEVEL_DEBUG } from 'vnet/internal/base/log'
 import type { SegmentEntry } from 'vnet/internal/control/protocol/segment-entry'
 import type { Native } from 'vnet/internal/linux/native'
 import type { Net } from 'vnet/internal/netdev/net'
-import { formatAddress, formatHex, ipv4Bytes, parseAddress } from 'vnet/internal/packet/address'
 import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
 import { DHCPV6_SERVER_PORT, duidOf } from 'vnet/internal/packet/dhcpv6'
 import { DNS_PORT } from 'vnet/internal/packet/dns'
-import { isSameAddress } from 'vnet/internal/packet/ethernet'
 import { NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
+import { formatAddress, formatHex, get32, ipv4Bytes, isSameAddress, parseAddress } from 'vnet/internal/packet/index'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import { get32 } from 'vnet/internal/packet/octets'
 import { type AdvertisedPrefix, isRouterSolicitation } from 'vnet/internal/packet/router-advert'
 import type { LanConfig } from './config/defaults.ts'
 import { Budget } from './machines/budget.ts'
@@ -198,18 +196,12 @@ export class Backbone implements AsyncDisposable {
   }
 
   #advertise({ ra }: LanConfig): void {
-    if (ra === undefined) {
-      this.#stopAdvertising()
-      return
-    }
+    if (ra === undefined) return void this.#stopAdvertising()
     const { clock, random } = this.#options.net
     const { maxInterval } = ra
     const advert = { ...ra.advert, mac: this.#population.gateway.mac }
     this.#prefixes = advert.prefixes
-    if (this.#ra !== undefined) {
-      this.#ra.reload(advert, maxInterval)
-      return
-    }
+    if (this.#ra !== undefined) return void this.#ra.reload(advert, maxInterval)
     const send = (data: Uint8Array, address: Uint8Array) => this.#sendAdvert(data, address)
     this.#ra = new RaSender({ clock, random, advert, maxInterval, send })
     this.#ra.start()

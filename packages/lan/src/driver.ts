@@ -3,23 +3,11 @@
  * simulated network that they lead to (backbone.ts). This file has the parameters.
  */
 
-import { EINVAL, explain, isErrno, VnetError } from 'vnet/internal/base/errno'
-import { FileError, UsageError } from 'vnet/internal/base/usage-error'
-import { loadNative, type Native } from 'vnet/internal/linux/native'
-import { CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
-import {
-  bool,
-  type Driver,
-  type DriverContext,
-  defineDriver,
-  int,
-  interfaceArg,
-  type ParamValues,
-  text,
-} from 'vnet/internal/netdev/driver'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { formatMac, parseMac } from 'vnet/internal/packet/address'
-import { isStationAddress } from 'vnet/internal/packet/ethernet'
+import { EINVAL, explain, FileError, isErrno, UsageError, VnetError } from 'vnet/internal/base/index'
+import { CAP_SYS_ADMIN, loadNative, type Native } from 'vnet/internal/linux/index'
+import type { Driver, DriverContext, NetDevice, ParamValues } from 'vnet/internal/netdev/index'
+import { bool, defineDriver, int, interfaceArg, text } from 'vnet/internal/netdev/index'
+import { formatMac, isStationAddress, parseMac } from 'vnet/internal/packet/index'
 import { Backbone, type Start } from './backbone.ts'
 import { loadLanConfig, toLanConfig } from './config/config.ts'
 import type { LanConfig } from './config/defaults.ts'
@@ -41,7 +29,11 @@ export interface LanOptions extends Omit<LanFile, 'hosts' | '$schema'> {
 
 const params = {
   ...portParams,
-  hosts: int({ default: 0, max: 1_000_000, description: 'number of hosts besides the gateway: host1, host2 ...' }),
+  hosts: int({
+    default: 0,
+    max: 1_000_000,
+    description: 'number of hosts besides the gateway: host1, host2 ...',
+  }),
   network: text({ default: undefined, description: `IPv4 network of the segment (default ${DEFAULT_NETWORK})` }),
   network6: text({ default: undefined, description: `IPv6 network (default ${DEFAULT_NETWORK6}), or none` }),
   oui: text<Uint8Array | undefined>({
@@ -60,7 +52,10 @@ const params = {
     names: 'interface',
     description: '[NETNS/]IF: join this interface to the segment, or create it as a port in NETNS',
   }),
-  serve: bool({ default: false, description: 'turn on DHCP and all services even if the uplink has an address' }),
+  serve: bool({
+    default: false,
+    description: 'turn on DHCP and all services even if the uplink has an address',
+  }),
   config: text({ default: undefined, description: 'configuration file, YAML or JSON; SIGHUP reads it again' }),
   leases: text({
     default: undefined,
@@ -180,9 +175,8 @@ function planPorts(native: Native | undefined, text: string | undefined, context
   const ports = lanPortArgs(context)
   if (text === undefined || native === undefined) return { uplink: undefined, ports }
   const asked = interfaceArg(text)
-  if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns)) {
+  if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns))
     throw new UsageError(`--uplink ${text} is a port of the segment itself: name another interface`)
-  }
   const uplink = openUplink(native, context.net, text)
   return { uplink, ports: uplink === undefined ? [...ports, text] : ports }
 }

@@ -1,4 +1,4 @@
-/** The files that an exercise's folder has besides its page and its driver. */
+/** The files of an exercise's folder besides its page and driver, and the driver's imports. */
 
 /** Makes the driver an ES module. `noted` is the exercise's directory, unless it is vnet's own. */
 export function packageJson(noted?: string): string {
@@ -19,4 +19,11 @@ export function jsconfig(paths?: Readonly<Record<string, readonly string[]>>): s
     paths,
   }
   return `${JSON.stringify({ compilerOptions, include: ['*.js'] }, null, 2)}\n`
+}
+
+export const OURS = /^vnet(\/drivers)?$/
+
+/** The message about any other import; `from` is empty or the importing file. */
+export function refusedImport(from: string, specifier: string): string {
+  return `${from && `${from} imports `}'${specifier}': a driver of an exercise imports 'vnet', 'vnet/drivers' and its own modules`
 }

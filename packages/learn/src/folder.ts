@@ -5,8 +5,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { attempt, EEXIST, isErrno } from 'vnet/internal/base/errno'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
-import { makeDirectories, writeFile } from 'vnet/internal/linux/files'
-import { readTextFile } from 'vnet/internal/linux/regular-file'
+import { makeDirectories, readTextFile, writeFile } from 'vnet/internal/linux/index'
 import type { Exercise } from './exercise.ts'
 import { jsconfig, packageJson } from './exercise-files.ts'
 
@@ -19,10 +18,7 @@ export const COURSE = fileURLToPath(new URL('../course/', import.meta.url))
 const PAGE = ['README.md', 'figure.svg']
 
 /** A learner's file, and whether it was written: existing files are not changed. */
-export interface Written {
-  readonly path: string
-  readonly isNew: boolean
-}
+export type Written = Readonly<{ path: string; isNew: boolean }>
 
 /** Contains the digest of the driver file with which all checks passed. */
 const MARK = '.done'
@@ -78,16 +74,14 @@ export function markDone(file: string): void {
   writeFile(mark, digest(file), { flag: 'wx' })
 }
 
-function digest(file: string): string {
-  return createHash('sha256').update(readTextFile(file)).digest('hex')
-}
+const digest = (file: string): string => createHash('sha256').update(readTextFile(file)).digest('hex')
 
 /** Writes the files of an exercise into `parent`/NAME; existing files are not changed. */
 export function writeExercise(parent: string, exercise: Exercise): Written[] {
   const { name, directory, driver } = exercise
   const texts = {
     [driver]: readFileSync(join(directory, driver), 'utf8'),
-    'package.json': packageJson(noted(directory)),
+    'package.json': packageJson(relative(COURSE, directory).startsWith('..') ? directory : undefined),
     'jsconfig.json': jsconfig(typePaths()),
   }
   return [
@@ -114,11 +108,6 @@ export function writeNew(path: string, text: string): Written {
     rmSync(path, { force: true })
     throw error
   }
-}
-
-/** Returns the directory of an exercise that is not of vnet's course, which `vnet check` names. */
-function noted(directory: string): string | undefined {
-  return relative(COURSE, directory).startsWith('..') ? directory : undefined
 }
 
 /** Returns the noted exercise of a directory. Never run its program: the note may be forged. */

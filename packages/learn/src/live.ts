@@ -3,25 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
-import { attempt } from 'vnet/internal/base/errno'
-import { describeException } from 'vnet/internal/base/exception'
+import { attempt, describeException } from 'vnet/internal/base/index'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
-import { cpuTimeOf, processorWaitOf, statOf } from 'vnet/internal/linux/proc-stat'
-import { missingPrograms } from 'vnet/internal/linux/programs'
+import { cpuTimeOf, missingPrograms, processorWaitOf, statOf } from 'vnet/internal/linux/index'
 import { networkOnly, withParent } from 'vnet/internal/linux/rootless'
-import {
-  Explained,
-  type Explanation,
-  fail,
-  type Live,
-  type LiveCheck,
-  type LiveStatistics,
-  type LiveVnet,
-  notRun,
-  type ProgramOutput,
-  type Result,
-  resultOf,
-} from './exercise.ts'
+import * as exercises from './exercise.ts'
 
 /** src and dist are equally deep. */
 const RESTRICT = new URL('../dist/commands/restrict-live.js', import.meta.url).href
@@ -35,7 +21,7 @@ const START_CPU_MS = 5_000
 const STOP_LIMIT_MS = 20_000
 const LOOPS = `no interface is up after ${START_CPU_MS / 1000} s of CPU time`
 
-export interface Started extends LiveVnet {
+export interface Started extends exercises.LiveVnet {
   /** Warnings and errors of its log, each once. */
   readonly complaints: readonly string[]
   readonly ready: Promise<void>
@@ -44,7 +30,7 @@ export interface Started extends LiveVnet {
 /** What live checks run on: vnet with a driver file, or a module in a virtual machine. */
 export interface LivePlace {
   start(args: readonly string[]): Started
-  run(program: string, args: readonly string[]): Promise<ProgramOutput>
+  run(program: string, args: readonly string[]): Promise<exercises.ProgramOutput>
   /** Rejects when no check can continue; undefined if that does not happen. */
   readonly broken?: Promise<never>
 }
@@ -71,7 +57,7 @@ const OF_MACHINE =
   /^.*(?:cannot (?:create|open) .*|: (?:command )?not found|: Permission denied|: socket.*: Operation not permitted|Read-only file system|No space left on device|error while loading shared libraries.*)$/m
 
 /** Returns why a program failed because of this machine. vnet's errors are the driver's. */
-function machineFailure(program: string, { status, stderr }: ProgramOutput): string | undefined {
+function machineFailure(program: string, { status, stderr }: exercises.ProgramOutput): string | undefined {
   if (program === 'vnet') return undefined
   const last = stderr.trim().split('\n').at(-1) || `status ${status}`
   const line = OF_MACHINE.exec(stderr)?.[0] ?? (NOT_STARTED.includes(status) ? last : undefined)
@@ -79,12 +65,12 @@ function machineFailure(program: string, { status, stderr }: ProgramOutput): str
 }
 
 /** Runs a check. Never throws. */
-export async function runLive(check: LiveCheck, place: LivePlace): Promise<Result> {
+export async function runLive(check: exercises.LiveCheck, place: LivePlace): Promise<exercises.Result> {
   const { title, needs = [] } = check
   const missing = missingPrograms('it', needs)
-  if (missing !== undefined) return notRun(title, 'live', missing)
+  if (missing !== undefined) return exercises.notRun(title, 'live', missing)
   const started: Started[] = []
-  const live: Live = {
+  const live: exercises.Live = {
     async vnet(...args) {
       const vnet = place.start(args)
       started.push(vnet)
@@ -98,7 +84,7 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
       return output
     },
   }
-  let problem: Explanation | undefined
+  let problem: exercises.Explanation | undefined
   let whyNot: string | undefined
   try {
     await Promise.race([check.run(live), ...(place.broken === undefined ? [] : [place.broken])])
@@ -113,17 +99,17 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
       problem ??= explanationOf(error)
     }
   }
-  if (whyNot !== undefined) return notRun(title, 'live', whyNot)
+  if (whyNot !== undefined) return exercises.notRun(title, 'live', whyNot)
   const logged = started.flatMap(vnet => vnet.complaints).filter(line => !check.allow?.test(line))
   if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`)
-  return resultOf('live', check, problem, logged)
+  return exercises.resultOf('live', check, problem, logged)
 }
 
-function explanationOf(error: unknown): Explanation {
-  return error instanceof Explained ? error.explanation : unexpected(describeException(error))
+function explanationOf(error: unknown): exercises.Explanation {
+  return error instanceof exercises.Explained ? error.explanation : unexpected(describeException(error))
 }
 
-function unexpected(seen: string): Explanation {
+function unexpected(seen: string): exercises.Explanation {
   return { seen, expected: 'vnet starts, logs no warning and no error, and ends by itself' }
 }
 
@@ -136,8 +122,8 @@ export class VnetProcess implements Started {
   readonly #child: ChildProcess
   readonly ready: Promise<void>
   readonly #ended: Promise<number>
-  #statistics: readonly LiveStatistics[] = []
-  #stopped: Promise<readonly LiveStatistics[]> | undefined
+  #statistics: readonly exercises.LiveStatistics[] = []
+  #stopped: Promise<readonly exercises.LiveStatistics[]> | undefined
 
   /** `isConfined`: a driver of a learner; undefined: one of ours. */
   constructor(file: string, args: readonly string[], isConfined?: boolean) {
@@ -149,23 +135,21 @@ export class VnetProcess implements Started {
     process.once('exit', () => this.#child.kill('SIGKILL'))
     const { stdout, stderr } = this.#child
     let isReady = () => {}
-    const becomesReady = new Promise<void>(resolve => {
-      isReady = resolve
-    })
+    const becomesReady = new Promise<void>(resolve => (isReady = resolve))
     createInterface({ input: stdout! }).on('line', line => this.#read(line, isReady))
     createInterface({ input: stderr! }).on('line', line => this.log.push(line))
     this.#ended = new Promise((resolve, reject) => {
       this.#child.on('error', reject).on('close', (code, signal) => resolve(signal === null ? (code ?? -1) : -1))
     })
     const ended = this.#ended.then(() =>
-      fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
+      exercises.fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
     )
     this.ready = within(START_LIMIT_MS, Promise.race([becomesReady, ended]), () => {
       const late = `no interface is up ${START_LIMIT_MS / 1000} s after the start`
       const waited = processorWaitOf(this.#child.pid ?? 0)
       if (waited > BUSY_MS)
         throw new NotRun(`${late}, of which it waited ${Math.round(waited / 1000)} s for a processor`)
-      return fail(unexpected(late))
+      return exercises.fail(unexpected(late))
     })
     const look = setInterval(() => {
       const fields = statOf(this.#child.pid ?? 0)
@@ -174,18 +158,18 @@ export class VnetProcess implements Started {
     this.ready.catch(() => {}).finally(() => clearInterval(look))
   }
 
-  stop(): Promise<readonly LiveStatistics[]> {
+  stop(): Promise<readonly exercises.LiveStatistics[]> {
     this.#stopped ??= this.#stop()
     return this.#stopped
   }
 
-  async #stop(): Promise<readonly LiveStatistics[]> {
+  async #stop(): Promise<readonly exercises.LiveStatistics[]> {
     this.#child.kill('SIGTERM')
     await within(STOP_LIMIT_MS, this.#ended, () => {
       this.#child.kill('SIGKILL')
       const last = this.log.at(-1)
       const late = `vnet does not end ${STOP_LIMIT_MS / 1000} s after SIGTERM`
-      return fail(unexpected(last === undefined ? late : `${late}: ${last}`))
+      return exercises.fail(unexpected(last === undefined ? late : `${late}: ${last}`))
     })
     return this.#statistics
   }
@@ -195,7 +179,7 @@ export class VnetProcess implements Started {
     if (event.event === 'ready') {
       this.interfaces = (event.interfaces as { name: string }[]).map(({ name }) => name)
       isReady()
-    } else if (event.event === 'statistics') this.#statistics = event.interfaces as LiveStatistics[]
+    } else if (event.event === 'statistics') this.#statistics = event.interfaces as exercises.LiveStatistics[]
     else if (event.event === 'log') {
       const message = String(event.message)
       this.log.push(message)
@@ -214,9 +198,7 @@ function parse(line: string): Record<string, unknown> {
 /** Settles as `promise` does, or calls `late` after `ms`, which throws. */
 async function within<T>(ms: number, promise: Promise<T>, late: () => never): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
+  const over = new Promise<void>(resolve => (timer = setTimeout(resolve, ms)))
   try {
     return await Promise.race([promise, over.then(late)])
   } finally {
@@ -228,17 +210,18 @@ async function within<T>(ms: number, promise: Promise<T>, late: () => never): Pr
  * Runs a program to its end, or for PROGRAM_LIMIT_MS. It is in a process group of its own: the
  * programs of a shell's pipeline would outlive the shell, and keep its output open.
  */
-export async function runProgram(program: string, args: readonly string[], cwd: string): Promise<ProgramOutput> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<exercises.ProgramOutput> {
   const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const { pid } = child
   const end = () => pid !== undefined && attempt(() => process.kill(-pid, 'SIGKILL'))
   process.once('exit', end)
   const text = { stdout: '', stderr: '' }
-  for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', more => {
-      text[stream] += more
-    })
-  }
+  for (const stream of ['stdout', 'stderr'] as const)
+    child[stream].setEncoding('utf8').on('data', more => (text[stream] += more))
   const timer = setTimeout(end, PROGRAM_LIMIT_MS)
   try {
     const [code] = (await once(child, 'close')) as [number | null]

@@ -8,8 +8,7 @@ import { loadExercises } from '../src/commands/exercise-file.ts'
 import { COURSE } from '../src/folder.ts'
 import { moduleName } from '../src/kernel/build.ts'
 import { addressesOf, reported } from '../src/kernel/check.ts'
-import { moduleParams } from '../src/kernel/live.ts'
-import { complaintsIn, lineOf, reportsIn } from '../src/kernel/oops.ts'
+import { complaintsIn, lineOf, moduleParams, reportsIn } from '../src/kernel/live.ts'
 import { skeletonOf } from '../src/kernel/skeleton.ts'
 
 const OOPS = `[    3.100000] ring: loading out-of-tree module taints kernel.

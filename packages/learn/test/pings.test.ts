@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Explained, Live } from '../src/exercise.ts'
-import { verifyDownAndUp, verifyNothingLost, verifyUsed } from '../src/pings.ts'
+import { verifyDownAndUp, verifyNothingLost, verifyUsed } from '../src/observe.ts'
 
 /** Returns a Live whose driver counts the given frames, and the programs that it has run. */
 function liveWith({ txPackets = 0, rxPackets = 0, received = 0 }): { live: Live; calls: string[] } {

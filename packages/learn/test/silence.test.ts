@@ -1,6 +1,6 @@
 /** The limits for a worker that is silent or loud, with the time and the page of the test. */
 import { beforeEach, expect, test, vi } from 'vitest'
-import { Flood, Silence } from '../src/browser/silence.ts'
+import { Flood, Silence } from '../src/browser/confined-worker.ts'
 
 const page = { hidden: false }
 const ended: number[] = []

@@ -1,7 +1,6 @@
 /** The changes that a page makes: each is a command of the control plane. */
 
-import { attempt, explain, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { attempt, explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import { clientResources, type WireChange, wireChange } from 'vnet/internal/control/client/wire-request'
 import type { ControlClient, FoundDevice } from 'vnet/internal/control/index'
 import { compileNumericFilter } from 'vnet/internal/linux/pcap-filter'

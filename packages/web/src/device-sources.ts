@@ -2,12 +2,11 @@
 import { EPERM, isErrno, VnetError } from 'vnet/internal/base/errno'
 import * as control from 'vnet/internal/control/index'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
-import { type Packed, pack } from './feed.ts'
 import type { DeviceId, FeedMessage, StageReport, StepInfo, Want } from './feed-types.ts'
 import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
 import { quantile, since } from './lateness.ts'
 import { stepInfo } from './rows.ts'
-import { Poll, type PollOptions, type Source } from './source.ts'
+import { type Packed, Poll, type PollOptions, pack, type Source } from './source.ts'
 import { unlessStuck, type Vnets } from './vnets.ts'
 
 type Late = NonNullable<StageReport['late']>

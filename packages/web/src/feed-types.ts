@@ -44,11 +44,7 @@ export interface DeviceRow extends Pick<client.DeviceInfo, Kept> {
     | undefined
 }
 
-export interface VnetRow {
-  readonly pid: number
-  readonly driver: string
-  readonly devices: readonly DeviceRow[]
-}
+export type VnetRow = Readonly<{ pid: number; driver: string; devices: readonly DeviceRow[] }>
 
 type Total = client.DeviceStats['total']
 type Passed = 'txPackets' | 'txBytes' | 'rxPackets' | 'rxBytes'
@@ -220,10 +216,7 @@ export type PageCommand =
   | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number; readonly count?: number }
 
 /** The body of POST /command, JSON. */
-export interface CommandRequest {
-  readonly id: DeviceId
-  readonly command: PageCommand
-}
+export type CommandRequest = Readonly<{ id: DeviceId; command: PageCommand }>
 
 /** The reply to it, JSON. */
 export type CommandResult =

@@ -5,10 +5,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 
-export interface PageFile {
-  readonly type: string
-  readonly bytes: Buffer
-}
+export type PageFile = Readonly<{ type: string; bytes: Buffer }>
 
 /** src and dist are equally deep. */
 const COMPILED = fileURLToPath(new URL('../dist/', import.meta.url))

@@ -1,16 +1,14 @@
 /** A device's frames, in one capture for all pages. It only counts frames beyond their limit. */
 
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import { FramePrinter } from 'vnet/internal/capture/frame-text'
 import { CaptureError } from 'vnet/internal/capture/input'
 import { CaptureReader } from 'vnet/internal/capture/reader'
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import type { CaptureStream } from 'vnet/internal/control/index'
-import { type Feed, pack } from './feed.ts'
 import type { DeviceId, FlightRow, FrameRow } from './feed-types.ts'
-import { flightRow, frameRow } from './frame-rows.ts'
-import { QUIET, type Source } from './source.ts'
+import { flightRow, frameRow } from './rows.ts'
+import { type Feed, pack, QUIET, type Source } from './source.ts'
 
 /** Bytes of each frame that are captured: up to the options of DHCP. */
 export const SNAPLEN = 512

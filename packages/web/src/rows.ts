@@ -1,13 +1,15 @@
-/** Devices as the page knows them. */
+/** Devices, and the frames of a capture, as the page shows them. */
 import { distinct, printable } from 'vnet/internal/base/printable'
+import { type CapturedFrame, directionOf, dropReasonOf, FramePrinter } from 'vnet/internal/capture/frame-text'
+import type { CaptureRecord } from 'vnet/internal/capture/record'
 import type { DeviceStats, FoundDevice, StepHalt } from 'vnet/internal/control/index'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { flipAddress } from 'vnet/internal/drivers/flip/address'
-import { IFF_UP } from 'vnet/internal/netdev/if'
+import { dropText, IFF_UP, stageDropText } from 'vnet/internal/netdev/index'
 import { formatAddress, isInPrefix, type Prefix, parsePrefix } from 'vnet/internal/packet/address'
+import { headersOf } from 'vnet/internal/packet/fields'
 import { PRESETS } from 'vnet/internal/wire/parse'
-import type { DeviceCounters, DeviceId, DeviceRow, StepInfo, VnetRow } from './feed-types.ts'
-import { frameContents } from './frame-rows.ts'
+import type * as feed from './feed-types.ts'
 
 /** The links of `preset NAME`. */
 export const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
@@ -15,7 +17,7 @@ export const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, d
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
 
 /** Returns a stable id that a URL can hold: a name may have bytes that are not UTF-8. */
-export function deviceId({ vnet, pid, name, netns = '' }: Identity): DeviceId {
+export function deviceId({ vnet, pid, name, netns = '' }: Identity): feed.DeviceId {
   return `${processOf({ vnet, pid })}/${distinct(netns)}/${distinct(name)}`
 }
 
@@ -28,7 +30,10 @@ function processOf({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number {
 export type ReadAddresses = (device: FoundDevice) => readonly string[] | undefined
 
 /** Devices by vnet, in the order in which they were found. */
-export function vnetRows(devices: readonly FoundDevice[], addressesOf: ReadAddresses = () => undefined): VnetRow[] {
+export function vnetRows(
+  devices: readonly FoundDevice[],
+  addressesOf: ReadAddresses = () => undefined,
+): feed.VnetRow[] {
   const vnets = new Map<string, FoundDevice[]>()
   for (const device of devices) vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
   return [...vnets.values()].map(ofVnet => {
@@ -62,7 +67,7 @@ function hintOf(
 export const isPeer = ({ name, netns }: FoundDevice, { peer }: FoundDevice) =>
   peer === (netns === undefined ? name : `${netns}/${name}`)
 
-function deviceRow(device: FoundDevice): DeviceRow {
+function deviceRow(device: FoundDevice): feed.DeviceRow {
   const { name, netns, place = netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device
   const { faults, faultTexts, onSegment = false, attached: isAttached, flips } = device
   const at = labPlace(place)
@@ -96,19 +101,81 @@ function deviceRow(device: FoundDevice): DeviceRow {
   }
 }
 
-export function rowCounters(id: DeviceId, { total, held, drops }: DeviceStats): DeviceCounters {
+export function rowCounters(id: feed.DeviceId, { total, held, drops }: DeviceStats): feed.DeviceCounters {
   const { txPackets, txBytes, rxPackets, rxBytes, txErrors, rxErrors, txTimeouts } = total
   const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(([, count]) => count > 0)
   return { id, txPackets, txBytes, rxPackets, rxBytes, ...Object.fromEntries(trouble), held, drops }
 }
 
-export function stepInfo({ vnet, pid }: Pick<FoundDevice, 'vnet' | 'pid'>, halt: StepHalt): StepInfo {
+export function stepInfo({ vnet, pid }: Pick<FoundDevice, 'vnet' | 'pid'>, halt: StepHalt): feed.StepInfo {
   const { number, device, frame, ...rest } = halt
   const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
   return {
     ...rest,
     id: deviceId({ vnet, pid, ...device }),
-    step: number as StepInfo['step'],
+    step: number as feed.StepInfo['step'],
     frame: frame && frameContents({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
   }
+}
+
+/** Bytes of a frame that a page gets. */
+const SHOWN = 128
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/** Returns a frame as the page shows it: one line, its headers, its first bytes. */
+function frameContents(frame: CapturedFrame, printer = new FramePrinter()): feed.FrameContents {
+  const { bytes, at, capturedLength, originalLength: length } = frame
+  let hex = ''
+  for (let i = at; i < at + Math.min(capturedLength, SHOWN); i++) hex += HEX[bytes[i] as number]
+  return {
+    length,
+    text: printable(printer.print(frame)),
+    headers: headersOf(bytes, at, capturedLength),
+    bytes: hex,
+  }
+}
+
+export function frameRow(
+  packet: CaptureRecord,
+  { id, number }: Pick<feed.FrameRow, 'id' | 'number'>,
+  printer: FramePrinter,
+): feed.FrameRow {
+  const { queue = 0 } = packet
+  const dropped = dropReasonOf(packet)
+  return {
+    number,
+    time: timeOf(packet),
+    id,
+    direction: directionOf(packet),
+    queue,
+    dropped: dropped === undefined ? undefined : printable(dropped),
+    ...frameContents(packet, printer),
+  }
+}
+
+export function flightRow(packet: CaptureRecord, isFar: boolean): feed.FlightRow {
+  const { packetId = 0 } = packet
+  return {
+    packet: packetId,
+    time: timeOf(packet),
+    direction: directionOf(packet),
+    isFar,
+    dropped: dropOf(packet),
+  }
+}
+
+/** Milliseconds since 1970. */
+function timeOf({ seconds, nanoseconds }: CaptureRecord): number {
+  return seconds * 1000 + nanoseconds / 1e6
+}
+
+/** An earlier vnet sends no fields. */
+function dropOf(packet: CaptureRecord): feed.FlightDrop | undefined {
+  const reason = dropReasonOf(packet)
+  if (reason === undefined) return undefined
+  const { drop = { reason } } = packet
+  const { wire } = drop
+  const stage = wire && { place: wire.place, text: printable(stageDropText(wire)) }
+  return { text: printable(dropText(drop)), stage }
 }

@@ -5,20 +5,17 @@
  */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { printable } from 'vnet/internal/base/printable'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { explain, printable, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { ControlClient, DeviceEvent, FoundDevice } from 'vnet/internal/control/index'
 import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'
-import { Feed } from './feed.ts'
 import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'
 import { type PageFile, readPage } from './files.ts'
 import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from './http/server.ts'
 import { pageUrl } from './http/token.ts'
 import { Metrics } from './metrics/server.ts'
 import { snapshot } from './metrics/snapshot.ts'
-import type { Source } from './source.ts'
+import { Feed, type Source } from './source.ts'
 import { Vnets, type VnetsOptions } from './vnets.ts'
 
 export interface WebOptions extends VnetsOptions, HttpOptions {}
@@ -99,9 +96,8 @@ class Web {
   async #events({ response, query, proof }: Asked): Promise<void> {
     const hasToken = proof === 'right'
     const others = [...this.#feeds].filter(feed => hasToken || !feed.hasToken).length
-    if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2)) {
+    if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2))
       return refuse(response, 503, 'too many pages are open', { 'retry-after': '10' })
-    }
     const id = query.get('device') ?? ''
     const wants = wantsOf(query.get('want') ?? '').filter(want => hasToken || !SECRET_WANTS.includes(want))
     const feed = new Feed(response, hasToken)
@@ -145,9 +141,8 @@ class Web {
   }
 
   async #command({ request, response }: Asked): Promise<void> {
-    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
       return refuse(response, 415, 'a command is application/json')
-    }
     const body = await readBody(request)
     if (body === undefined) return refuse(response, 413, `a command has at most ${BODY_MAX} bytes`)
     const asked = parseCommand(body)

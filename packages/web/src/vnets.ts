@@ -6,11 +6,10 @@ import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from 'vn
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from 'vnet/internal/control/index'
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
-import { type Feed, type Packed, pack, RECENT_MS, Recent } from './feed.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { SharedReading } from './http/shared-reading.ts'
 import { deviceId, isPeer, presets, rowCounters, vnetRows } from './rows.ts'
-import { Poll } from './source.ts'
+import { type Feed, type Packed, Poll, pack, RECENT_MS, Recent } from './source.ts'
 
 /** Milliseconds until the devices are read again, for changes without an event. */
 const DEVICES_MS = 5000

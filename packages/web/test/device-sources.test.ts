@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ENODEV, EOPNOTSUPP, VnetError } from '#src/base/errno.ts'
 import type { CaptureRequest, ControlClient, FoundDevice, SegmentInfo } from '#src/control/index.ts'
 import { deviceSource } from '../src/device-sources.ts'
-import type { Feed, Packed } from '../src/feed.ts'
+import type { Feed, Packed } from '../src/source.ts'
 import type { Vnets } from '../src/vnets.ts'
 
 beforeEach(() => {

@@ -4,8 +4,8 @@
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Feed, pack, WAITING_MAX } from '../src/feed.ts'
 import type { FeedMessage } from '../src/feed-types.ts'
+import { Feed, pack, WAITING_MAX } from '../src/source.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

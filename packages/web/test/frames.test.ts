@@ -6,9 +6,9 @@ import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND } from '#src/capture/p
 import { writeInterface, writePacket, writeSection } from '#src/capture/pcapng-writer.ts'
 import type { CaptureStream } from '#src/control/index.ts'
 import { buildFrame, plain } from '../../../test/packet/frames.ts'
-import type { Feed, Packed } from '../src/feed.ts'
 import type { FeedMessage } from '../src/feed-types.ts'
 import { FlightSource, FrameSource, READ_MAX, ROWS_MAX } from '../src/frames.ts'
+import type { Feed, Packed } from '../src/source.ts'
 
 const id = '1//sn0'
 const frame = buildFrame({ packet: plain, tags: [], padding: [] })

@@ -1,6 +1,6 @@
 /** The server's history for later pages is bounded by time and by size. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { pack, RECENT_MAX, RECENT_MS, Recent } from '../src/feed.ts'
+import { pack, RECENT_MAX, RECENT_MS, Recent } from '../src/source.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -1,8 +1,7 @@
 /** Sources of messages: one reading for all pages, none without a page. Time is the test's. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EIO, ENODEV, ETIMEDOUT, VnetError } from '#src/base/errno.ts'
-import { type Feed, type Packed, pack } from '../src/feed.ts'
-import { Poll } from '../src/source.ts'
+import { type Feed, type Packed, Poll, pack } from '../src/source.ts'
 import { problemOf } from '../src/vnets.ts'
 
 beforeEach(() => void vi.useFakeTimers())

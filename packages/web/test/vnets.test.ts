@@ -5,7 +5,7 @@ import { commands, vnetAttributes as of } from '#src/control/protocol/family.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { FakeVnet } from '#support/fake-vnet.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
-import type { Feed } from '../src/feed.ts'
+import type { Feed } from '../src/source.ts'
 import { Vnets } from '../src/vnets.ts'
 import { usual } from './served.ts'
 

@@ -1,8 +1,7 @@
 /** The options of `vnet attach` for the place: a container or a process, not an interface. */
 import { statSync } from 'node:fs'
 import type { AgentRequest } from '../../agent/client.ts'
-import { EINVAL, ENOENT, VnetError } from '../../base/errno.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { EINVAL, ENOENT, UsageError, VnetError } from '../../base/index.ts'
 import { checkLinux } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import { Option } from '../parse/option.ts'

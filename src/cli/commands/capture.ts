@@ -1,8 +1,6 @@
 /** `vnet capture`: writes frames of interfaces of running vnets to a file or standard output. */
 import { setTimeout } from 'node:timers/promises'
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EPIPE, isErrno, VnetError } from '../../base/errno.ts'
-import { listed, UsageError } from '../../base/usage-error.ts'
+import { EPIPE, isErrno, listed, NSEC_PER_MSEC, UsageError, VnetError } from '../../base/index.ts'
 import { CaptureFile } from '../../capture/capture-file.node.ts'
 import { CaptureError } from '../../capture/input.ts'
 import { UNORDERED } from '../../capture/pcapng-content.ts'
@@ -36,9 +34,8 @@ export function capture(words: readonly string[], options: CaptureCommandOptions
   if (json && path === '-') throw new UsageError('--json: standard output has the capture; name a file')
   const start = async (client: ControlClient, found: Found) => {
     const last = found.devices.find(device => isNamed(device, path))
-    if (last !== undefined) {
+    if (last !== undefined)
       throw new UsageError(`${path} is an interface: name a file last, such as ${last.name}.pcapng, or - for stdout`)
-    }
     using end = endOf(io)
     const { streams, isWhole } = await openNamed(client, found, names, { filter, snaplen, dropsOnly }, io)
     if (streams.length === 0 || (names.length > 0 && !isWhole)) return EXIT_FAILURE

@@ -1,6 +1,5 @@
 /** The commands that query or change running vnets. Each loads its code only when it runs. */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import type { ControlClient, FoundDevice } from '../../control/index.ts'
 import { NLA_PAYLOAD_MAX } from '../../netlink/message.ts'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from '../parse/option.ts'
@@ -294,9 +293,8 @@ function interval(text: string): number {
 /** Parses `0a0b`, `0a:0b` or `0x0a0b`. */
 function hex(text: string): Uint8Array {
   const digits = text.replace(/^0x/i, '').replaceAll(':', '')
-  if (!/^([0-9a-f]{2})*$/i.test(digits)) {
+  if (!/^([0-9a-f]{2})*$/i.test(digits))
     throw new InvalidArgumentError('must be two hexadecimal digits a byte, such as 0a0b')
-  }
   if (digits.length / 2 > NLA_PAYLOAD_MAX) throw new UsageError(`HEX: at most ${NLA_PAYLOAD_MAX} bytes`)
   return Uint8Array.from(Buffer.from(digits, 'hex'))
 }

@@ -1,6 +1,5 @@
 /** The command of a driver: its module parameters and the options of all drivers. */
-import { optionName } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { optionName, UsageError } from '../../base/index.ts'
 import { type Driver, defaultParams, type Param, type Params } from '../../netdev/driver.ts'
 import { isDriverFile } from '../driver-file.ts'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from '../parse/option.ts'
@@ -53,9 +52,8 @@ async function refuseArgs(
       throw new UsageError(`the command comes first: vnet ${first} [OPTIONS]`)
     throw new UsageError(`${name} takes no arguments, but got '${first}'; --name names the interface`)
   }
-  if (options.name !== undefined) {
+  if (options.name !== undefined)
     throw new UsageError(`${name}: name the interfaces by arguments or by --name, not by both`)
-  }
 }
 
 /** Returns `--pool-size <n>` for `poolSize`; for a bool `--eth`, or `--no-eth` if on by default. */

@@ -57,9 +57,7 @@ class FollowedVnets {
     this.#options = options
     this.#io = io
     this.#client = client
-    this.allEnded = new Promise(resolve => {
-      this.#noneIsLeft = () => resolve(false)
-    })
+    this.allEnded = new Promise(resolve => (this.#noneIsLeft = () => resolve(false)))
   }
 
   listenToAll(areNew: boolean): void {

@@ -1,7 +1,6 @@
 /** The calls of Wireshark that query running vnets: their interfaces, and their frames. */
 import { closeSync, constants, openSync } from 'node:fs'
-import { ENODEV, EPIPE, isErrno, reasonOf, VnetError } from '../../base/errno.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { ENODEV, EPIPE, isErrno, reasonOf, UsageError, VnetError } from '../../base/index.ts'
 import { CaptureFile } from '../../capture/capture-file.node.ts'
 import { ControlClient, SERVED_TIMEOUT_MS } from '../../control/client/client.ts'
 import { findVnets, isOfLab } from '../../control/client/find.ts'

@@ -7,11 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, lstatSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { attempt, EEXIST, ENOENT, EPERM, VnetError, withErrno } from '../../base/errno.ts'
-import { shellWord } from '../../base/printable.ts'
-import { makeDirectories } from '../../linux/files.ts'
-import { installing } from '../../linux/programs.ts'
-import { readTextFile } from '../../linux/regular-file.ts'
+import { attempt, EEXIST, ENOENT, EPERM, shellWord, VnetError, withErrno } from '../../base/index.ts'
+import { installing, makeDirectories, readTextFile } from '../../linux/index.ts'
 import { PROGRAM } from '../own-package.ts'
 
 /** The second line of the script, which identifies it. */

@@ -35,9 +35,8 @@ export async function extcap(options: ExtcapOptions, io: Io): Promise<number> {
   }
   const { extcapInterface: value, fifo, extcapCaptureFilter } = options
   if (options.extcapInterfaces) return (await import('./extcap-capture.ts')).listInterfaces(io)
-  if (value === undefined) {
+  if (value === undefined)
     throw new UsageError('vnet extcap is run by Wireshark, once `vnet extcap --install` has put it there')
-  }
   if (options.capture) {
     if (fifo === undefined) throw new UsageError('--capture needs --fifo PATH')
     const { capture } = await import('./extcap-capture.ts')

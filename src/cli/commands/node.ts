@@ -6,10 +6,7 @@ import { followDocker } from '../../agent/docker.ts'
 import { openMark } from '../../agent/mark.ts'
 import { serveRequests } from '../../agent/requests.ts'
 import { engineSockets } from '../../attach/engine.ts'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../../base/log.ts'
-import { random } from '../../base/random.ts'
-import { Turns } from '../../base/turns.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log, random, Turns, UsageError } from '../../base/index.ts'
 import { serveControl } from '../../control/server/server.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative } from '../../linux/native.ts'
@@ -39,9 +36,8 @@ interface NodeOptions {
 export async function node(options: NodeOptions, io: Io): Promise<number> {
   const { files, group, json = false, quiet, verbose = 0 } = options
   if (options.imageLabels && !options.docker) throw new UsageError('--image-labels is for --docker')
-  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory()) {
+  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory())
     throw new UsageError(`--files ${files}: it is not a directory`)
-  }
   const [socket] = options.docker ? engineSockets() : []
   const { onClosed: _, ...lasting } = io
   // A full disk, or a reader of the output that leaves, ends no attachment.

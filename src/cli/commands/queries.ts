@@ -1,10 +1,6 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
 import { awayNames } from '../../agent/client.ts'
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { formatDuration } from '../../base/duration.ts'
-import { EOPNOTSUPP, VnetError } from '../../base/errno.ts'
-import { optionName } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { EOPNOTSUPP, formatDuration, NSEC_PER_MSEC, optionName, UsageError, VnetError } from '../../base/index.ts'
 import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
 import { otherUserLine, supported } from '../../control/client/find.ts'
 import type * as control from '../../control/index.ts'
@@ -189,9 +185,7 @@ function paramRow({ name, value, type }: control.DriverParam): string[] {
   return [optionName(name), type === 'bool' ? onOff : value]
 }
 
-function paramFields({ range, ...param }: control.DriverParam) {
-  return { ...param, range: range ?? null }
-}
+const paramFields = ({ range, ...param }: control.DriverParam) => ({ ...param, range: range ?? null })
 
 function paramTable(params: readonly control.DriverParam[]): string[] {
   const notes = ({ description, range, live }: control.DriverParam) =>
@@ -223,9 +217,8 @@ export function ioctl(
   { json, length = given?.length }: QueryOptions & { readonly length?: number },
   io: Io,
 ): Promise<number> {
-  if (length !== undefined && given !== undefined && length < given.length) {
+  if (length !== undefined && given !== undefined && length < given.length)
     throw new UsageError(`--length ${length}: HEX has ${given.length} bytes`)
-  }
   const data = length === undefined ? undefined : new Uint8Array(length)
   data?.set(given ?? [])
   return askInterface(name, io, async (client, device) => {
@@ -234,9 +227,8 @@ export function ioctl(
     const ifr = hex(reply.ifreq.subarray(IFR_IFRU))
     const fields = { result: reply.result, ifr, data: reply.data === undefined ? null : hex(reply.data) }
     if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...fields })}\n`)
-    else {
+    else
       for (const [key, value] of Object.entries(fields)) if (value !== null) io.out(`${`${key} ${value}`.trimEnd()}\n`)
-    }
   })
 }
 

@@ -1,10 +1,7 @@
 /** `vnet replay`: plays a capture to an interface of a running vnet. */
-import { NSEC_PER_SEC } from '../../base/clock.ts'
-import { reasonOf, VnetError } from '../../base/errno.ts'
-import { listed, UsageError } from '../../base/usage-error.ts'
+import { listed, NSEC_PER_SEC, reasonOf, UsageError, VnetError } from '../../base/index.ts'
 import { CaptureError } from '../../capture/input.ts'
-import { TimerfdClock } from '../../linux/clock.ts'
-import { loadNative, type Native } from '../../linux/native.ts'
+import { loadNative, type Native, TimerfdClock } from '../../linux/index.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import { ETH_DATA_LEN } from '../../netdev/if.ts'
 import { askInterface, fail } from '../ask.ts'

@@ -12,8 +12,7 @@ import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../.
 import { CaptureReader } from '../../capture/reader.ts'
 import { openOutput } from '../../linux/regular-file.ts'
 import { seedOfComment } from '../../netdev/frame-drop.ts'
-import { FRAME_MAX } from '../../skb/pool.ts'
-import type { SkBuff } from '../../skb/sk-buff.ts'
+import { FRAME_MAX, type SkBuff } from '../../skb/index.ts'
 import { DecisionFile } from '../../wire/decision-file.node.ts'
 import { DecisionFileError } from '../../wire/decision-reader.ts'
 import { parseScenario } from '../../wire/scenario-file.ts'
@@ -51,9 +50,8 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   const first = await chunks.next()
   const isLog = !first.done && first.value[0] === BRACE
   await using resources = new LinuxWireResources(parseScenario)
-  if (options.stage !== undefined) {
+  if (options.stage !== undefined)
     await resources.loadStages(options.stage, (await import('../driver-file.ts')).importFile)
-  }
   const texts = textsOf(options, isLog)
   // A wrong text must not empty the files that are written.
   const run = new SimulationRun(resources, texts, options.scenario)
@@ -91,9 +89,8 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(explain(error)))
   if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
   print(file, simulation, options, io)
-  for (const note of [...run.notes, ...notes(file, simulation, arrivals), ...problems]) {
+  for (const note of [...run.notes, ...notes(file, simulation, arrivals), ...problems])
     io.err(`vnet: ${printable(note)}\n`)
-  }
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 

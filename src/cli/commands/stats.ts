@@ -135,14 +135,12 @@ function countRows(stats: PlacedStats, { all = false }: TableOptions, before: re
   }
   for (const field of linkStats64Fields) {
     const kernel = stats.kernel?.[field]
-    if (all || stats.total[field] !== 0 || (kernel ?? 0) !== 0) {
+    if (all || stats.total[field] !== 0 || (kernel ?? 0) !== 0)
       add(kernelName(field), ({ total }) => total[field], `${kernel ?? '-'}`)
-    }
   }
   for (const direction of ['tx', 'rx'] as const) {
-    for (const reason of Object.keys(stats.drops[direction])) {
+    for (const reason of Object.keys(stats.drops[direction]))
       add(`${direction} dropped ${reason}`, ({ drops }) => drops[direction][reason] ?? 0)
-    }
   }
   for (const [name, field] of EVENTS) if (all || stats.total[field] > 0) add(name, ({ total }) => total[field])
   if (all || stats.held > 0) rows.push(['  held', `${stats.held}`, ''])

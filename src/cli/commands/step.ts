@@ -2,8 +2,7 @@
  * `vnet step IF [on|off|next]`: prints the frame that waits for a step, and the function that runs
  * next.
  */
-import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { printable, UsageError } from '../../base/index.ts'
 import { FramePrinter } from '../../capture/frame-text.ts'
 import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
 import { compileFilter } from '../../linux/pcap-filter.ts'
@@ -37,9 +36,8 @@ export function step(
     const { vnet } = device
     const before = mode === 'next' ? await client.allStats(vnet) : []
     let state = await client.step(vnet, device, mode, { every })
-    while (wanted !== undefined && state.halt !== undefined && !isWanted(state.halt, wanted)) {
+    while (wanted !== undefined && state.halt !== undefined && !isWanted(state.halt, wanted))
       state = await client.step(vnet, device, 'next', { count: state.halt.count })
-    }
     // The frame's position matters more than the drops.
     const after = mode === 'next' ? await client.allStats(vnet).catch(() => before) : []
     const dropped = droppedSince(before, after)

@@ -1,8 +1,7 @@
 /**
  * The commands other than drivers and commands for running vnets. Each loads its code when it runs.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { durationOf } from '../../base/duration.ts'
+import { durationOf, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/index.ts'
 import { Argument, type LazyCommand, Option } from '../parse/option.ts'
 import { json, wholeNumber } from '../parse/options.ts'
 import { DIRECTIONS } from '../replay/selection.ts'

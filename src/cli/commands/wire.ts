@@ -1,9 +1,6 @@
 /** `vnet wire`: shows the stages of the wires of an interface, or replaces them. */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { formatDuration } from '../../base/duration.ts'
-import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { formatDuration, NSEC_PER_MSEC, printable, UsageError } from '../../base/index.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
@@ -26,13 +23,11 @@ interface WireOptions extends AskOptions {
 /** Shows the wires of the interface `name`, or replaces their stages if a text is given. */
 export async function wire(name: string, text: string | undefined, options: WireOptions, io: Io): Promise<number> {
   const { wireAb: ab = options.wireIn ?? text, wireBa: ba = options.wireOut ?? text, user } = options
-  if (text !== undefined && ab !== text && ba !== text) {
+  if (text !== undefined && ab !== text && ba !== text)
     throw new UsageError('wire: SPEC is for both directions, but both have their own: leave it out')
-  }
   if ((ab ?? ba) !== undefined) {
-    if (options.json || options.watch !== undefined) {
+    if (options.json || options.watch !== undefined)
       throw new UsageError('wire: --json and --watch show a wire, a text changes it: run the command twice')
-    }
     return change(name, { ab, ba, hasSides: (options.wireIn ?? options.wireOut) !== undefined }, { user }, io)
   }
   let before: WireInfo | undefined
@@ -75,9 +70,8 @@ async function change(name: string, { ab, ba, hasSides }: Change, options: AskOp
       : directions.flatMap(([direction, text]) => (text === undefined ? [] : read(text, direction)))
   for (const line of notes) complain(io, line)
   const set = async (client: ControlClient, device: FoundDevice) => {
-    if (hasSides && !device.attached) {
+    if (hasSides && !device.attached)
       throw new UsageError(`wire: ${label(device)} is not an attachment: use --wire-ab and --wire-ba`)
-    }
     for (const each of changes) await client.setWire(device.vnet, device, each)
   }
   return askInterface(name, io, set, options)

@@ -1,8 +1,5 @@
 /** The options that every driver's command takes. */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { parseDuration } from '../../base/duration.ts'
-import { attempt } from '../../base/errno.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { attempt, NSEC_PER_MSEC, NSEC_PER_SEC, parseDuration, UsageError } from '../../base/index.ts'
 import type { FileRing } from '../../capture/capture-file.node.ts'
 import { getgrnam, getpwnam } from '../../linux/ffi.ts'
 import { OVERFLOW_GID } from '../../linux/uapi.ts'
@@ -172,12 +169,10 @@ export function captureFileOptions(): Option[] {
 
 /** Throws a UsageError for options of a capture without one, or for a group that cannot capture. */
 export function refuseStrayCaptureOptions({ capture, captureGroup, ...options }: CommonOptions): void {
-  if (captureGroup === OVERFLOW_GID) {
+  if (captureGroup === OVERFLOW_GID)
     throw new UsageError(`--capture-group ${captureGroup}: unknown groups have this number; name another group`)
-  }
-  if (captureGroup !== undefined && process.geteuid?.() !== 0) {
+  if (captureGroup !== undefined && process.geteuid?.() !== 0)
     throw new UsageError("--capture-group: other users cannot reach an ordinary user's vnet; run it as root")
-  }
   if (capture === '-') {
     throw new UsageError(
       '--capture -: standard output has the lines of this command; use `vnet capture IF -` beside it',
@@ -201,9 +196,8 @@ export function collect<T>(parse: (text: string) => T): (text: string, before: T
 
 function macAddress(text: string): Uint8Array {
   const bytes = parseMac(text)
-  if (bytes === undefined || !isValidEtherAddr(bytes)) {
+  if (bytes === undefined || !isValidEtherAddr(bytes))
     throw new InvalidArgumentError('must be six bytes such as 02:00:00:00:00:01, neither all zero nor a group address')
-  }
   return bytes
 }
 

@@ -123,9 +123,8 @@ function checked(
   text: string | undefined,
   before?: unknown,
 ): unknown {
-  if (words !== undefined && !words.includes(text ?? '')) {
+  if (words !== undefined && !words.includes(text ?? ''))
     throw new UsageError(`${what}: must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`)
-  }
   try {
     return parse === undefined ? text : parse(text, before)
   } catch (error) {

@@ -84,9 +84,7 @@ class Ends {
     if (this.#isSameCause === undefined) {
       this.#isSameCause = true
       // Signals that arrived while JavaScript ran are handled before the immediate.
-      const end = () => {
-        this.#isSameCause = false
-      }
+      const end = () => (this.#isSameCause = false)
       setTimeout(() => setImmediate(end).unref(), SAME_CAUSE_MS).unref()
     }
     this.#end({ signal })
@@ -123,9 +121,9 @@ function listenToSignals(
     process.on(signal, () => {
       if (listeners > 0) return
       if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
-      else if (signal === 'SIGHUP' && isService) {
+      else if (signal === 'SIGHUP' && isService)
         output.put('err', 'vnet: SIGHUP ignored: there is nothing to read again\n')
-      } else ends.signal(signal)
+      else ends.signal(signal)
     })
   }
   return {
@@ -156,9 +154,7 @@ function listenToErrors(process: ProcessLike, ends: Ends): NonNullable<Io['onDri
 /**
  * Returns the text that replaces the last line, cut to the width of the terminal if that is known.
  */
-function progressText(line = '', columns = 0): string {
-  return `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
-}
+const progressText = (line = '', columns = 0): string => `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
 
 /** Returns a function that adds a listener and returns an undo. */
 function addingTo<T>(listeners: Set<T>): (fn: T) => () => void {

@@ -277,9 +277,8 @@ function writerTo(stream: Stream, failed: (error: Error) => void): WriteText {
     done(!error)
   }
   const stat = fd === undefined ? undefined : fstatSync(fd)
-  if (fd === undefined || stat?.isFIFO() || stat?.isSocket()) {
+  if (fd === undefined || stat?.isFIFO() || stat?.isSocket())
     return (text, done) => void stream.write(text, error => ended(error, done))
-  }
   return (text, done) => {
     const bytes = Buffer.from(text)
     const from = (at: number): void =>

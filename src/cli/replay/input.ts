@@ -39,9 +39,8 @@ export class ReplayInput implements Disposable {
   /** Throws a UsageError if `path`, which is to be written, is this file. */
   refuse(path: string): void {
     const [own, other] = [fstatSync(this.#fd), statSync(path, { throwIfNoEntry: false })]
-    if (other?.isFile() && own.dev === other.dev && own.ino === other.ino) {
+    if (other?.isFile() && own.dev === other.dev && own.ino === other.ino)
       throw new UsageError(`${path}: the input file cannot be an output too`)
-    }
   }
 
   /** Returns the chunks from the beginning. Each holds until the next is requested. */

@@ -12,9 +12,7 @@ import { IPPROTO_TCP } from '../../packet/ipv4.ts'
 import * as tcp from '../../packet/tcp.ts'
 import { completeChecksum, UpperHeader } from '../../packet/upper-header.ts'
 import { networkOffset } from '../../packet/vlan.ts'
-import { FRAME_MAX, SkBuffPool } from '../../skb/pool.ts'
-import { Ring } from '../../skb/ring.ts'
-import { SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff } from '../../skb/sk-buff.ts'
+import { FRAME_MAX, Ring, SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff, SkBuffPool } from '../../skb/index.ts'
 import type { ReplayCounts } from './counts.ts'
 import { type Selection, skipReason } from './selection.ts'
 
@@ -171,9 +169,8 @@ export class Player {
 
   #packet(record: CaptureRecord): Promise<void> | undefined {
     const { counts, selection } = this.#options
-    if (selection.interface !== undefined && record.interfaceName !== undefined) {
+    if (selection.interface !== undefined && record.interfaceName !== undefined)
       this.interfaces.add(record.interfaceName)
-    }
     const reason = skipReason(record, selection)
     if (reason !== undefined) {
       counts.skipped.add(reason)

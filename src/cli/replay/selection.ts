@@ -36,9 +36,7 @@ function isOther(record: CaptureRecord, direction: Selection['direction']): bool
 }
 
 /** Returns the number of the interface that sent a frame which a vnet captured. */
-export function senderOf(packetId: number): number {
-  return Math.floor(packetId / packet.PACKET_IDS)
-}
+export const senderOf = (packetId: number): number => Math.floor(packetId / packet.PACKET_IDS)
 
 /**
  * Returns true for a received frame of a vnet's capture that another interface of the file sent, so

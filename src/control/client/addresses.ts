@@ -1,10 +1,8 @@
 /** The addresses of a found device, which its vnet does not know: they belong to the kernel. */
 import { attempt } from '../../base/errno.ts'
-import { closing } from '../../linux/errno.ts'
-import { loadNative, type Native } from '../../linux/native.ts'
+import { closing, loadNative, type Native, netnsCookieOf } from '../../linux/index.ts'
 import { inNetns, netnsNameOf, openNetnsOf, placeOf } from '../../linux/netns-name.ts'
 import { addressesOf as linkAddresses, RouteSocket } from '../../linux/rtnetlink.ts'
-import { netnsCookieOf } from '../../linux/socket-identity.ts'
 import { isSameNamespace, ownNamespace } from '../protocol/directory.ts'
 import { labPlace } from '../protocol/lab-place.ts'
 import type { FoundDevice } from './find.ts'

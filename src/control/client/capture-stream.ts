@@ -1,8 +1,7 @@
 /** CaptureStream: a vnet's capture, on a separate connection that carries only pcapng. */
 
 import { EAGAIN } from '../../base/errno.ts'
-import { type Native, type Poller, WATCH_READ } from '../../linux/native.ts'
-import { MSG_DONTWAIT } from '../../linux/uapi.ts'
+import { MSG_DONTWAIT, type Native, type Poller, WATCH_READ } from '../../linux/index.ts'
 import type { Detached } from '../protocol/connection.ts'
 
 /** Bytes per read. */

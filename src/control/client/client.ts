@@ -10,8 +10,7 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { type Call, EPROTO, VnetError } from '../../base/errno.ts'
-import { type Addon, loadNative, type Native } from '../../linux/native.ts'
-import { netnsCookieOf } from '../../linux/socket-identity.ts'
+import { type Addon, loadNative, type Native, netnsCookieOf } from '../../linux/index.ts'
 import { IFNAMSIZ } from '../../netdev/if.ts'
 import * as netlink from '../../netlink/index.ts'
 import { encodeProgram } from '../protocol/attachment.ts'
@@ -252,9 +251,7 @@ export class ControlClient {
     { device = {}, events, dropThreshold, onLost = () => {} }: types.SubscribeOptions = {},
   ): Promise<types.Subscription> {
     let end = () => {}
-    const ended = new Promise<void>(resolve => {
-      end = resolve
-    })
+    const ended = new Promise<void>(resolve => (end = resolve))
     const message = (cmd: number, attributes: Uint8Array) => {
       if (cmd === commands.event.cmd)
         onEvent(replies.deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
@@ -354,13 +351,9 @@ function requestOf<F extends netlink.Fields>(
   }
 }
 
-function whatOf({ name }: { readonly name: string }, object = 'vnet'): Call {
-  return [name, object]
-}
+const whatOf = ({ name }: { readonly name: string }, object = 'vnet'): Call => [name, object]
 
-function which({ ifindex, name: ifname, netns }: Partial<types.Device>) {
-  return { ifindex, ifname, netns }
-}
+const which = ({ ifindex, name: ifname, netns }: Partial<types.Device>) => ({ ifindex, ifname, netns })
 
 function ifreqOf({ name }: types.Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)

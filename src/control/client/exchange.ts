@@ -6,19 +6,7 @@
  * if the client is closed meanwhile, EBADF if it was closed before.
  */
 
-import {
-  type Call,
-  EAGAIN,
-  EBADF,
-  ECANCELED,
-  ECONNREFUSED,
-  ECONNRESET,
-  ENOENT,
-  EPERM,
-  EPROTO,
-  ETIMEDOUT,
-  VnetError,
-} from '../../base/errno.ts'
+import * as errnos from '../../base/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import * as netlink from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, type Detached } from '../protocol/connection.ts'
@@ -37,13 +25,13 @@ export interface Request {
   readonly cmd: number
   readonly flags: number
   /** The request and its object, for an error. */
-  readonly what: Call
+  readonly what: errnos.Call
   readonly write: (builder: netlink.MessageBuilder) => void
 }
 
 interface Exchange {
   readonly request: Uint8Array
-  readonly what: Call
+  readonly what: errnos.Call
   readonly onMessage: (bytes: Uint8Array, message: netlink.Message) => void
   readonly end: (error?: unknown) => void
 }
@@ -100,7 +88,7 @@ export class Exchanges {
         () => vnet.detach(),
       )
     } catch (error) {
-      vnet.close(ECANCELED)
+      vnet.close(errnos.ECANCELED)
       throw error
     }
   }
@@ -109,11 +97,11 @@ export class Exchanges {
   #ask<T>(at: Vnet, request: Request, receive: (attributes: Uint8Array) => void, result: () => T): Promise<T> {
     const { cmd, flags, what, write } = request
     return new Promise((resolve, reject) => {
-      if (!this.#open) throw new VnetError(EBADF, what)
+      if (!this.#open) throw new errnos.VnetError(errnos.EBADF, what)
       const seq = at.nextSeq()
       const builder = new netlink.MessageBuilder().message(VNET_GENL_ID, netlink.NLM_F_REQUEST | flags, seq)
       write(builder.payload(netlink.genlmsghdr(cmd, VNET_GENL_VERSION)))
-      const timeOut = (why: string) => end(new VnetError(ETIMEDOUT, what, why))
+      const timeOut = (why: string) => end(new errnos.VnetError(errnos.ETIMEDOUT, what, why))
       const [ms, wholeMs] = [this.#timeoutMs, WHOLE_REPLY * this.#timeoutMs]
       let parts = 0
       const timer = setTimeout(() => {
@@ -141,7 +129,11 @@ export class Exchanges {
           if (isEnd(bytes, message, what, receive)) end()
         } catch (error) {
           // The peer may be something other than a vnet.
-          end(error instanceof netlink.NetlinkParseError ? new VnetError(EPROTO, what, error.message) : error)
+          end(
+            error instanceof netlink.NetlinkParseError
+              ? new errnos.VnetError(errnos.EPROTO, what, error.message)
+              : error,
+          )
         }
       }
       at.begin(seq, { request: builder.bytes, what, onMessage, end })
@@ -158,7 +150,7 @@ export class Exchanges {
   /** Ends pending requests with ECANCELED. Idempotent. */
   close(): void {
     this.#open = false
-    for (const vnet of [...this.#vnets.values()]) vnet.close(ECANCELED)
+    for (const vnet of [...this.#vnets.values()]) vnet.close(errnos.ECANCELED)
   }
 
   #at(path: string, key: string | symbol = path): Vnet {
@@ -229,7 +221,7 @@ class Vnet implements ConnectionListener {
     this.#connection?.close()
     this.#connection = undefined
     this.#onGone()
-    for (const { end, what } of [...this.exchanges.values()]) end(new VnetError(errno, what, advice))
+    for (const { end, what } of [...this.exchanges.values()]) end(new errnos.VnetError(errno, what, advice))
     const listening = this.#listening
     this.#listening = undefined
     listening?.end()
@@ -251,14 +243,16 @@ class Vnet implements ConnectionListener {
   }
 
   onEnd(errno: number): void {
-    this.close(errno === EPROTO ? EPROTO : ECONNREFUSED)
+    this.close(errno === errnos.EPROTO ? errnos.EPROTO : errnos.ECONNREFUSED)
   }
 
   #connect(): void {
     this.#again = undefined
-    const connection = this.exchanges.size === 0 ? -ECANCELED : Connection.connect(this.#native, this.#path, this)
-    if (connection === -EAGAIN) this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
-    else if (typeof connection === 'number') this.close(connection === -ENOENT ? ECONNREFUSED : -connection)
+    const connection =
+      this.exchanges.size === 0 ? -errnos.ECANCELED : Connection.connect(this.#native, this.#path, this)
+    if (connection === -errnos.EAGAIN) this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
+    else if (typeof connection === 'number')
+      this.close(connection === -errnos.ENOENT ? errnos.ECONNREFUSED : -connection)
     else this.#connected(connection)
   }
 
@@ -266,7 +260,7 @@ class Vnet implements ConnectionListener {
     this.#connection = connection
     const uid = connection.peer()?.uid
     if (uid === undefined || !this.#users.has(uid)) {
-      this.close(EPERM, `${this.#path} belongs to user ${uid}, who is neither root nor you`)
+      this.close(errnos.EPERM, `${this.#path} belongs to user ${uid}, who is neither root nor you`)
       return
     }
     for (const exchange of [...this.exchanges.values()]) this.#send(exchange)
@@ -276,7 +270,7 @@ class Vnet implements ConnectionListener {
   #send({ request, end, what }: Exchange): void {
     const sent = this.#connection?.send(request) ?? 0
     // If the connection has ended, onEnd is called after the remaining messages of the vnet.
-    if (sent === -EAGAIN) end(new VnetError(EAGAIN, what, 'it does not read its requests'))
+    if (sent === -errnos.EAGAIN) end(new errnos.VnetError(errnos.EAGAIN, what, 'it does not read its requests'))
   }
 
   #unasked(bytes: Uint8Array, message: netlink.Message): void {
@@ -284,7 +278,7 @@ class Vnet implements ConnectionListener {
       if (message.type === netlink.NLMSG_ERROR) {
         // An error about the connection itself: the user has too many.
         const { error, message: text } = netlink.parseAck(bytes, message)
-        this.close(-error || ECONNRESET, text)
+        this.close(-error || errnos.ECONNRESET, text)
       } else if (message.type === netlink.NLMSG_OVERRUN) {
         this.#listening?.lost()
       } else if (message.type >= netlink.NLMSG_MIN_TYPE) {
@@ -299,13 +293,13 @@ class Vnet implements ConnectionListener {
 function isEnd(
   bytes: Uint8Array,
   message: netlink.Message,
-  what: Call,
+  what: errnos.Call,
   receive: (attributes: Uint8Array) => void,
 ): boolean {
   if (message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR) {
     const { error, message: report } = netlink.parseAck(bytes, message)
     // The report of a vnet or its driver names its object.
-    if (error !== 0) throw new VnetError(error, report === undefined ? what : [what[0], ''], report)
+    if (error !== 0) throw new errnos.VnetError(error, report === undefined ? what : [what[0], ''], report)
     return true
   }
   const { offset, length } = netlink.parseGenl(bytes, message)

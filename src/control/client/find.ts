@@ -1,6 +1,5 @@
 /** Finds running vnets and their interfaces here: in this namespace, or of a vnet started in it. */
-import { ECONNREFUSED, EOPNOTSUPP, isErrno, VnetError } from '../../base/errno.ts'
-import { listed } from '../../base/usage-error.ts'
+import { ECONNREFUSED, EOPNOTSUPP, isErrno, listed, VnetError } from '../../base/index.ts'
 import {
   type Entry,
   type EntryInterface,
@@ -10,14 +9,7 @@ import {
   readDirectories,
 } from '../protocol/directory.ts'
 import { labPlace } from '../protocol/lab-place.ts'
-import {
-  namedDirectory,
-  otherUsers,
-  type RunDirectory,
-  trustedDirectories,
-  type Untrusted,
-  untrustedDirectories,
-} from '../protocol/run-directory.ts'
+import * as run from '../protocol/run-directory.ts'
 import type { ControlClient } from './client.ts'
 import type { DeviceInfo } from './types.ts'
 
@@ -46,7 +38,7 @@ export interface Found {
   /** For root, the other users with running vnets. They are not queried unless one is named. */
   readonly users: readonly number[]
   /** Directories of vnets that were not read, such as root's in a user namespace. */
-  readonly untrusted: readonly Untrusted[]
+  readonly untrusted: readonly run.Untrusted[]
 }
 
 export interface FindOptions {
@@ -64,8 +56,8 @@ export interface FindOptions {
   readonly users?: readonly number[] | undefined
 }
 
-export function directoriesOf({ user, directory }: FindOptions): RunDirectory[] {
-  return directory === undefined ? trustedDirectories(user) : namedDirectory(directory)
+export function directoriesOf({ user, directory }: FindOptions): run.RunDirectory[] {
+  return directory === undefined ? run.trustedDirectories(user) : run.namedDirectory(directory)
 }
 
 /** True if a vnet was started in this network namespace, has an interface in it, or is a lab. */
@@ -150,7 +142,7 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
     failed,
     elsewhere: entries.filter(entry => !here.includes(entry) && entry.pidns === pidns),
     ...(user === undefined && directory === undefined
-      ? { users: users ?? otherUsers(), untrusted: untrustedDirectories() }
+      ? { users: users ?? run.otherUsers(), untrusted: run.untrustedDirectories() }
       : { users: users ?? [], untrusted: [] }),
   }
 }

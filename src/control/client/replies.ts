@@ -1,9 +1,7 @@
 /** Decodes the messages of a vnet to the results of a client. */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EPROTO, VnetError } from '../../base/errno.ts'
-import type { StageReport } from '../../netdev/device-wire.ts'
-import type { LinkStats64 } from '../../netdev/stats.ts'
+import { EPROTO, NSEC_PER_MSEC, VnetError } from '../../base/index.ts'
+import type { LinkStats64, StageReport } from '../../netdev/index.ts'
 import type { Reply } from '../protocol/family.ts'
 import type { QueueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
@@ -29,9 +27,7 @@ export function runtimeInfo({ time, runtime }: Reply<'getRuntime'>): types.Runti
   }
 }
 
-function inMs(ns: number): number {
-  return ns / NSEC_PER_MSEC
-}
+const inMs = (ns: number): number => ns / NSEC_PER_MSEC
 
 function named<R extends { readonly ifname: string; readonly netns?: string | undefined }>({
   ifname,

@@ -1,7 +1,6 @@
 /** The arguments and results of a client, in the terms of a program. All types are public. */
 
-import type { DeviceWire, StageReport } from '../../netdev/device-wire.ts'
-import type { LinkStats64 } from '../../netdev/stats.ts'
+import type { DeviceWire, LinkStats64, StageReport } from '../../netdev/index.ts'
 import type { eventNumbers, Reply } from '../protocol/family.ts'
 import type { QueueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'

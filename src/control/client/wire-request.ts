@@ -43,9 +43,8 @@ export function wireChange(
   { direction, note, resources = clientResources() }: WireChangeOptions = {},
 ): WireChange {
   if (text === undefined) return { direction, text, attachments: [] }
-  if (lengthOf(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {
+  if (lengthOf(text) > VNET_WIRE_TEXT_MAX || text.includes('\0'))
     throw new UsageError(`the text of a running wire has at most ${VNET_WIRE_TEXT_MAX} bytes, and no NUL`)
-  }
   const attachments: WireAttachment[] = []
   let size = 0
   const attach = (attachment: WireAttachment) => {
@@ -60,13 +59,10 @@ export function wireChange(
   }
   const recorded = recording(resources, attach)
   const groups = readText(text, { bareUs: true, ...(note !== undefined && { note }) })
-  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) {
+  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction])
     buildGroups(directed(groups, each), recorded)
-  }
   return { direction, text, attachments }
 }
 
 /** Returns the bytes of a text in UTF-8. */
-function lengthOf(text: string): number {
-  return new TextEncoder().encode(text).length
-}
+const lengthOf = (text: string): number => new TextEncoder().encode(text).length

@@ -130,9 +130,7 @@ function isInterface(value: unknown): value is EntryInterface {
   )
 }
 
-function isNumber(value: unknown): boolean {
-  return Number.isInteger(value) && (value as number) > 0
-}
+const isNumber = (value: unknown): boolean => Number.isInteger(value) && (value as number) > 0
 
 function runs({ pid, startTime: began }: Entry): boolean {
   const stat = statOf(pid)

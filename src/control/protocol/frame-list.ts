@@ -30,9 +30,7 @@ export function encodeFrames(
 }
 
 /** Returns the length of the frame with the prefix at `at`. */
-export function frameLength(list: Uint8Array, at: number): number {
-  return (list[at] << 8) | list[at + 1]
-}
+export const frameLength = (list: Uint8Array, at: number): number => (list[at] << 8) | list[at + 1]
 
 /** Returns whether the list ends with the end of a frame. */
 export function isWhole(list: Uint8Array): boolean {

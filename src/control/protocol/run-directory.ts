@@ -95,13 +95,9 @@ export function otherUsers(): number[] {
 }
 
 /** Files other than a vnet's, such as the token of a page, may remain in a directory. */
-function hasVnets(path: string): boolean {
-  return listed(path).some(name => name.endsWith('.json'))
-}
+const hasVnets = (path: string): boolean => listed(path).some(name => name.endsWith('.json'))
 
-function effectiveUid(): number {
-  return process.geteuid?.() ?? ROOT
-}
+const effectiveUid = (): number => process.geteuid?.() ?? ROOT
 
 /** The directories for the vnets of this process, in the order of preference. */
 function ownCandidates(self: number): string[] {
@@ -158,6 +154,4 @@ function isOwned(path: string, uid: number): boolean {
 }
 
 /** The names in a directory; empty if it cannot be read. */
-export function listed(path: string): string[] {
-  return attempt(() => readdirSync(path)) ?? []
-}
+export const listed = (path: string): string[] => attempt(() => readdirSync(path)) ?? []

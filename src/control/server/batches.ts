@@ -3,9 +3,7 @@
  * millisecond, whatever the number of clients. A batch is bounded by a number and by a time. This
  * comes on top of the time that Turns grants, which is an average of a longer period.
  */
-import type { Alarm, Clock } from '../../base/clock.ts'
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import type { Turns, Work } from '../../base/turns.ts'
+import { type Alarm, type Clock, NSEC_PER_MSEC, type Turns, type Work } from '../../base/index.ts'
 
 /** Requests, and parts of dumps, in a batch. */
 export const BATCH = 16

@@ -1,7 +1,6 @@
 /** CAPTURE: starts a capture, which the vnet's Captures then send. */
 
-import { EINVAL, EOPNOTSUPP, EPERM, VnetError } from '../../base/errno.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { EINVAL, EOPNOTSUPP, EPERM, UsageError, VnetError } from '../../base/index.ts'
 import type { PacketFilter } from '../../packet/bpf.ts'
 import { decodeFilter } from '../protocol/attachment.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'

@@ -4,12 +4,10 @@
  * that does not read costs that buffer and nothing else.
  */
 
-import { EAGAIN, EBUSY, VnetError } from '../../base/errno.ts'
-import type { Turns, Work } from '../../base/turns.ts'
+import { EAGAIN, EBUSY, type Turns, VnetError, type Work } from '../../base/index.ts'
 import { Capture } from '../../capture/capture.ts'
 import { captureHead } from '../../capture/recording.node.ts'
-import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
-import { MSG_DONTWAIT } from '../../linux/uapi.ts'
+import { MSG_DONTWAIT, type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/index.ts'
 import { NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { Detached } from '../protocol/connection.ts'

@@ -36,9 +36,8 @@ export function dispatch(dispatch: Dispatch, client: Client, bytes: Uint8Array, 
   let answer: netlink.Answer = { error: 0 }
   try {
     // Other messages mean nothing here; like the kernel we acknowledge them.
-    if ((message.flags & netlink.NLM_F_REQUEST) !== 0 && message.type >= netlink.NLMSG_MIN_TYPE) {
+    if ((message.flags & netlink.NLM_F_REQUEST) !== 0 && message.type >= netlink.NLMSG_MIN_TYPE)
       continues = perform(dispatch, client, bytes, message)
-    }
   } catch (error) {
     answer = refusal(error, bytes, message, dispatch.onDefect)
   }

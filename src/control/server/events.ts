@@ -4,13 +4,10 @@
  * does not read loses the events that do not fit. NLMSG_OVERRUN replaces them: it is sent with the
  * next event that fits, or when everything has been read.
  */
-import { type Alarm, NSEC_PER_MSEC } from '../../base/clock.ts'
-import type { Work } from '../../base/turns.ts'
+import { type Alarm, NSEC_PER_MSEC, type Work } from '../../base/index.ts'
 import { Drops } from '../../netdev/counters.ts'
-import type { DeviceWire } from '../../netdev/device-wire.ts'
 import * as netif from '../../netdev/if.ts'
-import type { Net } from '../../netdev/net.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
+import type { DeviceWire, Net, NetDevice } from '../../netdev/index.ts'
 import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
 import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
 import { deviceCounters } from '../protocol/queue-counters.ts'
@@ -219,13 +216,9 @@ function detailsOf(dev: NetDevice, event: EventName, netnsOf: Subject['netnsOf']
   return { queue: dev.watchdog.lastQueue, txTimeouts: deviceCounters(dev).txTimeouts }
 }
 
-function wiresOf(dev: NetDevice): readonly DeviceWire[] {
-  return dev.netdevOps.ndoGetWires?.(dev) ?? []
-}
+const wiresOf = (dev: NetDevice): readonly DeviceWire[] => dev.netdevOps.ndoGetWires?.(dev) ?? []
 
-function textsOf(dev: NetDevice): string[] {
-  return wiresOf(dev).map(({ text }) => text)
-}
+const textsOf = (dev: NetDevice): string[] => wiresOf(dev).map(({ text }) => text)
 
 function send(subscriber: Subscriber, bytes: Uint8Array): void {
   // Both or neither: a mark alone would take the room of an event.

@@ -5,11 +5,8 @@
  */
 import { readdirSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import { attempt, EPERM, VnetError } from '../../base/errno.ts'
-import { Turns } from '../../base/turns.ts'
-import { TimerfdClock } from '../../linux/clock.ts'
-import { check, startPoller } from '../../linux/errno.ts'
-import { loadNative, type Native } from '../../linux/native.ts'
+import { attempt, EPERM, Turns, VnetError } from '../../base/index.ts'
+import { check, loadNative, type Native, startPoller, TimerfdClock } from '../../linux/index.ts'
 import { decodeAttributes, GENL_HDRLEN, NLMSG_HDRLEN } from '../../netlink/index.ts'
 import { commands } from '../protocol/family.ts'
 import { ClientSocket, FRONT_CLIENTS, FRONT_LISTENING, FRONT_MESSAGES, type FrontData } from './front.ts'
@@ -86,9 +83,8 @@ function deferring({ cmd, doit, dumpit }: FrontData['operations'][number], relay
   const { request: policy, changes = false } = found as Pick<Operation, 'changes'> & { request: Operation['policy'] }
   function defer(bytes: Uint8Array, offset: number, length: number, caller: Caller): undefined {
     decodeAttributes(policy, bytes, offset, length)
-    if (cmd === commands.capture.cmd && caller.missingToCapture !== undefined) {
+    if (cmd === commands.capture.cmd && caller.missingToCapture !== undefined)
       throw new VnetError(EPERM, 'vnet_nl', caller.missingToCapture)
-    }
     const header = NLMSG_HDRLEN + GENL_HDRLEN
     const [at, size] = [offset - header, length + header]
     // The clients of this process are sessions.

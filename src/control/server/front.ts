@@ -24,8 +24,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { VnetError } from '../../base/errno.ts'
-import type { Turns, Work } from '../../base/turns.ts'
+import { type Turns, VnetError, type Work } from '../../base/index.ts'
 import { check, closingOnError, startPoller } from '../../linux/errno.ts'
 import type { Native, Poller } from '../../linux/native.ts'
 import { MSG_DONTWAIT, SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM } from '../../linux/uapi.ts'

@@ -1,8 +1,6 @@
 /** INJECT: has a device receive the frames of a request, as its driver would. */
 import { EINVAL, ENETDOWN, VnetError } from '../../base/errno.ts'
-import { ETH_HLEN } from '../../netdev/if.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
-import { ethTypeTrans, netifRunning, netifRxDrop, netifRxFrom } from '../../netdev/netif.ts'
+import { ETH_HLEN, ethTypeTrans, type NetDevice, netifRunning, netifRxDrop, netifRxFrom } from '../../netdev/index.ts'
 import { VLAN_HLEN } from '../../packet/vlan.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG, SKB_DROP_REASON_PKT_TOO_SMALL } from '../../skb/drop-reason.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
@@ -17,9 +15,8 @@ export function inject(subject: Subject): Operation {
   return operation(commands.inject, {
     doit({ frames, ...which }) {
       const dev = theOne(subject, which)
-      if (!isWhole(frames)) {
+      if (!isWhole(frames))
         throw new Refusal(EINVAL, vnetAttributes.injectFrames.type, 'frames: the last one is not whole')
-      }
       if (!netifRunning(dev)) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
       return receive(dev, frames)
     },

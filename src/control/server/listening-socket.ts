@@ -88,9 +88,7 @@ function withoutDescriptors(native: Native): Native {
   let closing = 0
   function close(fds: Int32Array): void {
     closing += fds.length
-    void closeAside(native, [...fds]).then(() => {
-      closing -= fds.length
-    })
+    void closeAside(native, [...fds]).then(() => (closing -= fds.length))
   }
   return {
     ...native,

@@ -2,8 +2,7 @@
  * Operations of a generic netlink family: the requests, replies and refusals of a command. An
  * operation refuses a request by throwing a VnetError, with the text for the client as its advice.
  */
-import { EINVAL, VnetError } from '../../base/errno.ts'
-import type { Work } from '../../base/turns.ts'
+import { EINVAL, VnetError, type Work } from '../../base/index.ts'
 import * as netlink from '../../netlink/index.ts'
 import type { Detached } from '../protocol/connection.ts'
 

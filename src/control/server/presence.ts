@@ -7,20 +7,11 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
 import { chmod, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { attempt, ENOENT, isErrno } from '../../base/errno.ts'
-import { describeException } from '../../base/exception.ts'
-import type { Native } from '../../linux/native.ts'
-import { netnsCookieOf } from '../../linux/socket-identity.ts'
+import { attempt, describeException, ENOENT, isErrno } from '../../base/index.ts'
+import { type Native, netnsCookieOf } from '../../linux/index.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../../netdev/if.ts'
-import type { Net } from '../../netdev/net.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
-import {
-  type EntryInterface,
-  type NetNamespace,
-  ownNamespace,
-  removeQuietly,
-  startTime,
-} from '../protocol/directory.ts'
+import type { Net, NetDevice } from '../../netdev/index.ts'
+import * as entries from '../protocol/directory.ts'
 import { makeRunDirectory, privateCandidates, RUN_DIRECTORY } from '../protocol/run-directory.ts'
 import { ListeningSocket } from './listening-socket.ts'
 
@@ -38,7 +29,7 @@ export interface PresenceOptions {
   /** The network namespace that a device is in; undefined is the program's own. */
   readonly netnsOf?: (dev: NetDevice) => string | undefined
   /** The inode and the cookie of that namespace; undefined is the program's own. */
-  readonly namespaceOf?: (dev: NetDevice) => NetNamespace | undefined
+  readonly namespaceOf?: (dev: NetDevice) => entries.NetNamespace | undefined
   /** The directory of the socket; by default the first candidate that only this user may write. */
   readonly directory?: string
   /** True for labs: for their user and root alone, with changes written every 100 ms at most. */
@@ -56,7 +47,7 @@ export class Presence {
     const own = candidates ?? (options.isLab ? privateCandidates() : undefined)
     const announce = () => new Announcement(makeRunDirectory(own, line => net.log.warn(line)).path)
     const listen = () => new ListeningSocket(native, this.#announcement.socket, SOCKET_MODE, onReadable)
-    const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
+    const home: entries.NetNamespace = { inode: entries.ownNamespace('net'), cookie: netnsCookieOf(native) }
     this.#announcement = announce()
     try {
       this.listening = listen()
@@ -82,19 +73,19 @@ export class Presence {
 function keepWritten(
   net: Net,
   file: Announcement,
-  home: NetNamespace,
+  home: entries.NetNamespace,
   { netnsOf, namespaceOf, isLab }: PresenceOptions,
 ): () => void {
-  const places = new Map<NetDevice, EntryInterface>()
+  const places = new Map<NetDevice, entries.EntryInterface>()
   const changed = new Set<NetDevice>(net.devices)
-  const place = (dev: NetDevice): EntryInterface => ({
+  const place = (dev: NetDevice): entries.EntryInterface => ({
     name: dev.name,
     ifindex: dev.ifindex,
     netns: netnsOf?.(dev),
     ...(namespaceOf?.(dev) ?? home),
   })
   /** Reads the places of changed devices only, because that takes system calls. */
-  function interfaces(): EntryInterface[] {
+  function interfaces(): entries.EntryInterface[] {
     for (const dev of changed) places.set(dev, place(dev))
     changed.clear()
     return [...places.values()]
@@ -149,12 +140,12 @@ export class Announcement {
     this.socket = `${name}.sock`
     this.#directory = directory
     this.#file = `${name}.json`
-    const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
-    this.#self = { pid, startTime: startTime(pid) ?? '', pidns, netns }
+    const [netns, pidns] = [entries.ownNamespace('net'), entries.ownNamespace('pid')]
+    this.#self = { pid, startTime: entries.startTime(pid) ?? '', pidns, netns }
   }
 
   /** Replaces the file atomically. Throws the errors of the file system. */
-  write(interfaces: readonly EntryInterface[]): void {
+  write(interfaces: readonly entries.EntryInterface[]): void {
     const temporary = `${this.#file}.tmp`
     writeFileSync(temporary, this.#text(interfaces), { mode: MODE })
     chmodSync(temporary, MODE)
@@ -167,7 +158,7 @@ export class Announcement {
    * Replaces the file soon: immediately after a second without a change, otherwise every 100 ms at
    * most, in threads that carry no frames. `failed` is called with an error of the file system.
    */
-  update(interfaces: () => readonly EntryInterface[], failed: (error: unknown) => void): void {
+  update(interfaces: () => readonly entries.EntryInterface[], failed: (error: unknown) => void): void {
     if (this.#removed || this.#timer !== undefined) return
     if (this.#saving !== undefined) {
       this.#isStale = true
@@ -205,19 +196,19 @@ export class Announcement {
     this.#removeFiles()
   }
 
-  async #save(interfaces: readonly EntryInterface[]): Promise<void> {
+  async #save(interfaces: readonly entries.EntryInterface[]): Promise<void> {
     const temporary = `${this.#file}.new`
     await writeFile(temporary, this.#text(interfaces), { mode: MODE })
     await chmod(temporary, MODE)
     await rename(temporary, this.#file)
   }
 
-  #text(interfaces: readonly EntryInterface[]): string {
+  #text(interfaces: readonly entries.EntryInterface[]): string {
     return `${JSON.stringify({ ...this.#self, interfaces })}\n`
   }
 
   #removeFiles(): void {
-    for (const file of [this.#file, `${this.#file}.tmp`, `${this.#file}.new`, this.socket]) removeQuietly(file)
+    for (const file of [this.#file, `${this.#file}.tmp`, `${this.#file}.new`, this.socket]) entries.removeQuietly(file)
     // Fails if it is not empty, or does not belong to this user any more.
     if (this.#directory !== RUN_DIRECTORY) attempt(() => rmdirSync(this.#directory))
   }

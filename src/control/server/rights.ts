@@ -8,9 +8,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { attempt, ENOPROTOOPT, ERANGE } from '../../base/errno.ts'
-import { closing } from '../../linux/errno.ts'
-import type { Native } from '../../linux/native.ts'
-import { OVERFLOW_GID, SO_PEERGROUPS, SOL_SOCKET } from '../../linux/uapi.ts'
+import { closing, type Native, OVERFLOW_GID, SO_PEERGROUPS, SOL_SOCKET } from '../../linux/index.ts'
 import { getU32 } from '../../netlink/index.ts'
 import { type Peer, peerPidfd } from '../protocol/connection.ts'
 import { startTime } from '../protocol/directory.ts'
@@ -74,9 +72,8 @@ export class Rights {
     const began = startTime(pid)
     const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'latin1'))
     const uidMap = attempt(() => readFileSync(`/proc/${pid}/uid_map`, 'utf8'))
-    if (status === undefined || uidMap === undefined) {
+    if (status === undefined || uidMap === undefined)
       return `/proc/${pid} cannot be read (hidepid?), so your capabilities are not known`
-    }
     if (!isStill(began)) return 'your process has ended'
     if (uidMap !== this.#uidMap) return 'you are in another user namespace'
     const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'

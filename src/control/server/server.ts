@@ -4,8 +4,7 @@
  * no process alive. Whatever happens to it, frames continue to pass.
  */
 
-import { type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
-import { describeException, messageOrDescription } from '../../base/exception.ts'
+import { type Clock, describeException, messageOrDescription, NSEC_PER_MSEC } from '../../base/index.ts'
 import type { Addon, Native } from '../../linux/native.ts'
 import type { Net } from '../../netdev/net.ts'
 import { Batches } from './batches.ts'

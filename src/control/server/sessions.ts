@@ -1,9 +1,7 @@
 /** The clients of a server: which are admitted, and how many. */
 
-import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../../base/errno.ts'
-import type { Turns, Work } from '../../base/turns.ts'
-import type { Native } from '../../linux/native.ts'
-import { MSG_DONTWAIT } from '../../linux/uapi.ts'
+import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM, type Turns, type Work } from '../../base/index.ts'
+import { MSG_DONTWAIT, type Native } from '../../linux/index.ts'
 import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX, type Peer, peerOf } from '../protocol/connection.ts'
 import type { Batches } from './batches.ts'

@@ -3,11 +3,8 @@
  * statistics (snapshot.ts), with the time for which it has not returned. Other requests get EBUSY.
  * It runs on the thread of the watchdog for lockups.
  */
-import { EBUSY, ENODEV, VnetError } from '../../base/errno.ts'
-import { Turns } from '../../base/turns.ts'
-import { TimerfdClock } from '../../linux/clock.ts'
-import { startPoller } from '../../linux/errno.ts'
-import type { Native } from '../../linux/native.ts'
+import { EBUSY, ENODEV, Turns, VnetError } from '../../base/index.ts'
+import { type Native, startPoller, TimerfdClock } from '../../linux/index.ts'
 import { decodeAttributes, type Fields, messages, type Policy, parseGenl, policy } from '../../netlink/index.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_NAME, VNET_GENL_VERSION, vnetAttributes } from '../protocol/family.ts'
 import { connectionCalls } from './listening-socket.ts'

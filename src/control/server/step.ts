@@ -1,12 +1,8 @@
 /** STEP: makes frames wait before each step of their path, and returns the step that is next. */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EINVAL, VnetError } from '../../base/errno.ts'
+import { EINVAL, NSEC_PER_MSEC, VnetError } from '../../base/index.ts'
 import { functionLines, placeLines, type SourceLines } from '../../netdev/debug/function-place.node.ts'
-import type { Halt } from '../../netdev/gate.ts'
-import type { Net } from '../../netdev/net.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
-import { StepGate } from '../../netdev/step-gate.ts'
+import { type Halt, type Net, type NetDevice, StepGate } from '../../netdev/index.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
 import { identify, type Subject, theOne } from './subject.ts'

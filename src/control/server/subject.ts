@@ -1,8 +1,7 @@
 /** The subject of requests: devices, driver and events. Finds the devices that requests name. */
 
 import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
-import type { Driver, Params } from '../../netdev/driver.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
+import type { Driver, NetDevice, Params } from '../../netdev/index.ts'
 import type { PacketFilter } from '../../packet/bpf.ts'
 import { vnetAttributes } from '../protocol/family.ts'
 import { type Caller, MissingAttribute } from './operation.ts'
@@ -80,9 +79,8 @@ export function isMeant(dev: NetDevice, { ifindex, ifname, netns }: Which, netns
 
 /** The one device that a request names; of several, the device in the program's own namespace. */
 export function theOne(subject: Subject, which: Which): NetDevice {
-  if ((which.ifindex ?? which.ifname) === undefined) {
+  if ((which.ifindex ?? which.ifname) === undefined)
     throw new MissingAttribute(vnetAttributes.ifindex.type, 'the request names no interface')
-  }
   const found = chosen(subject, which)
   if (found.length === 0) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
   const [dev, ...others] = found.length === 1 ? found : found.filter(each => subject.netnsOf(each) === undefined)
@@ -93,9 +91,8 @@ export function theOne(subject: Subject, which: Which): NetDevice {
 /** The driver. If the request names devices, one of them must exist. */
 export function moduleOf(subject: Subject, which: Which): RunningDriver {
   const isNamed = (which.ifindex ?? which.ifname ?? which.netns) !== undefined
-  if (isNamed && chosen(subject, which).length === 0) {
+  if (isNamed && chosen(subject, which).length === 0)
     throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
-  }
   const { module } = subject
   if (module === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'its devices are of no driver with parameters')
   return module

@@ -31,9 +31,8 @@ function ioctl(subject: Subject): Operation {
     doit({ cmd, ifreq, data, ...which }, { missing }) {
       const dev = theOne(subject, which)
       const ifr = ifreq.slice()
-      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n) {
+      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n)
         putU64(ifr, IFR_IFRU, BigInt(family.VNET_IOCTL_DATA_ADDRESS))
-      }
       const memory = data && new RequestMemory(data.slice(), getU64(ifr, IFR_IFRU))
       const result = devIoctl(dev, cmd, ifr, memory ?? noMemory, missing === undefined)
       return { result, ifreq: ifr, data: memory?.written }
@@ -101,7 +100,23 @@ export function vnetFamily(subject: Subject): Family {
       segment(subject),
       getParts,
       getRuntime,
-      ...changes(subject),
+      operation(family.commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
+      operation(family.commands.setCarrier, {
+        doit({ carrier, ...which }) {
+          const set = carrier ? netifCarrierOn : netifCarrierOff
+          const dev = theOne(subject, which)
+          if (dev.netdevOps.keepsCarrier) {
+            const why = 'the carrier of an attached interface is its own; `vnet cut` drops its frames'
+            throw new VnetError(EOPNOTSUPP, `carrier of ${dev.name}`, why)
+          }
+          return void set(dev)
+        },
+      }),
+      operation(family.commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),
+      operation(family.commands.plug, { doit: request => void plugCable(theOne(subject, request)) }),
+      operation(family.commands.trigger, {
+        doit: ({ fault, queue, ...which }) => trigger(theOne(subject, which), fault, queue),
+      }),
       ...parameters(subject),
       ...wires(subject),
       capture(subject),
@@ -247,29 +262,6 @@ function subscribe({ events }: Subject): Operation {
   })
 }
 
-/** RESET_STATS, SET_CARRIER, CUT, PLUG, TRIGGER: the operations that change a device. */
-function changes(subject: Subject): Operation[] {
-  return [
-    operation(family.commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
-    operation(family.commands.setCarrier, {
-      doit({ carrier, ...which }) {
-        const set = carrier ? netifCarrierOn : netifCarrierOff
-        const dev = theOne(subject, which)
-        if (dev.netdevOps.keepsCarrier) {
-          const why = 'the carrier of an attached interface is its own; `vnet cut` drops its frames'
-          throw new VnetError(EOPNOTSUPP, `carrier of ${dev.name}`, why)
-        }
-        return void set(dev)
-      },
-    }),
-    operation(family.commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),
-    operation(family.commands.plug, { doit: request => void plugCable(theOne(subject, request)) }),
-    operation(family.commands.trigger, {
-      doit: ({ fault, queue, ...which }) => trigger(theOne(subject, which), fault, queue),
-    }),
-  ]
-}
-
 function trigger(dev: NetDevice, fault: string, queue: number | undefined): undefined {
   const { netdevOps } = dev
   if (queue !== undefined && queue >= dev.numTxQueues) {
@@ -279,13 +271,11 @@ function trigger(dev: NetDevice, fault: string, queue: number | undefined): unde
       `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`,
     )
   }
-  if (netdevOps.ndoTrigger === undefined) {
+  if (netdevOps.ndoTrigger === undefined)
     throw new VnetError(EOPNOTSUPP, 'vnet_nl', `the driver of ${dev.name} has no faults to trigger`)
-  }
   const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
-  if (error === -EOPNOTSUPP) {
+  if (error === -EOPNOTSUPP)
     throw new Refusal(EOPNOTSUPP, family.vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
-  }
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
   if (error < 0) throw new VnetError(error, ['ndoTrigger', `${fault} of ${dev.name}`])
 }

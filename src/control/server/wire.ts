@@ -1,11 +1,7 @@
 /** GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages, and their scenario. */
 
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EINVAL, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
-import { printable } from '../../base/printable.ts'
-import { UsageError } from '../../base/usage-error.ts'
-import type { DeviceWire, StageReport, WireScenario } from '../../netdev/device-wire.ts'
-import type { NetDevice } from '../../netdev/net-device.ts'
+import { EINVAL, EOPNOTSUPP, NSEC_PER_MSEC, printable, UsageError, VnetError } from '../../base/index.ts'
+import type { DeviceWire, NetDevice, StageReport, WireScenario } from '../../netdev/index.ts'
 import { attached } from '../protocol/attachment.ts'
 import { commands, VNET_WIRE_TEXT_MAX, vnetAttributes, wireDirectionNumbers } from '../protocol/family.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
@@ -37,9 +33,8 @@ export function wires(subject: Subject): Operation[] {
   const setWire = operation(commands.setWire, {
     doit({ direction, text = '', attachments, ...which }) {
       const found = wiresOf(subject, theOne(subject, which))
-      if (direction !== undefined && !(direction in wireDirectionNumbers)) {
+      if (direction !== undefined && !(direction in wireDirectionNumbers))
         throw new Refusal(EINVAL, vnetAttributes.wireDirection.type, `there is no ${direction}`)
-      }
       const resources = attached(attachments)
       const changed = found.filter(wire => direction === undefined || wire.direction === direction)
       try {

@@ -15,11 +15,9 @@
  */
 import * as arp from '../../packet/arp.ts'
 import * as ethernet from '../../packet/ethernet.ts'
-import { copyAddress, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, isStationAddress } from '../../packet/ethernet.ts'
 import * as icmpv6 from '../../packet/icmpv6.ts'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN, isUnicastAddress } from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { IPV6_ALEN, NEXTHDR_ICMP } from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
@@ -56,24 +54,24 @@ export function answerFar(skb: SkBuff, far: FarNetwork, own: Addresses, receiver
   const nh = data + offset
   const type = get16(bytes, nh - 2)
   let isAnswered = false
-  if (type === ETH_P_ARP) {
+  if (type === ethernet.ETH_P_ARP) {
     isAnswered = answerArp(skb, nh, far, own)
-  } else if (type === ETH_P_IP) {
+  } else if (type === ethernet.ETH_P_IP) {
     // The protocol is read first, even past the end of the frame: most frames carry TCP or UDP.
     const isIcmp = bytes[nh + 9] === IPPROTO_ICMP && parse4(far.packet, skb, nh) === 0
     isAnswered = isIcmp && answerEcho(skb, far, own, receiver)
-  } else if (type === ETH_P_IPV6) {
+  } else if (type === ethernet.ETH_P_IPV6) {
     const next = bytes[nh + 6]
     const isIcmp = next !== IPPROTO_TCP && next !== IPPROTO_UDP && parse6(far.packet, skb, nh) === 0
     isAnswered =
       isIcmp &&
-      far.packet.protocol === NEXTHDR_ICMP &&
+      far.packet.protocol === ipv6.NEXTHDR_ICMP &&
       (answerEcho(skb, far, own, receiver) || answerSolicitation(skb, far, own))
   }
   if (!isAnswered) return false
   skb.mac = data
   skb.nh = nh
-  skb.h = type === ETH_P_ARP || far.packet.isLaterFragment ? 0 : far.packet.h
+  skb.h = type === ethernet.ETH_P_ARP || far.packet.isLaterFragment ? 0 : far.packet.h
   skb.protocol = type
   return true
 }
@@ -83,7 +81,7 @@ function answerArp(skb: SkBuff, at: number, { address }: FarNetwork, own: Addres
   if (arp.parse(bytes, at, skb.data + skb.len - at) < 0 || arp.op(bytes, at) !== arp.ARPOP_REQUEST) return false
   if (!isUnicastAddress(bytes, at + SPA) || isSame(bytes, at + SPA, at + TPA, IPV4_ALEN)) return false
   if (!isUnicast4(bytes, at + TPA) || isAmong(bytes, at + TPA, own, false)) return false
-  if (!isStationAddress(bytes, arp.shaAt(at)) || skb.ipSummed === CHECKSUM_PARTIAL) return false
+  if (!ethernet.isStationAddress(bytes, arp.shaAt(at)) || skb.ipSummed === CHECKSUM_PARTIAL) return false
   toArpReply(skb, at, address, 0)
   return true
 }
@@ -93,10 +91,11 @@ function answerSolicitation(skb: SkBuff, { address, packet }: FarNetwork, own: A
   const { h, sourceAt } = packet
   const solicitor = solicitorAt(skb, packet)
   const target = icmpv6.targetAt(h)
-  if (solicitor < 0 || ipv6.isUnspecified(bytes, sourceAt) || isSame(bytes, sourceAt, target, IPV6_ALEN)) return false
+  if (solicitor < 0 || ipv6.isUnspecified(bytes, sourceAt) || isSame(bytes, sourceAt, target, ipv6.IPV6_ALEN))
+    return false
   if (!isUnicast6(bytes, target) || isAmong(bytes, target, own, true)) return false
   if (!isIcmpChecksumRight(skb, packet)) return false
-  copyAddress(bytes, ethernet.destinationAt(data), bytes, solicitor)
+  ethernet.copyAddress(bytes, ethernet.destinationAt(data), bytes, solicitor)
   toAdvertisement(skb, packet, address, 0)
   return true
 }
@@ -106,7 +105,10 @@ function answerEcho(skb: SkBuff, { packet }: FarNetwork, own: Addresses, receive
   const { isIpv6, sourceAt, destinationAt } = packet
   const isUnicast = isIpv6 ? isUnicast6 : isUnicast4
   if (!isUnicast(bytes, sourceAt) || !isUnicast(bytes, destinationAt)) return false
-  if (!isStationAddress(bytes, ethernet.destinationAt(data)) || !isStationAddress(bytes, ethernet.sourceAt(data)))
+  if (
+    !ethernet.isStationAddress(bytes, ethernet.destinationAt(data)) ||
+    !ethernet.isStationAddress(bytes, ethernet.sourceAt(data))
+  )
     return false
   if (isAmong(bytes, destinationAt, own, isIpv6) || isAmong(bytes, destinationAt, receiver, isIpv6, 1)) return false
   return echo(skb, packet)
@@ -120,7 +122,7 @@ function isSame(bytes: Uint8Array, at: number, other: number, length: number): b
 
 /** Whether the address at `at` is in `addresses`; with `flip` 1, once its network is flipped. */
 function isAmong(bytes: Uint8Array, at: number, addresses: Addresses, isIpv6: boolean, flip = 0): boolean {
-  const length = isIpv6 ? IPV6_ALEN : IPV4_ALEN
+  const length = isIpv6 ? ipv6.IPV6_ALEN : IPV4_ALEN
   const flipped = isIpv6 ? FLIPPED_IPV6 : FLIPPED_IPV4
   for (let n = 0; n < addresses.length; n++) {
     const address = addresses[n]

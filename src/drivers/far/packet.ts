@@ -2,10 +2,9 @@
  * Packet: where the parts of the IP packet in a frame are, and whether its checksums are right. One
  * record is filled again for each frame, so parsing allocates nothing.
  */
-import { fold, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
+import { fold, get16, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { get16 } from '../../packet/octets.ts'
 import * as drop from '../../skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, type SkBuff } from '../../skb/sk-buff.ts'
 

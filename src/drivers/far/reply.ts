@@ -5,13 +5,12 @@
  * replies: the simulated hosts', or the far network's.
  */
 import * as arp from '../../packet/arp.ts'
-import { checksumUpdate, finish, onesComplementSum } from '../../packet/checksum.ts'
 import * as ethernet from '../../packet/ethernet.ts'
 import * as icmp from '../../packet/icmp.ts'
 import * as icmpv6 from '../../packet/icmpv6.ts'
+import { checksumUpdate, finish, get16, onesComplementSum, put16 } from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { get16, put16 } from '../../packet/octets.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
 import { ICMP_CHECK, isIcmpChecksumRight, type Packet, pseudoHeaderSum, setPositions } from './packet.ts'
 

@@ -2,10 +2,9 @@
  * Flips one address, and a checksum over it, for hidden-loopback. Only this file decides which
  * addresses are flipped. Callers check bounds.
  */
-import { checksumGrow, growthOf, sumGrow } from '../../packet/checksum.ts'
+import { checksumGrow, get16, growthOf, put16, sumGrow } from '../../packet/index.ts'
 import { IPPROTO_DCCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../packet/ipv4.ts'
 import { NEXTHDR_ICMP } from '../../packet/ipv6.ts'
-import { get16, put16 } from '../../packet/octets.ts'
 
 /** The index of the address byte with the flipped lowest bit. */
 export const FLIPPED_IPV4 = 2

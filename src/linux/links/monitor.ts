@@ -5,11 +5,8 @@
  * socket is in our own namespace and keeps no other one alive. Events are read in the time that
  * Turns grants to work without rights: any namespace may send any number of them.
  */
-import { type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
-import { EAGAIN, EMSGSIZE, ENOBUFS, VnetError } from '../../base/errno.ts'
-import { Turns, type Work } from '../../base/turns.ts'
-import { check, closingOnError, setBuffer, startPoller } from '../errno.ts'
-import type { Native, Poller } from '../native.ts'
+import { type Clock, EAGAIN, EMSGSIZE, ENOBUFS, NSEC_PER_MSEC, Turns, VnetError, type Work } from '../../base/index.ts'
+import { check, closingOnError, type Native, type Poller, setBuffer, startPoller } from '../index.ts'
 import * as uapi from '../uapi.ts'
 import { firstIndex, type LinkListener, readEvents } from './events.ts'
 

@@ -37,9 +37,8 @@ function differences(
   if (mtu !== undefined && mtu !== link.mtu) changes.mtu = mtu
   if (txQueueLen !== undefined && txQueueLen !== link.txQueueLen) changes.txQueueLen = txQueueLen
   if (address !== undefined && !sameBytes(address, link.address)) changes.address = address
-  if (noarp !== undefined && noarp !== ((link.flags & IFF_NOARP) !== 0)) {
+  if (noarp !== undefined && noarp !== ((link.flags & IFF_NOARP) !== 0))
     changes.flags = { set: noarp ? IFF_NOARP : 0, mask: IFF_NOARP }
-  }
   return Object.keys(changes).length === 0 ? undefined : changes
 }
 

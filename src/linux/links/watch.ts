@@ -36,7 +36,7 @@ export function watchLink(
 ): () => void {
   let reported: WatchedState | undefined
   return followLink(native, watched, turns, link => {
-    const state = stateOf(link)
+    const state = link === undefined ? 'gone' : (link.flags & IFF_UP) !== 0 && link.carrier ? 'up' : 'down'
     if (state === reported) return
     reported = state
     fn(state)
@@ -101,9 +101,4 @@ export function followLink(
     stop()
     throw error
   }
-}
-
-function stateOf(link: Link | undefined): WatchedState {
-  if (link === undefined) return 'gone'
-  return (link.flags & IFF_UP) !== 0 && link.carrier ? 'up' : 'down'
 }

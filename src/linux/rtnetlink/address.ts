@@ -22,9 +22,7 @@ const addressPolicy = netlink.policy({
 
 const IFADDRMSG = 8
 
-export function familyOf(address: Uint8Array): AddressFamily {
-  return address.length === 4 ? AF_INET : AF_INET6
-}
+export const familyOf = (address: Uint8Array): AddressFamily => (address.length === 4 ? AF_INET : AF_INET6)
 
 function ifaddrmsg(family: number, prefixLen: number, ifindex: number): Uint8Array {
   const bytes = new Uint8Array(IFADDRMSG)

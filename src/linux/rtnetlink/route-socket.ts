@@ -6,9 +6,7 @@
 import { fstatSync } from 'node:fs'
 import { type Call, EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
-import { sendAside } from '../aside.ts'
-import { check, closing } from '../errno.ts'
-import type { Native } from '../native.ts'
+import { check, closing, type Native, sendAside } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
 /**
@@ -59,9 +57,8 @@ export class RouteSocket implements Disposable {
     const what = protocol === uapi.NETLINK_ROUTE ? 'NETLINK_ROUTE' : 'NETLINK_SOCK_DIAG'
     this.#fd = check(native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, protocol, nsfd), `socket(AF_NETLINK, ${what})`)
     // Each option improves error messages. An old kernel may lack it.
-    for (const option of [uapi.NETLINK_EXT_ACK, uapi.NETLINK_CAP_ACK, uapi.NETLINK_GET_STRICT_CHK]) {
+    for (const option of [uapi.NETLINK_EXT_ACK, uapi.NETLINK_CAP_ACK, uapi.NETLINK_GET_STRICT_CHK])
       native.setsockopt(this.#fd, uapi.SOL_NETLINK, option, uapi.int32(1))
-    }
   }
 
   /** Opens a socket in the network namespace that `nsfd` refers to; -1 is our own. */

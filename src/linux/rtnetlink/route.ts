@@ -90,7 +90,7 @@ function routesOf(sock: RouteSocket, family: uapi.AddressFamily): Route[] {
       family,
       dst: dst?.slice() ?? new Uint8Array(family === uapi.AF_INET ? 4 : 16),
       prefixLen: bytes[offset + 1],
-      oif: oif ?? firstNextHop(multipath),
+      oif: oif ?? (multipath !== undefined && multipath.length >= 8 ? netlink.getU32(multipath, 4) : undefined),
       type: bytes[offset + 7],
       via: gateway?.slice(),
       table,
@@ -110,11 +110,6 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   if (addresses.length === 0) return true
   const locals = routesOf(sock, uapi.AF_INET6).filter(({ type, prefixLen }) => type === RTN_LOCAL && prefixLen === 128)
   return addresses.every(({ bytes }) => locals.some(({ dst }) => sameBytes(dst, bytes)))
-}
-
-/** The interface of the first struct rtnexthop. */
-function firstNextHop(multipath: Uint8Array | undefined): number | undefined {
-  return multipath !== undefined && multipath.length >= 8 ? netlink.getU32(multipath, 4) : undefined
 }
 
 /**

@@ -4,34 +4,13 @@
  * each. The vnet header (struct virtio_net_hdr, include/uapi/linux/virtio_net.h, little-endian)
  * directly precedes the frame.
  */
-import {
-  EBADFD,
-  ECANCELED,
-  EINVAL,
-  EIO,
-  EMSGSIZE,
-  ENETDOWN,
-  ENOBUFS,
-  ENODEV,
-  ENXIO,
-  VnetError,
-} from '../../base/errno.ts'
+import * as errnos from '../../base/errno.ts'
 import type { PortQueue } from '../../netdev/port.ts'
 import { getU16, putU16 } from '../../netlink/index.ts'
 import * as drop from '../../skb/drop-reason.ts'
-import { FRAME_MAX, type SkBuffPool, type SlotAccount } from '../../skb/pool.ts'
-import type { Ring } from '../../skb/ring.ts'
-import {
-  CHECKSUM_PARTIAL,
-  CHECKSUM_UNNECESSARY,
-  SKB_GSO_TCP_ECN,
-  SKB_GSO_TCPV4,
-  SKB_GSO_TCPV6,
-  SKB_GSO_UDP_L4,
-  type SkBuff,
-} from '../../skb/sk-buff.ts'
-import type { Batch, Native, Poller } from '../native.ts'
-import { VIRTIO_NET_HDR_LEN } from '../uapi.ts'
+import { FRAME_MAX, type Ring, type SkBuffPool, type SlotAccount } from '../../skb/index.ts'
+import * as sk from '../../skb/sk-buff.ts'
+import { type Batch, type Native, type Poller, VIRTIO_NET_HDR_LEN } from '../index.ts'
 
 // include/uapi/linux/virtio_net.h
 export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1
@@ -72,7 +51,7 @@ export class FrameBatches {
     const offsets = new Int32Array(new SharedArrayBuffer(4 * FRAMES))
     const lengths = new Int32Array(new SharedArrayBuffer(4 * FRAMES))
     const handle = this.#native.createBatch(pool.bytes, offsets, lengths)
-    if (typeof handle === 'number') throw new VnetError(handle, 'createBatch')
+    if (typeof handle === 'number') throw new errnos.VnetError(handle, 'createBatch')
     const batch = { handle, offsets, lengths }
     this.#made.set(pool, batch)
     return batch
@@ -101,12 +80,12 @@ export class FrameQueue implements PortQueue {
   }
 
   /** (1) One native call reads a batch of frames into slots of the pool. */
-  read(into: SkBuff[], max: number): number {
+  read(into: sk.SkBuff[], max: number): number {
     const { offsets, lengths, handle } = this.#batch
     const slots = this.#slots
     const header = this.#vnetHdrLen
     const n = slots.pool.peek(slots, max > FRAMES ? FRAMES : max, offsets)
-    if (n === 0) return -ENOBUFS
+    if (n === 0) return -errnos.ENOBUFS
     for (let i = 0; i < n; i++) {
       offsets[i] = offsets[i] - header
       lengths[i] = FRAME_MAX + header
@@ -125,11 +104,11 @@ export class FrameQueue implements PortQueue {
     const header = this.#vnetHdrLen
     let sent = 0
     while (from.length > 0) {
-      const { pool } = from.peek(0) as SkBuff
+      const { pool } = from.peek(0) as sk.SkBuff
       const { offsets, lengths, handle } = pool === this.#slots.pool ? this.#batch : this.#batches.of(pool)
       let n = from.length > FRAMES ? FRAMES : from.length
       for (let i = 0; i < n; i++) {
-        const skb = from.peek(i) as SkBuff
+        const skb = from.peek(i) as sk.SkBuff
         if (skb.pool !== pool) {
           n = i
           break
@@ -140,7 +119,7 @@ export class FrameQueue implements PortQueue {
       }
       const done = this.#native.writeBatch(handle, this.#fd, n)
       for (let i = 0; i < done; i++) {
-        const skb = from.shift() as SkBuff
+        const skb = from.shift() as sk.SkBuff
         const result = lengths[i]
         if (result > 0) skb.consume()
         else skb.drop(DROP_REASONS.get(-result) ?? drop.SKB_DROP_REASON_KERNEL_ERROR)
@@ -155,9 +134,9 @@ export class FrameQueue implements PortQueue {
     const poller = this.#native.createPoller(this.#fd, status => {
       // After an error the poller has stopped. Started again it would report the same error.
       this.#dead = status < 0
-      return fn(this.#dead ? -EBADFD : 0)
+      return fn(this.#dead ? -errnos.EBADFD : 0)
     })
-    if (typeof poller === 'number') throw new VnetError(poller, 'uv_poll_init')
+    if (typeof poller === 'number') throw new errnos.VnetError(poller, 'uv_poll_init')
     this.#poller = poller
     this.#listener = fn
     if (!this.#paused) poller.start()
@@ -192,49 +171,51 @@ export class FrameQueue implements PortQueue {
     this.#poller?.close()
     this.#poller = undefined
     this.#fd = -1
-    if (!this.#dead) this.#listener(-ECANCELED)
+    if (!this.#dead) this.#listener(-errnos.ECANCELED)
     return fd
   }
 }
 
 /** The drop reason of a frame by the error of its write, on a TAP or a packet socket. */
 const DROP_REASONS: ReadonlyMap<number, number> = new Map([
-  ...[EIO, EBADFD, ENETDOWN, ENXIO, ENODEV].map(error => [error, drop.SKB_DROP_REASON_DEV_READY] as const),
-  [EINVAL, drop.SKB_DROP_REASON_HDR_TRUNC],
-  [EMSGSIZE, drop.SKB_DROP_REASON_PKT_TOO_BIG],
-  [ENOBUFS, drop.SKB_DROP_REASON_QDISC_DROP],
+  ...[errnos.EIO, errnos.EBADFD, errnos.ENETDOWN, errnos.ENXIO, errnos.ENODEV].map(
+    error => [error, drop.SKB_DROP_REASON_DEV_READY] as const,
+  ),
+  [errnos.EINVAL, drop.SKB_DROP_REASON_HDR_TRUNC],
+  [errnos.EMSGSIZE, drop.SKB_DROP_REASON_PKT_TOO_BIG],
+  [errnos.ENOBUFS, drop.SKB_DROP_REASON_QDISC_DROP],
 ])
 
 /** Sets the checksum and segmentation fields of the skb from the header before the frame. */
-export function parseVnetHdr(skb: SkBuff): void {
+export function parseVnetHdr(skb: sk.SkBuff): void {
   const { bytes, data } = skb
   const at = data - VIRTIO_NET_HDR_LEN
   const flags = bytes[at]
   const gso = bytes[at + 1]
   if ((flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) !== 0) {
-    skb.ipSummed = CHECKSUM_PARTIAL
+    skb.ipSummed = sk.CHECKSUM_PARTIAL
     skb.csumStart = data + getU16(bytes, at + 6)
     skb.csumOffset = getU16(bytes, at + 8)
   } else if ((flags & VIRTIO_NET_HDR_F_DATA_VALID) !== 0) {
-    skb.ipSummed = CHECKSUM_UNNECESSARY
+    skb.ipSummed = sk.CHECKSUM_UNNECESSARY
   }
   if (gso === 0) return
   const kind = gso & ~VIRTIO_NET_HDR_GSO_ECN
-  const ecn = (gso & VIRTIO_NET_HDR_GSO_ECN) === 0 ? 0 : SKB_GSO_TCP_ECN
+  const ecn = (gso & VIRTIO_NET_HDR_GSO_ECN) === 0 ? 0 : sk.SKB_GSO_TCP_ECN
   skb.gsoSize = getU16(bytes, at + 4)
-  if (kind === VIRTIO_NET_HDR_GSO_TCPV4) skb.gsoType = SKB_GSO_TCPV4 | ecn
-  else if (kind === VIRTIO_NET_HDR_GSO_TCPV6) skb.gsoType = SKB_GSO_TCPV6 | ecn
-  else if (kind === VIRTIO_NET_HDR_GSO_UDP_L4) skb.gsoType = SKB_GSO_UDP_L4
+  if (kind === VIRTIO_NET_HDR_GSO_TCPV4) skb.gsoType = sk.SKB_GSO_TCPV4 | ecn
+  else if (kind === VIRTIO_NET_HDR_GSO_TCPV6) skb.gsoType = sk.SKB_GSO_TCPV6 | ecn
+  else if (kind === VIRTIO_NET_HDR_GSO_UDP_L4) skb.gsoType = sk.SKB_GSO_UDP_L4
 }
 
 /** Writes the header before the frame from the skb's fields. Overwrites the bytes there. */
-export function createVnetHdr(skb: SkBuff): void {
+export function createVnetHdr(skb: sk.SkBuff): void {
   const { bytes, data, gsoSize } = skb
   const at = data - VIRTIO_NET_HDR_LEN
-  const partial = skb.ipSummed === CHECKSUM_PARTIAL
+  const partial = skb.ipSummed === sk.CHECKSUM_PARTIAL
   bytes[at] = partial
     ? VIRTIO_NET_HDR_F_NEEDS_CSUM
-    : skb.ipSummed === CHECKSUM_UNNECESSARY
+    : skb.ipSummed === sk.CHECKSUM_UNNECESSARY
       ? VIRTIO_NET_HDR_F_DATA_VALID
       : 0
   bytes[at + 1] = gsoSize === 0 ? 0 : virtioGsoType(skb.gsoType)
@@ -245,15 +226,15 @@ export function createVnetHdr(skb: SkBuff): void {
 }
 
 function virtioGsoType(gsoType: number): number {
-  const ecn = (gsoType & SKB_GSO_TCP_ECN) === 0 ? 0 : VIRTIO_NET_HDR_GSO_ECN
-  if ((gsoType & SKB_GSO_TCPV4) !== 0) return VIRTIO_NET_HDR_GSO_TCPV4 | ecn
-  if ((gsoType & SKB_GSO_TCPV6) !== 0) return VIRTIO_NET_HDR_GSO_TCPV6 | ecn
+  const ecn = (gsoType & sk.SKB_GSO_TCP_ECN) === 0 ? 0 : VIRTIO_NET_HDR_GSO_ECN
+  if ((gsoType & sk.SKB_GSO_TCPV4) !== 0) return VIRTIO_NET_HDR_GSO_TCPV4 | ecn
+  if ((gsoType & sk.SKB_GSO_TCPV6) !== 0) return VIRTIO_NET_HDR_GSO_TCPV6 | ecn
   return VIRTIO_NET_HDR_GSO_UDP_L4
 }
 
 /** The length of all headers of a GSO frame, a hint to the kernel of how much to keep linear. */
-function headerLength({ bytes, data, len, csumStart, gsoType }: SkBuff): number {
+function headerLength({ bytes, data, len, csumStart, gsoType }: sk.SkBuff): number {
   const doff = csumStart + 12
-  if ((gsoType & SKB_GSO_UDP_L4) !== 0 || doff >= data + len) return Math.min(csumStart - data + 8, len)
+  if ((gsoType & sk.SKB_GSO_UDP_L4) !== 0 || doff >= data + len) return Math.min(csumStart - data + 8, len)
   return Math.min(csumStart - data + (bytes[doff] >> 4) * 4, len)
 }

@@ -4,11 +4,8 @@
  */
 import { GSO_SEGS_MAX, skbChecksumHelp, skbGsoSegment } from '../../netdev/gso.ts'
 import { BATCH } from '../../netdev/port-reader.ts'
-import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
-import { put16 } from '../../packet/octets.ts'
-import { SKB_DROP_REASON_SKB_GSO_SEG } from '../../skb/drop-reason.ts'
-import { Ring } from '../../skb/ring.ts'
-import { CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, put16 } from '../../packet/index.ts'
+import { CHECKSUM_PARTIAL, Ring, SKB_DROP_REASON_SKB_GSO_SEG, type SkBuff } from '../../skb/index.ts'
 
 export type TapLayer = 'tap' | 'tun'
 

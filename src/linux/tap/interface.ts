@@ -28,9 +28,7 @@ import { IFNAMSIZ } from '../../netdev/if.ts'
 import type { PortSpec } from '../../netdev/port.ts'
 import { encodeName } from '../../netlink/index.ts'
 import { sameBytes } from '../../packet/address.ts'
-import { closeAside } from '../aside.ts'
-import { check, checkTap } from '../errno.ts'
-import type { Native } from '../native.ts'
+import { check, checkTap, closeAside, type Native } from '../index.ts'
 import { getLink, type Link, RouteSocket, setLinkAside } from '../rtnetlink.ts'
 import * as uapi from '../uapi.ts'
 import { IFF_VNET_HDR, openTun, rootAdvice, setOffload, setPersist, TUNSETVNETHDRSZ, type Tun, tapName } from './tap.ts'
@@ -113,12 +111,10 @@ export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: numbe
     const kind = layer.toUpperCase()
     throw new VnetError(EEXIST, what, `an interface of that name exists and is not a ${kind}; choose another name`)
   }
-  if (tun.numQueues + tun.numDisabledQueues > 0 || !tun.persist) {
+  if (tun.numQueues + tun.numDisabledQueues > 0 || !tun.persist)
     throw new VnetError(EEXIST, what, 'another program drives that interface; choose another name')
-  }
-  if (!tun.multiQueue && queues > 1) {
+  if (!tun.multiQueue && queues > 1)
     throw new VnetError(EINVAL, what, 'it was made with a single queue; use --txqs 1 --rxqs 1, or --delete it first')
-  }
   if (group !== undefined && owner === undefined && tun.owner !== undefined) {
     const advice = `only user ${tun.owner} may attach to it, so a group changes nothing; add --user, or --delete it first`
     throw new VnetError(EINVAL, what, advice)
@@ -153,13 +149,11 @@ export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | unde
   check(result, what, refusal(-result))
   const [name, flags] = [uapi.ifreqName(request), uapi.ifreqFlags(request)]
   const found = (flags & uapi.IFF_TAP) === 0 ? 'tun' : 'tap'
-  if (layer !== undefined && layer !== found) {
+  if (layer !== undefined && layer !== found)
     throw new VnetError(EINVAL, what, `${name} is a ${found.toUpperCase()}, not a ${layer.toUpperCase()}`)
-  }
   const hasHeader = (flags & IFF_VNET_HDR) !== 0
-  if (features !== 0 && !hasHeader) {
+  if (features !== 0 && !hasHeader)
     throw new VnetError(EINVAL, what, `${name} was opened without IFF_VNET_HDR, which \`offload\` needs`)
-  }
   check(native.adopt(fd), what, `it belongs to ${name} of this program`)
   try {
     check(native.ioctl(fd, uapi.FIONBIO, uapi.int32(1)), ['FIONBIO', name])
@@ -201,17 +195,14 @@ export function netnsOfTun(native: Native, { name, layer, fds }: Tun): number {
 export function linkOfTun(native: Native, there: RouteSocket, { name, layer, fds }: Tun): Link {
   const [fd] = fds as [number]
   const link = getLink(there, { name })
-  if (link?.tun?.type !== layer || !sameBytes(link.address, addressOf(native, fd, link.address.length))) {
+  if (link?.tun?.type !== layer || !sameBytes(link.address, addressOf(native, fd, link.address.length)))
     throw new VnetError(EPERM, `fd ${fd}`, `${name} is in another network namespace: it takes CAP_NET_ADMIN there`)
-  }
   // The flags of TUNGETIFF do not show it: IFF_NOFILTER has the value of IFF_NO_PI.
-  if (link.tun.packetInfo) {
+  if (link.tun.packetInfo)
     throw new VnetError(EINVAL, `fd ${fd}`, `${name} has 4 bytes in front of each frame: open it with IFF_NO_PI`)
-  }
   const queues = link.tun.numQueues + link.tun.numDisabledQueues
-  if (queues > 1) {
+  if (queues > 1)
     throw new VnetError(EINVAL, `fd ${fd}`, `it is one of ${queues} queues of ${name}: only one queue is supported`)
-  }
   return link
 }
 

@@ -88,18 +88,16 @@ function isInteger(value: unknown, least: number, most: number): boolean {
 
 /** Throws a UsageError that names the wrong option. */
 function check(options: TapOptions): void {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null)
     throw new UsageError(`openTap ${inspect(options)}: give an object, such as { name: 'tap0' }`)
-  }
   if ('dns' in options) throw new UsageError(`dns: ${NO_DNS}`)
   const names = Object.keys(VALUES) as (keyof TapOptions)[]
   checkOptions('openTap', options, names)
   for (const name of names) {
     const [isValid, text] = VALUES[name]
     const value: unknown = options[name]
-    if (value !== undefined && !isValid(value)) {
+    if (value !== undefined && !isValid(value))
       throw new UsageError(`${name} ${inspect(value, { depth: -1 })}: ${text}`)
-    }
   }
 }
 
@@ -165,12 +163,10 @@ function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly lay
 function linkRequest({ fd, layer, mac, mtu, addresses = [], routes = [] }: TapOptions): LinkRequest {
   checkAddresses(addresses)
   const address = mac === undefined ? undefined : parseMac(mac)
-  if (mtu !== undefined && mtu > netif.ETH_MAX_MTU && layer !== 'tun' && fd === undefined) {
+  if (mtu !== undefined && mtu > netif.ETH_MAX_MTU && layer !== 'tun' && fd === undefined)
     throw new UsageError(`mtu ${mtu}: from ${netif.ETH_MIN_MTU} to ${netif.ETH_MAX_MTU} for a TAP`)
-  }
-  if (mtu !== undefined && mtu < IPV6_MIN_MTU && addresses.some(address => address.includes(':'))) {
+  if (mtu !== undefined && mtu < IPV6_MIN_MTU && addresses.some(address => address.includes(':')))
     throw new UsageError(`mtu ${mtu}: IPv6 addresses need ${IPV6_MIN_MTU} or more`)
-  }
   if (mac !== undefined && layer === 'tun') throw new UsageError(`mac '${mac}': a TUN has no hardware address`)
   return {
     up: true,

@@ -7,10 +7,8 @@
 import { EACCES, EBUSY, EEXIST, EINVAL, EPERM } from '../../base/errno.ts'
 import * as netif from '../../netdev/if.ts'
 import type { PortSpec } from '../../netdev/port.ts'
-import { check, checkTap, closingOnError } from '../errno.ts'
-import type { Native } from '../native.ts'
-import { hasCapability, sudoCommand } from '../privileges.ts'
-import { TUN_MODE, tunAdvice } from '../requirements.ts'
+import type { Native } from '../index.ts'
+import { check, checkTap, closingOnError, hasCapability, sudoCommand, TUN_MODE, tunAdvice } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
 // include/uapi/linux/if_tun.h

@@ -5,19 +5,8 @@
 import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
 import type { Port } from '../../netdev/port.ts'
 import * as drop from '../../skb/drop-reason.ts'
-import { dropsByName } from '../../skb/drop-reason-name.ts'
-import { FRAME_MAX, type SkBuffPool } from '../../skb/pool.ts'
-import { Ring } from '../../skb/ring.ts'
-import {
-  CHECKSUM_NONE,
-  CHECKSUM_PARTIAL,
-  SKB_GSO_TCP_ECN,
-  SKB_GSO_TCPV4,
-  SKB_GSO_TCPV6,
-  SKB_GSO_UDP_L4,
-  type SkBuff,
-  type SkBuffDevice,
-} from '../../skb/sk-buff.ts'
+import { dropsByName, FRAME_MAX, Ring, type SkBuffPool } from '../../skb/index.ts'
+import * as sk from '../../skb/sk-buff.ts'
 import { FrameView, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './frame.ts'
 
 /** Frames that may wait for room in each queue. */
@@ -81,7 +70,7 @@ export class TapWriter {
     if (skb === undefined) return
     const { port, counts } = this.#options
     skb.dev = counts
-    const plain = skb.ipSummed !== CHECKSUM_PARTIAL && skb.gsoSize === 0
+    const plain = skb.ipSummed !== sk.CHECKSUM_PARTIAL && skb.gsoSize === 0
     if (plain || canOffload(skb, port.features)) this.#push(skb)
     else if (skb.gsoSize !== 0) this.#cut(skb)
     else if (skbChecksumHelp(skb)) this.#push(skb)
@@ -89,12 +78,11 @@ export class TapWriter {
   }
 
   /** Returns a frame with a copy of the bytes; undefined if it was dropped. */
-  #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): SkBuff | undefined {
+  #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): sk.SkBuff | undefined {
     const { pool, counts } = this.#options
     // The elements of other arrays would be cut to bytes.
-    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1) {
+    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1)
       throw new TypeError('write takes a Uint8Array, or a frame that was read')
-    }
     if (info !== undefined) check(info)
     const tooBig = bytes.length > FRAME_MAX
     const skb = tooBig ? undefined : pool.alloc(bytes.length)
@@ -107,14 +95,14 @@ export class TapWriter {
     return skb
   }
 
-  #cut(skb: SkBuff): void {
+  #cut(skb: sk.SkBuff): void {
     this.#segments ??= new Ring(GSO_SEGS_MAX)
     const n = segmentSkb(skb, this.#segments, this.#options.layer)
     if (n < 0) skb.drop(-n)
-    for (let i = 0; i < n; i++) this.#push(this.#segments.shift() as SkBuff)
+    for (let i = 0; i < n; i++) this.#push(this.#segments.shift() as sk.SkBuff)
   }
 
-  #push(skb: SkBuff): void {
+  #push(skb: sk.SkBuff): void {
     if (this.#ended) {
       skb.drop(drop.SKB_DROP_REASON_DEV_READY)
       return
@@ -159,7 +147,7 @@ export interface TapCounters {
 }
 
 /** The device of all frames that are written: each is counted when it ends. */
-export class TapCounts implements SkBuffDevice {
+export class TapCounts implements sk.SkBuffDevice {
   name: string
   framesRead = 0
   bytesRead = 0
@@ -171,12 +159,12 @@ export class TapCounts implements SkBuffDevice {
     this.name = name
   }
 
-  countReceived(skb: SkBuff): void {
+  countReceived(skb: sk.SkBuff): void {
     this.#framesWritten++
     this.#bytesWritten += skb.len
   }
 
-  countDrop(_: SkBuff | undefined, reason: number): void {
+  countDrop(_: sk.SkBuff | undefined, reason: number): void {
     this.#drops[reason] += 1
   }
 
@@ -193,20 +181,19 @@ export class TapCounts implements SkBuffDevice {
 }
 
 const U16_MAX = 0xffff
-const GSO_TYPES: readonly number[] = [SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4]
+const GSO_TYPES: readonly number[] = [sk.SKB_GSO_TCPV4, sk.SKB_GSO_TCPV6, sk.SKB_GSO_UDP_L4]
 
 /** Throws a RangeError for a description that no frame has. */
 function check(info: TapFrameInfo): void {
   const { ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
-  checkNumber('ipSummed', ipSummed, CHECKSUM_PARTIAL)
+  checkNumber('ipSummed', ipSummed, sk.CHECKSUM_PARTIAL)
   checkNumber('csumStart', csumStart, U16_MAX)
   checkNumber('csumOffset', csumOffset, U16_MAX)
   checkNumber('gsoSize', gsoSize, U16_MAX)
   // A frame of another interface may come from a queue that this one lacks.
   checkNumber('queue', queue, U16_MAX)
-  if (!GSO_TYPES.includes(gsoType & ~SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0)) {
+  if (!GSO_TYPES.includes(gsoType & ~sk.SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0))
     throw new RangeError(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
-  }
 }
 
 function checkNumber(name: keyof TapFrameInfo, value: number, most: number): void {
@@ -214,8 +201,8 @@ function checkNumber(name: keyof TapFrameInfo, value: number, most: number): voi
   throw new RangeError(`write: ${name} ${value}: a whole number from 0 to ${most}`)
 }
 
-function describe(skb: SkBuff, info: TapFrameInfo): void {
-  const { ipSummed = CHECKSUM_NONE, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
+function describe(skb: sk.SkBuff, info: TapFrameInfo): void {
+  const { ipSummed = sk.CHECKSUM_NONE, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
   skb.ipSummed = ipSummed
   skb.csumStart = skb.data + csumStart
   skb.csumOffset = csumOffset

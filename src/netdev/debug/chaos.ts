@@ -4,18 +4,11 @@
  * interface down and up again, no memory for a frame, a kernel without room, a transmit timeout
  * before its time. Each is logged. The same seed and the same frames make the same events.
  */
-import type { Alarm } from '../../base/clock.ts'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { LimitedLog } from '../../base/log.ts'
-import type { Random } from '../../base/random.ts'
+import { type Alarm, LimitedLog, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from '../../base/index.ts'
 import { IFF_UP, NETDEV_REGISTER } from '../if.ts'
-import type { Irq } from '../irq.ts'
+import type { Irq, Napi, Net, NetDevice, PortQueue } from '../index.ts'
 import { closeDevice, openDevice } from '../link-change.ts'
-import type { Napi } from '../napi.ts'
 import { callNdo } from '../ndo.ts'
-import type { Net } from '../net.ts'
-import type { NetDevice } from '../net-device.ts'
-import type { PortQueue } from '../port.ts'
 
 /** Nanoseconds between two events that have no other cause. */
 const PERIOD = 50 * NSEC_PER_MSEC

@@ -3,18 +3,12 @@
  * absent unless requested. Its pool watches the frames (guarded-pool.ts); this file checks frames
  * that are handed to the kernel and to wires, and frames that are held too long or leak.
  */
-import { type Alarm, NSEC_PER_SEC } from '../../base/clock.ts'
-import { describeException } from '../../base/exception.ts'
-import { LimitedLog } from '../../base/log.ts'
-import { random } from '../../base/random.ts'
+import { type Alarm, describeException, LimitedLog, NSEC_PER_SEC, random } from '../../base/index.ts'
 import { print } from '../../packet/print.ts'
 import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT, SkbError } from '../../skb/error.ts'
 import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
-import { NETDEV_DOWN, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../if.ts'
-import { IRQ_HANDLED, type Irq, type IrqHandler } from '../irq.ts'
-import type { Napi } from '../napi.ts'
-import type { Net } from '../net.ts'
-import type { NetDevice } from '../net-device.ts'
+import type { Irq, IrqHandler, Napi, Net, NetDevice } from '../index.ts'
+import { IRQ_HANDLED, NETDEV_DOWN, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../index.ts'
 import { Chaos } from './chaos.ts'
 import { DeviceWatch, TOO_LONG } from './device-watch.ts'
 import { checkFrame } from './frame-check.ts'
@@ -229,10 +223,6 @@ export class Debug implements DebugHooks, Reports {
 }
 
 /** Whether ndoStartXmit kept a frame that a full ring refused, which was reported then. */
-function isOverflow({ owner, refused }: Life): boolean {
-  return owner === OWNER_XMIT && refused !== undefined
-}
+const isOverflow = ({ owner, refused }: Life): boolean => owner === OWNER_XMIT && refused !== undefined
 
-function framesOf(n: number): string {
-  return n === 1 ? '1 frame' : `${n} frames`
-}
+const framesOf = (n: number): string => (n === 1 ? '1 frame' : `${n} frames`)

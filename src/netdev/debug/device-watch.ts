@@ -3,12 +3,10 @@
  * and its counters. A device without `--debug` has none.
  */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_XMIT } from '../../skb/error.ts'
-import type { SkBuff } from '../../skb/sk-buff.ts'
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_XMIT, type SkBuff } from '../../skb/index.ts'
 import { IFF_UP, NETDEV_TX_BUSY } from '../if.ts'
-import type { NetDevice } from '../net-device.ts'
+import type { NetDevice, TxQueue } from '../index.ts'
 import { kernelName, linkStats64Fields, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../stats.ts'
-import type { TxQueue } from '../tx-queue.ts'
 import type { GuardedPool, Reports } from './guarded-pool.ts'
 import type { GuardedSkb } from './guarded-skb.ts'
 import { calledByDriver, driverPlace, isInDriver, type Trace, trace } from './trace.ts'
@@ -96,9 +94,8 @@ export class DeviceWatch {
     this.#pool.activity++
     if (!COUNTED.has(field)) return
     const at = trace()
-    if (isInDriver(at)) {
+    if (isInDriver(at))
       this.#report('counted-twice', `the driver counts ${kernelName(linkStats64Fields[field] as string)}`, at)
-    }
   }
 
   /** Calls ndoStartXmit, and checks what became of the frame. */

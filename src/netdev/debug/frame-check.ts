@@ -19,9 +19,8 @@ export interface Complaint {
 /** Returns the first error in a frame, if any. With `isNew`, its protocol must be set. */
 export function checkFrame(skb: SkBuff, isNew: boolean): Complaint | undefined {
   const { data, len, head, end } = skb
-  if (!Number.isInteger(data) || !Number.isInteger(len) || data < head || len < 0 || data + len > end) {
+  if (!Number.isInteger(data) || !Number.isInteger(len) || data < head || len < 0 || data + len > end)
     return { rule: 'frame-bounds', what: `${len} bytes from ${data - head} on do not lie in a room of ${end - head}` }
-  }
   if (len < ETH_HLEN) return { rule: 'frame-short', what: `${len} bytes are no Ethernet frame` }
   return protocolComplaint(skb, isNew) ?? gsoComplaint(skb) ?? checksumComplaint(skb)
 }
@@ -38,25 +37,22 @@ function gsoComplaint(skb: SkBuff): Complaint | undefined {
   if (gsoSize === 0 && gsoType === 0) return undefined
   if (gsoSize === 0) return { rule: 'gso', what: `gsoType ${gsoType} without a gsoSize` }
   if (gsoType === 0) return { rule: 'gso', what: `gsoSize ${gsoSize} without a gsoType` }
-  if (skb.ipSummed !== CHECKSUM_PARTIAL && skb.ipSummed !== CHECKSUM_UNNECESSARY) {
+  if (skb.ipSummed !== CHECKSUM_PARTIAL && skb.ipSummed !== CHECKSUM_UNNECESSARY)
     return { rule: 'gso', what: 'a GSO frame without CHECKSUM_PARTIAL' }
-  }
   return canSegment(skb) ? undefined : { rule: 'gso', what: `its headers do not fit gsoType ${gsoType}` }
 }
 
 function checksumComplaint(skb: SkBuff): Complaint | undefined {
   const { bytes, data, len, ipSummed, csumStart, csumOffset } = skb
   const field = csumStart + csumOffset
-  if (ipSummed === CHECKSUM_PARTIAL && !(csumStart >= data && csumOffset >= 0 && field + 2 <= data + len)) {
+  if (ipSummed === CHECKSUM_PARTIAL && !(csumStart >= data && csumOffset >= 0 && field + 2 <= data + len))
     return { rule: 'checksum', what: `csumStart ${csumStart - data} + csumOffset ${csumOffset} is outside` }
-  }
   const network = networkOffset(bytes, data, len)
   if (network < 0) return undefined
   const nh = data + network
   const header = get16(bytes, nh - 2) === ETH_P_IP ? ipv4.parse(bytes, nh, data + len - nh) : -1
-  if (header >= 0 && !isSame(onesComplementSum(bytes, nh, header), 0)) {
+  if (header >= 0 && !isSame(onesComplementSum(bytes, nh, header), 0))
     return { rule: 'checksum', what: 'the checksum of its IPv4 header is wrong' }
-  }
   const upper = upperOf(bytes, nh, data + len)
   if (upper === undefined) return undefined
   const { h, end, check, protocol } = upper
@@ -86,10 +82,6 @@ function upperOf(bytes: Uint8Array, nh: number, end: number): UpperHeader | unde
 }
 
 /** Whether two sums are equal: 0 and 0xffff both mean zero. */
-function isSame(a: number, b: number): boolean {
-  return a % 0xffff === b % 0xffff
-}
+const isSame = (a: number, b: number): boolean => a % 0xffff === b % 0xffff
 
-function hex(value: number): string {
-  return `0x${value.toString(16).padStart(4, '0')}`
-}
+const hex = (value: number): string => `0x${value.toString(16).padStart(4, '0')}`

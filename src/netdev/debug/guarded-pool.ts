@@ -5,9 +5,8 @@
  * checked immediately. Other changes to the memory are found when the slot is freed or used again,
  * or by a sweep.
  */
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT } from '../../skb/error.ts'
-import { SkBuffPool, type SkBuffPoolOptions, type SlotAccount, type SlotClass } from '../../skb/pool.ts'
-import type { SkBuff } from '../../skb/sk-buff.ts'
+import type { SkBuff, SkBuffPoolOptions, SlotAccount, SlotClass } from '../../skb/index.ts'
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT, SkBuffPool } from '../../skb/index.ts'
 import type { Chaos } from './chaos.ts'
 import { type Check, checkedBytes, type How } from './checked-bytes.ts'
 import { GuardedSkb } from './guarded-skb.ts'
@@ -130,9 +129,7 @@ export class GuardedPool extends SkBuffPool {
   /** Returns the arena as a driver sees it: each access is checked. */
   checked(skb: GuardedSkb): Uint8Array {
     const check: Check = (from, to, how) => this.#check(skb, from, to, how)
-    return checkedBytes(this.bytes, check, () => {
-      skb.life.readTo = Number.POSITIVE_INFINITY
-    })
+    return checkedBytes(this.bytes, check, () => (skb.life.readTo = Number.POSITIVE_INFINITY))
   }
 
   owned(skb: GuardedSkb, before: number): void {
@@ -239,9 +236,8 @@ export class GuardedPool extends SkBuffPool {
       const what = `a read of byte ${to - 1 - data} of a frame of ${len} bytes`
       return this.#found('uninitialized-read', what, trace(), skb)
     }
-    if (isOwn && owner < OWNER_HOLDER) {
+    if (isOwn && owner < OWNER_HOLDER)
       return this.#usedAfter(skb, trace(), how === 'write' ? 'a write to bytes' : 'a read of bytes', false)
-    }
     const where =
       from < skb.head ? `${bytesOf(skb.head - from)} before the room` : `${bytesOf(to - skb.end)} behind the room`
     const other = frame === undefined || frame === skb ? undefined : driverPlace(frame.life.held)
@@ -344,6 +340,4 @@ export class GuardedPool extends SkBuffPool {
   }
 }
 
-function bytesOf(n: number): string {
-  return n === 1 ? '1 byte' : `${n} bytes`
-}
+const bytesOf = (n: number): string => (n === 1 ? '1 byte' : `${n} bytes`)

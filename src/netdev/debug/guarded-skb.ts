@@ -2,9 +2,7 @@
  * GuardedSkb: an SkBuff that records its owner, since when and from where, and every use of it. A
  * slot has a new GuardedSkb for each frame, so that a stale reference never becomes another frame.
  */
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT } from '../../skb/error.ts'
-import type { SlotClass } from '../../skb/pool.ts'
-import { SkBuff } from '../../skb/sk-buff.ts'
+import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, SkBuff, type SlotClass } from '../../skb/index.ts'
 import type { GuardedPool } from './guarded-pool.ts'
 import type { Trace } from './trace.ts'
 

@@ -45,6 +45,4 @@ export function around(found: Found, most: number): SourceLines {
   return plain({ ...found, first, lines: text.slice(first - 1, last) })
 }
 
-function plain({ file, line, first, lines }: Found): SourceLines {
-  return { file, line, first, lines }
-}
+const plain = ({ file, line, first, lines }: Found): SourceLines => ({ file, line, first, lines })

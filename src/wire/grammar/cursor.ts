@@ -2,9 +2,8 @@
  * The tokens of a wire's text, the Cursor from which stages read them, and errors that point at a
  * token. Tokens are words, quoted texts, `(`, `)` and `|`.
  */
-import { type DurationOptions, formatDuration, parseDuration } from '../../base/duration.ts'
-import { printable } from '../../base/printable.ts'
-import { FileError, UsageError } from '../../base/usage-error.ts'
+import type { DurationOptions } from '../../base/index.ts'
+import { FileError, formatDuration, parseDuration, printable, UsageError } from '../../base/index.ts'
 import { ETH_FRAME_LEN, ETH_ZLEN } from '../../packet/ethernet.ts'
 import { formatRate, parseRate, parseShare, quote } from '../units.ts'
 
@@ -211,6 +210,4 @@ export function pointing<T>(text: string, span: Span, fn: () => T): T {
   }
 }
 
-function shown(text: string): string {
-  return printable(text.replaceAll(/\s/g, ' '))
-}
+const shown = (text: string): string => printable(text.replaceAll(/\s/g, ' '))

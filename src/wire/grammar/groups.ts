@@ -4,9 +4,7 @@
  * impairment is the spec of the stage: plain values that can be printed and compared. Its times are
  * in ns, shares from 0 to 1, rates in bit/s, sizes in bytes.
  */
-import { NSEC_PER_SEC } from '../../base/clock.ts'
-import { formatDuration } from '../../base/duration.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { formatDuration, NSEC_PER_SEC, UsageError } from '../../base/index.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
 import { formatSize, join } from '../units.ts'
 import type { Direction, Impairment, LimitSpec } from '../wire.ts'

@@ -75,9 +75,7 @@ export function normalCdf(z: number): number {
   return Math.min(LARGEST_SHARE, Math.max(0, 0.5 + sum * normalDensity(z)))
 }
 
-export function normalDensity(z: number): number {
-  return Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI)
-}
+export const normalDensity = (z: number): number => Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI)
 
 /** Hermite polynomials of the expansion below, many for the sake of steps; and its step. */
 const DEGREES = 512

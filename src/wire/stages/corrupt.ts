@@ -91,9 +91,8 @@ export const corruptKind: StageKind<CorruptSpec> = {
  * from the start of the frame. Throws a UsageError.
  */
 export function corrupt(share: number | string, { correlation = 0, at }: CorruptOptions = {}): Impairment {
-  if (at !== undefined && !(Number.isInteger(at) && at >= 0)) {
+  if (at !== undefined && !(Number.isInteger(at) && at >= 0))
     throw new UsageError(`${at} is not the position of a byte: a whole number from 0 on`)
-  }
   const optional = at !== undefined && { at }
   return stageOf(corruptKind, { share: shareOf(share), correlation: shareOf(correlation), ...optional })
 }

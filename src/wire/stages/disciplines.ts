@@ -38,12 +38,10 @@ export function printQueue(queue: WrittenQueue): string {
 }
 
 export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): QueueParams {
-  if (typeof queue === 'object' && !('make' in queue)) {
+  if (typeof queue === 'object' && !('make' in queue))
     return queueParams(limit, DISCIPLINES[queue.kind].build(queue.params, limit ?? {}))
-  }
-  if (typeof queue === 'string' && queue !== 'tail' && queue !== 'head') {
+  if (typeof queue === 'string' && queue !== 'tail' && queue !== 'head')
     throw new UsageError(`queue '${queue}': tail, head, red(...), codel(...), fqCodel(...), pie(...) or dualpi2(...)`)
-  }
   return queueParams(limit, queue)
 }
 

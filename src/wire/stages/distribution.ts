@@ -116,9 +116,8 @@ export function parseTable(text: string): Int16Array {
   for (const [i, line] of text.split('\n').entries()) {
     for (const word of line.replace(/#.*/, '').split(/\s+/).filter(Boolean)) {
       const number = /^[+-]?\d+$/.test(word) ? Number(word) : Number.NaN
-      if (!(number >= INT16_MIN && number <= INT16_MAX)) {
+      if (!(number >= INT16_MIN && number <= INT16_MAX))
         throw new UsageError(`line ${i + 1}: '${word}' is not a whole number from ${INT16_MIN} to ${INT16_MAX}`)
-      }
       if (numbers.length === TABLE_MAX) throw new UsageError(`line ${i + 1}: more than ${TABLE_MAX} numbers`)
       numbers.push(number)
     }

@@ -8,8 +8,7 @@
  * The L4S packet goes first unless the first classic packet has waited longer by more than TSHIFT.
  * In overload, when L4S packets are all marked, both queues drop alike.
  */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { HeldPackets } from '../held.ts'
 import { join } from '../units.ts'
@@ -128,9 +127,7 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
           continue
         }
         const isNative = wait >= this.params.step && lq.held.length > TH_LEN && !isOverloaded
-        if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) {
-          this.queue.env.note('mark', skb)
-        }
+        if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) this.queue.env.note('mark', skb)
         return skb
       }
       if (!cq.recurs(pC)) return skb
@@ -163,9 +160,8 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
     while (this.#next <= now) {
       this.#update(this.#next)
       // On a line that stands still nothing changes any more.
-      if (this.#p === 1 && this.#prevq > this.params.target && this.#next <= now) {
+      if (this.#p === 1 && this.#prevq > this.params.target && this.#next <= now)
         this.#next += Math.floor((now - this.#next) / this.#tupdate) * this.#tupdate
-      }
     }
     return now
   }

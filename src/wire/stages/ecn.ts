@@ -1,10 +1,7 @@
 /** Explicit congestion notification (RFC 3168): marks packets in place of dropping them. */
-import { checksumUpdate } from '../../packet/checksum.ts'
-import { ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
+import { checksumUpdate, ETH_P_IP, ETH_P_IPV6, get16, networkOffset } from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import { IPV6_HLEN } from '../../packet/ipv6.ts'
-import { get16 } from '../../packet/octets.ts'
-import { networkOffset } from '../../packet/vlan.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 
 /** The two bits of ECN: not capable, capable (1 and 2), congestion experienced. */

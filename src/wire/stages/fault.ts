@@ -2,8 +2,7 @@
  * Faults hit exactly the packets that a test means. The packets that a filter matches are counted,
  * and the count selects: `drop(filter, { nth: 3 })` drops the third.
  */
-import { durationOf, formatDuration } from '../../base/duration.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import type { StageKind } from '../grammar/groups.ts'
@@ -115,9 +114,8 @@ export const faultKind: StageKind<FaultSpec> = {
   read(c) {
     const action = c.last.text as FaultVerb
     const time = action === 'delay' && { time: c.duration('delay needs a time: delay 20ms') }
-    if (c.atNumber && action === 'drop') {
+    if (c.atNumber && action === 'drop')
       throw c.error('drop needs a filter and first, nth, every or after; at random it is loss 1%')
-    }
     const token = c.peek()
     const isFiltered = token !== undefined && (token.quoted || !CONDITIONS.includes(token.text))
     const filter = isFiltered ? c.filter(CONDITIONS) : ''
@@ -187,19 +185,16 @@ export function fault(
   when: FaultWhen,
   onHit?: () => void,
 ): Impairment {
-  if (typeof action === 'string' ? !ACTIONS.has(action) : action?.delay === undefined) {
+  if (typeof action === 'string' ? !ACTIONS.has(action) : action?.delay === undefined)
     throw new UsageError(`a fault is one of ${[...ACTIONS].join(', ')} or { delay }, not ${JSON.stringify(action)}`)
-  }
   const unknown = Object.keys(when).find(key => !CONDITIONS.includes(key))
   if (unknown !== undefined) throw new UsageError(`a fault has no '${unknown}', but ${CONDITIONS.join(', ')}`)
   const counts = [when.first, when.nth, when.every].filter(n => n !== undefined)
   if (counts.length > 1) throw new UsageError('a fault has one of first, nth and every')
-  if (counts.some(n => !(Number.isInteger(n) && n > 0))) {
+  if (counts.some(n => !(Number.isInteger(n) && n > 0)))
     throw new UsageError('first, nth and every are whole numbers of at least 1')
-  }
-  if (Object.values(when).every(value => value === undefined)) {
+  if (Object.values(when).every(value => value === undefined))
     throw new UsageError('a fault needs first, nth, every or after')
-  }
   const { after, ...counted } = when
   const spec: FaultSpec = {
     ...(typeof action === 'string' ? { action } : { action: 'delay', time: durationOf(action.delay) }),

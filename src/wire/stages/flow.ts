@@ -1,9 +1,7 @@
 /** The flow of a packet: its addresses, protocol, and the ports of whole TCP and UDP packets. */
-import { ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
+import { ETH_P_IP, ETH_P_IPV6, get16, networkOffset } from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { get16 } from '../../packet/octets.ts'
-import { networkOffset } from '../../packet/vlan.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 
 /** Returns the same number from 0 to 2^32 - 1 for all packets of a flow; -1 if it is not IP. */

@@ -13,16 +13,7 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { whole } from '../grammar/cursor.ts'
 import { HeldPackets } from '../held.ts'
 import { join } from '../units.ts'
-import {
-  Codel,
-  type CodelOptions,
-  type CodelParams,
-  type CodelQueue,
-  type CodelSpec,
-  codelKind,
-  codelParams,
-  codelSpec,
-} from './codel.ts'
+import * as codel from './codel.ts'
 import type { PacketStore } from './delay-queue.ts'
 import { flowHash } from './flow.ts'
 import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
@@ -34,19 +25,19 @@ const FLOWS = 1024
 /** The most packets that a full queue loses at a time. */
 const BATCH = 64
 
-export interface FqCodelOptions extends CodelOptions {
+export interface FqCodelOptions extends codel.CodelOptions {
   /** Bytes that a queue may send in its turn; default 1514. */
   readonly quantum?: number
 }
 
-interface FqCodelParams extends CodelParams {
+interface FqCodelParams extends codel.CodelParams {
   readonly quantum: number
 }
 
-class FlowQueue implements CodelQueue {
+class FlowQueue implements codel.CodelQueue {
   readonly held = new HeldPackets()
-  readonly codel: Codel
-  readonly env: CodelQueue['env']
+  readonly codel: codel.Codel
+  readonly env: codel.CodelQueue['env']
   bytes = 0
   arrived = 0
   deficit = 0
@@ -54,10 +45,10 @@ class FlowQueue implements CodelQueue {
   after: FlowQueue | undefined
   readonly #store: FlowStore
 
-  constructor(params: CodelParams, store: FlowStore) {
+  constructor(params: codel.CodelParams, store: FlowStore) {
     this.#store = store
     this.env = store.queue.env
-    this.codel = new Codel(params, this)
+    this.codel = new codel.Codel(params, this)
   }
 
   shift(): SkBuff | undefined {
@@ -215,31 +206,31 @@ class FqCodel implements Discipline {
   }
 }
 
-type FqCodelSpec = CodelSpec & { readonly quantum?: number }
+type FqCodelSpec = codel.CodelSpec & { readonly quantum?: number }
 
 export const fqCodelKind: DisciplineKind<FqCodelSpec> = {
   read(c) {
-    if (!c.takes('quantum')) return codelKind.read(c)
+    if (!c.takes('quantum')) return codel.codelKind.read(c)
     const quantum = c.value('quantum needs bytes: quantum 300', whole('a number of bytes'))
-    return { ...codelKind.read(c), quantum }
+    return { ...codel.codelKind.read(c), quantum }
   },
   print({ quantum, ...spec }) {
     return join([
       'fq_codel',
       quantum !== undefined && `quantum ${quantum}`,
-      codelKind.print(spec).slice('codel '.length),
+      codel.codelKind.print(spec).slice('codel '.length),
     ])
   },
   build: queueOf,
 }
 
 function queueOf({ quantum = QUANTUM, ...spec }: FqCodelSpec): QueueSpec {
-  const params: FqCodelParams = { ...codelParams(spec), quantum }
+  const params: FqCodelParams = { ...codel.codelParams(spec), quantum }
   return { kind: 'fq_codel', params, make: queue => new FqCodel(params, queue) }
 }
 
 /** Returns FQ-CoDel as the queue of a rate or a trace. Throws a UsageError. */
 export function fqCodel({ quantum = QUANTUM, ...options }: FqCodelOptions = {}): QueueSpec {
   if (!(Number.isInteger(quantum) && quantum > 0)) throw new UsageError(`quantum ${quantum}: it must be at least 1`)
-  return queueOf({ ...codelSpec(options), quantum })
+  return queueOf({ ...codel.codelSpec(options), quantum })
 }

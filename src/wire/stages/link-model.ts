@@ -9,10 +9,7 @@
  * the time agree with the model. A rate with `walk` is a Brownian motion (rateWalk). The
  * sources of the figures are in docs/wires-links.md.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { durationOf, formatDuration } from '../../base/duration.ts'
-import type { Random } from '../../base/random.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { durationOf, formatDuration, NSEC_PER_MSEC, NSEC_PER_SEC, type Random, UsageError } from '../../base/index.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { join } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec } from '../wire.ts'
@@ -142,9 +139,8 @@ export function drawRows(name: LinkName, isUp: boolean, every: number, random: R
     const rate = walked === undefined ? median * Math.exp((model.spread ?? 0) * quality) : walked.next()
     const ms = delayAt(model.delay, distance)
     // The same probability at each tick, so that the mean length is exact.
-    if (burst !== undefined && random.next() < TICK / ((isBurst ? burst.length : burst.every) * NSEC_PER_MSEC)) {
+    if (burst !== undefined && random.next() < TICK / ((isBurst ? burst.length : burst.every) * NSEC_PER_MSEC))
       isBurst = !isBurst
-    }
     const add = (at: number, isEdge: boolean) => {
       rows.time.push(at)
       // Mbit/s are 1/1000 bit per ns.

@@ -10,10 +10,7 @@
  * queue and is sent, at the rates of all rows during which it is sent. It then travels for the
  * delay of the moment at which its last byte was sent, and never overtakes.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { parseDuration } from '../../base/duration.ts'
-import type { Random } from '../../base/random.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC, parseDuration, type Random, UsageError } from '../../base/index.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -72,9 +69,9 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     const now = this.env.clock.now()
     if (Number.isNaN(this.#began)) this.#began = now
     const { losses } = this.#link
-    if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)]) {
+    if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)])
       this.env.drop(skb, 'loss', SKB_DROP_REASON_WIRE_LOSS)
-    } else if (this.queue.push(skb)) this.#send()
+    else if (this.queue.push(skb)) this.#send()
   }
 
   /** Another trace starts now. The packet in transmission leaves as before. */
@@ -212,9 +209,7 @@ export type Rows = Readonly<Record<Column, readonly number[]>>
 const NAMES = Object.keys(COLUMNS) as Column[]
 
 /** True if a trace is CSV: its first line has the names of columns. */
-export function isLinkTrace(text: string): boolean {
-  return /^\uFEFF?(\s*#.*\n)*\s*[a-z]/i.test(text.slice(0, HEAD))
-}
+export const isLinkTrace = (text: string): boolean => /^\uFEFF?(\s*#.*\n)*\s*[a-z]/i.test(text.slice(0, HEAD))
 
 export function parseLinkTrace(text: string, once: boolean): LinkTrace {
   const rows: Record<Column, number[]> = { time: [], rate: [], delay: [], loss: [] }
@@ -255,9 +250,8 @@ function readHeader(line: string): Column[] {
 
 function readRow(line: string, columns: readonly Column[], rows: Record<Column, number[]>): void {
   const cells = cellsOf(line)
-  if (cells.length !== columns.length) {
+  if (cells.length !== columns.length)
     throw new UsageError(`it has ${cells.length} values, and the first line ${columns.length} columns`)
-  }
   const before = rows.time.at(-1)
   if (rows.time.length === ROWS_MAX) throw new UsageError(`more than ${ROWS_MAX} rows`)
   for (const [i, column] of columns.entries()) {
@@ -287,10 +281,6 @@ export function linkTrace({ time, rate, delay, loss }: Rows): LinkTrace {
   return { times, period, ...values, bits, periodBits, flight: flightLimit(rate, delay) }
 }
 
-function cellsOf(line: string): string[] {
-  return line.split(',').map(cell => cell.trim())
-}
+const cellsOf = (line: string): string[] => line.split(',').map(cell => cell.trim())
 
-function isBare(text: string): boolean {
-  return /^\d*\.?\d+(e[-+]?\d+)?$/i.test(text)
-}
+const isBare = (text: string): boolean => /^\d*\.?\d+(e[-+]?\d+)?$/i.test(text)

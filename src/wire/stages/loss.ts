@@ -1,6 +1,5 @@
 /** loss: drops packets by a model of loss, or marks them as having met congestion. */
-import type { Random } from '../../base/random.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { type Random, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
@@ -150,9 +149,8 @@ function readModel(c: Cursor): LossParams {
     const [r, h, k] = [1 - p, 1, 0].map(absent => c.optional(parseShare, absent))
     return { model: 'gemodel', p, r, h, k }
   }
-  if (c.takes('every')) {
+  if (c.takes('every'))
     return { model: 'every', n: c.value('every needs a number of packets: loss every 10', whole('a count')) }
-  }
   if (c.takes('burst')) {
     const mean = readMean()
     return { model: 'burst', share: c.share('loss burst needs a percentage: loss burst 5 1%'), mean }
@@ -267,6 +265,4 @@ export function lossEvery(n: number, { ecn }: LossOptions = {}): Impairment {
   return make({ model: 'every', n }, ecn)
 }
 
-function make(model: LossParams, ecn = false): Impairment {
-  return stageOf(lossKind, { model, ecn })
-}
+const make = (model: LossParams, ecn = false): Impairment => stageOf(lossKind, { model, ecn })

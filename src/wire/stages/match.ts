@@ -135,9 +135,9 @@ function readSelection(c: Cursor): Selection {
     if (word.text in selection) throw c.error(`${word.text} is given twice`, word)
     c.next()
     if (word.text === 'syn') selection = { ...selection, syn: true }
-    else if (word.text === 'flow') {
+    else if (word.text === 'flow')
       selection = { ...selection, flow: c.share('flow needs a share of the flows: flow 10%') }
-    } else selection = { ...selection, nth: c.value('nth needs a number: nth 3', whole('a count')) }
+    else selection = { ...selection, nth: c.value('nth needs a number: nth 3', whole('a count')) }
   }
   return selection
 }
@@ -171,9 +171,8 @@ export function match(
   otherwise: readonly Impairment[] = [],
 ): Impairment {
   const { filter, syn, flow, nth }: MatchOptions = typeof which === 'function' ? { filter: which } : which
-  if (nth !== undefined && !(Number.isInteger(nth) && nth > 0)) {
+  if (nth !== undefined && !(Number.isInteger(nth) && nth > 0))
     throw new UsageError(`nth ${nth}: it must be a whole number of at least 1`)
-  }
   const selection: Selection = {
     ...(syn === true && { syn }),
     ...(flow !== undefined && { flow: shareOf(flow) }),

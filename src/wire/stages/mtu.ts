@@ -6,15 +6,12 @@
  *
  * IPv6 hosts ignore an MTU below 1280 (RFC 8201 sec. 4), so that their packets above it are lost.
  */
-import { TokenBucket } from '../../base/token-bucket.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { TokenBucket, UsageError } from '../../base/index.ts'
 import { skbChecksumHelp } from '../../netdev/gso.ts'
-import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from '../../packet/ethernet.ts'
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, get16, networkOffset } from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { get16 } from '../../packet/octets.ts'
 import { tooBigLength, writeTooBig } from '../../packet/too-big.ts'
-import { networkOffset } from '../../packet/vlan.ts'
 import { SKB_DROP_REASON_PKT_TOO_BIG } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { whole } from '../grammar/cursor.ts'

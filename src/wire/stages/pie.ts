@@ -7,8 +7,7 @@
  * Between two packets that arrive or leave, only the time changes. So the corrections that were due
  * are made when the next packet arrives or leaves, in the same way as by a timer.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_MSEC, NSEC_PER_SEC, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import { markCe } from './ecn.ts'
@@ -98,9 +97,8 @@ class Pie extends ParamDiscipline<PieParams> {
     while (this.#next <= now) {
       this.#update(this.#next)
       // On a line that stands still nothing changes any more.
-      if (this.#dropProb === 1 && this.#qdelayOld > target && this.#burstAllowance === 0 && this.#next <= now) {
+      if (this.#dropProb === 1 && this.#qdelayOld > target && this.#burstAllowance === 0 && this.#next <= now)
         this.#next += Math.floor((now - this.#next) / tupdate) * tupdate
-      }
     }
     return now
   }

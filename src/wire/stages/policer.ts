@@ -3,8 +3,7 @@
  * full at the start and filled at the rate. A packet that finds as many tokens as it has bytes
  * takes them and passes; any other is dropped, as `policer`.
  */
-import { NSEC_PER_SEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_SEC, UsageError } from '../../base/index.ts'
 import { ETH_ZLEN } from '../../packet/ethernet.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'

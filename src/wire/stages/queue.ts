@@ -13,8 +13,7 @@
  * RED, CoDel, PIE and DualPI2 drop packets over the limit like tail drop. No discipline has an
  * alarm: in virtual time it would ring for ever on a link that sends nothing more.
  */
-import type { Alarm } from '../../base/clock.ts'
-import { durationOf, formatDuration } from '../../base/duration.ts'
+import { type Alarm, durationOf, formatDuration } from '../../base/index.ts'
 import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { Cursor } from '../grammar/cursor.ts'
@@ -210,9 +209,8 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     const before = this.held
     if (store === undefined && before instanceof HeldPackets) return
     this.held = store ?? new HeldPackets()
-    for (let { first } = before, skb = before.shift(); skb !== undefined; { first } = before, skb = before.shift()) {
+    for (let { first } = before, skb = before.shift(); skb !== undefined; { first } = before, skb = before.shift())
       this.held.add(skb, first)
-    }
   }
 
   override close(): void {
@@ -226,9 +224,8 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
   }
 
   #dropHead(skb: SkBuff): void {
-    while (this.length !== 0 && !this.admits(skb)) {
+    while (this.length !== 0 && !this.admits(skb))
       this.drop(this.shift() as SkBuff, 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
-    }
   }
 }
 

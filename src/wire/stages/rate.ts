@@ -7,8 +7,7 @@
  * this is a token bucket of that size. In any time t at most t * rate + max(burst, one packet)
  * bytes leave.
  */
-import { NSEC_PER_SEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
+import { NSEC_PER_SEC, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { whole } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'

@@ -119,9 +119,8 @@ export const redKind: DisciplineKind<RedSpec> = {
         if (spec.probability === 0) throw c.error(`a probability of ${formatShare(0)} never drops`, c.last)
       }
     }
-    if (spec.min !== undefined && spec.max !== undefined && spec.max <= spec.min) {
+    if (spec.min !== undefined && spec.max !== undefined && spec.max <= spec.min)
       throw c.error('the maximum of red is not above its minimum', place)
-    }
     spec.ecn = c.takes('ecn')
     return spec
   },

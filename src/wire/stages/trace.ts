@@ -9,10 +9,8 @@
  * The trace starts when the first packet arrives, so that the same arrivals meet the same
  * opportunities. It repeats after its last line. A file in CSV is read by link-trace.ts.
  */
-import { NSEC_PER_MSEC } from '../../base/clock.ts'
-import { UsageError } from '../../base/usage-error.ts'
-import { ETH_HLEN } from '../../packet/ethernet.ts'
-import { networkOffset } from '../../packet/vlan.ts'
+import { NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
+import { ETH_HLEN, networkOffset } from '../../packet/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { fromFile, type StageKind } from '../grammar/groups.ts'
 import { join, quote } from '../units.ts'
@@ -214,9 +212,8 @@ function timesOf(trace: string | readonly number[]): number[] {
   const times = lines.map((line, i) => {
     const text = line.trim()
     const ms = Number(text)
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(ms)) {
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(ms))
       throw new UsageError(`trace, line ${i + 1}: '${text}' is not a whole number of milliseconds`)
-    }
     if (ms < last) throw new UsageError(`trace, line ${i + 1}: ${ms} is less than ${last} in the line before`)
     last = ms
     return ms

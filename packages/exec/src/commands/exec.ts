@@ -10,9 +10,8 @@ import { EBUSY, EINVAL, ENOENT, ENOSYS, EPERM, EPROTO, errnoText, VnetError } fr
 import { describeException } from 'vnet/internal/base/exception'
 import type { Io } from 'vnet/internal/cli/process/io'
 import { passSignals } from 'vnet/internal/cli/process/pass-signals'
-import { check, closing } from 'vnet/internal/linux/errno'
+import { BUILD_ADVICE, builtFile, check, closing, loadNative, type Native } from 'vnet/internal/linux/index'
 import { inherited } from 'vnet/internal/linux/inherited'
-import { BUILD_ADVICE, builtFile, loadNative, type Native } from 'vnet/internal/linux/native'
 import { FIRST_DESCRIPTOR, LAST_DESCRIPTOR } from '../generic-netlink.ts'
 import { supervise } from '../supervisor.ts'
 

@@ -4,17 +4,15 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
-import { explain } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { explain, printable, UsageError } from 'vnet/internal/base/index'
 import { fail, failAll } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { cacheDirectory } from '../cache.ts'
 import { type GuestOptions, type GuestReport, runInGuest, runPair, runSeeds, type SeedRun } from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
+import { firstDifference } from '../mail.ts'
 import { GuestSetupError } from '../programs.ts'
-import { guestTime, reportText } from '../report.ts'
-import { firstDifference } from '../verify.ts'
 
 export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' | 'directory' | 'reply' | 'onStops'> {
   readonly verify?: boolean
@@ -65,9 +63,8 @@ export async function guest(command: readonly string[], options: GuestCommandOpt
     }
     const message = explain(error as Error)
     const why = error instanceof MachineEnded ? `the guest has ended: ${message}` : message
-    if (/no space left/i.test(why)) {
+    if (/no space left/i.test(why))
       return fail(io, `${why}: the files of guests are in ${cacheDirectory('guest')} and ${tmpdir()}`)
-    }
     if (error instanceof GuestSetupError || error instanceof MachineEnded) return fail(io, why)
     throw error
   }
@@ -153,4 +150,43 @@ function variables(entries: readonly string[]): Record<string, string> {
     return [name, found]
   })
   return Object.fromEntries(pairs)
+}
+
+const NS_PER_S = 1e9
+const MS_PER_S = 1000
+const UNITS = [
+  [86_400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+] as const
+/** Programs that are named. */
+const NAMED = 4
+/** Digits of the digest: enough to see that a run is the same. */
+const DIGEST_SHOWN = 16
+
+/** `2 h 0.32 s`. */
+export function guestTime(ns: number): string {
+  const parts: string[] = []
+  let rest = ns / NS_PER_S
+  for (const [seconds, unit] of UNITS) {
+    const whole = Math.floor(rest / seconds)
+    if (whole > 0) parts.push(`${whole} ${unit}`)
+    rest -= whole * seconds
+  }
+  return [...parts, `${rest.toFixed(2)} s`].join(' ')
+}
+
+/**
+ * Returns `2 h 0.32 s in the guest, 1.41 s here; busy 0.36 s: node 0.30 s, sh 0.06 s; sha256 ...`.
+ * If the run took longer here, the text says how many times.
+ */
+export function reportText({ guestNs, wallMs, usage, digest }: GuestReport): string {
+  const busy = usage.reduce((sum, { ns }) => sum + ns, 0)
+  const seconds = (ns: number) => `${(ns / NS_PER_S).toFixed(2)} s`
+  const named = usage.slice(0, NAMED).map(({ name, ns }) => `${printable(name)} ${seconds(ns)}`)
+  const ratio = ((wallMs / MS_PER_S) * NS_PER_S) / guestNs
+  const speed = ratio >= 2 ? `, ${ratio.toFixed(0)} times slower` : ''
+  const here = `${(wallMs / MS_PER_S).toFixed(2)} s here${speed}`
+  const bytes = `sha256 ${digest.slice(0, DIGEST_SHOWN)}`
+  return `${guestTime(guestNs)} in the guest, ${here}; busy ${seconds(busy)}: ${named.join(', ')}; ${bytes}`
 }

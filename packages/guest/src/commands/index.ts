@@ -1,6 +1,40 @@
-/** The command `vnet guest`, which loads its code when it runs. */
-import { Argument, type LazyCommand } from 'vnet/internal/cli/parse/option'
-import { guestOptions } from './options.ts'
+/** The command `vnet guest`, which loads its code when it runs, and options for a guest. */
+import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
+import { collect, wholeNumber } from 'vnet/internal/cli/parse/options'
+
+/** A kernel refuses times before its own start, and those too near to the end of its clock. */
+const [FIRST_DATE, LAST_DATE] = [Date.UTC(1970, 0, 2), Date.UTC(2200, 0, 1)]
+const date = (text: string) => {
+  const ms = Date.parse(text)
+  const [, day] = /^\d{4}-\d\d-(\d\d)/.exec(text) ?? []
+  // Date.parse takes 2026-02-30 for March 2.
+  const exists = day === undefined || new Date(text.slice(0, 10)).getUTCDate() === Number(day)
+  if (exists && ms >= FIRST_DATE && ms <= LAST_DATE) return ms
+  throw new InvalidArgumentError(
+    'must be a date, such as 2026-01-01 or 2026-01-01T12:00:00Z, from 1970-01-02 to 2200-01-01',
+  )
+}
+const [LEAST_MB, MOST_MB] = [256, 32_768]
+const REPEAT_MAX = 1_000_000
+
+/** Options of all commands that run in a guest. */
+export const guestOptions: readonly Option[] = [
+  new Option('--seed <n>', 'seed of all random numbers in the guest (1)').argParser(
+    wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  ),
+  new Option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)').argParser(date),
+  new Option('--verify', 'run twice, and compare everything that comes out of the guest'),
+  new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(
+    wholeNumber(1, REPEAT_MAX),
+  ),
+  new Option('--program <name>', 'give the guest a program from the start; repeat for more').argParser(collect(String)),
+  new Option('--file <path>', 'give the guest a file or directory; repeat for more').argParser(collect(String)),
+  new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more').argParser(
+    collect(String),
+  ),
+  new Option('--directory <dir>', 'the directory that the guest gets (the current one)'),
+  new Option('--memory <mib>', 'memory of the guest, MiB (1024)').argParser(wholeNumber(LEAST_MB, MOST_MB)),
+]
 
 export const commands: readonly LazyCommand[] = [
   {

@@ -1,15 +1,20 @@
 /**
  * The dependencies of programs. A program of a Debian package brings its package, and the packages
- * that it depends on. Another one brings its libraries, or its interpreter if it is a script.
+ * that it depends on. Another one brings its libraries, or its interpreter if it is a script. The
+ * cache keeps the output of dpkg-query and ldd: these programs take longer than the other work.
  */
 import { Buffer } from 'node:buffer'
-import { closeSync, openSync, readdirSync, readSync, realpathSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
-import { alternativeLinks, DebianPackages } from './debian.ts'
-import type { HostTree } from './host-tree.ts'
-import { lookUp } from './lookup.ts'
+import { makeDirectories, writeFile } from 'vnet/internal/linux/files'
+import { cacheDirectory, removeOld } from '../cache.ts'
+import { GuestSetupError } from '../programs.ts'
 import { below, directoriesOf, interpretersOf, shimmedProgram } from './scripts.ts'
+import type { HostTree } from './tree.ts'
 
 /** Bytes to read for the first line of a script, or the first four bytes of a program. */
 const START_BYTES = 256
@@ -30,7 +35,7 @@ export function addPrograms(
   let next = [...paths]
   while (next.length > 0) {
     const programs = next.map(path => withoutShim(tree, path))
-    const real = [...new Set(programs.flatMap(path => attempt(() => realpathSync(path)) ?? []))]
+    const real = [...new Set(programs.flatMap(path => attempt(() => fs.realpathSync(path)) ?? []))]
     // The files of a package are complete.
     const fresh = real.filter(path => !seen.has(path) && !tree.has(path))
     for (const path of programs) tree.addHost(path)
@@ -48,7 +53,7 @@ export function addPrograms(
     ]
   }
   // The links that choose between packages are in none of them.
-  for (const link of alternativeLinks()) if (tree.has(attempt(() => realpathSync(link)) ?? '')) tree.addHost(link)
+  for (const link of alternativeLinks()) if (tree.has(attempt(() => fs.realpathSync(link)) ?? '')) tree.addHost(link)
 }
 
 /** Makes a script of pyenv a link to its program, which is returned. */
@@ -65,7 +70,7 @@ function addPackages(tree: HostTree, packages: DebianPackages, ids: ReadonlySet<
   // Python's compiled modules are made when a package is installed.
   const modules = files.filter(path => path.endsWith('.py'))
   for (const directory of new Set(modules.map(path => join(dirname(path), '__pycache__')))) {
-    for (const name of attempt(() => readdirSync(directory)) ?? []) tree.addHost(join(directory, name))
+    for (const name of attempt(() => fs.readdirSync(directory)) ?? []) tree.addHost(join(directory, name))
   }
 }
 
@@ -77,12 +82,145 @@ export function librariesOf(paths: readonly string[]): string[] {
 }
 
 function startOf(path: string): string {
-  const fd = attempt(() => openSync(path, 'r'))
+  const fd = attempt(() => fs.openSync(path, 'r'))
   if (fd === undefined) return ''
   try {
     const bytes = Buffer.alloc(START_BYTES)
-    return bytes.toString('latin1', 0, attempt(() => readSync(fd, bytes, 0, START_BYTES, 0)) ?? 0)
+    return bytes.toString('latin1', 0, attempt(() => fs.readSync(fd, bytes, 0, START_BYTES, 0)) ?? 0)
   } finally {
-    closeSync(fd)
+    fs.closeSync(fd)
   }
+}
+
+/** Parts of the package with the shorter name, which has the rest of the same program. */
+const SMALL = /-(minimal|base)$/
+
+/** Changes with every package. */
+const STATUS = '/var/lib/dpkg/status'
+
+export class DebianPackages {
+  /** The dependencies of packages, in groups of alternatives. */
+  readonly #needs = new Map<string, readonly (readonly string[])[]>()
+  /** Packages by name. A name without a package has the first package that provides it. */
+  readonly #ids = new Map<string, string>()
+
+  constructor() {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query replaces them.
+    const format = '${binary:Package}\\t${Package}\\t${db:Status-Status}\\t${Provides}\\t${Pre-Depends}, ${Depends}\\n'
+    const provided: (readonly [string, string])[] = []
+    for (const line of query('-W', '-f', format).split('\n')) {
+      const [id = '', name = '', status, provides = '', depends = ''] = line.split('\t')
+      if (status !== 'installed') continue
+      this.#needs.set(id, namesIn(depends))
+      this.#ids.set(id, id)
+      // The machine's own architecture is the first.
+      if (!this.#ids.has(name)) this.#ids.set(name, id)
+      for (const each of namesIn(provides).flat()) provided.push([each, id])
+    }
+    for (const [name, id] of provided) if (!this.#ids.has(name)) this.#ids.set(name, id)
+  }
+
+  /** Returns the package of each path that has one, such as `libc6:amd64`. Paths have no links. */
+  ownersOf(paths: readonly string[]): Map<string, string> {
+    const owners = new Map<string, string>()
+    if (paths.length === 0 || this.#needs.size === 0) return owners
+    // A package may have its files in /bin, which is a link to /usr/bin now.
+    const known = new Map(
+      paths.flatMap(path => [path, path.replace(/^\/usr(?=\/(s?bin|lib\w*)\/)/, '')].map(name => [name, path])),
+    )
+    const patterns = [...known.keys()].map(path => path.replace(/[\\*?[]/g, '\\$&'))
+    for (const line of query('--search', ...patterns).split('\n')) {
+      const [, id, path] = /^([^,]+?)(?:, .*)?: (\/.*)$/.exec(line) ?? []
+      const asked = known.get(path ?? '')
+      if (id !== undefined && asked !== undefined && this.#ids.has(id)) owners.set(asked, id)
+    }
+    return owners
+  }
+
+  /** Returns packages with all their dependencies, directly or not. */
+  closureOf(ids: Iterable<string>): string[] {
+    const found = new Set<string>()
+    const add = (name: string): void => {
+      const id = this.#ids.get(name)
+      if (id === undefined || found.has(id)) return
+      found.add(id)
+      // Perl and Python without their libraries: python3-minimal is a part of python3.
+      if (SMALL.test(name)) add(name.replace(SMALL, ''))
+      for (const alternatives of this.#needs.get(id) ?? []) {
+        add(alternatives.find(each => this.#ids.has(each)) ?? '')
+      }
+    }
+    for (const id of ids) add(id)
+    return [...found]
+  }
+
+  /** Returns the paths of all files, links and directories of packages. */
+  filesOf(ids: readonly string[]): string[] {
+    if (ids.length === 0) return []
+    return query('--listfiles', ...ids)
+      .split('\n')
+      .filter(line => line.startsWith('/') && line !== '/.')
+  }
+}
+
+/** The link groups of update-alternatives(1). */
+const ALTERNATIVES = '/var/lib/dpkg/alternatives'
+
+/** Returns the links that choose between packages, such as /usr/bin/awk and liblapack.so.3. */
+function alternativeLinks(): string[] {
+  return (attempt(() => fs.readdirSync(ALTERNATIVES)) ?? []).flatMap(name => {
+    // The mode, the link of the group, names and links of others up to an empty line, the choices.
+    const text = attempt(() => fs.readFileSync(join(ALTERNATIVES, name), 'utf8')) ?? ''
+    return (text.split('\n\n')[0] ?? '').split('\n').filter(line => line.startsWith('/'))
+  })
+}
+
+/** `libc6 (>= 2.34), default-mta | mail-transport-agent` to its names, without versions. */
+const namesIn = (text: string): string[][] =>
+  text
+    .split(',')
+    .map(group =>
+      group
+        .split('|')
+        .map(each => each.replace(/\(.*?\)|:\w+/g, '').trim())
+        .filter(Boolean),
+    )
+    .filter(group => group.length > 0)
+
+/** Returns the output of dpkg-query; the empty string on a machine without Debian packages. */
+const query = (...args: readonly string[]): string => lookUp('dpkg-query', args, [STATUS])
+
+/** Bytes: the list of a machine's packages can be long. */
+const OUTPUT_MAX = 256 << 20
+/** The newest outputs that the cache keeps. */
+const KEPT = 100
+
+/**
+ * Returns the output of a program, also if it fails; the empty string if it is not installed. The
+ * output is assumed to be the same while the size and time of each source are. Throws a
+ * GuestSetupError if a signal ends the program: its output is not complete.
+ */
+export function lookUp(program: string, args: readonly string[], sources: readonly string[]): string {
+  const signatures = sources.map(path => {
+    const { size, mtimeMs, ino } = attempt(() => fs.statSync(path)) ?? {}
+    return [path, size, mtimeMs, ino]
+  })
+  const question = JSON.stringify([program, args, process.env.PATH, process.env.LD_LIBRARY_PATH, signatures])
+  const directory = join(cacheDirectory('guest'), 'lookups')
+  const path = join(directory, createHash('sha256').update(question).digest('hex').slice(0, 32))
+  const known = attempt(() => fs.readFileSync(path, 'utf8'))
+  if (known !== undefined) {
+    attempt(() => fs.utimesSync(path, new Date(), new Date()))
+    return known
+  }
+  const env = { ...process.env, LC_ALL: 'C' }
+  const { stdout, status } = spawnSync(program, args, { encoding: 'utf8', env, maxBuffer: OUTPUT_MAX })
+  if (stdout === null) return ''
+  if (status === null) throw new GuestSetupError(`${program} was ended: start again`)
+  makeDirectories(directory)
+  const making = `${path}.${process.pid}.${threadId}`
+  writeFile(making, stdout)
+  fs.renameSync(making, path)
+  removeOld(directory, /^/, KEPT)
+  return stdout
 }

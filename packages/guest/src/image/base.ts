@@ -1,16 +1,17 @@
 /** The image that every run in a virtual machine has: programs, the kernel's modules, and vnet. */
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { attempt } from 'vnet/internal/base/errno'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { attempt, shellWord } from 'vnet/internal/base/index'
+import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { findProgram } from 'vnet/internal/linux/programs'
 import type { Kernel } from '../kernel.ts'
 import { ModuleDirectory, moduleTable } from '../modules.ts'
 import { GuestSetupError } from '../programs.ts'
 import { addPrograms, librariesOf } from './add-programs.ts'
-import { HostTree } from './host-tree.ts'
-import { addOwnFiles } from './own-files.ts'
 import { below, installedPythonPackages } from './scripts.ts'
+import { HostTree } from './tree.ts'
 
 export interface BaseImage {
   /** Names in PATH, or paths, beside the usual programs. */
@@ -41,13 +42,9 @@ const MADE = [
   ...['/etc/passwd', '/etc/group', '/etc/subuid', '/etc/subgid', '/etc/ld.so.cache', '/etc/ld.so.conf'],
   ...['/etc/os-release', '/etc/debian_version', '/etc/services', '/etc/protocols', '/etc/mtab'],
 ]
+/** The time zones take 0.3 MB in the image. */
 const MADE_DIRECTORIES = [
-  '/etc/ld.so.conf.d',
-  '/etc/ssl',
-  '/etc/pam.d',
-  '/usr/share/ca-certificates',
-  // 0.3 MB in the image.
-  '/usr/share/zoneinfo',
+  ...['/etc/ld.so.conf.d', '/etc/ssl', '/etc/pam.d', '/usr/share/ca-certificates', '/usr/share/zoneinfo'],
 ]
 
 /** Files of a machine without a network of its own. */
@@ -61,20 +58,7 @@ const OWN: Readonly<Record<string, string>> = {
     .join(''),
   '/etc/machine-id': `${'1'.padStart(32, '0')}\n`,
 }
-const EMPTY = [
-  '/dev',
-  '/proc',
-  '/sys',
-  '/run',
-  '/root',
-  '/home',
-  '/mnt',
-  '/etc',
-  '/usr',
-  '/var/log',
-  '/var/lib',
-  '/var/cache',
-]
+const EMPTY = '/dev /proc /sys /run /root /home /mnt /etc /usr /var/log /var/lib /var/cache'.split(' ')
 const PUBLIC = ['/tmp', '/var/tmp']
 
 /** Returns the directories of the machine's PATH: the absolute ones of this PATH, and sbin. */
@@ -159,4 +143,63 @@ function addStubs(tree: HostTree, path: readonly string[]): void {
       else tree.addLink(program, GUEST_INIT)
     }
   }
+}
+
+const PRODUCTS = ['lan', 'lab', 'web', 'learn', 'exec', 'guest'].map(name => `@vnet/${name}`)
+
+/** The files that vnet runs from, without sources and tests. */
+const OURS = /^(package\.json|(dist|prebuilds|course)(\/.*)?|build\/Release\/[\w-]+(\.node|\.so)?)$/
+const NOT_RUN = /\.(md|map|d\.[cm]?ts)$|\/obj\.target(\/|$)/
+const OF_OTHERS = /^(?!(docs|examples|test|node_modules)(\/|$))/
+/** A dependency for compilers. */
+const NOT_USED = 'node-addon-api'
+
+interface Manifest {
+  readonly name: string
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+/**
+ * Adds vnet to a tree, with a command in /usr/local/bin. Returns the paths of its programs and
+ * libraries.
+ */
+function addOwnFiles(tree: HostTree): string[] {
+  const root = realpathSync(join(dirname(PROGRAM), '..'))
+  const guest = realpathSync(fileURLToPath(new URL('../..', import.meta.url)))
+  const seen = new Set<string>()
+  const binaries: string[] = []
+  const add = (directory: string): void => {
+    if (seen.has(directory)) return
+    seen.add(directory)
+    const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest
+    const isOurs = /^(vnet|@vnet\/.*)$/.test(manifest.name)
+    const parts = isOurs ? ['package.json', 'dist', 'course', 'build/Release', 'prebuilds'] : ['']
+    for (const path of parts.flatMap(part => below(join(directory, part)))) {
+      const name = relative(directory, path)
+      if (NOT_RUN.test(path) || !(isOurs ? OURS : OF_OTHERS).test(name)) continue
+      tree.addHost(path)
+      if (/\.(node|so)$|\/vnet-[\w-]+$/.test(path) && lstatSync(path).isFile()) binaries.push(path)
+    }
+    const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })
+    for (const name of directory === root ? [...names, ...PRODUCTS] : names) {
+      if (name === NOT_USED) continue
+      const found = packageFrom(directory, name)
+      if (found === undefined) continue
+      tree.addHost(found)
+      add(realpathSync(found))
+    }
+  }
+  add(root)
+  add(guest)
+  const program = [process.execPath, join(root, 'dist/vnet.js')].map(shellWord).join(' ')
+  tree.addText('/usr/local/bin/vnet', `#!/bin/sh\nexec ${program} "$@"\n`, 0o755)
+  return binaries
+}
+
+/** Returns where a module in `directory` finds a package, undefined if it is not installed. */
+function packageFrom(directory: string, name: string): string | undefined {
+  const found = join(directory, 'node_modules', name)
+  if (existsSync(found)) return found
+  return directory === '/' ? undefined : packageFrom(dirname(directory), name)
 }

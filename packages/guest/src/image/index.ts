@@ -1,9 +1,15 @@
-/** The images of a virtual machine: see base.ts and directory.ts. */
-import { realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
+/** The images of a virtual machine: squashfs, made by mksquashfs without root, in the cache. */
+
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdirSync, realpathSync, rmSync, statSync, truncateSync, utimesSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { writeFile } from 'vnet/internal/linux/files'
+import { cachedEntry } from '../cache.ts'
+import { MEMORIES } from '../machine.ts'
+import { GuestSetupError } from '../programs.ts'
 import { type BaseImage, baseTree } from './base.ts'
 import { directoryTree } from './directory.ts'
-import { imageOf } from './squashfs.ts'
+import type { Tree } from './tree.ts'
 
 export { guestPath } from './base.ts'
 
@@ -16,3 +22,67 @@ export const baseImage = (base: BaseImage): Promise<string> => imageOf('image', 
  */
 export const directoryImage = (directory: string): Promise<string> =>
   imageOf('project', directoryTree(realpathSync(resolve(directory))))
+
+const MIB = 1 << 20
+const IMAGE = 'squashfs'
+/** The newest images of a kind that the cache keeps. */
+const KEPT = 4
+
+/** Uncompressed, because the machine would decompress with each start of a program. */
+const OPTIONS = [
+  ...['-noappend', '-all-root', '-no-xattrs', '-mkfs-time', '0', '-root-time', '0', '-root-mode', '755'],
+  ...['-noI', '-noD', '-noF', '-noX', '-quiet', '-no-progress'],
+]
+
+/**
+ * Returns the path of the image with these files, which is made if the cache does not have it. It
+ * has the size of the machine's memory `name`. Throws a GuestSetupError.
+ */
+export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<string> {
+  const size = MEMORIES[name] * MIB
+  const entry = await cachedEntry(name, tree.digest(`${size} ${OPTIONS}`), KEPT, async making => {
+    const image = join(making, IMAGE)
+    const texts = join(making, 'texts')
+    const definitions = join(making, 'files')
+    const empty = join(making, 'empty')
+    for (const directory of [texts, empty]) mkdirSync(directory)
+    writeFile(definitions, tree.definitions(textWriter(texts)))
+    await mksquashfs([empty, image, '-pf', definitions, ...OPTIONS])
+    if (statSync(image).size > size) {
+      throw new GuestSetupError(`the files for the guest have more than ${MEMORIES[name]} MiB: name fewer programs`)
+    }
+    truncateSync(image, size)
+    for (const path of [texts, empty, definitions]) rmSync(path, { recursive: true })
+    return true
+  })
+  return join(entry as string, IMAGE)
+}
+
+/** Returns a function that stores a text in a new file of `directory`, with a fixed time. */
+function textWriter(directory: string): (content: Uint8Array, mode: number) => string {
+  const paths: string[] = []
+  return (content, mode) => {
+    const path = join(directory, `text${paths.length}`)
+    paths.push(path)
+    writeFile(path, content)
+    chmodSync(path, mode)
+    utimesSync(path, 0, 0)
+    return path
+  }
+}
+
+function mksquashfs(args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // It accepts no other source of times beside its options.
+    const env = { ...process.env, SOURCE_DATE_EPOCH: undefined }
+    const child = spawn('mksquashfs', args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    let errors = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text
+    })
+    child.on('error', reject).on('close', status => {
+      if (status === 0) resolve()
+      else reject(new GuestSetupError(`mksquashfs failed: ${errors.trim().split('\n')[0]}`))
+    })
+  })
+}

@@ -18,7 +18,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { USER } from '#support/ordinary-user.ts'
 import { NOBODY } from '#support/privileges.ts'
-import { imageOf } from '../../src/image/squashfs.ts'
+import { imageOf } from '../../src/image/index.ts'
 import { Tree } from '../../src/image/tree.ts'
 
 const directory = freshDirectory(0o755)

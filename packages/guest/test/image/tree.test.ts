@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
 import { directoryTree } from '../../src/image/directory.ts'
-import { HostTree } from '../../src/image/host-tree.ts'
-import { Tree } from '../../src/image/tree.ts'
+import { HostTree, Tree } from '../../src/image/tree.ts'
 
 const directory = freshDirectory()
 afterEach(() => vi.unstubAllEnvs())

@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { DebianPackages } from '../../src/image/debian.ts'
+import { DebianPackages } from '../../src/image/add-programs.ts'
 
 const directory = freshDirectory()
 

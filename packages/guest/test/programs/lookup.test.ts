@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { lookUp } from '../../src/image/lookup.ts'
+import { lookUp } from '../../src/image/add-programs.ts'
 
 const directory = freshDirectory()
 const at = (name: string) => join(directory, name)

@@ -1,7 +1,6 @@
 /** Checksums that cover the upper header and its payload: TCP's, UDP's and ICMP's. */
-import { finish, onesComplementSum } from 'vnet/internal/packet/checksum'
+import { finish, get16, onesComplementSum, put16 } from 'vnet/internal/packet/index'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { get16, put16 } from 'vnet/internal/packet/octets'
 import { TCP_CHECK } from 'vnet/internal/packet/tcp'
 import { UDP_CHECK } from 'vnet/internal/packet/udp'
 import type { Packet } from '../contract.ts'

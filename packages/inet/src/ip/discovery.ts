@@ -1,9 +1,8 @@
 /** ARP (RFC 826) and neighbour discovery (RFC 4861): the messages, and the replies to them. */
 import * as arp from 'vnet/internal/packet/arp'
-import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_ARP, setEtherType, sourceAt } from 'vnet/internal/packet/ethernet'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
+import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_ARP, get32, setEtherType, sourceAt } from 'vnet/internal/packet/index'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get32 } from 'vnet/internal/packet/octets'
 import type { Ip, Packet } from '../contract.ts'
 import type { StackInterface } from './interface.ts'
 import type { Output } from './output.ts'

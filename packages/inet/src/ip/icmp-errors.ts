@@ -1,16 +1,5 @@
 /** What Linux makes of ICMP errors: the errno for sockets, and whether it ends connections. */
-import {
-  EACCES,
-  ECONNREFUSED,
-  EHOSTDOWN,
-  EHOSTUNREACH,
-  EMSGSIZE,
-  ENETUNREACH,
-  ENONET,
-  ENOPROTOOPT,
-  EOPNOTSUPP,
-  EPROTO,
-} from 'vnet/internal/base/errno'
+import * as errnos from 'vnet/internal/base/errno'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import { IP4, type IpVersion } from './version.ts'
@@ -19,46 +8,46 @@ type Conversion = readonly [errno: number, isFatal: boolean]
 
 /** By the codes of an "unreachable" of IPv4 (RFC 792, RFC 1122, RFC 1812 sec. 5.2.7.1). */
 const UNREACHABLE4: readonly Conversion[] = [
-  [ENETUNREACH, false],
-  [EHOSTUNREACH, false],
-  [ENOPROTOOPT, true],
-  [ECONNREFUSED, true],
-  [EMSGSIZE, false],
-  [EOPNOTSUPP, false],
-  [ENETUNREACH, true],
-  [EHOSTDOWN, true],
-  [ENONET, true],
-  [ENETUNREACH, true],
-  [EHOSTUNREACH, true],
-  [ENETUNREACH, false],
-  [EHOSTUNREACH, false],
-  [EHOSTUNREACH, true],
-  [EHOSTUNREACH, true],
-  [EHOSTUNREACH, true],
+  [errnos.ENETUNREACH, false],
+  [errnos.EHOSTUNREACH, false],
+  [errnos.ENOPROTOOPT, true],
+  [errnos.ECONNREFUSED, true],
+  [errnos.EMSGSIZE, false],
+  [errnos.EOPNOTSUPP, false],
+  [errnos.ENETUNREACH, true],
+  [errnos.EHOSTDOWN, true],
+  [errnos.ENONET, true],
+  [errnos.ENETUNREACH, true],
+  [errnos.EHOSTUNREACH, true],
+  [errnos.ENETUNREACH, false],
+  [errnos.EHOSTUNREACH, false],
+  [errnos.EHOSTUNREACH, true],
+  [errnos.EHOSTUNREACH, true],
+  [errnos.EHOSTUNREACH, true],
 ]
 
 /** By the codes of a "destination unreachable" of IPv6 (RFC 4443 section 3.1). */
 const UNREACHABLE6: readonly Conversion[] = [
-  [ENETUNREACH, false],
-  [EACCES, true],
-  [EHOSTUNREACH, false],
-  [EHOSTUNREACH, false],
-  [ECONNREFUSED, true],
-  [EACCES, true],
-  [EACCES, true],
+  [errnos.ENETUNREACH, false],
+  [errnos.EACCES, true],
+  [errnos.EHOSTUNREACH, false],
+  [errnos.EHOSTUNREACH, false],
+  [errnos.ECONNREFUSED, true],
+  [errnos.EACCES, true],
+  [errnos.EACCES, true],
 ]
 
 /** Returns undefined for messages that sockets do not see. */
 export function errorOf(version: IpVersion, type: number, code: number): Conversion | undefined {
   if (version === IP4) {
     if (type === icmp.ICMP_DEST_UNREACH) return UNREACHABLE4[code]
-    if (type === icmp.ICMP_TIME_EXCEEDED) return [EHOSTUNREACH, false]
-    return type === icmp.ICMP_PARAMETERPROB ? [EPROTO, true] : undefined
+    if (type === icmp.ICMP_TIME_EXCEEDED) return [errnos.EHOSTUNREACH, false]
+    return type === icmp.ICMP_PARAMETERPROB ? [errnos.EPROTO, true] : undefined
   }
-  if (type === icmpv6.ICMPV6_DEST_UNREACH) return UNREACHABLE6[code] ?? [EPROTO, true]
-  if (type === icmpv6.ICMPV6_PKT_TOOBIG) return [EMSGSIZE, false]
-  if (type === icmpv6.ICMPV6_TIME_EXCEED) return [EHOSTUNREACH, false]
-  return type === icmpv6.ICMPV6_PARAMPROB ? [EPROTO, true] : undefined
+  if (type === icmpv6.ICMPV6_DEST_UNREACH) return UNREACHABLE6[code] ?? [errnos.EPROTO, true]
+  if (type === icmpv6.ICMPV6_PKT_TOOBIG) return [errnos.EMSGSIZE, false]
+  if (type === icmpv6.ICMPV6_TIME_EXCEED) return [errnos.EHOSTUNREACH, false]
+  return type === icmpv6.ICMPV6_PARAMPROB ? [errnos.EPROTO, true] : undefined
 }
 
 /** Types by their names in counters: `IcmpInDestUnreachs`, `Icmp6OutEchoReplies`. */

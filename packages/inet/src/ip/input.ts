@@ -1,6 +1,5 @@
 /** Input: checks the IP packets that a host in memory receives, and delivers or forwards them. */
-import { finish, onesComplementSum } from 'vnet/internal/packet/checksum'
-import { ETH_HLEN, ETH_P_IP } from 'vnet/internal/packet/ethernet'
+import { ETH_HLEN, ETH_P_IP, finish, onesComplementSum } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'

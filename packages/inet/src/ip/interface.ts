@@ -1,8 +1,7 @@
 /** StackInterface: an Ethernet interface of a host in memory, with its addresses and groups. */
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { isInPrefix, networkOf, type Prefix, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
 import * as ethernet from 'vnet/internal/packet/ethernet'
-import { get16, get32 } from 'vnet/internal/packet/octets'
+import { get16, get32, isInPrefix, networkOf, type Prefix, parsePrefix, sameBytes } from 'vnet/internal/packet/index'
 import { receiveArp } from './discovery.ts'
 import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
 import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, versionOf } from './version.ts'

@@ -3,8 +3,7 @@
  * (RFC 826) and neighbour discovery (RFC 4861), and keeps the packets that wait for a reply. Unlike
  * Linux's, entries do not age.
  */
-import type { Alarm } from 'vnet/internal/base/clock'
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import { requestFrame } from 'vnet/internal/packet/arp'
 import { BROADCAST, copyAddress, destinationAt, ETH_HLEN, groupAddress } from 'vnet/internal/packet/ethernet'
 import type { Ip } from '../contract.ts'
@@ -157,9 +156,7 @@ export class Neighbours {
 
   /** Drops the packets that wait, and asks for no neighbour any more. */
   dropQueued(): void {
-    for (const entry of this.#asked.splice(0)) {
-      entry.probes = entry.frames.length = entry.queued = 0
-    }
+    for (const entry of this.#asked.splice(0)) entry.probes = entry.frames.length = entry.queued = 0
     this.#alarm?.cancel()
   }
 

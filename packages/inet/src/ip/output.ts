@@ -1,10 +1,8 @@
 /** Output: makes the IP packets that a host in memory sends, cuts them, and loops them back. */
-import type { Alarm } from 'vnet/internal/base/clock'
-import { EMSGSIZE } from 'vnet/internal/base/errno'
-import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
+import { type Alarm, EMSGSIZE } from 'vnet/internal/base/index'
+import { ETH_HLEN, put16, put32 } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { put16, put32 } from 'vnet/internal/packet/octets'
 import type { Ip, SendOptions } from '../contract.ts'
 import { fillChecksum } from './checksum.ts'
 import type { StackInterface } from './interface.ts'
@@ -142,9 +140,7 @@ export class Output {
   }
 }
 
-function versionAt(frame: Uint8Array): IpVersion {
-  return (frame[ETH_HLEN] as number) >>> 4 === 4 ? IP4 : IP6
-}
+const versionAt = (frame: Uint8Array): IpVersion => ((frame[ETH_HLEN] as number) >>> 4 === 4 ? IP4 : IP6)
 
 /** Length of the fragment header of IPv6, and its flag for all fragments but the last. */
 export const FRAGMENT_HLEN = 8

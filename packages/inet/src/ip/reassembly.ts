@@ -1,9 +1,8 @@
 /** Reassembly: puts the fragments of IPv4 (RFC 791, 815) and IPv6 (RFC 8200) packets together. */
 import type { Alarm } from 'vnet/internal/base/clock'
-import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
+import { ETH_HLEN, get16, put16 } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, put16 } from 'vnet/internal/packet/octets'
 import type { Ip } from '../contract.ts'
 import { HDR_FIELD, HDR_INCOMP, nextHeaderAt } from './extensions.ts'
 import type { Icmp } from './icmp.ts'
@@ -196,9 +195,8 @@ function fits({ pieces, total }: Partial, { offset, data, isLast }: Fragment): b
 function isCovered({ pieces }: Partial, { offset, data }: Fragment): boolean {
   const end = offset + data.length
   let covered = 0
-  for (const { offset: at, data: some } of pieces) {
+  for (const { offset: at, data: some } of pieces)
     covered += Math.max(0, Math.min(end, at + some.length) - Math.max(offset, at))
-  }
   return covered === data.length
 }
 

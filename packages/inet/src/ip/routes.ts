@@ -1,8 +1,7 @@
 /** Routes: the addresses of a host in memory, and the way to every other address. */
 
 import type { Clock } from 'vnet/internal/base/clock'
-import { networkOf, type Prefix } from 'vnet/internal/packet/address'
-import { get32 } from 'vnet/internal/packet/octets'
+import { get32, networkOf, type Prefix } from 'vnet/internal/packet/index'
 import { isLinkLocalAt, type StackInterface } from './interface.ts'
 import type { Neighbour } from './neighbours.ts'
 import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, isGroup, isLoopback, keyOf } from './version.ts'

@@ -6,9 +6,7 @@
  * A packet for an address of the host is delivered at the same moment of the clock, but never
  * inside the call that sends it.
  */
-import type { Clock } from 'vnet/internal/base/clock'
-import { ENETUNREACH } from 'vnet/internal/base/errno'
-import type { Random } from 'vnet/internal/base/random'
+import { type Clock, ENETUNREACH, type Random } from 'vnet/internal/base/index'
 import type { Ip, Packet, Protocol } from '../contract.ts'
 import { Icmp } from './icmp.ts'
 import { Input } from './input.ts'

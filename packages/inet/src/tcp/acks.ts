@@ -162,9 +162,8 @@ export class Acks {
   /** Notes a segment that acknowledges everything before `next`. */
   onSent(next: number, hasData: boolean): void {
     this.acknowledged = next
-    if (hasData && this.#delay > 0 && this.#connection.clock.now() - this.#receivedAt < this.#delay) {
+    if (hasData && this.#delay > 0 && this.#connection.clock.now() - this.#receivedAt < this.#delay)
       this.#isInteractive = true
-    }
     if (this.#quick > 0) {
       this.#quick--
       if (this.#quick === 0) this.#delay = DELAY_MIN

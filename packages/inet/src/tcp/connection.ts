@@ -3,8 +3,7 @@
  * Received segments are processed in input.ts. Sequence numbers count from the SYN of each
  * direction, which is 0, and do not wrap. Only headers have the sequence numbers of the wire.
  */
-import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { ECONNRESET, EPIPE, ETIMEDOUT } from 'vnet/internal/base/errno'
+import { type Clock, ECONNRESET, EPIPE, ETIMEDOUT, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
 import type { Endpoint, TcpConnection, TcpEvents } from '../contract.ts'
 import { Acks } from './acks.ts'

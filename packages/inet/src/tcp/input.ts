@@ -172,9 +172,7 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
     acks.demand()
     return true
   }
-  if (s.length > 0) {
-    acks.onData(s.length, (s.flags & TCP_PSH) !== 0)
-  }
+  if (s.length > 0) acks.onData(s.length, (s.flags & TCP_PSH) !== 0)
   // The sender learns immediately that a gap is filled (RFC 5681 sec. 4.2).
   if (hasGap && !receive.hasGap) acks.demand()
   if (receive.isFinished) onFin(c)

@@ -134,9 +134,8 @@ export class ReceiveBuffer {
     if (start >= to) return
     let covered = i
     while (covered < later.length && later[covered].end <= to) covered++
-    for (let j = i; j < later.length && later[j].start < to; j++) {
+    for (let j = i; j < later.length && later[j].start < to; j++)
       this.#addDuplicate(later[j].start, Math.min(later[j].end, to))
-    }
     const end = covered < later.length ? Math.min(to, later[covered].start) : to
     if (start === end) return
     const kept = { start, end, bytes: bytes.slice(at + start - from, at + end - from) }
@@ -171,9 +170,8 @@ export class ReceiveBuffer {
   #addDuplicate(start: number, end: number): void {
     if (start >= end) return
     if (this.duplicateStart < 0) this.#setDuplicate(start, end)
-    else if (start <= this.duplicateEnd && end >= this.duplicateStart) {
+    else if (start <= this.duplicateEnd && end >= this.duplicateStart)
       this.#setDuplicate(Math.min(start, this.duplicateStart), Math.max(end, this.duplicateEnd))
-    }
   }
 
   #setDuplicate(start: number, end: number): void {

@@ -194,9 +194,7 @@ export class Header extends HeaderFields {
 }
 
 /** Length of the option with so many SACK blocks, with its padding. */
-export function sacksLength(blocks: number): number {
-  return blocks === 0 ? 0 : 4 + blocks * 8
-}
+export const sacksLength = (blocks: number): number => (blocks === 0 ? 0 : 4 + blocks * 8)
 
 /** The number of SACK blocks that fit: three with timestamps, four without. */
 export function maxSacks(hasTimestamp: boolean): number {

@@ -1,8 +1,6 @@
 /** The connections and listeners of a host by addresses and ports, and which ports are free. */
-import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet/internal/base/errno'
-import type { Random } from 'vnet/internal/base/random'
-import { sameBytes } from 'vnet/internal/packet/address'
-import { get16 } from 'vnet/internal/packet/octets'
+import { EADDRINUSE, EADDRNOTAVAIL, type Random, VnetError } from 'vnet/internal/base/index'
+import { get16, sameBytes } from 'vnet/internal/packet/index'
 import type { Bound, Endpoint, TcpConnection, TcpListener } from '../contract.ts'
 import type { Connection } from './connection.ts'
 

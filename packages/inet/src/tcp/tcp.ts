@@ -9,16 +9,7 @@
  * errors do not shorten the backoff (RFC 6069). Buffers count bytes of data, without the memory
  * around them. Timers have no ticks.
  */
-import {
-  EADDRINUSE,
-  EADDRNOTAVAIL,
-  ECONNABORTED,
-  EHOSTUNREACH,
-  EMSGSIZE,
-  ENETUNREACH,
-  EPROTO,
-  VnetError,
-} from 'vnet/internal/base/errno'
+import * as errnos from 'vnet/internal/base/errno'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
@@ -66,19 +57,19 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     const remote = { address: targetOf(to.address), port: to.port }
     const from = local.address ?? this.ip.sourceFor(remote.address)
     // Connections have one peer: no group, and no broadcast address (RFC 9293 MUST-57).
-    if (from === undefined || this.ip.isToAll(remote.address)) throw new VnetError(ENETUNREACH, 'connect')
-    if (!this.ip.isOwn(from)) throw new VnetError(EADDRNOTAVAIL, 'connect')
+    if (from === undefined || this.ip.isToAll(remote.address)) throw new errnos.VnetError(errnos.ENETUNREACH, 'connect')
+    if (!this.ip.isOwn(from)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
     const port = local.port ? local.port : this.#table.freePort(this.ip.random, from, remote)
     const key = keyOf(from, port, remote.address, remote.port)
-    if (this.#table.connections.has(key)) throw new VnetError(EADDRNOTAVAIL, 'connect')
-    if (this.#table.listenerOf(from, port) !== undefined) throw new VnetError(EADDRINUSE, 'bind')
+    if (this.#table.connections.has(key)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
+    if (this.#table.listenerOf(from, port) !== undefined) throw new errnos.VnetError(errnos.EADDRINUSE, 'bind')
     const connection = new Connection(this, key, { address: from, port }, remote, events)
     this.#table.connections.set(key, connection)
     this.ip.count('TcpActiveOpens')
     const error = sendSyn(connection)
-    if (error === -ENETUNREACH) {
+    if (error === -errnos.ENETUNREACH) {
       connection.close()
-      throw new VnetError(ENETUNREACH, 'connect')
+      throw new errnos.VnetError(errnos.ENETUNREACH, 'connect')
     }
     return connection
   }
@@ -94,9 +85,9 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     accept: (connection: contract.TcpConnection) => void,
   ): contract.TcpListener {
     const { address } = local
-    if (address !== undefined && !this.ip.isOwn(address)) throw new VnetError(EADDRNOTAVAIL, 'bind')
+    if (address !== undefined && !this.ip.isOwn(address)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'bind')
     const port = local.port !== 0 ? local.port : this.#table.freeListenPort(this.ip.random, local)
-    if (!this.#table.mayListen(local, port)) throw new VnetError(EADDRINUSE, 'bind')
+    if (!this.#table.mayListen(local, port)) throw new errnos.VnetError(errnos.EADDRINUSE, 'bind')
     const onClose = (closed: Listener) => this.#table.removeListener(closed)
     const listener = new Listener({ address: address ?? ANY_V6, port }, local, backlog, accept, onClose)
     this.#table.addListener(listener)
@@ -134,7 +125,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     const connection = this.#senderOf(packet)
     if (connection === undefined) return
     const { sender, state } = connection
-    if (errno === EMSGSIZE) {
+    if (errno === errnos.EMSGSIZE) {
       if (state === 'SYN-SENT' || state === 'SYN-RECV') return
       sender.onMtu()
       sender.push()
@@ -145,7 +136,9 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
 
   /** Removes a connection without a packet. Its user gets ECONNABORTED. */
   abort(local: contract.Endpoint, remote: contract.Endpoint): void {
-    this.#table.connections.get(keyOf(local.address, local.port, remote.address, remote.port))?.fail(ECONNABORTED)
+    this.#table.connections
+      .get(keyOf(local.address, local.port, remote.address, remote.port))
+      ?.fail(errnos.ECONNABORTED)
   }
 
   /** Frees everything without a packet. */
@@ -240,5 +233,5 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
 /** Whether Linux forgets a peer that has not completed its handshake (tcp_req_err). */
 function endsRequest({ errno, isFatal, packet }: contract.IpError): boolean {
   if (packet.source.length !== 4) return isFatal
-  return errno === EPROTO || (!isFatal && (errno === EHOSTUNREACH || errno === ENETUNREACH))
+  return errno === errnos.EPROTO || (!isFatal && (errno === errnos.EHOSTUNREACH || errno === errnos.ENETUNREACH))
 }

@@ -36,9 +36,8 @@ export class CableFault {
   }
 
   end(why: string): void {
-    for (const { n, reject } of this.#waiting) {
+    for (const { n, reject } of this.#waiting)
       reject(new Error(`${why} after ${Atomics.load(this.#hits, 0)} of ${n} hits`))
-    }
     this.#waiting.clear()
   }
 

@@ -1,10 +1,9 @@
 /** The ends of a connection, by one of its packets. */
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { formatAddress } from 'vnet/internal/packet/address'
+import { formatAddress, get16 } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { layersOf } from 'vnet/internal/packet/layers'
-import { get16 } from 'vnet/internal/packet/octets'
 import type { Endpoint } from '../model/verbs.ts'
 
 /**

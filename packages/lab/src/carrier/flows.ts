@@ -3,15 +3,13 @@
  * each run of a test. Ephemeral ports change from run to run: they are written `*`, and flows that
  * then look the same are numbered in the order in which they appear.
  */
-import { formatAddress } from 'vnet/internal/packet/address'
-import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+
 import { NDISC_REDIRECT } from 'vnet/internal/packet/icmpv6'
+import { ETH_P_IP, ETH_P_IPV6, formatAddress, get16, networkOffset } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16 } from 'vnet/internal/packet/octets'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import { networkOffset } from 'vnet/internal/packet/vlan'
 import type { PacketPart } from '../model/packet-name.ts'
 
 /** net.ipv4.ip_local_port_range, which a new namespace has. */
@@ -87,9 +85,8 @@ export class Flows {
     const version = upper.find(bytes, nh, at + length)
     if (version === 0) return undefined
     const protocol = upper.h < 0 ? -1 : upper.protocol
-    if (protocol === ipv4.IPPROTO_IGMP || (protocol === ipv6.NEXTHDR_ICMP && isOfKernel(bytes, upper.h, upper.end))) {
+    if (protocol === ipv4.IPPROTO_IGMP || (protocol === ipv6.NEXTHDR_ICMP && isOfKernel(bytes, upper.h, upper.end)))
       return undefined
-    }
     const half = this.#halfOf(bytes, nh, version, protocol)
     half.packets++
     const isTcp = protocol === ipv4.IPPROTO_TCP && tcp.parse(bytes, upper.h, upper.end - upper.h) >= 0
@@ -139,9 +136,7 @@ export class Flows {
   }
 }
 
-function v6(nh: number): [number, number] {
-  return [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
-}
+const v6 = (nh: number): [number, number] => [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
 
 function isOfKernel(bytes: Uint8Array, h: number, end: number): boolean {
   if (h >= end) return false

@@ -4,10 +4,8 @@
  * the link, so that hosts keep the addresses that the lab has set.
  */
 import { RaSender } from '@vnet/lan/internal/services/router-advert'
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
-import { check, closingOnError, startPoller } from 'vnet/internal/linux/errno'
-import type { Poller } from 'vnet/internal/linux/native'
+import type { Clock, Random } from 'vnet/internal/base/index'
+import { check, closingOnError, type Poller, startPoller } from 'vnet/internal/linux/index'
 import { socketFilter } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import * as uapi from 'vnet/internal/linux/uapi'

@@ -1,10 +1,7 @@
 /** A segment of `vnet lan` in the worker. Each port is a link of its own. */
 import { toLanConfig } from '@vnet/lan/internal/config/config'
 import { lan } from '@vnet/lan/internal/driver'
-import type { WireResources } from 'vnet/internal/netdev/device-wire'
-import { insmod } from 'vnet/internal/netdev/module'
-import type { Net } from 'vnet/internal/netdev/net'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import { insmod, type Net, type NetDevice, type WireResources } from 'vnet/internal/netdev/index'
 import { CarriedCable } from './cable.ts'
 import type { PacketWatch } from './packet-watch.ts'
 import type { EndSpec, LanSpec } from './protocol.ts'

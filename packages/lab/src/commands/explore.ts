@@ -5,15 +5,11 @@
 import { closeSync, existsSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { attempt, withErrno } from 'vnet/internal/base/errno'
-import { shellWord } from 'vnet/internal/base/printable'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { attempt, shellWord, UsageError, withErrno } from 'vnet/internal/base/index'
 import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'
-import { loadNative } from 'vnet/internal/linux/native'
-import { findProgram } from 'vnet/internal/linux/programs'
-import { checkRegular, openOutput, readTextFile } from 'vnet/internal/linux/regular-file'
+import { checkRegular, findProgram, loadNative, openOutput, readTextFile } from 'vnet/internal/linux/index'
 import { commandScenario } from '../explore/command-scenario.ts'
 import { type ExploreOptions, type ExploreResult, explore, type Failure, type Progress } from '../explore/index.ts'
 import { pageOf } from '../explore/page.ts'
@@ -124,9 +120,8 @@ const isUnavailable = (error: unknown): error is Error =>
 async function checkGuestFor(path: string): Promise<void> {
   const { checkGuest } = await import('@vnet/guest/internal/guest')
   checkGuest()
-  if (!isInside(path, process.cwd())) {
+  if (!isInside(path, process.cwd()))
     throw new UsageError(`${path}: not in the current directory, whose files the guest has: change to its directory`)
-  }
 }
 
 interface Output {
@@ -183,9 +178,8 @@ function commandOf(path: string, command: readonly string[], { host, hit, note }
     throw new UsageError(`nothing called ${program}${note || ' that can be run'}`)
   const { routers = {}, cables = {}, lans = {} } = plan.topology
   const links: { readonly capture?: boolean }[] = [routers, cables, lans].flatMap(each => Object.values<object>(each))
-  if (links.some(({ capture }) => capture === true)) {
+  if (links.some(({ capture }) => capture === true))
     throw new UsageError(`${path}: capture: explore records only runs that fail (--captures): remove it from the file`)
-  }
   const url = commandScenario({ file: realPlace(path), host: hostOf(plan, host), command, hit })
   const given = Object.entries({ host, hit }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, value],

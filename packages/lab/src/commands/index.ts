@@ -1,5 +1,5 @@
 /** The commands of labs. Each loads its code when it runs. */
-import { guestOptions } from '@vnet/guest/internal/commands/options'
+import { guestOptions } from '@vnet/guest/internal/commands/index'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
 import { collect, duration, json, user, wholeNumber } from 'vnet/internal/cli/parse/options'

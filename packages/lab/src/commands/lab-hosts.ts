@@ -1,8 +1,7 @@
 /** `vnet lab list`, `exec` and `shell`: the labs that run, and programs in their hosts. */
 import { once } from 'node:events'
 import { closeSync, rmSync } from 'node:fs'
-import { ECONNREFUSED, isErrno } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { ECONNREFUSED, isErrno, UsageError } from 'vnet/internal/base/index'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { checkUser, enterUserNamespace, fail } from 'vnet/internal/cli/ask'
 import { terminalStreams } from 'vnet/internal/cli/process/inherited-files'

@@ -1,14 +1,12 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
 import { closeSync, statSync } from 'node:fs'
-import { attempt, EACCES, ESRCH, VnetError } from 'vnet/internal/base/errno'
-import { listed } from 'vnet/internal/base/usage-error'
+import { attempt, EACCES, ESRCH, listed, VnetError } from 'vnet/internal/base/index'
 import { directoriesOf, otherUserLine, withPlaces } from 'vnet/internal/control/client/find'
 import { type EntryInterface, ownNamespace, readDirectories } from 'vnet/internal/control/protocol/directory'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { otherUsers, type RunDirectory } from 'vnet/internal/control/protocol/run-directory'
-import type { Native } from 'vnet/internal/linux/native'
+import { type Native, sharesUserNamespace } from 'vnet/internal/linux/index'
 import { openNetnsOf } from 'vnet/internal/linux/netns-name'
-import { sharesUserNamespace } from 'vnet/internal/linux/privileges'
 import { addressesOf, getRoutes, type Route, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { formatAddress, networkOf, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
 import { pidNamespaceHasEnded } from '../kernel/leftovers.ts'
@@ -96,9 +94,8 @@ export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void
   const owner = attempt(() => statSync(`/proc/${pid}`).uid)
   if (owner === undefined) throw new VnetError(ESRCH, `enter ${host}`, `the lab ${name} has ended`)
   if (owner !== uid) throw new VnetError(EACCES, `enter ${host}`, `process ${pid} belongs to another user`)
-  if (uid !== process.geteuid?.() && sharesUserNamespace(pid)) {
+  if (uid !== process.geteuid?.() && sharesUserNamespace(pid))
     throw new VnetError(EACCES, `enter ${host}`, `process ${pid} of user ${uid} is not in a user namespace of its own`)
-  }
 }
 
 /** Returns a descriptor of the host's network namespace. Throws a VnetError if the lab ended. */

@@ -5,8 +5,7 @@
 import { createInterface, type Interface } from 'node:readline'
 import { MachineEnded } from '@vnet/guest/internal/machine'
 import type { OnGuestStop } from '@vnet/guest/internal/run'
-import { attempt } from 'vnet/internal/base/errno'
-import { namesFor } from 'vnet/internal/base/usage-error'
+import { attempt, namesFor } from 'vnet/internal/base/index'
 import { EXIT_FAILURE, type Io } from 'vnet/internal/cli/process/io'
 import type { LookResult, StopReply } from './virtual-stops.ts'
 
@@ -34,9 +33,8 @@ export function readLine(line: string, hosts: readonly string[]): StopLine {
 function readResult(text: string): LookResult {
   const result: Partial<LookResult> | null | undefined = attempt(() => JSON.parse(text))
   const { status, stdout, stderr } = result ?? {}
-  if (typeof status === 'number' && typeof stdout === 'string' && typeof stderr === 'string') {
+  if (typeof status === 'number' && typeof stdout === 'string' && typeof stderr === 'string')
     return { status, stdout, stderr }
-  }
   return { status: EXIT_FAILURE, stdout: '', stderr: 'vnet: a program in the guest has stopped it\n' }
 }
 

@@ -4,10 +4,7 @@
  * again.
  */
 import { stopMachine } from '@vnet/guest/internal/inside'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
-import { describeException } from 'vnet/internal/base/exception'
-import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+import { describeException, durationOf, NSEC_PER_MSEC, namesFor, UsageError } from 'vnet/internal/base/index'
 import { statusOf } from 'vnet/internal/cli/process/io'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
 import type { Direction } from 'vnet/internal/wire/wire'
@@ -103,9 +100,8 @@ export class Stops implements Disposable {
   static async start(stops: readonly Stop[], running: FileLab, options: StopsOptions): Promise<Stops> {
     const counters: Counter[] = []
     for (const link of stops.length === 0 ? [] : running.links) {
-      for (const direction of ['ab', 'ba'] as const) {
+      for (const direction of ['ab', 'ba'] as const)
         counters.push({ name: `${link} ${direction}`, packets: await running.link(link).count(direction) })
-      }
     }
     const started = new Stops(running, counters, options)
     for (const stop of stops) await started.#add(stop)

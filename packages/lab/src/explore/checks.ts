@@ -2,8 +2,7 @@
  * Checks: what must hold while a scenario runs, in the time of its lab. A scenario may replace the
  * timers of globalThis.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
+import { durationOf, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { checkForm, checkForms, DURATION, type Forms, FUNCTION } from '../model/options.ts'
 import type { Nemesis } from '../nemesis/nemesis.ts'
 import type { Lab } from '../network/lab.ts'

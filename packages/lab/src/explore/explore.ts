@@ -2,9 +2,7 @@
  * explore, explore.repeat and explore.shrink. explore runs a scenario again and again, each time
  * with another packet lost, doubled, late or damaged, and reports the faults that break it.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { durationOf, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { directionsOf } from '../world/wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
 import { burstKind, parseKind, withEnds, withHit } from './fault-text.ts'
@@ -138,9 +136,8 @@ async function shrinkWith(prepared: Prepared<ShrinkOptions>): Promise<Shrunk> {
   const faults = lost.flatMap(packet => faultOf(packet, parseKind('drop'), 0, packets) ?? [])
   if (faults.length === 0) throw new Error(`${what} has failed without a lost packet: ${judge.errorOf(run)}`)
   const judgement = await judge.judge(faults)
-  if (judgement.verdict !== 'failed') {
+  if (judgement.verdict !== 'failed')
     throw new Error(`${what} has failed, but a run that loses only the same ${faults.length} packets has passed`)
-  }
   const failure = await describeFailure(faults, judgement, describingOf(prepared, judge, captures, packets))
   return new Shrunk(failure as Failure, faults.length, judge.spent.runs)
 }
@@ -205,9 +202,7 @@ async function cleanRuns({
   const first = options.reuse && spec.world === 'kernel' ? await runs(runner.concurrency) : []
   const done = first.filter(({ error }) => error !== undefined)
   const count = runner.copies ? 1 : CLEAN_RUNS
-  while (done.length < count) {
-    done.push(...(await runs(Math.min(runner.concurrency, count - done.length))))
-  }
+  while (done.length < count) done.push(...(await runs(Math.min(runner.concurrency, count - done.length))))
   return done
 }
 

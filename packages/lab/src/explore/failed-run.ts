@@ -1,6 +1,5 @@
 /** FailedRun: the packets of a run that failed, its faults, and operations. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { formatDuration } from 'vnet/internal/base/duration'
+import { formatDuration, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { type KeptOperation, timedText } from '../history/history.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
 import { isLinkVerb, type NemesisVerb } from '../model/verbs.ts'

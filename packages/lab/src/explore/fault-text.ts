@@ -1,7 +1,5 @@
 /** The text of a planned fault: `drop client-server ab tcp client:* > server:80 seq 1`. */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { durationOf, formatDuration } from 'vnet/internal/base/duration'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { durationOf, formatDuration, NSEC_PER_SEC, UsageError } from 'vnet/internal/base/index'
 import { FAULT_VERBS, type FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import { formatName, hostsOfFlow, type PacketName, type PlannedFault, parseName } from '../model/packet-name.ts'
 import { FOREVER, isHostVerb, isLinkVerb, LINK_VERBS, NEMESIS_VERBS, type NemesisVerb } from '../model/verbs.ts'
@@ -95,9 +93,7 @@ function jumpOf(text: string, time = ''): number {
   return time.startsWith('-') ? -ns : ns
 }
 
-export function formatFault(fault: PlannedFault): string {
-  return `${withoutPacket(fault)} ${formatName(fault)}`
-}
+export const formatFault = (fault: PlannedFault): string => `${withoutPacket(fault)} ${formatName(fault)}`
 
 /** Returns a fault without the name of its packet: `restart 100ms on server`. */
 export function withoutPacket(fault: PlannedFault): string {

@@ -206,9 +206,8 @@ export class GuestRunner implements Runner {
   }
 
   #resultOf({ why = '', end }: GuestStop, output: LastOutput, { captures, timeout }: RunSpec): RunResult {
-    if (end !== undefined) {
+    if (end !== undefined)
       return resultWith(`the process of the run has ended by itself: ${end.signal ?? `status ${end.status}`}`, output)
-    }
     const reply: unknown = attempt(() => deserialize(Buffer.from(why, 'base64')))
     if (!isReply(reply)) return resultWith('a program in the guest has stopped it', output)
     if (captures !== undefined) {

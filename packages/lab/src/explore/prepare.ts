@@ -2,10 +2,8 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
-import { loadNative, whyNotLinux } from 'vnet/internal/linux/native'
-import { hasSysctl } from 'vnet/internal/linux/sysctl'
+import { durationOf, NSEC_PER_MSEC } from 'vnet/internal/base/index'
+import { hasSysctl, loadNative, whyNotLinux } from 'vnet/internal/linux/index'
 import type { Forms } from '../model/options.ts'
 import { whyNoKernelLab } from '../model/rights.ts'
 import { type HostVerb, isHostVerb } from '../model/verbs.ts'
@@ -122,9 +120,7 @@ function rtoOf(
   return { rto: rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here", sysctls: [] }
 }
 
-function canSetRto(): boolean {
-  return whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
-}
+const canSetRto = (): boolean => whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
 
 /** Returns a function that runs faults in the kernel once. */
 function confirmer(makeRunner: () => Runner, seed: number, sysctls: readonly Sysctl[]): Describing['inKernel'] {
@@ -140,9 +136,7 @@ function confirmer(makeRunner: () => Runner, seed: number, sysctls: readonly Sys
   }
 }
 
-function urlOf(text: string): URL {
-  return /^file:/.test(text) ? new URL(text) : pathToFileURL(resolve(text))
-}
+const urlOf = (text: string): URL => (/^file:/.test(text) ? new URL(text) : pathToFileURL(resolve(text)))
 
 /** Returns the verbs of the faults of hosts; undefined without one. */
 export function hostVerbsOf(faults: readonly Pick<FaultKind, 'verb'>[]): readonly HostVerb[] | undefined {

@@ -131,6 +131,4 @@ function namesText(names: HostNames): string {
   return typeof names === 'string' ? quote(names) : `[${names.map(quote).join(', ')}]`
 }
 
-function quote(text: string): string {
-  return `'${text.replace(/[\\']/g, '\\$&')}'`
-}
+const quote = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`

@@ -95,9 +95,7 @@ function shareOf({ failed, runs, stopped }: Failure): string {
   return failed === runs ? 'always' : runsText(failed, runs)
 }
 
-function runsText(failed: number, runs: number): string {
-  return `in ${failed} of ${runs} runs`
-}
+const runsText = (failed: number, runs: number): string => `in ${failed} of ${runs} runs`
 
 /** Says what runs with one fault cannot show, if they have shown nothing. */
 export function oneFaultLine({ passed, points, skippedPairs, skippedRepairs, schedules }: ExploreReport): string[] {
@@ -168,9 +166,7 @@ function countLine(what: string, points: readonly Point[], skipped: number): str
   return all === 0 ? [] : [`${all} ${what}: ${failed} failed, ${skipped} skipped`]
 }
 
-function isRepaired({ faults }: Point): boolean {
-  return faults.at(-1)?.verb === 'repair'
-}
+const isRepaired = ({ faults }: Point): boolean => faults.at(-1)?.verb === 'repair'
 
 /** Returns the flags and the bytes of a segment, or the number of a packet: `[P.] 1:79`. */
 function partText({ head, part, n, end, copy, number, length }: ExploredPacket): string {

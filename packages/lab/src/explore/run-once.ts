@@ -5,10 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { hrtime } from 'node:process'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { VnetError } from 'vnet/internal/base/errno'
-import { messageOrDescription } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { messageOrDescription, NSEC_PER_MSEC, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { History, type KeptOperation, keptOf } from '../history/history.ts'
 import { patchRandom, seedRandom } from '../memory/time/seeded.ts'
@@ -17,7 +14,6 @@ import type { Hit, HostNames, Span } from '../nemesis/hit.ts'
 import { Nemesis } from '../nemesis/nemesis.ts'
 import { createLabWith } from '../network/create-lab.ts'
 import { closeWithin } from '../network/fixture.ts'
-import type { Lab } from '../network/lab.ts'
 import type { LabSetup } from '../network/links.ts'
 import type { WorldName } from '../world/world.ts'
 import { Checks } from './checks.ts'
@@ -91,16 +87,14 @@ export async function runOnce(
 ): Promise<RunResult> {
   const began = performance.now()
   let needsKernel = false
-  const onRefused = () => {
-    needsKernel = true
-  }
+  const onRefused = () => (needsKernel = true)
   const lab = await createLabWith({ name: 'explore', seed, world }, { ...setup, onRefused })
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
   const endSeed = world === 'memory' ? seedRandom(seed) : undefined
   const nemesis = new Nemesis(lab, names ?? hit)
   const history = new History(lab)
-  const origin = originOf(lab)
+  const origin = lab.world === 'memory' ? 0 : Number(hrtime.bigint()) - lab.now * NSEC_PER_MSEC
   const checks = new Checks(lab, nemesis, abort.signal)
   const started = performance.now()
   let error: string | undefined
@@ -145,11 +139,6 @@ export async function runOnce(
     origin,
     needsKernel,
   }
-}
-
-/** Returns the time of the clock of packets at time 0 of the lab, in ns. */
-function originOf({ world, now }: Lab): number {
-  return world === 'memory' ? 0 : Number(hrtime.bigint()) - now * NSEC_PER_MSEC
 }
 
 /**

@@ -2,8 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { describeException, messageOrDescription } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { describeException, messageOrDescription, UsageError } from 'vnet/internal/base/index'
 import { removeLeftovers } from '../kernel/leftovers.ts'
 import { builtModule } from '../model/built-module.ts'
 import { checkForm } from '../model/options.ts'
@@ -230,15 +229,13 @@ export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
 /** Rejects with a UsageError for a file that is not the module of a scenario. */
 export async function loadScenario(url: string): Promise<ScenarioModule> {
   const loaded = (await import(url).catch(error => {
-    if (error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') {
+    if (error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION')
       throw new UsageError(`${url} does not load: ${describeException(error)}`)
-    }
     throw new UsageError(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
   })) as Partial<ScenarioModule>
   const { default: scenario, hit } = loaded
-  if (typeof scenario !== 'function') {
+  if (typeof scenario !== 'function')
     throw new UsageError(`${url}: the module has no scenario: export default async ({ lab, signal }) => { ... }`)
-  }
   if (hit !== undefined) checkForm(`${url}: hit`, hit, HIT)
   return { ...loaded, default: scenario }
 }

@@ -2,18 +2,7 @@
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { History } from '../history/history.ts'
-import {
-  COUNT,
-  checkForms,
-  DURATION,
-  FLAG,
-  type Forms,
-  FUNCTION,
-  LIST,
-  SIGNAL,
-  WHOLE_NUMBER,
-  wordOf,
-} from '../model/options.ts'
+import * as form from '../model/options.ts'
 import { HIT, type Hit } from '../nemesis/hit.ts'
 import type { Lab } from '../network/lab.ts'
 import { WIRE, type WireSpec } from '../world/wire-spec.ts'
@@ -134,8 +123,8 @@ export interface Progress {
   readonly left: number
 }
 
-export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
-  links: LIST,
+export const EXPLORE_OPTIONS: form.Forms<ExploreOptions> = {
+  links: form.LIST,
   filter: { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" },
   faults: {
     accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
@@ -146,30 +135,30 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
     text: 'a list of whole numbers of at least 2, such as [2, 3]',
   },
   depth: { accepts: value => value === 1 || value === 2, text: '1 or 2' },
-  pairs: FLAG,
-  schedules: COUNT,
-  budget: DURATION,
-  concurrency: COUNT,
-  reuse: FLAG,
-  timeout: DURATION,
-  stopAt: COUNT,
-  seed: WHOLE_NUMBER,
-  world: wordOf('a world, which are', WORLDS),
+  pairs: form.FLAG,
+  schedules: form.COUNT,
+  budget: form.DURATION,
+  concurrency: form.COUNT,
+  reuse: form.FLAG,
+  timeout: form.DURATION,
+  stopAt: form.COUNT,
+  seed: form.WHOLE_NUMBER,
+  world: form.wordOf('a world, which are', WORLDS),
   hit: HIT,
-  invariant: FUNCTION,
-  rtoMin: { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" },
-  signal: SIGNAL,
+  invariant: form.FUNCTION,
+  rtoMin: { accepts: value => value === false || form.DURATION.accepts(value), text: "a duration, such as '50ms'" },
+  signal: form.SIGNAL,
   captures: {
     accepts: value => value === false || (typeof value === 'string' && value !== ''),
     text: 'a directory, or false',
   },
   before: { accepts: isResult, text: 'the result of an earlier exploration' },
-  onProgress: FUNCTION,
+  onProgress: form.FUNCTION,
 }
 const { timeout, seed, world, hit, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
 const RUN_OPTIONS = { timeout, seed, world, invariant, rtoMin, signal }
-export const REPEAT_OPTIONS: Forms<RepeatOptions> = { ...RUN_OPTIONS, hit }
-export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...RUN_OPTIONS, captures, wire: WIRE }
+export const REPEAT_OPTIONS: form.Forms<RepeatOptions> = { ...RUN_OPTIONS, hit }
+export const SHRINK_OPTIONS: form.Forms<ShrinkOptions> = { ...RUN_OPTIONS, captures, wire: WIRE }
 
 /** Whether a value has all that `differences` reads. */
 export function isResult(value: unknown): value is ExploreResult {
@@ -182,22 +171,18 @@ export function checkExplore<O extends RepeatOptions>(
   what: string,
   scenario: unknown,
   options: O,
-  forms: Forms<O>,
+  forms: form.Forms<O>,
 ): void {
   const isModule = typeof scenario === 'string' || scenario instanceof URL
-  if (!isModule && typeof scenario !== 'function') {
+  if (!isModule && typeof scenario !== 'function')
     throw new UsageError(`${what}(scenario): expected a function, or the path or URL of a module`)
-  }
-  checkForms(what, options, forms)
-  if (isModule && options.invariant !== undefined) {
+  form.checkForms(what, options, forms)
+  if (isModule && options.invariant !== undefined)
     throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
-  }
-  if (isModule && typeof options.hit === 'function') {
+  if (isModule && typeof options.hit === 'function')
     throw new UsageError(`${what}: the module runs in another process: export \`hit\` from it, or give names`)
-  }
-  if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1) {
+  if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1)
     throw new UsageError(`${what}: a function runs one at a time; for concurrency give the path of a module`)
-  }
   const { reuse = false, world }: ExploreOptions = options
   if (reuse && (!isModule || world === 'guest')) {
     const where = isModule ? 'in a guest each run continues another one' : 'a function always runs in this process'

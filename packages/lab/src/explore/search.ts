@@ -199,9 +199,7 @@ export class Search {
   }
 }
 
-function cellOf({ packet, kind }: sets.Trial): string {
-  return `${packet} ${kind}`
-}
+const cellOf = ({ packet, kind }: sets.Trial): string => `${packet} ${kind}`
 
 /** Returns repairs at the packets of a run after its fault. */
 function repairsIn(packets: readonly ExploredPacket[]): PlannedFault[] {
@@ -209,9 +207,7 @@ function repairsIn(packets: readonly ExploredPacket[]): PlannedFault[] {
   return at < 0 ? [] : packets.slice(at + 1).map(sets.repairAt)
 }
 
-function isSurvived({ verdict }: Judgement): boolean {
-  return verdict === 'passed' || verdict === 'slower'
-}
+const isSurvived = ({ verdict }: Judgement): boolean => verdict === 'passed' || verdict === 'slower'
 
 /** The order of the table, then by texts, whichever run ended first. */
 function byPlace(a: sets.Trial, b: sets.Trial): number {

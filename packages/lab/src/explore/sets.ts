@@ -1,8 +1,5 @@
 /** The sets of faults that are tried. */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
-import { stream } from 'vnet/internal/base/random'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { durationOf, NSEC_PER_MSEC, stream, UsageError } from 'vnet/internal/base/index'
 import type { PlannedFault } from '../model/packet-name.ts'
 import { needsRepair } from '../model/verbs.ts'
 import { type FaultKind, LASTS } from './fault-text.ts'
@@ -55,9 +52,7 @@ export function repairAt({ link, direction, flow, part, n, copy }: ExploredPacke
 }
 
 /** Returns each fault of each packet, and each burst of lost packets. */
-export function singleTrials(report: ExploreReport): Trial[] {
-  return trialsOf(report, isAlone(report))
-}
+export const singleTrials = (report: ExploreReport): Trial[] => trialsOf(report, isAlone(report))
 
 /** Returns the faults that last until a repair at a later packet, if faults are repaired. */
 export function lastingTrials(report: ExploreReport): Trial[] {
@@ -73,9 +68,7 @@ export function endedOf({ faults, ...trial }: Trial, timeout: ExploreOptions['ti
   return { ...trial, faults: faults.map(end) }
 }
 
-function hasRepair({ kinds }: ExploreReport): boolean {
-  return kinds.some(({ verb }) => verb === 'repair')
-}
+const hasRepair = ({ kinds }: ExploreReport): boolean => kinds.some(({ verb }) => verb === 'repair')
 
 /** Returns a function that returns whether a fault is tried without a repair. */
 function isAlone(report: ExploreReport): (kind: FaultKind) => boolean {
@@ -136,9 +129,8 @@ export class Pairs implements Iterable<Trial> {
     for (let distance = 1; distance < this.#packets.length; distance++) {
       for (const i of this.#starts) {
         for (const one of this.#packets[i] ?? []) {
-          for (const { packet, kind, faults } of this.#packets[i + distance] ?? []) {
+          for (const { packet, kind, faults } of this.#packets[i + distance] ?? [])
             yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
-          }
         }
       }
     }

@@ -1,10 +1,7 @@
 /** FileLab: a lab that was made from a file, with its programs, faults and scenario. */
 import { join, resolve } from 'node:path'
-import { describeException } from 'vnet/internal/base/exception'
-import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
-import { TimerfdClock } from 'vnet/internal/linux/clock'
-import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
-import { loadNative } from 'vnet/internal/linux/native'
+import { describeException, namesFor, UsageError } from 'vnet/internal/base/index'
+import { loadNative, makeTemporaryDirectory, TimerfdClock } from 'vnet/internal/linux/index'
 import type { ScenarioList, ScenarioStep } from 'vnet/internal/netdev/device-wire'
 import { runScenario, scenarioOf } from 'vnet/internal/wire/scenario'
 import { addressVariables } from '../model/hosts.ts'

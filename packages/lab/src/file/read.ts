@@ -17,15 +17,7 @@ import { CABLE_OPTIONS } from '../network/links.ts'
 import { ROUTER_OPTIONS } from '../network/router.ts'
 import { checkTopology, type Topology } from '../network/topology.ts'
 import { directionsOf, type WireSpec } from '../world/wire-spec.ts'
-import {
-  type FaultEntry,
-  type HostChanges,
-  type LabFile,
-  labScenario,
-  labSchema,
-  type Service,
-  type Step,
-} from './schema.ts'
+import * as schema from './schema.ts'
 
 const MAX_BYTES = 1 << 20
 
@@ -37,14 +29,14 @@ export interface LabPlan {
   readonly topology: Topology
   /** By name: a cable's own name, ROUTER/HOST, or LAN/HOST. */
   readonly links: ReadonlyMap<string, FileLink>
-  readonly services: readonly (Service & { readonly host: string })[]
-  readonly faults: readonly FaultEntry[]
+  readonly services: readonly (schema.Service & { readonly host: string })[]
+  readonly faults: readonly schema.FaultEntry[]
   /** A step concerns the link, and makes the changes of hosts, of the same index. */
   readonly scenario:
     | {
         readonly list: ScenarioList<string>
         readonly links: readonly (string | undefined)[]
-        readonly hosts: readonly HostChanges[]
+        readonly hosts: readonly schema.HostChanges[]
       }
     | undefined
 }
@@ -73,7 +65,7 @@ export function parseLabFile(
   scenario?: { readonly name: string; readonly text: string },
 ): LabPlan {
   const problems = new ConfigFile(name)
-  const file = problems.read(text, labSchema) as LabFile | undefined
+  const file = problems.read(text, schema.labSchema) as schema.LabFile | undefined
   if (file === undefined) throw new FileError(`${name}: it is empty: a lab needs hosts`)
   const { seed, capture = false, hosts, disk, run = {}, faults = [] } = file
   const stages = file.stages?.map(each => resolve(dirname(name), each)) ?? []
@@ -119,14 +111,14 @@ function readScenario(
   check: CheckText,
 ): LabPlan['scenario'] {
   const problems = new ConfigFile(name)
-  const changes = problems.read(text, labScenario) as LabFile['scenario']
+  const changes = problems.read(text, schema.labScenario) as schema.LabFile['scenario']
   if (changes === undefined) throw new FileError(`${name}: it has no steps`)
   return planScenario(changes, '', topology, problems, check)
 }
 
 /** Checks a scenario at a path of its file, and throws a FileError for its mistakes. */
 function planScenario(
-  changes: LabFile['scenario'],
+  changes: schema.LabFile['scenario'],
   path: string,
   topology: LabTopology,
   problems: ConfigFile,
@@ -147,9 +139,8 @@ function checkLinks(topology: LabTopology, problems: ConfigFile, check: CheckTex
   const { routers, cables, lans } = topology
   checkTopology(topology, (path, error) => problems.add(path, firstLine(error)))
   for (const [kind, entries] of Object.entries({ routers, cables, lans })) {
-    for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>)) {
+    for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>))
       checkWire(wire, `${kind}.${key}.wire`, problems, check)
-    }
   }
   for (const [key, { ports, ...options }] of Object.entries(lans)) {
     // Its addresses depend on the number of the link, its mistakes do not.
@@ -160,7 +151,7 @@ function checkLinks(topology: LabTopology, problems: ConfigFile, check: CheckTex
   }
 }
 
-function checkFaults(faults: readonly FaultEntry[], links: readonly string[], problems: ConfigFile): void {
+function checkFaults(faults: readonly schema.FaultEntry[], links: readonly string[], problems: ConfigFile): void {
   for (const [i, { link, direction: _, action, filter, ...when }] of faults.entries()) {
     checkKnown(problems, `faults[${i}].link`, link, links, 'link')
     reporting(problems, `faults[${i}]`, () => fault(action, undefined, whenOf(when)))
@@ -168,7 +159,7 @@ function checkFaults(faults: readonly FaultEntry[], links: readonly string[], pr
   }
 }
 
-function checkSteps(steps: readonly Step[], path: string, topology: LabTopology, problems: ConfigFile): void {
+function checkSteps(steps: readonly schema.Step[], path: string, topology: LabTopology, problems: ConfigFile): void {
   const { hosts, routers } = topology
   const links = [...linksOf(topology).keys()]
   const portals = Object.keys(routers).filter(name => accessOf(routers[name] ?? {}).firewall === 'captive-portal')
@@ -209,9 +200,8 @@ function checkUplink(
   const own = segments.filter(hosts => hosts.includes(host) && hosts.includes(uplink))
   const other = own.flat().find(each => each !== uplink && each in routers)
   if (own.length === 0) problems.add(path, `${uplink} is not an uplink of ${host}`)
-  else if (other !== undefined) {
+  else if (other !== undefined)
     problems.add(path, `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`)
-  }
 }
 
 /** Returns whether the lab has this `what`: a host, a link. */
@@ -277,6 +267,4 @@ function reporting(problems: ConfigFile, path: string, check: () => void): void 
 }
 
 /** The lines after the first one show the place in the text of a wire. */
-function firstLine({ message }: UsageError): string {
-  return message.split('\n')[0] as string
-}
+const firstLine = ({ message }: UsageError): string => message.split('\n')[0] as string

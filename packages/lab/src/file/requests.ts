@@ -138,9 +138,8 @@ async function serve(lab: FileLab, line: string): Promise<object | undefined> {
     if (unknown !== undefined) throw new UsageError(`${unknown}: a request has id, method and params`)
     if (method === 'end') return undefined
     const found = typeof method === 'string' && Object.hasOwn(METHODS, method) ? METHODS[method] : undefined
-    if (found === undefined) {
+    if (found === undefined)
       throw new UsageError(`method: expected ${Object.keys(METHODS).join(', ')} or end, got ${JSON.stringify(method)}`)
-    }
     const checked = new ConfigFile(undefined).read(JSON.stringify(params), found.params)
     return { id, result: (await found.call(lab, checked as never)) ?? {} }
   } catch (error) {

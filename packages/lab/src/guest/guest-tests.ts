@@ -11,7 +11,7 @@ import { makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/files'
 import { builtModule } from '../model/built-module.ts'
 import { LabUnavailableError } from '../model/rights.ts'
 import { reasonToSkip, type TestError } from '../network/fixture.ts'
-import { type GuestLog, type GuestRecord, type GuestResult, type Order, plain } from './guest-protocol.ts'
+import { type GuestRecord, type GuestResult, type Order, plain } from './guest-protocol.ts'
 
 /** The parts of vitest's files and tests that are used here. */
 interface GuestFile {
@@ -42,7 +42,7 @@ export async function takeGuestResults(file: GuestFile, tests: readonly GuestTes
   }
   const take = (record: GuestRecord) => {
     if ('unhandled' in record) errors = record.unhandled
-    else if ('content' in record) print(record)
+    else if ('content' in record) console[record.type === 'stderr' ? 'error' : 'log'](record.content.replace(/\n$/, ''))
     else {
       const test = waiting.get(record.id)
       if (test === undefined) return
@@ -132,10 +132,6 @@ function keepCaptures({ captures }: GuestResult): void {
     writeFile(path, Buffer.from(content, 'base64'))
     console.error(`vnet: captured in ${path}`)
   }
-}
-
-function print({ type, content }: GuestLog): void {
-  console[type === 'stderr' ? 'error' : 'log'](content.replace(/\n$/, ''))
 }
 
 /** Returns the path of vitest's module for programs, in the project or beside this package. */

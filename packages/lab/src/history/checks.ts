@@ -16,9 +16,8 @@ export function noLostWrites(history: Iterable<Operation>): void {
     const adds = acknowledged.filter(({ name }) => name === 'add')
     const last = acknowledged.findLast(({ name }) => name === 'read')
     const late = adds.find(({ to }) => to > (last?.from ?? -1))
-    if (last === undefined || late !== undefined) {
+    if (last === undefined || late !== undefined)
       throw undecided(`noLostWrites: read${of} once more, after the last add has ended`, noLostWrites)
-    }
     const numbers = new Values()
     const found = new Set(listOf(last.result).map(value => numbers.of(value)))
     const lost = adds.filter(({ value }) => !found.has(numbers.of(value)))

@@ -3,8 +3,7 @@
  * are the same as in Jepsen. Checks are in the other files.
  */
 import { inspect } from 'node:util'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { copyOf } from './values.ts'
 
 /** `fail`: it has certainly not happened. `info`: it may have happened, or may happen later. */

@@ -51,9 +51,8 @@ function stepsOf(operation: Operation, numbers: Values): RegisterStep[] {
   const place = { operation, from, to, isOther: false }
   if (name === 'write') return [{ ...place, finds: ANY, leaves: numbers.of(value) }]
   if (name === 'read') return outcome === 'info' ? [] : [{ ...place, finds: numbers.of(result), leaves: SAME }]
-  if (!Array.isArray(value) || value.length !== 2) {
+  if (!Array.isArray(value) || value.length !== 2)
     throw new UsageError("linearizable: the value of a cas is a pair: history.invoke('cas', [from, to])")
-  }
   const [finds, leaves] = value.map(each => numbers.of(each)) as [number, number]
   if (result === false) return [{ ...place, finds, isOther: true, leaves: SAME }]
   if (finds !== leaves) return [{ ...place, finds, leaves }]

@@ -2,9 +2,8 @@
  * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, and the
  * routes of hairpinning.
  */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { durationOf } from 'vnet/internal/base/duration'
-import { closingOnError } from 'vnet/internal/linux/errno'
+import { durationOf, NSEC_PER_SEC } from 'vnet/internal/base/index'
+import { AF_INET, AF_INET6, closingOnError, hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/index'
 import {
   addRule,
   delRule,
@@ -16,18 +15,15 @@ import {
   setLink,
   setNetworkRoute,
 } from 'vnet/internal/linux/rtnetlink'
-import { hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { openTun } from 'vnet/internal/linux/tap/tap'
-import { AF_INET, AF_INET6 } from 'vnet/internal/linux/uapi'
 import { forwardedServers, MACHINE, OUTSIDE, WayOut } from 'vnet/internal/linux/way-out'
 import { IFF_UP } from 'vnet/internal/netdev/if'
-import { type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/address'
 import { DNS_PORT } from 'vnet/internal/packet/dns'
 import { ICMP_DEST_UNREACH } from 'vnet/internal/packet/icmp'
 import { ICMPV6_PKT_TOOBIG } from 'vnet/internal/packet/icmpv6'
+import { get32, long, type Prefix, parseAddress, toPrefix } from 'vnet/internal/packet/index'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
-import { get32, long } from 'vnet/internal/packet/octets'
 import type { AccessOptions } from '../model/access.ts'
 import { type FirewallRule, FOR_ROUTER, firewallRules, HTTP_PORT } from '../model/firewall.ts'
 import type { SocketPlace } from '../model/place.ts'
@@ -248,9 +244,8 @@ export function acceptSource(place: SocketPlace, name: string, addresses: readon
 export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
   // A packet that turns back has the router's address as its source. rp_filter still refuses the
   // router's other addresses there, and the NAT this address from outside.
-  for (const setting of ['accept_local', 'rp_filter']) {
+  for (const setting of ['accept_local', 'rp_filter'])
     writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
-  }
   using sock = RouteSocket.open(place.native, place.nsfd)
   const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
   const dst = { bytes: Uint8Array.from(long(address)), prefixLen: 32 }

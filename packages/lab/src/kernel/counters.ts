@@ -4,8 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
-import { closing } from 'vnet/internal/linux/errno'
-import { O_RDONLY } from 'vnet/internal/linux/uapi'
+import { closing, O_RDONLY } from 'vnet/internal/linux/index'
 import type { SocketPlace } from '../model/place.ts'
 import type { HostCounters } from '../world/host-stack.ts'
 
@@ -25,9 +24,8 @@ export function countersOf(place: SocketPlace): HostCounters {
       .map(line => line.split(/\s+/))
     for (let i = 0; i + 1 < lines.length; i += 2) {
       const [protocol = '', ...names] = lines[i] ?? []
-      for (const [j, name] of names.entries()) {
+      for (const [j, name] of names.entries())
         counters[`${protocol.slice(0, -1)}${name}`] = Number(lines[i + 1]?.[j + 1])
-      }
     }
   }
   for (const line of read(place, LIST).trimEnd().split('\n')) {

@@ -2,10 +2,8 @@
 import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { attempt } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { writeFile } from 'vnet/internal/linux/files'
-import { builtFile } from 'vnet/internal/linux/native'
+import { attempt, UsageError } from 'vnet/internal/base/index'
+import { builtFile, writeFile } from 'vnet/internal/linux/index'
 import type { ProgramOptions } from './host-init.ts'
 import { type Executable, fileKind } from './programs.ts'
 

@@ -5,11 +5,9 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { EPIPE, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { check, closingOnError } from 'vnet/internal/linux/errno'
-import { builtFile, type Native } from 'vnet/internal/linux/native'
-import { SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/uapi'
+import { EPIPE, UsageError, VnetError } from 'vnet/internal/base/index'
+import type { Native } from 'vnet/internal/linux/index'
+import { builtFile, check, closingOnError, SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/index'
 import { outside } from '../world/code.ts'
 import { HostClock } from './host-clock.ts'
 import { hasOwnNumbers } from './processes.ts'
@@ -56,9 +54,8 @@ export class HostInit {
 
   /** Returns when programs can be started. Throws a VnetError if the kernel refuses. */
   constructor({ native, nsfd, etc, hasClock, diskBytes }: InitPlace) {
-    if (!hasOwnNumbers()) {
+    if (!hasOwnNumbers())
       throw new UsageError('faults of programs need the /proc of their PID namespace: mount -t proc proc /proc')
-    }
     this.clock = hasClock ? new HostClock(etc) : undefined
     const pair = new Int32Array(2)
     check(native.socketpair(SOCK_SEQPACKET, pair), 'socketpair')
@@ -138,6 +135,4 @@ export class HostInit {
 }
 
 /** Returns a struct timeval. */
-function secondsOf(seconds: bigint): Uint8Array {
-  return new Uint8Array(BigInt64Array.of(seconds, 0n).buffer)
-}
+const secondsOf = (seconds: bigint): Uint8Array => new Uint8Array(BigInt64Array.of(seconds, 0n).buffer)

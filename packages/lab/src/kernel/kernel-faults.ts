@@ -51,9 +51,8 @@ export class KernelFaults implements HostFaults {
       const advice = 'call disk() before it starts, or give the lab file `disk: 64MiB`'
       throw new UsageError(`host ${name}: a program without the disk runs: ${advice}`)
     }
-    if (this.#init !== undefined && parseSize(size) !== parseSize(this.#diskSize)) {
+    if (this.#init !== undefined && parseSize(size) !== parseSize(this.#diskSize))
       throw new UsageError(`host ${name}: the disk has ${this.#diskSize}: give its size at the first call`)
-    }
     this.#diskSize = size
     const { pid, disk } = this.#made()
     return `/proc/${pid}/root${disk}`

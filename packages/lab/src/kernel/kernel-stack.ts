@@ -2,8 +2,7 @@
  * KernelStack: the network stack of a host in a network namespace of its own. A descriptor keeps
  * the namespace open, so that it ends with the process at the latest.
  */
-import { check, closingOnError } from 'vnet/internal/linux/errno'
-import type { Native } from 'vnet/internal/linux/native'
+import { check, closingOnError, hasSysctl, type Native, writeSysctl } from 'vnet/internal/linux/index'
 import {
   addAddress,
   delAddress,
@@ -14,7 +13,6 @@ import {
   setNeighbour,
   setNetworkRoute,
 } from 'vnet/internal/linux/rtnetlink'
-import { hasSysctl, writeSysctl } from 'vnet/internal/linux/sysctl'
 import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
 import type { SocketPlace } from '../model/place.ts'
@@ -52,7 +50,20 @@ export class KernelStack implements world.HostStack {
   constructor(native: Native, parts: world.HostParts, Faults: typeof KernelFaults | undefined) {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.place = { native, nsfd }
-    this.rules = rulesOf(this.place)
+    this.rules = {
+      masqueradeKind: undefined,
+      masquerade: (...args) => rules.masquerade(this.place, ...args),
+      forward: (...args) => rules.forwardByKernel(this.place, ...args),
+      refusePortControl: name => rules.refusePortControl(this.place, name),
+      firewall: (...args) => rules.firewall(this.place, ...args),
+      captureHttp: (...args) => rules.captureHttp(this.place, ...args),
+      reachedInside: (...args) => rules.reachedInside(this.place, ...args),
+      acceptSource: (...args) => rules.acceptSource(this.place, ...args),
+      routeHairpin: outside => rules.routeHairpin(this.place, outside),
+      routeHairpinPort: (...args) => rules.routeHairpinPort(this.place, ...args),
+      routeOutside: (...args) => rules.routeOutside(this.place, ...args),
+      drops: () => ruleDrops(this.place),
+    }
     this.wayOut = {
       open: (...args) => rules.openWayOut(this.place, ...args),
       leadLocalhost: ports => rules.leadLocalhost(this.place, ports),
@@ -139,22 +150,5 @@ export class KernelStack implements world.HostStack {
 
   #open(): RouteSocket {
     return RouteSocket.open(this.place.native, this.place.nsfd)
-  }
-}
-
-function rulesOf(place: SocketPlace): world.RouterRules {
-  return {
-    masqueradeKind: undefined,
-    masquerade: (...args) => rules.masquerade(place, ...args),
-    forward: (...args) => rules.forwardByKernel(place, ...args),
-    refusePortControl: name => rules.refusePortControl(place, name),
-    firewall: (...args) => rules.firewall(place, ...args),
-    captureHttp: (...args) => rules.captureHttp(place, ...args),
-    reachedInside: (...args) => rules.reachedInside(place, ...args),
-    acceptSource: (...args) => rules.acceptSource(place, ...args),
-    routeHairpin: outside => rules.routeHairpin(place, outside),
-    routeHairpinPort: (...args) => rules.routeHairpinPort(place, ...args),
-    routeOutside: (...args) => rules.routeOutside(place, ...args),
-    drops: () => ruleDrops(place),
   }
 }

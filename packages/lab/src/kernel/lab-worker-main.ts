@@ -3,11 +3,8 @@
  * does not stop its links.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
-import { failedCall } from 'vnet/internal/base/errno'
-import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { TimerfdClock } from 'vnet/internal/linux/clock'
-import { loadNative } from 'vnet/internal/linux/native'
+import { failedCall, LOGLEVEL_WARNING, Log, UsageError } from 'vnet/internal/base/index'
+import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
 import { LinuxPlatform } from 'vnet/internal/linux/platform'
 import { Net } from 'vnet/internal/netdev/net'
 import { Calls, run } from '../carrier/lab-calls.ts'

@@ -5,9 +5,7 @@
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
-import { VnetError } from 'vnet/internal/base/errno'
-import { type Trace, thrownAt, traceOf } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { type Trace, thrownAt, traceOf, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { LinkCaller, WorkerCalls } from '../carrier/lab-calls.ts'
 import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 import { builtModule } from '../model/built-module.ts'
@@ -109,9 +107,7 @@ export class LabWorker implements LinkCaller {
     if (this.#pending.size === 0) this.#worker.unref()
     if (pending === undefined) return
     if ('value' in reply) pending.resolve(reply.value)
-    else {
-      pending.reject(thrownAt(pending.from, errorOf(reply)))
-    }
+    else pending.reject(thrownAt(pending.from, errorOf(reply)))
   }
 
   #fail(error: Error): void {

@@ -3,8 +3,7 @@
  * made of steps. include/uapi/linux/netfilter/nf_tables.h, nfnetlink.h.
  */
 import { VnetError } from 'vnet/internal/base/errno'
-import { check, closing } from 'vnet/internal/linux/errno'
-import { AF_NETLINK, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/uapi'
+import { AF_NETLINK, check, closing, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/index'
 import {
   attributes,
   type Message,
@@ -270,9 +269,8 @@ function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Arra
         const text = String.fromCharCode(...bytes.subarray(name.offset, name.offset + name.length - 1))
         if (text === 'meta') for (const { offset } of within(NFTA_META_KEY, data)) key ||= view(offset).getUint32(0)
         if (text !== 'counter') continue
-        for (const { offset } of within(NFTA_COUNTER_PACKETS, data)) {
+        for (const { offset } of within(NFTA_COUNTER_PACKETS, data))
           drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(view(offset).getBigUint64(0))
-        }
       }
     }
   }

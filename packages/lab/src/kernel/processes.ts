@@ -95,9 +95,7 @@ function isStopped(pid: number): boolean {
 }
 
 /** Returns false for a process that has ended, or that we may not signal. */
-function signal(pid: number, name: NodeJS.Signals): boolean {
-  return attempt(() => process.kill(pid, name)) === true
-}
+const signal = (pid: number, name: NodeJS.Signals): boolean => attempt(() => process.kill(pid, name)) === true
 
 /** Returns whether /proc is of our PID namespace: kill(2) takes its numbers. */
 export function hasOwnNumbers(): boolean {

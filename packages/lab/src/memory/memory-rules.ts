@@ -6,10 +6,9 @@
 
 import type { ForwardedPacket, IpStack, StackRoute } from '@vnet/inet/internal/ip/stack'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
-import { isInPrefix, type Prefix, parseAddress, sameBytes } from 'vnet/internal/packet/address'
-import { growChecksum } from 'vnet/internal/packet/checksum'
+import type { Prefix } from 'vnet/internal/packet/index'
+import { get16, growChecksum, isInPrefix, long, parseAddress, put16, sameBytes } from 'vnet/internal/packet/index'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { get16, long, put16 } from 'vnet/internal/packet/octets'
 import { TCP_CHECK } from 'vnet/internal/packet/tcp'
 import type { AccessOptions } from '../model/access.ts'
 import { type FirewallRule, FOR_ROUTER, firewallRules, HTTP_PORT } from '../model/firewall.ts'

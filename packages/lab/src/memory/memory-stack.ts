@@ -6,18 +6,9 @@ import type os from 'node:os'
 import { InetHost } from '@vnet/inet/internal/index'
 import type { StackInterface } from '@vnet/inet/internal/ip/interface'
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import {
-  formatAddress,
-  formatMac,
-  networkOf,
-  type Prefix,
-  parseAddress,
-  parsePrefix,
-} from 'vnet/internal/packet/address'
-import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { type Clock, type Random, UsageError } from 'vnet/internal/base/index'
+import type { Prefix } from 'vnet/internal/packet/index'
+import { ETH_ALEN, formatAddress, formatMac, networkOf, parseAddress, parsePrefix } from 'vnet/internal/packet/index'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { withoutPrefix } from '../model/hosts.ts'
 import type { Endpoint } from '../model/verbs.ts'

@@ -2,9 +2,8 @@
  * Access networks: the options of a router that make it the router of a home, a hotel, a mobile
  * network. One table describes them all, and a preset is a set of them.
  */
-import { durationOf } from 'vnet/internal/base/duration'
+import { durationOf, UsageError } from 'vnet/internal/base/index'
 import { anyText, record } from 'vnet/internal/base/schema'
-import { UsageError } from 'vnet/internal/base/usage-error'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 
@@ -106,9 +105,8 @@ export function checkAccess(what: string, options: AccessOptions, hasOutside: bo
     throw new UsageError(`${what}: portMapping needs another NAT than masquerade`)
   for (const [from, to] of Object.entries(forward)) parseForward(what, from, to)
   for (const [name, value] of Object.entries({ udpTimeout, tcpTimeout })) {
-    if (nat === 'masquerade' && value !== undefined && durationOf(value) % 1e9 !== 0) {
+    if (nat === 'masquerade' && value !== undefined && durationOf(value) % 1e9 !== 0)
       throw new UsageError(`${what}: ${name} of the kernel's NAT is in whole seconds`)
-    }
   }
 }
 
@@ -116,12 +114,9 @@ export function checkAccess(what: string, options: AccessOptions, hasOutside: bo
 export function parseForward(what: string, from: string, to: string) {
   const [, protocol, port] = /^(tcp|udp) (\d+)$/.exec(from) ?? []
   const [, host, own = port] = /^([^:]+)(?::(\d+))?$/.exec(String(to)) ?? []
-  if (protocol === undefined || host === undefined || !isPort(port) || !isPort(own)) {
+  if (protocol === undefined || host === undefined || !isPort(port) || !isPort(own))
     throw new UsageError(`${what}: forward '${from}' to '${to}': write it as 'tcp 8080' to 'server:80'`)
-  }
   return { protocol: protocol === 'tcp' ? IPPROTO_TCP : IPPROTO_UDP, port: Number(port), host, to: Number(own) }
 }
 
-function isPort(text: string | undefined): boolean {
-  return Number(text) >= 1 && Number(text) < 65_536
-}
+const isPort = (text: string | undefined): boolean => Number(text) >= 1 && Number(text) < 65_536

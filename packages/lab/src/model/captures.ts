@@ -4,8 +4,7 @@
  */
 import { existsSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { reasonOf } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { reasonOf, UsageError } from 'vnet/internal/base/index'
 import { makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
 
 export class LabCaptures {

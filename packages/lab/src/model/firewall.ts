@@ -45,9 +45,8 @@ export function firewallRules({ firewall, nat }: AccessOptions): readonly Firewa
     const ipsec = [{ protocol: IPPROTO_ESP }, { protocol: IPPROTO_AH }, { protocol: IPPROTO_UDP, port: IKE_PORT }]
     rules.push(...ipsec.map(match => accept('in', { version: 6, ...match })))
   }
-  if (firewall === 'captive-portal') {
+  if (firewall === 'captive-portal')
     rules.push(...[IPPROTO_UDP, IPPROTO_TCP].map(protocol => accept('out', { protocol, port: DNS_PORT })))
-  }
   const closed =
     firewall === 'corporate' || firewall === 'captive-portal' ? (['out', 'in'] as const) : (['in'] as const)
   return [...rules, ...closed.map(way => ({ way, accepts: false }))]

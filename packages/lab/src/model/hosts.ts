@@ -5,8 +5,7 @@
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { withErrno } from 'vnet/internal/base/errno'
-import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+import { namesFor, UsageError, withErrno } from 'vnet/internal/base/index'
 import { nameserversInside, resolvConf } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
 import { DNS_PORT } from 'vnet/internal/packet/dns'
@@ -227,12 +226,10 @@ const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
 
 /** Throws a UsageError for a value that is not a name, or a name among `taken`. */
 export function checkName(name: unknown, taken: readonly string[]): asserts name is string {
-  if (typeof name !== 'string') {
+  if (typeof name !== 'string')
     throw new UsageError(`host ${shown(name)}: names are arguments, as in lab.hosts('a', 'b')`)
-  }
-  if (!NAME.test(name) || name.length > HOST_MAX) {
+  if (!NAME.test(name) || name.length > HOST_MAX)
     throw new UsageError(`host '${name}': a name has 1 to ${HOST_MAX} letters, digits and inner hyphens`)
-  }
   const isTaken = [...taken, 'localhost'].some(other => other.toLowerCase() === name.toLowerCase())
   if (isTaken) throw new UsageError(`host '${name}': the name is taken`)
 }
@@ -264,6 +261,4 @@ export function addressVariables(hosts: readonly Pick<Host, 'name' | 'interfaces
   return variables
 }
 
-function nameOfVariable(name: string): string {
-  return name.toUpperCase().replaceAll('-', '_')
-}
+const nameOfVariable = (name: string): string => name.toUpperCase().replaceAll('-', '_')

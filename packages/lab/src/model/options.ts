@@ -3,10 +3,8 @@
  * runs without them would pass by mistake.
  */
 import { inspect } from 'node:util'
-import { durationOf } from 'vnet/internal/base/duration'
-import { attempt } from 'vnet/internal/base/errno'
+import { attempt, checkOptions, didYouMean, durationOf, UsageError } from 'vnet/internal/base/index'
 import { admits, anyText, either, flag, integer, list, oneOf, type Schema, string } from 'vnet/internal/base/schema'
-import { checkOptions, didYouMean, UsageError } from 'vnet/internal/base/usage-error'
 import { parseSize } from 'vnet/internal/wire/units'
 
 /** The form that a value must have. */

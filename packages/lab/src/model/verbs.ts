@@ -41,14 +41,8 @@ export function lastingOf(fault: { readonly verb: string; readonly time: number 
   return fault.verb === 'clock' || needsRepair(fault) ? FOREVER : fault.time
 }
 
-export function isNemesisVerb(verb: string): verb is NemesisVerb {
-  return NEMESIS_VERBS.some(each => each === verb)
-}
+export const isNemesisVerb = (verb: string): verb is NemesisVerb => NEMESIS_VERBS.some(each => each === verb)
 
-export function isLinkVerb(verb: string): verb is LinkVerb {
-  return LINK_VERBS.some(each => each === verb)
-}
+export const isLinkVerb = (verb: string): verb is LinkVerb => LINK_VERBS.some(each => each === verb)
 
-export function isHostVerb(verb: string): verb is HostVerb {
-  return HOST_VERBS.some(each => each === verb)
-}
+export const isHostVerb = (verb: string): verb is HostVerb => HOST_VERBS.some(each => each === verb)

@@ -6,33 +6,13 @@
  * Hosts inside share the router's address outside, and the ports from FIRST_PORT on. The router's
  * own packets pass unchanged, unless they use these ports.
  */
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
-import { growChecksum, onesComplementSum } from 'vnet/internal/packet/checksum'
-import { ETH_P_IP } from 'vnet/internal/packet/ethernet'
+import { NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
 import * as icmp from 'vnet/internal/packet/icmp'
+import { ETH_P_IP, get16, growChecksum, networkOffset, onesComplementSum, put16 } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { get16, put16 } from 'vnet/internal/packet/octets'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import { networkOffset } from 'vnet/internal/packet/vlan'
-import {
-  addressOf,
-  connectionTo,
-  endpoint,
-  FIRST_PORT,
-  fragmentKey,
-  type NatForward,
-  NatFragments,
-  type NatKind,
-  type NatMapping,
-  type NatSpec,
-  NatTable,
-  type NatVerdict,
-  PORTS,
-  portOf,
-  setExpires,
-} from './nat-table.ts'
+import * as tables from './nat-table.ts'
 import type { Siit } from './siit.ts'
 
 /**
@@ -49,7 +29,7 @@ const TRANSITORY_SECONDS = 240
 /** 224.0.0.0 */
 const FIRST_MULTICAST = 0xe000_0000
 
-export interface NatOptions extends Pick<NatSpec, 'udp' | 'tcp' | 'blocks'> {
+export interface NatOptions extends Pick<tables.NatSpec, 'udp' | 'tcp' | 'blocks'> {
   /** Translates the packets of IPv6 hosts inside to IPv4, before this NAT, and back after it. */
   readonly siit?: Siit | undefined
 }
@@ -61,19 +41,26 @@ export class Nat {
   readonly address: number
   readonly siit: Siit | undefined
   readonly #blocks: boolean
-  readonly #tables: ReadonlyMap<number, NatTable>
-  readonly #fragments = new NatFragments()
+  readonly #tables: ReadonlyMap<number, tables.NatTable>
+  readonly #fragments = new tables.NatFragments()
   readonly #upper = new UpperHeader()
   readonly #quoted = new UpperHeader()
 
   readonly #timeouts: ReadonlyMap<number, number>
 
   /** `address` is the router's address outside. `random` picks the first ports. */
-  constructor(kind: NatKind, address: number, random: Random, { udp, tcp, blocks = false, siit }: NatOptions = {}) {
+  constructor(
+    kind: tables.NatKind,
+    address: number,
+    random: Random,
+    { udp, tcp, blocks = false, siit }: NatOptions = {},
+  ) {
     this.address = address
     this.siit = siit
     this.#blocks = blocks
-    this.#tables = new Map([...SECONDS.keys()].map(protocol => [protocol, new NatTable(kind, random.below(PORTS))]))
+    this.#tables = new Map(
+      [...SECONDS.keys()].map(protocol => [protocol, new tables.NatTable(kind, random.below(tables.PORTS))]),
+    )
     const given = new Map([
       [ipv4.IPPROTO_TCP, tcp],
       [ipv4.IPPROTO_UDP, udp],
@@ -86,16 +73,16 @@ export class Nat {
    * port that the endpoint has already, or the port itself if it is forwarded elsewhere.
    */
   forward(protocol: number, port: number, address: number, to: number): number | undefined {
-    return this.#tables.get(protocol)?.forward(port, endpoint(address, to))?.port
+    return this.#tables.get(protocol)?.forward(port, tables.endpoint(address, to))?.port
   }
 
   /** Leases a port to an endpoint inside until `until`: `port` if it is free. Returns the port. */
-  hold({ protocol, port, address, to }: NatForward, until: number, now: number): number | undefined {
-    return this.#tables.get(protocol)?.hold(endpoint(address, to), port, until, now)?.port
+  hold({ protocol, port, address, to }: tables.NatForward, until: number, now: number): number | undefined {
+    return this.#tables.get(protocol)?.hold(tables.endpoint(address, to), port, until, now)?.port
   }
 
   release(protocol: number, address: number, port: number, now: number): void {
-    this.#tables.get(protocol)?.release(endpoint(address, port), now)
+    this.#tables.get(protocol)?.release(tables.endpoint(address, port), now)
   }
 
   /**
@@ -108,7 +95,7 @@ export class Nat {
   }
 
   /** Translates the frame of `length` bytes at `at` that the router sends. `now` is in ns. */
-  outbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
+  outbound(bytes: Uint8Array, at: number, length: number, now: number): tables.NatVerdict {
     const nh = this.#find(bytes, at, length)
     if (nh < 0) return 'pass'
     const { h, protocol, end } = this.#upper
@@ -125,9 +112,9 @@ export class Nat {
     const isReply = protocol === ipv4.IPPROTO_ICMP && icmp.type(bytes, h) === icmp.ICMP_ECHOREPLY
     if (table === undefined || field < 0 || isReply) return isOwn ? 'pass' : 'untranslatable'
     const port = get16(bytes, field)
-    if (isOwn && port < FIRST_PORT) return 'pass'
-    const peer = endpoint(ipv4.destination(bytes, nh), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
-    const mapping = table.take(endpoint(source, port), peer, now)
+    if (isOwn && port < tables.FIRST_PORT) return 'pass'
+    const peer = tables.endpoint(ipv4.destination(bytes, nh), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
+    const mapping = table.take(tables.endpoint(source, port), peer, now)
     if (mapping === undefined) return 'full'
     if (protocol === ipv4.IPPROTO_TCP) this.#continue(mapping, peer, flagsOf(bytes, h, end), now)
     else mapping.expires = Math.max(mapping.held, now + (this.#timeouts.get(protocol) as number))
@@ -138,7 +125,7 @@ export class Nat {
   }
 
   /** Translates a frame that arrives for the router from outside. */
-  inbound(bytes: Uint8Array, at: number, length: number, now: number): NatVerdict {
+  inbound(bytes: Uint8Array, at: number, length: number, now: number): tables.NatVerdict {
     this.fragment = 0
     const nh = this.#find(bytes, at, length)
     if (nh < 0) return 'pass'
@@ -148,7 +135,7 @@ export class Nat {
     if (destination !== this.address) return this.#blocks && destination < FIRST_MULTICAST ? 'filtered' : 'pass'
     const { h, isFragment } = this.#upper
     if (!isFragment) return this.#inbound(bytes, nh, now)
-    this.fragment = fragmentKey(ipv4.source(bytes, nh), ipv4.identification(bytes, nh), ipv4.protocol(bytes, nh))
+    this.fragment = tables.fragmentKey(ipv4.source(bytes, nh), ipv4.identification(bytes, nh), ipv4.protocol(bytes, nh))
     if (h >= 0) {
       const verdict = this.#inbound(bytes, nh, now)
       this.#fragments.set(this.fragment, verdict === 'pass' ? ipv4.destination(bytes, nh) : verdict, now)
@@ -161,7 +148,7 @@ export class Nat {
   }
 
   /** Translates a packet for the router, or its first fragment. */
-  #inbound(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+  #inbound(bytes: Uint8Array, nh: number, now: number): tables.NatVerdict {
     const { h, protocol, end } = this.#upper
     const source = ipv4.source(bytes, nh)
     if (isError(bytes, h, protocol, end)) return this.#inboundError(bytes, nh, now)
@@ -172,13 +159,13 @@ export class Nat {
     if (field < 0 || isRequest || table === undefined) return 'pass'
     const port = get16(bytes, field)
     const mapping = table.at(port, now)
-    if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
-    const peer = endpoint(source, protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h))
+    if (mapping === undefined) return port < tables.FIRST_PORT ? 'pass' : 'unmapped'
+    const peer = tables.endpoint(source, protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h))
     if (!table.admits(mapping, peer, now)) return 'filtered'
     const connection = mapping.connections.get(peer)
     if (connection !== undefined && isEnd(flagsOf(bytes, h, end))) connection.isClosing = true
-    const address = addressOf(mapping.inside)
-    this.#translate(bytes, nh, ipv4.destinationAt(nh), address, field, portOf(mapping.inside))
+    const address = tables.addressOf(mapping.inside)
+    this.#translate(bytes, nh, ipv4.destinationAt(nh), address, field, tables.portOf(mapping.inside))
     return 'pass'
   }
 
@@ -190,24 +177,24 @@ export class Nat {
   }
 
   /** Translates an error about an incoming packet: its receiver is a host inside. */
-  #outboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+  #outboundError(bytes: Uint8Array, nh: number, now: number): tables.NatVerdict {
     const { h } = this.#upper
     const quote = h + icmp.ICMP_HLEN
     const table = this.#findQuoted(bytes, quote)
     const { h: quoted, protocol, end } = this.#quoted
     const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 2)
     if (table === undefined || field < 0) return ipv4.source(bytes, nh) === this.address ? 'pass' : 'untranslatable'
-    const inside = endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
-    const peer = endpoint(ipv4.source(bytes, quote), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted))
+    const inside = tables.endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
+    const peer = tables.endpoint(ipv4.source(bytes, quote), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted))
     const mapping = table.find(inside, peer, now)
-    if (mapping === undefined) return addressOf(inside) === this.address ? 'pass' : 'unmapped'
+    if (mapping === undefined) return tables.addressOf(inside) === this.address ? 'pass' : 'unmapped'
     this.#translateQuoted(bytes, quote, ipv4.destinationAt(quote), this.address, field, mapping.port)
     this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address)
     return 'pass'
   }
 
   /** Translates an error about an outgoing packet. Any router on its path may send the error. */
-  #inboundError(bytes: Uint8Array, nh: number, now: number): NatVerdict {
+  #inboundError(bytes: Uint8Array, nh: number, now: number): tables.NatVerdict {
     const quote = this.#upper.h + icmp.ICMP_HLEN
     const table = this.#findQuoted(bytes, quote)
     const { h: quoted, protocol, end } = this.#quoted
@@ -215,29 +202,32 @@ export class Nat {
     if (table === undefined || field < 0) return 'untranslatable'
     const port = get16(bytes, field)
     const mapping = ipv4.source(bytes, quote) === this.address ? table.at(port, now) : undefined
-    if (mapping === undefined) return port < FIRST_PORT ? 'pass' : 'unmapped'
-    const peer = endpoint(ipv4.destination(bytes, quote), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2))
+    if (mapping === undefined) return port < tables.FIRST_PORT ? 'pass' : 'unmapped'
+    const peer = tables.endpoint(
+      ipv4.destination(bytes, quote),
+      protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted + 2),
+    )
     if (!table.admits(mapping, peer, now)) return 'filtered'
-    const [address, own] = [addressOf(mapping.inside), portOf(mapping.inside)]
+    const [address, own] = [tables.addressOf(mapping.inside), tables.portOf(mapping.inside)]
     this.#translateQuoted(bytes, quote, ipv4.sourceAt(quote), address, field, own)
     this.#translate(bytes, nh, ipv4.destinationAt(nh), address)
     return 'pass'
   }
 
   /** Postpones the end of a TCP connection. One that opens or closes ends earlier. */
-  #continue(mapping: NatMapping, peer: number, flags: number, now: number): void {
-    const connection = connectionTo(mapping, peer)
+  #continue(mapping: tables.NatMapping, peer: number, flags: number, now: number): void {
+    const connection = tables.connectionTo(mapping, peer)
     const isOpening = (flags & tcp.TCP_SYN) !== 0
     if (isOpening) connection.isClosing = false
     if (isEnd(flags)) connection.isClosing = true
     const timeout = this.#timeouts.get(ipv4.IPPROTO_TCP) as number
     const isTransitory = isOpening || connection.isClosing
     const lasts = isTransitory ? Math.min(timeout, TRANSITORY_SECONDS * NSEC_PER_SEC) : timeout
-    setExpires(mapping, connection, now + lasts)
+    tables.setExpires(mapping, connection, now + lasts)
   }
 
   /** Finds the headers of the packet that an error quotes. Returns the table of its protocol. */
-  #findQuoted(bytes: Uint8Array, quote: number): NatTable | undefined {
+  #findQuoted(bytes: Uint8Array, quote: number): tables.NatTable | undefined {
     if (this.#quoted.find(bytes, quote, this.#upper.end) !== 4 || this.#quoted.h < 0) return undefined
     return this.#tables.get(this.#quoted.protocol)
   }

@@ -4,14 +4,12 @@
  * prefix, changes by as much as the prefix, so that the sum of the address and every checksum
  * remain. So it keeps no connections, and hosts outside reach all hosts inside.
  */
-import { finish, fold, onesComplementSum } from 'vnet/internal/packet/checksum'
-import { ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+
 import * as icmp from 'vnet/internal/packet/icmp'
 import { isError } from 'vnet/internal/packet/icmpv6'
+import { ETH_P_IPV6, finish, fold, get16, networkOffset, onesComplementSum, put16 } from 'vnet/internal/packet/index'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { get16, put16 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
-import { networkOffset } from 'vnet/internal/packet/vlan'
 import { isAt } from '../model/subnet.ts'
 import type { NatVerdict } from './nat-table.ts'
 
@@ -51,9 +49,8 @@ export class Nptv6 {
     if (isAt(this.#internal, bytes, source) && !move(bytes, source, this.#external, this.#outward))
       return 'untranslatable'
     const quoted = this.#quoted(bytes)
-    if (quoted >= 0 && isAt(this.#internal, bytes, ipv6.destinationAt(quoted))) {
+    if (quoted >= 0 && isAt(this.#internal, bytes, ipv6.destinationAt(quoted)))
       move(bytes, ipv6.destinationAt(quoted), this.#external, this.#outward)
-    }
     if (!isAt(this.#external, bytes, destination)) return 'pass'
     return this.#toHost(bytes, destination, quoted) ? 'hairpin' : 'untranslatable'
   }

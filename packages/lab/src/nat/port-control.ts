@@ -5,9 +5,8 @@
  */
 import dgram from 'node:dgram'
 import { type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { parseIpv4 } from 'vnet/internal/packet/address'
+import { get16, get32, parseIpv4, put16, put32 } from 'vnet/internal/packet/index'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
 import type { Nat } from './nat.ts'
 
 const [NAT_PMP, PCP] = [0, 2]

@@ -1,8 +1,6 @@
 /** Hit: the hosts that faults hit which name none. */
 
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { messageOrDescription } from 'vnet/internal/base/exception'
-import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
+import { messageOrDescription, NSEC_PER_MSEC, namesFor, UsageError } from 'vnet/internal/base/index'
 import { type Form, shown } from '../model/options.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
 import { FOREVER, lastingOf, needsRepair } from '../model/verbs.ts'

@@ -3,8 +3,7 @@
  * packets meanwhile. Faults of links have happened already: only their hosts are checked, and a
  * repair ends them.
  */
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { type Cut, cutOfHost } from '../carrier/cuts.ts'
 import { endsOf } from '../carrier/ends.ts'
 import type { FaultEvent } from '../carrier/protocol.ts'
@@ -28,9 +27,7 @@ function natOf(name: string | undefined, hosts: readonly LabHost[]): LabRouter {
   throw new UsageError(`the lab has the NATs ${names.join(', ')}: name one: rebind on ${first.name}`)
 }
 
-function isRouter(host: LabHost): host is LabRouter {
-  return 'canRebind' in host
-}
+const isRouter = (host: LabHost): host is LabRouter => 'canRebind' in host
 
 /** A fault that has not ended. */
 interface Lasting {

@@ -94,9 +94,8 @@ export function reasonToSkip(error: unknown): string {
 /** Returns VNET_SEED, or a number made from a name (FNV-1a). */
 export function seedFor(name: string): number {
   const { VNET_SEED = '' } = process.env
-  if (VNET_SEED === '') {
+  if (VNET_SEED === '')
     return [...name].reduce((hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193), 0x811c9dc5) >>> 0
-  }
   const seed = Number(VNET_SEED)
   if (!Number.isSafeInteger(seed)) throw new Error(`VNET_SEED=${VNET_SEED}: not a whole number`)
   return seed

@@ -228,9 +228,8 @@ export class LabHost {
    */
   async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
     this.#check()
-    if (typeof (server as StreamServer | undefined)?.on !== 'function') {
+    if (typeof (server as StreamServer | undefined)?.on !== 'function')
       throw new UsageError(`listen(server, port): ${shown(server)} is not a server, such as http.createServer()`)
-    }
     if (this.stack.isCallerDead) return never()
     const { code } = this.stack
     return server instanceof dgram.Socket ? bindUdp(code, server, port, host) : listen(code, server, port, host)

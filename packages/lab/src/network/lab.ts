@@ -1,7 +1,6 @@
 /** Lab: hosts and the links between them, for a test. */
 import { resolve } from 'node:path'
-import { thrownAt, traceOf } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { thrownAt, traceOf, UsageError } from 'vnet/internal/base/index'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { LabCaptures } from '../model/captures.ts'
@@ -153,9 +152,8 @@ export class Lab implements AsyncDisposable {
   async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
     checkRouterOptions(name, options)
     const { inside = [], outside, internet = false, wire = '', mtu, capture } = options
-    if (internet && this.#hosts.some(each => each instanceof LabRouter && each.isWayOut)) {
+    if (internet && this.#hosts.some(each => each instanceof LabRouter && each.isWayOut))
       throw new UsageError(`router ${name}: the lab has a router with \`internet\` already`)
-    }
     const cable = { wire, ...(mtu !== undefined && { mtu }), ...(capture !== undefined && { capture }) }
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
     const make = () => new LabRouter(name, this.#links, options)

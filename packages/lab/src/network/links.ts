@@ -1,9 +1,8 @@
 /** Links: the cables and segments of a lab, by numbers from which their addresses are made. */
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
-import { pairSeed } from 'vnet/internal/base/random'
+import { pairSeed, UsageError } from 'vnet/internal/base/index'
 import { anyText, list } from 'vnet/internal/base/schema'
-import { UsageError } from 'vnet/internal/base/usage-error'
 import { checkAddresses } from 'vnet/internal/linux/check-addresses'
 import { formatAddress, toPrefix } from 'vnet/internal/packet/address'
 import type { Direction } from 'vnet/internal/wire/wire'
@@ -297,9 +296,8 @@ export class Links {
 
   /** Same as Lab.segment. */
   async lan(options: LabLanOptions, ends: readonly LabHost[], name: string): Promise<LabLan> {
-    if (typeof options !== 'object' || options === null || options instanceof LabHost) {
+    if (typeof options !== 'object' || options === null || options instanceof LabHost)
       throw new UsageError('lan(options, ...hosts): the options are missing; {} stands for the defaults')
-    }
     this.checkEnds('lan', ends)
     checkLanOptions(options)
     if (ends.length === 0) throw new UsageError('lan: name the hosts that are joined to it')
@@ -386,9 +384,7 @@ export class Links {
 }
 
 /** Returns a seed of at least 1, because wires take 0 as a random seed. */
-function seedOf(seed: number, link: number): number {
-  return (Math.abs(seed * 1000 + link) % (2 ** 31 - 1)) + 1
-}
+const seedOf = (seed: number, link: number): number => (Math.abs(seed * 1000 + link) % (2 ** 31 - 1)) + 1
 
 const isRouter = (each: Routed): boolean => each.isRouter === true
 

@@ -3,9 +3,7 @@
  * the router's address outside.
  */
 import http from 'node:http'
-import { durationOf } from 'vnet/internal/base/duration'
-import { explain, VnetError } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { durationOf, explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { WayOut } from 'vnet/internal/linux/way-out'
 import { formatAddress, parseAddress, toPrefix } from 'vnet/internal/packet/address'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
@@ -61,9 +59,8 @@ export function checkRouterOptions(name: string, options: LabRouterOptions): voi
     checkAccess(`router ${name}`, options, options.outside !== undefined)
   }
   const { nat } = accessOf(options)
-  if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {
+  if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU)
     throw new UsageError(`router ${name}: ${nat} needs an mtu of at least ${IPV6_MIN_MTU}`)
-  }
 }
 
 function checkInternet(what: string, { outside, forward = {}, ...options }: LabRouterOptions): void {
@@ -235,9 +232,8 @@ export class LabRouter extends LabHost {
    */
   async accept(host: LabHost): Promise<void> {
     const { outer } = this
-    if (this.#access.firewall !== 'captive-portal' || outer === undefined) {
+    if (this.#access.firewall !== 'captive-portal' || outer === undefined)
       throw new UsageError(`router ${this.name}: accept needs firewall: 'captive-portal'`)
-    }
     this.#lab.checkEnds('accept', [host])
     const addresses = host.interfaces.flatMap(each => each.addresses.map(cidr => toPrefix(cidr).bytes))
     const inside = this.stack.rules.reachedInside(outer.name, addresses)
@@ -382,9 +378,8 @@ export class LabRouter extends LabHost {
   }
 
   #linkOfNat(): LabLink {
-    if (!this.canRebind || this.#outside === undefined) {
+    if (!this.canRebind || this.#outside === undefined)
       throw new UsageError(`the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`)
-    }
     return this.linkTo(this.#outside)
   }
 }

@@ -3,11 +3,9 @@
  * and the source port of an earlier one. A packet socket in the host's namespace receives them. Its
  * filter rejects all other packets in the kernel, so only DNS wakes this process.
  */
-import { closingOnError, startPoller } from 'vnet/internal/linux/errno'
-import type { Native, Poller } from 'vnet/internal/linux/native'
+import { closingOnError, MSG_DONTWAIT, type Native, type Poller, startPoller } from 'vnet/internal/linux/index'
 import { openFilteredSocket } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
-import { MSG_DONTWAIT } from 'vnet/internal/linux/uapi'
 import { and, testing } from 'vnet/internal/packet/condition'
 import { DNS_PORT, parseQuery } from 'vnet/internal/packet/dns'
 import { isPort, loading } from 'vnet/internal/packet/filter-primitives'

@@ -45,12 +45,10 @@ export interface RunEnd {
  */
 export async function run(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
   const { internet = true, publish = [], localhost = [] } = options
-  if (!internet && publish.length > 0) {
+  if (!internet && publish.length > 0)
     throw new UsageError('--publish: with --no-internet no port leads to the command')
-  }
-  if (!internet && localhost.length > 0) {
+  if (!internet && localhost.length > 0)
     throw new UsageError('--localhost: with --no-internet no port leads to the machine')
-  }
   const repeated = publish.find((port, at) => publish.indexOf(port) !== at)
   if (repeated !== undefined) throw new UsageError(`--publish ${repeated}: the port is given twice`)
   try {

@@ -172,9 +172,7 @@ export function enter<T>(code: Code, fn: () => T): T {
 }
 
 /** Calls `fn` as code of no host: what vnet itself starts for code of one. */
-export function outside<T>(fn: () => T): T {
-  return state.storage === undefined ? fn() : state.storage.exit(fn)
-}
+export const outside = <T>(fn: () => T): T => (state.storage === undefined ? fn() : state.storage.exit(fn))
 
 /** Calls `fn`, which opens a socket before it returns. */
 export function open<T>(opening: Opening, fn: () => T): T {

@@ -78,9 +78,8 @@ export function patchNames(): void {
     return own?.map(each => [...each]) ?? getServers.call(this)
   }
   cares.getnameinfo = (...args) => (opener()?.host === undefined ? getnameinfo.call(cares, ...args) : NO_NAME)
-  for (const name of Object.getOwnPropertyNames(prototype).filter(each => /^(query|getHostByAddr)/.test(each))) {
+  for (const name of Object.getOwnPropertyNames(prototype).filter(each => /^(query|getHostByAddr)/.test(each)))
     patchQuery(prototype, name, QUERIES[name])
-  }
   // They hold these functions of c-ares by name.
   Object.assign(dns.promises, { lookup: promisify(dns.lookup), lookupService: promisify(dns.lookupService) })
   const { hostname, networkInterfaces } = os

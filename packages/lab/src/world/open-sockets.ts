@@ -76,6 +76,4 @@ function callBack(...args: readonly unknown[]): void {
 }
 
 /** A program that removes all listeners of a socket removes the listener of `add`, too. */
-function isOpen({ closed, listening }: Closable): boolean {
-  return closed !== true && listening !== false
-}
+const isOpen = ({ closed, listening }: Closable): boolean => closed !== true && listening !== false

@@ -13,7 +13,7 @@ import { type GuestMachines, GuestRunner } from '../../src/explore/guest-runner.
 import type { RunSpec } from '../../src/explore/run-once.ts'
 import { formatName, type WatchedPacket } from '../../src/model/packet-name.ts'
 
-vi.mock('@vnet/guest/internal/needed-programs', () => ({ neededPrograms: () => [], rememberProgram: () => {} }))
+vi.mock('@vnet/guest/internal/cache', () => ({ neededPrograms: () => [], rememberProgram: () => {} }))
 afterEach(() => vi.restoreAllMocks())
 
 const COUNT = 4

@@ -20,10 +20,7 @@ const PARTS = Object.keys(KINDS) as Part[]
 
 export type LanShowOptions = AskOptions & { readonly [P in Part]?: boolean } & { readonly json?: boolean }
 
-interface Shown {
-  readonly interfaces: readonly string[]
-  readonly segment: SegmentInfo
-}
+type Shown = Readonly<{ interfaces: readonly string[]; segment: SegmentInfo }>
 
 /** Rows of a list that are shown if no part is named. */
 const ROWS = 20
@@ -38,9 +35,8 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
     if (options.json) io.out(`${JSON.stringify({ event: 'lan', segments: shown.map(each => json(each, parts)) })}\n`)
     else io.out(shown.map(each => text(each, parts, rows)).join('\n'))
   }
-  if (name !== undefined) {
+  if (name !== undefined)
     return askInterface(name, io, async (client, device) => print([await ask(client, device, parts)]), options)
-  }
   const all = async (client: ControlClient, { devices, failed }: Found) => {
     const shown: Shown[] = []
     const errors: VnetError[] = [...failed]
@@ -115,9 +111,7 @@ function text({ interfaces, segment }: Shown, parts: readonly Part[], rows: numb
 }
 
 /** Every host with IPv6 has a link-local address, made from its MAC address. */
-function isNotLinkLocal(address: string): boolean {
-  return !address.startsWith('fe80:')
-}
+const isNotLinkLocal = (address: string): boolean => !address.startsWith('fe80:')
 
 function counts(entries: readonly (readonly [string, number])[]): string {
   return entries.length === 0 ? '-' : entries.map(([name, n]) => `${name} ${n}`).join(', ')

@@ -61,9 +61,7 @@ export function complete(file: LanFile, { authoritative = true, serves = true }:
   }
 }
 
-function firstOf(network: string): string {
-  return formatAddress(toNetwork(network)!.hosts.first)
-}
+const firstOf = (network: string): string => formatAddress(toNetwork(network)!.hosts.first)
 
 function toHost({ ports = [], services, ...host }: FileHost, usual: boolean): LanHost {
   const on = (kind: 'tcp' | 'udp') =>
@@ -128,10 +126,7 @@ function raOf(
 const secondsOf = (value: number | 'infinite'): number => (value === 'infinite' ? Number.POSITIVE_INFINITY : value)
 
 /** Addresses of one family from the first to the last, both included. */
-export interface AddressSpan {
-  readonly first: Uint8Array
-  readonly last: Uint8Array
-}
+export type AddressSpan = Readonly<{ first: Uint8Array; last: Uint8Array }>
 
 interface AddressNetwork {
   /** The address with a host part of zero. */

@@ -31,18 +31,12 @@ export function receiveArp(state: HostState, skb: SkBuff): void {
     return
   }
   const sender = table.byIp(bytes, at + SPA, false)
-  if (sender >= 0) {
-    defend(state, skb, at, sender)
-    return
-  }
+  if (sender >= 0) return void defend(state, skb, at, sender)
   const isUnicast = isUnicastAddress(bytes, at + SPA)
   if (isUnicast) state.neighbours4.learn(bytes, at + SPA, bytes, arp.shaAt(at))
   const target = arp.op(bytes, at) === arp.ARPOP_REQUEST ? table.byIp(bytes, at + TPA, false) : -1
   const isToTarget = ethernet.isMulticastAddress(bytes, data) || table.byMac(bytes, data) === target
-  if (target < 0 || !isToTarget || !(isUnicast || isProbe(bytes, at))) {
-    segment.take(skb)
-    return
-  }
+  if (target < 0 || !isToTarget || !(isUnicast || isProbe(bytes, at))) return void segment.take(skb)
   toArpReply(skb, at, table.macs, target * ethernet.ETH_ALEN)
   cutToArp(skb)
   state.counters.arp++

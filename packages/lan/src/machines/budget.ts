@@ -1,6 +1,5 @@
 /** Limits requests by client and in total: a client that floods uses up its own share only. */
-import type { Clock } from 'vnet/internal/base/clock'
-import { type Rate, TokenBucket } from 'vnet/internal/base/token-bucket'
+import { type Clock, type Rate, TokenBucket } from 'vnet/internal/base/index'
 import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
 import { RecentAddresses } from '../switch/address-table.ts'
 

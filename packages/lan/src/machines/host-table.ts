@@ -7,24 +7,15 @@ import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
 import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get32 } from 'vnet/internal/packet/octets'
 import { AddressTable } from '../switch/address-table.ts'
-import {
-  type HostDefinition,
-  type HostRange,
-  type Icmpv6Handler,
-  type SegmentHost,
-  SMALL_SERVICE_PORTS,
-  type SmallService,
-  type UdpHandler,
-} from './host.ts'
+import * as hosts from './host.ts'
 
 export interface HostKind {
   readonly router: boolean
-  readonly udp: ReadonlyMap<number, UdpHandler | SmallService>
-  readonly icmpv6: ReadonlyMap<number, Icmpv6Handler>
+  readonly udp: ReadonlyMap<number, hosts.UdpHandler | hosts.SmallService>
+  readonly icmpv6: ReadonlyMap<number, hosts.Icmpv6Handler>
   /** The service for each open port. */
   readonly tcp: ReadonlyMap<number, unknown>
 }
@@ -44,12 +35,12 @@ export class HostTable {
   readonly tcpPorts = new Set<number>()
   readonly udpPorts = new Set<number>()
   readonly #byMac = new AddressTable(ETH_ALEN)
-  readonly #byIp4 = new AddressTable(IPV4_ALEN)
+  readonly #byIp4 = new AddressTable(ipv4.IPV4_ALEN)
   readonly #byIp6 = new AddressTable(ipv6.IPV6_ALEN)
   readonly #byName = new Map<string, number>()
   readonly #names = new Map<number, string>()
   /** The first address of each family, zeros for none. */
-  #ip4 = new Uint8Array(16 * IPV4_ALEN)
+  #ip4 = new Uint8Array(16 * ipv4.IPV4_ALEN)
   #ip6 = new Uint8Array(16 * ipv6.IPV6_ALEN)
   /** The few hosts that have more than one address of a family. */
   readonly #more = new Map<number, NewHost>()
@@ -78,14 +69,14 @@ export class HostTable {
   }
 
   hasAddress(index: number, isIpv6: boolean): boolean {
-    return isIpv6 ? !ipv6.isUnspecified(this.#ip6, index * ipv6.IPV6_ALEN) : this.#ip4[index * IPV4_ALEN] !== 0
+    return isIpv6 ? !ipv6.isUnspecified(this.#ip6, index * ipv6.IPV6_ALEN) : this.#ip4[index * ipv4.IPV4_ALEN] !== 0
   }
 
   /** A copy of the first address of a family, undefined if the host has none. */
   address(index: number, isIpv6: boolean): Uint8Array | undefined {
     if (!this.hasAddress(index, isIpv6)) return undefined
     if (isIpv6) return this.#ip6.slice(index * ipv6.IPV6_ALEN, (index + 1) * ipv6.IPV6_ALEN)
-    return this.#ip4.slice(index * IPV4_ALEN, (index + 1) * IPV4_ALEN)
+    return this.#ip4.slice(index * ipv4.IPV4_ALEN, (index + 1) * ipv4.IPV4_ALEN)
   }
 
   /**
@@ -106,7 +97,7 @@ export class HostTable {
     this.#byMac.set(mac, 0, index)
     for (const address of ip) this.#byIp4.set(address, 0, index)
     for (const address of ip6) this.#byIp6.set(address, 0, index)
-    if (ip.length > 0) this.#ip4.set(ip[0], index * IPV4_ALEN)
+    if (ip.length > 0) this.#ip4.set(ip[0], index * ipv4.IPV4_ALEN)
     if (ip6.length > 0) this.#ip6.set(ip6[0], index * ipv6.IPV6_ALEN)
     if (ip6.length > 0) this.#byIp6.set(linkLocal(mac), 0, index)
     if (ip.length > 1 || ip6.length > 1) this.#more.set(index, host)
@@ -117,7 +108,7 @@ export class HostTable {
     return index
   }
 
-  describe(index: number): SegmentHost {
+  describe(index: number): hosts.SegmentHost {
     const mac = this.macs.slice(index * ETH_ALEN, (index + 1) * ETH_ALEN)
     const more = this.#more.get(index)
     const ip = more?.ip ?? [this.address(index, false) ?? []].flat()
@@ -168,17 +159,19 @@ function linkLocal(mac: Uint8Array): Uint8Array {
   return Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f)
 }
 
-const SMALL_SERVICES = Object.entries(SMALL_SERVICE_PORTS).map(([name, port]) => [port, name as SmallService] as const)
+const SMALL_SERVICES = Object.entries(hosts.SMALL_SERVICE_PORTS).map(
+  ([name, port]) => [port, name as hosts.SmallService] as const,
+)
 
 /** VnetError EINVAL on a port, an ICMPv6 type or a small service that does not exist. */
-export function kindOf(definition: HostDefinition | HostRange): HostKind {
+export function kindOf(definition: hosts.HostDefinition | hosts.HostRange): HostKind {
   const { services = true, on = {} } = definition
   const router = 'router' in definition && definition.router === true
   const small = services ? SMALL_SERVICES : []
   const udp = entries(on.udp, 65535)
   for (const [, handler] of udp) {
-    if (typeof handler === 'function' || Object.hasOwn(SMALL_SERVICE_PORTS, handler)) continue
-    const advice = `it is a function, or one of ${Object.keys(SMALL_SERVICE_PORTS).join(', ')}`
+    if (typeof handler === 'function' || Object.hasOwn(hosts.SMALL_SERVICE_PORTS, handler)) continue
+    const advice = `it is a function, or one of ${Object.keys(hosts.SMALL_SERVICE_PORTS).join(', ')}`
     throw new VnetError(EINVAL, `host: udp '${handler}'`, advice)
   }
   return {
@@ -190,17 +183,17 @@ export function kindOf(definition: HostDefinition | HostRange): HostKind {
 }
 
 /** Throws a VnetError, EINVAL on a malformed address or without any address. */
-export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array): NewHost {
-  const all4 = listOf(ip).map(text => addressOf(text, IPV4_ALEN))
+export function hostOf({ name, mac, ip, ip6 }: hosts.HostDefinition, oui: Uint8Array): NewHost {
+  const all4 = listOf(ip).map(text => addressOf(text, ipv4.IPV4_ALEN))
   const all6 = listOf(ip6).map(text => addressOf(text, ipv6.IPV6_ALEN))
   const first = all4[0] ?? all6[0]
   if (mac === undefined && first === undefined) throw new VnetError(EINVAL, `host ${name ?? ''}`, 'give it an address')
   return { name, mac: mac === undefined ? macFor(first, oui) : macOf(mac), ip: all4, ip6: all6 }
 }
 
-export function* hostsOf(range: HostRange, oui: Uint8Array): Generator<NewHost> {
+export function* hostsOf(range: hosts.HostRange, oui: Uint8Array): Generator<NewHost> {
   const { count, name, except = () => false } = range
-  const ip = range.ip === undefined ? undefined : addressOf(range.ip, IPV4_ALEN)
+  const ip = range.ip === undefined ? undefined : addressOf(range.ip, ipv4.IPV4_ALEN)
   const ip6 = range.ip6 === undefined ? undefined : addressOf(range.ip6, ipv6.IPV6_ALEN)
   if (ip === undefined && ip6 === undefined) throw new VnetError(EINVAL, 'range of hosts', 'give it a first address')
   for (let n = 0, place = 0; n < count; place++) {
@@ -242,7 +235,11 @@ function entries<T>(record: Readonly<Record<number, T>> = {}, max: number): [num
 function addressOf(text: string, length: number): Uint8Array {
   const address = parseAddress(text)
   if (address?.length === length) return address
-  throw new VnetError(EINVAL, `address ${text}`, `write it as ${length === IPV4_ALEN ? '198.18.0.7' : '2001:db8::7'}`)
+  throw new VnetError(
+    EINVAL,
+    `address ${text}`,
+    `write it as ${length === ipv4.IPV4_ALEN ? '198.18.0.7' : '2001:db8::7'}`,
+  )
 }
 
 /** Parses a hardware address, `02:00:00:00:00:01`. VnetError EINVAL on any other text. */

@@ -2,19 +2,27 @@
  * Hosts: all simulated hosts of a segment as one station. A frame to one of them becomes the reply
  * in place, without allocation. Frames are not offered to all hosts in turn: ARP and neighbour
  * discovery name their target, and other frames to groups go only to the hosts that have a handler.
- * Hosts have no VLANs and do not reply to pings to groups (Linux: icmp_echo_ignore_broadcasts).
+ * Hosts have no VLANs and do not reply to pings to groups (Linux: icmp_echo_ignore_broadcasts). IP
+ * (RFC 1122 sec. 3.2, RFC 8200) is without reassembly: ping fragments return one by one.
  */
-import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from 'vnet/internal/packet/ethernet'
+
+import { type Packet, parse4, parse6 } from 'vnet/internal/drivers/far/packet'
+import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from 'vnet/internal/packet/ethernet'
+import { ICMP_ECHO } from 'vnet/internal/packet/icmp'
+import { ICMPV6_ECHO_REQUEST } from 'vnet/internal/packet/icmpv6'
+import * as ipv4 from 'vnet/internal/packet/ipv4'
+import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import { SKB_DROP_REASON_UNHANDLED_PROTO } from 'vnet/internal/skb/drop-reason'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import * as drop from 'vnet/internal/skb/drop-reason'
+import { SKB_DROP_REASON_UNHANDLED_PROTO, type SkBuff } from 'vnet/internal/skb/index'
 import { receiveArp } from './arp.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
 import { hostOf, hostsOf, kindOf } from './host-table.ts'
-import { receiveIp } from './ip.ts'
+import { NO_ROUTE, PROTOCOL_UNREACHABLE, receiveIcmp, sendError } from './icmp.ts'
 import { type Icmpv6Datagram, sendArpRequest, sendIcmpv6, sendUdp, type UdpDatagram } from './send.ts'
 import { HostState, type HostsOptions } from './state.ts'
-import { fromServices } from './tcp.ts'
+import { fromServices, receiveTcp } from './tcp.ts'
+import { receiveUdp } from './udp.ts'
 
 const DEFAULT_OUI = Uint8Array.of(0x02, 0x4c, 0x4e)
 
@@ -109,4 +117,86 @@ export class Hosts extends HostState {
     }
     Object.assign(this.counters, counters)
   }
+}
+
+/** Takes over a frame to the hardware address of the host with index `host`, -1 for a group. */
+function receiveIp(state: HostState, skb: SkBuff, isIpv6: boolean, host: number): void {
+  const { packet, segment } = state
+  const nh = skb.data + ETH_HLEN
+  const fault = isIpv6 ? parse6(packet, skb, nh) : parse4(packet, skb, nh)
+  packet.host = host
+  if (fault !== 0) segment.drop(skb, fault)
+  else if (host < 0) receiveGroup(state, skb, packet)
+  else receiveUnicast(state, skb, packet)
+}
+
+function receiveUnicast(state: HostState, skb: SkBuff, packet: Packet): void {
+  const { segment, table } = state
+  const { bytes } = skb
+  const { isIpv6, h, nh, protocol, destinationAt } = packet
+  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) {
+    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
+  } else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) {
+    receiveOther(state, skb, packet)
+  } else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) {
+    receiveIcmp(state, skb, packet)
+  } else if (packet.isFragment) {
+    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+  } else if (protocol === ipv4.IPPROTO_UDP) {
+    receiveUdp(state, skb, packet)
+  } else if (protocol === ipv4.IPPROTO_TCP) {
+    receiveTcp(state, skb, packet)
+  } else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN)) {
+    segment.drop(skb, drop.SKB_DROP_REASON_UNHANDLED_PROTO)
+  } else {
+    sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
+  }
+}
+
+function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
+  const { segment, table } = state
+  const { bytes } = skb
+  const { isIpv6, protocol, sourceAt, destinationAt } = packet
+  // A broadcast frame with a packet to one host is ignored (RFC 1122 sec. 3.3.6).
+  const isGroup = isIpv6 ? bytes[destinationAt] === 0xff : table.byIp(bytes, destinationAt, false) < 0
+  const isHandled = protocol === ipv4.IPPROTO_UDP || (isIpv6 && protocol === ipv6.NEXTHDR_ICMP)
+  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224) {
+    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
+  } else if (!isGroup || !isHandled) {
+    segment.take(skb)
+  } else if (packet.isFragment) {
+    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+  } else if (protocol === ipv4.IPPROTO_UDP) {
+    receiveUdp(state, skb, packet)
+  } else {
+    receiveIcmp(state, skb, packet)
+  }
+}
+
+/** The frame is to the host, but the packet is not. A router replies with "no route". */
+function receiveOther(state: HostState, skb: SkBuff, packet: Packet): void {
+  const { segment, table } = state
+  const { bytes } = skb
+  const { isIpv6, host, destinationAt } = packet
+  if (isIpv6 && bytes[destinationAt] === 0xff) {
+    packet.host = -1
+    receiveGroup(state, skb, packet)
+  } else if (table.kind(host).router && table.hasAddress(host, isIpv6) && mayCauseError(skb, packet)) {
+    sendError(state, skb, packet, NO_ROUTE)
+  } else {
+    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
+  }
+}
+
+/** Errors are sent about whole packets and first fragments to one host, but not about errors. */
+function mayCauseError({ bytes }: SkBuff, packet: Packet): boolean {
+  const { isIpv6, h, protocol, destinationAt } = packet
+  if (packet.isLaterFragment || !isUnicast(bytes, destinationAt, isIpv6)) return false
+  if (isIpv6 && ipv6.isLinkLocal(bytes, destinationAt)) return false
+  if (protocol !== (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) return true
+  return bytes[h] === (isIpv6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO)
+}
+
+function isUnicast(bytes: Uint8Array, at: number, isIpv6: boolean): boolean {
+  return isIpv6 ? ipv6.isUnicastAddress(bytes, at) : ipv4.isUnicastAddress(bytes, at)
 }

@@ -7,13 +7,12 @@
 import { ICMP_CHECK, isIcmpChecksumRight, type Packet, setPositions } from 'vnet/internal/drivers/far/packet'
 import { echo, fillChecksum, fillHeader, solicitorAt, toAdvertisement } from 'vnet/internal/drivers/far/reply'
 import { skbChecksumHelp } from 'vnet/internal/netdev/gso'
-import { pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
 import * as ethernet from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
+import { pseudoHeaderSum4, pseudoHeaderSum6, put32 } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
-import { put32 } from 'vnet/internal/packet/octets'
 import * as udp from 'vnet/internal/packet/udp'
 import * as drop from 'vnet/internal/skb/drop-reason'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
@@ -50,9 +49,8 @@ function receiveMessage6(state: HostState, skb: SkBuff, packet: Packet): void {
     receiveSolicitation(state, skb, packet)
     return
   }
-  if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT) {
+  if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT)
     learnAdvertised(state, bytes, packet)
-  }
   if (host < 0) receiveGroupMessage6(state, skb, packet, type)
   else if (icmpv6.isError(type)) receiveIcmpError(state, skb, packet)
   else state.done(skb, callHandler(state, skb, packet, host))
@@ -62,9 +60,8 @@ function receiveGroupMessage6(state: HostState, skb: SkBuff, packet: Packet, typ
   // A frame that returns while a handler runs overwrites the record.
   const message = { ...packet }
   let succeeded = true
-  for (const index of state.handlers.icmpv6.get(type) ?? []) {
+  for (const index of state.handlers.icmpv6.get(type) ?? [])
     succeeded = callHandler(state, skb, message, index) && succeeded
-  }
   state.done(skb, succeeded)
 }
 
@@ -93,21 +90,12 @@ function receiveSolicitation(state: HostState, skb: SkBuff, packet: Packet): voi
   const { h, host, sourceAt } = packet
   const solicitor = solicitorAt(skb, packet)
   const isDetection = ipv6.isUnspecified(bytes, sourceAt)
-  if (solicitor < 0) {
-    segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
-    return
-  }
+  if (solicitor < 0) return void segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
   // Another station that sends from a host's address must not be learned.
-  if (table.byIp(bytes, sourceAt, true) >= 0) {
-    segment.take(skb)
-    return
-  }
+  if (table.byIp(bytes, sourceAt, true) >= 0) return void segment.take(skb)
   if (!isDetection) state.neighbours6.learn(bytes, sourceAt, bytes, solicitor)
   const target = table.byIp(bytes, icmpv6.targetAt(h), true)
-  if (target < 0 || (host >= 0 && host !== target)) {
-    segment.take(skb)
-    return
-  }
+  if (target < 0 || (host >= 0 && host !== target)) return void segment.take(skb)
   ethernet.copyAddress(bytes, data, bytes, solicitor)
   const router = table.kind(target).router ? icmpv6.NA_ROUTER : 0
   toAdvertisement(skb, packet, table.macs, target * ethernet.ETH_ALEN, router)
@@ -122,9 +110,8 @@ function learnAdvertised({ table, neighbours6 }: HostState, bytes: Uint8Array, {
   const target = icmpv6.targetAt(h)
   const option = icmpv6.targetLinkAddress(bytes, h, end - h)
   if (option <= 0 || !ethernet.isStationAddress(bytes, option)) return
-  if (ipv6.isUnicastAddress(bytes, target) && table.byIp(bytes, target, true) < 0) {
+  if (ipv6.isUnicastAddress(bytes, target) && table.byIp(bytes, target, true) < 0)
     neighbours6.learn(bytes, target, bytes, option)
-  }
 }
 
 type IcmpError = ReturnType<typeof error>

@@ -1,7 +1,6 @@
 /** A segment with a gateway at the first address; hosts given by number have the next free ones. */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
-import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/address'
-import { get32 } from 'vnet/internal/packet/octets'
+import { formatAddress, get32, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/index'
 import { Segment } from '../switch/segment.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
 import { Hosts } from './hosts.ts'

@@ -2,19 +2,14 @@
  * HostState: the state that the hosts' protocols share: hosts, neighbours, limits, counters, and
  * the path of a frame that they send. It imports no protocol; hosts.ts puts the two together.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { describeException } from 'vnet/internal/base/exception'
-import { LimitedLog, type Log } from 'vnet/internal/base/log'
-import type { Random } from 'vnet/internal/base/random'
-import { TokenBucket } from 'vnet/internal/base/token-bucket'
+import type { Alarm, Clock, Log, Random } from 'vnet/internal/base/index'
+import { describeException, LimitedLog, NSEC_PER_MSEC, TokenBucket } from 'vnet/internal/base/index'
 import { createPacket } from 'vnet/internal/drivers/far/packet'
 import { isMulticastAddress } from 'vnet/internal/packet/ethernet'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import { SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_HANDLER_EXCEPTION } from 'vnet/internal/skb/drop-reason'
-import type { SkBuffPool } from 'vnet/internal/skb/pool'
-import { Ring } from 'vnet/internal/skb/ring'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import type { SkBuff, SkBuffPool } from 'vnet/internal/skb/index'
+import { Ring, SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_HANDLER_EXCEPTION } from 'vnet/internal/skb/index'
 import type { Segment } from '../switch/segment.ts'
 import type { Inhabitant, Station } from '../switch/station.ts'
 import { Budget } from './budget.ts'

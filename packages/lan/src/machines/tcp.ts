@@ -12,12 +12,10 @@ import { makeReply } from 'vnet/internal/drivers/far/reply'
 import * as ethernet from 'vnet/internal/packet/ethernet'
 import { ICMP_HLEN } from 'vnet/internal/packet/icmp'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { IPPROTO_TCP, IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as tcp from 'vnet/internal/packet/tcp'
 import * as drop from 'vnet/internal/skb/drop-reason'
-import { OWNER_STAGE } from 'vnet/internal/skb/error'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { OWNER_STAGE, type SkBuff } from 'vnet/internal/skb/index'
 import type { HostState, Services } from './state.ts'
 
 /** Takes over a frame with a segment to a host. */
@@ -26,10 +24,7 @@ export function receiveTcp(state: HostState, skb: SkBuff, packet: Packet): void 
   const { bytes } = skb
   const { isIpv6, h, end, host } = packet
   const header = tcp.parse(bytes, h, end - h)
-  if (header < 0) {
-    segment.drop(skb, drop.SKB_DROP_REASON_L4_HDR)
-    return
-  }
+  if (header < 0) return void segment.drop(skb, drop.SKB_DROP_REASON_L4_HDR)
   const flags = tcp.flags(bytes, h)
   // Node throws for a link-local address of another namespace: its interface has no name here.
   const isLinkLocal = isIpv6 && ipv6.isLinkLocal(bytes, packet.destinationAt)
@@ -80,22 +75,16 @@ export function fromServices(state: HostState, skb: SkBuff): void {
   const { bytes, data } = skb
   const type = skb.len < ethernet.ETH_HLEN ? 0 : ethernet.etherType(bytes, data)
   const isIpv6 = type === ethernet.ETH_P_IPV6
-  const length = isIpv6 ? ipv6.IPV6_ALEN : IPV4_ALEN
+  const length = isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN
   const from = data + ethernet.ETH_HLEN + (isIpv6 ? 8 : 12)
   const to = from + length
   const isWhole = (isIpv6 || type === ethernet.ETH_P_IP) && to + length <= data + skb.len
   const host = isWhole ? table.byIp(bytes, from, isIpv6) : -1
-  if (host < 0) {
-    segment.take(skb)
-    return
-  }
+  if (host < 0) return void segment.take(skb)
   const receiver = table.byIp(bytes, to, isIpv6)
   const neighbours = state.neighbours(isIpv6)
   const mac = receiver >= 0 ? receiver * ethernet.ETH_ALEN : neighbours.find(bytes, to)
-  if (mac < 0) {
-    segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
-    return
-  }
+  if (mac < 0) return void segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
   ethernet.copyAddress(bytes, data, receiver >= 0 ? table.macs : neighbours.macs, mac)
   ethernet.copyAddress(bytes, ethernet.sourceAt(data), table.macs, host * ethernet.ETH_ALEN)
   state.forward(skb)
@@ -122,7 +111,8 @@ function reset(state: HostState, skb: SkBuff, packet: Packet, length: number): v
 
 /** The source port of a quoted TCP segment, -1 if the quote is not one. */
 function quotedPort4(bytes: Uint8Array, at: number, end: number): number {
-  const isTcp = end - at >= ipv4.IPV4_HLEN && ipv4.version(bytes, at) === 4 && ipv4.protocol(bytes, at) === IPPROTO_TCP
+  const isTcp =
+    end - at >= ipv4.IPV4_HLEN && ipv4.version(bytes, at) === 4 && ipv4.protocol(bytes, at) === ipv4.IPPROTO_TCP
   const h = at + ipv4.headerLength(bytes, at)
   return isTcp && h + 4 <= end && ipv4.fragmentOffset(bytes, at) === 0 ? tcp.sourcePort(bytes, h) : -1
 }
@@ -131,5 +121,5 @@ function quotedPort6(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < ipv6.IPV6_HLEN || ipv6.version(bytes, at) !== 6) return -1
   const upper = ipv6.upperLayer(bytes, at, end - at)
   const h = at + (upper >>> 8)
-  return upper >= 0 && (upper & 0xff) === IPPROTO_TCP && h > at && h + 4 <= end ? tcp.sourcePort(bytes, h) : -1
+  return upper >= 0 && (upper & 0xff) === ipv4.IPPROTO_TCP && h > at && h + 4 <= end ? tcp.sourcePort(bytes, h) : -1
 }

@@ -19,10 +19,7 @@ const BROADCAST = { address: 0xffff_ffff }
 /** Takes over a frame with a datagram to a host or a group. */
 export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void {
   const fault = parseUdp(state, skb, packet)
-  if (fault !== 0) {
-    state.segment.drop(skb, fault)
-    return
-  }
+  if (fault !== 0) return void state.segment.drop(skb, fault)
   const port = udp.destinationPort(skb.bytes, packet.h)
   const service = packet.host < 0 ? undefined : state.table.kind(packet.host).udp.get(port)
   if (packet.host < 0) receiveGroupUdp(state, skb, packet, port)
@@ -36,9 +33,8 @@ function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: nu
   // A frame that returns while a handler runs overwrites the record.
   const datagram = { ...packet }
   let succeeded = true
-  for (const { index, handler } of state.handlers.udp.get(port) ?? []) {
+  for (const { index, handler } of state.handlers.udp.get(port) ?? [])
     succeeded = callHandler(state, skb, datagram, index, handler) && succeeded
-  }
   state.done(skb, succeeded)
 }
 

@@ -7,18 +7,10 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { EBADFD, ENETDOWN, EOPNOTSUPP, explain, isErrno } from 'vnet/internal/base/errno'
-import { UsageError } from 'vnet/internal/base/usage-error'
-import { bool, type DriverContext, int, interfaceArg, type ParamValues, text } from 'vnet/internal/netdev/driver'
-import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'
-import { IFF_UP, NETDEV_TX_OK, NETDEV_UNREGISTER, NETDEV_UP, NETIF_F_ALL_TAP } from 'vnet/internal/netdev/if'
-import type { Net } from 'vnet/internal/netdev/net'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { netifCarrierOff, netifRunning, netifTxStartAllQueues, netifTxStopAllQueues } from 'vnet/internal/netdev/netif'
-import type { NetDeviceOps } from 'vnet/internal/netdev/ops'
+import { EBADFD, ENETDOWN, EOPNOTSUPP, explain, isErrno, UsageError } from 'vnet/internal/base/index'
+import * as netdev from 'vnet/internal/netdev/index'
 import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
-import { SKB_DROP_REASON_TX_CARRIER } from 'vnet/internal/skb/drop-reason'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { SKB_DROP_REASON_TX_CARRIER, type SkBuff } from 'vnet/internal/skb/index'
 import { directedWires, takenSeed, wireParams } from 'vnet/internal/wire/params'
 import type { Segment } from '../switch/segment.ts'
 import { LanPort } from './lan-port.ts'
@@ -31,38 +23,38 @@ export interface LanPriv {
   port: LanPort
 }
 
-function open(dev: NetDevice<LanPriv>): void {
-  netifTxStartAllQueues(dev)
+function open(dev: netdev.NetDevice<LanPriv>): void {
+  netdev.netifTxStartAllQueues(dev)
   dev.priv.port.up()
 }
 
-function stop(dev: NetDevice<LanPriv>): void {
-  netifTxStopAllQueues(dev)
+function stop(dev: netdev.NetDevice<LanPriv>): void {
+  netdev.netifTxStopAllQueues(dev)
   dev.priv.port.down()
 }
 
-function startXmit(skb: SkBuff, dev: NetDevice<LanPriv>): number {
+function startXmit(skb: SkBuff, dev: netdev.NetDevice<LanPriv>): number {
   if (dev.carrier)
     dev.priv.port.transmit(skb) // (3) The segment takes the frame over.
   else skb.drop(SKB_DROP_REASON_TX_CARRIER)
-  return NETDEV_TX_OK
+  return netdev.NETDEV_TX_OK
 }
 
 /** Pulls the cable and plugs it in again. */
-function trigger(dev: NetDevice<LanPriv>, fault: string): number {
+function trigger(dev: netdev.NetDevice<LanPriv>, fault: string): number {
   if (fault !== 'flap') return -EOPNOTSUPP
-  if ((dev.flags & IFF_UP) === 0) return -ENETDOWN
+  if ((dev.flags & netdev.IFF_UP) === 0) return -ENETDOWN
   dev.priv.port.flap()
   return 0
 }
 
 /** A cable that is plugged in again is negotiated again, like a link that comes up. */
-function cableChanged(dev: NetDevice<LanPriv>): void {
+function cableChanged(dev: netdev.NetDevice<LanPriv>): void {
   if (dev.cut) dev.priv.port.down()
-  else if (netifRunning(dev)) dev.priv.port.up()
+  else if (netdev.netifRunning(dev)) dev.priv.port.up()
 }
 
-const lanOps: NetDeviceOps<LanPriv> = {
+const lanOps: netdev.NetDeviceOps<LanPriv> = {
   ndoGetWires: dev => dev.priv.port.wires,
   ndoCableChanged: cableChanged,
   ndoOpen: open,
@@ -74,8 +66,8 @@ const lanOps: NetDeviceOps<LanPriv> = {
 
 export const portParams = {
   // The minimum for auto-negotiation and training of a gigabit port (IEEE 802.3 cl. 28, 40).
-  negotiation: int({ default: 1500, max: 3_600_000, description: 'time from up to carrier, in ms' }),
-  speed: text({
+  negotiation: netdev.int({ default: 1500, max: 3_600_000, description: 'time from up to carrier, in ms' }),
+  speed: netdev.text({
     default: 1000,
     description: `speed in Mbit/s: ${SPEEDS.join(', ')}`,
     parse(value) {
@@ -83,12 +75,12 @@ export const portParams = {
       throw new UsageError(`'${value}' is not a speed of Ethernet: ${SPEEDS.join(', ')}`)
     },
   }),
-  rateLimit: bool({ default: false, description: 'limit the rate to --speed, in each direction' }),
+  rateLimit: netdev.bool({ default: false, description: 'limit the rate to --speed, in each direction' }),
   ...wireParams,
 }
 
 /** Returns the requested interfaces as `[NETNS/]IF`; by default `eth%d`. */
-export function lanPortArgs({ args, names }: DriverContext): readonly string[] {
+export function lanPortArgs({ args, names }: netdev.DriverContext): readonly string[] {
   if (args.length > 0) return args
   return names.length > 0 ? names : ['eth%d']
 }
@@ -98,20 +90,20 @@ export type PortAddress = (name: string, netns: string | undefined) => Uint8Arra
 
 /** Creates the requested interfaces as ports of `segment`; `addressOf` makes MAC addresses. */
 export function lanPorts(
-  values: ParamValues<typeof portParams>,
-  context: DriverContext,
+  values: netdev.ParamValues<typeof portParams>,
+  context: netdev.DriverContext,
   segment: Segment,
   addressOf: PortAddress,
-): { dev: NetDevice<LanPriv>; netns: string | undefined }[] {
+): { dev: netdev.NetDevice<LanPriv>; netns: string | undefined }[] {
   const { negotiation, speed, rateLimit } = values
   const { net, txqs, rxqs } = context
   const seeded = { ...values, seed: takenSeed(values.seed, net) }
   return lanPortArgs(context)
-    .map(interfaceArg)
+    .map(netdev.interfaceArg)
     .map(({ name, netns }, i) => {
       // The port needs the device, which is created with it.
       const priv = {} as LanPriv
-      const dev = allocEtherdevMqs({
+      const dev = netdev.allocEtherdevMqs({
         name,
         setup: d => setup(d, speed, () => addressOf(d.name, netns)),
         priv,
@@ -125,7 +117,7 @@ export function lanPorts(
     })
 }
 
-function setup(dev: NetDevice<LanPriv>, speed: number, address: () => Uint8Array): void {
+function setup(dev: netdev.NetDevice<LanPriv>, speed: number, address: () => Uint8Array): void {
   dev.netdevOps = {
     ...lanOps,
     // Before this the name is unknown.
@@ -134,11 +126,11 @@ function setup(dev: NetDevice<LanPriv>, speed: number, address: () => Uint8Array
       return 0
     },
   }
-  dev.features = NETIF_F_ALL_TAP
+  dev.features = netdev.NETIF_F_ALL_TAP
   // Faster ports are fibre, which has a fixed speed.
   const twisted = speed <= 10_000
   dev.linkKsettings = { speed, duplex: 'full', autoneg: twisted, port: twisted ? 'tp' : 'fibre' }
-  netifCarrierOff(dev)
+  netdev.netifCarrierOff(dev)
 }
 
 const LOCALLY_ADMINISTERED = 0x02
@@ -174,30 +166,30 @@ function machineId(): string {
  * interface is up. Router advertisements do so for IPv6. Other routes are not changed.
  */
 export class PrimaryRoute {
-  readonly #ports: readonly NetDevice[]
+  readonly #ports: readonly netdev.NetDevice[]
   #gateway: Uint8Array
 
   /** `gateway` is its IPv4 address, 4 bytes. */
-  constructor(net: Net, ports: readonly NetDevice[], gateway: Uint8Array) {
+  constructor(net: netdev.Net, ports: readonly netdev.NetDevice[], gateway: Uint8Array) {
     this.#ports = ports
     this.#gateway = gateway
     net.registerNetdeviceNotifier((event, dev) => {
       if (!ports.includes(dev)) return
-      if (event === NETDEV_UP) this.#request(dev, true)
+      if (event === netdev.NETDEV_UP) this.#request(dev, true)
       // A persistent interface would keep the route, which would lead nowhere.
-      if (event === NETDEV_UNREGISTER) this.#request(dev, false)
+      if (event === netdev.NETDEV_UNREGISTER) this.#request(dev, false)
     })
   }
 
   set gateway(address: Uint8Array) {
     if (sameBytes(address, this.#gateway)) return
-    const up = this.#ports.filter(({ flags }) => (flags & IFF_UP) !== 0)
+    const up = this.#ports.filter(({ flags }) => (flags & netdev.IFF_UP) !== 0)
     for (const dev of up) this.#request(dev, false)
     this.#gateway = address
     for (const dev of up) this.#request(dev, true)
   }
 
-  #request(dev: NetDevice, there: boolean): void {
+  #request(dev: netdev.NetDevice, there: boolean): void {
     const { port, log } = dev
     const via = this.#gateway
     if (port === undefined) return

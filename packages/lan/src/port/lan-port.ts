@@ -3,24 +3,9 @@
  * after a negotiation. With a rate limit, frames pass a Line in each direction.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { ETH_ZLEN } from 'vnet/internal/netdev/if'
-import type { Net } from 'vnet/internal/netdev/net'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import {
-  ethTypeTrans,
-  netifCarrierOff,
-  netifCarrierOn,
-  netifRx,
-  netifRxDrop,
-  netifTxStopAllQueues,
-  netifTxWakeAllQueues,
-} from 'vnet/internal/netdev/netif'
-import {
-  SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_DEV_STOPPED,
-  SKB_DROP_REASON_FULL_RING,
-  SKB_DROP_REASON_TX_CARRIER,
-} from 'vnet/internal/skb/drop-reason'
+import { ETH_ZLEN, type Net, type NetDevice } from 'vnet/internal/netdev/index'
+import * as netif from 'vnet/internal/netdev/netif'
+import * as drop from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { DirectedWire, WireEnd } from 'vnet/internal/wire/directed-wire'
 import type { Segment } from '../switch/segment.ts'
@@ -56,17 +41,18 @@ export class LanPort implements Station {
     this.#linkUp = clock.alarm(() => this.#up())
     if (limit === undefined) return
     const line = { clock, random, speed: limit, room: LINE_ROOM }
-    const reason = (why: string) => (why === 'limit' ? SKB_DROP_REASON_FULL_RING : SKB_DROP_REASON_DEV_STOPPED)
+    const reason = (why: string) =>
+      why === 'limit' ? drop.SKB_DROP_REASON_FULL_RING : drop.SKB_DROP_REASON_DEV_STOPPED
     this.#tx = new Line({
       ...line,
       deliver: skb => this.#segment.send(skb, this),
       drop: (skb, why) => skb.drop(reason(why)),
-      onRoom: () => netifTxWakeAllQueues(this.dev),
+      onRoom: () => netif.netifTxWakeAllQueues(this.dev),
     })
     this.#rx = new Line({
       ...line,
       deliver: skb => this.#deliver(skb),
-      drop: (skb, why) => netifRxDrop(skb, this.dev, reason(why)),
+      drop: (skb, why) => netif.netifRxDrop(skb, this.dev, reason(why)),
     })
   }
 
@@ -87,7 +73,7 @@ export class LanPort implements Station {
     this.#segment.detach(this)
     this.#tx?.close()
     this.#rx?.close()
-    netifCarrierOff(this.dev)
+    netif.netifCarrierOff(this.dev)
   }
 
   /** Takes the link down, and up again after the negotiation. */
@@ -103,7 +89,7 @@ export class LanPort implements Station {
       dev,
       wire: { push: skb => this.#toKernel(skb) },
       // Frames from the segment are on no device yet.
-      drop: (skb, reason) => netifRxDrop(skb, dev, reason),
+      drop: (skb, reason) => netif.netifRxDrop(skb, dev, reason),
     }
   }
 
@@ -123,15 +109,12 @@ export class LanPort implements Station {
 
   #toSegment(skb: SkBuff): void {
     // The link may have gone down while a wire held the frame.
-    if (!this.dev.carrier) {
-      skb.drop(SKB_DROP_REASON_TX_CARRIER)
-      return
-    }
+    if (!this.dev.carrier) return void skb.drop(drop.SKB_DROP_REASON_TX_CARRIER)
     const line = this.#tx
     if (line === undefined) this.#segment.send(skb, this)
     else {
       line.push(skb)
-      if (line.full) netifTxStopAllQueues(this.dev)
+      if (line.full) netif.netifTxStopAllQueues(this.dev)
     }
   }
 
@@ -143,19 +126,16 @@ export class LanPort implements Station {
   #deliver(skb: SkBuff): void {
     const { dev } = this
     // `vnet carrier IF off` takes the carrier away as well.
-    if (!dev.carrier) {
-      netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
-      return
-    }
+    if (!dev.carrier) return void netif.netifRxDrop(skb, dev, drop.SKB_DROP_REASON_DEV_READY)
     skb.dev = dev
     skb.padto(ETH_ZLEN)
-    ethTypeTrans(skb, dev)
-    netifRx(skb)
+    netif.ethTypeTrans(skb, dev)
+    netif.netifRx(skb)
   }
 
   #up(): void {
     this.#segment.attach(this)
-    netifCarrierOn(this.dev)
-    netifTxWakeAllQueues(this.dev)
+    netif.netifCarrierOn(this.dev)
+    netif.netifTxWakeAllQueues(this.dev)
   }
 }

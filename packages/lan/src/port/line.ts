@@ -4,13 +4,11 @@
  * 4.2.3.2.2), but leaves when its transmission starts. A GSO frame passes whole and costs as much
  * as its segments.
  */
-import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
+import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
 import { ETH_ZLEN } from 'vnet/internal/packet/ethernet'
 import { dataOffset } from 'vnet/internal/packet/tcp'
 import { UDP_HLEN } from 'vnet/internal/packet/udp'
-import { OWNER_STAGE } from 'vnet/internal/skb/error'
-import { SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
+import { OWNER_STAGE, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/index'
 import { SharedLimit } from 'vnet/internal/wire/held'
 import { RateWire } from 'vnet/internal/wire/stages/rate'
 

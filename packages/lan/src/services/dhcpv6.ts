@@ -3,10 +3,10 @@
  * it replies only to INFORMATION-REQUEST. A reply to a relayed message goes back through the
  * relays. Log lines have the form of dnsmasq.
  */
-import { formatHex, sameBytes } from 'vnet/internal/packet/address'
+
 import * as dhcpv6 from 'vnet/internal/packet/dhcpv6'
 import { nameOf } from 'vnet/internal/packet/dns'
-import { get16, long } from 'vnet/internal/packet/octets'
+import { formatHex, get16, long, sameBytes } from 'vnet/internal/packet/index'
 
 export interface Dhcpv6Config {
   /** Identifies the server: duidOf(mac). */

@@ -26,10 +26,7 @@ export interface LeaseNames {
 }
 
 /** An address, or the first digits of one: bytes under in-addr.arpa, nibbles under ip6.arpa. */
-export interface Digits {
-  readonly family: 4 | 6
-  readonly digits: readonly number[]
-}
+export type Digits = Readonly<{ family: 4 | 6; digits: readonly number[] }>
 
 export type Names = ReturnType<typeof namesOf>
 

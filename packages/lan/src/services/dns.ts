@@ -4,12 +4,10 @@
  * server. The codec is packet/dns.ts.
  */
 import type { Socket } from 'node:net'
-import { formatAddress } from 'vnet/internal/packet/address'
 import * as dns from 'vnet/internal/packet/dns'
-import { type DnsQuestion, type DnsRecord, type DnsReply, writeReply } from 'vnet/internal/packet/dns'
-import { long } from 'vnet/internal/packet/octets'
+import { formatAddress, long } from 'vnet/internal/packet/index'
 import { type Names, namesOf, type ResolverConfig, reverse } from './dns-names.ts'
-import { LATER, replyPaced, type TimeForWork } from './paced.ts'
+import { LATER, replyPaced, type TimeForWork } from './tcp-handlers.ts'
 
 /** Seconds for which clients may cache a reply, and a negative reply: a lease may add the name. */
 const TTL = 60
@@ -25,7 +23,7 @@ const IDLE_MS = 10_000
  */
 export type Resolver = (query: Uint8Array, maxSize?: number, onReply?: OnReply) => Uint8Array | undefined
 
-export type OnReply = (question: DnsQuestion, reply: DnsReply) => void
+export type OnReply = (question: dns.DnsQuestion, reply: dns.DnsReply) => void
 
 /** Names that are not valid host names are ignored. */
 export function createResolver(config: ResolverConfig): Resolver {
@@ -37,11 +35,11 @@ export function createResolver(config: ResolverConfig): Resolver {
     const isValid = rcode === dns.NOERROR && question !== undefined
     const reply = isValid ? resolve(question, names) : { rcode, flags: dns.DNS_RA }
     if (isValid) onReply?.(question, reply)
-    return writeReply(query, reply, maxSize)
+    return dns.writeReply(query, reply, maxSize)
   }
 }
 
-function resolve(question: DnsQuestion, names: Names): DnsReply {
+function resolve(question: dns.DnsQuestion, names: Names): dns.DnsReply {
   const { type } = question
   if (type === dns.T_OPT) return { rcode: dns.FORMERR, flags: dns.DNS_RA }
   if (question.class !== dns.C_IN && question.class !== dns.C_ANY) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
@@ -60,15 +58,15 @@ function resolve(question: DnsQuestion, names: Names): DnsReply {
 }
 
 /** Returns all records of a name: none if it only has subdomains, undefined if unknown. */
-function recordsOf(name: Uint8Array, labels: readonly string[], names: Names): DnsRecord[] | undefined {
-  const record = (type: number, ...data: DnsRecord['data']): DnsRecord => ({ name, type, ttl: TTL, data })
+function recordsOf(name: Uint8Array, labels: readonly string[], names: Names): dns.DnsRecord[] | undefined {
+  const record = (type: number, ...data: dns.DnsRecord['data']): dns.DnsRecord => ({ name, type, ttl: TTL, data })
   if (names.isZone(labels)) return [{ ...soa(name, names, TTL), name }, record(dns.T_NS, { name: names.server })]
   const digits = reverse(labels)
   if (digits !== undefined) return names.pointers(digits)?.map(target => record(dns.T_PTR, { name: target }))
   return names.addresses(labels)?.map(address => record(address.length === 4 ? dns.T_A : dns.T_AAAA, address))
 }
 
-function soa(zone: Uint8Array, names: Names, ttl: number): DnsRecord {
+function soa(zone: Uint8Array, names: Names, ttl: number): dns.DnsRecord {
   // Serial, refresh, retry, expire, minimum. No secondary server reads the first four.
   const numbers = Uint8Array.from([1, 3600, 600, 86400, NEGATIVE_TTL].flatMap(long))
   return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, numbers] }
@@ -77,13 +75,17 @@ function soa(zone: Uint8Array, names: Names, ttl: number): DnsRecord {
 const RCODES: Readonly<Record<number, string>> = { 0: 'NODATA', 1: 'FORMERR', 3: 'NXDOMAIN', 5: 'REFUSED' }
 
 /** Returns `query[A] web.lan from 198.18.0.100` and `reply web.lan is 198.18.0.2`. */
-export function dnsLines(from: string, { name, type }: DnsQuestion, { rcode, answers = [] }: DnsReply): string[] {
+export function dnsLines(
+  from: string,
+  { name, type }: dns.DnsQuestion,
+  { rcode, answers = [] }: dns.DnsReply,
+): string[] {
   const asked = dns.formatName(name)
   const replies = answers.length === 0 ? [RCODES[rcode] ?? `RCODE ${rcode}`] : answers.map(dataOf)
   return [`query[${typeName(type)}] ${asked} from ${from}`, ...replies.map(reply => `reply ${asked} is ${reply}`)]
 }
 
-function dataOf({ type, data: [first] }: DnsRecord): string {
+function dataOf({ type, data: [first] }: dns.DnsRecord): string {
   if ((type === dns.T_A || type === dns.T_AAAA) && first instanceof Uint8Array) return formatAddress(first)
   if (type === dns.T_PTR && first !== undefined && 'name' in first) return dns.formatName(first.name)
   return `<${typeName(type)}>`

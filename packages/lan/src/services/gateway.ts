@@ -1,8 +1,7 @@
 /** The gateway as a DHCP server: its UDP port 67, and its ARP for addresses to be offered. */
 import type { Clock } from 'vnet/internal/base/clock'
-import { formatMac, ipv4Bytes } from 'vnet/internal/packet/address'
 import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
-import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
+import { ETH_ALEN, formatMac, ipv4Bytes } from 'vnet/internal/packet/index'
 import { Budget } from '../machines/budget.ts'
 import type { SegmentHost, UdpHandler } from '../machines/host.ts'
 import type { Hosts } from '../machines/hosts.ts'
@@ -18,9 +17,7 @@ const HLEN = 2
 const CHADDR = 28
 
 /** Limits the DHCP requests of clients; another one limits DHCPv6 and router solicitations. */
-export function clientBudget(clock: Clock): Budget {
-  return new Budget(clock, EACH, ALL)
-}
+export const clientBudget = (clock: Clock): Budget => new Budget(clock, EACH, ALL)
 
 /** Handles UDP port 67. Drops a reply that it cannot send: the client repeats its request. */
 export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): UdpHandler {

@@ -6,8 +6,7 @@
  * that no interface has. The namespace ends with the process at the latest.
  */
 import { EACCES, ENODEV } from 'vnet/internal/base/errno'
-import { check, closingOnError } from 'vnet/internal/linux/errno'
-import type { Native } from 'vnet/internal/linux/native'
+import { check, closingOnError, type Native } from 'vnet/internal/linux/index'
 import { addRule, getLink, RouteSocket, setDefaultRoute } from 'vnet/internal/linux/rtnetlink'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'

@@ -3,8 +3,7 @@
  * random intervals, more often after its start, within half a second after a solicitation but at
  * most once in three seconds, and at its end, with a lifetime of 0.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
+import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
 import { ALL_NODES } from 'vnet/internal/packet/ipv6'
 import { type RouterAdvert, routerAdvertisement } from 'vnet/internal/packet/router-advert'
 

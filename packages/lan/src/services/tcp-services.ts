@@ -3,15 +3,9 @@
  * IPv6 and segmentation offload. A socket belongs to the host that has its local address.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { messageOrDescription } from 'vnet/internal/base/exception'
-import { LOGLEVEL_WARNING, Log } from 'vnet/internal/base/log'
+import { LOGLEVEL_WARNING, Log, messageOrDescription } from 'vnet/internal/base/index'
 import type { Native } from 'vnet/internal/linux/native'
-import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'
-import { IFF_NOARP, NETDEV_TX_OK, NETIF_F_ALL_TAP } from 'vnet/internal/netdev/if'
-import { Net } from 'vnet/internal/netdev/net'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { devOpen, ethTypeTrans, netifRx } from 'vnet/internal/netdev/netif'
-import { registerNetdev } from 'vnet/internal/netdev/register'
+import * as netdev from 'vnet/internal/netdev/index'
 import { parseAddress } from 'vnet/internal/packet/address'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { Hosts } from '../machines/hosts.ts'
@@ -26,7 +20,7 @@ const BACKLOG = 16
 const OPENING: Services = { address: new Uint8Array(6), receive: skb => skb.free() }
 
 export class TcpServices implements AsyncDisposable {
-  readonly #net: Net
+  readonly #net: netdev.Net
   /** Settles once ports are served, or after a failure, which is logged and closes all ports. */
   readonly opened: Promise<void>
   readonly #servers = new Map<number, Server>()
@@ -35,7 +29,7 @@ export class TcpServices implements AsyncDisposable {
   #namespace: Awaited<ReturnType<typeof openSocketNamespace>> | undefined
   #station: Services | undefined = OPENING
 
-  constructor(native: Native, net: Net) {
+  constructor(native: Native, net: netdev.Net) {
     this.#net = net
     this.opened = this.#open(native).catch(error => {
       net.log.warn(`no TCP on the hosts: ${messageOrDescription(error)}`)
@@ -172,7 +166,7 @@ export class Connections {
  * Opens the namespace of the hosts' sockets; its interface is a station of the segment. `receive`
  * takes over the sockets' frames. Throws a VnetError EPERM without CAP_SYS_ADMIN.
  */
-async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBuff) => void) {
+async function openSocketNamespace(native: Native, net: netdev.Net, receive: (skb: SkBuff) => void) {
   const netns = new PrivateNetns(native)
   const dev = createDevice(receive)
   let registered: AsyncDisposable | undefined
@@ -181,8 +175,8 @@ async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBu
     netns[Symbol.dispose]()
   }
   try {
-    registered = await registerNetdev(dev, privateNet(net), { netns: netns.path })
-    await devOpen(dev)
+    registered = await netdev.registerNetdev(dev, privateNet(net), { netns: netns.path })
+    await netdev.devOpen(dev)
     netns.receiveAll(dev.name)
   } catch (error) {
     await close()
@@ -192,8 +186,8 @@ async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBu
     address: dev.devAddr,
     receive(skb: SkBuff) {
       skb.dev = dev
-      ethTypeTrans(skb, dev)
-      netifRx(skb)
+      netdev.ethTypeTrans(skb, dev)
+      netdev.netifRx(skb)
     },
   }
   const bind = (port: number): number => netns.bind(port)
@@ -201,19 +195,19 @@ async function openSocketNamespace(native: Native, net: Net, receive: (skb: SkBu
 }
 
 /** As in the kernel, a namespace has its own Net: commands and notifiers of `net` do not see it. */
-function privateNet({ platform, clock, pool, random, log }: Net): Net {
+function privateNet({ platform, clock, pool, random, log }: netdev.Net): netdev.Net {
   const warnings = new Log(LOGLEVEL_WARNING, (_, text) => log.warn(text))
-  return new Net({ platform, clock, pool, random, log: warnings })
+  return new netdev.Net({ platform, clock, pool, random, log: warnings })
 }
 
-function createDevice(receive: (skb: SkBuff) => void): NetDevice {
-  const dev: NetDevice = allocEtherdevMqs<unknown>({ name: 'services', priv: undefined })
-  dev.features = NETIF_F_ALL_TAP
-  dev.flags |= IFF_NOARP
+function createDevice(receive: (skb: SkBuff) => void): netdev.NetDevice {
+  const dev: netdev.NetDevice = netdev.allocEtherdevMqs<unknown>({ name: 'services', priv: undefined })
+  dev.features = netdev.NETIF_F_ALL_TAP
+  dev.flags |= netdev.IFF_NOARP
   dev.netdevOps = {
     ndoStartXmit(skb) {
       receive(skb)
-      return NETDEV_TX_OK
+      return netdev.NETDEV_TX_OK
     },
   }
   return dev

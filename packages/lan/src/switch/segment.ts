@@ -8,8 +8,7 @@
 import type { Clock } from 'vnet/internal/base/clock'
 import { ETH_HLEN, isMulticastAddress, isStationAddress, sourceAt } from 'vnet/internal/packet/ethernet'
 import * as drop from 'vnet/internal/skb/drop-reason'
-import { OWNER_STAGE } from 'vnet/internal/skb/error'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { OWNER_STAGE, type SkBuff } from 'vnet/internal/skb/index'
 import { ForwardingTable } from './forwarding-table.ts'
 import { isForRouters, isFromRouter } from './router-ports.ts'
 import { type Inhabitant, isInhabitant, type Station } from './station.ts'
@@ -80,10 +79,7 @@ export class Segment {
   /** Takes over a frame that an inhabitant received and sends on. */
   forward(skb: SkBuff, from: Station): void {
     const { bytes, data } = skb
-    if (skb.len < ETH_HLEN) {
-      this.drop(skb, drop.SKB_DROP_REASON_PKT_TOO_SMALL)
-      return
-    }
+    if (skb.len < ETH_HLEN) return void this.drop(skb, drop.SKB_DROP_REASON_PKT_TOO_SMALL)
     if (!isStationAddress(bytes, sourceAt(data))) {
       this.drop(skb, drop.SKB_DROP_REASON_MAC_INVALID_SOURCE)
       return

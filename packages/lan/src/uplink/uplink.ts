@@ -5,25 +5,16 @@
  * segment is sent, counted in `drops`, or waiting.
  */
 
-import { EINVAL, ENOBUFS, ENODEV, VnetError } from 'vnet/internal/base/errno'
-import type { Log } from 'vnet/internal/base/log'
+import { EINVAL, ENOBUFS, ENODEV, type Log, VnetError } from 'vnet/internal/base/index'
+import { type Native, VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
 import { type WatchedState, watchLink } from 'vnet/internal/linux/links/watch'
-import type { Native } from 'vnet/internal/linux/native'
 import { inNetns } from 'vnet/internal/linux/netns-name'
 import { openPacketSocket, packetsArrived } from 'vnet/internal/linux/packet-socket'
 import { addressesOf, getLink, type Link, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { FrameBatches, FrameQueue } from 'vnet/internal/linux/tap/frame-queue'
-import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/uapi'
-import { interfaceArg } from 'vnet/internal/netdev/driver'
-import { isValidEtherAddr } from 'vnet/internal/netdev/if'
-import type { Net } from 'vnet/internal/netdev/net'
-import type { PortQueue } from 'vnet/internal/netdev/port'
-import { BATCH } from 'vnet/internal/netdev/port-reader'
-import { RxQueue } from 'vnet/internal/netdev/rx-queue'
+import { BATCH, interfaceArg, isValidEtherAddr, type Net, type PortQueue, RxQueue } from 'vnet/internal/netdev/index'
 import * as drop from 'vnet/internal/skb/drop-reason'
-import { dropsByName } from 'vnet/internal/skb/drop-reason-name'
-import { FRAME_MAX, type SlotAccount } from 'vnet/internal/skb/pool'
-import type { SkBuff, SkBuffDevice } from 'vnet/internal/skb/sk-buff'
+import { dropsByName, FRAME_MAX, type SkBuff, type SkBuffDevice, type SlotAccount } from 'vnet/internal/skb/index'
 import type { Segment } from '../switch/segment.ts'
 import type { Station } from '../switch/station.ts'
 
@@ -214,9 +205,8 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
         'there is no such interface: name one that exists, or NETNS/IF to create a port',
       )
     }
-    if (!isValidEtherAddr(link.address)) {
+    if (!isValidEtherAddr(link.address))
       throw new VnetError(EINVAL, what, 'it is not an Ethernet interface: it has no MAC address')
-    }
     const { ifindex } = link
     const addresses = addressesOf(sock, name)
     const fd = openPacketSocket(native, nsfd, ifindex, what)

@@ -2,8 +2,7 @@
 import type { Result } from '../exercise.ts'
 import { NotChecked, Progress } from '../progress.ts'
 import type { Report } from '../run-memory.ts'
-import { confinedWorker } from './confined-worker.ts'
-import { Flood, Silence } from './silence.ts'
+import { confinedWorker, Flood, Silence } from './confined-worker.ts'
 
 /** Milliseconds for one check, which takes less than a tenth of a second on a laptop. */
 const LIMIT_MS = 5000

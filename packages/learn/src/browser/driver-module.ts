@@ -1,20 +1,12 @@
 /** Makes the text of a driver a module that imports the bundle as 'vnet'. */
 import { parse } from 'es-module-lexer/js'
-import { describeException } from 'vnet/internal/base/exception'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { describeException, UsageError } from 'vnet/internal/base/index'
 import { addDriverText } from 'vnet/internal/netdev/debug/function-place.browser'
-import type { Driver } from 'vnet/internal/netdev/driver'
-import { exportedDriver } from 'vnet/internal/netdev/module'
-import { OURS, refusedImport } from '../driver-imports.ts'
+import { type Driver, exportedDriver } from 'vnet/internal/netdev/index'
+import { OURS, refusedImport } from '../exercise-files.ts'
 
 /** An import of a driver: where its specifier is in the text, without quotes, and the statement. */
-interface Import {
-  readonly name: string
-  readonly from: number
-  readonly to: number
-  readonly statement: string
-  readonly line: number
-}
+type Import = Readonly<{ name: string; from: number; to: number; statement: string; line: number }>
 
 const urlOf = (name: string): string => new URL(`${name.replace('/', '-')}.js`, import.meta.url).href
 

@@ -5,10 +5,7 @@
  */
 import { type Entries, type Entry, own, TextTypes, type TypeTable } from './text-types.ts'
 
-interface Change {
-  readonly from: number
-  readonly insert: string
-}
+type Change = Readonly<{ from: number; insert: string }>
 
 export interface Option {
   readonly name: string
@@ -19,10 +16,7 @@ export interface Option {
 }
 
 /** Options for the text from a position up to the cursor. */
-export interface Options {
-  readonly from: number
-  readonly options: readonly Option[]
-}
+export type Options = Readonly<{ from: number; options: readonly Option[] }>
 
 export interface Info extends Pick<Option, 'code' | 'doc'> {
   readonly from: number

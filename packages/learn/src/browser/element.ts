@@ -1,4 +1,4 @@
-/** Makes elements of a page. */
+/** Elements of a page, and the editor of a driver: a text area, until a better one has loaded. */
 
 type Child = Node | string
 
@@ -28,4 +28,77 @@ export function save(blob: Blob, download: string): void {
   const href = URL.createObjectURL(blob)
   element('a', { href, download }).click()
   setTimeout(() => URL.revokeObjectURL(href), SAVED_MS)
+}
+
+/** A line to mark, from 1, and the reason. */
+export type Mark = Readonly<{ line: number; message: string }>
+
+export interface Editor {
+  readonly element: HTMLElement
+  readonly text: string
+  replace(text: string): void
+  /** Marks these lines instead of those before. */
+  mark(marks: readonly Mark[]): void
+  /** Moves the cursor to the start of a line, from 1. */
+  goTo(line: number): void
+  /** Releases what belongs to it; the element remains. */
+  close(): void
+}
+
+export interface EditorOptions {
+  readonly text: string
+  readonly label: string
+  /** The id of the element that describes the keys. */
+  readonly describedBy: string
+  /** Called after each change of the text, also by `replace`. */
+  onChange(): void
+  /** Called for Ctrl-Enter. */
+  onCheck(): void
+}
+
+/** Returns an editor that is not in the page yet. */
+export type MakeEditor = (options: EditorOptions) => Editor
+
+/** An editor without marks. */
+export function plainEditor({ text, label, describedBy, onChange, onCheck }: EditorOptions): Editor {
+  const area = document.createElement('textarea')
+  Object.assign(area, { value: text, spellcheck: false, wrap: 'off', rows: 24, autocapitalize: 'off' })
+  area.setAttribute('aria-label', label)
+  area.setAttribute('aria-describedby', describedBy)
+  area.addEventListener('input', onChange)
+  area.addEventListener('keydown', event => {
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
+    event.preventDefault()
+    onCheck()
+  })
+  return {
+    element: area,
+    get text() {
+      return area.value
+    },
+    replace(text) {
+      area.value = text
+      onChange()
+    },
+    mark: () => {},
+    goTo(line) {
+      const before = area.value.split('\n', line - 1)
+      const at = before.join('\n').length + Math.min(before.length, 1)
+      area.focus()
+      area.setSelectionRange(at, at)
+    },
+    close: () => {},
+  }
+}
+
+/**
+ * Puts another editor in the place of one, with its text, unless the page is left before. Typing is
+ * not interrupted.
+ */
+export function replaceEditor(before: Editor, signal: AbortSignal, make: (before: Editor) => Editor): void {
+  const replace = () => {
+    if (!signal.aborted) before.element.replaceWith(make(before).element)
+  }
+  if (before.element !== document.activeElement) replace()
+  else before.element.addEventListener('blur', replace, { once: true })
 }

@@ -2,16 +2,14 @@
  * The part of an exercise's page where it is solved: an editor with the driver, the checks, and
  * their verdicts. The text of the exercise is the page around it.
  */
-import { notRun, type Result } from '../exercise.ts'
+import { counter, countsOf, notRun, type Result, titleOf } from '../exercise.ts'
 import { EARLIER_FAILED } from '../progress.ts'
-import { counter, countsOf, titleOf } from '../verdicts.ts'
 import { checkInBrowser } from './check.ts'
 import { driverIn, type Folder, folderWith } from './driver-file.ts'
-import { type Editor, type EditorOptions, type MakeEditor, plainEditor, replaceEditor } from './editor.ts'
-import { button, element, messageOf, save } from './element.ts'
-import { driverInMotion, type MountMotion } from './in-motion.ts'
+import type { Editor, EditorOptions, MakeEditor } from './element.ts'
+import { button, element, messageOf, plainEditor, replaceEditor, save } from './element.ts'
+import { driverInMotion, type MountMotion, realInterface } from './in-motion.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
-import { realInterface } from './real-interface.ts'
 import { marksOf, verdictList } from './verdict-list.ts'
 
 export interface ExercisePage extends Folder {

@@ -1,4 +1,6 @@
-/** The driver of an exercise in motion: the playground with it, once the visitor runs it. */
+/** What follows the checks of an exercise: its driver in motion, and on a real interface. */
+
+import type { Folder } from './driver-file.ts'
 import { button, element, messageOf } from './element.ts'
 
 /** The playground, of which npm's package has no part. */
@@ -55,4 +57,22 @@ export function driverInMotion(name: string, text: () => string, mount: MountMot
       if (playground !== undefined && text() !== shown) void run()
     },
   }
+}
+
+/** `seeItLive` is the address of the section about the driver on an interface. */
+export function realInterface({ name, driver }: Folder, seeItLive: string | undefined): Node[] {
+  const commands = `node dist/vnet.js check ${name}\nnode dist/vnet.js ./${name}/${driver}\n`
+  const after = seeItLive === undefined ? [] : [' Then: ', element('a', { href: seeItLive }, 'See it live'), '.']
+  return [
+    element('h3', {}, 'Now on a real interface'),
+    element(
+      'p',
+      {},
+      'Every check in memory has passed. On Linux, in a clone of vnet after ',
+      element('code', {}, 'npm run setup'),
+      ', unpack the download. The first command also runs the live checks, the second one the driver.',
+      ...after,
+    ),
+    element('pre', {}, element('code', {}, commands)),
+  ]
 }

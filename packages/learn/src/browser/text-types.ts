@@ -33,10 +33,7 @@ const USUAL: Readonly<Record<string, string>> = {
 const elementOf = (type: string): string => type.replace(/\[\]$/, '')
 
 /** A part of `dev.tx[0].dev`. */
-interface Link {
-  readonly name: string
-  readonly isIndexed: boolean
-}
+type Link = Readonly<{ name: string; isIndexed: boolean }>
 
 /** Types that are defined by each other, and initializers that name each other, end there. */
 const DEPTH_MAX = 8

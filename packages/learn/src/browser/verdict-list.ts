@@ -1,8 +1,6 @@
 /** The results of checks as a list of a page. */
-import type { Result } from '../exercise.ts'
-import { titleOf, VERDICTS } from '../verdicts.ts'
-import type { Mark } from './editor.ts'
-import { button, element } from './element.ts'
+import { type Result, titleOf, VERDICTS } from '../exercise.ts'
+import { button, element, type Mark } from './element.ts'
 
 export interface Page {
   /** The file that the results name, `drop.js`. */

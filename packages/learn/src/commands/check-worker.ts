@@ -61,9 +61,7 @@ function report(line: Report): void {
   write(RESULTS, `${stringify(bare('end' in line ? { end: bare(end) } : { begin: line.begin }))}\n`)
 }
 
-function bare<T extends object>(value: T): T {
-  return Object.setPrototypeOf(value, null)
-}
+const bare = <T extends object>(value: T): T => Object.setPrototypeOf(value, null)
 
 // An exception outside of the checks, such as in a timer of the driver file's own, or a promise.
 process.on('uncaughtException', error => {

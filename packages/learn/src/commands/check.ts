@@ -1,15 +1,13 @@
 /** `vnet check`: runs an exercise's checks on a driver, in memory and then on live interfaces. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { optionName, printable } from 'vnet/internal/base/printable'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { optionName, printable, UsageError } from 'vnet/internal/base/index'
 import { isDriverFile } from 'vnet/internal/cli/driver-file'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import { whyNoTun, whyNotConfined, whyNotRootless } from 'vnet/internal/linux/rootless'
-import { type CheckPlace, type Exercise, notRun, type Result } from '../exercise.ts'
+import * as course from '../exercise.ts'
 import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone, notedExercise } from '../folder.ts'
 import { EARLIER_FAILED } from '../progress.ts'
-import { counter, countsOf, titleOf, VERDICTS } from '../verdicts.ts'
 import { MEMORY_ONLY, runWorker } from '../worker.ts'
 import { checkExercises, orNotChecked } from './check-exercise.ts'
 import { checkKernel } from './check-kernel.ts'
@@ -23,10 +21,7 @@ interface CheckOptions extends GradeOptions {
   readonly requireLive?: boolean
 }
 
-interface Task {
-  readonly exercise: Exercise
-  readonly file: string
-}
+type Task = Readonly<{ exercise: course.Exercise; file: string }>
 
 /** Throws a UsageError for an option that `what` would ignore. */
 function refuse(options: CheckOptions, names: readonly (keyof CheckOptions)[], what: string): void {
@@ -64,7 +59,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
 }
 
 /** The exercise of this directory, or the exercises in it. */
-function tasksHere(exercises: readonly Exercise[]): Task[] {
+function tasksHere(exercises: readonly course.Exercise[]): Task[] {
   const here = exerciseIn('.', exercises)
   if (here !== undefined) return [taskIn('.', here)]
   const tasks = exercises.flatMap(exercise => {
@@ -80,7 +75,7 @@ function tasksHere(exercises: readonly Exercise[]): Task[] {
  * Returns the exercise with the directory's name. Throws a UsageError if the directory is, or was
  * written for, another exercise: its program runs with all rights, so only --from selects it.
  */
-function exerciseIn(directory: string, exercises: readonly Exercise[]): Exercise | undefined {
+function exerciseIn(directory: string, exercises: readonly course.Exercise[]): course.Exercise | undefined {
   const named = exercises.find(({ name }) => name === basename(resolve(directory)))
   if (named !== undefined) return named
   const other = isExercise(directory) ? resolve(directory) : notedExercise(directory)
@@ -91,7 +86,7 @@ function exerciseIn(directory: string, exercises: readonly Exercise[]): Exercise
   )
 }
 
-function taskOf(what: string, exercises: readonly Exercise[]): Task {
+function taskOf(what: string, exercises: readonly course.Exercise[]): Task {
   const named = exerciseNamed(what, exercises)
   if (named !== undefined) {
     const isHere = basename(resolve('.')) === named.name
@@ -100,15 +95,14 @@ function taskOf(what: string, exercises: readonly Exercise[]): Task {
   if (!existsSync(what)) throw missingFile(what)
   const isDirectory = statSync(what).isDirectory()
   const exercise = exerciseIn(isDirectory ? what : dirname(what), exercises) ?? exerciseOfPath(what, exercises)
-  if (exercise === undefined) {
+  if (exercise === undefined)
     throw new UsageError(`check: ${what} is in no directory that is named after an exercise, such as 01-drop`)
-  }
   if (isDirectory) return taskIn(what, exercise)
   if (!isDriverFile(what)) throw new UsageError(`check: ${what} is no driver: a driver file ends in .js, .mjs or .ts`)
   return { exercise, file: what }
 }
 
-function taskIn(directory: string, exercise: Exercise): Task {
+function taskIn(directory: string, exercise: course.Exercise): Task {
   const file = driverFileIn(directory, exercise)
   if (file === undefined) {
     const text = `check: no ${exercise.driver} in ${directory}; vnet learn ${exercise.name} writes one`
@@ -119,25 +113,26 @@ function taskIn(directory: string, exercise: Exercise): Task {
 
 async function checkOne(
   { exercise, file }: Task,
-  exercises: readonly Exercise[],
+  exercises: readonly course.Exercise[],
   options: CheckOptions,
   io: Io,
 ): Promise<boolean> {
-  const results: Result[] = []
+  const results: course.Result[] = []
   const print = printer(options, io)(exercise, file)
-  const add = (result: Result): void => {
+  const add = (result: course.Result): void => {
     results.push(result)
     print(result)
   }
   // One's own driver may run where it cannot be confined.
   const isConfined = whyNotConfined() === undefined
-  const run = (place: CheckPlace) => runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
+  const run = (place: course.CheckPlace) =>
+    runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
   await run('memory')
-  const count = counter(results)
+  const count = course.counter(results)
   const whyNotLive = () => (isConfined ? whyNoTun() : whyNotRootless())
   const why = options.memoryOnly ? MEMORY_ONLY : count('failed') > 0 ? EARLIER_FAILED : whyNotLive()
   if (why === undefined) await run('live')
-  else for (const { title } of exercise.live) add(notRun(title, 'live', why))
+  else for (const { title } of exercise.live) add(course.notRun(title, 'live', why))
   const isPassed = count('failed') === 0 && (!options.requireLive || count('not run') === 0)
   // A learner on a machine without live interfaces gets on, too.
   const isUsual = driverFileIn(dirname(resolve(file)), exercise) === resolve(file)
@@ -149,21 +144,21 @@ async function checkOne(
 /** Returns what prints the results of a file. */
 const printer =
   (options: CheckOptions, io: Io, where = '') =>
-  (exercise: Exercise, file: string) => {
+  (exercise: course.Exercise, file: string) => {
     if (!options.json) io.out(`${exercise.name}: ${exercise.title}${where}\n`)
     const print = options.json ? jsonLine : textLines
-    return (result: Result) => io.out(print(exercise, file, result))
+    return (result: course.Result) => io.out(print(exercise, file, result))
   }
 
-function jsonLine({ name }: Exercise, file: string, result: Result): string {
+function jsonLine({ name }: course.Exercise, file: string, result: course.Result): string {
   return `${JSON.stringify({ exercise: name, file, ...result })}\n`
 }
 
-function textLines({ name }: Exercise, file: string, found: Result): string {
+function textLines({ name }: course.Exercise, file: string, found: course.Result): string {
   const { result, seen, expected, read, logged = [], why } = found
   // The summary counts them.
   if (why === EARLIER_FAILED) return ''
-  const lines = [`${VERDICTS[result].padEnd(8)}${titleOf(found)}`]
+  const lines = [`${course.VERDICTS[result].padEnd(8)}${course.titleOf(found)}`]
   const page = join(dirname(file), 'README.md')
   const shown = existsSync(page) ? relative('.', page) : `the page of ${name}`
   if (seen !== undefined) lines.push(`seen:      ${seen}`, `expected:  ${expected}`, `read:      ${shown}, "${read}"`)
@@ -171,9 +166,14 @@ function textLines({ name }: Exercise, file: string, found: Result): string {
   return `${lines.join('\n        ')}\n`
 }
 
-function summary(name: string, exercises: readonly Exercise[], results: readonly Result[], from?: string): string {
-  const counts = countsOf(results)
-  if (counter(results)('failed') > 0) return `${name}: ${counts}\n`
+function summary(
+  name: string,
+  exercises: readonly course.Exercise[],
+  results: readonly course.Result[],
+  from?: string,
+): string {
+  const counts = course.countsOf(results)
+  if (course.counter(results)('failed') > 0) return `${name}: ${counts}\n`
   const at = exercises.findIndex(exercise => exercise.name === name)
   const after = at === -1 ? undefined : exercises[at + 1]
   const source = from === undefined ? '' : ` --from ${from}`

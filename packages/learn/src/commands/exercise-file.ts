@@ -9,9 +9,7 @@ import { COURSE } from '../folder.ts'
 
 const DEFINITION = 'exercise.js'
 
-export function isExercise(directory: string): boolean {
-  return existsSync(join(directory, DEFINITION))
-}
+export const isExercise = (directory: string): boolean => existsSync(join(directory, DEFINITION))
 
 /**
  * Returns a directory's exercises by name, or the exercise that it is. `from` may be an installed
@@ -33,13 +31,11 @@ export async function loadExercise(directory: string): Promise<Exercise> {
   const file = join(directory, DEFINITION)
   const { exercise } = (await importFile(file)) as { exercise?: ExerciseDefinition }
   const broken = (what: string) => new UsageError(`${file}: ${what}`)
-  if (typeof exercise !== 'object' || exercise === null) {
+  if (typeof exercise !== 'object' || exercise === null)
     throw broken('it exports no exercise: it needs `export const exercise = defineExercise({ ... })`')
-  }
   const { version, driver, memory, live } = exercise
-  if (version !== COURSE_VERSION) {
+  if (version !== COURSE_VERSION)
     throw broken(`version ${version} of '@vnet/learn', and this vnet has version ${COURSE_VERSION}`)
-  }
   for (const name of ['title', 'summary', 'driver'] as const) {
     if (typeof exercise[name] !== 'string') throw broken(`${name} is not a text`)
   }
@@ -61,9 +57,8 @@ function directoryOf(from: string): string {
   const isPackage = /^(@[\w.-]+\/)?[\w-][\w.-]*$/.test(from)
   const paths = isPackage ? (createRequire(`${resolve('.')}/`).resolve.paths(from) ?? []) : []
   const found = paths.map(path => join(path, from)).find(path => existsSync(path))
-  if (found === undefined) {
+  if (found === undefined)
     throw new UsageError(`${from} is neither a directory nor an installed package`, { cause: from })
-  }
   const course = join(found, 'course')
   return existsSync(course) ? course : found
 }

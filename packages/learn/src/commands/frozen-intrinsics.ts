@@ -71,9 +71,9 @@ function freeze(object: object): void {
     // It changes no result, and V8 records no stack without it.
     if (object === Error && key === 'stackTraceLimit') continue
     const found = getOwnPropertyDescriptor(object, key) as Required<PropertyDescriptor>
-    if (found.configurable && found.writable && isAssignable(object, key)) {
+    if (found.configurable && found.writable && isAssignable(object, key))
       defineProperty(object, key, overridable(object, key, found))
-    } else fix(object, key)
+    else fix(object, key)
   }
   preventExtensions(object)
 }

@@ -2,8 +2,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { printable } from 'vnet/internal/base/printable'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { printable, UsageError } from 'vnet/internal/base/index'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import { whyNoTun, whyNotConfined } from 'vnet/internal/linux/rootless'
@@ -82,9 +81,8 @@ export async function grade(
   const graded = new Set(submissions.map(({ exercise }) => exercise))
   const sheet = points ? readSheet(points, exercises, [...graded]) : undefined
   const whyNot = options.unsafe ? undefined : whyNotConfined()
-  if (whyNot !== undefined) {
+  if (whyNot !== undefined)
     throw new UsageError(`${by}: drivers of others run only where they do no harm: ${whyNot}; or give --unsafe`)
-  }
   const whyNotLive = options.memoryOnly ? MEMORY_ONLY : whyNoTun()
   const columns = points === undefined ? [] : ['points', 'most', 'notRun']
   if (options.csv) io.out(csvLine(['student', 'exercise', 'verdict', 'passed', 'checks', ...columns, 'failed', 'seen']))
@@ -146,7 +144,8 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
   if (directory === undefined || file === undefined) return { ...whole, verdict: 'missing', passed: 0, results }
   const add = (result: Result) => results.push(result)
   const failed = () => results.some(({ result }) => result === 'failed')
-  if (isWithin(file, directory)) {
+  // Neither is a symbolic link out of the student's directory.
+  if (realpathSync(file).startsWith(realpathSync(dirname(directory)) + sep)) {
     // The output of a driver is not a result.
     const run = (where: 'memory' | 'live') => runWorker(exercise, where, file, add, () => {}, isConfined)
     try {
@@ -171,11 +170,6 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
 }
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-
-/** Whether a file is in a directory, and neither is a symbolic link out of the student's. */
-function isWithin(file: string, directory: string): boolean {
-  return realpathSync(file).startsWith(realpathSync(dirname(directory)) + sep)
-}
 
 /** The width of a table, characters. --csv and --json have the whole text. */
 const COLUMNS = 120

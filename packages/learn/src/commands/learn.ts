@@ -12,11 +12,7 @@ import { skeletonOf } from '../kernel/skeleton.ts'
 import { cFileOf } from './check-kernel.ts'
 import { loadExercises } from './exercise-file.ts'
 
-interface LearnOptions {
-  readonly json?: boolean
-  readonly kernel?: boolean
-  readonly from?: string
-}
+type LearnOptions = Readonly<{ json?: boolean; kernel?: boolean; from?: string }>
 
 export async function learn(name: string | undefined, options: LearnOptions, io: Io): Promise<number> {
   const { json = false, from } = options
@@ -68,9 +64,8 @@ function listExercises(exercises: readonly Exercise[], source: string, json: boo
     }
     return
   }
-  for (const line of alignLeft(all.map(({ exercise, state }) => [exercise.name, state, exercise.summary]))) {
+  for (const line of alignLeft(all.map(({ exercise, state }) => [exercise.name, state, exercise.summary])))
     io.out(`${line}\n`)
-  }
   const next = all.find(({ state }) => state === 'begun') ?? all.find(({ state }) => state === 'new')
   if (next === undefined) io.out('All are done.\n')
   else io.out(`Next: vnet ${next.state === 'new' ? 'learn' : 'check'}${source} ${next.exercise.name}\n`)

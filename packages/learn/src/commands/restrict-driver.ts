@@ -5,17 +5,11 @@ import { resolve as absolute, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { format } from 'node:util'
 import { type Context, type Next, PROGRAM, provideOwnPackage } from 'vnet/internal/cli/own-package'
-import { OURS, refusedImport } from '../driver-imports.ts'
+import { OURS, refusedImport } from '../exercise-files.ts'
 
-interface Resolved {
-  readonly url: string
-  readonly format?: string | null
-}
+type Resolved = Readonly<{ url: string; format?: string | null }>
 
-interface Loaded {
-  readonly format?: string | null
-  readonly source?: string | Uint8Array | null
-}
+type Loaded = Readonly<{ format?: string | null; source?: string | Uint8Array | null }>
 
 /** Node's, with the hook for sources. */
 interface Hooks {
@@ -44,9 +38,8 @@ export function restrictDriver(file: string): void {
 
 /** Gives a small `process` to the driver, and to modules of vnet that were loaded before. */
 export function restrictProcess(): void {
-  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule']) {
+  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule'])
     Object.defineProperty(process, name, { value: undefined })
-  }
   Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
   const print = (...values: unknown[]): void => {
     // Node.js does not print the errors of frozen classes.

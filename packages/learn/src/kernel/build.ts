@@ -10,9 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { cacheDirectory } from '@vnet/guest/internal/cache'
 import { dependenciesOf, downloadPackages, type Kernel, newestKernel } from '@vnet/guest/internal/kernel'
 import { GuestSetupError } from '@vnet/guest/internal/programs'
-import { writeFile } from 'vnet/internal/linux/files'
-import { installing, MODULE_PROGRAMS, missingPrograms } from 'vnet/internal/linux/programs'
-import { notX64 } from 'vnet/internal/linux/requirements'
+import { installing, MODULE_PROGRAMS, missingPrograms, notX64, writeFile } from 'vnet/internal/linux/index'
 
 /** Headers for modules of the course, and the guest; src and dist are equally deep. */
 const KERNEL_COURSE = fileURLToPath(new URL('../../course/kernel/', import.meta.url))

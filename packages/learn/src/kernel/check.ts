@@ -10,8 +10,7 @@ import { type Explanation, type LiveCheck, notRun, type Result, resultOf, USUAL_
 import { runLive } from '../live.ts'
 import { buildModule, type KernelFiles, moduleName } from './build.ts'
 import type { Guest } from './guest.ts'
-import { type Addresses, onGuest } from './live.ts'
-import { lineOf, reportsIn } from './oops.ts'
+import { type Addresses, lineOf, onGuest, reportsIn } from './live.ts'
 
 export interface KernelTask {
   readonly file: string
@@ -91,6 +90,4 @@ const OTHERS: Readonly<Record<string, Addresses>> = {
 }
 
 /** Returns the addresses that the driver of an exercise gives its interfaces. */
-export function addressesOf(exercise: string): Addresses {
-  return OTHERS[exercise] ?? ['198.18.0.1/24']
-}
+export const addressesOf = (exercise: string): Addresses => OTHERS[exercise] ?? ['198.18.0.1/24']

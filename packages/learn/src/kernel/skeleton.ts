@@ -2,10 +2,7 @@
  * The skeleton of a module in C, made from the TypeScript skeleton: parameters, operations and
  * tasks.
  */
-import type { Driver } from 'vnet/internal/netdev/driver'
-import { IFF_NOARP } from 'vnet/internal/netdev/if'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { kernelName } from 'vnet/internal/netdev/stats'
+import { type Driver, IFF_NOARP, kernelName, type NetDevice } from 'vnet/internal/netdev/index'
 
 /** Operations with their arguments in C; others have no counterpart in a skeleton. */
 const OPERATIONS: Readonly<Record<string, { result: string; args: string; body: string }>> = {

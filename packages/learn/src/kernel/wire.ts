@@ -8,16 +8,9 @@ import { Buffer } from 'node:buffer'
 import { connect, type Socket } from 'node:net'
 import { createVnetHdr, parseVnetHdr } from 'vnet/internal/linux/tap/frame-queue'
 import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/uapi'
-import { defineDriver, interfaceArg, text } from 'vnet/internal/netdev/driver'
-import { allocEtherdevMqs } from 'vnet/internal/netdev/eth'
-import { IFF_NOARP, NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO } from 'vnet/internal/netdev/if'
-import type { NetDevice } from 'vnet/internal/netdev/net-device'
-import { netifRx, netifTxStopAllQueues, netifTxWakeAllQueues } from 'vnet/internal/netdev/netif'
-import type { NetDeviceOps } from 'vnet/internal/netdev/ops'
-import { RX_DROPPED } from 'vnet/internal/netdev/stats'
+import * as netdev from 'vnet/internal/netdev/index'
 import { parseMac } from 'vnet/internal/packet/address'
-import { devAllocSkb } from 'vnet/internal/skb/alloc-skb'
-import type { SkBuff } from 'vnet/internal/skb/sk-buff'
+import { devAllocSkb, type SkBuff } from 'vnet/internal/skb/index'
 
 interface WirePriv {
   readonly path: string
@@ -39,11 +32,11 @@ const ETHERNET = Buffer.from('ffffffffffffffffffffffff88b5', 'hex')
 const LENGTH = 4
 const HEADERS = ETHERNET.length + VIRTIO_NET_HDR_LEN
 
-function devInit(dev: NetDevice<WirePriv>): void {
+function devInit(dev: netdev.NetDevice<WirePriv>): void {
   const socket = connect(dev.priv.path)
   dev.priv.socket = socket
   let rest = Buffer.alloc(0)
-  socket.on('error', () => {}).on('drain', () => netifTxWakeAllQueues(dev))
+  socket.on('error', () => {}).on('drain', () => netdev.netifTxWakeAllQueues(dev))
   socket.on('data', chunk => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     let at = 0
@@ -57,57 +50,54 @@ function devInit(dev: NetDevice<WirePriv>): void {
   })
 }
 
-function receive(dev: NetDevice<WirePriv>, packet: Uint8Array): void {
+function receive(dev: netdev.NetDevice<WirePriv>, packet: Uint8Array): void {
   const length = packet.length - HEADERS
   const skb = length < 0 ? undefined : devAllocSkb(dev, length)
-  if (skb === undefined) {
-    dev.counters.count(0, RX_DROPPED)
-    return
-  }
+  if (skb === undefined) return void dev.counters.count(0, netdev.RX_DROPPED)
   const at = skb.put(length)
   // The headroom has place for the vnet header.
   skb.bytes.set(packet.subarray(ETHERNET.length), at - VIRTIO_NET_HDR_LEN)
   parseVnetHdr(skb)
-  netifRx(skb)
+  netdev.netifRx(skb)
 }
 
-function startXmit(skb: SkBuff, dev: NetDevice<WirePriv>): void {
+function startXmit(skb: SkBuff, dev: netdev.NetDevice<WirePriv>): void {
   const packet = Buffer.allocUnsafe(LENGTH + HEADERS + skb.len)
   packet.writeUInt32BE(HEADERS + skb.len)
   packet.set(ETHERNET, LENGTH)
   createVnetHdr(skb)
   packet.set(skb.bytes.subarray(skb.data - VIRTIO_NET_HDR_LEN, skb.tail), LENGTH + ETHERNET.length)
   skb.free()
-  if (dev.priv.socket?.write(packet) === false) netifTxStopAllQueues(dev)
+  if (dev.priv.socket?.write(packet) === false) netdev.netifTxStopAllQueues(dev)
 }
 
-function uninit({ priv }: NetDevice<WirePriv>): void {
+function uninit({ priv }: netdev.NetDevice<WirePriv>): void {
   priv.socket?.destroy()
 }
 
-const ops: NetDeviceOps<WirePriv> = { ndoInit: devInit, ndoUninit: uninit, ndoStartXmit: startXmit }
+const ops: netdev.NetDeviceOps<WirePriv> = { ndoInit: devInit, ndoUninit: uninit, ndoStartXmit: startXmit }
 
-function setup(dev: NetDevice<WirePriv>): void {
+function setup(dev: netdev.NetDevice<WirePriv>): void {
   const { mac, isNoArp } = dev.priv.end
   dev.netdevOps = ops
   // The guest's kernel does what the module does not offer.
-  dev.features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO
+  dev.features = netdev.NETIF_F_SG | netdev.NETIF_F_HW_CSUM | netdev.NETIF_F_TSO
   dev.devAddr.set(parseMac(mac) as Uint8Array)
-  if (isNoArp) dev.flags |= IFF_NOARP
+  if (isNoArp) dev.flags |= netdev.IFF_NOARP
 }
 
-export const driver = defineDriver({
+export const driver = netdev.defineDriver({
   name: 'kernel-wire',
   description: 'the outer ends of wires to a virtual machine',
   params: {
-    sockets: text({ default: '', value: 'PATH', description: 'QEMU listens at PATH0, PATH1 and so on' }),
-    ends: text({ default: '[]', value: 'JSON', description: 'the interfaces of the virtual machine' }),
+    sockets: netdev.text({ default: '', value: 'PATH', description: 'QEMU listens at PATH0, PATH1 and so on' }),
+    ends: netdev.text({ default: '[]', value: 'JSON', description: 'the interfaces of the virtual machine' }),
   },
   init({ sockets, ends }) {
     return (JSON.parse(ends) as GuestEnd[]).map((end, i) => {
-      const { name, netns } = interfaceArg(end.name)
+      const { name, netns } = netdev.interfaceArg(end.name)
       const priv: WirePriv = { path: `${sockets}${i}`, end, socket: undefined }
-      return { dev: allocEtherdevMqs({ name, setup, priv }), netns, addresses: [...end.addresses] }
+      return { dev: netdev.allocEtherdevMqs({ name, setup, priv }), netns, addresses: [...end.addresses] }
     })
   },
 })

@@ -2,8 +2,7 @@
 
 import { EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
 import { ControlClient, SERVED_TIMEOUT_MS } from 'vnet/internal/control/client/client'
-import { loadNative } from 'vnet/internal/linux/native'
-import { dropPrivileges } from 'vnet/internal/linux/privileges'
+import { dropPrivileges, loadNative } from 'vnet/internal/linux/index'
 import type { Address } from '../http/address.ts'
 import { ownAccess } from '../http/token.ts'
 import { serveMetrics } from '../metrics/server.ts'

@@ -11,10 +11,7 @@ export function bindAdvice(errno: number, host: string): string | undefined {
   return isLoopback ? 'the loopback interface is down: run `ip link set lo up`' : 'no interface has this address'
 }
 
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
+export type Address = Readonly<{ host: string; port: number }>
 
 /** Parses `[ADDR:]PORT`: `9100`, `192.0.2.1:9100`, `[::1]:9100`. Undefined if malformed. */
 export function parseAddress(text: string): Address | undefined {

@@ -82,9 +82,9 @@ function askedOf(
 /** Whether a request may be served; refuses it otherwise. `isPublic`: the token is not needed. */
 export function isAllowed({ response, proof }: Asked, isPublic: boolean): boolean {
   if (proof === 'wrong') refuse(response, 403, 'wrong token')
-  else if (proof === 'missing' && !isPublic) {
+  else if (proof === 'missing' && !isPublic)
     refuse(response, 401, 'this needs the token', { 'www-authenticate': 'Bearer' })
-  } else return true
+  else return true
   return false
 }
 

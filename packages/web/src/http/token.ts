@@ -44,9 +44,7 @@ export function ownAccess(kind: Kind, user?: number): Access {
 }
 
 /** Returns the page's URL with the token after the #, a part that browsers do not send. */
-export function pageUrl(url: string, { tokenFor }: Access): string {
-  return `${url}/#token=${tokenFor(url)}`
-}
+export const pageUrl = (url: string, { tokenFor }: Access): string => `${url}/#token=${tokenFor(url)}`
 
 /** Returns the URL of the metrics of the server at `url`, with the token if reading needs it. */
 export function metricsUrl(url: string, { isPublic, tokenFor }: Access): string {
@@ -138,6 +136,4 @@ function hmac(key: string, text: string, encoding: 'hex' | 'base64url'): string 
   return createHmac('sha256', key).update(text).digest(encoding)
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
-}
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -1,10 +1,15 @@
-/** Serves /metrics: OpenMetrics if the client accepts it, otherwise the Prometheus text format. */
-import type { RegistryContentType } from 'prom-client'
+/**
+ * Serves /metrics: OpenMetrics if the client accepts it, otherwise the Prometheus text format. The
+ * metrics are named as in node_exporter's detailed netdev, with `vnet` for `node`.
+ */
+import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client'
+import { distinct } from 'vnet/internal/base/printable'
+import type { RuntimeInfo } from 'vnet/internal/control/index'
+import { IFF_UP, kernelName, type LinkStats64Field, linkStats64Fields } from 'vnet/internal/netdev/index'
 import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from '../http/server.ts'
 import { SharedReading } from '../http/shared-reading.ts'
 import { metricsUrl } from '../http/token.ts'
-import { metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from './registry.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { DeviceSnapshot, Snapshot } from './snapshot.ts'
 
 /** Milliseconds from one snapshot to the next, for any number of clients. */
 const SNAPSHOT_MS = 250
@@ -48,3 +53,145 @@ function scrapeOf(snapshot: Snapshot): Scrape {
     return bytes
   }
 }
+
+export const OPEN_METRICS = Registry.OPENMETRICS_CONTENT_TYPE
+export const PROMETHEUS_TEXT = Registry.PROMETHEUS_CONTENT_TYPE
+
+type Labels = Readonly<Record<string, string | number>>
+type Add = (name: string, help: string, labels: Labels, value: number | undefined) => void
+
+const EVENTS = [
+  ['requeues', 'requeues', 'Frames that the driver was offered again after NETDEV_TX_BUSY'],
+  ['transmit_timeouts', 'txTimeouts', 'Times that the watchdog found the queue stopped for too long'],
+  ['gro_merged', 'groMerged', 'Received frames that were merged into the one before'],
+  ['made', 'made', 'Frames made from transmitted ones on their way'],
+] as const
+
+const STAGE_COUNTS = [
+  ['in', 'came to the stage'],
+  ['out', 'left the stage'],
+  ['duplicated', 'the stage duplicated'],
+  ['corrupted', 'the stage damaged'],
+  ['reordered', 'the stage reordered'],
+  ['marked', 'the stage marked with ECN'],
+] as const
+
+/** Returns the text of a scrape. */
+export function metricsText({ devices, vnets }: Snapshot, type: RegistryContentType): Promise<string> {
+  const registry: Registry<RegistryContentType> = new Registry()
+  registry.setContentType(type)
+  const counter = adder(registry, true)
+  const gauge = adder(registry, false)
+  for (const { pid, replied, runtime } of vnets) {
+    gauge('vnet_up', 'Whether the vnet replies', { pid }, replied === undefined ? 0 : 1)
+    gauge('vnet_reply_seconds', 'How long the vnet took to reply, which its event loop delays', { pid }, replied)
+    if (runtime !== undefined) addRuntime(runtime, { pid }, counter, gauge)
+  }
+  for (const device of devices) {
+    addDevice(device, counter, gauge)
+    addStages(device, counter, gauge)
+  }
+  return registry.metrics()
+}
+
+/** Returns the name of a field of rtnl_link_stats64: `receive_crc_errors` for rxCrcErrors. */
+export const metricName = (field: LinkStats64Field): string =>
+  kernelName(field).replace(/^rx_/, 'receive_').replace(/^tx_/, 'transmit_')
+
+/** Returns a function that sets a sample. The metric is made with its first sample. */
+function adder(registry: Registry<RegistryContentType>, isCounter: boolean): Add {
+  return (name, help, labels, value) => {
+    if (value === undefined) return
+    const metric = registry.getSingleMetric(name)
+    const options = { name, help, labelNames: Object.keys(labels), registers: [registry] }
+    const shown = Object.fromEntries(Object.entries(labels).map(([label, text]) => [label, distinct(`${text}`)]))
+    if (isCounter) ((metric as Counter | undefined) ?? new Counter(options)).inc(shown, value)
+    else ((metric as Gauge | undefined) ?? new Gauge(options)).set(shown, value)
+  }
+}
+
+function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge: Add): void {
+  const labels = labelsOf(device)
+  const { driver = '', flags, carrier, cut, mtu } = device
+  gauge('vnet_network_info', 'The driver of the interface', { ...labels, driver, pid: device.pid ?? '' }, 1)
+  gauge('vnet_network_up', 'Whether the interface is up', labels, +((flags & IFF_UP) !== 0))
+  gauge('vnet_network_carrier', 'Whether the interface has a carrier', labels, +carrier)
+  gauge('vnet_network_cut', 'Whether the cable of the interface is cut', labels, +cut)
+  gauge('vnet_network_mtu_bytes', 'MTU of the interface', labels, mtu)
+  gauge('vnet_network_held_frames', 'Frames of the interface that a driver, a ring or a wire holds', labels, stats.held)
+  for (const field of linkStats64Fields) {
+    const name = metricName(field)
+    counter(`vnet_network_${name}_total`, `Counter ${name} of the interface`, labels, stats.total[field])
+    for (const [queue, row] of stats.queues.entries()) {
+      const ofQueue = { ...labels, queue }
+      counter(`vnet_queue_${name}_total`, `Counter ${name} of the queue`, ofQueue, row[field])
+    }
+  }
+  for (const [queue, row] of stats.queues.entries()) {
+    for (const [name, field, help] of EVENTS) {
+      counter(`vnet_queue_${name}_total`, help, { ...labels, queue }, row[field])
+    }
+  }
+  for (const [key, direction] of [['tx', 'transmit'] as const, ['rx', 'receive'] as const]) {
+    for (const [reason, frames] of Object.entries(stats.drops[key])) {
+      counter('vnet_drops_total', 'Frames dropped, by reason', { ...labels, direction, reason }, frames)
+    }
+  }
+  for (const { kind, name: part, length, capacity, count, state } of parts) {
+    const ofPart = { ...labels, kind, part }
+    gauge('vnet_part_length_frames', 'Frames in a part of the interface', ofPart, length)
+    gauge('vnet_part_capacity_frames', 'Frames that the part has room for', ofPart, capacity)
+    counter('vnet_part_uses_total', 'How often the part was used, such as interrupts taken', ofPart, count)
+    if (kind !== 'queue') continue
+    const queue = part.replace(/^tx /, '')
+    gauge('vnet_queue_stopped', 'Whether the transmit queue is stopped', { ...labels, queue }, +(state === 'stopped'))
+  }
+}
+
+/** Metrics that prom-client's default metrics include have the same names. */
+function addRuntime(runtime: RuntimeInfo, labels: Labels, counter: Add, gauge: Add): void {
+  const { cpuUser, cpuSystem, loopDelay } = runtime
+  counter('process_cpu_seconds_total', 'CPU time of the vnet', labels, seconds(cpuUser + cpuSystem))
+  counter('process_cpu_user_seconds_total', 'CPU time of the vnet in user mode', labels, seconds(cpuUser))
+  counter('process_cpu_system_seconds_total', 'CPU time of the vnet in the kernel', labels, seconds(cpuSystem))
+  gauge('process_resident_memory_bytes', 'Memory of the vnet that is in RAM', labels, runtime.resident)
+  gauge('nodejs_heap_size_total_bytes', 'Heap of JavaScript', labels, runtime.heapTotal)
+  gauge('nodejs_heap_size_used_bytes', 'Heap of JavaScript in use', labels, runtime.heapUsed)
+  gauge('nodejs_external_memory_bytes', 'Memory of objects outside of the heap', labels, runtime.external)
+  for (const value of ['min', 'mean', 'max', 'stddev', 'p50', 'p90', 'p99'] as const) {
+    const help = `Delay of the event loop since the last request for it, ${value}`
+    gauge(`nodejs_eventloop_lag_${value}_seconds`, help, labels, seconds(loopDelay?.[value]))
+  }
+  const active = 'Time that the event loop has worked'
+  counter('vnet_eventloop_active_seconds_total', active, labels, seconds(runtime.loopActive))
+  counter('vnet_eventloop_idle_seconds_total', 'Time that it has waited', labels, seconds(runtime.loopIdle))
+  for (const { kind, count, time } of runtime.gc) {
+    const ofKind = { ...labels, kind }
+    counter('vnet_gc_pauses_total', 'Pauses for garbage collection, while they are watched', ofKind, count)
+    counter('vnet_gc_pause_seconds_total', 'Time of these pauses', ofKind, seconds(time))
+  }
+  gauge('vnet_pool_used_frames', 'Slots of the frame memory in use', labels, runtime.poolUsed)
+  gauge('vnet_pool_capacity_frames', 'Slots of the frame memory', labels, runtime.poolCapacity)
+}
+
+/** A wire that joins two interfaces is reported by both. */
+function addStages({ device, stages }: DeviceSnapshot, counter: Add, gauge: Add): void {
+  for (const stage of stages) {
+    const { direction, path, stage: name, late } = stage
+    const labels = { ...labelsOf(device), direction, stage: `${path}${name}` }
+    for (const [field, what] of STAGE_COUNTS) {
+      counter(`vnet_wire_${field}_packets_total`, `Packets that ${what}`, labels, stage[field])
+    }
+    gauge('vnet_wire_held_packets', 'Packets that the stage holds', labels, stage.held)
+    for (const [reason, packets] of Object.entries(stage.drops)) {
+      counter('vnet_wire_drops_total', 'Packets that the stage dropped, by reason', { ...labels, reason }, packets)
+    }
+    const help = 'How much later than asked packets left the stage, by percentile'
+    for (const [percentile, ms] of [['50', late?.p50] as const, ['99', late?.p99] as const]) {
+      gauge('vnet_wire_late_seconds', help, { ...labels, percentile }, seconds(ms))
+    }
+  }
+}
+
+const labelsOf = ({ name, netns = '' }: DeviceSnapshot['device']) => ({ device: name, netns })
+const seconds = (ms: number | undefined) => ms && ms / 1000

@@ -2,13 +2,10 @@
 import { useRef } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceCounters, DeviceId, DeviceRow } from '../feed-types.ts'
-import type { App, View } from './app.ts'
-import { stateOf } from './driver-text.ts'
-import { SCROLLABLE } from './hooks.ts'
-import { placeHash } from './place.ts'
+import { type App, placeHash, type View } from './app.ts'
+import { lateText, stateOf, whole } from './driver-text.ts'
 import { type DeviceRate, wrongDrops } from './rates.ts'
-import { type Column, numbers, Table, troubles } from './table.tsx'
-import { lateText, whole } from './traffic-units.ts'
+import { type Column, numbers, SCROLLABLE, Table, troubles } from './table.tsx'
 
 export function allView(app: App): View {
   return { name: 'all', title: 'All', isGeneral: true, wants: ['late'], Body: () => <All app={app} /> }

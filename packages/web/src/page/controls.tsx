@@ -3,11 +3,10 @@ import { type Signal, signal } from '@preact/signals'
 import { optionName } from 'vnet/internal/base/printable'
 import type { DeviceRow, DriverParam } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
-import { type DoneChange, script } from './command-line.ts'
-import { Control, type Hands, NO_TOKEN } from './control.tsx'
-import { CopyButton } from './copy.tsx'
+import { Control, type DoneChange, type Hands, NO_TOKEN, script } from './control.tsx'
+import { clockText } from './driver-text.ts'
 import { ScenarioTimeline } from './scenario.tsx'
-import { clockText } from './traffic-units.ts'
+import { CopyButton } from './table.tsx'
 import { WireForm } from './wire-form.tsx'
 
 export function controlsView(app: App): View {
@@ -158,9 +157,7 @@ function ParamControl({ hands, param }: { readonly hands: Hands; readonly param:
     onInput: ({ currentTarget }: { readonly currentTarget: { readonly value: string } }) =>
       (params.value = new Map(params.value).set(name, currentTarget.value)),
   }
-  const done = () => {
-    params.value = new Map([...params.value].filter(([other]) => other !== name))
-  }
+  const done = () => (params.value = new Map([...params.value].filter(([other]) => other !== name)))
   return (
     <Control hands={hands} button="Set" change={{ do: 'param', name, value }} done={done}>
       <label for={id} class="mono">

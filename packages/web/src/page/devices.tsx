@@ -3,9 +3,8 @@ import { useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow } from '../feed-types.ts'
-import type { App, View } from './app.ts'
+import { type App, isFound, placeHash, type View } from './app.ts'
 import { stateOf } from './driver-text.ts'
-import { isFound, placeHash } from './place.ts'
 
 interface ListProps {
   readonly app: App

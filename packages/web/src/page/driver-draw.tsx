@@ -3,17 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useReducer, useRef } from 'preact/hooks'
 import * as layout from './driver-layout.ts'
 import type { DrawnItem } from './driver-model.ts'
-import {
-  CHARACTER,
-  clip,
-  type Description,
-  describeFold,
-  describePart,
-  describeStage,
-  flowWidth,
-  NOTHING_HELD,
-  places,
-} from './driver-text.ts'
+import * as texts from './driver-text.ts'
 import type { Flights } from './flights.ts'
 import { Arrow, Box, type BoxLine, Cells, Circle, Cut, drawn, Label } from './shapes.tsx'
 
@@ -32,16 +22,13 @@ export function Item({ box, perSecond }: { readonly box: ItemBox; readonly perSe
   return <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
 }
 
-function describe(item: Exclude<DrawnItem, FoldItem>, perSecond: number | undefined): Description {
-  if (item.kind === 'part') return describePart(item.part, perSecond)
-  if (item.kind === 'stage') return describeStage(item.stage, perSecond)
+function describe(item: Exclude<DrawnItem, FoldItem>, perSecond: number | undefined): texts.Description {
+  if (item.kind === 'part') return texts.describePart(item.part, perSecond)
+  if (item.kind === 'stage') return texts.describeStage(item.stage, perSecond)
   return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
 }
 
-interface ShapeProps {
-  readonly box: ItemBox
-  readonly shown: Description
-}
+type ShapeProps = Readonly<{ box: ItemBox; shown: texts.Description }>
 
 function Shape({ box, shown, children }: ShapeProps & { readonly children: ComponentChildren }) {
   const { item, lane } = box
@@ -57,11 +44,11 @@ function Shape({ box, shown, children }: ShapeProps & { readonly children: Compo
 function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
   const { x, y, width, group } = box
   const isThin = layout.isDense(group)
-  const noteLength = capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, places(capacity).length) + 1
-  const noteWidth = isThin ? 0 : CHARACTER * noteLength + 4
-  const beside = [shown.value, shown.note].filter(words => words !== '' && words !== NOTHING_HELD).join(', ')
-  const value = isThin ? clip(beside, width - 8 * CHARACTER) : clip(shown.value, width)
-  const nameWidth = width - (value === '' ? 0 : (value.length + 1) * CHARACTER)
+  const noteLength = capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, texts.places(capacity).length) + 1
+  const noteWidth = isThin ? 0 : texts.CHARACTER * noteLength + 4
+  const beside = [shown.value, shown.note].filter(words => words !== '' && words !== texts.NOTHING_HELD).join(', ')
+  const value = isThin ? texts.clip(beside, width - 8 * texts.CHARACTER) : texts.clip(shown.value, width)
+  const nameWidth = width - (value === '' ? 0 : (value.length + 1) * texts.CHARACTER)
   const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
   const filled = shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells)
   const step = Math.min(10, (width - noteWidth) / cells)
@@ -105,7 +92,7 @@ function Ring({ box, shown }: ShapeProps) {
 type FoldItem = Extract<DrawnItem, { kind: 'fold' }>
 
 function Fold({ box: { x, y, width, lane }, item }: { readonly box: ItemBox; readonly item: FoldItem }) {
-  const { note, tone, cells } = describeFold(item.parts)
+  const { note, tone, cells } = texts.describeFold(item.parts)
   const size = width / layout.FOLD_COLUMNS
   return (
     <g class={`item ${lane}`} {...drawn('img', `${item.name}, ${note}`)}>
@@ -172,7 +159,7 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
  */
 export function Flow({ arrow, rate }: { readonly arrow: layout.Arrow; readonly rate: number }) {
   const { lane, x1, y1, x2, y2 } = arrow
-  const width = flowWidth(rate)
+  const width = texts.flowWidth(rate)
   const [dx, dy] = [Math.sign(x2 - x1), Math.sign(y2 - y1)]
   const style = {
     left: `${x1 + TAIL * dx}px`,

@@ -2,12 +2,7 @@
 import { type Column, type DrawnGroup, type DrawnItem, type Lane, labelLines, type Model } from './driver-model.ts'
 import { CHARACTER } from './driver-text.ts'
 
-export interface Rect {
-  readonly x: number
-  readonly y: number
-  readonly width: number
-  readonly height: number
-}
+export type Rect = Readonly<{ x: number; y: number; width: number; height: number }>
 
 export type DriverBox = Rect & { readonly id: string } & (
     | { readonly kind: 'near' | 'far' | 'near frame' | 'far frame' }

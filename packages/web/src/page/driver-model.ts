@@ -12,11 +12,7 @@ export type DrawnItem =
 /** Away from the kernel of the device looked at, or toward it. */
 export type Lane = 'away' | 'toward'
 
-export interface DrawnGroup {
-  readonly id: string
-  readonly title: string
-  readonly items: readonly DrawnItem[]
-}
+export type DrawnGroup = Readonly<{ id: string; title: string; items: readonly DrawnItem[] }>
 
 /** Groups that are beside each other on the path, one for each direction. */
 export interface Column {

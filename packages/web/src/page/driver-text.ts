@@ -1,4 +1,4 @@
-/** The text of a part in the drawing of a driver: a pure function of the part. */
+/** Texts: of the parts in the drawing of a driver, of times and of numbers. */
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
 
@@ -114,3 +114,14 @@ export function clip(text: string, width: number): string {
 /** The explanation for more drops, and more received frames, than sent frames. */
 export const GSO_NOTE =
   'One large frame of TCP or UDP (GSO) counts as 1 sent, but as many received or dropped once a wire splits it.'
+
+/** Returns `16:03:09`, in local time. */
+export const clockText = (seconds: number): string => new Date(seconds * 1000).toLocaleTimeString('en-GB')
+
+/** Returns a whole number as `1,234`. */
+export const whole = (number: number): string => number.toLocaleString('en')
+
+/** Returns a lateness in ms as text; empty for undefined. */
+export function lateText(ms: number | undefined): string {
+  return ms === undefined ? '' : formatNumber(ms / 1000, 's')
+}

@@ -4,22 +4,18 @@ import { useRef } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/duration'
 import { DROP_CAUSES } from 'vnet/internal/skb/drop-cause'
 import type { DeviceId, DeviceRow, PartInfo, StageReport } from '../feed-types.ts'
-import type { App, View } from './app.ts'
-import { CommandBox } from './copy.tsx'
+import { type App, placeHash, type View } from './app.ts'
 import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox } from './driver-draw.tsx'
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
 import { type Lane, labelLines, type Model, modelOf, peerOf } from './driver-model.ts'
-import { GSO_NOTE, MOST_DOTS, stateOf } from './driver-text.ts'
+import { GSO_NOTE, MOST_DOTS, stateOf, whole } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
-import { SCROLLABLE, useInSight, useWidth } from './hooks.ts'
-import { placeHash } from './place.ts'
 import { HARMLESS } from './rates.ts'
 import { drawn, Titled } from './shapes.tsx'
-import { type Column, numbers, Table, troubles } from './table.tsx'
+import { type Column, CommandBox, numbers, SCROLLABLE, Table, troubles, useInSight, useWidth } from './table.tsx'
 import { stageName } from './traffic-history.ts'
 import { Samples } from './traffic-samples.ts'
-import { whole } from './traffic-units.ts'
 
 /** Kernels send fewer frames by themselves when an interface comes up. */
 const FEW = 10
@@ -45,9 +41,8 @@ export function driverView(app: App): View {
     },
     receive(message) {
       const { device, vnets } = app
-      if (message.type === 'flights' && message.id === device?.id) {
+      if (message.type === 'flights' && message.id === device?.id)
         flights.receive(message, peerOf(device, vnets) !== undefined)
-      }
       if (message.type !== 'parts') return
       const shown = [device?.id, device && peerOf(device, vnets)?.id]
       const counts = parts.value.get(message.id)?.counts ?? new Samples()
@@ -62,11 +57,7 @@ export function driverView(app: App): View {
   }
 }
 
-interface DriverProps {
-  readonly app: App
-  readonly parts: ReadonlyMap<DeviceId, Parts>
-  readonly flights: Flights
-}
+type DriverProps = Readonly<{ app: App; parts: ReadonlyMap<DeviceId, Parts>; flights: Flights }>
 
 function Driver({ app, parts, flights }: DriverProps) {
   const [ref, width] = useWidth<HTMLDivElement>()

@@ -1,8 +1,7 @@
 /** What happened to interfaces: cut cables, new wire specs, timeouts, faults. */
 import type { DeviceId, Message, PageCommand } from '../feed-types.ts'
 import { directionName } from './driver-model.ts'
-import type { Tone } from './driver-text.ts'
-import { clockText } from './traffic-units.ts'
+import { clockText, type Tone } from './driver-text.ts'
 
 export interface PageEvent {
   readonly id: DeviceId
@@ -25,9 +24,8 @@ const TEXTS: Readonly<Partial<Record<Message<'event'>['event']['event'], readonl
 
 /** Returns the event of a message; undefined for events that other views show. */
 export function eventOf({ id, time, event }: Message<'event'>): PageEvent | undefined {
-  if (event.event === 'timeout') {
+  if (event.event === 'timeout')
     return { id, time, text: `transmit timeout of queue ${event.queue ?? 0}`, tone: 'drop' }
-  }
   if (event.event === 'wire') {
     const { direction = 'ab', attached: isAttached, text } = event
     return { id, time, text: `wire ${directionName({ isAttached }, direction)}: ${text || 'off'}`, tone: 'warn' }

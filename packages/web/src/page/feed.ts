@@ -1,4 +1,8 @@
 /** The feed of the server: opened again for each view, and after failures ever less often. */
+
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { FeedMessage } from '../feed-types.ts'
 
 /**
@@ -87,4 +91,89 @@ export class FeedReader {
     this.#timer = setTimeout(() => this.#open(), wait)
     this.#options.changed(state)
   }
+}
+
+/** `#token=T`, and then the place in the page. */
+const TOKEN = /^#token=([^#&]*)[#&]?(.*)$/s
+const NONCE_BYTES = 24
+
+/**
+ * The page's side of the token (http/token.ts). The token follows the # in the address that vnet
+ * printed. It is never sent: a stranger may have taken over the port of a server that has ended.
+ * Before the page opens a feed, the server proves that it has the token. Requests show a key that
+ * only this process of the server accepts.
+ */
+export class PageSession {
+  #token: string | undefined
+  #key: string | undefined
+  /**
+   * The numbers of the last messages that the server keeps for pages that connect again: about all
+   * devices, and about the wire of each device, by the addresses that asked for it.
+   */
+  readonly #last = new Map<string, string>()
+
+  /**
+   * Takes the token from the fragment of the page's address and returns the rest for the address,
+   * or undefined without a token. Neither the history nor a reload may have the token: a reload
+   * might load a stranger's page.
+   */
+  takeToken(hash: string): string | undefined {
+    const [, token, place] = TOKEN.exec(hash) ?? []
+    if (token === undefined) return undefined
+    this.#token = token
+    this.#key = undefined
+    return place && `#${place}`
+  }
+
+  /** Adds the key to a path with a query. */
+  withKey(path: string): string {
+    return this.#key === undefined ? path : `${path}&token=${this.#key}`
+  }
+
+  /** Opens a source of server-sent events, at a server that has the token of the page. */
+  open(path: string, { received, failed }: SourceListener): { close(): void } {
+    let source: EventSource | undefined
+    let isOpen = true
+    void this.#prove().then(failure => {
+      if (!isOpen) return
+      if (failure !== undefined) return failed(failure)
+      const device = new URLSearchParams(path.replace(/^[^?]*/, '')).get('device') ?? ''
+      const numbers = [['after', this.#last.get('')] as const, ['after-wire', this.#last.get(device || ' ')] as const]
+      const known = numbers.flatMap(([name, number]) => (number === undefined ? [] : `&${name}=${number}`))
+      source = new EventSource(this.withKey(path + known.join('')))
+      source.onmessage = ({ data, lastEventId }) => {
+        if (lastEventId) for (const which of ['', device]) this.#last.set(which, lastEventId)
+        received(data)
+      }
+      source.onerror = () => failed(source?.readyState === EventSource.CLOSED ? 'refused' : 'lost')
+    })
+    return {
+      close() {
+        isOpen = false
+        source?.close()
+      },
+    }
+  }
+
+  /** Asks the server for a proof, and makes the key. A page without a token needs neither. */
+  async #prove(): Promise<FeedFailure | undefined> {
+    const token = this.#token
+    if (token === undefined) return undefined
+    const mine = bytesToHex(crypto.getRandomValues(new Uint8Array(NONCE_BYTES)))
+    try {
+      const response = await fetch(`/proof?nonce=${mine}`)
+      if (!response.ok) return 'foreign'
+      const { proof, nonce } = (await response.json()) as { proof?: unknown; nonce?: unknown }
+      if (proof !== hmacSha256(token, `vnet server ${mine}`)) return 'foreign'
+      if (token === this.#token) this.#key = hmacSha256(token, `vnet page ${nonce}`)
+      return undefined
+    } catch {
+      return 'lost'
+    }
+  }
+}
+
+/** crypto.subtle is only for https and this machine's pages. */
+function hmacSha256(key: string, text: string): string {
+  return bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(text)))
 }

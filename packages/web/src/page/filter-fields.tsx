@@ -1,7 +1,105 @@
-/** The fields of a filter of frames. */
+/** A view's filter, a pcap-filter(7) expression that the server compiles, and its fields. */
+
+import { computed, effect, type Signal, signal } from '@preact/signals'
 import type { RefObject } from 'preact'
-import type { DeviceRow } from '../feed-types.ts'
-import { EVERY, type FrameFilter, type Wanted } from './frames-filter.ts'
+import { BpfProgram } from 'vnet/internal/packet/bpf'
+import type { CommandResult, DeviceRow, FrameRow, PageCommand } from '../feed-types.ts'
+
+/** How long nothing is typed before the server compiles it, in milliseconds. */
+const TYPING_MS = 250
+
+export type FrameTest = (frame: FrameRow) => boolean
+
+/** Empty values choose every frame. */
+export const EVERY = { expression: '', direction: '', fate: '', queue: '', text: '' } as const
+export type Wanted = Readonly<Record<keyof typeof EVERY, string>>
+
+/** Words that pcap-filter(7) does not have or cannot decide here, and what to do instead. */
+const INSTEAD: readonly (readonly [words: RegExp, advice: string])[] = [
+  [/\b(dropped|passed|tx|rx)\b/i, "choose '$1' beside the filter"],
+  [/\b(in|out)bound\b/i, "choose 'rx' or 'tx' beside the filter"],
+  [/\bqueue\b/i, 'choose the queue beside the filter'],
+  [/\bport\s*[<>=!]/i, 'write portrange 8000-8080'],
+  [/\blen\s+\d/i, 'write len = 100'],
+  [/"/, "type the text into 'contains' beside the filter"],
+]
+
+interface Server {
+  readonly device: DeviceRow | undefined
+  command(command: PageCommand): Promise<CommandResult>
+}
+
+export class FrameFilter {
+  readonly wanted: Signal<Wanted>
+  /** Why the expression was refused. The last correct one applies until another is correct. */
+  readonly error = signal('')
+  readonly #program = signal<BpfProgram | undefined>(undefined)
+  /** Returns whether a frame passes; undefined if every frame does. */
+  readonly passes = computed(() => frameTest(this.wanted.value, this.#program.value))
+
+  constructor(app: Server, wanted: Signal<Wanted> = signal(EVERY)) {
+    this.wanted = wanted
+    const expression = computed(() => wanted.value.expression.trim())
+    const hasDevice = computed(() => app.device !== undefined)
+    effect(() => {
+      const text = expression.value
+      if (text === '') this.#take(text, { ok: true })
+      if (text === '' || !hasDevice.value) return
+      let isCurrent = true
+      const timer = setTimeout(async () => {
+        const result = await app.command({ do: 'filter', text })
+        if (isCurrent) this.#take(text, result)
+      }, TYPING_MS)
+      return () => {
+        isCurrent = false
+        clearTimeout(timer)
+      }
+    })
+  }
+
+  #take(text: string, result: CommandResult): void {
+    if (result.ok) this.#program.value = result.program && new BpfProgram(result.program)
+    this.error.value = result.ok ? '' : adviceOn(text, result.message)
+  }
+}
+
+/** Returns the error line of an expression that the server refused. */
+function adviceOn(text: string, message: string): string {
+  for (const [words, advice] of INSTEAD) {
+    const [found] = words.exec(text) ?? []
+    if (found !== undefined) return `filter '${text}': ${found.replace(words, advice)}`
+  }
+  return message.includes('names are not looked up')
+    ? `${message}; for a text, use 'contains' beside the filter`
+    : message
+}
+
+/** Returns a test of frames; undefined if every frame is wanted. */
+export function frameTest(wanted: Wanted, program: BpfProgram | undefined): FrameTest | undefined {
+  const { direction, fate, queue, text } = wanted
+  const part = text.toLowerCase()
+  if (program === undefined && `${direction}${fate}${queue}${part}` === '') return undefined
+  return frame =>
+    ['', frame.direction].includes(direction) &&
+    ['', frame.dropped === undefined ? 'passed' : 'dropped'].includes(fate) &&
+    ['', `${frame.queue}`].includes(queue) &&
+    hasText(frame, part) &&
+    (program === undefined || program.runCutOff(bytesOf(frame), frame.length) !== 0)
+}
+
+const hasText = ({ text, dropped = '', headers }: FrameRow, part: string): boolean =>
+  [text, dropped, ...headers.map(({ name }) => name)].some(each => each.toLowerCase().includes(part))
+
+/** The bytes of frames, which several filters may read. */
+const decoded = new WeakMap<FrameRow, Uint8Array>()
+
+function bytesOf(frame: FrameRow): Uint8Array {
+  const known = decoded.get(frame)
+  if (known !== undefined) return known
+  const bytes = Uint8Array.from(frame.bytes.match(/../g) ?? [], byte => Number.parseInt(byte, 16))
+  decoded.set(frame, bytes)
+  return bytes
+}
 
 const TYPED = { type: 'search', class: 'mono', spellcheck: false, autocomplete: 'off', autocapitalize: 'off' } as const
 

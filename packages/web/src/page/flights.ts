@@ -17,10 +17,7 @@ interface Drop extends FlightDrop {
   readonly direction: 'tx' | 'rx'
 }
 
-interface Point {
-  readonly x: number
-  readonly y: number
-}
+type Point = Readonly<{ x: number; y: number }>
 
 /** A dot of the drawing, at its middle: of a frame, or of all lost frames at a place. */
 export interface Dot extends Point {
@@ -96,9 +93,8 @@ export class Flights {
       const flight = this.#flights.get(key)
       if (dropped !== undefined) {
         const drop = { ...dropped, time, direction }
-        if (flight?.arrived === undefined || !hasPeer) {
+        if (flight?.arrived === undefined || !hasPeer)
           this.#flights.set(key, { lane, sent: flight?.sent ?? time, dropped: drop })
-        }
       } else if (direction === 'tx') {
         this.#flights.set(key, { lane, sent: time, ...(!hasPeer && { arrived: time }) })
       } else if (flight !== undefined && flight.arrived === undefined) flight.arrived = time

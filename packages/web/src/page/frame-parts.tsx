@@ -1,7 +1,7 @@
 /** The decoded headers of a frame, and its bytes, in the views that show one frame. */
 import type { FrameRow } from '../feed-types.ts'
 import { byteColumn, hexDump, PER_LINE } from './frames-text.ts'
-import { SCROLLABLE } from './hooks.ts'
+import { SCROLLABLE } from './table.tsx'
 
 type HeadersProps = Pick<FrameRow, 'headers'> & { readonly changed?: ReadonlyMap<string, string> }
 

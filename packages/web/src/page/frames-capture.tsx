@@ -3,9 +3,9 @@ import { signal } from '@preact/signals'
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow } from '../feed-types.ts'
 import type { App } from './app.ts'
-import { CommandBox } from './copy.tsx'
+import { whole } from './driver-text.ts'
 import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-text.ts'
-import { whole } from './traffic-units.ts'
+import { CommandBox } from './table.tsx'
 
 /** So many bytes are put into one blob, which the browser may keep on disk. */
 const BLOB_SIZE = 8 * 1024 * 1024

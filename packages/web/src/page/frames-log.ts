@@ -1,7 +1,7 @@
 /** The last frames of the selected device, the frames that pass the filter, and the chosen one. */
 import { signal } from '@preact/signals'
 import type { FrameRow } from '../feed-types.ts'
-import type { FrameTest } from './frames-filter.ts'
+import type { FrameTest } from './filter-fields.tsx'
 
 /** Frames that are kept of each. */
 export const FRAMES_MAX = 1000

@@ -4,7 +4,7 @@ import { useLayoutEffect } from 'preact/hooks'
 import type { FrameRow } from '../feed-types.ts'
 import type { FrameLog } from './frames-log.ts'
 import { protocolOf, timeText } from './frames-text.ts'
-import { rowHeightOf, SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
+import { rowHeightOf, SCROLLABLE, tablePart, useRowsInSight } from './table.tsx'
 
 /** The class of each column, and its title. */
 const TITLES = [

@@ -4,8 +4,8 @@ import { BlockWalker } from 'vnet/internal/capture/block-walker'
 import { Input } from 'vnet/internal/capture/input'
 import { ENHANCED_PACKET, SECTION_HEADER } from 'vnet/internal/capture/pcapng'
 import type { FrameRow } from '../feed-types.ts'
-import { vnetLine } from './command-line.ts'
-import { clockText } from './traffic-units.ts'
+import { vnetLine } from './control.tsx'
+import { clockText } from './driver-text.ts'
 
 /** Returns `16:03:09.123456`, in local time. */
 export function timeText(ms: number): string {
@@ -47,9 +47,7 @@ export function hexDump(digits: string): string[] {
 }
 
 /** Returns the column of a line of the dump of one of its bytes. */
-export function byteColumn(i: number): number {
-  return 6 + 3 * i + (i < 8 ? 0 : 1)
-}
+export const byteColumn = (i: number): number => 6 + 3 * i + (i < 8 ? 0 : 1)
 
 function printed(byte: string): string {
   const code = Number.parseInt(byte, 16)

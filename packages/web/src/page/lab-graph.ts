@@ -1,10 +1,7 @@
 /** The topology of the running labs, and where each host and link is drawn. */
 import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
 
-export interface LabNode {
-  readonly name: string
-  readonly kind: 'host' | 'router' | 'segment'
-}
+export type LabNode = Readonly<{ name: string; kind: 'host' | 'router' | 'segment' }>
 
 /** A cable, or the port of a host on a segment. */
 export interface LabLink {
@@ -16,11 +13,7 @@ export interface LabLink {
   readonly peer: DeviceRow | undefined
 }
 
-export interface Lab {
-  readonly name: string
-  readonly nodes: readonly LabNode[]
-  readonly links: readonly LabLink[]
-}
+export type Lab = Readonly<{ name: string; nodes: readonly LabNode[]; links: readonly LabLink[] }>
 
 /** Finds the labs, with their hosts and links in the order in which they were made. */
 export function labsOf(vnets: readonly VnetRow[]): Lab[] {
@@ -56,10 +49,7 @@ function labOf(name: string, all: readonly DeviceRow[]): Lab {
   return { name, nodes: [...nodes.values()], links }
 }
 
-interface Point {
-  readonly x: number
-  readonly y: number
-}
+type Point = Readonly<{ x: number; y: number }>
 
 export interface NodeBox extends Point {
   readonly node: LabNode
@@ -100,9 +90,8 @@ export function layoutLab({ nodes, links }: Lab) {
     const rows = Math.max(...columns.map(({ length }) => length))
     for (const [i, column] of columns.entries()) {
       const top = height + ((rows - column.length) * ROW) / 2 + MARGIN
-      for (const [j, node] of column.entries()) {
+      for (const [j, node] of column.entries())
         places.set(node, { node, x: i * COLUMN + MARGIN, y: top + j * ROW + (ROW - BOX.height) / 2 })
-      }
     }
     width = Math.max(width, columns.length * COLUMN - (COLUMN - BOX.width) + 2 * MARGIN)
     height += rows * ROW

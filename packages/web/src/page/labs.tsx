@@ -2,13 +2,11 @@
 import { useMemo } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow, Message } from '../feed-types.ts'
-import type { App, View } from './app.ts'
+import { type App, placeHash, type View } from './app.ts'
 import { stateOf } from './driver-text.ts'
-import { SCROLLABLE } from './hooks.ts'
 import { BOX, type Lab, type LabNode, type LinkLine, labsOf, layoutLab, type NodeBox } from './lab-graph.ts'
-import { placeHash } from './place.ts'
 import { Label } from './shapes.tsx'
-import { type Column, numbers, Table } from './table.tsx'
+import { type Column, numbers, SCROLLABLE, Table } from './table.tsx'
 
 export function labsView(app: App): View {
   const isOffered = () => app.vnets.some(({ devices }) => devices.some(({ lab }) => lab !== undefined))
@@ -106,9 +104,8 @@ function outlineOf(kind: LabNode['kind'], x: number, y: number): string {
   const middle = height / 2
   if (kind === 'host') return `M${x} ${y}h${width}v${height}h${-width}z`
   const side = width - height
-  if (kind === 'router') {
+  if (kind === 'router')
     return `M${x + middle} ${y}h${side}l${middle} ${middle}l${-middle} ${middle}h${-side}l${-middle} ${-middle}z`
-  }
   return `M${x + middle} ${y}h${side}a${middle} ${middle} 0 0 1 0 ${height}h${-side}a${middle} ${middle} 0 0 1 0 ${-height}z`
 }
 

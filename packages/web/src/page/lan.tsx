@@ -3,10 +3,9 @@ import { type Signal, signal } from '@preact/signals'
 import { useMemo, useRef } from 'preact/hooks'
 import type { DeviceRow, SegmentInfo } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
-import { SCROLLABLE, tablePart, useRowsInSight } from './hooks.ts'
-import { conversations, type DhcpTransaction } from './lan-dhcp.ts'
-import { COLUMNS, cellsOf, found, groupsOf, PARTS, type SegmentPart } from './lan-segment.ts'
-import { clockText, whole } from './traffic-units.ts'
+import { clockText, whole } from './driver-text.ts'
+import * as segments from './lan-segment.ts'
+import { SCROLLABLE, tablePart, useRowsInSight } from './table.tsx'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
 
@@ -14,12 +13,12 @@ const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered
 const HOSTS_MAX = 12
 
 /** The DHCP conversations on the port of this id. */
-type Dhcp = Readonly<{ id: string; list: readonly DhcpTransaction[]; skipped: number }>
+type Dhcp = Readonly<{ id: string; list: readonly segments.DhcpTransaction[]; skipped: number }>
 
 export function lanView(app: App): View {
   const dhcp = signal<Dhcp>({ id: '', list: [], skipped: 0 })
   const dhcpOf = (id: string): Dhcp => (dhcp.value.id === id ? dhcp.value : { id, list: [], skipped: 0 })
-  const choice = { part: draftOf<SegmentPart>(app, 'hosts'), search: draftOf(app, '') }
+  const choice = { part: draftOf<segments.SegmentPart>(app, 'hosts'), search: draftOf(app, '') }
   return {
     name: 'lan',
     title: 'Lan',
@@ -28,7 +27,7 @@ export function lanView(app: App): View {
     receive(message) {
       if (message.type !== 'dhcp' || message.id !== app.device?.id) return
       const { id, list, skipped } = dhcpOf(message.id)
-      dhcp.value = { id, list: conversations(list, message.frames), skipped: skipped + message.skipped }
+      dhcp.value = { id, list: segments.conversations(list, message.frames), skipped: skipped + message.skipped }
     },
     Body: () => {
       const { device } = app
@@ -69,7 +68,7 @@ type PictureProps = Readonly<{ segment: SegmentInfo; own: DeviceRow; allHosts: n
 
 /** A trunk at the left, rails, and the boxes that hang on them. `own` is the selected port. */
 function Picture({ segment, own, allHosts }: PictureProps) {
-  const groups = useMemo(() => groupsOf(segment, HOSTS_MAX, allHosts), [segment, allHosts])
+  const groups = useMemo(() => segments.groupsOf(segment, HOSTS_MAX, allHosts), [segment, allHosts])
   return (
     <div class="segment">
       {groups.map(({ title, boxes }, i) => (
@@ -113,22 +112,22 @@ interface ListsProps {
   readonly segment: SegmentInfo
   readonly allHosts: number | undefined
   readonly now: number
-  readonly part: Signal<SegmentPart>
+  readonly part: Signal<segments.SegmentPart>
   readonly search: Signal<string>
 }
 
 function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
   const [part, search] = [choice.part.value, choice.search.value]
   const list = useRef<HTMLDivElement>(null)
-  const rows = found(segment, part, search)
+  const rows = segments.found(segment, part, search)
   const [count, most] = [rows?.length ?? segment[part].length, segment[part].length]
   const { first, end, rowHeight } = useRowsInSight(list, count)
-  const choose = (part: SegmentPart) => {
+  const choose = (part: segments.SegmentPart) => {
     choice.part.value = part
     list.current?.scrollTo(0, 0)
   }
   const row = (i: number) => {
-    const cells = cellsOf(segment, part, rows?.[i] ?? i, now)
+    const cells = segments.cellsOf(segment, part, rows?.[i] ?? i, now)
     const style = { transform: `translateY(${i * rowHeight}px)` }
     return (
       <div key={i} class="long-row mono" {...tablePart('row', { 'aria-rowindex': i + 2 })} style={style}>
@@ -143,7 +142,7 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
   return (
     <section class="panel" aria-label="Lists">
       <div class="row">
-        {PARTS.map(name => (
+        {segments.PARTS.map(name => (
           <button key={name} type="button" aria-pressed={name === part} onClick={() => choose(name)}>
             {`${name} ${whole((name === 'hosts' && allHosts) || segment[name].length)}`}
           </button>
@@ -164,11 +163,11 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
       <div
         class="long-list"
         {...tablePart('table', { 'aria-label': part, 'aria-rowcount': count + 1 })}
-        data-columns={COLUMNS[part].length}
+        data-columns={segments.COLUMNS[part].length}
       >
         <div {...tablePart('rowgroup')}>
           <div class="long-head" {...tablePart('row', { 'aria-rowindex': 1 })}>
-            {COLUMNS[part].map(title => (
+            {segments.COLUMNS[part].map(title => (
               <span key={title} {...tablePart('columnheader')}>
                 {title}
               </span>
@@ -211,7 +210,7 @@ function Conversations({ dhcp, mayChange }: { readonly dhcp: Dhcp; readonly mayC
   )
 }
 
-function Conversation({ client, hostname, messages }: DhcpTransaction) {
+function Conversation({ client, hostname, messages }: segments.DhcpTransaction) {
   const start = messages[0]?.time ?? 0
   return (
     <li class="row">

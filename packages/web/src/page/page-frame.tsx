@@ -3,11 +3,10 @@ import type { Signal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { View } from './app.ts'
 import { DeviceList } from './devices.tsx'
-import { stateOf, type Tone } from './driver-text.ts'
+import { clockText, stateOf, type Tone } from './driver-text.ts'
 import type { FeedReader, FeedState } from './feed.ts'
-import { useNow } from './hooks.ts'
 import type { PageState } from './state.ts'
-import { clockText } from './traffic-units.ts'
+import { useNow } from './table.tsx'
 
 const WORDS: Readonly<Record<FeedState, readonly [text: string, tone: Tone]>> = {
   connecting: ['connecting', 'warn'],

@@ -2,15 +2,13 @@
 import { batch, effect, type Signal, signal } from '@preact/signals'
 import { render } from 'preact'
 import type { CommandRequest, CommandResult, DeviceId, Want } from '../feed-types.ts'
-import type { App, View } from './app.ts'
+import { type App, parsePlace, placeHash, type View } from './app.ts'
 import { peerOf } from './driver-model.ts'
 import { stateOf } from './driver-text.ts'
-import { FeedReader, type FeedState } from './feed.ts'
-import { isCommandKey } from './hooks.ts'
-import { Frame, type Notice } from './page-frame.tsx'
-import { parsePlace, placeHash } from './place.ts'
-import { PageSession } from './session.ts'
+import { FeedReader, type FeedState, PageSession } from './feed.ts'
+import { Frame, type Notice, type Shown } from './page-frame.tsx'
 import { PageState } from './state.ts'
+import { isCommandKey } from './table.tsx'
 
 /** Messages about the present moment, which repeat: not requested while the page is hidden. */
 const MOMENTARY: readonly Want[] = ['parts', 'wire', 'late', 'segment']
@@ -26,56 +24,45 @@ const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
     'Open the address that vnet printed.',
 }
 
-export class Page {
+export class Page implements Shown {
   readonly #session = new PageSession()
-  readonly #feed = new FeedReader({
+  readonly feed = new FeedReader({
     open: (address, listener) => this.#session.open(address, listener),
-    receive: message => batch(() => this.#state.receive(message)),
+    receive: message => batch(() => this.state.receive(message)),
     changed: state => batch(() => this.#connected(state)),
   })
-  readonly #state: PageState
-  readonly #view: Signal<View>
-  readonly #connection = signal<FeedState>('connecting')
-  readonly #trouble = signal<string | undefined>(undefined)
-  readonly #notices = signal<readonly Notice[]>([])
-  readonly #isListOpen = signal(false)
-  readonly #isHelpOpen = signal(false)
+  readonly state: PageState
+  readonly view: Signal<View>
+  readonly connection = signal<FeedState>('connecting')
+  readonly trouble = signal<string | undefined>(undefined)
+  readonly notices = signal<readonly Notice[]>([])
+  readonly isListOpen = signal(false)
+  readonly isHelpOpen = signal(false)
   readonly #isHidden = signal(document.hidden)
 
   constructor(views: readonly ((app: App) => View)[]) {
-    this.#state = new PageState(views, {
+    this.state = new PageState(views, {
       path: (name, query) => this.#path(name, query),
       select: id => this.#select(id),
       send: request => this.#send(request),
       notify: text => this.#tell(text),
     })
-    this.#view = signal(this.#views[0])
+    this.view = signal(this.#views[0])
     addEventListener('hashchange', () => batch(() => this.#follow()))
     addEventListener('keydown', event => this.#key(event))
     document.addEventListener('visibilitychange', () => (this.#isHidden.value = document.hidden))
     this.#follow()
     effect(() => this.#look())
     effect(() => this.#showTitle())
-    const shown = {
-      state: this.#state,
-      feed: this.#feed,
-      view: this.#view,
-      connection: this.#connection,
-      trouble: this.#trouble,
-      notices: this.#notices,
-      isListOpen: this.#isListOpen,
-      isHelpOpen: this.#isHelpOpen,
-      hashOf: (view: string) => this.#hashOf(view),
-    }
-    render(<Frame shown={shown} />, document.body)
+    render(<Frame shown={this} />, document.body)
   }
 
   get #views() {
-    return this.#state.views
+    return this.state.views
   }
 
   #select(id: DeviceId): void {
-    const { name, isGeneral } = this.#view.value
+    const { name, isGeneral } = this.view.value
     location.hash = placeHash({ view: isGeneral ? 'driver' : name, device: id })
   }
 
@@ -99,13 +86,13 @@ export class Page {
   }
 
   #tell(text: string): void {
-    const others = this.#notices.value.filter(notice => notice.text !== text)
-    this.#notices.value = [...others, { text, time: Date.now() }].slice(-NOTICES_MAX)
+    const others = this.notices.value.filter(notice => notice.text !== text)
+    this.notices.value = [...others, { text, time: Date.now() }].slice(-NOTICES_MAX)
   }
 
   #connected(state: FeedState): void {
-    this.#connection.value = state
-    if (state !== 'connecting') this.#trouble.value = SENTENCES[state]
+    this.connection.value = state
+    if (state !== 'connecting') this.trouble.value = SENTENCES[state]
   }
 
   /** Goes where the address of the page leads. */
@@ -113,30 +100,30 @@ export class Page {
     const rest = this.#session.takeToken(location.hash)
     if (rest !== undefined) {
       history.replaceState(null, '', rest || location.pathname)
-      this.#feed.again()
+      this.feed.again()
     }
     const { view: name, device } = parsePlace(location.hash)
     const view = this.#views.find(view => view.name === name)
-    this.#view.value = view ?? this.#views[0]
-    if (view === undefined && name !== '') this.#tell(`There is no view ${name}. This is ${this.#view.value.title}.`)
-    this.#state.look(device)
-    this.#isListOpen.value = false
+    this.view.value = view ?? this.#views[0]
+    if (view === undefined && name !== '') this.#tell(`There is no view ${name}. This is ${this.view.value.title}.`)
+    this.state.look(device)
+    this.isListOpen.value = false
   }
 
   /** Requests the messages that the view wants for the device. */
   #look(): void {
-    const { device, vnets } = this.#state
-    const { wants, wantsPeer = false } = this.#view.value
+    const { device, vnets } = this.state
+    const { wants, wantsPeer = false } = this.view.value
     // Each view reports that frames halt, which looks like a fault otherwise.
     const all = [...new Set<Want>([...wants, 'step'])]
     const asked = this.#isHidden.value ? all.filter(want => !MOMENTARY.includes(want)) : all
     const peer = device && wantsPeer && asked.includes('parts') ? peerOf(device, vnets) : undefined
     const query = device && { device: device.id, want: asked.join(','), ...(peer !== undefined && { peer: peer.id }) }
-    this.#feed.look(pathOf('events', query ?? {}))
+    this.feed.look(pathOf('events', query ?? {}))
   }
 
   #showTitle(): void {
-    const { device } = this.#state
+    const { device } = this.state
     const isLit = device === undefined || (device.carrier && device.isUp)
     document.title = device === undefined ? 'vnet' : `${device.label}${isLit ? '' : ` (${stateOf(device).text})`}: vnet`
     const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')
@@ -144,25 +131,23 @@ export class Page {
     if (icon !== null && icon.getAttribute('href') !== file) icon.href = file
   }
 
-  #hashOf(view: string): string {
-    return placeHash({ view, device: this.#state.wanted })
-  }
+  readonly hashOf = (view: string): string => placeHash({ view, device: this.state.wanted })
 
   /** `/` leads to the search, digits to the views, `?` to the list of keys. */
   #key(event: KeyboardEvent): void {
     if (!isCommandKey(event)) return
     if (event.key === '/') {
       event.preventDefault()
-      this.#isListOpen.value = true
+      this.isListOpen.value = true
       const search = document.querySelector<HTMLInputElement>('.devices input')
       search?.focus()
       // A narrow page has the field only after it is drawn.
       if (search !== document.activeElement) requestAnimationFrame(() => search?.focus())
     }
-    if (event.key === '?') this.#isHelpOpen.value = !this.#isHelpOpen.value
-    if (event.key === 'Escape') this.#isHelpOpen.value = false
+    if (event.key === '?') this.isHelpOpen.value = !this.isHelpOpen.value
+    if (event.key === 'Escape') this.isHelpOpen.value = false
     const view = this.#views[Number(event.key) - 1]
-    if (view !== undefined) location.hash = this.#hashOf(view.name)
+    if (view !== undefined) location.hash = this.hashOf(view.name)
   }
 }
 

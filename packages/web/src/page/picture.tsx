@@ -2,13 +2,13 @@
 import { batch, signal } from '@preact/signals'
 import { render } from 'preact'
 import type { CommandRequest, CommandResult, FeedMessage } from '../feed-types.ts'
+import { parsePlace, placeHash } from './app.ts'
 import { controlsView } from './controls.tsx'
 import { driverView } from './driver.tsx'
 import { framesView } from './frames.tsx'
-import { isTyping, KeysFrom } from './hooks.ts'
-import { parsePlace, placeHash } from './place.ts'
 import { PageState } from './state.ts'
 import { stepView } from './step.tsx'
+import { isTyping, KeysFrom } from './table.tsx'
 
 const VIEWS = { driver: driverView, frames: framesView, 'hands-on': controlsView, step: stepView }
 

@@ -22,10 +22,7 @@ export const Label = ({ text, width = Number.POSITIVE_INFINITY, anchor, ...place
   </text>
 )
 
-export interface BoxLine {
-  readonly text: string
-  readonly tone?: Tone | 'name' | 'muted'
-}
+export type BoxLine = Readonly<{ text: string; tone?: Tone | 'name' | 'muted' }>
 
 /** A box with lines of text in its middle. */
 export function Box({ box, lines }: { readonly box: Rect; readonly lines: readonly BoxLine[] }) {

@@ -2,9 +2,8 @@
 import { computed, signal } from '@preact/signals'
 import { options } from 'preact'
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, Message, PageCommand } from '../feed-types.ts'
-import { type App, LAST_TYPES, type LastType, type View } from './app.ts'
+import { type App, findDevice, LAST_TYPES, type LastType, type View } from './app.ts'
 import { changeText, eventOf, type PageEvent } from './events.tsx'
-import { findDevice } from './place.ts'
 import { Rates } from './rates.ts'
 import { History, named } from './traffic-history.ts'
 

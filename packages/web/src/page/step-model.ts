@@ -1,7 +1,7 @@
 /** The contents of the step view, without elements. */
 import type { Header } from 'vnet/internal/packet/fields-upper'
 import type { DeviceId, FlightRow, StepInfo, VnetRow } from '../feed-types.ts'
-import type { FrameTest } from './frames-filter.ts'
+import type { FrameTest } from './filter-fields.tsx'
 
 /** The path of a frame: a description of its five steps. */
 export const STEPS = [
@@ -120,7 +120,5 @@ function valuesOf(headers: readonly Header[]): Map<string, string> {
 /** Returns the lines with their numbers, ` 9  skb.drop()`, and which of them runs next. */
 export function numbered({ line, first, lines }: NonNullable<StepInfo['source']>) {
   const width = `${first + lines.length - 1}`.length
-  return lines.map((text, i) => {
-    return { text: `${`${first + i}`.padStart(width)}  ${text}`, isNext: first + i === line }
-  })
+  return lines.map((text, i) => ({ text: `${`${first + i}`.padStart(width)}  ${text}`, isNext: first + i === line }))
 }

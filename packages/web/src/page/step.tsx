@@ -3,15 +3,12 @@ import { computed, effect, type Signal, signal, untracked } from '@preact/signal
 import { useState } from 'preact/hooks'
 import type { DeviceId, DeviceRow, Message, PageCommand, PartInfo, StepInfo } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
-import { commandLine } from './command-line.ts'
-import { NO_TOKEN } from './control.tsx'
-import { CommandBox } from './copy.tsx'
+import { commandLine, NO_TOKEN } from './control.tsx'
 import { describePart } from './driver-text.ts'
-import { FilterFields } from './filter-fields.tsx'
+import { EVERY, FilterFields, FrameFilter, type Wanted } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
-import { EVERY, FrameFilter, type Wanted } from './frames-filter.ts'
-import { SCROLLABLE, useKeys } from './hooks.ts'
 import * as model from './step-model.ts'
+import { CommandBox, SCROLLABLE, useKeys } from './table.tsx'
 
 type StepCommand = Extract<PageCommand, { do: 'step' }>
 

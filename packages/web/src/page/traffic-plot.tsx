@@ -2,17 +2,14 @@
 import type { Signal } from '@preact/signals'
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { formatNumber } from 'vnet/internal/base/duration'
+import { clockText } from './driver-text.ts'
 import type { PageEvent } from './events.tsx'
-import { useWidth } from './hooks.ts'
+import { useWidth } from './table.tsx'
 import { COLOURS, type LineColour, type PlotContent, type PlotSpec } from './traffic-lines.ts'
-import { clockText } from './traffic-units.ts'
 import uPlot from './uPlot.js'
 
 /** The times at the ends of the drawing, in seconds. */
-export interface TimeRange {
-  readonly from: number
-  readonly to: number
-}
+export type TimeRange = Readonly<{ from: number; to: number }>
 
 interface PlotProps {
   readonly spec: PlotSpec

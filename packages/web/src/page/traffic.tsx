@@ -4,15 +4,13 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { DeviceRow, StageReport } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { directionName } from './driver-model.ts'
-import { GSO_NOTE } from './driver-text.ts'
+import { clockText, GSO_NOTE, lateText, whole } from './driver-text.ts'
 import { Events } from './events.tsx'
-import { SCROLLABLE, useKeys } from './hooks.ts'
-import { type Column, numbers, Table } from './table.tsx'
+import { type Column, numbers, SCROLLABLE, Table, useKeys } from './table.tsx'
 import { stageName } from './traffic-history.ts'
 import { PLOTS } from './traffic-lines.ts'
 import { Plot, type TimeRange } from './traffic-plot.tsx'
 import { WINDOW } from './traffic-samples.ts'
-import { clockText, lateText, whole } from './traffic-units.ts'
 
 /** How much is shown, in seconds, unless the user zooms. */
 const WINDOWS = [60, 300, WINDOW] as const

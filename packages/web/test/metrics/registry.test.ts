@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { RuntimeInfo, StageReport } from '#src/control/index.ts'
 import { type LinkStats64, linkStats64Fields } from '#src/netdev/stats.ts'
-import { metricName, metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from '../../src/metrics/registry.ts'
+import { metricName, metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from '../../src/metrics/server.ts'
 import type { DeviceSnapshot, Snapshot } from '../../src/metrics/snapshot.ts'
 
 const doc = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')

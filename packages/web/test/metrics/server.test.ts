@@ -5,8 +5,7 @@ import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseAddress } from '../../src/http/address.ts'
 import { CONNECTIONS_MAX, type HttpOptions } from '../../src/http/server.ts'
-import { OPEN_METRICS } from '../../src/metrics/registry.ts'
-import { serveMetrics } from '../../src/metrics/server.ts'
+import { OPEN_METRICS, serveMetrics } from '../../src/metrics/server.ts'
 import type { Snapshot } from '../../src/metrics/snapshot.ts'
 
 const nothing = async () => ({ devices: [], vnets: [{ pid: 7, replied: 0.5, runtime: undefined }] })

@@ -6,7 +6,7 @@ import { shellWord } from '#src/base/printable.ts'
 import { ControlClient } from '#src/control/index.ts'
 import { driver as loop } from '#src/drivers/loop.ts'
 import { servedNets } from '#support/served-nets.ts'
-import { type Change, commandLine, script } from '../../src/page/command-line.ts'
+import { type Change, commandLine, script } from '../../src/page/control.tsx'
 
 const { serve, runMain } = servedNets()
 afterEach(() => vi.restoreAllMocks())

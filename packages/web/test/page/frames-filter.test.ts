@@ -2,7 +2,7 @@ import { signal } from '@preact/signals'
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest'
 import { compileFilter } from '#src/linux/pcap-filter.ts'
 import type { CommandResult, DeviceRow, FrameRow, PageCommand } from '../../src/feed-types.ts'
-import { EVERY, FrameFilter, frameTest, type Wanted } from '../../src/page/frames-filter.ts'
+import { EVERY, FrameFilter, frameTest, type Wanted } from '../../src/page/filter-fields.tsx'
 import { arp, dns, tcp } from '../support/web/fake-frames.mjs'
 
 const row = { number: 1, time: 0, id: 'a', dropped: undefined }

@@ -12,7 +12,7 @@ import {
 } from '#src/packet/dhcp.ts'
 import { dhcpHeader, type Header } from '#src/packet/fields-upper.ts'
 import type { FrameRow } from '../../src/feed-types.ts'
-import { conversations, type DhcpTransaction } from '../../src/page/lan-dhcp.ts'
+import { conversations, type DhcpTransaction } from '../../src/page/lan-segment.ts'
 
 let number = 0
 const frame = (time: number, header: Header, dropped?: string): FrameRow => ({

@@ -1,8 +1,8 @@
 /** The lists of a segment: the search, the rows in sight, and the time that a lease has left. */
 import { describe, expect, test } from 'vitest'
 import type { SegmentInfo } from '../../src/feed-types.ts'
-import { rowsInSight } from '../../src/page/hooks.ts'
 import { cellsOf, found, timeLeft } from '../../src/page/lan-segment.ts'
+import { rowsInSight } from '../../src/page/table.tsx'
 
 const segment: SegmentInfo = {
   hosts: Array.from({ length: 10_000 }, (_, i) => ({

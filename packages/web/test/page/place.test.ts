@@ -1,7 +1,7 @@
 /** Where the address of the page leads, and which device is meant by it. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { findDevice, isFound, parsePlace, placeHash } from '../../src/page/place.ts'
+import { findDevice, isFound, parsePlace, placeHash } from '../../src/page/app.ts'
 import { deviceRow, vnetRow } from '../support/web/devices.ts'
 
 describe('the place in the address', () => {

@@ -1,6 +1,6 @@
 /** The arithmetic of the timeline of a scenario. */
 import { describe, expect, test } from 'vitest'
-import { formatTime, lengthOf, marks, place, progress } from '../../src/page/scenario-time.ts'
+import { formatTime, lengthOf, marks, place, progress } from '../../src/page/scenario.tsx'
 
 const STARTED = 1_700_000_000_000
 const steps = [0, 30_000, 40_000].map(at => ({ at, text: `wire delay ${at}ms` }))

@@ -1,7 +1,7 @@
 /** The page's side of the token: it is never sent, not even to a server that has ended. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ServerToken } from '../../src/http/token.ts'
-import { PageSession } from '../../src/page/session.ts'
+import { PageSession } from '../../src/page/feed.ts'
 
 const TOKEN = 'a-token-of-32-characters-for-test'
 

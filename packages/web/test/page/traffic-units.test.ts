@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { clockText, lateText } from '../../src/page/traffic-units.ts'
+import { clockText, lateText } from '../../src/page/driver-text.ts'
 
 it('a time of the day is formatted in local time', () => {
   expect(clockText(new Date(2026, 10, 21, 6, 3, 9).getTime() / 1000)).toBe('06:03:09')

@@ -88,6 +88,4 @@ function findClasses(): Classes {
   throw new Error(`this version of Node, ${process.version}, has no JSStream, which world: 'memory' needs`)
 }
 
-function nameOf(key: string | symbol): string | undefined {
-  return typeof key === 'symbol' ? key.description : key
-}
+const nameOf = (key: string | symbol): string | undefined => (typeof key === 'symbol' ? key.description : key)

@@ -5,8 +5,7 @@ import type { MarkOptions, MeasureOptions, PerformanceMark, PerformanceMeasure }
 import timers from 'node:timers'
 import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { UsageError } from 'vnet/internal/base/usage-error'
+import { NSEC_PER_MSEC, NSEC_PER_SEC, UsageError } from 'vnet/internal/base/index'
 import { clockOffset } from './boot.ts'
 import { realRefresh } from './fetch-clock.ts'
 import { thread } from './real.ts'
@@ -60,9 +59,7 @@ function measure(name: string, from?: string | MeasureOptions, to?: string): Per
 Object.defineProperty(setTimeout, promisify.custom, { value: sleep })
 
 /** Nanoseconds since 0 of the timeline. */
-function ns(): number | undefined {
-  return thread.timeline?.now
-}
+const ns = (): number | undefined => thread.timeline?.now
 
 /** performance.now. As in Node, performance.timeOrigin plus it is the time of Date. */
 function now(): number {
@@ -105,9 +102,8 @@ const { writeHead: realWriteHead } = http.ServerResponse.prototype
 
 /** ServerResponse.writeHead, with a Date header of this time: Node's own shows the real one. */
 function writeHead(this: http.ServerResponse, ...args: unknown[]): http.ServerResponse {
-  if (thread.timeline !== undefined && this.sendDate && !this.headersSent && !this.hasHeader('date')) {
+  if (thread.timeline !== undefined && this.sendDate && !this.headersSent && !this.hasHeader('date'))
     this.setHeader('Date', new thread.Date(dateNow()).toUTCString())
-  }
   return Reflect.apply(realWriteHead, this, args)
 }
 

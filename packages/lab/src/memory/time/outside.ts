@@ -9,8 +9,7 @@
  * and 22, and nothing since Node 24, where promises need not be tracked.
  */
 import { AsyncResource, createHook } from 'node:async_hooks'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { formatDuration } from 'vnet/internal/base/duration'
+import { formatDuration, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { type Kind, kindOf, methodOf, nameOf, pipesOf, type Wrap } from './async-types.ts'
 import { Patches } from './globals.ts'
 import { thread } from './real.ts'

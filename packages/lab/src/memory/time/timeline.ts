@@ -3,8 +3,7 @@
  * 0. Entries ring in the order of their moments, and entries of one moment in the order in which
  * they were armed. A timeline only rings; timeline-turns.ts decides when.
  */
-import type { Alarm, Clock } from 'vnet/internal/base/clock'
-import { type HeapItem, MomentHeap } from 'vnet/internal/base/moment-heap'
+import { type Alarm, type Clock, type HeapItem, MomentHeap } from 'vnet/internal/base/index'
 
 /** Whose alarm an entry is: a world. */
 export interface Owner {

@@ -15,9 +15,8 @@ function invalid(name: string, type: string): TypeError {
 function check(options: unknown): Options {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'of type object')
   const { signal, ref } = options as Options
-  if (signal !== undefined && !(typeof signal === 'object' && 'aborted' in signal)) {
+  if (signal !== undefined && !(typeof signal === 'object' && 'aborted' in signal))
     throw invalid('options.signal', 'an instance of AbortSignal')
-  }
   if (ref !== undefined && typeof ref !== 'boolean') throw invalid('options.ref', 'of type boolean')
   return options
 }
@@ -61,11 +60,7 @@ export async function* every<T>(delay?: number, value?: T, options: Options = {}
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     while (true) {
-      if (rings === 0 && !signal?.aborted) {
-        await new Promise<void>(resolve => {
-          wake = resolve
-        })
-      }
+      if (rings === 0 && !signal?.aborted) await new Promise<void>(resolve => (wake = resolve))
       for (; rings > 0; rings--) yield value as T
       if (signal?.aborted) throw abortError(signal)
     }
@@ -76,9 +71,7 @@ export async function* every<T>(delay?: number, value?: T, options: Options = {}
 }
 
 /** scheduler.wait */
-export function wait(delay: number, options?: Options): Promise<void> {
-  return sleep(delay, undefined, options)
-}
+export const wait = (delay: number, options?: Options): Promise<void> => sleep(delay, undefined, options)
 
 /** AbortSignal.timeout */
 export function signalAfter(delay: number): AbortSignal {

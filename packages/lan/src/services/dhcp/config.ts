@@ -4,8 +4,7 @@
  */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
 import * as schema from 'vnet/internal/base/schema'
-import { ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/address'
-import { get32 } from 'vnet/internal/packet/octets'
+import { get32, ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/index'
 import { encodeOption, type OptionType, optionOf } from './options.ts'
 
 export const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
@@ -74,10 +73,7 @@ export interface DhcpSpec extends Omit<FileDhcp, 'pool'> {
 export type DhcpConfig = ReturnType<typeof dhcpConfig>
 export type Reservation = ReturnType<typeof toReservation>
 
-export interface AddressRange {
-  readonly first: number
-  readonly last: number
-}
+export type AddressRange = Readonly<{ first: number; last: number }>
 
 /** The lease time that never ends (RFC 2131 sec. 3.3). */
 export const DHCP_INFINITE = 0xffff_ffff
@@ -119,9 +115,7 @@ export function dhcpConfig(spec: DhcpSpec) {
   }
 }
 
-function wrong(place: string, advice: string): VnetError {
-  return new VnetError(EINVAL, `dhcp.${place}`, advice)
-}
+const wrong = (place: string, advice: string): VnetError => new VnetError(EINVAL, `dhcp.${place}`, advice)
 
 function toRange(text: string): AddressRange {
   const [first, last = first] = text.split('-').map(part => parseIpv4(part.trim())!) as [number, number?]

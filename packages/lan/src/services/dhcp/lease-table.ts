@@ -3,8 +3,7 @@
  * another client gets its address, so that its client can have it again. Leases expire by the
  * monotonic clock; the store has wall-clock times. Only live() and ended() walk all leases.
  */
-import { type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { type HeapItem, MomentHeap } from 'vnet/internal/base/moment-heap'
+import { type Clock, type HeapItem, MomentHeap, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { DHCP_INFINITE } from './config.ts'
 import type { Lease, LeaseStore } from './lease.ts'
 import { LeaseWriter } from './lease-writer.ts'
@@ -164,6 +163,4 @@ export class LeaseTable {
   }
 }
 
-function keyOf({ mac, clientId }: Lease): string {
-  return asClient(mac, clientId).key
-}
+const keyOf = ({ mac, clientId }: Lease): string => asClient(mac, clientId).key

@@ -1,8 +1,6 @@
 /** The log lines of the DHCP server, as dnsmasq has them. Each kind is limited. */
 
-import type { Clock } from 'vnet/internal/base/clock'
-import { explain } from 'vnet/internal/base/errno'
-import { LimitedLog, type Log } from 'vnet/internal/base/log'
+import { type Clock, explain, LimitedLog, type Log } from 'vnet/internal/base/index'
 import { formatIpv4 } from 'vnet/internal/packet/address'
 import type { DhcpConfig } from './config.ts'
 import type { DhcpClient } from './request.ts'

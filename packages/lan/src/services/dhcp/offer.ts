@@ -89,20 +89,14 @@ export class Offering {
     for (let probed = count; probed < PROBES_EACH; probed++) {
       const before = pool.offers.of(client)
       const address = pool.choose(client, requested)
-      if (address === undefined) {
-        log.full(pool.config, client)
-        return
-      }
+      if (address === undefined) return void log.full(pool.config, client)
       pool.offers.make(client, address, pool.config.offerTime)
       if (address === before || !this.#needsProbe(request, address)) {
         this.#send(request, address, send)
         return
       }
       const owner = this.#knownOwner(client, address)
-      if (owner === undefined) {
-        this.#startProbe(request, send, address, probed + 1)
-        return
-      }
+      if (owner === undefined) return void this.#startProbe(request, send, address, probed + 1)
       this.setAside(client, address, owner)
     }
   }
@@ -141,10 +135,7 @@ export class Offering {
 
   #endProbes(): void {
     for (const [key, probe] of this.#probes) {
-      if (probe.end > this.#options.clock.now()) {
-        this.#alarm.at(probe.end)
-        return
-      }
+      if (probe.end > this.#options.clock.now()) return void this.#alarm.at(probe.end)
       this.#probes.delete(key)
       this.#endProbe(probe)
     }

@@ -3,8 +3,7 @@
  * reservation, its present or last lease, its pending offer, the address it requests, an address
  * that was never leased, the address with the oldest ended lease.
  */
-import { type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { type HeapItem, MomentHeap } from 'vnet/internal/base/moment-heap'
+import { type Clock, type HeapItem, MomentHeap, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import type { DhcpMessage } from 'vnet/internal/packet/dhcp'
 import { type AddressRange, type DhcpConfig, isInNetwork, type Reservation } from './config.ts'
 import type { LeaseTable } from './lease-table.ts'

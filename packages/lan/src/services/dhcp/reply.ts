@@ -1,8 +1,8 @@
 /** Builds the DHCP server's replies and their destinations (RFC 2131 sec. 4.1, 4.3, table 3). */
-import { formatIpv4, ipv4Bytes } from 'vnet/internal/packet/address'
+
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
-import { get16, long } from 'vnet/internal/packet/octets'
+import { formatIpv4, get16, ipv4Bytes, long } from 'vnet/internal/packet/index'
 import { DHCP_INFINITE, type DhcpConfig, type Reservation } from './config.ts'
 import { type DhcpClient, numberIn } from './request.ts'
 
@@ -40,9 +40,8 @@ export function leaseReply(type: number, request: DhcpRequest, config: DhcpConfi
   const seconds = leaseTime(request, config)
   const [renewal, rebinding] = renewalTimes(config, seconds)
   const options = new Map(head(type, config, message)).set(dhcp.DHO_LEASE_TIME, u32(seconds))
-  if (seconds !== DHCP_INFINITE) {
+  if (seconds !== DHCP_INFINITE)
     options.set(dhcp.DHO_RENEWAL_TIME, u32(renewal)).set(dhcp.DHO_REBINDING_TIME, u32(rebinding))
-  }
   addConfigured(options, request, config)
   return reply(request, options, { ciaddr: type === dhcp.DHCPOFFER ? 0 : message.ciaddr, yiaddr: address }, config)
 }
@@ -155,6 +154,4 @@ function renewalTimes({ renewalTime, rebindingTime }: DhcpConfig, seconds: numbe
 
 const u32 = (value: number): Uint8Array => Uint8Array.from(long(value))
 
-function text(value: string): Uint8Array {
-  return new TextEncoder().encode(value)
-}
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)

@@ -1,8 +1,8 @@
 /** Reads the messages of DHCP clients: identity, requests, and the name that a client chose. */
-import { formatHex } from 'vnet/internal/packet/address'
+
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
-import { get32 } from 'vnet/internal/packet/octets'
+import { formatHex, get32 } from 'vnet/internal/packet/index'
 
 export interface DhcpClient {
   /** Its client identifier, or its hardware address if it sends none (RFC 2131 sec. 4.2). */
@@ -95,15 +95,11 @@ const WELL_KNOWN: readonly string[] = [
 ].flatMap(names => names.split(' '))
 
 /** Whether `name`, a result of toHostname(), is one of them. No client may choose it. */
-export function isWellKnown(name: string): boolean {
-  return WELL_KNOWN.includes(name)
-}
+export const isWellKnown = (name: string): boolean => WELL_KNOWN.includes(name)
 
 function fqdnText(fqdn: Uint8Array): string {
   const name = fqdn.subarray(FQDN_NAME)
   return ((fqdn[0] as number) & FQDN_WIRE_FORMAT) === 0 ? ascii(name) : ascii(name.subarray(1, 1 + (name[0] as number)))
 }
 
-function ascii(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes)
-}
+const ascii = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

@@ -2,8 +2,7 @@
  * The DHCP server (RFC 2131), which never throws. A new lease is acknowledged once it is stored, a
  * renewal immediately. No message makes it walk all addresses or leases.
  */
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Log } from 'vnet/internal/base/log'
+import type { Clock, Log } from 'vnet/internal/base/index'
 import { formatIpv4 } from 'vnet/internal/packet/address'
 import * as dhcp from 'vnet/internal/packet/dhcp'
 import { type DhcpConfig, isInNetwork } from './config.ts'
@@ -12,15 +11,7 @@ import { LeaseTable } from './lease-table.ts'
 import { DhcpLog } from './log.ts'
 import { type Neighbours, Offering } from './offer.ts'
 import { Pool } from './pool.ts'
-import {
-  type DhcpReply,
-  type DhcpRequest,
-  informReply,
-  leaseReply,
-  leaseTime,
-  nakReply,
-  type SendReply,
-} from './reply.ts'
+import * as replies from './reply.ts'
 import { type DhcpClient, type DhcpSender, hostnameOf, isWellKnown, numberIn, readDhcpMessage } from './request.ts'
 
 export interface DhcpServerSpec {
@@ -87,14 +78,11 @@ export class DhcpServer {
    * Handles a message and calls `send` with the reply, if there is one: immediately, or after an
    * address was probed or a lease stored. `bytes` is only read during the call.
    */
-  receive(bytes: Uint8Array, from: DhcpSender, send: SendReply): void {
+  receive(bytes: Uint8Array, from: DhcpSender, send: replies.SendReply): void {
     const read = readDhcpMessage(bytes)
-    if (read === undefined) {
-      this.#log.malformed(bytes.length)
-      return
-    }
+    if (read === undefined) return void this.#log.malformed(bytes.length)
     const { message, client, type } = read
-    const reply = (reply: DhcpReply) => {
+    const reply = (reply: replies.DhcpReply) => {
       this.#log.omitted(reply.omitted, client)
       send(reply)
     }
@@ -112,7 +100,7 @@ export class DhcpServer {
     else if (type === dhcp.DHCPDECLINE) this.#decline(request)
   }
 
-  #receiveForeign(message: dhcp.DhcpMessage, client: DhcpClient, type: number, send: SendReply): void {
+  #receiveForeign(message: dhcp.DhcpMessage, client: DhcpClient, type: number, send: replies.SendReply): void {
     if (message.giaddr === 0 && type === dhcp.DHCPREQUEST && this.#isForUs(message))
       send(this.#nak(message, client, message.ciaddr, 'wrong network'))
     if (message.giaddr !== 0)
@@ -120,28 +108,22 @@ export class DhcpServer {
   }
 
   /** RFC 2131 table 4: SELECTING names a server, INIT-REBOOT an address; other states have one. */
-  #request(request: DhcpRequest, send: SendReply): void {
+  #request(request: replies.DhcpRequest, send: replies.SendReply): void {
     const { message, client, requested } = request
     const selecting = message.options.has(dhcp.DHO_SERVER_IDENTIFIER)
-    if (!this.#isForUs(message)) {
-      this.#pool.offers.drop(client)
-      return
-    }
+    if (!this.#isForUs(message)) return void this.#pool.offers.drop(client)
     const address = selecting || message.ciaddr === 0 ? requested : message.ciaddr
     if (address === undefined || address === 0) return
     this.#log.message('DHCPREQUEST', address, client)
     const why = this.#refusal(request, address, selecting)
     if (!selecting && !this.#knows(request) && !this.#pool.config.authoritative && why !== 'wrong network') return
-    if (why === undefined) {
-      this.#bind(request, address, send)
-      return
-    }
+    if (why === undefined) return void this.#bind(request, address, send)
     if (selecting) this.#pool.offers.drop(client)
     send(this.#nak(message, client, address, why))
   }
 
   /** Returns why the client may not have `address`, which it takes for its own, or undefined. */
-  #refusal({ client, reservation }: DhcpRequest, address: number, selecting: boolean): string | undefined {
+  #refusal({ client, reservation }: replies.DhcpRequest, address: number, selecting: boolean): string | undefined {
     const why = this.#pool.objection(client, address)
     if (why !== undefined) return why
     const reserved = reservation?.address
@@ -154,16 +136,16 @@ export class DhcpServer {
   }
 
   /** Whether the client is on record. The address of an unknown client may be another server's. */
-  #knows({ client, reservation }: DhcpRequest): boolean {
+  #knows({ client, reservation }: replies.DhcpRequest): boolean {
     return reservation !== undefined || this.#leases.of(client) !== undefined
   }
 
-  #bind(request: DhcpRequest, address: number, send: SendReply): void {
+  #bind(request: replies.DhcpRequest, address: number, send: replies.SendReply): void {
     const { message, client, reservation } = request
     if (this.#leases.writer.waiting >= MAX_WAITING) return
-    const seconds = leaseTime(request, this.#pool.config)
+    const seconds = replies.leaseTime(request, this.#pool.config)
     const hostname = reservation?.hostname ?? this.#nameFor(client, hostnameOf(message))
-    const reply = leaseReply(dhcp.DHCPACK, request, this.#pool.config, address)
+    const reply = replies.leaseReply(dhcp.DHCPACK, request, this.#pool.config, address)
     const before = this.#leases.of(client)?.address
     this.#leases.bind(client, { address, hostname, seconds }, saved => {
       // Meanwhile the client may have released it or taken another.
@@ -189,16 +171,16 @@ export class DhcpServer {
     return undefined
   }
 
-  #inform(request: DhcpRequest, send: SendReply): void {
+  #inform(request: replies.DhcpRequest, send: replies.SendReply): void {
     const { message, client } = request
     const { ciaddr } = message
     this.#log.message('DHCPINFORM', ciaddr, client)
     if (ciaddr === 0 || !isInNetwork(this.#pool.config, ciaddr)) return
     this.#log.message('DHCPACK', ciaddr, client)
-    send(informReply(request, this.#pool.config))
+    send(replies.informReply(request, this.#pool.config))
   }
 
-  #release({ message, client }: DhcpRequest): void {
+  #release({ message, client }: replies.DhcpRequest): void {
     const lease = this.#leases.of(client)
     const isOwn = lease !== undefined && lease.address === message.ciaddr && this.#leases.isLive(lease)
     this.#log.message('DHCPRELEASE', message.ciaddr, client, isOwn ? undefined : 'unknown lease')
@@ -206,7 +188,7 @@ export class DhcpServer {
   }
 
   /** The client found its address in use by an unknown machine. */
-  #decline({ message, client, requested }: DhcpRequest): void {
+  #decline({ message, client, requested }: replies.DhcpRequest): void {
     const lease = this.#leases.of(client)
     const has = lease !== undefined && this.#leases.isLive(lease) ? lease.address : undefined
     const isOwn = requested !== undefined && (requested === has || requested === this.#pool.offers.of(client))
@@ -214,9 +196,9 @@ export class DhcpServer {
     if (isOwn && this.#isForUs(message)) this.#offering.setAside(client, requested, client.mac, 'an unknown machine')
   }
 
-  #nak(message: dhcp.DhcpMessage, client: DhcpClient, address: number, why: string): DhcpReply {
+  #nak(message: dhcp.DhcpMessage, client: DhcpClient, address: number, why: string): replies.DhcpReply {
     this.#log.message('DHCPNAK', address, client, why)
-    return nakReply(message, this.#pool.config, why)
+    return replies.nakReply(message, this.#pool.config, why)
   }
 
   /** Whether a message names this server or none. */

@@ -1,7 +1,6 @@
 /** Host: a host of the playground, with a network stack in place of the kernel above one device. */
 import { InetHost, joinPort } from '@vnet/inet/internal/index'
-import type { Clock } from 'vnet/internal/base/clock'
-import type { Random } from 'vnet/internal/base/random'
+import type { Clock, Random } from 'vnet/internal/base/index'
 import type { MemoryPort } from 'vnet/internal/bed/memory-port'
 import { IFF_NOARP, IFF_UP } from 'vnet/internal/netdev/if'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'

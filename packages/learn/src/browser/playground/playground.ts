@@ -3,8 +3,7 @@
  * through it, and a log of the programs at its ends.
  */
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
-import { type MakeEditor, plainEditor, replaceEditor } from '../editor.ts'
-import { button, element, messageOf, save } from '../element.ts'
+import { button, element, type MakeEditor, messageOf, plainEditor, replaceEditor, save } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
 import type { PlaygroundDriver } from './messages.ts'
 import { SAMPLE } from './sample.ts'
@@ -221,9 +220,7 @@ function ownDriver(run: (text: string) => void, loadEditor?: () => Promise<MakeE
   const start = () => run(editor.text)
   const label = 'The text of your driver'
   const kept = new KeptDriver('playground')
-  const onChange = () => {
-    kept.text = editor.text === SAMPLE ? undefined : editor.text
-  }
+  const onChange = () => (kept.text = editor.text === SAMPLE ? undefined : editor.text)
   const options = { text: kept.text ?? SAMPLE, label, describedBy: 'own-keys', onChange, onCheck: start }
   let editor = plainEditor(options)
   let load = loadEditor

@@ -1,6 +1,6 @@
 /** Recorder: captures all devices of the playground, for the rows of a page and for a file. */
 import type { DeviceId, FlightRow, FrameRow } from '@vnet/web/internal/feed-types'
-import { flightRow, frameRow } from '@vnet/web/internal/frame-rows'
+import { flightRow, frameRow } from '@vnet/web/internal/rows'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { Capture } from 'vnet/internal/capture/capture'
 import { FramePrinter } from 'vnet/internal/capture/frame-text'
@@ -16,11 +16,7 @@ const FILE_BYTES = 4 << 20
 const FRAMES_MAX = 200
 const FLIGHTS_MAX = 40
 
-export interface Recorded {
-  readonly id: DeviceId
-  readonly name: string
-  readonly peer: string | undefined
-}
+export type Recorded = Readonly<{ id: DeviceId; name: string; peer: string | undefined }>
 
 /** The rows of a device since the last message about it. */
 interface Rows extends Recorded {
@@ -54,9 +50,7 @@ export class Recorder {
     this.#capture.follow()
     this.#head = this.#take()
     this.#reader.push(this.#head)
-    this.#rows = devices.map(each => {
-      return { ...each, frames: [], skipped: 0, number: 0, flights: [], flown: 0, stride: 1 }
-    })
+    this.#rows = devices.map(each => ({ ...each, frames: [], skipped: 0, number: 0, flights: [], flown: 0, stride: 1 }))
   }
 
   /** Reads what was captured, before the buffer is full. */
@@ -127,9 +121,8 @@ export class Recorder {
       }
       if (interfaceName !== name && interfaceName !== peer) continue
       rows.flown++
-      if (packetId % stride === 0 && flights.length < FLIGHTS_MAX) {
+      if (packetId % stride === 0 && flights.length < FLIGHTS_MAX)
         flights.push(flightRow(packet, interfaceName === peer))
-      }
     }
   }
 }

@@ -1,9 +1,8 @@
 /** The programs that the hosts of the playground run: ping, UDP, TCP, and a steady flow. */
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { formatAddress } from 'vnet/internal/packet/address'
 import * as icmp from 'vnet/internal/packet/icmp'
+import { formatAddress, get16, get32, put16, put32 } from 'vnet/internal/packet/index'
 import { IPPROTO_ICMP } from 'vnet/internal/packet/ipv4'
-import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
 import type { Host } from './host.ts'
 import type { PlaygroundRequest } from './messages.ts'
 import { Transfers } from './transfers.ts'
@@ -33,16 +32,9 @@ export interface TrafficOptions {
   readonly tell: (line: string) => void
 }
 
-interface Ping {
-  readonly sent: number[]
-  readonly rtts: number[]
-  readonly alarm: Alarm
-}
+type Ping = Readonly<{ sent: number[]; rtts: number[]; alarm: Alarm }>
 
-interface Burst {
-  readonly arrived: Set<number>
-  readonly alarm: Alarm
-}
+type Burst = Readonly<{ arrived: Set<number>; alarm: Alarm }>
 
 export class Traffic {
   readonly #options: TrafficOptions
@@ -182,6 +174,4 @@ export class Traffic {
 }
 
 /** Returns nanoseconds in milliseconds. */
-function inMs(ns: number): number {
-  return Math.round(ns / (NSEC_PER_MSEC / 100)) / 100
-}
+const inMs = (ns: number): number => Math.round(ns / (NSEC_PER_MSEC / 100)) / 100

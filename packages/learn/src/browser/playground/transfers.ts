@@ -1,7 +1,6 @@
 /** Transfers: TCP connections from host a, on each of which b receives the same number of bytes. */
 import type { TcpConnection } from '@vnet/inet/internal/index'
-import { type Alarm, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { explain, VnetError } from 'vnet/internal/base/errno'
+import { type Alarm, explain, NSEC_PER_MSEC, NSEC_PER_SEC, VnetError } from 'vnet/internal/base/index'
 import { formatAddress } from 'vnet/internal/packet/address'
 import type { TrafficOptions } from './traffic.ts'
 
@@ -92,6 +91,4 @@ function timeText(ns: number): string {
 }
 
 /** Returns `200,000`. */
-function grouped(n: number): string {
-  return n.toLocaleString('en')
-}
+const grouped = (n: number): string => n.toLocaleString('en')

@@ -1,8 +1,7 @@
 /** The page's side of the playground's worker: it starts one, and ends one that hangs. */
 import type { CommandRequest, CommandResult, FeedMessage } from '@vnet/web/internal/feed-types'
 import { syntaxErrorIn } from '../check.ts'
-import { type ConfinedWorker, confinedWorker } from '../confined-worker.ts'
-import { Flood, Silence } from '../silence.ts'
+import { type ConfinedWorker, confinedWorker, Flood, Silence } from '../confined-worker.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'
 
 /** Milliseconds without a beat, of which one arrives every second. */

@@ -7,15 +7,14 @@
  */
 import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
-import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
-import { explain } from 'vnet/internal/base/errno'
-import { LOGLEVEL_INFO, LOGLEVEL_WARNING } from 'vnet/internal/base/log'
-import { random } from 'vnet/internal/base/random'
+import * as base from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
+import { wireChange } from 'vnet/internal/control/client/wire-request'
+import { commands } from 'vnet/internal/control/protocol/family'
+import type { LocalVnet } from 'vnet/internal/control/server/local'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { peerOf } from 'vnet/internal/netdev/netif'
 import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
-import { runCommand } from './commands.ts'
 import { Feed } from './feed.ts'
 import { Host } from './host.ts'
 import { Recorder } from './recorder.ts'
@@ -23,29 +22,22 @@ import { type Sendable, Traffic } from './traffic.ts'
 
 const LINES_MAX = 20
 
-class LogLines {
-  clock: Pick<Clock, 'now'> = { now: () => 0 }
-  /** No more lines follow. */
-  isClosed = false
-  readonly #isOwn: boolean
-  readonly #tell: (line: string) => void
-  #second = 0
-  #lines = 0
+/** The time of the lines, and whether no more lines follow. */
+interface LogState {
+  clock: Pick<base.Clock, 'now'>
+  isClosed: boolean
+}
 
-  /** `isOwn`: the driver is the visitor's: all lines; otherwise warnings and errors. */
-  constructor(isOwn: boolean, tell: (line: string) => void) {
-    this.#isOwn = isOwn
-    this.#tell = tell
-  }
-
-  add(line: string, level: number): void {
-    if (this.isClosed || (!this.#isOwn && level > LOGLEVEL_WARNING)) return
-    const second = Math.floor(this.clock.now() / NSEC_PER_SEC)
-    if (second !== this.#second) this.#lines = 0
-    this.#second = second
-    this.#lines++
-    if (this.#lines <= LINES_MAX) this.#tell(line)
-    else if (this.#lines === LINES_MAX + 1) this.#tell('... (more lines in this second)')
+/** `isOwn`: the driver is the visitor's: all lines; otherwise warnings and errors. */
+function logLines(state: LogState, isOwn: boolean, tell: (line: string) => void) {
+  let [last, lines] = [0, 0]
+  return (line: string, level: number): void => {
+    if (state.isClosed || (!isOwn && level > base.LOGLEVEL_WARNING)) return
+    const second = Math.floor(state.clock.now() / base.NSEC_PER_SEC)
+    lines = second === last ? lines + 1 : 1
+    last = second
+    if (lines <= LINES_MAX) tell(line)
+    else if (lines === LINES_MAX + 1) tell('... (more lines in this second)')
   }
 }
 
@@ -73,20 +65,20 @@ export class World {
   readonly #hosts: readonly Host[]
   readonly #programs: Traffic
   readonly #recorder: Recorder
-  readonly #log: LogLines
+  readonly #log: LogState
   readonly #feed: Feed
   /** Milliseconds that the real time has passed without this one. */
   #skipped = 0
   readonly #due = CYCLES.map(() => 0)
 
-  private constructor(bed: TestBed, log: LogLines, driver: Driver, options: WorldOptions) {
+  private constructor(bed: TestBed, log: LogState, driver: Driver, options: WorldOptions) {
     this.bed = bed
     this.#log = log
     log.clock = bed.clock
     this.#options = options
     const { clock, net } = bed
     const { seed = 1, start, feed: send, tell } = options
-    const chance = random(seed)
+    const chance = base.random(seed)
     this.#hosts = net.devices.map(dev => new Host(dev, bed.port(dev.name), clock, chance))
     const [a, b = a] = this.#hosts as [Host, Host?]
     const module = { ...driver, values: bed.params }
@@ -107,12 +99,12 @@ export class World {
   static async make(driver: Driver, options: WorldOptions): Promise<World> {
     const { wire, seed = 1, isOwn = false, tell } = options
     const params = { ...('seed' in driver.params && { seed }), ...(wire && 'wire' in driver.params && { wire }) }
-    const log = new LogLines(isOwn, tell)
+    const log: LogState = { clock: { now: () => 0 }, isClosed: false }
     const bed = await TestBed.make(driver, params, {
       args: driver.name === 'cable' ? ['a', 'b'] : [],
       seed,
-      onLog: (line, level) => log.add(line, level),
-      logLevel: LOGLEVEL_INFO,
+      onLog: logLines(log, isOwn, tell),
+      logLevel: base.LOGLEVEL_INFO,
       debug: isOwn,
       allowErrors: true,
       wireResources: new LinuxWireResources(),
@@ -126,7 +118,7 @@ export class World {
   }
 
   get #now(): number {
-    return this.#options.start + this.#skipped + this.bed.clock.now() / NSEC_PER_MSEC
+    return this.#options.start + this.#skipped + this.bed.clock.now() / base.NSEC_PER_MSEC
   }
 
   command(id: DeviceId, command: PageCommand): CommandResult {
@@ -142,7 +134,7 @@ export class World {
   advance(ms: number): void {
     this.bed.advance(ms)
     this.#recorder.read()
-    const now = this.bed.clock.now() / NSEC_PER_MSEC
+    const now = this.bed.clock.now() / base.NSEC_PER_MSEC
     for (const [i, [every, names]] of CYCLES.entries()) {
       if (now < (this.#due[i] as number)) continue
       this.#due[i] = Math.max((this.#due[i] as number) + every, now + every / 2)
@@ -184,7 +176,46 @@ export class World {
     try {
       await this.bed.close()
     } catch (error) {
-      if (this.#options.isOwn) this.#options.tell(explain(error as Error))
+      if (this.#options.isOwn) this.#options.tell(base.explain(error as Error))
     }
+  }
+}
+
+/** Runs a command on a device. A failure, and a mistake of the user, are in the result. */
+function runCommand(vnet: LocalVnet, ifname: string, command: PageCommand): CommandResult {
+  try {
+    if (command.do === 'filter') {
+      return { ok: true, program: new LinuxWireResources().filter(command.text).program.instructions }
+    }
+    run(vnet, ifname, command)
+    return { ok: true }
+  } catch (error) {
+    if (error instanceof base.VnetError || error instanceof base.UsageError)
+      return { ok: false, message: base.explain(error) }
+    throw error
+  }
+}
+
+function run(vnet: LocalVnet, ifname: string, command: Exclude<PageCommand, { do: 'filter' }>): void {
+  switch (command.do) {
+    case 'cut':
+    case 'plug':
+      return void vnet.one(commands[command.do], { ifname })
+    case 'reset':
+      return void vnet.one(commands.resetStats, { ifname })
+    case 'carrier':
+      return void vnet.one(commands.setCarrier, { ifname, carrier: command.on })
+    case 'param':
+      return void vnet.one(commands.setParam, { ifname, name: command.name, value: command.value })
+    case 'trigger':
+      return void vnet.one(commands.trigger, { ifname, fault: command.fault, queue: command.queue })
+    case 'wire':
+      return void vnet.one(commands.setWire, { ifname, ...wireChange(command.text, { direction: command.direction }) })
+    case 'check-wire':
+      return void wireChange(command.text)
+    case 'step':
+      return void vnet.one(commands.step, { ifname, mode: command.mode, every: command.every, count: command.count })
+    default:
+      throw new base.UsageError(`there is no command ${(command as PageCommand).do}`)
   }
 }

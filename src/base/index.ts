@@ -1,0 +1,13 @@
+/** Clocks, durations, errors, logs, random numbers: all but config-file.ts, which loads YAML. */
+export * from './clock.ts'
+export * from './duration.ts'
+export * from './errno.ts'
+export * from './exception.ts'
+export * from './log.ts'
+export * from './moment-heap.ts'
+export * from './printable.ts'
+export * from './random.ts'
+export * from './token-bucket.ts'
+export * from './turns.ts'
+export * from './usage-error.ts'
+export * from './virtual-clock.ts'
