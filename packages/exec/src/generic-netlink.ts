@@ -73,10 +73,7 @@ export class GenericNetlink {
     const isStill = () => listener.isWaiting(notification)
     const send = (i: number): void =>
       this.#exchange(notification, all[i], result => {
-        if (result === undefined || result < 0) {
-          listener.answer(notification, i === 0 ? result : i)
-          return
-        }
+        if (result === undefined || result < 0) return void listener.answer(notification, i === 0 ? result : i)
         const at = address + BigInt(memory.MMSGHDR_LEN * i)
         const written = processes.inMemoryOf(pid, isStill, () => memory.putLength(processes, at, result)) ?? 0
         if (written < 0) listener.answer(notification, written)

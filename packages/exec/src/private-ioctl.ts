@@ -55,10 +55,7 @@ export class PrivateIoctls {
     const requester = this.#supervision.requesterOf(notification.pid)
     const data = this.#dataOf(notification, ifreq)
     // Checked last, to make sure that rights and memory belong to the thread that waits.
-    if (requester === null || !listener.isWaiting(notification)) {
-      listener.proceed(notification)
-      return
-    }
+    if (requester === null || !listener.isWaiting(notification)) return void listener.proceed(notification)
     const seq = conversations.nextSeq()
     const { ifindex, name: ifname, netns } = device
     this.#builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)

@@ -48,9 +48,8 @@ export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<st
     for (const directory of [texts, empty]) mkdirSync(directory)
     writeFile(definitions, tree.definitions(textWriter(texts)))
     await mksquashfs([empty, image, '-pf', definitions, ...OPTIONS])
-    if (statSync(image).size > size) {
+    if (statSync(image).size > size)
       throw new GuestSetupError(`the files for the guest have more than ${MEMORIES[name]} MiB: name fewer programs`)
-    }
     truncateSync(image, size)
     for (const path of [texts, empty, definitions]) rmSync(path, { recursive: true })
     return true

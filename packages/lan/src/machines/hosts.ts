@@ -134,23 +134,15 @@ function receiveUnicast(state: HostState, skb: SkBuff, packet: Packet): void {
   const { segment, table } = state
   const { bytes } = skb
   const { isIpv6, h, nh, protocol, destinationAt } = packet
-  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) {
-    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
-  } else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) {
-    receiveOther(state, skb, packet)
-  } else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) {
-    receiveIcmp(state, skb, packet)
-  } else if (packet.isFragment) {
-    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
-  } else if (protocol === ipv4.IPPROTO_UDP) {
-    receiveUdp(state, skb, packet)
-  } else if (protocol === ipv4.IPPROTO_TCP) {
-    receiveTcp(state, skb, packet)
-  } else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN)) {
+  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
+  else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) receiveOther(state, skb, packet)
+  else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) receiveIcmp(state, skb, packet)
+  else if (packet.isFragment) segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+  else if (protocol === ipv4.IPPROTO_UDP) receiveUdp(state, skb, packet)
+  else if (protocol === ipv4.IPPROTO_TCP) receiveTcp(state, skb, packet)
+  else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN))
     segment.drop(skb, drop.SKB_DROP_REASON_UNHANDLED_PROTO)
-  } else {
-    sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
-  }
+  else sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
 }
 
 function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
@@ -160,17 +152,12 @@ function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
   // A broadcast frame with a packet to one host is ignored (RFC 1122 sec. 3.3.6).
   const isGroup = isIpv6 ? bytes[destinationAt] === 0xff : table.byIp(bytes, destinationAt, false) < 0
   const isHandled = protocol === ipv4.IPPROTO_UDP || (isIpv6 && protocol === ipv6.NEXTHDR_ICMP)
-  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224) {
+  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224)
     segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
-  } else if (!isGroup || !isHandled) {
-    segment.take(skb)
-  } else if (packet.isFragment) {
-    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
-  } else if (protocol === ipv4.IPPROTO_UDP) {
-    receiveUdp(state, skb, packet)
-  } else {
-    receiveIcmp(state, skb, packet)
-  }
+  else if (!isGroup || !isHandled) segment.take(skb)
+  else if (packet.isFragment) segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+  else if (protocol === ipv4.IPPROTO_UDP) receiveUdp(state, skb, packet)
+  else receiveIcmp(state, skb, packet)
 }
 
 /** The frame is to the host, but the packet is not. A router replies with "no route". */

@@ -45,10 +45,7 @@ function receiveMessage6(state: HostState, skb: SkBuff, packet: Packet): void {
   const { bytes } = skb
   const { nh, h, host } = packet
   const type = icmpv6.type(bytes, h)
-  if (type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) {
-    receiveSolicitation(state, skb, packet)
-    return
-  }
+  if (type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) return void receiveSolicitation(state, skb, packet)
   if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT)
     learnAdvertised(state, bytes, packet)
   if (host < 0) receiveGroupMessage6(state, skb, packet, type)

@@ -159,10 +159,7 @@ function respond(state: HostState, skb: SkBuff, packet: Packet, length: number, 
   const { bytes } = skb
   const { h } = packet
   const at = h + udp.UDP_HLEN
-  if (isServicePort(state, skb, packet) || at + length > skb.end) {
-    state.segment.take(skb)
-    return
-  }
+  if (isServicePort(state, skb, packet) || at + length > skb.end) return void state.segment.take(skb)
   for (let i = 0; i < length; i++) bytes[at + i] = byteAt(i)
   swapPorts(skb, h)
   udp.setLength(bytes, h, udp.UDP_HLEN + length)

@@ -49,9 +49,7 @@ async function* statements(exercise: Exercise, whyNotLive: string | undefined) {
   const solution = join(directory, 'solution.js')
   const list = join(directory, 'mistakes.js')
   const missing = [solution, list].find(file => !existsSync(file))
-  if (missing !== undefined) {
-    throw new UsageError(`check: no ${missing}, which --mistakes is about`, { cause: missing })
-  }
+  if (missing !== undefined) throw new UsageError(`check: no ${missing}, which --mistakes is about`, { cause: missing })
   const isLive = whyNotLive === undefined
   const failure = await firstFailure(exercise, solution, isLive)
   yield { title: 'the solution passes', problem: failure && `${failure.title}: ${textOf(failure)}` }

@@ -131,9 +131,10 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
     boxes.some(
       box => box.kind === 'item' && box.lane === lane && box.item.kind === 'stage' && dropsOf(box.item.stage) > 0,
     )
-  const shown = arrows.map(arrow => {
-    return { arrow, state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)) }
-  })
+  const shown = arrows.map(arrow => ({
+    arrow,
+    state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)),
+  }))
   const box = (box: DriverBox) => {
     switch (box.kind) {
       case 'near frame':
@@ -213,9 +214,7 @@ function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
 
 /** It leads to where one sees more of the far end. */
 function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
-  if (peer !== undefined) {
-    return { ...kernelEnd(peer, isWide), href: placeHash({ view: 'driver', device: peer.id }) }
-  }
+  if (peer !== undefined) return { ...kernelEnd(peer, isWide), href: placeHash({ view: 'driver', device: peer.id }) }
   if (far === 'segment') {
     const href = placeHash({ view: 'lan', device: device.id })
     return { lines: [{ text: 'segment', tone: 'name' }], label: 'The segment with its hosts', href }

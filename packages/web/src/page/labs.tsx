@@ -66,9 +66,12 @@ interface End {
 function endsOf({ links }: Lab, rates: App['rates'], wires: DrawingProps['wires']): End[] {
   return links.flatMap(({ device, peer, from, to }) => {
     const [own, other] = [wires[device.id], peer && wires[peer.id]]
-    const end = (device: DeviceRow, to: LabNode, wire: string | undefined): End => {
-      return { device, to: to.name, wire, rate: rates.of(device.id)?.txPackets }
-    }
+    const end = (device: DeviceRow, to: LabNode, wire: string | undefined): End => ({
+      device,
+      to: to.name,
+      wire,
+      rate: rates.of(device.id)?.txPackets,
+    })
     const back = peer && end(peer, from, other?.out ?? own?.in)
     return [end(device, to, own?.out ?? other?.in), ...(back ? [back] : [])]
   })

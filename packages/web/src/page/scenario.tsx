@@ -130,9 +130,8 @@ interface ScenarioProgress {
 
 /** Returns how far it is at the time `now`, in milliseconds since 1970. */
 export function progress({ started, repeat, steps }: Scenario, now: number): ScenarioProgress {
-  if (started === undefined || now < started) {
+  if (started === undefined || now < started)
     return { state: 'waiting', round: 0, at: 0, step: undefined, next: undefined }
-  }
   const round = repeat === undefined ? 1 : Math.floor((now - started) / repeat) + 1
   const at = now - started - (round - 1) * (repeat ?? 0)
   const following = steps.findIndex(step => step.at > at)

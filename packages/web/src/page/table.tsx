@@ -10,14 +10,18 @@ export interface Column<Row> {
 }
 
 /** A narrow page leaves out columns of the class `whole`. */
-export const numbers = <Row,>(title: string, cell: (row: Row) => string, more = ''): Column<Row> => {
-  return { title, cell, class: `number ${more}` }
-}
+export const numbers = <Row,>(title: string, cell: (row: Row) => string, more = ''): Column<Row> => ({
+  title,
+  cell,
+  class: `number ${more}`,
+})
 
 /** Numbers that are red unless they are 0. */
-export const troubles = <Row,>(title: string, text: (row: Row) => string): Column<Row> => {
-  return { title, class: 'number', cell: row => <span class={text(row) === '0' ? 'muted' : 'drop'}>{text(row)}</span> }
-}
+export const troubles = <Row,>(title: string, text: (row: Row) => string): Column<Row> => ({
+  title,
+  class: 'number',
+  cell: row => <span class={text(row) === '0' ? 'muted' : 'drop'}>{text(row)}</span>,
+})
 
 interface TableProps<Row> {
   readonly class?: string
