@@ -30,14 +30,13 @@ const LENGTH_MAX = 0x7fff_ffffn
 
 export type MemorySpan = Readonly<{ address: bigint; length: number }>
 
-export function span(address: bigint, length: bigint): MemorySpan {
-  return { address, length: Number(length < LENGTH_MAX ? length : LENGTH_MAX) }
-}
+export const span = (address: bigint, length: bigint): MemorySpan => ({
+  address,
+  length: Number(length < LENGTH_MAX ? length : LENGTH_MAX),
+})
 
 /** Reads an address and the length after it. */
-function spanAt(octets: Uint8Array, at: number): MemorySpan {
-  return span(getU64(octets, at), getU64(octets, at + 8))
-}
+const spanAt = (octets: Uint8Array, at: number): MemorySpan => span(getU64(octets, at), getU64(octets, at + 8))
 
 /** Reads an array of struct iovec; undefined if it is too long or unreadable. */
 export function iovecs(
@@ -78,9 +77,8 @@ export function mmsghdrs(processes: OtherProcesses, pid: number, address: bigint
 }
 
 /** Writes msg_len, the bytes sent or received, of a struct mmsghdr. Returns 0 or -EFAULT. */
-export function putLength(processes: OtherProcesses, address: bigint, length: number): number {
-  return putUint(processes, address + BigInt(MSGHDR_LEN), length, 4)
-}
+export const putLength = (processes: OtherProcesses, address: bigint, length: number): number =>
+  putUint(processes, address + BigInt(MSGHDR_LEN), length, 4)
 
 function putUint(processes: OtherProcesses, address: bigint, value: number, bytes: 4 | 8): number {
   const octets = new Uint8Array(bytes)

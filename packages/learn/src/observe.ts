@@ -18,9 +18,7 @@ export function addressesOf(bytes: Uint8Array): { from: string; to: string } {
 }
 
 /** Returns the hardware address at a position of a frame, as text. */
-export function macAt(bytes: Uint8Array, at: number): string {
-  return formatMac(bytes.subarray(at, at + ETH_ALEN))
-}
+export const macAt = (bytes: Uint8Array, at: number): string => formatMac(bytes.subarray(at, at + ETH_ALEN))
 
 /** The number that the group of a pattern matches; undefined without a match. */
 export function numberOf(pattern: RegExp, text: string): number | undefined {

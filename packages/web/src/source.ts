@@ -241,6 +241,4 @@ export class Poll implements Source {
 }
 
 /** Returns the next multiple, a quarter interval away or more: all sources share one wake-up. */
-function nextMoment(begun: number, interval: number): number {
-  return (Math.floor(begun / interval + 0.25) + 1) * interval
-}
+const nextMoment = (begun: number, interval: number): number => (Math.floor(begun / interval + 0.25) + 1) * interval

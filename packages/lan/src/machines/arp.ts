@@ -40,9 +40,8 @@ export function receiveArp(state: HostState, skb: SkBuff): void {
 }
 
 /** A probe is sent from 0.0.0.0. Read by bytes: a number of 32 bits may cost an object. */
-function isProbe(bytes: Uint8Array, at: number): boolean {
-  return (bytes[at + SPA] | bytes[at + SPA + 1] | bytes[at + SPA + 2] | bytes[at + SPA + 3]) === 0
-}
+const isProbe = (bytes: Uint8Array, at: number): boolean =>
+  (bytes[at + SPA] | bytes[at + SPA + 1] | bytes[at + SPA + 2] | bytes[at + SPA + 3]) === 0
 
 /** Takes over a frame from a sender that uses the address of the host with index `index`. */
 function defend(state: HostState, skb: SkBuff, at: number, index: number): void {

@@ -218,9 +218,8 @@ function macFor(address: Uint8Array, oui: Uint8Array): Uint8Array {
   return mac
 }
 
-export function listOf(value: string | readonly string[] = []): readonly string[] {
-  return typeof value === 'string' ? [value] : value
-}
+export const listOf = (value: string | readonly string[] = []): readonly string[] =>
+  typeof value === 'string' ? [value] : value
 
 /** The entries of a record with numbers from 0 to `max` as keys. */
 function entries<T>(record: Readonly<Record<number, T>> = {}, max: number): [number, T][] {

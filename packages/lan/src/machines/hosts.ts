@@ -184,6 +184,5 @@ function mayCauseError({ bytes }: SkBuff, packet: Packet): boolean {
   return bytes[h] === (isIpv6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO)
 }
 
-function isUnicast(bytes: Uint8Array, at: number, isIpv6: boolean): boolean {
-  return isIpv6 ? ipv6.isUnicastAddress(bytes, at) : ipv4.isUnicastAddress(bytes, at)
-}
+const isUnicast = (bytes: Uint8Array, at: number, isIpv6: boolean): boolean =>
+  isIpv6 ? ipv6.isUnicastAddress(bytes, at) : ipv4.isUnicastAddress(bytes, at)

@@ -150,9 +150,8 @@ const printer =
     return (result: course.Result) => io.out(print(exercise, file, result))
   }
 
-function jsonLine({ name }: course.Exercise, file: string, result: course.Result): string {
-  return `${JSON.stringify({ exercise: name, file, ...result })}\n`
-}
+const jsonLine = ({ name }: course.Exercise, file: string, result: course.Result): string =>
+  `${JSON.stringify({ exercise: name, file, ...result })}\n`
 
 function textLines({ name }: course.Exercise, file: string, found: course.Result): string {
   const { result, seen, expected, read, logged = [], why } = found

@@ -78,9 +78,8 @@ export function moduleParams(args: readonly string[]): string[] {
 }
 
 /** `['a/sw0']`: the interface arguments. */
-function places(args: readonly string[]): string[] {
-  return args.filter((arg, i) => !arg.startsWith('--') && !args[i - 1]?.startsWith('--'))
-}
+const places = (args: readonly string[]): string[] =>
+  args.filter((arg, i) => !arg.startsWith('--') && !args[i - 1]?.startsWith('--'))
 
 /** The loaded module and the outer ends of its wires. */
 class StartedModule implements Started {

@@ -7,9 +7,13 @@ import { lateText, stateOf, whole } from './driver-text.ts'
 import { type DeviceRate, wrongDrops } from './rates.ts'
 import { type Column, numbers, SCROLLABLE, Table, troubles } from './table.tsx'
 
-export function allView(app: App): View {
-  return { name: 'all', title: 'All', isGeneral: true, wants: ['late'], Body: () => <All app={app} /> }
-}
+export const allView = (app: App): View => ({
+  name: 'all',
+  title: 'All',
+  isGeneral: true,
+  wants: ['late'],
+  Body: () => <All app={app} />,
+})
 
 interface Line {
   readonly device: DeviceRow

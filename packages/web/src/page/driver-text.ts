@@ -98,9 +98,8 @@ export function stateOf({ isUp, isCut, carrier }: DeviceRow): { readonly text: s
 export const MOST_DOTS = 10
 
 /** The width of a line for a rate, in pixels: 2 more for each power of ten. 0 without frames. */
-export function flowWidth(rate: number): number {
-  return rate < 0.05 ? 0 : Math.min(15, Math.max(3, Math.round(1 + 2 * Math.log10(rate))))
-}
+export const flowWidth = (rate: number): number =>
+  rate < 0.05 ? 0 : Math.min(15, Math.max(3, Math.round(1 + 2 * Math.log10(rate))))
 
 /** The width of a character in a monospaced font of 13 px. */
 export const CHARACTER = 7.83
@@ -122,6 +121,4 @@ export const clockText = (seconds: number): string => new Date(seconds * 1000).t
 export const whole = (number: number): string => number.toLocaleString('en')
 
 /** Returns a lateness in ms as text; empty for undefined. */
-export function lateText(ms: number | undefined): string {
-  return ms === undefined ? '' : formatNumber(ms / 1000, 's')
-}
+export const lateText = (ms: number | undefined): string => (ms === undefined ? '' : formatNumber(ms / 1000, 's'))

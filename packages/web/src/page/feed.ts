@@ -174,6 +174,4 @@ export class PageSession {
 }
 
 /** crypto.subtle is only for https and this machine's pages. */
-function hmacSha256(key: string, text: string): string {
-  return bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(text)))
-}
+const hmacSha256 = (key: string, text: string): string => bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(text)))

@@ -148,9 +148,7 @@ export function progress({ started, repeat, steps }: Scenario, now: number): Sce
 }
 
 /** Returns the length of the drawing: of a round, or a bit more than the time of the last step. */
-export function lengthOf({ repeat, steps }: Scenario): number {
-  return repeat ?? Math.max(1000, (steps.at(-1)?.at ?? 0) * 1.1)
-}
+export const lengthOf = ({ repeat, steps }: Scenario): number => repeat ?? Math.max(1000, (steps.at(-1)?.at ?? 0) * 1.1)
 
 const STEPS = [1, 2, 5]
   .flatMap(n => [n, n * 10, n * 100])

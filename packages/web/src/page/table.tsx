@@ -151,9 +151,8 @@ export function isTyping({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): b
 }
 
 /** Whether a key is a command of the page: not typed into a field, nor one of the browser's. */
-export function isCommandKey(event: KeyboardEvent): boolean {
-  return !(isTyping(event) || event.ctrlKey || event.metaKey || event.altKey)
-}
+export const isCommandKey = (event: KeyboardEvent): boolean =>
+  !(isTyping(event) || event.ctrlKey || event.metaKey || event.altKey)
 
 /** The part of the document that takes keys as commands; undefined for all of it. */
 export const KeysFrom = createContext<ShadowRoot | undefined>(undefined)
@@ -210,6 +209,5 @@ export function useRowsInSight(ref: RefObject<HTMLElement | null>, rows: number,
 }
 
 /** The height of the rows of a list, which its style sets. */
-export function rowHeightOf(list: HTMLElement | null): number {
-  return (list && Number.parseFloat(getComputedStyle(list).getPropertyValue('--row-height'))) || 32
-}
+export const rowHeightOf = (list: HTMLElement | null): number =>
+  (list && Number.parseFloat(getComputedStyle(list).getPropertyValue('--row-height'))) || 32

@@ -55,9 +55,11 @@ function clientOf({ htype, chaddr, options }: dhcp.DhcpMessage): DhcpClient | un
   return asClient(`${hardware}${formatHex(chaddr)}`, clientId)
 }
 
-export function asClient(mac: string, clientId: string | undefined): DhcpClient {
-  return { key: clientId === undefined ? `mac ${mac}` : `id ${clientId}`, mac, clientId }
-}
+export const asClient = (mac: string, clientId: string | undefined): DhcpClient => ({
+  key: clientId === undefined ? `mac ${mac}` : `id ${clientId}`,
+  mac,
+  clientId,
+})
 
 /** Reads an option of 4 bytes as an unsigned number. */
 export function numberIn({ options }: dhcp.DhcpMessage, code: number): number | undefined {
