@@ -13,8 +13,7 @@ import * as netlink from 'vnet/internal/netlink/index'
 import { Conversation, type SentRequest } from './conversations.ts'
 import { inodeOf, portOf, type Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
-import type { Notification } from './seccomp.ts'
-import type { Supervision } from './supervision.ts'
+import type { Notification, Supervision } from './seccomp.ts'
 
 export type Where = Readonly<{ tgid: number; number: number; inode: number; netns: number }>
 
