@@ -2,7 +2,6 @@
  * Structures in a program's memory that its system calls point to: struct msghdr, struct mmsghdr,
  * struct iovec and struct sockaddr_nl. x86-64 and arm64 lay them out alike.
  */
-
 import { EFAULT } from 'vnet/internal/base/errno'
 import { getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
@@ -39,12 +38,7 @@ export const span = (address: bigint, length: bigint): MemorySpan => ({
 const spanAt = (octets: Uint8Array, at: number): MemorySpan => span(getU64(octets, at), getU64(octets, at + 8))
 
 /** Reads an array of struct iovec; undefined if it is too long or unreadable. */
-export function iovecs(
-  processes: OtherProcesses,
-  pid: number,
-  address: bigint,
-  count: bigint,
-): MemorySpan[] | undefined {
+export function iovecs(processes: OtherProcesses, pid: number, address: bigint, count: bigint) {
   if (count > IOVECS_MAX) return undefined
   const octets = new Uint8Array(IOVEC_LEN * Number(count))
   if (processes.read(pid, address, octets) < 0) return undefined
@@ -108,12 +102,7 @@ export function timespecMs(processes: OtherProcesses, pid: number, address: bigi
 }
 
 /** Reads all spans into one array; undefined if they are longer than `max` or unreadable. */
-export function gathered(
-  processes: OtherProcesses,
-  pid: number,
-  spans: readonly MemorySpan[],
-  max: number,
-): Uint8Array | undefined {
+export function gathered(processes: OtherProcesses, pid: number, spans: readonly MemorySpan[], max: number) {
   const length = spans.reduce((n, span) => n + span.length, 0)
   if (length > max) return undefined
   const octets = new Uint8Array(length)

@@ -3,7 +3,6 @@
  * that the program gets the driver's reply instead of a placeholder (replies.ts), with its sender
  * and ancillary data. Every other message is passed on unchanged.
  */
-
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
 import { closingOnError, isGeneric, MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/index'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'

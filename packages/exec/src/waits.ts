@@ -4,7 +4,6 @@
  * again when that is readable. Only a fatal signal wakes a thread with a call that waits here, so
  * the supervisor polls for signals that the thread handles and ends the call like the kernel would.
  */
-
 import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet/internal/base/errno'
 import { closingOnError, FIONBIO, type Poller, startPoller } from 'vnet/internal/linux/index'
 import type { ThreadStatus } from './other-process.ts'

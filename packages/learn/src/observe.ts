@@ -1,5 +1,4 @@
 /** Observations of checks: frames as text, the calls of a driver, and live checks with ping(8). */
-
 import { ETH_ALEN, ETH_HLEN, formatAddress, formatMac } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { type Live, type ProgramOutput, verify } from './exercise.ts'

@@ -47,10 +47,7 @@ export function vnetRows(
 }
 
 /** Returns a ping through a device: of a flipped address, or of a peer in another kernel. */
-function hintOf(
-  device: FoundDevice,
-  addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>,
-): string | undefined {
+function hintOf(device: FoundDevice, addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>) {
   const others = [...addresses.keys()]
   const ends = device.flips ? others : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
   const prefixes = (of: FoundDevice): readonly Prefix[] =>

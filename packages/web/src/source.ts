@@ -1,5 +1,4 @@
 /** The server-sent events of a page, and the sources of messages for pages that show the same. */
-
 import type { ServerResponse } from 'node:http'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import type { FeedMessage } from './feed-types.ts'

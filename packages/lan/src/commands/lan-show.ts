@@ -1,5 +1,4 @@
 /** `vnet lan show [IF]`: hosts, leases, neighbours, stations and counters of a segment. */
-
 import { EOPNOTSUPP, VnetError } from 'vnet/internal/base/errno'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { type AskOptions, askInterface, askVnets, fail, failAll, hasEnded } from 'vnet/internal/cli/ask'

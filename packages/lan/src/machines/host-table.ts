@@ -2,7 +2,6 @@
  * HostTable: the simulated hosts by index, name and address. Properties shared by many hosts are
  * stored once (HostKind), the rest in typed arrays: some 300 bytes a host.
  */
-
 import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
 import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'

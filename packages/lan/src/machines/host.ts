@@ -1,5 +1,4 @@
 /** A simulated host: its addresses, and its handlers for received packets. */
-
 import { type Clock, type Rate, TokenBucket } from 'vnet/internal/base/index'
 import { copyAddress, ETH_ALEN, isMulticastAddress } from 'vnet/internal/packet/ethernet'
 import { RecentAddresses } from '../switch/address-table.ts'

@@ -5,7 +5,6 @@
  * Hosts have no VLANs and do not reply to pings to groups (Linux: icmp_echo_ignore_broadcasts). IP
  * (RFC 1122 sec. 3.2, RFC 8200) is without reassembly: ping fragments return one by one.
  */
-
 import { type Packet, parse4, parse6 } from 'vnet/internal/drivers/far/packet'
 import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from 'vnet/internal/packet/ethernet'
 import { ICMP_ECHO } from 'vnet/internal/packet/icmp'

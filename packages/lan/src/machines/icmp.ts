@@ -3,7 +3,6 @@
  * reply to duplicate address detection (RFC 4862 sec. 5.4) goes to all nodes: the address is taken.
  * Errors are "destination unreachable" (RFC 1122 sec. 3.2.2, RFC 4443 sec. 3.1).
  */
-
 import { ICMP_CHECK, isIcmpChecksumRight, type Packet, setPositions } from 'vnet/internal/drivers/far/packet'
 import { echo, fillChecksum, fillHeader, solicitorAt, toAdvertisement } from 'vnet/internal/drivers/far/reply'
 import { skbChecksumHelp } from 'vnet/internal/netdev/gso'

@@ -1,5 +1,4 @@
 /** UDP for the simulated hosts (RFC 768, RFC 1122 sec. 4.1): services, handlers, closed ports. */
-
 import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
 import { makeReply, turnAround } from 'vnet/internal/drivers/far/reply'
 import * as ethernet from 'vnet/internal/packet/ethernet'

@@ -4,7 +4,6 @@
  * is accounted for: a received frame is sent to the segment or counted in `drops`; a frame from the
  * segment is sent, counted in `drops`, or waiting.
  */
-
 import { EINVAL, ENOBUFS, ENODEV, type Log, VnetError } from 'vnet/internal/base/index'
 import { type Native, VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
 import { type WatchedState, watchLink } from 'vnet/internal/linux/links/watch'

@@ -1,5 +1,4 @@
 /** `vnet check --mistakes` checks exercises themselves, for their authors; `--kernel` a module. */
-
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'

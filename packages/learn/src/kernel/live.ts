@@ -1,5 +1,4 @@
 /** Live checks on the learner's module, in a virtual machine. */
-
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'

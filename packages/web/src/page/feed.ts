@@ -1,5 +1,4 @@
 /** The feed of the server: opened again for each view, and after failures ever less often. */
-
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'

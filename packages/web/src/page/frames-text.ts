@@ -1,5 +1,4 @@
 /** The contents of the table of frames, as text. */
-
 import { BlockWalker } from 'vnet/internal/capture/block-walker'
 import { Input } from 'vnet/internal/capture/input'
 import { ENHANCED_PACKET, SECTION_HEADER } from 'vnet/internal/capture/pcapng'

@@ -1,5 +1,4 @@
 /** Reads the messages of DHCP clients: identity, requests, and the name that a client chose. */
-
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
 import { formatHex, get32 } from 'vnet/internal/packet/index'
