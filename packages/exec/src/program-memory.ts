@@ -38,9 +38,7 @@ export function span(address: bigint, length: bigint): MemorySpan {
 }
 
 /** Reads an address and the length after it. */
-function spanAt(octets: Uint8Array, at: number): MemorySpan {
-  return span(getU64(octets, at), getU64(octets, at + 8))
-}
+const spanAt = (octets: Uint8Array, at: number): MemorySpan => span(getU64(octets, at), getU64(octets, at + 8))
 
 /** Reads an array of struct iovec; undefined if it is too long or unreadable. */
 export function iovecs(

@@ -231,6 +231,4 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
 }
 
 /** Whether this is a TAP of an earlier run that no process has open: it becomes a port again. */
-function isIdleTap({ tun }: Link): boolean {
-  return tun?.type === 'tap' && tun.numQueues + tun.numDisabledQueues === 0
-}
+const isIdleTap = ({ tun }: Link): boolean => tun?.type === 'tap' && tun.numQueues + tun.numDisabledQueues === 0

@@ -8,6 +8,4 @@ export const clockText = (seconds: number): string => new Date(seconds * 1000).t
 export const whole = (number: number): string => number.toLocaleString('en')
 
 /** Returns a lateness in ms as text; empty for undefined. */
-export function lateText(ms: number | undefined): string {
-  return ms === undefined ? '' : formatNumber(ms / 1000, 's')
-}
+export const lateText = (ms: number | undefined): string => (ms === undefined ? '' : formatNumber(ms / 1000, 's'))
