@@ -40,7 +40,9 @@ type State = ReturnType<typeof newState>
 /** State that is kept while other views are shown. */
 function newState(app: App) {
   const id = signal('')
-  effect(() => (id.value = app.device?.id ?? id.peek()))
+  effect(() => {
+    id.value = app.device?.id ?? id.peek()
+  })
   return {
     /** Grows with each sample that is to be drawn. */
     version: signal(0),
