@@ -63,7 +63,7 @@ export const JOINED = {
     'cli/joined-driver': ['cli/commands/driver-command', 'cli/run'],
   },
   lab: {
-    'model/joined': ['model/rights', 'model/subnet', 'nat/nat-table'],
+    'model/joined': ['model/index', 'nat/nat-table'],
     'commands/joined': ['commands/index', 'run/run'],
     'kernel/joined-index': ['index', 'kernel/lab-worker'],
     'kernel/joined': ['run/run-lab', 'kernel/kernel-world', 'network/lab'],

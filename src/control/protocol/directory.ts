@@ -49,9 +49,7 @@ export interface Entry {
 }
 
 /** Returns the inode of this thread's namespace of a kind. */
-export function ownNamespace(kind: 'net' | 'pid'): number {
-  return statSync(`/proc/thread-self/ns/${kind}`).ino
-}
+export const ownNamespace = (kind: 'net' | 'pid'): number => statSync(`/proc/thread-self/ns/${kind}`).ino
 
 /** Returns the vnets of some directories. Removes files of ended vnets, if it may. */
 export function readDirectories(directories: readonly RunDirectory[] = trustedDirectories()): Entry[] {

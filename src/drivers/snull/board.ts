@@ -71,9 +71,7 @@ export const faults = {
 }
 type Fault = keyof typeof faults
 
-export function isFault(name: string): name is Fault {
-  return Object.hasOwn(faults, name)
-}
+export const isFault = (name: string): name is Fault => Object.hasOwn(faults, name)
 
 type Faults = ParamValues<typeof faultParams>
 
@@ -266,9 +264,7 @@ function isFaulty({ lockup, stuck, spurious, flap, drop }: Faults): boolean {
 }
 
 /** Returns true if the `count`-th frame is one of "every Nth". */
-export function takes(every: number, count: number): boolean {
-  return every !== 0 && count % every === 0
-}
+export const takes = (every: number, count: number): boolean => every !== 0 && count % every === 0
 
 /** `none` turns it off while the driver runs. */
 function parseDrop(value: string): DropFault | undefined {

@@ -1,7 +1,6 @@
 /** FaultPlan: the planned faults of a lab, which all of its links share. */
 import type { Clock } from 'vnet/internal/base/clock'
-import type { PlannedFault } from '../model/packet-name.ts'
-import { holdsPackets, isLinkVerb } from '../model/verbs.ts'
+import { holdsPackets, isLinkVerb, type PlannedFault } from '../model/index.ts'
 import { type Cut, Cuts, cutOfHost, cutOfLink, type Place } from './cuts.ts'
 import type { FaultEvent } from './protocol.ts'
 

@@ -14,8 +14,7 @@ import { and, testing } from 'vnet/internal/packet/condition'
 import { loading } from 'vnet/internal/packet/filter-primitives'
 import { NDISC_HOP_LIMIT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
 import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
-import type { SocketPlace } from '../model/place.ts'
-import { NAT64_NETWORK } from '../model/subnet.ts'
+import { NAT64_NETWORK, type SocketPlace } from '../model/index.ts'
 import type { AdvertSpec } from './protocol.ts'
 
 /** Seconds for which an advertisement holds, three times the longest interval between two. */

@@ -1,8 +1,7 @@
 /** FailedRun: the packets of a run that failed, its faults, and operations. */
 import { formatDuration, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { type KeptOperation, timedText } from '../history/history.ts'
-import type { PlannedFault } from '../model/packet-name.ts'
-import { isLinkVerb, type NemesisVerb } from '../model/verbs.ts'
+import { isLinkVerb, type NemesisVerb, type PlannedFault } from '../model/index.ts'
 import type { Judgement } from './judge.ts'
 import { type ExploredPacket, packetOf } from './points.ts'
 import type { FailedRun, RunOperation, RunPacket, RunSpan } from './result.ts'

@@ -1,7 +1,6 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
 import type { KeptOperation } from '../history/history.ts'
-import type { PlannedFault } from '../model/packet-name.ts'
-import { isNemesisVerb } from '../model/verbs.ts'
+import { isNemesisVerb, type PlannedFault } from '../model/index.ts'
 import { isUnrepaired, type Span } from '../nemesis/hit.ts'
 import { firstOf } from './lists.ts'
 import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'

@@ -1,6 +1,5 @@
 /** ExploreReport: what explore found, as data and as text for a terminal. */
-import type { PlannedFault } from '../model/packet-name.ts'
-import { isNemesisVerb } from '../model/verbs.ts'
+import { isNemesisVerb, type PlannedFault } from '../model/index.ts'
 import type { WorldName } from '../world/world.ts'
 import { bareText } from './describe.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'

@@ -1,7 +1,6 @@
 /** The sets of faults that are tried. */
 import { durationOf, NSEC_PER_MSEC, stream, UsageError } from 'vnet/internal/base/index'
-import type { PlannedFault } from '../model/packet-name.ts'
-import { needsRepair } from '../model/verbs.ts'
+import { needsRepair, type PlannedFault } from '../model/index.ts'
 import { type FaultKind, LASTS } from './fault-text.ts'
 import { type ExploredPacket, faultOf, timeOf } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'

@@ -124,9 +124,7 @@ export function operationName({ process, name, key, value, outcome, result }: Op
 }
 
 /** Returns an operation as one line: `20.0 to 31.5 ms  client1 read x -> 2`. */
-export function operationText(operation: Operation): string {
-  return timedText(operation, operationName(operation))
-}
+export const operationText = (operation: Operation): string => timedText(operation, operationName(operation))
 
 /** Returns the same from its times in ms and its name. */
 export function timedText({ start, end }: Pick<Operation, 'start' | 'end'>, name: string): string {

@@ -206,9 +206,7 @@ function overwrite(path: string, text: string): void {
 }
 
 /** Returns `198.18.0.1` for `198.18.0.1/24`. */
-export function withoutPrefix(cidr: string): string {
-  return cidr.split('/', 1)[0] ?? ''
-}
+export const withoutPrefix = (cidr: string): string => cidr.split('/', 1)[0] ?? ''
 
 /** Returns the first IPv4 address of a list, with or without prefixes, as an unsigned number. */
 export function ipv4Of(addresses: readonly string[]): number {

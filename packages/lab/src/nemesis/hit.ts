@@ -1,9 +1,7 @@
 /** Hit: the hosts that faults hit which name none. */
 
 import { messageOrDescription, NSEC_PER_MSEC, namesFor, UsageError } from 'vnet/internal/base/index'
-import { type Form, shown } from '../model/options.ts'
-import type { PlannedFault } from '../model/packet-name.ts'
-import { FOREVER, lastingOf, needsRepair } from '../model/verbs.ts'
+import { FOREVER, type Form, lastingOf, needsRepair, type PlannedFault, shown } from '../model/index.ts'
 import type { LabHost } from '../network/host.ts'
 import type { Lab } from '../network/lab.ts'
 

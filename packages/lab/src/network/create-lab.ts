@@ -1,8 +1,7 @@
 /** createLab: opens the world of a lab, and starts it. */
 
 import { LabWorker } from '../kernel/lab-worker.ts'
-import { checkForms } from '../model/options.ts'
-import { LabUnavailableError } from '../model/rights.ts'
+import { checkForms, LabUnavailableError } from '../model/index.ts'
 import { checkInGuest, isInGuest, isRequired, type LabWorld, wantedWorld } from '../world/world.ts'
 import type { Lab, LabOptions } from './lab.ts'
 import type { LabSetup } from './links.ts'

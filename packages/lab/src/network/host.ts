@@ -24,9 +24,7 @@ import type { HostProgram, HostStart } from './host-start.ts'
 import type { Links } from './links.ts'
 
 /** Returns the name of a host for an error, or what was given in place of one. */
-export function nameOf(given: unknown): string {
-  return given instanceof LabHost ? given.name : shown(given)
-}
+export const nameOf = (given: unknown): string => (given instanceof LabHost ? given.name : shown(given))
 
 const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
   ...anyOf('type', 'recvBufferSize', 'sendBufferSize', 'receiveBlockList', 'sendBlockList'),

@@ -6,8 +6,7 @@ import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { addressesOf, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { prepareWayOut, takenPort } from 'vnet/internal/linux/way-out'
-import { LabUnavailableError } from '../model/rights.ts'
-import { addressesOf as addressesOnLink, RUN_ROUTER } from '../model/subnet.ts'
+import { addressesOf as addressesOnLink, LabUnavailableError, RUN_ROUTER } from '../model/index.ts'
 
 export interface RunOptions {
   readonly wire?: string

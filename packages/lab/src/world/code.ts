@@ -9,8 +9,7 @@ import net from 'node:net'
 import type os from 'node:os'
 import type { Worker, WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { shown } from '../model/options.ts'
-import { checkPort, type HostAddress, type NameServer, type StreamServer } from '../model/place.ts'
+import { checkPort, type HostAddress, type NameServer, type StreamServer, shown } from '../model/index.ts'
 import type { Closable } from './open-sockets.ts'
 
 /** A method of a native object of Node. It returns 0 or a negative errno. */
