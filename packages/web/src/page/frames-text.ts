@@ -17,16 +17,11 @@ export const verdict = ({ dropped }: Pick<FrameRow, 'dropped'>): string =>
   dropped === undefined ? 'passed' : `dropped: ${dropped}`
 
 /** The protocols that have a colour in the table, each with the headers that it stands for. */
-const PROTOCOLS = [
-  ['arp', /^ARP/],
-  ['icmp', /^ICMP/],
-  ['tcp', /^TCP/],
-  ['udp', /^UDP/],
-] as const
+const PROTOCOLS = { arp: /^ARP/, icmp: /^ICMP/, tcp: /^TCP/, udp: /^UDP/ }
 
 /** Returns the first protocol with a colour in a frame, or `other`. */
 export const protocolOf = ({ headers }: Pick<FrameRow, 'headers'>): string =>
-  PROTOCOLS.find(([, name]) => headers.some(header => name.test(header.name)))?.[0] ?? 'other'
+  Object.entries(PROTOCOLS).find(([, name]) => headers.some(header => name.test(header.name)))?.[0] ?? 'other'
 
 export const PER_LINE = 16
 
