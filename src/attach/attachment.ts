@@ -362,6 +362,4 @@ export class Attachment {
 }
 
 /** Returns the MTU of its TAPs. Larger frames than a TAP can take are dropped. */
-function mtuOf({ mtu }: Pick<Link, 'mtu'>): number {
-  return Math.min(Math.max(mtu, netif.ETH_MIN_MTU), netif.ETH_MAX_MTU)
-}
+const mtuOf = ({ mtu }: Pick<Link, 'mtu'>): number => Math.min(Math.max(mtu, netif.ETH_MIN_MTU), netif.ETH_MAX_MTU)

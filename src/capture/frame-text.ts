@@ -26,9 +26,7 @@ export class FramePrinter {
   }
 }
 
-export function isGso({ flags = 0 }: CapturedPacket): boolean {
-  return (flags & FLAG_TCP_SEGMENTATION_OFFLOADED) !== 0
-}
+export const isGso = ({ flags = 0 }: CapturedPacket): boolean => (flags & FLAG_TCP_SEGMENTATION_OFFLOADED) !== 0
 
 export function directionOf({ flags = 0 }: CapturedPacket): 'tx' | 'rx' {
   return (flags & DIRECTIONS) === FLAG_INBOUND ? 'rx' : 'tx'

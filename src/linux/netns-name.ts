@@ -21,9 +21,7 @@ const NAMES = '/run/netns'
 export const netnsPath = (netns: string): string => (netns.includes('/') ? netns : `${NAMES}/${netns}`)
 
 /** A namespace's name; `net:[INODE]`, as in /proc, without one; undefined for our own. */
-export function netnsName(nsfd: number): string | undefined {
-  return nsfd < 0 ? undefined : nameOf(fstatSync(nsfd))
-}
+export const netnsName = (nsfd: number): string | undefined => (nsfd < 0 ? undefined : nameOf(fstatSync(nsfd)))
 
 /** The same, of the namespace with this inode, which need not be open. */
 export const netnsNameOf = (ino: number) => nameOf({ dev: statSync('/proc/thread-self/ns/net').dev, ino })

@@ -63,9 +63,7 @@ export const whyNoNamespaces = (): string | undefined => whyNot(namespaces())
 export const whyNotConfined = (): string | undefined => whyNot('check')
 
 /** Returns why an ordinary user can make no interfaces, even in namespaces of its own. */
-export function whyNoTun(native?: Native): string | undefined {
-  return messageOf(() => checkTun(native ?? loadNative()))
-}
+export const whyNoTun = (native?: Native): string | undefined => messageOf(() => checkTun(native ?? loadNative()))
 
 /**
  * Returns a command that runs another one where it does no harm (native/rootless/confine.h):

@@ -32,9 +32,7 @@ export function directionText({ direction, side }: Pick<WireDrop, 'side'> & { re
 }
 
 /** Returns `loss 1%`, or `delay 1ms limit 1: limit`. */
-export function stageDropText({ kind, text, why }: WireDrop): string {
-  return why === kind ? text : `${text}: ${why}`
-}
+export const stageDropText = ({ kind, text, why }: WireDrop): string => (why === kind ? text : `${text}: ${why}`)
 
 /** Returns `wire ab, stage 2 loss 1%`, or `NEIGH`. */
 export function dropText({ reason, wire }: FrameDrop): string {

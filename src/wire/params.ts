@@ -39,9 +39,7 @@ export const wireParams = {
 }
 
 /** Returns the seed of a run: `seed`, or one taken at random if that is 0. */
-export function takenSeed(seed: number, net: Net): number {
-  return seed === 0 ? net.random.below(2 ** 31) + 1 : seed
-}
+export const takenSeed = (seed: number, net: Net): number => (seed === 0 ? net.random.below(2 ** 31) + 1 : seed)
 
 export interface WirePairOptions {
   readonly nth?: number

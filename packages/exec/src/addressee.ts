@@ -1,5 +1,4 @@
 /** Decides where a program's datagram goes: to a vnet, to the kernel, or to both. Pure. */
-
 import type { Entry } from 'vnet/internal/control/protocol/directory'
 import { commands, VNET_GENL_ID, VNET_GENL_NAME, vnetAttributes } from 'vnet/internal/control/protocol/family'
 import * as netlink from 'vnet/internal/netlink/index'

@@ -1,5 +1,4 @@
 /** Datagrams for a program: packed like the kernel's, and the merged dump of all families. */
-
 import { EBADF } from 'vnet/internal/base/errno'
 import { VNET_GENL_NAME } from 'vnet/internal/control/protocol/family'
 import type { Native } from 'vnet/internal/linux/index'
@@ -35,11 +34,7 @@ export function kernelsPart(
 }
 
 /** Merges both parts for the program at `port`; undefined unless the vnet sent one family. */
-export function merged(
-  kernels: readonly Uint8Array[],
-  ours: readonly Uint8Array[],
-  port: number,
-): Uint8Array[] | undefined {
+export function merged(kernels: readonly Uint8Array[], ours: readonly Uint8Array[], port: number) {
   const mine = ours.flatMap(bytes => [...netlink.messages(bytes)].map(message => messageAt(bytes, message)))
   if (mine.length !== 1 || netlink.getU16(mine[0]!, TYPE_AT) !== netlink.GENL_ID_CTRL) return undefined
   const all = [...kernels.slice(0, -1), ...mine, ...kernels.slice(-1)]

@@ -10,8 +10,7 @@ import { addresseeOf, vnetFor } from './addressee.ts'
 import * as memory from './program-memory.ts'
 import { boundPortOf, inodeOf, openerAs } from './program-socket.ts'
 import type { Relay, RelayDone, Sent } from './relay.ts'
-import type { Notification } from './seccomp.ts'
-import type { Supervision } from './supervision.ts'
+import type { Notification, Supervision } from './seccomp.ts'
 
 /** The descriptor numbers of a program's generic netlink sockets: still valid for select(2). */
 export const FIRST_DESCRIPTOR = 960
@@ -73,10 +72,7 @@ export class GenericNetlink {
     const isStill = () => listener.isWaiting(notification)
     const send = (i: number): void =>
       this.#exchange(notification, all[i], result => {
-        if (result === undefined || result < 0) {
-          listener.answer(notification, i === 0 ? result : i)
-          return
-        }
+        if (result === undefined || result < 0) return void listener.answer(notification, i === 0 ? result : i)
         const at = address + BigInt(memory.MMSGHDR_LEN * i)
         const written = processes.inMemoryOf(pid, isStill, () => memory.putLength(processes, at, result)) ?? 0
         if (written < 0) listener.answer(notification, written)

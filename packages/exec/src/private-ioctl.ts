@@ -3,13 +3,11 @@
  * supervisor copies the call's data from the program's memory and back; the vnet receives and
  * returns bytes. The interface is found by name in the network namespace of the caller's socket.
  */
-
 import { ECONNREFUSED, EFAULT, EIO, ENODEV } from 'vnet/internal/base/errno'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_IOCTL_DATA_MAX } from 'vnet/internal/control/protocol/family'
 import { IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from 'vnet/internal/netdev/if'
 import * as netlink from 'vnet/internal/netlink/index'
-import type { Notification } from './seccomp.ts'
-import type { Supervision } from './supervision.ts'
+import type { Notification, Supervision } from './seccomp.ts'
 import type { RemoteDevice } from './vnets.ts'
 
 const IFNAMSIZ = 16
@@ -55,10 +53,7 @@ export class PrivateIoctls {
     const requester = this.#supervision.requesterOf(notification.pid)
     const data = this.#dataOf(notification, ifreq)
     // Checked last, to make sure that rights and memory belong to the thread that waits.
-    if (requester === null || !listener.isWaiting(notification)) {
-      listener.proceed(notification)
-      return
-    }
+    if (requester === null || !listener.isWaiting(notification)) return void listener.proceed(notification)
     const seq = conversations.nextSeq()
     const { ifindex, name: ifname, netns } = device
     this.#builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)

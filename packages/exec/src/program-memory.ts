@@ -2,7 +2,6 @@
  * Structures in a program's memory that its system calls point to: struct msghdr, struct mmsghdr,
  * struct iovec and struct sockaddr_nl. x86-64 and arm64 lay them out alike.
  */
-
 import { EFAULT } from 'vnet/internal/base/errno'
 import { getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
@@ -30,22 +29,16 @@ const LENGTH_MAX = 0x7fff_ffffn
 
 export type MemorySpan = Readonly<{ address: bigint; length: number }>
 
-export function span(address: bigint, length: bigint): MemorySpan {
-  return { address, length: Number(length < LENGTH_MAX ? length : LENGTH_MAX) }
-}
+export const span = (address: bigint, length: bigint): MemorySpan => ({
+  address,
+  length: Number(length < LENGTH_MAX ? length : LENGTH_MAX),
+})
 
 /** Reads an address and the length after it. */
-function spanAt(octets: Uint8Array, at: number): MemorySpan {
-  return span(getU64(octets, at), getU64(octets, at + 8))
-}
+const spanAt = (octets: Uint8Array, at: number): MemorySpan => span(getU64(octets, at), getU64(octets, at + 8))
 
 /** Reads an array of struct iovec; undefined if it is too long or unreadable. */
-export function iovecs(
-  processes: OtherProcesses,
-  pid: number,
-  address: bigint,
-  count: bigint,
-): MemorySpan[] | undefined {
+export function iovecs(processes: OtherProcesses, pid: number, address: bigint, count: bigint) {
   if (count > IOVECS_MAX) return undefined
   const octets = new Uint8Array(IOVEC_LEN * Number(count))
   if (processes.read(pid, address, octets) < 0) return undefined
@@ -78,9 +71,8 @@ export function mmsghdrs(processes: OtherProcesses, pid: number, address: bigint
 }
 
 /** Writes msg_len, the bytes sent or received, of a struct mmsghdr. Returns 0 or -EFAULT. */
-export function putLength(processes: OtherProcesses, address: bigint, length: number): number {
-  return putUint(processes, address + BigInt(MSGHDR_LEN), length, 4)
-}
+export const putLength = (processes: OtherProcesses, address: bigint, length: number): number =>
+  putUint(processes, address + BigInt(MSGHDR_LEN), length, 4)
 
 function putUint(processes: OtherProcesses, address: bigint, value: number, bytes: 4 | 8): number {
   const octets = new Uint8Array(bytes)
@@ -110,12 +102,7 @@ export function timespecMs(processes: OtherProcesses, pid: number, address: bigi
 }
 
 /** Reads all spans into one array; undefined if they are longer than `max` or unreadable. */
-export function gathered(
-  processes: OtherProcesses,
-  pid: number,
-  spans: readonly MemorySpan[],
-  max: number,
-): Uint8Array | undefined {
+export function gathered(processes: OtherProcesses, pid: number, spans: readonly MemorySpan[], max: number) {
   const length = spans.reduce((n, span) => n + span.length, 0)
   if (length > max) return undefined
   const octets = new Uint8Array(length)

@@ -3,15 +3,13 @@
  * that the program gets the driver's reply instead of a placeholder (replies.ts), with its sender
  * and ancillary data. Every other message is passed on unchanged.
  */
-
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
 import { closingOnError, isGeneric, MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/index'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
 import * as memory from './program-memory.ts'
 import { inodeOf, isNonBlocking, receiveTimeoutMs } from './program-socket.ts'
 import { PLACEHOLDER_LEN, type Replies } from './replies.ts'
-import type { Notification } from './seccomp.ts'
-import type { Supervision } from './supervision.ts'
+import type { Notification, Supervision } from './seccomp.ts'
 import { Waits } from './waits.ts'
 
 const MSG_PEEK = 2

@@ -6,6 +6,10 @@
 import { ENOENT } from 'vnet/internal/base/errno'
 import { check, type Native, type Poller, startPoller } from 'vnet/internal/linux/index'
 import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
+import type { Conversations } from './conversations.ts'
+import type { OtherProcesses } from './other-process.ts'
+import type { Requester } from './program-socket.ts'
+import type { ReachableVnets } from './vnets.ts'
 
 const SECCOMP_IOCTL_NOTIF_RECV = 0xc0502100
 const SECCOMP_IOCTL_NOTIF_SEND = 0xc0182101
@@ -153,4 +157,17 @@ export function bySyscallNumber<T>(calls: Readonly<Record<keyof typeof SYSCALLS,
     calls[name as keyof typeof SYSCALLS],
   ])
   return new Map(numbered)
+}
+
+/** The parts that the handlers of trapped calls share (supervisor.ts). */
+export interface Supervision {
+  readonly native: Native
+  readonly listener: NotificationListener
+  readonly processes: OtherProcesses
+  readonly vnets: ReachableVnets
+  readonly conversations: Conversations
+  /** The user for a thread's requests: undefined is the supervisor's own, null permits none. */
+  requesterOf(pid: number): Requester | undefined | null
+  /** Called with an exception of a timer or an event, which is a defect. */
+  onDefect(error: unknown): void
 }

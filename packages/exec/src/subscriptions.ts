@@ -13,8 +13,7 @@ import * as netlink from 'vnet/internal/netlink/index'
 import { Conversation, type SentRequest } from './conversations.ts'
 import { inodeOf, portOf, type Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
-import type { Notification } from './seccomp.ts'
-import type { Supervision } from './supervision.ts'
+import type { Notification, Supervision } from './seccomp.ts'
 
 export type Where = Readonly<{ tgid: number; number: number; inode: number; netns: number }>
 
@@ -99,10 +98,8 @@ export class Subscriptions {
       return netns === undefined ? undefined : this.where(notification, fd, netns)
     })
     const requester = requesterOf(notification.pid)
-    if (where === undefined || vnets.serving(where.netns).length === 0 || !listener.isWaiting(notification)) {
-      answer(undefined)
-      return
-    }
+    if (where === undefined || vnets.serving(where.netns).length === 0 || !listener.isWaiting(notification))
+      return void answer(undefined)
     const key = id(where, 'group')
     if (notification.int(2) === NETLINK_DROP_MEMBERSHIP) {
       this.#end(key)

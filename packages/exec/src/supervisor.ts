@@ -14,9 +14,8 @@ import { requesterOf } from './program-socket.ts'
 import { Reception } from './reception.ts'
 import { Relay } from './relay.ts'
 import { Replies } from './replies.ts'
-import { bySyscallNumber, type Notification, NotificationListener } from './seccomp.ts'
+import { bySyscallNumber, type Notification, NotificationListener, type Supervision } from './seccomp.ts'
 import { Subscriptions } from './subscriptions.ts'
-import type { Supervision } from './supervision.ts'
 import { ReachableVnets } from './vnets.ts'
 
 /** Takes over `fd` until disposed of or no process has the filter. Calls that throw return EIO. */

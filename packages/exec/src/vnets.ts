@@ -81,9 +81,8 @@ export const isIn =
   ({ inode }) =>
     inode === netns
 
-function state(directories: readonly RunDirectory[]): string {
-  return directories.map(({ path }) => `${path} ${modifiedMs(path)}`).join('\n')
-}
+const state = (directories: readonly RunDirectory[]): string =>
+  directories.map(({ path }) => `${path} ${modifiedMs(path)}`).join('\n')
 
 /** Returns 0 if the directory does not exist. */
 const modifiedMs = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0

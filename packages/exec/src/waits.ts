@@ -4,12 +4,10 @@
  * again when that is readable. Only a fatal signal wakes a thread with a call that waits here, so
  * the supervisor polls for signals that the thread handles and ends the call like the kernel would.
  */
-
 import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet/internal/base/errno'
 import { closingOnError, FIONBIO, type Poller, startPoller } from 'vnet/internal/linux/index'
 import type { ThreadStatus } from './other-process.ts'
-import type { Notification } from './seccomp.ts'
-import type { Supervision } from './supervision.ts'
+import type { Notification, Supervision } from './seccomp.ts'
 
 /** Signals are polled for this often, for LOOKS threads each time. */
 const LOOK_MS = 20

@@ -28,9 +28,8 @@ const DOWNLOAD_LIMIT_MS = 300_000
  * Returns the kernel of VNET_KERNEL and VNET_KERNEL_MODULES, else the cached one, else apt's newest
  * cloud kernel. Throws a GuestSetupError.
  */
-export function findKernel(print: (line: string) => void): Kernel {
-  return givenKernel() ?? cachedKernel() ?? newestKernel(print)
-}
+export const findKernel = (print: (line: string) => void): Kernel =>
+  givenKernel() ?? cachedKernel() ?? newestKernel(print)
 
 /** Returns the user's own kernel, or undefined without one. Throws a GuestSetupError. */
 export function givenKernel(): Kernel | undefined {

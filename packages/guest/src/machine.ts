@@ -51,9 +51,8 @@ export interface MachineSpec {
 }
 
 /** Returns `QEMU emulator version 7.2.22 ...`. */
-export function qemuVersion(): string {
-  return spawnSync(QEMU, ['--version'], { encoding: 'utf8' }).stdout.split('\n', 1)[0] as string
-}
+export const qemuVersion = (): string =>
+  spawnSync(QEMU, ['--version'], { encoding: 'utf8' }).stdout.split('\n', 1)[0] as string
 
 /** Returns the arguments that a snapshot depends on, without paths. */
 export function machineArguments(memoryMb: number): string[] {

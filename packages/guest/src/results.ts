@@ -7,7 +7,7 @@ import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { attempt, printable, reasonOf } from 'vnet/internal/base/index'
 import { makeDirectories } from 'vnet/internal/linux/files'
-import { leftOut } from './image/directory.ts'
+import { leftOut } from './image/index.ts'
 import { fileHead, type MailRecord } from './mail.ts'
 import { isBelow } from './programs.ts'
 

@@ -76,9 +76,7 @@ export function resolverConfig(
 }
 
 /** Without the link-local address, which is last. */
-function named({ name = '', ip, ip6 }: SegmentHost): HostName {
-  return { name, addresses: [...ip, ...ip6.slice(0, -1)] }
-}
+const named = ({ name = '', ip, ip6 }: SegmentHost): HostName => ({ name, addresses: [...ip, ...ip6.slice(0, -1)] })
 
 function checkTcp({ on }: LanHost): void {
   for (const [port, does] of Object.entries(on?.tcp ?? {})) {
@@ -88,9 +86,8 @@ function checkTcp({ on }: LanHost): void {
   }
 }
 
-function rangeOf({ count, ip, ip6, ...host }: LanHost): HostRange[] {
-  return count === undefined ? [] : [{ ...host, count, ip: one(ip), ip6: one(ip6) }]
-}
+const rangeOf = ({ count, ip, ip6, ...host }: LanHost): HostRange[] =>
+  count === undefined ? [] : [{ ...host, count, ip: one(ip), ip6: one(ip6) }]
 
 function one(text: string | readonly string[] | undefined): string | undefined {
   const [first, more] = typeof text === 'string' ? [text] : (text ?? [])

@@ -1,4 +1,4 @@
-/** An exercise (packages/learn/docs/write-an-exercise.md), its checks, and their results in words. */
+/** An exercise (packages/learn/docs/write-an-exercise.md), its checks, and results in words. */
 import type { TestBedOptions } from 'vnet/internal/bed/bed-options'
 import type { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'
@@ -37,9 +37,7 @@ export interface Exercise extends ExerciseDefinition {
 }
 
 /** Gives an editor the types of the definition, and returns it. */
-export function defineExercise(definition: ExerciseDefinition): ExerciseDefinition {
-  return definition
-}
+export const defineExercise = (definition: ExerciseDefinition): ExerciseDefinition => definition
 
 /** A text of the solution, which occurs in it once, and what replaces it. */
 type Replacement = readonly [from: string, to: string]
@@ -175,9 +173,12 @@ export interface Result {
   readonly why?: string
 }
 
-export function notRun(title: string, where: CheckPlace, why: string): Result {
-  return { title, where, result: 'not run', why }
-}
+export const notRun = (title: string, where: CheckPlace, why: string): Result => ({
+  title,
+  where,
+  result: 'not run',
+  why,
+})
 
 /** The heading for a failure that names none. */
 export const USUAL_HEADING = 'What to do'
@@ -208,9 +209,8 @@ export function verify(holds: boolean, explanation: Explanation): asserts holds 
 export const VERDICTS = { passed: 'ok', failed: 'FAILED', 'not run': 'not run' } as const
 
 /** Returns `live: TITLE`, and the reason if the check was not run. */
-export function titleOf({ title, where, why }: Result): string {
-  return `${where === 'live' ? 'live: ' : ''}${title}${why ? `: ${why}` : ''}`
-}
+export const titleOf = ({ title, where, why }: Result): string =>
+  `${where === 'live' ? 'live: ' : ''}${title}${why ? `: ${why}` : ''}`
 
 export const counter = (results: readonly Result[]) => (which: Result['result']) =>
   results.filter(({ result }) => result === which).length

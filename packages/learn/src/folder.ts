@@ -53,9 +53,8 @@ export function driverFileIn(directory: string, { driver }: Exercise): string | 
 }
 
 /** Returns the directory of the exercises: this one, or the one above if this is an exercise's. */
-export function courseDirectory(exercises: readonly Exercise[]): string {
-  return exercises.some(({ name }) => name === basename(resolve('.'))) ? '..' : '.'
-}
+export const courseDirectory = (exercises: readonly Exercise[]): string =>
+  exercises.some(({ name }) => name === basename(resolve('.'))) ? '..' : '.'
 
 /** Returns the progress of an exercise with its directory in `parent`. */
 export function stateIn(parent: string, exercise: Exercise): State {

@@ -105,13 +105,13 @@ export async function runLive(check: exercises.LiveCheck, place: LivePlace): Pro
   return exercises.resultOf('live', check, problem, logged)
 }
 
-function explanationOf(error: unknown): exercises.Explanation {
-  return error instanceof exercises.Explained ? error.explanation : unexpected(describeException(error))
-}
+const explanationOf = (error: unknown): exercises.Explanation =>
+  error instanceof exercises.Explained ? error.explanation : unexpected(describeException(error))
 
-function unexpected(seen: string): exercises.Explanation {
-  return { seen, expected: 'vnet starts, logs no warning and no error, and ends by itself' }
-}
+const unexpected = (seen: string): exercises.Explanation => ({
+  seen,
+  expected: 'vnet starts, logs no warning and no error, and ends by itself',
+})
 
 /** A started vnet. Its output is `--json`. */
 export class VnetProcess implements Started {

@@ -1,5 +1,4 @@
 /** Observations of checks: frames as text, the calls of a driver, and live checks with ping(8). */
-
 import { ETH_ALEN, ETH_HLEN, formatAddress, formatMac } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { type Live, type ProgramOutput, verify } from './exercise.ts'
@@ -18,9 +17,7 @@ export function addressesOf(bytes: Uint8Array): { from: string; to: string } {
 }
 
 /** Returns the hardware address at a position of a frame, as text. */
-export function macAt(bytes: Uint8Array, at: number): string {
-  return formatMac(bytes.subarray(at, at + ETH_ALEN))
-}
+export const macAt = (bytes: Uint8Array, at: number): string => formatMac(bytes.subarray(at, at + ETH_ALEN))
 
 /** The number that the group of a pattern matches; undefined without a match. */
 export function numberOf(pattern: RegExp, text: string): number | undefined {

@@ -2,7 +2,6 @@
  * Runs the checks in memory of an exercise one by one, in a process or in a browser's worker: the
  * driver in test beds, with the rules for every driver.
  */
-
 import { callerOf, describeException, isOwnDefect, LOGLEVEL_WARNING } from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import { type Driver, type NetDevice, netifRunning } from 'vnet/internal/netdev/index'

@@ -74,11 +74,8 @@ export async function runWorker(
   const { program, args, env } = commandOf(exercise, where, file, isConfined)
   // The results have a descriptor of their own. No driver inherits it, nor can import what writes.
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env })
-  const progress = new Progress(
-    where,
-    exercise[where].map(({ title }) => title),
-    add,
-  )
+  const titles = exercise[where].map(({ title }) => title)
+  const progress = new Progress(where, titles, add)
   let isLate = false
   const end = (): void => {
     isLate = true

@@ -1,5 +1,4 @@
 /** The changes that a page makes: each is a command of the control plane. */
-
 import { attempt, explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import { clientResources, type WireChange, wireChange } from 'vnet/internal/control/client/wire-request'
 import type { ControlClient, FoundDevice } from 'vnet/internal/control/index'

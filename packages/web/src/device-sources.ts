@@ -1,10 +1,11 @@
 /** The data that a page reads about the device it shows. */
-import { EPERM, isErrno, VnetError } from 'vnet/internal/base/errno'
+import { EPERM, isErrno } from 'vnet/internal/base/errno'
 import * as control from 'vnet/internal/control/index'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import type { DeviceId, FeedMessage, StageReport, StepInfo, Want } from './feed-types.ts'
 import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
 import { quantile, since } from './lateness.ts'
+import { orNothing } from './metrics/snapshot.ts'
 import { stepInfo } from './rows.ts'
 import { type Packed, Poll, type PollOptions, pack, type Source } from './source.ts'
 import { unlessStuck, type Vnets } from './vnets.ts'
@@ -77,17 +78,13 @@ function segmentReader(): Read {
 function latenessReader(vnets: Vnets, client: control.ControlClient) {
   const without = new Set<DeviceId>()
   let before: ReadonlyMap<string, Late['counts']> = new Map()
-  const readWire = async (id: DeviceId, device: control.FoundDevice): Promise<control.WireInfo | undefined> => {
-    try {
+  // A vnet that ends, or does not reply, has no numbers; `hello` reports that.
+  const readWire = (id: DeviceId, device: control.FoundDevice) =>
+    orNothing(async () => {
       const wire = await control.supported(() => client.wire(device.vnet, device))
       if (wire === undefined) without.add(id)
       return wire
-    } catch (error) {
-      // A vnet that ends, or does not reply, has no numbers; `hello` reports that.
-      if (error instanceof VnetError) return undefined
-      throw error
-    }
-  }
+    })
   return async (id: DeviceId): Promise<FeedMessage> => {
     const now = new Map<string, Late['counts']>()
     const p99: Record<DeviceId, number> = {}

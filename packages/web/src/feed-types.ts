@@ -1,5 +1,4 @@
 /** The feed: server-sent events, each one JSON object; and the commands of POST /command. */
-
 import type * as client from 'vnet/internal/control/client/types'
 import type { BpfInstruction } from 'vnet/internal/packet/bpf'
 import type { Header } from 'vnet/internal/packet/fields-upper'

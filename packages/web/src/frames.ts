@@ -1,5 +1,4 @@
 /** A device's frames, in one capture for all pages. It only counts frames beyond their limit. */
-
 import { explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import { FramePrinter } from 'vnet/internal/capture/frame-text'
 import { CaptureError } from 'vnet/internal/capture/input'

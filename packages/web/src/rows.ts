@@ -17,14 +17,12 @@ export const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, d
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
 
 /** Returns a stable id that a URL can hold: a name may have bytes that are not UTF-8. */
-export function deviceId({ vnet, pid, name, netns = '' }: Identity): feed.DeviceId {
-  return `${processOf({ vnet, pid })}/${distinct(netns)}/${distinct(name)}`
-}
+export const deviceId = ({ vnet, pid, name, netns = '' }: Identity): feed.DeviceId =>
+  `${processOf({ vnet, pid })}/${distinct(netns)}/${distinct(name)}`
 
 /** The process of a vnet; in another pid namespace, the number that it has there. */
-function processOf({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number {
-  return pid ?? Number(/(\d+)-[^/]*$/.exec(vnet)?.[1] ?? 0)
-}
+const processOf = ({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number =>
+  pid ?? Number(/(\d+)-[^/]*$/.exec(vnet)?.[1] ?? 0)
 
 /** Returns the addresses of a device; undefined if they are not known. */
 export type ReadAddresses = (device: FoundDevice) => readonly string[] | undefined
@@ -39,18 +37,17 @@ export function vnetRows(
   return [...vnets.values()].map(ofVnet => {
     const [first] = ofVnet as [FoundDevice]
     const addresses = new Map(ofVnet.map(device => [device, addressesOf(device)]))
-    const devices = ofVnet.map(device => {
-      return { ...deviceRow(device), addresses: addresses.get(device), hint: hintOf(device, addresses) }
-    })
+    const devices = ofVnet.map(device => ({
+      ...deviceRow(device),
+      addresses: addresses.get(device),
+      hint: hintOf(device, addresses),
+    }))
     return { pid: processOf(first), driver: first.driver ?? '', devices }
   })
 }
 
 /** Returns a ping through a device: of a flipped address, or of a peer in another kernel. */
-function hintOf(
-  device: FoundDevice,
-  addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>,
-): string | undefined {
+function hintOf(device: FoundDevice, addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>) {
   const others = [...addresses.keys()]
   const ends = device.flips ? others : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
   const prefixes = (of: FoundDevice): readonly Prefix[] =>
@@ -166,9 +163,7 @@ export function flightRow(packet: CaptureRecord, isFar: boolean): feed.FlightRow
 }
 
 /** Milliseconds since 1970. */
-function timeOf({ seconds, nanoseconds }: CaptureRecord): number {
-  return seconds * 1000 + nanoseconds / 1e6
-}
+const timeOf = ({ seconds, nanoseconds }: CaptureRecord): number => seconds * 1000 + nanoseconds / 1e6
 
 /** An earlier vnet sends no fields. */
 function dropOf(packet: CaptureRecord): feed.FlightDrop | undefined {

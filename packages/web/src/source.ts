@@ -1,5 +1,4 @@
 /** The server-sent events of a page, and the sources of messages for pages that show the same. */
-
 import type { ServerResponse } from 'node:http'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import type { FeedMessage } from './feed-types.ts'
@@ -241,6 +240,4 @@ export class Poll implements Source {
 }
 
 /** Returns the next multiple, a quarter interval away or more: all sources share one wake-up. */
-function nextMoment(begun: number, interval: number): number {
-  return (Math.floor(begun / interval + 0.25) + 1) * interval
-}
+const nextMoment = (begun: number, interval: number): number => (Math.floor(begun / interval + 0.25) + 1) * interval

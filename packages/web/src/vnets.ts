@@ -8,6 +8,7 @@ import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { SharedReading } from './http/shared-reading.ts'
+import { orNothing } from './metrics/snapshot.ts'
 import { deviceId, isPeer, presets, rowCounters, vnetRows } from './rows.ts'
 import { type Feed, type Packed, Poll, pack, RECENT_MS, Recent } from './source.ts'
 
@@ -195,12 +196,7 @@ export class Vnets {
 
   /** Returns nothing for a vnet that does not reply: the reading of its devices reports that. */
   async #statsOf(vnet: string): Promise<readonly DeviceStats[]> {
-    try {
-      return await this.#options.client.allStats(vnet)
-    } catch (error) {
-      if (error instanceof VnetError) return []
-      throw error
-    }
+    return (await orNothing(() => this.#options.client.allStats(vnet))) ?? []
   }
 
   /** Passes events to pages until the vnet ends, or stop() is called. */

@@ -33,9 +33,7 @@ export function interfaceSentences(devices: readonly FoundDevice[], version: str
 }
 
 /** Returns the reply to --extcap-dlts. */
-export function linkTypeSentences(): string {
-  return sentence('dlt', { number: 1, name: 'EN10MB', display: 'Ethernet' })
-}
+export const linkTypeSentences = (): string => sentence('dlt', { number: 1, name: 'EN10MB', display: 'Ethernet' })
 
 /** Returns the reply to --extcap-config. */
 export function configSentences(): string {

@@ -71,9 +71,7 @@ export function usageOf(command: LazyCommand): string {
   return `vnet ${nameOf(command)} ${command.usage ?? `${hasOptions ? '[OPTIONS] ' : ''}${arguments_(command)}`}`.trimEnd()
 }
 
-export function nameOf({ name, under }: LazyCommand): string {
-  return under === undefined ? name : `${under} ${name}`
-}
+export const nameOf = ({ name, under }: LazyCommand): string => (under === undefined ? name : `${under} ${name}`)
 
 function arguments_({ usage, args = [] }: LazyCommand): string {
   return usage?.replace('[OPTIONS]', '').trimStart() ?? args.map(written).join(' ')

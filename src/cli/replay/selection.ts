@@ -48,9 +48,7 @@ export function isArrival({ flags = 0, interfaceIndex, packetId }: CaptureRecord
 }
 
 /** Returns true for a frame that a vnet's wire made, or that was dropped before it. */
-export function isOffWire(packetId: number): boolean {
-  return packetId % packet.PACKET_IDS >= packet.PACKET_ID_OFF_WIRE
-}
+export const isOffWire = (packetId: number): boolean => packetId % packet.PACKET_IDS >= packet.PACKET_ID_OFF_WIRE
 
 /** Returns true for the record of a drop: a capture of vnet also has the frame as sent. */
 export function isDrop({ verdict, verdictType }: CaptureRecord): boolean {

@@ -39,9 +39,7 @@ function mapped<T, In, V, W>(
 export const count = (type: number) => mapped(counter64(type), n => n, toCount)
 
 /** A driver may have counted anything: an invalid count becomes 0. */
-export function toCount(n: number): number {
-  return Number.isFinite(n) && n > 0 ? Math.min(Math.trunc(n), 2 ** 64) : 0
-}
+export const toCount = (n: number): number => (Number.isFinite(n) && n > 0 ? Math.min(Math.trunc(n), 2 ** 64) : 0)
 
 /** A u8 that is 0 or 1. */
 export const bool = (type: number) => mapped(u8(type), toBool, (is: boolean) => (is ? 1 : 0))

@@ -22,9 +22,7 @@ export function checksumField(protocol: number, h: number, isIpv6: boolean): num
 }
 
 /** Whether a checksum of 0 means none (RFC 768), or is not allowed (RFC 3828 sec. 3.1). */
-export function isZeroNone(protocol: number): boolean {
-  return protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE
-}
+export const isZeroNone = (protocol: number): boolean => protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE
 
 /** Returns a copy of an address of 4 or 16 bytes with its network number flipped. */
 export function flipAddress(address: Uint8Array): Uint8Array {

@@ -29,7 +29,9 @@ export interface DebugOptions {
 const SWEEP = NSEC_PER_SEC
 const FINDINGS_MAX = 1000
 
-export const debugWith = (options: DebugOptions): (net: Net) => Debug => net => new Debug(net, options)
+export function debugWith(options: DebugOptions): (net: Net) => Debug {
+  return net => new Debug(net, options)
+}
 
 export class Debug implements DebugHooks, Reports {
   readonly findings: Finding[] = []

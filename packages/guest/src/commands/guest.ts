@@ -154,11 +154,7 @@ function variables(entries: readonly string[]): Record<string, string> {
 
 const NS_PER_S = 1e9
 const MS_PER_S = 1000
-const UNITS = [
-  [86_400, 'd'],
-  [3600, 'h'],
-  [60, 'min'],
-] as const
+const UNITS = { d: 86_400, h: 3600, min: 60 }
 /** Programs that are named. */
 const NAMED = 4
 /** Digits of the digest: enough to see that a run is the same. */
@@ -168,7 +164,7 @@ const DIGEST_SHOWN = 16
 export function guestTime(ns: number): string {
   const parts: string[] = []
   let rest = ns / NS_PER_S
-  for (const [seconds, unit] of UNITS) {
+  for (const [unit, seconds] of Object.entries(UNITS)) {
     const whole = Math.floor(rest / seconds)
     if (whole > 0) parts.push(`${whole} ${unit}`)
     rest -= whole * seconds

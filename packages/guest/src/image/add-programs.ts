@@ -146,9 +146,7 @@ export class DebianPackages {
       found.add(id)
       // Perl and Python without their libraries: python3-minimal is a part of python3.
       if (SMALL.test(name)) add(name.replace(SMALL, ''))
-      for (const alternatives of this.#needs.get(id) ?? []) {
-        add(alternatives.find(each => this.#ids.has(each)) ?? '')
-      }
+      for (const alternatives of this.#needs.get(id) ?? []) add(alternatives.find(each => this.#ids.has(each)) ?? '')
     }
     for (const id of ids) add(id)
     return [...found]

@@ -1,15 +1,14 @@
 /** The images of a virtual machine: squashfs, made by mksquashfs without root, in the cache. */
-
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, realpathSync, rmSync, statSync, truncateSync, utimesSync } from 'node:fs'
+import * as fs from 'node:fs'
 import { join, resolve } from 'node:path'
+import { attempt } from 'vnet/internal/base/errno'
 import { writeFile } from 'vnet/internal/linux/files'
-import { cachedEntry } from '../cache.ts'
+import { cacheDirectory, cachedEntry } from '../cache.ts'
 import { MEMORIES } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
 import { type BaseImage, baseTree } from './base.ts'
-import { directoryTree } from './directory.ts'
-import type { Tree } from './tree.ts'
+import { Tree } from './tree.ts'
 
 export { guestPath } from './base.ts'
 
@@ -21,7 +20,7 @@ export const baseImage = (base: BaseImage): Promise<string> => imageOf('image', 
  * GuestSetupError if it is too large.
  */
 export const directoryImage = (directory: string): Promise<string> =>
-  imageOf('project', directoryTree(realpathSync(resolve(directory))))
+  imageOf('project', directoryTree(fs.realpathSync(resolve(directory))))
 
 const MIB = 1 << 20
 const IMAGE = 'squashfs'
@@ -45,14 +44,13 @@ export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<st
     const texts = join(making, 'texts')
     const definitions = join(making, 'files')
     const empty = join(making, 'empty')
-    for (const directory of [texts, empty]) mkdirSync(directory)
+    for (const directory of [texts, empty]) fs.mkdirSync(directory)
     writeFile(definitions, tree.definitions(textWriter(texts)))
     await mksquashfs([empty, image, '-pf', definitions, ...OPTIONS])
-    if (statSync(image).size > size) {
+    if (fs.statSync(image).size > size)
       throw new GuestSetupError(`the files for the guest have more than ${MEMORIES[name]} MiB: name fewer programs`)
-    }
-    truncateSync(image, size)
-    for (const path of [texts, empty, definitions]) rmSync(path, { recursive: true })
+    fs.truncateSync(image, size)
+    for (const path of [texts, empty, definitions]) fs.rmSync(path, { recursive: true })
     return true
   })
   return join(entry as string, IMAGE)
@@ -65,8 +63,8 @@ function textWriter(directory: string): (content: Uint8Array, mode: number) => s
     const path = join(directory, `text${paths.length}`)
     paths.push(path)
     writeFile(path, content)
-    chmodSync(path, mode)
-    utimesSync(path, 0, 0)
+    fs.chmodSync(path, mode)
+    fs.utimesSync(path, 0, 0)
     return path
   }
 }
@@ -85,4 +83,47 @@ function mksquashfs(args: readonly string[]): Promise<void> {
       else reject(new GuestSetupError(`mksquashfs failed: ${errors.trim().split('\n')[0]}`))
     })
   })
+}
+
+const LIMITS = { bytes: 2 * 1024 ** 3, files: 300_000 }
+const LEFT_OUT = /\/(\.git|\.hg|\.svn|node_modules\/\.(vite|cache))(\/|$)/
+
+/** Returns a function that says whether a guest with a directory has no path `/a/b` of it. */
+export function leftOut(directory: string): (at: string) => boolean {
+  const cache = fs.realpathSync(cacheDirectory('.'))
+  return at => LEFT_OUT.test(at) || `${directory}${at}/`.startsWith(`${cache}/`)
+}
+
+/**
+ * Returns the files of a directory, which is `/` in the tree. Sockets, devices and
+ * files that this user cannot read are left out. Throws a GuestSetupError if it is too large.
+ */
+export function directoryTree(directory: string, limits: Readonly<typeof LIMITS> = LIMITS): Tree {
+  const tree = new Tree()
+  const count = { bytes: 0, files: 0 }
+  const isLeftOut = leftOut(directory)
+  const add = (from: string, to: string): void => {
+    for (const name of (attempt(() => fs.readdirSync(from)) ?? []).sort()) {
+      const [path, at] = [join(from, name), `${to}/${name}`]
+      const stats = isLeftOut(at) ? undefined : attempt(() => fs.lstatSync(path))
+      if (stats === undefined) continue
+      count.files += 1
+      if (stats.isFile()) count.bytes += stats.size
+      if (count.bytes > limits.bytes || count.files > limits.files) throw tooLarge(directory, limits)
+      if (stats.isSymbolicLink()) tree.addLink(at, attempt(() => fs.readlinkSync(path)) ?? '')
+      else if (stats.isDirectory()) {
+        tree.addDirectory(at, stats.mode)
+        add(path, at)
+      } else tree.addFile(at, path, stats)
+    }
+  }
+  add(directory, '')
+  return tree
+}
+
+function tooLarge(directory: string, { bytes, files }: Readonly<typeof LIMITS>): GuestSetupError {
+  const most = `${bytes / 1024 ** 3} GiB or ${files} files`
+  return new GuestSetupError(
+    `${directory} has more than ${most}: start in a smaller directory, and name others by --file`,
+  )
 }

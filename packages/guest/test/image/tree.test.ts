@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
-import { directoryTree } from '../../src/image/directory.ts'
+import { directoryTree } from '../../src/image/index.ts'
 import { HostTree, Tree } from '../../src/image/tree.ts'
 
 const directory = freshDirectory()

@@ -7,9 +7,7 @@ import type { Segment } from './segment.ts'
 const PAWS_LIFE = 24 * 86_400 * NSEC_PER_SEC
 
 /** Returns the unwrapped sequence number near `near` that is `wire` after the initial one. */
-export function unwrap(wire: number, initial: number, near: number): number {
-  return near + ((wire - initial - near) | 0)
-}
+export const unwrap = (wire: number, initial: number, near: number): number => near + ((wire - initial - near) | 0)
 
 export function takeTimestamp(c: Connection, s: Segment): void {
   c.recentTimestamp = s.timestamp

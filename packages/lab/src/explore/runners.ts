@@ -218,9 +218,7 @@ export function refusalOf(error: unknown): Refusal {
   return { text: messageOrDescription(error), isUsage: error instanceof UsageError }
 }
 
-export function errorOf({ text, isUsage }: Refusal): Error {
-  return isUsage ? new UsageError(text) : new Error(text)
-}
+export const errorOf = ({ text, isUsage }: Refusal): Error => (isUsage ? new UsageError(text) : new Error(text))
 
 export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
   return { options, hasHit: hit !== undefined }

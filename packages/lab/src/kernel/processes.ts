@@ -98,9 +98,7 @@ function isStopped(pid: number): boolean {
 const signal = (pid: number, name: NodeJS.Signals): boolean => attempt(() => process.kill(pid, name)) === true
 
 /** Returns whether /proc is of our PID namespace: kill(2) takes its numbers. */
-export function hasOwnNumbers(): boolean {
-  return attempt(() => fs.readlinkSync('/proc/self')) === String(process.pid)
-}
+export const hasOwnNumbers = (): boolean => attempt(() => fs.readlinkSync('/proc/self')) === String(process.pid)
 
 /** Returns all processes except this one: the running ones and the ended ones. */
 function scan(): { readonly running: Map<number, Status>; readonly ended: readonly number[] } {

@@ -1,5 +1,4 @@
 /** `vnet lan show [IF]`: hosts, leases, neighbours, stations and counters of a segment. */
-
 import { EOPNOTSUPP, VnetError } from 'vnet/internal/base/errno'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { type AskOptions, askInterface, askVnets, fail, failAll, hasEnded } from 'vnet/internal/cli/ask'
@@ -113,11 +112,9 @@ function text({ interfaces, segment }: Shown, parts: readonly Part[], rows: numb
 /** Every host with IPv6 has a link-local address, made from its MAC address. */
 const isNotLinkLocal = (address: string): boolean => !address.startsWith('fe80:')
 
-function counts(entries: readonly (readonly [string, number])[]): string {
-  return entries.length === 0 ? '-' : entries.map(([name, n]) => `${name} ${n}`).join(', ')
-}
+const counts = (entries: readonly (readonly [string, number])[]): string =>
+  entries.length === 0 ? '-' : entries.map(([name, n]) => `${name} ${n}`).join(', ')
 
 /** Returns `2026-11-20T18:00:00Z`; undefined for an infinite time. */
-function time(ms: number): string | undefined {
-  return ms > DATE_MAX ? undefined : new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
-}
+const time = (ms: number): string | undefined =>
+  ms > DATE_MAX ? undefined : new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')

@@ -11,14 +11,12 @@ import { type FileHost, type LanFile, lanSchema } from './schema.ts'
 const MAX_BYTES = 1 << 20
 
 /** Reads the file at `path`. Throws a UsageError if that fails, a FileError if it is invalid. */
-export function loadLanConfig(path: string, defaults?: lan.LanDefaults): lan.LanConfig {
-  return parseLanConfig(readTextFile(path, MAX_BYTES), path, defaults)
-}
+export const loadLanConfig = (path: string, defaults?: lan.LanDefaults): lan.LanConfig =>
+  parseLanConfig(readTextFile(path, MAX_BYTES), path, defaults)
 
 /** Completes a configuration that is an object. Throws a UsageError if it is invalid. */
-export function toLanConfig(file: LanFile, defaults?: lan.LanDefaults): lan.LanConfig {
-  return parseLanConfig(JSON.stringify(file), undefined, defaults)
-}
+export const toLanConfig = (file: LanFile, defaults?: lan.LanDefaults): lan.LanConfig =>
+  parseLanConfig(JSON.stringify(file), undefined, defaults)
 
 /** Parses the text of the file `name`. Throws a FileError; without a name, a UsageError. */
 export function parseLanConfig(text: string, name?: string, defaults?: lan.LanDefaults): lan.LanConfig {
@@ -137,9 +135,7 @@ function checkOverlaps(claims: readonly Claim[], problems: ConfigFile): void {
 }
 
 /** Orders addresses, IPv4 first. */
-function compare(one: Uint8Array, other: Uint8Array): number {
-  return one.length - other.length || Buffer.compare(one, other)
-}
+const compare = (one: Uint8Array, other: Uint8Array): number => one.length - other.length || Buffer.compare(one, other)
 
 /** Reports labels that occur twice. Ignores case, and `suffix` at the end of a name. */
 function checkDistinct(what: string, problems: ConfigFile, labels: readonly Label[], suffix = ''): void {

@@ -83,9 +83,10 @@ function namesOf({ name, ip, ip6, count }: LanHost): HostName[] {
   }))
 }
 
-function named(name: string, addresses: readonly string[]): HostName {
-  return { name, addresses: addresses.map(text => parseAddress(text)!) }
-}
+const named = (name: string, addresses: readonly string[]): HostName => ({
+  name,
+  addresses: addresses.map(text => parseAddress(text)!),
+})
 
 function dhcpOf(dhcp: FileDhcp, network: string, server: string, domain: string | undefined): DhcpSpec {
   const { pool = formatSpan(defaultPool(toNetwork(network)!)), options, ...rest } = dhcp

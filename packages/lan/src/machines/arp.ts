@@ -22,14 +22,10 @@ export function receiveArp(state: HostState, skb: SkBuff): void {
   const { segment, table } = state
   const { bytes, data } = skb
   const at = data + ethernet.ETH_HLEN
-  if (arp.parse(bytes, at, skb.len - ethernet.ETH_HLEN) < 0) {
-    segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
-    return
-  }
-  if (!ethernet.isStationAddress(bytes, arp.shaAt(at))) {
-    segment.drop(skb, SKB_DROP_REASON_MAC_INVALID_SOURCE)
-    return
-  }
+  if (arp.parse(bytes, at, skb.len - ethernet.ETH_HLEN) < 0)
+    return void segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
+  if (!ethernet.isStationAddress(bytes, arp.shaAt(at)))
+    return void segment.drop(skb, SKB_DROP_REASON_MAC_INVALID_SOURCE)
   const sender = table.byIp(bytes, at + SPA, false)
   if (sender >= 0) return void defend(state, skb, at, sender)
   const isUnicast = isUnicastAddress(bytes, at + SPA)
@@ -44,9 +40,8 @@ export function receiveArp(state: HostState, skb: SkBuff): void {
 }
 
 /** A probe is sent from 0.0.0.0. Read by bytes: a number of 32 bits may cost an object. */
-function isProbe(bytes: Uint8Array, at: number): boolean {
-  return (bytes[at + SPA] | bytes[at + SPA + 1] | bytes[at + SPA + 2] | bytes[at + SPA + 3]) === 0
-}
+const isProbe = (bytes: Uint8Array, at: number): boolean =>
+  (bytes[at + SPA] | bytes[at + SPA + 1] | bytes[at + SPA + 2] | bytes[at + SPA + 3]) === 0
 
 /** Takes over a frame from a sender that uses the address of the host with index `index`. */
 function defend(state: HostState, skb: SkBuff, at: number, index: number): void {
@@ -55,10 +50,8 @@ function defend(state: HostState, skb: SkBuff, at: number, index: number): void 
   const own = index * ethernet.ETH_ALEN
   const now = env.clock.now()
   const last = defended.get(index) ?? Number.NEGATIVE_INFINITY
-  if (ethernet.isSameAddress(bytes, arp.shaAt(at), table.macs, own) || now - last < DEFEND_INTERVAL) {
-    segment.take(skb)
-    return
-  }
+  if (ethernet.isSameAddress(bytes, arp.shaAt(at), table.macs, own) || now - last < DEFEND_INTERVAL)
+    return void segment.take(skb)
   defended.set(index, now)
   arp.create(bytes, at, arp.ARPOP_REQUEST)
   ethernet.copyAddress(bytes, arp.shaAt(at), table.macs, own)

@@ -2,7 +2,6 @@
  * HostTable: the simulated hosts by index, name and address. Properties shared by many hosts are
  * stored once (HostKind), the rest in typed arrays: some 300 bytes a host.
  */
-
 import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
 import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
@@ -218,9 +217,8 @@ function macFor(address: Uint8Array, oui: Uint8Array): Uint8Array {
   return mac
 }
 
-export function listOf(value: string | readonly string[] = []): readonly string[] {
-  return typeof value === 'string' ? [value] : value
-}
+export const listOf = (value: string | readonly string[] = []): readonly string[] =>
+  typeof value === 'string' ? [value] : value
 
 /** The entries of a record with numbers from 0 to `max` as keys. */
 function entries<T>(record: Readonly<Record<number, T>> = {}, max: number): [number, T][] {

@@ -1,4 +1,5 @@
 /** A simulated host: its addresses, and its handlers for received packets. */
+import { type Clock, type Rate, TokenBucket } from 'vnet/internal/base/index'
 import { copyAddress, ETH_ALEN, isMulticastAddress } from 'vnet/internal/packet/ethernet'
 import { RecentAddresses } from '../switch/address-table.ts'
 
@@ -131,5 +132,31 @@ export class NeighbourTable {
       mac: this.macs.slice(entry * ETH_ALEN, (entry + 1) * ETH_ALEN),
     }))
     return all.filter(({ mac }) => !isMulticastAddress(mac, 0))
+  }
+}
+
+/** Clients that a budget remembers; beyond that the first is forgotten. */
+const CLIENTS = 4096
+
+export class Budget {
+  readonly #each: TokenBucket
+  readonly #all: TokenBucket
+  readonly #clients: RecentAddresses
+
+  /** `length` is the length of the clients' addresses in bytes: MAC addresses by default. */
+  constructor(clock: Clock, each: Rate, all: Rate, length: number = ETH_ALEN) {
+    this.#each = new TokenBucket(clock, each, CLIENTS)
+    this.#all = new TokenBucket(clock, all)
+    this.#clients = new RecentAddresses(length, CLIENTS)
+  }
+
+  /** Takes a request of the client with the address at `at`; false if its budget is empty. */
+  take(bytes: Uint8Array, at = 0): boolean {
+    let client = this.#clients.table.get(bytes, at)
+    if (client < 0) {
+      client = this.#clients.add(bytes, at)
+      this.#each.fill(client)
+    }
+    return this.#each.take(client) && this.#all.take()
   }
 }

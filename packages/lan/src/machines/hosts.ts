@@ -5,7 +5,6 @@
  * Hosts have no VLANs and do not reply to pings to groups (Linux: icmp_echo_ignore_broadcasts). IP
  * (RFC 1122 sec. 3.2, RFC 8200) is without reassembly: ping fragments return one by one.
  */
-
 import { type Packet, parse4, parse6 } from 'vnet/internal/drivers/far/packet'
 import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from 'vnet/internal/packet/ethernet'
 import { ICMP_ECHO } from 'vnet/internal/packet/icmp'
@@ -134,23 +133,15 @@ function receiveUnicast(state: HostState, skb: SkBuff, packet: Packet): void {
   const { segment, table } = state
   const { bytes } = skb
   const { isIpv6, h, nh, protocol, destinationAt } = packet
-  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) {
-    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
-  } else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) {
-    receiveOther(state, skb, packet)
-  } else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) {
-    receiveIcmp(state, skb, packet)
-  } else if (packet.isFragment) {
-    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
-  } else if (protocol === ipv4.IPPROTO_UDP) {
-    receiveUdp(state, skb, packet)
-  } else if (protocol === ipv4.IPPROTO_TCP) {
-    receiveTcp(state, skb, packet)
-  } else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN)) {
+  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
+  else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) receiveOther(state, skb, packet)
+  else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) receiveIcmp(state, skb, packet)
+  else if (packet.isFragment) segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+  else if (protocol === ipv4.IPPROTO_UDP) receiveUdp(state, skb, packet)
+  else if (protocol === ipv4.IPPROTO_TCP) receiveTcp(state, skb, packet)
+  else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN))
     segment.drop(skb, drop.SKB_DROP_REASON_UNHANDLED_PROTO)
-  } else {
-    sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
-  }
+  else sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
 }
 
 function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
@@ -160,17 +151,12 @@ function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
   // A broadcast frame with a packet to one host is ignored (RFC 1122 sec. 3.3.6).
   const isGroup = isIpv6 ? bytes[destinationAt] === 0xff : table.byIp(bytes, destinationAt, false) < 0
   const isHandled = protocol === ipv4.IPPROTO_UDP || (isIpv6 && protocol === ipv6.NEXTHDR_ICMP)
-  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224) {
+  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224)
     segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
-  } else if (!isGroup || !isHandled) {
-    segment.take(skb)
-  } else if (packet.isFragment) {
-    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
-  } else if (protocol === ipv4.IPPROTO_UDP) {
-    receiveUdp(state, skb, packet)
-  } else {
-    receiveIcmp(state, skb, packet)
-  }
+  else if (!isGroup || !isHandled) segment.take(skb)
+  else if (packet.isFragment) segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+  else if (protocol === ipv4.IPPROTO_UDP) receiveUdp(state, skb, packet)
+  else receiveIcmp(state, skb, packet)
 }
 
 /** The frame is to the host, but the packet is not. A router replies with "no route". */
@@ -197,6 +183,5 @@ function mayCauseError({ bytes }: SkBuff, packet: Packet): boolean {
   return bytes[h] === (isIpv6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO)
 }
 
-function isUnicast(bytes: Uint8Array, at: number, isIpv6: boolean): boolean {
-  return isIpv6 ? ipv6.isUnicastAddress(bytes, at) : ipv4.isUnicastAddress(bytes, at)
-}
+const isUnicast = (bytes: Uint8Array, at: number, isIpv6: boolean): boolean =>
+  isIpv6 ? ipv6.isUnicastAddress(bytes, at) : ipv4.isUnicastAddress(bytes, at)

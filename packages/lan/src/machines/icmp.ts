@@ -3,7 +3,6 @@
  * reply to duplicate address detection (RFC 4862 sec. 5.4) goes to all nodes: the address is taken.
  * Errors are "destination unreachable" (RFC 1122 sec. 3.2.2, RFC 4443 sec. 3.1).
  */
-
 import { ICMP_CHECK, isIcmpChecksumRight, type Packet, setPositions } from 'vnet/internal/drivers/far/packet'
 import { echo, fillChecksum, fillHeader, solicitorAt, toAdvertisement } from 'vnet/internal/drivers/far/reply'
 import { skbChecksumHelp } from 'vnet/internal/netdev/gso'
@@ -45,10 +44,7 @@ function receiveMessage6(state: HostState, skb: SkBuff, packet: Packet): void {
   const { bytes } = skb
   const { nh, h, host } = packet
   const type = icmpv6.type(bytes, h)
-  if (type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) {
-    receiveSolicitation(state, skb, packet)
-    return
-  }
+  if (type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) return void receiveSolicitation(state, skb, packet)
   if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT)
     learnAdvertised(state, bytes, packet)
   if (host < 0) receiveGroupMessage6(state, skb, packet, type)

@@ -1,5 +1,4 @@
 /** Frames that a host sends on its own, at most 1514 bytes each; a longer one is not sent. */
-
 import { createPacket, ICMP_CHECK, setPositions } from 'vnet/internal/drivers/far/packet'
 import { fillChecksum, fillHeader, IPDEFTTL } from 'vnet/internal/drivers/far/reply'
 import { ipv4Bytes } from 'vnet/internal/packet/address'

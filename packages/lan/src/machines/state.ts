@@ -12,8 +12,7 @@ import type { SkBuff, SkBuffPool } from 'vnet/internal/skb/index'
 import { Ring, SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_HANDLER_EXCEPTION } from 'vnet/internal/skb/index'
 import type { Segment } from '../switch/segment.ts'
 import type { Inhabitant, Station } from '../switch/station.ts'
-import { Budget } from './budget.ts'
-import { type HostHandlers, NeighbourTable, type UdpHandler } from './host.ts'
+import { Budget, type HostHandlers, NeighbourTable, type UdpHandler } from './host.ts'
 import { HostTable } from './host-table.ts'
 
 /** ICMP errors (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */

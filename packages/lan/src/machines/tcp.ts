@@ -6,7 +6,6 @@
  * change. The hosts find the receiver by its IP address, so the services may have a point-to-point
  * or NOARP interface.
  */
-
 import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
 import { makeReply } from 'vnet/internal/drivers/far/reply'
 import * as ethernet from 'vnet/internal/packet/ethernet'

@@ -1,5 +1,4 @@
 /** UDP for the simulated hosts (RFC 768, RFC 1122 sec. 4.1): services, handlers, closed ports. */
-
 import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
 import { makeReply, turnAround } from 'vnet/internal/drivers/far/reply'
 import * as ethernet from 'vnet/internal/packet/ethernet'
@@ -159,10 +158,7 @@ function respond(state: HostState, skb: SkBuff, packet: Packet, length: number, 
   const { bytes } = skb
   const { h } = packet
   const at = h + udp.UDP_HLEN
-  if (isServicePort(state, skb, packet) || at + length > skb.end) {
-    state.segment.take(skb)
-    return
-  }
+  if (isServicePort(state, skb, packet) || at + length > skb.end) return void state.segment.take(skb)
   for (let i = 0; i < length; i++) bytes[at + i] = byteAt(i)
   swapPorts(skb, h)
   udp.setLength(bytes, h, udp.UDP_HLEN + length)

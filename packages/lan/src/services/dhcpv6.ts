@@ -3,7 +3,6 @@
  * it replies only to INFORMATION-REQUEST. A reply to a relayed message goes back through the
  * relays. Log lines have the form of dnsmasq.
  */
-
 import * as dhcpv6 from 'vnet/internal/packet/dhcpv6'
 import { nameOf } from 'vnet/internal/packet/dns'
 import { formatHex, get16, long, sameBytes } from 'vnet/internal/packet/index'

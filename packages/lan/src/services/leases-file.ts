@@ -219,9 +219,8 @@ function toLease(entry: unknown): Lease | undefined {
   return { address: number, mac, clientId, hostname, state, expires: until }
 }
 
-function isAbsentOr(value: unknown, pattern: RegExp): value is string | undefined {
-  return value === undefined || (typeof value === 'string' && pattern.test(value))
-}
+const isAbsentOr = (value: unknown, pattern: RegExp): value is string | undefined =>
+  value === undefined || (typeof value === 'string' && pattern.test(value))
 
 export const STATE_DIRECTORY = '/var/lib/vnet'
 

@@ -29,9 +29,7 @@ export interface LanHost extends HostDefinition {
 }
 
 /** A host of a driver file: `host({ ip: '198.18.0.7', on: { udp: { 53: answer } } })`. */
-export function host(definition: LanHost): LanHost {
-  return definition
-}
+export const host = (definition: LanHost): LanHost => definition
 
 const PATTERN = Buffer.from(Array.from({ length: CHARGEN_PERIOD }, (_, i) => chargenCharacter(i)))
 

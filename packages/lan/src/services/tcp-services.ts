@@ -97,10 +97,7 @@ export class TcpServices implements AsyncDisposable {
     const hosts = this.#hosts
     const host = address && hosts?.byAddress(address)
     const serve = host && handlerOf(hosts?.table.kind(host.index).tcp.get(localPort), this.#net.turns)
-    if (hosts === undefined || host === undefined || serve === undefined) {
-      socket.destroy()
-      return
-    }
+    if (hosts === undefined || host === undefined || serve === undefined) return void socket.destroy()
     hosts.handlers.call(host.index, `tcp ${localPort}`, async () => {
       try {
         await serve(socket, host)

@@ -80,10 +80,7 @@ export class Segment {
   forward(skb: SkBuff, from: Station): void {
     const { bytes, data } = skb
     if (skb.len < ETH_HLEN) return void this.drop(skb, drop.SKB_DROP_REASON_PKT_TOO_SMALL)
-    if (!isStationAddress(bytes, sourceAt(data))) {
-      this.drop(skb, drop.SKB_DROP_REASON_MAC_INVALID_SOURCE)
-      return
-    }
+    if (!isStationAddress(bytes, sourceAt(data))) return void this.drop(skb, drop.SKB_DROP_REASON_MAC_INVALID_SOURCE)
     // An address of an inhabitant is never learned from another station.
     if (!isInhabitant(from) && this.#owner(bytes, sourceAt(data)) === undefined)
       this.table.learn(bytes, sourceAt(data), from)

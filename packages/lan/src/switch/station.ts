@@ -21,6 +21,4 @@ export interface Inhabitant extends Station {
 }
 
 /** Returns whether a station is part of the segment itself. */
-export function isInhabitant(station: Station): station is Inhabitant {
-  return 'owns' in station
-}
+export const isInhabitant = (station: Station): station is Inhabitant => 'owns' in station

@@ -4,7 +4,6 @@
  * is accounted for: a received frame is sent to the segment or counted in `drops`; a frame from the
  * segment is sent, counted in `drops`, or waiting.
  */
-
 import { EINVAL, ENOBUFS, ENODEV, type Log, VnetError } from 'vnet/internal/base/index'
 import { type Native, VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
 import { type WatchedState, watchLink } from 'vnet/internal/linux/links/watch'
@@ -231,6 +230,4 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
 }
 
 /** Whether this is a TAP of an earlier run that no process has open: it becomes a port again. */
-function isIdleTap({ tun }: Link): boolean {
-  return tun?.type === 'tap' && tun.numQueues + tun.numDisabledQueues === 0
-}
+const isIdleTap = ({ tun }: Link): boolean => tun?.type === 'tap' && tun.numQueues + tun.numDisabledQueues === 0

@@ -13,9 +13,8 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made
 }
 
-export function button(text: string, onclick: () => void): HTMLButtonElement {
-  return element('button', { type: 'button', onclick }, text)
-}
+export const button = (text: string, onclick: () => void): HTMLButtonElement =>
+  element('button', { type: 'button', onclick }, text)
 
 /** Returns the text of an error for the page. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,5 +1,4 @@
 /** What follows the checks of an exercise: its driver in motion, and on a real interface. */
-
 import type { Folder } from './driver-file.ts'
 import { button, element, messageOf } from './element.ts'
 

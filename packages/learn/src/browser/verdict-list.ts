@@ -20,9 +20,8 @@ export function marksOf({ title, seen = '', logged = [] }: Result, driver: strin
   )
 }
 
-export function verdictList(results: readonly Result[], page: Page): HTMLElement {
-  return element('ul', { className: 'verdicts' }, ...results.map(result => verdict(result, page)))
-}
+export const verdictList = (results: readonly Result[], page: Page): HTMLElement =>
+  element('ul', { className: 'verdicts' }, ...results.map(result => verdict(result, page)))
 
 function verdict(found: Result, page: Page): HTMLElement {
   const { result, seen, expected, read, logged = [] } = found

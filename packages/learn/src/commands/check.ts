@@ -9,8 +9,7 @@ import * as course from '../exercise.ts'
 import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone, notedExercise } from '../folder.ts'
 import { EARLIER_FAILED } from '../progress.ts'
 import { MEMORY_ONLY, runWorker } from '../worker.ts'
-import { checkExercises, orNotChecked } from './check-exercise.ts'
-import { checkKernel } from './check-kernel.ts'
+import { checkExercises, checkKernel, orNotChecked } from './check-exercise.ts'
 import { isExercise, loadExercises } from './exercise-file.ts'
 import { type GradeOptions, grade, isStudent, missingFile } from './grade.ts'
 
@@ -150,9 +149,8 @@ const printer =
     return (result: course.Result) => io.out(print(exercise, file, result))
   }
 
-function jsonLine({ name }: course.Exercise, file: string, result: course.Result): string {
-  return `${JSON.stringify({ exercise: name, file, ...result })}\n`
-}
+const jsonLine = ({ name }: course.Exercise, file: string, result: course.Result): string =>
+  `${JSON.stringify({ exercise: name, file, ...result })}\n`
 
 function textLines({ name }: course.Exercise, file: string, found: course.Result): string {
   const { result, seen, expected, read, logged = [], why } = found

@@ -45,9 +45,8 @@ export function missingFile(path: string, by = 'check'): UsageError {
 }
 
 /** Returns whether a path is a student's directory: directories in it are named after exercises. */
-export function isStudent(path: string, exercises: readonly Exercise[]): boolean {
-  return isDirectory(path) && exercises.some(({ name }) => isDirectory(join(path, name)))
-}
+export const isStudent = (path: string, exercises: readonly Exercise[]): boolean =>
+  isDirectory(path) && exercises.some(({ name }) => isDirectory(join(path, name)))
 
 /** `vnet grade`. A student where the sheet would be gives each check one point. */
 export async function gradeStudents(

@@ -114,9 +114,8 @@ function withProcess(url: string, loaded: Loaded): Loaded {
 }
 
 /** 'vnet' is this package also where a student has another one of that name. */
-function contextFor(specifier: string, context: Context): Context {
-  return OURS.test(specifier) ? { ...context, parentURL: import.meta.url } : { ...context }
-}
+const contextFor = (specifier: string, context: Context): Context =>
+  OURS.test(specifier) ? { ...context, parentURL: import.meta.url } : { ...context }
 
 /** Returns where a module is, or throws if this importer may not import it. */
 function checked(specifier: string, { parentURL = '' }: Context, resolved: Resolved): Resolved {

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { cpio } from '@vnet/guest/internal/cpio'
 import { makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/files'
-import { type Explanation, type LiveCheck, notRun, type Result, resultOf, USUAL_HEADING } from '../exercise.ts'
+import { type LiveCheck, notRun, type Result, resultOf, USUAL_HEADING } from '../exercise.ts'
 import { runLive } from '../live.ts'
 import { buildModule, type KernelFiles, moduleName } from './build.ts'
 import type { Guest } from './guest.ts'
@@ -67,11 +67,7 @@ export async function runInGuest(check: LiveCheck, guest: Guest, job: KernelJob)
 }
 
 /** Returns the first report of the kernel, by the learner's line. */
-export function reported(
-  console: string,
-  { allow }: Pick<LiveCheck, 'allow'>,
-  job: KernelJob,
-): Explanation | undefined {
+export function reported(console: string, { allow }: Pick<LiveCheck, 'allow'>, job: KernelJob) {
   // The kernel's watchdog warns with a whole report, vnet's with a line.
   const isUsual = (what: string) => allow !== undefined && /net\/sched\/sch_generic\.c/.test(what)
   const report = reportsIn(console, moduleName(job.file)).find(({ what }) => !isUsual(what))

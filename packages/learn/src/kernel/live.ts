@@ -1,5 +1,4 @@
 /** Live checks on the learner's module, in a virtual machine. */
-
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -78,9 +77,8 @@ export function moduleParams(args: readonly string[]): string[] {
 }
 
 /** `['a/sw0']`: the interface arguments. */
-function places(args: readonly string[]): string[] {
-  return args.filter((arg, i) => !arg.startsWith('--') && !args[i - 1]?.startsWith('--'))
-}
+const places = (args: readonly string[]): string[] =>
+  args.filter((arg, i) => !arg.startsWith('--') && !args[i - 1]?.startsWith('--'))
 
 /** The loaded module and the outer ends of its wires. */
 class StartedModule implements Started {

@@ -1,5 +1,4 @@
 /** `vnet metrics`: serves the counters of running vnets to Prometheus, in a separate process. */
-
 import { EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
 import { ControlClient, SERVED_TIMEOUT_MS } from 'vnet/internal/control/client/client'
 import { dropPrivileges, loadNative } from 'vnet/internal/linux/index'

@@ -1,5 +1,4 @@
 /** `vnet web`: serves the live page of running vnets, in a separate process. */
-
 import { findNamed } from 'vnet/internal/cli/ask'
 import { isAmong, type NamedDevice } from 'vnet/internal/cli/device-text'
 import { packageVersion } from 'vnet/internal/cli/own-package'

@@ -23,9 +23,8 @@ export function parseAddress(text: string): Address | undefined {
 }
 
 /** Returns the host of a Host header, without its port: `localhost`, `127.0.0.1`, `::1`. */
-export function hostName(header: string | undefined): string {
-  return header?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') ?? ''
-}
+export const hostName = (header: string | undefined): string =>
+  header?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') ?? ''
 
 /** True if no web page of a stranger can have chosen this Host: DNS does not lead to it. */
 export function isAddressOrLocalhost(header: string | undefined): boolean {

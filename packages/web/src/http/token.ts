@@ -47,9 +47,8 @@ export function ownAccess(kind: Kind, user?: number): Access {
 export const pageUrl = (url: string, { tokenFor }: Access): string => `${url}/#token=${tokenFor(url)}`
 
 /** Returns the URL of the metrics of the server at `url`, with the token if reading needs it. */
-export function metricsUrl(url: string, { isPublic, tokenFor }: Access): string {
-  return `${url}/metrics${isPublic ? '' : `?token=${tokenFor(url)}`}`
-}
+export const metricsUrl = (url: string, { isPublic, tokenFor }: Access): string =>
+  `${url}/metrics${isPublic ? '' : `?token=${tokenFor(url)}`}`
 
 export const tokenOf = (secret: string, kind: Kind, url: string): string =>
   hmac(secret, `vnet ${kind} ${url}`, 'base64url').slice(0, 32)
@@ -132,8 +131,7 @@ export class ServerToken {
   }
 }
 
-function hmac(key: string, text: string, encoding: 'hex' | 'base64url'): string {
-  return createHmac('sha256', key).update(text).digest(encoding)
-}
+const hmac = (key: string, text: string, encoding: 'hex' | 'base64url'): string =>
+  createHmac('sha256', key).update(text).digest(encoding)
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

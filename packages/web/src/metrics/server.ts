@@ -128,14 +128,12 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
     }
   }
   for (const [queue, row] of stats.queues.entries()) {
-    for (const [name, field, help] of EVENTS) {
+    for (const [name, field, help] of EVENTS)
       counter(`vnet_queue_${name}_total`, help, { ...labels, queue }, row[field])
-    }
   }
   for (const [key, direction] of [['tx', 'transmit'] as const, ['rx', 'receive'] as const]) {
-    for (const [reason, frames] of Object.entries(stats.drops[key])) {
+    for (const [reason, frames] of Object.entries(stats.drops[key]))
       counter('vnet_drops_total', 'Frames dropped, by reason', { ...labels, direction, reason }, frames)
-    }
   }
   for (const { kind, name: part, length, capacity, count, state } of parts) {
     const ofPart = { ...labels, kind, part }
@@ -179,17 +177,14 @@ function addStages({ device, stages }: DeviceSnapshot, counter: Add, gauge: Add)
   for (const stage of stages) {
     const { direction, path, stage: name, late } = stage
     const labels = { ...labelsOf(device), direction, stage: `${path}${name}` }
-    for (const [field, what] of STAGE_COUNTS) {
+    for (const [field, what] of STAGE_COUNTS)
       counter(`vnet_wire_${field}_packets_total`, `Packets that ${what}`, labels, stage[field])
-    }
     gauge('vnet_wire_held_packets', 'Packets that the stage holds', labels, stage.held)
-    for (const [reason, packets] of Object.entries(stage.drops)) {
+    for (const [reason, packets] of Object.entries(stage.drops))
       counter('vnet_wire_drops_total', 'Packets that the stage dropped, by reason', { ...labels, reason }, packets)
-    }
     const help = 'How much later than asked packets left the stage, by percentile'
-    for (const [percentile, ms] of [['50', late?.p50] as const, ['99', late?.p99] as const]) {
+    for (const [percentile, ms] of [['50', late?.p50] as const, ['99', late?.p99] as const])
       gauge('vnet_wire_late_seconds', help, { ...labels, percentile }, seconds(ms))
-    }
   }
 }
 

@@ -1,5 +1,4 @@
 /** The data read from the running vnets for one scrape: from all of them in parallel. */
-
 import { VnetError } from 'vnet/internal/base/errno'
 import { netnsOf } from 'vnet/internal/control/client/addresses'
 import * as control from 'vnet/internal/control/index'
@@ -33,10 +32,7 @@ export async function snapshot(client: control.ControlClient, options: control.F
   return { devices: devices.flatMap(device => device ?? []), vnets }
 }
 
-async function readDevice(
-  client: control.ControlClient,
-  device: control.FoundDevice,
-): Promise<DeviceSnapshot | undefined> {
+async function readDevice(client: control.ControlClient, device: control.FoundDevice) {
   const { vnet } = device
   const [stats, parts, wire] = await Promise.all([
     client.stats(vnet, device),
@@ -57,7 +53,8 @@ async function readVnet(client: control.ControlClient, vnet: string, pid: number
   return { pid, replied, runtime }
 }
 
-async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
+/** Returns undefined if a vnet has ended, or does not reply. */
+export async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask()
   } catch (error) {

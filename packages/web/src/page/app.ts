@@ -1,5 +1,4 @@
 /** The interfaces between the parts of the page: the app, and the views that it shows. */
-
 import { effect, type Signal, signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import type * as feed from '../feed-types.ts'

@@ -183,9 +183,8 @@ const valueText = ({ type, value }: DriverParam): string =>
   type === 'bool' ? (value === '1' ? 'on' : 'off') : value || 'empty'
 
 /** Returns `transmit buffers per queue (int, 1 to 65536)`. */
-function aboutParam({ description, type, range }: DriverParam): string {
-  return `${description} (${[type, range].filter(Boolean).join(', ')})`
-}
+const aboutParam = ({ description, type, range }: DriverParam): string =>
+  `${description} (${[type, range].filter(Boolean).join(', ')})`
 
 function Changes({ log }: { readonly log: Signal<readonly DoneChange[]> }) {
   const changes = log.value

@@ -1,6 +1,6 @@
 /** The layout of a driver: a pure function of the model and of the width in CSS pixels. */
-import { type Column, type DrawnGroup, type DrawnItem, type Lane, labelLines, type Model } from './driver-model.ts'
-import { CHARACTER } from './driver-text.ts'
+import type { Column, DrawnGroup, DrawnItem, Lane, Model } from './driver-text.ts'
+import { CHARACTER, labelLines } from './driver-text.ts'
 
 export type Rect = Readonly<{ x: number; y: number; width: number; height: number }>
 

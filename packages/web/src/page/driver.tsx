@@ -7,8 +7,8 @@ import type { DeviceId, DeviceRow, PartInfo, StageReport } from '../feed-types.t
 import { type App, placeHash, type View } from './app.ts'
 import { ArrowShape, End, type EndState, Flow, Frames, Item, type ItemBox } from './driver-draw.tsx'
 import { type Arrow, type DriverBox, layout } from './driver-layout.ts'
-import { type Lane, labelLines, type Model, modelOf, peerOf } from './driver-model.ts'
-import { GSO_NOTE, MOST_DOTS, stateOf, whole } from './driver-text.ts'
+import type { Lane, Model } from './driver-text.ts'
+import { GSO_NOTE, labelLines, MOST_DOTS, modelOf, peerOf, stateOf, whole } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
 import { HARMLESS } from './rates.ts'
@@ -131,9 +131,10 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
     boxes.some(
       box => box.kind === 'item' && box.lane === lane && box.item.kind === 'stage' && dropsOf(box.item.stage) > 0,
     )
-  const shown = arrows.map(arrow => {
-    return { arrow, state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)) }
-  })
+  const shown = arrows.map(arrow => ({
+    arrow,
+    state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)),
+  }))
   const box = (box: DriverBox) => {
     switch (box.kind) {
       case 'near frame':
@@ -213,9 +214,7 @@ function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
 
 /** It leads to where one sees more of the far end. */
 function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
-  if (peer !== undefined) {
-    return { ...kernelEnd(peer, isWide), href: placeHash({ view: 'driver', device: peer.id }) }
-  }
+  if (peer !== undefined) return { ...kernelEnd(peer, isWide), href: placeHash({ view: 'driver', device: peer.id }) }
   if (far === 'segment') {
     const href = placeHash({ view: 'lan', device: device.id })
     return { lines: [{ text: 'segment', tone: 'name' }], label: 'The segment with its hosts', href }

@@ -1,7 +1,6 @@
 /** What happened to interfaces: cut cables, new wire specs, timeouts, faults. */
 import type { DeviceId, Message, PageCommand } from '../feed-types.ts'
-import { directionName } from './driver-model.ts'
-import { clockText, type Tone } from './driver-text.ts'
+import { clockText, directionName, type Tone } from './driver-text.ts'
 
 export interface PageEvent {
   readonly id: DeviceId

@@ -1,5 +1,4 @@
 /** The feed of the server: opened again for each view, and after failures ever less often. */
-
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
@@ -174,6 +173,4 @@ export class PageSession {
 }
 
 /** crypto.subtle is only for https and this machine's pages. */
-function hmacSha256(key: string, text: string): string {
-  return bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(text)))
-}
+const hmacSha256 = (key: string, text: string): string => bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(text)))

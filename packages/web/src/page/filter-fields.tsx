@@ -1,5 +1,4 @@
 /** A view's filter, a pcap-filter(7) expression that the server compiles, and its fields. */
-
 import { computed, effect, type Signal, signal } from '@preact/signals'
 import type { RefObject } from 'preact'
 import { BpfProgram } from 'vnet/internal/packet/bpf'

@@ -1,5 +1,4 @@
 /** The contents of the table of frames, as text. */
-
 import { BlockWalker } from 'vnet/internal/capture/block-walker'
 import { Input } from 'vnet/internal/capture/input'
 import { ENHANCED_PACKET, SECTION_HEADER } from 'vnet/internal/capture/pcapng'
@@ -14,22 +13,15 @@ export function timeText(ms: number): string {
   return `${clockText(ms / 1000)}.${`${micros}`.padStart(6, '0')}`
 }
 
-export function verdict({ dropped }: Pick<FrameRow, 'dropped'>): string {
-  return dropped === undefined ? 'passed' : `dropped: ${dropped}`
-}
+export const verdict = ({ dropped }: Pick<FrameRow, 'dropped'>): string =>
+  dropped === undefined ? 'passed' : `dropped: ${dropped}`
 
 /** The protocols that have a colour in the table, each with the headers that it stands for. */
-const PROTOCOLS = [
-  ['arp', /^ARP/],
-  ['icmp', /^ICMP/],
-  ['tcp', /^TCP/],
-  ['udp', /^UDP/],
-] as const
+const PROTOCOLS = { arp: /^ARP/, icmp: /^ICMP/, tcp: /^TCP/, udp: /^UDP/ }
 
 /** Returns the first protocol with a colour in a frame, or `other`. */
-export function protocolOf({ headers }: Pick<FrameRow, 'headers'>): string {
-  return PROTOCOLS.find(([, name]) => headers.some(header => name.test(header.name)))?.[0] ?? 'other'
-}
+export const protocolOf = ({ headers }: Pick<FrameRow, 'headers'>): string =>
+  Object.entries(PROTOCOLS).find(([, name]) => headers.some(header => name.test(header.name)))?.[0] ?? 'other'
 
 export const PER_LINE = 16
 
@@ -66,9 +58,8 @@ export function captureName(label: string, ms: number): string {
 }
 
 /** Returns `vnet capture --filter 'tcp port 80' sn0 FILE`, quoted for a shell. */
-export function captureLine(label: string, filter: string, file: string): string {
-  return vnetLine('capture', filter === '' ? [] : ['--filter', filter], [label, file])
-}
+export const captureLine = (label: string, filter: string, file: string): string =>
+  vnetLine('capture', filter === '' ? [] : ['--filter', filter], [label, file])
 
 /** Counts the frames of a vnet's pcapng stream, and finds the end of its last whole block. */
 export class PcapngCounter {

@@ -152,9 +152,10 @@ function Details({ frame, close }: { readonly frame: FrameRow; readonly close: (
 
 function asText(frame: FrameRow): string {
   const { time, direction, queue, length, bytes } = frame
-  const headers = frame.headers.flatMap(({ name, fields }) => {
-    return [name, ...fields.map(field => `  ${field.name}: ${field.value}`)]
-  })
+  const headers = frame.headers.flatMap(({ name, fields }) => [
+    name,
+    ...fields.map(field => `  ${field.name}: ${field.value}`),
+  ])
   const first = `${timeText(time)} ${direction} queue ${queue} length ${length} ${verdict(frame)}`
   return [first, frame.text, ...headers, ...hexDump(bytes), ''].join('\n')
 }

@@ -90,23 +90,17 @@ export function found(segment: SegmentInfo, part: SegmentPart, search: string): 
   })
 }
 
-const UNITS = [
-  ['d', 86_400],
-  ['h', 3600],
-  ['min', 60],
-  ['s', 1],
-] as const
+const UNITS = { d: 86_400, h: 3600, min: 60, s: 1 }
 
 /** Returns `2 d 4 h`, `4 min 12 s`, `ended` or `no end`. Null has no end: JSON has no Infinity. */
 export function timeLeft(expires: number | null, now: number): string {
   if (expires === null || expires === Number.POSITIVE_INFINITY) return 'no end'
   const seconds = Math.ceil((expires - now) / 1000)
   if (seconds <= 0) return 'ended'
-  const first = UNITS.findIndex(([, size]) => seconds >= size)
-  const [large, small] = [UNITS[first], UNITS[first + 1]]
-  const text = `${Math.floor(seconds / large[1])} ${large[0]}`
+  const [large, small] = Object.entries(UNITS).filter(([, size]) => seconds >= size)
+  const text = `${Math.floor(seconds / large![1])} ${large![0]}`
   if (small === undefined) return text
-  return `${text} ${Math.floor((seconds % large[1]) / small[1])} ${small[0]}`
+  return `${text} ${Math.floor((seconds % large![1]) / small[1])} ${small[0]}`
 }
 
 interface DhcpRow {

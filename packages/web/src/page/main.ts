@@ -1,9 +1,8 @@
 /** Starts the page when the module is loaded. */
-import { allView } from './all.tsx'
+import { allView, labsView } from './all.tsx'
 import { controlsView } from './controls.tsx'
 import { driverView } from './driver.tsx'
 import { framesView } from './frames.tsx'
-import { labsView } from './labs.tsx'
 import { lanView } from './lan.tsx'
 import { Page } from './page.tsx'
 import { stepView } from './step.tsx'

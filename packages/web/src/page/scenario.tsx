@@ -130,9 +130,8 @@ interface ScenarioProgress {
 
 /** Returns how far it is at the time `now`, in milliseconds since 1970. */
 export function progress({ started, repeat, steps }: Scenario, now: number): ScenarioProgress {
-  if (started === undefined || now < started) {
+  if (started === undefined || now < started)
     return { state: 'waiting', round: 0, at: 0, step: undefined, next: undefined }
-  }
   const round = repeat === undefined ? 1 : Math.floor((now - started) / repeat) + 1
   const at = now - started - (round - 1) * (repeat ?? 0)
   const following = steps.findIndex(step => step.at > at)
@@ -149,9 +148,7 @@ export function progress({ started, repeat, steps }: Scenario, now: number): Sce
 }
 
 /** Returns the length of the drawing: of a round, or a bit more than the time of the last step. */
-export function lengthOf({ repeat, steps }: Scenario): number {
-  return repeat ?? Math.max(1000, (steps.at(-1)?.at ?? 0) * 1.1)
-}
+export const lengthOf = ({ repeat, steps }: Scenario): number => repeat ?? Math.max(1000, (steps.at(-1)?.at ?? 0) * 1.1)
 
 const STEPS = [1, 2, 5]
   .flatMap(n => [n, n * 10, n * 100])

@@ -90,14 +90,12 @@ export function onPath(
   return new Map([...changes(before, now), ...((!isNewPath(before, now) && known) || [])])
 }
 
-export function isNewPath(before: StepInfo | undefined, now: StepInfo | undefined): boolean {
-  return before !== undefined && now !== undefined && !isLater(now, before)
-}
+export const isNewPath = (before: StepInfo | undefined, now: StepInfo | undefined): boolean =>
+  before !== undefined && now !== undefined && !isLater(now, before)
 
 /** An interrupt, a poll and an alarm of the same frame all are step 3. */
-function isLater({ step }: StepInfo, before: StepInfo): boolean {
-  return step > before.step || (step === 3 && before.step === 3)
-}
+const isLater = ({ step }: StepInfo, before: StepInfo): boolean =>
+  step > before.step || (step === 3 && before.step === 3)
 
 /** Returns the differing places of hex bytes; if lengths differ, all between the common ends. */
 export function changedBytes(first: string, now: string): ReadonlySet<number> {

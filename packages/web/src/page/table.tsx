@@ -10,14 +10,18 @@ export interface Column<Row> {
 }
 
 /** A narrow page leaves out columns of the class `whole`. */
-export const numbers = <Row,>(title: string, cell: (row: Row) => string, more = ''): Column<Row> => {
-  return { title, cell, class: `number ${more}` }
-}
+export const numbers = <Row,>(title: string, cell: (row: Row) => string, more = ''): Column<Row> => ({
+  title,
+  cell,
+  class: `number ${more}`,
+})
 
 /** Numbers that are red unless they are 0. */
-export const troubles = <Row,>(title: string, text: (row: Row) => string): Column<Row> => {
-  return { title, class: 'number', cell: row => <span class={text(row) === '0' ? 'muted' : 'drop'}>{text(row)}</span> }
-}
+export const troubles = <Row,>(title: string, text: (row: Row) => string): Column<Row> => ({
+  title,
+  class: 'number',
+  cell: row => <span class={text(row) === '0' ? 'muted' : 'drop'}>{text(row)}</span>,
+})
 
 interface TableProps<Row> {
   readonly class?: string
@@ -147,9 +151,8 @@ export function isTyping({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): b
 }
 
 /** Whether a key is a command of the page: not typed into a field, nor one of the browser's. */
-export function isCommandKey(event: KeyboardEvent): boolean {
-  return !(isTyping(event) || event.ctrlKey || event.metaKey || event.altKey)
-}
+export const isCommandKey = (event: KeyboardEvent): boolean =>
+  !(isTyping(event) || event.ctrlKey || event.metaKey || event.altKey)
 
 /** The part of the document that takes keys as commands; undefined for all of it. */
 export const KeysFrom = createContext<ShadowRoot | undefined>(undefined)
@@ -206,6 +209,5 @@ export function useRowsInSight(ref: RefObject<HTMLElement | null>, rows: number,
 }
 
 /** The height of the rows of a list, which its style sets. */
-export function rowHeightOf(list: HTMLElement | null): number {
-  return (list && Number.parseFloat(getComputedStyle(list).getPropertyValue('--row-height'))) || 32
-}
+export const rowHeightOf = (list: HTMLElement | null): number =>
+  (list && Number.parseFloat(getComputedStyle(list).getPropertyValue('--row-height'))) || 32

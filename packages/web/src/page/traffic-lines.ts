@@ -1,6 +1,6 @@
 /** The plots, and the lines of each of them. */
 import type { DeviceId, DeviceRow } from '../feed-types.ts'
-import { directionName } from './driver-model.ts'
+import { directionName } from './driver-text.ts'
 import type { History } from './traffic-history.ts'
 import { OTHER, type Samples } from './traffic-samples.ts'
 

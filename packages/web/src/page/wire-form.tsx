@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
 import type { App } from './app.ts'
 import { type Change, Control, type Direction, type Hands } from './control.tsx'
-import { directionName } from './driver-model.ts'
+import { directionName } from './driver-text.ts'
 import { type Column, Table } from './table.tsx'
 
 /** How long nothing is typed before the text is checked, in milliseconds. */

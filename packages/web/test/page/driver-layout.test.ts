@@ -2,8 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { PartInfo, WireInfo } from '../../src/feed-types.ts'
 import { type Drawing, type DriverBox, layout } from '../../src/page/driver-layout.ts'
-import { FOLD_ABOVE, labelLines, type Model, modelOf, peerOf } from '../../src/page/driver-model.ts'
-import { CHARACTER } from '../../src/page/driver-text.ts'
+import { CHARACTER, FOLD_ABOVE, labelLines, type Model, modelOf, peerOf } from '../../src/page/driver-text.ts'
 import { vnetRow } from '../support/web/devices.ts'
 
 const times = (count: number, part: PartInfo): PartInfo[] =>

@@ -78,9 +78,8 @@ export type AddressRange = Readonly<{ first: number; last: number }>
 /** The lease time that never ends (RFC 2131 sec. 3.3). */
 export const DHCP_INFINITE = 0xffff_ffff
 
-export function isInNetwork({ network, mask }: DhcpConfig, address: number): boolean {
-  return (address & mask) >>> 0 === network
-}
+export const isInNetwork = ({ network, mask }: DhcpConfig, address: number): boolean =>
+  (address & mask) >>> 0 === network
 
 /** Throws a VnetError EINVAL such as `dhcp.options.mtu: ...; the option takes ...`. */
 export function dhcpConfig(spec: DhcpSpec) {

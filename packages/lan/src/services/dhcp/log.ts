@@ -1,5 +1,4 @@
 /** The log lines of the DHCP server, as dnsmasq has them. Each kind is limited. */
-
 import { type Clock, explain, LimitedLog, type Log } from 'vnet/internal/base/index'
 import { formatIpv4 } from 'vnet/internal/packet/address'
 import type { DhcpConfig } from './config.ts'

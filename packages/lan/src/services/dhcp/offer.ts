@@ -91,10 +91,7 @@ export class Offering {
       const address = pool.choose(client, requested)
       if (address === undefined) return void log.full(pool.config, client)
       pool.offers.make(client, address, pool.config.offerTime)
-      if (address === before || !this.#needsProbe(request, address)) {
-        this.#send(request, address, send)
-        return
-      }
+      if (address === before || !this.#needsProbe(request, address)) return void this.#send(request, address, send)
       const owner = this.#knownOwner(client, address)
       if (owner === undefined) return void this.#startProbe(request, send, address, probed + 1)
       this.setAside(client, address, owner)

@@ -1,5 +1,4 @@
 /** Builds the DHCP server's replies and their destinations (RFC 2131 sec. 4.1, 4.3, table 3). */
-
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
 import { formatIpv4, get16, ipv4Bytes, long } from 'vnet/internal/packet/index'

@@ -1,5 +1,4 @@
 /** Reads the messages of DHCP clients: identity, requests, and the name that a client chose. */
-
 import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
 import { formatHex, get32 } from 'vnet/internal/packet/index'
@@ -55,9 +54,11 @@ function clientOf({ htype, chaddr, options }: dhcp.DhcpMessage): DhcpClient | un
   return asClient(`${hardware}${formatHex(chaddr)}`, clientId)
 }
 
-export function asClient(mac: string, clientId: string | undefined): DhcpClient {
-  return { key: clientId === undefined ? `mac ${mac}` : `id ${clientId}`, mac, clientId }
-}
+export const asClient = (mac: string, clientId: string | undefined): DhcpClient => ({
+  key: clientId === undefined ? `mac ${mac}` : `id ${clientId}`,
+  mac,
+  clientId,
+})
 
 /** Reads an option of 4 bytes as an unsigned number. */
 export function numberIn({ options }: dhcp.DhcpMessage, code: number): number | undefined {

@@ -86,10 +86,7 @@ export class DhcpServer {
       this.#log.omitted(reply.omitted, client)
       send(reply)
     }
-    if (!this.#pool.serves(message, from)) {
-      this.#receiveForeign(message, client, type, reply)
-      return
-    }
+    if (!this.#pool.serves(message, from)) return void this.#receiveForeign(message, client, type, reply)
     const reservation = this.#pool.reservationOf(client)
     const requested = numberIn(message, dhcp.DHO_REQUESTED_ADDRESS)
     const request = { message, client, reservation, requested, from: from.mac.slice() }

@@ -84,9 +84,11 @@ export class World {
     const module = { ...driver, values: bed.params }
     const addressesOf = (name: string) => bed.port(name).addresses
     this.#feed = new Feed({ net, module, now: () => this.#now, addressesOf, send })
-    const recorded = net.devices.map(dev => {
-      return { id: deviceId({ vnet: '', pid: 1, name: dev.name }), name: dev.name, peer: peerOf(dev)?.name }
-    })
+    const recorded = net.devices.map(dev => ({
+      id: deviceId({ vnet: '', pid: 1, name: dev.name }),
+      name: dev.name,
+      peer: peerOf(dev)?.name,
+    }))
     this.#recorder = new Recorder(net, start, driver.name, recorded)
     this.#programs = new Traffic({ clock, a, b, target: bed.targetOf(bed.dev), tell })
     this.#feed.hello()
@@ -184,9 +186,8 @@ export class World {
 /** Runs a command on a device. A failure, and a mistake of the user, are in the result. */
 function runCommand(vnet: LocalVnet, ifname: string, command: PageCommand): CommandResult {
   try {
-    if (command.do === 'filter') {
+    if (command.do === 'filter')
       return { ok: true, program: new LinuxWireResources().filter(command.text).program.instructions }
-    }
     run(vnet, ifname, command)
     return { ok: true }
   } catch (error) {
