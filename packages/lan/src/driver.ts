@@ -5,16 +5,8 @@
 
 import { EINVAL, explain, FileError, isErrno, UsageError, VnetError } from 'vnet/internal/base/index'
 import { CAP_SYS_ADMIN, loadNative, type Native } from 'vnet/internal/linux/index'
-import {
-  bool,
-  type Driver,
-  type DriverContext,
-  defineDriver,
-  int,
-  interfaceArg,
-  type ParamValues,
-  text,
-} from 'vnet/internal/netdev/driver'
+import type { Driver, DriverContext, ParamValues } from 'vnet/internal/netdev/driver'
+import { bool, defineDriver, int, interfaceArg, text } from 'vnet/internal/netdev/driver'
 import type { NetDevice } from 'vnet/internal/netdev/net-device'
 import { formatMac, isStationAddress, parseMac } from 'vnet/internal/packet/index'
 import { Backbone, type Start } from './backbone.ts'
