@@ -19,7 +19,8 @@ import { put16 } from '../packet/octets.ts'
 import * as tcp from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
 import { OWNER_PORT } from '../skb/error.ts'
-import * as sk from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../skb/sk-buff.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
 /** The longest frame with a link header, whatever the kernel takes beyond (GRO_LEGACY_MAX_SIZE). */
@@ -33,7 +34,7 @@ const H_IPV6 = ETH_HLEN + ipv6.IPV6_HLEN
 export class Gro {
   readonly #view: DataView
   /** The frame received last, if it may be continued. Its queue owns it. */
-  #head: sk.SkBuff | undefined
+  #head: SkBuff | undefined
   /** Frames merged into it. The fields below are valid if it is not 0. */
   #count = 0
   #protocol = 0
@@ -52,7 +53,7 @@ export class Gro {
   }
 
   /** Merges a frame and returns true: the caller frees it. Otherwise it queues and holds it. */
-  receive(skb: sk.SkBuff, features: number): boolean {
+  receive(skb: SkBuff, features: number): boolean {
     const head = this.#head
     if (head === undefined) return false
     if (this.#merge(head, skb, features)) return true
@@ -61,18 +62,18 @@ export class Gro {
   }
 
   /** Holds a frame that the next may continue. It must not change or move on before `flush`. */
-  hold(skb: sk.SkBuff): void {
+  hold(skb: SkBuff): void {
     this.#head = skb.gsoSize === 0 ? skb : undefined
   }
 
   /** napi_gro_flush: completes the held frame. */
   flush(): void {
-    if (this.#count !== 0) this.#complete(this.#head as sk.SkBuff)
+    if (this.#count !== 0) this.#complete(this.#head as SkBuff)
     this.#head = undefined
     this.#count = 0
   }
 
-  #merge(head: sk.SkBuff, skb: sk.SkBuff, features: number): boolean {
+  #merge(head: SkBuff, skb: SkBuff, features: number): boolean {
     const protocol = skb.gsoSize === 0 ? protocolOf(skb) : 0
     if (protocol === 0) return false
     const { bytes, data, len } = skb
@@ -107,7 +108,7 @@ export class Gro {
   }
 
   /** Returns true if a frame can be the first of several, with the offsets of the next one. */
-  #begin(head: sk.SkBuff, protocol: number, h: number, payload: number): boolean {
+  #begin(head: SkBuff, protocol: number, h: number, payload: number): boolean {
     const { bytes, data, len } = head
     if (protocolOf(head) !== protocol || transportOffset(head) !== h) return false
     if (headerLength(protocol, bytes, data + h, len - h) === 0) return false
@@ -162,10 +163,10 @@ export class Gro {
   }
 
   /** Whether a frame's checksum is right or partial: the merged frame's may replace it. */
-  #mayStand({ bytes, data, len, ipSummed, csumStart, csumOffset }: sk.SkBuff): boolean {
+  #mayStand({ bytes, data, len, ipSummed, csumStart, csumOffset }: SkBuff): boolean {
     const h = data + this.#h
-    if (ipSummed === sk.CHECKSUM_PARTIAL) return csumStart === h && csumOffset === checkOffset(this.#protocol)
-    if (ipSummed !== sk.CHECKSUM_NONE) return false
+    if (ipSummed === CHECKSUM_PARTIAL) return csumStart === h && csumOffset === checkOffset(this.#protocol)
+    if (ipSummed !== CHECKSUM_NONE) return false
     const length = data + len - h
     return finish(onesComplementSum(bytes, h, length, this.#pseudoHeaderSum(bytes, data, length), this.#view)) === 0
   }
@@ -176,25 +177,25 @@ export class Gro {
   }
 
   /** tcp_gro_complete, udp_gro_complete, inet_gro_complete */
-  #complete(head: sk.SkBuff): void {
+  #complete(head: SkBuff): void {
     const { bytes, data, len } = head
     const nh = data + ETH_HLEN
     const h = data + this.#h
     if (this.#h === H_IPV4) {
       ipv4.setTotalLength(bytes, nh, len - ETH_HLEN)
       ipv4.fillHeaderChecksum(bytes, nh)
-      head.gsoType = sk.SKB_GSO_TCPV4
+      head.gsoType = SKB_GSO_TCPV4
     } else {
       ipv6.setPayloadLength(bytes, nh, len - H_IPV6)
-      head.gsoType = sk.SKB_GSO_TCPV6
+      head.gsoType = SKB_GSO_TCPV6
     }
     if (this.#protocol === ipv4.IPPROTO_UDP) {
       udp.setLength(bytes, h, len - this.#h)
-      head.gsoType = sk.SKB_GSO_UDP_L4
+      head.gsoType = SKB_GSO_UDP_L4
     }
     const check = checkOffset(this.#protocol)
     put16(bytes, h + check, this.#pseudoHeaderSum(bytes, data, len - this.#h))
-    head.ipSummed = sk.CHECKSUM_PARTIAL
+    head.ipSummed = CHECKSUM_PARTIAL
     head.csumStart = h
     head.csumOffset = check
   }
@@ -224,12 +225,12 @@ function headerLength(protocol: number, bytes: Uint8Array, h: number, length: nu
 }
 
 /** Returns the transport header's offset in a frame of a known protocol. */
-function transportOffset({ bytes, data }: sk.SkBuff): number {
+function transportOffset({ bytes, data }: SkBuff): number {
   return etherType(bytes, data) === ETH_P_IP ? H_IPV4 : H_IPV6
 }
 
 /** Returns the protocol of a frame of one whole TCP or UDP packet; 0 for other frames. */
-function protocolOf({ bytes, data, len }: sk.SkBuff): number {
+function protocolOf({ bytes, data, len }: SkBuff): number {
   const nh = data + ETH_HLEN
   if (len < H_IPV4 + udp.UDP_HLEN) return 0
   const type = etherType(bytes, data)
@@ -244,7 +245,7 @@ function protocolOf({ bytes, data, len }: sk.SkBuff): number {
 }
 
 /** Like `head.expand()`, for a frame that its queue owns. */
-function expand(head: sk.SkBuff): boolean {
+function expand(head: SkBuff): boolean {
   const { owner } = head
   head.owner = OWNER_PORT
   const expanded = head.expand()

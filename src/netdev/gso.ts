@@ -13,6 +13,7 @@ import * as udp from '../packet/udp.ts'
 import { networkOffset } from '../packet/vlan.ts'
 import type { Ring } from '../skb/index.ts'
 import { FRAME_MAX, handedOn, OWNER_HOLDER, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/index.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
 import * as sk from '../skb/sk-buff.ts'
 import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
@@ -22,7 +23,7 @@ import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from
  * CHECKSUM_NONE. A frame without a partial checksum is not changed. Returns false if the field lies
  * outside the frame, which is then unchanged. (skb_checksum_help)
  */
-export function skbChecksumHelp(skb: sk.SkBuff): boolean {
+export function skbChecksumHelp(skb: SkBuff): boolean {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbChecksumHelp, 'skb_checksum_help')
   if (skb.ipSummed !== sk.CHECKSUM_PARTIAL) return true
   const { bytes, csumStart, csumOffset } = skb
@@ -53,7 +54,7 @@ export const GSO_SEGS_MAX = 1024
  * on the first only (RFC 3168 sec. 6.1.2). A UDP checksum of zero that is not partial remains zero.
  * (skb_gso_segment, tcp_gso_segment, __udp_gso_segment)
  */
-export function skbGsoSegment(skb: sk.SkBuff, into: Ring, partial = false): number {
+export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbGsoSegment, 'skb_gso_segment')
   const { bytes, data, gsoSize } = skb
   const protocol = gsoProtocol(skb)
@@ -100,7 +101,7 @@ export function skbGsoSegment(skb: sk.SkBuff, into: Ring, partial = false): numb
 }
 
 /** The number of frames that skbGsoSegment makes of a frame (gso_segs); 1 if it cannot be cut. */
-export function gsoSegs(skb: sk.SkBuff): number {
+export function gsoSegs(skb: SkBuff): number {
   const payload = payloadAt(skb)
   if (payload < 0) return 1
   const { bytes, data, len, gsoSize } = skb
@@ -109,12 +110,12 @@ export function gsoSegs(skb: sk.SkBuff): number {
 }
 
 /** Returns whether skbGsoSegment can cut a frame: its headers fit its GSO kind. */
-export function canSegment(skb: sk.SkBuff): boolean {
+export function canSegment(skb: SkBuff): boolean {
   return payloadAt(skb) >= 0
 }
 
 /** Returns the position of the payload, -1 for a frame that cannot be cut. */
-function payloadAt(skb: sk.SkBuff): number {
+function payloadAt(skb: SkBuff): number {
   const protocol = gsoProtocol(skb)
   const h = transportOf(skb, protocol)
   const header = h < 0 ? -1 : headerOf(skb, h, protocol)
@@ -122,14 +123,14 @@ function payloadAt(skb: sk.SkBuff): number {
 }
 
 /** Returns the position of the transport header, -1 for a frame that cannot be cut. */
-function transportOf(skb: sk.SkBuff, protocol: number): number {
+function transportOf(skb: SkBuff, protocol: number): number {
   const { bytes, data, len } = skb
   const network = protocol === 0 || skb.gsoSize <= 0 ? -1 : networkOffset(bytes, data, len)
   return network < 0 ? -1 : transportHeader(skb, data + network, protocol)
 }
 
 /** Returns the length of the transport header at `h`, -1 for a frame that cannot be cut. */
-function headerOf(skb: sk.SkBuff, h: number, protocol: number): number {
+function headerOf(skb: SkBuff, h: number, protocol: number): number {
   const { bytes, data, len } = skb
   if (skb.ipSummed === sk.CHECKSUM_PARTIAL && skb.csumStart !== h) return -1
   const length = endOf(bytes, data + networkOffset(bytes, data, len)) - h
@@ -142,7 +143,7 @@ function endOf(bytes: Uint8Array, nh: number): number {
 }
 
 /** Returns the transport protocol of a GSO frame's kind, 0 if the kind is unknown. */
-function gsoProtocol(skb: sk.SkBuff): number {
+function gsoProtocol(skb: SkBuff): number {
   if (skb.gsoType === sk.SKB_GSO_UDP_L4) return ipv4.IPPROTO_UDP
   const kind = skb.gsoType & ~sk.SKB_GSO_TCP_ECN
   return kind === sk.SKB_GSO_TCPV4 || kind === sk.SKB_GSO_TCPV6 ? ipv4.IPPROTO_TCP : 0
@@ -151,7 +152,7 @@ function gsoProtocol(skb: sk.SkBuff): number {
 const isIpv4 = (bytes: Uint8Array, nh: number): boolean => get16(bytes, nh - 2) === ETH_P_IP
 
 /** Returns the transport header's position; -1 unless the frame is whole and of its GSO kind. */
-function transportHeader(skb: sk.SkBuff, nh: number, protocol: number): number {
+function transportHeader(skb: SkBuff, nh: number, protocol: number): number {
   const { bytes, gsoType } = skb
   const length = skb.data + skb.len - nh
   const type = get16(bytes, nh - 2)
@@ -177,7 +178,7 @@ function editTcp(bytes: Uint8Array, h: number, advance: number, isFirst: boolean
 
 /** Writes a segment's IP lengths and identification, and no, a partial or a full checksum. */
 function finishSegment(
-  segment: sk.SkBuff,
+  segment: SkBuff,
   protocol: number,
   index: number,
   none: boolean,
@@ -221,7 +222,7 @@ function unpush(ring: Ring, n: number): void {
 }
 
 /** Whether a device takes a GSO frame or a partial checksum unchanged (netif_needs_gso). */
-export function canOffload(skb: sk.SkBuff, features: number): boolean {
+export function canOffload(skb: SkBuff, features: number): boolean {
   if ((features & NETIF_F_CSUM_MASK) === 0) return false
   if (skb.gsoSize === 0) return true
   const { gsoType } = skb

@@ -3,16 +3,8 @@
  * here: `vnet`, 'vnet/wire', the lab and the test bed.
  */
 import { E2BIG, EINVAL, explain, isErrno, UsageError } from '../base/index.ts'
-import {
-  type AnyDevice,
-  checkSpecs,
-  type DeviceSpec,
-  type Driver,
-  type DriverContext,
-  defaultParams,
-  type Params,
-  type ParamValues,
-} from './driver.ts'
+import type { AnyDevice, DeviceSpec, Driver, DriverContext, Params, ParamValues } from './driver.ts'
+import { checkSpecs, defaultParams } from './driver.ts'
 import { NETREG_REGISTERED } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'

@@ -3,7 +3,8 @@ import { EIO, ENODEV, VnetError } from '../base/errno.ts'
 import * as ethernet from '../packet/ethernet.ts'
 import { get16 } from '../packet/octets.ts'
 import { handedOn, OWNER_HOLDER, OWNER_PORT, Ring, SKB_DROP_REASON_SKB_CSUM, skbPanic } from '../skb/index.ts'
-import * as sk from '../skb/sk-buff.ts'
+import type { SkBuff } from '../skb/sk-buff.ts'
+import { CHECKSUM_PARTIAL, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../skb/sk-buff.ts'
 import type { FrameOrigin } from './gate.ts'
 import { canOffload, skbChecksumHelp, skbGsoSegment } from './gso.ts'
 import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
@@ -14,7 +15,7 @@ import type { NetDevice } from './net-device.ts'
  * (4) netif_rx: gives a frame to the kernel, which receives it on `skb.dev`, on the queue it came
  * from, after the current batch. Offloads that the receiving side lacks are done here first.
  */
-export function netifRx(skb: sk.SkBuff): void {
+export function netifRx(skb: SkBuff): void {
   const dev = skb.dev as NetDevice | undefined
   if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb, netifRx)
   skb.owner = OWNER_PORT
@@ -22,14 +23,14 @@ export function netifRx(skb: sk.SkBuff): void {
 }
 
 /** Like netifRx, for vnet's own code, which is not a driver. */
-export function netifRxFrom(skb: sk.SkBuff, from: FrameOrigin): void {
+export function netifRxFrom(skb: SkBuff, from: FrameOrigin): void {
   const dev = skb.dev as NetDevice | undefined
   if (skb.owner < OWNER_HOLDER || dev === undefined) throw notReceivable(skb, netifRxFrom)
   skb.owner = OWNER_PORT
   receive(skb, dev, from)
 }
 
-function receive(skb: sk.SkBuff, dev: NetDevice, from: FrameOrigin): void {
+function receive(skb: SkBuff, dev: NetDevice, from: FrameOrigin): void {
   if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) dev.logFrame('rx', skb)
   const { gate } = dev
   if (gate !== undefined) gate.received(skb, from)
@@ -37,27 +38,27 @@ function receive(skb: sk.SkBuff, dev: NetDevice, from: FrameOrigin): void {
 }
 
 /** The rest of netifRx, after the frame has waited at the step gate. */
-export function netifRxNow(skb: sk.SkBuff, dev: NetDevice): void {
-  if ((skb.ipSummed === sk.CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
+export function netifRxNow(skb: SkBuff, dev: NetDevice): void {
+  if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
   else dev.receive(skb)
 }
 
 /** Drops a frame that `dev` was about to receive: it is counted there, on the receive side. */
-export function netifRxDrop(skb: sk.SkBuff, dev: NetDevice, reason: number): void {
+export function netifRxDrop(skb: SkBuff, dev: NetDevice, reason: number): void {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, netifRxDrop, 'netif_rx')
   skb.dev = dev
   skb.owner = OWNER_PORT
   skb.drop(reason)
 }
 
-function notReceivable({ owner }: sk.SkBuff, called: typeof netifRx | typeof netifRxFrom): Error {
+function notReceivable({ owner }: SkBuff, called: typeof netifRx | typeof netifRxFrom): Error {
   if (owner < OWNER_HOLDER) return handedOn(owner, called, 'netif_rx')
   const why = 'set skb.dev; if a ring had it, it was freed meanwhile'
   return skbPanic('netif_rx of a frame that is on no device', called, why)
 }
 
 /** Completes checksums and cuts GSO frames in software, for a receiving side without offloads. */
-function finish(skb: sk.SkBuff, dev: NetDevice): void {
+function finish(skb: SkBuff, dev: NetDevice): void {
   if (dev.port === undefined) {
     // Drops it: segments need a Net.
     dev.receive(skb)
@@ -87,7 +88,7 @@ function finish(skb: sk.SkBuff, dev: NetDevice): void {
  * ETH_P_802_3 for a frame that has a length instead, 0 without a whole header. Unlike the kernel's
  * it leaves the header on, since a port takes whole frames. The caller still owns the frame.
  */
-export function ethTypeTrans(skb: sk.SkBuff, dev: NetDevice): number {
+export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, ethTypeTrans, 'eth_type_trans')
   const { bytes, data } = skb
   skb.mac = data
@@ -99,15 +100,15 @@ export function ethTypeTrans(skb: sk.SkBuff, dev: NetDevice): number {
 }
 
 /** A frame with a length is LLC, except Novell's IPX, which starts with a checksum of all ones. */
-function lengthProtocol({ bytes, data, len }: sk.SkBuff): number {
+function lengthProtocol({ bytes, data, len }: SkBuff): number {
   if (len < ETH_HLEN) return 0
   return len >= ETH_HLEN + 2 && get16(bytes, data + ETH_HLEN) === 0xffff ? ethernet.ETH_P_802_3 : ethernet.ETH_P_802_2
 }
 
 function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
   if (!ethernet.isMulticastAddress(bytes, data))
-    return ethernet.isSameAddress(bytes, data, dev.devAddr) ? sk.PACKET_HOST : sk.PACKET_OTHERHOST
-  return ethernet.isSameAddress(bytes, data, dev.broadcast) ? sk.PACKET_BROADCAST : sk.PACKET_MULTICAST
+    return ethernet.isSameAddress(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
+  return ethernet.isSameAddress(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
 }
 
 /**

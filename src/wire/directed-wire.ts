@@ -3,7 +3,8 @@
  * the receiver; with stages they pass a chain.
  */
 import { type Clock, describeException, LimitedLog, printable } from '../base/index.ts'
-import * as deviceWire from '../netdev/device-wire.ts'
+import type { DeviceWire, StageReport, WireResources, WireScenario, WireSide, WireText } from '../netdev/device-wire.ts'
+import { directionText, presetDirection } from '../netdev/device-wire.ts'
 import { NETDEV_WIRE, type Net, type NetDevice, netifRxFrom } from '../netdev/index.ts'
 import { Ring, SKB_DROP_REASON_TX_CARRIER, type SkBuff } from '../skb/index.ts'
 import { Chain, type ChainOptions, type Extra } from './chain.ts'
@@ -32,21 +33,21 @@ export interface DirectedWireOptions extends Pick<ChainOptions, 'direction' | 's
   readonly to: WireEnd
   /** Called when the wire gets its first stages. */
   readonly onStages?: () => void
-  readonly stage?: deviceWire.WireResources['stage']
+  readonly stage?: WireResources['stage']
 }
 
 /** A text that was read, and lines about what may be a mistake in it. */
-export interface ReadText extends deviceWire.WireText {
+export interface ReadText extends WireText {
   readonly groups: readonly Group[]
   readonly notes: readonly string[]
 }
 
-export class DirectedWire implements deviceWire.DeviceWire {
+export class DirectedWire implements DeviceWire {
   readonly direction: Direction
-  readonly side: deviceWire.WireSide | undefined
+  readonly side: WireSide | undefined
   seed: number
   text = ''
-  scenario: deviceWire.WireScenario | undefined
+  scenario: WireScenario | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
   /** @internal By default times without a unit are microseconds, and notes are logged. */
@@ -119,21 +120,21 @@ export class DirectedWire implements deviceWire.DeviceWire {
     return { text, groups, notes }
   }
 
-  change(text: string | ReadText, resources: deviceWire.WireResources): void {
+  change(text: string | ReadText, resources: WireResources): void {
     const read = typeof text === 'string' ? this.read(text) : text
     this.set(this.stagesOf(read, resources), read.text)
   }
 
   /** @internal Returns the stages of a text in this direction. Throws a UsageError. */
-  stagesOf({ groups, notes }: ReadText, resources: deviceWire.WireResources): Impairment[] {
-    for (const line of notes) this.textOptions.note?.(`wire ${deviceWire.directionText(this)}: ${line}`)
+  stagesOf({ groups, notes }: ReadText, resources: WireResources): Impairment[] {
+    for (const line of notes) this.textOptions.note?.(`wire ${directionText(this)}: ${line}`)
     // A client that changes the wire has files and filters of its own, but no stages.
-    const own: deviceWire.WireResources = {
+    const own: WireResources = {
       filter: filter => resources.filter(filter),
       file: path => resources.file(path),
       stage: this.#options.stage,
     }
-    return buildGroups(directed(groups, deviceWire.presetDirection(this)), own)
+    return buildGroups(directed(groups, presetDirection(this)), own)
   }
 
   /** While a probe watches either device, every frame passes a chain, which numbers it. */
@@ -146,11 +147,11 @@ export class DirectedWire implements deviceWire.DeviceWire {
     this.wire = this.#chain.busy ? this.#chain : to.wire
   }
 
-  report(): readonly deviceWire.StageReport[] {
+  report(): readonly StageReport[] {
     return this.#chain?.report() ?? []
   }
 
-  get former(): readonly deviceWire.StageReport[] {
+  get former(): readonly StageReport[] {
     return this.#chain?.former ?? []
   }
 
@@ -181,7 +182,7 @@ export class DirectedWire implements deviceWire.DeviceWire {
       },
       onIdle: () => (this.wire = to.wire),
       failed: (stage, error) => {
-        const what = `wire ${deviceWire.directionText(this)}, ${stage}`
+        const what = `wire ${directionText(this)}, ${stage}`
         this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)
       },
     })
@@ -203,8 +204,8 @@ export function direct(to: NetDevice): Wire {
 }
 
 /** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
-function wireChanged(net: Net, wire: deviceWire.DeviceWire): void {
+function wireChanged(net: Net, wire: DeviceWire): void {
   const devices = net.devices.filter(({ wires }) => wires.includes(wire))
-  devices[0]?.log.info(printable(`wire ${deviceWire.directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
+  devices[0]?.log.info(printable(`wire ${directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
   for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
 }

@@ -1,8 +1,10 @@
 /** Finds running vnets and their interfaces here: in this namespace, or of a vnet started in it. */
 import { ECONNREFUSED, EOPNOTSUPP, isErrno, listed, VnetError } from '../../base/index.ts'
-import * as listing from '../protocol/directory.ts'
+import type { Entry, EntryInterface, NetNamespace } from '../protocol/directory.ts'
+import { isSameNamespace, ownNamespace, readDirectories } from '../protocol/directory.ts'
 import { labPlace } from '../protocol/lab-place.ts'
-import * as run from '../protocol/run-directory.ts'
+import type { RunDirectory, Untrusted } from '../protocol/run-directory.ts'
+import { namedDirectory, otherUsers, trustedDirectories, untrustedDirectories } from '../protocol/run-directory.ts'
 import type { ControlClient } from './client.ts'
 import type { DeviceInfo } from './types.ts'
 
@@ -17,27 +19,27 @@ export interface FoundDevice extends DeviceInfo {
   /** The process of its vnet; undefined if that is in another pid namespace. */
   readonly pid: number | undefined
   /** The network namespace that it is in; undefined if it is newer than its vnet's file. */
-  readonly namespace?: listing.NetNamespace | undefined
+  readonly namespace?: NetNamespace | undefined
 }
 
 export interface Found {
   /** All devices of the vnets that were started here, and the devices here of other vnets. */
   readonly devices: readonly FoundDevice[]
   /** The interfaces' vnets, including vnets that were not queried. */
-  readonly here: readonly listing.Entry[]
+  readonly here: readonly Entry[]
   readonly failed: readonly VnetError[]
   /** Vnets of other network namespaces, but not of other pid namespaces. */
-  readonly elsewhere: readonly listing.Entry[]
+  readonly elsewhere: readonly Entry[]
   /** For root, the other users with running vnets. They are not queried unless one is named. */
   readonly users: readonly number[]
   /** Directories of vnets that were not read, such as root's in a user namespace. */
-  readonly untrusted: readonly run.Untrusted[]
+  readonly untrusted: readonly Untrusted[]
 }
 
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
   readonly isWanted?:
-    | ((device: Pick<listing.EntryInterface, 'name' | 'netns' | 'place' | 'alias' | 'hosts'>) => boolean)
+    | ((device: Pick<EntryInterface, 'name' | 'netns' | 'place' | 'alias' | 'hosts'>) => boolean)
     | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
@@ -49,13 +51,13 @@ export interface FindOptions {
   readonly users?: readonly number[] | undefined
 }
 
-export function directoriesOf({ user, directory }: FindOptions): run.RunDirectory[] {
-  return directory === undefined ? run.trustedDirectories(user) : run.namedDirectory(directory)
+export function directoriesOf({ user, directory }: FindOptions): RunDirectory[] {
+  return directory === undefined ? trustedDirectories(user) : namedDirectory(directory)
 }
 
 /** True if a vnet was started in this network namespace, has an interface in it, or is a lab. */
-export function isHere({ netns, interfaces }: listing.Entry, here: listing.NetNamespace): boolean {
-  return netns === here.inode || interfaces.some(device => listing.isSameNamespace(device, here) || isOfLab(device))
+export function isHere({ netns, interfaces }: Entry, here: NetNamespace): boolean {
+  return netns === here.inode || interfaces.some(device => isSameNamespace(device, here) || isOfLab(device))
 }
 
 /** True for an interface of a lab, which is found from every network namespace. */
@@ -70,9 +72,9 @@ export function isOfLab({ netns }: { readonly netns?: string | undefined }): boo
  * of others have none of these.
  */
 export function labNames(
-  entries: readonly listing.Entry[],
-): (netns: string | undefined, pid: number) => Pick<listing.EntryInterface, 'place' | 'alias' | 'hosts'> {
-  const owners = new Map<string, Set<listing.Entry>>()
+  entries: readonly Entry[],
+): (netns: string | undefined, pid: number) => Pick<EntryInterface, 'place' | 'alias' | 'hosts'> {
+  const owners = new Map<string, Set<Entry>>()
   /** How many interfaces a name of a host means. */
   const interfaces = new Map<string, number>()
   for (const entry of entries) {
@@ -94,7 +96,7 @@ export function labNames(
 }
 
 /** Returns the same vnets, with the names of labNames. */
-export function withPlaces(entries: readonly listing.Entry[]): listing.Entry[] {
+export function withPlaces(entries: readonly Entry[]): Entry[] {
   const namesOf = labNames(entries)
   return entries.map(entry => {
     const interfaces = entry.interfaces.map(each => ({ ...each, ...namesOf(each.netns, entry.pid) }))
@@ -105,13 +107,13 @@ export function withPlaces(entries: readonly listing.Entry[]): listing.Entry[] {
 /** Queries all vnets for their devices in parallel. Lab interfaces have the names of labNames. */
 export async function findVnets(client: ControlClient, options: FindOptions = {}): Promise<Found> {
   const { isWanted, user, directory, users, everywhere = false } = options
-  const [namespace, pidns] = [client.namespace, listing.ownNamespace('pid')]
-  const entries = withPlaces(listing.readDirectories(directoriesOf(options)))
+  const [namespace, pidns] = [client.namespace, ownNamespace('pid')]
+  const entries = withPlaces(readDirectories(directoriesOf(options)))
   const namesOf = labNames(entries)
   const here = entries.filter(entry => everywhere || isHere(entry, namespace))
   const queried = isWanted === undefined ? here : here.filter(({ interfaces }) => interfaces.some(isWanted))
   const failed: VnetError[] = []
-  const ended = new Set<listing.Entry>()
+  const ended = new Set<Entry>()
   const devices = await Promise.all(
     queried.map(async entry => {
       try {
@@ -135,27 +137,27 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
     failed,
     elsewhere: entries.filter(entry => !here.includes(entry) && entry.pidns === pidns),
     ...(user === undefined && directory === undefined
-      ? { users: users ?? run.otherUsers(), untrusted: run.untrustedDirectories() }
+      ? { users: users ?? otherUsers(), untrusted: untrustedDirectories() }
       : { users: users ?? [], untrusted: [] }),
   }
 }
 
 /** For a vnet that was started elsewhere, only devices here, and devices of labs, are shown. */
-function isShown({ netns, interfaces }: listing.Entry, here: listing.NetNamespace): (device: DeviceInfo) => boolean {
+function isShown({ netns, interfaces }: Entry, here: NetNamespace): (device: DeviceInfo) => boolean {
   if (netns === here.inode) return () => true
-  const there = interfaces.filter(device => listing.isSameNamespace(device, here))
+  const there = interfaces.filter(device => isSameNamespace(device, here))
   return device => isOfLab(device) || there.some(one => isSameDevice(one, device))
 }
 
-const isSameDevice = (a: listing.EntryInterface, b: DeviceInfo) => a.ifindex === b.ifindex && a.netns === b.netns
+const isSameDevice = (a: EntryInterface, b: DeviceInfo) => a.ifindex === b.ifindex && a.netns === b.netns
 
-function namespaceOf(device: DeviceInfo, { interfaces }: listing.Entry): listing.NetNamespace | undefined {
+function namespaceOf(device: DeviceInfo, { interfaces }: Entry): NetNamespace | undefined {
   const found = interfaces.find(each => isSameDevice(each, device))
   return found && { inode: found.inode, cookie: found.cookie }
 }
 
 /** Returns the same error, with the vnet named in it. */
-export function aboutVnet(error: VnetError, { pid, interfaces }: listing.Entry): VnetError {
+export function aboutVnet(error: VnetError, { pid, interfaces }: Entry): VnetError {
   const names = listed(interfaces.map(({ name, netns }) => (netns === undefined ? name : `${netns}/${name}`)))
   return error.about(`vnet ${pid}${names === '' ? '' : ` (${names})`}`)
 }

@@ -11,7 +11,8 @@ import { attempt, describeException, ENOENT, isErrno } from '../../base/index.ts
 import { type Native, netnsCookieOf } from '../../linux/index.ts'
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net, NetDevice } from '../../netdev/index.ts'
-import * as entries from '../protocol/directory.ts'
+import type { EntryInterface, NetNamespace } from '../protocol/directory.ts'
+import { ownNamespace, removeQuietly, startTime } from '../protocol/directory.ts'
 import { makeRunDirectory, privateCandidates, RUN_DIRECTORY } from '../protocol/run-directory.ts'
 import { ListeningSocket } from './listening-socket.ts'
 
@@ -29,7 +30,7 @@ export interface PresenceOptions {
   /** The network namespace that a device is in; undefined is the program's own. */
   readonly netnsOf?: (dev: NetDevice) => string | undefined
   /** The inode and the cookie of that namespace; undefined is the program's own. */
-  readonly namespaceOf?: (dev: NetDevice) => entries.NetNamespace | undefined
+  readonly namespaceOf?: (dev: NetDevice) => NetNamespace | undefined
   /** The directory of the socket; by default the first candidate that only this user may write. */
   readonly directory?: string
   /** True for labs: for their user and root alone, with changes written every 100 ms at most. */
@@ -47,7 +48,7 @@ export class Presence {
     const own = candidates ?? (options.isLab ? privateCandidates() : undefined)
     const announce = () => new Announcement(makeRunDirectory(own, line => net.log.warn(line)).path)
     const listen = () => new ListeningSocket(native, this.#announcement.socket, SOCKET_MODE, onReadable)
-    const home: entries.NetNamespace = { inode: entries.ownNamespace('net'), cookie: netnsCookieOf(native) }
+    const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
     this.#announcement = announce()
     try {
       this.listening = listen()
@@ -73,19 +74,19 @@ export class Presence {
 function keepWritten(
   net: Net,
   file: Announcement,
-  home: entries.NetNamespace,
+  home: NetNamespace,
   { netnsOf, namespaceOf, isLab }: PresenceOptions,
 ): () => void {
-  const places = new Map<NetDevice, entries.EntryInterface>()
+  const places = new Map<NetDevice, EntryInterface>()
   const changed = new Set<NetDevice>(net.devices)
-  const place = (dev: NetDevice): entries.EntryInterface => ({
+  const place = (dev: NetDevice): EntryInterface => ({
     name: dev.name,
     ifindex: dev.ifindex,
     netns: netnsOf?.(dev),
     ...(namespaceOf?.(dev) ?? home),
   })
   /** Reads the places of changed devices only, because that takes system calls. */
-  function interfaces(): entries.EntryInterface[] {
+  function interfaces(): EntryInterface[] {
     for (const dev of changed) places.set(dev, place(dev))
     changed.clear()
     return [...places.values()]
@@ -140,12 +141,12 @@ export class Announcement {
     this.socket = `${name}.sock`
     this.#directory = directory
     this.#file = `${name}.json`
-    const [netns, pidns] = [entries.ownNamespace('net'), entries.ownNamespace('pid')]
-    this.#self = { pid, startTime: entries.startTime(pid) ?? '', pidns, netns }
+    const [netns, pidns] = [ownNamespace('net'), ownNamespace('pid')]
+    this.#self = { pid, startTime: startTime(pid) ?? '', pidns, netns }
   }
 
   /** Replaces the file atomically. Throws the errors of the file system. */
-  write(interfaces: readonly entries.EntryInterface[]): void {
+  write(interfaces: readonly EntryInterface[]): void {
     const temporary = `${this.#file}.tmp`
     writeFileSync(temporary, this.#text(interfaces), { mode: MODE })
     chmodSync(temporary, MODE)
@@ -158,7 +159,7 @@ export class Announcement {
    * Replaces the file soon: immediately after a second without a change, otherwise every 100 ms at
    * most, in threads that carry no frames. `failed` is called with an error of the file system.
    */
-  update(interfaces: () => readonly entries.EntryInterface[], failed: (error: unknown) => void): void {
+  update(interfaces: () => readonly EntryInterface[], failed: (error: unknown) => void): void {
     if (this.#removed || this.#timer !== undefined) return
     if (this.#saving !== undefined) {
       this.#isStale = true
@@ -196,19 +197,19 @@ export class Announcement {
     this.#removeFiles()
   }
 
-  async #save(interfaces: readonly entries.EntryInterface[]): Promise<void> {
+  async #save(interfaces: readonly EntryInterface[]): Promise<void> {
     const temporary = `${this.#file}.new`
     await writeFile(temporary, this.#text(interfaces), { mode: MODE })
     await chmod(temporary, MODE)
     await rename(temporary, this.#file)
   }
 
-  #text(interfaces: readonly entries.EntryInterface[]): string {
+  #text(interfaces: readonly EntryInterface[]): string {
     return `${JSON.stringify({ ...this.#self, interfaces })}\n`
   }
 
   #removeFiles(): void {
-    for (const file of [this.#file, `${this.#file}.tmp`, `${this.#file}.new`, this.socket]) entries.removeQuietly(file)
+    for (const file of [this.#file, `${this.#file}.tmp`, `${this.#file}.new`, this.socket]) removeQuietly(file)
     // Fails if it is not empty, or does not belong to this user any more.
     if (this.#directory !== RUN_DIRECTORY) attempt(() => rmdirSync(this.#directory))
   }

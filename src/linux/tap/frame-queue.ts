@@ -9,6 +9,7 @@ import type { PortQueue } from '../../netdev/port.ts'
 import { getU16, putU16 } from '../../netlink/index.ts'
 import * as drop from '../../skb/drop-reason.ts'
 import { FRAME_MAX, type Ring, type SkBuffPool, type SlotAccount } from '../../skb/index.ts'
+import type { SkBuff } from '../../skb/sk-buff.ts'
 import * as sk from '../../skb/sk-buff.ts'
 import { type Batch, type Native, type Poller, VIRTIO_NET_HDR_LEN } from '../index.ts'
 
@@ -80,7 +81,7 @@ export class FrameQueue implements PortQueue {
   }
 
   /** (1) One native call reads a batch of frames into slots of the pool. */
-  read(into: sk.SkBuff[], max: number): number {
+  read(into: SkBuff[], max: number): number {
     const { offsets, lengths, handle } = this.#batch
     const slots = this.#slots
     const header = this.#vnetHdrLen
@@ -104,11 +105,11 @@ export class FrameQueue implements PortQueue {
     const header = this.#vnetHdrLen
     let sent = 0
     while (from.length > 0) {
-      const { pool } = from.peek(0) as sk.SkBuff
+      const { pool } = from.peek(0) as SkBuff
       const { offsets, lengths, handle } = pool === this.#slots.pool ? this.#batch : this.#batches.of(pool)
       let n = from.length > FRAMES ? FRAMES : from.length
       for (let i = 0; i < n; i++) {
-        const skb = from.peek(i) as sk.SkBuff
+        const skb = from.peek(i) as SkBuff
         if (skb.pool !== pool) {
           n = i
           break
@@ -119,7 +120,7 @@ export class FrameQueue implements PortQueue {
       }
       const done = this.#native.writeBatch(handle, this.#fd, n)
       for (let i = 0; i < done; i++) {
-        const skb = from.shift() as sk.SkBuff
+        const skb = from.shift() as SkBuff
         const result = lengths[i]
         if (result > 0) skb.consume()
         else skb.drop(DROP_REASONS.get(-result) ?? drop.SKB_DROP_REASON_KERNEL_ERROR)
@@ -187,7 +188,7 @@ const DROP_REASONS: ReadonlyMap<number, number> = new Map([
 ])
 
 /** Sets the checksum and segmentation fields of the skb from the header before the frame. */
-export function parseVnetHdr(skb: sk.SkBuff): void {
+export function parseVnetHdr(skb: SkBuff): void {
   const { bytes, data } = skb
   const at = data - VIRTIO_NET_HDR_LEN
   const flags = bytes[at]
@@ -209,7 +210,7 @@ export function parseVnetHdr(skb: sk.SkBuff): void {
 }
 
 /** Writes the header before the frame from the skb's fields. Overwrites the bytes there. */
-export function createVnetHdr(skb: sk.SkBuff): void {
+export function createVnetHdr(skb: SkBuff): void {
   const { bytes, data, gsoSize } = skb
   const at = data - VIRTIO_NET_HDR_LEN
   const partial = skb.ipSummed === sk.CHECKSUM_PARTIAL
@@ -233,7 +234,7 @@ function virtioGsoType(gsoType: number): number {
 }
 
 /** The length of all headers of a GSO frame, a hint to the kernel of how much to keep linear. */
-function headerLength({ bytes, data, len, csumStart, gsoType }: sk.SkBuff): number {
+function headerLength({ bytes, data, len, csumStart, gsoType }: SkBuff): number {
   const doff = csumStart + 12
   if ((gsoType & sk.SKB_GSO_UDP_L4) !== 0 || doff >= data + len) return Math.min(csumStart - data + 8, len)
   return Math.min(csumStart - data + (bytes[doff] >> 4) * 4, len)

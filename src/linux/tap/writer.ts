@@ -6,6 +6,7 @@ import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
 import type { Port } from '../../netdev/port.ts'
 import * as drop from '../../skb/drop-reason.ts'
 import { dropsByName, FRAME_MAX, Ring, type SkBuffPool } from '../../skb/index.ts'
+import type { SkBuff, SkBuffDevice } from '../../skb/sk-buff.ts'
 import * as sk from '../../skb/sk-buff.ts'
 import { FrameView, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './frame.ts'
 
@@ -78,7 +79,7 @@ export class TapWriter {
   }
 
   /** Returns a frame with a copy of the bytes; undefined if it was dropped. */
-  #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): sk.SkBuff | undefined {
+  #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): SkBuff | undefined {
     const { pool, counts } = this.#options
     // The elements of other arrays would be cut to bytes.
     if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1)
@@ -95,14 +96,14 @@ export class TapWriter {
     return skb
   }
 
-  #cut(skb: sk.SkBuff): void {
+  #cut(skb: SkBuff): void {
     this.#segments ??= new Ring(GSO_SEGS_MAX)
     const n = segmentSkb(skb, this.#segments, this.#options.layer)
     if (n < 0) skb.drop(-n)
-    for (let i = 0; i < n; i++) this.#push(this.#segments.shift() as sk.SkBuff)
+    for (let i = 0; i < n; i++) this.#push(this.#segments.shift() as SkBuff)
   }
 
-  #push(skb: sk.SkBuff): void {
+  #push(skb: SkBuff): void {
     if (this.#ended) {
       skb.drop(drop.SKB_DROP_REASON_DEV_READY)
       return
@@ -147,7 +148,7 @@ export interface TapCounters {
 }
 
 /** The device of all frames that are written: each is counted when it ends. */
-export class TapCounts implements sk.SkBuffDevice {
+export class TapCounts implements SkBuffDevice {
   name: string
   framesRead = 0
   bytesRead = 0
@@ -159,12 +160,12 @@ export class TapCounts implements sk.SkBuffDevice {
     this.name = name
   }
 
-  countReceived(skb: sk.SkBuff): void {
+  countReceived(skb: SkBuff): void {
     this.#framesWritten++
     this.#bytesWritten += skb.len
   }
 
-  countDrop(_: sk.SkBuff | undefined, reason: number): void {
+  countDrop(_: SkBuff | undefined, reason: number): void {
     this.#drops[reason] += 1
   }
 
@@ -201,7 +202,7 @@ function checkNumber(name: keyof TapFrameInfo, value: number, most: number): voi
   throw new RangeError(`write: ${name} ${value}: a whole number from 0 to ${most}`)
 }
 
-function describe(skb: sk.SkBuff, info: TapFrameInfo): void {
+function describe(skb: SkBuff, info: TapFrameInfo): void {
   const { ipSummed = sk.CHECKSUM_NONE, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
   skb.ipSummed = ipSummed
   skb.csumStart = skb.data + csumStart

@@ -11,7 +11,8 @@ import { formatShare, join, parseShare, shareOf, trimmed } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
 import { CorrelatedEvents, CorrelatedUniform, copulaFor } from './correlated.ts'
 import { DelayQueue } from './delay-queue.ts'
-import * as values from './distribution.ts'
+import type { Distribution } from './distribution.ts'
+import { known, printDistribution, readDistribution, readTable, TABLE_FACTOR } from './distribution.ts'
 
 export interface DelayOptions {
   /** The spread of the delays, in ms or with a unit. Its meaning depends on the distribution. */
@@ -19,7 +20,7 @@ export interface DelayOptions {
   /** The correlation coefficient of the delays of successive packets: '25%', or 0.25. */
   readonly correlation?: number | string
   /** `uniform` by default; a table is one of parseTable. */
-  readonly distribution?: values.Distribution
+  readonly distribution?: Distribution
   /** Whether a packet waits for earlier ones that drew a longer delay; by default `unordered`. */
   readonly order?: Order
   /** Sends packets immediately, ahead of delayed ones. */
@@ -43,7 +44,7 @@ interface DelaySpec {
   readonly jitter: number
   readonly correlation: number
   /** A name, the path of a table, or a table. */
-  readonly distribution: values.Distribution | string
+  readonly distribution: Distribution | string
   readonly order?: Order
   readonly reorder?: ReorderSpec
 }
@@ -119,7 +120,7 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
 
 /** Returns the delay in ns of a share of the distribution, a number in [0, 1). */
 function delayAt(time: number, jitter: number, table: Int16Array | undefined, share: number): number {
-  const t = table === undefined ? 2 * share - 1 : table[Math.floor(share * table.length)] / values.TABLE_FACTOR
+  const t = table === undefined ? 2 * share - 1 : table[Math.floor(share * table.length)] / TABLE_FACTOR
   return Math.max(0, time + jitter * t)
 }
 
@@ -147,7 +148,7 @@ export const delayKind: StageKind<DelaySpec> = {
     const isDistributed = c.takes('distribution')
     if (isDistributed && !jitters)
       throw c.error('a distribution needs a jitter: delay 20ms 5ms distribution normal', word)
-    const distribution = isDistributed ? values.readDistribution(c) : 'uniform'
+    const distribution = isDistributed ? readDistribution(c) : 'uniform'
     const written = jitters ? ORDERS.find(order => c.takes(order)) : undefined
     const order = written ?? (c.options.ordersJitter && jitter !== 0 ? 'ordered' : undefined)
     return { time, jitter, correlation, distribution, ...(order !== undefined && { order }) }
@@ -160,7 +161,7 @@ export const delayKind: StageKind<DelaySpec> = {
       'delay',
       ...times,
       correlation !== 0 && formatShare(correlation),
-      !isUniform && `distribution ${values.printDistribution(distribution)}`,
+      !isUniform && `distribution ${printDistribution(distribution)}`,
       order,
       reorder && trimmed('reorder', [reorder.share, reorder.correlation], [undefined, 0], formatShare),
       reorder && reorder.gap !== 1 && `gap ${reorder.gap}`,
@@ -168,7 +169,7 @@ export const delayKind: StageKind<DelaySpec> = {
   },
   build(spec, { text, limit = { frames: 1000 }, resources, isPaced }) {
     const { time, jitter, correlation, distribution, order, reorder } = spec
-    const table = values.readTable(distribution, resources)
+    const table = readTable(distribution, resources)
     if (reorder !== undefined && time === 0 && jitter === 0) throw new UsageError('reorder needs a delay above zero')
     const copula = jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(time, jitter, table, share))
     // Without jitter only a change of the stage could let packets overtake.
@@ -200,7 +201,7 @@ export function delay(time: number | string, options: DelayOptions = {}): Impair
     time: durationOf(time),
     jitter: durationOf(options.jitter ?? 0),
     correlation: shareOf(options.correlation ?? 0),
-    distribution: values.known(distribution),
+    distribution: known(distribution),
     ...(order !== undefined && { order }),
     ...(reorder !== undefined && { reorder: reorderOf(reorder) }),
   }

@@ -13,7 +13,8 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { whole } from '../grammar/cursor.ts'
 import { HeldPackets } from '../held.ts'
 import { join } from '../units.ts'
-import * as codel from './codel.ts'
+import type { CodelOptions, CodelParams, CodelQueue, CodelSpec } from './codel.ts'
+import { Codel, codelKind, codelParams, codelSpec } from './codel.ts'
 import type { PacketStore } from './delay-queue.ts'
 import { flowHash } from './flow.ts'
 import type { Discipline, DisciplineKind, PacketQueue, QueueSpec } from './queue.ts'
@@ -25,19 +26,19 @@ const FLOWS = 1024
 /** The most packets that a full queue loses at a time. */
 const BATCH = 64
 
-export interface FqCodelOptions extends codel.CodelOptions {
+export interface FqCodelOptions extends CodelOptions {
   /** Bytes that a queue may send in its turn; default 1514. */
   readonly quantum?: number
 }
 
-interface FqCodelParams extends codel.CodelParams {
+interface FqCodelParams extends CodelParams {
   readonly quantum: number
 }
 
-class FlowQueue implements codel.CodelQueue {
+class FlowQueue implements CodelQueue {
   readonly held = new HeldPackets()
-  readonly codel: codel.Codel
-  readonly env: codel.CodelQueue['env']
+  readonly codel: Codel
+  readonly env: CodelQueue['env']
   bytes = 0
   arrived = 0
   deficit = 0
@@ -45,10 +46,10 @@ class FlowQueue implements codel.CodelQueue {
   after: FlowQueue | undefined
   readonly #store: FlowStore
 
-  constructor(params: codel.CodelParams, store: FlowStore) {
+  constructor(params: CodelParams, store: FlowStore) {
     this.#store = store
     this.env = store.queue.env
-    this.codel = new codel.Codel(params, this)
+    this.codel = new Codel(params, this)
   }
 
   shift(): SkBuff | undefined {
@@ -206,31 +207,31 @@ class FqCodel implements Discipline {
   }
 }
 
-type FqCodelSpec = codel.CodelSpec & { readonly quantum?: number }
+type FqCodelSpec = CodelSpec & { readonly quantum?: number }
 
 export const fqCodelKind: DisciplineKind<FqCodelSpec> = {
   read(c) {
-    if (!c.takes('quantum')) return codel.codelKind.read(c)
+    if (!c.takes('quantum')) return codelKind.read(c)
     const quantum = c.value('quantum needs bytes: quantum 300', whole('a number of bytes'))
-    return { ...codel.codelKind.read(c), quantum }
+    return { ...codelKind.read(c), quantum }
   },
   print({ quantum, ...spec }) {
     return join([
       'fq_codel',
       quantum !== undefined && `quantum ${quantum}`,
-      codel.codelKind.print(spec).slice('codel '.length),
+      codelKind.print(spec).slice('codel '.length),
     ])
   },
   build: queueOf,
 }
 
 function queueOf({ quantum = QUANTUM, ...spec }: FqCodelSpec): QueueSpec {
-  const params: FqCodelParams = { ...codel.codelParams(spec), quantum }
+  const params: FqCodelParams = { ...codelParams(spec), quantum }
   return { kind: 'fq_codel', params, make: queue => new FqCodel(params, queue) }
 }
 
 /** Returns FQ-CoDel as the queue of a rate or a trace. Throws a UsageError. */
 export function fqCodel({ quantum = QUANTUM, ...options }: FqCodelOptions = {}): QueueSpec {
   if (!(Number.isInteger(quantum) && quantum > 0)) throw new UsageError(`quantum ${quantum}: it must be at least 1`)
-  return queueOf({ ...codel.codelSpec(options), quantum })
+  return queueOf({ ...codelSpec(options), quantum })
 }

@@ -11,7 +11,8 @@ import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatSize, join, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec, type Wire } from '../wire.ts'
 import { AGAIN } from '../wire-clock.ts'
-import * as values from './distribution.ts'
+import type { Distribution } from './distribution.ts'
+import { known, printDistribution, readDistribution, readTable, TABLE_FACTOR } from './distribution.ts'
 import { type QueueParams, QueueWire, queueParams } from './queue.ts'
 
 export interface SlotOptions {
@@ -19,7 +20,7 @@ export interface SlotOptions {
   readonly min?: number | string
   readonly max?: number | string
   /** In place of min and max: times of this distribution, with this mean and deviation. */
-  readonly distribution?: values.Distribution
+  readonly distribution?: Distribution
   readonly delay?: number | string
   readonly jitter?: number | string
   /** The most packets and bytes a slot; 0 is any number. */
@@ -33,7 +34,7 @@ interface SlotSpec {
   readonly max: number
   /** In place of min and max, which are 0. */
   readonly distribution?: {
-    readonly name: values.Distribution | string
+    readonly name: Distribution | string
     readonly delay: number
     readonly jitter: number
   }
@@ -65,7 +66,7 @@ class SlotWire extends QueueWire<SlotParams> implements Wire {
     const { base, spread, table } = this.params
     const { clock, random } = this.env
     const time =
-      base + spread * (table === undefined ? random.next() : table[random.below(table.length)] / values.TABLE_FACTOR)
+      base + spread * (table === undefined ? random.next() : table[random.below(table.length)] / TABLE_FACTOR)
     this.#acquired = true
     this.alarm.at(clock.now() + Math.max(0, time))
   }
@@ -112,7 +113,7 @@ export const slotKind: StageKind<SlotSpec> = {
   holds: true,
   read(c) {
     if (c.takes('distribution')) {
-      const name = values.readDistribution(c)
+      const name = readDistribution(c)
       const delay = c.duration('slot distribution needs a delay and a jitter: slot distribution normal 10ms 2ms')
       const jitter = c.duration('slot distribution needs a jitter: slot distribution normal 10ms 2ms')
       return { min: 0, max: 0, distribution: { name, delay, jitter }, ...readRoom(c) }
@@ -127,7 +128,7 @@ export const slotKind: StageKind<SlotSpec> = {
     const { name = '', delay = min, jitter = max } = distribution ?? {}
     return join([
       'slot',
-      distribution && `distribution ${values.printDistribution(name)}`,
+      distribution && `distribution ${printDistribution(name)}`,
       formatDuration(delay),
       (distribution !== undefined || max !== min) && formatDuration(jitter),
       packets !== 0 && `packets ${packets}`,
@@ -158,7 +159,7 @@ function readRoom(c: Cursor): { packets: number; bytes: number } {
 function timesOf({ min, max, distribution }: Pick<SlotSpec, 'min' | 'max' | 'distribution'>, resources: WireResources) {
   if (distribution === undefined) return { base: min, spread: max - min, table: undefined }
   const { name, delay, jitter } = distribution
-  const table = values.readTable(name, resources)
+  const table = readTable(name, resources)
   // Uniform: the mean and the jitter on either side.
   return table === undefined
     ? { base: delay - jitter, spread: 2 * jitter, table }
@@ -174,7 +175,7 @@ export function slot(options: SlotOptions): Impairment {
   const bytes = sizeOf(options.bytes ?? 0)
   if (!(packets >= 0 && bytes >= 0)) throw new UsageError('slot: packets and bytes must not be negative')
   if (name !== undefined) {
-    const distribution = { name: values.known(name), delay: durationOf(delay), jitter: durationOf(jitter) }
+    const distribution = { name: known(name), delay: durationOf(delay), jitter: durationOf(jitter) }
     return stageOf(slotKind, { min: 0, max: 0, distribution, packets, bytes }, { limit })
   }
   const min = durationOf(options.min ?? 0)

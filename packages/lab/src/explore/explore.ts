@@ -14,14 +14,8 @@ import { ExploreReport } from './report.ts'
 import { failureLines, printedLines } from './report-text.ts'
 import { type Baseline, differences, type Failure } from './result.ts'
 import type { RunResult } from './run-once.ts'
-import {
-  EXPLORE_OPTIONS,
-  type ExploreOptions,
-  type LabScenario,
-  type RepeatOptions,
-  SHRINK_OPTIONS,
-  type ShrinkOptions,
-} from './scenario.ts'
+import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'
+import { EXPLORE_OPTIONS, SHRINK_OPTIONS } from './scenario.ts'
 import { Search } from './search.ts'
 import { checkRepair, lastingTrials, singleTrials } from './sets.ts'
 

@@ -2,12 +2,13 @@
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ecnOf } from 'vnet/internal/wire/stages/ecn'
 import { payloadMiddle } from 'vnet/internal/wire/stages/fault-actions'
-import * as names from '../model/packet-name.ts'
+import type { PacketName, PlannedFault, WatchedPacket } from '../model/packet-name.ts'
+import { formatName, hostsOfFlow } from '../model/packet-name.ts'
 import { FOREVER, isNemesisVerb, lastingOf } from '../model/verbs.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'
 
-export interface ExploredPacket extends names.WatchedPacket {
+export interface ExploredPacket extends WatchedPacket {
   readonly link: string
   /** Its name, which means the same packet in each run. */
   readonly name: string
@@ -21,7 +22,7 @@ const RTT_MIN_MS = 2
 
 export function packetsOf({ links }: RunResult): ExploredPacket[] {
   const all = [...links].flatMap(([link, { packets }]) =>
-    packets.map(packet => ({ ...packet, link, name: names.formatName({ ...packet, link }) })),
+    packets.map(packet => ({ ...packet, link, name: formatName({ ...packet, link }) })),
   )
   all.sort((a, b) => a.time - b.time)
   const first = all[0]?.time ?? 0
@@ -39,11 +40,11 @@ export function unstableNames(runs: readonly (readonly ExploredPacket[])[]): Rea
 }
 
 /** Returns the packet of a run that a fault means, or that is called like another run's packet. */
-export function packetOf(fault: names.PacketName, packets: readonly ExploredPacket[]): ExploredPacket | undefined {
+export function packetOf(fault: PacketName, packets: readonly ExploredPacket[]): ExploredPacket | undefined {
   return packets.find(packet => packet.link === fault.link && isNamed(packet, fault))
 }
 
-function isNamed({ direction, flow, part, n, end, copy }: ExploredPacket, fault: names.PacketName): boolean {
+function isNamed({ direction, flow, part, n, end, copy }: ExploredPacket, fault: PacketName): boolean {
   if (direction !== fault.direction || flow !== fault.flow || part !== fault.part || copy !== fault.copy) return false
   return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
 }
@@ -77,10 +78,10 @@ export function faultOf(
   kind: FaultKind,
   rtt: number,
   packets: readonly ExploredPacket[],
-): names.PlannedFault | undefined {
+): PlannedFault | undefined {
   const { on, isAsked } = kind
   if (!isOpenTo(kind.verb, packet)) return undefined
-  if (kind.isOfEnd === true && !names.hostsOfFlow(packet.flow).includes(on ?? '')) return undefined
+  if (kind.isOfEnd === true && !hostsOfFlow(packet.flow).includes(on ?? '')) return undefined
   if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
   const time = kind.rtts > 0 ? timeOf(kind.rtts * rtt) : kind.time
   const { link, direction, flow, part, n, copy } = packet
@@ -104,7 +105,7 @@ export function timeOf(ms: number): number {
 }
 
 /** Returns whether a fault can be done to a packet. */
-export function isOpenTo(verb: names.PlannedFault['verb'], { head, flow }: ExploredPacket): boolean {
+export function isOpenTo(verb: PlannedFault['verb'], { head, flow }: ExploredPacket): boolean {
   const frame = { bytes: head, data: 0, len: head.length }
   if (verb === 'reset' || verb === 'forget') return flow.startsWith('tcp ')
   if (isNemesisVerb(verb)) return true
@@ -122,7 +123,7 @@ const TCP_MS = 2000
 const OTHER_MS = 5000
 
 /** Returns the most milliseconds that a correct program takes longer because of a fault. */
-export function costOf(faults: readonly names.PlannedFault[]): number {
+export function costOf(faults: readonly PlannedFault[]): number {
   return faults.reduce((sum, fault) => {
     const isTcp = fault.flow.startsWith('tcp ')
     const own = !isTcp ? OTHER_MS : fault.part === 'seq' && fault.n === 0 ? HANDSHAKE_MS : TCP_MS

@@ -10,7 +10,8 @@ import type { WatchedLink } from '../carrier/packet-watch.ts'
 import type { DirectionReport, EndReport, FaultSpec, LinkReport } from '../carrier/protocol.ts'
 import { COUNT, checkForm, checkForms, checkNone, type Form, type Forms } from '../model/options.ts'
 import type { NatForward } from '../nat/nat-table.ts'
-import * as wires from '../world/wire-spec.ts'
+import type { WireDirections, WireSpec } from '../world/wire-spec.ts'
+import { compiled, directionsOf, filtersOf, WIRE, WIRE_TEXT } from '../world/wire-spec.ts'
 import { LabFault } from './fault.ts'
 
 /** The default of faults: every packet that matches. */
@@ -70,7 +71,7 @@ export class LinkDirection {
    * flight arrive. Rejects with a UsageError for a wrong text, which changes nothing.
    */
   async wire(text: string): Promise<void> {
-    checkForm(`${this.#direction}.wire`, text, wires.WIRE_TEXT)
+    checkForm(`${this.#direction}.wire`, text, WIRE_TEXT)
     await this.#link.change({ [this.#direction]: text })
   }
 
@@ -150,9 +151,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
    * with one direction or both. Packets in flight arrive. Rejects with a UsageError for wrong
    * text, which changes nothing.
    */
-  async wire(text: wires.WireSpec): Promise<void> {
-    checkForm('wire', text, wires.WIRE)
-    await this.change(wires.directionsOf(text))
+  async wire(text: WireSpec): Promise<void> {
+    checkForm('wire', text, WIRE)
+    await this.change(directionsOf(text))
   }
 
   /** Cuts the cable: neither end has a carrier until `up`. */
@@ -271,9 +272,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   /**
    * @internal Makes it as if it were new and plugged in, with these wires, in a lab with this seed.
    */
-  async reset(wire: wires.WireSpec, seed: number): Promise<void> {
-    const { ab = '', ba = '' } = wires.directionsOf(wire)
-    const filters = wires.filtersOf({ ab, ba }, this.#worker)
+  async reset(wire: WireSpec, seed: number): Promise<void> {
+    const { ab = '', ba = '' } = directionsOf(wire)
+    const filters = filtersOf({ ab, ba }, this.#worker)
     await this.#worker.call('reset', this.#id, this.#lab.seedOf(seed), ab, ba, filters && (await filters))
     if (this.#isDown || this.#offline.size > 0) await this.up()
   }
@@ -300,8 +301,8 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   }
 
   /** @internal */
-  async change(text: wires.WireDirections): Promise<void> {
-    const filters = wires.filtersOf(text, this.#worker)
+  async change(text: WireDirections): Promise<void> {
+    const filters = filtersOf(text, this.#worker)
     await this.#worker.call('wire', this.#id, text.ab, text.ba, filters && (await filters))
     for (const direction of ['ab', 'ba'] as const) {
       const changed = text[direction]
@@ -321,7 +322,7 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     filter: string | undefined,
     when: FaultWhen,
   ): Promise<LabFault> {
-    const filters = filter === undefined ? undefined : await wires.compiled([filter])
+    const filters = filter === undefined ? undefined : await compiled([filter])
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
     const id = await this.#worker.call('fault', this.#id, { direction, action, filter, filters, when, hits })
     return new LabFault(hits, {

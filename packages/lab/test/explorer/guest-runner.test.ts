@@ -13,7 +13,11 @@ import { type GuestMachines, GuestRunner } from '../../src/explore/guest-runner.
 import type { RunSpec } from '../../src/explore/run-once.ts'
 import { formatName, type WatchedPacket } from '../../src/model/packet-name.ts'
 
-vi.mock('@vnet/guest/internal/cache', () => ({ neededPrograms: () => [], rememberProgram: () => {} }))
+vi.mock('@vnet/guest/internal/cache', async original => ({
+  ...(await original<object>()),
+  neededPrograms: () => [],
+  rememberProgram: () => {},
+}))
 afterEach(() => vi.restoreAllMocks())
 
 const COUNT = 4

@@ -9,12 +9,13 @@ import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get32 } from 'vnet/internal/packet/octets'
 import { AddressTable } from '../switch/address-table.ts'
-import * as hosts from './host.ts'
+import type { HostDefinition, HostRange, Icmpv6Handler, SegmentHost, SmallService, UdpHandler } from './host.ts'
+import { SMALL_SERVICE_PORTS } from './host.ts'
 
 export interface HostKind {
   readonly router: boolean
-  readonly udp: ReadonlyMap<number, hosts.UdpHandler | hosts.SmallService>
-  readonly icmpv6: ReadonlyMap<number, hosts.Icmpv6Handler>
+  readonly udp: ReadonlyMap<number, UdpHandler | SmallService>
+  readonly icmpv6: ReadonlyMap<number, Icmpv6Handler>
   /** The service for each open port. */
   readonly tcp: ReadonlyMap<number, unknown>
 }
@@ -107,7 +108,7 @@ export class HostTable {
     return index
   }
 
-  describe(index: number): hosts.SegmentHost {
+  describe(index: number): SegmentHost {
     const mac = this.macs.slice(index * ETH_ALEN, (index + 1) * ETH_ALEN)
     const more = this.#more.get(index)
     const ip = more?.ip ?? [this.address(index, false) ?? []].flat()
@@ -158,19 +159,17 @@ function linkLocal(mac: Uint8Array): Uint8Array {
   return Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f)
 }
 
-const SMALL_SERVICES = Object.entries(hosts.SMALL_SERVICE_PORTS).map(
-  ([name, port]) => [port, name as hosts.SmallService] as const,
-)
+const SMALL_SERVICES = Object.entries(SMALL_SERVICE_PORTS).map(([name, port]) => [port, name as SmallService] as const)
 
 /** VnetError EINVAL on a port, an ICMPv6 type or a small service that does not exist. */
-export function kindOf(definition: hosts.HostDefinition | hosts.HostRange): HostKind {
+export function kindOf(definition: HostDefinition | HostRange): HostKind {
   const { services = true, on = {} } = definition
   const router = 'router' in definition && definition.router === true
   const small = services ? SMALL_SERVICES : []
   const udp = entries(on.udp, 65535)
   for (const [, handler] of udp) {
-    if (typeof handler === 'function' || Object.hasOwn(hosts.SMALL_SERVICE_PORTS, handler)) continue
-    const advice = `it is a function, or one of ${Object.keys(hosts.SMALL_SERVICE_PORTS).join(', ')}`
+    if (typeof handler === 'function' || Object.hasOwn(SMALL_SERVICE_PORTS, handler)) continue
+    const advice = `it is a function, or one of ${Object.keys(SMALL_SERVICE_PORTS).join(', ')}`
     throw new VnetError(EINVAL, `host: udp '${handler}'`, advice)
   }
   return {
@@ -182,7 +181,7 @@ export function kindOf(definition: hosts.HostDefinition | hosts.HostRange): Host
 }
 
 /** Throws a VnetError, EINVAL on a malformed address or without any address. */
-export function hostOf({ name, mac, ip, ip6 }: hosts.HostDefinition, oui: Uint8Array): NewHost {
+export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array): NewHost {
   const all4 = listOf(ip).map(text => addressOf(text, ipv4.IPV4_ALEN))
   const all6 = listOf(ip6).map(text => addressOf(text, ipv6.IPV6_ALEN))
   const first = all4[0] ?? all6[0]
@@ -190,7 +189,7 @@ export function hostOf({ name, mac, ip, ip6 }: hosts.HostDefinition, oui: Uint8A
   return { name, mac: mac === undefined ? macFor(first, oui) : macOf(mac), ip: all4, ip6: all6 }
 }
 
-export function* hostsOf(range: hosts.HostRange, oui: Uint8Array): Generator<NewHost> {
+export function* hostsOf(range: HostRange, oui: Uint8Array): Generator<NewHost> {
   const { count, name, except = () => false } = range
   const ip = range.ip === undefined ? undefined : addressOf(range.ip, ipv4.IPV4_ALEN)
   const ip6 = range.ip6 === undefined ? undefined : addressOf(range.ip6, ipv6.IPV6_ALEN)
