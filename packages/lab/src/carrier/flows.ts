@@ -134,9 +134,12 @@ export class Flows {
     const [address = '', port = ''] = text.split(' ')
     const host = this.#hosts.get(address) ?? (address.includes(':') ? `[${address}]` : address)
     if (port === '') return host
-    const isEphemeral = Number(port) >= EPHEMERAL_MIN && Number(port) <= EPHEMERAL_MAX
-    return `${host}:${isEphemeral ? '*' : port}`
+    return `${host}:${isEphemeral(Number(port)) ? '*' : port}`
   }
+}
+
+export function isEphemeral(port: number): boolean {
+  return port >= EPHEMERAL_MIN && port <= EPHEMERAL_MAX
 }
 
 function v6(nh: number): [number, number] {

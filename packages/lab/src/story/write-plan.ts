@@ -1,0 +1,157 @@
+/** LabPlan: the hosts, links, flows and faults of a lab that repeats a story. */
+import { formatDuration } from 'vnet/internal/base/duration'
+import { formatRate } from 'vnet/internal/wire/units'
+import { isEphemeral } from '../carrier/flows.ts'
+import type { PlannedFault } from '../model/packet-name.ts'
+import { FOREVER, lastingOf } from '../model/verbs.ts'
+import type { FlowStory, Statement, Story, Way } from './story.ts'
+
+/** How the exchange of a flow ends: all messages arrive, an end gets an error, or neither does. */
+type FlowEnd = 'done' | 'reset' | 'silent'
+export type LabPlan = ReturnType<typeof planOf>
+export type PlannedFlow = LabPlan['flows'][number]
+export type PlannedLink = LabPlan['links'][number]
+type Pair = [string, string]
+type Repeatable = Statement & Required<Pick<Statement, 'packet' | 'verb'>>
+
+/** The most flows that a lab has whose story has no fault. */
+const FLOWS_MAX = 10
+/** The longest time at the end of a capture in which a silence may have ended, in ns. */
+const END = 1e9
+/** Payloads of TCP on Ethernet, without options. */
+const USUAL_MSS = 1460
+const LEAST_MSS = 536
+const HEADERS = 40
+
+/** Returns a lab for a story: for programs with all of its flows, else with the flows with faults. */
+export function planOf(story: Story, hasPrograms: boolean) {
+  const faulty = story.flows.filter(flow => flow.statements.some(isRepeatable))
+  const flows = hasPrograms ? story.flows : faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
+  const hosts = namesOf(flows)
+  const links = new Map<string, FlowStory[]>()
+  const alike = new Map<string, number>()
+  const planned = flows.map(flow => {
+    const [client, server] = [flow.client, flow.server].map(({ address }) => hosts.get(address) as string) as Pair
+    const own = links.has(`${server} ${client}`) ? `${server} ${client}` : `${client} ${server}`
+    links.set(own, [...(links.get(own) ?? []), flow])
+    const isTurned = own.startsWith(`${server} `)
+    const source = `${client}:${ownPortOf(flow) ?? '*'}`
+    const destination = `${server}:${isEphemeral(flow.server.port) ? '*' : flow.server.port}`
+    const text = `${own} ${flow.protocol} ${source} > ${destination}`
+    const number = (alike.get(text) ?? 0) + 1
+    alike.set(text, number)
+    const numbered = number === 1 ? source : `${source}#${number}`
+    const hasNat = flow.statements.some(({ verb }) => verb === 'rebind')
+    const faults = flow.statements.filter(isRepeatable).map((statement): PlannedFault => {
+      const { way, packet, verb } = statement
+      return {
+        ...packet,
+        link: hasNat ? `${client}-router` : own.replace(' ', '-'),
+        direction: isTurned ? otherWay(way) : way,
+        flow: `${flow.protocol} ${way === 'ab' ? `${numbered} > ${destination}` : `${destination} > ${numbered}`}`,
+        verb,
+        time: lastingFor(statement, flow, story),
+      }
+    })
+    return { story: flow, client, server, end: endOf(flow, faults), faults: faults.filter(isFirstOf(faults)) }
+  })
+  const faults = planned.flatMap(each => each.faults)
+  const times = flows.flatMap(({ begin, last }) => [begin, last])
+  const lasts = faults.map(lastingOf).filter(time => time !== FOREVER)
+  return {
+    clients: [...new Set(planned.map(({ client }) => client))],
+    servers: [...new Set(planned.map(({ server }) => server))],
+    links: [...links].map(([ends, of]) => linkOf(ends.split(' ') as Pair, of)),
+    flows: planned,
+    faults,
+    /** The statements that the lab does not repeat, without texts of the capture. */
+    others: flows.flatMap(({ statements }) => statements.filter(each => !isRepeatable(each)).map(otherText)),
+    /** Flows of the story that the lab does not have. */
+    left: story.flows.length + story.forgotten - flows.length,
+    /** Nanoseconds that the flows took, and that their faults last. */
+    lasted: Math.max(0, Math.max(...times) - Math.min(...times)) + lasts.reduce((sum, time) => sum + time, 0),
+  }
+}
+
+/** Acknowledgements depend on time, so that another run may have fewer. */
+function isRepeatable(statement: Statement): statement is Repeatable {
+  return statement.packet !== undefined && statement.packet.part !== 'ack' && statement.verb !== undefined
+}
+
+/** Returns whether no fault before this one is at its packet: a packet counts as hit only once. */
+function isFirstOf(faults: readonly PlannedFault[]): (fault: PlannedFault, index: number) => boolean {
+  const keyOf = ({ direction, part, n, copy }: PlannedFault) => `${direction} ${part} ${n} ${copy}`
+  return (fault, index) => faults.findIndex(each => keyOf(each) === keyOf(fault)) === index
+}
+
+const otherWay = (way: Way): Way => (way === 'ab' ? 'ba' : 'ab')
+
+/** Returns the host of each address: `client` and `server` by its first flow, with a number from 2 on. */
+function namesOf(flows: readonly FlowStory[]): ReadonlyMap<string, string> {
+  const names = new Map<string, string>()
+  const counts = { client: 0, server: 0 }
+  for (const flow of flows) {
+    for (const role of ['client', 'server'] as const) {
+      const { address } = flow[role]
+      if (!names.has(address)) names.set(address, ++counts[role] === 1 ? role : `${role}${counts[role]}`)
+    }
+  }
+  return names
+}
+
+/** Returns the port of a UDP client if its protocol has chosen it; undefined for the kernel's choice. */
+export function ownPortOf({ protocol, client, server }: FlowStory): number | undefined {
+  return protocol === 'udp' && (client.port < 1024 || client.port === server.port) ? client.port : undefined
+}
+
+function lastingFor({ verb, time, lasted }: Repeatable, flow: FlowStory, story: Story): number {
+  if (verb === 'delay') return lasted ?? 0
+  if (verb !== 'silence' && verb !== 'mute') return 0
+  const isOver = lasted !== undefined && (flow.end !== 'open' || time + lasted < story.lasted - END)
+  return isOver ? lasted : FOREVER
+}
+
+function endOf(flow: FlowStory, faults: readonly PlannedFault[]): FlowEnd {
+  if (faults.some(({ time }) => time === FOREVER)) return 'silent'
+  if (flow.protocol === 'udp') return 'done'
+  return faults.some(({ verb }) => verb === 'reset' || verb === 'rebind') ? 'reset' : 'done'
+}
+
+/** Returns a link with the wire of the flow that has the most round trips. */
+function linkOf([client, server]: Pair, flows: readonly FlowStory[]) {
+  const samplesOf = ({ rtt }: FlowStory) => (rtt.ab?.samples ?? 0) + (rtt.ba?.samples ?? 0)
+  const [best] = flows.toSorted((a, b) => samplesOf(b) - samplesOf(a)) as [FlowStory]
+  const { ab, ba } = best.rtt
+  const sum = (key: 'min' | 'median' | 'p95') => (ab?.[key] ?? 0) + (ba?.[key] ?? 0)
+  const isBusy = flows.some(({ ways }) => (ways.ab.rate ?? ways.ba.rate) !== undefined)
+  const median = sum('median')
+  // The queue of a bottleneck makes the other round trips longer. A few late ones are no jitter.
+  const middle = (isBusy ? sum('min') : median) / 2
+  const spread = Math.min(median - sum('min'), sum('p95') - median) / 2
+  const jitter = isBusy || spread < middle / 20 ? '' : ` ${timeText(spread)} ordered`
+  const wireOf = (way: Way) => {
+    const limits = flows.flatMap(each => {
+      const { rate, queue } = each.ways[way]
+      if (rate === undefined) return []
+      const limit = queue === undefined ? '' : ` limit ${timeText(queue)}`
+      // A rate of IP packets, whose frames have a header of 14 bytes.
+      return `rate ${formatRate(Number(rate.toPrecision(4)))} -14${limit}`
+    })
+    return [...limits.slice(0, 1), ...(middle > 0 ? [`delay ${timeText(middle)}${jitter}`] : [])].join(' | ')
+  }
+  const [mss = USUAL_MSS] = flows.flatMap(flow => flow.mss ?? [])
+  return {
+    client,
+    server,
+    hasNat: flows.some(({ statements }) => statements.some(({ verb }) => verb === 'rebind')),
+    wire: { ab: wireOf('ab'), ba: wireOf('ba') },
+    mtu: mss < USUAL_MSS && mss >= LEAST_MSS ? mss + HEADERS : undefined,
+  }
+}
+
+const timeText = (ns: number) => formatDuration(Math.max(1000, Math.round(ns / 1000) * 1000), { digits: 4 })
+
+function otherText({ kind, way, certainty, lasted, frames }: Statement): string {
+  const time = lasted === undefined ? '' : ` for ${formatDuration(lasted, { digits: 3 })}`
+  return `${kind} ${way}${time} (${certainty}, frames ${frames.join(', ')})`
+}

@@ -1,0 +1,80 @@
+/** The test files that are written for stories, run by vitest. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { Consumer } from '#support/consumer.ts'
+import { storyTest } from '../../../src/story/write-text.ts'
+import { STORIES } from '../../support/stories.ts'
+
+const consumer = new Consumer()
+afterAll(() => consumer[Symbol.dispose]())
+const names = Object.keys(STORIES)
+
+/** Runs the test files, and returns the status and the first line of the failure of each. */
+function resultsOf(files: readonly string[]) {
+  consumer.vitest(
+    [...files, '--no-isolate', '--no-file-parallelism', '--reporter=json', '--outputFile.json=out.json'],
+    { env: { VNET_WORLD: '' } },
+  )
+  const { testResults } = JSON.parse(readFileSync(join(consumer.directory, 'out.json'), 'utf8'))
+  const results = testResults as { name: string; assertionResults: { status: string; failureMessages: string[] }[] }[]
+  return Object.fromEntries(
+    results.map(({ name, assertionResults: [result] }) => {
+      return [name.split('/').at(-1), result?.failureMessages[0]?.split('\n', 1)[0] ?? result?.status]
+    }),
+  )
+}
+
+test('a written test of each kind of story passes as written', () => {
+  for (const [i, story] of Object.values(STORIES).entries()) consumer.write(`s${i}.test.js`, storyTest(story))
+  const files = names.map((_, i) => `s${i}.test.js`)
+  expect(resultsOf(files)).toEqual(Object.fromEntries(files.map(file => [file, 'passed'])))
+})
+
+test('a written test fails without the fault that ends its connection, and with a fault at no packet', () => {
+  const text = (name: string) => storyTest(STORIES[name]!)
+  consumer.write('reset.test.js', text('a reset').replace("'reset client-server", "'duplicate client-server"))
+  consumer.write('silent.test.js', text('a silence without an end').replace("'silence forever", "'silence 1s"))
+  consumer.write('missed.test.js', text('a lost segment of HTTP').replaceAll('seq 1449', 'seq 9999'))
+  expect(resultsOf(['reset.test.js', 'silent.test.js', 'missed.test.js'])).toEqual({
+    'reset.test.js': expect.stringContaining('Error: timed out after'),
+    'silent.test.js': expect.stringContaining('Expected values to be strictly equal'),
+    'missed.test.js': expect.stringContaining('the run has only 0 of the 1 packets of the faults'),
+  })
+})
+
+test('programs of a client and a server replace the messages', () => {
+  consumer.write(
+    'server.mjs',
+    "import http from 'node:http'\nexport default () => http.createServer((_, reply) => reply.end('yes')).listen(80)",
+  )
+  const client = (attempts: number) => `export default async ({ signal }) => {
+    for (let left = ${attempts}; ; left--) {
+      try {
+        return await (await fetch('http://server/', { signal })).text()
+      } catch (error) {
+        if (left === 1) throw error
+      }
+    }
+  }`
+  consumer.write('once.mjs', client(1))
+  consumer.write('twice.mjs', client(2))
+  const story = STORIES['a reset']!
+  const [flow] = story.flows
+  const [statement] = flow!.statements
+  // The reset of the first request, which every program has.
+  const first = {
+    ...story,
+    flows: [{ ...flow!, statements: [{ ...statement!, way: 'ab', packet: { part: 'seq', n: 1, copy: 1 } } as const] }],
+  }
+  for (const name of ['once', 'twice']) {
+    consumer.write(`${name}.test.js`, storyTest(first, { client: `./${name}.mjs`, server: './server.mjs' }))
+  }
+  // The messages of the capture in place of the server.
+  consumer.write('alone.test.js', storyTest(first, { client: './once.mjs' }))
+  expect(resultsOf(['once.test.js', 'twice.test.js', 'alone.test.js'])).toEqual({
+    'once.test.js': expect.stringContaining('fetch failed'),
+    'twice.test.js': 'passed',
+    'alone.test.js': expect.stringContaining('fetch failed'),
+  })
+})
