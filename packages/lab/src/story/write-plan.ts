@@ -9,7 +9,6 @@ import type { FlowStory, Statement, Story, Way } from './story.ts'
 /** How the exchange of a flow ends: all messages arrive, an end gets an error, or neither does. */
 type FlowEnd = 'done' | 'reset' | 'silent'
 export type LabPlan = ReturnType<typeof planOf>
-export type PlannedFlow = LabPlan['flows'][number]
 export type PlannedLink = LabPlan['links'][number]
 type Pair = [string, string]
 type Repeatable = Statement & Required<Pick<Statement, 'packet' | 'verb'>>
@@ -18,42 +17,44 @@ type Repeatable = Statement & Required<Pick<Statement, 'packet' | 'verb'>>
 const FLOWS_MAX = 10
 /** The longest time at the end of a capture in which a silence may have ended, in ns. */
 const END = 1e9
-/** Payloads of TCP on Ethernet, without options. */
-const USUAL_MSS = 1460
-const LEAST_MSS = 536
-const HEADERS = 40
+const USUAL_MTU = 1500
+const LEAST_MTU = 576
 
-/** Returns a lab for a story: for programs with all of its flows, else with the flows with faults. */
-export function planOf(story: Story, hasPrograms: boolean) {
+/**
+ * Returns a lab for a story: for programs with all of its flows, else with those that have faults.
+ * `end` replaces the ends of flows.
+ */
+export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
   const faulty = story.flows.filter(flow => flow.statements.some(isRepeatable))
   const flows = hasPrograms ? story.flows : faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
   const hosts = namesOf(flows)
+  const endsOf = ({ client, server }: FlowStory) => [client, server].map(({ address }) => hosts.get(address)) as Pair
+  const nats = new Set(flows.filter(hasRebind).map(flow => endsOf(flow).join(' ')))
   const links = new Map<string, FlowStory[]>()
   const alike = new Map<string, number>()
   const planned = flows.map(flow => {
-    const [client, server] = [flow.client, flow.server].map(({ address }) => hosts.get(address) as string) as Pair
-    const own = links.has(`${server} ${client}`) ? `${server} ${client}` : `${client} ${server}`
-    links.set(own, [...(links.get(own) ?? []), flow])
-    const isTurned = own.startsWith(`${server} `)
+    const [client, server] = endsOf(flow)
+    const isTurned = links.has(`${server} ${client}`)
+    const ends = isTurned ? `${server} ${client}` : `${client} ${server}`
+    links.set(ends, [...(links.get(ends) ?? []), flow])
     const source = `${client}:${ownPortOf(flow) ?? '*'}`
     const destination = `${server}:${isEphemeral(flow.server.port) ? '*' : flow.server.port}`
-    const text = `${own} ${flow.protocol} ${source} > ${destination}`
+    const text = `${ends} ${flow.protocol} ${source} > ${destination}`
     const number = (alike.get(text) ?? 0) + 1
     alike.set(text, number)
     const numbered = number === 1 ? source : `${source}#${number}`
-    const hasNat = flow.statements.some(({ verb }) => verb === 'rebind')
     const faults = flow.statements.filter(isRepeatable).map((statement): PlannedFault => {
       const { way, packet, verb } = statement
       return {
         ...packet,
-        link: hasNat ? `${client}-router` : own.replace(' ', '-'),
+        link: nats.has(ends) ? `${client}-router` : ends.replace(' ', '-'),
         direction: isTurned ? otherWay(way) : way,
         flow: `${flow.protocol} ${way === 'ab' ? `${numbered} > ${destination}` : `${destination} > ${numbered}`}`,
         verb,
         time: lastingFor(statement, flow, story),
       }
     })
-    return { story: flow, client, server, end: endOf(flow, faults), faults: faults.filter(isFirstOf(faults)) }
+    return { story: flow, client, server, end: end ?? endOf(flow, faults), faults: faults.filter(isFirstOf(faults)) }
   })
   const faults = planned.flatMap(each => each.faults)
   const times = flows.flatMap(({ begin, last }) => [begin, last])
@@ -61,7 +62,7 @@ export function planOf(story: Story, hasPrograms: boolean) {
   return {
     clients: [...new Set(planned.map(({ client }) => client))],
     servers: [...new Set(planned.map(({ server }) => server))],
-    links: [...links].map(([ends, of]) => linkOf(ends.split(' ') as Pair, of)),
+    links: [...links].map(([ends, of]) => ({ ...linkOf(ends.split(' ') as Pair, of), hasNat: nats.has(ends) })),
     flows: planned,
     faults,
     /** The statements that the lab does not repeat, without texts of the capture. */
@@ -72,6 +73,8 @@ export function planOf(story: Story, hasPrograms: boolean) {
     lasted: Math.max(0, Math.max(...times) - Math.min(...times)) + lasts.reduce((sum, time) => sum + time, 0),
   }
 }
+
+const hasRebind = ({ statements }: FlowStory) => statements.some(({ verb }) => verb === 'rebind')
 
 /** Acknowledgements depend on time, so that another run may have fewer. */
 function isRepeatable(statement: Statement): statement is Repeatable {
@@ -139,13 +142,13 @@ function linkOf([client, server]: Pair, flows: readonly FlowStory[]) {
     })
     return [...limits.slice(0, 1), ...(middle > 0 ? [`delay ${timeText(middle)}${jitter}`] : [])].join(' | ')
   }
-  const [mss = USUAL_MSS] = flows.flatMap(flow => flow.mss ?? [])
+  const headers = best.server.address.includes(':') ? 60 : 40
+  const mtu = Math.min(USUAL_MTU, ...flows.flatMap(({ mss }) => (mss === undefined ? [] : mss + headers)))
   return {
     client,
     server,
-    hasNat: flows.some(({ statements }) => statements.some(({ verb }) => verb === 'rebind')),
     wire: { ab: wireOf('ab'), ba: wireOf('ba') },
-    mtu: mss < USUAL_MSS && mss >= LEAST_MSS ? mss + HEADERS : undefined,
+    mtu: mtu < USUAL_MTU && mtu >= LEAST_MTU ? mtu : undefined,
   }
 }
 

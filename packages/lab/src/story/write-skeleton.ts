@@ -4,25 +4,30 @@
 export const SKELETON = `/** Opens the servers, and returns a function that plays all flows. */
 async function prepare(hosts, lab) {
   const doors = new Map()
-  const doorOf = ({ protocol, server, port }) => [protocol, server, port].join(' ')
+  const nameOf = ({ protocol, server, port }) => [protocol, server, port].join(' ')
   for (const flow of plays.server ? flows : []) {
-    if (!doors.has(doorOf(flow))) doors.set(doorOf(flow), await openDoor(flow, hosts[flow.server]))
+    if (!doors.has(nameOf(flow))) doors.set(nameOf(flow), await openDoor(flow, hosts[flow.server]))
   }
-  return () => Promise.all(flows.map(flow => exchange(flow, hosts[flow.client], doors.get(doorOf(flow)), lab)))
+  return () => Promise.all(flows.map(flow => exchange(flow, hosts[flow.client], doors.get(nameOf(flow)), lab)))
 }
 
 /** Plays the ends of a flow that no program plays. It must end as in the capture. */
 async function exchange(flow, client, door, lab) {
   await lab.sleep(flow.at)
-  const near = plays.client && (await openClient(flow, client))
-  const number = door && door.taken++
-  const answer = async () => {
-    const port = inOrder ? undefined : await near.port
-    const find = () => (inOrder ? [...door.ends.values()][number] : door.ends.get(port))
+  const { protocol, server, port, from } = flow
+  const ask = async near => play(near, 'ab', flow, lab)
+  const answer = async (near, number) => {
+    const from = inOrder ? undefined : await near.port
+    const find = () => (inOrder ? [...door.ends.values()][number] : door.ends.get(from))
     while (!find()) await once(door, 'arrival')
     await play(find(), 'ba', flow, lab)
   }
-  const all = Promise.all([near && play(near, 'ab', flow, lab), door && answer()])
+  const open = async () =>
+    protocol === 'tcp'
+      ? tcpEnd(client.createConnection(port, server))
+      : udpEnd(await client.createSocket('udp4', from), { port, address: server })
+  const near = plays.client && (await open())
+  const all = Promise.all([near && ask(near), door && answer(near, door.taken++)])
   if (flow.end === 'reset') return assert.rejects(all, ({ code }) => /^E(CONN|PIPE)/.test(code))
   if (flow.end === 'done') return all
   const waited = lab.sleep(flow.silentAfter).then(() => 'silent')
@@ -39,14 +44,6 @@ async function play(end, own, flow, lab) {
   }
   if (flow.closes) end.finish()
   if (flow.closes || flow.end === 'reset') await end.ended()
-}
-
-async function openClient({ protocol, port, server, from }, host) {
-  if (protocol === 'tcp') return tcpEnd(host.createConnection(port, server))
-  const socket = await host.createSocket('udp4', from)
-  const end = udpEnd(socket, { port, address: server })
-  socket.on('message', () => end.arrive())
-  return end
 }
 
 /** Listens at a port. \`ends\` has the server's end of each client, by the client's port. */
@@ -87,19 +84,18 @@ function tcpEnd(socket) {
   }
 }
 
+/** \`peer\` is known at a client's end, whose socket has no other. */
 function udpEnd(socket, peer) {
   const arrivals = new EventEmitter()
   let missing = 0
-  return {
-    port: socket.address().port,
-    send: bytes => socket.send(bytes, peer.port, peer.address),
-    async receive() {
-      for (missing++; missing > 0; ) await once(arrivals, 'datagram')
-    },
-    arrive(from = peer) {
-      peer = from
-      missing--
-      arrivals.emit('datagram')
-    },
+  const arrive = from => {
+    peer = from
+    missing--
+    arrivals.emit('datagram')
   }
+  if (peer) socket.on('message', () => arrive(peer))
+  const receive = async () => {
+    for (missing++; missing > 0; ) await once(arrivals, 'datagram')
+  }
+  return { arrive, receive, port: socket.address().port, send: bytes => socket.send(bytes, peer.port, peer.address) }
 }`

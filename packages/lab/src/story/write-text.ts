@@ -1,10 +1,10 @@
 /** The text of a test that repeats a story: its scenario, and the call of explore.repeat. */
+import { METHODS, STATUS_CODES } from 'node:http'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { firstOf } from '../explore/lists.ts'
 import { type OwnScenario, quote, testText } from '../explore/repeat-text.ts'
-import { hiddenLine } from './hidden-line.ts'
 import type { FlowStory, Message, Story } from './story.ts'
-import { type LabPlan, ownPortOf, type PlannedFlow, type PlannedLink, planOf } from './write-plan.ts'
+import { type LabPlan, ownPortOf, type PlannedLink, planOf } from './write-plan.ts'
 import { SKELETON } from './write-skeleton.ts'
 
 /** The modules of programs as the file imports them, and whether contents are written. */
@@ -14,9 +14,8 @@ export interface WriteOptions {
   readonly withContent?: boolean | undefined
 }
 
-/** Milliseconds that a run may take longer than its capture, and until a dead flow counts as silent. */
-const MORE_MS = 30_000
-const SILENT_MS = 5000
+/** Milliseconds that a run may take longer than its capture, and after which a flow is silent. */
+const [MORE_MS, SILENT_MS] = [30_000, 5000]
 /** TCP waits up to twice as long as a link was dead. */
 const LONGER = 2
 /** Lines of statements in the comment. */
@@ -24,128 +23,115 @@ const OTHERS_MAX = 20
 
 /** Returns a file for vitest. */
 export function storyTest(story: Story, options: WriteOptions = {}): string {
-  const plan = planOf(story, hasPrograms(options))
-  const isDone = hasPrograms(options) || plan.flows.every(({ end }) => end === 'done')
-  const title = plan.faults.length > 0 && isDone ? undefined : 'repeats the capture'
-  const own = { ...scenarioOf(plan, options), title }
-  return `${testText(undefined, plan.faults, { timeout: timeoutOf(plan), rtoMin: false, invariant: false }, own)}\n`
+  const { plan, isProgram, scenario, timeout } = writtenOf(story, options)
+  const survives = plan.faults.length > 0 && (isProgram || plan.flows.every(({ end }) => end === 'done'))
+  const own = { ...scenario, ...(!survives && { title: 'repeats the capture' }) }
+  return `${testText(undefined, plan.faults, { timeout, rtoMin: false, invariant: false }, own)}\n`
 }
 
-/** Returns a module for explore. Its skeleton passes if every message arrives. */
+/** Returns a module for explore. It passes if every message of the capture arrives. */
 export function storyModule(story: Story, options: WriteOptions = {}) {
-  const { flows, ...rest } = planOf(story, hasPrograms(options))
-  const plan = { ...rest, flows: flows.map(flow => ({ ...flow, end: 'done' as const })) }
-  const { imports, text } = scenarioOf(plan, options)
-  return { faults: plan.faults, text: [...imports, '', text, ''].join('\n'), timeout: timeoutOf(plan) }
+  const { plan, scenario, timeout } = writtenOf(story, options, 'done')
+  return { faults: plan.faults, text: [...scenario.imports, '', scenario.text, ''].join('\n'), timeout }
 }
 
-const hasPrograms = ({ client, server }: WriteOptions) => client !== undefined || server !== undefined
-
-function timeoutOf({ lasted }: LabPlan): number {
-  return Math.ceil((LONGER * lasted) / NSEC_PER_MSEC / 1000) * 1000 + MORE_MS
+function writtenOf(story: Story, options: WriteOptions, end?: 'done') {
+  const isProgram = (options.client ?? options.server) !== undefined
+  const plan = planOf(story, isProgram, end)
+  const timeout = Math.ceil((LONGER * plan.lasted) / NSEC_PER_MSEC / 1000) * 1000 + MORE_MS
+  return { plan, isProgram, timeout, scenario: scenarioOf(plan, options) }
 }
 
 function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
-  const { clients, servers, links, flows, others, left } = plan
+  const { clients, servers, links, others, left } = plan
   const { client, server } = options
   const isPlayed = client === undefined || server === undefined
   const hosts = [...new Set([...clients, ...servers])].join(', ')
   const hasNat = links.some(link => link.hasNat)
-  const programOf = (name: string) => (host: string) => `${host}.run(() => ${name}({ lab, host: ${host}, signal }))`
-  const imports = [
-    ...(isPlayed ? PLAYED_IMPORTS : []),
-    ...(client === undefined ? [] : [`import clientProgram from ${quote(client)}`]),
-    ...(server === undefined ? [] : [`import serverProgram from ${quote(server)}`]),
-  ]
-  const constants = [
-    '',
-    `const plays = { client: ${client === undefined}, server: ${server === undefined} }`,
-    '// Whether clients are told apart by the order of their first packets, in place of their ports.',
-    `const inOrder = ${client !== undefined || hasNat}`,
-    `const hasNat = ${hasNat}`,
-    ...flowLines(flows, options),
-  ]
+  const clientCalls = clients.map(host => {
+    const { server } = links.find(each => each.client === host) as PlannedLink
+    return `${host}.run(() => clientProgram({ lab, host: ${host}, signal, server: ${quote(server)} }))`
+  })
   const lines = [
     ...firstOf(others, count => `${count} more statements`, OTHERS_MAX).map(text => `// Not repeated: ${text}`),
     ...(left > 0 ? [`// Not repeated: ${left} more flows`] : []),
-    ...(isPlayed ? constants : []),
+    ...(isPlayed
+      ? [
+          `const plays = { client: ${client === undefined}, server: ${server === undefined} }`,
+          '// Whether clients are known by the order of their first packets, in place of their ports.',
+          `const inOrder = ${client !== undefined || hasNat}`,
+          `const hasNat = ${hasNat}`,
+          ...flowLines(plan, options),
+        ]
+      : []),
     '',
     'export default async function scenario({ lab, signal }) {',
     `  const [${hosts}] = lab.hosts(${hosts.replace(/\w+/g, "'$&'")})`,
     ...links.map(linkText),
-    ...(server === undefined ? [] : servers.map(programOf('serverProgram')).map(text => `  await ${text}`)),
-    ...(isPlayed ? [`  const play = await prepare({ ${hosts} }, lab)`] : []),
-    ...(client === undefined
-      ? ['  await play()']
-      : [
-          ...(isPlayed ? ['  play().catch(() => {})'] : []),
-          `  await Promise.all([${clients.map(programOf('clientProgram')).join(', ')}])`,
-        ]),
+    ...servers
+      .map(host => `  await ${host}.run(() => serverProgram({ lab, host: ${host}, signal }))`)
+      .filter(() => server),
+    ...(isPlayed ? [`  const played = await prepare({ ${hosts} }, lab)`] : []),
+    ...(isPlayed ? [client === undefined ? '  await played()' : '  played().catch(() => {})'] : []),
+    ...(client === undefined ? [] : [`  await Promise.all([${clientCalls.join(', ')}])`]),
     '}',
     ...(isPlayed ? ['', SKELETON] : []),
   ]
-  return { imports, text: lines.join('\n') }
+  const imports = [
+    ["import assert from 'node:assert/strict'", isPlayed],
+    ["import { EventEmitter, once } from 'node:events'", isPlayed],
+    ["import net from 'node:net'", isPlayed],
+    [`import clientProgram from ${quote(client ?? '')}`, client],
+    [`import serverProgram from ${quote(server ?? '')}`, server],
+  ] as const
+  return { imports: imports.flatMap(([text, isUsed]) => (isUsed ? text : [])), text: lines.join('\n') }
 }
 
-const PLAYED_IMPORTS = [
-  "import assert from 'node:assert/strict'",
-  "import { EventEmitter, once } from 'node:events'",
-  "import net from 'node:net'",
-]
-
-function linkText({ client, server, hasNat, wire, mtu }: PlannedLink): string {
-  const { ab, ba } = wire
-  const wireText = ab === ba ? quote(ab) : `{ ab: ${quote(ab)}, ba: ${quote(ba)} }`
-  const own = [...(ab === '' && ba === '' ? [] : [`wire: ${wireText}`]), ...(mtu === undefined ? [] : [`mtu: ${mtu}`])]
+function linkText({ client, server, hasNat, wire: { ab, ba }, mtu }: PlannedLink): string {
+  const wire = ab === ba ? quote(ab) : `{ ab: ${quote(ab)}, ba: ${quote(ba)} }`
+  const own = [...(ab + ba === '' ? [] : [`wire: ${wire}`]), ...(mtu === undefined ? [] : [`mtu: ${mtu}`])]
   if (!hasNat) return `  await lab.cable(${client}, ${server}${own.length === 0 ? '' : `, { ${own.join(', ')} }`})`
-  return [
-    `  const router = await lab.router('router', { nat: 'symmetric', inside: [${client}], outside: ${server} })`,
-    ...(own.length === 0 ? [] : [`  await router.linkTo(${client}).wire(${wireText})`]),
-  ].join('\n')
+  const router = `await lab.router('router', { nat: 'symmetric', inside: [${client}], outside: ${server} })`
+  return ab + ba === '' ? `  ${router}` : `  await (${router}).linkTo(${client}).wire(${wire})`
 }
 
-/** Returns the flows as data: `['ab', 12, 120, 'GET /xxxxx HTTP/1.1']`. */
-function flowLines(flows: readonly PlannedFlow[], options: WriteOptions): string[] {
+/** Returns the flows as JSON: `["ab",12,120,"GET /xxxxx HTTP/1.1"]`. */
+function flowLines({ flows }: LabPlan, { withContent = false }: WriteOptions): string[] {
   const start = Math.min(...flows.map(({ story }) => story.begin))
-  return [
-    '// Each message has its direction, the pause before it in ms, its bytes, and its first line.',
-    'const flows = [',
-    ...flows.flatMap(({ story, client, server, end }) => {
-      const { protocol, messages, begin, last } = story
-      const ownPort = ownPortOf(story)
-      const fields = [
-        `at: ${msOf(begin - start)}`,
-        `client: ${quote(client)}`,
-        ...(ownPort === undefined ? [] : [`from: ${ownPort}`]),
-        `server: ${quote(server)}`,
-        `port: ${story.server.port}`,
-        `closes: ${protocol === 'tcp' && story.end === 'fin'}`,
-        `end: ${quote(end)}`,
-        ...(end === 'silent' ? [`silentAfter: ${msOf(last - begin) + SILENT_MS}`] : []),
-      ]
-      return [
-        `  { protocol: ${quote(protocol)}, ${fields.join(', ')}, messages: [`,
-        ...messages.map((_, i) => `    [${messageText(story, i, options)}],`),
-        '  ] },',
-      ]
-    }),
-    ']',
-  ]
+  const lines = flows.flatMap(({ story, client, server, end }) => {
+    const { protocol, messages, begin, last } = story
+    const flow = {
+      ...{ protocol, at: msOf(begin - start), client, from: ownPortOf(story), server, port: story.server.port },
+      ...{ closes: protocol === 'tcp' && story.end === 'fin', end },
+      ...(end === 'silent' && { silentAfter: msOf(last - begin) + SILENT_MS }),
+    }
+    const messageLines = messages.map((message, i) => {
+      const { way, length, content } = message
+      const head = withContent ? Buffer.from(content).toString('latin1') : hiddenLine(content)
+      const rest = isLostDatagram(story, message) ? [head, true] : head === '' ? [] : [head]
+      return `    ${JSON.stringify([way, msOf(pauseBefore(story, i)), length, ...rest])},`
+    })
+    return [`  { ${JSON.stringify(flow).slice(1, -1)}, "messages": [`, ...messageLines, '  ] },']
+  })
+  const comment = '// Each message has its direction, the pause before it in ms, its bytes, and its first line.'
+  return [comment, 'const flows = [', ...lines, ']']
 }
 
-function messageText(story: FlowStory, index: number, { withContent = false }: WriteOptions): string {
-  const message = story.messages[index] as Message
-  const { way, length, content } = message
-  const head = withContent ? Buffer.from(content).toString('latin1') : hiddenLine(content)
-  const isLost = story.protocol === 'udp' && isLostDatagram(story, message)
-  const rest = isLost ? [JSON.stringify(head), 'true'] : head === '' ? [] : [JSON.stringify(head)]
-  return [quote(way), msOf(pauseBefore(story, index)), length, ...rest].join(', ')
+/** Returns the first line of a request or reply of HTTP/1 with its texts as `x`; '' for others. */
+function hiddenLine(content: Uint8Array): string {
+  const [line = ''] = Buffer.from(content).toString('latin1').split('\r\n', 1)
+  const [, method = '', path = '', version] = /^([A-Z-]+) (\S+) (HTTP\/1\.[01])$/.exec(line) ?? []
+  // A path may have names and tokens in any part. Its separators and lengths remain.
+  if (METHODS.includes(method)) return `${method} ${path.replace(/[^/?&=]/g, 'x')} ${version}`
+  const [, reply, status = ''] = /^(HTTP\/1\.[01]) (\d{3})( .*)?$/.exec(line) ?? []
+  return STATUS_CODES[status] === undefined ? '' : `${reply} ${status}`
 }
 
 /** Returns whether a fault loses a datagram, so that the other end must not wait for it. */
-function isLostDatagram({ messages, statements }: FlowStory, message: Message): boolean {
+function isLostDatagram({ protocol, messages, statements }: FlowStory, message: Message): boolean {
   const number = messages.filter(({ way }) => way === message.way).indexOf(message) + 1
   return statements.some(({ verb, way, packet, time, lasted = Number.POSITIVE_INFINITY }) => {
+    if (protocol === 'tcp') return false
     if (verb === 'drop' || verb === 'corrupt') return way === message.way && packet?.n === number
     const isDead = verb === 'silence' || (verb === 'mute' && way === message.way)
     return isDead && message.time >= time && message.time < time + lasted
@@ -159,11 +145,9 @@ function isLostDatagram({ messages, statements }: FlowStory, message: Message): 
 function pauseBefore({ begin, rtt, messages, statements }: FlowStory, index: number): number {
   const [message, before] = [messages[index] as Message, messages[index - 1]]
   const since = before?.time ?? begin
-  const faults = statements.flatMap(({ time, verb }) =>
-    verb !== undefined && time > since && time < message.time ? [time - since] : [],
-  )
+  const between = statements.filter(({ time, verb }) => verb !== undefined && time > since && time < message.time)
   const turn = before === undefined ? rtt.ab : before.way === message.way ? undefined : rtt[before.way]
-  return Math.max(0, Math.min(message.time - since - (turn?.median ?? 0), ...faults))
+  return Math.max(0, Math.min(message.time - since - (turn?.median ?? 0), ...between.map(({ time }) => time - since)))
 }
 
 const msOf = (ns: number) => Math.round(ns / NSEC_PER_MSEC)
