@@ -144,6 +144,17 @@ const table: readonly LazyCommand[] = [
       (await import('./explore.ts')).exploreCommand(file, command, options, io),
   },
   {
+    name: 'test-from',
+    description: 'say what happened on the wire in a capture',
+    args: [FILE],
+    options: [json(), new Option('--all', 'print all flows and all statements')],
+    examples: [
+      ['vnet test-from failed.pcapng', 'the losses, resets and silences of its flows'],
+      ['tcpdump -w - | vnet test-from -', 'of standard input'],
+    ],
+    run: async (io, file, options) => (await import('./test-from.ts')).testFrom(file, options, io),
+  },
+  {
     name: 'check',
     under: 'lab',
     description: 'check a lab file; runs nothing',

@@ -92,17 +92,19 @@ export interface FlowStory {
   readonly isWhole: boolean
   /** How it ended: by FIN or RST, or not in this capture. */
   readonly end: 'fin' | 'reset' | 'open'
-  /** Where the capture was made, if RTTs tell it. */
+  /** Where the capture was made, if RTTs show it. */
   readonly place: 'client' | 'server' | 'middle' | undefined
   readonly begin: number
   readonly last: number
-  /** The protocol over it, if its first bytes tell it. */
+  /** The protocol over it, if its first bytes show it. */
   readonly application: 'http' | 'tls' | 'dns' | 'quic' | undefined
   /** Round trips from the capture to the server and back (`ab`), and to the client (`ba`). */
   readonly rtt: Readonly<Record<Way, Distribution | undefined>>
   readonly ways: Readonly<Record<Way, WayStory>>
   readonly mss: number | undefined
   readonly statements: readonly Statement[]
+  /** Statements that did not fit. */
+  readonly more: number
   /** The first MESSAGES_MAX messages of a flow that is kept. */
   readonly messages: readonly Message[]
 }
@@ -113,7 +115,8 @@ export interface Story {
   readonly seconds: number
   /** Nanoseconds from the first to the last frame. */
   readonly lasted: number
-  /** Flows in the order of their first frames, at most FLOWS_MAX; those with statements are kept first. */
+  /** At most FLOWS_MAX flows in the order of their first frames; with statements
+   * first. */
   readonly flows: readonly FlowStory[]
   /** Flows that were closed and forgotten, which `flows` does not have. */
   readonly forgotten: number

@@ -1,0 +1,86 @@
+/** FlowTable: the open flows of a capture by their addresses and ports. */
+import { formatAddress } from 'vnet/internal/packet/address'
+import * as ipv4 from 'vnet/internal/packet/ipv4'
+import * as ipv6 from 'vnet/internal/packet/ipv6'
+import type { PacketView } from './packet-view.ts'
+
+/** More open flows take memory: then one that was not used for a long time is closed. */
+const OPEN_MAX = 16_384
+const PRIME = 0x01000193
+
+export interface Entry<F> {
+  readonly flow: F
+  readonly key: number
+  /** The hash of the client's address and port. */
+  readonly from: number
+  readonly client: { readonly address: string; readonly port: number }
+  readonly server: { readonly address: string; readonly port: number }
+  wasUsed: boolean
+}
+
+export class FlowTable<F> {
+  /** Whether the packet of the last call goes from the client to the server. */
+  isForward = true
+  readonly #entries = new Map<number, Entry<F>>()
+  #key = 0
+  #source = 0
+  #destination = 0
+
+  find(p: PacketView): Entry<F> | undefined {
+    const [at, size] = sourceOf(p)
+    const seed = p.protocol << 16
+    const a = hash(p.bytes, at, size, seed ^ p.sourcePort)
+    const b = hash(p.bytes, at + size, size, seed ^ p.destinationPort)
+    // 53 bits, which both directions share.
+    this.#key = Math.min(a, b) * 2 ** 21 + (Math.max(a, b) >>> 11)
+    this.#source = a
+    this.#destination = b
+    const entry = this.#entries.get(this.#key)
+    if (entry === undefined) return undefined
+    entry.wasUsed = true
+    this.isForward = entry.from === a
+    return entry
+  }
+
+  /** Adds the flow of a packet that `find` has not found. */
+  add(p: PacketView, flow: F, isForward: boolean): Entry<F> {
+    const [at, size] = sourceOf(p)
+    const text = (from: number) => formatAddress(p.bytes.slice(from, from + size))
+    const source = { address: text(at), port: p.sourcePort }
+    const destination = { address: text(at + size), port: p.destinationPort }
+    const [client, server] = isForward ? [source, destination] : [destination, source]
+    const from = isForward ? this.#source : this.#destination
+    const entry = { flow, key: this.#key, from, client, server, wasUsed: false }
+    this.isForward = isForward
+    this.#entries.set(entry.key, entry)
+    return entry
+  }
+
+  remove(entry: Entry<F>): Entry<F> {
+    this.#entries.delete(entry.key)
+    return entry
+  }
+
+  /** Removes a flow that was not used for a long time if there are too many, or with `isEnd`. */
+  expire(isEnd = false): Entry<F> | undefined {
+    if (!isEnd && this.#entries.size <= OPEN_MAX) return undefined
+    for (const [key, entry] of this.#entries) {
+      if (isEnd || !entry.wasUsed) return this.remove(entry)
+      entry.wasUsed = false
+      this.#entries.delete(key)
+      this.#entries.set(key, entry)
+    }
+    return undefined
+  }
+}
+
+/** Returns the position of the source address, which the destination follows, and its length. */
+function sourceOf({ version, nh }: PacketView): [number, number] {
+  return version === 4 ? [ipv4.sourceAt(nh), ipv4.IPV4_ALEN] : [ipv6.sourceAt(nh), ipv6.IPV6_ALEN]
+}
+
+function hash(bytes: Uint8Array, at: number, size: number, seed: number): number {
+  let h = Math.imul(seed ^ 0x811c9dc5, PRIME)
+  for (let i = at; i < at + size; i++) h = Math.imul(h ^ bytes[i], PRIME)
+  return (h ^ (h >>> 15)) >>> 0
+}

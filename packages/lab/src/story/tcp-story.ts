@@ -1,0 +1,151 @@
+/** Makes the statements about a connection whose last packet was read. */
+import type { Half, Oddity } from './half.ts'
+import type { Loss } from './loss.ts'
+import { opposite, packetOf, senderOf, state, timeText } from './statement.ts'
+import type { Certainty, Statement, Way } from './story.ts'
+import { IDLE, type TcpFlow } from './tcp-flow.ts'
+
+/** So many losses of the same bytes, without a packet from the other end, are a silence. */
+const SILENT = 3
+/** A segment of fewer bytes passes every path. */
+const SMALL = 500
+/** The content types of TLS records (RFC 8446 sec. 5.1). */
+const TLS_ALERT = 21
+const TLS_HANDSHAKE = 22
+
+/** Returns the statements about a connection in the order of time. The capture ends at `end`. */
+export function statementsOf(flow: TcpFlow, end: number): Statement[] {
+  const { ab, ba, statements } = flow
+  for (const half of [ab, ba]) if (half.closedAt >= 0) flow.openWindow(half, end)
+  const all = [...aboutHalf(flow, ab, ba, end), ...aboutHalf(flow, ba, ab, end), ...aboutStart(flow)]
+  return [...statements.list, ...all].sort((a, b) => a.time - b.time)
+}
+
+const isLost = ({ verdict }: Loss): boolean => verdict === 'lost' || verdict === 'open'
+
+function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Statement[] {
+  const { way, isTwice, losses } = half
+  const oddities = half.oddities.filter(({ kind }) => !isTwice || kind !== 'duplicated')
+  const about = oddities.map(oddity => aboutOddity(oddity, way))
+  // Nothing shows whether repetitions were necessary.
+  if (other.packets === 0) return about
+  const done = new Set<Loss>()
+  for (const first of losses) {
+    if (done.has(first)) continue
+    const chain = losses.filter(loss => loss.start === first.start && !loss.isBefore && isLost(loss) && !done.has(loss))
+    const silence = chain[0] === first ? aboutSilence(flow, half, chain, end) : undefined
+    done.add(first)
+    about.push(...(silence === undefined ? aboutLoss(first, half, other) : [silence]))
+    const until = first.time + (silence?.lasted ?? -1)
+    for (const loss of losses) if (isLost(loss) && loss.time >= first.time && loss.time <= until) done.add(loss)
+  }
+  const full = losses.filter(loss => loss.verdict === 'lost' && loss.isFull)
+  if (full.length === 0) return about
+  const text = `the queue was full: ${full.length} segments were lost, and others waited up to ${timeText(half.rtt.max - half.rtt.min)}`
+  const frames = full.map(({ again }) => again.frame)
+  return [...about, state(['queue-full', way, 'inferred'], full[0].time, frames, text)]
+}
+
+function aboutOddity({ kind, part, n, copy, time, frames, late, passed }: Oddity, way: Way): Statement {
+  const packet = packetOf(part, n, copy)
+  const name = `${part === 'ack' ? 'ACK' : 'segment'} ${n}`
+  const head = [kind, way, 'seen'] as const
+  if (kind === 'duplicated') return state(head, time, frames, `${name} arrived twice`, { packet, verb: 'duplicate' })
+  const text = `${name} was overtaken by ${passed} ${passed === 1 ? 'packet' : 'packets'}, and came ${timeText(late)} later`
+  return state(head, time, frames, text, { packet, verb: passed === 1 ? 'swap' : 'delay', lasted: late })
+}
+
+/** Returns the statement about losses in a row; undefined if they are single losses. */
+function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: number): Statement | undefined {
+  const { start, copy, time } = chain[0]
+  const last = chain.at(-1) as Loss
+  const { way, passed } = half
+  const isSyn = start === 0 && way === 'ab'
+  const isOver = last.verdict === 'lost'
+  if (chain.length < SILENT && (isOver || !isSyn)) return undefined
+  const lasted = (isOver ? last.settled : end) - time
+  const packet = packetOf('seq', start, copy)
+  const frames = chain.flatMap(loss => [loss.frame, loss.again.frame])
+  const times = `${chain.length + 1} times`
+  if (isSyn) {
+    const text = `the SYN was sent ${times}, ${isOver ? `and answered after ${timeText(lasted)}` : 'without an answer'}`
+    return state(['syn-repeated', way, 'seen'], time, frames, text, { packet, verb: 'silence', lasted })
+  }
+  const size = last.end - start
+  if (size > passed && size >= SMALL && passed > 0) {
+    const text = `segment ${start} of ${size} bytes was sent ${times} in vain, while shorter ones pass: a black hole for large packets`
+    return state(['black-hole', way, isOver ? 'inferred' : 'guess'], time, frames, text, {
+      packet,
+      verb: 'drop',
+      lasted,
+    })
+  }
+  if (last.heard > chain[1].time) return undefined
+  const pause = flow.pauses.find(({ at }) => at === time)
+  if (pause !== undefined && pause.lasted >= IDLE && !isOver) {
+    const text = `nothing answered after a pause of ${timeText(pause.lasted)}: a NAT or firewall may have forgotten the connection`
+    return state(['forgotten', way, 'guess'], time, frames, text, { packet, verb: 'rebind', lasted })
+  }
+  const text = `nothing came from ${senderOf(opposite(way))} for ${timeText(lasted)}${isOver ? '' : ', to the end'}: segment ${start} was sent ${times}`
+  return state(['silence', way, isOver ? 'inferred' : 'seen'], time, frames, text, { packet, verb: 'silence', lasted })
+}
+
+function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
+  const { start, copy, time, frame, again, verdict, settled, settledFrame, isBefore, isReported, ack } = loss
+  const { way } = half
+  const packet = packetOf('seq', start, copy)
+  const name = nameOf(loss, half)
+  const frames = [frame, again.frame, settledFrame]
+  const back = opposite(way)
+  if (verdict === 'late') {
+    const lasted = settled - time
+    const text = `${name} came ${timeText(lasted)} late, after its repetition`
+    return [state(['delayed', way, 'seen'], time, frames, text, { packet, verb: 'delay', lasted })]
+  }
+  if (verdict === 'needless' && start === 0 && way === 'ab') {
+    const text = 'the SYN-ACK was lost before this capture: the server had received the first SYN'
+    return [state(['lost', back, 'inferred'], time, frames, text, { packet: packetOf('seq', 0), verb: 'drop' })]
+  }
+  if (verdict === 'needless') {
+    const text = `${name} was repeated although it had arrived: its ACK was late or lost`
+    return [state(['repeated', way, 'inferred'], time, frames, text)]
+  }
+  if (verdict === 'passed') {
+    // A lost ACK with data is a lost segment.
+    if (ack === 0) return []
+    const isSure = again.time - settled > 1.5 * other.rtt.min
+    const text = `ACK ${ack} was ${isSure ? 'lost' : 'late or lost'} after this capture: ${name} was repeated`
+    if (!isSure) return [state(['repeated', way, 'guess'], settled, [again.frame], text)]
+    return [
+      state(['lost', back, 'inferred'], settled, [again.frame], text, { packet: packetOf('ack', ack), verb: 'drop' }),
+    ]
+  }
+  const certainty: Certainty = verdict === 'open' ? 'guess' : isReported ? 'seen' : 'inferred'
+  const after = isReported ? '' : `, and sent again ${timeText(again.time - time)} later`
+  const text = `${name} was lost ${isBefore ? 'before' : 'after'} this capture${after}`
+  return [state(['lost', way, certainty], time, frames, text, { packet, verb: 'drop' })]
+}
+
+function nameOf({ start, end, copy }: Loss, { way, finAt }: Half): string {
+  const isFin = end === finAt && end - start === 1
+  const name = isFin ? 'the FIN' : start > 0 ? `segment ${start}` : way === 'ab' ? 'the SYN' : 'the SYN-ACK'
+  return copy === 1 ? name : `copy ${copy} of ${name}`
+}
+
+/** Returns the statements about a handshake, of TCP or TLS, that was not completed. */
+function aboutStart({ ab, ba, syn, synAcks, last, messages, end }: TcpFlow): Statement[] {
+  if (syn >= 0 && synAcks > 0 && ba.acked === 0 && ab.rsts + ba.rsts === 0) {
+    const certainty = synAcks > 1 ? 'seen' : 'guess'
+    return [state(['half-open', 'ab', certainty], last, [], 'the client did not complete the handshake')]
+  }
+  const [hello, answer] = messages.list
+  if (messages.application !== 'tls' || hello?.content[0] !== TLS_HANDSHAKE) return []
+  const stopped = 'the TLS handshake stops after'
+  if (answer?.content[0] === TLS_ALERT) {
+    return [state(['tls-stopped', 'ba', 'seen'], last, [], `${stopped} the server's alert ${answer.content[6] ?? ''}`)]
+  }
+  if (messages.turns > 2) return []
+  const [way, sent] =
+    answer === undefined ? (['ba', 'the ClientHello'] as const) : (['ab', "the server's answer"] as const)
+  return [state(['tls-stopped', way, end === 'open' ? 'guess' : 'inferred'], last, [], `${stopped} ${sent}`)]
+}

@@ -1,0 +1,137 @@
+/**
+ * Transmissions: the last segments with data, SYN or FIN that one end of a connection sent, in the
+ * order of the capture. Numbers count them from 0. Old ones are forgotten, if possible those that
+ * were acknowledged; all connections together have at most SLOTS_MAX.
+ */
+
+/** A transmission. Sequence numbers are relative to the SYN. */
+export interface Transmission {
+  readonly start: number
+  readonly end: number
+  readonly time: number
+  readonly frame: number
+  /** The value of the timestamp option, and the identification of IPv4. */
+  readonly stamp: number
+  readonly id: number
+  readonly copy: number
+}
+
+const FIELDS = 8
+/** When it was selectively acknowledged; 0 if it was not. */
+const SACKED = 7
+
+const FIRST_SLOTS = 8
+/** Acknowledged transmissions that are kept, because they may be repeated later. */
+const KEPT = 32
+const MOST = 8192
+const SLOTS_MAX = 1 << 19
+
+/** What all open flows keep together: slots for transmissions, and bytes of contents. */
+export interface Room {
+  slots: number
+  contents: number
+}
+
+export class Transmissions {
+  readonly #room: Room
+  #data = new Float64Array(0)
+  #capacity = 0
+  /** The oldest one that is kept, and the number of all. */
+  first = 0
+  next = 0
+
+  constructor(room: Room) {
+    this.#room = room
+  }
+
+  /** `acked` is the number before which all bytes were acknowledged. */
+  add({ start, end, time, frame, stamp, id, copy }: Transmission, acked: number): void {
+    if (this.next - this.first === this.#capacity) this.#makeRoom(acked)
+    const at = (this.next++ % this.#capacity) * FIELDS
+    const data = this.#data
+    data[at] = start
+    data[at + 1] = end
+    data[at + 2] = time
+    data[at + 3] = frame
+    data[at + 4] = stamp
+    data[at + 5] = id
+    data[at + 6] = copy
+    data[at + SACKED] = 0
+  }
+
+  start(i: number): number {
+    return this.#data[(i % this.#capacity) * FIELDS]
+  }
+
+  end(i: number): number {
+    return this.#data[(i % this.#capacity) * FIELDS + 1]
+  }
+
+  time(i: number): number {
+    return this.#data[(i % this.#capacity) * FIELDS + 2]
+  }
+
+  copy(i: number): number {
+    return this.#data[(i % this.#capacity) * FIELDS + 6]
+  }
+
+  sacked(i: number): number {
+    return this.#data[(i % this.#capacity) * FIELDS + SACKED]
+  }
+
+  at(i: number): Transmission {
+    const at = (i % this.#capacity) * FIELDS
+    const [start, end, time, frame, stamp, id, copy] = this.#data.subarray(at, at + SACKED)
+    return { start, end, time, frame, stamp, id, copy }
+  }
+
+  /** Returns the last transmission with a byte; -1 without one. */
+  lastOf(byte: number): number {
+    let i = this.next - 1
+    while (i >= this.first && (byte < this.start(i) || byte >= this.end(i))) i--
+    return i < this.first ? -1 : i
+  }
+
+  /** Returns how many transmissions have a byte. */
+  copiesOf(byte: number): number {
+    let copies = 0
+    for (let i = this.first; i < this.next; i++) if (this.start(i) <= byte && byte < this.end(i)) copies++
+    return copies
+  }
+
+  /** Marks transmissions from number `from` on as selectively acknowledged. */
+  sack(start: number, end: number, time: number, from: number): void {
+    for (let i = Math.max(from, this.first); i < this.next; i++) {
+      const at = (i % this.#capacity) * FIELDS
+      if (this.#data[at] < start || this.#data[at + 1] > end || this.#data[at + SACKED] > 0) continue
+      this.#data[at + SACKED] = time
+    }
+  }
+
+  close(): void {
+    this.#room.slots -= this.#capacity
+    this.#capacity = 0
+    this.first = this.next
+  }
+
+  #makeRoom(acked: number): void {
+    const capacity = this.#capacity
+    const isAcked = capacity > 0 && this.end(this.first) <= acked
+    if (
+      capacity > 0 &&
+      ((isAcked && capacity >= KEPT) || capacity >= MOST || this.#room.slots + capacity > SLOTS_MAX)
+    ) {
+      this.first++
+      return
+    }
+    const to = Math.max(FIRST_SLOTS, 2 * capacity)
+    const data = new Float64Array(to * FIELDS)
+    for (let i = this.first; i < this.next; i++) {
+      const at = (i % capacity) * FIELDS
+      data.set(this.#data.subarray(at, at + FIELDS), (i % to) * FIELDS)
+    }
+    this.#room.slots += to - capacity
+    this.#data = data
+    this.#capacity = to
+  }
+}
