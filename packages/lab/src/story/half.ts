@@ -59,8 +59,8 @@ export class Half {
   /** The shift of the window that this end announces. */
   scale = 0
   mss: number | undefined
-  /** The interface on which its packets count; -1 until the first one. */
-  place = -1
+  /** The interface on which its packets count, by its number or name. */
+  place: number | string | undefined
   packets = 0
   bytes = 0
   acks = 0

@@ -72,11 +72,14 @@ export class StoryReader {
     }
     const { flow } = this.#entryOf(view)
     const { isForward } = this.#table
-    // Packets of a direction count on one interface: captures of vnet have them on two.
+    // Packets of a direction count on one interface. A device of vnet is two, with one name.
     const [half, reverse] = isForward ? [flow.ab, flow.ba] : [flow.ba, flow.ab]
-    if (half.place < 0)
-      half.place = record.packetId !== undefined && reverse.place >= 0 ? reverse.place : record.interfaceIndex
-    if (half.place !== record.interfaceIndex) return
+    const { interfaceName, interfaceIndex, packetId } = record
+    const isVnet = packetId !== undefined && interfaceName !== undefined
+    const place = isVnet ? interfaceName : interfaceIndex
+    half.place ??= isVnet && reverse.place !== undefined ? reverse.place : place
+    if (half.place !== place) return
+    this.#followClock(view, flow)
     flow.take(view, isForward)
   }
 
@@ -129,10 +132,7 @@ export class StoryReader {
     const isSyn = isTcp && (p.flags & (TCP_SYN | TCP_ACK)) === TCP_SYN
     const { flow } = found ?? {}
     const isNew = flow === undefined || (isSyn && flow instanceof TcpFlow && flow.syn !== p.seq)
-    if (!isNew) {
-      this.#followClock(p, flow)
-      return found as Entry<Flow>
-    }
+    if (!isNew) return found as Entry<Flow>
     if (found !== undefined) this.#close(this.#table.remove(found))
     const old = this.#table.expire()
     if (old !== undefined) this.#close(old)

@@ -23,8 +23,8 @@ const EDGES_MIN = 8
 const PACKETS_PER_EDGE = 3
 
 class UdpHalf {
-  /** The interface on which its packets count; -1 until the first one. */
-  place = -1
+  /** The interface on which its packets count, by its number or name. */
+  place: number | string | undefined
   packets = 0
   bytes = 0
   #id = 0
