@@ -230,15 +230,22 @@ export class Half {
       this.#holes = this.#holes.filter(({ end }) => end > ack)
     }
     const all = this.#transmissions
-    let sample = -1
+    let [sample, fresh] = [-1, 0]
     for (this.#pending = Math.max(this.#pending, all.first); this.#pending < all.next; this.#pending++) {
       const i = this.#pending
       if (all.end(i) > ack) break
+      const length = all.end(i) - all.start(i)
       sample = all.copy(i) > 1 || all.sacked(i) > 0 ? -1 : all.time(i)
-      this.passed = Math.max(this.passed, all.end(i) - all.start(i))
+      if (all.sacked(i) === 0) fresh += length
+      this.passed = Math.max(this.passed, length)
     }
     if (ack > this.#unmeasured && sample >= 0) this.rtt.add(p.time - sample)
-    this.progress.add(p.time, ack - before + TCP_SPACE * Math.ceil((ack - before) / (this.#size || 1)))
+    this.#deliver(p, fresh)
+  }
+
+  /** Counts bytes that have arrived, with their headers. */
+  #deliver(p: PacketView, bytes: number): void {
+    if (bytes > 0) this.progress.add(p.time, bytes + TCP_SPACE * Math.ceil(bytes / (this.#size || bytes)))
   }
 
   /** Takes a SACK block; the first one may report a duplicate (RFC 2883). */
@@ -249,7 +256,7 @@ export class Half {
         (p.sackEdges > 2 && start >= this.relative(p.sacks[2]) && end <= this.relative(p.sacks[3])))
     if (!isDuplicate) {
       this.#sackedTo = Math.max(this.#sackedTo, end)
-      this.#transmissions.sack(start, end, p.time, this.#pending)
+      this.#deliver(p, this.#transmissions.sack(start, end, p.time, this.#pending))
       return
     }
     const found = this.losses.findLast(
@@ -263,6 +270,8 @@ export class Half {
     found.verdict = 'needless'
     found.settled = p.time
     found.settledFrame = p.frame
+    // Another copy may be the one that arrived.
+    for (const loss of this.losses) loss.isUnsure ||= loss.start === found.start
   }
 
   #judge(p: PacketView, before: number): void {
@@ -402,6 +411,7 @@ export class Half {
       verdict: hasPassed ? 'passed' : 'open',
       settled: hasPassed ? this.#ackTime : Number.NaN,
       settledFrame: 0,
+      isUnsure: false,
       ack: hasPassed && this.#ackTime >= first.time ? this.#ackNumber : 0,
     })
     if (!hasPassed) this.#open++

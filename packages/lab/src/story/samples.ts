@@ -33,36 +33,43 @@ export class Samples {
   }
 }
 
-/** The shortest train that shows a rate. */
-const TRAIN = 200
-/** A pause so much longer than the packet takes at the rate of its train ends the train. */
-const PAUSE = 2.5
-const EARLY = 8
-const BITS = 8
+/** A rate is that of CHUNKS chunks of packets with nearly the same rate, none with a pause. */
+const CHUNK = 50
+const CHUNKS = 4
+const TOLERANCE = 0.03
+/** A gap so many times longer than the others of its chunk is a pause. */
+const PAUSE = 3
 
-/** Packets that follow each other without a pause, as packets do that leave a busy queue. */
+/** Packets that follow each other as packets do that leave a busy queue. */
 export class Train {
-  /** Bits a second of the longest train; undefined without one of TRAIN packets. */
+  /** Bits a second, the highest that was found; undefined without CHUNKS such chunks. */
   rate: number | undefined
-  #longest = TRAIN - 1
   #count = 0
+  #bytes = 0
   #start = 0
   #last = 0
-  #bytes = 0
+  #longest = 0
+  readonly #rates: number[] = []
 
   add(time: number, bytes: number): void {
-    const gap = time - this.#last
+    if (this.#count++ > 0) {
+      this.#bytes += bytes
+      this.#longest = Math.max(this.#longest, time - this.#last)
+    } else this.#start = time
     this.#last = time
-    const expected = (bytes * (time - gap - this.#start)) / this.#bytes
-    if (this.#count === 0 || (this.#count > EARLY && !(gap <= PAUSE * expected))) {
-      this.#count = 1
-      this.#start = time
-      this.#bytes = 0
-      return
-    }
-    this.#bytes += bytes
-    if (++this.#count <= this.#longest || time === this.#start) return
-    this.#longest = this.#count
-    this.rate = (this.#bytes * BITS * NSEC_PER_SEC) / (time - this.#start)
+    if (this.#count > CHUNK) this.#endChunk(time)
+  }
+
+  #endChunk(time: number): void {
+    const rates = this.#rates
+    const past = time - this.#start
+    if (this.#longest * CHUNK > PAUSE * past || past === 0) rates.length = 0
+    else if (rates.push((this.#bytes * 8 * NSEC_PER_SEC) / past) > CHUNKS) rates.shift()
+    const mean = rates.reduce((sum, rate) => sum + rate, 0) / CHUNKS
+    const isSteady = rates.length === CHUNKS && rates.every(rate => Math.abs(rate - mean) < TOLERANCE * mean)
+    if (isSteady) this.rate = Math.max(this.rate ?? 0, mean)
+    this.#count = 1
+    this.#bytes = this.#longest = 0
+    this.#start = time
   }
 }

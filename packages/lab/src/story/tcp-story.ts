@@ -120,7 +120,7 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
       state(['lost', back, 'inferred'], settled, [again.frame], text, { packet: packetOf('ack', ack), verb: 'drop' }),
     ]
   }
-  const certainty: Certainty = verdict === 'open' ? 'guess' : isReported ? 'seen' : 'inferred'
+  const certainty: Certainty = verdict === 'open' || loss.isUnsure ? 'guess' : isReported ? 'seen' : 'inferred'
   const after = isReported ? '' : `, and sent again ${timeText(again.time - time)} later`
   const text = `${name} was lost ${isBefore ? 'before' : 'after'} this capture${after}`
   return [state(['lost', way, certainty], time, frames, text, { packet, verb: 'drop' })]

@@ -99,13 +99,16 @@ export class Transmissions {
     return copies
   }
 
-  /** Marks transmissions from number `from` on as selectively acknowledged. */
-  sack(start: number, end: number, time: number, from: number): void {
+  /** Marks transmissions from number `from` on as selectively acknowledged. Returns their bytes. */
+  sack(start: number, end: number, time: number, from: number): number {
+    let bytes = 0
     for (let i = Math.max(from, this.first); i < this.next; i++) {
       const at = (i % this.#capacity) * FIELDS
       if (this.#data[at] < start || this.#data[at + 1] > end || this.#data[at + SACKED] > 0) continue
       this.#data[at + SACKED] = time
+      bytes += this.#data[at + 1] - this.#data[at]
     }
+    return bytes
   }
 
   close(): void {
