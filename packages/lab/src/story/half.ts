@@ -5,7 +5,8 @@
 import { judge, type Loss } from './loss.ts'
 import type { PacketView } from './packet-view.ts'
 import { Samples, Train } from './samples.ts'
-import type { Way } from './story.ts'
+import { packetOf } from './statement.ts'
+import type { StoryPacket, Way } from './story.ts'
 import { type Room, type Transmission, Transmissions } from './transmissions.ts'
 
 /** Bytes that were not seen, before bytes that were. */
@@ -120,6 +121,16 @@ export class Half {
   }
   #size = 0
 
+  /** The number of its latest segment; of its latest ACK, negative. */
+  latest = 0
+
+  get latestPacket(): StoryPacket {
+    const { latest } = this
+    return latest < 0
+      ? packetOf('ack', -latest)
+      : packetOf('seq', latest, Math.max(1, this.#transmissions.copiesOf(latest)))
+  }
+
   relative(seq: number): number {
     return this.sent + ((seq - this.base - this.sent) | 0)
   }
@@ -207,7 +218,7 @@ export class Half {
       this.sent = ack
     }
     const before = this.acked
-    if (ack > before) this.#advance(p, ack, before, isPure ? from.acks : 0)
+    if (ack > before) this.#advance(p, ack, isPure ? from.acks : 0)
     else if (ack === before && isPure && this.sent > ack) this.#duplicateAcks++
     for (let i = 0; i < p.sackEdges; i += 2) {
       this.#sack(p, this.relative(p.sacks[i]), this.relative(p.sacks[i + 1]), i === 0, before)
@@ -219,7 +230,7 @@ export class Half {
     this.#transmissions.close()
   }
 
-  #advance(p: PacketView, ack: number, before: number, number: number): void {
+  #advance(p: PacketView, ack: number, number: number): void {
     this.acked = ack
     this.#duplicateAcks = 0
     this.#ackTime = p.time

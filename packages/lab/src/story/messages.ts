@@ -50,6 +50,12 @@ export class Messages {
     last.next = length === p.length ? n + length : Number.NaN
   }
 
+  /** Adds a datagram, which is a message of its own. */
+  addDatagram(p: PacketView, way: Way): void {
+    this.#way = undefined
+    this.add(p, way, p.length, 0)
+  }
+
   close(): readonly Message[] {
     for (const { content } of this.list) this.#room.contents -= content.length
     return this.list

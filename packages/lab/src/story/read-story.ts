@@ -138,7 +138,11 @@ export class StoryReader {
     if (old !== undefined) this.#close(old)
     const isAnswer = isTcp && (p.flags & TCP_SYN) !== 0 && !isSyn
     const isOfServer = !isSyn && p.sourcePort < SERVER_PORTS && p.destinationPort >= SERVER_PORTS
-    return this.#table.add(p, isTcp ? new TcpFlow(p, this.#room) : new UdpFlow(p), !(isAnswer || isOfServer))
+    return this.#table.add(
+      p,
+      isTcp ? new TcpFlow(p, this.#room) : new UdpFlow(p, this.#room),
+      !(isAnswer || isOfServer),
+    )
   }
 
   /** Finds a step forward of the clock: a sender has timestamps of less time. */
@@ -172,8 +176,9 @@ export class StoryReader {
       const { application, statements, ab, ba } = flow
       const rtt = { ab: (ab.spins ?? ba.spins)?.distribution, ba: undefined }
       const ways = { ab: udpWay(ab), ba: udpWay(ba) }
-      const none = { isWhole: true, end: 'open', place: undefined, mss: undefined, messages: [] } as const
-      return { protocol: 'udp', ...common, ...none, application, rtt, ways, statements: statements.list }
+      const none = { isWhole: true, end: 'open', place: undefined, mss: undefined } as const
+      const messages = flow.messages.close()
+      return { protocol: 'udp', ...common, ...none, application, rtt, ways, statements: statements.list, messages }
     }
     const { ab, ba, syn, end, messages } = flow
     const statements = statementsOf(flow, this.#time)
@@ -182,7 +187,7 @@ export class StoryReader {
       this.#unseen += ab.unseen + ba.unseen
       this.#unseenFlows++
     }
-    if (!hasBoth && ab.packets + ba.packets > 3) this.#oneWay++
+    if (!hasBoth && ab.packets + ba.packets > 3 && ab.sent !== 1) this.#oneWay++
     if (ab.isTwice || ba.isTwice) this.#twice++
     flow.close()
     return {

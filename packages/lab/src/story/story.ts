@@ -50,6 +50,8 @@ export interface Statement {
   readonly text: string
   /** The packet that a fault must hit to make this happen again; undefined if there is none. */
   readonly packet?: StoryPacket
+  /** The direction of \`packet\`, if it is not \`way\`. */
+  readonly packetWay?: Way
   /** The fault that makes it happen again. */
   readonly verb?: FaultVerb | 'silence' | 'mute' | 'rebind' | 'reset'
   /** How long it lasted, in ns: a delay or a silence. */

@@ -26,6 +26,8 @@ export class TcpFlow {
   synAcks = 0
   /** The first pauses, by the packets that ended them. */
   readonly pauses: { readonly at: number; readonly lasted: number }[] = []
+  /** The end that sent the packet before this one. */
+  #sender: Half | undefined
   #pause = { at: Number.NaN, lasted: 0 }
 
   constructor(p: PacketView, room: Room) {
@@ -66,6 +68,8 @@ export class TcpFlow {
       half.send(p, n, end, other)
       if (p.length > 0 && half.bytes > bytes) this.messages.add(p, half.way, half.bytes - bytes, n)
     }
+    half.latest = end === n ? -half.acks : n
+    this.#sender = half
     const isClosed = Number.isFinite(this.ab.finAt) && Number.isFinite(this.ba.finAt)
     if (isClosed && this.end === 'open') this.end = 'fin'
     if ((flags & TCP_ACK) !== 0) this.#acknowledged(p, half, other, end === n)
@@ -119,7 +123,10 @@ export class TcpFlow {
     this.end = 'reset'
     const { way, life } = half
     const who = senderOf(way)
-    const more = { packet: packetOf('rst', half.rsts), verb: 'reset' } as const
+    // A reset in place of the packet before it has the same effect, whichever end sends it.
+    const sender = this.#sender
+    const packet = sender?.latestPacket ?? packetOf('rst', half.rsts)
+    const more = { packet, packetWay: sender?.way ?? way, verb: 'reset' } as const
     const { at, lasted } = this.#pause
     if (p.time - at < ANSWER && other.packets > 0) {
       const text = `${who} sent a RST after a pause of ${timeText(lasted)}: it or a middlebox had forgotten the connection`

@@ -27,8 +27,8 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
   const { way, isTwice, losses } = half
   const oddities = half.oddities.filter(({ kind }) => !isTwice || kind !== 'duplicated')
   const about = oddities.map(oddity => aboutOddity(oddity, way))
-  // Nothing shows whether repetitions were necessary.
-  if (other.packets === 0) return about
+  // Nothing shows whether repetitions were necessary, except for a SYN.
+  if (other.packets === 0 && half.sent !== 1) return about
   const done = new Set<Loss>()
   for (const first of losses) {
     if (done.has(first)) continue

@@ -1,10 +1,12 @@
 /** UdpFlow: datagrams between two ports: queries of DNS and their replies, QUIC, and silence. */
 import { DNS_HLEN, DNS_PORT, DNS_QR } from 'vnet/internal/packet/dns'
 import { get16, get32 } from 'vnet/internal/packet/octets'
+import { Messages } from './messages.ts'
 import type { PacketView } from './packet-view.ts'
 import { Samples } from './samples.ts'
 import { opposite, packetOf, Statements, senderOf, timeText } from './statement.ts'
 import type { FlowStory, Way } from './story.ts'
+import type { Room } from './transmissions.ts'
 
 const QUERIES_MAX = 64
 /** So many datagrams without an answer in so long, in ns, are a silence. */
@@ -81,12 +83,14 @@ export class UdpFlow {
   last: number
   application: FlowStory['application']
   readonly statements = new Statements()
+  readonly messages: Messages
   readonly #queries = new Map<number, Query>()
   /** The datagrams of one end since the other end was heard: their first one, and how many. */
   #since = { way: 'ab' as Way, n: 1, time: 0, frame: 0, count: 0 }
 
-  constructor(p: PacketView) {
+  constructor(p: PacketView, room: Room) {
     this.begin = this.last = p.time
+    this.messages = new Messages(room)
   }
 
   take(p: PacketView, isForward: boolean): void {
@@ -102,6 +106,7 @@ export class UdpFlow {
       })
       return
     }
+    this.messages.addDatagram(p, way)
     if (way !== this.#since.way || this.#since.count === 0) {
       this.#silence(time, frame)
       this.#since = { way, n: half.packets, time, frame, count: 0 }

@@ -4,7 +4,8 @@ import { formatRate } from 'vnet/internal/wire/units'
 import { isEphemeral } from '../carrier/flows.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
 import { FOREVER, lastingOf } from '../model/verbs.ts'
-import type { FlowStory, Statement, Story, Way } from './story.ts'
+import { opposite } from './statement.ts'
+import type { FlowStory, Message, Statement, Story, Way } from './story.ts'
 
 /** How the exchange of a flow ends: all messages arrive, an end gets an error, or neither does. */
 type FlowEnd = 'done' | 'reset' | 'silent'
@@ -12,6 +13,7 @@ export type LabPlan = ReturnType<typeof planOf>
 export type PlannedLink = LabPlan['links'][number]
 type Pair = [string, string]
 type Repeatable = Statement & Required<Pick<Statement, 'packet' | 'verb'>>
+type TimedFault = PlannedFault & { readonly at: number }
 
 /** The most flows that a lab has whose story has no fault. */
 const FLOWS_MAX = 10
@@ -25,7 +27,8 @@ const LEAST_MTU = 576
  * `end` replaces the ends of flows.
  */
 export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
-  const faulty = story.flows.filter(flow => flow.statements.some(isRepeatable))
+  const repeated = new Map(story.flows.map(flow => [flow, repeatedOf(flow, hasPrograms)]))
+  const faulty = story.flows.filter(flow => repeated.get(flow)?.length)
   const flows = hasPrograms ? story.flows : faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
   const hosts = namesOf(flows)
   const endsOf = ({ client, server }: FlowStory) => [client, server].map(({ address }) => hosts.get(address)) as Pair
@@ -43,22 +46,24 @@ export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
     const number = (alike.get(text) ?? 0) + 1
     alike.set(text, number)
     const numbered = number === 1 ? source : `${source}#${number}`
-    const faults = flow.statements.filter(isRepeatable).map((statement): PlannedFault => {
-      const { way, packet, verb } = statement
+    const faults = (repeated.get(flow) ?? []).map((statement): TimedFault => {
+      const { packet, verb, time: at, way, packetWay = way } = statement
       return {
         ...packet,
         link: nats.has(ends) ? `${client}-router` : ends.replace(' ', '-'),
-        direction: isTurned ? otherWay(way) : way,
-        flow: `${flow.protocol} ${way === 'ab' ? `${numbered} > ${destination}` : `${destination} > ${numbered}`}`,
+        direction: isTurned ? opposite(packetWay) : packetWay,
+        flow: `${flow.protocol} ${packetWay === 'ab' ? `${numbered} > ${destination}` : `${destination} > ${numbered}`}`,
         verb,
         time: lastingFor(statement, flow, story),
+        at,
       }
     })
-    return { story: flow, client, server, end: end ?? endOf(flow, faults), faults: faults.filter(isFirstOf(faults)) }
+    return { story: flow, client, server, end: end ?? endOf(flow, faults), faults }
   })
-  const faults = planned.flatMap(each => each.faults)
+  const faults = withoutCovered(planned.flatMap(each => each.faults))
   const times = flows.flatMap(({ begin, last }) => [begin, last])
   const lasts = faults.map(lastingOf).filter(time => time !== FOREVER)
+  const isLeft = (flow: FlowStory, each: Statement) => !repeated.get(flow)?.some(other => other === each)
   return {
     clients: [...new Set(planned.map(({ client }) => client))],
     servers: [...new Set(planned.map(({ server }) => server))],
@@ -66,7 +71,7 @@ export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
     flows: planned,
     faults,
     /** The statements that the lab does not repeat, without texts of the capture. */
-    others: flows.flatMap(({ statements }) => statements.filter(each => !isRepeatable(each)).map(otherText)),
+    others: flows.flatMap(flow => flow.statements.filter(each => isLeft(flow, each)).map(otherText)),
     /** Flows of the story that the lab does not have. */
     left: story.flows.length + story.forgotten - flows.length,
     /** Nanoseconds that the flows took, and that their faults last. */
@@ -75,19 +80,41 @@ export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
 }
 
 const hasRebind = ({ statements }: FlowStory) => statements.some(({ verb }) => verb === 'rebind')
+const isDead = (verb: string | undefined) => verb === 'silence' || verb === 'mute'
 
-/** Acknowledgements depend on time, so that another run may have fewer. */
-function isRepeatable(statement: Statement): statement is Repeatable {
-  return statement.packet !== undefined && statement.packet.part !== 'ack' && statement.verb !== undefined
+/**
+ * Returns the statements with faults. Messages, unless programs send them, may end before a packet.
+ * ACKs depend on time, so that another run may have fewer. A reset after a silence is its
+ * consequence.
+ */
+function repeatedOf({ statements, messages }: FlowStory, hasPrograms: boolean): Repeatable[] {
+  const sum = (way: Way, of: (message: Message) => number) =>
+    messages.reduce((all, message) => all + (message.way === way ? of(message) : 0), 0)
+  const since = statements.find(({ verb }) => isDead(verb))?.time ?? Number.POSITIVE_INFINITY
+  return statements.filter((each): each is Repeatable => {
+    const { packet, verb, time, way, packetWay = way } = each
+    if (packet === undefined || verb === undefined) return false
+    if (verb === 'reset') return time < since && packet.part !== 'rst'
+    if (packet.part === 'ack') return false
+    const last = packet.part === 'seq' ? 1 + sum(packetWay, ({ length }) => length) : sum(packetWay, () => 1)
+    return hasPrograms || packet.n <= last
+  })
 }
 
-/** Returns whether no fault before this one is at its packet: a packet counts as hit only once. */
-function isFirstOf(faults: readonly PlannedFault[]): (fault: PlannedFault, index: number) => boolean {
-  const keyOf = ({ direction, part, n, copy }: PlannedFault) => `${direction} ${part} ${n} ${copy}`
-  return (fault, index) => faults.findIndex(each => keyOf(each) === keyOf(fault)) === index
+/**
+ * Returns the faults that no silence before them covers, in the order of time, and only the first
+ * one of a packet, which counts as hit once.
+ */
+function withoutCovered(faults: readonly TimedFault[]): readonly PlannedFault[] {
+  const keyOf = ({ link, flow, part, n, copy }: PlannedFault) => [link, flow, part, n, copy].join(' ')
+  const kept: TimedFault[] = []
+  for (const fault of faults.toSorted((a, b) => a.at - b.at)) {
+    const isCovered = ({ link, verb, time, at }: TimedFault) =>
+      link === fault.link && isDead(verb) && (time === FOREVER || fault.at < at + time)
+    if (!kept.some(each => isCovered(each) || keyOf(each) === keyOf(fault))) kept.push(fault)
+  }
+  return kept.map(({ at: _, ...fault }) => fault)
 }
-
-const otherWay = (way: Way): Way => (way === 'ab' ? 'ba' : 'ab')
 
 /** Returns the host of each address: `client` and `server` by its first flow, with a number from 2 on. */
 function namesOf(flows: readonly FlowStory[]): ReadonlyMap<string, string> {
@@ -109,7 +136,7 @@ export function ownPortOf({ protocol, client, server }: FlowStory): number | und
 
 function lastingFor({ verb, time, lasted }: Repeatable, flow: FlowStory, story: Story): number {
   if (verb === 'delay') return lasted ?? 0
-  if (verb !== 'silence' && verb !== 'mute') return 0
+  if (!isDead(verb)) return 0
   const isOver = lasted !== undefined && (flow.end !== 'open' || time + lasted < story.lasted - END)
   return isOver ? lasted : FOREVER
 }
