@@ -102,6 +102,8 @@ export class Half {
   #ackNumber = 0
   #lastId = 0
   #lastSeq = -1
+  /** Whether the sender gives several packets one number. */
+  #isConstant = false
   #steps = 0
   #jumps = 0
 
@@ -137,8 +139,9 @@ export class Half {
 
   /** Counts a packet. Returns whether it is the same packet as the one before it. */
   count(p: PacketView): boolean {
-    const isTwin = p.id !== 0 && p.id === this.#lastId && p.seq === this.#lastSeq && this.packets > 0
-    if (isTwin) return true
+    const isSameId = p.id !== 0 && p.id === this.#lastId
+    if (isSameId && p.seq === this.#lastSeq && !this.#isConstant) return true
+    this.#isConstant ||= isSameId
     const step = (p.id - this.#lastId) & 0xffff
     if (p.id !== 0 && this.#lastId !== 0) {
       if (step > 0 && step < 64) this.#steps++
@@ -270,19 +273,23 @@ export class Half {
       this.#deliver(p, this.#transmissions.sack(start, end, p.time, this.#pending))
       return
     }
-    const found = this.losses.findLast(
-      loss => loss.start >= start && loss.start < end && (loss.verdict === 'lost' || loss.verdict === 'open'),
-    )
-    const isExplained = this.losses.some(
-      ({ start: at, verdict }) => at === start && verdict !== 'lost' && verdict !== 'open',
-    )
-    if (found === undefined || isExplained || found.isBefore) return
-    if (found.verdict === 'open') this.#open--
-    found.verdict = 'needless'
-    found.settled = p.time
-    found.settledFrame = p.frame
-    // Another copy may be the one that arrived.
-    for (const loss of this.losses) loss.isUnsure ||= loss.start === found.start
+    const isIn = (loss: Loss) => loss.start >= start && loss.start < end
+    const isLost = ({ verdict }: Loss) => verdict === 'lost' || verdict === 'open'
+    const done = new Set(this.losses.filter(loss => isIn(loss) && !isLost(loss)).map(loss => loss.start))
+    for (const loss of this.losses.toReversed()) {
+      if (!isIn(loss) || !isLost(loss) || loss.isBefore) continue
+      // Another copy may be the one that arrived.
+      if (done.has(loss.start)) loss.isUnsure = true
+      else this.#settle(loss, 'needless', p)
+      done.add(loss.start)
+    }
+  }
+
+  #settle(loss: Loss, verdict: Loss['verdict'], p: PacketView): void {
+    if (loss.verdict === 'open') this.#open--
+    loss.verdict = verdict
+    loss.settled = p.time
+    loss.settledFrame = p.frame
   }
 
   #judge(p: PacketView, before: number): void {
@@ -293,8 +300,7 @@ export class Half {
       left--
       const isAcked = loss.end <= this.acked
       if (!isAcked && !this.#isSacked(loss)) continue
-      this.#open--
-      judge(loss, this, p.time, p.frame, isAcked ? echo : -1, before >= loss.start)
+      this.#settle(loss, judge(loss, this, p.time, isAcked ? echo : -1, before >= loss.start), p)
     }
   }
 
@@ -327,7 +333,8 @@ export class Half {
     const isSame = last.start === n && last.end === end
     const stamp = p.hasStamp ? p.stamp : -1
     const since = p.time - last.time
-    const isTwin = p.id !== 0 ? p.id === last.id : stamp === last.stamp && since < this.#trip(other) * 0.8
+    const isTwin =
+      p.id !== 0 && !this.#isConstant ? p.id === last.id : stamp === last.stamp && since < this.#trip(other) * 0.8
     if (isSame && isTwin && since < 60e9) {
       this.#note('duplicated', p, n, last.copy, { since, frame: last.frame, passed: 0 })
       return true
@@ -335,12 +342,7 @@ export class Half {
     const isOlder = stamp >= 0 && last.stamp >= 0 && ((stamp - last.stamp) | 0) < 0
     if (!isOlder && !(this.isNumbered && (p.id - last.id) << 16 < 0)) return false
     const loss = this.losses.findLast(({ start, isBefore }) => start === n && isBefore)
-    if (loss !== undefined) {
-      if (loss.verdict === 'open') this.#open--
-      loss.verdict = 'late'
-      loss.settled = p.time
-      loss.settledFrame = p.frame
-    }
+    if (loss !== undefined) this.#settle(loss, 'late', p)
     return true
   }
 

@@ -34,18 +34,20 @@ export interface Loss {
   ack: number
 }
 
+/** An ACK that comes within this share of the shortest round trip is not of the repetition. */
+const EARLY = 0.9
+
 /**
  * Decides about a repetition that is acknowledged: the echoed timestamp shows which transmission
  * has arrived (RFC 3522); without one, an ACK that comes too early for the repetition.
  */
-export function judge(loss: Loss, half: Half, time: number, frame: number, echo: number, hadStart: boolean): void {
+export function judge(loss: Loss, half: Half, time: number, echo: number, hadStart: boolean): 'lost' | 'needless' {
   const { stamp, again, isBefore } = loss
-  loss.settled = time
-  loss.settledFrame = frame
-  if (isBefore) loss.verdict = 'lost'
-  else if (echo >= 0 && stamp >= 0 && again.stamp !== stamp) {
+  if (isBefore) return 'lost'
+  if (echo >= 0 && stamp >= 0 && again.stamp !== stamp) {
     // A delayed ACK echoes a segment before it. An older echo is of an earlier copy.
     const isOfAgain = ((echo - again.stamp) | 0) >= 0
-    loss.verdict = isOfAgain || !hadStart ? 'lost' : 'needless'
-  } else loss.verdict = time - again.time < half.rtt.min / 2 ? 'needless' : 'lost'
+    return isOfAgain || !hadStart ? 'lost' : 'needless'
+  }
+  return time - again.time < EARLY * half.rtt.min ? 'needless' : 'lost'
 }

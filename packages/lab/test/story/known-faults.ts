@@ -38,8 +38,9 @@ export async function compareRuns(count: number): Promise<Comparison> {
       all.named += capture.traced.length - missed.length
       const run = `run ${i}, ${application} over ${wire}, ${capture.end}:`
       for (const { way, n, copy } of missed) all.wrong.push(`${run} missed ${way} seq ${n} copy ${copy}`)
-      for (const { way, text, frames } of invented)
-        all.wrong.push(`${run} invented ${way} ${text}, ${frames.join(' ')}`)
+      for (const { way, certainty, text, frames } of invented) {
+        all.wrong.push(`${run} ${certainty} invented ${way} ${text}, ${frames.join(' ')}`)
+      }
     }
   }
   return all
