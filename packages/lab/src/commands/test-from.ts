@@ -1,10 +1,14 @@
 /** `vnet test-from`: the story of a capture (packages/lab/docs/test-from.md). */
+import { dirname, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { reasonOf } from 'vnet/internal/base/errno'
 import { CaptureError } from 'vnet/internal/capture/input'
 import { CaptureReader } from 'vnet/internal/capture/reader'
 import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import { ReplayInput } from 'vnet/internal/cli/replay/input'
+import { writeFile } from 'vnet/internal/linux/files'
+import { checkRegular } from 'vnet/internal/linux/regular-file'
 import { StoryReader } from '../story/read-story.ts'
 import type { Story } from '../story/story.ts'
 import { storyText } from '../story/story-text.ts'
@@ -12,6 +16,13 @@ import { storyText } from '../story/story-text.ts'
 export interface TestFromOptions {
   readonly json?: boolean
   readonly all?: boolean
+  /** The path of the test. */
+  readonly write?: string
+  /** The paths of programs, whose default exports are called. */
+  readonly client?: string
+  readonly server?: string
+  readonly withContent?: boolean
+  readonly explore?: boolean
 }
 
 /** Prints the story of `file`, which may be `-`. Returns the exit status. */
@@ -20,6 +31,32 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
   const { story, error } = await readStory(input.name, input.chunks())
   if (story.packets === 0) return fail(io, error ?? `${input.name}: the capture has no packets`)
   io.out(options.json ? `${JSON.stringify(story, plain)}\n` : storyText(story, input.name, options.all === true))
+  const { write, client, server, withContent } = options
+  const programs = (pathOf: (file: string) => string) => ({
+    withContent,
+    client: client && pathOf(client),
+    server: server && pathOf(server),
+  })
+  for (const file of [client, server]) if (file !== undefined) checkRegular(file)
+  if (write !== undefined) {
+    const { storyTest } = await import('../story/write-text.ts')
+    const from = dirname(resolve(write))
+    const text = storyTest(
+      story,
+      programs(file => relative(from, resolve(file)).replace(/^(?!\.)/, './')),
+    )
+    writeFile(write, text, { flag: 'wx' })
+    io.out(`\n${write}: npx vitest run ${write}\n`)
+  }
+  if (options.explore === true) {
+    const { neighbourhood } = await import('../story/neighbourhood.ts')
+    io.out(
+      `\n${await neighbourhood(
+        story,
+        programs(file => pathToFileURL(resolve(file)).href),
+      )}\n`,
+    )
+  }
   return error === undefined ? EXIT_OK : fail(io, error)
 }
 

@@ -142,10 +142,13 @@ function isLostDatagram({ protocol, messages, statements }: FlowStory, message: 
  * Returns how long an end waits before a message, in ns. A reply passes the place of the capture
  * a round trip after the message before it. The time after a fault is not the end's own.
  */
-function pauseBefore({ begin, rtt, messages, statements }: FlowStory, index: number): number {
+function pauseBefore({ protocol, begin, rtt, messages, statements }: FlowStory, index: number): number {
   const [message, before] = [messages[index] as Message, messages[index - 1]]
   const since = before?.time ?? begin
-  const between = statements.filter(({ time, verb }) => verb !== undefined && time > since && time < message.time)
+  // Programs repeat datagrams themselves.
+  const between = statements.filter(
+    ({ time, verb }) => protocol === 'tcp' && verb !== undefined && time >= since && time < message.time,
+  )
   const turn = before === undefined ? rtt.ab : before.way === message.way ? undefined : rtt[before.way]
   return Math.max(0, Math.min(message.time - since - (turn?.median ?? 0), ...between.map(({ time }) => time - since)))
 }

@@ -38,6 +38,7 @@ export function flowStory(
     mss: 1460,
     statements: [],
     messages: [],
+    more: 0,
     ...rest,
     begin: begin * MS,
     last: last * MS,

@@ -1,29 +1,15 @@
 /** The test files that are written for stories, run by vitest. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { Consumer } from '#support/consumer.ts'
 import { storyTest } from '../../../src/story/write-text.ts'
 import { STORIES } from '../../support/stories.ts'
+import { vitestResults } from '../../support/story-results.ts'
 
 const consumer = new Consumer()
 afterAll(() => consumer[Symbol.dispose]())
 const names = Object.keys(STORIES)
 
-/** Runs the test files, and returns the status and the first line of the failure of each. */
-function resultsOf(files: readonly string[]) {
-  consumer.vitest(
-    [...files, '--no-isolate', '--no-file-parallelism', '--reporter=json', '--outputFile.json=out.json'],
-    { env: { VNET_WORLD: '' } },
-  )
-  const { testResults } = JSON.parse(readFileSync(join(consumer.directory, 'out.json'), 'utf8'))
-  const results = testResults as { name: string; assertionResults: { status: string; failureMessages: string[] }[] }[]
-  return Object.fromEntries(
-    results.map(({ name, assertionResults: [result] }) => {
-      return [name.split('/').at(-1), result?.failureMessages[0]?.split('\n', 1)[0] ?? result?.status]
-    }),
-  )
-}
+const resultsOf = (files: readonly string[]) => vitestResults(consumer, files)
 
 test('a written test of each kind of story passes as written', () => {
   for (const [i, story] of Object.values(STORIES).entries()) consumer.write(`s${i}.test.js`, storyTest(story))
