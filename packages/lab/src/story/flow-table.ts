@@ -5,8 +5,9 @@ import * as ipv6 from 'vnet/internal/packet/ipv6'
 import type { PacketView } from './packet-view.ts'
 
 /** More open flows take memory: then one that was not used for a long time is closed. */
-const OPEN_MAX = 16_384
-const PRIME = 0x01000193
+const OPEN_MAX = 4096
+/** Multipliers of two hashes: 53 bits of both identify a flow. */
+const PRIMES = [0x01000193, 0x27d4eb2f] as const
 
 export interface Entry<F> {
   readonly flow: F
@@ -29,16 +30,16 @@ export class FlowTable<F> {
   find(p: PacketView): Entry<F> | undefined {
     const [at, size] = sourceOf(p)
     const seed = p.protocol << 16
-    const a = hash(p.bytes, at, size, seed ^ p.sourcePort)
-    const b = hash(p.bytes, at + size, size, seed ^ p.destinationPort)
-    // 53 bits, which both directions share.
-    this.#key = Math.min(a, b) * 2 ** 21 + (Math.max(a, b) >>> 11)
-    this.#source = a
-    this.#destination = b
+    this.#source = hash(p.bytes, at, size, seed ^ p.sourcePort, PRIMES[0])
+    this.#destination = hash(p.bytes, at + size, size, seed ^ p.destinationPort, PRIMES[0])
+    const a = hash(p.bytes, at, size, seed ^ p.sourcePort, PRIMES[1])
+    const b = hash(p.bytes, at + size, size, seed ^ p.destinationPort, PRIMES[1])
+    // Both directions have the same sums.
+    this.#key = ((this.#source + this.#destination) >>> 0) * 2 ** 21 + ((a + b) >>> 11)
     const entry = this.#entries.get(this.#key)
     if (entry === undefined) return undefined
     entry.wasUsed = true
-    this.isForward = entry.from === a
+    this.isForward = entry.from === this.#source
     return entry
   }
 
@@ -79,8 +80,8 @@ function sourceOf({ version, nh }: PacketView): [number, number] {
   return version === 4 ? [ipv4.sourceAt(nh), ipv4.IPV4_ALEN] : [ipv6.sourceAt(nh), ipv6.IPV6_ALEN]
 }
 
-function hash(bytes: Uint8Array, at: number, size: number, seed: number): number {
-  let h = Math.imul(seed ^ 0x811c9dc5, PRIME)
-  for (let i = at; i < at + size; i++) h = Math.imul(h ^ bytes[i], PRIME)
+function hash(bytes: Uint8Array, at: number, size: number, seed: number, prime: number): number {
+  let h = Math.imul(seed ^ 0x811c9dc5, prime)
+  for (let i = at; i < at + size; i++) h = Math.imul(h ^ bytes[i] ^ (h >>> 15), prime)
   return (h ^ (h >>> 15)) >>> 0
 }

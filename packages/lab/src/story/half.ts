@@ -44,6 +44,8 @@ const DUPLICATES = 3
 const REPEAT_MIN = 100e6
 const JUMBO = 9000
 const TCP_SPACE = 52
+/** Fewer packets have no rate. */
+const TRAINED = 20
 /** A step of the clock, in ns, that timestamps prove, and the ticks that give their unit. */
 const STEP_MIN = 1e9
 const TICKS_MIN = 50
@@ -81,8 +83,9 @@ export class Half {
   /** Bytes that were acknowledged although the capture does not have them. */
   unseen = 0
   readonly rtt = new Samples()
-  readonly arrivals = new Train()
-  readonly progress = new Train()
+  /** Made for a direction of many packets. */
+  arrivals: Train | undefined
+  progress: Train | undefined
   readonly losses: Loss[] = []
   readonly oddities: Oddity[] = []
   /** Findings that did not fit. */
@@ -259,7 +262,9 @@ export class Half {
 
   /** Counts bytes that have arrived, with their headers. */
   #deliver(p: PacketView, bytes: number): void {
-    if (bytes > 0) this.progress.add(p.time, bytes + TCP_SPACE * Math.ceil(bytes / (this.#size || bytes)))
+    if (bytes === 0 || this.packets <= TRAINED) return
+    this.progress ??= new Train()
+    this.progress.add(p.time, bytes + TCP_SPACE * Math.ceil(bytes / (this.#size || bytes)))
   }
 
   /** Takes a SACK block; the first one may report a duplicate (RFC 2883). */
@@ -312,6 +317,8 @@ export class Half {
 
   #measure(p: PacketView): void {
     if (p.length > 0 && p.length <= JUMBO) this.#size = Math.max(this.#size, p.length)
+    if (this.packets <= TRAINED) return
+    this.arrivals ??= new Train()
     this.arrivals.add(p.time, p.ipLength)
   }
 

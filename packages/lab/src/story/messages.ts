@@ -1,12 +1,12 @@
 /** Messages: the bytes that one end of a connection sent before the other end sent any. */
 import type { PacketView } from './packet-view.ts'
-import type { FlowStory, Message, Way } from './story.ts'
+import type { FlowStory, Way } from './story.ts'
 import type { Room } from './transmissions.ts'
 
 export const MESSAGES_MAX = 64
 export const CONTENT_MAX = 2048
 /** The most bytes of contents that all open connections keep. */
-const CONTENTS_MAX = 1 << 24
+const CONTENTS_MAX = 1 << 23
 
 interface Open {
   readonly way: Way
@@ -54,11 +54,6 @@ export class Messages {
   addDatagram(p: PacketView, way: Way): void {
     this.#way = undefined
     this.add(p, way, p.length, 0)
-  }
-
-  close(): readonly Message[] {
-    for (const { content } of this.list) this.#room.contents -= content.length
-    return this.list
   }
 
   /** The protocol, by the first bytes of the client. */

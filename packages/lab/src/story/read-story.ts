@@ -164,9 +164,10 @@ export class StoryReader {
       return
     }
     this.#forgotten++
-    if (story.statements.length === 0 || this.#plain.length === 0) return
-    this.#plain.pop()
-    this.#kept.push(story)
+    const isKept = story.statements.length > 0 && this.#plain.length > 0
+    const forgotten = isKept ? this.#plain.pop() : story
+    if (isKept) this.#kept.push(story)
+    for (const { content } of forgotten?.messages ?? []) this.#room.contents -= content.length
   }
 
   #storyOf({ flow, client, server }: Entry<Flow>): FlowStory {
@@ -177,7 +178,7 @@ export class StoryReader {
       const rtt = { ab: (ab.spins ?? ba.spins)?.distribution, ba: undefined }
       const ways = { ab: udpWay(ab), ba: udpWay(ba) }
       const none = { isWhole: true, end: 'open', place: undefined, mss: undefined } as const
-      const messages = flow.messages.close()
+      const messages = flow.messages.list
       return { protocol: 'udp', ...common, ...none, application, rtt, ways, statements: statements.list, messages }
     }
     const { ab, ba, syn, end, messages } = flow
@@ -202,7 +203,7 @@ export class StoryReader {
       mss: ab.mss ?? ba.mss,
       statements,
       more: common.more + ab.more + ba.more,
-      messages: messages.close(),
+      messages: messages.list,
     }
   }
 }
@@ -211,7 +212,7 @@ const udpWay = ({ packets, bytes }: UdpFlow['ab']): WayStory => ({ packets, byte
 
 /** The rate is measured at arrivals, or near the sender, where packets leave in bursts, at ACKs. */
 function tcpWay({ packets, bytes, arrivals, progress, rtt }: Half, other: Half): WayStory {
-  const rate = rtt.min > other.rtt.min ? progress.rate : arrivals.rate
+  const rate = rtt.min > other.rtt.min ? progress?.rate : arrivals?.rate
   const waited = Math.max(rtt.max - rtt.min, other.rtt.max - other.rtt.min)
   return { packets, bytes, rate, queue: rate === undefined ? undefined : waited }
 }

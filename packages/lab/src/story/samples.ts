@@ -2,7 +2,7 @@
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Distribution } from './story.ts'
 
-const KEPT_MAX = 128
+const KEPT_MAX = 64
 
 /** A distribution of at most KEPT_MAX of the samples, evenly spread over time. */
 export class Samples {

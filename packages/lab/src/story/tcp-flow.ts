@@ -102,7 +102,7 @@ export class TcpFlow {
     if (Number.isNaN(other.base)) other.base = p.ack - 1
     const isSyn = (p.flags & TCP_SYN) !== 0
     const ack = other.relative(p.ack)
-    if (half.packets === 1 && !isSyn && half.way === 'ba' && !Number.isNaN(this.syn) && ack !== 1) {
+    if (half.packets === 1 && !isSyn && half.way === 'ba' && this.syn >= 0 && (ack < 0 || ack > other.sent)) {
       const text = 'the server answered the SYN by an ACK of an older connection'
       this.statements.add(['half-open', 'ba', 'seen'], p.time, [p.frame], text)
       return

@@ -20,11 +20,11 @@ const FIELDS = 8
 /** When it was selectively acknowledged; 0 if it was not. */
 const SACKED = 7
 
-const FIRST_SLOTS = 8
+const FIRST_SLOTS = 4
 /** Acknowledged transmissions that are kept, because they may be repeated later. */
-const KEPT = 32
+const KEPT = 16
 const MOST = 8192
-const SLOTS_MAX = 1 << 19
+const SLOTS_MAX = 1 << 18
 
 /** What all open flows keep together: slots for transmissions, and bytes of contents. */
 export interface Room {
