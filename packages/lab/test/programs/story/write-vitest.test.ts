@@ -1,6 +1,11 @@
 /** The test files that are written for stories, run by vitest. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { ReplayInput } from '#src/cli/replay/input.ts'
 import { Consumer } from '#support/consumer.ts'
+import { readStory } from '../../../src/commands/test-from.ts'
+import type { FlowStory } from '../../../src/story/story.ts'
 import { storyTest } from '../../../src/story/write-text.ts'
 import { STORIES } from '../../support/stories.ts'
 import { vitestResults } from '../../support/story-results.ts'
@@ -15,6 +20,25 @@ test('a written test of each kind of story passes as written', () => {
   for (const [i, story] of Object.values(STORIES).entries()) consumer.write(`s${i}.test.js`, storyTest(story))
   const files = names.map((_, i) => `s${i}.test.js`)
   expect(resultsOf(files)).toEqual(Object.fromEntries(files.map(file => [file, 'passed'])))
+})
+
+test('the capture of a written test has the same story', async () => {
+  const name = 'several servers and connections'
+  consumer.write('same.test.js', storyTest(STORIES[name]!))
+  const captures = join(consumer.directory, 'captures')
+  consumer.vitest(['same.test.js'], { env: { VNET_WORLD: '', VNET_CAPTURE: captures } })
+  const files = readdirSync(captures, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.pcapng'))
+  const stories = await Promise.all(
+    files.map(async file => (await readStory(file, new ReplayInput(join(captures, file)).chunks())).story),
+  )
+  const placesOf = (flows: readonly FlowStory[]) =>
+    flows.flatMap(({ server, statements }) =>
+      statements.filter(({ packet }) => packet).map(({ kind, way, packet }) => [server.port, kind, way, packet]),
+    )
+  const expected = placesOf(STORIES[name]!.flows).map(([port, _, ...rest]) => [port, 'lost', ...rest])
+  const seen = placesOf(stories.flatMap(({ flows }) => flows))
+  expect(seen).toHaveLength(expected.length)
+  expect(seen).toEqual(expect.arrayContaining(expected))
 })
 
 test('a written test fails without the fault that ends its connection, and with a fault at no packet', () => {
