@@ -4,7 +4,8 @@ import { get16, get32 } from 'vnet/internal/packet/octets'
 import type { PacketView } from './packet-view.ts'
 import { Samples } from './samples.ts'
 import { opposite, packetOf, Statements, senderOf, timeText } from './statement.ts'
-import type { FlowStory, Way } from './story.ts'
+import type { FlowStory, Statement, Way, WayStory } from './story.ts'
+import type { FlowFrame } from './tcp-flow.ts'
 
 const QUERIES_MAX = 64
 /** So many datagrams without an answer in so long, in ns, are a silence. */
@@ -53,6 +54,10 @@ class UdpHalf {
     if (this.#edge >= 0) this.#spins.add(time - this.#edge)
     this.#edge = time
     this.#spin = bit
+  }
+
+  get story(): WayStory {
+    return { packets: this.packets, bytes: this.bytes, rate: undefined, queue: undefined }
   }
 
   /** The round trips that the spin bit shows. */
@@ -111,9 +116,25 @@ export class UdpFlow {
     else this.#quic(p, half)
   }
 
-  close(end: number): void {
+  /** Returns the statements. The capture ends at `end`. */
+  end(end: number): readonly Statement[] {
     this.#silence(end)
     for (const query of this.#queries.values()) this.#aboutQuery(query)
+    return this.statements.list
+  }
+
+  get story(): Omit<FlowStory, FlowFrame> {
+    const { application, ab, ba } = this
+    const none = { isWhole: true, end: 'open', place: undefined, mss: undefined, messages: [] } as const
+    const rtt = { ab: (ab.spins ?? ba.spins)?.distribution, ba: undefined }
+    return {
+      protocol: 'udp',
+      ...none,
+      application,
+      rtt,
+      ways: { ab: ab.story, ba: ba.story },
+      more: this.statements.more,
+    }
   }
 
   /** Ends the time in which only one end sent. */
