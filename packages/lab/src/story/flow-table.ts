@@ -5,7 +5,7 @@ import * as ipv6 from 'vnet/internal/packet/ipv6'
 import type { PacketView } from './packet-view.ts'
 
 /** More open flows take memory: then one that was not used for a long time is closed. */
-const OPEN_MAX = 4096
+const OPEN_MAX = 3000
 /** Multipliers of two hashes: 53 bits of both identify a flow. */
 const PRIMES = [0x01000193, 0x27d4eb2f] as const
 

@@ -6,7 +6,7 @@ import { judge, type Loss } from './loss.ts'
 import type { PacketView } from './packet-view.ts'
 import { Samples, Train } from './samples.ts'
 import { packetOf } from './statement.ts'
-import type { StoryPacket, Way } from './story.ts'
+import type { StoryPacket, Way, WayStory } from './story.ts'
 import { type Room, type Transmission, Transmissions } from './transmissions.ts'
 
 /** Bytes that were not seen, before bytes that were. */
@@ -230,6 +230,14 @@ export class Half {
       this.#sack(p, this.relative(p.sacks[i]), this.relative(p.sacks[i + 1]), i === 0, before)
     }
     if (this.#open > 0) this.#judge(p, before)
+  }
+
+  /** The rate is measured at arrivals, or near the sender, where packets leave in bursts, at ACKs. */
+  story(other: Half): WayStory {
+    const { packets, bytes, rtt } = this
+    const rate = (rtt.min > other.rtt.min ? this.progress : this.arrivals)?.rate
+    const waited = Math.max(rtt.max - rtt.min, other.rtt.max - other.rtt.min)
+    return { packets, bytes, rate, queue: rate === undefined ? undefined : waited }
   }
 
   close(): void {

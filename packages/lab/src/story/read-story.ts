@@ -13,10 +13,9 @@ import type { CaptureRecord } from 'vnet/internal/capture/record'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import { type Entry, FlowTable } from './flow-table.ts'
-import type { Half } from './half.ts'
 import { PacketView } from './packet-view.ts'
 import { timeText } from './statement.ts'
-import type { FlowStory, Story, WayStory } from './story.ts'
+import type { FlowStory, Story } from './story.ts'
 import { TcpFlow } from './tcp-flow.ts'
 import { statementsOf } from './tcp-story.ts'
 import type { Room } from './transmissions.ts'
@@ -30,8 +29,6 @@ const OTHERS_MAX = 64
 const STEP = 0.5e9
 /** Ports below are of servers. */
 const SERVER_PORTS = 1024
-/** An end that is so many times nearer is the place of the capture. */
-const NEAR = 4
 
 type Flow = TcpFlow | UdpFlow
 
@@ -157,67 +154,32 @@ export class StoryReader {
     p.time -= step
   }
 
-  #close(entry: Entry<Flow>): void {
-    const story = this.#storyOf(entry)
-    if (this.#kept.length + this.#plain.length < FLOWS_MAX) {
-      ;(story.statements.length > 0 ? this.#kept : this.#plain).push(story)
-      return
+  #close({ flow, client, server }: Entry<Flow>): void {
+    const statements = flow instanceof TcpFlow ? statementsOf(flow, this.#time) : flow.end(this.#time)
+    if (flow instanceof TcpFlow) this.#countFlow(flow)
+    const isPlain = statements.length === 0
+    const isFull = this.#kept.length + this.#plain.length >= FLOWS_MAX
+    if (isFull) {
+      this.#forgotten++
+      const last = isPlain ? undefined : this.#plain.pop()
+      if (last !== undefined) for (const { content } of last.messages) this.#room.contents -= content.length
+      else {
+        flow.messages.drop()
+        return
+      }
     }
-    this.#forgotten++
-    const isKept = story.statements.length > 0 && this.#plain.length > 0
-    const forgotten = isKept ? this.#plain.pop() : story
-    if (isKept) this.#kept.push(story)
-    for (const { content } of forgotten?.messages ?? []) this.#room.contents -= content.length
+    const story = { client, server, begin: flow.begin, last: flow.last, ...flow.story, statements }
+    ;(isPlain ? this.#plain : this.#kept).push(story)
   }
 
-  #storyOf({ flow, client, server }: Entry<Flow>): FlowStory {
-    const common = { client, server, begin: flow.begin, last: flow.last, more: flow.statements.more }
-    if (flow instanceof UdpFlow) {
-      flow.close(this.#time)
-      const { application, statements, ab, ba } = flow
-      const rtt = { ab: (ab.spins ?? ba.spins)?.distribution, ba: undefined }
-      const ways = { ab: udpWay(ab), ba: udpWay(ba) }
-      const none = { isWhole: true, end: 'open', place: undefined, mss: undefined } as const
-      const messages = flow.messages.list
-      return { protocol: 'udp', ...common, ...none, application, rtt, ways, statements: statements.list, messages }
-    }
-    const { ab, ba, syn, end, messages } = flow
-    const statements = statementsOf(flow, this.#time)
-    const hasBoth = ab.packets > 0 && ba.packets > 0
-    if (hasBoth && ab.unseen + ba.unseen > 0) {
+  #countFlow(flow: TcpFlow): void {
+    const { ab, ba } = flow
+    flow.close()
+    if (ab.isTwice || ba.isTwice) this.#twice++
+    if (ab.packets === 0 || ba.packets === 0) this.#oneWay += ab.packets + ba.packets > 3 && ab.sent !== 1 ? 1 : 0
+    else if (ab.unseen + ba.unseen > 0) {
       this.#unseen += ab.unseen + ba.unseen
       this.#unseenFlows++
     }
-    if (!hasBoth && ab.packets + ba.packets > 3 && ab.sent !== 1) this.#oneWay++
-    if (ab.isTwice || ba.isTwice) this.#twice++
-    flow.close()
-    return {
-      protocol: 'tcp',
-      ...common,
-      isWhole: !Number.isNaN(syn),
-      end,
-      place: placeOf(ab.rtt.min, ba.rtt.min),
-      application: messages.application,
-      rtt: { ab: ab.rtt.distribution, ba: ba.rtt.distribution },
-      ways: { ab: tcpWay(ab, ba), ba: tcpWay(ba, ab) },
-      mss: ab.mss ?? ba.mss,
-      statements,
-      more: common.more + ab.more + ba.more,
-      messages: messages.list,
-    }
   }
-}
-
-const udpWay = ({ packets, bytes }: UdpFlow['ab']): WayStory => ({ packets, bytes, rate: undefined, queue: undefined })
-
-/** The rate is measured at arrivals, or near the sender, where packets leave in bursts, at ACKs. */
-function tcpWay({ packets, bytes, arrivals, progress, rtt }: Half, other: Half): WayStory {
-  const rate = rtt.min > other.rtt.min ? progress?.rate : arrivals?.rate
-  const waited = Math.max(rtt.max - rtt.min, other.rtt.max - other.rtt.min)
-  return { packets, bytes, rate, queue: rate === undefined ? undefined : waited }
-}
-
-function placeOf(ab: number, ba: number): FlowStory['place'] {
-  if (!Number.isFinite(ab) || !Number.isFinite(ba)) return undefined
-  return ba * NEAR < ab ? 'client' : ab * NEAR < ba ? 'server' : 'middle'
 }

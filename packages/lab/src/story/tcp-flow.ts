@@ -4,6 +4,7 @@ import { Half } from './half.ts'
 import { Messages } from './messages.ts'
 import type { PacketView } from './packet-view.ts'
 import { packetOf, Statements, senderOf, timeText } from './statement.ts'
+import type { FlowStory } from './story.ts'
 import type { Room } from './transmissions.ts'
 
 /** After a pause so long, in ns, a middlebox may have forgotten the connection. */
@@ -11,6 +12,11 @@ export const IDLE = 5e9
 /** A RST so soon after the pause answers the packet that ended it. */
 const ANSWER = 2e9
 const PAUSES_MAX = 16
+/** An end that is so many times nearer is the place of the capture. */
+const NEAR = 4
+
+/** The fields of a story that the flow does not know itself. */
+export type FlowFrame = 'client' | 'server' | 'begin' | 'last' | 'statements'
 
 export class TcpFlow {
   readonly ab: Half
@@ -64,9 +70,9 @@ export class TcpFlow {
       half.acks++
       half.hint(p, n)
     } else {
-      const { bytes } = half
+      const { bytes, sent } = half
       half.send(p, n, end, other)
-      if (p.length > 0 && half.bytes > bytes) this.messages.add(p, half.way, half.bytes - bytes, n)
+      if (p.length > 0 && half.bytes > bytes) this.messages.add(p, half.way, n, half.bytes - bytes, sent || n)
     }
     half.latest = end === n ? -half.acks : n
     this.#sender = half
@@ -80,6 +86,24 @@ export class TcpFlow {
   close(): void {
     this.ab.close()
     this.ba.close()
+  }
+
+  get story(): Omit<FlowStory, FlowFrame> {
+    const { ab, ba, syn, end, messages } = this
+    const near = ab.rtt.min > ba.rtt.min * NEAR ? 'client' : ba.rtt.min > ab.rtt.min * NEAR ? 'server' : 'middle'
+    const isKnown = ab.rtt.count > 0 && ba.rtt.count > 0
+    return {
+      protocol: 'tcp',
+      isWhole: !Number.isNaN(syn),
+      end,
+      place: isKnown ? near : undefined,
+      application: messages.application,
+      rtt: { ab: ab.rtt.distribution, ba: ba.rtt.distribution },
+      ways: { ab: ab.story(ba), ba: ba.story(ab) },
+      mss: ab.mss ?? ba.mss,
+      more: this.statements.more + ab.more + ba.more,
+      messages: messages.list,
+    }
   }
 
   /** Ends the time in which the window of an end was zero. */

@@ -9,9 +9,8 @@ import { IDLE, type TcpFlow } from './tcp-flow.ts'
 const SILENT = 3
 /** A segment of fewer bytes passes every path. */
 const SMALL = 500
-/** The content types of TLS records (RFC 8446 sec. 5.1). */
+/** The content type of TLS records with alerts (RFC 8446 sec. 5.1). */
 const TLS_ALERT = 21
-const TLS_HANDSHAKE = 22
 
 /** Returns the statements about a connection in the order of time. The capture ends at `end`. */
 export function statementsOf(flow: TcpFlow, end: number): Statement[] {
@@ -138,12 +137,10 @@ function aboutStart({ ab, ba, syn, synAcks, last, messages, end }: TcpFlow): Sta
     const certainty = synAcks > 1 ? 'seen' : 'guess'
     return [state(['half-open', 'ab', certainty], last, [], 'the client did not complete the handshake')]
   }
-  const [hello, answer] = messages.list
-  if (messages.application !== 'tls' || hello?.content[0] !== TLS_HANDSHAKE) return []
+  if (messages.application !== 'tls') return []
+  const answer = messages.first(1)
   const stopped = 'the TLS handshake stops after'
-  if (answer?.content[0] === TLS_ALERT) {
-    return [state(['tls-stopped', 'ba', 'seen'], last, [], `${stopped} the server's alert ${answer.content[6] ?? ''}`)]
-  }
+  if (answer === TLS_ALERT) return [state(['tls-stopped', 'ba', 'seen'], last, [], `${stopped} an alert of the server`)]
   if (messages.turns > 2) return []
   const [way, sent] =
     answer === undefined ? (['ba', 'the ClientHello'] as const) : (['ab', "the server's answer"] as const)

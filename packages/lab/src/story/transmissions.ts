@@ -34,7 +34,8 @@ export interface Room {
 
 export class Transmissions {
   readonly #room: Room
-  #data = new Float64Array(0)
+  /** An array of doubles in the heap: thousands of small typed arrays take more memory. */
+  #data: number[] = []
   #capacity = 0
   /** The oldest one that is kept, and the number of all. */
   first = 0
@@ -81,7 +82,7 @@ export class Transmissions {
 
   at(i: number): Transmission {
     const at = (i % this.#capacity) * FIELDS
-    const [start, end, time, frame, stamp, id, copy] = this.#data.subarray(at, at + SACKED)
+    const [start, end, time, frame, stamp, id, copy] = this.#data.slice(at, at + SACKED)
     return { start, end, time, frame, stamp, id, copy }
   }
 
@@ -128,10 +129,10 @@ export class Transmissions {
       return
     }
     const to = Math.max(FIRST_SLOTS, 2 * capacity)
-    const data = new Float64Array(to * FIELDS)
+    const data = new Array<number>(to * FIELDS).fill(0.5)
     for (let i = this.first; i < this.next; i++) {
       const at = (i % capacity) * FIELDS
-      data.set(this.#data.subarray(at, at + FIELDS), (i % to) * FIELDS)
+      for (let j = 0; j < FIELDS; j++) data[(i % to) * FIELDS + j] = this.#data[at + j]
     }
     this.#room.slots += to - capacity
     this.#data = data

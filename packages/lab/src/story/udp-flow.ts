@@ -5,7 +5,8 @@ import { Messages } from './messages.ts'
 import type { PacketView } from './packet-view.ts'
 import { Samples } from './samples.ts'
 import { opposite, packetOf, Statements, senderOf, timeText } from './statement.ts'
-import type { FlowStory, Way } from './story.ts'
+import type { FlowStory, Statement, Way, WayStory } from './story.ts'
+import type { FlowFrame } from './tcp-flow.ts'
 import type { Room } from './transmissions.ts'
 
 const QUERIES_MAX = 64
@@ -55,6 +56,10 @@ class UdpHalf {
     if (this.#edge >= 0) this.#spins.add(time - this.#edge)
     this.#edge = time
     this.#spin = bit
+  }
+
+  get story(): WayStory {
+    return { packets: this.packets, bytes: this.bytes, rate: undefined, queue: undefined }
   }
 
   /** The round trips that the spin bit shows. */
@@ -116,9 +121,25 @@ export class UdpFlow {
     else this.#quic(p, half)
   }
 
-  close(end: number): void {
+  /** Returns the statements. The capture ends at `end`. */
+  end(end: number): readonly Statement[] {
     this.#silence(end)
     for (const query of this.#queries.values()) this.#aboutQuery(query)
+    return this.statements.list
+  }
+
+  get story(): Omit<FlowStory, FlowFrame> {
+    const { application, ab, ba } = this
+    const none = { isWhole: true, end: 'open', place: undefined, mss: undefined, messages: this.messages.list } as const
+    const rtt = { ab: (ab.spins ?? ba.spins)?.distribution, ba: undefined }
+    return {
+      protocol: 'udp',
+      ...none,
+      application,
+      rtt,
+      ways: { ab: ab.story, ba: ba.story },
+      more: this.statements.more,
+    }
   }
 
   /** Ends the time in which only one end sent. */
