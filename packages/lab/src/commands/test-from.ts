@@ -18,7 +18,7 @@ export interface TestFromOptions {
   readonly all?: boolean
   /** The path of the test. */
   readonly write?: string
-  /** The paths of programs, whose default exports are called. */
+  /** The paths of modules: their default exports are the programs. */
   readonly client?: string
   readonly server?: string
   readonly withContent?: boolean

@@ -15,7 +15,7 @@ type Pair = [string, string]
 type Repeatable = Statement & Required<Pick<Statement, 'packet' | 'verb'>>
 type TimedFault = PlannedFault & { readonly at: number }
 
-/** The most flows that a lab has whose story has no fault. */
+/** The most flows of a lab without faults. */
 const FLOWS_MAX = 10
 /** The longest time at the end of a capture in which a silence may have ended, in ns. */
 const END = 1e9
@@ -23,8 +23,8 @@ const USUAL_MTU = 1500
 const LEAST_MTU = 576
 
 /**
- * Returns a lab for a story: for programs with all of its flows, else with those that have faults.
- * `end` replaces the ends of flows.
+ * Returns a lab for a story. For programs it has all flows, otherwise the flows with faults. `end`
+ * replaces the ends of flows.
  */
 export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
   const repeated = new Map(story.flows.map(flow => [flow, repeatedOf(flow, hasPrograms)]))
@@ -116,7 +116,7 @@ function withoutCovered(faults: readonly TimedFault[]): readonly PlannedFault[] 
   return kept.map(({ at: _, ...fault }) => fault)
 }
 
-/** Returns the host of each address: `client` and `server` by its first flow, with a number from 2 on. */
+/** Returns the host of each address, `client` or `server` by its first flow, numbered from 2 on. */
 function namesOf(flows: readonly FlowStory[]): ReadonlyMap<string, string> {
   const names = new Map<string, string>()
   const counts = { client: 0, server: 0 }
@@ -129,7 +129,7 @@ function namesOf(flows: readonly FlowStory[]): ReadonlyMap<string, string> {
   return names
 }
 
-/** Returns the port of a UDP client if its protocol has chosen it; undefined for the kernel's choice. */
+/** Returns the port of a UDP client; undefined if the kernel has chosen it. */
 export function ownPortOf({ protocol, client, server }: FlowStory): number | undefined {
   return protocol === 'udp' && (client.port < 1024 || client.port === server.port) ? client.port : undefined
 }
@@ -155,7 +155,7 @@ function linkOf([client, server]: Pair, flows: readonly FlowStory[]) {
   const sum = (key: 'min' | 'median' | 'p95') => (ab?.[key] ?? 0) + (ba?.[key] ?? 0)
   const isBusy = flows.some(({ ways }) => (ways.ab.rate ?? ways.ba.rate) !== undefined)
   const median = sum('median')
-  // The queue of a bottleneck makes the other round trips longer. A few late ones are no jitter.
+  // The queue of a bottleneck makes the other round trips longer. A few late ones are not jitter.
   const middle = (isBusy ? sum('min') : median) / 2
   const spread = Math.min(median - sum('min'), sum('p95') - median) / 2
   const jitter = isBusy || spread < middle / 20 ? '' : ` ${timeText(spread)} ordered`
@@ -164,7 +164,7 @@ function linkOf([client, server]: Pair, flows: readonly FlowStory[]) {
       const { rate, queue } = each.ways[way]
       if (rate === undefined) return []
       const limit = queue === undefined ? '' : ` limit ${timeText(queue)}`
-      // A rate of IP packets, whose frames have a header of 14 bytes.
+      // A rate of IP packets: frames have a header of 14 bytes.
       return `rate ${formatRate(Number(rate.toPrecision(4)))} -14${limit}`
     })
     return [...limits.slice(0, 1), ...(middle > 0 ? [`delay ${timeText(middle)}${jitter}`] : [])].join(' | ')

@@ -84,7 +84,7 @@ function tcpEnd(socket) {
   }
 }
 
-/** \`peer\` is known at a client's end, whose socket has no other. */
+/** A client's end knows its \`peer\`, and no other end uses its socket. */
 function udpEnd(socket, peer) {
   const arrivals = new EventEmitter()
   let missing = 0

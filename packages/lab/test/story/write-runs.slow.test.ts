@@ -1,4 +1,4 @@
-/** The messages and faults of captures, as written tests repeat them, for both ends of many runs. */
+/** The messages and faults of captures of many runs, as written tests repeat them. */
 import { expect, test } from 'vitest'
 import { formatFault } from '../../src/explore/fault-text.ts'
 import { explore } from '../../src/index.ts'

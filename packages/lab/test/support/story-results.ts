@@ -9,7 +9,7 @@ interface FileResult {
   readonly assertionResults: readonly { readonly status: string; readonly failureMessages: readonly string[] }[]
 }
 
-/** Runs test files, or all. Returns the status of each file's test, or the first lines of its failure. */
+/** Runs test files, or all. Returns the status of each test, or the first lines of its failure. */
 export function vitestResults(consumer: Consumer, files: readonly string[]): Readonly<Record<string, string>> {
   const options = ['--no-isolate', '--no-file-parallelism', '--reporter=json', '--outputFile.json=out.json']
   consumer.vitest([...files, ...options], { env: { VNET_WORLD: '' }, timeout: 300_000 })

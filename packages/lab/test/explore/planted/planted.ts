@@ -19,7 +19,7 @@ export interface Planted {
   readonly parts?: Parts
 }
 
-/** Returns the programs of clients and servers, which share a state. The client fails by the bug. */
+/** Returns programs for clients and servers, which share a state. The client fails by the bug. */
 export type Parts = (isBroken: boolean) => { readonly client: Part; readonly server: Part }
 type Part = (run: PartRun) => unknown
 

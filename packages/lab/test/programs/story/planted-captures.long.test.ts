@@ -1,6 +1,6 @@
 /**
- * Planted bugs of explore whose cause is on the wire: 6 of 16; hosts cause the others. From the
- * capture of a run that fails, vnet test-from writes a test with the programs, which fails again.
+ * Planted bugs of explore: the wire causes 6 of 16, and hosts the others. From the capture of a run
+ * that fails, vnet test-from writes a test with the programs, which fails again.
  */
 import { execFileSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
