@@ -2,6 +2,7 @@
 import { dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { reasonOf } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { CaptureError } from 'vnet/internal/capture/input'
 import { CaptureReader } from 'vnet/internal/capture/reader'
 import { fail } from 'vnet/internal/cli/ask'
@@ -27,17 +28,20 @@ export interface TestFromOptions {
 
 /** Prints the story of `file`, which may be `-`. Returns the exit status. */
 export async function testFrom(file: string, options: TestFromOptions, io: Io): Promise<number> {
+  const { write, client, server, withContent, explore = false } = options
+  if (write === undefined && !explore && (client ?? server ?? withContent) !== undefined) {
+    throw new UsageError('--client, --server and --with-content are for the test of --write and --explore')
+  }
+  for (const each of [client, server]) if (each !== undefined) checkRegular(each)
   using input = new ReplayInput(file)
   const { story, error } = await readStory(input.name, input.chunks())
   if (story.packets === 0) return fail(io, error ?? `${input.name}: the capture has no packets`)
   io.out(options.json ? `${JSON.stringify(story, plain)}\n` : storyText(story, input.name, options.all === true))
-  const { write, client, server, withContent } = options
   const programs = (pathOf: (file: string) => string) => ({
     withContent,
     client: client && pathOf(client),
     server: server && pathOf(server),
   })
-  for (const file of [client, server]) if (file !== undefined) checkRegular(file)
   if (write !== undefined) {
     const { storyTest } = await import('../story/write-text.ts')
     const from = dirname(resolve(write))
@@ -48,7 +52,7 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
     writeFile(write, text, { flag: 'wx' })
     io.out(`\n${write}: npx vitest run ${write}\n`)
   }
-  if (options.explore === true) {
+  if (explore) {
     const { neighbourhood } = await import('../story/neighbourhood.ts')
     io.out(
       `\n${await neighbourhood(

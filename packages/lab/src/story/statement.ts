@@ -3,7 +3,7 @@ import { formatNumber } from 'vnet/internal/base/duration'
 import type { Certainty, Statement, StatementKind, StoryPacket, Way } from './story.ts'
 
 type Frames = readonly (number | undefined)[]
-type More = Pick<Statement, 'verb' | 'lasted' | 'packetWay'> & { readonly packet?: StoryPacket | undefined }
+type More = Pick<Statement, 'verb' | 'lasted' | 'packetWay' | 'size'> & { readonly packet?: StoryPacket | undefined }
 
 const FRAMES_MAX = 8
 

@@ -54,6 +54,8 @@ export interface Statement {
   readonly packetWay?: Way
   /** The fault that makes it happen again. */
   readonly verb?: FaultVerb | 'silence' | 'mute' | 'rebind' | 'reset'
+  /** The payload of the segment that a black hole loses, in bytes. */
+  readonly size?: number
   /** How long it lasted, in ns: a delay or a silence. */
   readonly lasted?: number
 }

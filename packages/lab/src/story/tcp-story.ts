@@ -26,8 +26,8 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
   const { way, isTwice, losses } = half
   const oddities = half.oddities.filter(({ kind }) => !isTwice || kind !== 'duplicated')
   const about = oddities.map(oddity => aboutOddity(oddity, way))
-  // Nothing shows whether repetitions were necessary, except for a SYN.
-  if (other.packets === 0 && half.sent !== 1) return about
+  // Nothing shows whether repetitions were necessary.
+  if (other.packets === 0 && half.sent > 1) return about
   const done = new Set<Loss>()
   for (const first of losses) {
     if (done.has(first)) continue
@@ -70,13 +70,14 @@ function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: nu
     const text = `the SYN was sent ${times}, ${isOver ? `and answered after ${timeText(lasted)}` : 'without an answer'}`
     return state(['syn-repeated', way, 'seen'], time, frames, text, { packet, verb: 'silence', lasted })
   }
-  const size = last.end - start
+  const size = chain[0].end - start
   if (size > passed && size >= SMALL && passed > 0) {
     const text = `segment ${start} of ${size} bytes was sent ${times} in vain, while shorter ones pass: a black hole for large packets`
     return state(['black-hole', way, isOver ? 'inferred' : 'guess'], time, frames, text, {
       packet,
       verb: 'drop',
       lasted,
+      size,
     })
   }
   if (last.heard > chain[1].time) return undefined

@@ -28,7 +28,7 @@ const LEAST_MTU = 576
  */
 export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
   const repeated = new Map(story.flows.map(flow => [flow, repeatedOf(flow, hasPrograms)]))
-  const faulty = story.flows.filter(flow => repeated.get(flow)?.length)
+  const faulty = story.flows.filter(flow => repeated.get(flow)?.length || flow.statements.some(isHole))
   const flows = hasPrograms ? story.flows : faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
   const hosts = namesOf(flows)
   const endsOf = ({ client, server }: FlowStory) => [client, server].map(({ address }) => hosts.get(address)) as Pair
@@ -39,7 +39,8 @@ export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
     const [client, server] = endsOf(flow)
     const isTurned = links.has(`${server} ${client}`)
     const ends = isTurned ? `${server} ${client}` : `${client} ${server}`
-    links.set(ends, [...(links.get(ends) ?? []), flow])
+    // A flow that the other end opened has its directions turned.
+    links.set(ends, [...(links.get(ends) ?? []), ...(isTurned ? [] : [flow])])
     const source = `${client}:${ownPortOf(flow) ?? '*'}`
     const destination = `${server}:${isEphemeral(flow.server.port) ? '*' : flow.server.port}`
     const text = `${ends} ${flow.protocol} ${source} > ${destination}`
@@ -63,7 +64,8 @@ export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
   const faults = withoutCovered(planned.flatMap(each => each.faults))
   const times = flows.flatMap(({ begin, last }) => [begin, last])
   const lasts = faults.map(lastingOf).filter(time => time !== FOREVER)
-  const isLeft = (flow: FlowStory, each: Statement) => !repeated.get(flow)?.some(other => other === each)
+  const isLeft = (flow: FlowStory, each: Statement) =>
+    !isHole(each) && !repeated.get(flow)?.some(other => other === each)
   return {
     clients: [...new Set(planned.map(({ client }) => client))],
     servers: [...new Set(planned.map(({ server }) => server))],
@@ -80,6 +82,9 @@ export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
 }
 
 const hasRebind = ({ statements }: FlowStory) => statements.some(({ verb }) => verb === 'rebind')
+/** A black hole at the end of a flow, which a wire with a small MTU makes. */
+const isHole = ({ kind, certainty, size }: Statement) =>
+  kind === 'black-hole' && certainty === 'guess' && size !== undefined
 const isDead = (verb: string | undefined) => verb === 'silence' || verb === 'mute'
 
 /**
@@ -93,7 +98,7 @@ function repeatedOf({ statements, messages }: FlowStory, hasPrograms: boolean): 
   const since = statements.find(({ verb }) => isDead(verb))?.time ?? Number.POSITIVE_INFINITY
   return statements.filter((each): each is Repeatable => {
     const { packet, verb, time, way, packetWay = way } = each
-    if (packet === undefined || verb === undefined) return false
+    if (packet === undefined || verb === undefined || isHole(each)) return false
     if (verb === 'reset') return time < since && packet.part !== 'rst'
     if (packet.part === 'ack') return false
     const last = packet.part === 'seq' ? 1 + sum(packetWay, ({ length }) => length) : sum(packetWay, () => 1)
@@ -142,7 +147,7 @@ function lastingFor({ verb, time, lasted }: Repeatable, flow: FlowStory, story: 
 }
 
 function endOf(flow: FlowStory, faults: readonly PlannedFault[]): FlowEnd {
-  if (faults.some(({ time }) => time === FOREVER)) return 'silent'
+  if (faults.some(({ time }) => time === FOREVER) || flow.statements.some(isHole)) return 'silent'
   if (flow.protocol === 'udp') return 'done'
   return faults.some(({ verb }) => verb === 'reset' || verb === 'rebind') ? 'reset' : 'done'
 }
@@ -167,7 +172,10 @@ function linkOf([client, server]: Pair, flows: readonly FlowStory[]) {
       // A rate of IP packets: frames have a header of 14 bytes.
       return `rate ${formatRate(Number(rate.toPrecision(4)))} -14${limit}`
     })
-    return [...limits.slice(0, 1), ...(middle > 0 ? [`delay ${timeText(middle)}${jitter}`] : [])].join(' | ')
+    const holes = flows.flatMap(({ statements }) => statements.filter(each => isHole(each) && each.way === way))
+    // With headers of 40 bytes, or 52 with timestamps, this segment is longer.
+    const sizes = holes.slice(0, 1).map(({ size = 0 }) => `mtu ${size + 39}`)
+    return [...sizes, ...limits.slice(0, 1), ...(middle > 0 ? [`delay ${timeText(middle)}${jitter}`] : [])].join(' | ')
   }
   const headers = best.server.address.includes(':') ? 60 : 40
   const mtu = Math.min(USUAL_MTU, ...flows.flatMap(({ mss }) => (mss === undefined ? [] : mss + headers)))

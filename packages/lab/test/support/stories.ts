@@ -128,6 +128,25 @@ export const STORIES: Readonly<Record<string, Story>> = {
       ],
     }),
   ),
+  'a black hole for large packets': storyOf(
+    flowStory({
+      end: 'open',
+      last: 8000,
+      messages: [message('ab', 41, 120), message('ba', 91, 800), message('ab', 200, 120), message('ba', 250, 5000)],
+      statements: [
+        statement({
+          kind: 'black-hole',
+          way: 'ba',
+          at: 250,
+          lasts: 7700,
+          certainty: 'guess',
+          packet: { part: 'seq', n: 801, copy: 1 },
+          verb: 'drop',
+          size: 1448,
+        }),
+      ],
+    }),
+  ),
   'a NAT that forgot': storyOf(
     flowStory({
       end: 'reset',
