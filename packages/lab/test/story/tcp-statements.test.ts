@@ -117,8 +117,8 @@ describe('packets out of order', () => {
 })
 
 describe('ends', () => {
-  test('a RST has its sender', () => {
-    expect(tell(data(50, 1), { at: 90, back: true, flags: 'R' })).toEqual(['ba reset rst 1 copy 1, seen'])
+  test('a RST has its sender, and the packet before it', () => {
+    expect(tell(data(50, 1), { at: 90, back: true, flags: 'R' })).toEqual(['ba reset seq 1 copy 1, seen'])
     expect(
       tell(
         data(50, 1),
@@ -148,8 +148,8 @@ describe('ends', () => {
   test('a RST after a pause shows a forgotten connection', () => {
     const run = (pause: number) =>
       tell(data(50, 1), ack(90, 1001), data(pause, 1001), { at: pause + 40, back: true, flags: 'R' })
-    expect(run(400_000)).toEqual(['ba forgotten rst 1 copy 1, inferred'])
-    expect(run(3000)).toEqual(['ba reset rst 1 copy 1, seen'])
+    expect(run(400_000)).toEqual(['ba forgotten seq 1001 copy 1, inferred'])
+    expect(run(3000)).toEqual(['ba reset seq 1001 copy 1, seen'])
   })
 
   test('no answer after a pause may be a forgotten connection', () => {
