@@ -1,5 +1,11 @@
 /** The part of a written test that plays the messages of a capture, as JavaScript. */
 
+export const IMPORTS = [
+  "import assert from 'node:assert/strict'",
+  "import { EventEmitter, once } from 'node:events'",
+  "import net from 'node:net'",
+]
+
 /** `plays`, `inOrder` and `hasNat` are constants of the file, and `flows` has the messages. */
 export const SKELETON = `/** Opens the servers, and returns a function that plays all flows. */
 async function prepare(hosts, lab) {
@@ -14,20 +20,15 @@ async function prepare(hosts, lab) {
 /** Plays the ends of a flow that no program plays. It must end as in the capture. */
 async function exchange(flow, client, door, lab) {
   await lab.sleep(flow.at)
-  const { protocol, server, port, from } = flow
-  const ask = async near => play(near, 'ab', flow, lab)
-  const answer = async (near, number) => {
-    const from = inOrder ? undefined : await near.port
-    const find = () => (inOrder ? [...door.ends.values()][number] : door.ends.get(from))
+  const near = plays.client && (await openClient(flow, client))
+  const number = door && door.taken++
+  const answer = async () => {
+    const key = inOrder ? number : await near.port
+    const find = () => (inOrder ? [...door.ends.values()][key] : door.ends.get(key))
     while (!find()) await once(door, 'arrival')
     await play(find(), 'ba', flow, lab)
   }
-  const open = async () =>
-    protocol === 'tcp'
-      ? tcpEnd(client.createConnection(port, server))
-      : udpEnd(await client.createSocket('udp4', from), { port, address: server })
-  const near = plays.client && (await open())
-  const all = Promise.all([near && ask(near), door && answer(near, door.taken++)])
+  const all = Promise.all([near && play(near, 'ab', flow, lab), door && answer()])
   if (flow.end === 'reset') return assert.rejects(all, ({ code }) => /^E(CONN|PIPE)/.test(code))
   if (flow.end === 'done') return all
   const waited = lab.sleep(flow.silentAfter).then(() => 'silent')
@@ -42,8 +43,12 @@ async function play(end, own, flow, lab) {
       end.send(Buffer.from(text.padEnd(length, 'x'), 'latin1'))
     } else if (!isLost) await end.receive(length)
   }
-  if (flow.closes) end.finish()
-  if (flow.closes || flow.end === 'reset') await end.ended()
+  if (flow.closes || flow.end === 'reset') await end.finish(flow.closes)
+}
+
+async function openClient({ protocol, server, port, from }, host) {
+  if (protocol === 'tcp') return tcpEnd(host.createConnection(port, server))
+  return udpEnd(await host.createSocket('udp4', from), { port, address: server })
 }
 
 /** Listens at a port. \`ends\` has the server's end of each client, by the client's port. */
@@ -77,8 +82,8 @@ function tcpEnd(socket) {
         missing -= value.length
       }
     },
-    finish: () => socket.end(),
-    async ended() {
+    async finish(closes) {
+      if (closes) socket.end()
       while (!(await chunks.next()).done) {}
     },
   }
@@ -94,8 +99,9 @@ function udpEnd(socket, peer) {
     arrivals.emit('datagram')
   }
   if (peer) socket.on('message', () => arrive(peer))
+  const send = bytes => socket.send(bytes, peer.port, peer.address)
   const receive = async () => {
     for (missing++; missing > 0; ) await once(arrivals, 'datagram')
   }
-  return { arrive, receive, port: socket.address().port, send: bytes => socket.send(bytes, peer.port, peer.address) }
+  return { arrive, receive, send, port: socket.address().port }
 }`

@@ -1,11 +1,11 @@
 /** The text of a test that repeats a story: its scenario, and the call of explore.repeat. */
 import { METHODS, STATUS_CODES } from 'node:http'
-import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { firstOf } from '../explore/lists.ts'
 import { type OwnScenario, quote, testText } from '../explore/repeat-text.ts'
 import type { FlowStory, Message, Story } from './story.ts'
 import { type LabPlan, ownPortOf, type PlannedLink, planOf } from './write-plan.ts'
-import { SKELETON } from './write-skeleton.ts'
+import { IMPORTS, SKELETON } from './write-skeleton.ts'
 
 /** The modules of programs as the file imports them, and whether contents are written. */
 export interface WriteOptions {
@@ -23,24 +23,23 @@ const OTHERS_MAX = 20
 
 /** Returns a file for vitest. */
 export function storyTest(story: Story, options: WriteOptions = {}): string {
-  const { plan, isProgram, scenario, timeout } = writtenOf(story, options)
+  const isProgram = hasProgram(options)
+  const plan = planOf(story, isProgram)
   const survives = plan.faults.length > 0 && (isProgram || plan.flows.every(({ end }) => end === 'done'))
-  const own = { ...scenario, ...(!survives && { title: 'repeats the capture' }) }
-  return `${testText(undefined, plan.faults, { timeout, rtoMin: false, invariant: false }, own)}\n`
+  const own = { ...scenarioOf(plan, options), ...(!survives && { title: 'repeats the capture' }) }
+  const given = { timeout: timeoutOf(plan), rtoMin: false, invariant: false } as const
+  return `${testText(undefined, plan.faults, given, own)}\n`
 }
 
 /** Returns a module for explore. It passes if every message of the capture arrives. */
 export function storyModule(story: Story, options: WriteOptions = {}) {
-  const { plan, scenario, timeout } = writtenOf(story, options, 'done')
-  return { faults: plan.faults, text: [...scenario.imports, '', scenario.text, ''].join('\n'), timeout }
+  const plan = planOf(story, hasProgram(options), 'done')
+  const { imports, text } = scenarioOf(plan, options)
+  return { faults: plan.faults, text: [...imports, '', text, ''].join('\n'), timeout: timeoutOf(plan) }
 }
 
-function writtenOf(story: Story, options: WriteOptions, end?: 'done') {
-  const isProgram = (options.client ?? options.server) !== undefined
-  const plan = planOf(story, isProgram, end)
-  const timeout = Math.ceil((LONGER * plan.lasted) / NSEC_PER_MSEC / 1000) * 1000 + MORE_MS
-  return { plan, isProgram, timeout, scenario: scenarioOf(plan, options) }
-}
+const hasProgram = ({ client, server }: WriteOptions) => (client ?? server) !== undefined
+const timeoutOf = ({ lasted }: LabPlan) => Math.ceil((LONGER * lasted) / NSEC_PER_SEC) * 1000 + MORE_MS
 
 function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
   const { clients, servers, links, others, left } = plan
@@ -48,29 +47,27 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
   const isPlayed = client === undefined || server === undefined
   const hosts = [...new Set([...clients, ...servers])].join(', ')
   const hasNat = links.some(link => link.hasNat)
+  const serverOf = (host: string) => links.find(each => each.client === host)?.server ?? ''
   const clientCalls = clients.map(host => {
-    const { server } = links.find(each => each.client === host) as PlannedLink
-    return `${host}.run(() => clientProgram({ lab, host: ${host}, signal, server: ${quote(server)} }))`
+    return `${host}.run(() => clientProgram({ lab, host: ${host}, signal, server: ${quote(serverOf(host))} }))`
   })
+  const serverCalls = servers.map(host => `  await ${host}.run(() => serverProgram({ lab, host: ${host}, signal }))`)
+  const constants = [
+    `const plays = { client: ${client === undefined}, server: ${server === undefined} }`,
+    '// Whether clients are known by the order of their first packets, in place of their ports.',
+    `const inOrder = ${client !== undefined || hasNat}`,
+    `const hasNat = ${hasNat}`,
+    ...flowLines(plan, options),
+  ]
   const lines = [
     ...firstOf(others, count => `${count} more statements`, OTHERS_MAX).map(text => `// Not repeated: ${text}`),
     ...(left > 0 ? [`// Not repeated: ${left} more flows`] : []),
-    ...(isPlayed
-      ? [
-          `const plays = { client: ${client === undefined}, server: ${server === undefined} }`,
-          '// Whether clients are known by the order of their first packets, in place of their ports.',
-          `const inOrder = ${client !== undefined || hasNat}`,
-          `const hasNat = ${hasNat}`,
-          ...flowLines(plan, options),
-        ]
-      : []),
+    ...(isPlayed ? constants : []),
     '',
     'export default async function scenario({ lab, signal }) {',
     `  const [${hosts}] = lab.hosts(${hosts.replace(/\w+/g, "'$&'")})`,
     ...links.map(linkText),
-    ...servers
-      .map(host => `  await ${host}.run(() => serverProgram({ lab, host: ${host}, signal }))`)
-      .filter(() => server),
+    ...(server === undefined ? [] : serverCalls),
     ...(isPlayed ? [`  const played = await prepare({ ${hosts} }, lab)`] : []),
     ...(isPlayed ? [client === undefined ? '  await played()' : '  played().catch(() => {})'] : []),
     ...(client === undefined ? [] : [`  await Promise.all([${clientCalls.join(', ')}])`]),
@@ -78,13 +75,11 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
     ...(isPlayed ? ['', SKELETON] : []),
   ]
   const imports = [
-    ["import assert from 'node:assert/strict'", isPlayed],
-    ["import { EventEmitter, once } from 'node:events'", isPlayed],
-    ["import net from 'node:net'", isPlayed],
-    [`import clientProgram from ${quote(client ?? '')}`, client],
-    [`import serverProgram from ${quote(server ?? '')}`, server],
-  ] as const
-  return { imports: imports.flatMap(([text, isUsed]) => (isUsed ? text : [])), text: lines.join('\n') }
+    ...(isPlayed ? IMPORTS : []),
+    ...(client === undefined ? [] : [`import clientProgram from ${quote(client)}`]),
+    ...(server === undefined ? [] : [`import serverProgram from ${quote(server)}`]),
+  ]
+  return { imports, text: lines.join('\n') }
 }
 
 function linkText({ client, server, hasNat, wire: { ab, ba }, mtu }: PlannedLink): string {
