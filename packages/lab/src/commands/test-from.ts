@@ -1,4 +1,5 @@
 /** `vnet test-from`: the story of a capture (packages/lab/docs/test-from.md). */
+import { setFlagsFromString } from 'node:v8'
 import { reasonOf } from 'vnet/internal/base/errno'
 import { CaptureError } from 'vnet/internal/capture/input'
 import { CaptureReader } from 'vnet/internal/capture/reader'
@@ -16,6 +17,8 @@ export interface TestFromOptions {
 
 /** Prints the story of `file`, which may be `-`. Returns the exit status. */
 export async function testFrom(file: string, options: TestFromOptions, io: Io): Promise<number> {
+  // Flows live longer than the young generation of the heap, which would only take memory.
+  setFlagsFromString('--semi-space-growth-factor=1')
   using input = new ReplayInput(file)
   const { story, error } = await readStory(input.name, input.chunks())
   if (story.packets === 0) return fail(io, error ?? `${input.name}: the capture has no packets`)

@@ -5,8 +5,9 @@ import type { Room } from './transmissions.ts'
 
 export const MESSAGES_MAX = 64
 export const CONTENT_MAX = 2048
-/** The most bytes of contents that all flows keep. */
-const CONTENTS_MAX = 1 << 23
+/** The most bytes of contents that all flows keep; beyond it, enough to find the protocol. */
+const CONTENTS_MAX = 1 << 21
+const BEGINNING = 16
 
 const TLS_HANDSHAKE = 22
 const TLS_MAJOR = 3
@@ -40,8 +41,9 @@ export class Messages {
     const last = this.#list[this.turns - 1]
     if (last === undefined) return
     last.length += fresh
-    const length = Math.min(CONTENT_MAX - last.content.length, p.end - p.at, p.length)
-    if (n !== last.next || length <= 0 || this.#room.contents + length > CONTENTS_MAX) return
+    const most = this.#room.contents < CONTENTS_MAX ? CONTENT_MAX : BEGINNING
+    const length = Math.min(most - last.content.length, p.end - p.at, p.length)
+    if (n !== last.next || length <= 0) return
     this.#room.contents += length
     last.content += Buffer.from(p.bytes.buffer, p.bytes.byteOffset + p.at, length).toString('latin1')
     // A record that is cut has a gap after it.
