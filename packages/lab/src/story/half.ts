@@ -221,7 +221,7 @@ export class Half {
     if (this.#open > 0) this.#judge(p, before)
   }
 
-  /** The rate is measured at arrivals, or near the sender, where packets leave in bursts, at ACKs. */
+  /** The rate is measured at arrivals; at ACKs near the sender, where packets leave in bursts. */
   story(other: Half): WayStory {
     const { packets, bytes, rtt } = this
     const rate = (rtt.min > other.rtt.min ? this.progress : this.arrivals)?.rate
@@ -280,7 +280,7 @@ export class Half {
     const done = new Set(this.losses.filter(loss => isIn(loss) && !isLost(loss)).map(loss => loss.start))
     for (const loss of this.losses.toReversed()) {
       if (!isIn(loss) || !isLost(loss) || loss.isBefore) continue
-      // Another copy may be the one that arrived.
+      // Another copy may have arrived.
       if (done.has(loss.start)) loss.isUnsure = true
       else this.#settle(loss, 'needless', p)
       done.add(loss.start)

@@ -28,7 +28,7 @@ export interface Loss {
   /** When it was acknowledged, or came late; NaN until then. */
   settled: number
   settledFrame: number
-  /** Whether another copy of it may be the one that was lost. */
+  /** Whether perhaps another copy of it was lost. */
   isUnsure: boolean
   /** The ACK that passed before the repetition: its number, or 0. */
   ack: number

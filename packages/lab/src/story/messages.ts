@@ -25,14 +25,14 @@ export class Messages {
   readonly #room: Room
   readonly #list: Open[] = []
   #way: Way | undefined
-  /** The messages, also those that are not kept. */
+  /** The number of messages, of which some are not kept. */
   turns = 0
 
   constructor(room: Room) {
     this.#room = room
   }
 
-  /** Adds the segment at number `n` with `fresh` new bytes. Its direction has all before `whole`. */
+  /** Adds a segment at number `n` with `fresh` new bytes; all bytes before `whole` were seen. */
   add(p: PacketView, way: Way, n: number, fresh: number, whole: number): void {
     if (way !== this.#way) {
       this.#way = way

@@ -1,6 +1,6 @@
 /**
  * PacketView: the TCP segment or UDP datagram in a record of a capture. There is one view for all
- * records. Lengths are those of the packet on the wire: the record may have fewer bytes.
+ * records. Lengths count the packet on the wire: the record may have fewer bytes.
  */
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'

@@ -16,9 +16,9 @@ const KINDS: readonly StatementKind[] = [
   'reply-lost',
   'query-repeated',
   'zero-window',
+  'queue-full',
   'lost',
   'corrupt',
-  'queue-full',
   'delayed',
   'reordered',
   'duplicated',
@@ -29,7 +29,7 @@ const STATEMENTS_SHOWN = 10
 const DATE_MAX = 253_402_300_800
 const FLOWS_SHOWN = 3
 
-/** Returns the lines of a story; with `isAll` those of all flows and statements. */
+/** Returns the lines of a story; with `isAll` of all its flows and statements. */
 export function storyText(story: Story, name: string, isAll: boolean): string {
   const { packets, seconds, lasted, flows, forgotten, others, notes } = story
   const date =

@@ -1,4 +1,4 @@
-/** Makes the statements about a connection whose last packet was read. */
+/** Makes the statements about a connection after its last packet. */
 import type { Half, Oddity } from './half.ts'
 import type { Loss } from './loss.ts'
 import { opposite, packetOf, senderOf, state, timeText } from './statement.ts'
@@ -7,9 +7,10 @@ import { IDLE, type TcpFlow } from './tcp-flow.ts'
 
 /** So many losses of the same bytes, without a packet from the other end, are a silence. */
 const SILENT = 3
-/** Packets that wait so long, in ns, and for this share of the longest wait, are in a full queue. */
+/** Packets wait so long, in ns, and for this share of the longest wait, in a full queue. */
 const QUEUE_MIN = 5e6
 const FULL = 0.75
+const FULL_MIN = 3
 /** A segment of fewer bytes passes every path. */
 const SMALL = 500
 /** The content type of TLS records with alerts (RFC 8446 sec. 5.1). */
@@ -44,7 +45,7 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
   const waits = ({ isBefore }: Loss) => (isBefore ? other : half).rtt
   const lost = losses.filter(({ verdict }) => verdict === 'lost')
   const full = lost.filter(loss => loss.waited > QUEUE_MIN && loss.waited > FULL * (waits(loss).max - waits(loss).min))
-  if (full.length * 2 <= lost.length) return about
+  if (full.length < FULL_MIN || full.length * 2 <= lost.length) return about
   const longest = timeText(Math.max(...full.map(({ waited }) => waited)))
   const text = `the queue was full: ${full.length} of ${lost.length} lost segments were lost while others waited ${longest}`
   const frames = full.map(({ again }) => again.frame)

@@ -1,7 +1,7 @@
 /**
  * Transmissions: the last segments with data, SYN or FIN that one end of a connection sent, in the
- * order of the capture. Numbers count them from 0. Old ones are forgotten, if possible those that
- * were acknowledged; all connections together have at most SLOTS_MAX.
+ * order of the capture. Numbers count them from 0. Old ones are forgotten, if possible
+ * acknowledged ones; all connections together have at most SLOTS_MAX.
  */
 
 export interface Packet {

@@ -8,7 +8,7 @@ import type { FlowStory, Statement, Way, WayStory } from './story.ts'
 import type { FlowFrame } from './tcp-flow.ts'
 
 const QUERIES_MAX = 64
-/** So many datagrams without an answer in so long, in ns, are a silence. */
+/** So many datagrams without a reply in so long, in ns, are a silence. */
 const UNANSWERED = 3
 const SILENCE = 3e9
 /** The same packet comes twice within this time, in ns. */
