@@ -1,6 +1,7 @@
 /** `vnet test-from`: the story of a capture (packages/lab/docs/test-from.md). */
 import { dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { reasonOf } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { CaptureError } from 'vnet/internal/capture/input'
@@ -33,33 +34,27 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
     throw new UsageError('--client, --server and --with-content are for the test of --write and --explore')
   }
   for (const each of [client, server]) if (each !== undefined) checkRegular(each)
+  // Flows live longer than the young generation of the heap, which would only take memory.
+  setFlagsFromString('--semi-space-growth-factor=1')
   using input = new ReplayInput(file)
   const { story, error } = await readStory(input.name, input.chunks())
   if (story.packets === 0) return fail(io, error ?? `${input.name}: the capture has no packets`)
   io.out(options.json ? `${JSON.stringify(story, plain)}\n` : storyText(story, input.name, options.all === true))
-  const programs = (pathOf: (file: string) => string) => ({
-    withContent,
-    client: client && pathOf(client),
-    server: server && pathOf(server),
-  })
+  const modules = (pathOf: (file: string) => string) => {
+    const [from, to] = [client, server].map(file => file && pathOf(resolve(file)))
+    return { withContent, client: from, server: to }
+  }
   if (write !== undefined) {
     const { storyTest } = await import('../story/write-text.ts')
-    const from = dirname(resolve(write))
-    const text = storyTest(
-      story,
-      programs(file => relative(from, resolve(file)).replace(/^(?!\.)/, './')),
-    )
-    writeFile(write, text, { flag: 'wx' })
+    const folder = dirname(resolve(write))
+    const options = modules(file => relative(folder, file).replace(/^(?!\.)/, './'))
+    writeFile(write, storyTest(story, options), { flag: 'wx' })
     io.out(`\n${write}: npx vitest run ${write}\n`)
   }
   if (explore) {
     const { neighbourhood } = await import('../story/neighbourhood.ts')
-    io.out(
-      `\n${await neighbourhood(
-        story,
-        programs(file => pathToFileURL(resolve(file)).href),
-      )}\n`,
-    )
+    const options = modules(file => pathToFileURL(file).href)
+    io.out(`\n${await neighbourhood(story, options)}\n`)
   }
   return error === undefined ? EXIT_OK : fail(io, error)
 }

@@ -1,7 +1,5 @@
 /** FlowTable: the open flows of a capture by their addresses and ports. */
 import { formatAddress } from 'vnet/internal/packet/address'
-import * as ipv4 from 'vnet/internal/packet/ipv4'
-import * as ipv6 from 'vnet/internal/packet/ipv6'
 import type { PacketView } from './packet-view.ts'
 
 /** More open flows take memory: then one that was not used for a long time is closed. */
@@ -28,7 +26,7 @@ export class FlowTable<F> {
   #destination = 0
 
   find(p: PacketView): Entry<F> | undefined {
-    const [at, size] = sourceOf(p)
+    const { addressAt: at, addressSize: size } = p
     const seed = p.protocol << 16
     this.#source = hash(p.bytes, at, size, seed ^ p.sourcePort, PRIMES[0])
     this.#destination = hash(p.bytes, at + size, size, seed ^ p.destinationPort, PRIMES[0])
@@ -45,7 +43,7 @@ export class FlowTable<F> {
 
   /** Adds the flow of a packet that `find` has not found. */
   add(p: PacketView, flow: F, isForward: boolean): Entry<F> {
-    const [at, size] = sourceOf(p)
+    const { addressAt: at, addressSize: size } = p
     const text = (from: number) => formatAddress(p.bytes.slice(from, from + size))
     const source = { address: text(at), port: p.sourcePort }
     const destination = { address: text(at + size), port: p.destinationPort }
@@ -73,11 +71,6 @@ export class FlowTable<F> {
     }
     return undefined
   }
-}
-
-/** Returns the position of the source address, which the destination follows, and its length. */
-function sourceOf({ version, nh }: PacketView): [number, number] {
-  return version === 4 ? [ipv4.sourceAt(nh), ipv4.IPV4_ALEN] : [ipv6.sourceAt(nh), ipv6.IPV6_ALEN]
 }
 
 function hash(bytes: Uint8Array, at: number, size: number, seed: number, prime: number): number {

@@ -232,7 +232,7 @@ export class Half {
     if (this.#open > 0) this.#judge(p, before)
   }
 
-  /** The rate is measured at arrivals, or near the sender, where packets leave in bursts, at ACKs. */
+  /** The rate is measured at arrivals; at ACKs near the sender, where packets leave in bursts. */
   story(other: Half): WayStory {
     const { packets, bytes, rtt } = this
     const rate = (rtt.min > other.rtt.min ? this.progress : this.arrivals)?.rate
@@ -291,7 +291,7 @@ export class Half {
     const done = new Set(this.losses.filter(loss => isIn(loss) && !isLost(loss)).map(loss => loss.start))
     for (const loss of this.losses.toReversed()) {
       if (!isIn(loss) || !isLost(loss) || loss.isBefore) continue
-      // Another copy may be the one that arrived.
+      // Another copy may have arrived.
       if (done.has(loss.start)) loss.isUnsure = true
       else this.#settle(loss, 'needless', p)
       done.add(loss.start)
@@ -306,7 +306,7 @@ export class Half {
   }
 
   #judge(p: PacketView, before: number): void {
-    const echo = p.hasStamp ? p.echo : -1
+    const { echo } = p
     for (let i = this.losses.length - 1, left = this.#open; i >= 0 && left > 0; i--) {
       const loss = this.losses[i]
       if (loss.verdict !== 'open') continue
@@ -331,30 +331,27 @@ export class Half {
   }
 
   #put(p: PacketView, start: number, end: number, copy: number): void {
-    const stamp = p.hasStamp ? p.stamp : -1
-    this.#transmissions.add({ start, end, time: p.time, frame: p.frame, stamp, id: p.id, copy }, this.acked)
+    this.#transmissions.add(p, start, end, copy, this.acked)
   }
 
   #addHole(end: number, p: PacketView): void {
-    const { time, frame, id } = p
+    const { time, frame, stamp, id } = p
     this.#unmeasured = end
     if (this.#holes.length >= HOLES_MAX) this.#holes.shift()
-    const stamp = p.hasStamp ? p.stamp : -1
     this.#holes.push({ start: this.sent, end, time, frame, stamp, id, packets: this.packets })
   }
 
   /** Returns whether a segment is the same packet as `last`, or an earlier one that comes late. */
   #isKnown(last: Transmission, p: PacketView, n: number, end: number, other: Half): boolean {
     const isSame = last.start === n && last.end === end
-    const stamp = p.hasStamp ? p.stamp : -1
     const since = p.time - last.time
     const isTwin =
-      p.id !== 0 && !this.#isConstant ? p.id === last.id : stamp === last.stamp && since < this.#trip(other) * 0.8
+      p.id !== 0 && !this.#isConstant ? p.id === last.id : p.stamp === last.stamp && since < this.#trip(other) * 0.8
     if (isSame && isTwin && since < 60e9) {
       this.#note('duplicated', p, n, last.copy, { since, frame: last.frame, passed: 0 })
       return true
     }
-    const isOlder = stamp >= 0 && last.stamp >= 0 && ((stamp - last.stamp) | 0) < 0
+    const isOlder = p.stamp >= 0 && last.stamp >= 0 && ((p.stamp - last.stamp) | 0) < 0
     if (!isOlder && !(this.isNumbered && (p.id - last.id) << 16 < 0)) return false
     const loss = this.losses.findLast(({ start, isBefore }) => start === n && isBefore)
     if (loss !== undefined) this.#settle(loss, 'late', p)
@@ -390,13 +387,11 @@ export class Half {
       const passed = this.packets - hole.packets
       this.#note('reordered', p, start, 1, { since: p.time - hole.time, frame: hole.frame, passed })
     } else {
-      const id = 0
-      const lost = { start, end, time: hole.time, frame: hole.frame, stamp: -1, id, copy: 1 }
       const size = this.#size || end - start
       for (let at = start; at < end; at += size) {
-        const part = { ...lost, start: at, end: Math.min(end, at + size) }
-        this.#transmissions.add(part, this.acked)
-        this.#suspect(part, part.start, part.end, p, other, true)
+        const lost = { ...hole, start: at, end: Math.min(end, at + size), stamp: -1, copy: 1 }
+        this.#transmissions.add(lost, lost.start, lost.end, 1, this.acked)
+        this.#suspect(lost, lost.start, lost.end, p, other, true)
       }
     }
     if (end < hole.end) this.#holes.push({ ...hole, start: end })
@@ -406,7 +401,7 @@ export class Half {
 
   /** Returns whether the packet that fills a gap was sent before the packet that showed the gap. */
   #wasOvertaken(hole: Hole, p: PacketView, other: Half): boolean {
-    const stamps = p.hasStamp && hole.stamp >= 0 ? (p.stamp - hole.stamp) | 0 : 0
+    const stamps = p.stamp >= 0 && hole.stamp >= 0 ? (p.stamp - hole.stamp) | 0 : 0
     if (stamps !== 0) return stamps < 0
     if (this.isNumbered && p.id !== 0 && hole.id !== 0) return (p.id - hole.id) << 16 < 0
     const since = p.time - hole.time
@@ -420,10 +415,9 @@ export class Half {
       this.more++
       return
     }
-    const stamp = p.hasStamp ? p.stamp : -1
-    const again = { start, end, time: p.time, frame: p.frame, stamp, id: p.id, copy: first.copy + 1 }
+    const again = { time: p.time, frame: p.frame, stamp: p.stamp, id: p.id }
     const hasPassed = !isBefore && end <= this.acked
-    const waited = this.rtt.max - this.rtt.min
+    const { rtt } = isBefore ? other : this
     this.losses.push({
       start,
       end,
@@ -435,7 +429,7 @@ export class Half {
       heard: other.lastTime,
       isBefore,
       isReported: this.#duplicateAcks >= DUPLICATES || this.#sackedTo > end,
-      isFull: waited > this.rtt.min / 2,
+      waited: rtt.last - rtt.min,
       verdict: hasPassed ? 'passed' : 'open',
       settled: hasPassed ? this.#ackTime : Number.NaN,
       settledFrame: 0,

@@ -1,6 +1,6 @@
 /** Loss: a transmission that its sender repeated, or that never reached the capture. */
 import type { Half } from './half.ts'
-import type { Transmission } from './transmissions.ts'
+import type { Packet } from './transmissions.ts'
 
 export interface Loss {
   readonly start: number
@@ -11,15 +11,15 @@ export interface Loss {
   readonly frame: number
   readonly stamp: number
   /** The repetition. */
-  readonly again: Transmission
+  readonly again: Packet
   /** When the other end was heard last, before the repetition. */
   readonly heard: number
   /** Whether it was lost before the capture. */
   readonly isBefore: boolean
   /** Whether the repetition is for a gap that the receiver reported. */
   readonly isReported: boolean
-  /** Whether the queue of the bottleneck was nearly full. */
-  readonly isFull: boolean
+  /** How long packets waited in queues then, in ns. */
+  readonly waited: number
   /**
    * `late`: it came after its repetition; `needless`: it had arrived; `passed`: its ACK passed the
    * capture before the repetition.
@@ -28,7 +28,7 @@ export interface Loss {
   /** When it was acknowledged, or came late; NaN until then. */
   settled: number
   settledFrame: number
-  /** Whether another copy of it may be the one that was lost. */
+  /** Whether perhaps another copy of it was lost. */
   isUnsure: boolean
   /** The ACK that passed before the repetition: its number, or 0. */
   ack: number

@@ -5,8 +5,9 @@ import type { Room } from './transmissions.ts'
 
 export const MESSAGES_MAX = 64
 export const CONTENT_MAX = 2048
-/** The most bytes of contents that all flows keep. */
-const CONTENTS_MAX = 1 << 23
+/** The most bytes of contents that all flows keep; beyond it, enough to find the protocol. */
+const CONTENTS_MAX = 1 << 21
+const BEGINNING = 16
 
 const TLS_HANDSHAKE = 22
 const TLS_MAJOR = 3
@@ -24,14 +25,14 @@ export class Messages {
   readonly #room: Room
   readonly #list: Open[] = []
   #way: Way | undefined
-  /** The messages, also those that are not kept. */
+  /** The number of messages, of which some are not kept. */
   turns = 0
 
   constructor(room: Room) {
     this.#room = room
   }
 
-  /** Adds the segment at number `n` with `fresh` new bytes. Its direction has all before `whole`. */
+  /** Adds a segment at number `n` with `fresh` new bytes; all bytes before `whole` were seen. */
   add(p: PacketView, way: Way, n: number, fresh: number, whole: number): void {
     if (way !== this.#way) {
       this.#way = way
@@ -40,8 +41,9 @@ export class Messages {
     const last = this.#list[this.turns - 1]
     if (last === undefined) return
     last.length += fresh
-    const length = Math.min(CONTENT_MAX - last.content.length, p.end - p.at, p.length)
-    if (n !== last.next || length <= 0 || this.#room.contents + length > CONTENTS_MAX) return
+    const most = this.#room.contents < CONTENTS_MAX ? CONTENT_MAX : BEGINNING
+    const length = Math.min(most - last.content.length, p.end - p.at, p.length)
+    if (n !== last.next || length <= 0) return
     this.#room.contents += length
     last.content += Buffer.from(p.bytes.buffer, p.bytes.byteOffset + p.at, length).toString('latin1')
     // A record that is cut has a gap after it.

@@ -1,6 +1,6 @@
 /**
  * PacketView: the TCP segment or UDP datagram in a record of a capture. There is one view for all
- * records. Lengths are those of the packet on the wire: the record may have fewer bytes.
+ * records. Lengths count the packet on the wire: the record may have fewer bytes.
  */
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
@@ -77,6 +77,9 @@ export class PacketView {
   /** The identification of IPv4; 0 with IPv6. */
   id = 0
   life = 0
+  /** The position of the source address, which the destination follows, and their length. */
+  addressAt = 0
+  addressSize = 0
   sourcePort = 0
   destinationPort = 0
   /** Fields of TCP; `mss` and `scale` are -1 without the option. */
@@ -86,9 +89,9 @@ export class PacketView {
   window = 0
   mss = -1
   scale = -1
-  hasStamp = false
-  stamp = 0
-  echo = 0
+  /** The timestamp and its echo; -1 without the option. */
+  stamp = -1
+  echo = -1
   readonly sacks: number[] = new Array(SACK_EDGES_MAX).fill(0)
   sackEdges = 0
   readonly #upper = new UpperHeader()
@@ -110,6 +113,8 @@ export class PacketView {
     this.ipLength = said === 0 ? original : Math.min(original, is4 ? said : said + ipv6.IPV6_HLEN)
     this.end = Math.min(end, nh + this.ipLength)
     this.nh = nh
+    this.addressAt = is4 ? ipv4.sourceAt(nh) : ipv6.sourceAt(nh)
+    this.addressSize = is4 ? ipv4.IPV4_ALEN : ipv6.IPV6_ALEN
     this.id = is4 ? ipv4.identification(bytes, nh) : 0
     this.life = is4 ? ipv4.timeToLive(bytes, nh) : ipv6.hopLimit(bytes, nh)
     this.h = upper.h
@@ -164,7 +169,7 @@ export class PacketView {
     this.at = Math.min(h + header, end)
     this.length = nh + this.ipLength - h - header
     this.mss = this.scale = -1
-    this.hasStamp = false
+    this.stamp = this.echo = -1
     this.sackEdges = 0
     if (header > tcp.TCP_HLEN) this.#readOptions(h + tcp.TCP_HLEN, this.at)
     return ''
@@ -187,7 +192,6 @@ export class PacketView {
       const size = bytes[at + 1]
       if (size < 2 || at + size > end) return
       if (kind === OPT_TIMESTAMPS && size === 10) {
-        this.hasStamp = true
         this.stamp = get32(bytes, at + 2)
         this.echo = get32(bytes, at + 6)
       } else if (kind === OPT_SACK) {

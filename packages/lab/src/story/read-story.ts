@@ -144,7 +144,7 @@ export class StoryReader {
 
   /** Finds a step forward of the clock: a sender has timestamps of less time. */
   #followClock(p: PacketView, flow: Flow): void {
-    if (!(flow instanceof TcpFlow) || !p.hasStamp) return
+    if (!(flow instanceof TcpFlow) || p.stamp < 0) return
     const half = this.#table.isForward ? flow.ab : flow.ba
     const step = half.clockStep(p)
     if (step === 0) return

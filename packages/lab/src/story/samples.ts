@@ -9,12 +9,14 @@ export class Samples {
   count = 0
   min = Number.POSITIVE_INFINITY
   max = 0
+  last = 0
   readonly #kept: number[] = []
   #every = 1
 
   add(value: number): void {
     this.min = Math.min(this.min, value)
     this.max = Math.max(this.max, value)
+    this.last = value
     if (this.count++ % this.#every !== 0) return
     this.#kept.push(value)
     if (this.#kept.length < KEPT_MAX) return

@@ -16,21 +16,26 @@ const KINDS: readonly StatementKind[] = [
   'reply-lost',
   'query-repeated',
   'zero-window',
+  'queue-full',
   'lost',
   'corrupt',
-  'queue-full',
   'delayed',
   'reordered',
   'duplicated',
   'repeated',
 ]
 const STATEMENTS_SHOWN = 10
+/** Seconds of the last day of 9999. */
+const DATE_MAX = 253_402_300_800
 const FLOWS_SHOWN = 3
 
-/** Returns the lines of a story; with `isAll` those of all flows and statements. */
+/** Returns the lines of a story; with `isAll` of all its flows and statements. */
 export function storyText(story: Story, name: string, isAll: boolean): string {
   const { packets, seconds, lasted, flows, forgotten, others, notes } = story
-  const date = new Date(seconds * 1000).toISOString().replace(/T(.*)\..*/, ' $1 UTC')
+  const date =
+    Math.abs(seconds) < DATE_MAX
+      ? new Date(seconds * 1000).toISOString().replace(/T(.*)\..*/, ' $1 UTC')
+      : `${seconds} s`
   const total = flows.length + forgotten
   const lines = [`${name}: ${packets} frames in ${time(lasted)} from ${date}, ${count(total, 'flow')}`]
   for (const note of notes) lines.push(`  ${note}`)

@@ -48,7 +48,7 @@ export interface Statement {
   readonly frames: readonly number[]
   /** One line without the flow, such as `segment 1449 was lost after this capture`. */
   readonly text: string
-  /** The packet that a fault must hit to make this happen again; undefined if there is none. */
+  /** The packet that a fault must hit to make this happen again, if one must. */
   readonly packet?: StoryPacket
   /** The direction of \`packet\`, if it is not \`way\`. */
   readonly packetWay?: Way
@@ -124,7 +124,7 @@ export interface Story {
   readonly flows: readonly FlowStory[]
   /** Flows that were closed and forgotten, which `flows` does not have. */
   readonly forgotten: number
-  /** Frames that are no packets of flows, by their reason: `arp`, `vxlan tunnel`, `cut`. */
+  /** Other frames, by their kind: `arp`, `vxlan tunnel`, `cut`. */
   readonly others: ReadonlyMap<string, number>
   /** About the capture: clock steps, offloads, frames that its program did not see. */
   readonly notes: readonly string[]

@@ -9,7 +9,7 @@ import type { Room } from './transmissions.ts'
 
 /** After a pause so long, in ns, a middlebox may have forgotten the connection. */
 export const IDLE = 5e9
-/** A RST so soon after the pause answers the packet that ended it. */
+/** A RST so soon after the pause is the reply to the packet that ended it. */
 const ANSWER = 2e9
 const PAUSES_MAX = 16
 /** An end that is so many times nearer is the place of the capture. */

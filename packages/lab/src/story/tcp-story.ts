@@ -1,4 +1,4 @@
-/** Makes the statements about a connection whose last packet was read. */
+/** Makes the statements about a connection after its last packet. */
 import type { Half, Oddity } from './half.ts'
 import type { Loss } from './loss.ts'
 import { opposite, packetOf, senderOf, state, timeText } from './statement.ts'
@@ -7,6 +7,10 @@ import { IDLE, type TcpFlow } from './tcp-flow.ts'
 
 /** So many losses of the same bytes, without a packet from the other end, are a silence. */
 const SILENT = 3
+/** Packets wait so long, in ns, and for this share of the longest wait, in a full queue. */
+const QUEUE_MIN = 5e6
+const FULL = 0.75
+const FULL_MIN = 3
 /** A segment of fewer bytes passes every path. */
 const SMALL = 500
 /** The content type of TLS records with alerts (RFC 8446 sec. 5.1). */
@@ -38,9 +42,12 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
     const until = first.time + (silence?.lasted ?? -1)
     for (const loss of losses) if (isLost(loss) && loss.time >= first.time && loss.time <= until) done.add(loss)
   }
-  const full = losses.filter(loss => loss.verdict === 'lost' && loss.isFull)
-  if (full.length === 0) return about
-  const text = `the queue was full: ${full.length} segments were lost, and others waited up to ${timeText(half.rtt.max - half.rtt.min)}`
+  const waits = ({ isBefore }: Loss) => (isBefore ? other : half).rtt
+  const lost = losses.filter(({ verdict }) => verdict === 'lost')
+  const full = lost.filter(loss => loss.waited > QUEUE_MIN && loss.waited > FULL * (waits(loss).max - waits(loss).min))
+  if (full.length < FULL_MIN || full.length * 2 <= lost.length) return about
+  const longest = timeText(Math.max(...full.map(({ waited }) => waited)))
+  const text = `the queue was full: ${full.length} of ${lost.length} lost segments were lost while others waited ${longest}`
   const frames = full.map(({ again }) => again.frame)
   return [...about, state(['queue-full', way, 'inferred'], full[0].time, frames, text)]
 }

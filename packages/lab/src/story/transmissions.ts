@@ -1,18 +1,21 @@
 /**
  * Transmissions: the last segments with data, SYN or FIN that one end of a connection sent, in the
- * order of the capture. Numbers count them from 0. Old ones are forgotten, if possible those that
- * were acknowledged; all connections together have at most SLOTS_MAX.
+ * order of the capture. Numbers count them from 0. Old ones are forgotten, if possible
+ * acknowledged ones; all connections together have at most SLOTS_MAX.
  */
 
-/** A transmission. Sequence numbers are relative to the SYN. */
-export interface Transmission {
-  readonly start: number
-  readonly end: number
+export interface Packet {
   readonly time: number
   readonly frame: number
-  /** The value of the timestamp option, and the identification of IPv4. */
+  /** The timestamp option, or -1, and the identification of IPv4. */
   readonly stamp: number
   readonly id: number
+}
+
+/** A transmission. Sequence numbers are relative to the SYN. */
+export interface Transmission extends Packet {
+  readonly start: number
+  readonly end: number
   readonly copy: number
 }
 
@@ -20,7 +23,7 @@ const FIELDS = 8
 /** When it was selectively acknowledged; 0 if it was not. */
 const SACKED = 7
 
-const FIRST_SLOTS = 4
+const FIRST_SLOTS = 8
 /** Acknowledged transmissions that are kept, because they may be repeated later. */
 const KEPT = 16
 const MOST = 8192
@@ -45,17 +48,17 @@ export class Transmissions {
     this.#room = room
   }
 
-  /** `acked` is the number before which all bytes were acknowledged. */
-  add({ start, end, time, frame, stamp, id, copy }: Transmission, acked: number): void {
+  /** Adds a copy of bytes in packet `p`. All bytes before `acked` were acknowledged. */
+  add(p: Packet, start: number, end: number, copy: number, acked: number): void {
     if (this.next - this.first === this.#capacity) this.#makeRoom(acked)
     const at = (this.next++ % this.#capacity) * FIELDS
     const data = this.#data
     data[at] = start
     data[at + 1] = end
-    data[at + 2] = time
-    data[at + 3] = frame
-    data[at + 4] = stamp
-    data[at + 5] = id
+    data[at + 2] = p.time
+    data[at + 3] = p.frame
+    data[at + 4] = p.stamp
+    data[at + 5] = p.id
     data[at + 6] = copy
     data[at + SACKED] = 0
   }

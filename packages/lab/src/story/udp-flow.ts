@@ -10,7 +10,7 @@ import type { FlowFrame } from './tcp-flow.ts'
 import type { Room } from './transmissions.ts'
 
 const QUERIES_MAX = 64
-/** So many datagrams without an answer in so long, in ns, are a silence. */
+/** So many datagrams without a reply in so long, in ns, are a silence. */
 const UNANSWERED = 3
 const SILENCE = 3e9
 /** The same packet comes twice within this time, in ns. */

@@ -21,7 +21,7 @@ export interface Comparison {
   traced: number
   named: number
   untraced: number
-  /** A line for each packet that no statement names, and for each statement without a lost packet. */
+  /** A line for each packet without a statement, and each statement without a lost packet. */
   readonly wrong: string[]
 }
 

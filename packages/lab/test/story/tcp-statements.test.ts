@@ -1,4 +1,4 @@
-/** Each kind of statement about a connection, and a capture that is similar without the statement. */
+/** Each kind of statement about a connection, and a similar capture without the statement. */
 import { describe, expect, test } from 'vitest'
 import { handshake, type Segment, storyOfSegments, textsOf } from '../support/story-captures.ts'
 
