@@ -11,8 +11,6 @@ import { wantedWorld } from '../world/world.ts'
 import type { Story } from './story.ts'
 import { storyModule, type WriteOptions } from './write-text.ts'
 
-const VERDICTS = { passed: 'passed', slower: 'slower', failed: 'FAILED', missed: 'missed', skipped: 'skipped' }
-
 /**
  * Runs a story's lab with each of its faults changed, and the others as they are. Returns a table
  * of verdicts. Programs of the options have absolute URLs.
@@ -29,13 +27,14 @@ export function neighbourhood(story: Story, options: WriteOptions): Promise<stri
     const row = async (name: string, plan: readonly PlannedFault[], fault = '') => {
       const { verdict, error } = await judge.attempt(plan)
       const end = error === undefined ? '' : `: ${headOf(error)}`
-      return `${name.padEnd(10)}${VERDICTS[verdict].padEnd(8)}${fault}${end}`.trimEnd()
+      return `${name.padEnd(10)}${(verdict === 'failed' ? 'FAILED' : verdict).padEnd(8)}${fault}${end}`.trimEnd()
     }
     const captured = await judge.once(faults)
     const rows = [await row('no fault', []), await row('captured', faults, faults.map(formatFault).join(' and '))]
     for (const [i, fault] of faults.entries()) {
-      const near = (step: number) =>
-        neighbourOf(fault, packetsOf(clean), step) ?? neighbourOf(fault, captured.packets, step)
+      // A repetition is only in a run with the fault.
+      const packets = packetOf(fault, packetsOf(clean)) === undefined ? captured.packets : packetsOf(clean)
+      const near = (step: number) => neighbourOf(fault, packets, step)
       const times = (factor: number) => (isTimed(fault) ? { time: factor * fault.time } : undefined)
       const changes = { earlier: near(-1), later: near(1), shorter: times(0.5), longer: times(2) }
       for (const [name, change] of Object.entries(changes)) {

@@ -1,5 +1,6 @@
 /** LabPlan: the hosts, links, flows and faults of a lab that repeats a story. */
 import { formatDuration } from 'vnet/internal/base/duration'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { formatRate } from 'vnet/internal/wire/units'
 import { isEphemeral } from '../carrier/flows.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
@@ -30,6 +31,7 @@ export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
   const isFault = (each: Statement) => isRepeated(each) || isHole(each)
   const faulty = story.flows.filter(({ statements }) => statements.some(isFault))
   const flows = hasPrograms ? story.flows : faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
+  if (flows.length === 0) throw new UsageError('the capture has no flow of TCP or UDP to write a test of')
   const hosts = namesOf(flows)
   const endsOf = (flow: FlowStory) => [flow.client, flow.server].map(({ address }) => hosts.get(address) as string)
   const nats = new Set(flows.filter(hasRebind).map(flow => endsOf(flow).join(' ')))

@@ -1,10 +1,8 @@
 /** The part of a written test that plays the messages of a capture, as JavaScript. */
 
-export const IMPORTS = [
-  "import assert from 'node:assert/strict'",
-  "import { EventEmitter, once } from 'node:events'",
-  "import net from 'node:net'",
-]
+export const IMPORTS = `import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import net from 'node:net'`
 
 /** `plays`, `inOrder` and `hasNat` are constants of the file, and `flows` has the messages. */
 export const SKELETON = `/** Opens the servers, and returns a function that plays all flows. */

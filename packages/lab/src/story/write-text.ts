@@ -75,7 +75,7 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
     ...(isPlayed ? ['', SKELETON] : []),
   ]
   const imports = [
-    ...(isPlayed ? IMPORTS : []),
+    ...(isPlayed ? [IMPORTS] : []),
     ...(client === undefined ? [] : [`import clientProgram from ${quote(client)}`]),
     ...(server === undefined ? [] : [`import serverProgram from ${quote(server)}`]),
   ]
