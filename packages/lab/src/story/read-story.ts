@@ -146,7 +146,7 @@ export class StoryReader {
   #followClock(p: PacketView, flow: Flow): void {
     if (!(flow instanceof TcpFlow) || p.stamp < 0) return
     const half = this.#table.isForward ? flow.ab : flow.ba
-    const step = half.clockStep(p)
+    const step = half.clock.step(p)
     if (step === 0) return
     this.note(`the clock steps forward by ${timeText(step)} at frame ${this.#packets}`)
     this.#step -= step

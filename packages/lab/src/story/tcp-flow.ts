@@ -15,6 +15,8 @@ const PAUSES_MAX = 16
 /** An end that is so many times nearer is the place of the capture. */
 const NEAR = 4
 
+const moreOf = ({ losses, statements }: Half): number => losses.more + statements.more
+
 /** The fields of a story that the flow does not know itself. */
 export type FlowFrame = 'client' | 'server' | 'begin' | 'last' | 'statements'
 
@@ -101,7 +103,7 @@ export class TcpFlow {
       rtt: { ab: ab.rtt.distribution, ba: ba.rtt.distribution },
       ways: { ab: ab.story(ba), ba: ba.story(ab) },
       mss: ab.mss ?? ba.mss,
-      more: this.statements.more + ab.more + ba.more,
+      more: this.statements.more + moreOf(ab) + moreOf(ba),
       messages: messages.list,
     }
   }

@@ -1,8 +1,8 @@
 /** Makes the statements about a connection after its last packet. */
-import type { Half, Oddity } from './half.ts'
-import type { Loss } from './loss.ts'
+import type { Half } from './half.ts'
+import { isLost, type Loss } from './losses.ts'
 import { opposite, packetOf, senderOf, state, timeText } from './statement.ts'
-import type { Certainty, Statement, Way } from './story.ts'
+import type { Certainty, Statement } from './story.ts'
 import { IDLE, type TcpFlow } from './tcp-flow.ts'
 
 /** So many losses of the same bytes, without a packet from the other end, are a silence. */
@@ -24,12 +24,10 @@ export function statementsOf(flow: TcpFlow, end: number): Statement[] {
   return [...statements.list, ...all].sort((a, b) => a.time - b.time)
 }
 
-const isLost = ({ verdict }: Loss): boolean => verdict === 'lost' || verdict === 'open'
-
 function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Statement[] {
-  const { way, isTwice, losses } = half
-  const oddities = half.oddities.filter(({ kind }) => !isTwice || kind !== 'duplicated')
-  const about = oddities.map(oddity => aboutOddity(oddity, way))
+  const { way, isTwice } = half
+  const losses = half.losses.list
+  const about = half.statements.list.filter(({ kind }) => !isTwice || kind !== 'duplicated')
   // Nothing shows whether repetitions were necessary.
   if (other.packets === 0 && half.sent > 1) return about
   const done = new Set<Loss>()
@@ -39,8 +37,9 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
     const silence = chain[0] === first ? aboutSilence(flow, half, chain, end) : undefined
     done.add(first)
     about.push(...(silence === undefined ? aboutLoss(first, half, other) : [silence]))
-    const until = first.time + (silence?.lasted ?? -1)
-    for (const loss of losses) if (isLost(loss) && loss.time >= first.time && loss.time <= until) done.add(loss)
+    const from = first.first.time
+    const until = from + (silence?.lasted ?? -1)
+    for (const loss of losses) if (isLost(loss) && loss.first.time >= from && loss.first.time <= until) done.add(loss)
   }
   const waits = ({ isBefore }: Loss) => (isBefore ? other : half).rtt
   const lost = losses.filter(({ verdict }) => verdict === 'lost')
@@ -49,21 +48,13 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
   const longest = timeText(Math.max(...full.map(({ waited }) => waited)))
   const text = `the queue was full: ${full.length} of ${lost.length} lost segments were lost while others waited ${longest}`
   const frames = full.map(({ again }) => again.frame)
-  return [...about, state(['queue-full', way, 'inferred'], full[0].time, frames, text)]
-}
-
-function aboutOddity({ kind, part, n, copy, time, frames, late, passed }: Oddity, way: Way): Statement {
-  const packet = packetOf(part, n, copy)
-  const name = `${part === 'ack' ? 'ACK' : 'segment'} ${n}`
-  const head = [kind, way, 'seen'] as const
-  if (kind === 'duplicated') return state(head, time, frames, `${name} arrived twice`, { packet, verb: 'duplicate' })
-  const text = `${name} was overtaken by ${passed} ${passed === 1 ? 'packet' : 'packets'}, and came ${timeText(late)} later`
-  return state(head, time, frames, text, { packet, verb: passed === 1 ? 'swap' : 'delay', lasted: late })
+  return [...about, state(['queue-full', way, 'inferred'], full[0].first.time, frames, text)]
 }
 
 /** Returns the statement about losses in a row; undefined if they are single losses. */
 function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: number): Statement | undefined {
-  const { start, copy, time } = chain[0]
+  const { start, first } = chain[0]
+  const { copy, time } = first
   const last = chain.at(-1) as Loss
   const { way, passed } = half
   const isSyn = start === 0 && way === 'ab'
@@ -71,7 +62,7 @@ function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: nu
   if (chain.length < SILENT && (isOver || !isSyn)) return undefined
   const lasted = (isOver ? last.settled : end) - time
   const packet = packetOf('seq', start, copy)
-  const frames = chain.flatMap(loss => [loss.frame, loss.again.frame])
+  const frames = chain.flatMap(loss => [loss.first.frame, loss.again.frame])
   const times = `${chain.length + 1} times`
   if (isSyn) {
     const text = `the SYN was sent ${times}, ${isOver ? `and answered after ${timeText(lasted)}` : 'without an answer'}`
@@ -87,7 +78,7 @@ function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: nu
       size,
     })
   }
-  if (last.heard > chain[1].time) return undefined
+  if (last.heard > chain[1].first.time) return undefined
   const pause = flow.pauses.find(({ at }) => at === time)
   if (pause !== undefined && pause.lasted >= IDLE && !isOver) {
     const text = `nothing answered after a pause of ${timeText(pause.lasted)}: a NAT or firewall may have forgotten the connection`
@@ -98,7 +89,8 @@ function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: nu
 }
 
 function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
-  const { start, copy, time, frame, again, verdict, settled, settledFrame, isBefore, isReported, ack } = loss
+  const { start, first, again, verdict, settled, settledFrame, isBefore, isReported, ack } = loss
+  const { copy, time, frame } = first
   const { way } = half
   const packet = packetOf('seq', start, copy)
   const name = nameOf(loss, half)
@@ -133,7 +125,7 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
   return [state(['lost', way, certainty], time, frames, text, { packet, verb: 'drop' })]
 }
 
-function nameOf({ start, end, copy }: Loss, { way, finAt }: Half): string {
+function nameOf({ start, end, first: { copy } }: Loss, { way, finAt }: Half): string {
   const isFin = end === finAt && end - start === 1
   const name = isFin ? 'the FIN' : start > 0 ? `segment ${start}` : way === 'ab' ? 'the SYN' : 'the SYN-ACK'
   return copy === 1 ? name : `copy ${copy} of ${name}`
