@@ -161,7 +161,10 @@ export class Half {
     else if (ack === before && isPure && this.sent > ack) this.#duplicateAcks++
     for (let i = 0; i < p.sackEdges; i += 2)
       this.#sack(p, this.relative(p.sacks[i]), this.relative(p.sacks[i + 1]), i === 0)
-    this.losses.judge(p, this.acked, before, this.rtt.min, loss => this.#isSacked(loss))
+    if (!this.losses.hasOpen) return
+    const { acked, rtt } = this
+    const hasSack = this.#sackedTo > 0
+    this.losses.judge(p, { acked, before, trip: rtt.min, hasSack, isSacked: loss => this.#isSacked(loss) })
   }
 
   /** The rate is measured at arrivals; at ACKs near the sender, where packets leave in bursts. */

@@ -29,6 +29,17 @@ export interface Loss {
   isUnsure: boolean
 }
 
+/** What the receiver of the bytes has acknowledged. */
+interface Receiver {
+  readonly acked: number
+  /** The same before the last packet. */
+  readonly before: number
+  /** The shortest round trip to it, in ns. */
+  readonly trip: number
+  readonly hasSack: boolean
+  isSacked(loss: Loss): boolean
+}
+
 const LOSSES_MAX = 512
 /** An ACK that comes within this share of the shortest round trip is not of the repetition. */
 const EARLY = 0.9
@@ -41,6 +52,10 @@ export class Losses {
   more = 0
   #open = 0
 
+  get hasOpen(): boolean {
+    return this.#open > 0
+  }
+
   add(loss: Loss): void {
     if (this.list.length >= LOSSES_MAX) {
       this.more++
@@ -51,16 +66,10 @@ export class Losses {
   }
 
   /**
-   * Decides about repetitions that packet `p` acknowledges. Before it, bytes up to `before` were.
-   * The echoed timestamp shows which transmission has arrived (RFC 3522), or the time of the ACK.
+   * Decides about repetitions that packet `p` acknowledges: the echoed timestamp shows which
+   * transmission has arrived (RFC 3522), or the time of the ACK.
    */
-  judge(
-    p: Packet & { readonly echo: number },
-    acked: number,
-    before: number,
-    trip: number,
-    isSacked: (loss: Loss) => boolean,
-  ): void {
+  judge(p: Packet & { readonly echo: number }, { acked, before, trip, hasSack, isSacked }: Receiver): void {
     for (let i = this.list.length - 1, left = this.#open; i >= 0 && left > 0; i--) {
       const loss = this.list[i]
       if (loss.verdict !== 'open') continue
@@ -69,11 +78,13 @@ export class Losses {
       const isAcked = end <= acked
       if (!isAcked && !isSacked(loss)) continue
       const hasEcho = isAcked && p.echo >= 0 && first.stamp >= 0 && again.stamp !== first.stamp
+      const isEchoed = hasEcho && ((p.echo - again.stamp) | 0) >= 0
+      const isEarly = p.time - again.time < EARLY * trip && trip < Number.POSITIVE_INFINITY
       // A delayed ACK echoes a segment before it. An older echo is of an earlier copy.
-      const isOfAgain = hasEcho
-        ? ((p.echo - again.stamp) | 0) >= 0 || before < start
-        : p.time - again.time >= EARLY * trip || trip === Number.POSITIVE_INFINITY
-      this.#settle(loss, isBefore || isOfAgain ? 'lost' : 'needless', p)
+      const isOfFirst = hasEcho ? !isEchoed && (isEarly || before >= start) : isEarly
+      // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
+      const isCovered = !hasSack && isAcked && start > before && !isEchoed
+      this.#settle(loss, !isBefore && (isOfFirst || isCovered) ? 'needless' : 'lost', p)
     }
   }
 

@@ -44,7 +44,7 @@ export class SenderClock {
   #time = 0
   #stamp = 0
 
-  /** Returns how many ns the capture's clock went further than the sender's; 0 if that is unsure. */
+  /** Returns how many ns the capture's clock went further than the sender's; 0 if unsure. */
   step({ time, stamp }: PacketView): number {
     this.#first ??= [time, stamp]
     const [ticks, past] = [(this.#stamp - this.#first[1]) | 0, this.#time - this.#first[0]]

@@ -13,7 +13,7 @@ export const IDLE = 5e9
 const ANSWER = 2e9
 const PAUSES_MAX = 16
 /** An end that is so many times nearer is the place of the capture. */
-const NEAR = 4
+export const NEAR = 4
 
 const moreOf = ({ losses, statements }: Half): number => losses.more + statements.more
 

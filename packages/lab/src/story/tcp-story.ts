@@ -3,7 +3,7 @@ import type { Half } from './half.ts'
 import { isLost, type Loss } from './losses.ts'
 import { opposite, packetOf, senderOf, state, timeText } from './statement.ts'
 import type { Certainty, Statement } from './story.ts'
-import { IDLE, type TcpFlow } from './tcp-flow.ts'
+import { IDLE, NEAR, type TcpFlow } from './tcp-flow.ts'
 
 /** So many losses of the same bytes, without a packet from the other end, are a silence. */
 const SILENT = 3
@@ -112,8 +112,12 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
   if (verdict === 'passed') {
     // A lost ACK with data is a lost segment.
     if (ack === 0) return []
-    const isSure = again.time - settled > 1.5 * other.rtt.min
-    const text = `ACK ${ack} was ${isSure ? 'lost' : 'late or lost'} after this capture: ${name} was repeated`
+    // Near its sender the repetition came although the ACK was seen: nothing was lost after the capture.
+    const isNear = other.rtt.min * NEAR < half.rtt.min
+    const isSure = !isNear && again.time - settled > 1.5 * other.rtt.min
+    const text = isSure
+      ? `ACK ${ack} was lost after this capture: ${name} was repeated`
+      : `${name} was repeated after its ACK ${ack}`
     if (!isSure) return [state(['repeated', way, 'guess'], settled, [again.frame], text)]
     return [
       state(['lost', back, 'inferred'], settled, [again.frame], text, { packet: packetOf('ack', ack), verb: 'drop' }),

@@ -108,7 +108,7 @@ interface Seen {
 
 const OUTBOUND = 2
 
-function capturesOf(file: string): EndCapture[] {
+export function capturesOf(file: string): EndCapture[] {
   const flows = new Flows(new Map())
   const names = new Map<number, NamedPacket>()
   const dropped: number[] = []
