@@ -111,7 +111,7 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
   if (verdict === 'passed') {
     // A lost ACK with data is a lost segment.
     if (ack === 0) return []
-    // Near its sender the repetition came although the ACK was seen: nothing was lost after the capture.
+    // Near its sender no ACK was lost after the capture.
     const isNear = other.rtt.min * NEAR < half.rtt.min
     const isSure = !isNear && again.time - settled > 1.5 * other.rtt.min
     const text = isSure
