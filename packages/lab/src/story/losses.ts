@@ -84,6 +84,8 @@ export class Losses {
       const isOfFirst = hasEcho ? !isEchoed && (isEarly || before >= start) : isEarly
       // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
       const isCovered = !hasSack && isAcked && start > before && !isEchoed
+      // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
+      loss.isUnsure ||= !isBefore && ((start === 0 && !hasEcho) || (!hasSack && start > before))
       this.#settle(loss, !isBefore && (isOfFirst || isCovered) ? 'needless' : 'lost', p)
     }
   }

@@ -3,7 +3,7 @@
  * records. Lengths count the packet on the wire: the record may have fewer bytes.
  */
 import type { CaptureRecord } from 'vnet/internal/capture/record'
-import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get16, get32 } from 'vnet/internal/packet/octets'
@@ -23,31 +23,16 @@ const LINK_ADDRESS_FAMILY = 4
 const SLL_HLEN = 16
 const SLL2_HLEN = 20
 
+/** Reads `1 icmp, 2 igmp`. */
+const table = (text: string) =>
+  new Map(text.split(', ').map(one => [Number(one.split(' ')[0]), one.replace(/^\S+ /, '')]))
+
 /** Frames that are counted, by their EtherType, protocol number or UDP port. */
-const TYPES: ReadonlyMap<number, string> = new Map([
-  [ETH_P_ARP, 'arp'],
-  [0x8847, 'mpls'],
-  [0x8863, 'pppoe'],
-  [0x8864, 'pppoe'],
-])
-const PROTOCOLS: ReadonlyMap<number, string> = new Map([
-  [ipv4.IPPROTO_ICMP, 'icmp'],
-  [ipv4.IPPROTO_IGMP, 'igmp'],
-  [4, 'ipip tunnel'],
-  [41, 'ipv6 tunnel'],
-  [47, 'gre tunnel'],
-  [ipv4.IPPROTO_ESP, 'esp tunnel'],
-  [ipv4.IPPROTO_AH, 'ah tunnel'],
-  [ipv6.NEXTHDR_ICMP, 'icmpv6'],
-  [132, 'sctp'],
-])
-const TUNNEL_PORTS: ReadonlyMap<number, string> = new Map([
-  [2152, 'gtp tunnel'],
-  [4500, 'esp tunnel'],
-  [4789, 'vxlan tunnel'],
-  [6081, 'geneve tunnel'],
-  [8472, 'vxlan tunnel'],
-])
+const TYPES = table('0x0806 arp, 0x8847 mpls, 0x8863 pppoe, 0x8864 pppoe')
+const PROTOCOLS = table(
+  '1 icmp, 2 igmp, 4 ipip tunnel, 41 ipv6 tunnel, 47 gre tunnel, 50 esp tunnel, 51 ah tunnel, 58 icmpv6, 132 sctp',
+)
+const TUNNEL_PORTS = table('2152 gtp tunnel, 4500 esp tunnel, 4789 vxlan tunnel, 6081 geneve tunnel, 8472 vxlan tunnel')
 /** The first bytes of a segment that are necessary: up to its window. */
 const SEGMENT_MIN = 16
 

@@ -5,25 +5,10 @@ import { formatNumber } from 'vnet/internal/base/duration'
 import type { Distribution, FlowStory, Statement, StatementKind, Story } from './story.ts'
 
 /** The kinds of statements, the most important first. */
-const KINDS: readonly StatementKind[] = [
-  'forgotten',
-  'black-hole',
-  'half-open',
-  'tls-stopped',
-  'silence',
-  'reset',
-  'syn-repeated',
-  'reply-lost',
-  'query-repeated',
-  'zero-window',
-  'queue-full',
-  'lost',
-  'corrupt',
-  'delayed',
-  'reordered',
-  'duplicated',
-  'repeated',
-]
+const KINDS = (
+  'forgotten black-hole half-open tls-stopped silence reset syn-repeated reply-lost query-repeated zero-window ' +
+  'queue-full lost corrupt delayed reordered duplicated repeated'
+).split(' ') as readonly StatementKind[]
 const STATEMENTS_SHOWN = 10
 /** Seconds of the last day of 9999. */
 const DATE_MAX = 253_402_300_800

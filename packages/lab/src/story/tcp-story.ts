@@ -112,7 +112,7 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
   if (verdict === 'passed') {
     // A lost ACK with data is a lost segment.
     if (ack === 0) return []
-    // Near its sender the ACK was seen, and nothing was lost after the capture.
+    // Near its sender no ACK was lost after the capture.
     const isNear = other.rtt.min * NEAR < half.rtt.min
     const isSure = !isNear && again.time - settled > 1.5 * other.rtt.min
     const text = isSure

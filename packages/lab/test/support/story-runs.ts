@@ -108,7 +108,7 @@ interface Seen {
 
 const OUTBOUND = 2
 
-export function capturesOf(file: string): EndCapture[] {
+function capturesOf(file: string): EndCapture[] {
   const flows = new Flows(new Map())
   const names = new Map<number, NamedPacket>()
   const dropped: number[] = []
